@@ -1,0 +1,73 @@
+import json
+from dataclasses import replace
+
+import pytest
+
+from maskwright.card import Card, checksum
+from maskwright.errors import ModelError
+from maskwright.labels import Labels
+
+
+def card(**changes):
+    values = {
+        "labels": Labels.create(["background", "cell", "nucleus"]),
+        "channels": 3,
+        "dtype": "uint8",
+        "size": (128, 96),
+        "tile": None,
+        "threshold": 0.4,
+        "model_sha256": "00",
+        "version": "0.1.0",
+        "data": "11",
+    }
+    return Card(**{**values, **changes})
+
+
+def test_card_comes_back_from_its_file(tmp_path):
+    for original in (card(), card(size=None, tile=512, threshold=None, temperature=1.5)):
+        original.write(tmp_path / "card.json")
+        assert Card.read(tmp_path / "card.json") == original
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"threshold": 1.5}, "threshold"),
+        ({"threshold": "0.5"}, "threshold"),
+        ({"size": [128]}, "size"),
+        ({"size": [128, 0]}, "size"),
+        ({"dtype": "int64"}, "dtype"),
+        ({"temperature": 0}, "temperature"),
+        ({"keep_largest": "yes"}, "keep_largest"),
+        ({"labels": {"names": ["a"], "colours": ["red"]}}, "labels"),
+        ({"colour": 1}, "unknown: \\['colour'\\]"),
+    ],
+)
+def test_wrong_values_are_named(changes, named):
+    values = json.loads(card().to_json()) | changes
+    with pytest.raises(ModelError, match=named):
+        Card.from_json(json.dumps(values))
+
+
+def test_missing_and_broken_files_are_named(tmp_path):
+    with pytest.raises(ModelError, match=r"card\.json"):
+        Card.read(tmp_path / "card.json")
+    (tmp_path / "card.json").write_text("{")
+    with pytest.raises(ModelError, match=r"card\.json.*JSON"):
+        Card.read(tmp_path / "card.json")
+
+
+def test_threshold_needs_somewhere_to_send_unsure_pixels():
+    three = Labels.create(["road", "roof", "tree"])
+    assert card(labels=three, threshold=None).background is None
+    with pytest.raises(ModelError, match="background"):
+        card(labels=three)
+    # Of two classes without a background the first stands for it.
+    assert card(labels=Labels.create(["healthy", "ill"])).background == 0
+    assert replace(card(), threshold=None).background == 0
+
+
+def test_checksum_is_sha256(tmp_path):
+    (tmp_path / "empty").touch()
+    known = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+    assert checksum(tmp_path / "empty") == known
