@@ -1,0 +1,30 @@
+"""Read and write images and masks."""
+
+from maskwright.imageio.files import (
+    IMAGE_SUFFIXES,
+    atomic_write,
+    find_images,
+    is_image,
+    list_images,
+    natural_key,
+)
+from maskwright.imageio.header import MAX_PIXELS, Header
+from maskwright.imageio.read import RawMask, read_header, read_image, read_mask
+from maskwright.imageio.write import write_image, write_mask
+
+__all__ = [
+    "IMAGE_SUFFIXES",
+    "MAX_PIXELS",
+    "Header",
+    "RawMask",
+    "atomic_write",
+    "find_images",
+    "is_image",
+    "list_images",
+    "natural_key",
+    "read_header",
+    "read_image",
+    "read_mask",
+    "write_image",
+    "write_mask",
+]

@@ -1,0 +1,86 @@
+"""Find image files, and put a written file in its place in one step."""
+
+import re
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from glob import iglob
+from pathlib import Path
+
+from maskwright.errors import DataError
+
+IMAGE_SUFFIXES = frozenset(
+    {".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".tif", ".tiff", ".bmp", ".gif", ".webp"}
+    | {".ppm", ".pgm", ".pbm", ".pnm", ".jp2"}
+)
+"""Endings, in lower case, of the files that are taken for images in a folder."""
+
+
+def find_images(pattern: str | Path) -> list[Path]:
+    """Image files meant by a file, a folder or a glob, in natural order.
+
+    Of a folder, its own images come first, then those of the folders within. Hidden files are
+    passed over. `DataError` where nothing is found.
+    """
+    path = Path(pattern)
+    if path.is_file():
+        return [path]
+    if path.is_dir():
+        found = list_images(path, nested=True)
+        asked = f"in the folder {path}"
+    else:
+        matches = (Path(name) for name in iglob(str(pattern), recursive=True))  # noqa: PTH207
+        found = sorted((p for p in matches if is_image(p)), key=lambda p: natural_key(str(p)))
+        asked = f"for {pattern}"
+    if not found:
+        raise DataError(
+            f"No image found {asked}; expected files ending in one of "
+            f"{', '.join(sorted(IMAGE_SUFFIXES))}."
+        )
+    return found
+
+
+def list_images(folder: Path, nested: bool = False) -> list[Path]:
+    """Image files in a folder, by their endings, in natural order; hidden ones are passed over."""
+    files: list[Path] = []
+    folders: list[Path] = []
+    for entry in sorted(folder.iterdir(), key=lambda p: natural_key(p.name)):
+        if entry.name.startswith("."):
+            continue
+        if entry.is_dir():
+            folders.append(entry)
+        elif is_image(entry):
+            files.append(entry)
+    if nested:
+        for inner in folders:
+            files += list_images(inner, nested=True)
+    return files
+
+
+def is_image(path: Path) -> bool:
+    """Whether the name is one of an image that is not hidden; the file is not opened."""
+    return path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")
+
+
+def natural_key(text: str) -> tuple[tuple[int, int, str], ...]:
+    """Key that sorts `image_2` before `image_10`."""
+    parts = re.split(r"(\d+)", text.casefold())
+    numbered = [(1, int(part), "") if part.isdecimal() else (0, 0, part) for part in parts]
+    return (*numbered, (0, 0, text))
+
+
+@contextmanager
+def atomic_write(path: str | Path) -> Iterator[Path]:
+    """Path beside `path` to write to; moved into place on success, removed on failure.
+
+    A program killed in the middle of writing thus never leaves half a file in the place of a
+    good one. Missing folders are made.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.stem[:100]}.{secrets.token_hex(4)}{path.suffix}")
+    try:
+        yield beside
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)

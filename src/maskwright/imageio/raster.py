@@ -1,0 +1,77 @@
+"""Everything but TIFF through Pillow, with the depth of PNG that Pillow cannot give."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import imagecodecs
+import numpy as np
+from PIL import Image
+
+from maskwright.imageio.header import EXIF_ORIENTATION, Header, check_size
+
+_PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
+# Pillow's own limit is below ours and a global; the lock keeps our lifting of it to one `open`.
+_PILLOW_LIMIT = threading.Lock()
+
+
+@contextmanager
+def open_raster(path: Path, max_pixels: int) -> Iterator[Image.Image]:
+    """Open a file with Pillow and check its size; nothing is decoded yet."""
+    with _PILLOW_LIMIT:
+        theirs, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+        try:
+            image = Image.open(path)
+        finally:
+            Image.MAX_IMAGE_PIXELS = theirs
+    with image:
+        check_size(path, image.height, image.width, len(image.getbands()), max_pixels)
+        yield image
+
+
+def png_depth(start: bytes) -> int:
+    """Bits per sample of a PNG, which Pillow does not tell; 0 for other files."""
+    return start[24] if start.startswith(_PNG_MAGIC) else 0
+
+
+def raster_header(image: Image.Image, start: bytes) -> Header:
+    """Header of an opened file; `start` are its first 64 bytes."""
+    dtype = "uint8"
+    if png_depth(start) == 16 or image.mode.startswith("I;16"):
+        dtype = "uint16"
+    elif image.mode in {"I", "F"}:
+        dtype = "float32"
+    grey = image.mode in {"1", "L", "LA", "La", "I", "F"} or image.mode.startswith("I;16")
+    orientation = exif_orientation(image)
+    sideways = orientation >= 5
+    return Header(
+        width=image.height if sideways else image.width,
+        height=image.width if sideways else image.height,
+        channels=1 if grey else 3,
+        dtype=dtype,
+        format=image.format or "unknown",
+        palette=image.mode in {"P", "PA"},
+        orientation=orientation,
+    )
+
+
+def raster_pixels(path: Path, image: Image.Image, start: bytes) -> np.ndarray:
+    """Decode to `(h, w, 1 or 3)`, alpha dropped; the file's dtype."""
+    if png_depth(start) == 16:
+        pixels = imagecodecs.png_decode(path.read_bytes())
+    else:
+        if image.mode == "1":
+            image = image.convert("L")
+        elif image.mode in {"P", "PA", "CMYK", "YCbCr", "LAB", "HSV"}:
+            image = image.convert("RGB")
+        pixels = np.asarray(image)
+    if pixels.ndim == 2:
+        return pixels[..., None]
+    return pixels[..., : 1 if pixels.shape[2] <= 2 else 3]
+
+
+def exif_orientation(image: Image.Image) -> int:
+    """1 to 8; 1 where nothing or nonsense is stated."""
+    value = image.getexif().get(EXIF_ORIENTATION, 1)
+    return value if value in range(1, 9) else 1

@@ -1,0 +1,88 @@
+"""TIFF through tifffile: any number of channels, interleaved or planar, any depth."""
+
+from pathlib import Path
+
+import numpy as np
+import tifffile
+
+from maskwright.errors import DataError
+from maskwright.imageio.header import EXIF_ORIENTATION, Header, check_size
+
+TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+_MINISWHITE, _PALETTE = 0, 3
+
+
+def _tiff_axes(path: Path, tiff: tifffile.TiffFile) -> tuple[tuple[int, ...], int | None]:
+    """Shape of the first picture without axes of length one, and which axis holds the channels."""
+    series = tiff.series[0]
+    kept = [
+        (length, axis)
+        for length, axis in zip(series.shape, series.axes, strict=True)
+        if length > 1 or axis in "YX"
+    ]
+    shape = tuple(length for length, _ in kept)
+    axes = "".join(axis for _, axis in kept)
+    if axes == "YX":
+        return shape, None
+    if len(axes) != 3 or not set(axes) <= set("YXSCQI"):
+        raise DataError(
+            f"{path} holds a stack of pictures (axes {series.axes}, shape {series.shape}); "
+            f"write each picture to a file of its own."
+        )
+    if "Q" in axes:
+        # Written without saying which axis is which: the shortest one holds the channels.
+        return shape, min(range(3), key=lambda i: shape[i])
+    return shape, next(i for i, axis in enumerate(axes) if axis not in "YX")
+
+
+def tiff_header(path: Path, tiff: tifffile.TiffFile, max_pixels: int) -> Header:
+    """Header of an opened TIFF; raises `DataError` for stacks of pictures."""
+    shape, channel_axis = _tiff_axes(path, tiff)
+    channels = 1 if channel_axis is None else shape[channel_axis]
+    height, width = (n for axis, n in enumerate(shape) if axis != channel_axis)
+    check_size(path, height, width, channels, max_pixels)
+    page = tiff.pages[0]
+    tag = page.tags.get(EXIF_ORIENTATION)
+    orientation = int(tag.value) if tag is not None and int(tag.value) in range(1, 9) else 1
+    palette = page.photometric == _PALETTE
+    kind = np.dtype(tiff.series[0].dtype)
+    dtype = "uint8" if palette or kind == np.bool_ else kind.name
+    if dtype not in {"uint8", "uint16"}:
+        if kind.kind not in "iuf":
+            raise DataError(f"{path} holds {kind} pixels; expected whole or real numbers.")
+        dtype = "float32"
+    return Header(
+        width=height if orientation >= 5 else width,
+        height=width if orientation >= 5 else height,
+        channels=3 if palette else channels,
+        dtype=dtype,
+        format="TIFF",
+        palette=palette,
+        orientation=orientation,
+    )
+
+
+def tiff_values(tiff: tifffile.TiffFile) -> np.ndarray:
+    """Values `(h, w, c)` as stored: indices stay indices, one bit is 0 and 1."""
+    shape, channel_axis = _tiff_axes(Path(tiff.filename), tiff)
+    values: np.ndarray = tiff.series[0].asarray().reshape(shape)
+    values = values[..., None] if channel_axis is None else np.moveaxis(values, channel_axis, -1)
+    return values.astype(np.uint8) if values.dtype == np.bool_ else values
+
+
+def tiff_image(tiff: tifffile.TiffFile) -> np.ndarray:
+    """Pixels `(h, w, c)` as they are to be seen: palettes in colour, one bit as 0 and 255."""
+    pixels = tiff_values(tiff)
+    photometric = tiff.pages[0].photometric
+    if photometric == _PALETTE:
+        pixels = tiff_palette(tiff)[pixels[..., 0]]
+    if tiff.series[0].dtype == np.bool_:
+        pixels = pixels * np.uint8(255)
+    # Masks are not turned over: tifffile marks every one-bit array as white at zero.
+    return ~pixels if photometric == _MINISWHITE and pixels.dtype.kind == "u" else pixels
+
+
+def tiff_palette(tiff: tifffile.TiffFile) -> np.ndarray:
+    """Colours `(n, 3)`; TIFF keeps them in 16 bits."""
+    table: np.ndarray = np.asarray(tiff.pages[0].colormap).T >> 8
+    return table.astype(np.uint8)
