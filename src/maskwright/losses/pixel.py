@@ -1,0 +1,190 @@
+"""Losses that add up over pixels, and what all losses share.
+
+Every loss is computed from the same two tensors, made once for all terms of a sum: the logarithm
+of the probabilities, and the truth with the weight of each pixel already in it.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+from keras import ops
+
+from maskwright.labels import IGNORE_LABEL
+
+Tensor = Any
+AddUp = Callable[[Tensor], Tensor]
+
+
+def two_class(logits: Tensor) -> Tensor:
+    """Logits of background and foreground from a single channel, which is the foreground.
+
+    The softmax of `[0, x]` is the sigmoid of `x`, so that all that follows knows only softmax.
+    Logits of two or more channels come back as they are.
+    """
+    if logits.shape[-1] != 1:
+        return logits
+    return ops.concatenate([ops.zeros_like(logits), logits], axis=-1)
+
+
+class MaskLoss(keras.losses.Loss):
+    """A loss of masks with a weight for each pixel; the losses of this package fill in `measure`.
+
+    Keras multiplies `sample_weight` into the values that `call` returns, one for each image, where
+    weights of pixels come too late for an overlap. Here weights of three dimensions go in before.
+
+    Args:
+        ignore_label: Label of pixels that do not count, or `None` where all do.
+
+    Call arguments:
+        y_true: Integer labels, `(batch, height, width)`.
+        y_pred: Logits, `(batch, height, width, classes)`; a single channel is the foreground.
+        sample_weight: Weights of pixels, `(batch, height, width)`, or of images, `(batch,)`.
+    """
+
+    def __init__(
+        self, ignore_label: int | None = IGNORE_LABEL, name: str = "mask_loss", **kwargs: Any
+    ) -> None:
+        super().__init__(name=name, **kwargs)
+        self.ignore_label = ignore_label
+
+    def measure(
+        self, truth: Tensor, log_probabilities: Tensor, counted: Tensor, add_up: AddUp | None
+    ) -> Tensor:
+        """Value of each image, `(batch,)`.
+
+        Args:
+            truth: Weight of the pixel at its class and 0 elsewhere, `(batch, pixels, classes)`.
+            log_probabilities: Of the same shape.
+            counted: Number of pixels that are not ignored, `(batch,)`.
+            add_up: As in `per_image`.
+        """
+        raise NotImplementedError
+
+    def per_image(
+        self,
+        labels: Tensor,
+        logits: Tensor,
+        pixel_weights: Tensor | None = None,
+        add_up: AddUp | None = None,
+    ) -> Tensor:
+        """Value of each image, float32 `(batch,)`, neither weighted further nor reduced.
+
+        Args:
+            labels: Integers, `(batch, height, width)`.
+            logits: `(batch, height, width, classes)`.
+            pixel_weights: `(batch, height, width)`, or `None` for ones; ignored pixels weigh
+                nothing whatever stands here.
+            add_up: Adds a tensor up over all workers, for losses that see the whole batch; it must
+                let gradients through. `None` where one worker has all of the batch.
+        """
+        logits = two_class(ops.cast(logits, "float32"))
+        batch, num_classes = ops.shape(logits)[0], logits.shape[-1]
+        labels = ops.reshape(ops.cast(labels, "int32"), (batch, -1))
+        if self.ignore_label is None:
+            weights = ops.ones_like(labels, dtype="float32")
+        else:
+            weights = ops.cast(labels != self.ignore_label, "float32")
+        counted = ops.sum(weights, axis=1)
+        if pixel_weights is not None:
+            weights *= ops.reshape(ops.cast(pixel_weights, "float32"), (batch, -1))
+        truth = ops.one_hot(labels, num_classes, dtype="float32") * weights[..., None]
+        log_probabilities = ops.log_softmax(ops.reshape(logits, (batch, -1, num_classes)))
+        return self.measure(truth, log_probabilities, counted, add_up)
+
+    def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
+        """Value of each image; `y_true` is labels, or labels and weights of pixels."""
+        labels, weights = y_true if isinstance(y_true, tuple) else (y_true, None)
+        return self.per_image(labels, y_pred, weights)
+
+    def __call__(self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None = None) -> Any:
+        """Value of the batch, reduced as Keras was asked to."""
+        if sample_weight is not None and len(sample_weight.shape) > 1:
+            return super().__call__((y_true, sample_weight), y_pred)
+        return super().__call__(y_true, y_pred, sample_weight)
+
+    def get_config(self) -> dict[str, Any]:
+        """What makes the same loss again."""
+        return {**super().get_config(), "ignore_label": self.ignore_label}
+
+
+def _pixel_mean(values: Tensor, counted: Tensor) -> Tensor:
+    """Sum of the values of an image divided by its number of counted pixels.
+
+    Weights are in the values and not in the divisor: with a mean of one over all pixels they move
+    attention between classes and leave the learning rate alone.
+    """
+    return ops.sum(values, axis=(1, 2)) / ops.maximum(counted, 1.0)
+
+
+@keras.saving.register_keras_serializable(package="maskwright")
+class CrossEntropy(MaskLoss):
+    """Mean over pixels of minus the logarithm of the probability given to the true class.
+
+    A single channel of logits makes it the binary cross-entropy.
+
+    Args:
+        smoothing: Share of the truth spread evenly over all classes, 0 to 1.
+        ignore_label: Label of pixels that do not count, or `None` where all do.
+
+    Source of the smoothing: Szegedy et al., Rethinking the Inception architecture, 2016.
+    """
+
+    def __init__(
+        self,
+        smoothing: float = 0.0,
+        ignore_label: int | None = IGNORE_LABEL,
+        name: str = "cross_entropy",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(ignore_label, name, **kwargs)
+        self.smoothing = smoothing
+
+    def measure(
+        self, truth: Tensor, log_probabilities: Tensor, counted: Tensor, add_up: AddUp | None
+    ) -> Tensor:
+        """Value of each image, `(batch,)`."""
+        if self.smoothing:
+            even = ops.mean(truth, axis=-1, keepdims=True)
+            truth = (1 - self.smoothing) * truth + self.smoothing * even
+        return _pixel_mean(-truth * log_probabilities, counted)
+
+    def get_config(self) -> dict[str, Any]:
+        """What makes the same loss again."""
+        return {**super().get_config(), "smoothing": self.smoothing}
+
+
+@keras.saving.register_keras_serializable(package="maskwright")
+class Focal(MaskLoss):
+    """Cross-entropy in which pixels that are already right count little.
+
+    Args:
+        gamma: Power of the probability missed that multiplies the cross-entropy of a pixel; 0 is
+            plain cross-entropy.
+        ignore_label: Label of pixels that do not count, or `None` where all do.
+
+    Source: Lin et al., Focal loss for dense object detection, 2017. Its alpha is left to the
+    weights of the classes, and the sum is divided by all counted pixels.
+    """
+
+    def __init__(
+        self,
+        gamma: float = 2.0,
+        ignore_label: int | None = IGNORE_LABEL,
+        name: str = "focal",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(ignore_label, name, **kwargs)
+        self.gamma = gamma
+
+    def measure(
+        self, truth: Tensor, log_probabilities: Tensor, counted: Tensor, add_up: AddUp | None
+    ) -> Tensor:
+        """Value of each image, `(batch,)`."""
+        # A power below one has no gradient at 0; 1e-7 is what float32 can tell from a sure pixel.
+        missed = ops.maximum(-ops.expm1(log_probabilities), 1e-7)
+        return _pixel_mean(-truth * log_probabilities * ops.power(missed, self.gamma), counted)
+
+    def get_config(self) -> dict[str, Any]:
+        """What makes the same loss again."""
+        return {**super().get_config(), "gamma": self.gamma}

@@ -1,0 +1,34 @@
+import numpy as np
+import pytest
+
+from maskwright.errors import ConfigError
+from maskwright.losses import CrossEntropy, Dice, Sum, Tversky, loss, parse
+
+LABELS = np.array([[[0, 1, 1]]])
+LOGITS = np.array([[[[1.0, 0.0], [0.5, 0.0], [0.0, 2.0]]]], "float32")
+
+
+def test_a_sum_weighs_its_terms():
+    ce, dice = float(CrossEntropy()(LABELS, LOGITS)), float(Dice()(LABELS, LOGITS))
+    for description in ("0.5*ce+dice", " dice + .5 * ce ", {"ce": 0.5, "dice": 1}):
+        value = float(loss(description, batch=False)(LABELS, LOGITS))
+        assert value == pytest.approx(0.5 * ce + dice)
+
+
+def test_settings_reach_the_terms_they_belong_to():
+    total = loss("ce+tversky", smoothing=0.1, alpha=0.2, beta=0.8, ignore_label=7)
+    ce, tversky = total.terms
+    assert (ce.smoothing, tversky.alpha, tversky.beta, tversky.batch) == (0.1, 0.2, 0.8, True)
+    assert total.ignore_label == ce.ignore_label == tversky.ignore_label == 7
+    assert isinstance(loss("ce"), CrossEntropy)
+
+
+@pytest.mark.parametrize("wrong", ["", "dise", "ce+ce", "ce-dice", "0*ce", {"ce": -1}, {}])
+def test_a_wrong_description_is_refused(wrong):
+    with pytest.raises(ConfigError):
+        parse(wrong)
+
+
+def test_terms_must_agree_on_what_they_ignore():
+    with pytest.raises(ValueError, match="same label"):
+        Sum([CrossEntropy(), Tversky(ignore_label=None)])

@@ -1,0 +1,52 @@
+import numpy as np
+import pytest
+
+from maskwright.losses import Dice, Tversky
+
+# Two images of two pixels; probabilities of class 0.
+LABELS = np.array([[[0, 1]], [[0, 0]]])
+_FIRST = np.array([[[0.75, 0.25]], [[0.5, 1.0]]], "float32")
+LOGITS = np.log(np.maximum(np.stack([_FIRST, 1 - _FIRST], axis=-1), 1e-12))
+
+
+def test_dice_of_each_image():
+    # Image 0: both classes hit 0.75 of 1 + 1. Image 1: class 0 hits 1.5 of 1.5 + 2; class 1 is
+    # not there, guessed at 0.5 pixels.
+    first = 1 - (2 * 0.75 + 1) / (2 + 1)
+    second = 1 - ((2 * 1.5 + 1) / (3.5 + 1) + 1 / (0.5 + 1)) / 2
+    assert Dice().per_image(LABELS, LOGITS).numpy() == pytest.approx([first, second])
+
+
+def test_dice_of_the_batch_counts_before_it_divides():
+    # Class 0: hits 0.75 + 1.5 of 2.5 + 3. Class 1: hits 0.75 of 1.5 + 1.
+    dice = ((2 * 2.25 + 1) / (5.5 + 1) + (2 * 0.75 + 1) / (2.5 + 1)) / 2
+    values = Dice(batch=True).per_image(LABELS, LOGITS).numpy()
+    assert values == pytest.approx([1 - dice, 1 - dice])
+
+
+def test_dice_with_weights():
+    # The wrong half pixel of image 1 weighs twice: class 0 hits 2 * 0.5 + 1 of 2 + 3; class 1 is
+    # guessed at 2 * 0.5 pixels.
+    weights = np.array([[[1.0, 1.0]], [[2.0, 1.0]]])
+    expected = 1 - ((2 * 2 + 1) / (5 + 1) + 1 / (1 + 1)) / 2
+    assert Dice().per_image(LABELS, LOGITS, weights).numpy()[1] == pytest.approx(expected)
+
+
+def test_tversky_weighs_false_positives_and_negatives():
+    # Image 1, class 0: hit 1.5, no false, 0.5 missed. Class 1: nothing hit, 0.5 false.
+    first = (1.5 + 1) / (1.5 + 0.7 * 0.5 + 1)
+    second = 1 / (0.3 * 0.5 + 1)
+    value = Tversky(alpha=0.3, beta=0.7).per_image(LABELS, LOGITS).numpy()[1]
+    assert value == pytest.approx(1 - (first + second) / 2)
+
+
+def test_tversky_of_halves_is_dice():
+    dice = Dice(smooth=2).per_image(LABELS, LOGITS).numpy()
+    assert Tversky(0.5, 0.5, smooth=1).per_image(LABELS, LOGITS).numpy() == pytest.approx(dice)
+
+
+def test_a_class_in_neither_mask_matches_without_smoothing():
+    labels = np.zeros((1, 2, 2), int)
+    logits = np.zeros((1, 2, 2, 3), "float32")
+    logits[..., 0] = 1e4
+    assert float(Dice(smooth=0)(labels, logits)) == 0
