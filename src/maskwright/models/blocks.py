@@ -1,0 +1,148 @@
+"""Layers and small pieces of network that encoders and decoders are made of."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+from keras import layers, ops
+
+Tensor = Any
+
+
+@keras.saving.register_keras_serializable(package="maskwright")
+class BilinearUpsampling(layers.Layer):
+    """Enlarge height and width by a whole factor, bilinearly, with half-pixel centres.
+
+    Keras's own `UpSampling2D` fixes the first image's size into the graph when height and width
+    are dynamic; this layer follows every image and survives every export.
+
+    Args:
+        factor: How many times larger, at least 1.
+    """
+
+    def __init__(self, factor: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.factor = factor
+
+    def call(self, x: Tensor) -> Tensor:
+        """`(b, h, w, c)` to `(b, factor * h, factor * w, c)`."""
+        if self.factor == 1:
+            return x
+        height, width = ops.shape(x)[1:3]
+        size = (height * self.factor, width * self.factor)
+        if keras.backend.backend() == "tensorflow":
+            import tensorflow as tf
+
+            return tf.cast(tf.image.resize(x, size), x.dtype)
+        return ops.image.resize(x, size, interpolation="bilinear")
+
+    def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
+        """Shape of the output for the shape of an input."""
+        batch, height, width, channels = input_shape
+        return (
+            batch,
+            None if height is None else height * self.factor,
+            None if width is None else width * self.factor,
+            channels,
+        )
+
+    def get_config(self) -> dict[str, Any]:
+        """Arguments that rebuild the layer."""
+        return {**super().get_config(), "factor": self.factor}
+
+
+@keras.saving.register_keras_serializable(package="maskwright")
+class PadToMultiple(layers.Layer):
+    """Repeat the last row and column until height and width are multiples of a number.
+
+    An encoder halves the size several times, and every halving must come out even for the decoder
+    to meet the skips. Repeating the edge, unlike mirroring, works down to one-pixel images.
+
+    Args:
+        multiple: Largest stride of the encoder.
+    """
+
+    def __init__(self, multiple: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.multiple = multiple
+
+    def call(self, x: Tensor) -> Tensor:
+        """`(b, h, w, c)` to the next larger multiples of `h` and `w`."""
+        for axis in (1, 2):
+            length = ops.shape(x)[axis]
+            if isinstance(length, int) and length % self.multiple == 0:
+                continue
+            padded = (length + self.multiple - 1) // self.multiple * self.multiple
+            x = ops.take(x, ops.minimum(ops.arange(padded), length - 1), axis=axis)
+        return x
+
+    def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
+        """Shape of the output for the shape of an input."""
+        batch, height, width, channels = input_shape
+        padded = [
+            None if length is None else -(-length // self.multiple) * self.multiple
+            for length in (height, width)
+        ]
+        return (batch, *padded, channels)
+
+    def get_config(self) -> dict[str, Any]:
+        """Arguments that rebuild the layer."""
+        return {**super().get_config(), "multiple": self.multiple}
+
+
+@keras.saving.register_keras_serializable(package="maskwright")
+class CropLike(layers.Layer):
+    """Cut the first input to the height and width of the second; undoes `PadToMultiple`."""
+
+    def call(self, inputs: Sequence[Tensor]) -> Tensor:
+        """`[(b, h', w', c), (b, h, w, …)]` to `(b, h, w, c)`."""
+        x, like = inputs
+        height, width = ops.shape(like)[1:3]
+        return x[:, :height, :width]
+
+    def compute_output_shape(
+        self, input_shape: Sequence[Sequence[int | None]]
+    ) -> tuple[int | None, ...]:
+        """Shape of the output for the shapes of the inputs."""
+        (batch, _, _, channels), (_, height, width, _) = input_shape
+        return (batch, height, width, channels)
+
+
+def conv_block(
+    x: Tensor,
+    width: int,
+    *,
+    separable: bool = False,
+    normalise: bool = True,
+    synchronised: bool = False,
+    name: str | None = None,
+) -> Tensor:
+    """3x3 convolution, batch normalisation where asked for, ReLU.
+
+    Args:
+        x: `(b, h, w, c)`.
+        width: Channels of the result.
+        separable: Depthwise 3x3, then 1x1: about nine times fewer multiplications.
+        normalise: Batch normalisation in place of a bias.
+        synchronised: Batch statistics over all workers, not each for itself.
+        name: Prefix of the layers' names.
+    """
+    convolution = layers.SeparableConv2D if separable else layers.Conv2D
+    initial = (
+        {"depthwise_initializer": "he_normal", "pointwise_initializer": "he_normal"}
+        if separable
+        else {"kernel_initializer": "he_normal"}
+    )
+    x = convolution(
+        width,
+        3,
+        padding="same",
+        use_bias=not normalise,
+        name=name and f"{name}_conv",
+        **initial,
+    )(x)
+    if normalise:
+        x = layers.BatchNormalization(
+            momentum=0.9, epsilon=1e-3, synchronized=synchronised, name=name and f"{name}_norm"
+        )(x)
+    return layers.ReLU(name=name and f"{name}_relu")(x)

@@ -1,0 +1,114 @@
+"""Decoders: from features by stride to features at the finest stride."""
+
+from collections.abc import Sequence
+
+from keras import layers
+
+from maskwright.errors import ConfigError
+from maskwright.models.blocks import BilinearUpsampling, Tensor, conv_block
+from maskwright.models.encoders import Features
+
+
+def unet(
+    features: Features,
+    widths: Sequence[int] | None = None,
+    *,
+    transposed: bool = False,
+    separable: bool = False,
+    normalise: bool = True,
+    synchronised: bool = False,
+) -> Tensor:
+    """Climb from the coarsest features to the finest, joining a skip at each step.
+
+    Args:
+        features: Encoder outputs by stride.
+        widths: Channels after each step, coarse to fine; halved from 256 when left out.
+        transposed: Enlarge with a learned 2x2 transposed convolution instead of bilinearly.
+        separable: Depthwise separable convolutions.
+        normalise: Batch normalisation after every 3x3 convolution.
+        synchronised: Batch statistics over all workers.
+
+    Returns:
+        Features at the finest stride, with `widths[-1]` channels.
+
+    Raises:
+        ConfigError: If `widths` has not one entry per step.
+
+    Source: Ronneberger et al., U-Net, 2015, with padding in place of cropping.
+    """
+    coarsest, *steps = sorted(features, reverse=True)
+    if widths is None:
+        widths = [max(256 >> step, 16) for step in range(len(steps))]
+    if len(widths) != len(steps):
+        raise ConfigError(
+            f"The decoder needs {len(steps)} widths, one for each of the strides {steps}; "
+            f"received {list(widths)}."
+        )
+    x, above = features[coarsest], coarsest
+    for stride, width in zip(steps, widths, strict=True):
+        factor = above // stride
+        if transposed:
+            x = layers.Conv2DTranspose(
+                width, factor, factor, kernel_initializer="he_normal", name=f"up{stride}"
+            )(x)
+        else:
+            x = BilinearUpsampling(factor, name=f"up{stride}")(x)
+        x = layers.Concatenate(name=f"join{stride}")([x, features[stride]])
+        for step in "ab":
+            x = conv_block(
+                x,
+                width,
+                separable=separable,
+                normalise=normalise,
+                synchronised=synchronised,
+                name=f"decode{stride}{step}",
+            )
+        above = stride
+    return x
+
+
+def light(
+    features: Features,
+    widths: Sequence[int] | None = None,
+    *,
+    synchronised: bool = False,
+) -> Tensor:
+    """One separable convolution at each step, on skips narrowed to half its width first.
+
+    With a pretrained encoder the decoder's work is to place what the encoder has found; this one
+    does it with a tenth of the weights of `unet`, most of them at coarse strides.
+
+    Args:
+        features: Encoder outputs by stride.
+        widths: Channels after each step, coarse to fine; 128, 96, 64, 48, 32 when left out.
+        synchronised: Batch statistics over all workers.
+
+    Returns:
+        Features at the finest stride, with `widths[-1]` channels.
+
+    Raises:
+        ConfigError: If `widths` has not one entry per step.
+    """
+    coarsest, *steps = sorted(features, reverse=True)
+    if widths is None:
+        widths = (128, 96, 64, 48, 32)[: len(steps)]
+    if len(widths) != len(steps):
+        raise ConfigError(
+            f"The decoder needs {len(steps)} widths, one for each of the strides {steps}; "
+            f"received {list(widths)}."
+        )
+    x, above = features[coarsest], coarsest
+    for stride, width in zip(steps, widths, strict=True):
+        # Narrowing before enlarging is the same map as after it, at a quarter of the cost.
+        x = layers.Conv2D(width, 1, use_bias=False, name=f"narrow{stride}")(x)
+        x = BilinearUpsampling(above // stride, name=f"up{stride}")(x)
+        skip = layers.Conv2D(width // 2, 1, use_bias=False, name=f"skip{stride}")(features[stride])
+        x = layers.Concatenate(name=f"join{stride}")([x, skip])
+        x = conv_block(
+            x, width, separable=True, synchronised=synchronised, name=f"decode{stride}"
+        )
+        above = stride
+    return x
+
+
+DECODERS = {"light": light, "unet": unet}
