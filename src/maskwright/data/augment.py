@@ -13,6 +13,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from maskwright.data.geometry import cut_image, cut_labels
 from maskwright.errors import ConfigError
 from maskwright.labels import IGNORE_LABEL
 
@@ -214,8 +215,8 @@ def augment(
     offsets = _elastic_offsets(augmentation, rng, size)
 
     if turn is None and offsets is None and (height, width) == size:
-        image = _crop(image, round(top), round(left), size, cv2.BORDER_REFLECT_101)
-        labels = _crop(labels, round(top), round(left), size, cv2.BORDER_CONSTANT)
+        image = cut_image(image, round(top), round(left), size)
+        labels = cut_labels(labels, round(top), round(left), size)
         steps = (slice(None, None, -1 if flip_y else 1), slice(None, None, -1 if flip_x else 1))
         image, labels = image[steps], labels[steps]
     else:
@@ -284,30 +285,6 @@ def _elastic_offsets(
     points = [max(2, round(side / (augmentation.elastic_spacing * min(size))) + 1) for side in size]
     coarse = rng.standard_normal((*points, 2), np.float32) * augmentation.elastic * min(size)
     return cv2.resize(coarse, size[::-1], interpolation=cv2.INTER_CUBIC)
-
-
-def _crop(
-    pixels: np.ndarray, top: int, left: int, size: tuple[int, int], border: int
-) -> np.ndarray:
-    """Cut whole pixels out, with a border where the window reaches beyond."""
-    height, width = pixels.shape[:2]
-    bottom, right = top + size[0], left + size[1]
-    if top >= 0 and left >= 0 and bottom <= height and right <= width:
-        return pixels[top:bottom, left:right]
-    rows, inside_rows = _reflected(top, bottom, height)
-    columns, inside_columns = _reflected(left, right, width)
-    cut = pixels[rows][:, columns]
-    if border == cv2.BORDER_CONSTANT:
-        cut[~np.logical_and.outer(inside_rows, inside_columns)] = IGNORE_LABEL
-    return cut
-
-
-def _reflected(start: int, stop: int, length: int) -> tuple[np.ndarray, np.ndarray]:
-    """Indices `start … stop - 1` reflected into `length`, and which needed no reflection."""
-    wanted = np.arange(start, stop)
-    period = max(2 * length - 2, 1)
-    folded = wanted % period
-    return np.minimum(folded, period - folded), (wanted >= 0) & (wanted < length)
 
 
 def _warp(

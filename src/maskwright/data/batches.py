@@ -1,0 +1,229 @@
+"""Arrays → batches with `tf.data`: what a step sees depends on seed, epoch and sample alone."""
+
+from collections.abc import Callable
+from functools import lru_cache
+
+import numpy as np
+import tensorflow as tf
+
+from maskwright.data.arrays import (
+    MEMORY_LIMIT_MB,
+    Arrays,
+    class_weights,
+    load,
+    rare_class_weights,
+)
+from maskwright.data.augment import Augmentation, augment
+from maskwright.data.geometry import cut_image, cut_labels
+from maskwright.errors import ConfigError
+from maskwright.labels import IGNORE_LABEL
+
+__all__ = [
+    "MEMORY_LIMIT_MB",
+    "Arrays",
+    "class_weights",
+    "eval_batches",
+    "load",
+    "rare_class_weights",
+    "steps_per_epoch",
+    "train_batches",
+]
+
+Batch = tuple[np.ndarray, np.ndarray, np.ndarray]
+
+_JITTER = 0.25  # of the crop: how far its middle may lie from the pixel that drew it
+
+
+def steps_per_epoch(num_samples: int, batch_size: int) -> int:
+    """Batches that show every sample at least once."""
+    return -(-num_samples // batch_size)
+
+
+def train_batches(
+    arrays: Arrays,
+    batch_size: int,
+    seed: int,
+    epoch: int,
+    augmentation: Augmentation,
+    crop: tuple[int, int] | None = None,
+    favour: np.ndarray | None = None,
+    class_weights: np.ndarray | None = None,
+    *,
+    skip: int = 0,
+    shard: tuple[int, int] | None = None,
+    epochs: int = 1,
+) -> tf.data.Dataset:
+    """Batches of one epoch or several: images, labels and weights of pixels.
+
+    The order comes from `(seed, epoch)` and the augmentation of a sample from
+    `(seed, epoch, sample)`, whatever the number of threads. Every batch is full: the last one of
+    an epoch is filled from the start of its order, with other augmentations.
+
+    Args:
+        batch_size: Images in a step of all workers together.
+        epoch: Number of the first epoch, from 0.
+        crop: Height and width of a window at the scale of the arrays; `None` takes whole images,
+            which must then be of one size.
+        favour: Chance of each class to be in the middle of a crop, `(num_classes,)`, as
+            `rare_class_weights` gives; `None` places crops anywhere.
+        class_weights: Weight of the pixels of each class, `(num_classes,)`; `None` for ones.
+        skip: Batches of the first epoch that were already used.
+        shard: Index and count of workers; each gets its own part of every batch.
+        epochs: Number of epochs, one after the other without a pause.
+
+    Returns:
+        Batches of images float32 `(b, h, w, c)`, labels int32 `(b, h, w)` and weights float32
+        `(b, h, w)`: class weight times sample weight, 0 where the label is ignored.
+
+    Raises:
+        ConfigError: If the sizes differ and there is no crop, or workers cannot share a batch.
+    """
+    size = crop or arrays.size
+    if size is None:
+        raise ConfigError(
+            "Expected images of one working size or a crop; the images differ in size and no "
+            "crop is set."
+        )
+    if favour is not None and crop is None:
+        raise ConfigError("Favouring rare classes chooses where to crop; set a crop with it.")
+    worker, workers = shard or (0, 1)
+    if batch_size < 1 or batch_size % workers or not 0 <= worker < workers:
+        raise ConfigError(
+            f"Expected a batch size that {workers} workers can share evenly; "
+            f"received {batch_size} for worker {worker}."
+        )
+    steps = steps_per_epoch(len(arrays), batch_size)
+    share = batch_size // workers
+    chances = None if favour is None else _chances(arrays, favour)
+    weight_of = _weight_table(class_weights)
+
+    @lru_cache(maxsize=4)
+    def order(of_epoch: int) -> np.ndarray:
+        once = np.random.default_rng([seed, of_epoch]).permutation(len(arrays))
+        return np.resize(once, steps * batch_size)
+
+    def draw(index: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        image, labels = arrays[index]
+        centre = None
+        if chances is not None and chances[index].any():
+            centre = _favoured(labels, chances[index], size, rng)
+        return augment(
+            image,
+            labels,
+            augmentation,
+            rng,
+            size,
+            centre,
+            window=crop,
+            value_range=arrays.value_range,
+        )
+
+    def batch(number: int) -> Batch:
+        of_epoch, step = epoch + number // steps, number % steps
+        first = step * batch_size + worker * share
+        images = np.empty((share, *size, arrays.channels), np.float32)
+        labels = np.empty((share, *size), np.int32)
+        weights = np.empty((share, *size), np.float32)
+        for row in range(share):
+            index = int(order(of_epoch)[first + row])
+            again = (first + row) // len(arrays)
+            key = [seed, of_epoch, index, again] if again else [seed, of_epoch, index]
+            images[row], mask = draw(index, np.random.default_rng(key))
+            labels[row] = mask
+            np.take(weight_of, mask, out=weights[row])
+            weights[row] *= arrays.weights[index]
+        return images, labels, weights
+
+    shape = (share, *size, arrays.channels)
+    return _dataset(range(skip, steps * epochs), batch, shape)
+
+
+def eval_batches(
+    arrays: Arrays, batch_size: int, tile: tuple[int, int] | None = None
+) -> tf.data.Dataset:
+    """The same triple as `train_batches`, unchanged and in order; the last batch may be short.
+
+    Args:
+        batch_size: Images in a batch; 1 is used where images differ in size and are not tiled.
+        tile: Height and width of tiles that cover every image once, laid side by side; what
+            reaches beyond an image is ignored. `None` takes whole images.
+    """
+    size = tile or arrays.size
+    windows = [
+        (index, top, left)
+        for index, (height, width) in enumerate(arrays.sizes.tolist())
+        for top in range(0, height, tile[0] if tile else height)
+        for left in range(0, width, tile[1] if tile else width)
+    ]
+    count = batch_size if size is not None else 1
+    weight_of = _weight_table(None)
+
+    def batch(number: int) -> Batch:
+        images, masks, weights = [], [], []
+        for index, top, left in windows[number * count : (number + 1) * count]:
+            image, mask = arrays[index]
+            shown = size or mask.shape
+            images.append(cut_image(image, top, left, shown))
+            masks.append(cut_labels(mask, top, left, shown))
+            weights.append(weight_of[masks[-1]] * arrays.weights[index])
+        return (
+            np.stack(images).astype(np.float32),
+            np.stack(masks).astype(np.int32),
+            np.stack(weights),
+        )
+
+    shape = (None, *(size or (None, None)), arrays.channels)
+    return _dataset(range(steps_per_epoch(len(windows), count)), batch, shape)
+
+
+def _dataset(
+    numbers: range, batch: Callable[[int], Batch], shape: tuple[int | None, ...]
+) -> tf.data.Dataset:
+    """Data set of the batches with these numbers, made side by side and handed out in order."""
+
+    def make(number: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        types = (tf.float32, tf.int32, tf.float32)
+        images, labels, weights = tf.numpy_function(
+            lambda value: batch(int(value)), [number], types, stateful=False
+        )
+        return (
+            tf.ensure_shape(images, shape),
+            tf.ensure_shape(labels, shape[:-1]),
+            tf.ensure_shape(weights, shape[:-1]),
+        )
+
+    options = tf.data.Options()
+    # Workers get their part by `shard`; files, which TensorFlow would divide, there are none.
+    options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
+    options.deterministic = True
+    dataset = tf.data.Dataset.range(numbers.start, numbers.stop)
+    dataset = dataset.map(make, num_parallel_calls=tf.data.AUTOTUNE)
+    return dataset.prefetch(2).with_options(options)
+
+
+def _weight_table(class_weights: np.ndarray | None) -> np.ndarray:
+    """Weight of a pixel by its label, `(256,)`; the ignore label has none."""
+    table = np.ones(256, np.float32)
+    if class_weights is not None:
+        table[: len(class_weights)] = class_weights
+    table[IGNORE_LABEL] = 0
+    return table
+
+
+def _chances(arrays: Arrays, favour: np.ndarray) -> np.ndarray:
+    """Chance of each class to be drawn in each sample, `(n, num_classes)`; rows sum to 1 or 0."""
+    present = (arrays.counts(len(favour)) > 0) * favour
+    return present / np.maximum(present.sum(axis=1, keepdims=True), np.finfo(float).tiny)
+
+
+def _favoured(
+    labels: np.ndarray, chances: np.ndarray, crop: tuple[int, int], rng: np.random.Generator
+) -> tuple[float, float]:
+    """Middle of a crop near a pixel of a class drawn by chance."""
+    label = rng.choice(len(chances), p=chances)
+    pixels = np.flatnonzero(labels == label)
+    row, column = divmod(int(pixels[rng.integers(len(pixels))]), labels.shape[1])
+    return (
+        row + crop[0] * rng.uniform(-_JITTER, _JITTER),
+        column + crop[1] * rng.uniform(-_JITTER, _JITTER),
+    )

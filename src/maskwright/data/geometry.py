@@ -1,0 +1,68 @@
+"""Change the size of images and masks, and cut parts out of them; any number of channels."""
+
+import cv2
+import numpy as np
+
+from maskwright.labels import IGNORE_LABEL
+
+
+def resize_image(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Stretch `(h, w, c)` to `size`, height and width; averages down, interpolates up.
+
+    An image that has the size already comes back as it is.
+    """
+    height, width = image.shape[:2]
+    if (height, width) == size:
+        return image
+    smaller = size[0] * size[1] < height * width
+    interpolation = cv2.INTER_AREA if smaller else cv2.INTER_LINEAR
+    resized = cv2.resize(image, size[::-1], interpolation=interpolation)
+    return resized.reshape(*size, image.shape[2])  # OpenCV drops an axis of one channel
+
+
+def resize_labels(labels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Stretch `(h, w)` of any integers to `size`, height and width, taking nearest labels."""
+    if labels.shape == size:
+        return labels
+    # `cv2.INTER_NEAREST` is half a pixel off, and none of its kin takes every integer type.
+    rows, columns = (
+        np.minimum((np.arange(new) + 0.5) * old / new, old - 1).astype(np.intp)
+        for old, new in zip(labels.shape, size, strict=True)
+    )
+    return labels[rows[:, None], columns]
+
+
+def cut_image(image: np.ndarray, top: int, left: int, size: tuple[int, int]) -> np.ndarray:
+    """Window of `(h, w, c)` that may reach beyond the image, which is reflected there."""
+    if _holds(image, top, left, size):
+        return image[top : top + size[0], left : left + size[1]]
+    rows, columns = (
+        _reflected(start, new, old)
+        for start, new, old in zip((top, left), size, image.shape, strict=False)
+    )
+    return image[rows[:, None], columns]
+
+
+def cut_labels(labels: np.ndarray, top: int, left: int, size: tuple[int, int]) -> np.ndarray:
+    """Window of `(h, w)` that may reach beyond the mask, with `IGNORE_LABEL` there."""
+    if _holds(labels, top, left, size):
+        return labels[top : top + size[0], left : left + size[1]]
+    window = np.full(size, IGNORE_LABEL, labels.dtype)
+    inside = labels[max(top, 0) : max(top + size[0], 0), max(left, 0) : max(left + size[1], 0)]
+    first_row, first_column = max(-top, 0), max(-left, 0)
+    window[
+        first_row : first_row + inside.shape[0], first_column : first_column + inside.shape[1]
+    ] = inside
+    return window
+
+
+def _holds(pixels: np.ndarray, top: int, left: int, size: tuple[int, int]) -> bool:
+    height, width = pixels.shape[:2]
+    return min(top, left) >= 0 and top + size[0] <= height and left + size[1] <= width
+
+
+def _reflected(start: int, count: int, length: int) -> np.ndarray:
+    """Indices from `start` on, reflected about the outermost pixels of `length`."""
+    period = max(2 * length - 2, 1)
+    folded = np.arange(start, start + count) % period
+    return np.minimum(folded, period - folded)
