@@ -1,0 +1,7 @@
+"""From images to masks: tiles, probabilities, labels, cleaning, whole folders."""
+
+from maskwright.inference.postprocess import clean
+from maskwright.inference.predictor import Flips, Prediction, Predictor
+from maskwright.inference.tiling import predict_tiled
+
+__all__ = ["Flips", "Prediction", "Predictor", "clean", "predict_tiled"]

@@ -1,0 +1,269 @@
+"""From one image to labels in its own size, whatever the size that the model works at."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import cv2
+import numpy as np
+
+from maskwright.card import Card
+from maskwright.data.geometry import resize_image
+from maskwright.errors import ConfigError, DataError, ModelError
+from maskwright.export.runtime import load_logits
+from maskwright.inference.postprocess import clean
+from maskwright.inference.tiling import predict_tiled
+
+Flips = bool | Literal["all"]
+"""`True` averages the image and its mirror image, `"all"` also both of them upside down."""
+
+_FLIPPED_AXES: dict[Flips, tuple[tuple[int, ...], ...]] = {
+    False: ((),),
+    True: ((), (2,)),
+    "all": ((), (2,), (1,), (1, 2)),
+}
+_LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
+_BAND_VALUES = 2**24  # probabilities resized at once: 64 MiB
+_OPENCV_CHANNELS = 128  # of one array, in OpenCV 5
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a model makes of one image.
+
+    Args:
+        labels: int32 `(h, w)`, in the size of the image, after cleaning.
+        probabilities: float32 `(h, w, classes)` before threshold and cleaning, where they were
+            asked for: they take four bytes per pixel and class.
+    """
+
+    labels: np.ndarray
+    probabilities: np.ndarray | None = None
+
+
+class Predictor:
+    """A model and the card that says how to use it.
+
+    Args:
+        logits: From float32 images `(b, h, w, channels)`, of any size, to float32 logits
+            `(b, h, w, classes)`, or `(b, h, w, 1)` with the logit of the second of two classes.
+        card: Size or tile, threshold, cleaning and temperature.
+    """
+
+    def __init__(self, logits: Callable[[np.ndarray], np.ndarray], card: Card) -> None:
+        self.logits = logits
+        self.card = card
+
+    @classmethod
+    def load(cls, path: str | Path) -> "Predictor":
+        """Predictor from the folder of a run; raises `ModelError` where there is none."""
+        return cls(*load_logits(Path(path)))
+
+    def adjusted(
+        self,
+        *,
+        tile: int | None = None,
+        threshold: float | None = None,
+        min_area_px: int | None = None,
+        fill_holes_px: int | None = None,
+        keep_largest: bool | None = None,
+    ) -> "Predictor":
+        """The same model with other values on its card, where they are not `None`.
+
+        Raises:
+            ConfigError: If a value is out of its range or does not suit the classes.
+        """
+        changes = {
+            "tile": tile,
+            "threshold": threshold,
+            "min_area_px": min_area_px,
+            "fill_holes_px": fill_holes_px,
+            "keep_largest": keep_largest,
+        }
+        given: dict[str, Any] = {name: new for name, new in changes.items() if new is not None}
+        try:
+            return Predictor(self.logits, replace(self.card, **given))
+        except ModelError as error:
+            raise ConfigError(str(error)) from None
+
+    def __call__(
+        self,
+        image: np.ndarray,
+        *,
+        flips: Flips = False,
+        threshold: float | None = None,
+        probabilities: bool = False,
+    ) -> Prediction:
+        """Labels of one image in its own size.
+
+        Args:
+            image: `(h, w, c)` as `read_image` gives it. Grey and RGB are turned into each other, a
+                fourth (or second) channel is dropped as alpha where the model has no use for it.
+                16 bits are scaled to 8 for a model trained on 8 and the other way round; float
+                pixels are taken as they are.
+            flips: Flipped copies of the image to average the probabilities of.
+            threshold: In place of the one on the card, whose meaning it has.
+            probabilities: Whether to keep the probabilities.
+
+        Raises:
+            DataError: If the image cannot be made into what the model takes.
+        """
+        if threshold is not None:
+            adjusted = self.adjusted(threshold=threshold)
+            return adjusted(image, flips=flips, probabilities=probabilities)
+        working = self.working(image)
+        if self.card.size is None:
+            strips = predict_tiled(
+                lambda tiles: self.probabilities(tiles, flips), working, self.card.tile
+            )
+        else:
+            strips = resized_strips(self.probabilities(working[None], flips)[0], image.shape[:2])
+        return self.decide(strips, image.shape[:2], probabilities)
+
+    def working(self, image: np.ndarray) -> np.ndarray:
+        """Image `(h, w, c)` in the size that the model works at; its pixels are still its own."""
+        if image.ndim != 3 or 0 in image.shape:
+            raise DataError(
+                f"Expected an image of shape (height, width, channels), received {image.shape}."
+            )
+        if image.dtype.kind == "f":
+            image = image.astype(np.float32, copy=False)
+        return image if self.card.size is None else resize_image(image, self.card.size)
+
+    def probabilities(self, images: np.ndarray, flips: Flips = False) -> np.ndarray:
+        """Probabilities float32 `(b, h, w, classes)` of images `(b, h, w, c)` as large as they are.
+
+        Nothing is resized or cleaned; channels and range of the pixels may be as in `__call__`.
+        """
+        if flips not in _FLIPPED_AXES:
+            raise ConfigError(f"`flips` must be False, True or 'all'; received {flips!r}.")
+        pixels = _model_pixels(images, self.card.channels, self.card.dtype)
+        ways = _FLIPPED_AXES[flips]
+        total: np.ndarray | float = 0.0
+        for axes in ways:
+            logits = self.logits(np.ascontiguousarray(np.flip(pixels, axes)))
+            total = total + np.flip(self._activate(logits, images.shape[:3]), axes)
+        return np.divide(total, np.float32(len(ways)))
+
+    def decide(
+        self, strips: Iterable[np.ndarray], size: tuple[int, int], probabilities: bool = False
+    ) -> Prediction:
+        """Labels of an image of `size` from its probabilities in strips `(rows, w, classes)`."""
+        card = self.card
+        labels = np.empty(size, np.uint8)
+        kept = np.empty((*size, card.labels.num_classes), np.float32) if probabilities else None
+        top = 0
+        for strip in strips:
+            rows = slice(top, top + len(strip))
+            labels[rows] = most_probable(strip, card.threshold, card.background)
+            if kept is not None:
+                kept[rows] = strip
+            top = rows.stop
+        cleaned = clean(
+            labels, card.min_area_px, card.fill_holes_px, card.keep_largest, card.background
+        )
+        return Prediction(cleaned.astype(np.int32), kept)
+
+    def _activate(self, logits: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+        """Probabilities from logits, whose shape is checked."""
+        num_classes = self.card.labels.num_classes
+        single = num_classes == 2 and logits.shape == (*shape, 1)
+        if not single and logits.shape != (*shape, num_classes):
+            raise ModelError(
+                f"The model gives logits of shape {logits.shape} for images of shape {shape}, but "
+                f"its card names {num_classes} classes; model and card do not belong together."
+            )
+        scaled = np.divide(logits, self.card.temperature, dtype=np.float32)
+        if single:
+            scaled = np.concatenate([np.zeros_like(scaled), scaled], axis=-1)
+        # One maximum over whole planes: NumPy is slow along a short last axis.
+        scaled -= np.maximum.reduce([scaled[..., k] for k in range(num_classes)])[..., None]
+        np.exp(scaled, out=scaled)
+        scaled /= scaled.sum(axis=-1, keepdims=True)
+        return scaled
+
+
+def most_probable(
+    probabilities: np.ndarray, threshold: float | None, background: int | None
+) -> np.ndarray:
+    """Labels uint8 `(h, w)` from probabilities `(h, w, classes)`.
+
+    Args:
+        probabilities: In [0, 1].
+        threshold: With two classes, probability from which a pixel is foreground, the class that
+            is not `background`; with more, probability below which the most probable class is
+            too unsure and the pixel is background. `None` takes the most probable class.
+        background: Label of the background; only needed with a threshold.
+    """
+    if threshold is not None and probabilities.shape[-1] == 2 and background is not None:
+        foreground = 1 - background
+        chosen = probabilities[..., foreground] >= threshold
+        return np.where(chosen, np.uint8(foreground), np.uint8(background))
+    labels = probabilities.argmax(axis=-1).astype(np.uint8)
+    if threshold is not None and background is not None:
+        planes = [probabilities[..., k] for k in range(probabilities.shape[-1])]
+        labels[np.maximum.reduce(planes) < threshold] = background
+    return labels
+
+
+def resized_strips(values: np.ndarray, size: tuple[int, int]) -> Iterator[np.ndarray]:
+    """Stretch `(h, w, classes)` to `size` bilinearly, in strips of rows from top to bottom.
+
+    The values are those of `cv2.resize` on the whole, with pixel centres at halves, but memory
+    stays bounded for many classes in a large image.
+    """
+    height, width = size
+    rows = max(1, _BAND_VALUES // (width * values.shape[2]))
+    centres = (np.arange(height) + 0.5) * (len(values) / height) - 0.5
+    centres = centres.clip(0, len(values) - 1).astype(np.float32)
+    upper = centres.astype(np.intp)
+    lower = np.minimum(upper + 1, len(values) - 1)
+    share = (centres - upper)[:, None, None]
+    for top in range(0, height, rows):
+        part = slice(top, top + rows)
+        mixed = values[upper[part]] * (1 - share[part]) + values[lower[part]] * share[part]
+        yield _stretch_rows(mixed, width)
+
+
+def _stretch_rows(values: np.ndarray, width: int) -> np.ndarray:
+    """Stretch `(h, w, classes)` to another width bilinearly."""
+    height, old_width, num_classes = values.shape
+    if old_width == width:
+        return values
+    parts = [
+        cv2.resize(
+            values[..., first : first + _OPENCV_CHANNELS],
+            (width, height),
+            interpolation=cv2.INTER_LINEAR,
+        ).reshape(height, width, -1)  # OpenCV drops an axis of one channel
+        for first in range(0, num_classes, _OPENCV_CHANNELS)
+    ]
+    return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=-1)
+
+
+def _model_pixels(images: np.ndarray, channels: int, dtype: str) -> np.ndarray:
+    """float32 images `(b, h, w, channels)` in the range of `dtype`; see `Predictor.__call__`."""
+    kind = images.dtype.name
+    if kind not in {"uint8", "uint16", "float32"}:
+        raise DataError(f"Expected pixels of uint8, uint16 or float32, received {kind}.")
+    pixels = images.astype(np.float32)
+    if kind == "float32" and not np.isfinite(pixels).all():
+        raise DataError("The image holds NaN or infinite pixels; expected finite numbers.")
+    if (kind, dtype) == ("uint16", "uint8"):
+        pixels /= 257  # 65535 / 255
+    elif (kind, dtype) == ("uint8", "uint16"):
+        pixels *= 257
+    received = pixels.shape[-1]
+    if received == channels:
+        return pixels
+    if channels == 1 and received in (3, 4):
+        return (pixels[..., :3] @ _LUMINANCE)[..., None]
+    if channels in (1, 3) and received in (1, 2):
+        return pixels[..., :1].repeat(channels, axis=-1)
+    if channels == 3 and received == 4:
+        return pixels[..., :3]
+    raise DataError(
+        f"The model takes images of {channels} channels; this one has {received}, which cannot be "
+        f"turned into them."
+    )
