@@ -1,0 +1,122 @@
+"""Counts of pixels and the scores that follow from them, in NumPy.
+
+Counts are int64 and added up before any division: float32 stops being exact at 2**24, about
+sixteen masks of one megapixel.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from maskwright.errors import DataError
+from maskwright.labels import IGNORE_LABEL
+
+EMPTY_RULE = (
+    "A class that is neither in the truth nor in the prediction has no score and is left out of "
+    "means; a class in only one of them scores 0."
+)
+"""The rule for empty masks; printed wherever scores are."""
+
+TRUTH, GUESS, OVERLAP = 0, 1, 2
+"""Rows of a tally."""
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Scores from counts; leading axes are those of the counts, all values in [0, 1] or nan.
+
+    A value is nan where it would be 0 / 0: see `EMPTY_RULE`. Precision of a class is undefined
+    where it was never predicted, recall where it is not in the truth.
+
+    Args:
+        iou: Intersection over union, `(…, classes)`; so are the next three.
+        dice: Twice the intersection over the sum of both.
+        precision: Share of the predicted pixels that are right.
+        recall: Share of the true pixels that are found.
+        mean_iou: Mean of `iou` over the classes that have one, `(…)`; so are the next two.
+        mean_dice: Mean of `dice` over the classes that have one.
+        pixel_accuracy: Share of all counted pixels that are right.
+    """
+
+    iou: np.ndarray
+    dice: np.ndarray
+    precision: np.ndarray
+    recall: np.ndarray
+    mean_iou: np.ndarray
+    mean_dice: np.ndarray
+    pixel_accuracy: np.ndarray
+
+
+def confusion(truth: np.ndarray, guess: np.ndarray, num_classes: int) -> np.ndarray:
+    """Count pixels by true and predicted class, int64 `(num_classes, num_classes)`.
+
+    Args:
+        truth: Labels of any shape; pixels with `IGNORE_LABEL` are not counted.
+        guess: Labels of the same shape.
+        num_classes: Labels lie in `[0, num_classes)`.
+
+    Raises:
+        DataError: If shapes differ or a counted label lies outside.
+    """
+    if truth.shape != guess.shape:
+        raise DataError(
+            f"Expected masks of equal size, received a true mask of {truth.shape} and a predicted "
+            f"mask of {guess.shape}."
+        )
+    counted = truth != IGNORE_LABEL
+    if not counted.all():
+        truth, guess = truth[counted], guess[counted]
+    for name, labels in (("true", truth), ("predicted", guess)):
+        if labels.size and not 0 <= labels.min() <= labels.max() < num_classes:
+            raise DataError(
+                f"Expected labels from 0 to {num_classes - 1}, received a {name} mask with labels "
+                f"from {labels.min()} to {labels.max()}."
+            )
+    # The widest code, 255 * 255 - 1, fits into 32 bits with room to spare.
+    codes = truth.astype(np.int32) * num_classes + guess.astype(np.int32)
+    counts = np.bincount(codes.ravel(), minlength=num_classes**2)
+    return counts.reshape(num_classes, num_classes).astype(np.int64)
+
+
+def tally(counts: np.ndarray) -> np.ndarray:
+    """Sizes of truth, prediction and overlap of each class, `(…, 3, classes)`.
+
+    All scores follow from these, and they take far less room than the counts they come from.
+
+    Args:
+        counts: Rows are true classes, columns predicted ones, `(…, classes, classes)`.
+    """
+    overlap = np.diagonal(counts, axis1=-2, axis2=-1)
+    return np.stack([counts.sum(-1), counts.sum(-2), overlap], axis=-2)
+
+
+def scores(counts: np.ndarray) -> Scores:
+    """Scores from counts, `(…, classes, classes)`; rows are true classes, columns predicted."""
+    return tally_scores(tally(counts))
+
+
+def tally_scores(tallies: np.ndarray) -> Scores:
+    """Scores from tallies, `(…, 3, classes)`, as `tally` makes them."""
+    truth, guess, overlap = (tallies[..., row, :] for row in (TRUTH, GUESS, OVERLAP))
+    iou = _ratio(overlap, truth + guess - overlap)
+    dice = _ratio(2 * overlap, truth + guess)
+    return Scores(
+        iou=iou,
+        dice=dice,
+        precision=_ratio(overlap, guess),
+        recall=_ratio(overlap, truth),
+        mean_iou=defined_mean(iou, axis=-1),
+        mean_dice=defined_mean(dice, axis=-1),
+        pixel_accuracy=_ratio(overlap.sum(-1), truth.sum(-1)),
+    )
+
+
+def defined_mean(values: np.ndarray, axis: int) -> np.ndarray:
+    """Mean of the values that are not nan; nan where there is none."""
+    defined = ~np.isnan(values)
+    return _ratio(np.where(defined, values, 0).sum(axis), defined.sum(axis))
+
+
+def _ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:
+    """Quotient, nan where `below` is 0."""
+    return np.where(below > 0, above / np.maximum(below, 1), np.nan)
