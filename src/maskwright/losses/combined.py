@@ -9,7 +9,7 @@ import keras
 from maskwright.errors import ConfigError
 from maskwright.labels import IGNORE_LABEL
 from maskwright.losses.overlap import Dice, Tversky
-from maskwright.losses.pixel import AddUp, CrossEntropy, Focal, MaskLoss, Tensor
+from maskwright.losses.pixel import AddUp, CrossEntropy, Focal, MaskLoss, Pixels, Tensor
 
 NAMES = ("ce", "focal", "dice", "tversky")
 """Losses that `loss` knows."""
@@ -48,12 +48,10 @@ class Sum(MaskLoss):
         self.terms = list(terms)
         self.weights = [float(weight) for weight in weights]
 
-    def measure(
-        self, truth: Tensor, log_probabilities: Tensor, counted: Tensor, add_up: AddUp | None
-    ) -> Tensor:
+    def measure(self, pixels: Pixels, add_up: AddUp | None) -> Tensor:
         """Value of each image, `(batch,)`."""
         return sum(
-            weight * term.measure(truth, log_probabilities, counted, add_up)
+            weight * term.measure(pixels, add_up)
             for weight, term in zip(self.weights, self.terms, strict=True)
         )
 

@@ -6,7 +6,7 @@ import keras
 from keras import ops
 
 from maskwright.labels import IGNORE_LABEL
-from maskwright.losses.pixel import AddUp, MaskLoss, Tensor
+from maskwright.losses.pixel import AddUp, MaskLoss, Pixels, Tensor
 
 
 @keras.saving.register_keras_serializable(package="maskwright")
@@ -45,17 +45,9 @@ class Tversky(MaskLoss):
         self.smooth = smooth
         self.batch = batch
 
-    def measure(
-        self, truth: Tensor, log_probabilities: Tensor, counted: Tensor, add_up: AddUp | None
-    ) -> Tensor:
+    def measure(self, pixels: Pixels, add_up: AddUp | None) -> Tensor:
         """Value of each image, `(batch,)`."""
-        return _tversky(
-            truth,
-            log_probabilities,
-            (self.alpha, self.beta, self.smooth),
-            batch=self.batch,
-            add_up=add_up,
-        )
+        return _tversky(pixels, self.alpha, self.beta, self.smooth, self.batch, add_up)
 
     def get_config(self) -> dict[str, Any]:
         """What makes the same loss again."""
@@ -98,14 +90,10 @@ class Dice(MaskLoss):
         self.smooth = smooth
         self.batch = batch
 
-    def measure(
-        self, truth: Tensor, log_probabilities: Tensor, counted: Tensor, add_up: AddUp | None
-    ) -> Tensor:
+    def measure(self, pixels: Pixels, add_up: AddUp | None) -> Tensor:
         """Value of each image, `(batch,)`."""
         # Dice is Tversky with halves, divided through by two.
-        return _tversky(
-            truth, log_probabilities, (0.5, 0.5, self.smooth / 2), batch=self.batch, add_up=add_up
-        )
+        return _tversky(pixels, 0.5, 0.5, self.smooth / 2, self.batch, add_up)
 
     def get_config(self) -> dict[str, Any]:
         """What makes the same loss again."""
@@ -113,24 +101,23 @@ class Dice(MaskLoss):
 
 
 def _tversky(
-    truth: Tensor,
-    log_probabilities: Tensor,
-    settings: tuple[float, float, float],
-    batch: bool,
-    add_up: AddUp | None,
+    pixels: Pixels, alpha: float, beta: float, smooth: float, batch: bool, add_up: AddUp | None
 ) -> Tensor:
-    """One minus the Tversky index of each image, `(batch,)`; `settings` are alpha, beta, smooth."""
-    alpha, beta, smooth = settings
-    # Soft confusion matrix, (batch, true class, guessed class). One product of matrices gives hits
-    # and both totals with weights and ignored pixels accounted for; sums over the pixels of
-    # several (batch, pixels, classes) tensors took a third longer.
-    counts = ops.matmul(ops.transpose(truth, (0, 2, 1)), ops.exp(log_probabilities))
+    """One minus the Tversky index of each image, averaged over classes, `(batch,)`."""
+    guess = ops.exp(pixels.log_probabilities)
+    counts = ops.stack(
+        [
+            ops.sum(guess * pixels.truth, axis=2),
+            ops.sum(guess * pixels.weights, axis=2),
+            ops.sum(pixels.truth, axis=2),
+        ]
+    )
     if batch:
-        counts = ops.sum(counts, axis=0, keepdims=True)
+        counts = ops.sum(counts, axis=1, keepdims=True)
         counts = counts if add_up is None else add_up(counts)
-    hit = ops.diagonal(counts, axis1=1, axis2=2)
-    wrong = alpha * (ops.sum(counts, axis=1) - hit) + beta * (ops.sum(counts, axis=2) - hit)
-    # Equal to one minus the index, without the cancellation near a perfect overlap; the floor
-    # serves `smooth=0` where a class is in neither mask.
+    hit, guessed, true = counts[0], counts[1], counts[2]
+    # Rounding may leave a hit above its totals by a hair.
+    wrong = alpha * ops.relu(guessed - hit) + beta * ops.relu(true - hit)
+    # Equal to one minus the index; the floor serves `smooth=0` where a class is in neither mask.
     values = ops.mean(wrong / ops.maximum(hit + wrong + smooth, 1e-7), axis=-1)
-    return ops.broadcast_to(values, ops.shape(truth)[:1])
+    return ops.broadcast_to(values, ops.shape(pixels.counted))
