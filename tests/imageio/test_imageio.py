@@ -67,7 +67,7 @@ def test_other_numbers_become_float32(tmp_path):
 def test_one_bit_of_tiff_is_seen_in_images_and_counted_in_masks(tmp_path):
     path = tiff(tmp_path / "x.tif", GREY > 100)  # tifffile says that white is zero
     assert read_image(path)[:, 0, 0].tolist() == [255, 0]
-    assert read_mask(path).values[:, 0].tolist() == [0, 1]
+    assert read_mask(path).values[:, 0].tolist() == [0, 255]
 
 
 def test_a_stack_of_pictures_is_refused(tmp_path):
@@ -124,9 +124,14 @@ def test_a_palette_gives_colours_to_images_and_indices_to_masks(tmp_path):
 
 def test_masks_hold_what_the_file_holds(tmp_path):
     bits = np.array([[True, False]])
-    assert read_mask(saved(tmp_path / "b.png", bits)).values.tolist() == [[1, 0]]
+    assert read_mask(saved(tmp_path / "b.png", bits)).values.tolist() == [[255, 0]]
     grey = np.dstack([GREY] * 3 + [np.full_like(GREY, 255)])
     np.testing.assert_array_equal(read_mask(saved(tmp_path / "g.png", grey)).values, GREY)
+    cut_out = np.dstack([np.full_like(COLOURS, 255), np.uint8([[0, 0, 1], [0, 255, 255]])])
+    assert read_mask(saved(tmp_path / "c.png", cut_out)).values.tolist() == [
+        [0, 0, 255],
+        [0, 255, 255],
+    ]
     deep = np.array([[0, 300]])
     write_mask(tmp_path / "d.png", deep)
     np.testing.assert_array_equal(read_mask(tmp_path / "d.png").values, deep)

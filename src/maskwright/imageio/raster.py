@@ -57,7 +57,7 @@ def raster_header(image: Image.Image, start: bytes) -> Header:
 
 
 def raster_pixels(path: Path, image: Image.Image, start: bytes) -> np.ndarray:
-    """Decode to `(h, w, 1 or 3)`, alpha dropped; the file's dtype."""
+    """Decode to `(h, w, c)` with one or three channels and perhaps alpha; the file's dtype."""
     if png_depth(start) == 16:
         pixels = imagecodecs.png_decode(path.read_bytes())
     else:
@@ -66,9 +66,7 @@ def raster_pixels(path: Path, image: Image.Image, start: bytes) -> np.ndarray:
         elif image.mode in {"P", "PA", "CMYK", "YCbCr", "LAB", "HSV"}:
             image = image.convert("RGB")
         pixels = np.asarray(image)
-    if pixels.ndim == 2:
-        return pixels[..., None]
-    return pixels[..., : 1 if pixels.shape[2] <= 2 else 3]
+    return pixels[..., None] if pixels.ndim == 2 else pixels
 
 
 def exif_orientation(image: Image.Image) -> int:

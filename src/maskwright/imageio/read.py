@@ -70,15 +70,16 @@ def read_image(path: str | Path, max_pixels: int = MAX_PIXELS) -> np.ndarray:
         else:
             with open_raster(path, max_pixels) as image:
                 header = raster_header(image, start)
-                pixels = raster_pixels(path, image, start)
+                pixels = raster_pixels(path, image, start)[..., : header.channels]
         return upright(pixels.astype(header.dtype, copy=False), header.orientation)
 
 
 def read_mask(path: str | Path, max_pixels: int = MAX_PIXELS) -> RawMask:
     """Values of a mask exactly as stored, upright.
 
-    Indices stay indices and keep their palette; one bit gives 0 and 1; alpha is dropped; colours
-    that are all grey become one channel.
+    Indices stay indices and keep their palette; one bit gives 0 and 255, as the 8-bit masks that it
+    is often mixed with; alpha is dropped, and what is wholly transparent is 0; colours that are
+    all grey become one channel.
 
     Raises:
         DataError: As `read_image`; also for JPEG and other lossy files, whose values are not those
@@ -102,8 +103,6 @@ def read_mask(path: str | Path, max_pixels: int = MAX_PIXELS) -> RawMask:
                 if image.mode == "P":
                     palette = np.array(image.getpalette("RGB"), np.uint8).reshape(-1, 3)
                     values = np.asarray(image)[..., None]
-                elif image.mode == "1":
-                    values = np.asarray(image).astype(np.uint8)[..., None]
                 else:
                     values = raster_pixels(path, image, start)
                     # Pillow stretches 2 and 4 bits of grey over 0 to 255; labels must not be.
@@ -127,11 +126,11 @@ def _mask_values(path: Path, values: np.ndarray) -> np.ndarray:
         if not np.array_equal(whole, values):
             raise DataError(f"{path} holds fractions; expected whole numbers as labels of a mask.")
         values = whole
-    if values.shape[2] == 2:
-        values = values[..., :1]
     if values.shape[2] > 4:
         raise DataError(f"{path} has {values.shape[2]} channels; expected a mask of 1, 3 or 4.")
-    values = values[..., :3]
+    if values.shape[2] in {2, 4}:
+        # Some tools draw the mask in the alpha channel alone, over any colour.
+        values = values[..., :-1] * (values[..., -1:] > 0).astype(values.dtype)
     if values.shape[2] == 1 or (values == values[..., :1]).all():
         return values[..., 0]
     if values.dtype != np.uint8:

@@ -63,11 +63,11 @@ def tiff_header(path: Path, tiff: tifffile.TiffFile, max_pixels: int) -> Header:
 
 
 def tiff_values(tiff: tifffile.TiffFile) -> np.ndarray:
-    """Values `(h, w, c)` as stored: indices stay indices, one bit is 0 and 1."""
+    """Values `(h, w, c)` as stored: indices stay indices, one bit is 0 and 255."""
     shape, channel_axis = _tiff_axes(Path(tiff.filename), tiff)
     values: np.ndarray = tiff.series[0].asarray().reshape(shape)
     values = values[..., None] if channel_axis is None else np.moveaxis(values, channel_axis, -1)
-    return values.astype(np.uint8) if values.dtype == np.bool_ else values
+    return values * np.uint8(255) if values.dtype == np.bool_ else values
 
 
 def tiff_image(tiff: tifffile.TiffFile) -> np.ndarray:
@@ -76,8 +76,6 @@ def tiff_image(tiff: tifffile.TiffFile) -> np.ndarray:
     photometric = tiff.pages[0].photometric
     if photometric == _PALETTE:
         pixels = tiff_palette(tiff)[pixels[..., 0]]
-    if tiff.series[0].dtype == np.bool_:
-        pixels = pixels * np.uint8(255)
     # Masks are not turned over: tifffile marks every one-bit array as white at zero.
     return ~pixels if photometric == _MINISWHITE and pixels.dtype.kind == "u" else pixels
 
