@@ -16,8 +16,19 @@ def resize_image(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
         return image
     smaller = size[0] * size[1] < height * width
     interpolation = cv2.INTER_AREA if smaller else cv2.INTER_LINEAR
-    resized = cv2.resize(image, size[::-1], interpolation=interpolation)
-    return resized.reshape(*size, image.shape[2])  # OpenCV drops an axis of one channel
+    return resize_channels(image, size, interpolation)
+
+
+def resize_channels(image: np.ndarray, size: tuple[int, int], interpolation: int) -> np.ndarray:
+    """`cv2.resize` of `(h, w, c)` to `size`, height and width, for any number of channels."""
+    # OpenCV 5 takes 128 channels; averaging down one axis and enlarging the other, only four.
+    most = 4 if interpolation == cv2.INTER_AREA else 128
+    parts = [
+        cv2.resize(image[..., first : first + most], size[::-1], interpolation=interpolation)
+        for first in range(0, image.shape[2], most)
+    ]
+    parts = [part.reshape(*size, -1) for part in parts]  # OpenCV drops an axis of one channel
+    return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=-1)
 
 
 def resize_labels(labels: np.ndarray, size: tuple[int, int]) -> np.ndarray:

@@ -3,7 +3,7 @@
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from typing import TypeVar
@@ -15,18 +15,29 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 _PATIENCE_S = 1.0  # work that is done sooner shows no bar
-_AHEAD = 4  # results waiting per thread at most, so that memory stays bounded
 
 
 def in_threads(
-    function: Callable[[Item], Result], items: Sequence[Item], description: str
-) -> Iterator[Result]:
+    function: Callable[[Item], Result],
+    items: Sequence[Item],
+    description: str,
+    *,
+    workers: int | None = None,
+    ahead: int = 4,
+) -> Generator[Result, None, None]:
     """Results of `function` for every item, in order; decoders let go of the interpreter lock.
 
     The bar is drawn on standard error where that is a terminal. An exception in `function` ends
     the work and is raised here.
+
+    Args:
+        function: Called in a thread, once for each item.
+        items: What to work through.
+        description: Stands before the bar.
+        workers: Threads; `None` takes one for each core, at most 16.
+        ahead: Results that wait for each thread at most, so that memory stays bounded.
     """
-    workers = min(os.cpu_count() or 1, 16)
+    workers = workers or min(os.cpu_count() or 1, 16)
     started = time.monotonic()
     waiting: deque[Future[Result]] = deque()
     with ExitStack() as stack:
@@ -35,7 +46,7 @@ def in_threads(
         bar: Progress | None = None
         submitted = done = 0
         while done < len(items):
-            while submitted < len(items) and len(waiting) < workers * _AHEAD:
+            while submitted < len(items) and len(waiting) < workers * ahead:
                 waiting.append(pool.submit(function, items[submitted]))
                 submitted += 1
             yield waiting.popleft().result()
