@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from maskwright.card import Card
-from maskwright.data.geometry import resize_image
+from maskwright.data.geometry import resize_channels, resize_image
 from maskwright.errors import ConfigError, DataError, ModelError
 from maskwright.export.runtime import load_logits
 from maskwright.inference.postprocess import clean
@@ -25,7 +25,6 @@ _FLIPPED_AXES: dict[Flips, tuple[tuple[int, ...], ...]] = {
 }
 _LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
 _BAND_VALUES = 2**24  # probabilities resized at once: 64 MiB
-_OPENCV_CHANNELS = 128  # of one array, in OpenCV 5
 
 
 @dataclass(frozen=True)
@@ -122,14 +121,20 @@ class Predictor:
         return self.decide(strips, image.shape[:2], probabilities)
 
     def working(self, image: np.ndarray) -> np.ndarray:
-        """Image `(h, w, c)` in the size that the model works at; its pixels are still its own."""
+        """Image `(h, w, c)` checked and as the model will see it.
+
+        With a `size` on the card it is stretched to that, float32, in the channels and the range
+        of the model; without, it stays as it is, and `probabilities` converts tile after tile.
+        """
         if image.ndim != 3 or 0 in image.shape:
             raise DataError(
                 f"Expected an image of shape (height, width, channels), received {image.shape}."
             )
         if image.dtype.kind == "f":
             image = image.astype(np.float32, copy=False)
-        return image if self.card.size is None else resize_image(image, self.card.size)
+        if self.card.size is None:
+            return image
+        return self._pixels(resize_image(image, self.card.size)[None])[0]
 
     def probabilities(self, images: np.ndarray, flips: Flips = False) -> np.ndarray:
         """Probabilities float32 `(b, h, w, classes)` of images `(b, h, w, c)` as large as they are.
@@ -138,7 +143,7 @@ class Predictor:
         """
         if flips not in _FLIPPED_AXES:
             raise ConfigError(f"`flips` must be False, True or 'all'; received {flips!r}.")
-        pixels = _model_pixels(images, self.card.channels, self.card.dtype)
+        pixels = self._pixels(images)
         ways = _FLIPPED_AXES[flips]
         total: np.ndarray | float = 0.0
         for axes in ways:
@@ -164,6 +169,9 @@ class Predictor:
             labels, card.min_area_px, card.fill_holes_px, card.keep_largest, card.background
         )
         return Prediction(cleaned.astype(np.int32), kept)
+
+    def _pixels(self, images: np.ndarray) -> np.ndarray:
+        return _model_pixels(images, self.card.channels, self.card.dtype)
 
     def _activate(self, logits: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
         """Probabilities from logits, whose shape is checked."""
@@ -223,23 +231,7 @@ def resized_strips(values: np.ndarray, size: tuple[int, int]) -> Iterator[np.nda
     for top in range(0, height, rows):
         part = slice(top, top + rows)
         mixed = values[upper[part]] * (1 - share[part]) + values[lower[part]] * share[part]
-        yield _stretch_rows(mixed, width)
-
-
-def _stretch_rows(values: np.ndarray, width: int) -> np.ndarray:
-    """Stretch `(h, w, classes)` to another width bilinearly."""
-    height, old_width, num_classes = values.shape
-    if old_width == width:
-        return values
-    parts = [
-        cv2.resize(
-            values[..., first : first + _OPENCV_CHANNELS],
-            (width, height),
-            interpolation=cv2.INTER_LINEAR,
-        ).reshape(height, width, -1)  # OpenCV drops an axis of one channel
-        for first in range(0, num_classes, _OPENCV_CHANNELS)
-    ]
-    return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=-1)
+        yield resize_channels(mixed, (len(mixed), width), cv2.INTER_LINEAR)
 
 
 def _model_pixels(images: np.ndarray, channels: int, dtype: str) -> np.ndarray:
@@ -247,13 +239,13 @@ def _model_pixels(images: np.ndarray, channels: int, dtype: str) -> np.ndarray:
     kind = images.dtype.name
     if kind not in {"uint8", "uint16", "float32"}:
         raise DataError(f"Expected pixels of uint8, uint16 or float32, received {kind}.")
-    pixels = images.astype(np.float32)
+    pixels: np.ndarray = images.astype(np.float32, copy=False)
     if kind == "float32" and not np.isfinite(pixels).all():
         raise DataError("The image holds NaN or infinite pixels; expected finite numbers.")
     if (kind, dtype) == ("uint16", "uint8"):
-        pixels /= 257  # 65535 / 255
+        pixels = pixels / 257  # 65535 / 255
     elif (kind, dtype) == ("uint8", "uint16"):
-        pixels *= 257
+        pixels = pixels * 257
     received = pixels.shape[-1]
     if received == channels:
         return pixels
