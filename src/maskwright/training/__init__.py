@@ -1,0 +1,1 @@
+"""Training: model and batches become a run."""

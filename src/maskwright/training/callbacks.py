@@ -1,0 +1,176 @@
+"""What a run shows while it trains, as callbacks of Keras."""
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import cv2
+import keras
+import numpy as np
+from rich.progress import BarColumn, Progress, TextColumn
+
+from maskwright.imageio import write_image
+from maskwright.labels import Labels
+from maskwright.training.run import Run
+
+Logs = dict[str, float] | None
+
+
+class ProgressBar(keras.callbacks.Callback):
+    """One line with epoch, loss, scores and the time left.
+
+    Args:
+        share_done: How much of the run is over, 0 to 1.
+    """
+
+    def __init__(self, share_done: Callable[[], float]) -> None:
+        super().__init__()
+        self.share_done = share_done
+        self.bar = Progress(
+            TextColumn("[bold]training"),
+            BarColumn(),
+            TextColumn("{task.percentage:3.0f} %"),
+            TextColumn("{task.fields[left]} left"),
+            TextColumn("{task.fields[shown]}"),
+            console=_console(),
+            refresh_per_second=2,
+        )
+        self.scores = ""
+
+    def on_train_begin(self, logs: Logs = None) -> None:
+        """Show the bar."""
+        self.task = self.bar.add_task("", total=1.0, left="…", shown="")
+        self.began, self.share_at_start = time.monotonic(), self.share_done()
+        self.bar.start()
+
+    def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
+        """Move the bar."""
+        share = self.share_done()
+        covered = share - self.share_at_start
+        spent = time.monotonic() - self.began
+        left = spent * (1 - share) / covered if covered > 0 else 0.0
+        loss = f"loss {(logs or {}).get('loss', np.nan):.3f}"
+        self.bar.update(
+            self.task, completed=share, left=duration(left), shown=f"{loss} {self.scores}"
+        )
+
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
+        """Show the latest scores."""
+        logs = logs or {}
+        if "val_mean_dice" in logs:
+            dice, iou = logs["val_mean_dice"], logs["val_mean_iou"]
+            self.scores = f"· val Dice {dice:.3f} · val IoU {iou:.3f} (epoch {epoch + 1})"
+
+    def on_train_end(self, logs: Logs = None) -> None:
+        """Leave the last line standing."""
+        self.bar.stop()
+
+
+class Previews(keras.callbacks.Callback):
+    """Image, true mask and predicted mask of the same few samples, drawn every epoch.
+
+    Args:
+        run: Its `previews` folder gets `epoch_0001.png` and so on.
+        images: `(n, h, w, c)` of any type.
+        masks: Labels, `(n, h, w)`.
+        labels: Classes of the masks.
+    """
+
+    def __init__(self, run: Run, images: np.ndarray, masks: np.ndarray, labels: Labels) -> None:
+        super().__init__()
+        self.run, self.images, self.masks, self.labels = run, images, masks, labels
+        self.pictures = [displayable(image) for image in images]
+
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
+        """Predict and draw."""
+        logits = np.asarray(self.model(self.images.astype(np.float32), training=False))
+        guess = logits[..., 0] > 0 if logits.shape[-1] == 1 else logits.argmax(-1)
+        rows = [
+            np.hstack([picture, self.labels.colour(mask), self.labels.colour(found)])
+            for picture, mask, found in zip(self.pictures, self.masks, guess, strict=True)
+        ]
+        write_image(self.run.previews / f"epoch_{epoch + 1:04d}.png", np.vstack(rows))
+
+
+class Curves(keras.callbacks.Callback):
+    """`history.csv` after every epoch; `curves.png` when drawing it costs little of the time.
+
+    Args:
+        run: Where both go.
+        history: The rows, which the loop adds to.
+    """
+
+    def __init__(self, run: Run, history: Sequence[dict[str, float]]) -> None:
+        super().__init__()
+        self.run, self.history = run, history
+        self.drawn, self.cost = time.monotonic(), 1.0
+
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
+        """Write, and draw where the last drawing took under a fiftieth of the time since."""
+        self.run.write_history(self.history)
+        if time.monotonic() - self.drawn > 50 * self.cost:
+            began = time.monotonic()
+            draw_curves(self.run, self.history)
+            self.drawn = time.monotonic()
+            self.cost = self.drawn - began
+
+    def on_train_end(self, logs: Logs = None) -> None:
+        """Draw the whole run."""
+        if self.history:
+            self.run.write_history(self.history)
+            draw_curves(self.run, self.history)
+
+
+def draw_curves(run: Run, history: Sequence[dict[str, float]]) -> None:
+    """Loss and scores of training and validation by epoch, as `curves.png`."""
+    from matplotlib.figure import Figure  # takes a second to import, and no display
+
+    figure = Figure(figsize=(11, 3.6), layout="constrained")
+    panels: list[Any] = list(figure.subplots(1, 3))
+    wanted = ("loss", "mean_dice", "mean_iou")
+    for panel, name in zip(panels, wanted, strict=True):
+        for key, style, told in ((name, "-", "training"), (f"val_{name}", "o-", "validation")):
+            points = [(row["epoch"], row[key]) for row in history if key in row]
+            if points:
+                panel.plot(*zip(*points, strict=True), style, label=told, markersize=3)
+        panel.set_title(name.replace("_", " ").replace("iou", "IoU").replace("dice", "Dice"))
+        panel.set_xlabel("epoch")
+        panel.grid(alpha=0.3)
+    panels[0].legend()
+    canvas_rgba = _render(figure)
+    write_image(run.folder / "curves.png", canvas_rgba[..., :3])
+
+
+def displayable(image: np.ndarray) -> np.ndarray:
+    """Any image `(h, w, c)` as uint8 RGB to look at.
+
+    Other types than uint8 are stretched between their 1st and 99th percentile; of two channels or
+    more than three, the first is shown in grey.
+    """
+    shown = image if image.shape[2] == 3 else image[..., :1]
+    if shown.dtype != np.uint8:
+        low, high = np.percentile(shown, (1, 99))
+        shown = np.clip((shown - low) / max(float(high - low), 1e-9) * 255, 0, 255)
+    shown = shown.astype(np.uint8)
+    return shown if shown.shape[2] == 3 else cv2.cvtColor(shown, cv2.COLOR_GRAY2RGB)
+
+
+def duration(seconds: float) -> str:
+    """Such as `2:05` or `1:02:05`."""
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+def _render(figure: Any) -> np.ndarray:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba())
+
+
+def _console() -> Any:
+    from rich.console import Console
+
+    return Console(stderr=True)

@@ -1,0 +1,98 @@
+"""One worker or several: strategy, shares of a batch, sums over workers.
+
+Workers are told of each other by `TF_CONFIG`, as everywhere in TensorFlow. Each computes its
+part of every batch; the sum of their gradients is that of the whole batch.
+"""
+
+import json
+import os
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import tensorflow as tf
+
+from maskwright.errors import ConfigError
+
+Tensor = Any
+Shard = tuple[int, int] | None
+
+
+def find_strategy() -> tf.distribute.Strategy:
+    """Strategy for what this machine and `TF_CONFIG` offer.
+
+    Several workers where `TF_CONFIG` names more than one, all GPUs of this machine where it has
+    more than one, and otherwise the plain strategy of one device. Call it before anything else
+    of TensorFlow: the workers must find each other first.
+
+    Raises:
+        ConfigError: If `TF_CONFIG` is no JSON that names this worker.
+    """
+    try:
+        cluster = json.loads(os.environ.get("TF_CONFIG") or "{}")
+        workers = cluster.get("cluster", {}).get("worker", [])
+        place = cluster.get("task", {}).get("index", 0)
+    except (ValueError, AttributeError) as error:
+        raise ConfigError(
+            f"Expected TF_CONFIG to hold JSON with `cluster` and `task` ({error})."
+        ) from None
+    if len(workers) > 1:
+        if not 0 <= place < len(workers):
+            raise ConfigError(
+                f"TF_CONFIG names {len(workers)} workers and gives this one the index {place}."
+            )
+        return tf.distribute.MultiWorkerMirroredStrategy()
+    if len(tf.config.list_physical_devices("GPU")) > 1:
+        return tf.distribute.MirroredStrategy()
+    return tf.distribute.get_strategy()
+
+
+def is_chief(strategy: tf.distribute.Strategy) -> bool:
+    """Whether this process writes the files of the run; exactly one does."""
+    resolver = strategy.cluster_resolver
+    return resolver is None or resolver.task_id in (None, 0)
+
+
+def share_out(
+    strategy: tf.distribute.Strategy,
+    batch_size: int,
+    make: Callable[[Shard], tf.data.Dataset],
+) -> Iterable:
+    """Batches for every replica, each its part.
+
+    Args:
+        batch_size: Images in a step of all replicas.
+        make: From `(worker, workers)` to the data set of that worker's part of each batch, or
+            from `None` to that of whole batches.
+    """
+    replicas = strategy.num_replicas_in_sync
+    if replicas == 1:
+        return make(None)
+    if batch_size % replicas:
+        raise ConfigError(
+            f"Expected a batch size that {replicas} replicas can share evenly, "
+            f"received {batch_size}."
+        )
+
+    def of_worker(context: tf.distribute.InputContext) -> tf.data.Dataset:
+        pipelines = context.num_input_pipelines
+        dataset = make((context.input_pipeline_id, pipelines))
+        if replicas > pipelines:
+            dataset = dataset.unbatch().batch(batch_size // replicas, drop_remainder=True)
+        return dataset
+
+    return strategy.distribute_datasets_from_function(of_worker)
+
+
+def add_up(tensor: Tensor) -> Tensor:
+    """Sum over replicas, for a loss that sees the whole batch; lets gradients through.
+
+    All replicas hold the same sum, and each hands in its share of the loss. The gradient of the
+    whole is that of all shares with respect to a replica's own part: as many times that of its
+    own share as there are replicas.
+    """
+    context = tf.distribute.get_replica_context()
+    if context is None or context.num_replicas_in_sync == 1:
+        return tensor
+    own = tf.stop_gradient(tensor)
+    total = context.all_reduce(tf.distribute.ReduceOp.SUM, own)
+    return total + context.num_replicas_in_sync * (tensor - own)

@@ -1,0 +1,569 @@
+"""The training loop: one for one worker and for many, stopped and resumed without a trace.
+
+Ours because `fit` of Keras 3 cannot run on several workers and cannot resume exactly; it drives the
+standard callbacks all the same.
+"""
+
+import signal
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras.callbacks import Callback
+
+from maskwright.data.arrays import Arrays
+from maskwright.data.augment import Augmentation
+from maskwright.data.batches import eval_batches, steps_per_epoch, train_batches
+from maskwright.errors import ConfigError, TrainingError
+from maskwright.losses import MaskLoss
+from maskwright.metrics.confusion import scores
+from maskwright.models import freeze
+from maskwright.training.distribute import is_chief, share_out
+from maskwright.training.run import read_arrays, write_arrays
+from maskwright.training.schedule import rate_factor
+from maskwright.training.steps import (
+    Group,
+    MovingAverage,
+    averaged_variables,
+    make_optimizer,
+    make_score_step,
+    make_train_step,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """How to train; every value has a default that is known to train well.
+
+    Args:
+        batch_size: Images in a step, of all workers together.
+        optimizer: `"adamw"`, `"adam"` or `"sgd"`.
+        learning_rate: At the peak, of everything but a pretrained encoder.
+        encoder_rate: Of the encoder, as a share of `learning_rate`.
+        weight_decay: Per step, times the rate; biases and normalisations are spared.
+        clip_norm: Gradients longer than this are shortened to it; `None` leaves them.
+        schedule: `"cosine"`, `"polynomial"` or `"constant"`.
+        warmup: Share of the run in which the rate climbs.
+        freeze: Share of the run, from its start, in which the encoder does not learn.
+        fix_statistics: The encoder's batch normalisations stay as pretrained.
+        average: Share of the steps so far that the moving average of weights looks back on.
+        patience: Validations without a better Dice after which training stops; `None` for never.
+    """
+
+    batch_size: int = 16
+    optimizer: str = "adamw"
+    learning_rate: float = 4e-3
+    encoder_rate: float = 0.25
+    weight_decay: float = 1e-4
+    clip_norm: float | None = 1.0
+    schedule: str = "cosine"
+    warmup: float = 0.03
+    freeze: float = 0.0
+    fix_statistics: bool = False
+    average: float = 0.1
+    patience: int | None = None
+
+
+@dataclass
+class State:
+    """Where a run stands; with the weights, all that resuming needs.
+
+    Args:
+        epoch: Epochs done.
+        batch: Batches done of the epoch under way.
+        step: Batches done in all.
+        seconds: Spent on the run so far, by all sittings.
+        loss_sum: Of the batches of this epoch.
+        counts: Pixels of this epoch by true and predicted class.
+        best_dice: Of validation; -1 before the first.
+        best_epoch: Number of the epoch it was measured after, from 1; 0 before the first.
+        waited: Validations since.
+        finished: Nothing remains to be done.
+        history: A row for each epoch.
+    """
+
+    epoch: int = 0
+    batch: int = 0
+    step: int = 0
+    seconds: float = 0.0
+    loss_sum: float = 0.0
+    counts: list[list[int]] = field(default_factory=list)
+    best_dice: float = -1.0
+    best_epoch: int = 0
+    waited: int = 0
+    finished: bool = False
+    history: list[dict[str, float]] = field(default_factory=list)
+
+
+class Checkpoint:
+    """Everything that changes while training, as one file.
+
+    Args:
+        path: Of the file.
+        best_path: Of the weights that did best in validation.
+        variables: By name, all that a step reads and writes.
+        average: Whose averages are written as the best weights.
+        every_seconds: Least time between two writings during an epoch or after one.
+        writes: Whether this worker writes; all read.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        best_path: Path,
+        variables: dict[str, Any],
+        average: MovingAverage,
+        every_seconds: float,
+        writes: bool,
+    ) -> None:
+        self.path, self.best_path = path, best_path
+        self.variables, self.average = variables, average
+        self.every_seconds, self.writes = every_seconds, writes
+        self.written = time.monotonic()
+
+    def due(self) -> bool:
+        """Whether enough time has passed."""
+        return time.monotonic() - self.written >= self.every_seconds
+
+    def write(self, state: State) -> None:
+        """Write now."""
+        if self.writes:
+            arrays = {name: np.asarray(value) for name, value in self.variables.items()}
+            write_arrays(self.path, arrays, asdict(state))
+        self.written = time.monotonic()
+
+    def read(self) -> State:
+        """Take back what `write` wrote; `TrainingError` where it is of another model."""
+        arrays, state = read_arrays(self.path)
+        shapes = {name: tuple(value.shape) for name, value in self.variables.items()}
+        if {name: value.shape for name, value in arrays.items()} != shapes:
+            raise TrainingError(
+                f"The checkpoint {self.path} is of another model or optimizer; resume with the "
+                "settings it was trained with."
+            )
+        for name, value in arrays.items():
+            self.variables[name].assign(value)
+        return State(**state)
+
+    def write_best(self, weights: Sequence[np.ndarray]) -> None:
+        """Write the weights that did best so far."""
+        if self.writes:
+            arrays = {str(number): value for number, value in enumerate(weights)}
+            write_arrays(self.best_path, arrays, {})
+
+    def read_best(self) -> list[np.ndarray]:
+        """Weights that did best, in the order of the moving average."""
+        arrays, _ = read_arrays(self.best_path)
+        return [arrays[str(number)] for number in range(len(arrays))]
+
+
+def fit(
+    model: keras.Model,
+    loss: MaskLoss,
+    train: Arrays,
+    validation: Arrays | None = None,
+    *,
+    num_classes: int,
+    recipe: Recipe,
+    augmentation: Augmentation,
+    epochs: int | None = None,
+    seconds: float | None = None,
+    seed: int = 0,
+    crop: tuple[int, int] | None = None,
+    favour: np.ndarray | None = None,
+    class_weights: np.ndarray | None = None,
+    passes: int = 1,
+    strategy: tf.distribute.Strategy | None = None,
+    callbacks: Callable[["Fit"], Sequence[Callback]] = lambda _: (),
+    checkpoints: Path | None = None,
+    checkpoint_seconds: float = 20.0,
+    resume: bool = False,
+) -> State:
+    """Train a model in place, until its epochs or its seconds are over.
+
+    It ends with the weights of the best validation, or with the moving average of the last step
+    where nothing is validated.
+
+    Args:
+        model: From images to logits, built under `strategy`; a layer `"encoder"` may be frozen.
+        loss: Of a batch.
+        train: Samples to learn from.
+        validation: Samples to choose the best weights by.
+        num_classes: Two or more; a model of one channel tells two.
+        recipe: How to train.
+        augmentation: Of training samples.
+        epochs: Passes over the samples; or
+        seconds: Time to train for, with validation, compiling and callbacks.
+        seed: Of order and augmentation.
+        crop: As `train_batches` takes it; validation then goes over tiles of that size.
+        favour: As `train_batches` takes it.
+        class_weights: As `train_batches` takes it.
+        passes: Passes over the samples that make an epoch.
+        strategy: Of the workers.
+        callbacks: Makes callbacks of Keras, from this `Fit`.
+        checkpoints: Folder for `last.npz` and `best.npz`; `None` keeps nothing.
+        checkpoint_seconds: Least time between checkpoints.
+        resume: Go on where `last.npz` was written.
+
+    Raises:
+        ConfigError: If neither or both of `epochs` and `seconds` are given.
+        TrainingError: If the loss is no longer finite, the disk is full, or a signal came; the last
+            checkpoint is kept.
+    """
+    if (epochs is None) == (seconds is None):
+        raise ConfigError("Give either a number of epochs or a number of minutes to train for.")
+    work = Fit(
+        model=model,
+        loss=loss,
+        train=train,
+        validation=validation,
+        num_classes=num_classes,
+        recipe=recipe,
+        augmentation=augmentation,
+        epochs=epochs,
+        budget=seconds,
+        seed=seed,
+        crop=crop,
+        favour=favour,
+        class_weights=class_weights,
+        passes=passes,
+        strategy=strategy or tf.distribute.get_strategy(),
+        checkpoints=checkpoints,
+        checkpoint_seconds=checkpoint_seconds,
+    )
+    if resume:
+        work.resume()
+    with _signals_held() as signalled:
+        work.run(callbacks(work), signalled)
+    return work.state
+
+
+class Fit:
+    """A run under way; arguments are those of `fit`."""
+
+    def __init__(
+        self,
+        *,
+        model: keras.Model,
+        loss: MaskLoss,
+        train: Arrays,
+        validation: Arrays | None,
+        num_classes: int,
+        recipe: Recipe,
+        augmentation: Augmentation,
+        epochs: int | None,
+        budget: float | None,
+        seed: int,
+        crop: tuple[int, int] | None,
+        favour: np.ndarray | None,
+        class_weights: np.ndarray | None,
+        passes: int,
+        strategy: tf.distribute.Strategy,
+        checkpoints: Path | None,
+        checkpoint_seconds: float,
+    ) -> None:
+        self.began = time.monotonic()
+        self.model, self.recipe, self.strategy = model, recipe, strategy
+        self.validation, self.crop, self.num_classes = validation, crop, num_classes
+        self.epochs, self.budget = epochs, budget
+        self.steps = steps_per_epoch(len(train), recipe.batch_size) * passes
+        self.state = State(counts=np.zeros((num_classes,) * 2, int).tolist())
+        self.step_seconds = self.validation_seconds = 0.0
+        self.validated = self.began
+
+        named = [layer for layer in model.layers if layer.name == "encoder"]
+        self.encoder = named[0] if named else None
+        if self.encoder is not None:
+            freeze(model, frozen=False, fix_statistics=recipe.fix_statistics)
+        inner = {id(v) for v in self.encoder.trainable_variables} if self.encoder else set()
+        learned = model.trainable_variables
+        pretrained = [v for v in learned if id(v) in inner]
+        others = [v for v in learned if id(v) not in inner]
+        with strategy.scope():
+            self.groups = [self._group(others, 1.0)]
+            if pretrained:
+                self.groups.append(self._group(pretrained, recipe.encoder_rate))
+            self.average = MovingAverage(averaged_variables(model), recipe.average)
+
+        def make_step(groups: Sequence[Group]) -> Callable[..., Any]:
+            return make_train_step(
+                strategy,
+                model,
+                loss,
+                groups,
+                self.average,
+                batch_size=recipe.batch_size,
+                num_classes=num_classes,
+                clip_norm=recipe.clip_norm,
+            )
+
+        self.make_step = make_step
+        self.frozen: bool | None = None
+        self.phase_began = False
+        self.score_step = make_score_step(model, loss, num_classes)
+
+        def batches(epoch: int, skip: int) -> Any:
+            def make(shard: tuple[int, int] | None) -> tf.data.Dataset:
+                return train_batches(
+                    train,
+                    recipe.batch_size,
+                    seed,
+                    epoch * passes,
+                    augmentation,
+                    crop,
+                    favour,
+                    class_weights,
+                    skip=skip,
+                    shard=shard,
+                    epochs=passes,
+                )
+
+            return share_out(strategy, recipe.batch_size, make)
+
+        self.batches = batches
+        self.checkpoint = None
+        if checkpoints is not None:
+            self.checkpoint = Checkpoint(
+                checkpoints / "last.npz",
+                checkpoints / "best.npz",
+                self._variables(),
+                self.average,
+                checkpoint_seconds,
+                is_chief(strategy),
+            )
+        self.best: list[np.ndarray] | None = None
+
+    def resume(self) -> None:
+        """Go on from the last checkpoint; from the start where there is none yet."""
+        if self.checkpoint is None or not self.checkpoint.path.exists():
+            return
+        self.state = self.checkpoint.read()
+        if self.state.best_epoch:
+            self.best = self.checkpoint.read_best()
+        self.began = time.monotonic() - self.state.seconds
+
+    def share_done(self) -> float:
+        """How much of the run is over, 0 to 1: of its epochs, or of its time."""
+        if self.state.finished:
+            return 1.0
+        if self.epochs is not None:
+            return min(self.state.step / max(self.epochs * self.steps, 1), 1.0)
+        return min((self.state.seconds + self._to_come()) / float(self.budget or 1), 1.0)
+
+    def run(self, callbacks: Sequence[Callback], signalled: Callable[[], str | None]) -> None:
+        """Train to the end; `signalled` tells the name of a signal that asks to stop."""
+        chain = keras.callbacks.CallbackList(list(callbacks), model=self.model)
+        self.model.stop_training = False
+        chain.on_train_begin()
+        try:
+            while not self._over():
+                self._epoch(chain, signalled)
+                if self.checkpoint and (self.checkpoint.due() or self._over()):
+                    self.checkpoint.write(self.state)
+            self._finish()
+        except OSError as error:
+            kept = "" if self.checkpoint is None else "; the last good checkpoint is kept"
+            raise TrainingError(
+                f"Training stopped because a file could not be written ({error}){kept}: make "
+                "room, then go on with --resume."
+            ) from error
+        finally:
+            chain.on_train_end()
+
+    def _epoch(self, chain: Any, signalled: Callable[[], str | None]) -> None:
+        state = self.state
+        chain.on_epoch_begin(state.epoch)
+        for batch in self.batches(state.epoch, state.batch):
+            chain.on_train_batch_begin(state.batch)
+            value = self._step(batch)
+            chain.on_train_batch_end(state.batch - 1, {"loss": value})
+            if name := signalled():
+                self._stop(name)
+            if self.budget is not None and self.share_done() >= 1:
+                break
+            if self.checkpoint and state.batch < self.steps and self.checkpoint.due():
+                self.checkpoint.write(state)
+        trained = scores(np.array(state.counts))
+        logs = {
+            "loss": state.loss_sum / state.batch,
+            "mean_dice": float(trained.mean_dice),
+            "mean_iou": float(trained.mean_iou),
+            "learning_rate": float(self.groups[0].optimizer.learning_rate),
+        }
+        state.epoch += 1
+        state.batch, state.loss_sum = 0, 0.0
+        state.counts = np.zeros((self.num_classes,) * 2, int).tolist()
+        self.average_in(lambda: self._close_epoch(chain, logs))
+        state.seconds = time.monotonic() - self.began
+
+    def _close_epoch(self, chain: Any, logs: dict[str, float]) -> None:
+        state = self.state
+        if self._validates():
+            logs.update(self._validate())
+        state.seconds = time.monotonic() - self.began
+        state.history.append({"epoch": state.epoch, "seconds": round(state.seconds, 1), **logs})
+        chain.on_epoch_end(state.epoch - 1, logs)
+
+    def average_in(self, act: Callable[[], None]) -> None:
+        """Do something with the averaged weights in the model."""
+        if not self.recipe.average:
+            act()
+            return
+        self.average.swap()
+        try:
+            act()
+        finally:
+            self.average.swap()
+
+    def _step(self, batch: Any) -> float:
+        state = self.state
+        began = time.monotonic()
+        share = self.share_done()
+        self._enter_phase(frozen=share < self.recipe.freeze)
+        rate = self.recipe.learning_rate * rate_factor(
+            share, self.recipe.schedule, self.recipe.warmup
+        )
+        for group in self.groups:
+            group.optimizer.learning_rate.assign(rate * group.rate_factor)
+        spent = tf.constant(time.monotonic() - self.began, tf.float32)
+        results = self.train_step(batch, tf.constant(state.step, tf.float32), spent)
+        value, norm, counts, seconds = (np.asarray(result) for result in results)
+        if not np.isfinite(value) or not np.isfinite(norm):
+            self._diverged(float(value))
+        state.step += 1
+        state.batch += 1
+        state.seconds = float(seconds)
+        state.loss_sum += float(value)
+        state.counts = (np.array(state.counts) + counts).tolist()
+        # The first step of a phase compiles, and tells nothing of those to come.
+        self.step_seconds = time.monotonic() - began if self.phase_began else 0.0
+        self.phase_began = True
+        return float(value)
+
+    def _enter_phase(self, frozen: bool) -> None:
+        if self.frozen == frozen:
+            return
+        if self.encoder is not None:
+            freeze(self.model, frozen, self.recipe.fix_statistics)
+        # With the encoder left out of the gradients, nothing is propagated back into it.
+        self.train_step = self.make_step(self.groups[:1] if frozen else self.groups)
+        self.frozen, self.phase_began = frozen, False
+
+    def _validates(self) -> bool:
+        """After every epoch, but with a budget of time so seldom that it takes a tenth of it."""
+        if self.validation is None or not len(self.validation):
+            return False
+        if self.budget is None or self._over() or not self.validation_seconds:
+            return True
+        return time.monotonic() - self.validated >= 10 * self.validation_seconds
+
+    def _validate(self) -> dict[str, float]:
+        assert self.validation is not None
+        began = time.monotonic()
+        state, total = self.state, 0.0
+        counts = np.zeros((self.num_classes,) * 2, np.int64)
+        num_images = 0
+        for batch in eval_batches(self.validation, self.recipe.batch_size, self.crop):
+            value, found = self.score_step(batch)
+            total += float(value)
+            num_images += int(batch[0].shape[0])
+            counts += np.asarray(found)
+        found = scores(counts)
+        dice = float(found.mean_dice)
+        if dice > state.best_dice:
+            state.best_dice, state.best_epoch, state.waited = dice, state.epoch, 0
+            self.best = [np.array(variable) for variable in self.average.variables]
+            if self.checkpoint:
+                self.checkpoint.write_best(self.best)
+        else:
+            state.waited += 1
+        self.validated = time.monotonic()
+        self.validation_seconds = self.validated - began
+        return {
+            "val_loss": total / max(num_images, 1),
+            "val_mean_dice": dice,
+            "val_mean_iou": float(found.mean_iou),
+            "val_pixel_accuracy": float(found.pixel_accuracy),
+        }
+
+    def _over(self) -> bool:
+        state, patience = self.state, self.recipe.patience
+        return (
+            state.finished
+            or bool(self.model.stop_training)
+            or (patience is not None and state.waited >= patience)
+            or (self.epochs is not None and state.epoch >= self.epochs)
+            or (self.budget is not None and self.share_done() >= 1)
+        )
+
+    def _to_come(self) -> float:
+        """Seconds that the next step and the last validation take; the budget holds them."""
+        return self.step_seconds + self.validation_seconds
+
+    def _finish(self) -> None:
+        """Leave the best weights in the model."""
+        if self.best is not None:
+            for variable, value in zip(self.average.variables, self.best, strict=True):
+                variable.assign(value)
+        elif self.recipe.average and self.state.step:
+            self.average.swap()
+        self.state.finished = True
+
+    def _stop(self, name: str) -> None:
+        if self.checkpoint is None:
+            raise TrainingError(f"Training was stopped by {name}; nothing was kept.")
+        self.checkpoint.write(self.state)
+        raise TrainingError(
+            f"Training was stopped by {name} in epoch {self.state.epoch + 1}; go on with --resume."
+        )
+
+    def _diverged(self, value: float) -> None:
+        kept = "nothing was kept" if self.checkpoint is None else "the last good checkpoint is kept"
+        raise TrainingError(
+            f"The loss or its gradient is no longer a finite number (loss {value} in epoch "
+            f"{self.state.epoch + 1}, step {self.state.batch + 1}); {kept}. Lower "
+            f"learning_rate (it is {self.recipe.learning_rate:g}) or set clip_norm, and check "
+            "the images for values that are not finite."
+        )
+
+    def _group(self, variables: Sequence[keras.Variable], rate_factor: float) -> Group:
+        optimizer = make_optimizer(self.recipe.optimizer, self.recipe.weight_decay)
+        optimizer.build(variables)
+        return Group(optimizer, variables, rate_factor)
+
+    def _variables(self) -> dict[str, Any]:
+        kinds = {
+            "model": self.model.variables,
+            "average": self.average.averages,
+            **{f"optimizer{n}": group.optimizer.variables for n, group in enumerate(self.groups)},
+        }
+        return {f"{kind}/{n}": v for kind, found in kinds.items() for n, v in enumerate(found)}
+
+
+@contextmanager
+def _signals_held() -> Iterator[Callable[[], str | None]]:
+    """Turn SIGINT and SIGTERM into a name that the loop asks for; a second one ends at once."""
+    received: list[str] = []
+    before = {}
+
+    def hold(number: int, frame: Any) -> None:
+        if received:
+            raise KeyboardInterrupt
+        received.append(signal.Signals(number).name)
+
+    try:
+        for kind in (signal.SIGINT, signal.SIGTERM):
+            before[kind] = signal.signal(kind, hold)
+    except ValueError:  # not the main thread, which alone may hold signals
+        pass
+    try:
+        yield lambda: received[0] if received else None
+    finally:
+        for kind, handler in before.items():
+            signal.signal(kind, handler)

@@ -1,0 +1,136 @@
+"""The folder of a run: everything needed to repeat, continue or use the model."""
+
+import csv
+import json
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from maskwright.card import CARD_FILE, Card, checksum
+from maskwright.errors import DataError, TrainingError
+from maskwright.imageio import atomic_write
+
+MODEL_FILE = "model.keras"
+
+
+@dataclass(frozen=True)
+class Run:
+    """Paths of a run, and how its files are written: each beside its place, then moved into it.
+
+    Args:
+        folder: Of the run.
+    """
+
+    folder: Path
+
+    @property
+    def settings_file(self) -> Path:
+        """Settings that repeat the run."""
+        return self.folder / "plan.yaml"
+
+    @property
+    def model_file(self) -> Path:
+        """Trained model, without what training alone needs."""
+        return self.folder / MODEL_FILE
+
+    @property
+    def checkpoint_file(self) -> Path:
+        """Where `--resume` goes on."""
+        return self.folder / "checkpoints" / "last.npz"
+
+    @property
+    def best_file(self) -> Path:
+        """Weights of the best validation so far."""
+        return self.folder / "checkpoints" / "best.npz"
+
+    @property
+    def previews(self) -> Path:
+        """Predictions of the same images, a picture each epoch."""
+        return self.folder / "previews"
+
+    def start(self, resume: bool) -> None:
+        """Make the folder; `TrainingError` where it holds another run, or nothing to resume."""
+        if resume and not self.settings_file.exists():
+            raise TrainingError(
+                f"There is no run to resume in {self.folder}; leave out --resume to start one."
+            )
+        if not resume and self.settings_file.exists():
+            raise TrainingError(
+                f"{self.folder} already holds a run; continue it with --resume, or name "
+                "another folder."
+            )
+        for folder in (self.folder, self.previews, self.checkpoint_file.parent):
+            folder.mkdir(parents=True, exist_ok=True)
+
+    def write_settings(self, settings: Mapping[str, Any]) -> None:
+        """Write what `read_settings` reads."""
+        with atomic_write(self.settings_file) as beside:
+            beside.write_text(yaml.safe_dump(dict(settings), sort_keys=False), encoding="utf-8")
+
+    def read_settings(self) -> dict[str, Any]:
+        """Settings of the run."""
+        return yaml.safe_load(self.settings_file.read_text(encoding="utf-8"))
+
+    def write_environment(self, facts: Mapping[str, Any]) -> None:
+        """Versions of what computes, and `facts`, into `environment.json`."""
+        packages = ("maskwright", "keras", "tensorflow", "tensorflow-cpu", "numpy")
+        versions = {"python": platform.python_version()}
+        for package in (*packages, "opencv-python-headless"):
+            try:
+                versions[package] = metadata.version(package)
+            except metadata.PackageNotFoundError:
+                continue
+        with atomic_write(self.folder / "environment.json") as beside:
+            text = json.dumps({"versions": versions, **facts}, indent=2)
+            beside.write_text(text + "\n", encoding="utf-8")
+
+    def write_history(self, rows: Sequence[Mapping[str, float]]) -> None:
+        """One line for each epoch into `history.csv`; a value not measured stays empty."""
+        names = list(dict.fromkeys(name for row in rows for name in row))
+        with (
+            atomic_write(self.folder / "history.csv") as beside,
+            beside.open("w", newline="", encoding="utf-8") as file,
+        ):
+            writer = csv.DictWriter(file, names)
+            writer.writeheader()
+            writer.writerows(rows)
+
+    def write_model(self, model: Any, **card: Any) -> Card:
+        """Write a Keras model and the card that belongs to it, the card last.
+
+        Args:
+            model: `keras.Model`.
+            card: Arguments of `Card` but for the checksum and the version.
+        """
+        with atomic_write(self.model_file) as beside:
+            model.save(beside)
+        written = Card(
+            **card,
+            model_sha256=checksum(self.model_file),
+            version=metadata.version("maskwright"),
+        )
+        written.write(self.folder / CARD_FILE)
+        return written
+
+
+def write_arrays(path: Path, arrays: Mapping[str, np.ndarray], state: Mapping[str, Any]) -> None:
+    """Arrays and plain values into one `.npz`, whole or not at all; no pickle in it."""
+    text = np.frombuffer(json.dumps(state).encode(), np.uint8)
+    with atomic_write(path) as beside, beside.open("wb") as file:
+        np.savez(file, allow_pickle=False, state=text, **arrays)
+
+
+def read_arrays(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """What `write_arrays` wrote; `DataError` where the file is something else."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+        return arrays, json.loads(arrays.pop("state").tobytes())
+    except (OSError, ValueError, KeyError) as error:
+        raise DataError(f"The checkpoint {path} cannot be read ({error}).") from None

@@ -1,0 +1,171 @@
+"""What is computed in one step, compiled: gradients, clipping, optimizers, moving average."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from maskwright.errors import ConfigError
+from maskwright.losses import MaskLoss
+from maskwright.metrics.streaming import count
+from maskwright.training.distribute import add_up
+
+Tensor = Any
+OPTIMIZERS = ("adamw", "adam", "sgd")
+
+
+def make_optimizer(
+    name: str, weight_decay: float = 0.0, momentum: float = 0.9
+) -> keras.optimizers.Optimizer:
+    """Optimizer whose rate is set before every step; decay spares biases and normalisations.
+
+    Raises:
+        ConfigError: If the name is not one of `OPTIMIZERS`.
+    """
+    decay = weight_decay or None
+    if name == "adamw":
+        made = keras.optimizers.AdamW(0.0, weight_decay=weight_decay)
+    elif name == "adam":
+        made = keras.optimizers.Adam(0.0, weight_decay=decay)
+    elif name == "sgd":
+        made = keras.optimizers.SGD(0.0, momentum=momentum, nesterov=True, weight_decay=decay)
+    else:
+        raise ConfigError(f"Expected an optimizer of {', '.join(OPTIMIZERS)}; received {name!r}.")
+    if decay:
+        made.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    return made
+
+
+@dataclass
+class Group:
+    """Weights that learn at one rate.
+
+    Args:
+        optimizer: Its own, since adaptive optimizers undo a scaling of gradients.
+        variables: What it learns.
+        rate_factor: Of the run's learning rate.
+    """
+
+    optimizer: keras.optimizers.Optimizer
+    variables: Sequence[keras.Variable]
+    rate_factor: float = 1.0
+
+
+class MovingAverage:
+    """Average of the weights over the last part of the run so far.
+
+    A fixed decay is too slow at the beginning or too quick at the end. Here the horizon is a share
+    of the steps done, which fits runs of any length.
+
+    Args:
+        variables: Weights and running statistics of the model.
+        share: Of the steps so far that the average looks back on; 0 keeps the latest weights.
+
+    Source: power-function averages, Karras et al., Analyzing and improving the training dynamics of
+    diffusion models, 2024, with `1 / (1 + share * step)` as the weight of the newest.
+    """
+
+    def __init__(self, variables: Sequence[keras.Variable], share: float) -> None:
+        self.share = share
+        self.variables = list(variables)
+        self.averages = [
+            tf.Variable(variable.value, trainable=False) for variable in self.variables
+        ]
+
+    def update(self, step: Tensor) -> None:
+        """Take in the weights after step number `step`, float32 scalar, from 0."""
+        newest = 1.0 / (1.0 + self.share * step)
+        for average, variable in zip(self.averages, self.variables, strict=True):
+            average.assign(average + newest * (tf.convert_to_tensor(variable) - average))
+
+    def swap(self) -> None:
+        """Exchange weights and averages; a second call changes them back."""
+        for average, variable in zip(self.averages, self.variables, strict=True):
+            weights = variable.numpy()
+            variable.assign(average.numpy())
+            average.assign(weights)
+
+
+def make_train_step(
+    strategy: tf.distribute.Strategy,
+    model: keras.Model,
+    loss: MaskLoss,
+    groups: Sequence[Group],
+    average: MovingAverage,
+    *,
+    batch_size: int,
+    num_classes: int,
+    clip_norm: float | None,
+) -> Callable[..., tuple[Tensor, Tensor, Tensor, Tensor]]:
+    """Compiled function that learns from one batch.
+
+    Returns:
+        Function of `(batch, step, seconds)`, batch as `train_batches` gives it and two float32
+        scalars, to: mean loss, norm of the gradients, pixels counted by true and predicted class,
+        and `seconds` averaged over workers, so that all agree on how much of a run is over.
+    """
+    variables = [variable for group in groups for variable in group.variables]
+    replicas = strategy.num_replicas_in_sync
+
+    def learn(batch: tuple[Tensor, Tensor, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+        images, labels, weights = batch
+        with tf.GradientTape() as tape:
+            logits = model(images, training=True)
+            values = loss.per_image(labels, logits, weights, add_up)
+            value = tf.reduce_sum(values) / batch_size
+        gradients = tape.gradient(value, [variable.value for variable in variables])
+        whole = gradients
+        if replicas > 1:
+            context = tf.distribute.get_replica_context()
+            whole = context.all_reduce(tf.distribute.ReduceOp.SUM, gradients)
+        norm = tf.linalg.global_norm(whole)
+        if clip_norm:
+            factor = tf.minimum(1.0, clip_norm / tf.maximum(norm, 1e-12))
+            gradients = [gradient * factor for gradient in gradients]
+        start = 0
+        for group in groups:
+            end = start + len(group.variables)
+            # Keras adds the gradients of all replicas up, so each hands in its own.
+            group.optimizer.apply(gradients[start:end], group.variables)
+            start = end
+        counts = count(labels, logits, num_classes)
+        return value, norm / replicas, counts
+
+    @tf.function(reduce_retracing=True)
+    def train_step(batch: Any, step: Tensor, seconds: Tensor) -> tuple[Tensor, ...]:
+        value, norm, counts = strategy.run(learn, args=(batch,))
+        if replicas > 1:
+            add = tf.distribute.ReduceOp.SUM
+            value, norm, counts = (
+                strategy.reduce(add, x, axis=None) for x in (value, norm, counts)
+            )
+            shared = strategy.run(lambda x: x / replicas, args=(seconds,))
+            seconds = strategy.reduce(add, shared, axis=None)
+        if average.share:
+            average.update(step)
+        return value, norm, counts, seconds
+
+    return train_step
+
+
+def make_score_step(
+    model: keras.Model, loss: MaskLoss, num_classes: int
+) -> Callable[[tuple[Tensor, Tensor, Tensor]], tuple[Tensor, Tensor]]:
+    """Compiled function of a batch to its summed loss and its pixels by true and predicted class."""
+
+    @tf.function(reduce_retracing=True)
+    def score_step(batch: tuple[Tensor, Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+        images, labels, weights = batch
+        logits = model(images, training=False)
+        values = loss.per_image(labels, logits, weights)
+        return tf.reduce_sum(values), count(labels, logits, num_classes)
+
+    return score_step
+
+
+def averaged_variables(model: keras.Model) -> list[keras.Variable]:
+    """Weights and running statistics of a model; not the states of its random generators."""
+    return [v for v in model.variables if np.issubdtype(np.dtype(v.dtype), np.floating)]
