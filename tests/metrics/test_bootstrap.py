@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from maskwright.metrics import add_by_case, interval, resample, tally, tally_scores
+from maskwright.metrics import add_by_case, interval, resample, resample_mean, tally, tally_scores
 
 
 def test_images_of_a_case_are_added():
@@ -36,3 +36,12 @@ def test_width_is_that_of_the_mean():
 def test_draws_without_a_score_are_left_out():
     values = np.array([[np.nan, np.nan], [1.0, np.nan]])
     np.testing.assert_array_equal(interval(values), [[1, np.nan], [1, np.nan]])
+    assert np.isnan(interval(np.zeros((0, 3)))).all()
+
+
+def test_means_over_images_move_with_their_cases():
+    # One case of two images, one of a single one, and an image without a score.
+    values = np.array([0.2, 0.4, 0.9, np.nan])
+    drawn = resample_mean(values, ["a", "a", "b", "b"], draws=200)
+    possible = {round(mean, 6) for mean in (0.3, 0.9, (0.2 + 0.4 + 0.9) / 3)}
+    assert set(drawn.round(6)) == possible

@@ -1,6 +1,6 @@
 """Metrics: integer counts → scores. `metrics.streaming` needs Keras and is imported by name."""
 
-from maskwright.metrics.bootstrap import add_by_case, interval, resample
+from maskwright.metrics.bootstrap import add_by_case, interval, resample, resample_mean
 from maskwright.metrics.confusion import (
     EMPTY_RULE,
     Scores,
@@ -19,6 +19,7 @@ __all__ = [
     "defined_mean",
     "interval",
     "resample",
+    "resample_mean",
     "scores",
     "tally",
     "tally_scores",

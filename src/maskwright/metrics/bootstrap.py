@@ -1,5 +1,7 @@
 """How far scores would move if other cases had been drawn."""
 
+import math
+
 import numpy as np
 
 from maskwright.metrics.confusion import Scores, tally_scores
@@ -30,27 +32,44 @@ def resample(tallies: np.ndarray, draws: int = 1000, seed: int = 0) -> Scores:
 
     Source: Efron and Tibshirani, An introduction to the bootstrap, 1993.
     """
+    sums = _drawn_sums(tallies.reshape(len(tallies), -1), draws, seed)
+    return tally_scores(sums.reshape(draws, *tallies.shape[1:]))
+
+
+def resample_mean(
+    values: np.ndarray, cases: list[str], draws: int = 1000, seed: int = 0
+) -> np.ndarray:
+    """Means over the images of drawn cases, `(draws,)`, of `values` `(n,)`; nan is left out."""
+    defined = ~np.isnan(values)
+    sums = add_by_case(np.stack([np.where(defined, values, 0), defined], axis=-1), cases)
+    above, below = _drawn_sums(sums, draws, seed).T
+    return np.where(below > 0, above / np.maximum(below, 1), np.nan)
+
+
+def _drawn_sums(values: np.ndarray, draws: int, seed: int) -> np.ndarray:
+    """Sums over as many cases as there are, drawn with replacement; `(draws, m)` of `(cases, m)`."""
     rng = np.random.default_rng(seed)
-    num_cases = len(tallies)
-    flat = tallies.reshape(num_cases, -1).astype(np.float64)  # exact up to 2**53 pixels
+    num_cases = len(values)
+    exact = values.astype(np.float64)  # whole numbers up to 2**53
+    sums = np.empty((draws, values.shape[1]))
     step = max(1, _CHUNK // num_cases)
-    sums = [
-        rng.multinomial(num_cases, np.full(num_cases, 1 / num_cases), min(step, draws - start))
-        @ flat
-        for start in range(0, draws, step)
-    ]
-    return tally_scores(np.concatenate(sums).reshape(draws, *tallies.shape[1:]))
+    for start in range(0, draws, step):
+        part = sums[start : start + step]
+        part[:] = rng.multinomial(num_cases, np.full(num_cases, 1 / num_cases), len(part)) @ exact
+    return sums
 
 
 def interval(values: np.ndarray, level: float = 0.95) -> np.ndarray:
-    """Middle part of resampled values, `(2, …)` from `(draws, …)`; nan where all are nan.
+    """Middle part of resampled values, `(2, …)` from `(draws, …)`.
+
+    It is nan where all values are, or where there is none.
 
     Args:
         values: First axis is that of the draws; draws with nan are left out.
         level: Share of the draws inside.
     """
     tails = [(1 - level) / 2, (1 + level) / 2]
-    columns = values.reshape(len(values), -1).T
+    columns = values.reshape(len(values), math.prod(values.shape[1:])).T
     ends = np.full((len(columns), 2), np.nan)
     for place, column in enumerate(columns):
         defined = column[~np.isnan(column)]
