@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import reduce
 from pathlib import Path
 from typing import Any, Literal
 
@@ -185,10 +186,11 @@ class Predictor:
         scaled = np.divide(logits, self.card.temperature, dtype=np.float32)
         if single:
             scaled = np.concatenate([np.zeros_like(scaled), scaled], axis=-1)
-        # One maximum over whole planes: NumPy is slow along a short last axis.
-        scaled -= np.maximum.reduce([scaled[..., k] for k in range(num_classes)])[..., None]
+        # Plane by plane: NumPy is slow along a short last axis.
+        planes = np.moveaxis(scaled, -1, 0)
+        scaled -= reduce(np.maximum, planes)[..., None]
         np.exp(scaled, out=scaled)
-        scaled /= scaled.sum(axis=-1, keepdims=True)
+        scaled /= reduce(np.add, planes)[..., None]
         return scaled
 
 
@@ -210,8 +212,8 @@ def most_probable(
         return np.where(chosen, np.uint8(foreground), np.uint8(background))
     labels = probabilities.argmax(axis=-1).astype(np.uint8)
     if threshold is not None and background is not None:
-        planes = [probabilities[..., k] for k in range(probabilities.shape[-1])]
-        labels[np.maximum.reduce(planes) < threshold] = background
+        best = reduce(np.maximum, np.moveaxis(probabilities, -1, 0))
+        labels[best < threshold] = background
     return labels
 
 
