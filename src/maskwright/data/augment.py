@@ -5,7 +5,7 @@ seeded per sample.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from types import MappingProxyType
 from typing import Any
@@ -16,8 +16,6 @@ import numpy as np
 from maskwright.data.geometry import cut_image, cut_labels
 from maskwright.errors import ConfigError
 from maskwright.labels import IGNORE_LABEL
-
-_MAX_WARP_CHANNELS = 4  # of `cv2.warpAffine` and `cv2.remap`
 
 
 @dataclass(frozen=True)
@@ -326,17 +324,22 @@ def _warp(
                 borderValue=(IGNORE_LABEL,) * 4,
             )
 
-    channels = image.shape[-1]
-    parts = [
-        move(
-            np.ascontiguousarray(image[..., first : first + _MAX_WARP_CHANNELS]),
-            cv2.INTER_LINEAR,
-            cv2.BORDER_REFLECT_101,
-        ).reshape(*size, -1)
-        for first in range(0, channels, _MAX_WARP_CHANNELS)
-    ]
-    moved = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=-1)
+    moved = _by_channels(
+        lambda part: move(part, cv2.INTER_LINEAR, cv2.BORDER_REFLECT_101), image, 4
+    )
     return moved, move(np.ascontiguousarray(labels), cv2.INTER_NEAREST, cv2.BORDER_CONSTANT)
+
+
+def _by_channels(
+    change: Callable[[np.ndarray], np.ndarray], pixels: np.ndarray, most: int
+) -> np.ndarray:
+    """Apply what OpenCV does to at most `most` channels to any number; keeps three dimensions."""
+    parts = [
+        change(np.ascontiguousarray(pixels[..., first : first + most]))
+        for first in range(0, pixels.shape[2], most)
+    ]
+    parts = [part.reshape(*part.shape[:2], -1) for part in parts]
+    return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=-1)
 
 
 def _photometric(
@@ -384,7 +387,7 @@ def _photometric(
         flat = cv2.LUT(flat, adjust(np.arange(256))) if flat.dtype == np.uint8 else adjust(flat)
     changed = flat.astype(np.float32, copy=False).reshape(shape)
     if blur > 0:
-        changed = cv2.GaussianBlur(changed, (0, 0), blur).reshape(shape)
+        changed = _by_channels(lambda part: cv2.GaussianBlur(part, (0, 0), blur), changed, 128)
     if noise > 0:
         changed = changed + rng.standard_normal(shape, np.float32) * np.float32(noise * span)
         changed = np.clip(changed, low, high, out=changed)
