@@ -1,0 +1,220 @@
+"""Legends: which value or colour of a mask stands for which class."""
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from maskwright.errors import DataError
+from maskwright.labels import Colour, parse_colour
+
+IGNORED_NAMES = frozenset(
+    {"void", "ignore", "ignored", "unlabelled", "unlabeled", "undefined", "don't care", "dontcare"}
+)
+"""Class names, in lower case, whose pixels are neither trained on nor scored."""
+
+_FILE_NAMES = frozenset(
+    f"{stem}{suffix}"
+    for stem in ["class_dict", "classes", "class_names", "classnames", "labels", "label_names", "labelmap", "label_map", "legend", "label_colors", "label_colours", "colors", "colours", "obj_names", "meta", "class_colors", "category", "categories"]
+    for suffix in (".csv", ".txt", ".json", ".names")
+)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One class of a legend; `value` and `colour` are `None` where the legend does not say."""
+
+    name: str
+    value: int | None = None
+    colour: Colour | None = None
+
+    @property
+    def ignored(self) -> bool:
+        """Whether pixels of this class do not count."""
+        return self.name.lower() in IGNORED_NAMES
+
+
+@dataclass(frozen=True)
+class Legend:
+    """Classes in order, and where they were read (`"class_dict.csv"`) or known from."""
+
+    entries: tuple[Entry, ...]
+    source: str
+
+    @classmethod
+    def of_values(
+        cls, source: str, names: str, first: int = 0, void: int | None = None
+    ) -> "Legend":
+        """Legend of consecutive values; `names` separated by commas."""
+        entries = [Entry(name, value) for value, name in enumerate(names.split(","), first)]
+        if void is not None:
+            entries.append(Entry("void", void))
+        return cls(tuple(entries), source)
+
+
+PETS = Legend.of_values("Oxford-IIIT Pet", "pet,background,border", first=1)
+CAMVID = Legend.of_values(
+    "the SegNet version of CamVid",
+    "Sky,Building,Pole,Road,Pavement,Tree,SignSymbol,Fence,Car,Pedestrian,Bicyclist",
+    void=11,
+)
+VOC = Legend.of_values(
+    "PASCAL VOC",
+    "background,aeroplane,bicycle,bird,boat,bottle,bus,car,cat,chair,cow,diningtable,dog,horse,"
+    "motorbike,person,pottedplant,sheep,sofa,train,tvmonitor",
+    void=255,
+)
+
+
+def voc_colour(label: int) -> Colour:
+    """Colour of a label in the PASCAL VOC colour map: its bits dealt out to red, green, blue."""
+    red = green = blue = 0
+    for bit in range(8):
+        red |= (label >> (3 * bit) & 1) << (7 - bit)
+        green |= (label >> (3 * bit + 1) & 1) << (7 - bit)
+        blue |= (label >> (3 * bit + 2) & 1) << (7 - bit)
+    return red, green, blue
+
+
+KNOWN_COLOURS = (
+    Legend(
+        tuple(
+            Entry(name, colour=parse_colour(colour))
+            for name, colour in (
+                ("building", "#3C1098"),
+                ("unpaved land", "#8429F6"),
+                ("road", "#6EC1E4"),
+                ("vegetation", "#FEDD3A"),
+                ("water", "#E2A929"),
+                ("unlabelled", "#9B9B9B"),
+            )
+        ),
+        "Semantic segmentation of aerial imagery (Humans in the Loop)",
+    ),
+    Legend(
+        (
+            *(
+                Entry(entry.name, colour=voc_colour(entry.value or 0))
+                for entry in VOC.entries
+                if not entry.ignored
+            ),
+            Entry("void", colour=(224, 224, 192)),
+        ),
+        "PASCAL VOC",
+    ),
+)
+"""Legends of public data sets, recognised by their colours."""
+
+
+def find_legend(folder: Path, nested: int = 2) -> Legend | None:
+    """Legend from a file with a usual name in `folder` or at most `nested` folders below it."""
+    for path in sorted(folder.iterdir()):
+        if path.name.lower() in _FILE_NAMES and path.is_file():
+            legend = read_legend(path)
+            if legend is not None:
+                return legend
+    if nested:
+        for path in sorted(folder.iterdir()):
+            if path.is_dir() and not path.name.startswith("."):
+                legend = find_legend(path, nested - 1)
+                if legend is not None:
+                    return legend
+    return None
+
+
+def read_legend(path: Path) -> Legend | None:
+    """Classes from CSV, JSON or text; `None` where the file holds something else.
+
+    Understood are rows of a name with `r,g,b`, `#rrggbb` or a number, in any order, CVAT's
+    `name:r,g,b::`, one name a line, and JSON of names, of name to colour or number, of number to
+    name, and of objects with `name` or `title`, `color` and `id`.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+        entries = _from_json(json.loads(text)) if path.suffix == ".json" else _from_lines(text)
+        names = [entry.name for entry in entries]
+        return (
+            Legend(tuple(entries), path.name) if entries and len(set(names)) == len(names) else None
+        )
+    except (OSError, ValueError, KeyError, TypeError, DataError):
+        return None
+
+
+def _from_lines(text: str) -> list[Entry]:
+    entries = []
+    for line in text.splitlines():
+        if not line.strip() or line.lstrip().startswith("# "):
+            continue
+        cells = re.split(r"[,;:\t]+", line.strip())
+        if len(cells) == 1:  # columns by spaces, where that is what the numbers say
+            match = re.fullmatch(r"((?:\d+\s+)+)(\S.*)|(\S.*?)((?:\s+\d+)+)", line.strip())
+            if match:
+                before, after = match[1] or match[4], match[2] or match[3]
+                cells = [*before.split(), after]
+        entries.append(_entry([cell.strip().strip("\"'") for cell in cells]))
+    found = [entry for entry in entries if entry is not None]
+    # A first row that alone has no colour and no number is a header.
+    if len(found) > 1 and _bare(found[0]) and not any(_bare(entry) for entry in found[1:]):
+        found = found[1:]
+    return found
+
+
+def _bare(entry: Entry) -> bool:
+    return entry.value is None and entry.colour is None
+
+
+def _entry(cells: list[str]) -> Entry | None:
+    """Entry from the cells of a row: what is a number, what is a colour, what is the name."""
+    numbers = [int(cell) for cell in cells if cell.isdecimal()]
+    words = [cell for cell in cells if cell and not cell.isdecimal()]
+    hexes = [word for word in words if re.fullmatch(r"#[0-9a-fA-F]{6}", word)]
+    names = [word for word in words if word not in hexes]
+    if not names:
+        return None
+    colour = parse_colour(hexes[0]) if hexes else None
+    if colour is None and len(numbers) >= 3:
+        colour = _colour(numbers[-3:])
+        numbers = numbers[:-3]
+    return Entry(names[0], numbers[0] if numbers else None, colour)
+
+
+def _colour(values: Any) -> Colour:
+    if isinstance(values, str):
+        return parse_colour(values)
+    red, green, blue = (int(value) for value in values[:3])
+    if not all(0 <= value <= 255 for value in (red, green, blue)):
+        raise DataError(f"Expected a colour from 0 to 255, received {values}.")
+    return red, green, blue
+
+
+def _from_json(content: Any) -> list[Entry]:
+    if isinstance(content, dict):
+        for key in ("classes", "labels", "categories"):
+            if isinstance(content.get(key), list | dict):
+                return _from_json(content[key])
+        return [_json_pair(key, value) for key, value in content.items()]
+    entries = []
+    for item in content:
+        if isinstance(item, str):
+            entries.append(Entry(item))
+            continue
+        name = item.get("name", item.get("title", item.get("label")))
+        colour = next((item[key] for key in ("color", "colour", "rgb") if key in item), None)
+        value = next((item[key] for key in ("id", "value", "index") if key in item), None)
+        entries.append(
+            Entry(
+                str(name),
+                value if isinstance(value, int) else None,
+                None if colour is None else _colour(colour),
+            )
+        )
+    return entries
+
+
+def _json_pair(key: str, value: Any) -> Entry:
+    if key.isdecimal():
+        return Entry(str(value), int(key))
+    if isinstance(value, int):
+        return Entry(key, value)
+    return Entry(key, colour=_colour(value))
