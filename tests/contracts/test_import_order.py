@@ -16,7 +16,7 @@ ORDER = (
     *("errors", "labels", "boxes", "imageio", "card"),
     *("data", "losses", "metrics"),
     *("planning", "models", "training", "export", "inference", "regions"),
-    *("evaluation", "config", "serving", "cli"),
+    *("evaluation", "config", "api", "serving", "cli"),
 )
 MAY_NEED_TENSORFLOW = ("data.batches", "losses", "metrics.streaming", "models", "training")
 

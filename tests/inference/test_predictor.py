@@ -132,8 +132,9 @@ def test_pixels_become_what_the_model_takes(pixel, dtype, channels, trained_on, 
     np.testing.assert_allclose(seen[0], expected, rtol=1e-6)
 
 
-def test_images_that_do_not_suit_the_model_are_refused():
-    predictor = Predictor(brightness, card(channels=3))
+@pytest.mark.parametrize("size", [None, (2, 2)])
+def test_images_that_do_not_suit_the_model_are_refused(size):
+    predictor = Predictor(brightness, card(channels=3, size=size))
     for image, reason in (
         (np.zeros((4, 4, 5), np.uint8), "channels"),
         (np.zeros((4, 4, 3), np.int64), "int64"),

@@ -5,6 +5,13 @@ import numpy as np
 
 from maskwright.labels import IGNORE_LABEL
 
+_LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)
+
+
+def luminance(pixels: np.ndarray) -> np.ndarray:
+    """Grey float32 `(…, 1)` of RGB `(…, 3)`, weighted as in ITU-R BT.601."""
+    return (pixels @ _LUMINANCE)[..., None]
+
 
 def resize_image(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """Stretch `(h, w, c)` to `size`, height and width; averages down, interpolates up.

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from maskwright.card import Card
-from maskwright.data.geometry import resize_channels, resize_image
+from maskwright.data.geometry import luminance, resize_channels, resize_image
 from maskwright.errors import ConfigError, DataError, ModelError
 from maskwright.export.runtime import load_logits
 from maskwright.inference.postprocess import clean
@@ -24,7 +24,6 @@ _FLIPPED_AXES: dict[Flips, tuple[tuple[int, ...], ...]] = {
     True: ((), (2,)),
     "all": ((), (2,), (1,), (1, 2)),
 }
-_LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
 _BAND_VALUES = 2**24  # probabilities resized at once: 64 MiB
 
 
@@ -131,8 +130,7 @@ class Predictor:
             raise DataError(
                 f"Expected an image of shape (height, width, channels), received {image.shape}."
             )
-        if image.dtype.kind == "f":
-            image = image.astype(np.float32, copy=False)
+        image = _known_pixels(image)
         if self.card.size is None:
             return image
         return self._pixels(resize_image(image, self.card.size)[None])[0]
@@ -239,10 +237,8 @@ def resized_strips(values: np.ndarray, size: tuple[int, int]) -> Iterator[np.nda
 def _model_pixels(images: np.ndarray, channels: int, dtype: str) -> np.ndarray:
     """float32 images `(b, h, w, channels)` in the range of `dtype`; see `Predictor.__call__`."""
     kind = images.dtype.name
-    if kind not in {"uint8", "uint16", "float32"}:
-        raise DataError(f"Expected pixels of uint8, uint16 or float32, received {kind}.")
-    pixels: np.ndarray = images.astype(np.float32, copy=False)
-    if kind == "float32" and not np.isfinite(pixels).all():
+    pixels: np.ndarray = _known_pixels(images).astype(np.float32, copy=False)
+    if images.dtype.kind == "f" and not np.isfinite(pixels).all():
         raise DataError("The image holds NaN or infinite pixels; expected finite numbers.")
     if (kind, dtype) == ("uint16", "uint8"):
         pixels = pixels / 257  # 65535 / 255
@@ -252,7 +248,7 @@ def _model_pixels(images: np.ndarray, channels: int, dtype: str) -> np.ndarray:
     if received == channels:
         return pixels
     if channels == 1 and received in (3, 4):
-        return (pixels[..., :3] @ _LUMINANCE)[..., None]
+        return luminance(pixels[..., :3])
     if channels in (1, 3) and received in (1, 2):
         return pixels[..., :1].repeat(channels, axis=-1)
     if channels == 3 and received == 4:
@@ -261,3 +257,12 @@ def _model_pixels(images: np.ndarray, channels: int, dtype: str) -> np.ndarray:
         f"The model takes images of {channels} channels; this one has {received}, which cannot be "
         f"turned into them."
     )
+
+
+def _known_pixels(images: np.ndarray) -> np.ndarray:
+    """The same pixels as uint8, uint16 or float32; `DataError` for other integers."""
+    if images.dtype.kind == "f":
+        return images.astype(np.float32, copy=False)
+    if images.dtype not in (np.uint8, np.uint16):
+        raise DataError(f"Expected pixels of uint8, uint16 or float, received {images.dtype}.")
+    return images
