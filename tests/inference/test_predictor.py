@@ -160,6 +160,11 @@ def test_cleaning_happens_at_the_size_of_the_original():
     np.testing.assert_array_equal(untouched(image).labels, image[..., 0] > 100)
 
 
+def test_tiles_are_refused_where_the_model_resizes():
+    with pytest.raises(ConfigError, match="8x9"):
+        Predictor(brightness, card(size=(8, 9))).adjusted(tile=64)
+
+
 def test_large_image_in_tiles_equals_the_whole():
     image = np.random.default_rng(0).integers(0, 256, (150, 333, 1)).astype(np.uint8)
     tiled = Predictor(brightness, card())(image, flips="all", probabilities=True)

@@ -3,9 +3,9 @@
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from typing import TypeVar
 
 from rich.console import Console
@@ -20,42 +20,60 @@ _PATIENCE_S = 1.0  # work that is done sooner shows no bar
 def in_threads(
     function: Callable[[Item], Result],
     items: Sequence[Item],
-    description: str,
+    description: str | None,
     *,
     workers: int | None = None,
     ahead: int = 4,
 ) -> Generator[Result, None, None]:
     """Results of `function` for every item, in order; decoders let go of the interpreter lock.
 
-    The bar is drawn on standard error where that is a terminal. An exception in `function` ends
-    the work and is raised here.
+    An exception in `function` ends the work and is raised here.
 
     Args:
         function: Called in a thread, once for each item.
         items: What to work through.
-        description: Stands before the bar.
+        description: Stands before the progress bar; `None` draws none.
         workers: Threads; `None` takes one for each core, at most 16.
         ahead: Results that wait for each thread at most, so that memory stays bounded.
     """
     workers = workers or min(os.cpu_count() or 1, 16)
-    started = time.monotonic()
     waiting: deque[Future[Result]] = deque()
     with ExitStack() as stack:
         pool = ThreadPoolExecutor(workers)
         stack.callback(pool.shutdown, cancel_futures=True)
-        bar: Progress | None = None
-        submitted = done = 0
-        while done < len(items):
+        advance = stack.enter_context(progress(description, len(items))) if description else None
+        submitted = 0
+        for _ in items:
             while submitted < len(items) and len(waiting) < workers * ahead:
                 waiting.append(pool.submit(function, items[submitted]))
                 submitted += 1
             yield waiting.popleft().result()
-            done += 1
+            if advance is not None:
+                advance(1)
+
+
+@contextmanager
+def progress(description: str, total: int) -> Iterator[Callable[[float], None]]:
+    """Function that moves a bar on by some of `total` pieces of work, or by a part of one.
+
+    The bar is drawn on standard error where that is a terminal, once the work takes long.
+    """
+    started = time.monotonic()
+    bar: Progress | None = None
+    done = 0.0
+
+    with ExitStack() as stack:
+
+        def advance(amount: float) -> None:
+            nonlocal bar, done
+            done += amount
             if bar is None and time.monotonic() - started > _PATIENCE_S:
                 bar = stack.enter_context(_bar())
-                bar.add_task(description, total=len(items))
+                bar.add_task(description, total=total)
             if bar is not None:
                 bar.update(bar.task_ids[0], completed=done)
+
+        yield advance
 
 
 def _bar() -> Progress:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from maskwright.data.parallel import in_threads
+from maskwright.data.parallel import in_threads, progress
 from maskwright.data.pictures import as_picture
 from maskwright.errors import ConfigError, DataError
 from maskwright.imageio import (
@@ -105,15 +105,13 @@ def predict_folder(
     read = partial(_read, predictor, max_pixels)
     written: list[Path] = []
     failed: list[Failure] = []
+    readers = {"workers": 1, "ahead": 1} if native else {"ahead": 2}
     with (
-        closing(
-            in_threads(
-                read, jobs, "Predicting", workers=1 if native else None, ahead=1 if native else 2
-            )
-        ) as entries,
+        closing(in_threads(read, jobs, None, **readers)) as entries,
         _one_thread_behind(batch_size) as behind,
+        progress("Predicting", len(jobs)) as advance,
     ):
-        for outcome in _predict(predictor, entries, flips, probabilities, batch_size):
+        for outcome in _predict(predictor, entries, flips, probabilities, batch_size, advance):
             if isinstance(outcome, Failure):
                 failed.append(outcome)
                 continue
@@ -187,24 +185,39 @@ def _predict(
     flips: Flips,
     probabilities: bool,
     batch_size: int,
+    advance: Callable[[float], None],
 ) -> Iterator[Failure | tuple[_Job, Callable[[], Prediction]]]:
     """Failures, and functions that finish a prediction once the model has run, in order."""
     while batch := list(islice(entries, batch_size)):
         ready = [entry for entry in batch if isinstance(entry, _Ready)]
         yield from (entry for entry in batch if isinstance(entry, Failure))
+        advance(len(batch) - len(ready))
         if predictor.card.size is not None and ready:
             values = predictor.probabilities(np.stack([entry.working for entry in ready]), flips)
+            advance(len(ready))
             for entry, own in zip(ready, values, strict=True):
                 strips = resized_strips(own, entry.size)
                 yield entry.job, partial(predictor.decide, strips, entry.size, probabilities)
             continue
         for entry in ready:
+            strips = predictor.strips(entry.working, entry.size, flips)
             try:
-                done = predictor(entry.working, flips=flips, probabilities=probabilities)
+                done = predictor.decide(
+                    _counted(strips, entry.size[0], advance), entry.size, probabilities
+                )
             except DataError as error:
                 yield _failure(entry.job, error)
             else:
                 yield entry.job, partial(_itself, done)
+
+
+def _counted(
+    strips: Iterator[np.ndarray], height: int, advance: Callable[[float], None]
+) -> Iterator[np.ndarray]:
+    """The same strips of one image; the bar moves on by the share of each."""
+    for strip in strips:
+        advance(len(strip) / height)
+        yield strip
 
 
 def _itself(prediction: Prediction) -> Prediction:

@@ -73,6 +73,12 @@ class Predictor:
         Raises:
             ConfigError: If a value is out of its range or does not suit the classes.
         """
+        if tile is not None and self.card.size is not None:
+            height, width = self.card.size
+            raise ConfigError(
+                f"`tile` needs a model that works at the scale of the images; this one resizes "
+                f"them to {height}x{width}."
+            )
         changes = {
             "tile": tile,
             "threshold": threshold,
@@ -111,14 +117,8 @@ class Predictor:
         if threshold is not None:
             adjusted = self.adjusted(threshold=threshold)
             return adjusted(image, flips=flips, probabilities=probabilities)
-        working = self.working(image)
-        if self.card.size is None:
-            strips = predict_tiled(
-                lambda tiles: self.probabilities(tiles, flips), working, self.card.tile
-            )
-        else:
-            strips = resized_strips(self.probabilities(working[None], flips)[0], image.shape[:2])
-        return self.decide(strips, image.shape[:2], probabilities)
+        size = image.shape[:2]
+        return self.decide(self.strips(self.working(image), size, flips), size, probabilities)
 
     def working(self, image: np.ndarray) -> np.ndarray:
         """Image `(h, w, c)` checked and as the model will see it.
@@ -149,6 +149,22 @@ class Predictor:
             logits = self.logits(np.ascontiguousarray(np.flip(pixels, axes)))
             total = total + np.flip(self._activate(logits, images.shape[:3]), axes)
         return np.divide(total, np.float32(len(ways)))
+
+    def strips(
+        self, working: np.ndarray, size: tuple[int, int], flips: Flips = False
+    ) -> Iterator[np.ndarray]:
+        """Probabilities `(rows, w, classes)` of an image of `size`, from top to bottom.
+
+        Args:
+            working: From `working`.
+            size: Height and width of the image itself, px.
+            flips: As in `__call__`.
+        """
+        if self.card.size is not None:
+            return resized_strips(self.probabilities(working[None], flips)[0], size)
+        return predict_tiled(
+            lambda tiles: self.probabilities(tiles, flips), working, self.card.tile
+        )
 
     def decide(
         self, strips: Iterable[np.ndarray], size: tuple[int, int], probabilities: bool = False
