@@ -74,7 +74,12 @@ def as_bytes(images: np.ndarray, low: float, high: float) -> np.ndarray:
 
 
 def prepare(
-    source: str, size: tuple[int, int], settings: tuple[float, int, str | None], folder: Path
+    source: str,
+    size: tuple[int, int],
+    seconds: float,
+    seed: int,
+    encoder_weights: str | None,
+    folder: Path,
 ) -> tuple[np.ndarray, int]:
     """Write the task into a folder; give back the test labels, `(n, h, w)`, and `num_classes`.
 
@@ -84,13 +89,15 @@ def prepare(
     Args:
         source: Data set, as Maskwright opens it.
         size: Working height and width.
-        settings: Seconds, seed and encoder weights.
+        seconds: As in `Settings`, like the next two.
+        seed: Of training. The split is the one that every Maskwright command uses.
+        encoder_weights: A file, or `None`.
         folder: Where the task goes.
     """
-    from maskwright.data import load, open_dataset
+    from maskwright.data.arrays import load
+    from maskwright.data.dataset import open_dataset
 
-    seconds, seed, encoder_weights = settings
-    dataset = open_dataset(source, val_share=0, seed=seed)
+    dataset = open_dataset(source, val_share=0)
     splits = {
         "test": dataset.of("test"),
         "train": [s for s in dataset.samples if s.masks and s.split in ("train", "val")],
@@ -216,8 +223,8 @@ def race(arguments: argparse.Namespace) -> dict[str, dict[str, float]]:
     with tempfile.TemporaryDirectory(prefix="race-") as name:
         folder = Path(name)
         with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-            settings = (arguments.seconds, arguments.seed, weights)
-            reading = pool.submit(prepare, arguments.data, size, settings, folder)
+            told = (arguments.data, size, arguments.seconds, arguments.seed, weights)
+            reading = pool.submit(prepare, *told, folder)
             truth, num_classes = reading.result()
         results = {}
         for racer in racers:
