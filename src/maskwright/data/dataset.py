@@ -7,9 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from maskwright.data.encodings import Content, Encoding, content_of, recognise
+from maskwright.data.encodings import Content, Encoding, content_of
 from maskwright.data.layouts import Layout, LeftOut, recognise_folder
 from maskwright.data.parallel import in_threads
+from maskwright.data.recognition import recognise
 from maskwright.data.samples import Sample, carve
 from maskwright.errors import DataError
 from maskwright.imageio import Header, read_header, read_image, read_mask
@@ -89,7 +90,7 @@ class DataSet:
         if self.channels == 3:
             return np.repeat(image, 3, axis=2)
         # Luminance of ITU-R BT.601, as Pillow and OpenCV compute it.
-        grey = image @ np.array([0.299, 0.587, 0.114])
+        grey: np.ndarray = image @ np.array([0.299, 0.587, 0.114])
         if image.dtype.kind == "u":
             grey = grey.round()
         return grey.astype(image.dtype)[..., None]
@@ -168,7 +169,7 @@ def open_dataset(
         encoding,
         channels,
         dtype,
-        tuple([encoding.explanation, *layout.notes]),
+        (encoding.explanation, *layout.notes),
         encoding.kind == "objects",
         tuple(layout.left_out),
     )

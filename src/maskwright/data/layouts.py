@@ -156,8 +156,8 @@ def _apply_lists(root: Path, layout: Layout) -> None:
     if divided.doubles:
         shown = ", ".join(divided.doubles[:3])
         layout.notes.append(
-            f"{len(divided.doubles)} samples are in the lists of two splits ({shown}, …); they count "
-            f"for test before validation before training."
+            f"{len(divided.doubles)} samples are in the lists of two splits ({shown}, …); they "
+            f"count for test before validation before training."
         )
 
 

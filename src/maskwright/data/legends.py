@@ -14,11 +14,12 @@ IGNORED_NAMES = frozenset(
 )
 """Class names, in lower case, whose pixels are neither trained on nor scored."""
 
-_FILE_NAMES = frozenset(
-    f"{stem}{suffix}"
-    for stem in ["class_dict", "classes", "class_names", "classnames", "labels", "label_names", "labelmap", "label_map", "legend", "label_colors", "label_colours", "colors", "colours", "obj_names", "meta", "class_colors", "category", "categories"]
-    for suffix in (".csv", ".txt", ".json", ".names")
+_STEMS = (
+    {"classes", "class_names", "classnames", "class_dict", "class_colors", "categories", "category"}
+    | {"labels", "label_names", "labelmap", "label_map", "label_colors", "label_colours", "legend"}
+    | {"colors", "colours", "obj_names", "meta"}
 )
+_FILE_NAMES = {stem + suffix for stem in _STEMS for suffix in (".csv", ".txt", ".json", ".names")}
 
 
 @dataclass(frozen=True)
@@ -37,33 +38,42 @@ class Entry:
 
 @dataclass(frozen=True)
 class Legend:
-    """Classes in order, and where they were read (`"class_dict.csv"`) or known from."""
+    """Classes in order.
+
+    Args:
+        entries: One for each class.
+        source: Where they were read (`"class_dict.csv"`) or known from.
+        least: Values that must occur in masks before a legend that is only assumed is believed.
+    """
 
     entries: tuple[Entry, ...]
     source: str
+    least: int = 0
 
     @classmethod
     def of_values(
-        cls, source: str, names: str, first: int = 0, void: int | None = None
+        cls, source: str, names: str, first: int = 0, void: int | None = None, least: int = 0
     ) -> "Legend":
         """Legend of consecutive values; `names` separated by commas."""
         entries = [Entry(name, value) for value, name in enumerate(names.split(","), first)]
         if void is not None:
             entries.append(Entry("void", void))
-        return cls(tuple(entries), source)
+        return cls(tuple(entries), source, least)
 
 
-PETS = Legend.of_values("Oxford-IIIT Pet", "pet,background,border", first=1)
+PETS = Legend.of_values("Oxford-IIIT Pet", "pet,background,border", first=1, least=2)
 CAMVID = Legend.of_values(
     "the SegNet version of CamVid",
     "Sky,Building,Pole,Road,Pavement,Tree,SignSymbol,Fence,Car,Pedestrian,Bicyclist",
     void=11,
+    least=8,
 )
 VOC = Legend.of_values(
     "PASCAL VOC",
     "background,aeroplane,bicycle,bird,boat,bottle,bus,car,cat,chair,cow,diningtable,dog,horse,"
     "motorbike,person,pottedplant,sheep,sofa,train,tvmonitor",
     void=255,
+    least=3,
 )
 
 
