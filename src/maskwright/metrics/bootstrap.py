@@ -47,7 +47,7 @@ def resample_mean(
 
 
 def _drawn_sums(values: np.ndarray, draws: int, seed: int) -> np.ndarray:
-    """Sums over as many cases as there are, drawn with replacement; `(draws, m)` of `(cases, m)`."""
+    """Sums of `(cases, m)` over cases drawn with replacement, as many as there are."""
     rng = np.random.default_rng(seed)
     num_cases = len(values)
     exact = values.astype(np.float64)  # whole numbers up to 2**53

@@ -1,0 +1,69 @@
+import re
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+from drawn import MASKS, AllCell, Drawn, make_card
+
+from maskwright.evaluation import evaluate, write
+from maskwright.labels import Labels
+
+NASTY = Labels.create(["background", "<b>cell & co</b>"])
+
+
+class Tags(HTMLParser):
+    """Addresses of a page, and tags that were opened and not closed."""
+
+    def __init__(self):
+        super().__init__()
+        self.open, self.addresses = [], []
+
+    def handle_starttag(self, tag, attrs):
+        self.addresses += [value for name, value in attrs if name in ("src", "href")]
+        if tag not in ("meta", "img", "br"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+
+@pytest.fixture
+def run(tmp_path):
+    folder = tmp_path / "run"
+    folder.mkdir()
+    history = "epoch,loss,mean_dice,val_loss\n1,0.9,0.2,\n2,0.5,0.4,0.6\n"
+    (folder / "history.csv").write_text(history)
+    (folder / "plan.yaml").write_text("loss: ce+dice\n")
+    return folder
+
+
+def test_a_page_that_holds_everything(tmp_path, run):
+    predictor = AllCell(make_card(labels=NASTY, min_area_px=3))
+    dataset = Drawn({**MASKS, "d-1": None}, NASTY)
+    page = write(evaluate(predictor, dataset, "val"), tmp_path / "out", run)
+    names = sorted(path.name for path in page.parent.iterdir())
+    assert names == ["cases.csv", "confusion.png", "report.html", "scores.json"]
+    text = page.read_text(encoding="utf-8")
+    tags = Tags()
+    tags.feed(text)
+    assert tags.open == []
+    # Four pictures of each example and nothing from elsewhere.
+    assert len(tags.addresses) == 4 * 3
+    assert all(address.startswith("data:image/webp") for address in tags.addresses)
+    assert not re.search(r"https?://|url\(", text)
+    for said in ("0.636", "chose the best weights", "d-1.png is empty.", "components under 3 px"):
+        assert said in text
+    assert "loss: ce+dice" in text
+    assert "validation" in text
+    assert "&lt;b&gt;cell &amp; co" in text
+    assert "<b>cell" not in text
+
+
+def test_a_page_without_run_intervals_or_pictures(tmp_path):
+    many = Labels.create([f"class {label}" for label in range(30)])
+    predictor = AllCell(make_card(labels=many, size=(4, 4)))
+    masks = {"a-1": np.arange(16).reshape(4, 4).tolist()}
+    text = write(evaluate(predictor, Drawn(masks, many), examples=0), tmp_path).read_text()
+    assert "Model on drawn, test split" in text
+    assert "data:image/png" in text  # the confusion matrix, too large for a table
+    assert "Settings of the training" not in text
