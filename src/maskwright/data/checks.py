@@ -216,14 +216,14 @@ def _files(dataset: DataSet, usable: Sequence[Seen]) -> list[Finding]:
     note(
         "flat",
         "warning",
-        [e for e in usable if e.flat],
+        [e for e in usable if e.flat and min(e.size) >= _TINY_SIDE_PX],
         "of a single colour",
         "Leave them out: there is nothing to see.",
     )
     note(
         "tiny",
         "warning",
-        [e for e in usable if not e.flat and min(e.size) < _TINY_SIDE_PX],
+        [e for e in usable if min(e.size) < _TINY_SIDE_PX],
         f"with a side below {_TINY_SIDE_PX} px",
         "Leave them out, unless they are meant to be that small.",
     )

@@ -67,7 +67,7 @@ class Seen:
         labels_digest: Hash of the labels.
         thumb: `(32, 32)` float32.
         finite: Whether all pixels are numbers.
-        flat: Whether all pixels of the image have one value.
+        flat: Whether all pixels of the image have one colour.
     """
 
     sample: Sample
@@ -104,7 +104,7 @@ def _see(dataset: DataSet, sample: Sample) -> Seen:
     except DataError as error:
         return Seen(sample, _diagnose(dataset, sample, str(error)))
     counts = np.bincount(labels.ravel(), minlength=IGNORE_LABEL + 1)
-    low, high = image.min(), image.max()
+    low, high, thumb = image.min(), image.max(), thumbnail(image)
     return Seen(
         sample,
         format=header.format,
@@ -116,9 +116,9 @@ def _see(dataset: DataSet, sample: Sample) -> Seen:
         counts=counts,
         pixels_digest=_digest(image),
         labels_digest=_digest(labels),
-        thumb=thumbnail(image),
+        thumb=thumb,
         finite=image.dtype.kind != "f" or bool(np.isfinite(low) and np.isfinite(high)),
-        flat=bool(low == high),
+        flat=float(np.ptp(thumb)) < 1 and bool((image == image[0, 0]).all()),
     )
 
 

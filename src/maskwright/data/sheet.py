@@ -74,10 +74,10 @@ def _strip(
     aspect = min(max(width / height, 0.5), 2.0)
     size = (round(_SIDE_PX / max(aspect, 1)), round(_SIDE_PX * min(aspect, 1)))
     image, small = resize_image(image, size), resize_labels(mask, size).astype(np.uint8)
-    value_range = (float(image.min()), float(image.max()))
+    whole = None if image.dtype == np.uint8 else (float(image.min()), float(image.max()))
     shown = [(image, small)]
     for _ in range(versions):
-        moved, labels_moved = augment(image, small, augmentation, rng, value_range=value_range)
+        moved, labels_moved = augment(image, small, augmentation, rng, value_range=whole)
         shown.append((moved.astype(image.dtype), labels_moved))
     cells = []
     for pixels, label in shown:
