@@ -1,0 +1,23 @@
+"""Maskwright: from a folder of images and masks to a measured, deployable segmentation model."""
+
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+__all__ = ["check", "demo", "evaluate", "load", "open_dataset", "predict", "train"]
+
+if TYPE_CHECKING:
+    from maskwright.api import check, demo, evaluate, load, predict, train
+    from maskwright.data import open_dataset
+
+
+def __getattr__(name: str) -> Any:
+    """Load the verbs on first use: importing TensorFlow takes seconds."""
+    if name == "open_dataset":
+        from maskwright.data import open_dataset
+
+        return open_dataset
+    if name in __all__:
+        from maskwright import api
+
+        return getattr(api, name)
+    raise AttributeError(f"module 'maskwright' has no attribute {name!r}")

@@ -1,0 +1,356 @@
+"""The verbs of the command line as Python functions of plain arguments."""
+
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from maskwright.config import TrainConfig, read_config
+from maskwright.data import DataSet, open_dataset
+from maskwright.data.augment import Augmentation
+from maskwright.errors import ConfigError, DataError, TrainingError
+from maskwright.imageio import read_header, write_image
+
+if TYPE_CHECKING:
+    import keras
+
+    from maskwright.evaluation import Evaluation
+    from maskwright.inference.folder import FolderResult
+    from maskwright.inference.predictor import Predictor
+    from maskwright.training import Run
+
+_AUTO_LONGEST_PX = 256
+_STRIDE = 32
+_DEFAULT_MINUTES = 10.0
+_DEMO_SHOWN = 5
+# There are no pretrained weights to download on a closed machine, so the demo learns from nothing.
+_DEMO_SETTINGS: dict[str, Any] = {
+    "encoder": "plain",
+    "encoder_widths": (16, 32, 64, 96),
+    "batch_size": 8,
+    "augmentation": {"strength": "light", "flip_vertical": 0.5},
+}
+
+
+def train(
+    data: str | Path,
+    out: str | Path,
+    *,
+    plan: str | Path | None = None,
+    minutes: float | None = None,
+    epochs: int | None = None,
+    resume: bool = False,
+    **settings: Any,
+) -> "Run":
+    """Train a model on the images and masks in `data`; write a run into `out`.
+
+    Args:
+        data: What `open_dataset` takes.
+        out: Folder of the run.
+        plan: File of settings.
+        minutes: Time to train for; ten when neither it nor `epochs` is given.
+        epochs: Passes over the samples.
+        resume: Go on with the run in `out`, with its own settings.
+        settings: Fields of `TrainConfig`, before those of the plan.
+
+    Raises:
+        MaskwrightError: One sentence on what is wrong and what to do.
+    """
+    from maskwright.losses import loss
+    from maskwright.training import Recipe
+    from maskwright.training import train as train_on
+    from maskwright.training.run import Run
+
+    given = {"minutes": minutes, "epochs": epochs}
+    settings |= {name: value for name, value in given.items() if value is not None}
+    if resume:
+        if settings:
+            raise ConfigError(
+                f"--resume goes on with the settings of the run; leave out "
+                f"{', '.join(sorted(settings))}."
+            )
+        plan = Run(Path(out)).settings_file
+        if not plan.exists():
+            raise ConfigError(f"There is no run to resume in {out}; leave out --resume.")
+    config = read_config(plan, settings)
+    if config.minutes is None and config.epochs is None:
+        config = config.model_copy(update={"minutes": _DEFAULT_MINUTES})
+    augmentation = Augmentation.named(
+        config.augmentation.get("strength", "light"),
+        **{k: v for k, v in config.augmentation.items() if k != "strength"},
+    )
+    criterion = loss(config.loss, smoothing=config.smoothing)
+    dataset = open_dataset(
+        data,
+        group_by=config.group_by,
+        val_share=config.val_share,
+        test_share=config.test_share,
+        seed=config.seed,
+    )
+    if config.size == "auto":
+        size = None if config.crop else auto_size(dataset)
+        config = config.model_copy(update={"size": size})
+    pretrained = config.pretrained
+    chosen = {
+        "encoder_rate": 0.25 if pretrained else 1.0,
+        "freeze": 0.2 if pretrained else 0.0,
+        "fix_statistics": pretrained,
+    }
+    config = config.model_copy(
+        update={name: v for name, v in chosen.items() if getattr(config, name) is None}
+    )
+    shared = ("batch_size", "optimizer", "learning_rate", "encoder_rate", "weight_decay")
+    shared += ("clip_norm", "schedule", "warmup", "freeze", "fix_statistics", "average", "patience")
+    values = config.model_dump()
+    assert config.size != "auto"
+    return train_on(
+        dataset,
+        out,
+        model=partial(_build, config),
+        loss=criterion,
+        recipe=Recipe(**{name: values[name] for name in shared}),
+        augmentation=augmentation,
+        size=config.size,
+        crop=config.crop,
+        balance=config.class_weights,
+        favour_rare=config.favour_rare,
+        epochs=config.epochs,
+        minutes=config.minutes,
+        seed=config.seed,
+        previews=config.previews,
+        tensorboard=config.tensorboard,
+        memory_limit_mb=config.memory_limit_mb,
+        checkpoint_seconds=config.checkpoint_seconds,
+        skip_unreadable=config.skip_unreadable,
+        card={
+            name: values[name]
+            for name in ("threshold", "min_area_px", "fill_holes_px", "keep_largest")
+        },
+        settings=config.model_dump(mode="json"),
+        resume=resume,
+    )
+
+
+def auto_size(dataset: DataSet) -> tuple[int, int]:
+    """Median height and width of the images, the longer at most 256 px, in multiples of 32."""
+    sides = []
+    for sample in dataset.samples[:: max(len(dataset.samples) // 200, 1)]:
+        try:
+            header = read_header(sample.image)
+        except DataError:
+            continue
+        sides.append((header.height, header.width))
+    if not sides:
+        raise DataError(f"No image in {dataset.root} can be read; run `maskwright check` on it.")
+    height, width = np.median(np.array(sides), axis=0)
+    factor = min(_AUTO_LONGEST_PX / max(height, width), 1.0)
+    return _multiple(height * factor), _multiple(width * factor)
+
+
+def _multiple(length: float) -> int:
+    return max(round(length / _STRIDE), 1) * _STRIDE
+
+
+def _build(
+    config: TrainConfig,
+    *,
+    num_classes: int,
+    channels: int,
+    pixel_range: tuple[float, float],
+    seed: int,
+    synchronised: bool,
+) -> "keras.Model":
+    from maskwright import models
+
+    if config.one_logit:
+        if num_classes != 2:
+            raise ConfigError(f"one_logit tells two classes apart; the data has {num_classes}.")
+        num_classes = 1
+    if config.preset is not None:
+        options: dict[str, Any] = {}
+        if config.preset == "tutorial_unet":
+            options["weights"] = config.encoder_weights
+        return models.PRESETS[config.preset](
+            num_classes, channels=channels, pixel_range=pixel_range, **options
+        )
+    unet = {"transposed": config.transposed, "separable": config.separable}
+    return models.build(
+        num_classes,
+        encoder_name=config.encoder,
+        decoder_name=config.decoder,
+        channels=channels,
+        weights=config.encoder_weights if config.pretrained else None,
+        encoder_widths=config.encoder_widths,
+        alpha=config.alpha,
+        widths=config.decoder_widths,
+        decoder_options=unet if config.decoder == "unet" else None,
+        pixel_range=pixel_range,
+        dropout=config.dropout,
+        seed=seed,
+        synchronised=synchronised,
+    )
+
+
+def load(path: str | Path) -> "Predictor":
+    """A trained model, to be called with images: the folder of a run.
+
+    Raises:
+        ModelError: If there is none, or it does not belong to its card.
+    """
+    from maskwright.inference.predictor import Predictor
+
+    return Predictor.load(path)
+
+
+def evaluate(
+    run: str | Path,
+    data: str | Path,
+    *,
+    split: str = "test",
+    out: str | Path | None = None,
+    size: str = "original",
+    flips: bool | str = False,
+    **options: Any,
+) -> "Evaluation":
+    """Score a trained model on a split, and write table, cases and report.
+
+    Args:
+        run: Folder of the run.
+        data: What `open_dataset` takes.
+        split: To score.
+        out: Folder for the results; `evaluation/SPLIT` in the run when left out.
+        size: `"original"` scores masks in their own size, `"working"` in the model's.
+        flips: Average over the mirrored image too.
+        options: Of `evaluation.evaluate`.
+    """
+    from maskwright.evaluation import evaluate as score
+    from maskwright.evaluation import write
+
+    folder = Path(run)
+    dataset = open_dataset(data, **split_settings(folder))
+    found = score(load(folder), dataset, split, size=size, flips=flips, **options)
+    write(found, out or folder / "evaluation" / split, run=folder)
+    return found
+
+
+def split_settings(run: Path) -> Mapping[str, Any]:
+    """How the run divided its data, so that it is divided the same way again."""
+    plan = run / "plan.yaml"
+    if not plan.exists():
+        return {}
+    config = read_config(plan, {})
+    names = ("group_by", "val_share", "test_share", "seed")
+    return {name: getattr(config, name) for name in names}
+
+
+def predict(
+    model: str | Path,
+    images: str | Path,
+    out: str | Path,
+    *,
+    flips: bool | str = False,
+    overlays: bool = True,
+    probabilities: bool = False,
+    batch_size: int = 8,
+    **adjustments: Any,
+) -> "FolderResult":
+    """Write a mask for every image, in its size.
+
+    Args:
+        model: Folder of a run.
+        images: A file, a folder or a glob.
+        out: Folder for the masks.
+        flips: Average over the mirrored image too.
+        overlays: Draw the masks over the images too.
+        probabilities: Keep the probabilities too.
+        batch_size: Images run at once.
+        adjustments: What `Predictor.adjusted` takes: threshold, tile and cleaning.
+    """
+    from maskwright.inference.folder import predict_folder
+
+    predictor = load(model).adjusted(**adjustments)
+    return predict_folder(
+        predictor,
+        images,
+        out,
+        flips=flips,
+        overlays=overlays,
+        probabilities=probabilities,
+        batch_size=batch_size,
+    )
+
+
+@dataclass(frozen=True)
+class Demo:
+    """Where the demonstration left what it made.
+
+    Args:
+        data: Folder of the drawn images and masks.
+        run: Folder of the run.
+        masks: Folder of the masks predicted for the test images.
+        picture: Test images, their true masks and the predicted ones.
+        evaluation: Scores on the test split.
+    """
+
+    data: Path
+    run: Path
+    masks: Path
+    picture: Path
+    evaluation: "Evaluation"
+
+
+def demo(
+    out: str | Path, *, minutes: float = 2.0, tell: Callable[[str], None] = lambda _: None
+) -> Demo:
+    """Draw a data set, train on it, evaluate, predict.
+
+    Args:
+        out: Folder for everything; data that is there already is used again.
+        minutes: Time to train for.
+        tell: Called with a line on each step.
+
+    Raises:
+        TrainingError: If `out` holds a run already.
+    """
+    from maskwright.data.synthetic import write_dataset
+
+    folder = Path(out)
+    data, run, masks = folder / "data", folder / "run", folder / "masks"
+    if (run / "plan.yaml").exists():
+        raise TrainingError(f"{run} holds a run already; name another folder with -o.")
+    if not (data / "data.yaml").exists():
+        tell("Drawing microscope-like scenes …")
+        write_dataset(data)
+    tell(f"Training from random weights for {minutes:g} minutes …")
+    train(data, run, minutes=minutes, **_DEMO_SETTINGS)
+    tell("Scoring images it was not trained on …")
+    found = evaluate(run, data)
+    tell("Predicting masks of the test images …")
+    dataset = open_dataset(data)
+    predict(run, _test_images(dataset, folder / "test_images"), masks)
+    picture = folder / "demo.png"
+    _draw_demo(dataset, load(run), picture)
+    return Demo(data, run, masks, picture, found)
+
+
+def _test_images(dataset: DataSet, folder: Path) -> Path:
+    """Copies of the test images in a folder of their own, as new images come to a user."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for sample in dataset.of("test"):
+        shutil.copyfile(sample.image, folder / sample.image.name)
+    return folder
+
+
+def _draw_demo(dataset: DataSet, predictor: "Predictor", path: Path) -> None:
+    labels = dataset.labels
+    columns = []
+    for sample in dataset.of("test")[:_DEMO_SHOWN]:
+        image, truth = dataset.read(sample)
+        found = predictor(image).labels
+        drawn = [image, labels.overlay(image, truth), labels.overlay(image, found)]
+        columns.append(np.vstack([np.pad(row, ((2, 2), (2, 2), (0, 0))) for row in drawn]))
+    write_image(path, np.hstack(columns))

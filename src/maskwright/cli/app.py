@@ -1,0 +1,58 @@
+"""The program `maskwright`: its commands, and how errors end it."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from maskwright import __version__
+from maskwright.cli.check import check
+from maskwright.cli.demo import demo
+from maskwright.cli.evaluate import evaluate
+from maskwright.cli.predict import predict
+from maskwright.cli.train import train
+from maskwright.errors import MaskwrightError
+
+app = typer.Typer(
+    name="maskwright",
+    help="From a folder of images and masks to a measured model and its masks.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for command in (demo, check, train, evaluate, predict):
+    app.command()(command)
+
+
+@app.callback()
+def options(
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    version: Annotated[bool, typer.Option("--version", help="Show the version and stop.")] = False,
+) -> None:
+    """From a folder of images and masks to a measured model and its masks."""
+    if version:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+def main() -> None:
+    """Run the program; an error is one sentence on standard error and an exit code."""
+    # Taken from wherever it stands, since it is mostly added to a command that has just failed.
+    debug = "--debug" in sys.argv
+    arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
+    try:
+        app(arguments, prog_name="maskwright")
+    except MaskwrightError as error:
+        if debug:
+            raise
+        typer.echo(f"maskwright: {error}", err=True)
+        sys.exit(error.exit_code)
+    except ModuleNotFoundError as error:
+        if debug or error.name not in ("tensorflow", "tensorflow_cpu"):
+            raise
+        typer.echo(
+            'maskwright: TensorFlow is not installed; install it with pip install "maskwright[cpu]"'
+            ' or, for NVIDIA GPUs, pip install "maskwright[gpu]", never both.',
+            err=True,
+        )
+        sys.exit(2)

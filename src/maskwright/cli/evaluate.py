@@ -1,0 +1,44 @@
+"""`maskwright evaluate`."""
+
+import json
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from maskwright.cli.console import Json, OutFolder, err, out, quiet_tensorflow
+
+
+class ScoredAt(StrEnum):
+    """Size of the masks that are compared."""
+
+    original = "original"
+    working = "working"
+
+
+def evaluate(
+    run: Annotated[Path, typer.Argument(help="Folder of the run.")],
+    data: Annotated[str, typer.Argument(help="Folder, CSV, data.yaml or tfds:NAME.")],
+    split: Annotated[str, typer.Option(help="Split to score.")] = "test",
+    folder: OutFolder = None,
+    size: Annotated[
+        ScoredAt, typer.Option(help="Score masks in their own size or in the model's.")
+    ] = ScoredAt.original,
+    flips: Annotated[bool, typer.Option(help="Average over the mirrored image too.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Score a model on a split that it was not trained on."""
+    quiet_tensorflow()
+    from maskwright import api
+    from maskwright.evaluation import table, to_dict
+
+    found = api.evaluate(run, data, split=split, out=folder, size=size.value, flips=flips)
+    written = folder or run / "evaluation" / split
+    if as_json:
+        typer.echo(json.dumps(to_dict(found)))
+    else:
+        out().print(table(found))
+    for skipped in found.skipped:
+        err().print(f"not scored: {skipped.reason}")
+    err().print(f"See {written / 'report.html'}.")

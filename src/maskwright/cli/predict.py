@@ -1,0 +1,59 @@
+"""`maskwright predict`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from maskwright.cli.console import err, out, quiet_tensorflow
+
+
+def predict(
+    model: Annotated[Path, typer.Argument(help="Folder of a run.")],
+    images: Annotated[str, typer.Argument(help="Image, folder or glob.")],
+    folder: Annotated[Path, typer.Option("-o", "--out", help="Folder for the masks.")],
+    flips: Annotated[bool, typer.Option(help="Average over the mirrored image too.")] = False,
+    overlays: Annotated[bool, typer.Option(help="Draw the masks over the images too.")] = True,
+    probabilities: Annotated[bool, typer.Option(help="Keep the probabilities too.")] = False,
+    threshold: Annotated[
+        float | None, typer.Option(help="Least probability of what is not background.")
+    ] = None,
+    tile: Annotated[
+        int | None, typer.Option(help="Side of the tiles of large images, px.", min=16)
+    ] = None,
+    min_area_px: Annotated[
+        int | None, typer.Option(help="Remove smaller components, px of the image.")
+    ] = None,
+    fill_holes_px: Annotated[
+        int | None, typer.Option(help="Fill holes up to this area, px of the image.")
+    ] = None,
+    keep_largest: Annotated[
+        bool | None, typer.Option(help="Keep the largest component of each class alone.")
+    ] = None,
+    batch_size: Annotated[int, typer.Option(help="Images run at once.", min=1)] = 8,
+) -> None:
+    """Write a mask for every image, in its size."""
+    quiet_tensorflow()
+    from maskwright import api
+
+    result = api.predict(
+        model,
+        images,
+        folder,
+        flips=flips,
+        overlays=overlays,
+        probabilities=probabilities,
+        threshold=threshold,
+        tile=tile,
+        min_area_px=min_area_px,
+        fill_holes_px=fill_holes_px,
+        keep_largest=keep_largest,
+        batch_size=batch_size,
+    )
+    for failure in result.failed:
+        err().print(f"skipped: {failure.reason}")
+    total = len(result.written) + len(result.failed)
+    err().print(f"Wrote {len(result.written)} masks for {total} images.")
+    out().print(str(folder))
+    if result.failed:
+        raise typer.Exit(1)

@@ -1,0 +1,47 @@
+"""`maskwright train`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from maskwright.cli.console import err, out, quiet_tensorflow
+
+
+def train(
+    data: Annotated[str, typer.Argument(help="Folder, CSV, data.yaml or tfds:NAME.")],
+    run: Annotated[Path, typer.Option("-o", "--out", help="Folder of the run.")],
+    plan: Annotated[Path | None, typer.Option(help="File of settings.")] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", help="A setting as KEY=VALUE; may be repeated.")
+    ] = None,
+    minutes: Annotated[float | None, typer.Option(min=0.01, help="Time to train for.")] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the samples.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with a stopped run.")] = False,
+    show_settings: Annotated[
+        bool, typer.Option("--settings", help="List all settings and stop.")
+    ] = False,
+) -> None:
+    """Train a model on images and their masks."""
+    quiet_tensorflow()
+    from maskwright import api
+    from maskwright.config import TrainConfig, parse_settings
+
+    if show_settings:
+        for name, field in TrainConfig.model_fields.items():
+            default = field.get_default(call_default_factory=True)
+            out().print(f"[bold]{name}[/] = {default}  [dim]{field.description}[/]")
+        return
+    given = parse_settings(settings or [])
+    given |= {
+        name: value
+        for name, value in (("minutes", minutes), ("epochs", epochs))
+        if value is not None
+    }
+    made = api.train(data, run, plan=plan, resume=resume, **given)
+    last = made.read_history()[-1]
+    err().print(
+        f"Trained {int(last['epoch'])} epochs in {last['seconds']:.0f} s; "
+        f"see {made.folder / 'curves.png'} and {made.previews}."
+    )
+    out().print(str(made.folder))

@@ -1,0 +1,221 @@
+"""Settings of a training run: read from a file and from `KEY=VALUE`, checked once, frozen."""
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+from maskwright.errors import ConfigError
+
+Share = Field(ge=0, le=1)
+
+
+class TrainConfig(BaseModel):
+    """Settings of one training run; `plan.yaml` holds exactly these keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    # What the model sees
+    size: Literal["auto"] | tuple[PositiveInt, PositiveInt] | None = Field(
+        "auto",
+        description="Height and width, px, that images are stretched to: 128, 240x320, none to "
+        "keep them and train on crops, or auto: their median, at most 256.",
+    )
+    crop: tuple[PositiveInt, PositiveInt] | None = Field(
+        None, description="Height and width of training crops, px; none for whole images."
+    )
+    favour_rare: bool = Field(False, description="Put rare classes into the middle of crops.")
+    augmentation: dict[str, Any] = Field(
+        {"strength": "light"},
+        description="none, light, medium, strong, or a strength with settings of its own.",
+    )
+    memory_limit_mb: PositiveFloat = Field(
+        4096.0, description="Decoded images above this size lie on disk instead of in memory."
+    )
+    skip_unreadable: bool = Field(False, description="Leave broken files out instead of stopping.")
+
+    # The model
+    preset: Literal["plain_unet", "tutorial_unet", "small"] | None = Field(
+        None, description="A known network, in place of encoder and decoder."
+    )
+    encoder: str = Field("mobilenet_v2", description="Where features come from.")
+    encoder_weights: str | None = Field(
+        "imagenet", description="imagenet (downloaded by Keras), a file, or none."
+    )
+    encoder_widths: tuple[PositiveInt, ...] = Field(
+        (32, 64, 128, 256, 512), description="Channels of the plain encoder, fine to coarse."
+    )
+    alpha: PositiveFloat = Field(1.0, description="Width of a MobileNet.")
+    decoder: str = Field("light", description="light or unet.")
+    decoder_widths: tuple[PositiveInt, ...] | None = Field(
+        None, description="Channels of the decoder, coarse to fine."
+    )
+    transposed: bool = Field(False, description="U-Net: learned enlargement, not bilinear.")
+    separable: bool = Field(False, description="U-Net: depthwise separable convolutions.")
+    one_logit: bool = Field(False, description="Two classes by one sigmoid, not a softmax of two.")
+    dropout: float = Field(0.0, ge=0, lt=1, description="Share of features left out in training.")
+
+    # What it learns from
+    loss: str = Field("ce+dice", description="Sum of ce, focal, dice, tversky, each with a factor.")
+    smoothing: float = Field(0.0, ge=0, lt=1, description="Of labels, in cross-entropy.")
+    class_weights: Literal["balanced"] | dict[str, NonNegativeFloat] | None = Field(
+        None, description="balanced (median frequency), a number by class name, or none."
+    )
+    val_share: float = Field(0.1, ge=0, lt=1, description="Of the cases, where no split is given.")
+    test_share: float = Field(0.15, ge=0, lt=1, description="Of the cases, where none is given.")
+    group_by: str | None = Field(None, description="Column, or pattern of a name, that is a case.")
+
+    # How it learns
+    batch_size: PositiveInt = Field(16, description="Images per step, all workers together.")
+    optimizer: Literal["adamw", "adam", "sgd"] = Field("adamw", description="What takes the steps.")
+    learning_rate: PositiveFloat = Field(4e-3, description="At its peak.")
+    encoder_rate: NonNegativeFloat | None = Field(
+        None, description="Of the encoder, as a share; 0.25 if pretrained, else 1, when left out."
+    )
+    weight_decay: NonNegativeFloat = Field(1e-4, description="Per step, times the rate.")
+    clip_norm: PositiveFloat | None = Field(1.0, description="Longest gradient; none for any.")
+    schedule: Literal["cosine", "polynomial", "constant"] = Field(
+        "cosine", description="Of the learning rate."
+    )
+    warmup: float = Field(0.03, ge=0, lt=1, description="Share of the run in which it climbs.")
+    freeze: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="Share of the run with a frozen encoder; 0.2 if pretrained when left out.",
+    )
+    fix_statistics: bool | None = Field(
+        None, description="Keep the encoder's batch statistics; true if pretrained when left out."
+    )
+    average: NonNegativeFloat = Field(
+        0.1, description="Share of the steps so far that the weights are averaged over."
+    )
+    patience: PositiveInt | None = Field(
+        20, description="Validations without a better Dice until training stops; none for never."
+    )
+    seed: NonNegativeInt = Field(0, description="Of splits, weights, order and augmentation.")
+    epochs: PositiveInt | None = Field(None, description="Passes over the samples, or")
+    minutes: PositiveFloat | None = Field(None, description="time to train for.")
+
+    # What it leaves
+    previews: NonNegativeInt = Field(4, description="Samples drawn after every epoch.")
+    tensorboard: bool = Field(False, description="Write logs for TensorBoard.")
+    checkpoint_seconds: NonNegativeFloat = Field(20.0, description="Least time between them.")
+    threshold: float | None = Field(None, gt=0, lt=1, description="For the card.")
+    min_area_px: NonNegativeInt = Field(0, description="For the card.")
+    fill_holes_px: NonNegativeInt = Field(0, description="For the card.")
+    keep_largest: bool = Field(False, description="For the card.")
+
+    @field_validator("size", "crop", mode="before")
+    @classmethod
+    def _read_size(cls, value: Any) -> Any:
+        """128, "240x320" or two numbers."""
+        if isinstance(value, int):
+            return (value, value)
+        found = re.fullmatch(r"(\d+)[x×](\d+)", value) if isinstance(value, str) else None
+        return (int(found[1]), int(found[2])) if found else value
+
+    @field_validator("augmentation", mode="before")
+    @classmethod
+    def _read_augmentation(cls, value: Any) -> Any:
+        return {"strength": value} if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _hold_together(self) -> "TrainConfig":
+        if self.epochs is not None and self.minutes is not None:
+            raise ValueError("give either epochs or minutes, not both")
+        if self.size is None and self.crop is None:
+            raise ValueError("without a size, images keep theirs: set a crop, such as crop=256")
+        if self.favour_rare and self.crop is None:
+            raise ValueError("favour_rare chooses where to crop: set a crop, such as crop=256")
+        return self
+
+    @property
+    def pretrained(self) -> bool:
+        """Whether the encoder starts from weights."""
+        takes_weights = self.encoder != "plain" and self.preset in (None, "tutorial_unet")
+        return takes_weights and self.encoder_weights is not None
+
+
+def read_config(plan: str | Path | None, settings: Mapping[str, Any]) -> TrainConfig:
+    """Settings of a file, overridden by `settings`.
+
+    Raises:
+        ConfigError: If the file cannot be read, a key does not exist, or a value is out of range.
+    """
+    values: dict[str, Any] = {}
+    if plan is not None:
+        try:
+            values = yaml.safe_load(Path(plan).read_text(encoding="utf-8")) or {}
+        except (OSError, yaml.YAMLError) as error:
+            raise ConfigError(f"The settings in {plan} cannot be read ({error}).") from None
+        if not isinstance(values, dict):
+            raise ConfigError(f"Expected settings as `key: value` in {plan}.")
+        if {"epochs", "minutes"} & settings.keys():
+            values.pop("epochs", None)
+            values.pop("minutes", None)
+    try:
+        return TrainConfig(**{**values, **settings})
+    except ValidationError as error:
+        raise ConfigError(_sentence(error)) from None
+
+
+def parse_settings(pairs: Sequence[str]) -> dict[str, Any]:
+    """Values of `KEY=VALUE` texts, each value read as YAML; `none` means no value.
+
+    `a.b=1` sets `b` within `a`, as in `augmentation.rotate_degrees=10`.
+
+    Raises:
+        ConfigError: If a text has no `=`.
+    """
+    settings: dict[str, Any] = {}
+    for pair in pairs:
+        key, equals, text = pair.partition("=")
+        if not equals:
+            raise ConfigError(f"Expected --set KEY=VALUE, received {pair!r}.")
+        try:
+            value = None if text.lower() == "none" else yaml.safe_load(text)
+        except yaml.YAMLError:
+            value = text
+        if isinstance(value, str) and re.fullmatch(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+", value):
+            value = float(value)  # YAML wants 4.0e-3 where people write 4e-3
+        key, _, inner = key.partition(".")
+        if inner:
+            within = settings.setdefault(key, {})
+            if not isinstance(within, dict):
+                within = settings[key] = {"strength": within}
+            within[inner] = value
+        else:
+            settings[key] = value
+    augmentation = settings.get("augmentation")
+    if isinstance(augmentation, dict):
+        augmentation.setdefault("strength", "light")
+    return settings
+
+
+def _sentence(error: ValidationError) -> str:
+    """All that pydantic found, in one sentence."""
+    told = []
+    for found in error.errors():
+        place = ".".join(str(part) for part in found["loc"][:1])
+        if found["type"] == "extra_forbidden":
+            told.append(f"there is no setting {place}")
+        elif place:
+            told.append(f"{place} cannot be {found['input']!r} ({found['msg'].lower()})")
+        else:
+            told.append(found["msg"].removeprefix("Value error, "))
+    return "Settings cannot be used: " + "; ".join(dict.fromkeys(told)) + "."

@@ -1,0 +1,147 @@
+"""What the numbers in a mask mean, and how they look.
+
+A mask in memory is always an integer array `(height, width)` with labels `0 … num_classes - 1` and
+`IGNORE_LABEL` where a pixel does not count, whatever the file held.
+"""
+
+import colorsys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+
+from maskwright.errors import DataError
+
+IGNORE_LABEL = 255
+"""Label of pixels that are neither trained on nor scored."""
+
+MAX_CLASSES = IGNORE_LABEL
+"""Labels are kept as bytes and 255 is taken, so there can be 255 classes."""
+
+Colour = tuple[int, int, int]
+
+_IGNORE_COLOUR: Colour = (128, 128, 128)
+# Okabe and Ito's colours, told apart by colour-blind readers too; background-like names get black.
+_PALETTE: tuple[Colour, ...] = (
+    (230, 159, 0),
+    (86, 180, 233),
+    (0, 158, 115),
+    (240, 228, 66),
+    (213, 94, 0),
+    (0, 114, 178),
+    (204, 121, 167),
+)
+BACKGROUND_NAMES = frozenset({"background", "bg", "_background_", "unlabelled", "unlabeled"})
+
+
+@dataclass(frozen=True)
+class Labels:
+    """Names and colours of the classes; the position of a name is its label.
+
+    Args:
+        names: One for each class, all different.
+        colours: RGB, 0 to 255, one for each class.
+    """
+
+    names: tuple[str, ...]
+    colours: tuple[Colour, ...]
+
+    def __post_init__(self) -> None:
+        if not 1 <= len(self.names) <= MAX_CLASSES:
+            raise DataError(f"Expected 1 to {MAX_CLASSES} classes, received {len(self.names)}.")
+        if len(set(self.names)) != len(self.names):
+            twice = sorted({name for name in self.names if self.names.count(name) > 1})
+            raise DataError(f"Class names must differ; these occur twice: {', '.join(twice)}.")
+        if len(self.colours) != len(self.names):
+            raise DataError(
+                f"Expected one colour for each of {len(self.names)} classes, "
+                f"received {len(self.colours)}."
+            )
+
+    @classmethod
+    def create(cls, names: Sequence[str], colours: Sequence[Colour] | None = None) -> "Labels":
+        """Labels with colours chosen where none are given."""
+        if colours is None:
+            colours = default_colours(names)
+        return cls(tuple(names), tuple((int(r), int(g), int(b)) for r, g, b in colours))
+
+    @property
+    def num_classes(self) -> int:
+        """Number of classes, the ignore label not counted."""
+        return len(self.names)
+
+    @property
+    def background(self) -> int | None:
+        """Label of the class that stands for "nothing", or `None` where there is none."""
+        for label, name in enumerate(self.names):
+            if name.lower() in BACKGROUND_NAMES:
+                return label
+        return None
+
+    def colour(self, mask: np.ndarray) -> np.ndarray:
+        """Paint a mask `(h, w)` in the colours of its classes; uint8 `(h, w, 3)`, RGB."""
+        table = np.full((256, 3), _IGNORE_COLOUR, np.uint8)
+        table[: self.num_classes] = self.colours
+        return table[np.clip(mask, 0, IGNORE_LABEL).astype(np.uint8)]
+
+    def overlay(self, image: np.ndarray, mask: np.ndarray, opacity: float = 0.5) -> np.ndarray:
+        """Lay the coloured mask over an image, with a firm outline; background stays clear.
+
+        Args:
+            image: uint8 `(h, w, 3)`.
+            mask: Labels, `(h, w)`.
+            opacity: 0 shows the image alone, 1 the colours alone.
+        """
+        colours = self.colour(mask)
+        shown = mask != IGNORE_LABEL
+        if self.background is not None:
+            shown &= mask != self.background
+        weight = np.where(shown, opacity, 0.0)[..., None]
+        blended = image * (1 - weight) + colours * weight
+        labels = np.ascontiguousarray(mask, np.uint8)
+        kernel = np.ones((3, 3), np.uint8)
+        edge = (cv2.dilate(labels, kernel) != cv2.erode(labels, kernel)) & shown
+        blended[edge] = colours[edge]
+        return blended.round().astype(np.uint8)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON and YAML; `from_dict` reads them back."""
+        return {
+            "names": list(self.names),
+            "colours": ["#{:02X}{:02X}{:02X}".format(*colour) for colour in self.colours],
+        }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "Labels":
+        """Labels from what `to_dict` wrote."""
+        return cls.create(values["names"], [parse_colour(text) for text in values["colours"]])
+
+
+def parse_colour(text: str) -> Colour:
+    """RGB from `#RRGGBB`; `DataError` for anything else."""
+    digits = text.removeprefix("#")
+    try:
+        if len(digits) != 6:
+            raise ValueError
+        return int(digits[:2], 16), int(digits[2:4], 16), int(digits[4:], 16)
+    except ValueError:
+        raise DataError(f"Expected a colour such as #1A2B3C, received {text!r}.") from None
+
+
+def default_colours(names: Sequence[str]) -> list[Colour]:
+    """Colours that differ, black for a background; beyond seven, evenly spread hues."""
+    colours: list[Colour] = []
+    chosen = 0
+    for name in names:
+        if name.lower() in BACKGROUND_NAMES:
+            colours.append((0, 0, 0))
+            continue
+        if chosen < len(_PALETTE):
+            colours.append(_PALETTE[chosen])
+        else:
+            red, green, blue = colorsys.hsv_to_rgb(chosen * 0.618 % 1, 0.65, 0.95)
+            colours.append((round(red * 255), round(green * 255), round(blue * 255)))
+        chosen += 1
+    return colours
