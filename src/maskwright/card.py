@@ -12,6 +12,8 @@ from maskwright.labels import Labels
 
 CARD_FILE = "card.json"
 """Name of the card in the folder of a run or an artifact."""
+MODEL_FILE = "model.keras"
+"""Name of the Keras model in the folder of a run."""
 
 _PIXEL_DTYPES = ("uint8", "uint16", "float32")
 _KINDS: dict[str, Any] = {

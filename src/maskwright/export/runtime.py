@@ -5,11 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from maskwright.card import CARD_FILE, Card, checksum
+from maskwright.card import CARD_FILE, MODEL_FILE, Card, checksum
 from maskwright.errors import ModelError
-
-MODEL_FILE = "model.keras"
-"""Name of the model in the folder of a run."""
 
 
 def load_logits(path: Path) -> tuple[Callable[[np.ndarray], np.ndarray], Card]:

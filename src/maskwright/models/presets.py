@@ -23,7 +23,13 @@ TUTORIAL_TAPS = {
 }
 
 
-def plain_unet(num_classes: int, *, channels: int = 3, dropout: float = 0.0) -> keras.Model:
+def plain_unet(
+    num_classes: int,
+    *,
+    channels: int = 3,
+    pixel_range: tuple[float, float] = (0.0, 255.0),
+    dropout: float = 0.0,
+) -> keras.Model:
     """The four-level U-Net, 64-128-256-512 and 1024 at the bottom, without normalisation.
 
     Two 3x3 convolutions with bias and ReLU at each level, 2x2 maxima down, 2x2 transposed
@@ -33,13 +39,14 @@ def plain_unet(num_classes: int, *, channels: int = 3, dropout: float = 0.0) -> 
         num_classes: 1 gives the binary network, whose logit goes through a sigmoid; more give the
             one whose logits go through a softmax.
         channels: Channels of the images.
+        pixel_range: Values that stand for black and white; they become 0 and 1.
         dropout: Share left out at the bottom, as in the paper's contracting path.
 
     Source: Ronneberger et al., U-Net, 2015, with padding, so that masks keep the images' size.
     """
     widths = (64, 128, 256, 512, 1024)
     images = keras.Input((None, None, channels))
-    x = layers.Rescaling(1 / 255.0, name="pixel_scaling")(images)
+    x = _zero_to_one(pixel_range)(images)
     features: list[Tensor] = []
     for level, width in enumerate(widths):
         if level:
@@ -58,6 +65,7 @@ def tutorial_unet(
     num_classes: int,
     *,
     channels: int = 3,
+    pixel_range: tuple[float, float] = (0.0, 255.0),
     weights: str | Path | None = None,
     taps: Mapping[int, str] = TUTORIAL_TAPS,
 ) -> keras.Model:
@@ -69,12 +77,15 @@ def tutorial_unet(
     Args:
         num_classes: Channels of the logits.
         channels: Channels of the images.
+        pixel_range: Values that stand for black and white.
         weights: Of the encoder; see `encoder`.
         taps: Stride to layer of MobileNetV2; strides 2 to 32, each twice the one before.
     """
     if sorted(taps) != [2, 4, 8, 16, 32]:
         raise ConfigError(f"Expected taps at strides 2, 4, 8, 16 and 32, received {sorted(taps)}.")
-    encode = encoder("mobilenet_v2", channels=channels, weights=weights, taps=taps)
+    encode = encoder(
+        "mobilenet_v2", channels=channels, weights=weights, taps=taps, pixel_range=pixel_range
+    )
 
     def head(x: Tensor, classes: int, stride: int) -> Tensor:
         return layers.Conv2DTranspose(classes, 3, strides=stride, padding="same", name="classes")(x)
@@ -82,14 +93,16 @@ def tutorial_unet(
     return segmenter(encode, _pix2pix, num_classes, channels=channels, head=head)
 
 
-def small(num_classes: int, *, channels: int = 3) -> keras.Model:
+def small(
+    num_classes: int, *, channels: int = 3, pixel_range: tuple[float, float] = (0.0, 255.0)
+) -> keras.Model:
     """The small sequential encoder-decoder: conv 64-64, pool, conv 128, up, conv 64, conv 1x1.
 
     186,433 parameters for three channels and one class. It has no skips; even heights and widths
     come out exact, odd ones are padded by a pixel and cut back.
     """
     images = keras.Input((None, None, channels))
-    x = layers.Rescaling(1 / 255.0, name="pixel_scaling")(images)
+    x = _zero_to_one(pixel_range)(images)
     x = _two_convolutions(x, 64, "down")
     x = layers.MaxPooling2D(name="pool")(x)
     x = layers.Conv2D(128, 3, padding="same", activation="relu", name="bottom")(x)
@@ -120,6 +133,7 @@ def build(
     channels: int = 3,
     weights: str | Path | None = None,
     alpha: float = 1.0,
+    encoder_widths: Sequence[int] = (32, 64, 128, 256, 512),
     widths: Sequence[int] | None = None,
     decoder_options: Mapping[str, Any] | None = None,
     pixel_range: tuple[float, float] = (0.0, 255.0),
@@ -136,6 +150,7 @@ def build(
         channels: Channels of the images.
         weights: Of the encoder; see `encoder`.
         alpha: Width of a MobileNet.
+        encoder_widths: Channels of the plain encoder, fine to coarse.
         widths: Channels of the decoder, coarse to fine.
         decoder_options: Further arguments of the decoder.
         pixel_range: Values of the images that stand for black and white.
@@ -155,6 +170,7 @@ def build(
         channels=channels,
         weights=weights,
         alpha=alpha,
+        widths=encoder_widths,
         pixel_range=pixel_range,
         synchronised=synchronised,
     )
@@ -165,6 +181,11 @@ def build(
         **(decoder_options or {}),
     )
     return segmenter(encode, decode, num_classes, channels=channels, dropout=dropout, seed=seed)
+
+
+def _zero_to_one(pixel_range: tuple[float, float]) -> layers.Layer:
+    low, high = pixel_range
+    return layers.Rescaling(1 / (high - low), -low / (high - low), name="pixel_scaling")
 
 
 def _two_convolutions(x: Tensor, width: int, name: str) -> Tensor:

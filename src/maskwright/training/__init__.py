@@ -1,1 +1,8 @@
 """Training: model and batches become a run."""
+
+from maskwright.training.fit import Recipe, fit
+from maskwright.training.run import Run
+from maskwright.training.schedule import rate_factor
+from maskwright.training.train import train
+
+__all__ = ["Recipe", "Run", "fit", "rate_factor", "train"]

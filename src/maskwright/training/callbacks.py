@@ -4,11 +4,11 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import cv2
 import keras
 import numpy as np
 from rich.progress import BarColumn, Progress, TextColumn
 
+from maskwright.data.pictures import as_picture
 from maskwright.imageio import write_image
 from maskwright.labels import Labels
 from maskwright.training.run import Run
@@ -79,7 +79,7 @@ class Previews(keras.callbacks.Callback):
     def __init__(self, run: Run, images: np.ndarray, masks: np.ndarray, labels: Labels) -> None:
         super().__init__()
         self.run, self.images, self.masks, self.labels = run, images, masks, labels
-        self.pictures = [displayable(image) for image in images]
+        self.pictures = [as_picture(image) for image in images]
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         """Predict and draw."""
@@ -139,20 +139,6 @@ def draw_curves(run: Run, history: Sequence[dict[str, float]]) -> None:
     panels[0].legend()
     canvas_rgba = _render(figure)
     write_image(run.folder / "curves.png", canvas_rgba[..., :3])
-
-
-def displayable(image: np.ndarray) -> np.ndarray:
-    """Any image `(h, w, c)` as uint8 RGB to look at.
-
-    Other types than uint8 are stretched between their 1st and 99th percentile; of two channels or
-    more than three, the first is shown in grey.
-    """
-    shown = image if image.shape[2] == 3 else image[..., :1]
-    if shown.dtype != np.uint8:
-        low, high = np.percentile(shown, (1, 99))
-        shown = np.clip((shown - low) / max(float(high - low), 1e-9) * 255, 0, 255)
-    shown = shown.astype(np.uint8)
-    return shown if shown.shape[2] == 3 else cv2.cvtColor(shown, cv2.COLOR_GRAY2RGB)
 
 
 def duration(seconds: float) -> str:

@@ -34,6 +34,7 @@ from maskwright.training.steps import (
     make_optimizer,
     make_score_step,
     make_train_step,
+    read,
 )
 
 
@@ -134,7 +135,7 @@ class Checkpoint:
     def write(self, state: State) -> None:
         """Write now."""
         if self.writes:
-            arrays = {name: np.asarray(value) for name, value in self.variables.items()}
+            arrays = {name: read(variable) for name, variable in self.variables.items()}
             write_arrays(self.path, arrays, asdict(state))
         self.written = time.monotonic()
 
@@ -394,7 +395,7 @@ class Fit:
             "loss": state.loss_sum / state.batch,
             "mean_dice": float(trained.mean_dice),
             "mean_iou": float(trained.mean_iou),
-            "learning_rate": float(self.groups[0].optimizer.learning_rate),
+            "learning_rate": float(read(self.groups[0].optimizer.learning_rate)),
         }
         state.epoch += 1
         state.batch, state.loss_sum = 0, 0.0
@@ -478,7 +479,7 @@ class Fit:
         dice = float(found.mean_dice)
         if dice > state.best_dice:
             state.best_dice, state.best_epoch, state.waited = dice, state.epoch, 0
-            self.best = [np.array(variable) for variable in self.average.variables]
+            self.best = [read(variable) for variable in self.average.variables]
             if self.checkpoint:
                 self.checkpoint.write_best(self.best)
         else:

@@ -12,11 +12,9 @@ from typing import Any
 import numpy as np
 import yaml
 
-from maskwright.card import CARD_FILE, Card, checksum
+from maskwright.card import CARD_FILE, MODEL_FILE, Card, checksum
 from maskwright.errors import DataError, TrainingError
 from maskwright.imageio import atomic_write
-
-MODEL_FILE = "model.keras"
 
 
 @dataclass(frozen=True)
@@ -90,6 +88,10 @@ class Run:
             text = json.dumps({"versions": versions, **facts}, indent=2)
             beside.write_text(text + "\n", encoding="utf-8")
 
+    def read_environment(self) -> dict[str, Any]:
+        """What `write_environment` wrote."""
+        return json.loads((self.folder / "environment.json").read_text(encoding="utf-8"))
+
     def write_history(self, rows: Sequence[Mapping[str, float]]) -> None:
         """One line for each epoch into `history.csv`; a value not measured stays empty."""
         names = list(dict.fromkeys(name for row in rows for name in row))
@@ -100,6 +102,14 @@ class Run:
             writer = csv.DictWriter(file, names)
             writer.writeheader()
             writer.writerows(rows)
+
+    def read_history(self) -> list[dict[str, float]]:
+        """The rows of `history.csv`, without the values that were not measured."""
+        with (self.folder / "history.csv").open(newline="", encoding="utf-8") as file:
+            return [
+                {name: float(text) for name, text in row.items() if text}
+                for row in csv.DictReader(file)
+            ]
 
     def write_model(self, model: Any, **card: Any) -> Card:
         """Write a Keras model and the card that belongs to it, the card last.

@@ -54,6 +54,12 @@ class Group:
     rate_factor: float = 1.0
 
 
+def read(variable: Any) -> np.ndarray:
+    """Value of a variable of Keras or TensorFlow, mirrored over replicas or not."""
+    inner = variable.value if isinstance(variable, keras.Variable) else variable
+    return np.asarray(inner.numpy())
+
+
 class MovingAverage:
     """Average of the weights over the last part of the run so far.
 
@@ -84,8 +90,8 @@ class MovingAverage:
     def swap(self) -> None:
         """Exchange weights and averages; a second call changes them back."""
         for average, variable in zip(self.averages, self.variables, strict=True):
-            weights = variable.numpy()
-            variable.assign(average.numpy())
+            weights = read(variable)
+            variable.assign(read(average))
             average.assign(weights)
 
 

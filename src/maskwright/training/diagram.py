@@ -1,0 +1,73 @@
+"""The model's summary as text and its graph as a picture, without programs beyond Python."""
+
+from typing import Any
+
+import keras
+import numpy as np
+
+
+def summary(model: keras.Model) -> str:
+    """Layers, shapes and parameters, the encoder's layers within."""
+    lines: list[str] = []
+    model.summary(
+        line_length=110, expand_nested=True, print_fn=lambda line, **_: lines.append(line)
+    )
+    return "\n".join(lines) + "\n"
+
+
+def diagram(model: keras.Model) -> np.ndarray:
+    """Picture of the layers from top to bottom, uint8 `(h, w, 3)`.
+
+    Each layer is a line with its output; an arc on the right tells where an output skips ahead.
+    Layers inside the encoder stand for one line.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+    from matplotlib.patches import FancyArrowPatch
+
+    layers = list(model.layers)
+    row = {layer.name: number for number, layer in enumerate(layers)}
+    figure = Figure(figsize=(8, 0.32 * len(layers) + 0.6), dpi=110, layout="constrained")
+    panel: Any = figure.subplots()
+    for number, layer in enumerate(layers):
+        kind = type(layer).__name__
+        inner = layer.name == "encoder"
+        box = {"boxstyle": "round,pad=0.25", "fc": "#cfe8fc" if inner else "#f4f4f4", "ec": "#888"}
+        text = f"{layer.name}  ·  {kind}  ·  {_shapes(layer)}"
+        panel.text(0.0, -number, text, bbox=box, fontsize=8, va="center", ha="left")
+        for source in _sources(layer):
+            if source not in row:
+                continue
+            span = number - row[source]
+            bend = 0.0 if span == 1 else -0.25
+            start = (-0.02 if span == 1 else 0.62, -row[source])
+            end = (-0.02 if span == 1 else 0.62, -number)
+            arrow = FancyArrowPatch(
+                start,
+                end,
+                arrowstyle="-|>",
+                mutation_scale=8,
+                color="#357" if span == 1 else "#c60",
+                connectionstyle=f"arc3,rad={bend}",
+                lw=0.9,
+            )
+            panel.add_patch(arrow)
+    panel.set_xlim(-0.05, 1.0)
+    panel.set_ylim(-len(layers), 1)
+    panel.axis("off")
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    return np.ascontiguousarray(np.asarray(canvas.buffer_rgba())[..., :3])
+
+
+def _shapes(layer: keras.layers.Layer) -> str:
+    def one(shape: Any) -> str:
+        return "x".join("?" if side is None else str(side) for side in shape[1:])
+
+    outputs = keras.tree.flatten(layer.output)
+    return ", ".join(one(output.shape) for output in outputs)
+
+
+def _sources(layer: keras.layers.Layer) -> list[str]:
+    nodes = layer._inbound_nodes[-1:]
+    return [parent.operation.name for node in nodes for parent in node.parent_nodes]
