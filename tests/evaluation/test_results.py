@@ -3,11 +3,12 @@ import json
 
 import numpy as np
 import pytest
-from drawn import MASKS, AllCell, Drawn
+from drawn import MASKS, AllCell, Drawn, make_card
 from rich.console import Console
 
 from maskwright.evaluation import evaluate, table, to_dict
 from maskwright.evaluation.results import summary, write_cases, write_scores
+from maskwright.labels import Labels
 from maskwright.metrics import EMPTY_RULE
 
 
@@ -56,3 +57,12 @@ def test_without_intervals_nothing_is_invented():
     values = to_dict(evaluate(AllCell(), Drawn({"a-1": [[1]]})))
     assert values["intervals"]["mean_iou"] is None
     assert not np.isnan(values["mean_iou"])
+
+
+def test_names_are_no_markup():
+    named = Labels.create(["background", "[red]cell"])
+    shown = table(evaluate(AllCell(make_card(labels=named)), Drawn(MASKS, named), bootstrap=0))
+    console = Console(width=120)
+    with console.capture() as captured:
+        console.print(shown)
+    assert "[red]cell" in captured.get()

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from rich.markup import escape
 from rich.table import Table
 
 from maskwright.evaluation.evaluate import MEANS, Evaluation
@@ -85,8 +86,8 @@ def table(evaluation: Evaluation) -> Table:
     if ends := span(intervals.pixel_accuracy):
         accuracy += f", 95 % {ends}"
     shown = Table(
-        title=f"{evaluation.split}: {summary(evaluation)}",
-        caption="\n".join([f"{accuracy}.", EMPTY_RULE, *evaluation.warnings]),
+        title=escape(f"{evaluation.split}: {summary(evaluation)}"),
+        caption=escape("\n".join([f"{accuracy}.", EMPTY_RULE, *evaluation.warnings])),
         caption_justify="left",
     )
     shown.add_column("class")
@@ -95,7 +96,7 @@ def table(evaluation: Evaluation) -> Table:
     share = evaluation.counts.sum(1) / max(evaluation.counts.sum(), 1)
     for label, name in enumerate(evaluation.labels.names):
         shown.add_row(
-            name,
+            escape(name),
             number(total.iou[label]),
             span(intervals.iou[:, label]),
             number(total.dice[label]),
