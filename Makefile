@@ -51,6 +51,7 @@ bench: env $(if $(filter runs/bench-data,$(DATA)),runs/bench-data/data.yaml)
 		$(if $(ENCODER_WEIGHTS),--encoder-weights "$(ENCODER_WEIGHTS)")
 
 runs/bench-data/data.yaml: | env
+	rm -rf runs/bench-data
 	$(BIN)/python -c 'from maskwright.data.synthetic import write_dataset; \
 		write_dataset("runs/bench-data", num_images=160, size=192, seed=0)'
 
