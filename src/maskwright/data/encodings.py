@@ -44,33 +44,38 @@ class Encoding:
         """Labels `(h, w)` int32 of a mask; `DataError` naming the values that are not known."""
         if self.threshold is not None:
             grey = raw.values if raw.values.ndim == 2 else raw.values.max(axis=2)
-            return np.asarray(grey >= self.threshold, np.int32)
+            inside: np.ndarray = np.greater_equal(grey, self.threshold)
+            return inside.astype(np.int32)
         codes = _codes(raw, colours=self.kind == "colours")
         known = sorted((_code(value), label) for value, label in self.values.items())
         keys = np.array([code for code, _ in known], np.int64)
         labels = np.array([label for _, label in known], np.int32)
         highest = int(keys[-1])
+        found: np.ndarray
         if highest < 65536:  # a table is faster than a search
-            if codes.min(initial=0) >= 0 and codes.max(initial=0) <= highest:
-                table = np.full(highest + 1, -1, np.int32)
-                table[keys] = labels
-                found = table[codes]
-            else:
-                found = np.where(np.isin(codes, keys), 0, -1)
+            table = np.full(highest + 2, -1, np.int32)  # what is outside falls on the last entry
+            table[keys] = labels
+            found = table[np.clip(codes, -1, highest + 1)]
         else:
             place = np.searchsorted(keys, codes).clip(max=len(keys) - 1)
-            found = np.where(keys[place] == codes, labels[place], -1)
+            found = np.where(keys[place] == codes, labels[place], np.int32(-1))
         unknown = found < 0
         if unknown.any():
             raise DataError(self._complaint(codes[unknown], name))
-        return found.astype(np.int32, copy=False)
+        return found
+
+    def label_of(self, value: Value) -> int | None:
+        """Label of one value or colour; `None` where it is not known."""
+        if self.threshold is not None:
+            return int((max(value) if isinstance(value, tuple) else value) >= self.threshold)
+        return self.values.get(value)
 
     def objects(self, raw: RawMask) -> list[np.ndarray]:
         """Boolean masks `(h, w)` of the objects in one file: one for each value in it but zero."""
-        grey = raw.values if raw.values.ndim == 2 else raw.values.max(axis=2)
+        values = raw.values if raw.values.ndim == 2 else _packed(raw.values)
         if self.threshold is not None and self.threshold > 1:
-            grey = grey >= self.threshold
-        return [grey == value for value in np.unique(grey) if value]
+            values = self.decode(raw)
+        return [values == value for value in np.unique(values) if value]
 
     def _complaint(self, codes: np.ndarray, name: str | Path) -> str:
         found = Counter(codes.tolist()).most_common()
@@ -110,11 +115,20 @@ class Content:
         """Whether the values are colours."""
         return any(isinstance(value, tuple) for value in self.values)
 
-    @property
-    def colours(self) -> list[Colour]:
-        """Palette as a list; empty where there is none."""
+    def as_colours(self) -> Counter[Colour]:
+        """Pixels of each colour; indices are looked up in the palette, greys are colours too."""
         rows = np.frombuffer(self.palette or b"", np.uint8).reshape(-1, 3).tolist()
-        return [(red, green, blue) for red, green, blue in rows]
+        table = [(red, green, blue) for red, green, blue in rows]
+        total: Counter[Colour] = Counter()
+        for value, count in self.values.items():
+            if isinstance(value, tuple):
+                total[value] += count
+            elif table:
+                total[table[value]] += count
+            else:
+                grey = min(value, 255)
+                total[(grey, grey, grey)] += count
+        return total
 
 
 def content_of(path: Path) -> Content:

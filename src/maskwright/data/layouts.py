@@ -3,15 +3,15 @@
 import json
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from maskwright.data.folders import Folder, Pair, image_folders, pair_folders
 from maskwright.data.legends import CAMVID, PETS, VOC, Legend, find_legend
 from maskwright.data.lists import divide_by_lists
-from maskwright.data.samples import Sample
+from maskwright.data.samples import Sample, unique_ids
 from maskwright.errors import DataError
-from maskwright.imageio import natural_key
+from maskwright.imageio import find_images, natural_key
 
 LeftOut = tuple[Path, str]
 """A file that is in no sample, and why."""
@@ -45,13 +45,26 @@ class Layout:
     columns: dict[str, dict[str, str]] = field(default_factory=dict)
 
 
-def recognise_folder(root: Path) -> Layout:
+def recognise_folder(root: Path, images: str | None = None, masks: str | None = None) -> Layout:
     """List the samples of a folder, whatever its layout.
+
+    Args:
+        root: Folder of the data set.
+        images: Folder or glob of the images, from `root`; `None` where it is to be found.
+        masks: The same for the masks; `None` with `images` where they lie in the same folder.
 
     Raises:
         DataError: If no image has a mask; the message says what was looked for and found.
     """
-    folders = image_folders(root)
+    if images is None and masks is None:
+        folders = image_folders(root)
+    elif masks is None:
+        folders = _stated_folders(root, images or ".", "")
+    else:
+        folders = _stated_folders(root, images or ".", "image")
+        mask_folders = _stated_folders(root, masks, "mask")
+        inside = {folder.path for folder in mask_folders}
+        folders = [folder for folder in folders if folder.path not in inside] + mask_folders
     pairing = pair_folders(folders)
     if not pairing.pairs:
         raise DataError(_nothing_found(root, folders))
@@ -69,32 +82,26 @@ def recognise_folder(root: Path) -> Layout:
     return layout
 
 
+def _stated_folders(root: Path, pattern: str, role: str) -> list[Folder]:
+    """Folders of the images that a data.yaml states, all in the same role."""
+    if (root / pattern).is_dir():
+        found = image_folders(root / pattern)
+        return [replace(f, role=role) for f in found]
+    files: dict[Path, list[Path]] = {}
+    for path in find_images(root / pattern):
+        files.setdefault(path.parent, []).append(path)
+    # Without folders between them to tell apart, names alone pair the files of a glob.
+    return [Folder(path, tuple(own), role, None, ()) for path, own in files.items()]
+
+
 def _samples(pairs: Sequence[Pair]) -> list[Sample]:
     """Samples with unique ids; folders tell their case or their label."""
-    ids = _ids(pairs)
+    ids = unique_ids([(pair.split or "", *pair.rest, pair.image.stem) for pair in pairs])
     labels, cases = _from_paths([pair.rest for pair in pairs])
     return [
         Sample(id_, pair.image, pair.masks, case or id_, pair.split, label)
         for id_, pair, label, case in zip(ids, pairs, labels, cases, strict=True)
     ]
-
-
-def _ids(pairs: Sequence[Pair]) -> list[str]:
-    """Stems of the images, with as much of the path before them as makes all different."""
-    forms = [
-        [pair.image.stem for pair in pairs],
-        ["-".join((*pair.rest, pair.image.stem)) for pair in pairs],
-        ["-".join((pair.split or "all", *pair.rest, pair.image.stem)) for pair in pairs],
-    ]
-    for ids in forms:
-        if len({id_.casefold() for id_ in ids}) == len(ids):
-            return ids
-    counts: Counter[str] = Counter()
-    unique = []
-    for id_ in forms[-1]:
-        counts[id_] += 1
-        unique.append(id_ if counts[id_] == 1 else f"{id_}-{counts[id_]}")
-    return unique
 
 
 def _from_paths(

@@ -1,12 +1,15 @@
 """Split lists: text files that name the samples of a split, one a line."""
 
+import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
 from maskwright.data.folders import SPLIT_WORDS
 from maskwright.data.samples import Sample
+from maskwright.errors import DataError
 from maskwright.imageio import IMAGE_SUFFIXES
 
 _AROUND = "list|lists|ids|files|images|set|split|splits|names"
@@ -36,7 +39,7 @@ class Divided:
     doubles: list[str] = field(default_factory=list)
 
 
-def divide_by_lists(root: Path, samples: Sequence[Sample], lists: Sequence[Path] = ()) -> Divided:
+def divide_by_lists(root: Path, samples: Sequence[Sample]) -> Divided:
     """Give samples the splits of `trainval.txt`, `test.txt` and the like anywhere below `root`.
 
     A line holds an id, a file name or a path, and may have further columns. `trainval.txt` stands
@@ -46,7 +49,7 @@ def divide_by_lists(root: Path, samples: Sequence[Sample], lists: Sequence[Path]
     index = _index(root, samples)
     result = Divided(unlisted=list(samples))
     stated: dict[str, dict[str, None]] = {}
-    for path in lists or _find(root):
+    for path in _find(root):
         word = _word(path)
         found, missing = _read(path, index)
         if not found:
@@ -71,6 +74,55 @@ def divide_by_lists(root: Path, samples: Sequence[Sample], lists: Sequence[Path]
     result.samples = [replace(s, split=split_of[s.id]) for s in samples if s.id in split_of]
     result.unlisted = [s for s in samples if s.id not in split_of]
     return result
+
+
+def divide(
+    root: Path, samples: Sequence[Sample], splits: Mapping[str, str | Sequence[str]]
+) -> Divided:
+    """Give samples the splits that a description states.
+
+    Args:
+        root: Folder of the data set.
+        samples: In any order.
+        splits: For each split the text file of its names, or names and patterns such as `img_1*`
+            of ids or of paths from `root`. What fits several splits goes to the last of them.
+
+    Raises:
+        DataError: If a file is missing, or a name fits no sample.
+    """
+    index = _index(root, samples)
+    paths = {s.id: os.path.relpath(s.image, root).replace(os.sep, "/") for s in samples}
+    split_of: dict[str, str] = {}
+    for split, names in splits.items():
+        if isinstance(names, str):
+            if not (root / names).is_file():
+                raise DataError(f"data.yaml names the list {names}, but {root / names} is no file.")
+            found, missing = _read(root / names, index)
+        else:
+            found, missing = [], []
+            for name in names:
+                id_ = _look_up(name, index)
+                fits = (
+                    [id_]
+                    if id_
+                    else [
+                        key
+                        for key, path in paths.items()
+                        if fnmatchcase(key, name) or fnmatchcase(path, name)
+                    ]
+                )
+                found += fits
+                missing += [] if fits else [name]
+        if missing:
+            raise DataError(
+                f"data.yaml puts {missing[0]!r} into the split {split}, but {root} has no such "
+                f"sample with a mask."
+            )
+        split_of |= dict.fromkeys(found, SPLIT_WORDS.get(split, split))
+    return Divided(
+        [replace(s, split=split_of[s.id]) for s in samples if s.id in split_of],
+        [s for s in samples if s.id not in split_of],
+    )
 
 
 def _rank(word: str) -> int:

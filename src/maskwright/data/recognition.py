@@ -81,15 +81,9 @@ def _total(contents: Iterable[Content]) -> Counter[Value]:
 
 
 def _as_colours(contents: Iterable[Content]) -> Counter[Colour]:
-    """Pixels of each colour; indices are looked up in their palette, greys are colours too."""
     total: Counter[Colour] = Counter()
     for content in contents:
-        table = content.colours
-        for value, count in content.values.items():
-            if isinstance(value, tuple):
-                total[value] += count
-            else:
-                total[table[value] if table else (min(value, 255),) * 3] += count
+        total.update(content.as_colours())
     return total
 
 

@@ -1,5 +1,6 @@
 """One image with its masks, and how samples are divided into splits."""
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -31,6 +32,24 @@ class Sample:
     split: str | None = None
     label: str | None = None
     weight: float = 1.0
+
+
+def unique_ids(paths: Sequence[Sequence[str]]) -> list[str]:
+    """Names of samples: the last part of each path, with as many parts before it as tell all apart.
+
+    Where even whole paths are equal, a number follows.
+    """
+    for depth in range(1, max((len(path) for path in paths), default=1) + 1):
+        ids = ["-".join(part for part in path[-depth:] if part) for path in paths]
+        if len({id_.casefold() for id_ in ids}) == len(ids):
+            return ids
+    counts: Counter[str] = Counter()
+    unique = []
+    for id_ in ids:
+        counts[id_.casefold()] += 1
+        count = counts[id_.casefold()]
+        unique.append(id_ if count == 1 else f"{id_}-{count}")
+    return unique
 
 
 def carve(
