@@ -207,7 +207,7 @@ def test_nothing_to_draw_is_said(tmp_path):
             },
         ),
         ("camvid", {"video_across_splits": "0001TP_", "rare_class": "Bicyclist", "ignored": "3."}),
-        ("busi", {"mixed_masks": "RGBA", "near_duplicates_across_splits": "benign"}),
+        ("busi", {"mixed_masks": "RGBA", "near_duplicates": "benign"}),
     ],
 )
 def test_what_is_known_to_be_odd_is_named(real_data, folder, expected):

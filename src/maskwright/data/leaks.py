@@ -67,7 +67,9 @@ def _copy_findings(
                 "warning" if exact else "note",
                 f"{counted(len(within), 'group')} of images within a split "
                 f"{'is' if len(within) == 1 else 'are'} {kind}: {_shown(root, seen, within)}.",
-                "Keep one of each, or give them one case, so that no new division parts them.",
+                "Nothing: each group is one case, which no division parts."
+                if all(len({seen[i].sample.case for i in group}) == 1 for group in within)
+                else "Keep one of each, or give them one case, so that no new division parts them.",
                 _files(root, seen, within),
             )
         )
