@@ -104,12 +104,15 @@ def _spare(dataset: DataSet) -> list[Sample]:
 
     They are judged too, since why they were left out may be what is wrong with them.
     """
-    folders = {(s.image.parent, m.parent, m.suffix) for s in dataset.samples for m in s.masks[:1]}
+    folders: dict[Path, set[tuple[Path, str]]] = defaultdict(set)
+    for sample in dataset.samples:
+        for mask in sample.masks[:1]:
+            folders[sample.image.parent].add((mask.parent, mask.suffix))
     return [
         Sample(path.stem, path, (mask,), path.stem)
         for path, _ in dataset.left_out
-        for images, masks, suffix in sorted(folders)
-        if path.parent == images and (mask := masks / f"{path.stem}{suffix}").is_file()
+        for folder, suffix in sorted(folders.get(path.parent, ()))
+        if (mask := folder / f"{path.stem}{suffix}").is_file() and mask != path
     ]
 
 
