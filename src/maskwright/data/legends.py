@@ -22,6 +22,9 @@ _STEMS = (
 _FILE_NAMES = {stem + suffix for stem in _STEMS for suffix in (".csv", ".txt", ".json", ".names")}
 
 
+_SPACED = re.compile(r"((?:\d+\s+)+)?(\D.*?)(\s+#[0-9a-fA-F]{6}|(?:\s+\d+){3})?", re.DOTALL)
+
+
 @dataclass(frozen=True)
 class Entry:
     """One class of a legend; `value` and `colour` are `None` where the legend does not say."""
@@ -156,18 +159,24 @@ def _from_lines(text: str) -> list[Entry]:
     for line in text.splitlines():
         if not line.strip() or line.lstrip().startswith("# "):
             continue
-        cells = re.split(r"[,;:\t]+", line.strip())
-        if len(cells) == 1:  # columns by spaces, where that is what the numbers say
-            match = re.fullmatch(r"((?:\d+\s+)+)(\S.*)|(\S.*?)((?:\s+\d+)+)", line.strip())
-            if match:
-                before, after = match[1] or match[4], match[2] or match[3]
-                cells = [*before.split(), after]
-        entries.append(_entry([cell.strip().strip("\"'") for cell in cells]))
+        cells = [part for cell in re.split(r"[,;:\t]+", line) for part in _columns(cell.strip())]
+        entries.append(_entry([cell.strip("\"' ") for cell in cells]))
     found = [entry for entry in entries if entry is not None]
     # A first row that alone has no colour and no number is a header.
     if len(found) > 1 and _bare(found[0]) and not any(_bare(entry) for entry in found[1:]):
         found = found[1:]
     return found
+
+
+def _columns(cell: str) -> list[str]:
+    """Numbers and colour that stand before or after a name, set off by spaces alone.
+
+    A single number after a name is part of it: `grade 1`, `grade 2`.
+    """
+    found = _SPACED.fullmatch(cell)
+    if found is None:
+        return cell.split() if re.fullmatch(r"[\d\s]+", cell) else [cell]
+    return [*(found[1] or "").split(), found[2], *(found[3] or "").split()]
 
 
 def _bare(entry: Entry) -> bool:

@@ -17,6 +17,7 @@ _NAME = re.compile(
     rf"(?:(?:{_AROUND})[_\-. ])?({'|'.join(sorted(SPLIT_WORDS, key=len, reverse=True))})"
     rf"(?:[_\-. ]?(?:{_AROUND}))?"
 )
+_LAST_COLUMN = re.compile(r"(?<=\S)[\s,;]+[^\s,;]*$")
 _MAX_DEPTH = 4
 
 
@@ -176,12 +177,12 @@ def _read(path: Path, index: dict[str, str | None]) -> tuple[list[str], list[str
         line = line.strip()
         if not line or line.startswith("#"):
             continue
-        # The whole line first: names may hold spaces.
-        columns = [line, re.split(r"[,;\t]", line)[0].strip(), line.split()[0]]
-        ids = [_look_up(column, index) for column in columns]
-        id_ = next((id_ for id_ in ids if id_ is not None), None)
+        # The whole line first, then ever fewer columns: names may hold spaces.
+        name = line
+        while (id_ := _look_up(name, index)) is None and (cut := _LAST_COLUMN.search(name)):
+            name = name[: cut.start()]
         if id_ is None:
-            missing.append(columns[-1])
+            missing.append(name)
         else:
             found.append(id_)
     return found, missing
