@@ -3,13 +3,16 @@
 import os
 import re
 import shutil
+import sys
 import tempfile
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from maskwright.data.description import write_description
+from maskwright.data.legends import PETS
 from maskwright.data.manifest import write_manifest
 from maskwright.data.samples import Sample
 from maskwright.errors import ConfigError, DataError
@@ -52,11 +55,12 @@ def materialise(name: str) -> Path:
         ) from None
     try:
         builder = tfds.builder(name)
-    except (tfds.core.DatasetNotFoundError, ValueError) as error:
+    except ValueError as error:
         said = str(error).strip().splitlines()[0].rstrip(".")
         raise ConfigError(f"TensorFlow Datasets cannot open {name!r}: {said}.") from None
     image_key, mask_key = _keys(name, builder.info.features)
-    builder.download_and_prepare()
+    with redirect_stdout(sys.stderr):  # standard output is for results
+        builder.download_and_prepare()
     folder.parent.mkdir(parents=True, exist_ok=True)
     # Written beside and moved: an interrupted download leaves nothing that looks complete.
     beside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
@@ -68,6 +72,8 @@ def materialise(name: str) -> Path:
         ]
         write_manifest(beside / "manifest.csv", samples)
         names = getattr(builder.info.features[mask_key], "names", None)
+        if builder.name == "oxford_iiit_pet":
+            names = [entry.name for entry in PETS.entries]
         content: dict[str, Any] = {"manifest": "manifest.csv"}
         if names:
             content["classes"] = list(names)
@@ -114,6 +120,6 @@ def _write(
         image = image.with_suffix(".tif")
     write_image(image, pixels)
     write_image(mask, example[mask_key])
-    kind = features.get("label")
+    kind: Any = dict(features).get("label")
     label = kind.int2str(int(example["label"])) if hasattr(kind, "int2str") else None
     return Sample(stem, image, (mask,), stem, split, label)
