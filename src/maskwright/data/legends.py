@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from maskwright.errors import DataError
-from maskwright.labels import Colour, parse_colour
+from maskwright.imageio import IMAGE_SUFFIXES
+from maskwright.labels import MAX_CLASSES, Colour, parse_colour
 
 IGNORED_NAMES = frozenset(
     {"void", "ignore", "ignored", "unlabelled", "unlabeled", "undefined", "don't care", "dontcare"}
@@ -22,6 +23,7 @@ _STEMS = (
 _FILE_NAMES = {stem + suffix for stem in _STEMS for suffix in (".csv", ".txt", ".json", ".names")}
 
 
+_NAME_COLUMNS = ("name", "class_name", "class", "label", "title")
 _SPACED = re.compile(r"((?:\d+\s+)+)?(\D.*?)(\s+#[0-9a-fA-F]{6}|(?:\s+\d+){3})?", re.DOTALL)
 
 
@@ -122,18 +124,16 @@ KNOWN_COLOURS = (
 
 def find_legend(folder: Path, nested: int = 2) -> Legend | None:
     """Legend from a file with a usual name in `folder` or at most `nested` folders below it."""
+    inner: list[Path] = []
     for path in sorted(folder.iterdir()):
         if path.name.lower() in _FILE_NAMES and path.is_file():
             legend = read_legend(path)
             if legend is not None:
                 return legend
-    if nested:
-        for path in sorted(folder.iterdir()):
-            if path.is_dir() and not path.name.startswith("."):
-                legend = find_legend(path, nested - 1)
-                if legend is not None:
-                    return legend
-    return None
+        elif nested and not path.suffix and not path.name.startswith(".") and path.is_dir():
+            inner.append(path)
+    found = (find_legend(path, nested - 1) for path in inner)
+    return next((legend for legend in found if legend is not None), None)
 
 
 def read_legend(path: Path) -> Legend | None:
@@ -146,26 +146,35 @@ def read_legend(path: Path) -> Legend | None:
     try:
         text = path.read_text(encoding="utf-8-sig")
         entries = _from_json(json.loads(text)) if path.suffix == ".json" else _from_lines(text)
-        names = [entry.name for entry in entries]
-        return (
-            Legend(tuple(entries), path.name) if entries and len(set(names)) == len(names) else None
-        )
-    except (OSError, ValueError, KeyError, TypeError, DataError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, DataError):
         return None
+    names = [entry.name for entry in entries]
+    files = any(Path(name).suffix.lower() in IMAGE_SUFFIXES for name in names)
+    if files or not 1 <= len(names) <= MAX_CLASSES + 1 or len(set(names)) != len(names):
+        return None
+    return Legend(tuple(entries), path.name)
 
 
 def _from_lines(text: str) -> list[Entry]:
-    entries = []
-    for line in text.splitlines():
-        if not line.strip() or line.lstrip().startswith("# "):
-            continue
-        cells = [part for cell in re.split(r"[,;:\t]+", line) for part in _columns(cell.strip())]
-        entries.append(_entry([cell.strip("\"' ") for cell in cells]))
-    found = [entry for entry in entries if entry is not None]
-    # A first row that alone has no colour and no number is a header.
-    if len(found) > 1 and _bare(found[0]) and not any(_bare(entry) for entry in found[1:]):
-        found = found[1:]
-    return found
+    lines = [line for line in text.splitlines() if line.strip()]
+    rows = [
+        [part.strip("\"' ") for cell in _cells(line) for part in _columns(cell.strip())]
+        for line in lines
+        if not line.lstrip().startswith("# ")
+    ]
+    header = [cell.lower() for cell in rows[0]] if rows else []
+    named = next((header.index(word) for word in _NAME_COLUMNS if word in header), None)
+    if named is not None and len(header) > 1:
+        rows = rows[1:]
+    else:
+        named = None
+    entries = [_entry(row, named) for row in rows]
+    return [entry for entry in entries if entry is not None]
+
+
+def _cells(line: str) -> list[str]:
+    # CVAT ends its lines with parts and actions of a class, which are no colours.
+    return re.split(r"[,;\t]+", ",".join(line.split(":")[:2]))
 
 
 def _columns(cell: str) -> list[str]:
@@ -179,16 +188,20 @@ def _columns(cell: str) -> list[str]:
     return [*(found[1] or "").split(), found[2], *(found[3] or "").split()]
 
 
-def _bare(entry: Entry) -> bool:
-    return entry.value is None and entry.colour is None
+def _entry(cells: list[str], named: int | None) -> Entry | None:
+    """Entry from the cells of a row: what is a number, what is a colour, what is the name.
 
-
-def _entry(cells: list[str]) -> Entry | None:
-    """Entry from the cells of a row: what is a number, what is a colour, what is the name."""
+    Raises:
+        ValueError: If several cells could be the name.
+    """
     numbers = [int(cell) for cell in cells if cell.isdecimal()]
     words = [cell for cell in cells if cell and not cell.isdecimal()]
     hexes = [word for word in words if re.fullmatch(r"#[0-9a-fA-F]{6}", word)]
     names = [word for word in words if word not in hexes]
+    if named is not None and named < len(cells):
+        names = [cells[named]]
+    if len(names) > 1:
+        raise ValueError(f"Expected one name, received {names}.")
     if not names:
         return None
     colour = parse_colour(hexes[0]) if hexes else None
