@@ -33,6 +33,9 @@ def splits(dataset):
         {"images": "both", "masks": "both"},  # x.jpg beside x.png
         {"images": "train", "masks": "train_masks", "suffix": "_mask", "mask": "GIF"},
         {"images": "data", "masks": "truth", "suffix": ".matte.v2", "mask": "tif"},
+        {"images": "Ped/PNGImages", "masks": "Ped/PedMasks", "suffix": "_mask"},
+        {"images": "top", "masks": "gts_for_participants"},
+        {"images": "lung_segmentation/rgb_png", "masks": "lung_segmentation/masks_png"},
         {"images": "ISIC-2017_Training_Data", "masks": "ISIC-2017_Training_Part1_GroundTruth"},
     ],
 )
@@ -182,6 +185,37 @@ def test_what_has_no_partner_is_left_out_with_the_reason(tmp_path):
         "twice.jpg": "several files of the same name fit together",
         "twice.png": "several files of the same name fit together",
     }
+
+
+def test_the_field_of_view_is_not_the_mask(tmp_path):
+    for number in (21, 22):  # as in DRIVE
+        draw(tmp_path / "training" / "images" / f"{number}_training.tif")
+        draw(tmp_path / "training" / "1st_manual" / f"{number}_manual1.gif", MASK)
+        draw(tmp_path / "training" / "mask" / f"{number}_training_mask.gif", MASK)
+    dataset = open_dataset(tmp_path, val_share=0)
+    assert {mask.parent.name for s in dataset.samples for mask in s.masks} == {"1st_manual"}
+    assert any("training/mask would fit as well" in note for note in dataset.notes)
+
+
+def test_numbers_pair_names_that_are_otherwise_alike(tmp_path):
+    for number in range(3):
+        draw(tmp_path / "01" / f"t00{number}.tif")
+        draw(tmp_path / "01_GT" / "SEG" / f"man_seg{number}.tif", MASK)
+    dataset = open_dataset(tmp_path)
+    assert dataset.layout == "folders of images and masks, paired by number"
+    assert [(s.id, s.masks[0].stem) for s in dataset.samples] == [
+        (f"t00{number}", f"man_seg{number}") for number in range(3)
+    ]
+
+
+def test_images_of_another_split_are_not_given_its_masks(tmp_path):
+    for number in range(3):  # as in Carvana
+        draw(tmp_path / "train" / f"a_{number}.jpg")
+        draw(tmp_path / "train_masks" / f"a_{number}_mask.gif", MASK)
+        draw(tmp_path / "test" / f"b_{number}.jpg")
+    dataset = open_dataset(tmp_path)
+    assert [s.id for s in dataset.samples] == ["a_0", "a_1", "a_2"]
+    assert {reason for _, reason in dataset.left_out} == {"image in a folder without masks"}
 
 
 def test_a_folder_without_masks_is_explained(tmp_path):

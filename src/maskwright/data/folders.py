@@ -3,26 +3,17 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import takewhile
 from pathlib import Path
 
-from maskwright.data.pairs import IMAGE_WORDS, MASK_WORDS, match, split_folder
+from maskwright.data.pairs import IMAGE_WORDS, MASK_WORDS, SPLIT_WORDS, match, split_folder
 from maskwright.imageio import IMAGE_SUFFIXES, is_image, natural_key
-
-SPLIT_WORDS: Mapping[str, str] = {
-    "train": "train",
-    "training": "train",
-    "trainval": "train",
-    "val": "val",
-    "valid": "val",
-    "validation": "val",
-    "dev": "val",
-    "test": "test",
-    "testing": "test",
-}
-"""Names of splits in folders, lists and manifests, and what they are called here."""
 
 _OBJECT_WORDS = frozenset({"instances", "instance", "segmentationobject", "objects"})
 _JOINED = re.compile(rf"({'|'.join(SPLIT_WORDS)})({'|'.join(MASK_WORDS - {'y', 'l'})})")
+_MASK_PART = re.compile("mask|label|segm|annot|trimap|truth")
+_NEUTRAL_WORDS = frozenset({"png", "jpg", "jpeg", "tif", "tiff", "machine", "human", "files"})
+_BARE_MASKS = frozenset({"mask", "masks"})
 _MAX_DEPTH = 8
 # Asking the disk for each of a hundred thousand files whether it is a folder takes long.
 _FILE_SUFFIXES = IMAGE_SUFFIXES | {".txt", ".xml", ".json", ".csv", ".mat"}
@@ -79,7 +70,7 @@ class Pairing:
 
 def image_folders(root: Path) -> list[Folder]:
     """Folders with images in and below `root`; hidden ones are passed over, links followed once."""
-    found: list[Folder] = []
+    found: list[tuple[Path, tuple[Path, ...]]] = []
     seen: set[Path] = set()
 
     def visit(path: Path, depth: int) -> None:
@@ -90,14 +81,22 @@ def image_folders(root: Path) -> list[Folder]:
         entries = sorted(path.iterdir(), key=lambda p: natural_key(p.name))
         files = tuple(p for p in entries if is_image(p) and not p.is_dir())
         if files:
-            found.append(_describe(path.relative_to(root).parts, path, files))
+            found.append((path, files))
         for entry in entries:
             hidden = entry.name.startswith((".", "__MACOSX"))
             if not hidden and entry.suffix.lower() not in _FILE_SUFFIXES and entry.is_dir():
                 visit(entry, depth + 1)
 
     visit(root, 0)
-    return found
+    paths = [path.relative_to(root).parts for path, _ in found]
+    shared = 0
+    if len(paths) > 1:
+        levels = zip(*paths, strict=False)
+        shared = sum(1 for _ in takewhile(lambda level: len(set(level)) == 1, levels))
+    return [
+        _describe(parts, shared, path, files)
+        for parts, (path, files) in zip(paths, found, strict=True)
+    ]
 
 
 def pair_folders(folders: Sequence[Folder]) -> Pairing:
@@ -139,7 +138,8 @@ def pair_folders(folders: Sequence[Folder]) -> Pairing:
         else:
             open_sources.append(source)
     for source in open_sources:
-        free = [f for f in mask_folders if not any(f.path == p for p in _used_folders(result))]
+        used = {mask.parent for pair in result.pairs for mask in pair.masks}
+        free = [f for f in mask_folders if f.path not in used and f.split in {source.split, None}]
         style = _by_name(source, free, result, reasons, least=0.5)
         if style:
             styles.append(style)
@@ -149,11 +149,13 @@ def pair_folders(folders: Sequence[Folder]) -> Pairing:
     return result
 
 
-def _describe(parts: Sequence[str], path: Path, files: tuple[Path, ...]) -> Folder:
+def _describe(parts: Sequence[str], shared: int, path: Path, files: tuple[Path, ...]) -> Folder:
+    """Folder from the parts of its path, of which the first `shared` are those of all folders."""
     role, split, rest = "", None, []
-    for part in parts:
+    for depth, part in enumerate(parts):
         part_role, part_split, remains = _words_of(part)
-        role = part_role or role
+        # What all folders have in common, such as `lung_segmentation`, tells none of them apart.
+        role = part_role if part_role and depth >= shared else role
         split = part_split or split
         if remains:
             rest.append(remains)
@@ -169,17 +171,20 @@ def _words_of(part: str) -> tuple[str, str | None, str]:
         return "", SPLIT_WORDS[name], ""
     if joined := _JOINED.fullmatch(name):  # trainannot
         return "mask", SPLIT_WORDS[joined[1]], ""
-    words = re.split(r"[ _\-.]+", name)
-    roles = [_role(word) for word in words]
+    words = [word for word in re.split(r"[ _\-.]+", name) if word not in _NEUTRAL_WORDS]
+    roles = [_role(word) or _role_of_part(word) for word in words]
     split = next((SPLIT_WORDS[word] for word in words if word in SPLIT_WORDS), None)
     plain = [
         word
         for word, role in zip(words, roles, strict=True)
         if not role and word not in SPLIT_WORDS
     ]
-    # `train_masks` and `ISIC_GroundTruth` state a role; `image_7` is a name like any other.
-    if not plain or roles[-1]:
-        return roles[-1] or max(roles), split, "_".join(plain)
+    # `train_masks`, `GT_01` and `my_images` state a role; `image_7` is a name like any other.
+    role = next((role for role in reversed(roles) if role not in {"", "image"}), "")
+    if not role and roles and (roles[-1] == "image" or not plain):
+        role = max(roles)
+    if role:
+        return role, split, "_".join(plain)
     if split is not None:
         return "", split, "_".join(word for word in words if word not in SPLIT_WORDS)
     return "", None, part
@@ -193,6 +198,13 @@ def _role(word: str) -> str:
     return "image" if word in IMAGE_WORDS else ""
 
 
+def _role_of_part(word: str) -> str:
+    """Role that a part of a word states, as in PedMasks and PNGImages."""
+    if _MASK_PART.search(word) and not word.startswith("un"):
+        return "mask"
+    return "image" if "images" in word else ""
+
+
 def _by_name(
     source: Folder,
     candidates: Sequence[Folder],
@@ -201,7 +213,10 @@ def _by_name(
     least: float = 0.0,
 ) -> str:
     """Pair files of two folders by their names; the folder of masks that fits best wins."""
-    attempts = [(folder, match(source.files, folder.files)) for folder in candidates]
+    attempts = [
+        (folder, match(source.files, folder.files, by_number=folder.rest == source.rest))
+        for folder in candidates
+    ]
     attempts = [
         (folder, found)
         for folder, found in attempts
@@ -211,7 +226,10 @@ def _by_name(
         return ""
     # Where the masks are divided into splits and the images are not, every folder of masks counts.
     splits = {folder.split for folder, _ in attempts}
-    best = [max(attempts, key=lambda attempt: len(attempt[1].pairs))]
+    # A folder called masks beside another one may hold the fields of view, as in DRIVE.
+    best = [
+        max(attempts, key=lambda a: (len(a[1].pairs), a[0].path.name.lower() not in _BARE_MASKS))
+    ]
     used = attempts if source.split is None and len(splits) > 1 else best
     for folder, found in used:
         split = source.split or folder.split
@@ -221,7 +239,8 @@ def _by_name(
         for path in found.ambiguous:
             reasons[path] = "several files of the same name fit together"
     result.spare += [folder.path for folder, _ in attempts if (folder, _) not in used]
-    return "folders of images and masks"
+    style = "folders of images and masks"
+    return f"{style}, paired by number" if best[0][1].by_number else style
 
 
 def _by_single(
@@ -270,10 +289,6 @@ def _beside(source: Folder, result: Pairing, reasons: dict[Path, str]) -> str:
     for path in found.ambiguous:
         reasons[path] = "several files of the same name fit together"
     return "images and masks side by side"
-
-
-def _used_folders(result: Pairing) -> set[Path]:
-    return {mask.parent for pair in result.pairs for mask in pair.masks}
 
 
 def _leave_out(

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
-from maskwright.data.folders import SPLIT_WORDS
+from maskwright.data.pairs import SPLIT_WORDS
 from maskwright.data.samples import Sample
 from maskwright.errors import DataError
 from maskwright.imageio import IMAGE_SUFFIXES

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from maskwright.data.folders import SPLIT_WORDS
+from maskwright.data.pairs import SPLIT_WORDS
 from maskwright.data.samples import Sample, unique_ids
 from maskwright.errors import DataError
 from maskwright.imageio import atomic_write

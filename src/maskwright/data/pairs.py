@@ -2,11 +2,24 @@
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from maskwright.imageio import natural_key
+
+SPLIT_WORDS: Mapping[str, str] = {
+    "train": "train",
+    "training": "train",
+    "trainval": "train",
+    "val": "val",
+    "valid": "val",
+    "validation": "val",
+    "dev": "val",
+    "test": "test",
+    "testing": "test",
+}
+"""Names of splits in folders, lists and manifests, and what they are called here."""
 
 IMAGE_WORDS = frozenset(
     {"images", "image", "imgs", "img", "jpegimages", "jpgs", "photos", "photo", "pictures"}
@@ -20,6 +33,7 @@ MASK_WORDS = frozenset(
     | {"target", "manual", "1st_manual", "labeled", "labelled", "matte", "mattes", "semantic"}
     | {"ground_truth", "ground-truth", "ground truth", "gtfine", "roi", "y", "l"}
 )
+_KIND_WORDS = IMAGE_WORDS | MASK_WORDS
 _MASK_ENDING = re.compile(
     r"(?P<stem>.+?)[ _\-.]+(?:"
     + "|".join(sorted(map(re.escape, MASK_WORDS - {"y"}), key=len, reverse=True))
@@ -38,14 +52,20 @@ class Matches:
     alone_images: list[Path] = field(default_factory=list)
     alone_masks: list[Path] = field(default_factory=list)
     ambiguous: list[Path] = field(default_factory=list)
+    by_number: bool = False
 
 
-def match(images: Sequence[Path], masks: Sequence[Path]) -> Matches:
+def match(images: Sequence[Path], masks: Sequence[Path], by_number: bool = False) -> Matches:
     """Pair images and masks of two folders.
 
     First by equal stems, then by stems without words such as `_mask`, `img_` or `_sat` (with a
     number after it, an image has several masks), then by an ending that most leftover masks share.
     Upper and lower case do not matter. Images of the same stem are ambiguous.
+
+    Args:
+        images: Of one folder.
+        masks: Of another, or of the same.
+        by_number: Whether, where nothing else fits, `t007` may go with `man_seg007`.
     """
     by_stem: dict[str, list[Path]] = {}
     for image in images:
@@ -70,9 +90,13 @@ def match(images: Sequence[Path], masks: Sequence[Path]) -> Matches:
             del found[image]
         else:
             found[image] = same
-    left = _match_by_words(left, owners, found)
+    for words in (_KIND_WORDS, _KIND_WORDS | set(SPLIT_WORDS)):
+        left = _match_by_words(left, owners, found, words)
     left = _match_by_ending(left, owners, found)
-    result = Matches(alone_masks=left, ambiguous=ambiguous)
+    numbered = by_number and not any(found.values())
+    if numbered:
+        left = _match_by_number(left, owners, found)
+    result = Matches(alone_masks=left, ambiguous=ambiguous, by_number=numbered)
     for image in images:
         if found.get(image):
             mine = sorted(found[image], key=lambda p: natural_key(p.name))
@@ -100,10 +124,9 @@ def _plain(stem: str) -> str:
     return unicodedata.normalize("NFC", stem).casefold()
 
 
-def _bare(stem: str) -> str:
+def _bare(stem: str, words: Collection[str]) -> str:
     """Stem without words that only say what kind of file it is, at either end."""
     parts = re.split(r"([ _\-.]+)", _plain(stem))
-    words = IMAGE_WORDS | MASK_WORDS
     while len(parts) > 2 and parts[0] in words:
         parts = parts[2:]
     while len(parts) > 2 and parts[-1] in words:
@@ -112,21 +135,25 @@ def _bare(stem: str) -> str:
 
 
 def _match_by_words(
-    masks: Sequence[Path], owners: dict[str, Path], found: dict[Path, list[Path]]
+    masks: Sequence[Path],
+    owners: dict[str, Path],
+    found: dict[Path, list[Path]],
+    words: Collection[str],
 ) -> list[Path]:
     by_bare: dict[str, list[Path]] = {}
     for stem, image in owners.items():
         if not found.get(image, [None]):  # no mask yet
-            by_bare.setdefault(_bare(stem), []).append(image)
-            if _bare(stem) != stem:
+            bare = _bare(stem, words)
+            by_bare.setdefault(bare, []).append(image)
+            if bare != stem:
                 by_bare.setdefault(stem, []).append(image)
     left = []
     for mask in masks:
         ending = _MASK_ENDING.fullmatch(mask.stem)
-        candidates = by_bare.get(_bare(mask.stem), [])
+        candidates = by_bare.get(_bare(mask.stem, words), [])
         if not candidates and ending is not None:
             candidates = by_bare.get(_plain(ending["stem"]), [])
-            candidates = candidates or by_bare.get(_bare(ending["stem"]), [])
+            candidates = candidates or by_bare.get(_bare(ending["stem"], words), [])
         if len(candidates) == 1:
             found[candidates[0]].append(mask)
         else:
@@ -158,3 +185,32 @@ def _match_by_ending(
         found[image].append(mask)
     taken = {mask for mask, _ in members}
     return [mask for mask in masks if mask not in taken]
+
+
+def _match_by_number(
+    masks: Sequence[Path], owners: dict[str, Path], found: dict[Path, list[Path]]
+) -> list[Path]:
+    """Pair `t007.tif` with `man_seg007.tif`, where all names of each side are alike but for it."""
+    images = {_numbered(stem): image for stem, image in owners.items()}
+    targets = {_numbered(mask.stem): mask for mask in masks}
+    if len(images) < 2:  # one file is no pattern
+        return list(masks)
+    alike = all(len({name for name, _ in side}) == 1 for side in (images, targets))
+    if not alike or len(images) < len(owners) or len(targets) < len(masks):
+        return list(masks)
+    by_number = {number: image for (_, number), image in images.items()}
+    left = []
+    for (_, number), mask in targets.items():
+        if number is not None and number in by_number:
+            found[by_number[number]].append(mask)
+        else:
+            left.append(mask)
+    return left
+
+
+def _numbered(stem: str) -> tuple[str, int | None]:
+    """Name without its only number, and the number; `None` where there is not exactly one."""
+    numbers = re.findall(r"\d+", stem)
+    if len(numbers) != 1:
+        return stem, None
+    return re.sub(r"\d+", "", _plain(stem)), int(numbers[0])
