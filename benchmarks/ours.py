@@ -7,25 +7,32 @@ import keras
 import numpy as np
 
 from exchange import Settings, read_task, write_result
+from maskwright.api import build_model, make_augmentation
+from maskwright.config import read_config
 from maskwright.data.arrays import Arrays
-from maskwright.data.augment import Augmentation
 from maskwright.losses import loss
-from maskwright.models import encoder, light, segmenter
 from maskwright.training.fit import Recipe, State, fit
 
 
 def run_ours(train: Arrays, settings: Settings) -> tuple[keras.Model, State]:
     """Train on arrays for the seconds of the task; the model and where its training ended."""
     keras.utils.set_random_seed(settings.seed)
-    encode = encoder("mobilenet_v2", weights=settings.encoder_weights)
-    model = segmenter(encode, light, settings.num_classes)
+    config = read_config(None, {"encoder_weights": settings.encoder_weights})
+    model = build_model(
+        config,
+        num_classes=settings.num_classes,
+        channels=train.channels,
+        pixel_range=train.value_range,
+        seed=settings.seed,
+        synchronised=False,
+    )
     state = fit(
         model,
-        loss("ce+dice"),
+        loss(config.loss),
         train,
         num_classes=settings.num_classes,
-        recipe=Recipe(fix_statistics=settings.encoder_weights is not None),
-        augmentation=Augmentation.named("light"),
+        recipe=Recipe(**config.recipe()),
+        augmentation=make_augmentation(config),
         seconds=settings.seconds,
         seed=settings.seed,
     )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from maskwright.config import TrainConfig, read_config
-from maskwright.data import DataSet, open_dataset
+from maskwright.data import DataSet, open_dataset, write_yaml
 from maskwright.data.augment import Augmentation
 from maskwright.errors import ConfigError, DataError, TrainingError
 from maskwright.imageio import read_header, write_image
@@ -18,9 +18,11 @@ from maskwright.imageio import read_header, write_image
 if TYPE_CHECKING:
     import keras
 
+    from maskwright.data.checks import Report
     from maskwright.evaluation import Evaluation
+    from maskwright.evaluation.evaluate import Size
     from maskwright.inference.folder import FolderResult
-    from maskwright.inference.predictor import Predictor
+    from maskwright.inference.predictor import Flips, Predictor
     from maskwright.training import Run
 
 _AUTO_LONGEST_PX = 256
@@ -34,6 +36,35 @@ _DEMO_SETTINGS: dict[str, Any] = {
     "batch_size": 8,
     "augmentation": {"strength": "light", "flip_vertical": 0.5},
 }
+
+
+def check(
+    data: str | Path,
+    *,
+    sheet: str | Path | None = None,
+    write: bool = False,
+    group_by: str | None = None,
+    strength: str = "medium",
+) -> "Report":
+    """Audit a data set before training.
+
+    Args:
+        data: What `open_dataset` takes.
+        sheet: PNG file for a sheet of augmented images and masks.
+        write: Write what was inferred as `data.yaml` beside the data.
+        group_by: Column, or pattern whose first group names the case.
+        strength: Of the augmentation on the sheet.
+    """
+    from maskwright.data.checks import audit
+    from maskwright.data.sheet import contact_sheet
+
+    dataset = open_dataset(data, group_by=group_by)
+    report = audit(dataset)
+    if write:
+        write_yaml(dataset, dataset.root / "data.yaml")
+    if sheet is not None:
+        contact_sheet(dataset, sheet, Augmentation.named(strength))
+    return report
 
 
 def train(
@@ -79,10 +110,7 @@ def train(
     config = read_config(plan, settings)
     if config.minutes is None and config.epochs is None:
         config = config.model_copy(update={"minutes": _DEFAULT_MINUTES})
-    augmentation = Augmentation.named(
-        config.augmentation.get("strength", "light"),
-        **{k: v for k, v in config.augmentation.items() if k != "strength"},
-    )
+    augmentation = make_augmentation(config)
     criterion = loss(config.loss, smoothing=config.smoothing)
     dataset = open_dataset(
         data,
@@ -94,25 +122,13 @@ def train(
     if config.size == "auto":
         size = None if config.crop else auto_size(dataset)
         config = config.model_copy(update={"size": size})
-    pretrained = config.pretrained
-    chosen = {
-        "encoder_rate": 0.25 if pretrained else 1.0,
-        "freeze": 0.2 if pretrained else 0.0,
-        "fix_statistics": pretrained,
-    }
-    config = config.model_copy(
-        update={name: v for name, v in chosen.items() if getattr(config, name) is None}
-    )
-    shared = ("batch_size", "optimizer", "learning_rate", "encoder_rate", "weight_decay")
-    shared += ("clip_norm", "schedule", "warmup", "freeze", "fix_statistics", "average", "patience")
-    values = config.model_dump()
     assert config.size != "auto"
     return train_on(
         dataset,
         out,
-        model=partial(_build, config),
+        model=partial(build_model, config),
         loss=criterion,
-        recipe=Recipe(**{name: values[name] for name in shared}),
+        recipe=Recipe(**config.recipe()),
         augmentation=augmentation,
         size=config.size,
         crop=config.crop,
@@ -126,10 +142,9 @@ def train(
         memory_limit_mb=config.memory_limit_mb,
         checkpoint_seconds=config.checkpoint_seconds,
         skip_unreadable=config.skip_unreadable,
-        card={
-            name: values[name]
-            for name in ("threshold", "min_area_px", "fill_holes_px", "keep_largest")
-        },
+        card=config.model_dump(
+            include={"threshold", "min_area_px", "fill_holes_px", "keep_largest"}
+        ),
         settings=config.model_dump(mode="json"),
         resume=resume,
     )
@@ -155,7 +170,13 @@ def _multiple(length: float) -> int:
     return max(round(length / _STRIDE), 1) * _STRIDE
 
 
-def _build(
+def make_augmentation(config: TrainConfig) -> Augmentation:
+    """Augmentation that the settings describe; `ConfigError` for one that does not exist."""
+    changes = {key: value for key, value in config.augmentation.items() if key != "strength"}
+    return Augmentation.named(config.augmentation.get("strength", "light"), **changes)
+
+
+def build_model(
     config: TrainConfig,
     *,
     num_classes: int,
@@ -164,6 +185,7 @@ def _build(
     seed: int,
     synchronised: bool,
 ) -> "keras.Model":
+    """Network that the settings describe, as `training.train` asks for it."""
     from maskwright import models
 
     if config.one_logit:
@@ -212,8 +234,8 @@ def evaluate(
     *,
     split: str = "test",
     out: str | Path | None = None,
-    size: str = "original",
-    flips: bool | str = False,
+    size: "Size" = "original",
+    flips: "Flips" = False,
     **options: Any,
 ) -> "Evaluation":
     """Score a trained model on a split, and write table, cases and report.
@@ -252,7 +274,7 @@ def predict(
     images: str | Path,
     out: str | Path,
     *,
-    flips: bool | str = False,
+    flips: "Flips" = False,
     overlays: bool = True,
     probabilities: bool = False,
     batch_size: int = 8,

@@ -126,7 +126,7 @@ class TrainConfig(BaseModel):
         """128, "240x320" or two numbers."""
         if isinstance(value, int):
             return (value, value)
-        found = re.fullmatch(r"(\d+)[x×](\d+)", value) if isinstance(value, str) else None
+        found = re.fullmatch(r"(\d+)x(\d+)", value) if isinstance(value, str) else None
         return (int(found[1]), int(found[2])) if found else value
 
     @field_validator("augmentation", mode="before")
@@ -149,6 +149,26 @@ class TrainConfig(BaseModel):
         """Whether the encoder starts from weights."""
         takes_weights = self.encoder != "plain" and self.preset in (None, "tutorial_unet")
         return takes_weights and self.encoder_weights is not None
+
+    def recipe(self) -> dict[str, Any]:
+        """Arguments of `training.Recipe`, with what depends on the encoder filled in."""
+        depending = {
+            "encoder_rate": 0.25 if self.pretrained else 1.0,
+            "freeze": 0.2 if self.pretrained else 0.0,
+            "fix_statistics": self.pretrained,
+        }
+        return {
+            name: depending[name]
+            if getattr(self, name) is None and name in depending
+            else getattr(self, name)
+            for name in _RECIPE
+        }
+
+
+_RECIPE = (
+    *("batch_size", "optimizer", "learning_rate", "encoder_rate", "weight_decay", "clip_norm"),
+    *("schedule", "warmup", "freeze", "fix_statistics", "average", "patience"),
+)
 
 
 def read_config(plan: str | Path | None, settings: Mapping[str, Any]) -> TrainConfig:

@@ -23,7 +23,7 @@ MAX_CLASSES = IGNORE_LABEL
 Colour = tuple[int, int, int]
 
 _IGNORE_COLOUR: Colour = (128, 128, 128)
-# Okabe and Ito's colours, told apart by colour-blind readers too; background-like names get black.
+# Okabe and Ito's seven, told apart by colour-blind readers too, then what differs most from them.
 _PALETTE: tuple[Colour, ...] = (
     (230, 159, 0),
     (86, 180, 233),
@@ -32,6 +32,19 @@ _PALETTE: tuple[Colour, ...] = (
     (213, 94, 0),
     (0, 114, 178),
     (204, 121, 167),
+    (145, 30, 180),
+    (128, 0, 0),
+    (0, 255, 0),
+    (250, 190, 212),
+    (0, 255, 255),
+    (128, 128, 0),
+    (0, 0, 128),
+    (255, 0, 0),
+    (220, 190, 255),
+    (170, 110, 40),
+    (170, 255, 195),
+    (255, 0, 255),
+    (255, 250, 200),
 )
 BACKGROUND_NAMES = frozenset({"background", "bg", "_background_", "unlabelled", "unlabeled"})
 
@@ -131,7 +144,7 @@ def parse_colour(text: str) -> Colour:
 
 
 def default_colours(names: Sequence[str]) -> list[Colour]:
-    """Colours that differ, black for a background; beyond seven, evenly spread hues."""
+    """Colours that differ, black for a background; beyond twenty, hues far from the one before."""
     colours: list[Colour] = []
     chosen = 0
     for name in names:

@@ -1,33 +1,70 @@
 """`maskwright check`."""
 
 import json
+from collections import Counter
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.markup import escape
+from rich.table import Table
 
-from maskwright.cli.console import GroupBy, Json, OutFolder, err, out
+from maskwright.cli.console import GroupBy, Json, err, out
+
+if TYPE_CHECKING:
+    from maskwright.data.checks import Report
 
 _COLOURS = {"error": "red", "warning": "yellow", "note": "cyan"}
 
 
 def check(
     data: Annotated[str, typer.Argument(help="Folder, CSV, data.yaml or tfds:NAME.")],
-    folder: OutFolder = None,
-    write: Annotated[bool, typer.Option("--write", help="Write what was inferred as data.yaml.")] = False,
+    sheet: Annotated[
+        Path | None,
+        typer.Option(help="Draw a sheet of augmented images and masks into this PNG file."),
+    ] = None,
+    write: Annotated[
+        bool, typer.Option("--write", help="Write what was inferred as data.yaml beside the data.")
+    ] = False,
     group_by: GroupBy = None,
     strength: Annotated[
-        str, typer.Option("--augmentation", help="Strength shown on the contact sheet.")
-    ] = "light",
+        str, typer.Option("--augmentation", help="Strength shown on the sheet.")
+    ] = "medium",
     as_json: Json = False,
 ) -> None:
     """Audit a data set; exit code 1 where training on it would be wrong."""
     from maskwright import api
 
-    report = api.check(data, out=folder, write=write, group_by=group_by, augmentation=strength)
+    report = api.check(data, sheet=sheet, write=write, group_by=group_by, strength=strength)
     if as_json:
         typer.echo(json.dumps(report.to_dict()))
     else:
         _show(report)
+    if sheet is not None:
+        err().print(f"See {sheet}.")
     if not report.ok:
         raise typer.Exit(1)
+
+
+def _show(report: "Report") -> None:
+    console = out()
+    console.print(f"[bold]{escape(report.source)}[/]: {escape(report.layout)}")
+    for note in report.notes:
+        console.print(f"  {escape(note)}")
+    splits = list(report.splits)
+    table = Table(title="Share of pixels (number of images)", title_justify="left")
+    table.add_column("class")
+    for split in splits:
+        table.add_column(f"{split} ({report.splits[split]} images)", justify="right")
+    cells = {(c.name, c.split): f"{c.share:.2%} ({c.images})" for c in report.classes}
+    for name in dict.fromkeys(c.name for c in report.classes):
+        table.add_row(escape(name), *(cells.get((name, split), "-") for split in splits))
+    console.print(table)
+    for finding in report.findings:
+        colour = _COLOURS[finding.severity]
+        console.print(f"[bold {colour}]{finding.severity}[/] {escape(finding.message)}")
+        console.print(f"  → {escape(finding.advice)}", style="dim")
+    counts = Counter(str(finding.severity) for finding in report.findings)
+    told = ", ".join(f"{counts[kind]} {kind}s" for kind in _COLOURS)
+    verdict = "ready to train on" if report.ok else "training on it would be wrong"
+    console.print(f"{told}: {verdict}.")

@@ -1,6 +1,7 @@
 """Where commands print: tables and results on standard output, all else on standard error."""
 
 import os
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -26,5 +27,19 @@ def err() -> Console:
 
 
 def quiet_tensorflow() -> None:
-    """Keep TensorFlow's start-up messages off the screen, unless the user asked for them."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    """Import TensorFlow without its start-up messages, unless the user set a level for them.
+
+    It writes some before it reads that level, straight to the descriptor of standard error.
+    """
+    if "TF_CPP_MIN_LOG_LEVEL" in os.environ:
+        return
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with Path(os.devnull).open("w") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+        try:
+            import keras  # noqa: F401
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)

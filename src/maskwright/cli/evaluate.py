@@ -1,20 +1,12 @@
 """`maskwright evaluate`."""
 
 import json
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from maskwright.cli.console import Json, OutFolder, err, out, quiet_tensorflow
-
-
-class ScoredAt(StrEnum):
-    """Size of the masks that are compared."""
-
-    original = "original"
-    working = "working"
 
 
 def evaluate(
@@ -23,8 +15,9 @@ def evaluate(
     split: Annotated[str, typer.Option(help="Split to score.")] = "test",
     folder: OutFolder = None,
     size: Annotated[
-        ScoredAt, typer.Option(help="Score masks in their own size or in the model's.")
-    ] = ScoredAt.original,
+        Literal["original", "working"],
+        typer.Option(help="Score masks in their own size or in the model's."),
+    ] = "original",
     flips: Annotated[bool, typer.Option(help="Average over the mirrored image too.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -33,7 +26,7 @@ def evaluate(
     from maskwright import api
     from maskwright.evaluation import table, to_dict
 
-    found = api.evaluate(run, data, split=split, out=folder, size=size.value, flips=flips)
+    found = api.evaluate(run, data, split=split, out=folder, size=size, flips=flips)
     written = folder or run / "evaluation" / split
     if as_json:
         typer.echo(json.dumps(to_dict(found)))

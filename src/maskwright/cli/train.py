@@ -23,7 +23,6 @@ def train(
     ] = False,
 ) -> None:
     """Train a model on images and their masks."""
-    quiet_tensorflow()
     from maskwright import api
     from maskwright.config import TrainConfig, parse_settings
 
@@ -32,6 +31,7 @@ def train(
             default = field.get_default(call_default_factory=True)
             out().print(f"[bold]{name}[/] = {default}  [dim]{field.description}[/]")
         return
+    quiet_tensorflow()
     given = parse_settings(settings or [])
     given |= {
         name: value

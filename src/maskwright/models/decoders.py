@@ -104,9 +104,7 @@ def light(
         x = BilinearUpsampling(above // stride, name=f"up{stride}")(x)
         skip = layers.Conv2D(width // 2, 1, use_bias=False, name=f"skip{stride}")(features[stride])
         x = layers.Concatenate(name=f"join{stride}")([x, skip])
-        x = conv_block(
-            x, width, separable=True, synchronised=synchronised, name=f"decode{stride}"
-        )
+        x = conv_block(x, width, separable=True, synchronised=synchronised, name=f"decode{stride}")
         above = stride
     return x
 

@@ -62,25 +62,29 @@ class Family:
 
 
 _BARE = {"include_preprocessing": False}
-_TORCH = {"mean": _IMAGENET_MEAN, "std": _IMAGENET_STD}
+
+
+def _normalised(build: Callable[..., keras.Model]) -> Family:
+    return Family(build, mean=_IMAGENET_MEAN, std=_IMAGENET_STD, options=_BARE)
+
 
 FAMILIES: dict[str, Family] = {
     # The last layer at stride 32 would be a 1280-channel one made for classification.
     "mobilenet_v2": Family(applications.MobileNetV2, taps={32: "block_16_project_BN"}),
     "mobilenet_v3_small": Family(applications.MobileNetV3Small, options=_BARE),
     "mobilenet_v3_large": Family(applications.MobileNetV3Large, options=_BARE),
-    "efficientnet_v2_b0": Family(applications.EfficientNetV2B0, options=_BARE, **_TORCH),
-    "efficientnet_v2_b1": Family(applications.EfficientNetV2B1, options=_BARE, **_TORCH),
-    "efficientnet_v2_b2": Family(applications.EfficientNetV2B2, options=_BARE, **_TORCH),
-    "efficientnet_v2_b3": Family(applications.EfficientNetV2B3, options=_BARE, **_TORCH),
+    "efficientnet_v2_b0": _normalised(applications.EfficientNetV2B0),
+    "efficientnet_v2_b1": _normalised(applications.EfficientNetV2B1),
+    "efficientnet_v2_b2": _normalised(applications.EfficientNetV2B2),
+    "efficientnet_v2_b3": _normalised(applications.EfficientNetV2B3),
     "efficientnet_v2_s": Family(
         applications.EfficientNetV2S, mean=(128,) * 3, std=(128,) * 3, options=_BARE
     ),
     "resnet50": Family(
         applications.ResNet50, mean=(123.68, 116.779, 103.939), std=(1, 1, 1), bgr=True
     ),
-    "convnext_tiny": Family(applications.ConvNeXtTiny, options=_BARE, **_TORCH),
-    "convnext_small": Family(applications.ConvNeXtSmall, options=_BARE, **_TORCH),
+    "convnext_tiny": _normalised(applications.ConvNeXtTiny),
+    "convnext_small": _normalised(applications.ConvNeXtSmall),
 }
 ENCODERS = ("plain", *FAMILIES)
 

@@ -27,9 +27,9 @@ def segmenter(
     Args:
         encode: Images to features by stride.
         decode: Features by stride to features at the finest.
-        num_classes: Channels of the logits; 1 stands for two classes, with the logit of the second.
+        num_classes: Channels of the logits; 1 stands for two classes, by the logit of the second.
         channels: Channels of the images.
-        dropout: Share of the last features' channels left out in training, whole channels at a time.
+        dropout: Share of the last features' channels left out in training.
         seed: Of the dropout.
         head: Function of `(features, num_classes, stride)` to logits at stride 1, in place of a
             1x1 convolution and bilinear enlargement.

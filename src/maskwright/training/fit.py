@@ -40,7 +40,7 @@ from maskwright.training.steps import (
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """How to train; every value has a default that is known to train well.
+    """How to train; `TrainConfig.recipe` has values that are known to train well.
 
     Args:
         batch_size: Images in a step, of all workers together.
@@ -57,18 +57,18 @@ class Recipe:
         patience: Validations without a better Dice after which training stops; `None` for never.
     """
 
-    batch_size: int = 16
-    optimizer: str = "adamw"
-    learning_rate: float = 4e-3
-    encoder_rate: float = 0.25
-    weight_decay: float = 1e-4
-    clip_norm: float | None = 1.0
-    schedule: str = "cosine"
-    warmup: float = 0.03
-    freeze: float = 0.0
-    fix_statistics: bool = False
-    average: float = 0.1
-    patience: int | None = None
+    batch_size: int
+    optimizer: str
+    learning_rate: float
+    encoder_rate: float
+    weight_decay: float
+    clip_norm: float | None
+    schedule: str
+    warmup: float
+    freeze: float
+    fix_statistics: bool
+    average: float
+    patience: int | None
 
 
 @dataclass

@@ -160,7 +160,7 @@ def make_train_step(
 def make_score_step(
     model: keras.Model, loss: MaskLoss, num_classes: int
 ) -> Callable[[tuple[Tensor, Tensor, Tensor]], tuple[Tensor, Tensor]]:
-    """Compiled function of a batch to its summed loss and its pixels by true and predicted class."""
+    """Compiled function of a batch to its summed loss and its confusion matrix."""
 
     @tf.function(reduce_retracing=True)
     def score_step(batch: tuple[Tensor, Tensor, Tensor]) -> tuple[Tensor, Tensor]:

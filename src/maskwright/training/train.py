@@ -1,6 +1,7 @@
 """A data set and a model become a run: the one function that joins data, model and loop."""
 
 from collections.abc import Callable, Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -225,10 +226,8 @@ def _same_data(run: Run, facts: Mapping[str, Any]) -> None:
 
 
 def _tensorboard(run: Run) -> Callback:
-    try:
-        import tensorboard  # noqa: F401
-    except ImportError:
+    if find_spec("tensorboard") is None:
         raise ConfigError(
             'TensorBoard is not installed; install it with: pip install "maskwright[track]"'
-        ) from None
+        )
     return keras.callbacks.TensorBoard(run.folder / "tensorboard", write_graph=False)

@@ -1,0 +1,54 @@
+import pytest
+import yaml
+
+from maskwright.config import TrainConfig, parse_settings, read_config
+from maskwright.errors import ConfigError
+
+
+def test_values_are_read_as_people_write_them():
+    assert parse_settings(["size=128", "crop=240x320", "learning_rate=4e-3", "group_by=none"]) == {
+        "size": 128,
+        "crop": "240x320",
+        "learning_rate": 0.004,
+        "group_by": None,
+    }
+    config = TrainConfig(**parse_settings(["size=128", "crop=240x320"]))
+    assert (config.size, config.crop) == ((128, 128), (240, 320))
+
+
+def test_settings_within_a_setting():
+    found = parse_settings(["augmentation=strong", "augmentation.rotate_degrees=5"])
+    assert found == {"augmentation": {"strength": "strong", "rotate_degrees": 5}}
+    assert parse_settings(["augmentation.blur=0"])["augmentation"]["strength"] == "light"
+
+
+def test_a_file_of_settings_gives_the_same_settings_back(tmp_path):
+    config = TrainConfig(size=64, epochs=3, class_weights={"cat": 2.0})
+    (tmp_path / "plan.yaml").write_text(yaml.safe_dump(config.model_dump(mode="json")))
+    assert read_config(tmp_path / "plan.yaml", {}) == config
+    assert read_config(tmp_path / "plan.yaml", {"minutes": 2}).epochs is None
+
+
+def test_what_depends_on_pretrained_weights():
+    pretrained, fresh = TrainConfig().recipe(), TrainConfig(encoder="plain").recipe()
+    assert (pretrained["freeze"], pretrained["fix_statistics"]) == (0.2, True)
+    assert (fresh["freeze"], fresh["fix_statistics"], fresh["encoder_rate"]) == (0.0, False, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"learning_rat": 1}, "there is no setting learning_rat"),
+        ({"learning_rate": -1}, r"learning_rate cannot be -1 .*greater than 0"),
+        ({"size": None}, "set a crop, such as crop=256"),
+        ({"epochs": 1, "minutes": 1}, "either epochs or minutes, not both"),
+    ],
+)
+def test_settings_that_cannot_be_used(settings, sentence):
+    with pytest.raises(ConfigError, match=sentence):
+        read_config(None, settings)
+
+
+def test_a_setting_without_a_value():
+    with pytest.raises(ConfigError, match="KEY=VALUE, received 'size'"):
+        parse_settings(["size"])

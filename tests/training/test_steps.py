@@ -1,0 +1,36 @@
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from maskwright.errors import ConfigError
+from maskwright.training.steps import MovingAverage, make_optimizer
+
+
+def test_average_looks_back_on_a_share_of_the_steps():
+    weight = keras.Variable(np.float32(8.0))
+    average = MovingAverage([weight], share=1.0)
+    # The newest weighs 1 / (1 + step): all of it, a half, a third: the plain mean.
+    for step, value in enumerate([8.0, 2.0, 5.0]):
+        weight.assign(value)
+        average.update(tf.constant(step, tf.float32))
+    average.swap()
+    assert float(weight) == pytest.approx((8 + 2 + 5) / 3)
+    average.swap()
+    assert float(weight) == 5.0
+
+
+@pytest.mark.parametrize("name", ["adamw", "adam", "sgd"])
+def test_decay_spares_biases_and_normalisations(name):
+    made = make_optimizer(name, weight_decay=0.5)
+    made.learning_rate.assign(0.1)
+    kernel, bias = (keras.Variable(np.float32(1.0), name=n) for n in ("kernel", "bias"))
+    made.build([kernel, bias])
+    made.apply([tf.constant(0.0), tf.constant(0.0)], [kernel, bias])
+    # Without a gradient only the decay acts: 1 - 0.5 * 0.1.
+    assert (float(kernel), float(bias)) == (pytest.approx(0.95), 1.0)
+
+
+def test_unknown_optimizer_is_refused():
+    with pytest.raises(ConfigError, match="adamw, adam, sgd; received 'lion'"):
+        make_optimizer("lion")
