@@ -88,6 +88,24 @@ def test_train_and_val_say_more_than_trainval(tmp_path):
     assert splits(dataset) == {"a 1": "train", "a 2": "train", "ü_10": "val"}
 
 
+def test_what_is_in_two_lists_counts_for_the_stricter_split(tmp_path):
+    two_folders(tmp_path)
+    (tmp_path / "train.txt").write_text("\n".join(STEMS), encoding="utf-8")
+    (tmp_path / "test.txt").write_text("a 1\n")
+    dataset = open_dataset(tmp_path, val_share=0)
+    assert splits(dataset) == {"a 1": "test", "a 2": "train", "ü_10": "train"}
+    assert any("in the lists of two splits (a 1" in note for note in dataset.notes)
+
+
+def test_links_are_followed_but_not_in_circles(tmp_path):
+    two_folders(tmp_path / "elsewhere", images="i", masks="m")
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "images").symlink_to(tmp_path / "elsewhere" / "i")
+    (tmp_path / "data" / "masks").symlink_to(tmp_path / "elsewhere" / "m")
+    (tmp_path / "data" / "again").symlink_to(tmp_path / "data")
+    assert sorted(splits(open_dataset(tmp_path / "data"))) == sorted(STEMS)
+
+
 def test_voc_reads_its_own_lists_names_and_void(tmp_path):
     labels = np.where(MASK, 15, 0).astype(np.uint8)
     labels[0, 0] = 255

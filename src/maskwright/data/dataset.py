@@ -195,8 +195,8 @@ def open_dataset(
     notes = [encoding.explanation, *layout.notes]
     if made:
         notes.append(
-            f"No split {' and no split '.join(made)} is given: drawn from those for training, "
-            f"whole cases and every class in its share, with the seed {seed}."
+            f"No {' and no '.join(made)} split is given: drawn from the training samples in whole "
+            f"cases, with every class in its share, by the seed {seed}."
         )
     left_out = (*layout.left_out, *seen.left_out)
     if left_out:

@@ -69,15 +69,13 @@ class Pairing:
 
 
 def image_folders(root: Path) -> list[Folder]:
-    """Folders with images in and below `root`; hidden ones are passed over, links followed once."""
+    """Folders with images in and below `root`; hidden ones are passed over, links are followed."""
     found: list[tuple[Path, tuple[Path, ...]]] = []
-    seen: set[Path] = set()
 
-    def visit(path: Path, depth: int) -> None:
+    def visit(path: Path, above: tuple[Path, ...]) -> None:
         real = path.resolve()
-        if real in seen or depth > _MAX_DEPTH:
+        if real in above or len(above) > _MAX_DEPTH:  # a link that leads in a circle
             return
-        seen.add(real)
         entries = sorted(path.iterdir(), key=lambda p: natural_key(p.name))
         files = tuple(p for p in entries if is_image(p) and not p.is_dir())
         if files:
@@ -85,9 +83,9 @@ def image_folders(root: Path) -> list[Folder]:
         for entry in entries:
             hidden = entry.name.startswith((".", "__MACOSX"))
             if not hidden and entry.suffix.lower() not in _FILE_SUFFIXES and entry.is_dir():
-                visit(entry, depth + 1)
+                visit(entry, (*above, real))
 
-    visit(root, 0)
+    visit(root, ())
     paths = [path.relative_to(root).parts for path, _ in found]
     shared = 0
     if len(paths) > 1:

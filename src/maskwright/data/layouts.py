@@ -22,6 +22,9 @@ HOW_TO_STATE = (
 )
 
 
+_JSON_LOOKED_AT = 20
+
+
 @dataclass
 class Layout:
     """What was recognised.
@@ -70,6 +73,7 @@ def recognise_folder(root: Path, images: str | None = None, masks: str | None = 
         raise DataError(_nothing_found(root, folders))
     layout = Layout(pairing.style, _samples(pairing.pairs), pairing.left_out)
     layout.objects = pairing.objects
+    layout.notes += _facts_from_paths(layout.samples)
     for spare in pairing.spare:
         layout.notes.append(
             f"The masks in {spare.relative_to(root)} would fit as well and are not used; name the "
@@ -131,6 +135,23 @@ def _from_paths(
         parts = [rest[level] for level in numbered if len(rest) > level]
         cases.append("/".join(rest) if parts else None)
     return labels, cases
+
+
+def _facts_from_paths(samples: Sequence[Sample]) -> list[str]:
+    """Sentences on labels and cases that folders tell."""
+    notes = []
+    labels = sorted({sample.label for sample in samples if sample.label is not None})
+    if labels:
+        notes.append(f"The folders {_some(labels)} are taken for labels of whole images.")
+    cases = sorted({s.case for s in samples if s.case != s.id}, key=natural_key)
+    if cases:
+        notes.append(f"The folders {_some(cases)} are taken for cases, which no split parts.")
+    return notes
+
+
+def _some(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:4])
+    return f"{shown}, …" if len(names) > 4 else shown
 
 
 def _name_known(layout: Layout) -> None:
@@ -207,7 +228,8 @@ def _other_files(root: Path) -> Counter[str]:
 
 
 def _coco_file(root: Path) -> Path | None:
-    for path in sorted(root.rglob("*.json"), key=lambda p: natural_key(str(p))):
+    files = sorted(root.rglob("*.json"), key=lambda p: natural_key(str(p)))
+    for path in files[:_JSON_LOOKED_AT]:
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError):
