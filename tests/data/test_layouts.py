@@ -238,7 +238,7 @@ def test_images_of_another_split_are_not_given_its_masks(tmp_path):
 
 def test_a_folder_without_masks_is_explained(tmp_path):
     draw(tmp_path / "images" / "a.jpg")
-    with pytest.raises(DataError, match=r"images/ with 1 images.*image,mask"):
+    with pytest.raises(DataError, match=r"1 images in images/.*image,mask"):
         open_dataset(tmp_path)
     (tmp_path / "instances.json").write_text('{"images": [], "annotations": []}')
     with pytest.raises(DataError, match="COCO annotations, which are not read yet"):

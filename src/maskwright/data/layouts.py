@@ -192,7 +192,7 @@ def _apply_lists(root: Path, layout: Layout) -> None:
 def _nothing_found(root: Path, folders: Sequence[Folder]) -> str:
     """What was looked for, what is there, and what to do."""
     there = [
-        f"{folder.path.relative_to(root).as_posix()}/ with {len(folder.files)} images"
+        f"{len(folder.files)} images in {folder.path.relative_to(root).as_posix()}/"
         for folder in folders[:6]
     ]
     if len(folders) > 6:

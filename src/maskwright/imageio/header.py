@@ -85,7 +85,7 @@ def check_size(path: Path, height: int, width: int, channels: int, max_pixels: i
     pixels = height * width
     if pixels > max_pixels or pixels * channels > max_pixels * _MAX_SAMPLES_PER_PIXEL:
         raise DataError(
-            f"{path} has {width}x{height} pixels with {channels} channels, more than the limit of "
+            f"{path} has {width}x{height} pixels (channels: {channels}), more than the limit of "
             f"{max_pixels:,} pixels; cut it into parts, or raise the limit if you trust the file."
         )
 
