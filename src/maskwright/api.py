@@ -1,7 +1,7 @@
 """The verbs of the command line as Python functions of plain arguments."""
 
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -85,7 +85,7 @@ def train(
         plan: File of settings.
         minutes: Time to train for; ten when neither it nor `epochs` is given.
         epochs: Passes over the samples.
-        resume: Go on with the run in `out`, with its own settings.
+        resume: Go on with the run in `out`, with its own settings but for those given here.
         settings: Fields of `TrainConfig`, before those of the plan.
 
     Raises:
@@ -99,11 +99,6 @@ def train(
     given = {"minutes": minutes, "epochs": epochs}
     settings |= {name: value for name, value in given.items() if value is not None}
     if resume:
-        if settings:
-            raise ConfigError(
-                f"--resume goes on with the settings of the run; leave out "
-                f"{', '.join(sorted(settings))}."
-            )
         plan = Run(Path(out)).settings_file
         if not plan.exists():
             raise ConfigError(f"There is no run to resume in {out}; leave out --resume.")
@@ -112,13 +107,7 @@ def train(
         config = config.model_copy(update={"minutes": _DEFAULT_MINUTES})
     augmentation = make_augmentation(config)
     criterion = loss(config.loss, smoothing=config.smoothing)
-    dataset = open_dataset(
-        data,
-        group_by=config.group_by,
-        val_share=config.val_share,
-        test_share=config.test_share,
-        seed=config.seed,
-    )
+    dataset = open_dataset(data, **config.division())
     if config.size == "auto":
         size = None if config.crop else auto_size(dataset)
         config = config.model_copy(update={"size": size})
@@ -253,20 +242,12 @@ def evaluate(
     from maskwright.evaluation import write
 
     folder = Path(run)
-    dataset = open_dataset(data, **split_settings(folder))
+    plan = folder / "plan.yaml"
+    # Divided as for the run, so that nothing it learned from is scored.
+    dataset = open_dataset(data, **read_config(plan if plan.exists() else None, {}).division())
     found = score(load(folder), dataset, split, size=size, flips=flips, **options)
     write(found, out or folder / "evaluation" / split, run=folder)
     return found
-
-
-def split_settings(run: Path) -> Mapping[str, Any]:
-    """How the run divided its data, so that it is divided the same way again."""
-    plan = run / "plan.yaml"
-    if not plan.exists():
-        return {}
-    config = read_config(plan, {})
-    names = ("group_by", "val_share", "test_share", "seed")
-    return {name: getattr(config, name) for name in names}
 
 
 def predict(

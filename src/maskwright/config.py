@@ -75,8 +75,15 @@ class TrainConfig(BaseModel):
     class_weights: Literal["balanced"] | dict[str, NonNegativeFloat] | None = Field(
         None, description="balanced (median frequency), a number by class name, or none."
     )
-    val_share: float = Field(0.1, ge=0, lt=1, description="Of the cases, where no split is given.")
-    test_share: float = Field(0.15, ge=0, lt=1, description="Of the cases, where none is given.")
+    val_share: float | None = Field(
+        None, ge=0, lt=1, description="Of the cases, where no such split is given; 0.1 if left out."
+    )
+    test_share: float | None = Field(
+        None, ge=0, lt=1, description="Of the cases, where none is given; 0.15 if left out."
+    )
+    split_seed: NonNegativeInt | None = Field(
+        None, description="Of the splits; apart from `seed`, so that runs can be compared."
+    )
     group_by: str | None = Field(None, description="Column, or pattern of a name, that is a case.")
 
     # How it learns
@@ -105,9 +112,9 @@ class TrainConfig(BaseModel):
         0.1, description="Share of the steps so far that the weights are averaged over."
     )
     patience: PositiveInt | None = Field(
-        20, description="Validations without a better Dice until training stops; none for never."
+        50, description="Validations without a better Dice until training stops; none for never."
     )
-    seed: NonNegativeInt = Field(0, description="Of splits, weights, order and augmentation.")
+    seed: NonNegativeInt = Field(0, description="Of weights, order and augmentation.")
     epochs: PositiveInt | None = Field(None, description="Passes over the samples, or")
     minutes: PositiveFloat | None = Field(None, description="time to train for.")
 
@@ -149,6 +156,15 @@ class TrainConfig(BaseModel):
         """Whether the encoder starts from weights."""
         takes_weights = self.encoder != "plain" and self.preset in (None, "tutorial_unet")
         return takes_weights and self.encoder_weights is not None
+
+    def division(self) -> dict[str, Any]:
+        """Arguments of `open_dataset` that say how the data is divided."""
+        return {
+            "group_by": self.group_by,
+            "val_share": self.val_share,
+            "test_share": self.test_share,
+            "seed": self.split_seed,
+        }
 
     def recipe(self) -> dict[str, Any]:
         """Arguments of `training.Recipe`, with what depends on the encoder filled in."""

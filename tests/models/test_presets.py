@@ -13,7 +13,6 @@ def learned(model):
     return sum(int(np.prod(v.shape)) for v in model.trainable_variables)
 
 
-
 def convolution(size, channels, width):
     return size * size * channels * width + width
 

@@ -101,7 +101,7 @@ def test_a_loss_that_is_no_number_keeps_the_last_good_checkpoint(tmp_path):
         kernel = model.trainable_variables[-1]
         kernel.assign(np.full(kernel.shape, np.nan))
 
-    with pytest.raises(TrainingError, match="no longer a finite number.*last good checkpoint"):
+    with pytest.raises(TrainingError, match=r"no longer a finite number.*last good checkpoint"):
         run(
             model,
             checkpoints=tmp_path,
@@ -120,7 +120,7 @@ def test_a_full_disk_keeps_the_last_good_checkpoint(tmp_path, monkeypatch):
         wrote(self, state)
 
     monkeypatch.setattr(Checkpoint, "write", write)
-    with pytest.raises(TrainingError, match="No space left on device.*make room"):
+    with pytest.raises(TrainingError, match=r"No space left on device.*make room"):
         run(network(), checkpoints=tmp_path, checkpoint_seconds=0.0)
     assert (tmp_path / "last.npz").exists()
 

@@ -1,5 +1,6 @@
 """`maskwright demo`."""
 
+from itertools import chain, count
 from pathlib import Path
 from typing import Annotated
 
@@ -10,8 +11,9 @@ from maskwright.cli.console import err, out, quiet_tensorflow
 
 def demo(
     folder: Annotated[
-        Path, typer.Option("-o", "--out", help="Folder for data, run and pictures.")
-    ] = Path("demo"),
+        Path | None,
+        typer.Option("-o", "--out", help="Folder for all it makes; if left out, demo, demo-2 …"),
+    ] = None,
     minutes: Annotated[float, typer.Option(min=0.05, help="Time to train for.")] = 2.0,
 ) -> None:
     """Draw a data set of microscope-like scenes, train on it, evaluate, predict."""
@@ -19,7 +21,7 @@ def demo(
     from maskwright import api
     from maskwright.evaluation import table
 
-    made = api.demo(folder, minutes=minutes, tell=lambda text: err().print(text))
+    made = api.demo(folder or _free_folder(), minutes=minutes, tell=lambda text: err().print(text))
     out().print(table(made.evaluation))
     places = {
         "images and masks": made.data,
@@ -30,3 +32,8 @@ def demo(
     }
     for name, place in places.items():
         out().print(f"{name + ':':<22}{place}", soft_wrap=True)
+
+
+def _free_folder() -> Path:
+    names = chain(["demo"], (f"demo-{number}" for number in count(2)))
+    return next(path for name in names if not (path := Path(name)).exists())

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
 
@@ -87,11 +88,13 @@ def table(evaluation: Evaluation) -> Table:
         accuracy += f", 95 % {ends}"
     shown = Table(
         title=escape(f"{evaluation.split}: {summary(evaluation)}"),
+        box=SIMPLE_HEAD,
         caption=escape("\n".join([f"{accuracy}.", EMPTY_RULE, *evaluation.warnings])),
         caption_justify="left",
     )
-    shown.add_column("class")
-    for heading in ("IoU", "95 %", "Dice", "95 %", "precision", "recall", "pixels"):
+    # Narrow enough for a terminal of 80 columns, which would cut the names of the classes.
+    shown.add_column("class", min_width=10)
+    for heading in ("IoU", "95 %", "Dice", "precision", "recall", "pixels"):
         shown.add_column(heading, justify="right", no_wrap=True)
     share = evaluation.counts.sum(1) / max(evaluation.counts.sum(), 1)
     for label, name in enumerate(evaluation.labels.names):
@@ -100,26 +103,21 @@ def table(evaluation: Evaluation) -> Table:
             number(total.iou[label]),
             span(intervals.iou[:, label]),
             number(total.dice[label]),
-            span(intervals.dice[:, label]),
             number(total.precision[label]),
             number(total.recall[label]),
             f"{share[label]:.1%}",
             end_section=label == evaluation.labels.num_classes - 1,
         )
-    shown.add_row(
-        "mean over classes",
-        number(total.mean_iou),
-        span(intervals.mean_iou),
-        number(total.mean_dice),
-        span(intervals.mean_dice),
-    )
-    shown.add_row(
-        "mean over images",
-        number(evaluation.image_wise["mean_iou"]),
-        span(evaluation.image_wise_intervals["mean_iou"]),
-        number(evaluation.image_wise["mean_dice"]),
-        span(evaluation.image_wise_intervals["mean_dice"]),
-    )
+    for name, iou, ends, dice in (
+        ("mean over classes", total.mean_iou, intervals.mean_iou, total.mean_dice),
+        (
+            "mean over images",
+            evaluation.image_wise["mean_iou"],
+            evaluation.image_wise_intervals["mean_iou"],
+            evaluation.image_wise["mean_dice"],
+        ),
+    ):
+        shown.add_row(name, number(iou), span(ends), number(dice))
     return shown
 
 

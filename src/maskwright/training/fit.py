@@ -529,8 +529,8 @@ class Fit:
         raise TrainingError(
             f"The loss or its gradient is no longer a finite number (loss {value} in epoch "
             f"{self.state.epoch + 1}, step {self.state.batch + 1}); {kept}. Lower "
-            f"learning_rate (it is {self.recipe.learning_rate:g}) or set clip_norm, and check "
-            "the images for values that are not finite."
+            f"learning_rate (it is {self.recipe.learning_rate:g}) or set clip_norm when you "
+            "resume, and check the images for values that are not finite."
         )
 
     def _group(self, variables: Sequence[keras.Variable], rate_factor: float) -> Group:

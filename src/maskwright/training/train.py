@@ -111,7 +111,7 @@ def train(
     }
     if resume:
         _same_data(run, facts)
-    elif chief:
+    if chief:
         run.write_settings(settings or {})
         run.write_environment(facts)
 
