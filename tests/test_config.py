@@ -19,7 +19,8 @@ def test_values_are_read_as_people_write_them():
 def test_settings_within_a_setting():
     found = parse_settings(["augmentation=strong", "augmentation.rotate_degrees=5"])
     assert found == {"augmentation": {"strength": "strong", "rotate_degrees": 5}}
-    assert parse_settings(["augmentation.blur=0"])["augmentation"]["strength"] == "light"
+    config = TrainConfig(**parse_settings(["augmentation.blur=0"]))
+    assert config.augmentation == {"strength": "medium", "blur": 0}
 
 
 def test_a_file_of_settings_gives_the_same_settings_back(tmp_path):

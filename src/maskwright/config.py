@@ -21,7 +21,7 @@ from pydantic import (
 
 from maskwright.errors import ConfigError
 
-Share = Field(ge=0, le=1)
+_STRENGTH = "medium"
 
 
 class TrainConfig(BaseModel):
@@ -40,7 +40,7 @@ class TrainConfig(BaseModel):
     )
     favour_rare: bool = Field(False, description="Put rare classes into the middle of crops.")
     augmentation: dict[str, Any] = Field(
-        {"strength": "light"},
+        {"strength": _STRENGTH},
         description="none, light, medium, strong, or a strength with settings of its own.",
     )
     memory_limit_mb: PositiveFloat = Field(
@@ -109,7 +109,7 @@ class TrainConfig(BaseModel):
         None, description="Keep the encoder's batch statistics; true if pretrained when left out."
     )
     average: NonNegativeFloat = Field(
-        0.1, description="Share of the steps so far that the weights are averaged over."
+        0.15, description="Share of the steps so far that the weights are averaged over."
     )
     patience: PositiveInt | None = Field(
         50, description="Validations without a better Dice until training stops; none for never."
@@ -139,7 +139,8 @@ class TrainConfig(BaseModel):
     @field_validator("augmentation", mode="before")
     @classmethod
     def _read_augmentation(cls, value: Any) -> Any:
-        return {"strength": value} if isinstance(value, str) else value
+        given = {"strength": value} if isinstance(value, str) else value
+        return {"strength": _STRENGTH, **given} if isinstance(given, dict) else given
 
     @model_validator(mode="after")
     def _hold_together(self) -> "TrainConfig":
@@ -237,9 +238,6 @@ def parse_settings(pairs: Sequence[str]) -> dict[str, Any]:
             within[inner] = value
         else:
             settings[key] = value
-    augmentation = settings.get("augmentation")
-    if isinstance(augmentation, dict):
-        augmentation.setdefault("strength", "light")
     return settings
 
 

@@ -108,7 +108,7 @@ def table(evaluation: Evaluation) -> Table:
             f"{share[label]:.1%}",
             end_section=label == evaluation.labels.num_classes - 1,
         )
-    for name, iou, ends, dice in (
+    for name, iou, limits, dice in (
         ("mean over classes", total.mean_iou, intervals.mean_iou, total.mean_dice),
         (
             "mean over images",
@@ -117,7 +117,7 @@ def table(evaluation: Evaluation) -> Table:
             evaluation.image_wise["mean_dice"],
         ),
     ):
-        shown.add_row(name, number(iou), span(ends), number(dice))
+        shown.add_row(name, number(iou), span(limits), number(dice))
     return shown
 
 

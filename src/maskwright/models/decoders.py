@@ -80,7 +80,7 @@ def light(
 
     Args:
         features: Encoder outputs by stride.
-        widths: Channels after each step, coarse to fine; 128, 96, 64, 48, 32 when left out.
+        widths: Channels after each step, coarse to fine; 128, 96, 64, 32, 16 when left out.
         synchronised: Batch statistics over all workers.
 
     Returns:
@@ -91,7 +91,7 @@ def light(
     """
     coarsest, *steps = sorted(features, reverse=True)
     if widths is None:
-        widths = (128, 96, 64, 48, 32)[: len(steps)]
+        widths = (128, 96, 64, 32, 16)[: len(steps)]
     if len(widths) != len(steps):
         raise ConfigError(
             f"The decoder needs {len(steps)} widths, one for each of the strides {steps}; "
