@@ -133,9 +133,11 @@ class Checkpoint:
         return time.monotonic() - self.written >= self.every_seconds
 
     def write(self, state: State) -> None:
-        """Write now."""
+        """Write now; `FloatingPointError`, with nothing written, where a value is not finite."""
         if self.writes:
             arrays = {name: read(variable) for name, variable in self.variables.items()}
+            if not all(np.isfinite(value).all() for value in arrays.values()):
+                raise FloatingPointError
             write_arrays(self.path, arrays, asdict(state))
         self.written = time.monotonic()
 
@@ -361,6 +363,7 @@ class Fit:
         """Train to the end; `signalled` tells the name of a signal that asks to stop."""
         chain = keras.callbacks.CallbackList(list(callbacks), model=self.model)
         self.model.stop_training = False
+        self.model.optimizer = self.groups[0].optimizer  # which callbacks read the rate from
         chain.on_train_begin()
         try:
             while not self._over():
@@ -368,6 +371,8 @@ class Fit:
                 if self.checkpoint and (self.checkpoint.due() or self._over()):
                     self.checkpoint.write(self.state)
             self._finish()
+        except FloatingPointError:
+            self._diverged(float("nan"))
         except OSError as error:
             kept = "" if self.checkpoint is None else "; the last good checkpoint is kept"
             raise TrainingError(
@@ -376,6 +381,7 @@ class Fit:
             ) from error
         finally:
             chain.on_train_end()
+            del self.model.optimizer  # or it would be saved with the model
 
     def _epoch(self, chain: Any, signalled: Callable[[], str | None]) -> None:
         state = self.state
