@@ -55,7 +55,7 @@ def test_killed_and_resumed_a_run_ends_with_the_same_weights(tmp_path):
 
 def test_two_workers_end_with_the_weights_of_one(tmp_path):
     one = tmp_path / "one"
-    expected = ended(start(one, 4, "--synchronised"), one)
+    expected = ended(start(one, 6, "--synchronised"), one)
     addresses = [f"127.0.0.1:{free_port()}" for _ in range(2)]
     folders = [tmp_path / f"worker{index}" for index in range(2)]
     processes = [
