@@ -11,7 +11,8 @@ from maskwright.api import build_model, make_augmentation
 from maskwright.config import read_config
 from maskwright.data.arrays import Arrays
 from maskwright.losses import loss
-from maskwright.training.fit import Recipe, State, fit
+from maskwright.training.checkpoint import State
+from maskwright.training.fit import Fit, Recipe
 
 
 def run_ours(train: Arrays, settings: Settings) -> tuple[keras.Model, State]:
@@ -26,7 +27,7 @@ def run_ours(train: Arrays, settings: Settings) -> tuple[keras.Model, State]:
         seed=settings.seed,
         synchronised=False,
     )
-    state = fit(
+    work = Fit(
         model,
         loss(config.loss),
         train,
@@ -36,7 +37,7 @@ def run_ours(train: Arrays, settings: Settings) -> tuple[keras.Model, State]:
         seconds=settings.seconds,
         seed=settings.seed,
     )
-    return model, state
+    return model, work.run()
 
 
 def main(folder: Path) -> None:

@@ -184,7 +184,7 @@ def build_model(
     if config.preset is not None:
         options: dict[str, Any] = {}
         if config.preset == "tutorial_unet":
-            options["weights"] = config.encoder_weights
+            options |= {"weights": config.encoder_weights, "taps": config.taps}
         return models.PRESETS[config.preset](
             num_classes, channels=channels, pixel_range=pixel_range, **options
         )
@@ -197,6 +197,7 @@ def build_model(
         weights=config.encoder_weights if config.pretrained else None,
         encoder_widths=config.encoder_widths,
         alpha=config.alpha,
+        taps=config.taps,
         widths=config.decoder_widths,
         decoder_options=unet if config.decoder == "unet" else None,
         pixel_range=pixel_range,

@@ -59,6 +59,9 @@ class TrainConfig(BaseModel):
     encoder_widths: tuple[PositiveInt, ...] = Field(
         (32, 64, 128, 256, 512), description="Channels of the plain encoder, fine to coarse."
     )
+    taps: dict[PositiveInt, str] | None = Field(
+        None, description="Layers that give features, by stride, such as {2: block_1_expand_relu}."
+    )
     alpha: PositiveFloat = Field(1.0, description="Width of a MobileNet.")
     decoder: str = Field("light", description="light or unet.")
     decoder_widths: tuple[PositiveInt, ...] | None = Field(

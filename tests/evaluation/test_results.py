@@ -47,7 +47,7 @@ def test_the_table_states_rule_and_size(evaluation):
     console = Console(width=120)
     with console.capture() as captured:
         console.print(table(evaluation))
-    text = captured.get()
+    text = " ".join(captured.get().split())
     assert "0.636" in text  # 7 / 11
     assert "left out of means" in text
     assert summary(evaluation) == "4 images of 3 cases, at the size of the originals, 1 skipped"

@@ -7,17 +7,17 @@ import time
 import keras
 import numpy as np
 import pytest
-from drawn import network, recipe, scenes
+from scenes import network, recipe, scenes
 
 from maskwright.data.arrays import Arrays
 from maskwright.data.augment import Augmentation
 from maskwright.errors import ConfigError, TrainingError
 from maskwright.losses import loss
-from maskwright.training import fit
-from maskwright.training.fit import Checkpoint
+from maskwright.training import Fit
+from maskwright.training.checkpoint import Checkpoint
 
 
-def run(model, train=None, **options):
+def run(model, train=None, callbacks=(), resume=False, **options):
     settings = {
         "num_classes": 2,
         "recipe": recipe(),
@@ -25,7 +25,10 @@ def run(model, train=None, **options):
         "epochs": 4,
         **options,
     }
-    return fit(model, loss("ce+dice"), train or scenes(20), scenes(6), **settings)
+    work = Fit(model, loss("ce+dice"), train or scenes(20), scenes(6), **settings)
+    if resume:
+        work.resume()
+    return work.run(callbacks)
 
 
 def weights(model):
@@ -64,7 +67,7 @@ def test_stopped_by_a_signal_and_resumed_gives_the_same_weights(tmp_path, batch)
     stopped = network(dropout=0.2)
     stop = At(1, batch, lambda: os.kill(os.getpid(), signal.SIGTERM))
     with pytest.raises(TrainingError, match=r"stopped by SIGTERM in epoch 2; go on with --resume"):
-        run(stopped, checkpoints=tmp_path, callbacks=lambda _: [stop])
+        run(stopped, checkpoints=tmp_path, callbacks=[stop])
     resumed = network(dropout=0.2)
     state = run(resumed, checkpoints=tmp_path, resume=True)
     assert len(state.history) == 4
@@ -106,7 +109,7 @@ def test_a_loss_that_is_no_number_keeps_the_last_good_checkpoint(tmp_path):
             model,
             checkpoints=tmp_path,
             checkpoint_seconds=0.0,
-            callbacks=lambda _: [At(1, 0, poison)],
+            callbacks=[At(1, 0, poison)],
         )
     assert (tmp_path / "last.npz").read_bytes() == before["checkpoint"]
 

@@ -47,6 +47,11 @@ def main() -> None:
             raise
         typer.echo(f"maskwright: {error}", err=True)
         sys.exit(error.exit_code)
+    except OSError as error:  # a full disk, a folder that may not be written
+        if debug:
+            raise
+        typer.echo(f"maskwright: {error}", err=True)
+        sys.exit(1)
     except ModuleNotFoundError as error:
         if debug or error.name not in ("tensorflow", "tensorflow_cpu"):
             raise

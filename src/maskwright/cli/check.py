@@ -9,7 +9,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from maskwright.cli.console import GroupBy, Json, err, out
+from maskwright.cli.console import GroupBy, Json, out
 
 if TYPE_CHECKING:
     from maskwright.data.checks import Report
@@ -41,7 +41,7 @@ def check(
     else:
         _show(report)
     if sheet is not None:
-        err().print(f"See {sheet}.")
+        typer.echo(f"See {sheet}.", err=True)
     if not report.ok:
         raise typer.Exit(1)
 

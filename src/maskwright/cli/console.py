@@ -1,4 +1,4 @@
-"""Where commands print: tables and results on standard output, all else on standard error."""
+"""What commands share: options, tables on standard output, a quiet TensorFlow."""
 
 import os
 import sys
@@ -19,11 +19,6 @@ GroupBy = Annotated[
 def out() -> Console:
     """Standard output."""
     return Console(highlight=False)
-
-
-def err() -> Console:
-    """Standard error."""
-    return Console(stderr=True, highlight=False)
 
 
 def quiet_tensorflow() -> None:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from maskwright.cli.console import err, out, quiet_tensorflow
+from maskwright.cli.console import out, quiet_tensorflow
 
 
 def demo(
@@ -21,7 +21,9 @@ def demo(
     from maskwright import api
     from maskwright.evaluation import table
 
-    made = api.demo(folder or _free_folder(), minutes=minutes, tell=lambda text: err().print(text))
+    made = api.demo(
+        folder or _free_folder(), minutes=minutes, tell=lambda text: typer.echo(text, err=True)
+    )
     out().print(table(made.evaluation))
     places = {
         "images and masks": made.data,
@@ -31,7 +33,7 @@ def demo(
         "picture": made.picture,
     }
     for name, place in places.items():
-        out().print(f"{name + ':':<22}{place}", soft_wrap=True)
+        typer.echo(f"{name + ':':<22}{place}")
 
 
 def _free_folder() -> Path:

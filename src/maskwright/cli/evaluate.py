@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from maskwright.cli.console import Json, OutFolder, err, out, quiet_tensorflow
+from maskwright.cli.console import Json, OutFolder, out, quiet_tensorflow
 
 
 def evaluate(
@@ -33,5 +33,5 @@ def evaluate(
     else:
         out().print(table(found))
     for skipped in found.skipped:
-        err().print(f"not scored: {skipped.reason}")
-    err().print(f"See {written / 'report.html'}.")
+        typer.echo(f"not scored: {skipped.reason}", err=True)
+    typer.echo(f"See {written / 'report.html'}.", err=True)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from maskwright.cli.console import err, out, quiet_tensorflow
+from maskwright.cli.console import quiet_tensorflow
 
 
 def predict(
@@ -51,9 +51,9 @@ def predict(
         batch_size=batch_size,
     )
     for failure in result.failed:
-        err().print(f"skipped: {failure.reason}")
+        typer.echo(f"skipped: {failure.reason}", err=True)
     total = len(result.written) + len(result.failed)
-    err().print(f"Wrote {len(result.written)} masks for {total} images.")
-    out().print(str(folder))
+    typer.echo(f"Wrote {len(result.written)} masks for {total} images.", err=True)
+    typer.echo(folder)
     if result.failed:
         raise typer.Exit(1)

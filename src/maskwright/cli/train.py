@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from maskwright.cli.console import err, out, quiet_tensorflow
+from maskwright.cli.console import out, quiet_tensorflow
 
 
 def train(
@@ -40,8 +40,9 @@ def train(
     }
     made = api.train(data, run, plan=plan, resume=resume, **given)
     last = made.read_history()[-1]
-    err().print(
+    typer.echo(
         f"Trained {int(last['epoch'])} epochs in {last['seconds']:.0f} s; "
-        f"see {made.folder / 'curves.png'} and {made.previews}."
+        f"see {made.folder / 'curves.png'} and {made.previews}.",
+        err=True,
     )
-    out().print(str(made.folder))
+    typer.echo(made.folder)

@@ -1,6 +1,6 @@
 """Decoders: from features by stride to features at the finest stride."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from keras import layers
 
@@ -22,7 +22,7 @@ def unet(
 
     Args:
         features: Encoder outputs by stride.
-        widths: Channels after each step, coarse to fine; halved from 256 when left out.
+        widths: Channels after each step, coarse to fine; 256, 128, 64, 32, 16 when left out.
         transposed: Enlarge with a learned 2x2 transposed convolution instead of bilinearly.
         separable: Depthwise separable convolutions.
         normalise: Batch normalisation after every 3x3 convolution.
@@ -32,21 +32,12 @@ def unet(
         Features at the finest stride, with `widths[-1]` channels.
 
     Raises:
-        ConfigError: If `widths` has not one entry per step.
+        ConfigError: If `widths` has too few entries.
 
     Source: Ronneberger et al., U-Net, 2015, with padding in place of cropping.
     """
-    coarsest, *steps = sorted(features, reverse=True)
-    if widths is None:
-        widths = [max(256 >> step, 16) for step in range(len(steps))]
-    if len(widths) != len(steps):
-        raise ConfigError(
-            f"The decoder needs {len(steps)} widths, one for each of the strides {steps}; "
-            f"received {list(widths)}."
-        )
-    x, above = features[coarsest], coarsest
-    for stride, width in zip(steps, widths, strict=True):
-        factor = above // stride
+    x = features[max(features)]
+    for stride, factor, width in _climb(features, widths or (256, 128, 64, 32, 16)):
         if transposed:
             x = layers.Conv2DTranspose(
                 width, factor, factor, kernel_initializer="he_normal", name=f"up{stride}"
@@ -63,7 +54,6 @@ def unet(
                 synchronised=synchronised,
                 name=f"decode{stride}{step}",
             )
-        above = stride
     return x
 
 
@@ -87,26 +77,30 @@ def light(
         Features at the finest stride, with `widths[-1]` channels.
 
     Raises:
-        ConfigError: If `widths` has not one entry per step.
+        ConfigError: If `widths` has too few entries.
     """
+    x = features[max(features)]
+    for stride, factor, width in _climb(features, widths or (128, 96, 64, 32, 16)):
+        # Narrowing before enlarging is the same map as after it, at a quarter of the cost.
+        x = layers.Conv2D(width, 1, use_bias=False, name=f"narrow{stride}")(x)
+        x = BilinearUpsampling(factor, name=f"up{stride}")(x)
+        skip = layers.Conv2D(width // 2, 1, use_bias=False, name=f"skip{stride}")(features[stride])
+        x = layers.Concatenate(name=f"join{stride}")([x, skip])
+        x = conv_block(x, width, separable=True, synchronised=synchronised, name=f"decode{stride}")
+    return x
+
+
+def _climb(features: Features, widths: Sequence[int]) -> Iterator[tuple[int, int, int]]:
+    """Stride, enlargement that leads to it, and width of every step; spare widths stay unused."""
     coarsest, *steps = sorted(features, reverse=True)
-    if widths is None:
-        widths = (128, 96, 64, 32, 16)[: len(steps)]
-    if len(widths) != len(steps):
+    if len(widths) < len(steps):
         raise ConfigError(
             f"The decoder needs {len(steps)} widths, one for each of the strides {steps}; "
             f"received {list(widths)}."
         )
-    x, above = features[coarsest], coarsest
-    for stride, width in zip(steps, widths, strict=True):
-        # Narrowing before enlarging is the same map as after it, at a quarter of the cost.
-        x = layers.Conv2D(width, 1, use_bias=False, name=f"narrow{stride}")(x)
-        x = BilinearUpsampling(above // stride, name=f"up{stride}")(x)
-        skip = layers.Conv2D(width // 2, 1, use_bias=False, name=f"skip{stride}")(features[stride])
-        x = layers.Concatenate(name=f"join{stride}")([x, skip])
-        x = conv_block(x, width, separable=True, synchronised=synchronised, name=f"decode{stride}")
-        above = stride
-    return x
+    above = [coarsest, *steps]
+    for stride, larger, width in zip(steps, above, widths, strict=False):
+        yield stride, larger // stride, width
 
 
 DECODERS = {"light": light, "unet": unet}

@@ -122,6 +122,8 @@ def encoder(
     if name == "plain":
         if weights is not None:
             raise ConfigError("The plain encoder has no pretrained weights; leave them out.")
+        if taps is not None:
+            raise ConfigError("The plain encoder gives features at every stride; leave taps out.")
         return _plain(widths, channels, pixel_range, synchronised)
     if name in FAMILIES:
         return _pretrained(name, channels, weights, alpha, taps, pixel_range)

@@ -67,7 +67,7 @@ def tutorial_unet(
     channels: int = 3,
     pixel_range: tuple[float, float] = (0.0, 255.0),
     weights: str | Path | None = None,
-    taps: Mapping[int, str] = TUTORIAL_TAPS,
+    taps: Mapping[int, str] | None = None,
 ) -> keras.Model:
     """TensorFlow's segmentation tutorial: MobileNetV2, and pix2pix blocks up to the image.
 
@@ -79,8 +79,9 @@ def tutorial_unet(
         channels: Channels of the images.
         pixel_range: Values that stand for black and white.
         weights: Of the encoder; see `encoder`.
-        taps: Stride to layer of MobileNetV2; strides 2 to 32, each twice the one before.
+        taps: Stride to layer of MobileNetV2, for strides 2 to 32; `None` for the tutorial's.
     """
+    taps = taps or TUTORIAL_TAPS
     if sorted(taps) != [2, 4, 8, 16, 32]:
         raise ConfigError(f"Expected taps at strides 2, 4, 8, 16 and 32, received {sorted(taps)}.")
     encode = encoder(
@@ -133,6 +134,7 @@ def build(
     channels: int = 3,
     weights: str | Path | None = None,
     alpha: float = 1.0,
+    taps: Mapping[int, str] | None = None,
     encoder_widths: Sequence[int] = (32, 64, 128, 256, 512),
     widths: Sequence[int] | None = None,
     decoder_options: Mapping[str, Any] | None = None,
@@ -150,6 +152,7 @@ def build(
         channels: Channels of the images.
         weights: Of the encoder; see `encoder`.
         alpha: Width of a MobileNet.
+        taps: Stride to layer of the encoder; see `encoder`.
         encoder_widths: Channels of the plain encoder, fine to coarse.
         widths: Channels of the decoder, coarse to fine.
         decoder_options: Further arguments of the decoder.
@@ -170,6 +173,7 @@ def build(
         channels=channels,
         weights=weights,
         alpha=alpha,
+        taps=taps,
         widths=encoder_widths,
         pixel_range=pixel_range,
         synchronised=synchronised,

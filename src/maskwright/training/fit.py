@@ -4,11 +4,10 @@ Ours because `fit` of Keras 3 cannot run on several workers and cannot resume ex
 standard callbacks all the same.
 """
 
-import signal
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +23,10 @@ from maskwright.errors import ConfigError, TrainingError
 from maskwright.losses import MaskLoss
 from maskwright.metrics.confusion import scores
 from maskwright.models import freeze
+from maskwright.training.checkpoint import Checkpoint, State
 from maskwright.training.distribute import is_chief, share_out
-from maskwright.training.run import read_arrays, write_arrays
 from maskwright.training.schedule import rate_factor
+from maskwright.training.signals import signals_held
 from maskwright.training.steps import (
     Group,
     MovingAverage,
@@ -71,127 +71,8 @@ class Recipe:
     patience: int | None
 
 
-@dataclass
-class State:
-    """Where a run stands; with the weights, all that resuming needs.
-
-    Args:
-        epoch: Epochs done.
-        batch: Batches done of the epoch under way.
-        step: Batches done in all.
-        seconds: Spent on the run so far, by all sittings.
-        loss_sum: Of the batches of this epoch.
-        counts: Pixels of this epoch by true and predicted class.
-        best_dice: Of validation; -1 before the first.
-        best_epoch: Number of the epoch it was measured after, from 1; 0 before the first.
-        waited: Validations since.
-        finished: Nothing remains to be done.
-        history: A row for each epoch.
-    """
-
-    epoch: int = 0
-    batch: int = 0
-    step: int = 0
-    seconds: float = 0.0
-    loss_sum: float = 0.0
-    counts: list[list[int]] = field(default_factory=list)
-    best_dice: float = -1.0
-    best_epoch: int = 0
-    waited: int = 0
-    finished: bool = False
-    history: list[dict[str, float]] = field(default_factory=list)
-
-
-class Checkpoint:
-    """Everything that changes while training, as one file.
-
-    Args:
-        path: Of the file.
-        best_path: Of the weights that did best in validation.
-        variables: By name, all that a step reads and writes.
-        average: Whose averages are written as the best weights.
-        every_seconds: Least time between two writings during an epoch or after one.
-        writes: Whether this worker writes; all read.
-    """
-
-    def __init__(
-        self,
-        path: Path,
-        best_path: Path,
-        variables: dict[str, Any],
-        average: MovingAverage,
-        every_seconds: float,
-        writes: bool,
-    ) -> None:
-        self.path, self.best_path = path, best_path
-        self.variables, self.average = variables, average
-        self.every_seconds, self.writes = every_seconds, writes
-        self.written = time.monotonic()
-
-    def due(self) -> bool:
-        """Whether enough time has passed."""
-        return time.monotonic() - self.written >= self.every_seconds
-
-    def write(self, state: State) -> None:
-        """Write now; `FloatingPointError`, with nothing written, where a value is not finite."""
-        if self.writes:
-            arrays = {name: read(variable) for name, variable in self.variables.items()}
-            if not all(np.isfinite(value).all() for value in arrays.values()):
-                raise FloatingPointError
-            write_arrays(self.path, arrays, asdict(state))
-        self.written = time.monotonic()
-
-    def read(self) -> State:
-        """Take back what `write` wrote; `TrainingError` where it is of another model."""
-        arrays, state = read_arrays(self.path)
-        shapes = {name: tuple(value.shape) for name, value in self.variables.items()}
-        if {name: value.shape for name, value in arrays.items()} != shapes:
-            raise TrainingError(
-                f"The checkpoint {self.path} is of another model or optimizer; resume with the "
-                "settings it was trained with."
-            )
-        for name, value in arrays.items():
-            self.variables[name].assign(value)
-        return State(**state)
-
-    def write_best(self, weights: Sequence[np.ndarray]) -> None:
-        """Write the weights that did best so far."""
-        if self.writes:
-            arrays = {str(number): value for number, value in enumerate(weights)}
-            write_arrays(self.best_path, arrays, {})
-
-    def read_best(self) -> list[np.ndarray]:
-        """Weights that did best, in the order of the moving average."""
-        arrays, _ = read_arrays(self.best_path)
-        return [arrays[str(number)] for number in range(len(arrays))]
-
-
-def fit(
-    model: keras.Model,
-    loss: MaskLoss,
-    train: Arrays,
-    validation: Arrays | None = None,
-    *,
-    num_classes: int,
-    recipe: Recipe,
-    augmentation: Augmentation,
-    epochs: int | None = None,
-    seconds: float | None = None,
-    seed: int = 0,
-    crop: tuple[int, int] | None = None,
-    favour: np.ndarray | None = None,
-    class_weights: np.ndarray | None = None,
-    passes: int = 1,
-    strategy: tf.distribute.Strategy | None = None,
-    callbacks: Callable[["Fit"], Sequence[Callback]] = lambda _: (),
-    checkpoints: Path | None = None,
-    checkpoint_seconds: float = 20.0,
-    resume: bool = False,
-) -> State:
-    """Train a model in place, until its epochs or its seconds are over.
-
-    It ends with the weights of the best validation, or with the moving average of the last step
-    where nothing is validated.
+class Fit:
+    """A run under way: it trains a model in place until its epochs or its seconds are over.
 
     Args:
         model: From images to logits, built under `strategy`; a layer `"encoder"` may be frozen.
@@ -201,7 +82,7 @@ def fit(
         num_classes: Two or more; a model of one channel tells two.
         recipe: How to train.
         augmentation: Of training samples.
-        epochs: Passes over the samples; or
+        epochs: To train for; or
         seconds: Time to train for, with validation, compiling and callbacks.
         seed: Of order and augmentation.
         crop: As `train_batches` takes it; validation then goes over tiles of that size.
@@ -209,72 +90,41 @@ def fit(
         class_weights: As `train_batches` takes it.
         passes: Passes over the samples that make an epoch.
         strategy: Of the workers.
-        callbacks: Makes callbacks of Keras, from this `Fit`.
         checkpoints: Folder for `last.npz` and `best.npz`; `None` keeps nothing.
         checkpoint_seconds: Least time between checkpoints.
-        resume: Go on where `last.npz` was written.
 
     Raises:
         ConfigError: If neither or both of `epochs` and `seconds` are given.
-        TrainingError: If the loss is no longer finite, the disk is full, or a signal came; the last
-            checkpoint is kept.
     """
-    if (epochs is None) == (seconds is None):
-        raise ConfigError("Give either a number of epochs or a number of minutes to train for.")
-    work = Fit(
-        model=model,
-        loss=loss,
-        train=train,
-        validation=validation,
-        num_classes=num_classes,
-        recipe=recipe,
-        augmentation=augmentation,
-        epochs=epochs,
-        budget=seconds,
-        seed=seed,
-        crop=crop,
-        favour=favour,
-        class_weights=class_weights,
-        passes=passes,
-        strategy=strategy or tf.distribute.get_strategy(),
-        checkpoints=checkpoints,
-        checkpoint_seconds=checkpoint_seconds,
-    )
-    if resume:
-        work.resume()
-    with _signals_held() as signalled:
-        work.run(callbacks(work), signalled)
-    return work.state
-
-
-class Fit:
-    """A run under way; arguments are those of `fit`."""
 
     def __init__(
         self,
-        *,
         model: keras.Model,
         loss: MaskLoss,
         train: Arrays,
-        validation: Arrays | None,
+        validation: Arrays | None = None,
+        *,
         num_classes: int,
         recipe: Recipe,
         augmentation: Augmentation,
-        epochs: int | None,
-        budget: float | None,
-        seed: int,
-        crop: tuple[int, int] | None,
-        favour: np.ndarray | None,
-        class_weights: np.ndarray | None,
-        passes: int,
-        strategy: tf.distribute.Strategy,
-        checkpoints: Path | None,
-        checkpoint_seconds: float,
+        epochs: int | None = None,
+        seconds: float | None = None,
+        seed: int = 0,
+        crop: tuple[int, int] | None = None,
+        favour: np.ndarray | None = None,
+        class_weights: np.ndarray | None = None,
+        passes: int = 1,
+        strategy: tf.distribute.Strategy | None = None,
+        checkpoints: Path | None = None,
+        checkpoint_seconds: float = 20.0,
     ) -> None:
+        if (epochs is None) == (seconds is None):
+            raise ConfigError("Give either a number of epochs or a number of minutes to train for.")
+        strategy = strategy or tf.distribute.get_strategy()
         self.began = time.monotonic()
         self.model, self.recipe, self.strategy = model, recipe, strategy
         self.validation, self.crop, self.num_classes = validation, crop, num_classes
-        self.epochs, self.budget = epochs, budget
+        self.epochs, self.budget = epochs, seconds
         self.steps = steps_per_epoch(len(train), recipe.batch_size) * passes
         self.state = State(counts=np.zeros((num_classes,) * 2, int).tolist())
         self.step_seconds = self.validation_seconds = 0.0
@@ -359,18 +209,39 @@ class Fit:
             return min(self.state.step / max(self.epochs * self.steps, 1), 1.0)
         return min((self.state.seconds + self._to_come()) / float(self.budget or 1), 1.0)
 
-    def run(self, callbacks: Sequence[Callback], signalled: Callable[[], str | None]) -> None:
-        """Train to the end; `signalled` tells the name of a signal that asks to stop."""
+    def run(self, callbacks: Sequence[Callback] = ()) -> State:
+        """Train to the end, or from where `resume` left it.
+
+        The model ends with the weights of the best validation, or with the moving average of the
+        last step where nothing is validated.
+
+        Args:
+            callbacks: Of Keras.
+
+        Raises:
+            TrainingError: If the loss is no longer finite, the disk is full, or a signal came; the
+                last checkpoint is kept.
+        """
+        with signals_held() as signalled:
+            self._run(callbacks, signalled)
+        return self.state
+
+    def _run(self, callbacks: Sequence[Callback], signalled: Callable[[], str | None]) -> None:
         chain = keras.callbacks.CallbackList(list(callbacks), model=self.model)
         self.model.stop_training = False
         self.model.optimizer = self.groups[0].optimizer  # which callbacks read the rate from
         chain.on_train_begin()
         try:
-            while not self._over():
-                self._epoch(chain, signalled)
-                if self.checkpoint and (self.checkpoint.due() or self._over()):
-                    self.checkpoint.write(self.state)
-            self._finish()
+            try:
+                while not self._over():
+                    self._epoch(chain, signalled)
+                    if self.checkpoint and (self.checkpoint.due() or self._over()):
+                        self.checkpoint.write(self.state)
+                self._finish()
+            finally:
+                with suppress(OSError):  # what is drawn at the end must not hide what went wrong
+                    chain.on_train_end()
+                del self.model.optimizer  # or it would be saved with the model
         except FloatingPointError:
             self._diverged(float("nan"))
         except OSError as error:
@@ -379,9 +250,6 @@ class Fit:
                 f"Training stopped because a file could not be written ({error}){kept}: make "
                 "room, then go on with --resume."
             ) from error
-        finally:
-            chain.on_train_end()
-            del self.model.optimizer  # or it would be saved with the model
 
     def _epoch(self, chain: Any, signalled: Callable[[], str | None]) -> None:
         state = self.state
@@ -551,26 +419,3 @@ class Fit:
             **{f"optimizer{n}": group.optimizer.variables for n, group in enumerate(self.groups)},
         }
         return {f"{kind}/{n}": v for kind, found in kinds.items() for n, v in enumerate(found)}
-
-
-@contextmanager
-def _signals_held() -> Iterator[Callable[[], str | None]]:
-    """Turn SIGINT and SIGTERM into a name that the loop asks for; a second one ends at once."""
-    received: list[str] = []
-    before = {}
-
-    def hold(number: int, frame: Any) -> None:
-        if received:
-            raise KeyboardInterrupt
-        received.append(signal.Signals(number).name)
-
-    try:
-        for kind in (signal.SIGINT, signal.SIGTERM):
-            before[kind] = signal.signal(kind, hold)
-    except ValueError:  # not the main thread, which alone may hold signals
-        pass
-    try:
-        yield lambda: received[0] if received else None
-    finally:
-        for kind, handler in before.items():
-            signal.signal(kind, handler)

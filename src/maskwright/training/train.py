@@ -20,11 +20,13 @@ from maskwright.data.batches import (
 from maskwright.data.dataset import DataSet
 from maskwright.errors import ConfigError, TrainingError
 from maskwright.imageio import atomic_write, write_image
+from maskwright.labels import Labels
 from maskwright.losses import MaskLoss
 from maskwright.training.callbacks import Curves, Previews, ProgressBar
+from maskwright.training.checkpoint import State
 from maskwright.training.diagram import diagram, summary
 from maskwright.training.distribute import find_strategy, is_chief
-from maskwright.training.fit import Fit, Recipe, State, fit
+from maskwright.training.fit import Fit, Recipe
 from maskwright.training.run import Run
 
 _STEPS_PER_EPOCH = 20  # at least, of a run measured in minutes, so that ten images do for an epoch
@@ -111,9 +113,6 @@ def train(
     }
     if resume:
         _same_data(run, facts)
-    if chief:
-        run.write_settings(settings or {})
-        run.write_environment(facts)
 
     with strategy.scope():
         network = model(
@@ -124,23 +123,13 @@ def train(
             synchronised=strategy.num_replicas_in_sync > 1,
         )
     if chief:
+        run.write_settings(settings or {})
+        run.write_environment(facts)
         with atomic_write(run.folder / "model.txt") as beside:
             beside.write_text(summary(network), encoding="utf-8")
         write_image(run.folder / "model.png", diagram(network))
 
-    def shown(work: Fit) -> list[Callback]:
-        if not chief:
-            return list(callbacks)
-        made: list[Callback] = [ProgressBar(work.share_done), Curves(run, work.state.history)]
-        if previews:
-            drawn = samples if validation is None else validation
-            images, masks, _ = next(iter(eval_batches(drawn, previews, crop)))
-            made.append(Previews(run, images.numpy(), masks.numpy(), labels))
-        if tensorboard:
-            made.append(_tensorboard(run))
-        return [*made, *callbacks]
-
-    state = fit(
+    work = Fit(
         network,
         loss,
         samples,
@@ -156,14 +145,37 @@ def train(
         class_weights=_weights(balance, samples, dataset),
         passes=_passes(minutes, samples, recipe),
         strategy=strategy,
-        callbacks=shown,
         checkpoints=run.checkpoint_file.parent,
         checkpoint_seconds=checkpoint_seconds,
-        resume=resume,
     )
+    if resume:
+        work.resume()
+    shown: list[Callback] = list(callbacks)
+    if chief:
+        drawn = samples if validation is None else validation
+        shown += _callbacks(run, work, drawn, dataset.labels, crop, previews)
+        if tensorboard:
+            shown.append(_tensorboard(run))
+    state = work.run(shown)
     if chief:
         _write_result(run, network, state, dataset, samples, size, crop, card or {})
     return run
+
+
+def _callbacks(
+    run: Run,
+    work: Fit,
+    drawn: Arrays,
+    labels: Labels,
+    crop: tuple[int, int] | None,
+    previews: int,
+) -> list[Callback]:
+    """Progress, curves, and previews of the first few samples."""
+    made: list[Callback] = [ProgressBar(work.share_done), Curves(run, work.state.history)]
+    if previews:
+        images, masks, _ = next(iter(eval_batches(drawn, previews, crop)))
+        made.append(Previews(run, images.numpy(), masks.numpy(), labels))
+    return made
 
 
 def _write_result(

@@ -1,0 +1,108 @@
+"""Where a run stands, as one file: written whole or not at all, and read back exactly."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from maskwright.errors import TrainingError
+from maskwright.training.run import read_arrays, write_arrays
+from maskwright.training.steps import MovingAverage, read
+
+
+@dataclass
+class State:
+    """Where a run stands; with the weights, all that resuming needs.
+
+    Args:
+        epoch: Epochs done.
+        batch: Batches done of the epoch under way.
+        step: Batches done in all.
+        seconds: Spent on the run so far, by all sittings.
+        loss_sum: Of the batches of this epoch.
+        counts: Pixels of this epoch by true and predicted class.
+        best_dice: Of validation; -1 before the first.
+        best_epoch: Number of the epoch it was measured after, from 1; 0 before the first.
+        waited: Validations since.
+        finished: Nothing remains to be done.
+        history: A row for each epoch.
+    """
+
+    epoch: int = 0
+    batch: int = 0
+    step: int = 0
+    seconds: float = 0.0
+    loss_sum: float = 0.0
+    counts: list[list[int]] = field(default_factory=list)
+    best_dice: float = -1.0
+    best_epoch: int = 0
+    waited: int = 0
+    finished: bool = False
+    history: list[dict[str, float]] = field(default_factory=list)
+
+
+class Checkpoint:
+    """Everything that changes while training, as one file.
+
+    Args:
+        path: Of the file.
+        best_path: Of the weights that did best in validation.
+        variables: By name, all that a step reads and writes.
+        average: Whose averages are written as the best weights.
+        every_seconds: Least time between two writings during an epoch or after one.
+        writes: Whether this worker writes; all read.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        best_path: Path,
+        variables: Mapping[str, Any],
+        average: MovingAverage,
+        every_seconds: float,
+        writes: bool,
+    ) -> None:
+        self.path, self.best_path = path, best_path
+        self.variables, self.average = variables, average
+        self.every_seconds, self.writes = every_seconds, writes
+        self.written = time.monotonic()
+
+    def due(self) -> bool:
+        """Whether enough time has passed."""
+        return time.monotonic() - self.written >= self.every_seconds
+
+    def write(self, state: State) -> None:
+        """Write now; `FloatingPointError`, with nothing written, where a value is not finite."""
+        if self.writes:
+            arrays = {name: read(variable) for name, variable in self.variables.items()}
+            if not all(np.isfinite(value).all() for value in arrays.values()):
+                raise FloatingPointError
+            write_arrays(self.path, arrays, asdict(state))
+        self.written = time.monotonic()
+
+    def read(self) -> State:
+        """Take back what `write` wrote; `TrainingError` where it is of another model."""
+        arrays, state = read_arrays(self.path)
+        shapes = {name: tuple(value.shape) for name, value in self.variables.items()}
+        if {name: value.shape for name, value in arrays.items()} != shapes:
+            raise TrainingError(
+                f"The checkpoint {self.path} is of another model or optimizer; resume with the "
+                "settings it was trained with."
+            )
+        for name, value in arrays.items():
+            self.variables[name].assign(value)
+        return State(**state)
+
+    def write_best(self, weights: Sequence[np.ndarray]) -> None:
+        """Write the weights that did best so far."""
+        if self.writes:
+            arrays = {str(number): value for number, value in enumerate(weights)}
+            write_arrays(self.best_path, arrays, {})
+
+    def read_best(self) -> list[np.ndarray]:
+        """Weights that did best, in the order of the moving average."""
+        arrays, _ = read_arrays(self.best_path)
+        return [arrays[str(number)] for number in range(len(arrays))]

@@ -1,0 +1,29 @@
+"""Signals that ask a run to stop, held until it can."""
+
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+
+@contextmanager
+def signals_held() -> Iterator[Callable[[], str | None]]:
+    """Turn SIGINT and SIGTERM into a name that the loop asks for; a second one ends at once."""
+    received: list[str] = []
+    before = {}
+
+    def hold(number: int, frame: Any) -> None:
+        if received:
+            raise KeyboardInterrupt
+        received.append(signal.Signals(number).name)
+
+    try:
+        for kind in (signal.SIGINT, signal.SIGTERM):
+            before[kind] = signal.signal(kind, hold)
+    except ValueError:  # not the main thread, which alone may hold signals
+        pass
+    try:
+        yield lambda: received[0] if received else None
+    finally:
+        for kind, handler in before.items():
+            signal.signal(kind, handler)
