@@ -27,9 +27,9 @@ def main(folder: Path, weights: Path, epochs: int, resume: bool, synchronised: b
         scenes(20),
         scenes(6),
         num_classes=2,
-        # Adam makes whole steps of gradients that are nothing but rounding; small ones, for workers
-        # are compared to 1e-5.
-        recipe=recipe(learning_rate=2e-3 if synchronised else 1e-2),
+        # Adam makes whole steps of gradients that are nothing but rounding, which differs between
+        # one worker and two; plain steps are as small as their gradients.
+        recipe=recipe(optimizer="sgd", learning_rate=0.05) if synchronised else recipe(),
         augmentation=Augmentation.named("medium"),
         epochs=epochs,
         strategy=strategy,
