@@ -93,7 +93,7 @@ def table(evaluation: Evaluation) -> Table:
         caption_justify="left",
     )
     # Narrow enough for a terminal of 80 columns, which would cut the names of the classes.
-    shown.add_column("class", min_width=10)
+    shown.add_column("class", min_width=14)
     for heading in ("IoU", "95 %", "Dice", "precision", "recall", "pixels"):
         shown.add_column(heading, justify="right", no_wrap=True)
     share = evaluation.counts.sum(1) / max(evaluation.counts.sum(), 1)
@@ -109,9 +109,9 @@ def table(evaluation: Evaluation) -> Table:
             end_section=label == evaluation.labels.num_classes - 1,
         )
     for name, iou, limits, dice in (
-        ("mean over classes", total.mean_iou, intervals.mean_iou, total.mean_dice),
+        ("mean (classes)", total.mean_iou, intervals.mean_iou, total.mean_dice),
         (
-            "mean over images",
+            "mean (images)",
             evaluation.image_wise["mean_iou"],
             evaluation.image_wise_intervals["mean_iou"],
             evaluation.image_wise["mean_dice"],

@@ -50,7 +50,7 @@ class Recipe:
         weight_decay: Per step, times the rate; biases and normalisations are spared.
         clip_norm: Gradients longer than this are shortened to it; `None` leaves them.
         schedule: `"cosine"`, `"polynomial"` or `"constant"`.
-        warmup: Share of the run in which the rate climbs.
+        warmup: Share of the run in which the rate climbs, at its start and after `freeze`.
         freeze: Share of the run, from its start, in which the encoder does not learn.
         fix_statistics: The encoder's batch normalisations stay as pretrained.
         average: Share of the steps so far that the moving average of weights looks back on.
@@ -139,9 +139,9 @@ class Fit:
         pretrained = [v for v in learned if id(v) in inner]
         others = [v for v in learned if id(v) not in inner]
         with strategy.scope():
-            self.groups = [self._group(others, 1.0)]
+            self.groups = [self._group(others)]
             if pretrained:
-                self.groups.append(self._group(pretrained, recipe.encoder_rate))
+                self.groups.append(self._group(pretrained, recipe.encoder_rate, recipe.freeze))
             self.average = MovingAverage(averaged_variables(model), recipe.average)
 
         def make_step(groups: Sequence[Group]) -> Callable[..., Any]:
@@ -305,7 +305,10 @@ class Fit:
             share, self.recipe.schedule, self.recipe.warmup
         )
         for group in self.groups:
-            group.optimizer.learning_rate.assign(rate * group.rate_factor)
+            climb = 1.0
+            if group.start and self.recipe.warmup:
+                climb = min(max((share - group.start) / self.recipe.warmup, 0.0), 1.0)
+            group.optimizer.learning_rate.assign(rate * group.rate_factor * climb)
         spent = tf.constant(time.monotonic() - self.began, tf.float32)
         results = self.train_step(batch, tf.constant(state.step, tf.float32), spent)
         value, norm, counts, seconds = (np.asarray(result) for result in results)
@@ -407,10 +410,12 @@ class Fit:
             "resume, and check the images for values that are not finite."
         )
 
-    def _group(self, variables: Sequence[keras.Variable], rate_factor: float) -> Group:
+    def _group(
+        self, variables: Sequence[keras.Variable], rate_factor: float = 1.0, start: float = 0.0
+    ) -> Group:
         optimizer = make_optimizer(self.recipe.optimizer, self.recipe.weight_decay)
         optimizer.build(variables)
-        return Group(optimizer, variables, rate_factor)
+        return Group(optimizer, variables, rate_factor, start)
 
     def _variables(self) -> dict[str, Any]:
         kinds = {

@@ -47,11 +47,13 @@ class Group:
         optimizer: Its own, since adaptive optimizers undo a scaling of gradients.
         variables: What it learns.
         rate_factor: Of the run's learning rate.
+        start: Share of the run from which it learns; its rate climbs from there.
     """
 
     optimizer: keras.optimizers.Optimizer
     variables: Sequence[keras.Variable]
     rate_factor: float = 1.0
+    start: float = 0.0
 
 
 def read(variable: Any) -> np.ndarray:
