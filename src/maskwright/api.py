@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 _AUTO_LONGEST_PX = 256
 _STRIDE = 32
 _DEFAULT_MINUTES = 10.0
+_LEFT_OUT_TOLD = 20
 _DEMO_SHOWN = 5
 # There are no pretrained weights to download on a closed machine, so the demo learns from nothing.
 _DEMO_SETTINGS: dict[str, Any] = {
@@ -75,6 +76,7 @@ def train(
     minutes: float | None = None,
     epochs: int | None = None,
     resume: bool = False,
+    tell: Callable[[str], None] = lambda _: None,
     **settings: Any,
 ) -> "Run":
     """Train a model on the images and masks in `data`; write a run into `out`.
@@ -86,6 +88,7 @@ def train(
         minutes: Time to train for; ten when neither it nor `epochs` is given.
         epochs: Passes over the samples.
         resume: Go on with the run in `out`, with its own settings but for those given here.
+        tell: Called with a sentence for every file that is left out.
         settings: Fields of `TrainConfig`, before those of the plan.
 
     Raises:
@@ -108,6 +111,7 @@ def train(
     augmentation = make_augmentation(config)
     criterion = loss(config.loss, smoothing=config.smoothing)
     dataset = open_dataset(data, **config.division())
+    _tell_left_out(dataset, tell)
     if config.size == "auto":
         size = None if config.crop else auto_size(dataset)
         config = config.model_copy(update={"size": size})
@@ -135,8 +139,16 @@ def train(
             include={"threshold", "min_area_px", "fill_holes_px", "keep_largest"}
         ),
         settings=config.model_dump(mode="json"),
+        tell=tell,
         resume=resume,
     )
+
+
+def _tell_left_out(dataset: DataSet, tell: Callable[[str], None]) -> None:
+    for path, reason in dataset.left_out[:_LEFT_OUT_TOLD]:
+        tell(f"left out: {reason}" if str(path) in reason else f"left out: {path}: {reason}")
+    if (more := len(dataset.left_out) - _LEFT_OUT_TOLD) > 0:
+        tell(f"{more} more files are left out; `maskwright check` tells which.")
 
 
 def auto_size(dataset: DataSet) -> tuple[int, int]:

@@ -46,7 +46,9 @@ class TrainConfig(BaseModel):
     memory_limit_mb: PositiveFloat = Field(
         4096.0, description="Decoded images above this size lie on disk instead of in memory."
     )
-    skip_unreadable: bool = Field(False, description="Leave broken files out instead of stopping.")
+    skip_unreadable: bool = Field(
+        True, description="Tell of broken files and go on with the others; false stops at one."
+    )
 
     # The model
     preset: Literal["plain_unet", "tutorial_unet", "small"] | None = Field(

@@ -55,6 +55,15 @@ def test_grey_masks_are_understood(tmp_path, mask, kind, labels, names, said):
     assert said in encoding.explanation
 
 
+def test_one_mask_of_ones_among_whites_is_foreground_too(tmp_path):
+    encoding, found, decoded = meaning(tmp_path, [[0, 255]], [[0, 1]], [[255, 0]])
+    assert (encoding.kind, found.names) == ("binary", ("background", "foreground"))
+    assert decoded == [[[0, 1]], [[0, 1]], [[1, 0]]]
+    # With more ones than whites, white is void, as around the objects of VOC.
+    _, _, decoded = meaning(tmp_path, [[0, 255]], [[0, 1]], [[1, 0]])
+    assert decoded[0] == [[0, VOID]]
+
+
 def test_smooth_edges_are_cut_in_the_middle(tmp_path):
     mask = np.repeat([0, 3, 100, 127, 128, 200, 252, 255], [50, 1, 1, 1, 1, 1, 1, 50])[None]
     encoding, _, decoded = meaning(tmp_path, mask)

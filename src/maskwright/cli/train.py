@@ -38,7 +38,7 @@ def train(
         for name, value in (("minutes", minutes), ("epochs", epochs))
         if value is not None
     }
-    made = api.train(data, run, plan=plan, resume=resume, **given)
+    made = api.train(data, run, plan=plan, resume=resume, tell=_tell, **given)
     last = made.read_history()[-1]
     typer.echo(
         f"Trained {int(last['epoch'])} epochs in {last['seconds']:.0f} s; "
@@ -46,3 +46,7 @@ def train(
         err=True,
     )
     typer.echo(made.folder)
+
+
+def _tell(text: str) -> None:
+    typer.echo(text, err=True)

@@ -70,7 +70,28 @@ def _read(contents: Sequence[Content], legend: Legend | None, objects: bool) -> 
             return _colours(colours, legend)
     if _numbered(contents):
         return _objects(_total(contents), "Each object has a number of its own in the mask")
-    return _with_values(counts, legend) or _named(_integers(counts), legend, found)
+    integers = _two_spellings(contents, found) or _integers(counts)
+    return _with_values(counts, legend) or _named(integers, legend, found)
+
+
+def _two_spellings(contents: Sequence[Content], found: Sequence[int]) -> _Reading | None:
+    """Masks of 0 and 255 among which some hold 0 and 1; `None` where it is not so.
+
+    Where 255 is void, it stands beside the foreground, mostly around it; here no file holds both.
+    """
+    if found != [0, 1, 255]:
+        return None
+    ones = sum(1 in content.values for content in contents)
+    whites = sum(255 in content.values for content in contents)
+    if whites < ones or any({1, 255} <= content.values.keys() for content in contents):
+        return None
+    return _Reading(
+        "binary",
+        {0: 0, 1: 1, 255: 1},
+        ("background", "foreground"),
+        f"{whites} masks hold 255 beside 0 and {ones} hold 1: 0 is background, both others are "
+        "foreground.",
+    )
 
 
 def _total(contents: Iterable[Content]) -> Counter[Value]:

@@ -55,6 +55,7 @@ def train(
     card: Mapping[str, Any] | None = None,
     settings: Mapping[str, Any] | None = None,
     callbacks: Sequence[Callback] = (),
+    tell: Callable[[str], None] = lambda _: None,
     resume: bool = False,
 ) -> Run:
     """Train on the `train` split, choose weights by the `val` split, write a run.
@@ -82,6 +83,7 @@ def train(
         card: Post-processing to be written on the card.
         settings: What `plan.yaml` is to hold.
         callbacks: Further callbacks of Keras.
+        tell: Called with a sentence for every file that is left out.
         resume: Go on with the run in `out`.
 
     Raises:
@@ -98,7 +100,10 @@ def train(
 
     def decode(split: str) -> Arrays:
         found = [s for s in dataset.samples if s.split == split and s.masks]
-        return load(dataset, found, size, memory_limit_mb, skip_unreadable=skip_unreadable)
+        read = load(dataset, found, size, memory_limit_mb, skip_unreadable=skip_unreadable)
+        for reason in read.skipped:
+            tell(f"left out: {reason}")
+        return read
 
     samples = decode("train")
     has_validation = any(s.split == "val" and s.masks for s in dataset.samples)
