@@ -4,9 +4,9 @@ Each holds its own pixel scaling, so that every model here takes pixels as files
 255. Pretrained families come from `keras.applications`; one plain encoder learns from nothing.
 """
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -193,7 +193,12 @@ def _pretrained(
         options["alpha"] = alpha
     elif alpha != 1.0:
         raise ConfigError(f"Only the MobileNets have a width `alpha`; {name} was given {alpha}.")
-    build = partial(family.build, include_top=False, **options)
+
+    def build(**arguments: Any) -> keras.Model:
+        with warnings.catch_warnings():
+            # Keras warns of sizes and channels that it has no weights for; they are adapted here.
+            warnings.simplefilter("ignore", UserWarning)
+            return family.build(include_top=False, **options, **arguments)
 
     images = keras.Input((None, None, channels))
     scaled = _scaling(family.mean, family.std, channels, pixel_range)(images)
