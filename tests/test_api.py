@@ -73,7 +73,7 @@ def test_presets_train(tmp_path, preset):
 def test_contradictions_are_named(tmp_path):
     data = draw(tmp_path, [(16, 16)] * 4)
     with pytest.raises(ConfigError, match="Class weights name cat; the classes are background"):
-        maskwright.train(data, tmp_path / "a", size=16, class_weights={"cat": 2}, **QUICK)
+        maskwright.train(data, tmp_path / "b", size=16, class_weights={"cat": 2}, **QUICK)
     with pytest.raises(ConfigError, match="Expected an encoder of plain"):
         maskwright.train(data, tmp_path / "b", size=16, **{**QUICK, "encoder": "vgg"})
     # Nothing half made stands in the way of the next try.

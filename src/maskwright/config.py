@@ -19,6 +19,7 @@ from pydantic import (
     model_validator,
 )
 
+from maskwright.data.arrays import MEMORY_LIMIT_MB
 from maskwright.errors import ConfigError
 
 _STRENGTH = "medium"
@@ -44,7 +45,8 @@ class TrainConfig(BaseModel):
         description="none, light, medium, strong, or a strength with settings of its own.",
     )
     memory_limit_mb: PositiveFloat = Field(
-        4096.0, description="Decoded images above this size lie on disk instead of in memory."
+        MEMORY_LIMIT_MB,
+        description="Decoded images above this size lie on disk instead of in memory.",
     )
     skip_unreadable: bool = Field(
         True, description="Tell of broken files and go on with the others; false stops at one."

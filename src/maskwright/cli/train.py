@@ -4,8 +4,20 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from maskwright.cli.console import out, quiet_tensorflow
+
+
+def _show_settings(wanted: bool) -> None:
+    if not wanted:
+        return
+    from maskwright.config import TrainConfig
+
+    for name, field in TrainConfig.model_fields.items():
+        default = field.get_default(call_default_factory=True)
+        out().print(f"[bold]{name}[/] = {escape(str(default))}  [dim]{field.description}[/]")
+    raise typer.Exit
 
 
 def train(
@@ -19,18 +31,16 @@ def train(
     epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the samples.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a stopped run.")] = False,
     show_settings: Annotated[
-        bool, typer.Option("--settings", help="List all settings and stop.")
+        bool,
+        typer.Option(
+            "--settings", is_eager=True, callback=_show_settings, help="List all settings and stop."
+        ),
     ] = False,
 ) -> None:
     """Train a model on images and their masks."""
     from maskwright import api
-    from maskwright.config import TrainConfig, parse_settings
+    from maskwright.config import parse_settings
 
-    if show_settings:
-        for name, field in TrainConfig.model_fields.items():
-            default = field.get_default(call_default_factory=True)
-            out().print(f"[bold]{name}[/] = {default}  [dim]{field.description}[/]")
-        return
     quiet_tensorflow()
     given = parse_settings(settings or [])
     given |= {

@@ -163,7 +163,7 @@ STRENGTHS: Mapping[str, Augmentation] = MappingProxyType(
         ),
     }
 )
-"""From nothing to a lot; `light` suits photographs of which there are hundreds."""
+"""From nothing to a lot; `medium` is what training uses unless told otherwise."""
 
 
 def augment(

@@ -4,7 +4,7 @@ import csv
 import json
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -111,22 +111,17 @@ class Run:
                 for row in csv.DictReader(file)
             ]
 
-    def write_model(self, model: Any, **card: Any) -> Card:
+    def write_model(self, model: Any, card: Card) -> None:
         """Write a Keras model and the card that belongs to it, the card last.
 
         Args:
             model: `keras.Model`.
-            card: Arguments of `Card` but for the checksum and the version.
+            card: Without the checksum, which is filled in here.
         """
         with atomic_write(self.model_file) as beside:
             model.save(beside)
-        written = Card(
-            **card,
-            model_sha256=checksum(self.model_file),
-            version=metadata.version("maskwright"),
-        )
-        written.write(self.folder / CARD_FILE)
-        return written
+        known = replace(card, model_sha256=checksum(self.model_file))
+        known.write(self.folder / CARD_FILE)
 
 
 def write_arrays(path: Path, arrays: Mapping[str, np.ndarray], state: Mapping[str, Any]) -> None:

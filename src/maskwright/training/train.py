@@ -1,6 +1,7 @@
 """A data set and a model become a run: the one function that joins data, model and loop."""
 
 from collections.abc import Callable, Mapping, Sequence
+from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import keras
 import numpy as np
 from keras.callbacks import Callback
 
+from maskwright.card import Card
 from maskwright.data.arrays import MEMORY_LIMIT_MB, Arrays, load
 from maskwright.data.augment import Augmentation
 from maskwright.data.batches import (
@@ -23,7 +25,6 @@ from maskwright.imageio import atomic_write, write_image
 from maskwright.labels import Labels
 from maskwright.losses import MaskLoss
 from maskwright.training.callbacks import Curves, Previews, ProgressBar
-from maskwright.training.checkpoint import State
 from maskwright.training.diagram import diagram, summary
 from maskwright.training.distribute import find_strategy, is_chief
 from maskwright.training.fit import Fit, Recipe
@@ -109,9 +110,10 @@ def train(
     has_validation = any(s.split == "val" and s.masks for s in dataset.samples)
     validation = decode("val") if has_validation else None
     labels = dataset.labels
+    fingerprint = samples.fingerprint()
     facts = {
         "seed": seed,
-        "data": samples.fingerprint(),
+        "data": fingerprint,
         "train": len(samples),
         "val": 0 if validation is None else len(validation),
         "skipped": list(samples.skipped),
@@ -119,6 +121,18 @@ def train(
     if resume:
         _same_data(run, facts)
 
+    weights = _weights(balance, samples, dataset)
+    # Made before training, so that a value it refuses is told of at once.
+    described = Card(
+        labels=labels,
+        channels=samples.channels,
+        dtype=samples.dtype,
+        size=size,
+        **{"tile": None if size or not crop else max(crop), "threshold": None, **(card or {})},
+        model_sha256="",
+        version=metadata.version("maskwright"),
+        data=fingerprint,
+    )
     with strategy.scope():
         network = model(
             num_classes=labels.num_classes,
@@ -147,7 +161,7 @@ def train(
         seed=seed,
         crop=crop,
         favour=rare_class_weights(samples, labels.num_classes) if favour_rare else None,
-        class_weights=_weights(balance, samples, dataset),
+        class_weights=weights,
         passes=_passes(minutes, samples, recipe),
         strategy=strategy,
         checkpoints=run.checkpoint_file.parent,
@@ -163,7 +177,8 @@ def train(
             shown.append(_tensorboard(run))
     state = work.run(shown)
     if chief:
-        _write_result(run, network, state, dataset, samples, size, crop, card or {})
+        run.write_history(state.history)
+        run.write_model(network, described)
     return run
 
 
@@ -181,28 +196,6 @@ def _callbacks(
         images, masks, _ = next(iter(eval_batches(drawn, previews, crop)))
         made.append(Previews(run, images.numpy(), masks.numpy(), labels))
     return made
-
-
-def _write_result(
-    run: Run,
-    network: keras.Model,
-    state: State,
-    dataset: DataSet,
-    samples: Arrays,
-    size: tuple[int, int] | None,
-    crop: tuple[int, int] | None,
-    card: Mapping[str, Any],
-) -> None:
-    run.write_history(state.history)
-    run.write_model(
-        network,
-        labels=dataset.labels,
-        channels=samples.channels,
-        dtype=str(samples.dtype),
-        size=size,
-        **{"tile": None if crop is None else max(crop), "threshold": None, **card},
-        data=samples.fingerprint(),
-    )
 
 
 def _passes(minutes: float | None, samples: Arrays, recipe: Recipe) -> int:
