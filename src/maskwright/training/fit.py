@@ -128,7 +128,7 @@ class Fit:
         self.steps = steps_per_epoch(len(train), recipe.batch_size) * passes
         self.state = State(counts=np.zeros((num_classes,) * 2, int).tolist())
         self.step_seconds = self.validation_seconds = 0.0
-        self.validated = self.began
+        self.validated = 0.0
 
         named = [layer for layer in model.layers if layer.name == "encoder"]
         self.encoder = named[0] if named else None
@@ -361,8 +361,9 @@ class Fit:
                 self.checkpoint.write_best(self.best)
         else:
             state.waited += 1
+        # The first one compiles, and tells nothing of those to come.
+        self.validation_seconds = time.monotonic() - began if self.validated else 0.0
         self.validated = time.monotonic()
-        self.validation_seconds = self.validated - began
         return {
             "val_loss": total / max(num_images, 1),
             "val_mean_dice": dice,
