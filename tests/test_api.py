@@ -82,11 +82,11 @@ def test_contradictions_are_named(tmp_path):
 
 def test_one_broken_file_is_told_and_left_out(tmp_path):
     data = draw(tmp_path, [(16, 16)] * 6)
-    broken = data / "images" / "3.tif"
+    broken = maskwright.open_dataset(data).of("train")[0].image
     broken.write_bytes(broken.read_bytes()[:-300])  # the header still tells a size
     told = []
     maskwright.train(data, tmp_path / "run", size=16, tell=told.append, **QUICK)
     assert len(told) == 1
-    assert "3.tif" in told[0]
-    with pytest.raises(DataError, match=r"3\.tif"):
+    assert str(broken) in told[0]
+    with pytest.raises(DataError, match=broken.name):
         maskwright.train(data, tmp_path / "b", size=16, skip_unreadable=False, **QUICK)
