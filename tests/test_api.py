@@ -22,7 +22,7 @@ def draw(folder, sizes, channels=3, dtype=np.uint8, top=255):
         mask[height // 4 : height // 2, width // 4 : width // 2] = 255
         image = rng.integers(0, top // 2, (height, width, channels)) + (mask > 0) * (top // 3)
         path = folder / "images" / f"{number}.tif"
-        tifffile.imwrite(path, image.astype(dtype), photometric="minisblack")
+        tifffile.imwrite(path, image.astype(dtype), photometric="minisblack", planarconfig="contig")
         write_image(folder / "masks" / f"{number}.png", mask)
     return folder
 
