@@ -37,6 +37,8 @@ from maskwright.training.steps import (
     read,
 )
 
+_CLIMB = 0.5  # of the time that the encoder was frozen: how long its rate climbs afterwards
+
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
@@ -50,8 +52,9 @@ class Recipe:
         weight_decay: Per step, times the rate; biases and normalisations are spared.
         clip_norm: Gradients longer than this are shortened to it; `None` leaves them.
         schedule: `"cosine"`, `"polynomial"` or `"constant"`.
-        warmup: Share of the run in which the rate climbs, at its start and after `freeze`.
-        freeze: Share of the run, from its start, in which the encoder does not learn.
+        warmup: Share of the run in which the rate climbs.
+        freeze: Share of the run, from its start, in which the encoder does not learn; for half as
+            long after it, the encoder's rate climbs.
         fix_statistics: The encoder's batch normalisations stay as pretrained.
         average: Share of the steps so far that the moving average of weights looks back on.
         patience: Validations without a better Dice after which training stops; `None` for never.
@@ -306,8 +309,8 @@ class Fit:
         )
         for group in self.groups:
             climb = 1.0
-            if group.start and self.recipe.warmup:
-                climb = min(max((share - group.start) / self.recipe.warmup, 0.0), 1.0)
+            if group.start:  # a fresh optimizer at its full rate would spoil pretrained weights
+                climb = min(max((share - group.start) / (_CLIMB * group.start), 0.0), 1.0)
             group.optimizer.learning_rate.assign(rate * group.rate_factor * climb)
         spent = tf.constant(time.monotonic() - self.began, tf.float32)
         results = self.train_step(batch, tf.constant(state.step, tf.float32), spent)
