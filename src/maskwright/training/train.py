@@ -13,13 +13,9 @@ from keras.callbacks import Callback
 from maskwright.card import Card
 from maskwright.data.arrays import MEMORY_LIMIT_MB, Arrays, load
 from maskwright.data.augment import Augmentation
-from maskwright.data.batches import (
-    class_weights,
-    eval_batches,
-    rare_class_weights,
-    steps_per_epoch,
-)
+from maskwright.data.batches import class_weights, rare_class_weights, steps_per_epoch
 from maskwright.data.dataset import DataSet
+from maskwright.data.geometry import cut_image, cut_labels
 from maskwright.errors import ConfigError, TrainingError
 from maskwright.imageio import atomic_write, write_image
 from maskwright.labels import Labels
@@ -193,9 +189,22 @@ def _callbacks(
     """Progress, curves, and previews of the first few samples."""
     made: list[Callback] = [ProgressBar(work.share_done), Curves(run, work.state.history)]
     if previews:
-        images, masks, _ = next(iter(eval_batches(drawn, previews, crop)))
-        made.append(Previews(run, images.numpy(), masks.numpy(), labels))
+        made.append(Previews(run, *_examples(drawn, previews, crop), labels))
     return made
+
+
+def _examples(
+    drawn: Arrays, number: int, crop: tuple[int, int] | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Images and masks spread over the samples, of large ones the middle."""
+    places = np.linspace(0, len(drawn) - 1, min(number, len(drawn))).round().astype(int)
+    images, masks = [], []
+    for image, mask in (drawn[place] for place in places):
+        height, width = crop or mask.shape
+        top, left = max((mask.shape[0] - height) // 2, 0), max((mask.shape[1] - width) // 2, 0)
+        images.append(cut_image(image, top, left, (height, width)))
+        masks.append(cut_labels(mask, top, left, (height, width)))
+    return np.stack(images), np.stack(masks)
 
 
 def _passes(minutes: float | None, samples: Arrays, recipe: Recipe) -> int:
