@@ -2,7 +2,7 @@
 
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 
@@ -17,11 +17,9 @@ def signals_held() -> Iterator[Callable[[], str | None]]:
             raise KeyboardInterrupt
         received.append(signal.Signals(number).name)
 
-    try:
+    with suppress(ValueError):  # outside the main thread, which alone may hold signals
         for kind in (signal.SIGINT, signal.SIGTERM):
             before[kind] = signal.signal(kind, hold)
-    except ValueError:  # not the main thread, which alone may hold signals
-        pass
     try:
         yield lambda: received[0] if received else None
     finally:
