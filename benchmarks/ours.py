@@ -12,7 +12,9 @@ from maskwright.config import read_config
 from maskwright.data.arrays import Arrays
 from maskwright.losses import loss
 from maskwright.training.checkpoint import State
-from maskwright.training.fit import Fit, Recipe
+from maskwright.training.fit import Fit
+from maskwright.training.recipe import Recipe
+from maskwright.training.task import segmentation
 
 
 def run_ours(train: Arrays, settings: Settings) -> tuple[keras.Model, State]:
@@ -29,13 +31,16 @@ def run_ours(train: Arrays, settings: Settings) -> tuple[keras.Model, State]:
     )
     work = Fit(
         model,
-        loss(config.loss),
-        train,
-        num_classes=settings.num_classes,
+        segmentation(
+            loss(config.loss),
+            train,
+            num_classes=settings.num_classes,
+            batch_size=config.batch_size,
+            augmentation=make_augmentation(config),
+            seed=settings.seed,
+        ),
         recipe=Recipe(**config.recipe()),
-        augmentation=make_augmentation(config),
         seconds=settings.seconds,
-        seed=settings.seed,
     )
     return model, work.run()
 

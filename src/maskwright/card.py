@@ -2,9 +2,10 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import MISSING, asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Self
 
 from maskwright.errors import DataError, ModelError
 from maskwright.imageio import atomic_write
@@ -16,40 +17,16 @@ MODEL_FILE = "model.keras"
 """Name of the Keras model in the folder of a run."""
 
 _PIXEL_DTYPES = ("uint8", "uint16", "float32")
-_KINDS: dict[str, Any] = {
-    "labels": Labels,
-    "channels": int,
-    "dtype": str,
-    "size": tuple | None,
-    "tile": int | None,
-    "threshold": float | int | None,
-    "min_area_px": int,
-    "fill_holes_px": int,
-    "keep_largest": bool,
-    "temperature": float | int,
-    "model_sha256": str,
-    "version": str,
-    "data": str,
-}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Card:
-    """Everything that using a trained model needs; scaling of pixels is inside the model.
+class AnyCard:
+    """What the cards of all models share.
 
     Args:
-        labels: Names and colours of the classes.
         channels: Channels of the images that the model takes.
         dtype: Pixels it was trained on, `"uint8"`, `"uint16"` or `"float32"`; fed as float32 in
             the range of that type.
-        size: `(height, width)` that whole images are stretched to, px; `None` keeps their scale.
-        tile: Side of the tiles that larger images are cut into at their own scale, px; `None`
-            runs every image whole.
-        threshold: With two classes, probability from which a pixel is foreground; with more,
-            probability below which it is background. `None` takes the most probable class.
-        min_area_px: Smaller components are removed, px of the original image.
-        fill_holes_px: Holes of at most this area are filled, px of the original image.
-        keep_largest: Only the largest component of each class is kept.
         temperature: Logits are divided by it before they become probabilities.
         model_sha256: Checksum of the model file.
         version: Maskwright that trained the model.
@@ -59,29 +36,119 @@ class Card:
         ModelError: If a value is out of its range.
     """
 
-    labels: Labels
+    kind: ClassVar[str]
+    types: ClassVar[Mapping[str, Any]] = {
+        "channels": int,
+        "dtype": str,
+        "temperature": float | int,
+        "model_sha256": str,
+        "version": str,
+        "data": str,
+    }
+
     channels: int
     dtype: str
-    size: tuple[int, int] | None
-    tile: int | None
-    threshold: float | None
-    min_area_px: int = 0
-    fill_holes_px: int = 0
-    keep_largest: bool = False
     temperature: float = 1.0
     model_sha256: str
     version: str
     data: str
 
     def __post_init__(self) -> None:
-        for name, kind in _KINDS.items():
+        for name, kind in {**AnyCard.types, **self.types}.items():
             kind_name = getattr(kind, "__name__", str(kind))
             _require(isinstance(getattr(self, name), kind), name, kind_name, getattr(self, name))
+        _require(self.channels >= 1, "channels", "at least 1", self.channels)
+        _require(self.dtype in _PIXEL_DTYPES, "dtype", f"one of {_PIXEL_DTYPES}", self.dtype)
+        _require(self.temperature > 0, "temperature", "above 0", self.temperature)
+
+    def to_json(self) -> str:
+        """JSON text that `from_json` reads back."""
+        return json.dumps({"kind": self.kind, **self._values()}, indent=2) + "\n"
+
+    def _values(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Card from JSON; raises `ModelError` for missing, unknown and wrong values."""
+        try:
+            values = json.loads(text)
+        except json.JSONDecodeError as error:
+            raise ModelError(f"The card is no valid JSON ({error}).") from None
+        if not isinstance(values, dict):
+            raise ModelError(f"The card must be a JSON object; received {type(values).__name__}.")
+        kind = values.pop("kind", None)
+        if kind != cls.kind:
+            raise ModelError(f"Expected the card of a model for {cls.kind}; this is for {kind}.")
+        names = {field.name for field in fields(cls)}
+        missing = {field.name for field in fields(cls) if field.default is MISSING} - values.keys()
+        unknown = values.keys() - names
+        if missing or unknown:
+            raise ModelError(
+                f"The card does not fit this version of Maskwright; "
+                f"missing: {sorted(missing)}, unknown: {sorted(unknown)}."
+            )
+        return cls(**cls._from_values(values))
+
+    @classmethod
+    def _from_values(cls, values: dict[str, Any]) -> dict[str, Any]:
+        return {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+
+    def write(self, path: str | Path) -> None:
+        """Write the card to a file, replacing it in one step."""
+        with atomic_write(path) as beside:
+            beside.write_text(self.to_json(), encoding="utf-8")
+
+    @classmethod
+    def read(cls, path: str | Path) -> Self:
+        """Card from a file; raises `ModelError` where it is missing or does not fit."""
+        text = _read(path)
+        try:
+            return cls.from_json(text)
+        except ModelError as error:
+            raise ModelError(f"{path}: {error}") from None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Card(AnyCard):
+    """Everything that using a model from images to masks needs; scaling of pixels is inside it.
+
+    Args:
+        labels: Names and colours of the classes.
+        size: `(height, width)` that whole images are stretched to, px; `None` keeps their scale.
+        tile: Side of the tiles that larger images are cut into at their own scale, px; `None`
+            runs every image whole.
+        threshold: With two classes, probability from which a pixel is foreground; with more,
+            probability below which it is background. `None` takes the most probable class.
+        min_area_px: Smaller components are removed, px of the original image.
+        fill_holes_px: Holes of at most this area are filled, px of the original image.
+        keep_largest: Only the largest component of each class is kept.
+    """
+
+    kind: ClassVar[str] = "segmentation"
+    types: ClassVar[Mapping[str, Any]] = {
+        "labels": Labels,
+        "size": tuple | None,
+        "tile": int | None,
+        "threshold": float | int | None,
+        "min_area_px": int,
+        "fill_holes_px": int,
+        "keep_largest": bool,
+    }
+
+    labels: Labels
+    size: tuple[int, int] | None
+    tile: int | None
+    threshold: float | None
+    min_area_px: int = 0
+    fill_holes_px: int = 0
+    keep_largest: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
         size_fits = self.size is None or (
             len(self.size) == 2 and all(isinstance(n, int) and n >= 1 for n in self.size)
         )
-        _require(self.channels >= 1, "channels", "at least 1", self.channels)
-        _require(self.dtype in _PIXEL_DTYPES, "dtype", f"one of {_PIXEL_DTYPES}", self.dtype)
         _require(size_fits, "size", "a height and a width of at least 1, or null", self.size)
         _require(self.tile is None or self.tile >= 1, "tile", "at least 1, or null", self.tile)
         _require(
@@ -92,7 +159,6 @@ class Card:
         )
         _require(self.min_area_px >= 0, "min_area_px", "at least 0", self.min_area_px)
         _require(self.fill_holes_px >= 0, "fill_holes_px", "at least 0", self.fill_holes_px)
-        _require(self.temperature > 0, "temperature", "above 0", self.temperature)
         if self.background is None:
             no_background = "nothing: the model has several classes and none is a background"
             _require(self.threshold is None, "threshold", no_background, self.threshold)
@@ -105,51 +171,93 @@ class Card:
             return 0
         return self.labels.background
 
-    def to_json(self) -> str:
-        """JSON text that `from_json` reads back."""
-        return json.dumps({**asdict(self), "labels": self.labels.to_dict()}, indent=2) + "\n"
+    def _values(self) -> dict[str, Any]:
+        return {**super()._values(), "labels": self.labels.to_dict()}
 
     @classmethod
-    def from_json(cls, text: str) -> "Card":
-        """Card from JSON; raises `ModelError` for missing, unknown and wrong values."""
+    def _from_values(cls, values: dict[str, Any]) -> dict[str, Any]:
         try:
-            values = json.loads(text)
-        except json.JSONDecodeError as error:
-            raise ModelError(f"The card is no valid JSON ({error}).") from None
-        if not isinstance(values, dict):
-            raise ModelError(f"The card must be a JSON object; received {type(values).__name__}.")
-        names = {field.name for field in fields(cls)}
-        missing = {field.name for field in fields(cls) if field.default is MISSING} - values.keys()
-        unknown = values.keys() - names
-        if missing or unknown:
-            raise ModelError(
-                f"The card does not fit this version of Maskwright; "
-                f"missing: {sorted(missing)}, unknown: {sorted(unknown)}."
-            )
-        try:
-            values["labels"] = Labels.from_dict(values["labels"])
+            labels = Labels.from_dict(values["labels"])
         except (DataError, KeyError, TypeError, AttributeError) as error:
             raise ModelError(f"The labels of the card cannot be used: {error}") from None
-        if isinstance(values["size"], list):
-            values["size"] = tuple(values["size"])
-        return cls(**values)
+        return {**super()._from_values(values), "labels": labels}
 
-    def write(self, path: str | Path) -> None:
-        """Write the card to a file, replacing it in one step."""
-        with atomic_write(path) as beside:
-            beside.write_text(self.to_json(), encoding="utf-8")
 
-    @classmethod
-    def read(cls, path: str | Path) -> "Card":
-        """Card from a file; raises `ModelError` where it is missing or does not fit."""
-        try:
-            text = Path(path).read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise ModelError(f"The card {path} cannot be read: {error}.") from None
-        try:
-            return cls.from_json(text)
-        except ModelError as error:
-            raise ModelError(f"{path}: {error}") from None
+UNITS = ("region", "image", "case")
+"""What one decision is made on: a region, or all of an image, or all of a case."""
+REGIONS = ("components", "instances", "whole")
+"""What a region of a mask is: a connected component, a value, or all that is not background."""
+OUTSIDE = ("kept", "darkened", "removed", "channel")
+"""What becomes of the pixels of a crop that the mask leaves out."""
+_SHARE = "above 0 and below 1"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RegionCard(AnyCard):
+    """Everything that using a model from masked regions to a decision needs.
+
+    Args:
+        names: What the decision may be, negative first.
+        unit: One of `UNITS`.
+        regions: One of `REGIONS`.
+        size: Side of the square crops, px.
+        context: Margin around the box of a region, as a share of its sides; `None` for the whole
+            image instead.
+        outside: One of `OUTSIDE`.
+        value_range: Pixels that stand for black and white.
+        measures: Names of the measures that the model takes, in their order.
+        min_area_px: Smaller regions are left out, px of the original image.
+        threshold: Probability from which the decision is the second name.
+    """
+
+    kind: ClassVar[str] = "regions"
+    types: ClassVar[Mapping[str, Any]] = {
+        "names": tuple,
+        "unit": str,
+        "regions": str,
+        "size": int,
+        "context": float | int | None,
+        "outside": str,
+        "value_range": tuple,
+        "measures": tuple,
+        "min_area_px": int,
+        "threshold": float | int,
+    }
+
+    names: tuple[str, str]
+    unit: str
+    regions: str
+    size: int
+    context: float | None
+    outside: str
+    value_range: tuple[float, float]
+    measures: tuple[str, ...]
+    min_area_px: int = 1
+    threshold: float = 0.5
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _require(len(self.names) == 2, "names", "two names", self.names)
+        for name, known in (("unit", UNITS), ("regions", REGIONS), ("outside", OUTSIDE)):
+            received = getattr(self, name)
+            _require(received in known, name, f"one of {', '.join(known)}", received)
+        _require(self.size >= 1, "size", "at least 1", self.size)
+        fits = self.context is None or self.context >= 0
+        _require(fits, "context", "at least 0, or null", self.context)
+        _require(len(self.value_range) == 2, "value_range", "two numbers", self.value_range)
+        _require(self.min_area_px >= 1, "min_area_px", "at least 1", self.min_area_px)
+        _require(0 < self.threshold < 1, "threshold", _SHARE, self.threshold)
+
+
+def card_kind(path: str | Path) -> str:
+    """Which of the cards a file is, `"segmentation"` or `"regions"`; `ModelError` for neither."""
+    try:
+        kind = json.loads(_read(path)).get("kind")
+    except (json.JSONDecodeError, AttributeError):
+        kind = None
+    if kind not in (Card.kind, RegionCard.kind):
+        raise ModelError(f"{path} is no card of Maskwright; copy the run or artifact again.")
+    return str(kind)
 
 
 def checksum(path: str | Path) -> str:
@@ -161,3 +269,10 @@ def checksum(path: str | Path) -> str:
 def _require(holds: bool, name: str, expected: str, received: object) -> None:
     if not holds:
         raise ModelError(f"`{name}` of the card must be {expected}; received {received!r}.")
+
+
+def _read(path: str | Path) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ModelError(f"The card {path} cannot be read: {error}.") from None

@@ -11,7 +11,7 @@ from scenes import network, recipe, scenes
 
 from maskwright.data.augment import Augmentation
 from maskwright.losses import loss
-from maskwright.training import Fit
+from maskwright.training import Fit, segmentation
 from maskwright.training.distribute import find_strategy
 from maskwright.training.steps import read
 
@@ -23,14 +23,17 @@ def main(folder: Path, weights: Path, epochs: int, resume: bool, synchronised: b
         model = network(dropout=0.0 if synchronised else 0.2, synchronised=synchronised)
     work = Fit(
         model,
-        loss("ce+dice"),
-        scenes(20),
-        scenes(6),
-        num_classes=2,
+        segmentation(
+            loss("ce+dice"),
+            scenes(20),
+            scenes(6),
+            num_classes=2,
+            batch_size=8,
+            augmentation=Augmentation.named("medium"),
+        ),
         # Adam makes whole steps of gradients that are nothing but rounding, which differs between
         # one worker and two; plain steps are as small as their gradients.
         recipe=recipe(optimizer="sgd", learning_rate=0.05) if synchronised else recipe(),
-        augmentation=Augmentation.named("medium"),
         epochs=epochs,
         strategy=strategy,
         checkpoints=folder,

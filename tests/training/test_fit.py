@@ -14,20 +14,23 @@ from maskwright.data.arrays import Arrays
 from maskwright.data.augment import Augmentation
 from maskwright.errors import ConfigError, TrainingError
 from maskwright.losses import loss
-from maskwright.training import Fit
+from maskwright.training import Fit, segmentation
 from maskwright.training import fit as loop
 from maskwright.training.checkpoint import Checkpoint
 
 
-def run(model, train=None, callbacks=(), resume=False, **options):
-    settings = {
-        "num_classes": 2,
-        "recipe": recipe(),
-        "augmentation": Augmentation.named("light"),
-        "epochs": 4,
-        **options,
-    }
-    work = Fit(model, loss("ce+dice"), train or scenes(20), scenes(6), **settings)
+def run(model, train=None, callbacks=(), resume=False, crop=None, **options):
+    settings = {"recipe": recipe(), "epochs": 4, **options}
+    task = segmentation(
+        loss("ce+dice"),
+        train or scenes(20),
+        scenes(6),
+        num_classes=2,
+        batch_size=settings["recipe"].batch_size,
+        augmentation=Augmentation.named("light"),
+        crop=crop,
+    )
+    work = Fit(model, task, **settings)
     if resume:
         work.resume()
     return work.run(callbacks)
@@ -56,7 +59,7 @@ def test_learns_and_ends_with_the_best_weights():
     model = network()
     state = run(model, epochs=12)
     dice = [row["val_mean_dice"] for row in state.history]
-    assert state.best_dice == max(dice) > 0.9
+    assert state.best == max(dice) > 0.9
     assert dice[state.best_epoch - 1] == max(dice)
     assert state.history[0]["loss"] > state.history[-1]["loss"]
     assert (state.epoch, state.step) == (12, 12 * 3)  # 20 images are 3 batches of 8

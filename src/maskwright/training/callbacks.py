@@ -1,7 +1,7 @@
 """What a run shows while it trains, as callbacks of Keras."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -21,11 +21,12 @@ class ProgressBar(keras.callbacks.Callback):
 
     Args:
         share_done: How much of the run is over, 0 to 1.
+        titles: Names of scores by their keys, as `Scoring.titles`.
     """
 
-    def __init__(self, share_done: Callable[[], float]) -> None:
+    def __init__(self, share_done: Callable[[], float], titles: Mapping[str, str]) -> None:
         super().__init__()
-        self.share_done = share_done
+        self.share_done, self.titles = share_done, titles
         self.bar = Progress(
             TextColumn("[bold]training"),
             BarColumn(),
@@ -57,9 +58,13 @@ class ProgressBar(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         """Show the latest scores."""
         logs = logs or {}
-        if "val_mean_dice" in logs:
-            dice, iou = logs["val_mean_dice"], logs["val_mean_iou"]
-            self.scores = f"· val Dice {dice:.3f} · val IoU {iou:.3f} (epoch {epoch + 1})"
+        told = [
+            f"· val {title} {logs[f'val_{name}']:.3f}"
+            for name, title in self.titles.items()
+            if f"val_{name}" in logs
+        ]
+        if told:
+            self.scores = f"{' '.join(told)} (epoch {epoch + 1})"
 
     def on_train_end(self, logs: Logs = None) -> None:
         """Leave the last line standing."""
@@ -98,11 +103,14 @@ class Curves(keras.callbacks.Callback):
     Args:
         run: Where both go.
         history: The rows, which the loop adds to.
+        titles: Names of scores by their keys, as `Scoring.titles`.
     """
 
-    def __init__(self, run: Run, history: Sequence[dict[str, float]]) -> None:
+    def __init__(
+        self, run: Run, history: Sequence[dict[str, float]], titles: Mapping[str, str]
+    ) -> None:
         super().__init__()
-        self.run, self.history = run, history
+        self.run, self.history, self.titles = run, history, titles
         self.drawn, self.cost = time.monotonic(), 1.0
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
@@ -110,7 +118,7 @@ class Curves(keras.callbacks.Callback):
         self.run.write_history(self.history)
         if time.monotonic() - self.drawn > 50 * self.cost:
             began = time.monotonic()
-            draw_curves(self.run, self.history)
+            draw_curves(self.run, self.history, self.titles)
             self.drawn = time.monotonic()
             self.cost = self.drawn - began
 
@@ -118,22 +126,22 @@ class Curves(keras.callbacks.Callback):
         """Draw the whole run."""
         if self.history:
             self.run.write_history(self.history)
-            draw_curves(self.run, self.history)
+            draw_curves(self.run, self.history, self.titles)
 
 
-def draw_curves(run: Run, history: Sequence[dict[str, float]]) -> None:
+def draw_curves(run: Run, history: Sequence[dict[str, float]], titles: Mapping[str, str]) -> None:
     """Loss and scores of training and validation by epoch, as `curves.png`."""
     from matplotlib.figure import Figure  # takes a second to import, and no display
 
-    figure = Figure(figsize=(11, 3.6), layout="constrained")
-    panels: list[Any] = list(figure.subplots(1, 3))
-    wanted = ("loss", "mean_dice", "mean_iou")
-    for panel, name in zip(panels, wanted, strict=True):
+    shown = {"loss": "loss", **titles}
+    figure = Figure(figsize=(3.7 * len(shown), 3.6), layout="constrained")
+    panels: list[Any] = list(figure.subplots(1, len(shown)))
+    for panel, (name, title) in zip(panels, shown.items(), strict=True):
         for key, style, told in ((name, "-", "training"), (f"val_{name}", "o-", "validation")):
             points = [(row["epoch"], row[key]) for row in history if key in row]
             if points:
                 panel.plot(*zip(*points, strict=True), style, label=told, markersize=3)
-        panel.set_title(name.replace("_", " ").replace("iou", "IoU").replace("dice", "Dice"))
+        panel.set_title(title)
         panel.set_xlabel("epoch")
         panel.grid(alpha=0.3)
     panels[0].legend()

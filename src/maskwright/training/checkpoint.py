@@ -23,8 +23,8 @@ class State:
         step: Batches done in all.
         seconds: Spent on the run so far, by all sittings.
         loss_sum: Of the batches of this epoch.
-        counts: Pixels of this epoch by true and predicted class.
-        best_dice: Of validation; -1 before the first.
+        counts: Of this epoch, as `Scoring.count` adds them up.
+        best: What the best validation scored; see `Scoring.watch`.
         best_epoch: Number of the epoch it was measured after, from 1; 0 before the first.
         waited: Validations since.
         finished: Nothing remains to be done.
@@ -36,8 +36,8 @@ class State:
     step: int = 0
     seconds: float = 0.0
     loss_sum: float = 0.0
-    counts: list[list[int]] = field(default_factory=list)
-    best_dice: float = -1.0
+    counts: list[Any] = field(default_factory=list)
+    best: float = 0.0
     best_epoch: int = 0
     waited: int = 0
     finished: bool = False

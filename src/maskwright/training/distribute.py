@@ -61,7 +61,7 @@ def share_out(
 
     Args:
         batch_size: Images in a step of all replicas.
-        make: From `(worker, workers)` to the data set of that worker's part of each batch, or
+        make: From `(replica, replicas)` to the data set of that replica's part of each batch, or
             from `None` to that of whole batches.
     """
     replicas = strategy.num_replicas_in_sync
@@ -74,11 +74,12 @@ def share_out(
         )
 
     def of_worker(context: tf.distribute.InputContext) -> tf.data.Dataset:
-        pipelines = context.num_input_pipelines
-        dataset = make((context.input_pipeline_id, pipelines))
-        if replicas > pipelines:
-            dataset = dataset.unbatch().batch(batch_size // replicas, drop_remainder=True)
-        return dataset
+        own = replicas // context.num_input_pipelines
+        first = context.input_pipeline_id * own
+        parts = [make((first + replica, replicas)) for replica in range(own)]
+        # The replicas of a worker take one element each, in turn.
+        turns = tf.data.Dataset.range(own).repeat()
+        return parts[0] if own == 1 else tf.data.Dataset.choose_from_datasets(parts, turns)
 
     return strategy.distribute_datasets_from_function(of_worker)
 

@@ -7,7 +7,6 @@ standard callbacks all the same.
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +15,11 @@ import numpy as np
 import tensorflow as tf
 from keras.callbacks import Callback
 
-from maskwright.data.arrays import Arrays
-from maskwright.data.augment import Augmentation
-from maskwright.data.batches import eval_batches, steps_per_epoch, train_batches
 from maskwright.errors import ConfigError, TrainingError
-from maskwright.losses import MaskLoss
-from maskwright.metrics.confusion import scores
 from maskwright.models import freeze
 from maskwright.training.checkpoint import Checkpoint, State
 from maskwright.training.distribute import is_chief, share_out
+from maskwright.training.recipe import Recipe
 from maskwright.training.schedule import rate_factor
 from maskwright.training.signals import signals_held
 from maskwright.training.steps import (
@@ -36,62 +31,20 @@ from maskwright.training.steps import (
     make_train_step,
     read,
 )
+from maskwright.training.task import Task
 
 _CLIMB = 0.5  # of the time that the encoder was frozen: how long its rate climbs afterwards
-
-
-@dataclass(frozen=True, kw_only=True)
-class Recipe:
-    """How to train; `TrainConfig.recipe` has values that are known to train well.
-
-    Args:
-        batch_size: Images in a step, of all workers together.
-        optimizer: `"adamw"`, `"adam"` or `"sgd"`.
-        learning_rate: At the peak, of everything but a pretrained encoder.
-        encoder_rate: Of the encoder, as a share of `learning_rate`.
-        weight_decay: Per step, times the rate; biases and normalisations are spared.
-        clip_norm: Gradients longer than this are shortened to it; `None` leaves them.
-        schedule: `"cosine"`, `"polynomial"` or `"constant"`.
-        warmup: Share of the run in which the rate climbs.
-        freeze: Share of the run, from its start, in which the encoder does not learn; for half as
-            long after it, the encoder's rate climbs.
-        fix_statistics: The encoder's batch normalisations stay as pretrained.
-        average: Share of the steps so far that the moving average of weights looks back on.
-        patience: Validations without a better Dice after which training stops; `None` for never.
-    """
-
-    batch_size: int
-    optimizer: str
-    learning_rate: float
-    encoder_rate: float
-    weight_decay: float
-    clip_norm: float | None
-    schedule: str
-    warmup: float
-    freeze: float
-    fix_statistics: bool
-    average: float
-    patience: int | None
 
 
 class Fit:
     """A run under way: it trains a model in place until its epochs or its seconds are over.
 
     Args:
-        model: From images to logits, built under `strategy`; a layer `"encoder"` may be frozen.
-        loss: Of a batch.
-        train: Samples to learn from.
-        validation: Samples to choose the best weights by.
-        num_classes: Two or more; a model of one channel tells two.
+        model: From inputs to logits, built under `strategy`; a layer `"encoder"` may be frozen.
+        task: Batches, loss and scores.
         recipe: How to train.
-        augmentation: Of training samples.
         epochs: To train for; or
         seconds: Time to train for, with validation, compiling and callbacks.
-        seed: Of order and augmentation.
-        crop: As `train_batches` takes it; validation then goes over tiles of that size.
-        favour: As `train_batches` takes it.
-        class_weights: As `train_batches` takes it.
-        passes: Passes over the samples that make an epoch.
         strategy: Of the workers.
         checkpoints: Folder for `last.npz` and `best.npz`; `None` keeps nothing.
         checkpoint_seconds: Least time between checkpoints.
@@ -103,20 +56,11 @@ class Fit:
     def __init__(
         self,
         model: keras.Model,
-        loss: MaskLoss,
-        train: Arrays,
-        validation: Arrays | None = None,
+        task: Task,
         *,
-        num_classes: int,
         recipe: Recipe,
-        augmentation: Augmentation,
         epochs: int | None = None,
         seconds: float | None = None,
-        seed: int = 0,
-        crop: tuple[int, int] | None = None,
-        favour: np.ndarray | None = None,
-        class_weights: np.ndarray | None = None,
-        passes: int = 1,
         strategy: tf.distribute.Strategy | None = None,
         checkpoints: Path | None = None,
         checkpoint_seconds: float = 20.0,
@@ -125,11 +69,10 @@ class Fit:
             raise ConfigError("Give either a number of epochs or a number of minutes to train for.")
         strategy = strategy or tf.distribute.get_strategy()
         self.began = time.monotonic()
-        self.model, self.recipe, self.strategy = model, recipe, strategy
-        self.validation, self.crop, self.num_classes = validation, crop, num_classes
+        self.model, self.task, self.recipe, self.strategy = model, task, recipe, strategy
         self.epochs, self.budget = epochs, seconds
-        self.steps = steps_per_epoch(len(train), recipe.batch_size) * passes
-        self.state = State(counts=np.zeros((num_classes,) * 2, int).tolist())
+        self.steps = task.steps
+        self.state = State(counts=task.scoring.nothing().tolist())
         self.step_seconds = self.validation_seconds = 0.0
         self.validated = 0.0
 
@@ -151,38 +94,18 @@ class Fit:
             return make_train_step(
                 strategy,
                 model,
-                loss,
+                task.loss,
+                task.scoring.count,
                 groups,
                 self.average,
                 batch_size=recipe.batch_size,
-                num_classes=num_classes,
                 clip_norm=recipe.clip_norm,
             )
 
         self.make_step = make_step
         self.frozen: bool | None = None
         self.phase_began = False
-        self.score_step = make_score_step(model, loss, num_classes)
-
-        def batches(epoch: int, skip: int) -> Any:
-            def make(shard: tuple[int, int] | None) -> tf.data.Dataset:
-                return train_batches(
-                    train,
-                    recipe.batch_size,
-                    seed,
-                    epoch * passes,
-                    augmentation,
-                    crop,
-                    favour,
-                    class_weights,
-                    skip=skip,
-                    shard=shard,
-                    epochs=passes,
-                )
-
-            return share_out(strategy, recipe.batch_size, make)
-
-        self.batches = batches
+        self.score_step = make_score_step(model, task.loss, task.scoring.count)
         self.checkpoint = None
         if checkpoints is not None:
             self.checkpoint = Checkpoint(
@@ -257,7 +180,7 @@ class Fit:
     def _epoch(self, chain: Any, signalled: Callable[[], str | None]) -> None:
         state = self.state
         chain.on_epoch_begin(state.epoch)
-        for batch in self.batches(state.epoch, state.batch):
+        for batch in self._batches():
             chain.on_train_batch_begin(state.batch)
             value = self._step(batch)
             chain.on_train_batch_end(state.batch - 1, {"loss": value})
@@ -267,18 +190,25 @@ class Fit:
                 break
             if self.checkpoint and state.batch < self.steps and self.checkpoint.due():
                 self.checkpoint.write(state)
-        trained = scores(np.array(state.counts))
+        scoring = self.task.scoring
         logs = {
             "loss": state.loss_sum / state.batch,
-            "mean_dice": float(trained.mean_dice),
-            "mean_iou": float(trained.mean_iou),
+            **scoring.scores(np.array(state.counts)),
             "learning_rate": float(read(self.groups[0].optimizer.learning_rate)),
         }
         state.epoch += 1
         state.batch, state.loss_sum = 0, 0.0
-        state.counts = np.zeros((self.num_classes,) * 2, int).tolist()
+        state.counts = scoring.nothing().tolist()
         self.average_in(lambda: self._close_epoch(chain, logs))
         state.seconds = time.monotonic() - self.began
+
+    def _batches(self) -> Any:
+        state, task = self.state, self.task
+        return share_out(
+            self.strategy,
+            self.recipe.batch_size,
+            lambda shard: task.train(state.epoch, state.batch, shard),
+        )
 
     def _close_epoch(self, chain: Any, logs: dict[str, float]) -> None:
         state = self.state
@@ -338,27 +268,30 @@ class Fit:
 
     def _validates(self) -> bool:
         """After every epoch, but with a budget of time so seldom that it takes a tenth of it."""
-        if self.validation is None or not len(self.validation):
+        if self.task.validation is None:
             return False
         if self.budget is None or self._over() or not self.validation_seconds:
             return True
         return time.monotonic() - self.validated >= 10 * self.validation_seconds
 
     def _validate(self) -> dict[str, float]:
-        assert self.validation is not None
+        assert self.task.validation is not None
         began = time.monotonic()
-        state, total = self.state, 0.0
-        counts = np.zeros((self.num_classes,) * 2, np.int64)
-        num_images = 0
-        for batch in eval_batches(self.validation, self.recipe.batch_size, self.crop):
+        state, scoring = self.state, self.task.scoring
+        total, rows, counts = 0.0, 0, scoring.nothing()
+        for batch in self.task.validation():
             value, found = self.score_step(batch)
             total += float(value)
-            num_images += int(batch[0].shape[0])
+            rows += int(batch[1].shape[0])
             counts += np.asarray(found)
-        found = scores(counts)
-        dice = float(found.mean_dice)
-        if dice > state.best_dice:
-            state.best_dice, state.best_epoch, state.waited = dice, state.epoch, 0
+        logs = {"loss": total / max(rows, 1), **scoring.scores(counts)}
+        better = (
+            logs["loss"] < state.best
+            if scoring.watch == "loss"
+            else (logs[scoring.watch] > state.best)
+        )
+        if better or not state.best_epoch:
+            state.best, state.best_epoch, state.waited = logs[scoring.watch], state.epoch, 0
             self.best = [read(variable) for variable in self.average.variables]
             if self.checkpoint:
                 self.checkpoint.write_best(self.best)
@@ -367,12 +300,7 @@ class Fit:
         # The first one compiles, and tells nothing of those to come.
         self.validation_seconds = time.monotonic() - began if self.validated else 0.0
         self.validated = time.monotonic()
-        return {
-            "val_loss": total / max(num_images, 1),
-            "val_mean_dice": dice,
-            "val_mean_iou": float(found.mean_iou),
-            "val_pixel_accuracy": float(found.pixel_accuracy),
-        }
+        return {f"val_{name}": value for name, value in logs.items()}
 
     def _over(self) -> bool:
         state, patience = self.state, self.recipe.patience

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import yaml
 
-from maskwright.card import CARD_FILE, MODEL_FILE, Card, checksum
+from maskwright.card import CARD_FILE, MODEL_FILE, AnyCard, checksum
 from maskwright.errors import DataError, TrainingError
 from maskwright.imageio import atomic_write
 
@@ -111,7 +111,7 @@ class Run:
                 for row in csv.DictReader(file)
             ]
 
-    def write_model(self, model: Any, card: Card) -> None:
+    def write_model(self, model: Any, card: AnyCard) -> None:
         """Write a Keras model and the card that belongs to it, the card last.
 
         Args:

@@ -10,10 +10,10 @@ import tensorflow as tf
 
 from maskwright.errors import ConfigError
 from maskwright.losses import MaskLoss
-from maskwright.metrics.streaming import count
 from maskwright.training.distribute import add_up
 
 Tensor = Any
+Count = Callable[[Tensor, Tensor], Tensor]
 OPTIMIZERS = ("adamw", "adam", "sgd")
 
 
@@ -101,27 +101,27 @@ def make_train_step(
     strategy: tf.distribute.Strategy,
     model: keras.Model,
     loss: MaskLoss,
+    count: Count,
     groups: Sequence[Group],
     average: MovingAverage,
     *,
     batch_size: int,
-    num_classes: int,
     clip_norm: float | None,
 ) -> Callable[..., tuple[Tensor, Tensor, Tensor, Tensor]]:
     """Compiled function that learns from one batch.
 
     Returns:
-        Function of `(batch, step, seconds)`, batch as `train_batches` gives it and two float32
-        scalars, to: mean loss, norm of the gradients, pixels counted by true and predicted class,
+        Function of `(batch, step, seconds)`, batch as `Task.train` gives it and two float32
+        scalars, to: mean loss, norm of the gradients, what `count` counted,
         and `seconds` averaged over workers, so that all agree on how much of a run is over.
     """
     variables = [variable for group in groups for variable in group.variables]
     replicas = strategy.num_replicas_in_sync
 
-    def learn(batch: tuple[Tensor, Tensor, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
-        images, labels, weights = batch
+    def learn(batch: tuple[Any, Tensor, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+        inputs, labels, weights = batch
         with tf.GradientTape() as tape:
-            logits = model(images, training=True)
+            logits = model(inputs, training=True)
             values = loss.per_image(labels, logits, weights, add_up)
             value = tf.reduce_sum(values) / batch_size
         gradients = tape.gradient(value, [variable.value for variable in variables])
@@ -139,7 +139,7 @@ def make_train_step(
             # Keras adds the gradients of all replicas up, so each hands in its own.
             group.optimizer.apply(gradients[start:end], group.variables)
             start = end
-        counts = count(labels, logits, num_classes)
+        counts = count(labels, logits)
         return value, norm / replicas, counts
 
     @tf.function(reduce_retracing=True)
@@ -160,16 +160,16 @@ def make_train_step(
 
 
 def make_score_step(
-    model: keras.Model, loss: MaskLoss, num_classes: int
-) -> Callable[[tuple[Tensor, Tensor, Tensor]], tuple[Tensor, Tensor]]:
-    """Compiled function of a batch to its summed loss and its confusion matrix."""
+    model: keras.Model, loss: MaskLoss, count: Count
+) -> Callable[[tuple[Any, Tensor, Tensor]], tuple[Tensor, Tensor]]:
+    """Compiled function of a batch to its summed loss and what `count` counts in it."""
 
     @tf.function(reduce_retracing=True)
-    def score_step(batch: tuple[Tensor, Tensor, Tensor]) -> tuple[Tensor, Tensor]:
-        images, labels, weights = batch
-        logits = model(images, training=False)
+    def score_step(batch: tuple[Any, Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+        inputs, labels, weights = batch
+        logits = model(inputs, training=False)
         values = loss.per_image(labels, logits, weights)
-        return tf.reduce_sum(values), count(labels, logits, num_classes)
+        return tf.reduce_sum(values), count(labels, logits)
 
     return score_step
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from importlib import metadata
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -16,17 +15,14 @@ from maskwright.data.augment import Augmentation
 from maskwright.data.batches import class_weights, rare_class_weights, steps_per_epoch
 from maskwright.data.dataset import DataSet
 from maskwright.data.geometry import cut_image, cut_labels
-from maskwright.errors import ConfigError, TrainingError
-from maskwright.imageio import atomic_write, write_image
-from maskwright.labels import Labels
+from maskwright.errors import ConfigError
 from maskwright.losses import MaskLoss
-from maskwright.training.callbacks import Curves, Previews, ProgressBar
-from maskwright.training.diagram import diagram, summary
-from maskwright.training.distribute import find_strategy, is_chief
-from maskwright.training.fit import Fit, Recipe
+from maskwright.training.callbacks import Previews
+from maskwright.training.conduct import begin, carry_out, passes
+from maskwright.training.distribute import is_chief
+from maskwright.training.recipe import Recipe
 from maskwright.training.run import Run
-
-_STEPS_PER_EPOCH = 20  # at least, of a run measured in minutes, so that ten images do for an epoch
+from maskwright.training.task import segmentation
 
 
 def train(
@@ -88,12 +84,7 @@ def train(
         ConfigError: If settings contradict each other.
         TrainingError: If training cannot start or go on.
     """
-    strategy = find_strategy()
-    keras.utils.set_random_seed(seed)
-    run = Run(Path(out))
-    chief = is_chief(strategy)
-    if chief:
-        run.start(resume)
+    run, strategy = begin(out, seed, resume)
 
     def decode(split: str) -> Arrays:
         found = [s for s in dataset.samples if s.split == split and s.masks]
@@ -114,9 +105,6 @@ def train(
         "val": 0 if validation is None else len(validation),
         "skipped": list(samples.skipped),
     }
-    if resume:
-        _same_data(run, facts)
-
     weights = _weights(balance, samples, dataset)
     # Made before training, so that a value it refuses is told of at once.
     described = Card(
@@ -129,68 +117,46 @@ def train(
         version=metadata.version("maskwright"),
         data=fingerprint,
     )
-    with strategy.scope():
-        network = model(
-            num_classes=labels.num_classes,
+    num_classes = labels.num_classes
+    task = segmentation(
+        loss,
+        samples,
+        validation,
+        num_classes=max(num_classes, 2),
+        batch_size=recipe.batch_size,
+        augmentation=augmentation,
+        seed=seed,
+        crop=crop,
+        favour=rare_class_weights(samples, num_classes) if favour_rare else None,
+        class_weights=weights,
+        passes=passes(minutes, steps_per_epoch(len(samples), recipe.batch_size)),
+    )
+    shown = list(callbacks)
+    if previews and is_chief(strategy):
+        drawn = samples if validation is None else validation
+        shown.append(Previews(run, *_examples(drawn, previews, crop), labels))
+    return carry_out(
+        run,
+        strategy,
+        build=lambda: model(
+            num_classes=num_classes,
             channels=samples.channels,
             pixel_range=samples.value_range,
             seed=seed,
             synchronised=strategy.num_replicas_in_sync > 1,
-        )
-    if chief:
-        run.write_settings(settings or {})
-        run.write_environment(facts)
-        with atomic_write(run.folder / "model.txt") as beside:
-            beside.write_text(summary(network), encoding="utf-8")
-        write_image(run.folder / "model.png", diagram(network))
-
-    work = Fit(
-        network,
-        loss,
-        samples,
-        validation,
-        num_classes=max(labels.num_classes, 2),
+        ),
+        task=task,
         recipe=recipe,
-        augmentation=augmentation,
+        card=described,
+        facts=facts,
+        settings=settings or {},
         epochs=epochs,
-        seconds=None if minutes is None else minutes * 60,
-        seed=seed,
-        crop=crop,
-        favour=rare_class_weights(samples, labels.num_classes) if favour_rare else None,
-        class_weights=weights,
-        passes=_passes(minutes, samples, recipe),
-        strategy=strategy,
-        checkpoints=run.checkpoint_file.parent,
+        minutes=minutes,
+        callbacks=shown,
+        tensorboard=tensorboard,
         checkpoint_seconds=checkpoint_seconds,
+        resume=resume,
     )
-    if resume:
-        work.resume()
-    shown: list[Callback] = list(callbacks)
-    if chief:
-        drawn = samples if validation is None else validation
-        shown += _callbacks(run, work, drawn, dataset.labels, crop, previews)
-        if tensorboard:
-            shown.append(_tensorboard(run))
-    state = work.run(shown)
-    if chief:
-        run.write_history(state.history)
-        run.write_model(network, described)
-    return run
-
-
-def _callbacks(
-    run: Run,
-    work: Fit,
-    drawn: Arrays,
-    labels: Labels,
-    crop: tuple[int, int] | None,
-    previews: int,
-) -> list[Callback]:
-    """Progress, curves, and previews of the first few samples."""
-    made: list[Callback] = [ProgressBar(work.share_done), Curves(run, work.state.history)]
-    if previews:
-        made.append(Previews(run, *_examples(drawn, previews, crop), labels))
-    return made
 
 
 def _examples(
@@ -205,12 +171,6 @@ def _examples(
         images.append(cut_image(image, top, left, (height, width)))
         masks.append(cut_labels(mask, top, left, (height, width)))
     return np.stack(images), np.stack(masks)
-
-
-def _passes(minutes: float | None, samples: Arrays, recipe: Recipe) -> int:
-    if minutes is None:
-        return 1
-    return -(-_STEPS_PER_EPOCH // steps_per_epoch(len(samples), recipe.batch_size))
 
 
 def _weights(
@@ -233,20 +193,3 @@ def _weights(
             f"Class weights name {', '.join(unknown)}; the classes are {', '.join(names)}."
         )
     return np.array([balance.get(name, 1.0) for name in names])
-
-
-def _same_data(run: Run, facts: Mapping[str, Any]) -> None:
-    before = run.read_environment()
-    if before.get("data") != facts["data"]:
-        raise TrainingError(
-            f"The training data of {run.folder} has changed since the run was started; start a "
-            "new run in another folder."
-        )
-
-
-def _tensorboard(run: Run) -> Callback:
-    if find_spec("tensorboard") is None:
-        raise ConfigError(
-            'TensorBoard is not installed; install it with: pip install "maskwright[track]"'
-        )
-    return keras.callbacks.TensorBoard(run.folder / "tensorboard", write_graph=False)

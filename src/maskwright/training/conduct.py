@@ -1,0 +1,125 @@
+"""A task becomes a run: what every kind of training shares, from the empty folder to the model."""
+
+from collections.abc import Callable, Mapping, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import keras
+import tensorflow as tf
+from keras.callbacks import Callback
+
+from maskwright.card import AnyCard
+from maskwright.errors import ConfigError, TrainingError
+from maskwright.imageio import atomic_write, write_image
+from maskwright.training.callbacks import Curves, ProgressBar
+from maskwright.training.diagram import diagram, summary
+from maskwright.training.distribute import find_strategy, is_chief
+from maskwright.training.fit import Fit
+from maskwright.training.recipe import Recipe
+from maskwright.training.run import Run
+from maskwright.training.task import Task
+
+_STEPS_PER_EPOCH = 20  # at least, of a run measured in minutes, so that ten images do for an epoch
+
+
+def begin(out: str | Path, seed: int, resume: bool) -> tuple[Run, tf.distribute.Strategy]:
+    """Folder of a run, made where it is to be, and the strategy of the workers.
+
+    Raises:
+        TrainingError: If the folder holds another run, or nothing to resume.
+    """
+    strategy = find_strategy()
+    keras.utils.set_random_seed(seed)
+    run = Run(Path(out))
+    if is_chief(strategy):
+        run.start(resume)
+    return run, strategy
+
+
+def carry_out(
+    run: Run,
+    strategy: tf.distribute.Strategy,
+    *,
+    build: Callable[[], keras.Model],
+    task: Task,
+    recipe: Recipe,
+    card: AnyCard,
+    facts: Mapping[str, Any],
+    settings: Mapping[str, Any],
+    epochs: int | None,
+    minutes: float | None,
+    callbacks: Sequence[Callback] = (),
+    tensorboard: bool = False,
+    checkpoint_seconds: float = 20.0,
+    resume: bool = False,
+) -> Run:
+    """Build the model, train it, write what a run holds.
+
+    Args:
+        run: From `begin`.
+        strategy: From `begin`.
+        build: The network, called under the strategy.
+        task: What it learns.
+        recipe: How it learns.
+        card: To be written beside the model, with the checksum filled in.
+        facts: On the data, for `environment.json`; its `data` must be the same when resuming.
+        settings: What `plan.yaml` is to hold.
+        epochs: Passes over the samples; or
+        minutes: Time to train for.
+        callbacks: Further callbacks of Keras; those of the chief alone write.
+        tensorboard: Write logs for TensorBoard into the run.
+        checkpoint_seconds: Least time between checkpoints.
+        resume: Go on with the run.
+    """
+    chief = is_chief(strategy)
+    if resume and run.read_environment().get("data") != facts["data"]:
+        raise TrainingError(
+            f"The training data of {run.folder} has changed since the run was started; start a "
+            "new run in another folder."
+        )
+    with strategy.scope():
+        network = build()
+    if chief:
+        run.write_settings(settings)
+        run.write_environment(facts)
+        with atomic_write(run.folder / "model.txt") as beside:
+            beside.write_text(summary(network), encoding="utf-8")
+        write_image(run.folder / "model.png", diagram(network))
+    work = Fit(
+        network,
+        task,
+        recipe=recipe,
+        epochs=epochs,
+        seconds=None if minutes is None else minutes * 60,
+        strategy=strategy,
+        checkpoints=run.checkpoint_file.parent,
+        checkpoint_seconds=checkpoint_seconds,
+    )
+    if resume:
+        work.resume()
+    shown = list(callbacks)
+    if chief:
+        titles = task.scoring.titles
+        shown = [ProgressBar(work.share_done, titles), Curves(run, work.state.history, titles)]
+        shown += callbacks
+        if tensorboard:
+            shown.append(_tensorboard(run))
+    state = work.run(shown)
+    if chief:
+        run.write_history(state.history)
+        run.write_model(network, card)
+    return run
+
+
+def passes(minutes: float | None, steps: int) -> int:
+    """Passes of `steps` batches that make an epoch: one, or more where a run is timed."""
+    return 1 if minutes is None else -(-_STEPS_PER_EPOCH // steps)
+
+
+def _tensorboard(run: Run) -> Callback:
+    if find_spec("tensorboard") is None:
+        raise ConfigError(
+            'TensorBoard is not installed; install it with: pip install "maskwright[track]"'
+        )
+    return keras.callbacks.TensorBoard(run.folder / "tensorboard", write_graph=False)

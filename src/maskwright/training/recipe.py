@@ -1,0 +1,37 @@
+"""How to train, whatever the task."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """How to train; `TrainConfig.recipe` has values that are known to train well.
+
+    Args:
+        batch_size: Images in a step, of all workers together.
+        optimizer: `"adamw"`, `"adam"` or `"sgd"`.
+        learning_rate: At the peak, of everything but a pretrained encoder.
+        encoder_rate: Of the encoder, as a share of `learning_rate`.
+        weight_decay: Per step, times the rate; biases and normalisations are spared.
+        clip_norm: Gradients longer than this are shortened to it; `None` leaves them.
+        schedule: `"cosine"`, `"polynomial"` or `"constant"`.
+        warmup: Share of the run in which the rate climbs.
+        freeze: Share of the run, from its start, in which the encoder does not learn; for half as
+            long after it, the encoder's rate climbs.
+        fix_statistics: The encoder's batch normalisations stay as pretrained.
+        average: Share of the steps so far that the moving average of weights looks back on.
+        patience: Validations without a better Dice after which training stops; `None` for never.
+    """
+
+    batch_size: int
+    optimizer: str
+    learning_rate: float
+    encoder_rate: float
+    weight_decay: float
+    clip_norm: float | None
+    schedule: str
+    warmup: float
+    freeze: float
+    fix_statistics: bool
+    average: float
+    patience: int | None
