@@ -8,7 +8,7 @@ import numpy as np
 
 from exchange import Settings, read_task, write_result
 from maskwright.api import build_model, make_augmentation
-from maskwright.config import read_config
+from maskwright.config import TrainConfig, read_config
 from maskwright.data.arrays import Arrays
 from maskwright.losses import loss
 from maskwright.training.checkpoint import State
@@ -20,7 +20,7 @@ from maskwright.training.task import segmentation
 def run_ours(train: Arrays, settings: Settings) -> tuple[keras.Model, State]:
     """Train on arrays for the seconds of the task; the model and where its training ended."""
     keras.utils.set_random_seed(settings.seed)
-    config = read_config(None, {"encoder_weights": settings.encoder_weights})
+    config = read_config(None, {"encoder_weights": settings.encoder_weights}, TrainConfig)
     model = build_model(
         config,
         num_classes=settings.num_classes,

@@ -26,8 +26,8 @@ def test_settings_within_a_setting():
 def test_a_file_of_settings_gives_the_same_settings_back(tmp_path):
     config = TrainConfig(size=64, epochs=3, class_weights={"cat": 2.0})
     (tmp_path / "plan.yaml").write_text(yaml.safe_dump(config.model_dump(mode="json")))
-    assert read_config(tmp_path / "plan.yaml", {}) == config
-    assert read_config(tmp_path / "plan.yaml", {"minutes": 2}).epochs is None
+    assert read_config(tmp_path / "plan.yaml", {}, TrainConfig) == config
+    assert read_config(tmp_path / "plan.yaml", {"minutes": 2}, TrainConfig).epochs is None
 
 
 def test_what_depends_on_pretrained_weights():
@@ -47,7 +47,7 @@ def test_what_depends_on_pretrained_weights():
 )
 def test_settings_that_cannot_be_used(settings, sentence):
     with pytest.raises(ConfigError, match=sentence):
-        read_config(None, settings)
+        read_config(None, settings, TrainConfig)
 
 
 def test_a_setting_without_a_value():

@@ -105,7 +105,7 @@ def train(
         plan = Run(Path(out)).settings_file
         if not plan.exists():
             raise ConfigError(f"There is no run to resume in {out}; leave out --resume.")
-    config = read_config(plan, settings)
+    config = read_config(plan, settings, TrainConfig)
     if config.minutes is None and config.epochs is None:
         config = config.model_copy(update={"minutes": _DEFAULT_MINUTES})
     augmentation = make_augmentation(config)
@@ -257,7 +257,9 @@ def evaluate(
     folder = Path(run)
     plan = folder / "plan.yaml"
     # Divided as for the run, so that nothing it learned from is scored.
-    dataset = open_dataset(data, **read_config(plan if plan.exists() else None, {}).division())
+    dataset = open_dataset(
+        data, **read_config(plan if plan.exists() else None, {}, TrainConfig).division()
+    )
     found = score(load(folder), dataset, split, size=size, flips=flips, **options)
     write(found, out or folder / "evaluation" / split, run=folder)
     return found

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self, TypeVar
 
 import yaml
 from pydantic import (
@@ -25,21 +25,12 @@ from maskwright.errors import ConfigError
 _STRENGTH = "medium"
 
 
-class TrainConfig(BaseModel):
-    """Settings of one training run; `plan.yaml` holds exactly these keys."""
+class RunConfig(BaseModel):
+    """Settings that every training run has."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    # What the model sees
-    size: Literal["auto"] | tuple[PositiveInt, PositiveInt] | None = Field(
-        "auto",
-        description="Height and width, px, that images are stretched to: 128, 240x320, none to "
-        "keep them and train on crops, or auto: their median, at most 256.",
-    )
-    crop: tuple[PositiveInt, PositiveInt] | None = Field(
-        None, description="Height and width of training crops, px; none for whole images."
-    )
-    favour_rare: bool = Field(False, description="Put rare classes into the middle of crops.")
+    # What it learns from
     augmentation: dict[str, Any] = Field(
         {"strength": _STRENGTH},
         description="none, light, medium, strong, or a strength with settings of its own.",
@@ -51,11 +42,18 @@ class TrainConfig(BaseModel):
     skip_unreadable: bool = Field(
         True, description="Tell of broken files and go on with the others; false stops at one."
     )
-
-    # The model
-    preset: Literal["plain_unet", "tutorial_unet", "small"] | None = Field(
-        None, description="A known network, in place of encoder and decoder."
+    val_share: float | None = Field(
+        None, ge=0, lt=1, description="Of the cases, where no such split is given; 0.1 if left out."
     )
+    test_share: float | None = Field(
+        None, ge=0, lt=1, description="Of the cases, where none is given; 0.15 if left out."
+    )
+    split_seed: NonNegativeInt | None = Field(
+        None, description="Of the splits; apart from `seed`, so that runs can be compared."
+    )
+    group_by: str | None = Field(None, description="Column, or pattern of a name, that is a case.")
+
+    # Where features come from
     encoder: str = Field("mobilenet_v2", description="Where features come from.")
     encoder_weights: str | None = Field(
         "imagenet", description="imagenet (downloaded by Keras), a file, or none."
@@ -67,31 +65,8 @@ class TrainConfig(BaseModel):
         None, description="Layers that give features, by stride, such as {2: block_1_expand_relu}."
     )
     alpha: PositiveFloat = Field(1.0, description="Width of a MobileNet.")
-    decoder: str = Field("light", description="light or unet.")
-    decoder_widths: tuple[PositiveInt, ...] | None = Field(
-        None, description="Channels of the decoder, coarse to fine."
-    )
-    transposed: bool = Field(False, description="U-Net: learned enlargement, not bilinear.")
-    separable: bool = Field(False, description="U-Net: depthwise separable convolutions.")
-    one_logit: bool = Field(False, description="Two classes by one sigmoid, not a softmax of two.")
     dropout: float = Field(0.0, ge=0, lt=1, description="Share of features left out in training.")
-
-    # What it learns from
-    loss: str = Field("ce+dice", description="Sum of ce, focal, dice, tversky, each with a factor.")
     smoothing: float = Field(0.0, ge=0, lt=1, description="Of labels, in cross-entropy.")
-    class_weights: Literal["balanced"] | dict[str, NonNegativeFloat] | None = Field(
-        None, description="balanced (median frequency), a number by class name, or none."
-    )
-    val_share: float | None = Field(
-        None, ge=0, lt=1, description="Of the cases, where no such split is given; 0.1 if left out."
-    )
-    test_share: float | None = Field(
-        None, ge=0, lt=1, description="Of the cases, where none is given; 0.15 if left out."
-    )
-    split_seed: NonNegativeInt | None = Field(
-        None, description="Of the splits; apart from `seed`, so that runs can be compared."
-    )
-    group_by: str | None = Field(None, description="Column, or pattern of a name, that is a case.")
 
     # How it learns
     batch_size: PositiveInt = Field(16, description="Images per step, all workers together.")
@@ -119,7 +94,7 @@ class TrainConfig(BaseModel):
         0.15, description="Share of the steps so far that the weights are averaged over."
     )
     patience: PositiveInt | None = Field(
-        50, description="Validations without a better Dice until training stops; none for never."
+        50, description="Validations without a better score until training stops; none for never."
     )
     seed: NonNegativeInt = Field(0, description="Of weights, order and augmentation.")
     epochs: PositiveInt | None = Field(None, description="Passes over the samples, or")
@@ -129,19 +104,6 @@ class TrainConfig(BaseModel):
     previews: NonNegativeInt = Field(4, description="Samples drawn after every epoch.")
     tensorboard: bool = Field(False, description="Write logs for TensorBoard.")
     checkpoint_seconds: NonNegativeFloat = Field(20.0, description="Least time between them.")
-    threshold: float | None = Field(None, gt=0, lt=1, description="For the card.")
-    min_area_px: NonNegativeInt = Field(0, description="For the card.")
-    fill_holes_px: NonNegativeInt = Field(0, description="For the card.")
-    keep_largest: bool = Field(False, description="For the card.")
-
-    @field_validator("size", "crop", mode="before")
-    @classmethod
-    def _read_size(cls, value: Any) -> Any:
-        """128, "240x320" or two numbers."""
-        if isinstance(value, int):
-            return (value, value)
-        found = re.fullmatch(r"(\d+)x(\d+)", value) if isinstance(value, str) else None
-        return (int(found[1]), int(found[2])) if found else value
 
     @field_validator("augmentation", mode="before")
     @classmethod
@@ -150,20 +112,15 @@ class TrainConfig(BaseModel):
         return {"strength": _STRENGTH, **given} if isinstance(given, dict) else given
 
     @model_validator(mode="after")
-    def _hold_together(self) -> "TrainConfig":
+    def _one_length(self) -> Self:
         if self.epochs is not None and self.minutes is not None:
             raise ValueError("give either epochs or minutes, not both")
-        if self.size is None and self.crop is None:
-            raise ValueError("without a size, images keep theirs: set a crop, such as crop=256")
-        if self.favour_rare and self.crop is None:
-            raise ValueError("favour_rare chooses where to crop: set a crop, such as crop=256")
         return self
 
     @property
     def pretrained(self) -> bool:
         """Whether the encoder starts from weights."""
-        takes_weights = self.encoder != "plain" and self.preset in (None, "tutorial_unet")
-        return takes_weights and self.encoder_weights is not None
+        return self.encoder != "plain" and self.encoder_weights is not None
 
     def division(self) -> dict[str, Any]:
         """Arguments of `open_dataset` that say how the data is divided."""
@@ -195,8 +152,156 @@ _RECIPE = (
 )
 
 
-def read_config(plan: str | Path | None, settings: Mapping[str, Any]) -> TrainConfig:
-    """Settings of a file, overridden by `settings`.
+class TrainConfig(RunConfig):
+    """Settings of one training run; `plan.yaml` holds exactly these keys."""
+
+    # What the model sees
+    size: Literal["auto"] | tuple[PositiveInt, PositiveInt] | None = Field(
+        "auto",
+        description="Height and width, px, that images are stretched to: 128, 240x320, none to "
+        "keep them and train on crops, or auto: their median, at most 256.",
+    )
+    crop: tuple[PositiveInt, PositiveInt] | None = Field(
+        None, description="Height and width of training crops, px; none for whole images."
+    )
+    favour_rare: bool = Field(False, description="Put rare classes into the middle of crops.")
+
+    # The model
+    preset: Literal["plain_unet", "tutorial_unet", "small"] | None = Field(
+        None, description="A known network, in place of encoder and decoder."
+    )
+    decoder: str = Field("light", description="light or unet.")
+    decoder_widths: tuple[PositiveInt, ...] | None = Field(
+        None, description="Channels of the decoder, coarse to fine."
+    )
+    transposed: bool = Field(False, description="U-Net: learned enlargement, not bilinear.")
+    separable: bool = Field(False, description="U-Net: depthwise separable convolutions.")
+    one_logit: bool = Field(False, description="Two classes by one sigmoid, not a softmax of two.")
+
+    # What it learns from
+    loss: str = Field("ce+dice", description="Sum of ce, focal, dice, tversky, each with a factor.")
+    class_weights: Literal["balanced"] | dict[str, NonNegativeFloat] | None = Field(
+        None, description="balanced (median frequency), a number by class name, or none."
+    )
+
+    # What it leaves
+    threshold: float | None = Field(None, gt=0, lt=1, description="For the card.")
+    min_area_px: NonNegativeInt = Field(0, description="For the card.")
+    fill_holes_px: NonNegativeInt = Field(0, description="For the card.")
+    keep_largest: bool = Field(False, description="For the card.")
+
+    @field_validator("size", "crop", mode="before")
+    @classmethod
+    def _read_size(cls, value: Any) -> Any:
+        """128, "240x320" or two numbers."""
+        if isinstance(value, int):
+            return (value, value)
+        found = re.fullmatch(r"(\d+)x(\d+)", value) if isinstance(value, str) else None
+        return (int(found[1]), int(found[2])) if found else value
+
+    @model_validator(mode="after")
+    def _hold_together(self) -> Self:
+        if self.size is None and self.crop is None:
+            raise ValueError("without a size, images keep theirs: set a crop, such as crop=256")
+        if self.favour_rare and self.crop is None:
+            raise ValueError("favour_rare chooses where to crop: set a crop, such as crop=256")
+        return self
+
+    @property
+    def pretrained(self) -> bool:
+        """Whether the encoder starts from weights."""
+        return super().pretrained and self.preset in (None, "tutorial_unet")
+
+
+class RegionConfig(RunConfig):
+    """Settings of a run that learns to decide on masked regions."""
+
+    # What is decided
+    positive: str | None = Field(
+        None, description="Label to look for; left out where two labels make it plain."
+    )
+    classes: tuple[str, ...] | None = Field(
+        None, description="Labels to learn from, [benign, malignant]; others are left out."
+    )
+    unit: Literal["region", "image", "case"] | None = Field(
+        None, description="What a decision is made on; found out when left out."
+    )
+    label_by: Literal["image", "region", "class"] | None = Field(
+        None, description="Whose the labels are; class takes that in the mask."
+    )
+    label_table: str | None = Field(
+        None, description="CSV of image, region, label; regions.csv or cells.csv when left out."
+    )
+    unite_duplicates: bool = Field(
+        True, description="Near-duplicates count as one case, which splits keep together."
+    )
+
+    # What the model sees
+    regions: Literal["components", "instances", "whole"] | None = Field(
+        None, description="What a region of a mask is; found out when left out."
+    )
+    min_area_px: PositiveInt = Field(1, description="Smaller regions are left out.")
+    max_regions: PositiveInt = Field(64, description="Drawn of a unit in a training step.")
+    size: PositiveInt = Field(128, description="Side of the square crops, px.")
+    context: NonNegativeFloat | None = Field(
+        0.2, description="Margin around the box, as a share of its sides; none for all the image."
+    )
+    outside: Literal["kept", "darkened", "removed", "channel"] = Field(
+        "darkened", description="What becomes of pixels outside the mask; channel adds the mask."
+    )
+    jitter: float = Field(
+        0.08, ge=0, le=0.5, description="Errors drawn into training masks, of their diameter."
+    )
+    variants: NonNegativeInt = Field(4, description="Such masks kept of every region.")
+    segmenter: str | None = Field(
+        None, description="Folder of a run whose masks are learned from too, and used to predict."
+    )
+
+    # The model
+    preset: Literal["reference_cnn"] | None = Field(
+        None, description="A known network, in place of encoder and pooling."
+    )
+    pixels: bool = Field(True, description="Look at the pixels.")
+    measures: bool = Field(True, description="Look at measures of shape and intensity.")
+    pooling: Literal["attention", "mean", "max"] = Field(
+        "attention", description="How the regions of a unit become one decision."
+    )
+    embedding: PositiveInt = Field(64, description="Numbers that pixels of a region become.")
+    balance: bool = Field(True, description="Weigh both answers alike, however rare.")
+
+    # How it learns
+    loss: str = Field("ce", description="ce or focal, with a factor.")
+    batch_size: PositiveInt = Field(16, description="Units per step, all workers together.")
+    learning_rate: PositiveFloat = Field(1e-3, description="At its peak.")
+    weight_decay: NonNegativeFloat = Field(1e-2, description="Per step, times the rate.")
+    dropout: float = Field(0.3, ge=0, lt=1, description="Share of features left out in training.")
+
+    # What it leaves
+    calibrate: bool = Field(True, description="Fit a temperature on the validation units.")
+    threshold: float = Field(0.5, gt=0, lt=1, description="Probability of a positive decision.")
+    specificity: float = Field(0.9, gt=0, lt=1, description="At which the sensitivity is reported.")
+
+    @model_validator(mode="after")
+    def _sees_something(self) -> Self:
+        if not (self.pixels or self.measures):
+            raise ValueError("a classifier needs pixels, measures or both")
+        return self
+
+    @property
+    def pretrained(self) -> bool:
+        """Whether the encoder starts from weights."""
+        return super().pretrained and self.preset is None and self.pixels
+
+
+Config = TypeVar("Config", bound=RunConfig)
+
+
+def read_config(
+    plan: str | Path | None,
+    settings: Mapping[str, Any],
+    kind: type[Config],
+) -> Config:
+    """Settings of a file, overridden by `settings`, as a `kind` of run has them.
 
     Raises:
         ConfigError: If the file cannot be read, a key does not exist, or a value is out of range.
@@ -213,7 +318,7 @@ def read_config(plan: str | Path | None, settings: Mapping[str, Any]) -> TrainCo
             values.pop("epochs", None)
             values.pop("minutes", None)
     try:
-        return TrainConfig(**{**values, **settings})
+        return kind(**{**values, **settings})
     except ValidationError as error:
         raise ConfigError(_sentence(error)) from None
 
