@@ -1,0 +1,1 @@
+"""From masks to regions: each masked thing with its box, its crop and its measures."""
