@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -23,8 +24,11 @@ __all__ = [
     "Arrays",
     "class_weights",
     "eval_batches",
+    "in_order",
     "load",
+    "part_of",
     "rare_class_weights",
+    "shuffled",
     "steps_per_epoch",
     "train_batches",
 ]
@@ -86,21 +90,12 @@ def train_batches(
         )
     if favour is not None and crop is None:
         raise ConfigError("Favouring rare classes chooses where to crop; set a crop with it.")
-    worker, workers = shard or (0, 1)
-    if batch_size < 1 or batch_size % workers or not 0 <= worker < workers:
-        raise ConfigError(
-            f"Expected a batch size that {workers} workers can share evenly; "
-            f"received {batch_size} for worker {worker}."
-        )
+    worker, share = part_of(batch_size, shard)
     steps = steps_per_epoch(len(arrays), batch_size)
-    share = batch_size // workers
     chances = None if favour is None else _chances(arrays, favour)
     weight_of = _weight_table(class_weights)
 
-    @lru_cache(maxsize=4)
-    def order(of_epoch: int) -> np.ndarray:
-        once = np.random.default_rng([seed, of_epoch]).permutation(len(arrays))
-        return np.resize(once, steps * batch_size)
+    order = shuffled(seed, len(arrays), steps * batch_size)
 
     def draw(index: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         image, labels = arrays[index]
@@ -134,8 +129,8 @@ def train_batches(
             weights[row] *= arrays.weights[index]
         return images, labels, weights
 
-    shape = (share, *size, arrays.channels)
-    return _dataset(range(skip, steps * epochs), batch, shape)
+    signature = _signature((share, *size, arrays.channels))
+    return in_order(range(skip, steps * epochs), batch, signature)
 
 
 def eval_batches(
@@ -172,25 +167,54 @@ def eval_batches(
             np.stack(weights),
         )
 
-    shape = (None, *(size or (None, None)), arrays.channels)
-    return _dataset(range(steps_per_epoch(len(windows), count)), batch, shape)
+    signature = _signature((None, *(size or (None, None)), arrays.channels))
+    return in_order(range(steps_per_epoch(len(windows), count)), batch, signature)
 
 
-def _dataset(
-    numbers: range, batch: Callable[[int], Batch], shape: tuple[int | None, ...]
-) -> tf.data.Dataset:
-    """Data set of the batches with these numbers, made side by side and handed out in order."""
+def shuffled(seed: int, number: int, length: int) -> Callable[[int], np.ndarray]:
+    """Function from an epoch to the order of `number` samples in it, repeated up to `length`."""
 
-    def make(number: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        types = (tf.float32, tf.int32, tf.float32)
-        images, labels, weights = tf.numpy_function(
-            lambda value: batch(int(value)), [number], types, stateful=False
+    @lru_cache(maxsize=4)
+    def order(epoch: int) -> np.ndarray:
+        return np.resize(np.random.default_rng([seed, epoch]).permutation(number), length)
+
+    return order
+
+
+def part_of(batch_size: int, shard: tuple[int, int] | None) -> tuple[int, int]:
+    """Number of a worker and the rows that it takes of every batch.
+
+    Raises:
+        ConfigError: If the workers cannot share a batch evenly.
+    """
+    worker, workers = shard or (0, 1)
+    if batch_size < 1 or batch_size % workers or not 0 <= worker < workers:
+        raise ConfigError(
+            f"Expected a batch size that {workers} workers can share evenly; "
+            f"received {batch_size} for worker {worker}."
         )
-        return (
-            tf.ensure_shape(images, shape),
-            tf.ensure_shape(labels, shape[:-1]),
-            tf.ensure_shape(weights, shape[:-1]),
+    return worker, batch_size // workers
+
+
+def in_order(numbers: range, batch: Callable[[int], Any], signature: Any) -> tf.data.Dataset:
+    """Data set of the batches with these numbers, made side by side and handed out in order.
+
+    Args:
+        numbers: Of the batches.
+        batch: From a number to arrays in any nesting.
+        signature: `tf.TensorSpec`s in the same nesting.
+    """
+    specs = tf.nest.flatten(signature)
+
+    def make(number: tf.Tensor) -> Any:
+        arrays = tf.numpy_function(
+            lambda value: tf.nest.flatten(batch(int(value))),
+            [number],
+            [spec.dtype for spec in specs],
+            stateful=False,
         )
+        shaped = [tf.ensure_shape(a, spec.shape) for a, spec in zip(arrays, specs, strict=True)]
+        return tf.nest.pack_sequence_as(signature, shaped)
 
     options = tf.data.Options()
     # Workers get their part by `shard`; files, which TensorFlow would divide, there are none.
@@ -199,6 +223,15 @@ def _dataset(
     dataset = tf.data.Dataset.range(numbers.start, numbers.stop)
     dataset = dataset.map(make, num_parallel_calls=tf.data.AUTOTUNE)
     return dataset.prefetch(2).with_options(options)
+
+
+def _signature(shape: tuple[int | None, ...]) -> tuple[tf.TensorSpec, ...]:
+    """Of images of a shape `(b, h, w, c)`, their labels and weights."""
+    return (
+        tf.TensorSpec(shape, tf.float32),
+        tf.TensorSpec(shape[:-1], tf.int32),
+        tf.TensorSpec(shape[:-1], tf.float32),
+    )
 
 
 def _weight_table(class_weights: np.ndarray | None) -> np.ndarray:
