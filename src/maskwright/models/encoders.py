@@ -93,6 +93,7 @@ def encoder(
     name: str,
     *,
     channels: int = 3,
+    extra_channels: int = 0,
     weights: str | Path | None = None,
     alpha: float = 1.0,
     taps: Mapping[int, str] | None = None,
@@ -106,6 +107,8 @@ def encoder(
         name: One of `ENCODERS`.
         channels: Channels of the images. Pretrained first convolutions are adapted: summed over
             colours for one channel, their mean spread evenly for other numbers.
+        extra_channels: Behind those of the image, in the same range of values; a mask, say.
+            Pretrained first convolutions begin with zeros for them.
         weights: `"imagenet"` (downloaded by Keras), a file of the same network's weights without
             its top as `keras.applications` writes them, or `None` for random ones.
         alpha: Width of the MobileNets.
@@ -124,9 +127,9 @@ def encoder(
             raise ConfigError("The plain encoder has no pretrained weights; leave them out.")
         if taps is not None:
             raise ConfigError("The plain encoder gives features at every stride; leave taps out.")
-        return _plain(widths, channels, pixel_range, synchronised)
+        return _plain(widths, channels, extra_channels, pixel_range, synchronised)
     if name in FAMILIES:
-        return _pretrained(name, channels, weights, alpha, taps, pixel_range)
+        return _pretrained(name, channels, extra_channels, weights, alpha, taps, pixel_range)
     raise ConfigError(f"Expected an encoder of {', '.join(ENCODERS)}; received {name!r}.")
 
 
@@ -149,10 +152,16 @@ def freeze(model: keras.Model, frozen: bool, fix_statistics: bool = True) -> Non
 
 
 def _scaling(
-    mean: Sequence[float], std: Sequence[float], channels: int, pixel_range: tuple[float, float]
+    mean: Sequence[float],
+    std: Sequence[float],
+    channels: int,
+    extra: int,
+    pixel_range: tuple[float, float],
 ) -> keras.layers.Layer:
+    grey_mean, grey_std = float(np.mean(mean)), float(np.mean(std))
     if channels != 3:
-        mean, std = [float(np.mean(mean))] * channels, [float(np.mean(std))] * channels
+        mean, std = [grey_mean] * channels, [grey_std] * channels
+    mean, std = [*mean, *[grey_mean] * extra], [*std, *[grey_std] * extra]
     low, high = pixel_range
     if not high > low:
         raise ConfigError(f"Expected a pixel range that rises, received {low} to {high}.")
@@ -163,11 +172,15 @@ def _scaling(
 
 
 def _plain(
-    widths: Sequence[int], channels: int, pixel_range: tuple[float, float], synchronised: bool
+    widths: Sequence[int],
+    channels: int,
+    extra: int,
+    pixel_range: tuple[float, float],
+    synchronised: bool,
 ) -> Encoder:
     """Two 3x3 convolutions at each stride, maxima of 2x2 in between."""
-    images = keras.Input((None, None, channels))
-    x = _scaling((127.5,) * 3, (127.5,) * 3, channels, pixel_range)(images)
+    images = keras.Input((None, None, channels + extra))
+    x = _scaling((127.5,) * 3, (127.5,) * 3, channels, extra, pixel_range)(images)
     features = []
     for level, width in enumerate(widths):
         if level:
@@ -182,6 +195,7 @@ def _plain(
 def _pretrained(
     name: str,
     channels: int,
+    extra: int,
     weights: str | Path | None,
     alpha: float,
     taps: Mapping[int, str] | None,
@@ -200,11 +214,11 @@ def _pretrained(
             warnings.simplefilter("ignore", UserWarning)
             return family.build(include_top=False, **options, **arguments)
 
-    images = keras.Input((None, None, channels))
-    scaled = _scaling(family.mean, family.std, channels, pixel_range)(images)
-    network = build(weights=None, input_tensor=scaled, input_shape=(None, None, channels))
+    images = keras.Input((None, None, channels + extra))
+    scaled = _scaling(family.mean, family.std, channels, extra, pixel_range)(images)
+    network = build(weights=None, input_tensor=scaled, input_shape=images.shape[1:])
     if weights is not None:
-        _copy_weights(_load(build, name, weights), network, family.bgr)
+        _copy_weights(_load(build, name, weights), network, family.bgr, extra)
     if taps is None:
         found = {s: network.layers[place].name for s, place in _last_at_stride(build).items()}
         taps = {**found, **(family.taps or {})}
@@ -244,14 +258,18 @@ def _load(build: Callable[..., keras.Model], name: str, weights: str | Path) -> 
     return model
 
 
-def _copy_weights(source: keras.Model, target: keras.Model, bgr: bool) -> None:
-    """Copy weights between equal networks that may differ in the number of input channels."""
+def _copy_weights(source: keras.Model, target: keras.Model, bgr: bool, extra: int) -> None:
+    """Copy weights between equal networks that may differ in the number of input channels.
+
+    The last `extra` of them are given zeros.
+    """
     pairs = zip(_weighted(source), _weighted(target), strict=True)
     for position, (theirs, ours) in enumerate(pairs):
         values = theirs.get_weights()
         if position == 0:
             kernel = values[0][:, :, ::-1] if bgr else values[0]
-            values[0] = adapt_kernel(kernel, ours.weights[0].shape[2])
+            kernel = adapt_kernel(kernel, ours.weights[0].shape[2] - extra)
+            values[0] = np.pad(kernel, ((0, 0), (0, 0), (0, extra), (0, 0)))
         ours.set_weights(values)
 
 

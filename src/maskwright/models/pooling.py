@@ -1,0 +1,183 @@
+"""Layers of a decision: features pooled inside a mask, measures standardised, regions joined.
+
+A batch holds `n` regions of `b` bags, nothing padded. Which region belongs where says `bags`
+`(b, n)`, 1 or 0, so that joining is plain products of matrices and survives every export.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import keras
+from keras import layers, ops
+
+from maskwright.models.blocks import Tensor
+
+_TRACE = 1e-6  # pixels; what a cell outside the mask counts, so that an empty mask has a mean
+_BOUND = 5.0  # standard deviations; one odd measure does not decide alone
+_NEVER = -1e9  # far below every score, and finite: no nan from what is masked
+
+
+@keras.saving.register_keras_serializable(package="maskwright")
+class PoolInside(layers.Layer):
+    """Mean of features inside a mask; every cell counts as many pixels of the mask as it covers.
+
+    A mask smaller than a cell still has its cell. An empty mask gives the mean of all cells.
+
+    Args:
+        stride: Pixels of the mask to a side of a cell. Cells beyond the mask, where the image was
+            padded, count as outside.
+
+    Call arguments:
+        features: `(n, h / stride, w / stride, c)`.
+        masks: 0 or 1, `(n, h, w)`.
+    """
+
+    def __init__(self, stride: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.stride = stride
+
+    def call(self, features: Tensor, masks: Tensor) -> Tensor:
+        """Pooled features, `(n, c)`."""
+        (rows, columns), (height, width) = ops.shape(features)[1:3], ops.shape(masks)[1:3]
+        inside = ops.matmul(
+            ops.matmul(self._cells(rows, height), ops.cast(masks, features.dtype)),
+            ops.transpose(self._cells(columns, width)),
+        )
+        weights = (inside + _TRACE)[..., None]
+        return ops.sum(features * weights, (1, 2)) / ops.sum(weights, (1, 2))
+
+    def _cells(self, cells: int, pixels: int) -> Tensor:
+        """1 where a pixel lies in a cell, `(cells, pixels)`."""
+        cell_of = ops.arange(pixels) // self.stride
+        return ops.cast(ops.arange(cells)[:, None] == cell_of[None], self.compute_dtype)
+
+    def compute_output_shape(
+        self, features_shape: Sequence[int | None], masks_shape: Sequence[int | None]
+    ) -> tuple[int | None, ...]:
+        """Shape of the output for the shapes of the inputs."""
+        return (features_shape[0], features_shape[-1])
+
+    def get_config(self) -> dict[str, Any]:
+        """Arguments that rebuild the layer."""
+        return {**super().get_config(), "stride": self.stride}
+
+
+@keras.saving.register_keras_serializable(package="maskwright")
+class Standardise(layers.Layer):
+    """Measures less their mean, by their standard deviation, and never beyond 5 of them.
+
+    Mean and deviation are weights that do not learn; `adapt_measures` sets them. A measure of
+    deviation 0 gives 0.
+
+    Call arguments:
+        measures: `(n, m)`.
+    """
+
+    def build(self, input_shape: Sequence[int | None]) -> None:
+        """Mean 0 and deviation 1, as long as nothing is known."""
+        shape = (input_shape[-1],)
+        self.mean = self.add_weight(shape, "zeros", trainable=False, name="mean")
+        self.std = self.add_weight(shape, "ones", trainable=False, name="std")
+
+    def call(self, measures: Tensor) -> Tensor:
+        """Standardised measures, `(n, m)`, -5 to 5."""
+        varies = ops.cast(self.std > 0, measures.dtype)
+        scaled = (measures - self.mean) / (self.std + (1 - varies))
+        return ops.clip(scaled * varies, -_BOUND, _BOUND)
+
+
+class _Pooling(layers.Layer):
+    """What every pooling of regions takes and gives.
+
+    Call arguments:
+        embeddings: Of the regions, `(n, d)`.
+        region_logits: The decision on each region alone, `(n, 1)`.
+        bags: `(b, n)`.
+    """
+
+    def call(self, embeddings: Tensor, region_logits: Tensor, bags: Tensor) -> Sequence[Tensor]:
+        """Embeddings of the bags, `(b, d)`, and weights `(b, n)`, whose rows sum to 1."""
+        raise NotImplementedError
+
+    def compute_output_shape(
+        self,
+        embeddings_shape: Sequence[int | None],
+        region_logits_shape: Sequence[int | None],
+        bags_shape: Sequence[int | None],
+    ) -> Sequence[tuple[int | None, ...]]:
+        """Shapes of the outputs for the shapes of the inputs."""
+        return (bags_shape[0], embeddings_shape[-1]), tuple(bags_shape)
+
+
+@keras.saving.register_keras_serializable(package="maskwright")
+class MeanPooling(_Pooling):
+    """Every region of a bag counts the same."""
+
+    def call(self, embeddings: Tensor, region_logits: Tensor, bags: Tensor) -> Sequence[Tensor]:
+        """Embeddings of the bags, `(b, d)`, and weights `(b, n)`."""
+        weights = bags / ops.maximum(ops.sum(bags, -1, keepdims=True), 1.0)
+        return ops.matmul(weights, embeddings), weights
+
+
+@keras.saving.register_keras_serializable(package="maskwright")
+class MaxPooling(_Pooling):
+    """Every feature for itself: its largest value in the bag.
+
+    The features of one decision may then come from several regions; the weights name one, the
+    region with the highest logit, by 1.
+    """
+
+    def call(self, embeddings: Tensor, region_logits: Tensor, bags: Tensor) -> Sequence[Tensor]:
+        """Embeddings of the bags, `(b, d)`, and weights `(b, n)`."""
+        members = ops.where(bags[..., None] > 0, embeddings[None], _NEVER)
+        logits = ops.where(bags > 0, ops.transpose(region_logits), _NEVER)
+        highest = ops.argmax(logits, -1)
+        weights = ops.cast(highest[:, None] == ops.arange(ops.shape(bags)[1])[None], bags.dtype)
+        return ops.max(members, 1), weights
+
+
+@keras.saving.register_keras_serializable(package="maskwright")
+class AttentionPooling(_Pooling):
+    """Mean of a bag's regions by weights that are learned: gated attention.
+
+    Args:
+        units: Of the hidden layer.
+
+    Source: Ilse, Tomczak, Welling, Attention-based Deep Multiple Instance Learning, 2018,
+    equation 9, with biases in the hidden layer as in the authors' code.
+    """
+
+    def __init__(self, units: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.units = units
+        self.content = layers.Dense(units, "tanh", dtype=self.dtype_policy, name="content")
+        self.gate = layers.Dense(units, "sigmoid", dtype=self.dtype_policy, name="gate")
+        self.score = layers.Dense(1, use_bias=False, dtype=self.dtype_policy, name="score")
+
+    def build(
+        self,
+        embeddings_shape: Sequence[int | None],
+        region_logits_shape: Sequence[int | None],
+        bags_shape: Sequence[int | None],
+    ) -> None:
+        """Weights of the hidden layer and of the score."""
+        self.content.build(embeddings_shape)
+        self.gate.build(embeddings_shape)
+        self.score.build((None, self.units))
+
+    def call(self, embeddings: Tensor, region_logits: Tensor, bags: Tensor) -> Sequence[Tensor]:
+        """Embeddings of the bags, `(b, d)`, and weights `(b, n)`."""
+        scores = self.score(self.content(embeddings) * self.gate(embeddings))
+        weights = ops.softmax(ops.where(bags > 0, ops.transpose(scores), _NEVER), -1)
+        return ops.matmul(weights, embeddings), weights
+
+    def get_config(self) -> dict[str, Any]:
+        """Arguments that rebuild the layer."""
+        return {**super().get_config(), "units": self.units}
+
+
+POOLINGS: dict[str, Callable[..., layers.Layer]] = {
+    "mean": lambda units, **options: MeanPooling(**options),
+    "max": lambda units, **options: MaxPooling(**options),
+    "attention": AttentionPooling,
+}
