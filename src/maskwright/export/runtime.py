@@ -1,12 +1,19 @@
-"""Open a trained model as a plain function from a batch of images to logits."""
+"""Open a trained model as a plain function of arrays: images to logits, or regions to decisions."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 
-from maskwright.card import CARD_FILE, MODEL_FILE, Card, checksum
+from maskwright.card import CARD_FILE, MODEL_FILE, AnyCard, Card, RegionCard, checksum
 from maskwright.errors import ModelError
+
+_REGIONS_AT_ONCE = 64  # looked at; a bag may hold any number
+
+AnyKind = TypeVar("AnyKind", bound=AnyCard)
+Decide = Callable[[Mapping[str, np.ndarray]], dict[str, np.ndarray]]
+"""From the inputs of a classifier to `logits (b, 1)`, `weights (b, n)`, `region_logits (n, 1)`."""
 
 
 def load_logits(path: Path) -> tuple[Callable[[np.ndarray], np.ndarray], Card]:
@@ -18,6 +25,69 @@ def load_logits(path: Path) -> tuple[Callable[[np.ndarray], np.ndarray], Card]:
         ModelError: If the folder is not that of a finished run, the model is not the one that its
             card describes, or TensorFlow is not installed.
     """
+    card = _checked(path, Card)
+    model = _keras_model(path / MODEL_FILE)
+    channels = model.input_shape[-1]
+    if channels != card.channels:
+        raise ModelError(
+            f"{path / MODEL_FILE} takes images of {channels} channels, but its card says "
+            f"{card.channels}."
+        )
+    import tensorflow as tf
+
+    # One graph for all sizes: `predict` takes four times as long for a single image.
+    signature = [tf.TensorSpec((None, None, None, channels), tf.float32)]
+    graph = tf.function(lambda images: model(images, training=False), input_signature=signature)
+    return lambda images: graph(tf.constant(images, tf.float32)).numpy(), card
+
+
+def load_decisions(path: Path) -> tuple[Decide, RegionCard]:
+    """The classifier of a run as a function of the inputs that `models.classifiers` describes.
+
+    Raises:
+        ModelError: As `load_logits`.
+    """
+    card = _checked(path, RegionCard)
+    return keras_decisions(_keras_model(path / MODEL_FILE)), card
+
+
+def keras_decisions(model: Any) -> Decide:
+    """Function of a Keras classifier; regions are looked at a few at a time, so that bags of any
+    number fit into memory.
+    """
+    import tensorflow as tf
+
+    from maskwright.models import parts
+
+    embed, pool = parts(model)
+
+    def graph(part: Any) -> Any:
+        specs = {tensor.name: tf.TensorSpec(tensor.shape, tf.float32) for tensor in part.inputs}
+        return tf.function(lambda inputs: part(inputs, training=False), input_signature=[specs])
+
+    look, join = graph(embed), graph(pool)
+    wanted = [tensor.name for tensor in embed.inputs]
+
+    def decide(inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        number = inputs["bags"].shape[1]
+        seen: list[dict[str, np.ndarray]] = []
+        for first in range(0, number, _REGIONS_AT_ONCE):
+            some = {
+                name: tf.constant(inputs[name][first : first + _REGIONS_AT_ONCE], tf.float32)
+                for name in wanted
+            }
+            seen.append({name: value.numpy() for name, value in look(some).items()})
+        regions = {name: np.concatenate([part[name] for part in seen]) for name in seen[0]}
+        bags = tf.constant(inputs["bags"], tf.float32)
+        told = join({**{name: tf.constant(value) for name, value in regions.items()}, "bags": bags})
+        found = {name: value.numpy() for name, value in told.items()}
+        return {**found, "region_logits": regions["region_logits"]}
+
+    return decide
+
+
+def _checked(path: Path, kind: type[AnyKind]) -> AnyKind:
+    """Card of a run whose model is there and the one that the card describes."""
     model_file = path / MODEL_FILE
     if not model_file.is_file():
         found = "there is no such folder" if not path.exists() else f"it has no {MODEL_FILE}"
@@ -25,20 +95,19 @@ def load_logits(path: Path) -> tuple[Callable[[np.ndarray], np.ndarray], Card]:
             f"Expected {path} to be the folder of a finished run, with {MODEL_FILE} and "
             f"{CARD_FILE}; {found}."
         )
-    card = Card.read(path / CARD_FILE)
+    card = kind.read(path / CARD_FILE)
     if checksum(model_file) != card.model_sha256:
         raise ModelError(
             f"{model_file} is not the model that {CARD_FILE} beside it describes (their checksums "
             f"differ); copy both again from the run."
         )
-    return _keras_logits(model_file, card), card
+    return card
 
 
-def _keras_logits(path: Path, card: Card) -> Callable[[np.ndarray], np.ndarray]:
-    """Function of a `.keras` file; TensorFlow is imported here and not before."""
+def _keras_model(path: Path) -> Any:
+    """Model of a `.keras` file; TensorFlow is imported here and not before."""
     try:
         import keras
-        import tensorflow as tf
 
         import maskwright.models  # noqa: F401  # registers the layers that the file names
     except ImportError as error:
@@ -47,15 +116,6 @@ def _keras_logits(path: Path, card: Card) -> Callable[[np.ndarray], np.ndarray]:
             f"install maskwright[cpu] or maskwright[gpu]."
         ) from error
     try:
-        model = keras.saving.load_model(path, compile=False)
+        return keras.saving.load_model(path, compile=False)
     except Exception as error:  # Keras raises almost anything on a damaged file
         raise ModelError(f"{path} cannot be loaded as a Keras model: {error}") from error
-    channels = model.input_shape[-1]
-    if channels != card.channels:
-        raise ModelError(
-            f"{path} takes images of {channels} channels, but its card says {card.channels}."
-        )
-    # One graph for all sizes: `predict` takes four times as long for a single image.
-    signature = [tf.TensorSpec((None, None, None, channels), tf.float32)]
-    graph = tf.function(lambda images: model(images, training=False), input_signature=signature)
-    return lambda images: graph(tf.constant(images, tf.float32)).numpy()

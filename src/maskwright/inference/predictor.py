@@ -186,7 +186,7 @@ class Predictor:
         return Prediction(cleaned.astype(np.int32), kept)
 
     def _pixels(self, images: np.ndarray) -> np.ndarray:
-        return _model_pixels(images, self.card.channels, self.card.dtype)
+        return model_pixels(images, self.card.channels, self.card.dtype)
 
     def _activate(self, logits: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
         """Probabilities from logits, whose shape is checked."""
@@ -250,7 +250,7 @@ def resized_strips(values: np.ndarray, size: tuple[int, int]) -> Iterator[np.nda
         yield resize_channels(mixed, (len(mixed), width), cv2.INTER_LINEAR)
 
 
-def _model_pixels(images: np.ndarray, channels: int, dtype: str) -> np.ndarray:
+def model_pixels(images: np.ndarray, channels: int, dtype: str) -> np.ndarray:
     """float32 images `(b, h, w, channels)` in the range of `dtype`; see `Predictor.__call__`."""
     kind = images.dtype.name
     pixels: np.ndarray = _known_pixels(images).astype(np.float32, copy=False)

@@ -223,6 +223,29 @@ def with_weights(model: keras.Model) -> keras.Model:
     return keras.Model(model.inputs, told)
 
 
+def parts(model: keras.Model) -> tuple[keras.Model, keras.Model]:
+    """A classifier in two: one looks at regions, any few at a time, the other joins them.
+
+    Returns:
+        Model of the inputs but for `bags` to `embeddings (n, d)` and `region_logits (n, 1)`, and
+        model of both and `bags` to `logits (b, 1)` and `weights (b, n)`.
+    """
+    pooling = model.get_layer("pooling")
+    embeddings, region_logits, _ = pooling.input
+    looked = [tensor for tensor in model.inputs if tensor.name != "bags"]
+    embed = keras.Model(looked, {"embeddings": embeddings, "region_logits": region_logits})
+    given = {
+        "embeddings": keras.Input((embeddings.shape[-1],), name="embeddings"),
+        "region_logits": keras.Input((1,), name="region_logits"),
+        "bags": keras.Input((None,), name="bags"),
+    }
+    pooled, weights = pooling(*given.values())
+    # The reference pools logits, the others what is still to be decided on.
+    decided_before = pooling.output[0] is model.outputs[0]
+    logits = pooled if decided_before else model.get_layer("decision")(pooled)
+    return embed, keras.Model(given, {"logits": logits, "weights": weights})
+
+
 def adapt_measures(model: keras.Model, vectors: np.ndarray) -> np.ndarray:
     """Set what the model standardises measures by to the mean and deviation of some regions.
 
