@@ -1,42 +1,31 @@
 """A data set: samples, what their masks mean, and how to read them."""
 
 import os
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from maskwright.data.description import (
-    FILE_NAMES,
-    Description,
-    ignored_values,
-    read_description,
-    stated_encoding,
-    stated_legend,
-    stated_values,
-    write_description,
-)
-from maskwright.data.encodings import Content, Encoding
-from maskwright.data.layouts import HOW_TO_STATE, Layout, LeftOut, recognise_folder
-from maskwright.data.lists import divide
-from maskwright.data.manifest import read_groups, read_manifest
-from maskwright.data.recognition import recognise
-from maskwright.data.samples import Sample, carve
+from maskwright.data.description import stated_values, write_description
+from maskwright.data.division import carve
+from maskwright.data.division import unite_duplicates as united_cases
+from maskwright.data.encodings import Encoding
+from maskwright.data.layouts import LeftOut
+from maskwright.data.samples import Sample
+from maskwright.data.sources import PLACES, find, grouped, meaning, with_instances
 from maskwright.data.survey import held_classes, kind_differs, sizes_differ, survey
-from maskwright.data.tfds import PREFIX, materialise
-from maskwright.errors import ConfigError, DataError
+from maskwright.errors import DataError
 from maskwright.imageio import read_header, read_image, read_mask
-from maskwright.labels import IGNORE_LABEL, Labels
+from maskwright.labels import Labels
 
 VAL_SHARE = 0.1
 TEST_SHARE = 0.15
 SEED = 0
 
-_MANIFEST = "manifest.csv"
+_SHOWN = 3  # groups of copies that a note names
 
 
 @dataclass(frozen=True)
@@ -52,9 +41,11 @@ class DataSet:
         channels: Channels of an image.
         dtype: `"uint8"`, `"uint16"` or `"float32"`.
         notes: Sentences on what was inferred and why.
-        instances: Whether the masks tell objects apart.
+        instances: Whether objects are told apart, by the masks or by files beside them.
         left_out: Files that are in no sample, and why.
         stated: Keys of data.yaml on where files are and how they are divided.
+        case_from: Where the cases come from: name of a column, pattern, or `"folder"`; `""` where
+            each sample is a case of its own.
     """
 
     root: Path
@@ -68,6 +59,7 @@ class DataSet:
     instances: bool = False
     left_out: tuple[LeftOut, ...] = field(default=(), compare=False)
     stated: Mapping[str, Any] = field(default_factory=dict, compare=False)
+    case_from: str = ""
 
     @property
     def splits(self) -> dict[str, int]:
@@ -130,7 +122,11 @@ class DataSet:
         return united
 
     def read_instances(self, sample: Sample) -> np.ndarray:
-        """Objects `(h, w)` int32, numbered from 1; 0 where there is none. Later files lie on top.
+        """Objects `(h, w)` int32, numbered from 1; 0 where there is none.
+
+        Where an image has several mask files, each is one object, numbered in their order (the
+        empty ones too), and later ones lie on top. Other files keep or get numbers in the order of
+        their values.
 
         Raises:
             DataError: If the masks of the data set do not tell objects apart.
@@ -138,14 +134,20 @@ class DataSet:
         if not self.instances:
             raise DataError(
                 f"The masks in {self.root} tell classes, not objects; expected one mask file for "
-                f"each object, or a number for each."
+                f"each object, a number for each, or files of such numbers in a folder instances."
             )
+        if sample.instances is not None:
+            values = read_mask(sample.instances).values
+            if values.ndim != 2:
+                raise DataError(
+                    f"{sample.instances} holds colours; expected the number of an object in every "
+                    f"pixel, 0 where there is none."
+                )
+            return values.astype(np.int32)
         numbers = np.zeros_like(self.read_mask(sample))
-        number = 0
-        for path in sample.masks:
-            for inside in self.encoding.objects(read_mask(path)):
-                number += 1
-                numbers[inside] = number
+        for file, path in enumerate(sample.masks, start=1):
+            for value, inside in enumerate(self.encoding.objects(read_mask(path)), start=1):
+                numbers[inside] = file if len(sample.masks) > 1 else value
         return numbers
 
 
@@ -156,6 +158,7 @@ def open_dataset(
     val_share: float | None = None,
     test_share: float | None = None,
     seed: int | None = None,
+    unite_duplicates: bool = False,
 ) -> DataSet:
     """Open images with masks, whatever their layout.
 
@@ -171,13 +174,15 @@ def open_dataset(
         test_share: The same for testing; 0.15.
         seed: Decides which samples these are; 0. Not the seed of a training run: a model must
             be scored on the division that it was trained on.
+        unite_duplicates: Whether images that show the same, or nearly, become one case, so that no
+            split that is made parts them; splits that are stated stay. Reads every image.
 
     Raises:
         DataError: If nothing is recognised, or no sample can be used.
         ConfigError: If data.yaml or an argument is wrong.
     """
-    root, said = _locate(source)
-    layout = _layout(root, said)
+    found = find(source)
+    root, said, layout = found.root, found.said, found.layout
     group_by = group_by if group_by is not None else said.group_by
     seed = _first(seed, said.seed, SEED)
     shares = {
@@ -188,11 +193,17 @@ def open_dataset(
     made = [split for split, share in shares.items() if share and split not in given]
     made = made if "train" in given else []
     seen = survey(layout.samples, seed, divide=bool(made))
-    encoding, labels = _meaning(list(seen.contents.values()), layout, said)
-    samples = _grouped(root, seen.samples, layout, group_by)
+    encoding, labels = meaning(list(seen.contents.values()), layout, said)
+    samples, case_from = grouped(root, seen.samples, layout, group_by)
+    objects = encoding.kind == "objects"
+    samples = samples if objects else with_instances(root, samples)
+    notes = [encoding.explanation, *layout.notes]
+    unite_duplicates = unite_duplicates or said.unite_duplicates
+    if unite_duplicates:
+        samples, united = united_cases(samples)
+        notes += _told(united)
     held = held_classes(samples, seen.contents, encoding)
     samples = carve(samples, held, shares["val"], shares["test"], seed)
-    notes = [encoding.explanation, *layout.notes]
     if made:
         notes.append(
             f"No {' and no '.join(made)} split is given: drawn from the training samples in whole "
@@ -203,8 +214,12 @@ def open_dataset(
         path, reason = left_out[0]
         about = reason if str(path) in reason else f"{path.name}, {reason}."
         notes.append(f"{len(left_out)} left out; the first: {about}")
-    keys = said.model_dump(exclude_defaults=True, include=_PLACES)
+    keys = said.model_dump(exclude_defaults=True, include=PLACES)
     keys |= {"val_share": shares["val"], "test_share": shares["test"], "seed": seed}
+    if group_by is not None:
+        keys["group_by"] = group_by
+    if unite_duplicates:
+        keys["unite_duplicates"] = True
     return DataSet(
         root=root,
         layout=layout.name,
@@ -214,13 +229,13 @@ def open_dataset(
         channels=seen.channels,
         dtype=seen.dtype,
         notes=tuple(notes),
-        instances=encoding.kind == "objects" and said.objects != "united",
+        instances=said.objects != "united"
+        if objects
+        else all(sample.instances is not None for sample in samples),
         left_out=left_out,
-        stated=keys if group_by is None else {**keys, "group_by": group_by},
+        stated=keys,
+        case_from=case_from,
     )
-
-
-_PLACES = {"images", "masks", "manifest", "splits"}
 
 
 def write_yaml(dataset: DataSet, path: str | Path) -> None:
@@ -230,7 +245,7 @@ def write_yaml(dataset: DataSet, path: str | Path) -> None:
     root = Path(os.path.relpath(dataset.root.resolve(), path.parent.resolve())).as_posix()
     if root != ".":
         content["root"] = root
-    content |= {key: dataset.stated[key] for key in _PLACES if key in dataset.stated}
+    content |= {key: dataset.stated[key] for key in PLACES if key in dataset.stated}
     described = dataset.labels.to_dict()
     content |= {"classes": described["names"], "colours": described["colours"]}
     content["encoding"] = dataset.encoding.kind
@@ -239,114 +254,20 @@ def write_yaml(dataset: DataSet, path: str | Path) -> None:
         content["threshold"] = dataset.encoding.threshold
     if dataset.encoding.kind == "objects":
         content["objects"] = "instances" if dataset.instances else "united"
-    content |= {key: dataset.stated[key] for key in dataset.stated if key not in _PLACES}
+    content |= {key: dataset.stated[key] for key in dataset.stated if key not in PLACES}
     write_description(path, content, dataset.notes)
 
 
-def _locate(source: str | Path) -> tuple[Path, Description]:
-    """Folder of a data set, and what is stated on it."""
-    if str(source).startswith(PREFIX):
-        source = materialise(str(source).removeprefix(PREFIX))
-    path = Path(source)
-    if path.is_dir():
-        for name in FILE_NAMES:
-            if (path / name).is_file():
-                return _locate(path / name)
-        is_listed = (path / _MANIFEST).is_file()
-        return path, Description(manifest=_MANIFEST) if is_listed else Description()
-    if not path.is_file():
-        raise DataError(
-            f"{path} does not exist; expected a folder of images and masks, a CSV manifest, a "
-            f"data.yaml, or {PREFIX}NAME."
-        )
-    if path.suffix.lower() == ".csv":
-        return path.parent, Description(manifest=path.name)
-    if path.suffix.lower() in {".yaml", ".yml"}:
-        said = read_description(path)
-        root = path.parent / said.root if said.root != "." else path.parent
-        if not root.is_dir():
-            raise DataError(f"{path} states the root {said.root}, but {root} is no folder.")
-        return root, said
-    raise DataError(
-        f"{path} is no data set; expected a folder, a CSV manifest or a data.yaml. {HOW_TO_STATE}"
-    )
-
-
-def _layout(root: Path, said: Description) -> Layout:
-    if said.manifest is not None:
-        table = read_manifest(root / said.manifest)
-        layout = Layout(f"manifest {said.manifest}", table.samples, table.left_out)
-        layout.objects = any(len(sample.masks) > 1 for sample in table.samples)
-        layout.columns = table.columns
-    else:
-        layout = recognise_folder(root, said.images, said.masks)
-    if said.splits is not None:
-        divided = divide(root, layout.samples, said.splits)
-        layout.samples = divided.samples
-        layout.left_out += [(s.image, "in no split of data.yaml") for s in divided.unlisted]
-    if not layout.samples:
-        reason = layout.left_out[0][1] if layout.left_out else "it lists none"
-        raise DataError(f"{root} holds no usable sample; the first reason: {reason}.")
-    return layout
-
-
-def _meaning(
-    contents: Sequence[Content], layout: Layout, said: Description
-) -> tuple[Encoding, Labels]:
-    """Encoding and classes: as stated, else as recognised."""
-    stated = stated_encoding(said)
-    if stated is not None:
-        return stated
-    ignored = ignored_values(said)
-    if ignored:
-        contents = [
-            replace(c, values={v: n for v, n in c.values.items() if v not in ignored})
-            for c in contents
-        ]
-        contents = [content for content in contents if content.values]
-        if not contents:
-            raise ConfigError("data.yaml ignores every value that occurs in the masks.")
-    objects = layout.objects or said.objects is not None
-    encoding, labels = recognise(contents, stated_legend(said) or layout.legend, objects)
-    values = {**encoding.values, **dict.fromkeys(ignored, IGNORE_LABEL)}
-    return replace(encoding, values=values), labels
-
-
-def _grouped(
-    root: Path, samples: Sequence[Sample], layout: Layout, group_by: str | None
-) -> list[Sample]:
-    """Give every sample its case."""
-    columns = layout.columns
-    if not columns:
-        column, columns = read_groups(root, samples)
-        group_by = group_by or column or None
-        if column:
-            layout.notes.append(f"Cases are the column {column!r} of the table of groups.")
-    if group_by is None:
-        return list(samples)
-    if group_by in columns:
-        table = columns[group_by]
-        return [replace(s, case=table.get(s.id) or s.id) for s in samples]
-    try:
-        pattern = re.compile(group_by)
-    except re.error as error:
-        raise ConfigError(f"The pattern {group_by!r} to group by is wrong: {error}.") from None
-    if pattern.groups < 1:
-        there = f"one of the columns {', '.join(columns)}, or " if columns else ""
-        raise ConfigError(
-            f"Cannot group by {group_by!r}; expected {there}a pattern with a group in brackets, "
-            f"such as '(.+)_[0-9]+', that finds the case in the name of a sample."
-        )
-    cases = []
-    for sample in samples:
-        found = pattern.search(sample.id)
-        if found is None or not found[1]:
-            raise ConfigError(
-                f"The pattern {group_by!r} finds no case in the name {sample.id!r}; expected one "
-                f"that fits all names."
-            )
-        cases.append(replace(sample, case=found[1]))
-    return cases
+def _told(united: Sequence[Sequence[str]]) -> list[str]:
+    """Note on groups of copies whose cases were united."""
+    if not united:
+        return []
+    shown = "; ".join(" = ".join(group[:4]) for group in united[:_SHOWN])
+    more = f" and {len(united) - _SHOWN} more" if len(united) > _SHOWN else ""
+    return [
+        f"{len(united)} {'group' if len(united) == 1 else 'groups'} of images show nearly the same "
+        f"({shown}{more}); each is one case, together with the cases of its images."
+    ]
 
 
 def _first(*values: Any) -> Any:

@@ -52,6 +52,9 @@ class Description(BaseModel):
         default=None, ge=0, lt=1, description="Where no test is stated."
     )
     seed: int | None = Field(default=None, ge=0, description="Of the division into splits.")
+    unite_duplicates: bool = Field(
+        default=False, description="Whether images that show nearly the same are one case."
+    )
 
 
 def read_description(path: Path) -> Description:

@@ -37,6 +37,7 @@ class Layout:
         legend: Names of the classes, where they are known.
         objects: Whether there is one mask file for each object.
         columns: Further facts on samples by column and id, for grouping.
+        case_from: What tells cases: `"folder"` or the name of a column; `""` where nothing does.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Layout:
     legend: Legend | None = None
     objects: bool = False
     columns: dict[str, dict[str, str]] = field(default_factory=dict)
+    case_from: str = ""
 
 
 def recognise_folder(root: Path, images: str | None = None, masks: str | None = None) -> Layout:
@@ -71,7 +73,7 @@ def recognise_folder(root: Path, images: str | None = None, masks: str | None = 
     pairing = pair_folders(folders)
     if not pairing.pairs:
         raise DataError(_nothing_found(root, folders))
-    layout = Layout(pairing.style, _samples(pairing.pairs), pairing.left_out)
+    layout = Layout(pairing.style, _samples(pairing.pairs), pairing.left_out, case_from="folder")
     layout.objects = pairing.objects
     layout.notes += _facts_from_paths(layout.samples)
     for spare in pairing.spare:

@@ -77,8 +77,7 @@ def held_classes(
             for value in (content.as_colours() if encoding.kind == "colours" else content.values)
         }
         held[sample.id] = {f"class {label}" for label in labels if label is not None}
-        if sample.label is not None:
-            held[sample.id].add(f"image {sample.label}")
+        held[sample.id] |= {f"image {label}" for label in sample.labels}
     return held
 
 
