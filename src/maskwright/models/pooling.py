@@ -124,16 +124,15 @@ class MaxPooling(_Pooling):
     """Every feature for itself: its largest value in the bag.
 
     The features of one decision may then come from several regions; the weights name one, the
-    region with the highest logit, by 1.
+    region with the highest logit, by 1; regions that are exactly equal share it.
     """
 
     def call(self, embeddings: Tensor, region_logits: Tensor, bags: Tensor) -> Sequence[Tensor]:
         """Embeddings of the bags, `(b, d)`, and weights `(b, n)`."""
         members = ops.where(bags[..., None] > 0, embeddings[None], _NEVER)
         logits = ops.where(bags > 0, ops.transpose(region_logits), _NEVER)
-        highest = ops.argmax(logits, -1)
-        weights = ops.cast(highest[:, None] == ops.arange(ops.shape(bags)[1])[None], bags.dtype)
-        return ops.max(members, 1), weights
+        highest = ops.cast(logits >= ops.max(logits, -1, keepdims=True), bags.dtype)
+        return ops.max(members, 1), highest / ops.sum(highest, -1, keepdims=True)
 
 
 @keras.saving.register_keras_serializable(package="maskwright")
