@@ -1,6 +1,7 @@
 """How far scores would move if other cases had been drawn."""
 
 import math
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -46,17 +47,29 @@ def resample_mean(
     return np.where(below > 0, above / np.maximum(below, 1), np.nan)
 
 
+def draw_cases(
+    num_cases: int, draws: int, seed: int = 0, numbers: int | None = None
+) -> Iterator[np.ndarray]:
+    """How often each case is drawn, int64 `(some draws, num_cases)` at a time, `draws` in all.
+
+    Args:
+        num_cases: One or more; as many are drawn, with replacement.
+        draws: Number of data sets.
+        seed: Of the drawing; what is drawn does not depend on `numbers`.
+        numbers: That the caller makes of each draw, to bound the memory; `None` for `num_cases`.
+    """
+    rng = np.random.default_rng(seed)
+    even = np.full(num_cases, 1 / num_cases)
+    step = max(1, _CHUNK // max(num_cases, numbers or 0))
+    for start in range(0, draws, step):
+        yield rng.multinomial(num_cases, even, min(step, draws - start))
+
+
 def _drawn_sums(values: np.ndarray, draws: int, seed: int) -> np.ndarray:
     """Sums of `(cases, m)` over cases drawn with replacement, as many as there are."""
-    rng = np.random.default_rng(seed)
-    num_cases = len(values)
     exact = values.astype(np.float64)  # whole numbers up to 2**53
-    sums = np.empty((draws, values.shape[1]))
-    step = max(1, _CHUNK // num_cases)
-    for start in range(0, draws, step):
-        part = sums[start : start + step]
-        part[:] = rng.multinomial(num_cases, np.full(num_cases, 1 / num_cases), len(part)) @ exact
-    return sums
+    parts = [times @ exact for times in draw_cases(len(values), draws, seed)]
+    return np.concatenate([np.zeros((0, values.shape[1])), *parts])
 
 
 def interval(values: np.ndarray, level: float = 0.95) -> np.ndarray:

@@ -6,8 +6,11 @@ import keras
 from keras import ops
 
 from maskwright.labels import IGNORE_LABEL
+from maskwright.metrics.decisions import BINS
 
 Tensor = Any
+
+_SPREAD = 4.0  # divides logits before they are binned, so that 20 still differs from 16
 
 
 def count(
@@ -45,6 +48,27 @@ def _guess(logits: Tensor) -> Tensor:
     classes = ops.arange(logits.shape[1], dtype="int32")[:, None]
     last = logits.shape[1] - 1  # of a pixel of nan, where no logit is the highest
     return ops.min(ops.where(highest, classes, last), axis=1)
+
+
+def count_scores(labels: Tensor, logits: Tensor) -> Tensor:
+    """Histograms of the scores of negatives and positives, int64 `(2, BINS)`.
+
+    They add up over batches and workers; `metrics.binned_scores` makes scores of them. Bins are
+    equal parts of the sigmoid of a quarter of the logit, which keeps apart what is nearly certain;
+    the upper half holds the logits from 0 up.
+
+    Args:
+        labels: 0 or 1, `(batch,)` or `(batch, 1)`; others are not counted.
+        logits: Of the positive class, `(batch, 1)` or `(batch,)`; nan counts as the lowest.
+    """
+    labels = ops.cast(ops.reshape(labels, (-1,)), "int32")
+    scores = ops.sigmoid(ops.cast(ops.reshape(logits, (-1,)), "float32") / _SPREAD)
+    scores = ops.where(ops.isnan(scores), 0.0, scores)
+    places = ops.minimum(ops.cast(scores * BINS, "int32"), BINS - 1)
+    counted = (labels == 0) | (labels == 1)
+    codes = ops.where(counted, labels * BINS + places, 2 * BINS)
+    counts = ops.bincount(codes, minlength=2 * BINS + 1)
+    return ops.cast(ops.reshape(counts[:-1], (2, BINS)), "int64")
 
 
 @keras.saving.register_keras_serializable(package="maskwright")
