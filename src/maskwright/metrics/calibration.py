@@ -1,7 +1,6 @@
 """Whether probabilities are what they say, and the temperature that mends them."""
 
 import numpy as np
-from scipy.optimize import minimize_scalar
 
 from maskwright.errors import DataError
 
@@ -10,7 +9,8 @@ CALIBRATION_BINS = 10
 
 _COLDEST, _HOTTEST = 0.05, 20.0
 _DOUBT = np.log(2)  # standard deviation of the logarithm of a temperature before data was seen
-_TRIED = 121  # temperatures between which the best one is looked for, a factor of 1.05 apart
+_TRIED = 121  # temperatures, first a factor of 1.05 apart, of which the best is looked for
+_ROUNDS = 3  # each looks closer, between the neighbours of the best one so far
 
 
 def brier(
@@ -114,10 +114,12 @@ def fit_temperature(
         entropy = np.logaddexp(0, towards * np.exp(-log_temperature))
         return float(weight @ entropy + (log_temperature / _DOUBT) ** 2 / 2)
 
-    tried = np.linspace(np.log(_COLDEST), np.log(_HOTTEST), _TRIED)
-    best = int(np.argmin([cost(one) for one in tried]))
-    around = tried[max(best - 1, 0)], tried[min(best + 1, _TRIED - 1)]
-    return float(np.exp(minimize_scalar(cost, bounds=around, method="bounded").x))
+    low, high = np.log(_COLDEST), np.log(_HOTTEST)
+    for _ in range(_ROUNDS):
+        tried = np.linspace(low, high, _TRIED)
+        best = int(np.argmin([cost(one) for one in tried]))
+        low, high = tried[max(best - 1, 0)], tried[min(best + 1, _TRIED - 1)]
+    return float(np.exp(tried[best]))
 
 
 def checked(
