@@ -8,8 +8,8 @@ import pytest
 from drawing import MASK, draw
 
 from maskwright.data import open_dataset
-from maskwright.data.division import carve, folds, separated, unite_duplicates
-from maskwright.data.samples import Sample
+from maskwright.data.division import carve, folds, unite_duplicates
+from maskwright.data.samples import Sample, separated
 from maskwright.data.synthetic import draw_scene
 from maskwright.errors import ConfigError
 

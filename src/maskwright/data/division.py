@@ -130,23 +130,6 @@ def unite_duplicates(samples: Sequence[Sample]) -> tuple[list[Sample], list[list
     return [replace(s, case=case_of[i]) for i, s in enumerate(samples)], united
 
 
-def separated(samples: Sequence[Sample]) -> str | None:
-    """Sentence on cases that lie in more than one split, naming the first; `None` without any."""
-    splits: dict[str, dict[str, Sample]] = {}
-    for sample in samples:
-        splits.setdefault(sample.case, {}).setdefault(sample.split or "train", sample)
-    parted = {case: found for case, found in splits.items() if len(found) > 1}
-    if not parted:
-        return None
-    case, found = next(iter(parted.items()))
-    where = " and ".join(f"{split} ({found[split].image.name})" for split in found)
-    more = f", and {len(parted) - 1} more like it" if len(parted) > 1 else ""
-    return (
-        f"The case {case!r} is in {where}{more}; expected all images of a case, and copies of an "
-        f"image, in one split: move them there, or state no splits and let them be made."
-    )
-
-
 def _look(path: Path) -> tuple[np.ndarray, bytes] | None:
     """Thumbnail and hash of an image, the hash empty where it shows nothing; `None` if broken."""
     try:

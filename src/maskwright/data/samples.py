@@ -56,3 +56,20 @@ def unique_ids(paths: Sequence[Sequence[str]]) -> list[str]:
         count = counts[id_.casefold()]
         unique.append(id_ if count == 1 else f"{id_}-{count}")
     return unique
+
+
+def separated(samples: Sequence[Sample]) -> str | None:
+    """Sentence on cases that lie in more than one split, naming the first; `None` without any."""
+    splits: dict[str, dict[str, Sample]] = {}
+    for sample in samples:
+        splits.setdefault(sample.case, {}).setdefault(sample.split or "train", sample)
+    parted = {case: found for case, found in splits.items() if len(found) > 1}
+    if not parted:
+        return None
+    case, found = next(iter(parted.items()))
+    where = " and ".join(f"{split} ({found[split].image.name})" for split in found)
+    more = f", and {len(parted) - 1} more like it" if len(parted) > 1 else ""
+    return (
+        f"The case {case!r} is in {where}{more}; expected all images of a case, and copies of an "
+        f"image, in one split: move them there, or state no splits and let them be made."
+    )
