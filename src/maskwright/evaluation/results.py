@@ -1,19 +1,14 @@
 """Scores as a table to read, and as JSON and CSV for other programs."""
 
-import csv
-import io
-import json
-import math
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
 
 from maskwright.evaluation.evaluate import MEANS, Evaluation
-from maskwright.imageio import atomic_write
+from maskwright.evaluation.values import cell, number, plain, span, write_json, write_rows
 from maskwright.metrics import EMPTY_RULE
 from maskwright.metrics.confusion import TRUTH
 
@@ -30,33 +25,33 @@ def to_dict(evaluation: Evaluation) -> dict[str, Any]:
     names = evaluation.labels.names
     pixels = evaluation.counts.sum(1)
     return {
-        **{name: _plain(getattr(total, name)) for name in MEANS},
+        **{name: plain(getattr(total, name)) for name in MEANS},
         "per_class": {
             label_name: {
-                **{name: _plain(getattr(total, name)[label]) for name in PER_CLASS},
+                **{name: plain(getattr(total, name)[label]) for name in PER_CLASS},
                 "pixels": int(pixels[label]),
             }
             for label, label_name in enumerate(names)
         },
         "image_wise": {
-            **{name: _plain(evaluation.image_wise[name]) for name in MEANS},
+            **{name: plain(evaluation.image_wise[name]) for name in MEANS},
             "per_class": {
                 label_name: {
-                    name: _plain(evaluation.image_wise[name][label]) for name in ("iou", "dice")
+                    name: plain(evaluation.image_wise[name][label]) for name in ("iou", "dice")
                 }
                 for label, label_name in enumerate(names)
             },
         },
         "intervals": {
-            **{name: _plain(getattr(intervals, name)) for name in MEANS},
+            **{name: plain(getattr(intervals, name)) for name in MEANS},
             "per_class": {
                 label_name: {
-                    name: _plain(getattr(intervals, name)[:, label]) for name in ("iou", "dice")
+                    name: plain(getattr(intervals, name)[:, label]) for name in ("iou", "dice")
                 }
                 for label, label_name in enumerate(names)
             },
             "image_wise": {
-                name: _plain(ends) for name, ends in evaluation.image_wise_intervals.items()
+                name: plain(ends) for name, ends in evaluation.image_wise_intervals.items()
             },
             "level": 0.95,
             "draws": evaluation.draws,
@@ -139,46 +134,20 @@ def summary(evaluation: Evaluation) -> str:
     return ", ".join(parts)
 
 
-def number(value: float | np.ndarray) -> str:
-    """Score with three digits, a dash where it is not defined."""
-    return "-" if math.isnan(value) else f"{float(value):.3f}"
-
-
-def span(ends: np.ndarray) -> str:
-    """Interval with three digits, empty where there is none."""
-    return "" if np.isnan(ends).any() else f"{ends[0]:.3f} to {ends[1]:.3f}"
-
-
 def write_scores(evaluation: Evaluation, path: Path) -> None:
     """Write `to_dict` as JSON."""
-    text = json.dumps(to_dict(evaluation), indent=2, ensure_ascii=False, allow_nan=False)
-    with atomic_write(path) as beside:
-        beside.write_text(text + "\n", encoding="utf-8")
+    write_json(to_dict(evaluation), path)
 
 
 def write_cases(evaluation: Evaluation, path: Path) -> None:
     """Write one line of scores for each image as CSV; what is not defined is left empty."""
     images = evaluation.images
     names = evaluation.labels.names
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
     per_class = [f"{kind} {name}" for kind in ("iou", "dice") for name in names]
-    writer.writerow(["id", "case", "image", *MEANS, "pixels", *per_class])
+    rows = []
     for place, sample in enumerate(evaluation.samples):
-        means = [_cell(getattr(images, name)[place]) for name in MEANS]
+        means = [cell(getattr(images, name)[place]) for name in MEANS]
         pixels = int(evaluation.tallies[place, TRUTH].sum())
-        classes = [_cell(value) for value in (*images.iou[place], *images.dice[place])]
-        writer.writerow([sample.id, sample.case, sample.image, *means, pixels, *classes])
-    with atomic_write(path) as beside:
-        beside.write_text(text.getvalue(), encoding="utf-8")
-
-
-def _cell(value: float) -> str:
-    return "" if math.isnan(value) else f"{value:.6f}"
-
-
-def _plain(values: np.ndarray | float) -> Any:
-    """Python numbers for JSON, `None` for nan; a list, or one `None`, for an interval."""
-    if np.isnan(values).any():
-        return None
-    return np.asarray(values).tolist()
+        classes = [cell(value) for value in (*images.iou[place], *images.dice[place])]
+        rows.append([sample.id, sample.case, sample.image, *means, pixels, *classes])
+    write_rows(["id", "case", "image", *MEANS, "pixels", *per_class], rows, path)

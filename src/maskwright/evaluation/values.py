@@ -1,0 +1,60 @@
+"""Scores as they are printed and as other programs read them."""
+
+import csv
+import io
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from maskwright.imageio import atomic_write
+
+
+def number(value: float | np.ndarray) -> str:
+    """Score with three digits, a dash where it is not defined."""
+    return "-" if math.isnan(value) else f"{float(value):.3f}"
+
+
+def change(value: float | np.ndarray) -> str:
+    """Difference of scores with its sign and three digits, a dash where it is not defined."""
+    return "-" if math.isnan(value) else f"{float(value):+.3f}"
+
+
+def span(ends: np.ndarray, signed: bool = False) -> str:
+    """Interval with three digits, empty where there is none."""
+    if np.isnan(ends).any():
+        return ""
+    low, high = (change(end) if signed else number(end) for end in ends)
+    return f"{low} to {high}"
+
+
+def plain(values: np.ndarray | float) -> Any:
+    """Python numbers for JSON; one `None` for a score or an interval that is not finite."""
+    if not np.isfinite(values).all():
+        return None
+    return np.asarray(values).tolist()
+
+
+def cell(value: float) -> str:
+    """Score for CSV, empty where it is not defined."""
+    return "" if math.isnan(value) else f"{value:.6f}"
+
+
+def write_json(values: Mapping[str, Any], path: Path) -> None:
+    """Write plain values as JSON."""
+    text = json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False)
+    with atomic_write(path) as beside:
+        beside.write_text(text + "\n", encoding="utf-8")
+
+
+def write_rows(headings: Sequence[str], rows: Iterable[Sequence[Any]], path: Path) -> None:
+    """Write CSV, one line for each row below that of the headings."""
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(headings)
+    writer.writerows(rows)
+    with atomic_write(path) as beside:
+        beside.write_text(text.getvalue(), encoding="utf-8")
