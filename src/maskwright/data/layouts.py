@@ -1,6 +1,5 @@
 """Recognise how a folder holds its images and masks, and list its samples."""
 
-import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -20,9 +19,6 @@ HOW_TO_STATE = (
     "State it: open a CSV file with the header `image,mask` and one row for each image, or put a "
     "data.yaml with `images: FOLDER` and `masks: FOLDER` beside the data."
 )
-
-
-_JSON_LOOKED_AT = 20
 
 
 @dataclass
@@ -203,13 +199,7 @@ def _nothing_found(root: Path, folders: Sequence[Folder]) -> str:
     there += [f"{count} {suffix} files" for suffix, count in others.most_common(4)]
     found = "; ".join(there) or "nothing"
     advice = HOW_TO_STATE
-    coco = _coco_file(root) if others[".json"] else None
-    if coco is not None:
-        advice = (
-            f"{coco.relative_to(root)} holds COCO annotations, which are not read yet: draw them "
-            f"into one PNG of labels for each image (pycocotools: `annToMask`), in a folder masks/."
-        )
-    elif others[".txt"] > 3 or others[".xml"] > 3:
+    if others[".txt"] > 3 or others[".xml"] > 3:
         advice = (
             f"Polygons and boxes in text or XML files are not masks: draw them into one PNG of "
             f"labels for each image. {HOW_TO_STATE}"
@@ -217,7 +207,8 @@ def _nothing_found(root: Path, folders: Sequence[Folder]) -> str:
     return (
         f"No image with a mask was recognised in {root}. Looked for: folders such as images/ and "
         f"masks/ (or labels/, gt/, train/ and trainannot/) with files of equal names, x.jpg beside "
-        f"x_mask.png, and a folder of masks for each image. Found: {found}. {advice}"
+        f"x_mask.png, a folder of masks for each image, and COCO annotations. Found: {found}. "
+        f"{advice}"
     )
 
 
@@ -227,15 +218,3 @@ def _other_files(root: Path) -> Counter[str]:
         if path.suffix.lower() in {".json", ".txt", ".xml", ".csv", ".mat", ".npy", ".npz"}:
             found[path.suffix.lower()] += 1
     return found
-
-
-def _coco_file(root: Path) -> Path | None:
-    files = sorted(root.rglob("*.json"), key=lambda p: natural_key(str(p)))
-    for path in files[:_JSON_LOOKED_AT]:
-        try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            continue
-        if isinstance(content, dict) and {"images", "annotations"} <= set(content):
-            return path
-    return None

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from maskwright.data import coco
 from maskwright.data.description import (
     FILE_NAMES,
     Description,
@@ -54,11 +55,32 @@ def find(source: str | Path) -> Source:
         ConfigError: If data.yaml is wrong.
     """
     root, said = _locate(source)
-    return Source(root, said, _layout(root, said))
+    if root.is_dir():
+        try:
+            return Source(root, said, _layout(root, said))
+        except DataError:
+            # Masks that are there come first; polygons are drawn where nothing else is found.
+            drawn = None if PLACES & said.model_fields_set else coco.materialise(root)
+            if drawn is None:
+                raise
+    else:
+        drawn = coco.materialise(root)
+        if drawn is None:
+            raise DataError(
+                f"{root} holds no COCO annotations; expected lists of images, annotations and "
+                f"categories."
+            )
+    root = drawn[0]
+    stated = {key: getattr(said, key) for key in said.model_fields_set - {"root"}}
+    said = read_description(root / FILE_NAMES[0]).model_copy(update=stated)
+    layout = _layout(root, said)
+    layout.name = "COCO annotations"
+    layout.notes += drawn[1]
+    return Source(root, said, layout)
 
 
 def _locate(source: str | Path) -> tuple[Path, Description]:
-    """Folder of a data set, and what is stated on it."""
+    """Folder of a data set, or a file of annotations, and what is stated on it."""
     if str(source).startswith(PREFIX):
         source = materialise(str(source).removeprefix(PREFIX))
     path = Path(source)
@@ -71,10 +93,12 @@ def _locate(source: str | Path) -> tuple[Path, Description]:
     if not path.is_file():
         raise DataError(
             f"{path} does not exist; expected a folder of images and masks, a CSV manifest, a "
-            f"data.yaml, or {PREFIX}NAME."
+            f"data.yaml, a JSON file of COCO, or {PREFIX}NAME."
         )
     if path.suffix.lower() == ".csv":
         return path.parent, Description(manifest=path.name)
+    if path.suffix.lower() == ".json":
+        return path, Description()
     if path.suffix.lower() in {".yaml", ".yml"}:
         said = read_description(path)
         root = path.parent / said.root if said.root != "." else path.parent
@@ -82,7 +106,8 @@ def _locate(source: str | Path) -> tuple[Path, Description]:
             raise DataError(f"{path} states the root {said.root}, but {root} is no folder.")
         return root, said
     raise DataError(
-        f"{path} is no data set; expected a folder, a CSV manifest or a data.yaml. {HOW_TO_STATE}"
+        f"{path} is no data set; expected a folder, a CSV manifest, a JSON file of COCO or a "
+        f"data.yaml. {HOW_TO_STATE}"
     )
 
 
