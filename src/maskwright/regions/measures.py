@@ -56,6 +56,7 @@ VECTOR_NAMES: tuple[str, ...] = (
 
 _RING_SHARE = 0.1  # width of the ring around a region, of its equivalent diameter
 _RING_PX = 3  # and no narrower
+_VAST = 1e30  # beyond it, sums of float32 are no longer finite
 _TRIFLE = 0.01  # below it, logarithms of shares tell nothing apart
 
 
@@ -283,15 +284,16 @@ def _intensity(
 
 def _grey(pixels: np.ndarray) -> np.ndarray:
     """Luminance, float32 `(h, w)`, finite."""
+    if pixels.dtype.kind == "f":
+        pixels = np.nan_to_num(pixels, nan=0.0, posinf=0.0, neginf=0.0)
+        pixels = pixels.clip(-_VAST, _VAST)
     if pixels.ndim == 2:
-        grey = pixels.astype(np.float32)
+        grey = pixels
     elif pixels.shape[2] == 3:
-        grey = luminance(pixels)[..., 0].astype(np.float32)
+        grey = luminance(pixels)[..., 0]
     else:
         grey = pixels.mean(axis=2, dtype=np.float32)
-    if pixels.dtype.kind == "f":
-        grey = np.nan_to_num(grey, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
-    return np.ascontiguousarray(grey)
+    return np.ascontiguousarray(grey, np.float32)
 
 
 def _quantile(ordered: np.ndarray, share: float) -> float:

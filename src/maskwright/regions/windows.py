@@ -21,7 +21,7 @@ def align(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """Mask of the size of its image: as it is, or stretched, taking nearest values.
 
     Sizes may differ by a factor. Stretched by the ratio of the heights the width must be right to
-    less than a pixel of the smaller of the two, or the height by the ratio of the widths.
+    less than a pixel of the smaller of the two, and the height by the ratio of the widths.
 
     Args:
         image: `(h, w)` or `(h, w, c)`.
@@ -46,7 +46,7 @@ def align(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
     small, large = sorted((mask.shape, size))
     if 0 in (*small, *large) or not (
         abs(small[1] - large[1] * small[0] / large[0]) < 1
-        or abs(small[0] - large[0] * small[1] / large[1]) < 1
+        and abs(small[0] - large[0] * small[1] / large[1]) < 1
     ):
         raise DataError(
             f"Expected a mask of the image's size or aspect, received {mask.shape[0]} x "
