@@ -250,7 +250,8 @@ def decision_intervals(
 ) -> Mapping[str, np.ndarray]:
     """Ends of the 95 % intervals of `DECISION_SCORES`, `(2,)` each, cases resampled.
 
-    Takes and raises what `resample_decisions` does. All nan where there is a single case.
+    Takes and raises what `resample_decisions` does; see `decision_ends`. All nan where there is a
+    single case.
     """
     drawn = resample_decisions(
         labels,
@@ -261,7 +262,20 @@ def decision_intervals(
         draws=draws if len(set(cases)) > 1 else 0,
         seed=seed,
     )
-    return {name: interval(values) for name, values in drawn.items()}
+    return decision_ends(drawn)
+
+
+def decision_ends(drawn: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
+    """Middle 95 % of resampled scores, or of differences of such, `(2,)` each by name.
+
+    The calibration error has none: drawn sets hold repeats and show more of it than the set itself,
+    so that the middle of the draws may leave out what was measured.
+    """
+    nothing = np.zeros(0)
+    return {
+        name: interval(nothing if name == "expected_calibration_error" else values)
+        for name, values in drawn.items()
+    }
 
 
 def binned_scores(counts: np.ndarray) -> dict[str, float]:
