@@ -1,30 +1,14 @@
 import re
-from html.parser import HTMLParser
 
 import numpy as np
 import pytest
 from drawn import MASKS, AllCell, Drawn, make_card
+from reading import Tags
 
 from maskwright.evaluation import evaluate, write
 from maskwright.labels import Labels
 
 NASTY = Labels.create(["background", "<b>cell & co</b>"])
-
-
-class Tags(HTMLParser):
-    """Addresses of a page, and tags that were opened and not closed."""
-
-    def __init__(self):
-        super().__init__()
-        self.open, self.addresses = [], []
-
-    def handle_starttag(self, tag, attrs):
-        self.addresses += [value for name, value in attrs if name in ("src", "href")]
-        if tag not in ("meta", "img", "br"):
-            self.open.append(tag)
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
 
 
 @pytest.fixture

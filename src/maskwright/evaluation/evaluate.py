@@ -213,9 +213,7 @@ def evaluate(
     """
     if size not in get_args(Size):
         raise ConfigError(f"`size` must be 'original' or 'working'; received {size!r}.")
-    warnings = [*_check_classes(predictor.card, dataset.labels)]
-    if split in _TRAINED_ON:
-        warnings.append(_TRAINED_ON[split])
+    warnings = _check_classes(predictor.card, dataset.labels)
     samples = dataset.of(split)
     num_classes = dataset.labels.num_classes
     working = predictor.card.size if size == "working" else None
@@ -243,9 +241,7 @@ def evaluate(
             f"Expected images with masks in the split {split!r}; none of its {len(samples)} could "
             f"be scored.{first}"
         )
-    num_cases = len({sample.case for sample in scored})
-    if bootstrap and 1 < num_cases < _FEW_CASES:
-        warnings.append(f"The intervals rest on {num_cases} cases only and are too narrow.")
+    warnings += cautions(split, len({sample.case for sample in scored}), bootstrap)
     every_tally = np.stack(tallies)
     return Evaluation(
         card=predictor.card,
@@ -267,6 +263,14 @@ def evaluate(
         seed=seed,
         date=datetime.now(UTC).isoformat(timespec="seconds"),
     )
+
+
+def cautions(split: str, num_cases: int, draws: int) -> list[str]:
+    """Sentences on what a split and a number of cases do to scores and their intervals."""
+    told = [_TRAINED_ON[split]] if split in _TRAINED_ON else []
+    if draws and 1 < num_cases < _FEW_CASES:
+        told.append(f"The intervals rest on {num_cases} cases only and are too narrow.")
+    return told
 
 
 def ranked(values: np.ndarray, number: int) -> list[tuple[str, int]]:

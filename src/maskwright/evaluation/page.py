@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from maskwright.evaluation.charts import Points, lines
+from maskwright.evaluation.charts import Points, lines, style
 from maskwright.evaluation.values import number, span
 from maskwright.imageio import atomic_write
 from maskwright.labels import Colour
@@ -58,6 +58,7 @@ def write_page(
     """
     template = resources.files(__package__).joinpath("page.html").read_text(encoding="utf-8")
     text = Template(template).substitute(
+        charts=style(),
         overline=escape(overline),
         heading=escape(heading),
         summary=escape(summary),
@@ -237,12 +238,11 @@ def grouped(figures: Iterable[tuple[str, str]]) -> str:
     return "".join(parts)
 
 
-def skipped(reasons: Sequence[str], num_scored: int, counted: str) -> str:
+def skipped(reasons: Sequence[str], note: str) -> str:
     """Section of the sentences on what was not scored; empty where all was."""
     if not reasons:
         return ""
     items = "".join(f"<li>{escape(reason)}</li>" for reason in reasons)
-    note = f"{len(reasons)} of {num_scored + len(reasons)} {counted} could not be used."
     return section("Not scored", f"<ul>{items}</ul>", note)
 
 

@@ -55,7 +55,9 @@ def write(evaluation: Evaluation, folder: str | Path, run: str | Path | None = N
         + page.curves(run, _CURVES)
         + _examples(evaluation),
         skipped=page.skipped(
-            [skip.reason for skip in evaluation.skipped], len(evaluation.samples), "images"
+            [skip.reason for skip in evaluation.skipped],
+            f"{len(evaluation.skipped)} of {len(evaluation.samples) + len(evaluation.skipped)} "
+            "images could not be used.",
         ),
         settings=_settings(evaluation, run),
         run=run,
