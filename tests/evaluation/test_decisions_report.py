@@ -187,6 +187,8 @@ def test_a_page_that_holds_everything(tmp_path):
         "&lt;b&gt;bad &amp; co",
     ):
         assert said in text
+    # The one that is malignant and decided benign, of two.
+    assert '50.0%<span class="interval">1</span>' in text
     assert "<b>bad" not in text
     assert "<i>calm" not in text
     # ROC, precision and recall, calibration, probabilities, and two curves of the training.

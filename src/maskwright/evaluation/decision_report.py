@@ -153,7 +153,9 @@ def _confusion(evaluation: DecisionEvaluation) -> list[str]:
             if evaluation.has_predicted
             else "What is taken for what",
             page.scrolled(
-                page.matrix(found.confusion, evaluation.names, evaluation.counted(), "decided")
+                page.matrix(
+                    found.confusion, evaluation.names, evaluation.counted(), "decided", told=True
+                )
             ),
             note,
         )
@@ -218,7 +220,7 @@ def _calibration(evaluation: DecisionEvaluation) -> str:
     names = ("mean probability", f"share of {evaluation.names[1]}")
     note = (
         "Probabilities are right where dots lie on the dotted line. Each dot stands for a tenth of "
-        f"the scale; below, the {evaluation.counted()} that it holds, of which few scatter widely."
+        f"the scale; below, how many {evaluation.counted()} it holds: the fewer, the less it says."
     )
     drawn = calibration(series, names, evaluation.counted())
     return page.section("Calibration", drawn, note)

@@ -143,7 +143,11 @@ def gauge(value: float | np.ndarray, ends: np.ndarray) -> str:
 
 
 def matrix(
-    counts: np.ndarray, names: Sequence[str], counted: str, columns: str = "predicted"
+    counts: np.ndarray,
+    names: Sequence[str],
+    counted: str,
+    columns: str = "predicted",
+    told: bool = False,
 ) -> str:
     """Confusion matrix as a table of coloured squares, each a share of its row.
 
@@ -152,6 +156,7 @@ def matrix(
         names: Of the classes.
         counted: What was counted, in the plural.
         columns: What the columns are.
+        told: Whether counts stand below the shares.
     """
     rows = []
     for label, name in enumerate(names):
@@ -161,11 +166,12 @@ def matrix(
             share = count / max(size, 1)
             kind = ' class="full"' if share > _DARK_SHARE else ""
             kind = kind if count else ' class="none"'
-            told = f"{name} taken for {names[other]}: {count:,} {counted}"
+            title = f"{name} taken for {names[other]}: {count:,} {counted}"
+            below = f'<span class="interval">{count:,}</span>' if told else ""
             shown = f"{share:.1%}" if len(names) < _DENSE_FROM else f"{100 * share:.0f}"
             cells.append(
-                f'<td{kind} style="--share:{share:.3f}" title="{escape(told)}">'
-                f"{shown if size else '-'}</td>"
+                f'<td{kind} style="--share:{share:.3f}" title="{escape(title)}">'
+                f"{shown if size else '-'}{below}</td>"
             )
         rows.append(f"<tr><th>{escape(name)}</th>{''.join(cells)}</tr>")
     head = "".join(f"<th>{escape(name)}</th>" for name in names)
