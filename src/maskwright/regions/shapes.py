@@ -6,6 +6,10 @@ from collections.abc import Mapping
 import cv2
 import numpy as np
 
+# From the column and the row of a pixel to the lines it lies on, in the order of `crossings`.
+_ACROSS = np.array([[0, 1, 1, 1], [1, 0, 1, -1]], np.int32)
+_SIDES = np.array([[0, 1], [1, 0], [0, -1], [-1, 0]], np.int32)
+
 
 def diameter(area: float) -> float:
     """Of a disc of an area."""
@@ -87,22 +91,25 @@ def convex_hull(mask: np.ndarray) -> tuple[float, float]:
     """
     rows = np.flatnonzero(mask.any(axis=1))
     held = mask[rows]
-    firsts, lasts = held.argmax(axis=1), mask.shape[1] - 1 - held[:, ::-1].argmax(axis=1)
-    outer = np.concatenate([np.stack([firsts, rows], 1), np.stack([lasts, rows], 1)])
-    outer = cv2.convexHull(outer.astype(np.int32)).reshape(-1, 2)
-    lines = [
-        int(where.max() - where.min()) + 1
-        for where in (outer[:, 1], outer[:, 0], outer.sum(1), outer[:, 0] - outer[:, 1])
-    ]
+    outer = np.empty((2, rows.size, 2), np.int32)  # first and last pixel of every row
+    outer[0, :, 0] = held.argmax(axis=1)
+    outer[1, :, 0] = mask.shape[1] - 1 - held[:, ::-1].argmax(axis=1)
+    outer[..., 1] = rows
+    corners = cv2.convexHull(outer.reshape(-1, 2)).reshape(-1, 2)
+    across = corners @ _ACROSS
+    lines = (across.max(axis=0) - across.min(axis=0) + 1).tolist()
     perimeter = crofton((2 * lines[0], 2 * lines[1], 2 * (lines[2] + lines[3])))
     # Twice the coordinates, so that the middles of sides are whole numbers.
-    middles = (2 * outer[:, None] + np.array([[0, 1], [1, 0], [0, -1], [-1, 0]])).reshape(-1, 2)
-    hull = cv2.convexHull(middles.astype(np.int32)).reshape(-1, 2)
-    hull = np.roll(hull, -int(hull[:, 1].argmin()), axis=0)
+    middles = (2 * corners[:, None] + _SIDES).reshape(-1, 2)
+    hull = cv2.convexHull(middles).reshape(-1, 2)
+    highest = int(hull[:, 1].argmin())
+    hull = np.concatenate([hull[highest:], hull[: highest + 1]])  # from the top around to it
     lowest = int(hull[:, 1].argmax())
-    there, back = hull[: lowest + 1], np.concatenate([hull[lowest:], hull[:1]])[::-1]
-    heights = 2.0 * np.arange(rows[0], rows[-1] + 1)
-    ends = [np.interp(heights, side[:, 1], side[:, 0]) / 2 for side in (there, back)]
+    heights = np.arange(2.0 * rows[0], 2 * rows[-1] + 1, 2)
+    ends = [
+        np.interp(heights, side[:, 1], side[:, 0]) / 2
+        for side in (hull[: lowest + 1], hull[lowest:][::-1])
+    ]
     # A pixel on the hull is in it, and interpolation may miss a whole number by a trifle.
     counts = np.floor(np.maximum(*ends) + 1e-6) - np.ceil(np.minimum(*ends) - 1e-6) + 1
     return float(counts.sum()), perimeter
