@@ -3,10 +3,35 @@
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
-__all__ = ["check", "demo", "evaluate", "load", "open_dataset", "predict", "train"]
+__all__ = [
+    "check",
+    "demo",
+    "evaluate",
+    "evaluate_regions",
+    "extract_regions",
+    "load",
+    "load_regions",
+    "open_dataset",
+    "predict",
+    "predict_regions",
+    "train",
+    "train_regions",
+]
 
 if TYPE_CHECKING:
-    from maskwright.api import check, demo, evaluate, load, predict, train
+    from maskwright.api import (
+        check,
+        demo,
+        evaluate,
+        evaluate_regions,
+        extract_regions,
+        load,
+        load_regions,
+        predict,
+        predict_regions,
+        train,
+        train_regions,
+    )
     from maskwright.data import open_dataset
 
 

@@ -5,7 +5,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import MISSING, asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Literal, Self, get_args
 
 from maskwright.errors import DataError, ModelError
 from maskwright.imageio import atomic_write
@@ -183,12 +183,13 @@ class Card(AnyCard):
         return {**super()._from_values(values), "labels": labels}
 
 
-UNITS = ("region", "image", "case")
+Unit = Literal["region", "image", "case"]
 """What one decision is made on: a region, or all of an image, or all of a case."""
-REGIONS = ("components", "instances", "whole")
+Kind = Literal["components", "instances", "whole"]
 """What a region of a mask is: a connected component, a value, or all that is not background."""
-OUTSIDE = ("kept", "darkened", "removed", "channel")
+Outside = Literal["kept", "darkened", "removed", "channel"]
 """What becomes of the pixels of a crop that the mask leaves out."""
+_KNOWN = {"unit": get_args(Unit), "regions": get_args(Kind), "outside": get_args(Outside)}
 _SHARE = "above 0 and below 1"
 
 
@@ -198,12 +199,12 @@ class RegionCard(AnyCard):
 
     Args:
         names: What the decision may be, negative first.
-        unit: One of `UNITS`.
-        regions: One of `REGIONS`.
+        unit: What one decision is made on.
+        regions: What a region of a mask is.
         size: Side of the square crops, px.
         context: Margin around the box of a region, as a share of its sides; `None` for the whole
             image instead.
-        outside: One of `OUTSIDE`.
+        outside: What crops show there.
         value_range: Pixels that stand for black and white.
         measures: Names of the measures that the model takes, in their order.
         min_area_px: Smaller regions are left out, px of the original image.
@@ -225,11 +226,11 @@ class RegionCard(AnyCard):
     }
 
     names: tuple[str, str]
-    unit: str
-    regions: str
+    unit: Unit
+    regions: Kind
     size: int
     context: float | None
-    outside: str
+    outside: Outside
     value_range: tuple[float, float]
     measures: tuple[str, ...]
     min_area_px: int = 1
@@ -238,7 +239,7 @@ class RegionCard(AnyCard):
     def __post_init__(self) -> None:
         super().__post_init__()
         _require(len(self.names) == 2, "names", "two names", self.names)
-        for name, known in (("unit", UNITS), ("regions", REGIONS), ("outside", OUTSIDE)):
+        for name, known in _KNOWN.items():
             received = getattr(self, name)
             _require(received in known, name, f"one of {', '.join(known)}", received)
         _require(self.size >= 1, "size", "at least 1", self.size)

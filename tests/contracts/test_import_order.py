@@ -18,7 +18,10 @@ ORDER = (
     *("planning", "models", "training", "export", "inference", "regions"),
     *("evaluation", "config", "api", "serving", "cli"),
 )
-MAY_NEED_TENSORFLOW = ("data.batches", "losses", "metrics.streaming", "models", "training")
+MAY_NEED_TENSORFLOW = (
+    *("data.batches", "losses", "metrics.streaming", "models", "training"),
+    *("regions.batches", "regions.previews", "regions.train"),
+)
 
 
 def module_name(path: Path) -> str:

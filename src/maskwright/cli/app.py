@@ -10,6 +10,7 @@ from maskwright.cli.check import check
 from maskwright.cli.demo import demo
 from maskwright.cli.evaluate import evaluate
 from maskwright.cli.predict import predict
+from maskwright.cli.regions import app as regions
 from maskwright.cli.train import train
 from maskwright.errors import MaskwrightError
 
@@ -22,6 +23,7 @@ app = typer.Typer(
 )
 for command in (demo, check, train, evaluate, predict):
     app.command()(command)
+app.add_typer(regions)
 
 
 @app.callback()

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from maskwright.cli.console import quiet_tensorflow
+from maskwright.cli.regions import report_cases
 
 
 def predict(
@@ -32,7 +33,7 @@ def predict(
     ] = None,
     batch_size: Annotated[int, typer.Option(help="Images run at once.", min=1)] = 8,
 ) -> None:
-    """Write a mask for every image, in its size."""
+    """Write a mask for every image, in its size, and the answers of a model of regions."""
     quiet_tensorflow()
     from maskwright import api
 
@@ -50,6 +51,11 @@ def predict(
         keep_largest=keep_largest,
         batch_size=batch_size,
     )
+    from maskwright.regions.folder import CasesResult
+
+    if isinstance(result, CasesResult):
+        report_cases(result, folder)
+        return
     for failure in result.failed:
         typer.echo(f"skipped: {failure.reason}", err=True)
     total = len(result.written) + len(result.failed)

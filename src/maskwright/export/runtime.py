@@ -26,7 +26,7 @@ def load_logits(path: Path) -> tuple[Callable[[np.ndarray], np.ndarray], Card]:
             card describes, or TensorFlow is not installed.
     """
     card = _checked(path, Card)
-    model = _keras_model(path / MODEL_FILE)
+    model = load_keras(path / MODEL_FILE)
     channels = model.input_shape[-1]
     if channels != card.channels:
         raise ModelError(
@@ -48,7 +48,7 @@ def load_decisions(path: Path) -> tuple[Decide, RegionCard]:
         ModelError: As `load_logits`.
     """
     card = _checked(path, RegionCard)
-    return keras_decisions(_keras_model(path / MODEL_FILE)), card
+    return keras_decisions(load_keras(path / MODEL_FILE)), card
 
 
 def keras_decisions(model: Any) -> Decide:
@@ -104,7 +104,7 @@ def _checked(path: Path, kind: type[AnyKind]) -> AnyKind:
     return card
 
 
-def _keras_model(path: Path) -> Any:
+def load_keras(path: Path) -> Any:
     """Model of a `.keras` file; TensorFlow is imported here and not before."""
     try:
         import keras

@@ -46,7 +46,7 @@ class FolderResult:
 
 
 @dataclass(frozen=True)
-class _Job:
+class Job:
     """One image and the files to write for it; `None` for those not asked for."""
 
     image: Path
@@ -59,7 +59,7 @@ class _Job:
 class _Ready:
     """An image as the model takes it, and its own height and width."""
 
-    job: _Job
+    job: Job
     working: np.ndarray
     size: tuple[int, int]
 
@@ -98,7 +98,7 @@ def predict_folder(
         ConfigError: If a file in a folder of the images would be overwritten, or `out` cannot be
             made.
     """
-    jobs = _plan(images, Path(out), overlays, probabilities)
+    jobs = plan_files(images, Path(out), overlays, probabilities)
     # One image ahead and one behind at native scale, where a single one can fill the memory.
     native = predictor.card.size is None
     batch_size = 1 if native else batch_size
@@ -119,7 +119,7 @@ def predict_folder(
     return FolderResult(tuple(written), tuple(failed))
 
 
-def _plan(images: str | Path, out: Path, overlays: bool, probabilities: bool) -> list[_Job]:
+def plan_files(images: str | Path, out: Path, overlays: bool, probabilities: bool) -> list[Job]:
     """Files to write for every image, all different and none of them an image itself."""
     paths = find_images(images)
     root = Path(images)
@@ -130,7 +130,7 @@ def _plan(images: str | Path, out: Path, overlays: bool, probabilities: bool) ->
         if not paths:
             raise DataError(f"All images of {root} lie in {out}, the folder for the masks.")
     jobs = [
-        _Job(
+        Job(
             image=path,
             mask=out / f"{name}.png",
             overlay=out / "overlays" / f"{name}.jpg" if overlays else None,
@@ -166,7 +166,7 @@ def _names(paths: list[Path]) -> list[str]:
         names = longer
 
 
-def _read(predictor: Predictor, max_pixels: int, job: _Job) -> _Ready | Failure:
+def _read(predictor: Predictor, max_pixels: int, job: Job) -> _Ready | Failure:
     try:
         image = read_image(job.image, max_pixels)
         return _Ready(job, predictor.working(image), (image.shape[0], image.shape[1]))
@@ -174,7 +174,7 @@ def _read(predictor: Predictor, max_pixels: int, job: _Job) -> _Ready | Failure:
         return _failure(job, error)
 
 
-def _failure(job: _Job, error: DataError) -> Failure:
+def _failure(job: Job, error: DataError) -> Failure:
     reason = str(error)
     return Failure(job.image, reason if str(job.image) in reason else f"{job.image}: {reason}")
 
@@ -186,7 +186,7 @@ def _predict(
     probabilities: bool,
     batch_size: int,
     advance: Callable[[float], None],
-) -> Iterator[Failure | tuple[_Job, Callable[[], Prediction]]]:
+) -> Iterator[Failure | tuple[Job, Callable[[], Prediction]]]:
     """Failures, and functions that finish a prediction once the model has run, in order."""
     while batch := list(islice(entries, batch_size)):
         ready = [entry for entry in batch if isinstance(entry, _Ready)]
@@ -248,7 +248,7 @@ def _one_thread_behind(limit: int) -> Iterator[Callable[[Callable[[], None]], No
 
 
 def _save(
-    job: _Job,
+    job: Job,
     predict: Callable[[], Prediction],
     labels: Labels,
     max_pixels: int,

@@ -70,6 +70,7 @@ def region_classifier(
     attention: int = 64,
     dropout: float = 0.2,
     pixels: bool = True,
+    penalty: float = 0.0,
     seed: int | None = None,
 ) -> keras.Model:
     """Classifier on an encoder's features inside the mask and on measures of the region.
@@ -91,6 +92,7 @@ def region_classifier(
         attention: Units of the attention.
         dropout: Share of the pixels' values left out in training.
         pixels: False for a classifier on measures alone.
+        penalty: Of the squared length of the decision's kernel, added to the loss.
         seed: Of the dropout; initial weights follow `keras.utils.set_random_seed`.
 
     Raises:
@@ -115,7 +117,13 @@ def region_classifier(
     bags = keras.Input((None,), name="bags")
     join = layers.Concatenate(dtype="float32", name="join")
     embeddings = join(parts) if len(parts) > 1 else parts[0]
-    decide = layers.Dense(1, kernel_initializer="zeros", dtype="float32", name="decision")
+    decide = layers.Dense(
+        1,
+        kernel_initializer="zeros",
+        kernel_regularizer=keras.regularizers.L2(penalty) if penalty else None,
+        dtype="float32",
+        name="decision",
+    )
     pool = POOLINGS[pooling](attention, dtype="float32", name="pooling")
     pooled, _ = pool(embeddings, decide(embeddings), bags)
     return keras.Model([*inputs, bags], decide(pooled))
@@ -139,6 +147,7 @@ def build_classifier(
     attention: int = 64,
     dropout: float = 0.2,
     pixels: bool = True,
+    penalty: float = 0.0,
     seed: int | None = None,
     synchronised: bool = False,
 ) -> keras.Model:
@@ -162,6 +171,7 @@ def build_classifier(
         attention: Units of the attention.
         dropout: Share of the pixels' values left out in training.
         pixels: False for a classifier on measures alone.
+        penalty: Of the squared length of the decision's kernel, added to the loss.
         seed: Of the dropout; initial weights follow `keras.utils.set_random_seed`.
         synchronised: Batch statistics over all workers.
 
@@ -203,6 +213,7 @@ def build_classifier(
         attention=attention,
         dropout=dropout,
         pixels=pixels,
+        penalty=penalty,
         seed=seed,
     )
 

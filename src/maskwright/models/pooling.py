@@ -167,7 +167,10 @@ class AttentionPooling(_Pooling):
     def call(self, embeddings: Tensor, region_logits: Tensor, bags: Tensor) -> Sequence[Tensor]:
         """Embeddings of the bags, `(b, d)`, and weights `(b, n)`."""
         scores = self.score(self.content(embeddings) * self.gate(embeddings))
-        weights = ops.softmax(ops.where(bags > 0, ops.transpose(scores), _NEVER), -1)
+        masked = ops.where(bags > 0, ops.transpose(scores), _NEVER)
+        # Keras's softmax warns of bags of one region.
+        shares = ops.exp(masked - ops.max(masked, -1, keepdims=True))
+        weights = shares / ops.sum(shares, -1, keepdims=True)
         return ops.matmul(weights, embeddings), weights
 
     def get_config(self) -> dict[str, Any]:

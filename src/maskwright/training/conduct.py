@@ -44,7 +44,7 @@ def carry_out(
     build: Callable[[], keras.Model],
     task: Task,
     recipe: Recipe,
-    card: AnyCard,
+    card: Callable[[keras.Model], AnyCard],
     facts: Mapping[str, Any],
     settings: Mapping[str, Any],
     epochs: int | None,
@@ -62,7 +62,7 @@ def carry_out(
         build: The network, called under the strategy.
         task: What it learns.
         recipe: How it learns.
-        card: To be written beside the model, with the checksum filled in.
+        card: From the trained model to what is written beside it, with the checksum filled in.
         facts: On the data, for `environment.json`; its `data` must be the same when resuming.
         settings: What `plan.yaml` is to hold.
         epochs: Passes over the samples; or
@@ -108,7 +108,7 @@ def carry_out(
     state = work.run(shown)
     if chief:
         run.write_history(state.history)
-        run.write_model(network, card)
+        run.write_model(network, card(network))
     return run
 
 

@@ -124,6 +124,8 @@ def make_train_step(
             logits = model(inputs, training=True)
             values = loss.per_image(labels, logits, weights, add_up)
             value = tf.reduce_sum(values) / batch_size
+            if penalties := model.losses:  # of weights, which all replicas share
+                value += tf.add_n(penalties) / replicas
         gradients = tape.gradient(value, [variable.value for variable in variables])
         whole = gradients
         if replicas > 1:

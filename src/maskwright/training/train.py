@@ -147,7 +147,7 @@ def train(
         ),
         task=task,
         recipe=recipe,
-        card=described,
+        card=lambda _: described,
         facts=facts,
         settings=settings or {},
         epochs=epochs,

@@ -1,4 +1,4 @@
-"""The verbs of the command line as Python functions of plain arguments."""
+"""The verbs on masks: check, train, evaluate, predict, demo."""
 
 import shutil
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from maskwright.config import TrainConfig, read_config
+from maskwright.config import RunConfig, TrainConfig, read_config
 from maskwright.data import DataSet, open_dataset, write_yaml
 from maskwright.data.augment import Augmentation
 from maskwright.errors import ConfigError, DataError, TrainingError
@@ -111,7 +111,7 @@ def train(
     augmentation = make_augmentation(config)
     criterion = loss(config.loss, smoothing=config.smoothing)
     dataset = open_dataset(data, **config.division())
-    _tell_left_out(dataset, tell)
+    tell_left_out(dataset, tell)
     if config.size == "auto":
         size = None if config.crop else auto_size(dataset)
         config = config.model_copy(update={"size": size})
@@ -144,7 +144,8 @@ def train(
     )
 
 
-def _tell_left_out(dataset: DataSet, tell: Callable[[str], None]) -> None:
+def tell_left_out(dataset: DataSet, tell: Callable[[str], None]) -> None:
+    """Tell of the first files that are left out, and how many more there are."""
     for path, reason in dataset.left_out[:_LEFT_OUT_TOLD]:
         tell(f"left out: {reason}" if str(path) in reason else f"left out: {path}: {reason}")
     if (more := len(dataset.left_out) - _LEFT_OUT_TOLD) > 0:
@@ -171,7 +172,7 @@ def _multiple(length: float) -> int:
     return max(round(length / _STRIDE), 1) * _STRIDE
 
 
-def make_augmentation(config: TrainConfig) -> Augmentation:
+def make_augmentation(config: RunConfig) -> Augmentation:
     """Augmentation that the settings describe; `ConfigError` for one that does not exist."""
     changes = dict(config.augmentation)
     return Augmentation.named(changes.pop("strength"), **changes)

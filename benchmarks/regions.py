@@ -1,0 +1,193 @@
+"""Decisions on masked regions: ours, the reference CNN and measures alone, on the same folds.
+
+    python benchmarks/regions.py DATA --seconds 60 --encoder-weights FILE
+
+Every fold is trained on the others, with whole cases and near-duplicates together, and answers once
+on images it never saw. The answers of all folds are scored together. Ours and the reference train
+for the same seconds, in turn; the measures are a logistic regression, which takes no time to speak
+of. One JSON line goes to standard output.
+"""
+
+import json
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import keras
+import numpy as np
+import typer
+
+from maskwright.api.masks import make_augmentation
+from maskwright.api.regions import build_classifier, find_labelling, make_view
+from maskwright.config import RegionConfig, read_config
+from maskwright.data import DataSet, open_dataset
+from maskwright.data.division import carve, folds
+from maskwright.data.samples import Sample
+from maskwright.losses import loss
+from maskwright.metrics import decision_intervals, fit_temperature, roc_auc
+from maskwright.regions.arrays import MEASURES, RegionArrays, prepare
+from maskwright.regions.labelling import Labelling
+from maskwright.regions.logistic import fit_logistic
+from maskwright.regions.train import decisions, label_weights, logits, penalty, start
+from maskwright.training import Fit, Recipe
+
+_FOLDS = 5
+_VAL_SHARE = 0.15
+# As it is given in tutorials: whole images of 256 px with the outside removed, Adam at its default
+# rate, no augmentation.
+_REFERENCE = {
+    "preset": "reference_cnn",
+    "size": 256,
+    "context": None,
+    "outside": "removed",
+    "regions": "whole",
+    "measures": False,
+    "variants": 0,
+    "augmentation": "none",
+    "optimizer": "adam",
+    "learning_rate": 1e-3,
+    "weight_decay": 0.0,
+    "schedule": "constant",
+    "warmup": 0.0,
+    "average": 0.0,
+    "batch_size": 32,
+}
+
+Answer = Callable[[Sequence[Sample], Sequence[Sample], Sequence[Sample]], dict[str, float]]
+"""From training, validation and test samples to a logit for each thing decided on."""
+
+
+def main(
+    data: Annotated[str, typer.Argument(help="A labelled data set.")],
+    encoder_weights: Annotated[str | None, typer.Option(help="Of MobileNetV2.")] = None,
+    seconds: Annotated[float, typer.Option(help="Of training, for each fold and rival.")] = 60.0,
+    seed: Annotated[int, typer.Option(help="Of folds and training.")] = 0,
+    only: Annotated[str | None, typer.Option(help="ours, reference or measures.")] = None,
+    settings: Annotated[list[str] | None, typer.Option("--set", help="Of ours.")] = None,
+) -> None:
+    """Race on the folds of a data set."""
+    from maskwright.config import parse_settings
+
+    given = {"encoder_weights": encoder_weights, **parse_settings(settings or [])}
+    configs = {
+        "ours": read_config(None, {**given, "seed": seed}, RegionConfig),
+        "reference": read_config(None, {**_REFERENCE, "seed": seed}, RegionConfig),
+    }
+    dataset = open_dataset(data, unite_duplicates=True)
+    labelling = find_labelling(dataset, configs["ours"])
+    for note in labelling.notes:
+        print(note, file=sys.stderr)
+    samples = [
+        replace(sample, split="train")
+        for sample in dataset.samples
+        if labelling.answers.get(sample.label or "") is not None
+    ]
+    contents = {sample.id: {sample.label} for sample in samples}
+    rivals: dict[str, Answer] = {
+        name: lambda *parts, config=config: _trained(dataset, labelling, config, seconds, *parts)
+        for name, config in configs.items()
+    }
+    rivals["measures"] = lambda *parts: _measured(dataset, labelling, configs["ours"], *parts)
+    told = {name: {} for name in rivals if only in (None, name)}
+    spent = dict.fromkeys(told, 0.0)
+    for number, fold in enumerate(folds(samples, contents, _FOLDS, seed)):
+        held = set(fold)
+        test = [samples[i] for i in fold]
+        rest = [sample for i, sample in enumerate(samples) if i not in held]
+        rest = carve(rest, contents, _VAL_SHARE, 0, seed)
+        parts = [[s for s in rest if s.split == split] for split in ("train", "val")]
+        for name in told:
+            began = time.monotonic()
+            told[name].update(rivals[name](*parts, test))
+            spent[name] += time.monotonic() - began
+            print(f"fold {number + 1}: {name} done", file=sys.stderr)
+    print(json.dumps({name: _score(found, samples, spent[name]) for name, found in told.items()}))
+
+
+def _trained(
+    dataset: DataSet,
+    labelling: Labelling,
+    config: RegionConfig,
+    seconds: float,
+    *parts: Sequence[Sample],
+) -> dict[str, float]:
+    keras.utils.set_random_seed(config.seed)
+    view = make_view(dataset, labelling, config)
+    jittered = {"strength": config.jitter, "variants": config.variants, "seed": config.seed}
+    train = prepare(dataset, parts[0], labelling, view, **jittered)
+    val, test = (prepare(dataset, part, labelling, view) for part in parts[1:])
+    weights = label_weights(train, labelling, config.balance)
+    model = build_classifier(
+        config,
+        channels=train.crops.shape[-1],
+        num_measures=len(MEASURES) if config.measures else 0,
+        pixel_range=train.value_range,
+        penalty=penalty(train),
+        seed=config.seed,
+        synchronised=False,
+    )
+    if config.measures:
+        start(model, train, weights)
+    task = decisions(
+        loss(config.loss, smoothing=config.smoothing),
+        train,
+        val,
+        batch_size=config.batch_size,
+        augmentation=make_augmentation(config),
+        outside=config.outside,
+        label_weights=weights,
+        max_regions=config.max_regions,
+        seed=config.seed,
+    )
+    state = Fit(model, task, recipe=Recipe(**config.recipe()), seconds=seconds).run()
+    import os
+    if os.environ.get("MWV"):
+        for r in state.history: print({k: round(v,4) for k,v in r.items()}, file=sys.stderr)
+    temperature = fit_temperature(val.labels, logits(model, val, config.outside))
+    return _by_id(test, logits(model, test, config.outside) / temperature)
+
+
+def _measured(
+    dataset: DataSet, labelling: Labelling, config: RegionConfig, *parts: Sequence[Sample]
+) -> dict[str, float]:
+    """Logistic regression on the measures, fitted on training and validation samples."""
+    view = make_view(dataset, labelling, config)
+    known = prepare(dataset, [*parts[0], *parts[1]], labelling, view)
+    test = prepare(dataset, parts[2], labelling, view)
+    mean, std = known.vectors.mean(axis=0), known.vectors.std(axis=0)
+
+    def means(bags: RegionArrays) -> np.ndarray:
+        values = np.clip((bags.vectors - mean) / np.maximum(std, 1e-6), -5, 5)
+        rows = [[bags.rows[region][0] for region in bag.regions] for bag in bags.bags]
+        return np.stack([values[own].mean(axis=0) for own in rows])
+
+    weights = np.array(label_weights(known, labelling, config.balance))[known.labels]
+    kernel, bias = fit_logistic(means(known), known.labels, weights)
+    return _by_id(test, means(test) @ kernel + bias)
+
+
+def _by_id(bags: RegionArrays, found: np.ndarray) -> dict[str, float]:
+    return {f"{bag.id}\n{bag.label}": float(x) for bag, x in zip(bags.bags, found, strict=True)}
+
+
+def _score(found: dict[str, float], samples: Sequence[Sample], seconds: float) -> dict[str, object]:
+    case_of = {sample.id: sample.case for sample in samples}
+    keys = [key.split("\n") for key in found]
+    labels = np.array([int(label) for _, label in keys])
+    values = np.array(list(found.values()))
+    cases = [case_of.get(id_.partition("#")[0], id_) for id_, _ in keys]
+    probabilities = 1 / (1 + np.exp(-values))
+    ends = decision_intervals(labels, probabilities, cases=cases)
+    return {
+        "roc_auc": round(float(roc_auc(labels, values)), 4),
+        "interval": [round(float(end), 4) for end in ends["roc_auc"]],
+        "seconds": round(seconds, 1),
+        "decided": len(labels),
+    }
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,356 @@
+"""The verbs on what lies inside masks: extract, train, evaluate, predict."""
+
+import shutil
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from maskwright.api.masks import make_augmentation, tell_left_out
+from maskwright.card import CARD_FILE, MODEL_FILE, Kind, Outside
+from maskwright.config import RegionConfig, read_config
+from maskwright.data import DataSet, open_dataset
+from maskwright.errors import ConfigError
+
+if TYPE_CHECKING:
+    import keras
+
+    from maskwright.evaluation.decisions import DecisionEvaluation
+    from maskwright.inference.predictor import Flips
+    from maskwright.regions.arrays import Predict, View
+    from maskwright.regions.cases import Pipeline
+    from maskwright.regions.folder import CasesResult
+    from maskwright.regions.labelling import Labelling
+    from maskwright.training import Run
+
+_DEFAULT_MINUTES = 5.0
+
+
+def train_regions(
+    data: str | Path,
+    out: str | Path,
+    *,
+    plan: str | Path | None = None,
+    minutes: float | None = None,
+    epochs: int | None = None,
+    resume: bool = False,
+    tell: Callable[[str], None] = lambda _: None,
+    **settings: Any,
+) -> "Run":
+    """Train a classifier of the regions in the masks of `data`; write a run into `out`.
+
+    Args:
+        data: What `open_dataset` takes, with labels.
+        out: Folder of the run.
+        plan: File of settings.
+        minutes: Time to train for; five when neither it nor `epochs` is given.
+        epochs: Passes over what is decided on.
+        resume: Go on with the run in `out`, with its own settings but for those given here.
+        tell: Called with a sentence for every file that is left out, and on what is decided.
+        settings: Fields of `RegionConfig`, before those of the plan.
+
+    Raises:
+        MaskwrightError: One sentence on what is wrong and what to do.
+    """
+    from maskwright.losses import loss
+    from maskwright.regions.train import train
+    from maskwright.training import Recipe
+    from maskwright.training.run import Run
+
+    given = {"minutes": minutes, "epochs": epochs}
+    settings |= {name: value for name, value in given.items() if value is not None}
+    if resume:
+        plan = Run(Path(out)).settings_file
+        if not plan.exists():
+            raise ConfigError(f"There is no run to resume in {out}; leave out --resume.")
+    config = read_config(plan, settings, RegionConfig)
+    if config.minutes is None and config.epochs is None:
+        config = config.model_copy(update={"minutes": _DEFAULT_MINUTES})
+    if config.preset == "reference_cnn":
+        config = config.model_copy(update={"measures": False})
+    augmentation = make_augmentation(config)
+    criterion = loss(config.loss, smoothing=config.smoothing)
+    dataset = open_dataset(data, unite_duplicates=config.unite_duplicates, **config.division())
+    tell_left_out(dataset, tell)
+    labelling = find_labelling(dataset, config)
+    for note in labelling.notes:
+        tell(note)
+    view = make_view(dataset, labelling, config)
+    run = train(
+        dataset,
+        out,
+        labelling=labelling,
+        view=view,
+        model=partial(build_classifier, config),
+        measures=config.measures,
+        outside=config.outside,
+        loss=criterion,
+        recipe=Recipe(**config.recipe()),
+        augmentation=augmentation,
+        jitter=config.jitter,
+        variants=config.variants,
+        predict=_predict(config.segmenter, view),
+        balance=config.balance,
+        max_regions=config.max_regions,
+        calibrate=config.calibrate,
+        threshold=config.threshold,
+        epochs=config.epochs,
+        minutes=config.minutes,
+        seed=config.seed,
+        previews=config.previews,
+        tensorboard=config.tensorboard,
+        memory_limit_mb=config.memory_limit_mb,
+        checkpoint_seconds=config.checkpoint_seconds,
+        skip_unreadable=config.skip_unreadable,
+        settings=config.model_dump(mode="json"),
+        tell=tell,
+        resume=resume,
+    )
+    if config.segmenter is not None:
+        _take_along(Path(config.segmenter), run.folder)
+    return run
+
+
+def find_labelling(dataset: DataSet, config: RegionConfig) -> "Labelling":
+    """What the settings say is to be decided, and what the data says where they do not."""
+    from maskwright.regions import labelling
+
+    return labelling.find_labelling(
+        dataset,
+        positive=config.positive,
+        classes=config.classes,
+        unit=config.unit,
+        by=config.label_by,
+        table=config.label_table,
+    )
+
+
+def make_view(dataset: DataSet, labelling: "Labelling", config: RegionConfig) -> "View":
+    """How regions are cut out; `ConfigError` where their labels would not be found."""
+    from maskwright.regions.arrays import View
+
+    kind = config.regions or labelling.regions
+    if labelling.regions is not None and kind != labelling.regions:
+        raise ConfigError(
+            f"Labels are told apart by {labelling.regions}; expected regions={labelling.regions}, "
+            f"received {kind}."
+        )
+    kind = kind or ("instances" if dataset.instances else "components")
+    return View(kind, config.size, config.context, config.min_area_px)
+
+
+def build_classifier(
+    config: RegionConfig,
+    *,
+    channels: int,
+    num_measures: int,
+    pixel_range: tuple[float, float],
+    penalty: float,
+    seed: int,
+    synchronised: bool,
+) -> "keras.Model":
+    """Network that the settings describe, as `regions.train` asks for it."""
+    from maskwright import models
+
+    if config.preset == "reference_cnn":
+        return models.build_classifier(
+            "reference",
+            channels=channels,
+            size=config.size,
+            pixel_range=pixel_range,
+            outside=config.outside,
+        )
+    return models.build_classifier(
+        encoder_name=config.encoder,
+        channels=channels,
+        num_measures=num_measures,
+        outside=config.outside,
+        pooling=config.pooling,
+        weights=config.encoder_weights if config.pretrained else None,
+        alpha=config.alpha,
+        taps=config.taps,
+        encoder_widths=config.encoder_widths,
+        pixel_range=pixel_range,
+        embedding=config.embedding,
+        dropout=config.dropout,
+        pixels=config.pixels,
+        penalty=penalty,
+        seed=seed,
+        synchronised=synchronised,
+    )
+
+
+def load_regions(path: str | Path) -> "Pipeline":
+    """A trained pipeline, to be called with the images of a case: the folder of a run.
+
+    Raises:
+        ModelError: If there is none, or it does not belong to its card.
+    """
+    from maskwright.regions.cases import Pipeline
+
+    return Pipeline.load(path)
+
+
+def evaluate_regions(
+    run: str | Path,
+    data: str | Path,
+    *,
+    split: str = "test",
+    out: str | Path | None = None,
+    tell: Callable[[str], None] = lambda _: None,
+    **options: Any,
+) -> "DecisionEvaluation":
+    """Score decisions on a split, with true masks and, where there is a segmenter, with its own.
+
+    Args:
+        run: Folder of the run.
+        data: What `open_dataset` takes, with labels.
+        split: To score.
+        out: Folder for the results; `evaluation/SPLIT` in the run when left out.
+        tell: Called with a sentence for every file that is left out.
+        options: Of `evaluation.decide.evaluate_decisions`.
+    """
+    from maskwright.evaluation.decide import evaluate_decisions
+    from maskwright.evaluation.decision_report import write
+
+    folder = Path(run)
+    plan = folder / "plan.yaml"
+    config = read_config(plan if plan.exists() else None, {}, RegionConfig)
+    # Divided as for the run, so that nothing it learned from is scored.
+    dataset = open_dataset(data, unite_duplicates=config.unite_duplicates, **config.division())
+    tell_left_out(dataset, tell)
+    found = evaluate_decisions(
+        load_regions(folder),
+        dataset,
+        find_labelling(dataset, config),
+        split,
+        specificity=config.specificity,
+        network=_network(config, folder),
+        **options,
+    )
+    write(found, out or folder / "evaluation" / split, run=folder)
+    return found
+
+
+def predict_regions(
+    model: str | Path,
+    images: str | Path,
+    out: str | Path,
+    *,
+    masks: bool | None = None,
+    group_by: str | None = None,
+    overlays: bool = True,
+    heat: bool = False,
+    flips: "Flips" = False,
+    **adjustments: Any,
+) -> "CasesResult":
+    """Decide on every region, image or case, and write tables and pictures.
+
+    Args:
+        model: Folder of a run on regions.
+        images: Images, for masks that the model's segmenter draws; or a data set, for its own.
+        out: Folder for the results.
+        masks: Whether `images` is a data set; `None` takes it for one where there is no segmenter.
+        group_by: Column or pattern that tells the case of an image.
+        overlays: Draw the regions with their probabilities over the images.
+        heat: Draw where inside each region the decision comes from.
+        flips: The segmenter averages over the mirrored image too.
+        adjustments: Of the segmenter, as `Predictor.adjusted` takes them.
+    """
+    from maskwright.export.runtime import load_keras
+    from maskwright.regions.folder import predict_cases
+
+    pipeline = load_regions(model).adjusted(flips, **adjustments)
+    given = pipeline.segmenter is None if masks is None else masks
+    source: str | Path | DataSet = images
+    if given:
+        source = open_dataset(images, val_share=0, test_share=0, group_by=group_by)
+    return predict_cases(
+        pipeline,
+        source,
+        out,
+        group_by=None if given else group_by,
+        overlays=overlays,
+        heat=partial(load_keras, Path(model) / MODEL_FILE) if heat else None,
+    )
+
+
+def extract_regions(
+    data: str | Path,
+    out: str | Path,
+    *,
+    regions: Kind | None = None,
+    size: int = 128,
+    context: float | None = 0.2,
+    outside: Outside = "kept",
+    min_area_px: int = 1,
+    spacing_mm: tuple[float, float] | None = None,
+    crops: bool = True,
+    tell: Callable[[str], None] = lambda _: None,
+) -> Path:
+    """Cut every region of a data set out and measure it.
+
+    Args:
+        data: What `open_dataset` takes.
+        out: Folder for `regions.csv` and `crops/`.
+        regions: `"components"`, `"instances"` or `"whole"`; found out when left out.
+        size: Side of the crops, px.
+        context: Margin around the box, as a share of its sides; `None` for the whole image.
+        outside: What becomes of pixels outside the mask: kept, darkened, removed or channel.
+        min_area_px: Smaller regions are left out.
+        spacing_mm: Height and width of a pixel, for measures in mm.
+        crops: Write them, as `crops/NAME-NUMBER.png`.
+        tell: Called with a sentence for every file that is left out.
+
+    Returns:
+        The table, `regions.csv`.
+    """
+    from maskwright.regions.writing import write_regions
+
+    dataset = open_dataset(data, val_share=0, test_share=0)
+    tell_left_out(dataset, tell)
+    return write_regions(
+        dataset,
+        Path(out),
+        kind=regions or ("instances" if dataset.instances else "components"),
+        size=size if crops else None,
+        context=context,
+        outside=outside,
+        min_area_px=min_area_px,
+        spacing_mm=spacing_mm,
+        tell=tell,
+    )
+
+
+def _network(config: RegionConfig, run: Path) -> Callable[[], Any] | None:
+    """Gives the Keras model of a run, where it looks at pixels."""
+    from maskwright.export.runtime import load_keras
+
+    return partial(load_keras, run / MODEL_FILE) if config.pixels else None
+
+
+def _predict(segmenter: str | None, view: "View") -> "Predict | None":
+    """Regions that a segmenter finds, cut as true ones are; `None` without a segmenter."""
+    if segmenter is None:
+        return None
+    from maskwright.inference.predictor import Predictor
+    from maskwright.regions.cases import nothing_is_zero, predicted_kind
+
+    predictor = Predictor.load(segmenter)
+
+    def predict(image: Any, image_id: str) -> Any:
+        mask = nothing_is_zero(predictor(image).labels, predictor.card.background)
+        return view.cut(image, mask, image_id, predicted_kind(view.regions))
+
+    return predict
+
+
+def _take_along(segmenter: Path, run: Path) -> None:
+    """Copy a segmenter into a run, so that the run alone is enough to predict."""
+    from maskwright.imageio import atomic_write
+    from maskwright.regions.cases import SEGMENTER
+
+    (run / SEGMENTER).mkdir(exist_ok=True)
+    for name in (MODEL_FILE, CARD_FILE):  # the card last: with it the folder counts as whole
+        with atomic_write(run / SEGMENTER / name) as beside:
+            shutil.copyfile(segmenter / name, beside)

@@ -1,0 +1,180 @@
+"""`maskwright regions …`: decide what lies inside masks."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.markup import escape
+
+from maskwright.card import Kind, Outside
+from maskwright.cli.console import GroupBy, Json, OutFolder, out, quiet_tensorflow
+
+if TYPE_CHECKING:
+    from maskwright.regions.folder import CasesResult
+
+app = typer.Typer(
+    name="regions",
+    help="Decide what lies inside masks, over one image or many.",
+    no_args_is_help=True,
+)
+
+
+def _show_settings(wanted: bool) -> None:
+    if not wanted:
+        return
+    from maskwright.config import RegionConfig
+
+    for name, field in RegionConfig.model_fields.items():
+        default = field.get_default(call_default_factory=True)
+        out().print(f"[bold]{name}[/] = {escape(str(default))}  [dim]{field.description}[/]")
+    raise typer.Exit
+
+
+@app.command()
+def extract(
+    data: Annotated[str, typer.Argument(help="Folder, CSV, data.yaml or tfds:NAME.")],
+    folder: Annotated[Path, typer.Option("-o", "--out", help="Folder for table and crops.")],
+    regions: Annotated[
+        Kind | None, typer.Option(help="What a region of a mask is; found out when left out.")
+    ] = None,
+    size: Annotated[int, typer.Option(min=1, help="Side of the crops, px.")] = 128,
+    context: Annotated[
+        float, typer.Option(min=0, help="Margin around the box, as a share of its sides.")
+    ] = 0.2,
+    whole_image: Annotated[
+        bool, typer.Option("--whole-image", help="Crops show the whole image, not the box.")
+    ] = False,
+    outside: Annotated[
+        Outside, typer.Option(help="What becomes of the pixels outside the mask.")
+    ] = "kept",
+    min_area_px: Annotated[int, typer.Option(min=1, help="Leave smaller regions out.")] = 1,
+    spacing_mm: Annotated[
+        tuple[float, float] | None,
+        typer.Option(help="Height and width of a pixel in mm, for measures in mm."),
+    ] = None,
+    crops: Annotated[bool, typer.Option(help="Write the crops too.")] = True,
+) -> None:
+    """Cut every region of a data set out, measure it, and write a table."""
+    from maskwright import api
+
+    made = api.extract_regions(
+        data,
+        folder,
+        regions=regions,
+        size=size,
+        context=None if whole_image else context,
+        outside=outside,
+        min_area_px=min_area_px,
+        spacing_mm=spacing_mm,
+        crops=crops,
+        tell=_tell,
+    )
+    typer.echo(made)
+
+
+@app.command()
+def train(
+    data: Annotated[str, typer.Argument(help="Folder, CSV, data.yaml or tfds:NAME, with labels.")],
+    run: Annotated[Path, typer.Option("-o", "--out", help="Folder of the run.")],
+    segmenter: Annotated[
+        Path | None,
+        typer.Option(help="Run of `maskwright train`: learn from its masks too, and bring it."),
+    ] = None,
+    plan: Annotated[Path | None, typer.Option(help="File of settings.")] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", help="A setting as KEY=VALUE; may be repeated.")
+    ] = None,
+    minutes: Annotated[float | None, typer.Option(min=0.01, help="Time to train for.")] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the data.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with a stopped run.")] = False,
+    show_settings: Annotated[
+        bool,
+        typer.Option(
+            "--settings", is_eager=True, callback=_show_settings, help="List all settings and stop."
+        ),
+    ] = False,
+) -> None:
+    """Train a classifier of masked regions."""
+    from maskwright import api
+    from maskwright.config import parse_settings
+
+    quiet_tensorflow()
+    given = parse_settings(settings or [])
+    chosen = {"minutes": minutes, "epochs": epochs, "segmenter": segmenter and str(segmenter)}
+    given |= {name: value for name, value in chosen.items() if value is not None}
+    made = api.train_regions(data, run, plan=plan, resume=resume, tell=_tell, **given)
+    last = made.read_history()[-1]
+    typer.echo(
+        f"Trained {int(last['epoch'])} epochs in {last['seconds']:.0f} s; "
+        f"see {made.folder / 'curves.png'} and {made.previews}.",
+        err=True,
+    )
+    typer.echo(made.folder)
+
+
+@app.command()
+def evaluate(
+    run: Annotated[Path, typer.Argument(help="Folder of a run of `maskwright regions train`.")],
+    data: Annotated[str, typer.Argument(help="Folder, CSV, data.yaml or tfds:NAME, with labels.")],
+    split: Annotated[str, typer.Option(help="Split to score.")] = "test",
+    folder: OutFolder = None,
+    json: Json = False,
+) -> None:
+    """Score decisions, with true masks and with those of the segmenter."""
+    quiet_tensorflow()
+    from json import dumps
+
+    from maskwright import api
+    from maskwright.evaluation.decision_results import table, to_dict
+
+    found = api.evaluate_regions(run, data, split=split, out=folder, tell=_tell)
+    if json:
+        typer.echo(dumps(to_dict(found)))
+        return
+    out().print(table(found))
+    typer.echo((folder or run / "evaluation" / split) / "report.html")
+
+
+@app.command()
+def predict(
+    model: Annotated[Path, typer.Argument(help="Folder of a run of `maskwright regions train`.")],
+    images: Annotated[
+        str, typer.Argument(help="Image, folder or glob; a data set where masks are given.")
+    ],
+    folder: Annotated[Path, typer.Option("-o", "--out", help="Folder for tables and pictures.")],
+    masks: Annotated[
+        bool | None,
+        typer.Option(
+            "--masks/--no-masks",
+            help="Take the masks of the data set, or draw them; drawn where there is a segmenter.",
+        ),
+    ] = None,
+    group_by: GroupBy = None,
+    overlays: Annotated[bool, typer.Option(help="Draw the answers over the images.")] = True,
+    heat: Annotated[bool, typer.Option(help="Draw where in a region the answer is seen.")] = False,
+) -> None:
+    """Decide on the regions, images or cases of a folder."""
+    quiet_tensorflow()
+    from maskwright import api
+
+    result = api.predict_regions(
+        model, images, folder, masks=masks, group_by=group_by, overlays=overlays, heat=heat
+    )
+    report_cases(result, folder)
+
+
+def report_cases(result: "CasesResult", folder: Path) -> None:
+    """Tell what was decided, and what failed; exit 1 where something did."""
+    for failure in result.failed:
+        typer.echo(f"skipped: {failure.reason}", err=True)
+    empty = sum(one.probability is None for one in result.results)
+    if empty:
+        typer.echo(f"No region was found in {empty}: nothing is decided there.", err=True)
+    typer.echo(f"Decided on {len(result.results) - empty}.", err=True)
+    typer.echo(folder / "cases.csv")
+    if result.failed:
+        raise typer.Exit(1)
+
+
+def _tell(text: str) -> None:
+    typer.echo(text, err=True)

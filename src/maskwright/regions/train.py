@@ -1,0 +1,294 @@
+"""Labelled regions become a run: the training loop of masks, given bags and decisions."""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from keras.callbacks import Callback
+
+from maskwright.card import RegionCard
+from maskwright.data.arrays import MEMORY_LIMIT_MB
+from maskwright.data.augment import Augmentation
+from maskwright.data.batches import steps_per_epoch
+from maskwright.data.dataset import DataSet
+from maskwright.data.samples import separated
+from maskwright.errors import DataError
+from maskwright.losses import MaskLoss
+from maskwright.metrics import BINS, binned_scores, fit_temperature
+from maskwright.metrics.streaming import count_scores
+from maskwright.models import adapt_measures, start_from_measures
+from maskwright.regions.arrays import MEASURES, Predict, RegionArrays, View, prepare
+from maskwright.regions.batches import eval_batches, train_batches
+from maskwright.regions.inputs import true_inputs
+from maskwright.regions.labelling import Labelling
+from maskwright.regions.logistic import fit_logistic
+from maskwright.regions.previews import RegionPreviews
+from maskwright.regions.windows import Outside
+from maskwright.training import Recipe, Run, Scoring, Task
+from maskwright.training.conduct import begin, carry_out, passes
+from maskwright.training.distribute import Shard, is_chief
+
+
+def train(
+    dataset: DataSet,
+    out: str | Path,
+    *,
+    labelling: Labelling,
+    view: View,
+    model: Callable[..., keras.Model],
+    measures: bool,
+    outside: Outside,
+    loss: MaskLoss,
+    recipe: Recipe,
+    augmentation: Augmentation,
+    jitter: float = 0.0,
+    variants: int = 0,
+    predict: Predict | None = None,
+    balance: bool = True,
+    max_regions: int = 64,
+    calibrate: bool = True,
+    threshold: float = 0.5,
+    epochs: int | None = None,
+    minutes: float | None = None,
+    seed: int = 0,
+    previews: int = 4,
+    tensorboard: bool = False,
+    memory_limit_mb: float = MEMORY_LIMIT_MB,
+    checkpoint_seconds: float = 20.0,
+    skip_unreadable: bool = False,
+    settings: Mapping[str, Any] | None = None,
+    callbacks: Sequence[Callback] = (),
+    tell: Callable[[str], None] = lambda _: None,
+    resume: bool = False,
+) -> Run:
+    """Train on the `train` split, choose weights by the `val` split, write a run.
+
+    Args:
+        dataset: With splits.
+        out: Folder of the run.
+        labelling: What is decided, and on what.
+        view: How masks become crops.
+        model: Builder of the network; called with `channels`, `num_measures`, `pixel_range`,
+            `penalty`, `seed` and `synchronised`, under the strategy of the workers.
+        measures: The model takes measures; it then starts as a logistic regression on them.
+        outside: As in `treat`.
+        loss: Of decisions; one of masks serves, whose masks are of one pixel.
+        recipe: How to train.
+        augmentation: Of training crops.
+        jitter: Strength of the errors drawn into training masks.
+        variants: Such masks of every region.
+        predict: Segmenter whose masks are learned from too.
+        balance: Weigh both labels alike.
+        max_regions: Drawn of a bag in a step.
+        calibrate: Fit a temperature on the validation bags.
+        threshold: For the card.
+        epochs: Passes over the bags; or
+        minutes: Time to train for.
+        seed: Of weights, order, jitter and augmentation.
+        previews: Number of regions drawn every epoch.
+        tensorboard: Write logs for TensorBoard into the run.
+        memory_limit_mb: Above it, crops lie on disk.
+        checkpoint_seconds: Least time between checkpoints.
+        skip_unreadable: Leave files out that cannot be read, instead of stopping.
+        settings: What `plan.yaml` is to hold.
+        callbacks: Further callbacks of Keras.
+        tell: Called with a sentence for every file that is left out.
+        resume: Go on with the run in `out`.
+
+    Raises:
+        DataError: If a split is empty, holds one answer only or shares a case with another, or a
+            file cannot be used.
+        ConfigError: If settings contradict each other.
+        TrainingError: If training cannot start or go on.
+    """
+    if reason := separated(dataset.samples):
+        raise DataError(reason)
+    run, strategy = begin(out, seed, resume)
+
+    def cut(split: str, **jittered: Any) -> RegionArrays:
+        found = [s for s in dataset.samples if s.split == split and s.masks]
+        arrays = prepare(
+            dataset,
+            found,
+            labelling,
+            view,
+            seed=seed,
+            memory_limit_mb=memory_limit_mb,
+            skip_unreadable=skip_unreadable,
+            **jittered,
+        )
+        for reason in arrays.skipped:
+            tell(f"left out: {reason}")
+        return arrays
+
+    bags = cut("train", strength=jitter, variants=variants, predict=predict)
+    has_validation = any(s.split == "val" and s.masks for s in dataset.samples)
+    validation = cut("val") if has_validation else None
+    weights = label_weights(bags, labelling, balance)
+    fingerprint = bags.fingerprint()
+
+    task = decisions(
+        loss,
+        bags,
+        validation,
+        batch_size=recipe.batch_size,
+        augmentation=augmentation,
+        outside=outside,
+        label_weights=weights,
+        max_regions=max_regions,
+        seed=seed,
+        passes=passes(minutes, steps_per_epoch(len(bags), recipe.batch_size)),
+    )
+    num_measures = len(MEASURES) if measures else 0
+
+    def build() -> keras.Model:
+        network = model(
+            channels=bags.crops.shape[-1],
+            num_measures=num_measures,
+            pixel_range=bags.value_range,
+            penalty=penalty(bags),
+            seed=seed,
+            synchronised=strategy.num_replicas_in_sync > 1,
+        )
+        if measures:
+            start(network, bags, weights)
+        return network
+
+    def card(network: keras.Model) -> RegionCard:
+        temperature = 1.0
+        if calibrate and validation is not None:
+            found = logits(network, validation, outside)
+            temperature = fit_temperature(validation.labels, found)
+        return RegionCard(
+            names=labelling.names,
+            unit=labelling.unit,
+            regions=view.regions,
+            size=view.size,
+            context=view.context,
+            min_area_px=view.min_area_px,
+            outside=outside,
+            channels=bags.crops.shape[-1],
+            dtype=str(bags.crops.dtype),
+            value_range=bags.value_range,
+            measures=MEASURES if measures else (),
+            threshold=threshold,
+            temperature=temperature,
+            model_sha256="",
+            version=metadata.version("maskwright"),
+            data=fingerprint,
+        )
+
+    shown = list(callbacks)
+    if previews and is_chief(strategy):
+        drawn = bags if validation is None else validation
+        shown.append(RegionPreviews(run, drawn, labelling.names, outside, previews))
+    return carry_out(
+        run,
+        strategy,
+        build=build,
+        task=task,
+        recipe=recipe,
+        card=card,
+        facts={
+            "seed": seed,
+            "data": fingerprint,
+            "train": len(bags),
+            "val": 0 if validation is None else len(validation),
+            "regions": len(bags.names),
+            "skipped": list(bags.skipped),
+        },
+        settings=settings or {},
+        epochs=epochs,
+        minutes=minutes,
+        callbacks=shown,
+        tensorboard=tensorboard,
+        checkpoint_seconds=checkpoint_seconds,
+        resume=resume,
+    )
+
+
+def decisions(
+    loss: MaskLoss,
+    train: RegionArrays,
+    validation: RegionArrays | None = None,
+    *,
+    batch_size: int,
+    augmentation: Augmentation,
+    outside: Outside,
+    label_weights: Sequence[float] = (1.0, 1.0),
+    max_regions: int = 64,
+    seed: int = 0,
+    passes: int = 1,
+) -> Task:
+    """Decisions on bags of regions, as the training loop takes them."""
+
+    def batches(epoch: int, skip: int, shard: Shard) -> Any:
+        return train_batches(
+            train,
+            batch_size,
+            seed,
+            epoch * passes,
+            augmentation,
+            outside,
+            label_weights,
+            max_regions,
+            skip=skip,
+            shard=shard,
+            epochs=passes,
+        )
+
+    return Task(
+        loss=loss,
+        scoring=Scoring(
+            count=count_scores,
+            shape=(2, BINS),
+            scores=binned_scores,
+            titles={"roc_auc": "ROC AUC", "binary_accuracy": "accuracy"},
+            watch="loss",
+        ),
+        train=batches,
+        steps=steps_per_epoch(len(train), batch_size) * passes,
+        validation=None
+        if validation is None
+        else partial(eval_batches, validation, outside, label_weights),
+    )
+
+
+def label_weights(bags: RegionArrays, labelling: Labelling, balance: bool) -> tuple[float, float]:
+    """Weight of negative and positive bags; `DataError` where there is one kind only."""
+    counts = np.bincount(bags.labels, minlength=2)
+    if not counts.all():
+        there = labelling.names[int(counts.argmax())]
+        raise DataError(
+            f"All {len(bags)} training {labelling.unit}s are {there}; expected both "
+            f"{' and '.join(labelling.names)} to learn from."
+        )
+    if not balance:
+        return 1.0, 1.0
+    return tuple(float(len(bags) / (2 * count)) for count in counts)  # type: ignore[return-value]
+
+
+def penalty(bags: RegionArrays) -> float:
+    """Of the decision's kernel: as in `fit_logistic`, for a loss that is a mean over bags."""
+    return 1 / (2 * len(bags))
+
+
+def start(network: keras.Model, bags: RegionArrays, weights: Sequence[float]) -> None:
+    """Make a model with measures a logistic regression on them, and on nothing else yet."""
+    seen = adapt_measures(network, bags.vectors[[own[0] for own in bags.rows]])
+    means = np.stack([seen[list(bag.regions)].mean(axis=0) for bag in bags.bags])
+    labels = bags.labels
+    start_from_measures(network, *fit_logistic(means, labels, np.array(weights)[labels]))
+
+
+def logits(network: keras.Model, bags: RegionArrays, outside: Outside) -> np.ndarray:
+    """Logit of each bag with its true masks, float32 `(bags,)`."""
+    found = [
+        np.asarray(network(true_inputs(bags, [place], outside), training=False))[0, 0]
+        for place in range(len(bags))
+    ]
+    return np.array(found, np.float32)

@@ -1,0 +1,94 @@
+"""Every region of a data set into files: a table of measures, and crops."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from maskwright.data.dataset import DataSet
+from maskwright.data.parallel import in_threads
+from maskwright.data.samples import Sample
+from maskwright.errors import DataError
+from maskwright.imageio import write_image
+from maskwright.regions.extract import Kind, Region, extract
+from maskwright.regions.table import write_table
+from maskwright.regions.windows import Outside, align
+
+
+def write_regions(
+    dataset: DataSet,
+    out: Path,
+    *,
+    kind: Kind,
+    size: int | None,
+    context: float | None,
+    outside: Outside,
+    min_area_px: int = 1,
+    spacing_mm: tuple[float, float] | None = None,
+    tell: Callable[[str], None] = lambda _: None,
+) -> Path:
+    """Write `out/regions.csv` and, where they have a size, `out/crops/NAME-NUMBER.png`.
+
+    Images are read side by side and one by one forgotten, so that memory holds the table alone.
+
+    Args:
+        dataset: With masks.
+        out: Folder, made where it is missing.
+        kind: One of `card.REGIONS`.
+        size: Side of the crops, px; `None` writes none.
+        context: As in `extract`.
+        outside: As in `extract`; a mask as a channel becomes the alpha of the file.
+        min_area_px: Smaller regions are left out.
+        spacing_mm: Height and width of a pixel, for measures in mm.
+        tell: Called with a sentence for every sample that cannot be used.
+
+    Returns:
+        The table.
+
+    Raises:
+        DataError: If there is no region at all.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+
+    def cut(sample: Sample) -> list[Region] | str:
+        try:
+            image = dataset.read_image(sample)
+            instances = kind == "instances"
+            mask = dataset.read_instances(sample) if instances else dataset.read_mask(sample)
+            regions = extract(
+                image,
+                align(image, mask),
+                image_id=sample.id,
+                kind=kind,
+                min_area_px=min_area_px,
+                context=context,
+                size=size,
+                outside=outside,
+                spacing_mm=spacing_mm,
+            )
+        except DataError as error:
+            return str(error)
+        for region in regions:
+            if region.crop is not None:
+                write_image(out / "crops" / f"{sample.id}-{region.number}.png", region.crop)
+        return [replace(region, crop=None, crop_mask=None) for region in regions]
+
+    found: list[Region] = []
+    samples: list[Sample] = []
+    for sample, regions in zip(
+        dataset.samples, in_threads(cut, dataset.samples, "Extracting regions"), strict=True
+    ):
+        if isinstance(regions, str):
+            tell(f"left out: {regions}")
+            continue
+        found += regions
+        samples += [sample] * len(regions)
+    if not found:
+        raise DataError(f"The masks in {dataset.root} hold no region of {min_area_px} px or more.")
+    names = dataset.labels.names if kind == "components" else None
+    columns = {
+        "case": [sample.case for sample in samples],
+        "split": [sample.split or "" for sample in samples],
+        "image_label": [sample.label or "" for sample in samples],
+    }
+    write_table(found, out / "regions.csv", names=names, columns=columns)
+    return out / "regions.csv"
