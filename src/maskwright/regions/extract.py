@@ -21,6 +21,7 @@ from maskwright.regions.windows import (
     Outside,
     align,
     check_crop,
+    check_outside,
     cut_mask,
     cut_pixels,
     treat,
@@ -133,12 +134,11 @@ def extract(
     if image.ndim == 2:
         image = image[..., None]
     check_crop(size, context)
-    if outside not in ("kept", "darkened", "removed", "channel"):
-        treat(image[:0], mask[:0], outside)  # says what is wrong though there may be no region
+    check_outside(outside)
     if spacing_mm is not None:
         check_spacing(spacing_mm)
-    regions: list[Region] = []
     shape = mask.shape
+    regions: list[Region] = []
     found = _find(mask, kind, background, min_area_px)
     if full_scale is None and found:
         full_scale = full_scale_of(image)

@@ -1,7 +1,7 @@
 """Cut regions out of images: one window for an image and its mask, square and of one size."""
 
 import math
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 
@@ -184,6 +184,7 @@ def treat(
     Raises:
         ConfigError: If `outside` is none of the four.
     """
+    check_outside(outside)
     if outside == "kept":
         return crop
     inside = crop_mask[..., None] != 0
@@ -194,11 +195,15 @@ def treat(
         if crop.dtype.kind in "iu":
             dark = np.rint(dark)
         return np.where(inside, crop, dark.astype(crop.dtype))
-    if outside == "channel":
-        if high is None:
-            high = np.iinfo(crop.dtype).max if crop.dtype.kind in "iu" else 255.0
-        return np.concatenate([crop, np.multiply(inside, high).astype(crop.dtype)], axis=-1)
-    raise ConfigError(
-        f"Expected what lies outside the mask to be kept, darkened, removed or a channel, received "
-        f"{outside!r}."
-    )
+    if high is None:
+        high = np.iinfo(crop.dtype).max if crop.dtype.kind in "iu" else 255.0
+    return np.concatenate([crop, np.multiply(inside, high).astype(crop.dtype)], axis=-1)
+
+
+def check_outside(outside: str) -> None:
+    """`ConfigError` where it is none of the four."""
+    if outside not in get_args(Outside):
+        raise ConfigError(
+            f"Expected what lies outside the mask to be one of {', '.join(get_args(Outside))}, "
+            f"received {outside!r}."
+        )
