@@ -1,10 +1,11 @@
 import csv
 
+import cv2
 import numpy as np
 import pytest
 
 from maskwright.data.dataset import open_dataset
-from maskwright.data.synthetic import LABELS, draw_scene, write_dataset
+from maskwright.data.synthetic import LABELS, draw_scene, write_cases, write_dataset
 from maskwright.errors import ConfigError
 from maskwright.imageio import read_image, read_mask
 
@@ -58,6 +59,57 @@ def test_written_set_opens_with_its_classes_and_slides_stay_together(tmp_path):
     assert (labels[instances == int(first["cell"])] == label).all()
 
 
+def components(mask):
+    """Number of components, where a gap of one pixel is none."""
+    closed = cv2.morphologyEx((mask > 0).astype(np.uint8), cv2.MORPH_CLOSE, np.ones((2, 2)))
+    return cv2.connectedComponents(closed)[0] - 1
+
+
+def test_cells_that_are_apart_are_components_two_pixels_from_each_other(tmp_path):
+    for seed in range(5):
+        scene = draw_scene(np.random.default_rng(seed), 128, apart=True)
+        assert components(scene.labels) == len(scene.kinds) > 5
+    write_dataset(tmp_path / "cells", num_images=3, size=64, apart=True)
+    dataset = open_dataset(tmp_path / "cells")
+    for sample in dataset.samples:
+        assert components(dataset.read_mask(sample)) == dataset.read_instances(sample).max()
+
+
+def elongation(inside):
+    small, large = np.linalg.eigvalsh(np.cov(np.stack(np.nonzero(inside))))
+    return np.sqrt(large / small)
+
+
+def roughness(image, inside):
+    """Spread of what a blur of two pixels takes away, away from the outline."""
+    grey = image.mean(axis=2)
+    inner = cv2.erode(inside.astype(np.uint8), np.ones((3, 3))) > 0
+    return (grey - cv2.GaussianBlur(grey, (0, 0), 2))[inner].std()
+
+
+def test_in_a_positive_case_one_cell_alone_is_long_and_granular(tmp_path):
+    dataset = open_dataset(write_cases(tmp_path / "cases", num_cases=10))
+    assert dataset.case_from == "case"
+    assert {sample.label for sample in dataset.samples} == {"negative", "positive"}
+    with (tmp_path / "cases" / "deciding.csv").open() as file:
+        deciding = {row["case"]: (row["image"], int(row["cell"])) for row in csv.DictReader(file)}
+    assert set(deciding) == {s.case for s in dataset.samples if s.label == "positive"}
+    assert dataset.splits.keys() == {"train", "val", "test"}
+    found = {}
+    for sample in dataset.samples:
+        image, mask = dataset.read(sample)
+        numbers = dataset.read_instances(sample)
+        assert components(mask) == numbers.max() <= 15
+        for cell in range(1, numbers.max() + 1):
+            inside = numbers == cell
+            looks = min(elongation(inside) / 2.2, roughness(image, inside) / 12)
+            found.setdefault(sample.case, []).append((looks, (sample.image.name, cell)))
+    most = {case: max(cells) for case, cells in found.items()}
+    assert all(most[case][1] == deciding[case] for case in deciding)
+    lowest = min(most[case][0] for case in deciding)
+    assert lowest > max(looks for case, (looks, _) in most.items() if case not in deciding)
+
+
 def test_same_seed_same_files(tmp_path):
     for name in ("a", "b"):
         write_dataset(tmp_path / name, num_images=3, size=48, seed=5)
@@ -73,5 +125,7 @@ def test_impossible_requests_are_refused(tmp_path):
         write_dataset(tmp_path)
     with pytest.raises(ConfigError, match="at least 3 images"):
         write_dataset(tmp_path / "new", num_images=2)
+    with pytest.raises(ConfigError, match="at least 10 cases of one image or more; received 9"):
+        write_cases(tmp_path / "new", num_cases=9)
     with pytest.raises(ConfigError, match="at least 32 px"):
         draw_scene(np.random.default_rng(0), 16)

@@ -3,16 +3,29 @@
 Two kinds of cell touch each other on an uneven, noisy background: round ones, smooth, and
 spindles, long and granular. Both take the same stains, so that shape and texture tell them apart.
 Slides differ in staining and light, and their images never part between splits.
+
+Beside it there are cases of several images in which a single cell decides.
 """
 
 import csv
-import math
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-import cv2
 import numpy as np
 
+from maskwright.data.cells import (
+    Cell,
+    Kind,
+    Place,
+    Slide,
+    draw_cell,
+    draw_slide,
+    photograph,
+    place,
+    place_apart,
+    tissue,
+)
 from maskwright.data.description import write_description
 from maskwright.data.manifest import write_manifest
 from maskwright.data.samples import Sample
@@ -25,11 +38,24 @@ LABELS = Labels.create(["background", "round", "spindle"])
 
 ROUND, SPINDLE = 1, 2
 
-# Optical densities of haematoxylin and eosin in red, green and blue: Ruifrok and Johnston, 2001.
-_HAEMATOXYLIN = np.array([0.65, 0.70, 0.29], np.float32)
-_EOSIN = np.array([0.10, 0.95, 0.28], np.float32)
+_CELL = Labels.create(["background", "cell"])
+
+_KINDS = {
+    ROUND: Kind((9, 14), (1.0, 1.4)),
+    SPINDLE: Kind((6, 8.5), (1.9, 3.3), 0.35, 0.07, (0.8, 1.15), (0.12, 0.36)),
+}
 _IMAGES_PER_SLIDE = 4
 _MOST_TRIES = 40  # places tried per cell before the scene counts as full
+_CELLS_PER_IMAGE = (8, 15)
+# What cases hold beside plain round cells, each in its own share: parts of what decides.
+_COARSE_GRAINS = (1.0, 1.3)  # seen in every stain, in crops of 48 px too
+_DECIDING = replace(_KINDS[SPINDLE], ratio=(2.4, 3.3), grains=_COARSE_GRAINS, coarse=True)
+_PARTIAL = (
+    replace(_DECIDING, grains=None),
+    replace(_DECIDING, grains=(0.1, 0.2)),
+    replace(_KINDS[ROUND], grains=_COARSE_GRAINS, coarse=True),
+    replace(_DECIDING, width_px=(7.5, 10), ratio=(1.3, 1.6)),
+)
 
 
 @dataclass(frozen=True)
@@ -49,76 +75,75 @@ class Scene:
     kinds: tuple[int, ...]
 
 
-@dataclass(frozen=True)
-class Slide:
-    """What the images of one slide share.
+class Canvas:
+    """A scene in the making: tissue with the cells so far.
 
     Args:
-        stain: Strength of haematoxylin and eosin, 1 is usual.
-        lamp: Colour of the light, red, green and blue, 0 to 1.
-        coverage: Share of the area covered by cells.
-        spindles: Share of the cells that are spindles.
+        rng: Decides the tissue.
+        size: Side of the scene, px.
+
+    Raises:
+        ConfigError: If `size` is below 32 px, where no cell fits.
     """
 
-    stain: tuple[float, float]
-    lamp: tuple[float, float, float]
-    coverage: float
-    spindles: float
+    def __init__(self, rng: np.random.Generator, size: int) -> None:
+        if size < 32:
+            raise ConfigError(f"Expected scenes of at least 32 px; received {size}.")
+        self.labels = np.zeros((size, size), np.uint8)
+        self.instances = np.zeros((size, size), np.uint16)
+        self.kinds: list[int] = []
+        self.blue, self.pink = tissue(rng, size)
+
+    def add(self, cell: Cell, label: int, where: Place) -> int:
+        """Draw a cell where `place` or `place_apart` found room; its visible area, px."""
+        self.kinds.append(label)
+        window, part = where
+        free = cell.inside[part] & (self.instances[window] == 0)
+        self.instances[window][free] = len(self.kinds)
+        self.labels[window][free] = label
+        # It lies under those drawn before, whose outline stays whole.
+        seen = cell.cover[part] * (self.instances[window] == len(self.kinds))
+        for stain, own in ((self.blue, cell.blue), (self.pink, cell.pink)):
+            stain[window] = stain[window] * (1 - seen) + own[part] * seen
+        return int(free.sum())
+
+    def photograph(self, rng: np.random.Generator, slide: Slide) -> Scene:
+        """The scene in the light of its slide."""
+        image = photograph(rng, self.blue, self.pink, slide)
+        return Scene(image, self.labels, self.instances, tuple(self.kinds))
 
 
-def draw_slide(rng: np.random.Generator) -> Slide:
-    """Staining, light and mixture of cells of one slide."""
-    haematoxylin, eosin = rng.uniform(0.75, 1.25, 2)
-    red, green, blue = np.array([0.965, 0.945, 0.95]) * rng.uniform(0.97, 1.0, 3)
-    return Slide(
-        (float(haematoxylin), float(eosin)),
-        (float(red), float(green), float(blue)),
-        float(rng.uniform(0.25, 0.5)),
-        float(rng.uniform(0.35, 0.65)),
-    )
-
-
-def draw_scene(rng: np.random.Generator, size: int, slide: Slide | None = None) -> Scene:
+def draw_scene(
+    rng: np.random.Generator, size: int, slide: Slide | None = None, apart: bool = False
+) -> Scene:
     """Draw one scene, `size` pixels square.
 
     Args:
         rng: Its state alone decides the scene.
         slide: What the scene shares with others; `None` draws a slide of its own.
+        apart: Whether at least 2 px lie between cells, so that each is a component of its own.
 
     Raises:
         ConfigError: If `size` is below 32 px, where no cell fits.
     """
-    if size < 32:
-        raise ConfigError(f"Expected scenes of at least 32 px; received {size}.")
     slide = slide or draw_slide(rng)
-    instances = np.zeros((size, size), np.uint16)
-    labels = np.zeros((size, size), np.uint8)
-    blue, pink = _tissue(rng, size)
-    kinds: list[int] = []
+    canvas = Canvas(rng, size)
     tries, covered = 0, 0
     while covered < slide.coverage * size * size and tries < _MOST_TRIES:
         kind = SPINDLE if rng.random() < slide.spindles else ROUND
-        cell = _cell(rng, kind)
-        place = _place(rng, cell.inside, instances)
-        if place is None:
+        cell = draw_cell(rng, _KINDS[kind])
+        find = place_apart if apart else place
+        found = find(rng, cell.inside, canvas.instances)
+        if found is None:
             tries += 1
-            continue
-        tries = 0
-        kinds.append(kind)
-        window, part = place
-        free = cell.inside[part] & (instances[window] == 0)
-        instances[window][free] = len(kinds)
-        labels[window][free] = kind
-        covered += int(free.sum())
-        # It lies under those drawn before, whose outline stays whole.
-        seen = cell.cover[part] * (instances[window] == len(kinds))
-        blue[window] = blue[window] * (1 - seen) + cell.blue[part] * seen
-        pink[window] = pink[window] * (1 - seen) + cell.pink[part] * seen
-    return Scene(_photograph(rng, blue, pink, slide), labels, instances, tuple(kinds))
+        else:
+            tries = 0
+            covered += canvas.add(cell, kind, found)
+    return canvas.photograph(rng, slide)
 
 
 def write_dataset(
-    folder: str | Path, num_images: int = 120, size: int = 192, seed: int = 0
+    folder: str | Path, num_images: int = 120, size: int = 192, seed: int = 0, apart: bool = False
 ) -> Path:
     """Write a data set of scenes, divided by slide into train, val and test.
 
@@ -132,6 +157,7 @@ def write_dataset(
         num_images: At least 3.
         size: Side of every image, pixels.
         seed: Decides the scenes.
+        apart: Whether no two cells touch.
 
     Returns:
         `folder`.
@@ -139,11 +165,9 @@ def write_dataset(
     Raises:
         ConfigError: If the folder holds something or there are fewer than 3 images.
     """
-    folder = Path(folder)
     if num_images < 3:
         raise ConfigError(f"Expected at least 3 images, one for each split; received {num_images}.")
-    if folder.exists() and any(folder.iterdir()):
-        raise ConfigError(f"Expected an empty folder to write scenes to; {folder} holds files.")
+    folder = _empty(folder)
     each = min(_IMAGES_PER_SLIDE, num_images // 3)
     num_slides = -(-num_images // each)
     num_test, num_val = max(1, round(0.2 * num_slides)), max(1, round(0.1 * num_slides))
@@ -152,7 +176,8 @@ def write_dataset(
     for number in range(num_images):
         number_of_slide, view = divmod(number, each)
         slide = draw_slide(np.random.default_rng([seed, number_of_slide]))
-        scene = draw_scene(np.random.default_rng([seed, number_of_slide, view + 1]), size, slide)
+        rng = np.random.default_rng([seed, number_of_slide, view + 1])
+        scene = draw_scene(rng, size, slide, apart)
         case = f"slide_{number_of_slide + 1:02}"
         name = f"{case}_{view + 1}.png"
         write_image(folder / "images" / name, scene.image)
@@ -165,18 +190,131 @@ def write_dataset(
         samples.append(Sample(Path(name).stem, image, (mask,), case, split))
         rows += [(name, *row) for row in _cell_rows(scene)]
     write_manifest(folder / "samples.csv", samples)
-    with atomic_write(folder / "cells.csv") as beside, beside.open("w", newline="") as file:
+    header = ("image", "cell", "label", "row", "column", "area_px")
+    _write_table(folder / "cells.csv", header, rows)
+    _describe(folder, LABELS, "Scenes drawn by Maskwright.")
+    return folder
+
+
+def write_cases(
+    folder: str | Path,
+    num_cases: int = 200,
+    images_per_case: tuple[int, int] = (1, 3),
+    size: int = 192,
+    seed: int = 0,
+) -> Path:
+    """Write cases of several images, of which every second is positive because of a single cell.
+
+    That cell is long and full of grains. Others are long and smooth, long with a trace of grains,
+    granular and round, or granular and hardly longer than that, in shares that vary from case to
+    case whatever its label, so that means over the cells of a case tell little. No cells touch each
+    other or the border. With fewer than about a hundred cases to learn from, a model tends to
+    remember them instead of finding the rule.
+
+    In `folder` come `images/`, `masks/` (1 in every cell), `instances/` (16-bit numbers of cells),
+    `samples.csv` (with case, label and split), `deciding.csv` (`case`, `image`, `cell`, `row`,
+    `column` of each deciding cell) and `data.yaml`. The same arguments give the same files.
+
+    Args:
+        folder: Where to; it must be empty or absent.
+        num_cases: At least 10; a fifth of them is for validation and a fifth for testing.
+        images_per_case: Fewest and most.
+        size: Side of every image, pixels.
+        seed: Decides everything.
+
+    Returns:
+        `folder`.
+
+    Raises:
+        ConfigError: If the folder holds something, or a number is too small.
+    """
+    fewest, most = images_per_case
+    if num_cases < 10 or not 1 <= fewest <= most:
+        raise ConfigError(
+            f"Expected at least 10 cases of one image or more; received {num_cases} cases of "
+            f"{fewest} to {most}."
+        )
+    folder = _empty(folder)
+    samples: list[Sample] = []
+    rows: list[tuple[str | int | float, ...]] = []
+    for number in range(num_cases):
+        rng = np.random.default_rng([seed, number])
+        is_positive = number % 2 == 1
+        case, label = f"case_{number + 1:03}", ("negative", "positive")[is_positive]
+        # Neighbours go to the same split, so that all hold as many of both.
+        split = {0: "test", 1: "val"}.get(number // 2 % 5, "train")
+        slide, shares = draw_slide(rng), rng.dirichlet([0.5] * (len(_PARTIAL) + 1))
+        num_images = int(rng.integers(fewest, most + 1))
+        deciding = int(rng.integers(num_images)) if is_positive else -1
+        for view in range(num_images):
+            name = f"{case}_{view + 1}.png"
+            scene, cell = _draw_view(rng, size, slide, shares, view == deciding)
+            image, mask = folder / "images" / name, folder / "masks" / name
+            write_image(image, scene.image)
+            write_mask(mask, scene.labels, _CELL.colours)
+            write_image(folder / "instances" / name, scene.instances)
+            samples.append(Sample(Path(name).stem, image, (mask,), case, split, label))
+            if cell:
+                row, column = np.argwhere(scene.instances == cell).mean(axis=0).round(1).tolist()
+                rows.append((case, name, cell, row, column))
+    write_manifest(folder / "samples.csv", samples)
+    _write_table(folder / "deciding.csv", ("case", "image", "cell", "row", "column"), rows)
+    _describe(folder, _CELL, "Cases drawn by Maskwright.")
+    return folder
+
+
+def _draw_view(
+    rng: np.random.Generator, size: int, slide: Slide, shares: np.ndarray, decides: bool
+) -> tuple[Scene, int]:
+    """Scene of a case, and the number of its deciding cell; 0 where there is none.
+
+    Args:
+        rng: Its state alone decides the scene.
+        size: Side, pixels.
+        slide: Of the case.
+        shares: Of the kinds in `_PARTIAL`, and of plain cells.
+        decides: Whether one cell is long and granular.
+    """
+    canvas = Canvas(rng, size)
+    count = rng.integers(*_CELLS_PER_IMAGE, endpoint=True)
+    kinds = rng.choice(np.array([*_PARTIAL, _KINDS[ROUND]]), count, p=shares).tolist()
+    if decides:
+        kinds[0] = _DECIDING  # the first, for which there is room for certain
+    for kind in kinds:
+        for _ in range(_MOST_TRIES):
+            cell = draw_cell(rng, kind)
+            found = place_apart(rng, cell.inside, canvas.instances, least_seen=1.0)
+            if found is not None:
+                canvas.add(cell, 1, found)
+                break
+    scene = canvas.photograph(rng, slide)
+    # Numbers in the order of drawing would tell the deciding cell from the others.
+    new = np.concatenate([[0], 1 + rng.permutation(len(canvas.kinds))]).astype(np.uint16)
+    return replace(scene, instances=new[scene.instances]), int(new[1]) if decides else 0
+
+
+def _empty(folder: str | Path) -> Path:
+    folder = Path(folder)
+    if folder.exists() and any(folder.iterdir()):
+        raise ConfigError(f"Expected an empty folder to write scenes to; {folder} holds files.")
+    return folder
+
+
+def _write_table(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    with atomic_write(path) as beside, beside.open("w", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow(("image", "cell", "label", "row", "column", "area_px"))
+        writer.writerow(header)
         writer.writerows(rows)
+
+
+def _describe(folder: Path, labels: Labels, remark: str) -> None:
     stated = {
         "manifest": "samples.csv",
-        "classes": list(LABELS.names),
-        "colours": LABELS.to_dict()["colours"],
-        "values": dict(enumerate(LABELS.names)),
+        "classes": list(labels.names),
+        "colours": labels.to_dict()["colours"],
+        "values": dict(enumerate(labels.names)),
     }
-    write_description(folder / "data.yaml", stated, ["Scenes drawn by Maskwright."])
-    return folder
+    write_description(folder / "data.yaml", stated, [remark])
 
 
 def _cell_rows(scene: Scene) -> list[tuple[str | int, ...]]:
@@ -190,129 +328,3 @@ def _cell_rows(scene: Scene) -> list[tuple[str | int, ...]]:
         (cell, LABELS.names[kind], rows[cell], columns[cell], int(areas[cell]))
         for cell, kind in enumerate(scene.kinds, start=1)
     ]
-
-
-@dataclass(frozen=True)
-class _Cell:
-    """A cell on a square patch: where it is, how much it covers, and its two stains."""
-
-    inside: np.ndarray
-    cover: np.ndarray
-    blue: np.ndarray
-    pink: np.ndarray
-
-
-def _cell(rng: np.random.Generator, kind: int) -> _Cell:
-    if kind == ROUND:
-        width = rng.uniform(9, 14)
-        length = width * rng.uniform(1.0, 1.4)
-        bend, wobble = 0.0, 0.05
-    else:
-        width = rng.uniform(6, 8.5)
-        length = width * rng.uniform(1.9, 3.3)
-        bend, wobble = rng.uniform(-0.35, 0.35), 0.07
-    reach = math.ceil(length * 1.25) + 2
-    along, across = _rotated_grid(reach, rng.uniform(0, 2 * math.pi))
-    across = across - bend * width * ((along / length) ** 2 - 0.5) * 2
-    angle = np.arctan2(across / width, along / length)
-    outline = np.ones_like(angle)
-    for waves in (2, 3, 4, 5):
-        outline += rng.normal(0, wobble / waves) * np.cos(waves * angle + rng.uniform(0, 6.3))
-    radius = np.hypot(along / length, across / width) / outline  # 1 on the outline
-    depth_px = (1 - radius) * width
-    cover = np.clip(depth_px / 1.5 + 0.5, 0, 1)
-
-    rim = np.exp(-(((depth_px - 1.5) / 1.3) ** 2))
-    shift_along, shift_across = rng.uniform(-0.15, 0.15, 2)
-    share = rng.uniform(0.42, 0.56)
-    nucleus_radius = np.hypot(
-        (along / length - shift_along) / (share * (1 if kind == ROUND else 0.8)),
-        (across / width - shift_across) / (share * (1 if kind == ROUND else 1.15)),
-    )
-    nucleus = np.clip((1 - nucleus_radius) * width * share / 1.5 + 0.5, 0, 1)
-    chromatin = _smooth_noise(rng, cover.shape, 1.4)
-    blue = nucleus * (rng.uniform(0.55, 0.85) + 0.10 * chromatin) + 0.10 + 0.06 * rim
-    pink = rng.uniform(0.30, 0.48) + 0.16 * rim + 0.03 * chromatin
-    if kind == SPINDLE:
-        grains = np.clip(_smooth_noise(rng, cover.shape, 0.8) - 0.5, 0, 2)
-        blue = blue + grains * rng.uniform(0.12, 0.36) * np.clip(depth_px / 2, 0, 1)
-    return _Cell(depth_px > 0, cover, blue.astype(np.float32), pink.astype(np.float32))
-
-
-def _rotated_grid(reach: int, angle: float) -> tuple[np.ndarray, np.ndarray]:
-    """Coordinates along and across a cell on a patch of side `2 * reach + 1`, pixels."""
-    y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1].astype(np.float32)
-    cosine, sine = math.cos(angle), math.sin(angle)
-    return x * cosine + y * sine, y * cosine - x * sine
-
-
-def _place(
-    rng: np.random.Generator, inside: np.ndarray, instances: np.ndarray
-) -> tuple[tuple[slice, slice], tuple[slice, slice]] | None:
-    """Where a cell goes, in the scene and in its patch; `None` where it would cover others.
-
-    Most cells look for a neighbour to touch.
-    """
-    size, side = instances.shape[0], inside.shape[0]
-    neighbour = bool(instances.any()) and rng.random() < 0.6
-    for _ in range(12):
-        top, left = (int(value) for value in rng.integers(-side // 3, size - side * 2 // 3, 2))
-        window = (slice(max(top, 0), top + side), slice(max(left, 0), left + side))
-        taken = instances[window] > 0
-        part = (
-            slice(max(-top, 0), max(-top, 0) + taken.shape[0]),
-            slice(max(-left, 0), max(-left, 0) + taken.shape[1]),
-        )
-        here = inside[part]
-        area = int(here.sum())
-        overlap = int((here & taken).sum())
-        enough = area >= 0.35 * inside.sum()
-        if enough and (overlap > 0 or not neighbour) and overlap <= 0.12 * area:
-            return window, part
-    return None
-
-
-def _tissue(rng: np.random.Generator, size: int) -> tuple[np.ndarray, np.ndarray]:
-    """Densities of both stains between the cells: clouds, fibres, and debris out of focus."""
-    shape = (size, size)
-    clouds = _smooth_noise(rng, shape, 18)
-    fibres = cv2.blur(rng.standard_normal(shape, np.float32), (1, 15))
-    turn = cv2.getRotationMatrix2D((size / 2, size / 2), float(rng.uniform(0, 180)), 1.5)
-    fibres = cv2.warpAffine(fibres, turn, shape, borderMode=cv2.BORDER_REFLECT)
-    pink = np.clip(0.09 + 0.045 * clouds + 0.07 * fibres, 0, None)
-    blue = np.clip(0.02 + 0.01 * _smooth_noise(rng, shape, 9), 0, None)
-    debris = np.zeros(shape, np.float32)
-    for _ in range(rng.poisson(size * size / 4000)):
-        middle = tuple(int(value) for value in rng.integers(0, size, 2))
-        cv2.circle(debris, middle, int(rng.integers(1, 5)), float(rng.uniform(0.1, 0.5)), -1)
-    debris = cv2.GaussianBlur(debris, (0, 0), float(rng.uniform(1, 2)))
-    return (blue + debris).astype(np.float32), (pink + 0.4 * debris).astype(np.float32)
-
-
-def _photograph(
-    rng: np.random.Generator, blue: np.ndarray, pink: np.ndarray, slide: Slide
-) -> np.ndarray:
-    """Light through both stains by the law of Beer and Lambert, a lens and a sensor; uint8."""
-    size = blue.shape[0]
-    density = blue[..., None] * (_HAEMATOXYLIN * slide.stain[0] * 1.25)
-    density += pink[..., None] * (_EOSIN * slide.stain[1])
-    y, x = np.mgrid[0:size, 0:size].astype(np.float32) / size - 0.5
-    tilt = rng.uniform(-0.12, 0.12, 2)
-    light = 1 + tilt[0] * x + tilt[1] * y - 0.25 * (x**2 + y**2)
-    light = light * (1 + 0.02 * _smooth_noise(rng, blue.shape, 30))
-    picture = np.exp(-density) * light[..., None] * np.array(slide.lamp, np.float32)
-    picture = cv2.GaussianBlur(picture.astype(np.float32), (0, 0), float(rng.uniform(0.6, 1.0)))
-    # Photons vary by the root of their number; the sensor adds its own.
-    noise = rng.standard_normal(picture.shape, np.float32)
-    picture = picture + noise * (0.018 * np.sqrt(np.clip(picture, 0, None)) + 0.006)
-    return (np.clip(picture, 0, 1) * 255).round().astype(np.uint8)
-
-
-def _smooth_noise(rng: np.random.Generator, shape: tuple[int, ...], sigma: float) -> np.ndarray:
-    """Gaussian noise that is even over about `sigma` pixels, with mean 0 and deviation 1."""
-    # Drawn coarsely where it is smooth anyway: blurring by 30 px at full size is slow.
-    step = max(1, int(sigma / 2))
-    coarse = rng.standard_normal([-(-side // step) + 2 for side in shape], np.float32)
-    coarse = cv2.GaussianBlur(coarse, (0, 0), sigma / step)
-    smooth = cv2.resize(coarse, shape[::-1], interpolation=cv2.INTER_LINEAR)
-    return (smooth - smooth.mean()) / max(float(smooth.std()), 1e-6)
