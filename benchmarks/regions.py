@@ -13,7 +13,6 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Annotated
 
 import keras
@@ -29,6 +28,7 @@ from maskwright.data.samples import Sample
 from maskwright.losses import loss
 from maskwright.metrics import decision_intervals, fit_temperature, roc_auc
 from maskwright.regions.arrays import MEASURES, RegionArrays, prepare
+from maskwright.regions.jitter import DEFAULT
 from maskwright.regions.labelling import Labelling
 from maskwright.regions.logistic import fit_logistic
 from maskwright.regions.train import decisions, label_weights, logits, penalty, start
@@ -116,7 +116,8 @@ def _trained(
 ) -> dict[str, float]:
     keras.utils.set_random_seed(config.seed)
     view = make_view(dataset, labelling, config)
-    jittered = {"strength": config.jitter, "variants": config.variants, "seed": config.seed}
+    strength = DEFAULT if config.jitter is None else config.jitter
+    jittered = {"strength": strength, "variants": config.variants, "seed": config.seed}
     train = prepare(dataset, parts[0], labelling, view, **jittered)
     val, test = (prepare(dataset, part, labelling, view) for part in parts[1:])
     weights = label_weights(train, labelling, config.balance)
@@ -143,9 +144,7 @@ def _trained(
         seed=config.seed,
     )
     state = Fit(model, task, recipe=Recipe(**config.recipe()), seconds=seconds).run()
-    import os
-    if os.environ.get("MWV"):
-        for r in state.history: print({k: round(v,4) for k,v in r.items()}, file=sys.stderr)
+    print(f"  {state.step} steps, best after epoch {state.best_epoch}", file=sys.stderr)
     temperature = fit_temperature(val.labels, logits(model, val, config.outside))
     return _by_id(test, logits(model, test, config.outside) / temperature)
 
@@ -174,7 +173,7 @@ def _by_id(bags: RegionArrays, found: np.ndarray) -> dict[str, float]:
 
 
 def _score(found: dict[str, float], samples: Sequence[Sample], seconds: float) -> dict[str, object]:
-    case_of = {sample.id: sample.case for sample in samples}
+    case_of = {sample.id: sample.together for sample in samples}
     keys = [key.split("\n") for key in found]
     labels = np.array([int(label) for _, label in keys])
     values = np.array(list(found.values()))

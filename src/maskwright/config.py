@@ -249,8 +249,12 @@ class RegionConfig(RunConfig):
     outside: Literal["kept", "darkened", "removed", "channel"] = Field(
         "darkened", description="What becomes of pixels outside the mask; channel adds the mask."
     )
-    jitter: float = Field(
-        0.08, ge=0, le=0.5, description="Errors drawn into training masks, of their diameter."
+    jitter: float | None = Field(
+        None,
+        ge=0,
+        le=0.4,
+        description="Errors drawn into training masks, as a share of their diameter; as large as "
+        "the segmenter's when left out, or 0.08 without one.",
     )
     variants: NonNegativeInt = Field(4, description="Such masks kept of every region.")
     segmenter: str | None = Field(

@@ -119,7 +119,7 @@ def test_copies_and_their_cases_become_one_case(pictures):
     pool.append(Sample("lost", pictures / "none.png", (), "a"))
     united, found = unite_duplicates(pool)
     # The first two are alike and so one with all of case a; the black ones tell nothing.
-    assert [s.case for s in united] == ["a", "a", "c", "c", "e", "f", "a"]
+    assert [s.together for s in united] == ["a", "a", "c", "c", "e", "f", "a"]
     assert found == [["p0_0", "p0_1"], ["p1_2", "p1_3"]]
 
 

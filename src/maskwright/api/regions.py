@@ -334,13 +334,13 @@ def _predict(segmenter: str | None, view: "View") -> "Predict | None":
     if segmenter is None:
         return None
     from maskwright.inference.predictor import Predictor
-    from maskwright.regions.cases import nothing_is_zero, predicted_kind
+    from maskwright.regions.cases import predicted_kind
 
     predictor = Predictor.load(segmenter)
+    kind = predicted_kind(view.regions)
 
     def predict(image: Any, image_id: str) -> Any:
-        mask = nothing_is_zero(predictor(image).labels, predictor.card.background)
-        return view.cut(image, mask, image_id, predicted_kind(view.regions))
+        return view.cut(image, predictor(image).labels, image_id, kind, predictor.card.background)
 
     return predict
 

@@ -174,8 +174,8 @@ def open_dataset(
         test_share: The same for testing; 0.15.
         seed: Decides which samples these are; 0. Not the seed of a training run: a model must
             be scored on the division that it was trained on.
-        unite_duplicates: Whether images that show the same, or nearly, become one case, so that no
-            split that is made parts them; splits that are stated stay. Reads every image.
+        unite_duplicates: Whether cases with images that show the same, or nearly, become one
+            group, which no split that is made parts; stated splits stay. Reads every image.
 
     Raises:
         DataError: If nothing is recognised, or no sample can be used.

@@ -59,7 +59,7 @@ def carve(
         list(cases.values()), contents, _sizes(len(cases), list(shares.values())), seed
     )
     chosen = {case: splits[part] for case, part in zip(cases, parts, strict=True)}
-    return [replace(s, split=chosen[s.case]) if s.split == "train" else s for s in samples]
+    return [replace(s, split=chosen[s.together]) if s.split == "train" else s for s in samples]
 
 
 def folds(
@@ -93,18 +93,18 @@ def folds(
     fold_of = dict(zip(cases, parts, strict=True))
     result: list[list[int]] = [[] for _ in range(count)]
     for position, sample in enumerate(samples):
-        result[fold_of[sample.case]].append(position)
+        result[fold_of[sample.together]].append(position)
     return result
 
 
 def unite_duplicates(samples: Sequence[Sample]) -> tuple[list[Sample], list[list[str]]]:
-    """Give samples whose images are the same, or nearly, one case together with their cases.
+    """Give cases whose images are the same, or nearly, one group, which no split parts.
 
     Reads every image once, in threads; one that cannot be read is like no other.
 
     Returns:
-        The samples, in order, and the ids in each group of copies whose cases were different. The
-        case of all is then the first of theirs by name.
+        The samples, in order, and the ids in each group of copies of different cases. The group is
+        called after the first of the cases by name.
     """
     paths = list(dict.fromkeys(sample.image for sample in samples))
     seen = dict(zip(paths, in_threads(_look, paths, "Looking for copies"), strict=True))
@@ -118,16 +118,17 @@ def unite_duplicates(samples: Sequence[Sample]) -> tuple[list[Sample], list[list
             copies.append((first_with.setdefault(digest, i), i))
     first_of: dict[str, int] = {}
     same_case = [(first_of.setdefault(s.case, i), i) for i, s in enumerate(samples)]
-    case_of: dict[int, str] = {}
+    group_of: dict[int, str] = {}
     for members in groups([*copies, *same_case]):
-        name = min((samples[i].case for i in members), key=natural_key)
-        case_of |= dict.fromkeys(members, name)
+        cases = {samples[i].case for i in members}
+        if len(cases) > 1:
+            group_of |= dict.fromkeys(members, min(cases, key=natural_key))
     united = [
         [samples[i].id for i in members]
         for members in groups(copies)
         if len({samples[i].case for i in members}) > 1
     ]
-    return [replace(s, case=case_of[i]) for i, s in enumerate(samples)], united
+    return [replace(s, group=group_of.get(i)) for i, s in enumerate(samples)], united
 
 
 def _look(path: Path) -> tuple[np.ndarray, bytes] | None:
@@ -147,7 +148,7 @@ def _by_case(samples: Sequence[Sample]) -> dict[str, list[Sample]]:
     """Samples of each case, both in the order of names."""
     cases: dict[str, list[Sample]] = {}
     for sample in sorted(samples, key=lambda s: natural_key(s.id)):
-        cases.setdefault(sample.case, []).append(sample)
+        cases.setdefault(sample.together, []).append(sample)
     return cases
 
 

@@ -23,6 +23,7 @@ class Sample:
             with a label of its own, all of them in order, separated by `;`.
         weight: How much the sample counts in training.
         instances: File that numbers the objects of the image, where the masks tell classes only.
+        group: Cases that share pictures, as one of them is called; `None` for the case alone.
     """
 
     id: str
@@ -33,6 +34,12 @@ class Sample:
     label: str | None = None
     weight: float = 1.0
     instances: Path | None = None
+    group: str | None = None
+
+    @property
+    def together(self) -> str:
+        """What never parts between splits: its case, or the group of its case."""
+        return self.group or self.case
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -62,7 +69,7 @@ def separated(samples: Sequence[Sample]) -> str | None:
     """Sentence on cases that lie in more than one split, naming the first; `None` without any."""
     splits: dict[str, dict[str, Sample]] = {}
     for sample in samples:
-        splits.setdefault(sample.case, {}).setdefault(sample.split or "train", sample)
+        splits.setdefault(sample.together, {}).setdefault(sample.split or "train", sample)
     parted = {case: found for case, found in splits.items() if len(found) > 1}
     if not parted:
         return None

@@ -17,7 +17,7 @@ from maskwright.errors import DataError
 from maskwright.evaluation.decisions import Decided, DecisionEvaluation, DecisionExample
 from maskwright.evaluation.evaluate import Evaluation, Skipped, evaluate, ranked
 from maskwright.inference.predictor import Flips, Prediction, Predictor
-from maskwright.regions.arrays import MATCHED, overlap, row
+from maskwright.regions.arrays import MATCHED, overlap, read_regions, row
 from maskwright.regions.cases import Pipeline
 from maskwright.regions.classify import Decision
 from maskwright.regions.drawing import draw_decisions
@@ -25,7 +25,6 @@ from maskwright.regions.extract import Region
 from maskwright.regions.heat import draw_heat, heat_map
 from maskwright.regions.inputs import as_inputs
 from maskwright.regions.labelling import Labelling
-from maskwright.regions.windows import align
 
 _SHOWN_PX = 384  # of the longer side of an example
 
@@ -161,7 +160,7 @@ def _gather(
                 if label is None:
                     continue
                 key = {"region": region.name, "image": sample.id, "case": sample.case}[unit]
-                bag = bags.setdefault(key, _Bag(key, sample.case, label, [], [], []))
+                bag = bags.setdefault(key, _Bag(key, sample.together, label, [], [], []))
                 bag.label = max(bag.label, label)
                 bag.regions.append(region)
                 if unit == "region":
@@ -177,9 +176,8 @@ def _look(
 ) -> tuple[list[Region], list[Region]]:
     """True regions of a sample, and those of the segmenter's mask."""
     image = dataset.read_image(sample)
-    instances = pipeline.classifier.card.regions == "instances"
-    mask = dataset.read_instances(sample) if instances else dataset.read_mask(sample)
-    regions = pipeline.regions(image, align(image, mask), sample.id)
+    mask, background = read_regions(dataset, sample, pipeline.classifier.card.regions)
+    regions = pipeline.regions(image, mask, sample.id, background)
     if segmenter is None:
         return regions, []
     found = segmenter(image, flips=pipeline.flips).labels

@@ -155,7 +155,7 @@ class Evaluation:
     @property
     def cases(self) -> list[str]:
         """Case of each sample."""
-        return [sample.case for sample in self.samples]
+        return [sample.together for sample in self.samples]
 
     @cached_property
     def intervals(self) -> Scores:
@@ -241,7 +241,7 @@ def evaluate(
             f"Expected images with masks in the split {split!r}; none of its {len(samples)} could "
             f"be scored.{first}"
         )
-    warnings += cautions(split, len({sample.case for sample in scored}), bootstrap)
+    warnings += cautions(split, len({sample.together for sample in scored}), bootstrap)
     every_tally = np.stack(tallies)
     return Evaluation(
         card=predictor.card,

@@ -32,12 +32,15 @@ class View:
         size: Side of the crops, px.
         context: Margin around the box, as a share of its sides; `None` for the whole image.
         min_area_px: Smaller regions are left out.
+        full_scale: Value of a pixel that counts as full, for images of floats; `None` for the
+            largest of each type.
     """
 
     regions: Kind
     size: int
     context: float | None
     min_area_px: int = 1
+    full_scale: float | None = None
 
     def cut(
         self,
@@ -45,7 +48,7 @@ class View:
         mask: np.ndarray,
         image_id: str,
         regions: Kind | None = None,
-        background: int = 0,
+        background: int | None = 0,
     ) -> list[Region]:
         """Regions of a mask with their crops; `regions` in place of the view's own."""
         return extract(
@@ -57,6 +60,7 @@ class View:
             min_area_px=self.min_area_px,
             context=self.context,
             size=self.size,
+            full_scale=self.full_scale,
         )
 
 
@@ -66,7 +70,7 @@ class Bag:
 
     Args:
         id: Name of the region, image or case.
-        case: That splits and intervals keep together.
+        case: What splits and intervals keep together.
         label: 0 or 1.
         weight: How much it counts in training.
         images: Names of its images.
@@ -89,7 +93,8 @@ class RegionArrays:
         crops: `(rows, size, size, channels)` in the images' type.
         masks: uint8 `(rows, size, size)`, 1 inside.
         vectors: Measures, float32 `(rows, m)`.
-        rows: Of each region; the first is that of its true mask.
+        rows: Of each region, the first that of its true mask. One that is drawn more often than
+            others stands there several times.
         names: Of the regions.
         bags: What is decided on.
         value_range: Pixels that stand for black and white.
@@ -121,6 +126,8 @@ class RegionArrays:
                 digest.update(np.ascontiguousarray(row).data)
         return digest.hexdigest()
 
+
+_FEW = 5
 
 Predict = Callable[[np.ndarray, str], Sequence[Region]]
 """From an image `(h, w, c)` and its name to the regions that a segmenter finds, with crops."""
@@ -158,7 +165,7 @@ def prepare(
         DataError: If nothing is left, or a sample cannot be used.
     """
 
-    def cut(sample: Sample) -> tuple[list[tuple[str, int, list[Row]]], str | None]:
+    def cut(sample: Sample) -> tuple[list[tuple[str, int, list[list[Row]]]], str | None]:
         left_out = labelling.source == "image" and labelling.answers.get(sample.label or "", 0)
         if left_out is None:
             return [], None
@@ -177,13 +184,12 @@ def prepare(
         for region, label in zip(regions, labels, strict=True):
             if label is None:
                 continue
-            rows = [region]
-            if variants or guessed:
+            kinds = [[region], [], [guess for guess in guessed if overlap(region, guess) > MATCHED]]
+            if variants:
                 whole = filled(region, image.shape[:2])
                 for _ in range(variants):
-                    rows += view.cut(image, jitter(whole, strength, rng), sample.id, "whole")
-                rows += [guess for guess in guessed if overlap(region, guess) > MATCHED]
-            found.append((region.name, label, [row(one) for one in rows]))
+                    kinds[1] += view.cut(image, jitter(whole, strength, rng), sample.id, "whole")
+            found.append((region.name, label, [[row(one) for one in kind] for kind in kinds]))
         return found, None
 
     kept = _Spool(memory_limit_mb)
@@ -197,11 +203,17 @@ def prepare(
     ):
         if reason:
             skipped.append(reason)
-        for name, label, own in found:
-            rows.append(tuple(range(len(vectors), len(vectors) + len(own))))
-            for crop, mask, numbers in own:
-                kept.add(crop, mask)
-                vectors.append(numbers)
+        for name, label, kinds in found:
+            own: list[int] = []
+            most = max(len(kind) for kind in kinds)
+            for kind in kinds:
+                places = range(len(vectors), len(vectors) + len(kind))
+                for crop, mask, numbers in kind:
+                    kept.add(crop, mask)
+                    vectors.append(numbers)
+                # True, jittered and predicted masks are drawn alike.
+                own += [place for place in places for _ in range(most // len(kind))]
+            rows.append(tuple(own))
             key = {"region": name, "image": sample.id, "case": sample.case}[labelling.unit]
             members.setdefault(key, []).append((sample, label, len(names)))
             names.append(name)
@@ -228,9 +240,17 @@ def true_regions(dataset: DataSet, sample: Sample, view: View) -> tuple[np.ndarr
         DataError: If a file cannot be read, or image and mask do not belong together.
     """
     image = dataset.read_image(sample)
-    instances = view.regions == "instances"
-    mask = dataset.read_instances(sample) if instances else dataset.read_mask(sample)
-    return image, view.cut(image, align(image, mask), sample.id)
+    mask, background = read_regions(dataset, sample, view.regions)
+    return image, view.cut(image, align(image, mask), sample.id, background=background)
+
+
+def read_regions(dataset: DataSet, sample: Sample, regions: Kind) -> tuple[np.ndarray, int | None]:
+    """Mask int32 `(h, w)` in which regions are looked for, and its label that is no region."""
+    if regions == "instances":
+        return dataset.read_instances(sample), 0
+    labels = dataset.labels
+    unnamed = labels.background is None and labels.num_classes <= 2
+    return dataset.read_mask(sample), 0 if unnamed else labels.background
 
 
 def row(region: Region) -> Row:
@@ -270,7 +290,7 @@ def _bags(members: Mapping[str, Sequence[tuple[Sample, int, int]]]) -> Iterator[
         first = found[0][0]
         yield Bag(
             id=key,
-            case=first.case,
+            case=first.together,
             label=max(label for _, label, _ in found),
             weight=float(np.mean([sample.weight for sample, _, _ in found])),
             images=tuple(dict.fromkeys(sample.id for sample, _, _ in found)),
@@ -327,3 +347,25 @@ class _Spool:
 
 MEASURES = VECTOR_NAMES
 """Names of the columns of `RegionArrays.vectors`."""
+
+
+def segmenter_iou(
+    dataset: DataSet, samples: Sequence[Sample], view: View, predict: Predict
+) -> float | None:
+    """Mean intersection over union of true regions and those that a segmenter finds for them.
+
+    Regions that it misses do not count. `None` where fewer than five are left.
+    """
+
+    def best(sample: Sample) -> list[float]:
+        image, regions = true_regions(dataset, sample, view)
+        guesses = predict(image, sample.id)
+        return [max((overlap(one, guess) for guess in guesses), default=0.0) for one in regions]
+
+    found = [
+        value
+        for values in in_threads(best, samples, "Looking at the segmenter's errors")
+        for value in values
+        if value > MATCHED
+    ]
+    return float(np.mean(found)) if len(found) >= _FEW else None

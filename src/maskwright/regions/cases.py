@@ -94,7 +94,12 @@ class Pipeline:
         return self.segmenter(image, flips=self.flips).labels
 
     def regions(
-        self, image: np.ndarray, mask: np.ndarray, image_id: str = "", predicted: bool = False
+        self,
+        image: np.ndarray,
+        mask: np.ndarray,
+        image_id: str = "",
+        background: int | None = 0,
+        predicted: bool = False,
     ) -> list[Region]:
         """Regions of an image.
 
@@ -102,16 +107,16 @@ class Pipeline:
             image: `(h, w, c)`.
             mask: True labels or instances, or what `segment` drew.
             image_id: Name of the image.
+            background: Label of a true mask that is no region, or `None`.
             predicted: The mask is of `segment`. It tells no objects apart, so that touching ones
                 are one region.
         """
         if not predicted:
-            return self.classifier.cut(image, align(image, mask), image_id)
+            mask = align(image, mask)
+            return self.classifier.cut(image, mask, image_id, background=background)
         assert self.segmenter is not None
-        found = nothing_is_zero(mask, self.segmenter.card.background)
-        return self.classifier.cut(
-            image, found, image_id, predicted_kind(self.classifier.view.regions)
-        )
+        kind = predicted_kind(self.classifier.view.regions)
+        return self.classifier.cut(image, mask, image_id, kind, self.segmenter.card.background)
 
     def decide(self, found: Sequence[tuple[str, str, Sequence[Region]]]) -> list[CaseResult]:
         """Answers from the regions of images.
@@ -171,13 +176,6 @@ class Pipeline:
                 for name, image in images.items()
             ]
         )
-
-
-def nothing_is_zero(labels: np.ndarray, background: int | None) -> np.ndarray:
-    """Labels of a segmenter with 0 for its background, and all others above it."""
-    if background == 0:
-        return labels
-    return labels + 1 if background is None else np.where(labels == background, 0, labels + 1)
 
 
 def predicted_kind(regions: Kind) -> Kind:

@@ -58,7 +58,7 @@ class Classifier:
         mask: np.ndarray,
         image_id: str = "",
         regions: Kind | None = None,
-        background: int = 0,
+        background: int | None = 0,
     ) -> list[Region]:
         """Regions of an image `(h, w, c)` as this classifier takes them.
 
@@ -69,7 +69,7 @@ class Classifier:
             mask: Labels or instances `(h, w)`.
             image_id: Name of the image.
             regions: What a region of the mask is, in place of that on the card.
-            background: Label that is no region.
+            background: Label that is no region, or `None`.
         """
         return self.view.cut(self.convert(image), mask, image_id, regions, background)
 

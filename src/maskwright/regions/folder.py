@@ -4,6 +4,7 @@ import csv
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,18 +13,16 @@ import numpy as np
 from maskwright.data.dataset import DataSet
 from maskwright.data.parallel import progress
 from maskwright.data.pictures import as_picture
-from maskwright.data.samples import Sample
 from maskwright.errors import ConfigError, DataError
 from maskwright.imageio import MAX_PIXELS, atomic_write, read_image, write_image, write_mask
 from maskwright.inference.folder import Failure, plan_files
-from maskwright.regions.arrays import row
+from maskwright.regions.arrays import read_regions, row
 from maskwright.regions.cases import CaseResult, Pipeline
 from maskwright.regions.drawing import draw_decisions
-from maskwright.regions.extract import Region
+from maskwright.regions.extract import Kind, Region
 from maskwright.regions.heat import draw_heat, heat_map
 from maskwright.regions.inputs import as_inputs
 from maskwright.regions.table import write_table
-from maskwright.regions.windows import align
 
 COLUMNS = ("id", "images", "probability", "decision", "regions", "deciding", "weight")
 """Columns of `cases.csv`."""
@@ -39,14 +38,14 @@ class CasesResult:
 
 @dataclass(frozen=True)
 class _Source:
-    """One image, and where its pictures go; `mask` gives its true mask."""
+    """One image, and where its pictures go; `mask` gives its true mask and background."""
 
     name: str
     case: str
     image: Path
     mask_file: Path
     overlay: Path | None
-    mask: Callable[[np.ndarray], np.ndarray] | None = None
+    mask: Callable[[], tuple[np.ndarray, int | None]] | None = None
 
 
 def predict_cases(
@@ -81,7 +80,7 @@ def predict_cases(
     """
     out = Path(out)
     sources = list(
-        _of_dataset(images, out, overlays)
+        _of_dataset(images, out, overlays, pipeline.classifier.card.regions)
         if isinstance(images, DataSet)
         else _of_files(images, out, overlays, group_by)
     )
@@ -164,7 +163,7 @@ def _of_files(
         yield _Source(name, case, job.image, job.mask, job.overlay)
 
 
-def _of_dataset(dataset: DataSet, out: Path, overlays: bool) -> Iterator[_Source]:
+def _of_dataset(dataset: DataSet, out: Path, overlays: bool, regions: Kind) -> Iterator[_Source]:
     out.mkdir(parents=True, exist_ok=True)
     for sample in dataset.samples:
         yield _Source(
@@ -173,13 +172,8 @@ def _of_dataset(dataset: DataSet, out: Path, overlays: bool) -> Iterator[_Source
             sample.image,
             out / f"{sample.id}.png",
             out / "overlays" / f"{sample.id}.jpg" if overlays else None,
-            _reader(dataset, sample),
+            partial(read_regions, dataset, sample, regions),
         )
-
-
-def _reader(dataset: DataSet, sample: Sample) -> Callable[[np.ndarray], np.ndarray]:
-    read = dataset.read_instances if dataset.instances else dataset.read_mask
-    return lambda image: align(image, read(sample))
 
 
 def _groups(sources: Sequence[_Source], whole_cases: bool) -> list[list[_Source]]:
@@ -196,7 +190,8 @@ def _look(pipeline: Pipeline, source: _Source, max_pixels: int) -> list[Region]:
     """Regions of an image; the mask is written where it is drawn."""
     image = read_image(source.image, max_pixels)
     if source.mask is not None:
-        return pipeline.regions(image, source.mask(image), source.name)
+        true, background = source.mask()
+        return pipeline.regions(image, true, source.name, background)
     mask = pipeline.segment(image)
     assert pipeline.segmenter is not None
     write_mask(source.mask_file, mask, pipeline.segmenter.card.labels.colours)

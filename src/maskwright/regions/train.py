@@ -15,15 +15,25 @@ from maskwright.data.arrays import MEMORY_LIMIT_MB
 from maskwright.data.augment import Augmentation
 from maskwright.data.batches import steps_per_epoch
 from maskwright.data.dataset import DataSet
-from maskwright.data.samples import separated
+from maskwright.data.samples import Sample, separated
 from maskwright.errors import DataError
 from maskwright.losses import MaskLoss
 from maskwright.metrics import BINS, binned_scores, fit_temperature
 from maskwright.metrics.streaming import count_scores
 from maskwright.models import adapt_measures, start_from_measures
-from maskwright.regions.arrays import MEASURES, Predict, RegionArrays, View, prepare
+from maskwright.regions.arrays import (
+    MEASURES,
+    Predict,
+    RegionArrays,
+    View,
+    filled,
+    prepare,
+    segmenter_iou,
+    true_regions,
+)
 from maskwright.regions.batches import eval_batches, train_batches
 from maskwright.regions.inputs import true_inputs
+from maskwright.regions.jitter import DEFAULT, strength_for
 from maskwright.regions.labelling import Labelling
 from maskwright.regions.logistic import fit_logistic
 from maskwright.regions.previews import RegionPreviews
@@ -31,6 +41,8 @@ from maskwright.regions.windows import Outside
 from maskwright.training import Recipe, Run, Scoring, Task
 from maskwright.training.conduct import begin, carry_out, passes
 from maskwright.training.distribute import Shard, is_chief
+
+_JITTERED = 32  # masks tried to find the strength of jitter
 
 
 def train(
@@ -45,7 +57,7 @@ def train(
     loss: MaskLoss,
     recipe: Recipe,
     augmentation: Augmentation,
-    jitter: float = 0.0,
+    jitter: float | None = None,
     variants: int = 0,
     predict: Predict | None = None,
     balance: bool = True,
@@ -79,7 +91,8 @@ def train(
         loss: Of decisions; one of masks serves, whose masks are of one pixel.
         recipe: How to train.
         augmentation: Of training crops.
-        jitter: Strength of the errors drawn into training masks.
+        jitter: Strength of the errors drawn into training masks; `None` for errors as large as the
+            segmenter makes in validation images.
         variants: Such masks of every region.
         predict: Segmenter whose masks are learned from too.
         balance: Weigh both labels alike.
@@ -125,9 +138,13 @@ def train(
             tell(f"left out: {reason}")
         return arrays
 
+    unseen = [s for s in dataset.samples if s.split == "val" and s.masks]
+    if jitter is None:
+        jitter = segmenter_jitter(dataset, unseen, view, predict, seed)
+        if predict is not None:
+            tell(f"Training masks are jittered by {jitter:.2f} of their diameter.")
     bags = cut("train", strength=jitter, variants=variants, predict=predict)
-    has_validation = any(s.split == "val" and s.masks for s in dataset.samples)
-    validation = cut("val") if has_validation else None
+    validation = cut("val") if unseen else None
     weights = label_weights(bags, labelling, balance)
     fingerprint = bags.fingerprint()
 
@@ -155,7 +172,7 @@ def train(
             synchronised=strategy.num_replicas_in_sync > 1,
         )
         if measures:
-            start(network, bags, weights)
+            start(network, bags, weights, robust=predict is not None)
         return network
 
     def card(network: keras.Model) -> RegionCard:
@@ -277,12 +294,44 @@ def penalty(bags: RegionArrays) -> float:
     return 1 / (2 * len(bags))
 
 
-def start(network: keras.Model, bags: RegionArrays, weights: Sequence[float]) -> None:
-    """Make a model with measures a logistic regression on them, and on nothing else yet."""
-    seen = adapt_measures(network, bags.vectors[[own[0] for own in bags.rows]])
-    means = np.stack([seen[list(bag.regions)].mean(axis=0) for bag in bags.bags])
-    labels = bags.labels
-    start_from_measures(network, *fit_logistic(means, labels, np.array(weights)[labels]))
+def start(
+    network: keras.Model, bags: RegionArrays, weights: Sequence[float], robust: bool = False
+) -> None:
+    """Make a model with measures a logistic regression on them, and on nothing else yet.
+
+    Args:
+        network: From `build_classifier`.
+        bags: To learn from.
+        weights: Of negative and positive bags.
+        robust: Measures of jittered and predicted masks count as much as those of true ones.
+    """
+    rounds = max(len(own) for own in bags.rows) if robust else 1
+    drawn = [[own[turn % len(own)] for own in bags.rows] for turn in range(rounds)]
+    seen = adapt_measures(network, bags.vectors[np.concatenate(drawn)]).reshape(
+        rounds, len(bags.rows), -1
+    )
+    means = np.stack([seen[:, list(bag.regions)].mean(axis=1) for bag in bags.bags], axis=1)
+    labels = np.tile(bags.labels, rounds)
+    each = np.array(weights)[labels] / rounds
+    start_from_measures(network, *fit_logistic(means.reshape(len(labels), -1), labels, each))
+
+
+def segmenter_jitter(
+    dataset: DataSet,
+    samples: Sequence[Sample],
+    view: View,
+    predict: Predict | None,
+    seed: int,
+) -> float:
+    """Strength of jitter that errs as a segmenter does on samples it has not learned from."""
+    iou = None if predict is None else segmenter_iou(dataset, samples, view, predict)
+    if iou is None:
+        return DEFAULT
+    masks = []
+    for sample in samples[:_JITTERED]:
+        image, regions = true_regions(dataset, sample, view)
+        masks += [filled(region, image.shape[:2]) for region in regions[:_JITTERED]]
+    return strength_for(masks[:_JITTERED], iou, np.random.default_rng(seed))
 
 
 def logits(network: keras.Model, bags: RegionArrays, outside: Outside) -> np.ndarray:

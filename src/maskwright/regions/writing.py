@@ -9,6 +9,7 @@ from maskwright.data.parallel import in_threads
 from maskwright.data.samples import Sample
 from maskwright.errors import DataError
 from maskwright.imageio import write_image
+from maskwright.regions.arrays import read_regions
 from maskwright.regions.extract import Kind, Region, extract
 from maskwright.regions.table import write_table
 from maskwright.regions.windows import Outside, align
@@ -52,13 +53,13 @@ def write_regions(
     def cut(sample: Sample) -> list[Region] | str:
         try:
             image = dataset.read_image(sample)
-            instances = kind == "instances"
-            mask = dataset.read_instances(sample) if instances else dataset.read_mask(sample)
+            mask, background = read_regions(dataset, sample, kind)
             regions = extract(
                 image,
                 align(image, mask),
                 image_id=sample.id,
                 kind=kind,
+                background=background,
                 min_area_px=min_area_px,
                 context=context,
                 size=size,
