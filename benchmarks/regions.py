@@ -27,10 +27,11 @@ from maskwright.data.division import carve, folds
 from maskwright.data.samples import Sample
 from maskwright.losses import loss
 from maskwright.metrics import decision_intervals, fit_temperature, roc_auc
-from maskwright.regions.arrays import MEASURES, RegionArrays, prepare
+from maskwright.regions.arrays import MEASURES, RegionArrays
 from maskwright.regions.jitter import DEFAULT
 from maskwright.regions.labelling import Labelling
 from maskwright.regions.logistic import fit_logistic
+from maskwright.regions.prepare import prepare
 from maskwright.regions.train import decisions, label_weights, logits, penalty, start
 from maskwright.training import Fit, Recipe
 

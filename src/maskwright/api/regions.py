@@ -17,10 +17,11 @@ if TYPE_CHECKING:
 
     from maskwright.evaluation.decisions import DecisionEvaluation
     from maskwright.inference.predictor import Flips
-    from maskwright.regions.arrays import Predict, View
+    from maskwright.regions.arrays import View
     from maskwright.regions.cases import Pipeline
     from maskwright.regions.folder import CasesResult
     from maskwright.regions.labelling import Labelling
+    from maskwright.regions.prepare import Predict
     from maskwright.training import Run
 
 _DEFAULT_MINUTES = 5.0

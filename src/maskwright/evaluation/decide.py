@@ -17,7 +17,7 @@ from maskwright.errors import DataError
 from maskwright.evaluation.decisions import Decided, DecisionEvaluation, DecisionExample
 from maskwright.evaluation.evaluate import Evaluation, Skipped, evaluate, ranked
 from maskwright.inference.predictor import Flips, Prediction, Predictor
-from maskwright.regions.arrays import MATCHED, overlap, read_regions, row
+from maskwright.regions.arrays import row
 from maskwright.regions.cases import Pipeline
 from maskwright.regions.classify import Decision
 from maskwright.regions.drawing import draw_decisions
@@ -25,6 +25,7 @@ from maskwright.regions.extract import Region
 from maskwright.regions.heat import draw_heat, heat_map
 from maskwright.regions.inputs import as_inputs
 from maskwright.regions.labelling import Labelling
+from maskwright.regions.prepare import MATCHED, overlap, read_regions
 
 _SHOWN_PX = 384  # of the longer side of an example
 

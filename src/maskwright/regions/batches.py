@@ -12,6 +12,9 @@ from maskwright.regions.arrays import RegionArrays
 from maskwright.regions.inputs import Inputs, as_inputs, true_inputs
 from maskwright.regions.windows import Outside
 
+GUESSED = 1 / 3
+"""Chance that a bag shows what a segmenter finds, instead of its true regions."""
+
 _REGIONS_AT_ONCE = 128  # in a batch that is only looked at
 
 
@@ -61,7 +64,9 @@ def train_batches(
         for owner, place in enumerate(places):
             again = (first + owner) // len(arrays)
             rng = np.random.default_rng([seed, of_epoch, place, again])
-            regions = np.array(arrays.bags[place].regions)
+            bag = arrays.bags[place]
+            guesses = bag.guesses and rng.random() < GUESSED
+            regions = np.array(bag.guesses if guesses else bag.regions)
             if len(regions) > max_regions:
                 regions = np.sort(rng.choice(regions, max_regions, replace=False))
             for region in regions:

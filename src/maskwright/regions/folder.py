@@ -16,12 +16,13 @@ from maskwright.data.pictures import as_picture
 from maskwright.errors import ConfigError, DataError
 from maskwright.imageio import MAX_PIXELS, atomic_write, read_image, write_image, write_mask
 from maskwright.inference.folder import Failure, plan_files
-from maskwright.regions.arrays import read_regions, row
+from maskwright.regions.arrays import row
 from maskwright.regions.cases import CaseResult, Pipeline
 from maskwright.regions.drawing import draw_decisions
 from maskwright.regions.extract import Kind, Region
 from maskwright.regions.heat import draw_heat, heat_map
 from maskwright.regions.inputs import as_inputs
+from maskwright.regions.prepare import read_regions
 from maskwright.regions.table import write_table
 
 COLUMNS = ("id", "images", "probability", "decision", "regions", "deciding", "weight")

@@ -21,21 +21,13 @@ from maskwright.losses import MaskLoss
 from maskwright.metrics import BINS, binned_scores, fit_temperature
 from maskwright.metrics.streaming import count_scores
 from maskwright.models import adapt_measures, start_from_measures
-from maskwright.regions.arrays import (
-    MEASURES,
-    Predict,
-    RegionArrays,
-    View,
-    filled,
-    prepare,
-    segmenter_iou,
-    true_regions,
-)
-from maskwright.regions.batches import eval_batches, train_batches
+from maskwright.regions.arrays import MEASURES, RegionArrays, View
+from maskwright.regions.batches import GUESSED, eval_batches, train_batches
 from maskwright.regions.inputs import true_inputs
 from maskwright.regions.jitter import DEFAULT, strength_for
 from maskwright.regions.labelling import Labelling
 from maskwright.regions.logistic import fit_logistic
+from maskwright.regions.prepare import Predict, filled, prepare, segmenter_iou, true_regions
 from maskwright.regions.previews import RegionPreviews
 from maskwright.regions.windows import Outside
 from maskwright.training import Recipe, Run, Scoring, Task
@@ -303,7 +295,7 @@ def start(
         network: From `build_classifier`.
         bags: To learn from.
         weights: Of negative and positive bags.
-        robust: Measures of jittered and predicted masks count as much as those of true ones.
+        robust: Measures of jittered masks, and of what a segmenter finds, count as well.
     """
     rounds = max(len(own) for own in bags.rows) if robust else 1
     drawn = [[own[turn % len(own)] for own in bags.rows] for turn in range(rounds)]
@@ -311,9 +303,14 @@ def start(
         rounds, len(bags.rows), -1
     )
     means = np.stack([seen[:, list(bag.regions)].mean(axis=1) for bag in bags.bags], axis=1)
-    labels = np.tile(bags.labels, rounds)
+    values, labels = means.reshape(rounds * len(bags), -1), np.tile(bags.labels, rounds)
     each = np.array(weights)[labels] / rounds
-    start_from_measures(network, *fit_logistic(means.reshape(len(labels), -1), labels, each))
+    if robust and (guessed := [bag for bag in bags.bags if bag.guesses]):
+        found = np.stack([seen[0, list(bag.guesses)].mean(axis=0) for bag in guessed])
+        answers = np.array([bag.label for bag in guessed])
+        values, labels = np.concatenate([values, found]), np.append(labels, answers)
+        each = np.append(each, GUESSED / (1 - GUESSED) * np.array(weights)[answers])
+    start_from_measures(network, *fit_logistic(values, labels, each))
 
 
 def segmenter_jitter(

@@ -9,8 +9,8 @@ from maskwright.data.parallel import in_threads
 from maskwright.data.samples import Sample
 from maskwright.errors import DataError
 from maskwright.imageio import write_image
-from maskwright.regions.arrays import read_regions
 from maskwright.regions.extract import Kind, Region, extract
+from maskwright.regions.prepare import read_regions
 from maskwright.regions.table import write_table
 from maskwright.regions.windows import Outside, align
 
