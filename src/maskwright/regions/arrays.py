@@ -61,7 +61,7 @@ class Bag:
         id: Name of the region, image or case.
         case: What splits and intervals keep together.
         label: 0 or 1.
-        weight: How much it counts in training.
+        weight: How much it counts in training, the mean of its images.
         images: Names of its images.
         regions: Places in `RegionArrays`.
         guesses: Places of the regions that a segmenter finds in its images, all of them, wrong

@@ -131,11 +131,14 @@ class _Gathering:
             self.skipped.append(made.reason)
         for name, label, kinds in made.regions:
             key = {"region": name, "image": sample.id, "case": sample.case}[self.unit]
-            bag = self.bags.get(key) or Bag(key, sample.together, label, sample.weight, (), ())
+            bag = self.bags.get(key) or Bag(key, sample.together, label, 0.0, (), ())
+            if sample.id not in bag.images:
+                before = len(bag.images)
+                mean = (before * bag.weight + sample.weight) / (before + 1)
+                bag = replace(bag, weight=mean, images=(*bag.images, sample.id))
             self.bags[key] = replace(
                 bag,
                 label=max(bag.label, label),
-                images=tuple(dict.fromkeys((*bag.images, sample.id))),
                 regions=(*bag.regions, self._region(name, kinds)),
             )
         for name, one in made.guesses:
