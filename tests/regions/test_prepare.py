@@ -93,7 +93,8 @@ def test_predicted_regions_stand_for_the_true_ones_that_they_meet(dataset):
     assert arrays.bags[0].guesses == ()
     # 7 of 9 rows are common; the lower squares are missed and do not count.
     assert segmenter_iou(dataset, dataset.samples, VIEW, predict) is None  # three are too few
-    found = segmenter_iou(dataset, dataset.samples * 2, VIEW, predict)
+    dataset.samples[2].image.write_text("this is text")  # which does not count
+    found = segmenter_iou(dataset, dataset.samples * 3, VIEW, predict)
     assert found == pytest.approx(7 / 9)
 
 

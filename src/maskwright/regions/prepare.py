@@ -224,11 +224,15 @@ def segmenter_iou(
 ) -> float | None:
     """Mean intersection over union of true regions and those that a segmenter finds for them.
 
-    Regions that it misses do not count. `None` where fewer than five are left.
+    Regions that it misses, and samples that cannot be read, do not count. `None` where fewer than
+    five regions are left.
     """
 
     def best(sample: Sample) -> list[float]:
-        image, regions = true_regions(dataset, sample, view)
+        try:
+            image, regions = true_regions(dataset, sample, view)
+        except DataError:
+            return []  # told of where its own regions are cut
         guesses = predict(image, sample.id)
         return [max((overlap(one, guess) for guess in guesses), default=0.0) for one in regions]
 

@@ -1,6 +1,7 @@
 """Labelled regions become a run: the training loop of masks, given bags and decisions."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from importlib import metadata
 from pathlib import Path
@@ -324,10 +325,13 @@ def segmenter_jitter(
     iou = None if predict is None else segmenter_iou(dataset, samples, view, predict)
     if iou is None:
         return DEFAULT
-    masks = []
-    for sample in samples[:_JITTERED]:
-        image, regions = true_regions(dataset, sample, view)
-        masks += [filled(region, image.shape[:2]) for region in regions[:_JITTERED]]
+    masks: list[np.ndarray] = []
+    for sample in samples:
+        if len(masks) >= _JITTERED:
+            break
+        with suppress(DataError):
+            image, regions = true_regions(dataset, sample, view)
+            masks += [filled(region, image.shape[:2]) for region in regions[:_JITTERED]]
     return strength_for(masks[:_JITTERED], iou, np.random.default_rng(seed))
 
 
