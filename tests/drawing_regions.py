@@ -6,23 +6,43 @@ import numpy as np
 
 from maskwright.imageio import write_image
 
+QUICK = {
+    "positive": "bright",
+    "encoder": "plain",
+    "encoder_widths": (4, 8),
+    "size": 32,
+    "batch_size": 8,
+    "epochs": 3,
+    "variants": 1,
+    "previews": 1,
+    "augmentation": "light",
+}
+"""Settings that train a classifier in seconds."""
 
-def draw_discs(folder: Path, count: int, side: int = 48, per_image: int = 1) -> Path:
-    """Folders dull/ and bright/ of images, with a mask file for each disc."""
-    rng = np.random.default_rng(3)
+
+def disc_image(bright: bool, side: int = 48, discs: int = 1, seed: int = 0):
+    """Image uint8 `(side, side, 3)` and labels `(side, side)`: discs side by side, from 1."""
+    rng = np.random.default_rng(seed)
     rows, columns = np.mgrid[:side, :side]
+    image = rng.uniform(45, 75, (side, side, 3))
+    labels = np.zeros((side, side), np.uint8)
+    across = side / discs
+    for disc in range(discs):
+        y = rng.uniform(side * 0.35, side * 0.65)
+        inside = np.hypot(rows - y, columns - across * (disc + 0.5)) < across * 0.3
+        image[inside] += 130 if bright else 60
+        labels[inside] = disc + 1
+    return image.astype(np.uint8), labels
+
+
+def draw_discs(folder: Path, count: int, side: int = 48, discs: int = 1) -> Path:
+    """Folders dull/ and bright/ of images, with a mask file for each disc."""
     for number in range(count):
-        label = ("dull", "bright")[number % 2]
-        image = rng.normal(60, 10, (side, side, 3))
-        for disc in range(per_image):
-            across = side / per_image
-            y = rng.uniform(side * 0.35, side * 0.65)
-            x = across * (disc + 0.5)
-            inside = (rows - y) ** 2 + (columns - x) ** 2 < (across * 0.3) ** 2
-            image[inside] += 130 if label == "bright" else 60
-            mask = inside[..., None].astype(np.uint8) * 255
-            name = f"{number}_mask_{disc}.png" if disc else f"{number}_mask.png"
-            write_image(folder / label / "mask" / name, mask)
-        pixels = image.clip(0, 255).astype(np.uint8)
-        write_image(folder / label / "images" / f"{number}.png", pixels)
+        name = ("dull", "bright")[number % 2]
+        image, labels = disc_image(name == "bright", side, discs, seed=number)
+        write_image(folder / name / "images" / f"{number}.png", image)
+        for disc in range(discs):
+            mask = np.uint8(255) * (labels == disc + 1)[..., None]
+            file = f"{number}_mask_{disc}.png" if disc else f"{number}_mask.png"
+            write_image(folder / name / "mask" / file, mask)
     return folder
