@@ -5,9 +5,9 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from drawing_regions import QUICK, disc_image, draw_discs
 
-import maskwright
+from drawing_regions import QUICK, disc_image, draw_discs
+from maskwright.api import train_regions
 from maskwright.card import Card
 from maskwright.errors import ConfigError, DataError
 from maskwright.inference.predictor import Prediction
@@ -19,7 +19,7 @@ from maskwright.regions.classify import Classifier
 @pytest.fixture(scope="module")
 def classifier(tmp_path_factory):
     folder = tmp_path_factory.mktemp("discs")
-    run = maskwright.train_regions(draw_discs(folder / "data", 24), folder / "run", **QUICK)
+    run = train_regions(draw_discs(folder / "data", 24), folder / "run", **QUICK)
     return Classifier.load(run.folder)
 
 
