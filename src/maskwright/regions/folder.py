@@ -87,17 +87,21 @@ def predict_cases(
     )
     network = heat() if heat else None
     done = CasesResult()
+    if isinstance(images, DataSet):
+        done.failed += [Failure(path, _about(path, reason)) for path, reason in images.left_out]
     with progress("Deciding", len(sources)) as advance:
         for group in _groups(sources, whole_cases=pipeline.classifier.card.unit == "case"):
             found: list[tuple[str, str, Sequence[Region]]] = []
+            usable = []
             for source in group:
                 try:
                     found.append((source.name, source.case, _look(pipeline, source, max_pixels)))
+                    usable.append(source)
                 except DataError as error:
-                    done.failed.append(Failure(source.image, str(error)))
+                    done.failed.append(Failure(source.image, _about(source.image, str(error))))
                 advance(1)
             made = pipeline.decide(found)
-            _draw(pipeline, made, group, max_pixels, out if network else None, network)
+            _draw(pipeline, made, usable, max_pixels, out if network else None, network)
             done.results += [_without_crops(result) for result in made]
     write_results(done.results, out)
     return done
@@ -155,7 +159,8 @@ def _of_files(
             )
     for job in plan_files(images, out, overlays, probabilities=False):
         name = job.mask.relative_to(out).with_suffix("").as_posix()
-        case = job.image.parent.name
+        # Folders of one name in different places are different cases.
+        case = name.rpartition("/")[0] or job.image.parent.name
         if pattern is not None:
             found = pattern.search(job.image.as_posix())
             if found is None or not found[1]:
@@ -246,6 +251,11 @@ def _heat(
     heats = heat_map(network, inputs)
     for region, crop, mask, heat in zip(result.regions, crops, masks, heats, strict=True):
         yield region, draw_heat(as_picture(crop), heat, mask.astype(bool))
+
+
+def _about(path: Path, reason: str) -> str:
+    """Reason that names its file."""
+    return reason if str(path) in reason else f"{path}: {reason}"
 
 
 def _without_crops(result: CaseResult) -> CaseResult:
