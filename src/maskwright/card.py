@@ -17,6 +17,7 @@ MODEL_FILE = "model.keras"
 """Name of the Keras model in the folder of a run."""
 
 _PIXEL_DTYPES = ("uint8", "uint16", "float32")
+_COMMANDS = {"segmentation": "`maskwright train`", "regions": "`maskwright regions train`"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +80,11 @@ class AnyCard:
             raise ModelError(f"The card must be a JSON object; received {type(values).__name__}.")
         kind = values.pop("kind", None)
         if kind != cls.kind:
-            raise ModelError(f"Expected the card of a model for {cls.kind}; this is for {kind}.")
+            raise ModelError(
+                f"Expected the card of a model for {cls.kind}, from {_COMMANDS[cls.kind]}; this is "
+                f"for {kind}, from {_COMMANDS.get(kind, 'elsewhere')}: name another run, or use "
+                f"the command for this one."
+            )
         names = {field.name for field in fields(cls)}
         missing = {field.name for field in fields(cls) if field.default is MISSING} - values.keys()
         unknown = values.keys() - names

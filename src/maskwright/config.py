@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, Self, TypeVar
+from typing import Any, ClassVar, Literal, Self, TypeVar
 
 import yaml
 from pydantic import (
@@ -26,9 +26,10 @@ _STRENGTH = "medium"
 
 
 class RunConfig(BaseModel):
-    """Settings that every training run has."""
+    """Settings that every training run has; `command` is the one that takes them."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+    command: ClassVar[str]
 
     # What it learns from
     augmentation: dict[str, Any] = Field(
@@ -155,6 +156,8 @@ _RECIPE = (
 class TrainConfig(RunConfig):
     """Settings of one training run; `plan.yaml` holds exactly these keys."""
 
+    command: ClassVar[str] = "maskwright train"
+
     # What the model sees
     size: Literal["auto"] | tuple[PositiveInt, PositiveInt] | None = Field(
         "auto",
@@ -215,6 +218,8 @@ class TrainConfig(RunConfig):
 
 class RegionConfig(RunConfig):
     """Settings of a run that learns to decide on masked regions."""
+
+    command: ClassVar[str] = "maskwright regions train"
 
     # What is decided
     positive: str | None = Field(
@@ -318,6 +323,13 @@ def read_config(
             raise ConfigError(f"The settings in {plan} cannot be read ({error}).") from None
         if not isinstance(values, dict):
             raise ConfigError(f"Expected settings as `key: value` in {plan}.")
+        unknown = values.keys() - kind.model_fields.keys()
+        for other in (TrainConfig, RegionConfig):
+            if unknown and values.keys() <= other.model_fields.keys():
+                raise ConfigError(
+                    f"{plan} holds settings of `{other.command}`; expected those of "
+                    f"`{kind.command}`: name another run, or use the command for this one."
+                )
         if {"epochs", "minutes"} & settings.keys():
             values.pop("epochs", None)
             values.pop("minutes", None)
