@@ -161,6 +161,12 @@ def test_images_without_a_region_and_of_labels_left_out(dataset):
     assert [bag.id for bag in prepare(dataset, dataset.samples, ill, VIEW).bags] == ["i0"]
 
 
+def test_a_region_without_a_label_stops_whatever_may_be_skipped(dataset):
+    labelling = replace(find_labelling(dataset, unit="image"), answers={"ill": 1})
+    with pytest.raises(DataError, match=r"i2\.png has the label 'well'; expected one of ill"):
+        prepare(dataset, dataset.samples, labelling, VIEW, skip_unreadable=True)
+
+
 def test_a_mask_of_another_size_is_stretched_where_the_aspect_agrees(dataset):
     sample = dataset.samples[0]
     write_image(sample.masks[0], squares(UPPER, LOWER)[::2, ::2])

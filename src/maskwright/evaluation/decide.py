@@ -149,7 +149,6 @@ def _gather(
         for sample in samples:
             try:
                 regions, guesses = _look(pipeline, segmenter, dataset, sample)
-                labels = labelling.of(sample, regions)
                 if not regions:
                     raise DataError(f"{sample.image} has no region; nothing in it can be decided.")
             except DataError as error:
@@ -157,6 +156,7 @@ def _gather(
                 continue
             finally:
                 advance(1)
+            labels = labelling.of(sample, regions)
             for region, label in zip(regions, labels, strict=True):
                 if label is None:
                     continue

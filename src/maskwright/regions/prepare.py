@@ -70,7 +70,7 @@ def prepare(
         skip_unreadable: Leave samples out that cannot be read, instead of stopping.
 
     Raises:
-        DataError: If nothing is left, or a sample cannot be used.
+        DataError: If nothing is left, a region has no label, or a sample cannot be used.
     """
     alone = labelling.unit == "region"
 
@@ -80,7 +80,6 @@ def prepare(
             return _Cut()
         try:
             image, regions = true_regions(dataset, sample, view)
-            labels = labelling.of(sample, regions)
         except DataError as error:
             if not skip_unreadable:
                 raise
@@ -88,6 +87,7 @@ def prepare(
         if not regions:
             nothing = f"{sample.image} has no region; nothing in it can be decided."
             return _Cut(reason=nothing)
+        labels = labelling.of(sample, regions)
         rng = np.random.default_rng([seed, *sample.id.encode()])
         guessed = [] if predict is None else predict(image, sample.id)
         made = _Cut()
