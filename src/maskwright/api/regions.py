@@ -10,7 +10,7 @@ from maskwright.api.masks import make_augmentation, tell_left_out
 from maskwright.card import CARD_FILE, MODEL_FILE, Kind, Outside
 from maskwright.config import RegionConfig, read_config
 from maskwright.data import DataSet, open_dataset
-from maskwright.errors import ConfigError
+from maskwright.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     import keras
@@ -215,13 +215,16 @@ def evaluate_regions(
     from maskwright.evaluation.decision_report import write
 
     folder = Path(run)
+    pipeline = load_regions(folder)
     plan = folder / "plan.yaml"
-    config = read_config(plan if plan.exists() else None, {}, RegionConfig)
+    # What was looked for then is looked for now, whatever this data would suggest.
+    known = {"positive": pipeline.classifier.card.names[1]}
+    config = read_config(plan if plan.exists() else None, known, RegionConfig)
     # Divided as for the run, so that nothing it learned from is scored.
     dataset = open_dataset(data, unite_duplicates=config.unite_duplicates, **config.division())
     tell_left_out(dataset, tell)
     found = evaluate_decisions(
-        load_regions(folder),
+        pipeline,
         dataset,
         find_labelling(dataset, config),
         split,
@@ -265,7 +268,15 @@ def predict_regions(
     given = pipeline.segmenter is None if masks is None else masks
     source: str | Path | DataSet = images
     if given:
-        source = open_dataset(images, val_share=0, test_share=0, group_by=group_by)
+        try:
+            source = open_dataset(images, val_share=0, test_share=0, group_by=group_by)
+        except DataError as error:
+            if pipeline.segmenter is not None:
+                raise
+            raise DataError(
+                f"The model in {model} draws no masks, so that images come with theirs; train it "
+                f"with --segmenter for images alone. {error}"
+            ) from None
     return predict_cases(
         pipeline,
         source,

@@ -54,8 +54,17 @@ def extract(
     ] = None,
     crops: Annotated[bool, typer.Option(help="Write the crops too.")] = True,
 ) -> None:
-    """Cut every region of a data set out, measure it, and write a table."""
+    """Cut every region of a data set out, measure it, and write a table.
+
+    Ends with 1 where something was left out.
+    """
     from maskwright import api
+
+    left_out: list[str] = []
+
+    def tell(text: str) -> None:
+        left_out.append(text)
+        _tell(text)
 
     made = api.extract_regions(
         data,
@@ -67,9 +76,11 @@ def extract(
         min_area_px=min_area_px,
         spacing_mm=spacing_mm,
         crops=crops,
-        tell=_tell,
+        tell=tell,
     )
     typer.echo(made)
+    if left_out:
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -128,6 +139,8 @@ def evaluate(
     from maskwright.evaluation.decision_results import table, to_dict
 
     found = api.evaluate_regions(run, data, split=split, out=folder, tell=_tell)
+    for skipped in found.skipped:
+        _tell(f"not scored: {skipped.reason}")
     if json:
         typer.echo(dumps(to_dict(found)))
         return
