@@ -1,5 +1,6 @@
 """The verbs of the command line as Python functions of plain arguments."""
 
+from maskwright.api.demo_regions import RegionDemo, demo_regions
 from maskwright.api.masks import (
     Demo,
     auto_size,
@@ -22,10 +23,12 @@ from maskwright.api.regions import (
 
 __all__ = [
     "Demo",
+    "RegionDemo",
     "auto_size",
     "build_model",
     "check",
     "demo",
+    "demo_regions",
     "evaluate",
     "evaluate_regions",
     "extract_regions",

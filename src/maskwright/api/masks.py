@@ -31,7 +31,7 @@ _DEFAULT_MINUTES = 10.0
 _LEFT_OUT_TOLD = 20
 _DEMO_SHOWN = 5
 # There are no pretrained weights to download on a closed machine, so the demo learns from nothing.
-_DEMO_SETTINGS: dict[str, Any] = {
+DEMO_SETTINGS: dict[str, Any] = {
     "encoder": "plain",
     "encoder_widths": (16, 32, 64, 96),
     "batch_size": 8,
@@ -345,18 +345,18 @@ def demo(
         tell("Drawing microscope-like scenes …")
         write_dataset(data)
     tell(f"Training from random weights for {minutes:g} minutes …")
-    train(data, run, minutes=minutes, **_DEMO_SETTINGS)
+    train(data, run, minutes=minutes, **DEMO_SETTINGS)
     tell("Scoring images it was not trained on …")
     found = evaluate(run, data)
     tell("Predicting masks of the test images …")
     dataset = open_dataset(data)
-    predict(run, _test_images(dataset, folder / "test_images"), masks)
+    predict(run, copy_images(dataset, folder / "test_images"), masks)
     picture = folder / "demo.png"
     _draw_demo(dataset, load(run), picture)
     return Demo(data, run, masks, picture, found)
 
 
-def _test_images(dataset: DataSet, folder: Path) -> Path:
+def copy_images(dataset: DataSet, folder: Path) -> Path:
     """Copies of the test images in a folder of their own, as new images come to a user."""
     folder.mkdir(parents=True, exist_ok=True)
     for sample in dataset.of("test"):

@@ -14,15 +14,26 @@ def demo(
         Path | None,
         typer.Option("-o", "--out", help="Folder for all it makes; if left out, demo, demo-2 …"),
     ] = None,
-    minutes: Annotated[float, typer.Option(min=0.05, help="Time to train for.")] = 2.0,
+    minutes: Annotated[
+        float | None,
+        typer.Option(min=0.05, help="Time to train for; if left out, 2, or 3 with --regions."),
+    ] = None,
+    regions: Annotated[
+        bool, typer.Option("--regions", help="Decide what each cell is, too.")
+    ] = False,
 ) -> None:
     """Draw a data set of microscope-like scenes, train on it, evaluate, predict."""
     quiet_tensorflow()
+    if regions:
+        _regions(folder or _free_folder(), minutes or 3.0)
+        return
     from maskwright import api
     from maskwright.evaluation import table
 
     made = api.demo(
-        folder or _free_folder(), minutes=minutes, tell=lambda text: typer.echo(text, err=True)
+        folder or _free_folder(),
+        minutes=minutes or 2.0,
+        tell=lambda text: typer.echo(text, err=True),
     )
     out().print(table(made.evaluation))
     places = {
@@ -36,6 +47,28 @@ def demo(
         typer.echo(f"{name + ':':<22}{place}")
 
 
+def _regions(folder: Path, minutes: float) -> None:
+    from maskwright import api
+    from maskwright.evaluation import decision_table
+
+    made = api.demo_regions(folder, minutes=minutes, tell=_tell)
+    out().print(decision_table(made.evaluation))
+    places = {
+        "images and cells": made.data,
+        "segmenter": made.segmenter,
+        "pipeline": made.run,
+        "report": made.run / "evaluation" / "test" / "report.html",
+        "answers": made.answers / "cases.csv",
+        "picture": made.picture,
+    }
+    for name, place in places.items():
+        typer.echo(f"{name + ':':<22}{place}")
+
+
 def _free_folder() -> Path:
     names = chain(["demo"], (f"demo-{number}" for number in count(2)))
     return next(path for name in names if not (path := Path(name)).exists())
+
+
+def _tell(text: str) -> None:
+    typer.echo(text, err=True)

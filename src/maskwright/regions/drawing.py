@@ -33,8 +33,9 @@ def draw_decisions(
     probabilities: Sequence[float],
     threshold: float = 0.5,
     weights: Sequence[float] | None = None,
+    scale: int = 1,
 ) -> np.ndarray:
-    """Outline regions and write the probability beside each; uint8 RGB `(h, w, 3)`.
+    """Outline regions and write the probability beside each; uint8 RGB.
 
     Args:
         picture: uint8 RGB `(h, w, 3)`.
@@ -42,14 +43,15 @@ def draw_decisions(
         probabilities: Of the positive decision, one for each.
         threshold: Where the colour changes.
         weights: Share of each in the decision of its bag; the outline of the heaviest is doubled.
+        scale: How many times the picture is enlarged before it is drawn on.
     """
-    drawn = np.ascontiguousarray(picture).copy()
-    longer = max(picture.shape[:2])
+    drawn = np.repeat(np.repeat(picture, scale, axis=0), scale, axis=1)
+    longer = max(drawn.shape[:2])
     width = max(1, round(longer / 400))
     heaviest = int(np.argmax(weights)) if weights is not None and len(weights) > 1 else -1
     for place, (region, probability) in enumerate(zip(regions, probabilities, strict=True)):
-        top, left, _, _ = region.box
-        padded = np.pad(region.mask.astype(np.uint8), 1)
+        top, left = (scale * edge for edge in region.box[:2])
+        padded = np.pad(np.kron(region.mask, np.ones((scale, scale))).astype(np.uint8), 1)
         outlines, _ = cv2.findContours(padded, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
         moved = [outline + np.array([left - 1, top - 1]) for outline in outlines]
         thick = width * (2 if place == heaviest else 1)
@@ -62,7 +64,7 @@ def draw_decisions(
         from_left, from_top, right, bottom = pen.textbbox((0, 0), text, font=font)
         wide = round(right - from_left) + 2 * _GAP_PX
         high = round(bottom - from_top) + 2 * _GAP_PX
-        box_top, box_left, _, box_right = region.box
+        box_top, box_left, _, box_right = (scale * edge for edge in region.box)
         x = box_right + _GAP_PX if box_right + wide <= sheet.width else box_left - wide
         x, y = max(0, min(x, sheet.width - wide)), max(0, min(box_top, sheet.height - high))
         pen.rectangle((x, y, x + wide, y + high), fill=_PAPER)
