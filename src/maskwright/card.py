@@ -213,6 +213,8 @@ class RegionCard(AnyCard):
         value_range: Pixels that stand for black and white.
         measures: Names of the measures that the model takes, in their order.
         min_area_px: Smaller regions are left out, px of the original image.
+        full_scale: Value of a pixel that counts as full in measures of intensity; `None` for the
+            largest of its type.
         threshold: Probability from which the decision is the second name.
     """
 
@@ -227,6 +229,7 @@ class RegionCard(AnyCard):
         "value_range": tuple,
         "measures": tuple,
         "min_area_px": int,
+        "full_scale": float | int | None,
         "threshold": float | int,
     }
 
@@ -239,6 +242,7 @@ class RegionCard(AnyCard):
     value_range: tuple[float, float]
     measures: tuple[str, ...]
     min_area_px: int = 1
+    full_scale: float | None = None
     threshold: float = 0.5
 
     def __post_init__(self) -> None:

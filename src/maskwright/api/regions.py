@@ -129,6 +129,7 @@ def find_labelling(dataset: DataSet, config: RegionConfig) -> "Labelling":
 def make_view(dataset: DataSet, labelling: "Labelling", config: RegionConfig) -> "View":
     """How regions are cut out; `ConfigError` where their labels would not be found."""
     from maskwright.regions.arrays import View
+    from maskwright.regions.prepare import full_scale
 
     kind = config.regions or labelling.regions
     if labelling.regions is not None and kind != labelling.regions:
@@ -137,7 +138,7 @@ def make_view(dataset: DataSet, labelling: "Labelling", config: RegionConfig) ->
             f"received {kind}."
         )
     kind = kind or ("instances" if dataset.instances else "components")
-    return View(kind, config.size, config.context, config.min_area_px)
+    return View(kind, config.size, config.context, config.min_area_px, full_scale(dataset))
 
 
 def build_classifier(

@@ -45,7 +45,7 @@ class Classifier:
     def __init__(self, decide: Decide, card: RegionCard) -> None:
         self.decide = decide
         self.card = card
-        self.view = View(card.regions, card.size, card.context, card.min_area_px)
+        self.view = View(card.regions, card.size, card.context, card.min_area_px, card.full_scale)
 
     @classmethod
     def load(cls, path: str | Path) -> "Classifier":

@@ -20,6 +20,7 @@ MATCHED = 0.3
 """IoU above which a predicted region stands for a true one."""
 
 _FEW = 5
+_LOOKED_AT = 200
 
 Predict = Callable[[np.ndarray, str], Sequence[Region]]
 """From an image `(h, w, c)` and its name to the regions that a segmenter finds, with crops."""
@@ -173,6 +174,27 @@ class _Gathering:
             value_range=_value_range(crops),
             skipped=tuple(self.skipped),
         )
+
+
+def full_scale(dataset: DataSet) -> float | None:
+    """Largest pixel of the training images of a data set of floats, of at most 200 of them.
+
+    Floats have no largest value of their own, and measures of intensity are shares of it.
+    `None` for other types, whose largest value serves.
+    """
+    if dataset.dtype != "float32":
+        return None
+    samples = [sample for sample in dataset.samples if sample.split == "train"]
+
+    def largest(sample: Sample) -> float:
+        try:
+            return float(np.nanmax(np.abs(dataset.read_image(sample))))
+        except DataError:
+            return 0.0
+
+    every = max(1, len(samples) // _LOOKED_AT)
+    found = in_threads(largest, samples[::every], "Looking for the brightest pixel")
+    return max(found, default=0.0) or None
 
 
 def true_regions(dataset: DataSet, sample: Sample, view: View) -> tuple[np.ndarray, list[Region]]:
