@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from maskwright.data.dataset import DataSet
 from maskwright.data.parallel import in_threads
 from maskwright.data.samples import Sample
@@ -29,7 +31,8 @@ def write_regions(
 ) -> Path:
     """Write `out/regions.csv` and, where they have a size, `out/crops/NAME-NUMBER.png`.
 
-    Images are read side by side and one by one forgotten, so that memory holds the table alone.
+    Crops of floats, or of other than one or three channels, are TIFF files instead. Images are
+    read side by side and one by one forgotten, so that memory holds the table alone.
 
     Args:
         dataset: With masks.
@@ -37,7 +40,7 @@ def write_regions(
         kind: One of `card.REGIONS`.
         size: Side of the crops, px; `None` writes none.
         context: As in `extract`.
-        outside: As in `extract`; a mask as a channel becomes the alpha of the file.
+        outside: As in `extract`.
         min_area_px: Smaller regions are left out.
         spacing_mm: Height and width of a pixel, for measures in mm.
         tell: Called with a sentence for every sample that cannot be used.
@@ -70,7 +73,8 @@ def write_regions(
             return str(error)
         for region in regions:
             if region.crop is not None:
-                write_image(out / "crops" / f"{sample.id}-{region.number}.png", region.crop)
+                name = f"{sample.id}-{region.number}{_ending(region.crop)}"
+                write_image(out / "crops" / name, region.crop)
         return [replace(region, crop=None, crop_mask=None) for region in regions]
 
     found: list[Region] = []
@@ -93,3 +97,8 @@ def write_regions(
     }
     write_table(found, out / "regions.csv", names=names, columns=columns)
     return out / "regions.csv"
+
+
+def _ending(crop: np.ndarray) -> str:
+    """Of a kind of file that can hold a crop."""
+    return ".png" if crop.shape[2] in (1, 3) and crop.dtype in (np.uint8, np.uint16) else ".tif"
