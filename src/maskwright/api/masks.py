@@ -111,7 +111,7 @@ def train(
     augmentation = make_augmentation(config)
     criterion = loss(config.loss, smoothing=config.smoothing)
     dataset = open_dataset(data, **config.division())
-    tell_left_out(dataset, tell)
+    tell_left_out(dataset, tell, config.skip_unreadable)
     if config.size == "auto":
         size = None if config.crop else auto_size(dataset)
         config = config.model_copy(update={"size": size})
@@ -144,8 +144,19 @@ def train(
     )
 
 
-def tell_left_out(dataset: DataSet, tell: Callable[[str], None]) -> None:
-    """Tell of the first files that are left out, and how many more there are."""
+def tell_left_out(dataset: DataSet, tell: Callable[[str], None], may_skip: bool = True) -> None:
+    """Tell of the first files that are left out, and how many more there are.
+
+    Raises:
+        DataError: If none may be skipped, on the first.
+    """
+    if dataset.left_out and not may_skip:
+        path, reason = dataset.left_out[0]
+        about = reason.removesuffix(".") if str(path) in reason else f"{path}: {reason}"
+        raise DataError(
+            f"{about}; expected an image with its mask, both readable: mend or remove it, or let "
+            f"such files be left out with skip_unreadable=true."
+        )
     for path, reason in dataset.left_out[:_LEFT_OUT_TOLD]:
         tell(f"left out: {reason}" if str(path) in reason else f"left out: {path}: {reason}")
     if (more := len(dataset.left_out) - _LEFT_OUT_TOLD) > 0:
@@ -256,12 +267,13 @@ def evaluate(
     from maskwright.evaluation import write
 
     folder = Path(run)
+    predictor = load(folder)
     plan = folder / "plan.yaml"
     # Divided as for the run, so that nothing it learned from is scored.
     dataset = open_dataset(
         data, **read_config(plan if plan.exists() else None, {}, TrainConfig).division()
     )
-    found = score(load(folder), dataset, split, size=size, flips=flips, **options)
+    found = score(predictor, dataset, split, size=size, flips=flips, **options)
     write(found, out or folder / "evaluation" / split, run=folder)
     return found
 
