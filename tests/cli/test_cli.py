@@ -1,32 +1,13 @@
 """The program as a user runs it, on drawn data: check, train, resume, evaluate, predict."""
 
 import json
-import sys
 
 import numpy as np
 import pytest
 import yaml
 
-from maskwright.cli import main
 from maskwright.data.synthetic import write_dataset
 from maskwright.imageio import read_mask, write_image
-
-
-@pytest.fixture
-def run(monkeypatch, capfd):
-    """Run the program; gives its exit code, standard output and standard error."""
-
-    def command(*arguments):
-        monkeypatch.setattr(sys, "argv", ["maskwright", *map(str, arguments)])
-        try:
-            main()
-            code = 0
-        except SystemExit as ended:
-            code = ended.code or 0
-        told = capfd.readouterr()
-        return code, told.out, told.err
-
-    return command
 
 
 @pytest.fixture(scope="module")
