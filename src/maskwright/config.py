@@ -336,7 +336,7 @@ def read_config(
     try:
         return kind(**{**values, **settings})
     except ValidationError as error:
-        raise ConfigError(_sentence(error)) from None
+        raise ConfigError(_sentence(error, kind.command)) from None
 
 
 def parse_settings(pairs: Sequence[str]) -> dict[str, Any]:
@@ -369,15 +369,17 @@ def parse_settings(pairs: Sequence[str]) -> dict[str, Any]:
     return settings
 
 
-def _sentence(error: ValidationError) -> str:
+def _sentence(error: ValidationError, command: str) -> str:
     """All that pydantic found, in one sentence."""
     told = []
+    hint = ""
     for found in error.errors():
         place = ".".join(str(part) for part in found["loc"][:1])
         if found["type"] == "extra_forbidden":
             told.append(f"there is no setting {place}")
+            hint = f"; `{command} --settings` lists all settings"
         elif place:
             told.append(f"{place} cannot be {found['input']!r} ({found['msg'].lower()})")
         else:
             told.append(found["msg"].removeprefix("Value error, "))
-    return "Settings cannot be used: " + "; ".join(dict.fromkeys(told)) + "."
+    return "Settings cannot be used: " + "; ".join(dict.fromkeys(told)) + hint + "."
