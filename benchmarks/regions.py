@@ -5,7 +5,9 @@
 Every fold is trained on the others, with whole cases and near-duplicates together, and answers once
 on images it never saw. The answers of all folds are scored together. Ours and the reference train
 for the same seconds, in turn; the measures are a logistic regression, which takes no time to speak
-of. One JSON line goes to standard output.
+of. One JSON line goes to standard output. With `--pipeline-seconds` a segmenter is trained on every
+fold too, and a classifier that learns from its masks; `"pipeline"` holds the Dice score of the
+segmenter, and the decisions with true and with predicted masks.
 """
 
 import json
@@ -13,30 +15,40 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import keras
 import numpy as np
 import typer
 
-from maskwright.api.masks import make_augmentation
-from maskwright.api.regions import build_classifier, find_labelling, make_view
-from maskwright.config import RegionConfig, read_config
+from maskwright.api.masks import build_model, make_augmentation
+from maskwright.api.regions import build_classifier, find_labelling, finding, make_view
+from maskwright.config import RegionConfig, TrainConfig, read_config
 from maskwright.data import DataSet, open_dataset
 from maskwright.data.division import carve, folds
 from maskwright.data.samples import Sample
+from maskwright.evaluation.decide import evaluate_decisions
+from maskwright.evaluation.decisions import DecisionEvaluation
+from maskwright.inference.predictor import Predictor
 from maskwright.losses import loss
-from maskwright.metrics import decision_intervals, fit_temperature, roc_auc
+from maskwright.metrics import decision_intervals, fit_temperature, roc_auc, tally_scores
 from maskwright.regions.arrays import MEASURES, RegionArrays
+from maskwright.regions.cases import Pipeline
+from maskwright.regions.classify import Classifier
 from maskwright.regions.jitter import DEFAULT
 from maskwright.regions.labelling import Labelling
 from maskwright.regions.logistic import fit_logistic
 from maskwright.regions.prepare import prepare
 from maskwright.regions.train import decisions, label_weights, logits, penalty, start
-from maskwright.training import Fit, Recipe
+from maskwright.regions.train import train as train_on_regions
+from maskwright.training import Fit, Recipe, train
 
 _FOLDS = 5
 _VAL_SHARE = 0.15
+_SEGMENTED_PX = 192
 # As it is given in tutorials: whole images of 256 px with the outside removed, Adam at its default
 # rate, no augmentation.
 _REFERENCE = {
@@ -66,7 +78,10 @@ def main(
     encoder_weights: Annotated[str | None, typer.Option(help="Of MobileNetV2.")] = None,
     seconds: Annotated[float, typer.Option(help="Of training, for each fold and rival.")] = 60.0,
     seed: Annotated[int, typer.Option(help="Of folds and training.")] = 0,
-    only: Annotated[str | None, typer.Option(help="ours, reference or measures.")] = None,
+    pipeline_seconds: Annotated[
+        float, typer.Option(help="Of training a segmenter on each fold; 0 leaves it out.")
+    ] = 0.0,
+    only: Annotated[str | None, typer.Option(help="ours, reference, measures or pipeline.")] = None,
     settings: Annotated[list[str] | None, typer.Option("--set", help="Of ours.")] = None,
 ) -> None:
     """Race on the folds of a data set."""
@@ -92,7 +107,8 @@ def main(
         for name, config in configs.items()
     }
     rivals["measures"] = lambda *parts: _measured(dataset, labelling, configs["ours"], *parts)
-    told = {name: {} for name in rivals if only in (None, name)}
+    told: dict[str, dict[str, float]] = {name: {} for name in rivals if only in (None, name)}
+    piped: list[DecisionEvaluation] = []
     spent = dict.fromkeys(told, 0.0)
     for number, fold in enumerate(folds(samples, contents, _FOLDS, seed)):
         held = set(fold)
@@ -105,7 +121,13 @@ def main(
             told[name].update(rivals[name](*parts, test))
             spent[name] += time.monotonic() - began
             print(f"fold {number + 1}: {name} done", file=sys.stderr)
-    print(json.dumps({name: _score(found, samples, spent[name]) for name, found in told.items()}))
+        if pipeline_seconds:
+            divided = replace(dataset, samples=(*rest, *(replace(s, split="test") for s in test)))
+            seconds_of = (pipeline_seconds, seconds)
+            piped.append(_piped(divided, labelling, configs["ours"], seconds_of))
+            print(f"fold {number + 1}: pipeline done", file=sys.stderr)
+    result = {name: _score(found, samples, spent[name]) for name, found in told.items()}
+    print(json.dumps(result | ({"pipeline": _pooled(piped)} if piped else {})))
 
 
 def _trained(
@@ -119,23 +141,23 @@ def _trained(
     view = make_view(dataset, labelling, config)
     strength = DEFAULT if config.jitter is None else config.jitter
     jittered = {"strength": strength, "variants": config.variants, "seed": config.seed}
-    train = prepare(dataset, parts[0], labelling, view, **jittered)
+    known = prepare(dataset, parts[0], labelling, view, **jittered)
     val, test = (prepare(dataset, part, labelling, view) for part in parts[1:])
-    weights = label_weights(train, labelling, config.balance)
+    weights = label_weights(known, labelling, config.balance)
     model = build_classifier(
         config,
-        channels=train.crops.shape[-1],
+        channels=known.crops.shape[-1],
         num_measures=len(MEASURES) if config.measures else 0,
-        pixel_range=train.value_range,
-        penalty=penalty(train),
+        pixel_range=known.value_range,
+        penalty=penalty(known),
         seed=config.seed,
         synchronised=False,
     )
     if config.measures:
-        start(model, train, weights)
+        start(model, known, weights)
     task = decisions(
         loss(config.loss, smoothing=config.smoothing),
-        train,
+        known,
         val,
         batch_size=config.batch_size,
         augmentation=make_augmentation(config),
@@ -148,6 +170,71 @@ def _trained(
     print(f"  {state.step} steps, best after epoch {state.best_epoch}", file=sys.stderr)
     temperature = fit_temperature(val.labels, logits(model, val, config.outside))
     return _by_id(test, logits(model, test, config.outside) / temperature)
+
+
+def _piped(
+    dataset: DataSet, labelling: Labelling, config: RegionConfig, seconds: tuple[float, float]
+) -> DecisionEvaluation:
+    """A segmenter and a classifier that learns from its masks, scored on the test split."""
+    masks = read_config(None, {"encoder_weights": config.encoder_weights}, TrainConfig)
+    with TemporaryDirectory() as place:
+        segmenter, run = Path(place) / "segmenter", Path(place) / "run"
+        train(
+            dataset,
+            segmenter,
+            model=partial(build_model, masks),
+            loss=loss(masks.loss),
+            recipe=Recipe(**masks.recipe()),
+            augmentation=make_augmentation(masks),
+            size=(_SEGMENTED_PX, _SEGMENTED_PX),
+            minutes=seconds[0] / 60,
+            seed=config.seed,
+            previews=0,
+        )
+        view = make_view(
+            dataset, labelling, config.model_copy(update={"segmenter": str(segmenter)})
+        )
+        train_on_regions(
+            dataset,
+            run,
+            labelling=labelling,
+            view=view,
+            model=partial(build_classifier, config),
+            measures=config.measures,
+            outside=config.outside,
+            loss=loss(config.loss),
+            recipe=Recipe(**config.recipe()),
+            augmentation=make_augmentation(config),
+            variants=config.variants,
+            predict=finding(segmenter, view),
+            minutes=seconds[1] / 60,
+            seed=config.seed,
+            previews=0,
+        )
+        pipeline = Pipeline(Classifier.load(run), Predictor.load(segmenter))
+        return evaluate_decisions(pipeline, dataset, labelling, bootstrap=0, examples=0)
+
+
+def _pooled(found: Sequence[DecisionEvaluation]) -> dict[str, object]:
+    """Scores of the decisions of all folds together, and of all their pixels."""
+    labels = np.concatenate([one.labels for one in found])
+    cases = [case for one in found for case in one.cases]
+    tallies = [one.segmentation.tallies for one in found if one.segmentation is not None]
+    told: dict[str, object] = {
+        "dice": round(float(tally_scores(np.concatenate(tallies).sum(axis=0)).dice[-1]), 4),
+        "missed": sum(one.num_missed for one in found),
+    }
+    for name, field in (
+        ("true_masks", "probabilities"),
+        ("predicted_masks", "predicted_probabilities"),
+    ):
+        values = np.concatenate([getattr(one, field) for one in found])
+        ends = decision_intervals(labels, values, cases=cases)["roc_auc"]
+        told[name] = {
+            "roc_auc": round(float(roc_auc(labels, values)), 4),
+            "interval": [round(float(end), 4) for end in ends],
+        }
+    return told
 
 
 def _measured(

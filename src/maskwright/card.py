@@ -213,6 +213,7 @@ class RegionCard(AnyCard):
         value_range: Pixels that stand for black and white.
         measures: Names of the measures that the model takes, in their order.
         min_area_px: Smaller regions are left out, px of the original image.
+        min_guess_px: Smaller regions of a segmenter's masks are left out as specks.
         full_scale: Value of a pixel that counts as full in measures of intensity; `None` for the
             largest of its type.
         threshold: Probability from which the decision is the second name.
@@ -229,6 +230,7 @@ class RegionCard(AnyCard):
         "value_range": tuple,
         "measures": tuple,
         "min_area_px": int,
+        "min_guess_px": int,
         "full_scale": float | int | None,
         "threshold": float | int,
     }
@@ -242,6 +244,7 @@ class RegionCard(AnyCard):
     value_range: tuple[float, float]
     measures: tuple[str, ...]
     min_area_px: int = 1
+    min_guess_px: int = 1
     full_scale: float | None = None
     threshold: float = 0.5
 

@@ -6,13 +6,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from drawing_regions import QUICK, disc_image, draw_discs
+from drawing_regions import QUICK, Brighter, disc_image, draw_discs
 from maskwright.api import train_regions
-from maskwright.card import Card
 from maskwright.errors import ConfigError, DataError
-from maskwright.inference.predictor import Prediction
-from maskwright.labels import Labels
-from maskwright.regions.cases import Pipeline, gather, predicted_kind
+from maskwright.regions.cases import Pipeline, gather
 from maskwright.regions.classify import Classifier
 
 
@@ -21,28 +18,6 @@ def classifier(tmp_path_factory):
     folder = tmp_path_factory.mktemp("discs")
     run = train_regions(draw_discs(folder / "data", 24), folder / "run", **QUICK)
     return Classifier.load(run.folder)
-
-
-class Brighter:
-    """What is brighter than the ground is a disc."""
-
-    card = Card(
-        labels=Labels.create(["background", "disc"]),
-        channels=3,
-        dtype="uint8",
-        size=None,
-        tile=None,
-        threshold=None,
-        model_sha256="",
-        version="0",
-        data="",
-    )
-
-    def __call__(self, image, *, flips=False):
-        return Prediction((image[..., 0] > 95).astype(np.int32))
-
-    def adjusted(self, **adjustments):
-        return SimpleNamespace(card=self.card, adjusted_by=adjustments)
 
 
 def images():
@@ -140,8 +115,9 @@ def test_without_a_segmenter_masks_must_be_given(classifier):
     with pytest.raises(ConfigError, match="no segmenter that could be adjusted"):
         pipeline.adjusted(threshold=0.4)
     assert pipeline.adjusted(threshold=None).segmenter is None
-    adjusted = Pipeline(classifier, Brighter()).adjusted(True, threshold=0.4)
-    assert (adjusted.flips, adjusted.segmenter.adjusted_by) == (True, {"threshold": 0.4})
+    segmenter = SimpleNamespace(adjusted=lambda **given: given)
+    adjusted = Pipeline(classifier, segmenter).adjusted(True, threshold=0.4)
+    assert (adjusted.flips, adjusted.segmenter) == (True, {"threshold": 0.4})
 
 
 def test_gather_makes_bags_of_regions_images_or_cases():
@@ -158,8 +134,3 @@ def test_gather_makes_bags_of_regions_images_or_cases():
         "z": (("z",), [three]),
     }
     assert gather(found, "case") == {"a": (("x", "y"), [one, two]), "b": (("z",), [three])}
-
-
-def test_a_predicted_mask_tells_no_objects_apart():
-    assert predicted_kind("instances") == "components"
-    assert predicted_kind("whole") == "whole"

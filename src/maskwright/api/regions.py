@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -72,7 +73,7 @@ def train_regions(
     augmentation = make_augmentation(config)
     criterion = loss(config.loss, smoothing=config.smoothing)
     dataset = open_dataset(data, unite_duplicates=config.unite_duplicates, **config.division())
-    tell_left_out(dataset, tell)
+    tell_left_out(dataset, tell, config.skip_unreadable)
     labelling = find_labelling(dataset, config)
     for note in labelling.notes:
         tell(note)
@@ -90,7 +91,7 @@ def train_regions(
         augmentation=augmentation,
         jitter=config.jitter,
         variants=config.variants,
-        predict=_predict(config.segmenter, view),
+        predict=None if config.segmenter is None else finding(config.segmenter, view),
         balance=config.balance,
         max_regions=config.max_regions,
         calibrate=config.calibrate,
@@ -129,7 +130,7 @@ def find_labelling(dataset: DataSet, config: RegionConfig) -> "Labelling":
 def make_view(dataset: DataSet, labelling: "Labelling", config: RegionConfig) -> "View":
     """How regions are cut out; `ConfigError` where their labels would not be found."""
     from maskwright.regions.arrays import View
-    from maskwright.regions.prepare import full_scale
+    from maskwright.regions.prepare import full_scale, speck_px
 
     kind = config.regions or labelling.regions
     if labelling.regions is not None and kind != labelling.regions:
@@ -138,7 +139,9 @@ def make_view(dataset: DataSet, labelling: "Labelling", config: RegionConfig) ->
             f"received {kind}."
         )
     kind = kind or ("instances" if dataset.instances else "components")
-    return View(kind, config.size, config.context, config.min_area_px, full_scale(dataset))
+    view = View(kind, config.size, config.context, config.min_area_px)
+    speck = 1 if config.segmenter is None else speck_px(dataset, view)
+    return replace(view, min_guess_px=speck, full_scale=full_scale(dataset))
 
 
 def build_classifier(
@@ -342,18 +345,16 @@ def _network(config: RegionConfig, run: Path) -> Callable[[], Any] | None:
     return partial(load_keras, run / MODEL_FILE) if config.pixels else None
 
 
-def _predict(segmenter: str | None, view: "View") -> "Predict | None":
-    """Regions that a segmenter finds, cut as true ones are; `None` without a segmenter."""
-    if segmenter is None:
-        return None
+def finding(segmenter: str | Path, view: "View") -> "Predict":
+    """Function that finds regions with a segmenter, cut as true ones are."""
     from maskwright.inference.predictor import Predictor
-    from maskwright.regions.cases import predicted_kind
 
     predictor = Predictor.load(segmenter)
-    kind = predicted_kind(view.regions)
 
     def predict(image: Any, image_id: str) -> Any:
-        return view.cut(image, predictor(image).labels, image_id, kind, predictor.card.background)
+        background = predictor.card.background
+        labels = predictor(image).labels
+        return view.cut(image, labels, image_id, background=background, guessed=True)
 
     return predict
 

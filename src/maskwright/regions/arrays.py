@@ -21,6 +21,7 @@ class View:
         size: Side of the crops, px.
         context: Margin around the box, as a share of its sides; `None` for the whole image.
         min_area_px: Smaller regions are left out.
+        min_guess_px: Smaller regions of a segmenter's masks are left out as specks.
         full_scale: Value of a pixel that counts as full, for images of floats; `None` for the
             largest of each type.
     """
@@ -29,6 +30,7 @@ class View:
     size: int
     context: float | None
     min_area_px: int = 1
+    min_guess_px: int = 1
     full_scale: float | None = None
 
     def cut(
@@ -38,15 +40,29 @@ class View:
         image_id: str,
         regions: Kind | None = None,
         background: int | None = 0,
+        guessed: bool = False,
     ) -> list[Region]:
-        """Regions of a mask with their crops; `regions` in place of the view's own."""
+        """Regions of a mask with their crops.
+
+        Args:
+            image: `(h, w, c)`.
+            mask: Labels or instances, `(h, w)`.
+            image_id: Name of the image.
+            regions: What a region is, in place of the view's own.
+            background: Label that is no region, or `None`.
+            guessed: The mask is a segmenter's. It tells no objects apart, so that touching ones
+                are one region.
+        """
+        kind = regions or self.regions
+        if guessed and kind == "instances":
+            kind = "components"
         return extract(
             image,
             mask,
             image_id=image_id,
-            kind=regions or self.regions,
+            kind=kind,
             background=background,
-            min_area_px=self.min_area_px,
+            min_area_px=max(self.min_area_px, self.min_guess_px if guessed else 1),
             context=self.context,
             size=self.size,
             full_scale=self.full_scale,

@@ -11,7 +11,7 @@ from maskwright.card import CARD_FILE
 from maskwright.errors import ConfigError
 from maskwright.inference.predictor import Flips, Predictor
 from maskwright.regions.classify import Classifier
-from maskwright.regions.extract import Kind, Region
+from maskwright.regions.extract import Region
 from maskwright.regions.windows import align
 
 SEGMENTER = "segmenter"
@@ -108,15 +108,14 @@ class Pipeline:
             mask: True labels or instances, or what `segment` drew.
             image_id: Name of the image.
             background: Label of a true mask that is no region, or `None`.
-            predicted: The mask is of `segment`. It tells no objects apart, so that touching ones
-                are one region.
+            predicted: The mask is of `segment`; see `View.cut`.
         """
         if not predicted:
             mask = align(image, mask)
             return self.classifier.cut(image, mask, image_id, background=background)
         assert self.segmenter is not None
-        kind = predicted_kind(self.classifier.view.regions)
-        return self.classifier.cut(image, mask, image_id, kind, self.segmenter.card.background)
+        background = self.segmenter.card.background
+        return self.classifier.cut(image, mask, image_id, background, guessed=True)
 
     def decide(self, found: Sequence[tuple[str, str, Sequence[Region]]]) -> list[CaseResult]:
         """Answers from the regions of images.
@@ -176,11 +175,6 @@ class Pipeline:
                 for name, image in images.items()
             ]
         )
-
-
-def predicted_kind(regions: Kind) -> Kind:
-    """What a region of a predicted mask is, where true masks have `regions`."""
-    return "components" if regions == "instances" else regions
 
 
 def gather(

@@ -11,7 +11,7 @@ from maskwright.card import RegionCard
 from maskwright.export.runtime import Decide, load_decisions
 from maskwright.inference.predictor import model_pixels
 from maskwright.regions.arrays import View, row
-from maskwright.regions.extract import Kind, Region
+from maskwright.regions.extract import Region
 from maskwright.regions.inputs import as_inputs
 
 _REGIONS_AT_ONCE = 128  # given to the model; a bag of more comes alone
@@ -45,7 +45,14 @@ class Classifier:
     def __init__(self, decide: Decide, card: RegionCard) -> None:
         self.decide = decide
         self.card = card
-        self.view = View(card.regions, card.size, card.context, card.min_area_px, card.full_scale)
+        self.view = View(
+            card.regions,
+            card.size,
+            card.context,
+            card.min_area_px,
+            card.min_guess_px,
+            card.full_scale,
+        )
 
     @classmethod
     def load(cls, path: str | Path) -> "Classifier":
@@ -57,8 +64,8 @@ class Classifier:
         image: np.ndarray,
         mask: np.ndarray,
         image_id: str = "",
-        regions: Kind | None = None,
         background: int | None = 0,
+        guessed: bool = False,
     ) -> list[Region]:
         """Regions of an image `(h, w, c)` as this classifier takes them.
 
@@ -68,10 +75,12 @@ class Classifier:
             image: As `read_image` gives it.
             mask: Labels or instances `(h, w)`.
             image_id: Name of the image.
-            regions: What a region of the mask is, in place of that on the card.
             background: Label that is no region, or `None`.
+            guessed: The mask is a segmenter's; see `View.cut`.
         """
-        return self.view.cut(self.convert(image), mask, image_id, regions, background)
+        return self.view.cut(
+            self.convert(image), mask, image_id, background=background, guessed=guessed
+        )
 
     def convert(self, image: np.ndarray) -> np.ndarray:
         """Image in the channels and the type that the classifier was trained on."""

@@ -11,7 +11,7 @@ from maskwright.data.parallel import in_threads
 from maskwright.data.samples import Sample
 from maskwright.errors import DataError
 from maskwright.regions.arrays import Bag, RegionArrays, Row, Spool, View, row
-from maskwright.regions.extract import Kind, Region
+from maskwright.regions.extract import Kind, Region, extract
 from maskwright.regions.jitter import jitter
 from maskwright.regions.labelling import Labelling
 from maskwright.regions.windows import align
@@ -195,6 +195,26 @@ def full_scale(dataset: DataSet) -> float | None:
     every = max(1, len(samples) // _LOOKED_AT)
     found = in_threads(largest, samples[::every], "Looking for the brightest pixel")
     return max(found, default=0.0) or None
+
+
+def speck_px(dataset: DataSet, view: View) -> int:
+    """Area below which a region of a predicted mask is a speck: a quarter of the smallest true one.
+
+    Of at most 200 training images, without the smallest twentieth of their regions.
+    """
+
+    def areas(sample: Sample) -> list[int]:
+        try:
+            mask, background = read_regions(dataset, sample, view.regions)
+        except DataError:
+            return []
+        found = extract(mask, mask, kind=view.regions, background=background, measure=False)
+        return [region.area_px for region in found]
+
+    samples = [s for s in dataset.samples if s.split == "train" and s.masks]
+    samples = samples[:: max(1, len(samples) // _LOOKED_AT)]
+    found = [area for own in in_threads(areas, samples, "Measuring regions") for area in own]
+    return max(1, int(np.quantile(found, 0.05)) // 4) if found else 1
 
 
 def true_regions(dataset: DataSet, sample: Sample, view: View) -> tuple[np.ndarray, list[Region]]:

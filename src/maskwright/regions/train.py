@@ -180,6 +180,7 @@ def train(
             size=view.size,
             context=view.context,
             min_area_px=view.min_area_px,
+            min_guess_px=view.min_guess_px,
             full_scale=view.full_scale,
             outside=outside,
             channels=bags.crops.shape[-1],
