@@ -4,7 +4,11 @@ from pathlib import Path
 
 import numpy as np
 
+from maskwright.card import Card, RegionCard
 from maskwright.imageio import write_image
+from maskwright.inference.predictor import Prediction
+from maskwright.labels import Labels
+from maskwright.regions.classify import Classifier
 
 QUICK = {
     "positive": "bright",
@@ -46,3 +50,45 @@ def draw_discs(folder: Path, count: int, side: int = 48, discs: int = 1) -> Path
             file = f"{number}_mask_{disc}.png" if disc else f"{number}_mask.png"
             write_image(folder / name / "mask" / file, mask)
     return folder
+
+
+_KNOWN = {"channels": 3, "dtype": "uint8", "model_sha256": "", "version": "0", "data": ""}
+
+
+class Brighter:
+    """A segmenter of one line: what is brighter than the ground is a disc."""
+
+    card = Card(
+        labels=Labels.create(["background", "disc"]),
+        size=None,
+        tile=None,
+        threshold=None,
+        **_KNOWN,
+    )
+
+    def __call__(self, image, *, flips=False):
+        return Prediction((image[..., 0] > 95).astype(np.int32))
+
+
+def by_brightness(unit: str = "image", regions: str = "components") -> Classifier:
+    """A classifier that nobody trained: a region is bright above 150, a bag by its mean."""
+    card = RegionCard(
+        names=("dull", "bright"),
+        unit=unit,
+        regions=regions,
+        size=32,
+        context=0.2,
+        outside="kept",
+        value_range=(0.0, 255.0),
+        measures=(),
+        **_KNOWN,
+    )
+
+    def decide(inputs):
+        inside, bags = inputs["masks"][..., None], inputs["bags"]
+        means = (inputs["images"] * inside).sum((1, 2, 3)) / (3 * inside.sum((1, 2, 3)))
+        alone = ((means - 150) / 10)[:, None].astype(np.float32)
+        weights = bags / bags.sum(1, keepdims=True)
+        return {"logits": weights @ alone, "weights": weights, "region_logits": alone}
+
+    return Classifier(decide, card)
