@@ -11,7 +11,14 @@ from maskwright.imageio import write_image
 from maskwright.regions.arrays import View
 from maskwright.regions.extract import extract
 from maskwright.regions.labelling import find_labelling
-from maskwright.regions.prepare import filled, overlap, prepare, segmenter_iou, true_regions
+from maskwright.regions.prepare import (
+    filled,
+    overlap,
+    prepare,
+    segmenter_iou,
+    speck_px,
+    true_regions,
+)
 
 SIDE = 24
 VIEW = View("components", 8, 0.0)
@@ -111,6 +118,21 @@ def test_of_a_whole_bag_all_that_a_segmenter_finds_is_kept_beside_the_true_regio
     assert (case.regions, case.guesses) == ((0, 1, 4, 5), (2, 3, 6, 7))
     blind = cut(dataset, predict=lambda image, image_id: [])
     assert [bag.guesses for bag in blind.bags] == [()] * 3
+
+
+def test_a_predicted_mask_tells_no_objects_apart_and_has_no_specks():
+    view = View("instances", 8, 0.0, min_guess_px=5)
+    mask = np.array([[1, 1, 2, 2, 0, 3, 3], [1, 1, 2, 2, 0, 3, 3]])
+    image = np.zeros((2, 7, 1), np.uint8)
+    assert [r.area_px for r in view.cut(image, mask, "x")] == [4, 4, 4]
+    found = view.cut(image, np.minimum(mask, 1), "x", guessed=True)
+    assert [r.area_px for r in found] == [8]  # the piece of 4 px is a speck
+
+
+def test_a_speck_is_smaller_than_a_quarter_of_the_true_regions(dataset):
+    assert speck_px(dataset, VIEW) == 64 // 4
+    dataset.samples[0].masks[0].write_text("this is text")
+    assert speck_px(dataset, VIEW) == 16
 
 
 def test_overlap_is_worked_out_in_the_common_part_of_the_boxes():
