@@ -47,7 +47,7 @@ from maskwright.regions.train import train as train_on_regions
 from maskwright.training import Fit, Recipe, train
 
 _FOLDS = 5
-_VAL_SHARE = 0.15
+_VAL_SHARE = 0.1
 _SEGMENTED_PX = 192
 # As it is given in tutorials: whole images of 256 px with the outside removed, Adam at its default
 # rate, no augmentation.
