@@ -14,7 +14,7 @@ from maskwright.card import MODEL_FILE, RegionCard
 from maskwright.data.synthetic import write_dataset
 from maskwright.errors import ConfigError, DataError, TrainingError
 from maskwright.export.runtime import load_keras
-from maskwright.imageio import read_image, write_image
+from maskwright.imageio import read_image, read_mask, write_image
 from maskwright.regions.previews import RegionPreviews
 
 MEASURES = {**QUICK, "pixels": False, "epochs": 1, "previews": 0}
@@ -178,3 +178,12 @@ def test_a_broken_file_is_told_and_left_out_or_stops(tmp_path):
     assert sum(str(broken) in text for text in told) == 1
     with pytest.raises(DataError, match=broken.name):
         maskwright.train_regions(data, tmp_path / "b", skip_unreadable=False, **MEASURES)
+
+
+def test_masks_of_half_the_size_are_stretched_to_their_images(tmp_path):
+    data = draw_discs(tmp_path / "data", 4)
+    for path in data.glob("*/mask/*.png"):
+        write_image(path, read_mask(path).values[::2, ::2, None])
+    table = maskwright.extract_regions(data, tmp_path / "out", size=16)
+    assert len(table.read_text().splitlines()) == 1 + 4
+    assert not maskwright.open_dataset(data, scaled_masks=True).left_out

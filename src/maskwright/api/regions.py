@@ -55,6 +55,7 @@ def train_regions(
         MaskwrightError: One sentence on what is wrong and what to do.
     """
     from maskwright.losses import loss
+    from maskwright.losses.combined import parse
     from maskwright.regions.train import train
     from maskwright.training import Recipe
     from maskwright.training.run import Run
@@ -71,8 +72,10 @@ def train_regions(
     if config.preset == "reference_cnn":
         config = config.model_copy(update={"measures": False})
     augmentation = make_augmentation(config)
+    if unfit := sorted(set(parse(config.loss)) - {"ce", "focal"}):
+        raise ConfigError(f"Decisions are learned by ce and focal; received {' and '.join(unfit)}.")
     criterion = loss(config.loss, smoothing=config.smoothing)
-    dataset = open_dataset(data, unite_duplicates=config.unite_duplicates, **config.division())
+    dataset = open_regions(data, config)
     tell_left_out(dataset, tell, config.skip_unreadable)
     labelling = find_labelling(dataset, config)
     for note in labelling.notes:
@@ -111,6 +114,16 @@ def train_regions(
     if config.segmenter is not None:
         _take_along(Path(config.segmenter), run.folder)
     return run
+
+
+def open_regions(data: str | Path, config: RegionConfig) -> DataSet:
+    """Data set divided as the settings say."""
+    return open_dataset(
+        data,
+        unite_duplicates=config.unite_duplicates,
+        scaled_masks=True,
+        **config.division(),
+    )
 
 
 def find_labelling(dataset: DataSet, config: RegionConfig) -> "Labelling":
@@ -225,7 +238,7 @@ def evaluate_regions(
     known = {"positive": pipeline.classifier.card.names[1]}
     config = read_config(plan if plan.exists() else None, known, RegionConfig)
     # Divided as for the run, so that nothing it learned from is scored.
-    dataset = open_dataset(data, unite_duplicates=config.unite_duplicates, **config.division())
+    dataset = open_regions(data, config)
     tell_left_out(dataset, tell)
     found = evaluate_decisions(
         pipeline,
@@ -273,7 +286,9 @@ def predict_regions(
     source: str | Path | DataSet = images
     if given:
         try:
-            source = open_dataset(images, val_share=0, test_share=0, group_by=group_by)
+            source = open_dataset(
+                images, val_share=0, test_share=0, group_by=group_by, scaled_masks=True
+            )
         except DataError as error:
             if pipeline.segmenter is not None:
                 raise
@@ -323,7 +338,7 @@ def extract_regions(
     """
     from maskwright.regions.writing import write_regions
 
-    dataset = open_dataset(data, val_share=0, test_share=0)
+    dataset = open_dataset(data, val_share=0, test_share=0, scaled_masks=True)
     tell_left_out(dataset, tell)
     return write_regions(
         dataset,

@@ -159,6 +159,7 @@ def open_dataset(
     test_share: float | None = None,
     seed: int | None = None,
     unite_duplicates: bool = False,
+    scaled_masks: bool = False,
 ) -> DataSet:
     """Open images with masks, whatever their layout.
 
@@ -176,6 +177,8 @@ def open_dataset(
             be scored on the division that it was trained on.
         unite_duplicates: Whether cases with images that show the same, or nearly, become one
             group, which no split that is made parts; stated splits stay. Reads every image.
+        scaled_masks: Whether samples are kept whose mask is larger or smaller than the image with
+            its aspect, for those who bring it to the size of the image.
 
     Raises:
         DataError: If nothing is recognised, or no sample can be used.
@@ -192,7 +195,7 @@ def open_dataset(
     given = {sample.split or "train" for sample in layout.samples}
     made = [split for split, share in shares.items() if share and split not in given]
     made = made if "train" in given else []
-    seen = survey(layout.samples, seed, divide=bool(made))
+    seen = survey(layout.samples, seed, bool(made), scaled_masks)
     encoding, labels = meaning(list(seen.contents.values()), layout, said)
     samples, case_from = grouped(root, seen.samples, layout, group_by)
     objects = encoding.kind == "objects"

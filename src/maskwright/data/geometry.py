@@ -1,5 +1,7 @@
 """Change the size of images and masks, and cut parts out of them; any number of channels."""
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 
@@ -48,6 +50,21 @@ def resize_labels(labels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
         for old, new in zip(labels.shape, size, strict=True)
     )
     return labels[rows[:, None], columns]
+
+
+def same_aspect(one: Sequence[int], other: Sequence[int]) -> bool:
+    """Whether two sizes, height and width, differ by a factor alone.
+
+    The height stretched by the ratio of the widths must be right to less than a pixel of the
+    smaller of the two, and the width by that of the heights.
+    """
+    small, large = sorted((tuple(one), tuple(other)))
+    if 0 in (*small, *large):
+        return False
+    return (
+        abs(small[1] - large[1] * small[0] / large[0]) < 1
+        and abs(small[0] - large[0] * small[1] / large[1]) < 1
+    )
 
 
 def cut_image(image: np.ndarray, top: int, left: int, size: tuple[int, int]) -> np.ndarray:

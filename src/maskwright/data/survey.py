@@ -9,6 +9,7 @@ from typing import TypeVar
 import numpy as np
 
 from maskwright.data.encodings import Content, Encoding, content_of
+from maskwright.data.geometry import same_aspect
 from maskwright.data.parallel import in_threads
 from maskwright.data.samples import Sample
 from maskwright.errors import DataError
@@ -45,19 +46,22 @@ class Survey:
     contents: dict[Path, Content] = field(default_factory=dict)
 
 
-def survey(samples: Sequence[Sample], seed: int, divide: bool) -> Survey:
+def survey(
+    samples: Sequence[Sample], seed: int, divide: bool, scaled_masks: bool = False
+) -> Survey:
     """Look at headers and masks; what is broken is left out.
 
     Args:
         samples: Of a layout.
         seed: Decides which files are looked at where there are many.
         divide: Whether splits are to be made, which goes better when the masks are known.
+        scaled_masks: Whether a mask may be larger or smaller than its image, if the aspect agrees.
 
     Raises:
         DataError: If no sample is left.
     """
     result = Survey(list(samples))
-    _look_at_headers(result, seed)
+    _look_at_headers(result, seed, scaled_masks)
     _look_at_masks(result, seed, divide)
     if not result.samples:
         raise DataError(f"No sample can be used; of the first: {result.left_out[0][1]}")
@@ -101,7 +105,7 @@ def sizes_differ(image: Path, size: Sequence[int], mask: Path, mask_size: Sequen
     )
 
 
-def _look_at_headers(result: Survey, seed: int) -> None:
+def _look_at_headers(result: Survey, seed: int, scaled_masks: bool) -> None:
     samples = _some(result.samples, HEADERS_READ, [seed, 1])
     outcomes = in_threads(_headers, samples, "Looking at the images")
     bad: dict[str, tuple[Path, str]] = {}
@@ -120,8 +124,10 @@ def _look_at_headers(result: Survey, seed: int) -> None:
         if problem:
             bad[sample.id] = (sample.image, f"{sample.image} {problem}.")
         elif mask is not None and (mask.height, mask.width) != size:
-            said = sizes_differ(sample.image, size, sample.masks[0], (mask.height, mask.width))
-            bad[sample.id] = (sample.image, said)
+            mask_size = (mask.height, mask.width)
+            if not (scaled_masks and same_aspect(size, mask_size)):
+                said = sizes_differ(sample.image, size, sample.masks[0], mask_size)
+                bad[sample.id] = (sample.image, said)
     _leave_out(result, bad)
 
 

@@ -17,7 +17,7 @@ _GAP_PX = 2
 
 
 def shade(probability: float, threshold: float = 0.5) -> Colour:
-    """Blue for negative to orange for positive, white at the threshold."""
+    """Blue for negative to orange for positive, pale at the threshold."""
     if probability >= threshold:
         end, share = POSITIVE, (probability - threshold) / max(1 - threshold, 1e-6)
     else:

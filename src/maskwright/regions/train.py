@@ -24,7 +24,6 @@ from maskwright.metrics.streaming import count_scores
 from maskwright.models import adapt_measures, start_from_measures
 from maskwright.regions.arrays import MEASURES, RegionArrays, View
 from maskwright.regions.batches import GUESSED, eval_batches, train_batches
-from maskwright.regions.inputs import true_inputs
 from maskwright.regions.jitter import DEFAULT, strength_for
 from maskwright.regions.labelling import Labelling
 from maskwright.regions.logistic import fit_logistic
@@ -339,8 +338,6 @@ def segmenter_jitter(
 
 def logits(network: keras.Model, bags: RegionArrays, outside: Outside) -> np.ndarray:
     """Logit of each bag with its true masks, float32 `(bags,)`."""
-    found = [
-        np.asarray(network(true_inputs(bags, [place], outside), training=False))[0, 0]
-        for place in range(len(bags))
-    ]
-    return np.array(found, np.float32)
+    batches = eval_batches(bags, outside)
+    found = [np.asarray(network(inputs, training=False))[:, 0] for inputs, _, _ in batches]
+    return np.concatenate(found)

@@ -5,7 +5,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from maskwright.data.geometry import resize_image, resize_labels
+from maskwright.data.geometry import resize_image, resize_labels, same_aspect
 from maskwright.errors import ConfigError, DataError
 from maskwright.regions.measures import Box
 
@@ -20,8 +20,7 @@ _RESIZED = (np.uint8, np.uint16, np.float32, np.float64)
 def align(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """Mask of the size of its image: as it is, or stretched, taking nearest values.
 
-    Sizes may differ by a factor. Stretched by the ratio of the heights the width must be right to
-    less than a pixel of the smaller of the two, and the height by the ratio of the widths.
+    Sizes may differ by a factor; see `same_aspect`.
 
     Args:
         image: `(h, w)` or `(h, w, c)`.
@@ -43,11 +42,7 @@ def align(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
     size = image.shape[:2]
     if mask.shape == size:
         return mask
-    small, large = sorted((mask.shape, size))
-    if 0 in (*small, *large) or not (
-        abs(small[1] - large[1] * small[0] / large[0]) < 1
-        and abs(small[0] - large[0] * small[1] / large[1]) < 1
-    ):
+    if not same_aspect(mask.shape, size):
         raise DataError(
             f"Expected a mask of the image's size or aspect, received {mask.shape[0]} x "
             f"{mask.shape[1]} px (height x width) for an image of {size[0]} x {size[1]} px; check "
