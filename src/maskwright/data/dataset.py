@@ -167,7 +167,7 @@ def open_dataset(
     that cannot be used are left out and listed.
 
     Args:
-        source: Folder, CSV manifest, data.yaml, or `tfds:NAME`.
+        source: Folder, CSV manifest, data.yaml, JSON file of COCO, or `tfds:NAME`.
         group_by: Column of the manifest or of groups.csv that holds the case of a sample, or a
             pattern whose first group, searched in the id of a sample, is its case.
         val_share: Share of samples for validation where no such split is given, 0 for none;

@@ -124,8 +124,9 @@ def find_labelling(
         classes: Labels that count, where there are more than two; regions of others are left out.
         unit: What one decision is made on; `None` takes regions where they have labels, cases
             where a column case, patient or subject tells them and each has one answer, else images.
-        by: What has the labels: images, regions, or classes of a label mask; `None` takes a table
-            of regions before labels in a manifest or of folders before classes of the masks.
+        by: What has the labels: images, regions, or classes of a label mask; `None` takes labels of
+            single masks in a manifest before a table of regions, before labels of images, before
+            classes of the masks.
         table: CSV file of labels as `read_region_labels` takes it; `None` looks for regions.csv
             and cells.csv beside the data.
 

@@ -37,7 +37,7 @@ def write_regions(
     Args:
         dataset: With masks.
         out: Folder, made where it is missing.
-        kind: One of `card.REGIONS`.
+        kind: As in `extract`.
         size: Side of the crops, px; `None` writes none.
         context: As in `extract`.
         outside: As in `extract`.

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """How to train; `TrainConfig.recipe` has values that are known to train well.
+    """How to train; the settings of each kind of run have values that are known to train well.
 
     Args:
-        batch_size: Images in a step, of all workers together.
+        batch_size: Images or bags in a step, of all workers together.
         optimizer: `"adamw"`, `"adam"` or `"sgd"`.
         learning_rate: At the peak, of everything but a pretrained encoder.
         encoder_rate: Of the encoder, as a share of `learning_rate`.
@@ -20,7 +20,7 @@ class Recipe:
             long after it, the encoder's rate climbs.
         fix_statistics: The encoder's batch normalisations stay as pretrained.
         average: Share of the steps so far that the moving average of weights looks back on.
-        patience: Validations without a better Dice after which training stops; `None` for never.
+        patience: Validations without a better score after which training stops; `None` for never.
     """
 
     batch_size: int
