@@ -61,10 +61,13 @@ def test_mean_counts_every_region_of_a_bag_the_same():
     np.testing.assert_allclose(weights, [[0.5, 0, 0.5], [0, 1, 0]])
 
 
-def test_max_takes_features_one_by_one_and_names_the_region_of_the_highest_logit():
+def test_max_takes_the_region_of_the_highest_logit_and_equal_ones_alike():
     pooled, weights = MaxPooling()(EMBEDDINGS, REGION_LOGITS, BAGS)
-    np.testing.assert_allclose(pooled, [[3, 0], [5, 5]])
+    np.testing.assert_allclose(pooled, [[1, 0], [5, 5]])
     np.testing.assert_allclose(weights, [[1, 0, 0], [0, 1, 0]])
+    pooled, weights = MaxPooling()(EMBEDDINGS, np.zeros((3, 1), np.float32), BAGS)
+    np.testing.assert_allclose(pooled, [[2, -1], [5, 5]])
+    np.testing.assert_allclose(weights, [[0.5, 0, 0.5], [0, 1, 0]])
 
 
 def test_attention_is_a_softmax_of_gated_scores_within_the_bag():

@@ -121,18 +121,19 @@ class MeanPooling(_Pooling):
 
 @keras.saving.register_keras_serializable(package="maskwright")
 class MaxPooling(_Pooling):
-    """Every feature for itself: its largest value in the bag.
+    """The region with the highest logit alone; regions that are exactly equal share the decision.
 
-    The features of one decision may then come from several regions; the weights name one, the
-    region with the highest logit, by 1; regions that are exactly equal share it.
+    So the logit of a bag is the highest of its regions', and the weights say where it comes from.
+    Features each at their own highest, from whatever region, would not tell one long and granular
+    region from a long one beside a granular one.
     """
 
     def call(self, embeddings: Tensor, region_logits: Tensor, bags: Tensor) -> Sequence[Tensor]:
         """Embeddings of the bags, `(b, d)`, and weights `(b, n)`."""
-        members = ops.where(bags[..., None] > 0, embeddings[None], _NEVER)
         logits = ops.where(bags > 0, ops.transpose(region_logits), _NEVER)
         highest = ops.cast(logits >= ops.max(logits, -1, keepdims=True), bags.dtype)
-        return ops.max(members, 1), highest / ops.sum(highest, -1, keepdims=True)
+        weights = highest / ops.sum(highest, -1, keepdims=True)
+        return ops.matmul(weights, embeddings), weights
 
 
 @keras.saving.register_keras_serializable(package="maskwright")
