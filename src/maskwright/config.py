@@ -53,6 +53,9 @@ class RunConfig(BaseModel):
         None, description="Of the splits; apart from `seed`, so that runs can be compared."
     )
     group_by: str | None = Field(None, description="Column, or pattern of a name, that is a case.")
+    unite_duplicates: bool = Field(
+        False, description="Keep cases with near-duplicate images on one side of every split."
+    )
 
     # Where features come from
     encoder: str = Field("mobilenet_v2", description="Where features come from.")
@@ -130,6 +133,7 @@ class RunConfig(BaseModel):
             "val_share": self.val_share,
             "test_share": self.test_share,
             "seed": self.split_seed,
+            "unite_duplicates": self.unite_duplicates,
         }
 
     def recipe(self) -> dict[str, Any]:
@@ -238,7 +242,7 @@ class RegionConfig(RunConfig):
         None, description="CSV of image, region, label; regions.csv or cells.csv when left out."
     )
     unite_duplicates: bool = Field(
-        True, description="Near-duplicates count as one case, which splits keep together."
+        True, description="Keep cases with near-duplicate images on one side of every split."
     )
 
     # What the model sees

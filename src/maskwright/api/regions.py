@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from maskwright.api.masks import make_augmentation, tell_left_out
 from maskwright.card import CARD_FILE, MODEL_FILE, Kind, Outside
-from maskwright.config import RegionConfig, read_config
+from maskwright.config import RegionConfig, TrainConfig, read_config
 from maskwright.data import DataSet, open_dataset
 from maskwright.errors import ConfigError, DataError
 
@@ -81,6 +81,9 @@ def train_regions(
     for note in labelling.notes:
         tell(note)
     view = make_view(dataset, labelling, config)
+    predict = None if config.segmenter is None else finding(config.segmenter, view)
+    if config.segmenter is not None and (leak := _seen_before(config, data, dataset)):
+        tell(leak)
     run = train(
         dataset,
         out,
@@ -94,7 +97,7 @@ def train_regions(
         augmentation=augmentation,
         jitter=config.jitter,
         variants=config.variants,
-        predict=None if config.segmenter is None else finding(config.segmenter, view),
+        predict=predict,
         balance=config.balance,
         max_regions=config.max_regions,
         calibrate=config.calibrate,
@@ -116,14 +119,26 @@ def train_regions(
     return run
 
 
+def _seen_before(config: RegionConfig, data: str | Path, dataset: DataSet) -> str | None:
+    """Sentence on images that a segmenter learned from and that are not for learning here."""
+    plan = Path(config.segmenter or "") / "plan.yaml"
+    if not plan.is_file():
+        return None
+    before = open_dataset(data, **read_config(plan, {}, TrainConfig).division())
+    learned = {sample.id for sample in before.samples if sample.split == "train"}
+    seen = [s.id for s in dataset.samples if s.split != "train" and s.id in learned]
+    if not seen:
+        return None
+    return (
+        f"The segmenter may have learned from {len(seen)} images that are for validation or tests "
+        f"here, such as {seen[0]}: its masks will look better there than on new images. Divide "
+        f"both alike: train it with --set unite_duplicates=true."
+    )
+
+
 def open_regions(data: str | Path, config: RegionConfig) -> DataSet:
     """Data set divided as the settings say."""
-    return open_dataset(
-        data,
-        unite_duplicates=config.unite_duplicates,
-        scaled_masks=True,
-        **config.division(),
-    )
+    return open_dataset(data, scaled_masks=True, **config.division())
 
 
 def find_labelling(dataset: DataSet, config: RegionConfig) -> "Labelling":

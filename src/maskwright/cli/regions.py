@@ -26,7 +26,9 @@ def _show_settings(wanted: bool) -> None:
 
     for name, field in RegionConfig.model_fields.items():
         default = field.get_default(call_default_factory=True)
-        out().print(f"[bold]{name}[/] = {escape(str(default))}  [dim]{field.description}[/]")
+        out().print(
+            f"[bold]{name}[/] = {escape(str(default))}  [dim]{escape(str(field.description))}[/]"
+        )
     raise typer.Exit
 
 
