@@ -81,7 +81,9 @@ def test_contradictions_are_named(tmp_path):
 
 
 def test_one_broken_file_is_told_and_left_out(tmp_path):
-    data = draw(tmp_path, [(16, 16)] * 6)
+    data = tmp_path / "data"
+    data.mkdir()
+    draw(data, [(16, 16)] * 6)
     broken = maskwright.open_dataset(data).of("train")[0].image
     broken.write_bytes(broken.read_bytes()[:-300])  # the header still tells a size
     told = []
