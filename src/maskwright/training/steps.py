@@ -144,7 +144,7 @@ def make_train_step(
         counts = count(labels, logits)
         return value, norm / replicas, counts
 
-    @tf.function(reduce_retracing=True)
+    @tf.function(reduce_retracing=True, autograph=False)
     def train_step(batch: Any, step: Tensor, seconds: Tensor) -> tuple[Tensor, ...]:
         value, norm, counts = strategy.run(learn, args=(batch,))
         if replicas > 1:
@@ -166,7 +166,7 @@ def make_score_step(
 ) -> Callable[[tuple[Any, Tensor, Tensor]], tuple[Tensor, Tensor]]:
     """Compiled function of a batch to its summed loss and what `count` counts in it."""
 
-    @tf.function(reduce_retracing=True)
+    @tf.function(reduce_retracing=True, autograph=False)
     def score_step(batch: tuple[Any, Tensor, Tensor]) -> tuple[Tensor, Tensor]:
         inputs, labels, weights = batch
         logits = model(inputs, training=False)
