@@ -177,12 +177,23 @@ class TrainConfig(RunConfig):
     preset: Literal["plain_unet", "tutorial_unet", "small"] | None = Field(
         None, description="A known network, in place of encoder and decoder."
     )
-    decoder: str = Field("light", description="light or unet.")
+    decoder: str = Field("light", description="What makes masks of the encoder's features.")
     decoder_widths: tuple[PositiveInt, ...] | None = Field(
         None, description="Channels of the decoder, coarse to fine."
     )
     transposed: bool = Field(False, description="U-Net: learned enlargement, not bilinear.")
     separable: bool = Field(False, description="U-Net: depthwise separable convolutions.")
+    norm: Literal["batch", "group", "instance", "none"] = Field(
+        "batch", description="Of what is not pretrained; group or instance for small batches."
+    )
+    output_stride: Literal[8, 16, 32] = Field(
+        32, description="Coarsest stride of the encoder; below 32 it is dilated (atrous) instead."
+    )
+    deep_supervision: NonNegativeFloat | None = Field(
+        None,
+        description="Weight of the loss of each auxiliary output of the decoder; 0 for no such "
+        "outputs, the paper's when left out.",
+    )
     one_logit: bool = Field(False, description="Two classes by one sigmoid, not a softmax of two.")
 
     # What it learns from

@@ -129,6 +129,7 @@ def train(
         favour_rare=config.favour_rare,
         epochs=config.epochs,
         minutes=config.minutes,
+        auxiliary_weight=supervision(config),
         seed=config.seed,
         previews=config.previews,
         tensorboard=config.tensorboard,
@@ -189,6 +190,15 @@ def make_augmentation(config: RunConfig) -> Augmentation:
     return Augmentation.named(changes.pop("strength"), **changes)
 
 
+def supervision(config: TrainConfig) -> float:
+    """Weight of each auxiliary loss: as set, or the paper's."""
+    from maskwright.models import SUPERVISION
+
+    if config.deep_supervision is not None:
+        return config.deep_supervision
+    return 0.0 if config.preset else SUPERVISION.get(config.decoder, 0.0)
+
+
 def build_model(
     config: TrainConfig,
     *,
@@ -225,7 +235,10 @@ def build_model(
         widths=config.decoder_widths,
         decoder_options=unet if config.decoder == "unet" else None,
         pixel_range=pixel_range,
+        norm=config.norm,
+        output_stride=config.output_stride,
         dropout=config.dropout,
+        deep_supervision=supervision(config) > 0,
         seed=seed,
         synchronised=synchronised,
     )

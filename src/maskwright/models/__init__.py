@@ -11,7 +11,7 @@ from maskwright.models.classifiers import (
     start_from_measures,
     with_weights,
 )
-from maskwright.models.decoders import DECODERS, light, unet
+from maskwright.models.decoders import DECODERS, SUPERVISION, Decoded, light, unet
 from maskwright.models.encoders import ENCODERS, Encoder, Features, encoder, freeze
 from maskwright.models.pooling import (
     POOLINGS,
@@ -22,7 +22,7 @@ from maskwright.models.pooling import (
     Standardise,
 )
 from maskwright.models.presets import PRESETS, build, plain_unet, small, tutorial_unet
-from maskwright.models.segmenter import segmenter
+from maskwright.models.segmenter import main_model, segmenter
 
 __all__ = [
     "CLASSIFIERS",
@@ -30,9 +30,11 @@ __all__ = [
     "ENCODERS",
     "POOLINGS",
     "PRESETS",
+    "SUPERVISION",
     "AttentionPooling",
     "BilinearUpsampling",
     "CropLike",
+    "Decoded",
     "Encoder",
     "Features",
     "MaxPooling",
@@ -46,6 +48,7 @@ __all__ = [
     "encoder",
     "freeze",
     "light",
+    "main_model",
     "parts",
     "plain_unet",
     "reference_cnn",

@@ -1,12 +1,18 @@
 """Layers and small pieces of network that encoders and decoders are made of."""
 
+import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal, get_args
 
 import keras
 from keras import layers, ops
 
+from maskwright.errors import ConfigError
+
 Tensor = Any
+Norm = Literal["batch", "group", "instance", "none"]
+NORMS = get_args(Norm)
+"""Normalisations that `normalisation` knows."""
 
 
 @keras.saving.register_keras_serializable(package="maskwright")
@@ -108,23 +114,59 @@ class CropLike(layers.Layer):
         return (batch, height, width, channels)
 
 
+def normalisation(
+    x: Tensor, norm: Norm, *, synchronised: bool = False, name: str | None = None
+) -> Tensor:
+    """Normalise the channels of `(b, h, w, c)`.
+
+    Args:
+        norm: `"batch"` over batch and pixels; `"group"` over pixels and groups of channels, up to
+            32, of each image alone, which suits small batches; `"instance"` over the pixels of each
+            image and channel alone; `"none"` leaves `x` as it is.
+        synchronised: Batch statistics over all workers, not each for itself.
+        name: Of the layer.
+
+    Raises:
+        ConfigError: If `norm` is none of `NORMS`.
+
+    Sources: Ioffe and Szegedy, Batch normalization, 2015; Wu and He, Group normalization, 2018;
+    Ulyanov et al., Instance normalization, 2016.
+    """
+    if norm == "none":
+        return x
+    if norm == "batch":
+        return layers.BatchNormalization(
+            momentum=0.9, epsilon=1e-3, synchronized=synchronised, name=name
+        )(x)
+    if norm in ("group", "instance"):
+        groups = x.shape[-1] if norm == "instance" else math.gcd(x.shape[-1], 32)
+        return layers.GroupNormalization(groups, epsilon=1e-5, name=name)(x)
+    raise ConfigError(f"Expected a normalisation of {', '.join(NORMS)}; received {norm!r}.")
+
+
 def conv_block(
     x: Tensor,
     width: int,
     *,
+    kernel: int = 3,
+    strides: int = 1,
+    dilation: int = 1,
     separable: bool = False,
-    normalise: bool = True,
+    norm: Norm = "batch",
     synchronised: bool = False,
     name: str | None = None,
 ) -> Tensor:
-    """3x3 convolution, batch normalisation where asked for, ReLU.
+    """Convolution, normalisation where asked for, ReLU.
 
     Args:
         x: `(b, h, w, c)`.
         width: Channels of the result.
-        separable: Depthwise 3x3, then 1x1: about nine times fewer multiplications.
-        normalise: Batch normalisation in place of a bias.
-        synchronised: Batch statistics over all workers, not each for itself.
+        kernel: Side of the kernel, pixels.
+        strides: Of the convolution.
+        dilation: Distance between the kernel's pixels.
+        separable: Depthwise convolution, then 1x1: about nine times fewer multiplications at 3x3.
+        norm: See `normalisation`; without one the convolution has a bias.
+        synchronised: See `normalisation`.
         name: Prefix of the layers' names.
     """
     convolution = layers.SeparableConv2D if separable else layers.Conv2D
@@ -135,14 +177,13 @@ def conv_block(
     )
     x = convolution(
         width,
-        3,
+        kernel,
+        strides,
         padding="same",
-        use_bias=not normalise,
+        dilation_rate=dilation,
+        use_bias=norm == "none",
         name=name and f"{name}_conv",
         **initial,
     )(x)
-    if normalise:
-        x = layers.BatchNormalization(
-            momentum=0.9, epsilon=1e-3, synchronized=synchronised, name=name and f"{name}_norm"
-        )(x)
+    x = normalisation(x, norm, synchronised=synchronised, name=name and f"{name}_norm")
     return layers.ReLU(name=name and f"{name}_relu")(x)

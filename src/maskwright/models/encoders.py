@@ -15,7 +15,7 @@ import numpy as np
 from keras import applications, layers
 
 from maskwright.errors import ConfigError, ModelError
-from maskwright.models.blocks import Tensor, conv_block
+from maskwright.models.blocks import Norm, Tensor, conv_block
 
 Features = dict[int, Tensor]
 
@@ -99,6 +99,8 @@ def encoder(
     taps: Mapping[int, str] | None = None,
     widths: Sequence[int] = (32, 64, 128, 256, 512),
     pixel_range: tuple[float, float] = (0.0, 255.0),
+    norm: Norm = "batch",
+    output_stride: int = 32,
     synchronised: bool = False,
 ) -> Encoder:
     """Encoder of a family, as one nested model named `"encoder"` that `freeze` finds.
@@ -116,6 +118,8 @@ def encoder(
             are not given.
         widths: Channels of the plain encoder at strides 1, 2, 4, …
         pixel_range: Values of the images that stand for black and white.
+        norm: Of the plain encoder; pretrained ones have their own.
+        output_stride: Coarsest stride; 8 or 16 trade later strides for dilation.
         synchronised: Batch statistics of the plain encoder over all workers.
 
     Raises:
@@ -127,7 +131,7 @@ def encoder(
             raise ConfigError("The plain encoder has no pretrained weights; leave them out.")
         if taps is not None:
             raise ConfigError("The plain encoder gives features at every stride; leave taps out.")
-        return _plain(widths, channels, extra_channels, pixel_range, synchronised)
+        return _plain(widths, channels, extra_channels, pixel_range, norm, synchronised)
     if name in FAMILIES:
         return _pretrained(name, channels, extra_channels, weights, alpha, taps, pixel_range)
     raise ConfigError(f"Expected an encoder of {', '.join(ENCODERS)}; received {name!r}.")
@@ -176,6 +180,7 @@ def _plain(
     channels: int,
     extra: int,
     pixel_range: tuple[float, float],
+    norm: Norm,
     synchronised: bool,
 ) -> Encoder:
     """Two 3x3 convolutions at each stride, maxima of 2x2 in between."""
@@ -186,7 +191,9 @@ def _plain(
         if level:
             x = layers.MaxPooling2D(name=f"stride{2**level}_pool")(x)
         for step in "ab":
-            x = conv_block(x, width, synchronised=synchronised, name=f"stride{2**level}{step}")
+            x = conv_block(
+                x, width, norm=norm, synchronised=synchronised, name=f"stride{2**level}{step}"
+            )
         features.append(x)
     strides = tuple(2**level for level in range(len(widths)))
     return Encoder(keras.Model(images, features, name="encoder"), strides)

@@ -9,8 +9,8 @@ import keras
 from keras import layers
 
 from maskwright.errors import ConfigError
-from maskwright.models.blocks import Tensor
-from maskwright.models.decoders import DECODERS, unet
+from maskwright.models.blocks import Norm, Tensor
+from maskwright.models.decoders import DECODERS, Decoded, unet
 from maskwright.models.encoders import Encoder, Features, encoder
 from maskwright.models.segmenter import segmenter
 
@@ -57,7 +57,7 @@ def plain_unet(
         features.append(x)
     strides = tuple(2**level for level in range(len(widths)))
     encode = Encoder(keras.Model(images, features, name="encoder"), strides)
-    decode = partial(unet, widths=widths[-2::-1], transposed=True, normalise=False)
+    decode = partial(unet, widths=widths[-2::-1], transposed=True, norm="none")
     return segmenter(encode, decode, num_classes, channels=channels)
 
 
@@ -109,14 +109,13 @@ def small(
     x = layers.Conv2D(128, 3, padding="same", activation="relu", name="bottom")(x)
     encode = Encoder(keras.Model(images, [x], name="encoder"), (2,))
 
-    def decode(features: Features) -> Tensor:
+    def decode(features: Features) -> Decoded:
         y = layers.UpSampling2D(2, name="up")(features[2])
-        return layers.Conv2D(64, 3, padding="same", activation="relu", name="decode")(y)
+        return Decoded(
+            layers.Conv2D(64, 3, padding="same", activation="relu", name="decode")(y), stride=1
+        )
 
-    def head(y: Tensor, classes: int, stride: int) -> Tensor:
-        return layers.Conv2D(classes, 1, name="classes")(y)
-
-    return segmenter(encode, decode, num_classes, channels=channels, head=head)
+    return segmenter(encode, decode, num_classes, channels=channels)
 
 
 PRESETS: dict[str, Callable[..., keras.Model]] = {
@@ -139,7 +138,10 @@ def build(
     widths: Sequence[int] | None = None,
     decoder_options: Mapping[str, Any] | None = None,
     pixel_range: tuple[float, float] = (0.0, 255.0),
+    norm: Norm = "batch",
+    output_stride: int = 32,
     dropout: float = 0.0,
+    deep_supervision: bool = False,
     seed: int | None = None,
     synchronised: bool = False,
 ) -> keras.Model:
@@ -157,7 +159,10 @@ def build(
         widths: Channels of the decoder, coarse to fine.
         decoder_options: Further arguments of the decoder.
         pixel_range: Values of the images that stand for black and white.
+        norm: Of the decoder and of encoders that start from nothing; see `normalisation`.
+        output_stride: Coarsest stride of the encoder; see `encoder`.
         dropout: Share of channels left out before the last convolution.
+        deep_supervision: See `segmenter`.
         seed: Of the dropout; initial weights follow `keras.utils.set_random_seed`.
         synchronised: Batch statistics over all workers.
 
@@ -176,15 +181,26 @@ def build(
         taps=taps,
         widths=encoder_widths,
         pixel_range=pixel_range,
+        norm=norm,
+        output_stride=output_stride,
         synchronised=synchronised,
     )
     decode = partial(
         DECODERS[decoder_name],
         widths=widths,
+        norm=norm,
         synchronised=synchronised,
         **(decoder_options or {}),
     )
-    return segmenter(encode, decode, num_classes, channels=channels, dropout=dropout, seed=seed)
+    return segmenter(
+        encode,
+        decode,
+        num_classes,
+        channels=channels,
+        dropout=dropout,
+        seed=seed,
+        deep_supervision=deep_supervision,
+    )
 
 
 def _zero_to_one(pixel_range: tuple[float, float]) -> layers.Layer:
@@ -205,7 +221,7 @@ def _two_convolutions(x: Tensor, width: int, name: str) -> Tensor:
     return x
 
 
-def _pix2pix(features: Features) -> Tensor:
+def _pix2pix(features: Features) -> Decoded:
     """Four steps of transposed 3x3 convolution, batch normalisation and ReLU, each then joined."""
     coarsest, *steps = sorted(features, reverse=True)
     x = features[coarsest]
@@ -222,4 +238,4 @@ def _pix2pix(features: Features) -> Tensor:
         x = layers.BatchNormalization(name=f"up{stride}_norm")(x)
         x = layers.ReLU(name=f"up{stride}_relu")(x)
         x = layers.Concatenate(name=f"join{stride}")([x, features[stride]])
-    return x
+    return Decoded(x, min(features))

@@ -12,6 +12,7 @@ from keras.callbacks import Callback
 from maskwright.card import AnyCard
 from maskwright.errors import ConfigError, TrainingError
 from maskwright.imageio import atomic_write, write_image
+from maskwright.models import main_model
 from maskwright.training.callbacks import Curves, ProgressBar
 from maskwright.training.diagram import diagram, summary
 from maskwright.training.distribute import find_strategy, is_chief
@@ -108,7 +109,8 @@ def carry_out(
     state = work.run(shown)
     if chief:
         run.write_history(state.history)
-        run.write_model(network, card(network))
+        trained = main_model(network)
+        run.write_model(trained, card(trained))
     return run
 
 

@@ -16,7 +16,7 @@ import tensorflow as tf
 from keras.callbacks import Callback
 
 from maskwright.errors import ConfigError, TrainingError
-from maskwright.models import freeze
+from maskwright.models import freeze, main_model
 from maskwright.training.checkpoint import Checkpoint, State
 from maskwright.training.distribute import is_chief, share_out
 from maskwright.training.recipe import Recipe
@@ -70,6 +70,7 @@ class Fit:
         strategy = strategy or tf.distribute.get_strategy()
         self.began = time.monotonic()
         self.model, self.task, self.recipe, self.strategy = model, task, recipe, strategy
+        self.main = main_model(model)
         self.epochs, self.budget = epochs, seconds
         self.steps = task.steps
         self.state = State(counts=task.scoring.nothing().tolist())
@@ -98,6 +99,7 @@ class Fit:
                 task.scoring.count,
                 groups,
                 self.average,
+                auxiliary_weight=task.auxiliary_weight,
                 batch_size=recipe.batch_size,
                 clip_norm=recipe.clip_norm,
             )
@@ -105,7 +107,7 @@ class Fit:
         self.make_step = make_step
         self.frozen: bool | None = None
         self.phase_began = False
-        self.score_step = make_score_step(model, task.loss, task.scoring.count)
+        self.score_step = make_score_step(self.main, task.loss, task.scoring.count)
         self.checkpoint = None
         if checkpoints is not None:
             self.checkpoint = Checkpoint(
@@ -153,9 +155,9 @@ class Fit:
         return self.state
 
     def _run(self, callbacks: Sequence[Callback], signalled: Callable[[], str | None]) -> None:
-        chain = keras.callbacks.CallbackList(list(callbacks), model=self.model)
-        self.model.stop_training = False
-        self.model.optimizer = self.groups[0].optimizer  # which callbacks read the rate from
+        chain = keras.callbacks.CallbackList(list(callbacks), model=self.main)
+        self.main.stop_training = False
+        self.main.optimizer = self.groups[0].optimizer  # which callbacks read the rate from
         chain.on_train_begin()
         try:
             try:
@@ -167,7 +169,7 @@ class Fit:
             finally:
                 with suppress(OSError):  # what is drawn at the end must not hide what went wrong
                     chain.on_train_end()
-                del self.model.optimizer  # or it would be saved with the model
+                del self.main.optimizer  # or it would be saved with the model
         except FloatingPointError:
             self._diverged(float("nan"))
         except OSError as error:
@@ -306,7 +308,7 @@ class Fit:
         state, patience = self.state, self.recipe.patience
         return (
             state.finished
-            or bool(self.model.stop_training)
+            or bool(self.main.stop_training)
             or (patience is not None and state.waited >= patience)
             or (self.epochs is not None and state.epoch >= self.epochs)
             or (self.budget is not None and self.share_done() >= 1)

@@ -105,10 +105,14 @@ def make_train_step(
     groups: Sequence[Group],
     average: MovingAverage,
     *,
+    auxiliary_weight: float = 0.0,
     batch_size: int,
     clip_norm: float | None,
 ) -> Callable[..., tuple[Tensor, Tensor, Tensor, Tensor]]:
     """Compiled function that learns from one batch.
+
+    A model may give auxiliary logits behind the main ones; the loss is then the mean of theirs and
+    its own, in which theirs weigh `auxiliary_weight` each.
 
     Returns:
         Function of `(batch, step, seconds)`, batch as `Task.train` gives it and two float32
@@ -121,8 +125,11 @@ def make_train_step(
     def learn(batch: tuple[Any, Tensor, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
         inputs, labels, weights = batch
         with tf.GradientTape() as tape:
-            logits = model(inputs, training=True)
+            logits, *auxiliary = tf.nest.flatten(model(inputs, training=True))
             values = loss.per_image(labels, logits, weights, add_up)
+            for more in auxiliary:
+                values += auxiliary_weight * loss.per_image(labels, more, weights, add_up)
+            values /= 1.0 + auxiliary_weight * len(auxiliary)
             value = tf.reduce_sum(values) / batch_size
             if penalties := model.losses:  # of weights, which all replicas share
                 value += tf.add_n(penalties) / replicas

@@ -53,6 +53,7 @@ class Task:
             of that epoch: inputs of the model, labels and weights.
         steps: Batches in an epoch.
         validation: Gives the batches that choose the best weights; `None` where there are none.
+        auxiliary_weight: Of the loss of each auxiliary output; the main one's is 1.
     """
 
     loss: MaskLoss
@@ -60,6 +61,7 @@ class Task:
     train: Callable[[int, int, Shard], tf.data.Dataset]
     steps: int
     validation: Callable[[], tf.data.Dataset] | None = None
+    auxiliary_weight: float = 0.0
 
 
 def segmentation(
@@ -75,6 +77,7 @@ def segmentation(
     favour: np.ndarray | None = None,
     class_weights: np.ndarray | None = None,
     passes: int = 1,
+    auxiliary_weight: float = 0.0,
 ) -> Task:
     """Masks from images.
 
@@ -90,6 +93,7 @@ def segmentation(
         favour: As `train_batches` takes it.
         class_weights: As `train_batches` takes it.
         passes: Passes over the samples that make an epoch.
+        auxiliary_weight: Of the loss of each auxiliary output of the model.
     """
 
     def batches(epoch: int, skip: int, shard: Shard) -> tf.data.Dataset:
@@ -121,6 +125,7 @@ def segmentation(
         validation=partial(eval_batches, validation, batch_size, crop)
         if validation is not None and len(validation)
         else None,
+        auxiliary_weight=auxiliary_weight,
     )
 
 

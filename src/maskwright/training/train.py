@@ -39,6 +39,7 @@ def train(
     favour_rare: bool = False,
     epochs: int | None = None,
     minutes: float | None = None,
+    auxiliary_weight: float = 0.0,
     seed: int = 0,
     previews: int = 4,
     tensorboard: bool = False,
@@ -67,6 +68,7 @@ def train(
         favour_rare: Put rare classes into the middle of crops more often.
         epochs: Passes over the samples; or
         minutes: Time to train for.
+        auxiliary_weight: Of the loss of each auxiliary output of the model, where it has any.
         seed: Of weights, order and augmentation.
         previews: Number of samples drawn every epoch.
         tensorboard: Write logs for TensorBoard into the run.
@@ -130,6 +132,7 @@ def train(
         favour=rare_class_weights(samples, num_classes) if favour_rare else None,
         class_weights=weights,
         passes=passes(minutes, steps_per_epoch(len(samples), recipe.batch_size)),
+        auxiliary_weight=auxiliary_weight,
     )
     shown = list(callbacks)
     if previews and is_chief(strategy):
