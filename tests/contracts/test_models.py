@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from maskwright.models import DECODERS, ENCODERS, build
+from maskwright.errors import ConfigError
+from maskwright.models import DECODERS, ENCODERS, build, main_model
 from maskwright.models.blocks import BilinearUpsampling, PadToMultiple
 
 # The others are larger members of families that stand here.
@@ -38,6 +39,20 @@ def test_any_size_and_channels_a_step_and_back_from_a_file(encoder, decoder, tmp
 
 def test_every_name_is_built():
     assert set(SMALLEST) < set(ENCODERS)
+
+
+def test_deep_supervision_adds_logits_that_the_main_model_leaves_out():
+    options = {"encoder_name": "plain", "decoder_name": "unet", "encoder_widths": (4, 8, 8, 8)}
+    model = build(2, **options, deep_supervision=True)
+    image = np.random.default_rng(0).uniform(0, 255, (1, 19, 33, 3)).astype(np.float32)
+    outputs = model(image)
+    # Steps at strides 4, 2 and 1; the first is left out and the last is the main one.
+    assert [output.shape for output in outputs] == [(1, 19, 33, 2)] * 2
+    main = main_model(model)
+    np.testing.assert_array_equal(main(image), outputs[0])
+    assert not any("auxiliary" in layer.name for layer in main.layers)
+    with pytest.raises(ConfigError, match="another decoder or an encoder with more strides"):
+        build(2, **{**options, "encoder_widths": (4, 8)}, deep_supervision=True)
 
 
 def test_one_pixel_is_an_image():

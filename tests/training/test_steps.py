@@ -4,7 +4,8 @@ import pytest
 import tensorflow as tf
 
 from maskwright.errors import ConfigError
-from maskwright.training.steps import MovingAverage, make_optimizer
+from maskwright.losses import CrossEntropy
+from maskwright.training.steps import Group, MovingAverage, make_optimizer, make_train_step
 
 
 def test_average_looks_back_on_a_share_of_the_steps():
@@ -34,3 +35,25 @@ def test_decay_spares_biases_and_normalisations(name):
 def test_unknown_optimizer_is_refused():
     with pytest.raises(ConfigError, match="adamw, adam, sgd; received 'lion'"):
         make_optimizer("lion")
+
+
+def test_auxiliary_logits_weigh_in_the_loss():
+    images = keras.Input((None, None, 2))
+    model = keras.Model(images, [images, keras.layers.Rescaling(2.0)(images)])
+    criterion = CrossEntropy()
+    step = make_train_step(
+        tf.distribute.get_strategy(),
+        model,
+        criterion,
+        lambda labels, logits: tf.reduce_sum(labels),
+        [Group(make_optimizer("sgd"), [])],
+        MovingAverage([], 0.0),
+        auxiliary_weight=0.5,
+        batch_size=1,
+        clip_norm=None,
+    )
+    logits = tf.constant([[[[1.0, -1.0], [0.5, 2.0]]]])
+    labels, weights = tf.constant([[[0, 0]]]), tf.ones((1, 1, 2))
+    value = step((logits, labels, weights), tf.constant(0.0), tf.constant(0.0))[0]
+    main, more = (float(criterion(labels, x)) for x in (logits, 2 * logits))
+    assert float(value) == pytest.approx((main + 0.5 * more) / 1.5)
