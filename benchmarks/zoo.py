@@ -1,0 +1,229 @@
+"""Every encoder, and every encoder with every decoder: built, trained a step, saved, exported.
+
+    python benchmarks/zoo.py --work runs/zoo.jsonl -o docs/architectures.md
+
+measures every encoder (parameters, multiplications, time on this machine) and checks every pair:
+images of an odd size, one step of training that moves every weight, a file that gives the same
+logits again, and an export that serves two sizes. Each result is a line in the work file as soon as
+it is there, so that a stopped run goes on where it was; encoders run in processes of their own.
+"""
+
+import gc
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+
+_SIDE_PX = 256
+_LEAST_RUNS, _LEAST_SECONDS = 5, 2.0
+_CLASSES = 3
+
+
+def check_pair(encoder: str, decoder: str, *, channels: int = 3, **options: Any) -> int:
+    """Put one pair through everything that is promised of all; the number of its parameters.
+
+    Raises:
+        AssertionError: If a promise is broken.
+    """
+    import keras
+    import tensorflow as tf
+
+    from maskwright.models import SUPERVISION, build, main_model
+
+    keras.utils.set_random_seed(0)
+    rng = np.random.default_rng(0)
+    model = build(
+        _CLASSES,
+        encoder_name=encoder,
+        decoder_name=decoder,
+        channels=channels,
+        deep_supervision=decoder in SUPERVISION,
+        **options,
+    )
+    odd = rng.uniform(0, 255, (2, 33, 47, channels)).astype(np.float32)
+    with tf.GradientTape() as tape:
+        outputs = tf.nest.flatten(model(odd, training=True))
+        loss = tf.add_n([tf.reduce_mean(tf.square(logits)) for logits in outputs])
+    for logits in outputs:
+        assert logits.shape == (2, 33, 47, _CLASSES), logits.shape
+    variables = [variable.value for variable in model.trainable_variables]
+    gradients = tape.gradient(loss, variables)
+    for variable, gradient in zip(model.trainable_variables, gradients, strict=True):
+        assert gradient is not None, f"{variable.path} does not learn"
+        assert np.isfinite(gradient).all(), f"the gradient of {variable.path} is not finite"
+        variable.assign_sub(1e-3 * tf.convert_to_tensor(gradient))
+    main = main_model(model)
+    other = rng.uniform(0, 255, (1, 64, 32, channels)).astype(np.float32)
+    expected = np.asarray(main(other, training=False))
+    assert np.isfinite(expected).all(), "the logits are not finite"
+    with tempfile.TemporaryDirectory() as folder:
+        main.save(Path(folder) / "model.keras")
+        again = keras.models.load_model(Path(folder) / "model.keras")
+        _require_equal(again(other, training=False), expected, "reloaded")
+        main.export(Path(folder) / "served", verbose=False)
+        loaded = tf.saved_model.load(Path(folder) / "served")
+        for images in (other, odd):
+            _require_equal(loaded.serve(images), main(images, training=False), "exported")
+    return int(main.count_params())
+
+
+def _require_equal(found: Any, expected: Any, what: str) -> None:
+    scale = max(float(np.abs(expected).max()), 1.0)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-4 * scale, err_msg=what)
+
+
+def measure_encoder(name: str) -> dict[str, Any]:
+    """Features, parameters, multiply-adds and milliseconds of one encoder on an image of 256 px."""
+    import tensorflow as tf
+    from tensorflow.python.framework.convert_to_constants import (
+        convert_variables_to_constants_v2,
+    )
+
+    from maskwright.models import encoder
+
+    made = encoder(name)
+    images = tf.random.uniform((1, _SIDE_PX, _SIDE_PX, 3), 0, 255, seed=0)
+    run = tf.function(lambda x: made.model(x, training=False), autograph=False)
+    concrete = run.get_concrete_function(tf.TensorSpec(images.shape))
+    channels = [output.shape[-1] for output in made.model.outputs]
+    profiler = tf.compat.v1.profiler
+    options = profiler.ProfileOptionBuilder(profiler.ProfileOptionBuilder.float_operation())
+    frozen = convert_variables_to_constants_v2(concrete)
+    counted = profiler.profile(frozen.graph, options=options.with_empty_output().build())
+    seconds: list[float] = []
+    run(images)
+    while len(seconds) < _LEAST_RUNS or sum(seconds) < _LEAST_SECONDS:
+        began = time.perf_counter()
+        tf.nest.map_structure(np.asarray, run(images))
+        seconds.append(time.perf_counter() - began)
+    return {
+        "features": dict(zip(made.strides, channels, strict=True)),
+        "parameters": int(made.model.count_params()),
+        "multiply_adds": counted.total_float_ops // 2,
+        "milliseconds": round(1000 * float(np.median(seconds)), 1),
+    }
+
+
+def fill(work: Path, encoder: str, decoders: Sequence[str]) -> None:
+    """Do what is missing of one encoder, a line each."""
+    done = {(line["encoder"], line.get("decoder")) for line in read(work)}
+    for decoder in (None, *decoders):
+        if (encoder, decoder) in done:
+            continue
+        line: dict[str, Any] = {"encoder": encoder}
+        try:
+            if decoder is None:
+                line |= measure_encoder(encoder)
+            else:
+                line |= {"decoder": decoder, "parameters": check_pair(encoder, decoder)}
+        except Exception as error:
+            line |= {"decoder": decoder, "failed": f"{type(error).__name__}: {error}"[:300]}
+        with work.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")
+        _forget()
+
+
+def _forget() -> None:
+    import keras
+
+    keras.backend.clear_session()
+    gc.collect()
+
+
+def read(work: Path) -> list[dict[str, Any]]:
+    """What has been measured and checked so far."""
+    if not work.exists():
+        return []
+    return [json.loads(line) for line in work.read_text(encoding="utf-8").splitlines()]
+
+
+def page(lines: Sequence[dict[str, Any]], encoders: Sequence[str], decoders: Sequence[str]) -> str:
+    """Markdown of both tables."""
+    alone = {line["encoder"]: line for line in lines if "milliseconds" in line}
+    pairs = {(line["encoder"], line["decoder"]): line for line in lines if line.get("decoder")}
+    text = [_HEAD]
+    text.append(
+        "| encoder | channels at stride 1, 2, 4, 8, 16, 32 | parameters, M |"
+        " multiply-adds, G | ms |\n|---|---|---|---|---|"
+    )
+    for name in encoders:
+        if (row := alone.get(name)) is None:
+            continue
+        channels = [str(row["features"].get(str(2**power), "-")) for power in range(6)]
+        text.append(
+            f"| `{name}` | {' '.join(channels)} | {row['parameters'] / 1e6:.2f} |"
+            f" {row['multiply_adds'] / 1e9:.2f} | {row['milliseconds']:.0f} |"
+        )
+    text.append(_PAIRS)
+    text.append("| | " + " | ".join(f"`{name}`" for name in decoders) + " |")
+    text.append("|---" * (len(decoders) + 1) + "|")
+    for name in encoders:
+        cells = [pairs.get((name, decoder)) for decoder in decoders]
+        if any(cells):
+            text.append(f"| `{name}` | " + " | ".join(map(_cell, cells)) + " |")
+    return "\n".join(text) + "\n"
+
+
+def _cell(line: dict[str, Any] | None) -> str:
+    if line is None:
+        return ""
+    return "failed" if "failed" in line else f"{line['parameters'] / 1e6:.1f}"
+
+
+_HEAD = f"""# Encoders and decoders
+
+Made by `python benchmarks/zoo.py --work runs/zoo.jsonl -o docs/architectures.md`.
+
+## Encoders
+
+Parameters without a classifier; multiply-adds and time of one image of {_SIDE_PX}x{_SIDE_PX} px
+through a compiled function on two cores of a shared server CPU, the median of at least five runs.
+"""
+_PAIRS = """
+## Every encoder with every decoder
+
+Parameters in millions, for three classes. Every pair that has a number was built; took images of
+an odd size; was trained a step that reached every weight; gave the same logits again from its file;
+and was exported and served two sizes.
+"""
+
+
+def main(
+    work: Annotated[Path, typer.Option(help="File of results, gone on with where it exists.")],
+    out: Annotated[Path | None, typer.Option("-o", "--out", help="Page to write.")] = None,
+    only: Annotated[str, typer.Option(help="Encoders, with commas; all when left out.")] = "",
+    decoders: Annotated[str, typer.Option(help="Decoders, with commas; all, or none.")] = "",
+    inside: Annotated[bool, typer.Option("--inside", hidden=True)] = False,
+) -> None:
+    """Measure and check what is missing, then write the page."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    from maskwright.models import DECODERS, ENCODERS
+
+    names = only.split(",") if only else list(ENCODERS)
+    wanted = [] if decoders == "none" else decoders.split(",") if decoders else list(DECODERS)
+    if inside:
+        fill(work, names[0], wanted)
+        return
+    work.parent.mkdir(parents=True, exist_ok=True)
+    for name in names:
+        again = ["--work", str(work), "--only", name, "--decoders", ",".join(wanted) or "none"]
+        subprocess.run([sys.executable, __file__, *again, "--inside"], check=False)
+        print(name, file=sys.stderr)
+    lines = read(work)
+    for line in lines:
+        if "failed" in line:
+            print(f"{line['encoder']} {line['decoder']}: {line['failed']}", file=sys.stderr)
+    if out is not None:
+        out.write_text(page(lines, list(ENCODERS), list(DECODERS)), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    typer.run(main)
