@@ -26,12 +26,15 @@ class Settings:
         seconds: Time for training, from its first line, compilation included, to its last step.
         seed: Of weights, order and augmentation.
         encoder_weights: Keras file of a MobileNetV2 without its top, or `None` for a random start.
+        model: `"default"` for ours with its light decoder and for `smp` with a U-Net, or
+            `"deeplab_v3_plus"` for both at output stride 16.
     """
 
     num_classes: int
     seconds: float
     seed: int
     encoder_weights: str | None
+    model: str = "default"
 
 
 @dataclass(frozen=True)

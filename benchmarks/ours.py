@@ -16,11 +16,17 @@ from maskwright.training.fit import Fit
 from maskwright.training.recipe import Recipe
 from maskwright.training.task import segmentation
 
+MODELS = {
+    "default": {},
+    "deeplab_v3_plus": {"decoder": "deeplab_v3_plus", "output_stride": 16},
+}
+
 
 def run_ours(train: Arrays, settings: Settings) -> tuple[keras.Model, State]:
     """Train on arrays for the seconds of the task; the model and where its training ended."""
     keras.utils.set_random_seed(settings.seed)
-    config = read_config(None, {"encoder_weights": settings.encoder_weights}, TrainConfig)
+    changes = {"encoder_weights": settings.encoder_weights, **MODELS[settings.model]}
+    config = read_config(None, changes, TrainConfig)
     model = build_model(
         config,
         num_classes=settings.num_classes,

@@ -79,6 +79,7 @@ def prepare(
     seconds: float,
     seed: int,
     encoder_weights: str | None,
+    model: str,
     folder: Path,
 ) -> tuple[np.ndarray, int]:
     """Write the task into a folder; give back the test labels, `(n, h, w)`, and `num_classes`.
@@ -92,6 +93,7 @@ def prepare(
         seconds: As in `Settings`, like the next two.
         seed: Of training. The split is the one that every Maskwright command uses.
         encoder_weights: A file, or `None`.
+        model: As in `Settings`.
         folder: Where the task goes.
     """
     from maskwright.data.arrays import load
@@ -110,7 +112,7 @@ def prepare(
         ranges[split] = arrays.value_range
     num_classes = dataset.labels.num_classes
     task = Task(
-        Settings(num_classes, seconds, seed, encoder_weights),
+        Settings(num_classes, seconds, seed, encoder_weights, model),
         as_bytes(images["train"], *ranges["train"]),
         labels["train"],
         as_bytes(images["test"], *ranges["train"]),
@@ -224,7 +226,7 @@ def race(arguments: argparse.Namespace) -> dict[str, dict[str, float]]:
         folder = Path(name)
         with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
             told = (arguments.data, size, arguments.seconds, arguments.seed, weights)
-            reading = pool.submit(prepare, *told, folder)
+            reading = pool.submit(prepare, *told, arguments.model, folder)
             truth, num_classes = reading.result()
         results = {}
         for racer in racers:
@@ -242,6 +244,9 @@ def main() -> int:
     parser.add_argument("--size", default="128", help="working size in pixels, 128 or 240x320")
     parser.add_argument("--encoder-weights", help="Keras file of MobileNetV2 1.0 without its top")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--model", choices=("default", "deeplab_v3_plus"), default="default", help="of ours and smp"
+    )
     parser.add_argument("--only", default=",".join(RACERS), help="racers, comma between")
     try:
         print(json.dumps(race(parser.parse_args())))
