@@ -32,12 +32,23 @@ from maskwright.metrics.decisions import (
     roc_curve,
     sensitivity_at,
 )
+from maskwright.metrics.paired import (
+    NO_DIFFERENCE,
+    Paired,
+    fewest_cases,
+    paired_difference,
+    shared_level,
+    sign_shown,
+    verdict,
+)
 
 __all__ = [
     "BINS",
     "DECISION_SCORES",
     "Decisions",
     "EMPTY_RULE",
+    "NO_DIFFERENCE",
+    "Paired",
     "Scores",
     "add_by_case",
     "average_precision",
@@ -51,8 +62,10 @@ __all__ = [
     "decision_scores",
     "defined_mean",
     "expected_calibration_error",
+    "fewest_cases",
     "fit_temperature",
     "interval",
+    "paired_difference",
     "precision_recall_curve",
     "resample",
     "resample_decisions",
@@ -61,6 +74,9 @@ __all__ = [
     "roc_curve",
     "scores",
     "sensitivity_at",
+    "shared_level",
+    "sign_shown",
     "tally",
     "tally_scores",
+    "verdict",
 ]
