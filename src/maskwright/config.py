@@ -52,6 +52,9 @@ class RunConfig(BaseModel):
     split_seed: NonNegativeInt | None = Field(
         None, description="Of the splits; apart from `seed`, so that runs can be compared."
     )
+    fold: tuple[PositiveInt, PositiveInt] | None = Field(
+        None, description="2/5 holds the second of five folds out, and learns from the others."
+    )
     group_by: str | None = Field(None, description="Column, or pattern of a name, that is a case.")
     unite_duplicates: bool = Field(
         False, description="Keep cases with near-duplicate images on one side of every split."
@@ -115,6 +118,13 @@ class RunConfig(BaseModel):
         given = {"strength": value} if isinstance(value, str) else value
         return {"strength": _STRENGTH, **given} if isinstance(given, dict) else given
 
+    @field_validator("fold", mode="before")
+    @classmethod
+    def _read_fold(cls, value: Any) -> Any:
+        """2/5 or two numbers."""
+        found = re.fullmatch(r"(\d+)/(\d+)", value) if isinstance(value, str) else None
+        return (int(found[1]), int(found[2])) if found else value
+
     @model_validator(mode="after")
     def _one_length(self) -> Self:
         if self.epochs is not None and self.minutes is not None:
@@ -133,6 +143,7 @@ class RunConfig(BaseModel):
             "val_share": self.val_share,
             "test_share": self.test_share,
             "seed": self.split_seed,
+            "fold": self.fold,
             "unite_duplicates": self.unite_duplicates,
         }
 

@@ -8,7 +8,7 @@ import pytest
 from drawing import MASK, draw
 
 from maskwright.data import open_dataset
-from maskwright.data.division import carve, folds, unite_duplicates
+from maskwright.data.division import carve, folds, hold_out, unite_duplicates
 from maskwright.data.samples import Sample, separated
 from maskwright.data.synthetic import draw_scene
 from maskwright.errors import ConfigError
@@ -137,3 +137,19 @@ def test_a_division_that_is_made_does_not_part_copies_and_a_stated_one_is_told(p
     assert separated(open_dataset(pictures).samples) is None
     said = separated(dataset.samples)
     assert "case 'p0_0' is in train (p0_0.png) and test (p0_1.png), and 1 more" in said
+
+
+def test_one_fold_is_held_out_and_what_is_for_tests_stays():
+    pool = [
+        replace(s, split="test" if n < 6 else "val") for n, s in enumerate(samples(30, None, 2))
+    ]
+    held = Counter()
+    for fold in (1, 2, 3):
+        found = hold_out(pool, {}, fold, 3, seed=0)
+        assert sizes(found) == {"test": 6, "train": 16, "held_out": 8}
+        held.update(s.id for s in found if s.split == "held_out")
+        assert separated(found) is None
+    # Each of the 24 others once.
+    assert held == Counter(s.id for s in pool[6:])
+    with pytest.raises(ConfigError, match="a fold from 1 to 3, received 4"):
+        hold_out(pool, {}, 4, 3, seed=0)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from maskwright.data.description import stated_values, write_description
-from maskwright.data.division import carve
+from maskwright.data.division import carve, hold_out
 from maskwright.data.division import unite_duplicates as united_cases
 from maskwright.data.encodings import Encoding
 from maskwright.data.layouts import LeftOut
@@ -158,6 +158,7 @@ def open_dataset(
     val_share: float | None = None,
     test_share: float | None = None,
     seed: int | None = None,
+    fold: tuple[int, int] | None = None,
     unite_duplicates: bool = False,
     scaled_masks: bool = False,
 ) -> DataSet:
@@ -175,6 +176,9 @@ def open_dataset(
         test_share: The same for testing; 0.15.
         seed: Decides which samples these are; 0. Not the seed of a training run: a model must
             be scored on the division that it was trained on.
+        fold: `(2, 5)` divides training and validation samples into five folds, by case and
+            stratified, holds the second out as the split `"held_out"` and trains on the others;
+            `None` leaves both splits as they are.
         unite_duplicates: Whether cases with images that show the same, or nearly, become one
             group, which no split that is made parts; stated splits stay. Reads every image.
         scaled_masks: Whether samples are kept whose mask is larger or smaller than the image with
@@ -195,7 +199,7 @@ def open_dataset(
     given = {sample.split or "train" for sample in layout.samples}
     made = [split for split, share in shares.items() if share and split not in given]
     made = made if "train" in given else []
-    seen = survey(layout.samples, seed, bool(made), scaled_masks)
+    seen = survey(layout.samples, seed, bool(made) or fold is not None, scaled_masks)
     encoding, labels = meaning(list(seen.contents.values()), layout, said)
     samples, case_from = grouped(root, seen.samples, layout, group_by)
     objects = encoding.kind == "objects"
@@ -207,6 +211,8 @@ def open_dataset(
         notes += _told(united)
     held = held_classes(samples, seen.contents, encoding)
     samples = carve(samples, held, shares["val"], shares["test"], seed)
+    if fold is not None:
+        samples = hold_out(samples, held, *fold, seed)
     if made:
         notes.append(
             f"No {' and no '.join(made)} split is given: drawn from the training samples in whole "

@@ -13,6 +13,9 @@ from maskwright.data.samples import Sample
 from maskwright.errors import ConfigError, DataError
 from maskwright.imageio import natural_key, read_image
 
+HELD_OUT = "held_out"
+"""Split of the fold that a run learns nothing from."""
+
 
 def carve(
     samples: Sequence[Sample],
@@ -95,6 +98,36 @@ def folds(
     for position, sample in enumerate(samples):
         result[fold_of[sample.together]].append(position)
     return result
+
+
+def hold_out(
+    samples: Sequence[Sample],
+    contents: Mapping[str, Collection[object]],
+    fold: int,
+    count: int,
+    seed: int,
+) -> list[Sample]:
+    """Divide training and validation samples anew: one fold is held out, the others train.
+
+    Args:
+        samples: With splits; those in neither `"train"` nor `"val"` keep theirs.
+        contents: As in `folds`.
+        fold: Which one is held out, from 1.
+        count: Folds.
+        seed: As in `folds`.
+
+    Raises:
+        ConfigError: If there is no such fold, or there are fewer cases than folds.
+    """
+    if not 1 <= fold <= count:
+        raise ConfigError(f"Expected a fold from 1 to {count}, received {fold}.")
+    places = [i for i, sample in enumerate(samples) if sample.split in ("train", "val")]
+    parts = folds([samples[i] for i in places], contents, count, seed)
+    held = {places[i] for i in parts[fold - 1]}
+    divided = list(samples)
+    for i in places:
+        divided[i] = replace(samples[i], split=HELD_OUT if i in held else "train")
+    return divided
 
 
 def unite_duplicates(samples: Sequence[Sample]) -> tuple[list[Sample], list[list[str]]]:
