@@ -7,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
+from maskwright.card import Kind
 from maskwright.errors import DataError
-from maskwright.regions.extract import Kind, Region, extract
+from maskwright.regions.extract import Region, extract
 from maskwright.regions.measures import VECTOR_NAMES, vector
 
 
@@ -143,9 +144,13 @@ MEASURES = VECTOR_NAMES
 
 
 def row(region: Region) -> Row:
-    """What a classifier is given of a region: crop, its mask, measures."""
-    assert region.crop is not None
-    assert region.crop_mask is not None
+    """What a classifier is given of a region: crop, its mask, measures.
+
+    Raises:
+        ValueError: If the region was not cut out of its image.
+    """
+    if region.crop is None or region.crop_mask is None:
+        raise ValueError("A classifier needs regions with crops: give `extract` a size.")
     return region.crop, region.crop_mask.astype(np.uint8), vector(region.measures)
 
 

@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from maskwright.card import Outside
 from maskwright.data.augment import Augmentation, augment
 from maskwright.data.batches import in_order, part_of, shuffled, steps_per_epoch
 from maskwright.regions.arrays import RegionArrays
 from maskwright.regions.inputs import Inputs, as_inputs, true_inputs
-from maskwright.regions.windows import Outside
 
 GUESSED = 1 / 3
 """Chance that a bag shows what a segmenter finds, instead of its true regions."""

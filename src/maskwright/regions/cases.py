@@ -113,9 +113,8 @@ class Pipeline:
         if not predicted:
             mask = align(image, mask)
             return self.classifier.cut(image, mask, image_id, background=background)
-        assert self.segmenter is not None
-        background = self.segmenter.card.background
-        return self.classifier.cut(image, mask, image_id, background, guessed=True)
+        drawn = 0 if self.segmenter is None else self.segmenter.card.background
+        return self.classifier.cut(image, mask, image_id, drawn, guessed=True)
 
     def decide(self, found: Sequence[tuple[str, str, Sequence[Region]]]) -> list[CaseResult]:
         """Answers from the regions of images.

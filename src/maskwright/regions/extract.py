@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Literal
 
 import cv2
 import numpy as np
 from scipy import ndimage
 
+from maskwright.card import Kind, Outside
 from maskwright.errors import ConfigError, DataError
 from maskwright.labels import IGNORE_LABEL
 from maskwright.regions.measures import (
@@ -18,7 +18,6 @@ from maskwright.regions.measures import (
     touches_border,
 )
 from maskwright.regions.windows import (
-    Outside,
     align,
     check_crop,
     check_outside,
@@ -27,9 +26,6 @@ from maskwright.regions.windows import (
     treat,
     window,
 )
-
-Kind = Literal["components", "instances", "whole"]
-"""What a region of a mask is: a connected component, a value, or all that is not background."""
 
 _DIRECT = 1 << 16  # values below it are listed one by one, larger ones sorted first
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from maskwright.card import Kind
 from maskwright.data.dataset import DataSet
 from maskwright.data.parallel import progress
 from maskwright.data.pictures import as_picture
@@ -19,7 +20,7 @@ from maskwright.inference.folder import Failure, plan_files
 from maskwright.regions.arrays import row
 from maskwright.regions.cases import CaseResult, Pipeline
 from maskwright.regions.drawing import draw_decisions
-from maskwright.regions.extract import Kind, Region
+from maskwright.regions.extract import Region
 from maskwright.regions.heat import draw_heat, heat_map
 from maskwright.regions.inputs import as_inputs
 from maskwright.regions.prepare import read_regions
@@ -199,8 +200,8 @@ def _look(pipeline: Pipeline, source: _Source, max_pixels: int) -> list[Region]:
         true, background = source.mask()
         return pipeline.regions(image, true, source.name, background)
     mask = pipeline.segment(image)
-    assert pipeline.segmenter is not None
-    write_mask(source.mask_file, mask, pipeline.segmenter.card.labels.colours)
+    labels = None if pipeline.segmenter is None else pipeline.segmenter.card.labels
+    write_mask(source.mask_file, mask, labels.colours if labels else None)
     return pipeline.regions(image, mask, source.name, predicted=True)
 
 

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from maskwright.card import Outside
 from maskwright.regions.arrays import RegionArrays
-from maskwright.regions.windows import Outside, treat
+from maskwright.regions.windows import treat
 
 Inputs = dict[str, np.ndarray]
 

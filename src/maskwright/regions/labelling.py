@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from maskwright.card import Unit
 from maskwright.data.dataset import DataSet
 from maskwright.data.manifest import read_region_labels
 from maskwright.data.parallel import in_threads
@@ -20,7 +21,6 @@ from maskwright.errors import ConfigError, DataError
 from maskwright.labels import IGNORE_LABEL
 from maskwright.regions.extract import Region
 
-Unit = Literal["region", "image", "case"]
 Source = Literal["image", "region", "class"]
 
 OTHER = "other"

@@ -5,13 +5,13 @@ from typing import Any
 import keras
 import numpy as np
 
+from maskwright.card import Outside
 from maskwright.data.pictures import as_picture
 from maskwright.imageio import write_image
 from maskwright.models import with_weights
 from maskwright.regions.arrays import RegionArrays
 from maskwright.regions.drawing import NEGATIVE, POSITIVE, caption, outline
 from maskwright.regions.inputs import true_inputs
-from maskwright.regions.windows import Outside
 from maskwright.training import Run
 
 Logs = dict[str, float] | None

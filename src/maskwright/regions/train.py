@@ -11,7 +11,7 @@ import keras
 import numpy as np
 from keras.callbacks import Callback
 
-from maskwright.card import RegionCard
+from maskwright.card import Outside, RegionCard
 from maskwright.data.arrays import MEMORY_LIMIT_MB
 from maskwright.data.augment import Augmentation
 from maskwright.data.batches import steps_per_epoch
@@ -29,7 +29,6 @@ from maskwright.regions.labelling import Labelling
 from maskwright.regions.logistic import fit_logistic
 from maskwright.regions.prepare import Predict, filled, prepare, segmenter_iou, true_regions
 from maskwright.regions.previews import RegionPreviews
-from maskwright.regions.windows import Outside
 from maskwright.training import Recipe, Run, Scoring, Task
 from maskwright.training.conduct import begin, carry_out, passes
 from maskwright.training.distribute import Shard, is_chief

@@ -1,16 +1,14 @@
 """Cut regions out of images: one window for an image and its mask, square and of one size."""
 
 import math
-from typing import Literal, get_args
+from typing import get_args
 
 import numpy as np
 
+from maskwright.card import Outside
 from maskwright.data.geometry import resize_image, resize_labels, same_aspect
 from maskwright.errors import ConfigError, DataError
 from maskwright.regions.measures import Box
-
-Outside = Literal["kept", "darkened", "removed", "channel"]
-"""What becomes of the pixels of a crop that the mask leaves out."""
 
 _DARKENED = 0.3
 # Other types take a detour through float64.

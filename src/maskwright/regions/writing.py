@@ -6,15 +6,16 @@ from pathlib import Path
 
 import numpy as np
 
+from maskwright.card import Kind, Outside
 from maskwright.data.dataset import DataSet
 from maskwright.data.parallel import in_threads
 from maskwright.data.samples import Sample
 from maskwright.errors import DataError
 from maskwright.imageio import write_image
-from maskwright.regions.extract import Kind, Region, extract
+from maskwright.regions.extract import Region, extract
 from maskwright.regions.prepare import read_regions
 from maskwright.regions.table import write_table
-from maskwright.regions.windows import Outside, align
+from maskwright.regions.windows import align
 
 
 def write_regions(

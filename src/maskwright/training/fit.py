@@ -214,8 +214,8 @@ class Fit:
 
     def _close_epoch(self, chain: Any, logs: dict[str, float]) -> None:
         state = self.state
-        if self._validates():
-            logs.update(self._validate())
+        if self.task.validation is not None and self._validates():
+            logs.update(self._validate(self.task.validation()))
         state.seconds = time.monotonic() - self.began
         state.history.append({"epoch": state.epoch, "seconds": round(state.seconds, 1), **logs})
         chain.on_epoch_end(state.epoch - 1, logs)
@@ -270,18 +270,15 @@ class Fit:
 
     def _validates(self) -> bool:
         """After every epoch, but with a budget of time so seldom that it takes a tenth of it."""
-        if self.task.validation is None:
-            return False
         if self.budget is None or self._over() or not self.validation_seconds:
             return True
         return time.monotonic() - self.validated >= 10 * self.validation_seconds
 
-    def _validate(self) -> dict[str, float]:
-        assert self.task.validation is not None
+    def _validate(self, batches: Any) -> dict[str, float]:
         began = time.monotonic()
         state, scoring = self.state, self.task.scoring
         total, rows, counts = 0.0, 0, scoring.nothing()
-        for batch in self.task.validation():
+        for batch in batches:
             value, found = self.score_step(batch)
             total += float(value)
             rows += int(batch[1].shape[0])
