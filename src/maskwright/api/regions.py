@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from maskwright.api.masks import make_augmentation, tell_left_out
-from maskwright.card import CARD_FILE, MODEL_FILE, Kind, Outside
+from maskwright.card import MODEL_FILE, Kind, Outside
 from maskwright.config import RegionConfig, TrainConfig, read_config
 from maskwright.data import DataSet, open_dataset
 from maskwright.errors import ConfigError, DataError
@@ -391,10 +391,11 @@ def finding(segmenter: str | Path, view: "View") -> "Predict":
 
 def _take_along(segmenter: Path, run: Path) -> None:
     """Copy a segmenter into a run, so that the run alone is enough to predict."""
+    from maskwright.export.ensemble import model_files
     from maskwright.imageio import atomic_write
     from maskwright.regions.cases import SEGMENTER
 
     (run / SEGMENTER).mkdir(exist_ok=True)
-    for name in (MODEL_FILE, CARD_FILE):  # the card last: with it the folder counts as whole
+    for name in model_files(segmenter):  # the card last: with it the folder counts as whole
         with atomic_write(run / SEGMENTER / name) as beside:
             shutil.copyfile(segmenter / name, beside)

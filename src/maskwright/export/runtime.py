@@ -8,6 +8,7 @@ import numpy as np
 
 from maskwright.card import CARD_FILE, MODEL_FILE, AnyCard, Card, RegionCard, checksum
 from maskwright.errors import ModelError
+from maskwright.export.ensemble import is_ensemble, mean_logits, read_members
 
 _REGIONS_AT_ONCE = 64  # looked at; a bag may hold any number
 
@@ -19,12 +20,17 @@ Decide = Callable[[Mapping[str, np.ndarray]], dict[str, np.ndarray]]
 def load_logits(path: Path) -> tuple[Callable[[np.ndarray], np.ndarray], Card]:
     """The model of a run as a function from images `(b, h, w, c)` to logits `(b, h, w, classes)`.
 
-    Both arrays are float32, and `b`, `h` and `w` may change from call to call.
+    Both arrays are float32, and `b`, `h` and `w` may change from call to call. The logits of an
+    ensemble are logarithms of the mean probability of its members.
 
     Raises:
         ModelError: If the folder is not that of a finished run, the model is not the one that its
-            card describes, or TensorFlow is not installed.
+            card describes, a member of an ensemble is missing or another, or TensorFlow is not
+            installed.
     """
+    if is_ensemble(path):
+        joined = Card.read(path / CARD_FILE)
+        return mean_logits([load_logits(folder) for folder in read_members(path, joined)]), joined
     card = _checked(path, Card)
     model = load_keras(path / MODEL_FILE)
     channels = model.input_shape[-1]

@@ -12,6 +12,7 @@ import numpy as np
 from maskwright.card import Card
 from maskwright.data.geometry import luminance, resize_channels, resize_image
 from maskwright.errors import ConfigError, DataError, ModelError
+from maskwright.export.activation import activate
 from maskwright.export.runtime import load_logits
 from maskwright.inference.postprocess import clean
 from maskwright.inference.tiling import predict_tiled
@@ -147,7 +148,7 @@ class Predictor:
         total: np.ndarray | float = 0.0
         for axes in ways:
             logits = self.logits(np.ascontiguousarray(np.flip(pixels, axes)))
-            total = total + np.flip(self._activate(logits, images.shape[:3]), axes)
+            total = total + np.flip(activate(logits, images.shape[:3], self.card), axes)
         return np.divide(total, np.float32(len(ways)))
 
     def strips(
@@ -187,25 +188,6 @@ class Predictor:
 
     def _pixels(self, images: np.ndarray) -> np.ndarray:
         return model_pixels(images, self.card.channels, self.card.dtype)
-
-    def _activate(self, logits: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-        """Probabilities from logits, whose shape is checked."""
-        num_classes = self.card.labels.num_classes
-        single = num_classes == 2 and logits.shape == (*shape, 1)
-        if not single and logits.shape != (*shape, num_classes):
-            raise ModelError(
-                f"The model gives logits of shape {logits.shape} for images of shape {shape}, but "
-                f"its card names {num_classes} classes; model and card do not belong together."
-            )
-        scaled = np.divide(logits, self.card.temperature, dtype=np.float32)
-        if single:
-            scaled = np.concatenate([np.zeros_like(scaled), scaled], axis=-1)
-        # Plane by plane: NumPy is slow along a short last axis.
-        planes = np.moveaxis(scaled, -1, 0)
-        scaled -= reduce(np.maximum, planes)[..., None]
-        np.exp(scaled, out=scaled)
-        scaled /= reduce(np.add, planes)[..., None]
-        return scaled
 
 
 def most_probable(

@@ -1,0 +1,37 @@
+"""From the logits of a model to probabilities, once and after everything else."""
+
+from functools import reduce
+
+import numpy as np
+
+from maskwright.card import Card
+from maskwright.errors import ModelError
+
+
+def activate(logits: np.ndarray, shape: tuple[int, ...], card: Card) -> np.ndarray:
+    """Probabilities float32 `(b, h, w, classes)` from logits, divided by the card's temperature.
+
+    Args:
+        logits: `(b, h, w, classes)`, or `(b, h, w, 1)` with that of the second of two classes.
+        shape: `(b, h, w)` of the images.
+        card: Of the model.
+
+    Raises:
+        ModelError: If the logits have another shape.
+    """
+    num_classes = card.labels.num_classes
+    single = num_classes == 2 and logits.shape == (*shape, 1)
+    if not single and logits.shape != (*shape, num_classes):
+        raise ModelError(
+            f"The model gives logits of shape {logits.shape} for images of shape {shape}, but "
+            f"its card names {num_classes} classes; model and card do not belong together."
+        )
+    scaled = np.divide(logits, card.temperature, dtype=np.float32)
+    if single:
+        scaled = np.concatenate([np.zeros_like(scaled), scaled], axis=-1)
+    # Plane by plane: NumPy is slow along a short last axis.
+    planes = np.moveaxis(scaled, -1, 0)
+    scaled -= reduce(np.maximum, planes)[..., None]
+    np.exp(scaled, out=scaled)
+    scaled /= reduce(np.add, planes)[..., None]
+    return scaled

@@ -1,0 +1,202 @@
+"""Several models as one: a folder whose card stands for all, and a list of its members."""
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from maskwright.card import CARD_FILE, MODEL_FILE, Card, checksum
+from maskwright.errors import ModelError
+from maskwright.export.activation import activate
+from maskwright.imageio import atomic_write
+
+ENSEMBLE_FILE = "ensemble.json"
+"""Name of the list of members, in the folder of an ensemble."""
+
+_SMALLEST = np.float32(1e-30)  # probability that has a logarithm; nothing is decided by less
+_MUST_AGREE = ("labels", "channels", "dtype", "size", "tile")
+_DECISIONS = ("threshold", "min_area_px", "fill_holes_px", "keep_largest")
+
+Logits = Callable[[np.ndarray], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Member:
+    """One model of an ensemble: its folder as it is named in the list, and its checksum there."""
+
+    folder: str
+    model_sha256: str
+
+
+def is_ensemble(path: Path) -> bool:
+    """Whether a folder is that of an ensemble, not of a single model."""
+    return (path / ENSEMBLE_FILE).is_file()
+
+
+def write_ensemble(
+    out: Path, members: Sequence[Path], decisions: Mapping[str, Any] | None = None
+) -> Card:
+    """Join the models in some folders; `out` becomes one that is used like any of them.
+
+    The members stay where they are: `ensemble.json` names their folders, seen from `out`, and the
+    checksums of their models. The card's own checksum is that of `ensemble.json`.
+
+    Args:
+        out: Folder to write `ensemble.json` and `card.json` into, made where it is missing.
+        members: Folders of finished runs; an ensemble among them counts as its members.
+        decisions: Threshold and cleaning for the card; what is left out must be the same for all.
+
+    Raises:
+        ModelError: If there is no member, one is no finished run, or they differ in classes,
+            channels, working size or decisions.
+    """
+    singles = [single for folder in members for single in _singles(folder)]
+    if not singles:
+        raise ModelError("Expected the folders of one or more runs for an ensemble; received none.")
+    if is_single(out):
+        raise ModelError(f"{out} holds a model already; expected another folder for the ensemble.")
+    cards = [Card.read(folder / CARD_FILE) for folder in singles]
+    given = decisions or {}
+    for folder, card in zip(singles, cards, strict=True):
+        _check_alike(cards[0], card, singles[0], folder, [*_MUST_AGREE])
+        _check_alike(cards[0], card, singles[0], folder, [d for d in _DECISIONS if d not in given])
+    listed = [
+        Member(Path(os.path.relpath(folder.resolve(), out.resolve())).as_posix(), card.model_sha256)
+        for folder, card in zip(singles, cards, strict=True)
+    ]
+    text = json.dumps({"members": [asdict(member) for member in listed]}, indent=2)
+    with atomic_write(out / ENSEMBLE_FILE) as beside:
+        beside.write_text(text + "\n", encoding="utf-8")
+    data = sorted({card.data for card in cards})
+    joined = replace(
+        cards[0],
+        **given,
+        temperature=1.0,  # that of each member acts before their probabilities are averaged
+        model_sha256=checksum(out / ENSEMBLE_FILE),
+        data=data[0] if len(data) == 1 else hashlib.sha256(" ".join(data).encode()).hexdigest(),
+    )
+    joined.write(out / CARD_FILE)
+    return joined
+
+
+def read_members(path: Path, card: Card) -> list[Path]:
+    """Folders of the members of an ensemble, all there and all as they were when it was made.
+
+    Raises:
+        ModelError: If a member is missing or another than it was.
+    """
+    if checksum(path / ENSEMBLE_FILE) != card.model_sha256:
+        raise ModelError(
+            f"{path / ENSEMBLE_FILE} is not the list that {CARD_FILE} beside it describes (their "
+            f"checksums differ); make the ensemble again."
+        )
+    folders = []
+    for member in _listed(path):
+        folder = path / member.folder
+        if not is_single(folder):
+            raise ModelError(
+                f"The ensemble {path} has no member {member.folder}: expected {MODEL_FILE} and "
+                f"{CARD_FILE} in {folder}; copy it there, or make the ensemble again without it."
+            )
+        own = Card.read(folder / CARD_FILE)
+        if own.model_sha256 != member.model_sha256:
+            raise ModelError(
+                f"{folder} holds another model than when the ensemble {path} was made; copy the "
+                f"old one back, or make the ensemble again."
+            )
+        _check_alike(card, own, path, folder, _MUST_AGREE)
+        folders.append(folder)
+    return folders
+
+
+def model_files(path: Path) -> list[str]:
+    """Files that make up a model, seen from its folder, its card last; for those who copy it.
+
+    Raises:
+        ModelError: If members of an ensemble lie outside its folder.
+    """
+    if not is_ensemble(path):
+        return [MODEL_FILE, CARD_FILE]
+    files = []
+    for member in _listed(path):
+        if ".." in Path(member.folder).parts:
+            raise ModelError(
+                f"The ensemble {path} has a member outside its folder, {member.folder}; expected "
+                f"all within it: make it in a folder above the runs."
+            )
+        files += [f"{member.folder}/{MODEL_FILE}", f"{member.folder}/{CARD_FILE}"]
+    return [*files, ENSEMBLE_FILE, CARD_FILE]
+
+
+def mean_logits(members: Sequence[tuple[Logits, Card]]) -> Logits:
+    """Function from images to the logarithm of the mean of the members' probabilities.
+
+    Its softmax is that mean. Probabilities are averaged, not logits, so that a member that is sure
+    does not outvote those that are not, and that an average of calibrated members stays near what
+    they say.
+    """
+
+    def logits(images: np.ndarray) -> np.ndarray:
+        total: np.ndarray | float = 0.0
+        for member, card in members:
+            total = total + activate(member(images), images.shape[:3], card)
+        mean = np.divide(total, np.float32(len(members)))
+        return np.log(np.maximum(mean, _SMALLEST))
+
+    return logits
+
+
+def is_single(path: Path) -> bool:
+    """Whether a folder holds a single model and its card."""
+    return (path / MODEL_FILE).is_file() and (path / CARD_FILE).is_file()
+
+
+def _singles(folder: Path) -> list[Path]:
+    if is_ensemble(folder):
+        return read_members(folder, Card.read(folder / CARD_FILE))
+    if not is_single(folder):
+        raise ModelError(
+            f"Expected {folder} to be the folder of a finished run, with {MODEL_FILE} and "
+            f"{CARD_FILE}, to become a member of an ensemble."
+        )
+    return [folder]
+
+
+def _listed(path: Path) -> list[Member]:
+    try:
+        entries = json.loads((path / ENSEMBLE_FILE).read_text(encoding="utf-8"))["members"]
+        return [Member(**entry) for entry in entries]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ModelError(
+            f"{path / ENSEMBLE_FILE} cannot be read as a list of members ({error}); make the "
+            f"ensemble again."
+        ) from None
+
+
+def _check_alike(
+    first: Card, other: Card, first_folder: Path, folder: Path, names: Sequence[str]
+) -> None:
+    """Refuse members that cannot vote on the same question."""
+    for name in names:
+        one, two = (_told(getattr(card, name), name) for card in (first, other))
+        if one != two:
+            called = {"labels": "classes", "size": "working size"}.get(name, name)
+            hint = "; state it for the ensemble" if name in _DECISIONS else ""
+            raise ModelError(
+                f"Expected members with the same {called}: {first_folder} has {one}, {folder} has "
+                f"{two}{hint}."
+            )
+
+
+def _told(value: Any, name: str) -> str:
+    """Colours may differ: only the names of classes and what is ignored are compared."""
+    if name == "labels":
+        return ", ".join(value.names)
+    if name == "size" and value is not None:
+        return f"{value[0]}x{value[1]}"
+    return str(value)
