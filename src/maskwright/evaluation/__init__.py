@@ -1,5 +1,9 @@
 """Evaluation: a predictor and samples → numbers, and a page to read them on."""
 
+from maskwright.evaluation.compare import Comparison, compare
+from maskwright.evaluation.compare_report import table as comparison_table
+from maskwright.evaluation.compare_report import to_dict as comparison_to_dict
+from maskwright.evaluation.compare_report import write as write_comparison
 from maskwright.evaluation.decision_report import write as write_decisions
 from maskwright.evaluation.decision_results import table as decision_table
 from maskwright.evaluation.decision_results import to_dict as decisions_to_dict
@@ -9,17 +13,22 @@ from maskwright.evaluation.report import write
 from maskwright.evaluation.results import table, to_dict
 
 __all__ = [
+    "Comparison",
     "Decided",
     "DecisionEvaluation",
     "DecisionExample",
     "Evaluation",
     "Example",
     "Skipped",
+    "compare",
+    "comparison_table",
+    "comparison_to_dict",
     "decision_table",
     "decisions_to_dict",
     "evaluate",
     "table",
     "to_dict",
     "write",
+    "write_comparison",
     "write_decisions",
 ]

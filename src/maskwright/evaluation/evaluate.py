@@ -1,6 +1,6 @@
 """Score a model on a split: count pixels image by image, then divide."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from functools import cached_property, partial
@@ -192,6 +192,7 @@ def evaluate(
     bootstrap: int = 1000,
     seed: int = 0,
     examples: int = 2,
+    learned: Collection[str] = (),
 ) -> Evaluation:
     """Predict every image of a split and count its pixels by true and predicted class.
 
@@ -205,6 +206,7 @@ def evaluate(
         bootstrap: Data sets drawn for the intervals; 0 for none.
         seed: Of that drawing.
         examples: Best, median and worst images to keep a picture of, of each so many.
+        learned: Ids of samples that the model is known to have learned from, to warn of them.
 
     Raises:
         DataError: If model and data have not the same number of classes, or if no sample of the
@@ -213,7 +215,7 @@ def evaluate(
     """
     if size not in get_args(Size):
         raise ConfigError(f"`size` must be 'original' or 'working'; received {size!r}.")
-    warnings = _check_classes(predictor.card, dataset.labels)
+    warnings = check_classes(predictor.card, dataset.labels)
     samples = dataset.of(split)
     num_classes = dataset.labels.num_classes
     working = predictor.card.size if size == "working" else None
@@ -241,7 +243,12 @@ def evaluate(
             f"Expected images with masks in the split {split!r}; none of its {len(samples)} could "
             f"be scored.{first}"
         )
-    warnings += cautions(split, len({sample.together for sample in scored}), bootstrap)
+    warnings += cautions(
+        split,
+        len({sample.together for sample in scored}),
+        bootstrap,
+        seen=sum(sample.id in learned for sample in scored),
+    )
     every_tally = np.stack(tallies)
     return Evaluation(
         card=predictor.card,
@@ -255,7 +262,7 @@ def evaluate(
         tallies=every_tally,
         skipped=tuple(skipped),
         examples=tuple(
-            _example(rank, index, scored[index], predictor, dataset, working, flips)
+            _example(rank, index, *look(dataset, scored[index], [predictor], working, flips))
             for rank, index in ranked(tally_scores(every_tally).mean_dice, examples)
         ),
         warnings=tuple(warnings),
@@ -265,9 +272,20 @@ def evaluate(
     )
 
 
-def cautions(split: str, num_cases: int, draws: int) -> list[str]:
-    """Sentences on what a split and a number of cases do to scores and their intervals."""
+def cautions(split: str, num_cases: int, draws: int, seen: int = 0) -> list[str]:
+    """Sentences on what a split and a number of cases do to scores and their intervals.
+
+    Args:
+        split: That was scored.
+        num_cases: In it.
+        draws: Data sets drawn for the intervals.
+        seen: Images of it that are known to have been learned from, whatever the split is called.
+    """
     told = [_TRAINED_ON[split]] if split in _TRAINED_ON else []
+    if seen:
+        told = [
+            f"The model was trained on {seen} of these images; expect lower scores on new images."
+        ]
     if draws and 1 < num_cases < _FEW_CASES:
         told.append(f"The intervals rest on {num_cases} cases only and are too narrow.")
     return told
@@ -301,7 +319,7 @@ def ranked(values: np.ndarray, number: int) -> list[tuple[str, int]]:
     ]
 
 
-def _check_classes(card: Card, labels: Labels) -> list[str]:
+def check_classes(card: Card, labels: Labels) -> list[str]:
     """Refuse data of another number of classes; warn of other names."""
     if card.labels.num_classes != labels.num_classes:
         raise DataError(
@@ -338,24 +356,34 @@ def _raised(
     return entry
 
 
-def _example(
-    rank: str,
-    index: int,
-    sample: Sample,
-    predictor: Model,
+def look(
     dataset: Source,
+    sample: Sample,
+    predictors: Sequence[Model],
     working: tuple[int, int] | None,
     flips: Flips,
-) -> Example:
-    """Read and predict an image once more, and bring it to the size it is shown in."""
+) -> tuple[np.ndarray, np.ndarray, list[np.ndarray]]:
+    """Read and predict an image once more, in the size it is shown in.
+
+    Args:
+        dataset: Where it comes from.
+        sample: Of which image.
+        predictors: Each predicts it.
+        working: Size that image and truth are stretched to first; `None` for their own.
+        flips: As in `evaluate`.
+
+    Returns:
+        uint8 RGB `(h, w, 3)`, true labels `(h, w)` and those of each predictor.
+    """
     image, truth = _raised(_read(dataset, working, sample))
-    guess = predictor(image, flips=flips).labels
+    guesses = [predictor(image, flips=flips).labels for predictor in predictors]
     scale = _SHOWN_SIDE_PX / max(truth.shape)
     shown = (max(1, round(truth.shape[0] * scale)), max(1, round(truth.shape[1] * scale)))
-    return Example(
-        rank,
-        index,
-        resize_image(as_picture(image), shown),
-        resize_labels(truth, shown),
-        resize_labels(guess, shown),
-    )
+    picture = resize_image(as_picture(image), shown)
+    return picture, resize_labels(truth, shown), [resize_labels(g, shown) for g in guesses]
+
+
+def _example(
+    rank: str, index: int, picture: np.ndarray, truth: np.ndarray, guesses: Sequence[np.ndarray]
+) -> Example:
+    return Example(rank, index, picture, truth, guesses[0])
