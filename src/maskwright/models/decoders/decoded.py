@@ -1,0 +1,98 @@
+"""What decoders give, and what they share in finding their way through the strides."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+from keras import layers
+
+from maskwright.errors import ConfigError
+from maskwright.models.blocks import BilinearUpsampling, Tensor
+from maskwright.models.encoders import Features
+
+
+class Decoded(NamedTuple):
+    """What a decoder hands to the head.
+
+    Args:
+        features: `(b, h / stride, w / stride, channels)`.
+        stride: Of the features.
+        auxiliary: Features and strides of further heads, for deep supervision; only training looks
+            at them.
+    """
+
+    features: Tensor
+    stride: int
+    auxiliary: tuple[tuple[Tensor, int], ...] = ()
+
+
+Decoder = Callable[[Features], Decoded]
+
+
+def climb(features: Features, widths: Sequence[int]) -> Iterator[tuple[int, int, int]]:
+    """Stride, enlargement that leads to it, and width of every step; spare widths stay unused.
+
+    Raises:
+        ConfigError: If `widths` has too few entries.
+    """
+    coarsest, *steps = sorted(features, reverse=True)
+    if len(widths) < len(steps):
+        raise ConfigError(
+            f"The decoder needs {len(steps)} widths, one for each of the strides {steps}; "
+            f"received {list(widths)}."
+        )
+    above = [coarsest, *steps]
+    for stride, larger, width in zip(steps, above, widths, strict=False):
+        yield stride, larger // stride, width
+
+
+def fixed_widths(widths: Sequence[int] | None, default: Sequence[int], what: str) -> Sequence[int]:
+    """`widths`, or the default where they are left out.
+
+    Args:
+        widths: As many as the default has.
+        default: The paper's.
+        what: The widths in words, for the error.
+
+    Raises:
+        ConfigError: If their number is another.
+    """
+    if widths is None:
+        return default
+    if len(widths) != len(default):
+        raise ConfigError(
+            f"Expected decoder widths for {what}, like {list(default)}; received {list(widths)}."
+        )
+    return widths
+
+
+def from_stride(features: Features, finest: int) -> Features:
+    """The features at a stride and coarser ones; all of them where fewer than two would be left."""
+    chosen = {stride: x for stride, x in features.items() if stride >= finest}
+    return chosen if len(chosen) > 1 else dict(features)
+
+
+def low_level(features: Features, wanted: int) -> int:
+    """Stride of the features that a head joins to the coarsest: the wanted one, or the nearest.
+
+    That is the finest stride that is not finer than `wanted`, and where only the coarsest is so,
+    the stride next to the coarsest.
+
+    Raises:
+        ConfigError: If there is one stride alone.
+    """
+    coarsest, *finer = sorted(features, reverse=True)
+    if not finer:
+        raise ConfigError(
+            f"This decoder joins fine features to coarse ones; the encoder gives stride {coarsest} "
+            "alone: take an encoder with more strides, or another decoder."
+        )
+    return min((stride for stride in finer if stride >= wanted), default=finer[0])
+
+
+def enlarge(x: Tensor, factor: int, width: int | None, name: str) -> Tensor:
+    """Larger by a factor: with a learned transposed convolution to a width, or bilinearly."""
+    if width is None:
+        return BilinearUpsampling(factor, name=name)(x)
+    return layers.Conv2DTranspose(width, factor, factor, kernel_initializer="he_normal", name=name)(
+        x
+    )

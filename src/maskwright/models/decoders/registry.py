@@ -1,0 +1,29 @@
+"""Decoders by name, and what their papers weigh their auxiliary losses with."""
+
+from collections.abc import Callable
+
+from maskwright.models.decoders.atrous import deeplab_v3, deeplab_v3_plus, lraspp
+from maskwright.models.decoders.climbing import attention_unet, light, unet
+from maskwright.models.decoders.decoded import Decoded
+from maskwright.models.decoders.nested import unet_3plus, unet_plus_plus
+from maskwright.models.decoders.pyramids import fpn, pspnet, segformer
+from maskwright.models.decoders.residual import linknet, resunet
+
+DECODERS: dict[str, Callable[..., Decoded]] = {
+    "light": light,
+    "unet": unet,
+    "attention_unet": attention_unet,
+    "unet_plus_plus": unet_plus_plus,
+    "resunet": resunet,
+    "unet_3plus": unet_3plus,
+    "linknet": linknet,
+    "fpn": fpn,
+    "pspnet": pspnet,
+    "deeplab_v3": deeplab_v3,
+    "deeplab_v3_plus": deeplab_v3_plus,
+    "segformer": segformer,
+    "lraspp": lraspp,
+}
+
+SUPERVISION: dict[str, float] = {"unet_plus_plus": 1.0, "unet_3plus": 1.0, "pspnet": 0.4}
+"""Weight of each auxiliary loss in the papers that have them, by decoder."""
