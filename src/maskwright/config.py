@@ -208,7 +208,11 @@ class TrainConfig(RunConfig):
     one_logit: bool = Field(False, description="Two classes by one sigmoid, not a softmax of two.")
 
     # What it learns from
-    loss: str = Field("ce+dice", description="Sum of ce, focal, dice, tversky, each with a factor.")
+    loss: str = Field(
+        "ce+dice",
+        description="Sum of ce, focal, ohem, dice, tversky, focal_tversky, lovasz, cldice and "
+        "boundary, each with a factor, such as ce+0.5*dice.",
+    )
     class_weights: Literal["balanced"] | dict[str, NonNegativeFloat] | None = Field(
         None, description="balanced (median frequency), a number by class name, or none."
     )

@@ -6,7 +6,21 @@ import pytest
 import tensorflow as tf
 
 from maskwright.labels import IGNORE_LABEL
-from maskwright.losses import CrossEntropy, Dice, Focal, MaskLoss, Sum, Tversky, loss
+from maskwright.losses import (
+    NAMES,
+    Boundary,
+    CentrelineDice,
+    CrossEntropy,
+    Dice,
+    Focal,
+    FocalTversky,
+    HardPixels,
+    Lovasz,
+    MaskLoss,
+    Sum,
+    Tversky,
+    loss,
+)
 
 LOSSES = [
     CrossEntropy(),
@@ -18,8 +32,17 @@ LOSSES = [
     Dice(smooth=0.0),
     Tversky(),
     Tversky(batch=True),
+    FocalTversky(),
+    FocalTversky(batch=True, smooth=0.0),
+    Lovasz(),
+    CentrelineDice(),
+    CentrelineDice(iterations=1, smooth=0.0),
+    Boundary(),
+    Boundary(reach=1),
+    HardPixels(),
+    HardPixels(share=1.0),
     Sum([CrossEntropy(), Dice(batch=True)], [0.5, 2.0]),
-    loss("ce+focal+dice+tversky"),
+    loss("+".join(NAMES)),
 ]
 
 every_loss = pytest.mark.parametrize("loss", LOSSES, ids=lambda loss: loss.name)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from maskwright.losses import Dice, Tversky
+from maskwright.losses import Dice, FocalTversky, Tversky
 
 # Two images of two pixels; probabilities of class 0.
 LABELS = np.array([[[0, 1]], [[0, 0]]])
@@ -43,6 +43,16 @@ def test_tversky_weighs_false_positives_and_negatives():
 def test_tversky_of_halves_is_dice():
     dice = Dice(smooth=2).per_image(LABELS, LOGITS).numpy()
     assert Tversky(0.5, 0.5, smooth=1).per_image(LABELS, LOGITS).numpy() == pytest.approx(dice)
+
+
+def test_focal_tversky_takes_a_root_of_each_class():
+    # The classes of the test above, with a weight of 0.7 on what is missed.
+    first = 1 - (1.5 + 1) / (1.5 + 0.7 * 0.5 + 1)
+    second = 1 - 1 / (0.3 * 0.5 + 1)
+    value = FocalTversky(gamma=4 / 3).per_image(LABELS, LOGITS).numpy()[1]
+    assert value == pytest.approx((first**0.75 + second**0.75) / 2, rel=1e-4)
+    plain = Tversky().per_image(LABELS, LOGITS).numpy()
+    assert FocalTversky(gamma=1).per_image(LABELS, LOGITS).numpy() == pytest.approx(plain)
 
 
 def test_a_class_in_neither_mask_matches_without_smoothing():

@@ -8,10 +8,17 @@ import keras
 
 from maskwright.errors import ConfigError
 from maskwright.labels import IGNORE_LABEL
-from maskwright.losses.overlap import Dice, Tversky
+from maskwright.losses.boundary import Boundary
+from maskwright.losses.hard import HardPixels
+from maskwright.losses.lovasz import Lovasz
+from maskwright.losses.overlap import Dice, FocalTversky, Tversky
 from maskwright.losses.pixel import AddUp, CrossEntropy, Focal, MaskLoss, Pixels, Tensor
+from maskwright.losses.thin import CentrelineDice
 
-NAMES = ("ce", "focal", "dice", "tversky")
+NAMES = (
+    *("ce", "focal", "ohem", "dice", "tversky", "focal_tversky"),
+    *("lovasz", "cldice", "boundary"),
+)
 """Losses that `loss` knows."""
 
 
@@ -78,18 +85,24 @@ def loss(
     alpha: float = 0.3,
     beta: float = 0.7,
     smooth: float = 1.0,
+    share: float = 0.25,
+    iterations: int = 3,
+    reach: int = 10,
     ignore_label: int | None = IGNORE_LABEL,
 ) -> MaskLoss:
     """A loss from its name, or a weighted sum from several.
 
     Args:
         description: Such as `"ce"`, `"ce+dice"`, `"0.5*ce+dice"` or `{"ce": 0.5, "dice": 1}`.
-        batch: Dice and Tversky count over the whole batch instead of image by image.
+        batch: Dice, Tversky and focal Tversky count over the whole batch instead of image by image.
         smoothing: Of the labels in cross-entropy, 0 to 1.
         gamma: Of the focal loss.
-        alpha: Weight of false positives in Tversky.
-        beta: Weight of false negatives in Tversky.
-        smooth: Of Dice and Tversky, pixels.
+        alpha: Weight of false positives in Tversky, focal or not.
+        beta: Weight of false negatives in Tversky, focal or not.
+        smooth: Of Dice, Tversky, focal Tversky and clDice, pixels.
+        share: Of the pixels that are kept as hard ones, above 0 to 1.
+        iterations: Of clDice: half the width of the broadest structure, pixels.
+        reach: Of the boundary loss: distance beyond which all is equally wrong, pixels.
         ignore_label: Label of pixels that do not count, or `None` where all do.
 
     Raises:
@@ -101,6 +114,13 @@ def loss(
         "focal": lambda: Focal(gamma, ignore_label),
         "dice": lambda: Dice(smooth, batch, ignore_label),
         "tversky": lambda: Tversky(alpha, beta, smooth, batch, ignore_label),
+        "focal_tversky": lambda: FocalTversky(
+            alpha=alpha, beta=beta, smooth=smooth, batch=batch, ignore_label=ignore_label
+        ),
+        "ohem": lambda: HardPixels(share, ignore_label),
+        "lovasz": lambda: Lovasz(ignore_label),
+        "cldice": lambda: CentrelineDice(iterations, smooth, ignore_label),
+        "boundary": lambda: Boundary(reach, ignore_label),
     }
     terms = [makers[name]() for name in weights]
     if list(weights.values()) == [1.0]:
@@ -128,7 +148,7 @@ def parse(description: str | Mapping[str, float]) -> dict[str, float]:
 
 def _term(text: str) -> tuple[str, float]:
     """Name and weight from a text such as `0.5*ce`; text in another form is all name."""
-    found = re.fullmatch(r"(?:(\d+(?:\.\d*)?|\.\d+)\s*\*\s*)?([a-z]+)", text.strip())
+    found = re.fullmatch(r"(?:(\d+(?:\.\d*)?|\.\d+)\s*\*\s*)?([a-z_]+)", text.strip())
     if found is None:
         return text, 1.0
     return found[2], float(found[1] or 1)

@@ -8,6 +8,8 @@ from keras import ops
 from maskwright.labels import IGNORE_LABEL
 from maskwright.losses.pixel import AddUp, MaskLoss, Pixels, Tensor
 
+_LEAST = 1e-7
+
 
 @keras.saving.register_keras_serializable(package="maskwright")
 class Tversky(MaskLoss):
@@ -100,10 +102,74 @@ class Dice(MaskLoss):
         return {**super().get_config(), "smooth": self.smooth, "batch": self.batch}
 
 
+@keras.saving.register_keras_serializable(package="maskwright")
+class FocalTversky(MaskLoss):
+    """A root of one minus the soft Tversky index of each class, averaged over classes.
+
+    `(1 - index) ** (1 / gamma)`: above 1, `gamma` makes the slope steeper the closer a class is to
+    its truth, so that small regions are worked on to the end. The slope would be infinite at 0; it
+    ends where `1 - index` is 1e-7.
+
+    Args:
+        gamma: What the root is taken by; 1 is Tversky.
+        alpha: Weight of false positives.
+        beta: Weight of false negatives; more than `alpha` finds more of rare classes.
+        smooth: Pixels added above and below; a class absent from both masks matches.
+        batch: Count over the whole batch instead of image by image; each image gets the same value.
+        ignore_label: Label of pixels that do not count, or `None` where all do.
+
+    Weights of pixels weigh their counts, so that of an image alone only their ratios matter.
+
+    Source: Abraham and Khan, A novel focal Tversky loss function with improved attention U-Net for
+    lesion segmentation, 2019, whose alpha weighs false negatives.
+    """
+
+    def __init__(
+        self,
+        gamma: float = 4 / 3,
+        alpha: float = 0.3,
+        beta: float = 0.7,
+        smooth: float = 1.0,
+        batch: bool = False,
+        ignore_label: int | None = IGNORE_LABEL,
+        name: str = "focal_tversky",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(ignore_label, name, **kwargs)
+        self.gamma = gamma
+        self.alpha = alpha
+        self.beta = beta
+        self.smooth = smooth
+        self.batch = batch
+
+    def measure(self, pixels: Pixels, add_up: AddUp | None) -> Tensor:
+        """Value of each image, `(batch,)`."""
+        return _tversky(
+            pixels, self.alpha, self.beta, self.smooth, self.batch, add_up, 1 / self.gamma
+        )
+
+    def get_config(self) -> dict[str, Any]:
+        """What makes the same loss again."""
+        own = {
+            "gamma": self.gamma,
+            "alpha": self.alpha,
+            "beta": self.beta,
+            "smooth": self.smooth,
+            "batch": self.batch,
+        }
+        return {**super().get_config(), **own}
+
+
 def _tversky(
-    pixels: Pixels, alpha: float, beta: float, smooth: float, batch: bool, add_up: AddUp | None
+    pixels: Pixels,
+    alpha: float,
+    beta: float,
+    smooth: float,
+    batch: bool,
+    add_up: AddUp | None,
+    power: float = 1.0,
 ) -> Tensor:
-    """One minus the Tversky index of each image, averaged over classes, `(batch,)`."""
+    """One minus the Tversky index, to a power, of each image, averaged over classes, `(batch,)`."""
     guess = ops.exp(pixels.log_probabilities)
     counts = ops.stack(
         [
@@ -119,5 +185,7 @@ def _tversky(
     # Rounding may leave a hit above its totals by a hair.
     wrong = alpha * ops.relu(guessed - hit) + beta * ops.relu(true - hit)
     # Equal to one minus the index; the floor serves `smooth=0` where a class is in neither mask.
-    values = ops.mean(wrong / ops.maximum(hit + wrong + smooth, 1e-7), axis=-1)
-    return ops.broadcast_to(values, ops.shape(pixels.counted))
+    values = wrong / ops.maximum(hit + wrong + smooth, _LEAST)
+    if power != 1:
+        values = ops.power(ops.maximum(values, _LEAST), power) - _LEAST**power  # 0 stays 0
+    return ops.broadcast_to(ops.mean(values, axis=-1), ops.shape(pixels.counted))

@@ -26,12 +26,14 @@ class Pixels(NamedTuple):
         log_probabilities: Of the same shape.
         weights: 0 where ignored, `(batch, 1, pixels)`.
         counted: Number of pixels that are not ignored, `(batch,)`.
+        size: Height and width, whose product is `pixels`; pixels lie row by row.
     """
 
     truth: Tensor
     log_probabilities: Tensor
     weights: Tensor
     counted: Tensor
+    size: tuple[Any, ...]
 
 
 def two_class(logits: Tensor) -> Tensor:
@@ -110,7 +112,7 @@ def _pixels(
     labels: Tensor, logits: Tensor, pixel_weights: Tensor | None, ignore_label: int | None
 ) -> Pixels:
     """Bring labels and logits of two or more classes into the form that losses compare."""
-    batch, num_classes = ops.shape(logits)[0], logits.shape[-1]
+    batch, *size, num_classes = ops.shape(logits)
     labels = ops.reshape(ops.cast(labels, "int32"), (batch, 1, -1))
     if ignore_label is None:
         weights = ops.ones_like(labels, dtype="float32")
@@ -124,10 +126,10 @@ def _pixels(
     # The largest logit cancels, so no gradient flows through it; without it `exp` overflows.
     logits -= ops.stop_gradient(ops.max(logits, axis=1, keepdims=True))
     log_total = ops.log(ops.sum(ops.exp(logits), axis=1, keepdims=True))
-    return Pixels(truth, logits - log_total, weights, counted)
+    return Pixels(truth, logits - log_total, weights, counted, tuple(size))
 
 
-def _pixel_mean(values: Tensor, counted: Tensor) -> Tensor:
+def pixel_mean(values: Tensor, counted: Tensor) -> Tensor:
     """Sum of the values of an image divided by its number of counted pixels.
 
     Weights are in the values and not in the divisor: with a mean of one over all pixels they move
@@ -165,7 +167,7 @@ class CrossEntropy(MaskLoss):
         if self.smoothing:
             even = pixels.weights / truth.shape[1]
             truth = (1 - self.smoothing) * truth + self.smoothing * even
-        return _pixel_mean(-truth * pixels.log_probabilities, pixels.counted)
+        return pixel_mean(-truth * pixels.log_probabilities, pixels.counted)
 
     def get_config(self) -> dict[str, Any]:
         """What makes the same loss again."""
@@ -200,7 +202,7 @@ class Focal(MaskLoss):
         # A power below one has no gradient at 0; 1e-7 is what float32 can tell from a sure pixel.
         missed = ops.maximum(-ops.expm1(pixels.log_probabilities), 1e-7)
         values = pixels.truth * pixels.log_probabilities * ops.power(missed, self.gamma)
-        return _pixel_mean(-values, pixels.counted)
+        return pixel_mean(-values, pixels.counted)
 
     def get_config(self) -> dict[str, Any]:
         """What makes the same loss again."""

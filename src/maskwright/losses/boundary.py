@@ -1,0 +1,95 @@
+"""Losses of how far from the truth's boundary a pixel is wrong."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from maskwright.labels import IGNORE_LABEL
+from maskwright.losses.pixel import AddUp, MaskLoss, Pixels, Tensor, pixel_mean
+
+
+@keras.saving.register_keras_serializable(package="maskwright")
+class Boundary(MaskLoss):
+    """Mean over pixels of what is wrong, times its distance from the boundary of the truth.
+
+    For each class but the first, which is taken for the background, the probability that a pixel
+    lacks inside the true mask, or has too much outside, times the Euclidean distance to the mask's
+    boundary as a share of `reach`. A class that the image lacks is `reach` away everywhere.
+
+    The paper multiplies probabilities by the signed distance, negative inside, so that the truth
+    has a value below 0, and another for each image. Less that value it is what is computed here:
+    the gradient is the same and the truth's value is 0. The paper adds it to an overlap, with a
+    growing weight: alone, it hardly minds small objects.
+
+    Args:
+        reach: Distance beyond which all is equally wrong, pixels; time grows with it.
+        ignore_label: Label of pixels that do not count, or `None` where all do.
+
+    Pixels that are ignored, or weigh nothing, lie on neither side of a boundary. Other weights
+    multiply the value of their pixel.
+
+    Raises:
+        ValueError: If `reach` is less than 1.
+
+    Source: Kervadec et al., Boundary loss for highly unbalanced segmentation, 2019.
+    """
+
+    def __init__(
+        self,
+        reach: int = 10,
+        ignore_label: int | None = IGNORE_LABEL,
+        name: str = "boundary",
+        **kwargs: Any,
+    ) -> None:
+        if reach < 1:
+            raise ValueError(f"`reach` must be at least one pixel. Received: {reach}")
+        super().__init__(ignore_label, name, **kwargs)
+        self.reach = reach
+
+    def measure(self, pixels: Pixels, add_up: AddUp | None) -> Tensor:
+        """Value of each image, `(batch,)`."""
+        inside = pixels.truth > 0
+        shape = ops.shape(inside)
+        masks = ops.reshape(inside, (*shape[:2], *pixels.size))
+        outer = ops.reshape(distance(masks, self.reach), shape)
+        # A pixel's way out of its class is that to the nearest of the other classes.
+        inner = ops.min(ops.where(inside, float(self.reach), outer), axis=1, keepdims=True)
+        # The boundary lies half a pixel before the first pixel of the other side.
+        ways = (ops.where(inside, inner, outer) - 0.5) / (self.reach - 0.5)
+        logs = pixels.log_probabilities
+        wrong = ops.where(inside, -ops.expm1(logs), ops.exp(logs))
+        values = (pixels.weights * ways * wrong)[:, 1:]
+        return pixel_mean(values, pixels.counted) / (shape[1] - 1)
+
+    def get_config(self) -> dict[str, Any]:
+        """What makes the same loss again."""
+        return {**super().get_config(), "reach": self.reach}
+
+
+def distance(masks: Tensor, reach: int) -> Tensor:
+    """Euclidean distance to the nearest pixel of a mask, at most `reach`, in pixels.
+
+    Args:
+        masks: Boolean, `(batch, classes, height, width)`.
+        reach: A whole number, at least 1.
+
+    Returns:
+        float32 of the same shape; 0 inside.
+    """
+    # Along columns a distance is a sum, so that steps of 1, 2, 4 … make all lengths.
+    ways, step = ops.where(masks, 0.0, float(reach)), 1
+    while step < reach:
+        padded = ops.pad(ways, ((0, 0), (0, 0), (step, step), (0, 0)), constant_values=reach)
+        nearest = ops.minimum(padded[..., 2 * step :, :], padded[..., : -2 * step, :])
+        ways, step = ops.minimum(ways, nearest + step), 2 * step
+    # Along rows squares are added, for which every length is tried.
+    squares, most = ops.square(ways), reach - 1
+    padded = ops.pad(
+        squares, ((0, 0), (0, 0), (0, 0), (most, most)), constant_values=float(reach**2)
+    )
+    for step in range(1, reach):
+        left = padded[..., most - step : -most - step]
+        right = padded[..., most + step : (step - most) or None]
+        squares = ops.minimum(squares, ops.minimum(left, right) + step**2)
+    return ops.sqrt(squares)

@@ -1,0 +1,57 @@
+"""The pixels that are hardest alone."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from maskwright.labels import IGNORE_LABEL
+from maskwright.losses.pixel import AddUp, MaskLoss, Pixels, Tensor
+
+
+@keras.saving.register_keras_serializable(package="maskwright")
+class HardPixels(MaskLoss):
+    """Mean cross-entropy over the share of each image's pixels in which it is largest.
+
+    Args:
+        share: Of the pixels of an image that count; 1 is plain cross-entropy. At least one pixel is
+            kept, and all that equal the least of those kept.
+        ignore_label: Label of pixels that do not count, or `None` where all do.
+
+    Pixels are ranked by their cross-entropy times their weight; those of weight 0 do not count.
+
+    Raises:
+        ValueError: If `share` is not above 0 and at most 1.
+
+    Source: Shrivastava et al., Training region-based object detectors with online hard example
+    mining, 2016, with pixels in place of regions, as Wu et al., High-performance semantic
+    segmentation using very deep fully convolutional networks, 2016.
+    """
+
+    def __init__(
+        self,
+        share: float = 0.25,
+        ignore_label: int | None = IGNORE_LABEL,
+        name: str = "hard_pixels",
+        **kwargs: Any,
+    ) -> None:
+        if not 0 < share <= 1:
+            raise ValueError(f"`share` must be above 0 and at most 1. Received: {share}")
+        super().__init__(ignore_label, name, **kwargs)
+        self.share = share
+
+    def measure(self, pixels: Pixels, add_up: AddUp | None) -> Tensor:
+        """Value of each image, `(batch,)`."""
+        values = -ops.sum(pixels.truth * pixels.log_probabilities, axis=1)
+        counts = pixels.weights[:, 0] > 0
+        # Ascending, with what does not count in front.
+        ranked = ops.sort(ops.where(counts, ops.stop_gradient(values), -1.0), axis=-1)
+        kept = ops.ceil(self.share * ops.sum(ops.cast(counts, "float32"), axis=-1))
+        place = ops.shape(values)[1] - ops.cast(ops.maximum(kept, 1.0), "int32")
+        least = ops.take_along_axis(ranked, place[:, None], axis=-1)
+        chosen = ops.cast(ops.logical_and(counts, values >= least), values.dtype)
+        return ops.sum(values * chosen, axis=-1) / ops.maximum(ops.sum(chosen, axis=-1), 1.0)
+
+    def get_config(self) -> dict[str, Any]:
+        """What makes the same loss again."""
+        return {**super().get_config(), "share": self.share}

@@ -1,0 +1,61 @@
+"""The Jaccard index itself, made a loss."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from maskwright.labels import IGNORE_LABEL
+from maskwright.losses.pixel import AddUp, MaskLoss, Pixels, Tensor
+
+_LEAST = 1e-7
+
+
+@keras.saving.register_keras_serializable(package="maskwright")
+class Lovasz(MaskLoss):
+    """One minus the Jaccard index of each class, extended from masks to probabilities.
+
+    The error of a pixel is what its probability lacks to the truth. Taken from the largest error
+    down, each pixel adds to one minus the index what it costs to have it wrong too; the value of a
+    class is the sum of errors times these costs, and that of an image the mean over the classes
+    that it shows. Where all errors are 0 or 1 it is one minus the index exactly.
+
+    Args:
+        ignore_label: Label of pixels that do not count, or `None` where all do.
+
+    Weights of pixels weigh their counts in the index, so that of an image alone only their ratios
+    matter. Sorting is what it spends its time on; two classes share theirs.
+
+    Source: Berman et al., The Lovász-softmax loss, 2018, image by image.
+    """
+
+    def __init__(
+        self, ignore_label: int | None = IGNORE_LABEL, name: str = "lovasz", **kwargs: Any
+    ) -> None:
+        super().__init__(ignore_label, name, **kwargs)
+
+    def measure(self, pixels: Pixels, add_up: AddUp | None) -> Tensor:
+        """Value of each image, `(batch,)`."""
+        # The weight of a pixel, negative at all classes but its own.
+        signed = 2 * pixels.truth - pixels.weights
+        logs = pixels.log_probabilities
+        errors = ops.where(signed > 0, -ops.expm1(logs), ops.exp(logs))
+        two = errors.shape[1] == 2  # whose errors are the same, and whose signs are opposite
+        if two:
+            errors, signed = errors[:, :1], signed[:, :1]
+        order = ops.argsort(-errors, axis=-1)
+        errors = ops.take_along_axis(errors, order, axis=-1)
+        signed = ops.take_along_axis(signed, order, axis=-1)
+        if two:
+            signed = ops.concatenate([signed, -signed], axis=1)
+        own, others = ops.relu(signed), ops.relu(-signed)
+        total = ops.sum(own, axis=-1, keepdims=True)
+        hit = total - ops.cumsum(own, axis=-1)
+        union = total + ops.cumsum(others, axis=-1)
+        # What 1 - hit / union grows by, without the difference of two numbers that are nearly the
+        # same: a pixel of the class lowers the hits, any other raises the union.
+        costs = own / ops.maximum(union, _LEAST)
+        costs += others * hit / ops.maximum(union * (union - others), _LEAST)
+        values = ops.sum(errors * costs, axis=-1)
+        shown = ops.cast(total[..., 0] > 0, values.dtype)
+        return ops.sum(values * shown, axis=-1) / ops.maximum(ops.sum(shown, axis=-1), 1.0)
