@@ -1,0 +1,193 @@
+"""Layers of encoders that Keras does not have, or not in a form that exports."""
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import keras
+from keras import layers, ops
+
+from maskwright.errors import ConfigError
+from maskwright.models.blocks import Tensor
+
+Pooling = Literal["max", "average"]
+
+
+@keras.saving.register_keras_serializable(package="maskwright")
+class AtrousPooling(layers.Layer):
+    """Maximum or mean over a square of pixels that lie apart, at every pixel.
+
+    It stands where pooling lost its stride, or comes after another that did: the same pixels are
+    pooled as before, at more places. What lies outside the image does not count. Keras's pooling
+    has no dilation.
+
+    Args:
+        kind: `"max"` or `"average"`.
+        size: Pixels along a side of the square.
+        dilation: Distance between them.
+        padding: Pixels outside the image, before and after each side, that squares may reach.
+    """
+
+    def __init__(
+        self,
+        kind: Pooling,
+        size: int,
+        dilation: int = 1,
+        padding: Sequence[int] = (0, 0),
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        if kind not in ("max", "average"):
+            raise ConfigError(f"Expected a pooling of max, average; received {kind!r}.")
+        self.kind, self.size, self.dilation = kind, size, dilation
+        self.padding = tuple(padding)
+
+    def call(self, x: Tensor) -> Tensor:
+        """`(b, h, w, c)` to as many pixels as there are places for the square."""
+        if self.kind == "max":
+            return self._joined(x, float("-inf"), ops.maximum)
+        total = self._joined(x, 0.0, ops.add)
+        if self.padding == (0, 0):
+            return total / self.size**2
+        inside = ops.ones_like(x[:1, :, :, :1])
+        return total / self._joined(inside, 0.0, ops.add)
+
+    def _joined(self, x: Tensor, outside: float, join: Any) -> Tensor:
+        x = ops.pad(x, ((0, 0), self.padding, self.padding, (0, 0)), constant_values=outside)
+        reach = (self.size - 1) * self.dilation
+        height, width = ops.shape(x)[1:3]
+        height, width = height - reach, width - reach
+        found = None
+        for row in range(0, reach + 1, self.dilation):
+            for column in range(0, reach + 1, self.dilation):
+                part = x[:, row : row + height, column : column + width]
+                found = part if found is None else join(found, part)
+        return found
+
+    def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
+        """Shape of the output for the shape of an input."""
+        batch, height, width, channels = input_shape
+        change = sum(self.padding) - (self.size - 1) * self.dilation
+        sides = [None if side is None else side + change for side in (height, width)]
+        return (batch, *sides, channels)
+
+    def get_config(self) -> dict[str, Any]:
+        """Arguments that rebuild the layer."""
+        own = {"kind": self.kind, "size": self.size, "dilation": self.dilation}
+        return {**super().get_config(), **own, "padding": self.padding}
+
+
+@keras.saving.register_keras_serializable(package="maskwright")
+class Gelu(layers.Layer):
+    """Gaussian error linear unit by its approximation with a hyperbolic tangent.
+
+    It differs from the exact one by less than 0.0005; the exact one of Keras exports to an ONNX
+    file that no engine can read, without an error.
+
+    Source: Hendrycks and Gimpel, Gaussian error linear units, 2016.
+    """
+
+    def call(self, x: Tensor) -> Tensor:
+        """Elementwise."""
+        return ops.gelu(x, approximate=True)
+
+    def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
+        """That of the input."""
+        return tuple(input_shape)
+
+
+@keras.saving.register_keras_serializable(package="maskwright")
+class StochasticDepth(layers.Layer):
+    """In training, leave a branch out for some images, and make up for it in the others.
+
+    Args:
+        rate: Share of the images, at least 0 and below 1.
+        seed: Of what is drawn; `None` follows `keras.utils.set_random_seed`.
+
+    Source: Huang et al., Deep networks with stochastic depth, 2016.
+    """
+
+    def __init__(self, rate: float, seed: int | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.rate, self.seed = rate, seed
+        self.seed_generator = keras.random.SeedGenerator(seed)
+
+    def call(self, x: Tensor, training: bool = False) -> Tensor:
+        """`(b, h, w, c)` to the same shape."""
+        if not training or not self.rate:
+            return x
+        drawn = keras.random.uniform((ops.shape(x)[0], 1, 1, 1), seed=self.seed_generator)
+        kept = ops.cast(drawn >= self.rate, x.dtype)
+        return x * kept / (1 - self.rate)
+
+    def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
+        """That of the input."""
+        return tuple(input_shape)
+
+    def get_config(self) -> dict[str, Any]:
+        """Arguments that rebuild the layer."""
+        return {**super().get_config(), "rate": self.rate, "seed": self.seed}
+
+
+@keras.saving.register_keras_serializable(package="maskwright")
+class EfficientAttention(layers.Layer):
+    """Self-attention between pixels, with fewer keys and values than queries.
+
+    Keys and values come from a map that a convolution shrinks first, so that the weights take
+    `pixels * pixels / reduction**2` numbers for each head instead of `pixels**2`.
+
+    Args:
+        heads: Of the attention; they divide the channels.
+        reduction: By which height and width of keys and values are divided; both are multiples.
+
+    Source: Xie et al., SegFormer, 2021, section 3.1.
+    """
+
+    def __init__(self, heads: int, reduction: int = 1, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.heads, self.reduction = heads, reduction
+
+    def build(self, input_shape: Sequence[int | None]) -> None:
+        """Make the projections for a number of channels."""
+        channels = input_shape[-1]
+        if channels is None or channels % self.heads:
+            raise ConfigError(f"Expected channels that {self.heads} heads divide, got {channels}.")
+        policy = self.dtype_policy
+        self.query = layers.Dense(channels, dtype=policy, name="query")
+        self.key_value = layers.Dense(2 * channels, dtype=policy, name="key_value")
+        self.project = layers.Dense(channels, dtype=policy, name="project")
+        for part in (self.query, self.key_value, self.project):
+            part.build(input_shape)
+        if self.reduction > 1:
+            self.reduce = layers.Conv2D(
+                channels, self.reduction, self.reduction, dtype=policy, name="reduce"
+            )
+            self.reduce_norm = layers.LayerNormalization(
+                epsilon=1e-5, dtype=policy, name="reduce_norm"
+            )
+            self.reduce.build(input_shape)
+            self.reduce_norm.build(input_shape)
+        self.built = True
+
+    def call(self, x: Tensor) -> Tensor:
+        """`(b, h, w, c)` to the same shape."""
+        height, width = ops.shape(x)[1:3]
+        channels = x.shape[-1]
+        depth = channels // self.heads
+        queries = ops.reshape(self.query(x), (-1, height * width, self.heads, depth))
+        small = self.reduce_norm(self.reduce(x)) if self.reduction > 1 else x
+        rows, columns = ops.shape(small)[1:3]
+        both = ops.reshape(self.key_value(small), (-1, rows * columns, 2, self.heads, depth))
+        queries = ops.transpose(queries, (0, 2, 1, 3)) * depth**-0.5
+        keys = ops.transpose(both[:, :, 0], (0, 2, 3, 1))
+        values = ops.transpose(both[:, :, 1], (0, 2, 1, 3))
+        weights = ops.softmax(ops.matmul(queries, keys))
+        joined = ops.transpose(ops.matmul(weights, values), (0, 2, 1, 3))
+        return self.project(ops.reshape(joined, (-1, height, width, channels)))
+
+    def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
+        """That of the input."""
+        return tuple(input_shape)
+
+    def get_config(self) -> dict[str, Any]:
+        """Arguments that rebuild the layer."""
+        return {**super().get_config(), "heads": self.heads, "reduction": self.reduction}

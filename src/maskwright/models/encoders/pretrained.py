@@ -1,0 +1,219 @@
+"""Encoders from `keras.applications`: built by Keras, then copied layer by layer as we need them.
+
+A copy takes images of any size and number of channels, may trade strides for dilation, and gives
+features at every stride.
+"""
+
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from keras import layers
+
+from maskwright.errors import ConfigError, ModelError
+from maskwright.models.blocks import Tensor
+from maskwright.models.encoders import atrous
+from maskwright.models.encoders.base import (
+    Encoder,
+    Pixels,
+    copy_weights,
+    is_placeholder,
+    load_file,
+    placeholder,
+    producer,
+)
+from maskwright.models.encoders.families import FAMILIES, Family
+from maskwright.models.encoders.layers import Gelu
+
+
+def pretrained(
+    name: str,
+    pixels: Pixels,
+    *,
+    weights: str | Path | None,
+    alpha: float,
+    taps: Mapping[int, str] | None,
+    output_stride: int,
+    synchronised: bool,
+) -> Encoder:
+    """Encoder of one of `FAMILIES`; see `encoder` for the arguments.
+
+    Raises:
+        ConfigError: If the network has no `alpha`, or no such tap.
+        ModelError: If the weights do not fit.
+    """
+    family = FAMILIES[name]
+    network = _network(name, family, weights, alpha)
+    strides = _strides(network, family.side)
+    taps = dict(taps) if taps is not None else _last_at_stride(network, strides, family)
+    _check(name, taps, strides)
+    images = keras.Input(pixels.shape)
+    scaling = pixels.scaling(family.mean, family.std)
+    copy = _Copy(strides, output_stride, scaling, synchronised)
+    keras.models.clone_model(
+        network,
+        input_tensors=keras.tree.map_structure(lambda _: images, network.input),
+        clone_function=copy,
+    )
+    # At the coarsest stride left, the features of the deepest layer.
+    outputs = {min(s, output_stride): copy.found[taps[s]] for s in sorted(taps)}
+    model = keras.Model(images, list(outputs.values()), name="encoder")
+    if weights is not None:
+        kept = {id(layer) for layer in model.layers}
+        for theirs, ours in copy.pairs:
+            if id(ours) in kept and theirs.weights:
+                copy_weights(theirs.get_weights(), ours, family.bgr, pixels.extra)
+    return Encoder(model, tuple(outputs))
+
+
+def _network(name: str, family: Family, weights: str | Path | None, alpha: float) -> keras.Model:
+    """As Keras builds it, for square RGB images of `family.side`, with its weights."""
+    options = dict(family.options)
+    if name.startswith("mobilenet"):
+        options["alpha"] = alpha
+    published = weights if weights == "imagenet" else None
+    shape = (family.side, family.side, 3)
+    with warnings.catch_warnings():
+        # Keras warns of sizes that it has no weights for; convolutions take any.
+        warnings.simplefilter("ignore", UserWarning)
+        try:
+            network = family.build(
+                include_top=False,
+                weights=published,
+                input_tensor=placeholder(keras.Input(shape)),
+                input_shape=shape,
+                **options,
+            )
+        except Exception as error:
+            if published is None:
+                raise
+            raise ModelError(
+                f"Keras could not download the ImageNet weights of {name}: {error}. Give a file "
+                "of weights, or none."
+            ) from error
+    if weights is not None and published is None:
+        hint = "check the encoder and its alpha"
+        load_file(network, f"{name} without its top", weights, hint)
+    return network
+
+
+def _strides(network: keras.Model, side: int) -> dict[str, int]:
+    """Stride of the output of every layer whose output is features, by name.
+
+    What only pads or crops has the stride of its input.
+    """
+    found: dict[str, int] = {}
+    for layer in network.operations:
+        shape: tuple[int, ...] = getattr(layer.output, "shape", ())
+        if isinstance(layer, atrous.SHIFTS):
+            found[layer.name] = found[producer(layer).name]
+        elif len(shape) == 4 and shape[1] > 1:
+            found[layer.name] = 2 ** round(float(np.log2(side / shape[1])))
+    return found
+
+
+def _last_at_stride(
+    network: keras.Model, strides: Mapping[str, int], family: Family
+) -> dict[int, str]:
+    """Name of the last layer at each stride but the first, or the family's own choice."""
+    found = {}
+    for layer in network.operations:
+        if layer.name == family.top:
+            break
+        stride = strides.get(layer.name, 1)
+        if stride > 1 and not isinstance(layer, atrous.SHIFTS):
+            found[stride] = layer.name
+    return {**found, **family.taps}
+
+
+def _check(name: str, taps: Mapping[int, str], strides: Mapping[str, int]) -> None:
+    missing = [tap for tap in taps.values() if tap not in strides]
+    if missing:
+        raise ConfigError(f"{name} has no layer named {', '.join(missing)}.")
+    for stride, tap in taps.items():
+        if strides[tap] != stride:
+            raise ConfigError(
+                f"{name} has its layer {tap} at stride {strides[tap]}; a tap said stride {stride}."
+            )
+
+
+class _Copy:
+    """Copies the layers of a network one by one, in the form that an encoder needs.
+
+    Args:
+        strides: Of the network's layers.
+        output_stride: Coarsest one in the copy.
+        scaling: Goes where the placeholder is.
+        synchronised: Batch statistics over all workers.
+
+    Attributes:
+        found: Output of every copied layer, by the name of the layer.
+        pairs: Layers of the network and their copies, in the order of the network.
+    """
+
+    def __init__(
+        self,
+        strides: Mapping[str, int],
+        output_stride: int,
+        scaling: layers.Layer,
+        synchronised: bool,
+    ) -> None:
+        self.strides, self.output_stride = strides, output_stride
+        self.scaling, self.synchronised = scaling, synchronised
+        self.found: dict[str, Tensor] = {}
+        self.pairs: list[tuple[layers.Layer, layers.Layer]] = []
+
+    def __call__(self, layer: keras.Operation) -> atrous.Step:
+        """What to call in place of a layer."""
+        parts = layer.layers if isinstance(layer, keras.Sequential) else [layer]
+        steps = [step for part in parts for step in self._steps(part, layer)]
+
+        def call(*args: Any, **kwargs: Any) -> Tensor:
+            if len(steps) == 1 and len(parts) == 1:
+                x = steps[0](*args, **kwargs)
+            else:
+                x = args[0]
+                for step in steps:
+                    x = step(x)
+            self.found[layer.name] = x
+            return x
+
+        return call
+
+    def _steps(self, layer: keras.Operation, outer: keras.Operation) -> list[atrous.Step]:
+        if is_placeholder(layer):
+            return [self.scaling]
+        if isinstance(layer, layers.Rescaling | layers.Normalization):
+            return []  # our own scaling has done it
+        spatial = (*atrous.CONVOLUTIONS, *atrous.POOLINGS)
+        if isinstance(layer, atrous.SHIFTS):
+            consumer = None
+            if isinstance(layer, layers.ZeroPadding2D):
+                after = [node.operation for node in layer._outbound_nodes]
+                consumer = next((one for one in after if isinstance(one, spatial)), None)
+            loses = consumer is not None and self._loses(consumer)
+            return [atrous.shift(layer, self._dilation(layer), consumer, loses)]
+        if isinstance(layer, spatial):
+            form = atrous.depthwise(layer) if atrous.is_grouped(layer) else layer
+            padded = isinstance(producer(outer), layers.ZeroPadding2D)
+            steps = atrous.spread(form, self._dilation(outer), self._loses(outer), padded)
+        elif isinstance(layer, layers.Activation) and layer.activation is keras.activations.gelu:
+            steps = [Gelu(name=layer.name)]
+        else:
+            config = layer.get_config()
+            if isinstance(layer, layers.BatchNormalization):
+                config["synchronized"] = self.synchronised
+            steps = [type(layer).from_config(config)]
+        if isinstance(layer, layers.Layer):
+            self.pairs.append((layer, steps[-1]))
+        return steps
+
+    def _dilation(self, layer: keras.Operation) -> int:
+        """How much closer the pixels of a layer's input lie than in the network."""
+        return max(1, self.strides.get(producer(layer).name, 1) // self.output_stride)
+
+    def _loses(self, layer: keras.Operation) -> bool:
+        return self.strides.get(layer.name, 1) > self.output_stride
