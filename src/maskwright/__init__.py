@@ -5,7 +5,10 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 __all__ = [
     "check",
+    "compare",
+    "cross_validate",
     "demo",
+    "ensemble",
     "evaluate",
     "evaluate_regions",
     "extract_regions",
@@ -21,7 +24,10 @@ __all__ = [
 if TYPE_CHECKING:
     from maskwright.api import (
         check,
+        compare,
+        cross_validate,
         demo,
+        ensemble,
         evaluate,
         evaluate_regions,
         extract_regions,

@@ -1,6 +1,8 @@
 """The verbs of the command line as Python functions of plain arguments."""
 
+from maskwright.api.compare import compare, comparison_folder
 from maskwright.api.demo_regions import RegionDemo, demo_regions
+from maskwright.api.folds import Folds, cross_validate, ensemble, is_cross_validation
 from maskwright.api.masks import (
     Demo,
     auto_size,
@@ -23,15 +25,21 @@ from maskwright.api.regions import (
 
 __all__ = [
     "Demo",
+    "Folds",
     "RegionDemo",
     "auto_size",
     "build_model",
     "check",
+    "compare",
+    "comparison_folder",
+    "cross_validate",
     "demo",
     "demo_regions",
+    "ensemble",
     "evaluate",
     "evaluate_regions",
     "extract_regions",
+    "is_cross_validation",
     "load",
     "load_regions",
     "make_augmentation",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from maskwright.api.learned import division_of, learned_ids
 from maskwright.config import RunConfig, TrainConfig, read_config
 from maskwright.data import DataSet, open_dataset, write_yaml
 from maskwright.data.augment import Augmentation
@@ -94,8 +95,6 @@ def train(
     Raises:
         MaskwrightError: One sentence on what is wrong and what to do.
     """
-    from maskwright.losses import loss
-    from maskwright.training import Recipe
     from maskwright.training import train as train_on
     from maskwright.training.run import Run
 
@@ -108,34 +107,17 @@ def train(
     config = read_config(plan, settings, TrainConfig)
     if config.minutes is None and config.epochs is None:
         config = config.model_copy(update={"minutes": _DEFAULT_MINUTES})
-    augmentation = make_augmentation(config)
-    criterion = loss(config.loss, smoothing=config.smoothing)
-    dataset = open_dataset(data, **config.division())
-    tell_left_out(dataset, tell, config.skip_unreadable)
-    if config.size == "auto":
-        size = None if config.crop else auto_size(dataset)
-        config = config.model_copy(update={"size": size})
-    assert config.size != "auto"
+    config, dataset, shared = settle(config, data, tell)
     return train_on(
         dataset,
         out,
+        **shared,
         model=partial(build_model, config),
-        loss=criterion,
-        recipe=Recipe(**config.recipe()),
-        augmentation=augmentation,
-        size=config.size,
-        crop=config.crop,
-        balance=config.class_weights,
-        favour_rare=config.favour_rare,
         epochs=config.epochs,
         minutes=config.minutes,
-        auxiliary_weight=supervision(config),
-        seed=config.seed,
         previews=config.previews,
         tensorboard=config.tensorboard,
-        memory_limit_mb=config.memory_limit_mb,
         checkpoint_seconds=config.checkpoint_seconds,
-        skip_unreadable=config.skip_unreadable,
         card=config.model_dump(
             include={"threshold", "min_area_px", "fill_holes_px", "keep_largest"}
         ),
@@ -143,6 +125,42 @@ def train(
         tell=tell,
         resume=resume,
     )
+
+
+def settle(
+    config: TrainConfig, data: str | Path, tell: Callable[[str], None]
+) -> tuple[TrainConfig, DataSet, dict[str, Any]]:
+    """Open a data set as the settings say, and unpack them.
+
+    Returns:
+        The settings with the size that `"auto"` stands for, the data set, and the arguments that
+        `training.prepare` and `training.train` share.
+    """
+    from maskwright.losses import loss
+    from maskwright.training import Recipe
+
+    # What a setting gets wrong is told of before any data is read.
+    augmentation = make_augmentation(config)
+    criterion = loss(config.loss, smoothing=config.smoothing)
+    dataset = open_dataset(data, **config.division())
+    tell_left_out(dataset, tell, config.skip_unreadable)
+    if config.size == "auto":
+        size = None if config.crop else auto_size(dataset)
+        config = config.model_copy(update={"size": size})
+    shared = {
+        "loss": criterion,
+        "recipe": Recipe(**config.recipe()),
+        "augmentation": augmentation,
+        "size": config.size,
+        "crop": config.crop,
+        "balance": config.class_weights,
+        "favour_rare": config.favour_rare,
+        "auxiliary_weight": supervision(config),
+        "seed": config.seed,
+        "memory_limit_mb": config.memory_limit_mb,
+        "skip_unreadable": config.skip_unreadable,
+    }
+    return config, dataset, shared
 
 
 def tell_left_out(dataset: DataSet, tell: Callable[[str], None], may_skip: bool = True) -> None:
@@ -245,7 +263,7 @@ def build_model(
 
 
 def load(path: str | Path) -> "Predictor":
-    """A trained model, to be called with images: the folder of a run.
+    """A trained model, to be called with images: the folder of a run or of an ensemble.
 
     Raises:
         ModelError: If there is none, or it does not belong to its card.
@@ -268,7 +286,7 @@ def evaluate(
     """Score a trained model on a split, and write table, cases and report.
 
     Args:
-        run: Folder of the run.
+        run: Folder of the run, or of an ensemble.
         data: What `open_dataset` takes.
         split: To score.
         out: Folder for the results; `evaluation/SPLIT` in the run when left out.
@@ -278,15 +296,15 @@ def evaluate(
     """
     from maskwright.evaluation import evaluate as score
     from maskwright.evaluation import write
+    from maskwright.export.ensemble import is_ensemble
 
     folder = Path(run)
     predictor = load(folder)
-    plan = folder / "plan.yaml"
     # Divided as for the run, so that nothing it learned from is scored.
-    dataset = open_dataset(
-        data, **read_config(plan if plan.exists() else None, {}, TrainConfig).division()
-    )
-    found = score(predictor, dataset, split, size=size, flips=flips, **options)
+    dataset = open_dataset(data, **division_of(folder))
+    # Of a single run the name of the split tells; members of an ensemble have learned from more.
+    learned = learned_ids(folder, data) if is_ensemble(folder) else ()
+    found = score(predictor, dataset, split, size=size, flips=flips, learned=learned, **options)
     write(found, out or folder / "evaluation" / split, run=folder)
     return found
 

@@ -7,9 +7,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from maskwright.api.learned import learned_ids
 from maskwright.api.masks import make_augmentation, tell_left_out
 from maskwright.card import MODEL_FILE, Kind, Outside
-from maskwright.config import RegionConfig, TrainConfig, read_config
+from maskwright.config import RegionConfig, read_config
 from maskwright.data import DataSet, open_dataset
 from maskwright.errors import ConfigError, DataError
 
@@ -121,11 +122,10 @@ def train_regions(
 
 def _seen_before(config: RegionConfig, data: str | Path, dataset: DataSet) -> str | None:
     """Sentence on images that a segmenter learned from and that are not for learning here."""
-    plan = Path(config.segmenter or "") / "plan.yaml"
-    if not plan.is_file():
+    segmenter = Path(config.segmenter or "")
+    if not (segmenter / "plan.yaml").is_file():
         return None
-    before = open_dataset(data, **read_config(plan, {}, TrainConfig).division())
-    learned = {sample.id for sample in before.samples if sample.split == "train"}
+    learned = learned_ids(segmenter, data)
     seen = [s.id for s in dataset.samples if s.split != "train" and s.id in learned]
     if not seen:
         return None

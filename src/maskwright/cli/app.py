@@ -7,6 +7,7 @@ import typer
 
 from maskwright import __version__
 from maskwright.cli.check import check
+from maskwright.cli.compare import compare
 from maskwright.cli.demo import demo
 from maskwright.cli.evaluate import evaluate
 from maskwright.cli.predict import predict
@@ -21,7 +22,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (demo, check, train, evaluate, predict):
+for command in (demo, check, train, evaluate, compare, predict):
     app.command()(command)
 app.add_typer(regions)
 

@@ -27,8 +27,14 @@ def train(
     settings: Annotated[
         list[str] | None, typer.Option("--set", help="A setting as KEY=VALUE; may be repeated.")
     ] = None,
-    minutes: Annotated[float | None, typer.Option(min=0.01, help="Time to train for.")] = None,
+    minutes: Annotated[
+        float | None, typer.Option(min=0.01, help="Time to train for, all folds together.")
+    ] = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the samples.")] = None,
+    folds: Annotated[
+        int | None,
+        typer.Option(min=2, help="Train a model for each of so many folds, and join them."),
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a stopped run.")] = False,
     show_settings: Annotated[
         bool,
@@ -48,6 +54,19 @@ def train(
         for name, value in (("minutes", minutes), ("epochs", epochs))
         if value is not None
     }
+    if folds is not None or (resume and api.is_cross_validation(run)):
+        joined = api.cross_validate(
+            data, run, folds=folds, plan=plan, resume=resume, tell=_tell, **given
+        )
+        total, ends = joined.out_of_fold.total, joined.out_of_fold.intervals
+        typer.echo(
+            f"{len(joined.runs)} folds; images that a model never saw have a mean Dice of "
+            f"{total.mean_dice:.3f} (95 % {ends.mean_dice[0]:.3f} to {ends.mean_dice[1]:.3f}); see "
+            f"{joined.folder / 'evaluation' / 'held_out' / 'report.html'}.",
+            err=True,
+        )
+        typer.echo(joined.folder)
+        return
     made = api.train(data, run, plan=plan, resume=resume, tell=_tell, **given)
     last = made.read_history()[-1]
     typer.echo(
