@@ -1,0 +1,259 @@
+"""A plan: settings for a data set, a machine and a time, each with its reason."""
+
+import textwrap
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import yaml
+
+from maskwright.planning.cleaning import clean
+from maskwright.planning.draft import BY_HAND, Choice, Draft, by, percent
+from maskwright.planning.learning import learn, useful_steps
+from maskwright.planning.machine import Machine, Timing
+from maskwright.planning.network import build, even_out
+from maskwright.planning.prints import Fingerprint
+from maskwright.planning.sight import SIDES, see
+
+_COLUMNS = 100
+_CLASSES_TOLD = 12
+_GROWTH_STEPS = 1500  # at the larger size
+_FEW_VALIDATED = 5
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Settings in the order in which they are read, each with its reason.
+
+    Args:
+        choices: The settings.
+        header: Sentences on the data and the machine.
+        name: What tells it from its rivals.
+    """
+
+    choices: tuple[Choice, ...]
+    header: tuple[str, ...] = ()
+    name: str = "plan"
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What `train` takes: fields of `TrainConfig`."""
+        return {choice.key: choice.value for choice in self.choices}
+
+    def with_choices(self, *changed: Choice, name: str | None = None) -> "Plan":
+        """The plan with some settings changed, or added at the end."""
+        new = {choice.key: choice for choice in changed}
+        kept = [new.pop(choice.key, choice) for choice in self.choices]
+        return replace(self, choices=(*kept, *new.values()), name=name or self.name)
+
+    def to_yaml(self) -> str:
+        """Settings file of `maskwright train --plan`, with the reasons as comments."""
+        lines = [_comment(sentence) for sentence in self.header]
+        for choice in self.choices:
+            lines += ["", _comment(choice.reason), f"{choice.key}: {_value(choice.value)}"]
+        return "\n".join(lines) + "\n"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        choices = [
+            {"key": c.key, "value": _plain(c.value), "reason": c.reason} for c in self.choices
+        ]
+        return {"name": self.name, "header": list(self.header), "choices": choices}
+
+
+def plan(
+    data: Fingerprint,
+    machine: Machine,
+    *,
+    minutes: float,
+    weights: str | None = None,
+    weights_said: str = "",
+    given: Mapping[str, Any] | None = None,
+    pace: int = 0,
+    timing: Timing | None = None,
+    paced: str = "",
+    division: Sequence[Choice] = (),
+) -> Plan:
+    """Settings that suit a data set, a machine and a time.
+
+    Args:
+        data: Fingerprint of the data.
+        machine: To train on.
+        minutes: To train for.
+        weights: What a pretrained encoder starts from; `None` where there are none.
+        weights_said: Sentence on that.
+        given: Settings that are set by hand, as `TrainConfig` has them; the others follow them. In
+            `augmentation`, only what is changed.
+        pace: How many sizes smaller or larger than usual, -4 to 2; see `next_pace`.
+        timing: A step of the plan as measured.
+        paced: Sentence on why the pace is not 0.
+        division: Settings of how the data was divided for `data`, where that was changed.
+    """
+    draft = Draft(
+        data,
+        machine,
+        minutes,
+        weights,
+        weights_said or _weights_said(weights),
+        dict(given or {}),
+        pace,
+        timing,
+        paced,
+    )
+    build(draft)
+    see(draft)
+    even_out(draft)
+    learn(draft)
+    clean(draft)
+    for choice in division:
+        draft.choose(choice.key, choice.value, choice.reason)
+    for key, value in draft.given.items():
+        if key not in draft.choices:
+            draft.choices[key] = Choice(key, value, BY_HAND)
+    order = [key for key in _ORDER if key in draft.choices]
+    rest = [key for key in draft.choices if key not in order]
+    return Plan(tuple(draft.choices[key] for key in (*order, *rest)), _header(draft))
+
+
+def next_pace(made: Plan, data: Fingerprint, timing: Timing, minutes: float, pace: int) -> int:
+    """Pace at which a plan of pace `pace` should be made again; the same where it is right.
+
+    Smaller where the time allows too few steps; larger where it allows very many and the images
+    have more to show.
+    """
+    settings = made.settings
+    pretrained = settings.get("encoder") != "plain" and settings.get("encoder_weights") is not None
+    least = useful_steps(pretrained)
+    steps = timing.steps(minutes, 2 if pretrained else 1)
+    if steps < least:
+        while pace > min(SIDES) and steps < least:
+            steps = int(max(steps, 1) * _work(pace) / _work(pace - 1))
+            pace -= 1
+        return pace
+    if pace >= 0 and pace < max(SIDES):
+        more = max(data.height.median, data.width.median) > SIDES[pace] * 1.1
+        if more and steps * _work(pace) / _work(pace + 1) >= _GROWTH_STEPS:
+            return pace + 1
+    return pace
+
+
+def _work(pace: int) -> float:
+    """Pixels in a step."""
+    return SIDES[pace] ** 2 * {-4: 4, -3: 8, -2: 8, -1: 8}.get(pace, 16)
+
+
+_ORDER = (
+    *("size", "crop", "favour_rare", "batch_size", "memory_limit_mb", "augmentation"),
+    *("encoder", "encoder_weights", "encoder_widths", "decoder", "decoder_widths", "norm"),
+    *("deep_supervision", "loss", "class_weights", "learning_rate", "encoder_rate", "freeze"),
+    *("minutes", "epochs", "patience", "average", "val_share", "unite_duplicates"),
+    *("min_area_px", "fill_holes_px", "keep_largest"),
+)
+
+
+def _weights_said(weights: str | None) -> str:
+    if weights is None:
+        return "There are no weights for the encoder."
+    if weights == "imagenet":
+        return "Learned from ImageNet; Keras downloads them."
+    return "Learned on other images, in this file."
+
+
+def _header(draft: Draft) -> tuple[str, ...]:
+    data = draft.data
+    splits = ", ".join(f"{count:,} {split}" for split, count in data.images.items())
+    cases = sum(data.cases.values())
+    images = sum(data.images.values())
+    median = by((round(data.height.median), round(data.width.median)))
+    kind = "grey" if data.colour_share == 0 else "colour"
+    if 0 < data.colour_share < 0.95:
+        kind = f"{percent(data.colour_share)} of them in colour"
+    channels = f"{data.channels} channel{'s' * (data.channels > 1)}, {data.dtype}"
+    if data.channels == 3:
+        channels += f", {kind}"
+    told = [
+        f"A plan for {data.source}, {draft.minutes:g} minutes on {draft.machine}.",
+        f"{images:,} images in {cases:,} cases: {splits}. "
+        f"{data.looked_at:,} training images were read.",
+        f"Median size {median}, {channels}.",
+        f"Classes, by share of pixels (images): {_classes(draft)}.",
+    ]
+    if data.spacing_mm:
+        told.append(f"A pixel is {data.spacing_mm:g} mm wide.")
+    if draft.timing is not None and draft.timing.parameters:
+        timing = draft.timing
+        told.append(
+            f"A step of training took {timing.step_s:.2g} s, with {timing.parameters:,} weights."
+        )
+    told += _cautions(draft)
+    told.append("Use with: maskwright train DATA -o RUN --plan THIS_FILE; --set changes a value.")
+    return tuple(told)
+
+
+def _classes(draft: Draft) -> str:
+    held = [each for each in draft.data.classes if each.images]
+    first = sorted(held, key=lambda each: -each.share)[:_CLASSES_TOLD]
+    told = ", ".join(f"{each.name} {percent(each.share)} ({each.images:,})" for each in first)
+    return told + f" and {len(held) - len(first)} more" * (len(held) > len(first))
+
+
+def _cautions(draft: Draft) -> list[str]:
+    """What the settings cannot mend."""
+    data = draft.data
+    told = []
+    never = [each.name for each in data.classes if not each.images]
+    if never:
+        names = ", ".join(never[:5]) + ", …" * (len(never) > 5)
+        those = "training images" if data.looked_at == data.training else "images that were read"
+        told.append(
+            f"Caution: {len(never)} of {len(data.classes)} classes ({names}) never occur "
+            f"in the {those}."
+        )
+    if data.instances:
+        told.append("The masks tell objects apart; those that touch become one region here.")
+    if data.skipped:
+        told.append(f"Caution: {data.skipped:,} training images could not be read.")
+    if data.void_share >= 0.005:
+        told.append(f"{percent(data.void_share)} of the pixels are void; they do not count.")
+    if data.dtype != "uint8" and data.high and data.largest > 4 * max(data.high):
+        told.append(
+            f"Caution: the largest value is {data.largest:,.0f}, though 99.5% lie below "
+            f"{max(data.high):,.0f}; images are scaled by their largest."
+        )
+    validated = data.images.get("val", 0)
+    if validated < _FEW_VALIDATED:
+        told.append(
+            f"Caution: {validated or 'no'} validation image{'s' * (validated != 1)}, too few to "
+            f"trust their scores."
+        )
+    return told
+
+
+def _comment(text: str) -> str:
+    return "\n".join(
+        textwrap.wrap(
+            text,
+            _COLUMNS,
+            initial_indent="# ",
+            subsequent_indent="#   ",
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+    )
+
+
+def _value(value: Any) -> str:
+    """As YAML on one line."""
+    plain = _plain(value)
+    text = yaml.safe_dump(plain, default_flow_style=True, width=10_000, sort_keys=False)
+    return text.removesuffix("\n").removesuffix("\n...")
+
+
+def _plain(value: Any) -> Any:
+    """Sizes as `240x320`, other tuples as lists."""
+    if isinstance(value, tuple):
+        is_size = len(value) == 2 and all(isinstance(side, int) for side in value)
+        return by((value[0], value[1])) if is_size else list(value)
+    if isinstance(value, Mapping):
+        return {key: _plain(inner) for key, inner in value.items()}
+    return value
