@@ -15,6 +15,7 @@ from maskwright.api.masks import (
     train,
 )
 from maskwright.api.predicting import predict
+from maskwright.api.rates import find_rate
 from maskwright.api.regions import (
     evaluate_regions,
     extract_regions,
@@ -39,6 +40,7 @@ __all__ = [
     "evaluate",
     "evaluate_regions",
     "extract_regions",
+    "find_rate",
     "is_cross_validation",
     "load",
     "load_regions",

@@ -136,6 +136,80 @@ def settle(
         The settings with the size that `"auto"` stands for, the data set, and the arguments that
         `training.prepare` and `training.train` share.
     """
+    from maskwright.training import train as train_on
+    from maskwright.training.run import Run
+
+    given = {"minutes": minutes, "epochs": epochs}
+    settings |= {name: value for name, value in given.items() if value is not None}
+    if resume:
+        plan = Run(Path(out)).settings_file
+        if not plan.exists():
+            raise ConfigError(f"There is no run to resume in {out}; leave out --resume.")
+    config = read_config(plan, settings, TrainConfig)
+    if config.minutes is None and config.epochs is None:
+        config = config.model_copy(update={"minutes": _DEFAULT_MINUTES})
+    config, dataset, shared = settle(config, data, tell)
+    return train_on(
+        dataset,
+        out,
+        **shared,
+        model=partial(build_model, config),
+        epochs=config.epochs,
+        minutes=config.minutes,
+        previews=config.previews,
+        tensorboard=config.tensorboard,
+        checkpoint_seconds=config.checkpoint_seconds,
+        card=config.model_dump(
+            include={"threshold", "min_area_px", "fill_holes_px", "keep_largest"}
+        ),
+        settings=config.model_dump(mode="json"),
+        tell=tell,
+        resume=resume,
+    )
+
+
+def settle(
+    config: TrainConfig, data: str | Path, tell: Callable[[str], None]
+) -> tuple[TrainConfig, DataSet, dict[str, Any]]:
+    """Open a data set as the settings say, and unpack them.
+
+    Returns:
+        The settings with the size that `"auto"` stands for, the data set, and the arguments that
+        `training.prepare` and `training.train` share.
+    """
+    from maskwright.losses import loss
+    from maskwright.training import Recipe
+
+    # What a setting gets wrong is told of before any data is read.
+    config, dataset, shared = settle(config, data, tell)
+    return train_on(
+        dataset,
+        out,
+        **shared,
+        model=partial(build_model, config),
+        epochs=config.epochs,
+        minutes=config.minutes,
+        previews=config.previews,
+        tensorboard=config.tensorboard,
+        checkpoint_seconds=config.checkpoint_seconds,
+        card=config.model_dump(
+            include={"threshold", "min_area_px", "fill_holes_px", "keep_largest"}
+        ),
+        settings=config.model_dump(mode="json"),
+        tell=tell,
+        resume=resume,
+    )
+
+
+def settle(
+    config: TrainConfig, data: str | Path, tell: Callable[[str], None]
+) -> tuple[TrainConfig, DataSet, dict[str, Any]]:
+    """Open a data set as the settings say, and unpack them.
+
+    Returns:
+        The settings with the size that `"auto"` stands for, the data set, and the arguments that
+        `training.prepare` and `training.train` share.
+    """
     from maskwright.losses import loss
     from maskwright.training import Recipe
 

@@ -11,6 +11,7 @@ from maskwright.cli.compare import compare
 from maskwright.cli.demo import demo
 from maskwright.cli.evaluate import evaluate
 from maskwright.cli.predict import predict
+from maskwright.cli.rate import rate
 from maskwright.cli.regions import app as regions
 from maskwright.cli.train import train
 from maskwright.errors import MaskwrightError
@@ -22,7 +23,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (demo, check, train, evaluate, compare, predict):
+for command in (demo, check, train, evaluate, compare, predict, rate):
     app.command()(command)
 app.add_typer(regions)
 

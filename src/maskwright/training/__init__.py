@@ -1,18 +1,23 @@
 """Training: model and batches become a run."""
 
 from maskwright.training.fit import Fit
+from maskwright.training.rate_finder import RateCurve, find_rate
 from maskwright.training.recipe import Recipe
 from maskwright.training.run import Run
 from maskwright.training.schedule import rate_factor
 from maskwright.training.task import Scoring, Task, segmentation
-from maskwright.training.train import train
+from maskwright.training.train import Prepared, prepare, train
 
 __all__ = [
     "Fit",
+    "Prepared",
+    "RateCurve",
     "Recipe",
     "Run",
     "Scoring",
     "Task",
+    "find_rate",
+    "prepare",
     "rate_factor",
     "segmentation",
     "train",

@@ -145,7 +145,7 @@ def draw_curves(run: Run, history: Sequence[dict[str, float]], titles: Mapping[s
         panel.set_xlabel("epoch")
         panel.grid(alpha=0.3)
     panels[0].legend()
-    canvas_rgba = _render(figure)
+    canvas_rgba = render(figure)
     write_image(run.folder / "curves.png", canvas_rgba[..., :3])
 
 
@@ -156,7 +156,8 @@ def duration(seconds: float) -> str:
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
 
-def _render(figure: Any) -> np.ndarray:
+def render(figure: Any) -> np.ndarray:
+    """Picture of a matplotlib figure, `(h, w, 4)` uint8."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     canvas = FigureCanvasAgg(figure)

@@ -1,6 +1,7 @@
 """A data set and a model become a run: the one function that joins data, model and loop."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,73 @@ from maskwright.training.conduct import begin, carry_out, passes
 from maskwright.training.distribute import is_chief
 from maskwright.training.recipe import Recipe
 from maskwright.training.run import Run
-from maskwright.training.task import segmentation
+from maskwright.training.task import Task, segmentation
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prepared:
+    """What a run learns from, in memory.
+
+    Args:
+        task: What the model learns.
+        samples: Of the `train` split.
+        validation: Of the `val` split; `None` where it is absent or not wanted.
+    """
+
+    task: Task
+    samples: Arrays
+    validation: Arrays | None
+
+
+def prepare(
+    dataset: DataSet,
+    *,
+    loss: MaskLoss,
+    recipe: Recipe,
+    augmentation: Augmentation,
+    size: tuple[int, int] | None = None,
+    crop: tuple[int, int] | None = None,
+    balance: Mapping[str, float] | str | None = None,
+    favour_rare: bool = False,
+    minutes: float | None = None,
+    auxiliary_weight: float = 0.0,
+    seed: int = 0,
+    memory_limit_mb: float = MEMORY_LIMIT_MB,
+    skip_unreadable: bool = False,
+    validate: bool = True,
+    tell: Callable[[str], None] = lambda _: None,
+) -> Prepared:
+    """Decode the `train` split, and to `validate` the `val` split, and make a task of them.
+
+    Other arguments, and errors, are those of `train`.
+    """
+
+    def decode(split: str) -> Arrays:
+        found = [s for s in dataset.samples if s.split == split and s.masks]
+        read = load(dataset, found, size, memory_limit_mb, skip_unreadable=skip_unreadable)
+        for reason in read.skipped:
+            tell(f"left out: {reason}")
+        return read
+
+    samples = decode("train")
+    has_validation = validate and any(s.split == "val" and s.masks for s in dataset.samples)
+    validation = decode("val") if has_validation else None
+    num_classes = dataset.labels.num_classes
+    task = segmentation(
+        loss,
+        samples,
+        validation,
+        num_classes=max(num_classes, 2),
+        batch_size=recipe.batch_size,
+        augmentation=augmentation,
+        seed=seed,
+        crop=crop,
+        favour=rare_class_weights(samples, num_classes) if favour_rare else None,
+        class_weights=_weights(balance, samples, dataset),
+        passes=passes(minutes, steps_per_epoch(len(samples), recipe.batch_size)),
+        auxiliary_weight=auxiliary_weight,
+    )
+    return Prepared(task=task, samples=samples, validation=validation)
 
 
 def train(
@@ -87,17 +154,23 @@ def train(
         TrainingError: If training cannot start or go on.
     """
     run, strategy = begin(out, seed, resume)
-
-    def decode(split: str) -> Arrays:
-        found = [s for s in dataset.samples if s.split == split and s.masks]
-        read = load(dataset, found, size, memory_limit_mb, skip_unreadable=skip_unreadable)
-        for reason in read.skipped:
-            tell(f"left out: {reason}")
-        return read
-
-    samples = decode("train")
-    has_validation = any(s.split == "val" and s.masks for s in dataset.samples)
-    validation = decode("val") if has_validation else None
+    prepared = prepare(
+        dataset,
+        loss=loss,
+        recipe=recipe,
+        augmentation=augmentation,
+        size=size,
+        crop=crop,
+        balance=balance,
+        favour_rare=favour_rare,
+        minutes=minutes,
+        auxiliary_weight=auxiliary_weight,
+        seed=seed,
+        memory_limit_mb=memory_limit_mb,
+        skip_unreadable=skip_unreadable,
+        tell=tell,
+    )
+    samples, validation = prepared.samples, prepared.validation
     labels = dataset.labels
     fingerprint = samples.fingerprint()
     facts = {
@@ -107,7 +180,6 @@ def train(
         "val": 0 if validation is None else len(validation),
         "skipped": list(samples.skipped),
     }
-    weights = _weights(balance, samples, dataset)
     # Made before training, so that a value it refuses is told of at once.
     described = Card(
         labels=labels,
@@ -119,21 +191,6 @@ def train(
         version=metadata.version("maskwright"),
         data=fingerprint,
     )
-    num_classes = labels.num_classes
-    task = segmentation(
-        loss,
-        samples,
-        validation,
-        num_classes=max(num_classes, 2),
-        batch_size=recipe.batch_size,
-        augmentation=augmentation,
-        seed=seed,
-        crop=crop,
-        favour=rare_class_weights(samples, num_classes) if favour_rare else None,
-        class_weights=weights,
-        passes=passes(minutes, steps_per_epoch(len(samples), recipe.batch_size)),
-        auxiliary_weight=auxiliary_weight,
-    )
     shown = list(callbacks)
     if previews and is_chief(strategy):
         drawn = samples if validation is None else validation
@@ -142,13 +199,13 @@ def train(
         run,
         strategy,
         build=lambda: model(
-            num_classes=num_classes,
+            num_classes=labels.num_classes,
             channels=samples.channels,
             pixel_range=samples.value_range,
             seed=seed,
             synchronised=strategy.num_replicas_in_sync > 1,
         ),
-        task=task,
+        task=prepared.task,
         recipe=recipe,
         card=lambda _: described,
         facts=facts,

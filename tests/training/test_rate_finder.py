@@ -1,0 +1,65 @@
+"""Learning rates are tried on a small model, and the rule on curves drawn for it."""
+
+import numpy as np
+import pytest
+from scenes import network, recipe, scenes
+
+from maskwright.data.augment import Augmentation
+from maskwright.errors import ConfigError, TrainingError
+from maskwright.losses import loss
+from maskwright.training import find_rate, segmentation
+from maskwright.training.rate_finder import draw_rates, suggest
+from maskwright.training.steps import read
+
+
+def task():
+    return segmentation(
+        loss("ce"),
+        scenes(16),
+        num_classes=2,
+        batch_size=8,
+        augmentation=Augmentation.named("none"),
+    )
+
+
+def test_the_suggestion_is_where_the_loss_falls_most_steeply():
+    rates = np.geomspace(1e-6, 1, 100)
+    # A step down at 1e-3, smooth in the logarithm, and up again at 0.3.
+    losses = 1 - 0.9 / (1 + (1e-3 / rates) ** 2) + 5 / (1 + (0.3 / rates) ** 4)
+    noise = np.random.default_rng(0).normal(0, 0.01, 100)
+    found = suggest(rates.tolist(), (losses + noise).tolist(), steps=100)
+    assert found.suggestion == pytest.approx(1e-3, rel=0.35)
+    assert draw_rates(found).shape[2] == 3
+
+
+def test_a_loss_that_never_falls_is_told_of():
+    with pytest.raises(TrainingError, match="fell at no learning rate"):
+        suggest([1e-3, 1e-2, 1e-1], [1.0, 1.5, 2.0], steps=20)
+    with pytest.raises(TrainingError, match="in 0 steps"):
+        suggest([], [], steps=20)
+
+
+def test_rates_rise_evenly_and_the_model_is_left_as_it_was():
+    model = network()
+    before = [read(variable) for variable in model.variables]
+    curve = find_rate(model, task(), recipe(), steps=40, lowest=1e-5, highest=1e3)
+    for variable, value in zip(model.variables, before, strict=True):
+        np.testing.assert_array_equal(read(variable), value)
+    ratios = np.array(curve.rates[1:]) / curve.rates[:-1]
+    np.testing.assert_allclose(ratios, 1e8 ** (1 / 39))
+    assert len(curve.rates) == len(curve.losses) == len(curve.smoothed) < 40  # it blew up
+    assert 1e-5 < curve.suggestion < curve.rates[-1]
+    # The first loss is that of the untouched model: an even guess between two classes, or nearly.
+    assert curve.losses[0] == pytest.approx(np.log(2), abs=0.4)
+
+
+def test_an_encoder_that_never_thaws_is_left_out():
+    model = network()
+    curve = find_rate(model, task(), recipe(freeze=1.0), steps=20)
+    assert len(curve.rates) > 10
+
+
+@pytest.mark.parametrize("wrong", [{"steps": 5}, {"lowest": 0.1, "highest": 0.01}])
+def test_what_cannot_be_tried_is_refused(wrong):
+    with pytest.raises(ConfigError):
+        find_rate(network(), task(), recipe(), **wrong)
