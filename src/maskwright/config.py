@@ -24,6 +24,12 @@ from maskwright.errors import ConfigError
 
 _STRENGTH = "medium"
 
+SCRATCH = (
+    *("plain", "residual", "resnet18", "resnet34"),
+    *("mit_b0", "mit_b1", "mit_b2", "mit_b3", "mit_b4", "mit_b5"),
+)
+"""Encoders without published weights; `maskwright.models` has the same list, and loads Keras."""
+
 
 class RunConfig(BaseModel):
     """Settings that every training run has; `command` is the one that takes them."""
@@ -66,7 +72,8 @@ class RunConfig(BaseModel):
         "imagenet", description="imagenet (downloaded by Keras), a file, or none."
     )
     encoder_widths: tuple[PositiveInt, ...] = Field(
-        (32, 64, 128, 256, 512), description="Channels of the plain encoder, fine to coarse."
+        (32, 64, 128, 256, 512),
+        description="Channels of the plain and the residual encoder, fine to coarse.",
     )
     taps: dict[PositiveInt, str] | None = Field(
         None, description="Layers that give features, by stride, such as {2: block_1_expand_relu}."
@@ -134,7 +141,8 @@ class RunConfig(BaseModel):
     @property
     def pretrained(self) -> bool:
         """Whether the encoder starts from weights."""
-        return self.encoder != "plain" and self.encoder_weights is not None
+        published = self.encoder_weights == "imagenet"
+        return self.encoder_weights is not None and not (published and self.encoder in SCRATCH)
 
     def division(self) -> dict[str, Any]:
         """Arguments of `open_dataset` that say how the data is divided."""

@@ -83,16 +83,6 @@ class Pixels:
         return layers.Rescaling(scale, offset, name=_SCALING)
 
 
-def placeholder(images: Tensor) -> Tensor:
-    """Stands where the pixel scaling will be, in a network that is built to be copied."""
-    return layers.Rescaling(1.0, name=_SCALING)(images)
-
-
-def is_placeholder(layer: keras.Operation) -> bool:
-    """Whether a layer is the `placeholder`."""
-    return bool(layer.name == _SCALING)
-
-
 def reads_images(layer: layers.Layer) -> bool:
     """Whether a layer is a convolution of the scaled images themselves."""
     if not isinstance(layer, layers.Conv2D):
@@ -139,17 +129,24 @@ def adapt_kernel(kernel: np.ndarray, channels: int) -> np.ndarray:
     return np.repeat(total / channels, channels, axis=2)
 
 
+def check_file(path: str | Path) -> None:
+    """See that a file of weights exists before anything is built for it.
+
+    Raises:
+        ModelError: If it does not.
+    """
+    if not Path(path).is_file():
+        raise ModelError(
+            f'Expected encoder weights "imagenet", none, or a file; there is no file {path}.'
+        )
+
+
 def load_file(model: keras.Model, name: str, path: str | Path, hint: str) -> None:
     """Load a file of weights into a network for RGB images.
 
     Raises:
-        ModelError: If there is no such file, or it does not fit; `hint` says what to check.
+        ModelError: If it does not fit; `hint` says what to check.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise ModelError(
-            f'Expected encoder weights "imagenet", none, or a file; there is no file {path}.'
-        )
     try:
         model.load_weights(path)
     except (ValueError, OSError, KeyError) as error:
@@ -175,8 +172,9 @@ def start_from_file(
     """
     if path == "imagenet":
         raise ConfigError(
-            f"{name.capitalize()} has no published weights here; leave them out, or give a file."
+            f"The encoder {name} has no published weights here; leave them out, or give a file."
         )
+    check_file(path)
     source = build(Pixels()).model
     load_file(source, name, path, "check the encoder and its widths")
     for theirs, ours in zip(source.layers, target.model.layers, strict=True):

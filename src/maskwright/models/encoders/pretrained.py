@@ -19,10 +19,9 @@ from maskwright.models.encoders import atrous
 from maskwright.models.encoders.base import (
     Encoder,
     Pixels,
+    check_file,
     copy_weights,
-    is_placeholder,
     load_file,
-    placeholder,
     producer,
 )
 from maskwright.models.encoders.families import FAMILIES, Family
@@ -51,8 +50,8 @@ def pretrained(
     taps = dict(taps) if taps is not None else _last_at_stride(network, strides, family)
     _check(name, taps, strides)
     images = keras.Input(pixels.shape)
-    scaling = pixels.scaling(family.mean, family.std)
-    copy = _Copy(strides, output_stride, scaling, synchronised)
+    scaled = pixels.scaling(family.mean, family.std)(images)
+    copy = _Copy(strides, output_stride, images, scaled, synchronised)
     keras.models.clone_model(
         network,
         input_tensors=keras.tree.map_structure(lambda _: images, network.input),
@@ -75,17 +74,15 @@ def _network(name: str, family: Family, weights: str | Path | None, alpha: float
     if name.startswith("mobilenet"):
         options["alpha"] = alpha
     published = weights if weights == "imagenet" else None
+    if weights is not None and published is None:
+        check_file(weights)
     shape = (family.side, family.side, 3)
     with warnings.catch_warnings():
         # Keras warns of sizes that it has no weights for; convolutions take any.
         warnings.simplefilter("ignore", UserWarning)
         try:
             network = family.build(
-                include_top=False,
-                weights=published,
-                input_tensor=placeholder(keras.Input(shape)),
-                input_shape=shape,
-                **options,
+                include_top=False, weights=published, input_shape=shape, **options
             )
         except Exception as error:
             if published is None:
@@ -146,7 +143,8 @@ class _Copy:
     Args:
         strides: Of the network's layers.
         output_stride: Coarsest one in the copy.
-        scaling: Goes where the placeholder is.
+        images: What the copy begins with.
+        scaled: What its layers see of them.
         synchronised: Batch statistics over all workers.
 
     Attributes:
@@ -158,11 +156,12 @@ class _Copy:
         self,
         strides: Mapping[str, int],
         output_stride: int,
-        scaling: layers.Layer,
+        images: Tensor,
+        scaled: Tensor,
         synchronised: bool,
     ) -> None:
         self.strides, self.output_stride = strides, output_stride
-        self.scaling, self.synchronised = scaling, synchronised
+        self.images, self.scaled, self.synchronised = images, scaled, synchronised
         self.found: dict[str, Tensor] = {}
         self.pairs: list[tuple[layers.Layer, layers.Layer]] = []
 
@@ -172,6 +171,7 @@ class _Copy:
         steps = [step for part in parts for step in self._steps(part, layer)]
 
         def call(*args: Any, **kwargs: Any) -> Tensor:
+            args = tuple(self.scaled if arg is self.images else arg for arg in args)
             if len(steps) == 1 and len(parts) == 1:
                 x = steps[0](*args, **kwargs)
             else:
@@ -184,8 +184,6 @@ class _Copy:
         return call
 
     def _steps(self, layer: keras.Operation, outer: keras.Operation) -> list[atrous.Step]:
-        if is_placeholder(layer):
-            return [self.scaling]
         if isinstance(layer, layers.Rescaling | layers.Normalization):
             return []  # our own scaling has done it
         spatial = (*atrous.CONVOLUTIONS, *atrous.POOLINGS)
