@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from contextlib import suppress
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -139,3 +140,35 @@ def test_two_models_are_compared_from_the_command_line(data, joined, tmp_path, m
     told = run("predict", joined.folder, data / "images", "-o", tmp_path / "masks")
     assert read_mask(tmp_path / "masks" / "0.png").values.shape == (24, 20)
     assert told.out.strip() == str(tmp_path / "masks")
+
+
+def test_the_better_plan_is_taken_and_else_the_first(data, joined, tmp_path, monkeypatch):
+    from maskwright.api import choosing
+
+    def trained(_data, folder, *, plan, **_options):
+        """In place of minutes of training: scores by the loss that the plan names."""
+        missed = {"ce": 0, "dice": 40, "focal": 40}[yaml.safe_load(plan.read_text())["loss"]]
+        tallies = joined.out_of_fold.tallies.copy()
+        truth = tallies[:, 0]
+        tallies[:, 1] = truth
+        tallies[:, 2] = truth - missed
+        samples = joined.out_of_fold.samples
+        found = replace(joined.out_of_fold, tallies=tallies, samples=samples)
+        return replace(joined, folder=folder, out_of_fold=found)
+
+    monkeypatch.setattr(choosing, "cross_validate", trained)
+    first, second, best = ({"loss": loss} for loss in ("dice", "focal", "ce"))
+    made = choosing.compare_plans(data, tmp_path / "a", {"first": first, "second": second})
+    assert made.chosen == "first"
+    assert made.table["pairs"][0]["mean_dice"]["verdict"] == "no difference shown"
+    made = choosing.compare_plans(data, tmp_path / "b", [first, second, best])
+    assert made.chosen == "plan3"
+    assert {one["mean_dice"]["verdict"] for one in made.table["pairs"][1:]} == {"plan3 is better"}
+    assert "Taken: plan3" in (tmp_path / "b" / "plan.yaml").read_text()
+    assert yaml.safe_load((tmp_path / "b" / "plan.yaml").read_text()) == best
+    with pytest.raises(ConfigError, match="divide the data alike; plan2 differs"):
+        choosing.compare_plans(data, tmp_path / "c", [first, {**second, "split_seed": 3}])
+    with pytest.raises(ConfigError, match="already holds a comparison"):
+        choosing.compare_plans(data, tmp_path / "a", [first, second])
+    with pytest.raises(ConfigError, match="two or more plans"):
+        choosing.compare_plans(data, tmp_path / "d", [first])

@@ -6,6 +6,7 @@ __version__ = "0.1.0"
 __all__ = [
     "check",
     "compare",
+    "compare_plans",
     "cross_validate",
     "demo",
     "ensemble",
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from maskwright.api import (
         check,
         compare,
+        compare_plans,
         cross_validate,
         demo,
         ensemble,

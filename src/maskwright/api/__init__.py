@@ -1,5 +1,6 @@
 """The verbs of the command line as Python functions of plain arguments."""
 
+from maskwright.api.choosing import PlanChoice, compare_plans
 from maskwright.api.compare import compare, comparison_folder
 from maskwright.api.demo_regions import RegionDemo, demo_regions
 from maskwright.api.folds import Folds, cross_validate, ensemble, is_cross_validation
@@ -27,11 +28,13 @@ from maskwright.api.regions import (
 __all__ = [
     "Demo",
     "Folds",
+    "PlanChoice",
     "RegionDemo",
     "auto_size",
     "build_model",
     "check",
     "compare",
+    "compare_plans",
     "comparison_folder",
     "cross_validate",
     "demo",
