@@ -13,6 +13,7 @@ from maskwright.models.classifiers import (
 )
 from maskwright.models.decoders import DECODERS, SUPERVISION, Decoded, light, unet
 from maskwright.models.encoders import ENCODERS, Encoder, Features, encoder, freeze
+from maskwright.models.papers import PAPERS
 from maskwright.models.pooling import (
     POOLINGS,
     AttentionPooling,
@@ -28,6 +29,7 @@ __all__ = [
     "CLASSIFIERS",
     "DECODERS",
     "ENCODERS",
+    "PAPERS",
     "POOLINGS",
     "PRESETS",
     "SUPERVISION",
