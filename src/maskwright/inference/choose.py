@@ -340,6 +340,10 @@ def _reason(
     told = f"{best.gain:+.4f}, {100 * level:.4g} % {best.ends[0]:+.4f} to {best.ends[1]:+.4f}"
     if winner is not None:
         return f"{name}={best.value} is kept: its gain in {_SCORES[score]} is real ({told})."
+    if best.gain <= 0:
+        return (
+            f"The {called} stays: none of {len(tried)} values gains anything in {_SCORES[score]}."
+        )
     return (
         f"The {called} stays: the gain in {_SCORES[score]} of the best value tried, {best.value}, "
         f"is not shown ({told})."
