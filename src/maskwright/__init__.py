@@ -17,8 +17,10 @@ __all__ = [
     "load",
     "load_regions",
     "open_dataset",
+    "plan",
     "predict",
     "predict_regions",
+    "search",
     "train",
     "train_regions",
 ]
@@ -37,8 +39,10 @@ if TYPE_CHECKING:
         find_rate,
         load,
         load_regions,
+        plan,
         predict,
         predict_regions,
+        search,
         train,
         train_regions,
     )

@@ -15,6 +15,7 @@ from maskwright.api.masks import (
     make_augmentation,
     train,
 )
+from maskwright.api.plans import plan
 from maskwright.api.predicting import predict
 from maskwright.api.rates import find_rate
 from maskwright.api.regions import (
@@ -24,6 +25,7 @@ from maskwright.api.regions import (
     predict_regions,
     train_regions,
 )
+from maskwright.api.searching import search
 
 __all__ = [
     "Demo",
@@ -48,8 +50,10 @@ __all__ = [
     "load",
     "load_regions",
     "make_augmentation",
+    "plan",
     "predict",
     "predict_regions",
+    "search",
     "train",
     "train_regions",
 ]

@@ -10,9 +10,11 @@ from maskwright.cli.check import check
 from maskwright.cli.compare import compare
 from maskwright.cli.demo import demo
 from maskwright.cli.evaluate import evaluate
+from maskwright.cli.plan import plan
 from maskwright.cli.predict import predict
 from maskwright.cli.rate import rate
 from maskwright.cli.regions import app as regions
+from maskwright.cli.search import search
 from maskwright.cli.train import train
 from maskwright.errors import MaskwrightError
 
@@ -23,7 +25,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (demo, check, train, evaluate, compare, predict, rate):
+for command in (demo, check, plan, train, evaluate, compare, predict, rate, search):
     app.command()(command)
 app.add_typer(regions)
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from maskwright.planning.draft import Choice, by
+from maskwright.planning.network import is_pretrained
 from maskwright.planning.plan import Plan
 
 _LEAST_SIDE = 96
@@ -32,7 +33,7 @@ def alternatives(plan: Plan, count: int) -> list[Plan]:
 
 
 def _rivals(plan: Plan) -> Iterator[Plan]:
-    pretrained = _is_pretrained(plan)
+    pretrained = is_pretrained(plan.settings)
     usual = ("unet", "deeplab_v3_plus", "light") if pretrained else ("light", "unet", "fpn")
     decoders = [name for name in usual if name != plan.settings.get("decoder")]
     if "decoder" in plan.settings:
@@ -57,11 +58,6 @@ def _rivals(plan: Plan) -> Iterator[Plan]:
         rate = float(f"{plan.settings['learning_rate'] / 2:.1g}")
         said = "A lower rate may settle better."
         yield plan.with_choices(Choice("learning_rate", rate, said), name="slower")
-
-
-def _is_pretrained(plan: Plan) -> bool:
-    settings = plan.settings
-    return settings.get("encoder") != "plain" and settings.get("encoder_weights") is not None
 
 
 def _without(plan: Plan, *keys: str) -> Plan:

@@ -74,6 +74,11 @@ class Draft:
         return self.choices[key].value if key in self.choices else self.given.get(key)
 
     @property
+    def settings(self) -> dict[str, Any]:
+        """What is chosen so far, and set by hand."""
+        return {**self.given, **{key: choice.value for key, choice in self.choices.items()}}
+
+    @property
     def thin(self) -> list[ClassPrint]:
         """Classes of lines and nets."""
         return [each for each in self.data.objects if is_thin(each)]

@@ -137,7 +137,7 @@ def _schedule(draft: Draft) -> None:
     if batch < _RATE_BATCH:
         said += f", times the root of {batch}/16"
     draft.choose("learning_rate", rate, f"{said}.")
-    pretrained = is_pretrained(draft)
+    pretrained = is_pretrained(draft.settings)
     if pretrained:
         said = "Of the time: a decoder that starts from nothing would spoil pretrained weights."
         draft.choose("freeze", 0.2, said)
@@ -165,7 +165,7 @@ def _length(draft: Draft, phases: int) -> None:
     passes = steps * batch / max(data.training, 1)
     said = f"About {steps:,} steps of {timing.step_s:.2g} s, measured: {passes:,.1f} passes over "
     said += f"{data.training:,} image{'s' * (data.training != 1)}."
-    if steps < (useful := useful_steps(is_pretrained(draft))):
+    if steps < (useful := useful_steps(is_pretrained(draft.settings))):
         said += f" That is few; {useful} steps would be useful: give more minutes."
     draft.choose("minutes", draft.minutes, said)
     last = f"the weights of the last {max(int(0.15 * steps), 1):,} steps or so are averaged"

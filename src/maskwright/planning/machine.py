@@ -41,12 +41,15 @@ class Timing:
         first_s: Seconds of the first step, which compiles.
         memory_mb: By which the memory of the process grew at its peak.
         parameters: Weights of the network.
+        busy_s: Seconds that the step took where other work held the processor, so that `step_s`
+            follows from its processor time; 0 where none did.
     """
 
     step_s: float
     first_s: float = 0.0
     memory_mb: float = 0.0
     parameters: int = 0
+    busy_s: float = 0.0
 
     def steps(self, minutes: float, phases: int = 1) -> int:
         """Steps in a budget; a tenth goes into validation, and each phase compiles once."""

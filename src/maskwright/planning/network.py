@@ -1,6 +1,12 @@
 """The network: where features come from, what makes masks of them, and what keeps them even."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from maskwright.planning.draft import Draft, measured
+
+SCRATCH = ("plain", "residual")
+"""Encoders that have no pretrained weights."""
 
 _MANY_CHANNELS = 4
 _MANY_CLASSES = 24
@@ -15,7 +21,9 @@ def build(draft: Draft) -> None:
     """Choose `encoder`, `encoder_weights`, `decoder` and what goes with them."""
     data = draft.data
     scratch = ""
-    if draft.weights is None:
+    if draft.given.get("encoder") in SCRATCH:
+        scratch = "The encoder has no pretrained weights."
+    elif draft.weights is None:
         scratch = draft.weights_said
     elif data.channels > _MANY_CHANNELS and "encoder_weights" not in draft.given:
         scratch = (
@@ -29,7 +37,7 @@ def build(draft: Draft) -> None:
         said = "Light enough for a CPU, and pretrained features need few images: there are "
         encoder = draft.choose("encoder", "mobilenet_v2", f"{said}{data.training:,}.")
         draft.choose("encoder_weights", draft.weights, draft.weights_said)
-    pretrained = is_pretrained(draft)
+    pretrained = is_pretrained(draft.settings)
     if encoder == "plain":
         _widths(draft)
     if draft.given.get("preset"):
@@ -63,9 +71,9 @@ def even_out(draft: Draft) -> None:
         draft.choose("norm", "batch", f"{batch} images are enough for their statistics.")
 
 
-def is_pretrained(draft: Draft) -> bool:
-    """Whether the encoder starts from weights."""
-    return draft["encoder"] != "plain" and draft["encoder_weights"] is not None
+def is_pretrained(settings: Mapping[str, Any]) -> bool:
+    """Whether the encoder of some settings starts from weights."""
+    return settings.get("encoder") not in SCRATCH and settings.get("encoder_weights") is not None
 
 
 def _widths(draft: Draft) -> None:

@@ -11,7 +11,7 @@ from maskwright.planning.cleaning import clean
 from maskwright.planning.draft import BY_HAND, Choice, Draft, by, percent
 from maskwright.planning.learning import learn, useful_steps
 from maskwright.planning.machine import Machine, Timing
-from maskwright.planning.network import build, even_out
+from maskwright.planning.network import build, even_out, is_pretrained
 from maskwright.planning.prints import Fingerprint
 from maskwright.planning.sight import SIDES, see
 
@@ -121,8 +121,7 @@ def next_pace(made: Plan, data: Fingerprint, timing: Timing, minutes: float, pac
     Smaller where the time allows too few steps; larger where it allows very many and the images
     have more to show.
     """
-    settings = made.settings
-    pretrained = settings.get("encoder") != "plain" and settings.get("encoder_weights") is not None
+    pretrained = is_pretrained(made.settings)
     least = useful_steps(pretrained)
     steps = timing.steps(minutes, 2 if pretrained else 1)
     if steps < least:
@@ -185,6 +184,12 @@ def _header(draft: Draft) -> tuple[str, ...]:
         told.append(
             f"A step of training took {timing.step_s:.2g} s, with {timing.parameters:,} weights."
         )
+        if timing.busy_s:
+            told[-1] = (
+                f"Caution: this machine was busy. A step of training, with {timing.parameters:,} "
+                f"weights, took {timing.busy_s:.2g} s; the plan counts on the {timing.step_s:.2g} "
+                f"s that it would take alone, by its processor time."
+            )
     told += _cautions(draft)
     told.append("Use with: maskwright train DATA -o RUN --plan THIS_FILE; --set changes a value.")
     return tuple(told)

@@ -1,0 +1,308 @@
+"""The verb `plan`: measure data and machine, and write settings with their reasons."""
+
+import socket
+import statistics
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from maskwright.api.masks import build_model, make_augmentation, supervision, tell_left_out
+from maskwright.config import TrainConfig, read_config
+from maskwright.data import DataSet, open_dataset
+from maskwright.data.sources import find
+from maskwright.errors import ConfigError, ModelError
+from maskwright.imageio import atomic_write
+from maskwright.planning import (
+    Choice,
+    Fingerprint,
+    Machine,
+    Plan,
+    Timing,
+    fingerprint,
+    next_pace,
+    this_machine,
+)
+from maskwright.planning import plan as make_plan
+
+_ENCODER = "mobilenet_v2"
+_MINUTES = 10.0
+_DOWNLOAD_S = 8.0  # without an answer until a machine counts as closed
+_STEPS_TIMED = 2
+_SAMPLES_TIMED = 8
+_EFFICIENCY = 0.85  # of the cores in a step that runs alone
+_BUSY = 1.5  # times what a step takes alone
+_MOST_ROUNDS = 4
+_FEW_CASES = 30
+_LEAST_VALIDATED = 3
+_LARGER_SHARE = 0.2
+_DIVISION = ("group_by", "val_share", "test_share", "split_seed", "unite_duplicates")
+
+
+def plan(
+    data: str | Path,
+    out: str | Path | None = None,
+    *,
+    minutes: float | None = None,
+    measure: bool = True,
+    tell: Callable[[str], None] = lambda _: None,
+    **settings: Any,
+) -> Plan:
+    """Settings that suit a data set, this machine and a time, each with its reason.
+
+    Args:
+        data: What `open_dataset` takes.
+        out: YAML file to write, for `train(…, plan=…)`; one that is there is replaced.
+        minutes: To train for; ten when left out.
+        measure: Build the planned model, time some steps of its training, and make it smaller
+            where the time would be too short for it; takes a minute or so.
+        tell: Called with a sentence on what goes on.
+        settings: Fields of `TrainConfig` that are decided already; the others follow them.
+
+    Raises:
+        MaskwrightError: One sentence on what is wrong and what to do.
+    """
+    given = _checked(settings)
+    minutes = minutes or given.pop("minutes", None) or _MINUTES
+    dataset, data_print, division = _look_at(data, given, tell)
+    machine = this_machine(_accelerators() if measure else 0)
+    weights, weights_said = _weights(given, data_print.channels)
+    timing, pace, paced = None, 0, ""
+
+    def made() -> Plan:
+        return make_plan(
+            data_print,
+            machine,
+            minutes=minutes,
+            weights=weights,
+            weights_said=weights_said,
+            given=given,
+            pace=pace,
+            timing=timing,
+            paced=paced,
+            division=division,
+        )
+
+    found = made()
+    config = read_config(None, found.settings, TrainConfig)
+    for _ in range(_MOST_ROUNDS if measure else 0):
+        shown = found.settings.get("crop") or found.settings["size"]
+        told = f"{shown[0]}x{shown[1]}, {config.batch_size} at a time"
+        tell(f"Timing steps of training: {config.encoder}, {config.decoder}, {told} …")
+        timing = _time(config, dataset, machine)
+        wanted = next_pace(found, data_print, timing, minutes, pace)
+        if wanted == pace:
+            break
+        steps = timing.steps(minutes)
+        paced = (
+            f"At {told}, a step took {timing.step_s:.2g} s, so that {minutes:g} minutes hold only "
+            f"{steps:,} steps; therefore smaller."
+            if wanted < pace
+            else f"A step at {shown[0]}x{shown[1]} took {timing.step_s:.2g} s; {minutes:g} minutes "
+            f"have room for more."
+        )
+        pace, timing = wanted, None
+        found = made()
+        config = read_config(None, found.settings, TrainConfig)
+    if timing is not None:
+        found = made()
+    if out is not None:
+        with atomic_write(out) as beside:
+            beside.write_text(found.to_yaml(), encoding="utf-8")
+    return found
+
+
+def _checked(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings by hand as `TrainConfig` has them; of the augmentation, only what is stated."""
+    # Alone, these two would ask for the crop that the plan is to choose.
+    waits = settings.get("size", "auto") is None or settings.get("favour_rare")
+    crop = {"crop": (32, 32)} if waits and "crop" not in settings else {}
+    config = read_config(None, {**crop, **settings}, TrainConfig)
+    given = {name: getattr(config, name) for name in settings}
+    if given.get("size") == "auto":
+        del given["size"]
+    if isinstance(stated := settings.get("augmentation"), Mapping):
+        given["augmentation"] = dict(stated)
+    return given
+
+
+def _look_at(
+    data: str | Path, given: Mapping[str, Any], tell: Callable[[str], None]
+) -> tuple[DataSet, Fingerprint, list[Choice]]:
+    """Data set and its fingerprint, divided otherwise where that is better, with the reasons."""
+    stated = {key: given[key] for key in _DIVISION if key in given}
+    dataset = _opened(data, stated)
+    tell_left_out(dataset, tell)
+    changed: list[Choice] = []
+    splits = {sample.split or "train" for sample in find(data).layout.samples}
+    makes_val = "train" in splits and "val" not in splits
+    few = dataset.splits.get("train", 0) + dataset.splits.get("val", 0) <= _FEW_CASES
+    validated = dataset.splits.get("val", 0)
+    if makes_val and few and validated < _LEAST_VALIDATED and "val_share" not in given:
+        larger = _opened(data, {**stated, "val_share": _LARGER_SHARE})
+        if larger.splits.get("val", 0) > validated:
+            said = f"A tenth of the cases would be {validated}, too few to choose weights by; "
+            said += f"a fifth is {larger.splits['val']}."
+            changed.append(Choice("val_share", _LARGER_SHARE, said))
+            dataset, stated = larger, {**stated, "val_share": _LARGER_SHARE}
+    found = fingerprint(dataset, source=str(data))
+    if makes_val and found.split_duplicates and "unite_duplicates" not in given:
+        groups = f"{found.split_duplicates} group{'s' * (found.split_duplicates > 1)}"
+        said = f"{groups} of nearly the same image lie in different cases; parted between splits, "
+        changed.append(Choice("unite_duplicates", True, f"{said}they would flatter the scores."))
+        dataset = _opened(data, {**stated, "unite_duplicates": True})
+        found = fingerprint(dataset, source=str(data))
+    return dataset, found, changed
+
+
+def _opened(data: str | Path, stated: Mapping[str, Any]) -> DataSet:
+    return open_dataset(data, **read_config(None, stated, TrainConfig).division())
+
+
+def _weights(given: Mapping[str, Any], channels: int) -> tuple[str | None, str]:
+    """Weights of the encoder that can be had, and a sentence on them."""
+    encoder = given.get("encoder", _ENCODER)
+    if "encoder_weights" in given:
+        wanted = given["encoder_weights"]
+        if wanted is None:
+            return None, "Without pretrained weights, as set by hand."
+        if wanted != "imagenet":
+            if not Path(wanted).is_file():
+                raise ModelError(
+                    f'Expected encoder weights "imagenet", none, or a file; there is no file '
+                    f"{wanted}."
+                )
+            return str(wanted), f"Pretrained, in the file given for {encoder}."
+    if given.get("preset") not in (None, "tutorial_unet"):
+        return None, "The preset has no pretrained encoder."
+    from maskwright import models
+
+    with _impatient():
+        try:
+            models.encoder(encoder, channels=channels, weights="imagenet")
+        except ModelError:
+            return None, (
+                f"The ImageNet weights of {encoder} cannot be downloaded here; a file of them, "
+                f"encoder_weights=FILE, would be better."
+            )
+        except ConfigError:
+            return None, f"There are no ImageNet weights of {encoder}."
+    return "imagenet", f"Learned from ImageNet; Keras has them for {encoder}."
+
+
+@contextmanager
+def _impatient() -> Iterator[None]:
+    """Connections that do not answer are given up, instead of after minutes."""
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(_DOWNLOAD_S)
+    try:
+        yield
+    finally:
+        socket.setdefaulttimeout(before)
+
+
+def _accelerators() -> int:
+    import tensorflow as tf
+
+    return len(tf.config.list_physical_devices("GPU"))
+
+
+def _time(config: TrainConfig, dataset: DataSet, machine: Machine) -> Timing:
+    """Build what a config describes, and take a few steps of training on a few samples."""
+    import keras
+    import numpy as np
+    import tensorflow as tf
+
+    from maskwright.data.batches import load
+    from maskwright.losses import loss
+    from maskwright.training import Recipe
+    from maskwright.training.fit import Fit
+    from maskwright.training.task import segmentation
+
+    size = None if config.size == "auto" else config.size
+    samples = [s for s in dataset.samples if s.split in ("train", None) and s.masks]
+    arrays = load(dataset, samples[:_SAMPLES_TIMED], size, skip_unreadable=True)
+    num_classes = dataset.labels.num_classes
+    task = segmentation(
+        loss(config.loss, smoothing=config.smoothing),
+        arrays,
+        num_classes=max(num_classes, 2),
+        batch_size=config.batch_size,
+        augmentation=make_augmentation(config),
+        crop=config.crop,
+        passes=_STEPS_TIMED + 3,
+        auxiliary_weight=supervision(config),
+    )
+    before = _resident_mb()
+    keras.utils.set_random_seed(config.seed)
+    model = build_model(
+        config,
+        num_classes=num_classes,
+        channels=arrays.channels,
+        pixel_range=arrays.value_range,
+        seed=config.seed,
+        synchronised=False,
+    )
+    fit = Fit(model, task, recipe=Recipe(**config.recipe()), epochs=1)
+    step = fit.make_step(fit.groups)
+    batches = iter(task.train(0, 0, None))
+    batch = next(batches)
+
+    def draw() -> None:
+        next(batches, None)
+
+    def learn() -> None:
+        np.asarray(step(batch, tf.constant(1.0), tf.constant(0.0))[0])  # waits for an accelerator
+
+    draw_s, alone_draw_s = _spent(draw, machine.cores)
+    began = time.monotonic()
+    learn()
+    first_s = time.monotonic() - began
+    step_s, alone_s = _spent(learn, machine.cores)
+    if machine.accelerators:  # which lets the processor draw batches meanwhile
+        step_s = alone_s = max(step_s, draw_s)
+    else:
+        step_s, alone_s = step_s + draw_s, alone_s + alone_draw_s
+    busy = step_s > _BUSY * alone_s
+    return Timing(
+        step_s=alone_s if busy else step_s,
+        first_s=first_s * alone_s / step_s if busy else first_s,
+        memory_mb=max(_peak_mb() - before, 0.0),
+        parameters=int(model.count_params()),
+        busy_s=step_s if busy else 0.0,
+    )
+
+
+def _spent(act: Callable[[], None], cores: int) -> tuple[float, float]:
+    """Median seconds of some calls, and those by the processor time if nothing else ran."""
+    walls, alone = [], []
+    for _ in range(_STEPS_TIMED):
+        began, used = time.monotonic(), time.process_time()
+        act()
+        walls.append(time.monotonic() - began)
+        alone.append((time.process_time() - used) / (cores * _EFFICIENCY))
+    return statistics.median(walls), statistics.median(alone)
+
+
+def _resident_mb() -> float:
+    """Memory of this process now; the largest so far where that is not known."""
+    try:
+        text = Path("/proc/self/statm").read_text(encoding="ascii")
+    except OSError:
+        return _peak_mb()
+    import resource
+
+    return int(text.split()[1]) * resource.getpagesize() / 1e6
+
+
+def _peak_mb() -> float:
+    """Most memory that this process ever had."""
+    try:
+        import resource
+    except ModuleNotFoundError:  # Windows
+        return 0.0
+    import sys
+
+    unit = 1e6 if sys.platform == "darwin" else 1e3
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
