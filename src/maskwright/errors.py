@@ -27,3 +27,7 @@ class ModelError(MaskwrightError):
 
 class TrainingError(MaskwrightError):
     """Training that cannot start or go on; the last good checkpoint is kept."""
+
+
+class StoppedError(TrainingError):
+    """Training that a signal ended, and that nothing is wrong with."""

@@ -15,7 +15,7 @@ import numpy as np
 import tensorflow as tf
 from keras.callbacks import Callback
 
-from maskwright.errors import ConfigError, TrainingError
+from maskwright.errors import ConfigError, StoppedError, TrainingError
 from maskwright.models import freeze, main_model
 from maskwright.training.checkpoint import Checkpoint, State
 from maskwright.training.distribute import is_chief, share_out
@@ -326,9 +326,9 @@ class Fit:
 
     def _stop(self, name: str) -> None:
         if self.checkpoint is None:
-            raise TrainingError(f"Training was stopped by {name}; nothing was kept.")
+            raise StoppedError(f"Training was stopped by {name}; nothing was kept.")
         self.checkpoint.write(self.state)
-        raise TrainingError(
+        raise StoppedError(
             f"Training was stopped by {name} in epoch {self.state.epoch + 1}; go on with --resume."
         )
 

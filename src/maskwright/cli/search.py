@@ -1,0 +1,84 @@
+"""`maskwright search`."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from maskwright.cli.console import Json, out, quiet_tensorflow
+
+if TYPE_CHECKING:
+    from maskwright.api.searching import Search
+
+
+def search(
+    data: Annotated[str, typer.Argument(help="Folder, CSV, data.yaml or tfds:NAME.")],
+    folder: Annotated[Path, typer.Option("-o", "--out", help="Folder of the search.")],
+    trials: Annotated[int, typer.Option(min=1, help="How many there are to be in all.")] = 20,
+    minutes: Annotated[
+        float | None, typer.Option(min=0.01, help="Time to train each trial for; 10 if left out.")
+    ] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Passes of each trial.")] = None,
+    plan: Annotated[Path | None, typer.Option(help="File of settings to begin with.")] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", help="A setting as KEY=VALUE; may be repeated.")
+    ] = None,
+    vary: Annotated[
+        list[str] | None,
+        typer.Option(help="A setting to vary, in place of the usual ones; may be repeated."),
+    ] = None,
+    score: Annotated[
+        Literal["mean_dice", "mean_iou"], typer.Option(help="By which trials are compared.")
+    ] = "mean_dice",
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with a search.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Try many settings for equal minutes each, and keep those that validate best."""
+    from maskwright import api
+    from maskwright.config import parse_settings
+
+    quiet_tensorflow()
+    found = api.search(
+        data,
+        folder,
+        trials=trials,
+        minutes=minutes,
+        epochs=epochs,
+        plan=plan,
+        vary=vary or (),
+        score=score,
+        resume=resume,
+        tell=_tell,
+        **parse_settings(settings or []),
+    )
+    if as_json:
+        told = {"score": found.score, "best": asdict(found.best), "plan": str(found.best_plan)}
+        typer.echo(json.dumps({**told, "trials": [asdict(trial) for trial in found.trials]}))
+    else:
+        out().print(_table(found))
+    _tell(f"Train on the best with: maskwright train {data} -o RUN --plan {found.best_plan}")
+
+
+def _table(found: "Search") -> Table:
+    from maskwright.api.searching import shown
+
+    table = Table(title="Trials, the best first", title_justify="left")
+    table.add_column("trial", justify="right")
+    table.add_column(found.score.replace("_", " "), justify="right")
+    names = list(found.trials[0].values)
+    for name in names:
+        table.add_column(escape(name))
+    ranked = sorted(found.trials, key=lambda t: -1.0 if t.score is None else t.score, reverse=True)
+    for trial in ranked:
+        score = "failed" if trial.score is None else f"{trial.score:.4f}"
+        values = (escape(shown(trial.values[name])) for name in names)
+        table.add_row(str(trial.number), score, *values)
+    return table
+
+
+def _tell(text: str) -> None:
+    typer.echo(text, err=True)
