@@ -1,11 +1,25 @@
-"""Pixel scaling, adapted first convolutions, weights and freezing."""
+"""Pixel scaling, adapted first convolutions, dilation, weights and freezing."""
+
+import sys
+from dataclasses import replace
+from functools import partial
 
 import keras
 import numpy as np
 import pytest
 
+from maskwright import config
 from maskwright.errors import ConfigError, ModelError
 from maskwright.models import build, encoder, freeze
+from maskwright.models.encoders import (
+    ENCODERS,
+    FAMILIES,
+    SCRATCH,
+    AtrousPooling,
+    EfficientAttention,
+    Pixels,
+    StochasticDepth,
+)
 
 
 @pytest.fixture(scope="module")
@@ -100,3 +114,141 @@ def test_what_does_not_exist_is_named(weights, tmp_path):
         encoder("mobilenet_v2", weights=tmp_path / "missing.h5")
     with pytest.raises(ModelError, match=r"do not fit mobilenet_v2.*alpha"):
         encoder("mobilenet_v2", weights=weights, alpha=1.0)
+
+
+@pytest.mark.parametrize("name", ["plain", "residual", "mobilenet_v2", "vgg16"])
+def test_dilated_features_are_the_strided_ones_and_those_in_between(name):
+    options = {"widths": (4, 8, 8, 8, 8, 8)} if name in ("plain", "residual") else {}
+    options |= {"alpha": 0.35} if name == "mobilenet_v2" else {}
+    strided = encoder(name, **options)
+    pixels = np.random.default_rng(0).uniform(0, 255, (1, 64, 96, 3)).astype(np.float32)
+    expected = strided(pixels)
+    for output_stride in (16, 8):
+        dilated = encoder(name, **options, output_stride=output_stride)
+        dilated.model.set_weights(strided.model.get_weights())
+        found = dilated(pixels)
+        assert dilated.strides == tuple(s for s in strided.strides if s <= output_stride)
+        step = 32 // output_stride
+        coarse = np.asarray(found[output_stride])[:, ::step, ::step]
+        # Equal at the border too: nothing is padded anew.
+        np.testing.assert_allclose(coarse, expected[32], atol=1e-5 * np.abs(expected[32]).max())
+        for stride in dilated.strides[:-1]:
+            np.testing.assert_array_equal(found[stride], expected[stride])
+
+
+@pytest.mark.parametrize("kind", ["max", "average"])
+def test_atrous_pooling_holds_what_pooling_with_strides_gives(kind):
+    pool = {"max": keras.layers.MaxPooling2D, "average": keras.layers.AveragePooling2D}[kind]
+    # Below zero, so that a zero outside the image would win.
+    image = np.random.default_rng(0).uniform(-9, -1, (1, 8, 8, 2)).astype(np.float32)
+    strided = pool(3, 2, padding="same")
+    # TensorFlow pads one row, behind, for a stride of 2: as many as leave the size as it is do.
+    np.testing.assert_allclose(
+        AtrousPooling(kind, 3, 1, (0, 2))(image)[:, ::2, ::2], strided(image), rtol=1e-6
+    )
+    # A second one sees the pixels of the first two apart.
+    spread = AtrousPooling(kind, 3, 2, (0, 4))(AtrousPooling(kind, 3, 1, (0, 2))(image))
+    np.testing.assert_allclose(spread[:, ::4, ::4], strided(strided(image)), rtol=1e-6)
+
+
+def test_published_scalings_are_those_of_keras():
+    pixels = np.random.default_rng(0).uniform(0, 255, (1, 4, 4, 3)).astype(np.float32)
+    for name, family in FAMILIES.items():
+        expected = sys.modules[family.build.__module__].preprocess_input(pixels.copy())
+        if np.array_equal(expected, pixels):
+            continue  # these scale inside the network
+        found = np.asarray(Pixels().scaling(family.mean, family.std)(pixels))
+        found = found[..., ::-1] if family.bgr else found
+        np.testing.assert_allclose(found, expected, atol=1e-3, err_msg=name)
+
+
+def test_convnext_gives_what_keras_gives_and_sums_as_the_next_stage_takes_them(
+    tmp_path, monkeypatch
+):
+    family = FAMILIES["convnext_tiny"]
+    small = partial(
+        sys.modules[family.build.__module__].ConvNeXt,
+        depths=(1, 1, 1, 1),
+        projection_dims=(8, 8, 16, 16),
+        layer_scale_init_value=1.0,
+    )
+    monkeypatch.setitem(FAMILIES, "convnext_tiny", replace(family, build=small))
+    network = small(include_top=False, include_preprocessing=False)
+    network.save_weights(tmp_path / "small.weights.h5")
+    pixels = np.random.default_rng(0).uniform(0, 255, (1, 64, 64, 3)).astype(np.float32)
+    scaled = (pixels - family.mean) / np.array(family.std)
+    # Depthwise for grouped convolutions, and GELU by a hyperbolic tangent.
+    encode = encoder("convnext_tiny", weights=tmp_path / "small.weights.h5")
+    np.testing.assert_allclose(encode(pixels)[32], network(scaled), atol=5e-3)
+    taps = [type(o._keras_history.operation).__name__ for o in encode.model.outputs]
+    assert taps == ["Add", "Add", "Add", "LayerNormalization"]
+
+
+def test_attention_is_the_softmax_of_products(tmp_path):
+    keras.utils.set_random_seed(0)
+    x = np.random.default_rng(0).normal(size=(1, 2, 3, 4)).astype(np.float32)
+    layer = EfficientAttention(heads=2)
+    found = layer(x)
+    tokens = x.reshape(6, 4)
+    queries = tokens @ layer.query.kernel
+    keys, values = np.split(tokens @ layer.key_value.kernel, 2, axis=1)
+    heads = []
+    for head in (slice(0, 2), slice(2, 4)):
+        weights = np.exp(queries[:, head] @ keys[:, head].T / np.sqrt(2))
+        heads.append(weights / weights.sum(1, keepdims=True) @ values[:, head])
+    expected = np.concatenate(heads, 1) @ layer.project.kernel
+    np.testing.assert_allclose(found, expected.reshape(x.shape), rtol=1e-4, atol=1e-5)
+
+
+def test_stochastic_depth_leaves_out_whole_images_and_keeps_the_mean():
+    layer = StochasticDepth(0.25, seed=0)
+    branch = np.ones((400, 2, 2, 1), np.float32)
+    drawn = np.asarray(layer(branch, training=True))
+    values = drawn[:, 0, 0, 0]
+    assert (drawn == values[:, None, None, None]).all()
+    np.testing.assert_allclose(np.unique(values), [0, 4 / 3], rtol=1e-6)
+    assert values.mean() == pytest.approx(1, abs=0.1)
+    np.testing.assert_array_equal(layer(branch), branch)
+
+
+def test_weights_of_encoders_from_scratch_come_from_their_own_files(tmp_path):
+    options = {"widths": (4, 8), "norm": "instance"}
+    path = tmp_path / "residual.weights.h5"
+    three = encoder("residual", **options)
+    three.model.save_weights(path)
+    grey = np.random.default_rng(0).uniform(0, 255, (1, 8, 8, 1)).astype(np.float32)
+    one = encoder("residual", **options, channels=1, extra_channels=1, weights=path)
+    expected = three(np.repeat(grey, 3, -1))[2]
+    found = one(np.concatenate([grey, 255 - grey], -1))[2]
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+    with pytest.raises(ModelError, match=r"do not fit residual .*widths"):
+        encoder("residual", widths=(4, 6), weights=path)
+
+
+def test_config_knows_which_encoders_have_published_weights():
+    assert config.SCRATCH == SCRATCH
+    assert set(SCRATCH) | set(FAMILIES) == set(ENCODERS)
+
+
+def test_fixed_statistics_are_found_however_deep():
+    inner = keras.Sequential([keras.layers.BatchNormalization(), keras.layers.Dense(2)])
+    images = keras.Input((None, None, 3))
+    encoder_model = keras.Model(images, inner(images), name="encoder")
+    model = keras.Model(images, encoder_model(images))
+    freeze(model, frozen=False, fix_statistics=True)
+    assert [v.name for v in encoder_model.trainable_variables] == ["kernel", "bias"]
+
+
+def test_what_an_encoder_lacks_is_said():
+    with pytest.raises(ConfigError, match="mit_b0 has no published weights"):
+        encoder("mit_b0", weights="imagenet")
+    with pytest.raises(ConfigError, match="Mix Transformer cannot be dilated"):
+        encoder("mit_b0", output_stride=16)
+    with pytest.raises(ConfigError, match="output stride of 8, 16 or 32; received 4"):
+        encoder("plain", output_stride=4)
+    with pytest.raises(ConfigError, match=r"resnet18 was given 0\.5"):
+        encoder("resnet18", alpha=0.5)
+    with pytest.raises(ConfigError, match="layers of plain cannot be chosen"):
+        encoder("plain", taps={2: "stride2a_conv"})
+    with pytest.raises(ConfigError, match="block_3_expand_relu at stride 4; a tap said stride 2"):
+        encoder("mobilenet_v2", taps={2: "block_3_expand_relu"}, alpha=0.35)
