@@ -3,6 +3,7 @@ import pytest
 
 from maskwright.errors import DataError
 from maskwright.metrics import fewest_cases, paired_difference, shared_level, tally, verdict
+from maskwright.metrics.paired import expanded_level
 
 CASES = [f"case {n}" for n in range(8)]
 
@@ -52,6 +53,24 @@ def test_images_of_a_case_are_drawn_together_and_few_cases_show_nothing():
     assert verdict(found.ends.mean_iou) == "no difference shown"
     # One sign in n cases by chance: 2 / 2**5 is above 0.05, 2 / 2**6 below.
     assert (fewest_cases(0.95), fewest_cases(shared_level(10))) == (6, 9)
+
+
+def test_intervals_are_as_wide_as_few_cases_demand():
+    # Student's 2.571 of five degrees of freedom, times sqrt(6 / 5), leaves 0.243 % on each side.
+    assert expanded_level(0.95, 6) == pytest.approx(1 - 2 * 0.00243, abs=2e-5)
+    assert expanded_level(0.95, 100_000) == pytest.approx(0.95, abs=1e-4)
+
+
+def test_equal_models_are_seldom_told_apart():
+    rng = np.random.default_rng(0)
+    told = 0
+    for seed in range(100):
+        right = rng.integers(40, 61, (2, 8))
+        pair = [tallies(one, 100 - one) for one in right]
+        found = paired_difference(*pair, CASES, draws=300, seed=seed)
+        told += verdict(found.ends.pixel_accuracy) != "no difference shown"
+    # 5 on average; above 10 in one of a hundred such tests.
+    assert told <= 10
 
 
 def test_counts_of_other_images_are_refused():

@@ -107,7 +107,7 @@ def compare(
     names: tuple[str, str] = ("A", "B"),
     size: Size = "original",
     flips: Flips = False,
-    bootstrap: int = 1000,
+    bootstrap: int = 2000,
     seed: int = 0,
     examples: int = 3,
     learned: tuple[Collection[str], Collection[str]] = ((), ()),

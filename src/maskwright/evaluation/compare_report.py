@@ -120,7 +120,7 @@ def write(comparison: Comparison, folder: str | Path) -> Path:
             "B": f"{comparison.names[1]}, SHA-256 {comparison.cards[1].model_sha256[:16]}",
             "Data": comparison.data,
             "Split": comparison.split,
-            "Intervals": f"paired percentile bootstrap over cases, {comparison.draws} draws, "
+            "Intervals": f"paired bootstrap over cases, expanded, {comparison.draws} draws, "
             f"seed {comparison.seed}",
         },
         run=None,

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
+from scipy.special import ndtr, stdtrit
 
 from maskwright.errors import DataError
 from maskwright.metrics.bootstrap import add_by_case, interval, resample
@@ -24,7 +25,7 @@ class Paired:
         gain: Field by field, how far `a` lies above `b`; nan where one of them has no score.
         ends: Of the interval of each gain, `(2,)` and `(2, classes)`; nan where there is none.
         num_cases: That were drawn from.
-        level: Share of the draws that an interval holds.
+        level: Of confidence in each interval.
     """
 
     a: Scores
@@ -44,11 +45,12 @@ def paired_difference(
     seed: int = 0,
     level: float = 0.95,
 ) -> Paired:
-    """How far one model is above another, with percentile intervals over drawn cases.
+    """How far one model is above another, with expanded percentile intervals over drawn cases.
 
     Every draw takes the same cases for both models, so that cases which are hard for both move
     neither: the interval is that of the difference, and far narrower than those of the scores.
-    There is none with fewer than `fewest_cases`, where even one sign in all of them is no evidence.
+    It is as wide as few cases demand (`expanded_level`), and there is none with fewer than
+    `fewest_cases`, where even one sign in all of them is no evidence.
 
     Args:
         tallies_a: Of each image, `(n, 3, classes)`, as `tally` makes them.
@@ -56,7 +58,7 @@ def paired_difference(
         cases: Case of each image.
         draws: Data sets drawn; 0 for no intervals.
         seed: Of the drawing.
-        level: Share of the draws inside the intervals.
+        level: Of confidence.
 
     Raises:
         DataError: If the tallies and cases are not of the same images and classes.
@@ -74,6 +76,7 @@ def paired_difference(
         draws = 0
     drawn = resample(both, draws, seed)
     total = tally_scores(both.sum(axis=0))
+    share = expanded_level(level, len(both))
     names = [field.name for field in fields(Scores)]
     a, b = (Scores(**{name: getattr(total, name)[side] for name in names}) for side in (0, 1))
     gains = {name: getattr(drawn, name)[:, 0] - getattr(drawn, name)[:, 1] for name in names}
@@ -81,10 +84,26 @@ def paired_difference(
         a=a,
         b=b,
         gain=Scores(**{name: getattr(a, name) - getattr(b, name) for name in names}),
-        ends=Scores(**{name: interval(values, level) for name, values in gains.items()}),
+        ends=Scores(**{name: interval(values, share) for name, values in gains.items()}),
         num_cases=len(both),
         level=level,
     )
+
+
+def expanded_level(level: float, num_cases: int) -> float:
+    """Share of the draws that an interval must hold for a level of confidence.
+
+    Draws from `n` cases spread too little, by `(n - 1) / n` in their variance, and percentiles are
+    those of a normal distribution where few cases call for Student's: at six cases, the middle
+    95 % of the draws leave the truth out nearly three times too often.
+
+    Source: Hesterberg, What teachers should know about the bootstrap, 2015: the expanded
+    percentile interval.
+    """
+    if num_cases < 2:
+        return level
+    quantile = stdtrit(num_cases - 1, (1 + level) / 2)
+    return float(1 - 2 * ndtr(-quantile * math.sqrt(num_cases / (num_cases - 1))))
 
 
 def fewest_cases(level: float = 0.95) -> int:
