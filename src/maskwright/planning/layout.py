@@ -19,7 +19,7 @@ class Asymmetry:
     """How far images differ from their mirror images, together.
 
     Args:
-        effect: 0 where nothing changes, 1 where all would change places.
+        effect: How much changes, from 0; of what is for the function that made it to say.
         chance: How often as much is found when every image is mirrored or not at random; 1 where
             there are too few images to tell.
     """
@@ -35,9 +35,10 @@ class Asymmetry:
 def class_asymmetry(maps: np.ndarray, axis: int, seed: int = 0) -> list[Asymmetry]:
     """Asymmetry of where each class lies, and after these that of all classes together.
 
-    The effect of a class is the share of its pixels that would have to move to make their
-    distribution over rows, added up over images, equal to the mirrored one. That of all is the
-    mean, weighted by the images that hold the class.
+    The effect of a class is how far its pixels would have to move on average, as a share of the
+    height (or width), for their distribution over rows, added up over images, to become the
+    mirrored one: the earth mover's distance of the two. That of all classes is the mean, weighted
+    by the images that hold each.
 
     Args:
         maps: Share of each cell of an image that a class fills, `(n, classes, GRID, GRID)`.
@@ -49,7 +50,8 @@ def class_asymmetry(maps: np.ndarray, axis: int, seed: int = 0) -> list[Asymmetr
     total = np.maximum(profiles.sum(axis=(0, 2)), 1e-9)
     held = (profiles.sum(axis=2) > 0).sum(axis=0)
     signs = _signs(len(maps), seed)
-    drawn = np.abs(np.tensordot(signs, odd, axes=1)).sum(axis=2) / 2 / total  # (draws, classes)
+    moved = np.cumsum(np.tensordot(signs, odd, axes=1), axis=2)  # (draws, classes, GRID)
+    drawn = np.abs(moved).sum(axis=2) / GRID / total
     weights = held / max(held.sum(), 1)
     together = drawn @ weights
     found = [_judge(drawn[:, label], int(held[label])) for label in range(maps.shape[1])]

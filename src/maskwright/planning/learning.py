@@ -10,8 +10,8 @@ from maskwright.planning.network import is_pretrained
 _OFTEN_EMPTY = 0.1  # of the masks
 _LITTLE = 0.01  # of the pixels
 _RARE = 0.01
-_DIFFERS = 0.1  # effect from which up and down, or left and right, are not the same
-_ONE_SIDED = 0.6
+_MOVES, _BRIGHTENS = 0.05, 0.1  # effects on masks and light from which up differs from down
+_ONE_SIDED = 0.3  # of the width: what is always in one half moves by half on average
 _SIDED_IMAGES = 10
 _GRAIN = 1.25  # between rows and columns, either way, below which they look alike
 _FEW, _MANY = 40, 5000  # training images
@@ -91,26 +91,20 @@ def _augmentation(draft: Draft) -> None:
         if one.left_right.shown(_ONE_SIDED, 0.01) and one.images >= _SIDED_IMAGES
     ]
     masks, light = data.up_down, data.light_up_down
-    upright = next((each for each in (masks, light) if each.shown(_DIFFERS, 0.1)), None)
+    upright = _upright(masks, light)
     if sided:
         planned["flip_horizontal"] = 0.0
         share = percent(sided[0].left_right.effect)
-        said.append(
-            f"{share} of {sided[0].name} would change places if left and right did: no such flips"
-        )
+        said.append(f"mirrored, {sided[0].name} would move by {share} of the width: no such flips")
     if masks.chance == 1 and light.chance == 1:
         planned["rotate_degrees"] = 10
         said.append(f"{data.looked_at} images cannot tell whether up is up: no vertical flips")
-    elif upright is not None:
+    elif upright:
         planned["rotate_degrees"] = 10
-        what = "what is masked" if upright is masks else "the light"
-        said.append(
-            f"up is not down ({upright.effect:.2f} of {what} would change, which comes by chance "
-            f"in {percent(upright.chance)} of trials): no vertical flips, little rotation"
-        )
+        said.append(f"upside down {upright}: no vertical flips, little rotation")
     else:
         planned["flip_vertical"] = 0.5
-        said.append(f"upside down they {_alike(masks, light)}")
+        said.append(f"upside down {_alike(masks, light)}")
         if not sided and 1 / _GRAIN <= data.grain <= _GRAIN:
             planned["rotate_degrees"] = 180
             said.append(f"rows look like columns ({data.grain:.2f}): any angle")
@@ -120,13 +114,26 @@ def _augmentation(draft: Draft) -> None:
     draft.choose("augmentation", planned, "; ".join(said) + ".")
 
 
+def _upright(masks: Asymmetry, light: Asymmetry) -> str:
+    """What shows that up is not down; empty where nothing does."""
+    for found, least, told in (
+        (masks, _MOVES, f"what is masked would move by {percent(masks.effect)} of the height"),
+        (light, _BRIGHTENS, f"the light would change by {light.effect:.2f} standard deviations"),
+    ):
+        if found.shown(least, 0.1):
+            return f"{told}, by chance in {percent(found.chance)} of trials"
+    return ""
+
+
 def _alike(masks: Asymmetry, light: Asymmetry) -> str:
     """That what changes upside down is little, or comes by chance."""
-    told = f"{masks.effect:.2f} of what is masked and {light.effect:.2f} of the light"
-    if max(masks.effect, light.effect) < _DIFFERS:
-        return f"hardly change ({told})"
-    chances = [percent(each.chance) for each in (masks, light) if each.effect >= _DIFFERS]
-    return f"change no more than by chance ({told}; as much in {' and '.join(chances)} of trials)"
+    told = f"what is masked would move by {percent(masks.effect)} of the height"
+    if masks.effect >= _MOVES:
+        told += f" (by chance in {percent(masks.chance)} of trials)"
+    told += f", and the light change by {light.effect:.2f} standard deviations"
+    if light.effect >= _BRIGHTENS:
+        told += f" ({percent(light.chance)})"
+    return f"{told}, so they may be"
 
 
 def _schedule(draft: Draft) -> None:
