@@ -172,3 +172,21 @@ def test_the_better_plan_is_taken_and_else_the_first(data, joined, tmp_path, mon
         choosing.compare_plans(data, tmp_path / "a", [first, second])
     with pytest.raises(ConfigError, match="two or more plans"):
         choosing.compare_plans(data, tmp_path / "d", [first])
+    again = choosing.compare_plans(data, tmp_path / "b", None, resume=True)
+    assert again.table == made.table
+
+
+def test_a_plan_is_compared_with_its_rivals(data, tmp_path, monkeypatch):
+    from maskwright.api import choosing
+    from maskwright.planning import Choice, Plan
+
+    asked = {}
+    first = Plan((Choice("size", (128, 128), "It fits."), Choice("decoder", "light", "Fast.")))
+    monkeypatch.setattr(choosing, "make_plan", lambda *_, **options: asked.update(options) or first)
+    monkeypatch.setattr(choosing, "cross_validate", lambda _data, folder, **given: given)
+    monkeypatch.setattr(choosing, "_choose", lambda *given: given)
+    _, found, files, _, each = choosing.plan_and_compare(data, tmp_path, count=3, minutes=18)
+    assert (asked["minutes"], each) == (2, 6)
+    assert list(found) == list(files)
+    assert (len(files), next(iter(files))) == (3, "plan")
+    assert "# Fast." in files["plan"].read_text()

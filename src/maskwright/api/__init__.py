@@ -1,6 +1,6 @@
 """The verbs of the command line as Python functions of plain arguments."""
 
-from maskwright.api.choosing import PlanChoice, compare_plans
+from maskwright.api.choosing import PlanChoice, compare_plans, plan_and_compare
 from maskwright.api.compare import compare, comparison_folder
 from maskwright.api.demo_regions import RegionDemo, demo_regions
 from maskwright.api.folds import Folds, cross_validate, ensemble, is_cross_validation
@@ -51,6 +51,7 @@ __all__ = [
     "load_regions",
     "make_augmentation",
     "plan",
+    "plan_and_compare",
     "predict",
     "predict_regions",
     "search",

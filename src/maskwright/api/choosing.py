@@ -1,5 +1,6 @@
 """`compare_plans`: several plans on the same folds for equal times, and the one to take."""
 
+import json
 import re
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
@@ -12,15 +13,20 @@ import numpy as np
 import yaml
 
 from maskwright.api.folds import Folds, cross_validate, is_cross_validation
+from maskwright.api.plans import plan as make_plan
 from maskwright.config import TrainConfig, read_config
 from maskwright.errors import ConfigError, DataError
 from maskwright.imageio import atomic_write
+from maskwright.planning import Plan, alternatives
 
 if TYPE_CHECKING:
     from maskwright.metrics import Paired
 
 CHOICE_FILE = "choice.json"
 """Name of the scores of all plans, in the folder of a comparison."""
+
+AnyPlan = Plan | Mapping[str, Any] | str | Path
+"""A plan as `maskwright.plan` gives it, settings, or a file of them."""
 
 _SCORE = "mean_dice"
 _COLUMNS = 100
@@ -45,16 +51,52 @@ class PlanChoice:
     table: Mapping[str, Any]
 
 
+def plan_and_compare(
+    data: str | Path,
+    out: str | Path,
+    *,
+    count: int = 3,
+    folds: int = 3,
+    minutes: float = 60.0,
+    measure: bool = True,
+    resume: bool = False,
+    tell: Callable[[str], None] = lambda _: None,
+    **settings: Any,
+) -> PlanChoice:
+    """Plan a data set, and compare the plan with rivals that differ from it in one thing each.
+
+    Args:
+        data: What `open_dataset` takes.
+        out: As in `compare_plans`.
+        count: Plans, the first included.
+        folds: That all plans share.
+        minutes: To train for, all plans and folds together; each plan is made for its part.
+        measure: As in `maskwright.plan`.
+        resume: Go on with a comparison that was stopped, with the plans that it has.
+        tell: Called with sentences on what is done.
+        settings: Fields of `TrainConfig` that are decided already.
+
+    Raises:
+        MaskwrightError: One sentence on what is wrong and what to do.
+    """
+    if resume:
+        return compare_plans(data, out, None, resume=True, tell=tell)
+    _refuse_other(Path(out))
+    part = minutes / count / folds
+    first = make_plan(data, minutes=part, measure=measure, tell=tell, **settings)
+    plans = [first, *alternatives(first, count)]
+    return compare_plans(data, out, plans, folds=folds, minutes=minutes, tell=tell)
+
+
 def compare_plans(
     data: str | Path,
     out: str | Path,
-    plans: Sequence[Mapping[str, Any] | str | Path] | Mapping[str, Mapping[str, Any] | str | Path],
+    plans: Sequence[AnyPlan] | Mapping[str, AnyPlan] | None,
     *,
     folds: int = 3,
     minutes: float = 60.0,
     resume: bool = False,
     tell: Callable[[str], None] = lambda _: None,
-    **settings: Any,
 ) -> PlanChoice:
     """Cross-validate several plans on the same folds for equal minutes, and take one of them.
 
@@ -66,34 +108,58 @@ def compare_plans(
         data: What `open_dataset` takes.
         out: Folder for `plans/NAME`, each a cross-validation, `choice.json`, and `plan.yaml`, the
             one to take, with the reason as a comment.
-        plans: Two or more, as settings or as files of them, with names or without.
+        plans: Two or more, with names or without.
         folds: That all plans share.
-        minutes: To train for, all plans together.
-        resume: Go on with a comparison that was stopped.
+        minutes: To train for, all plans and folds together.
+        resume: Go on with a comparison that was stopped, with the plans, folds and minutes that it
+            was begun with; those given are not looked at.
         tell: Called with sentences on what is done.
-        settings: Fields of `TrainConfig`, before those of every plan.
 
     Raises:
         MaskwrightError: One sentence on what is wrong and what to do.
     """
     out = Path(out)
-    named = _named(plans)
-    files = _write_files(out, named, settings, resume)
+    names, folds, minutes = _begun(out) if resume else _begin(out, plans, folds, minutes)
+    files = {name: out / "plans" / f"{name}.yaml" for name in names}
+    each = minutes / len(files)
     found: dict[str, Folds] = {}
     for name, file in files.items():
-        tell(f"Plan {name}, {minutes / len(files):.3g} minutes on {folds} folds …")
+        tell(f"Plan {name}: {each:.3g} minutes on {folds} folds …")
         folder = out / "plans" / name
+        begun = is_cross_validation(folder)
         found[name] = cross_validate(
-            data,
-            folder,
-            folds=folds,
-            plan=file,
-            minutes=minutes / len(files),
-            resume=is_cross_validation(folder),
-            tell=tell,
-            **settings,
+            *(data, folder), folds=folds, plan=file, minutes=each, resume=begun, tell=tell
         )
-    return _choose(out, found, files, folds, minutes / len(files))
+    return _choose(out, found, files, folds, each)
+
+
+def _begin(out: Path, plans: Any, folds: int, minutes: float) -> tuple[list[str], int, float]:
+    """Write a file for each plan, and what is compared, once all plans are known to be good."""
+    from maskwright.evaluation.values import write_json
+
+    _refuse_other(out)
+    texts = _texts(_named(plans))
+    for name, text in texts.items():
+        with atomic_write(out / "plans" / f"{name}.yaml") as beside:
+            beside.write_text(text, encoding="utf-8")
+    begun = {"chosen": None, "names": list(texts), "folds": folds, "minutes": minutes}
+    write_json(begun, out / CHOICE_FILE)
+    return list(texts), folds, minutes
+
+
+def _begun(out: Path) -> tuple[list[str], int, float]:
+    if not (out / CHOICE_FILE).is_file():
+        raise ConfigError(f"There is no comparison of plans to resume in {out}.")
+    begun = json.loads((out / CHOICE_FILE).read_text(encoding="utf-8"))
+    return begun["names"], begun["folds"], begun["minutes"]
+
+
+def _refuse_other(out: Path) -> None:
+    if (out / CHOICE_FILE).exists():
+        raise ConfigError(
+            f"{out} already holds a comparison of plans; continue it with --resume, or name "
+            f"another folder."
+        )
 
 
 def _choose(
@@ -128,15 +194,12 @@ def _choose(
     return PlanChoice(out, found, chosen, reason, table)
 
 
-def _named(plans: Any) -> dict[str, Mapping[str, Any] | str | Path]:
+def _named(plans: Any) -> dict[str, AnyPlan]:
     """Plans by names that are usable as those of folders."""
     if isinstance(plans, Mapping):
         named = [(str(name), plan) for name, plan in plans.items()]
     else:
-        named = [
-            (f"plan{place}" if isinstance(plan, Mapping) else Path(plan).stem, plan)
-            for place, plan in enumerate(plans, start=1)
-        ]
+        named = [(_name(plan, place), plan) for place, plan in enumerate(plans or (), start=1)]
     usable = [(re.sub(r"[^\w.+-]+", "-", name).strip("-."), plan) for name, plan in named]
     by_name = dict(usable)
     if len(by_name) < max(len(usable), 2):
@@ -147,27 +210,26 @@ def _named(plans: Any) -> dict[str, Mapping[str, Any] | str | Path]:
     return by_name
 
 
-def _write_files(
-    out: Path,
-    named: Mapping[str, Mapping[str, Any] | str | Path],
-    settings: Mapping[str, Any],
-    resume: bool,
-) -> dict[str, Path]:
-    """A file of settings for each plan, as given, once all of them are known to be good."""
-    folder = out / "plans"
-    if folder.exists() and not resume:
-        raise ConfigError(
-            f"{out} already holds a comparison; continue it with resume, or name another folder."
-        )
+def _name(plan: AnyPlan, place: int) -> str:
+    if isinstance(plan, Plan):
+        return plan.name
+    return f"plan{place}" if isinstance(plan, Mapping) else Path(plan).stem
+
+
+def _texts(named: Mapping[str, AnyPlan]) -> dict[str, str]:
+    """A file of settings for each plan, all of them good and dividing the data alike."""
     texts: dict[str, str] = {}
     division: dict[str, Any] | None = None
     for name, plan in named.items():
-        if isinstance(plan, Mapping):
-            config = read_config(None, {**plan, **settings}, TrainConfig)
+        if isinstance(plan, Plan):
+            config = read_config(None, plan.settings, TrainConfig)
+            texts[name] = plan.to_yaml()
+        elif isinstance(plan, Mapping):
+            config = read_config(None, plan, TrainConfig)
             given = config.model_dump(mode="json", include=set(plan))
             texts[name] = yaml.safe_dump(given, sort_keys=False)
         else:
-            config = read_config(plan, dict(settings), TrainConfig)
+            config = read_config(plan, {}, TrainConfig)
             texts[name] = Path(plan).read_text(encoding="utf-8")
         if division is not None and config.division() != division:
             raise ConfigError(
@@ -175,11 +237,7 @@ def _write_files(
                 f"{next(iter(named))} in one of {', '.join(division)}."
             )
         division = config.division()
-    files = {name: folder / f"{name}.yaml" for name in named}
-    for name, file in files.items():
-        with atomic_write(file) as beside:
-            beside.write_text(texts[name], encoding="utf-8")
-    return files
+    return texts
 
 
 def _pairs(found: Mapping[str, Folds]) -> dict[tuple[str, str], "Paired"]:
@@ -241,8 +299,9 @@ def _table(
         "chosen": chosen,
         "reason": reason,
         "score": _SCORE,
+        "names": list(found),
         "folds": folds,
-        "minutes_each": minutes,
+        "minutes": minutes * len(found),
         "plans": [
             {
                 "name": name,

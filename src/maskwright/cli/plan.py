@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from maskwright.cli.console import Json, quiet_tensorflow
+from maskwright.errors import ConfigError
 
 
 def plan(
@@ -15,7 +16,8 @@ def plan(
         Path | None, typer.Option("-o", "--out", help="File for the plan, such as plan.yaml.")
     ] = None,
     minutes: Annotated[
-        float | None, typer.Option(min=0.01, help="Time to train for; 10 when left out.")
+        float | None,
+        typer.Option(min=0.01, help="Time to train for; 10 when left out, 60 to compare."),
     ] = None,
     settings: Annotated[
         list[str] | None,
@@ -24,6 +26,15 @@ def plan(
     measure: Annotated[
         bool, typer.Option("--measure/--no-measure", help="Time steps of the planned training.")
     ] = True,
+    compare: Annotated[
+        int | None,
+        typer.Option(
+            min=2,
+            help="Train so many plans on the same folds within the minutes; -o is then a folder.",
+        ),
+    ] = None,
+    folds: Annotated[int, typer.Option(min=2, help="That --compare trains on.")] = 3,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with --compare.")] = False,
     as_json: Json = False,
 ) -> None:
     """Measure the data and this machine, and write settings with the reason for each."""
@@ -32,6 +43,23 @@ def plan(
 
     quiet_tensorflow()
     given = parse_settings(settings or [])
+    if compare is not None or resume:
+        if path is None:
+            raise ConfigError("A comparison of plans needs a folder: name one with -o.")
+        choice = api.plan_and_compare(
+            data,
+            path,
+            count=compare or 3,
+            folds=folds,
+            minutes=60.0 if minutes is None else minutes,
+            measure=measure,
+            resume=resume,
+            tell=_tell,
+            **given,
+        )
+        _tell(choice.reason)
+        typer.echo(json.dumps(choice.table) if as_json else path / "plan.yaml")
+        return
     made = api.plan(data, path, minutes=minutes, measure=measure, tell=_tell, **given)
     if as_json:
         typer.echo(json.dumps(made.to_dict()))
