@@ -119,8 +119,8 @@ def attention_unet(
         ConfigError: If `widths` has too few entries.
 
     Source: Oktay et al., Attention U-Net, 2018, equations 1 and 2, in two dimensions. The authors'
-    code further sends the gated skip through a 1x1 convolution, and joins its four heads to
-    one; neither is in the paper, and neither is here.
+    code further sends the gated skip through a 1x1 convolution, which the paper does not have, and
+    joins heads of all steps to one; ours have losses of their own, see `segmenter`.
     """
 
     def gate(skip: Tensor, coarser: Tensor, stride: int, factor: int) -> Tensor:

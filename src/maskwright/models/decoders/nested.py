@@ -44,13 +44,12 @@ def unet_plus_plus(
     """
     steps = list(climb(features, widths or (256, 128, 64, 32, 16)))
     coarsest = max(features)
-    # Nodes by stride, in the order of their steps, and those that stand one level deeper.
+    # Of each stride, in the order of their steps.
     nodes: dict[int, list[Tensor]] = {stride: [features[stride]] for stride in features}
     for number in range(1, len(steps) + 1):
-        # After the first step, the coarsest strides have nothing deeper left to take.
-        for place, (stride, factor, width) in enumerate(steps):
-            if place < number - 1:
-                continue
+        # With every further node, one more of the coarsest strides has nothing deeper to take.
+        for place in range(number - 1, len(steps)):
+            stride, factor, width = steps[place]
             deeper = steps[place - 1][0] if place else coarsest
             name = f"node{stride}_{number}"
             x = enlarge(

@@ -1,6 +1,7 @@
 """Decoders that bring several scales to one size and sum or join them there."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from keras import layers
 
@@ -45,30 +46,25 @@ def fpn(
     pyramid_width, width = fixed_widths(widths, (256, 128), "the pyramid and its head")
     chosen = from_stride(features, 4)
     strides = sorted(chosen, reverse=True)
-    levels, x, above = {}, None, 0
-    for stride in strides:
-        lateral = layers.Conv2D(pyramid_width, 1, name=f"lateral{stride}")(chosen[stride])
-        if x is None:
-            x = lateral
-        else:
-            x = enlarge(x, above // stride, None, f"lateral{stride}_up")
-            x = layers.Add(name=f"lateral{stride}_sum")([x, lateral])
-        above = stride
-        levels[stride] = layers.Conv2D(pyramid_width, 3, padding="same", name=f"pyramid{stride}")(x)
+    laterals = {
+        stride: layers.Conv2D(pyramid_width, 1, name=f"lateral{stride}")(chosen[stride])
+        for stride in strides
+    }
+    sums = {strides[0]: laterals[strides[0]]}
+    for above, stride in pairwise(strides):
+        x = enlarge(sums[above], above // stride, None, f"lateral{stride}_up")
+        sums[stride] = layers.Add(name=f"lateral{stride}_sum")([x, laterals[stride]])
     finest = strides[-1]
     climbed = []
-    for stride, level in levels.items():
-        x, at = level, stride
-        while True:
+    for stride, x in sums.items():
+        x = layers.Conv2D(pyramid_width, 3, padding="same", name=f"pyramid{stride}")(x)
+        doublings = (stride // finest).bit_length() - 1
+        for at in [stride >> n for n in range(doublings)] or [finest]:
             x = conv_block(
                 x, width, norm=norm, synchronised=synchronised, name=f"head{stride}_{at}"
             )
-            if at == finest:
-                break
-            x = enlarge(x, 2, None, f"head{stride}_{at}_up")
-            at //= 2
-            if at == finest:
-                break
+            if at > finest:
+                x = enlarge(x, 2, None, f"head{stride}_{at}_up")
         climbed.append(x)
     total = layers.Add(name="head_sum")(climbed) if len(climbed) > 1 else climbed[0]
     return Decoded(total, finest)
