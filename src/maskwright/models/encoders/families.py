@@ -26,6 +26,8 @@ class Family:
         taps: Stride to layer, in place of the last layer at that stride.
         top: First layer that widens the features for classification; it and what follows are left
             out.
+        side: Of the square images it is built for before it is copied, pixels: layers read off
+            this size how to pad, and it is to halve evenly.
     """
 
     build: Callable[..., keras.Model]
