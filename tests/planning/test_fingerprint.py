@@ -32,26 +32,28 @@ def measured(root, **options):
 
 def test_numbers_of_known_masks(tmp_path):
     rng = np.random.default_rng(0)
-    for number in range(10):
+    for number in range(12):
         image = rng.integers(0, 256, (60, 80, 1), np.uint8)
         mask = np.zeros((60, 80))
-        if number < 6:
+        if number < 8:
             mask[5:15, 10:30] = 1  # 200 px, always above and on the left
             mask[8, 12] = 0
         if number == 0:
             mask[50:54, 70:74] = 1
         write_pair(tmp_path, f"{number}", image, mask)
-    (tmp_path / "data.yaml").write_text("classes: [background, lamp]\nvalues: {0: background, 1: lamp}\n")
+    (tmp_path / "data.yaml").write_text(
+        "classes: [background, lamp]\nvalues: {0: background, 1: lamp}\n"
+    )
     found = measured(tmp_path)
     lamp = found.classes[1]
-    assert (found.training, found.looked_at, found.channels, found.colour_share) == (10, 10, 1, 0)
+    assert (found.training, found.looked_at, found.channels, found.colour_share) == (12, 12, 1, 0)
     assert found.usual_size == (60, 80)
-    assert found.empty_share == pytest.approx(0.4)
-    assert (lamp.images, lamp.regions, lamp.most_regions) == (6, 7, 2)
+    assert found.empty_share == pytest.approx(4 / 12)
+    assert (lamp.images, lamp.regions, lamp.most_regions) == (8, 9, 2)
     assert (lamp.smallest_px, lamp.area_px) == (16, 199)
-    assert lamp.share == pytest.approx((6 * 199 + 16) / (10 * 60 * 80))
-    assert found.object_share == pytest.approx((6 * 199 + 16) / (6 * 60 * 80))
-    assert (found.holes, found.smallest_hole_px) == (6, 1)
+    assert lamp.share == pytest.approx((8 * 199 + 16) / (12 * 60 * 80))
+    assert found.object_share == pytest.approx((8 * 199 + 16) / (8 * 60 * 80))
+    assert (found.holes, found.smallest_hole_px) == (8, 1)
     assert lamp.up_down.shown(0.4, 0.05)
     assert lamp.left_right.shown(0.3, 0.05)
     assert found.growth is None  # all of one size

@@ -63,7 +63,7 @@ class Draft:
             if key == "augmentation" and isinstance(value, dict):
                 by_hand = {**value, **by_hand}
                 reason = f"{reason} {', '.join(self.given[key])} set by hand."
-            else:
+            elif key != "encoder_weights":  # whose reason says where they are from
                 reason = BY_HAND
             value = by_hand
         self.choices[key] = Choice(key, value, reason)

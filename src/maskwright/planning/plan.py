@@ -50,14 +50,12 @@ class Plan:
         """Settings file of `maskwright train --plan`, with the reasons as comments."""
         lines = [_comment(sentence) for sentence in self.header]
         for choice in self.choices:
-            lines += ["", _comment(choice.reason), f"{choice.key}: {_value(choice.value)}"]
+            lines += ["", _comment(choice.reason), f"{choice.key}: {_value(choice)}"]
         return "\n".join(lines) + "\n"
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
-        choices = [
-            {"key": c.key, "value": _plain(c.value), "reason": c.reason} for c in self.choices
-        ]
+        choices = [{"key": c.key, "value": _plain(c), "reason": c.reason} for c in self.choices]
         return {"name": self.name, "header": list(self.header), "choices": choices}
 
 
@@ -247,18 +245,17 @@ def _comment(text: str) -> str:
     )
 
 
-def _value(value: Any) -> str:
+def _value(choice: Choice) -> str:
     """As YAML on one line."""
-    plain = _plain(value)
-    text = yaml.safe_dump(plain, default_flow_style=True, width=10_000, sort_keys=False)
+    text = yaml.safe_dump(_plain(choice), default_flow_style=True, width=10_000, sort_keys=False)
     return text.removesuffix("\n").removesuffix("\n...")
 
 
-def _plain(value: Any) -> Any:
+def _plain(choice: Choice) -> Any:
     """Sizes as `240x320`, other tuples as lists."""
+    value = choice.value
     if isinstance(value, tuple):
-        is_size = len(value) == 2 and all(isinstance(side, int) for side in value)
-        return by((value[0], value[1])) if is_size else list(value)
+        return by((value[0], value[1])) if choice.key in ("size", "crop") else list(value)
     if isinstance(value, Mapping):
-        return {key: _plain(inner) for key, inner in value.items()}
+        return {k: list(v) if isinstance(v, tuple) else v for k, v in value.items()}
     return value

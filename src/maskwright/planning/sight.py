@@ -213,7 +213,7 @@ def _widths(draft: Draft) -> str:
 
 
 def _paced(draft: Draft, said: str) -> str:
-    return f"{said} {draft.paced}" if draft.paced else said
+    return f"{said} {draft.paced}" if SIDES[draft.pace] != SIDES[0] else said
 
 
 def _mixed(draft: Draft) -> float:

@@ -1,0 +1,59 @@
+"""The plan on drawn data, from Python."""
+
+import pytest
+import yaml
+
+from maskwright import api
+from maskwright.config import TrainConfig, read_config
+from maskwright.data.synthetic import write_dataset
+from maskwright.errors import ConfigError, ModelError
+
+SMALL = {"encoder": "plain", "encoder_widths": (4, 8), "decoder_widths": (4,), "decoder": "light"}
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    return write_dataset(tmp_path_factory.mktemp("drawn") / "data", num_images=14, size=64)
+
+
+def test_a_measured_plan_trains(data, tmp_path):
+    path = tmp_path / "plan.yaml"
+    told = []
+    made = api.plan(data, path, minutes=0.5, tell=told.append, encoder_weights=None, **SMALL)
+    minutes = next(choice for choice in made.choices if choice.key == "minutes")
+    assert "measured" in minutes.reason
+    assert "Timing" in told[0]
+    assert read_config(path, {}, TrainConfig) == TrainConfig(**made.settings)
+    run = api.train(data, tmp_path / "run", plan=path, epochs=1, previews=0)
+    assert yaml.safe_load(run.settings_file.read_text())["loss"] == made.settings["loss"]
+
+
+def test_without_measuring_no_network_is_built(data):
+    made = api.plan(data, minutes=3, measure=False, encoder_weights=None)
+    assert made.settings["minutes"] == 3
+    assert made.settings["encoder"] == "plain"
+    # Of 14 images in few slides, a tenth would be too few to choose weights by.
+    assert made.settings["augmentation"]["strength"] == "strong"
+
+
+def test_weights_that_cannot_be_downloaded_are_planned_without(data, monkeypatch):
+    def closed(*args, **kwargs):
+        raise ModelError("no way out")
+
+    monkeypatch.setattr("maskwright.models.encoder", closed)
+    made = api.plan(data, measure=False)
+    assert made.settings["encoder"] == "plain"
+    reason = next(choice.reason for choice in made.choices if choice.key == "encoder")
+    assert "cannot be downloaded" in reason
+
+
+def test_settings_by_hand_are_checked_and_kept(data):
+    given = {"size": None, "favour_rare": True, "encoder_weights": None, "loss": "ce"}
+    made = api.plan(data, measure=False, **given)
+    assert made.settings["size"] is None
+    assert made.settings["crop"] == (64, 64)
+    assert made.settings["loss"] == "ce"
+    with pytest.raises(ConfigError, match="no setting sice"):
+        api.plan(data, measure=False, sice=3)
+    with pytest.raises(ModelError, match="no file"):
+        api.plan(data, measure=False, encoder_weights="nowhere.h5")
