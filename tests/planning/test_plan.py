@@ -57,6 +57,7 @@ def drawn(*objects, size=(256, 256), train=100, **changed):
         "up_down": BY_CHANCE,
         "left_right": BY_CHANCE,
         "light_up_down": BY_CHANCE,
+        "detail_up_down": BY_CHANCE,
     }
     return Fingerprint(**{**values, **changed})
 
@@ -95,6 +96,12 @@ def test_street_scenes_are_neither_turned_over_nor_turned_far():
     assert "70% of the height" in reason(made, "augmentation")
 
 
+def test_detail_alone_tells_photographs():
+    made = planned(drawn(detail_up_down=Asymmetry(0.14, 0.0005)))
+    assert "flip_vertical" not in made.settings["augmentation"]
+    assert "detail changes by 0.14" in reason(made, "augmentation")
+
+
 def test_sided_organs_are_not_mirrored():
     left = replace(CELL, name="left lung", left_right=Asymmetry(0.9, 0.001))
     made = planned(drawn(left, up_down=ALWAYS))
@@ -102,9 +109,7 @@ def test_sided_organs_are_not_mirrored():
 
 
 def test_images_too_few_to_tell_up_from_down_stay_upright():
-    unknown = Asymmetry(0.4, 1.0)
-    data = drawn(train=5, looked_at=5, up_down=unknown, light_up_down=unknown)
-    made = planned(data)
+    made = planned(drawn(train=5, up_down=Asymmetry(0.4, 1.0)))
     assert "flip_vertical" not in made.settings["augmentation"]
     assert "cannot tell" in reason(made, "augmentation")
 

@@ -126,6 +126,7 @@ def fingerprint(
         up_down=up_down[-1],
         left_right=left_right[-1],
         light_up_down=light_asymmetry(thumbs, 0),
+        detail_up_down=light_asymmetry(np.stack([each.detail for each in seen]), 0),
         grain=float(np.median([each.grain for each in seen])),
         duplicates=len(alike),
         split_duplicates=sum(len({seen[i].sample.case for i in group}) > 1 for group in alike),

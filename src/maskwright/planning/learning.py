@@ -4,13 +4,14 @@ import math
 from typing import Any
 
 from maskwright.planning.draft import Draft, percent
-from maskwright.planning.layout import Asymmetry
+from maskwright.planning.layout import FEWEST, Asymmetry
 from maskwright.planning.network import is_pretrained
+from maskwright.planning.prints import Fingerprint
 
 _OFTEN_EMPTY = 0.1  # of the masks
 _LITTLE = 0.01  # of the pixels
 _RARE = 0.01
-_MOVES, _BRIGHTENS = 0.05, 0.1  # effects on masks and light from which up differs from down
+_MOVES, _CHANGES = 0.05, 0.1  # effects on masks and images from which up differs from down
 _ONE_SIDED = 0.3  # of the width: what is always in one half moves by half on average
 _SIDED_IMAGES = 10
 _GRAIN = 1.25  # between rows and columns, either way, below which they look alike
@@ -52,7 +53,9 @@ def _loss(draft: Draft) -> None:
     else:
         said = "Cross-entropy for true proportions, Dice to count every class alike; "
         if data.background is None:
-            said += f"the rarest, {draft.rarest.name}, has {percent(draft.rarest.share)}."
+            said += (
+                f"the rarest, {draft.rarest.name}, has {percent(draft.rarest.share)} of the pixels."
+            )
         else:
             said += f"objects fill {objects} of the pixels, {percent(data.empty_share)} of the "
             said += "masks are empty."
@@ -90,13 +93,12 @@ def _augmentation(draft: Draft) -> None:
         for one in data.objects
         if one.left_right.shown(_ONE_SIDED, 0.01) and one.images >= _SIDED_IMAGES
     ]
-    masks, light = data.up_down, data.light_up_down
-    upright = _upright(masks, light)
+    upright = _upright(data)
     if sided:
         planned["flip_horizontal"] = 0.0
         share = percent(sided[0].left_right.effect)
         said.append(f"mirrored, {sided[0].name} would move by {share} of the width: no such flips")
-    if masks.chance == 1 and light.chance == 1:
+    if data.looked_at < FEWEST:
         planned["rotate_degrees"] = 10
         said.append(f"{data.looked_at} images cannot tell whether up is up: no vertical flips")
     elif upright:
@@ -104,7 +106,7 @@ def _augmentation(draft: Draft) -> None:
         said.append(f"upside down {upright}: no vertical flips, little rotation")
     else:
         planned["flip_vertical"] = 0.5
-        said.append(f"upside down {_alike(masks, light)}")
+        said.append(f"upside down {_alike(data)}")
         if not sided and 1 / _GRAIN <= data.grain <= _GRAIN:
             planned["rotate_degrees"] = 180
             said.append(f"rows look like columns ({data.grain:.2f}): any angle")
@@ -114,26 +116,35 @@ def _augmentation(draft: Draft) -> None:
     draft.choose("augmentation", planned, "; ".join(said) + ".")
 
 
-def _upright(masks: Asymmetry, light: Asymmetry) -> str:
-    """What shows that up is not down; empty where nothing does."""
-    for found, least, told in (
-        (masks, _MOVES, f"what is masked would move by {percent(masks.effect)} of the height"),
-        (light, _BRIGHTENS, f"the light would change by {light.effect:.2f} standard deviations"),
-    ):
-        if found.shown(least, 0.1):
-            return f"{told}, by chance in {percent(found.chance)} of trials"
-    return ""
+def _clues(data: Fingerprint) -> list[tuple[Asymmetry, float, str]]:
+    """What may tell up from down: how far images differ upside down, and from when that counts."""
+    masks, light, detail = data.up_down, data.light_up_down, data.detail_up_down
+    return [
+        (masks, _MOVES, f"what is masked moves by {percent(masks.effect)} of the height"),
+        (light, _CHANGES, f"light changes by {light.effect:.2f} deviations"),
+        (detail, _CHANGES, f"detail changes by {detail.effect:.2f}"),
+    ]
 
 
-def _alike(masks: Asymmetry, light: Asymmetry) -> str:
+def _upright(data: Fingerprint) -> str:
+    """What shows that up is not down; empty where nothing does.
+
+    A tenth of chance is enough: photographs turned over harm more than flips that are not made.
+    """
+    shown = [(clue, told) for clue, least, told in _clues(data) if clue.shown(least, 0.1)]
+    if not shown:
+        return ""
+    clue, told = min(shown, key=lambda pair: pair[0].chance)
+    return f"{told}, by chance in {percent(clue.chance)} of trials"
+
+
+def _alike(data: Fingerprint) -> str:
     """That what changes upside down is little, or comes by chance."""
-    told = f"what is masked would move by {percent(masks.effect)} of the height"
-    if masks.effect >= _MOVES:
-        told += f" (by chance in {percent(masks.chance)} of trials)"
-    told += f", and the light change by {light.effect:.2f} standard deviations"
-    if light.effect >= _BRIGHTENS:
-        told += f" ({percent(light.chance)})"
-    return f"{told}, so they may be"
+    parts = [
+        f"{told} (by chance in {percent(clue.chance)} of trials)" if clue.effect >= least else told
+        for clue, least, told in _clues(data)
+    ]
+    return f"{', '.join(parts)}: vertical flips too"
 
 
 def _schedule(draft: Draft) -> None:
@@ -146,7 +157,7 @@ def _schedule(draft: Draft) -> None:
     draft.choose("learning_rate", rate, f"{said}.")
     pretrained = is_pretrained(draft.settings)
     if pretrained:
-        said = "Of the time: a decoder that starts from nothing would spoil pretrained weights."
+        said = "Of the time; a decoder that knows nothing yet would spoil pretrained weights."
         draft.choose("freeze", 0.2, said)
         few = data.training < _FEW
         said = f"With {data.training:,} training images "

@@ -8,7 +8,7 @@ import numpy as np
 import tifffile
 
 from maskwright.data import DataSet, Sample
-from maskwright.data.duplicates import thumbnail
+from maskwright.data.duplicates import THUMB_SIDE, thumbnail
 from maskwright.data.geometry import resize_image
 from maskwright.errors import DataError
 from maskwright.labels import IGNORE_LABEL
@@ -33,6 +33,7 @@ class Look:
         largest: Largest value of the image.
         colour: Whether its channels differ.
         thumb: Grey, `(32, 32)` float32.
+        detail: Root of how much brightness changes from pixel to pixel at 128 px, `(32, 32)`.
         grain: Mean change from row to row by that from column to column, at 128 px, its aspect
             kept.
         grids: By label, the share of each cell that it fills, `(GRID, GRID)` float32.
@@ -47,6 +48,7 @@ class Look:
     largest: float
     colour: bool
     thumb: np.ndarray
+    detail: np.ndarray
     grain: float
     grids: Mapping[int, np.ndarray]
     regions: Mapping[int, RegionMeasures]
@@ -66,7 +68,9 @@ def look(dataset: DataSet, sample: Sample, background: int | None) -> Look | Non
     factor = min(_GRAIN_SIDE_PX / max(height, width), 1.0)
     little = (max(round(height * factor), 2), max(round(width * factor), 2))
     small = np.nan_to_num(resize_image(image, little).astype(np.float32).mean(axis=2))
-    down, along = (float(np.abs(np.diff(small, axis=axis)).mean()) for axis in (0, 1))
+    changes = [np.abs(np.diff(small, axis=axis)) for axis in (0, 1)]
+    down, along = (float(change.mean()) for change in changes)
+    both = np.sqrt(changes[0][:, :-1] + changes[1][:-1])
     return Look(
         sample,
         (height, width),
@@ -75,6 +79,7 @@ def look(dataset: DataSet, sample: Sample, background: int | None) -> Look | Non
         largest=float(np.nan_to_num(image.max())),
         colour=bool((values != values[:, :1]).any()),
         thumb=thumbnail(image),
+        detail=resize_image(both[..., None], (THUMB_SIDE, THUMB_SIDE))[..., 0],
         grain=(down + 1e-6) / (along + 1e-6),
         grids={
             int(label): resize_image((labels == label).astype(np.float32)[..., None], (GRID, GRID))[

@@ -103,6 +103,7 @@ class Fingerprint:
         up_down: Of all classes together.
         left_right: Of all classes together.
         light_up_down: Of brightness.
+        detail_up_down: Of how much brightness changes from pixel to pixel.
         grain: Change of brightness down the columns as a share of that along the rows.
         duplicates: Groups of images that show nearly the same.
         split_duplicates: Those of them that lie in more than one case.
@@ -138,6 +139,7 @@ class Fingerprint:
     up_down: Asymmetry = _NOTHING
     left_right: Asymmetry = _NOTHING
     light_up_down: Asymmetry = _NOTHING
+    detail_up_down: Asymmetry = _NOTHING
     grain: float = 1.0
     duplicates: int = 0
     split_duplicates: int = 0
@@ -169,7 +171,7 @@ class Fingerprint:
         """
         try:
             values = json.loads(text)
-            places = ("up_down", "left_right", "light_up_down")
+            places = ("up_down", "left_right", "light_up_down", "detail_up_down")
             values |= {name: Asymmetry(**values[name]) for name in places}
             values |= {name: Spread(**values[name]) for name in ("height", "width")}
             for name in ("mean", "std", "low", "high", "usual_size"):

@@ -165,7 +165,7 @@ def _batch(draft: Draft) -> None:
     bytes_a_pixel = _BYTES_A_PIXEL.get(draft["decoder"], _MORE_BYTES)
     room = _MEMORY_SHARE * draft.machine.memory_mb * 1e6 / bytes_a_pixel
     batch = most
-    reason = f"{by(shown)} px each"
+    reason = f"Images of {by(shown)} train well in this number"
     if draft.data.training < 16:
         reason = f"Small, since there are {draft.data.training} training images"
     elif most < 16:
