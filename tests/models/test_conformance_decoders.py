@@ -31,6 +31,15 @@ def normalised(size, channels, width):
     return convolution(size, channels, width, bias=False) + 2 * width
 
 
+def aspp(channels):
+    """Chen et al. 2017, section 3.3: 1x1, three 3x3, the image's mean, and 1x1 on them joined."""
+    return (
+        2 * normalised(1, channels, 256)
+        + 3 * normalised(3, channels, 256)
+        + normalised(1, 5 * 256, 256)
+    )
+
+
 def shapes(model, inputs, names):
     """Height, width and channels of the outputs of layers, for inputs of such shapes."""
     probe = keras.Model(model.inputs, [model.get_layer(name).output for name in names])
@@ -208,13 +217,6 @@ def test_deeplab_v3_has_the_parameters_of_its_authors_and_of_torchvision():
     # MobileNetV2 has 3,504,872, less 1280 * 1000 + 1000 of its top and its last convolution.
     mobilenet = 3_504_872 - 1_281_000 - normalised(1, 320, 1280)
 
-    def aspp(channels):
-        return (
-            2 * normalised(1, channels, 256)
-            + 3 * normalised(3, channels, 256)
-            + normalised(1, 5 * 256, 256)
-        )
-
     assert learned(model) == mobilenet + aspp(320) + convolution(1, 256, 21)
     assert round(learned(model) / 1e6, 2) == 4.52
     names = ["aspp1_conv", "aspp4_conv", "aspp_mean", "aspp_join", "aspp_mix_conv"]
@@ -222,7 +224,7 @@ def test_deeplab_v3_has_the_parameters_of_its_authors_and_of_torchvision():
         *((32, 32, 256), (32, 32, 256), (1, 1, 320), (32, 32, 1280), (32, 32, 256)),
     ]
     assert [model.get_layer(f"aspp{n}_conv").dilation_rate[0] for n in (2, 3, 4)] == [6, 12, 18]
-    head = learned(decoder_alone(decoders.deeplab_v3, {8: 2048})) + convolution(1, 256, 21)
+    head = aspp(2048) + convolution(1, 256, 21)
     theirs = normalised(3, 1024, 256) + convolution(1, 256, 21) + normalised(3, 256, 256)
     assert RESNET50 + head + theirs == 42_004_074
 
@@ -234,9 +236,8 @@ def test_deeplab_v3_plus_narrows_to_48_and_refines_twice_with_256():
     [3x3, 256] twice, on output stride 16 with rates 6, 12, 18 or 8 with twice those.
     """
     model = decoder_alone(decoders.deeplab_v3_plus, {4: 256, 16: 2048})
-    aspp = learned(decoder_alone(decoders.deeplab_v3, {16: 2048}))
     refine = normalised(3, 256 + 48, 256) + normalised(3, 256, 256)
-    assert learned(model) == aspp + normalised(1, 256, 48) + refine
+    assert learned(model) == aspp(2048) + normalised(1, 256, 48) + refine
     names = ["aspp_mix_relu", "low_relu", "low_join", "refineb_relu"]
     assert shapes(model, [(128, 128, 256), (32, 32, 2048)], names) == [
         *((32, 32, 256), (128, 128, 48), (128, 128, 304), (128, 128, 256)),
