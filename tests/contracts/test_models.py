@@ -1,44 +1,52 @@
 """What holds for every encoder with every decoder."""
 
-import keras
+import importlib
+from pathlib import Path
+
 import numpy as np
 import pytest
-import tensorflow as tf
 
 from maskwright.errors import ConfigError
 from maskwright.models import DECODERS, ENCODERS, build, main_model
 from maskwright.models.blocks import BilinearUpsampling, PadToMultiple
 
-# The others are larger members of families that stand here.
-SMALLEST = [
-    *("plain", "mobilenet_v2", "mobilenet_v3_small", "efficientnet_v2_b0", "efficientnet_v2_s"),
-    *("resnet50", "convnext_tiny"),
+FOLDER = Path(__file__).resolve().parents[2] / "benchmarks"
+NAMES = list(DECODERS)
+# The lightest member of each family; the others are deeper or wider, and `slow` goes through all.
+FAMILIES = [
+    *("residual", "resnet18", "mit_b0", "mobilenet", "mobilenet_v2", "mobilenet_v3_small"),
+    *("efficientnet_b0", "efficientnet_v2_b0", "resnet50", "resnet50_v2", "convnext_tiny"),
+    *("densenet121", "vgg16", "xception", "inception_v3", "nasnet_mobile"),
 ]
 
 
+@pytest.fixture
+def zoo(monkeypatch):
+    monkeypatch.syspath_prepend(str(FOLDER))
+    return importlib.import_module("zoo")
+
+
 @pytest.mark.parametrize("decoder", DECODERS)
-@pytest.mark.parametrize("encoder", SMALLEST)
-def test_any_size_and_channels_a_step_and_back_from_a_file(encoder, decoder, tmp_path):
-    channels = 1 if decoder == "light" else 5
-    keras.utils.set_random_seed(0)
-    options = {"encoder_widths": (4, 8, 8)} if encoder == "plain" else {}
-    model = build(3, encoder_name=encoder, decoder_name=decoder, channels=channels, **options)
-    rng = np.random.default_rng(0)
-    odd = rng.uniform(0, 255, (2, 33, 47, channels)).astype(np.float32)
-    with tf.GradientTape() as tape:
-        logits = model(odd, training=True)
-        loss = tf.reduce_mean(tf.square(logits))
-    assert logits.shape == (2, 33, 47, 3)
-    gradients = tape.gradient(loss, [v.value for v in model.trainable_variables])
-    assert all(g is not None and np.isfinite(g).all() for g in gradients)
-    model.save(tmp_path / "model.keras")
-    again = keras.models.load_model(tmp_path / "model.keras")
-    other = rng.uniform(0, 255, (1, 64, 32, channels)).astype(np.float32)
-    np.testing.assert_allclose(again(other), model(other), rtol=1e-5, atol=1e-5)
+def test_every_decoder_keeps_what_is_promised_of_a_pair(decoder, zoo):
+    channels = 1 + 4 * (NAMES.index(decoder) % 2)
+    zoo.check_pair("plain", decoder, channels=channels, encoder_widths=(4, 4, 8, 8, 8))
 
 
-def test_every_name_is_built():
-    assert set(SMALLEST) < set(ENCODERS)
+@pytest.mark.parametrize("encoder", FAMILIES)
+def test_every_family_keeps_what_is_promised_of_a_pair(encoder, zoo):
+    place = FAMILIES.index(encoder)
+    zoo.check_pair(encoder, NAMES[place % len(NAMES)], channels=1 + 4 * (place % 2))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("decoder", DECODERS)
+@pytest.mark.parametrize("encoder", ENCODERS)
+def test_every_pair_keeps_what_is_promised_of_it(encoder, decoder, zoo):
+    zoo.check_pair(encoder, decoder)
+
+
+def test_every_family_has_its_lightest_member_here():
+    assert {"plain", *FAMILIES} < set(ENCODERS)
 
 
 def test_deep_supervision_adds_logits_that_the_main_model_leaves_out():
