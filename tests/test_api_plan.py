@@ -1,12 +1,15 @@
 """The plan on drawn data, from Python."""
 
+import numpy as np
 import pytest
 import yaml
 
 from maskwright import api
 from maskwright.config import TrainConfig, read_config
+from maskwright.data import open_dataset
 from maskwright.data.synthetic import write_dataset
 from maskwright.errors import ConfigError, ModelError
+from maskwright.imageio import write_image
 
 SMALL = {"encoder": "plain", "encoder_widths": (4, 8), "decoder_widths": (4,), "decoder": "light"}
 
@@ -57,3 +60,34 @@ def test_settings_by_hand_are_checked_and_kept(data):
         api.plan(data, measure=False, sice=3)
     with pytest.raises(ModelError, match="no file"):
         api.plan(data, measure=False, encoder_weights="nowhere.h5")
+
+
+def test_few_cases_and_copies_change_the_division(tmp_path):
+    rng = np.random.default_rng(0)
+    images = [rng.integers(0, 256, (8, 8, 3), np.uint8).repeat(8, 0).repeat(8, 1) for _ in range(9)]
+    for number, image in enumerate([*images, images[-1] // 2 + 60]):
+        write_image(tmp_path / "images" / f"{number}.png", image)
+        mask = np.zeros((64, 64, 1), np.uint8)
+        mask[8:24, 8:40] = 1
+        write_image(tmp_path / "masks" / f"{number}.png", mask)
+    division = {"split_seed": 1}
+    made = api.plan(tmp_path, measure=False, encoder_weights=None, test_share=0.0, **division)
+    assert made.settings["val_share"] == 0.2  # two of ten, not one
+    both = [choice for choice in made.choices if choice.key == "unite_duplicates"]
+    train = {s.id for s in open_dataset(tmp_path, val_share=0.2, test_share=0, seed=1).of("train")}
+    assert bool(both) == ({"8", "9"} <= train)
+
+
+def test_what_plans_name_exists():
+    from maskwright.losses import parse
+    from maskwright.models import DECODERS, ENCODERS
+
+    assert {"plain", "residual", "mobilenet_v2"} <= set(ENCODERS)
+    assert {"light", "unet", "fpn", "deeplab_v3_plus"} <= set(DECODERS)
+    for loss in (
+        "ce+0.5*dice+0.5*cldice",
+        "ce+0.3*tversky+0.3*cldice",
+        "ce+tversky",
+        "ce+0.3*dice",
+    ):
+        parse(loss)

@@ -91,7 +91,10 @@ def plan(
         told = f"{shown[0]}x{shown[1]}, {config.batch_size} at a time"
         tell(f"Timing steps of training: {config.encoder}, {config.decoder}, {told} …")
         timing = _time(config, dataset, machine)
-        wanted = next_pace(found, data_print, timing, minutes, pace)
+        # A number of epochs is what it is, however long they take.
+        wanted = (
+            pace if given.get("epochs") else next_pace(found, data_print, timing, minutes, pace)
+        )
         if wanted == pace:
             break
         steps = timing.steps(minutes)

@@ -92,7 +92,7 @@ class Draft:
     def rarest(self) -> ClassPrint:
         """Class with the fewest pixels, among those that occur."""
         held = [each for each in self.data.classes if each.images]
-        return min(held, key=lambda each: each.share)
+        return min(held, key=lambda each: each.share, default=self.data.classes[0])
 
 
 def is_long(one: ClassPrint) -> bool:

@@ -176,7 +176,7 @@ def _length(draft: Draft, phases: int) -> None:
         draft.choose("epochs", None, "")
         return
     if timing is None:
-        draft.choose("minutes", draft.minutes, "Given; no step was measured.")
+        draft.choose("minutes", draft.minutes, "No step was measured; their number is not known.")
         draft.choose("average", 0.15, "Of the steps so far, whatever their number.")
         return
     steps = timing.steps(draft.minutes, phases)

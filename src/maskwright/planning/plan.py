@@ -168,8 +168,11 @@ def _header(draft: Draft) -> tuple[str, ...]:
     channels = f"{data.channels} channel{'s' * (data.channels > 1)}, {data.dtype}"
     if data.channels == 3:
         channels += f", {kind}"
+    length = f"{draft.minutes:g} minutes"
+    if epochs := draft.given.get("epochs"):
+        length = f"{epochs:,} epochs"
     told = [
-        f"A plan for {data.source}, {draft.minutes:g} minutes on {draft.machine}.",
+        f"A plan for {data.source}, {length} on {draft.machine}.",
         f"{images:,} images in {cases:,} cases: {splits}. "
         f"{data.looked_at:,} training images were read.",
         f"Median size {median}, {channels}.",
