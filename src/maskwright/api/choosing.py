@@ -266,20 +266,18 @@ def _pairs(found: Mapping[str, Folds]) -> dict[tuple[str, str], "Paired"]:
 def _reason(names: Sequence[str], chosen: str, pairs: Mapping[tuple[str, str], "Paired"]) -> str:
     """Sentence on why a plan is the one to take."""
     from maskwright.evaluation.values import change, span
-    from maskwright.metrics import NO_DIFFERENCE
 
-    if chosen == names[0]:
-        return (
-            f"Taken: {chosen}, the first, because for no other is a gain over it shown "
-            f"({NO_DIFFERENCE}, or it is better)."
-        )
-    # As it came: better than whichever was in its place.
-    paired = pairs[names[0], chosen]
-    gain, ends = -getattr(paired.gain, _SCORE), -getattr(paired.ends, _SCORE)[::-1]
-    return (
-        f"Taken: {chosen}, which is better than those before it; it lies {change(gain)} above "
-        f"{names[0]} ({100 * paired.level:.4g} % {span(ends, signed=True)})."
-    )
+    first, told = names[0], []
+    for rival in names[1:]:
+        paired = pairs[first, rival]
+        gain, ends = -getattr(paired.gain, _SCORE), -getattr(paired.ends, _SCORE)[::-1]
+        width = span(ends, signed=True)
+        interval = f", {100 * paired.level:.4g} % {width}" if width else ""
+        told.append(f"{rival} {change(gain)}{interval}")
+    against = f"Gains over {first}: {'; '.join(told)}."
+    if chosen == first:
+        return f"Taken: {first}, the first, because no other is shown to be better. {against}"
+    return f"Taken: {chosen}, which is better than what was taken before it. {against}"
 
 
 def _table(

@@ -1,7 +1,10 @@
 """`cross_validate`: a model for each fold, scores of images it never saw, all models as one."""
 
 import json
-from collections.abc import Callable, Sequence
+import logging
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -9,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from maskwright.api.learned import division_of
 from maskwright.api.masks import load, train
 from maskwright.config import TrainConfig, read_config
 from maskwright.data import open_dataset
@@ -88,6 +92,11 @@ def cross_validate(
     Raises:
         MaskwrightError: One sentence on what is wrong and what to do.
     """
+    if os.environ.get("TF_CONFIG"):
+        raise ConfigError(
+            "Folds are trained one after the other by a single worker: unset TF_CONFIG, or train "
+            "each fold by itself with fold=1/5, 2/5 and so on, and join the runs with `ensemble`."
+        )
     out = Path(out)
     count, plan = _begin(out, folds, plan, resume)
     given = {"minutes": minutes, "epochs": epochs}
@@ -102,7 +111,8 @@ def cross_validate(
     _write_plan(out, config, count)
     runs = [out / f"fold{number}" for number in range(1, count + 1)]
     try:
-        _train_all(data, runs, config, tell, given if resume else {})
+        with _no_tracing_warnings():
+            _train_all(data, runs, config, tell, given if resume else {})
     except MaskwrightError:
         if not resume and not (runs[0] / "plan.yaml").exists():
             # Nothing half made stands in the way of the next try.
@@ -120,7 +130,7 @@ def is_cross_validation(out: str | Path) -> bool:
 def ensemble(runs: Sequence[str | Path], out: str | Path, **decisions: Any) -> Path:
     """Join trained models to one that averages their probabilities; gives its folder.
 
-    The runs stay where they are; `out` names them.
+    The runs stay where they are; `out` names them. Where all divide the data alike, `out` does too.
 
     Args:
         runs: Folders of runs of the same classes and the same working size, or of ensembles.
@@ -131,7 +141,15 @@ def ensemble(runs: Sequence[str | Path], out: str | Path, **decisions: Any) -> P
     Raises:
         ModelError: If a run is missing or does not fit the others.
     """
-    write_ensemble(Path(out), [Path(run) for run in runs], decisions)
+    from maskwright.training.run import Run
+
+    folders = [Path(run) for run in runs]
+    write_ensemble(Path(out), folders, decisions)
+    divisions = [{**division_of(folder), "fold": None} for folder in folders]
+    if all(division == divisions[0] for division in divisions):
+        stated = {**divisions[0], "split_seed": divisions[0]["seed"]}
+        del stated["seed"]
+        Run(Path(out)).write_settings(stated)
     return Path(out)
 
 
@@ -195,6 +213,18 @@ def _train_all(
         else:
             train(data, run, tell=once, **{**values, **fold, **length})
         keras.backend.clear_session()
+
+
+@contextmanager
+def _no_tracing_warnings() -> Iterator[None]:
+    """Every fold traces steps of its own, which TensorFlow takes for tracing in a loop."""
+    logger = logging.getLogger("tensorflow")
+    before = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
 
 
 def _finish(

@@ -43,8 +43,15 @@ def load_logits(path: Path) -> tuple[Callable[[np.ndarray], np.ndarray], Card]:
 
     # One graph for all sizes: `predict` takes four times as long for a single image.
     signature = [tf.TensorSpec((None, None, None, channels), tf.float32)]
-    graph = tf.function(lambda images: model(images, training=False), input_signature=signature)
-    return lambda images: graph(tf.constant(images, tf.float32)).numpy(), card
+    whole = tf.function(lambda images: model(images, training=False), input_signature=signature)
+    # Traced here: TensorFlow takes first calls of many members for tracing in a loop, and warns.
+    graph = whole.get_concrete_function()
+
+    def logits(images: np.ndarray, kept: Any = model) -> np.ndarray:
+        # `kept` because a graph does not keep the variables alive that it reads.
+        return graph(tf.constant(images, tf.float32)).numpy()
+
+    return logits, card
 
 
 def load_decisions(path: Path) -> tuple[Decide, RegionCard]:
