@@ -10,7 +10,7 @@ GRID = 16
 
 _DRAWS = 2000
 _ENUMERATED = 11  # images for which all mirrorings are tried instead of some
-FEWEST = 7
+FEWEST = 5
 """Images below which nothing can be told: all agree by chance too often."""
 
 
