@@ -51,7 +51,7 @@ def test_a_model_against_itself_shows_no_difference():
 def test_few_cases_are_told():
     few = {name: MASKS[name] for name in ("a-1", "b-1", "c-1")}
     found = compare(Reads(), AllCell(), Drawn(few))
-    assert found.warnings == ("There are 3 cases, and fewer than 6 can show no difference.",)
+    assert found.warnings == ("There are 3 cases; it takes 6 or more to show a difference.",)
     assert comparison_to_dict(found)["mean_iou"]["verdict"] == "no difference shown"
 
 
@@ -67,6 +67,7 @@ def test_models_that_cannot_meet_are_refused():
     sized = make_card(size=(32, 48))
     with pytest.raises(ConfigError, match="that of the image and 32x48 px"):
         compare(Reads(), AllCell(sized), Drawn(MASKS), size="working")
+    assert compare(Reads(), AllCell(sized), Drawn(MASKS), bootstrap=0).scored_at == "original"
     with pytest.raises(DataError, match="none of its 1 could be scored"):
         compare(Reads(), AllCell(), Drawn({"a-1": None}))
 

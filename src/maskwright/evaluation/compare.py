@@ -156,7 +156,7 @@ def compare(
     if bootstrap and num_cases < fewest_cases():
         warnings = [told for told in warnings if not told.startswith("The intervals rest")]
         warnings.append(
-            f"There are {num_cases} cases, and fewer than {fewest_cases()} can show no difference."
+            f"There are {num_cases} cases; it takes {fewest_cases()} or more to show a difference."
         )
     working = a.card.size if size == "working" else None
     return Comparison(
