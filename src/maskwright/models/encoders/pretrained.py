@@ -173,7 +173,7 @@ class _Copy:
         def call(*args: Any, **kwargs: Any) -> Tensor:
             args = tuple(self.scaled if arg is self.images else arg for arg in args)
             if len(steps) == 1 and len(parts) == 1:
-                x = steps[0](*args, **kwargs)
+                x = steps[0](*args, **kwargs)  # it may take several tensors, or a number
             else:
                 x = args[0]
                 for step in steps:
