@@ -1,7 +1,7 @@
 """The verbs of the command line as Python functions of plain arguments."""
 
 from maskwright.api.choosing import PlanChoice, compare_plans, plan_and_compare
-from maskwright.api.compare import compare, comparison_folder
+from maskwright.api.comparing import compare, comparison_folder
 from maskwright.api.demo_regions import RegionDemo, demo_regions
 from maskwright.api.folds import Folds, cross_validate, ensemble, is_cross_validation
 from maskwright.api.masks import (
