@@ -14,6 +14,7 @@ from maskwright.planning import (
     Spread,
     Timing,
     alternatives,
+    at_pace,
     next_pace,
     plan,
 )
@@ -225,6 +226,14 @@ def test_too_little_time_makes_it_smaller_and_much_time_larger():
     assert "took 8 s" in reason(smaller, "size")
     assert next_pace(made, data, Timing(step_s=0.05), 10, 0) == 1
     assert next_pace(planned(drawn()), drawn(), Timing(step_s=0.05), 10, 0) == 0  # no more to show
+
+
+def test_a_step_of_another_size_is_told_from_a_measured_one():
+    step = at_pace(Timing(step_s=4.0, memory_mb=900), 0, -1)
+    assert step == Timing(step_s=2.0, estimated=True)  # half the batch
+    made = planned(drawn(), pace=-1, timing=step, paced="A step took 4 s.")
+    assert "estimated" in reason(made, "minutes")
+    assert "measured" not in reason(made, "batch_size")
 
 
 def test_what_is_set_by_hand_stays_and_others_follow():

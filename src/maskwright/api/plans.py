@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from maskwright.api.masks import build_model, make_augmentation, supervision, tell_left_out
-from maskwright.config import TrainConfig, read_config
+from maskwright.config import PRETRAINED_PRESETS, TrainConfig, read_config
 from maskwright.data import DataSet, open_dataset
 from maskwright.data.sources import find
 from maskwright.errors import ConfigError, ModelError
@@ -20,6 +20,7 @@ from maskwright.planning import (
     Machine,
     Plan,
     Timing,
+    at_pace,
     fingerprint,
     next_pace,
     this_machine,
@@ -34,6 +35,7 @@ _SAMPLES_TIMED = 8
 _EFFICIENCY = 0.85  # of the cores in a step that runs alone
 _BUSY = 1.5  # times what a step takes alone
 _MOST_ROUNDS = 4
+_TIMING_S = 45.0  # of one round, beyond which there is no other
 _FEW_CASES = 30
 _LEAST_VALIDATED = 3
 _LARGER_SHARE = 0.2
@@ -90,6 +92,7 @@ def plan(
         shown = found.settings.get("crop") or found.settings["size"]
         told = f"{shown[0]}x{shown[1]}, {config.batch_size} at a time"
         tell(f"Timing steps of training: {config.encoder}, {config.decoder}, {told} …")
+        began = time.monotonic()
         timing = _time(config, dataset, machine)
         # A number of epochs is what it is, however long they take.
         wanted = (
@@ -98,16 +101,21 @@ def plan(
         if wanted == pace:
             break
         steps = timing.steps(minutes)
+        took = f"{'would take' if timing.busy_s else 'took'} {timing.step_s:.2g} s"
+        took += " on this machine without its other work" if timing.busy_s else ""
         paced = (
-            f"At {told}, a step took {timing.step_s:.2g} s, so that {minutes:g} minutes hold only "
+            f"At {told}, a step {took}, so that {minutes:g} minutes hold only "
             f"{steps:,} steps; therefore smaller."
             if wanted < pace
-            else f"A step at {shown[0]}x{shown[1]} took {timing.step_s:.2g} s; {minutes:g} minutes "
-            f"have room for more."
+            else f"A step at {shown[0]}x{shown[1]} {took}; {minutes:g} minutes have room for more."
         )
-        pace, timing = wanted, None
+        # Where timing takes long itself, what it told must do.
+        slow = time.monotonic() - began > _TIMING_S
+        pace, timing = wanted, at_pace(timing, pace, wanted) if slow else None
         found = made()
         config = read_config(None, found.settings, TrainConfig)
+        if slow:
+            break
     if timing is not None:
         found = made()
     if out is not None:
@@ -177,7 +185,7 @@ def _weights(given: Mapping[str, Any], channels: int) -> tuple[str | None, str]:
                     f"{wanted}."
                 )
             return str(wanted), f"Pretrained, in the file given for {encoder}."
-    if given.get("preset") not in (None, "tutorial_unet"):
+    if given.get("preset") not in (None, *PRETRAINED_PRESETS):
         return None, "The preset has no pretrained encoder."
     from maskwright import models
 

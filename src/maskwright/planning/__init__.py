@@ -5,7 +5,7 @@ from maskwright.planning.draft import Choice
 from maskwright.planning.fingerprint import fingerprint
 from maskwright.planning.layout import Asymmetry
 from maskwright.planning.machine import Machine, Timing, this_machine
-from maskwright.planning.plan import Plan, next_pace, plan
+from maskwright.planning.plan import Plan, at_pace, next_pace, plan
 from maskwright.planning.prints import ClassPrint, Fingerprint, Spread
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "Spread",
     "Timing",
     "alternatives",
+    "at_pace",
     "fingerprint",
     "next_pace",
     "plan",

@@ -181,7 +181,8 @@ def _length(draft: Draft, phases: int) -> None:
         return
     steps = timing.steps(draft.minutes, phases)
     passes = steps * batch / max(data.training, 1)
-    said = f"About {steps:,} steps of {timing.step_s:.2g} s, measured: {passes:,.1f} passes over "
+    how = "estimated from another size" if timing.estimated else "measured"
+    said = f"About {steps:,} steps of {timing.step_s:.2g} s, {how}: {passes:,.1f} passes over "
     said += f"{data.training:,} image{'s' * (data.training != 1)}."
     if steps < (useful := useful_steps(is_pretrained(draft.settings))):
         said += f" That is few; {useful} steps would be useful: give more minutes."

@@ -43,6 +43,7 @@ class Timing:
         parameters: Weights of the network.
         busy_s: Seconds that the step took where other work held the processor, so that `step_s`
             follows from its processor time; 0 where none did.
+        estimated: Whether it follows from a step of another size.
     """
 
     step_s: float
@@ -50,6 +51,7 @@ class Timing:
     memory_mb: float = 0.0
     parameters: int = 0
     busy_s: float = 0.0
+    estimated: bool = False
 
     def steps(self, minutes: float, phases: int = 1) -> int:
         """Steps in a budget; a tenth goes into validation, and each phase compiles once."""

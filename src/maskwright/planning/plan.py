@@ -134,6 +134,13 @@ def next_pace(made: Plan, data: Fingerprint, timing: Timing, minutes: float, pac
     return pace
 
 
+def at_pace(timing: Timing, pace: int, wanted: int) -> Timing:
+    """What a step at another pace takes, by its pixels, from one that was measured."""
+    factor = _work(wanted) / _work(pace)
+    step_s = timing.step_s * factor
+    return replace(timing, step_s=step_s, memory_mb=0.0, busy_s=0.0, estimated=True)
+
+
 def _work(pace: int) -> float:
     """Pixels in a step."""
     return SIDES[pace] ** 2 * {-4: 4, -3: 8, -2: 8, -1: 8}.get(pace, 16)
@@ -180,7 +187,7 @@ def _header(draft: Draft) -> tuple[str, ...]:
     ]
     if data.spacing_mm:
         told.append(f"A pixel is {data.spacing_mm:g} mm wide.")
-    if draft.timing is not None and draft.timing.parameters:
+    if draft.timing is not None and draft.timing.parameters and not draft.timing.estimated:
         timing = draft.timing
         told.append(
             f"A step of training took {timing.step_s:.2g} s, with {timing.parameters:,} weights."
