@@ -29,6 +29,7 @@ def test_the_suggestion_is_where_the_loss_falls_most_steeply():
     noise = np.random.default_rng(0).normal(0, 0.01, 100)
     found = suggest(rates.tolist(), (losses + noise).tolist(), steps=100)
     assert found.suggestion == pytest.approx(1e-3, rel=0.35)
+    assert found.suggestion < found.lowest < 0.1
     assert draw_rates(found).shape[2] == 3
 
 

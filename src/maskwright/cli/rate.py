@@ -38,6 +38,10 @@ def rate(
         typer.echo(json.dumps(asdict(curve)))
     else:
         typer.echo(f"learning_rate={curve.suggestion:.2g}")  # as `train --set` takes it
+    _tell(
+        f"The loss falls most steeply at {curve.suggestion:.2g} and is lowest at "
+        f"{curve.lowest:.2g}; short runs may do better between the two."
+    )
     if picture is not None:
         _tell(f"See {picture}.")
 

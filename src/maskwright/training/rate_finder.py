@@ -32,12 +32,14 @@ class RateCurve:
         losses: Of the batch of each step, before it learned from it.
         smoothed: The losses, each averaged with its neighbours.
         suggestion: Rate at which the smoothed loss falls most steeply.
+        lowest: Rate at which the smoothed loss is lowest; higher ones undo what was learned.
     """
 
     rates: tuple[float, ...]
     losses: tuple[float, ...]
     smoothed: tuple[float, ...]
     suggestion: float
+    lowest: float
 
 
 def find_rate(
@@ -60,7 +62,9 @@ def find_rate(
     Rates rise evenly in their logarithm. The losses are smoothed by a bell over neighbouring steps
     (its standard deviation is a twenty-fifth of all steps). Of the steps up to the lowest smoothed
     loss, the suggestion is the rate at which the slope of the smoothed loss against the logarithm
-    of the rate is most negative. It is meant for the peak of a schedule.
+    of the rate is most negative. It is meant for the peak of a schedule, and is a careful one: by
+    the time that higher rates are tried, most of what is quickly learned has been. A run of few
+    steps may do better between the suggestion and the rate of the lowest loss.
 
     Args:
         model: As `Fit` takes it; its weights are put back afterwards.
@@ -162,14 +166,15 @@ def suggest(rates: list[float], losses: list[float], steps: int) -> RateCurve:
     """
     smoothed = _smooth(np.array(losses), max(_BREADTH * steps, 1.0))
     slopes = np.gradient(smoothed, np.log(rates)) if len(rates) > 2 else np.zeros(len(rates))
-    falling = slopes[: int(np.argmin(smoothed)) + 1] if len(rates) else slopes
+    least = int(np.argmin(smoothed)) if len(rates) else 0
+    falling = slopes[: least + 1]
     if not len(falling) or falling.min() >= 0:
         raise TrainingError(
             f"The loss fell at no learning rate in {len(rates)} steps; expected it to fall "
             "somewhere: check images and masks with `maskwright check`, or take more steps."
         )
     found = rates[int(np.argmin(falling))]
-    return RateCurve(tuple(rates), tuple(losses), tuple(smoothed.tolist()), found)
+    return RateCurve(tuple(rates), tuple(losses), tuple(smoothed.tolist()), found, rates[least])
 
 
 def _smooth(values: np.ndarray, breadth: float) -> np.ndarray:
@@ -180,7 +185,7 @@ def _smooth(values: np.ndarray, breadth: float) -> np.ndarray:
 
 
 def draw_rates(curve: RateCurve) -> np.ndarray:
-    """Picture of a curve, `(h, w, 3)` uint8: losses, smoothed losses and the suggestion."""
+    """Picture of a curve, `(h, w, 3)` uint8: losses and the rates found."""
     from matplotlib.figure import Figure  # takes a second to import, and no display
 
     from maskwright.training.callbacks import render
@@ -190,6 +195,7 @@ def draw_rates(curve: RateCurve) -> np.ndarray:
     panel.plot(curve.rates, curve.losses, ".", color="0.7", label="loss of a batch")
     panel.plot(curve.rates, curve.smoothed, label="smoothed")
     panel.axvline(curve.suggestion, color="C1", label=f"steepest fall, {curve.suggestion:.2g}")
+    panel.axvline(curve.lowest, color="C2", ls=":", label=f"lowest, {curve.lowest:.2g}")
     panel.set_xscale("log")
     # The last losses are meant to be beyond all measure.
     low, start = min(curve.smoothed), max(curve.smoothed[: len(curve.smoothed) // 2])
