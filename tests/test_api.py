@@ -63,11 +63,13 @@ def test_two_classes_by_one_logit(tmp_path):
     assert made.probabilities.shape == (32, 32, 2)
 
 
-@pytest.mark.parametrize("preset", ["small", "plain_unet"])
+# U-Net++ learns with the three auxiliary heads of its paper, which the saved model does not have.
+@pytest.mark.parametrize("preset", ["small", "plain_unet", "unet_plus_plus"])
 def test_presets_train(tmp_path, preset):
     data = draw(tmp_path, [(16, 16)] * 4)
     run = maskwright.train(data, tmp_path / "run", size=16, preset=preset, **QUICK)
     assert run.read_history()[-1]["epoch"] == 1
+    assert maskwright.load(run.folder)(np.zeros((16, 16, 3), np.uint8)).labels.shape == (16, 16)
 
 
 def test_contradictions_are_named(tmp_path):
@@ -76,6 +78,10 @@ def test_contradictions_are_named(tmp_path):
         maskwright.train(data, tmp_path / "b", size=16, class_weights={"cat": 2}, **QUICK)
     with pytest.raises(ConfigError, match="Expected an encoder of plain"):
         maskwright.train(data, tmp_path / "b", size=16, **{**QUICK, "encoder": "vgg"})
+    with pytest.raises(ConfigError, match="light has no setting `separable`"):
+        maskwright.train(data, tmp_path / "b", size=16, separable=True, **QUICK)
+    with pytest.raises(ConfigError, match="preset cannot be .unet. .*expected one of plain_unet, small"):
+        maskwright.train(data, tmp_path / "b", size=16, preset="unet", **QUICK)
     # Nothing half made stands in the way of the next try.
     maskwright.train(data, tmp_path / "b", size=16, **QUICK)
 

@@ -30,6 +30,16 @@ SCRATCH = (
 )
 """Encoders without published weights; `maskwright.models` has the same list, and loads Keras."""
 
+PRETRAINED_PRESETS = (
+    *("tutorial_unet", "fpn", "pspnet", "deeplab_v3", "deeplab_v3_plus", "lraspp"),
+)
+"""Networks whose encoders have published weights."""
+PRESETS = (
+    *("plain_unet", "small", *PRETRAINED_PRESETS, "unet_plus_plus", "attention_unet"),
+    *("resunet", "unet_3plus", "linknet", "segformer_b0"),
+)
+"""Networks by name; those of `models.presets` and `models.papers`."""
+
 
 class RunConfig(BaseModel):
     """Settings that every training run has; `command` is the one that takes them."""
@@ -193,15 +203,20 @@ class TrainConfig(RunConfig):
     favour_rare: bool = Field(False, description="Put rare classes into the middle of crops.")
 
     # The model
-    preset: Literal["plain_unet", "tutorial_unet", "small"] | None = Field(
-        None, description="A known network, in place of encoder and decoder."
+    preset: str | None = Field(
+        None,
+        description="A known network, in place of encoder and decoder: " + ", ".join(PRESETS) + ".",
     )
     decoder: str = Field("light", description="What makes masks of the encoder's features.")
     decoder_widths: tuple[PositiveInt, ...] | None = Field(
         None, description="Channels of the decoder, coarse to fine."
     )
-    transposed: bool = Field(False, description="U-Net: learned enlargement, not bilinear.")
-    separable: bool = Field(False, description="U-Net: depthwise separable convolutions.")
+    transposed: bool | None = Field(
+        None, description="Learned enlargement, not bilinear, in U-Nets; as usual when left out."
+    )
+    separable: bool | None = Field(
+        None, description="Depthwise separable convolutions in U-Net and DeepLab; plain if not."
+    )
     norm: Literal["batch", "group", "instance", "none"] = Field(
         "batch", description="Of what is not pretrained; group or instance for small batches."
     )
@@ -231,6 +246,13 @@ class TrainConfig(RunConfig):
     fill_holes_px: NonNegativeInt = Field(0, description="For the card.")
     keep_largest: bool = Field(False, description="For the card.")
 
+    @field_validator("preset")
+    @classmethod
+    def _known(cls, value: str | None) -> str | None:
+        if value not in (None, *PRESETS):
+            raise ValueError(f"expected one of {', '.join(PRESETS)}")
+        return value
+
     @field_validator("size", "crop", mode="before")
     @classmethod
     def _read_size(cls, value: Any) -> Any:
@@ -251,7 +273,7 @@ class TrainConfig(RunConfig):
     @property
     def pretrained(self) -> bool:
         """Whether the encoder starts from weights."""
-        return super().pretrained and self.preset in (None, "tutorial_unet")
+        return super().pretrained and self.preset in (None, *PRETRAINED_PRESETS)
 
 
 class RegionConfig(RunConfig):

@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -214,7 +215,7 @@ def supervision(config: TrainConfig) -> float:
 
     if config.deep_supervision is not None:
         return config.deep_supervision
-    return 0.0 if config.preset else SUPERVISION.get(config.decoder, 0.0)
+    return SUPERVISION.get(config.preset or config.decoder, 0.0)
 
 
 def build_model(
@@ -234,13 +235,16 @@ def build_model(
             raise ConfigError(f"one_logit tells two classes apart; the data has {num_classes}.")
         num_classes = 1
     if config.preset is not None:
-        options: dict[str, Any] = {}
-        if config.preset == "tutorial_unet":
-            options |= {"weights": config.encoder_weights, "taps": config.taps}
-        return models.PRESETS[config.preset](
-            num_classes, channels=channels, pixel_range=pixel_range, **options
-        )
-    unet = {"transposed": config.transposed, "separable": config.separable}
+        build = {**models.PRESETS, **models.PAPERS}[config.preset]
+        wanted: dict[str, Any] = {
+            "weights": config.encoder_weights if config.pretrained else None,
+            "taps": config.taps,
+            "deep_supervision": supervision(config) > 0 or None,
+        }
+        options = _taken(build, config.preset, wanted)
+        return build(num_classes, channels=channels, pixel_range=pixel_range, **options)
+    decode = models.DECODERS.get(config.decoder)  # `build` tells of a name that does not exist
+    wanted = {"transposed": config.transposed, "separable": config.separable}
     return models.build(
         num_classes,
         encoder_name=config.encoder,
@@ -251,7 +255,7 @@ def build_model(
         alpha=config.alpha,
         taps=config.taps,
         widths=config.decoder_widths,
-        decoder_options=unet if config.decoder == "unet" else None,
+        decoder_options=_taken(decode, config.decoder, wanted) if decode else None,
         pixel_range=pixel_range,
         norm=config.norm,
         output_stride=config.output_stride,
@@ -260,6 +264,14 @@ def build_model(
         seed=seed,
         synchronised=synchronised,
     )
+
+
+def _taken(build: Callable[..., Any], name: str, wanted: dict[str, Any]) -> dict[str, Any]:
+    """Options that were set, of a function that has them; `ConfigError` where it has not."""
+    chosen = {option: value for option, value in wanted.items() if value is not None}
+    for option in chosen.keys() - signature(build).parameters.keys():
+        raise ConfigError(f"{name} has no setting `{option}`; leave it out or take another.")
+    return chosen
 
 
 def load(path: str | Path) -> "Predictor":
