@@ -80,7 +80,7 @@ def test_contradictions_are_named(tmp_path):
         maskwright.train(data, tmp_path / "b", size=16, **{**QUICK, "encoder": "vgg"})
     with pytest.raises(ConfigError, match="light has no setting `separable`"):
         maskwright.train(data, tmp_path / "b", size=16, separable=True, **QUICK)
-    with pytest.raises(ConfigError, match="preset cannot be .unet. .*expected one of plain_unet, small"):
+    with pytest.raises(ConfigError, match="expected one of plain_unet, small"):
         maskwright.train(data, tmp_path / "b", size=16, preset="unet", **QUICK)
     # Nothing half made stands in the way of the next try.
     maskwright.train(data, tmp_path / "b", size=16, **QUICK)
