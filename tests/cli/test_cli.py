@@ -109,7 +109,11 @@ def test_predict_skips_a_bad_file_and_says_so(run, trained, tmp_path):
         (("train", "{data}", "-o", "{run}", *SETTINGS), 1, "already holds a run"),
         (("train", "{data}", "-o", "new", "--resume"), 2, "no run to resume"),
         (("train", "{data}", "-o", "new", "--set", "colour=red"), 2, "no setting colour"),
-        (("train", "{data}", "-o", "new", "--set", "loss=hinge"), 2, "ce, focal, dice, tversky"),
+        (
+            ("train", "{data}", "-o", "new", "--set", "loss=hinge"),
+            2,
+            "ce, focal, ohem, dice, tversky",
+        ),
         (("train", "{data}", "-o", "new", "--set", "encoder_weights=no.h5"), 1, "no file no.h5"),
         (("evaluate", "nowhere", "{data}"), 1, "finished run"),
         (("evaluate", "{run}", "{data}", "--split", "night"), 1, "no split 'night'"),

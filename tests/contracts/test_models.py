@@ -11,13 +11,8 @@ from maskwright.models import DECODERS, ENCODERS, build, main_model
 from maskwright.models.blocks import BilinearUpsampling, PadToMultiple
 
 FOLDER = Path(__file__).resolve().parents[2] / "benchmarks"
-NAMES = list(DECODERS)
-# The lightest member of each family; the others are deeper or wider, and `slow` goes through all.
-FAMILIES = [
-    *("residual", "resnet18", "mit_b0", "mobilenet", "mobilenet_v2", "mobilenet_v3_small"),
-    *("efficientnet_b0", "efficientnet_v2_b0", "resnet50", "resnet50_v2", "convnext_tiny"),
-    *("densenet121", "vgg16", "xception", "inception_v3", "nasnet_mobile"),
-]
+# Of every kind of layer there is; `slow` goes through all others.
+KINDS = ["residual", "resnet18", "mit_b0", "mobilenet_v2", "vgg16", "convnext_tiny"]
 
 
 @pytest.fixture
@@ -28,14 +23,13 @@ def zoo(monkeypatch):
 
 @pytest.mark.parametrize("decoder", DECODERS)
 def test_every_decoder_keeps_what_is_promised_of_a_pair(decoder, zoo):
-    channels = 1 + 4 * (NAMES.index(decoder) % 2)
+    channels = 1 + 4 * (list(DECODERS).index(decoder) % 2)
     zoo.check_pair("plain", decoder, channels=channels, encoder_widths=(4, 4, 8, 8, 8))
 
 
-@pytest.mark.parametrize("encoder", FAMILIES)
-def test_every_family_keeps_what_is_promised_of_a_pair(encoder, zoo):
-    place = FAMILIES.index(encoder)
-    zoo.check_pair(encoder, NAMES[place % len(NAMES)], channels=1 + 4 * (place % 2))
+@pytest.mark.parametrize("encoder", KINDS)
+def test_every_kind_of_encoder_keeps_what_is_promised_of_a_pair(encoder, zoo):
+    zoo.check_pair(encoder, "light", channels=1 + 4 * (KINDS.index(encoder) % 2))
 
 
 @pytest.mark.slow
@@ -43,10 +37,6 @@ def test_every_family_keeps_what_is_promised_of_a_pair(encoder, zoo):
 @pytest.mark.parametrize("encoder", ENCODERS)
 def test_every_pair_keeps_what_is_promised_of_it(encoder, decoder, zoo):
     zoo.check_pair(encoder, decoder)
-
-
-def test_every_family_has_its_lightest_member_here():
-    assert {"plain", *FAMILIES} < set(ENCODERS)
 
 
 def test_deep_supervision_adds_logits_that_the_main_model_leaves_out():
