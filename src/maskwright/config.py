@@ -21,14 +21,9 @@ from pydantic import (
 
 from maskwright.data.arrays import MEMORY_LIMIT_MB
 from maskwright.errors import ConfigError
+from maskwright.planning.network import SCRATCH
 
 _STRENGTH = "medium"
-
-SCRATCH = (
-    *("plain", "residual", "resnet18", "resnet34"),
-    *("mit_b0", "mit_b1", "mit_b2", "mit_b3", "mit_b4", "mit_b5"),
-)
-"""Encoders without published weights; `maskwright.models` has the same list, and loads Keras."""
 
 PRETRAINED_PRESETS = (
     *("tutorial_unet", "fpn", "pspnet", "deeplab_v3", "deeplab_v3_plus", "lraspp"),

@@ -8,7 +8,6 @@ import keras
 import numpy as np
 import pytest
 
-from maskwright import config
 from maskwright.errors import ConfigError, ModelError
 from maskwright.models import build, encoder, freeze
 from maskwright.models.encoders import (
@@ -20,6 +19,7 @@ from maskwright.models.encoders import (
     Pixels,
     StochasticDepth,
 )
+from maskwright.planning import network
 
 
 @pytest.fixture(scope="module")
@@ -231,7 +231,7 @@ def test_weights_of_encoders_from_scratch_come_from_their_own_files(tmp_path):
 
 
 def test_config_knows_which_encoders_have_published_weights():
-    assert config.SCRATCH == SCRATCH
+    assert network.SCRATCH == SCRATCH
     assert set(SCRATCH) | set(FAMILIES) == set(ENCODERS)
 
 

@@ -187,6 +187,9 @@ def test_without_weights_or_with_many_channels_it_learns_from_nothing():
         assert settings["deep_supervision"] > 0
         assert settings["decoder_widths"] == settings["encoder_widths"][-2::-1]
         assert "freeze" not in settings
+    # Three strides have no step in between for a head of its own.
+    few = planned(drawn(), weights=None, given={"encoder_widths": [8, 16, 32]})
+    assert "deep_supervision" not in few.settings
 
 
 def test_rare_class_of_several_is_weighed():

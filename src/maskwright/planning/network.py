@@ -5,8 +5,11 @@ from typing import Any
 
 from maskwright.planning.draft import Draft, measured
 
-SCRATCH = ("plain", "residual")
-"""Encoders that have no pretrained weights."""
+SCRATCH = (
+    *("plain", "residual", "resnet18", "resnet34"),
+    *("mit_b0", "mit_b1", "mit_b2", "mit_b3", "mit_b4", "mit_b5"),
+)
+"""Encoders without published weights; `maskwright.models` has the same list, and loads Keras."""
 
 _MANY_CHANNELS = 4
 _MANY_CLASSES = 24
@@ -56,7 +59,9 @@ def build(draft: Draft) -> None:
         said = "With a pretrained encoder it places what was found, at a tenth of a U-Net's weights"
         draft.choose("decoder", "light", f"{said}.")
     _decoder_widths(draft)
-    if draft["decoder"] == "unet" and not pretrained:
+    widths = draft["encoder_widths"]
+    # With fewer strides than four, there is no step between the first and the last.
+    if draft["decoder"] == "unet" and not pretrained and (widths is None or len(widths) > 3):
         said = "Heads at coarser steps bring gradients to an encoder that learns from nothing."
         draft.choose("deep_supervision", _SUPERVISION, said)
 
