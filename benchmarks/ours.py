@@ -18,7 +18,8 @@ from maskwright.training.task import segmentation
 
 MODELS = {
     "default": {},
-    "deeplab_v3_plus": {"decoder": "deeplab_v3_plus", "output_stride": 16},
+    # Separable, as the peer's is: TensorFlow's dilated plain convolutions take seven times as long.
+    "deeplab_v3_plus": {"decoder": "deeplab_v3_plus", "output_stride": 16, "separable": True},
 }
 
 

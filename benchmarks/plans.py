@@ -19,7 +19,7 @@ from runs import compare, plan, train
 
 FIXED = {
     "unet": ("decoder=unet",),
-    "deeplab_v3_plus": ("decoder=deeplab_v3_plus", "output_stride=16"),
+    "deeplab_v3_plus": ("decoder=deeplab_v3_plus", "output_stride=16", "separable=true"),
     "segformer_b0": ("encoder=mit_b0", "decoder=segformer", "learning_rate=5e-4"),
 }
 """Settings of the fixed networks; a transformer does not train at the rate of the others."""
