@@ -2,14 +2,13 @@
 
 from maskwright.api.choosing import PlanChoice, compare_plans, plan_and_compare
 from maskwright.api.comparing import compare, comparison_folder
+from maskwright.api.demo_masks import Demo, demo
 from maskwright.api.demo_regions import RegionDemo, demo_regions
 from maskwright.api.folds import Folds, cross_validate, ensemble, is_cross_validation
 from maskwright.api.masks import (
-    Demo,
     auto_size,
     build_model,
     check,
-    demo,
     evaluate,
     load,
     make_augmentation,

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from maskwright.api.masks import DEMO_SETTINGS, copy_images, train
+from maskwright.api.demo_masks import DEMO_SETTINGS, copy_images
+from maskwright.api.masks import train
 from maskwright.api.regions import (
     evaluate_regions,
     load_regions,
