@@ -5,10 +5,11 @@ import json
 from collections.abc import Mapping
 from dataclasses import MISSING, asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Self, get_args
+from typing import Any, ClassVar, Self, get_args
 
 from maskwright.errors import DataError, ModelError
 from maskwright.imageio import atomic_write
+from maskwright.kinds import Kind, Outside, Unit
 from maskwright.labels import Labels
 
 CARD_FILE = "card.json"
@@ -188,12 +189,6 @@ class Card(AnyCard):
         return {**super()._from_values(values), "labels": labels}
 
 
-Unit = Literal["region", "image", "case"]
-"""What one decision is made on: a region, or all of an image, or all of a case."""
-Kind = Literal["components", "instances", "whole"]
-"""What a region of a mask is: a connected component, a value, or all that is not background."""
-Outside = Literal["kept", "darkened", "removed", "channel"]
-"""What becomes of the pixels of a crop that the mask leaves out."""
 _KNOWN = {"unit": get_args(Unit), "regions": get_args(Kind), "outside": get_args(Outside)}
 _SHARE = "above 0 and below 1"
 

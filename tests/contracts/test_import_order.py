@@ -13,7 +13,7 @@ import maskwright
 
 ROOT = Path(maskwright.__file__).parent
 ORDER = (
-    *("errors", "labels", "boxes", "imageio", "card"),
+    *("errors", "kinds", "labels", "boxes", "imageio", "card"),
     *("data", "losses", "metrics"),
     *("planning", "models", "training", "export", "inference", "regions"),
     *("evaluation", "config", "api", "serving", "cli"),

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from maskwright.api.learned import learned_ids
 from maskwright.api.masks import make_augmentation, tell_left_out
-from maskwright.card import MODEL_FILE, Kind, Outside
+from maskwright.card import MODEL_FILE
 from maskwright.config import RegionConfig, read_config
 from maskwright.data import DataSet, open_dataset
 from maskwright.errors import ConfigError, DataError
+from maskwright.kinds import Kind, Outside
 
 if TYPE_CHECKING:
     import keras

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
-from maskwright.card import Kind, Outside
 from maskwright.cli.console import GroupBy, Json, OutFolder, out, quiet_tensorflow
+from maskwright.kinds import Kind, Outside
 
 if TYPE_CHECKING:
     from maskwright.regions.folder import CasesResult

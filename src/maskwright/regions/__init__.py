@@ -1,6 +1,6 @@
 """From masks to regions: each masked thing with its box, its crop and its measures."""
 
-from maskwright.card import Kind, Outside
+from maskwright.kinds import Kind, Outside
 from maskwright.regions.extract import Region, extract
 from maskwright.regions.measures import Box, measure, vector
 from maskwright.regions.table import write_table

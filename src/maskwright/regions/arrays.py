@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from maskwright.card import Kind
 from maskwright.errors import DataError
+from maskwright.kinds import Kind
 from maskwright.regions.extract import Region, extract
 from maskwright.regions.measures import VECTOR_NAMES, vector
 

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from maskwright.card import Outside
 from maskwright.data.augment import Augmentation, augment
 from maskwright.data.batches import in_order, part_of, shuffled, steps_per_epoch
+from maskwright.kinds import Outside
 from maskwright.regions.arrays import RegionArrays
 from maskwright.regions.inputs import Inputs, as_inputs, true_inputs
 

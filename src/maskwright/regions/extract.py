@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 from scipy import ndimage
 
-from maskwright.card import Kind, Outside
 from maskwright.errors import ConfigError, DataError
+from maskwright.kinds import Kind, Outside
 from maskwright.labels import IGNORE_LABEL
 from maskwright.regions.measures import (
     Box,

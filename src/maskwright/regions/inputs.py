@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from maskwright.card import Outside
+from maskwright.kinds import Outside
 from maskwright.regions.arrays import RegionArrays
 from maskwright.regions.windows import treat
 

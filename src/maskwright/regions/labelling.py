@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from maskwright.card import Unit
 from maskwright.data.dataset import DataSet
 from maskwright.data.manifest import read_region_labels
 from maskwright.data.parallel import in_threads
 from maskwright.data.samples import SEPARATOR, Sample
 from maskwright.errors import ConfigError, DataError
+from maskwright.kinds import Unit
 from maskwright.labels import IGNORE_LABEL
 from maskwright.regions.extract import Region
 

@@ -5,12 +5,12 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from maskwright.card import Kind
 from maskwright.data.arrays import MEMORY_LIMIT_MB
 from maskwright.data.dataset import DataSet
 from maskwright.data.parallel import in_threads
 from maskwright.data.samples import Sample
 from maskwright.errors import DataError
+from maskwright.kinds import Kind
 from maskwright.regions.arrays import Bag, RegionArrays, Row, Spool, View, row
 from maskwright.regions.extract import Region, extract
 from maskwright.regions.jitter import jitter

@@ -5,9 +5,9 @@ from typing import Any
 import keras
 import numpy as np
 
-from maskwright.card import Outside
 from maskwright.data.pictures import as_picture
 from maskwright.imageio import write_image
+from maskwright.kinds import Outside
 from maskwright.models import with_weights
 from maskwright.regions.arrays import RegionArrays
 from maskwright.regions.drawing import NEGATIVE, POSITIVE, caption, outline

@@ -11,13 +11,14 @@ import keras
 import numpy as np
 from keras.callbacks import Callback
 
-from maskwright.card import Outside, RegionCard
+from maskwright.card import RegionCard
 from maskwright.data.arrays import MEMORY_LIMIT_MB
 from maskwright.data.augment import Augmentation
 from maskwright.data.batches import steps_per_epoch
 from maskwright.data.dataset import DataSet
 from maskwright.data.samples import Sample, separated
 from maskwright.errors import DataError
+from maskwright.kinds import Outside
 from maskwright.losses import MaskLoss
 from maskwright.metrics import BINS, binned_scores, fit_temperature
 from maskwright.metrics.streaming import count_scores

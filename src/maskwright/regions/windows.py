@@ -5,9 +5,9 @@ from typing import get_args
 
 import numpy as np
 
-from maskwright.card import Outside
 from maskwright.data.geometry import resize_image, resize_labels, same_aspect
 from maskwright.errors import ConfigError, DataError
+from maskwright.kinds import Outside
 from maskwright.regions.measures import Box
 
 _DARKENED = 0.3

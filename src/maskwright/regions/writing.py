@@ -6,12 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
-from maskwright.card import Kind, Outside
 from maskwright.data.dataset import DataSet
 from maskwright.data.parallel import in_threads
 from maskwright.data.samples import Sample
 from maskwright.errors import DataError
 from maskwright.imageio import write_image
+from maskwright.kinds import Kind, Outside
 from maskwright.regions.extract import Region, extract
 from maskwright.regions.prepare import read_regions
 from maskwright.regions.table import write_table

@@ -1,0 +1,10 @@
+"""Words that cards, settings and commands share; it imports nothing, so that `--help` is quick."""
+
+from typing import Literal
+
+Unit = Literal["region", "image", "case"]
+"""What one decision is made on: a region, or all of an image, or all of a case."""
+Kind = Literal["components", "instances", "whole"]
+"""What a region of a mask is: a connected component, a value, or all that is not background."""
+Outside = Literal["kept", "darkened", "removed", "channel"]
+"""What becomes of the pixels of a crop that the mask leaves out."""
