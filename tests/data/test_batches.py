@@ -113,3 +113,8 @@ def test_impossible_batches_are_refused():
         train_batches(mixed, 2, 0, 0, STRENGTHS["none"])
     with pytest.raises(ConfigError, match="3 workers"):
         train_batches(numbered(4), 4, 0, 0, STRENGTHS["none"], shard=(0, 3))
+
+
+def test_nothing_waits_for_an_autotuner_at_the_end_of_an_epoch():
+    arrays = Arrays.from_numpy(np.zeros((2, 4, 4, 1), np.uint8), np.zeros((2, 4, 4), np.uint8))
+    assert eval_batches(arrays, 2).options().autotune.enabled is False
