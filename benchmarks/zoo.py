@@ -1,11 +1,12 @@
-"""Every encoder, and every encoder with every decoder: built, trained a step, saved, exported.
+"""Every encoder, and every encoder with every decoder: built, trained a step, saved, reloaded.
 
     python benchmarks/zoo.py --work runs/zoo.jsonl -o docs/architectures.md
 
 measures every encoder (parameters, multiplications, time on this machine) and checks every pair:
-images of an odd size, one step of training that moves every weight, a file that gives the same
-logits again, and an export that serves two sizes. Each result is a line in the work file as soon as
-it is there, so that a stopped run goes on where it was; encoders run in processes of their own.
+images of an odd size, one step of training that moves every weight, and a file that gives the same
+logits again. `--export` adds a SavedModel that serves two sizes, which the tests do for an encoder
+of each kind. Each result is a line in the work file as soon as it is there, so that a stopped run
+goes on where it was; encoders run in processes of their own, `--jobs` of them at a time.
 """
 
 import gc
@@ -16,6 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -27,7 +29,9 @@ _LEAST_RUNS, _LEAST_SECONDS = 5, 2.0
 _CLASSES = 3
 
 
-def check_pair(encoder: str, decoder: str, *, channels: int = 3, **options: Any) -> int:
+def check_pair(
+    encoder: str, decoder: str, *, channels: int = 3, export: bool = True, **options: Any
+) -> int:
     """Put one pair through everything that is promised of all; the number of its parameters.
 
     Raises:
@@ -68,6 +72,8 @@ def check_pair(encoder: str, decoder: str, *, channels: int = 3, **options: Any)
         main.save(Path(folder) / "model.keras")
         again = keras.models.load_model(Path(folder) / "model.keras")
         _require_equal(again(other, training=False), expected, "reloaded")
+        if not export:
+            return int(main.count_params())
         # What `main.export` does, in a third of the time.
         module = tf.Module()
         module.weights = [variable.value for variable in main.variables]
@@ -120,7 +126,7 @@ def measure_encoder(name: str) -> dict[str, Any]:
     }
 
 
-def fill(work: Path, encoder: str, decoders: Sequence[str]) -> None:
+def fill(work: Path, encoder: str, decoders: Sequence[str], export: bool) -> None:
     """Do what is missing of one encoder, a line each."""
     done = {(line["encoder"], line.get("decoder")) for line in read(work)}
     for decoder in (None, *decoders):
@@ -131,7 +137,10 @@ def fill(work: Path, encoder: str, decoders: Sequence[str]) -> None:
             if decoder is None:
                 line |= measure_encoder(encoder)
             else:
-                line |= {"decoder": decoder, "parameters": check_pair(encoder, decoder)}
+                line |= {
+                    "decoder": decoder,
+                    "parameters": check_pair(encoder, decoder, export=export),
+                }
         except Exception as error:
             line |= {"decoder": decoder, "failed": f"{type(error).__name__}: {error}"[:300]}
         with work.open("a", encoding="utf-8") as file:
@@ -199,8 +208,8 @@ _PAIRS = """
 ## Every encoder with every decoder
 
 Parameters in millions, for three classes. Every pair that has a number was built; took images of
-an odd size; was trained a step that reached every weight; gave the same logits again from its file;
-and was exported and served two sizes.
+an odd size; was trained a step that reached every weight; and gave the same logits again from its
+file. The tests export every decoder on an encoder of each kind: `pytest -m slow tests/contracts`.
 """
 
 
@@ -209,6 +218,8 @@ def main(
     out: Annotated[Path | None, typer.Option("-o", "--out", help="Page to write.")] = None,
     only: Annotated[str, typer.Option(help="Encoders, with commas; all when left out.")] = "",
     decoders: Annotated[str, typer.Option(help="Decoders, with commas; all, or none.")] = "",
+    export: Annotated[bool, typer.Option("--export", help="Export every pair too.")] = False,
+    jobs: Annotated[int, typer.Option(min=1, help="Processes; 1 where times count.")] = 1,
     inside: Annotated[bool, typer.Option("--inside", hidden=True)] = False,
 ) -> None:
     """Measure and check what is missing, then write the page."""
@@ -218,13 +229,18 @@ def main(
     names = only.split(",") if only else list(ENCODERS)
     wanted = [] if decoders == "none" else decoders.split(",") if decoders else list(DECODERS)
     if inside:
-        fill(work, names[0], wanted)
+        fill(work, names[0], wanted, export)
         return
     work.parent.mkdir(parents=True, exist_ok=True)
-    for name in names:
+
+    def run(name: str) -> None:
         again = ["--work", str(work), "--only", name, "--decoders", ",".join(wanted) or "none"]
-        subprocess.run([sys.executable, __file__, *again, "--inside"], check=False)
+        flags = ["--export"] if export else []
+        subprocess.run([sys.executable, __file__, *again, *flags, "--inside"], check=False)
         print(name, file=sys.stderr)
+
+    with ThreadPoolExecutor(jobs) as pool:
+        list(pool.map(run, names))
     lines = read(work)
     for line in lines:
         if "failed" in line:
