@@ -185,7 +185,8 @@ def augment(
 
     Args:
         image: uint8, uint16 or float32, `(h, w, c)`.
-        labels: uint8, `(h, w)`.
+        labels: uint8, `(h, w)`; or uint16, `(h, w, maps)`, of which the first holds labels and the
+            others number objects, with 0 for none and beyond the border.
         rng: Its state alone decides what is drawn.
         size: Height and width of the result; `None` for that of the window.
         centre: Row and column, pixels of the image, to have in the middle of the window; it is
@@ -196,7 +197,7 @@ def augment(
             image's own extremes of other types.
 
     Returns:
-        Image, float32 `(*size, c)`, and labels, uint8 `(*size)`.
+        Image, float32 `(*size, c)`, and labels of their type, `(*size)` or `(*size, maps)`.
     """
     whole_height, whole_width = image.shape[:2]
     window = window or (whole_height, whole_width)
@@ -295,14 +296,14 @@ def _warp(
     """Move image and mask by the matrix `(2, 3)` from output to input, `(x, y)`."""
     if offsets is None:
 
-        def move(pixels: np.ndarray, interpolation: int, border: int) -> np.ndarray:
+        def move(pixels: np.ndarray, interpolation: int, border: int, *outside: int) -> np.ndarray:
             return cv2.warpAffine(
                 pixels,
                 matrix,
                 size[::-1],
                 flags=interpolation | cv2.WARP_INVERSE_MAP,
                 borderMode=border,
-                borderValue=(IGNORE_LABEL,) * 4,
+                borderValue=outside,
             )
 
     else:
@@ -314,20 +315,22 @@ def _warp(
         map_x = table[0, 0] * columns + table[0, 1] * rows + table[0, 2]
         map_y = table[1, 0] * columns + table[1, 1] * rows + table[1, 2]
 
-        def move(pixels: np.ndarray, interpolation: int, border: int) -> np.ndarray:
+        def move(pixels: np.ndarray, interpolation: int, border: int, *outside: int) -> np.ndarray:
             return cv2.remap(
-                pixels,
-                map_x,
-                map_y,
-                interpolation,
-                borderMode=border,
-                borderValue=(IGNORE_LABEL,) * 4,
+                pixels, map_x, map_y, interpolation, borderMode=border, borderValue=outside
             )
+
+    def move_labels(part: np.ndarray, *outside: int) -> np.ndarray:
+        return move(part, cv2.INTER_NEAREST, cv2.BORDER_CONSTANT, *outside)
 
     moved = _by_channels(
         lambda part: move(part, cv2.INTER_LINEAR, cv2.BORDER_REFLECT_101), image, 4
     )
-    return moved, move(np.ascontiguousarray(labels), cv2.INTER_NEAREST, cv2.BORDER_CONSTANT)
+    if labels.ndim == 2:
+        return moved, move_labels(np.ascontiguousarray(labels), IGNORE_LABEL)
+    classes = move_labels(np.ascontiguousarray(labels[..., 0]), IGNORE_LABEL)
+    numbers = _by_channels(lambda part: move_labels(part, 0, 0, 0, 0), labels[..., 1:], 4)
+    return moved, np.dstack([classes, numbers])
 
 
 def _by_channels(

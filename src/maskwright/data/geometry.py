@@ -41,13 +41,13 @@ def resize_channels(image: np.ndarray, size: tuple[int, int], interpolation: int
 
 
 def resize_labels(labels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Stretch `(h, w)` of any integers to `size`, height and width, taking nearest labels."""
-    if labels.shape == size:
+    """Stretch `(h, w)` or `(h, w, maps)` of any integers to `size`, taking nearest labels."""
+    if labels.shape[:2] == size:
         return labels
     # `cv2.INTER_NEAREST` is half a pixel off, and none of its kin takes every integer type.
     rows, columns = (
         np.minimum((np.arange(new) + 0.5) * old / new, old - 1).astype(np.intp)
-        for old, new in zip(labels.shape, size, strict=True)
+        for old, new in zip(labels.shape[:2], size, strict=True)
     )
     return labels[rows[:, None], columns]
 
@@ -79,10 +79,14 @@ def cut_image(image: np.ndarray, top: int, left: int, size: tuple[int, int]) -> 
 
 
 def cut_labels(labels: np.ndarray, top: int, left: int, size: tuple[int, int]) -> np.ndarray:
-    """Window of `(h, w)` that may reach beyond the mask, with `IGNORE_LABEL` there."""
+    """Window of `(h, w)` that may reach beyond the mask, with `IGNORE_LABEL` there.
+
+    Of `(h, w, maps)`, the first map holds labels; the others number objects, and are 0 there.
+    """
     if _holds(labels, top, left, size):
         return labels[top : top + size[0], left : left + size[1]]
-    window = np.full(size, IGNORE_LABEL, labels.dtype)
+    window = np.zeros((*size, *labels.shape[2:]), labels.dtype)
+    (window if window.ndim == 2 else window[..., 0])[:] = IGNORE_LABEL
     inside = labels[max(top, 0) : max(top + size[0], 0), max(left, 0) : max(left + size[1], 0)]
     first_row, first_column = max(-top, 0), max(-left, 0)
     window[
