@@ -1,7 +1,7 @@
 """Arrays → batches with `tf.data`: what a step sees depends on seed, epoch and sample alone."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -24,17 +24,19 @@ __all__ = [
     "MEMORY_LIMIT_MB",
     "Arrays",
     "class_weights",
+    "epoch_batches",
     "eval_batches",
     "in_order",
     "load",
-    "part_of",
     "rare_class_weights",
-    "shuffled",
     "steps_per_epoch",
     "train_batches",
+    "windows",
 ]
 
 Batch = tuple[np.ndarray, np.ndarray, np.ndarray]
+Drawn = tuple[int, np.random.Generator]
+"""Place of a sample, and the generator that decides its augmentation."""
 
 _MOST_THREADS = 8  # that make batches
 _JITTER = 0.25  # of the crop: how far its middle may lie from the pixel that drew it
@@ -92,12 +94,8 @@ def train_batches(
         )
     if favour is not None and crop is None:
         raise ConfigError("Favouring rare classes chooses where to crop; set a crop with it.")
-    worker, share = part_of(batch_size, shard)
-    steps = steps_per_epoch(len(arrays), batch_size)
     chances = None if favour is None else _chances(arrays, favour)
     weight_of = _weight_table(class_weights)
-
-    order = shuffled(seed, len(arrays), steps * batch_size)
 
     def draw(index: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         image, labels = arrays[index]
@@ -115,24 +113,28 @@ def train_batches(
             value_range=arrays.value_range,
         )
 
-    def batch(number: int) -> Batch:
-        of_epoch, step = epoch + number // steps, number % steps
-        first = step * batch_size + worker * share
-        images = np.empty((share, *size, arrays.channels), np.float32)
-        labels = np.empty((share, *size), np.int32)
-        weights = np.empty((share, *size), np.float32)
-        for row in range(share):
-            index = int(order(of_epoch)[first + row])
-            again = (first + row) // len(arrays)
-            key = [seed, of_epoch, index, again] if again else [seed, of_epoch, index]
-            images[row], mask = draw(index, np.random.default_rng(key))
+    def batch(drawn: Sequence[Drawn]) -> Batch:
+        images = np.empty((len(drawn), *size, arrays.channels), np.float32)
+        labels = np.empty((len(drawn), *size), np.int32)
+        weights = np.empty((len(drawn), *size), np.float32)
+        for row, (index, rng) in enumerate(drawn):
+            images[row], mask = draw(index, rng)
             labels[row] = mask
             np.take(weight_of, mask, out=weights[row])
             weights[row] *= arrays.weights[index]
         return images, labels, weights
 
-    signature = _signature((share, *size, arrays.channels))
-    return in_order(range(skip, steps * epochs), batch, signature)
+    return epoch_batches(
+        len(arrays),
+        batch_size,
+        seed,
+        epoch,
+        batch,
+        lambda share: _signature((share, *size, arrays.channels)),
+        skip=skip,
+        shard=shard,
+        epochs=epochs,
+    )
 
 
 def eval_batches(
@@ -146,18 +148,13 @@ def eval_batches(
             reaches beyond an image is ignored. `None` takes whole images.
     """
     size = tile or arrays.size
-    windows = [
-        (index, top, left)
-        for index, (height, width) in enumerate(arrays.sizes.tolist())
-        for top in range(0, height, tile[0] if tile else height)
-        for left in range(0, width, tile[1] if tile else width)
-    ]
+    places = windows(arrays.sizes, tile)
     count = batch_size if size is not None else 1
     weight_of = _weight_table(None)
 
     def batch(number: int) -> Batch:
         images, masks, weights = [], [], []
-        for index, top, left in windows[number * count : (number + 1) * count]:
+        for index, top, left in places[number * count : (number + 1) * count]:
             image, mask = arrays[index]
             shown = size or mask.shape
             images.append(cut_image(image, top, left, shown))
@@ -170,10 +167,63 @@ def eval_batches(
         )
 
     signature = _signature((None, *(size or (None, None)), arrays.channels))
-    return in_order(range(steps_per_epoch(len(windows), count)), batch, signature)
+    return in_order(range(steps_per_epoch(len(places), count)), batch, signature)
 
 
-def shuffled(seed: int, number: int, length: int) -> Callable[[int], np.ndarray]:
+def windows(sizes: np.ndarray, tile: tuple[int, int] | None) -> list[tuple[int, int, int]]:
+    """Place, top and left of tiles that cover images of sizes `(n, 2)` side by side.
+
+    Without a size of tiles, there is one for each image.
+    """
+    return [
+        (index, top, left)
+        for index, (height, width) in enumerate(sizes.tolist())
+        for top in range(0, height, tile[0] if tile else height)
+        for left in range(0, width, tile[1] if tile else width)
+    ]
+
+
+def epoch_batches(
+    number: int,
+    batch_size: int,
+    seed: int,
+    epoch: int,
+    batch: Callable[[Sequence[Drawn]], Any],
+    signature: Callable[[int], Any],
+    *,
+    skip: int = 0,
+    shard: tuple[int, int] | None = None,
+    epochs: int = 1,
+) -> tf.data.Dataset:
+    """Batches of one epoch or several, of whatever samples; see `train_batches`.
+
+    Args:
+        number: Of the samples.
+        batch_size: Samples in a step of all workers together.
+        seed: Of order and augmentation.
+        epoch: Number of the first epoch, from 0.
+        batch: From places of samples, each with a generator of its own, to arrays in any nesting.
+        signature: From the samples in a batch of one worker to `tf.TensorSpec`s in that nesting.
+        skip: As in `train_batches`; so the next two.
+    """
+    worker, share = _part_of(batch_size, shard)
+    steps = steps_per_epoch(number, batch_size)
+    order = _shuffled(seed, number, steps * batch_size)
+
+    def make(at: int) -> Any:
+        of_epoch, step = epoch + at // steps, at % steps
+        first = step * batch_size + worker * share
+        drawn = []
+        for place in range(first, first + share):
+            index, again = int(order(of_epoch)[place]), place // number
+            key = [seed, of_epoch, index, again] if again else [seed, of_epoch, index]
+            drawn.append((index, np.random.default_rng(key)))
+        return batch(drawn)
+
+    return in_order(range(skip, steps * epochs), make, signature(share))
+
+
+def _shuffled(seed: int, number: int, length: int) -> Callable[[int], np.ndarray]:
     """Function from an epoch to the order of `number` samples in it, repeated up to `length`."""
 
     @lru_cache(maxsize=4)
@@ -183,7 +233,7 @@ def shuffled(seed: int, number: int, length: int) -> Callable[[int], np.ndarray]
     return order
 
 
-def part_of(batch_size: int, shard: tuple[int, int] | None) -> tuple[int, int]:
+def _part_of(batch_size: int, shard: tuple[int, int] | None) -> tuple[int, int]:
     """Number of a worker and the rows that it takes of every batch.
 
     Raises:

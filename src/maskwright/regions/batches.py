@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from maskwright.data.augment import Augmentation, augment
-from maskwright.data.batches import in_order, part_of, shuffled, steps_per_epoch
+from maskwright.data.batches import Drawn, epoch_batches, in_order
 from maskwright.kinds import Outside
 from maskwright.regions.arrays import RegionArrays
 from maskwright.regions.inputs import Inputs, as_inputs, true_inputs
@@ -52,18 +52,10 @@ def train_batches(
         Batches of inputs as `models.classifiers` takes them, labels int32 `(b,)` and weights
         float32 `(b,)`.
     """
-    worker, share = part_of(batch_size, shard)
-    steps = steps_per_epoch(len(arrays), batch_size)
-    order = shuffled(seed, len(arrays), steps * batch_size)
 
-    def batch(number: int) -> tuple[Inputs, np.ndarray, np.ndarray]:
-        of_epoch, step = epoch + number // steps, number % steps
-        first = step * batch_size + worker * share
-        places = [int(place) for place in order(of_epoch)[first : first + share]]
+    def batch(drawn: Sequence[Drawn]) -> tuple[Inputs, np.ndarray, np.ndarray]:
         crops, masks, vectors, owners = [], [], [], []
-        for owner, place in enumerate(places):
-            again = (first + owner) // len(arrays)
-            rng = np.random.default_rng([seed, of_epoch, place, again])
+        for owner, (place, rng) in enumerate(drawn):
             bag = arrays.bags[place]
             guesses = bag.guesses and rng.random() < GUESSED
             regions = np.array(bag.guesses if guesses else bag.regions)
@@ -83,9 +75,19 @@ def train_batches(
                 vectors.append(arrays.vectors[row])
                 owners.append(owner)
         inputs = as_inputs(crops, masks, vectors, owners, outside, arrays.value_range[1])
-        return inputs, *_answers(arrays, places, label_weights)
+        return inputs, *_answers(arrays, [place for place, _ in drawn], label_weights)
 
-    return in_order(range(skip, steps * epochs), batch, _signature(arrays, outside, share))
+    return epoch_batches(
+        len(arrays),
+        batch_size,
+        seed,
+        epoch,
+        batch,
+        lambda share: _signature(arrays, outside, share),
+        skip=skip,
+        shard=shard,
+        epochs=epochs,
+    )
 
 
 def eval_batches(
