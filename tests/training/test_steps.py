@@ -6,6 +6,7 @@ import tensorflow as tf
 from maskwright.errors import ConfigError
 from maskwright.losses import CrossEntropy
 from maskwright.training.steps import Group, MovingAverage, make_optimizer, make_train_step
+from maskwright.training.task import from_logits
 
 
 def test_average_looks_back_on_a_share_of_the_steps():
@@ -44,11 +45,10 @@ def test_auxiliary_logits_weigh_in_the_loss():
     step = make_train_step(
         tf.distribute.get_strategy(),
         model,
-        criterion,
+        from_logits(criterion, auxiliary_weight=0.5),
         lambda labels, logits: tf.reduce_sum(labels),
         [Group(make_optimizer("sgd"), [])],
         MovingAverage([], 0.0),
-        auxiliary_weight=0.5,
         batch_size=1,
         clip_norm=None,
     )

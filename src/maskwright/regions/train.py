@@ -33,6 +33,7 @@ from maskwright.regions.previews import RegionPreviews
 from maskwright.training import Recipe, Run, Scoring, Task
 from maskwright.training.conduct import begin, carry_out, passes
 from maskwright.training.distribute import Shard, is_chief
+from maskwright.training.task import from_logits
 
 _JITTERED = 32  # masks tried to find the strength of jitter
 
@@ -253,7 +254,7 @@ def decisions(
         )
 
     return Task(
-        loss=loss,
+        objective=from_logits(loss),
         scoring=Scoring(
             count=count_scores,
             shape=(2, BINS),

@@ -95,11 +95,10 @@ class Fit:
             return make_train_step(
                 strategy,
                 model,
-                task.loss,
+                task.objective,
                 task.scoring.count,
                 groups,
                 self.average,
-                auxiliary_weight=task.auxiliary_weight,
                 batch_size=recipe.batch_size,
                 clip_norm=recipe.clip_norm,
             )
@@ -107,7 +106,7 @@ class Fit:
         self.make_step = make_step
         self.frozen: bool | None = None
         self.phase_began = False
-        self.score_step = make_score_step(self.main, task.loss, task.scoring.count)
+        self.score_step = make_score_step(self.main, task.objective, task.scoring.count)
         self.checkpoint = None
         if checkpoints is not None:
             self.checkpoint = Checkpoint(
@@ -281,7 +280,7 @@ class Fit:
         for batch in batches:
             value, found = self.score_step(batch)
             total += float(value)
-            rows += int(batch[1].shape[0])
+            rows += int(tf.nest.flatten(batch[1])[0].shape[0])
             counts += np.asarray(found)
         logs = {"loss": total / max(rows, 1), **scoring.scores(counts)}
         better = (

@@ -9,11 +9,12 @@ import numpy as np
 import tensorflow as tf
 
 from maskwright.errors import ConfigError
-from maskwright.losses import MaskLoss
-from maskwright.training.distribute import add_up
 
 Tensor = Any
-Count = Callable[[Tensor, Tensor], Tensor]
+Count = Callable[[Any, Any], Tensor]
+Objective = Callable[[keras.Model, Any, bool], tuple[Tensor, Any]]
+"""From a model, a batch and whether in training to the loss of each sample, `(b,)`, and what the
+model said, for `Count` to hold against the labels."""
 OPTIMIZERS = ("adamw", "adam", "sgd")
 
 
@@ -100,19 +101,15 @@ class MovingAverage:
 def make_train_step(
     strategy: tf.distribute.Strategy,
     model: keras.Model,
-    loss: MaskLoss,
+    objective: Objective,
     count: Count,
     groups: Sequence[Group],
     average: MovingAverage,
     *,
-    auxiliary_weight: float = 0.0,
     batch_size: int,
     clip_norm: float | None,
 ) -> Callable[..., tuple[Tensor, Tensor, Tensor, Tensor]]:
     """Compiled function that learns from one batch.
-
-    A model may give auxiliary logits behind the main ones; the loss is then the mean of theirs and
-    its own, in which theirs weigh `auxiliary_weight` each.
 
     Returns:
         Function of `(batch, step, seconds)`, batch as `Task.train` gives it and two float32
@@ -122,14 +119,9 @@ def make_train_step(
     variables = [variable for group in groups for variable in group.variables]
     replicas = strategy.num_replicas_in_sync
 
-    def learn(batch: tuple[Any, Tensor, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
-        inputs, labels, weights = batch
+    def learn(batch: tuple[Any, Any, Any]) -> tuple[Tensor, Tensor, Tensor]:
         with tf.GradientTape() as tape:
-            logits, *auxiliary = tf.nest.flatten(model(inputs, training=True))
-            values = loss.per_image(labels, logits, weights, add_up)
-            for more in auxiliary:
-                values += auxiliary_weight * loss.per_image(labels, more, weights, add_up)
-            values /= 1.0 + auxiliary_weight * len(auxiliary)
+            values, said = objective(model, batch, True)
             value = tf.reduce_sum(values) / batch_size
             if penalties := model.losses:  # of weights, which all replicas share
                 value += tf.add_n(penalties) / replicas
@@ -148,8 +140,7 @@ def make_train_step(
             # Keras adds the gradients of all replicas up, so each hands in its own.
             group.optimizer.apply(gradients[start:end], group.variables)
             start = end
-        counts = count(labels, logits)
-        return value, norm / replicas, counts
+        return value, norm / replicas, count(batch[1], said)
 
     @tf.function(reduce_retracing=True, autograph=False)
     def train_step(batch: Any, step: Tensor, seconds: Tensor) -> tuple[Tensor, ...]:
@@ -169,16 +160,14 @@ def make_train_step(
 
 
 def make_score_step(
-    model: keras.Model, loss: MaskLoss, count: Count
-) -> Callable[[tuple[Any, Tensor, Tensor]], tuple[Tensor, Tensor]]:
+    model: keras.Model, objective: Objective, count: Count
+) -> Callable[[tuple[Any, Any, Any]], tuple[Tensor, Tensor]]:
     """Compiled function of a batch to its summed loss and what `count` counts in it."""
 
     @tf.function(reduce_retracing=True, autograph=False)
-    def score_step(batch: tuple[Any, Tensor, Tensor]) -> tuple[Tensor, Tensor]:
-        inputs, labels, weights = batch
-        logits = model(inputs, training=False)
-        values = loss.per_image(labels, logits, weights)
-        return tf.reduce_sum(values), count(labels, logits)
+    def score_step(batch: tuple[Any, Any, Any]) -> tuple[Tensor, Tensor]:
+        values, said = objective(model, batch, False)
+        return tf.reduce_sum(values), count(batch[1], said)
 
     return score_step
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -14,7 +15,8 @@ from maskwright.data.batches import eval_batches, steps_per_epoch, train_batches
 from maskwright.losses import MaskLoss
 from maskwright.metrics.confusion import scores
 from maskwright.metrics.streaming import count
-from maskwright.training.distribute import Shard
+from maskwright.training.distribute import Shard, add_up
+from maskwright.training.steps import Objective
 
 Tensor = Any
 
@@ -24,14 +26,14 @@ class Scoring:
     """Scores of many batches: integers that add up, divided at the end.
 
     Args:
-        count: From the labels and logits of a batch to integers of `shape`.
+        count: From the labels of a batch and what the model said to integers of `shape`.
         shape: Of the counts.
         scores: From added counts to scores by name.
         titles: Names of the scores that are shown while training, for people.
         watch: Score by which the best weights are chosen; `"loss"` for the lowest loss.
     """
 
-    count: Callable[[Tensor, Tensor], Tensor]
+    count: Callable[[Any, Any], Tensor]
     shape: tuple[int, ...]
     scores: Callable[[np.ndarray], dict[str, float]]
     titles: Mapping[str, str] = field(default_factory=dict)
@@ -47,21 +49,38 @@ class Task:
     """What a model learns.
 
     Args:
-        loss: Of the labels and logits of a batch.
-        scoring: How they are scored.
+        objective: What is to be lowered; see `steps.Objective`.
+        scoring: How what the model says is scored.
         train: From epoch, batches to skip and shard, as `train_batches` takes them, to the batches
             of that epoch: inputs of the model, labels and weights.
         steps: Batches in an epoch.
         validation: Gives the batches that choose the best weights; `None` where there are none.
-        auxiliary_weight: Of the loss of each auxiliary output; the main one's is 1.
     """
 
-    loss: MaskLoss
+    objective: Objective
     scoring: Scoring
     train: Callable[[int, int, Shard], tf.data.Dataset]
     steps: int
     validation: Callable[[], tf.data.Dataset] | None = None
-    auxiliary_weight: float = 0.0
+
+
+def from_logits(loss: MaskLoss, auxiliary_weight: float = 0.0) -> Objective:
+    """Objective of a model that gives logits, scored by these.
+
+    The model may give auxiliary logits behind the main ones; the loss is then the mean of theirs
+    and its own, in which theirs weigh `auxiliary_weight` each.
+    """
+
+    def objective(model: keras.Model, batch: Any, training: bool) -> tuple[Tensor, Tensor]:
+        inputs, labels, weights = batch
+        gather = add_up if training else None
+        logits, *auxiliary = tf.nest.flatten(model(inputs, training=training))
+        values = loss.per_image(labels, logits, weights, gather)
+        for more in auxiliary:
+            values += auxiliary_weight * loss.per_image(labels, more, weights, gather)
+        return values / (1.0 + auxiliary_weight * len(auxiliary)), logits
+
+    return objective
 
 
 def segmentation(
@@ -112,7 +131,7 @@ def segmentation(
         )
 
     return Task(
-        loss=loss,
+        objective=from_logits(loss, auxiliary_weight),
         scoring=Scoring(
             count=partial(count, num_classes=num_classes),
             shape=(num_classes, num_classes),
@@ -125,7 +144,6 @@ def segmentation(
         validation=partial(eval_batches, validation, batch_size, crop)
         if validation is not None and len(validation)
         else None,
-        auxiliary_weight=auxiliary_weight,
     )
 
 
