@@ -13,13 +13,13 @@ import maskwright
 
 ROOT = Path(maskwright.__file__).parent
 ORDER = (
-    *("errors", "kinds", "labels", "boxes", "imageio", "card"),
+    *("errors", "kinds", "labels", "boxes", "instances", "imageio", "card"),
     *("data", "losses", "metrics"),
     *("planning", "models", "training", "export", "inference", "regions"),
     *("evaluation", "config", "api", "serving", "cli"),
 )
 MAY_NEED_TENSORFLOW = (
-    *("data.batches", "losses", "metrics.streaming", "models", "training"),
+    *("data.batches", "data.object_batches", "losses", "metrics.streaming", "models", "training"),
     *("regions.batches", "regions.previews", "regions.train"),
 )
 

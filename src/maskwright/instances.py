@@ -1,0 +1,222 @@
+"""Objects of one image: what each is, and which pixels are its own; they may overlap."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from maskwright.errors import DataError
+
+
+@dataclass(frozen=True, eq=False)
+class Instances:
+    """Objects of one image, in order, each as a small mask in its box.
+
+    Args:
+        size: Height and width of the image, px.
+        labels: Class of each, int32 `(n,)`.
+        boxes: Smallest boxes around the masks, int32 `(n, 4)`: top, left, bottom, right, in px; the
+            last two are the first row and column outside. An empty mask has a box without area.
+        masks: What of each box belongs to the object, bool `(bottom - top, right - left)`.
+        crowd: Whether each is a region of many objects that are not told apart, bool `(n,)`.
+        scores: How sure a model is of each, float32 `(n,)`; `None` for true objects.
+    """
+
+    size: tuple[int, int]
+    labels: np.ndarray
+    boxes: np.ndarray
+    masks: tuple[np.ndarray, ...]
+    crowd: np.ndarray
+    scores: np.ndarray | None = None
+
+    def __len__(self) -> int:
+        return len(self.masks)
+
+    @classmethod
+    def from_masks(
+        cls,
+        masks: Iterable[np.ndarray],
+        size: tuple[int, int],
+        labels: Sequence[int] | np.ndarray | None = None,
+        *,
+        crowd: Sequence[bool] | np.ndarray | None = None,
+        scores: Sequence[float] | np.ndarray | None = None,
+    ) -> "Instances":
+        """Objects from a mask of the whole image `(h, w)` for each.
+
+        Args:
+            masks: Bool, or numbers other than zero inside.
+            size: Height and width of the image.
+            labels: Class of each; 1 for all when left out.
+            crowd: Which of them are crowds; none when left out.
+            scores: As in `Instances`.
+
+        Raises:
+            DataError: If a mask has another size.
+        """
+        boxes: list[tuple[int, int, int, int]] = []
+        small: list[np.ndarray] = []
+        for mask in masks:
+            if mask.shape != size:
+                raise DataError(
+                    f"Expected the mask of an object to be as large as its image, {size[0]}x"
+                    f"{size[1]}; received {'x'.join(map(str, mask.shape))}."
+                )
+            inside = mask.astype(bool)
+            box = _box_of(inside)
+            boxes.append(box)
+            small.append(inside[box[0] : box[2], box[1] : box[3]].copy())
+        number = len(small)
+        return cls(
+            size,
+            np.ones(number, np.int32) if labels is None else np.asarray(labels, np.int32),
+            np.array(boxes, np.int32).reshape(-1, 4),
+            tuple(small),
+            np.zeros(number, bool) if crowd is None else np.asarray(crowd, bool),
+            None if scores is None else np.asarray(scores, np.float32),
+        )
+
+    @classmethod
+    def from_ids(
+        cls,
+        ids: np.ndarray,
+        classes: np.ndarray | None = None,
+        scores: Sequence[float] | np.ndarray | None = None,
+    ) -> "Instances":
+        """Objects of an image that numbers them, in the order of their numbers.
+
+        Args:
+            ids: Number of the object of each pixel `(h, w)`; 0 or less where there is none.
+            classes: Labels `(h, w)`; each object is of the class that most of its pixels have.
+                1 for all when left out.
+            scores: As in `Instances`, in the order of the numbers.
+        """
+        inside = ids.ravel() > 0
+        places = np.flatnonzero(inside)
+        found, which = np.unique(ids.ravel()[places], return_inverse=True)
+        rows, columns = np.divmod(places, ids.shape[1])
+        number = len(found)
+        top, left = (np.full(number, np.iinfo(np.int32).max) for _ in "tl")
+        bottom, right = (np.full(number, -1) for _ in "br")
+        np.minimum.at(top, which, rows)
+        np.minimum.at(left, which, columns)
+        np.maximum.at(bottom, which, rows + 1)
+        np.maximum.at(right, which, columns + 1)
+        boxes = np.stack([top, left, bottom, right], axis=1).astype(np.int32)
+        masks = tuple(
+            ids[box[0] : box[2], box[1] : box[3]] == value
+            for value, box in zip(found.tolist(), boxes.tolist(), strict=True)
+        )
+        labels = np.ones(number, np.int32)
+        if classes is not None and number:
+            most = int(classes.max()) + 1
+            codes = which * most + classes.ravel()[places]
+            counts = np.bincount(codes, minlength=number * most).reshape(number, most)
+            labels = counts.argmax(axis=1).astype(np.int32)
+        return cls(
+            ids.shape[:2],
+            labels,
+            boxes,
+            masks,
+            np.zeros(number, bool),
+            None if scores is None else np.asarray(scores, np.float32),
+        )
+
+    @property
+    def areas(self) -> np.ndarray:
+        """Pixels of each, int64 `(n,)`."""
+        return np.array([np.count_nonzero(mask) for mask in self.masks], np.int64)
+
+    def mask(self, index: int) -> np.ndarray:
+        """Mask of one object in the whole image, bool `(h, w)`."""
+        top, left, bottom, right = self.boxes[index]
+        whole = np.zeros(self.size, bool)
+        whole[top:bottom, left:right] = self.masks[index]
+        return whole
+
+    def take(self, indices: Sequence[int] | np.ndarray) -> "Instances":
+        """Some of the objects, by place or by a bool for each."""
+        places = np.arange(len(self))[np.asarray(indices)]
+        return Instances(
+            self.size,
+            self.labels[places],
+            self.boxes[places],
+            tuple(self.masks[place] for place in places),
+            self.crowd[places],
+            None if self.scores is None else self.scores[places],
+        )
+
+    def ids(self) -> np.ndarray:
+        """Number of the object of each pixel, from 1 in their order, int32 `(h, w)`.
+
+        Where objects overlap, the surer one lies on top, or the later one of true objects.
+        """
+        return self._painted(np.arange(1, len(self) + 1, dtype=np.int32))
+
+    def classes(self) -> np.ndarray:
+        """Class of the object of each pixel, int32 `(h, w)`; 0 where there is none."""
+        return self._painted(self.labels)
+
+    def _painted(self, values: np.ndarray) -> np.ndarray:
+        canvas = np.zeros(self.size, np.int32)
+        order = range(len(self))
+        if self.scores is not None:
+            order = np.argsort(self.scores, kind="stable")
+        for place in order:
+            top, left, bottom, right = self.boxes[place]
+            canvas[top:bottom, left:right][self.masks[place]] = values[place]
+        return canvas
+
+    def layers(self) -> np.ndarray:
+        """Numbers of all objects, from 1 in their order, int32 `(h, w, layers)`, nothing hidden.
+
+        Each object lies in the first layer in which it meets no other; one layer holds all that
+        do not overlap.
+        """
+        layers: list[np.ndarray] = []
+        for place, (box, mask) in enumerate(zip(self.boxes, self.masks, strict=True)):
+            top, left, bottom, right = box
+            for layer in layers:
+                window = layer[top:bottom, left:right]
+                if not window[mask].any():
+                    break
+            else:
+                layer = np.zeros(self.size, np.int32)
+                layers.append(layer)
+                window = layer[top:bottom, left:right]
+            window[mask] = place + 1
+        return np.stack(layers, axis=-1) if layers else np.zeros((*self.size, 1), np.int32)
+
+
+def mask_overlaps(first: Instances, second: Instances) -> np.ndarray:
+    """Pixels that each object of one shares with each of the other, int64 `(n, m)`."""
+    shared = np.zeros((len(first), len(second)), np.int64)
+    if not shared.size:
+        return shared
+    ours, theirs = first.boxes[:, None], second.boxes[None]
+    corner = np.maximum(ours[..., :2], theirs[..., :2])
+    end = np.minimum(ours[..., 2:], theirs[..., 2:])
+    for i, j in np.argwhere((corner < end).all(axis=-1)):
+        (top, left), (bottom, right) = corner[i, j], end[i, j]
+        parts = []
+        for objects, place in ((first, i), (second, j)):
+            row, column = objects.boxes[place, :2]
+            parts.append(
+                objects.masks[place][top - row : bottom - row, left - column : right - column]
+            )
+        shared[i, j] = np.count_nonzero(parts[0] & parts[1])
+    return shared
+
+
+def mask_ious(first: Instances, second: Instances) -> np.ndarray:
+    """Intersection over union of each object of one with each of the other, float64 `(n, m)`."""
+    shared = mask_overlaps(first, second)
+    union = first.areas[:, None] + second.areas[None] - shared
+    return shared / np.maximum(union, 1)
+
+
+def _box_of(mask: np.ndarray) -> tuple[int, int, int, int]:
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    if not rows.size:
+        return 0, 0, 0, 0
+    return int(rows[0]), int(columns[0]), int(rows[-1]) + 1, int(columns[-1]) + 1
