@@ -66,7 +66,7 @@ def segmenter(
 
 def main_model(model: keras.Model) -> keras.Model:
     """The model without its auxiliary logits, on the same weights; itself where it has none."""
-    if len(model.outputs) == 1:
+    if not any(name.startswith("auxiliary") for name in model.output_names):
         return model
     return keras.Model(model.inputs[0], model.outputs[0], name=model.name)
 

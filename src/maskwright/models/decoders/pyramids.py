@@ -45,19 +45,9 @@ def fpn(
     """
     pyramid_width, width = fixed_widths(widths, (256, 128), "the pyramid and its head")
     chosen = from_stride(features, 4)
-    strides = sorted(chosen, reverse=True)
-    laterals = {
-        stride: layers.Conv2D(pyramid_width, 1, name=f"lateral{stride}")(chosen[stride])
-        for stride in strides
-    }
-    sums = {strides[0]: laterals[strides[0]]}
-    for above, stride in pairwise(strides):
-        x = enlarge(sums[above], above // stride, None, f"lateral{stride}_up")
-        sums[stride] = layers.Add(name=f"lateral{stride}_sum")([x, laterals[stride]])
-    finest = strides[-1]
+    finest = min(chosen)
     climbed = []
-    for stride, x in sums.items():
-        x = layers.Conv2D(pyramid_width, 3, padding="same", name=f"pyramid{stride}")(x)
+    for stride, x in pyramid(chosen, pyramid_width).items():
         doublings = (stride // finest).bit_length() - 1
         for at in [stride >> n for n in range(doublings)] or [finest]:
             x = conv_block(
@@ -68,6 +58,29 @@ def fpn(
         climbed.append(x)
     total = layers.Add(name="head_sum")(climbed) if len(climbed) > 1 else climbed[0]
     return Decoded(total, finest)
+
+
+def pyramid(features: Features, width: int) -> Features:
+    """Features of every stride in the light of all coarser ones, with equally many channels.
+
+    1x1 convolutions bring all to `width` channels; coarse ones are enlarged and added to the next
+    finer, and a 3x3 convolution smooths each sum.
+
+    Source: Lin et al., Feature pyramid networks, 2017, which enlarges nearest; see `fpn`.
+    """
+    strides = sorted(features, reverse=True)
+    laterals = {
+        stride: layers.Conv2D(width, 1, name=f"lateral{stride}")(features[stride])
+        for stride in strides
+    }
+    sums = {strides[0]: laterals[strides[0]]}
+    for above, stride in pairwise(strides):
+        x = enlarge(sums[above], above // stride, None, f"lateral{stride}_up")
+        sums[stride] = layers.Add(name=f"lateral{stride}_sum")([x, laterals[stride]])
+    return {
+        stride: layers.Conv2D(width, 3, padding="same", name=f"pyramid{stride}")(x)
+        for stride, x in sums.items()
+    }
 
 
 def pspnet(

@@ -1,0 +1,90 @@
+"""Losses of boxes, classes and masks of single objects, each one value per image."""
+
+from typing import Any
+
+from keras import ops
+
+Tensor = Any
+
+_DEPTH_BETA = 0.1
+
+
+def smooth_l1(errors: Tensor, beta: float) -> Tensor:
+    """Huber's loss by its slope of 1: quadratic up to `beta`, then linear; elementwise.
+
+    Source: Girshick, Fast R-CNN, 2015, equation 3, at `beta` 1.
+    """
+    size = ops.abs(errors)
+    return ops.where(size < beta, 0.5 * ops.square(size) / beta, size - 0.5 * beta)
+
+
+def box_loss(
+    codes: Tensor, wanted: Tensor, positive: Tensor, counted: Tensor, beta: float
+) -> Tensor:
+    """Mean error of the codes of positive boxes, over all that are counted.
+
+    Args:
+        codes: `(b, n, 4)`.
+        wanted: `(b, n, 4)`.
+        positive: Which hold an object, bool `(b, n)`.
+        counted: Which were drawn, bool `(b, n)`.
+        beta: As in `smooth_l1`.
+
+    Source: Ren et al., Faster R-CNN, 2015; the reference divides by all drawn boxes as well.
+    """
+    # What is not positive has codes of nothing, which may not be finite.
+    errors = ops.where(positive[..., None], codes - wanted, 0.0)
+    return _mean(ops.sum(smooth_l1(errors, beta), axis=-1), positive, counted)
+
+
+def object_loss(logits: Tensor, positive: Tensor, counted: Tensor) -> Tensor:
+    """Binary cross-entropy of whether anchors hold an object; all arguments `(b, n)`."""
+    truth = ops.cast(positive, logits.dtype)
+    values = ops.maximum(logits, 0) - logits * truth + ops.softplus(-ops.abs(logits))
+    return _mean(values, counted, counted)
+
+
+def class_loss(logits: Tensor, labels: Tensor, counted: Tensor) -> Tensor:
+    """Cross-entropy of classes; logits `(b, n, classes + 1)`, labels `(b, n)` with background 0."""
+    own = ops.one_hot(labels, logits.shape[-1], dtype=logits.dtype)
+    values = -ops.sum(ops.log_softmax(logits) * own, axis=-1)
+    return _mean(values, counted, counted)
+
+
+def mask_loss(logits: Tensor, labels: Tensor, wanted: Tensor, positive: Tensor) -> Tensor:
+    """Binary cross-entropy of the masks of positive regions, of their own class alone.
+
+    Args:
+        logits: `(b, n, h, w, classes)`.
+        labels: From 1, `(b, n)`.
+        wanted: 0 or 1, `(b, n, h, w)`.
+        positive: Which hold an object, bool `(b, n)`.
+
+    Source: He et al., Mask R-CNN, 2017, section 3.
+    """
+    own = ops.one_hot(labels - 1, logits.shape[-1], dtype=logits.dtype)
+    chosen = ops.einsum("bnhwk,bnk->bnhw", logits, own)
+    values = ops.maximum(chosen, 0) - chosen * wanted + ops.softplus(-ops.abs(chosen))
+    return _mean(ops.mean(values, axis=(2, 3)), positive, positive)
+
+
+def _mean(values: Tensor, chosen: Tensor, counted: Tensor) -> Tensor:
+    """Sum of the chosen values of each image by the number of the counted, `(b,)`."""
+    total = ops.sum(ops.where(chosen, values, 0.0), axis=1)
+    return total / ops.maximum(ops.sum(ops.cast(counted, values.dtype), axis=1), 1.0)
+
+
+def depth_loss(values: Tensor, wanted: Tensor, weights: Tensor) -> Tensor:
+    """Error of depths and nearness to centres, objects and background counting half each.
+
+    Args:
+        values: `(b, h, w, 2)`.
+        wanted: In [0, 1], 0 outside objects, `(b, h, w, 2)`.
+        weights: Of pixels, `(b, h, w)`.
+    """
+    errors = ops.sum(smooth_l1(values - wanted, _DEPTH_BETA), axis=-1)
+    inside = ops.cast(wanted[..., 0] > 0, errors.dtype) * weights
+    total = 0.0
+    for part in (inside, weights - inside):
+        total += ops.sum(errors * part, axis=(1, 2)) / ops.maximum(ops.sum(part, axis=(1, 2)), 1.0)
+    return total / 2

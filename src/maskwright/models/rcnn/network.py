@@ -1,0 +1,199 @@
+"""Mask R-CNN: boxes, classes and masks of single objects."""
+
+from dataclasses import dataclass, fields
+
+import keras
+from keras import layers
+from keras.initializers import RandomNormal
+
+from maskwright.errors import ConfigError
+from maskwright.models.blocks import PadToMultiple
+from maskwright.models.decoders.pyramids import pyramid
+from maskwright.models.encoders import Encoder
+from maskwright.models.rcnn.layers import Anchors, Detections, OwnMask, Proposals, RoiAlign
+from maskwright.models.rcnn.settings import Rcnn
+
+
+@dataclass(frozen=True)
+class RcnnParts:
+    """Parts of a Mask R-CNN that learning takes one by one, on the weights of the whole.
+
+    Args:
+        pad: Images to multiples of the coarsest stride.
+        encoder: Padded images to features, a list.
+        pyramid: These to the features of the pyramid, a list.
+        anchors: Features of the pyramid to anchors.
+        proposing: Features of one stride to logits and codes of their anchors.
+        proposals: These to proposals.
+        box_regions: Features and boxes to regions for classes and boxes.
+        box_head: Such regions to logits of classes and codes of boxes.
+        mask_regions: Features and boxes to regions for masks.
+        mask_head: Such regions to logits of masks, `(n, h, w, classes)`.
+    """
+
+    pad: layers.Layer
+    encoder: keras.Model
+    pyramid: keras.Model
+    anchors: layers.Layer
+    proposing: keras.Model
+    proposals: layers.Layer
+    box_regions: layers.Layer
+    box_head: keras.Model
+    mask_regions: layers.Layer
+    mask_head: keras.Model
+
+    @classmethod
+    def of(cls, model: keras.Model) -> "RcnnParts":
+        """Parts of what `mask_rcnn` built, be it new or loaded from a file."""
+        return cls(**{field.name: model.get_layer(field.name) for field in fields(cls)})
+
+
+def mask_rcnn(
+    encode: Encoder, num_classes: int, settings: Rcnn, *, channels: int = 3
+) -> keras.Model:
+    """Model from images of any size to their objects.
+
+    Args:
+        encode: Images to features by stride, all of the pyramid's among them up to its coarsest.
+        num_classes: Of objects; the background is not among them.
+        settings: All its numbers.
+        channels: Of the images.
+
+    Returns:
+        Model with a dict of outputs: `boxes` `(b, n, 4)` px, top, left, bottom, right; `scores`
+        `(b, n)`, 0 where there is no object; `labels`, int32 from 1 `(b, n)`; and `masks`
+        `(b, n, 2 * mask_size, 2 * mask_size)`, the probability of each cell of the box.
+
+    Raises:
+        ConfigError: If the encoder lacks a stride of the pyramid.
+
+    Sources: those of `Rcnn`. Anchors are centred on the middles of cells, where the reference has
+    them on their corners; and no layer of the encoder is frozen for good.
+    """
+    own = tuple(stride for stride in settings.strides if stride <= max(encode.strides))
+    if missing := sorted({*own, *settings.pooled_strides} - set(encode.strides)):
+        raise ConfigError(
+            f"This Mask R-CNN needs features at the strides {list(own)}; the encoder has none at "
+            f"{missing}: take another encoder, or set `strides` and `anchor_sizes`."
+        )
+    images = keras.Input((None, None, channels), name="images")
+    features = encode.model(PadToMultiple(max(encode.strides), name="pad")(images))
+    levels = _pyramid(encode, own, settings)(features)
+    references = Anchors(settings.strides, settings.anchor_sizes, settings.ratios, name="anchors")(
+        levels
+    )
+    propose = _proposing(settings)
+    logits, codes = zip(*(propose(level) for level in levels), strict=True)
+    proposals, there = Proposals(
+        settings.ranked_training,
+        settings.ranked,
+        settings.proposals,
+        settings.proposal_iou,
+        name="proposals",
+    )([images, references, list(logits), list(codes)])
+    pooled = [
+        level
+        for stride, level in zip(settings.strides, levels, strict=True)
+        if stride in settings.pooled_strides
+    ]
+
+    def regions(size: int, name: str) -> RoiAlign:
+        return RoiAlign(
+            settings.pooled_strides,
+            size,
+            settings.samples,
+            settings.canonical_px,
+            settings.canonical_stride,
+            name=name,
+        )
+
+    cut = regions(settings.box_size, "box_regions")([pooled, proposals])
+    class_logits, box_codes = _box_head(settings, num_classes)(cut)
+    boxes, scores, labels = Detections(
+        settings.score,
+        settings.detection_iou,
+        settings.detections,
+        settings.code_weights,
+        name="detections",
+    )([images, proposals, there, class_logits, box_codes])
+    drawn = _mask_head(settings, num_classes)(
+        regions(settings.mask_size, "mask_regions")([pooled, boxes])
+    )
+    masks = OwnMask(name="own_mask")([drawn, labels])
+    return keras.Model(images, {"boxes": boxes, "scores": scores, "labels": labels, "masks": masks})
+
+
+def _pyramid(encode: Encoder, own: tuple[int, ...], settings: Rcnn) -> keras.Model:
+    """Features of the encoder to those of the pyramid, finest first."""
+    inputs = [keras.Input(output.shape[1:]) for output in encode.model.outputs]
+    features = dict(zip(encode.strides, inputs, strict=True))
+    made = pyramid({stride: features[stride] for stride in own}, settings.pyramid_width)
+    x = made[max(own)]
+    for stride in settings.strides[len(own) :]:
+        x = layers.MaxPooling2D(1, 2, name=f"pyramid{stride}")(x)
+        made[stride] = x
+    return keras.Model(inputs, [made[stride] for stride in settings.strides], name="pyramid")
+
+
+def _proposing(settings: Rcnn) -> keras.Model:
+    """Features of one stride to logits `(b, h, w, ratios)` and codes `(b, h, w, 4 * ratios)`."""
+    number, width = len(settings.ratios), settings.pyramid_width
+    inputs = keras.Input((None, None, width))
+    x = layers.Conv2D(
+        width,
+        3,
+        padding="same",
+        activation="relu",
+        kernel_initializer=RandomNormal(stddev=0.01),
+        name="anchors_conv",
+    )(inputs)
+    logits = layers.Conv2D(
+        number, 1, kernel_initializer=RandomNormal(stddev=0.01), name="anchors_logits"
+    )(x)
+    codes = layers.Conv2D(
+        4 * number, 1, kernel_initializer=RandomNormal(stddev=0.01), name="anchors_codes"
+    )(x)
+    return keras.Model(inputs, [logits, codes], name="proposing")
+
+
+def _box_head(settings: Rcnn, num_classes: int) -> keras.Model:
+    """Regions `(n, size, size, c)` to logits `(n, classes + 1)` and codes `(n, 4 * classes)`."""
+    size = settings.box_size
+    inputs = keras.Input((size, size, settings.pyramid_width))
+    x = layers.Flatten(name="box_flat")(inputs)
+    for number in (1, 2):
+        x = layers.Dense(settings.hidden, activation="relu", name=f"box_dense{number}")(x)
+    logits = layers.Dense(
+        num_classes + 1, kernel_initializer=RandomNormal(stddev=0.01), name="box_logits"
+    )(x)
+    codes = layers.Dense(
+        4 * num_classes, kernel_initializer=RandomNormal(stddev=0.001), name="box_codes"
+    )(x)
+    return keras.Model(inputs, [logits, codes], name="box_head")
+
+
+def _mask_head(settings: Rcnn, num_classes: int) -> keras.Model:
+    """Regions `(n, size, size, c)` to logits `(n, 2 * size, 2 * size, classes)`."""
+    size = settings.mask_size
+    inputs = x = keras.Input((size, size, settings.pyramid_width))
+    for number in range(settings.mask_layers):
+        x = layers.Conv2D(
+            settings.mask_width,
+            3,
+            padding="same",
+            activation="relu",
+            kernel_initializer="he_normal",
+            name=f"mask_conv{number + 1}",
+        )(x)
+    x = layers.Conv2DTranspose(
+        settings.mask_width,
+        2,
+        2,
+        activation="relu",
+        kernel_initializer="he_normal",
+        name="mask_up",
+    )(x)
+    logits = layers.Conv2D(
+        num_classes, 1, kernel_initializer=RandomNormal(stddev=0.001), name="mask_logits"
+    )(x)
+    return keras.Model(inputs, logits, name="mask_head")
