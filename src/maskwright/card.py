@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self, get_args
 
 from maskwright.errors import DataError, ModelError
 from maskwright.imageio import atomic_write
-from maskwright.kinds import Kind, Outside, Unit
+from maskwright.kinds import Kind, Method, Outside, Unit
 from maskwright.labels import Labels
 
 CARD_FILE = "card.json"
@@ -17,8 +17,13 @@ CARD_FILE = "card.json"
 MODEL_FILE = "model.keras"
 """Name of the Keras model in the folder of a run."""
 
+_SIZE = "a height and a width of at least 1, or null"
 _PIXEL_DTYPES = ("uint8", "uint16", "float32")
-_COMMANDS = {"segmentation": "`maskwright train`", "regions": "`maskwright regions train`"}
+_COMMANDS = {
+    "segmentation": "`maskwright train`",
+    "objects": "`maskwright train --set objects=…`",
+    "regions": "`maskwright regions train`",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,10 +157,7 @@ class Card(AnyCard):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        size_fits = self.size is None or (
-            len(self.size) == 2 and all(isinstance(n, int) and n >= 1 for n in self.size)
-        )
-        _require(size_fits, "size", "a height and a width of at least 1, or null", self.size)
+        _require(_is_size(self.size), "size", _SIZE, self.size)
         _require(self.tile is None or self.tile >= 1, "tile", "at least 1, or null", self.tile)
         _require(
             self.threshold is None or 0 < self.threshold < 1,
@@ -182,11 +184,65 @@ class Card(AnyCard):
 
     @classmethod
     def _from_values(cls, values: dict[str, Any]) -> dict[str, Any]:
-        try:
-            labels = Labels.from_dict(values["labels"])
-        except (DataError, KeyError, TypeError, AttributeError) as error:
-            raise ModelError(f"The labels of the card cannot be used: {error}") from None
-        return {**super()._from_values(values), "labels": labels}
+        return {**super()._from_values(values), "labels": _labels(values)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ObjectCard(AnyCard):
+    """Everything that using a model from images to single objects needs.
+
+    Args:
+        labels: Names and colours of the classes, the background first.
+        method: How objects are found.
+        size: `(height, width)` that whole images are stretched to, px; `None` keeps their scale.
+        tile: Side of the tiles that larger images are cut into at their own scale, px; `None`
+            runs every image whole.
+        foreground: Probability from which a pixel belongs to an object, of `"centres"`.
+        marker: Mean of depth and nearness to a centre from which a pixel starts an object, of
+            `"centres"`.
+        score: Least score of an object.
+        min_area_px: Smaller objects are left out, px of the original image.
+    """
+
+    kind: ClassVar[str] = "objects"
+    types: ClassVar[Mapping[str, Any]] = {
+        "labels": Labels,
+        "method": str,
+        "size": tuple | None,
+        "tile": int | None,
+        "foreground": float | int,
+        "marker": float | int,
+        "score": float | int,
+        "min_area_px": int,
+    }
+
+    labels: Labels
+    method: Method
+    size: tuple[int, int] | None
+    tile: int | None
+    foreground: float = 0.5
+    marker: float = 0.5
+    score: float = 0.5
+    min_area_px: int = 0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _require(
+            self.method in get_args(Method), "method", f"one of {get_args(Method)}", self.method
+        )
+        _require(_is_size(self.size), "size", _SIZE, self.size)
+        _require(self.tile is None or self.tile >= 1, "tile", "at least 1, or null", self.tile)
+        for name in ("foreground", "marker", "score"):
+            value = getattr(self, name)
+            _require(0 <= value < 1, name, "at least 0 and below 1", value)
+        _require(self.min_area_px >= 0, "min_area_px", "at least 0", self.min_area_px)
+
+    def _values(self) -> dict[str, Any]:
+        return {**super()._values(), "labels": self.labels.to_dict()}
+
+    @classmethod
+    def _from_values(cls, values: dict[str, Any]) -> dict[str, Any]:
+        return {**super()._from_values(values), "labels": _labels(values)}
 
 
 _KNOWN = {"unit": get_args(Unit), "regions": get_args(Kind), "outside": get_args(Outside)}
@@ -258,12 +314,12 @@ class RegionCard(AnyCard):
 
 
 def card_kind(path: str | Path) -> str:
-    """Which of the cards a file is, `"segmentation"` or `"regions"`; `ModelError` for neither."""
+    """Which of the cards a file is, by its `kind`; `ModelError` for none."""
     try:
         kind = json.loads(_read(path)).get("kind")
     except (json.JSONDecodeError, AttributeError):
         kind = None
-    if kind not in (Card.kind, RegionCard.kind):
+    if kind not in _COMMANDS:
         raise ModelError(f"{path} is no card of Maskwright; copy the run or artifact again.")
     return str(kind)
 
@@ -272,6 +328,17 @@ def checksum(path: str | Path) -> str:
     """SHA-256 of a file, hexadecimal, as `Card.model_sha256` holds it."""
     with Path(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _labels(values: Mapping[str, Any]) -> Labels:
+    try:
+        return Labels.from_dict(values["labels"])
+    except (DataError, KeyError, TypeError, AttributeError) as error:
+        raise ModelError(f"The labels of the card cannot be used: {error}") from None
+
+
+def _is_size(size: tuple[int, ...] | None) -> bool:
+    return size is None or (len(size) == 2 and all(isinstance(n, int) and n >= 1 for n in size))
 
 
 def _require(holds: bool, name: str, expected: str, received: object) -> None:

@@ -8,3 +8,5 @@ Kind = Literal["components", "instances", "whole"]
 """What a region of a mask is: a connected component, a value, or all that is not background."""
 Outside = Literal["kept", "darkened", "removed", "channel"]
 """What becomes of the pixels of a crop that the mask leaves out."""
+Method = Literal["centres", "mask_rcnn"]
+"""How single objects are found: split by their centres and depths, or detected one by one."""

@@ -19,6 +19,7 @@ from maskwright.data.sources import PLACES, find, grouped, meaning, with_instanc
 from maskwright.data.survey import held_classes, kind_differs, sizes_differ, survey
 from maskwright.errors import DataError
 from maskwright.imageio import read_header, read_image, read_mask
+from maskwright.instances import Instances
 from maskwright.labels import Labels
 
 VAL_SHARE = 0.1
@@ -120,6 +121,23 @@ class DataSet:
                 raise DataError(sizes_differ(sample.masks[0], united.shape, path, labels.shape))
             united = np.where(labels > 0, labels, united)
         return united
+
+    def read_objects(self, sample: Sample) -> Instances:
+        """Objects of a sample, each with its class, nothing hidden where they overlap.
+
+        Raises:
+            DataError: If the masks of the data set do not tell objects apart.
+        """
+        if len(sample.masks) < 2 or sample.instances is not None:
+            return Instances.from_ids(self.read_instances(sample), self.read_mask(sample))
+        masks, labels = [], []
+        for path in sample.masks:
+            raw = read_mask(path)
+            classes = self.encoding.decode(raw, path)
+            for inside in self.encoding.objects(raw):
+                masks.append(inside)
+                labels.append(int(np.bincount(classes[inside]).argmax()))
+        return Instances.from_masks(masks, masks[0].shape if masks else classes.shape, labels)
 
     def read_instances(self, sample: Sample) -> np.ndarray:
         """Objects `(h, w)` int32, numbered from 1; 0 where there is none.

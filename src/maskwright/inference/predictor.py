@@ -131,7 +131,7 @@ class Predictor:
             raise DataError(
                 f"Expected an image of shape (height, width, channels), received {image.shape}."
             )
-        image = _known_pixels(image)
+        image = known_pixels(image)
         if self.card.size is None:
             return image
         return self._pixels(resize_image(image, self.card.size)[None])[0]
@@ -235,7 +235,7 @@ def resized_strips(values: np.ndarray, size: tuple[int, int]) -> Iterator[np.nda
 def model_pixels(images: np.ndarray, channels: int, dtype: str) -> np.ndarray:
     """float32 images `(b, h, w, channels)` in the range of `dtype`; see `Predictor.__call__`."""
     kind = images.dtype.name
-    pixels: np.ndarray = _known_pixels(images).astype(np.float32, copy=False)
+    pixels: np.ndarray = known_pixels(images).astype(np.float32, copy=False)
     if images.dtype.kind == "f" and not np.isfinite(pixels).all():
         raise DataError("The image holds NaN or infinite pixels; expected finite numbers.")
     if (kind, dtype) == ("uint16", "uint8"):
@@ -257,7 +257,7 @@ def model_pixels(images: np.ndarray, channels: int, dtype: str) -> np.ndarray:
     )
 
 
-def _known_pixels(images: np.ndarray) -> np.ndarray:
+def known_pixels(images: np.ndarray) -> np.ndarray:
     """The same pixels as uint8, uint16 or float32; `DataError` for other integers."""
     if images.dtype.kind == "f":
         return images.astype(np.float32, copy=False)

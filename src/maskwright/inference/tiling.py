@@ -34,8 +34,8 @@ def predict_tiled(
     height, width = image.shape[:2]
     tile_height, tile_width = _side(height, tile), _side(width, tile)
     image = cut_image(image, 0, 0, (max(height, tile_height), max(width, tile_width)))
-    tops = _starts(image.shape[0], tile_height, overlap)
-    lefts = _starts(image.shape[1], tile_width, overlap)
+    tops = starts(image.shape[0], tile_height, overlap)
+    lefts = starts(image.shape[1], tile_width, overlap)
     if len(tops) == len(lefts) == 1:
         yield probabilities(image[None])[0, :height, :width]
         return
@@ -66,7 +66,7 @@ def _side(length: int, tile: int | None) -> int:
     return whole if tile is None else min(whole, tile)
 
 
-def _starts(length: int, tile: int, overlap: float) -> list[int]:
+def starts(length: int, tile: int, overlap: float) -> list[int]:
     """First pixels of evenly spread tiles that cover `length` and overlap by at least a share."""
     step = max(1, int(tile * (1 - overlap)))
     number = -(-(length - tile) // step) + 1
