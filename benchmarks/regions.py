@@ -24,7 +24,7 @@ import keras
 import numpy as np
 import typer
 
-from maskwright.api.masks import build_model, make_augmentation
+from maskwright.api.building import build_model, make_augmentation
 from maskwright.api.regions import build_classifier, find_labelling, finding, make_view
 from maskwright.config import RegionConfig, TrainConfig, read_config
 from maskwright.data import DataSet, open_dataset

@@ -134,6 +134,13 @@ class Instances:
         whole[top:bottom, left:right] = self.masks[index]
         return whole
 
+    def at_least(self, score: float = 0.0, area_px: int = 1) -> "Instances":
+        """Those with a score and an area; true objects have any score."""
+        enough = self.areas >= area_px
+        if self.scores is not None:
+            enough &= self.scores >= score
+        return self.take(enough)
+
     def take(self, indices: Sequence[int] | np.ndarray) -> "Instances":
         """Some of the objects, by place or by a bool for each."""
         places = np.arange(len(self))[np.asarray(indices)]
@@ -159,7 +166,7 @@ class Instances:
 
     def _painted(self, values: np.ndarray) -> np.ndarray:
         canvas = np.zeros(self.size, np.int32)
-        order = range(len(self))
+        order = np.arange(len(self))
         if self.scores is not None:
             order = np.argsort(self.scores, kind="stable")
         for place in order:

@@ -15,12 +15,13 @@ ROOT = Path(maskwright.__file__).parent
 ORDER = (
     *("errors", "kinds", "labels", "boxes", "instances", "imageio", "card"),
     *("data", "losses", "metrics"),
-    *("planning", "models", "training", "export", "inference", "regions"),
+    *("planning", "models", "training", "export", "inference", "regions", "objects"),
     *("evaluation", "config", "api", "serving", "cli"),
 )
 MAY_NEED_TENSORFLOW = (
     *("data.batches", "data.object_batches", "losses", "metrics.streaming", "models", "training"),
     *("regions.batches", "regions.previews", "regions.train"),
+    *("objects.previews", "objects.train"),
 )
 
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from maskwright.api.masks import build_model, make_augmentation, supervision, tell_left_out
+from maskwright.api.building import build_model, make_augmentation, supervision, tell_left_out
 from maskwright.config import PRETRAINED_PRESETS, TrainConfig, read_config
 from maskwright.data import DataSet, open_dataset
 from maskwright.data.sources import find

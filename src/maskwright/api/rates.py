@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from maskwright.api.masks import build_model, settle
+from maskwright.api.building import build_model, settle
 from maskwright.config import TrainConfig, read_config
 from maskwright.imageio import write_image
 

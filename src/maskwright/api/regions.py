@@ -7,8 +7,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from maskwright.api.building import make_augmentation, tell_left_out
 from maskwright.api.learned import learned_ids
-from maskwright.api.masks import make_augmentation, tell_left_out
 from maskwright.card import MODEL_FILE
 from maskwright.config import RegionConfig, read_config
 from maskwright.data import DataSet, open_dataset

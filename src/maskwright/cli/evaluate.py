@@ -24,14 +24,24 @@ def evaluate(
     """Score a model on a split that it was not trained on."""
     quiet_tensorflow()
     from maskwright import api
-    from maskwright.evaluation import table, to_dict
+    from maskwright.evaluation import (
+        ObjectEvaluation,
+        object_table,
+        objects_to_dict,
+        table,
+        to_dict,
+    )
 
     found = api.evaluate(run, data, split=split, out=folder, size=size, flips=flips)
     written = folder or run / "evaluation" / split
-    if as_json:
-        typer.echo(json.dumps(to_dict(found)))
+    if isinstance(found, ObjectEvaluation):
+        values, shown = objects_to_dict(found), object_table(found)
     else:
-        out().print(table(found))
+        values, shown = to_dict(found), table(found)
+    if as_json:
+        typer.echo(json.dumps(values))
+    else:
+        out().print(shown)
     for skipped in found.skipped:
         typer.echo(f"not scored: {skipped.reason}", err=True)
     typer.echo(f"See {written / 'report.html'}.", err=True)

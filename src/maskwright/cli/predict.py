@@ -33,7 +33,7 @@ def predict(
     ] = None,
     batch_size: Annotated[int, typer.Option(help="Images run at once.", min=1)] = 8,
 ) -> None:
-    """Write a mask for every image, in its size, and the answers of a model of regions."""
+    """Write a mask for every image, or its objects, or the answers of a model of regions."""
     quiet_tensorflow()
     from maskwright import api
 
@@ -51,6 +51,7 @@ def predict(
         keep_largest=keep_largest,
         batch_size=batch_size,
     )
+    from maskwright.objects.folder import ObjectsResult
     from maskwright.regions.folder import CasesResult
 
     if isinstance(result, CasesResult):
@@ -59,7 +60,11 @@ def predict(
     for failure in result.failed:
         typer.echo(f"skipped: {failure.reason}", err=True)
     total = len(result.written) + len(result.failed)
-    typer.echo(f"Wrote {len(result.written)} masks for {total} images.", err=True)
+    if isinstance(result, ObjectsResult):
+        told = f"Found {result.objects:,} objects in {len(result.written)} of {total} images; see "
+        typer.echo(f"{told}{result.table} and {result.coco}.", err=True)
+    else:
+        typer.echo(f"Wrote {len(result.written)} masks for {total} images.", err=True)
     typer.echo(folder)
     if result.failed:
         raise typer.Exit(1)

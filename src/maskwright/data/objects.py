@@ -1,5 +1,6 @@
 """Samples with their objects, decoded once; and what heads for objects learn from them."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -52,6 +53,14 @@ class ObjectArrays:
         image, classes = self.arrays[index]
         maps = np.dstack([classes.astype(np.uint16), self.numbers[index]])
         return image, maps, self.labels[index]
+
+    def fingerprint(self) -> str:
+        """SHA-256 of everything a model could learn from, hexadecimal."""
+        digest = hashlib.sha256(self.arrays.fingerprint().encode())
+        for numbers, labels in zip(self.numbers, self.labels, strict=True):
+            digest.update(np.ascontiguousarray(numbers).data)
+            digest.update(labels.tobytes())
+        return digest.hexdigest()
 
 
 def load_objects(

@@ -215,7 +215,7 @@ def evaluate(
     """
     if size not in get_args(Size):
         raise ConfigError(f"`size` must be 'original' or 'working'; received {size!r}.")
-    warnings = check_classes(predictor.card, dataset.labels)
+    warnings = check_classes(predictor.card.labels, dataset.labels)
     samples = dataset.of(split)
     num_classes = dataset.labels.num_classes
     working = predictor.card.size if size == "working" else None
@@ -319,17 +319,17 @@ def ranked(values: np.ndarray, number: int) -> list[tuple[str, int]]:
     ]
 
 
-def check_classes(card: Card, labels: Labels) -> list[str]:
-    """Refuse data of another number of classes; warn of other names."""
-    if card.labels.num_classes != labels.num_classes:
+def check_classes(known: Labels, labels: Labels) -> list[str]:
+    """Refuse data of another number of classes than a model knows; warn of other names."""
+    if known.num_classes != labels.num_classes:
         raise DataError(
-            f"Expected data with the {card.labels.num_classes} classes of the model "
-            f"({', '.join(card.labels.names)}); the data has {labels.num_classes} "
+            f"Expected data with the {known.num_classes} classes of the model "
+            f"({', '.join(known.names)}); the data has {labels.num_classes} "
             f"({', '.join(labels.names)})."
         )
-    if card.labels.names != labels.names:
+    if known.names != labels.names:
         return [
-            f"The model calls its classes {', '.join(card.labels.names)}, the data calls them "
+            f"The model calls its classes {', '.join(known.names)}, the data calls them "
             f"{', '.join(labels.names)}; they were matched in this order."
         ]
     return []

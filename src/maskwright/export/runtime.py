@@ -6,13 +6,23 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from maskwright.card import CARD_FILE, MODEL_FILE, AnyCard, Card, RegionCard, checksum
+from maskwright.card import (
+    CARD_FILE,
+    MODEL_FILE,
+    AnyCard,
+    Card,
+    ObjectCard,
+    RegionCard,
+    checksum,
+)
 from maskwright.errors import ModelError
 from maskwright.export.ensemble import is_ensemble, mean_logits, read_members
 
 _REGIONS_AT_ONCE = 64  # looked at; a bag may hold any number
 
 AnyKind = TypeVar("AnyKind", bound=AnyCard)
+Say = Callable[[np.ndarray], dict[str, np.ndarray]]
+"""From images `(b, h, w, c)` to what a model of objects says of them; see `objects.finder`."""
 Decide = Callable[[Mapping[str, np.ndarray]], dict[str, np.ndarray]]
 """From the inputs of a classifier to `logits (b, 1)`, `weights (b, n)`, `region_logits (n, 1)`."""
 
@@ -52,6 +62,31 @@ def load_logits(path: Path) -> tuple[Callable[[np.ndarray], np.ndarray], Card]:
         return graph(tf.constant(images, tf.float32)).numpy()
 
     return logits, card
+
+
+def load_objects(path: Path) -> tuple[Say, ObjectCard]:
+    """The model of a run that finds single objects, as a function.
+
+    Raises:
+        ModelError: As `load_logits`.
+    """
+    card = _checked(path, ObjectCard)
+    return keras_objects(load_keras(path / MODEL_FILE)), card
+
+
+def keras_objects(model: Any) -> Say:
+    """Function of a Keras model of objects, for images of any size; logits go by that name."""
+    import tensorflow as tf
+
+    signature = [tf.TensorSpec((None, None, None, model.input_shape[-1]), tf.float32)]
+    graph = tf.function(lambda images: model(images, training=False), input_signature=signature)
+
+    def say(images: np.ndarray, kept: Any = model) -> dict[str, np.ndarray]:
+        said = graph(tf.constant(images, tf.float32))
+        named = said if isinstance(said, dict) else {"logits": said}
+        return {name: value.numpy() for name, value in named.items()}
+
+    return say
 
 
 def load_decisions(path: Path) -> tuple[Decide, RegionCard]:

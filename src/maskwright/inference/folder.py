@@ -171,10 +171,11 @@ def _read(predictor: Predictor, max_pixels: int, job: Job) -> _Ready | Failure:
         image = read_image(job.image, max_pixels)
         return _Ready(job, predictor.working(image), (image.shape[0], image.shape[1]))
     except DataError as error:
-        return _failure(job, error)
+        return failure(job, error)
 
 
-def _failure(job: Job, error: DataError) -> Failure:
+def failure(job: Job, error: DataError) -> Failure:
+    """What went wrong with an image, in a sentence that names its file."""
     reason = str(error)
     return Failure(job.image, reason if str(job.image) in reason else f"{job.image}: {reason}")
 
@@ -206,7 +207,7 @@ def _predict(
                     _counted(strips, entry.size[0], advance), entry.size, probabilities
                 )
             except DataError as error:
-                yield _failure(entry.job, error)
+                yield failure(entry.job, error)
             else:
                 yield entry.job, partial(_itself, done)
 

@@ -1,7 +1,8 @@
 """From one image to its objects, in its own size, by either kind of head."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -10,13 +11,11 @@ import numpy as np
 from maskwright.card import ObjectCard
 from maskwright.data.geometry import cut_image, resize_image
 from maskwright.errors import ConfigError, DataError, ModelError
+from maskwright.export.runtime import Say, load_objects
 from maskwright.inference.predictor import known_pixels, model_pixels, resized_strips
 from maskwright.inference.tiling import PAD_MULTIPLE, predict_tiled, starts
 from maskwright.instances import Instances, mask_overlaps
 from maskwright.objects.splitting import Split, split
-
-Run = Callable[[np.ndarray], dict[str, np.ndarray]]
-"""From float32 images `(b, h, w, c)` to what the model says of them, by name."""
 
 _OVERLAP = 0.25  # of neighbouring tiles, in which an object that one cuts off is whole in the other
 _SAME = 0.5  # share of the smaller of two objects in the other, from which they are one
@@ -27,14 +26,19 @@ class ObjectFinder:
     """A model of single objects and the card that says how to use it.
 
     Args:
-        run: `logits` `(b, h, w, classes + 2)` of `"centres"`; of `"mask_rcnn"`, what
-            `models.rcnn.mask_rcnn` gives.
+        say: From float32 images `(b, h, w, c)` to `logits` `(b, h, w, classes + 2)` of `"centres"`,
+            or what `models.rcnn.mask_rcnn` gives of `"mask_rcnn"`, by name.
         card: Size or tile, and thresholds.
     """
 
-    def __init__(self, run: Run, card: ObjectCard) -> None:
-        self.run = run
+    def __init__(self, say: Say, card: ObjectCard) -> None:
+        self.say = say
         self.card = card
+
+    @classmethod
+    def load(cls, path: str | Path) -> "ObjectFinder":
+        """Finder from the folder of a run; raises `ModelError` where there is none."""
+        return cls(*load_objects(Path(path)))
 
     def adjusted(self, **changes: Any) -> "ObjectFinder":
         """The same model with other values on its card, where they are not `None`.
@@ -50,7 +54,7 @@ class ObjectFinder:
             )
         given = {name: value for name, value in changes.items() if value is not None}
         try:
-            return ObjectFinder(self.run, replace(self.card, **given))
+            return ObjectFinder(self.say, replace(self.card, **given))
         except (ModelError, TypeError) as error:
             raise ConfigError(str(error)) from None
 
@@ -63,11 +67,8 @@ class ObjectFinder:
         card = self.card
         if card.method == "centres":
             by = Split(card.foreground, card.marker, card.min_area_px)
-            found = split(*self.maps(image), by)
-        else:
-            found = self.detections(image)
-            found = found.take(found.areas >= max(card.min_area_px, 1))
-        return found.take(found.scores >= card.score)
+            return split(*self.maps(image), by).at_least(card.score)
+        return self.detections(image).at_least(card.score, max(card.min_area_px, 1))
 
     def maps(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """What a head of centres says of an image, in its size, whatever the thresholds.
@@ -88,7 +89,7 @@ class ObjectFinder:
         """Objects that a Mask R-CNN detects in an image, in its size, whatever the thresholds."""
         size = image.shape[:2]
         if self.card.size is not None:
-            said = self.run(self._working(image)[None])
+            said = self.say(self._working(image)[None])
             return pasted(said, size, self.card.size)
         pixels = self._checked(image)
         tile = self.card.tile or max(size)
@@ -102,13 +103,13 @@ class ObjectFinder:
         for top in tops:
             for left in lefts:
                 window = shown[top : top + side[0], left : left + side[1]]
-                said = self.run(self._pixels(window[None]))
+                said = self.say(self._pixels(window[None]))
                 found = pasted(said, (side[0], side[1]), (side[0], side[1]))
                 parts.append(moved(found, top, left, size))
         return parts[0] if len(parts) == 1 else joined_tiles(parts, size)
 
     def _maps(self, images: np.ndarray) -> np.ndarray:
-        logits = self.run(self._pixels(images))["logits"]
+        logits = self.say(self._pixels(images))["logits"]
         classes = logits[..., :-2] / self.card.temperature
         classes = np.exp(classes - classes.max(axis=-1, keepdims=True))
         classes /= classes.sum(axis=-1, keepdims=True)
@@ -159,8 +160,8 @@ def pasted(
                 (left, right, box[1], box[3], drawn.shape[1]),
             )
         )
-        grid = np.meshgrid(columns.astype(np.float32), rows.astype(np.float32))
-        large = cv2.remap(drawn, *grid, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        x, y = np.meshgrid(columns.astype(np.float32), rows.astype(np.float32))
+        large = cv2.remap(drawn, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         inside = large >= _MASK
         tall, wide = np.flatnonzero(inside.any(axis=1)), np.flatnonzero(inside.any(axis=0))
         if not tall.size:
@@ -191,7 +192,7 @@ def moved(objects: Instances, top: int, left: int, size: tuple[int, int]) -> Ins
         for mask, (t, l_, b, r) in zip(whole.masks, boxes.tolist(), strict=True)
     )
     cut = replace(whole, boxes=boxes, masks=masks)
-    return cut.take([mask.any() for mask in masks])
+    return cut.at_least()
 
 
 def joined_tiles(parts: list[Instances], size: tuple[int, int]) -> Instances:

@@ -122,7 +122,9 @@ class Rcnn:
                 f"A Mask R-CNN has no number {', '.join(unknown)}; it has "
                 f"{', '.join(field.name for field in fields(cls))}."
             )
-        made = {k: tuple(v) if isinstance(v, list) else v for k, v in changes.items()}
+        made: dict[str, Any] = {
+            k: tuple(v) if isinstance(v, list) else v for k, v in changes.items()
+        }
         return replace(PROFILES[profile], **made)
 
 

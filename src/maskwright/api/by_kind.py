@@ -1,0 +1,78 @@
+"""`evaluate` and `predict` for whatever a model does: masks, single objects, answers on regions."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from maskwright.api import masks, objects, regions
+from maskwright.card import CARD_FILE, card_kind
+from maskwright.errors import ConfigError
+
+if TYPE_CHECKING:
+    from maskwright.evaluation import Evaluation, ObjectEvaluation
+    from maskwright.inference.folder import FolderResult
+    from maskwright.objects.folder import ObjectsResult
+    from maskwright.regions.folder import CasesResult
+
+
+def evaluate(run: str | Path, data: str | Path, **options: Any) -> "Evaluation | ObjectEvaluation":
+    """Score a model of masks or of single objects on a split, and write table, cases and report.
+
+    Args:
+        run: Folder of the run, or of an ensemble.
+        data: What `open_dataset` takes.
+        options: Of `masks.evaluate` or `objects.evaluate`: split, out, and for masks size and
+            flips.
+    """
+    if _kind(run) != "objects":
+        return masks.evaluate(run, data, **options)
+    unfit = {"size": "original", "flips": False}
+    for name, usual in unfit.items():
+        if options.pop(name, usual) != usual:
+            raise ConfigError(
+                f"Single objects are scored in the size of the images and without flips; leave out "
+                f"`{name}`."
+            )
+    return objects.evaluate(run, data, **options)
+
+
+def predict(
+    model: str | Path,
+    images: str | Path,
+    out: str | Path,
+    *,
+    probabilities: bool = False,
+    batch_size: int = 8,
+    **options: Any,
+) -> "FolderResult | ObjectsResult | CasesResult":
+    """Write a mask for every image, or its objects, or answers on what the masks hold.
+
+    Args:
+        model: Folder of a run.
+        images: A file, a folder or a glob.
+        out: Folder for the results.
+        probabilities: Keep those of the pixels too.
+        batch_size: Images segmented at once; others than masks are made one by one.
+        options: Flips, overlays, and what the card of the model may be adjusted by: tile,
+            threshold, min_area_px and, for masks, fill_holes_px and keep_largest.
+    """
+    kind = _kind(model)
+    if kind not in ("objects", "regions"):
+        options |= {"probabilities": probabilities, "batch_size": batch_size}
+        return masks.predict(model, images, out, **options)
+    if probabilities:
+        raise ConfigError(
+            f"A model of {kind} keeps no probabilities of pixels; predict with a model of masks "
+            f"for them."
+        )
+    if kind == "regions":
+        return regions.predict_regions(model, images, out, **options)
+    for name in ("flips", "fill_holes_px", "keep_largest"):
+        if options.pop(name, None):
+            raise ConfigError(f"`{name}` is of no use to single objects; leave it out.")
+    return objects.predict(model, images, out, **options)
+
+
+def _kind(run: str | Path) -> str:
+    """Kind of the model in a folder; that of masks where there is none, who says what is wrong."""
+    card = Path(run) / CARD_FILE
+    return card_kind(card) if card.is_file() else "segmentation"

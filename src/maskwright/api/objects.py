@@ -1,0 +1,197 @@
+"""The verbs on single objects: train, evaluate, predict."""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from maskwright.api.building import build_model, make_augmentation, opened, supervision
+from maskwright.api.learned import division_of
+from maskwright.config import TrainConfig
+from maskwright.data import open_dataset
+from maskwright.errors import ConfigError, DataError
+
+if TYPE_CHECKING:
+    import keras
+
+    from maskwright.evaluation import ObjectEvaluation
+    from maskwright.models.rcnn import Rcnn
+    from maskwright.objects.folder import ObjectsResult
+    from maskwright.training import Run
+
+_CROP_PX = 256
+
+
+def train(
+    config: TrainConfig,
+    data: str | Path,
+    out: str | Path,
+    *,
+    resume: bool = False,
+    tell: Callable[[str], None] = lambda _: None,
+) -> "Run":
+    """Train a model that finds single objects; what `masks.train` does with `objects` set.
+
+    Images keep their scale, and crops of 256 px are shown, unless a size or a crop is set.
+
+    Raises:
+        MaskwrightError: One sentence on what is wrong and what to do.
+    """
+    from maskwright.losses import loss
+    from maskwright.models.rcnn import Rcnn
+    from maskwright.objects.train import train as train_on
+    from maskwright.training import Recipe
+    from maskwright.training.object_tasks import centres, detections
+
+    for name, unfit in (
+        ("class_weights", config.class_weights),
+        ("favour_rare", config.favour_rare or None),
+        ("one_logit", config.one_logit or None),
+        ("fill_holes_px", config.fill_holes_px or None),
+        ("keep_largest", config.keep_largest or None),
+        ("threshold", config.threshold),
+    ):
+        if unfit is not None:
+            raise ConfigError(f"`{name}` is of no use to single objects; leave it out.")
+    augmentation = make_augmentation(config)
+    size, crop = config.size, config.crop
+    if size == "auto":
+        size, crop = None, config.crop or (_CROP_PX, _CROP_PX)
+        config = config.model_copy(update={"size": size, "crop": crop})
+    # What a setting gets wrong is told of before any data is read.
+    criterion = loss(config.loss, smoothing=config.smoothing)
+    numbers = dict(config.detector)
+    settings = Rcnn.named(numbers.pop("profile"), **numbers)
+    dataset = opened(config, data, tell)
+    if dataset.labels.background != 0:
+        raise DataError(
+            f"Expected a background as the first class, beside the classes of objects; the classes "
+            f"of {dataset.root} are {', '.join(dataset.labels.names)}: name the first background "
+            f"in data.yaml."
+        )
+    if config.objects == "centres":
+        model = partial(_centres, config)
+        task = partial(
+            centres,
+            criterion,
+            num_classes=dataset.labels.num_classes,
+            auxiliary_weight=supervision(config),
+        )
+    else:
+        model = partial(_detector, config, settings)
+        task = partial(detections, settings)
+    return train_on(
+        dataset,
+        out,
+        method=config.objects or "centres",
+        model=model,
+        task=task,
+        recipe=Recipe(**config.recipe()),
+        augmentation=augmentation,
+        size=size,
+        crop=crop,
+        epochs=config.epochs,
+        minutes=config.minutes,
+        seed=config.seed,
+        previews=config.previews,
+        tensorboard=config.tensorboard,
+        checkpoint_seconds=config.checkpoint_seconds,
+        skip_unreadable=config.skip_unreadable,
+        card={"min_area_px": config.min_area_px} if config.min_area_px else None,
+        settings=config.model_dump(mode="json"),
+        tell=tell,
+        resume=resume,
+    )
+
+
+def evaluate(
+    run: str | Path,
+    data: str | Path,
+    *,
+    split: str = "test",
+    out: str | Path | None = None,
+    **options: Any,
+) -> "ObjectEvaluation":
+    """Score a model of single objects on a split, and write table, cases and report.
+
+    Args:
+        run: Folder of the run.
+        data: What `open_dataset` takes.
+        split: To score.
+        out: Folder for the results; `evaluation/SPLIT` in the run when left out.
+        options: Of `evaluation.evaluate_objects`.
+    """
+    from maskwright.evaluation import evaluate_objects, write_objects
+    from maskwright.objects import ObjectFinder
+
+    folder = Path(run)
+    finder = ObjectFinder.load(folder)
+    dataset = open_dataset(data, **division_of(folder))
+    every = None
+    if finder.card.method == "mask_rcnn":
+        every = finder.adjusted(score=0.0)
+    found = evaluate_objects(finder, finder.card, dataset, split, ranked_by=every, **options)
+    write_objects(found, out or folder / "evaluation" / split, run=folder)
+    return found
+
+
+def predict(
+    model: str | Path,
+    images: str | Path,
+    out: str | Path,
+    *,
+    overlays: bool = True,
+    threshold: float | None = None,
+    **adjustments: Any,
+) -> "ObjectsResult":
+    """Find the objects of every image, number, draw and measure them.
+
+    Args:
+        model: Folder of a run.
+        images: A file, a folder or a glob.
+        out: Folder for the results.
+        overlays: Draw the objects over the images too.
+        threshold: Least score of an object, or with centres least probability of its pixels; that
+            on the card when left out.
+        adjustments: Other values for the card: `min_area_px`, `tile`, `marker`.
+    """
+    from maskwright.objects import ObjectFinder
+    from maskwright.objects.folder import find_in_folder
+
+    finder = ObjectFinder.load(model)
+    name = "foreground" if finder.card.method == "centres" else "score"
+    finder = finder.adjusted(**{name: threshold, **adjustments})
+    return find_in_folder(finder, images, out, overlays=overlays)
+
+
+def _centres(config: TrainConfig, *, num_classes: int, **options: Any) -> "keras.Model":
+    """Network of the settings with two more channels: depth, and nearness to a centre."""
+    return build_model(config, num_classes=num_classes + 2, **options)
+
+
+def _detector(
+    config: TrainConfig,
+    settings: "Rcnn",
+    *,
+    num_classes: int,
+    channels: int,
+    pixel_range: tuple[float, float],
+    seed: int,
+    synchronised: bool,
+) -> "keras.Model":
+    """Mask R-CNN on the encoder of the settings."""
+    from maskwright import models
+    from maskwright.models.rcnn import mask_rcnn
+
+    encode = models.encoder(
+        config.encoder,
+        channels=channels,
+        weights=config.encoder_weights if config.pretrained else None,
+        widths=config.encoder_widths,
+        alpha=config.alpha,
+        taps=config.taps,
+        pixel_range=pixel_range,
+        norm=config.norm,
+        synchronised=synchronised,
+    )
+    return mask_rcnn(encode, num_classes - 1, settings, channels=channels)

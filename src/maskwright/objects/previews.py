@@ -1,0 +1,67 @@
+"""What a run on objects shows while it trains: the same few images, true and found objects."""
+
+from collections.abc import Sequence
+
+import keras
+import numpy as np
+
+from maskwright.card import ObjectCard
+from maskwright.data.objects import ObjectArrays
+from maskwright.data.pictures import as_picture
+from maskwright.export.runtime import keras_objects
+from maskwright.imageio import write_image
+from maskwright.instances import Instances
+from maskwright.objects.drawing import draw_objects
+from maskwright.objects.finder import ObjectFinder
+from maskwright.training import Run
+
+Logs = dict[str, float] | None
+
+_MOST_PX = 384  # of a side of what is drawn
+
+
+class ObjectPreviews(keras.callbacks.Callback):
+    """Image, true objects and found objects of the same few samples, drawn every epoch.
+
+    Args:
+        run: Its `previews` folder gets `epoch_0001.png` and so on.
+        arrays: Samples to draw from; of large images, the middle.
+        card: What the card will be, before thresholds are chosen.
+        number: Of the samples drawn.
+    """
+
+    def __init__(self, run: Run, arrays: ObjectArrays, card: ObjectCard, number: int) -> None:
+        super().__init__()
+        self.run, self.card = run, card
+        places = np.linspace(0, len(arrays) - 1, min(number, len(arrays))).round().astype(int)
+        self.images: list[np.ndarray] = []
+        self.shown: list[np.ndarray] = []
+        for place in places:
+            image, maps, _ = arrays[int(place)]
+            middle = _middle(image.shape[:2])
+            self.images.append(image[middle])
+            picture = as_picture(image[middle])
+            true = Instances.from_ids(maps[middle][..., 1].astype(np.int32))
+            self.shown.append(np.hstack([picture, draw_objects(picture, true)]))
+
+    def set_model(self, model: keras.Model) -> None:
+        """Keep a function of the model."""
+        super().set_model(model)
+        self.finder = ObjectFinder(keras_objects(model), self.card)
+
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
+        """Find and draw."""
+        rows = []
+        for image, shown in zip(self.images, self.shown, strict=True):
+            rows.append(np.hstack([shown, draw_objects(as_picture(image), self.finder(image))]))
+        write_image(self.run.previews / f"epoch_{epoch + 1:04d}.png", _stacked(rows))
+
+
+def _middle(size: Sequence[int]) -> tuple[slice, slice]:
+    starts = [max((side - _MOST_PX) // 2, 0) for side in size]
+    return slice(starts[0], starts[0] + _MOST_PX), slice(starts[1], starts[1] + _MOST_PX)
+
+
+def _stacked(rows: Sequence[np.ndarray]) -> np.ndarray:
+    wide = max(row.shape[1] for row in rows)
+    return np.vstack([np.pad(row, ((0, 2), (0, wide - row.shape[1]), (0, 0))) for row in rows])
