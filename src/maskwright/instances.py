@@ -1,10 +1,12 @@
 """Objects of one image: what each is, and which pixels are its own; they may overlap."""
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from maskwright.boxes import decode_rle, encode_rle
 from maskwright.errors import DataError
 
 
@@ -121,6 +123,37 @@ class Instances:
             np.zeros(number, bool),
             None if scores is None else np.asarray(scores, np.float32),
         )
+
+    @classmethod
+    def from_json(cls, text: str) -> "Instances":
+        """Objects from what `to_json` gave; `DataError` for anything else."""
+        try:
+            values = json.loads(text)
+            height, width = values["size"]
+            size = (int(height), int(width))
+            objects = values["objects"]
+            return cls.from_masks(
+                (decode_rle(one["counts"], size) for one in objects),
+                size,
+                [int(one["label"]) for one in objects],
+                crowd=[bool(one.get("crowd", False)) for one in objects],
+            )
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise DataError(
+                f"Expected the JSON of single objects; it has an error: {error!r}."
+            ) from None
+
+    def to_json(self) -> str:
+        """Size, classes and run lengths of true objects, as JSON that `from_json` reads back."""
+        objects = [
+            {
+                "label": int(self.labels[place]),
+                "counts": encode_rle(self.mask(place))["counts"],
+                **({"crowd": True} if self.crowd[place] else {}),
+            }
+            for place in range(len(self))
+        ]
+        return json.dumps({"size": list(self.size), "objects": objects})
 
     @property
     def areas(self) -> np.ndarray:

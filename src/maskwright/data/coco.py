@@ -1,7 +1,8 @@
 """Data sets in the JSON of COCO, drawn once as PNG files with a manifest.
 
-Polygons of several parts and run lengths, packed or not, become one mask of objects and one of
-classes for each image. Crowds are no objects: where only they lie, pixels are ignored.
+Polygons of several parts and run lengths, packed or not, become one mask of classes for each image
+and a list of its objects, which may overlap. Crowds are no objects: where only they lie, pixels are
+ignored.
 """
 
 import csv
@@ -28,16 +29,11 @@ from maskwright.data.parallel import in_threads
 from maskwright.data.samples import Sample, unique_ids
 from maskwright.data.tfds import cache_folder
 from maskwright.errors import DataError
-from maskwright.imageio import (
-    IMAGE_SUFFIXES,
-    atomic_write,
-    natural_key,
-    write_image,
-    write_mask,
-)
+from maskwright.imageio import IMAGE_SUFFIXES, atomic_write, natural_key, write_mask
+from maskwright.instances import Instances
 from maskwright.labels import BACKGROUND_NAMES, IGNORE_LABEL, MAX_CLASSES, Labels
 
-_FORMAT = 1  # of the files written; another number has them written anew
+_FORMAT = 2  # of the files written; another number has them written anew
 _JSON_LOOKED_AT = 20
 _NOTES = "notes.txt"
 
@@ -67,6 +63,7 @@ class _Picture:
     size: tuple[int, int]
     objects: list[tuple[int, Any]] = field(default_factory=list)
     crowds: list[Any] = field(default_factory=list)
+    crowd_labels: list[int] = field(default_factory=list)
 
 
 def materialise(source: Path) -> tuple[Path, list[str]] | None:
@@ -238,17 +235,25 @@ def _pictures(
         split = file.split if divided else None
         pictures[file.path, entry["id"]] = _Picture(id_, path, split, size)
     boxes = crowds = 0
+    flat: list[str] = []
+    beyond: list[str] = []
     for file in files:
         for annotation in file.content["annotations"]:
             picture = pictures.get((file.path, annotation["image_id"]))
             label, shape = label_of[annotation["category_id"]], annotation.get("segmentation")
             if picture is None or label == 0:
                 continue
+            name = f"{annotation.get('id', '?')} of {picture.image.name}"
+            if _reaches_beyond(annotation.get("bbox"), picture.size):
+                beyond.append(name)
             if not shape:
                 boxes += 1
+            elif _is_flat(shape):
+                flat.append(name)
             elif annotation.get("iscrowd"):
                 crowds += 1
                 picture.crowds.append(shape)
+                picture.crowd_labels.append(label)
             else:
                 picture.objects.append((label, shape))
     notes = []
@@ -256,10 +261,38 @@ def _pictures(
         notes.append(f"Left out: {counted(len(lost), 'image')} not there, the first {lost[0]}.")
     if boxes:
         notes.append(f"Left out: {counted(boxes, 'object')} with a box but no mask.")
+    if flat:
+        told = counted(len(flat), "object")
+        notes.append(
+            f"Left out: {told} whose polygon has fewer than three points and so no area, the first "
+            f"{flat[0]}; draw it again, or remove it."
+        )
+    if beyond:
+        told = counted(len(beyond), "box", "boxes")
+        notes.append(
+            f"Not used: {told} that reach beyond their image, the first of object {beyond[0]}; "
+            f"boxes are made from masks."
+        )
     if crowds:
         told = counted(crowds, "crowd")
         notes.append(f"Left out: {told}, as no region; pixels of crowds alone are ignored.")
     return list(pictures.values()), notes
+
+
+def _is_flat(shape: Any) -> bool:
+    """Whether no polygon of a segmentation has an area."""
+    if not isinstance(shape, list):
+        return False
+    polygons = shape if isinstance(shape[0], list) else [shape]
+    return all(isinstance(p, list) and len(p) % 2 == 0 and len(p) < 6 for p in polygons)
+
+
+def _reaches_beyond(box: Any, size: tuple[int, int]) -> bool:
+    """Whether a box, left, top, width and height, lies outside an image by a pixel or more."""
+    if not isinstance(box, list) or len(box) != 4:
+        return False
+    left, top, width, height = (float(side) for side in box)
+    return min(left, top) <= -1 or left + width >= size[1] + 1 or top + height >= size[0] + 1
 
 
 def _find(
@@ -276,28 +309,30 @@ def _find(
 
 
 def _draw(folder: Path, labels: Labels, picture: _Picture) -> Sample | DataError:
-    """Write both masks of an image; later objects lie on top."""
-    instances = np.zeros(picture.size, np.uint16)
+    """Write classes and objects of an image; later objects lie on top."""
     classes = np.zeros(picture.size, np.uint8)
     try:
-        for shape in picture.crowds:
-            classes[_mask(shape, picture.size)] = IGNORE_LABEL
-        for number, (label, shape) in enumerate(picture.objects, start=1):
-            inside = _mask(shape, picture.size)
-            instances[inside], classes[inside] = number, label
+        crowds = [_mask(shape, picture.size) for shape in picture.crowds]
+        for inside in crowds:
+            classes[inside] = IGNORE_LABEL
+        masks = [_mask(shape, picture.size) for _, shape in picture.objects]
     except DataError as error:
         return error
+    kinds = [label for label, _ in picture.objects]
+    for inside, label in zip(masks, kinds, strict=True):
+        classes[inside] = label
+    objects = Instances.from_masks(
+        masks + crowds,
+        picture.size,
+        kinds + picture.crowd_labels,
+        crowd=[False] * len(masks) + [True] * len(crowds),
+    )
     mask = folder / "masks" / f"{picture.id}.png"
     write_mask(mask, classes, labels.colours)
-    write_image(folder / "instances" / mask.name, instances)
-    return Sample(
-        picture.id,
-        picture.image,
-        (mask,),
-        picture.id,
-        picture.split,
-        instances=folder / "instances" / mask.name,
-    )
+    listed = folder / "instances" / f"{picture.id}.json"
+    with atomic_write(listed) as beside:
+        beside.write_text(objects.to_json(), encoding="utf-8")
+    return Sample(picture.id, picture.image, (mask,), picture.id, picture.split, instances=listed)
 
 
 def _mask(shape: Any, size: tuple[int, int]) -> np.ndarray:

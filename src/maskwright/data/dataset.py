@@ -125,9 +125,13 @@ class DataSet:
     def read_objects(self, sample: Sample) -> Instances:
         """Objects of a sample, each with its class, nothing hidden where they overlap.
 
+        Crowds of COCO come last.
+
         Raises:
             DataError: If the masks of the data set do not tell objects apart.
         """
+        if sample.instances is not None and sample.instances.suffix == ".json":
+            return _listed(sample.instances)
         if len(sample.masks) < 2 or sample.instances is not None:
             return Instances.from_ids(self.read_instances(sample), self.read_mask(sample))
         masks, labels = [], []
@@ -137,7 +141,7 @@ class DataSet:
             for inside in self.encoding.objects(raw):
                 masks.append(inside)
                 labels.append(int(np.bincount(classes[inside]).argmax()))
-        return Instances.from_masks(masks, masks[0].shape if masks else classes.shape, labels)
+        return Instances.from_masks(masks, classes.shape, labels)
 
     def read_instances(self, sample: Sample) -> np.ndarray:
         """Objects `(h, w)` int32, numbered from 1; 0 where there is none.
@@ -154,6 +158,9 @@ class DataSet:
                 f"The masks in {self.root} tell classes, not objects; expected one mask file for "
                 f"each object, a number for each, or files of such numbers in a folder instances."
             )
+        if sample.instances is not None and sample.instances.suffix == ".json":
+            objects = _listed(sample.instances)
+            return objects.take(~objects.crowd).ids()
         if sample.instances is not None:
             values = read_mask(sample.instances).values
             if values.ndim != 2:
@@ -167,6 +174,14 @@ class DataSet:
             for value, inside in enumerate(self.encoding.objects(read_mask(path)), start=1):
                 numbers[inside] = file if len(sample.masks) > 1 else value
         return numbers
+
+
+def _listed(path: Path) -> Instances:
+    """Objects that a file lists with their run lengths."""
+    try:
+        return Instances.from_json(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, DataError) as error:
+        raise DataError(f"{path} cannot be read: {error}") from None
 
 
 def open_dataset(
