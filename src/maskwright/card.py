@@ -237,6 +237,11 @@ class ObjectCard(AnyCard):
             _require(0 <= value < 1, name, "at least 0 and below 1", value)
         _require(self.min_area_px >= 0, "min_area_px", "at least 0", self.min_area_px)
 
+    @property
+    def background(self) -> int:
+        """Label of what is no object: the first."""
+        return 0
+
     def _values(self) -> dict[str, Any]:
         return {**super()._values(), "labels": self.labels.to_dict()}
 

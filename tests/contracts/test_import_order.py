@@ -15,7 +15,7 @@ ROOT = Path(maskwright.__file__).parent
 ORDER = (
     *("errors", "kinds", "labels", "boxes", "instances", "imageio", "card"),
     *("data", "losses", "metrics"),
-    *("planning", "models", "training", "export", "inference", "regions", "objects"),
+    *("planning", "models", "training", "export", "inference", "objects", "regions"),
     *("evaluation", "config", "api", "serving", "cli"),
 )
 MAY_NEED_TENSORFLOW = (

@@ -10,8 +10,8 @@ from maskwright.errors import ConfigError
 if TYPE_CHECKING:
     from maskwright.evaluation import Evaluation, ObjectEvaluation
     from maskwright.inference.folder import FolderResult
-    from maskwright.objects.folder import ObjectsResult
     from maskwright.regions.folder import CasesResult
+    from maskwright.regions.objects import ObjectsResult
 
 
 def evaluate(run: str | Path, data: str | Path, **options: Any) -> "Evaluation | ObjectEvaluation":
@@ -66,9 +66,8 @@ def predict(
         )
     if kind == "regions":
         return regions.predict_regions(model, images, out, **options)
-    for name in ("flips", "fill_holes_px", "keep_largest"):
-        if options.pop(name, None):
-            raise ConfigError(f"`{name}` is of no use to single objects; leave it out.")
+    if options.pop("flips", False):
+        raise ConfigError("Objects are found without flips; leave them out.")
     return objects.predict(model, images, out, **options)
 
 

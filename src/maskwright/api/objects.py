@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from maskwright.evaluation import ObjectEvaluation
     from maskwright.models.rcnn import Rcnn
-    from maskwright.objects.folder import ObjectsResult
+    from maskwright.regions.objects import ObjectsResult
     from maskwright.training import Run
 
 _CROP_PX = 256
@@ -141,7 +141,6 @@ def predict(
     out: str | Path,
     *,
     overlays: bool = True,
-    threshold: float | None = None,
     **adjustments: Any,
 ) -> "ObjectsResult":
     """Find the objects of every image, number, draw and measure them.
@@ -151,17 +150,15 @@ def predict(
         images: A file, a folder or a glob.
         out: Folder for the results.
         overlays: Draw the objects over the images too.
-        threshold: Least score of an object, or with centres least probability of its pixels; that
-            on the card when left out.
-        adjustments: Other values for the card: `min_area_px`, `tile`, `marker`.
+        adjustments: Values for the card: `threshold`, the least score of an object, or with centres
+            the least probability of its pixels; `min_area_px`, `tile`, `marker`.
     """
     from maskwright.objects import ObjectFinder
-    from maskwright.objects.folder import find_in_folder
+    from maskwright.objects.segmenter import ObjectSegmenter
+    from maskwright.regions.objects import find_in_folder
 
-    finder = ObjectFinder.load(model)
-    name = "foreground" if finder.card.method == "centres" else "score"
-    finder = finder.adjusted(**{name: threshold, **adjustments})
-    return find_in_folder(finder, images, out, overlays=overlays)
+    segmenter = ObjectSegmenter(ObjectFinder.load(model)).adjusted(**adjustments)
+    return find_in_folder(segmenter.finder, images, out, overlays=overlays)
 
 
 def _centres(config: TrainConfig, *, num_classes: int, **options: Any) -> "keras.Model":

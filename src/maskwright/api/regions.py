@@ -378,14 +378,14 @@ def _network(config: RegionConfig, run: Path) -> Callable[[], Any] | None:
 
 def finding(segmenter: str | Path, view: "View") -> "Predict":
     """Function that finds regions with a segmenter, cut as true ones are."""
-    from maskwright.inference.predictor import Predictor
+    from maskwright.objects.segmenter import load_segmenter
+    from maskwright.regions.found import found_regions
 
-    predictor = Predictor.load(segmenter)
+    predictor = load_segmenter(segmenter)
 
     def predict(image: Any, image_id: str) -> Any:
         background = predictor.card.background
-        labels = predictor(image).labels
-        return view.cut(image, labels, image_id, background=background, guessed=True)
+        return found_regions(view.cut, image, predictor(image), image_id, view.regions, background)
 
     return predict
 

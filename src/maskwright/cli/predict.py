@@ -51,8 +51,8 @@ def predict(
         keep_largest=keep_largest,
         batch_size=batch_size,
     )
-    from maskwright.objects.folder import ObjectsResult
     from maskwright.regions.folder import CasesResult
+    from maskwright.regions.objects import ObjectsResult
 
     if isinstance(result, CasesResult):
         report_cases(result, folder)

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from maskwright.card import Card
 from maskwright.data.dataset import DataSet
 from maskwright.data.geometry import resize_image
 from maskwright.data.parallel import progress
@@ -16,7 +15,8 @@ from maskwright.data.samples import Sample
 from maskwright.errors import DataError
 from maskwright.evaluation.decisions import Decided, DecisionEvaluation, DecisionExample
 from maskwright.evaluation.evaluate import Evaluation, Skipped, evaluate, ranked
-from maskwright.inference.predictor import Flips, Prediction, Predictor
+from maskwright.inference.predictor import Flips, Prediction
+from maskwright.objects.segmenter import Segmenter
 from maskwright.regions.arrays import row
 from maskwright.regions.cases import Pipeline
 from maskwright.regions.classify import Decision
@@ -45,19 +45,21 @@ class _Bag:
 class _Remembering:
     """A segmenter that predicts the same image once, however often it is asked."""
 
-    def __init__(self, predictor: Predictor) -> None:
+    def __init__(self, predictor: Segmenter) -> None:
         self.predictor = predictor
-        self.known: dict[bytes, np.ndarray] = {}
+        self.known: dict[bytes, Prediction] = {}
 
     @property
-    def card(self) -> Card:
+    def card(self) -> Any:
         return self.predictor.card
 
     def __call__(self, image: np.ndarray, *, flips: Flips = False) -> Prediction:
         key = hashlib.blake2b(np.ascontiguousarray(image).data).digest()
         if key not in self.known:
-            self.known[key] = self.predictor(image, flips=flips).labels.astype(np.uint8)
-        return Prediction(self.known[key].astype(np.int32))
+            drawn = self.predictor(image, flips=flips)
+            self.known[key] = Prediction(drawn.labels.astype(np.uint8), instances=drawn.instances)
+        kept = self.known[key]
+        return Prediction(kept.labels.astype(np.int32), instances=kept.instances)
 
 
 def evaluate_decisions(
@@ -181,8 +183,8 @@ def _look(
     regions = pipeline.regions(image, mask, sample.id, background)
     if segmenter is None:
         return regions, []
-    found = segmenter(image, flips=pipeline.flips).labels
-    return regions, pipeline.regions(image, found, sample.id, predicted=True)
+    drawn = segmenter(image, flips=pipeline.flips)
+    return regions, pipeline.regions(image, drawn, sample.id)
 
 
 def _nearest(region: Region, guesses: Sequence[Region]) -> list[Region]:

@@ -36,10 +36,13 @@ class Prediction:
         labels: int32 `(h, w)`, in the size of the image, after cleaning.
         probabilities: float32 `(h, w, classes)` before threshold and cleaning, where they were
             asked for: they take four bytes per pixel and class.
+        instances: Number of the object of each pixel, int32 `(h, w)`, 0 for none, where the model
+            tells objects apart.
     """
 
     labels: np.ndarray
     probabilities: np.ndarray | None = None
+    instances: np.ndarray | None = None
 
 
 class Predictor:

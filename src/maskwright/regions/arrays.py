@@ -51,12 +51,11 @@ class View:
             image_id: Name of the image.
             regions: What a region is, in place of the view's own.
             background: Label that is no region, or `None`.
-            guessed: The mask is a segmenter's. It tells no objects apart, so that touching ones
-                are one region.
+            guessed: The mask is a segmenter's. Unless `regions` says so, it tells no objects
+                apart, so that touching ones are one region.
         """
-        kind = regions or self.regions
-        if guessed and kind == "instances":
-            kind = "components"
+        own = "components" if guessed and self.regions == "instances" else self.regions
+        kind = regions or own
         return extract(
             image,
             mask,

@@ -9,9 +9,11 @@ import numpy as np
 
 from maskwright.card import CARD_FILE
 from maskwright.errors import ConfigError
-from maskwright.inference.predictor import Flips, Predictor
+from maskwright.inference.predictor import Flips, Prediction
+from maskwright.objects.segmenter import Segmenter, load_segmenter
 from maskwright.regions.classify import Classifier
 from maskwright.regions.extract import Region
+from maskwright.regions.found import found_regions
 from maskwright.regions.windows import align
 
 SEGMENTER = "segmenter"
@@ -58,7 +60,7 @@ class Pipeline:
     """
 
     def __init__(
-        self, classifier: Classifier, segmenter: Predictor | None = None, flips: Flips = False
+        self, classifier: Classifier, segmenter: Segmenter | None = None, flips: Flips = False
     ) -> None:
         self.classifier = classifier
         self.segmenter = segmenter
@@ -68,7 +70,7 @@ class Pipeline:
     def load(cls, path: str | Path) -> "Pipeline":
         """Pipeline from the folder of a run on regions; raises `ModelError` where there is none."""
         inner = Path(path) / SEGMENTER
-        found = Predictor.load(inner) if (inner / CARD_FILE).is_file() else None
+        found = load_segmenter(inner) if (inner / CARD_FILE).is_file() else None
         return cls(Classifier.load(path), found)
 
     def adjusted(self, flips: Flips = False, **adjustments: Any) -> "Pipeline":
@@ -80,8 +82,8 @@ class Pipeline:
             raise ConfigError("This model has no segmenter that could be adjusted.")
         return Pipeline(self.classifier, segmenter, flips)
 
-    def segment(self, image: np.ndarray) -> np.ndarray:
-        """Labels int32 `(h, w)` that the segmenter draws, in its own classes.
+    def segment(self, image: np.ndarray) -> Prediction:
+        """What the segmenter draws, in its own classes.
 
         Raises:
             ConfigError: If there is no segmenter.
@@ -91,30 +93,29 @@ class Pipeline:
                 "This model decides on masks and draws none; give masks, or train it with "
                 "--segmenter RUN, which puts both into one."
             )
-        return self.segmenter(image, flips=self.flips).labels
+        return self.segmenter(image, flips=self.flips)
 
     def regions(
         self,
         image: np.ndarray,
-        mask: np.ndarray,
+        mask: np.ndarray | Prediction,
         image_id: str = "",
         background: int | None = 0,
-        predicted: bool = False,
     ) -> list[Region]:
         """Regions of an image.
 
         Args:
             image: `(h, w, c)`.
-            mask: True labels or instances, or what `segment` drew.
+            mask: True labels or instances, or what `segment` drew; see `View.cut`.
             image_id: Name of the image.
             background: Label of a true mask that is no region, or `None`.
-            predicted: The mask is of `segment`; see `View.cut`.
         """
-        if not predicted:
-            mask = align(image, mask)
-            return self.classifier.cut(image, mask, image_id, background=background)
-        drawn = 0 if self.segmenter is None else self.segmenter.card.background
-        return self.classifier.cut(image, mask, image_id, drawn, guessed=True)
+        if isinstance(mask, Prediction):
+            drawn = 0 if self.segmenter is None else self.segmenter.card.background
+            kind = self.classifier.card.regions
+            return found_regions(self.classifier.cut, image, mask, image_id, kind, drawn)
+        mask = align(image, mask)
+        return self.classifier.cut(image, mask, image_id, background=background)
 
     def decide(self, found: Sequence[tuple[str, str, Sequence[Region]]]) -> list[CaseResult]:
         """Answers from the regions of images.
@@ -167,7 +168,7 @@ class Pipeline:
                 (
                     name,
                     case,
-                    self.regions(image, self.segment(image), name, predicted=True)
+                    self.regions(image, self.segment(image), name)
                     if masks is None
                     else self.regions(image, masks[name], name),
                 )

@@ -10,6 +10,7 @@ from scipy.special import expit
 from maskwright.card import RegionCard
 from maskwright.export.runtime import Decide, load_decisions
 from maskwright.inference.predictor import model_pixels
+from maskwright.kinds import Kind
 from maskwright.regions.arrays import View, row
 from maskwright.regions.extract import Region
 from maskwright.regions.inputs import as_inputs
@@ -66,6 +67,7 @@ class Classifier:
         image_id: str = "",
         background: int | None = 0,
         guessed: bool = False,
+        regions: Kind | None = None,
     ) -> list[Region]:
         """Regions of an image `(h, w, c)` as this classifier takes them.
 
@@ -77,9 +79,10 @@ class Classifier:
             image_id: Name of the image.
             background: Label that is no region, or `None`.
             guessed: The mask is a segmenter's; see `View.cut`.
+            regions: What a region is, in place of the card's own.
         """
         return self.view.cut(
-            self.convert(image), mask, image_id, background=background, guessed=guessed
+            self.convert(image), mask, image_id, regions, background=background, guessed=guessed
         )
 
     def convert(self, image: np.ndarray) -> np.ndarray:

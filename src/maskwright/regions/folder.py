@@ -199,10 +199,13 @@ def _look(pipeline: Pipeline, source: _Source, max_pixels: int) -> list[Region]:
     if source.mask is not None:
         true, background = source.mask()
         return pipeline.regions(image, true, source.name, background)
-    mask = pipeline.segment(image)
+    drawn = pipeline.segment(image)
     labels = None if pipeline.segmenter is None else pipeline.segmenter.card.labels
-    write_mask(source.mask_file, mask, labels.colours if labels else None)
-    return pipeline.regions(image, mask, source.name, predicted=True)
+    if drawn.instances is None:
+        write_mask(source.mask_file, drawn.labels, labels.colours if labels else None)
+    else:
+        write_image(source.mask_file, drawn.instances.astype(np.uint16))
+    return pipeline.regions(image, drawn, source.name)
 
 
 def _draw(

@@ -1,0 +1,73 @@
+"""A model of single objects in the place of one of masks, and either opened by its card."""
+
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from maskwright.card import CARD_FILE, ObjectCard, card_kind
+from maskwright.errors import ConfigError
+from maskwright.inference.predictor import Flips, Prediction, Predictor
+from maskwright.objects.finder import ObjectFinder
+
+
+class Segmenter(Protocol):
+    """What draws masks: `Predictor`, or `ObjectSegmenter`."""
+
+    @property
+    def card(self) -> Any:
+        """With `labels` and `background`."""
+
+    def __call__(self, image: np.ndarray, *, flips: Flips = False) -> Prediction:
+        """What is in an image `(h, w, c)`, in its own size."""
+
+    def adjusted(self, **changes: Any) -> "Segmenter":
+        """The same model with other values on its card."""
+
+
+class ObjectSegmenter:
+    """A finder of objects as a predictor: classes of pixels, and numbers of objects beside them.
+
+    Args:
+        finder: Model and card.
+    """
+
+    def __init__(self, finder: ObjectFinder) -> None:
+        self.finder = finder
+
+    @property
+    def card(self) -> ObjectCard:
+        """That of the finder."""
+        return self.finder.card
+
+    def adjusted(self, **changes: Any) -> "ObjectSegmenter":
+        """As `ObjectFinder.adjusted`; `threshold` is what it asks of pixels, or of objects.
+
+        Raises:
+            ConfigError: If a value is out of its range, or of no use to objects.
+        """
+        name = "foreground" if self.card.method == "centres" else "score"
+        given = {name if key == "threshold" else key: value for key, value in changes.items()}
+        for unfit in ("fill_holes_px", "keep_largest"):
+            if given.pop(unfit, None):
+                raise ConfigError(f"`{unfit}` is of no use to single objects; leave it out.")
+        return ObjectSegmenter(self.finder.adjusted(**given))
+
+    def __call__(self, image: np.ndarray, *, flips: Flips = False) -> Prediction:
+        """Classes of the pixels of an image, and the object that each belongs to."""
+        if flips:
+            raise ConfigError("Objects are found without flips; leave them out.")
+        found = self.finder(image)
+        return Prediction(found.classes(), instances=found.ids())
+
+
+def load_segmenter(path: str | Path) -> Segmenter:
+    """What draws masks, from the folder of a run or an ensemble.
+
+    Raises:
+        ModelError: If there is none.
+    """
+    card = Path(path) / CARD_FILE
+    if card.is_file() and card_kind(card) == ObjectCard.kind:
+        return ObjectSegmenter(ObjectFinder.load(path))
+    return Predictor.load(path)
