@@ -1,13 +1,13 @@
 """The verbs of the command line as Python functions of plain arguments."""
 
 from maskwright.api.building import auto_size, build_model, make_augmentation
-from maskwright.api.by_kind import evaluate, predict
+from maskwright.api.by_kind import evaluate, load, predict
 from maskwright.api.choosing import PlanChoice, compare_plans, plan_and_compare
 from maskwright.api.comparing import compare, comparison_folder
 from maskwright.api.demo_masks import Demo, demo
 from maskwright.api.demo_regions import RegionDemo, demo_regions
 from maskwright.api.folds import Folds, cross_validate, ensemble, is_cross_validation
-from maskwright.api.masks import check, load, train
+from maskwright.api.masks import check, train
 from maskwright.api.plans import plan
 from maskwright.api.rates import find_rate
 from maskwright.api.regions import (

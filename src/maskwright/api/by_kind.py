@@ -1,4 +1,4 @@
-"""`evaluate` and `predict` for whatever a model does: masks, single objects, answers on regions."""
+"""`load`, `evaluate` and `predict` for whatever a model does: masks, single objects, answers on regions."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any

@@ -1,0 +1,201 @@
+"""Single objects through the verbs, on what the wild holds: odd sizes, empty images, overlaps."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+
+import maskwright
+from maskwright.api import regions as region_verbs
+from maskwright.boxes import encode_rle, outline
+from maskwright.card import ObjectCard
+from maskwright.data import open_dataset
+from maskwright.errors import ConfigError, DataError
+from maskwright.imageio import read_image, read_mask, write_image
+from maskwright.objects import ObjectFinder
+
+QUICK = {
+    "encoder": "plain",
+    "encoder_weights": None,
+    "encoder_widths": (4, 8, 8, 8, 8, 8),
+    "batch_size": 2,
+    "epochs": 1,
+    "previews": 1,
+    "crop": 64,
+}
+TINY = {
+    "pyramid_width": 8,
+    "hidden": 8,
+    "mask_width": 8,
+    "ranked_training": 50,
+    "ranked": 50,
+    "proposals": 20,
+    "regions_per_step": 8,
+    "anchors_per_step": 16,
+    "detections": 20,
+}
+METHODS = [("centres", {}), ("mask_rcnn", {"detector": TINY})]
+
+
+def draw(folder, count=8, empty=()):
+    """Grey images of odd sizes with bright squares that touch, one mask file for each."""
+    rng = np.random.default_rng(0)
+    for number in range(count):
+        size = (50 + 3 * number, 71 - 2 * number)
+        image = rng.integers(0, 60, (*size, 1)).astype(np.uint8)
+        place = folder / f"{number}"
+        spots = [] if number in empty else [(8, 10), (8, 22), (30, 30)]
+        for spot, (top, left) in enumerate(spots):
+            mask = np.zeros(size, np.uint8)
+            mask[top : top + 12, left : left + 12] = 255
+            image[mask > 0] += 120
+            write_image(place / "masks" / f"{spot}.png", mask)
+        if not spots:
+            write_image(place / "masks" / "0.png", np.zeros(size, np.uint8))
+        write_image(place / "images" / f"{number}.png", image)
+    return folder
+
+
+@pytest.fixture(scope="module", params=METHODS, ids=lambda method: method[0])
+def trained(request, tmp_path_factory):
+    folder = tmp_path_factory.mktemp(request.param[0])
+    data = draw(folder / "data", empty={2})
+    method, more = request.param
+    run = maskwright.train(
+        data, folder / "run", objects=method, val_share=0.25, test_share=0.25, **QUICK, **more
+    )
+    return data, run
+
+
+def test_a_run_has_its_card_and_finds_objects(trained):
+    _, run = trained
+    card = ObjectCard.read(run.folder / "card.json")
+    assert (card.size, card.tile, card.channels) == (None, 64, 1)
+    found = maskwright.load(run.folder)(np.zeros((90, 75, 3), np.uint8))
+    assert found.size == (90, 75)
+    assert list(run.previews.glob("epoch_*.png"))
+    assert isinstance(maskwright.load(run.folder), ObjectFinder)
+
+
+def test_scores_are_written(trained):
+    data, run = trained
+    found = maskwright.evaluate(run.folder, data)
+    folder = run.folder / "evaluation" / "test"
+    written = json.loads((folder / "scores.json").read_text())
+    assert 0 <= written["ap50"] <= 1
+    assert written["images"] == len(found.samples) == 2
+    assert set(written["coco"]) == {"masks", "boxes"}
+    assert "Found objects" in (folder / "report.html").read_text()
+    with pytest.raises(ConfigError, match="without flips"):
+        maskwright.evaluate(run.folder, data, flips=True)
+
+
+def test_every_object_is_numbered_measured_and_listed(trained, tmp_path):
+    data, run = trained
+    images = sorted(data.glob("*/images/*.png"))[:3]
+    for path in images:
+        write_image(tmp_path / "new" / path.name, read_image(path))
+    (tmp_path / "new" / "broken.png").write_bytes(b"no picture")
+    result = maskwright.predict(run.folder, tmp_path / "new", tmp_path / "out", threshold=0.1)
+    assert len(result.written) == 3
+    assert "broken.png" in result.failed[0].reason
+    numbers = {path.stem: read_mask(path).values for path in result.written}
+    assert all(values.dtype in (np.uint8, np.uint16) for values in numbers.values())
+    with result.table.open() as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == result.objects
+    for row in rows:
+        area = (numbers[row["image"]] == int(row["value"])).sum()
+        assert area == int(row["area_px"])
+        assert 0 < float(row["score"]) <= 1
+    content = json.loads(result.coco.read_text())
+    assert len(content["images"]) == 3
+    assert [one["name"] for one in content["categories"]] == ["object"]
+    assert (tmp_path / "out" / "overlays" / f"{images[0].stem}.jpg").is_file()
+
+
+def test_objects_of_a_model_are_regions(trained):
+    data, run = trained
+    dataset = open_dataset(data)
+    view = region_verbs.make_view  # the view that `regions train` would take
+    assert callable(view)
+    from maskwright.objects.segmenter import load_segmenter
+    from maskwright.regions.arrays import View
+    from maskwright.regions.found import found_regions
+
+    segmenter = load_segmenter(run.folder).adjusted(threshold=0.1)
+    image = dataset.read_image(dataset.samples[0])
+    drawn = segmenter(image)
+    regions = found_regions(View("components", 32, 0.2).cut, image, drawn, "a", "components", 0)
+    assert len(regions) == len(np.unique(drawn.instances[drawn.instances > 0]))
+    with pytest.raises(ConfigError, match="fill_holes_px"):
+        segmenter.adjusted(fill_holes_px=3)
+
+
+def test_what_does_not_suit_objects_is_refused(tmp_path):
+    data = draw(tmp_path / "data", count=4)
+    for settings, said in (
+        ({"class_weights": "balanced"}, "`class_weights` is of no use to single objects"),
+        ({"detector": {"depth": 3}}, "has no number depth"),
+        ({"detector": "huge"}, "Expected a profile of paper, small; received 'huge'"),
+    ):
+        with pytest.raises(ConfigError, match=said):
+            maskwright.train(data, tmp_path / "run", objects="mask_rcnn", **QUICK, **settings)
+    assert not (tmp_path / "run").exists()
+
+
+def test_masks_of_classes_and_images_without_objects_are_explained(tmp_path):
+    classes = tmp_path / "classes"
+    for number in range(8):
+        mask = np.zeros((40, 40), np.uint8)
+        mask[5:20, 5:20] = 255
+        write_image(classes / "images" / f"{number}.png", np.repeat(mask[..., None], 3, axis=2))
+        write_image(classes / "masks" / f"{number}.png", mask)
+    with pytest.raises(DataError, match="tell classes, not objects"):
+        maskwright.train(
+            classes, tmp_path / "one", objects="centres", skip_unreadable=False, **QUICK
+        )
+
+
+def test_coco_goes_in_and_out_without_loss(tmp_path):
+    size = (40, 50)
+    ring = np.zeros(size, bool)
+    ring[5:25, 5:25] = True
+    ring[10:20, 10:20] = False  # a hole
+    parts = np.zeros(size, bool)
+    parts[2:8, 30:40] = parts[12:20, 32:48] = True  # two parts
+    over = np.zeros(size, bool)
+    over[15:35, 15:40] = True  # over the ring
+    crowd = np.zeros(size, bool)
+    crowd[30:40] = True
+    runs = encode_rle(crowd)
+    shapes = [encode_rle(ring), outline(parts), encode_rle(over), runs]
+    annotations = [
+        {"id": n, "image_id": 1, "category_id": 7, "segmentation": s, "iscrowd": int(n == 3)}
+        for n, s in enumerate(shapes)
+    ]
+    content = {
+        "images": [{"id": 1, "file_name": "a.png", "height": 40, "width": 50}],
+        "categories": [{"id": 7, "name": "thing"}],
+        "annotations": annotations,
+    }
+    write_image(tmp_path / "set" / "a.png", np.zeros((*size, 3), np.uint8))
+    (tmp_path / "set" / "instances.json").write_text(json.dumps(content))
+    dataset = open_dataset(tmp_path / "set")
+    objects = dataset.read_objects(dataset.samples[0])
+    assert objects.crowd.tolist() == [False, False, False, True]
+    for place, mask in enumerate((ring, parts, over, crowd)):
+        np.testing.assert_array_equal(objects.mask(place), mask)
+    # Numbered without the crowd, later ones on top.
+    assert dataset.read_instances(dataset.samples[0]).max() == 3
+
+    from maskwright.objects.coco import to_coco
+
+    again = to_coco([("a.png", objects)], dataset.labels)
+    (tmp_path / "set" / "instances.json").write_text(json.dumps(again))
+    second = open_dataset(tmp_path / "set")
+    same = second.read_objects(second.samples[0])
+    for place in range(4):
+        np.testing.assert_array_equal(same.mask(place), objects.mask(place))
+    assert same.crowd.tolist() == objects.crowd.tolist()
