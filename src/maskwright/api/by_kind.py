@@ -1,4 +1,4 @@
-"""`load`, `evaluate` and `predict` for whatever a model does: masks, single objects, answers on regions."""
+"""`load`, `evaluate` and `predict` for whatever a model does: masks, objects, answers."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
