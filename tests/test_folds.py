@@ -115,6 +115,8 @@ def test_awkward_requests_end_in_a_sentence(data, joined, tmp_path):
         maskwright.cross_validate(data, tmp_path / "cv", folds=9, epochs=1, **QUICK)
     with pytest.raises(ConfigError, match="Expected an encoder of"):
         maskwright.cross_validate(data, tmp_path / "cv", folds=2, epochs=1, encoder="vgg")
+    with pytest.raises(ConfigError, match="without folds"):
+        maskwright.cross_validate(data, tmp_path / "cv", folds=2, objects="centres", **QUICK)
     assert not list((tmp_path / "cv").glob("*.*"))
 
 

@@ -251,6 +251,12 @@ def test_what_is_set_by_hand_stays_and_others_follow():
     assert reason(made, "size") == "Set by hand."
 
 
+def test_what_suits_classes_alone_is_not_planned_for_objects():
+    made = planned(drawn(size=(1000, 1000)), given={"objects": "centres"})
+    assert made.settings["objects"] == "centres"
+    assert not {"class_weights", "favour_rare", "min_area_px", "keep_largest"} & set(made.settings)
+
+
 def test_yaml_is_what_training_reads(tmp_path):
     made = planned(drawn(), timing=Timing(0.5, 10, 1500, 2_000_000))
     text = made.to_yaml()

@@ -33,6 +33,8 @@ def settle(
     from maskwright.losses import loss
     from maskwright.training import Recipe
 
+    if config.objects is not None:
+        raise ConfigError("This is for masks of classes; leave `objects` out.")
     # What a setting gets wrong is told of before any data is read.
     augmentation = make_augmentation(config)
     criterion = loss(config.loss, smoothing=config.smoothing)

@@ -104,6 +104,11 @@ def cross_validate(
     config = read_config(plan, given, TrainConfig)
     if config.minutes is None and config.epochs is None:
         config = config.model_copy(update={"minutes": _DEFAULT_MINUTES})
+    if config.objects is not None:
+        raise ConfigError(
+            "Folds join models of classes, whose probabilities can be averaged; train single "
+            "objects without folds, or each fold by itself with fold=1/5, 2/5 and so on."
+        )
     if config.fold is not None:
         raise ConfigError("Expected settings without `fold`: cross-validation trains every fold.")
     # Refuses a data set with too few cases before anything is written.

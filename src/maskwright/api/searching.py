@@ -134,6 +134,8 @@ def search(
     else:
         record = _begin(out, read_config(plan, given, TrainConfig), vary, score)
     config = read_config(None, record["settings"], TrainConfig)
+    if config.objects is not None:
+        raise ConfigError("A search scores masks of classes; leave `objects` out.")
     space = choose_space(config, record["vary"])
     dataset = open_dataset(data, **config.division())
     if not any(sample.split == "val" and sample.masks for sample in dataset.samples):

@@ -105,6 +105,9 @@ def plan(
     clean(draft)
     for choice in division:
         draft.choose(choice.key, choice.value, choice.reason)
+    if draft["objects"]:  # whose thresholds are chosen by validation images, if not by hand
+        for key in _OF_CLASSES - draft.given.keys():
+            draft.choices.pop(key, None)
     for key, value in draft.given.items():
         if key not in draft.choices:
             draft.choices[key] = Choice(key, value, BY_HAND)
@@ -153,6 +156,10 @@ _ORDER = (
     *("minutes", "epochs", "patience", "average", "val_share", "unite_duplicates"),
     *("min_area_px", "fill_holes_px", "keep_largest"),
 )
+
+
+_OF_CLASSES = {"class_weights", "favour_rare", "min_area_px", "fill_holes_px", "keep_largest"}
+"""Choices that suit masks of classes alone."""
 
 
 def _weights_said(weights: str | None) -> str:
