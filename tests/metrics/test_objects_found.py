@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from maskwright.boxes import encode_rle
+from maskwright.data import open_dataset
 from maskwright.instances import Instances
 from maskwright.metrics.instances import (
     coco_scores,
@@ -163,3 +164,64 @@ def test_coco_scores_are_those_of_pycocotools():
         ours = coco_scores(own, 3)
         values = (ours.ap, ours.ap50, ours.ap75, *ours.by_size.values())
         assert values == pytest.approx(theirs.stats[:6].tolist(), abs=1e-4)
+
+
+@pytest.mark.real
+def test_a_part_of_coco_scores_as_pycocotools_says(real_data):
+    mask_tools = pytest.importorskip("pycocotools.coco")
+    evaluation = pytest.importorskip("pycocotools.cocoeval")
+    path = real_data / "coco_sample" / "annotations" / "instances.json"
+    with contextlib.redirect_stdout(io.StringIO()):
+        coco = mask_tools.COCO(str(path))
+    dataset = open_dataset(real_data / "coco_sample")
+    rng = np.random.default_rng(0)
+    kept, boxes = {"segm": [], "bbox": []}, {"segm": [], "bbox": []}
+    category = {name["name"]: name["id"] for name in coco.dataset["categories"]}
+    for sample in dataset.samples:
+        entry = next(i for i in coco.dataset["images"] if i["file_name"] == sample.image.name)
+        annotations = coco.imgToAnns[entry["id"]]
+        ordered = sorted(annotations, key=lambda a: a["iscrowd"])  # as ours are read
+        true = dataset.read_objects(sample)
+        assert len(true) == len(ordered)
+        for place, annotation in enumerate(ordered):
+            wanted = coco.annToMask(annotation).astype(bool)
+            np.testing.assert_array_equal(true.mask(place), wanted)
+        # Each is moved a little, one in seven is called something else, some come twice.
+        masks, labels, scores = [], [], []
+        for place in rng.integers(0, len(true), 2 * len(true)) if len(true) else []:
+            moved = np.roll(true.mask(place), rng.integers(-6, 7, 2), axis=(0, 1))
+            masks.append(moved)
+            other = rng.random() < 1 / 7
+            labels.append(int(rng.integers(1, 81)) if other else int(true.labels[place]))
+            scores.append(round(float(rng.random()), 2))
+        found = Instances.from_masks(masks, true.size, labels, scores=scores)
+        areas = np.array([a["area"] for a in ordered])
+        sides = np.array([a["bbox"] for a in ordered]).reshape(-1, 4)
+        corners = np.stack(
+            [sides[:, 1], sides[:, 0], sides[:, 1] + sides[:, 3], sides[:, 0] + sides[:, 2]], axis=1
+        )
+        kept["segm"].append(pair_masks(found, true, areas))
+        kept["bbox"].append(
+            pair_boxes(
+                found.boxes, found.scores, found.labels, corners, true.labels, true.crowd, areas
+            )
+        )
+        for place in range(len(found)):
+            top, left, bottom, right = found.boxes[place].tolist()
+            said = {
+                "image_id": entry["id"],
+                "category_id": category[dataset.labels.names[found.labels[place]]],
+                "score": float(found.scores[place]),
+            }
+            boxes["segm"].append({**said, "segmentation": encode_rle(found.mask(place))})
+            boxes["bbox"].append({**said, "bbox": [left, top, right - left, bottom - top]})
+    for kind, pairs in kept.items():
+        with contextlib.redirect_stdout(io.StringIO()):
+            theirs = evaluation.COCOeval(coco, coco.loadRes(boxes[kind]), kind)
+            theirs.evaluate()
+            theirs.accumulate()
+            theirs.summarize()
+        ours = coco_scores(pairs, dataset.labels.num_classes)
+        values = (ours.ap, ours.ap50, ours.ap75, *ours.by_size.values())
+        assert values == pytest.approx(theirs.stats[:6].tolist(), abs=1e-4)
+        assert 0.2 < ours.ap50 < 0.95
