@@ -127,10 +127,7 @@ def evaluate(
     folder = Path(run)
     finder = ObjectFinder.load(folder)
     dataset = open_dataset(data, **division_of(folder))
-    every = None
-    if finder.card.method == "mask_rcnn":
-        every = finder.adjusted(score=0.0)
-    found = evaluate_objects(finder, finder.card, dataset, split, ranked_by=every, **options)
+    found = evaluate_objects(finder, dataset, split, **options)
     write_objects(found, out or folder / "evaluation" / split, run=folder)
     return found
 

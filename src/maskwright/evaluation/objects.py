@@ -1,6 +1,6 @@
 """Score single objects that a model finds against those that are there."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -60,6 +60,20 @@ class Source(Protocol):
 
     def read_objects(self, sample: Sample) -> Instances:
         """True objects; `DataError` where they cannot be told apart."""
+
+
+class Finder(Protocol):
+    """What scoring needs of a model."""
+
+    @property
+    def card(self) -> ObjectCard:
+        """Classes and thresholds."""
+
+    def every(self, image: np.ndarray) -> Instances:
+        """Objects of an image `(h, w, c)`, with scores down to the least."""
+
+    def kept(self, objects: Instances) -> Instances:
+        """Those that the card asks for."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,12 +173,10 @@ class ObjectEvaluation:
 
 
 def evaluate_objects(
-    find: Callable[[np.ndarray], Instances],
-    card: ObjectCard,
+    finder: Finder,
     dataset: Source,
     split: str = "test",
     *,
-    ranked_by: Callable[[np.ndarray], Instances] | None = None,
     bootstrap: int = 1000,
     seed: int = 0,
     examples: int = 2,
@@ -173,12 +185,10 @@ def evaluate_objects(
     """Find the objects of every image of a split, and count what is right.
 
     Args:
-        find: From an image `(h, w, c)` to its objects.
-        card: Of the model.
+        finder: Its objects down to the least score are ranked for COCO's average precision; those
+            that are kept make all other scores.
         dataset: Where images and true objects come from.
         split: Name of the split.
-        ranked_by: From an image to its objects with scores down to the least, for COCO's average
-            precision, which ranks them; `find` when left out.
         bootstrap: Data sets drawn for the intervals; 0 for none.
         seed: Of that drawing.
         examples: Best, median and worst images to keep a picture of, of each so many.
@@ -188,6 +198,7 @@ def evaluate_objects(
         DataError: If model and data have not the same number of classes, or no sample of the split
             can be scored. A single one that cannot is told in `skipped`.
     """
+    card = finder.card
     warnings = check_classes(card.labels, dataset.labels)
     samples = dataset.of(split)
     num_classes = dataset.labels.num_classes
@@ -209,8 +220,8 @@ def evaluate_objects(
             if isinstance(entry, DataError):
                 raise entry
             image, true = entry
-            found = find(image)
-            every = found if ranked_by is None else ranked_by(image)
+            every = finder.every(image)
+            found = finder.kept(every)
             if true.size != found.size:
                 raise DataError(f"{sample.image} and its masks differ in size.")
         except DataError as error:
@@ -243,7 +254,7 @@ def evaluate_objects(
     def example(rank: str, index: int) -> ObjectExample:
         image = dataset.read_image(scored[index])
         true = dataset.read_objects(scored[index])
-        return ObjectExample(rank, index, as_picture(image), true, find(image))
+        return ObjectExample(rank, index, as_picture(image), true, finder.kept(finder.every(image)))
 
     return ObjectEvaluation(
         card=card,

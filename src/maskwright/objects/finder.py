@@ -64,11 +64,19 @@ class ObjectFinder:
         Raises:
             DataError: If the image cannot be made into what the model takes.
         """
+        return self.kept(self.every(image))
+
+    def every(self, image: np.ndarray) -> Instances:
+        """Objects of an image with scores down to the least that the model gives."""
         card = self.card
         if card.method == "centres":
             by = Split(card.foreground, card.marker, card.min_area_px)
-            return split(*self.maps(image), by).at_least(card.score)
-        return self.detections(image).at_least(card.score, max(card.min_area_px, 1))
+            return split(*self.maps(image), by)
+        return self.detections(image)
+
+    def kept(self, objects: Instances) -> Instances:
+        """Those that the card asks for."""
+        return objects.at_least(self.card.score, max(self.card.min_area_px, 1))
 
     def maps(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """What a head of centres says of an image, in its size, whatever the thresholds.
