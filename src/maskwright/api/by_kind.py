@@ -14,6 +14,21 @@ if TYPE_CHECKING:
     from maskwright.regions.objects import ObjectsResult
 
 
+def load(path: str | Path) -> "Predictor | ObjectFinder":
+    """A trained model, to be called with images: the folder of a run or of an ensemble.
+
+    One of masks gives a `Prediction`, one of single objects their `Instances`.
+
+    Raises:
+        ModelError: If there is none, or it does not belong to its card.
+    """
+    if _kind(path) == "objects":
+        from maskwright.objects import ObjectFinder
+
+        return ObjectFinder.load(path)
+    return masks.load(path)
+
+
 def evaluate(run: str | Path, data: str | Path, **options: Any) -> "Evaluation | ObjectEvaluation":
     """Score a model of masks or of single objects on a split, and write table, cases and report.
 

@@ -1,5 +1,6 @@
 """A model of single objects in the place of one of masks, and either opened by its card."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -21,8 +22,9 @@ class Segmenter(Protocol):
     def __call__(self, image: np.ndarray, *, flips: Flips = False) -> Prediction:
         """What is in an image `(h, w, c)`, in its own size."""
 
-    def adjusted(self, **changes: Any) -> "Segmenter":
-        """The same model with other values on its card."""
+    @property
+    def adjusted(self) -> Callable[..., "Segmenter"]:
+        """From values for the card to the same model with them."""
 
 
 class ObjectSegmenter:
