@@ -10,6 +10,8 @@ from maskwright.errors import ConfigError
 if TYPE_CHECKING:
     from maskwright.evaluation import Evaluation, ObjectEvaluation
     from maskwright.inference.folder import FolderResult
+    from maskwright.inference.predictor import Predictor
+    from maskwright.objects import ObjectFinder
     from maskwright.regions.folder import CasesResult
     from maskwright.regions.objects import ObjectsResult
 
