@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 import maskwright
-from maskwright.api import regions as region_verbs
 from maskwright.boxes import encode_rle, outline
 from maskwright.card import ObjectCard
 from maskwright.data import open_dataset
@@ -118,8 +117,6 @@ def test_every_object_is_numbered_measured_and_listed(trained, tmp_path):
 def test_objects_of_a_model_are_regions(trained):
     data, run = trained
     dataset = open_dataset(data)
-    view = region_verbs.make_view  # the view that `regions train` would take
-    assert callable(view)
     from maskwright.objects.segmenter import load_segmenter
     from maskwright.regions.arrays import View
     from maskwright.regions.found import found_regions

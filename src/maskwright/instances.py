@@ -248,13 +248,6 @@ def mask_overlaps(first: Instances, second: Instances) -> np.ndarray:
     return shared
 
 
-def mask_ious(first: Instances, second: Instances) -> np.ndarray:
-    """Intersection over union of each object of one with each of the other, float64 `(n, m)`."""
-    shared = mask_overlaps(first, second)
-    union = first.areas[:, None] + second.areas[None] - shared
-    return shared / np.maximum(union, 1)
-
-
 def _box_of(mask: np.ndarray) -> tuple[int, int, int, int]:
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     if not rows.size:

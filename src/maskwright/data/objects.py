@@ -15,7 +15,6 @@ from maskwright.data.parallel import in_threads
 from maskwright.data.samples import Sample
 from maskwright.errors import DataError
 from maskwright.instances import Instances
-from maskwright.labels import IGNORE_LABEL
 
 _MOST_OBJECTS = 65535  # of one image, numbered in 16 bits
 _CENTRE = 0.35  # of the greatest distance to the border: how far a centre reaches
@@ -211,8 +210,3 @@ def depth_target(maps: np.ndarray) -> np.ndarray:
     for layer in range(2, maps.shape[2]):
         numbers = np.where(numbers > 0, numbers, maps[..., layer])
     return np.dstack([maps[..., 0].astype(np.float32), *distances(numbers)])
-
-
-def ignored(maps: np.ndarray) -> np.ndarray:
-    """Which pixels do not count, bool `(h, w)`."""
-    return maps[..., 0] == IGNORE_LABEL

@@ -269,7 +269,7 @@ def tally_objects(found: Instances, true: Instances, num_classes: int) -> Object
         counts[row, :, FN] = np.bincount(some.labels, minlength=num_classes) - hit
         if row == 0:
             np.add.at(quality, some.labels[j], same[i, j])
-    return ObjectTally(counts, quality, *_aggregated(shared, ours, theirs))
+    return ObjectTally(counts, quality, *_aggregated(shared, ious, ours, theirs))
 
 
 def _matches(ious: np.ndarray, threshold: float) -> tuple[np.ndarray, np.ndarray]:
@@ -283,11 +283,12 @@ def _matches(ious: np.ndarray, threshold: float) -> tuple[np.ndarray, np.ndarray
     return i[kept], j[kept]
 
 
-def _aggregated(shared: np.ndarray, ours: np.ndarray, theirs: np.ndarray) -> tuple[int, int]:
+def _aggregated(
+    shared: np.ndarray, ious: np.ndarray, ours: np.ndarray, theirs: np.ndarray
+) -> tuple[int, int]:
     """Intersection and union of the aggregated Jaccard index."""
     if not shared.size:
         return 0, int(ours.sum() + theirs.sum())
-    ious = shared / np.maximum(ours[:, None] + theirs - shared, 1)
     best = ious.argmax(axis=0)
     each = np.arange(len(theirs))
     met = shared[best, each] > 0
