@@ -129,7 +129,10 @@ def test_only_categories_that_occur_are_classes_where_there_are_too_many(folder)
 @pytest.mark.parametrize(
     ("shape", "said"),
     [
-        ({"size": [5, 5], "counts": [25]}, r"a.jpg: a mask of \[5, 5\] .* image of \[5, 6\]"),
+        (
+            {"size": [5, 5], "counts": [25]},
+            "object .* of a.jpg: run lengths of 5x5 pixels in an image of 5x6",
+        ),
         ({"size": [5, 6], "counts": [7]}, "run lengths of a mask add up to 7 pixels"),
         ([[1, 2, 3]], "Expected a polygon as x, y"),
     ],
@@ -147,7 +150,7 @@ def test_an_image_with_a_broken_mask_is_left_out(folder, shape, said):
 def test_what_is_no_coco_is_explained(folder, tmp_path):
     path = folder / "annotations" / "instances.json"
     write(path, {1: "a.jpg"}, [annotation(1, 8, [square(0, 0, 2)])])
-    with pytest.raises(DataError, match="uses the category 8, which it does not list"):
+    with pytest.raises(DataError, match="uses the category 8, which is not among its categories"):
         open_dataset(folder)
     write(path, {1: "c.jpg"}, [annotation(1, 7, [square(0, 0, 2)])])
     with pytest.raises(DataError, match=r"no mask of an image below .* first c\.jpg"):

@@ -1,6 +1,7 @@
 """The verbs on masks: check, train, evaluate, predict."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -45,7 +46,7 @@ def check(
     from maskwright.data.sheet import contact_sheet
 
     dataset = open_dataset(data, group_by=group_by)
-    report = audit(dataset)
+    report = replace(audit(dataset), source=str(data))  # some are drawn elsewhere
     if write:
         write_yaml(dataset, dataset.root / "data.yaml")
     if sheet is not None:

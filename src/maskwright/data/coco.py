@@ -12,7 +12,7 @@ import re
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -35,6 +35,7 @@ from maskwright.labels import BACKGROUND_NAMES, IGNORE_LABEL, MAX_CLASSES, Label
 
 _FORMAT = 2  # of the files written; another number has them written anew
 _JSON_LOOKED_AT = 20
+_NAMES_TOLD = 5
 _NOTES = "notes.txt"
 
 
@@ -54,16 +55,31 @@ class Annotations:
 
 
 @dataclass(frozen=True)
+class _Object:
+    """What is drawn of an annotation: its class, its `segmentation`, and how it is named."""
+
+    label: int
+    shape: Any
+    name: str
+
+    def mask(self, size: tuple[int, int]) -> np.ndarray:
+        """Mask of booleans in the size of the image; `DataError` where nothing can be drawn."""
+        try:
+            return _mask(self.shape, size)
+        except DataError as error:
+            raise DataError(f"object {self.name}: {error}") from None
+
+
+@dataclass(frozen=True)
 class _Picture:
-    """An image and what is drawn for it; objects are `(class, segmentation)`, in order."""
+    """An image and what is drawn for it, in order."""
 
     id: str
     image: Path
     split: str | None
     size: tuple[int, int]
-    objects: list[tuple[int, Any]] = field(default_factory=list)
-    crowds: list[Any] = field(default_factory=list)
-    crowd_labels: list[int] = field(default_factory=list)
+    objects: list[_Object] = field(default_factory=list)
+    crowds: list[_Object] = field(default_factory=list)
 
 
 def materialise(source: Path) -> tuple[Path, list[str]] | None:
@@ -152,18 +168,18 @@ def _write(folder: Path, root: Path, files: Sequence[Annotations], images: Seque
             f"{' '.join(notes) or 'it lists none.'}"
         )
     labels = Labels.create(names)
-    drawn = in_threads(partial(_draw, folder, labels), pictures, "Drawing masks")
+    outcomes = in_threads(partial(_draw, folder, labels), pictures, "Drawing masks")
     samples: list[Sample] = []
     rows: list[tuple[str, int, str]] = []
     broken: list[str] = []
-    for picture, outcome in zip(pictures, drawn, strict=True):
+    for picture, outcome in zip(pictures, outcomes, strict=True):
         if isinstance(outcome, DataError):
-            broken.append(f"{picture.image.name}: {outcome}")
+            broken.append(str(outcome))
             continue
         samples.append(outcome)
         image = str(picture.image.resolve())
         numbered = enumerate(picture.objects, start=1)
-        rows += [(image, number, names[label]) for number, (label, _) in numbered]
+        rows += [(image, number, names[drawn.label]) for number, drawn in numbered]
     if broken:
         notes.append(f"Left out: {counted(len(broken), 'image')}, the first {broken[0]}")
     write_manifest(folder / "manifest.csv", samples)
@@ -190,8 +206,9 @@ def _classes(files: Sequence[Annotations]) -> tuple[list[str], dict[int, int]]:
     used = {a["category_id"] for file in files for a in file.content["annotations"]}
     if unknown := used - named.keys():
         raise DataError(
-            f"{files[0].path} uses the category {min(unknown)}, which it does not list; it lists "
-            f"{len(named)}."
+            f"{files[0].path} uses the category {min(unknown)}, which is not among its categories, "
+            f'{_first(f"{id_} {name}" for id_, name in named.items())}. Add it to "categories", '
+            f"or remove its objects."
         )
     background = [id_ for id_, name in named.items() if name.casefold() in BACKGROUND_NAMES]
     listed = [id_ for id_ in sorted(named) if id_ not in background]
@@ -206,6 +223,13 @@ def _classes(files: Sequence[Annotations]) -> tuple[list[str], dict[int, int]]:
     names = [named[i] if counts[named[i]] == 1 else f"{named[i]} ({i})" for i in kept]
     label_of = dict.fromkeys(background, 0) | {id_: n for n, id_ in enumerate(kept, start=1)}
     return [named[background[0]] if background else "background", *names], label_of
+
+
+def _first(names: Iterable[str]) -> str:
+    """The first of some names, and how many more there are."""
+    listed = list(names)
+    more = len(listed) - _NAMES_TOLD
+    return ", ".join(listed[:_NAMES_TOLD]) + (f" and {more} more" if more > 0 else "")
 
 
 def _pictures(
@@ -252,13 +276,13 @@ def _pictures(
                 flat.append(name)
             elif annotation.get("iscrowd"):
                 crowds += 1
-                picture.crowds.append(shape)
-                picture.crowd_labels.append(label)
+                picture.crowds.append(_Object(label, shape, name))
             else:
-                picture.objects.append((label, shape))
+                picture.objects.append(_Object(label, shape, name))
     notes = []
     if lost:
-        notes.append(f"Left out: {counted(len(lost), 'image')} not there, the first {lost[0]}.")
+        told = counted(len(lost), "image that is", "images that are")
+        notes.append(f"Left out: {told} not there, the first {lost[0]}.")
     if boxes:
         notes.append(f"Left out: {counted(boxes, 'object')} with a box but no mask.")
     if flat:
@@ -268,10 +292,9 @@ def _pictures(
             f"{flat[0]}; draw it again, or remove it."
         )
     if beyond:
-        told = counted(len(beyond), "box", "boxes")
+        told = counted(len(beyond), "box that reaches beyond its", "boxes that reach beyond their")
         notes.append(
-            f"Not used: {told} that reach beyond their image, the first of object {beyond[0]}; "
-            f"boxes are made from masks."
+            f"Not used: {told} image, the first of object {beyond[0]}; boxes are made from masks."
         )
     if crowds:
         told = counted(crowds, "crowd")
@@ -312,19 +335,18 @@ def _draw(folder: Path, labels: Labels, picture: _Picture) -> Sample | DataError
     """Write classes and objects of an image; later objects lie on top."""
     classes = np.zeros(picture.size, np.uint8)
     try:
-        crowds = [_mask(shape, picture.size) for shape in picture.crowds]
+        crowds = [crowd.mask(picture.size) for crowd in picture.crowds]
         for inside in crowds:
             classes[inside] = IGNORE_LABEL
-        masks = [_mask(shape, picture.size) for _, shape in picture.objects]
+        masks = [drawn.mask(picture.size) for drawn in picture.objects]
     except DataError as error:
         return error
-    kinds = [label for label, _ in picture.objects]
-    for inside, label in zip(masks, kinds, strict=True):
-        classes[inside] = label
+    for inside, drawn in zip(masks, picture.objects, strict=True):
+        classes[inside] = drawn.label
     objects = Instances.from_masks(
         masks + crowds,
         picture.size,
-        kinds + picture.crowd_labels,
+        [drawn.label for drawn in picture.objects + picture.crowds],
         crowd=[False] * len(masks) + [True] * len(crowds),
     )
     mask = folder / "masks" / f"{picture.id}.png"
@@ -339,8 +361,10 @@ def _mask(shape: Any, size: tuple[int, int]) -> np.ndarray:
     """Mask of a segmentation: polygons, or run lengths with a size of their own."""
     if isinstance(shape, dict) and {"size", "counts"} <= shape.keys():
         if tuple(shape["size"]) != size:
+            made, own = ("x".join(map(str, sides)) for sides in (shape["size"], size))
             raise DataError(
-                f"a mask of {shape['size']} rows and columns belongs to an image of {list(size)}"
+                f"run lengths of {made} pixels in an image of {own}; run lengths belong to the "
+                f"image they were made for"
             )
         return decode_rle(shape["counts"], size)
     if isinstance(shape, list):
