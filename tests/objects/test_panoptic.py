@@ -1,9 +1,18 @@
+import json
+from dataclasses import replace
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
+from maskwright.errors import ConfigError
+from maskwright.imageio import read_image, write_image
+from maskwright.inference.predictor import Prediction
 from maskwright.instances import Instances
+from maskwright.labels import Labels
 from maskwright.metrics.instances import object_scores, tally_objects
-from maskwright.objects.panoptic import as_colours, merge, to_coco
+from maskwright.objects.panoptic import Merger, as_colours, merge, to_coco
+from maskwright.regions.objects import find_in_folder
 
 
 def strip(*spans, scores):
@@ -48,3 +57,49 @@ def test_numbers_become_colours_and_entries():
         {"id": 1, "category_id": 3, "area": 4, "iscrowd": 0, "score": 0.75},
         {"id": 2, "category_id": 1, "area": 8, "iscrowd": 0},
     ]
+
+
+CLASSES = Labels.create(["background", "sky", "car", "road"])
+
+
+def merger(classes=CLASSES):
+    """Draws sky in the left half and road in the right one."""
+
+    def draw(image):
+        width = image.shape[1]
+        return Prediction(np.tile(np.repeat([1, 3], width // 2), (len(image), 1)))
+
+    return Merger(Labels.create(["background", "car"]), draw, classes, background=0)
+
+
+def test_classes_without_objects_follow_those_of_the_objects():
+    one = merger()
+    assert [(c["id"], c["name"], c["isthing"]) for c in one.categories()] == [
+        (1, "car", 1),
+        (2, "sky", 0),
+        (3, "road", 0),
+    ]
+    found = one(np.zeros((1, 12, 3), np.uint8), strip((4, 7), scores=[0.1]))
+    assert found.ids.tolist() == [[2] * 4 + [1] * 4 + [3] * 4]
+    assert [segment.label for segment in found.segments] == [3, 2, 3]
+    with pytest.raises(ConfigError, match="classes beside those of the objects, car; it has"):
+        merger(Labels.create(["background", "car"]))
+
+
+def test_a_folder_gets_panoptic_files(tmp_path):
+    write_image(tmp_path / "in" / "a" / "x.png", np.zeros((1, 12, 3), np.uint8))
+
+    class Finder:
+        card = SimpleNamespace(labels=Labels.create(["background", "car"]))
+
+        def __call__(self, image):
+            return replace(strip((4, 7), scores=[0.6]), labels=np.array([1]))
+
+    find_in_folder(Finder(), tmp_path / "in", tmp_path / "out", merger=merger())
+    assert read_image(tmp_path / "out" / "panoptic" / "a" / "x.png")[..., 0].max() == 3
+    written = json.loads((tmp_path / "out" / "panoptic.json").read_text())
+    (entry,) = written["annotations"]
+    assert entry["file_name"] == "a/x.png"
+    assert entry["image_id"] == written["images"][0]["id"]
+    assert [one["category_id"] for one in entry["segments_info"]] == [1, 2, 3]
+    assert len(written["categories"]) == 3

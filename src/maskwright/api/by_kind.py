@@ -59,6 +59,7 @@ def predict(
     *,
     probabilities: bool = False,
     batch_size: int = 8,
+    classes: str | Path | None = None,
     **options: Any,
 ) -> "FolderResult | ObjectsResult | CasesResult":
     """Write a mask for every image, or its objects, or answers on what the masks hold.
@@ -69,10 +70,16 @@ def predict(
         out: Folder for the results.
         probabilities: Keep those of the pixels too.
         batch_size: Images segmented at once; others than masks are made one by one.
+        classes: For a model of objects: folder of a run that draws masks, for panoptic masks.
         options: Flips, overlays, and what the card of the model may be adjusted by: tile,
             threshold, min_area_px and, for masks, fill_holes_px and keep_largest.
     """
     kind = _kind(model)
+    if classes is not None and kind != "objects":
+        raise ConfigError(
+            f"Expected a model of single objects where classes are merged with it, received one "
+            f"of {kind}; give the model of objects first and leave this one for the classes."
+        )
     if kind not in ("objects", "regions"):
         options |= {"probabilities": probabilities, "batch_size": batch_size}
         return masks.predict(model, images, out, **options)
@@ -85,7 +92,7 @@ def predict(
         return regions.predict_regions(model, images, out, **options)
     if options.pop("flips", False):
         raise ConfigError("Objects are found without flips; leave them out.")
-    return objects.predict(model, images, out, **options)
+    return objects.predict(model, images, out, classes=classes, **options)
 
 
 def _kind(run: str | Path) -> str:

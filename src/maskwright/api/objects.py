@@ -138,6 +138,7 @@ def predict(
     out: str | Path,
     *,
     overlays: bool = True,
+    classes: str | Path | None = None,
     **adjustments: Any,
 ) -> "ObjectsResult":
     """Find the objects of every image, number, draw and measure them.
@@ -147,15 +148,23 @@ def predict(
         images: A file, a folder or a glob.
         out: Folder for the results.
         overlays: Draw the objects over the images too.
+        classes: Folder of a run that draws masks, for panoptic masks of both.
         adjustments: Values for the card: `threshold`, the least score of an object, or with centres
             the least probability of its pixels; `min_area_px`, `tile`, `marker`.
     """
+    from maskwright.inference.predictor import Predictor
     from maskwright.objects import ObjectFinder
+    from maskwright.objects.panoptic import Merger
     from maskwright.objects.segmenter import ObjectSegmenter
     from maskwright.regions.objects import find_in_folder
 
     segmenter = ObjectSegmenter(ObjectFinder.load(model)).adjusted(**adjustments)
-    return find_in_folder(segmenter.finder, images, out, overlays=overlays)
+    merger = None
+    if classes is not None:
+        drawing = Predictor.load(classes)
+        card = drawing.card
+        merger = Merger(segmenter.card.labels, drawing, card.labels, card.background)
+    return find_in_folder(segmenter.finder, images, out, overlays=overlays, merger=merger)
 
 
 def _centres(config: TrainConfig, *, num_classes: int, **options: Any) -> "keras.Model":

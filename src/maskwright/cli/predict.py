@@ -31,6 +31,10 @@ def predict(
     keep_largest: Annotated[
         bool | None, typer.Option(help="Keep the largest component of each class alone.")
     ] = None,
+    classes: Annotated[
+        Path | None,
+        typer.Option(help="With objects: run that draws masks; writes panoptic masks of both."),
+    ] = None,
     batch_size: Annotated[int, typer.Option(help="Images run at once.", min=1)] = 8,
 ) -> None:
     """Write a mask for every image, or its objects, or the answers of a model of regions."""
@@ -49,6 +53,7 @@ def predict(
         min_area_px=min_area_px,
         fill_holes_px=fill_holes_px,
         keep_largest=keep_largest,
+        classes=classes,
         batch_size=batch_size,
     )
     from maskwright.regions.folder import CasesResult

@@ -53,6 +53,7 @@ class Job:
     mask: Path
     overlay: Path | None
     probabilities: Path | None
+    panoptic: Path | None
 
 
 @dataclass(frozen=True)
@@ -119,7 +120,13 @@ def predict_folder(
     return FolderResult(tuple(written), tuple(failed))
 
 
-def plan_files(images: str | Path, out: Path, overlays: bool, probabilities: bool) -> list[Job]:
+def plan_files(
+    images: str | Path,
+    out: Path,
+    overlays: bool,
+    probabilities: bool = False,
+    panoptic: bool = False,
+) -> list[Job]:
     """Files to write for every image, all different and none of them an image itself."""
     paths = find_images(images)
     root = Path(images)
@@ -135,12 +142,13 @@ def plan_files(images: str | Path, out: Path, overlays: bool, probabilities: boo
             mask=out / f"{name}.png",
             overlay=out / "overlays" / f"{name}.jpg" if overlays else None,
             probabilities=out / "probabilities" / f"{name}.npz" if probabilities else None,
+            panoptic=out / "panoptic" / f"{name}.png" if panoptic else None,
         )
         for path, name in zip(paths, _names([p.relative_to(root) for p in paths]), strict=True)
     ]
     folders = {path.resolve().parent for path in paths}
     for job in jobs:
-        for target in (job.mask, job.overlay, job.probabilities):
+        for target in (job.mask, job.overlay, job.probabilities, job.panoptic):
             if target and target.exists() and target.resolve().parent in folders:
                 raise ConfigError(
                     f"{target} lies among the images and would be overwritten; "

@@ -1,12 +1,18 @@
 """Single objects and classes of pixels merged: every pixel belongs to one segment."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from maskwright.errors import ConfigError
+from maskwright.inference.predictor import Prediction
 from maskwright.instances import Instances
+from maskwright.labels import Labels
+
+_STUFF_SHARE = 4096 / (640 * 480)
+"""Of an image, that a segment of stuff has at least: Detectron2's pixels, of an image of COCO."""
 
 
 @dataclass(frozen=True)
@@ -99,6 +105,65 @@ def merge(
             ids[free] = len(segments) + 1
             segments.append(Segment(len(segments) + 1, label, False, area))
     return Panoptic(ids, tuple(segments))
+
+
+class Merger:
+    """Objects of one model and classes of another, merged for any image.
+
+    A class that both models name belongs to the objects; the others of the model of masks, but for
+    its background, are stuff, and follow the classes of the objects in number.
+
+    Args:
+        things: Classes of the objects, background first.
+        draw: Model of masks.
+        classes: Its classes.
+        background: Its label of the background, if it has one.
+
+    Raises:
+        ConfigError: If the model of masks draws nothing but what the objects are.
+    """
+
+    def __init__(
+        self,
+        things: Labels,
+        draw: Callable[[np.ndarray], Prediction],
+        classes: Labels,
+        background: int | None,
+    ) -> None:
+        self._draw = draw
+        self._first = things.num_classes
+        new = [
+            label
+            for label, name in enumerate(classes.names)
+            if label != background and name not in things.names
+        ]
+        if not new:
+            raise ConfigError(
+                f"Expected a model of masks with classes beside those of the objects, "
+                f"{', '.join(things.names[1:])}; it has {', '.join(classes.names)}: give another."
+            )
+        self.labels = Labels(
+            (*things.names, *(classes.names[label] for label in new)),
+            (*things.colours, *(classes.colours[label] for label in new)),
+        )
+        self._table = np.zeros(classes.num_classes, np.int32)
+        self._table[new] = np.arange(self._first, self.labels.num_classes)
+
+    def __call__(self, image: np.ndarray, objects: Instances) -> Panoptic:
+        """Segments of an image `(h, w, c)` in whose size the objects are."""
+        drawn = self._table[self._draw(image).labels]
+        stuff = range(self._first, self.labels.num_classes)
+        least = round(_STUFF_SHARE * drawn.size)
+        # The card of the objects has said which of them are sure enough.
+        return merge(objects, drawn, stuff, score=0.0, stuff_area_px=least)
+
+    def categories(self) -> list[dict[str, Any]]:
+        """Entries of COCO's panoptic JSON for the classes."""
+        return [
+            {"id": label, "name": name, "isthing": int(label < self._first)}
+            for label, name in enumerate(self.labels.names)
+            if label
+        ]
 
 
 def as_colours(ids: np.ndarray) -> np.ndarray:

@@ -158,7 +158,7 @@ def _of_files(
                 f"Expected a pattern with a group in brackets, such as '(.+)_[0-9]+'; received "
                 f"{group_by!r}."
             )
-    for job in plan_files(images, out, overlays, probabilities=False):
+    for job in plan_files(images, out, overlays):
         name = job.mask.relative_to(out).with_suffix("").as_posix()
         # Folders of one name in different places are different cases.
         case = name.rpartition("/")[0] or job.image.parent.name

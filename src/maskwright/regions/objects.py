@@ -4,6 +4,7 @@ import json
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -16,6 +17,8 @@ from maskwright.instances import Instances
 from maskwright.objects.coco import to_coco
 from maskwright.objects.drawing import draw_objects
 from maskwright.objects.finder import ObjectFinder
+from maskwright.objects.panoptic import Merger, Panoptic, as_colours
+from maskwright.objects.panoptic import to_coco as to_panoptic_coco
 from maskwright.regions.extract import Region, extract
 from maskwright.regions.table import write_table
 
@@ -47,19 +50,22 @@ def find_in_folder(
     out: str | Path,
     *,
     overlays: bool = True,
+    merger: Merger | None = None,
     max_pixels: int = MAX_PIXELS,
 ) -> ObjectsResult:
     """Write `out/NAME.png`, 16 bits with the number of the object in each pixel, for every image.
 
     Beside them go `overlays/NAME.jpg` with the outlines, `objects.csv` with the class, the score,
     the place and the measures of each object, and `objects.json` as COCO has it, where masks may
-    overlap. Names are those of `inference.folder.predict_folder`.
+    overlap. Names are those of `inference.folder.predict_folder`. With a merger there are
+    `panoptic/NAME.png` and `panoptic.json` too, as COCO has panoptic masks, and overlays show them.
 
     Args:
         finder: Model and card.
         images: A file, a folder with all folders in it, or a glob.
         out: Folder for the results, made where it is missing.
         overlays: Whether to draw.
+        merger: Adds the classes of a model of masks.
         max_pixels: Larger images are refused.
 
     Raises:
@@ -68,13 +74,14 @@ def find_in_folder(
             made.
     """
     out = Path(out)
-    jobs = plan_files(images, out, overlays, probabilities=False)
+    jobs = plan_files(images, out, overlays, panoptic=merger is not None)
     labels = finder.card.labels
     written: list[Path] = []
     failed: list[Failure] = []
     found: list[tuple[str, Instances]] = []
     regions: list[Region] = []
     scores: list[float] = []
+    panoptic: list[dict[str, Any]] = []
     reading = in_threads(partial(_read, max_pixels), jobs, None, workers=1, ahead=1)
     with progress("Finding objects", len(jobs)) as advance:
         for job, image in zip(jobs, reading, strict=True):
@@ -83,10 +90,14 @@ def find_in_folder(
                     raise image
                 objects = finder(image)
                 objects = objects.take(np.argsort(-_scores(objects), kind="stable")[:_MOST_OBJECTS])
+                merged = None if merger is None else merger(image, objects)
             except DataError as error:
                 failed.append(failure(job, error))
             else:
-                _save(job, image, objects)
+                _save(job, image, objects, merged)
+                if merged is not None:
+                    name = job.mask.relative_to(out).as_posix()
+                    panoptic.append(to_panoptic_coco(name, len(panoptic) + 1, merged))
                 written.append(job.mask)
                 found.append((str(job.image.name), objects))
                 some = measured(image, objects, job.mask.stem)
@@ -95,8 +106,11 @@ def find_in_folder(
             advance(1)
     table, coco = out / "objects.csv", out / "objects.json"
     write_table(regions, table, names=labels.names, columns={"score": [f"{s:.4f}" for s in scores]})
-    with atomic_write(coco) as beside:
-        beside.write_text(json.dumps(to_coco(found, labels)), encoding="utf-8")
+    listed = to_coco(found, labels)
+    _write_json(coco, listed)
+    if merger is not None:
+        content = {"categories": merger.categories(), "annotations": panoptic}
+        _write_json(out / "panoptic.json", {"images": listed["images"], **content})
     return ObjectsResult(tuple(written), tuple(failed), len(regions), table, coco)
 
 
@@ -118,10 +132,18 @@ def _read(max_pixels: int, job: Job) -> np.ndarray | DataError:
         return error
 
 
-def _save(job: Job, image: np.ndarray, objects: Instances) -> None:
+def _write_json(path: Path, content: Any) -> None:
+    with atomic_write(path) as beside:
+        beside.write_text(json.dumps(content), encoding="utf-8")
+
+
+def _save(job: Job, image: np.ndarray, objects: Instances, merged: Panoptic | None) -> None:
     try:
         write_image(job.mask, objects.ids().astype(np.uint16))
+        if merged is not None and job.panoptic is not None:
+            write_image(job.panoptic, as_colours(merged.ids))
         if job.overlay:
-            write_image(job.overlay, draw_objects(as_picture(image), objects))
+            drawn = objects if merged is None else merged.instances()
+            write_image(job.overlay, draw_objects(as_picture(image), drawn))
     except OSError as error:
         raise DataError(f"The results for {job.image} cannot be written: {error}.") from error
