@@ -2,6 +2,8 @@
 
 import csv
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -75,6 +77,18 @@ def test_a_run_has_its_card_and_finds_objects(trained):
     assert found.size == (90, 75)
     assert list(run.previews.glob("epoch_*.png"))
     assert isinstance(maskwright.load(run.folder), ObjectFinder)
+
+
+def test_a_fresh_process_opens_a_run(trained):
+    _, run = trained
+    opened = "import sys, maskwright; print(maskwright.load(sys.argv[1]).card.method)"
+    said = subprocess.run(
+        [sys.executable, "-c", opened, run.folder], capture_output=True, text=True, check=False
+    )
+    assert (said.returncode, said.stdout.split()[-1:]) == (
+        0,
+        [ObjectCard.read(run.folder / "card.json").method],
+    ), said.stderr
 
 
 def test_scores_are_written(trained):

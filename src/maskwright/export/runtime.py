@@ -157,7 +157,7 @@ def load_keras(path: Path) -> Any:
     try:
         import keras
 
-        import maskwright.models  # noqa: F401  # registers the layers that the file names
+        import maskwright.models.rcnn  # noqa: F401  # registers the layers that files name
     except ImportError as error:
         raise ModelError(
             f"Running {path} needs TensorFlow, which cannot be imported ({error}); "
