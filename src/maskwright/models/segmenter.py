@@ -7,7 +7,7 @@ from keras import layers
 
 from maskwright.errors import ConfigError
 from maskwright.models.blocks import BilinearUpsampling, CropLike, PadToMultiple, Tensor
-from maskwright.models.decoders import Decoder
+from maskwright.models.decoders import Decoded, Decoder
 from maskwright.models.encoders import Encoder
 
 Head = Callable[[Tensor, int, int], Tensor]
@@ -45,13 +45,38 @@ def segmenter(
     """
     images = keras.Input((None, None, channels), name="images")
     found = decode(encode(PadToMultiple(max(encode.strides), name="pad")(images)))
+    return keras.Model(
+        images,
+        read_classes(
+            images,
+            found,
+            num_classes,
+            dropout=dropout,
+            seed=seed,
+            head=head,
+            deep_supervision=deep_supervision,
+        ),
+    )
+
+
+def read_classes(
+    images: Tensor,
+    found: Decoded,
+    num_classes: int,
+    *,
+    dropout: float = 0.0,
+    seed: int | None = None,
+    head: Head | None = None,
+    deep_supervision: bool = False,
+) -> Tensor | list[Tensor]:
+    """Logits of images from what a decoder found in them; arguments are those of `segmenter`."""
     x = found.features
     if dropout:
         x = layers.SpatialDropout2D(dropout, seed=seed, name="dropout")(x)
     logits = (head or bilinear_head)(x, num_classes, found.stride)
     logits = CropLike(name="logits", dtype="float32")([logits, images])
     if not deep_supervision:
-        return keras.Model(images, logits)
+        return logits
     if not found.auxiliary:
         raise ConfigError(
             "Deep supervision needs a decoder with steps in between; this one has none: leave it "
@@ -61,7 +86,7 @@ def segmenter(
     for number, (features, stride) in enumerate(found.auxiliary, start=1):
         more = bilinear_head(features, num_classes, stride, f"auxiliary{number}_")
         outputs.append(CropLike(name=f"auxiliary{number}", dtype="float32")([more, images]))
-    return keras.Model(images, outputs)
+    return outputs
 
 
 def main_model(model: keras.Model) -> keras.Model:
