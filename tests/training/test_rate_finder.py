@@ -22,14 +22,15 @@ def task():
     )
 
 
-def test_the_suggestion_is_where_the_loss_falls_most_steeply():
+def test_the_suggestion_lies_between_the_steepest_fall_and_the_lowest_loss():
     rates = np.geomspace(1e-6, 1, 100)
     # A step down at 1e-3, smooth in the logarithm, and up again at 0.3.
     losses = 1 - 0.9 / (1 + (1e-3 / rates) ** 2) + 5 / (1 + (0.3 / rates) ** 4)
     noise = np.random.default_rng(0).normal(0, 0.01, 100)
     found = suggest(rates.tolist(), (losses + noise).tolist(), steps=100)
-    assert found.suggestion == pytest.approx(1e-3, rel=0.35)
-    assert found.suggestion < found.lowest < 0.1
+    assert found.steepest == pytest.approx(1e-3, rel=0.35)
+    assert found.suggestion == found.lowest / 3
+    assert found.steepest < found.suggestion < found.lowest < 0.1
     assert draw_rates(found).shape[2] == 3
 
 

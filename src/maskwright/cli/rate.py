@@ -25,7 +25,7 @@ def rate(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Find a learning rate: where the loss falls most steeply as the rate rises."""
+    """Find a learning rate: a third of that at which the loss is lowest as the rate rises."""
     from maskwright import api
     from maskwright.config import parse_settings
 
@@ -39,8 +39,8 @@ def rate(
     else:
         typer.echo(f"learning_rate={curve.suggestion:.2g}")  # as `train --set` takes it
     _tell(
-        f"The loss falls most steeply at {curve.suggestion:.2g} and is lowest at "
-        f"{curve.lowest:.2g}; short runs may do better between the two."
+        f"The loss falls most steeply at {curve.steepest:.2g} and is lowest at {curve.lowest:.2g}; "
+        f"a third of the latter suits the peak of a schedule."
     )
     if picture is not None:
         _tell(f"See {picture}.")
