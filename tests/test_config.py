@@ -19,6 +19,11 @@ def test_values_are_read_as_people_write_them():
 def test_settings_within_a_setting():
     found = parse_settings(["augmentation=strong", "augmentation.rotate_degrees=5"])
     assert found == {"augmentation": {"strength": "strong", "rotate_degrees": 5}}
+    none = TrainConfig(**parse_settings(["augmentation=none", "norm=none", "encoder_weights=none"]))
+    assert (none.augmentation, none.norm) == ({"strength": "none"}, "none")
+    assert none.encoder_weights is None
+    given = parse_settings(["augmentation=none", "augmentation.noise=0.1"])
+    assert TrainConfig(**given).augmentation == {"strength": "none", "noise": 0.1}
     config = TrainConfig(**parse_settings(["augmentation.blur=0"]))
     assert config.augmentation == {"strength": "medium", "blur": 0}
 

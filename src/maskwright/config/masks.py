@@ -96,6 +96,12 @@ class TrainConfig(RunConfig):
     fill_holes_px: NonNegativeInt = Field(0, description="For the card.")
     keep_largest: bool = Field(False, description="For the card.")
 
+    @field_validator("norm", mode="before")
+    @classmethod
+    def _read_norm(cls, value: Any) -> Any:
+        """`none` on the command line means no value; here it is a name."""
+        return "none" if value is None else value
+
     @field_validator("preset")
     @classmethod
     def _known(cls, value: str | None) -> str | None:

@@ -112,8 +112,12 @@ class RunConfig(BaseModel):
     @field_validator("augmentation", mode="before")
     @classmethod
     def _read_augmentation(cls, value: Any) -> Any:
-        given = {"strength": value} if isinstance(value, str) else value
-        return {"strength": _STRENGTH, **given} if isinstance(given, dict) else given
+        # `none` on the command line means no value; here it is the name of a strength.
+        given = {"strength": value} if isinstance(value, str | None) else value
+        if not isinstance(given, dict):
+            return given
+        strength = given.get("strength", _STRENGTH)
+        return {**given, "strength": "none" if strength is None else strength}
 
     @field_validator("fold", mode="before")
     @classmethod
