@@ -7,7 +7,7 @@ import keras
 import numpy as np
 
 from exchange import Settings, read_task, write_result
-from maskwright.api import build_model, make_augmentation
+from maskwright.api import describe_model, make_augmentation
 from maskwright.config import TrainConfig, read_config
 from maskwright.data.arrays import Arrays
 from maskwright.losses import loss
@@ -28,14 +28,14 @@ def run_ours(train: Arrays, settings: Settings) -> tuple[keras.Model, State]:
     keras.utils.set_random_seed(settings.seed)
     changes = {"encoder_weights": settings.encoder_weights, **MODELS[settings.model]}
     config = read_config(None, changes, TrainConfig)
-    model = build_model(
+    model = describe_model(
         config,
         num_classes=settings.num_classes,
         channels=train.channels,
         pixel_range=train.value_range,
         seed=settings.seed,
         synchronised=False,
-    )
+    ).build()
     work = Fit(
         model,
         segmentation(

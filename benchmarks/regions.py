@@ -24,8 +24,8 @@ import keras
 import numpy as np
 import typer
 
-from maskwright.api.building import build_model, make_augmentation
-from maskwright.api.regions import build_classifier, find_labelling, finding, make_view
+from maskwright.api.building import describe_model, make_augmentation
+from maskwright.api.regions import describe_classifier, find_labelling, finding, make_view
 from maskwright.config import RegionConfig, TrainConfig, read_config
 from maskwright.data import DataSet, open_dataset
 from maskwright.data.division import carve, folds
@@ -144,7 +144,7 @@ def _trained(
     known = prepare(dataset, parts[0], labelling, view, **jittered)
     val, test = (prepare(dataset, part, labelling, view) for part in parts[1:])
     weights = label_weights(known, labelling, config.balance)
-    model = build_classifier(
+    model = describe_classifier(
         config,
         channels=known.crops.shape[-1],
         num_measures=len(MEASURES) if config.measures else 0,
@@ -152,7 +152,7 @@ def _trained(
         penalty=penalty(known),
         seed=config.seed,
         synchronised=False,
-    )
+    ).build()
     if config.measures:
         start(model, known, weights)
     task = decisions(
@@ -182,7 +182,7 @@ def _piped(
         train(
             dataset,
             segmenter,
-            model=partial(build_model, masks),
+            model=partial(describe_model, masks),
             loss=loss(masks.loss),
             recipe=Recipe(**masks.recipe()),
             augmentation=make_augmentation(masks),
@@ -199,7 +199,7 @@ def _piped(
             run,
             labelling=labelling,
             view=view,
-            model=partial(build_classifier, config),
+            model=partial(describe_classifier, config),
             measures=config.measures,
             outside=config.outside,
             loss=loss(config.loss),

@@ -16,6 +16,8 @@ CARD_FILE = "card.json"
 """Name of the card in the folder of a run or an artifact."""
 MODEL_FILE = "model.keras"
 """Name of the Keras model in the folder of a run."""
+NETWORK_FILE = "network.json"
+"""Name of the description of the network, `Blueprint.to_json`, in the folder of a run."""
 
 _SIZE = "a height and a width of at least 1, or null"
 _PIXEL_DTYPES = ("uint8", "uint16", "float32")

@@ -1,6 +1,6 @@
 """The verbs of the command line as Python functions of plain arguments."""
 
-from maskwright.api.building import auto_size, build_model, make_augmentation
+from maskwright.api.building import auto_size, describe_model, make_augmentation
 from maskwright.api.by_kind import evaluate, load, predict
 from maskwright.api.choosing import PlanChoice, compare_plans, plan_and_compare
 from maskwright.api.comparing import compare, comparison_folder
@@ -25,7 +25,6 @@ __all__ = [
     "PlanChoice",
     "RegionDemo",
     "auto_size",
-    "build_model",
     "check",
     "compare",
     "compare_plans",
@@ -33,6 +32,7 @@ __all__ = [
     "cross_validate",
     "demo",
     "demo_regions",
+    "describe_model",
     "ensemble",
     "evaluate",
     "evaluate_regions",

@@ -14,7 +14,7 @@ from maskwright.errors import ConfigError, DataError
 from maskwright.imageio import read_header
 
 if TYPE_CHECKING:
-    import keras
+    from maskwright.models.blueprint import Blueprint
 
 _AUTO_LONGEST_PX = 256
 _STRIDE = 32
@@ -119,7 +119,7 @@ def supervision(config: TrainConfig) -> float:
     return SUPERVISION.get(config.preset or config.decoder, 0.0)
 
 
-def build_model(
+def describe_model(
     config: TrainConfig,
     *,
     num_classes: int,
@@ -127,44 +127,54 @@ def build_model(
     pixel_range: tuple[float, float],
     seed: int,
     synchronised: bool,
-) -> "keras.Model":
+) -> "Blueprint":
     """Network that the settings describe, as `training.train` asks for it."""
     from maskwright import models
+    from maskwright.models.blueprint import Blueprint
 
     if config.one_logit:
         if num_classes != 2:
             raise ConfigError(f"one_logit tells two classes apart; the data has {num_classes}.")
         num_classes = 1
+    shape = {"num_classes": num_classes, "channels": channels, "pixel_range": pixel_range}
+    weights = config.encoder_weights if config.pretrained else None
     if config.preset is not None:
         build = {**models.PRESETS, **models.PAPERS}[config.preset]
         wanted: dict[str, Any] = {
-            "weights": config.encoder_weights if config.pretrained else None,
+            "weights": weights,
             "taps": config.taps,
             "deep_supervision": supervision(config) > 0 or None,
         }
         options = _taken(build, config.preset, wanted)
-        return build(num_classes, channels=channels, pixel_range=pixel_range, **options)
+        start = {"weights": options.pop("weights")} if "weights" in options else {}
+        return Blueprint(config.preset, {**shape, **options}, start)
     decode = models.DECODERS.get(config.decoder)  # `build` tells of a name that does not exist
     wanted = {"transposed": config.transposed, "separable": config.separable}
-    return models.build(
-        num_classes,
-        encoder_name=config.encoder,
-        decoder_name=config.decoder,
-        channels=channels,
-        weights=config.encoder_weights if config.pretrained else None,
-        encoder_widths=config.encoder_widths,
-        alpha=config.alpha,
-        taps=config.taps,
-        widths=config.decoder_widths,
-        decoder_options=_taken(decode, config.decoder, wanted) if decode else None,
-        pixel_range=pixel_range,
-        norm=config.norm,
-        output_stride=config.output_stride,
-        dropout=config.dropout,
-        deep_supervision=supervision(config) > 0,
-        seed=seed,
-        synchronised=synchronised,
+    return Blueprint(
+        "segmenter",
+        {
+            **shape,
+            **encoder_arguments(config),
+            "decoder_name": config.decoder,
+            "widths": config.decoder_widths,
+            "decoder_options": _taken(decode, config.decoder, wanted) if decode else None,
+            "output_stride": config.output_stride,
+            "dropout": config.dropout,
+            "deep_supervision": supervision(config) > 0,
+        },
+        {"weights": weights, "seed": seed, "synchronised": synchronised},
     )
+
+
+def encoder_arguments(config: RunConfig) -> dict[str, Any]:
+    """What the settings say of the encoder, as every builder of a network takes it."""
+    given = {
+        "encoder_name": config.encoder,
+        "encoder_widths": config.encoder_widths,
+        "alpha": config.alpha,
+        "taps": config.taps,
+    }
+    return {**given, "norm": config.norm} if isinstance(config, TrainConfig) else given
 
 
 def _taken(build: Callable[..., Any], name: str, wanted: dict[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from maskwright.api import objects
-from maskwright.api.building import build_model, settle
+from maskwright.api.building import describe_model, settle
 from maskwright.api.learned import division_of, learned_ids
 from maskwright.config import TrainConfig, read_config
 from maskwright.data import open_dataset, write_yaml
@@ -99,7 +99,7 @@ def train(
         dataset,
         out,
         **shared,
-        model=partial(build_model, config),
+        model=partial(describe_model, config),
         epochs=config.epochs,
         minutes=config.minutes,
         previews=config.previews,

@@ -1,20 +1,26 @@
 """The verbs on single objects: train, evaluate, predict."""
 
 from collections.abc import Callable
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from maskwright.api.building import build_model, make_augmentation, opened, supervision
+from maskwright.api.building import (
+    describe_model,
+    encoder_arguments,
+    make_augmentation,
+    opened,
+    supervision,
+)
 from maskwright.api.learned import division_of
 from maskwright.config import TrainConfig
 from maskwright.data import open_dataset
 from maskwright.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
-    import keras
-
     from maskwright.evaluation import ObjectEvaluation
+    from maskwright.models.blueprint import Blueprint
     from maskwright.models.rcnn import Rcnn
     from maskwright.regions.objects import ObjectsResult
     from maskwright.training import Run
@@ -167,9 +173,9 @@ def predict(
     return find_in_folder(segmenter.finder, images, out, overlays=overlays, merger=merger)
 
 
-def _centres(config: TrainConfig, *, num_classes: int, **options: Any) -> "keras.Model":
+def _centres(config: TrainConfig, *, num_classes: int, **options: Any) -> "Blueprint":
     """Network of the settings with two more channels: depth, and nearness to a centre."""
-    return build_model(config, num_classes=num_classes + 2, **options)
+    return describe_model(config, num_classes=num_classes + 2, **options)
 
 
 def _detector(
@@ -181,20 +187,21 @@ def _detector(
     pixel_range: tuple[float, float],
     seed: int,
     synchronised: bool,
-) -> "keras.Model":
+) -> "Blueprint":
     """Mask R-CNN on the encoder of the settings."""
-    from maskwright import models
-    from maskwright.models.rcnn import mask_rcnn
+    from maskwright.models.blueprint import Blueprint
 
-    encode = models.encoder(
-        config.encoder,
-        channels=channels,
-        weights=config.encoder_weights if config.pretrained else None,
-        widths=config.encoder_widths,
-        alpha=config.alpha,
-        taps=config.taps,
-        pixel_range=pixel_range,
-        norm=config.norm,
-        synchronised=synchronised,
+    return Blueprint(
+        "detector",
+        {
+            "num_classes": num_classes - 1,
+            "channels": channels,
+            "pixel_range": pixel_range,
+            **encoder_arguments(config),
+            "numbers": asdict(settings),
+        },
+        {
+            "weights": config.encoder_weights if config.pretrained else None,
+            "synchronised": synchronised,
+        },
     )
-    return mask_rcnn(encode, num_classes - 1, settings, channels=channels)

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from maskwright.api.building import build_model, make_augmentation, supervision, tell_left_out
+from maskwright.api.building import describe_model, make_augmentation, supervision, tell_left_out
 from maskwright.config import PRETRAINED_PRESETS, TrainConfig, read_config
 from maskwright.data import DataSet, open_dataset
 from maskwright.data.sources import find
@@ -247,14 +247,14 @@ def _time(config: TrainConfig, dataset: DataSet, machine: Machine) -> Timing:
     )
     before = _resident_mb()
     keras.utils.set_random_seed(config.seed)
-    model = build_model(
+    model = describe_model(
         config,
         num_classes=num_classes,
         channels=arrays.channels,
         pixel_range=arrays.value_range,
         seed=config.seed,
         synchronised=False,
-    )
+    ).build()
     fit = Fit(model, task, recipe=Recipe(**config.recipe()), epochs=1)
     step = fit.make_step(fit.groups)
     batches = iter(task.train(0, 0, None))

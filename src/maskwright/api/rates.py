@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from maskwright.api.building import build_model, settle
+from maskwright.api.building import describe_model, settle
 from maskwright.config import TrainConfig, read_config
 from maskwright.imageio import write_image
 
@@ -49,14 +49,14 @@ def find_rate(
     config, dataset, shared = settle(config, data, tell)
     keras.utils.set_random_seed(config.seed)
     prepared = prepare(dataset, **shared, validate=False, tell=tell)
-    model = build_model(
+    model = describe_model(
         config,
         num_classes=dataset.labels.num_classes,
         channels=prepared.samples.channels,
         pixel_range=prepared.samples.value_range,
         seed=config.seed,
         synchronised=False,
-    )
+    ).build()
     curve = find(model, prepared.task, shared["recipe"], steps=steps, seconds=seconds)
     if out is not None:
         write_image(Path(out), draw_rates(curve))

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from maskwright.api.building import make_augmentation, tell_left_out
+from maskwright.api.building import encoder_arguments, make_augmentation, tell_left_out
 from maskwright.api.learned import learned_ids
 from maskwright.card import MODEL_FILE
 from maskwright.config import RegionConfig, read_config
@@ -16,10 +16,9 @@ from maskwright.errors import ConfigError, DataError
 from maskwright.kinds import Kind, Outside
 
 if TYPE_CHECKING:
-    import keras
-
     from maskwright.evaluation.decisions import DecisionEvaluation
     from maskwright.inference.predictor import Flips
+    from maskwright.models.blueprint import Blueprint
     from maskwright.regions.arrays import View
     from maskwright.regions.cases import Pipeline
     from maskwright.regions.folder import CasesResult
@@ -91,7 +90,7 @@ def train_regions(
         out,
         labelling=labelling,
         view=view,
-        model=partial(build_classifier, config),
+        model=partial(describe_classifier, config),
         measures=config.measures,
         outside=config.outside,
         loss=criterion,
@@ -173,7 +172,7 @@ def make_view(dataset: DataSet, labelling: "Labelling", config: RegionConfig) ->
     return replace(view, min_guess_px=speck, full_scale=full_scale(dataset))
 
 
-def build_classifier(
+def describe_classifier(
     config: RegionConfig,
     *,
     channels: int,
@@ -182,35 +181,30 @@ def build_classifier(
     penalty: float,
     seed: int,
     synchronised: bool,
-) -> "keras.Model":
+) -> "Blueprint":
     """Network that the settings describe, as `regions.train` asks for it."""
-    from maskwright import models
+    from maskwright.models.blueprint import Blueprint
 
+    shape = {"channels": channels, "pixel_range": pixel_range, "outside": config.outside}
     if config.preset == "reference_cnn":
-        return models.build_classifier(
-            "reference",
-            channels=channels,
-            size=config.size,
-            pixel_range=pixel_range,
-            outside=config.outside,
-        )
-    return models.build_classifier(
-        encoder_name=config.encoder,
-        channels=channels,
-        num_measures=num_measures,
-        outside=config.outside,
-        pooling=config.pooling,
-        weights=config.encoder_weights if config.pretrained else None,
-        alpha=config.alpha,
-        taps=config.taps,
-        encoder_widths=config.encoder_widths,
-        pixel_range=pixel_range,
-        embedding=config.embedding,
-        dropout=config.dropout,
-        pixels=config.pixels,
-        penalty=penalty,
-        seed=seed,
-        synchronised=synchronised,
+        return Blueprint("classifier", {"name": "reference", "size": config.size, **shape})
+    return Blueprint(
+        "classifier",
+        {
+            **shape,
+            **encoder_arguments(config),
+            "num_measures": num_measures,
+            "pooling": config.pooling,
+            "embedding": config.embedding,
+            "dropout": config.dropout,
+            "pixels": config.pixels,
+        },
+        {
+            "weights": config.encoder_weights if config.pretrained else None,
+            "penalty": penalty,
+            "seed": seed,
+            "synchronised": synchronised,
+        },
     )
 
 

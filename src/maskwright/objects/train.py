@@ -16,6 +16,7 @@ from maskwright.data.objects import ObjectArrays, load_objects
 from maskwright.errors import DataError
 from maskwright.export.runtime import keras_objects
 from maskwright.kinds import Method
+from maskwright.models.blueprint import Blueprint
 from maskwright.objects.finder import ObjectFinder
 from maskwright.objects.previews import ObjectPreviews
 from maskwright.objects.tuning import tuned
@@ -31,7 +32,7 @@ def train(
     out: str | Path,
     *,
     method: Method,
-    model: Callable[..., keras.Model],
+    model: Callable[..., Blueprint],
     task: Callable[..., Task],
     recipe: Recipe,
     augmentation: Augmentation,
@@ -56,8 +57,8 @@ def train(
         dataset: With splits, and masks that tell objects apart.
         out: Folder of the run.
         method: How objects are found.
-        model: Builder of the network; called with `num_classes`, `channels`, `pixel_range`,
-            `seed` and `synchronised`, under the strategy of the workers.
+        model: Describes the network; called with `num_classes`, `channels`, `pixel_range`,
+            `seed` and `synchronised`.
         task: What it learns, `training.object_tasks.centres` or `detections` given its own
             arguments; called with the samples, the validation samples or `None`, and
             `batch_size`, `augmentation`, `seed`, `crop`, `passes`.
@@ -131,7 +132,7 @@ def train(
     return carry_out(
         run,
         strategy,
-        build=lambda: model(
+        network=model(
             num_classes=labels.num_classes,
             channels=arrays.channels,
             pixel_range=arrays.value_range,

@@ -23,6 +23,7 @@ from maskwright.losses import MaskLoss
 from maskwright.metrics import BINS, binned_scores, fit_temperature
 from maskwright.metrics.streaming import count_scores
 from maskwright.models import adapt_measures, start_from_measures
+from maskwright.models.blueprint import Blueprint
 from maskwright.regions.arrays import MEASURES, RegionArrays, View
 from maskwright.regions.batches import GUESSED, eval_batches, train_batches
 from maskwright.regions.jitter import DEFAULT, strength_for
@@ -44,7 +45,7 @@ def train(
     *,
     labelling: Labelling,
     view: View,
-    model: Callable[..., keras.Model],
+    model: Callable[..., Blueprint],
     measures: bool,
     outside: Outside,
     loss: MaskLoss,
@@ -77,8 +78,8 @@ def train(
         out: Folder of the run.
         labelling: What is decided, and on what.
         view: How masks become crops.
-        model: Builder of the network; called with `channels`, `num_measures`, `pixel_range`,
-            `penalty`, `seed` and `synchronised`, under the strategy of the workers.
+        model: Describes the network; called with `channels`, `num_measures`, `pixel_range`,
+            `penalty`, `seed` and `synchronised`.
         measures: The model takes measures; it then starts as a logistic regression on them.
         outside: As in `treat`.
         loss: Of decisions; one of masks serves, whose masks are of one pixel.
@@ -155,18 +156,9 @@ def train(
     )
     num_measures = len(MEASURES) if measures else 0
 
-    def build() -> keras.Model:
-        network = model(
-            channels=bags.crops.shape[-1],
-            num_measures=num_measures,
-            pixel_range=bags.value_range,
-            penalty=penalty(bags),
-            seed=seed,
-            synchronised=strategy.num_replicas_in_sync > 1,
-        )
+    def start_right(network: keras.Model) -> None:
         if measures:
             start(network, bags, weights, robust=predict is not None)
-        return network
 
     def card(network: keras.Model) -> RegionCard:
         temperature = 1.0
@@ -201,7 +193,15 @@ def train(
     return carry_out(
         run,
         strategy,
-        build=build,
+        network=model(
+            channels=bags.crops.shape[-1],
+            num_measures=num_measures,
+            pixel_range=bags.value_range,
+            penalty=penalty(bags),
+            seed=seed,
+            synchronised=strategy.num_replicas_in_sync > 1,
+        ),
+        start=start_right,
         task=task,
         recipe=recipe,
         card=card,

@@ -13,6 +13,7 @@ from maskwright.card import AnyCard
 from maskwright.errors import ConfigError, TrainingError
 from maskwright.imageio import atomic_write, write_image
 from maskwright.models import main_model
+from maskwright.models.blueprint import Blueprint
 from maskwright.training.callbacks import Curves, ProgressBar
 from maskwright.training.diagram import diagram, summary
 from maskwright.training.distribute import find_strategy, is_chief
@@ -42,7 +43,7 @@ def carry_out(
     run: Run,
     strategy: tf.distribute.Strategy,
     *,
-    build: Callable[[], keras.Model],
+    network: Blueprint,
     task: Task,
     recipe: Recipe,
     card: Callable[[keras.Model], AnyCard],
@@ -50,6 +51,7 @@ def carry_out(
     settings: Mapping[str, Any],
     epochs: int | None,
     minutes: float | None,
+    start: Callable[[keras.Model], None] = lambda _: None,
     callbacks: Sequence[Callback] = (),
     tensorboard: bool = False,
     checkpoint_seconds: float = 20.0,
@@ -60,7 +62,7 @@ def carry_out(
     Args:
         run: From `begin`.
         strategy: From `begin`.
-        build: The network, called under the strategy.
+        network: Built under the strategy.
         task: What it learns.
         recipe: How it learns.
         card: From the trained model to what is written beside it, with the checksum filled in.
@@ -68,6 +70,7 @@ def carry_out(
         settings: What `plan.yaml` is to hold.
         epochs: Passes over the samples; or
         minutes: Time to train for.
+        start: Called with the network before it learns.
         callbacks: Further callbacks of Keras; those of the chief alone write.
         tensorboard: Write logs for TensorBoard into the run.
         checkpoint_seconds: Least time between checkpoints.
@@ -80,15 +83,17 @@ def carry_out(
             "new run in another folder."
         )
     with strategy.scope():
-        network = build()
+        model = network.build()
+        start(model)
     if chief:
         run.write_settings(settings)
         run.write_environment(facts)
+        run.write_network(network.to_json())
         with atomic_write(run.folder / "model.txt") as beside:
-            beside.write_text(summary(network), encoding="utf-8")
-        write_image(run.folder / "model.png", diagram(network))
+            beside.write_text(summary(model), encoding="utf-8")
+        write_image(run.folder / "model.png", diagram(model))
     work = Fit(
-        network,
+        model,
         task,
         recipe=recipe,
         epochs=epochs,
@@ -109,7 +114,7 @@ def carry_out(
     state = work.run(shown)
     if chief:
         run.write_history(state.history)
-        trained = main_model(network)
+        trained = main_model(model)
         run.write_model(trained, card(trained))
     return run
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import yaml
 
-from maskwright.card import CARD_FILE, MODEL_FILE, AnyCard, checksum
+from maskwright.card import CARD_FILE, MODEL_FILE, NETWORK_FILE, AnyCard, checksum
 from maskwright.errors import DataError, TrainingError
 from maskwright.imageio import atomic_write
 
@@ -91,6 +91,11 @@ class Run:
     def read_environment(self) -> dict[str, Any]:
         """What `write_environment` wrote."""
         return json.loads((self.folder / "environment.json").read_text(encoding="utf-8"))
+
+    def write_network(self, text: str) -> None:
+        """Write how the network is built, `Blueprint.to_json`, so that it can be exported."""
+        with atomic_write(self.folder / NETWORK_FILE) as beside:
+            beside.write_text(text, encoding="utf-8")
 
     def write_history(self, rows: Sequence[Mapping[str, float]]) -> None:
         """One line for each epoch into `history.csv`; a value not measured stays empty."""

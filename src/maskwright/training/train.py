@@ -6,7 +6,6 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 from keras.callbacks import Callback
 
@@ -18,6 +17,7 @@ from maskwright.data.dataset import DataSet
 from maskwright.data.geometry import cut_image, cut_labels
 from maskwright.errors import ConfigError
 from maskwright.losses import MaskLoss
+from maskwright.models.blueprint import Blueprint
 from maskwright.training.callbacks import Previews
 from maskwright.training.conduct import begin, carry_out, passes
 from maskwright.training.distribute import is_chief
@@ -96,7 +96,7 @@ def train(
     dataset: DataSet,
     out: str | Path,
     *,
-    model: Callable[..., keras.Model],
+    model: Callable[..., Blueprint],
     loss: MaskLoss,
     recipe: Recipe,
     augmentation: Augmentation,
@@ -124,8 +124,8 @@ def train(
     Args:
         dataset: With splits.
         out: Folder of the run.
-        model: Builder of the network; called with `num_classes`, `channels`, `pixel_range`,
-            `seed` and `synchronised`, under the strategy of the workers.
+        model: Describes the network; called with `num_classes`, `channels`, `pixel_range`,
+            `seed` and `synchronised`.
         loss: Of a batch.
         recipe: How to train.
         augmentation: Of training samples.
@@ -198,7 +198,7 @@ def train(
     return carry_out(
         run,
         strategy,
-        build=lambda: model(
+        network=model(
             num_classes=labels.num_classes,
             channels=samples.channels,
             pixel_range=samples.value_range,

@@ -1,0 +1,168 @@
+"""How a network is built, as plain values: what a file may say of it, and nothing more."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from inspect import Parameter, signature
+from typing import Any
+
+import keras
+
+from maskwright.errors import ModelError
+from maskwright.models.classifiers import build_classifier
+from maskwright.models.encoders import encoder
+from maskwright.models.papers import PAPERS
+from maskwright.models.presets import PRESETS, build
+from maskwright.models.rcnn import Rcnn, mask_rcnn
+
+_MOST = 8192  # channels, or whatever else a number counts
+_MOST_WEIGHTS = 2**28  # of 3x3 convolutions as wide as a list of widths
+_MOST_ITEMS = 64
+_MOST_TEXT = 100
+_START = frozenset({"weights", "seed", "synchronised", "penalty"})
+"""What matters while a network learns, or names files."""
+
+
+def detector(
+    num_classes: int,
+    *,
+    encoder_name: str,
+    numbers: Mapping[str, Any],
+    channels: int = 3,
+    weights: str | None = None,
+    encoder_widths: tuple[int, ...] = (32, 64, 128, 256, 512, 512),
+    alpha: float = 1.0,
+    taps: Mapping[int, str] | None = None,
+    pixel_range: tuple[float, float] = (0.0, 255.0),
+    norm: Any = "batch",
+    synchronised: bool = False,
+) -> keras.Model:
+    """Mask R-CNN on an encoder; `numbers` are those of `Rcnn`, others as `encoder` has them."""
+    encode = encoder(
+        encoder_name,
+        channels=channels,
+        weights=weights,
+        alpha=alpha,
+        taps=taps,
+        widths=encoder_widths,
+        pixel_range=pixel_range,
+        norm=norm,
+        synchronised=synchronised,
+    )
+    return mask_rcnn(encode, num_classes, Rcnn(**numbers), channels=channels)
+
+
+BUILDERS: Mapping[str, Callable[..., keras.Model]] = {
+    "segmenter": build,
+    "detector": detector,
+    "classifier": build_classifier,
+    **PRESETS,
+    **PAPERS,
+}
+"""Functions that build a network, by the name that files have for them."""
+
+
+@dataclass(frozen=True)
+class Blueprint:
+    """Function that builds a network, and what to call it with.
+
+    Args:
+        builder: One of `BUILDERS`.
+        arguments: Numbers, texts, and lists and mappings of them, by name.
+        start: Arguments that matter only while the network learns, and that no file holds: weights
+            to start from, seed, synchronised, penalty.
+
+    Raises:
+        ModelError: If there is no such function or argument, or a value is of another kind or
+            beyond all measure.
+    """
+
+    builder: str
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    start: Mapping[str, Any] = field(default_factory=dict, compare=False)
+
+    def __post_init__(self) -> None:
+        if self.builder not in BUILDERS:
+            raise ModelError(
+                f"Expected a network of {', '.join(BUILDERS)}; the file says {self.builder!r}: it "
+                f"was made by another version, or is no model of Maskwright."
+            )
+        known = signature(BUILDERS[self.builder]).parameters
+        allowed = {name for name in known if name not in _START}
+        if unknown := sorted(set(self.arguments) - allowed):
+            raise ModelError(f"A network {self.builder} has no argument {', '.join(unknown)}.")
+        needed = {n for n, p in known.items() if p.default is Parameter.empty and n in allowed}
+        if missing := sorted(needed - set(self.arguments)):
+            raise ModelError(f"A network {self.builder} needs {', '.join(missing)} too.")
+        for name, value in self.arguments.items():
+            _check(name, value)
+
+    def build(self) -> keras.Model:
+        """The network, with weights that it starts from."""
+        made = {name: _tuples(value) for name, value in self.arguments.items()}
+        return BUILDERS[self.builder](**made, **self.start)
+
+    def to_json(self) -> str:
+        """JSON text that `from_json` reads back."""
+        values = {"builder": self.builder, "arguments": dict(self.arguments)}
+        return json.dumps(values, indent=2) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> "Blueprint":
+        """Blueprint from JSON; `ModelError` for anything else."""
+        try:
+            values = json.loads(text)
+            builder, arguments = values["builder"], values["arguments"]
+            right = isinstance(builder, str) and isinstance(arguments, dict)
+        except (ValueError, KeyError, TypeError):
+            right = False
+        if not right:
+            raise ModelError(
+                "The description of the network is no JSON of `builder` and arguments."
+            )
+        return cls(builder, arguments)
+
+
+def _check(name: str, value: Any, depth: int = 0) -> None:
+    """Refuse what no network has: texts like files, endless lists, numbers beyond all measure."""
+    if value is None or isinstance(value, bool):
+        return
+    if isinstance(value, int | float):
+        # The range of pixels may be that of any sensor.
+        if name == "pixel_range" or abs(value) <= _MOST:
+            return
+        raise ModelError(f"`{name}` of a network is at most {_MOST:,}; the file says {value:,}.")
+    if isinstance(value, str):
+        if len(value) <= _MOST_TEXT and "/" not in value and "\\" not in value:
+            return
+        raise ModelError(f"`{name}` of a network is no name: {value[:_MOST_TEXT]!r}.")
+    if isinstance(value, list | tuple | dict) and len(value) <= _MOST_ITEMS and depth < 3:
+        for key in value if isinstance(value, dict) else ():
+            _check(name, key, depth + 1)
+        for item in value.values() if isinstance(value, dict) else value:
+            _check(name, item, depth + 1)
+        if not isinstance(value, dict) and name != "pixel_range":
+            _check_widths(name, value)
+        return
+    raise ModelError(f"`{name}` of a network cannot be {str(value)[:_MOST_TEXT]!r}.")
+
+
+def _check_widths(name: str, values: Sequence[Any]) -> None:
+    numbers = [value for value in values if isinstance(value, int | float)]
+    if 9 * sum(value**2 for value in numbers) > _MOST_WEIGHTS:
+        raise ModelError(
+            f"`{name}` of a network, {', '.join(map(str, numbers))[:_MOST_TEXT]}, makes it larger "
+            f"than {_MOST_WEIGHTS / 1e6:.0f} million weights."
+        )
+
+
+def _tuples(value: Any) -> Any:
+    """Lists as tuples, and numbers for keys that were such: JSON has neither."""
+    if isinstance(value, list | tuple):
+        return tuple(_tuples(item) for item in value)
+    if isinstance(value, dict):
+        return {
+            int(key) if isinstance(key, str) and key.isdecimal() else key: _tuples(item)
+            for key, item in value.items()
+        }
+    return value
