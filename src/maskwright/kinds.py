@@ -10,3 +10,5 @@ Outside = Literal["kept", "darkened", "removed", "channel"]
 """What becomes of the pixels of a crop that the mask leaves out."""
 Method = Literal["centres", "mask_rcnn"]
 """How single objects are found: split by their centres and depths, or detected one by one."""
+Format = Literal["keras", "savedmodel", "onnx", "openvino", "litert"]
+"""Engine that an exported model is for."""

@@ -6,6 +6,7 @@ from maskwright.api.choosing import PlanChoice, compare_plans, plan_and_compare
 from maskwright.api.comparing import compare, comparison_folder
 from maskwright.api.demo_masks import Demo, demo
 from maskwright.api.demo_regions import RegionDemo, demo_regions
+from maskwright.api.exporting import export_model
 from maskwright.api.folds import Folds, cross_validate, ensemble, is_cross_validation
 from maskwright.api.masks import check, train
 from maskwright.api.plans import plan
@@ -36,6 +37,7 @@ __all__ = [
     "ensemble",
     "evaluate",
     "evaluate_regions",
+    "export_model",
     "extract_regions",
     "find_rate",
     "is_cross_validation",

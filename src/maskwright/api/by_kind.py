@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from maskwright.api import masks, objects, regions
 from maskwright.card import CARD_FILE, card_kind
 from maskwright.errors import ConfigError
+from maskwright.export.artifact import is_artifact, unpacked
 
 if TYPE_CHECKING:
     from maskwright.evaluation import Evaluation, ObjectEvaluation
@@ -97,5 +98,6 @@ def predict(
 
 def _kind(run: str | Path) -> str:
     """Kind of the model in a folder; that of masks where there is none, who says what is wrong."""
-    card = Path(run) / CARD_FILE
+    path = Path(run)
+    card = (unpacked(path) if is_artifact(path) else path) / CARD_FILE
     return card_kind(card) if card.is_file() else "segmentation"

@@ -10,6 +10,7 @@ from maskwright.cli.check import check
 from maskwright.cli.compare import compare
 from maskwright.cli.demo import demo
 from maskwright.cli.evaluate import evaluate
+from maskwright.cli.export import export
 from maskwright.cli.plan import plan
 from maskwright.cli.predict import predict
 from maskwright.cli.rate import rate
@@ -25,7 +26,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (demo, check, plan, train, evaluate, compare, predict, rate, search):
+for command in (demo, check, plan, train, evaluate, compare, predict, export, rate, search):
     app.command()(command)
 app.add_typer(regions)
 

@@ -10,7 +10,7 @@ from maskwright.cli.regions import report_cases
 
 
 def predict(
-    model: Annotated[Path, typer.Argument(help="Folder of a run.")],
+    model: Annotated[Path, typer.Argument(help="Folder of a run, or an exported model.")],
     images: Annotated[str, typer.Argument(help="Image, folder or glob.")],
     folder: Annotated[Path, typer.Option("-o", "--out", help="Folder for the masks.")],
     flips: Annotated[bool, typer.Option(help="Average over the mirrored image too.")] = False,
@@ -38,7 +38,10 @@ def predict(
     batch_size: Annotated[int, typer.Option(help="Images run at once.", min=1)] = 8,
 ) -> None:
     """Write a mask for every image, or its objects, or the answers of a model of regions."""
-    quiet_tensorflow()
+    from maskwright.export.artifact import needs_tensorflow
+
+    if needs_tensorflow(model):
+        quiet_tensorflow()
     from maskwright import api
 
     result = api.predict(

@@ -16,7 +16,10 @@ from maskwright.card import (
     checksum,
 )
 from maskwright.errors import ModelError
+from maskwright.export.artifact import Listing, is_artifact, read_listing, unpacked
+from maskwright.export.engines import MAIN, open_engine
 from maskwright.export.ensemble import is_ensemble, mean_logits, read_members
+from maskwright.export.plain import read_plain
 
 _REGIONS_AT_ONCE = 64  # looked at; a bag may hold any number
 
@@ -38,6 +41,9 @@ def load_logits(path: Path) -> tuple[Callable[[np.ndarray], np.ndarray], Card]:
             card describes, a member of an ensemble is missing or another, or TensorFlow is not
             installed.
     """
+    if is_artifact(path):
+        folder, listing, card = open_artifact(path, Card)
+        return artifact_logits(folder, listing.format), card
     if is_ensemble(path):
         joined = Card.read(path / CARD_FILE)
         return mean_logits([load_logits(folder) for folder in read_members(path, joined)]), joined
@@ -49,10 +55,15 @@ def load_logits(path: Path) -> tuple[Callable[[np.ndarray], np.ndarray], Card]:
             f"{path / MODEL_FILE} takes images of {channels} channels, but its card says "
             f"{card.channels}."
         )
+    return keras_logits(model), card
+
+
+def keras_logits(model: Any) -> Callable[[np.ndarray], np.ndarray]:
+    """Function of a Keras model from images of any size to logits."""
     import tensorflow as tf
 
     # One graph for all sizes: `predict` takes four times as long for a single image.
-    signature = [tf.TensorSpec((None, None, None, channels), tf.float32)]
+    signature = [tf.TensorSpec((None, None, None, model.input_shape[-1]), tf.float32)]
     whole = tf.function(lambda images: model(images, training=False), input_signature=signature)
     # Traced here: TensorFlow takes first calls of many members for tracing in a loop, and warns.
     graph = whole.get_concrete_function()
@@ -61,7 +72,30 @@ def load_logits(path: Path) -> tuple[Callable[[np.ndarray], np.ndarray], Card]:
         # `kept` because a graph does not keep the variables alive that it reads.
         return graph(tf.constant(images, tf.float32)).numpy()
 
-    return logits, card
+    return logits
+
+
+def artifact_logits(folder: Path, engine: str) -> Callable[[np.ndarray], np.ndarray]:
+    """The network of an artifact from images to logits, in its engine."""
+    if engine == "keras":
+        return keras_logits(read_plain(folder))
+    run = open_engine(folder, engine)
+
+    def logits(images: np.ndarray) -> np.ndarray:
+        (found,) = run({"images": images}).values()
+        return found
+
+    return logits
+
+
+def open_artifact(path: Path, kind: type[AnyKind]) -> tuple[Path, Listing, AnyKind]:
+    """Folder, list and card of an artifact, all checked; `ModelError` where they do not fit."""
+    folder = unpacked(path)
+    listing = read_listing(folder)
+    card = kind.read(folder / CARD_FILE)
+    if listing.files.get(MAIN[listing.format]) != card.model_sha256:
+        raise ModelError(f"The card in {path} is that of another model; export the model again.")
+    return folder, listing, card
 
 
 def load_objects(path: Path) -> tuple[Say, ObjectCard]:

@@ -1,0 +1,266 @@
+"""An exported model: a folder, or one file, whose list says what is in it, and nothing else is.
+
+Nothing in it is trusted before it was checked: names that lead elsewhere, links, sizes, how far
+archives unpack, checksums, versions. Reading runs no code that an artifact names.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import stat
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any, get_args
+
+from maskwright.card import CARD_FILE, checksum
+from maskwright.errors import ModelError
+from maskwright.imageio import atomic_write
+from maskwright.kinds import Format
+
+LIST_FILE = "artifact.json"
+"""Name of the list of files, in the folder of an artifact."""
+
+SUFFIX = ".maskwright"
+"""Ending of an artifact that is one file: a ZIP archive of the folder."""
+
+_VERSION = 1
+_MOST_FILES = 500
+_MOST_BYTES = 8 * 2**30
+_MOST_RATIO = 200  # unpacked by packed; weights hardly shrink, and bombs swell a thousand times
+_MOST_LIST_BYTES = 2**20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Listing:
+    """What an artifact holds.
+
+    Args:
+        format: Engine that it is for.
+        files: SHA-256 of every file but the list itself, by its path.
+        int8: Whether weights and activations are whole numbers of 8 bits.
+        made_with: Versions of what made it.
+        parity: How far it differs from the model it was made from; see `export.parity`.
+        version: Of this list.
+    """
+
+    format: Format
+    files: Mapping[str, str]
+    int8: bool = False
+    made_with: Mapping[str, str] = field(default_factory=dict)
+    parity: Mapping[str, Any] = field(default_factory=dict)
+    version: int = _VERSION
+
+
+def is_artifact(path: Path) -> bool:
+    """Whether a path is that of an artifact, folder or file; what is in it may still be wrong."""
+    return (path / LIST_FILE).is_file() or (path.is_file() and path.suffix == SUFFIX)
+
+
+def needs_tensorflow(path: Path) -> bool:
+    """Whether a model has to be opened with TensorFlow: a run, or an artifact for it."""
+    try:
+        if not is_artifact(path):
+            return True
+        if path.is_dir():
+            text = (path / LIST_FILE).read_text(encoding="utf-8")
+        else:
+            with zipfile.ZipFile(path) as archive:
+                text = archive.open(LIST_FILE).read(_MOST_LIST_BYTES).decode()
+        return json.loads(text)["format"] in ("keras", "savedmodel")
+    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile):
+        return False  # opening it will say what is wrong
+
+
+def write_listing(folder: Path, **facts: Any) -> Listing:
+    """List all files of a folder with their checksums, and write the list last.
+
+    Args:
+        folder: Of the artifact.
+        facts: Other fields of `Listing`.
+    """
+    paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    files = {
+        path.relative_to(folder).as_posix(): checksum(path)
+        for path in paths
+        if path.name != LIST_FILE
+    }
+    listing = Listing(files=files, **facts)
+    with atomic_write(folder / LIST_FILE) as beside:
+        beside.write_text(json.dumps(asdict(listing), indent=2) + "\n", encoding="utf-8")
+    return listing
+
+
+def pack(folder: Path, out: Path) -> None:
+    """Write the folder of an artifact as one file, nothing but the files of its list."""
+    listing = read_listing(folder)
+    with atomic_write(out) as beside, zipfile.ZipFile(beside, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in (LIST_FILE, *listing.files):
+            archive.write(folder / name, name)
+
+
+def read_listing(folder: Path) -> Listing:
+    """List of an artifact, checked against what is there.
+
+    Raises:
+        ModelError: If the list is missing or of another version, names a file that leads elsewhere,
+            is missing, changed or too large; or if there is a link, or a file that is not listed.
+    """
+    path = folder / LIST_FILE
+    if path.is_symlink() or not path.is_file() or path.stat().st_size > _MOST_LIST_BYTES:
+        raise ModelError(f"Expected {folder} to be an exported model, with {LIST_FILE} in it.")
+    listing = _parsed(path)
+    there = set()
+    for entry in folder.rglob("*"):
+        name = entry.relative_to(folder).as_posix()
+        if entry.is_symlink():
+            raise ModelError(
+                f"The exported model {folder} holds a link, {name}; expected plain files alone: "
+                f"export it again."
+            )
+        if entry.is_file() and name != LIST_FILE:
+            there.add(name)
+    if unlisted := sorted(there - listing.files.keys()):
+        raise ModelError(
+            f"The exported model {folder} holds {unlisted[0]}, which {LIST_FILE} does not list; "
+            f"remove it, or export the model again."
+        )
+    total = 0
+    for name, expected in listing.files.items():
+        _check_name(name, folder)
+        if name not in there:
+            raise ModelError(
+                f"The exported model {folder} lacks {name}, which {LIST_FILE} lists; copy or "
+                f"export it again."
+            )
+        total += (folder / name).stat().st_size
+        if total > _MOST_BYTES:
+            raise ModelError(
+                f"The exported model {folder} has more than {_MOST_BYTES / 2**30:.0f} GiB; "
+                f"expected less."
+            )
+        if checksum(folder / name) != expected:
+            raise ModelError(
+                f"{folder / name} is not the file that {LIST_FILE} lists (their checksums differ); "
+                f"copy or export the model again."
+            )
+    return listing
+
+
+def _parsed(path: Path) -> Listing:
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+        version = values.get("version")
+        if version != _VERSION:
+            raise ModelError(
+                f"{path} is of version {version}; this Maskwright reads version {_VERSION}: update "
+                f"Maskwright, or export the model again."
+            )
+        listing = Listing(**values)
+        right = (
+            listing.format in get_args(Format)
+            and CARD_FILE in listing.files
+            and len(listing.files) <= _MOST_FILES
+            and all(isinstance(v, str) and len(v) == 64 for v in listing.files.values())
+        )
+    except (ValueError, TypeError, AttributeError):
+        right = False
+    if not right:
+        raise ModelError(f"{path} is no list of an exported model; export it again.")
+    return listing
+
+
+def _check_name(name: str, where: Path) -> None:
+    """Refuse a path that leads out of its folder, or that other systems read otherwise."""
+    path = PurePosixPath(name)
+    plain = (
+        not path.is_absolute()
+        and name == path.as_posix()
+        and not any(part in ("..", ".", "") for part in path.parts)
+        and not any(sign in name for sign in "\\:\0")
+    )
+    if not plain:
+        raise ModelError(
+            f"The exported model {where} names the file {name!r}, which leads out of its folder; "
+            f"do not use it."
+        )
+
+
+def unpacked(path: Path) -> Path:
+    """Folder of an artifact; one that is a file is unpacked beside other such, once.
+
+    Raises:
+        ModelError: If the archive holds links, names that lead elsewhere, too many or too large
+            files, or unpacks to far more than it is.
+    """
+    if path.is_dir():
+        return path
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    folder = cache / "maskwright" / "artifacts" / _digest(path)
+    if (folder / LIST_FILE).is_file():
+        return folder
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    beside = Path(tempfile.mkdtemp(prefix=".unpacking.", dir=folder.parent))
+    try:
+        _unpack(path, beside)
+        read_listing(beside)
+        if not folder.exists():  # another process may have been faster
+            beside.replace(folder)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+    return folder
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _unpack(path: Path, folder: Path) -> None:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            entries = archive.infolist()
+            _check_entries(path, entries)
+            room = _MOST_BYTES
+            for entry in entries:
+                target = folder / entry.filename
+                target.parent.mkdir(parents=True, exist_ok=True)
+                # What the archive says of sizes may be a lie: bytes are counted as they come.
+                with archive.open(entry) as packed, target.open("xb") as plain:
+                    while chunk := packed.read(1 << 20):
+                        room -= len(chunk)
+                        if room < 0 or plain.tell() + len(chunk) > entry.file_size:
+                            raise ModelError(f"{path} unpacks to more than it says; do not use it.")
+                        plain.write(chunk)
+    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, NotImplementedError) as error:
+        raise ModelError(f"{path} cannot be unpacked ({error}); copy or export it again.") from None
+
+
+def _check_entries(path: Path, entries: list[zipfile.ZipInfo]) -> None:
+    if len(entries) > _MOST_FILES:
+        raise ModelError(
+            f"{path} holds {len(entries):,} files; expected {_MOST_FILES} at most in an exported "
+            f"model."
+        )
+    names = [entry.filename for entry in entries]
+    if len(set(names)) != len(names):
+        raise ModelError(f"{path} holds a file twice; expected each once: export the model again.")
+    packed = unpacked_bytes = 0
+    for entry in entries:
+        _check_name(entry.filename, path)
+        kind = stat.S_IFMT(entry.external_attr >> 16)
+        if kind not in (0, stat.S_IFREG) or entry.is_dir():
+            raise ModelError(
+                f"{path} holds a link or a folder, {entry.filename}; expected plain files alone."
+            )
+        packed += entry.compress_size
+        unpacked_bytes += entry.file_size
+    if unpacked_bytes > _MOST_BYTES or unpacked_bytes > _MOST_RATIO * max(packed, 1024):
+        raise ModelError(
+            f"{path} would unpack from {packed:,} to {unpacked_bytes:,} bytes; expected a model, "
+            f"which hardly shrinks when packed: do not use it."
+        )

@@ -1,0 +1,92 @@
+"""A Keras model written for another engine."""
+
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from maskwright.errors import ConfigError, ModelError
+from maskwright.export.engines import EXTRAS, FILES
+from maskwright.export.plain import write_plain
+
+_OPSET = 18  # the newest that tf2onnx writes
+
+
+def write_network(model: Any, folder: Path, engine: str, network: str) -> None:
+    """Write a model into the folder of an artifact.
+
+    Args:
+        model: Keras model, without auxiliary outputs.
+        folder: Where to.
+        engine: One of `artifact.Format`.
+        network: `Blueprint.to_json` of the model, for the format of Keras.
+
+    Raises:
+        ConfigError: If what the format needs is not installed.
+        ModelError: If the format cannot hold the model.
+    """
+    if engine == "keras":
+        write_plain(folder, network, model)
+        return
+    writers: Mapping[str, Callable[[Any, Path], None]] = {
+        "savedmodel": _savedmodel,
+        "onnx": _onnx,
+        "openvino": _openvino,
+        "litert": _litert,
+    }
+    try:
+        writers[engine](model, folder / FILES[engine])
+    except ImportError as error:
+        raise ConfigError(
+            f"Writing {engine} needs a package that is not installed ({error}); install it with: "
+            f'pip install "maskwright[{EXTRAS[engine]}]"'
+        ) from None
+    except MemoryError:
+        raise
+    except Exception as error:  # converters raise almost anything on a layer they do not know
+        first = str(error).strip().partition("\n")[0] or type(error).__name__
+        raise ModelError(
+            f"The model cannot be written as {engine} ({first[:300]}); choose another format."
+        ) from error
+
+
+def _savedmodel(model: Any, path: Path) -> None:
+    model.export(path, format="tf_saved_model", verbose=False)
+
+
+def _onnx(model: Any, path: Path) -> None:
+    import onnx  # noqa: F401  # said by its own name where it is missing
+    import tf2onnx  # noqa: F401
+
+    _call_once(model)
+    model.export(path, format="onnx", opset_version=_OPSET, verbose=False)
+
+
+def _openvino(model: Any, path: Path) -> None:
+    import openvino
+
+    # By way of a SavedModel: `model.export(format="openvino")` makes outputs of inner values too.
+    with tempfile.TemporaryDirectory() as folder:
+        _savedmodel(model, Path(folder) / "model")
+        converted = openvino.convert_model(f"{folder}/model")
+    openvino.save_model(converted, path, compress_to_fp16=False)
+
+
+def _litert(model: Any, path: Path) -> None:
+    import ai_edge_litert  # noqa: F401
+
+    model.export(path, format="litert", verbose=False)
+
+
+def _call_once(model: Any) -> None:
+    """Let every layer know its shapes, which converters read."""
+    made = {tensor.name: np.zeros(_shape(tensor), np.float32) for tensor in model.inputs}
+    model(made if len(made) > 1 else next(iter(made.values())), training=False)
+
+
+def _shape(tensor: Any) -> tuple[int, ...]:
+    return tuple(
+        32 if side is None and place else side or 1 for place, side in enumerate(tensor.shape)
+    )

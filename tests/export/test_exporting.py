@@ -1,0 +1,173 @@
+"""Every format: written, opened in its engine, and equal to the run it was made from."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import maskwright
+from maskwright.data.synthetic import write_dataset
+from maskwright.errors import ConfigError, ModelError
+from maskwright.export.artifact import read_listing, write_listing
+from maskwright.inference.predictor import Predictor
+
+ENGINES = {"onnx": "onnxruntime", "openvino": "openvino", "litert": "ai_edge_litert"}
+FORMATS = ("keras", "savedmodel", *ENGINES)
+WITHOUT_TENSORFLOW = """
+import sys
+
+class Missing:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] == "tensorflow":
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+sys.meta_path.insert(0, Missing())
+from maskwright.cli import main
+sys.argv[0] = "maskwright"
+main()
+"""
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """Drawn images, and a run that learned from them for an epoch."""
+    folder = tmp_path_factory.mktemp("export")
+    write_dataset(folder / "data", num_images=8, size=64, seed=0)
+    maskwright.train(
+        folder / "data",
+        folder / "run",
+        encoder="plain",
+        encoder_weights=None,
+        encoder_widths=(4, 8, 8, 8, 8),
+        decoder="unet",
+        deep_supervision=0.4,
+        size=64,
+        batch_size=4,
+        epochs=1,
+        previews=0,
+    )
+    return folder
+
+
+@pytest.fixture(scope="module", params=FORMATS)
+def artifact(request, made):
+    """An artifact of every format."""
+    if request.param in ENGINES:
+        pytest.importorskip(ENGINES[request.param])
+    if request.param == "onnx":
+        pytest.importorskip("tf2onnx")
+    out = made / request.param
+    export = maskwright.export_model(made / "run", out, format=request.param, data=made / "data")
+    assert export.parity.agreement >= 0.999
+    assert export.parity.against == "masks"
+    assert len(export.parity.sizes) >= 2
+    return out
+
+
+def test_an_artifact_draws_what_its_run_draws(artifact, made):
+    run, exported = Predictor.load(made / "run"), Predictor.load(artifact)
+    image = np.random.default_rng(0).integers(0, 256, (75, 51, 3), np.uint8)
+    ours, theirs = (one(image, probabilities=True).probabilities for one in (run, exported))
+    np.testing.assert_allclose(theirs, ours, atol=1e-5)
+    listing = json.loads((artifact / "artifact.json").read_text())
+    assert listing["made_with"]["maskwright"] == maskwright.__version__
+    assert listing["parity"]["difference"] < 1e-5
+
+
+def test_predict_needs_no_more_than_the_engine(artifact, made, tmp_path):
+    command = [sys.executable, "-c", WITHOUT_TENSORFLOW, "predict"]
+    images = next((made / "data").rglob("*.png")).parent
+    arguments = [artifact, images, "-o", tmp_path / "masks", "--no-overlays"]
+    done = subprocess.run(
+        [*command, *map(str, arguments)], capture_output=True, text=True, check=False
+    )
+    if artifact.name in ENGINES:
+        assert done.returncode == 0, done.stderr
+        assert list((tmp_path / "masks").rglob("*.png"))
+    else:
+        assert done.returncode != 0
+        assert "TensorFlow" in done.stderr
+
+
+def test_one_file_holds_it_all(made, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    out = tmp_path / "model.maskwright"
+    maskwright.export_model(made / "run", out, format="keras")
+    image = np.random.default_rng(1).integers(0, 256, (64, 64, 3), np.uint8)
+    assert list(tmp_path.iterdir()) == [out]
+    labels = [maskwright.load(path)(image).labels for path in (made / "run", out)]
+    np.testing.assert_array_equal(*labels)
+
+
+def test_nothing_is_overwritten_and_nothing_half_written(made, tmp_path):
+    (tmp_path / "there").mkdir()
+    with pytest.raises(ConfigError, match="exists already"):
+        maskwright.export_model(made / "run", tmp_path / "there", format="keras")
+    with pytest.raises(ConfigError, match="Expected a format of keras, savedmodel"):
+        maskwright.export_model(made / "run", tmp_path / "other", format="coreml")
+    run = Path(shutil.copytree(made / "run", tmp_path / "old"))
+    (run / "network.json").unlink()
+    with pytest.raises(ModelError, match="train it again to export it"):
+        maskwright.export_model(run, tmp_path / "other", format="keras")
+    assert {path.name for path in tmp_path.iterdir()} == {"there", "old"}
+
+
+def changed(folder, name, change):
+    """The artifact with a file changed and a list that fits it: what a forger would send."""
+    path = folder / name
+    path.write_text(change(path.read_text()))
+    listing = read_listing_unchecked(folder)
+    write_listing(folder, **{k: v for k, v in listing.items() if k not in ("files", "version")})
+
+
+def read_listing_unchecked(folder):
+    return json.loads((folder / "artifact.json").read_text())
+
+
+@pytest.fixture(scope="module")
+def honest(made):
+    maskwright.export_model(made / "run", made / "honest", format="keras")
+    return made / "honest"
+
+
+@pytest.fixture
+def forged(honest, tmp_path):
+    return Path(shutil.copytree(honest, tmp_path / "forged"))
+
+
+def test_a_network_beyond_all_measure_is_refused_before_it_is_built(forged):
+    changed(forged, "network.json", lambda text: text.replace("4,", "10000000000,", 1))
+    with pytest.raises(ModelError, match="at most 8,192; the file says 10,000,000,000"):
+        Predictor.load(forged)
+
+
+def test_a_file_cannot_name_code(forged):
+    changed(forged, "network.json", lambda text: text.replace('"segmenter"', '"os.system"'))
+    with pytest.raises(ModelError, match="Expected a network of segmenter"):
+        Predictor.load(forged)
+
+
+def test_weights_of_another_network_are_refused(forged):
+    changed(forged, "network.json", lambda text: text.replace('"unet"', '"light"'))
+    with pytest.raises(ModelError, match="do not fit the"):
+        Predictor.load(forged)
+
+
+def test_truncated_weights_are_refused(forged):
+    path = forged / "weights.npz"
+    path.write_bytes(path.read_bytes()[:-200])
+    with pytest.raises(ModelError, match="checksums differ"):
+        Predictor.load(forged)
+
+
+def test_the_card_of_another_model_is_refused(forged, made):
+    card = json.loads((forged / "card.json").read_text())
+    card["model_sha256"] = "0" * 64
+    changed(forged, "card.json", lambda _: json.dumps(card))
+    with pytest.raises(ModelError, match="that of another model"):
+        Predictor.load(forged)
+    assert read_listing(forged).format == "keras"
