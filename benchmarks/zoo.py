@@ -54,17 +54,7 @@ def check_pair(
         **options,
     )
     odd = rng.uniform(0, 255, (2, 33, 47, channels)).astype(np.float32)
-    with tf.GradientTape() as tape:
-        outputs = tf.nest.flatten(model(odd, training=True))
-        loss = tf.add_n([tf.reduce_mean(tf.square(logits)) for logits in outputs])
-    for logits in outputs:
-        assert logits.shape == (2, 33, 47, _CLASSES), logits.shape
-    variables = [variable.value for variable in model.trainable_variables]
-    gradients = tape.gradient(loss, variables)
-    for variable, gradient in zip(model.trainable_variables, gradients, strict=True):
-        assert gradient is not None, f"{variable.path} does not learn"
-        assert np.isfinite(gradient).all(), f"the gradient of {variable.path} is not finite"
-        variable.assign_sub(1e-3 * tf.convert_to_tensor(gradient))
+    _learn(model, odd)
     main = main_model(model)
     other = rng.uniform(0, 255, (1, 64, 32, channels)).astype(np.float32)
     expected = np.asarray(main(other, training=False))
@@ -100,7 +90,6 @@ def check_together(encoder: str, decoders: Sequence[str], channels: int = 3) -> 
         AssertionError: If a promise is broken.
     """
     import keras
-    import tensorflow as tf
 
     from maskwright.models import encoder as make
 
@@ -109,17 +98,7 @@ def check_together(encoder: str, decoders: Sequence[str], channels: int = 3) -> 
     encode = make(encoder, channels=channels)
     joined, heads = _join(encode, decoders, channels)
     odd = rng.uniform(0, 255, (2, 33, 47, channels)).astype(np.float32)
-    with tf.GradientTape() as tape:
-        outputs = joined(odd, training=True)
-        loss = tf.add_n([tf.reduce_mean(tf.square(logits)) for logits in outputs])
-    for logits in outputs:
-        assert logits.shape == (2, 33, 47, _CLASSES), logits.shape
-    variables = joined.trainable_variables
-    gradients = tape.gradient(loss, [variable.value for variable in variables])
-    for variable, gradient in zip(variables, gradients, strict=True):
-        assert gradient is not None, f"{variable.path} does not learn"
-        assert np.isfinite(gradient).all(), f"the gradient of {variable.path} is not finite"
-        variable.assign_sub(1e-3 * tf.convert_to_tensor(gradient))
+    _learn(joined, odd)
     other = rng.uniform(0, 255, (1, 64, 32, channels)).astype(np.float32)
     expected = [np.asarray(logits) for logits in joined(other, training=False)]
     with tempfile.TemporaryDirectory() as folder:
@@ -131,6 +110,23 @@ def check_together(encoder: str, decoders: Sequence[str], channels: int = 3) -> 
     shared = encode.model.count_params()
     mains = {d: keras.Model(head.inputs, head.outputs[0]) for d, head in heads.items()}
     return {decoder: int(shared + main.count_params()) for decoder, main in mains.items()}
+
+
+def _learn(model: Any, images: np.ndarray) -> None:
+    """Take a step towards logits of zero, which has to reach every weight."""
+    import tensorflow as tf
+
+    with tf.GradientTape() as tape:
+        outputs = tf.nest.flatten(model(images, training=True))
+        loss = tf.add_n([tf.reduce_mean(tf.square(logits)) for logits in outputs])
+    for logits in outputs:
+        assert logits.shape == (*images.shape[:3], _CLASSES), logits.shape
+    variables = model.trainable_variables
+    gradients = tape.gradient(loss, [variable.value for variable in variables])
+    for variable, gradient in zip(variables, gradients, strict=True):
+        assert gradient is not None, f"{variable.path} does not learn"
+        assert np.isfinite(gradient).all(), f"the gradient of {variable.path} is not finite"
+        variable.assign_sub(1e-3 * tf.convert_to_tensor(gradient))
 
 
 def _join(encode: Any, decoders: Sequence[str], channels: int) -> tuple[Any, dict[str, Any]]:

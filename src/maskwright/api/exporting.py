@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, get_args
 import numpy as np
 
 from maskwright.api.learned import division_of
+from maskwright.card import CARD_FILE, Card
 from maskwright.data import open_dataset
-from maskwright.data.geometry import cut_image, cut_labels, resize_labels
+from maskwright.data.geometry import cut_image, cut_labels, resize_image, resize_labels
 from maskwright.errors import ConfigError
 from maskwright.kinds import Format
 
 if TYPE_CHECKING:
     from maskwright.data import DataSet
     from maskwright.export.exporting import Export
-    from maskwright.inference.predictor import Predictor
 
 _MOST_COMPARED = 32
 _SIDE_PX = 512  # of the middle of larger images that is compared
@@ -47,34 +47,30 @@ def export_model(
             f"Expected a format of {', '.join(get_args(Format))}; received {format!r}."
         )
     from maskwright.export.exporting import export_masks, require_free
-    from maskwright.inference.predictor import Predictor
 
     require_free(Path(out))
     samples: list[tuple[np.ndarray, np.ndarray | None]] = []
     if data is not None:
         dataset = open_dataset(data, **division_of(Path(run)))
-        samples += islice(_working(Predictor.load(run), dataset, "val"), _MOST_COMPARED)
+        samples += islice(
+            _working(Card.read(Path(run) / CARD_FILE), dataset, "val"), _MOST_COMPARED
+        )
     return export_masks(Path(run), Path(out), format, samples)
 
 
-def _working(
-    predictor: "Predictor", dataset: "DataSet", split: str
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def _working(card: Card, dataset: "DataSet", split: str) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Images as the model takes them, of large ones the middle, and their labels."""
     from maskwright.inference.predictor import model_pixels
 
-    card = predictor.card
     for sample in dataset.of(split):
         if not sample.masks:
             continue
         image, labels = dataset.read(sample)
         if card.size is not None:
-            yield predictor.working(image), resize_labels(labels, card.size)
-            continue
-        size = (min(labels.shape[0], _SIDE_PX), min(labels.shape[1], _SIDE_PX))
-        top, left = (labels.shape[0] - size[0]) // 2, (labels.shape[1] - size[1]) // 2
-        window = cut_image(image, top, left, size)
-        yield (
-            model_pixels(window[None], card.channels, card.dtype)[0],
-            cut_labels(labels, top, left, size),
-        )
+            image, labels = resize_image(image, card.size), resize_labels(labels, card.size)
+        else:
+            size = (min(labels.shape[0], _SIDE_PX), min(labels.shape[1], _SIDE_PX))
+            top, left = (labels.shape[0] - size[0]) // 2, (labels.shape[1] - size[1]) // 2
+            image = cut_image(image, top, left, size)
+            labels = cut_labels(labels, top, left, size)
+        yield model_pixels(image[None], card.channels, card.dtype)[0], labels

@@ -24,7 +24,10 @@ FILES = {
 }
 """File or folder of the network in an artifact, by its format."""
 
-MAIN = {**FILES, "savedmodel": "saved_model/saved_model.pb", "keras": "weights.npz"}
+WEIGHTS_FILE = "weights.npz"
+"""Arrays of a network in the format of Keras."""
+
+MAIN = {**FILES, "savedmodel": "saved_model/saved_model.pb", "keras": WEIGHTS_FILE}
 """File whose checksum stands on the card of an artifact, by its format."""
 
 EXTRAS = {"savedmodel": "cpu", "onnx": "onnx", "openvino": "openvino", "litert": "litert"}

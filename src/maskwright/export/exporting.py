@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from maskwright.card import CARD_FILE, MODEL_FILE, NETWORK_FILE, Card, card_kind, checksum
+from maskwright.card import CARD_FILE, NETWORK_FILE, Card, card_kind, checksum
 from maskwright.errors import ConfigError, ModelError
 from maskwright.export.artifact import (
     SUFFIX,
@@ -24,7 +24,7 @@ from maskwright.export.engines import MAIN
 from maskwright.export.ensemble import is_ensemble
 from maskwright.export.formats import write_network
 from maskwright.export.parity import FLOAT, Parity, measure
-from maskwright.export.runtime import artifact_logits, load_keras, load_logits
+from maskwright.export.runtime import artifact_logits, keras_logits, load_run
 from maskwright.export.selftest import drawn_image, self_test, write_selftest
 from maskwright.kinds import Format
 
@@ -86,8 +86,8 @@ def export_masks(
         )
     if (run / CARD_FILE).is_file() and card_kind(run / CARD_FILE) != Card.kind:
         raise ModelError(f"{run} draws no masks; its models cannot be exported yet.")
-    logits, card = load_logits(run)
-    model = load_keras(run / MODEL_FILE)
+    model, card = load_run(run)
+    logits = keras_logits(model)
     network, pixel_range = _network(run)
     out.parent.mkdir(parents=True, exist_ok=True)
     made = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))

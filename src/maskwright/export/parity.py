@@ -1,6 +1,6 @@
 """How far an exported model differs from the one it was made from."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -9,9 +9,8 @@ import numpy as np
 from maskwright.card import Card
 from maskwright.errors import ModelError
 from maskwright.export.activation import activate
+from maskwright.export.ensemble import Logits
 from maskwright.metrics.confusion import confusion, scores
-
-Logits = Callable[[np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,8 @@ import numpy as np
 
 from maskwright.card import NETWORK_FILE
 from maskwright.errors import ModelError
+from maskwright.export.engines import WEIGHTS_FILE
 from maskwright.imageio import atomic_write
-
-WEIGHTS_FILE = "weights.npz"
 
 
 def write_plain(folder: Path, network: str, model: Any) -> None:

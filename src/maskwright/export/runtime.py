@@ -18,7 +18,7 @@ from maskwright.card import (
 from maskwright.errors import ModelError
 from maskwright.export.artifact import Listing, is_artifact, read_listing, unpacked
 from maskwright.export.engines import MAIN, open_engine
-from maskwright.export.ensemble import is_ensemble, mean_logits, read_members
+from maskwright.export.ensemble import Logits, is_ensemble, mean_logits, read_members
 from maskwright.export.plain import read_plain
 
 _REGIONS_AT_ONCE = 64  # looked at; a bag may hold any number
@@ -30,7 +30,7 @@ Decide = Callable[[Mapping[str, np.ndarray]], dict[str, np.ndarray]]
 """From the inputs of a classifier to `logits (b, 1)`, `weights (b, n)`, `region_logits (n, 1)`."""
 
 
-def load_logits(path: Path) -> tuple[Callable[[np.ndarray], np.ndarray], Card]:
+def load_logits(path: Path) -> tuple[Logits, Card]:
     """The model of a run as a function from images `(b, h, w, c)` to logits `(b, h, w, classes)`.
 
     Both arrays are float32, and `b`, `h` and `w` may change from call to call. The logits of an
@@ -47,6 +47,12 @@ def load_logits(path: Path) -> tuple[Callable[[np.ndarray], np.ndarray], Card]:
     if is_ensemble(path):
         joined = Card.read(path / CARD_FILE)
         return mean_logits([load_logits(folder) for folder in read_members(path, joined)]), joined
+    model, card = load_run(path)
+    return keras_logits(model), card
+
+
+def load_run(path: Path) -> tuple[Any, Card]:
+    """Keras model and card of a run that draws masks; `ModelError` as `load_logits`."""
     card = _checked(path, Card)
     model = load_keras(path / MODEL_FILE)
     channels = model.input_shape[-1]
@@ -55,10 +61,10 @@ def load_logits(path: Path) -> tuple[Callable[[np.ndarray], np.ndarray], Card]:
             f"{path / MODEL_FILE} takes images of {channels} channels, but its card says "
             f"{card.channels}."
         )
-    return keras_logits(model), card
+    return model, card
 
 
-def keras_logits(model: Any) -> Callable[[np.ndarray], np.ndarray]:
+def keras_logits(model: Any) -> Logits:
     """Function of a Keras model from images of any size to logits."""
     import tensorflow as tf
 
@@ -75,7 +81,7 @@ def keras_logits(model: Any) -> Callable[[np.ndarray], np.ndarray]:
     return logits
 
 
-def artifact_logits(folder: Path, engine: str) -> Callable[[np.ndarray], np.ndarray]:
+def artifact_logits(folder: Path, engine: str) -> Logits:
     """The network of an artifact from images to logits, in its engine."""
     if engine == "keras":
         return keras_logits(read_plain(folder))

@@ -1,6 +1,5 @@
 """A drawn image that an exported model carries, and the labels that it must make of it."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -9,6 +8,7 @@ import numpy as np
 from maskwright.card import AnyCard, Card
 from maskwright.errors import ModelError
 from maskwright.export.activation import activate
+from maskwright.export.ensemble import Logits
 from maskwright.imageio import atomic_write
 
 SELFTEST_FILE = "selftest.npz"
@@ -16,8 +16,6 @@ SELFTEST_FILE = "selftest.npz"
 
 _OCTAVES = (4, 8, 16, 32, 64)
 _RANGES = {"uint8": (0.0, 255.0), "uint16": (0.0, 65535.0), "float32": (0.0, 1.0)}
-
-Logits = Callable[[np.ndarray], np.ndarray]
 
 
 def drawn_image(
