@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import cv2
@@ -46,6 +47,10 @@ _NAMES = {
     "fill_holes_px": "largest hole to fill",
 }
 _MOST_AREAS = 1000  # of the true components of an image, for their median
+
+# NumPy reads the header of an array by `ast.literal_eval`, and CPython 3.11 counts the recursion of
+# all threads in one place (gh-106905): two at once now and then end in a SystemError.
+_ONE_HEADER_AT_A_TIME = Lock()
 
 
 @dataclass(frozen=True, eq=False)
@@ -293,7 +298,7 @@ def _tallies(
 
 def _count(card: Card, candidates: Sequence[Mapping[str, Any]], one: Decided) -> np.ndarray:
     num_classes = card.labels.num_classes
-    with np.load(one.path, allow_pickle=False) as file:
+    with _ONE_HEADER_AT_A_TIME, np.load(one.path, allow_pickle=False) as file:
         kept = {name: file[name] for name in file.files}
     found = np.empty((len(candidates), 3, num_classes), np.int64)
     for place, decisions in enumerate(candidates):
