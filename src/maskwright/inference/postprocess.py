@@ -34,18 +34,27 @@ def clean(
     cleaned = labels.astype(np.uint8)
     if min_area_px > 1 or keep_largest:
         removed = np.zeros(cleaned.shape, bool)
-        # Counted by OpenCV: `np.bincount` would take eight bytes for every pixel.
-        counts = cv2.calcHist([cleaned], [0], None, [256], [0, 256])
-        for label in np.flatnonzero(counts):
-            if label != background:
-                removed |= _unwanted(cleaned == label, min_area_px, keep_largest)
+        for label in _classes(cleaned, background):
+            removed |= _unwanted(cleaned == label, min_area_px, keep_largest)
         if background is not None:
             cleaned[removed] = background
         else:
             cleaned = _take_nearest(cleaned, removed)
     if fill_holes_px > 0 and background is not None:
-        cleaned = _take_nearest(cleaned, _holes(cleaned == background, fill_holes_px))
+        holes = _holes(cleaned == background, fill_holes_px)
+        classes = _classes(cleaned, background)
+        if len(classes) == 1:  # nothing else lies around a hole
+            cleaned[holes] = classes[0]
+        else:
+            cleaned = _take_nearest(cleaned, holes)
     return cleaned
+
+
+def _classes(labels: np.ndarray, background: int | None) -> list[int]:
+    """Classes that occur, without the background."""
+    # Counted by OpenCV: `np.bincount` would take eight bytes for every pixel.
+    counts = cv2.calcHist([labels], [0], None, [256], [0, 256])
+    return [int(label) for label in np.flatnonzero(counts) if label != background]
 
 
 def _unwanted(mask: np.ndarray, min_area_px: int, keep_largest: bool) -> np.ndarray:
