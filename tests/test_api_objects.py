@@ -16,6 +16,7 @@ from maskwright.errors import ConfigError, DataError
 from maskwright.imageio import read_image, read_mask, write_image
 from maskwright.objects import ObjectFinder
 
+pytestmark = pytest.mark.usefixtures("uncompiled")
 QUICK = {
     "encoder": "plain",
     "encoder_weights": None,
@@ -36,7 +37,7 @@ TINY = {
     "anchors_per_step": 16,
     "detections": 20,
 }
-METHODS = [("centres", {}), ("mask_rcnn", {"detector": TINY})]
+METHODS = {"mask_rcnn": {"detector": TINY}, "centres": {}}
 
 
 def draw(folder, count=8, empty=()):
@@ -58,15 +59,23 @@ def draw(folder, count=8, empty=()):
     return folder
 
 
-@pytest.fixture(scope="module", params=METHODS, ids=lambda method: method[0])
-def trained(request, tmp_path_factory):
-    folder = tmp_path_factory.mktemp(request.param[0])
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """Drawn objects, and a run of each method that learned from them."""
+    folder = tmp_path_factory.mktemp("objects")
     data = draw(folder / "data", empty={2})
-    method, more = request.param
-    run = maskwright.train(
-        data, folder / "run", objects=method, val_share=0.25, test_share=0.25, **QUICK, **more
-    )
-    return data, run
+    shares = {"val_share": 0.25, "test_share": 0.25}
+    made = {
+        method: maskwright.train(data, folder / method, objects=method, **shares, **QUICK, **more)
+        for method, more in METHODS.items()
+    }
+    return data, made
+
+
+@pytest.fixture(params=METHODS)
+def trained(request, runs):
+    data, made = runs
+    return data, made[request.param]
 
 
 def test_a_run_has_its_card_and_finds_objects(trained):
@@ -79,16 +88,15 @@ def test_a_run_has_its_card_and_finds_objects(trained):
     assert isinstance(maskwright.load(run.folder), ObjectFinder)
 
 
-def test_a_fresh_process_opens_a_run(trained):
-    _, run = trained
-    opened = "import sys, maskwright; print(maskwright.load(sys.argv[1]).card.method)"
-    said = subprocess.run(
-        [sys.executable, "-c", opened, run.folder], capture_output=True, text=True, check=False
+def test_a_fresh_process_opens_runs(runs):
+    opened = (
+        "import sys, maskwright; print(*(maskwright.load(a).card.method for a in sys.argv[1:]))"
     )
-    assert (said.returncode, said.stdout.split()[-1:]) == (
-        0,
-        [ObjectCard.read(run.folder / "card.json").method],
-    ), said.stderr
+    folders = [run.folder for run in runs[1].values()]
+    said = subprocess.run(
+        [sys.executable, "-c", opened, *folders], capture_output=True, text=True, check=False
+    )
+    assert (said.returncode, said.stdout.split()[-2:]) == (0, list(METHODS)), said.stderr
 
 
 def test_scores_are_written(trained):

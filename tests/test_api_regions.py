@@ -17,6 +17,7 @@ from maskwright.export.runtime import load_keras
 from maskwright.imageio import read_image, read_mask, write_image
 from maskwright.regions.previews import RegionPreviews
 
+pytestmark = pytest.mark.usefixtures("uncompiled")
 MEASURES = {**QUICK, "pixels": False, "epochs": 1, "previews": 0}
 """Trained without an encoder, sooner still."""
 

@@ -17,6 +17,7 @@ from maskwright.data.samples import Sample
 from maskwright.errors import ConfigError, ModelError
 from maskwright.imageio import read_mask, write_image
 
+pytestmark = pytest.mark.usefixtures("uncompiled")
 QUICK = {
     **{"encoder": "plain", "encoder_widths": (4, 8), "batch_size": 4, "previews": 0, "size": 16},
     **{"augmentation": "none", "class_weights": None, "norm": "batch"},

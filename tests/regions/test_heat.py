@@ -32,12 +32,18 @@ def trained():
     model = build_classifier(channels=1, encoder_widths=(8, 16, 16), pooling="mean", dropout=0.0)
     optimizer = keras.optimizers.Adam(3e-3)
     inputs, labels, _ = drawn(64, seed=0)
-    for _ in range(40):
+    variables = model.trainable_variables
+    optimizer.build(variables)
+
+    @tf.function(autograph=False)
+    def step():
         with tf.GradientTape() as tape:
             logits = model(inputs, training=True)[:, 0]
             loss = tf.nn.sigmoid_cross_entropy_with_logits(labels.astype(np.float32), logits)
-        variables = model.trainable_variables
         optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
+
+    for _ in range(40):
+        step()
     return model
 
 
