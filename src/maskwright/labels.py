@@ -107,17 +107,22 @@ class Labels:
             mask: Labels, `(h, w)`.
             opacity: 0 shows the image alone, 1 the colours alone.
         """
-        colours = self.colour(mask)
-        shown = mask != IGNORE_LABEL
-        if self.background is not None:
-            shown &= mask != self.background
-        weight = np.where(shown, opacity, 0.0)[..., None]
-        blended = image * (1 - weight) + colours * weight
-        labels = np.ascontiguousarray(mask, np.uint8)
+        labels = np.clip(mask, 0, IGNORE_LABEL).astype(np.uint8)
+        colours = self.colour(np.arange(256))
+        drawn = np.array(image, np.uint8, order="C")
+        shown = np.zeros(labels.shape, np.uint8)
+        values = np.arange(256)[:, None]
+        for label in np.flatnonzero(cv2.calcHist([labels], [0], None, [256], [0, 256])):
+            if label in (IGNORE_LABEL, self.background):
+                continue
+            own = (labels == label).view(np.uint8)
+            shown |= own
+            # Looked up in a table of the 256 values of a pixel: many times as fast as sums.
+            blended = (values * (1 - opacity) + colours[label] * opacity).round().astype(np.uint8)
+            cv2.copyTo(cv2.LUT(drawn, blended[:, None]), own, drawn)
         kernel = np.ones((3, 3), np.uint8)
-        edge = (cv2.dilate(labels, kernel) != cv2.erode(labels, kernel)) & shown
-        blended[edge] = colours[edge]
-        return blended.round().astype(np.uint8)
+        edge = (cv2.dilate(labels, kernel) != cv2.erode(labels, kernel)).view(np.uint8) & shown
+        return cv2.copyTo(cv2.LUT(cv2.merge([labels] * 3), colours[:, None]), edge, drawn)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON and YAML; `from_dict` reads them back."""

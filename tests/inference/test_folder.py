@@ -125,7 +125,7 @@ def test_images_are_never_overwritten(tmp_path):
 def test_masks_inside_the_folder_of_images_are_not_taken_for_images(tmp_path):
     draw(tmp_path / "a.png")
     for _ in range(2):
-        result = predict_folder(predictor(), tmp_path, tmp_path / "masks")
+        result = predict_folder(predictor(), tmp_path, tmp_path / "masks", overwrite=True)
         assert [path.name for path in result.written] == ["a.png"]
 
 
@@ -157,7 +157,7 @@ def test_an_error_of_the_model_ends_the_work_and_nothing_half_written_stays(tmp_
         draw(tmp_path / "in" / f"{n}.png")
     with pytest.raises(KeyboardInterrupt):
         predict_folder(predictor(None, logits=broken), tmp_path / "in", tmp_path / "out")
-    assert {path.name for path in (tmp_path / "out").iterdir()} <= {"0.png"}
+    assert {path.name for path in (tmp_path / "out").iterdir()} <= {"0.png", "manifest.jsonl"}
 
 
 def test_nothing_found_is_one_sentence(tmp_path):

@@ -170,9 +170,10 @@ def predict(
     overlays: bool = True,
     probabilities: bool = False,
     batch_size: int = 8,
+    overwrite: bool = False,
     **adjustments: Any,
 ) -> "FolderResult":
-    """Write a mask for every image, in its size.
+    """Write a mask for every image, in its size; skip those that an earlier run has done.
 
     Args:
         model: Folder of a run.
@@ -182,6 +183,7 @@ def predict(
         overlays: Draw the masks over the images too.
         probabilities: Keep the probabilities too.
         batch_size: Images run at once.
+        overwrite: Do again what is done.
         adjustments: What `Predictor.adjusted` takes: threshold, tile and cleaning.
     """
     from maskwright.inference.folder import predict_folder
@@ -195,4 +197,5 @@ def predict(
         overlays=overlays,
         probabilities=probabilities,
         batch_size=batch_size,
+        overwrite=overwrite,
     )

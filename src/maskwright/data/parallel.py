@@ -3,9 +3,10 @@
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from threading import Condition
 from typing import TypeVar
 
 from rich.console import Console
@@ -50,6 +51,80 @@ def in_threads(
             yield waiting.popleft().result()
             if advance is not None:
                 advance(1)
+
+
+def behind(
+    works: Iterable[tuple[Callable[[], Result], int]], workers: int, most: int
+) -> Generator[Result, None, None]:
+    """Results of functions, in order, each called in a thread while the next one is being made.
+
+    An exception in a function is raised here. Where the work ends early, functions that have not
+    begun are dropped.
+
+    Args:
+        works: Functions, and the size of what each holds.
+        workers: Threads.
+        most: Sizes of what waits or is at work, together, unless it is a single one.
+    """
+    waiting: deque[tuple[Future[Result], int]] = deque()
+    held = 0
+    with ExitStack() as stack:
+        pool = ThreadPoolExecutor(workers)
+        stack.callback(pool.shutdown, cancel_futures=True)
+        for work, size in works:
+            while waiting and (waiting[0][0].done() or held + size > most):
+                future, own = waiting.popleft()
+                held -= own
+                yield future.result()
+            waiting.append((pool.submit(work), size))
+            held += size
+        while waiting:
+            yield waiting.popleft()[0].result()
+
+
+class Room:
+    """Limit to what threads hold together; places are given in the order of tickets.
+
+    In that order whoever takes results in order is never kept waiting by a later one.
+
+    Args:
+        most: Sizes held at once, together, unless it is a single one.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._held = 0
+        self._turn = 0
+        self._open = True
+        self._changed = Condition()
+
+    def enter(self, ticket: int, size: int) -> None:
+        """Wait for a place; tickets are 0, 1, 2, …, and every one must come."""
+        with self._changed:
+            self._changed.wait_for(
+                lambda: (
+                    not self._open
+                    or (
+                        self._turn == ticket
+                        and (not self._held or not size or self._held + size <= self._most)
+                    )
+                )
+            )
+            self._turn += 1
+            self._held += size
+            self._changed.notify_all()
+
+    def leave(self, size: int) -> None:
+        """Give a place back."""
+        with self._changed:
+            self._held -= size
+            self._changed.notify_all()
+
+    def close(self) -> None:
+        """Let everybody in, because nobody will leave any more."""
+        with self._changed:
+            self._open = False
+            self._changed.notify_all()
 
 
 @contextmanager

@@ -78,6 +78,8 @@ def _open_onnx(path: Path, threads: int) -> Run:
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
+    # Threads that wait for work by spinning keep those that read and write from theirs.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
     # From bytes, an engine cannot follow references to other files.
     session = onnxruntime.InferenceSession(

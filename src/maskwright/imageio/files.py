@@ -1,5 +1,6 @@
 """Find image files, and put a written file in its place in one step."""
 
+import os
 import re
 import secrets
 from collections.abc import Iterator
@@ -14,6 +15,9 @@ IMAGE_SUFFIXES = frozenset(
     | {".ppm", ".pgm", ".pbm", ".pnm", ".jp2"}
 )
 """Endings, in lower case, of the files that are taken for images in a folder."""
+
+LONGEST_STEM = 100
+"""Of the name of a file, this much is kept in that of the one written beside it."""
 
 
 def find_images(pattern: str | Path) -> list[Path]:
@@ -42,29 +46,38 @@ def find_images(pattern: str | Path) -> list[Path]:
 
 def list_images(folder: Path, nested: bool = False) -> list[Path]:
     """Image files in a folder, by their endings, in natural order; hidden ones are passed over."""
-    files: list[Path] = []
-    folders: list[Path] = []
-    for entry in sorted(folder.iterdir(), key=lambda p: natural_key(p.name)):
-        if entry.name.startswith("."):
-            continue
-        if entry.is_dir():
-            folders.append(entry)
-        elif is_image(entry):
-            files.append(entry)
+    files: list[str] = []
+    folders: list[str] = []
+    with os.scandir(folder) as entries:  # tells folders from files without asking for each
+        for entry in entries:
+            if entry.name.startswith("."):
+                continue
+            if entry.is_dir():
+                folders.append(entry.name)
+            elif _has_suffix(entry.name):
+                files.append(entry.name)
+    found = [folder / name for name in sorted(files, key=natural_key)]
     if nested:
-        for inner in folders:
-            files += list_images(inner, nested=True)
-    return files
+        for inner in sorted(folders, key=natural_key):
+            found += list_images(folder / inner, nested=True)
+    return found
 
 
 def is_image(path: Path) -> bool:
     """Whether the name is one of an image that is not hidden; the file is not opened."""
-    return path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")
+    return _has_suffix(path.name) and not path.name.startswith(".")
+
+
+def _has_suffix(name: str) -> bool:
+    return os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES  # noqa: PTH122  # ten times as fast
+
+
+_DIGITS = re.compile(r"(\d+)")
 
 
 def natural_key(text: str) -> tuple[tuple[int, int, str], ...]:
     """Key that sorts `image_2` before `image_10`."""
-    parts = re.split(r"(\d+)", text.casefold())
+    parts = _DIGITS.split(text.casefold())
     numbered = [(1, int(part), "") if part.isdecimal() else (0, 0, part) for part in parts]
     return (*numbered, (0, 0, text))
 
@@ -78,7 +91,7 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.stem[:100]}.{secrets.token_hex(4)}{path.suffix}")
+    beside = path.with_name(f".{path.stem[:LONGEST_STEM]}.{secrets.token_hex(4)}{path.suffix}")
     try:
         yield beside
         beside.replace(path)

@@ -1,7 +1,8 @@
 """From images to masks: tiles, probabilities, labels, cleaning, whole folders."""
 
 from maskwright.inference.choose import Choice, choose, record
-from maskwright.inference.folder import Failure, FolderResult, predict_folder
+from maskwright.inference.folder import FolderResult, predict_folder
+from maskwright.inference.jobs import Failure
 from maskwright.inference.postprocess import clean
 from maskwright.inference.predictor import Flips, Prediction, Predictor
 from maskwright.inference.tiling import predict_tiled

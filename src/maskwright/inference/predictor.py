@@ -15,7 +15,7 @@ from maskwright.errors import ConfigError, DataError, ModelError
 from maskwright.export.activation import activate
 from maskwright.export.runtime import load_logits
 from maskwright.inference.postprocess import clean
-from maskwright.inference.tiling import predict_tiled
+from maskwright.inference.tiling import is_whole, padded, predict_tiled
 
 Flips = bool | Literal["all"]
 """`True` averages the image and its mirror image, `"all"` also both of them upside down."""
@@ -138,6 +138,25 @@ class Predictor:
         if self.card.size is None:
             return image
         return self._pixels(resize_image(image, self.card.size)[None])[0]
+
+    def whole(self, image: np.ndarray) -> np.ndarray | None:
+        """Image `(h, w, c)` as `probabilities` takes it in one piece, float32, or `None`.
+
+        With a `size` on the card it is stretched to that; without, it is padded to a size that
+        suits the network, and `None` stands for an image that must be cut into tiles.
+        """
+        working = self.working(image)
+        if self.card.size is not None:
+            return working
+        if not is_whole((image.shape[0], image.shape[1]), self.card.tile):
+            return None
+        return self._pixels(padded(working, self.card.tile)[None])[0]
+
+    def spread(self, values: np.ndarray, size: tuple[int, int]) -> Iterator[np.ndarray]:
+        """As `strips`, from the probabilities of what `whole` gave for an image of `size`."""
+        if self.card.size is not None:
+            return resized_strips(values, size)
+        return iter([values[: size[0], : size[1]]])
 
     def probabilities(self, images: np.ndarray, flips: Flips = False) -> np.ndarray:
         """Probabilities float32 `(b, h, w, classes)` of images `(b, h, w, c)` as large as they are.

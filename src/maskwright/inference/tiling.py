@@ -33,7 +33,7 @@ def predict_tiled(
     """
     height, width = image.shape[:2]
     tile_height, tile_width = _side(height, tile), _side(width, tile)
-    image = cut_image(image, 0, 0, (max(height, tile_height), max(width, tile_width)))
+    image = padded(image, tile)
     tops = starts(image.shape[0], tile_height, overlap)
     lefts = starts(image.shape[1], tile_width, overlap)
     if len(tops) == len(lefts) == 1:
@@ -58,6 +58,18 @@ def predict_tiled(
         yield (strip[:done] / (rows[:done] * columns))[:, :width]
         strip = _shift_up(strip, done)
         rows = _shift_up(rows, done)
+
+
+def is_whole(size: tuple[int, int], tile: int | None) -> bool:
+    """Whether an image of a height and a width is run whole."""
+    return tile is None or max(size) <= tile
+
+
+def padded(image: np.ndarray, tile: int | None) -> np.ndarray:
+    """Image `(h, w, c)`, reflected to the size of one tile along sides that are shorter."""
+    height, width = image.shape[:2]
+    size = max(height, _side(height, tile)), max(width, _side(width, tile))
+    return cut_image(image, 0, 0, size)
 
 
 def _side(length: int, tile: int | None) -> int:

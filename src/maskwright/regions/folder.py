@@ -15,7 +15,7 @@ from maskwright.data.parallel import progress
 from maskwright.data.pictures import as_picture
 from maskwright.errors import ConfigError, DataError
 from maskwright.imageio import MAX_PIXELS, atomic_write, read_image, write_image, write_mask
-from maskwright.inference.folder import Failure, plan_files
+from maskwright.inference.jobs import Failure, plan_files
 from maskwright.kinds import Kind
 from maskwright.regions.arrays import row
 from maskwright.regions.cases import CaseResult, Pipeline

@@ -12,7 +12,7 @@ from maskwright.data.parallel import in_threads, progress
 from maskwright.data.pictures import as_picture
 from maskwright.errors import DataError
 from maskwright.imageio import MAX_PIXELS, atomic_write, read_image, write_image
-from maskwright.inference.folder import Failure, Job, failure, plan_files
+from maskwright.inference.jobs import Failure, Job, failure, plan_files
 from maskwright.instances import Instances
 from maskwright.objects.coco import to_coco
 from maskwright.objects.drawing import draw_objects
