@@ -156,7 +156,9 @@ def test_an_error_of_the_model_ends_the_work_and_nothing_half_written_stays(tmp_
     for n in range(3):
         draw(tmp_path / "in" / f"{n}.png")
     with pytest.raises(KeyboardInterrupt):
-        predict_folder(predictor(None, logits=broken), tmp_path / "in", tmp_path / "out")
+        predict_folder(
+            predictor(None, logits=broken), tmp_path / "in", tmp_path / "out", batch_size=1
+        )
     assert {path.name for path in (tmp_path / "out").iterdir()} <= {"0.png", "manifest.jsonl"}
 
 
