@@ -12,3 +12,5 @@ Method = Literal["centres", "mask_rcnn"]
 """How single objects are found: split by their centres and depths, or detected one by one."""
 Format = Literal["keras", "savedmodel", "onnx", "openvino", "litert"]
 """Engine that an exported model is for."""
+Engine = Literal["local", "ray"]
+"""What works through a folder of images: this process, or the workers of a Ray cluster."""

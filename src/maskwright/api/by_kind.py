@@ -7,6 +7,7 @@ from maskwright.api import masks, objects, regions
 from maskwright.card import CARD_FILE, card_kind
 from maskwright.errors import ConfigError
 from maskwright.export.artifact import is_artifact, unpacked
+from maskwright.kinds import Engine
 
 if TYPE_CHECKING:
     from maskwright.evaluation import Evaluation, ObjectEvaluation
@@ -61,6 +62,9 @@ def predict(
     probabilities: bool = False,
     batch_size: int = 8,
     classes: str | Path | None = None,
+    overwrite: bool = False,
+    engine: Engine = "local",
+    address: str | None = None,
     **options: Any,
 ) -> "FolderResult | ObjectsResult | CasesResult":
     """Write a mask for every image, or its objects, or answers on what the masks hold.
@@ -72,6 +76,9 @@ def predict(
         probabilities: Keep those of the pixels too.
         batch_size: Images segmented at once; others than masks are made one by one.
         classes: For a model of objects: folder of a run that draws masks, for panoptic masks.
+        overwrite: Do again what an earlier run has done; others than masks are always made anew.
+        engine: `"ray"` draws masks on a Ray cluster.
+        address: Of a running Ray cluster.
         options: Flips, overlays, and what the card of the model may be adjusted by: tile,
             threshold, min_area_px and, for masks, fill_holes_px and keep_largest.
     """
@@ -83,7 +90,12 @@ def predict(
         )
     if kind not in ("objects", "regions"):
         options |= {"probabilities": probabilities, "batch_size": batch_size}
+        options |= {"overwrite": overwrite, "engine": engine, "address": address}
         return masks.predict(model, images, out, **options)
+    if engine == "ray":
+        raise ConfigError(
+            f"A cluster draws masks alone; leave out the engine with a model of {kind}."
+        )
     if probabilities:
         raise ConfigError(
             f"A model of {kind} keeps no probabilities of pixels; predict with a model of masks "

@@ -13,6 +13,7 @@ from maskwright.config import TrainConfig, read_config
 from maskwright.data import open_dataset, write_yaml
 from maskwright.data.augment import Augmentation
 from maskwright.errors import ConfigError
+from maskwright.kinds import Engine
 
 if TYPE_CHECKING:
     from maskwright.data.checks import Report
@@ -171,6 +172,8 @@ def predict(
     probabilities: bool = False,
     batch_size: int = 8,
     overwrite: bool = False,
+    engine: Engine = "local",
+    address: str | None = None,
     **adjustments: Any,
 ) -> "FolderResult":
     """Write a mask for every image, in its size; skip those that an earlier run has done.
@@ -184,18 +187,23 @@ def predict(
         probabilities: Keep the probabilities too.
         batch_size: Images run at once.
         overwrite: Do again what is done.
-        adjustments: What `Predictor.adjusted` takes: threshold, tile and cleaning.
+        engine: `"local"` works in this process, `"ray"` on a Ray cluster, of which all nodes must
+            see model, images and `out` under the same paths.
+        address: Of a running Ray cluster; one is started on this machine when left out.
+        adjustments: For the card: threshold, tile and cleaning, as
+            `inference.predictor.adjusted_card` takes them.
     """
+    options: dict[str, Any] = {
+        "flips": flips,
+        "overlays": overlays,
+        "probabilities": probabilities,
+        "batch_size": batch_size,
+        "overwrite": overwrite,
+    }
+    if engine == "ray":
+        from maskwright.inference.cluster import predict_on_cluster
+
+        return predict_on_cluster(model, images, out, address=address, **options, **adjustments)
     from maskwright.inference.folder import predict_folder
 
-    predictor = load(model).adjusted(**adjustments)
-    return predict_folder(
-        predictor,
-        images,
-        out,
-        flips=flips,
-        overlays=overlays,
-        probabilities=probabilities,
-        batch_size=batch_size,
-        overwrite=overwrite,
-    )
+    return predict_folder(load(model).adjusted(**adjustments), images, out, **options)

@@ -7,6 +7,7 @@ import typer
 
 from maskwright.cli.console import quiet_tensorflow
 from maskwright.cli.regions import report_cases
+from maskwright.kinds import Engine
 
 
 def predict(
@@ -36,11 +37,24 @@ def predict(
         typer.Option(help="With objects: run that draws masks; writes panoptic masks of both."),
     ] = None,
     batch_size: Annotated[int, typer.Option(help="Images run at once.", min=1)] = 8,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Do again what an earlier run has done.")
+    ] = False,
+    engine: Annotated[
+        Engine, typer.Option(help="Work here, or on a Ray cluster that shares a file system.")
+    ] = "local",
+    address: Annotated[
+        str | None,
+        typer.Option(
+            envvar="RAY_ADDRESS",
+            help="Of a running Ray cluster; one is started here when left out.",
+        ),
+    ] = None,
 ) -> None:
     """Write a mask for every image, or its objects, or the answers of a model of regions."""
     from maskwright.export.artifact import needs_tensorflow
 
-    if needs_tensorflow(model):
+    if engine == "local" and needs_tensorflow(model):
         quiet_tensorflow()
     from maskwright import api
 
@@ -58,6 +72,9 @@ def predict(
         keep_largest=keep_largest,
         classes=classes,
         batch_size=batch_size,
+        overwrite=overwrite,
+        engine=engine,
+        address=address,
     )
     from maskwright.regions.folder import CasesResult
     from maskwright.regions.objects import ObjectsResult
@@ -66,13 +83,15 @@ def predict(
         report_cases(result, folder)
         return
     for failure in result.failed:
-        typer.echo(f"skipped: {failure.reason}", err=True)
-    total = len(result.written) + len(result.failed)
+        typer.echo(f"failed: {failure.reason}", err=True)
+    done = 0 if isinstance(result, ObjectsResult) else len(result.skipped)
+    total = len(result.written) + len(result.failed) + done
     if isinstance(result, ObjectsResult):
         told = f"Found {result.objects:,} objects in {len(result.written)} of {total} images; see "
         typer.echo(f"{told}{result.table} and {result.coco}.", err=True)
     else:
-        typer.echo(f"Wrote {len(result.written)} masks for {total} images.", err=True)
+        told = f"Wrote {len(result.written)} masks for {total} images"
+        typer.echo(f"{told}; skipped {done} that are done." if done else f"{told}.", err=True)
     typer.echo(folder)
     if result.failed:
         raise typer.Exit(1)

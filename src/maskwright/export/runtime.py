@@ -30,11 +30,15 @@ Decide = Callable[[Mapping[str, np.ndarray]], dict[str, np.ndarray]]
 """From the inputs of a classifier to `logits (b, 1)`, `weights (b, n)`, `region_logits (n, 1)`."""
 
 
-def load_logits(path: Path) -> tuple[Logits, Card]:
+def load_logits(path: Path, threads: int | None = None) -> tuple[Logits, Card]:
     """The model of a run as a function from images `(b, h, w, c)` to logits `(b, h, w, classes)`.
 
     Both arrays are float32, and `b`, `h` and `w` may change from call to call. The logits of an
     ensemble are logarithms of the mean probability of its members.
+
+    Args:
+        path: Folder of a run, an ensemble or an artifact.
+        threads: That an engine other than TensorFlow may use; `None` takes the processors there.
 
     Raises:
         ModelError: If the folder is not that of a finished run, the model is not the one that its
@@ -43,12 +47,24 @@ def load_logits(path: Path) -> tuple[Logits, Card]:
     """
     if is_artifact(path):
         folder, listing, card = open_artifact(path, Card)
-        return artifact_logits(folder, listing.format), card
+        return artifact_logits(folder, listing.format, threads), card
     if is_ensemble(path):
         joined = Card.read(path / CARD_FILE)
-        return mean_logits([load_logits(folder) for folder in read_members(path, joined)]), joined
+        members = [load_logits(folder, threads) for folder in read_members(path, joined)]
+        return mean_logits(members), joined
     model, card = load_run(path)
     return keras_logits(model), card
+
+
+def load_card(path: Path) -> Card:
+    """The card of what `load_logits` would open, which is checked but not opened."""
+    if is_artifact(path):
+        return open_artifact(path, Card)[2]
+    if is_ensemble(path):
+        card = Card.read(path / CARD_FILE)
+        read_members(path, card)
+        return card
+    return _checked(path, Card)
 
 
 def load_run(path: Path) -> tuple[Any, Card]:
@@ -81,11 +97,11 @@ def keras_logits(model: Any) -> Logits:
     return logits
 
 
-def artifact_logits(folder: Path, engine: str) -> Logits:
+def artifact_logits(folder: Path, engine: str, threads: int | None = None) -> Logits:
     """The network of an artifact from images to logits, in its engine."""
     if engine == "keras":
         return keras_logits(read_plain(folder))
-    run = open_engine(folder, engine)
+    run = open_engine(folder, engine, threads)
 
     def logits(images: np.ndarray) -> np.ndarray:
         (found,) = run({"images": images}).values()

@@ -96,7 +96,13 @@ def do_missing(
         overwrite: Whether to do all of them.
     """
     manifest = Manifest(out)
-    missing = [job for job in jobs if overwrite or not manifest.is_done(job, settings)]
+    missing: list[Job] = []
+    skipped: list[Path] = []
+    for job in jobs:
+        if not overwrite and manifest.is_done(job, settings):
+            skipped.append(job.mask)
+        else:
+            missing.append(job)
     failed: dict[Path, Failure] = {}
     with progress("Predicting", len(missing)) as advance:
         for entry in do(missing, advance) if missing else ():
@@ -105,11 +111,10 @@ def do_missing(
                 failed[out / entry.mask] = Failure(Path(entry.image), entry.reason)
     manifest.finish(jobs)
     _sweep(missing)
-    fresh = {job.mask for job in missing}
     return FolderResult(
         tuple(job.mask for job in missing if job.mask not in failed),
         tuple(Failure(j.image, failed[j.mask].reason) for j in missing if j.mask in failed),
-        tuple(job.mask for job in jobs if job.mask not in fresh),
+        tuple(skipped),
     )
 
 

@@ -50,12 +50,14 @@ def plan_files(
     """
     paths = find_images(images)
     root = Path(images)
-    real: dict[Path, Path] = {}  # folders hold many images: each is followed to its place once
+    real: dict[str, Path] = {}  # folders hold many images: each is followed to its place once
     if not root.is_dir():
         root = Path(os.path.commonpath([path.parent for path in paths]))
     elif out.resolve() != root.resolve():
         place = out.resolve()
-        paths = [path for path in paths if not _real(path, real).is_relative_to(place)]
+        inside = {folder for folder in _folders(paths, real) if folder.is_relative_to(place)}
+        if inside:
+            paths = [path for path in paths if _folder(path, real) not in inside]
         if not paths:
             raise DataError(f"All images of {root} lie in {out}, the folder for the masks.")
     jobs = [
@@ -66,12 +68,12 @@ def plan_files(
             probabilities=out / "probabilities" / f"{name}.npz" if probabilities else None,
             panoptic=out / "panoptic" / f"{name}.png" if panoptic else None,
         )
-        for path, name in zip(paths, _names([p.relative_to(root) for p in paths]), strict=True)
+        for path, name in zip(paths, _names([below(p, root) for p in paths]), strict=True)
     ]
-    folders = {_real(path, real).parent for path in paths}
+    folders = _folders(paths, real)
     for job in jobs:
         for target in job.files:
-            if _real(target, real).parent in folders and target.exists():
+            if _known_folder(target, real) in folders and target.exists():
                 raise ConfigError(
                     f"{target} lies among the images and would be overwritten; "
                     f"choose another folder for the masks."
@@ -89,24 +91,38 @@ def failure(job: Job, error: DataError) -> Failure:
     return Failure(job.image, reason if str(job.image) in reason else f"{job.image}: {reason}")
 
 
-def _names(paths: list[Path]) -> list[str]:
+def below(path: Path, folder: Path) -> str:
+    """Path of a file seen from a folder that it lies in; in a tenth of the time of `pathlib`."""
+    return path.as_posix().removeprefix(f"{folder.as_posix()}/")
+
+
+def _names(paths: list[str]) -> list[str]:
     """Paths without their endings; where two would be the same, both keep them."""
-    names = [str(path.with_suffix("")) for path in paths]
+    names = [os.path.splitext(path)[0] for path in paths]  # noqa: PTH122  # ten times as fast
     while True:
         counts = Counter(names)
         longer = [
-            str(path) if counts[name] > 1 else name for path, name in zip(paths, names, strict=True)
+            path if counts[name] > 1 else name for path, name in zip(paths, names, strict=True)
         ]
         if longer == names:
             return names
         names = longer
 
 
-def _real(path: Path, folders: dict[Path, Path]) -> Path:
-    """Where a file lies once links are followed; `folders` keeps what is known of folders."""
-    if path.is_symlink():
-        return path.resolve()
-    folder = path.parent
-    if folder not in folders:
-        folders[folder] = folder.resolve()
-    return folders[folder] / path.name
+def _folders(paths: list[Path], real: dict[str, Path]) -> set[Path]:
+    return {_folder(path, real) for path in paths}
+
+
+def _folder(path: Path, real: dict[str, Path]) -> Path:
+    """Folder that an image lies in once links are followed; `real` keeps what is known."""
+    if os.path.islink(path):  # noqa: PTH114
+        return path.resolve().parent
+    return _known_folder(path, real)
+
+
+def _known_folder(path: Path, real: dict[str, Path]) -> Path:
+    """Folder of a path, with its own links followed but not that of the file."""
+    folder = os.path.dirname(path)  # noqa: PTH120
+    if folder not in real:
+        real[folder] = Path(folder).resolve()
+    return real[folder]

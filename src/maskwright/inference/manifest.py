@@ -11,7 +11,7 @@ from typing import Any, Literal, get_args
 from maskwright.card import Card
 from maskwright.errors import ConfigError
 from maskwright.imageio import atomic_write
-from maskwright.inference.jobs import Job
+from maskwright.inference.jobs import Job, below
 from maskwright.inference.predictor import Flips
 
 MANIFEST_FILE = "manifest.jsonl"
@@ -83,7 +83,7 @@ def described(job: Job, out: Path, settings: str) -> dict[str, Any]:
         pass  # whoever opens the file says what is wrong
     return {
         "image": os.path.abspath(job.image),  # noqa: PTH100  # links stay as the user named them
-        "mask": _name(job, out),
+        "mask": below(job.mask, out),
         "bytes": length,
         "changed_ns": changed,
         "settings": settings,
@@ -114,7 +114,7 @@ class Manifest:
         An image is the same where its path, its length and the time of its last change are; it is
         not opened. Results must be there; what is in them is not looked at.
         """
-        entry = self._known.get(_name(job, self._folder))
+        entry = self._known.get(below(job.mask, self._folder))
         if entry is None or entry.status != "done" or entry.settings != settings:
             return False
         now = described(job, self._folder, settings)
@@ -142,7 +142,7 @@ class Manifest:
         if not self._added:
             return
         known = self._read() | self._added  # read again: another program may have added to it
-        own = [name for name in (_name(job, self._folder) for job in jobs) if name in known]
+        own = [name for name in (below(job.mask, self._folder) for job in jobs) if name in known]
         others = known.keys() - set(own)
         with atomic_write(self.path) as beside, beside.open("w", encoding="utf-8") as file:
             for name in [*(name for name in known if name in others), *own]:
@@ -168,8 +168,3 @@ class Manifest:
         with self.path.open("rb") as file:
             file.seek(-1, os.SEEK_END)
             return file.read() == b"\n"
-
-
-def _name(job: Job, folder: Path) -> str:
-    """Path of a mask, seen from the folder of all of them."""
-    return job.mask.as_posix().removeprefix(f"{folder.as_posix()}/")  # `relative_to` takes longer

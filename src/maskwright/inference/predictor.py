@@ -59,42 +59,19 @@ class Predictor:
         self.card = card
 
     @classmethod
-    def load(cls, path: str | Path) -> "Predictor":
-        """Predictor from the folder of a run; raises `ModelError` where there is none."""
-        return cls(*load_logits(Path(path)))
+    def load(cls, path: str | Path, threads: int | None = None) -> "Predictor":
+        """Predictor from the folder of a run; raises `ModelError` where there is none.
 
-    def adjusted(
-        self,
-        *,
-        tile: int | None = None,
-        threshold: float | None = None,
-        min_area_px: int | None = None,
-        fill_holes_px: int | None = None,
-        keep_largest: bool | None = None,
-    ) -> "Predictor":
-        """The same model with other values on its card, where they are not `None`.
-
-        Raises:
-            ConfigError: If a value is out of its range or does not suit the classes.
+        Args:
+            path: Folder of a run, an ensemble or an exported model.
+            threads: That an engine other than TensorFlow may use; as many as there are processors
+                when left out.
         """
-        if tile is not None and self.card.size is not None:
-            height, width = self.card.size
-            raise ConfigError(
-                f"`tile` needs a model that works at the scale of the images; this one resizes "
-                f"them to {height}x{width}."
-            )
-        changes = {
-            "tile": tile,
-            "threshold": threshold,
-            "min_area_px": min_area_px,
-            "fill_holes_px": fill_holes_px,
-            "keep_largest": keep_largest,
-        }
-        given: dict[str, Any] = {name: new for name, new in changes.items() if new is not None}
-        try:
-            return Predictor(self.logits, replace(self.card, **given))
-        except ModelError as error:
-            raise ConfigError(str(error)) from None
+        return cls(*load_logits(Path(path), threads))
+
+    def adjusted(self, **changes: Any) -> "Predictor":
+        """The same model with other values on its card; see `adjusted_card`."""
+        return Predictor(self.logits, adjusted_card(self.card, **changes))
 
     def __call__(
         self,
@@ -210,6 +187,40 @@ class Predictor:
 
     def _pixels(self, images: np.ndarray) -> np.ndarray:
         return model_pixels(images, self.card.channels, self.card.dtype)
+
+
+def adjusted_card(
+    card: Card,
+    *,
+    tile: int | None = None,
+    threshold: float | None = None,
+    min_area_px: int | None = None,
+    fill_holes_px: int | None = None,
+    keep_largest: bool | None = None,
+) -> Card:
+    """The card with other values, where they are not `None`.
+
+    Raises:
+        ConfigError: If a value is out of its range or does not suit the classes.
+    """
+    if tile is not None and card.size is not None:
+        height, width = card.size
+        raise ConfigError(
+            f"`tile` needs a model that works at the scale of the images; this one resizes "
+            f"them to {height}x{width}."
+        )
+    changes = {
+        "tile": tile,
+        "threshold": threshold,
+        "min_area_px": min_area_px,
+        "fill_holes_px": fill_holes_px,
+        "keep_largest": keep_largest,
+    }
+    given: dict[str, Any] = {name: new for name, new in changes.items() if new is not None}
+    try:
+        return replace(card, **given)
+    except ModelError as error:
+        raise ConfigError(str(error)) from None
 
 
 def most_probable(
