@@ -1,44 +1,12 @@
 import numpy as np
 import pytest
 import tifffile
+from drawing_masks import brightness, draw, predictor
 from PIL import Image
 
-from maskwright.card import Card
 from maskwright.errors import ConfigError, DataError
 from maskwright.imageio import read_mask
 from maskwright.inference.folder import predict_folder
-from maskwright.inference.predictor import Predictor
-from maskwright.labels import Labels
-
-
-def brightness(images):
-    """One logit: positive where the image is above 100."""
-    return images.mean(axis=-1, keepdims=True) - 100
-
-
-def predictor(size=(8, 8), logits=brightness, **changes):
-    labels = Labels.create(["background", "cell"])
-    card = Card(
-        labels=labels,
-        channels=3,
-        dtype="uint8",
-        size=size,
-        tile=64,
-        threshold=None,
-        model_sha256="",
-        version="",
-        data="",
-        **changes,
-    )
-    return Predictor(logits, card)
-
-
-def draw(path, size=(8, 6), bright=1, mode="RGB"):
-    """Image of `size`, width and height; its left `bright` columns are white."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    pixels = np.zeros((size[1], size[0]), np.uint8)
-    pixels[:, :bright] = 255
-    Image.fromarray(pixels).convert(mode).save(path)
 
 
 @pytest.mark.parametrize("size", [(8, 8), None])
@@ -56,6 +24,31 @@ def test_masks_of_a_folder_have_the_size_of_their_images(tmp_path, size):
         assert (mask.values[:, :bright] == 1).all()
         assert (mask.values[:, bright + 2 :] == 0).all()  # interpolation may blur a border
         assert mask.palette[1].tolist() == [230, 159, 0]
+
+
+def test_small_images_of_one_size_run_together_at_native_scale(tmp_path):
+    seen = []
+
+    def record(images):
+        seen.append(images.shape[:3])
+        return brightness(images)
+
+    for n, width in enumerate([20, 90, 20, 40, 25, 20]):
+        draw(tmp_path / "in" / f"{n}.png", (width, 30), bright=n)
+    draw(tmp_path / "in" / "grey.png", (20, 30), bright=6, mode="L")
+    asked = {"overlays": True, "probabilities": True}
+    alone, together = tmp_path / "alone", tmp_path / "together"
+    predict_folder(predictor(None), tmp_path / "in", alone, batch_size=1, **asked)
+    model = predictor(None, logits=record)
+    predict_folder(model, tmp_path / "in", together, batch_size=4, **asked)
+    # Sides are padded to 32 and 64 px; an image of 90 px is cut into two tiles of 64.
+    assert sorted(seen) == [(1, 32, 32), (1, 32, 64), (2, 32, 64), (4, 32, 32)]
+    for path in alone.rglob("*.*g"):
+        assert path.read_bytes() == (together / path.relative_to(alone)).read_bytes()
+    for n in range(6):
+        name = f"probabilities/{n}.npz"
+        with np.load(alone / name) as one, np.load(together / name) as other:
+            np.testing.assert_array_equal(one["probabilities"], other["probabilities"])
 
 
 @pytest.mark.parametrize("size", [(8, 8), None])

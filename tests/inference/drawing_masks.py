@@ -1,0 +1,32 @@
+"""Small models and images, whose masks are known: what is above 100 is a cell."""
+
+import numpy as np
+from PIL import Image
+
+from maskwright.card import Card
+from maskwright.inference.predictor import Predictor
+from maskwright.labels import Labels
+
+
+def brightness(images):
+    """One logit: positive where the image is above 100."""
+    return images.mean(axis=-1, keepdims=True) - 100
+
+
+def card(size=(8, 8), **changes):
+    labels = Labels.create(["background", "cell"])
+    facts = {"channels": 3, "dtype": "uint8", "tile": 64, "threshold": None}
+    unknown = {"model_sha256": "", "version": "", "data": ""}
+    return Card(labels=labels, size=size, **{**facts, **unknown, **changes})
+
+
+def predictor(size=(8, 8), logits=brightness, **changes):
+    return Predictor(logits, card(size, **changes))
+
+
+def draw(path, size=(8, 6), bright=1, mode="RGB"):
+    """Image of `size`, width and height; its left `bright` columns are white."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pixels = np.zeros((size[1], size[0]), np.uint8)
+    pixels[:, :bright] = 255
+    Image.fromarray(pixels).convert(mode).save(path)
