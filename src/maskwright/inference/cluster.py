@@ -155,7 +155,7 @@ class Worker:
                 )
             self._predictor = Predictor.load(model, threads).adjusted(**changes)
         except MaskwrightError as problem:
-            # Told with the first rows: what is raised here, Ray tries again and again.
+            # Told with the first rows: what is raised here comes out as an error of Ray's.
             self._problem = problem
 
     def __call__(self, batch: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -209,7 +209,7 @@ def _there(
             num_cpus=share.cpus,
             num_gpus=share.gpus or None,
         )
-        for row in made.iter_rows():
+        for row in _rows(ray, made):
             if row["error"]:
                 kind, text = json.loads(row["error"])
                 raise _ERRORS.get(kind, MaskwrightError)(text)
@@ -217,6 +217,17 @@ def _there(
             if entry is not None:
                 advance(1)
                 yield entry
+
+
+def _rows(ray: Any, made: Any) -> Iterator[dict[str, str]]:
+    """Rows of a data set of Ray as they are made; `ConfigError` where a worker cannot work."""
+    try:
+        yield from made.iter_rows()
+    except ray.exceptions.RayError as error:
+        raise ConfigError(
+            f"The workers of the cluster stopped ({str(error).strip().splitlines()[-1]}); expected "
+            f"every node to have this version of Maskwright, and memory for the model."
+        ) from error
 
 
 @contextmanager
