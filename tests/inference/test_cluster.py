@@ -106,6 +106,12 @@ def test_without_ray_it_is_said_what_to_install(model, images, tmp_path, monkeyp
         api.predict(model, images, tmp_path / "out", engine="ray")
 
 
+def test_a_cluster_that_does_not_answer_is_named(model, images, tmp_path):
+    pytest.importorskip("ray")
+    with pytest.raises(ConfigError, match=r"No Ray cluster answers at 127\.0\.0\.1:1 "):
+        api.predict(model, images, tmp_path / "out", engine="ray", address="127.0.0.1:1")
+
+
 @pytest.fixture
 def cluster():
     """Two nodes on this machine, of one processor each."""

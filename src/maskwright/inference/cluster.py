@@ -4,6 +4,7 @@ import json
 import logging
 import os
 import secrets
+import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import astuple, dataclass
@@ -26,6 +27,7 @@ from maskwright.inference.work import Way, do_jobs
 _MOST_CPUS = 4  # of one worker: a network gains little from more, and each worker keeps a model
 _MOST_AT_ONCE = 64  # images handed to a worker, which are done again if it is killed
 _STORE_BYTES = 2**27  # of a cluster of one's own; paths and lines alone go through it
+_PATIENCE_S = 10  # with a cluster that does not answer
 _QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",  # would make every worker install what `uv run` has
@@ -238,13 +240,14 @@ def _connected(ray: Any, address: str | None) -> Iterator[None]:
         return
     own = {"include_dashboard": False, "object_store_memory": _STORE_BYTES}
     try:
+        _knock(address)
         ray.init(
             address=address or "local",
             log_to_driver=False,
             logging_level=logging.ERROR,
             **({} if address else own),
         )
-    except (ConnectionError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError) as error:
         raise ConfigError(
             f"No Ray cluster answers at {address or 'this machine'} ({error}); start one with "
             f"`ray start --head`, or leave --address out for one on this machine."
@@ -253,6 +256,13 @@ def _connected(ray: Any, address: str | None) -> Iterator[None]:
         yield
     finally:
         ray.shutdown()
+
+
+def _knock(address: str | None) -> None:
+    """Raise `OSError` where nobody listens at HOST:PORT; Ray itself tries for minutes."""
+    host, _, port = (address or "").rpartition(":")
+    if host and port.isdecimal() and "://" not in host:
+        socket.create_connection((host.strip("[]"), int(port)), _PATIENCE_S).close()
 
 
 @contextmanager
