@@ -69,7 +69,7 @@ def is_image(path: Path) -> bool:
 
 
 def _has_suffix(name: str) -> bool:
-    return os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES  # noqa: PTH122  # ten times as fast
+    return os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES  # noqa: PTH122  # faster, for many
 
 
 _DIGITS = re.compile(r"(\d+)")

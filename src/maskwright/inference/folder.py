@@ -103,17 +103,17 @@ def do_missing(
             skipped.append(job.mask)
         else:
             missing.append(job)
-    failed: dict[Path, Failure] = {}
+    failed: dict[Path, str] = {}
     with progress("Predicting", len(missing)) as advance:
         for entry in do(missing, advance) if missing else ():
             manifest.add(entry)
             if entry.reason is not None:
-                failed[out / entry.mask] = Failure(Path(entry.image), entry.reason)
+                failed[out / entry.mask] = entry.reason
     manifest.finish(jobs)
     _sweep(missing)
     return FolderResult(
         tuple(job.mask for job in missing if job.mask not in failed),
-        tuple(Failure(j.image, failed[j.mask].reason) for j in missing if j.mask in failed),
+        tuple(Failure(j.image, failed[j.mask]) for j in missing if j.mask in failed),
         tuple(skipped),
     )
 

@@ -25,6 +25,7 @@ _HELD_BATCHES = 4  # times the images of a batch, that wait for others of their 
 _HELD_BYTES = 2**26  # of images that wait for others of their shape
 _READ_BYTES = 2**28  # of images that are decoded ahead
 _BEHIND_BYTES = 2**28  # of predictions that are finished and written behind
+_LEAST_BEHIND = 2**16  # that the smallest image counts for, so that not too many wait
 _KEPT_BYTES = 2**22  # of an image that is kept for its overlay; larger ones are read again
 _MOST_THREADS = 16
 
@@ -170,7 +171,7 @@ def _predict(
             advance(1)
             yield partial(_itself, batch), 0
         elif not batch[0].whole:
-            yield _tiled(predictor, batch[0], way, advance), _bytes_behind(predictor, batch[0])
+            yield _tiled(predictor, batch[0], way, advance), _bytes_behind(predictor, batch[0], 0)
         else:
             started = time.perf_counter()
             values = predictor.probabilities(np.stack([one.pixels for one in batch]), way.flips)
@@ -179,7 +180,7 @@ def _predict(
             for one, own in zip(batch, values, strict=True):
                 decide = partial(_decided, predictor, own, one)
                 work = partial(_finish, predictor, one, decide, seconds, way.max_pixels)
-                yield work, _bytes_behind(predictor, one)
+                yield work, _bytes_behind(predictor, one, own.nbytes)
 
 
 def _batches(
@@ -196,13 +197,16 @@ def _batches(
             yield entry if isinstance(entry, Entry) else [entry]
             continue
         shape = entry.pixels.shape
-        most = max(1, min(batch_size, _BATCH_PIXELS // (shape[0] * shape[1])))
         alike = waiting.setdefault(shape, [])
         alike.append(entry)
         number, held = number + 1, held + entry.pixels.nbytes
-        full = shape if len(alike) == (most if native else batch_size) else None
-        if full is None and (number >= _HELD_BATCHES * batch_size or held > _HELD_BYTES):
-            full = max(waiting, key=lambda shape: len(waiting[shape]))
+        most, full = batch_size, None
+        if native:  # else all are of one shape
+            most = max(1, min(batch_size, _BATCH_PIXELS // (shape[0] * shape[1])))
+            if number >= _HELD_BATCHES * batch_size or held > _HELD_BYTES:
+                full = max(waiting, key=lambda shape: len(waiting[shape]))
+        if len(alike) == most:
+            full = shape
         if full is not None:
             batch = waiting.pop(full)
             number -= len(batch)
@@ -253,10 +257,10 @@ def _finish(
     return Entry(**known, status="done", size=one.size)
 
 
-def _bytes_behind(predictor: Predictor, one: _Read) -> int:
-    """That finishing an image takes at most, roughly: labels, the image and what is drawn of it."""
+def _bytes_behind(predictor: Predictor, one: _Read, values: int) -> int:
+    """That finishing an image takes, roughly: values, labels, the image and what is drawn of it."""
     classes = predictor.card.labels.num_classes if one.job.probabilities is not None else 0
-    return one.size[0] * one.size[1] * (16 + 8 * classes)
+    return max(_LEAST_BEHIND, values + one.size[0] * one.size[1] * (16 + 8 * classes))
 
 
 def _itself(value: Value) -> Value:
