@@ -16,6 +16,8 @@ CARD_FILE = "card.json"
 """Name of the card in the folder of a run or an artifact."""
 MODEL_FILE = "model.keras"
 """Name of the Keras model in the folder of a run."""
+SEGMENTER = "segmenter"
+"""Folder, within a model of regions, of the model that draws the masks."""
 NETWORK_FILE = "network.json"
 """Name of the description of the network, `Blueprint.to_json`, in the folder of a run."""
 

@@ -4,15 +4,17 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import maskwright
+from maskwright.card import Card
 from maskwright.data.synthetic import write_dataset
 from maskwright.errors import ConfigError, ModelError
-from maskwright.export.artifact import read_listing, write_listing
+from maskwright.export.artifact import read_listing, write_listing, written_digest
 from maskwright.inference.predictor import Predictor
 
 ENGINES = {"onnx": "onnxruntime", "openvino": "openvino", "litert": "ai_edge_litert"}
@@ -117,9 +119,12 @@ def test_nothing_is_overwritten_and_nothing_half_written(made, tmp_path):
 
 
 def changed(folder, name, change):
-    """The artifact with a file changed and a list that fits it: what a forger would send."""
+    """The artifact with a file changed, and card and list that fit it: what a forger would send."""
     path = folder / name
     path.write_text(change(path.read_text()))
+    if name != "card.json":
+        card = folder / "card.json"
+        replace(Card.read(card), model_sha256=written_digest(folder)).write(card)
     listing = read_listing_unchecked(folder)
     write_listing(folder, **{k: v for k, v in listing.items() if k not in ("files", "version")})
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from maskwright.api import masks, objects, regions
 from maskwright.card import CARD_FILE, card_kind
 from maskwright.errors import ConfigError
-from maskwright.export.artifact import is_artifact, unpacked
+from maskwright.export.artifact import model_folder
 from maskwright.kinds import Engine
 
 if TYPE_CHECKING:
@@ -110,6 +110,5 @@ def predict(
 
 def _kind(run: str | Path) -> str:
     """Kind of the model in a folder; that of masks where there is none, who says what is wrong."""
-    path = Path(run)
-    card = (unpacked(path) if is_artifact(path) else path) / CARD_FILE
+    card = model_folder(run) / CARD_FILE
     return card_kind(card) if card.is_file() else "segmentation"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, get_args
 import numpy as np
 
 from maskwright.api.learned import division_of
-from maskwright.card import CARD_FILE, Card
+from maskwright.card import CARD_FILE, Card, ObjectCard, RegionCard, card_kind
 from maskwright.data import open_dataset
 from maskwright.data.geometry import cut_image, cut_labels, resize_image, resize_labels
 from maskwright.errors import ConfigError
@@ -34,10 +34,11 @@ def export_model(
     The copy is opened in its engine and compared with the run; what differs too much is not kept.
 
     Args:
-        run: Folder of a finished run that draws masks.
+        run: Folder of a finished run of masks, single objects or regions, or of an ensemble.
         out: Folder to make, or one file, whose name ends with `.maskwright`.
         format: `"keras"`, `"savedmodel"`, `"onnx"`, `"openvino"` or `"litert"`.
-        data: What `open_dataset` takes, whose validation images are compared on besides drawn ones.
+        data: What `open_dataset` takes, whose validation images are compared on besides drawn ones;
+            not for models of regions.
 
     Raises:
         MaskwrightError: One sentence on what is wrong and what to do.
@@ -46,19 +47,27 @@ def export_model(
         raise ConfigError(
             f"Expected a format of {', '.join(get_args(Format))}; received {format!r}."
         )
-    from maskwright.export.exporting import export_masks, require_free
+    from maskwright.export.exporting import export_run, require_free
+    from maskwright.objects import ObjectFinder
 
+    folder = Path(run)
     require_free(Path(out))
-    samples: list[tuple[np.ndarray, np.ndarray | None]] = []
+    samples: list[dict[str, np.ndarray]] = []
     if data is not None:
-        dataset = open_dataset(data, **division_of(Path(run)))
-        samples += islice(
-            _working(Card.read(Path(run) / CARD_FILE), dataset, "val"), _MOST_COMPARED
-        )
-    return export_masks(Path(run), Path(out), format, samples)
+        kind = card_kind(folder / CARD_FILE)
+        if kind == RegionCard.kind:
+            raise ConfigError(
+                "A model of regions is compared on drawn regions; leave out the data set."
+            )
+        card = (Card if kind == Card.kind else ObjectCard).read(folder / CARD_FILE)
+        dataset = open_dataset(data, **division_of(folder))
+        samples += islice(_working(card, dataset, "val"), _MOST_COMPARED)
+    return export_run(folder, Path(out), format, ObjectFinder, samples)
 
 
-def _working(card: Card, dataset: "DataSet", split: str) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def _working(
+    card: Card | ObjectCard, dataset: "DataSet", split: str
+) -> Iterator[dict[str, np.ndarray]]:
     """Images as the model takes them, of large ones the middle, and their labels."""
     from maskwright.inference.predictor import model_pixels
 
@@ -73,4 +82,5 @@ def _working(card: Card, dataset: "DataSet", split: str) -> Iterator[tuple[np.nd
             top, left = (labels.shape[0] - size[0]) // 2, (labels.shape[1] - size[1]) // 2
             image = cut_image(image, top, left, size)
             labels = cut_labels(labels, top, left, size)
-        yield model_pixels(image[None], card.channels, card.dtype)[0], labels
+        image = model_pixels(image[None], card.channels, card.dtype)[0]
+        yield {"image": image, "labels": labels}

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from maskwright.api.building import encoder_arguments, make_augmentation, tell_left_out
 from maskwright.api.learned import learned_ids
-from maskwright.card import MODEL_FILE
+from maskwright.card import MODEL_FILE, SEGMENTER
 from maskwright.config import RegionConfig, read_config
 from maskwright.data import DataSet, open_dataset
 from maskwright.errors import ConfigError, DataError
+from maskwright.export.artifact import is_artifact
 from maskwright.kinds import Kind, Outside
 
 if TYPE_CHECKING:
@@ -68,6 +69,11 @@ def train_regions(
         if not plan.exists():
             raise ConfigError(f"There is no run to resume in {out}; leave out --resume.")
     config = read_config(plan, settings, RegionConfig)
+    if config.segmenter is not None and is_artifact(Path(config.segmenter)):
+        raise ConfigError(
+            f"{config.segmenter} is an exported model; give the run that it was made from as the "
+            f"segmenter, and export both together."
+        )
     if config.minutes is None and config.epochs is None:
         config = config.model_copy(update={"minutes": _DEFAULT_MINUTES})
     if config.preset == "reference_cnn":
@@ -209,7 +215,7 @@ def describe_classifier(
 
 
 def load_regions(path: str | Path) -> "Pipeline":
-    """A trained pipeline, to be called with the images of a case: the folder of a run.
+    """A trained pipeline, to be called with the images of a case: of a run, or exported.
 
     Raises:
         ModelError: If there is none, or it does not belong to its card.
@@ -278,7 +284,7 @@ def predict_regions(
     """Decide on every region, image or case, and write tables and pictures.
 
     Args:
-        model: Folder of a run on regions.
+        model: Folder of a run on regions, or one that was exported.
         images: Images, for masks that the model's segmenter draws; or a data set, for its own.
         out: Folder for the results.
         masks: Whether `images` is a data set; `None` takes it for one where there is no segmenter.
@@ -291,6 +297,11 @@ def predict_regions(
     from maskwright.export.runtime import load_keras
     from maskwright.regions.folder import predict_cases
 
+    if heat and is_artifact(Path(model)):
+        raise ConfigError(
+            f"Heat maps need the network as it was trained, which the exported model {model} has "
+            f"no more; give the run, or leave them out."
+        )
     pipeline = load_regions(model).adjusted(flips, **adjustments)
     given = pipeline.segmenter is None if masks is None else masks
     source: str | Path | DataSet = images
@@ -388,7 +399,6 @@ def _take_along(segmenter: Path, run: Path) -> None:
     """Copy a segmenter into a run, so that the run alone is enough to predict."""
     from maskwright.export.ensemble import model_files
     from maskwright.imageio import atomic_write
-    from maskwright.regions.cases import SEGMENTER
 
     (run / SEGMENTER).mkdir(exist_ok=True)
     for name in model_files(segmenter):  # the card last: with it the folder counts as whole

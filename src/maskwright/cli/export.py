@@ -11,7 +11,7 @@ from maskwright.kinds import Format
 
 
 def export(
-    run: Annotated[Path, typer.Argument(help="Folder of a run.")],
+    run: Annotated[Path, typer.Argument(help="Folder of a run, or of an ensemble.")],
     out: Annotated[
         Path, typer.Option("-o", "--out", help="Folder, or one file that ends with .maskwright.")
     ],
@@ -26,15 +26,12 @@ def export(
     from maskwright import api
 
     made = api.export_model(run, out, format=format, data=data)
-    parity = made.parity
     if as_json:
-        typer.echo(json.dumps({"path": str(made.path), **parity.to_dict()}))
+        segmenter = made.segmenter and {"segmenter": made.segmenter.to_dict()}
+        told = {"path": str(made.path), **made.parity.to_dict(), **(segmenter or {})}
+        typer.echo(json.dumps(told))
         return
-    sizes = " and ".join(f"{height}x{width}" for height, width in parity.sizes[:4])
-    typer.echo(
-        f"On {parity.images} images of {sizes} px it differs from the run by at most "
-        f"{parity.difference:.1e} in a probability, in {1 - parity.agreement:.4%} of the labels "
-        f"and by {parity.dice_change:+.5f} in Dice.",
-        err=True,
-    )
+    if made.segmenter is not None:
+        typer.echo(f"Segmenter: {made.segmenter.told()}", err=True)
+    typer.echo(made.parity.told(), err=True)
     typer.echo(made.path)

@@ -152,7 +152,9 @@ def evaluate(
 
 @app.command()
 def predict(
-    model: Annotated[Path, typer.Argument(help="Folder of a run of `maskwright regions train`.")],
+    model: Annotated[
+        Path, typer.Argument(help="Run of `maskwright regions train`, or an exported model of one.")
+    ],
     images: Annotated[
         str, typer.Argument(help="Image, folder or glob; a data set where masks are given.")
     ],
@@ -169,7 +171,10 @@ def predict(
     heat: Annotated[bool, typer.Option(help="Draw where in a region the answer is seen.")] = False,
 ) -> None:
     """Decide on the regions, images or cases of a folder."""
-    quiet_tensorflow()
+    from maskwright.export.artifact import needs_tensorflow
+
+    if needs_tensorflow(model):
+        quiet_tensorflow()
     from maskwright import api
 
     result = api.predict_regions(

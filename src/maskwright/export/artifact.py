@@ -1,5 +1,8 @@
 """An exported model: a folder, or one file, whose list says what is in it, and nothing else is.
 
+Models that are made of others hold these as folders within, each an artifact in itself, for the
+same engine: the members of an ensemble, and the segmenter of a model of regions.
+
 Nothing in it is trusted before it was checked: names that lead elsewhere, links, sizes, how far
 archives unpack, checksums, versions. Reading runs no code that an artifact names.
 """
@@ -12,12 +15,12 @@ import stat
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any, get_args
 
-from maskwright.card import CARD_FILE, checksum
+from maskwright.card import CARD_FILE, MODEL_FILE, checksum
 from maskwright.errors import ModelError
 from maskwright.imageio import atomic_write
 from maskwright.kinds import Format
@@ -27,6 +30,9 @@ LIST_FILE = "artifact.json"
 
 SUFFIX = ".maskwright"
 """Ending of an artifact that is one file: a ZIP archive of the folder."""
+
+SELFTEST_FILE = "selftest.npz"
+"""Name of what an artifact tests itself with, and the answer that it must give."""
 
 _VERSION = 1
 _MOST_FILES = 500
@@ -61,6 +67,12 @@ def is_artifact(path: Path) -> bool:
     return (path / LIST_FILE).is_file() or (path.is_file() and path.suffix == SUFFIX)
 
 
+def model_folder(path: str | Path) -> Path:
+    """Folder of a model: of a run or an artifact; an artifact that is a file is unpacked."""
+    place = Path(path)
+    return unpacked(place) if is_artifact(place) else place
+
+
 def needs_tensorflow(path: Path) -> bool:
     """Whether a model has to be opened with TensorFlow: a run, or an artifact for it."""
     try:
@@ -83,16 +95,50 @@ def write_listing(folder: Path, **facts: Any) -> Listing:
         folder: Of the artifact.
         facts: Other fields of `Listing`.
     """
-    paths = sorted(path for path in folder.rglob("*") if path.is_file())
-    files = {
-        path.relative_to(folder).as_posix(): checksum(path)
-        for path in paths
-        if path.name != LIST_FILE
-    }
-    listing = Listing(files=files, **facts)
+    listing = Listing(files=_files(folder), **facts)
     with atomic_write(folder / LIST_FILE) as beside:
         beside.write_text(json.dumps(asdict(listing), indent=2) + "\n", encoding="utf-8")
     return listing
+
+
+def _files(folder: Path) -> dict[str, str]:
+    paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    names = {path.relative_to(folder).as_posix(): path for path in paths}
+    return {name: checksum(path) for name, path in names.items() if name != LIST_FILE}
+
+
+def written_digest(folder: Path) -> str:
+    """`network_digest` of a folder that has no list yet."""
+    return network_digest(_files(folder))
+
+
+def network_digest(files: Mapping[str, str]) -> str:
+    """What the card of an artifact holds as the checksum of its model.
+
+    Args:
+        files: SHA-256 of the files of the artifact by their paths. Those of artifacts within do not
+            count: they have cards of their own.
+
+    Returns:
+        Of a single file its SHA-256; of several that of their sorted names and checksums.
+    """
+    within = inner_artifacts(files)
+    own = {
+        name: found
+        for name, found in files.items()
+        if name not in (CARD_FILE, SELFTEST_FILE, LIST_FILE)
+        and not any(name.startswith(f"{inner}/") for inner in within)
+    }
+    if len(own) == 1:
+        return next(iter(own.values()))
+    lines = "".join(f"{own[name]}  {name}\n" for name in sorted(own))
+    return hashlib.sha256(lines.encode()).hexdigest()
+
+
+def inner_artifacts(files: Iterable[str]) -> list[str]:
+    """Folders within an artifact that are artifacts themselves, from the paths of its files."""
+    lists = [PurePosixPath(name) for name in files if PurePosixPath(name).name == LIST_FILE]
+    return [path.parent.as_posix() for path in lists if len(path.parts) > 1]
 
 
 def pack(folder: Path, out: Path) -> None:
@@ -108,7 +154,8 @@ def read_listing(folder: Path) -> Listing:
 
     Raises:
         ModelError: If the list is missing or of another version, names a file that leads elsewhere,
-            is missing, changed or too large; or if there is a link, or a file that is not listed.
+            is missing, changed or too large; or if there is a link, a file that is not listed, or
+            a model within that is no artifact for the same engine.
     """
     path = folder / LIST_FILE
     if path.is_symlink() or not path.is_file() or path.stat().st_size > _MOST_LIST_BYTES:
@@ -148,7 +195,30 @@ def read_listing(folder: Path) -> Listing:
                 f"{folder / name} is not the file that {LIST_FILE} lists (their checksums differ); "
                 f"copy or export the model again."
             )
+    _check_inner(folder, listing)
     return listing
+
+
+def _check_inner(folder: Path, listing: Listing) -> None:
+    """Refuse models within that would be opened by anything but the engine that was asked for."""
+    within = inner_artifacts(listing.files)
+    for name in listing.files:
+        place = PurePosixPath(name)
+        if place.name == MODEL_FILE or (
+            place.name == CARD_FILE
+            and len(place.parts) > 1
+            and place.parent.as_posix() not in within
+        ):
+            raise ModelError(
+                f"The exported model {folder} holds {name}, which belongs to a run; expected "
+                f"exported models alone: export it again."
+            )
+    for inner in within:
+        if _parsed(folder / inner / LIST_FILE).format != listing.format:
+            raise ModelError(
+                f"The exported model {folder} is for {listing.format}, and {inner} within it for "
+                f"another engine; export it again."
+            )
 
 
 def _parsed(path: Path) -> Listing:

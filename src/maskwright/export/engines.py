@@ -1,4 +1,4 @@
-"""Exported networks opened in their engines: each a function from arrays by name to arrays by name.
+"""Exported networks opened in their engines: from arrays by name to arrays by name.
 
 No engine is imported before a model of its kind is opened, so that one that is not installed is
 missed only there.
@@ -6,6 +6,7 @@ missed only there.
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,41 @@ import numpy as np
 
 from maskwright.errors import ModelError
 
-Run = Callable[[Mapping[str, np.ndarray]], dict[str, np.ndarray]]
-"""From inputs by name to outputs by name, all float32."""
+Run = Callable[[dict[str, np.ndarray]], dict[str, np.ndarray]]
+"""From inputs by name, float32, to outputs by name."""
+
+
+@dataclass(frozen=True, eq=False)
+class Network:
+    """A network in its engine; called with arrays by name, of which it takes what it knows.
+
+    Args:
+        takes: Names of its inputs.
+        run: It, from these inputs to outputs by name.
+    """
+
+    takes: tuple[str, ...]
+    run: Run
+
+    def __call__(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Outputs by name; `ModelError` where it takes what is not among the inputs."""
+        if missing := set(self.takes) - inputs.keys():
+            raise ModelError(
+                f"The network takes {', '.join(sorted(missing))}, which its card says nothing of; "
+                f"network and card do not belong together: export the model again."
+            )
+        given = {name: np.ascontiguousarray(inputs[name], np.float32) for name in self.takes}
+        try:
+            return self.run(given)
+        except MemoryError:
+            raise
+        except Exception as error:  # engines raise almost anything on a shape that does not fit
+            shapes = ", ".join(f"{name} {value.shape}" for name, value in given.items())
+            raise ModelError(
+                f"The network cannot be run on {shapes} ({_first_line(error)}); it does not belong "
+                f"to its card, or the engine to the network: export the model again."
+            ) from error
+
 
 FILES = {
     "savedmodel": "saved_model",
@@ -27,17 +61,14 @@ FILES = {
 WEIGHTS_FILE = "weights.npz"
 """Arrays of a network in the format of Keras."""
 
-MAIN = {**FILES, "savedmodel": "saved_model/saved_model.pb", "keras": WEIGHTS_FILE}
-"""File whose checksum stands on the card of an artifact, by its format."""
-
 EXTRAS = {"savedmodel": "cpu", "onnx": "onnx", "openvino": "openvino", "litert": "litert"}
 
 
-def open_engine(folder: Path, engine: str, threads: int | None = None) -> Run:
+def open_engine(folder: Path, engine: str, threads: int | None = None) -> Network:
     """The network of an artifact, in the engine of its format.
 
     Args:
-        folder: Of the artifact.
+        folder: Of the network.
         engine: One of `FILES`.
         threads: That the engine may use; those that are there when left out.
 
@@ -63,8 +94,13 @@ def open_engine(folder: Path, engine: str, threads: int | None = None) -> Run:
     except Exception as error:  # engines raise almost anything on a damaged file
         if isinstance(error, ModelError):
             raise
-        first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise ModelError(f"{path} cannot be opened ({first}); export the model again.") from error
+        raise ModelError(
+            f"{path} cannot be opened ({_first_line(error)}); export the model again."
+        ) from error
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0] or type(error).__name__
 
 
 def cores() -> int:
@@ -73,7 +109,7 @@ def cores() -> int:
     return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
-def _open_onnx(path: Path, threads: int) -> Run:
+def _open_onnx(path: Path, threads: int) -> Network:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -87,14 +123,13 @@ def _open_onnx(path: Path, threads: int) -> Run:
     )
     names = [output.name for output in session.get_outputs()]
 
-    def run(inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        given = {name: np.ascontiguousarray(value, np.float32) for name, value in inputs.items()}
-        return dict(zip(names, session.run(names, given), strict=True))
+    def run(inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        return dict(zip(names, session.run(names, inputs), strict=True))
 
-    return run
+    return Network(tuple(given.name for given in session.get_inputs()), run)
 
 
-def _open_openvino(path: Path, threads: int) -> Run:
+def _open_openvino(path: Path, threads: int) -> Network:
     import openvino
 
     core = openvino.Core()
@@ -104,12 +139,11 @@ def _open_openvino(path: Path, threads: int) -> Run:
     names = [_name(port, number) for number, port in enumerate(compiled.outputs)]
     request = compiled.create_infer_request()
 
-    def run(inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        given = {name: np.ascontiguousarray(value, np.float32) for name, value in inputs.items()}
-        found = request.infer(given, share_inputs=True)
+    def run(inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        found = request.infer(inputs, share_inputs=True)
         return {name: np.array(value) for name, value in zip(names, found.values(), strict=True)}
 
-    return run
+    return Network(tuple(_name(port, 0) for port in compiled.inputs), run)
 
 
 def _name(port: Any, number: int) -> str:
@@ -117,43 +151,29 @@ def _name(port: Any, number: int) -> str:
     return names[0] if names else f"output{number}"
 
 
-def _open_litert(path: Path, threads: int) -> Run:
+def _open_litert(path: Path, threads: int) -> Network:
     from ai_edge_litert.interpreter import Interpreter
 
     interpreter = Interpreter(model_content=path.read_bytes(), num_threads=threads)
-    inputs_of = interpreter.get_input_details()
-    outputs_of = interpreter.get_output_details()
-    shapes: dict[int, tuple[int, ...]] = {}
+    # By its signature, because tensors themselves have other names; it takes any shapes.
+    signature = interpreter.get_signature_runner()
 
-    def run(inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        given = list(inputs.values())
-        for detail, value in zip(inputs_of, given, strict=True):
-            if shapes.get(detail["index"]) != value.shape:
-                interpreter.resize_tensor_input(detail["index"], value.shape)
-                shapes[detail["index"]] = value.shape
-                interpreter.allocate_tensors()
-        for detail, value in zip(inputs_of, given, strict=True):
-            interpreter.set_tensor(detail["index"], np.ascontiguousarray(value, np.float32))
-        interpreter.invoke()
-        return {
-            detail["name"]: np.array(interpreter.get_tensor(detail["index"]))
-            for detail in outputs_of
-        }
+    def run(inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        return {name: np.array(value) for name, value in signature(**inputs).items()}
 
-    return run
+    return Network(tuple(signature.get_input_details()), run)
 
 
-def _open_savedmodel(path: Path, threads: int) -> Run:
+def _open_savedmodel(path: Path, threads: int) -> Network:
     import tensorflow as tf
 
     loaded = tf.saved_model.load(str(path))
-    serve = loaded.serve
+    signature = loaded.signatures["serving_default"]
+    _, takes = signature.structured_input_signature
 
-    def run(inputs: Mapping[str, np.ndarray], kept: Any = loaded) -> dict[str, np.ndarray]:
+    def run(inputs: dict[str, np.ndarray], kept: Any = loaded) -> dict[str, np.ndarray]:
         # `kept`, because the function does not keep what it was loaded from.
-        given = [tf.constant(value, tf.float32) for value in inputs.values()]
-        said = serve(*given)
-        named = said if isinstance(said, dict) else {"logits": said}
-        return {name: value.numpy() for name, value in named.items()}
+        said = signature(**{name: tf.constant(value) for name, value in inputs.items()})
+        return {name: value.numpy() for name, value in said.items()}
 
-    return run
+    return Network(tuple(takes), run)

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -10,9 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from maskwright.card import CARD_FILE, MODEL_FILE, Card, checksum
+from maskwright.card import CARD_FILE, MODEL_FILE, NETWORK_FILE, Card, checksum
 from maskwright.errors import ModelError
 from maskwright.export.activation import activate
+from maskwright.export.artifact import is_artifact
 from maskwright.imageio import atomic_write
 
 ENSEMBLE_FILE = "ensemble.json"
@@ -69,9 +71,7 @@ def write_ensemble(
         Member(Path(os.path.relpath(folder.resolve(), out.resolve())).as_posix(), card.model_sha256)
         for folder, card in zip(singles, cards, strict=True)
     ]
-    text = json.dumps({"members": [asdict(member) for member in listed]}, indent=2)
-    with atomic_write(out / ENSEMBLE_FILE) as beside:
-        beside.write_text(text + "\n", encoding="utf-8")
+    write_members(out, listed)
     data = sorted({card.data for card in cards})
     joined = replace(
         cards[0],
@@ -84,8 +84,17 @@ def write_ensemble(
     return joined
 
 
+def write_members(out: Path, members: Sequence[Member]) -> None:
+    """Write `ensemble.json`."""
+    text = json.dumps({"members": [asdict(member) for member in members]}, indent=2)
+    with atomic_write(out / ENSEMBLE_FILE) as beside:
+        beside.write_text(text + "\n", encoding="utf-8")
+
+
 def read_members(path: Path, card: Card) -> list[Path]:
     """Folders of the members of an ensemble, all there and all as they were when it was made.
+
+    Those of an artifact lie in it, side by side.
 
     Raises:
         ModelError: If a member is missing or another than it was.
@@ -98,6 +107,11 @@ def read_members(path: Path, card: Card) -> list[Path]:
     folders = []
     for member in _listed(path):
         folder = path / member.folder
+        if is_artifact(path) and not re.fullmatch(r"\w+", member.folder):
+            raise ModelError(
+                f"The exported ensemble {path} names the member {member.folder!r}, which is no "
+                f"folder in it; do not use it."
+            )
         if not is_single(folder):
             raise ModelError(
                 f"The ensemble {path} has no member {member.folder}: expected {MODEL_FILE} and "
@@ -121,7 +135,7 @@ def model_files(path: Path) -> list[str]:
         ModelError: If members of an ensemble lie outside its folder.
     """
     if not is_ensemble(path):
-        return [MODEL_FILE, CARD_FILE]
+        return [*_own_files(path), CARD_FILE]
     files = []
     for member in _listed(path):
         if ".." in Path(member.folder).parts:
@@ -129,8 +143,14 @@ def model_files(path: Path) -> list[str]:
                 f"The ensemble {path} has a member outside its folder, {member.folder}; expected "
                 f"all within it: make it in a folder above the runs."
             )
-        files += [f"{member.folder}/{MODEL_FILE}", f"{member.folder}/{CARD_FILE}"]
+        own = [*_own_files(path / member.folder), CARD_FILE]
+        files += [f"{member.folder}/{name}" for name in own]
     return [*files, ENSEMBLE_FILE, CARD_FILE]
+
+
+def _own_files(run: Path) -> list[str]:
+    """Model of a run, and how its network is built, which old runs do not say."""
+    return [MODEL_FILE, *([NETWORK_FILE] if (run / NETWORK_FILE).is_file() else [])]
 
 
 def mean_logits(members: Sequence[tuple[Logits, Card]]) -> Logits:
@@ -152,8 +172,9 @@ def mean_logits(members: Sequence[tuple[Logits, Card]]) -> Logits:
 
 
 def is_single(path: Path) -> bool:
-    """Whether a folder holds a single model and its card."""
-    return (path / MODEL_FILE).is_file() and (path / CARD_FILE).is_file()
+    """Whether a folder holds a single model, of a run or exported, and its card."""
+    there = (path / MODEL_FILE).is_file() or is_artifact(path)
+    return there and (path / CARD_FILE).is_file()
 
 
 def _singles(folder: Path) -> list[Path]:

@@ -3,15 +3,14 @@
 import json
 import shutil
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from maskwright.card import CARD_FILE, NETWORK_FILE, Card, card_kind, checksum
+from maskwright.card import CARD_FILE, NETWORK_FILE, SEGMENTER, AnyCard, Card, card_kind
 from maskwright.errors import ConfigError, ModelError
 from maskwright.export.artifact import (
     SUFFIX,
@@ -19,17 +18,22 @@ from maskwright.export.artifact import (
     is_artifact,
     pack,
     write_listing,
+    written_digest,
 )
-from maskwright.export.engines import MAIN
-from maskwright.export.ensemble import is_ensemble
+from maskwright.export.by_kind import Way, ways
+from maskwright.export.ensemble import (
+    Member,
+    is_ensemble,
+    mean_logits,
+    read_members,
+    write_members,
+)
 from maskwright.export.formats import write_network
-from maskwright.export.parity import FLOAT, Parity, measure
-from maskwright.export.runtime import artifact_logits, keras_logits, load_run
-from maskwright.export.selftest import drawn_image, self_test, write_selftest
+from maskwright.export.parity import Find, Parity
+from maskwright.export.runtime import load_logits, load_run
+from maskwright.export.selftest import Example, self_test, write_selftest
 from maskwright.kinds import Format
 
-_OTHER_SIDE_PX = 97  # odd, and no multiple of any stride
-_USUAL_SIDE_PX = 256
 _PACKAGES = {
     "keras": ("keras", "tensorflow", "tensorflow-cpu"),
     "savedmodel": ("keras", "tensorflow", "tensorflow-cpu"),
@@ -47,30 +51,29 @@ class Export:
         path: Of the artifact, a folder or a file.
         listing: What is in it.
         parity: How far it differs from the run.
+        segmenter: How far the segmenter differs that a model of regions brings.
     """
 
     path: Path
     listing: Listing
     parity: Parity
+    segmenter: Parity | None = None
 
 
-def export_masks(
-    run: Path,
-    out: Path,
-    engine: Format,
-    samples: Iterable[tuple[np.ndarray, np.ndarray | None]] = (),
+def export_run(
+    run: Path, out: Path, engine: Format, find: Find, samples: Sequence[Example] = ()
 ) -> Export:
-    """Write the model of a run that draws masks for an engine, with all that using it needs.
+    """Write the model of a run for an engine, with all that using it needs.
 
     The artifact is made beside its place and moved there once its engine has opened it, and it
-    gives what the run gives on drawn images of two sizes and on `samples`.
+    gives what the run gives on drawn images, or bags, of two sizes and on `samples`.
 
     Args:
-        run: Folder of a finished run.
+        run: Folder of a finished run, or of an ensemble.
         out: Folder to make, or a file whose name ends with `.maskwright`.
         engine: Format of the network.
-        samples: Images `(h, w, c)` float32 as the model takes them, with their labels, to compare
-            on besides.
+        find: Makes what finds objects of a model and a card.
+        samples: To compare on besides: images float32 as the model takes them, with their labels.
 
     Raises:
         ConfigError: If `out` exists, or what writes the format is not installed.
@@ -80,33 +83,14 @@ def export_masks(
     require_free(out)
     if is_artifact(run):
         raise ModelError(f"{run} is an exported model already; give the run that it was made from.")
-    if is_ensemble(run):
-        raise ModelError(
-            f"{run} is an ensemble, which has no single network; export its members one by one."
-        )
-    if (run / CARD_FILE).is_file() and card_kind(run / CARD_FILE) != Card.kind:
-        raise ModelError(f"{run} draws no masks; its models cannot be exported yet.")
-    model, card = load_run(run)
-    logits = keras_logits(model)
-    network, pixel_range = _network(run)
+    kinds = ways(find)
     out.parent.mkdir(parents=True, exist_ok=True)
     made = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
     try:
-        write_network(model, made, engine, network)
-        known = replace(card, model_sha256=checksum(made / MAIN[engine]))
-        known.write(made / CARD_FILE)
-        usual = card.size or (card.tile or _USUAL_SIDE_PX,) * 2
-        sizes = (usual, (_OTHER_SIDE_PX, _OTHER_SIDE_PX + 34))
-        drawn = [drawn_image(card, size, 0, pixel_range) for size in sizes]
-        write_selftest(made, drawn[0], logits, card)
-        opened = artifact_logits(made, engine)
-        images = [*((image, None) for image in drawn), *samples]
-        parity = measure(logits, opened, card, images)
-        parity.require(FLOAT, engine)
-        self_test(made, opened, card)
-        listing = write_listing(
-            made, format=engine, made_with=_versions(engine), parity=parity.to_dict()
-        )
+        segmenter = None
+        if (run / SEGMENTER / CARD_FILE).is_file():
+            _, segmenter = _write(run / SEGMENTER, made / SEGMENTER, engine, kinds)
+        listing, parity = _write(run, made, engine, kinds, samples)
         if out.suffix == SUFFIX:
             pack(made, out)
         else:
@@ -114,7 +98,67 @@ def export_masks(
             made.replace(out)
     finally:
         shutil.rmtree(made, ignore_errors=True)
-    return Export(out, listing, parity)
+    return Export(out, listing, parity, segmenter)
+
+
+def _write(
+    run: Path,
+    folder: Path,
+    engine: Format,
+    kinds: Mapping[str, Way],
+    samples: Sequence[Example] = (),
+) -> tuple[Listing, Parity]:
+    """Write a model into a folder, which then is an artifact."""
+    folder.mkdir(exist_ok=True)
+    write = _write_members if is_ensemble(run) else _write_networks
+    both = write(run, folder, engine, kinds)
+    way, card = kinds[both.card.kind], both.card
+    replace(card, model_sha256=written_digest(folder)).write(folder / CARD_FILE)
+    examples = [*way.draw(card, both.pixel_range, both.network), *samples]
+    write_selftest(folder, examples[0], way.answer(both.function, card, examples[0]))
+    parity = way.compare(both.function, both.opened, card, examples)
+    parity.require(way.limits, engine)
+    self_test(folder, partial(way.answer, both.opened, card))
+    listing = write_listing(
+        folder, format=engine, made_with=_versions(engine), parity=parity.to_dict()
+    )
+    return listing, parity
+
+
+@dataclass(frozen=True)
+class _Both:
+    """A model and what was written of it, each as a function, and what both have in common."""
+
+    card: AnyCard
+    function: Any
+    opened: Any
+    pixel_range: tuple[float, float] | None
+    network: Any = None
+
+
+def _write_members(run: Path, folder: Path, engine: Format, kinds: Mapping[str, Way]) -> _Both:
+    """Write every member of an ensemble, each an artifact, and their list."""
+    logits, card = load_logits(run)
+    runs = read_members(run, card)
+    names = [f"member{number}" for number in range(1, len(runs) + 1)]
+    for name, member in zip(names, runs, strict=True):
+        _write(member, folder / name, engine, kinds)
+    opened = [load_logits(folder / name) for name in names]
+    sums = [own.model_sha256 for _, own in opened]
+    write_members(folder, [Member(*member) for member in zip(names, sums, strict=True)])
+    return _Both(card, logits, mean_logits(opened), _network(runs[0])[1])
+
+
+def _write_networks(run: Path, folder: Path, engine: Format, kinds: Mapping[str, Way]) -> _Both:
+    """Write the network of a run, or the networks that it is divided into."""
+    card_file = run / CARD_FILE
+    way = kinds[card_kind(card_file) if card_file.is_file() else Card.kind]
+    model, card = load_run(run, way.card)
+    network, pixel_range = _network(run)
+    networks = {"": model} if engine == "keras" else way.networks(model)
+    for name, part in networks.items():
+        write_network(part, folder / name, engine, network)
+    return _Both(card, way.function(model), way.opened(folder, engine, card), pixel_range, model)
 
 
 def require_free(out: Path) -> None:

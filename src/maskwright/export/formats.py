@@ -19,7 +19,7 @@ def write_network(model: Any, folder: Path, engine: str, network: str) -> None:
 
     Args:
         model: Keras model, without auxiliary outputs.
-        folder: Where to.
+        folder: Where to; made where it is missing.
         engine: One of `artifact.Format`.
         network: `Blueprint.to_json` of the model, for the format of Keras.
 
@@ -27,6 +27,7 @@ def write_network(model: Any, folder: Path, engine: str, network: str) -> None:
         ConfigError: If what the format needs is not installed.
         ModelError: If the format cannot hold the model.
     """
+    folder.mkdir(exist_ok=True)
     if engine == "keras":
         write_plain(folder, network, model)
         return
@@ -87,6 +88,8 @@ def _call_once(model: Any) -> None:
 
 
 def _shape(tensor: Any) -> tuple[int, ...]:
+    """Images of 32 pixels a side; lists of one entry, so that they go together."""
+    unknown = 32 if len(tensor.shape) > 2 else 1
     return tuple(
-        32 if side is None and place else side or 1 for place, side in enumerate(tensor.shape)
+        unknown if side is None and place else side or 1 for place, side in enumerate(tensor.shape)
     )

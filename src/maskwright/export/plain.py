@@ -29,8 +29,12 @@ def write_plain(folder: Path, network: str, model: Any) -> None:
         beside.write_text(network, encoding="utf-8")
 
 
-def read_plain(folder: Path) -> Any:
+def read_plain(folder: Path, *, classifier: bool = False) -> Any:
     """Keras model from what `write_plain` wrote.
+
+    Args:
+        folder: Of the artifact.
+        classifier: Whether it is to be one of regions, and not a network of images alone.
 
     Raises:
         ModelError: If the description is none of ours, or the arrays do not fit it.
@@ -40,6 +44,11 @@ def read_plain(folder: Path) -> Any:
 
     path = folder / WEIGHTS_FILE
     blueprint = Blueprint.from_json((folder / NETWORK_FILE).read_text(encoding="utf-8"))
+    if (blueprint.builder == "classifier") != classifier:
+        raise ModelError(
+            f"The network in {folder} is a {blueprint.builder}, which is not what its card "
+            f"describes; export the model again."
+        )
     shapes = _shapes(path)
     model = main_model(blueprint.build())
     variables = [v for v in model.variables if _is_weight(v)]

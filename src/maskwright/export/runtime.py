@@ -16,12 +16,27 @@ from maskwright.card import (
     checksum,
 )
 from maskwright.errors import ModelError
-from maskwright.export.artifact import Listing, is_artifact, read_listing, unpacked
-from maskwright.export.engines import MAIN, open_engine
+from maskwright.export.artifact import (
+    Listing,
+    is_artifact,
+    network_digest,
+    read_listing,
+    unpacked,
+)
+from maskwright.export.engines import Network, open_engine
 from maskwright.export.ensemble import Logits, is_ensemble, mean_logits, read_members
 from maskwright.export.plain import read_plain
+from maskwright.kinds import Method
+
+CLASSIFIER_PARTS = ("look", "join")
+"""Folders of the two networks of a classifier, as `models.parts` gives them, in an artifact."""
 
 _REGIONS_AT_ONCE = 64  # looked at; a bag may hold any number
+
+_SAID: Mapping[Method, frozenset[str]] = {
+    "centres": frozenset({"logits"}),
+    "mask_rcnn": frozenset({"boxes", "scores", "labels", "masks"}),
+}
 
 AnyKind = TypeVar("AnyKind", bound=AnyCard)
 Say = Callable[[np.ndarray], dict[str, np.ndarray]]
@@ -47,19 +62,24 @@ def load_logits(path: Path, threads: int | None = None) -> tuple[Logits, Card]:
     """
     if is_artifact(path):
         folder, listing, card = open_artifact(path, Card)
-        return artifact_logits(folder, listing.format, threads), card
+        if not is_ensemble(folder):
+            return artifact_logits(folder, listing.format, threads), card
+        path = folder
     if is_ensemble(path):
         joined = Card.read(path / CARD_FILE)
         members = [load_logits(folder, threads) for folder in read_members(path, joined)]
         return mean_logits(members), joined
-    model, card = load_run(path)
+    model, card = load_run(path, Card)
     return keras_logits(model), card
 
 
 def load_card(path: Path) -> Card:
     """The card of what `load_logits` would open, which is checked but not opened."""
     if is_artifact(path):
-        return open_artifact(path, Card)[2]
+        folder, _, card = open_artifact(path, Card)
+        if not is_ensemble(folder):
+            return card
+        path = folder
     if is_ensemble(path):
         card = Card.read(path / CARD_FILE)
         read_members(path, card)
@@ -67,12 +87,12 @@ def load_card(path: Path) -> Card:
     return _checked(path, Card)
 
 
-def load_run(path: Path) -> tuple[Any, Card]:
-    """Keras model and card of a run that draws masks; `ModelError` as `load_logits`."""
-    card = _checked(path, Card)
+def load_run(path: Path, kind: type[AnyKind]) -> tuple[Any, AnyKind]:
+    """Keras model and card of a run; `ModelError` as `load_logits`."""
+    card = _checked(path, kind)
     model = load_keras(path / MODEL_FILE)
-    channels = model.input_shape[-1]
-    if channels != card.channels:
+    channels = model.inputs[0].shape[-1]
+    if kind is not RegionCard and channels != card.channels:
         raise ModelError(
             f"{path / MODEL_FILE} takes images of {channels} channels, but its card says "
             f"{card.channels}."
@@ -115,7 +135,7 @@ def open_artifact(path: Path, kind: type[AnyKind]) -> tuple[Path, Listing, AnyKi
     folder = unpacked(path)
     listing = read_listing(folder)
     card = kind.read(folder / CARD_FILE)
-    if listing.files.get(MAIN[listing.format]) != card.model_sha256:
+    if network_digest(listing.files) != card.model_sha256:
         raise ModelError(f"The card in {path} is that of another model; export the model again.")
     return folder, listing, card
 
@@ -126,8 +146,34 @@ def load_objects(path: Path) -> tuple[Say, ObjectCard]:
     Raises:
         ModelError: As `load_logits`.
     """
-    card = _checked(path, ObjectCard)
-    return keras_objects(load_keras(path / MODEL_FILE)), card
+    if is_artifact(path):
+        folder, listing, card = open_artifact(path, ObjectCard)
+        return artifact_objects(folder, listing.format, card.method), card
+    model, card = load_run(path, ObjectCard)
+    return keras_objects(model), card
+
+
+def artifact_objects(folder: Path, engine: str, method: Method) -> Say:
+    """The network of an artifact from images to what it says of their objects, in its engine."""
+    expected = _SAID[method]
+    if engine == "keras":
+        ask = keras_objects(read_plain(folder))
+    else:
+        network = open_engine(folder, engine)
+        ask = lambda images: network({"images": images})  # noqa: E731
+
+    def say(images: np.ndarray) -> dict[str, np.ndarray]:
+        found = ask(images)
+        if len(found) == len(expected) == 1:
+            return dict(zip(expected, found.values(), strict=True))
+        if found.keys() != expected:
+            raise ModelError(
+                f"The network in {folder} gives {', '.join(sorted(found))}; one of {method} gives "
+                f"{', '.join(sorted(expected))}: export the model again."
+            )
+        return found
+
+    return say
 
 
 def keras_objects(model: Any) -> Say:
@@ -151,40 +197,52 @@ def load_decisions(path: Path) -> tuple[Decide, RegionCard]:
     Raises:
         ModelError: As `load_logits`.
     """
-    card = _checked(path, RegionCard)
-    return keras_decisions(load_keras(path / MODEL_FILE)), card
+    if is_artifact(path):
+        folder, listing, card = open_artifact(path, RegionCard)
+        return artifact_decisions(folder, listing.format), card
+    model, card = load_run(path, RegionCard)
+    return keras_decisions(model), card
 
 
 def keras_decisions(model: Any) -> Decide:
-    """Function of a Keras classifier; regions are looked at a few at a time, so that bags of any
-    number fit into memory.
-    """
+    """Function of a Keras classifier."""
     import tensorflow as tf
 
     from maskwright.models import parts
 
-    embed, pool = parts(model)
-
-    def graph(part: Any) -> Any:
+    def graph(part: Any) -> Network:
         specs = {tensor.name: tf.TensorSpec(tensor.shape, tf.float32) for tensor in part.inputs}
-        return tf.function(lambda inputs: part(inputs, training=False), input_signature=[specs])
+        whole = tf.function(lambda given: part(given, training=False), input_signature=[specs])
 
-    look, join = graph(embed), graph(pool)
-    wanted = [tensor.name for tensor in embed.inputs]
+        def run(given: dict[str, np.ndarray], kept: Any = part) -> dict[str, np.ndarray]:
+            said = whole({name: tf.constant(value) for name, value in given.items()})
+            return {name: value.numpy() for name, value in said.items()}
+
+        return Network(tuple(specs), run)
+
+    return decided_in_two(*map(graph, parts(model)))
+
+
+def artifact_decisions(folder: Path, engine: str) -> Decide:
+    """The classifier of an artifact, in its engine."""
+    if engine == "keras":
+        return keras_decisions(read_plain(folder, classifier=True))
+    return decided_in_two(*(open_engine(folder / part, engine) for part in CLASSIFIER_PARTS))
+
+
+def decided_in_two(look: Network, join: Network) -> Decide:
+    """Function of the two parts of a classifier; regions are looked at a few at a time, so that
+    bags of any number fit into memory.
+    """
 
     def decide(inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         number = inputs["bags"].shape[1]
         seen: list[dict[str, np.ndarray]] = []
         for first in range(0, number, _REGIONS_AT_ONCE):
-            some = {
-                name: tf.constant(inputs[name][first : first + _REGIONS_AT_ONCE], tf.float32)
-                for name in wanted
-            }
-            seen.append({name: value.numpy() for name, value in look(some).items()})
+            some = slice(first, first + _REGIONS_AT_ONCE)
+            seen.append(look({n: inputs[n][some] for n in inputs if n != "bags"}))
         regions = {name: np.concatenate([part[name] for part in seen]) for name in seen[0]}
-        bags = tf.constant(inputs["bags"], tf.float32)
-        told = join({**{name: tf.constant(value) for name, value in regions.items()}, "bags": bags})
-        found = {name: value.numpy() for name, value in told.items()}
+        found = join({**regions, "bags": inputs["bags"]})
         return {**found, "region_logits": regions["region_logits"]}
 
     return decide

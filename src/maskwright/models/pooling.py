@@ -39,11 +39,13 @@ class PoolInside(layers.Layer):
     def call(self, features: Tensor, masks: Tensor) -> Tensor:
         """Pooled features, `(n, c)`."""
         (rows, columns), (height, width) = ops.shape(features)[1:3], ops.shape(masks)[1:3]
+        # Products of stacks of matrices: LiteRT has none of a stack and a single one.
         inside = ops.matmul(
-            ops.matmul(self._cells(rows, height), ops.cast(masks, features.dtype)),
-            ops.transpose(self._cells(columns, width)),
+            ops.matmul(self._cells(rows, height)[None], ops.cast(masks, features.dtype)),
+            ops.transpose(self._cells(columns, width))[None],
         )
-        weights = (inside + _TRACE)[..., None]
+        # Not by `[..., None]`, which LiteRT lacks.
+        weights = ops.expand_dims(inside + _TRACE, -1)
         return ops.sum(features * weights, (1, 2)) / ops.sum(weights, (1, 2))
 
     def _cells(self, cells: int, pixels: int) -> Tensor:

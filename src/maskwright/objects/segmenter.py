@@ -8,6 +8,7 @@ import numpy as np
 
 from maskwright.card import CARD_FILE, ObjectCard, card_kind
 from maskwright.errors import ConfigError
+from maskwright.export.artifact import model_folder
 from maskwright.inference.predictor import Flips, Prediction, Predictor
 from maskwright.objects.finder import ObjectFinder
 
@@ -64,12 +65,13 @@ class ObjectSegmenter:
 
 
 def load_segmenter(path: str | Path) -> Segmenter:
-    """What draws masks, from the folder of a run or an ensemble.
+    """What draws masks, from a run, an ensemble, or one that was exported.
 
     Raises:
         ModelError: If there is none.
     """
-    card = Path(path) / CARD_FILE
+    folder = model_folder(path)
+    card = folder / CARD_FILE
     if card.is_file() and card_kind(card) == ObjectCard.kind:
-        return ObjectSegmenter(ObjectFinder.load(path))
-    return Predictor.load(path)
+        return ObjectSegmenter(ObjectFinder.load(folder))
+    return Predictor.load(folder)

@@ -7,17 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from maskwright.card import CARD_FILE
+from maskwright.card import CARD_FILE, SEGMENTER
 from maskwright.errors import ConfigError
+from maskwright.export.artifact import model_folder
 from maskwright.inference.predictor import Flips, Prediction
 from maskwright.objects.segmenter import Segmenter, load_segmenter
 from maskwright.regions.classify import Classifier
 from maskwright.regions.extract import Region
 from maskwright.regions.found import found_regions
 from maskwright.regions.windows import align
-
-SEGMENTER = "segmenter"
-"""Folder, within that of a run, of the model that draws the masks."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,10 +66,11 @@ class Pipeline:
 
     @classmethod
     def load(cls, path: str | Path) -> "Pipeline":
-        """Pipeline from the folder of a run on regions; raises `ModelError` where there is none."""
-        inner = Path(path) / SEGMENTER
+        """Pipeline from a run on regions, or one that was exported; `ModelError` for none."""
+        folder = model_folder(path)
+        inner = folder / SEGMENTER
         found = load_segmenter(inner) if (inner / CARD_FILE).is_file() else None
-        return cls(Classifier.load(path), found)
+        return cls(Classifier.load(folder), found)
 
     def adjusted(self, flips: Flips = False, **adjustments: Any) -> "Pipeline":
         """The same with a segmenter as `Predictor.adjusted` gives it."""

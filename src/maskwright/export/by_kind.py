@@ -1,0 +1,152 @@
+"""What differs between models of masks, of objects and of regions when they are exported."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from maskwright.card import AnyCard, Card, ObjectCard, RegionCard
+from maskwright.export.activation import activate
+from maskwright.export.ensemble import Logits
+from maskwright.export.parity import (
+    FLOAT,
+    OBJECTS,
+    Find,
+    Limits,
+    Parity,
+    measure,
+    measure_decisions,
+    measure_objects,
+    probabilities,
+)
+from maskwright.export.runtime import (
+    CLASSIFIER_PARTS,
+    Decide,
+    artifact_decisions,
+    artifact_logits,
+    artifact_objects,
+    keras_decisions,
+    keras_logits,
+    keras_objects,
+)
+from maskwright.export.selftest import Example, drawn_bags, drawn_image
+
+_OTHER_SIDE_PX = 97  # odd, and no multiple of any stride
+_USUAL_SIDE_PX = 256
+
+PixelRange = tuple[float, float] | None
+
+
+@dataclass(frozen=True)
+class Way:
+    """How models of one kind are exported. A function is what `export.runtime` makes of a model.
+
+    Args:
+        card: Of such models.
+        limits: That an exported one may differ by.
+        function: Of a Keras model.
+        opened: Function of the network in a folder, in its engine.
+        networks: Keras models that are written, by their folders in the artifact.
+        draw: From card, pixels of black and white, and Keras model (`None` for several) to what it
+            is compared on, in two sizes; the first becomes the self-test.
+        compare: Two functions, on such examples.
+        answer: Of a function to an example: labels, or probabilities.
+    """
+
+    card: type[AnyCard]
+    limits: Limits
+    function: Callable[[Any], Any]
+    opened: Callable[[Path, str, Any], Any]
+    networks: Callable[[Any], Mapping[str, Any]]
+    draw: Callable[[Any, PixelRange, Any], Sequence[Example]]
+    compare: Callable[[Any, Any, Any, Sequence[Example]], Parity]
+    answer: Callable[[Any, Any, Example], np.ndarray]
+
+
+def ways(find: Find) -> dict[str, Way]:
+    """Ways by the kind of card.
+
+    Args:
+        find: Makes what finds objects of a model and a card.
+    """
+
+    def compare_objects(one: Any, other: Any, card: ObjectCard, some: Sequence[Example]) -> Parity:
+        return measure_objects(one, other, card, [example["image"] for example in some], find)
+
+    return {
+        Card.kind: Way(
+            card=Card,
+            limits=FLOAT,
+            function=keras_logits,
+            opened=lambda folder, engine, card: artifact_logits(folder, engine),
+            networks=_whole,
+            draw=_images,
+            compare=_compare_masks,
+            answer=_labels,
+        ),
+        ObjectCard.kind: Way(
+            card=ObjectCard,
+            limits=OBJECTS,
+            function=keras_objects,
+            opened=lambda folder, engine, card: artifact_objects(folder, engine, card.method),
+            networks=_whole,
+            draw=_images,
+            compare=compare_objects,
+            answer=lambda say, card, example: (
+                find(say, card)(example["image"]).classes().astype(np.uint8)
+            ),
+        ),
+        RegionCard.kind: Way(
+            card=RegionCard,
+            limits=FLOAT,
+            function=keras_decisions,
+            opened=lambda folder, engine, card: artifact_decisions(folder, engine),
+            networks=_two_parts,
+            draw=lambda card, pixel_range, model: drawn_bags(card, _spread(model), 0),
+            compare=measure_decisions,
+            answer=_probabilities,
+        ),
+    }
+
+
+def _whole(model: Any) -> Mapping[str, Any]:
+    return {"": model}
+
+
+def _two_parts(model: Any) -> Mapping[str, Any]:
+    from maskwright.models import parts
+
+    return dict(zip(CLASSIFIER_PARTS, parts(model), strict=True))
+
+
+def _images(card: Card | ObjectCard, pixel_range: PixelRange, model: Any) -> list[Example]:
+    usual = card.size or (card.tile or _USUAL_SIDE_PX,) * 2
+    sizes = (usual, (_OTHER_SIDE_PX, _OTHER_SIDE_PX + 34))
+    return [{"image": drawn_image(card, size, 0, pixel_range)} for size in sizes]
+
+
+def _spread(model: Any) -> tuple[np.ndarray, np.ndarray] | None:
+    """Mean and deviation of the measures that a classifier knows."""
+    for layer in model.layers:
+        if layer.name == "standardise":
+            return np.asarray(layer.mean), np.asarray(layer.std)
+    return None
+
+
+def _compare_masks(
+    model: Logits, exported: Logits, card: Card, examples: Sequence[Example]
+) -> Parity:
+    images = [(example["image"], example.get("labels")) for example in examples]
+    return measure(model, exported, card, images)
+
+
+def _labels(logits: Logits, card: Card, example: Example) -> np.ndarray:
+    image = example["image"]
+    values = activate(logits(image[None]), (1, *image.shape[:2]), card)
+    return values[0].argmax(-1).astype(np.uint8)
+
+
+def _probabilities(decide: Decide, card: RegionCard, example: Example) -> np.ndarray:
+    return probabilities(decide(example), card)["logits"][:, 0]
