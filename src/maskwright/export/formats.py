@@ -12,6 +12,7 @@ from maskwright.export.engines import EXTRAS, FILES
 from maskwright.export.plain import write_plain
 
 _OPSET = 18  # the newest that tf2onnx writes
+_OF_DETECTORS = ("keras", "savedmodel", "onnx")  # others lack the suppression of boxes
 
 
 def write_network(model: Any, folder: Path, engine: str, network: str) -> None:
@@ -27,6 +28,11 @@ def write_network(model: Any, folder: Path, engine: str, network: str) -> None:
         ConfigError: If what the format needs is not installed.
         ModelError: If the format cannot hold the model.
     """
+    if _choosing(model) and engine not in _OF_DETECTORS:
+        raise ModelError(
+            f"{engine} cannot hold a Mask R-CNN, because it lacks the step that chooses among "
+            f"overlapping boxes; choose {', '.join(_OF_DETECTORS)}, or train with objects=centres."
+        )
     folder.mkdir(exist_ok=True)
     if engine == "keras":
         write_plain(folder, network, model)
@@ -62,7 +68,14 @@ def _onnx(model: Any, path: Path) -> None:
     import tf2onnx  # noqa: F401
 
     _call_once(model)
-    model.export(path, format="onnx", opset_version=_OPSET, verbose=False)
+    choosing = _choosing(model)
+    for layer in choosing:
+        layer.one_list = True
+    try:
+        model.export(path, format="onnx", opset_version=_OPSET, verbose=False)
+    finally:
+        for layer in choosing:
+            layer.one_list = False
 
 
 def _openvino(model: Any, path: Path) -> None:
@@ -81,10 +94,19 @@ def _litert(model: Any, path: Path) -> None:
     model.export(path, format="litert", verbose=False)
 
 
+def _choosing(model: Any) -> list[Any]:
+    """Layers of a Mask R-CNN that choose among the boxes of all classes."""
+    return [layer for layer in model.layers if hasattr(layer, "one_list")]
+
+
 def _call_once(model: Any) -> None:
     """Let every layer know its shapes, which converters read."""
-    made = {tensor.name: np.zeros(_shape(tensor), np.float32) for tensor in model.inputs}
-    model(made if len(made) > 1 else next(iter(made.values())), training=False)
+    import keras
+
+    model(
+        keras.tree.map_structure(lambda t: np.zeros(_shape(t), np.float32), model.input),
+        training=False,
+    )
 
 
 def _shape(tensor: Any) -> tuple[int, ...]:

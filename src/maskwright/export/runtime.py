@@ -181,7 +181,8 @@ def keras_objects(model: Any) -> Say:
     import tensorflow as tf
 
     signature = [tf.TensorSpec((None, None, None, model.input_shape[-1]), tf.float32)]
-    graph = tf.function(lambda images: model(images, training=False), input_signature=signature)
+    whole = tf.function(lambda images: model(images, training=False), input_signature=signature)
+    graph = whole.get_concrete_function()
 
     def say(images: np.ndarray, kept: Any = model) -> dict[str, np.ndarray]:
         said = graph(tf.constant(images, tf.float32))

@@ -68,9 +68,10 @@ class Pipeline:
     def load(cls, path: str | Path) -> "Pipeline":
         """Pipeline from a run on regions, or one that was exported; `ModelError` for none."""
         folder = model_folder(path)
+        classifier = Classifier.load(folder)  # first, because it checks an artifact as a whole
         inner = folder / SEGMENTER
         found = load_segmenter(inner) if (inner / CARD_FILE).is_file() else None
-        return cls(Classifier.load(folder), found)
+        return cls(classifier, found)
 
     def adjusted(self, flips: Flips = False, **adjustments: Any) -> "Pipeline":
         """The same with a segmenter as `Predictor.adjusted` gives it."""

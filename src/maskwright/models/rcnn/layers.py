@@ -221,6 +221,9 @@ class Detections(layers.Layer):
         code_weights: As `decode` takes them.
     """
 
+    one_list = False
+    """Whether the boxes of all classes are one list, as ONNX wants them; the same, but slower."""
+
     def __init__(
         self,
         score: float,
@@ -255,6 +258,11 @@ class Detections(layers.Layer):
         moved = ops.reshape(codes, (batch, number, classes, 4))
         boxes = decode(moved, proposals[:, :, None], self.code_weights)
         boxes = clip(boxes, height, width)
+        if self.one_list:
+            # Each box counts for its own class.
+            share = share[..., None] * ops.eye(classes)
+            share = ops.reshape(share, (batch, number * classes, classes))
+            boxes = ops.reshape(boxes, (batch, number * classes, 1, 4))
         found, score, label = suppress(boxes, share, self.iou, self.score, self.most)
         return found, score, label + 1
 
