@@ -8,7 +8,7 @@ from maskwright.models import encoder, main_model
 from maskwright.models.rcnn import Rcnn, RcnnParts, mask_rcnn, rcnn_losses
 from maskwright.models.rcnn.align import cut_masks, roi_align, stride_of
 from maskwright.models.rcnn.boxes import anchors, clip, decode, draw, encode, match
-from maskwright.models.rcnn.layers import suppress
+from maskwright.models.rcnn.layers import Detections, suppress
 
 TINY = Rcnn.named(
     "small",
@@ -132,6 +132,20 @@ def test_suppression_is_by_class():
     assert np.asarray(score)[0] == pytest.approx([0.9, 0.7, 0, 0])
     assert np.asarray(label)[0, :2].tolist() == [0, 1]
     assert np.asarray(found)[0, 1].tolist() == [0, 1, 10, 10]
+
+
+def test_boxes_of_all_classes_as_one_list_are_chosen_alike():
+    rng = np.random.default_rng(0)
+    layer = Detections(0.05, 0.5, 12, (10.0, 10.0, 5.0, 5.0))
+    corners = np.sort(rng.uniform(0, 60, (2, 20, 2, 2)), axis=2).reshape(2, 20, 4)
+    there = rng.random((2, 20)) < 0.8
+    logits, codes = rng.normal(size=(40, 4)), rng.normal(size=(40, 12))
+    given = [np.float32(v) for v in (np.zeros((2, 64, 64, 1)), corners, there, logits, codes)]
+    ours = layer(given)
+    layer.one_list = True
+    assert float(np.asarray(ours[1]).min()) > 0  # as many as are wanted of both images
+    for first, second in zip(ours, layer(given), strict=True):
+        np.testing.assert_array_equal(first, second)
 
 
 @pytest.fixture(scope="module")
