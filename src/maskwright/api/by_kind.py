@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from maskwright.api import masks, objects, regions
+from maskwright.api.learned import require_out
 from maskwright.card import CARD_FILE, card_kind
 from maskwright.errors import ConfigError
 from maskwright.export.artifact import model_folder
@@ -42,6 +43,7 @@ def evaluate(run: str | Path, data: str | Path, **options: Any) -> "Evaluation |
         options: Of `masks.evaluate` or `objects.evaluate`: split, out, and for masks size and
             flips.
     """
+    require_out(run, options.get("out"))
     if _kind(run) != "objects":
         return masks.evaluate(run, data, **options)
     unfit = {"size": "original", "flips": False}

@@ -6,7 +6,18 @@ from typing import Any
 from maskwright.card import CARD_FILE, Card
 from maskwright.config import TrainConfig, read_config
 from maskwright.data import open_dataset
+from maskwright.errors import ConfigError
+from maskwright.export.artifact import is_artifact
 from maskwright.export.ensemble import is_ensemble, read_members
+
+
+def require_out(run: str | Path, out: str | Path | None) -> None:
+    """Raise `ConfigError` where results would go into an exported model, which they would spoil."""
+    if out is None and is_artifact(Path(run)):
+        raise ConfigError(
+            f"{run} is an exported model, into which nothing is written; name a folder for the "
+            f"results with -o, and mind that an exported model does not say what it learned from."
+        )
 
 
 def division_of(run: Path) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from maskwright.api.building import encoder_arguments, make_augmentation, tell_left_out
-from maskwright.api.learned import learned_ids
+from maskwright.api.learned import learned_ids, require_out
 from maskwright.card import MODEL_FILE, SEGMENTER
 from maskwright.config import RegionConfig, read_config
 from maskwright.data import DataSet, open_dataset
@@ -247,6 +247,7 @@ def evaluate_regions(
     from maskwright.evaluation.decide import evaluate_decisions
     from maskwright.evaluation.decision_report import write
 
+    require_out(run, out)
     folder = Path(run)
     pipeline = load_regions(folder)
     plan = folder / "plan.yaml"
@@ -375,10 +376,11 @@ def extract_regions(
 
 
 def _network(config: RegionConfig, run: Path) -> Callable[[], Any] | None:
-    """Gives the Keras model of a run, where it looks at pixels."""
+    """Gives the Keras model of a run, where it has one that looks at pixels."""
     from maskwright.export.runtime import load_keras
 
-    return partial(load_keras, run / MODEL_FILE) if config.pixels else None
+    there = config.pixels and (run / MODEL_FILE).is_file()
+    return partial(load_keras, run / MODEL_FILE) if there else None
 
 
 def finding(segmenter: str | Path, view: "View") -> "Predict":
