@@ -301,8 +301,14 @@ def test_networks_of_another_kind_are_refused_in_one_sentence(forged, exported):
 
 def test_what_cannot_be_done_is_told(exported, made, tmp_path):
     pipeline = exported["pipeline"].path
-    with pytest.raises(ConfigError, match="Heat maps need the network as it was trained"):
+    with pytest.raises(ConfigError, match="Heat maps are drawn for runs alone"):
         maskwright.predict_regions(pipeline, made / "images", tmp_path / "out", heat=True)
+    for evaluate, model in (
+        (maskwright.evaluate_regions, pipeline),
+        (maskwright.evaluate, exported["centres"].path),
+    ):
+        with pytest.raises(ConfigError, match="into which nothing is written; name a folder"):
+            evaluate(model, made / "images")
     with pytest.raises(ConfigError, match="give the run that it was made from as the"):
         maskwright.train_regions(made / "images", tmp_path / "run", segmenter=str(pipeline))
     with pytest.raises(ConfigError, match="compared on drawn regions; leave out the data set"):

@@ -300,8 +300,8 @@ def predict_regions(
 
     if heat and is_artifact(Path(model)):
         raise ConfigError(
-            f"Heat maps need the network as it was trained, which the exported model {model} has "
-            f"no more; give the run, or leave them out."
+            f"Heat maps are drawn for runs alone; give the run that the exported model {model} was "
+            f"made from, or leave them out."
         )
     pipeline = load_regions(model).adjusted(flips, **adjustments)
     given = pipeline.segmenter is None if masks is None else masks

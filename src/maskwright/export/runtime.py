@@ -155,12 +155,15 @@ def load_objects(path: Path) -> tuple[Say, ObjectCard]:
 
 def artifact_objects(folder: Path, engine: str, method: Method) -> Say:
     """The network of an artifact from images to what it says of their objects, in its engine."""
-    expected = _SAID[method]
     if engine == "keras":
-        ask = keras_objects(read_plain(folder))
-    else:
-        network = open_engine(folder, engine)
-        ask = lambda images: network({"images": images})  # noqa: E731
+        return _saying(keras_objects(read_plain(folder)), method, folder)
+    network = open_engine(folder, engine)
+    return _saying(lambda images: network({"images": images}), method, folder)
+
+
+def _saying(ask: Say, method: Method, folder: Path) -> Say:
+    """The same, with the names that a method has for what it says; `ModelError` for others."""
+    expected = _SAID[method]
 
     def say(images: np.ndarray) -> dict[str, np.ndarray]:
         found = ask(images)
