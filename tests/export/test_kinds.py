@@ -18,10 +18,13 @@ from maskwright.card import Card, ObjectCard, RegionCard, checksum
 from maskwright.errors import ConfigError, ModelError
 from maskwright.export import load_logits, write_ensemble
 from maskwright.export.artifact import LIST_FILE, pack, written_digest
+from maskwright.export.engines import open_engine
 from maskwright.export.formats import write_network
+from maskwright.export.plain import read_plain
 from maskwright.export.selftest import drawn_bags
 from maskwright.imageio import read_image, write_image
 from maskwright.labels import Labels
+from maskwright.models import PoolInside
 from maskwright.models.blueprint import Blueprint
 from maskwright.models.rcnn import Rcnn
 from maskwright.regions.classify import Classifier
@@ -77,25 +80,20 @@ def by_brightness(*slopes):
 
 
 def write_classifier(folder, **arguments):
-    blueprint = Blueprint(
-        "classifier", {"encoder_widths": [4], "embedding": 4, "attention": 4, **arguments}
-    )
+    usual = {"encoder_widths": [4], "embedding": 4, "attention": 4, "num_measures": 19}
+    blueprint = Blueprint("classifier", usual | arguments)
     keras.utils.set_random_seed(1)
     model = blueprint.build()
     decision = model.get_layer("decision").kernel
     decision.assign(np.random.default_rng(0).normal(size=decision.shape))
-    outside = arguments.get("outside", "kept")
-    own = {**REGIONS, "outside": outside}
-    if not arguments.get("num_measures"):
-        own["measures"] = ()
-    return write_run(folder, RegionCard, model, blueprint.to_json(), **own)
+    return write_run(folder, RegionCard, model, blueprint.to_json(), **REGIONS)
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
     """Runs: of regions, with an ensemble that draws them, and of objects by their centres."""
     folder = tmp_path_factory.mktemp("kinds")
-    write_classifier(folder / "pipeline", num_measures=19)
+    write_classifier(folder / "pipeline")
     masks = {"labels": LABELS, "size": None, "tile": None, "threshold": 0.4}
     members = [
         write_run(folder / "pipeline" / "segmenter" / f"fold{n}", Card, model, **masks)
@@ -164,10 +162,10 @@ def test_what_was_compared_is_told(exported):
 @pytest.mark.parametrize(
     ("format", "arguments"),
     [
-        ("keras", {"num_measures": 19, "pixels": False, "pooling": "max"}),
-        ("savedmodel", {"num_measures": 19, "pixels": False, "pooling": "mean"}),
-        ("openvino", {"num_measures": 19, "pixels": False}),
-        ("litert", {"outside": "channel"}),
+        ("keras", {"pixels": False, "pooling": "max"}),
+        ("savedmodel", {"pixels": False, "pooling": "mean"}),
+        ("openvino", {"pixels": False}),
+        ("litert", {"pixels": False}),
     ],
 )
 def test_a_classifier_decides_alike_in_every_format(format, arguments, tmp_path):
@@ -177,8 +175,7 @@ def test_a_classifier_decides_alike_in_every_format(format, arguments, tmp_path)
     parity = maskwright.export_model(run, tmp_path / "out", format=format).parity
     assert parity.difference < 1e-5
     first, second = (Classifier.load(tmp_path / name) for name in ("run", "out"))
-    spread = (np.zeros(19), np.ones(19)) if first.card.measures else None
-    (_, bags) = drawn_bags(first.card, spread, 7)
+    (_, bags) = drawn_bags(first.card, (np.zeros(19), np.ones(19)), 7)
     ours, theirs = first.decide(bags), second.decide(bags)
     assert ours["logits"].shape == (3, 1)
     assert np.ptp(ours["logits"]) > 1e-3
@@ -186,7 +183,24 @@ def test_a_classifier_decides_alike_in_every_format(format, arguments, tmp_path)
         np.testing.assert_allclose(theirs[name], ours[name], atol=1e-4)
 
 
-def test_mask_rcnn_is_exported_where_its_engine_can_hold_it(tmp_path):
+def test_pooling_inside_a_mask_is_known_to_litert(tmp_path):
+    pytest.importorskip("ai_edge_litert")
+    images = keras.Input((None, None, 2), name="images")
+    masks = keras.Input((None, None), name="masks")
+    model = keras.Model([images, masks], PoolInside(1)(images, masks))
+    write_network(model, tmp_path, "litert", "")
+    network = open_engine(tmp_path, "litert")
+    assert set(network.takes) == {"images", "masks"}
+    for count, side in ((3, 8), (5, 11)):
+        rng = np.random.default_rng(count)
+        pixels = rng.random((count, side, side, 2), np.float32)
+        inside = (rng.random((count, side, side)) > 0.5).astype(np.float32)
+        (found,) = network({"images": pixels, "masks": inside, "bags": inside}).values()
+        wanted = [pixels[n][inside[n] > 0].mean(0) for n in range(count)]
+        np.testing.assert_allclose(found, wanted, atol=1e-4)
+
+
+def test_a_mask_rcnn_is_built_again_from_its_arrays(tmp_path):
     small = Rcnn.named(
         "small",
         strides=(4,),
@@ -203,26 +217,40 @@ def test_mask_rcnn_is_exported_where_its_engine_can_hold_it(tmp_path):
         hidden=4,
         detections=6,
     )
-    blueprint = Blueprint(
-        "detector",
-        {
-            "num_classes": 2,
-            "encoder_name": "plain",
-            "encoder_widths": [4, 4, 4],
-            "numbers": asdict(small),
-        },
-    )
-    keras.utils.set_random_seed(0)
+    widths = {"encoder_name": "plain", "encoder_widths": [4, 4, 4]}
+    blueprint = Blueprint("detector", {"num_classes": 2, **widths, "numbers": asdict(small)})
     model = blueprint.build()
+    write_network(model, tmp_path, "keras", blueprint.to_json())
+    image = disc_image(True, discs=2)[0][None].astype(np.float32)
+    ours, theirs = model(image), read_plain(tmp_path)(image)
+    assert float(np.asarray(ours["scores"]).max()) > 0
+    for name in ours:
+        np.testing.assert_allclose(theirs[name], ours[name], atol=1e-5)
     with pytest.raises(ModelError, match=r"litert cannot hold a Mask R-CNN.* savedmodel, onnx"):
         write_network(model, tmp_path / "litert", "litert", "")
-    values = {"labels": Labels.create(("background", "a", "b")), "method": "mask_rcnn"}
-    values |= {"size": (32, 48), "tile": None}
-    run = write_run(tmp_path / "run", ObjectCard, model, blueprint.to_json(), **values)
-    parity = maskwright.export_model(run, tmp_path / "keras", format="keras").parity
-    assert (parity.agreement_of, parity.agreement, parity.sizes[0]) == ("objects", 1, (32, 48))
-    assert parity.compared > 0
-    assert parity.difference < 1e-5
+
+
+@pytest.mark.parametrize("score", [0.9, 0.0])
+def test_a_mask_rcnn_is_compared_by_the_objects_it_finds(score, tmp_path):
+    images = keras.Input((None, None, 3), name="images")
+    ones = keras.layers.Dense(1, "sigmoid", bias_initializer="ones")
+    one = ones(0 * keras.layers.GlobalAveragePooling2D()(images))  # (b, 1), sigmoid of 1
+    said = {
+        "boxes": keras.ops.reshape(one, (-1, 1, 1)) * np.float32([[[2, 4, 30, 40]]]),
+        "scores": one * score,
+        "labels": keras.ops.cast(keras.ops.ones_like(one), "int32"),
+        "masks": keras.ops.reshape(one, (-1, 1, 1, 1)) * np.ones((1, 1, 4, 4), np.float32),
+    }
+    values = {"labels": LABELS, "method": "mask_rcnn", "size": (32, 48), "tile": None}
+    run = write_run(tmp_path / "run", ObjectCard, keras.Model(images, said), **values)
+    if not score:
+        with pytest.raises(ModelError, match=r"no object in drawn images, .* give"):
+            maskwright.export_model(run, tmp_path / "out", format="savedmodel")
+        return
+    parity = maskwright.export_model(run, tmp_path / "out", format="savedmodel").parity
+    assert (parity.agreement_of, parity.agreement, parity.compared) == ("objects", 1, 2)
+    assert parity.sizes == ((32, 48), (97, 131))
+    assert len(maskwright.load(tmp_path / "out")(disc_image(True)[0])) == 1
 
 
 @pytest.fixture
