@@ -9,10 +9,25 @@ import numpy as np
 
 from maskwright.errors import ConfigError, ModelError
 from maskwright.export.engines import EXTRAS, FILES
+from maskwright.export.folding import fold_scaling
 from maskwright.export.plain import write_plain
 
 _OPSET = 18  # the newest that tf2onnx writes
 _OF_DETECTORS = ("keras", "savedmodel", "onnx")  # others lack the suppression of boxes
+
+
+def of_one_size(model: Any, size: tuple[int, int]) -> Any:
+    """The same network for images of one height and width alone, which spares engines the work of
+    finding out sizes, padding and cutting.
+
+    Args:
+        model: Keras model with one input `(b, h, w, c)`.
+        size: Height and width, px.
+    """
+    import keras
+
+    images = keras.Input((*size, model.input_shape[-1]), name="images")
+    return keras.Model(images, model(images))
 
 
 def write_network(model: Any, folder: Path, engine: str, network: str) -> None:
@@ -64,8 +79,8 @@ def _savedmodel(model: Any, path: Path) -> None:
 
 
 def _onnx(model: Any, path: Path) -> None:
-    import onnx  # noqa: F401  # said by its own name where it is missing
-    import tf2onnx  # noqa: F401
+    import onnx
+    import tf2onnx  # noqa: F401  # said by its own name where it is missing
 
     _call_once(model)
     choosing = _choosing(model)
@@ -76,6 +91,9 @@ def _onnx(model: Any, path: Path) -> None:
     finally:
         for layer in choosing:
             layer.one_list = False
+    network = onnx.load(path)
+    fold_scaling(network)
+    onnx.save(network, path)
 
 
 def _openvino(model: Any, path: Path) -> None:

@@ -103,6 +103,9 @@ class CropLike(layers.Layer):
     def call(self, inputs: Sequence[Tensor]) -> Tensor:
         """`[(b, h', w', c), (b, h, w, …)]` to `(b, h, w, c)`."""
         x, like = inputs
+        known = tuple(x.shape[1:3])
+        if None not in known and known == tuple(like.shape[1:3]):
+            return x
         height, width = ops.shape(like)[1:3]
         return x[:, :height, :width]
 
