@@ -159,21 +159,14 @@ def _require_equal(found: Any, expected: Any, what: str) -> None:
 def measure_encoder(name: str) -> dict[str, Any]:
     """Features, parameters, multiply-adds and milliseconds of one encoder on an image of 256 px."""
     import tensorflow as tf
-    from tensorflow.python.framework.convert_to_constants import (
-        convert_variables_to_constants_v2,
-    )
 
+    from counting import multiply_adds
     from maskwright.models import encoder
 
     made = encoder(name)
     images = tf.random.uniform((1, _SIDE_PX, _SIDE_PX, 3), 0, 255, seed=0)
     run = tf.function(lambda x: made.model(x, training=False), autograph=False)
-    concrete = run.get_concrete_function(tf.TensorSpec(images.shape))
     channels = [output.shape[-1] for output in made.model.outputs]
-    profiler = tf.compat.v1.profiler
-    options = profiler.ProfileOptionBuilder(profiler.ProfileOptionBuilder.float_operation())
-    frozen = convert_variables_to_constants_v2(concrete)
-    counted = profiler.profile(frozen.graph, options=options.with_empty_output().build())
     seconds: list[float] = []
     run(images)
     while len(seconds) < _LEAST_RUNS or sum(seconds) < _LEAST_SECONDS:
@@ -183,7 +176,7 @@ def measure_encoder(name: str) -> dict[str, Any]:
     return {
         "features": dict(zip(made.strides, channels, strict=True)),
         "parameters": int(made.model.count_params()),
-        "multiply_adds": counted.total_float_ops // 2,
+        "multiply_adds": multiply_adds(made.model, images.shape),
         "milliseconds": round(1000 * float(np.median(seconds)), 1),
     }
 

@@ -21,7 +21,7 @@ from maskwright.export.engines import FILES
 from maskwright.export.ensemble import Logits
 from maskwright.export.folding import after_the_last_layer
 from maskwright.export.formats import write_network
-from maskwright.export.parity import INT8, Parity
+from maskwright.export.parity import INT8, Limits, Parity
 
 _GROUPS = 8
 _KEPT_GROUPS = (1, 2, 4)  # tried in turn
@@ -47,6 +47,7 @@ def write_int8(
     images: Sequence[np.ndarray],
     open_written: Callable[[], Logits],
     compare: Callable[[Logits], Parity],
+    limits: Limits = INT8,
 ) -> tuple[Parity, tuple[str, ...]]:
     """Replace the float network of an artifact by one of eight bits.
 
@@ -57,6 +58,7 @@ def write_int8(
         images: Of the training split, `(h, w, c)` float32 as the model takes them.
         open_written: Opens the network of `folder`.
         compare: Holds an opened network against the model.
+        limits: What it may differ by.
 
     Returns:
         How far it differs, and the names of the layers that stayed in float.
@@ -81,7 +83,7 @@ def write_int8(
 
         network.write(())
         parity = compare(open_written())
-        if parity.within(INT8):
+        if parity.within(limits):
             return parity, ()
         groups = [
             tuple(network.layers[place] for place in part)
@@ -95,13 +97,13 @@ def write_int8(
             keep = tuple(name for group in ranked[:number] for name in group)
             network.write(keep)
             parity = compare(open_written())
-            if parity.within(INT8):
+            if parity.within(limits):
                 return parity, keep
             falls.append(parity.dice_change)
     first, *others = (f"{fall:+.4f}" for fall in falls)
     names = ", ".join(keep[:_NAMED]) + (", …" if len(keep) > _NAMED else "")
     raise ModelError(
-        f"With eight bits Dice changes by {first} (at least {-INT8.dice:g}), and with 1, 2 and 4 of "
+        f"With eight bits Dice changes by {first} (at least {-limits.dice:g}), and with 1, 2 and 4 of "
         f"{len(groups)} groups of layers left in float by {', '.join(others)}; those that harm most "
         f"are {names}. It is not written: export without --int8."
     )
