@@ -174,6 +174,7 @@ def predict(
     overwrite: bool = False,
     engine: Engine = "local",
     address: str | None = None,
+    tell: Callable[[str], None] = lambda _: None,
     **adjustments: Any,
 ) -> "FolderResult":
     """Write a mask for every image, in its size; skip those that an earlier run has done.
@@ -190,6 +191,7 @@ def predict(
         engine: `"local"` works in this process, `"ray"` on a Ray cluster, of which all nodes must
             see model, images and `out` under the same paths.
         address: Of a running Ray cluster; one is started on this machine when left out.
+        tell: Called with what is prepared for many images of a run; see `open_predictor`.
         adjustments: For the card: threshold, tile and cleaning, as
             `inference.predictor.adjusted_card` takes them.
     """
@@ -204,6 +206,8 @@ def predict(
         from maskwright.inference.cluster import predict_on_cluster
 
         return predict_on_cluster(model, images, out, address=address, **options, **adjustments)
+    from maskwright.api.opening import open_predictor
     from maskwright.inference.folder import predict_folder
 
-    return predict_folder(load(model).adjusted(**adjustments), images, out, **options)
+    predictor = open_predictor(model, images, tell)
+    return predict_folder(predictor.adjusted(**adjustments), images, out, **options)

@@ -19,18 +19,23 @@ def export(
     data: Annotated[
         str | None, typer.Option(help="Data set whose validation images are compared on too.")
     ] = None,
+    int8: Annotated[
+        bool, typer.Option("--int8", help="Eight bits, calibrated on training images of --data.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Write a trained model for another engine, and hold it against the original."""
     quiet_tensorflow()
     from maskwright import api
 
-    made = api.export_model(run, out, format=format, data=data)
+    made = api.export_model(run, out, format=format, data=data, int8=int8)
     if as_json:
         segmenter = made.segmenter and {"segmenter": made.segmenter.to_dict()}
         told = {"path": str(made.path), **made.parity.to_dict(), **(segmenter or {})}
         typer.echo(json.dumps(told))
         return
+    if kept := made.listing.kept_in_float:
+        typer.echo(f"Left in float, {len(kept)} layers: {', '.join(kept)}.", err=True)
     if made.segmenter is not None:
         typer.echo(f"Segmenter: {made.segmenter.told()}", err=True)
     typer.echo(made.parity.told(), err=True)

@@ -15,7 +15,7 @@ import stat
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any, get_args
@@ -34,6 +34,9 @@ SUFFIX = ".maskwright"
 SELFTEST_FILE = "selftest.npz"
 """Name of what an artifact tests itself with, and the answer that it must give."""
 
+PREPARED = "prepared"
+"""Folder, in that of a run, of what was exported for the fastest engine."""
+
 _VERSION = 1
 _MOST_FILES = 500
 _MOST_BYTES = 8 * 2**30
@@ -49,7 +52,9 @@ class Listing:
         format: Engine that it is for.
         files: SHA-256 of every file but the list itself, by its path.
         int8: Whether weights and activations are whole numbers of 8 bits.
+        kept_in_float: Names of layers that are not, all the same.
         made_with: Versions of what made it.
+        source: Checksum of the model that it was made from, as on the card of its run.
         parity: How far it differs from the model it was made from; see `export.parity`.
         version: Of this list.
     """
@@ -57,7 +62,9 @@ class Listing:
     format: Format
     files: Mapping[str, str]
     int8: bool = False
+    kept_in_float: Sequence[str] = ()
     made_with: Mapping[str, str] = field(default_factory=dict)
+    source: str = ""
     parity: Mapping[str, Any] = field(default_factory=dict)
     version: int = _VERSION
 
@@ -74,10 +81,12 @@ def model_folder(path: str | Path) -> Path:
 
 
 def needs_tensorflow(path: Path) -> bool:
-    """Whether a model has to be opened with TensorFlow: a run, or an artifact for it."""
+    """Whether a model has to be opened with TensorFlow: an artifact for it, or a run of which
+    nothing was prepared for another engine.
+    """
     try:
         if not is_artifact(path):
-            return True
+            return not is_artifact(path / PREPARED)
         if path.is_dir():
             text = (path / LIST_FILE).read_text(encoding="utf-8")
         else:

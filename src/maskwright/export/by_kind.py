@@ -1,15 +1,17 @@
 """What differs between models of masks, of objects and of regions when they are exported."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from maskwright.card import AnyCard, Card, ObjectCard, RegionCard
+from maskwright.data.geometry import resize_image
 from maskwright.export.activation import activate
 from maskwright.export.ensemble import Logits
+from maskwright.export.formats import chooses_boxes, of_one_size
 from maskwright.export.parity import (
     FLOAT,
     OBJECTS,
@@ -48,7 +50,8 @@ class Way:
         limits: That an exported one may differ by.
         function: Of a Keras model.
         opened: Function of the network in a folder, in its engine.
-        networks: Keras models that are written, by their folders in the artifact.
+        networks: Of a Keras model and its card, the models to be written, by their folders in the
+            artifact.
         draw: From card, pixels of black and white, and Keras model (`None` for several) to what it
             is compared on, in two sizes; the first becomes the self-test.
         compare: Two functions, on such examples.
@@ -59,7 +62,7 @@ class Way:
     limits: Limits
     function: Callable[[Any], Any]
     opened: Callable[[Path, str, Any], Any]
-    networks: Callable[[Any], Mapping[str, Any]]
+    networks: Callable[[Any, Any], Mapping[str, Any]]
     draw: Callable[[Any, PixelRange, Any], Sequence[Example]]
     compare: Callable[[Any, Any, Any, Sequence[Example]], Parity]
     answer: Callable[[Any, Any, Example], np.ndarray]
@@ -111,11 +114,12 @@ def ways(find: Find) -> dict[str, Way]:
     }
 
 
-def _whole(model: Any) -> Mapping[str, Any]:
-    return {"": model}
+def _whole(model: Any, card: Card | ObjectCard) -> Mapping[str, Any]:
+    one_size = card.size is not None and not chooses_boxes(model)
+    return {"": of_one_size(model, card.size) if one_size and card.size else model}
 
 
-def _two_parts(model: Any) -> Mapping[str, Any]:
+def _two_parts(model: Any, card: RegionCard) -> Mapping[str, Any]:
     from maskwright.models import parts
 
     return dict(zip(CLASSIFIER_PARTS, parts(model), strict=True))
@@ -124,7 +128,14 @@ def _two_parts(model: Any) -> Mapping[str, Any]:
 def _images(card: Card | ObjectCard, pixel_range: PixelRange, model: Any) -> list[Example]:
     usual = card.size or (card.tile or _USUAL_SIDE_PX,) * 2
     sizes = (usual, (_OTHER_SIDE_PX, _OTHER_SIDE_PX + 34))
-    return [{"image": drawn_image(card, size, 0, pixel_range)} for size in sizes]
+    drawn = [drawn_image(card, size, 0, pixel_range) for size in sizes]
+    if card.size is None:
+        return [{"image": image} for image in drawn]
+    stretched = [resize_image(image, card.size) for image in drawn]
+    return [
+        {"image": image, "size": np.array(size)}
+        for image, size in zip(stretched, sizes, strict=True)
+    ]
 
 
 def _spread(model: Any) -> tuple[np.ndarray, np.ndarray] | None:
@@ -139,7 +150,9 @@ def _compare_masks(
     model: Logits, exported: Logits, card: Card, examples: Sequence[Example]
 ) -> Parity:
     images = [(example["image"], example.get("labels")) for example in examples]
-    return measure(model, exported, card, images)
+    sizes = [example.get("size", example["image"].shape[:2]) for example in examples]
+    different = dict.fromkeys((int(height), int(width)) for height, width in sizes)
+    return replace(measure(model, exported, card, images), sizes=tuple(different))
 
 
 def _labels(logits: Logits, card: Card, example: Example) -> np.ndarray:

@@ -61,6 +61,9 @@ FILES = {
 WEIGHTS_FILE = "weights.npz"
 """Arrays of a network in the format of Keras."""
 
+EIGHT_BITS = ("onnx", "openvino", "litert")
+"""Formats that hold networks of eight bits."""
+
 EXTRAS = {"savedmodel": "cpu", "onnx": "onnx", "openvino": "openvino", "litert": "litert"}
 
 

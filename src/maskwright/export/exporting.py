@@ -10,6 +10,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from maskwright.card import CARD_FILE, NETWORK_FILE, SEGMENTER, AnyCard, Card, card_kind
 from maskwright.errors import ConfigError, ModelError
 from maskwright.export.artifact import (
@@ -29,6 +31,7 @@ from maskwright.export.ensemble import (
     write_members,
 )
 from maskwright.export.formats import write_network
+from maskwright.export.int8 import write_int8
 from maskwright.export.parity import Find, Parity
 from maskwright.export.runtime import load_logits, load_run
 from maskwright.export.selftest import Example, self_test, write_selftest
@@ -61,7 +64,12 @@ class Export:
 
 
 def export_run(
-    run: Path, out: Path, engine: Format, find: Find, samples: Sequence[Example] = ()
+    run: Path,
+    out: Path,
+    engine: Format,
+    find: Find,
+    samples: Sequence[Example] = (),
+    calibration: Sequence[np.ndarray] = (),
 ) -> Export:
     """Write the model of a run for an engine, with all that using it needs.
 
@@ -74,9 +82,12 @@ def export_run(
         engine: Format of the network.
         find: Makes what finds objects of a model and a card.
         samples: To compare on besides: images float32 as the model takes them, with their labels.
+        calibration: Images of the training split, as the model takes them, for a network of eight
+            bits; none for one of floats.
 
     Raises:
-        ConfigError: If `out` exists, or what writes the format is not installed.
+        ConfigError: If `out` exists, what writes the format is not installed, or eight bits are
+            asked of something else than a single model that draws masks.
         ModelError: If the run has no such model, the format cannot hold it, or what was written
             differs too much.
     """
@@ -90,7 +101,7 @@ def export_run(
         segmenter = None
         if (run / SEGMENTER / CARD_FILE).is_file():
             _, segmenter = _write(run / SEGMENTER, made / SEGMENTER, engine, kinds)
-        listing, parity = _write(run, made, engine, kinds, samples)
+        listing, parity = _write(run, made, engine, kinds, samples, calibration)
         if out.suffix == SUFFIX:
             pack(made, out)
         else:
@@ -107,20 +118,44 @@ def _write(
     engine: Format,
     kinds: Mapping[str, Way],
     samples: Sequence[Example] = (),
+    calibration: Sequence[np.ndarray] = (),
 ) -> tuple[Listing, Parity]:
     """Write a model into a folder, which then is an artifact."""
     folder.mkdir(exist_ok=True)
     write = _write_members if is_ensemble(run) else _write_networks
     both = write(run, folder, engine, kinds)
     way, card = kinds[both.card.kind], both.card
-    replace(card, model_sha256=written_digest(folder)).write(folder / CARD_FILE)
     examples = [*way.draw(card, both.pixel_range, both.network), *samples]
-    write_selftest(folder, examples[0], way.answer(both.function, card, examples[0]))
-    parity = way.compare(both.function, both.opened, card, examples)
-    parity.require(way.limits, engine)
-    self_test(folder, partial(way.answer, both.opened, card))
+    kept: tuple[str, ...] = ()
+    if calibration:
+        if is_ensemble(run) or card.kind != Card.kind:
+            raise ConfigError(
+                "Eight bits are for a single model that draws masks; export this one without them."
+            )
+        parity, kept = write_int8(
+            engine,
+            both.written,
+            folder,
+            calibration,
+            partial(way.opened, folder, engine, card),
+            lambda opened: way.compare(both.function, opened, card, samples),
+        )
+        opened = expected = way.opened(folder, engine, card)
+    else:
+        opened, expected = both.opened, both.function
+        parity = way.compare(expected, opened, card, examples)
+        parity.require(way.limits, engine)
+    replace(card, model_sha256=written_digest(folder)).write(folder / CARD_FILE)
+    write_selftest(folder, examples[0], way.answer(expected, card, examples[0]))
+    self_test(folder, partial(way.answer, opened, card))
     listing = write_listing(
-        folder, format=engine, made_with=_versions(engine), parity=parity.to_dict()
+        folder,
+        format=engine,
+        int8=bool(calibration),
+        kept_in_float=kept,
+        made_with=_versions(engine),
+        source=card.model_sha256,
+        parity=parity.to_dict(),
     )
     return listing, parity
 
@@ -134,6 +169,7 @@ class _Both:
     opened: Any
     pixel_range: tuple[float, float] | None
     network: Any = None
+    written: Any = None
 
 
 def _write_members(run: Path, folder: Path, engine: Format, kinds: Mapping[str, Way]) -> _Both:
@@ -155,10 +191,11 @@ def _write_networks(run: Path, folder: Path, engine: Format, kinds: Mapping[str,
     way = kinds[card_kind(card_file) if card_file.is_file() else Card.kind]
     model, card = load_run(run, way.card)
     network, pixel_range = _network(run)
-    networks = {"": model} if engine == "keras" else way.networks(model)
+    networks = {"": model} if engine == "keras" else way.networks(model, card)
     for name, part in networks.items():
         write_network(part, folder / name, engine, network)
-    return _Both(card, way.function(model), way.opened(folder, engine, card), pixel_range, model)
+    opened = way.opened(folder, engine, card)
+    return _Both(card, way.function(model), opened, pixel_range, model, networks.get(""))
 
 
 def require_free(out: Path) -> None:

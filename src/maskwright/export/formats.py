@@ -43,7 +43,7 @@ def write_network(model: Any, folder: Path, engine: str, network: str) -> None:
         ConfigError: If what the format needs is not installed.
         ModelError: If the format cannot hold the model.
     """
-    if _choosing(model) and engine not in _OF_DETECTORS:
+    if chooses_boxes(model) and engine not in _OF_DETECTORS:
         raise ModelError(
             f"{engine} cannot hold a Mask R-CNN, because it lacks the step that chooses among "
             f"overlapping boxes; choose {', '.join(_OF_DETECTORS)}, or train with objects=centres."
@@ -110,6 +110,11 @@ def _litert(model: Any, path: Path) -> None:
     import ai_edge_litert  # noqa: F401
 
     model.export(path, format="litert", verbose=False)
+
+
+def chooses_boxes(model: Any) -> bool:
+    """Whether a model is a Mask R-CNN."""
+    return bool(_choosing(model))
 
 
 def _choosing(model: Any) -> list[Any]:

@@ -103,9 +103,9 @@ def write_int8(
     first, *others = (f"{fall:+.4f}" for fall in falls)
     names = ", ".join(keep[:_NAMED]) + (", …" if len(keep) > _NAMED else "")
     raise ModelError(
-        f"With eight bits Dice changes by {first} (at least {-limits.dice:g}), and with 1, 2 and 4 of "
-        f"{len(groups)} groups of layers left in float by {', '.join(others)}; those that harm most "
-        f"are {names}. It is not written: export without --int8."
+        f"With eight bits Dice changes by {first} (at least {-limits.dice:g}), and with 1, 2 and 4 "
+        f"of {len(groups)} groups of layers left in float by {', '.join(others)}; those that harm "
+        f"most are {names}. It is not written: export without --int8."
     )
 
 
@@ -136,9 +136,7 @@ def _openvino(model: Any, folder: Path, scratch: Path, images: Sequence[np.ndarr
     return _Network(network.layers, write)
 
 
-def _from_onnx(
-    source: Path, target: Path, scratch: Path, images: Sequence[np.ndarray]
-) -> _Network:
+def _from_onnx(source: Path, target: Path, scratch: Path, images: Sequence[np.ndarray]) -> _Network:
     import onnx
     from onnxruntime import quantization
     from onnxruntime.quantization.shape_inference import quant_pre_process

@@ -89,7 +89,7 @@ def load_card(path: Path) -> Card:
 
 def load_run(path: Path, kind: type[AnyKind]) -> tuple[Any, AnyKind]:
     """Keras model and card of a run; `ModelError` as `load_logits`."""
-    card = _checked(path, kind)
+    card = checked_card(path, kind)
     model = load_keras(path / MODEL_FILE)
     channels = model.inputs[0].shape[-1]
     if kind is not RegionCard and channels != card.channels:
@@ -252,7 +252,7 @@ def decided_in_two(look: Network, join: Network) -> Decide:
     return decide
 
 
-def _checked(path: Path, kind: type[AnyKind]) -> AnyKind:
+def checked_card(path: Path, kind: type[AnyKind]) -> AnyKind:
     """Card of a run whose model is there and the one that the card describes."""
     model_file = path / MODEL_FILE
     if not model_file.is_file():

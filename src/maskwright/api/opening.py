@@ -1,0 +1,42 @@
+"""A model that draws masks, opened the way that suits what is to be predicted."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from maskwright.card import CARD_FILE, MODEL_FILE, Card, card_kind
+from maskwright.export.ensemble import is_ensemble
+from maskwright.imageio import find_images
+from maskwright.inference.predictor import Predictor
+
+_WORTH_PREPARING = 16  # images; preparing takes about as long as Keras takes for a hundred
+
+
+def open_predictor(
+    model: str | Path, images: str | Path, tell: Callable[[str], None] = lambda _: None
+) -> Predictor:
+    """Predictor for images: of a run, by what was prepared of it for the fastest engine.
+
+    Where nothing was and there are many images, it is prepared first.
+
+    Args:
+        model: Folder of a run or of an ensemble, or an exported model.
+        images: As `find_images` takes them.
+        tell: Called with what is prepared, and why it was not.
+
+    Raises:
+        ModelError: If there is no such model, or it does not belong to its card.
+        DataError: If there are no images.
+    """
+    folder = Path(model)
+    trained = (folder / MODEL_FILE).is_file() and (folder / CARD_FILE).is_file()
+    if not trained or is_ensemble(folder) or card_kind(folder / CARD_FILE) != Card.kind:
+        return Predictor.load(folder)
+    from maskwright.export.prepared import open_prepared, prepare
+
+    found = open_prepared(folder)
+    if found is None and len(find_images(images)) >= _WORTH_PREPARING:
+        from maskwright.objects import ObjectFinder
+
+        prepare(folder, ObjectFinder, tell)
+        found = open_prepared(folder)
+    return Predictor.load(folder) if found is None else Predictor(*found)
