@@ -11,13 +11,16 @@ import numpy as np
 import pytest
 
 import maskwright
-from maskwright.card import Card
+from maskwright.card import Card, checksum
 from maskwright.data.synthetic import write_dataset
 from maskwright.errors import ConfigError, ModelError
+from maskwright.export import int8, prepared
 from maskwright.export.artifact import read_listing, write_listing, written_digest
+from maskwright.export.parity import Limits
 from maskwright.inference.predictor import Predictor
 
 ENGINES = {"onnx": "onnxruntime", "openvino": "openvino", "litert": "ai_edge_litert"}
+SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in ("openvino", "litert")]
 FORMATS = ("keras", "savedmodel", *ENGINES)
 WITHOUT_TENSORFLOW = """
 import sys
@@ -116,6 +119,82 @@ def test_nothing_is_overwritten_and_nothing_half_written(made, tmp_path):
     with pytest.raises(ModelError, match="train it again to export it"):
         maskwright.export_model(run, tmp_path / "other", format="keras")
     assert {path.name for path in tmp_path.iterdir()} == {"there", "old"}
+
+
+@pytest.mark.parametrize(
+    "engine",
+    ["onnx", *(pytest.param(name, marks=pytest.mark.slow) for name in ("openvino", "litert"))],
+)
+def test_eight_bits_draw_nearly_the_same(engine, made, tmp_path):
+    pytest.importorskip(ENGINES[engine])
+    pytest.importorskip("tf2onnx")
+    out, data = tmp_path / "int8", made / "data"
+    export = maskwright.export_model(made / "run", out, format=engine, data=data, int8=True)
+    assert export.listing.int8
+    assert export.parity.dice_change >= -0.005
+    plain = maskwright.load(made / "run")
+    image = np.random.default_rng(0).integers(0, 256, (75, 51, 3), np.uint8)
+    ours, theirs = (
+        one(image, probabilities=True).probabilities for one in (plain, maskwright.load(out))
+    )
+    assert 0 < np.abs(ours - theirs).max() < 0.2
+
+
+def test_eight_bits_are_refused_where_dice_falls(made, tmp_path, monkeypatch):
+    pytest.importorskip("tf2onnx")
+    # As if every network of eight bits lost more than is allowed.
+    monkeypatch.setattr(int8.write_int8, "__defaults__", (Limits(1, 0, -2),))
+    out = tmp_path / "int8"
+    with pytest.raises(ModelError, match=r"and 4 of 8 groups of layers left in float by .*Conv"):
+        maskwright.export_model(made / "run", out, format="onnx", data=made / "data", int8=True)
+    assert not list(tmp_path.iterdir())
+
+
+def test_eight_bits_need_images_and_an_engine_for_them(made, tmp_path):
+    for wrong in ({"format": "onnx"}, {"format": "keras", "data": made / "data"}):
+        with pytest.raises(ConfigError, match="Eight bits need a format of onnx, openvino"):
+            maskwright.export_model(made / "run", tmp_path / "int8", int8=True, **wrong)
+
+
+def test_many_images_have_a_run_prepared_once(made, tmp_path, monkeypatch):
+    pytest.importorskip("tf2onnx")
+    monkeypatch.delitem(prepared._NEEDED, "openvino")  # takes long to write
+    run = Path(shutil.copytree(made / "run", tmp_path / "run"))
+    image = next((made / "data").rglob("*.png"))
+    for number in range(16):
+        shutil.copy(image, tmp_path / f"{number}.png")
+    maskwright.predict(run, tmp_path / "*.png", tmp_path / "first", overlays=False)
+    assert read_listing(run / "prepared").format == "onnx"
+    command = [sys.executable, "-c", WITHOUT_TENSORFLOW, "predict", run, image, "-o"]
+    done = subprocess.run(
+        [*map(str, command), str(tmp_path / "second")], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    # Another model in the run, and what was prepared is of no use.
+    card = json.loads((run / "card.json").read_text())
+    (run / "model.keras").write_bytes((run / "model.keras").read_bytes() + b" ")
+    (run / "card.json").write_text(
+        json.dumps({**card, "model_sha256": checksum(run / "model.keras")})
+    )
+    assert prepared.open_prepared(run) is None
+
+
+def test_arrays_in_other_files_are_refused(made, tmp_path):
+    onnx = pytest.importorskip("onnx")
+    out = tmp_path / "onnx"
+    maskwright.export_model(made / "run", out, format="onnx")
+    network = onnx.load(out / "model.onnx")
+    (tmp_path / "elsewhere").write_bytes(b"secret" * 100)
+    array = network.graph.initializer[0]
+    array.ClearField("raw_data")
+    array.data_location = onnx.TensorProto.EXTERNAL
+    array.external_data.add(key="location", value="../elsewhere")
+    (out / "model.onnx").write_bytes(network.SerializeToString())
+    card = json.loads((out / "card.json").read_text())
+    forged_card = {**card, "model_sha256": checksum(out / "model.onnx")}
+    changed(out, "card.json", lambda _: json.dumps(forged_card))
+    with pytest.raises(ModelError, match="keeps arrays in other files"):
+        Predictor.load(out)
 
 
 def changed(folder, name, change):

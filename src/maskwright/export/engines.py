@@ -67,6 +67,10 @@ EIGHT_BITS = ("onnx", "openvino", "litert")
 EXTRAS = {"savedmodel": "cpu", "onnx": "onnx", "openvino": "openvino", "litert": "litert"}
 
 
+# Beginning of an entry of ONNX that names the file in which an array lies.
+_ELSEWHERE = b"\x0a\x08location\x12"
+
+
 def open_engine(folder: Path, engine: str, threads: int | None = None) -> Network:
     """The network of an artifact, in the engine of its format.
 
@@ -120,10 +124,14 @@ def _open_onnx(path: Path, threads: int) -> Network:
     # Threads that wait for work by spinning keep those that read and write from theirs.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
-    # From bytes, an engine cannot follow references to other files.
-    session = onnxruntime.InferenceSession(
-        path.read_bytes(), options, providers=["CPUExecutionProvider"]
-    )
+    content = path.read_bytes()
+    if _ELSEWHERE in content:
+        raise ModelError(
+            f"{path} keeps arrays in other files; expected one file that holds them all: do not "
+            f"use it."
+        )
+    # From bytes, the engine cannot follow such references either.
+    session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     names = [output.name for output in session.get_outputs()]
 
     def run(inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
