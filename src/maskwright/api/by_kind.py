@@ -1,5 +1,6 @@
 """`load`, `evaluate` and `predict` for whatever a model does: masks, objects, answers."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -67,6 +68,7 @@ def predict(
     overwrite: bool = False,
     engine: Engine = "local",
     address: str | None = None,
+    tell: Callable[[str], None] = lambda _: None,
     **options: Any,
 ) -> "FolderResult | ObjectsResult | CasesResult":
     """Write a mask for every image, or its objects, or answers on what the masks hold.
@@ -81,6 +83,7 @@ def predict(
         overwrite: Do again what an earlier run has done; others than masks are always made anew.
         engine: `"ray"` draws masks on a Ray cluster.
         address: Of a running Ray cluster.
+        tell: Called with what is prepared for many images.
         options: Flips, overlays, and what the card of the model may be adjusted by: tile,
             threshold, min_area_px and, for masks, fill_holes_px and keep_largest.
     """
@@ -93,6 +96,7 @@ def predict(
     if kind not in ("objects", "regions"):
         options |= {"probabilities": probabilities, "batch_size": batch_size}
         options |= {"overwrite": overwrite, "engine": engine, "address": address}
+        options |= {"tell": tell}
         return masks.predict(model, images, out, **options)
     if engine == "ray":
         raise ConfigError(

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from maskwright.card import CARD_FILE, MODEL_FILE, Card, card_kind
+from maskwright.export.engines import SHARED
 from maskwright.export.ensemble import is_ensemble
 from maskwright.imageio import find_images
 from maskwright.inference.predictor import Predictor
@@ -30,13 +31,13 @@ def open_predictor(
     folder = Path(model)
     trained = (folder / MODEL_FILE).is_file() and (folder / CARD_FILE).is_file()
     if not trained or is_ensemble(folder) or card_kind(folder / CARD_FILE) != Card.kind:
-        return Predictor.load(folder)
+        return Predictor.load(folder, SHARED)
     from maskwright.export.prepared import open_prepared, prepare
 
-    found = open_prepared(folder)
+    found = open_prepared(folder, SHARED)
     if found is None and len(find_images(images)) >= _WORTH_PREPARING:
         from maskwright.objects import ObjectFinder
 
         prepare(folder, ObjectFinder, tell)
-        found = open_prepared(folder)
-    return Predictor.load(folder) if found is None else Predictor(*found)
+        found = open_prepared(folder, SHARED)
+    return Predictor.load(folder, SHARED) if found is None else Predictor(*found)

@@ -1,5 +1,6 @@
 """`maskwright predict`."""
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -75,6 +76,7 @@ def predict(
         overwrite=overwrite,
         engine=engine,
         address=address,
+        tell=partial(typer.echo, err=True),
     )
     from maskwright.regions.folder import CasesResult
     from maskwright.regions.objects import ObjectsResult

@@ -71,13 +71,33 @@ EXTRAS = {"savedmodel": "cpu", "onnx": "onnx", "openvino": "openvino", "litert":
 _ELSEWHERE = b"\x0a\x08location\x12"
 
 
-def open_engine(folder: Path, engine: str, threads: int | None = None) -> Network:
+@dataclass(frozen=True)
+class Threads:
+    """How an engine other than TensorFlow uses the processors.
+
+    Args:
+        number: Of its threads; `None` takes one for each processor there.
+        shared: Whether threads of the program need the processors in between, which read, say.
+            Those of ONNX Runtime then sleep while they wait instead of spinning; a single small
+            image takes half as long again.
+    """
+
+    number: int | None = None
+    shared: bool = False
+
+
+ALONE = Threads()
+"""For an engine that has the processors to itself."""
+SHARED = Threads(shared=True)
+
+
+def open_engine(folder: Path, engine: str, threads: Threads = ALONE) -> Network:
     """The network of an artifact, in the engine of its format.
 
     Args:
         folder: Of the network.
         engine: One of `FILES`.
-        threads: That the engine may use; those that are there when left out.
+        threads: Of the engine.
 
     Raises:
         ModelError: If the engine is not installed, or cannot read the file.
@@ -90,7 +110,7 @@ def open_engine(folder: Path, engine: str, threads: int | None = None) -> Networ
         "litert": _open_litert,
     }
     try:
-        return openers[engine](path, threads or cores())
+        return openers[engine](path, threads)
     except ImportError as error:
         raise ModelError(
             f"Running {path} needs an engine that is not installed ({error}); install it with: pip "
@@ -116,13 +136,13 @@ def cores() -> int:
     return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
-def _open_onnx(path: Path, threads: int) -> Network:
+def _open_onnx(path: Path, threads: Threads) -> Network:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    # Threads that wait for work by spinning keep those that read and write from theirs.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.intra_op_num_threads = threads.number or cores()
+    if threads.shared:
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
     content = path.read_bytes()
     if _ELSEWHERE in content:
@@ -140,12 +160,15 @@ def _open_onnx(path: Path, threads: int) -> Network:
     return Network(tuple(given.name for given in session.get_inputs()), run)
 
 
-def _open_openvino(path: Path, threads: int) -> Network:
+def _open_openvino(path: Path, threads: Threads) -> Network:
     import openvino
 
     core = openvino.Core()
     # Its default is bfloat16 where the processor has it, off by 2e-2.
-    settings = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": threads}
+    settings = {
+        "INFERENCE_PRECISION_HINT": "f32",
+        "INFERENCE_NUM_THREADS": threads.number or cores(),
+    }
     compiled = core.compile_model(core.read_model(path), "CPU", settings)
     names = [_name(port, number) for number, port in enumerate(compiled.outputs)]
     request = compiled.create_infer_request()
@@ -162,10 +185,12 @@ def _name(port: Any, number: int) -> str:
     return names[0] if names else f"output{number}"
 
 
-def _open_litert(path: Path, threads: int) -> Network:
+def _open_litert(path: Path, threads: Threads) -> Network:
     from ai_edge_litert.interpreter import Interpreter
 
-    interpreter = Interpreter(model_content=path.read_bytes(), num_threads=threads)
+    interpreter = Interpreter(
+        model_content=path.read_bytes(), num_threads=threads.number or cores()
+    )
     # By its signature, because tensors themselves have other names; it takes any shapes.
     signature = interpreter.get_signature_runner()
 
@@ -175,7 +200,7 @@ def _open_litert(path: Path, threads: int) -> Network:
     return Network(tuple(signature.get_input_details()), run)
 
 
-def _open_savedmodel(path: Path, threads: int) -> Network:
+def _open_savedmodel(path: Path, threads: Threads) -> Network:
     import tensorflow as tf
 
     loaded = tf.saved_model.load(str(path))

@@ -12,6 +12,7 @@ import numpy as np
 from maskwright.card import Card
 from maskwright.errors import MaskwrightError, ModelError
 from maskwright.export.artifact import PREPARED, SELFTEST_FILE, is_artifact, read_listing
+from maskwright.export.engines import ALONE, SHARED, Threads
 from maskwright.export.ensemble import Logits
 from maskwright.export.exporting import export_run
 from maskwright.export.parity import Find
@@ -25,8 +26,12 @@ _NEEDED: dict[Format, tuple[str, ...]] = {
 _TRIED_S = 0.5  # in each of three turns
 
 
-def open_prepared(run: Path) -> tuple[Logits, Card] | None:
+def open_prepared(run: Path, threads: Threads = ALONE) -> tuple[Logits, Card] | None:
     """What was prepared of the very model that a run holds, and the card of the run, or `None`.
+
+    Args:
+        run: Folder of a finished run that draws masks.
+        threads: Of the engine.
 
     Raises:
         ModelError: If the run itself is none, or its model is not the one its card describes.
@@ -39,7 +44,7 @@ def open_prepared(run: Path) -> tuple[Logits, Card] | None:
         listing = read_listing(folder)
         if listing.source != card.model_sha256:
             return None
-        return artifact_logits(folder, listing.format), card
+        return artifact_logits(folder, listing.format, threads), card
     except ModelError:  # the run itself still serves
         return None
 
@@ -68,7 +73,7 @@ def prepare(run: Path, find: Find, tell: Callable[[str], None]) -> None:
             shutil.rmtree(beside, ignore_errors=True)
             try:
                 export_run(run, beside, engine, find)
-                made[beside] = artifact_logits(beside, engine)
+                made[beside] = artifact_logits(beside, engine, SHARED)
             except MaskwrightError as error:
                 tell(f"It stays without {engine}: {error}")
         if made:

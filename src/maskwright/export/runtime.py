@@ -23,7 +23,7 @@ from maskwright.export.artifact import (
     read_listing,
     unpacked,
 )
-from maskwright.export.engines import Network, open_engine
+from maskwright.export.engines import ALONE, Network, Threads, open_engine
 from maskwright.export.ensemble import Logits, is_ensemble, mean_logits, read_members
 from maskwright.export.plain import read_plain
 from maskwright.kinds import Method
@@ -45,7 +45,7 @@ Decide = Callable[[Mapping[str, np.ndarray]], dict[str, np.ndarray]]
 """From the inputs of a classifier to `logits (b, 1)`, `weights (b, n)`, `region_logits (n, 1)`."""
 
 
-def load_logits(path: Path, threads: int | None = None) -> tuple[Logits, Card]:
+def load_logits(path: Path, threads: Threads = ALONE) -> tuple[Logits, Card]:
     """The model of a run as a function from images `(b, h, w, c)` to logits `(b, h, w, classes)`.
 
     Both arrays are float32, and `b`, `h` and `w` may change from call to call. The logits of an
@@ -53,7 +53,7 @@ def load_logits(path: Path, threads: int | None = None) -> tuple[Logits, Card]:
 
     Args:
         path: Folder of a run, an ensemble or an artifact.
-        threads: That an engine other than TensorFlow may use; `None` takes the processors there.
+        threads: Of an engine other than TensorFlow.
 
     Raises:
         ModelError: If the folder is not that of a finished run, the model is not the one that its
@@ -84,7 +84,7 @@ def load_card(path: Path) -> Card:
         card = Card.read(path / CARD_FILE)
         read_members(path, card)
         return card
-    return _checked(path, Card)
+    return checked_card(path, Card)
 
 
 def load_run(path: Path, kind: type[AnyKind]) -> tuple[Any, AnyKind]:
@@ -117,7 +117,7 @@ def keras_logits(model: Any) -> Logits:
     return logits
 
 
-def artifact_logits(folder: Path, engine: str, threads: int | None = None) -> Logits:
+def artifact_logits(folder: Path, engine: str, threads: Threads = ALONE) -> Logits:
     """The network of an artifact from images to logits, in its engine."""
     if engine == "keras":
         return keras_logits(read_plain(folder))

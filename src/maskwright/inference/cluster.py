@@ -16,6 +16,7 @@ import numpy as np
 
 from maskwright.errors import ConfigError, DataError, MaskwrightError, ModelError
 from maskwright.export.artifact import needs_tensorflow
+from maskwright.export.engines import Threads
 from maskwright.export.runtime import load_card
 from maskwright.imageio import MAX_PIXELS
 from maskwright.inference.folder import FolderResult, do_missing
@@ -155,7 +156,9 @@ class Worker:
                     f"A worker of the cluster does not see the files in {out}; expected a folder "
                     f"that all nodes share under the same path."
                 )
-            self._predictor = Predictor.load(model, threads).adjusted(**changes)
+            self._predictor = Predictor.load(model, Threads(threads, shared=True)).adjusted(
+                **changes
+            )
         except MaskwrightError as problem:
             # Told with the first rows: what is raised here comes out as an error of Ray's.
             self._problem = problem

@@ -13,6 +13,7 @@ from maskwright.card import Card
 from maskwright.data.geometry import luminance, resize_channels, resize_image
 from maskwright.errors import ConfigError, DataError, ModelError
 from maskwright.export.activation import activate
+from maskwright.export.engines import ALONE, Threads
 from maskwright.export.runtime import load_logits
 from maskwright.inference.postprocess import clean
 from maskwright.inference.tiling import is_whole, padded, predict_tiled
@@ -59,13 +60,12 @@ class Predictor:
         self.card = card
 
     @classmethod
-    def load(cls, path: str | Path, threads: int | None = None) -> "Predictor":
+    def load(cls, path: str | Path, threads: Threads = ALONE) -> "Predictor":
         """Predictor from the folder of a run; raises `ModelError` where there is none.
 
         Args:
             path: Folder of a run, an ensemble or an exported model.
-            threads: That an engine other than TensorFlow may use; as many as there are processors
-                when left out.
+            threads: Of an engine other than TensorFlow.
         """
         return cls(*load_logits(Path(path), threads))
 
