@@ -118,6 +118,8 @@ def test_every_object_is_numbered_measured_and_listed(trained, tmp_path):
     for path in images:
         write_image(tmp_path / "new" / path.name, read_image(path))
     (tmp_path / "new" / "broken.png").write_bytes(b"no picture")
+    with pytest.raises(ConfigError, match="by windows"):
+        maskwright.predict(run.folder, tmp_path / "new", tmp_path / "out", large=True)
     result = maskwright.predict(run.folder, tmp_path / "new", tmp_path / "out", threshold=0.1)
     assert len(result.written) == 3
     assert "broken.png" in result.failed[0].reason

@@ -102,6 +102,13 @@ def test_predict_skips_a_bad_file_and_says_so(run, trained, tmp_path):
     assert out.strip() == str(tmp_path / "masks")
 
 
+def test_predict_works_by_windows_where_asked_to(run, trained, tmp_path):
+    write_image(tmp_path / "image.png", np.full((50, 70, 3), 200, np.uint8))
+    code, out, _ = run("predict", trained, tmp_path / "image.png", "-o", tmp_path / "m", "--large")
+    assert (code, out.strip()) == (0, str(tmp_path / "m"))
+    assert read_mask(tmp_path / "m" / "image.tif").values.shape == (50, 70)
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "sentence"),
     [

@@ -68,6 +68,8 @@ def predict(
     overwrite: bool = False,
     engine: Engine = "local",
     address: str | None = None,
+    large: bool = False,
+    polygons: bool = False,
     tell: Callable[[str], None] = lambda _: None,
     **options: Any,
 ) -> "FolderResult | ObjectsResult | CasesResult":
@@ -83,7 +85,9 @@ def predict(
         overwrite: Do again what an earlier run has done; others than masks are always made anew.
         engine: `"ray"` draws masks on a Ray cluster.
         address: Of a running Ray cluster.
-        tell: Called with what is prepared for many images.
+        large: Work through all images by windows; only with masks, as the next.
+        polygons: Write the masks as GeoJSON too.
+        tell: Called with what is prepared for many images, and where a large one needs a word.
         options: Flips, overlays, and what the card of the model may be adjusted by: tile,
             threshold, min_area_px and, for masks, fill_holes_px and keep_largest.
     """
@@ -96,8 +100,13 @@ def predict(
     if kind not in ("objects", "regions"):
         options |= {"probabilities": probabilities, "batch_size": batch_size}
         options |= {"overwrite": overwrite, "engine": engine, "address": address}
-        options |= {"tell": tell}
+        options |= {"large": large, "polygons": polygons, "tell": tell}
         return masks.predict(model, images, out, **options)
+    if large or polygons:
+        raise ConfigError(
+            f"Images are worked through by windows, and polygons written, with a model of masks "
+            f"alone; this is one of {kind}."
+        )
     if engine == "ray":
         raise ConfigError(
             f"A cluster draws masks alone; leave out the engine with a model of {kind}."

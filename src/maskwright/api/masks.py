@@ -174,6 +174,8 @@ def predict(
     overwrite: bool = False,
     engine: Engine = "local",
     address: str | None = None,
+    large: bool = False,
+    polygons: bool = False,
     tell: Callable[[str], None] = lambda _: None,
     **adjustments: Any,
 ) -> "FolderResult":
@@ -191,7 +193,10 @@ def predict(
         engine: `"local"` works in this process, `"ray"` on a Ray cluster, of which all nodes must
             see model, images and `out` under the same paths.
         address: Of a running Ray cluster; one is started on this machine when left out.
-        tell: Called with what is prepared for many images of a run; see `open_predictor`.
+        large: Work through all images by windows, whatever their size; see `predict_large`.
+        polygons: Write the masks as GeoJSON too; works through all images by windows.
+        tell: Called with what is prepared for many images of a run, see `open_predictor`, and with
+            a sentence where a large image needs one.
         adjustments: For the card: threshold, tile and cleaning, as
             `inference.predictor.adjusted_card` takes them.
     """
@@ -201,6 +206,8 @@ def predict(
         "probabilities": probabilities,
         "batch_size": batch_size,
         "overwrite": overwrite,
+        "large": large,
+        "polygons": polygons,
     }
     if engine == "ray":
         from maskwright.inference.cluster import predict_on_cluster
@@ -210,4 +217,4 @@ def predict(
     from maskwright.inference.folder import predict_folder
 
     predictor = open_predictor(model, images, tell)
-    return predict_folder(predictor.adjusted(**adjustments), images, out, **options)
+    return predict_folder(predictor.adjusted(**adjustments), images, out, tell=tell, **options)

@@ -51,6 +51,10 @@ def predict(
             help="Of a running Ray cluster; one is started here when left out.",
         ),
     ] = None,
+    large: Annotated[
+        bool, typer.Option(help="Work through all images by windows, as through those of >33 Mpx.")
+    ] = False,
+    polygons: Annotated[bool, typer.Option(help="Write GeoJSON too; includes --large.")] = False,
 ) -> None:
     """Write a mask for every image, or its objects, or the answers of a model of regions."""
     from maskwright.export.artifact import needs_tensorflow
@@ -76,6 +80,8 @@ def predict(
         overwrite=overwrite,
         engine=engine,
         address=address,
+        large=large,
+        polygons=polygons,
         tell=partial(typer.echo, err=True),
     )
     from maskwright.regions.folder import CasesResult

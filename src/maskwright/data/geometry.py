@@ -1,6 +1,6 @@
 """Change the size of images and masks, and cut parts out of them; any number of channels."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import cv2
 import numpy as np
@@ -40,16 +40,52 @@ def resize_channels(image: np.ndarray, size: tuple[int, int], interpolation: int
     return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=-1)
 
 
+def shrink_bands(
+    bands: Iterable[np.ndarray], size: tuple[int, int], smaller: tuple[int, int]
+) -> np.ndarray:
+    """`resize_image` of an image that comes in bands `(rows, w, c)`, from top to bottom.
+
+    Args:
+        bands: Pixels of the whole width.
+        size: Height and width of the image, px.
+        smaller: Those of the result, neither larger than the image's.
+
+    Returns:
+        Pixels of the type of the bands; whole numbers may be off by one from `resize_image`.
+    """
+    scale = size[0] / smaller[0]
+    total = np.zeros((0, 0, 0), np.float32)
+    top = 0
+    for band in bands:
+        rows = resize_channels(band.astype(np.float32), (len(band), smaller[1]), cv2.INTER_AREA)
+        if not total.size:
+            total = np.zeros((*smaller, band.shape[2]), np.float32)
+        first, last = int(top / scale), min(smaller[0], int(np.ceil((top + len(band)) / scale)))
+        # Share of each row of the band in each row of the result.
+        starts = np.arange(first, last)[:, None] * scale
+        above = np.arange(top, top + len(band))
+        shares = np.minimum(above + 1, starts + scale) - np.maximum(above, starts)
+        weights = (shares.clip(0) / scale).astype(np.float32)
+        total[first:last] += np.tensordot(weights, rows, axes=1)
+        top += len(band)
+        dtype = band.dtype
+    return total.round().astype(dtype) if dtype.kind == "u" else total
+
+
 def resize_labels(labels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """Stretch `(h, w)` or `(h, w, maps)` of any integers to `size`, taking nearest labels."""
     if labels.shape[:2] == size:
         return labels
     # `cv2.INTER_NEAREST` is half a pixel off, and none of its kin takes every integer type.
     rows, columns = (
-        np.minimum((np.arange(new) + 0.5) * old / new, old - 1).astype(np.intp)
-        for old, new in zip(labels.shape[:2], size, strict=True)
+        nearest_positions(old, new) for old, new in zip(labels.shape[:2], size, strict=True)
     )
     return labels[rows[:, None], columns]
+
+
+def nearest_positions(old: int, new: int) -> np.ndarray:
+    """For each of `new` pixels along an axis, the nearest of `old`."""
+    return np.minimum((np.arange(new) + 0.5) * old / new, old - 1).astype(np.intp)
 
 
 def same_aspect(one: Sequence[int], other: Sequence[int]) -> bool:

@@ -1,7 +1,5 @@
 """From the logits of a model to probabilities, once and after everything else."""
 
-from functools import reduce
-
 import numpy as np
 
 from maskwright.card import Card
@@ -26,12 +24,11 @@ def activate(logits: np.ndarray, shape: tuple[int, ...], card: Card) -> np.ndarr
             f"The model gives logits of shape {logits.shape} for images of shape {shape}, but "
             f"its card names {num_classes} classes; model and card do not belong together."
         )
-    scaled = np.divide(logits, card.temperature, dtype=np.float32)
-    if single:
-        scaled = np.concatenate([np.zeros_like(scaled), scaled], axis=-1)
     # Plane by plane: NumPy is slow along a short last axis.
-    planes = np.moveaxis(scaled, -1, 0)
-    scaled -= reduce(np.maximum, planes)[..., None]
-    np.exp(scaled, out=scaled)
-    scaled /= reduce(np.add, planes)[..., None]
-    return scaled
+    planes = np.divide(np.moveaxis(logits, -1, 0), card.temperature, dtype=np.float32, order="C")
+    if single:
+        planes = np.concatenate([np.zeros_like(planes), planes])
+    planes -= planes.max(axis=0)
+    np.exp(planes, out=planes)
+    planes /= planes.sum(axis=0)
+    return np.ascontiguousarray(np.moveaxis(planes, 0, -1))

@@ -19,32 +19,48 @@ IMAGE_SUFFIXES = frozenset(
 LONGEST_STEM = 100
 """Of the name of a file, this much is kept in that of the one written beside it."""
 
+SLIDE_SUFFIXES = frozenset({".svs", ".ndpi", ".mrxs", ".scn", ".vms", ".vmu", ".bif", ".svslide"})
+"""Endings of whole slides, which only `open_windows` reads."""
+GEO_SUFFIXES = frozenset({".jp2", ".vrt", ".img"})
+"""Endings of what `open_windows` reads with GDAL; all but the first are taken only by name."""
 
-def find_images(pattern: str | Path) -> list[Path]:
+
+def find_images(pattern: str | Path, suffixes: frozenset[str] = IMAGE_SUFFIXES) -> list[Path]:
     """Image files meant by a file, a folder or a glob, in natural order.
 
     Of a folder, its own images come first, then those of the folders within. Hidden files are
-    passed over. `DataError` where nothing is found.
+    passed over.
+
+    Args:
+        pattern: File, folder or glob; a file is taken whatever its ending.
+        suffixes: Endings of images.
+
+    Raises:
+        DataError: If nothing is found.
     """
     path = Path(pattern)
     if path.is_file():
         return [path]
     if path.is_dir():
-        found = list_images(path, nested=True)
+        found = list_images(path, nested=True, suffixes=suffixes)
         asked = f"in the folder {path}"
     else:
         matches = (Path(name) for name in iglob(str(pattern), recursive=True))  # noqa: PTH207
-        found = sorted((p for p in matches if is_image(p)), key=lambda p: natural_key(str(p)))
+        found = sorted(
+            (p for p in matches if is_image(p, suffixes)), key=lambda p: natural_key(str(p))
+        )
         asked = f"for {pattern}"
     if not found:
         raise DataError(
             f"No image found {asked}; expected files ending in one of "
-            f"{', '.join(sorted(IMAGE_SUFFIXES))}."
+            f"{', '.join(sorted(suffixes))}."
         )
     return found
 
 
-def list_images(folder: Path, nested: bool = False) -> list[Path]:
+def list_images(
+    folder: Path, nested: bool = False, suffixes: frozenset[str] = IMAGE_SUFFIXES
+) -> list[Path]:
     """Image files in a folder, by their endings, in natural order; hidden ones are passed over."""
     files: list[str] = []
     folders: list[str] = []
@@ -54,22 +70,22 @@ def list_images(folder: Path, nested: bool = False) -> list[Path]:
                 continue
             if entry.is_dir():
                 folders.append(entry.name)
-            elif _has_suffix(entry.name):
+            elif _has_suffix(entry.name, suffixes):
                 files.append(entry.name)
     found = [folder / name for name in sorted(files, key=natural_key)]
     if nested:
         for inner in sorted(folders, key=natural_key):
-            found += list_images(folder / inner, nested=True)
+            found += list_images(folder / inner, nested=True, suffixes=suffixes)
     return found
 
 
-def is_image(path: Path) -> bool:
+def is_image(path: Path, suffixes: frozenset[str] = IMAGE_SUFFIXES) -> bool:
     """Whether the name is one of an image that is not hidden; the file is not opened."""
-    return _has_suffix(path.name) and not path.name.startswith(".")
+    return _has_suffix(path.name, suffixes) and not path.name.startswith(".")
 
 
-def _has_suffix(name: str) -> bool:
-    return os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES  # noqa: PTH122  # faster, for many
+def _has_suffix(name: str, suffixes: frozenset[str]) -> bool:
+    return os.path.splitext(name)[1].lower() in suffixes  # noqa: PTH122  # faster, for many
 
 
 _DIGITS = re.compile(r"(\d+)")

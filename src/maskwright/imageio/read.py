@@ -95,7 +95,7 @@ def read_mask(path: str | Path, max_pixels: int = MAX_PIXELS) -> RawMask:
                 orientation = header.orientation
                 values = tiff_values(tiff)
                 if header.palette:
-                    palette = tiff_palette(tiff)
+                    palette = tiff_palette(tiff.pages[0])
         else:
             with open_raster(path, max_pixels) as image:
                 _refuse_lossy(path, image, start)

@@ -1,6 +1,8 @@
 """TIFF through tifffile: any number of channels, interleaved or planar, any depth."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tifffile
@@ -10,6 +12,9 @@ from maskwright.imageio.header import EXIF_ORIENTATION, Header, check_size
 
 TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _MINISWHITE, _PALETTE = 0, 3
+
+TiffValues = Callable[[int, int, int, int], np.ndarray]
+"""From top, bottom, left and right to the values `(rows, columns, samples)` of a page there."""
 
 
 def _tiff_axes(path: Path, tiff: tifffile.TiffFile) -> tuple[tuple[int, ...], int | None]:
@@ -72,15 +77,31 @@ def tiff_values(tiff: tifffile.TiffFile) -> np.ndarray:
 
 def tiff_image(tiff: tifffile.TiffFile) -> np.ndarray:
     """Pixels `(h, w, c)` as they are to be seen: palettes in colour, one bit as 0 and 255."""
-    pixels = tiff_values(tiff)
-    photometric = tiff.pages[0].photometric
-    if photometric == _PALETTE:
-        pixels = tiff_palette(tiff)[pixels[..., 0]]
+    return as_seen(tiff.pages[0], tiff_values(tiff))
+
+
+def as_seen(page: Any, values: np.ndarray) -> np.ndarray:
+    """What `tiff_image` makes of values `(h, w, c)` of a page, or of a part of it."""
+    pixels = values * np.uint8(255) if values.dtype == np.bool_ else values
+    if page.photometric == _PALETTE:
+        pixels = tiff_palette(page)[pixels[..., 0]]
     # Masks are not turned over: tifffile marks every one-bit array as white at zero.
-    return ~pixels if photometric == _MINISWHITE and pixels.dtype.kind == "u" else pixels
+    return ~pixels if page.photometric == _MINISWHITE and pixels.dtype.kind == "u" else pixels
 
 
-def tiff_palette(tiff: tifffile.TiffFile) -> np.ndarray:
-    """Colours `(n, 3)`; TIFF keeps them in 16 bits."""
-    table: np.ndarray = np.asarray(tiff.pages[0].colormap).T >> 8
+def channel_planes(tiff: tifffile.TiffFile) -> list[Any]:
+    """Pages that hold the channels of the first picture, all or one each; none if neither."""
+    pages = list(tiff.series[0].pages)
+    shape, channel_axis = _tiff_axes(Path(tiff.filename), tiff)
+    if any(page is None for page in pages):
+        return []
+    samples = 1 if channel_axis is None else shape[channel_axis]
+    own = pages[0].keyframe.samplesperpixel
+    fits = samples == own if len(pages) == 1 else samples == len(pages) and own == 1
+    return pages if fits else []
+
+
+def tiff_palette(page: Any) -> np.ndarray:
+    """Colours `(n, 3)` of a page; TIFF keeps them in 16 bits."""
+    table: np.ndarray = np.asarray(page.colormap).T >> 8
     return table.astype(np.uint8)

@@ -1,6 +1,6 @@
 """Write images and masks."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import imagecodecs
@@ -10,9 +10,13 @@ from PIL import Image
 
 from maskwright.errors import DataError
 from maskwright.imageio.files import atomic_write
+from maskwright.imageio.geotags import NODATA_TAG, GeoTags
 from maskwright.labels import IGNORE_LABEL, Colour
 
 _IGNORE_GREY = 128
+_TIFF_TILE = 512
+_BIG_TIFF_PIXELS = 4_000_000_000  # beyond, offsets may not fit into the 32 bits of plain TIFF
+_ASCII = 2
 
 
 def write_image(path: str | Path, image: np.ndarray) -> None:
@@ -59,8 +63,65 @@ def write_mask(
         return
     image = Image.fromarray(labels.astype(np.uint8))
     if colours is not None:
-        table = np.full((256, 3), _IGNORE_GREY, np.uint8)
-        table[: len(colours)] = colours
-        image.putpalette(table.tobytes())
+        image.putpalette(_palette(colours).tobytes())
     with atomic_write(path) as beside:
         image.save(beside, format="PNG")
+
+
+def write_large_mask(
+    path: str | Path,
+    rows: Callable[[int, int], np.ndarray],
+    size: tuple[int, int],
+    colours: Sequence[Colour],
+    geo: GeoTags | None = None,
+    nodata: bool = False,
+) -> None:
+    """Write labels as a TIFF of compressed tiles, without ever holding more than a row of them.
+
+    The same labels give the same bytes.
+
+    Args:
+        path: File to write.
+        rows: From the first and the last row, excluded, to labels uint8 `(rows, width)`; asked
+            for from top to bottom.
+        size: Height and width, px.
+        colours: Palette, as in `write_mask`.
+        geo: Where on Earth the mask lies.
+        nodata: Whether the file says that `IGNORE_LABEL` stands for no data.
+    """
+    height, width = size
+
+    def tiles() -> Iterator[np.ndarray]:
+        for top in range(0, height, _TIFF_TILE):
+            labels = rows(top, min(top + _TIFF_TILE, height))
+            for left in range(0, width, _TIFF_TILE):
+                tile = np.zeros((_TIFF_TILE, _TIFF_TILE), np.uint8)
+                part = labels[:, left : left + _TIFF_TILE]
+                tile[: part.shape[0], : part.shape[1]] = part
+                yield tile
+
+    tags = [(*tag, True) for tag in geo.tags] if geo else []
+    if nodata:
+        text = str(IGNORE_LABEL)
+        tags.append((NODATA_TAG, _ASCII, len(text) + 1, text, True))
+    big = height * width > _BIG_TIFF_PIXELS
+    with atomic_write(path) as beside, tifffile.TiffWriter(beside, bigtiff=big) as tiff:
+        tiff.write(
+            tiles(),
+            shape=size,
+            dtype=np.uint8,
+            tile=(_TIFF_TILE, _TIFF_TILE),
+            compression="zlib",
+            photometric="palette",
+            colormap=_palette(colours).T.astype(np.uint16) * 257,
+            metadata=None,
+            software="maskwright",
+            extratags=tags,
+        )
+
+
+def _palette(colours: Sequence[Colour]) -> np.ndarray:
+    """Colours uint8 `(256, 3)` of labels; grey for those without one."""
+    table = np.full((256, 3), _IGNORE_GREY, np.uint8)
+    table[: len(colours)] = colours
+    return table

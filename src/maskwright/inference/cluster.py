@@ -19,8 +19,8 @@ from maskwright.export.artifact import needs_tensorflow
 from maskwright.export.engines import Threads
 from maskwright.export.runtime import load_card
 from maskwright.imageio import MAX_PIXELS
-from maskwright.inference.folder import FolderResult, do_missing
-from maskwright.inference.jobs import Job, plan_files
+from maskwright.inference.folder import FolderResult, do_missing, plan_jobs
+from maskwright.inference.jobs import Job
 from maskwright.inference.manifest import Entry, fingerprint
 from maskwright.inference.predictor import Flips, Predictor, adjusted_card
 from maskwright.inference.work import Way, do_jobs
@@ -59,6 +59,8 @@ def predict_on_cluster(
     batch_size: int = 8,
     max_pixels: int = MAX_PIXELS,
     overwrite: bool = False,
+    large: bool = False,
+    polygons: bool = False,
     **adjustments: Any,
 ) -> FolderResult:
     """`folder.predict_folder` on a Ray cluster, with the same files and the same manifest.
@@ -78,6 +80,8 @@ def predict_on_cluster(
         batch_size: As in `predict_folder`.
         max_pixels: As in `predict_folder`.
         overwrite: As in `predict_folder`.
+        large: As in `predict_folder`.
+        polygons: As in `predict_folder`.
         adjustments: As `adjusted_card` takes them.
 
     Raises:
@@ -88,7 +92,7 @@ def predict_on_cluster(
     model, out = Path(model).absolute(), Path(out).absolute()
     settings = fingerprint(adjusted_card(load_card(model), **adjustments), flips)
     _ray()
-    jobs = plan_files(Path(images).absolute(), out, overlays, probabilities)
+    jobs = plan_jobs(Path(images).absolute(), out, overlays, probabilities, large, polygons)
     way = {"flips": flips, "batch_size": batch_size, "max_pixels": max_pixels}
     worker = {"model": model, "out": out, "settings": settings, "way": way, "changes": adjustments}
     return do_missing(partial(_there, worker, address), jobs, out, settings, overwrite)

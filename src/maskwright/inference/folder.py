@@ -10,6 +10,7 @@ from maskwright.data.parallel import progress
 from maskwright.imageio import MAX_PIXELS
 from maskwright.imageio.files import LONGEST_STEM
 from maskwright.inference.jobs import Failure, Job, plan_files
+from maskwright.inference.large import is_large
 from maskwright.inference.manifest import Entry, Manifest, fingerprint
 from maskwright.inference.predictor import Flips, Predictor
 from maskwright.inference.work import Way, do_jobs
@@ -46,12 +47,18 @@ def predict_folder(
     batch_size: int = 8,
     max_pixels: int = MAX_PIXELS,
     overwrite: bool = False,
+    large: bool = False,
+    polygons: bool = False,
+    tell: Callable[[str], None] = lambda _: None,
 ) -> FolderResult:
     """Write `out/NAME.png`, a mask in the size of the image, for every image.
 
     Masks are 8-bit PNGs of labels with the colours of the classes as their palette. Folders within
     the folder of images, or below what the matches of a glob have in common, are kept. Images of
     one folder that differ only in their ending keep it: `cell.jpg.png`, `cell.tif.png`.
+
+    Images of more than 2**25 pixels come after the others and get a mask `out/NAME.tif` from
+    `predict_large`; their overlay is a reduced one, and their probabilities are not kept.
 
     `out/manifest.jsonl` gets a line for each. An image that it says was done by the same model with
     the same settings, and that has not changed since, is skipped.
@@ -67,8 +74,12 @@ def predict_folder(
             `(h, w, classes)`, before threshold and cleaning, and `names`, one for each class.
         batch_size: Images run at once where the model resizes them to one size, or small images
             of one size at native scale.
-        max_pixels: Larger images are refused.
+        max_pixels: Larger images are refused where they can only be decoded whole.
         overwrite: Whether to do again what is done.
+        large: Whether all images are treated as large ones.
+        polygons: Whether to write `out/polygons/NAME.geojson`; all images are then treated as
+            large ones, because only their masks keep a georeference.
+        tell: Called with a sentence where a large image needs one.
 
     Raises:
         DataError: If no image is found, or a result cannot be written.
@@ -77,10 +88,23 @@ def predict_folder(
     """
     out = Path(out)
     settings = fingerprint(predictor.card, flips)
-    way = Way(flips, batch_size, max_pixels)
-    jobs = plan_files(images, out, overlays, probabilities)
+    way = Way(flips, batch_size, max_pixels, tell=tell)
+    jobs = plan_jobs(images, out, overlays, probabilities, large, polygons)
     do = partial(_here, predictor, out, settings, way)
     return do_missing(do, jobs, out, settings, overwrite)
+
+
+def plan_jobs(
+    images: str | Path,
+    out: Path,
+    overlays: bool,
+    probabilities: bool,
+    large: bool,
+    polygons: bool,
+) -> list[Job]:
+    """What `predict_folder` is to read and write."""
+    chosen = (lambda _: True) if large or polygons else is_large
+    return plan_files(images, out, overlays, probabilities, polygons=polygons, is_large=chosen)
 
 
 def do_missing(

@@ -2,11 +2,13 @@
 
 import os
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from maskwright.errors import ConfigError, DataError
-from maskwright.imageio import find_images
+from maskwright.imageio import IMAGE_SUFFIXES, find_images
+from maskwright.imageio.files import SLIDE_SUFFIXES
 
 
 @dataclass(frozen=True)
@@ -19,18 +21,27 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One image and the files to write for it; `None` for those not asked for."""
+    """One image and the files to write for it; `None` for those not asked for.
+
+    A mask that ends in `.tif` is that of an image to be worked through by windows.
+    """
 
     image: Path
     mask: Path
     overlay: Path | None = None
     probabilities: Path | None = None
     panoptic: Path | None = None
+    polygons: Path | None = None
+
+    @property
+    def large(self) -> bool:
+        """Whether the image is worked through by windows."""
+        return self.mask.suffix == ".tif"
 
     @property
     def files(self) -> tuple[Path, ...]:
         """Those to write."""
-        every = (self.mask, self.overlay, self.probabilities, self.panoptic)
+        every = (self.mask, self.overlay, self.probabilities, self.panoptic, self.polygons)
         return tuple(path for path in every if path is not None)
 
 
@@ -40,15 +51,20 @@ def plan_files(
     overlays: bool,
     probabilities: bool = False,
     panoptic: bool = False,
+    polygons: bool = False,
+    is_large: Callable[[Path], bool] | None = None,
 ) -> list[Job]:
     """Files to write for every image; the folder for them is made.
+
+    Where images can be large, as `is_large` says, whole slides are found too.
 
     Raises:
         DataError: If there is no image.
         ConfigError: If a file in a folder of the images would be overwritten, or `out` cannot be
             made.
     """
-    paths = find_images(images)
+    suffixes = IMAGE_SUFFIXES if is_large is None else IMAGE_SUFFIXES | SLIDE_SUFFIXES
+    paths = find_images(images, suffixes)
     root = Path(images)
     real: dict[str, Path] = {}  # folders hold many images: each is followed to its place once
     if not root.is_dir():
@@ -63,10 +79,11 @@ def plan_files(
     jobs = [
         Job(
             image=path,
-            mask=out / f"{name}.png",
+            mask=out / f"{name}.{'tif' if is_large is not None and is_large(path) else 'png'}",
             overlay=out / "overlays" / f"{name}.jpg" if overlays else None,
             probabilities=out / "probabilities" / f"{name}.npz" if probabilities else None,
             panoptic=out / "panoptic" / f"{name}.png" if panoptic else None,
+            polygons=out / "polygons" / f"{name}.geojson" if polygons else None,
         )
         for path, name in zip(paths, _names([below(p, root) for p in paths]), strict=True)
     ]

@@ -17,7 +17,7 @@ from maskwright.inference.predictor import Flips
 MANIFEST_FILE = "manifest.jsonl"
 """Name of the manifest in the folder of the masks."""
 
-_BESIDE = ("overlay", "probabilities", "panoptic")
+_BESIDE = ("overlay", "probabilities", "panoptic", "polygons")
 
 Status = Literal["done", "failed"]
 

@@ -3,7 +3,8 @@
 import cv2
 import numpy as np
 
-_OBJECTS, _HOLES = 8, 4  # objects touch at corners; their complement must then not
+OBJECTS, HOLES = 8, 4
+"""Connectivity: objects touch at corners; their complement must then not."""
 
 
 def clean(
@@ -24,8 +25,8 @@ def clean(
         labels: Integers 0 to 255, `(h, w)`.
         min_area_px: Components of a smaller area are removed.
         fill_holes_px: Holes of at most this area are filled; 0 fills none.
-        keep_largest: Whether only the largest component of each class stays; the upper one of two
-            equal ones.
+        keep_largest: Whether only the largest component of each class stays; of equal ones that
+            whose first pixel, row by row, comes first.
         background: Class that is neither removed nor holds holes, or `None` where there is none.
 
     Returns:
@@ -39,14 +40,14 @@ def clean(
         if background is not None:
             cleaned[removed] = background
         else:
-            cleaned = _take_nearest(cleaned, removed)
+            cleaned = take_nearest(cleaned, removed)
     if fill_holes_px > 0 and background is not None:
         holes = _holes(cleaned == background, fill_holes_px)
         classes = _classes(cleaned, background)
         if len(classes) == 1:  # nothing else lies around a hole
             cleaned[holes] = classes[0]
         else:
-            cleaned = _take_nearest(cleaned, holes)
+            cleaned = take_nearest(cleaned, holes)
     return cleaned
 
 
@@ -59,19 +60,21 @@ def _classes(labels: np.ndarray, background: int | None) -> list[int]:
 
 def _unwanted(mask: np.ndarray, min_area_px: int, keep_largest: bool) -> np.ndarray:
     """Pixels of the components of a mask that are too small, or not the largest."""
-    count, components, statistics, _ = _components(mask, _OBJECTS)
+    count, components, statistics, _ = components_of(mask, OBJECTS)
     areas = statistics[:, cv2.CC_STAT_AREA]
     drop = areas < min_area_px
     if keep_largest and count > 1:
-        largest = 1 + np.argmax(areas[1:])
-        drop |= np.arange(count) != largest
+        equal = 1 + np.flatnonzero(areas[1:] == areas[1:].max())
+        # OpenCV numbers components in an order of its own.
+        first = equal[0] if len(equal) == 1 else components[np.isin(components, equal)][0]
+        drop |= np.arange(count) != first
     drop[0] = False  # component 0 is the rest of the mask
     return drop[components]
 
 
 def _holes(background: np.ndarray, largest_px: int) -> np.ndarray:
     """Pixels of the background that objects enclose, in pieces of at most an area."""
-    _, components, statistics, _ = _components(background, _HOLES)
+    _, components, statistics, _ = components_of(background, HOLES)
     left, top = statistics[:, cv2.CC_STAT_LEFT], statistics[:, cv2.CC_STAT_TOP]
     right = left + statistics[:, cv2.CC_STAT_WIDTH]
     bottom = top + statistics[:, cv2.CC_STAT_HEIGHT]
@@ -82,13 +85,14 @@ def _holes(background: np.ndarray, largest_px: int) -> np.ndarray:
     return filled[components]
 
 
-def _components(
+def components_of(
     mask: np.ndarray, connectivity: int
 ) -> tuple[int, np.ndarray, np.ndarray, np.ndarray]:
+    """Number of components of a mask, the rest counted as one, their map, statistics, centres."""
     return cv2.connectedComponentsWithStats(mask.view(np.uint8), connectivity=connectivity)
 
 
-def _take_nearest(labels: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+def take_nearest(labels: np.ndarray, chosen: np.ndarray) -> np.ndarray:
     """Give chosen pixels the label of the nearest other pixel; as they were if there is none."""
     left, top, width, height = cv2.boundingRect(chosen.view(np.uint8))
     if not width:

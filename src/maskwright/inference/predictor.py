@@ -143,12 +143,13 @@ class Predictor:
         if flips not in _FLIPPED_AXES:
             raise ConfigError(f"`flips` must be False, True or 'all'; received {flips!r}.")
         pixels = self._pixels(images)
-        ways = _FLIPPED_AXES[flips]
-        total: np.ndarray | float = 0.0
-        for axes in ways:
+        shape = images.shape[:3]
+        total = activate(self.logits(np.ascontiguousarray(pixels)), shape, self.card)
+        _, *turned = _FLIPPED_AXES[flips]
+        for axes in turned:
             logits = self.logits(np.ascontiguousarray(np.flip(pixels, axes)))
-            total = total + np.flip(activate(logits, images.shape[:3], self.card), axes)
-        return np.divide(total, np.float32(len(ways)))
+            total += np.flip(activate(logits, shape, self.card), axes)
+        return total / np.float32(len(turned) + 1) if turned else total
 
     def strips(
         self, working: np.ndarray, size: tuple[int, int], flips: Flips = False

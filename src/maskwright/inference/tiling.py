@@ -1,6 +1,7 @@
 """Large images in overlapping tiles, blended with Gaussian weights, strip by strip."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -10,6 +11,50 @@ PAD_MULTIPLE = 32
 """Sides are reflected up to a multiple of this, px: every stride of an encoder divides it."""
 
 _SIGMA_SHARE = 1 / 8  # of the side of a tile; Isensee et al., nnU-Net, 2021
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Where the tiles of an image lie.
+
+    Args:
+        height: Of the image, px.
+        width: Of the image, px.
+        tile: Height and width of every tile, px; an image smaller than that is reflected up to it.
+        tops: First row of each row of tiles.
+        lefts: First column of each column of tiles.
+    """
+
+    height: int
+    width: int
+    tile: tuple[int, int]
+    tops: tuple[int, ...]
+    lefts: tuple[int, ...]
+
+    @classmethod
+    def over(cls, size: tuple[int, int], tile: int | None, overlap: float = 0.5) -> "Grid":
+        """Tiles over an image of `size`, height and width; see `predict_tiled`."""
+        sides = (_side(size[0], tile), _side(size[1], tile))
+        tops, lefts = (
+            tuple(starts(max(length, side), side, overlap))
+            for length, side in zip(size, sides, strict=True)
+        )
+        return cls(*size, sides, tops, lefts)
+
+    @property
+    def ends(self) -> tuple[int, ...]:
+        """For each row of tiles, the row of the image before which all is known once it has run."""
+        return (*self.tops[1:], self.height)
+
+    def within(self, top: int, columns: tuple[int, int]) -> "Grid":
+        """The tiles that rows from `top` on and some columns, first and last + 1, depend on."""
+        tops = tuple(start for start in self.tops if start + self.tile[0] > top)
+        lefts = tuple(
+            start
+            for start in self.lefts
+            if start < columns[1] and start + self.tile[1] > columns[0]
+        )
+        return Grid(self.height, self.width, self.tile, tops, lefts)
 
 
 def predict_tiled(
@@ -31,30 +76,56 @@ def predict_tiled(
         overlap: Least share of a tile that its neighbour covers, in [0, 1).
         batch_size: Tiles given to `probabilities` at once.
     """
-    height, width = image.shape[:2]
-    tile_height, tile_width = _side(height, tile), _side(width, tile)
+    grid = Grid.over((image.shape[0], image.shape[1]), tile, overlap)
     image = padded(image, tile)
-    tops = starts(image.shape[0], tile_height, overlap)
-    lefts = starts(image.shape[1], tile_width, overlap)
-    if len(tops) == len(lefts) == 1:
-        yield probabilities(image[None])[0, :height, :width]
+    bands = (image[top : top + grid.tile[0]] for top in grid.tops)
+    return blend(probabilities, bands, grid, batch_size)
+
+
+def blend(
+    probabilities: Callable[[np.ndarray], np.ndarray],
+    bands: Iterable[np.ndarray],
+    grid: Grid,
+    batch_size: int = 4,
+) -> Iterator[np.ndarray]:
+    """Strips `(rows, columns, classes)`, one for each row of tiles, up to where the next begins.
+
+    Args:
+        probabilities: As in `predict_tiled`.
+        bands: Pixels `(tile, columns, c)` under each row of tiles, from the first column of
+            tiles to the end of the last.
+        grid: The tiles, all of an image or, from `Grid.within`, some.
+        batch_size: As in `predict_tiled`.
+    """
+    tile_height, tile_width = grid.tile
+    lefts = [left - grid.lefts[0] for left in grid.lefts]
+    width = min(lefts[-1] + tile_width, grid.width - grid.lefts[0])
+    if grid.height <= tile_height and grid.width <= tile_width:
+        for band in bands:
+            yield probabilities(band[None])[0, : grid.height, :width]
         return
-    weights = np.outer(_bell(tile_height), _bell(tile_width))[..., None]
-    columns = np.zeros((image.shape[1], 1), np.float32)
+    bell = _bell(tile_height)[:, None, None]
+    bells = bell * _bell(tile_width)[:, None]
+    columns = np.zeros((lefts[-1] + tile_width, 1), np.float32)
     for left in lefts:
         columns[left : left + tile_width] += _bell(tile_width)[:, None]
-    strip = np.zeros((0, image.shape[1], 0), np.float32)
+    strip = np.zeros((0, len(columns), 0), np.float32)
     rows = np.zeros((tile_height, 1, 1), np.float32)
-    for top, following in zip(tops, [*tops[1:], height], strict=True):
+    weights = weighted = strip
+    for band, top, end in zip(bands, grid.tops, grid.ends, strict=True):
         for first in range(0, len(lefts), batch_size):
             chosen = lefts[first : first + batch_size]
-            patches = [image[top : top + tile_height, left : left + tile_width] for left in chosen]
-            for left, values in zip(chosen, probabilities(np.stack(patches)), strict=True):
+            patches = np.stack([band[:, left : left + tile_width] for left in chosen])
+            for left, values in zip(chosen, probabilities(patches), strict=True):
                 if not strip.size:
-                    strip = np.zeros((tile_height, image.shape[1], values.shape[-1]), np.float32)
-                strip[:, left : left + tile_width] += weights * values
-        rows += _bell(tile_height)[:, None, None]
-        done = following - top
+                    strip = np.zeros((tile_height, len(columns), values.shape[-1]), np.float32)
+                    # Written out for every class: NumPy is slow to repeat along a short axis.
+                    weights = np.repeat(bells, values.shape[-1], axis=-1)
+                    weighted = np.empty_like(weights)
+                np.multiply(values, weights, out=weighted, casting="same_kind")
+                strip[:, left : left + tile_width] += weighted
+        rows += bell
+        done = end - top
         yield (strip[:done] / (rows[:done] * columns))[:, :width]
         strip = _shift_up(strip, done)
         rows = _shift_up(rows, done)

@@ -1,7 +1,7 @@
 """Jobs done: images read ahead in threads, predicted in batches, written behind in threads."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -16,6 +16,7 @@ from maskwright.errors import DataError
 from maskwright.export.engines import cores
 from maskwright.imageio import Header, read_header, read_image
 from maskwright.inference.jobs import Job, failure
+from maskwright.inference.large import predict_large
 from maskwright.inference.manifest import Entry, described
 from maskwright.inference.predictor import Flips, Prediction, Predictor
 from maskwright.inference.writing import write_files
@@ -30,6 +31,10 @@ _KEPT_BYTES = 2**22  # of an image that is kept for its overlay; larger ones are
 _MOST_THREADS = 16
 
 
+def _nobody(told: str) -> None:
+    """Hears nothing."""
+
+
 @dataclass(frozen=True)
 class Way:
     """How jobs are done.
@@ -38,14 +43,16 @@ class Way:
         flips: As in `Predictor.__call__`.
         batch_size: Images run at once: where the model resizes them to one size, and at native
             scale where they are of one size after padding, and small.
-        max_pixels: Larger images are refused.
+        max_pixels: Larger images are refused where they can only be decoded whole.
         threads: That read, and that write; `None` takes one of each for every processor.
+        tell: Called with a sentence where a large image needs one.
     """
 
     flips: Flips
     batch_size: int
     max_pixels: int
     threads: int | None = None
+    tell: Callable[[str], None] = _nobody
 
 
 @dataclass(frozen=True)
@@ -85,6 +92,8 @@ def do_jobs(
 ) -> Iterator[Entry]:
     """Predict and write the files of all jobs; gives an entry for each, in any order.
 
+    Large images come after the others, one at a time.
+
     Args:
         predictor: Model and card.
         jobs: What to read and write.
@@ -96,6 +105,22 @@ def do_jobs(
     Raises:
         DataError: If a result cannot be written. Images that cannot be used become entries.
     """
+    small = [job for job in jobs if not job.large]
+    if small:
+        yield from _do_small(predictor, small, out, settings, way, advance)
+    for job in jobs:
+        if job.large:
+            yield _do_large(predictor, job, described(job, out, settings), way, advance)
+
+
+def _do_small(
+    predictor: Predictor,
+    jobs: Sequence[Job],
+    out: Path,
+    settings: str,
+    way: Way,
+    advance: Callable[[float], None],
+) -> Iterator[Entry]:
     threads = way.threads or min(cores(), _MOST_THREADS)
     room = Room(_READ_BYTES)
     read = partial(_read, predictor, jobs, out, settings, way, room)
@@ -104,6 +129,38 @@ def do_jobs(
         works = _predict(predictor, _leaving(room, reading), way, advance)
         with closing(behind(works, threads, _BEHIND_BYTES)) as entries:
             yield from entries
+
+
+def _do_large(
+    predictor: Predictor,
+    job: Job,
+    known: Mapping[str, Any],
+    way: Way,
+    advance: Callable[[float], None],
+) -> Entry:
+    """All files of an image of any size."""
+    started = time.perf_counter()
+    try:
+        if job.probabilities is not None:
+            raise DataError(
+                f"{job.image} is worked through by windows, and probabilities are not kept; leave "
+                f"them out for this image, or cut it into parts."
+            )
+        size = predict_large(
+            predictor,
+            job.image,
+            job.mask,
+            flips=way.flips,
+            preview=job.overlay,
+            polygons=job.polygons,
+            max_pixels=way.max_pixels,
+            advance=advance,
+            tell=way.tell,
+        )
+    except DataError as error:
+        return Entry(**known, status="failed", reason=failure(job, error).reason)
+    seconds = round(time.perf_counter() - started, 4)
+    return Entry(**known, seconds=seconds, status="done", size=size)
 
 
 def _read(

@@ -1,0 +1,66 @@
+import itertools
+import json
+
+import numpy as np
+import pytest
+
+from maskwright.imageio.geotags import tags_of
+from maskwright.imageio.write import write_large_mask
+from maskwright.inference.polygons import write_polygons
+from maskwright.labels import Labels
+
+rasterio = pytest.importorskip("rasterio")
+
+LABELS = Labels.create(["background", "roof", "tree"])
+MASK = np.array(
+    [
+        [0, 0, 0, 0, 0],
+        [0, 1, 1, 1, 0],
+        [0, 1, 0, 1, 0],
+        [0, 1, 1, 1, 2],
+        [255, 0, 0, 0, 0],
+    ],
+    np.uint8,
+)
+
+
+def polygons_of(folder, geo=None):
+    def rows(top, bottom):
+        return MASK[top:bottom]
+
+    write_large_mask(folder / "mask.tif", rows, MASK.shape, LABELS.colours, geo)
+    number = write_polygons(folder / "mask.tif", folder / "mask.geojson", LABELS, background=0)
+    found = json.loads((folder / "mask.geojson").read_text())
+    assert number == len(found["features"])
+    return found
+
+
+def test_regions_become_polygons_with_holes(tmp_path):
+    found = polygons_of(tmp_path)
+    assert "pixels" in found["coordinates"]
+    tree, roof = sorted(found["features"], key=lambda feature: feature["properties"]["area_px"])
+    assert roof["properties"] == {"class": "roof", "label": 1, "area_px": 8}
+    assert tree["properties"] == {"class": "tree", "label": 2, "area_px": 1}
+    outline, hole = roof["geometry"]["coordinates"]
+    assert set(map(tuple, outline)) == {(1, 1), (4, 1), (4, 4), (1, 4)}
+    assert set(map(tuple, hole)) == {(2, 2), (3, 2), (3, 3), (2, 3)}
+    assert outline[0] == outline[-1]
+
+    def turn(ring):  # twice the area, positive from x to y
+        return sum(a[0] * b[1] - b[0] * a[1] for a, b in itertools.pairwise(ring))
+
+    assert (turn(outline), turn(hole)) == (18, -2)
+
+
+def test_coordinates_are_longitude_and_latitude_and_areas_metres(tmp_path):
+    # The central meridian of zone 40, 57° E, lies at 500,000 m; 2,765,000 m is near 25° N.
+    transform = rasterio.transform.from_origin(500_000, 2_765_000, 2, 2)
+    found = polygons_of(tmp_path, tags_of(rasterio.CRS.from_epsg(32640), transform))
+    assert "coordinates" not in found
+    roof = max(found["features"], key=lambda feature: feature["properties"]["area_px"])
+    assert roof["properties"] == {"class": "roof", "label": 1, "area_px": 8, "area_m2": 32.0}
+    corner = min(roof["geometry"]["coordinates"][0], key=lambda point: (point[0], -point[1]))
+    # Two metres east and south of the corner of the image; 0.9996 is the scale on the meridian.
+    metres_east = 2 / 0.9996 / (111_320 * np.cos(np.radians(25)))
+    assert corner[0] == pytest.approx(57 + metres_east, abs=2e-7)
+    assert corner[1] == pytest.approx(24.998, abs=0.01)
