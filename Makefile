@@ -2,7 +2,7 @@
 # make demo    built-in data: train, evaluate, predict
 # make test    the tests
 # make check   format, lint, types, tests
-# make bench   the race against other programs; DATA=… for other data than the built-in
+# make bench   the races against other programs; DATA=… for other data than the built-in
 # make lock    requirements/dev.txt anew from pyproject.toml
 
 # The first of these that is Python 3.11, the only version tried. Another place: make PYTHON=…
@@ -46,9 +46,19 @@ check: env
 	$(BIN)/mypy
 	$(MAKE) test
 
-bench: env $(if $(filter runs/bench-data,$(DATA)),runs/bench-data/data.yaml)
+bench: env $(if $(filter runs/bench-data,$(DATA)),runs/bench-data/data.yaml) runs/bench-model
 	$(BIN)/python benchmarks/race.py "$(DATA)" --seconds $(SECONDS) --size $(SIZE) \
 		$(if $(ENCODER_WEIGHTS),--encoder-weights "$(ENCODER_WEIGHTS)")
+	$(BIN)/python benchmarks/latency.py --all
+	$(BIN)/python benchmarks/pipeline.py "$(DATA)"
+	$(BIN)/python benchmarks/components.py
+	$(BIN)/python benchmarks/large.py runs/bench-model --side 4096
+
+# A network at the scale of the images, for large ones.
+runs/bench-model: runs/bench-data/data.yaml
+	rm -rf runs/bench-run runs/bench-model
+	$(BIN)/maskwright train runs/bench-data -o runs/bench-run --minutes 0.5 --set crop=128
+	$(BIN)/maskwright export runs/bench-run -o runs/bench-model --format onnx
 
 runs/bench-data/data.yaml: | env
 	rm -rf runs/bench-data

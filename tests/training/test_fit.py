@@ -65,16 +65,10 @@ def test_learns_and_ends_with_the_best_weights():
     assert (state.epoch, state.step) == (12, 12 * 3)  # 20 images are 3 batches of 8
 
 
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory):
-    """A run from its start to its end without a stop, and its checkpoints."""
-    model, folder = network(dropout=0.2), tmp_path_factory.mktemp("whole")
-    run(model, checkpoints=folder)
-    return weights(model), folder
-
-
 @pytest.mark.parametrize("batch", [0, 2])
-def test_stopped_by_a_signal_and_resumed_gives_the_same_weights(whole, tmp_path, batch):
+def test_stopped_by_a_signal_and_resumed_gives_the_same_weights(tmp_path, batch):
+    whole = network(dropout=0.2)
+    run(whole)
     stopped = network(dropout=0.2)
     stop = At(1, batch, lambda: os.kill(os.getpid(), signal.SIGTERM))
     with pytest.raises(TrainingError, match=r"stopped by SIGTERM in epoch 2; go on with --resume"):
@@ -82,14 +76,15 @@ def test_stopped_by_a_signal_and_resumed_gives_the_same_weights(whole, tmp_path,
     resumed = network(dropout=0.2)
     state = run(resumed, checkpoints=tmp_path, resume=True)
     assert len(state.history) == 4
-    for one, other in zip(whole[0], weights(resumed), strict=True):
+    for one, other in zip(weights(whole), weights(resumed), strict=True):
         np.testing.assert_array_equal(one, other)
 
 
-def test_a_finished_run_resumes_to_its_end(whole):
-    again = network(dropout=0.2)
-    run(again, checkpoints=whole[1], resume=True)
-    for one, other in zip(whole[0], weights(again), strict=True):
+def test_a_finished_run_resumes_to_its_end(tmp_path):
+    first, again = network(), network()
+    run(first, checkpoints=tmp_path)
+    run(again, checkpoints=tmp_path, resume=True)
+    for one, other in zip(weights(first), weights(again), strict=True):
         np.testing.assert_array_equal(one, other)
 
 

@@ -76,7 +76,8 @@ def ways(find: Find) -> dict[str, Way]:
     """
 
     def compare_objects(one: Any, other: Any, card: ObjectCard, some: Sequence[Example]) -> Parity:
-        return measure_objects(one, other, card, [example["image"] for example in some], find)
+        images = [example["image"] for example in some]
+        return _of_sizes(measure_objects(one, other, card, images, find), some)
 
     return {
         Card.kind: Way(
@@ -150,9 +151,14 @@ def _compare_masks(
     model: Logits, exported: Logits, card: Card, examples: Sequence[Example]
 ) -> Parity:
     images = [(example["image"], example.get("labels")) for example in examples]
+    return _of_sizes(measure(model, exported, card, images), examples)
+
+
+def _of_sizes(parity: Parity, examples: Sequence[Example]) -> Parity:
+    """The same with the sizes that images had before they were stretched."""
     sizes = [example.get("size", example["image"].shape[:2]) for example in examples]
     different = dict.fromkeys((int(height), int(width)) for height, width in sizes)
-    return replace(measure(model, exported, card, images), sizes=tuple(different))
+    return replace(parity, sizes=tuple(different))
 
 
 def _labels(logits: Logits, card: Card, example: Example) -> np.ndarray:
