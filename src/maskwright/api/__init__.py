@@ -7,13 +7,13 @@ from maskwright.api.comparing import compare, comparison_folder
 from maskwright.api.demo_masks import Demo, demo
 from maskwright.api.demo_regions import RegionDemo, demo_regions
 from maskwright.api.exporting import export_model
+from maskwright.api.extracting import extract_regions
 from maskwright.api.folds import Folds, cross_validate, ensemble, is_cross_validation
 from maskwright.api.masks import check, train
 from maskwright.api.plans import plan
 from maskwright.api.rates import find_rate
 from maskwright.api.regions import (
     evaluate_regions,
-    extract_regions,
     load_regions,
     predict_regions,
     train_regions,

@@ -1,4 +1,4 @@
-"""The verbs on what lies inside masks: extract, train, evaluate, predict."""
+"""The verbs on what lies inside masks: train, evaluate, predict."""
 
 import shutil
 from collections.abc import Callable
@@ -14,7 +14,6 @@ from maskwright.config import RegionConfig, read_config
 from maskwright.data import DataSet, open_dataset
 from maskwright.errors import ConfigError, DataError
 from maskwright.export.artifact import is_artifact
-from maskwright.kinds import Kind, Outside
 
 if TYPE_CHECKING:
     from maskwright.evaluation.decisions import DecisionEvaluation
@@ -325,53 +324,6 @@ def predict_regions(
         group_by=None if given else group_by,
         overlays=overlays,
         heat=partial(load_keras, Path(model) / MODEL_FILE) if heat else None,
-    )
-
-
-def extract_regions(
-    data: str | Path,
-    out: str | Path,
-    *,
-    regions: Kind | None = None,
-    size: int = 128,
-    context: float | None = 0.2,
-    outside: Outside = "kept",
-    min_area_px: int = 1,
-    spacing_mm: tuple[float, float] | None = None,
-    crops: bool = True,
-    tell: Callable[[str], None] = lambda _: None,
-) -> Path:
-    """Cut every region of a data set out and measure it.
-
-    Args:
-        data: What `open_dataset` takes.
-        out: Folder for `regions.csv` and `crops/`.
-        regions: `"components"`, `"instances"` or `"whole"`; found out when left out.
-        size: Side of the crops, px.
-        context: Margin around the box, as a share of its sides; `None` for the whole image.
-        outside: What becomes of pixels outside the mask: kept, darkened, removed or channel.
-        min_area_px: Smaller regions are left out.
-        spacing_mm: Height and width of a pixel, for measures in mm.
-        crops: Write them, as `crops/NAME-NUMBER.png`.
-        tell: Called with a sentence for every file that is left out.
-
-    Returns:
-        The table, `regions.csv`.
-    """
-    from maskwright.regions.writing import write_regions
-
-    dataset = open_dataset(data, val_share=0, test_share=0, scaled_masks=True)
-    tell_left_out(dataset, tell)
-    return write_regions(
-        dataset,
-        Path(out),
-        kind=regions or ("instances" if dataset.instances else "components"),
-        size=size if crops else None,
-        context=context,
-        outside=outside,
-        min_area_px=min_area_px,
-        spacing_mm=spacing_mm,
-        tell=tell,
     )
 
 
