@@ -1,6 +1,6 @@
-"""A short run, also as a program of its own, to be killed or started as one of several workers.
+"""A short run as a program of its own, to be killed or started as one of several workers.
 
-Usage: short_run.py FOLDER WEIGHTS.npz EPOCHS [--synchronised]
+Usage: short_run.py FOLDER WEIGHTS.npz EPOCHS [--resume] [--synchronised]
 """
 
 import sys
@@ -16,10 +16,7 @@ from maskwright.training.distribute import find_strategy
 from maskwright.training.steps import read
 
 
-def short_run(
-    folder: Path, epochs: int, resume: bool = False, synchronised: bool = False
-) -> list[np.ndarray]:
-    """Train, with a checkpoint in the folder after every step; the weights at the end."""
+def main(folder: Path, weights: Path, epochs: int, resume: bool, synchronised: bool) -> None:
     strategy = find_strategy()
     with strategy.scope():
         # Workers would draw the gaps of a dropout each for itself.
@@ -45,10 +42,14 @@ def short_run(
     if resume:
         work.resume()
     work.run()
-    return [read(v) for v in model.variables if "seed" not in v.path]
+    np.savez(weights, *[read(v) for v in model.variables if "seed" not in v.path])
 
 
 if __name__ == "__main__":
-    synchronised = "--synchronised" in sys.argv
-    found = short_run(Path(sys.argv[1]), int(sys.argv[3]), synchronised=synchronised)
-    np.savez(sys.argv[2], *found)
+    main(
+        Path(sys.argv[1]),
+        Path(sys.argv[2]),
+        int(sys.argv[3]),
+        "--resume" in sys.argv,
+        "--synchronised" in sys.argv,
+    )

@@ -10,10 +10,8 @@ import time
 from pathlib import Path
 
 import numpy as np
-from short_run import short_run
 
 PROGRAM = Path(__file__).with_name("short_run.py")
-EPOCHS = 3  # of two workers; the encoder is frozen in the first
 
 
 def start(folder, epochs, *flags, **environment):
@@ -41,7 +39,8 @@ def free_port():
 
 
 def test_killed_and_resumed_a_run_ends_with_the_same_weights(tmp_path):
-    killed = tmp_path / "killed"
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    expected = ended(start(whole, 12), whole)
     process = start(killed, 12)
     deadline = time.monotonic() + 200
     while not (killed / "last.npz").exists() or epochs_done(killed) < 3:
@@ -49,19 +48,20 @@ def test_killed_and_resumed_a_run_ends_with_the_same_weights(tmp_path):
         time.sleep(0.01)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    assert epochs_done(killed) < 12
-    resumed = short_run(killed, 12, resume=True)
-    for one, other in zip(short_run(tmp_path / "whole", 12), resumed, strict=True):
+    found = ended(start(killed, 12, "--resume"), killed)
+    for one, other in zip(expected, found, strict=True):
         np.testing.assert_array_equal(one, other)
 
 
 def test_two_workers_end_with_the_weights_of_one(tmp_path):
+    one = tmp_path / "one"
+    expected = ended(start(one, 6, "--synchronised"), one)
     addresses = [f"127.0.0.1:{free_port()}" for _ in range(2)]
     folders = [tmp_path / f"worker{index}" for index in range(2)]
     processes = [
         start(
             folder,
-            EPOCHS,
+            6,
             "--synchronised",
             TF_CONFIG=json.dumps(
                 {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}
@@ -69,7 +69,6 @@ def test_two_workers_end_with_the_weights_of_one(tmp_path):
         )
         for index, folder in enumerate(folders)
     ]
-    expected = short_run(tmp_path / "one", EPOCHS, synchronised=True)
     for process, folder in zip(processes, folders, strict=True):
         for found, wanted in zip(ended(process, folder), expected, strict=True):
             np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-5)
