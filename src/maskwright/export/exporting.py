@@ -94,6 +94,10 @@ def export_run(
     require_free(out)
     if is_artifact(run):
         raise ModelError(f"{run} is an exported model already; give the run that it was made from.")
+    if calibration and (is_ensemble(run) or card_kind(run / CARD_FILE) != Card.kind):
+        raise ConfigError(
+            "Eight bits are for a single model that draws masks; export this one without them."
+        )
     kinds = ways(find)
     out.parent.mkdir(parents=True, exist_ok=True)
     made = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
@@ -128,10 +132,6 @@ def _write(
     examples = [*way.draw(card, both.pixel_range, both.network), *samples]
     kept: tuple[str, ...] = ()
     if calibration:
-        if is_ensemble(run) or card.kind != Card.kind:
-            raise ConfigError(
-                "Eight bits are for a single model that draws masks; export this one without them."
-            )
         parity, kept = write_int8(
             engine,
             both.written,

@@ -68,7 +68,8 @@ def write_int8(
     """
     makers = {"onnx": _onnx, "openvino": _openvino, "litert": _litert}
     some = images[:_RANKED_ON]
-    wanted = [_labels(open_written(), image) for image in some]
+    plain = open_written()
+    wanted = [_labels(plain, image) for image in some]
     with tempfile.TemporaryDirectory() as scratch, _quiet():
         network = makers[engine](model, folder, Path(scratch), images)
 
