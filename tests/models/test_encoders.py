@@ -1,8 +1,6 @@
 """Pixel scaling, adapted first convolutions, dilation, weights and freezing."""
 
 import sys
-from dataclasses import replace
-from functools import partial
 
 import keras
 import numpy as np
@@ -20,6 +18,7 @@ from maskwright.models.encoders import (
     StochasticDepth,
 )
 from maskwright.planning import network
+from short_encoders import shorten_convnext
 
 
 @pytest.fixture(scope="module")
@@ -170,15 +169,8 @@ def test_published_scalings_are_those_of_keras():
 def test_convnext_gives_what_keras_gives_and_sums_as_the_next_stage_takes_them(
     tmp_path, monkeypatch
 ):
-    family = FAMILIES["convnext_tiny"]
-    small = partial(
-        sys.modules[family.build.__module__].ConvNeXt,
-        depths=(1, 1, 1, 1),
-        projection_dims=(8, 8, 16, 16),
-        layer_scale_init_value=1.0,
-    )
-    monkeypatch.setitem(FAMILIES, "convnext_tiny", replace(family, build=small))
-    network = small(include_top=False, include_preprocessing=False)
+    family, short = FAMILIES["convnext_tiny"], shorten_convnext(monkeypatch)
+    network = short(include_top=False, include_preprocessing=False)
     network.save_weights(tmp_path / "small.weights.h5")
     pixels = np.random.default_rng(0).uniform(0, 255, (1, 64, 64, 3)).astype(np.float32)
     scaled = (pixels - family.mean) / np.array(family.std)
