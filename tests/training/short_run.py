@@ -1,6 +1,8 @@
-"""A short run as a program of its own, to be killed or started as one of several workers.
+"""Short runs as a program of its own, to be killed or started as one of several workers.
 
-Usage: short_run.py FOLDER WEIGHTS.npz EPOCHS [--resume] [--synchronised]
+Usage: short_run.py EPOCHS FOLDER[:resume|:synchronised]...
+
+Runs one after the other; each leaves its checkpoints and `weights.npz` in its folder.
 """
 
 import sys
@@ -16,7 +18,7 @@ from maskwright.training.distribute import find_strategy
 from maskwright.training.steps import read
 
 
-def main(folder: Path, weights: Path, epochs: int, resume: bool, synchronised: bool) -> None:
+def main(folder: Path, epochs: int, resume: bool, synchronised: bool) -> None:
     strategy = find_strategy()
     with strategy.scope():
         # Workers would draw the gaps of a dropout each for itself.
@@ -42,14 +44,10 @@ def main(folder: Path, weights: Path, epochs: int, resume: bool, synchronised: b
     if resume:
         work.resume()
     work.run()
-    np.savez(weights, *[read(v) for v in model.variables if "seed" not in v.path])
+    np.savez(folder / "weights.npz", *[read(v) for v in model.variables if "seed" not in v.path])
 
 
 if __name__ == "__main__":
-    main(
-        Path(sys.argv[1]),
-        Path(sys.argv[2]),
-        int(sys.argv[3]),
-        "--resume" in sys.argv,
-        "--synchronised" in sys.argv,
-    )
+    for run in sys.argv[2:]:
+        place, _, how = run.partition(":")
+        main(Path(place), int(sys.argv[1]), how == "resume", how == "synchronised")

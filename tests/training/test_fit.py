@@ -1,5 +1,6 @@
 """The loop: it learns, keeps the best, keeps its budget, and stops and resumes without a trace."""
 
+import shutil
 import signal
 from itertools import count
 from types import SimpleNamespace
@@ -16,6 +17,8 @@ from maskwright.losses import loss
 from maskwright.training import Fit, segmentation
 from maskwright.training import fit as loop
 from maskwright.training.checkpoint import Checkpoint
+
+pytestmark = pytest.mark.usefixtures("uncompiled")
 
 
 def run(model, train=None, callbacks=(), resume=False, crop=None, **options):
@@ -54,7 +57,7 @@ class At(keras.callbacks.Callback):
             self.act()
 
 
-def test_learns_and_ends_with_the_best_weights():
+def test_learns_and_ends_with_the_best_weights(compiled):
     model = network()
     state = run(model, epochs=12)
     dice = [row["val_mean_dice"] for row in state.history]
@@ -71,10 +74,16 @@ def terminate():
     signal.getsignal(signal.SIGTERM)(signal.SIGTERM, None)
 
 
+@pytest.fixture(scope="module")
+def whole(uncompiled, tmp_path_factory):
+    """A run that nothing happened to, and the folder of its checkpoints."""
+    model, folder = network(dropout=0.2), tmp_path_factory.mktemp("whole")
+    run(model, checkpoints=folder)
+    return model, folder
+
+
 @pytest.mark.parametrize("batch", [0, 2])
-def test_stopped_by_a_signal_and_resumed_gives_the_same_weights(tmp_path, batch):
-    whole = network(dropout=0.2)
-    run(whole)
+def test_stopped_by_a_signal_and_resumed_gives_the_same_weights(whole, tmp_path, batch):
     stopped = network(dropout=0.2)
     stop = At(1, batch, terminate)
     with pytest.raises(TrainingError, match=r"stopped by SIGTERM in epoch 2; go on with --resume"):
@@ -82,20 +91,20 @@ def test_stopped_by_a_signal_and_resumed_gives_the_same_weights(tmp_path, batch)
     resumed = network(dropout=0.2)
     state = run(resumed, checkpoints=tmp_path, resume=True)
     assert len(state.history) == 4
-    for one, other in zip(weights(whole), weights(resumed), strict=True):
+    for one, other in zip(weights(whole[0]), weights(resumed), strict=True):
         np.testing.assert_array_equal(one, other)
 
 
-def test_a_finished_run_resumes_to_its_end(tmp_path):
-    first, again = network(), network()
-    run(first, checkpoints=tmp_path)
-    run(again, checkpoints=tmp_path, resume=True)
+def test_a_finished_run_resumes_to_its_end(whole, tmp_path):
+    first, folder = whole
+    again = network(dropout=0.2)
+    run(again, checkpoints=shutil.copytree(folder, tmp_path / "copy"), resume=True)
     for one, other in zip(weights(first), weights(again), strict=True):
         np.testing.assert_array_equal(one, other)
 
 
-def test_a_budget_of_time_is_kept(monkeypatch):
-    clock = count(step=0.25)  # a quarter of a second passes between any two looks at it
+def test_a_budget_of_time_is_kept(compiled, monkeypatch):
+    clock = count(step=0.5)  # half a second passes between any two looks at it
     monkeypatch.setattr(loop, "time", SimpleNamespace(monotonic=lambda: next(clock)))
     state = run(network(), epochs=None, seconds=60.0)
     assert state.step > 10

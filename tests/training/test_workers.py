@@ -10,19 +10,28 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 PROGRAM = Path(__file__).with_name("short_run.py")
+EPOCHS = 6
 
 
-def start(folder, epochs, *flags, **environment):
-    folder.mkdir(exist_ok=True)
-    command = [sys.executable, PROGRAM, folder, folder / "weights.npz", str(epochs), *flags]
+def start(*runs, **environment):
+    """Process of runs, one after the other: each a folder, with or without how to run."""
+    command = [sys.executable, PROGRAM, str(EPOCHS)]
+    for folder, *how in runs:
+        folder.mkdir(exist_ok=True)
+        command.append(":".join((str(folder), *how)))
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     return subprocess.Popen(command, env={**os.environ, **environment}, **quiet)
 
 
 def ended(process, folder):
     assert process.wait(timeout=240) == 0
+    return weights(folder)
+
+
+def weights(folder):
     with np.load(folder / "weights.npz") as file:
         return [file[name] for name in file.files]
 
@@ -38,31 +47,40 @@ def free_port():
         return probe.getsockname()[1]
 
 
-def test_killed_and_resumed_a_run_ends_with_the_same_weights(tmp_path):
-    whole, killed = tmp_path / "whole", tmp_path / "killed"
-    expected = ended(start(whole, 12), whole)
-    process = start(killed, 12)
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory):
+    """Folders of a run that nothing happened to, and of one that workers share elsewhere.
+
+    In this order: another process rounds the last bit of the first otherwise where it did
+    something before.
+    """
+    folder = tmp_path_factory.mktemp("alone")
+    whole, shared = folder / "whole", folder / "shared"
+    assert start((whole,), (shared, "synchronised")).wait(timeout=240) == 0
+    return whole, shared
+
+
+def test_killed_and_resumed_a_run_ends_with_the_same_weights(alone, tmp_path):
+    killed = tmp_path / "killed"
+    process = start((killed,))
     deadline = time.monotonic() + 200
-    while not (killed / "last.npz").exists() or epochs_done(killed) < 3:
+    while not (killed / "last.npz").exists() or epochs_done(killed) < 2:
         assert time.monotonic() < deadline
         time.sleep(0.01)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    found = ended(start(killed, 12, "--resume"), killed)
-    for one, other in zip(expected, found, strict=True):
+    found = ended(start((killed, "resume")), killed)
+    for one, other in zip(weights(alone[0]), found, strict=True):
         np.testing.assert_array_equal(one, other)
 
 
-def test_two_workers_end_with_the_weights_of_one(tmp_path):
-    one = tmp_path / "one"
-    expected = ended(start(one, 6, "--synchronised"), one)
+def test_two_workers_end_with_the_weights_of_one(alone, tmp_path):
+    expected = weights(alone[1])
     addresses = [f"127.0.0.1:{free_port()}" for _ in range(2)]
     folders = [tmp_path / f"worker{index}" for index in range(2)]
     processes = [
         start(
-            folder,
-            6,
-            "--synchronised",
+            (folder, "synchronised"),
             TF_CONFIG=json.dumps(
                 {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}
             ),
