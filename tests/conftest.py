@@ -1,6 +1,8 @@
 """What several tests share: the real data beside the project, and steps that are not compiled."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -26,22 +28,35 @@ def uncompiled() -> Iterator[None]:
     the other way round. What is compiled is held by `tests/training`, the tests of the command line
     and those that ask for `compiled`.
     """
-    yield from _eagerly(True)
+    with _eagerly(True):
+        yield
 
 
 @pytest.fixture
 def compiled() -> Iterator[None]:
     """Steps of one test are compiled, in a module whose others are not."""
-    yield from _eagerly(False)
+    with _eagerly(False):
+        yield
 
 
+@pytest.fixture(scope="session")
+def as_written() -> Callable[[], AbstractContextManager[None]]:
+    """For fixtures that train in a module whose tests are compiled: what `uncompiled` does, for as
+    long as it is entered.
+    """
+    return partial(_eagerly, True)
+
+
+@contextmanager
 def _eagerly(eagerly: bool) -> Iterator[None]:
     import tensorflow as tf
 
     before = tf.config.functions_run_eagerly()
     tf.config.run_functions_eagerly(eagerly)
-    yield
-    tf.config.run_functions_eagerly(before)
+    try:
+        yield
+    finally:
+        tf.config.run_functions_eagerly(before)
 
 
 def _present(folder: Path) -> Path:

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,6 @@ from maskwright.export.parity import Limits
 from maskwright.inference.predictor import Predictor
 
 ENGINES = {"onnx": "onnxruntime", "openvino": "openvino", "litert": "ai_edge_litert"}
-SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in ("openvino", "litert")]
 FORMATS = ("keras", "savedmodel", *ENGINES)
 WITHOUT_TENSORFLOW = """
 import sys
@@ -38,45 +38,65 @@ main()
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory):
+def made(tmp_path_factory, as_written):
     """Drawn images, and a run that learned from them for an epoch."""
     folder = tmp_path_factory.mktemp("export")
     write_dataset(folder / "data", num_images=8, size=64, seed=0)
-    maskwright.train(
-        folder / "data",
-        folder / "run",
-        encoder="plain",
-        encoder_weights=None,
-        encoder_widths=(4, 8, 8, 8, 8),
-        decoder="unet",
-        deep_supervision=0.4,
-        size=64,
-        batch_size=4,
-        epochs=1,
-        previews=0,
-    )
+    with as_written():
+        maskwright.train(
+            folder / "data",
+            folder / "run",
+            encoder="plain",
+            encoder_weights=None,
+            encoder_widths=(4, 8, 8, 8),
+            decoder="unet",
+            deep_supervision=0.4,
+            size=64,
+            batch_size=4,
+            epochs=1,
+            previews=0,
+        )
     return folder
 
 
-@pytest.fixture(scope="module", params=FORMATS)
-def artifact(request, made):
+@pytest.fixture(scope="module")
+def exported(made):
+    """Function from a format to the artifact of the run in it, which is made once."""
+
+    @cache
+    def export(format):
+        if format in ENGINES:
+            pytest.importorskip(ENGINES[format])
+        if format == "onnx":
+            pytest.importorskip("tf2onnx")
+        out = made / format
+        parity = maskwright.export_model(
+            made / "run", out, format=format, data=made / "data"
+        ).parity
+        assert parity.agreement >= 0.999
+        assert parity.against == "masks"
+        assert len(parity.sizes) >= 2
+        return out
+
+    return export
+
+
+@pytest.fixture(params=FORMATS)
+def artifact(request, exported):
     """An artifact of every format."""
-    if request.param in ENGINES:
-        pytest.importorskip(ENGINES[request.param])
-    if request.param == "onnx":
-        pytest.importorskip("tf2onnx")
-    out = made / request.param
-    export = maskwright.export_model(made / "run", out, format=request.param, data=made / "data")
-    assert export.parity.agreement >= 0.999
-    assert export.parity.against == "masks"
-    assert len(export.parity.sizes) >= 2
-    return out
+    return exported(request.param)
 
 
-def test_an_artifact_draws_what_its_run_draws(artifact, made):
-    run, exported = Predictor.load(made / "run"), Predictor.load(artifact)
+@pytest.fixture(scope="module")
+def drawn(made):
+    """An image, and what the run says of it."""
     image = np.random.default_rng(0).integers(0, 256, (75, 51, 3), np.uint8)
-    ours, theirs = (one(image, probabilities=True).probabilities for one in (run, exported))
+    return image, Predictor.load(made / "run")(image, probabilities=True).probabilities
+
+
+def test_an_artifact_draws_what_its_run_draws(artifact, drawn):
+    image, ours = drawn
+    theirs = Predictor.load(artifact)(image, probabilities=True).probabilities
     np.testing.assert_allclose(theirs, ours, atol=1e-5)
     listing = json.loads((artifact / "artifact.json").read_text())
     assert listing["made_with"]["maskwright"] == maskwright.__version__
@@ -125,18 +145,15 @@ def test_nothing_is_overwritten_and_nothing_half_written(made, tmp_path):
     "engine",
     ["onnx", *(pytest.param(name, marks=pytest.mark.slow) for name in ("openvino", "litert"))],
 )
-def test_eight_bits_draw_nearly_the_same(engine, made, tmp_path):
+def test_eight_bits_draw_nearly_the_same(engine, made, drawn, tmp_path):
     pytest.importorskip(ENGINES[engine])
     pytest.importorskip("tf2onnx")
     out, data = tmp_path / "int8", made / "data"
     export = maskwright.export_model(made / "run", out, format=engine, data=data, int8=True)
     assert export.listing.int8
     assert export.parity.dice_change >= -0.005
-    plain = maskwright.load(made / "run")
-    image = np.random.default_rng(0).integers(0, 256, (75, 51, 3), np.uint8)
-    ours, theirs = (
-        one(image, probabilities=True).probabilities for one in (plain, maskwright.load(out))
-    )
+    image, ours = drawn
+    theirs = maskwright.load(out)(image, probabilities=True).probabilities
     assert 0 < np.abs(ours - theirs).max() < 0.2
 
 
@@ -179,10 +196,9 @@ def test_many_images_have_a_run_prepared_once(made, tmp_path, monkeypatch):
     assert prepared.open_prepared(run) is None
 
 
-def test_arrays_in_other_files_are_refused(made, tmp_path):
+def test_arrays_in_other_files_are_refused(exported, tmp_path):
     onnx = pytest.importorskip("onnx")
-    out = tmp_path / "onnx"
-    maskwright.export_model(made / "run", out, format="onnx")
+    out = Path(shutil.copytree(exported("onnx"), tmp_path / "onnx"))
     network = onnx.load(out / "model.onnx")
     (tmp_path / "elsewhere").write_bytes(b"secret" * 100)
     array = network.graph.initializer[0]
@@ -212,15 +228,9 @@ def read_listing_unchecked(folder):
     return json.loads((folder / "artifact.json").read_text())
 
 
-@pytest.fixture(scope="module")
-def honest(made):
-    maskwright.export_model(made / "run", made / "honest", format="keras")
-    return made / "honest"
-
-
 @pytest.fixture
-def forged(honest, tmp_path):
-    return Path(shutil.copytree(honest, tmp_path / "forged"))
+def forged(exported, tmp_path):
+    return Path(shutil.copytree(exported("keras"), tmp_path / "forged"))
 
 
 def test_a_network_beyond_all_measure_is_refused_before_it_is_built(forged):
