@@ -20,13 +20,16 @@ pytestmark = pytest.mark.usefixtures("uncompiled")
 QUICK = {
     "encoder": "plain",
     "encoder_weights": None,
-    "encoder_widths": (4, 8, 8, 8, 8, 8),
+    "encoder_widths": (4, 8, 8, 8),
     "batch_size": 2,
     "epochs": 1,
     "previews": 1,
     "crop": 64,
 }
 TINY = {
+    "strides": (4, 8),
+    "pooled_strides": (4, 8),
+    "anchor_sizes": (16, 32),
     "pyramid_width": 8,
     "hidden": 8,
     "mask_width": 8,
@@ -82,10 +85,10 @@ def test_a_run_has_its_card_and_finds_objects(trained):
     _, run = trained
     card = ObjectCard.read(run.folder / "card.json")
     assert (card.size, card.tile, card.channels) == (None, 64, 1)
-    found = maskwright.load(run.folder)(np.zeros((90, 75, 3), np.uint8))
-    assert found.size == (90, 75)
+    finder = maskwright.load(run.folder)
+    assert isinstance(finder, ObjectFinder)
+    assert finder(np.zeros((90, 75, 3), np.uint8)).size == (90, 75)
     assert list(run.previews.glob("epoch_*.png"))
-    assert isinstance(maskwright.load(run.folder), ObjectFinder)
 
 
 def test_a_fresh_process_opens_runs(runs):

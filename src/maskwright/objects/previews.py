@@ -1,6 +1,6 @@
 """What a run on objects shows while it trains: the same few images, true and found objects."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import keras
 import numpy as np
@@ -8,7 +8,7 @@ import numpy as np
 from maskwright.card import ObjectCard
 from maskwright.data.objects import ObjectArrays
 from maskwright.data.pictures import as_picture
-from maskwright.export.runtime import keras_objects
+from maskwright.export.runtime import Say
 from maskwright.imageio import write_image
 from maskwright.instances import Instances
 from maskwright.objects.drawing import draw_objects
@@ -28,11 +28,19 @@ class ObjectPreviews(keras.callbacks.Callback):
         arrays: Samples to draw from; of large images, the middle.
         card: What the card will be, before thresholds are chosen.
         number: Of the samples drawn.
+        ask: Function of a model, as `keras_objects` makes it.
     """
 
-    def __init__(self, run: Run, arrays: ObjectArrays, card: ObjectCard, number: int) -> None:
+    def __init__(
+        self,
+        run: Run,
+        arrays: ObjectArrays,
+        card: ObjectCard,
+        number: int,
+        ask: Callable[[keras.Model], Say],
+    ) -> None:
         super().__init__()
-        self.run, self.card = run, card
+        self.run, self.card, self.ask = run, card, ask
         places = np.linspace(0, len(arrays) - 1, min(number, len(arrays))).round().astype(int)
         self.images: list[np.ndarray] = []
         self.shown: list[np.ndarray] = []
@@ -47,7 +55,7 @@ class ObjectPreviews(keras.callbacks.Callback):
     def set_model(self, model: keras.Model) -> None:
         """Keep a function of the model."""
         super().set_model(model)
-        self.finder = ObjectFinder(keras_objects(model), self.card)
+        self.finder = ObjectFinder(self.ask(model), self.card)
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         """Find and draw."""

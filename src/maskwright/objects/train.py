@@ -1,6 +1,7 @@
 """Images with single objects become a run: the training loop of masks, given heads for objects."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -110,10 +111,13 @@ def train(
         data=fingerprint,
     )
 
+    # Traced once for the pictures of every epoch and for the thresholds.
+    ask = cache(keras_objects)
+
     def settled(network: keras.Model) -> ObjectCard:
         if validation is None or card:
             return described
-        finder = ObjectFinder(keras_objects(network), described)
+        finder = ObjectFinder(ask(network), described)
         some = splits["val"][:_MOST_TUNED]
         read = ((dataset.read_image(sample), dataset.read_objects(sample)) for sample in some)
         chosen, worth = tuned(finder, read)
@@ -127,7 +131,7 @@ def train(
 
     shown = list(callbacks)
     if previews and is_chief(strategy):
-        shown.append(ObjectPreviews(run, validation or samples, described, previews))
+        shown.append(ObjectPreviews(run, validation or samples, described, previews, ask))
     per_epoch = passes(minutes, steps_per_epoch(len(samples), recipe.batch_size))
     return carry_out(
         run,
