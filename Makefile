@@ -36,9 +36,10 @@ $(COMPLETE): requirements/dev.txt pyproject.toml
 demo: env
 	$(BIN)/maskwright demo
 
-# Two processes; a file stays whole, because its tests share what they trained.
+# Two processes; a file stays whole, because its tests share what they trained. The longest come
+# first, see tests/conftest.py.
 test: env
-	$(BIN)/pytest -n 2 --dist loadfile --durations 10
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder --durations 10
 
 check: env
 	$(BIN)/ruff format --check

@@ -1,4 +1,6 @@
-"""What several tests share: the real data beside the project, and steps that are not compiled."""
+"""What several tests share: the real data beside the project, steps that are not compiled, and the
+order of the files.
+"""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -8,6 +10,28 @@ from pathlib import Path
 import pytest
 
 SHARED = Path(__file__).parents[2] / "shared"
+# First, so that no process of several is left alone with a long one when the others have ended.
+LONGEST = (
+    "training/test_workers.py",
+    "export/test_exporting.py",
+    "contracts/test_models.py",
+    "test_api_objects.py",
+    "training/test_fit.py",
+    "models/test_classifiers.py",
+    "models/test_encoders.py",
+    "test_api_regions.py",
+    "test_api.py",
+    "cli/test_cli_regions.py",
+    "cli/test_cli.py",
+    "models/test_conformance_encoders.py",
+    "export/test_kinds.py",
+    "test_folds.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    places = {Path(__file__).parent / name: at for at, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path, len(places)))
 
 
 @pytest.fixture(scope="session")
