@@ -26,6 +26,20 @@ def shorten_convnext(monkeypatch: pytest.MonkeyPatch) -> Callable[..., keras.Mod
     return short
 
 
+def shorten_resnet(monkeypatch: pytest.MonkeyPatch) -> Callable[..., keras.Model]:
+    """Make `resnet50` one block at a stride of 4; gives Keras's constructor of that."""
+    family = FAMILIES["resnet50"]
+    keras_resnet = sys.modules[family.build.__module__]
+    short = partial(
+        keras_resnet.ResNet,
+        lambda x: keras_resnet.stack_residual_blocks_v1(x, 8, 1, stride1=1, name="conv2"),
+        preact=False,
+        use_bias=True,
+    )
+    monkeypatch.setitem(FAMILIES, "resnet50", replace(family, build=short))
+    return short
+
+
 def shorten_scratch(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make `resnet18` and `mit_b0` one block at each stride."""
     monkeypatch.setitem(RESNETS, "resnet18", (1, 1, 1, 1))

@@ -64,7 +64,7 @@ def test_deep_supervision_adds_logits_that_the_main_model_leaves_out():
 
 
 def test_one_pixel_is_an_image():
-    model = build(2, encoder_name="mobilenet_v2", decoder_name="light", alpha=0.35)
+    model = build(2, encoder_name="plain", decoder_name="light", encoder_widths=(4,) * 6)
     assert model(np.full((1, 1, 1, 3), 7, np.float32)).shape == (1, 1, 1, 2)
 
 

@@ -18,7 +18,7 @@ from maskwright.models.encoders import (
     StochasticDepth,
 )
 from maskwright.planning import network
-from short_encoders import shorten_convnext
+from short_encoders import shorten_convnext, shorten_resnet
 
 
 @pytest.fixture(scope="module")
@@ -39,14 +39,15 @@ def narrow(weights):
     return encoder("mobilenet_v2", weights=weights, alpha=0.35)
 
 
-def test_features_have_the_strides_they_are_named_by():
-    features = encoder("mobilenet_v2")(np.zeros((1, 64, 96, 3), np.float32))
+def test_features_have_the_strides_they_are_named_by(narrow):
+    features = narrow(np.zeros((1, 64, 96, 3), np.float32))
+    # A width of 0.35 leaves 8, 8, 16 and 32 channels, six times that in a block, and 112.
     assert {stride: tuple(f.shape[1:]) for stride, f in features.items()} == {
-        2: (32, 48, 96),
-        4: (16, 24, 144),
-        8: (8, 12, 192),
-        16: (4, 6, 576),
-        32: (2, 3, 320),
+        2: (32, 48, 48),
+        4: (16, 24, 48),
+        8: (8, 12, 96),
+        16: (4, 6, 192),
+        32: (2, 3, 112),
     }
 
 
@@ -80,23 +81,21 @@ def test_sixteen_bit_pixels_mean_the_same_as_eight():
     np.testing.assert_allclose(found[0], found[1], atol=1e-4)
 
 
-def test_resnet_weights_expect_blue_first(tmp_path):
+def test_resnet_weights_expect_blue_first(tmp_path, monkeypatch):
+    short = shorten_resnet(monkeypatch)
     path = tmp_path / "resnet.weights.h5"
-    network = keras.applications.ResNet50(
-        input_shape=(None, None, 3), include_top=False, weights=None
-    )
+    network = short(input_shape=(None, None, 3), include_top=False, weights=None)
     network.save_weights(path)
     pixels = np.random.default_rng(0).uniform(0, 255, (1, 64, 64, 3)).astype(np.float32)
     as_published = keras.applications.resnet.preprocess_input(pixels.copy())
-    layer = network.get_layer("conv1_relu")
-    expected = keras.Model(network.input, layer.output)(as_published)
+    expected = network(as_published)
     np.testing.assert_allclose(
-        encoder("resnet50", weights=path)(pixels)[2], expected, rtol=1e-3, atol=1e-3
+        encoder("resnet50", weights=path)(pixels)[4], expected, rtol=1e-3, atol=1e-3
     )
 
 
 def test_frozen_nothing_learns_and_fixed_statistics_stay():
-    model = build(2, encoder_name="mobilenet_v2", decoder_name="light", alpha=0.35)
+    model = build(2, encoder_name="plain", decoder_name="light", encoder_widths=(4, 8))
     inner = model.get_layer("encoder")
     freeze(model, frozen=True)
     assert not inner.trainable_variables

@@ -209,7 +209,7 @@ def test_the_paper_has_its_numbers():
         512,
         128,
     )
-    network = mask_rcnn(encoder("resnet50"), 80, paper)
+    network = mask_rcnn(encoder("plain", widths=(4,) * 6), 80, paper)
     heads = {name: getattr(RcnnParts.of(network), name) for name in ("proposing", "box_head")}
     # 3x3 of 256, then 3 logits and 12 codes of 256 channels, with biases.
     assert heads["proposing"].count_params() == 256 * 256 * 9 + 256 + 256 * 15 + 15
