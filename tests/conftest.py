@@ -49,8 +49,8 @@ def uncompiled() -> Iterator[None]:
     """Steps of training and prediction run as they are written, in every test of a module.
 
     Compiling one takes longer than the few that a tiny run takes; from some twenty steps on it is
-    the other way round. What is compiled is held by `tests/training`, the tests of the command line
-    and those that ask for `compiled`.
+    the other way round. What is compiled is held by `training/test_workers.py`, the tests of the
+    command line and those that ask for `compiled`.
     """
     with _eagerly(True):
         yield

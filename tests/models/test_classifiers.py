@@ -18,7 +18,6 @@ from maskwright.models import (
     PoolInside,
     adapt_measures,
     build_classifier,
-    encoder,
     freeze,
     reference_cnn,
     start_from_measures,
@@ -191,19 +190,6 @@ def test_the_start_is_the_regression_on_measures():
     np.testing.assert_allclose(model(batch), [[0.5 - one], [0.5 + 2 * one]], rtol=1e-5)
     batch["measures"] = np.full((3, MEASURES), 1e30, np.float32)  # never beyond 5 deviations
     np.testing.assert_allclose(model(batch), [[10.5], [10.5]], rtol=1e-5)
-
-
-def test_a_mask_channel_starts_without_effect_on_pretrained_features(tmp_path):
-    keras.utils.set_random_seed(1)
-    network = keras.applications.MobileNetV2(
-        input_shape=(None, None, 3), include_top=False, weights=None, alpha=0.35
-    )
-    network.save_weights(tmp_path / "narrow.weights.h5")
-    options = {"weights": tmp_path / "narrow.weights.h5", "alpha": 0.35}
-    batch = drawn(channels=4, height=64, width=64)
-    plain = encoder("mobilenet_v2", **options)(batch["images"][..., :3])
-    masked = encoder("mobilenet_v2", extra_channels=1, **options)(batch["images"])
-    np.testing.assert_allclose(masked[32], plain[32], atol=1e-4)
 
 
 def test_the_encoder_of_a_classifier_can_be_frozen():

@@ -71,6 +71,12 @@ def test_grey_pixels_mean_the_same_in_any_number_of_channels(weights, narrow, ch
     np.testing.assert_allclose(other[32], three[32], atol=1e-4)
 
 
+def test_a_mask_channel_starts_without_effect_on_pretrained_features(weights, narrow):
+    images = np.random.default_rng(0).uniform(0, 255, (1, 64, 64, 4)).astype(np.float32)
+    masked = encoder("mobilenet_v2", weights=weights, alpha=0.35, extra_channels=1)(images)
+    np.testing.assert_allclose(masked[32], narrow(images[..., :3])[32], atol=1e-4)
+
+
 def test_sixteen_bit_pixels_mean_the_same_as_eight():
     pixels = np.random.default_rng(0).uniform(0, 255, (1, 32, 32, 3)).astype(np.float32)
     found = []

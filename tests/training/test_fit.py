@@ -104,7 +104,7 @@ def test_a_finished_run_resumes_to_its_end(whole, tmp_path):
 
 
 def test_a_budget_of_time_is_kept(compiled, monkeypatch):
-    clock = count(step=0.5)  # half a second passes between any two looks at it
+    clock = count(step=0.25)  # a quarter of a second passes between any two looks at it
     monkeypatch.setattr(loop, "time", SimpleNamespace(monotonic=lambda: next(clock)))
     state = run(network(), epochs=None, seconds=60.0)
     assert state.step > 10
