@@ -102,8 +102,9 @@ def _openvino(model: Any, path: Path) -> None:
     # By way of a SavedModel: `model.export(format="openvino")` makes outputs of inner values too.
     with tempfile.TemporaryDirectory() as folder:
         _savedmodel(model, Path(folder) / "model")
-        converted = openvino.convert_model(f"{folder}/model")
-    openvino.save_model(converted, path, compress_to_fp16=False)
+        # Read, not `convert_model`, which tells its makers that it was used.
+        read = openvino.Core().read_model(f"{folder}/model")
+        openvino.save_model(read, path, compress_to_fp16=False)
 
 
 def _litert(model: Any, path: Path) -> None:

@@ -130,9 +130,8 @@ def _openvino(model: Any, folder: Path, scratch: Path, images: Sequence[np.ndarr
 
     def write(keep: Sequence[str]) -> None:
         network.write(keep)
-        openvino.save_model(
-            openvino.convert_model(there), folder / FILES["openvino"], compress_to_fp16=False
-        )
+        read = openvino.Core().read_model(there)
+        openvino.save_model(read, folder / FILES["openvino"], compress_to_fp16=False)
 
     return _Network(network.layers, write)
 
