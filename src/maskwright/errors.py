@@ -15,6 +15,10 @@ class DataError(MaskwrightError):
     """An image, a mask or a data set that cannot be used as it is."""
 
 
+class TooLargeError(DataError):
+    """An image of more pixels than are decoded."""
+
+
 class ConfigError(MaskwrightError):
     """A setting or an argument that does not exist or cannot have this value."""
 

@@ -16,6 +16,7 @@ from maskwright.cli.predict import predict
 from maskwright.cli.rate import rate
 from maskwright.cli.regions import app as regions
 from maskwright.cli.search import search
+from maskwright.cli.serve import serve
 from maskwright.cli.train import train
 from maskwright.errors import MaskwrightError
 
@@ -26,7 +27,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (demo, check, plan, train, evaluate, compare, predict, export, rate, search):
+for command in (demo, check, plan, train, evaluate, compare, predict, export, serve, rate, search):
     app.command()(command)
 app.add_typer(regions)
 

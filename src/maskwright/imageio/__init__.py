@@ -2,6 +2,7 @@
 
 from maskwright.imageio.files import (
     IMAGE_SUFFIXES,
+    Content,
     atomic_write,
     find_images,
     is_image,
@@ -15,6 +16,7 @@ from maskwright.imageio.write import write_image, write_mask
 __all__ = [
     "IMAGE_SUFFIXES",
     "MAX_PIXELS",
+    "Content",
     "Header",
     "RawMask",
     "atomic_write",

@@ -1,12 +1,15 @@
 """Find image files, and put a written file in its place in one step."""
 
+import io
 import os
 import re
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from glob import iglob
 from pathlib import Path
+from typing import BinaryIO
 
 from maskwright.errors import DataError
 
@@ -23,6 +26,35 @@ SLIDE_SUFFIXES = frozenset({".svs", ".ndpi", ".mrxs", ".scn", ".vms", ".vmu", ".
 """Endings of whole slides, which only `open_windows` reads."""
 GEO_SUFFIXES = frozenset({".jp2", ".vrt", ".img"})
 """Endings of what `open_windows` reads with GDAL; all but the first are taken only by name."""
+
+
+@dataclass(frozen=True, eq=False)
+class Content:
+    """A file that is in memory, for `read_image`, `read_mask` and `read_header`.
+
+    Args:
+        name: What errors call it.
+        data: All of it.
+    """
+
+    name: str
+    data: bytes
+
+    def open(self, mode: str = "rb") -> BinaryIO:
+        """The file opened for reading."""
+        return io.BytesIO(self.data)
+
+    def read_bytes(self) -> bytes:
+        """All of it."""
+        return self.data
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def as_file(source: str | Path | Content) -> Path | Content:
+    """A path of a file, or a file in memory as it is."""
+    return source if isinstance(source, Content) else Path(source)
 
 
 def find_images(pattern: str | Path, suffixes: frozenset[str] = IMAGE_SUFFIXES) -> list[Path]:

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 from PIL import UnidentifiedImageError
 
-from maskwright.errors import DataError, MaskwrightError
+from maskwright.errors import DataError, MaskwrightError, TooLargeError
+from maskwright.imageio.files import Content
 
 MAX_PIXELS = 2**28
 """Largest image that is decoded unless told otherwise: 16,384 pixels square."""
@@ -40,7 +41,7 @@ class Header:
     orientation: int
 
 
-def start_of(path: Path) -> bytes:
+def start_of(path: Path | Content) -> bytes:
     """First 64 bytes of a file that could be an image."""
     try:
         with path.open("rb") as file:
@@ -59,7 +60,7 @@ def start_of(path: Path) -> bytes:
 
 
 @contextmanager
-def reading(path: Path) -> Iterator[None]:
+def reading(path: Path | Content) -> Iterator[None]:
     """Turn whatever a decoder raises into a `DataError` that names the file."""
     try:
         yield
@@ -78,13 +79,15 @@ def reading(path: Path) -> Iterator[None]:
         ) from error
 
 
-def check_size(path: Path, height: int, width: int, channels: int, max_pixels: int) -> None:
-    """Raise `DataError` for an image too large to decode, or without pixels."""
+def check_size(
+    path: Path | Content, height: int, width: int, channels: int, max_pixels: int
+) -> None:
+    """Raise `TooLargeError` for an image too large to decode, `DataError` without pixels."""
     if height < 1 or width < 1:
         raise DataError(f"{path} has no pixels ({width}x{height}).")
     pixels = height * width
     if pixels > max_pixels or pixels * channels > max_pixels * _MAX_SAMPLES_PER_PIXEL:
-        raise DataError(
+        raise TooLargeError(
             f"{path} has {width}x{height} pixels (channels: {channels}), more than the limit of "
             f"{max_pixels:,} pixels; cut it into parts, or raise the limit if you trust the file."
         )

@@ -9,6 +9,7 @@ import imagecodecs
 import numpy as np
 from PIL import Image
 
+from maskwright.imageio.files import Content
 from maskwright.imageio.header import EXIF_ORIENTATION, Header, check_size
 
 _PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
@@ -17,12 +18,12 @@ _PILLOW_LIMIT = threading.Lock()
 
 
 @contextmanager
-def open_raster(path: Path, max_pixels: int) -> Iterator[Image.Image]:
+def open_raster(path: Path | Content, max_pixels: int) -> Iterator[Image.Image]:
     """Open a file with Pillow and check its size; nothing is decoded yet."""
     with _PILLOW_LIMIT:
         theirs, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
         try:
-            image = Image.open(path)
+            image = Image.open(path if isinstance(path, Path) else path.open())
         finally:
             Image.MAX_IMAGE_PIXELS = theirs
     with image:
@@ -56,7 +57,7 @@ def raster_header(image: Image.Image, start: bytes) -> Header:
     )
 
 
-def raster_pixels(path: Path, image: Image.Image, start: bytes) -> np.ndarray:
+def raster_pixels(path: Path | Content, image: Image.Image, start: bytes) -> np.ndarray:
     """Decode to `(h, w, c)` with one or three channels and perhaps alpha; the file's dtype."""
     if png_depth(start) == 16:
         pixels = imagecodecs.png_decode(path.read_bytes())

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import tifffile
 from PIL import Image
 
 from maskwright.errors import DataError
+from maskwright.imageio.files import Content, as_file
 from maskwright.imageio.header import MAX_PIXELS, Header, reading, start_of, upright
 from maskwright.imageio.raster import (
     exif_orientation,
@@ -22,7 +22,14 @@ from maskwright.imageio.raster import (
     raster_header,
     raster_pixels,
 )
-from maskwright.imageio.tiff import TIFF_MAGIC, tiff_header, tiff_image, tiff_palette, tiff_values
+from maskwright.imageio.tiff import (
+    TIFF_MAGIC,
+    open_tiff,
+    tiff_header,
+    tiff_image,
+    tiff_palette,
+    tiff_values,
+)
 
 
 @dataclass(frozen=True)
@@ -38,19 +45,19 @@ class RawMask:
     palette: np.ndarray | None = None
 
 
-def read_header(path: str | Path, max_pixels: int = MAX_PIXELS) -> Header:
+def read_header(path: str | Path | Content, max_pixels: int = MAX_PIXELS) -> Header:
     """Size and kind of an image; raises `DataError` for what is no image or beyond `max_pixels`."""
-    path = Path(path)
+    path = as_file(path)
     start = start_of(path)
     with reading(path):
         if start.startswith(TIFF_MAGIC):
-            with tifffile.TiffFile(path) as tiff:
+            with open_tiff(path) as tiff:
                 return tiff_header(path, tiff, max_pixels)
         with open_raster(path, max_pixels) as image:
             return raster_header(image, start)
 
 
-def read_image(path: str | Path, max_pixels: int = MAX_PIXELS) -> np.ndarray:
+def read_image(path: str | Path | Content, max_pixels: int = MAX_PIXELS) -> np.ndarray:
     """Pixels `(h, w, c)`, upright, in RGB order; uint8, uint16 or float32 in the file's own range.
 
     Alpha is dropped, except that a TIFF keeps all its channels. One-bit images become 0 and 255,
@@ -60,11 +67,11 @@ def read_image(path: str | Path, max_pixels: int = MAX_PIXELS) -> np.ndarray:
         DataError: If the file is missing, empty, damaged, truncated, larger than `max_pixels`, or
             no image.
     """
-    path = Path(path)
+    path = as_file(path)
     start = start_of(path)
     with reading(path):
         if start.startswith(TIFF_MAGIC):
-            with tifffile.TiffFile(path) as tiff:
+            with open_tiff(path) as tiff:
                 header = tiff_header(path, tiff, max_pixels)
                 pixels = tiff_image(tiff)
         else:
@@ -74,7 +81,7 @@ def read_image(path: str | Path, max_pixels: int = MAX_PIXELS) -> np.ndarray:
         return upright(pixels.astype(header.dtype, copy=False), header.orientation)
 
 
-def read_mask(path: str | Path, max_pixels: int = MAX_PIXELS) -> RawMask:
+def read_mask(path: str | Path | Content, max_pixels: int = MAX_PIXELS) -> RawMask:
     """Values of a mask exactly as stored, upright.
 
     Indices stay indices and keep their palette; one bit gives 0 and 255, as the 8-bit masks that it
@@ -85,12 +92,12 @@ def read_mask(path: str | Path, max_pixels: int = MAX_PIXELS) -> RawMask:
         DataError: As `read_image`; also for JPEG and other lossy files, whose values are not those
             that were drawn, and for values that are not whole numbers.
     """
-    path = Path(path)
+    path = as_file(path)
     start = start_of(path)
     palette = None
     with reading(path):
         if start.startswith(TIFF_MAGIC):
-            with tifffile.TiffFile(path) as tiff:
+            with open_tiff(path) as tiff:
                 header = tiff_header(path, tiff, max_pixels)
                 orientation = header.orientation
                 values = tiff_values(tiff)
@@ -110,7 +117,7 @@ def read_mask(path: str | Path, max_pixels: int = MAX_PIXELS) -> RawMask:
     return RawMask(_mask_values(path, upright(values, orientation)), palette)
 
 
-def _refuse_lossy(path: Path, image: Image.Image, start: bytes) -> None:
+def _refuse_lossy(path: Path | Content, image: Image.Image, start: bytes) -> None:
     lossy_webp = image.format == "WEBP" and b"VP8L" not in start
     if image.format in {"JPEG", "MPO", "JPEG2000"} or lossy_webp:
         raise DataError(
@@ -119,7 +126,7 @@ def _refuse_lossy(path: Path, image: Image.Image, start: bytes) -> None:
         )
 
 
-def _mask_values(path: Path, values: np.ndarray) -> np.ndarray:
+def _mask_values(path: Path | Content, values: np.ndarray) -> np.ndarray:
     """Integers `(h, w)` or uint8 colours `(h, w, 3)` from decoded pixels `(h, w, c)`."""
     if values.dtype.kind == "f":
         whole = np.round(values).astype(np.int64)

@@ -8,6 +8,7 @@ import numpy as np
 import tifffile
 
 from maskwright.errors import DataError
+from maskwright.imageio.files import Content
 from maskwright.imageio.header import EXIF_ORIENTATION, Header, check_size
 
 TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
@@ -17,7 +18,12 @@ TiffValues = Callable[[int, int, int, int], np.ndarray]
 """From top, bottom, left and right to the values `(rows, columns, samples)` of a page there."""
 
 
-def _tiff_axes(path: Path, tiff: tifffile.TiffFile) -> tuple[tuple[int, ...], int | None]:
+def open_tiff(path: Path | Content) -> tifffile.TiffFile:
+    """Open a TIFF; its first directory is read."""
+    return tifffile.TiffFile(path if isinstance(path, Path) else path.open())
+
+
+def _tiff_axes(path: Path | Content, tiff: tifffile.TiffFile) -> tuple[tuple[int, ...], int | None]:
     """Shape of the first picture without axes of length one, and which axis holds the channels."""
     series = tiff.series[0]
     kept = [
@@ -40,7 +46,7 @@ def _tiff_axes(path: Path, tiff: tifffile.TiffFile) -> tuple[tuple[int, ...], in
     return shape, next(i for i, axis in enumerate(axes) if axis not in "YX")
 
 
-def tiff_header(path: Path, tiff: tifffile.TiffFile, max_pixels: int) -> Header:
+def tiff_header(path: Path | Content, tiff: tifffile.TiffFile, max_pixels: int) -> Header:
     """Header of an opened TIFF; raises `DataError` for stacks of pictures."""
     shape, channel_axis = _tiff_axes(path, tiff)
     channels = 1 if channel_axis is None else shape[channel_axis]

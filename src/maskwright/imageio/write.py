@@ -63,7 +63,7 @@ def write_mask(
         return
     image = Image.fromarray(labels.astype(np.uint8))
     if colours is not None:
-        image.putpalette(_palette(colours).tobytes())
+        image.putpalette(palette(colours).tobytes())
     with atomic_write(path) as beside:
         image.save(beside, format="PNG")
 
@@ -113,14 +113,14 @@ def write_large_mask(
             tile=(_TIFF_TILE, _TIFF_TILE),
             compression="zlib",
             photometric="palette",
-            colormap=_palette(colours).T.astype(np.uint16) * 257,
+            colormap=palette(colours).T.astype(np.uint16) * 257,
             metadata=None,
             software="maskwright",
             extratags=tags,
         )
 
 
-def _palette(colours: Sequence[Colour]) -> np.ndarray:
+def palette(colours: Sequence[Colour]) -> np.ndarray:
     """Colours uint8 `(256, 3)` of labels; grey for those without one."""
     table = np.full((256, 3), _IGNORE_GREY, np.uint8)
     table[: len(colours)] = colours

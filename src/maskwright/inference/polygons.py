@@ -72,6 +72,21 @@ def write_polygons(
     return number
 
 
+def pixel_polygons(mask: np.ndarray, labels: Labels, background: int | None = None) -> Any:
+    """What `write_polygons` writes, of a mask `(h, w)` in memory, in pixels."""
+    need_rasterio()
+    from rasterio.features import shapes
+    from rasterio.transform import IDENTITY
+
+    regions = [
+        ([[(x, y) for x, y in ring] for ring in shape["coordinates"]], int(label))
+        for shape, label in shapes(mask.astype(np.uint8), connectivity=4)
+        if int(label) not in (background, IGNORE_LABEL)
+    ]
+    features = list(_features(regions, labels, None, IDENTITY))
+    return {"type": "FeatureCollection", "coordinates": _PIXELS, "features": features}
+
+
 def need_rasterio() -> None:
     """Raise `DataError` where rasterio cannot be imported."""
     try:

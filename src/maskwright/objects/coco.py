@@ -8,7 +8,9 @@ from maskwright.instances import Instances
 from maskwright.labels import Labels
 
 
-def to_coco(images: Iterable[tuple[str, Instances]], labels: Labels) -> dict[str, Any]:
+def to_coco(
+    images: Iterable[tuple[str, Instances]], labels: Labels, background: int | None = 0
+) -> dict[str, Any]:
     """Content of a file of annotations: images, categories, and an annotation for each object.
 
     Masks are run lengths, which lose nothing. Categories have the numbers of the classes, without
@@ -16,13 +18,16 @@ def to_coco(images: Iterable[tuple[str, Instances]], labels: Labels) -> dict[str
 
     Args:
         images: File names with their objects.
-        labels: Names of the classes, background first.
+        labels: Names of the classes.
+        background: Label of what is no object, or `None`.
     """
     content: dict[str, Any] = {
         "images": [],
         "annotations": [],
         "categories": [
-            {"id": label, "name": name} for label, name in enumerate(labels.names) if label
+            {"id": label, "name": name}
+            for label, name in enumerate(labels.names)
+            if label != background
         ],
     }
     for number, (name, objects) in enumerate(images, start=1):

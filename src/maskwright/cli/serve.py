@@ -1,0 +1,85 @@
+"""`maskwright serve`."""
+
+import os
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from maskwright.cli.console import quiet_tensorflow
+from maskwright.errors import ConfigError
+
+_LEAST_TOKEN = 16  # characters; shorter ones can be guessed
+
+
+def serve(
+    models: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="MODEL…",
+            help="Runs, also in training, ensembles or exported models; NAME=PATH names one.",
+        ),
+    ],
+    host: Annotated[str, typer.Option(help="Address to answer at.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port; 0 takes a free one.", min=0, max=65535)] = 8000,
+    token_file: Annotated[
+        Path | None,
+        typer.Option(help="File with the token that whoever asks must know."),
+    ] = None,
+    keep: Annotated[
+        Path | None,
+        typer.Option(help="Folder for what the page keeps for training.", show_default="kept"),
+    ] = None,
+    queue: Annotated[
+        int, typer.Option(help="Requests that wait or are worked on; more get 503.", min=1)
+    ] = 64,
+    seconds: Annotated[float, typer.Option(help="For one request; more get 504.", min=0.1)] = 60.0,
+    max_megapixels: Annotated[
+        float, typer.Option(help="Of one image; larger ones get 413.", min=0.001)
+    ] = 128.0,
+    max_body_mb: Annotated[
+        float, typer.Option(help="Of one request; larger ones get 413.", min=0.001)
+    ] = 256.0,
+    open_page: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
+) -> None:
+    """Answer programs and people over HTTP: a page for masks, and routes for programs.
+
+    Only this machine can ask, unless --host says otherwise; then a token is needed, from
+    --token-file or the variable MASKWRIGHT_TOKEN.
+    """
+    from maskwright.export.artifact import needs_tensorflow
+
+    token = _token(token_file)
+    if any(needs_tensorflow(Path(model.rpartition("=")[2])) for model in models):
+        quiet_tensorflow()
+    try:
+        from maskwright import serving
+    except ModuleNotFoundError as error:
+        raise ConfigError(
+            f"Serving needs {error.name}, which is not installed; install it with: pip install "
+            f'"maskwright[serve]"'
+        ) from None
+    limits = serving.Limits(
+        queue=queue,
+        seconds=seconds,
+        pixels=round(max_megapixels * 10**6),
+        body_bytes=round(max_body_mb * 2**20),
+    )
+    tell = partial(typer.echo, err=True)
+    app = serving.create_app(serving.open_models(models, tell), limits, token=token, keep=keep)
+    serving.serve(app, host, port)
+
+
+def _token(file: Path | None) -> str | None:
+    """The token, from a file or the environment, or `None`."""
+    if file is None:
+        token, place = os.environ.get("MASKWRIGHT_TOKEN"), "MASKWRIGHT_TOKEN"
+    else:
+        token, place = file.read_text(encoding="utf-8").strip(), str(file)
+    if token is not None and (len(token) < _LEAST_TOKEN or not token.isascii()):
+        raise ConfigError(
+            f"Expected a token of at least {_LEAST_TOKEN} plain characters in {place}; make one "
+            f'with: python -c "import secrets; print(secrets.token_urlsafe())"'
+        )
+    return token

@@ -1,0 +1,145 @@
+"""What a model found, as files and as JSON."""
+
+import io
+from typing import Any
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from maskwright.errors import DataError
+from maskwright.imageio.write import palette
+from maskwright.inference.polygons import pixel_polygons
+from maskwright.inference.postprocess import OBJECTS, components_of
+from maskwright.instances import Instances
+from maskwright.labels import IGNORE_LABEL, Labels
+from maskwright.objects.coco import to_coco
+from maskwright.regions.cases import CaseResult
+
+_FAST = 1  # of the levels of zlib: a third of the time for some tenths more bytes
+
+
+def label_png(mask: np.ndarray, labels: Labels | None = None) -> bytes:
+    """Mask `(h, w)` as a PNG whose values are its numbers: 16 bits where one exceeds 255.
+
+    Args:
+        mask: Whole numbers from 0 to 65,535.
+        labels: Of the classes, for a palette to show them in; `None` for the numbers of objects,
+            which always take 16 bits.
+    """
+    if labels is None:
+        return _png(mask.astype(np.uint16))
+    image = Image.fromarray(mask.astype(np.uint8))
+    image.putpalette(palette(labels.colours).tobytes())
+    file = io.BytesIO()
+    image.save(file, "PNG", compress_level=_FAST)
+    return file.getvalue()
+
+
+def probability_png(probabilities: np.ndarray, labels: Labels, shown: str | None = None) -> bytes:
+    """Probabilities `(h, w, classes)` as a grey PNG, 255 for one.
+
+    Args:
+        probabilities: In [0, 1].
+        labels: Names of the classes.
+        shown: Class whose probability it is; left out, with two classes that of the foreground,
+            with more that of the most probable one.
+
+    Raises:
+        DataError: If there is no such class.
+    """
+    if shown is not None:
+        if shown not in labels.names:
+            raise DataError(
+                f"There is no class {shown[:60]!r}; the model knows {', '.join(labels.names)}."
+            )
+        values = probabilities[..., labels.names.index(shown)]
+    elif labels.num_classes == 2:
+        values = probabilities[..., 1 - (labels.background or 0)]
+    else:
+        values = probabilities.max(axis=-1)
+    return _png((values * 255).round().astype(np.uint8))
+
+
+def _png(values: np.ndarray) -> bytes:
+    done, data = cv2.imencode(".png", values, [cv2.IMWRITE_PNG_COMPRESSION, _FAST])
+    if not done:
+        raise DataError(f"A mask of {values.shape} pixels cannot be written as PNG.")
+    return data.tobytes()
+
+
+def coco(name: str, found: np.ndarray | Instances, labels: Labels, background: int | None) -> Any:
+    """COCO's JSON of one image: an annotation for each object, or each piece of a class.
+
+    Args:
+        name: Of the image.
+        found: Objects; or labels `(h, w)`, whose pieces touch at sides or corners.
+        labels: Names of the classes.
+        background: Class that is left out, or `None`.
+    """
+    objects = found if isinstance(found, Instances) else pieces(found, background)
+    return to_coco([(name, objects)], labels, background)
+
+
+def pieces(mask: np.ndarray, background: int | None) -> Instances:
+    """Connected pieces of the classes of a mask `(h, w)`, class after class."""
+    parts: list[np.ndarray] = []
+    classes: list[int] = []
+    boxes: list[tuple[int, int, int, int]] = []
+    for label in np.unique(mask).tolist():
+        if label in (background, IGNORE_LABEL):
+            continue
+        count, components, statistics, _ = components_of(mask == label, OBJECTS)
+        for number in range(1, count):
+            left, top, width, height = statistics[number, : cv2.CC_STAT_AREA].tolist()
+            box = np.s_[top : top + height, left : left + width]
+            parts.append(components[box] == number)
+            classes.append(label)
+            boxes.append((top, left, top + height, left + width))
+    return Instances(
+        (mask.shape[0], mask.shape[1]),
+        np.array(classes, np.int32),
+        np.array(boxes, np.int32).reshape(-1, 4),
+        tuple(parts),
+        np.zeros(len(parts), bool),
+    )
+
+
+def polygons(mask: np.ndarray, labels: Labels, background: int | None) -> dict[str, Any]:
+    """GeoJSON of the regions of a mask, connected at sides, in pixels; see `write_polygons`."""
+    return pixel_polygons(mask, labels, background)
+
+
+def decision(result: CaseResult, classes: Labels | None) -> dict[str, Any]:
+    """A decision and the regions that it was made on, as plain values.
+
+    Args:
+        result: Of a pipeline.
+        classes: Names of what the segmenter draws; `None` where masks were given.
+    """
+    regions = []
+    for place, region in enumerate(result.regions):
+        top, left, bottom, right = region.box
+        known = classes is not None and region.label < classes.num_classes
+        regions.append(
+            {
+                "name": region.name,
+                "class": classes.names[region.label] if classes and known else str(region.label),
+                "label": region.label,
+                "box": [left, top, right - left, bottom - top],
+                "area_px": region.area_px,
+                "probability": _at(result.region_probabilities, place),
+                "weight": _at(result.weights, place),
+            }
+        )
+    return {
+        "name": result.id,
+        "images": list(result.images),
+        "probability": result.probability,
+        "decision": result.decision,
+        "regions": regions,
+    }
+
+
+def _at(values: np.ndarray | None, place: int) -> float | None:
+    return None if values is None else round(float(values[place]), 6)

@@ -1,0 +1,220 @@
+"""The models of a server, by name."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from maskwright.card import CARD_FILE, MODEL_FILE, AnyCard, Card, ObjectCard, card_kind
+from maskwright.errors import ConfigError, MaskwrightError, ModelError
+from maskwright.export.artifact import is_artifact, model_folder
+from maskwright.export.engines import SHARED
+from maskwright.export.ensemble import is_ensemble
+from maskwright.inference.predictor import Predictor
+from maskwright.objects import ObjectFinder
+from maskwright.objects.segmenter import ObjectSegmenter, Segmenter
+from maskwright.regions.cases import Pipeline
+from maskwright.serving.together import Alone, Together
+
+ModelKind = Literal["segmentation", "objects", "regions"]
+
+_SETTINGS_FILE = "plan.yaml"  # of a run; the first that is written
+_USUAL_SIDE_PX = 256
+
+
+@dataclass(frozen=True)
+class Served:
+    """A model that answers.
+
+    Args:
+        name: In addresses.
+        kind: What it gives: masks, objects, or decisions on regions.
+        model: Of that kind; may be called by several threads.
+    """
+
+    name: str
+    kind: ModelKind
+    model: Predictor | ObjectFinder | Pipeline
+
+    @property
+    def card(self) -> AnyCard:
+        """How the model is used."""
+        return self.model.classifier.card if isinstance(self.model, Pipeline) else self.model.card
+
+    @property
+    def segmenter(self) -> Segmenter | None:
+        """What draws masks; `None` where a model decides on given ones alone."""
+        if isinstance(self.model, Pipeline):
+            return self.model.segmenter
+        return ObjectSegmenter(self.model) if isinstance(self.model, ObjectFinder) else self.model
+
+
+class Models(Mapping[str, Served]):
+    """Models by name, in the order in which they were named.
+
+    Args:
+        places: Folders or files by name; those of runs that are still training too.
+        tell: Called with what is done to open them.
+        counted: Told how many images an engine was given at once.
+    """
+
+    def __init__(
+        self,
+        places: Mapping[str, Path],
+        tell: Callable[[str], None] = lambda _: None,
+        counted: Callable[[int], None] = lambda _: None,
+    ) -> None:
+        self.places = dict(places)
+        self.tell = tell
+        self.counted = counted
+        self._opened: dict[str, Served] = {}
+
+    def __getitem__(self, name: str) -> Served:
+        return self._opened[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter([name for name in self.places if name in self._opened])
+
+    def __len__(self) -> int:
+        return len(self._opened)
+
+    @property
+    def runs(self) -> dict[str, Path]:
+        """Folders of those that are runs, finished or not."""
+        return {n: path for n, path in self.places.items() if (path / _SETTINGS_FILE).is_file()}
+
+    def add(self, served: Served) -> None:
+        """Answer with a model that is open already."""
+        self._opened[served.name] = served
+
+    def open_new(self) -> None:
+        """Open the models that are there and not open; of a run in training there is none yet.
+
+        Raises:
+            ModelError: If one cannot be opened.
+        """
+        for name, path in self.places.items():
+            if name not in self._opened and not _in_training(path):
+                self.add(self._open(name, path))
+
+    def _open(self, name: str, path: Path) -> Served:
+        kind = _kind(path)
+        if kind == "regions":
+            served = Served(name, "regions", _pipeline(path, self.counted))
+        elif kind == "objects":
+            served = Served(name, "objects", _one_at_a_time(ObjectFinder.load(path)))
+        else:
+            served = Served(name, "segmentation", _batched(self._predictor(path), self.counted))
+        _warm(served)
+        return served
+
+    def _predictor(self, path: Path) -> Predictor:
+        """Of a run, what was prepared of it for the fastest engine, which is made if need be."""
+        trained = (path / MODEL_FILE).is_file() and (path / CARD_FILE).is_file()
+        if not trained or is_ensemble(path):
+            return Predictor.load(path, SHARED)
+        from maskwright.export.prepared import open_prepared, prepare
+
+        found = open_prepared(path, SHARED)
+        if found is None:
+            prepare(path, ObjectFinder, self.tell)
+            found = open_prepared(path, SHARED)
+        return Predictor.load(path, SHARED) if found is None else Predictor(*found)
+
+
+def open_models(
+    sources: Sequence[str],
+    tell: Callable[[str], None] = lambda _: None,
+    counted: Callable[[int], None] = lambda _: None,
+) -> Models:
+    """Models of a server, opened.
+
+    Args:
+        sources: Folders of runs, finished or in training, or of ensembles, or exported models;
+            `NAME=PATH` gives one another name than that of its folder.
+        tell: Called with what is done to open them.
+        counted: Told how many images an engine was given at once.
+
+    Raises:
+        ConfigError: If two have one name, or a name cannot stand in an address.
+        ModelError: If there is no model, or it cannot be opened.
+    """
+    places: dict[str, Path] = {}
+    for source in sources:
+        name, path = _named(source)
+        if name in places:
+            raise ConfigError(
+                f"Two models have the name {name}, {places[name]} and {path}; give one another: "
+                f"NAME={path}."
+            )
+        places[name] = path
+    models = Models(places, tell, counted)
+    models.open_new()
+    return models
+
+
+def _named(source: str) -> tuple[str, Path]:
+    given, sign, rest = source.partition("=")
+    if sign and not Path(source).exists():
+        name, path = given, Path(rest)
+    else:
+        path = Path(source)
+        name = re.sub(r"[^A-Za-z0-9._-]+", "-", path.resolve().name.removesuffix(".maskwright"))
+    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}", name):
+        raise ConfigError(
+            f"Expected the name of a model to be letters, digits, dots, dashes and underscores, "
+            f"received {name!r}; name it so: NAME={path}."
+        )
+    if not path.exists():
+        raise ModelError(f"There is no model {path}; name a run or an exported model.")
+    return name, path
+
+
+def _in_training(path: Path) -> bool:
+    """Whether a folder is that of a run that has no model yet; its card is written last."""
+    return (
+        (path / _SETTINGS_FILE).is_file()
+        and not is_artifact(path)
+        and not is_ensemble(path)
+        and not (path / CARD_FILE).is_file()
+    )
+
+
+def _kind(path: Path) -> str:
+    card = model_folder(path) / CARD_FILE
+    return card_kind(card) if card.is_file() else Card.kind
+
+
+def _batched(predictor: Predictor, counted: Callable[[int], None]) -> Predictor:
+    return Predictor(Together(predictor.logits, counted), predictor.card)
+
+
+def _one_at_a_time(finder: ObjectFinder) -> ObjectFinder:
+    return ObjectFinder(Alone(finder.say), finder.card)
+
+
+def _pipeline(path: Path, counted: Callable[[int], None]) -> Pipeline:
+    pipeline = Pipeline.load(path)
+    pipeline.classifier.decide = Alone(pipeline.classifier.decide)
+    drawing = pipeline.segmenter
+    if isinstance(drawing, Predictor):
+        drawing = _batched(drawing, counted)
+    elif isinstance(drawing, ObjectSegmenter):
+        drawing = ObjectSegmenter(_one_at_a_time(drawing.finder))
+    return Pipeline(pipeline.classifier, drawing, pipeline.flips)
+
+
+def _warm(served: Served) -> None:
+    """Run a model once, so that the first who asks does not wait for its engine to get ready."""
+    segmenter = served.segmenter
+    if segmenter is None:
+        return
+    card: Card | ObjectCard = segmenter.card
+    size = card.size or (card.tile or _USUAL_SIDE_PX,) * 2
+    try:
+        segmenter(np.zeros((*size, card.channels), card.dtype))
+    except MaskwrightError as error:
+        raise ModelError(f"The model {served.name} does not run: {error}") from error

@@ -1,0 +1,2 @@
+// What the vendored page of the routes shows.
+window.SwaggerUIBundle({ url: "openapi.json", dom_id: "#routes", deepLinking: true });

@@ -1,0 +1,136 @@
+"""Routes for programs: an image in, its mask, its objects or decisions out."""
+
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from fastapi import APIRouter, File, Query, Response, UploadFile
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from maskwright.errors import ConfigError
+from maskwright.imageio import Content, read_header, read_image
+from maskwright.inference.predictor import Predictor
+from maskwright.objects.segmenter import ObjectSegmenter
+from maskwright.serving import answers
+from maskwright.serving.desk import Desk, room_for
+from maskwright.serving.limits import Limits, check_time
+from maskwright.serving.models import Models, Served
+
+Output = Literal["labels", "probability", "coco", "polygons"]
+Upload = Annotated[UploadFile, File(description="An image: PNG, JPEG, TIFF, WebP, BMP, GIF.")]
+ModelName = Annotated[
+    str | None,
+    Query(description="Name of the model; may be left out where there is one.", max_length=100),
+]
+
+_LONGEST_NAME = 100
+
+
+def predict_routes(models: Models, desk: Desk, limits: Limits) -> APIRouter:
+    """`/predict`, `/regions` and `/cases`."""
+    routes = APIRouter()
+
+    @routes.post("/predict")
+    async def predict(
+        image: Upload,
+        model: ModelName = None,
+        output: Annotated[Output, Query(description="What is wanted.")] = "labels",
+        threshold: Annotated[
+            float | None,
+            Query(gt=0, lt=1, description="Least probability of what is not background."),
+        ] = None,
+        min_area_px: Annotated[
+            int | None, Query(ge=0, le=2**31, description="Leave out smaller pieces, px.")
+        ] = None,
+        shown: Annotated[
+            str | None,
+            Query(alias="class", max_length=200, description="Whose probability is wanted."),
+        ] = None,
+    ) -> Response:
+        """Mask of an image, or its objects."""
+        served = chosen(models, model)
+        desk.check()
+
+        def work() -> Response:
+            name, pixels = decoded(image, limits)
+            drawing = adjusted(served, threshold=threshold, min_area_px=min_area_px)
+            return drawn(drawing, name, pixels, output, shown)
+
+        return await desk.run(work)
+
+    return routes
+
+
+def chosen(models: Models, name: str | None) -> Served:
+    """Model of a name; without one, the only one there is. `HTTPException` where there is none."""
+    if name is None:
+        if len(models) == 1:
+            return models[next(iter(models))]
+        known = ", ".join(models) or "none yet"
+        raise HTTPException(422, f"Name one of the models of this server: {known}.")
+    if name not in models:
+        raise HTTPException(404, f"There is no model {name[:100]!r}.")
+    return models[name]
+
+
+def decoded(upload: UploadFile, limits: Limits) -> tuple[str, np.ndarray]:
+    """Name and pixels of an uploaded image; `DataError` for what is none."""
+    content = Content(safe_name(upload.filename), upload.file.read())
+    header = read_header(content, limits.pixels)
+    room_for(header.width * header.height)
+    pixels = read_image(content, limits.pixels)
+    check_time()
+    return content.name, pixels
+
+
+def safe_name(name: str | None) -> str:
+    """Last part of a name that came from elsewhere, without what is not to be seen."""
+    last = (name or "").replace("\\", "/").rpartition("/")[2]
+    printable = "".join(sign for sign in last if sign.isprintable())
+    return printable[-_LONGEST_NAME:] or "image"
+
+
+def adjusted(served: Served, **changes: Any) -> Predictor | ObjectSegmenter:
+    """What a model draws masks with, with other values on its card, where they are not `None`."""
+    segmenter = served.segmenter
+    if not isinstance(segmenter, Predictor | ObjectSegmenter):
+        raise ConfigError(
+            f"The model {served.name} decides on given masks and draws none; ask /regions."
+        )
+    given = {name: value for name, value in changes.items() if value is not None}
+    return segmenter.adjusted(**given) if given else segmenter
+
+
+def drawn(
+    drawing: Predictor | ObjectSegmenter,
+    name: str,
+    image: np.ndarray,
+    output: Output,
+    shown: str | None,
+) -> Response:
+    """What is wanted of one image `(h, w, c)`."""
+    card = drawing.card
+    if isinstance(drawing, ObjectSegmenter):
+        if output == "probability":
+            raise ConfigError("A model of objects gives no probabilities of pixels.")
+        found = drawing.finder(image)
+        if output == "coco":
+            return JSONResponse(answers.coco(name, found, card.labels, card.background))
+        if output == "labels":
+            return Response(answers.label_png(found.ids()), media_type="image/png")
+        mask = found.classes()
+    else:
+        wanted = output == "probability"
+        prediction = drawing(image, probabilities=wanted)
+        if wanted and prediction.probabilities is not None:
+            data = answers.probability_png(prediction.probabilities, card.labels, shown)
+            return Response(data, media_type="image/png")
+        mask = prediction.labels
+    if output == "labels":
+        return Response(answers.label_png(mask, card.labels), media_type="image/png")
+    make = answers.coco if output == "coco" else _polygons
+    return JSONResponse(make(name, mask, card.labels, card.background))
+
+
+def _polygons(name: str, mask: np.ndarray, labels: Any, background: int | None) -> Any:
+    return answers.polygons(mask, labels, background)
