@@ -1,6 +1,7 @@
 """`maskwright serve`."""
 
 import os
+import webbrowser
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -66,9 +67,32 @@ def serve(
         pixels=round(max_megapixels * 10**6),
         body_bytes=round(max_body_mb * 2**20),
     )
+    loopback = serving.is_loopback(host)
+    if token is None and not loopback:
+        raise ConfigError(
+            f"Others can reach {host}, so a token is needed: give --token-file FILE or set "
+            f"MASKWRIGHT_TOKEN, or leave out --host to answer this machine alone."
+        )
     tell = partial(typer.echo, err=True)
-    app = serving.create_app(serving.open_models(models, tell), limits, token=token, keep=keep)
-    serving.serve(app, host, port)
+    listening = serving.bound(host, port)
+    opened = serving.open_models(models, tell)
+    app = serving.create_app(
+        opened,
+        limits,
+        token=token,
+        hosts=serving.LOOPBACK if loopback else None,
+        keep=keep or (Path("kept") if loopback else None),
+    )
+    shown = f"[{host}]" if ":" in host else host
+    address = f"http://{shown}:{listening.getsockname()[1]}"
+
+    def ready() -> None:
+        told = ", ".join(opened) or "no model yet"
+        tell(f"Answers at {address} with {told}; Ctrl+C ends it.")
+        if open_page:
+            webbrowser.open(address)
+
+    serving.serve(app, listening, limits, ready)
 
 
 def _token(file: Path | None) -> str | None:

@@ -1,8 +1,19 @@
 """Trained models over HTTP, for programs and for people: `maskwright serve`."""
 
 from maskwright.serving.app import create_app
+from maskwright.serving.guard import LOOPBACK
 from maskwright.serving.limits import Limits
 from maskwright.serving.models import Models, Served, open_models
-from maskwright.serving.server import serve
+from maskwright.serving.server import bound, is_loopback, serve
 
-__all__ = ["Limits", "Models", "Served", "create_app", "open_models", "serve"]
+__all__ = [
+    "LOOPBACK",
+    "Limits",
+    "Models",
+    "Served",
+    "bound",
+    "create_app",
+    "is_loopback",
+    "open_models",
+    "serve",
+]

@@ -1,6 +1,7 @@
 """What a model found, as files and as JSON."""
 
 import io
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import cv2
@@ -9,12 +10,15 @@ from PIL import Image
 
 from maskwright.errors import DataError
 from maskwright.imageio.write import palette
-from maskwright.inference.polygons import pixel_polygons
+from maskwright.inference.polygons import pixel_polygons as polygons
 from maskwright.inference.postprocess import OBJECTS, components_of
+from maskwright.inference.predictor import Prediction
 from maskwright.instances import Instances
 from maskwright.labels import IGNORE_LABEL, Labels
 from maskwright.objects.coco import to_coco
 from maskwright.regions.cases import CaseResult
+
+__all__ = ["coco", "decisions", "label_png", "pieces", "polygons", "probability_png", "regions"]
 
 _FAST = 1  # of the levels of zlib: a third of the time for some tenths more bytes
 
@@ -105,39 +109,56 @@ def pieces(mask: np.ndarray, background: int | None) -> Instances:
     )
 
 
-def polygons(mask: np.ndarray, labels: Labels, background: int | None) -> dict[str, Any]:
-    """GeoJSON of the regions of a mask, connected at sides, in pixels; see `write_polygons`."""
-    return pixel_polygons(mask, labels, background)
+def decisions(results: Iterable[CaseResult]) -> list[dict[str, Any]]:
+    """What was decided, as plain values; without a region to look at, nothing is."""
+    return [
+        {
+            "name": result.id,
+            "images": list(result.images),
+            "probability": None if result.probability is None else round(result.probability, 6),
+            "decision": result.decision,
+        }
+        for result in results
+    ]
 
 
-def decision(result: CaseResult, classes: Labels | None) -> dict[str, Any]:
-    """A decision and the regions that it was made on, as plain values.
+def regions(
+    results: Iterable[CaseResult], drawn: Mapping[str, Prediction], labels: Labels | None
+) -> list[dict[str, Any]]:
+    """What was looked at, as plain values.
 
     Args:
-        result: Of a pipeline.
-        classes: Names of what the segmenter draws; `None` where masks were given.
+        results: Of a pipeline.
+        drawn: What its segmenter drew, by the name of the image; nothing where masks were given.
+        labels: Names of the classes of the segmenter.
     """
-    regions = []
-    for place, region in enumerate(result.regions):
-        top, left, bottom, right = region.box
-        known = classes is not None and region.label < classes.num_classes
-        regions.append(
-            {
-                "name": region.name,
-                "class": classes.names[region.label] if classes and known else str(region.label),
-                "label": region.label,
-                "box": [left, top, right - left, bottom - top],
-                "area_px": region.area_px,
-                "probability": _at(result.region_probabilities, place),
-                "weight": _at(result.weights, place),
-            }
-        )
+    return [
+        _region(result, place, drawn.get(region.image_id), labels)
+        for result in results
+        for place, region in enumerate(result.regions)
+    ]
+
+
+def _region(
+    result: CaseResult, place: int, drawn: Prediction | None, labels: Labels | None
+) -> dict[str, Any]:
+    region = result.regions[place]
+    top, left, bottom, right = region.box
+    label, name = region.label, None
+    if drawn is not None and labels is not None:
+        # An object knows its number alone; its class is the one of most of its pixels.
+        own = drawn.labels[top:bottom, left:right][region.mask]
+        label = int(np.bincount(own).argmax())
+        name = labels.names[label]
     return {
-        "name": result.id,
-        "images": list(result.images),
-        "probability": result.probability,
-        "decision": result.decision,
-        "regions": regions,
+        "name": region.name,
+        "image": region.image_id,
+        "class": name,
+        "label": label,
+        "box": [left, top, right - left, bottom - top],
+        "area_px": region.area_px,
+        "probability": _at(result.region_probabilities, place),
+        "weight": _at(result.weights, place),
     }
 
 

@@ -27,7 +27,9 @@ from maskwright.serving.guard import (
     session_of,
     write_line,
 )
+from maskwright.serving.inference_v2 import inference_routes
 from maskwright.serving.limits import LateError, Limits
+from maskwright.serving.measured import CONTENT_TYPE, Measured
 from maskwright.serving.models import Models
 from maskwright.serving.predict import predict_routes
 
@@ -57,7 +59,14 @@ def create_app(
         tell: Called with what became of every request.
     """
     limits = limits or Limits()
+    measured = Measured()
     desk = Desk(limits)
+    measured.watch(lambda: desk.taken)
+    models.counted = measured.count_batch
+
+    def told(request: Told) -> None:
+        measured.count(request)
+        tell(request)
 
     @asynccontextmanager
     async def running(_: FastAPI) -> AsyncIterator[None]:
@@ -74,13 +83,14 @@ def create_app(
         lifespan=running,
     )
     app.include_router(predict_routes(models, desk, limits))
-    app.include_router(_session_routes(limits, token))
+    app.include_router(inference_routes(models, desk, limits))
+    app.include_router(_session_routes(limits, token, measured))
     # The routes of the workbench and of runs have their place here.
     _page(app)
     for kind in (HTTPException, RequestValidationError, MaskwrightError):
         app.add_exception_handler(kind, _answer_error)
     app.add_middleware(
-        Guard, limits=limits, token=token, hosts=hosts, public=_public_files(), tell=tell
+        Guard, limits=limits, token=token, hosts=hosts, public=_public_files(), tell=told
     )
     return app
 
@@ -95,13 +105,18 @@ async def _open_finished(models: Models) -> None:
             models.tell(str(error))
 
 
-def _session_routes(limits: Limits, token: str | None) -> APIRouter:
+def _session_routes(limits: Limits, token: str | None, measured: Measured) -> APIRouter:
     routes = APIRouter()
 
     @routes.get("/health")
     async def health() -> dict[str, str]:
         """Whether the server is there; open to all."""
         return {"status": "ok", "version": __version__}
+
+    @routes.get("/metrics", response_class=Response)
+    async def metrics() -> Response:
+        """Counts, as Prometheus reads them."""
+        return Response(measured.text(), media_type=CONTENT_TYPE)
 
     @routes.get("/api/session")
     async def session(request: Request) -> dict[str, Any]:

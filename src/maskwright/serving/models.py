@@ -58,18 +58,14 @@ class Models(Mapping[str, Served]):
     Args:
         places: Folders or files by name; those of runs that are still training too.
         tell: Called with what is done to open them.
-        counted: Told how many images an engine was given at once.
     """
 
     def __init__(
-        self,
-        places: Mapping[str, Path],
-        tell: Callable[[str], None] = lambda _: None,
-        counted: Callable[[int], None] = lambda _: None,
+        self, places: Mapping[str, Path], tell: Callable[[str], None] = lambda _: None
     ) -> None:
         self.places = dict(places)
         self.tell = tell
-        self.counted = counted
+        self.counted: Callable[[int], None] = lambda _: None  # images that an engine is given
         self._opened: dict[str, Served] = {}
 
     def __getitem__(self, name: str) -> Served:
@@ -103,13 +99,16 @@ class Models(Mapping[str, Served]):
     def _open(self, name: str, path: Path) -> Served:
         kind = _kind(path)
         if kind == "regions":
-            served = Served(name, "regions", _pipeline(path, self.counted))
+            served = Served(name, "regions", _pipeline(path, self._count))
         elif kind == "objects":
             served = Served(name, "objects", _one_at_a_time(ObjectFinder.load(path)))
         else:
-            served = Served(name, "segmentation", _batched(self._predictor(path), self.counted))
+            served = Served(name, "segmentation", _batched(self._predictor(path), self._count))
         _warm(served)
         return served
+
+    def _count(self, images: int) -> None:
+        self.counted(images)
 
     def _predictor(self, path: Path) -> Predictor:
         """Of a run, what was prepared of it for the fastest engine, which is made if need be."""
@@ -128,7 +127,6 @@ class Models(Mapping[str, Served]):
 def open_models(
     sources: Sequence[str],
     tell: Callable[[str], None] = lambda _: None,
-    counted: Callable[[int], None] = lambda _: None,
 ) -> Models:
     """Models of a server, opened.
 
@@ -136,7 +134,6 @@ def open_models(
         sources: Folders of runs, finished or in training, or of ensembles, or exported models;
             `NAME=PATH` gives one another name than that of its folder.
         tell: Called with what is done to open them.
-        counted: Told how many images an engine was given at once.
 
     Raises:
         ConfigError: If two have one name, or a name cannot stand in an address.
@@ -151,7 +148,7 @@ def open_models(
                 f"NAME={path}."
             )
         places[name] = path
-    models = Models(places, tell, counted)
+    models = Models(places, tell)
     models.open_new()
     return models
 

@@ -1,5 +1,6 @@
 """Routes for programs: an image in, its mask, its objects or decisions out."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -7,10 +8,12 @@ from fastapi import APIRouter, File, Query, Response, UploadFile
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from maskwright.errors import ConfigError
-from maskwright.imageio import Content, read_header, read_image
-from maskwright.inference.predictor import Predictor
+from maskwright.errors import ConfigError, DataError
+from maskwright.imageio import Content, read_header, read_image, read_mask
+from maskwright.inference.predictor import Prediction, Predictor
 from maskwright.objects.segmenter import ObjectSegmenter
+from maskwright.regions.cases import Pipeline
+from maskwright.regions.extract import Region
 from maskwright.serving import answers
 from maskwright.serving.desk import Desk, room_for
 from maskwright.serving.limits import Limits, check_time
@@ -18,6 +21,9 @@ from maskwright.serving.models import Models, Served
 
 Output = Literal["labels", "probability", "coco", "polygons"]
 Upload = Annotated[UploadFile, File(description="An image: PNG, JPEG, TIFF, WebP, BMP, GIF.")]
+MaskUpload = Annotated[
+    UploadFile | None, File(description="Labels, or numbers of objects, of its pixels.")
+]
 ModelName = Annotated[
     str | None,
     Query(description="Name of the model; may be left out where there is one.", max_length=100),
@@ -57,6 +63,30 @@ def predict_routes(models: Models, desk: Desk, limits: Limits) -> APIRouter:
             return drawn(drawing, name, pixels, output, shown)
 
         return await desk.run(work)
+
+    @routes.post("/regions")
+    async def regions(
+        image: Upload, mask: MaskUpload = None, model: ModelName = None
+    ) -> dict[str, Any]:
+        """Regions of an image and what is decided on them; of the mask, where one is sent."""
+        served = chosen(models, model)
+        desk.check()
+        return await desk.run(
+            lambda: decided(served, [image], None if mask is None else [mask], limits)
+        )
+
+    @routes.post("/cases")
+    async def cases(
+        images: Annotated[list[UploadFile], File(description="All images of one case.")],
+        masks: Annotated[
+            list[UploadFile] | None, File(description="Of all of them, in their order.")
+        ] = None,
+        model: ModelName = None,
+    ) -> dict[str, Any]:
+        """What is decided on a case of several images."""
+        served = chosen(models, model)
+        desk.check()
+        return await desk.run(lambda: decided(served, images, masks, limits))
 
     return routes
 
@@ -128,9 +158,54 @@ def drawn(
         mask = prediction.labels
     if output == "labels":
         return Response(answers.label_png(mask, card.labels), media_type="image/png")
-    make = answers.coco if output == "coco" else _polygons
-    return JSONResponse(make(name, mask, card.labels, card.background))
+    if output == "coco":
+        return JSONResponse(answers.coco(name, mask, card.labels, card.background))
+    return JSONResponse(answers.polygons(mask, card.labels, card.background))
 
 
-def _polygons(name: str, mask: np.ndarray, labels: Any, background: int | None) -> Any:
-    return answers.polygons(mask, labels, background)
+def decided(
+    served: Served,
+    images: Sequence[UploadFile],
+    masks: Sequence[UploadFile] | None,
+    limits: Limits,
+) -> dict[str, Any]:
+    """Decisions on the images of one case, and the regions that they were made on.
+
+    Raises:
+        ConfigError: If the model decides on nothing.
+        DataError: If images and masks do not belong together.
+    """
+    pipeline = served.model
+    if not isinstance(pipeline, Pipeline):
+        raise ConfigError(
+            f"The model {served.name} gives {served.kind} and decides nothing; ask /predict."
+        )
+    if masks is not None and len(masks) != len(images):
+        raise DataError(f"Expected a mask for each of {len(images)} images, received {len(masks)}.")
+    found: list[tuple[str, str, Sequence[Region]]] = []
+    drawn: dict[str, Prediction] = {}
+    for place, upload in enumerate(images):
+        name, image = decoded(upload, limits)
+        if name in {known for known, _, _ in found}:
+            name = f"{name} ({place + 1})"
+        mask: np.ndarray | Prediction
+        if masks is None:
+            mask = drawn[name] = pipeline.segment(image)
+        else:
+            mask = decoded_mask(masks[place], limits)
+        found.append((name, "case", pipeline.regions(image, mask, name)))
+    results = pipeline.decide(found)
+    labels = None if pipeline.segmenter is None else pipeline.segmenter.card.labels
+    return {
+        "decisions": answers.decisions(results),
+        "regions": answers.regions(results, drawn, labels),
+    }
+
+
+def decoded_mask(upload: UploadFile, limits: Limits) -> np.ndarray:
+    """Whole numbers `(h, w)` of an uploaded mask; `DataError` for what is none."""
+    content = Content(safe_name(upload.filename), upload.file.read())
+    values = read_mask(content, limits.pixels).values
+    if values.ndim != 2:
+        raise DataError(f"{content} is a mask of colours; expected one of numbers, in grey.")
+    return values

@@ -1,12 +1,171 @@
-"""The application on a socket: bound, silent connections ended, shut down cleanly."""
+"""The application on a socket: silent connections are ended, what was accepted is finished."""
+
+import asyncio
+import contextlib
+import ipaddress
+import signal
+import socket
+import time
+from collections.abc import Callable, Iterator
+from http import HTTPStatus
+from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
+from starlette.responses import JSONResponse
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from maskwright.serving.guard import Told, write_line
+from maskwright.serving.limits import Limits
+
+_MOST_HEAD_BYTES = 2**16  # of request line and headers; the parser itself knows no end
+_BACKLOG = 2048
+_AFTER_S = 5  # that answers may take longer to be sent than to be made, when the server ends
 
 
-def serve(app: FastAPI, host: str, port: int) -> None:
-    """Answer until a signal ends it; what was accepted is finished first."""
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach an address."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def bound(host: str, port: int) -> socket.socket:
+    """Socket that listens at an address; `OSError` where it cannot be had."""
+    family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    return socket.create_server(address[:2], family=family, backlog=_BACKLOG)
+
+
+def serve(
+    app: FastAPI,
+    listening: socket.socket,
+    limits: Limits,
+    ready: Callable[[], None] = lambda: None,
+    tell: Callable[[Told], None] = write_line,
+) -> None:
+    """Answer until SIGINT or SIGTERM; what was accepted by then is finished first.
+
+    Args:
+        app: From `create_app`.
+        listening: From `bound`.
+        limits: Of connections and of the time that headers may take.
+        ready: Called once when the first request can come.
+        tell: Called with what became of connections that never came to a request.
+    """
     config = uvicorn.Config(
-        app, host=host, port=port, access_log=False, ws="none", server_header=False, log_level=30
+        app,
+        http=_protocol(limits, tell),
+        ws="none",
+        access_log=False,
+        server_header=False,
+        log_level="critical",  # every request has its line already
+        timeout_graceful_shutdown=int(limits.seconds) + _AFTER_S,
     )
-    uvicorn.Server(config).run()
+    _Server(config, ready).run([listening])
+
+
+class _Server(uvicorn.Server):
+    """Uvicorn, which a signal ends without an error."""
+
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._ready()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        ends = (signal.SIGINT, signal.SIGTERM)
+        before = {number: signal.signal(number, self.handle_exit) for number in ends}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+def _protocol(limits: Limits, tell: Callable[[Told], None]) -> type[asyncio.Protocol]:
+    """Kind of connection that holds the limits, made anew because uvicorn takes a class."""
+
+    class Connection(HttpToolsProtocol):
+        """A connection whose headers must come in time, and within their size."""
+
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **kwargs)
+            self._timer: asyncio.TimerHandle | None = None
+            self._head_bytes = 0  # of headers that are not complete
+            self._in_head = True
+            self._began = 0.0
+
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            super().connection_made(transport)  # type: ignore[arg-type]
+            if len(self.connections) > limits.connections:
+                self._end(503, "The server has as many connections as it takes; try again.")
+                return
+            self._wait_for_head()
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            self._head_is_there()
+            super().connection_lost(exc)
+
+        def data_received(self, data: bytes) -> None:
+            if self._in_head:
+                self._head_bytes += len(data)
+            super().data_received(data)
+            if self._in_head and self._head_bytes > _MOST_HEAD_BYTES and not self._ended:
+                self._end(431, f"Expected headers of at most {_MOST_HEAD_BYTES:,} bytes.")
+
+        def on_message_begin(self) -> None:
+            super().on_message_begin()
+            self._wait_for_head()
+
+        def on_headers_complete(self) -> None:
+            self._head_is_there()
+            super().on_headers_complete()
+
+        def send_400_response(self, msg: str) -> None:
+            if not self._ended:
+                self._end(400, "Expected a request of HTTP/1.1; this is none.")
+
+        @property
+        def _ended(self) -> bool:
+            return self.transport.is_closing()
+
+        def _wait_for_head(self) -> None:
+            if self._timer is None:
+                self._in_head = True
+                self._began = time.perf_counter()
+                self._timer = self.loop.call_later(limits.header_seconds, self._late)
+
+        def _head_is_there(self) -> None:
+            self._in_head = False
+            self._head_bytes = 0
+            if self._timer is not None:
+                self._timer.cancel()
+                self._timer = None
+
+        def _late(self) -> None:
+            self._timer = None
+            if self._ended:
+                return
+            if self._head_bytes:
+                self._end(408, "The headers of the request did not come in time.")
+            else:
+                self.transport.close()  # who says nothing gets no answer
+
+        def _end(self, status: int, sentence: str) -> None:
+            """Answer what is no request, and close."""
+            response = JSONResponse({"detail": sentence}, status, {"connection": "close"})
+            lines = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}".encode()]
+            lines += [name + b": " + value for name, value in response.raw_headers]
+            self.transport.write(b"\r\n".join([*lines, b"", bytes(response.body)]))
+            self.transport.close()
+            seconds = time.perf_counter() - self._began if self._began else 0.0
+            peer = self.client[0] if self.client else "-"
+            told = Told(peer, "-", "-", "", status, len(response.body), seconds, sentence)
+            tell(told)
+
+    return Connection
