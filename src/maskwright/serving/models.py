@@ -8,10 +8,16 @@ from typing import Literal
 
 import numpy as np
 
-from maskwright.card import CARD_FILE, MODEL_FILE, AnyCard, Card, ObjectCard, card_kind
+from maskwright.card import CARD_FILE, MODEL_FILE, SEGMENTER, AnyCard, Card, ObjectCard, card_kind
 from maskwright.errors import ConfigError, MaskwrightError, ModelError
-from maskwright.export.artifact import is_artifact, model_folder
-from maskwright.export.engines import SHARED
+from maskwright.export.artifact import (
+    PREPARED,
+    is_artifact,
+    model_folder,
+    read_listing,
+    unpacked,
+)
+from maskwright.export.engines import SHARED, Threads, cores
 from maskwright.export.ensemble import is_ensemble
 from maskwright.inference.predictor import Predictor
 from maskwright.objects import ObjectFinder
@@ -23,6 +29,7 @@ ModelKind = Literal["segmentation", "objects", "regions"]
 
 _SETTINGS_FILE = "plan.yaml"  # of a run; the first that is written
 _USUAL_SIDE_PX = 256
+_ONE = Threads(1, shared=True)
 
 
 @dataclass(frozen=True)
@@ -99,29 +106,47 @@ class Models(Mapping[str, Served]):
     def _open(self, name: str, path: Path) -> Served:
         kind = _kind(path)
         if kind == "regions":
-            served = Served(name, "regions", _pipeline(path, self._count))
+            served = Served(name, "regions", self._pipeline(path))
         elif kind == "objects":
             served = Served(name, "objects", _one_at_a_time(ObjectFinder.load(path)))
         else:
-            served = Served(name, "segmentation", _batched(self._predictor(path), self._count))
+            served = Served(name, "segmentation", self._predictor(path))
         _warm(served)
         return served
-
-    def _count(self, images: int) -> None:
-        self.counted(images)
 
     def _predictor(self, path: Path) -> Predictor:
         """Of a run, what was prepared of it for the fastest engine, which is made if need be."""
         trained = (path / MODEL_FILE).is_file() and (path / CARD_FILE).is_file()
         if not trained or is_ensemble(path):
-            return Predictor.load(path, SHARED)
+            return self._batched(lambda threads: Predictor.load(path, threads), path)
         from maskwright.export.prepared import open_prepared, prepare
 
-        found = open_prepared(path, SHARED)
-        if found is None:
+        if open_prepared(path) is None:
             prepare(path, ObjectFinder, self.tell)
-            found = open_prepared(path, SHARED)
-        return Predictor.load(path, SHARED) if found is None else Predictor(*found)
+
+        def load(threads: Threads) -> Predictor:
+            found = open_prepared(path, threads)
+            return Predictor.load(path, threads) if found is None else Predictor(*found)
+
+        return self._batched(load, path / PREPARED)
+
+    def _pipeline(self, path: Path) -> Pipeline:
+        pipeline = Pipeline.load(path)
+        pipeline.classifier.decide = Alone(pipeline.classifier.decide)
+        drawing = pipeline.segmenter
+        inner = model_folder(path) / SEGMENTER
+        if isinstance(drawing, Predictor):
+            drawing = self._batched(lambda threads: Predictor.load(inner, threads), inner)
+        elif isinstance(drawing, ObjectSegmenter):
+            drawing = ObjectSegmenter(_one_at_a_time(drawing.finder))
+        return Pipeline(pipeline.classifier, drawing, pipeline.flips)
+
+    def _batched(self, load: Callable[[Threads], Predictor], path: Path) -> Predictor:
+        """A predictor whose engine takes images of several callers."""
+        whole = load(SHARED)
+        beside = load(_ONE).logits if cores() > 1 and _runs_beside(path) else None
+        logits = Together(whole.logits, beside, cores(), lambda images: self.counted(images))
+        return Predictor(logits, whole.card)
 
 
 def open_models(
@@ -185,23 +210,13 @@ def _kind(path: Path) -> str:
     return card_kind(card) if card.is_file() else Card.kind
 
 
-def _batched(predictor: Predictor, counted: Callable[[int], None]) -> Predictor:
-    return Predictor(Together(predictor.logits, counted), predictor.card)
+def _runs_beside(path: Path) -> bool:
+    """Whether several threads may run the network of an artifact at the same time."""
+    return is_artifact(path) and read_listing(unpacked(path)).format == "onnx"
 
 
 def _one_at_a_time(finder: ObjectFinder) -> ObjectFinder:
     return ObjectFinder(Alone(finder.say), finder.card)
-
-
-def _pipeline(path: Path, counted: Callable[[int], None]) -> Pipeline:
-    pipeline = Pipeline.load(path)
-    pipeline.classifier.decide = Alone(pipeline.classifier.decide)
-    drawing = pipeline.segmenter
-    if isinstance(drawing, Predictor):
-        drawing = _batched(drawing, counted)
-    elif isinstance(drawing, ObjectSegmenter):
-        drawing = ObjectSegmenter(_one_at_a_time(drawing.finder))
-    return Pipeline(pipeline.classifier, drawing, pipeline.flips)
 
 
 def _warm(served: Served) -> None:

@@ -1,4 +1,4 @@
-"""An engine that many threads call: one call at a time, for all images that wait for it."""
+"""An engine that many threads call: what waits for it runs together, or side by side."""
 
 import threading
 from collections.abc import Callable
@@ -8,7 +8,9 @@ import numpy as np
 
 from maskwright.serving.limits import LateError, check_time
 
-_MOST_PIXELS = 2**20  # run at once; beyond, a call costs what its images cost
+Run = Callable[[np.ndarray], np.ndarray]
+
+_MOST_PIXELS = 2**17  # run at once: beyond, a processor's caches hold no more, and nothing is won
 _MOST_IMAGES = 16
 
 
@@ -26,55 +28,70 @@ class _Call:
 
 
 class Together:
-    """Function from images `(b, h, w, c)` to arrays `(b, …)`, run for several callers at once.
+    """Function from images `(b, h, w, c)` to arrays `(b, …)`, for callers in several threads.
 
     A caller who finds the engine free runs at once: nobody waits for others to come. Those who come
     meanwhile wait, and the first of them then runs the images of all whose images are as large.
 
     Args:
-        run: The engine, which may not be called by two threads.
+        run: The engine; called by one thread at a time.
+        beside: The same network on one processor, which threads may call at the same time. It runs
+            where there are several callers: networks side by side take less time in all than one
+            after another on all processors. `None` where there is no such thing.
+        places: How many may run side by side.
         counted: Told how many images every call had.
     """
 
     def __init__(
         self,
-        run: Callable[[np.ndarray], np.ndarray],
+        run: Run,
+        beside: Run | None = None,
+        places: int = 1,
         counted: Callable[[int], None] = lambda _: None,
     ) -> None:
-        self.run = run
-        self.counted = counted
+        self._whole = run
+        self._beside = beside
+        self._places = 1 if beside is None else places
+        self._counted = counted
         self._turn = threading.Condition()
         self._waiting: list[_Call] = []
-        self._busy = False
+        self._running = 0
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
         """What the engine makes of the images; `LateError` where the time of the caller is over."""
         own = _Call(images)
         with self._turn:
             self._waiting.append(own)
-            while self._busy and not own.done:
-                try:
-                    self._turn.wait(check_time())
-                except LateError:
-                    if own in self._waiting:
-                        self._waiting.remove(own)
-                        raise
-                    self._turn.wait()  # another caller runs it already
+            while not own.done and (own not in self._waiting or self._running >= self._places):
+                self._wait(own)
             if not own.done:
+                alone = self._running == 0 and self._waiting == [own]
+                engine = self._whole if alone or self._beside is None else self._beside
                 some = self._taken(own)
-                self._busy = True
+                self._running += 1
         if not own.done:
             try:
-                self._answer(some)
+                self._answer(engine, some)
             finally:
                 with self._turn:
-                    self._busy = False
+                    self._running -= 1
                     self._turn.notify_all()
         if own.error is not None:
             raise own.error
         if own.answer is None:
             raise RuntimeError("An engine gave neither an answer nor an error.")
         return own.answer
+
+    def _wait(self, own: _Call) -> None:
+        """Wait for a change; who is late leaves, unless another caller runs its images already."""
+        if own not in self._waiting:
+            self._turn.wait()
+            return
+        try:
+            self._turn.wait(check_time())
+        except LateError:
+            self._waiting.remove(own)
+            raise
 
     def _taken(self, own: _Call) -> list[_Call]:
         """Calls for the next run, taken from those that wait: the own one, and others like it."""
@@ -91,13 +108,13 @@ class Together:
         self._waiting = [call for call in self._waiting if call not in some]
         return some
 
-    def _answer(self, some: list[_Call]) -> None:
+    def _answer(self, engine: Run, some: list[_Call]) -> None:
         try:
             joined = some[0].images
             if len(some) > 1:
                 joined = np.concatenate([call.images for call in some])
-            self.counted(len(joined))
-            found = self.run(joined)
+            self._counted(len(joined))
+            found = engine(joined)
         except BaseException as error:
             for call in some:
                 call.error = error
@@ -109,14 +126,14 @@ class Together:
 
 
 class Alone:
-    """Any function that may not be called by two threads, called by one at a time.
+    """Any function, called by one thread at a time.
 
     Args:
         run: The function.
     """
 
     def __init__(self, run: Callable[..., Any]) -> None:
-        self.run = run
+        self._run = run
         self._turn = threading.Lock()
 
     def __call__(self, *args: Any) -> Any:
@@ -124,7 +141,8 @@ class Alone:
         left = check_time()
         if not self._turn.acquire(timeout=-1 if left is None else left):
             check_time()
+            raise LateError("The time of a call was over before its turn came.")
         try:
-            return self.run(*args)
+            return self._run(*args)
         finally:
             self._turn.release()
