@@ -255,6 +255,10 @@ def resized_strips(values: np.ndarray, size: tuple[int, int]) -> Iterator[np.nda
     """
     height, width = size
     rows = max(1, _BAND_VALUES // (width * values.shape[2]))
+    if rows >= height:
+        same = values.shape[:2] == size
+        yield values if same else resize_channels(values, size, cv2.INTER_LINEAR)
+        return
     centres = (np.arange(height) + 0.5) * (len(values) / height) - 0.5
     centres = centres.clip(0, len(values) - 1).astype(np.float32)
     upper = centres.astype(np.intp)
