@@ -4,7 +4,7 @@ from maskwright.serving.app import create_app
 from maskwright.serving.guard import LOOPBACK
 from maskwright.serving.limits import Limits
 from maskwright.serving.models import Models, Served, open_models
-from maskwright.serving.server import bound, is_loopback, serve
+from maskwright.serving.server import bound, is_loopback, running, serve
 
 __all__ = [
     "LOOPBACK",
@@ -15,5 +15,6 @@ __all__ = [
     "create_app",
     "is_loopback",
     "open_models",
+    "running",
     "serve",
 ]

@@ -165,7 +165,7 @@ def _public_files() -> frozenset[str]:
 
 async def _answer_error(request: Request, error: Exception) -> Response:
     status, sentence, headers = _as_answer(error)
-    refuse_reason(request.scope, sentence)
+    refuse_reason(request.scope, sentence if status < 500 else str(error))
     return JSONResponse(problem(request.url.path, sentence), status, headers)
 
 

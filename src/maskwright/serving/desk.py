@@ -63,8 +63,8 @@ class Desk:
         self.limits = limits
         self.taken = 0
         # Each waits for the engine most of the time; as many small images can run at once.
-        self._threads = max(8, 2 * cores())
-        self._small = ThreadPoolExecutor(self._threads, "small", _mark, (False,))
+        self.threads = max(8, 2 * cores())
+        self._small = ThreadPoolExecutor(self.threads, "small", _mark, (False,))
         self._large = ThreadPoolExecutor(1, "large", _mark, (True,))
         self._piece_s = 0.1  # what one takes, a moving mean
 
@@ -76,7 +76,7 @@ class Desk:
     def check(self) -> None:
         """Raise `BusyError` where nothing more is taken on."""
         if self.full:
-            wait = math.ceil(self.taken * self._piece_s / self._threads)
+            wait = math.ceil(self.taken * self._piece_s / self.threads)
             raise BusyError(min(max(wait, 1), _LONGEST_RETRY_S))
 
     async def run(
@@ -118,22 +118,27 @@ class Desk:
         self.taken += 1
         loop = asyncio.get_running_loop()
         try:
-            future = pool.submit(_within, deadline, work)
+            future = pool.submit(self._timed, deadline, work)
         except BaseException:
             self.taken -= 1
             raise
         future.add_done_callback(lambda done: loop.call_soon_threadsafe(self._release, done))
         left = None if deadline is None else deadline - time.monotonic()
-        began = time.monotonic()
         try:
-            answer = await asyncio.wait_for(asyncio.wrap_future(future), left)
+            return await asyncio.wait_for(asyncio.wrap_future(future), left)
         except TimeoutError:
             raise LateError(
                 f"The answer took longer than the {self.limits.seconds:g} seconds that this server "
                 f"allows; send a smaller image, or again later."
             ) from None
-        self._piece_s += 0.1 * (time.monotonic() - began - self._piece_s)
-        return answer
+
+    def _timed(self, deadline: float | None, work: Callable[[], T]) -> T:
+        began = time.monotonic()
+        with until(deadline):
+            try:
+                return work()
+            finally:
+                self._piece_s += 0.1 * (time.monotonic() - began - self._piece_s)
 
     def _release(self, done: Future[T]) -> None:
         self.taken -= 1
@@ -148,8 +153,3 @@ class Desk:
 
 def _mark(large: bool) -> None:
     _PLACE.large = large
-
-
-def _within(deadline: float | None, work: Callable[[], T]) -> T:
-    with until(deadline):
-        return work()

@@ -37,6 +37,7 @@ _DOCS = "/docs"
 _DOCS_POLICY = _POLICY.replace("style-src 'self'", "style-src 'self' 'unsafe-inline'")
 _DRAINED_S = 2.0
 _LONGEST_PATH = 200
+_MOST_DIGITS = 18  # of a length; Python is slow with thousands of them
 
 
 @dataclass
@@ -199,7 +200,11 @@ class Guard:
                 **{"www-authenticate": "Bearer"},
             )
         length = headers.get("content-length")
-        if length is not None and int(length) > self.limits.body_bytes:
+        if length is None:
+            return
+        if not (length.isascii() and length.isdecimal()):
+            raise _RefusedError(400, "Expected the length of the body to be a number.")
+        if len(length) > _MOST_DIGITS or int(length) > self.limits.body_bytes:
             raise _RefusedError(413, _too_long(self.limits.body_bytes))
 
     def _is_open(self, scope: Scope) -> bool:

@@ -256,7 +256,7 @@ def _images(asked: Mapping[str, Any], rest: memoryview, limits: Limits) -> np.nd
     (given,) = inputs
     if given.get("name") != "images":
         raise HTTPException(400, f"Expected the input `images`, received {_short(given, 'name')}.")
-    if given.get("datatype") not in _TYPES:
+    if str(given.get("datatype")) not in _TYPES:
         raise HTTPException(
             400,
             f"Expected images of {', '.join(_TYPES)}, received {_short(given, 'datatype')}.",
@@ -321,7 +321,7 @@ def _wanted(
         raise HTTPException(400, "Expected `outputs` to be a list of names.")
     wanted: dict[str, _Wanted] = {}
     for one in outputs:
-        if not isinstance(one, dict) or one.get("name") not in known:
+        if not isinstance(one, dict) or str(one.get("name")) not in known:
             raise HTTPException(400, f"Expected outputs among {', '.join(sorted(known))}.")
         own = _object(one, "parameters").get("binary_data", binary)
         wanted[one["name"]] = _Wanted(one["name"], own is True)

@@ -5,6 +5,7 @@ import contextlib
 import ipaddress
 import signal
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterator
 from http import HTTPStatus
@@ -53,7 +54,31 @@ def serve(
         ready: Called once when the first request can come.
         tell: Called with what became of connections that never came to a request.
     """
-    config = uvicorn.Config(
+    _Server(_config(app, limits, tell), ready).run([listening])
+
+
+@contextlib.contextmanager
+def running(
+    app: FastAPI,
+    listening: socket.socket,
+    limits: Limits,
+    tell: Callable[[Told], None] = write_line,
+) -> Iterator[int]:
+    """Answer within, in a thread; gives the port. Arguments are those of `serve`."""
+    started = threading.Event()
+    server = _Server(_config(app, limits, tell), started.set)
+    thread = threading.Thread(target=server.run, args=([listening],))
+    thread.start()
+    try:
+        started.wait()
+        yield listening.getsockname()[1]
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+def _config(app: FastAPI, limits: Limits, tell: Callable[[Told], None]) -> uvicorn.Config:
+    return uvicorn.Config(
         app,
         http=_protocol(limits, tell),
         ws="none",
@@ -62,7 +87,6 @@ def serve(
         log_level="critical",  # every request has its line already
         timeout_graceful_shutdown=int(limits.seconds) + _AFTER_S,
     )
-    _Server(config, ready).run([listening])
 
 
 class _Server(uvicorn.Server):
@@ -78,6 +102,9 @@ class _Server(uvicorn.Server):
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
+        if threading.current_thread() is not threading.main_thread():
+            yield  # who runs it in a thread ends it otherwise
+            return
         ends = (signal.SIGINT, signal.SIGTERM)
         before = {number: signal.signal(number, self.handle_exit) for number in ends}
         try:
@@ -98,6 +125,7 @@ def _protocol(limits: Limits, tell: Callable[[Told], None]) -> type[asyncio.Prot
             self._timer: asyncio.TimerHandle | None = None
             self._head_bytes = 0  # of headers that are not complete
             self._in_head = True
+            self._said = False  # the beginning of a request
             self._began = 0.0
 
         def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -121,6 +149,7 @@ def _protocol(limits: Limits, tell: Callable[[Told], None]) -> type[asyncio.Prot
         def on_message_begin(self) -> None:
             super().on_message_begin()
             self._wait_for_head()
+            self._said = True
 
         def on_headers_complete(self) -> None:
             self._head_is_there()
@@ -141,7 +170,7 @@ def _protocol(limits: Limits, tell: Callable[[Told], None]) -> type[asyncio.Prot
                 self._timer = self.loop.call_later(limits.header_seconds, self._late)
 
         def _head_is_there(self) -> None:
-            self._in_head = False
+            self._in_head = self._said = False
             self._head_bytes = 0
             if self._timer is not None:
                 self._timer.cancel()
@@ -151,7 +180,9 @@ def _protocol(limits: Limits, tell: Callable[[Told], None]) -> type[asyncio.Prot
             self._timer = None
             if self._ended:
                 return
-            if self._head_bytes:
+            if self.cycle is not None and not self.cycle.response_complete:
+                self._wait_for_head()  # the answer to the request before comes first
+            elif self._said or self._head_bytes:
                 self._end(408, "The headers of the request did not come in time.")
             else:
                 self.transport.close()  # who says nothing gets no answer

@@ -1,0 +1,167 @@
+"""What programs get for an image: masks, probabilities, COCO, polygons, decisions."""
+
+import numpy as np
+import pytest
+
+from maskwright.boxes import decode_rle
+from maskwright.inference.predictor import Predictor
+from maskwright.labels import Labels
+from tiny_models import brightness, card, every_kind, models, packed, two_squares, unpacked
+
+IMAGE = {"image": ("cells.png", packed(two_squares()), "image/png")}
+TRUE = (two_squares()[..., 0] > 100).astype(np.uint8)
+
+
+def numbered():
+    """Two discs whose pixels are their numbers, as the model `discs` wants them."""
+    rows, columns = np.mgrid[:40, :60]
+    image = np.zeros((40, 60), np.uint8)
+    for number, (y, x) in enumerate([(12, 12), (25, 40)], 1):
+        image[(rows - y) ** 2 + (columns - x) ** 2 <= 64] = number
+    return image
+
+
+def test_labels_are_the_values_of_a_png_in_the_size_of_the_image(asking):
+    answer = asking(models()).post("/predict", files=IMAGE)
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == "image/png"
+    np.testing.assert_array_equal(unpacked(answer.content), TRUE)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "TIFF", "WEBP", "BMP", "GIF"])
+def test_other_formats_are_read(asking, kind):
+    files = {"image": ("picture", packed(np.full((16, 16, 3), 180, np.uint8), kind))}
+    answer = asking(models()).post("/predict", files=files)
+    assert unpacked(answer.content).all()
+
+
+def test_probabilities_are_grey_of_the_foreground_or_of_a_class(asking):
+    client = asking(models())
+    grey = unpacked(client.post("/predict?output=probability", files=IMAGE).content)
+    # 1 / (1 + exp(-(200 - 100) / 50)) and (120 - 100) / 50
+    assert [grey[7, 7], grey[21, 41]] == [round(255 / (1 + np.exp(-v))) for v in (2.0, 0.4)]
+    other = client.post("/predict?output=probability&class=background", files=IMAGE)
+    assert abs(int(unpacked(other.content)[7, 7]) + grey[7, 7] - 255) <= 1
+    wrong = client.post("/predict?output=probability&class=nucleus", files=IMAGE)
+    assert wrong.status_code == 422
+    assert "background, cell" in wrong.json()["detail"]
+
+
+def test_threshold_and_area_change_one_answer_alone(asking):
+    client = asking(models())
+    high = unpacked(client.post("/predict?threshold=0.8", files=IMAGE).content)
+    large = unpacked(client.post("/predict?min_area_px=50", files=IMAGE).content)
+    assert high.sum() == large.sum() == 100
+    assert unpacked(client.post("/predict", files=IMAGE).content).sum() == 116
+
+
+def test_coco_holds_each_piece_of_a_class(asking):
+    content = asking(models()).post("/predict?output=coco", files=IMAGE).json()
+    assert content["images"] == [{"id": 1, "file_name": "cells.png", "height": 40, "width": 60}]
+    assert content["categories"] == [{"id": 1, "name": "cell"}]
+    assert [one["area"] for one in content["annotations"]] == [100, 16]
+    assert [one["bbox"] for one in content["annotations"]] == [[5, 5, 10, 10], [40, 20, 4, 4]]
+    runs = (one["segmentation"] for one in content["annotations"])
+    joined = sum(decode_rle(run["counts"], run["size"]).astype(int) for run in runs)
+    np.testing.assert_array_equal(joined, TRUE)
+
+
+def test_a_background_that_is_not_first_is_left_out(asking):
+    labels = Labels.create(("cell", "background"))
+    client = asking(models(cells=Predictor(lambda v: -brightness(v), card(labels=labels))))
+    content = client.post("/predict?output=coco", files=IMAGE).json()
+    assert content["categories"] == [{"id": 0, "name": "cell"}]
+    assert [one["category_id"] for one in content["annotations"]] == [0, 0]
+    grey = unpacked(client.post("/predict?output=probability", files=IMAGE).content)
+    assert grey[7, 7] > 200
+
+
+def test_polygons_are_in_pixels(asking):
+    content = asking(models()).post("/predict?output=polygons", files=IMAGE).json()
+    first, second = sorted(content["features"], key=lambda one: -one["properties"]["area_px"])
+    assert first["properties"] == {"class": "cell", "label": 1, "area_px": 100}
+    corners = {tuple(point) for point in second["geometry"]["coordinates"][0]}
+    assert corners == {(40, 20), (44, 20), (44, 24), (40, 24)}
+
+
+def test_objects_are_numbers_of_16_bits_and_have_scores(asking):
+    client = asking(every_kind())
+    files = {"image": ("discs.png", packed(numbered()))}
+    numbers = unpacked(client.post("/predict?model=discs", files=files).content)
+    assert numbers.dtype == np.uint16 or numbers.max() == 2
+    assert sorted(np.unique(numbers)) == [0, 1, 2]
+    found = client.post("/predict?model=discs&output=coco", files=files).json()["annotations"]
+    assert len(found) == 2
+    assert all(0.5 < one["score"] <= 1 for one in found)
+    polygons = client.post("/predict?model=discs&output=polygons", files=files).json()
+    assert len(polygons["features"]) == 2
+    refused = client.post("/predict?model=discs&output=probability", files=files)
+    assert refused.status_code == 422
+
+
+def test_regions_are_decided_on_and_told_with_their_boxes(asking):
+    found = asking(every_kind()).post("/regions?model=verdicts", files=IMAGE).json()
+    one, two = found["regions"]
+    assert (one["name"], one["class"], one["area_px"]) == ("cells.png#1", "cell", 100)
+    assert (one["box"], two["box"]) == ([5, 5, 10, 10], [40, 20, 4, 4])
+    assert one["probability"] > 0.9
+    assert two["probability"] < 0.1
+    assert [one["decision"] for one in found["decisions"]] == ["bright", "dull"]
+
+
+def test_a_mask_that_is_sent_takes_the_place_of_a_drawn_one(asking):
+    mask = np.zeros((40, 60), np.uint8)
+    mask[0:3, 0:3] = 1
+    files = {**IMAGE, "mask": ("mask.png", packed(mask))}
+    found = asking(every_kind()).post("/regions?model=verdicts", files=files).json()
+    assert [one["area_px"] for one in found["regions"]] == [9]
+    assert found["decisions"][0]["decision"] == "dull"
+
+
+def test_a_case_of_several_images_is_one_decision(asking):
+    client = asking(every_kind())
+    files = [("images", ("a.png", packed(numbered() * 50))), ("images", ("a.png", packed(TRUE)))]
+    found = client.post("/cases?model=cases", files=files).json()
+    (decision,) = found["decisions"]
+    assert decision["images"] == ["a.png", "a.png (2)"]
+    assert {one["image"] for one in found["regions"]} == {"a.png", "a.png (2)"}
+    assert sum(one["weight"] for one in found["regions"]) == pytest.approx(1, abs=1e-4)
+    masks = [("masks", ("m.png", packed(TRUE)))]
+    wrong = client.post("/cases?model=cases", files=files + masks)
+    assert (wrong.status_code, "each of 2 images" in wrong.json()["detail"]) == (422, True)
+
+
+def test_an_image_without_a_region_is_not_decided_on(asking):
+    files = {"images": ("dark.png", packed(np.zeros((20, 20, 3), np.uint8)))}
+    found = asking(every_kind()).post("/cases?model=cases", files=files).json()
+    assert found["regions"] == []
+    assert found["decisions"][0]["decision"] is None
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "told"),
+    [
+        ("/predict", 422, "cells, discs, verdicts, cases"),
+        ("/predict?model=none", 404, "'none'"),
+        ("/predict?model=../../etc/passwd", 404, "no model"),
+        ("/regions?model=cells", 422, "/predict"),
+        ("/predict?model=cells&output=everything", 422, "`output`"),
+        ("/predict?model=cells&threshold=2", 422, "`threshold`"),
+        ("/predict?model=cells&min_area_px=-1", 422, "`min_area_px`"),
+    ],
+)
+def test_wrong_questions_get_one_sentence(asking, path, status, told):
+    answer = asking(every_kind()).post(path, files=IMAGE)
+    assert answer.status_code == status
+    assert list(answer.json()) == ["detail"]
+    assert told in answer.json()["detail"]
+
+
+def test_counts_for_prometheus(asking):
+    client = asking(models())
+    client.post("/predict", files=IMAGE)
+    client.get("/nothing/here")
+    text = client.get("/metrics").text
+    assert 'maskwright_requests_total{method="POST",route="/predict",status="200"} 1.0' in text
+    assert "maskwright_queue 0.0" in text
+    assert "/nothing" not in text
