@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import tifffile
 from PIL import Image
-
 from tiny_models import every_kind, models, packed, two_squares
 
 PNG = packed(two_squares())
@@ -18,7 +17,9 @@ def png_of(width, height):
     """A PNG that says it has a size, and holds a row."""
 
     def chunk(kind, data):
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        return (
+            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        )
 
     head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     rows = zlib.compress(b"\0" * 300)
@@ -165,8 +166,14 @@ FORM = "multipart/form-data; boundary=b"
         (FORM, b""),
         (FORM, b"--b\r\n"),
         (FORM, b"--wrong\r\n\r\n--wrong--"),
-        (FORM, multipart("--b", 'Content-Disposition: form-data; name="image"', "", "text", "--b--")),
-        (FORM, multipart("--b", 'Content-Disposition: form-data; name="x"; filename="x"', "", "--b--")),
+        (
+            FORM,
+            multipart("--b", 'Content-Disposition: form-data; name="image"', "", "text", "--b--"),
+        ),
+        (
+            FORM,
+            multipart("--b", 'Content-Disposition: form-data; name="x"; filename="x"', "", "--b--"),
+        ),
         (FORM, multipart("--b", "Content-Disposition: form-data", "", "", "--b--")),
         (FORM, multipart("--b", "Nonsense", "", "", "--b--")),
         (FORM, b"--b\r\n" + b"X-A: " + b"y" * 100_000),

@@ -4,11 +4,11 @@ import time
 
 import numpy as np
 import pytest
+from tiny_models import models, two_squares
 
 from maskwright.serving import Limits
 from maskwright.serving.desk import BusyError, Desk, room_for
 from maskwright.serving.limits import LateError, check_time
-from tiny_models import models, two_squares
 
 
 def in_loop(work, **limits):

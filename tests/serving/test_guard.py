@@ -1,9 +1,9 @@
 """Who may ask, from where, how much, and what the log says of it."""
 
 import pytest
+from tiny_models import models, packed, two_squares
 
 from maskwright.serving.guard import Told
-from tiny_models import models, packed, two_squares
 
 TOKEN = "a-token-of-enough-letters"
 IMAGE = {"image": ("cells.png", packed(two_squares()))}
@@ -39,7 +39,9 @@ def test_other_names_of_this_machine_are_refused(asking, host):
     assert "localhost" in answer.json()["detail"]
 
 
-@pytest.mark.parametrize("host", ["localhost", "LOCALHOST:8000", "127.0.0.1:1", "[::1]:8000", "[::1]"])
+@pytest.mark.parametrize(
+    "host", ["localhost", "LOCALHOST:8000", "127.0.0.1:1", "[::1]:8000", "[::1]"]
+)
 def test_names_of_this_machine_are_taken(asking, host):
     assert asking(models()).get("/health", headers={"host": host}).status_code == 200
 

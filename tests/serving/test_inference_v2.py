@@ -6,10 +6,10 @@ import threading
 import numpy as np
 import pytest
 import tritonclient.http as triton
+from tiny_models import brightness, every_kind, finder, two_squares
 from tritonclient.utils import InferenceServerException
 
 from maskwright.serving import Limits, bound, create_app, running
-from tiny_models import brightness, every_kind, finder, two_squares
 
 PATH = "/v2/models/cells/infer"
 

@@ -5,9 +5,9 @@ import schemathesis
 from hypothesis import HealthCheck, Phase, settings
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import content_type_conformance, status_code_conformance
+from tiny_models import every_kind
 
 from maskwright.serving import Limits, create_app
-from tiny_models import every_kind
 
 APP = create_app(every_kind(), Limits(pixels=10**6), hosts=None, tell=lambda _: None)
 SCHEMA = schemathesis.openapi.from_asgi("/openapi.json", APP)

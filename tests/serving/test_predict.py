@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
+from tiny_models import brightness, card, every_kind, models, packed, two_squares, unpacked
 
 from maskwright.boxes import decode_rle
 from maskwright.inference.predictor import Predictor
 from maskwright.labels import Labels
-from tiny_models import brightness, card, every_kind, models, packed, two_squares, unpacked
 
 IMAGE = {"image": ("cells.png", packed(two_squares()), "image/png")}
 TRUE = (two_squares()[..., 0] > 100).astype(np.uint8)

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import httpx
 import pytest
-
 from tiny_models import packed, two_squares, write_artifact
 
 PROGRAM = [sys.executable, "-c", "import sys; from maskwright.cli import main; sys.exit(main())"]
@@ -60,7 +59,9 @@ def test_an_onnx_artifact_is_served_without_tensorflow_and_a_signal_finishes_wha
     request = httpx.Request("POST", f"{serving.address}/predict", files=files)
     body = request.read()
     head = f"POST /predict HTTP/1.1\r\nHost: {request.url.netloc.decode()}\r\n"
-    head += f"Content-Type: {request.headers['content-type']}\r\nContent-Length: {len(body)}\r\n\r\n"
+    head += (
+        f"Content-Type: {request.headers['content-type']}\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
     host, port = request.url.host, request.url.port
     taken = [socket.create_connection((host, port), timeout=10) for _ in range(6)]
     for connection in taken:

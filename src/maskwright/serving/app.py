@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import FileResponse, JSONResponse, Response
+from fastapi.responses import FileResponse, JSONResponse, PlainTextResponse, Response
 from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
 
@@ -22,6 +22,7 @@ from maskwright.serving.guard import (
     Told,
     knows_token,
     problem,
+    refusals,
     refuse_reason,
     same,
     session_of,
@@ -81,6 +82,7 @@ def create_app(
         docs_url=None,
         redoc_url=None,
         lifespan=running,
+        responses=refusals(),
     )
     app.include_router(predict_routes(models, desk, limits))
     app.include_router(inference_routes(models, desk, limits))
@@ -113,7 +115,7 @@ def _session_routes(limits: Limits, token: str | None, measured: Measured) -> AP
         """Whether the server is there; open to all."""
         return {"status": "ok", "version": __version__}
 
-    @routes.get("/metrics", response_class=Response)
+    @routes.get("/metrics", response_class=PlainTextResponse)
     async def metrics() -> Response:
         """Counts, as Prometheus reads them."""
         return Response(measured.text(), media_type=CONTENT_TYPE)

@@ -35,6 +35,20 @@ _POLICY = (
 _DOCS = "/docs"
 # The vendored page of `/docs` puts styles on its elements.
 _DOCS_POLICY = _POLICY.replace("style-src 'self'", "style-src 'self' 'unsafe-inline'")
+_REFUSALS = {
+    400: "No request that can be understood",
+    401: "Without the token",
+    403: "From a page of somebody else",
+    404: "No such thing",
+    408: "Not all of it came in time",
+    413: "Too many bytes or pixels",
+    415: "Of a kind that is not taken",
+    421: "For a server of another name",
+    422: "A value that cannot be used",
+    500: "A mistake of the server",
+    503: "More than is taken on; again after `Retry-After` seconds",
+    504: "Not done in the time that a request may take",
+}
 _DRAINED_S = 2.0
 _LONGEST_PATH = 200
 _MOST_DIGITS = 18  # of a length; Python is slow with thousands of them
@@ -107,6 +121,17 @@ def same(given: str, expected: str) -> bool:
 def problem(path: str, sentence: str) -> dict[str, str]:
     """An error as JSON; the Open Inference Protocol has another word for it."""
     return {"error" if path.startswith("/v2") else "detail": sentence}
+
+
+def refusals(word: str = "detail") -> dict[int | str, dict[str, Any]]:
+    """What any route may answer but what was asked for, as OpenAPI describes it.
+
+    Args:
+        word: Key of the sentence; see `problem`.
+    """
+    sentence = {"type": "object", "required": [word], "properties": {word: {"type": "string"}}}
+    content = {"application/json": {"schema": sentence}}
+    return {status: {"description": why, "content": content} for status, why in _REFUSALS.items()}
 
 
 class _RefusedError(Exception):

@@ -20,6 +20,7 @@ from maskwright import __version__
 from maskwright.inference.predictor import Prediction, Predictor
 from maskwright.objects.segmenter import ObjectSegmenter
 from maskwright.serving.desk import Desk, room_for
+from maskwright.serving.guard import refusals
 from maskwright.serving.limits import Limits, check_time
 from maskwright.serving.models import Models, Served
 from maskwright.serving.predict import adjusted
@@ -32,6 +33,51 @@ _FIELDS = {"labels": "labels", "probabilities": "probabilities", "objects": "ins
 _HEAD = "inference-header-content-length"
 _MOST_JSON_BYTES = 2**24  # as Python objects they take many times as much
 _PIXELS_PER_BYTE = 16  # of JSON, by the memory that it takes while it is read
+_PARAMETERS = {"type": "object"}
+_OUTPUT = {
+    "type": "object",
+    "required": ["name"],
+    "properties": {"name": {"type": "string"}, "parameters": _PARAMETERS},
+}
+_INPUT = {
+    "type": "object",
+    "required": ["name", "datatype", "shape"],
+    "properties": {
+        "name": {"type": "string", "enum": ["images"]},
+        "datatype": {"type": "string", "enum": list(_TYPES)},
+        "shape": {
+            "type": "array",
+            "items": {"type": "integer", "minimum": 1},
+            "minItems": 4,
+            "maxItems": 4,
+        },
+        "data": {"type": "array", "items": {}},
+        "parameters": _PARAMETERS,
+    },
+}
+_BYTES = {"schema": {"type": "string", "format": "binary"}}
+_REQUEST = {
+    "required": True,
+    "content": {
+        "application/json": {
+            "schema": {
+                "type": "object",
+                "required": ["inputs"],
+                "properties": {
+                    "id": {"type": "string"},
+                    "parameters": _PARAMETERS,
+                    "inputs": {"type": "array", "minItems": 1, "maxItems": 1, "items": _INPUT},
+                    "outputs": {"type": "array", "minItems": 1, "items": _OUTPUT},
+                },
+            }
+        },
+        "application/octet-stream": _BYTES,
+    },
+}
+_ANSWER = {
+    "description": "Outputs as JSON, or as bytes after it",
+    "content": {"application/json": {}, "application/octet-stream": _BYTES},
+}
 _AT_ONCE = 8  # images given to a model
 _ADJUSTABLE = ("threshold", "min_area_px")
 
@@ -46,7 +92,7 @@ class _Wanted:
 
 def inference_routes(models: Models, desk: Desk, limits: Limits) -> APIRouter:
     """`/v2` and what is below it."""
-    routes = APIRouter(prefix="/v2", tags=["Open Inference Protocol"])
+    routes = APIRouter(prefix="/v2", tags=["Open Inference Protocol"], responses=refusals("error"))
 
     @routes.get("")
     async def server() -> dict[str, Any]:
@@ -65,24 +111,26 @@ def inference_routes(models: Models, desk: Desk, limits: Limits) -> APIRouter:
         return {"ready": True}
 
     @routes.get("/models/{model}")
+    async def metadata(model: str) -> dict[str, Any]:
+        """What a model takes and gives."""
+        return described(_model(models, model))
+
     @routes.get("/models/{model}/versions/{version}")
-    async def metadata(model: str, version: str = VERSION) -> dict[str, Any]:
+    async def version_metadata(model: str, version: str) -> dict[str, Any]:
         """What a model takes and gives."""
         return described(_model(models, model, version))
 
     @routes.get("/models/{model}/ready")
+    async def model_ready(model: str) -> dict[str, Any]:
+        """Whether a model answers."""
+        return {"name": _model(models, model).name, "ready": True}
+
     @routes.get("/models/{model}/versions/{version}/ready")
-    async def model_ready(model: str, version: str = VERSION) -> dict[str, Any]:
+    async def version_ready(model: str, version: str) -> dict[str, Any]:
         """Whether a model answers."""
         return {"name": _model(models, model, version).name, "ready": True}
 
-    @routes.post("/models/{model}/infer", openapi_extra=_BODY, response_class=Response)
-    @routes.post(
-        "/models/{model}/versions/{version}/infer", openapi_extra=_BODY, response_class=Response
-    )
-    async def infer(request: Request, model: str, version: str = VERSION) -> Response:
-        """Labels of images, and probabilities where they are asked for."""
-        served = _model(models, model, version)
+    async def answer(request: Request, served: Served) -> Response:
         if request.headers.get("content-encoding", "identity") != "identity":
             raise HTTPException(415, "Expected a body that is not compressed.")
         desk.check()
@@ -90,62 +138,26 @@ def inference_routes(models: Models, desk: Desk, limits: Limits) -> APIRouter:
         head = request.headers.get(_HEAD)
         return await desk.run(lambda: answered(served, body, head, limits))
 
+    described_so: dict[str, Any] = {
+        "response_class": Response,
+        "openapi_extra": {"requestBody": _REQUEST},
+        "responses": {200: _ANSWER},
+    }
+
+    @routes.post("/models/{model}/infer", **described_so)
+    async def infer(request: Request, model: str) -> Response:
+        """Labels of images, and probabilities where they are asked for."""
+        return await answer(request, _model(models, model))
+
+    @routes.post("/models/{model}/versions/{version}/infer", **described_so)
+    async def version_infer(request: Request, model: str, version: str) -> Response:
+        """Labels of images, and probabilities where they are asked for."""
+        return await answer(request, _model(models, model, version))
+
     return routes
 
 
-_BODY = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "application/json": {
-                "schema": {
-                    "type": "object",
-                    "required": ["inputs"],
-                    "properties": {
-                        "id": {"type": "string"},
-                        "parameters": {"type": "object"},
-                        "inputs": {
-                            "type": "array",
-                            "minItems": 1,
-                            "maxItems": 1,
-                            "items": {
-                                "type": "object",
-                                "required": ["name", "datatype", "shape"],
-                                "properties": {
-                                    "name": {"type": "string", "enum": ["images"]},
-                                    "datatype": {"type": "string", "enum": list(_TYPES)},
-                                    "shape": {
-                                        "type": "array",
-                                        "items": {"type": "integer", "minimum": 1},
-                                        "minItems": 4,
-                                        "maxItems": 4,
-                                    },
-                                    "data": {"type": "array"},
-                                    "parameters": {"type": "object"},
-                                },
-                            },
-                        },
-                        "outputs": {
-                            "type": "array",
-                            "items": {
-                                "type": "object",
-                                "required": ["name"],
-                                "properties": {
-                                    "name": {"type": "string"},
-                                    "parameters": {"type": "object"},
-                                },
-                            },
-                        },
-                    },
-                }
-            },
-            "application/octet-stream": {"schema": {"type": "string", "format": "binary"}},
-        },
-    }
-}
-
-
-def _model(models: Models, name: str, version: str) -> Served:
+def _model(models: Models, name: str, version: str = VERSION) -> Served:
     if name not in models:
         raise HTTPException(404, f"There is no model {name[:100]!r}.")
     if version != VERSION:

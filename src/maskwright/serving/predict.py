@@ -30,13 +30,19 @@ ModelName = Annotated[
 ]
 
 _LONGEST_NAME = 100
+_MASKS: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "Labels and probabilities as PNG, COCO and polygons as JSON",
+        "content": {"image/png": {}, "application/json": {}},
+    }
+}
 
 
 def predict_routes(models: Models, desk: Desk, limits: Limits) -> APIRouter:
     """`/predict`, `/regions` and `/cases`."""
     routes = APIRouter()
 
-    @routes.post("/predict")
+    @routes.post("/predict", response_class=Response, responses=_MASKS)
     async def predict(
         image: Upload,
         model: ModelName = None,
