@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tifffile
 from PIL import Image
-from tiny_models import every_kind, models, packed, two_squares
+from tiny_models import every_kind, packed, two_squares
 
 PNG = packed(two_squares())
 
@@ -58,20 +58,19 @@ def swelling():
     ],
     ids=["png", "png2", "tiff", "tiff2", "ppm", "bmp"],
 )
-def test_images_that_say_they_are_huge_are_refused_before_they_are_decoded(asking, data):
-    client = asking(models())
-    answer = client.post("/predict", files={"image": ("bomb", data)})
+def test_images_that_say_they_are_huge_are_refused_before_they_are_decoded(cells, data):
+    answer = cells.post("/predict", files={"image": ("bomb", data)})
     assert answer.status_code in (413, 422), answer.text
-    assert len(client.lines) == 1
-    assert client.lines[0].seconds < 1
+    assert len(cells.lines) == 1
+    assert cells.lines[0].seconds < 1
 
 
 @pytest.mark.parametrize(
     "path", ["/predict?model=cells", "/regions?model=verdicts", "/cases?model=verdicts"]
 )
-def test_images_that_swell_are_refused_before_they_are_decoded(asking, swelling, path):
+def test_images_that_swell_are_refused_before_they_are_decoded(kinds, swelling, path):
     field = "images" if "cases" in path else "image"
-    answer = asking(every_kind()).post(path, files={field: ("bomb.png", swelling)})
+    answer = kinds.post(path, files={field: ("bomb.png", swelling)})
     assert answer.status_code == 413
     assert "12000x12000" in answer.json()["detail"]
 
@@ -103,8 +102,8 @@ def test_a_limit_of_pixels_holds_for_images_and_masks(asking):
     ],
     ids=range(11),
 )
-def test_what_is_no_whole_image_is_refused(asking, data):
-    answer = asking(models()).post("/predict", files={"image": ("broken", data)})
+def test_what_is_no_whole_image_is_refused(cells, data):
+    answer = cells.post("/predict", files={"image": ("broken", data)})
     assert answer.status_code == 422, answer.text
     assert list(answer.json()) == ["detail"]
     assert "/" not in answer.json()["detail"].replace("copy it again or", "")
@@ -114,13 +113,12 @@ def test_what_is_no_whole_image_is_refused(asking, data):
     "name",
     ["../../../etc/passwd", "/etc/shadow", "..\\..\\boot.ini", "a\r\nSet-Cookie: x", "x" * 300],
 )
-def test_names_of_files_are_only_shown_and_only_their_last_part(asking, name):
-    client = asking(models())
+def test_names_of_files_are_only_shown_and_only_their_last_part(cells, name):
     files = {"image": (name, PNG)}
-    found = client.post("/predict?output=coco", files=files).json()["images"][0]["file_name"]
+    found = cells.post("/predict?output=coco", files=files).json()["images"][0]["file_name"]
     assert not set("/\\\r\n") & set(found)
     assert len(found) <= 100
-    refused = client.post("/predict", files={"image": (name, b"nothing")})
+    refused = cells.post("/predict", files={"image": (name, b"nothing")})
     assert "/etc" not in refused.json()["detail"]
 
 
@@ -138,13 +136,12 @@ def test_names_of_files_are_only_shown_and_only_their_last_part(asking, name):
         "/v2/models/cells/versions/..%2f1",
     ],
 )
-def test_paths_do_not_lead_out(asking, path):
-    client = asking(models())
-    answer = client.get(path)
+def test_paths_do_not_lead_out(cells, path):
+    answer = cells.get(path)
     assert answer.status_code == 404
     assert "root:" not in answer.text
     assert "import" not in answer.text
-    assert len(client.lines) == 1
+    assert len(cells.lines) == 1
 
 
 def multipart(*lines):
@@ -181,20 +178,18 @@ FORM = "multipart/form-data; boundary=b"
     ],
     ids=range(15),
 )
-def test_bodies_of_other_kinds_are_refused(asking, kind, body):
-    client = asking(models())
+def test_bodies_of_other_kinds_are_refused(cells, kind, body):
     headers = {} if kind is None else {"content-type": kind}
-    answer = client.post("/predict", content=body, headers=headers)
+    answer = cells.post("/predict", content=body, headers=headers)
     assert answer.status_code in (400, 415, 422), answer.text
     assert list(answer.json()) == ["detail"]
     assert isinstance(answer.json()["detail"], str)
-    assert len(client.lines) == 1
-    assert client.lines[0].reason
-    assert "\n" not in client.lines[0].line()
+    assert len(cells.lines) == 1
+    assert cells.lines[0].reason
+    assert "\n" not in cells.lines[0].line()
 
 
-def test_methods_that_are_not_there(asking):
-    client = asking(models())
+def test_methods_that_are_not_there(cells):
     for method, path in (("GET", "/predict"), ("DELETE", "/health"), ("TRACE", "/"), ("PUT", "/x")):
-        assert client.request(method, path).status_code in (404, 405)
-    assert len(client.lines) == 4
+        assert cells.request(method, path).status_code in (404, 405)
+    assert len(cells.lines) == 4

@@ -9,32 +9,29 @@ TOKEN = "a-token-of-enough-letters"
 IMAGE = {"image": ("cells.png", packed(two_squares()))}
 
 
-def test_every_answer_has_its_headers_and_its_line(asking):
-    client = asking(models())
+def test_every_answer_has_its_headers_and_its_line(cells):
     for path, status in (("/health", 200), ("/", 200), ("/none", 404), ("/docs", 200)):
-        headers = client.get(path).headers
+        headers = cells.get(path).headers
         assert "default-src 'none'" in headers["content-security-policy"]
         assert "frame-ancestors 'none'" in headers["content-security-policy"]
         assert headers["x-content-type-options"] == "nosniff"
         assert headers["referrer-policy"] == "no-referrer"
         assert headers["cache-control"] == "no-store"
-        told = client.lines.pop()
-        assert (told.path, told.status, not client.lines) == (path, status, True)
-    assert "unsafe" not in client.get("/").headers["content-security-policy"]
+        told = cells.lines.pop()
+        assert (told.path, told.status, not cells.lines) == (path, status, True)
+    assert "unsafe" not in cells.get("/").headers["content-security-policy"]
 
 
-def test_nothing_of_the_docs_comes_from_elsewhere(asking):
-    client = asking(models())
-    page = client.get("/docs").text
+def test_nothing_of_the_docs_comes_from_elsewhere(cells):
+    page = cells.get("/docs").text
     assert "//" not in page.replace("<!doctype html>", "")
-    assert client.get("/vendor/swagger-ui/swagger-ui-bundle.js").status_code == 200
-    assert client.get("/vendor/swagger-ui/LICENSE").status_code == 200
+    assert cells.get("/vendor/swagger-ui/swagger-ui-bundle.js").status_code == 200
+    assert cells.get("/vendor/swagger-ui/LICENSE").status_code == 200
 
 
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:80", "", "127.0.0.1.evil.example"])
-def test_other_names_of_this_machine_are_refused(asking, host):
-    client = asking(models())
-    answer = client.get("/health", headers={"host": host})
+def test_other_names_of_this_machine_are_refused(cells, host):
+    answer = cells.get("/health", headers={"host": host})
     assert answer.status_code == 421
     assert "localhost" in answer.json()["detail"]
 
@@ -42,8 +39,8 @@ def test_other_names_of_this_machine_are_refused(asking, host):
 @pytest.mark.parametrize(
     "host", ["localhost", "LOCALHOST:8000", "127.0.0.1:1", "[::1]:8000", "[::1]"]
 )
-def test_names_of_this_machine_are_taken(asking, host):
-    assert asking(models()).get("/health", headers={"host": host}).status_code == 200
+def test_names_of_this_machine_are_taken(cells, host):
+    assert cells.get("/health", headers={"host": host}).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -55,9 +52,9 @@ def test_names_of_this_machine_are_taken(asking, host):
         ("http://localhost:99", 403),
     ],
 )
-def test_pages_of_others_are_refused(asking, origin, status):
+def test_pages_of_others_are_refused(cells, origin, status):
     headers = {"origin": origin}
-    assert asking(models()).get("/health", headers=headers).status_code == status
+    assert cells.get("/health", headers=headers).status_code == status
 
 
 @pytest.mark.parametrize(
@@ -114,10 +111,9 @@ def test_long_bodies_are_refused_by_their_length_and_as_they_come(asking):
         assert "1,000 bytes" in answer.json()["detail"]
 
 
-def test_lengths_that_are_no_numbers(asking):
-    client = asking(models())
+def test_lengths_that_are_no_numbers(cells):
     for length in ("many", "-5", "9" * 5000):
-        answer = client.get("/health", headers={"content-length": length})
+        answer = cells.get("/health", headers={"content-length": length})
         assert answer.status_code in (400, 413)
 
 

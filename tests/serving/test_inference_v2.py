@@ -162,24 +162,23 @@ def one_input(**changes):
         ({**one_input(), "parameters": {"threshold": 7}}, 422),
     ],
 )
-def test_what_does_not_follow_the_protocol_gets_a_sentence(asking, body, status):
+def test_what_does_not_follow_the_protocol_gets_a_sentence(kinds, body, status):
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
-    answer = asking(every_kind()).post(PATH, content=content)
+    answer = kinds.post(PATH, content=content)
     assert answer.status_code == status, answer.text
     assert list(answer.json()) == ["error"]
 
 
 @pytest.mark.parametrize("head", ["x", "-1", "99999", "9" * 5000, "", "1.5"])
-def test_lengths_of_the_json_that_lie(asking, head):
+def test_lengths_of_the_json_that_lie(kinds, head):
     headers = {"inference-header-content-length": head}
     content = json.dumps(one_input()).encode()
-    answer = asking(every_kind()).post(PATH, content=content, headers=headers)
+    answer = kinds.post(PATH, content=content, headers=headers)
     assert answer.status_code == 400
 
 
-def test_compressed_and_long_json_are_refused(asking):
-    client = asking(every_kind())
-    packed = client.post(PATH, content=b"x", headers={"content-encoding": "gzip"})
+def test_compressed_and_long_json_are_refused(kinds):
+    packed = kinds.post(PATH, content=b"x", headers={"content-encoding": "gzip"})
     assert packed.status_code == 415
-    long = client.post(PATH, content=b" " * (2**24 + 1))
+    long = kinds.post(PATH, content=b" " * (2**24 + 1))
     assert (long.status_code, "binary data" in long.json()["error"]) == (413, True)

@@ -27,7 +27,7 @@ def tried(examples):
 
 
 @SCHEMA.parametrize()
-@tried(4)
+@tried(3)
 def test_no_request_is_a_mistake_of_the_server(case):
     case.call_and_validate(checks=CHECKS)
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from tiny_models import brightness, card, every_kind, models, packed, two_squares, unpacked
+from tiny_models import brightness, card, models, packed, two_squares, unpacked
 
 from maskwright.boxes import decode_rle
 from maskwright.inference.predictor import Predictor
@@ -21,42 +21,40 @@ def numbered():
     return image
 
 
-def test_labels_are_the_values_of_a_png_in_the_size_of_the_image(asking):
-    answer = asking(models()).post("/predict", files=IMAGE)
+def test_labels_are_the_values_of_a_png_in_the_size_of_the_image(cells):
+    answer = cells.post("/predict", files=IMAGE)
     assert answer.status_code == 200
     assert answer.headers["content-type"] == "image/png"
     np.testing.assert_array_equal(unpacked(answer.content), TRUE)
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "TIFF", "WEBP", "BMP", "GIF"])
-def test_other_formats_are_read(asking, kind):
+def test_other_formats_are_read(cells, kind):
     files = {"image": ("picture", packed(np.full((16, 16, 3), 180, np.uint8), kind))}
-    answer = asking(models()).post("/predict", files=files)
+    answer = cells.post("/predict", files=files)
     assert unpacked(answer.content).all()
 
 
-def test_probabilities_are_grey_of_the_foreground_or_of_a_class(asking):
-    client = asking(models())
-    grey = unpacked(client.post("/predict?output=probability", files=IMAGE).content)
+def test_probabilities_are_grey_of_the_foreground_or_of_a_class(cells):
+    grey = unpacked(cells.post("/predict?output=probability", files=IMAGE).content)
     # 1 / (1 + exp(-(200 - 100) / 50)) and (120 - 100) / 50
     assert [grey[7, 7], grey[21, 41]] == [round(255 / (1 + np.exp(-v))) for v in (2.0, 0.4)]
-    other = client.post("/predict?output=probability&class=background", files=IMAGE)
+    other = cells.post("/predict?output=probability&class=background", files=IMAGE)
     assert abs(int(unpacked(other.content)[7, 7]) + grey[7, 7] - 255) <= 1
-    wrong = client.post("/predict?output=probability&class=nucleus", files=IMAGE)
+    wrong = cells.post("/predict?output=probability&class=nucleus", files=IMAGE)
     assert wrong.status_code == 422
     assert "background, cell" in wrong.json()["detail"]
 
 
-def test_threshold_and_area_change_one_answer_alone(asking):
-    client = asking(models())
-    high = unpacked(client.post("/predict?threshold=0.8", files=IMAGE).content)
-    large = unpacked(client.post("/predict?min_area_px=50", files=IMAGE).content)
+def test_threshold_and_area_change_one_answer_alone(cells):
+    high = unpacked(cells.post("/predict?threshold=0.8", files=IMAGE).content)
+    large = unpacked(cells.post("/predict?min_area_px=50", files=IMAGE).content)
     assert high.sum() == large.sum() == 100
-    assert unpacked(client.post("/predict", files=IMAGE).content).sum() == 116
+    assert unpacked(cells.post("/predict", files=IMAGE).content).sum() == 116
 
 
-def test_coco_holds_each_piece_of_a_class(asking):
-    content = asking(models()).post("/predict?output=coco", files=IMAGE).json()
+def test_coco_holds_each_piece_of_a_class(cells):
+    content = cells.post("/predict?output=coco", files=IMAGE).json()
     assert content["images"] == [{"id": 1, "file_name": "cells.png", "height": 40, "width": 60}]
     assert content["categories"] == [{"id": 1, "name": "cell"}]
     assert [one["area"] for one in content["annotations"]] == [100, 16]
@@ -76,31 +74,30 @@ def test_a_background_that_is_not_first_is_left_out(asking):
     assert grey[7, 7] > 200
 
 
-def test_polygons_are_in_pixels(asking):
-    content = asking(models()).post("/predict?output=polygons", files=IMAGE).json()
+def test_polygons_are_in_pixels(cells):
+    content = cells.post("/predict?output=polygons", files=IMAGE).json()
     first, second = sorted(content["features"], key=lambda one: -one["properties"]["area_px"])
     assert first["properties"] == {"class": "cell", "label": 1, "area_px": 100}
     corners = {tuple(point) for point in second["geometry"]["coordinates"][0]}
     assert corners == {(40, 20), (44, 20), (44, 24), (40, 24)}
 
 
-def test_objects_are_numbers_of_16_bits_and_have_scores(asking):
-    client = asking(every_kind())
+def test_objects_are_numbers_of_16_bits_and_have_scores(kinds):
     files = {"image": ("discs.png", packed(numbered()))}
-    numbers = unpacked(client.post("/predict?model=discs", files=files).content)
+    numbers = unpacked(kinds.post("/predict?model=discs", files=files).content)
     assert numbers.dtype == np.uint16 or numbers.max() == 2
     assert sorted(np.unique(numbers)) == [0, 1, 2]
-    found = client.post("/predict?model=discs&output=coco", files=files).json()["annotations"]
+    found = kinds.post("/predict?model=discs&output=coco", files=files).json()["annotations"]
     assert len(found) == 2
     assert all(0.5 < one["score"] <= 1 for one in found)
-    polygons = client.post("/predict?model=discs&output=polygons", files=files).json()
+    polygons = kinds.post("/predict?model=discs&output=polygons", files=files).json()
     assert len(polygons["features"]) == 2
-    refused = client.post("/predict?model=discs&output=probability", files=files)
+    refused = kinds.post("/predict?model=discs&output=probability", files=files)
     assert refused.status_code == 422
 
 
-def test_regions_are_decided_on_and_told_with_their_boxes(asking):
-    found = asking(every_kind()).post("/regions?model=verdicts", files=IMAGE).json()
+def test_regions_are_decided_on_and_told_with_their_boxes(kinds):
+    found = kinds.post("/regions?model=verdicts", files=IMAGE).json()
     one, two = found["regions"]
     assert (one["name"], one["class"], one["area_px"]) == ("cells.png#1", "cell", 100)
     assert (one["box"], two["box"]) == ([5, 5, 10, 10], [40, 20, 4, 4])
@@ -109,31 +106,30 @@ def test_regions_are_decided_on_and_told_with_their_boxes(asking):
     assert [one["decision"] for one in found["decisions"]] == ["bright", "dull"]
 
 
-def test_a_mask_that_is_sent_takes_the_place_of_a_drawn_one(asking):
+def test_a_mask_that_is_sent_takes_the_place_of_a_drawn_one(kinds):
     mask = np.zeros((40, 60), np.uint8)
     mask[0:3, 0:3] = 1
     files = {**IMAGE, "mask": ("mask.png", packed(mask))}
-    found = asking(every_kind()).post("/regions?model=verdicts", files=files).json()
+    found = kinds.post("/regions?model=verdicts", files=files).json()
     assert [one["area_px"] for one in found["regions"]] == [9]
     assert found["decisions"][0]["decision"] == "dull"
 
 
-def test_a_case_of_several_images_is_one_decision(asking):
-    client = asking(every_kind())
+def test_a_case_of_several_images_is_one_decision(kinds):
     files = [("images", ("a.png", packed(numbered() * 50))), ("images", ("a.png", packed(TRUE)))]
-    found = client.post("/cases?model=cases", files=files).json()
+    found = kinds.post("/cases?model=cases", files=files).json()
     (decision,) = found["decisions"]
     assert decision["images"] == ["a.png", "a.png (2)"]
     assert {one["image"] for one in found["regions"]} == {"a.png", "a.png (2)"}
     assert sum(one["weight"] for one in found["regions"]) == pytest.approx(1, abs=1e-4)
     masks = [("masks", ("m.png", packed(TRUE)))]
-    wrong = client.post("/cases?model=cases", files=files + masks)
+    wrong = kinds.post("/cases?model=cases", files=files + masks)
     assert (wrong.status_code, "each of 2 images" in wrong.json()["detail"]) == (422, True)
 
 
-def test_an_image_without_a_region_is_not_decided_on(asking):
+def test_an_image_without_a_region_is_not_decided_on(kinds):
     files = {"images": ("dark.png", packed(np.zeros((20, 20, 3), np.uint8)))}
-    found = asking(every_kind()).post("/cases?model=cases", files=files).json()
+    found = kinds.post("/cases?model=cases", files=files).json()
     assert found["regions"] == []
     assert found["decisions"][0]["decision"] is None
 
@@ -150,8 +146,8 @@ def test_an_image_without_a_region_is_not_decided_on(asking):
         ("/predict?model=cells&min_area_px=-1", 422, "`min_area_px`"),
     ],
 )
-def test_wrong_questions_get_one_sentence(asking, path, status, told):
-    answer = asking(every_kind()).post(path, files=IMAGE)
+def test_wrong_questions_get_one_sentence(kinds, path, status, told):
+    answer = kinds.post(path, files=IMAGE)
     assert answer.status_code == status
     assert list(answer.json()) == ["detail"]
     assert told in answer.json()["detail"]

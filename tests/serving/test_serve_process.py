@@ -20,43 +20,22 @@ def artifact(tmp_path_factory):
     return write_artifact(tmp_path_factory.mktemp("exported") / "cells")
 
 
-class Serving:
-    """The program, until it ends; `address` is what it says that it answers at."""
-
-    def __init__(self, *arguments, **environment):
-        self.process = subprocess.Popen(
-            [*PROGRAM, "serve", *map(str, arguments), "--port", "0"],
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        first = self.process.stderr.readline()
-        self.address = re.search(r"http://\S+", first)[0]
-        self.first = first
-
-    def end(self, number=signal.SIGTERM):
-        self.process.send_signal(number)
-        _, told = self.process.communicate(timeout=20)
-        return self.process.returncode, told
-
-
-def loaded(process):
-    """Libraries that a process has loaded."""
-    return Path(f"/proc/{process.pid}/maps").read_text()
-
-
 def test_an_onnx_artifact_is_served_without_tensorflow_and_a_signal_finishes_what_was_taken_on(
     artifact,
 ):
-    serving = Serving(artifact)
-    assert "with cells;" in serving.first
+    command = [*PROGRAM, "serve", artifact, "--port", "0"]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    first = process.stderr.readline()
+    assert "with cells;" in first
+    address = re.search(r"http://\S+", first)[0]
     files = {"image": ("a.png", packed(two_squares()))}
-    answer = httpx.post(f"{serving.address}/predict", files=files)
+    answer = httpx.post(f"{address}/predict", files=files)
     assert answer.status_code == 200
-    maps = loaded(serving.process)
+    maps = Path(f"/proc/{process.pid}/maps").read_text()
     assert "onnxruntime" in maps
     assert "tensorflow" not in maps
 
-    request = httpx.Request("POST", f"{serving.address}/predict", files=files)
+    request = httpx.Request("POST", f"{address}/predict", files=files)
     body = request.read()
     head = f"POST /predict HTTP/1.1\r\nHost: {request.url.netloc.decode()}\r\n"
     head += (
@@ -67,7 +46,7 @@ def test_an_onnx_artifact_is_served_without_tensorflow_and_a_signal_finishes_wha
     for connection in taken:
         connection.sendall(head.encode() + body[:-10])
     time.sleep(0.3)
-    serving.process.send_signal(signal.SIGTERM)
+    process.send_signal(signal.SIGTERM)
     time.sleep(0.3)
     with pytest.raises(OSError):  # nothing new is taken on
         socket.create_connection((host, port), timeout=1)
@@ -80,20 +59,8 @@ def test_an_onnx_artifact_is_served_without_tensorflow_and_a_signal_finishes_wha
         connection.close()
         assert said.startswith(b"HTTP/1.1 200 OK")
         assert said.endswith(answer.content)
-    _, told = serving.process.communicate(timeout=20)
-    assert serving.process.returncode == 0
+    _, told = process.communicate(timeout=20)
+    assert process.returncode == 0
     lines = told.splitlines()
     assert len(lines) == 7
     assert all(" POST /predict 200 " in line for line in lines)
-
-
-def test_elsewhere_than_on_loopback_a_token_is_needed(artifact, tmp_path):
-    token = tmp_path / "token"
-    token.write_text("0123456789abcdef\n")
-    serving = Serving(f"mine={artifact}", "--host", "0.0.0.0", "--token-file", token)
-    port = serving.address.rpartition(":")[2]
-    address = f"http://127.0.0.1:{port}"
-    assert httpx.get(f"{address}/v2/models/mine").status_code == 401
-    headers = {"authorization": "Bearer 0123456789abcdef"}
-    assert httpx.get(f"{address}/v2/models/mine", headers=headers).status_code == 200
-    assert serving.end(signal.SIGINT)[0] == 0
