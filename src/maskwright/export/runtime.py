@@ -140,24 +140,28 @@ def open_artifact(path: Path, kind: type[AnyKind]) -> tuple[Path, Listing, AnyKi
     return folder, listing, card
 
 
-def load_objects(path: Path) -> tuple[Say, ObjectCard]:
+def load_objects(path: Path, threads: Threads = ALONE) -> tuple[Say, ObjectCard]:
     """The model of a run that finds single objects, as a function.
+
+    Args:
+        path: Folder of a run or of an artifact.
+        threads: Of an engine other than TensorFlow.
 
     Raises:
         ModelError: As `load_logits`.
     """
     if is_artifact(path):
         folder, listing, card = open_artifact(path, ObjectCard)
-        return artifact_objects(folder, listing.format, card.method), card
+        return artifact_objects(folder, listing.format, card.method, threads), card
     model, card = load_run(path, ObjectCard)
     return keras_objects(model), card
 
 
-def artifact_objects(folder: Path, engine: str, method: Method) -> Say:
+def artifact_objects(folder: Path, engine: str, method: Method, threads: Threads = ALONE) -> Say:
     """The network of an artifact from images to what it says of their objects, in its engine."""
     if engine == "keras":
         return _saying(keras_objects(read_plain(folder)), method, folder)
-    network = open_engine(folder, engine)
+    network = open_engine(folder, engine, threads)
     return _saying(lambda images: network({"images": images}), method, folder)
 
 
@@ -195,15 +199,19 @@ def keras_objects(model: Any) -> Say:
     return say
 
 
-def load_decisions(path: Path) -> tuple[Decide, RegionCard]:
+def load_decisions(path: Path, threads: Threads = ALONE) -> tuple[Decide, RegionCard]:
     """The classifier of a run as a function of the inputs that `models.classifiers` describes.
+
+    Args:
+        path: Folder of a run or of an artifact.
+        threads: Of an engine other than TensorFlow.
 
     Raises:
         ModelError: As `load_logits`.
     """
     if is_artifact(path):
         folder, listing, card = open_artifact(path, RegionCard)
-        return artifact_decisions(folder, listing.format), card
+        return artifact_decisions(folder, listing.format, threads), card
     model, card = load_run(path, RegionCard)
     return keras_decisions(model), card
 
@@ -227,11 +235,13 @@ def keras_decisions(model: Any) -> Decide:
     return decided_in_two(*map(graph, parts(model)))
 
 
-def artifact_decisions(folder: Path, engine: str) -> Decide:
+def artifact_decisions(folder: Path, engine: str, threads: Threads = ALONE) -> Decide:
     """The classifier of an artifact, in its engine."""
     if engine == "keras":
         return keras_decisions(read_plain(folder, classifier=True))
-    return decided_in_two(*(open_engine(folder / part, engine) for part in CLASSIFIER_PARTS))
+    return decided_in_two(
+        *(open_engine(folder / part, engine, threads) for part in CLASSIFIER_PARTS)
+    )
 
 
 def decided_in_two(look: Network, join: Network) -> Decide:

@@ -11,6 +11,7 @@ import numpy as np
 from maskwright.card import ObjectCard
 from maskwright.data.geometry import cut_image, resize_image
 from maskwright.errors import ConfigError, DataError, ModelError
+from maskwright.export.engines import ALONE, Threads
 from maskwright.export.runtime import Say, load_objects
 from maskwright.inference.predictor import known_pixels, model_pixels, resized_strips
 from maskwright.inference.tiling import PAD_MULTIPLE, predict_tiled, starts
@@ -36,9 +37,14 @@ class ObjectFinder:
         self.card = card
 
     @classmethod
-    def load(cls, path: str | Path) -> "ObjectFinder":
-        """Finder from the folder of a run; raises `ModelError` where there is none."""
-        return cls(*load_objects(Path(path)))
+    def load(cls, path: str | Path, threads: Threads = ALONE) -> "ObjectFinder":
+        """Finder from the folder of a run; raises `ModelError` where there is none.
+
+        Args:
+            path: Folder of a run, or an exported model.
+            threads: Of an engine other than TensorFlow.
+        """
+        return cls(*load_objects(Path(path), threads))
 
     def adjusted(self, **changes: Any) -> "ObjectFinder":
         """The same model with other values on its card, where they are not `None`.

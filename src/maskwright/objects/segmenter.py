@@ -9,6 +9,7 @@ import numpy as np
 from maskwright.card import CARD_FILE, ObjectCard, card_kind
 from maskwright.errors import ConfigError
 from maskwright.export.artifact import model_folder
+from maskwright.export.engines import ALONE, Threads
 from maskwright.inference.predictor import Flips, Prediction, Predictor
 from maskwright.objects.finder import ObjectFinder
 
@@ -64,8 +65,12 @@ class ObjectSegmenter:
         return Prediction(found.classes(), instances=found.ids())
 
 
-def load_segmenter(path: str | Path) -> Segmenter:
+def load_segmenter(path: str | Path, threads: Threads = ALONE) -> Segmenter:
     """What draws masks, from a run, an ensemble, or one that was exported.
+
+    Args:
+        path: Folder of a run, or an exported model.
+        threads: Of an engine other than TensorFlow.
 
     Raises:
         ModelError: If there is none.
@@ -73,5 +78,5 @@ def load_segmenter(path: str | Path) -> Segmenter:
     folder = model_folder(path)
     card = folder / CARD_FILE
     if card.is_file() and card_kind(card) == ObjectCard.kind:
-        return ObjectSegmenter(ObjectFinder.load(folder))
-    return Predictor.load(folder)
+        return ObjectSegmenter(ObjectFinder.load(folder, threads))
+    return Predictor.load(folder, threads)

@@ -10,6 +10,7 @@ import numpy as np
 from maskwright.card import CARD_FILE, SEGMENTER
 from maskwright.errors import ConfigError
 from maskwright.export.artifact import model_folder
+from maskwright.export.engines import ALONE, Threads
 from maskwright.inference.predictor import Flips, Prediction
 from maskwright.objects.segmenter import Segmenter, load_segmenter
 from maskwright.regions.classify import Classifier
@@ -65,12 +66,19 @@ class Pipeline:
         self.flips = flips
 
     @classmethod
-    def load(cls, path: str | Path) -> "Pipeline":
-        """Pipeline from a run on regions, or one that was exported; `ModelError` for none."""
+    def load(cls, path: str | Path, threads: Threads = ALONE) -> "Pipeline":
+        """Pipeline from a run on regions, or one that was exported; `ModelError` for none.
+
+        Args:
+            path: Folder of a run, or an exported model.
+            threads: Of engines other than TensorFlow.
+        """
         folder = model_folder(path)
-        classifier = Classifier.load(folder)  # first, because it checks an artifact as a whole
+        classifier = Classifier.load(
+            folder, threads
+        )  # first, because it checks an artifact as a whole
         inner = folder / SEGMENTER
-        found = load_segmenter(inner) if (inner / CARD_FILE).is_file() else None
+        found = load_segmenter(inner, threads) if (inner / CARD_FILE).is_file() else None
         return cls(classifier, found)
 
     def adjusted(self, flips: Flips = False, **adjustments: Any) -> "Pipeline":

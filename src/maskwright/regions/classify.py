@@ -8,6 +8,7 @@ import numpy as np
 from scipy.special import expit
 
 from maskwright.card import RegionCard
+from maskwright.export.engines import ALONE, Threads
 from maskwright.export.runtime import Decide, load_decisions
 from maskwright.inference.predictor import model_pixels
 from maskwright.kinds import Kind
@@ -56,9 +57,14 @@ class Classifier:
         )
 
     @classmethod
-    def load(cls, path: str | Path) -> "Classifier":
-        """Classifier from the folder of a run; raises `ModelError` where there is none."""
-        return cls(*load_decisions(Path(path)))
+    def load(cls, path: str | Path, threads: Threads = ALONE) -> "Classifier":
+        """Classifier from the folder of a run; raises `ModelError` where there is none.
+
+        Args:
+            path: Folder of a run, or an exported model.
+            threads: Of an engine other than TensorFlow.
+        """
+        return cls(*load_decisions(Path(path), threads))
 
     def cut(
         self,

@@ -108,7 +108,7 @@ async def _open_finished(models: Models) -> None:
 
 
 def _session_routes(limits: Limits, token: str | None, measured: Measured) -> APIRouter:
-    routes = APIRouter()
+    routes = APIRouter(tags=["Server"])
 
     @routes.get("/health")
     async def health() -> dict[str, str]:

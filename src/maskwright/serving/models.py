@@ -108,7 +108,7 @@ class Models(Mapping[str, Served]):
         if kind == "regions":
             served = Served(name, "regions", self._pipeline(path))
         elif kind == "objects":
-            served = Served(name, "objects", _one_at_a_time(ObjectFinder.load(path)))
+            served = Served(name, "objects", _one_at_a_time(ObjectFinder.load(path, SHARED)))
         else:
             served = Served(name, "segmentation", self._predictor(path))
         _warm(served)
@@ -131,7 +131,7 @@ class Models(Mapping[str, Served]):
         return self._batched(load, path / PREPARED)
 
     def _pipeline(self, path: Path) -> Pipeline:
-        pipeline = Pipeline.load(path)
+        pipeline = Pipeline.load(path, SHARED)
         pipeline.classifier.decide = Alone(pipeline.classifier.decide)
         drawing = pipeline.segmenter
         inner = model_folder(path) / SEGMENTER

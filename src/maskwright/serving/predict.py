@@ -40,7 +40,7 @@ _MASKS: dict[int | str, dict[str, Any]] = {
 
 def predict_routes(models: Models, desk: Desk, limits: Limits) -> APIRouter:
     """`/predict`, `/regions` and `/cases`."""
-    routes = APIRouter()
+    routes = APIRouter(tags=["Images"])
 
     @routes.post("/predict", response_class=Response, responses=_MASKS)
     async def predict(
