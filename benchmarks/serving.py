@@ -34,7 +34,7 @@ import numpy as np
 import typer
 
 HERE = Path(__file__).resolve().parent
-CLIENTS = {1: 60, 4: 150, 32: 200}  # requests by clients, two thousand together
+CLIENTS = {1: 300, 4: 600, 32: 1100}  # requests by clients, two thousand together
 WARMING = 200
 ENGINE_S = 4.0
 NUM_IMAGES = 50

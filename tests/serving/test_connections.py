@@ -135,3 +135,15 @@ def test_a_client_that_goes_away_harms_nobody(port, lines):
     assert answer.status_code == 200
     time.sleep(0.1)
     assert len(lines) == 6
+
+
+def test_who_does_not_take_an_answer_is_let_go(port):
+    ask = b"GET /vendor/swagger-ui/swagger-ui-bundle.js HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    connection = socket.socket()
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    connection.connect(("127.0.0.1", port))
+    connection.sendall(ask * 5)
+    time.sleep(1.6)
+    first = heard(connection)
+    assert b" 200 OK" in first
+    assert len(first) < 5 * 1_700_000  # the rest never came

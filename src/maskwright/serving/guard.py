@@ -255,7 +255,8 @@ class _Body:
         limits = self._guard.limits
         left = min(limits.pause_seconds, self._ends - time.monotonic())
         try:
-            message = await asyncio.wait_for(self._receive(), left)
+            async with asyncio.timeout(left):
+                message = await self._receive()
         except TimeoutError:
             raise HTTPException(
                 408, "The body of the request did not come in time; send it again.", _CLOSE

@@ -20,7 +20,7 @@ class Limits:
         queue: Requests that wait or are worked on.
         seconds: From the end of a request to its answer.
         header_seconds: From the first connection, or byte, to the end of the headers.
-        pause_seconds: Between two pieces of a body.
+        pause_seconds: Between two pieces of a body, or two that the client takes of an answer.
         body_seconds: From the first to the last piece of a body.
         connections: Open at once.
         images_kept: Images that the page works on.

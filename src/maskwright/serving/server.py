@@ -127,6 +127,8 @@ def _protocol(limits: Limits, tell: Callable[[Told], None]) -> type[asyncio.Prot
             self._in_head = True
             self._said = False  # the beginning of a request
             self._began = 0.0
+            self._looking: asyncio.TimerHandle | None = None
+            self._unsent = 0  # bytes of answers, when it was last looked
 
         def connection_made(self, transport: asyncio.BaseTransport) -> None:
             super().connection_made(transport)  # type: ignore[arg-type]
@@ -137,6 +139,7 @@ def _protocol(limits: Limits, tell: Callable[[Told], None]) -> type[asyncio.Prot
 
         def connection_lost(self, exc: Exception | None) -> None:
             self._head_is_there()
+            self._stop_looking()
             super().connection_lost(exc)
 
         def data_received(self, data: bytes) -> None:
@@ -154,6 +157,30 @@ def _protocol(limits: Limits, tell: Callable[[Told], None]) -> type[asyncio.Prot
         def on_headers_complete(self) -> None:
             self._head_is_there()
             super().on_headers_complete()
+
+        def pause_writing(self) -> None:
+            super().pause_writing()
+            self._look_later()
+
+        def resume_writing(self) -> None:
+            super().resume_writing()
+            self._stop_looking()
+
+        def _look_later(self) -> None:
+            self._unsent = self.transport.get_write_buffer_size()
+            self._looking = self.loop.call_later(limits.pause_seconds, self._look)
+
+        def _look(self) -> None:
+            """Let go of who takes nothing of the answer that it asked for."""
+            if self.transport.get_write_buffer_size() == self._unsent:
+                self.transport.abort()
+            else:
+                self._look_later()
+
+        def _stop_looking(self) -> None:
+            if self._looking is not None:
+                self._looking.cancel()
+                self._looking = None
 
         def send_400_response(self, msg: str) -> None:
             if not self._ended:
