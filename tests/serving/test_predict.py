@@ -1,5 +1,8 @@
 """What programs get for an image: masks, probabilities, COCO, polygons, decisions."""
 
+import threading
+import time
+
 import numpy as np
 import pytest
 from tiny_models import brightness, card, models, packed, two_squares, unpacked
@@ -151,6 +154,34 @@ def test_wrong_questions_get_one_sentence(kinds, path, status, told):
     assert answer.status_code == status
     assert list(answer.json()) == ["detail"]
     assert told in answer.json()["detail"]
+
+
+def test_large_images_come_to_the_same(kinds, monkeypatch):
+    monkeypatch.setattr("maskwright.serving.desk._LARGE_PX", 100)
+    found = unpacked(kinds.post("/predict?model=cells", files=IMAGE).content)
+    np.testing.assert_array_equal(found, TRUE)
+    files = {**IMAGE, "mask": ("mask.png", packed(TRUE))}
+    assert len(kinds.post("/regions?model=verdicts", files=files).json()["regions"]) == 2
+
+
+def test_a_full_queue_says_when_to_come_again_and_long_work_ends(asking):
+    go = threading.Event()
+    served = models()
+    served["cells"].model.logits = lambda images: go.wait(5) and brightness(images)
+    client = asking(served, limits={"queue": 1, "seconds": 0.3})
+    late = client.post("/predict", files=IMAGE)
+    assert late.status_code == 504
+    assert "0.3 seconds" in late.json()["detail"]
+    busy = client.post("/predict", files=IMAGE)  # the work that is given up has not ended
+    assert busy.status_code == 503
+    assert int(busy.headers["retry-after"]) >= 1
+    assert client.post("/v2/models/cells/infer", content=b"{}").json() == {
+        "error": busy.json()["detail"]
+    }
+    go.set()
+    ends = time.monotonic() + 5
+    while client.post("/predict", files=IMAGE).status_code != 200:
+        assert time.monotonic() < ends
 
 
 def test_counts_for_prometheus(asking):

@@ -103,7 +103,7 @@ async def _open_finished(models: Models) -> None:
         await asyncio.sleep(_LOOKED_S)
         try:
             await asyncio.to_thread(models.open_new)
-        except MaskwrightError as error:
+        except (MaskwrightError, OSError) as error:
             models.tell(str(error))
 
 

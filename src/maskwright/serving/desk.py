@@ -68,14 +68,9 @@ class Desk:
         self._large = ThreadPoolExecutor(1, "large", _mark, (True,))
         self._piece_s = 0.1  # what one takes, a moving mean
 
-    @property
-    def full(self) -> bool:
-        """Whether nothing more is taken on now."""
-        return self.taken >= self.limits.queue
-
     def check(self) -> None:
         """Raise `BusyError` where nothing more is taken on."""
-        if self.full:
+        if self.taken >= self.limits.queue:
             wait = math.ceil(self.taken * self._piece_s / self.threads)
             raise BusyError(min(max(wait, 1), _LONGEST_RETRY_S))
 

@@ -74,6 +74,7 @@ class Models(Mapping[str, Served]):
         self.tell = tell
         self.counted: Callable[[int], None] = lambda _: None  # images that an engine is given
         self._opened: dict[str, Served] = {}
+        self._tried: set[str] = set()
 
     def __getitem__(self, name: str) -> Served:
         return self._opened[name]
@@ -92,15 +93,17 @@ class Models(Mapping[str, Served]):
     def add(self, served: Served) -> None:
         """Answer with a model that is open already."""
         self._opened[served.name] = served
+        self._tried.add(served.name)
 
     def open_new(self) -> None:
         """Open the models that are there and not open; of a run in training there is none yet.
 
         Raises:
-            ModelError: If one cannot be opened.
+            ModelError: If one cannot be opened, which is not tried again.
         """
         for name, path in self.places.items():
-            if name not in self._opened and not _in_training(path):
+            if name not in self._tried and not _in_training(path):
+                self._tried.add(name)
                 self.add(self._open(name, path))
 
     def _open(self, name: str, path: Path) -> Served:

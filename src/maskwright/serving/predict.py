@@ -111,12 +111,17 @@ def chosen(models: Models, name: str | None) -> Served:
 
 def decoded(upload: UploadFile, limits: Limits) -> tuple[str, np.ndarray]:
     """Name and pixels of an uploaded image; `DataError` for what is none."""
-    content = Content(safe_name(upload.filename), upload.file.read())
+    content = _content(upload)
     header = read_header(content, limits.pixels)
     room_for(header.width * header.height)
     pixels = read_image(content, limits.pixels)
     check_time()
     return content.name, pixels
+
+
+def _content(upload: UploadFile) -> Content:
+    upload.file.seek(0)  # work on a large image comes here twice
+    return Content(safe_name(upload.filename), upload.file.read())
 
 
 def safe_name(name: str | None) -> str:
@@ -210,7 +215,7 @@ def decided(
 
 def decoded_mask(upload: UploadFile, limits: Limits) -> np.ndarray:
     """Whole numbers `(h, w)` of an uploaded mask; `DataError` for what is none."""
-    content = Content(safe_name(upload.filename), upload.file.read())
+    content = _content(upload)
     values = read_mask(content, limits.pixels).values
     if values.ndim != 2:
         raise DataError(f"{content} is a mask of colours; expected one of numbers, in grey.")

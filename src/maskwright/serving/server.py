@@ -216,7 +216,8 @@ def _protocol(limits: Limits, tell: Callable[[Told], None]) -> type[asyncio.Prot
 
         def _end(self, status: int, sentence: str) -> None:
             """Answer what is no request, and close."""
-            response = JSONResponse({"detail": sentence}, status, {"connection": "close"})
+            headers = {"connection": "close"} | ({"retry-after": "1"} if status == 503 else {})
+            response = JSONResponse({"detail": sentence}, status, headers)
             lines = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}".encode()]
             lines += [name + b": " + value for name, value in response.raw_headers]
             self.transport.write(b"\r\n".join([*lines, b"", bytes(response.body)]))
