@@ -18,7 +18,7 @@ from maskwright.imageio import MAX_PIXELS, write_image
 from maskwright.imageio.windows import WINDOWS_ONLY, Windows, image_size, open_windows
 from maskwright.imageio.write import write_large_mask
 from maskwright.inference.large_clean import clean_large
-from maskwright.inference.panels import Work, draw, keep, no_data, without_gaps
+from maskwright.inference.panels import Seen, Work, draw, keep, no_data, without_gaps
 from maskwright.inference.pieces import Pieces
 from maskwright.inference.polygons import need_rasterio, write_polygons
 from maskwright.inference.predictor import Flips, Predictor, resized_strips
@@ -60,6 +60,7 @@ def predict_large(
     max_pixels: int = MAX_PIXELS,
     advance: Callable[[float], None] | None = None,
     tell: Callable[[str], None] = lambda _: None,
+    seen: Seen | None = None,
 ) -> tuple[int, int]:
     """Write the mask of an image of any size as a tiled TIFF, with its georeference if it has one.
 
@@ -82,6 +83,8 @@ def predict_large(
         advance: Called with the share of the image that was done; a bar counts rows when left out.
         tell: Called with a sentence where memory ran out and tiles became smaller, and where
             patches were too large to be cleaned.
+        seen: Told of the probabilities of every part that is drawn, before threshold and cleaning,
+            by one thread at a time; after a kill, not of the parts that were done.
 
     Returns:
         Height and width of the image, px.
@@ -103,9 +106,9 @@ def predict_large(
         try:
             with _rows_done(image, windows.height, advance) as move:
                 if card.size is not None:
-                    _stretch(predictor, windows, labels, flips, move)
+                    _stretch(predictor, windows, labels, flips, move, seen)
                 else:
-                    draw(predictor, windows, labels, work, flips, batch_size, move, tell)
+                    draw(predictor, windows, labels, work, flips, batch_size, move, tell, seen)
             shutil.rmtree(work.folder / "cleaned", ignore_errors=True)
             cleaned, stayed = clean_large(
                 labels,
@@ -165,6 +168,7 @@ def _stretch(
     labels: Pieces,
     flips: Flips,
     advance: Callable[[float], None],
+    seen: Seen | None,
 ) -> None:
     """Draw an image that the model sees at a size of its own."""
     size = (windows.height, windows.width)
@@ -180,7 +184,7 @@ def _stretch(
         if windows.nodata is not None:
             pixels = windows.read(top, top + len(strip), 0, windows.width)
             gap = no_data(pixels, windows.nodata)
-        keep(predictor, labels, top, 0, strip, gap)
+        keep(predictor, labels, top, 0, strip, gap, seen)
         top += len(strip)
 
 

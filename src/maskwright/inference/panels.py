@@ -26,6 +26,9 @@ _TILE = 512  # px, of models that would run every image whole
 _LEAST_TILE = 64
 _PANEL_BYTES = 2**27  # of pixels and probabilities of a row of tiles; wider ones are cut
 
+Seen = Callable[[int, int, np.ndarray], None]
+"""Told of the first row and column of a part of an image, and its probabilities `(h, w, classes)`."""
+
 _MEMORY_ERRORS = ("ResourceExhaustedError",)
 _MEMORY_WORDS = (
     *("bad allocation", "bad_alloc", "failed to allocate", "cannot allocate memory"),
@@ -91,6 +94,7 @@ def draw(
     batch_size: int,
     advance: Callable[[float], None],
     tell: Callable[[str], None],
+    seen: Seen | None = None,
 ) -> None:
     """Draw all panels at the scale of the image, in smaller tiles where memory runs out."""
     size = (windows.height, windows.width)
@@ -104,7 +108,16 @@ def draw(
         while labels.done(columns[0]) < windows.height:
             grid = Grid.over(size, work.tile).within(labels.done(columns[0]), columns)
             work_on = partial(
-                _draw_panel, predictor, windows, labels, grid, columns, flips, batch_size, move
+                _draw_panel,
+                predictor,
+                windows,
+                labels,
+                grid,
+                columns,
+                flips,
+                batch_size,
+                move,
+                seen,
             )
             if _fits(work_on):
                 break
@@ -131,6 +144,7 @@ def _draw_panel(
     flips: Flips,
     batch_size: int,
     move: Callable[[float], None],
+    seen: Seen | None,
 ) -> None:
     """Draw what is not done yet of some columns: one band read ahead, one kept behind."""
     left, right = (column - grid.lefts[0] for column in columns)
@@ -153,7 +167,7 @@ def _draw_panel(
                 keeping.result()
             gap = None if gap is None else gap[part]
             keeping = behind.submit(
-                keep, predictor, labels, max(done, top), columns[0], strip[part], gap
+                keep, predictor, labels, max(done, top), columns[0], strip[part], gap, seen
             )
             move(len(strip[part]))
         if keeping is not None:
@@ -200,8 +214,11 @@ def keep(
     left: int,
     probabilities: np.ndarray,
     gap: np.ndarray | None,
+    seen: Seen | None = None,
 ) -> None:
     """Decide on the labels of some rows and keep them."""
+    if seen is not None:
+        seen(top, left, probabilities)
     found = most_probable(probabilities, predictor.card.threshold, predictor.card.background)
     if gap is not None:
         found[gap] = IGNORE_LABEL
