@@ -1,0 +1,272 @@
+"""Routes of the page: models, and images with their tiles, evidence and masks."""
+
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import cv2
+import numpy as np
+from fastapi import APIRouter, File, Query, Request, UploadFile
+from fastapi.responses import Response
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+
+from maskwright.card import ObjectCard
+from maskwright.errors import DataError
+from maskwright.labels import IGNORE_LABEL
+from maskwright.objects.segmenter import ObjectSegmenter
+from maskwright.regions.cases import Pipeline
+from maskwright.serving.desk import Desk
+from maskwright.serving.evidence import LEVELS
+from maskwright.serving.finding import decide, evidence_file
+from maskwright.serving.images import GoneError, Images, Upload
+from maskwright.serving.limits import Limits
+from maskwright.serving.models import Models, Served
+from maskwright.serving.pictures import TILE
+from maskwright.serving.predict import chosen, safe_name
+
+_LONGEST_WAIT_S = 20.0
+_FOR_EVER = {"cache-control": "private, max-age=31536000, immutable"}
+
+Wait = Annotated[float, Query(ge=0, le=_LONGEST_WAIT_S, description="Seconds to wait for news.")]
+
+
+def workbench_routes(
+    models: Models, desk: Desk, limits: Limits, images: Images, keeps: bool
+) -> APIRouter:
+    """`/api/models` and `/api/images`.
+
+    Args:
+        models: By name.
+        desk: Where heavy work is done.
+        limits: Of pixels.
+        images: Those that are worked on.
+        keeps: Whether images can be kept for training.
+    """
+    routes = APIRouter(prefix="/api")
+
+    @routes.get("/models")
+    async def list_models() -> list[dict[str, Any]]:
+        """Models, with all that a page needs to show and to decide as they do."""
+        return [about(served, keeps) for served in models.values()]
+
+    @routes.post("/images", status_code=202)
+    async def add(
+        image: Annotated[UploadFile, File(description="An image of any size.")],
+        model: Annotated[str | None, Query(max_length=100)] = None,
+    ) -> dict[str, Any]:
+        """Take on an image; a model works on it in the background, one image after another."""
+        served = chosen(models, model)
+        if served.segmenter is None:
+            raise HTTPException(
+                422,
+                f"The model {served.name} decides on given masks and draws none; ask /regions.",
+            )
+        images.check()
+        upload = await desk.run(images.add, safe_name(image.filename), served, image.file)
+        return state(upload)
+
+    @routes.get("/images/{id}")
+    async def one(id: str, wait: Wait = 0.0) -> dict[str, Any]:
+        """How an image stands; with `wait`, as soon as that changes."""
+        upload = kept(images, id)
+        if wait and not upload.over:
+            await upload.changes.wait(wait)
+        return state(upload)
+
+    @routes.delete("/images/{id}", status_code=204)
+    async def drop(id: str) -> Response:
+        """Forget an image and all that was made of it."""
+        kept(images, id)
+        await run_in_threadpool(images.drop, id)
+        return Response(status_code=204)
+
+    @routes.get("/images/{id}/evidence")
+    async def evidence(id: str) -> Response:
+        """Class and probability of every pixel of the grid, plane after plane."""
+        data = await _read(evidence_file(_done(images, id).folder))
+        headers = {"content-encoding": "gzip", **_FOR_EVER}
+        return Response(data, media_type="application/octet-stream", headers=headers)
+
+    @routes.get("/images/{id}/tiles/{level}/{column}_{row}.jpg")
+    async def tile(id: str, level: int, column: int, row: int) -> Response:
+        """A tile of the picture, numbered as in Deep Zoom."""
+        pyramid = await _drawn(kept(images, id))
+        return await _jpeg(pyramid.tile(level, column, row))
+
+    @routes.get("/images/{id}/thumbnail.jpg")
+    async def thumbnail(id: str) -> Response:
+        """The picture, at most 160 pixels a side."""
+        pyramid = await _drawn(kept(images, id))
+        return await _jpeg(pyramid.thumbnail)
+
+    @routes.put("/images/{id}/labels", status_code=204)
+    async def correct(id: str, request: Request) -> Response:
+        """Keep a corrected mask: the class of each pixel of the grid, 255 for none, with gzip."""
+        upload = _done(images, id)
+        data = await request.body()
+        await desk.run(_correct, upload, data)
+        return Response(status_code=204)
+
+    @routes.delete("/images/{id}/labels", status_code=204)
+    async def undo(id: str) -> Response:
+        """Go back to the mask of the model."""
+        _done(images, id).undo()
+        return Response(status_code=204)
+
+    @routes.post("/images/{id}/decide")
+    async def decide_again(id: str) -> dict[str, Any]:
+        """Decide on the regions of the mask as it is now."""
+        upload = _done(images, id)
+        if upload.served.kind != "regions":
+            raise HTTPException(422, f"The model {upload.served.name} decides on no regions.")
+        await desk.run(_decide, upload, limits.pixels)
+        return state(upload)
+
+    return routes
+
+
+def about(served: Served, keeps: bool) -> dict[str, Any]:
+    """A model as the page knows it."""
+    segmenter = served.segmenter
+    answer: dict[str, Any] = {
+        "name": served.name,
+        "kind": served.kind,
+        "classes": [],
+        "background": None,
+        "threshold": None,
+        "threshold_of": None,
+        "min_area_px": 0,
+        "fill_holes_px": 0,
+        "keep_largest": False,
+        "names": None,
+        "decision_threshold": None,
+        "needs_masks": segmenter is None,
+        "keep": keeps and segmenter is not None,
+    }
+    if isinstance(served.model, Pipeline):
+        card = served.model.classifier.card
+        answer |= {"names": list(card.names), "decision_threshold": card.threshold}
+    if segmenter is None:
+        return answer
+    card = segmenter.card
+    colours = card.labels.to_dict()["colours"]
+    answer |= {
+        "classes": [
+            {"label": label, "name": name, "colour": colours[label].lower()}
+            for label, name in enumerate(card.labels.names)
+        ],
+        "background": card.background,
+        "min_area_px": card.min_area_px,
+    }
+    if isinstance(card, ObjectCard):
+        return answer | {"threshold": card.score, "threshold_of": "score"}
+    two = card.labels.num_classes == 2 and card.background is not None
+    return answer | {
+        "threshold": card.threshold,
+        "threshold_of": "foreground" if two else "winner",
+        "fill_holes_px": card.fill_holes_px,
+        "keep_largest": card.keep_largest,
+    }
+
+
+def state(upload: Upload) -> dict[str, Any]:
+    """How an image stands, as the page knows it."""
+    grid, decisions = upload.grid, upload.found.decisions
+    planes = ["labels", "probabilities"]
+    if isinstance(upload.served.segmenter, ObjectSegmenter):
+        planes.append("objects")
+    return {
+        "id": upload.id,
+        "name": upload.name,
+        "model": upload.served.name,
+        "status": upload.status,
+        "progress": round(upload.progress, 3),
+        "reason": upload.reason,
+        "width": upload.size[1],
+        "height": upload.size[0],
+        "tile": TILE,
+        "grid": {"width": grid.width, "height": grid.height, "scale": grid.scale},
+        "levels": LEVELS,
+        "planes": planes,
+        "changed": upload.changed,
+        "regions": None if decisions is None else [r for d in decisions for r in d["regions"]],
+        "decisions": None if decisions is None else [_answer(made) for made in decisions],
+    }
+
+
+def kept(images: Images, id: str) -> Upload:
+    """An upload; `HTTPException` where it is not, or no longer, there."""
+    try:
+        return images[id]
+    except GoneError as error:
+        raise HTTPException(404, str(error)) from None
+
+
+def _answer(made: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: made[key] for key in ("name", "probability", "decision")}
+
+
+def _done(images: Images, id: str) -> Upload:
+    """An upload that the model has done with."""
+    upload = kept(images, id)
+    if upload.status == "failed":
+        raise HTTPException(409, upload.reason or "The image failed.")
+    if upload.status != "done":
+        raise HTTPException(409, "The model has not done with this image yet; ask again later.")
+    return upload
+
+
+async def _drawn(upload: Upload) -> Any:
+    """The picture of an upload, waited for where it is still being drawn."""
+    while upload.pyramid is None and not upload.over:
+        if not await upload.changes.wait(_LONGEST_WAIT_S):
+            raise HTTPException(
+                503, "The picture is not drawn yet; ask again.", {"retry-after": "5"}
+            )
+    if upload.pyramid is None:
+        raise HTTPException(404, upload.reason or "There is no picture of this image.")
+    return upload.pyramid
+
+
+async def _jpeg(file: Path) -> Response:
+    return Response(await _read(file), media_type="image/jpeg", headers=_FOR_EVER)
+
+
+async def _read(file: Path) -> bytes:
+    try:
+        return await run_in_threadpool(file.read_bytes)
+    except FileNotFoundError:
+        raise HTTPException(404, "There is no such part of this image.") from None
+
+
+def _correct(upload: Upload, packed: bytes) -> None:
+    """Check a corrected mask and keep it."""
+    size = upload.grid.height * upload.grid.width
+    unpack = zlib.decompressobj(wbits=31)  # of gzip
+    try:
+        labels = unpack.decompress(packed, size + 1)
+    except zlib.error:
+        raise DataError("Expected the mask to be packed with gzip.") from None
+    if len(labels) != size or not unpack.eof:
+        raise DataError(
+            f"Expected a byte for each of {upload.grid.width}x{upload.grid.height} pixels, {size:,}"
+            f" in all, packed with gzip; received another number."
+        )
+    segmenter = upload.served.segmenter
+    known = 0 if segmenter is None else segmenter.card.labels.num_classes
+    counts = cv2.calcHist([np.frombuffer(labels, np.uint8)], [0], None, [256], [0, 256])
+    foreign = np.flatnonzero(counts[known:IGNORE_LABEL])
+    if foreign.size:
+        raise DataError(
+            f"Expected the classes 0 to {known - 1}, or {IGNORE_LABEL} for none; the mask holds "
+            f"{known + foreign[0]}."
+        )
+    upload.correct(labels)
+
+
+def _decide(upload: Upload, max_pixels: int) -> None:
+    name = Path(upload.name).stem
+    made = decide(upload.served, upload.file, name, upload.labels(), upload.objects, max_pixels)
+    upload.decided(made)
