@@ -27,7 +27,7 @@ _LEAST_TILE = 64
 _PANEL_BYTES = 2**27  # of pixels and probabilities of a row of tiles; wider ones are cut
 
 Seen = Callable[[int, int, np.ndarray], None]
-"""Told of the first row and column of a part of an image, and its probabilities `(h, w, classes)`."""
+"""Told of the first row and column of a part, and of its probabilities `(h, w, classes)`."""
 
 _MEMORY_ERRORS = ("ResourceExhaustedError",)
 _MEMORY_WORDS = (

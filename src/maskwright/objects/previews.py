@@ -17,6 +17,9 @@ from maskwright.training import Run
 
 Logs = dict[str, float] | None
 
+PREVIEW_COLUMNS = ("image", "true objects", "found objects")
+"""What `ObjectPreviews` draws side by side."""
+
 _MOST_PX = 384  # of a side of what is drawn
 
 

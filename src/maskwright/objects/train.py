@@ -19,7 +19,7 @@ from maskwright.export.runtime import keras_objects
 from maskwright.kinds import Method
 from maskwright.models.blueprint import Blueprint
 from maskwright.objects.finder import ObjectFinder
-from maskwright.objects.previews import ObjectPreviews
+from maskwright.objects.previews import PREVIEW_COLUMNS, ObjectPreviews
 from maskwright.objects.tuning import tuned
 from maskwright.training import Recipe, Run, Task
 from maskwright.training.conduct import begin, carry_out, passes
@@ -165,6 +165,7 @@ def train(
         epochs=epochs,
         minutes=minutes,
         callbacks=shown,
+        columns=PREVIEW_COLUMNS,
         tensorboard=tensorboard,
         checkpoint_seconds=checkpoint_seconds,
         resume=resume,

@@ -71,6 +71,10 @@ class ProgressBar(keras.callbacks.Callback):
         self.bar.stop()
 
 
+PREVIEW_COLUMNS = ("image", "true mask", "predicted")
+"""What `Previews` draws side by side."""
+
+
 class Previews(keras.callbacks.Callback):
     """Image, true mask and predicted mask of the same few samples, drawn every epoch.
 

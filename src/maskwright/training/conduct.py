@@ -18,6 +18,7 @@ from maskwright.training.callbacks import Curves, ProgressBar
 from maskwright.training.diagram import diagram, summary
 from maskwright.training.distribute import find_strategy, is_chief
 from maskwright.training.fit import Fit
+from maskwright.training.progress import progress_told
 from maskwright.training.recipe import Recipe
 from maskwright.training.run import Run
 from maskwright.training.task import Task
@@ -53,6 +54,7 @@ def carry_out(
     minutes: float | None,
     start: Callable[[keras.Model], None] = lambda _: None,
     callbacks: Sequence[Callback] = (),
+    columns: Sequence[str] = (),
     tensorboard: bool = False,
     checkpoint_seconds: float = 20.0,
     resume: bool = False,
@@ -72,6 +74,7 @@ def carry_out(
         minutes: Time to train for.
         start: Called with the network before it learns.
         callbacks: Further callbacks of Keras; those of the chief alone write.
+        columns: What the previews that callbacks draw show side by side.
         tensorboard: Write logs for TensorBoard into the run.
         checkpoint_seconds: Least time between checkpoints.
         resume: Go on with the run.
@@ -104,15 +107,16 @@ def carry_out(
     )
     if resume:
         work.resume()
-    shown = list(callbacks)
-    if chief:
-        titles = task.scoring.titles
-        shown = [ProgressBar(work.share_done, titles), Curves(run, work.state.history, titles)]
-        shown += callbacks
-        if tensorboard:
-            shown.append(_tensorboard(run))
-    state = work.run(shown)
-    if chief:
+    if not chief:
+        work.run(callbacks)
+        return run
+    titles = task.scoring.titles
+    shown = [ProgressBar(work.share_done, titles), Curves(run, work.state.history, titles)]
+    shown += callbacks
+    if tensorboard:
+        shown.append(_tensorboard(run))
+    with progress_told(run, work.share_done, titles, columns):
+        state = work.run(shown)
         run.write_history(state.history)
         trained = main_model(model)
         run.write_model(trained, card(trained))

@@ -48,6 +48,16 @@ class Run:
         return self.folder / "checkpoints" / "best.npz"
 
     @property
+    def history_file(self) -> Path:
+        """One line for each epoch."""
+        return self.folder / "history.csv"
+
+    @property
+    def progress_file(self) -> Path:
+        """How far the run is, while it trains."""
+        return self.folder / "progress.json"
+
+    @property
     def previews(self) -> Path:
         """Predictions of the same images, a picture each epoch."""
         return self.folder / "previews"
@@ -101,7 +111,7 @@ class Run:
         """One line for each epoch into `history.csv`; a value not measured stays empty."""
         names = list(dict.fromkeys(name for row in rows for name in row))
         with (
-            atomic_write(self.folder / "history.csv") as beside,
+            atomic_write(self.history_file) as beside,
             beside.open("w", newline="", encoding="utf-8") as file,
         ):
             writer = csv.DictWriter(file, names)
@@ -110,7 +120,7 @@ class Run:
 
     def read_history(self) -> list[dict[str, float]]:
         """The rows of `history.csv`, without the values that were not measured."""
-        with (self.folder / "history.csv").open(newline="", encoding="utf-8") as file:
+        with self.history_file.open(newline="", encoding="utf-8") as file:
             return [
                 {name: float(text) for name, text in row.items() if text}
                 for row in csv.DictReader(file)

@@ -18,7 +18,7 @@ from maskwright.data.geometry import cut_image, cut_labels
 from maskwright.errors import ConfigError
 from maskwright.losses import MaskLoss
 from maskwright.models.blueprint import Blueprint
-from maskwright.training.callbacks import Previews
+from maskwright.training.callbacks import PREVIEW_COLUMNS, Previews
 from maskwright.training.conduct import begin, carry_out, passes
 from maskwright.training.distribute import is_chief
 from maskwright.training.recipe import Recipe
@@ -213,6 +213,7 @@ def train(
         epochs=epochs,
         minutes=minutes,
         callbacks=shown,
+        columns=PREVIEW_COLUMNS,
         tensorboard=tensorboard,
         checkpoint_seconds=checkpoint_seconds,
         resume=resume,
