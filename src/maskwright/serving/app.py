@@ -29,10 +29,12 @@ from maskwright.serving.guard import (
     write_line,
 )
 from maskwright.serving.inference_v2 import inference_routes
+from maskwright.serving.images import Images
 from maskwright.serving.limits import LateError, Limits
 from maskwright.serving.measured import CONTENT_TYPE, Measured
 from maskwright.serving.models import Models
 from maskwright.serving.predict import predict_routes
+from maskwright.serving.workbench import workbench_routes
 
 PAGE = Path(__file__).parent / "page"
 """Folder of the page."""
@@ -62,6 +64,7 @@ def create_app(
     limits = limits or Limits()
     measured = Measured()
     desk = Desk(limits)
+    images = Images(limits)
     measured.watch(lambda: desk.taken)
     models.counted = measured.count_batch
 
@@ -74,6 +77,7 @@ def create_app(
         looking = asyncio.create_task(_open_finished(models))
         yield
         looking.cancel()
+        await asyncio.to_thread(images.close)
         desk.close()
 
     app = FastAPI(
@@ -87,7 +91,7 @@ def create_app(
     app.include_router(predict_routes(models, desk, limits))
     app.include_router(inference_routes(models, desk, limits))
     app.include_router(_session_routes(limits, token, measured))
-    # The routes of the workbench and of runs have their place here.
+    app.include_router(workbench_routes(models, desk, limits, images, keeps=keep is not None))
     _page(app)
     for kind in (HTTPException, RequestValidationError, MaskwrightError):
         app.add_exception_handler(kind, _answer_error)

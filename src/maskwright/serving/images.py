@@ -185,7 +185,8 @@ class Images:
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
-        self.folder = Path(tempfile.mkdtemp(prefix="maskwright-"))
+        self._place = tempfile.TemporaryDirectory(prefix="maskwright-")  # goes with the process
+        self.folder = Path(self._place.name)
         self._uploads: dict[str, Upload] = {}
         self._bytes: dict[str, int] = {}
         self._lock = threading.Lock()
@@ -265,7 +266,7 @@ class Images:
                 upload.fail(_CLOSED)
         for pool in (self._drawing, self._finding):
             pool.shutdown(wait=True, cancel_futures=True)
-        shutil.rmtree(self.folder, ignore_errors=True)
+        self._place.cleanup()
 
     def _size(self, file: Path) -> tuple[int, int]:
         """Height and width of an image that is not too large for what its format allows."""
