@@ -38,12 +38,21 @@ def decode_rle(counts: str | bytes | Sequence[int], size: tuple[int, int]) -> np
     return np.repeat(inside, runs).reshape(width, height).T
 
 
-def encode_rle(mask: np.ndarray) -> dict[str, Any]:
-    """Run lengths of a mask `(h, w)` as COCO's JSON holds them: `size`, and `counts` as text."""
+def encode_rle(mask: np.ndarray, left: int = 0, width: int | None = None) -> dict[str, Any]:
+    """Run lengths of a mask `(h, w)` as COCO's JSON holds them: `size`, and `counts` as text.
+
+    Args:
+        mask: Of an image, or of some of its columns, beside which nothing is inside.
+        left: The first of them.
+        width: Of the image, px; that of the mask when left out.
+    """
+    height = mask.shape[0]
+    width = mask.shape[1] if width is None else width
     flat = np.ascontiguousarray(mask.T, bool).ravel()
-    changes = np.flatnonzero(np.diff(flat, prepend=False))
-    runs = np.diff(changes, prepend=0, append=flat.size)
-    return {"size": list(mask.shape), "counts": _packed(runs.tolist())}
+    changes = np.flatnonzero(np.diff(flat, prepend=False, append=False)) + left * height
+    changes = changes[changes < width * height]
+    runs = np.diff(changes, prepend=0, append=width * height)
+    return {"size": [height, width], "counts": _packed(runs.tolist())}
 
 
 def fill_polygons(polygons: Sequence[Sequence[float]], size: tuple[int, int]) -> np.ndarray:

@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from typing import Any
 
+import numpy as np
+
 from maskwright.boxes import encode_rle
 from maskwright.instances import Instances
 from maskwright.labels import Labels
@@ -37,6 +39,9 @@ def to_coco(
         )
         for place, box in enumerate(objects.boxes.tolist()):
             top, left, bottom, right = box
+            # A whole image for each of its objects would take long where both are many.
+            columns = np.zeros((height, right - left), bool)
+            columns[top:bottom] = objects.masks[place]
             annotation = {
                 "id": len(content["annotations"]) + 1,
                 "image_id": number,
@@ -44,7 +49,7 @@ def to_coco(
                 "iscrowd": int(objects.crowd[place]),
                 "area": int(objects.areas[place]),
                 "bbox": [left, top, right - left, bottom - top],
-                "segmentation": encode_rle(objects.mask(place)),
+                "segmentation": encode_rle(columns, left, width),
             }
             if objects.scores is not None:
                 annotation["score"] = round(float(objects.scores[place]), 6)
