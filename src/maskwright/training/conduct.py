@@ -111,11 +111,12 @@ def carry_out(
         work.run(callbacks)
         return run
     titles = task.scoring.titles
-    shown = [ProgressBar(work.share_done, titles), Curves(run, work.state.history, titles)]
-    shown += callbacks
+    shown = [ProgressBar(work.share_done, titles), *callbacks]
     if tensorboard:
         shown.append(_tensorboard(run))
-    with progress_told(run, work.share_done, titles, columns):
+    # Last, so that the preview of an epoch is there when its row is.
+    shown.append(Curves(run, work.state.history, titles))
+    with progress_told(run, work.share_done, task.scoring, columns):
         state = work.run(shown)
         run.write_history(state.history)
         trained = main_model(model)

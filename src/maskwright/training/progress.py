@@ -3,11 +3,12 @@
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 
 from maskwright.imageio import atomic_write
 from maskwright.training.run import Run
+from maskwright.training.task import Scoring
 
 PROGRESS_SECONDS = 2.0
 """Time between two writings of `progress.json`."""
@@ -17,7 +18,7 @@ PROGRESS_SECONDS = 2.0
 def progress_told(
     run: Run,
     share_done: Callable[[], float],
-    titles: Mapping[str, str],
+    scoring: Scoring,
     columns: Sequence[str] = (),
 ) -> Iterator[None]:
     """Keep `progress.json` of a run up to date as long as this lasts, from a thread of its own.
@@ -28,7 +29,7 @@ def progress_told(
     Args:
         run: Its folder.
         share_done: How much of the run is over, 0 to 1.
-        titles: Names of scores by their keys, as `Scoring.titles`.
+        scoring: Names of the scores, and which chooses the weights.
         columns: What the previews show side by side.
     """
     began, first = time.monotonic(), share_done()
@@ -43,7 +44,8 @@ def progress_told(
             "seconds_left": left if left is None else round(left, 1),
             "running": not over.is_set(),
             "time": round(time.time(), 1),
-            "titles": dict(titles),
+            "titles": dict(scoring.titles),
+            "watch": scoring.watch,
             "columns": list(columns),
         }
         with suppress(OSError), atomic_write(run.progress_file) as beside:
