@@ -30,10 +30,12 @@ from maskwright.serving.guard import (
 )
 from maskwright.serving.inference_v2 import inference_routes
 from maskwright.serving.images import Images
+from maskwright.serving.keeping import Keeper
 from maskwright.serving.limits import LateError, Limits
 from maskwright.serving.measured import CONTENT_TYPE, Measured
 from maskwright.serving.models import Models
 from maskwright.serving.predict import predict_routes
+from maskwright.serving.runs import run_routes
 from maskwright.serving.workbench import workbench_routes
 
 PAGE = Path(__file__).parent / "page"
@@ -91,7 +93,9 @@ def create_app(
     app.include_router(predict_routes(models, desk, limits))
     app.include_router(inference_routes(models, desk, limits))
     app.include_router(_session_routes(limits, token, measured))
-    app.include_router(workbench_routes(models, desk, limits, images, keeps=keep is not None))
+    keeper = None if keep is None else Keeper(keep)
+    app.include_router(workbench_routes(models, desk, limits, images, keeper))
+    app.include_router(run_routes(models))
     _page(app)
     for kind in (HTTPException, RequestValidationError, MaskwrightError):
         app.add_exception_handler(kind, _answer_error)

@@ -1,14 +1,17 @@
 """Routes of the page: models, and images with their tiles, evidence and masks."""
 
+import os
+import re
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import quote
 
 import cv2
 import numpy as np
 from fastapi import APIRouter, File, Query, Request, UploadFile
-from fastapi.responses import Response
+from fastapi.responses import Response, StreamingResponse
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
@@ -18,22 +21,25 @@ from maskwright.labels import IGNORE_LABEL
 from maskwright.objects.segmenter import ObjectSegmenter
 from maskwright.regions.cases import Pipeline
 from maskwright.serving.desk import Desk
+from maskwright.serving.downloads import DOWNLOADS, Download, archive, download, stem_of
 from maskwright.serving.evidence import LEVELS
 from maskwright.serving.finding import decide, evidence_file
 from maskwright.serving.images import GoneError, Images, Upload
+from maskwright.serving.keeping import Keeper
 from maskwright.serving.limits import Limits
 from maskwright.serving.models import Models, Served
 from maskwright.serving.pictures import TILE
 from maskwright.serving.predict import chosen, safe_name
 
 _LONGEST_WAIT_S = 20.0
+_ARCHIVE_TIMES = 10  # an archive of many images may take so much longer than one answer
 _FOR_EVER = {"cache-control": "private, max-age=31536000, immutable"}
 
 Wait = Annotated[float, Query(ge=0, le=_LONGEST_WAIT_S, description="Seconds to wait for news.")]
 
 
 def workbench_routes(
-    models: Models, desk: Desk, limits: Limits, images: Images, keeps: bool
+    models: Models, desk: Desk, limits: Limits, images: Images, keeper: Keeper | None
 ) -> APIRouter:
     """`/api/models` and `/api/images`.
 
@@ -42,14 +48,14 @@ def workbench_routes(
         desk: Where heavy work is done.
         limits: Of pixels.
         images: Those that are worked on.
-        keeps: Whether images can be kept for training.
+        keeper: Keeps images for training; `None` keeps none.
     """
     routes = APIRouter(prefix="/api")
 
     @routes.get("/models")
     async def list_models() -> list[dict[str, Any]]:
         """Models, with all that a page needs to show and to decide as they do."""
-        return [about(served, keeps) for served in models.values()]
+        return [about(served, keeper is not None) for served in models.values()]
 
     @routes.post("/images", status_code=202)
     async def add(
@@ -115,6 +121,32 @@ def workbench_routes(
         _done(images, id).undo()
         return Response(status_code=204)
 
+    for kind in DOWNLOADS.values():
+        _add_download(routes, kind, desk, limits, images)
+
+    @routes.get("/archive.zip")
+    async def archive_of(
+        id: Annotated[list[str], Query(min_length=1, max_length=limits.images_kept)],
+    ) -> Response:
+        """All files of several images in one archive."""
+        uploads = [_done(images, one) for one in id]
+        packed = await desk.run_for(
+            _ARCHIVE_TIMES * limits.seconds, archive, uploads, limits.pixels
+        )
+        size = packed.seek(0, os.SEEK_END)
+        packed.seek(0)
+        headers = {"content-length": str(size), **_attachment("masks.zip")}
+        pieces = iter(lambda: packed.read(2**20), b"")
+        return StreamingResponse(pieces, media_type="application/zip", headers=headers)
+
+    @routes.post("/images/{id}/keep")
+    async def keep(id: str) -> dict[str, Any]:
+        """Keep the image and its mask as it is now in a data set to train on."""
+        upload = _done(images, id)
+        if keeper is None:
+            raise HTTPException(404, "This server keeps nothing; start it with --keep FOLDER.")
+        return await desk.run(keeper.keep, upload)
+
     @routes.post("/images/{id}/decide")
     async def decide_again(id: str) -> dict[str, Any]:
         """Decide on the regions of the mask as it is now."""
@@ -125,6 +157,25 @@ def workbench_routes(
         return state(upload)
 
     return routes
+
+
+def _add_download(
+    routes: APIRouter, kind: Download, desk: Desk, limits: Limits, images: Images
+) -> None:
+    @routes.get(f"/images/{{id}}/{kind.name}", name=kind.name)
+    async def one_file(id: str) -> Response:
+        """The mask as it is now, corrected or as the model drew it."""
+        upload = _done(images, id)
+        data = await desk.run(download, upload, kind, limits.pixels)
+        headers = _attachment(f"{stem_of(upload.name)}-{kind.name}")
+        return Response(data, media_type=kind.media_type, headers=headers)
+
+
+def _attachment(name: str) -> dict[str, str]:
+    """Header by which a browser saves an answer under a name; RFC 6266."""
+    plain = re.sub(r"[^A-Za-z0-9 ._()-]", "_", name)
+    coded = quote(name, safe="")
+    return {"content-disposition": f"attachment; filename=\"{plain}\"; filename*=UTF-8''{coded}"}
 
 
 def about(served: Served, keeps: bool) -> dict[str, Any]:
