@@ -28,8 +28,8 @@ from maskwright.serving.guard import (
     session_of,
     write_line,
 )
-from maskwright.serving.inference_v2 import inference_routes
 from maskwright.serving.images import Images
+from maskwright.serving.inference_v2 import inference_routes
 from maskwright.serving.keeping import Keeper
 from maskwright.serving.limits import LateError, Limits
 from maskwright.serving.measured import CONTENT_TYPE, Measured

@@ -1,7 +1,7 @@
 """What a model makes of an upload: evidence, the mask, objects, and decisions on regions."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -36,11 +36,13 @@ class Found:
 
     Args:
         objects: All, whatever their score, the surest first; `None` where it tells none apart.
-        decisions: As `answers.decision` gives them; `None` where it decides on nothing.
+        decisions: As `answers.decisions` gives them; `None` where it decides on nothing.
+        regions: What was looked at, as `answers.regions` gives it.
     """
 
     objects: Instances | None = None
-    decisions: tuple[dict[str, Any], ...] | None = None
+    decisions: list[dict[str, Any]] | None = None
+    regions: list[dict[str, Any]] | None = None
 
 
 def evidence_file(folder: Path) -> Path:
@@ -90,7 +92,7 @@ def find(
             _find_masks(predictor, image, windows, folder, flips, max_pixels, advance)
     if not deciding:
         return Found(objects)
-    return Found(objects, decide(served, image, name, read_labels(folder), objects, max_pixels))
+    return decide(served, image, name, read_labels(folder), objects, max_pixels)
 
 
 def read_labels(folder: Path) -> np.ndarray:
@@ -105,8 +107,8 @@ def decide(
     labels: np.ndarray,
     objects: Instances | None,
     max_pixels: int,
-) -> tuple[dict[str, Any], ...]:
-    """Decisions of a pipeline on the regions of a mask, as `answers.decision` gives them.
+) -> Found:
+    """Decisions of a pipeline on the regions of a mask.
 
     Args:
         served: The pipeline, with a segmenter.
@@ -125,12 +127,10 @@ def decide(
     with open_windows(image, max_pixels) as windows:
         pixels = windows.read(0, windows.height, 0, windows.width)
     ids = None if objects is None else numbered(labels, objects)
-    regions = pipeline.regions(pixels, Prediction(labels.astype(np.int32), instances=ids), name)
-    if ids is not None:  # regions of numbers do not know their class
-        first = {value: int(labels[ids == value][0]) for value in np.unique(ids).tolist()}
-        regions = [replace(region, label=first[region.value]) for region in regions]
-    made = pipeline.decide([(name, name, regions)])
-    return tuple(answers.decision(result, pipeline.segmenter.card.labels) for result in made)
+    drawn = Prediction(labels.astype(np.int32), instances=ids)
+    made = pipeline.decide([(name, name, pipeline.regions(pixels, drawn, name))])
+    looked_at = answers.regions(made, {name: drawn}, pipeline.segmenter.card.labels)
+    return Found(objects, answers.decisions(made), looked_at)
 
 
 def numbered(labels: np.ndarray, objects: Instances) -> np.ndarray:

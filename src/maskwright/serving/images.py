@@ -11,9 +11,8 @@ import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from typing import BinaryIO, Literal
 
 import numpy as np
 
@@ -163,10 +162,6 @@ class Upload:
         """All that the model has to say is there."""
         self.found, self.progress, self.status = found, 1.0, "done"
         self.changes.tell()
-
-    def decided(self, decisions: tuple[dict[str, Any], ...]) -> None:
-        """Take decisions in the place of those before."""
-        self.found = replace(self.found, decisions=decisions)
 
     def fail(self, reason: str) -> None:
         """Nothing will become of it, for a reason."""

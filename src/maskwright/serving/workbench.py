@@ -3,7 +3,6 @@
 import os
 import re
 import zlib
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import quote
@@ -224,7 +223,7 @@ def about(served: Served, keeps: bool) -> dict[str, Any]:
 
 def state(upload: Upload) -> dict[str, Any]:
     """How an image stands, as the page knows it."""
-    grid, decisions = upload.grid, upload.found.decisions
+    grid = upload.grid
     planes = ["labels", "probabilities"]
     if isinstance(upload.served.segmenter, ObjectSegmenter):
         planes.append("objects")
@@ -242,8 +241,8 @@ def state(upload: Upload) -> dict[str, Any]:
         "levels": LEVELS,
         "planes": planes,
         "changed": upload.changed,
-        "regions": None if decisions is None else [r for d in decisions for r in d["regions"]],
-        "decisions": None if decisions is None else [_answer(made) for made in decisions],
+        "regions": upload.found.regions,
+        "decisions": upload.found.decisions,
     }
 
 
@@ -253,10 +252,6 @@ def kept(images: Images, id: str) -> Upload:
         return images[id]
     except GoneError as error:
         raise HTTPException(404, str(error)) from None
-
-
-def _answer(made: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: made[key] for key in ("name", "probability", "decision")}
 
 
 def _done(images: Images, id: str) -> Upload:
@@ -320,4 +315,4 @@ def _correct(upload: Upload, packed: bytes) -> None:
 def _decide(upload: Upload, max_pixels: int) -> None:
     name = Path(upload.name).stem
     made = decide(upload.served, upload.file, name, upload.labels(), upload.objects, max_pixels)
-    upload.decided(made)
+    upload.finish(made)
