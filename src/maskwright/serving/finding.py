@@ -145,8 +145,10 @@ def numbered(labels: np.ndarray, objects: Instances) -> np.ndarray:
     """
     drawn = (labels != 0) & (labels != IGNORE_LABEL)
     ids = objects.ids()
-    seen, left = (np.bincount(ids[some], minlength=len(objects) + 1) for some in (..., drawn))
-    stays = left >= np.maximum(_SAME * seen, 1)
+    shown, kept = (
+        np.bincount(some, minlength=len(objects) + 1) for some in (ids.ravel(), ids[drawn])
+    )
+    stays = kept >= np.maximum(_SAME * shown, 1)
     stays[0] = False
     ids[~(stays[ids] & drawn)] = 0
     number = len(objects)
@@ -154,10 +156,9 @@ def numbered(labels: np.ndarray, objects: Instances) -> np.ndarray:
     for label in np.unique(labels[fresh]).tolist():
         count, pieces, statistics, _ = components_of(fresh & (labels == label), OBJECTS)
         for piece, box in zip(range(1, count), statistics[1:].tolist(), strict=True):
-            left_, top, width, height = box[:4]
-            window = np.s_[
-                max(0, top - 1) : top + height + 1, max(0, left_ - 1) : left_ + width + 1
-            ]
+            left, top, width, height = box[:4]
+            rows = slice(max(0, top - 1), top + height + 1)
+            window = (rows, slice(max(0, left - 1), left + width + 1))
             own = pieces[window] == piece
             near = cv2.dilate(own.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
             touched = ids[window][near & ~own & (labels[window] == label)]
