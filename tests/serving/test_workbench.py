@@ -152,7 +152,7 @@ def test_a_model_that_draws_no_masks_takes_no_images(client):
 
 @pytest.mark.parametrize("model", KINDS)
 def test_every_download_shows_the_mask_as_it_is_now(client, model):
-    state = finished(client, send(client, model, squares((61, 83)), 'Größe "1"\n.png'))
+    state = finished(client, send(client, model, squares((61, 83)), "Größe *1*.png"))
     address = f"/api/images/{state['id']}"
     drawn = mask_of(client, state) > 0
     corrected = np.zeros((61, 83), np.uint8)
@@ -247,10 +247,11 @@ def test_what_is_no_image_is_refused_or_fails_in_one_sentence(client, tmp_path):
     assert refused(b"no image at all", "a.png").startswith("a.png is not an image")
     assert refused(b"", "empty.png").startswith("empty.png is empty")
     assert "path" not in refused(b"<VRTDataset rasterXSize='2'/>", "a.vrt")
-    whole = as_file(squares((300, 300), bright=tuple(range(40, 250, 15))))
-    state = finished(client, send(client, "cells", whole[: len(whole) // 2], "cut.png"))
+    noise = np.random.default_rng(0).integers(0, 255, (300, 300, 3), np.uint8)
+    whole = as_file(noise, "JPEG")
+    state = finished(client, send(client, "cells", whole[: len(whole) // 2], "cut.jpg"))
     assert state["status"] == "failed"
-    assert state["reason"].startswith("cut.png is damaged")
+    assert state["reason"].startswith("cut.jpg is damaged")
     address = f"/api/images/{state['id']}"
     for part in ("evidence", "mask.png"):
         assert client.get(f"{address}/{part}").status_code == 409
@@ -260,17 +261,22 @@ def test_what_is_no_image_is_refused_or_fails_in_one_sentence(client, tmp_path):
     assert client.post("/api/images?model=other", files=files).status_code == 404
 
 
+OME = """<?xml version="1.0" encoding="UTF-8"?>
+<OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06" UUID="urn:uuid:1"><Image ID="I:0">
+<Pixels ID="P:0" DimensionOrder="XYCZT" Type="uint8" SizeX="80" SizeY="60" SizeC="1" SizeZ="1"
+SizeT="1"><Channel ID="C:0:0" SamplesPerPixel="1"/><TiffData IFD="0" FirstC="0" FirstZ="0"
+FirstT="0" PlaneCount="1"><UUID FileName="{}">urn:uuid:2</UUID></TiffData></Pixels></Image></OME>"""
+
+
 def test_a_tiff_cannot_show_other_files_of_the_server(client, tmp_path):
     secret = tmp_path / "secret.tif"
-    tifffile.imwrite(secret, np.full((60, 80), 255, np.uint8))
-    xml = tifffile.OmeXml()
-    xml.addimage(np.uint8, (60, 80), (60, 80, 1, 1, 1, 1), axes="YX")
-    other = f'<TiffData IFD="0"><UUID FileName="{secret}">urn:uuid:a</UUID></TiffData>'
-    text = xml.tostring().replace("<TiffData", f"{other}<TiffData", 1)
+    tifffile.imwrite(secret, np.full((60, 80), 255, np.uint8), compression="zlib")
     file = io.BytesIO()
-    tifffile.imwrite(file, np.zeros((60, 80), np.uint8), description=text, metadata=None)
+    own = np.zeros((60, 80), np.uint8)
+    tifffile.imwrite(file, own, description=OME.format(secret), metadata=None)
     state = finished(client, send(client, "cells", file.getvalue(), "a.ome.tif"))
-    assert state["status"] == "failed" or not mask_of(client, state).any()
+    assert state["status"] == "done"
+    assert not mask_of(client, state).any()
 
 
 def test_large_images_are_worked_through_by_windows(client, monkeypatch):

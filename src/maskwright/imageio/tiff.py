@@ -19,8 +19,12 @@ TiffValues = Callable[[int, int, int, int], np.ndarray]
 
 
 def open_tiff(path: Path | Content) -> tifffile.TiffFile:
-    """Open a TIFF; its first directory is read."""
-    return tifffile.TiffFile(path if isinstance(path, Path) else path.open())
+    """Open a TIFF; its first directory is read.
+
+    An OME-TIFF may name other files as parts of its picture, wherever on the disk they are. They
+    are not followed: what is read is in the file.
+    """
+    return tifffile.TiffFile(path if isinstance(path, Path) else path.open(), _multifile=False)
 
 
 def _tiff_axes(path: Path | Content, tiff: tifffile.TiffFile) -> tuple[tuple[int, ...], int | None]:

@@ -21,6 +21,7 @@ from maskwright.imageio.tiff import (
     TiffValues,
     as_seen,
     channel_planes,
+    open_tiff,
     tiff_header,
 )
 
@@ -76,7 +77,7 @@ def open_windows(path: str | Path, max_pixels: int = MAX_PIXELS) -> Iterator[Win
             yield windows
     elif start.startswith(TIFF_MAGIC):
         with reading(path):
-            tiff = tifffile.TiffFile(path)
+            tiff = open_tiff(path)
         with tiff:
             with reading(path):
                 windows = _tiff(path, tiff, max_pixels)
