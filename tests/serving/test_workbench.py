@@ -31,6 +31,7 @@ from maskwright.serving import evidence as evidence_module
 from maskwright.serving import finding
 from maskwright.serving.limits import Limits
 from maskwright.serving.models import Served
+from maskwright.serving.uploads import Upload
 
 KINDS = ("cells", "parts", "squares", "lesions", "marked")
 
@@ -441,3 +442,32 @@ def test_corrected_objects_keep_their_numbers_where_most_is_left():
     assert set(np.unique(found)) == {0, 1, 4, 5}
     np.testing.assert_array_equal(found > 0, labels == 1)
     np.testing.assert_array_equal(finding.numbered((ids > 0).astype(np.uint8), objects), ids)
+
+
+def test_a_shutdown_answers_who_waits():
+    slow = Slow()
+    models = served(Served("cells", "segmentation", predictor(TWO, slow)))
+    with client_of(models) as client:
+        state = send(client, "cells", squares())
+        assert slow.began.wait(10)
+        threading.Timer(0.2, client.app.state.end).start()
+        began = time.monotonic()
+        state = client.get(f"/api/images/{state['id']}?wait=20").json()
+        assert (state["status"], time.monotonic() - began < 5) == ("failed", True)
+        files = {"image": ("a.png", as_file(squares()))}
+        assert client.post("/api/images?model=cells", files=files).status_code == 503
+        slow.free.set()
+
+
+def test_an_image_that_goes_while_it_is_read_is_gone(client, monkeypatch):
+    state = finished(client, send(client, "cells", squares()))
+    address = f"/api/images/{state['id']}"
+    labels = Upload.labels
+
+    def dropped(upload):
+        assert client.delete(address).status_code == 204
+        return labels(upload)
+
+    monkeypatch.setattr(Upload, "labels", dropped)
+    answer = client.get(f"{address}/mask.png")
+    assert (answer.status_code, "make room" in answer.text) == (404, True)

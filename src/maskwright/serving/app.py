@@ -1,6 +1,7 @@
 """The application: every route, behind one guard."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -36,6 +37,7 @@ from maskwright.serving.measured import CONTENT_TYPE, Measured
 from maskwright.serving.models import Models
 from maskwright.serving.predict import predict_routes
 from maskwright.serving.runs import run_routes
+from maskwright.serving.uploads import GoneError
 from maskwright.serving.workbench import workbench_routes
 
 PAGE = Path(__file__).parent / "page"
@@ -95,8 +97,15 @@ def create_app(
     app.include_router(_session_routes(limits, token, measured))
     keeper = None if keep is None else Keeper(keep)
     app.include_router(workbench_routes(models, desk, limits, images, keeper))
-    app.include_router(run_routes(models))
+    ending = threading.Event()
+    app.include_router(run_routes(models, ending.is_set))
     _page(app)
+
+    def end() -> None:
+        ending.set()
+        images.stop()
+
+    app.state.end = end  # answers who waits, so that a shutdown need not wait for them
     for kind in (HTTPException, RequestValidationError, MaskwrightError):
         app.add_exception_handler(kind, _answer_error)
     app.add_middleware(
@@ -187,6 +196,8 @@ def _as_answer(error: Exception) -> tuple[int, str, dict[str, str]]:
         return 422, _first(error), {}
     if isinstance(error, BusyError):
         return 503, str(error), {"retry-after": str(error.retry_after)}
+    if isinstance(error, GoneError):
+        return 404, str(error), {}
     if isinstance(error, LateError):
         return 504, str(error), {}
     if isinstance(error, TooLargeError):

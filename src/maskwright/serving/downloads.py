@@ -27,9 +27,9 @@ from maskwright.objects.segmenter import ObjectSegmenter, Segmenter
 from maskwright.serving import answers
 from maskwright.serving.desk import room_for
 from maskwright.serving.finding import mask_file, numbered
-from maskwright.serving.images import Upload
 from maskwright.serving.limits import check_time
 from maskwright.serving.pictures import reduced_picture
+from maskwright.serving.uploads import Upload
 
 _FAST = 1  # of the levels of zlib
 _LONGEST_STEM_BYTES = 160  # most file systems take 255 for a whole name
@@ -57,7 +57,8 @@ def download(upload: Upload, kind: Download, max_pixels: int) -> bytes:
         TooLargeError: If the image is too large for a file of this kind.
     """
     room_for(upload.size[0] * upload.size[1])
-    return kind.make(upload, max_pixels)
+    with upload.in_use():
+        return kind.make(upload, max_pixels)
 
 
 def stem_of(name: str) -> str:

@@ -26,7 +26,7 @@ from maskwright.imageio.windows import MOST_PIXELS
 from maskwright.labels import IGNORE_LABEL, Labels
 from maskwright.serving.desk import room_for
 from maskwright.serving.downloads import present_objects, stem_of
-from maskwright.serving.images import Upload
+from maskwright.serving.uploads import Upload
 
 _SUFFIXES = {"JPEG": ".jpg", "MPO": ".jpg", "JPEG2000": ".jp2", "PPM": ".ppm", "TIFF": ".tif"}
 _REMARK = "Kept by maskwright serve: masks as they were corrected; 255 marks what does not count."
@@ -60,9 +60,9 @@ class Keeper:
             raise ConfigError(f"The model {name} draws no masks that could be kept.")
         _check_size(upload.size)
         room_for(upload.size[0] * upload.size[1])
-        labels = upload.labels()
+        with upload.in_use():
+            labels, suffix = upload.labels(), _suffix(upload)
         objects = present_objects(upload, labels)
-        suffix = _suffix(upload)
         folder = self.folder / name
         try:
             with self._lock:

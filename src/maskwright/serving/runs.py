@@ -6,7 +6,7 @@ import json
 import math
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -25,8 +25,13 @@ _LONGEST_WAIT_S = 20.0
 _PREVIEW = re.compile(r"epoch_(\d+)\.png")
 
 
-def run_routes(models: Models) -> APIRouter:
-    """`/api/runs`, of the models that are runs, finished or not."""
+def run_routes(models: Models, ending: Callable[[], bool] = lambda: False) -> APIRouter:
+    """`/api/runs`.
+
+    Args:
+        models: Those that are runs, finished or not.
+        ending: Whether the server is shutting down, and nobody is to wait any more.
+    """
     routes = APIRouter(prefix="/api/runs")
 
     def folder_of(name: str) -> Path:
@@ -58,6 +63,7 @@ def run_routes(models: Models) -> APIRouter:
             and found["epoch"] <= after
             and found["status"] == first["status"] != "finished"
             and time.monotonic() < ends
+            and not ending()
         ):
             await asyncio.sleep(_LOOKED_S)
             found = await run_in_threadpool(read_run, name, folder)
@@ -69,7 +75,7 @@ def run_routes(models: Models) -> APIRouter:
         file = folder_of(name) / "previews" / f"epoch_{epoch:04d}.png"
         try:
             data = await run_in_threadpool(file.read_bytes)
-        except FileNotFoundError:
+        except OSError:  # also of numbers that make no name of a file
             raise HTTPException(404, f"There is no preview of epoch {epoch}.") from None
         return Response(data, media_type="image/png")
 

@@ -54,7 +54,7 @@ def serve(
         ready: Called once when the first request can come.
         tell: Called with what became of connections that never came to a request.
     """
-    _Server(_config(app, limits, tell), ready).run([listening])
+    _Server(_config(app, limits, tell), ready, app.state.end).run([listening])
 
 
 @contextlib.contextmanager
@@ -66,7 +66,7 @@ def running(
 ) -> Iterator[int]:
     """Answer within, in a thread; gives the port. Arguments are those of `serve`."""
     started = threading.Event()
-    server = _Server(_config(app, limits, tell), started.set)
+    server = _Server(_config(app, limits, tell), started.set, app.state.end)
     thread = threading.Thread(target=server.run, args=([listening],))
     thread.start()
     try:
@@ -92,13 +92,20 @@ def _config(app: FastAPI, limits: Limits, tell: Callable[[Told], None]) -> uvico
 class _Server(uvicorn.Server):
     """Uvicorn, which a signal ends without an error."""
 
-    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+    def __init__(
+        self, config: uvicorn.Config, ready: Callable[[], None], end: Callable[[], None]
+    ) -> None:
         super().__init__(config)
         self._ready = ready
+        self._end = end
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self._ready()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._end()
+        await super().shutdown(sockets)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:

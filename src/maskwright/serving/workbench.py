@@ -19,16 +19,17 @@ from maskwright.errors import DataError
 from maskwright.labels import IGNORE_LABEL
 from maskwright.objects.segmenter import ObjectSegmenter
 from maskwright.regions.cases import Pipeline
-from maskwright.serving.desk import Desk
+from maskwright.serving.desk import Desk, room_for
 from maskwright.serving.downloads import DOWNLOADS, Download, archive, download, stem_of
 from maskwright.serving.evidence import LEVELS
 from maskwright.serving.finding import decide, evidence_file
-from maskwright.serving.images import GoneError, Images, Upload
+from maskwright.serving.images import Images
 from maskwright.serving.keeping import Keeper
 from maskwright.serving.limits import Limits
 from maskwright.serving.models import Models, Served
 from maskwright.serving.pictures import TILE
 from maskwright.serving.predict import chosen, safe_name
+from maskwright.serving.uploads import Upload
 
 _LONGEST_WAIT_S = 20.0
 _ARCHIVE_TIMES = 10  # an archive of many images may take so much longer than one answer
@@ -75,7 +76,7 @@ def workbench_routes(
     @routes.get("/images/{id}")
     async def one(id: str, wait: Wait = 0.0) -> dict[str, Any]:
         """How an image stands; with `wait`, as soon as that changes."""
-        upload = kept(images, id)
+        upload = images[id]
         if wait and not upload.over:
             await upload.changes.wait(wait)
         return state(upload)
@@ -83,7 +84,6 @@ def workbench_routes(
     @routes.delete("/images/{id}", status_code=204)
     async def drop(id: str) -> Response:
         """Forget an image and all that was made of it."""
-        kept(images, id)
         await run_in_threadpool(images.drop, id)
         return Response(status_code=204)
 
@@ -97,13 +97,13 @@ def workbench_routes(
     @routes.get("/images/{id}/tiles/{level}/{column}_{row}.jpg")
     async def tile(id: str, level: int, column: int, row: int) -> Response:
         """A tile of the picture, numbered as in Deep Zoom."""
-        pyramid = await _drawn(kept(images, id))
+        pyramid = await _drawn(images[id])
         return await _jpeg(pyramid.tile(level, column, row))
 
     @routes.get("/images/{id}/thumbnail.jpg")
     async def thumbnail(id: str) -> Response:
         """The picture, at most 160 pixels a side."""
-        pyramid = await _drawn(kept(images, id))
+        pyramid = await _drawn(images[id])
         return await _jpeg(pyramid.thumbnail)
 
     @routes.put("/images/{id}/labels", status_code=204)
@@ -246,17 +246,9 @@ def state(upload: Upload) -> dict[str, Any]:
     }
 
 
-def kept(images: Images, id: str) -> Upload:
-    """An upload; `HTTPException` where it is not, or no longer, there."""
-    try:
-        return images[id]
-    except GoneError as error:
-        raise HTTPException(404, str(error)) from None
-
-
 def _done(images: Images, id: str) -> Upload:
-    """An upload that the model has done with."""
-    upload = kept(images, id)
+    """An upload that the model has done with; `HTTPException` for one that it has not."""
+    upload = images[id]
     if upload.status == "failed":
         raise HTTPException(409, upload.reason or "The image failed.")
     if upload.status != "done":
@@ -283,7 +275,7 @@ async def _jpeg(file: Path) -> Response:
 async def _read(file: Path) -> bytes:
     try:
         return await run_in_threadpool(file.read_bytes)
-    except FileNotFoundError:
+    except OSError:  # also of numbers that make no name of a file
         raise HTTPException(404, "There is no such part of this image.") from None
 
 
@@ -313,6 +305,10 @@ def _correct(upload: Upload, packed: bytes) -> None:
 
 
 def _decide(upload: Upload, max_pixels: int) -> None:
-    name = Path(upload.name).stem
-    made = decide(upload.served, upload.file, name, upload.labels(), upload.objects, max_pixels)
-    upload.finish(made)
+    """Let a pipeline decide on the mask as it is now."""
+    room_for(upload.size[0] * upload.size[1])
+    with upload.in_use():
+        labels = upload.labels()
+        name = Path(upload.name).stem
+        found = decide(upload.served, upload.file, name, labels, upload.objects, max_pixels)
+    upload.finish(found)
