@@ -5,6 +5,7 @@ import json
 import threading
 import time
 import zipfile
+from functools import partial
 
 import cv2
 import numpy as np
@@ -27,9 +28,10 @@ from small_models import (
 )
 
 from maskwright.boxes import decode_rle
+from maskwright.errors import TooLargeError
+from maskwright.serving import answers, finding
 from maskwright.serving import evidence as evidence_module
-from maskwright.serving import finding
-from maskwright.serving.limits import Limits
+from maskwright.serving.limits import LateError, Limits, until
 from maskwright.serving.models import Served
 from maskwright.serving.uploads import Upload
 
@@ -315,8 +317,11 @@ def test_whole_formats_and_models_of_wholes_are_bounded():
         state = finished(client, send(client, "cells", squares((80, 80)), "a.tif", "TIFF"))
         assert state["status"] == "done"
         assert client.get(f"/api/images/{state['id']}/mask.png").status_code == 413
-        for name in ("mask.tif", "polygons.geojson"):
-            assert client.get(f"/api/images/{state['id']}/{name}").status_code == 200
+        assert client.get(f"/api/images/{state['id']}/mask.tif").status_code == 200
+        answer = client.get(f"/api/archive.zip?id={state['id']}")
+        with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
+            assert archive.namelist() == ["a/mask.tif", "left-out.txt"]
+            assert len(archive.read("left-out.txt").splitlines()) == 5
         state = finished(client, send(client, "o", squares((80, 80)), "a.tif", "TIFF"))
         assert state["status"] == "failed"
         assert "looks at images as a whole" in state["reason"]
@@ -471,3 +476,17 @@ def test_an_image_that_goes_while_it_is_read_is_gone(client, monkeypatch):
     monkeypatch.setattr(Upload, "labels", dropped)
     answer = client.get(f"{address}/mask.png")
     assert (answer.status_code, "make room" in answer.text) == (404, True)
+
+
+def test_polygons_of_many_pieces_are_made_apart_or_not_at_all(monkeypatch):
+    mask = (np.indices((40, 60)).sum(axis=0) // 3 % 2).astype(np.uint8)
+    labels = predictor().card.labels
+    here = json.loads(answers.polygons(mask, labels, 0))
+    monkeypatch.setattr(answers, "_QUICK_OUTLINE_PX", 0)
+    assert json.loads(answers.polygons(mask, labels, 0)) == here
+    with until(time.monotonic() + 0.01), pytest.raises(LateError):
+        answers.polygons(mask, labels, 0)
+    monkeypatch.setattr(answers, "_MOST_OUTLINE_PX", 100)
+    for make in (answers.polygons, partial(answers.coco, "a.png")):
+        with pytest.raises(TooLargeError, match="a larger least area"):
+            make(mask, labels, 0)

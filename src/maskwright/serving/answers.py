@@ -1,25 +1,31 @@
 """What a model found, as files and as JSON."""
 
 import io
+import json
+import tempfile
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 from PIL import Image
 
-from maskwright.errors import DataError
-from maskwright.imageio.write import palette
-from maskwright.inference.polygons import pixel_polygons as polygons
+from maskwright.errors import DataError, TooLargeError
+from maskwright.imageio.geotags import GeoTags
+from maskwright.imageio.write import palette, write_large_mask
+from maskwright.inference.polygons import pixel_polygons, write_polygons
 from maskwright.inference.postprocess import OBJECTS, components_of
 from maskwright.inference.predictor import Prediction
 from maskwright.instances import Instances
 from maskwright.labels import IGNORE_LABEL, Labels
 from maskwright.objects.coco import to_coco
 from maskwright.regions.cases import CaseResult
+from maskwright.serving.apart import run_apart
+from maskwright.serving.limits import check_time
 
-__all__ = ["coco", "decisions", "label_png", "pieces", "polygons", "probability_png", "regions"]
-
+_QUICK_OUTLINE_PX = 2**17  # some tenths of a second
+_MOST_OUTLINE_PX = 2**23  # some ten seconds, and a gigabyte of memory
 _FAST = 1  # of the levels of zlib: a third of the time for some tenths more bytes
 
 
@@ -87,6 +93,7 @@ def coco(name: str, found: np.ndarray | Instances, labels: Labels, background: i
 
 def pieces(mask: np.ndarray, background: int | None) -> Instances:
     """Connected pieces of the classes of a mask `(h, w)`, class after class."""
+    _outline_px(mask)
     parts: list[np.ndarray] = []
     classes: list[int] = []
     boxes: list[tuple[int, int, int, int]] = []
@@ -95,6 +102,7 @@ def pieces(mask: np.ndarray, background: int | None) -> Instances:
             continue
         count, components, statistics, _ = components_of(mask == label, OBJECTS)
         for number in range(1, count):
+            check_time()
             left, top, width, height = statistics[number, : cv2.CC_STAT_AREA].tolist()
             box = np.s_[top : top + height, left : left + width]
             parts.append(components[box] == number)
@@ -107,6 +115,45 @@ def pieces(mask: np.ndarray, background: int | None) -> Instances:
         tuple(parts),
         np.zeros(len(parts), bool),
     )
+
+
+def polygons(
+    mask: np.ndarray, labels: Labels, background: int | None, geo: GeoTags | None = None
+) -> bytes:
+    """GeoJSON of the regions of a mask, connected at sides; see `write_polygons`.
+
+    Args:
+        mask: Labels `(h, w)`.
+        labels: Names of the classes.
+        background: Class that is left out, or `None`.
+        geo: Where on Earth the mask lies.
+
+    Raises:
+        TooLargeError: If the mask has more pieces than anybody could use.
+    """
+    mask = mask.astype(np.uint8, copy=False)
+    outlines = _outline_px(mask)
+    if geo is None and outlines <= _QUICK_OUTLINE_PX:
+        return json.dumps(pixel_polygons(mask, labels, background)).encode()
+    with tempfile.TemporaryDirectory() as folder:
+        file, out = Path(folder) / "mask.tif", Path(folder) / "polygons.geojson"
+        size = (mask.shape[0], mask.shape[1])
+        write_large_mask(file, lambda top, end: mask[top:end], size, labels.colours, geo)
+        # GDAL lets no other thread of Python run while it follows outlines.
+        run_apart(write_polygons, file, out, labels, background)
+        return out.read_bytes()
+
+
+def _outline_px(mask: np.ndarray) -> int:
+    """Sides of pixels between two classes; `TooLargeError` for more than anybody could use."""
+    across = np.count_nonzero(mask[:, 1:] != mask[:, :-1])
+    outlines = int(across + np.count_nonzero(mask[1:] != mask[:-1]))
+    if outlines > _MOST_OUTLINE_PX:
+        raise TooLargeError(
+            f"The outlines of the mask are {outlines:,} pixels long, and files of its pieces are "
+            f"made up to {_MOST_OUTLINE_PX:,}; clean it with a larger least area, or take the mask."
+        )
+    return outlines
 
 
 def decisions(results: Iterable[CaseResult]) -> list[dict[str, Any]]:

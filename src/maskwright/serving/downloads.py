@@ -15,13 +15,14 @@ import numpy as np
 from PIL import Image
 
 from maskwright.errors import TooLargeError
+from maskwright.imageio.geotags import GeoTags
 from maskwright.imageio.header import start_of
 from maskwright.imageio.tiff import TIFF_MAGIC
 from maskwright.imageio.windows import open_windows
 from maskwright.imageio.write import write_large_mask
-from maskwright.inference.polygons import write_polygons
+from maskwright.inference.postprocess import OBJECTS, components_of
 from maskwright.instances import Instances
-from maskwright.labels import IGNORE_LABEL, Labels
+from maskwright.labels import IGNORE_LABEL
 from maskwright.objects.drawing import draw_objects
 from maskwright.objects.segmenter import ObjectSegmenter, Segmenter
 from maskwright.serving import answers
@@ -69,16 +70,26 @@ def stem_of(name: str) -> str:
 
 
 def archive(uploads: Sequence[Upload], max_pixels: int) -> IO[bytes]:
-    """Every file of several uploads in one zip, a folder for each; a file without a name."""
+    """Every file of several uploads in one zip, a folder for each; a file without a name.
+
+    What is too large to be made is named in `left-out.txt`, with the reason.
+    """
     room_for(max(upload.size[0] * upload.size[1] for upload in uploads))
     file = tempfile.TemporaryFile()  # noqa: SIM115  # closed when it was sent
     taken: set[str] = set()
+    left_out = ""
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=_FAST) as packed:
         for upload in uploads:
             folder = unique(stem_of(upload.name), taken)
             for kind in DOWNLOADS.values():
                 check_time()
-                packed.writestr(f"{folder}/{kind.name}", download(upload, kind, max_pixels))
+                place = f"{folder}/{kind.name}"
+                try:
+                    packed.writestr(place, download(upload, kind, max_pixels))
+                except TooLargeError as error:
+                    left_out += f"{place}: {error}\n"
+        if left_out:
+            packed.writestr("left-out.txt", left_out)
     file.seek(0)
     return file
 
@@ -132,35 +143,30 @@ def _mask_png(upload: Upload, max_pixels: int) -> bytes:
 
 
 def _mask_tif(upload: Upload, max_pixels: int) -> bytes:
-    return _with_tif(upload, max_pixels, Path.read_bytes)
+    """A label TIFF, which says where on Earth it lies where the image does."""
+    if not upload.changed:
+        return mask_file(upload.folder).read_bytes()
+    labels = _labels(upload, max_pixels)
+    with tempfile.TemporaryDirectory(dir=upload.folder) as folder:
+        mask = Path(folder) / "mask.tif"
+        colours = _segmenter(upload).card.labels.colours
+        geo = _geo(upload, max_pixels)
+        write_large_mask(mask, lambda top, end: labels[top:end], upload.size, colours, geo)
+        return mask.read_bytes()
 
 
 def _polygons(upload: Upload, max_pixels: int) -> bytes:
     card = _segmenter(upload).card
-
-    def make(mask: Path) -> bytes:
-        with tempfile.TemporaryDirectory(dir=upload.folder) as folder:
-            out = Path(folder) / "polygons.geojson"
-            write_polygons(mask, out, card.labels, card.background)
-            return out.read_bytes()
-
-    return _with_tif(upload, max_pixels, make)
-
-
-def _with_tif(upload: Upload, max_pixels: int, use: Callable[[Path], bytes]) -> bytes:
-    """What a function makes of the mask as a label TIFF, which says where on Earth it lies."""
-    if not upload.changed:
-        return use(mask_file(upload.folder))
     labels = _labels(upload, max_pixels)
-    geo = None
-    if start_of(upload.file).startswith(TIFF_MAGIC):
-        with open_windows(upload.file, max_pixels) as windows:
-            geo = windows.geo
-    colours = _segmenter(upload).card.labels.colours
-    with tempfile.TemporaryDirectory(dir=upload.folder) as folder:
-        mask = Path(folder) / "mask.tif"
-        write_large_mask(mask, lambda top, end: labels[top:end], upload.size, colours, geo)
-        return use(mask)
+    return answers.polygons(labels, card.labels, card.background, _geo(upload, max_pixels))
+
+
+def _geo(upload: Upload, max_pixels: int) -> GeoTags | None:
+    """Where on Earth an image lies."""
+    if not start_of(upload.file).startswith(TIFF_MAGIC):
+        return None
+    with open_windows(upload.file, max_pixels) as windows:
+        return windows.geo
 
 
 def _overlay_png(upload: Upload, max_pixels: int) -> bytes:
@@ -191,23 +197,21 @@ def _coco_json(upload: Upload, max_pixels: int) -> bytes:
 
 def _areas_csv(upload: Upload, max_pixels: int) -> bytes:
     """Pixels, share and pieces, or objects, of every class."""
-    labels, card = _labels(upload, max_pixels), _segmenter(upload).card
-    names: Labels = card.labels
-    objects = present_objects(upload, labels)
-    found = answers.pieces(labels, card.background) if objects is None else objects
-    counts = np.bincount(found.labels, minlength=names.num_classes)
-    areas = [int(np.count_nonzero(labels == label)) for label in range(names.num_classes)]
-    counted = labels.size - int(np.count_nonzero(labels == IGNORE_LABEL))
+    mask, card = _labels(upload, max_pixels), _segmenter(upload).card
+    objects = present_objects(upload, mask)
+    counted = max(int(np.count_nonzero(mask != IGNORE_LABEL)), 1)
     file = io.StringIO(newline="")
     writer = csv.writer(file)
-    writer.writerow(
-        ["label", "class", "area_px", "share", "pieces" if objects is None else "objects"]
-    )
-    for label, name in enumerate(names.names):
-        pieces = "" if label == card.background else int(counts[label])
-        writer.writerow(
-            [label, name, areas[label], f"{areas[label] / max(counted, 1):.6f}", pieces]
-        )
+    last = "pieces" if objects is None else "objects"
+    writer.writerow(["label", "class", "area_px", "share", last])
+    for label, name in enumerate(card.labels.names):
+        own = mask == label
+        area, number = np.count_nonzero(own), ""
+        if label != card.background and objects is None:
+            number = str(components_of(own, OBJECTS)[0] - 1)
+        elif label != card.background and objects is not None:
+            number = str(np.count_nonzero(objects.labels == label))
+        writer.writerow([label, name, area, f"{area / counted:.6f}", number])
     return file.getvalue().encode()
 
 

@@ -22,6 +22,7 @@ from maskwright.objects.segmenter import ObjectSegmenter
 from maskwright.regions.cases import Pipeline
 from maskwright.serving import answers
 from maskwright.serving.evidence import Evidence, Grid, levels_of
+from maskwright.serving.limits import check_time
 from maskwright.serving.models import Served
 
 MOST_OBJECTS = 65535
@@ -156,6 +157,7 @@ def numbered(labels: np.ndarray, objects: Instances) -> np.ndarray:
     for label in np.unique(labels[fresh]).tolist():
         count, pieces, statistics, _ = components_of(fresh & (labels == label), OBJECTS)
         for piece, box in zip(range(1, count), statistics[1:].tolist(), strict=True):
+            check_time()
             left, top, width, height = box[:4]
             rows = slice(max(0, top - 1), top + height + 1)
             window = (rows, slice(max(0, left - 1), left + width + 1))

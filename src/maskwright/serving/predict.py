@@ -171,7 +171,8 @@ def drawn(
         return Response(answers.label_png(mask, card.labels), media_type="image/png")
     if output == "coco":
         return JSONResponse(answers.coco(name, mask, card.labels, card.background))
-    return JSONResponse(answers.polygons(mask, card.labels, card.background))
+    polygons = answers.polygons(mask, card.labels, card.background)
+    return Response(polygons, media_type="application/json")
 
 
 def decided(
