@@ -3,6 +3,7 @@
 import io
 import time
 from contextlib import contextmanager
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -107,8 +108,8 @@ def pipeline(segmenter):
 
 
 def served(*models):
-    """Models of a server; `None` for those that there are usually."""
-    opened = Models({one.name: None for one in models})
+    """Models of a server."""
+    opened = Models({one.name: Path("models") / one.name for one in models})
     for one in models:
         opened.add(one)
     return opened

@@ -1,6 +1,7 @@
 """Models of one line each, pictures for them, and an artifact that no training was needed for."""
 
 import io
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
@@ -82,7 +83,7 @@ def models(**given):
     given = given or {"cells": Predictor(brightness, card())}
     for name, model in given.items():
         kinds = {Predictor: "segmentation", ObjectFinder: "objects", Pipeline: "regions"}
-        served.places[name] = None
+        served.places[name] = Path("models") / name
         served.add(Served(name, kinds[type(model)], model))
     return served
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from maskwright.serving.limits import Limits
@@ -41,6 +42,7 @@ _REFUSALS = {
     403: "From a page of somebody else",
     404: "No such thing",
     408: "Not all of it came in time",
+    409: "Not done yet, or failed",
     413: "Too many bytes or pixels",
     415: "Of a kind that is not taken",
     421: "For a server of another name",
@@ -121,6 +123,12 @@ def same(given: str, expected: str) -> bool:
 def problem(path: str, sentence: str) -> dict[str, str]:
     """An error as JSON; the Open Inference Protocol has another word for it."""
     return {"error" if path.startswith("/v2") else "detail": sentence}
+
+
+def file_of(media_type: str) -> dict[str, Any]:
+    """Arguments of a route that answers with a file, for OpenAPI."""
+    content = {media_type: {"schema": {"type": "string", "format": "binary"}}}
+    return {"response_class": Response, "responses": {200: {"content": content}}}
 
 
 def refusals(word: str = "detail") -> dict[int | str, dict[str, Any]]:

@@ -17,6 +17,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
 from maskwright.card import CARD_FILE
+from maskwright.serving.guard import file_of
 from maskwright.serving.models import Models
 
 _STALE_S = 15.0  # training renews its progress every two seconds, whatever else it does
@@ -69,7 +70,7 @@ def run_routes(models: Models, ending: Callable[[], bool] = lambda: False) -> AP
             found = await run_in_threadpool(read_run, name, folder)
         return found
 
-    @routes.get("/{name}/previews/{epoch}.png")
+    @routes.get("/{name}/previews/{epoch}.png", **file_of("image/png"))
     async def preview(name: str, epoch: int) -> Response:
         """What the model made of a few images after an epoch."""
         file = folder_of(name) / "previews" / f"epoch_{epoch:04d}.png"

@@ -23,6 +23,7 @@ from maskwright.serving.desk import Desk, room_for
 from maskwright.serving.downloads import DOWNLOADS, Download, archive, download, stem_of
 from maskwright.serving.evidence import LEVELS
 from maskwright.serving.finding import decide, evidence_file
+from maskwright.serving.guard import file_of
 from maskwright.serving.images import Images
 from maskwright.serving.keeping import Keeper
 from maskwright.serving.limits import Limits
@@ -33,6 +34,12 @@ from maskwright.serving.uploads import Upload
 
 _LONGEST_WAIT_S = 20.0
 _ARCHIVE_TIMES = 10  # an archive of many images may take so much longer than one answer
+_PACKED = {
+    "requestBody": {
+        "required": True,
+        "content": {"application/gzip": {"schema": {"type": "string", "format": "binary"}}},
+    }
+}
 _FOR_EVER = {"cache-control": "private, max-age=31536000, immutable"}
 
 Wait = Annotated[float, Query(ge=0, le=_LONGEST_WAIT_S, description="Seconds to wait for news.")]
@@ -87,26 +94,26 @@ def workbench_routes(
         await run_in_threadpool(images.drop, id)
         return Response(status_code=204)
 
-    @routes.get("/images/{id}/evidence")
+    @routes.get("/images/{id}/evidence", **file_of("application/octet-stream"))
     async def evidence(id: str) -> Response:
         """Class and probability of every pixel of the grid, plane after plane."""
         data = await _read(evidence_file(_done(images, id).folder))
         headers = {"content-encoding": "gzip", **_FOR_EVER}
         return Response(data, media_type="application/octet-stream", headers=headers)
 
-    @routes.get("/images/{id}/tiles/{level}/{column}_{row}.jpg")
+    @routes.get("/images/{id}/tiles/{level}/{column}_{row}.jpg", **file_of("image/jpeg"))
     async def tile(id: str, level: int, column: int, row: int) -> Response:
         """A tile of the picture, numbered as in Deep Zoom."""
         pyramid = await _drawn(images[id])
         return await _jpeg(pyramid.tile(level, column, row))
 
-    @routes.get("/images/{id}/thumbnail.jpg")
+    @routes.get("/images/{id}/thumbnail.jpg", **file_of("image/jpeg"))
     async def thumbnail(id: str) -> Response:
         """The picture, at most 160 pixels a side."""
         pyramid = await _drawn(images[id])
         return await _jpeg(pyramid.thumbnail)
 
-    @routes.put("/images/{id}/labels", status_code=204)
+    @routes.put("/images/{id}/labels", status_code=204, openapi_extra=_PACKED)
     async def correct(id: str, request: Request) -> Response:
         """Keep a corrected mask: the class of each pixel of the grid, 255 for none, with gzip."""
         upload = _done(images, id)
@@ -123,7 +130,7 @@ def workbench_routes(
     for kind in DOWNLOADS.values():
         _add_download(routes, kind, desk, limits, images)
 
-    @routes.get("/archive.zip")
+    @routes.get("/archive.zip", **file_of("application/zip"))
     async def archive_of(
         id: Annotated[list[str], Query(min_length=1, max_length=limits.images_kept)],
     ) -> Response:
@@ -161,7 +168,7 @@ def workbench_routes(
 def _add_download(
     routes: APIRouter, kind: Download, desk: Desk, limits: Limits, images: Images
 ) -> None:
-    @routes.get(f"/images/{{id}}/{kind.name}", name=kind.name)
+    @routes.get(f"/images/{{id}}/{kind.name}", name=kind.name, **file_of(kind.media_type))
     async def one_file(id: str) -> Response:
         """The mask as it is now, corrected or as the model drew it."""
         upload = _done(images, id)
