@@ -37,7 +37,7 @@ _ARCHIVE_TIMES = 10  # an archive of many images may take so much longer than on
 _PACKED = {
     "requestBody": {
         "required": True,
-        "content": {"application/gzip": {"schema": {"type": "string", "format": "binary"}}},
+        "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
     }
 }
 _FOR_EVER = {"cache-control": "private, max-age=31536000, immutable"}
