@@ -237,7 +237,9 @@ def test_corrected_masks_must_fit(client):
     refused = client.put(address, content=packed(right + 2))
     assert "the mask holds 2" in refused.json()["detail"]
     assert not client.get(f"/api/images/{state['id']}").json()["changed"]
+    assert client.get(address).status_code == 404
     assert client.put(address, content=packed(right + 255)).status_code == 204
+    assert client.get(address).content == bytes([255]) * 4800
     assert (mask_of(client, state) == 255).all()
 
 

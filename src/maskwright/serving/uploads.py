@@ -100,7 +100,7 @@ class Upload:
         self.found = Found()
         self.gone = False
         self.changes = Changes()
-        self._corrected = folder / "corrected.gz"
+        self.corrected_file = folder / "corrected.gz"
 
     @property
     def over(self) -> bool:
@@ -110,7 +110,7 @@ class Upload:
     @property
     def changed(self) -> bool:
         """Whether its mask was corrected."""
-        return self._corrected.exists()
+        return self.corrected_file.exists()
 
     @property
     def objects(self) -> Instances | None:
@@ -130,12 +130,12 @@ class Upload:
 
     def correct(self, labels: bytes) -> None:
         """Keep a corrected mask: a byte for each pixel of the grid."""
-        with atomic_write(self._corrected) as beside:
+        with atomic_write(self.corrected_file) as beside:
             beside.write_bytes(gzip.compress(labels, 1, mtime=0))
 
     def undo(self) -> None:
         """Go back to the mask of the model."""
-        self._corrected.unlink(missing_ok=True)
+        self.corrected_file.unlink(missing_ok=True)
 
     def labels(self) -> np.ndarray:
         """The mask as it is now, uint8 `(h, w)` in the size of the image.
@@ -144,7 +144,7 @@ class Upload:
         """
         drawn = read_labels(self.folder)
         try:
-            data = gzip.decompress(self._corrected.read_bytes())
+            data = gzip.decompress(self.corrected_file.read_bytes())
         except FileNotFoundError:
             return drawn
         grid = self.grid

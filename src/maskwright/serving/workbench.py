@@ -33,11 +33,12 @@ from maskwright.serving.predict import chosen, safe_name
 from maskwright.serving.uploads import Upload
 
 _LONGEST_WAIT_S = 20.0
+_BYTES = "application/octet-stream"
 _ARCHIVE_TIMES = 10  # an archive of many images may take so much longer than one answer
 _PACKED = {
     "requestBody": {
         "required": True,
-        "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+        "content": {_BYTES: {"schema": {"type": "string", "format": "binary"}}},
     }
 }
 _FOR_EVER = {"cache-control": "private, max-age=31536000, immutable"}
@@ -94,12 +95,12 @@ def workbench_routes(
         await run_in_threadpool(images.drop, id)
         return Response(status_code=204)
 
-    @routes.get("/images/{id}/evidence", **file_of("application/octet-stream"))
+    @routes.get("/images/{id}/evidence", **file_of(_BYTES))
     async def evidence(id: str) -> Response:
         """Class and probability of every pixel of the grid, plane after plane."""
         data = await _read(evidence_file(_done(images, id).folder))
         headers = {"content-encoding": "gzip", **_FOR_EVER}
-        return Response(data, media_type="application/octet-stream", headers=headers)
+        return Response(data, media_type=_BYTES, headers=headers)
 
     @routes.get("/images/{id}/tiles/{level}/{column}_{row}.jpg", **file_of("image/jpeg"))
     async def tile(id: str, level: int, column: int, row: int) -> Response:
@@ -112,6 +113,12 @@ def workbench_routes(
         """The picture, at most 160 pixels a side."""
         pyramid = await _drawn(images[id])
         return await _jpeg(pyramid.thumbnail)
+
+    @routes.get("/images/{id}/labels", **file_of(_BYTES))
+    async def corrected(id: str) -> Response:
+        """The corrected mask of an image, of its grid; 404 where nothing was corrected."""
+        data = await _read(_done(images, id).corrected_file)
+        return Response(data, media_type=_BYTES, headers={"content-encoding": "gzip"})
 
     @routes.put("/images/{id}/labels", status_code=204, openapi_extra=_PACKED)
     async def correct(id: str, request: Request) -> Response:
