@@ -30,6 +30,18 @@ def test_what_is_packed_is_unpacked(fill):
     assert (decode_rle(packed["counts"], tuple(packed["size"])) == mask).all()
 
 
+@pytest.mark.parametrize(
+    "box", [(0, 0, 6, 9), (0, 2, 6, 5), (2, 3, 5, 9), (5, 8, 6, 9), (3, 3, 3, 3)]
+)
+def test_the_runs_of_a_box_are_those_of_its_image(box):
+    top, left, bottom, right = box
+    for fill in (0.4, 1.0):
+        mask = np.zeros((6, 9), bool)
+        inside = np.random.default_rng(0).random((bottom - top, right - left)) < fill
+        mask[top:bottom, left:right] = inside
+        assert encode_rle(inside, (top, left), (6, 9)) == encode_rle(mask)
+
+
 def test_polygons_hold_pixels_by_their_middles():
     square = [1, 1, 4, 1, 4, 4, 1, 4]
     mask = fill_polygons([square], (6, 5))

@@ -38,20 +38,27 @@ def decode_rle(counts: str | bytes | Sequence[int], size: tuple[int, int]) -> np
     return np.repeat(inside, runs).reshape(width, height).T
 
 
-def encode_rle(mask: np.ndarray, left: int = 0, width: int | None = None) -> dict[str, Any]:
+def encode_rle(
+    mask: np.ndarray, corner: tuple[int, int] = (0, 0), size: tuple[int, int] | None = None
+) -> dict[str, Any]:
     """Run lengths of a mask `(h, w)` as COCO's JSON holds them: `size`, and `counts` as text.
 
     Args:
-        mask: Of an image, or of some of its columns, beside which nothing is inside.
-        left: The first of them.
-        width: Of the image, px; that of the mask when left out.
+        mask: Of an image, or of a box in it, outside of which nothing is.
+        corner: First row and column of the box.
+        size: Height and width of the image, px; those of the mask when left out.
     """
-    height = mask.shape[0]
-    width = mask.shape[1] if width is None else width
-    flat = np.ascontiguousarray(mask.T, bool).ravel()
-    changes = np.flatnonzero(np.diff(flat, prepend=False, append=False)) + left * height
-    changes = changes[changes < width * height]
-    runs = np.diff(changes, prepend=0, append=width * height)
+    height, width = mask.shape if size is None else size
+    columns = np.pad(mask.astype(bool).T, ((0, 0), (1, 1)))
+    across, down = np.nonzero(columns[:, 1:] != columns[:, :-1])
+    changes = (across + corner[1]) * height + down + corner[0]
+    # A run that ends with its column goes on where the next one begins inside.
+    ends, starts = changes[1:-1:2], changes[2::2]
+    apart = np.ones(len(changes), bool)
+    apart[1:-1] = np.repeat(ends != starts, 2)
+    changes = changes[apart]
+    changes = changes[changes < height * width]
+    runs = np.diff(changes, prepend=0, append=height * width)
     return {"size": [height, width], "counts": _packed(runs.tolist())}
 
 

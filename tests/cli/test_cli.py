@@ -67,6 +67,7 @@ def test_a_run_holds_all_that_repeats_it(trained):
     assert names >= {
         *("plan.yaml", "card.json", "model.keras", "history.csv", "curves.png", "previews"),
         *("checkpoints", "environment.json", "model.txt", "model.png", "tensorboard"),
+        "progress.json",
     }
     assert len(list((trained / "previews").iterdir())) == 2
     assert list((trained / "tensorboard").rglob("events*"))

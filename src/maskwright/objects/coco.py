@@ -3,8 +3,6 @@
 from collections.abc import Iterable
 from typing import Any
 
-import numpy as np
-
 from maskwright.boxes import encode_rle
 from maskwright.instances import Instances
 from maskwright.labels import Labels
@@ -34,22 +32,20 @@ def to_coco(
     }
     for number, (name, objects) in enumerate(images, start=1):
         height, width = objects.size
+        areas = objects.areas.tolist()
         content["images"].append(
             {"id": number, "file_name": name, "height": height, "width": width}
         )
         for place, box in enumerate(objects.boxes.tolist()):
             top, left, bottom, right = box
-            # A whole image for each of its objects would take long where both are many.
-            columns = np.zeros((height, right - left), bool)
-            columns[top:bottom] = objects.masks[place]
             annotation = {
                 "id": len(content["annotations"]) + 1,
                 "image_id": number,
                 "category_id": int(objects.labels[place]),
                 "iscrowd": int(objects.crowd[place]),
-                "area": int(objects.areas[place]),
+                "area": areas[place],
                 "bbox": [left, top, right - left, bottom - top],
-                "segmentation": encode_rle(columns, left, width),
+                "segmentation": encode_rle(objects.masks[place], (top, left), objects.size),
             }
             if objects.scores is not None:
                 annotation["score"] = round(float(objects.scores[place]), 6)
