@@ -22,6 +22,7 @@ __all__ = [
     "predict",
     "predict_regions",
     "search",
+    "serve",
     "train",
     "train_regions",
 ]
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
         train_regions,
     )
     from maskwright.data import open_dataset
+    from maskwright.serving import serve
 
 
 def __getattr__(name: str) -> Any:
@@ -57,6 +59,10 @@ def __getattr__(name: str) -> Any:
         from maskwright.data import open_dataset
 
         return open_dataset
+    if name == "serve":
+        from maskwright.serving import serve
+
+        return serve
     if name in __all__:
         from maskwright import api
 

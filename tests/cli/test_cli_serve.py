@@ -32,5 +32,6 @@ def test_what_would_be_unsafe_or_cannot_be_is_refused(run, artifact, options, to
 def test_a_port_that_is_taken_is_one_sentence(run, artifact):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         code, _, error = run("serve", artifact, "--port", taken.getsockname()[1])
-    assert code == 1
+    assert code == 2
     assert "in use" in error
+    assert "--port" in error

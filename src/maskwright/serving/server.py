@@ -16,6 +16,7 @@ from fastapi import FastAPI
 from starlette.responses import JSONResponse
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from maskwright.errors import ConfigError
 from maskwright.serving.guard import Told, write_line
 from maskwright.serving.limits import Limits
 
@@ -33,14 +34,32 @@ def is_loopback(host: str) -> bool:
 
 
 def bound(host: str, port: int) -> socket.socket:
-    """Socket that listens at an address; `OSError` where it cannot be had."""
-    family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-    return socket.create_server(address[:2], family=family, backlog=_BACKLOG)
+    """Socket that has an address; who asks there is refused until `answer` listens.
+
+    Raises:
+        ConfigError: If the address cannot be had.
+    """
+    try:
+        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        taken = socket.socket(family, kind)
+        try:
+            # A port whose last connections are still being closed can be had again.
+            taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            taken.bind(address)
+        except OSError:
+            taken.close()
+            raise
+    except OSError as error:
+        raise ConfigError(
+            f"The server cannot answer at {host}, port {port} ({error.strerror}); name another "
+            f"with --host and --port."
+        ) from None
+    return taken
 
 
-def serve(
+def answer(
     app: FastAPI,
-    listening: socket.socket,
+    taken: socket.socket,
     limits: Limits,
     ready: Callable[[], None] = lambda: None,
     tell: Callable[[Told], None] = write_line,
@@ -49,29 +68,29 @@ def serve(
 
     Args:
         app: From `create_app`.
-        listening: From `bound`.
+        taken: From `bound`.
         limits: Of connections and of the time that headers may take.
         ready: Called once when the first request can come.
         tell: Called with what became of connections that never came to a request.
     """
-    _Server(_config(app, limits, tell), ready, app.state.end).run([listening])
+    _Server(_config(app, limits, tell), ready, app.state.end).run([taken])
 
 
 @contextlib.contextmanager
 def running(
     app: FastAPI,
-    listening: socket.socket,
+    taken: socket.socket,
     limits: Limits,
     tell: Callable[[Told], None] = write_line,
 ) -> Iterator[int]:
-    """Answer within, in a thread; gives the port. Arguments are those of `serve`."""
+    """Answer within, in a thread; gives the port. Arguments are those of `answer`."""
     started = threading.Event()
     server = _Server(_config(app, limits, tell), started.set, app.state.end)
-    thread = threading.Thread(target=server.run, args=([listening],))
+    thread = threading.Thread(target=server.run, args=([taken],))
     thread.start()
     try:
         started.wait()
-        yield listening.getsockname()[1]
+        yield taken.getsockname()[1]
     finally:
         server.should_exit = True
         thread.join()
@@ -84,6 +103,7 @@ def _config(app: FastAPI, limits: Limits, tell: Callable[[Told], None]) -> uvico
         ws="none",
         access_log=False,
         server_header=False,
+        backlog=_BACKLOG,
         log_level="critical",  # every request has its line already
         timeout_graceful_shutdown=int(limits.seconds) + _AFTER_S,
     )
