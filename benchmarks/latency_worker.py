@@ -28,6 +28,7 @@ _REAL = 64
 def write(folder: Path, size: int, run: str, data: str) -> None:
     """Write the network for every engine, in float and in eight bits, and facts about it."""
     from counting import multiply_adds
+    from maskwright.card import Card
     from maskwright.export.formats import of_one_size, write_network
     from maskwright.export.int8 import write_int8
     from maskwright.export.parity import INT8, Limits, measure
@@ -35,7 +36,7 @@ def write(folder: Path, size: int, run: str, data: str) -> None:
     from maskwright.export.selftest import drawn_image
 
     sides = (size, size)
-    model, card = load_run(Path(run)) if run else _fresh()
+    model, card = load_run(Path(run), Card) if run else _fresh()
     fixed = of_one_size(model, sides)
     fixed.save(folder / "model.keras")
     if data:
