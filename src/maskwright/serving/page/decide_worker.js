@@ -1,0 +1,60 @@
+/**
+ * Decides away from the page, so that sliders never stutter. It keeps the planes of one image, and the page's
+ * corrections of them, which lie on top.
+ *
+ * Takes {kind: "load", image, evidence, corrections}, {kind: "decide", settings}, {kind: "correct", patches} and
+ * {kind: "pack", ticket}. Answers {kind: "decided", image, labels}, some time after it {kind: "measured", image,
+ * areas, pieces}, and {kind: "packed", ticket, bytes}. `image` is a number that tells late answers.
+ */
+
+import { decide, measure } from "./decide.js";
+import { UNTOUCHED, putPatch } from "./edit.js";
+
+let image = null;
+let evidence = null;
+let decided = null;
+let corrections = null;
+let measuring = null;
+
+addEventListener("message", async ({ data }) => {
+  if (data.kind === "load") {
+    ({ image, evidence, corrections } = data);
+    decided = null;
+  } else if (data.kind === "decide") {
+    decided = decide(evidence, data.settings);
+    const labels = decided.slice();
+    postMessage({ kind: "decided", image, labels }, [labels.buffer]);
+    measureSoon();
+  } else if (data.kind === "correct") {
+    const { width, height } = evidence;
+    corrections ??= new Uint8Array(width * height).fill(UNTOUCHED);
+    for (const patch of data.patches) putPatch(corrections, width, patch);
+    measureSoon();
+  } else if (data.kind === "pack") {
+    const bytes = await packed(corrected());
+    postMessage({ kind: "packed", ticket: data.ticket, bytes }, [bytes]);
+  }
+});
+
+/** Measure once nothing newer waits. */
+function measureSoon() {
+  clearTimeout(measuring);
+  measuring = setTimeout(() => {
+    if (!decided) return;
+    const { width, height, background, objects } = evidence;
+    const { areas, pieces } = measure(corrected(), width, height, background, objects);
+    postMessage({ kind: "measured", image, areas, pieces });
+  }, 0);
+}
+
+function corrected() {
+  if (!corrections) return decided;
+  const labels = decided.slice();
+  for (let i = 0; i < labels.length; i++) if (corrections[i] !== UNTOUCHED) labels[i] = corrections[i];
+  return labels;
+}
+
+function packed(bytes) {
+  const stream = new Blob([bytes]).stream().pipeThrough(new CompressionStream("gzip"));
+  return new Response(stream).arrayBuffer();
+}

@@ -1,0 +1,100 @@
+/** Small helpers for the page's elements, and what the page says to people. */
+
+export const find = (id) => document.getElementById(id);
+
+/**
+ * A new element.
+ * @param {object} given  Attributes; `class`, listeners as `onclick`, properties of `data` as data-…
+ * @param {...(Node|string|null)} inside
+ */
+export function make(tag, given = {}, ...inside) {
+  const element = document.createElement(tag);
+  assign(element, given);
+  element.append(...inside.filter((part) => part !== null));
+  return element;
+}
+
+/** A new SVG element. */
+export function draw(tag, given = {}, ...inside) {
+  const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  assign(element, given);
+  element.append(...inside);
+  return element;
+}
+
+function assign(element, given) {
+  for (const [name, value] of Object.entries(given)) {
+    if (value === null || value === undefined || value === false) continue;
+    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+    else element.setAttribute(name, value === true ? "" : value);
+  }
+}
+
+/** One of the symbols at the top of the page. */
+export function icon(name) {
+  return draw("svg", { class: "icon", "aria-hidden": "true" }, draw("use", { href: `#icon-${name}` }));
+}
+
+export function show(element, isShown) {
+  element.hidden = !isShown;
+}
+
+/** Say to screen readers what others see for themselves. */
+export function announce(text) {
+  find("announcements").textContent = text;
+}
+
+/** One sentence that went wrong, until it is dismissed; the same sentence is shown once. */
+export function complain(text) {
+  const notices = find("notices");
+  if ([...notices.children].some((notice) => notice.dataset.text === text)) return;
+  const close = () => notice.remove();
+  const notice = make(
+    "div",
+    { class: "notice bad", role: "alert", "data-text": text },
+    icon("warning"),
+    make("p", {}, text),
+    make("button", { class: "quiet small", type: "button", "aria-label": "Dismiss", onclick: close }, icon("close")),
+  );
+  notices.append(notice);
+}
+
+/** One sentence that went well; it leaves by itself. */
+export function tell(text) {
+  announce(text);
+  const notice = make("div", { class: "notice good" }, icon("check"), make("p", {}, text));
+  find("notices").append(notice);
+  setTimeout(() => notice.remove(), 6000);
+}
+
+/** Run what may fail, and show its sentence if it does. */
+export async function attempt(work) {
+  try {
+    return await work();
+  } catch (error) {
+    if (error.name !== "AbortError") complain(error.message);
+    return undefined;
+  }
+}
+
+export const count = (value) => Math.round(value).toLocaleString("en");
+
+export const percent = (share) => (share > 0 && share < 0.001 ? "< 0.1 %" : `${(100 * share).toFixed(1)} %`);
+
+/** The setting of a browser, which may keep nothing. */
+export const remembered = {
+  get(name) {
+    try {
+      return localStorage.getItem(`maskwright.${name}`);
+    } catch {
+      return null;
+    }
+  },
+  set(name, value) {
+    try {
+      localStorage.setItem(`maskwright.${name}`, value);
+    } catch {
+      // A browser told to keep nothing asks again next time.
+    }
+  },
+};

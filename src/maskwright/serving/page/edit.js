@@ -1,0 +1,226 @@
+/**
+ * Corrections of a mask: a plane of labels that lie on top of what was decided, so that they stay when the
+ * threshold moves. Drawn on in strokes, each of which can be taken back.
+ */
+
+/** No correction here. Labels are 0 to 253, or `IGNORED`. */
+export const UNTOUCHED = 254;
+/** The label of pixels that are not to be learned from. */
+export const IGNORED = 255;
+
+const SIDE = 128; // of the squares that a stroke is remembered by, px
+const MOST_BYTES = 96 * 2 ** 20; // of all strokes that can be taken back
+
+/** Write the values of a patch `{left, top, width, height, values}` into a plane. */
+export function putPatch(plane, stride, { left, top, width, height, values }) {
+  for (let row = 0; row < height; row++) {
+    plane.set(values.subarray(row * width, (row + 1) * width), (top + row) * stride + left);
+  }
+}
+
+function cutPatch(plane, stride, { left, top, width, height }) {
+  const values = new Uint8Array(width * height);
+  for (let row = 0; row < height; row++) {
+    const start = (top + row) * stride + left;
+    values.set(plane.subarray(start, start + width), row * width);
+  }
+  return { left, top, width, height, values };
+}
+
+export class Corrections {
+  /** @param {(patches: object[]) => void} tell  Called with what changed, after each stroke. */
+  constructor(width, height, tell) {
+    Object.assign(this, { width, height, tell });
+    this.plane = null; // made by the first stroke
+    this.done = []; // strokes: maps from a square's number to its values before
+    this.undone = [];
+    this.touched = new Set(); // numbers of the squares that were ever drawn on
+    this.stroke = null;
+    this.columns = Math.ceil(width / SIDE);
+  }
+
+  get canUndo() {
+    return this.done.length > 0;
+  }
+
+  get canRedo() {
+    return this.undone.length > 0;
+  }
+
+  /** Whether no pixel is corrected. */
+  get isEmpty() {
+    if (!this.plane) return true;
+    for (const square of this.touched) {
+      const { values } = this.cut(square);
+      if (values.some((value) => value !== UNTOUCHED)) return false;
+    }
+    return true;
+  }
+
+  begin() {
+    this.plane ??= new Uint8Array(this.width * this.height).fill(UNTOUCHED);
+    this.stroke = new Map();
+  }
+
+  end() {
+    if (!this.stroke) return;
+    const stroke = this.stroke;
+    this.stroke = null;
+    if (stroke.size === 0) return;
+    this.done.push(stroke);
+    this.undone = [];
+    this.forget();
+    this.told(stroke);
+  }
+
+  /** Take back a stroke that has not ended. */
+  cancel() {
+    if (!this.stroke) return;
+    this.swap(this.stroke);
+    this.stroke = null;
+  }
+
+  undo() {
+    const stroke = this.done.pop();
+    if (!stroke) return;
+    this.swap(stroke);
+    this.undone.push(stroke);
+    this.told(stroke);
+  }
+
+  redo() {
+    const stroke = this.undone.pop();
+    if (!stroke) return;
+    this.swap(stroke);
+    this.done.push(stroke);
+    this.told(stroke);
+  }
+
+  /** Give every pixel back to the model, as one stroke. */
+  reset() {
+    if (this.isEmpty) return;
+    this.begin();
+    for (const square of this.touched) {
+      const patch = this.remember(square);
+      patch.values = new Uint8Array(patch.values.length).fill(UNTOUCHED);
+      putPatch(this.plane, this.width, patch);
+    }
+    this.end();
+  }
+
+  /** Draw a line of round ends from `(x0, y0)` to `(x1, y1)`; the middle of the first pixel is at 0.5. */
+  line(x0, y0, x1, y1, radius, value) {
+    const left = Math.max(0, Math.floor(Math.min(x0, x1) - radius));
+    const right = Math.min(this.width - 1, Math.floor(Math.max(x0, x1) + radius));
+    const top = Math.max(0, Math.floor(Math.min(y0, y1) - radius));
+    const bottom = Math.min(this.height - 1, Math.floor(Math.max(y0, y1) + radius));
+    const dx = x1 - x0;
+    const dy = y1 - y0;
+    const length = dx * dx + dy * dy;
+    // A brush finer than a pixel still draws the pixel that it is on.
+    const reach = Math.max(radius, Math.SQRT1_2) ** 2;
+    for (let y = top; y <= bottom; y++) {
+      for (let x = left; x <= right; x++) {
+        const px = x + 0.5 - x0;
+        const py = y + 0.5 - y0;
+        const along = length ? Math.min(1, Math.max(0, (px * dx + py * dy) / length)) : 0;
+        const ax = px - along * dx;
+        const ay = py - along * dy;
+        if (ax * ax + ay * ay < reach) this.set(y * this.width + x, value);
+      }
+    }
+  }
+
+  /**
+   * Give the pixels around one that have its label, and are joined to it at sides, another.
+   * @param {Uint8Array} decided  What lies below the corrections.
+   */
+  flood(x, y, value, decided) {
+    const { width, height } = this;
+    const labelAt = (i) => (this.plane[i] === UNTOUCHED ? decided[i] : this.plane[i]);
+    const first = y * width + x;
+    const old = labelAt(first);
+    if (old === value) return;
+    const waiting = [first];
+    while (waiting.length) {
+      const i = waiting.pop();
+      if (labelAt(i) !== old) continue;
+      const row = i - (i % width);
+      let start = i;
+      let end = i + 1;
+      while (start > row && labelAt(start - 1) === old) start--;
+      while (end < row + width && labelAt(end) === old) end++;
+      for (let j = start; j < end; j++) this.set(j, value);
+      for (const next of [-width, width]) {
+        if (row + next < 0 || row + next >= width * height) continue;
+        for (let j = start; j < end; j++) {
+          const isFirst = j === start || labelAt(j + next - 1) !== old;
+          if (isFirst && labelAt(j + next) === old) waiting.push(j + next);
+        }
+      }
+    }
+  }
+
+  /** Begin with corrections made elsewhere: a plane of labels, as it will stay. */
+  adopt(plane) {
+    this.plane = plane;
+    const rows = Math.ceil(this.height / SIDE);
+    for (let square = 0; square < this.columns * rows; square++) this.touched.add(square);
+  }
+
+  /** Keep the squares drawn on alone, while another image is looked at. */
+  rest() {
+    if (!this.plane) return;
+    this.resting = [...this.touched].map((square) => this.cut(square));
+    this.plane = null;
+  }
+
+  wake() {
+    if (!this.resting) return;
+    this.plane = new Uint8Array(this.width * this.height).fill(UNTOUCHED);
+    for (const patch of this.resting) putPatch(this.plane, this.width, patch);
+    this.resting = null;
+  }
+
+  set(i, value) {
+    if (this.plane[i] === value) return;
+    const column = i % this.width;
+    const square = Math.floor((i - column) / this.width / SIDE) * this.columns + Math.floor(column / SIDE);
+    if (!this.stroke.has(square)) this.remember(square);
+    this.plane[i] = value;
+  }
+
+  remember(square) {
+    const patch = this.cut(square);
+    this.stroke.set(square, patch.values);
+    this.touched.add(square);
+    return patch;
+  }
+
+  cut(square) {
+    const left = (square % this.columns) * SIDE;
+    const top = Math.floor(square / this.columns) * SIDE;
+    const width = Math.min(SIDE, this.width - left);
+    const height = Math.min(SIDE, this.height - top);
+    return cutPatch(this.plane, this.width, { left, top, width, height });
+  }
+
+  swap(stroke) {
+    for (const [square, values] of stroke) {
+      const patch = this.cut(square);
+      stroke.set(square, patch.values);
+      putPatch(this.plane, this.width, { ...patch, values });
+    }
+  }
+
+  told(stroke) {
+    this.tell([...stroke.keys()].map((square) => this.cut(square)));
+  }
+
+  /** Forget the oldest strokes, but never the last. */
+  forget() {
+    const bytes = (stroke) => stroke.size * SIDE * SIDE;
+    let sum = this.done.reduce((total, stroke) => total + bytes(stroke), 0);
+    while (sum > MOST_BYTES && this.done.length > 1) sum -= bytes(this.done.shift());
+  }
+}

@@ -1,0 +1,213 @@
+/** The images of this page: sent to the server, watched until their masks are there, listed, chosen. */
+
+import { Refused, ask, askJson, upload } from "./api.js";
+import { announce, attempt, find, icon, make, show } from "./dom.js";
+
+const AT_ONCE = 2; // uploads side by side
+const WAIT = 20; // seconds that the server holds an answer for which there is nothing new
+const STORED = "maskwright.images";
+
+/**
+ * @param {object} hooks  model(): name of the model for new images; chosen(entry|null); arrived(entry): its
+ *   state has changed.
+ */
+export function createImages(hooks) {
+  const list = find("image-list");
+  const entries = [];
+  let chosen = null;
+  let sending = 0;
+  let watching = null;
+
+  /** Send files, one entry for each. */
+  function add(files) {
+    const added = [...files].map((file) => {
+      const entry = { file, name: file.name, model: hooks.model(), status: "queued", progress: 0, state: null };
+      addEntry(entry);
+      return entry;
+    });
+    if (added.length) announce(added.length === 1 ? `${added[0].name} added.` : `${added.length} images added.`);
+    sendNext();
+    if (!chosen && added.length) choose(added[0]);
+  }
+
+  function addEntry(entry) {
+    entries.push(entry);
+    entry.element = elementOf(entry);
+    list.append(entry.element);
+    refresh(entry);
+  }
+
+  function elementOf(entry) {
+    const parts = {
+      thumb: make("img", { class: "thumb", alt: "" }),
+      state: make("span", { class: "state" }),
+      share: make("progress", { max: "1", value: "0", "aria-label": `Progress of ${entry.name}` }),
+    };
+    entry.parts = parts;
+    const name = make("span", { class: "name", title: entry.name }, entry.name);
+    const about = make("span", { class: "about" }, name, parts.state);
+    parts.pick = make("button", { class: "pick", type: "button", onclick: () => choose(entry) }, parts.thumb, about);
+    const away = make(
+      "button",
+      { class: "quiet take-away", type: "button", "aria-label": `Remove ${entry.name}`, onclick: () => remove(entry) },
+      icon("close"),
+    );
+    about.append(parts.share);
+    show(parts.thumb, true);
+    return make("li", { class: "entry" }, parts.pick, away);
+  }
+
+  function refresh(entry) {
+    const { thumb, state, share, pick } = entry.parts;
+    const texts = { queued: "waiting to be sent", sending: "sending", waiting: "waiting", working: "finding the mask" };
+    const done = entry.corrected ? "corrected" : "done";
+    state.textContent = texts[entry.status] ?? (entry.status === "done" ? done : entry.reason);
+    state.title = state.textContent;
+    state.classList.toggle("bad", entry.status === "failed");
+    share.value = entry.progress;
+    show(share, entry.status === "sending" || entry.status === "working");
+    entry.element.classList.toggle("chosen", entry === chosen);
+    if (entry === chosen) pick.setAttribute("aria-current", "true");
+    else pick.removeAttribute("aria-current");
+    const address = entry.id && entry.state?.width ? `api/images/${entry.id}/thumbnail.jpg` : null;
+    if (address && thumb.getAttribute("src") !== address) thumb.src = address;
+  }
+
+  function sendNext() {
+    const next = entries.find((entry) => entry.status === "queued");
+    if (!next || sending >= AT_ONCE) return;
+    sending++;
+    next.status = "sending";
+    send(next).finally(() => {
+      sending--;
+      sendNext();
+    });
+    sendNext();
+  }
+
+  async function send(entry) {
+    refresh(entry);
+    try {
+      const progress = (share) => {
+        entry.progress = share;
+        refresh(entry);
+        if (entry === chosen) hooks.arrived(entry);
+      };
+      const path = `images?model=${encodeURIComponent(entry.model)}`;
+      const answer = await upload(path, "image", entry.file, progress);
+      const state = await answer.json();
+      if (entry.removed) await ask(`images/${state.id}`, { method: "DELETE" });
+      else take(entry, state);
+      store();
+      watch();
+    } catch (error) {
+      fail(entry, error.message);
+    }
+  }
+
+  function take(entry, state) {
+    const before = entry.status;
+    Object.assign(entry, { id: state.id, state, status: state.status, progress: state.progress, reason: state.reason });
+    entry.name = state.name ?? entry.name;
+    entry.corrected ??= state.changed;
+    refresh(entry);
+    if (before !== entry.status && entry.status === "done") announce(`The mask of ${entry.name} is there.`);
+    if (before !== entry.status && entry.status === "failed") announce(`${entry.name}: ${entry.reason}`);
+    hooks.arrived(entry);
+  }
+
+  function fail(entry, reason) {
+    Object.assign(entry, { status: "failed", reason, progress: 0 });
+    refresh(entry);
+    announce(`${entry.name}: ${reason}`);
+    hooks.arrived(entry);
+  }
+
+  /** Follow the images that are not done, one request at a time: the server works on one after another. */
+  async function watch() {
+    if (watching) return;
+    const isOpen = (entry) => entry.id && (entry.status === "waiting" || entry.status === "working");
+    for (;;) {
+      watching = entries.find((entry) => isOpen(entry) && entry.status === "working") ?? entries.find(isOpen);
+      if (!watching) return;
+      const entry = watching;
+      try {
+        const state = await askJson(`images/${entry.id}?wait=${WAIT}`);
+        if (!entry.removed) take(entry, state);
+      } catch (error) {
+        fail(entry, gone(error) ? "The server no longer has this image; add it again." : error.message);
+      }
+    }
+  }
+
+  function choose(entry) {
+    if (entry === chosen) return;
+    const before = chosen;
+    chosen = entry;
+    if (before) refresh(before);
+    if (entry) {
+      refresh(entry);
+      entry.element.scrollIntoView({ block: "nearest", inline: "nearest" });
+    }
+    hooks.chosen(entry);
+  }
+
+  async function remove(entry) {
+    const place = entries.indexOf(entry);
+    entries.splice(place, 1);
+    const hadFocus = entry.element.contains(document.activeElement);
+    entry.element.remove();
+    entry.removed = true;
+    store();
+    if (entry === chosen) choose(entries[place] ?? entries[place - 1] ?? null);
+    if (hadFocus) (chosen?.parts.pick ?? find("choose-empty")).focus();
+    announce(`${entry.name} removed.`);
+    if (entry.id) await attempt(() => ask(`images/${entry.id}`, { method: "DELETE" }).catch(ignoreGone));
+  }
+
+  /** Remember the images while this tab is open, so that a reload finds them again. */
+  function store() {
+    const kept = entries.filter(({ id }) => id).map(({ id, name, model }) => ({ id, name, model }));
+    sessionStorage.setItem(STORED, JSON.stringify(kept));
+  }
+
+  async function restore() {
+    for (const { id, name, model } of JSON.parse(sessionStorage.getItem(STORED) ?? "[]")) {
+      try {
+        const state = await askJson(`images/${id}`);
+        const entry = { id, name, model, status: state.status, progress: 0, state, corrected: state.changed };
+        addEntry(entry);
+        take(entry, state);
+      } catch (error) {
+        if (!gone(error)) throw error;
+      }
+    }
+    store();
+    if (entries.length) choose(entries[0]);
+    watch();
+  }
+
+  return {
+    add,
+    choose,
+    restore,
+    refresh,
+    step(by) {
+      const place = entries.indexOf(chosen);
+      const next = entries[place + by];
+      if (place >= 0 && next) choose(next);
+    },
+    get chosen() {
+      return chosen;
+    },
+    get done() {
+      return entries.filter(({ status }) => status === "done");
+    },
+  };
+}
+
+const gone = (error) => error instanceof Refused && error.status === 404;
+
+function ignoreGone(error) {
+  if (!gone(error)) throw error;
+}

@@ -1,0 +1,349 @@
+/** The page: its parts, joined. */
+
+import { askJson, heard } from "./api.js";
+import { attempt, complain, count, find, make, remembered, show } from "./dom.js";
+import { IGNORED, UNTOUCHED } from "./edit.js";
+import { createImages } from "./images.js";
+import { createKeys } from "./keys.js";
+import { createMask } from "./mask.js";
+import { createClasses, createDecision, createLook, createSaving } from "./panels.js";
+import { createRegions } from "./regions.js";
+import { createTools } from "./tools.js";
+import { createTraining } from "./training.js";
+import { createViewer } from "./viewer.js";
+
+let models = [];
+let opened = null; // the image whose picture is shown
+let opening = Promise.resolve(); // masks are opened one after another
+
+const modelOf = (entry) => models.find(({ name }) => name === entry.model);
+const redraw = () => viewer.redraw();
+
+const look = createLook(redraw);
+const classes = createClasses(look, redraw);
+const decision = createDecision((changes) => {
+  mask.set(changes);
+  shownSettings();
+});
+const mask = createMask({
+  decided: () => {
+    redraw();
+    shownSettings();
+  },
+  measured: (sizes) => classes.measured(sizes, modelOf(images.chosen).background),
+  corrected: () => {
+    redraw();
+    tools.refresh();
+    shownSettings();
+  },
+});
+const tools = createTools({
+  mask: () => mask.drawn,
+  corrections: () => mask.corrections,
+  redraw,
+  viewer: () => viewer,
+});
+const viewer = createViewer({ mask: () => mask.drawn, look: () => look, paint: tools.paint, point: readout });
+const images = createImages({ model: () => find("model").value, chosen: showImage, arrived });
+const regions = createRegions({
+  entry: () => images.chosen,
+  send,
+  look: viewer.lookAt,
+  arrived: (state) => {
+    Object.assign(images.chosen, { state });
+    regions.set(state, modelOf(images.chosen));
+  },
+});
+const saving = createSaving({ entry: () => images.chosen, done: () => images.done, send });
+
+async function send() {
+  await mask.send();
+  if (images.chosen) images.refresh(images.chosen);
+}
+
+/** Show another image: its picture at once, its mask when there is one. */
+function showImage(entry) {
+  opened = null;
+  viewer.open(null);
+  show(find("empty"), !entry);
+  for (const part of ["tools", "zooms"]) show(find(part), Boolean(entry));
+  document.title = entry ? `${entry.name} – Maskwright` : "Maskwright";
+  find("stage").setAttribute("aria-label", entry ? `${entry.name}, image and mask` : "Image and mask");
+  const model = entry ? modelOf(entry) : models.find(({ name }) => name === find("model").value);
+  if (model) {
+    classes.set(model);
+    tools.suit(model);
+  }
+  regions.set(null);
+  saving.suit(null);
+  openLater(null);
+  if (entry) arrived(entry);
+  shownSettings();
+}
+
+/** An image has news. */
+function arrived(entry) {
+  if (entry !== images.chosen) return;
+  const { state, status, progress, reason } = entry;
+  const texts = { queued: "Waiting to be sent", sending: "Sending the image", waiting: "Waiting for the model", working: "Finding the mask", failed: reason };
+  show(find("busy"), status !== "done");
+  find("busy-text").textContent = texts[status] ?? "";
+  find("busy-share").value = progress;
+  show(find("busy-share"), status !== "failed");
+  if (state && opened !== entry && status !== "failed") {
+    opened = entry;
+    viewer.open(state);
+  }
+  if (status === "done" && !entry.asked) openLater(entry);
+}
+
+/** Open the mask of an image, or none, once those before are let go. */
+function openLater(entry) {
+  if (entry) entry.asked = true;
+  opening = opening.then(() =>
+    attempt(async () => {
+      if (entry !== null && entry !== images.chosen) {
+        entry.asked = false;
+        return;
+      }
+      if (entry === null) {
+        const left = mask.entry;
+        try {
+          await mask.close();
+        } finally {
+          if (left) left.asked = false;
+          if (left && !left.removed) images.refresh(left);
+        }
+        return;
+      }
+      const model = modelOf(entry);
+      decision.suit(model, entry.state);
+      await mask.open(entry, model);
+      if (entry !== images.chosen) return;
+      saving.suit(model);
+      regions.set(entry.state, model);
+      tools.refresh();
+      shownSettings();
+    }),
+  );
+}
+
+function shownSettings() {
+  const entry = images.chosen;
+  const isThere = mask.drawn !== null && Boolean(entry?.settings);
+  if (isThere) decision.set(entry.settings, !mask.settingsMoved);
+  for (const input of find("decision").querySelectorAll("input")) input.disabled = !isThere;
+  if (!isThere) find("reset-settings").disabled = true;
+}
+
+/** What is under the pointer. */
+function readout(point) {
+  const drawn = mask.drawn;
+  const x = Math.floor(point?.x ?? -1);
+  const y = Math.floor(point?.y ?? -1);
+  const size = images.chosen?.state;
+  const isInside = size && x >= 0 && y >= 0 && x < size.width && y < size.height;
+  show(find("readout"), Boolean(isInside));
+  if (!isInside) return;
+  const parts = [`${x}, ${y}`];
+  if (drawn) {
+    const i = Math.floor(y / drawn.scale) * drawn.width + Math.floor(x / drawn.scale);
+    const corrected = drawn.corrections?.[i] ?? UNTOUCHED;
+    const label = corrected === UNTOUCHED ? drawn.labels[i] : corrected;
+    const model = modelOf(images.chosen);
+    parts.push(label === IGNORED ? "not to be learned from" : model.classes[label].name);
+    parts.push(corrected === UNTOUCHED ? (drawn.probabilities[i] / 200).toFixed(2) : "corrected");
+    if (drawn.objects?.[i] && label !== model.background) parts.push(`object ${count(drawn.objects[i])}`);
+  }
+  find("readout").textContent = parts.join("  ·  ");
+}
+
+/* Adding images */
+
+const files = find("files");
+for (const id of ["choose", "choose-empty"]) find(id).addEventListener("click", () => files.click());
+files.addEventListener("change", () => {
+  images.add(files.files);
+  files.value = "";
+});
+let inside = 0; // drag events come in pairs for every element that is crossed
+const isFiles = (event) => event.dataTransfer?.types.includes("Files") && models.length > 0;
+addEventListener("dragenter", (event) => {
+  if (!isFiles(event)) return;
+  inside++;
+  show(find("drop"), true);
+});
+addEventListener("dragleave", (event) => {
+  if (isFiles(event) && --inside <= 0) show(find("drop"), false);
+});
+addEventListener("dragover", (event) => {
+  if (isFiles(event)) event.preventDefault();
+});
+addEventListener("drop", (event) => {
+  inside = 0;
+  show(find("drop"), false);
+  if (!isFiles(event)) return;
+  event.preventDefault();
+  openTab("images");
+  images.add(event.dataTransfer.files);
+});
+
+/* Views, theme, compare */
+
+function openTab(name) {
+  for (const tab of ["images", "training"]) {
+    show(find(`${tab}-view`), tab === name);
+    if (tab === name) find(`tab-${tab}`).setAttribute("aria-current", "page");
+    else find(`tab-${tab}`).removeAttribute("aria-current");
+  }
+}
+
+for (const tab of ["images", "training"]) find(`tab-${tab}`).addEventListener("click", () => openTab(tab));
+find("theme").addEventListener("click", () => {
+  const { dataset } = document.documentElement;
+  dataset.theme = dataset.theme === "dark" ? "light" : "dark";
+  remembered.set("theme", dataset.theme);
+});
+
+function compare() {
+  const isOn = find("compare").getAttribute("aria-pressed") !== "true";
+  find("compare").setAttribute("aria-pressed", isOn);
+  viewer.compare(isOn);
+}
+
+find("compare").addEventListener("click", compare);
+find("zoom-in").addEventListener("click", () => viewer.zoom(1));
+find("zoom-out").addEventListener("click", () => viewer.zoom(-1));
+find("zoom-fit").addEventListener("click", () => viewer.fit());
+find("zoom-actual").addEventListener("click", () => viewer.actualSize());
+
+/* Keys */
+
+const onStage = ({ target }) => target === document.body || target.id === "stage";
+const arrow = (key, right, down) => ({
+  keys: [key, `Shift+${key}`],
+  where: onStage,
+  run: ({ shiftKey }) => {
+    if (tools.value === "pan") viewer.pan(right, down);
+    else if (mask.drawn) tools.moveByKey(right * (shiftKey ? 4 : 1), down * (shiftKey ? 4 : 1));
+  },
+});
+const paintByKey = {
+  keys: ["Space"],
+  where: onStage,
+  run: ({ repeat }) => !repeat && tools.pressByKey(),
+  released: () => tools.paint.end(),
+};
+
+createKeys(
+  {
+    Tools: [
+      { keys: ["v"], does: "Pan", run: () => tools.choose("pan") },
+      { keys: ["b"], does: "Brush", run: () => tools.choose("brush") },
+      { keys: ["e"], does: "Eraser", run: () => tools.choose("eraser") },
+      { keys: ["f"], does: "Fill", run: () => tools.choose("fill") },
+      { keys: ["[", "]"], does: "Smaller, larger brush", run: ({ key }) => tools.resize(key === "]" ? 1.2 : 1 / 1.2) },
+      { keys: [..."123456789"], shown: ["1", "…", "9"], does: "Class to paint", run: ({ key }) => tools.pick(key - 1) },
+      { ...paintByKey, does: "Paint where the tool is" },
+      { keys: [], shown: ["Shift"], does: "While painting: the model's own" },
+      { keys: [], shown: ["Alt"], does: "While painting: pan" },
+      { keys: ["Ctrl+z"], does: "Undo", run: () => tools.undo() },
+      { keys: ["Ctrl+Shift+z", "Ctrl+y"], does: "Redo", run: () => tools.redo() },
+    ],
+    View: [
+      { ...arrow("ArrowLeft", -1, 0), does: "Pan, or move the tool", shown: ["←", "→", "↑", "↓"] },
+      arrow("ArrowRight", 1, 0),
+      arrow("ArrowUp", 0, -1),
+      arrow("ArrowDown", 0, 1),
+      { keys: ["+", "="], shown: ["+"], does: "Zoom in", run: () => viewer.zoom(1) },
+      { keys: ["-"], does: "Zoom out", run: () => viewer.zoom(-1) },
+      { keys: ["0"], does: "Whole image", run: () => viewer.fit() },
+      { keys: ["z"], does: "Actual size", run: () => viewer.actualSize() },
+      { keys: ["m"], does: "Fill, outline, heat", run: () => look.next() },
+      { keys: ["h"], does: "Hide or show the mask", run: () => look.hide(!look.hidden) },
+      { keys: ["c"], does: "Compare image and mask", run: compare },
+    ],
+    Mask: [
+      { keys: [",", "."], does: "Lower, raise the threshold", run: ({ key }) => mask.drawn && decision.nudge(key === "." ? 1 : -1) },
+      { keys: ["k"], does: "Keep for training", run: () => saving.keep() },
+      { keys: ["s"], does: "Save the mask as PNG", run: () => saving.download() },
+    ],
+    Images: [
+      { keys: ["a"], does: "Add images", run: () => files.click() },
+      { keys: ["n", "PageDown"], does: "Next image", where: ({ key, target }) => key === "n" || onStage({ target }), run: () => images.step(1) },
+      { keys: ["p", "PageUp"], does: "Previous image", where: ({ key, target }) => key === "p" || onStage({ target }), run: () => images.step(-1) },
+    ],
+  },
+  () => !find("images-view").hidden,
+);
+
+/* The server */
+
+heard.trouble = (sentence) => {
+  show(find("trouble"), Boolean(sentence));
+  find("trouble").textContent = sentence ?? "";
+};
+
+let signingIn = null;
+heard.signIn = () => (signingIn ??= signedIn().finally(() => (signingIn = null)));
+
+/** Ask for the token until the server takes it. */
+function signedIn() {
+  const dialog = find("sign-in");
+  dialog.showModal();
+  return new Promise((resolve) => {
+    dialog.addEventListener("cancel", (event) => event.preventDefault());
+    find("sign-in-form").onsubmit = async (event) => {
+      event.preventDefault();
+      const body = JSON.stringify({ token: find("token").value });
+      const headers = { "Content-Type": "application/json" };
+      const answer = await fetch("api/login", { method: "POST", body, headers }).catch(() => null);
+      if (answer?.ok) {
+        dialog.close();
+        resolve();
+      } else {
+        const refused = await answer?.json().catch(() => null);
+        find("sign-in-trouble").textContent = refused?.detail ?? "The server cannot be reached; try again.";
+      }
+    };
+  });
+}
+
+function offerModels() {
+  const select = find("model");
+  const served = models.filter(({ needs_masks: needsMasks }) => !needsMasks);
+  select.replaceChildren(...served.map(({ name }) => make("option", { value: name }, name)));
+  show(find("model-choice"), served.length > 1);
+  show(find("model-name"), served.length === 1);
+  find("model-name").textContent = find("model-name").title = served[0]?.name ?? "";
+  const areThere = served.length > 0;
+  for (const id of ["choose", "choose-empty"]) find(id).disabled = !areThere;
+  find("empty-title").textContent = areThere ? "Drop images here" : "No model yet";
+  find("empty-text").textContent = areThere
+    ? "A mask appears over each. Move its threshold, correct it by hand, save it."
+    : "This server has no model that draws masks. A run in progress has one when it is finished.";
+  show(find("choose-empty"), areThere);
+  show(find("empty-note"), areThere);
+  models.length = 0;
+  models.push(...served);
+}
+
+async function start() {
+  const session = await askJson("session");
+  if (session.token_needed && !session.signed_in) await heard.signIn();
+  models = await askJson("models");
+  offerModels();
+  find("model").addEventListener("change", () => images.chosen ?? showImage(null));
+  showImage(null);
+  const training = createTraining({
+    runs: (runs) => {
+      show(find("tab-training"), runs.length > 0);
+      show(find("tabs"), runs.length > 0);
+    },
+  });
+  await training.start();
+  if (!models.length && !find("tab-training").hidden) openTab("training");
+  else await images.restore();
+}
+
+start().catch((error) => complain(error.message));

@@ -1,0 +1,141 @@
+/**
+ * The mask over the image, drawn in the pixels of the screen: each looks up the label under it. What it costs
+ * is a matter of the screen, not of the image.
+ */
+
+import { IGNORED, UNTOUCHED } from "./edit.js";
+
+const EDGE = 2; // width of outlines, px of the page
+const GREY = "#808080"; // of ignored pixels, as `Labels` has it
+
+/**
+ * @param {object} mask  width, height, labels, corrections (a plane or null), objects, probabilities.
+ * @param {object} view  left, top, perPixel: where in the mask the canvas begins, and the mask's pixels for each
+ *   of the canvas; ratio: pixels of the canvas for each of the page; from: first column that is drawn.
+ * @param {object} look  mode ("fill", "outline", "heat"), opacity, colours ("#rrggbb" by label), shown (flags by
+ *   label).
+ */
+export function drawMask(context, mask, view, look) {
+  const { width, height } = context.canvas;
+  if (!width || !height) return;
+  const picture = pictureOf(context, width, height);
+  const pixels = new Uint32Array(picture.data.buffer);
+  const columns = places(width, view.left, view.perPixel, mask.width);
+  const rows = places(height, view.top, view.perPixel, mask.height);
+  for (let x = 0; x < Math.min(width, view.from); x++) columns[x] = -1;
+  if (look.mode === "heat") drawHeat(pixels, mask, columns, rows, look);
+  else drawLabels(pixels, mask, columns, rows, look, Math.round(EDGE * view.ratio));
+  context.putImageData(picture, 0, 0);
+}
+
+let kept = null;
+
+function pictureOf(context, width, height) {
+  if (kept?.width !== width || kept.height !== height) kept = context.createImageData(width, height);
+  return kept;
+}
+
+/** Column or row of the mask under each of the canvas; -1 outside. */
+function places(length, first, perPixel, size) {
+  const found = new Int32Array(length);
+  for (let i = 0; i < length; i++) {
+    const place = Math.floor(first + (i + 0.5) * perPixel);
+    found[i] = place >= 0 && place < size ? place : -1;
+  }
+  return found;
+}
+
+function drawHeat(pixels, mask, columns, rows, { opacity }) {
+  const table = heatColours(opacity);
+  const width = columns.length;
+  for (let y = 0; y < rows.length; y++) {
+    const row = rows[y] * mask.width;
+    for (let x = 0; x < width; x++) {
+      const inside = rows[y] >= 0 && columns[x] >= 0;
+      pixels[y * width + x] = inside ? table[mask.probabilities[row + columns[x]]] : 0;
+    }
+  }
+}
+
+function drawLabels(pixels, mask, columns, rows, look, edge) {
+  const width = columns.length;
+  const height = rows.length;
+  const keys = keysOf(mask, columns, rows);
+  const filled = look.mode === "fill";
+  const table = labelColours(look);
+  for (let i = 0; i < pixels.length; i++) pixels[i] = filled ? table[keys[i] & 255] : 0;
+  // What is filled has a finer and firmer edge too: of objects that touch, it tells them apart.
+  const lines = labelColours({ ...look, opacity: Math.min(1, look.opacity * (filled ? 2 : 1)) });
+  const reach = filled ? Math.ceil(edge / 2) : edge;
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
+      const i = y * width + x;
+      const key = keys[i];
+      if (table[key & 255] === 0) continue;
+      const isEdge =
+        (x >= reach && keys[i - reach] !== key) ||
+        (x + reach < width && keys[i + reach] !== key) ||
+        (y >= reach && keys[i - reach * width] !== key) ||
+        (y + reach < height && keys[i + reach * width] !== key);
+      if (isEdge) pixels[i] = lines[key & 255];
+    }
+  }
+}
+
+/** What tells pixels apart: the label, and above it the number of the object; outside, what is never shown. */
+function keysOf(mask, columns, rows) {
+  const { labels, corrections, objects } = mask;
+  const width = columns.length;
+  const keys = new Uint32Array(width * rows.length).fill(UNTOUCHED);
+  for (let y = 0; y < rows.length; y++) {
+    if (rows[y] < 0) continue;
+    const row = rows[y] * mask.width;
+    for (let x = 0; x < width; x++) {
+      if (columns[x] < 0) continue;
+      const i = row + columns[x];
+      const corrected = corrections ? corrections[i] : UNTOUCHED;
+      if (corrected !== UNTOUCHED) keys[y * width + x] = corrected;
+      else keys[y * width + x] = objects ? labels[i] + objects[i] * 256 : labels[i];
+    }
+  }
+  return keys;
+}
+
+/** Colours by label as the canvas keeps them: alpha, blue, green, red. */
+function labelColours({ colours, shown, opacity }) {
+  const table = new Uint32Array(256);
+  for (let label = 0; label < 256; label++) {
+    const colour = label === IGNORED ? GREY : colours[label];
+    if (colour && (shown[label] || label === IGNORED)) table[label] = packedColour(colour, opacity);
+  }
+  return table;
+}
+
+function packedColour(colour, opacity) {
+  const value = parseInt(colour.slice(1), 16);
+  const [red, green, blue] = [value >> 16, (value >> 8) & 255, value & 255];
+  return ((Math.round(opacity * 255) << 24) | (blue << 16) | (green << 8) | red) >>> 0;
+}
+
+/** Colours of heat from 0 to 1; also those of its legend in the style sheet. */
+const HEAT = ["#1b1464", "#2c5fa8", "#25a0a0", "#8fd15f", "#fde725"];
+
+function heatColours(opacity) {
+  const table = new Uint32Array(256);
+  for (let level = 0; level <= 200; level++) {
+    const place = (level / 200) * (HEAT.length - 1);
+    const low = Math.min(Math.floor(place), HEAT.length - 2);
+    table[level] = packedColour(mixed(HEAT[low], HEAT[low + 1], place - low), opacity);
+  }
+  return table;
+}
+
+function mixed(first, second, share) {
+  const [a, b] = [first, second].map((colour) => parseInt(colour.slice(1), 16));
+  const part = (shift) => {
+    const [low, high] = [(a >> shift) & 255, (b >> shift) & 255];
+    return Math.round(low + (high - low) * share);
+  };
+  const value = (part(16) << 16) | (part(8) << 8) | part(0);
+  return `#${value.toString(16).padStart(6, "0")}`;
+}

@@ -1,0 +1,205 @@
+/** What is said of a mask beside the image: how it is drawn, its classes, how it is decided, what is saved. */
+
+import { ask, download } from "./api.js";
+import { attempt, count, find, make, percent, remembered, show, tell } from "./dom.js";
+import { IGNORED } from "./edit.js";
+import { ownSettings } from "./mask.js";
+
+/** How masks are drawn, on this browser: what `drawMask` takes, with the classes of the model. */
+export function createLook(changed) {
+  const look = { mode: "fill", opacity: 0.5, colours: [], shown: [], hidden: false };
+  const modes = [...document.getElementsByName("mode")];
+  const opacity = find("opacity");
+
+  function apply() {
+    look.mode = modes.find((input) => input.checked).value;
+    look.opacity = look.hidden ? 0 : opacity.value / 100;
+    find("opacity-value").textContent = `${opacity.value} %`;
+    show(find("heat-legend"), look.mode === "heat");
+  }
+
+  function moved() {
+    apply();
+    remembered.set("opacity", opacity.value);
+    changed();
+  }
+
+  opacity.value = remembered.get("opacity") ?? 50;
+  for (const input of [...modes, opacity]) input.addEventListener("input", moved);
+  apply();
+  return Object.assign(look, {
+    next() {
+      const place = modes.findIndex((input) => input.checked);
+      modes[(place + 1) % modes.length].checked = true;
+      moved();
+    },
+    hide(isHidden) {
+      look.hidden = isHidden;
+      moved();
+    },
+  });
+}
+
+/** The table of classes; `changed` is called when one is shown or hidden. */
+export function createClasses(look, changed) {
+  const body = find("classes");
+  let cells = [];
+
+  return {
+    /** Other classes: those of a model, and pixels that are not to be learned from. */
+    set(model) {
+      const ignored = { label: IGNORED, name: "not to be learned from", colour: "#808080" };
+      look.colours = model.classes.map(({ colour }) => colour);
+      look.shown = model.classes.map(({ label }) => label !== model.background);
+      cells = [...model.classes, ignored].map((given) => cellsOf(given, look, changed));
+      body.replaceChildren(...cells.map(({ row }) => row));
+      find("pieces-title").textContent = model.kind === "objects" ? "Objects" : "Pieces";
+      this.measured(null, model.background);
+    },
+
+    measured(sizes, background) {
+      const all = sizes?.areas.reduce((sum, area) => sum + area, 0);
+      for (const { label, area, share, pieces, row } of cells) {
+        area.textContent = sizes ? count(sizes.areas[label]) : "–";
+        share.textContent = sizes ? percent(sizes.areas[label] / all) : "–";
+        pieces.textContent = sizes && label !== background ? count(sizes.pieces[label]) : "–";
+        if (label === IGNORED) show(row, Boolean(sizes?.areas[label]));
+      }
+    },
+  };
+}
+
+function cellsOf({ label, name, colour }, look, changed) {
+  const box = make("input", { type: "checkbox", "aria-label": `Show ${name}` });
+  box.checked = label === IGNORED || look.shown[label];
+  box.disabled = label === IGNORED;
+  box.addEventListener("change", () => {
+    look.shown[label] = box.checked;
+    changed();
+  });
+  const cell = () => make("td", { class: "number" });
+  const [area, share, pieces] = [cell(), cell(), cell()];
+  const caption = make("label", {}, box, swatch(colour), make("span", { title: name }, name));
+  const row = make("tr", {}, make("th", { scope: "row" }, caption), area, share, pieces);
+  return { label, area, share, pieces, row };
+}
+
+export function swatch(colour) {
+  const element = make("span", { class: "swatch" });
+  element.style.setProperty("--colour", colour);
+  return element;
+}
+
+/** Sliders of what a mask is decided with; `changed` is called with what moved. */
+export function createDecision(changed) {
+  const threshold = find("threshold");
+  const largest = find("keep-largest");
+  const areas = [
+    { name: "minArea", slider: find("min-area"), field: find("min-area-px") },
+    { name: "fillHoles", slider: find("fill-holes"), field: find("fill-holes-px") },
+  ];
+  let most = 1; // area at the right end of a slider, px
+  let own = null;
+
+  // Small areas need finer steps than large ones: cubes of the slider's place.
+  const areaAt = (place) => Math.round((place / 100) ** 3 * most);
+  const placeOf = (area) => Math.round(Math.cbrt(area / most) * 100);
+
+  threshold.addEventListener("input", () => changed({ level: Number(threshold.value) }));
+  largest.addEventListener("change", () => changed({ keepLargest: largest.checked }));
+  for (const { name, slider, field } of areas) {
+    slider.addEventListener("input", () => changed({ [name]: areaAt(slider.value) }));
+    field.addEventListener("change", () => changed({ [name]: Math.max(0, Math.round(field.valueAsNumber || 0)) }));
+  }
+  find("reset-settings").addEventListener("click", () => changed(own));
+
+  return {
+    /** Other settings to choose from: those that suit a model and an image. */
+    suit(model, state) {
+      own = ownSettings(model);
+      most = Math.max(1000, Math.round((state.width * state.height) / 20));
+      const hasBackground = model.background !== null;
+      show(find("threshold-row"), own.level !== null && hasBackground);
+      show(find("fill-holes-row"), hasBackground && model.kind !== "objects");
+      show(find("keep-largest-row"), model.kind !== "objects");
+      const names = { foreground: "Threshold", winner: "Surer than", score: "Score from" };
+      find("threshold-label").textContent = names[model.threshold_of] ?? "Threshold";
+    },
+
+    set(settings, isOwn) {
+      const { level, minArea, fillHoles, keepLargest } = settings;
+      if (level !== null) {
+        threshold.value = level;
+        find("threshold-value").textContent = (level / 200).toFixed(3);
+      }
+      for (const [{ slider, field }, area] of [[areas[0], minArea], [areas[1], fillHoles]]) {
+        if (areaAt(slider.value) !== area) slider.value = placeOf(area);
+        field.value = area;
+        slider.setAttribute("aria-valuetext", `${area} pixels`);
+      }
+      largest.checked = keepLargest;
+      find("reset-settings").disabled = isOwn;
+    },
+
+    /** Move the threshold by so many of its steps. */
+    nudge(steps) {
+      threshold.value = Number(threshold.value) + steps;
+      threshold.dispatchEvent(new Event("input"));
+    },
+  };
+}
+
+/**
+ * Downloads and what is kept.
+ * @param {object} hooks  entry(): the chosen image; done(): all that are done; send(): lets the server have the
+ *   mask; kept(): called after an image was kept.
+ */
+export function createSaving(hooks) {
+  const buttons = [...find("downloads").querySelectorAll("[data-file]")];
+  const archive = find("archive");
+  const keep = find("keep");
+
+  async function busy(button, work) {
+    button.disabled = true;
+    await attempt(work);
+    button.disabled = false;
+  }
+
+  for (const button of buttons) {
+    button.addEventListener("click", () =>
+      busy(button, async () => {
+        const { id } = hooks.entry();
+        await hooks.send();
+        await download(`images/${id}/${button.dataset.file}`);
+      }),
+    );
+  }
+  archive.addEventListener("click", () =>
+    busy(archive, async () => {
+      await hooks.send();
+      const wanted = new URLSearchParams(hooks.done().map(({ id }) => ["id", id]));
+      await download(`archive.zip?${wanted}`);
+    }),
+  );
+  keep.addEventListener("click", () =>
+    busy(keep, async () => {
+      const { id, name } = hooks.entry();
+      await hooks.send();
+      const { folder, images } = await (await ask(`images/${id}/keep`, { method: "POST" })).json();
+      const all = images === 1 ? "1 image" : `${images} images`;
+      tell(`${name} is kept in ${folder}, which now holds ${all}.`);
+    }),
+  );
+
+  return {
+    /** What can be saved of an image that is done, or of none. */
+    suit(model) {
+      for (const button of [...buttons, archive]) button.disabled = !model;
+      show(keep, model?.keep !== false);
+      show(find("keep-note"), model?.keep !== false);
+      keep.disabled = !model?.keep;
+    },
+    keep: () => keep.click(),
+    download: () => buttons[0].click(),
+  };
+}

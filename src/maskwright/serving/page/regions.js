@@ -1,0 +1,71 @@
+/** Regions that a model decides on, the most doubtful first, and what it decides of them all. */
+
+import { askJson } from "./api.js";
+import { attempt, count, find, make, show } from "./dom.js";
+import { swatch } from "./panels.js";
+
+/**
+ * @param {object} hooks  entry(): the chosen image; send(): lets the server have the mask; look(box): shows a
+ *   region; arrived(state): takes a new state of the image.
+ */
+export function createRegions(hooks) {
+  const section = find("regions");
+  const list = find("region-list");
+
+  find("decide-again").addEventListener("click", (event) =>
+    attempt(async () => {
+      event.target.disabled = true;
+      try {
+        await hooks.send();
+        hooks.arrived(await askJson(`images/${hooks.entry().id}/decide`, { method: "POST" }));
+      } finally {
+        event.target.disabled = false;
+      }
+    }),
+  );
+
+  function rowOf(region, model) {
+    const { name, label, box, area_px: area, probability, weight } = region;
+    const share = make("meter", { min: "0", max: "1", value: probability ?? 0, "aria-hidden": "true" });
+    const said = `${name}, ${region.class}, ${model.names[1]} ${rounded(probability)}`;
+    const title = `${count(area)} px` + (weight === null ? "" : `, weight ${rounded(weight)}`);
+    const row = make(
+      "button",
+      { type: "button", "aria-label": `${said}. Zoom to it.`, title },
+      swatch(model.classes[label]?.colour ?? "#808080"),
+      make("span", { class: "name" }, name),
+      share,
+      make("span", { class: "number" }, rounded(probability)),
+    );
+    row.addEventListener("click", () => {
+      for (const other of list.querySelectorAll("[aria-current]")) other.removeAttribute("aria-current");
+      row.setAttribute("aria-current", "true");
+      hooks.look(box);
+    });
+    return make("li", {}, row);
+  }
+
+  return {
+    set(state, model) {
+      show(section, Boolean(state?.decisions));
+      if (!state?.decisions) return;
+      const cut = model.decision_threshold;
+      find("decisions").replaceChildren(
+        ...state.decisions.map(({ name, probability, decision }) =>
+          make("div", {}, make("dt", { title: name }, name), make("dd", {}, answerOf(decision, probability))),
+        ),
+      );
+      const doubt = ({ probability }) => (probability === null ? 1 : Math.abs(probability - cut));
+      const regions = [...state.regions].sort((a, b) => doubt(a) - doubt(b));
+      find("regions-note").textContent = regions.length
+        ? `Probability of ${model.names[1]}, which is the answer from ${cut.toFixed(2)}. The most doubtful come first.`
+        : "There is no region in this mask.";
+      list.replaceChildren(...regions.map((region) => rowOf(region, model)));
+    },
+  };
+}
+
+const rounded = (value) => (value === null ? "–" : value.toFixed(2));
+
+const answerOf = (decision, probability) =>
+  decision === null ? "no answer: there is no region" : `${decision} · ${rounded(probability)}`;

@@ -1,0 +1,231 @@
+/**
+ * The image in OpenSeadragon, by tiles of the server, and over it one canvas for the mask: zooming, panning,
+ * comparing, and the pointer of the tools.
+ */
+
+import { find, show } from "./dom.js";
+import { drawMask } from "./overlay.js";
+
+const calm = matchMedia("(prefers-reduced-motion: reduce)");
+const SMOOTH_UP_TO = 3; // px of the screen for each of the image, from which these are shown as squares
+const ZOOM_STEP = 1.5;
+const PAN_STEP = 60; // px
+
+/**
+ * @param {object} hooks  mask(): what `drawMask` takes, or null; look(): the same; paint: what a tool does,
+ *   {active(), begin(point, event), move(point), end(), cancel()}; point(point|null): where the pointer is.
+ */
+export function createViewer(hooks) {
+  const stage = find("stage");
+  const canvas = find("overlay");
+  const context = canvas.getContext("2d");
+  const handle = find("swipe");
+  leaveStylesAlone();
+  const viewer = OpenSeadragon({
+    element: find("viewer"),
+    drawer: "canvas",
+    showNavigationControl: false,
+    keyboardNavEnabled: false,
+    tabIndex: -1,
+    animationTime: calm.matches ? 0 : 0.3,
+    springStiffness: 9,
+    immediateRender: true,
+    visibilityRatio: 0.3,
+    minZoomImageRatio: 0.4,
+    maxZoomPixelRatio: 32,
+    zoomPerScroll: 1.25,
+    gestureSettingsMouse: { clickToZoom: false, dblClickToZoom: false },
+    gestureSettingsPen: { clickToZoom: false },
+    gestureSettingsTouch: { dblClickToZoom: false, dblClickDragToZoom: false, flickEnabled: !calm.matches },
+  });
+  let size = null; // of the image, px
+  let split = 0.5;
+  let comparing = false;
+  let box = null; // px of the image
+  let planned = false;
+
+  function toImage(x, y) {
+    const { width, height } = stage.getBoundingClientRect();
+    const bounds = viewer.viewport.getBounds(true);
+    return {
+      x: (bounds.x + (x / width) * bounds.width) * size.width,
+      y: (bounds.y + (y / height) * bounds.height) * size.width,
+    };
+  }
+
+  /** Pixels of the screen for each of the image. */
+  function scale() {
+    return stage.clientWidth / (viewer.viewport.getBounds(true).width * size.width);
+  }
+
+  function redraw() {
+    planned = false;
+    const ratio = Math.min(devicePixelRatio, 2);
+    const [width, height] = [Math.round(stage.clientWidth * ratio), Math.round(stage.clientHeight * ratio)];
+    if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
+    context.clearRect(0, 0, width, height);
+    if (!size || !viewer.isOpen()) return;
+    const corner = toImage(0, 0);
+    const perPixel = 1 / (scale() * ratio);
+    const mask = hooks.mask();
+    if (mask) {
+      const reduced = 1 / mask.scale;
+      const from = comparing ? Math.round(split * width) : 0;
+      const view = { left: corner.x * reduced, top: corner.y * reduced, perPixel: perPixel * reduced, ratio, from };
+      drawMask(context, mask, view, hooks.look());
+    }
+    if (box) outlineBox(corner, perPixel, ratio);
+  }
+
+  function outlineBox(corner, perPixel, ratio) {
+    const [x, y, width, height] = box;
+    const place = [(x - corner.x) / perPixel, (y - corner.y) / perPixel, width / perPixel, height / perPixel];
+    for (const [colour, line] of [["#000000", 4], ["#ffffff", 2]]) {
+      context.strokeStyle = colour;
+      context.lineWidth = line * ratio;
+      context.strokeRect(...place);
+    }
+  }
+
+  function plan() {
+    if (planned) return;
+    planned = true;
+    requestAnimationFrame(redraw);
+  }
+
+  function sharpen() {
+    if (!size) return;
+    const smooth = scale() < SMOOTH_UP_TO;
+    viewer.world.getItemAt(0)?.setImageSmoothingEnabled?.(smooth);
+    viewer.drawer.setImageSmoothingEnabled(smooth);
+  }
+
+  viewer.addHandler("update-viewport", redraw);
+  viewer.addHandler("zoom", sharpen);
+  viewer.addHandler("open", () => {
+    sharpen();
+    plan();
+  });
+  new ResizeObserver(plan).observe(stage);
+
+  /* The tools draw with what would otherwise pan. Two fingers zoom, Alt pans. */
+  let painting = false;
+  const at = (event) => toImage(event.position.x, event.position.y);
+  viewer.addHandler("canvas-press", (event) => {
+    stage.focus({ preventScroll: true });
+    if (!size || !hooks.paint.active() || event.originalEvent.altKey) return;
+    painting = true;
+    hooks.paint.begin(at(event), event.originalEvent);
+  });
+  viewer.addHandler("canvas-drag", (event) => {
+    if (!painting) return;
+    event.preventDefaultAction = true;
+    hooks.paint.move(at(event));
+  });
+  viewer.addHandler("canvas-release", () => {
+    if (painting) hooks.paint.end();
+    painting = false;
+  });
+  viewer.addHandler("canvas-pinch", () => {
+    if (painting) hooks.paint.cancel();
+    painting = false;
+  });
+  viewer.addHandler("canvas-drag-end", (event) => {
+    if (hooks.paint.active()) event.preventDefaultAction = true;
+  });
+  stage.addEventListener("pointermove", (event) => {
+    const { left, top } = stage.getBoundingClientRect();
+    hooks.point(size ? { ...toImage(event.clientX - left, event.clientY - top), scale: scale() } : null);
+  });
+  stage.addEventListener("pointerleave", () => hooks.point(null));
+
+  function moveSplit(share) {
+    split = Math.min(1, Math.max(0, share));
+    handle.style.left = `${100 * split}%`;
+    handle.setAttribute("aria-valuenow", Math.round(100 * split));
+    plan();
+  }
+
+  handle.addEventListener("pointerdown", (event) => {
+    handle.setPointerCapture(event.pointerId);
+    event.preventDefault();
+    handle.focus();
+  });
+  handle.addEventListener("pointermove", (event) => {
+    if (!handle.hasPointerCapture(event.pointerId)) return;
+    const { left, width } = stage.getBoundingClientRect();
+    moveSplit((event.clientX - left) / width);
+  });
+  handle.addEventListener("keydown", (event) => {
+    const step = { ArrowLeft: -0.02, ArrowRight: 0.02, PageDown: -0.1, PageUp: 0.1, Home: -1, End: 1 }[event.key];
+    if (step === undefined) return;
+    moveSplit(split + step);
+    event.preventDefault();
+    event.stopPropagation();
+  });
+
+  return {
+    redraw: plan,
+    scale,
+    toImage,
+
+    /** Show an image by its state, or nothing. */
+    open(image) {
+      box = null;
+      size = image ? { width: image.width, height: image.height } : null;
+      if (!image) {
+        viewer.close();
+        plan();
+        return;
+      }
+      const maxLevel = Math.ceil(Math.log2(Math.max(size.width, size.height, 1)));
+      viewer.open({
+        ...size,
+        tileSize: image.tile,
+        tileOverlap: 0,
+        minLevel: Math.min(maxLevel, 8), // smaller ones would be requests for next to nothing
+        maxLevel,
+        getTileUrl: (level, column, row) => `api/images/${image.id}/tiles/${level}/${column}_${row}.jpg`,
+      });
+    },
+
+    zoom: (direction) => zoomBy(viewer, ZOOM_STEP ** direction),
+    fit: () => viewer.viewport?.goHome(calm.matches),
+    actualSize: () => size && zoomBy(viewer, 1 / scale()),
+    pan(right, down) {
+      if (!size) return;
+      const step = viewer.viewport.deltaPointsFromPixels(new OpenSeadragon.Point(right * PAN_STEP, down * PAN_STEP));
+      viewer.viewport.panBy(step, calm.matches).applyConstraints();
+    },
+
+    /** Mark a box, px of the image, and look at it. */
+    lookAt([x, y, width, height]) {
+      box = [x, y, width, height];
+      const around = Math.max(width, height, 16);
+      const rectangle = [x - around / 2, y - around / 2, width + around, height + around];
+      viewer.viewport.fitBounds(viewer.viewport.imageToViewportRectangle(...rectangle), calm.matches);
+      plan();
+    },
+
+    compare(isOn) {
+      comparing = isOn;
+      show(handle, isOn);
+      moveSplit(split);
+    },
+  };
+}
+
+function zoomBy(viewer, factor) {
+  if (!viewer.isOpen()) return;
+  viewer.viewport.zoomBy(factor, undefined, calm.matches).applyConstraints();
+}
+
+/**
+ * OpenSeadragon writes a style sheet into the page where it finds none of its own, which the content policy
+ * refuses. What it looks for is any element of that name, and this one is not a style sheet.
+ */
+function leaveStylesAlone() {
+  const stand = document.createElementNS("urn:maskwright", "style");
+  stand.setAttribute("data-openseadragon-mobile-css", "true");
+  document.head.append(stand);
+}
