@@ -5,7 +5,7 @@ import { attempt, complain, count, find, make, remembered, show } from "./dom.js
 import { IGNORED, UNTOUCHED } from "./edit.js";
 import { createImages } from "./images.js";
 import { createKeys } from "./keys.js";
-import { createMask } from "./mask.js";
+import { createMask, ownSettings } from "./mask.js";
 import { createClasses, createDecision, createLook, createSaving } from "./panels.js";
 import { createRegions } from "./regions.js";
 import { createTools } from "./tools.js";
@@ -73,6 +73,8 @@ function showImage(entry) {
   if (model) {
     classes.set(model);
     tools.suit(model);
+    decision.suit(model, entry?.state ?? null);
+    decision.set(entry?.settings ?? ownSettings(model), true);
   }
   regions.set(null);
   saving.suit(null);
@@ -93,6 +95,7 @@ function arrived(entry) {
   if (state && opened !== entry && status !== "failed") {
     opened = entry;
     viewer.open(state);
+    decision.suit(modelOf(entry), state);
   }
   if (status === "done" && !entry.asked) openLater(entry);
 }
@@ -117,7 +120,6 @@ function openLater(entry) {
         return;
       }
       const model = modelOf(entry);
-      decision.suit(model, entry.state);
       await mask.open(entry, model);
       if (entry !== images.chosen) return;
       saving.suit(model);
@@ -151,7 +153,7 @@ function readout(point) {
     const corrected = drawn.corrections?.[i] ?? UNTOUCHED;
     const label = corrected === UNTOUCHED ? drawn.labels[i] : corrected;
     const model = modelOf(images.chosen);
-    parts.push(label === IGNORED ? "not to be learned from" : model.classes[label].name);
+    parts.push(label === IGNORED ? "ignored" : model.classes[label].name);
     parts.push(corrected === UNTOUCHED ? (drawn.probabilities[i] / 200).toFixed(2) : "corrected");
     if (drawn.objects?.[i] && label !== model.background) parts.push(`object ${count(drawn.objects[i])}`);
   }

@@ -48,7 +48,7 @@ export function createClasses(look, changed) {
   return {
     /** Other classes: those of a model, and pixels that are not to be learned from. */
     set(model) {
-      const ignored = { label: IGNORED, name: "not to be learned from", colour: "#808080" };
+      const ignored = { label: IGNORED, name: "ignored", colour: "#808080" };
       look.colours = model.classes.map(({ colour }) => colour);
       look.shown = model.classes.map(({ label }) => label !== model.background);
       cells = [...model.classes, ignored].map((given) => cellsOf(given, look, changed));
@@ -114,10 +114,10 @@ export function createDecision(changed) {
   find("reset-settings").addEventListener("click", () => changed(own));
 
   return {
-    /** Other settings to choose from: those that suit a model and an image. */
-    suit(model, state) {
+    /** Other settings to choose from: those that suit a model and an image, or none yet. */
+    suit(model, image) {
       own = ownSettings(model);
-      most = Math.max(1000, Math.round((state.width * state.height) / 20));
+      most = image ? Math.max(1000, Math.round((image.width * image.height) / 20)) : 1000;
       const hasBackground = model.background !== null;
       show(find("threshold-row"), own.level !== null && hasBackground);
       show(find("fill-holes-row"), hasBackground && model.kind !== "objects");

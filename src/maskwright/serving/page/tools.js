@@ -137,7 +137,7 @@ export function createTools(hooks) {
     /** The classes that can be painted, the first that is no background chosen. */
     suit(model) {
       background = model.background;
-      const ignored = { label: IGNORED, name: "not to be learned from", colour: "#808080" };
+      const ignored = { label: IGNORED, name: "ignored", colour: "#808080" };
       const shown = [...model.classes, ignored];
       painted = model.classes.find(({ label }) => label !== background)?.label ?? 0;
       classes.replaceChildren(

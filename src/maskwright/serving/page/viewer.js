@@ -8,6 +8,7 @@ import { drawMask } from "./overlay.js";
 
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
 const SMOOTH_UP_TO = 3; // px of the screen for each of the image, from which these are shown as squares
+const FIT_AIR = 0.02; // around an image that is shown whole, of its longer side
 const ZOOM_STEP = 1.5;
 const PAN_STEP = 60; // px
 
@@ -102,7 +103,16 @@ export function createViewer(hooks) {
 
   viewer.addHandler("update-viewport", redraw);
   viewer.addHandler("zoom", sharpen);
+  /** The whole image, with a little room around it. */
+  function fit(atOnce) {
+    if (!size) return;
+    const air = (FIT_AIR * Math.max(size.width, size.height)) / size.width;
+    const height = size.height / size.width;
+    viewer.viewport.fitBounds(new OpenSeadragon.Rect(-air, -air, 1 + 2 * air, height + 2 * air), atOnce || calm.matches);
+  }
+
   viewer.addHandler("open", () => {
+    fit(true);
     sharpen();
     plan();
   });
@@ -190,7 +200,7 @@ export function createViewer(hooks) {
     },
 
     zoom: (direction) => zoomBy(viewer, ZOOM_STEP ** direction),
-    fit: () => viewer.viewport?.goHome(calm.matches),
+    fit: () => fit(false),
     actualSize: () => size && zoomBy(viewer, 1 / scale()),
     pan(right, down) {
       if (!size) return;

@@ -1,0 +1,92 @@
+"""A real server in a thread, and a real Chromium that looks at it."""
+
+import shutil
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+WIDE, NARROW = {"width": 1280, "height": 800}, {"width": 800, "height": 1000}
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.browser)
+
+
+@contextmanager
+def served(app) -> Iterator[str]:
+    """Address of an application that answers."""
+    import uvicorn
+
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="warning", ws="none"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    end = time.monotonic() + 20
+    while not server.started and time.monotonic() < end:
+        time.sleep(0.01)
+    yield f"http://127.0.0.1:{port}/"
+    server.should_exit = True
+    thread.join()
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Of each module one: while it runs, nothing else in this process can have an event loop."""
+    found = next(filter(None, map(shutil.which, NAMES)), None)
+    if found is None:
+        pytest.skip("there is no Chromium on this machine")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def open_page(browser):
+    """Function that opens an address; nothing may go wrong there, and nothing leave for elsewhere."""
+    wrong: list[str] = []
+    contexts = []
+
+    def open_(address, ready="#choose:enabled", allowed=(), **options):
+        home = "/".join(address.split("/")[:3]) + "/"
+        context = browser.new_context(**{"viewport": WIDE, **options})
+        context.set_default_timeout(10_000)
+        contexts.append(context)
+        page = context.new_page()
+
+        def heard(message):
+            known = any(text in message.text for text in allowed)
+            if message.type in ("error", "warning") and not known:
+                wrong.append(f"console: {message.text}")
+
+        page.on("console", heard)
+        page.on("pageerror", lambda error: wrong.append(f"error: {error}"))
+        page.on(
+            "request",
+            lambda request: (
+                None
+                if request.url.startswith((home, f"blob:{home}", "data:"))
+                else wrong.append(f"request: {request.url}")
+            ),
+        )
+        page.goto(address)
+        if ready is not None:
+            page.wait_for_selector(ready)
+        return page
+
+    yield open_
+    for context in contexts:
+        context.close()
+    assert wrong == []
