@@ -44,9 +44,11 @@ export function createKeys(groups, active) {
 }
 
 function lineOf({ keys, does, shown }) {
-  const caps = (shown ?? keys).flatMap((key, i) => [i ? " " : "", make("kbd", {}, key)]);
+  const caps = (shown ?? keys).flatMap((key, i) => [i ? " " : "", make("kbd", {}, key.replace(/[a-z]$/, capital))]);
   return make("div", {}, make("dt", {}, does), make("dd", {}, ...caps));
 }
+
+const capital = (letter, place, name) => (place === 0 || name[place - 1] === "+" ? letter.toUpperCase() : letter);
 
 /** A key as shortcuts name it: "b", "Ctrl+z", "ArrowLeft". */
 function nameOf(event) {

@@ -53,6 +53,7 @@ export function createClasses(look, changed) {
       look.shown = model.classes.map(({ label }) => label !== model.background);
       cells = [...model.classes, ignored].map((given) => cellsOf(given, look, changed));
       body.replaceChildren(...cells.map(({ row }) => row));
+      find("heat-name").textContent = heatName(model);
       find("pieces-title").textContent = model.kind === "objects" ? "Objects" : "Pieces";
       this.measured(null, model.background);
     },
@@ -67,6 +68,13 @@ export function createClasses(look, changed) {
       }
     },
   };
+}
+
+/** What the heat of a model is of. */
+function heatName({ threshold_of: of, classes, background }) {
+  if (of === "score") return "Score";
+  const [other] = classes.filter(({ label }) => label !== background);
+  return of === "foreground" ? `Probability of ${other.name}` : "Probability of the likeliest class";
 }
 
 function cellsOf({ label, name, colour }, look, changed) {

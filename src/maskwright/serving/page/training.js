@@ -130,7 +130,9 @@ export function createTraining(hooks) {
     const { previews, name, preview_columns: columns } = state;
     show(find("previews"), previews.length > 0);
     if (!previews.length) return;
-    find("preview-columns").textContent = `From left to right: ${columns.join(", ")}.`;
+    find("preview-columns").textContent = columns.length ? `From left to right: ${columns.join(", ")}.` : "";
+    show(find("play"), previews.length > 1);
+    show(pair[1].figure, previews.length > 1);
     for (const { slider, output, image, moved, index } of pair) {
       const last = previews.length - 1;
       const wasLast = Number(slider.value) === Number(slider.max);
@@ -142,7 +144,7 @@ export function createTraining(hooks) {
       output.textContent = `Epoch ${epoch}`;
       const address = `api/runs/${encodeURIComponent(name)}/previews/${epoch}.png`;
       if (image.getAttribute("src") !== address) image.src = address;
-      image.alt = `${columns.join(", ")}, after epoch ${epoch}`;
+      image.alt = `${columns.join(", ") || "Preview"}, after epoch ${epoch}`;
     }
   }
 

@@ -44,6 +44,7 @@ export function createViewer(hooks) {
   let comparing = false;
   let box = null; // px of the image
   let planned = false;
+  let isWhole = true; // whether the image is shown whole, until somebody looks closer
 
   function toImage(x, y) {
     const { width, height } = stage.getBoundingClientRect();
@@ -56,6 +57,7 @@ export function createViewer(hooks) {
 
   /** Pixels of the screen for each of the image. */
   function scale() {
+    if (!size || !viewer.isOpen()) return 1;
     return stage.clientWidth / (viewer.viewport.getBounds(true).width * size.width);
   }
 
@@ -105,10 +107,17 @@ export function createViewer(hooks) {
   viewer.addHandler("zoom", sharpen);
   /** The whole image, with a little room around it. */
   function fit(atOnce) {
-    if (!size) return;
+    if (!size || !viewer.isOpen()) return;
+    isWhole = true;
     const air = (FIT_AIR * Math.max(size.width, size.height)) / size.width;
     const height = size.height / size.width;
     viewer.viewport.fitBounds(new OpenSeadragon.Rect(-air, -air, 1 + 2 * air, height + 2 * air), atOnce || calm.matches);
+  }
+
+  function zoomBy(factor) {
+    if (!size || !viewer.isOpen()) return;
+    isWhole = false;
+    viewer.viewport.zoomBy(factor, undefined, calm.matches).applyConstraints();
   }
 
   viewer.addHandler("open", () => {
@@ -116,7 +125,11 @@ export function createViewer(hooks) {
     sharpen();
     plan();
   });
-  new ResizeObserver(plan).observe(stage);
+  viewer.addHandler("resize", () => {
+    if (isWhole) requestAnimationFrame(() => isWhole && fit(true));
+    plan();
+  });
+  for (const event of ["canvas-scroll", "canvas-pinch"]) viewer.addHandler(event, () => (isWhole = false));
 
   /* The tools draw with what would otherwise pan. Two fingers zoom, Alt pans. */
   let painting = false;
@@ -128,7 +141,10 @@ export function createViewer(hooks) {
     hooks.paint.begin(at(event), event.originalEvent);
   });
   viewer.addHandler("canvas-drag", (event) => {
-    if (!painting) return;
+    if (!painting) {
+      isWhole = false;
+      return;
+    }
     event.preventDefaultAction = true;
     hooks.paint.move(at(event));
   });
@@ -199,11 +215,12 @@ export function createViewer(hooks) {
       });
     },
 
-    zoom: (direction) => zoomBy(viewer, ZOOM_STEP ** direction),
+    zoom: (direction) => zoomBy(ZOOM_STEP ** direction),
     fit: () => fit(false),
-    actualSize: () => size && zoomBy(viewer, 1 / scale()),
+    actualSize: () => zoomBy(1 / scale()),
     pan(right, down) {
       if (!size) return;
+      isWhole = false;
       const step = viewer.viewport.deltaPointsFromPixels(new OpenSeadragon.Point(right * PAN_STEP, down * PAN_STEP));
       viewer.viewport.panBy(step, calm.matches).applyConstraints();
     },
@@ -211,6 +228,7 @@ export function createViewer(hooks) {
     /** Mark a box, px of the image, and look at it. */
     lookAt([x, y, width, height]) {
       box = [x, y, width, height];
+      isWhole = false;
       const around = Math.max(width, height, 16);
       const rectangle = [x - around / 2, y - around / 2, width + around, height + around];
       viewer.viewport.fitBounds(viewer.viewport.imageToViewportRectangle(...rectangle), calm.matches);
@@ -223,11 +241,6 @@ export function createViewer(hooks) {
       moveSplit(split);
     },
   };
-}
-
-function zoomBy(viewer, factor) {
-  if (!viewer.isOpen()) return;
-  viewer.viewport.zoomBy(factor, undefined, calm.matches).applyConstraints();
 }
 
 /**
