@@ -100,7 +100,7 @@ ANSWERS = RegionCard(
     regions="components",
     size=32,
     context=0.1,
-    outside="keep",
+    outside="kept",
     value_range=(0.0, 255.0),
     measures=(),
     **FROM,

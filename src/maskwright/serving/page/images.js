@@ -27,7 +27,7 @@ export function createImages(hooks) {
     });
     if (added.length) announce(added.length === 1 ? `${added[0].name} added.` : `${added.length} images added.`);
     sendNext();
-    if (!chosen && added.length) choose(added[0]);
+    if (added.length) choose(added[0]);
   }
 
   function addEntry(entry) {

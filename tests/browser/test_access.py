@@ -1,0 +1,135 @@
+"""The page for everybody: by keyboard alone, checked with axe-core, with a token, while a server is busy."""
+
+import pytest
+
+from conftest import NARROW, WIDE, served
+from made_up import MASKS, made_up_models, picture
+from maskwright.serving import create_app
+from test_page import areas, expected, settled, show
+from test_training_view import write
+
+expect = pytest.importorskip("playwright.sync_api").expect
+axe = pytest.importorskip("axe_playwright_python.sync_playwright")
+
+TOKEN = "a token of many letters"
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("kept")
+    run = folder / "run"
+    (run / "previews").mkdir(parents=True)
+    (run / "plan.yaml").write_text("epochs: 4\n")
+    write(run, 3, 0.75)
+    app = create_app(made_up_models({"run": run}), keep=folder, tell=lambda _: None)
+    with served(app) as address:
+        yield address
+
+
+def check(page):
+    found = axe.Axe().run(page)
+    assert found.response["violations"] == [], found.generate_report()
+
+
+@pytest.mark.parametrize("viewport", [WIDE, NARROW], ids=["wide", "narrow"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_wrong(site, open_page, viewport, scheme):
+    page = open_page(site, viewport=viewport, color_scheme=scheme, reduced_motion="reduce")
+    check(page)
+    show(page, "regions")
+    page.keyboard.press("b")
+    page.get_by_role("button", name="Compare").click()
+    check(page)
+    assert page.evaluate("document.documentElement.scrollWidth") <= viewport["width"]
+    page.keyboard.press("?")
+    check(page)
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Training").click()
+    expect(page.locator(".pair img").first).to_be_visible()
+    check(page)
+
+
+def test_all_can_be_done_by_keyboard(site, open_page):
+    page = open_page(site)
+    page.keyboard.press("Tab")
+    expect(page.get_by_text("Skip to the image")).to_be_focused()
+    with page.expect_file_chooser() as chooser:
+        page.keyboard.press("a")
+    chooser.value.set_files({"name": "a.png", "mimeType": "image/png", "buffer": encoded()})
+    expect(page.locator("#image-list .state")).to_have_text("done")
+    settled(page, expected(MASKS(picture()).labels))
+    for _ in range(60):
+        page.keyboard.press(".")
+    settled(page, expected(MASKS.adjusted(threshold=0.8)(picture()).labels))
+    before = areas(page)
+    page.keyboard.press("b")
+    for key in ("]", "]", "ArrowRight", "ArrowDown"):
+        page.keyboard.press(key)
+    page.keyboard.down(" ")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.up(" ")
+    expect(page.get_by_role("button", name="Undo")).to_be_enabled()
+    page.wait_for_timeout(200)
+    assert areas(page)["cell"][0] > before["cell"][0] + 10
+    page.keyboard.press("Control+z")
+    settled(page, before)
+    for key in ("0", "+", "-", "m", "h", "h", "c", "v", "ArrowLeft", "n", "p"):
+        page.keyboard.press(key)
+    with page.expect_download() as download:
+        page.keyboard.press("s")
+    assert download.value.suggested_filename.endswith(".png")
+    # Every control is reached by the tab key, and shows where it is.
+    reached = set()
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        reached.add(page.evaluate("document.activeElement.id || document.activeElement.name"))
+    wanted = {"choose", "stage", "swipe", "zoom-in", "panel", "opacity", "threshold", "min-area"}
+    assert wanted | {"keep-largest", "archive", "keep", "theme", "help", "model"} <= reached
+
+
+def encoded():
+    import cv2
+
+    return cv2.imencode(".png", picture())[1].tobytes()
+
+
+def test_a_token_is_asked_for(open_page):
+    app = create_app(made_up_models(), token=TOKEN, tell=lambda _: None)
+    with served(app) as address:
+        page = open_page(address, ready="#sign-in[open]", allowed=("401",))
+        page.get_by_label("Token").fill("another")
+        page.keyboard.press("Enter")
+        expect(page.locator("#sign-in-trouble")).to_have_text("This is not the token of this server.")
+        check(page)
+        page.get_by_label("Token").fill(TOKEN)
+        page.keyboard.press("Enter")
+        expect(page.locator("#sign-in")).to_be_hidden()
+        show(page)
+
+
+def test_what_goes_wrong_is_said_in_a_sentence(site, open_page):
+    page = open_page(site, allowed=("503", "ERR_FAILED", "415", "422", "409", "404"))
+    page.set_input_files("#files", {"name": "no.png", "mimeType": "", "buffer": b"not an image"})
+    state = page.locator("#image-list .state")
+    expect(state).to_contain_text("no.png")
+    expect(page.locator("#busy-text")).to_have_text(state.inner_text())
+    # A busy server is asked again when it says so.
+    turned_away = []
+
+    def busy(route):
+        if turned_away:
+            return route.continue_()
+        turned_away.append(route.request.url)
+        return route.fulfill(status=503, headers={"Retry-After": "1"}, json={"detail": "Busy."})
+
+    page.route("**/api/images?model=*", busy)
+    show(page, name="later.png")
+    assert len(turned_away) == 1
+    expect(page.locator("#trouble")).to_be_hidden()
+    # An image that the server has dropped.
+    page.route("**/mask.png", lambda route: route.fulfill(status=404, json={"detail": "Gone."}))
+    page.click("text=Mask PNG")
+    notice = page.get_by_role("alert").filter(has_text="Gone.")
+    expect(notice).to_be_visible()
+    notice.get_by_role("button", name="Dismiss").click()
+    expect(notice).to_be_hidden()
