@@ -91,4 +91,4 @@ def open_page(browser):
     yield open_
     for context in contexts:
         context.close()
-    assert wrong == []
+    assert wrong == [], wrong

@@ -85,7 +85,7 @@ def test_every_pixel_is_decided_as_python_does(site, open_page):
                 background,
             )
         )
-    page = open_page(f"{site}icon.svg", ready=None)
+    page = open_page(f"{site}icon.svg", ready=None, allowed=("404",))
     answer = json.loads(page.evaluate(DECIDE, json.dumps(cases)))
     for case, wanted, got in zip(cases, expected, answer, strict=True):
         np.testing.assert_array_equal(np.reshape(got["decided"], wanted.shape), wanted, str(case))
@@ -97,7 +97,7 @@ def test_every_pixel_is_decided_as_python_does(site, open_page):
 
 
 def test_a_megapixel_is_decided_while_a_slider_moves(site, open_page):
-    page = open_page(f"{site}icon.svg", ready=None)
+    page = open_page(f"{site}icon.svg", ready=None, allowed=("404",))
     milliseconds = page.evaluate(
         """async () => {
           const { decide } = await import("./decide.js");

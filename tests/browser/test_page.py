@@ -47,16 +47,17 @@ def show(page, model="masks", name="slide.png", image=None):
 
 
 def areas(page):
+    """Area and pieces of each class as the table has them."""
     rows = page.locator("#classes tr:visible").all_inner_texts()
     cells = [row.replace(",", "").split() for row in rows]
-    return {name: (int(area), pieces) for name, area, *_, pieces in cells}
+    return {name: (area, pieces) for name, area, *_, pieces in cells}
 
 
 def expected(labels, names=("background", "cell")):
     found = {}
     for label, name in enumerate(names):
         number, _ = cv2.connectedComponents((labels == label).astype(np.uint8))
-        found[name] = (int((labels == label).sum()), str(number - 1) if label else "–")
+        found[name] = (str((labels == label).sum()), str(number - 1) if label else "–")
     return found
 
 
@@ -110,7 +111,7 @@ def saved_mask(page):
 
 
 def test_a_dropped_image_shows_its_mask(site, open_page):
-    page = open_page(site)
+    page = open_page(site, allowed=("willReadFrequently",))  # said of what this test reads
     expect(page.get_by_role("heading", name="Drop images here")).to_be_visible()
     page.evaluate(
         """(bytes) => {
@@ -132,11 +133,11 @@ def test_a_dropped_image_shows_its_mask(site, open_page):
     page.get_by_label("Show cell").uncheck()
     assert overlay(page, 90, 60)[1] == 0
     page.get_by_label("Show cell").check()
-    page.get_by_text("Outline", exact=True).click()
+    page.get_by_role("radio", name="Outline").check()
     assert overlay(page, 90, 60)[1] == 0
-    page.get_by_text("Heat", exact=True).click()
+    page.get_by_role("radio", name="Heat").check()
     assert overlay(page, 60, 10)[1] == 128
-    page.get_by_text("Fill", exact=True).click()
+    page.get_by_role("radio", name="Fill").check()
     page.get_by_role("button", name="Compare").click()
     assert overlay(page, 30, 38)[1] == 0  # left of the border
     assert overlay(page, 90, 60)[1] == 128
@@ -191,7 +192,7 @@ def test_what_is_painted_can_be_taken_back_and_is_downloaded(site, open_page):
     filled[29:32, 29:32] = 1
     settled(page, expected(filled))
     np.testing.assert_array_equal(saved_mask(page), filled)
-    expect(page.locator("#image-list .state")).to_have_text("corrected")
+    expect(page.locator("#image-list .state")).to_have_text("changed")
 
     page.keyboard.press("e")
     page.get_by_role("slider", name="Size").fill("60")
@@ -241,12 +242,12 @@ def test_every_file_can_be_saved_and_corrections_outlive_a_reload(site, open_pag
     _, data = saved(page, "text=Overlay PNG")
     assert cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR).shape == picture().shape
     show(page, name="second.png")
-    expect(page.locator("#image-list .state")).to_have_text(["corrected", "done"])
+    expect(page.locator("#image-list .state")).to_have_text(["changed", "done"])
     _, data = saved(page, "text=Everything as ZIP")
     names = zipfile.ZipFile(io.BytesIO(data)).namelist()
     assert {name.split("/")[0] for name in names} == {"slide", "second"}
     page.reload()
-    expect(page.locator("#image-list .state")).to_have_text(["corrected", "done"])
+    expect(page.locator("#image-list .state")).to_have_text(["changed", "done"])
     settled(page, expected(labels))
     np.testing.assert_array_equal(saved_mask(page), labels)
     page.get_by_role("button", name="Remove second.png").click()

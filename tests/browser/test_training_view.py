@@ -52,44 +52,48 @@ def write(folder, epochs, share, **more):
     (folder / "progress.json").write_text(json.dumps(told))
 
 
-def test_a_run_is_followed_to_its_end(run, open_page):
+@pytest.fixture
+def site(run):
+    with served(create_app(Models({"first": run}), tell=lambda _: None)) as address:
+        yield address
+
+
+def test_a_run_is_followed_to_its_end(run, site, open_page):
     write(run, 1, 0.25)
-    models = Models({"first": run})
-    with served(create_app(models, tell=lambda _: None)) as site:
-        page = open_page(site, ready="#charts figure")
-        # There is no model yet: the page opens here.
-        expect(page.get_by_role("heading", name="first")).to_be_visible()
-        expect(page.locator("#run-facts")).to_contain_text("1 of 4")
-        expect(page.locator("#run-facts")).to_contain_text("1 min 15 s")
-        write(run, 3, 0.75)
-        expect(page.locator("#run-facts")).to_contain_text("3 of 4")
-        expect(page.locator("#announcements")).to_have_text("Epoch 3 of first is done.")
-        expect(page.locator("#run-facts")).to_contain_text("Best epoch2")
-        assert page.locator("#run-share").evaluate("share => share.value") == 0.75
+    page = open_page(site, ready="#charts figure")
+    # There is no model yet: the page opens here.
+    expect(page.get_by_role("heading", name="first")).to_be_visible()
+    expect(page.locator("#run-facts")).to_contain_text("1 of 4")
+    expect(page.locator("#run-facts")).to_contain_text("1 min 15 s")
+    write(run, 3, 0.75)
+    expect(page.locator("#run-facts")).to_contain_text("3 of 4")
+    expect(page.locator("#announcements")).to_have_text("Epoch 3 of first is done.")
+    expect(page.locator("#run-facts")).to_contain_text("Best epoch2")
+    assert page.locator("#run-share").evaluate("share => share.value") == 0.75
 
-        dice = page.get_by_role("slider", name="mean Dice by epoch")
-        dice.press("ArrowLeft")
-        assert dice.get_attribute("aria-valuetext") == (
-            "Epoch 2, whose weights are kept: training 0.7000, validation 0.7000"
-        )
-        dice.hover(position={"x": 46, "y": 60})
-        assert dice.get_attribute("aria-valuenow") == "1"
-        lines = page.locator(".chart").nth(1).locator("polyline")
-        assert lines.count() == 2
-        page.get_by_role("button", name="mean Dice, training").click()
-        assert lines.count() == 1
+    dice = page.get_by_role("slider", name="mean Dice by epoch")
+    dice.press("ArrowLeft")
+    assert dice.get_attribute("aria-valuetext") == (
+        "Epoch 2, whose weights are kept: training 0.7000, validation 0.7000"
+    )
+    dice.hover(position={"x": 46, "y": 60})
+    assert dice.get_attribute("aria-valuenow") == "1"
+    lines = page.locator(".chart").nth(1).locator("polyline")
+    assert lines.count() == 2
+    page.get_by_role("button", name="mean Dice, training").click()
+    assert lines.count() == 1
 
-        first, second = page.locator(".pair img").all()
-        assert first.get_attribute("src").endswith("previews/1.png")
-        assert second.get_attribute("src").endswith("previews/3.png")
-        page.get_by_role("slider", name="First epoch").press("ArrowRight")
-        assert first.get_attribute("src").endswith("previews/2.png")
-        page.get_by_role("button", name="Play").click()
-        expect(page.locator(".pair output").nth(1)).to_have_text("Epoch 1")
-        expect(page.locator(".pair output").nth(1)).to_have_text("Epoch 2")
-        page.get_by_role("button", name="Pause").click()
-        page.get_by_text("Values as a table").click()
-        assert page.locator("#values-table tbody tr").count() == 3
+    first, second = page.locator(".pair img").all()
+    assert first.get_attribute("src").endswith("previews/1.png")
+    assert second.get_attribute("src").endswith("previews/3.png")
+    page.get_by_role("slider", name="First epoch").press("ArrowRight")
+    assert first.get_attribute("src").endswith("previews/2.png")
+    page.get_by_role("button", name="Play").click()
+    expect(page.locator(".pair output").nth(1)).to_have_text("Epoch 1")
+    expect(page.locator(".pair output").nth(1)).to_have_text("Epoch 2")
+    page.get_by_role("button", name="Pause").click()
+    page.get_by_text("Values as a table").click()
+    assert page.locator("#values-table tbody tr").count() == 3
 
-        page.get_by_role("button", name="Images").click()
-        expect(page.get_by_role("heading", name="No model yet")).to_be_visible()
+    page.get_by_role("button", name="Images").click()
+    expect(page.get_by_role("heading", name="No model yet")).to_be_visible()

@@ -60,7 +60,7 @@ export function createImages(hooks) {
   function refresh(entry) {
     const { thumb, state, share, pick } = entry.parts;
     const texts = { queued: "waiting to be sent", sending: "sending", waiting: "waiting", working: "finding the mask" };
-    const done = entry.corrected ? "corrected" : "done";
+    const done = entry.changed ? "changed" : "done";
     state.textContent = texts[entry.status] ?? (entry.status === "done" ? done : entry.reason);
     state.title = state.textContent;
     state.classList.toggle("bad", entry.status === "failed");
@@ -109,7 +109,7 @@ export function createImages(hooks) {
     const before = entry.status;
     Object.assign(entry, { id: state.id, state, status: state.status, progress: state.progress, reason: state.reason });
     entry.name = state.name ?? entry.name;
-    entry.corrected ??= state.changed;
+    entry.changed ??= state.changed;
     refresh(entry);
     if (before !== entry.status && entry.status === "done") announce(`The mask of ${entry.name} is there.`);
     if (before !== entry.status && entry.status === "failed") announce(`${entry.name}: ${entry.reason}`);
@@ -175,7 +175,7 @@ export function createImages(hooks) {
     for (const { id, name, model } of JSON.parse(sessionStorage.getItem(STORED) ?? "[]")) {
       try {
         const state = await askJson(`images/${id}`);
-        const entry = { id, name, model, status: state.status, progress: 0, state, corrected: state.changed };
+        const entry = { id, name, model, status: state.status, progress: 0, state, changed: state.changed };
         addEntry(entry);
         take(entry, state);
       } catch (error) {

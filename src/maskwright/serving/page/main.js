@@ -36,6 +36,7 @@ const mask = createMask({
     tools.refresh();
     shownSettings();
   },
+  resting: () => attempt(send),
 });
 const tools = createTools({
   mask: () => mask.drawn,

@@ -7,6 +7,8 @@ import { ask, unpacked } from "./api.js";
 import { levelOf } from "./decide.js";
 import { Corrections, UNTOUCHED } from "./edit.js";
 
+const REST = 1000; // ms without a change after which the server gets the mask
+
 /** What the model's own mask is decided with. */
 export function ownSettings(model) {
   return {
@@ -21,7 +23,7 @@ const sameSettings = (a, b) => Object.keys(a).every((name) => a[name] === b[name
 
 /**
  * @param {object} hooks  decided(): labels are new; measured({areas, pieces}): so are areas, px of the image;
- *   corrected(): a stroke was drawn or taken back.
+ *   corrected(): a stroke was drawn or taken back; resting(): nothing has changed for a while.
  */
 export function createMask(hooks) {
   const worker = new Worker("decide_worker.js", { type: "module" });
@@ -30,6 +32,8 @@ export function createMask(hooks) {
   let present = null; // {entry, model, evidence, labels}
   let asked = null; // settings that the worker decides with
   let idle = [];
+  let sending = Promise.resolve();
+  let resting = null;
 
   worker.addEventListener("message", ({ data }) => {
     if (data.kind === "packed") {
@@ -109,13 +113,25 @@ export function createMask(hooks) {
   }
 
   function corrected(entry, patches) {
-    entry.unsent = true;
+    changed(entry);
     if (present?.entry === entry) worker.postMessage({ kind: "correct", patches });
     hooks.corrected();
   }
 
-  /** Let the server have the mask as it is here, if it has another. */
-  async function send() {
+  function changed(entry) {
+    entry.unsent = true;
+    clearTimeout(resting);
+    resting = setTimeout(hooks.resting, REST);
+  }
+
+  /** Let the server have the mask as it is here, if it has another; once at a time. */
+  function send() {
+    const sent = sending.then(sendNow);
+    sending = sent.catch(() => {}); // whoever asked hears of it
+    return sent;
+  }
+
+  async function sendNow() {
     if (!present?.entry.unsent) return;
     const { entry } = present;
     await settled();
@@ -123,7 +139,7 @@ export function createMask(hooks) {
     try {
       if (isOwn(entry)) {
         await ask(`images/${entry.id}/labels`, { method: "DELETE" });
-        entry.corrected = false;
+        entry.changed = false;
       } else {
         const body = await new Promise((resolve) => {
           packing.set(++ticket, resolve);
@@ -131,7 +147,7 @@ export function createMask(hooks) {
         });
         const headers = { "Content-Type": "application/gzip" };
         await ask(`images/${entry.id}/labels`, { method: "PUT", body, headers });
-        entry.corrected = true;
+        entry.changed = true;
       }
     } catch (error) {
       entry.unsent = true;
@@ -157,7 +173,7 @@ export function createMask(hooks) {
     set(changes) {
       if (!present) return;
       present.entry.settings = { ...present.entry.settings, ...changes };
-      present.entry.unsent = true;
+      changed(present.entry);
       decideNow();
     },
 

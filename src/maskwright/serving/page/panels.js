@@ -138,11 +138,11 @@ export function createDecision(changed) {
       const { level, minArea, fillHoles, keepLargest } = settings;
       if (level !== null) {
         threshold.value = level;
-        find("threshold-value").textContent = (level / 200).toFixed(3);
+        find("threshold-value").textContent = level > 0 ? (level / 200).toFixed(3) : "off";
       }
       for (const [{ slider, field }, area] of [[areas[0], minArea], [areas[1], fillHoles]]) {
         if (areaAt(slider.value) !== area) slider.value = placeOf(area);
-        field.value = area;
+        if (field !== document.activeElement) field.value = area; // not while somebody types
         slider.setAttribute("aria-valuetext", `${area} pixels`);
       }
       largest.checked = keepLargest;
