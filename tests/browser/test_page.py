@@ -238,7 +238,9 @@ def test_every_file_can_be_saved_and_corrections_outlive_a_reload(site, open_pag
     _, data = saved(page, "text=GeoJSON")
     assert {one["geometry"]["type"] for one in json.loads(data)["features"]} == {"Polygon"}
     _, data = saved(page, "text=Areas CSV")
-    assert str(labels.sum()) in {v for row in csv.DictReader(io.StringIO(data.decode())) for v in row.values()}
+    assert str(labels.sum()) in {
+        v for row in csv.DictReader(io.StringIO(data.decode())) for v in row.values()
+    }
     _, data = saved(page, "text=Overlay PNG")
     assert cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR).shape == picture().shape
     show(page, name="second.png")

@@ -54,7 +54,7 @@ export function createClasses(look, changed) {
       cells = [...model.classes, ignored].map((given) => cellsOf(given, look, changed));
       body.replaceChildren(...cells.map(({ row }) => row));
       find("heat-name").textContent = heatName(model);
-      find("pieces-title").textContent = model.kind === "objects" ? "Objects" : "Pieces";
+      find("pieces-title").textContent = tellsApart(model) ? "Objects" : "Pieces";
       this.measured(null, model.background);
     },
 
@@ -70,9 +70,12 @@ export function createClasses(look, changed) {
   };
 }
 
+/** Whether a model finds single objects, which are left out as a whole. */
+const tellsApart = (model) => model.threshold_of === "score";
+
 /** What the heat of a model is of. */
 function heatName({ threshold_of: of, classes, background }) {
-  if (of === "score") return "Score";
+  if (of === "score") return "Score of the object";
   const [other] = classes.filter(({ label }) => label !== background);
   return of === "foreground" ? `Probability of ${other.name}` : "Probability of the likeliest class";
 }
@@ -128,8 +131,8 @@ export function createDecision(changed) {
       most = image ? Math.max(1000, Math.round((image.width * image.height) / 20)) : 1000;
       const hasBackground = model.background !== null;
       show(find("threshold-row"), own.level !== null && hasBackground);
-      show(find("fill-holes-row"), hasBackground && model.kind !== "objects");
-      show(find("keep-largest-row"), model.kind !== "objects");
+      show(find("fill-holes-row"), hasBackground && !tellsApart(model));
+      show(find("keep-largest-row"), !tellsApart(model));
       const names = { foreground: "Threshold", winner: "Surer than", score: "Score from" };
       find("threshold-label").textContent = names[model.threshold_of] ?? "Threshold";
     },

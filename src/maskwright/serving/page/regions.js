@@ -50,13 +50,16 @@ export function createRegions(hooks) {
       show(section, Boolean(state?.decisions));
       if (!state?.decisions) return;
       const cut = model.decision_threshold;
+      // Where each region is decided on by itself, the list below says it all.
+      const { regions: found, decisions } = state;
+      const oneEach = decisions.length === found.length && found.every(({ name }, i) => name === decisions[i].name);
       find("decisions").replaceChildren(
-        ...state.decisions.map(({ name, probability, decision }) =>
+        ...(oneEach ? [] : decisions).map(({ name, probability, decision }) =>
           make("div", {}, make("dt", { title: name }, name), make("dd", {}, answerOf(decision, probability))),
         ),
       );
       const doubt = ({ probability }) => (probability === null ? 1 : Math.abs(probability - cut));
-      const regions = [...state.regions].sort((a, b) => doubt(a) - doubt(b));
+      const regions = [...found].sort((a, b) => doubt(a) - doubt(b));
       find("regions-note").textContent = regions.length
         ? `Probability of ${model.names[1]}, which is the answer from ${cut.toFixed(2)}. The most doubtful come first.`
         : "There is no region in this mask.";

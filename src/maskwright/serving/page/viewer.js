@@ -9,6 +9,7 @@ import { drawMask } from "./overlay.js";
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
 const SMOOTH_UP_TO = 3; // px of the screen for each of the image, from which these are shown as squares
 const FIT_AIR = 0.02; // around an image that is shown whole, of its longer side
+const LEAST_AROUND = 40; // px of the image that a box is shown with, as far as it is smaller
 const ZOOM_STEP = 1.5;
 const PAN_STEP = 60; // px
 
@@ -229,7 +230,7 @@ export function createViewer(hooks) {
     lookAt([x, y, width, height]) {
       box = [x, y, width, height];
       isWhole = false;
-      const around = Math.max(width, height, 16);
+      const around = Math.max(width, height, LEAST_AROUND);
       const rectangle = [x - around / 2, y - around / 2, width + around, height + around];
       viewer.viewport.fitBounds(viewer.viewport.imageToViewportRectangle(...rectangle), calm.matches);
       plan();
