@@ -1,4 +1,4 @@
-"""The pictures of the page in README.md, of the models and the drawn images of the demonstrations alone.
+"""The pictures of the page in README.md, of models and images of the demonstrations alone.
 
 Usage, after `maskwright demo -o runs/demo` and `maskwright demo --regions -o runs/demo-regions`:
     python docs/screenshots.py runs/demo runs/demo-regions -o docs/images
@@ -94,7 +94,7 @@ def found(page: Page, model: str, images: list[Path]) -> None:
     page.select_option("#model", model)
     page.set_input_files("#files", images)
     expect(page.locator("#image-list .state")).to_have_text(["done"] * len(images), timeout=60_000)
-    expect(page.locator("#classes td").first).not_to_have_text("–")
+    expect(page.locator("#classes td").first).not_to_have_text("\N{EN DASH}")
 
 
 def keep(page: Page, file: Path) -> None:

@@ -1,44 +1,18 @@
-"""A real server in a thread, and a real Chromium that looks at it."""
+"""A real Chromium, which nothing may go wrong in."""
 
 import shutil
-import socket
-import threading
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from browsing import WIDE
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
-WIDE, NARROW = {"width": 1280, "height": 800}, {"width": 800, "height": 1000}
 
 
 def pytest_collection_modifyitems(items):
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.browser)
-
-
-@contextmanager
-def served(app) -> Iterator[str]:
-    """Address of an application that answers."""
-    import uvicorn
-
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="warning", ws="none"))
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    end = time.monotonic() + 20
-    while not server.started and time.monotonic() < end:
-        time.sleep(0.01)
-    try:
-        yield f"http://127.0.0.1:{port}/"
-    finally:
-        server.should_exit = True
-        thread.join(10)
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +31,7 @@ def browser():
 
 @pytest.fixture
 def open_page(browser):
-    """Function that opens an address; nothing may go wrong there, and nothing leave for elsewhere."""
+    """Function that opens an address; nothing may go wrong there, nor leave for elsewhere."""
     wrong: list[str] = []
     contexts = []
 

@@ -1,4 +1,4 @@
-"""Models made by hand, as fast as they are simple, and an image on which each has something to find."""
+"""Models made by hand, and an image on which each has something to find."""
 
 from pathlib import Path
 

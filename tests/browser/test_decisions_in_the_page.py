@@ -5,10 +5,10 @@ import json
 import cv2
 import numpy as np
 import pytest
+from browsing import served
 from starlette.applications import Starlette
 from starlette.staticfiles import StaticFiles
 
-from conftest import served
 from maskwright.inference.postprocess import clean
 from maskwright.inference.predictor import most_probable
 from maskwright.serving.app import PAGE
@@ -17,10 +17,12 @@ from maskwright.serving.evidence import LEVELS, weigh
 # As texts: the driver takes seconds for lists of so many numbers.
 DECIDE = """async (cases) => {
   const { decide, levelOf, measure } = await import("./decide.js");
-  return JSON.stringify(JSON.parse(cases).map(({ width, height, background, of, threshold, settings, labels, levels }) => {
-    const evidence = { width, height, background, labels: Uint8Array.from(labels),
-                       probabilities: Uint8Array.from(levels), objects: null };
-    const decided = decide(evidence, { ...settings, level: levelOf(threshold, of) });
+  return JSON.stringify(JSON.parse(cases).map(({ width, height, background, ...given }) => {
+    const labels = Uint8Array.from(given.labels);
+    const probabilities = Uint8Array.from(given.levels);
+    const evidence = { width, height, background, labels, probabilities, objects: null };
+    const level = levelOf(given.threshold, given.of);
+    const decided = decide(evidence, { ...given.settings, level });
     const { areas, pieces } = measure(decided, width, height, background, null);
     return { decided: [...decided], areas: [...areas], pieces: [...pieces] };
   }));
@@ -105,7 +107,8 @@ def test_a_megapixel_is_decided_while_a_slider_moves(site, open_page):
           const labels = new Uint8Array(side * side).fill(1);
           const probabilities = labels.map((_, i) =>
             100 + 99 * Math.sin((i % side) / 23) * Math.sin(i / side / 31));
-          const evidence = { width: side, height: side, background: 0, labels, probabilities, objects: null };
+          const planes = { labels, probabilities, objects: null };
+          const evidence = { width: side, height: side, background: 0, ...planes };
           const times = [];
           for (let level = 90; level < 100; level++) {
             const start = performance.now();

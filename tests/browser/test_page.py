@@ -9,15 +9,16 @@ import zipfile
 import cv2
 import numpy as np
 import pytest
+from browsing import served
+from made_up import COLOURS, MASKS, REGIONS, disc, made_up_models, picture
 from PIL import Image
 
 import maskwright
-from conftest import served
-from made_up import COLOURS, MASKS, REGIONS, disc, made_up_models, picture
 from maskwright.serving import create_app
 
 expect = pytest.importorskip("playwright.sync_api").expect
 
+NOTHING = "\N{EN DASH}"  # in a cell of the table
 ORANGE = [230, 159, 0]  # of the first class that is no background
 
 
@@ -43,7 +44,7 @@ def show(page, model="masks", name="slide.png", image=None):
     page.set_input_files("#files", png(name, image))
     expect(page.locator(".entry.chosen")).to_contain_text(name)
     expect(page.locator("#busy")).to_be_hidden()
-    expect(page.locator("#classes td").first).not_to_have_text("–")
+    expect(page.locator("#classes td").first).not_to_have_text(NOTHING)
 
 
 def areas(page):
@@ -57,7 +58,7 @@ def expected(labels, names=("background", "cell")):
     found = {}
     for label, name in enumerate(names):
         number, _ = cv2.connectedComponents((labels == label).astype(np.uint8))
-        found[name] = (str((labels == label).sum()), str(number - 1) if label else "–")
+        found[name] = (str((labels == label).sum()), str(number - 1) if label else NOTHING)
     return found
 
 

@@ -7,8 +7,8 @@ import time
 import cv2
 import numpy as np
 import pytest
+from browsing import served
 
-from conftest import served
 from maskwright.serving import Models, create_app
 
 expect = pytest.importorskip("playwright.sync_api").expect

@@ -40,7 +40,9 @@ export async function ask(path, options = {}) {
       throw new Refused(answer.status, await sentenceOf(answer));
     } else {
       const seconds = answer ? Number(answer.headers.get("Retry-After")) || 1 : 2 ** Math.min(tries, 3);
-      heard.trouble(answer ? "The server is busy; waiting for it." : "The server cannot be reached; trying again.");
+      heard.trouble(
+        answer ? "The server is busy; waiting for it." : "The server cannot be reached; trying again.",
+      );
       await pause(Math.min(seconds, LONGEST_WAIT), options.signal);
     }
   }

@@ -17,7 +17,12 @@ const LINES = [
  */
 export function createChart(key, title) {
   const hidden = new Set();
-  const plot = make("div", { class: "plot", role: "slider", tabindex: "0", "aria-label": `${title} by epoch` });
+  const plot = make("div", {
+    class: "plot",
+    role: "slider",
+    tabindex: "0",
+    "aria-label": `${title} by epoch`,
+  });
   const value = make("p", { class: "value", "aria-hidden": "true" });
   const legend = make("div", { class: "legend" });
   for (const { name, kind } of LINES) {
@@ -40,7 +45,9 @@ export function createChart(key, title) {
     const width = Math.max(plot.clientWidth, 160);
     const shown = LINES.filter(({ name }) => !hidden.has(name));
     const svg = draw("svg", { viewBox: `0 0 ${width} ${HEIGHT}`, "aria-hidden": "true" });
-    const numbers = rows.flatMap((row) => shown.map(({ prefix }) => row[prefix + key])).filter(Number.isFinite);
+    const numbers = rows
+      .flatMap((row) => shown.map(({ prefix }) => row[prefix + key]))
+      .filter(Number.isFinite);
     if (numbers.length) drawLines(svg, width, shown, spanOf(numbers));
     plot.replaceChildren(svg);
     say();
@@ -51,14 +58,17 @@ export function createChart(key, title) {
     const last = Math.max(rows.at(-1).epoch, first + 1);
     return {
       x: (epoch) => MARGIN.left + ((epoch - first) / (last - first)) * (width - MARGIN.left - MARGIN.right),
-      y: (score) => HEIGHT - MARGIN.bottom - ((score - low) / (high - low)) * (HEIGHT - MARGIN.top - MARGIN.bottom),
+      y: (score) =>
+        HEIGHT - MARGIN.bottom - ((score - low) / (high - low)) * (HEIGHT - MARGIN.top - MARGIN.bottom),
     };
   }
 
   function drawLines(svg, width, shown, span) {
     const { x, y } = scales(width, span);
     for (const tick of ticks(...span, 4)) {
-      svg.append(draw("line", { class: "grid", x1: MARGIN.left, x2: width - MARGIN.right, y1: y(tick), y2: y(tick) }));
+      svg.append(
+        draw("line", { class: "grid", x1: MARGIN.left, x2: width - MARGIN.right, y1: y(tick), y2: y(tick) }),
+      );
       svg.append(draw("text", { x: MARGIN.left - 6, y: y(tick) + 4, "text-anchor": "end" }, short(tick)));
     }
     for (const tick of ticks(rows[0].epoch, Math.max(rows.at(-1).epoch, rows[0].epoch + 1), 6)) {
@@ -66,7 +76,8 @@ export function createChart(key, title) {
         svg.append(draw("text", { x: x(tick), y: HEIGHT - 6, "text-anchor": "middle" }, String(tick)));
       }
     }
-    const upright = (epoch, kind) => draw("line", { class: kind, x1: x(epoch), x2: x(epoch), y1: MARGIN.top, y2: HEIGHT - MARGIN.bottom });
+    const upright = (epoch, kind) =>
+      draw("line", { class: kind, x1: x(epoch), x2: x(epoch), y1: MARGIN.top, y2: HEIGHT - MARGIN.bottom });
     if (best !== null) svg.append(upright(best, "best"));
     if (place !== null) svg.append(upright(rows[place].epoch, "here"));
     for (const { prefix, kind } of shown) {
@@ -75,7 +86,9 @@ export function createChart(key, title) {
       svg.append(draw("polyline", { class: `line ${kind}`, points: path.join(" ") }));
       const marked = place === null ? points.slice(-1) : points.filter((row) => row === rows[place]);
       for (const row of marked) {
-        svg.append(draw("circle", { class: `dot ${kind}`, cx: x(row.epoch), cy: y(row[prefix + key]), r: 3.5 }));
+        svg.append(
+          draw("circle", { class: `dot ${kind}`, cx: x(row.epoch), cy: y(row[prefix + key]), r: 3.5 }),
+        );
       }
     }
   }
@@ -148,8 +161,10 @@ function ticks(low, high, wanted) {
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = [1, 2, 5, 10].map((factor) => factor * power).find((size) => size >= rough);
   const found = [];
-  for (let i = Math.ceil(low / step - 1e-9); i * step <= high + 1e-9; i++) found.push(Number((i * step).toPrecision(12)));
+  for (let i = Math.ceil(low / step - 1e-9); i * step <= high + 1e-9; i++)
+    found.push(Number((i * step).toPrecision(12)));
   return found;
 }
 
-const short = (value) => (Math.abs(value) >= 0.001 || value === 0 ? String(Number(value.toPrecision(3))) : value.toExponential(0));
+const short = (value) =>
+  Math.abs(value) >= 0.001 || value === 0 ? String(Number(value.toPrecision(3))) : value.toExponential(0);

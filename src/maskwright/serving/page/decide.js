@@ -128,7 +128,7 @@ function components(labels, width, height, wanted, corners) {
   for (let row = 0; row < height; row++) {
     const first = row * width;
     const firstRun = run;
-    for (let i = first; i < first + width; ) {
+    for (let i = first; i < first + width;) {
       const value = labels[i];
       const start = i;
       do i++;
@@ -272,21 +272,21 @@ function takeNearest(labels, width, height, { starts, ends }) {
       let best = FAR;
       let from = i;
       let d = distance[at - 2 * stride - 1] + KNIGHT;
-      if (d < best) (best = d), (from = i - 2 * width - 1);
+      if (d < best) ((best = d), (from = i - 2 * width - 1));
       d = distance[at - 2 * stride + 1] + KNIGHT;
-      if (d < best) (best = d), (from = i - 2 * width + 1);
+      if (d < best) ((best = d), (from = i - 2 * width + 1));
       d = distance[at - stride - 2] + KNIGHT;
-      if (d < best) (best = d), (from = i - width - 2);
+      if (d < best) ((best = d), (from = i - width - 2));
       d = distance[at - stride - 1] + DIAGONAL;
-      if (d < best) (best = d), (from = i - width - 1);
+      if (d < best) ((best = d), (from = i - width - 1));
       d = distance[at - stride] + STEP;
-      if (d < best) (best = d), (from = i - width);
+      if (d < best) ((best = d), (from = i - width));
       d = distance[at - stride + 1] + DIAGONAL;
-      if (d < best) (best = d), (from = i - width + 1);
+      if (d < best) ((best = d), (from = i - width + 1));
       d = distance[at - stride + 2] + KNIGHT;
-      if (d < best) (best = d), (from = i - width + 2);
+      if (d < best) ((best = d), (from = i - width + 2));
       d = distance[at - 1] + STEP;
-      if (d < best) (best = d), (from = i - 1);
+      if (d < best) ((best = d), (from = i - 1));
       distance[at] = best;
       labels[i] = labels[from];
     }
@@ -297,21 +297,21 @@ function takeNearest(labels, width, height, { starts, ends }) {
       if (best <= STEP) continue;
       let from = i;
       let d = distance[at + 2 * stride + 1] + KNIGHT;
-      if (d < best) (best = d), (from = i + 2 * width + 1);
+      if (d < best) ((best = d), (from = i + 2 * width + 1));
       d = distance[at + 2 * stride - 1] + KNIGHT;
-      if (d < best) (best = d), (from = i + 2 * width - 1);
+      if (d < best) ((best = d), (from = i + 2 * width - 1));
       d = distance[at + stride + 2] + KNIGHT;
-      if (d < best) (best = d), (from = i + width + 2);
+      if (d < best) ((best = d), (from = i + width + 2));
       d = distance[at + stride + 1] + DIAGONAL;
-      if (d < best) (best = d), (from = i + width + 1);
+      if (d < best) ((best = d), (from = i + width + 1));
       d = distance[at + stride] + STEP;
-      if (d < best) (best = d), (from = i + width);
+      if (d < best) ((best = d), (from = i + width));
       d = distance[at + stride - 1] + DIAGONAL;
-      if (d < best) (best = d), (from = i + width - 1);
+      if (d < best) ((best = d), (from = i + width - 1));
       d = distance[at + stride - 2] + KNIGHT;
-      if (d < best) (best = d), (from = i + width - 2);
+      if (d < best) ((best = d), (from = i + width - 2));
       d = distance[at + 1] + STEP;
-      if (d < best) (best = d), (from = i + 1);
+      if (d < best) ((best = d), (from = i + 1));
       distance[at] = best;
       labels[i] = labels[from];
     }

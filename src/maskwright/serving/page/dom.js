@@ -54,7 +54,11 @@ export function complain(text) {
     { class: "notice bad", role: "alert", "data-text": text },
     icon("warning"),
     make("p", {}, text),
-    make("button", { class: "quiet small", type: "button", "aria-label": "Dismiss", onclick: close }, icon("close")),
+    make(
+      "button",
+      { class: "quiet small", type: "button", "aria-label": "Dismiss", onclick: close },
+      icon("close"),
+    ),
   );
   notices.append(notice);
 }

@@ -21,11 +21,19 @@ export function createImages(hooks) {
   /** Send files, one entry for each. */
   function add(files) {
     const added = [...files].map((file) => {
-      const entry = { file, name: file.name, model: hooks.model(), status: "queued", progress: 0, state: null };
+      const entry = {
+        file,
+        name: file.name,
+        model: hooks.model(),
+        status: "queued",
+        progress: 0,
+        state: null,
+      };
       addEntry(entry);
       return entry;
     });
-    if (added.length) announce(added.length === 1 ? `${added[0].name} added.` : `${added.length} images added.`);
+    if (added.length)
+      announce(added.length === 1 ? `${added[0].name} added.` : `${added.length} images added.`);
     sendNext();
     if (added.length) choose(added[0]);
   }
@@ -46,10 +54,20 @@ export function createImages(hooks) {
     entry.parts = parts;
     const name = make("span", { class: "name", title: entry.name }, entry.name);
     const about = make("span", { class: "about" }, name, parts.state);
-    parts.pick = make("button", { class: "pick", type: "button", onclick: () => choose(entry) }, parts.thumb, about);
+    parts.pick = make(
+      "button",
+      { class: "pick", type: "button", onclick: () => choose(entry) },
+      parts.thumb,
+      about,
+    );
     const away = make(
       "button",
-      { class: "quiet take-away", type: "button", "aria-label": `Remove ${entry.name}`, onclick: () => remove(entry) },
+      {
+        class: "quiet take-away",
+        type: "button",
+        "aria-label": `Remove ${entry.name}`,
+        onclick: () => remove(entry),
+      },
       icon("close"),
     );
     about.append(parts.share);
@@ -59,7 +77,12 @@ export function createImages(hooks) {
 
   function refresh(entry) {
     const { thumb, state, share, pick } = entry.parts;
-    const texts = { queued: "waiting to be sent", sending: "sending", waiting: "waiting", working: "finding the mask" };
+    const texts = {
+      queued: "waiting to be sent",
+      sending: "sending",
+      waiting: "waiting",
+      working: "finding the mask",
+    };
     const done = entry.changed ? "changed" : "done";
     state.textContent = texts[entry.status] ?? (entry.status === "done" ? done : entry.reason);
     state.title = state.textContent;
@@ -107,7 +130,13 @@ export function createImages(hooks) {
 
   function take(entry, state) {
     const before = entry.status;
-    Object.assign(entry, { id: state.id, state, status: state.status, progress: state.progress, reason: state.reason });
+    Object.assign(entry, {
+      id: state.id,
+      state,
+      status: state.status,
+      progress: state.progress,
+      reason: state.reason,
+    });
     entry.name = state.name ?? entry.name;
     entry.changed ??= state.changed;
     refresh(entry);

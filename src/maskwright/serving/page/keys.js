@@ -23,8 +23,9 @@ export function createKeys(groups, active) {
   );
 
   addEventListener("keydown", (event) => {
-    if (document.querySelector("dialog[open]") || isTyping(event)) return;
+    if (event.altKey || document.querySelector("dialog[open]") || isTyping(event)) return;
     const name = nameOf(event);
+    if (name.length === 1 && !single.checked) return;
     if (name === "?") {
       dialog.showModal();
       event.preventDefault();
@@ -32,7 +33,6 @@ export function createKeys(groups, active) {
     }
     const shortcut = all.find(({ keys }) => keys.includes(name));
     if (!shortcut || !active()) return;
-    if (name.length === 1 && !single.checked) return;
     if (shortcut.where && !shortcut.where(event)) return;
     event.preventDefault();
     shortcut.run(event);
@@ -44,11 +44,15 @@ export function createKeys(groups, active) {
 }
 
 function lineOf({ keys, does, shown }) {
-  const caps = (shown ?? keys).flatMap((key, i) => [i ? " " : "", make("kbd", {}, key.replace(/[a-z]$/, capital))]);
+  const caps = (shown ?? keys).flatMap((key, i) => [
+    i ? " " : "",
+    make("kbd", {}, key.replace(/[a-z]$/, capital)),
+  ]);
   return make("div", {}, make("dt", {}, does), make("dd", {}, ...caps));
 }
 
-const capital = (letter, place, name) => (place === 0 || name[place - 1] === "+" ? letter.toUpperCase() : letter);
+const capital = (letter, place, name) =>
+  place === 0 || name[place - 1] === "+" ? letter.toUpperCase() : letter;
 
 /** A key as shortcuts name it: "b", "Ctrl+z", "ArrowLeft". */
 function nameOf(event) {

@@ -8,11 +8,14 @@ import { createKeys } from "./keys.js";
 import { createMask, ownSettings } from "./mask.js";
 import { createClasses, createDecision, createLook, createSaving } from "./panels.js";
 import { createRegions } from "./regions.js";
+import { shortcuts } from "./shortcuts.js";
+import { signIn } from "./sign_in.js";
 import { createTools } from "./tools.js";
 import { createTraining } from "./training.js";
 import { createViewer } from "./viewer.js";
 
-let models = [];
+let models = []; // those that draw masks
+let names = new Set(); // of all models
 let opened = null; // the image whose picture is shown
 let opening = Promise.resolve(); // masks are opened one after another
 
@@ -37,6 +40,8 @@ const mask = createMask({
     shownSettings();
   },
   resting: () => attempt(send),
+  failed: () =>
+    complain("This browser could not decide on the mask, perhaps for want of memory; load the page anew."),
 });
 const tools = createTools({
   mask: () => mask.drawn,
@@ -88,7 +93,13 @@ function showImage(entry) {
 function arrived(entry) {
   if (entry !== images.chosen) return;
   const { state, status, progress, reason } = entry;
-  const texts = { queued: "Waiting to be sent", sending: "Sending the image", waiting: "Waiting for the model", working: "Finding the mask", failed: reason };
+  const texts = {
+    queued: "Waiting to be sent",
+    sending: "Sending the image",
+    waiting: "Waiting for the model",
+    working: "Finding the mask",
+    failed: reason,
+  };
   show(find("busy"), status !== "done");
   find("busy-text").textContent = texts[status] ?? "";
   find("busy-share").value = progress;
@@ -121,7 +132,12 @@ function openLater(entry) {
         return;
       }
       const model = modelOf(entry);
-      await mask.open(entry, model);
+      try {
+        await mask.open(entry, model);
+      } catch (error) {
+        entry.asked = false;
+        throw error;
+      }
       if (entry !== images.chosen) return;
       saving.suit(model);
       regions.set(entry.state, model);
@@ -220,65 +236,8 @@ find("zoom-out").addEventListener("click", () => viewer.zoom(-1));
 find("zoom-fit").addEventListener("click", () => viewer.fit());
 find("zoom-actual").addEventListener("click", () => viewer.actualSize());
 
-/* Keys */
-
-const onStage = ({ target }) => target === document.body || target.id === "stage";
-const arrow = (key, right, down) => ({
-  keys: [key, `Shift+${key}`],
-  where: onStage,
-  run: ({ shiftKey }) => {
-    if (tools.value === "pan") viewer.pan(right, down);
-    else if (mask.drawn) tools.moveByKey(right * (shiftKey ? 4 : 1), down * (shiftKey ? 4 : 1));
-  },
-});
-const paintByKey = {
-  keys: ["Space"],
-  where: onStage,
-  run: ({ repeat }) => !repeat && tools.pressByKey(),
-  released: () => tools.paint.end(),
-};
-
-createKeys(
-  {
-    Tools: [
-      { keys: ["v"], does: "Pan", run: () => tools.choose("pan") },
-      { keys: ["b"], does: "Brush", run: () => tools.choose("brush") },
-      { keys: ["e"], does: "Eraser", run: () => tools.choose("eraser") },
-      { keys: ["f"], does: "Fill", run: () => tools.choose("fill") },
-      { keys: ["[", "]"], does: "Smaller, larger brush", run: ({ key }) => tools.resize(key === "]" ? 1.2 : 1 / 1.2) },
-      { keys: [..."123456789"], shown: ["1", "…", "9"], does: "Class to paint", run: ({ key }) => tools.pick(key - 1) },
-      { ...paintByKey, does: "Paint where the tool is" },
-      { keys: [], shown: ["Shift"], does: "While painting: the model's own" },
-      { keys: [], shown: ["Alt"], does: "While painting: pan" },
-      { keys: ["Ctrl+z"], does: "Undo", run: () => tools.undo() },
-      { keys: ["Ctrl+Shift+z", "Ctrl+y"], does: "Redo", run: () => tools.redo() },
-    ],
-    View: [
-      { ...arrow("ArrowLeft", -1, 0), does: "Pan, or move the tool", shown: ["←", "→", "↑", "↓"] },
-      arrow("ArrowRight", 1, 0),
-      arrow("ArrowUp", 0, -1),
-      arrow("ArrowDown", 0, 1),
-      { keys: ["+", "="], shown: ["+"], does: "Zoom in", run: () => viewer.zoom(1) },
-      { keys: ["-"], does: "Zoom out", run: () => viewer.zoom(-1) },
-      { keys: ["0"], does: "Whole image", run: () => viewer.fit() },
-      { keys: ["z"], does: "Actual size", run: () => viewer.actualSize() },
-      { keys: ["m"], does: "Fill, outline, heat", run: () => look.next() },
-      { keys: ["h"], does: "Hide or show the mask", run: () => look.hide(!look.hidden) },
-      { keys: ["c"], does: "Compare image and mask", run: compare },
-    ],
-    Mask: [
-      { keys: [",", "."], does: "Lower, raise the threshold", run: ({ key }) => mask.drawn && decision.nudge(key === "." ? 1 : -1) },
-      { keys: ["k"], does: "Keep for training", run: () => saving.keep() },
-      { keys: ["s"], does: "Save the mask as PNG", run: () => saving.download() },
-    ],
-    Images: [
-      { keys: ["a"], does: "Add images", run: () => files.click() },
-      { keys: ["n", "PageDown"], does: "Next image", where: ({ key, target }) => key === "n" || onStage({ target }), run: () => images.step(1) },
-      { keys: ["p", "PageUp"], does: "Previous image", where: ({ key, target }) => key === "p" || onStage({ target }), run: () => images.step(-1) },
-    ],
-  },
-  () => !find("images-view").hidden,
-);
+const parts = { tools, viewer, look, mask, decision, saving, images, compare, choose: () => files.click() };
+createKeys(shortcuts(parts), () => !find("images-view").hidden);
 
 /* The server */
 
@@ -287,39 +246,20 @@ heard.trouble = (sentence) => {
   find("trouble").textContent = sentence ?? "";
 };
 
-let signingIn = null;
-heard.signIn = () => (signingIn ??= signedIn().finally(() => (signingIn = null)));
+heard.signIn = signIn;
 
-/** Ask for the token until the server takes it. */
-function signedIn() {
-  const dialog = find("sign-in");
-  dialog.showModal();
-  return new Promise((resolve) => {
-    dialog.addEventListener("cancel", (event) => event.preventDefault());
-    find("sign-in-form").onsubmit = async (event) => {
-      event.preventDefault();
-      const body = JSON.stringify({ token: find("token").value });
-      const headers = { "Content-Type": "application/json" };
-      const answer = await fetch("api/login", { method: "POST", body, headers }).catch(() => null);
-      if (answer?.ok) {
-        dialog.close();
-        resolve();
-      } else {
-        const refused = await answer?.json().catch(() => null);
-        find("sign-in-trouble").textContent = refused?.detail ?? "The server cannot be reached; try again.";
-      }
-    };
-  });
-}
-
-function offerModels() {
+async function loadModels() {
+  const all = await askJson("models");
+  names = new Set(all.map(({ name }) => name));
+  models = all.filter(({ needs_masks: needsMasks }) => !needsMasks);
   const select = find("model");
-  const served = models.filter(({ needs_masks: needsMasks }) => !needsMasks);
-  select.replaceChildren(...served.map(({ name }) => make("option", { value: name }, name)));
-  show(find("model-choice"), served.length > 1);
-  show(find("model-name"), served.length === 1);
-  find("model-name").textContent = find("model-name").title = served[0]?.name ?? "";
-  const areThere = served.length > 0;
+  const before = select.value;
+  select.replaceChildren(...models.map(({ name }) => make("option", { value: name }, name)));
+  if (models.some(({ name }) => name === before)) select.value = before;
+  show(find("model-choice"), models.length > 1);
+  show(find("model-name"), models.length === 1);
+  find("model-name").textContent = find("model-name").title = models[0]?.name ?? "";
+  const areThere = models.length > 0;
   for (const id of ["choose", "choose-empty"]) find(id).disabled = !areThere;
   find("empty-title").textContent = areThere ? "Drop images here" : "No model yet";
   find("empty-text").textContent = areThere
@@ -327,24 +267,23 @@ function offerModels() {
     : "This server has no model that draws masks. A run in progress has one when it is finished.";
   show(find("choose-empty"), areThere);
   show(find("empty-note"), areThere);
-  models.length = 0;
-  models.push(...served);
+  if (!images.chosen) showImage(null);
+}
+
+/** Runs have news; of one that has finished there is soon a model. */
+async function heardOfRuns(runs) {
+  show(find("tab-training"), runs.length > 0);
+  show(find("tabs"), runs.length > 0);
+  const isNew = ({ name, status }) => status === "finished" && !names.has(name);
+  if (runs.some(isNew)) await loadModels();
 }
 
 async function start() {
   const session = await askJson("session");
   if (session.token_needed && !session.signed_in) await heard.signIn();
-  models = await askJson("models");
-  offerModels();
+  await loadModels();
   find("model").addEventListener("change", () => images.chosen ?? showImage(null));
-  showImage(null);
-  const training = createTraining({
-    runs: (runs) => {
-      show(find("tab-training"), runs.length > 0);
-      show(find("tabs"), runs.length > 0);
-    },
-  });
-  await training.start();
+  await createTraining({ runs: heardOfRuns }).start();
   if (!models.length && !find("tab-training").hidden) openTab("training");
   else await images.restore();
 }

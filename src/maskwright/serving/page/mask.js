@@ -23,7 +23,8 @@ const sameSettings = (a, b) => Object.keys(a).every((name) => a[name] === b[name
 
 /**
  * @param {object} hooks  decided(): labels are new; measured({areas, pieces}): so are areas, px of the image;
- *   corrected(): a stroke was drawn or taken back; resting(): nothing has changed for a while.
+ *   corrected(): a stroke was drawn or taken back; resting(): nothing has changed for a while; failed(): the
+ *   worker did.
  */
 export function createMask(hooks) {
   const worker = new Worker("decide_worker.js", { type: "module" });
@@ -35,6 +36,7 @@ export function createMask(hooks) {
   let sending = Promise.resolve();
   let resting = null;
 
+  worker.addEventListener("error", hooks.failed);
   worker.addEventListener("message", ({ data }) => {
     if (data.kind === "packed") {
       packing.get(data.ticket)(data.bytes);
@@ -74,11 +76,14 @@ export function createMask(hooks) {
   async function close() {
     if (!present) return;
     const { entry } = present;
-    if (!entry.removed) await send();
-    entry.corrections.rest();
-    present = null;
-    asked = null;
-    idle = [];
+    try {
+      if (!entry.removed) await send();
+    } finally {
+      entry.corrections.rest();
+      present = null;
+      asked = null;
+      idle = [];
+    }
   }
 
   async function open(entry, model) {
@@ -93,7 +98,8 @@ export function createMask(hooks) {
     entry.corrections.wake();
     present = { entry, model, evidence, labels: null, image: ++ticket };
     const { plane } = entry.corrections;
-    worker.postMessage({ kind: "load", image: present.image, evidence, corrections: plane });
+    const message = { kind: "load", image: present.image, evidence, corrections: plane };
+    worker.postMessage(message, [evidence.labels.buffer]); // what is drawn here is what it decides
     decideNow();
     if (elsewhere) {
       await settled();

@@ -120,7 +120,9 @@ export function createDecision(changed) {
   largest.addEventListener("change", () => changed({ keepLargest: largest.checked }));
   for (const { name, slider, field } of areas) {
     slider.addEventListener("input", () => changed({ [name]: areaAt(slider.value) }));
-    field.addEventListener("change", () => changed({ [name]: Math.max(0, Math.round(field.valueAsNumber || 0)) }));
+    field.addEventListener("change", () =>
+      changed({ [name]: Math.max(0, Math.round(field.valueAsNumber || 0)) }),
+    );
   }
   find("reset-settings").addEventListener("click", () => changed(own));
 
@@ -143,7 +145,10 @@ export function createDecision(changed) {
         threshold.value = level;
         find("threshold-value").textContent = level > 0 ? (level / 200).toFixed(3) : "off";
       }
-      for (const [{ slider, field }, area] of [[areas[0], minArea], [areas[1], fillHoles]]) {
+      for (const [{ slider, field }, area] of [
+        [areas[0], minArea],
+        [areas[1], fillHoles],
+      ]) {
         if (areaAt(slider.value) !== area) slider.value = placeOf(area);
         if (field !== document.activeElement) field.value = area; // not while somebody types
         slider.setAttribute("aria-valuetext", `${area} pixels`);

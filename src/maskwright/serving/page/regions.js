@@ -52,7 +52,8 @@ export function createRegions(hooks) {
       const cut = model.decision_threshold;
       // Where each region is decided on by itself, the list below says it all.
       const { regions: found, decisions } = state;
-      const oneEach = decisions.length === found.length && found.every(({ name }, i) => name === decisions[i].name);
+      const oneEach =
+        decisions.length === found.length && found.every(({ name }, i) => name === decisions[i].name);
       find("decisions").replaceChildren(
         ...(oneEach ? [] : decisions).map(({ name, probability, decision }) =>
           make("div", {}, make("dt", { title: name }, name), make("dd", {}, answerOf(decision, probability))),

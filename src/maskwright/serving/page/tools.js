@@ -114,7 +114,10 @@ export function createTools(hooks) {
     const { left, top } = stage.getBoundingClientRect();
     keyed = null;
     placeCursor(event.clientX - left, event.clientY - top);
-    show(cursor, (tool === "brush" || tool === "eraser") && hooks.mask() !== null && event.target.id !== "swipe");
+    show(
+      cursor,
+      (tool === "brush" || tool === "eraser") && hooks.mask() !== null && event.target.id !== "swipe",
+    );
   });
   stage.addEventListener("pointerleave", () => show(cursor, false));
 

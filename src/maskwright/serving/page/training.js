@@ -9,7 +9,7 @@ const LOOK_AGAIN = 5000; // ms between looks at the list of runs
 const FRAME = 700; // ms of each epoch while previews play
 const STATES = { running: "running", finished: "finished", stopped: "stopped" };
 
-/** @param {object} hooks  runs(list): called with the runs that there are. */
+/** @param {object} hooks  runs(list): called with the runs that there are, again and again. */
 export function createTraining(hooks) {
   let charts = new Map();
   let chosen = null;
@@ -23,11 +23,13 @@ export function createTraining(hooks) {
 
   async function look() {
     const runs = await askJson("runs");
-    hooks.runs(runs);
+    await hooks.runs(runs);
     const text = JSON.stringify(runs);
     if (text === known) return;
     known = text;
     list(runs);
+    const isResumed = runs.some(({ name, status }) => name === chosen && status === "running");
+    if (state?.status === "finished" && isResumed) watch(chosen);
     if (!chosen && runs.length) choose((runs.find(({ status }) => status === "running") ?? runs[0]).name);
   }
 
@@ -36,7 +38,12 @@ export function createTraining(hooks) {
       ...runs.map(({ name, status }) => {
         const chip = make("span", { class: `chip-state ${status}` }, STATES[status] ?? status);
         const label = make("span", { class: "name", title: name }, name);
-        const button = make("button", { type: "button", "data-run": name, onclick: () => choose(name) }, label, chip);
+        const button = make(
+          "button",
+          { type: "button", "data-run": name, onclick: () => choose(name) },
+          label,
+          chip,
+        );
         if (name === chosen) button.setAttribute("aria-current", "true");
         return make("li", {}, button);
       }),
@@ -53,6 +60,10 @@ export function createTraining(hooks) {
       if (button.dataset.run === name) button.setAttribute("aria-current", "true");
       else button.removeAttribute("aria-current");
     }
+    watch(name);
+  }
+
+  function watch(name) {
     following?.abort();
     following = new AbortController();
     const { signal } = following;
@@ -79,9 +90,24 @@ export function createTraining(hooks) {
   }
 
   function render() {
-    const { name, status, progress, seconds_left: left, epoch, epochs, best_epoch: best, history, titles } = state;
+    const {
+      name,
+      status,
+      progress,
+      seconds_left: left,
+      epoch,
+      epochs,
+      best_epoch: best,
+      history,
+      titles,
+    } = state;
     find("run-name").textContent = name;
-    find("run-state").textContent = { running: "Training goes on.", finished: "Training has finished.", stopped: "Nothing has been heard of this training for a while; it was stopped." }[status] ?? status;
+    find("run-state").textContent =
+      {
+        running: "Training goes on.",
+        finished: "Training has finished.",
+        stopped: "Nothing has been heard of this training for a while; it was stopped.",
+      }[status] ?? status;
     find("run-share").value = progress ?? 0;
     const facts = [["Epoch", epochs ? `${epoch ?? 0} of ${epochs}` : String(epoch ?? 0)]];
     if (best) facts.push(["Best epoch", String(best)]);
@@ -107,7 +133,9 @@ export function createTraining(hooks) {
     if (!history.length) return;
     const keys = Object.keys(history.reduce((all, row) => ({ ...all, ...row }), {}));
     const head = make("tr", {}, ...keys.map((key) => make("th", { scope: "col" }, key.replaceAll("_", " "))));
-    const rows = history.map((row) => make("tr", {}, ...keys.map((key) => make("td", {}, numeral(row[key])))));
+    const rows = history.map((row) =>
+      make("tr", {}, ...keys.map((key) => make("td", {}, numeral(row[key])))),
+    );
     find("values-table").replaceChildren(make("thead", {}, head), make("tbody", {}, ...rows));
   }
 

@@ -75,7 +75,13 @@ export function createViewer(hooks) {
     if (mask) {
       const reduced = 1 / mask.scale;
       const from = comparing ? Math.round(split * width) : 0;
-      const view = { left: corner.x * reduced, top: corner.y * reduced, perPixel: perPixel * reduced, ratio, from };
+      const view = {
+        left: corner.x * reduced,
+        top: corner.y * reduced,
+        perPixel: perPixel * reduced,
+        ratio,
+        from,
+      };
       drawMask(context, mask, view, hooks.look());
     }
     if (box) outlineBox(corner, perPixel, ratio);
@@ -84,7 +90,10 @@ export function createViewer(hooks) {
   function outlineBox(corner, perPixel, ratio) {
     const [x, y, width, height] = box;
     const place = [(x - corner.x) / perPixel, (y - corner.y) / perPixel, width / perPixel, height / perPixel];
-    for (const [colour, line] of [["#000000", 4], ["#ffffff", 2]]) {
+    for (const [colour, line] of [
+      ["#000000", 4],
+      ["#ffffff", 2],
+    ]) {
       context.strokeStyle = colour;
       context.lineWidth = line * ratio;
       context.strokeRect(...place);
@@ -112,7 +121,10 @@ export function createViewer(hooks) {
     isWhole = true;
     const air = (FIT_AIR * Math.max(size.width, size.height)) / size.width;
     const height = size.height / size.width;
-    viewer.viewport.fitBounds(new OpenSeadragon.Rect(-air, -air, 1 + 2 * air, height + 2 * air), atOnce || calm.matches);
+    viewer.viewport.fitBounds(
+      new OpenSeadragon.Rect(-air, -air, 1 + 2 * air, height + 2 * air),
+      atOnce || calm.matches,
+    );
   }
 
   function zoomBy(factor) {
@@ -184,7 +196,9 @@ export function createViewer(hooks) {
     moveSplit((event.clientX - left) / width);
   });
   handle.addEventListener("keydown", (event) => {
-    const step = { ArrowLeft: -0.02, ArrowRight: 0.02, PageDown: -0.1, PageUp: 0.1, Home: -1, End: 1 }[event.key];
+    const step = { ArrowLeft: -0.02, ArrowRight: 0.02, PageDown: -0.1, PageUp: 0.1, Home: -1, End: 1 }[
+      event.key
+    ];
     if (step === undefined) return;
     moveSplit(split + step);
     event.preventDefault();
@@ -222,7 +236,9 @@ export function createViewer(hooks) {
     pan(right, down) {
       if (!size) return;
       isWhole = false;
-      const step = viewer.viewport.deltaPointsFromPixels(new OpenSeadragon.Point(right * PAN_STEP, down * PAN_STEP));
+      const step = viewer.viewport.deltaPointsFromPixels(
+        new OpenSeadragon.Point(right * PAN_STEP, down * PAN_STEP),
+      );
       viewer.viewport.panBy(step, calm.matches).applyConstraints();
     },
 
