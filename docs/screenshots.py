@@ -46,7 +46,7 @@ def main() -> None:
         page = opened(chromium, address, WIDE, "dark")
         found(page, "spindles", regions)
         page.get_by_role("radio", name="Outline").check()
-        page.locator("#region-list button").first.click()
+        page.locator("#region-list button").nth(3).click()  # one of some size
         keep(page, given.out / "page_regions_dark.png")
 
         page = opened(chromium, address, NARROW, "dark")
@@ -103,7 +103,9 @@ def keep(page: Page, file: Path) -> None:
     page.evaluate("document.activeElement.blur()")
     page.wait_for_timeout(1000)  # for tiles and movements
     picture = Image.open(BytesIO(page.screenshot()))
-    picture.convert("RGB").quantize(256, Image.Quantize.MAXCOVERAGE).save(file, optimize=True)
+    picture.convert("RGB").quantize(256, Image.Quantize.MAXCOVERAGE, kmeans=3).save(
+        file, optimize=True
+    )
     page.context.close()
 
 

@@ -56,7 +56,7 @@ def test_axe_finds_nothing_wrong(site, open_page):
 def test_all_can_be_done_by_keyboard(site, open_page):
     page = open_page(site)
     choosers = []
-    page.on("filechooser", choosers.append)
+    page.on("filechooser", lambda chooser: choosers.append(chooser))
     page.keyboard.press("Tab")
     expect(page.get_by_text("Skip to the image")).to_be_focused()
     page.keyboard.press("Enter")

@@ -65,7 +65,7 @@ function drawLabels(pixels, mask, columns, rows, look, edge) {
   const table = labelColours(look);
   for (let i = 0; i < pixels.length; i++) pixels[i] = filled ? table[keys[i] & 255] : 0;
   // What is filled has a finer and firmer edge too: of objects that touch, it tells them apart.
-  const lines = labelColours({ ...look, opacity: Math.min(1, look.opacity * (filled ? 2 : 1)) });
+  const lines = labelColours({ ...look, opacity: Math.min(1, look.opacity * 2) });
   const reach = filled ? Math.ceil(edge / 2) : edge;
   for (let y = 0; y < height; y++) {
     for (let x = 0; x < width; x++) {

@@ -54,8 +54,9 @@ export function createRegions(hooks) {
       const { regions: found, decisions } = state;
       const oneEach =
         decisions.length === found.length && found.every(({ name }, i) => name === decisions[i].name);
+      show(find("decisions"), !oneEach);
       find("decisions").replaceChildren(
-        ...(oneEach ? [] : decisions).map(({ name, probability, decision }) =>
+        ...decisions.map(({ name, probability, decision }) =>
           make("div", {}, make("dt", { title: name }, name), make("dd", {}, answerOf(decision, probability))),
         ),
       );
