@@ -6,12 +6,10 @@ import cv2
 import numpy as np
 import pytest
 from browsing import served
-from starlette.applications import Starlette
-from starlette.staticfiles import StaticFiles
 
 from maskwright.inference.postprocess import clean
 from maskwright.inference.predictor import most_probable
-from maskwright.serving.app import PAGE
+from maskwright.serving import Models, create_app
 from maskwright.serving.evidence import LEVELS, weigh
 
 # As texts: the driver takes seconds for lists of so many numbers.
@@ -31,9 +29,7 @@ DECIDE = """async (cases) => {
 
 @pytest.fixture(scope="module")
 def site():
-    app = Starlette()
-    app.mount("/", StaticFiles(directory=PAGE))
-    with served(app) as address:
+    with served(create_app(Models({}), tell=lambda _: None)) as address:
         yield address
 
 
