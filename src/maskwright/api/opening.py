@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from maskwright.card import CARD_FILE, MODEL_FILE, Card, card_kind
-from maskwright.export.engines import SHARED
+from maskwright.export.engines import ALONE, SHARED
 from maskwright.export.ensemble import is_ensemble
 from maskwright.imageio import find_images
 from maskwright.inference.predictor import Predictor
@@ -29,15 +29,17 @@ def open_predictor(
         DataError: If there are no images.
     """
     folder = Path(model)
+    # Of a single image, however large, little is read or written beside the engine.
+    threads = ALONE if Path(images).is_file() else SHARED
     trained = (folder / MODEL_FILE).is_file() and (folder / CARD_FILE).is_file()
     if not trained or is_ensemble(folder) or card_kind(folder / CARD_FILE) != Card.kind:
-        return Predictor.load(folder, SHARED)
+        return Predictor.load(folder, threads)
     from maskwright.export.prepared import open_prepared, prepare
 
-    found = open_prepared(folder, SHARED)
+    found = open_prepared(folder, threads)
     if found is None and len(find_images(images)) >= _WORTH_PREPARING:
         from maskwright.objects import ObjectFinder
 
         prepare(folder, ObjectFinder, tell)
-        found = open_prepared(folder, SHARED)
-    return Predictor.load(folder, SHARED) if found is None else Predictor(*found)
+        found = open_prepared(folder, threads)
+    return Predictor.load(folder, threads) if found is None else Predictor(*found)
