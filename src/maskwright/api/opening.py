@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from maskwright.card import CARD_FILE, MODEL_FILE, Card, card_kind
-from maskwright.export.engines import ALONE, SHARED
+from maskwright.export.engines import ALONE, SHARED, Threads
 from maskwright.export.ensemble import is_ensemble
 from maskwright.imageio import find_images
 from maskwright.inference.predictor import Predictor
@@ -28,16 +28,34 @@ def open_predictor(
         ModelError: If there is no such model, or it does not belong to its card.
         DataError: If there are no images.
     """
-    folder = Path(model)
     # Of a single image, however large, little is read or written beside the engine.
     threads = ALONE if Path(images).is_file() else SHARED
+    return open_masks(
+        Path(model), threads, lambda: len(find_images(images)) >= _WORTH_PREPARING, tell
+    )
+
+
+def open_masks(
+    folder: Path, threads: Threads, worth_preparing: Callable[[], bool], tell: Callable[[str], None]
+) -> Predictor:
+    """Predictor in the fastest engine that is installed.
+
+    Args:
+        folder: Of a run or of an ensemble, or an exported model.
+        threads: Of an engine other than TensorFlow.
+        worth_preparing: Asked of a run of which nothing was prepared.
+        tell: Called with what is prepared, and why it was not.
+
+    Raises:
+        ModelError: If there is no such model, or it does not belong to its card.
+    """
     trained = (folder / MODEL_FILE).is_file() and (folder / CARD_FILE).is_file()
     if not trained or is_ensemble(folder) or card_kind(folder / CARD_FILE) != Card.kind:
         return Predictor.load(folder, threads)
     from maskwright.export.prepared import open_prepared, prepare
 
     found = open_prepared(folder, threads)
-    if found is None and len(find_images(images)) >= _WORTH_PREPARING:
+    if found is None and worth_preparing():
         from maskwright.objects import ObjectFinder
 
         prepare(folder, ObjectFinder, tell)

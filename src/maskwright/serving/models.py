@@ -8,7 +8,8 @@ from typing import Literal
 
 import numpy as np
 
-from maskwright.card import CARD_FILE, MODEL_FILE, SEGMENTER, AnyCard, Card, ObjectCard, card_kind
+from maskwright.api.opening import open_masks
+from maskwright.card import CARD_FILE, SEGMENTER, AnyCard, Card, ObjectCard, card_kind
 from maskwright.errors import ConfigError, MaskwrightError, ModelError
 from maskwright.export.artifact import (
     PREPARED,
@@ -119,19 +120,11 @@ class Models(Mapping[str, Served]):
 
     def _predictor(self, path: Path) -> Predictor:
         """Of a run, what was prepared of it for the fastest engine, which is made if need be."""
-        trained = (path / MODEL_FILE).is_file() and (path / CARD_FILE).is_file()
-        if not trained or is_ensemble(path):
-            return self._batched(lambda threads: Predictor.load(path, threads), path)
-        from maskwright.export.prepared import open_prepared, prepare
-
-        if open_prepared(path) is None:
-            prepare(path, ObjectFinder, self.tell)
 
         def load(threads: Threads) -> Predictor:
-            found = open_prepared(path, threads)
-            return Predictor.load(path, threads) if found is None else Predictor(*found)
+            return open_masks(path, threads, lambda: True, self.tell)
 
-        return self._batched(load, path / PREPARED)
+        return self._batched(load, path)
 
     def _pipeline(self, path: Path) -> Pipeline:
         pipeline = Pipeline.load(path, SHARED)
@@ -214,8 +207,9 @@ def _kind(path: Path) -> str:
 
 
 def _runs_beside(path: Path) -> bool:
-    """Whether several threads may run the network of an artifact at the same time."""
-    return is_artifact(path) and read_listing(unpacked(path)).format == "onnx"
+    """Whether several threads may run a network, exported or prepared, at the same time."""
+    place = path if is_artifact(path) else path / PREPARED
+    return is_artifact(place) and read_listing(unpacked(place)).format == "onnx"
 
 
 def _one_at_a_time(finder: ObjectFinder) -> ObjectFinder:
