@@ -27,12 +27,12 @@ from PIL import Image, ImageDraw, ImageFont
 from maskwright import load_regions, open_dataset, train_regions
 from maskwright.config import parse_settings
 from maskwright.data import DataSet
-from maskwright.data.synthetic import write_cases
+from maskwright.data.synthetic.scenes import write_cases
 from maskwright.imageio import write_image
-from maskwright.labels import Colour
+from maskwright.labels import Color
 from maskwright.metrics import decision_intervals, roc_auc
-from maskwright.regions import Region
-from maskwright.regions.cases import CaseResult, Pipeline
+from maskwright.tasks.regions import Region
+from maskwright.tasks.regions.pipeline import CaseResult, Pipeline
 
 POOLINGS = ("attention", "mean", "max")
 # Masks are exact here: there are no errors in them to learn from. The best of all validations
@@ -57,8 +57,8 @@ _PIXELS: Mapping[str, Any] = {
 _SCALE = 2  # of the picture
 _GAP_PX, _REACH_PX = 6, 12
 _TOLD = 0.1  # weight from which on it is written beside its region
-_LIGHT: Colour = (255, 255, 255)
-_HEAVY: Colour = (0, 120, 40)
+_LIGHT: Color = (255, 255, 255)
+_HEAVY: Color = (0, 120, 40)
 _PAPER, _INK = (255, 255, 255), (20, 20, 30)
 
 Cell = tuple[str, int]
@@ -195,8 +195,8 @@ def _outlined(image: np.ndarray, name: str, result: CaseResult, cell: Cell) -> n
             mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE, offset=corner
         )
         shades = zip(_LIGHT, _HEAVY, strict=True)
-        colour = [round(light + float(weight) * (heavy - light)) for light, heavy in shades]
-        cv2.polylines(drawn, outlines, True, colour, thick, cv2.LINE_AA)
+        color = [round(light + float(weight) * (heavy - light)) for light, heavy in shades]
+        cv2.polylines(drawn, outlines, True, color, thick, cv2.LINE_AA)
         if (name, region.value) == cell:
             _corners(drawn, (top, left, bottom, right))
         if weight >= _TOLD:

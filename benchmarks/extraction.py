@@ -19,7 +19,8 @@ import numpy as np
 from scipy import ndimage
 from skimage import filters, measure, morphology, transform
 
-from maskwright.regions import Region, extract
+from maskwright.tasks.regions import Region
+from maskwright.tasks.regions.extraction.extract import extract
 
 SIDE, ACROSS, DOWN = 512, 5, 4
 SIZE, CONTEXT = 96, 0.2
@@ -73,12 +74,12 @@ def _measures(
     top, left, bottom, right = region.bbox
     corner = max(top - reach, 0), max(left - reach, 0)
     pixels = image[corner[0] : bottom + reach, corner[1] : right + reach]
-    grey = pixels @ np.array([0.299, 0.587, 0.114])
-    inside = np.zeros(grey.shape, bool)
+    gray = pixels @ np.array([0.299, 0.587, 0.114])
+    inside = np.zeros(gray.shape, bool)
     inside[top - corner[0] :, left - corner[1] :][: bottom - top, : right - left] = region.image
     ring = morphology.dilation(inside, morphology.disk(reach)) & ~inside
     within = morphology.erosion(inside)
-    values, around = grey[inside], grey[ring]
+    values, around = gray[inside], gray[ring]
     return {
         "area_px": region.area,
         "perimeter_px": perimeter,
@@ -101,8 +102,8 @@ def _measures(
             zip(("percentile_10", "percentile_90"), np.percentile(values, (10, 90)), strict=True)
         ),
         "ring_mean": around.mean(),
-        "sharpness": filters.sobel(grey)[inside & ~within].mean() / values.std(),
-        "texture": np.abs(ndimage.laplace(grey))[within].mean(),
+        "sharpness": filters.sobel(gray)[inside & ~within].mean() / values.std(),
+        "texture": np.abs(ndimage.laplace(gray))[within].mean(),
     }
 
 

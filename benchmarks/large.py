@@ -53,7 +53,7 @@ def write(path: Path, image: np.ndarray) -> None:
 
 
 def draw(side: int, path: Path) -> None:
-    """Smooth colours with grain, drawn and written tile by tile."""
+    """Smooth colors with grain, drawn and written tile by tile."""
 
     def tiles() -> Iterator[np.ndarray]:
         number = -(-side // SIDE)

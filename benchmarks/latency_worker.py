@@ -28,15 +28,15 @@ _REAL = 64
 def write(folder: Path, size: int, run: str, data: str) -> None:
     """Write the network for every engine, in float and in eight bits, and facts about it."""
     from counting import multiply_adds
-    from maskwright.card import Card
     from maskwright.export.formats import of_one_size, write_network
     from maskwright.export.int8 import write_int8
     from maskwright.export.parity import INT8, Limits, measure
     from maskwright.export.runtime import artifact_logits, keras_logits, load_run
-    from maskwright.export.selftest import drawn_image
+    from maskwright.export.smoke_test import drawn_image
+    from maskwright.model_card import SemanticCard
 
     sides = (size, size)
-    model, card = load_run(Path(run), Card) if run else _fresh()
+    model, card = load_run(Path(run), SemanticCard) if run else _fresh()
     fixed = of_one_size(model, sides)
     fixed.save(folder / "model.keras")
     if data:
@@ -76,22 +76,24 @@ def _fresh() -> tuple[Any, Any]:
     """The network of `maskwright train` on MobileNetV2, untrained, and a card for it."""
     import keras
 
-    from maskwright.card import Card
     from maskwright.labels import Labels
+    from maskwright.model_card import SemanticCard
     from maskwright.models import encoder, light, segmenter
 
     keras.utils.set_random_seed(0)
     labels = Labels.create(_CLASSES)
     model = segmenter(encoder("mobilenet_v2"), light, len(_CLASSES))
     facts = {"model_sha256": "", "version": "", "data": "", "threshold": None}
-    return model, Card(labels=labels, channels=3, dtype="uint8", size=None, tile=None, **facts)
+    return model, SemanticCard(
+        labels=labels, channels=3, dtype="uint8", size=None, tile=None, **facts
+    )
 
 
 def _images(
     run: str, data: str, size: tuple[int, int], split: str
 ) -> list[tuple[np.ndarray, np.ndarray]]:
     """Images of a split as the network takes them, and their labels."""
-    from maskwright.api.learned import division_of
+    from maskwright.api.provenance import division_of
     from maskwright.data import open_dataset
     from maskwright.data.geometry import resize_image, resize_labels
 

@@ -9,12 +9,12 @@ import numpy as np
 from exchange import Settings, read_task, write_result
 from maskwright.api import describe_model, make_augmentation
 from maskwright.config import TrainConfig, read_config
-from maskwright.data.arrays import Arrays
+from maskwright.data.pipeline.arrays import Arrays
 from maskwright.losses import loss
 from maskwright.training.checkpoint import State
-from maskwright.training.fit import Fit
+from maskwright.training.loop import TrainingLoop
+from maskwright.training.objective import segmentation
 from maskwright.training.recipe import Recipe
-from maskwright.training.task import segmentation
 
 MODELS = {
     "default": {},
@@ -34,9 +34,9 @@ def run_ours(train: Arrays, settings: Settings) -> tuple[keras.Model, State]:
         channels=train.channels,
         pixel_range=train.value_range,
         seed=settings.seed,
-        synchronised=False,
+        synchronized=False,
     ).build()
-    work = Fit(
+    work = TrainingLoop(
         model,
         segmentation(
             loss(config.loss),

@@ -15,8 +15,8 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from maskwright.data.description import write_description
-from maskwright.data.synthetic import LABELS, draw_scene, draw_slide
+from maskwright.data.readers.data_yaml import write_description
+from maskwright.data.synthetic.scenes import LABELS, draw_scene, draw_slide
 from maskwright.imageio import write_image, write_mask
 from runs import call
 
@@ -35,7 +35,7 @@ def draw(folder: Path) -> Path:
         scene = draw_scene(rng, _SIDE_PX, draw_slide(rng))
         name = f"{number}.png"
         write_image(folder / "images" / name, scene.image)
-        write_mask(folder / "masks" / name, scene.labels, LABELS.colours)
+        write_mask(folder / "masks" / name, scene.labels, LABELS.colors)
         write_image(folder / "instances" / name, scene.instances)
     described = {"classes": list(LABELS.names), "values": dict(enumerate(LABELS.names))}
     write_description(folder / "data.yaml", described, ["Scenes drawn by Maskwright."])

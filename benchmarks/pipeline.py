@@ -40,8 +40,8 @@ Pass = Callable[[], int]
 
 def ours(dataset: DataSet, samples: list[Sample], size: tuple[int, int], batch: int) -> Pass:
     """What training uses, with flips alone."""
-    from maskwright.data.augment import Augmentation
-    from maskwright.data.batches import Arrays, load, train_batches
+    from maskwright.data.pipeline.augment import Augmentation
+    from maskwright.data.pipeline.batches import Arrays, load, train_batches
 
     flips = Augmentation(flip_horizontal=0.5)
     kept: list[Arrays] = []

@@ -4,7 +4,7 @@
 
 Draws two data sets: in one, some half per cent of the pixels are foreground; in the other, half of
 the images hold none. On each, the plan is trained as it stands, and once more with plain
-cross-entropy on crops or images as they come: no weights of classes, nothing favoured. Both have
+cross-entropy on crops or images as they come: no weights of classes, nothing favored. Both have
 the same minutes, network, size and augmentation. One JSON line goes to standard output: the scores
 of both on the same test images, and their paired differences with intervals.
 """
@@ -23,7 +23,7 @@ from runs import compare, plan, train
 _SIDE_PX = 256
 _IMAGES = 150
 KINDS = ("rare", "empty")
-PLAIN = ("loss=ce", "class_weights=none", "favour_rare=false")
+PLAIN = ("loss=ce", "class_weights=none", "favor_rare=false")
 """Settings of plain cross-entropy."""
 
 
@@ -78,8 +78,8 @@ def _scene(
         else:
             ground -= 60 * inside / (1 + np.exp((0.6 - distance) * size))
     noisy = ground + rng.normal(0, 9, ground.shape)
-    colours = np.stack([noisy * 1.05, noisy * 0.85, noisy * 0.95], axis=-1)
-    return colours.clip(0, 255).astype(np.uint8), mask * 255
+    colors = np.stack([noisy * 1.05, noisy * 0.85, noisy * 0.95], axis=-1)
+    return colors.clip(0, 255).astype(np.uint8), mask * 255
 
 
 def main(

@@ -24,27 +24,27 @@ import keras
 import numpy as np
 import typer
 
-from maskwright.api.building import describe_model, make_augmentation
-from maskwright.api.regions import describe_classifier, find_labelling, finding, make_view
+from maskwright.api.from_config import describe_model, make_augmentation
+from maskwright.api.regions import describe_classifier, find_labeling, finding, make_view
 from maskwright.config import RegionConfig, TrainConfig, read_config
 from maskwright.data import DataSet, open_dataset
-from maskwright.data.division import carve, folds
 from maskwright.data.samples import Sample
-from maskwright.evaluation.decide import evaluate_decisions
-from maskwright.evaluation.decisions import DecisionEvaluation
+from maskwright.data.splits.assignment import assign_splits, folds
 from maskwright.inference.predictor import Predictor
 from maskwright.losses import loss
 from maskwright.metrics import decision_intervals, fit_temperature, roc_auc, tally_scores
-from maskwright.regions.arrays import MEASURES, RegionArrays
-from maskwright.regions.cases import Pipeline
-from maskwright.regions.classify import Classifier
-from maskwright.regions.jitter import DEFAULT
-from maskwright.regions.labelling import Labelling
-from maskwright.regions.logistic import fit_logistic
-from maskwright.regions.prepare import prepare
-from maskwright.regions.train import decisions, label_weights, logits, penalty, start
-from maskwright.regions.train import train as train_on_regions
-from maskwright.training import Fit, Recipe, train
+from maskwright.tasks.regions.classifier import Classifier
+from maskwright.tasks.regions.learning.bags import MEASURES, RegionArrays
+from maskwright.tasks.regions.learning.build_bags import prepare
+from maskwright.tasks.regions.learning.logistic import fit_logistic
+from maskwright.tasks.regions.learning.mask_perturbation import DEFAULT
+from maskwright.tasks.regions.learning.targets import Labeling
+from maskwright.tasks.regions.pipeline import Pipeline
+from maskwright.tasks.regions.region_evaluation import evaluate_decisions
+from maskwright.tasks.regions.region_scores import DecisionEvaluation
+from maskwright.tasks.regions.train import decisions, label_weights, logits, penalty, start
+from maskwright.tasks.regions.train import train as train_on_regions
+from maskwright.training import Recipe, TrainingLoop, train
 
 _FOLDS = 5
 _VAL_SHARE = 0.1
@@ -74,7 +74,7 @@ Answer = Callable[[Sequence[Sample], Sequence[Sample], Sequence[Sample]], dict[s
 
 
 def main(
-    data: Annotated[str, typer.Argument(help="A labelled data set.")],
+    data: Annotated[str, typer.Argument(help="A labeled data set.")],
     encoder_weights: Annotated[str | None, typer.Option(help="Of MobileNetV2.")] = None,
     seconds: Annotated[float, typer.Option(help="Of training, for each fold and rival.")] = 60.0,
     seed: Annotated[int, typer.Option(help="Of folds and training.")] = 0,
@@ -93,20 +93,20 @@ def main(
         "reference": read_config(None, {**_REFERENCE, "seed": seed}, RegionConfig),
     }
     dataset = open_dataset(data, unite_duplicates=True)
-    labelling = find_labelling(dataset, configs["ours"])
-    for note in labelling.notes:
+    labeling = find_labeling(dataset, configs["ours"])
+    for note in labeling.notes:
         print(note, file=sys.stderr)
     samples = [
         replace(sample, split="train")
         for sample in dataset.samples
-        if labelling.answers.get(sample.label or "") is not None
+        if labeling.answers.get(sample.label or "") is not None
     ]
     contents = {sample.id: {sample.label} for sample in samples}
     rivals: dict[str, Answer] = {
-        name: lambda *parts, config=config: _trained(dataset, labelling, config, seconds, *parts)
+        name: lambda *parts, config=config: _trained(dataset, labeling, config, seconds, *parts)
         for name, config in configs.items()
     }
-    rivals["measures"] = lambda *parts: _measured(dataset, labelling, configs["ours"], *parts)
+    rivals["measures"] = lambda *parts: _measured(dataset, labeling, configs["ours"], *parts)
     told: dict[str, dict[str, float]] = {name: {} for name in rivals if only in (None, name)}
     piped: list[DecisionEvaluation] = []
     spent = dict.fromkeys(told, 0.0)
@@ -114,7 +114,7 @@ def main(
         held = set(fold)
         test = [samples[i] for i in fold]
         rest = [sample for i, sample in enumerate(samples) if i not in held]
-        rest = carve(rest, contents, _VAL_SHARE, 0, seed)
+        rest = assign_splits(rest, contents, _VAL_SHARE, 0, seed)
         parts = [[s for s in rest if s.split == split] for split in ("train", "val")]
         for name in told:
             began = time.monotonic()
@@ -124,7 +124,7 @@ def main(
         if pipeline_seconds:
             divided = replace(dataset, samples=(*rest, *(replace(s, split="test") for s in test)))
             seconds_of = (pipeline_seconds, seconds)
-            piped.append(_piped(divided, labelling, configs["ours"], seconds_of))
+            piped.append(_piped(divided, labeling, configs["ours"], seconds_of))
             print(f"fold {number + 1}: pipeline done", file=sys.stderr)
     result = {name: _score(found, samples, spent[name]) for name, found in told.items()}
     print(json.dumps(result | ({"pipeline": _pooled(piped)} if piped else {})))
@@ -132,18 +132,18 @@ def main(
 
 def _trained(
     dataset: DataSet,
-    labelling: Labelling,
+    labeling: Labeling,
     config: RegionConfig,
     seconds: float,
     *parts: Sequence[Sample],
 ) -> dict[str, float]:
     keras.utils.set_random_seed(config.seed)
-    view = make_view(dataset, labelling, config)
+    view = make_view(dataset, labeling, config)
     strength = DEFAULT if config.jitter is None else config.jitter
     jittered = {"strength": strength, "variants": config.variants, "seed": config.seed}
-    known = prepare(dataset, parts[0], labelling, view, **jittered)
-    val, test = (prepare(dataset, part, labelling, view) for part in parts[1:])
-    weights = label_weights(known, labelling, config.balance)
+    known = prepare(dataset, parts[0], labeling, view, **jittered)
+    val, test = (prepare(dataset, part, labeling, view) for part in parts[1:])
+    weights = label_weights(known, labeling, config.balance)
     model = describe_classifier(
         config,
         channels=known.crops.shape[-1],
@@ -151,7 +151,7 @@ def _trained(
         pixel_range=known.value_range,
         penalty=penalty(known),
         seed=config.seed,
-        synchronised=False,
+        synchronized=False,
     ).build()
     if config.measures:
         start(model, known, weights)
@@ -166,14 +166,14 @@ def _trained(
         max_regions=config.max_regions,
         seed=config.seed,
     )
-    state = Fit(model, task, recipe=Recipe(**config.recipe()), seconds=seconds).run()
+    state = TrainingLoop(model, task, recipe=Recipe(**config.recipe()), seconds=seconds).run()
     print(f"  {state.step} steps, best after epoch {state.best_epoch}", file=sys.stderr)
     temperature = fit_temperature(val.labels, logits(model, val, config.outside))
     return _by_id(test, logits(model, test, config.outside) / temperature)
 
 
 def _piped(
-    dataset: DataSet, labelling: Labelling, config: RegionConfig, seconds: tuple[float, float]
+    dataset: DataSet, labeling: Labeling, config: RegionConfig, seconds: tuple[float, float]
 ) -> DecisionEvaluation:
     """A segmenter and a classifier that learns from its masks, scored on the test split."""
     masks = read_config(None, {"encoder_weights": config.encoder_weights}, TrainConfig)
@@ -191,13 +191,11 @@ def _piped(
             seed=config.seed,
             previews=0,
         )
-        view = make_view(
-            dataset, labelling, config.model_copy(update={"segmenter": str(segmenter)})
-        )
+        view = make_view(dataset, labeling, config.model_copy(update={"segmenter": str(segmenter)}))
         train_on_regions(
             dataset,
             run,
-            labelling=labelling,
+            labeling=labeling,
             view=view,
             model=partial(describe_classifier, config),
             measures=config.measures,
@@ -212,7 +210,7 @@ def _piped(
             previews=0,
         )
         pipeline = Pipeline(Classifier.load(run), Predictor.load(segmenter))
-        return evaluate_decisions(pipeline, dataset, labelling, bootstrap=0, examples=0)
+        return evaluate_decisions(pipeline, dataset, labeling, bootstrap=0, examples=0)
 
 
 def _pooled(found: Sequence[DecisionEvaluation]) -> dict[str, object]:
@@ -238,12 +236,12 @@ def _pooled(found: Sequence[DecisionEvaluation]) -> dict[str, object]:
 
 
 def _measured(
-    dataset: DataSet, labelling: Labelling, config: RegionConfig, *parts: Sequence[Sample]
+    dataset: DataSet, labeling: Labeling, config: RegionConfig, *parts: Sequence[Sample]
 ) -> dict[str, float]:
     """Logistic regression on the measures, fitted on training and validation samples."""
-    view = make_view(dataset, labelling, config)
-    known = prepare(dataset, [*parts[0], *parts[1]], labelling, view)
-    test = prepare(dataset, parts[2], labelling, view)
+    view = make_view(dataset, labeling, config)
+    known = prepare(dataset, [*parts[0], *parts[1]], labeling, view)
+    test = prepare(dataset, parts[2], labeling, view)
     mean, std = known.vectors.mean(axis=0), known.vectors.std(axis=0)
 
     def means(bags: RegionArrays) -> np.ndarray:
@@ -251,7 +249,7 @@ def _measured(
         rows = [[bags.rows[region][0] for region in bag.regions] for bag in bags.bags]
         return np.stack([values[own].mean(axis=0) for own in rows])
 
-    weights = np.array(label_weights(known, labelling, config.balance))[known.labels]
+    weights = np.array(label_weights(known, labeling, config.balance))[known.labels]
     kernel, bias = fit_logistic(means(known), known.labels, weights)
     return _by_id(test, means(test) @ kernel + bias)
 

@@ -156,9 +156,9 @@ def main(
     images: Annotated[Path, typer.Argument(help="Folder of images.")],
 ) -> None:
     """Send, count, print."""
-    from maskwright.card import CARD_FILE, Card
+    from maskwright.model_card import CARD_FILE, SemanticCard
 
-    size = Card.read(artifact / CARD_FILE).size
+    size = SemanticCard.read(artifact / CARD_FILE).size
     if size is None:
         raise typer.BadParameter("Expected a model that stretches images to one size.")
     with tempfile.TemporaryDirectory() as folder:

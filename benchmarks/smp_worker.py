@@ -31,7 +31,7 @@ def fill_encoder(encoder: nn.Module, arrays: dict[str, np.ndarray]) -> None:
     Args:
         encoder: `smp`'s encoder, in place.
         arrays: `LAYER/WEIGHT` → values, layers numbered in Keras's order; convolutions hold
-            `kernel`, batch normalisations `gamma`, `beta`, `mean` and `variance`.
+            `kernel`, batch normalizations `gamma`, `beta`, `mean` and `variance`.
     """
     places = [m for m in encoder.modules() if isinstance(m, nn.Conv2d | nn.BatchNorm2d)]
     count = 1 + max(int(key.split("/")[0]) for key in arrays)

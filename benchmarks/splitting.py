@@ -3,7 +3,7 @@
     python benchmarks/splitting.py
 
 draws images of 512x512 px with about 200 round cells, many touching, and what a good head would
-say of them, with noise. Both ways get the same and work in turns: ours, by centres and depths; and
+say of them, with noise. Both ways get the same and work in turns: ours, by centers and depths; and
 scikit-image's usual one from the mask alone, by exact distances, their peaks and a watershed. One
 JSON line goes to standard output: objects, milliseconds an image, the median, and AP at 0.5 of
 each, and how many times as long the other takes.
@@ -21,10 +21,10 @@ from scipy import ndimage
 from skimage.feature import peak_local_max
 from skimage.segmentation import watershed
 
-from maskwright.data.objects import distances
 from maskwright.instances import Instances
 from maskwright.metrics.instances import object_scores, tally_objects
-from maskwright.objects import Split, split
+from maskwright.tasks.instances import WatershedParams, split
+from maskwright.tasks.instances.targets import distances
 
 _SIDE_PX = 512
 _CELLS = 200
@@ -35,10 +35,10 @@ def draw(seed: int) -> np.ndarray:
     """Numbers of about 200 ellipses, in clusters, int32 `(512, 512)`."""
     rng = np.random.default_rng(seed)
     numbers = np.zeros((_SIDE_PX, _SIDE_PX), np.int32)
-    centres = rng.uniform(0, _SIDE_PX, (40, 2))
+    centers = rng.uniform(0, _SIDE_PX, (40, 2))
     number = 0
     while number < _CELLS:
-        middle = centres[rng.integers(len(centres))] + rng.normal(0, 30, 2)
+        middle = centers[rng.integers(len(centers))] + rng.normal(0, 30, 2)
         axes = rng.uniform(9, 17) * np.array([1, rng.uniform(0.7, 1)])
         cell = np.zeros(numbers.shape, np.uint8)
         angle = float(rng.uniform(0, 180))
@@ -54,23 +54,23 @@ def draw(seed: int) -> np.ndarray:
 
 
 def said_of(numbers: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Probabilities, depth and nearness to a centre, with errors."""
+    """Probabilities, depth and nearness to a center, with errors."""
     rng = np.random.default_rng(seed)
     noise = [
         cv2.GaussianBlur(rng.normal(0, 1, numbers.shape).astype(np.float32), (0, 0), 2) * 7
         for _ in range(3)
     ]
-    depth, centre = distances(numbers)
+    depth, center = distances(numbers)
     inside = np.clip(cv2.GaussianBlur((numbers > 0).astype(np.float32), (0, 0), 1), 0, 1)
     inside = np.clip(inside + _NOISE * noise[0], 0, 1)
     return (
         np.dstack([1 - inside, inside]),
         np.clip(depth + _NOISE * noise[1], 0, 1),
-        np.clip(centre + _NOISE * noise[2], 0, 1),
+        np.clip(center + _NOISE * noise[2], 0, 1),
     )
 
 
-def usual(probabilities: np.ndarray, depth: np.ndarray, centre: np.ndarray) -> Instances:
+def usual(probabilities: np.ndarray, depth: np.ndarray, center: np.ndarray) -> Instances:
     """What scikit-image's own example does with a mask of touching objects."""
     mask = probabilities[..., 1] >= 0.5
     distance = ndimage.distance_transform_edt(mask)
@@ -80,8 +80,8 @@ def usual(probabilities: np.ndarray, depth: np.ndarray, centre: np.ndarray) -> I
     return Instances.from_ids(watershed(-distance, markers, mask=mask))
 
 
-def ours(probabilities: np.ndarray, depth: np.ndarray, centre: np.ndarray) -> Instances:
-    return split(probabilities, depth, centre, Split(0.5, 0.5, 20))
+def ours(probabilities: np.ndarray, depth: np.ndarray, center: np.ndarray) -> Instances:
+    return split(probabilities, depth, center, WatershedParams(0.5, 0.5, 20))
 
 
 def main(

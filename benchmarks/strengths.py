@@ -10,8 +10,8 @@ import time
 import cv2
 import numpy as np
 
-from maskwright.data.augment import STRENGTHS, Augmentation
-from maskwright.data.batches import Arrays, train_batches
+from maskwright.data.pipeline.augment import STRENGTHS, Augmentation
+from maskwright.data.pipeline.batches import Arrays, train_batches
 
 
 def scenes(count: int, side: int) -> Arrays:

@@ -53,7 +53,7 @@ class StopWhenOver(keras.callbacks.Callback):
 
 
 def upsample(filters: int) -> keras.Sequential:
-    """Twice the height and width: pix2pix's block with batch normalisation, without dropout."""
+    """Twice the height and width: pix2pix's block with batch normalization, without dropout."""
     start = keras.initializers.RandomNormal(0.0, 0.02)
     return keras.Sequential(
         [

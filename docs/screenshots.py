@@ -98,7 +98,7 @@ def found(page: Page, model: str, images: list[Path]) -> None:
 
 
 def keep(page: Page, file: Path) -> None:
-    """Write what is seen, in 256 colours."""
+    """Write what is seen, in 256 colors."""
     page.mouse.move(0, 0)
     page.evaluate("document.activeElement.blur()")
     page.wait_for_timeout(1000)  # for tiles and movements

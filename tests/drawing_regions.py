@@ -4,11 +4,11 @@ from pathlib import Path
 
 import numpy as np
 
-from maskwright.card import Card, RegionCard
 from maskwright.imageio import write_image
 from maskwright.inference.predictor import Prediction
 from maskwright.labels import Labels
-from maskwright.regions.classify import Classifier
+from maskwright.model_card import RegionCard, SemanticCard
+from maskwright.tasks.regions.classifier import Classifier
 
 QUICK = {
     "positive": "bright",
@@ -58,7 +58,7 @@ _KNOWN = {"channels": 3, "dtype": "uint8", "model_sha256": "", "version": "0", "
 class Brighter:
     """A segmenter of one line: what is brighter than the ground is a disc."""
 
-    card = Card(
+    card = SemanticCard(
         labels=Labels.create(["background", "disc"]),
         size=None,
         tile=None,

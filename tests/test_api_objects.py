@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 import maskwright
-from maskwright.boxes import encode_rle, outline
-from maskwright.card import ObjectCard
 from maskwright.data import open_dataset
 from maskwright.errors import ConfigError, DataError
 from maskwright.imageio import read_image, read_mask, write_image
-from maskwright.objects import ObjectFinder
+from maskwright.model_card import InstanceCard
+from maskwright.rle import encode_rle, outline
+from maskwright.tasks.instances import InstancePredictor
 
 pytestmark = pytest.mark.usefixtures("uncompiled")
 QUICK = {
@@ -40,11 +40,11 @@ TINY = {
     "anchors_per_step": 16,
     "detections": 20,
 }
-METHODS = {"mask_rcnn": {"detector": TINY}, "centres": {}}
+METHODS = {"mask_rcnn": {"detector": TINY}, "centers": {}}
 
 
 def draw(folder, count=8, empty=()):
-    """Grey images of odd sizes with bright squares that touch, one mask file for each."""
+    """Gray images of odd sizes with bright squares that touch, one mask file for each."""
     rng = np.random.default_rng(0)
     for number in range(count):
         size = (50 + 3 * number, 71 - 2 * number)
@@ -83,10 +83,10 @@ def trained(request, runs):
 
 def test_a_run_has_its_card_and_finds_objects(trained):
     _, run = trained
-    card = ObjectCard.read(run.folder / "card.json")
+    card = InstanceCard.read(run.folder / "card.json")
     assert (card.size, card.tile, card.channels) == (None, 64, 1)
     finder = maskwright.load(run.folder)
-    assert isinstance(finder, ObjectFinder)
+    assert isinstance(finder, InstancePredictor)
     assert finder(np.zeros((90, 75, 3), np.uint8)).size == (90, 75)
     assert list(run.previews.glob("epoch_*.png"))
 
@@ -144,14 +144,14 @@ def test_every_object_is_numbered_measured_and_listed(trained, tmp_path):
 def test_objects_of_a_model_are_regions(trained):
     data, run = trained
     dataset = open_dataset(data)
-    from maskwright.objects.segmenter import load_segmenter
-    from maskwright.regions.arrays import View
-    from maskwright.regions.found import found_regions
+    from maskwright.tasks.instances.segmenter import load_segmenter
+    from maskwright.tasks.regions.extraction.predicted_regions import found_regions
+    from maskwright.tasks.regions.learning.bags import CropSpec
 
     segmenter = load_segmenter(run.folder).adjusted(threshold=0.1)
     image = dataset.read_image(dataset.samples[0])
     drawn = segmenter(image)
-    regions = found_regions(View("components", 32, 0.2).cut, image, drawn, "a", "components", 0)
+    regions = found_regions(CropSpec("components", 32, 0.2).cut, image, drawn, "a", "components", 0)
     assert len(regions) == len(np.unique(drawn.instances[drawn.instances > 0]))
     with pytest.raises(ConfigError, match="fill_holes_px"):
         segmenter.adjusted(fill_holes_px=3)
@@ -178,7 +178,7 @@ def test_masks_of_classes_and_images_without_objects_are_explained(tmp_path):
         write_image(classes / "masks" / f"{number}.png", mask)
     with pytest.raises(DataError, match="tell classes, not objects"):
         maskwright.train(
-            classes, tmp_path / "one", objects="centres", skip_unreadable=False, **QUICK
+            classes, tmp_path / "one", objects="centers", skip_unreadable=False, **QUICK
         )
 
 
@@ -214,7 +214,7 @@ def test_coco_goes_in_and_out_without_loss(tmp_path):
     # Numbered without the crowd, later ones on top.
     assert dataset.read_instances(dataset.samples[0]).max() == 3
 
-    from maskwright.objects.coco import to_coco
+    from maskwright.tasks.instances.coco_json import to_coco
 
     again = to_coco([("a.png", objects)], dataset.labels)
     (tmp_path / "set" / "instances.json").write_text(json.dumps(again))

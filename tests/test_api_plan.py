@@ -7,7 +7,7 @@ import yaml
 from maskwright import api
 from maskwright.config import TrainConfig, read_config
 from maskwright.data import open_dataset
-from maskwright.data.synthetic import write_dataset
+from maskwright.data.synthetic.scenes import write_dataset
 from maskwright.errors import ConfigError, ModelError
 from maskwright.imageio import write_image
 
@@ -22,7 +22,7 @@ def data(tmp_path_factory):
 def test_a_measured_plan_trains(data, tmp_path):
     path = tmp_path / "plan.yaml"
     told = []
-    made = api.plan(data, path, minutes=0.5, tell=told.append, encoder_weights=None, **SMALL)
+    made = api.plan(data, path, minutes=0.5, on_message=told.append, encoder_weights=None, **SMALL)
     minutes = next(choice for choice in made.choices if choice.key == "minutes")
     assert "measured" in minutes.reason
     assert "Timing" in told[0]
@@ -51,7 +51,7 @@ def test_weights_that_cannot_be_downloaded_are_planned_without(data, monkeypatch
 
 
 def test_settings_by_hand_are_checked_and_kept(data):
-    given = {"size": None, "favour_rare": True, "encoder_weights": None, "loss": "ce"}
+    given = {"size": None, "favor_rare": True, "encoder_weights": None, "loss": "ce"}
     made = api.plan(data, measure=False, **given)
     assert made.settings["size"] is None
     assert made.settings["crop"] == (64, 64)

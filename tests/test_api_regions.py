@@ -9,12 +9,12 @@ import tifffile
 
 import maskwright
 from drawing_regions import QUICK, disc_image, draw_discs
-from maskwright.card import MODEL_FILE, RegionCard
-from maskwright.data.synthetic import write_dataset
+from maskwright.data.synthetic.scenes import write_dataset
 from maskwright.errors import ConfigError, DataError, TrainingError
 from maskwright.export.runtime import load_keras
 from maskwright.imageio import read_image, read_mask, write_image
-from maskwright.regions.previews import RegionPreviews
+from maskwright.model_card import MODEL_FILE, RegionCard
+from maskwright.tasks.regions.learning.previews import RegionPreviews
 
 pytestmark = pytest.mark.usefixtures("uncompiled")
 MEASURES = {**QUICK, "pixels": False, "epochs": 1, "previews": 0}
@@ -53,7 +53,7 @@ def test_cases_of_several_images_in_sixteen_bits_and_five_channels(tmp_path):
     data = deep_cases(tmp_path / "data")
     told = []
     settings = {**QUICK, "outside": "channel", "pooling": "max", "measures": False}
-    run = maskwright.train_regions(data, tmp_path / "run", tell=told.append, **settings)
+    run = maskwright.train_regions(data, tmp_path / "run", on_message=told.append, **settings)
     assert "All regions of a case are decided on together." in told
     card = RegionCard.read(run.folder / "card.json")
     assert (card.unit, card.names, card.measures) == ("case", ("dull", "bright"), ())
@@ -174,7 +174,7 @@ def test_a_broken_file_is_told_and_left_out_or_stops(tmp_path):
     broken = dataset.of("train")[0].image
     broken.write_bytes(broken.read_bytes()[:-300])  # the header still tells a size
     told = []
-    maskwright.train_regions(data, tmp_path / "run", tell=told.append, **MEASURES)
+    maskwright.train_regions(data, tmp_path / "run", on_message=told.append, **MEASURES)
     assert sum(str(broken) in text for text in told) == 1
     with pytest.raises(DataError, match=broken.name):
         maskwright.train_regions(data, tmp_path / "b", skip_unreadable=False, **MEASURES)

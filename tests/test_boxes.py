@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from maskwright.boxes import decode_rle, encode_rle, fill_polygons, outline
 from maskwright.errors import DataError
+from maskwright.rle import decode_rle, encode_rle, fill_polygons, outline
 
 MASK = np.array([[0, 1, 1], [0, 1, 0], [1, 0, 0]], bool)
 

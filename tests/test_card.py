@@ -3,9 +3,9 @@ from dataclasses import replace
 
 import pytest
 
-from maskwright.card import Card, checksum
 from maskwright.errors import ModelError
 from maskwright.labels import Labels
+from maskwright.model_card import SemanticCard, checksum
 
 
 def card(**changes):
@@ -20,13 +20,13 @@ def card(**changes):
         "version": "0.1.0",
         "data": "11",
     }
-    return Card(**{**values, **changes})
+    return SemanticCard(**{**values, **changes})
 
 
 def test_card_comes_back_from_its_file(tmp_path):
     for original in (card(), card(size=None, tile=512, threshold=None, temperature=1.5)):
         original.write(tmp_path / "card.json")
-        assert Card.read(tmp_path / "card.json") == original
+        assert SemanticCard.read(tmp_path / "card.json") == original
 
 
 @pytest.mark.parametrize(
@@ -39,22 +39,22 @@ def test_card_comes_back_from_its_file(tmp_path):
         ({"dtype": "int64"}, "dtype"),
         ({"temperature": 0}, "temperature"),
         ({"keep_largest": "yes"}, "keep_largest"),
-        ({"labels": {"names": ["a"], "colours": ["red"]}}, "labels"),
-        ({"colour": 1}, "unknown: \\['colour'\\]"),
+        ({"labels": {"names": ["a"], "colors": ["red"]}}, "labels"),
+        ({"color": 1}, "unknown: \\['color'\\]"),
     ],
 )
 def test_wrong_values_are_named(changes, named):
     values = json.loads(card().to_json()) | changes
     with pytest.raises(ModelError, match=named):
-        Card.from_json(json.dumps(values))
+        SemanticCard.from_json(json.dumps(values))
 
 
 def test_missing_and_broken_files_are_named(tmp_path):
     with pytest.raises(ModelError, match=r"card\.json"):
-        Card.read(tmp_path / "card.json")
+        SemanticCard.read(tmp_path / "card.json")
     (tmp_path / "card.json").write_text("{")
     with pytest.raises(ModelError, match=r"card\.json.*JSON"):
-        Card.read(tmp_path / "card.json")
+        SemanticCard.read(tmp_path / "card.json")
 
 
 def test_threshold_needs_somewhere_to_send_unsure_pixels():

@@ -10,12 +10,12 @@ import pytest
 import yaml
 
 import maskwright
-from maskwright.api.learned import division_of, learned_ids
-from maskwright.card import Card
-from maskwright.data.manifest import write_manifest
+from maskwright.api.provenance import division_of, learned_ids
+from maskwright.data.readers.manifest import write_manifest
 from maskwright.data.samples import Sample
 from maskwright.errors import ConfigError, ModelError
 from maskwright.imageio import read_mask, write_image
+from maskwright.model_card import SemanticCard
 
 pytestmark = pytest.mark.usefixtures("uncompiled")
 QUICK = {
@@ -74,7 +74,7 @@ def test_the_whole_is_a_model_that_averages_its_members(data, joined):
     whole, *members = (maskwright.load(folder) for folder in (joined.folder, *joined.runs))
     found = [one(image, probabilities=True).probabilities for one in (whole, *members)]
     np.testing.assert_allclose(found[0], (found[1] + found[2]) / 2, atol=1e-5)
-    card = Card.read(joined.folder / "card.json")
+    card = SemanticCard.read(joined.folder / "card.json")
     choice = json.loads((joined.folder / "postprocessing.json").read_text())
     assert choice["decisions"]["min_area_px"] == card.min_area_px
     assert {step["step"] for step in choice["steps"]} >= {"threshold", "min_area_px"}
@@ -91,7 +91,7 @@ def test_finished_folds_are_left_as_they_are(data, joined):
     before = kept.stat().st_mtime_ns
     (joined.runs[1] / "card.json").unlink()  # as if stopped before its end
     told = []
-    again = maskwright.cross_validate(data, joined.folder, resume=True, tell=told.append)
+    again = maskwright.cross_validate(data, joined.folder, resume=True, on_message=told.append)
     assert kept.stat().st_mtime_ns == before
     assert told[:2] == ["Fold 1 of 2 is done.", "Fold 2 of 2 …"]
     np.testing.assert_array_equal(again.out_of_fold.tallies, joined.out_of_fold.tallies)
@@ -117,7 +117,7 @@ def test_awkward_requests_end_in_a_sentence(data, joined, tmp_path):
     with pytest.raises(ConfigError, match="Expected an encoder of"):
         maskwright.cross_validate(data, tmp_path / "cv", folds=2, epochs=1, encoder="vgg")
     with pytest.raises(ConfigError, match="without folds"):
-        maskwright.cross_validate(data, tmp_path / "cv", folds=2, objects="centres", **QUICK)
+        maskwright.cross_validate(data, tmp_path / "cv", folds=2, objects="centers", **QUICK)
     assert not list((tmp_path / "cv").glob("*.*"))
 
 
@@ -144,7 +144,7 @@ def test_two_models_are_compared_from_the_command_line(data, joined, tmp_path, m
 
 
 def test_the_better_plan_is_taken_and_else_the_first(data, joined, tmp_path, monkeypatch):
-    from maskwright.api import choosing
+    from maskwright.api import compare_plans as choosing
 
     def trained(_data, folder, *, plan, **_options):
         """In place of minutes of training: scores by the loss that the plan names."""
@@ -178,11 +178,16 @@ def test_the_better_plan_is_taken_and_else_the_first(data, joined, tmp_path, mon
 
 
 def test_a_plan_is_compared_with_its_rivals(data, tmp_path, monkeypatch):
-    from maskwright.api import choosing
-    from maskwright.planning import Choice, Plan
+    from maskwright.api import compare_plans as choosing
+    from maskwright.planning import Plan, PlannedSetting
 
     asked = {}
-    first = Plan((Choice("size", (128, 128), "It fits."), Choice("decoder", "light", "Fast.")))
+    first = Plan(
+        (
+            PlannedSetting("size", (128, 128), "It fits."),
+            PlannedSetting("decoder", "light", "Fast."),
+        )
+    )
     monkeypatch.setattr(choosing, "make_plan", lambda *_, **options: asked.update(options) or first)
     monkeypatch.setattr(choosing, "cross_validate", lambda _data, folder, **given: given)
     monkeypatch.setattr(choosing, "_choose", lambda *given: given)

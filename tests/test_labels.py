@@ -2,14 +2,14 @@ import numpy as np
 import pytest
 
 from maskwright.errors import DataError
-from maskwright.labels import IGNORE_LABEL, Labels, default_colours, parse_colour
+from maskwright.labels import IGNORE_LABEL, Labels, default_colors, parse_color
 
 LABELS = Labels.create(["background", "cell"], [(0, 0, 0), (255, 0, 0)])
 MASK = np.array([[0, 1, 1, 1, 1, IGNORE_LABEL]] * 5)
 
 
-def test_a_mask_is_painted_in_its_colours():
-    assert LABELS.colour(MASK)[0, [0, 1, 5]].tolist() == [[0, 0, 0], [255, 0, 0], [128, 128, 128]]
+def test_a_mask_is_painted_in_its_colors():
+    assert LABELS.color(MASK)[0, [0, 1, 5]].tolist() == [[0, 0, 0], [255, 0, 0], [128, 128, 128]]
 
 
 def test_an_overlay_leaves_background_and_ignored_pixels_alone():
@@ -28,27 +28,27 @@ def test_background_is_known_by_its_name():
     assert Labels.create(["cat", "dog"]).background is None
 
 
-def test_colours_differ_and_survive_json():
+def test_colors_differ_and_survive_json():
     names = ["background", *(f"class {n}" for n in range(40))]
-    assert len(set(default_colours(names))) == 41
+    assert len(set(default_colors(names))) == 41
     assert Labels.from_dict(LABELS.to_dict()) == LABELS
-    assert LABELS.to_dict()["colours"] == ["#000000", "#FF0000"]
+    assert LABELS.to_dict()["colors"] == ["#000000", "#FF0000"]
 
 
 @pytest.mark.parametrize(
-    ("names", "colours", "said"),
+    ("names", "colors", "said"),
     [
         (["a", "a"], None, "occur twice: a"),
         ([], None, "1 to 255 classes, received 0"),
         (["a", "b"], [(0, 0, 0)], "each of 2 classes, received 1"),
     ],
 )
-def test_wrong_labels_are_refused(names, colours, said):
+def test_wrong_labels_are_refused(names, colors, said):
     with pytest.raises(DataError, match=said):
-        Labels.create(names, colours)
+        Labels.create(names, colors)
 
 
 @pytest.mark.parametrize("text", ["red", "#12345", "#12345G"])
-def test_what_is_no_colour_is_refused(text):
-    with pytest.raises(DataError, match="Expected a colour"):
-        parse_colour(text)
+def test_what_is_no_color_is_refused(text):
+    with pytest.raises(DataError, match="Expected a color"):
+        parse_color(text)

@@ -10,7 +10,7 @@ import pytest
 import maskwright
 from maskwright.api.search_space import SPACE, USUAL, Between, OneOf, choose_space
 from maskwright.config import TrainConfig, read_config
-from maskwright.data.synthetic import write_dataset
+from maskwright.data.synthetic.scenes import write_dataset
 from maskwright.errors import ConfigError, DataError, StoppedError, TrainingError
 from maskwright.imageio import write_image
 from maskwright.training import Run
@@ -30,7 +30,7 @@ class Trainer:
     def __init__(self) -> None:
         self.fails, self.calls, self.data = {}, [], "the same"
 
-    def __call__(self, data, out, *, resume=False, tell=None, **settings) -> Run:
+    def __call__(self, data, out, *, resume=False, on_message=None, **settings) -> Run:
         self.calls.append(Path(out).name)
         if error := self.fails.pop(len(self.calls), None):
             raise error
@@ -46,7 +46,7 @@ class Trainer:
 @pytest.fixture
 def trainer(monkeypatch):
     made = Trainer()
-    monkeypatch.setattr(sys.modules["maskwright.api.searching"], "train", made)
+    monkeypatch.setattr(sys.modules["maskwright.api.search"], "train", made)
     return made
 
 
@@ -64,7 +64,7 @@ def rows(folder):
 
 def test_it_begins_with_the_settings_and_keeps_what_validates_best(data, tmp_path, trainer):
     told = []
-    found = maskwright.search(data, tmp_path, trials=5, vary=VARY, tell=told.append)
+    found = maskwright.search(data, tmp_path, trials=5, vary=VARY, on_message=told.append)
     first, *others = found.trials
     assert first.values == {"learning_rate": 4e-3, "loss": "ce+dice"}
     assert all(3e-4 <= trial.values["learning_rate"] <= 3e-2 for trial in others)
@@ -133,7 +133,7 @@ def test_it_needs_validation_images(tmp_path):
 
 
 def test_without_optuna_it_says_how_to_install_it(data, tmp_path, monkeypatch):
-    monkeypatch.setattr(sys.modules["maskwright.api.searching"], "find_spec", lambda name: None)
+    monkeypatch.setattr(sys.modules["maskwright.api.search"], "find_spec", lambda name: None)
     with pytest.raises(ConfigError, match=r"pip install \"maskwright\[hpo\]\""):
         maskwright.search(data, tmp_path / "out")
 

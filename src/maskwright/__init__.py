@@ -28,27 +28,23 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from maskwright.api import (
-        check,
-        compare,
-        compare_plans,
-        cross_validate,
-        demo,
-        ensemble,
-        evaluate,
+    from maskwright.api.by_kind import evaluate, load, predict
+    from maskwright.api.compare import compare
+    from maskwright.api.compare_plans import compare_plans
+    from maskwright.api.cross_validation import cross_validate, ensemble
+    from maskwright.api.demo_masks import demo
+    from maskwright.api.export import export_model
+    from maskwright.api.extract_regions import extract_regions
+    from maskwright.api.lr_finder import find_rate
+    from maskwright.api.masks import check, train
+    from maskwright.api.plans import plan
+    from maskwright.api.regions import (
         evaluate_regions,
-        export_model,
-        extract_regions,
-        find_rate,
-        load,
         load_regions,
-        plan,
-        predict,
         predict_regions,
-        search,
-        train,
         train_regions,
     )
+    from maskwright.api.search import search
     from maskwright.data import open_dataset
     from maskwright.serving import serve
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from maskwright.boxes import decode_rle, encode_rle
 from maskwright.errors import DataError
+from maskwright.rle import decode_rle, encode_rle
 
 
 @dataclass(frozen=True, eq=False)

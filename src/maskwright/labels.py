@@ -20,11 +20,11 @@ IGNORE_LABEL = 255
 MAX_CLASSES = IGNORE_LABEL
 """Labels are kept as bytes and 255 is taken, so there can be 255 classes."""
 
-Colour = tuple[int, int, int]
+Color = tuple[int, int, int]
 
-_IGNORE_COLOUR: Colour = (128, 128, 128)
-# Okabe and Ito's seven, told apart by colour-blind readers too, then what differs most from them.
-_PALETTE: tuple[Colour, ...] = (
+_IGNORE_COLOR: Color = (128, 128, 128)
+# Okabe and Ito's seven, told apart by color-blind readers too, then what differs most from them.
+_PALETTE: tuple[Color, ...] = (
     (230, 159, 0),
     (86, 180, 233),
     (0, 158, 115),
@@ -46,20 +46,20 @@ _PALETTE: tuple[Colour, ...] = (
     (255, 0, 255),
     (255, 250, 200),
 )
-BACKGROUND_NAMES = frozenset({"background", "bg", "_background_", "unlabelled", "unlabeled"})
+BACKGROUND_NAMES = frozenset({"background", "bg", "_background_", "unlabeled"})
 
 
 @dataclass(frozen=True)
 class Labels:
-    """Names and colours of the classes; the position of a name is its label.
+    """Names and colors of the classes; the position of a name is its label.
 
     Args:
         names: One for each class, all different.
-        colours: RGB, 0 to 255, one for each class.
+        colors: RGB, 0 to 255, one for each class.
     """
 
     names: tuple[str, ...]
-    colours: tuple[Colour, ...]
+    colors: tuple[Color, ...]
 
     def __post_init__(self) -> None:
         if not 1 <= len(self.names) <= MAX_CLASSES:
@@ -67,18 +67,18 @@ class Labels:
         if len(set(self.names)) != len(self.names):
             twice = sorted({name for name in self.names if self.names.count(name) > 1})
             raise DataError(f"Class names must differ; these occur twice: {', '.join(twice)}.")
-        if len(self.colours) != len(self.names):
+        if len(self.colors) != len(self.names):
             raise DataError(
-                f"Expected one colour for each of {len(self.names)} classes, "
-                f"received {len(self.colours)}."
+                f"Expected one color for each of {len(self.names)} classes, "
+                f"received {len(self.colors)}."
             )
 
     @classmethod
-    def create(cls, names: Sequence[str], colours: Sequence[Colour] | None = None) -> "Labels":
-        """Labels with colours chosen where none are given."""
-        if colours is None:
-            colours = default_colours(names)
-        return cls(tuple(names), tuple((int(r), int(g), int(b)) for r, g, b in colours))
+    def create(cls, names: Sequence[str], colors: Sequence[Color] | None = None) -> "Labels":
+        """Labels with colors chosen where none are given."""
+        if colors is None:
+            colors = default_colors(names)
+        return cls(tuple(names), tuple((int(r), int(g), int(b)) for r, g, b in colors))
 
     @property
     def num_classes(self) -> int:
@@ -93,22 +93,22 @@ class Labels:
                 return label
         return None
 
-    def colour(self, mask: np.ndarray) -> np.ndarray:
-        """Paint a mask `(h, w)` in the colours of its classes; uint8 `(h, w, 3)`, RGB."""
-        table = np.full((256, 3), _IGNORE_COLOUR, np.uint8)
-        table[: self.num_classes] = self.colours
+    def color(self, mask: np.ndarray) -> np.ndarray:
+        """Paint a mask `(h, w)` in the colors of its classes; uint8 `(h, w, 3)`, RGB."""
+        table = np.full((256, 3), _IGNORE_COLOR, np.uint8)
+        table[: self.num_classes] = self.colors
         return table[np.clip(mask, 0, IGNORE_LABEL).astype(np.uint8)]
 
     def overlay(self, image: np.ndarray, mask: np.ndarray, opacity: float = 0.5) -> np.ndarray:
-        """Lay the coloured mask over an image, with a firm outline; background stays clear.
+        """Lay the colored mask over an image, with a firm outline; background stays clear.
 
         Args:
             image: uint8 `(h, w, 3)`.
             mask: Labels, `(h, w)`.
-            opacity: 0 shows the image alone, 1 the colours alone.
+            opacity: 0 shows the image alone, 1 the colors alone.
         """
         labels = np.clip(mask, 0, IGNORE_LABEL).astype(np.uint8)
-        colours = self.colour(np.arange(256))
+        colors = self.color(np.arange(256))
         drawn = np.array(image, np.uint8, order="C")
         shown = np.zeros(labels.shape, np.uint8)
         values = np.arange(256)[:, None]
@@ -118,26 +118,26 @@ class Labels:
             own = (labels == label).view(np.uint8)
             shown |= own
             # Looked up in a table of the 256 values of a pixel: many times as fast as sums.
-            blended = (values * (1 - opacity) + colours[label] * opacity).round().astype(np.uint8)
+            blended = (values * (1 - opacity) + colors[label] * opacity).round().astype(np.uint8)
             cv2.copyTo(cv2.LUT(drawn, blended[:, None]), own, drawn)
         kernel = np.ones((3, 3), np.uint8)
         edge = (cv2.dilate(labels, kernel) != cv2.erode(labels, kernel)).view(np.uint8) & shown
-        return cv2.copyTo(cv2.LUT(cv2.merge([labels] * 3), colours[:, None]), edge, drawn)
+        return cv2.copyTo(cv2.LUT(cv2.merge([labels] * 3), colors[:, None]), edge, drawn)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON and YAML; `from_dict` reads them back."""
         return {
             "names": list(self.names),
-            "colours": ["#{:02X}{:02X}{:02X}".format(*colour) for colour in self.colours],
+            "colors": ["#{:02X}{:02X}{:02X}".format(*color) for color in self.colors],
         }
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "Labels":
         """Labels from what `to_dict` wrote."""
-        return cls.create(values["names"], [parse_colour(text) for text in values["colours"]])
+        return cls.create(values["names"], [parse_color(text) for text in values["colors"]])
 
 
-def parse_colour(text: str) -> Colour:
+def parse_color(text: str) -> Color:
     """RGB from `#RRGGBB`; `DataError` for anything else."""
     digits = text.removeprefix("#")
     try:
@@ -145,21 +145,21 @@ def parse_colour(text: str) -> Colour:
             raise ValueError
         return int(digits[:2], 16), int(digits[2:4], 16), int(digits[4:], 16)
     except ValueError:
-        raise DataError(f"Expected a colour such as #1A2B3C, received {text!r}.") from None
+        raise DataError(f"Expected a color such as #1A2B3C, received {text!r}.") from None
 
 
-def default_colours(names: Sequence[str]) -> list[Colour]:
-    """Colours that differ, black for a background; beyond twenty, hues far from the one before."""
-    colours: list[Colour] = []
+def default_colors(names: Sequence[str]) -> list[Color]:
+    """Colors that differ, black for a background; beyond twenty, hues far from the one before."""
+    colors: list[Color] = []
     chosen = 0
     for name in names:
         if name.lower() in BACKGROUND_NAMES:
-            colours.append((0, 0, 0))
+            colors.append((0, 0, 0))
             continue
         if chosen < len(_PALETTE):
-            colours.append(_PALETTE[chosen])
+            colors.append(_PALETTE[chosen])
         else:
             red, green, blue = colorsys.hsv_to_rgb(chosen * 0.618 % 1, 0.65, 0.95)
-            colours.append((round(red * 255), round(green * 255), round(blue * 255)))
+            colors.append((round(red * 255), round(green * 255), round(blue * 255)))
         chosen += 1
-    return colours
+    return colors

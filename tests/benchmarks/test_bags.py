@@ -7,8 +7,8 @@ import pytest
 import typer
 
 from maskwright.imageio import read_image
-from maskwright.regions import Region
-from maskwright.regions.cases import CaseResult
+from maskwright.tasks.regions import Region
+from maskwright.tasks.regions.pipeline import CaseResult
 
 FOLDER = Path(__file__).resolve().parents[2] / "benchmarks"
 

@@ -41,9 +41,9 @@ def test_missing_encoder_weights_end_in_a_sentence_before_anything_runs(race, ca
     assert "there is no no.h5" in capsys.readouterr().err
 
 
-def test_grey_and_deep_images_become_three_channels_of_bytes(race):
-    grey = np.array([[[[0], [500], [1000]]]], np.uint16)
-    assert race.as_bytes(grey, 0, 1000)[0, 0].tolist() == [[0] * 3, [127] * 3, [255] * 3]
+def test_gray_and_deep_images_become_three_channels_of_bytes(race):
+    gray = np.array([[[[0], [500], [1000]]]], np.uint16)
+    assert race.as_bytes(gray, 0, 1000)[0, 0].tolist() == [[0] * 3, [127] * 3, [255] * 3]
     with pytest.raises(DataError, match="these have 5"):
         race.as_bytes(np.zeros((1, 2, 2, 5), np.uint8), 0, 255)
 

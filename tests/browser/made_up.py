@@ -4,20 +4,20 @@ from pathlib import Path
 
 import numpy as np
 
-from maskwright.card import Card, ObjectCard, RegionCard
 from maskwright.inference import Predictor
 from maskwright.instances import Instances
 from maskwright.labels import Labels
-from maskwright.objects import ObjectFinder
-from maskwright.regions.cases import Pipeline
-from maskwright.regions.classify import Classifier
-from maskwright.serving.models import Models, Served
+from maskwright.model_card import InstanceCard, RegionCard, SemanticCard
+from maskwright.serving.jobs.models import Models, Served
+from maskwright.tasks.instances import InstancePredictor
+from maskwright.tasks.regions.classifier import Classifier
+from maskwright.tasks.regions.pipeline import Pipeline
 
 FROM = {"channels": 3, "dtype": "uint8", "model_sha256": "", "version": "", "data": ""}
 SIZE = (96, 128)
 BACK = 30  # of pixels that are nothing
 DISCS = {"bright": (30, 30, 12, 220), "dull": (60, 90, 15, 150), "tiny": (15, 100, 2, 200)}
-"""Row, column, radius and grey value of what is in `picture`; the first has a hole of 9 pixels."""
+"""Row, column, radius and gray value of what is in `picture`; the first has a hole of 9 pixels."""
 
 
 def disc(name: str) -> np.ndarray:
@@ -31,21 +31,21 @@ def disc(name: str) -> np.ndarray:
 
 def picture() -> np.ndarray:
     image = np.full((*SIZE, 3), BACK, np.uint8)
-    for name, (*_, grey) in DISCS.items():
-        image[disc(name)] = grey
+    for name, (*_, gray) in DISCS.items():
+        image[disc(name)] = gray
     return image
 
 
 def brightness(images: np.ndarray) -> np.ndarray:
-    """Logits of nothing and something: even odds at a grey value of 100."""
+    """Logits of nothing and something: even odds at a gray value of 100."""
     odds = (images.mean(axis=-1, dtype=np.float32) - 100) / 40
     return np.stack([np.zeros_like(odds), odds], axis=-1)
 
 
 def three(images: np.ndarray) -> np.ndarray:
     """Logits of nothing, dull and bright."""
-    grey = images.mean(axis=-1, dtype=np.float32)
-    return np.stack([(100 - grey) / 20, -abs(grey - 150) / 20 + 2, (grey - 180) / 20], axis=-1)
+    gray = images.mean(axis=-1, dtype=np.float32)
+    return np.stack([(100 - gray) / 20, -abs(gray - 150) / 20 + 2, (gray - 180) / 20], axis=-1)
 
 
 def one_each(images: np.ndarray) -> dict[str, np.ndarray]:
@@ -72,17 +72,19 @@ def one_each(images: np.ndarray) -> dict[str, np.ndarray]:
 def by_brightness(given: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """A classifier: the brighter a region, the likelier."""
     inside = given["masks"][..., None]
-    grey = (given["images"] * inside).sum(axis=(1, 2, 3)) / (3 * inside.sum(axis=(1, 2, 3)))
-    logits = ((grey - 170) / 20)[:, None].astype(np.float32)
+    gray = (given["images"] * inside).sum(axis=(1, 2, 3)) / (3 * inside.sum(axis=(1, 2, 3)))
+    logits = ((gray - 170) / 20)[:, None].astype(np.float32)
     weights = given["bags"] / given["bags"].sum(axis=1, keepdims=True)
     return {"logits": weights @ logits, "weights": weights, "region_logits": logits}
 
 
 CELL = Labels.create(("background", "cell"))
-MASKS = Predictor(brightness, Card(labels=CELL, size=None, tile=None, threshold=None, **FROM))
-COLOURS = Predictor(
+MASKS = Predictor(
+    brightness, SemanticCard(labels=CELL, size=None, tile=None, threshold=None, **FROM)
+)
+COLORS = Predictor(
     three,
-    Card(
+    SemanticCard(
         labels=Labels.create(("background", "dull", "bright")),
         size=None,
         tile=None,
@@ -91,8 +93,8 @@ COLOURS = Predictor(
         **FROM,
     ),
 )
-OBJECTS = ObjectFinder(
-    one_each, ObjectCard(labels=CELL, method="mask_rcnn", size=None, tile=None, **FROM)
+OBJECTS = InstancePredictor(
+    one_each, InstanceCard(labels=CELL, method="mask_rcnn", size=None, tile=None, **FROM)
 )
 ANSWERS = RegionCard(
     names=("benign", "malignant"),
@@ -112,7 +114,7 @@ def made_up_models(runs: dict[str, Path] | None = None) -> Models:
     """All of them, and folders of runs beside them."""
     made = [
         Served("masks", "segmentation", MASKS),
-        Served("colours", "segmentation", COLOURS),
+        Served("colors", "segmentation", COLORS),
         Served("objects", "objects", OBJECTS),
         Served("regions", "regions", REGIONS),
     ]

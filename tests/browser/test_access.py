@@ -21,7 +21,7 @@ def site(tmp_path_factory):
     (run / "previews").mkdir(parents=True)
     (run / "plan.yaml").write_text("epochs: 4\n")
     write(run, 3, 0.75)
-    app = create_app(made_up_models({"run": run}), keep=folder, tell=lambda _: None)
+    app = create_app(made_up_models({"run": run}), keep=folder, on_message=lambda _: None)
     with served(app) as address:
         yield address
 
@@ -98,7 +98,7 @@ def test_all_can_be_done_by_keyboard(site, open_page):
 
 @pytest.fixture
 def locked_site():
-    app = create_app(made_up_models(), token=TOKEN, tell=lambda _: None)
+    app = create_app(made_up_models(), token=TOKEN, on_message=lambda _: None)
     with served(app) as address:
         yield address
 

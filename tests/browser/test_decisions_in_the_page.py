@@ -10,7 +10,7 @@ from browsing import served
 from maskwright.inference.postprocess import clean
 from maskwright.inference.predictor import most_probable
 from maskwright.serving import Models, create_app
-from maskwright.serving.evidence import LEVELS, weigh
+from maskwright.serving.store.probability_grid import LEVELS, weigh
 
 # As texts: the driver takes seconds for lists of so many numbers.
 DECIDE = """async (cases) => {
@@ -29,7 +29,7 @@ DECIDE = """async (cases) => {
 
 @pytest.fixture(scope="module")
 def site():
-    with served(create_app(Models({}), tell=lambda _: None)) as address:
+    with served(create_app(Models({}), on_message=lambda _: None)) as address:
         yield address
 
 

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 from browsing import served
-from made_up import COLOURS, MASKS, REGIONS, disc, made_up_models, picture
+from made_up import COLORS, MASKS, REGIONS, disc, made_up_models, picture
 from PIL import Image
 
 import maskwright
@@ -29,7 +29,7 @@ def keep(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def site(keep):
-    with served(create_app(made_up_models(), keep=keep, tell=lambda _: None)) as address:
+    with served(create_app(made_up_models(), keep=keep, on_message=lambda _: None)) as address:
         yield address
 
 
@@ -84,14 +84,14 @@ def on_screen(page, x, y):
 
 
 def overlay(page, x, y):
-    """Colour and opacity of the canvas over a pixel of the picture."""
+    """Color and opacity of the canvas over a pixel of the picture."""
     page.wait_for_timeout(60)  # a frame
-    *colour, alpha = page.evaluate(
+    *color, alpha = page.evaluate(
         """([x, y]) => [...document.getElementById("overlay").getContext("2d")
              .getImageData(Math.round(x), Math.round(y), 1, 1).data]""",
         on_screen(page, x, y),
     )
-    return colour, alpha
+    return color, alpha
 
 
 def click_on(page, x, y, **options):
@@ -127,8 +127,8 @@ def test_a_dropped_image_shows_its_mask(site, open_page):
     expect(page.locator("#image-list")).to_contain_text("dropped.png")
     expect(page.locator("#image-list .state")).to_have_text("done")
     settled(page, expected(MASKS(picture()).labels))
-    colour, alpha = overlay(page, 90, 60)  # in the dull disc
-    assert (colour, alpha) == (pytest.approx(ORANGE, abs=2), 128)  # a canvas rounds colours
+    color, alpha = overlay(page, 90, 60)  # in the dull disc
+    assert (color, alpha) == (pytest.approx(ORANGE, abs=2), 128)  # a canvas rounds colors
     assert overlay(page, 60, 10)[1] == 0  # nothing
     assert overlay(page, 30, 30)[1] == 0  # the hole
     page.get_by_label("Show cell").uncheck()
@@ -169,12 +169,12 @@ def test_the_threshold_and_the_cleaning_decide_as_python_does(site, open_page):
 
 def test_other_models_have_their_own_ways(site, open_page):
     page = open_page(site)
-    show(page, "colours")
+    show(page, "colors")
     names = ("background", "dull", "bright")
-    settled(page, expected(COLOURS(picture()).labels, names))
+    settled(page, expected(COLORS(picture()).labels, names))
     page.get_by_role("spinbutton", name="Least area, px").fill("0")
     page.keyboard.press("Tab")
-    settled(page, expected(COLOURS.adjusted(min_area_px=0)(picture()).labels, names))
+    settled(page, expected(COLORS.adjusted(min_area_px=0)(picture()).labels, names))
     show(page, "objects", "objects.png")
     expect(page.locator("#pieces-title")).to_have_text("Objects")
     expect(page.locator("#classes tr").nth(1)).to_contain_text("4")
@@ -281,12 +281,12 @@ def test_what_is_kept_is_trained_on(site, open_page, keep, tmp_path, uncompiled)
     page = open_page(site)
     names = ["one", "two", "three", "four"]
     for number, name in enumerate(names):
-        show(page, "colours", f"{name}.png", np.roll(picture(), 5 * number, axis=1))
+        show(page, "colors", f"{name}.png", np.roll(picture(), 5 * number, axis=1))
         page.keyboard.press("k")
         expect(page.locator(".notice.good").last).to_contain_text(f"{name}.png is kept in")
-    folder = keep / "colours"
+    folder = keep / "colors"
     for kind in ("images", "masks"):
         assert sorted(path.stem for path in (folder / kind).iterdir()) == sorted(names)
     settings = {"encoder": "plain", "encoder_widths": [4, 8], "norm": "group", "batch_size": 4}
     run = maskwright.train(folder, tmp_path / "run", size=32, epochs=1, **settings)
-    assert maskwright.load(run.folder).card.labels == COLOURS.card.labels
+    assert maskwright.load(run.folder).card.labels == COLORS.card.labels

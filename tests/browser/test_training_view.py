@@ -54,7 +54,7 @@ def write(folder, epochs, share, **more):
 
 @pytest.fixture
 def site(run):
-    with served(create_app(Models({"first": run}), tell=lambda _: None)) as address:
+    with served(create_app(Models({"first": run}), on_message=lambda _: None)) as address:
         yield address
 
 

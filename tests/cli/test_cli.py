@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import yaml
 
-from maskwright.data.synthetic import write_dataset
+from maskwright.data.synthetic.scenes import write_dataset
 from maskwright.imageio import read_mask, write_image
 
 
@@ -116,7 +116,7 @@ def test_predict_works_by_windows_where_asked_to(run, trained, tmp_path):
         (("train", "nowhere", "-o", "out"), 1, "nowhere"),
         (("train", "{data}", "-o", "{run}", *SETTINGS), 1, "already holds a run"),
         (("train", "{data}", "-o", "new", "--resume"), 2, "no run to resume"),
-        (("train", "{data}", "-o", "new", "--set", "colour=red"), 2, "no setting colour"),
+        (("train", "{data}", "-o", "new", "--set", "color=red"), 2, "no setting color"),
         (
             ("train", "{data}", "-o", "new", "--set", "loss=hinge"),
             2,

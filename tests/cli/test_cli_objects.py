@@ -5,8 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from maskwright.boxes import encode_rle
 from maskwright.imageio import write_image
+from maskwright.rle import encode_rle
 
 ROOF = [1, 1, 6, 1, 6, 5, 1, 5]
 OTHER_SIZE = encode_rle(np.eye(4, dtype=bool))

@@ -237,7 +237,7 @@ def test_a_table_that_lacks_a_region(run, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "code", "sentence"),
     [
-        (("train", "{data}", "--set", "colour=red"), 2, "there is no setting colour"),
+        (("train", "{data}", "--set", "color=red"), 2, "there is no setting color"),
         (("train", "{data}", "--resume"), 2, "no run to resume in"),
         (("train", "{data}", "--plan", "{segmenter}/plan.yaml"), 2, "of `maskwright train`; exp"),
         (("train", "{data}", *SETTINGS, "--segmenter", "{alone}"), 1, "for segmentation, from `m"),
@@ -271,7 +271,7 @@ def test_other_commands_name_the_run_that_they_expect(run, data, runs, tmp_path)
 
 
 def test_a_wrong_option_shows_the_usage(run, data, tmp_path):
-    for wrong in (("--size", "0"), ("--outside", "blurred"), ("--colour", "red")):
+    for wrong in (("--size", "0"), ("--outside", "blurred"), ("--color", "red")):
         code, _, err = run("regions", "extract", data, "-o", tmp_path / "cut", *wrong)
         assert code == 2
         assert "Usage: maskwright regions extract" in err

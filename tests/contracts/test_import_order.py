@@ -13,15 +13,16 @@ import maskwright
 
 ROOT = Path(maskwright.__file__).parent
 ORDER = (
-    *("errors", "kinds", "labels", "boxes", "instances", "imageio", "card"),
+    *("errors", "types", "labels", "rle", "instances", "imageio", "model_card"),
     *("data", "losses", "metrics"),
-    *("planning", "models", "training", "export", "inference", "objects", "regions"),
-    *("evaluation", "config", "api", "serving", "cli"),
+    *("models", "planning", "training", "export", "inference"),
+    *("evaluation", "config", "tasks", "api", "serving", "cli"),
 )
 MAY_NEED_TENSORFLOW = (
-    *("data.batches", "data.object_batches", "losses", "metrics.streaming", "models", "training"),
-    *("regions.batches", "regions.previews", "regions.train"),
-    *("objects.previews", "objects.train"),
+    *("data.pipeline.batches", "losses", "metrics.streaming", "models", "training"),
+    *("tasks.instances.batches", "tasks.instances.objectives", "tasks.instances.previews"),
+    *("tasks.instances.train", "tasks.regions.train"),
+    *("tasks.regions.learning.batches", "tasks.regions.learning.previews"),
 )
 
 

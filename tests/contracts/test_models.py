@@ -74,9 +74,9 @@ def test_padding_repeats_the_edge():
     np.testing.assert_array_equal(padded[0, 3, :, 0], [0, 1, 2, 3, 4, 4, 4, 4])
 
 
-def test_enlarging_has_half_pixel_centres():
+def test_enlarging_has_half_pixel_centers():
     row = np.array([0.0, 4.0], np.float32).reshape(1, 1, 2, 1)
-    # Centres of the new pixels lie at -1/4, 1/4, 3/4 and 5/4 of the old ones.
+    # Centers of the new pixels lie at -1/4, 1/4, 3/4 and 5/4 of the old ones.
     found = BilinearUpsampling(2)(row)
     np.testing.assert_allclose(found[0, 0, :, 0], [0, 1, 3, 4])
 

@@ -10,7 +10,7 @@ MASK = np.array([[0, 0, 1, 1], [0, 1, 1, 1], [0, 0, 0, 0]], np.uint8)
 
 
 def draw(path: Path, pixels: np.ndarray | None = None, mode: str = "L", **options: object) -> Path:
-    """Write pixels as the ending of the path says; a grey image as large as `MASK` by default."""
+    """Write pixels as the ending of the path says; a gray image as large as `MASK` by default."""
     path.parent.mkdir(parents=True, exist_ok=True)
     if pixels is None:
         pixels = np.full((*MASK.shape, 3), 90, np.uint8)

@@ -4,8 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
-from maskwright.data.arrays import Arrays, class_weights, load, rare_class_weights
 from maskwright.data.geometry import cut_image, cut_labels, resize_labels
+from maskwright.data.pipeline.arrays import Arrays, class_weights, load, rare_class_weights
 from maskwright.data.samples import Sample
 from maskwright.errors import DataError
 from maskwright.labels import IGNORE_LABEL
@@ -93,8 +93,8 @@ def test_class_weights_without_any_pixel_are_ones():
     assert class_weights(arrays, 2).tolist() == [1, 1]
 
 
-def test_nearest_label_is_that_of_the_pixel_below_the_centre():
-    # Centres of two pixels on four: 0.5*2=1 and 1.5*2=3, inside pixels 1 and 3.
+def test_nearest_label_is_that_of_the_pixel_below_the_center():
+    # Centers of two pixels on four: 0.5*2=1 and 1.5*2=3, inside pixels 1 and 3.
     assert resize_labels(np.array([[0, 1, 2, 3]]), (1, 2)).tolist() == [[1, 3]]
     assert resize_labels(np.array([[7, 8]]), (2, 4)).tolist() == [[7, 7, 8, 8]] * 2
 

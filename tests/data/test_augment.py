@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
-from maskwright.data.augment import STRENGTHS, Augmentation, augment
+from maskwright.data.pipeline.augment import STRENGTHS, Augmentation, augment
 from maskwright.errors import ConfigError
 from maskwright.labels import IGNORE_LABEL
 

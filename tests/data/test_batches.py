@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from maskwright.data.augment import STRENGTHS
-from maskwright.data.batches import (
+from maskwright.data.pipeline.augment import STRENGTHS
+from maskwright.data.pipeline.batches import (
     Arrays,
     eval_batches,
     rare_class_weights,
@@ -77,15 +77,15 @@ def test_without_augmentation_nothing_changes_and_ignored_pixels_weigh_nothing()
         assert np.unique(weight).tolist() == [expected[label]]
 
 
-def test_crops_favour_a_rare_class():
+def test_crops_favor_a_rare_class():
     mask = np.zeros((100, 100), np.uint8)
     mask[70, 20] = 1
     arrays = Arrays.from_numpy([np.zeros((100, 100, 1), np.uint8)] * 40, [mask] * 40)
     share = []
-    for favour in (None, rare_class_weights(arrays, 2)):
-        batches = train_batches(arrays, 40, 0, 0, STRENGTHS["none"], (16, 16), favour)
+    for favor in (None, rare_class_weights(arrays, 2)):
+        batches = train_batches(arrays, 40, 0, 0, STRENGTHS["none"], (16, 16), favor)
         share.append(np.mean([labels.any(axis=(1, 2)).mean() for _, labels, _ in drawn(batches)]))
-    # By chance one crop in about 85*85/(16*16) = 28 holds the pixel; favoured, nearly all do.
+    # By chance one crop in about 85*85/(16*16) = 28 holds the pixel; favored, nearly all do.
     assert share[0] < 0.2
     assert share[1] > 0.9
 

@@ -8,9 +8,9 @@ import pytest
 import tifffile
 from PIL import Image
 
-from maskwright.data.checks import audit, contact_sheet
+from maskwright.data.audit.audit import audit, contact_sheet
 from maskwright.data.dataset import open_dataset
-from maskwright.data.synthetic import draw_scene
+from maskwright.data.synthetic.scenes import draw_scene
 from maskwright.errors import DataError
 
 NAMES = ("empty", "cut", "five", "palette", "portrait", "text", "size", "pixel", "bomb")

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from drawing import draw
 
-from maskwright.boxes import encode_rle
 from maskwright.data import open_dataset
 from maskwright.errors import DataError
+from maskwright.rle import encode_rle
 
 CROWD = np.array([[0, 0, 0, 0, 1, 1]] * 5, bool)
 LOW = np.array([[0] * 6] * 3 + [[1, 1, 0, 0, 0, 0]] * 2, bool)
@@ -161,7 +161,7 @@ def test_what_is_no_coco_is_explained(folder, tmp_path):
     path.write_text("{}")
     with pytest.raises(DataError, match=r"holds no COCO annotations; expected lists"):
         open_dataset(path)
-    with pytest.raises(DataError, match="No image with a mask was recognised"):
+    with pytest.raises(DataError, match="No image with a mask was recognized"):
         open_dataset(folder)
 
 

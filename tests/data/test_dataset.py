@@ -5,7 +5,7 @@ from drawing import MASK, draw
 from PIL import Image
 
 from maskwright.data import open_dataset, write_yaml
-from maskwright.data.manifest import write_manifest
+from maskwright.data.readers.manifest import write_manifest
 from maskwright.errors import ConfigError, DataError
 
 
@@ -60,18 +60,18 @@ def test_sizes_that_differ_are_told_at_reading(tmp_path):
         dataset.read(next(s for s in dataset.samples if s.id == "0"))
 
 
-def test_grey_images_join_coloured_ones_and_the_other_way_round(tmp_path):
+def test_gray_images_join_colored_ones_and_the_other_way_round(tmp_path):
     dataset = open_dataset(folder(tmp_path))
-    grey = np.arange(12, dtype=np.uint8).reshape(3, 4)
-    draw(tmp_path / "images" / "0.png", grey)
+    gray = np.arange(12, dtype=np.uint8).reshape(3, 4)
+    draw(tmp_path / "images" / "0.png", gray)
     image, _ = dataset.read(next(s for s in dataset.samples if s.id == "0"))
-    np.testing.assert_array_equal(image, np.dstack([grey] * 3))
+    np.testing.assert_array_equal(image, np.dstack([gray] * 3))
     for number in range(1, 8):
-        draw(tmp_path / "images" / f"{number}.png", grey)
-    draw(tmp_path / "images" / "0.png", np.dstack([grey] * 3))
+        draw(tmp_path / "images" / f"{number}.png", gray)
+    draw(tmp_path / "images" / "0.png", np.dstack([gray] * 3))
     dataset = open_dataset(tmp_path)
     assert dataset.channels == 1
-    assert all((dataset.read(s)[0][..., 0] == grey).all() for s in dataset.samples)
+    assert all((dataset.read(s)[0][..., 0] == gray).all() for s in dataset.samples)
 
 
 def test_of_names_the_splits_there_are(tmp_path):
@@ -165,11 +165,11 @@ def test_a_description_wins(tmp_path):
     (tmp_path / "masks").rename(tmp_path / "odd name")
     (tmp_path / "data.yaml").write_text(
         "images: images\nmasks: odd name/*.png\nclasses: [sky, cat]\n"
-        "colours: ['#000000', '#ff8000']\nvalues: {0: sky, 1: cat, 2: cat}\nignore: [3]\n"
+        "colors: ['#000000', '#ff8000']\nvalues: {0: sky, 1: cat, 2: cat}\nignore: [3]\n"
         "splits: {train: ['[0-5]'], test: ['6', images/7.png]}\nval_share: 0\n"
     )
     dataset = open_dataset(tmp_path)
-    assert dataset.labels.colours == ((0, 0, 0), (255, 128, 0))
+    assert dataset.labels.colors == ((0, 0, 0), (255, 128, 0))
     assert dataset.read(dataset.samples[0])[1].tolist() == [[0, 1, 1, 255]] * 3
     assert dataset.splits == {"train": 6, "test": 2}
 
@@ -180,7 +180,7 @@ def test_a_description_wins(tmp_path):
         ("clases: [a]", "unknown key clases; expected root, images"),
         ("classes: cat", "wrong value for classes"),
         ("values: {0: sky}\nclasses: [cat]", "maps values to sky"),
-        ("classes: [a, b]\ncolours: ['#000000']", "1 colours for 2 classes"),
+        ("classes: [a, b]\ncolors: ['#000000']", "1 colors for 2 classes"),
         ("classes: [a", "is not YAML"),
         ("val_share: 2", "wrong value for val_share"),
     ],

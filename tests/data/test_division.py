@@ -8,9 +8,9 @@ import pytest
 from drawing import MASK, draw
 
 from maskwright.data import open_dataset
-from maskwright.data.division import carve, folds, hold_out, unite_duplicates
 from maskwright.data.samples import Sample, separated
-from maskwright.data.synthetic import draw_scene
+from maskwright.data.splits.assignment import assign_splits, folds, make_fold, unite_duplicates
+from maskwright.data.synthetic.scenes import draw_scene
 from maskwright.errors import ConfigError
 
 SPLITS = ("train", "test", "train", "test", "train", "val")
@@ -38,21 +38,21 @@ def sizes(found):
     ],
 )
 def test_shares_of_small_and_large_sets(count, expected):
-    assert sizes(carve(samples(count), {}, 0.1, 0.15, seed=0)) == expected
+    assert sizes(assign_splits(samples(count), {}, 0.1, 0.15, seed=0)) == expected
 
 
 def test_rare_classes_are_in_every_split():
     pool = samples(200)
     rare = {s.id for s in pool[:10]}
     held = {s.id: {"common", "rare"} if s.id in rare else {"common"} for s in pool}
-    found = carve(pool, held, 0.1, 0.2, seed=3)
+    found = assign_splits(pool, held, 0.1, 0.2, seed=3)
     assert sizes(found) == {"train": 140, "val": 20, "test": 40}
     # Of ten, a tenth is one and a fifth is two.
     assert sizes([s for s in found if s.id in rare]) == {"train": 7, "val": 1, "test": 2}
 
 
 def test_cases_never_part():
-    found = carve(samples(60, per_case=4), {}, 0.2, 0.2, seed=1)
+    found = assign_splits(samples(60, per_case=4), {}, 0.2, 0.2, seed=1)
     splits_of = {}
     for sample in found:
         splits_of.setdefault(sample.case, set()).add(sample.split)
@@ -62,23 +62,23 @@ def test_cases_never_part():
 
 def test_the_seed_decides_and_the_order_of_files_does_not():
     pool = samples(40)
-    found = {s.id: s.split for s in carve(pool, {}, 0.1, 0.2, seed=0)}
-    assert {s.id: s.split for s in carve(pool[::-1], {}, 0.1, 0.2, seed=0)} == found
-    assert {s.id: s.split for s in carve(pool, {}, 0.1, 0.2, seed=1)} != found
+    found = {s.id: s.split for s in assign_splits(pool, {}, 0.1, 0.2, seed=0)}
+    assert {s.id: s.split for s in assign_splits(pool[::-1], {}, 0.1, 0.2, seed=0)} == found
+    assert {s.id: s.split for s in assign_splits(pool, {}, 0.1, 0.2, seed=1)} != found
 
 
 def test_given_splits_stay():
     pool = samples(20, "train") + [replace(s, id=f"t{s.id}") for s in samples(5, "test")]
-    found = carve(pool, {}, 0.1, 0.5, seed=0)
+    found = assign_splits(pool, {}, 0.1, 0.5, seed=0)
     assert sizes(found) == {"train": 18, "val": 2, "test": 5}
     assert all(s.split == "test" for s in found if s.id.startswith("t"))
-    assert sizes(carve(samples(5, "test"), {}, 0.1, 0.5, seed=0)) == {"test": 5}
-    assert sizes(carve(samples(5), {}, 0, 0, seed=0)) == {"train": 5}
+    assert sizes(assign_splits(samples(5, "test"), {}, 0.1, 0.5, seed=0)) == {"test": 5}
+    assert sizes(assign_splits(samples(5), {}, 0, 0, seed=0)) == {"train": 5}
 
 
 def test_shares_must_leave_something():
     with pytest.raises(ConfigError, match="leave something to train on"):
-        carve(samples(5), {}, 0.5, 0.5, seed=0)
+        assign_splits(samples(5), {}, 0.5, 0.5, seed=0)
 
 
 def test_folds_hold_whole_cases_and_their_part_of_every_class():
@@ -145,11 +145,11 @@ def test_one_fold_is_held_out_and_what_is_for_tests_stays():
     ]
     held = Counter()
     for fold in (1, 2, 3):
-        found = hold_out(pool, {}, fold, 3, seed=0)
+        found = make_fold(pool, {}, fold, 3, seed=0)
         assert sizes(found) == {"test": 6, "train": 16, "held_out": 8}
         held.update(s.id for s in found if s.split == "held_out")
         assert separated(found) is None
     # Each of the 24 others once.
     assert held == Counter(s.id for s in pool[6:])
     with pytest.raises(ConfigError, match="a fold from 1 to 3, received 4"):
-        hold_out(pool, {}, 4, 3, seed=0)
+        make_fold(pool, {}, 4, 3, seed=0)

@@ -3,9 +3,9 @@ import pytest
 from drawing import draw
 from PIL import Image
 
-from maskwright.data.encodings import content_of
-from maskwright.data.legends import Entry, Legend, read_legend
-from maskwright.data.recognition import recognise
+from maskwright.data.encodings.class_map import ClassEntry, Legend, read_legend
+from maskwright.data.encodings.encoding import content_of
+from maskwright.data.encodings.infer_encoding import recognize
 from maskwright.errors import DataError
 from maskwright.imageio import read_mask, write_image
 
@@ -22,7 +22,7 @@ def meaning(folder, *masks, legend=None, objects=False, **options):
         else:
             draw(path, np.asarray(mask, np.uint8), **options)
         paths.append(path)
-    encoding, labels = recognise([content_of(path) for path in paths], legend, objects)
+    encoding, labels = recognize([content_of(path) for path in paths], legend, objects)
     return encoding, labels, [encoding.decode(read_mask(path), path).tolist() for path in paths]
 
 
@@ -47,7 +47,7 @@ def meaning(folder, *masks, legend=None, objects=False, **options):
         ),
     ],
 )
-def test_grey_masks_are_understood(tmp_path, mask, kind, labels, names, said):
+def test_gray_masks_are_understood(tmp_path, mask, kind, labels, names, said):
     encoding, found, decoded = meaning(tmp_path, mask)
     assert encoding.kind == kind
     assert decoded == [labels]
@@ -77,41 +77,41 @@ def test_one_bit_mixes_with_eight(tmp_path):
     Image.fromarray(bits).save(tmp_path / "bits.png")
     draw(tmp_path / "bytes.png", np.array([[0, 255]], np.uint8))
     paths = [tmp_path / "bits.png", tmp_path / "bytes.png"]
-    encoding, _ = recognise([content_of(path) for path in paths])
+    encoding, _ = recognize([content_of(path) for path in paths])
     assert [encoding.decode(read_mask(p)).tolist() for p in paths] == [[[1, 0]], [[0, 1]]]
 
 
-def test_palettes_keep_indices_and_give_their_colours(tmp_path):
+def test_palettes_keep_indices_and_give_their_colors(tmp_path):
     palette = [10, 20, 30, 200, 0, 0, 0, 200, 0]
     encoding, labels, decoded = meaning(tmp_path, [[0, 1, 2]], mode="P", palette=palette)
     assert encoding.kind == "palette"
-    assert labels.colours == ((10, 20, 30), (200, 0, 0), (0, 200, 0))
+    assert labels.colors == ((10, 20, 30), (200, 0, 0), (0, 200, 0))
     assert decoded == [[[0, 1, 2]]]
 
 
-def test_palettes_in_different_orders_are_read_as_colours(tmp_path):
+def test_palettes_in_different_orders_are_read_as_colors(tmp_path):
     red, green, blue = (200, 0, 0), (0, 200, 0), (0, 0, 200)
     for number, order in enumerate(([red, green, blue], [blue, red, green])):
         draw(
             tmp_path / f"{number}.png", np.array([[0, 1, 2]], np.uint8), "P", palette=sum(order, ())
         )
     paths = [tmp_path / "0.png", tmp_path / "1.png"]
-    encoding, labels = recognise([content_of(path) for path in paths])
-    assert encoding.kind == "colours"
+    encoding, labels = recognize([content_of(path) for path in paths])
+    assert encoding.kind == "colors"
     for path, order in zip(paths, ([red, green, blue], [blue, red, green]), strict=True):
         decoded = encoding.decode(read_mask(path))[0]
-        assert [labels.colours[label] for label in decoded] == order
+        assert [labels.colors[label] for label in decoded] == order
 
 
-def test_colours_become_classes_and_alpha_does_not_matter(tmp_path):
+def test_colors_become_classes_and_alpha_does_not_matter(tmp_path):
     mask = np.array([[[0, 0, 0, 255], [255, 0, 0, 255], [0, 0, 255, 9]]])
     encoding, labels, decoded = meaning(tmp_path, mask, [[0, 0, 0]])  # the second all black
-    assert encoding.kind == "colours"
-    assert labels.colours == ((0, 0, 0), (0, 0, 255), (255, 0, 0))
+    assert encoding.kind == "colors"
+    assert labels.colors == ((0, 0, 0), (0, 0, 255), (255, 0, 0))
     assert decoded == [[[0, 2, 1]], [[0, 0, 0]]]
 
 
-def test_known_colours_have_names_and_unlabelled_is_ignored(tmp_path):
+def test_known_colors_have_names_and_unlabeled_is_ignored(tmp_path):
     row = [[0x3C, 0x10, 0x98], [0x6E, 0xC1, 0xE4], [0xFE, 0xDD, 0x3A], [0x9B] * 3]
     mask = [row * 100]
     mask[0].append([0, 0, 0])  # one stray pixel
@@ -161,7 +161,7 @@ def test_noise_is_no_legend(tmp_path):
     ],
 )
 def test_a_list_of_names_is_laid_over_the_values(tmp_path, names, mask, labels, expected):
-    legend = Legend(tuple(Entry(name) for name in names.split(",")), "classes.txt")
+    legend = Legend(tuple(ClassEntry(name) for name in names.split(",")), "classes.txt")
     _, found, decoded = meaning(tmp_path, mask, legend=legend)
     assert (" ".join(found.names), decoded) == (expected, [labels])
 
@@ -185,10 +185,10 @@ def test_a_list_of_names_is_laid_over_the_values(tmp_path, names, mask, labels, 
         ("labels.json", '{"Road": [128, 64, 128], "Car": [64, 0, 128]}'),
     ],
 )
-def test_legends_with_colours_are_read(tmp_path, name, text):
+def test_legends_with_colors_are_read(tmp_path, name, text):
     (tmp_path / name).write_text(text)
     legend = read_legend(tmp_path / name)
-    assert [(entry.name, entry.colour) for entry in legend.entries] == [
+    assert [(entry.name, entry.color) for entry in legend.entries] == [
         ("Road", (128, 64, 128)),
         ("Car", (64, 0, 128)),
     ]

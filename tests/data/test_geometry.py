@@ -21,7 +21,7 @@ def test_every_channel_is_resized_as_if_alone(channels, size, interpolation):
 def test_images_are_averaged_down_and_interpolated_up():
     image = np.array([[0, 10], [20, 30]], np.uint8)[..., None]
     assert resize_image(image, (1, 1)).tolist() == [[[15]]]
-    # Centres of four columns lie at -0.25, 0.25, 0.75 and 1.25 of two.
+    # Centers of four columns lie at -0.25, 0.25, 0.75 and 1.25 of two.
     assert resize_image(image[:1], (1, 4))[0, :, 0].tolist() == [0, 3, 8, 10]
     assert resize_image(image, (2, 2)) is image
 

@@ -3,7 +3,7 @@ import pytest
 from drawing import MASK, draw
 
 from maskwright.data import open_dataset
-from maskwright.data.legends import voc_colour
+from maskwright.data.encodings.class_map import voc_color
 from maskwright.errors import DataError
 
 STEMS = ("a 1", "a 2", "ü_10")
@@ -109,7 +109,7 @@ def test_links_are_followed_but_not_in_circles(tmp_path):
 def test_voc_reads_its_own_lists_names_and_void(tmp_path):
     labels = np.where(MASK, 15, 0).astype(np.uint8)
     labels[0, 0] = 255
-    palette = [part for label in range(256) for part in voc_colour(label)]
+    palette = [part for label in range(256) for part in voc_color(label)]
     for stem in ("2007_01", "2007_02"):
         draw(tmp_path / "VOC/JPEGImages" / f"{stem}.jpg")
         draw(tmp_path / "VOC/SegmentationClass" / f"{stem}.png", labels, "P", palette=palette)
@@ -123,7 +123,7 @@ def test_voc_reads_its_own_lists_names_and_void(tmp_path):
     dataset = open_dataset(tmp_path, test_share=0)
     assert splits(dataset) == {"2007_01": "train", "2007_02": "val"}
     assert dataset.labels.names[15] == "person"
-    assert dataset.labels.colours[15] == (192, 128, 128)
+    assert dataset.labels.colors[15] == (192, 128, 128)
     assert dataset.read(dataset.samples[0])[1].tolist()[0] == [255, 0, 15, 15]
     assert [path.name for path, _ in dataset.left_out] == ["2007_03.jpg"]
 
@@ -274,7 +274,7 @@ def test_a_folder_without_masks_is_explained(tmp_path):
         ("busi", "folders of images and masks", [106, 15, 21], "background object"),
     ],
 )
-def test_real_data_sets_are_recognised(real_data, name, layout, splits, classes):
+def test_real_data_sets_are_recognized(real_data, name, layout, splits, classes):
     dataset = open_dataset(real_data / name)
     assert dataset.layout == layout
     assert list(dataset.splits.values()) == splits

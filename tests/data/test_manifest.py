@@ -3,7 +3,7 @@ import pytest
 from drawing import MASK, draw
 
 from maskwright.data import open_dataset
-from maskwright.data.manifest import read_manifest, read_region_labels, write_manifest
+from maskwright.data.readers.manifest import read_manifest, read_region_labels, write_manifest
 from maskwright.errors import DataError
 
 

@@ -1,11 +1,11 @@
 import numpy as np
 
-from maskwright.data.pictures import as_picture
+from maskwright.data.to_rgb import as_picture
 
 
 def test_eight_bits_look_as_they_are():
-    grey = np.array([[[3], [200]]], np.uint8)
-    assert as_picture(grey).tolist() == [[[3, 3, 3], [200, 200, 200]]]
+    gray = np.array([[[3], [200]]], np.uint8)
+    assert as_picture(gray).tolist() == [[[3, 3, 3], [200, 200, 200]]]
     five = np.arange(5, dtype=np.uint8).reshape(1, 1, 5)
     assert as_picture(five).tolist() == [[[0, 1, 2]]]
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from maskwright.data.dataset import open_dataset
-from maskwright.data.synthetic import LABELS, draw_scene, write_cases, write_dataset
+from maskwright.data.synthetic.scenes import LABELS, draw_scene, write_cases, write_dataset
 from maskwright.errors import ConfigError
 from maskwright.imageio import read_image, read_mask
 
@@ -22,8 +22,8 @@ def test_cells_have_one_class_each_and_some_touch():
     assert ((left != right) & (left > 0) & (right > 0)).any()
 
 
-def test_the_two_kinds_differ_in_shape_and_not_in_colour():
-    lengths, colours = {1: [], 2: []}, {1: [], 2: []}
+def test_the_two_kinds_differ_in_shape_and_not_in_color():
+    lengths, colors = {1: [], 2: []}, {1: [], 2: []}
     for seed in range(6):
         scene = draw_scene(np.random.default_rng(seed), 192)
         for cell, kind in enumerate(scene.kinds, start=1):
@@ -31,11 +31,11 @@ def test_the_two_kinds_differ_in_shape_and_not_in_colour():
             spread = np.cov(np.stack(np.nonzero(inside)))
             small, large = np.sqrt(np.linalg.eigvalsh(spread))
             lengths[kind].append(large / small)
-            colours[kind].append(scene.image[inside].mean(axis=0))
+            colors[kind].append(scene.image[inside].mean(axis=0))
     assert np.median(lengths[1]) < 1.4
     assert np.median(lengths[2]) > 1.8
-    apart = np.abs(np.mean(colours[1], axis=0) - np.mean(colours[2], axis=0))
-    assert (apart < 2 * np.std(colours[1], axis=0)).all()
+    apart = np.abs(np.mean(colors[1], axis=0) - np.mean(colors[2], axis=0))
+    assert (apart < 2 * np.std(colors[1], axis=0)).all()
 
 
 def test_written_set_opens_with_its_classes_and_slides_stay_together(tmp_path):
@@ -82,9 +82,9 @@ def elongation(inside):
 
 def roughness(image, inside):
     """Spread of what a blur of two pixels takes away, away from the outline."""
-    grey = image.mean(axis=2)
+    gray = image.mean(axis=2)
     inner = cv2.erode(inside.astype(np.uint8), np.ones((3, 3))) > 0
-    return (grey - cv2.GaussianBlur(grey, (0, 0), 2))[inner].std()
+    return (gray - cv2.GaussianBlur(gray, (0, 0), 2))[inner].std()
 
 
 def test_in_a_positive_case_one_cell_alone_is_long_and_granular(tmp_path):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from maskwright.data import open_dataset
-from maskwright.data.tfds import cache_folder
+from maskwright.data.readers.tfds import cache_folder
 from maskwright.errors import ConfigError
 
 

@@ -5,19 +5,19 @@ from pathlib import Path
 
 import numpy as np
 
-from maskwright.card import Card
 from maskwright.data.samples import Sample
 from maskwright.errors import DataError
 from maskwright.inference import Prediction
 from maskwright.labels import IGNORE_LABEL, Labels
+from maskwright.model_card import SemanticCard
 
 LABELS = Labels.create(["background", "cell"])
 
 
-def make_card(**changes) -> Card:
+def make_card(**changes) -> SemanticCard:
     values = {"labels": LABELS, "channels": 1, "dtype": "uint8", "size": None, "tile": None}
     known = {"threshold": None, "model_sha256": "0", "version": "0", "data": ""}
-    return Card(**{**values, **known, **changes})
+    return SemanticCard(**{**values, **known, **changes})
 
 
 @dataclass
@@ -42,7 +42,7 @@ class Drawn:
 class AllCell:
     """Takes every pixel for a cell."""
 
-    def __init__(self, card: Card | None = None):
+    def __init__(self, card: SemanticCard | None = None):
         self.card = card or make_card()
         self.seen = []
 

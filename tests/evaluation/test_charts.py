@@ -2,7 +2,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-from maskwright.evaluation.charts import (
+from maskwright.evaluation.reports.charts import (
     alone,
     calibration,
     class_histograms,
@@ -65,7 +65,7 @@ def test_a_calibration_curve_says_how_many_samples_are_behind_each_point():
     assert [number.text for number in drawn_as(text, "count c0")] == ["2", "1"]
 
 
-def test_a_chart_by_itself_brings_its_colours():
+def test_a_chart_by_itself_brings_its_colors():
     drawn = ElementTree.fromstring(alone(histogram(np.array([0.5]), "Dice")))
     assert drawn.tag == "{http://www.w3.org/2000/svg}svg"
     assert "prefers-color-scheme: dark" in drawn[0].text

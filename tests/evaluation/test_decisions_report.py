@@ -12,17 +12,12 @@ from rich.console import Console
 from scipy.special import expit
 
 from maskwright.data.samples import Sample
-from maskwright.evaluation import (
-    Decided,
-    DecisionEvaluation,
-    DecisionExample,
-    Skipped,
-    decision_table,
-    decisions_to_dict,
-    evaluate,
-    write_decisions,
-)
+from maskwright.evaluation import Skipped, evaluate
 from maskwright.metrics import decision_scores
+from maskwright.tasks.regions.region_scores import BagDecision, DecisionEvaluation, DecisionExample
+from maskwright.tasks.regions.report import write as write_decisions
+from maskwright.tasks.regions.results import table as decision_table
+from maskwright.tasks.regions.results import to_dict as decisions_to_dict
 
 SKIPPED = Skipped(Sample("z", Path("z.png"), (), "z", "test"), "z.png is empty.")
 # Four images of three cases: label, logit with true masks, logit with predicted ones.
@@ -34,9 +29,9 @@ BAGS = (
 )
 
 
-def decided(bag) -> Decided:
+def decided(bag) -> BagDecision:
     name, label, true, predicted = bag
-    return Decided(
+    return BagDecision(
         id=name,
         case=name[0],
         label=label,

@@ -1,7 +1,7 @@
 import numpy as np
 from PIL import Image
 
-from maskwright.evaluation.drawing import (
+from maskwright.evaluation.reports.drawing import (
     FALSE_NEGATIVE,
     FALSE_POSITIVE,
     WRONG_CLASS,
@@ -12,13 +12,13 @@ from maskwright.labels import IGNORE_LABEL
 
 
 def nearest(pixel) -> tuple[int, int, int] | None:
-    """The colour of an error that a pixel was tinted with, `None` for grey or green."""
-    colours = (FALSE_POSITIVE, FALSE_NEGATIVE, WRONG_CLASS)
-    distances = [np.abs(pixel.astype(int) - colour).max() for colour in colours]
-    return colours[int(np.argmin(distances))] if min(distances) < 45 else None
+    """The color of an error that a pixel was tinted with, `None` for gray or green."""
+    colors = (FALSE_POSITIVE, FALSE_NEGATIVE, WRONG_CLASS)
+    distances = [np.abs(pixel.astype(int) - color).max() for color in colors]
+    return colors[int(np.argmin(distances))] if min(distances) < 45 else None
 
 
-def test_errors_have_the_colour_of_their_kind():
+def test_errors_have_the_color_of_their_kind():
     picture = np.full((1, 5, 3), 90, np.uint8)
     truth = np.array([[0, 1, 1, 1, IGNORE_LABEL]])
     guess = np.array([[1, 0, 2, 1, 0]])

@@ -3,15 +3,18 @@ import json
 import numpy as np
 import pytest
 
-from maskwright.card import ObjectCard
 from maskwright.data.samples import Sample
 from maskwright.errors import DataError
-from maskwright.evaluation import evaluate_objects, object_table, objects_to_dict, write_objects
 from maskwright.instances import Instances
 from maskwright.labels import Labels
+from maskwright.model_card import InstanceCard
+from maskwright.tasks.instances.report import table as object_table
+from maskwright.tasks.instances.report import to_dict as objects_to_dict
+from maskwright.tasks.instances.report import write as write_objects
+from maskwright.tasks.instances.scorer import evaluate_objects
 
 LABELS = Labels.create(("background", "cell"))
-CARD = ObjectCard(
+CARD = InstanceCard(
     labels=LABELS, method="mask_rcnn", size=None, tile=None, channels=1, dtype="uint8",
     model_sha256="", version="", data="",
 )  # fmt: skip

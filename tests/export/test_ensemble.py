@@ -4,12 +4,12 @@ import shutil
 import numpy as np
 import pytest
 
-from maskwright.card import Card, checksum
 from maskwright.errors import ModelError
 from maskwright.export import load_logits, write_ensemble
 from maskwright.export.ensemble import model_files
 from maskwright.inference.predictor import Predictor
 from maskwright.labels import Labels
+from maskwright.model_card import SemanticCard, checksum
 
 keras = pytest.importorskip("keras")
 
@@ -24,7 +24,7 @@ def write_run(folder, weights, names=("background", "cell"), **changes):
     values = {"size": None, "tile": None, "threshold": None, "version": "0", "data": "d"}
     values |= {"labels": Labels.create(names), "channels": 1, "dtype": "float32"}
     values["model_sha256"] = checksum(folder / "model.keras")
-    Card(**{**values, **changes}).write(folder / "card.json")
+    SemanticCard(**{**values, **changes}).write(folder / "card.json")
     return folder
 
 

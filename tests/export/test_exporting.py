@@ -12,13 +12,14 @@ import numpy as np
 import pytest
 
 import maskwright
-from maskwright.card import Card, checksum
-from maskwright.data.synthetic import write_dataset
+from maskwright.data.synthetic.scenes import write_dataset
 from maskwright.errors import ConfigError, ModelError
-from maskwright.export import int8, prepared
+from maskwright.export import engine_cache as prepared
+from maskwright.export import int8
 from maskwright.export.artifact import read_listing, write_listing, written_digest
 from maskwright.export.parity import Limits
 from maskwright.inference.predictor import Predictor
+from maskwright.model_card import SemanticCard, checksum
 
 ENGINES = {"onnx": "onnxruntime", "openvino": "openvino", "litert": "ai_edge_litert"}
 FORMATS = ("keras", "savedmodel", *ENGINES)
@@ -219,7 +220,7 @@ def changed(folder, name, change):
     path.write_text(change(path.read_text()))
     if name != "card.json":
         card = folder / "card.json"
-        replace(Card.read(card), model_sha256=written_digest(folder)).write(card)
+        replace(SemanticCard.read(card), model_sha256=written_digest(folder)).write(card)
     listing = read_listing_unchecked(folder)
     write_listing(folder, **{k: v for k, v in listing.items() if k not in ("files", "version")})
 

@@ -14,21 +14,21 @@ import pytest
 
 import maskwright
 from drawing_regions import disc_image
-from maskwright.card import Card, ObjectCard, RegionCard, checksum
 from maskwright.errors import ConfigError, ModelError
 from maskwright.export import load_logits, write_ensemble
 from maskwright.export.artifact import LIST_FILE, pack, written_digest
 from maskwright.export.engines import open_engine
 from maskwright.export.formats import write_network
-from maskwright.export.plain import read_plain
-from maskwright.export.selftest import drawn_bags
+from maskwright.export.smoke_test import drawn_bags
+from maskwright.export.weights_archive import read_plain
 from maskwright.imageio import read_image, write_image
 from maskwright.labels import Labels
+from maskwright.model_card import InstanceCard, RegionCard, SemanticCard, checksum
 from maskwright.models import PoolInside
 from maskwright.models.blueprint import Blueprint
 from maskwright.models.rcnn import Rcnn
-from maskwright.regions.classify import Classifier
-from maskwright.regions.measures import VECTOR_NAMES
+from maskwright.tasks.regions.classifier import Classifier
+from maskwright.tasks.regions.extraction.features import VECTOR_NAMES
 
 ENGINES = {"onnx": "onnxruntime", "openvino": "openvino", "litert": "ai_edge_litert"}
 LABELS = Labels.create(("background", "disc"))
@@ -91,17 +91,17 @@ def write_classifier(folder, **arguments):
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
-    """Runs: of regions, with an ensemble that draws them, and of objects by their centres."""
+    """Runs: of regions, with an ensemble that draws them, and of objects by their centers."""
     folder = tmp_path_factory.mktemp("kinds")
     write_classifier(folder / "pipeline")
     masks = {"labels": LABELS, "size": None, "tile": None, "threshold": 0.4}
     members = [
-        write_run(folder / "pipeline" / "segmenter" / f"fold{n}", Card, model, **masks)
+        write_run(folder / "pipeline" / "segmenter" / f"fold{n}", SemanticCard, model, **masks)
         for n, model in enumerate((by_brightness(0, 0.1), by_brightness(0.3)))
     ]
     write_ensemble(folder / "pipeline" / "segmenter", members, {"threshold": 0.6})
-    centres = {"labels": LABELS, "method": "centres", "size": None, "tile": None}
-    write_run(folder / "centres", ObjectCard, by_brightness(0, 1, 0.01, 0.01), **centres)
+    centers = {"labels": LABELS, "method": "centers", "size": None, "tile": None}
+    write_run(folder / "centers", InstanceCard, by_brightness(0, 1, 0.01, 0.01), **centers)
     for number in range(4):
         image = disc_image(number % 2 == 1, discs=1 + number // 2, seed=number)[0]
         write_image(folder / "images" / f"{number}.png", image)
@@ -115,7 +115,7 @@ def exported(made):
         pytest.importorskip(package)
     return {
         name: maskwright.export_model(made / name, made / f"{name}-onnx", format="onnx")
-        for name in ("pipeline", "centres")
+        for name in ("pipeline", "centers")
     }
 
 
@@ -128,12 +128,12 @@ def test_cases_and_objects_come_without_tensorflow(made, exported, tmp_path, mon
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     one_file = tmp_path / "pipeline.maskwright"
     pack(exported["pipeline"].path, one_file)
-    models = {one_file: "pipeline", exported["centres"].path: "centres"}
+    models = {one_file: "pipeline", exported["centers"].path: "centers"}
     arguments = [f"{model}={tmp_path / name}" for model, name in models.items()]
     command = [sys.executable, "-c", SCRIPT, str(made / "images"), *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    for name in ("pipeline", "centres"):
+    for name in ("pipeline", "centers"):
         maskwright.predict(made / name, made / "images", tmp_path / "run" / name, overlays=False)
         for mask in (tmp_path / "run" / name).rglob("*.png"):
             theirs = read_image(tmp_path / mask.relative_to(tmp_path / "run"))
@@ -145,16 +145,16 @@ def test_cases_and_objects_come_without_tensorflow(made, exported, tmp_path, mon
     assert [row["decision"] for row in theirs] == [row["decision"] for row in ours]
     for one, other in zip(ours, theirs, strict=True):
         assert float(one["probability"]) == pytest.approx(float(other["probability"]), abs=1e-4)
-    assert (tmp_path / "centres" / "objects.csv").read_text().count("\n") > 4
+    assert (tmp_path / "centers" / "objects.csv").read_text().count("\n") > 4
 
 
 def test_what_was_compared_is_told(exported):
-    pipeline, centres = exported["pipeline"], exported["centres"].parity
+    pipeline, centers = exported["pipeline"], exported["centers"].parity
     assert pipeline.parity.told().startswith("On 4 bags of 1 to 4 regions it differs from the run")
     assert (pipeline.parity.agreement_of, pipeline.parity.compared) == ("decisions", 4)
     assert pipeline.segmenter.agreement == 1
-    assert (centres.agreement_of, centres.agreement, centres.sizes[1]) == ("objects", 1, (97, 131))
-    assert centres.compared > 1
+    assert (centers.agreement_of, centers.agreement, centers.sizes[1]) == ("objects", 1, (97, 131))
+    assert centers.compared > 1
     members = json.loads((pipeline.path / "segmenter" / "ensemble.json").read_text())["members"]
     assert [member["folder"] for member in members] == ["member1", "member2"]
 
@@ -243,7 +243,7 @@ def test_a_mask_rcnn_is_compared_by_the_objects_it_finds(score, tmp_path):
         "masks": keras.ops.reshape(one, (-1, 1, 1, 1)) * np.ones((1, 1, 4, 4), np.float32),
     }
     values = {"labels": LABELS, "method": "mask_rcnn", "size": (32, 48), "tile": None}
-    run = write_run(tmp_path / "run", ObjectCard, keras.Model(images, said), **values)
+    run = write_run(tmp_path / "run", InstanceCard, keras.Model(images, said), **values)
     if not score:
         with pytest.raises(ModelError, match=r"no object in drawn images, .* give"):
             maskwright.export_model(run, tmp_path / "out", format="savedmodel")
@@ -290,13 +290,13 @@ def test_members_lie_within(forged, name):
 
 def test_a_run_within_an_artifact_is_refused(forged, made):
     folder, fix = forged
-    shutil.copyfile(made / "centres" / "model.keras", folder / "segmenter" / "model.keras")
+    shutil.copyfile(made / "centers" / "model.keras", folder / "segmenter" / "model.keras")
     fix("segmenter")
     with pytest.raises(ModelError, match=r"segmenter/model\.keras, which belongs to a run"):
         maskwright.load_regions(folder)
     shutil.rmtree(folder / "segmenter")
     (folder / "segmenter").mkdir()
-    shutil.copyfile(made / "centres" / "card.json", folder / "segmenter" / "card.json")
+    shutil.copyfile(made / "centers" / "card.json", folder / "segmenter" / "card.json")
     fix(".")
     with pytest.raises(ModelError, match=r"segmenter/card\.json, which belongs to a run"):
         maskwright.load_regions(folder)
@@ -313,7 +313,7 @@ def test_models_within_are_for_the_same_engine(forged):
 
 def test_networks_of_another_kind_are_refused_in_one_sentence(forged, exported):
     folder, fix = forged
-    whole = exported["centres"].path / "model.onnx"
+    whole = exported["centers"].path / "model.onnx"
     shutil.copyfile(folder / "look" / "model.onnx", folder / "join" / "model.onnx")
     with pytest.raises(ModelError, match="checksums differ"):
         Classifier.load(folder)
@@ -334,7 +334,7 @@ def test_what_cannot_be_done_is_told(exported, made, tmp_path):
         maskwright.predict_regions(pipeline, made / "images", tmp_path / "out", heat=True)
     for evaluate, model in (
         (maskwright.evaluate_regions, pipeline),
-        (maskwright.evaluate, exported["centres"].path),
+        (maskwright.evaluate, exported["centers"].path),
     ):
         with pytest.raises(ConfigError, match="into which nothing is written; name a folder"):
             evaluate(model, made / "images")

@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
 
-from maskwright.card import Card, checksum
 from maskwright.errors import ModelError
 from maskwright.export.runtime import load_logits
 from maskwright.inference.predictor import Predictor
 from maskwright.labels import Labels
+from maskwright.model_card import SemanticCard, checksum
 
 keras = pytest.importorskip("keras")
 
@@ -20,7 +20,7 @@ def run(tmp_path_factory):
     kernel[0, 0, 0, 0], kernel[0, 0, 1, 1] = 1, 2
     model.set_weights([kernel, np.ones(2, np.float32)])
     model.save(folder / "model.keras")
-    card = Card(
+    card = SemanticCard(
         labels=Labels.create(["background", "cell"]),
         channels=3,
         dtype="uint8",
@@ -57,7 +57,7 @@ def test_what_is_no_run_is_refused_in_one_sentence(run, tmp_path):
         load_logits(tmp_path / "none")
     with pytest.raises(ModelError, match=r"it has no model\.keras"):
         load_logits(tmp_path)
-    card = Card.read(run / "card.json")
+    card = SemanticCard.read(run / "card.json")
     (tmp_path / "model.keras").write_bytes(b"half a file")
     card.write(tmp_path / "card.json")
     with pytest.raises(ModelError, match="checksums differ"):

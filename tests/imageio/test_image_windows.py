@@ -127,13 +127,13 @@ def test_the_georeference_goes_from_image_to_mask(tmp_path):
     labels = RGB[..., 0] % 3
     with open_windows(tmp_path / "image.tif") as windows:
         assert windows.nodata == 0
-        colours = [(0, 0, 0), (1, 2, 3), (4, 5, 6)]
+        colors = [(0, 0, 0), (1, 2, 3), (4, 5, 6)]
         path = tmp_path / "mask.tif"
 
         def rows(top, bottom):
             return labels[top:bottom]
 
-        write_large_mask(path, rows, labels.shape, colours, windows.geo, nodata=True)
+        write_large_mask(path, rows, labels.shape, colors, windows.geo, nodata=True)
     with rasterio.open(path) as mask, rasterio.open(tmp_path / "image.tif") as image:
         assert mask.crs == image.crs
         assert mask.transform == image.transform

@@ -17,8 +17,8 @@ from maskwright.imageio import (
     write_mask,
 )
 
-GREY = np.array([[0, 50, 100], [150, 200, 250]], np.uint8)
-COLOURS = np.arange(18, dtype=np.uint8).reshape(2, 3, 3)
+GRAY = np.array([[0, 50, 100], [150, 200, 250]], np.uint8)
+COLORS = np.arange(18, dtype=np.uint8).reshape(2, 3, 3)
 
 
 def tiff(path, pixels, **options):
@@ -59,13 +59,13 @@ def test_five_channels_of_a_tiff_come_last(tmp_path, axes, options):
 
 def test_other_numbers_become_float32(tmp_path):
     for dtype in (np.float64, np.int16, np.uint32, np.float16):
-        image = read_image(tiff(tmp_path / "x.tif", GREY.astype(dtype)))
+        image = read_image(tiff(tmp_path / "x.tif", GRAY.astype(dtype)))
         assert image.dtype == np.float32
-        np.testing.assert_array_equal(image[..., 0], GREY)
+        np.testing.assert_array_equal(image[..., 0], GRAY)
 
 
 def test_one_bit_of_tiff_is_seen_in_images_and_counted_in_masks(tmp_path):
-    path = tiff(tmp_path / "x.tif", GREY > 100)  # tifffile says that white is zero
+    path = tiff(tmp_path / "x.tif", GRAY > 100)  # tifffile says that white is zero
     assert read_image(path)[:, 0, 0].tolist() == [255, 0]
     assert read_mask(path).values[:, 0].tolist() == [0, 255]
 
@@ -82,7 +82,7 @@ def test_a_stack_of_pictures_is_refused(tmp_path):
 def test_orientation_is_applied_as_pillow_does(tmp_path, orientation):
     exif = Image.Exif()
     exif[274] = orientation
-    path = saved(tmp_path / "x.png", COLOURS, exif=exif)
+    path = saved(tmp_path / "x.png", COLORS, exif=exif)
     from PIL import ImageOps
 
     expected = np.asarray(ImageOps.exif_transpose(Image.open(path)))
@@ -93,18 +93,16 @@ def test_orientation_is_applied_as_pillow_does(tmp_path, orientation):
 
 
 def test_alpha_is_dropped_but_not_from_a_tiff(tmp_path):
-    pixels = np.dstack([COLOURS, GREY])
+    pixels = np.dstack([COLORS, GRAY])
     for name in ("x.png", "x.webp"):
         options = {"lossless": True, "exact": True} if name == "x.webp" else {}
-        np.testing.assert_array_equal(
-            read_image(saved(tmp_path / name, pixels, **options)), COLOURS
-        )
-    path = saved(tmp_path / "la.png", np.dstack([GREY, GREY // 2]))
-    np.testing.assert_array_equal(read_image(path), GREY[..., None])
+        np.testing.assert_array_equal(read_image(saved(tmp_path / name, pixels, **options)), COLORS)
+    path = saved(tmp_path / "la.png", np.dstack([GRAY, GRAY // 2]))
+    np.testing.assert_array_equal(read_image(path), GRAY[..., None])
     assert read_image(tiff(tmp_path / "x.tif", pixels, photometric="rgb")).shape == (2, 3, 4)
 
 
-def test_a_palette_gives_colours_to_images_and_indices_to_masks(tmp_path):
+def test_a_palette_gives_colors_to_images_and_indices_to_masks(tmp_path):
     palette = [(0, 0, 0), (128, 0, 0), (0, 128, 0)]
     labels = np.array([[0, 1, 2], [2, 1, 0]])
     for suffix in (".png", ".gif", ".tif"):
@@ -118,16 +116,16 @@ def test_a_palette_gives_colours_to_images_and_indices_to_masks(tmp_path):
             Image.open(tmp_path / "x.png").save(path)
         mask = read_mask(path)
         np.testing.assert_array_equal(mask.values, labels)
-        assert mask.palette[:3].tolist() == [list(colour) for colour in palette]
-        assert read_image(path)[0, :, :].tolist() == [list(colour) for colour in palette]
+        assert mask.palette[:3].tolist() == [list(color) for color in palette]
+        assert read_image(path)[0, :, :].tolist() == [list(color) for color in palette]
 
 
 def test_masks_hold_what_the_file_holds(tmp_path):
     bits = np.array([[True, False]])
     assert read_mask(saved(tmp_path / "b.png", bits)).values.tolist() == [[255, 0]]
-    grey = np.dstack([GREY] * 3 + [np.full_like(GREY, 255)])
-    np.testing.assert_array_equal(read_mask(saved(tmp_path / "g.png", grey)).values, GREY)
-    cut_out = np.dstack([np.full_like(COLOURS, 255), np.uint8([[0, 0, 1], [0, 255, 255]])])
+    gray = np.dstack([GRAY] * 3 + [np.full_like(GRAY, 255)])
+    np.testing.assert_array_equal(read_mask(saved(tmp_path / "g.png", gray)).values, GRAY)
+    cut_out = np.dstack([np.full_like(COLORS, 255), np.uint8([[0, 0, 1], [0, 255, 255]])])
     assert read_mask(saved(tmp_path / "c.png", cut_out)).values.tolist() == [
         [0, 0, 255],
         [0, 255, 255],
@@ -135,7 +133,7 @@ def test_masks_hold_what_the_file_holds(tmp_path):
     deep = np.array([[0, 300]])
     write_mask(tmp_path / "d.png", deep)
     np.testing.assert_array_equal(read_mask(tmp_path / "d.png").values, deep)
-    # Four bits of grey, as label tools that save space write: 3 and 11 in one byte.
+    # Four bits of gray, as label tools that save space write: 3 and 11 in one byte.
     rows = zlib.compress(b"\0" + bytes([3 << 4 | 11]))
     parts = (
         (b"IHDR", struct.pack(">IIBBBBB", 2, 1, 4, 0, 0, 0, 0)),
@@ -153,11 +151,11 @@ def test_masks_hold_what_the_file_holds(tmp_path):
 
 
 def test_jpeg_and_fractional_masks_are_refused(tmp_path):
-    saved(tmp_path / "m.jpg", GREY).rename(tmp_path / "m.png")
+    saved(tmp_path / "m.jpg", GRAY).rename(tmp_path / "m.png")
     with pytest.raises(DataError, match="JPEG"):
         read_mask(tmp_path / "m.png")
     with pytest.raises(DataError, match="fractions"):
-        read_mask(tiff(tmp_path / "m.tif", GREY / 7))
+        read_mask(tiff(tmp_path / "m.tif", GRAY / 7))
 
 
 def test_a_bomb_is_refused_before_decoding(tmp_path):
@@ -167,7 +165,7 @@ def test_a_bomb_is_refused_before_decoding(tmp_path):
     for read in (read_header, read_image, read_mask):
         with pytest.raises(DataError, match="40000x40000"):
             read(tmp_path / "bomb.png")
-    saved(tmp_path / "small.png", GREY)
+    saved(tmp_path / "small.png", GRAY)
     with pytest.raises(DataError, match="more than the limit of 5 pixels"):
         read_image(tmp_path / "small.png", max_pixels=5)
 
@@ -200,7 +198,7 @@ def test_bad_files_each_get_their_sentence(tmp_path):
 
 
 def test_one_pixel_is_an_image(tmp_path):
-    assert read_image(saved(tmp_path / "x.png", GREY[:1, :1])).shape == (1, 1, 1)
+    assert read_image(saved(tmp_path / "x.png", GRAY[:1, :1])).shape == (1, 1, 1)
     assert read_image(
         tiff(tmp_path / "x.tif", np.zeros((1, 1, 4), np.uint16), photometric="rgb")
     ).shape == (1, 1, 4)

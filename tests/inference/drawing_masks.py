@@ -3,9 +3,9 @@
 import numpy as np
 from PIL import Image
 
-from maskwright.card import Card
 from maskwright.inference.predictor import Predictor
 from maskwright.labels import Labels
+from maskwright.model_card import SemanticCard
 
 
 def brightness(images):
@@ -17,7 +17,7 @@ def card(size=(8, 8), **changes):
     labels = Labels.create(["background", "cell"])
     facts = {"channels": 3, "dtype": "uint8", "tile": 64, "threshold": None}
     unknown = {"model_sha256": "", "version": "", "data": ""}
-    return Card(labels=labels, size=size, **{**facts, **unknown, **changes})
+    return SemanticCard(labels=labels, size=size, **{**facts, **unknown, **changes})
 
 
 def predictor(size=(8, 8), logits=brightness, **changes):

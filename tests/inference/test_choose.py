@@ -6,8 +6,13 @@ from test_predictor import brightness, card
 
 from maskwright.data.samples import Sample
 from maskwright.errors import ConfigError
-from maskwright.inference.choose import THRESHOLDS, choose, component_areas, record
 from maskwright.inference.predictor import Predictor
+from maskwright.inference.tune_postprocessing import (
+    THRESHOLDS,
+    component_areas,
+    record,
+    tune_postprocessing,
+)
 from maskwright.labels import IGNORE_LABEL, Labels
 
 CASES = 10
@@ -37,7 +42,7 @@ def nothing(image, truth, case):
 
 
 def test_small_areas_are_removed_where_there_are_specks(tmp_path):
-    found = choose(card(), decided(tmp_path, specks))
+    found = tune_postprocessing(card(), decided(tmp_path, specks))
     # Of areas of 100 px: 3 px leaves both specks, 10 px removes them, 30 px does no better.
     assert found.decisions == {
         **{"threshold": None, "min_area_px": 10, "keep_largest": False, "fill_holes_px": 0}
@@ -53,7 +58,7 @@ def test_small_areas_are_removed_where_there_are_specks(tmp_path):
 
 
 def test_nothing_is_kept_where_nothing_gains(tmp_path):
-    found = choose(card(threshold=0.4, keep_largest=True), decided(tmp_path, nothing))
+    found = tune_postprocessing(card(threshold=0.4, keep_largest=True), decided(tmp_path, nothing))
     assert found.decisions["threshold"] == 0.4
     assert found.decisions["keep_largest"]
     assert all(step.kept is None for step in found.steps)
@@ -66,7 +71,7 @@ def test_what_helps_in_half_of_the_cases_is_not_kept(tmp_path):
         if case % 2:  # there the specks are true
             truth[2:4, 2:4] = truth[25:27, 20:23] = 1
 
-    found = choose(card(), decided(tmp_path, draw))
+    found = tune_postprocessing(card(), decided(tmp_path, draw))
     assert found.decisions["min_area_px"] == 0
     assert not found.decisions["keep_largest"]
 
@@ -76,18 +81,18 @@ def test_a_threshold_is_found_from_the_levels_that_were_kept(tmp_path):
         image[8:18, 8:18] = 100 + np.log(0.33 / 0.67)  # probability 0.33
         image[0:5, 20:30] = 100 + np.log(0.27 / 0.73)  # 0.27, and not in the truth
 
-    found = choose(card(), decided(tmp_path, faint))
+    found = tune_postprocessing(card(), decided(tmp_path, faint))
     assert found.decisions["threshold"] == 0.3
     assert found.after == 1
     assert 0.3 in THRESHOLDS
 
 
 def test_too_few_cases_choose_nothing(tmp_path):
-    found = choose(card(), decided(tmp_path, specks, cases=4))
+    found = tune_postprocessing(card(), decided(tmp_path, specks, cases=4))
     assert found.decisions["min_area_px"] == 0
     assert "4 cases cannot show which of 3 values is better; it takes 7" in found.steps[1].reason
     with pytest.raises(ConfigError, match="mean_dice or mean_iou"):
-        choose(card(), [], score="recall")
+        tune_postprocessing(card(), [], score="recall")
 
 
 def test_more_classes_have_no_threshold_to_choose(tmp_path):
@@ -100,7 +105,7 @@ def test_more_classes_have_no_threshold_to_choose(tmp_path):
     image = np.array([[50, 120], [199, 0]], np.float32)[..., None]
     predictor = Predictor(three, card(labels=labels))
     kept = [record(predictor, image, truth, Sample("a", Path("a"), (), "a"), tmp_path)]
-    found = choose(predictor.card, kept)
+    found = tune_postprocessing(predictor.card, kept)
     assert found.steps[0].name == "min_area_px"
     # Of classes 0, 1 and 1 for 0, 1 and 2: Dice 1, 2 / 3 and 0.
     assert found.before == pytest.approx((1 + 2 / 3 + 0) / 3)

@@ -9,13 +9,13 @@ import pytest
 from drawing_masks import card, draw
 
 from maskwright import api
-from maskwright.card import CARD_FILE, checksum
 from maskwright.errors import ConfigError
 from maskwright.export.artifact import write_listing
 from maskwright.inference.cluster import Share, Worker, predict_on_cluster, shares
 from maskwright.inference.folder import predict_folder
 from maskwright.inference.manifest import Manifest
 from maskwright.inference.predictor import Predictor
+from maskwright.model_card import CARD_FILE, checksum
 
 IMAGES = 40
 

@@ -35,7 +35,7 @@ def test_small_images_of_one_size_run_together_at_native_scale(tmp_path):
 
     for n, width in enumerate([20, 90, 20, 40, 25, 20]):
         draw(tmp_path / "in" / f"{n}.png", (width, 30), bright=n)
-    draw(tmp_path / "in" / "grey.png", (20, 30), bright=6, mode="L")
+    draw(tmp_path / "in" / "gray.png", (20, 30), bright=6, mode="L")
     asked = {"overlays": True, "probabilities": True}
     alone, together = tmp_path / "alone", tmp_path / "together"
     predict_folder(predictor(None), tmp_path / "in", alone, batch_size=1, **asked)

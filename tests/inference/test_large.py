@@ -8,20 +8,21 @@ import numpy as np
 import pytest
 import tifffile
 
-from maskwright.card import Card
 from maskwright.errors import ConfigError, DataError
 from maskwright.imageio import read_mask
 from maskwright.imageio.windows import open_windows
-from maskwright.inference import large, panels
 from maskwright.inference.folder import predict_folder
-from maskwright.inference.large import is_large, predict_large
-from maskwright.inference.panels import out_of_memory
+from maskwright.inference.large.predict_large import is_large, predict_large
+from maskwright.inference.large.predict_large import predict_large as large
+from maskwright.inference.large.predict_large import stripes as panels
+from maskwright.inference.large.stripes import out_of_memory
 from maskwright.inference.predictor import Predictor
 from maskwright.labels import Labels
+from maskwright.model_card import SemanticCard
 
 
 def blurred(images):
-    """One logit that depends on some neighbours."""
+    """One logit that depends on some neighbors."""
     smooth = np.stack([cv2.GaussianBlur(image[..., 0], (0, 0), 2) for image in images])
     return (smooth[..., None] - 128) / 8
 
@@ -29,7 +30,7 @@ def blurred(images):
 def predictor(logits=blurred, names=("background", "cell"), **changes):
     values = {"size": None, "tile": 64, "threshold": None, "channels": 1, "dtype": "uint8"}
     own = {"labels": Labels.create(names), "model_sha256": "", "version": "", "data": ""}
-    return Predictor(logits, Card(**{**values, **own, **changes}))
+    return Predictor(logits, SemanticCard(**{**values, **own, **changes}))
 
 
 def clouds(height, width, seed=0):
@@ -74,7 +75,7 @@ def test_labels_are_those_of_the_whole_image(tmp_path, monkeypatch, image, chang
     # Pixels shrunk in parts are rounded once, where OpenCV may be one off.
     assert (found.values != whole).mean() <= (0.001 if "size" in changes else 0)
     assert 0.2 < found.values.mean() < 0.8 or "size" in changes
-    assert found.palette[1].tolist() == list(model.card.labels.colours[1])
+    assert found.palette[1].tolist() == list(model.card.labels.colors[1])
     assert sorted(path.name for path in tmp_path.iterdir()) == ["mask.jpg", "mask.tif"]
 
 
@@ -153,7 +154,7 @@ def test_tiles_become_smaller_where_memory_runs_out(tmp_path, image):
         return blurred(images)
 
     mask = tmp_path / "mask.tif"
-    predict_large(predictor(hungry, tile=128), image, mask, tell=told.append)
+    predict_large(predictor(hungry, tile=128), image, mask, on_message=told.append)
     assert seen[:8] == [128] * 8
     assert set(seen[8:]) == {64}
     assert len(told) == 1

@@ -6,7 +6,7 @@ import pytest
 from drawing_masks import brightness, draw, predictor
 
 from maskwright.inference.folder import predict_folder
-from maskwright.inference.manifest import MANIFEST_FILE, Entry
+from maskwright.inference.manifest import MANIFEST_FILE, ManifestEntry
 
 
 @pytest.fixture
@@ -114,11 +114,11 @@ def test_lines_on_images_of_other_runs_stay(images, out, tmp_path):
     "line", ["", "{", "[]", "1", '{"mask": "a.png"}', '{"status": "eaten", "beside": []}']
 )
 def test_broken_lines_count_as_not_there(line):
-    assert Entry.from_json(line) is None
+    assert ManifestEntry.from_json(line) is None
 
 
 def test_a_line_is_read_as_it_was_written():
-    entry = Entry(image="/a.png", mask="a.png", status="done", size=(3, 4), settings="s")
-    assert Entry.from_json(entry.to_json()) == entry
+    entry = ManifestEntry(image="/a.png", mask="a.png", status="done", size=(3, 4), settings="s")
+    assert ManifestEntry.from_json(entry.to_json()) == entry
     odd = replace(entry, status="failed", size=None, reason="it's “torn”", beside=("overlay",))
-    assert Entry.from_json(odd.to_json()) == odd
+    assert ManifestEntry.from_json(odd.to_json()) == odd

@@ -6,7 +6,7 @@ import pytest
 
 from maskwright.imageio.geotags import tags_of
 from maskwright.imageio.write import write_large_mask
-from maskwright.inference.polygons import write_polygons
+from maskwright.inference.large.polygons import write_polygons
 from maskwright.labels import Labels
 
 rasterio = pytest.importorskip("rasterio")
@@ -28,7 +28,7 @@ def polygons_of(folder, geo=None):
     def rows(top, bottom):
         return MASK[top:bottom]
 
-    write_large_mask(folder / "mask.tif", rows, MASK.shape, LABELS.colours, geo)
+    write_large_mask(folder / "mask.tif", rows, MASK.shape, LABELS.colors, geo)
     number = write_polygons(folder / "mask.tif", folder / "mask.geojson", LABELS, background=0)
     found = json.loads((folder / "mask.geojson").read_text())
     assert number == len(found["features"])
@@ -52,7 +52,7 @@ def test_regions_become_polygons_with_holes(tmp_path):
     assert (turn(outline), turn(hole)) == (18, -2)
 
 
-def test_coordinates_are_longitude_and_latitude_and_areas_metres(tmp_path):
+def test_coordinates_are_longitude_and_latitude_and_areas_meters(tmp_path):
     # The central meridian of zone 40, 57° E, lies at 500,000 m; 2,765,000 m is near 25° N.
     transform = rasterio.transform.from_origin(500_000, 2_765_000, 2, 2)
     found = polygons_of(tmp_path, tags_of(rasterio.CRS.from_epsg(32640), transform))
@@ -60,7 +60,7 @@ def test_coordinates_are_longitude_and_latitude_and_areas_metres(tmp_path):
     roof = max(found["features"], key=lambda feature: feature["properties"]["area_px"])
     assert roof["properties"] == {"class": "roof", "label": 1, "area_px": 8, "area_m2": 32.0}
     corner = min(roof["geometry"]["coordinates"][0], key=lambda point: (point[0], -point[1]))
-    # Two metres east and south of the corner of the image; 0.9996 is the scale on the meridian.
-    metres_east = 2 / 0.9996 / (111_320 * np.cos(np.radians(25)))
-    assert corner[0] == pytest.approx(57 + metres_east, abs=2e-7)
+    # Two meters east and south of the corner of the image; 0.9996 is the scale on the meridian.
+    meters_east = 2 / 0.9996 / (111_320 * np.cos(np.radians(25)))
+    assert corner[0] == pytest.approx(57 + meters_east, abs=2e-7)
     assert corner[1] == pytest.approx(24.998, abs=0.01)

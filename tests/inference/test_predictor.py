@@ -2,10 +2,10 @@ import cv2
 import numpy as np
 import pytest
 
-from maskwright.card import Card
 from maskwright.errors import ConfigError, DataError, ModelError
 from maskwright.inference.predictor import Predictor, most_probable, resized_strips
 from maskwright.labels import Labels
+from maskwright.model_card import SemanticCard
 
 TWO = ("background", "cell")
 THREE = ("background", "cell", "nucleus")
@@ -23,7 +23,7 @@ def card(names=TWO, **changes):
         "version": "",
         "data": "",
     }
-    return Card(**{**values, **changes})
+    return SemanticCard(**{**values, **changes})
 
 
 def brightness(images):
@@ -56,7 +56,7 @@ def test_probabilities_are_resized_before_labels_are_chosen():
 
     image = np.zeros((4, 8, 1), np.uint8)
     prediction = Predictor(logits, card(size=(2, 4)))(image, probabilities=True)
-    # Centres of the eight columns lie at -0.25, 0.25, ... 3.25 of the four.
+    # Centers of the eight columns lie at -0.25, 0.25, ... 3.25 of the four.
     expected = [0.9, 0.9, 0.9, 0.725, 0.375, 0.2, 0.2, 0.2]
     np.testing.assert_allclose(prediction.probabilities[0, :, 1], expected, rtol=1e-5)
     assert prediction.labels.tolist() == [[1, 1, 1, 1, 0, 0, 0, 0]] * 4

@@ -23,13 +23,13 @@ def test_tiles_give_back_a_pointwise_function(shape, overlap):
     np.testing.assert_allclose(whole(strips), pointwise(image[None])[0], atol=1e-6)
 
 
-def test_a_function_of_neighbours_differs_only_where_tiles_end():
+def test_a_function_of_neighbors_differs_only_where_tiles_end():
     def blurred(images):
         return np.stack([cv2.blur(image, (3, 3))[..., None] for image in images])
 
     image = np.random.default_rng(0).random((64, 100, 1)).astype(np.float32)
     tiled = whole(predict_tiled(blurred, image, tile=64))
-    # Tiles begin at columns 0, 18 and 36 and see no neighbour beyond columns 18, 36, 63 and 81.
+    # Tiles begin at columns 0, 18 and 36 and see no neighbor beyond columns 18, 36, 63 and 81.
     away = np.setdiff1d(np.arange(100), [17, 18, 35, 36, 63, 64, 81, 82])
     expected = blurred(image[None])[0]
     np.testing.assert_allclose(tiled[:, away], expected[:, away], atol=1e-6)
@@ -64,7 +64,7 @@ def test_tiles_overlap_in_the_share_asked_and_blend_with_bell_weights():
     np.testing.assert_allclose(row[:32], 0)
     np.testing.assert_allclose(row[64:], 1)
     assert row[47] + row[48] == pytest.approx(1)
-    # At column 40 the distances from the centres 31.5 and 63.5 are 8.5 and 23.5, sigma is 8.
+    # At column 40 the distances from the centers 31.5 and 63.5 are 8.5 and 23.5, sigma is 8.
     near, far = np.exp(-(8.5**2) / 128), np.exp(-(23.5**2) / 128)
     assert row[40] == pytest.approx(far / (near + far))
 

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from maskwright.losses import CentrelineDice
-from maskwright.losses.thin import soft_skeleton
+from maskwright.losses import CenterlineDice
+from maskwright.losses.cldice import soft_skeleton
 
 
 def picture(*rows: str) -> np.ndarray:
@@ -31,16 +31,16 @@ def test_a_gap_costs_its_share_of_the_line():
     # All of the guess lies on the line; of the line 6 pixels of 8 are found, one added to both.
     recall = (6 + 1) / (8 + 1)
     expected = 1 - 2 * recall / (1 + recall)
-    assert float(CentrelineDice()(LINE[None].astype(int), sure(broken))) == pytest.approx(expected)
+    assert float(CenterlineDice()(LINE[None].astype(int), sure(broken))) == pytest.approx(expected)
 
 
 def test_width_is_of_no_account():
-    assert float(CentrelineDice()(LINE[None].astype(int), sure(BROAD))) == pytest.approx(0)
+    assert float(CenterlineDice()(LINE[None].astype(int), sure(BROAD))) == pytest.approx(0)
 
 
 def test_a_line_beside_the_line_is_wrong():
     # Nothing is hit, and one is added to 0 of 8, twice: 1 / 9.
-    value = float(CentrelineDice()(LINE[None].astype(int), sure(np.roll(LINE, 1, axis=0))))
+    value = float(CenterlineDice()(LINE[None].astype(int), sure(np.roll(LINE, 1, axis=0))))
     assert value == pytest.approx(1 - 1 / 9)
 
 
@@ -49,4 +49,4 @@ def test_every_class_but_the_first_counts_alike():
     three = np.concatenate([sure(LINE), np.full((1, 5, 8, 1), -30, "float32")], axis=-1)
     three[:, 4, :, 2] = 60  # eight pixels of a class that is not there: precision 1 / 9, recall 1
     expected = (0 + 1 - 2 * (1 / 9) / (1 + 1 / 9)) / 2
-    assert float(CentrelineDice()(labels, three)) == pytest.approx(expected)
+    assert float(CenterlineDice()(labels, three)) == pytest.approx(expected)

@@ -5,7 +5,6 @@ import cv2
 import numpy as np
 import pytest
 
-from maskwright.boxes import encode_rle
 from maskwright.data import open_dataset
 from maskwright.instances import Instances
 from maskwright.metrics.instances import (
@@ -15,6 +14,7 @@ from maskwright.metrics.instances import (
     pair_masks,
     tally_objects,
 )
+from maskwright.rle import encode_rle
 
 
 def strip(*spans, labels=None, scores=None, crowd=None, width=20):
@@ -88,13 +88,13 @@ def drawn_scene(rng, size, number, classes):
     """Ellipses of all sizes, some of them crowds, and a guess at each with errors."""
     true, found, labels, guesses, crowd, scores = [], [], [], [], [], []
     for _ in range(number):
-        centre, axes = rng.uniform(10, size - 10, 2), rng.uniform(3, 70, 2)
+        center, axes = rng.uniform(10, size - 10, 2), rng.uniform(3, 70, 2)
         for masks, shift, factor in (
             (true, 0, 1),
             (found, rng.normal(0, 3, 2), rng.uniform(0.8, 1.2)),
         ):
             mask = np.zeros((size, size), np.uint8)
-            middle = tuple(int(v) for v in centre + shift)
+            middle = tuple(int(v) for v in center + shift)
             cv2.ellipse(mask, middle, tuple(int(a * factor) + 1 for a in axes), 30, 0, 360, 1, -1)
             masks.append(mask > 0)
         labels.append(int(rng.integers(classes)))

@@ -1,7 +1,7 @@
 """Networks of papers against the layer shapes and parameter counts that were published.
 
 Parameters are those that learn. The ResNet-50 of the publications is counted, not built: that of
-`keras.applications` has biases besides, which the normalisation behind them makes idle.
+`keras.applications` has biases besides, which the normalization behind them makes idle.
 """
 
 from functools import partial
@@ -10,7 +10,8 @@ import keras
 import numpy as np
 import pytest
 
-from maskwright.models import decoders, papers
+from maskwright.models import architectures as papers
+from maskwright.models import decoders
 
 pytestmark = pytest.mark.conformance
 
@@ -26,7 +27,7 @@ def convolution(size, channels, width, bias=True):
     return size * size * channels * width + width * bias
 
 
-def normalised(size, channels, width):
+def normalized(size, channels, width):
     """Convolution without bias, then scale and offset of each channel."""
     return convolution(size, channels, width, bias=False) + 2 * width
 
@@ -34,9 +35,9 @@ def normalised(size, channels, width):
 def aspp(channels):
     """Chen et al. 2017, section 3.3: 1x1, three 3x3, the image's mean, and 1x1 on them joined."""
     return (
-        2 * normalised(1, channels, 256)
-        + 3 * normalised(3, channels, 256)
-        + normalised(1, 5 * 256, 256)
+        2 * normalized(1, channels, 256)
+        + 3 * normalized(3, channels, 256)
+        + normalized(1, 5 * 256, 256)
     )
 
 
@@ -128,13 +129,13 @@ def test_unet_3plus_joins_five_strides_in_320_channels():
     """Huang et al., UNet 3+, 2020, table 1: 26.97 M; figure 2: 64 channels from each of five."""
     widths = [64, 128, 256, 512, 1024]
     encoder = sum(
-        normalised(3, channels, width) + normalised(3, width, width)
+        normalized(3, channels, width) + normalized(3, width, width)
         for channels, width in zip([3, *widths], widths, strict=False)
     )
     # A node at level i sees the encoder at its level and finer, nodes in between, and the bottom.
     nodes = sum(
-        sum(normalised(3, channels, 64) for channels in [*widths[: i + 1], *[320] * (3 - i), 1024])
-        + normalised(3, 320, 320)
+        sum(normalized(3, channels, 64) for channels in [*widths[: i + 1], *[320] * (3 - i), 1024])
+        + normalized(3, 320, 320)
         for i in range(4)
     )
     model = papers.unet_3plus(1)
@@ -148,10 +149,10 @@ def test_linknet_has_the_feature_maps_of_its_table():
     """Chaurasia and Culurciello, LinkNet, 2017, abstract: 11.5 M; table 1; figures 1 and 3."""
     table = [(512, 256), (256, 128), (128, 64), (64, 64)]
     blocks = sum(
-        normalised(1, m, m // 4) + normalised(3, m // 4, m // 4) + normalised(1, m // 4, n)
+        normalized(1, m, m // 4) + normalized(3, m // 4, m // 4) + normalized(1, m // 4, n)
         for m, n in table
     )
-    last = normalised(3, 64, 32) + normalised(3, 32, 32) + convolution(2, 32, 20)
+    last = normalized(3, 64, 32) + normalized(3, 32, 32) + convolution(2, 32, 20)
     model = papers.linknet(20)
     assert learned(model) == RESNET18 + blocks + last
     assert round(learned(model) / 1e6, 1) == 11.5
@@ -171,7 +172,7 @@ def test_fpn_has_the_parameters_of_semantic_fpn():
     channels = {4: 256, 8: 512, 16: 1024, 32: 2048}
     laterals = sum(convolution(1, count, 256) for count in channels.values())
     pyramid = 4 * convolution(3, 256, 256)
-    head = 4 * normalised(3, 256, 128) + 3 * normalised(3, 128, 128)
+    head = 4 * normalized(3, 256, 128) + 3 * normalized(3, 128, 128)
     model = decoder_alone(partial(decoders.fpn, norm="group"), channels)
     assert learned(model) == laterals + pyramid + head
     assert round((RESNET50 + learned(model) + convolution(1, 128, 150)) / 1e6, 1) == 28.5
@@ -188,8 +189,8 @@ def test_pspnet_joins_four_grids_and_has_the_counted_parameters():
     The paper has no count. GluonCV's and its ports' with ResNet-50, 21 classes and the auxiliary
     head is 49,081,578, on a stem of three convolutions that widens to 128 channels.
     """
-    stem = sum(normalised(3, *one) for one in ((3, 64), (64, 64), (64, 128)))
-    wider = 64 * 64 + 64 * 256 + stem - normalised(7, 3, 64)
+    stem = sum(normalized(3, *one) for one in ((3, 64), (64, 64), (64, 128)))
+    wider = 64 * 64 + 64 * 256 + stem - normalized(7, 3, 64)
     # At stride 32 the next finer features are those of the stage before the last.
     inputs = {16: keras.Input((None, None, 1024)), 32: keras.Input((None, None, 2048))}
     features, stride, ((before, _),) = decoders.pspnet(inputs)
@@ -215,7 +216,7 @@ def test_deeplab_v3_has_the_parameters_of_its_authors_and_of_torchvision():
     """
     model = papers.deeplab_v3(21)
     # MobileNetV2 has 3,504,872, less 1280 * 1000 + 1000 of its top and its last convolution.
-    mobilenet = 3_504_872 - 1_281_000 - normalised(1, 320, 1280)
+    mobilenet = 3_504_872 - 1_281_000 - normalized(1, 320, 1280)
 
     assert learned(model) == mobilenet + aspp(320) + convolution(1, 256, 21)
     assert round(learned(model) / 1e6, 2) == 4.52
@@ -225,7 +226,7 @@ def test_deeplab_v3_has_the_parameters_of_its_authors_and_of_torchvision():
     ]
     assert [model.get_layer(f"aspp{n}_conv").dilation_rate[0] for n in (2, 3, 4)] == [6, 12, 18]
     head = aspp(2048) + convolution(1, 256, 21)
-    theirs = normalised(3, 1024, 256) + convolution(1, 256, 21) + normalised(3, 256, 256)
+    theirs = normalized(3, 1024, 256) + convolution(1, 256, 21) + normalized(3, 256, 256)
     assert RESNET50 + head + theirs == 42_004_074
 
 
@@ -236,8 +237,8 @@ def test_deeplab_v3_plus_narrows_to_48_and_refines_twice_with_256():
     [3x3, 256] twice, on output stride 16 with rates 6, 12, 18 or 8 with twice those.
     """
     model = decoder_alone(decoders.deeplab_v3_plus, {4: 256, 16: 2048})
-    refine = normalised(3, 256 + 48, 256) + normalised(3, 256, 256)
-    assert learned(model) == aspp(2048) + normalised(1, 256, 48) + refine
+    refine = normalized(3, 256 + 48, 256) + normalized(3, 256, 256)
+    assert learned(model) == aspp(2048) + normalized(1, 256, 48) + refine
     names = ["aspp_mix_relu", "low_relu", "low_join", "refineb_relu"]
     assert shapes(model, [(128, 128, 256), (32, 32, 2048)], names) == [
         *((32, 32, 256), (128, 128, 48), (128, 128, 304), (128, 128, 256)),
@@ -252,7 +253,7 @@ def test_segformer_b0_has_the_parameters_of_the_paper_and_of_keras_hub():
     model = papers.segformer_b0(19)
     assert learned(model) == 3_719_027
     projections = sum(convolution(1, channels, 256) for channels in (32, 64, 160, 256))
-    mix = normalised(1, 4 * 256, 256)
+    mix = normalized(1, 4 * 256, 256)
     outer = sum(layer.count_params() for layer in model.layers if layer.name.startswith("project"))
     assert outer == projections
     head = projections + mix + convolution(1, 256, 150)
@@ -276,7 +277,7 @@ def test_lraspp_has_the_parameters_of_torchvision():
     assert learned(model) == 3_221_538 - 21
     coarse, fine = 960, 40
     alone = decoder_alone(decoders.lraspp, {8: fine, 16: coarse})
-    assert learned(alone) == normalised(1, coarse, 128) + convolution(1, coarse, 128, bias=False)
+    assert learned(alone) == normalized(1, coarse, 128) + convolution(1, coarse, 128, bias=False)
     names = ["coarse_relu", "mean_weights", "coarse_up", "fine_join", "classes"]
     assert shapes(model, [(512, 512, 3)], names) == [
         *((32, 32, 128), (1, 1, 128), (64, 64, 128), (64, 64, 168), (64, 64, 21)),

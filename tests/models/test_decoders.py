@@ -22,7 +22,7 @@ from maskwright.models.decoders import (
     unet_3plus,
     unet_plus_plus,
 )
-from maskwright.models.decoders.resizing import AverageBins, EnlargeLike
+from maskwright.models.decoders.layers import AverageBins, EnlargeLike
 
 CHANNELS = 6
 WIDTHS = {"fpn": (8, 5), "deeplab_v3_plus": (5, 3)}

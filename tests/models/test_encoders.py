@@ -17,7 +17,7 @@ from maskwright.models.encoders import (
     Pixels,
     StochasticDepth,
 )
-from maskwright.planning import network
+from maskwright.planning import model_rules
 from short_encoders import shorten_convnext, shorten_resnet
 
 
@@ -62,11 +62,11 @@ def test_weights_from_a_file_give_what_keras_gives_on_scaled_pixels(weights, nar
 
 
 @pytest.mark.parametrize("channels", [1, 5])
-def test_grey_pixels_mean_the_same_in_any_number_of_channels(weights, narrow, channels):
-    grey = np.random.default_rng(0).uniform(0, 255, (1, 64, 64, 1)).astype(np.float32)
-    three = narrow(np.repeat(grey, 3, -1))
+def test_gray_pixels_mean_the_same_in_any_number_of_channels(weights, narrow, channels):
+    gray = np.random.default_rng(0).uniform(0, 255, (1, 64, 64, 1)).astype(np.float32)
+    three = narrow(np.repeat(gray, 3, -1))
     other = encoder("mobilenet_v2", weights=weights, alpha=0.35, channels=channels)(
-        np.repeat(grey, channels, -1)
+        np.repeat(gray, channels, -1)
     )
     np.testing.assert_allclose(other[32], three[32], atol=1e-4)
 
@@ -218,17 +218,17 @@ def test_weights_of_encoders_from_scratch_come_from_their_own_files(tmp_path):
     path = tmp_path / "residual.weights.h5"
     three = encoder("residual", **options)
     three.model.save_weights(path)
-    grey = np.random.default_rng(0).uniform(0, 255, (1, 8, 8, 1)).astype(np.float32)
+    gray = np.random.default_rng(0).uniform(0, 255, (1, 8, 8, 1)).astype(np.float32)
     one = encoder("residual", **options, channels=1, extra_channels=1, weights=path)
-    expected = three(np.repeat(grey, 3, -1))[2]
-    found = one(np.concatenate([grey, 255 - grey], -1))[2]
+    expected = three(np.repeat(gray, 3, -1))[2]
+    found = one(np.concatenate([gray, 255 - gray], -1))[2]
     np.testing.assert_allclose(found, expected, atol=1e-4)
     with pytest.raises(ModelError, match=r"do not fit residual .*widths"):
         encoder("residual", widths=(4, 6), weights=path)
 
 
 def test_config_knows_which_encoders_have_published_weights():
-    assert network.SCRATCH == SCRATCH
+    assert model_rules.SCRATCH == SCRATCH
     assert set(SCRATCH) | set(FAMILIES) == set(ENCODERS)
 
 

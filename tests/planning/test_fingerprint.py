@@ -5,10 +5,10 @@ import pytest
 import tifffile
 
 from maskwright.data import open_dataset
-from maskwright.data.synthetic import write_dataset
+from maskwright.data.synthetic.scenes import write_dataset
 from maskwright.errors import DataError
 from maskwright.imageio import write_image
-from maskwright.planning import Fingerprint, Machine, fingerprint, plan
+from maskwright.planning import DatasetStats, Machine, fingerprint, plan
 
 
 def write_pair(root, name, image, mask, ending=".png"):
@@ -24,7 +24,7 @@ def write_pair(root, name, image, mask, ending=".png"):
 def measured(root, **options):
     dataset = open_dataset(root, val_share=0, test_share=0)
     found = fingerprint(dataset, **options)
-    assert Fingerprint.from_json(found.to_json()) == found
+    assert DatasetStats.from_json(found.to_json()) == found
     settings = plan(found, Machine(2, 8000), minutes=1, weights=None).settings
     assert settings["size"] or settings["crop"]
     return found
@@ -46,7 +46,7 @@ def test_numbers_of_known_masks(tmp_path):
     )
     found = measured(tmp_path)
     lamp = found.classes[1]
-    assert (found.training, found.looked_at, found.channels, found.colour_share) == (12, 12, 1, 0)
+    assert (found.training, found.looked_at, found.channels, found.color_share) == (12, 12, 1, 0)
     assert found.usual_size == (60, 80)
     assert found.empty_share == pytest.approx(4 / 12)
     assert (lamp.images, lamp.regions, lamp.most_regions) == (8, 9, 2)
@@ -118,8 +118,8 @@ def test_nearly_equal_images_in_different_cases_are_counted(tmp_path):
     assert measured(tmp_path).split_duplicates == 1
 
 
-def test_centimetres_of_a_tiff_are_its_spacing(tmp_path):
-    from maskwright.planning.looking import spacing_mm
+def test_centimeters_of_a_tiff_are_its_spacing(tmp_path):
+    from maskwright.planning.sample_stats import spacing_mm
 
     pixels = np.zeros((4, 4), np.uint8)
     tifffile.imwrite(tmp_path / "a.tif", pixels, resolution=(20_000, 20_000), resolutionunit=3)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from maskwright.planning.layout import GRID, class_asymmetry, light_asymmetry
+from maskwright.planning.symmetry import GRID, class_asymmetry, light_asymmetry
 
 
 def maps(rows):

@@ -8,21 +8,21 @@ import yaml
 from maskwright.config import TrainConfig, read_config
 from maskwright.planning import (
     Asymmetry,
-    ClassPrint,
-    Fingerprint,
+    ClassStats,
+    DatasetStats,
     Machine,
-    Spread,
+    Summary,
     Timing,
-    alternatives,
-    at_pace,
-    next_pace,
+    at_size_level,
+    candidates,
+    next_size_level,
     plan,
 )
 
 MACHINE = Machine(cores=2, memory_mb=16_000)
 ALWAYS, BY_CHANCE = Asymmetry(0.7, 0.0005), Asymmetry(0.05, 0.6)
-BACKGROUND = ClassPrint("background", share=0.85, images=100, image_share=1.0)
-CELL = ClassPrint(
+BACKGROUND = ClassStats("background", share=0.85, images=100, image_share=1.0)
+CELL = ClassStats(
     "cell",
     share=0.15,
     images=100,
@@ -48,8 +48,8 @@ def drawn(*objects, size=(256, 256), train=100, **changed):
         "source": "drawn",
         "images": {"train": train, "val": 12, "test": 18},
         "cases": {"train": train, "val": 12, "test": 18},
-        "height": Spread(height, height, height),
-        "width": Spread(width, width, width),
+        "height": Summary(height, height, height),
+        "width": Summary(width, width, width),
         "usual_size": size,
         "channels": 3,
         "classes": (BACKGROUND, *(objects or (CELL,))),
@@ -60,7 +60,7 @@ def drawn(*objects, size=(256, 256), train=100, **changed):
         "light_up_down": BY_CHANCE,
         "detail_up_down": BY_CHANCE,
     }
-    return Fingerprint(**{**values, **changed})
+    return DatasetStats(**{**values, **changed})
 
 
 def planned(data, weights="weights.h5", minutes=10, machine=MACHINE, **options):
@@ -165,13 +165,13 @@ def test_large_images_of_small_things_are_cropped_and_of_large_things_shrunk():
     building = replace(CELL, name="building", small_share=0.0005, share=0.05)
     settings = planned(drawn(building, size=(4000, 4000))).settings
     assert settings["crop"] == (256, 256)
-    assert settings["favour_rare"] is True
+    assert settings["favor_rare"] is True
     pet = replace(CELL, name="pet", small_share=0.2, width_share=0.3)
     assert planned(drawn(pet, size=(3000, 4000))).settings["size"] == (192, 256)
 
 
 def test_regions_that_do_not_grow_with_their_images_keep_their_scale():
-    mixed = {"height": Spread(256, 300, 1000), "width": Spread(256, 300, 1400)}
+    mixed = {"height": Summary(256, 300, 1000), "width": Summary(256, 300, 1400)}
     own_scale = planned(drawn(size=(300, 300), growth=0.1, **mixed))
     assert own_scale.settings["size"] is None
     assert "power 0.1" in reason(own_scale, "size")
@@ -221,20 +221,22 @@ def test_too_little_time_makes_it_smaller_and_much_time_larger():
     slow = Timing(step_s=8.0)
     made = planned(data)
     # 0.9 * 600 s at 8 s are 67 steps; at half the batch 134, at 192 px instead of 256 almost 240.
-    pace = next_pace(made, data, slow, 10, 0)
-    assert pace == -2
-    smaller = planned(data, pace=pace, paced="A step took 8 s.")
+    size_level = next_size_level(made, data, slow, 10, 0)
+    assert size_level == -2
+    smaller = planned(data, size_level=size_level, size_level_reason="A step took 8 s.")
     assert smaller.settings["size"] == (128, 192)
     assert smaller.settings["batch_size"] == 8
     assert "took 8 s" in reason(smaller, "size")
-    assert next_pace(made, data, Timing(step_s=0.05), 10, 0) == 1
-    assert next_pace(planned(drawn()), drawn(), Timing(step_s=0.05), 10, 0) == 0  # no more to show
+    assert next_size_level(made, data, Timing(step_s=0.05), 10, 0) == 1
+    assert (
+        next_size_level(planned(drawn()), drawn(), Timing(step_s=0.05), 10, 0) == 0
+    )  # no more to show
 
 
 def test_a_step_of_another_size_is_told_from_a_measured_one():
-    step = at_pace(Timing(step_s=4.0, memory_mb=900), 0, -1)
+    step = at_size_level(Timing(step_s=4.0, memory_mb=900), 0, -1)
     assert step == Timing(step_s=2.0, estimated=True)  # half the batch
-    made = planned(drawn(), pace=-1, timing=step, paced="A step took 4 s.")
+    made = planned(drawn(), size_level=-1, timing=step, size_level_reason="A step took 4 s.")
     assert "estimated" in reason(made, "minutes")
     assert "measured" not in reason(made, "batch_size")
 
@@ -252,9 +254,9 @@ def test_what_is_set_by_hand_stays_and_others_follow():
 
 
 def test_what_suits_classes_alone_is_not_planned_for_objects():
-    made = planned(drawn(size=(1000, 1000)), given={"objects": "centres"})
-    assert made.settings["objects"] == "centres"
-    assert not {"class_weights", "favour_rare", "min_area_px", "keep_largest"} & set(made.settings)
+    made = planned(drawn(size=(1000, 1000)), given={"objects": "centers"})
+    assert made.settings["objects"] == "centers"
+    assert not {"class_weights", "favor_rare", "min_area_px", "keep_largest"} & set(made.settings)
 
 
 def test_yaml_is_what_training_reads(tmp_path):
@@ -269,7 +271,7 @@ def test_yaml_is_what_training_reads(tmp_path):
 
 
 def test_every_class_may_be_empty():
-    nothing = ClassPrint("cell")
+    nothing = ClassStats("cell")
     settings = planned(drawn(nothing, empty_share=1.0, object_share=0.0)).settings
     assert settings["size"] == (256, 256)
     assert settings["loss"].startswith("ce+0.3")
@@ -278,15 +280,15 @@ def test_every_class_may_be_empty():
 @pytest.mark.parametrize("weights", ["weights.h5", None])
 def test_alternatives_differ_and_can_be_trained(weights):
     made = planned(drawn(), weights=weights)
-    rivals = alternatives(made, 5)
+    rivals = candidates(made, 5)
     assert len(rivals) == 4
     assert len({rival.name for rival in rivals} | {made.name}) == 5
     for rival in rivals:
         TrainConfig(**rival.settings)
         assert rival.settings != made.settings
-    assert alternatives(made, 1) == []
+    assert candidates(made, 1) == []
 
 
 def test_fingerprint_survives_json():
     data = drawn(up_down=ALWAYS, growth=0.4)
-    assert Fingerprint.from_json(data.to_json()) == data
+    assert DatasetStats.from_json(data.to_json()) == data

@@ -11,7 +11,7 @@ def client_of(served, headers=None, **options):
     """Client of a new application; `client.lines` are the requests that it told of."""
     lines = []
     limits = Limits(**options.pop("limits", {}))
-    app = create_app(served, limits, tell=lines.append, **options)
+    app = create_app(served, limits, on_message=lines.append, **options)
     client = TestClient(app, "http://localhost", headers=headers)
     client.lines = lines
     return client

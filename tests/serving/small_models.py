@@ -11,15 +11,15 @@ import tifffile
 from fastapi.testclient import TestClient
 from PIL import Image
 
-from maskwright.card import Card, ObjectCard, RegionCard
 from maskwright.inference.predictor import Predictor
 from maskwright.labels import Labels
-from maskwright.objects import ObjectFinder
-from maskwright.objects.segmenter import ObjectSegmenter
-from maskwright.regions.cases import Pipeline
-from maskwright.regions.classify import Classifier
-from maskwright.serving.app import create_app
-from maskwright.serving.models import Models, Served
+from maskwright.model_card import InstanceCard, RegionCard, SemanticCard
+from maskwright.serving.jobs.models import Models, Served
+from maskwright.serving.routes.app import create_app
+from maskwright.tasks.instances import InstancePredictor
+from maskwright.tasks.instances.segmenter import ObjectSegmenter
+from maskwright.tasks.regions.classifier import Classifier
+from maskwright.tasks.regions.pipeline import Pipeline
 
 UNKNOWN = {"model_sha256": "", "version": "", "data": ""}
 TWO = ("background", "cell")
@@ -48,7 +48,9 @@ def some_logits(number):
 def predictor(names=TWO, logits=None, **changes):
     logits = logits or (one_logit if len(names) == 2 else some_logits(len(names)))
     values = {"size": None, "tile": 64, "threshold": None, "channels": 3, "dtype": "uint8"}
-    return Predictor(logits, Card(labels=Labels.create(names), **UNKNOWN, **{**values, **changes}))
+    return Predictor(
+        logits, SemanticCard(labels=Labels.create(names), **UNKNOWN, **{**values, **changes})
+    )
 
 
 def detector(images):
@@ -69,8 +71,8 @@ def detector(images):
 def finder(**changes):
     values = {"size": None, "tile": None, "channels": 3, "dtype": "uint8", "score": 0.5}
     own = {**values, **changes}
-    card = ObjectCard(labels=Labels.create(TWO), method="mask_rcnn", **UNKNOWN, **own)
-    return ObjectFinder(detector, card)
+    card = InstanceCard(labels=Labels.create(TWO), method="mask_rcnn", **UNKNOWN, **own)
+    return InstancePredictor(detector, card)
 
 
 def by_brightness(inputs):
@@ -128,7 +130,7 @@ def usual_models():
 
 @contextmanager
 def client_of(models, **options):
-    app = create_app(models, tell=lambda _: None, **options)
+    app = create_app(models, on_message=lambda _: None, **options)
     with TestClient(app, base_url="http://localhost") as client:
         yield client
 

@@ -20,7 +20,7 @@ def lines():
 
 @pytest.fixture(scope="module")
 def port(lines):
-    app = create_app(models(), LIMITS, tell=lines.append)
+    app = create_app(models(), LIMITS, on_message=lines.append)
     with running(app, bound("127.0.0.1", 0), LIMITS, lines.append) as number:
         yield number
 

@@ -7,8 +7,8 @@ import pytest
 from tiny_models import models, two_squares
 
 from maskwright.serving import Limits
-from maskwright.serving.desk import BusyError, Desk, room_for
-from maskwright.serving.limits import LateError, check_time
+from maskwright.serving.jobs.job_queue import BusyError, Desk, room_for
+from maskwright.serving.limits import DeadlineExceededError, check_time
 
 
 def in_loop(work, **limits):
@@ -52,7 +52,7 @@ def test_what_takes_too_long_is_given_up_and_ends_at_the_next_look_at_the_time()
             ended.set()
 
     async def work(desk):
-        with pytest.raises(LateError):
+        with pytest.raises(DeadlineExceededError):
             await desk.run(long)
         assert await asyncio.to_thread(ended.wait, 2)
         await asyncio.sleep(0.05)
@@ -68,7 +68,7 @@ def test_what_waited_too_long_never_starts():
     async def work(desk):
         held = [asyncio.create_task(desk.run_for(None, go.wait, 5)) for _ in range(desk.threads)]
         await asyncio.sleep(0)
-        with pytest.raises(LateError):
+        with pytest.raises(DeadlineExceededError):
             await desk.run(started.append, 1)
         go.set()
         await asyncio.gather(*held)

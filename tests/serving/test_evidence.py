@@ -10,8 +10,8 @@ from small_models import THREE, TWO, predictor
 
 from maskwright.inference.postprocess import clean
 from maskwright.inference.predictor import most_probable
-from maskwright.serving import evidence as module
-from maskwright.serving.evidence import Evidence, Grid, weigh
+from maskwright.serving.store import probability_grid as module
+from maskwright.serving.store.probability_grid import Evidence, Grid, weigh
 
 
 def decided(labels, levels, threshold, num_classes, background):

@@ -3,7 +3,7 @@
 import pytest
 from tiny_models import models, packed, two_squares
 
-from maskwright.serving.guard import Told
+from maskwright.serving.security import AccessRecord
 
 TOKEN = "a-token-of-enough-letters"
 IMAGE = {"image": ("cells.png", packed(two_squares()))}
@@ -142,7 +142,7 @@ def test_mistakes_of_the_server_are_told_in_the_log_alone(asking):
 
 
 def test_a_line_cannot_be_forged():
-    told = Told("127.0.0.1", "GET", "/a\r\n2026 GET /b 200\x1b[2J" + "x" * 500, status=404)
+    told = AccessRecord("127.0.0.1", "GET", "/a\r\n2026 GET /b 200\x1b[2J" + "x" * 500, status=404)
     line = told.line()
     assert line.isprintable()
     assert len(line) < 400

@@ -17,7 +17,7 @@ PATH = "/v2/models/cells/infer"
 @pytest.fixture(scope="module")
 def port():
     limits = Limits(pixels=10**6)
-    app = create_app(every_kind(), limits, tell=lambda _: None)
+    app = create_app(every_kind(), limits, on_message=lambda _: None)
     with running(app, bound("127.0.0.1", 0), limits) as number:
         yield number
 

@@ -16,9 +16,9 @@ from small_models import (
 from test_workbench import packed
 
 from maskwright.data import open_dataset
-from maskwright.data.checks import audit
+from maskwright.data.audit.audit import audit
 from maskwright.imageio import read_image, read_mask
-from maskwright.serving.models import Served
+from maskwright.serving.jobs.models import Served
 
 
 def models(names=("background", "cell")):

@@ -9,7 +9,7 @@ from tiny_models import every_kind
 
 from maskwright.serving import Limits, create_app
 
-APP = create_app(every_kind(), Limits(pixels=10**6), hosts=None, tell=lambda _: None)
+APP = create_app(every_kind(), Limits(pixels=10**6), hosts=None, on_message=lambda _: None)
 SCHEMA = schemathesis.openapi.from_asgi("/openapi.json", APP)
 CHECKS = (not_a_server_error, status_code_conformance, content_type_conformance)
 SUPPRESSED = [HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large]

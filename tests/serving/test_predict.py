@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from tiny_models import brightness, card, models, packed, two_squares, unpacked
 
-from maskwright.boxes import decode_rle
 from maskwright.inference.predictor import Predictor
 from maskwright.labels import Labels
+from maskwright.rle import decode_rle
 
 IMAGE = {"image": ("cells.png", packed(two_squares()), "image/png")}
 TRUE = (two_squares()[..., 0] > 100).astype(np.uint8)
@@ -38,12 +38,12 @@ def test_other_formats_are_read(cells, kind):
     assert unpacked(answer.content).all()
 
 
-def test_probabilities_are_grey_of_the_foreground_or_of_a_class(cells):
-    grey = unpacked(cells.post("/predict?output=probability", files=IMAGE).content)
+def test_probabilities_are_gray_of_the_foreground_or_of_a_class(cells):
+    gray = unpacked(cells.post("/predict?output=probability", files=IMAGE).content)
     # 1 / (1 + exp(-(200 - 100) / 50)) and (120 - 100) / 50
-    assert [grey[7, 7], grey[21, 41]] == [round(255 / (1 + np.exp(-v))) for v in (2.0, 0.4)]
+    assert [gray[7, 7], gray[21, 41]] == [round(255 / (1 + np.exp(-v))) for v in (2.0, 0.4)]
     other = cells.post("/predict?output=probability&class=background", files=IMAGE)
-    assert abs(int(unpacked(other.content)[7, 7]) + grey[7, 7] - 255) <= 1
+    assert abs(int(unpacked(other.content)[7, 7]) + gray[7, 7] - 255) <= 1
     wrong = cells.post("/predict?output=probability&class=nucleus", files=IMAGE)
     assert wrong.status_code == 422
     assert "background, cell" in wrong.json()["detail"]
@@ -73,8 +73,8 @@ def test_a_background_that_is_not_first_is_left_out(asking):
     content = client.post("/predict?output=coco", files=IMAGE).json()
     assert content["categories"] == [{"id": 0, "name": "cell"}]
     assert [one["category_id"] for one in content["annotations"]] == [0, 0]
-    grey = unpacked(client.post("/predict?output=probability", files=IMAGE).content)
-    assert grey[7, 7] > 200
+    gray = unpacked(client.post("/predict?output=probability", files=IMAGE).content)
+    assert gray[7, 7] > 200
 
 
 def test_polygons_are_in_pixels(cells):
@@ -157,7 +157,7 @@ def test_wrong_questions_get_one_sentence(kinds, path, status, told):
 
 
 def test_large_images_come_to_the_same(kinds, monkeypatch):
-    monkeypatch.setattr("maskwright.serving.desk._LARGE_PX", 100)
+    monkeypatch.setattr("maskwright.serving.jobs.job_queue._LARGE_PX", 100)
     found = unpacked(kinds.post("/predict?model=cells", files=IMAGE).content)
     np.testing.assert_array_equal(found, TRUE)
     files = {**IMAGE, "mask": ("mask.png", packed(TRUE))}

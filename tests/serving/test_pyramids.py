@@ -5,10 +5,10 @@ import pytest
 import tifffile
 from PIL import Image
 
-from maskwright.data.pictures import as_picture
+from maskwright.data.to_rgb import as_picture
 from maskwright.imageio.windows import open_windows
-from maskwright.serving import pictures
-from maskwright.serving.pictures import draw_pyramid, reduced_picture, safe_suffix
+from maskwright.serving.store import tile_pyramid as pictures
+from maskwright.serving.store.tile_pyramid import draw_pyramid, reduced_picture, safe_suffix
 
 
 def drawn(folder, image, **options):

@@ -8,8 +8,8 @@ from PIL import Image
 from small_models import client_of
 
 from maskwright.imageio import atomic_write
-from maskwright.serving import runs
-from maskwright.serving.models import Models
+from maskwright.serving.jobs.models import Models
+from maskwright.serving.routes import runs
 
 HISTORY = """epoch,seconds,loss,mean_dice,val_loss,val_mean_dice
 1,2.5,0.9,0.5,0.8,0.6

@@ -5,8 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from maskwright.serving.limits import LateError, until
-from maskwright.serving.together import Alone, Together
+from maskwright.serving.jobs.dynamic_batching import DynamicBatcher, SerializedModel
+from maskwright.serving.limits import DeadlineExceededError, until
 
 
 class Engine:
@@ -43,7 +43,7 @@ def while_busy(engine, together, others):
 
 def test_what_waits_for_a_busy_engine_runs_as_one_batch_and_everybody_gets_their_own():
     engine, counted = Engine(), []
-    together = Together(engine, counted=counted.append)
+    together = DynamicBatcher(engine, counted=counted.append)
     answers = while_busy(engine, together, [of_value(n) for n in (1, 2, 3)])
     assert [float(answer.mean()) for answer in answers] == [1, 2, 3, 4]
     assert engine.batches == counted == [1, 3]
@@ -52,13 +52,13 @@ def test_what_waits_for_a_busy_engine_runs_as_one_batch_and_everybody_gets_their
 def test_images_of_other_sizes_run_apart_and_large_ones_alone():
     engine = Engine()
     sizes = [4, 8, 4, 400, 400]
-    answers = while_busy(engine, Together(engine), [of_value(n, n) for n in sizes])
+    answers = while_busy(engine, DynamicBatcher(engine), [of_value(n, n) for n in sizes])
     assert [answer.shape[1] for answer in answers[1:]] == sizes
     assert sorted(engine.batches) == [1, 1, 1, 1, 2]
 
 
 def test_a_free_engine_runs_at_once():
-    together = Together(lambda images: images)
+    together = DynamicBatcher(lambda images: images)
     began = time.perf_counter()
     together(of_value(1))
     assert time.perf_counter() - began < 0.05
@@ -72,7 +72,7 @@ def test_several_callers_run_side_by_side_where_the_network_allows():
         return images + 1
 
     whole = Engine()
-    together = Together(whole, beside, places=3)
+    together = DynamicBatcher(whole, beside, places=3)
     with ThreadPoolExecutor(3) as pool:
         first = pool.submit(together, of_value(0))
         whole.started.wait(5)
@@ -91,7 +91,7 @@ def test_an_error_reaches_all_whose_images_ran_together_and_nobody_else():
             raise ValueError("bad")
         return images
 
-    together = Together(fails_with_two)
+    together = DynamicBatcher(fails_with_two)
     with pytest.raises(ValueError, match="bad"):
         while_busy(engine, together, [of_value(n) for n in (1, 2)])
     assert engine.batches == [1, 2]
@@ -100,7 +100,7 @@ def test_an_error_reaches_all_whose_images_ran_together_and_nobody_else():
 
 def test_who_is_late_leaves_the_queue():
     engine = Engine()
-    together = Together(engine)
+    together = DynamicBatcher(engine)
 
     def hurried():
         with until(time.monotonic() + 0.05):
@@ -109,7 +109,7 @@ def test_who_is_late_leaves_the_queue():
     with ThreadPoolExecutor(2) as pool:
         first = pool.submit(together, of_value(0))
         engine.started.wait(5)
-        with pytest.raises(LateError):
+        with pytest.raises(DeadlineExceededError):
             pool.submit(hurried).result(5)
         engine.go.set()
         first.result(5)
@@ -118,11 +118,11 @@ def test_who_is_late_leaves_the_queue():
 
 def test_one_call_at_a_time():
     held = Engine()
-    alone = Alone(held)
+    alone = SerializedModel(held)
     with ThreadPoolExecutor(2) as pool:
         first = pool.submit(alone, of_value(0))
         held.started.wait(5)
-        with until(time.monotonic() + 0.05), pytest.raises(LateError):
+        with until(time.monotonic() + 0.05), pytest.raises(DeadlineExceededError):
             alone(of_value(1))
         second = pool.submit(alone, of_value(1))
         held.go.set()

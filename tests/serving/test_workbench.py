@@ -27,13 +27,14 @@ from small_models import (
     usual_models,
 )
 
-from maskwright.boxes import decode_rle
 from maskwright.errors import TooLargeError
-from maskwright.serving import answers, finding
-from maskwright.serving import evidence as evidence_module
-from maskwright.serving.limits import LateError, Limits, until
-from maskwright.serving.models import Served
-from maskwright.serving.uploads import Upload
+from maskwright.rle import decode_rle
+from maskwright.serving.jobs import run_inference as finding
+from maskwright.serving.jobs.models import Served
+from maskwright.serving.limits import DeadlineExceededError, Limits, until
+from maskwright.serving.routes import responses as answers
+from maskwright.serving.store import probability_grid as evidence_module
+from maskwright.serving.store.upload import Upload
 
 KINDS = ("cells", "parts", "squares", "lesions", "marked")
 
@@ -61,7 +62,7 @@ def test_models_are_told_with_all_that_a_decision_needs(client):
         *("fill_holes_px", "keep_largest", "names", "decision_threshold", "needs_masks", "keep"),
     }
     assert all(set(one) == keys for one in told.values())
-    assert told["cells"]["classes"][1] == {"label": 1, "name": "cell", "colour": "#e69f00"}
+    assert told["cells"]["classes"][1] == {"label": 1, "name": "cell", "color": "#e69f00"}
     thresholds = {name: (one["threshold_of"], one["threshold"]) for name, one in told.items()}
     assert thresholds == {
         "cells": ("foreground", None),
@@ -418,7 +419,7 @@ def test_a_failing_model_fails_its_image_alone(capsys):
 def test_the_end_of_the_server_ends_what_waits(tmp_path):
     slow = Slow()
     models = served(Served("cells", "segmentation", predictor(TWO, slow)))
-    from maskwright.serving.images import Images
+    from maskwright.serving.store.image_store import Images
 
     images = Images(Limits())
     one = models["cells"]
@@ -486,7 +487,7 @@ def test_polygons_of_many_pieces_are_made_apart_or_not_at_all(monkeypatch):
     here = json.loads(answers.polygons(mask, labels, 0))
     monkeypatch.setattr(answers, "_QUICK_OUTLINE_PX", 0)
     assert json.loads(answers.polygons(mask, labels, 0)) == here
-    with until(time.monotonic() + 0.01), pytest.raises(LateError):
+    with until(time.monotonic() + 0.01), pytest.raises(DeadlineExceededError):
         answers.polygons(mask, labels, 0)
     monkeypatch.setattr(answers, "_MOST_OUTLINE_PX", 100)
     for make in (answers.polygons, partial(answers.coco, "a.png")):

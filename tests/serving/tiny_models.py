@@ -6,16 +6,16 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from maskwright.card import CARD_FILE, Card, ObjectCard, RegionCard
-from maskwright.data.objects import distances
 from maskwright.export.artifact import write_listing, written_digest
 from maskwright.inference.predictor import Predictor
 from maskwright.labels import Labels
-from maskwright.objects import ObjectFinder
-from maskwright.objects.segmenter import ObjectSegmenter
-from maskwright.regions.cases import Pipeline
-from maskwright.regions.classify import Classifier
+from maskwright.model_card import CARD_FILE, InstanceCard, RegionCard, SemanticCard
 from maskwright.serving import Models, Served
+from maskwright.tasks.instances import InstancePredictor
+from maskwright.tasks.instances.segmenter import ObjectSegmenter
+from maskwright.tasks.instances.targets import distances
+from maskwright.tasks.regions.classifier import Classifier
+from maskwright.tasks.regions.pipeline import Pipeline
 
 LABELS = Labels.create(("background", "cell"))
 NAMED = {"dtype": "uint8", "model_sha256": "", "version": "", "data": ""}
@@ -23,7 +23,7 @@ NAMED = {"dtype": "uint8", "model_sha256": "", "version": "", "data": ""}
 
 def card(**changes):
     usual = {"labels": LABELS, "channels": 3, "size": None, "tile": 64, "threshold": None}
-    return Card(**{**NAMED, **usual, **changes})
+    return SemanticCard(**{**NAMED, **usual, **changes})
 
 
 def brightness(images):
@@ -32,7 +32,7 @@ def brightness(images):
 
 
 def discs(images):
-    """A perfect head of centres, of an image whose first channel holds the numbers of objects."""
+    """A perfect head of centers, of an image whose first channel holds the numbers of objects."""
     said = []
     for image in images[..., 0]:
         inside = (image > 0) * 20.0 - 10
@@ -53,9 +53,9 @@ def bright_or_dull(inputs):
 
 
 def finder():
-    return ObjectFinder(
+    return InstancePredictor(
         discs,
-        ObjectCard(labels=LABELS, method="centres", size=None, tile=None, channels=1, **NAMED),
+        InstanceCard(labels=LABELS, method="centers", size=None, tile=None, channels=1, **NAMED),
     )
 
 
@@ -82,7 +82,7 @@ def models(**given):
     served = Models({})
     given = given or {"cells": Predictor(brightness, card())}
     for name, model in given.items():
-        kinds = {Predictor: "segmentation", ObjectFinder: "objects", Pipeline: "regions"}
+        kinds = {Predictor: "segmentation", InstancePredictor: "objects", Pipeline: "regions"}
         served.places[name] = Path("models") / name
         served.add(Served(name, kinds[type(model)], model))
     return served

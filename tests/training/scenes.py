@@ -6,7 +6,7 @@ import keras
 import numpy as np
 
 from maskwright.config import TrainConfig
-from maskwright.data.arrays import Arrays
+from maskwright.data.pipeline.arrays import Arrays
 from maskwright.models import build
 from maskwright.training import Recipe
 
@@ -25,7 +25,7 @@ def scenes(count: int, side: int = 32) -> Arrays:
     return Arrays.from_numpy(np.stack(images), np.stack(masks))
 
 
-def network(dropout: float = 0.0, synchronised: bool = False) -> keras.Model:
+def network(dropout: float = 0.0, synchronized: bool = False) -> keras.Model:
     """Plain encoder of two strides and a U-Net's decoder; the same weights every time."""
     keras.utils.set_random_seed(0)
     return build(
@@ -36,7 +36,7 @@ def network(dropout: float = 0.0, synchronised: bool = False) -> keras.Model:
         widths=(8,),
         dropout=dropout,
         seed=0,
-        synchronised=synchronised,
+        synchronized=synchronized,
     )
 
 

@@ -1,6 +1,6 @@
 """Short runs as a program of its own, to be killed or started as one of several workers.
 
-Usage: short_run.py EPOCHS FOLDER[:resume|:synchronised]...
+Usage: short_run.py EPOCHS FOLDER[:resume|:synchronized]...
 
 Runs one after the other; each leaves its checkpoints and `weights.npz` in its folder.
 """
@@ -11,19 +11,19 @@ from pathlib import Path
 import numpy as np
 from scenes import network, recipe, scenes
 
-from maskwright.data.augment import Augmentation
+from maskwright.data.pipeline.augment import Augmentation
 from maskwright.losses import loss
-from maskwright.training import Fit, segmentation
+from maskwright.training import TrainingLoop, segmentation
 from maskwright.training.distribute import find_strategy
 from maskwright.training.steps import read
 
 
-def main(folder: Path, epochs: int, resume: bool, synchronised: bool) -> None:
+def main(folder: Path, epochs: int, resume: bool, synchronized: bool) -> None:
     strategy = find_strategy()
     with strategy.scope():
         # Workers would draw the gaps of a dropout each for itself.
-        model = network(dropout=0.0 if synchronised else 0.2, synchronised=synchronised)
-    work = Fit(
+        model = network(dropout=0.0 if synchronized else 0.2, synchronized=synchronized)
+    work = TrainingLoop(
         model,
         segmentation(
             loss("ce+dice"),
@@ -35,7 +35,7 @@ def main(folder: Path, epochs: int, resume: bool, synchronised: bool) -> None:
         ),
         # Adam makes whole steps of gradients that are nothing but rounding, which differs between
         # one worker and two; plain steps are as small as their gradients.
-        recipe=recipe(optimizer="sgd", learning_rate=0.05) if synchronised else recipe(),
+        recipe=recipe(optimizer="sgd", learning_rate=0.05) if synchronized else recipe(),
         epochs=epochs,
         strategy=strategy,
         checkpoints=folder,
@@ -50,4 +50,4 @@ def main(folder: Path, epochs: int, resume: bool, synchronised: bool) -> None:
 if __name__ == "__main__":
     for run in sys.argv[2:]:
         place, _, how = run.partition(":")
-        main(Path(place), int(sys.argv[1]), how == "resume", how == "synchronised")
+        main(Path(place), int(sys.argv[1]), how == "resume", how == "synchronized")

@@ -10,12 +10,11 @@ import numpy as np
 import pytest
 from scenes import network, recipe, scenes
 
-from maskwright.data.arrays import Arrays
-from maskwright.data.augment import Augmentation
+from maskwright.data.pipeline.arrays import Arrays
+from maskwright.data.pipeline.augment import Augmentation
 from maskwright.errors import ConfigError, TrainingError
 from maskwright.losses import loss
-from maskwright.training import Fit, segmentation
-from maskwright.training import fit as loop
+from maskwright.training import TrainingLoop, loop, segmentation
 from maskwright.training.checkpoint import Checkpoint
 
 pytestmark = pytest.mark.usefixtures("uncompiled")
@@ -32,7 +31,7 @@ def run(model, train=None, callbacks=(), resume=False, crop=None, **options):
         augmentation=Augmentation.named("light"),
         crop=crop,
     )
-    work = Fit(model, task, **settings)
+    work = TrainingLoop(model, task, **settings)
     if resume:
         work.resume()
     return work.run(callbacks)

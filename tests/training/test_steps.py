@@ -5,8 +5,8 @@ import tensorflow as tf
 
 from maskwright.errors import ConfigError
 from maskwright.losses import CrossEntropy
+from maskwright.training.objective import from_logits
 from maskwright.training.steps import Group, MovingAverage, make_optimizer, make_train_step
-from maskwright.training.task import from_logits
 
 
 def test_average_looks_back_on_a_share_of_the_steps():
@@ -23,7 +23,7 @@ def test_average_looks_back_on_a_share_of_the_steps():
 
 
 @pytest.mark.parametrize("name", ["adamw", "adam", "sgd"])
-def test_decay_spares_biases_and_normalisations(name):
+def test_decay_spares_biases_and_normalizations(name):
     made = make_optimizer(name, weight_decay=0.5)
     made.learning_rate.assign(0.1)
     kernel, bias = (keras.Variable(np.float32(1.0), name=n) for n in ("kernel", "bias"))

@@ -56,7 +56,7 @@ def alone(tmp_path_factory):
     """
     folder = tmp_path_factory.mktemp("alone")
     whole, shared = folder / "whole", folder / "shared"
-    assert start((whole,), (shared, "synchronised")).wait(timeout=240) == 0
+    assert start((whole,), (shared, "synchronized")).wait(timeout=240) == 0
     return whole, shared
 
 
@@ -80,7 +80,7 @@ def test_two_workers_end_with_the_weights_of_one(alone, tmp_path):
     folders = [tmp_path / f"worker{index}" for index in range(2)]
     processes = [
         start(
-            (folder, "synchronised"),
+            (folder, "synchronized"),
             TF_CONFIG=json.dumps(
                 {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}
             ),

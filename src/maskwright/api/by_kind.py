@@ -5,22 +5,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from maskwright.api import masks, objects, regions
-from maskwright.api.learned import require_out
-from maskwright.card import CARD_FILE, card_kind
+from maskwright.api.provenance import require_out
 from maskwright.errors import ConfigError
 from maskwright.export.artifact import model_folder
-from maskwright.kinds import Engine
+from maskwright.model_card import CARD_FILE, card_kind
+from maskwright.types import Engine
 
 if TYPE_CHECKING:
-    from maskwright.evaluation import Evaluation, ObjectEvaluation
+    from maskwright.evaluation import Evaluation
     from maskwright.inference.folder import FolderResult
     from maskwright.inference.predictor import Predictor
-    from maskwright.objects import ObjectFinder
-    from maskwright.regions.folder import CasesResult
-    from maskwright.regions.objects import ObjectsResult
+    from maskwright.tasks.instances import InstancePredictor
+    from maskwright.tasks.instances.folder import ObjectsResult
+    from maskwright.tasks.instances.scorer import ObjectEvaluation
+    from maskwright.tasks.regions.folder import CasesResult
 
 
-def load(path: str | Path) -> "Predictor | ObjectFinder":
+def load(path: str | Path) -> "Predictor | InstancePredictor":
     """A trained model, to be called with images: the folder of a run or of an ensemble.
 
     One of masks gives a `Prediction`, one of single objects their `Instances`.
@@ -29,9 +30,9 @@ def load(path: str | Path) -> "Predictor | ObjectFinder":
         ModelError: If there is none, or it does not belong to its card.
     """
     if _kind(path) == "objects":
-        from maskwright.objects import ObjectFinder
+        from maskwright.tasks.instances import InstancePredictor
 
-        return ObjectFinder.load(path)
+        return InstancePredictor.load(path)
     return masks.load(path)
 
 
@@ -70,7 +71,7 @@ def predict(
     address: str | None = None,
     large: bool = False,
     polygons: bool = False,
-    tell: Callable[[str], None] = lambda _: None,
+    on_message: Callable[[str], None] = lambda _: None,
     **options: Any,
 ) -> "FolderResult | ObjectsResult | CasesResult":
     """Write a mask for every image, or its objects, or answers on what the masks hold.
@@ -87,7 +88,7 @@ def predict(
         address: Of a running Ray cluster.
         large: Work through all images by windows; only with masks, as the next.
         polygons: Write the masks as GeoJSON too.
-        tell: Called with what is prepared for many images, and where a large one needs a word.
+        on_message: Called with messages on what is prepared for many images.
         options: Flips, overlays, and what the card of the model may be adjusted by: tile,
             threshold, min_area_px and, for masks, fill_holes_px and keep_largest.
     """
@@ -100,7 +101,7 @@ def predict(
     if kind not in ("objects", "regions"):
         options |= {"probabilities": probabilities, "batch_size": batch_size}
         options |= {"overwrite": overwrite, "engine": engine, "address": address}
-        options |= {"large": large, "polygons": polygons, "tell": tell}
+        options |= {"large": large, "polygons": polygons, "on_message": on_message}
         return masks.predict(model, images, out, **options)
     if large or polygons:
         raise ConfigError(

@@ -47,32 +47,32 @@ class Demo:
 
 
 def demo(
-    out: str | Path, *, minutes: float = 2.0, tell: Callable[[str], None] = lambda _: None
+    out: str | Path, *, minutes: float = 2.0, on_message: Callable[[str], None] = lambda _: None
 ) -> Demo:
     """Draw a data set, train on it, evaluate, predict.
 
     Args:
         out: Folder for everything; data that is there already is used again.
         minutes: Time to train for.
-        tell: Called with a line on each step.
+        on_message: Called with a line on each step.
 
     Raises:
         TrainingError: If `out` holds a run already.
     """
-    from maskwright.data.synthetic import write_dataset
+    from maskwright.data.synthetic.scenes import write_dataset
 
     folder = Path(out)
     data, run, masks = folder / "data", folder / "run", folder / "masks"
     if (run / "plan.yaml").exists():
         raise TrainingError(f"{run} holds a run already; name another folder with -o.")
     if not (data / "data.yaml").exists():
-        tell("Drawing microscope-like scenes …")
+        on_message("Drawing microscope-like scenes …")
         write_dataset(data)
-    tell(f"Training from random weights for {minutes:g} minutes …")
+    on_message(f"Training from random weights for {minutes:g} minutes …")
     train(data, run, minutes=minutes, **DEMO_SETTINGS)
-    tell("Scoring images it was not trained on …")
+    on_message("Scoring images it was not trained on …")
     found = evaluate(run, data)
-    tell("Predicting masks of the test images …")
+    on_message("Predicting masks of the test images …")
     dataset = open_dataset(data)
     predict(run, copy_images(dataset, folder / "test_images"), masks)
     picture = folder / "demo.png"

@@ -20,8 +20,8 @@ from maskwright.errors import TrainingError
 from maskwright.imageio import write_image
 
 if TYPE_CHECKING:
-    from maskwright.evaluation.decisions import DecisionEvaluation
-    from maskwright.regions.cases import Pipeline
+    from maskwright.tasks.regions.pipeline import Pipeline
+    from maskwright.tasks.regions.region_scores import DecisionEvaluation
 
 _SHOWN = 4
 _ENLARGED = 2
@@ -66,20 +66,20 @@ class RegionDemo:
 
 
 def demo_regions(
-    out: str | Path, *, minutes: float = 3.0, tell: Callable[[str], None] = lambda _: None
+    out: str | Path, *, minutes: float = 3.0, on_message: Callable[[str], None] = lambda _: None
 ) -> RegionDemo:
     """Draw cells, train a segmenter and a classifier, evaluate both as one, predict.
 
     Args:
         out: Folder for everything; data that is there already is used again.
         minutes: Time to train for, both together.
-        tell: Called with a line on each step.
+        on_message: Called with a line on each step.
 
     Raises:
         TrainingError: If `out` holds a run already.
     """
-    from maskwright.data.description import write_description
-    from maskwright.data.synthetic import write_dataset
+    from maskwright.data.readers.data_yaml import write_description
+    from maskwright.data.synthetic.scenes import write_dataset
 
     folder = Path(out)
     data, segmenter, run = folder / "cells", folder / "segmenter", folder / "run"
@@ -88,12 +88,14 @@ def demo_regions(
             raise TrainingError(f"{made} holds a run already; name another folder with -o.")
     described = data / "cells.yaml"
     if not described.exists():
-        tell("Drawing microscope-like scenes of round and spindle-shaped cells …")
+        on_message("Drawing microscope-like scenes of round and spindle-shaped cells …")
         write_dataset(data, apart=True)
         write_description(described, _CELLS, ["Every cell by itself; what it is says cells.csv."])
-    tell(f"Training a segmenter that finds cells for {minutes * _SEGMENTING:g} minutes …")
+    on_message(f"Training a segmenter that finds cells for {minutes * _SEGMENTING:g} minutes …")
     train(described, segmenter, minutes=minutes * _SEGMENTING, **DEMO_SETTINGS)
-    tell(f"Training a classifier of what it finds for {minutes * (1 - _SEGMENTING):g} minutes …")
+    on_message(
+        f"Training a classifier of what it finds for {minutes * (1 - _SEGMENTING):g} minutes …"
+    )
     train_regions(
         described,
         run,
@@ -101,9 +103,9 @@ def demo_regions(
         segmenter=str(segmenter),
         **_SETTINGS,
     )
-    tell("Scoring images that neither was trained on …")
+    on_message("Scoring images that neither was trained on …")
     found = evaluate_regions(run, described)
-    tell("Deciding on the cells of the test images …")
+    on_message("Deciding on the cells of the test images …")
     dataset = open_dataset(described)
     answers = folder / "answers"
     predict_regions(run, copy_images(dataset, folder / "test_images"), answers, masks=False)
@@ -114,7 +116,7 @@ def demo_regions(
 
 def _draw(dataset: DataSet, pipeline: "Pipeline", path: Path) -> None:
     """Test images above; below, their cells as found, with the probability beside each."""
-    from maskwright.regions.drawing import draw_decisions
+    from maskwright.tasks.regions.drawing import draw_decisions
 
     columns = []
     for sample in dataset.of("test")[:_SHOWN]:

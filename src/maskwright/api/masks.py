@@ -7,16 +7,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from maskwright.api import objects
-from maskwright.api.building import describe_model, settle
-from maskwright.api.learned import division_of, learned_ids
+from maskwright.api.from_config import describe_model, resolve_config
+from maskwright.api.provenance import division_of, learned_ids
 from maskwright.config import TrainConfig, read_config
 from maskwright.data import open_dataset, write_yaml
-from maskwright.data.augment import Augmentation
+from maskwright.data.pipeline.augment import Augmentation
 from maskwright.errors import ConfigError
-from maskwright.kinds import Engine
+from maskwright.types import Engine
 
 if TYPE_CHECKING:
-    from maskwright.data.checks import Report
+    from maskwright.data.audit.audit import Report
     from maskwright.evaluation import Evaluation
     from maskwright.evaluation.evaluate import Size
     from maskwright.inference.folder import FolderResult
@@ -43,8 +43,8 @@ def check(
         group_by: Column, or pattern whose first group names the case.
         strength: Of the augmentation on the sheet.
     """
-    from maskwright.data.checks import audit
-    from maskwright.data.sheet import contact_sheet
+    from maskwright.data.audit.audit import audit
+    from maskwright.data.audit.contact_sheet import contact_sheet
 
     dataset = open_dataset(data, group_by=group_by)
     report = replace(audit(dataset), source=str(data))  # some are drawn elsewhere
@@ -63,7 +63,7 @@ def train(
     minutes: float | None = None,
     epochs: int | None = None,
     resume: bool = False,
-    tell: Callable[[str], None] = lambda _: None,
+    on_message: Callable[[str], None] = lambda _: None,
     **settings: Any,
 ) -> "Run":
     """Train a model on the images and masks in `data`; write a run into `out`.
@@ -75,7 +75,7 @@ def train(
         minutes: Time to train for; ten when neither it nor `epochs` is given.
         epochs: Passes over the samples.
         resume: Go on with the run in `out`, with its own settings but for those given here.
-        tell: Called with a sentence for every file that is left out.
+        on_message: Called with a sentence for every file that is left out.
         settings: Fields of `TrainConfig`, before those of the plan.
 
     Raises:
@@ -94,8 +94,8 @@ def train(
     if config.minutes is None and config.epochs is None:
         config = config.model_copy(update={"minutes": _DEFAULT_MINUTES})
     if config.objects is not None:
-        return objects.train(config, data, out, resume=resume, tell=tell)
-    config, dataset, shared = settle(config, data, tell)
+        return objects.train(config, data, out, resume=resume, on_message=on_message)
+    config, dataset, shared = resolve_config(config, data, on_message)
     return train_on(
         dataset,
         out,
@@ -110,7 +110,7 @@ def train(
             include={"threshold", "min_area_px", "fill_holes_px", "keep_largest"}
         ),
         settings=config.model_dump(mode="json"),
-        tell=tell,
+        on_message=on_message,
         resume=resume,
     )
 
@@ -176,7 +176,7 @@ def predict(
     address: str | None = None,
     large: bool = False,
     polygons: bool = False,
-    tell: Callable[[str], None] = lambda _: None,
+    on_message: Callable[[str], None] = lambda _: None,
     **adjustments: Any,
 ) -> "FolderResult":
     """Write a mask for every image, in its size; skip those that an earlier run has done.
@@ -195,7 +195,7 @@ def predict(
         address: Of a running Ray cluster; one is started on this machine when left out.
         large: Work through all images by windows, whatever their size; see `predict_large`.
         polygons: Write the masks as GeoJSON too; works through all images by windows.
-        tell: Called with what is prepared for many images of a run, see `open_predictor`, and with
+        on_message: Called with messages: what is prepared for many images of a run, and
             a sentence where a large image needs one.
         adjustments: For the card: threshold, tile and cleaning, as
             `inference.predictor.adjusted_card` takes them.
@@ -213,8 +213,10 @@ def predict(
         from maskwright.inference.cluster import predict_on_cluster
 
         return predict_on_cluster(model, images, out, address=address, **options, **adjustments)
-    from maskwright.api.opening import open_predictor
+    from maskwright.api.load_model import open_predictor
     from maskwright.inference.folder import predict_folder
 
-    predictor = open_predictor(model, images, tell)
-    return predict_folder(predictor.adjusted(**adjustments), images, out, tell=tell, **options)
+    predictor = open_predictor(model, images, on_message)
+    return predict_folder(
+        predictor.adjusted(**adjustments), images, out, on_message=on_message, **options
+    )

@@ -6,23 +6,23 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from maskwright.api.building import (
+from maskwright.api.from_config import (
+    auxiliary_loss_weight,
     describe_model,
     encoder_arguments,
     make_augmentation,
     opened,
-    supervision,
 )
-from maskwright.api.learned import division_of
+from maskwright.api.provenance import division_of
 from maskwright.config import TrainConfig
 from maskwright.data import open_dataset
 from maskwright.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
-    from maskwright.evaluation import ObjectEvaluation
     from maskwright.models.blueprint import Blueprint
     from maskwright.models.rcnn import Rcnn
-    from maskwright.regions.objects import ObjectsResult
+    from maskwright.tasks.instances.folder import ObjectsResult
+    from maskwright.tasks.instances.scorer import ObjectEvaluation
     from maskwright.training import Run
 
 _CROP_PX = 256
@@ -34,7 +34,7 @@ def train(
     out: str | Path,
     *,
     resume: bool = False,
-    tell: Callable[[str], None] = lambda _: None,
+    on_message: Callable[[str], None] = lambda _: None,
 ) -> "Run":
     """Train a model that finds single objects; what `masks.train` does with `objects` set.
 
@@ -45,13 +45,13 @@ def train(
     """
     from maskwright.losses import loss
     from maskwright.models.rcnn import Rcnn
-    from maskwright.objects.train import train as train_on
+    from maskwright.tasks.instances.objectives import centers, detections
+    from maskwright.tasks.instances.train import train as train_on
     from maskwright.training import Recipe
-    from maskwright.training.object_tasks import centres, detections
 
     for name, unfit in (
         ("class_weights", config.class_weights),
-        ("favour_rare", config.favour_rare or None),
+        ("favor_rare", config.favor_rare or None),
         ("one_logit", config.one_logit or None),
         ("fill_holes_px", config.fill_holes_px or None),
         ("keep_largest", config.keep_largest or None),
@@ -68,20 +68,20 @@ def train(
     criterion = loss(config.loss, smoothing=config.smoothing)
     numbers = dict(config.detector)
     settings = Rcnn.named(numbers.pop("profile"), **numbers)
-    dataset = opened(config, data, tell)
+    dataset = opened(config, data, on_message)
     if dataset.labels.background != 0:
         raise DataError(
             f"Expected a background as the first class, beside the classes of objects; the classes "
             f"of {dataset.root} are {', '.join(dataset.labels.names)}: name the first background "
             f"in data.yaml."
         )
-    if config.objects == "centres":
-        model = partial(_centres, config)
+    if config.objects == "centers":
+        model = partial(_centers, config)
         task = partial(
-            centres,
+            centers,
             criterion,
             num_classes=dataset.labels.num_classes,
-            auxiliary_weight=supervision(config),
+            auxiliary_weight=auxiliary_loss_weight(config),
         )
     else:
         model = partial(_detector, config, settings)
@@ -89,7 +89,7 @@ def train(
     return train_on(
         dataset,
         out,
-        method=config.objects or "centres",
+        method=config.objects or "centers",
         model=model,
         task=task,
         recipe=Recipe(**config.recipe()),
@@ -105,7 +105,7 @@ def train(
         skip_unreadable=config.skip_unreadable,
         card={"min_area_px": config.min_area_px} if config.min_area_px else None,
         settings=config.model_dump(mode="json"),
-        tell=tell,
+        on_message=on_message,
         resume=resume,
     )
 
@@ -127,11 +127,12 @@ def evaluate(
         out: Folder for the results; `evaluation/SPLIT` in the run when left out.
         options: Of `evaluation.evaluate_objects`.
     """
-    from maskwright.evaluation import evaluate_objects, write_objects
-    from maskwright.objects import ObjectFinder
+    from maskwright.tasks.instances import InstancePredictor
+    from maskwright.tasks.instances.report import write as write_objects
+    from maskwright.tasks.instances.scorer import evaluate_objects
 
     folder = Path(run)
-    finder = ObjectFinder.load(folder)
+    finder = InstancePredictor.load(folder)
     dataset = open_dataset(data, **division_of(folder))
     found = evaluate_objects(finder, dataset, split, **options)
     write_objects(found, out or folder / "evaluation" / split, run=folder)
@@ -155,16 +156,16 @@ def predict(
         out: Folder for the results.
         overlays: Draw the objects over the images too.
         classes: Folder of a run that draws masks, for panoptic masks of both.
-        adjustments: Values for the card: `threshold`, the least score of an object, or with centres
+        adjustments: Values for the card: `threshold`, the least score of an object, or with centers
             the least probability of its pixels; `min_area_px`, `tile`, `marker`.
     """
     from maskwright.inference.predictor import Predictor
-    from maskwright.objects import ObjectFinder
-    from maskwright.objects.panoptic import Merger
-    from maskwright.objects.segmenter import ObjectSegmenter
-    from maskwright.regions.objects import find_in_folder
+    from maskwright.tasks.instances import InstancePredictor
+    from maskwright.tasks.instances.folder import find_in_folder
+    from maskwright.tasks.instances.panoptic import Merger
+    from maskwright.tasks.instances.segmenter import ObjectSegmenter
 
-    segmenter = ObjectSegmenter(ObjectFinder.load(model)).adjusted(**adjustments)
+    segmenter = ObjectSegmenter(InstancePredictor.load(model)).adjusted(**adjustments)
     merger = None
     if classes is not None:
         drawing = Predictor.load(classes)
@@ -173,8 +174,8 @@ def predict(
     return find_in_folder(segmenter.finder, images, out, overlays=overlays, merger=merger)
 
 
-def _centres(config: TrainConfig, *, num_classes: int, **options: Any) -> "Blueprint":
-    """Network of the settings with two more channels: depth, and nearness to a centre."""
+def _centers(config: TrainConfig, *, num_classes: int, **options: Any) -> "Blueprint":
+    """Network of the settings with two more channels: depth, and nearness to a center."""
     return describe_model(config, num_classes=num_classes + 2, **options)
 
 
@@ -186,7 +187,7 @@ def _detector(
     channels: int,
     pixel_range: tuple[float, float],
     seed: int,
-    synchronised: bool,
+    synchronized: bool,
 ) -> "Blueprint":
     """Mask R-CNN on the encoder of the settings."""
     from maskwright.models.blueprint import Blueprint
@@ -202,6 +203,6 @@ def _detector(
         },
         {
             "weights": config.encoder_weights if config.pretrained else None,
-            "synchronised": synchronised,
+            "synchronized": synchronized,
         },
     )

@@ -8,21 +8,26 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from maskwright.api.building import describe_model, make_augmentation, supervision, tell_left_out
+from maskwright.api.from_config import (
+    auxiliary_loss_weight,
+    describe_model,
+    make_augmentation,
+    tell_left_out,
+)
 from maskwright.config import PRETRAINED_PRESETS, TrainConfig, read_config
 from maskwright.data import DataSet, open_dataset
-from maskwright.data.sources import find
+from maskwright.data.readers.resolve import find
 from maskwright.errors import ConfigError, ModelError
 from maskwright.imageio import atomic_write
 from maskwright.planning import (
-    Choice,
-    Fingerprint,
+    DatasetStats,
     Machine,
     Plan,
+    PlannedSetting,
     Timing,
-    at_pace,
+    at_size_level,
     fingerprint,
-    next_pace,
+    next_size_level,
     this_machine,
 )
 from maskwright.planning import plan as make_plan
@@ -48,7 +53,7 @@ def plan(
     *,
     minutes: float | None = None,
     measure: bool = True,
-    tell: Callable[[str], None] = lambda _: None,
+    on_message: Callable[[str], None] = lambda _: None,
     **settings: Any,
 ) -> Plan:
     """Settings that suit a data set, this machine and a time, each with its reason.
@@ -59,7 +64,7 @@ def plan(
         minutes: To train for; ten when left out.
         measure: Build the planned model, time some steps of its training, and make it smaller
             where the time would be too short for it; takes a minute or so.
-        tell: Called with a sentence on what goes on.
+        on_message: Called with a sentence on what goes on.
         settings: Fields of `TrainConfig` that are decided already; the others follow them.
 
     Raises:
@@ -67,10 +72,10 @@ def plan(
     """
     given = _checked(settings)
     minutes = minutes or given.pop("minutes", None) or _MINUTES
-    dataset, data_print, division = _look_at(data, given, tell)
+    dataset, data_print, division = _look_at(data, given, on_message)
     machine = this_machine(_accelerators() if measure else 0)
     weights, weights_said = _weights(given, data_print.channels)
-    timing, pace, paced = None, 0, ""
+    timing, size_level, size_level_reason = None, 0, ""
 
     def made() -> Plan:
         return make_plan(
@@ -80,9 +85,9 @@ def plan(
             weights=weights,
             weights_said=weights_said,
             given=given,
-            pace=pace,
+            size_level=size_level,
             timing=timing,
-            paced=paced,
+            size_level_reason=size_level_reason,
             division=division,
         )
 
@@ -91,27 +96,29 @@ def plan(
     for _ in range(_MOST_ROUNDS if measure else 0):
         shown = found.settings.get("crop") or found.settings["size"]
         told = f"{shown[0]}x{shown[1]}, {config.batch_size} at a time"
-        tell(f"Timing steps of training: {config.encoder}, {config.decoder}, {told} …")
+        on_message(f"Timing steps of training: {config.encoder}, {config.decoder}, {told} …")
         began = time.monotonic()
         timing = _time(config, dataset, machine)
         # A number of epochs is what it is, however long they take.
         wanted = (
-            pace if given.get("epochs") else next_pace(found, data_print, timing, minutes, pace)
+            size_level
+            if given.get("epochs")
+            else next_size_level(found, data_print, timing, minutes, size_level)
         )
-        if wanted == pace:
+        if wanted == size_level:
             break
         steps = timing.steps(minutes)
         took = f"{'would take' if timing.busy_s else 'took'} {timing.step_s:.2g} s"
         took += " on this machine without its other work" if timing.busy_s else ""
-        paced = (
+        size_level_reason = (
             f"At {told}, a step {took}, so that {minutes:g} minutes hold only "
             f"{steps:,} steps; therefore smaller."
-            if wanted < pace
+            if wanted < size_level
             else f"A step at {shown[0]}x{shown[1]} {took}; {minutes:g} minutes have room for more."
         )
         # Where timing takes long itself, what it told must do.
         slow = time.monotonic() - began > _TIMING_S
-        pace, timing = wanted, at_pace(timing, pace, wanted) if slow else None
+        size_level, timing = wanted, at_size_level(timing, size_level, wanted) if slow else None
         found = made()
         config = read_config(None, found.settings, TrainConfig)
         if slow:
@@ -127,7 +134,7 @@ def plan(
 def _checked(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Settings by hand as `TrainConfig` has them; of the augmentation, only what is stated."""
     # Alone, these two would ask for the crop that the plan is to choose.
-    waits = settings.get("size", "auto") is None or settings.get("favour_rare")
+    waits = settings.get("size", "auto") is None or settings.get("favor_rare")
     crop = {"crop": (32, 32)} if waits and "crop" not in settings else {}
     config = read_config(None, {**crop, **settings}, TrainConfig)
     given = {name: getattr(config, name) for name in settings}
@@ -139,13 +146,13 @@ def _checked(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _look_at(
-    data: str | Path, given: Mapping[str, Any], tell: Callable[[str], None]
-) -> tuple[DataSet, Fingerprint, list[Choice]]:
+    data: str | Path, given: Mapping[str, Any], on_message: Callable[[str], None]
+) -> tuple[DataSet, DatasetStats, list[PlannedSetting]]:
     """Data set and its fingerprint, divided otherwise where that is better, with the reasons."""
     stated = {key: given[key] for key in _DIVISION if key in given}
     dataset = _opened(data, stated)
-    tell_left_out(dataset, tell)
-    changed: list[Choice] = []
+    tell_left_out(dataset, on_message)
+    changed: list[PlannedSetting] = []
     splits = {sample.split or "train" for sample in find(data).layout.samples}
     makes_val = "train" in splits and "val" not in splits
     few = dataset.splits.get("train", 0) + dataset.splits.get("val", 0) <= _FEW_CASES
@@ -155,13 +162,15 @@ def _look_at(
         if larger.splits.get("val", 0) > validated:
             said = f"A tenth of the cases would be {validated}, too few to choose weights by; "
             said += f"a fifth is {larger.splits['val']}."
-            changed.append(Choice("val_share", _LARGER_SHARE, said))
+            changed.append(PlannedSetting("val_share", _LARGER_SHARE, said))
             dataset, stated = larger, {**stated, "val_share": _LARGER_SHARE}
     found = fingerprint(dataset, source=str(data))
     if makes_val and found.split_duplicates and "unite_duplicates" not in given:
         groups = f"{found.split_duplicates} group{'s' * (found.split_duplicates > 1)}"
         said = f"{groups} of nearly the same image lie in different cases; parted between splits, "
-        changed.append(Choice("unite_duplicates", True, f"{said}they would flatter the scores."))
+        changed.append(
+            PlannedSetting("unite_duplicates", True, f"{said}they would flatter the scores.")
+        )
         dataset = _opened(data, {**stated, "unite_duplicates": True})
         found = fingerprint(dataset, source=str(data))
     return dataset, found, changed
@@ -225,11 +234,11 @@ def _time(config: TrainConfig, dataset: DataSet, machine: Machine) -> Timing:
     import numpy as np
     import tensorflow as tf
 
-    from maskwright.data.batches import load
+    from maskwright.data.pipeline.batches import load
     from maskwright.losses import loss
     from maskwright.training import Recipe
-    from maskwright.training.fit import Fit
-    from maskwright.training.task import segmentation
+    from maskwright.training.loop import TrainingLoop
+    from maskwright.training.objective import segmentation
 
     size = None if config.size == "auto" else config.size
     samples = [s for s in dataset.samples if s.split in ("train", None) and s.masks]
@@ -243,7 +252,7 @@ def _time(config: TrainConfig, dataset: DataSet, machine: Machine) -> Timing:
         augmentation=make_augmentation(config),
         crop=config.crop,
         passes=_STEPS_TIMED + 3,
-        auxiliary_weight=supervision(config),
+        auxiliary_weight=auxiliary_loss_weight(config),
     )
     before = _resident_mb()
     keras.utils.set_random_seed(config.seed)
@@ -253,9 +262,9 @@ def _time(config: TrainConfig, dataset: DataSet, machine: Machine) -> Timing:
         channels=arrays.channels,
         pixel_range=arrays.value_range,
         seed=config.seed,
-        synchronised=False,
+        synchronized=False,
     ).build()
-    fit = Fit(model, task, recipe=Recipe(**config.recipe()), epochs=1)
+    fit = TrainingLoop(model, task, recipe=Recipe(**config.recipe()), epochs=1)
     step = fit.make_step(fit.groups)
     batches = iter(task.train(0, 0, None))
     batch = next(batches)

@@ -7,23 +7,23 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from maskwright.api.building import encoder_arguments, make_augmentation, tell_left_out
-from maskwright.api.learned import learned_ids, require_out
-from maskwright.card import MODEL_FILE, SEGMENTER
+from maskwright.api.from_config import encoder_arguments, make_augmentation, tell_left_out
+from maskwright.api.provenance import learned_ids, require_out
 from maskwright.config import RegionConfig, read_config
 from maskwright.data import DataSet, open_dataset
 from maskwright.errors import ConfigError, DataError
 from maskwright.export.artifact import is_artifact
+from maskwright.model_card import MODEL_FILE, SEGMENTER
 
 if TYPE_CHECKING:
-    from maskwright.evaluation.decisions import DecisionEvaluation
     from maskwright.inference.predictor import Flips
     from maskwright.models.blueprint import Blueprint
-    from maskwright.regions.arrays import View
-    from maskwright.regions.cases import Pipeline
-    from maskwright.regions.folder import CasesResult
-    from maskwright.regions.labelling import Labelling
-    from maskwright.regions.prepare import Predict
+    from maskwright.tasks.regions.folder import CasesResult
+    from maskwright.tasks.regions.learning.bags import CropSpec
+    from maskwright.tasks.regions.learning.build_bags import Predict
+    from maskwright.tasks.regions.learning.targets import Labeling
+    from maskwright.tasks.regions.pipeline import Pipeline
+    from maskwright.tasks.regions.region_scores import DecisionEvaluation
     from maskwright.training import Run
 
 _DEFAULT_MINUTES = 5.0
@@ -37,7 +37,7 @@ def train_regions(
     minutes: float | None = None,
     epochs: int | None = None,
     resume: bool = False,
-    tell: Callable[[str], None] = lambda _: None,
+    on_message: Callable[[str], None] = lambda _: None,
     **settings: Any,
 ) -> "Run":
     """Train a classifier of the regions in the masks of `data`; write a run into `out`.
@@ -49,15 +49,15 @@ def train_regions(
         minutes: Time to train for; five when neither it nor `epochs` is given.
         epochs: Passes over what is decided on.
         resume: Go on with the run in `out`, with its own settings but for those given here.
-        tell: Called with a sentence for every file that is left out, and on what is decided.
+        on_message: Called with a sentence for every file that is left out, and on what is decided.
         settings: Fields of `RegionConfig`, before those of the plan.
 
     Raises:
         MaskwrightError: One sentence on what is wrong and what to do.
     """
     from maskwright.losses import loss
-    from maskwright.losses.combined import parse
-    from maskwright.regions.train import train
+    from maskwright.losses.compose import parse
+    from maskwright.tasks.regions.train import train
     from maskwright.training import Recipe
     from maskwright.training.run import Run
 
@@ -82,18 +82,18 @@ def train_regions(
         raise ConfigError(f"Decisions are learned by ce and focal; received {' and '.join(unfit)}.")
     criterion = loss(config.loss, smoothing=config.smoothing)
     dataset = open_regions(data, config)
-    tell_left_out(dataset, tell, config.skip_unreadable)
-    labelling = find_labelling(dataset, config)
-    for note in labelling.notes:
-        tell(note)
-    view = make_view(dataset, labelling, config)
+    tell_left_out(dataset, on_message, config.skip_unreadable)
+    labeling = find_labeling(dataset, config)
+    for note in labeling.notes:
+        on_message(note)
+    view = make_view(dataset, labeling, config)
     predict = None if config.segmenter is None else finding(config.segmenter, view)
     if config.segmenter is not None and (leak := _seen_before(config, data, dataset)):
-        tell(leak)
+        on_message(leak)
     run = train(
         dataset,
         out,
-        labelling=labelling,
+        labeling=labeling,
         view=view,
         model=partial(describe_classifier, config),
         measures=config.measures,
@@ -117,11 +117,11 @@ def train_regions(
         checkpoint_seconds=config.checkpoint_seconds,
         skip_unreadable=config.skip_unreadable,
         settings=config.model_dump(mode="json"),
-        tell=tell,
+        on_message=on_message,
         resume=resume,
     )
     if config.segmenter is not None:
-        _take_along(Path(config.segmenter), run.folder)
+        bundle_segmenter(Path(config.segmenter), run.folder)
     return run
 
 
@@ -146,11 +146,11 @@ def open_regions(data: str | Path, config: RegionConfig) -> DataSet:
     return open_dataset(data, scaled_masks=True, **config.division())
 
 
-def find_labelling(dataset: DataSet, config: RegionConfig) -> "Labelling":
+def find_labeling(dataset: DataSet, config: RegionConfig) -> "Labeling":
     """What the settings say is to be decided, and what the data says where they do not."""
-    from maskwright.regions import labelling
+    from maskwright.tasks.regions.learning import targets as labeling
 
-    return labelling.find_labelling(
+    return labeling.find_labeling(
         dataset,
         positive=config.positive,
         classes=config.classes,
@@ -160,19 +160,19 @@ def find_labelling(dataset: DataSet, config: RegionConfig) -> "Labelling":
     )
 
 
-def make_view(dataset: DataSet, labelling: "Labelling", config: RegionConfig) -> "View":
+def make_view(dataset: DataSet, labeling: "Labeling", config: RegionConfig) -> "CropSpec":
     """How regions are cut out; `ConfigError` where their labels would not be found."""
-    from maskwright.regions.arrays import View
-    from maskwright.regions.prepare import full_scale, speck_px
+    from maskwright.tasks.regions.learning.bags import CropSpec
+    from maskwright.tasks.regions.learning.build_bags import full_scale, speck_px
 
-    kind = config.regions or labelling.regions
-    if labelling.regions is not None and kind != labelling.regions:
+    kind = config.regions or labeling.regions
+    if labeling.regions is not None and kind != labeling.regions:
         raise ConfigError(
-            f"Labels are told apart by {labelling.regions}; expected regions={labelling.regions}, "
+            f"Labels are told apart by {labeling.regions}; expected regions={labeling.regions}, "
             f"received {kind}."
         )
     kind = kind or ("instances" if dataset.instances else "components")
-    view = View(kind, config.size, config.context, config.min_area_px)
+    view = CropSpec(kind, config.size, config.context, config.min_area_px)
     speck = 1 if config.segmenter is None else speck_px(dataset, view)
     return replace(view, min_guess_px=speck, full_scale=full_scale(dataset))
 
@@ -185,7 +185,7 @@ def describe_classifier(
     pixel_range: tuple[float, float],
     penalty: float,
     seed: int,
-    synchronised: bool,
+    synchronized: bool,
 ) -> "Blueprint":
     """Network that the settings describe, as `regions.train` asks for it."""
     from maskwright.models.blueprint import Blueprint
@@ -208,7 +208,7 @@ def describe_classifier(
             "weights": config.encoder_weights if config.pretrained else None,
             "penalty": penalty,
             "seed": seed,
-            "synchronised": synchronised,
+            "synchronized": synchronized,
         },
     )
 
@@ -219,7 +219,7 @@ def load_regions(path: str | Path) -> "Pipeline":
     Raises:
         ModelError: If there is none, or it does not belong to its card.
     """
-    from maskwright.regions.cases import Pipeline
+    from maskwright.tasks.regions.pipeline import Pipeline
 
     return Pipeline.load(path)
 
@@ -230,7 +230,7 @@ def evaluate_regions(
     *,
     split: str = "test",
     out: str | Path | None = None,
-    tell: Callable[[str], None] = lambda _: None,
+    on_message: Callable[[str], None] = lambda _: None,
     **options: Any,
 ) -> "DecisionEvaluation":
     """Score decisions on a split, with true masks and, where there is a segmenter, with its own.
@@ -240,11 +240,11 @@ def evaluate_regions(
         data: What `open_dataset` takes, with labels.
         split: To score.
         out: Folder for the results; `evaluation/SPLIT` in the run when left out.
-        tell: Called with a sentence for every file that is left out.
+        on_message: Called with a sentence for every file that is left out.
         options: Of `evaluation.decide.evaluate_decisions`.
     """
-    from maskwright.evaluation.decide import evaluate_decisions
-    from maskwright.evaluation.decision_report import write
+    from maskwright.tasks.regions.region_evaluation import evaluate_decisions
+    from maskwright.tasks.regions.report import write
 
     require_out(run, out)
     folder = Path(run)
@@ -255,11 +255,11 @@ def evaluate_regions(
     config = read_config(plan if plan.exists() else None, known, RegionConfig)
     # Divided as for the run, so that nothing it learned from is scored.
     dataset = open_regions(data, config)
-    tell_left_out(dataset, tell)
+    tell_left_out(dataset, on_message)
     found = evaluate_decisions(
         pipeline,
         dataset,
-        find_labelling(dataset, config),
+        find_labeling(dataset, config),
         split,
         specificity=config.specificity,
         network=_network(config, folder),
@@ -295,7 +295,7 @@ def predict_regions(
         adjustments: Of the segmenter, as `Predictor.adjusted` takes them.
     """
     from maskwright.export.runtime import load_keras
-    from maskwright.regions.folder import predict_cases
+    from maskwright.tasks.regions.folder import predict_cases
 
     if heat and is_artifact(Path(model)):
         raise ConfigError(
@@ -335,10 +335,10 @@ def _network(config: RegionConfig, run: Path) -> Callable[[], Any] | None:
     return partial(load_keras, run / MODEL_FILE) if there else None
 
 
-def finding(segmenter: str | Path, view: "View") -> "Predict":
+def finding(segmenter: str | Path, view: "CropSpec") -> "Predict":
     """Function that finds regions with a segmenter, cut as true ones are."""
-    from maskwright.objects.segmenter import load_segmenter
-    from maskwright.regions.found import found_regions
+    from maskwright.tasks.instances.segmenter import load_segmenter
+    from maskwright.tasks.regions.extraction.predicted_regions import found_regions
 
     predictor = load_segmenter(segmenter)
 
@@ -349,7 +349,7 @@ def finding(segmenter: str | Path, view: "View") -> "Predict":
     return predict
 
 
-def _take_along(segmenter: Path, run: Path) -> None:
+def bundle_segmenter(segmenter: Path, run: Path) -> None:
     """Copy a segmenter into a run, so that the run alone is enough to predict."""
     from maskwright.export.ensemble import model_files
     from maskwright.imageio import atomic_write

@@ -11,9 +11,9 @@ from maskwright.cli.compare import compare
 from maskwright.cli.demo import demo
 from maskwright.cli.evaluate import evaluate
 from maskwright.cli.export import export
+from maskwright.cli.lr_find import rate
 from maskwright.cli.plan import plan
 from maskwright.cli.predict import predict
-from maskwright.cli.rate import rate
 from maskwright.cli.regions import app as regions
 from maskwright.cli.search import search
 from maskwright.cli.serve import serve

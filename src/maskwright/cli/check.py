@@ -12,9 +12,9 @@ from rich.table import Table
 from maskwright.cli.console import GroupBy, Json, out
 
 if TYPE_CHECKING:
-    from maskwright.data.checks import Report
+    from maskwright.data.audit.audit import Report
 
-_COLOURS = {"error": "red", "warning": "yellow", "note": "cyan"}
+_COLORS = {"error": "red", "warning": "yellow", "note": "cyan"}
 
 
 def check(
@@ -61,10 +61,10 @@ def _show(report: "Report") -> None:
         table.add_row(escape(name), *(cells.get((name, split), "-") for split in splits))
     console.print(table)
     for finding in report.findings:
-        colour = _COLOURS[finding.severity]
-        console.print(f"[bold {colour}]{finding.severity}[/] {escape(finding.message)}")
+        color = _COLORS[finding.severity]
+        console.print(f"[bold {color}]{finding.severity}[/] {escape(finding.message)}")
         console.print(f"  → {escape(finding.advice)}", style="dim")
     counts = Counter(str(finding.severity) for finding in report.findings)
-    told = ", ".join(f"{counts[kind]} {kind}s" for kind in _COLOURS)
+    told = ", ".join(f"{counts[kind]} {kind}s" for kind in _COLORS)
     verdict = "ready to train on" if report.ok else "training on it would be wrong"
     console.print(f"{told}: {verdict}.")

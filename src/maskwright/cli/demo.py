@@ -33,7 +33,7 @@ def demo(
     made = api.demo(
         folder or _free_folder(),
         minutes=minutes or 2.0,
-        tell=lambda text: typer.echo(text, err=True),
+        on_message=lambda text: typer.echo(text, err=True),
     )
     out().print(table(made.evaluation))
     places = {
@@ -49,9 +49,9 @@ def demo(
 
 def _regions(folder: Path, minutes: float) -> None:
     from maskwright import api
-    from maskwright.evaluation import decision_table
+    from maskwright.tasks.regions.results import table as decision_table
 
-    made = api.demo_regions(folder, minutes=minutes, tell=_tell)
+    made = api.demo_regions(folder, minutes=minutes, on_message=_tell)
     out().print(decision_table(made.evaluation))
     places = {
         "images and cells": made.data,

@@ -24,13 +24,10 @@ def evaluate(
     """Score a model on a split that it was not trained on."""
     quiet_tensorflow()
     from maskwright import api
-    from maskwright.evaluation import (
-        ObjectEvaluation,
-        object_table,
-        objects_to_dict,
-        table,
-        to_dict,
-    )
+    from maskwright.evaluation import table, to_dict
+    from maskwright.tasks.instances.report import table as object_table
+    from maskwright.tasks.instances.report import to_dict as objects_to_dict
+    from maskwright.tasks.instances.scorer import ObjectEvaluation
 
     found = api.evaluate(run, data, split=split, out=folder, size=size, flips=flips)
     written = folder or run / "evaluation" / split

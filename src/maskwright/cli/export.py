@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from maskwright.cli.console import Json, quiet_tensorflow
-from maskwright.kinds import Format
+from maskwright.types import Format
 
 
 def export(

@@ -54,13 +54,13 @@ def plan(
             minutes=60.0 if minutes is None else minutes,
             measure=measure,
             resume=resume,
-            tell=_tell,
+            on_message=_tell,
             **given,
         )
         _tell(choice.reason)
         typer.echo(json.dumps(choice.table) if as_json else path / "plan.yaml")
         return
-    made = api.plan(data, path, minutes=minutes, measure=measure, tell=_tell, **given)
+    made = api.plan(data, path, minutes=minutes, measure=measure, on_message=_tell, **given)
     if as_json:
         typer.echo(json.dumps(made.to_dict()))
     elif path is None:

@@ -8,7 +8,7 @@ import typer
 
 from maskwright.cli.console import quiet_tensorflow
 from maskwright.cli.regions import report_cases
-from maskwright.kinds import Engine
+from maskwright.types import Engine
 
 
 def predict(
@@ -82,10 +82,10 @@ def predict(
         address=address,
         large=large,
         polygons=polygons,
-        tell=partial(typer.echo, err=True),
+        on_message=partial(typer.echo, err=True),
     )
-    from maskwright.regions.folder import CasesResult
-    from maskwright.regions.objects import ObjectsResult
+    from maskwright.tasks.instances.folder import ObjectsResult
+    from maskwright.tasks.regions.folder import CasesResult
 
     if isinstance(result, CasesResult):
         report_cases(result, folder)

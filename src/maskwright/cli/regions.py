@@ -7,10 +7,10 @@ import typer
 from rich.markup import escape
 
 from maskwright.cli.console import GroupBy, Json, OutFolder, out, quiet_tensorflow
-from maskwright.kinds import Kind, Outside
+from maskwright.types import Outside, RegionKind
 
 if TYPE_CHECKING:
-    from maskwright.regions.folder import CasesResult
+    from maskwright.tasks.regions.folder import CasesResult
 
 app = typer.Typer(
     name="regions",
@@ -37,7 +37,7 @@ def extract(
     data: Annotated[str, typer.Argument(help="Folder, CSV, data.yaml or tfds:NAME.")],
     folder: Annotated[Path, typer.Option("-o", "--out", help="Folder for table and crops.")],
     regions: Annotated[
-        Kind | None, typer.Option(help="What a region of a mask is; found out when left out.")
+        RegionKind | None, typer.Option(help="What a region of a mask is; found out when left out.")
     ] = None,
     size: Annotated[int, typer.Option(min=1, help="Side of the crops, px.")] = 128,
     context: Annotated[
@@ -64,7 +64,7 @@ def extract(
 
     left_out: list[str] = []
 
-    def tell(text: str) -> None:
+    def on_message(text: str) -> None:
         left_out.append(text)
         _tell(text)
 
@@ -78,7 +78,7 @@ def extract(
         min_area_px=min_area_px,
         spacing_mm=spacing_mm,
         crops=crops,
-        tell=tell,
+        on_message=on_message,
     )
     typer.echo(made)
     if left_out:
@@ -115,7 +115,7 @@ def train(
     given = parse_settings(settings or [])
     chosen = {"minutes": minutes, "epochs": epochs, "segmenter": segmenter and str(segmenter)}
     given |= {name: value for name, value in chosen.items() if value is not None}
-    made = api.train_regions(data, run, plan=plan, resume=resume, tell=_tell, **given)
+    made = api.train_regions(data, run, plan=plan, resume=resume, on_message=_tell, **given)
     last = made.read_history()[-1]
     typer.echo(
         f"Trained {int(last['epoch'])} epochs in {last['seconds']:.0f} s; "
@@ -138,9 +138,9 @@ def evaluate(
     from json import dumps
 
     from maskwright import api
-    from maskwright.evaluation.decision_results import table, to_dict
+    from maskwright.tasks.regions.results import table, to_dict
 
-    found = api.evaluate_regions(run, data, split=split, out=folder, tell=_tell)
+    found = api.evaluate_regions(run, data, split=split, out=folder, on_message=_tell)
     for skipped in found.skipped:
         _tell(f"not scored: {skipped.reason}")
     if json:

@@ -12,7 +12,7 @@ from rich.table import Table
 from maskwright.cli.console import Json, out, quiet_tensorflow
 
 if TYPE_CHECKING:
-    from maskwright.api.searching import Search
+    from maskwright.api.search import Search
 
 
 def search(
@@ -52,7 +52,7 @@ def search(
         vary=vary or (),
         score=score,
         resume=resume,
-        tell=_tell,
+        on_message=_tell,
         **parse_settings(settings or []),
     )
     if as_json:
@@ -64,7 +64,7 @@ def search(
 
 
 def _table(found: "Search") -> Table:
-    from maskwright.api.searching import shown
+    from maskwright.api.search import shown
 
     table = Table(title="Trials, the best first", title_justify="left")
     table.add_column("trial", justify="right")

@@ -76,7 +76,7 @@ def serve(
         token=token,
         keep=keep,
         limits=limits,
-        tell=partial(typer.echo, err=True),
+        on_message=partial(typer.echo, err=True),
         ready=show if open_page else lambda _: None,
     )
 

@@ -56,7 +56,7 @@ def train(
     }
     if folds is not None or (resume and api.is_cross_validation(run)):
         joined = api.cross_validate(
-            data, run, folds=folds, plan=plan, resume=resume, tell=_tell, **given
+            data, run, folds=folds, plan=plan, resume=resume, on_message=_tell, **given
         )
         total, ends = joined.out_of_fold.total, joined.out_of_fold.intervals
         typer.echo(
@@ -67,7 +67,7 @@ def train(
         )
         typer.echo(joined.folder)
         return
-    made = api.train(data, run, plan=plan, resume=resume, tell=_tell, **given)
+    made = api.train(data, run, plan=plan, resume=resume, on_message=_tell, **given)
     last = made.read_history()[-1]
     typer.echo(
         f"Trained {int(last['epoch'])} epochs in {last['seconds']:.0f} s; "

@@ -1,9 +1,9 @@
 """Settings of a training run: read once, checked once, frozen."""
 
-from maskwright.config.masks import PRESETS, PRETRAINED_PRESETS, TrainConfig
-from maskwright.config.reading import parse_settings, read_config
+from maskwright.config.base import RunConfig
+from maskwright.config.parse import parse_settings, read_config
 from maskwright.config.regions import RegionConfig
-from maskwright.config.shared import RunConfig
+from maskwright.config.segmentation import PRESETS, PRETRAINED_PRESETS, TrainConfig
 
 __all__ = [
     "PRESETS",

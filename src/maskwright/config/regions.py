@@ -11,7 +11,7 @@ from pydantic import (
     model_validator,
 )
 
-from maskwright.config.shared import RunConfig
+from maskwright.config.base import RunConfig
 
 
 class RegionConfig(RunConfig):

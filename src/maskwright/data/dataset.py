@@ -9,14 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from maskwright.data.description import stated_values, write_description
-from maskwright.data.division import carve, hold_out
-from maskwright.data.division import unite_duplicates as united_cases
-from maskwright.data.encodings import Encoding
-from maskwright.data.layouts import LeftOut
+from maskwright.data.encodings.encoding import Encoding
+from maskwright.data.readers.data_yaml import stated_values, write_description
+from maskwright.data.readers.layouts import LeftOut
+from maskwright.data.readers.probe import held_classes, kind_differs, probe, sizes_differ
+from maskwright.data.readers.resolve import PLACES, find, grouped, meaning, with_instances
 from maskwright.data.samples import Sample
-from maskwright.data.sources import PLACES, find, grouped, meaning, with_instances
-from maskwright.data.survey import held_classes, kind_differs, sizes_differ, survey
+from maskwright.data.splits.assignment import assign_splits, make_fold
+from maskwright.data.splits.assignment import unite_duplicates as united_cases
 from maskwright.errors import DataError
 from maskwright.imageio import read_header, read_image, read_mask
 from maskwright.instances import Instances
@@ -37,7 +37,7 @@ class DataSet:
         root: Folder that holds them.
         layout: How the files are laid out, for people.
         samples: All samples with a mask, each with a split.
-        labels: Names and colours of the classes.
+        labels: Names and colors of the classes.
         encoding: What the values in the masks mean.
         channels: Channels of an image.
         dtype: `"uint8"`, `"uint16"` or `"float32"`.
@@ -80,7 +80,7 @@ class DataSet:
     def read(self, sample: Sample) -> tuple[np.ndarray, np.ndarray]:
         """Image `(h, w, channels)` in the file's range, and labels `(h, w)` int32.
 
-        Grey becomes RGB and RGB grey where the data set has the other.
+        Gray becomes RGB and RGB gray where the data set has the other.
 
         Raises:
             DataError: If a file cannot be read, sizes differ, values are unknown, or the image is
@@ -104,10 +104,10 @@ class DataSet:
         if self.channels == 3:
             return np.repeat(image, 3, axis=2)
         # Luminance of ITU-R BT.601, as Pillow and OpenCV compute it.
-        grey: np.ndarray = image @ np.array([0.299, 0.587, 0.114])
+        gray: np.ndarray = image @ np.array([0.299, 0.587, 0.114])
         if image.dtype.kind == "u":
-            grey = grey.round()
-        return grey.astype(image.dtype)[..., None]
+            gray = gray.round()
+        return gray.astype(image.dtype)[..., None]
 
     def read_mask(self, sample: Sample) -> np.ndarray:
         """Labels `(h, w)` int32; several mask files are united, later ones on top."""
@@ -165,7 +165,7 @@ class DataSet:
             values = read_mask(sample.instances).values
             if values.ndim != 2:
                 raise DataError(
-                    f"{sample.instances} holds colours; expected the number of an object in every "
+                    f"{sample.instances} holds colors; expected the number of an object in every "
                     f"pixel, 0 where there is none."
                 )
             return values.astype(np.int32)
@@ -218,7 +218,7 @@ def open_dataset(
             its aspect, for those who bring it to the size of the image.
 
     Raises:
-        DataError: If nothing is recognised, or no sample can be used.
+        DataError: If nothing is recognized, or no sample can be used.
         ConfigError: If data.yaml or an argument is wrong.
     """
     found = find(source)
@@ -232,7 +232,7 @@ def open_dataset(
     given = {sample.split or "train" for sample in layout.samples}
     made = [split for split, share in shares.items() if share and split not in given]
     made = made if "train" in given else []
-    seen = survey(layout.samples, seed, bool(made) or fold is not None, scaled_masks)
+    seen = probe(layout.samples, seed, bool(made) or fold is not None, scaled_masks)
     encoding, labels = meaning(list(seen.contents.values()), layout, said)
     samples, case_from = grouped(root, seen.samples, layout, group_by)
     objects = encoding.kind == "objects"
@@ -243,9 +243,9 @@ def open_dataset(
         samples, united = united_cases(samples)
         notes += _told(united)
     held = held_classes(samples, seen.contents, encoding)
-    samples = carve(samples, held, shares["val"], shares["test"], seed)
+    samples = assign_splits(samples, held, shares["val"], shares["test"], seed)
     if fold is not None:
-        samples = hold_out(samples, held, *fold, seed)
+        samples = make_fold(samples, held, *fold, seed)
     if made:
         notes.append(
             f"No {' and no '.join(made)} split is given: drawn from the training samples in whole "
@@ -289,7 +289,7 @@ def write_yaml(dataset: DataSet, path: str | Path) -> None:
         content["root"] = root
     content |= {key: dataset.stated[key] for key in PLACES if key in dataset.stated}
     described = dataset.labels.to_dict()
-    content |= {"classes": described["names"], "colours": described["colours"]}
+    content |= {"classes": described["names"], "colors": described["colors"]}
     content["encoding"] = dataset.encoding.kind
     content["values"] = stated_values(dataset.encoding, dataset.labels)
     if dataset.encoding.threshold is not None:

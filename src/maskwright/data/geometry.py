@@ -11,7 +11,7 @@ _LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)
 
 
 def luminance(pixels: np.ndarray) -> np.ndarray:
-    """Grey float32 `(…, 1)` of RGB `(…, 3)`, weighted as in ITU-R BT.601."""
+    """Gray float32 `(…, 1)` of RGB `(…, 3)`, weighted as in ITU-R BT.601."""
     return (pixels @ _LUMINANCE)[..., None]
 
 

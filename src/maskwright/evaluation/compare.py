@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 
-from maskwright.card import Card
 from maskwright.data.samples import Sample
 from maskwright.errors import ConfigError, DataError, ModelError
 from maskwright.evaluation.evaluate import (
@@ -23,6 +22,7 @@ from maskwright.evaluation.evaluate import (
 from maskwright.inference.predictor import Flips
 from maskwright.labels import Labels
 from maskwright.metrics import Paired, fewest_cases, paired_difference, tally_scores
+from maskwright.model_card import SemanticCard
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +65,7 @@ class Comparison:
     """
 
     names: tuple[str, str]
-    cards: tuple[Card, Card]
+    cards: tuple[SemanticCard, SemanticCard]
     labels: Labels
     data: Path
     split: str
@@ -196,7 +196,7 @@ def most_differing(gains: np.ndarray, number: int) -> list[int]:
     return ahead + behind
 
 
-def _check_comparable(a: Card, b: Card, names: tuple[str, str], size: Size) -> None:
+def _check_comparable(a: SemanticCard, b: SemanticCard, names: tuple[str, str], size: Size) -> None:
     if a.labels.names != b.labels.names:
         raise ModelError(
             f"Expected two models for the same classes: {names[0]} tells "
@@ -209,7 +209,7 @@ def _check_comparable(a: Card, b: Card, names: tuple[str, str], size: Size) -> N
         )
 
 
-def _size(card: Card) -> str:
+def _size(card: SemanticCard) -> str:
     return "that of the image" if card.size is None else f"{card.size[0]}x{card.size[1]} px"
 
 

@@ -9,11 +9,10 @@ from typing import Literal, Protocol, get_args
 
 import numpy as np
 
-from maskwright.card import Card
 from maskwright.data.geometry import resize_image, resize_labels
 from maskwright.data.parallel import in_threads
-from maskwright.data.pictures import as_picture
 from maskwright.data.samples import Sample
+from maskwright.data.to_rgb import as_picture
 from maskwright.errors import ConfigError, DataError
 from maskwright.inference.predictor import Flips, Prediction
 from maskwright.labels import Labels
@@ -28,6 +27,7 @@ from maskwright.metrics import (
     tally,
     tally_scores,
 )
+from maskwright.model_card import SemanticCard
 
 Size = Literal["original", "working"]
 MEANS = ("mean_iou", "mean_dice", "pixel_accuracy")
@@ -50,7 +50,7 @@ class Source(Protocol):
 
     @property
     def labels(self) -> Labels:
-        """Names and colours of the classes."""
+        """Names and colors of the classes."""
 
     def of(self, split: str) -> list[Sample]:
         """Samples of a split; `DataError` where there is no such split."""
@@ -63,7 +63,7 @@ class Model(Protocol):
     """What scoring needs of a predictor."""
 
     @property
-    def card(self) -> Card:
+    def card(self) -> SemanticCard:
         """Classes and working size."""
 
     def __call__(self, image: np.ndarray, *, flips: Flips = False) -> Prediction:
@@ -120,7 +120,7 @@ class Evaluation:
         date: Of the evaluation, ISO 8601, UTC.
     """
 
-    card: Card
+    card: SemanticCard
     labels: Labels
     data: Path
     split: str

@@ -8,7 +8,14 @@ from rich.markup import escape
 from rich.table import Table
 
 from maskwright.evaluation.evaluate import MEANS, Evaluation
-from maskwright.evaluation.values import cell, number, plain, span, write_json, write_rows
+from maskwright.evaluation.reports.formatting import (
+    cell,
+    number,
+    plain,
+    span,
+    write_json,
+    write_rows,
+)
 from maskwright.metrics import EMPTY_RULE
 from maskwright.metrics.confusion import TRUTH
 

@@ -20,10 +20,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any, get_args
 
-from maskwright.card import CARD_FILE, MODEL_FILE, checksum
 from maskwright.errors import ModelError
 from maskwright.imageio import atomic_write
-from maskwright.kinds import Format
+from maskwright.model_card import CARD_FILE, MODEL_FILE, checksum
+from maskwright.types import Format
 
 LIST_FILE = "artifact.json"
 """Name of the list of files, in the folder of an artifact."""

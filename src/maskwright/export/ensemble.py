@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from maskwright.card import CARD_FILE, MODEL_FILE, NETWORK_FILE, Card, checksum
 from maskwright.errors import ModelError
-from maskwright.export.activation import activate
 from maskwright.export.artifact import is_artifact
+from maskwright.export.probabilities import activate
 from maskwright.imageio import atomic_write
+from maskwright.model_card import CARD_FILE, MODEL_FILE, NETWORK_FILE, SemanticCard, checksum
 
 ENSEMBLE_FILE = "ensemble.json"
 """Name of the list of members, in the folder of an ensemble."""
@@ -42,7 +42,7 @@ def is_ensemble(path: Path) -> bool:
 
 def write_ensemble(
     out: Path, members: Sequence[Path], decisions: Mapping[str, Any] | None = None
-) -> Card:
+) -> SemanticCard:
     """Join the models in some folders; `out` becomes one that is used like any of them.
 
     The members stay where they are: `ensemble.json` names their folders, seen from `out`, and the
@@ -62,7 +62,7 @@ def write_ensemble(
         raise ModelError("Expected the folders of one or more runs for an ensemble; received none.")
     if is_single(out):
         raise ModelError(f"{out} holds a model already; expected another folder for the ensemble.")
-    cards = [Card.read(folder / CARD_FILE) for folder in singles]
+    cards = [SemanticCard.read(folder / CARD_FILE) for folder in singles]
     given = decisions or {}
     for folder, card in zip(singles, cards, strict=True):
         _check_alike(cards[0], card, singles[0], folder, [*_MUST_AGREE])
@@ -91,7 +91,7 @@ def write_members(out: Path, members: Sequence[Member]) -> None:
         beside.write_text(text + "\n", encoding="utf-8")
 
 
-def read_members(path: Path, card: Card) -> list[Path]:
+def read_members(path: Path, card: SemanticCard) -> list[Path]:
     """Folders of the members of an ensemble, all there and all as they were when it was made.
 
     Those of an artifact lie in it, side by side.
@@ -117,7 +117,7 @@ def read_members(path: Path, card: Card) -> list[Path]:
                 f"The ensemble {path} has no member {member.folder}: expected {MODEL_FILE} and "
                 f"{CARD_FILE} in {folder}; copy it there, or make the ensemble again without it."
             )
-        own = Card.read(folder / CARD_FILE)
+        own = SemanticCard.read(folder / CARD_FILE)
         if own.model_sha256 != member.model_sha256:
             raise ModelError(
                 f"{folder} holds another model than when the ensemble {path} was made; copy the "
@@ -153,7 +153,7 @@ def _own_files(run: Path) -> list[str]:
     return [MODEL_FILE, *([NETWORK_FILE] if (run / NETWORK_FILE).is_file() else [])]
 
 
-def mean_logits(members: Sequence[tuple[Logits, Card]]) -> Logits:
+def mean_logits(members: Sequence[tuple[Logits, SemanticCard]]) -> Logits:
     """Function from images to the logarithm of the mean of the members' probabilities.
 
     Its softmax is that mean. Probabilities are averaged, not logits, so that a member that is sure
@@ -179,7 +179,7 @@ def is_single(path: Path) -> bool:
 
 def _singles(folder: Path) -> list[Path]:
     if is_ensemble(folder):
-        return read_members(folder, Card.read(folder / CARD_FILE))
+        return read_members(folder, SemanticCard.read(folder / CARD_FILE))
     if not is_single(folder):
         raise ModelError(
             f"Expected {folder} to be the folder of a finished run, with {MODEL_FILE} and "
@@ -200,7 +200,7 @@ def _listed(path: Path) -> list[Member]:
 
 
 def _check_alike(
-    first: Card, other: Card, first_folder: Path, folder: Path, names: Sequence[str]
+    first: SemanticCard, other: SemanticCard, first_folder: Path, folder: Path, names: Sequence[str]
 ) -> None:
     """Refuse members that cannot vote on the same question."""
     for name in names:
@@ -215,7 +215,7 @@ def _check_alike(
 
 
 def _told(value: Any, name: str) -> str:
-    """Colours may differ: only the names of classes and what is ignored are compared."""
+    """Colors may differ: only the names of classes and what is ignored are compared."""
     if name == "labels":
         return ", ".join(value.names)
     if name == "size" and value is not None:

@@ -9,8 +9,8 @@ import numpy as np
 
 from maskwright.errors import ConfigError, ModelError
 from maskwright.export.engines import EXTRAS, FILES
-from maskwright.export.folding import fold_scaling
-from maskwright.export.plain import write_plain
+from maskwright.export.fuse_scaling import fold_scaling
+from maskwright.export.weights_archive import write_plain
 
 _OPSET = 18  # the newest that tf2onnx writes
 _OF_DETECTORS = ("keras", "savedmodel", "onnx")  # others lack the suppression of boxes
@@ -46,7 +46,7 @@ def write_network(model: Any, folder: Path, engine: str, network: str) -> None:
     if chooses_boxes(model) and engine not in _OF_DETECTORS:
         raise ModelError(
             f"{engine} cannot hold a Mask R-CNN, because it lacks the step that chooses among "
-            f"overlapping boxes; choose {', '.join(_OF_DETECTORS)}, or train with objects=centres."
+            f"overlapping boxes; choose {', '.join(_OF_DETECTORS)}, or train with objects=centers."
         )
     folder.mkdir(exist_ok=True)
     if engine == "keras":

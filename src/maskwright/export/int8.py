@@ -19,9 +19,9 @@ import numpy as np
 from maskwright.errors import ModelError
 from maskwright.export.engines import FILES
 from maskwright.export.ensemble import Logits
-from maskwright.export.folding import after_the_last_layer
 from maskwright.export.formats import write_network
-from maskwright.export.parity import INT8, Limits, Parity
+from maskwright.export.fuse_scaling import after_the_last_layer
+from maskwright.export.parity import INT8, Parity, ParityLimits
 
 _GROUPS = 8
 _KEPT_GROUPS = (1, 2, 4)  # tried in turn
@@ -47,7 +47,7 @@ def write_int8(
     images: Sequence[np.ndarray],
     open_written: Callable[[], Logits],
     compare: Callable[[Logits], Parity],
-    limits: Limits = INT8,
+    limits: ParityLimits = INT8,
 ) -> tuple[Parity, tuple[str, ...]]:
     """Replace the float network of an artifact by one of eight bits.
 

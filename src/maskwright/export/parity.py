@@ -7,14 +7,14 @@ from typing import Any, Protocol
 import numpy as np
 from scipy.special import expit
 
-from maskwright.card import Card, ObjectCard, RegionCard
 from maskwright.errors import ModelError
-from maskwright.export.activation import activate
 from maskwright.export.ensemble import Logits
-from maskwright.export.runtime import Decide, Say
+from maskwright.export.probabilities import activate
+from maskwright.export.runtime import ClassifierFn, DetectorFn
 from maskwright.instances import Instances
 from maskwright.metrics.confusion import confusion, scores
 from maskwright.metrics.instances import FN, FP, TP, tally_objects
+from maskwright.model_card import InstanceCard, RegionCard, SemanticCard
 
 
 class Finder(Protocol):
@@ -24,17 +24,17 @@ class Finder(Protocol):
         """Objects of an image, down to the least score."""
 
     def maps(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """What a head of centres says of an image."""
+        """What a head of centers says of an image."""
 
     def __call__(self, image: np.ndarray) -> Instances:
         """Objects of an image that the card asks for."""
 
 
-Find = Callable[[Say, ObjectCard], Finder]
+PredictorFactory = Callable[[DetectorFn, InstanceCard], Finder]
 
 
 @dataclass(frozen=True)
-class Limits:
+class ParityLimits:
     """What an exported model may differ by.
 
     Args:
@@ -49,9 +49,9 @@ class Limits:
     dice: float
 
 
-FLOAT = Limits(difference=1e-3, agreement=0.999, dice=0.001)
-INT8 = Limits(difference=1.0, agreement=0.0, dice=0.005)
-OBJECTS = Limits(difference=1e-3, agreement=0.98, dice=0.01)
+FLOAT = ParityLimits(difference=1e-3, agreement=0.999, dice=0.001)
+INT8 = ParityLimits(difference=1.0, agreement=0.0, dice=0.005)
+OBJECTS = ParityLimits(difference=1e-3, agreement=0.98, dice=0.01)
 """Of single objects, of which one that lies on a threshold counts for many pixels."""
 
 
@@ -104,7 +104,7 @@ class Parity:
         listed = ", ".join(parts[:-1]) + " and " + parts[-1]
         return f"On {where} it differs from the run {listed}."
 
-    def within(self, limits: Limits) -> bool:
+    def within(self, limits: ParityLimits) -> bool:
         """Whether the difference is allowed."""
         return (
             self.difference <= limits.difference
@@ -112,7 +112,7 @@ class Parity:
             and (self.dice_change is None or self.dice_change >= -limits.dice)
         )
 
-    def require(self, limits: Limits, engine: str) -> None:
+    def require(self, limits: ParityLimits, engine: str) -> None:
         """Raise `ModelError` with what is beyond the limits."""
         if not self.within(limits):
             dice = "" if self.dice_change is None else f", and {-limits.dice:g} in Dice"
@@ -126,7 +126,7 @@ class Parity:
 def measure(
     model: Logits,
     exported: Logits,
-    card: Card,
+    card: SemanticCard,
     images: Iterable[tuple[np.ndarray, np.ndarray | None]],
 ) -> Parity:
     """Compare two functions from images to logits.
@@ -169,7 +169,10 @@ def measure(
 
 
 def measure_decisions(
-    model: Decide, exported: Decide, card: RegionCard, bags: Iterable[Mapping[str, np.ndarray]]
+    model: ClassifierFn,
+    exported: ClassifierFn,
+    card: RegionCard,
+    bags: Iterable[Mapping[str, np.ndarray]],
 ) -> Parity:
     """Compare two classifiers.
 
@@ -207,7 +210,11 @@ def probabilities(told: Mapping[str, np.ndarray], card: RegionCard) -> dict[str,
 
 
 def measure_objects(
-    model: Say, exported: Say, card: ObjectCard, images: Iterable[np.ndarray], find: Find
+    model: DetectorFn,
+    exported: DetectorFn,
+    card: InstanceCard,
+    images: Iterable[np.ndarray],
+    find: PredictorFactory,
 ) -> Parity:
     """Compare two models of single objects.
 
@@ -233,7 +240,7 @@ def measure_objects(
         counts += tally_objects(second, first, num_classes).counts[0].sum(axis=0)
         table += confusion(first.classes(), second.classes(), num_classes)
         pairs = [(first.scores, second.scores)]
-        if card.method == "centres":
+        if card.method == "centers":
             pairs = list(zip(*(finder.maps(image) for finder in finders), strict=True))
         largest = max(largest, *(_apart(*pair) for pair in pairs))
         sizes[image.shape[0], image.shape[1]] = None

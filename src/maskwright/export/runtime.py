@@ -6,15 +6,6 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from maskwright.card import (
-    CARD_FILE,
-    MODEL_FILE,
-    AnyCard,
-    Card,
-    ObjectCard,
-    RegionCard,
-    checksum,
-)
 from maskwright.errors import ModelError
 from maskwright.export.artifact import (
     Listing,
@@ -25,27 +16,36 @@ from maskwright.export.artifact import (
 )
 from maskwright.export.engines import ALONE, Network, Threads, open_engine
 from maskwright.export.ensemble import Logits, is_ensemble, mean_logits, read_members
-from maskwright.export.plain import read_plain
-from maskwright.kinds import Method
+from maskwright.export.weights_archive import read_plain
+from maskwright.model_card import (
+    CARD_FILE,
+    MODEL_FILE,
+    InstanceCard,
+    ModelCard,
+    RegionCard,
+    SemanticCard,
+    checksum,
+)
+from maskwright.types import InstanceMethod
 
 CLASSIFIER_PARTS = ("look", "join")
 """Folders of the two networks of a classifier, as `models.parts` gives them, in an artifact."""
 
 _REGIONS_AT_ONCE = 64  # looked at; a bag may hold any number
 
-_SAID: Mapping[Method, frozenset[str]] = {
-    "centres": frozenset({"logits"}),
+_SAID: Mapping[InstanceMethod, frozenset[str]] = {
+    "centers": frozenset({"logits"}),
     "mask_rcnn": frozenset({"boxes", "scores", "labels", "masks"}),
 }
 
-AnyKind = TypeVar("AnyKind", bound=AnyCard)
-Say = Callable[[np.ndarray], dict[str, np.ndarray]]
+AnyKind = TypeVar("AnyKind", bound=ModelCard)
+DetectorFn = Callable[[np.ndarray], dict[str, np.ndarray]]
 """From images `(b, h, w, c)` to what a model of objects says of them; see `objects.finder`."""
-Decide = Callable[[Mapping[str, np.ndarray]], dict[str, np.ndarray]]
+ClassifierFn = Callable[[Mapping[str, np.ndarray]], dict[str, np.ndarray]]
 """From the inputs of a classifier to `logits (b, 1)`, `weights (b, n)`, `region_logits (n, 1)`."""
 
 
-def load_logits(path: Path, threads: Threads = ALONE) -> tuple[Logits, Card]:
+def load_logits(path: Path, threads: Threads = ALONE) -> tuple[Logits, SemanticCard]:
     """The model of a run as a function from images `(b, h, w, c)` to logits `(b, h, w, classes)`.
 
     Both arrays are float32, and `b`, `h` and `w` may change from call to call. The logits of an
@@ -61,30 +61,30 @@ def load_logits(path: Path, threads: Threads = ALONE) -> tuple[Logits, Card]:
             installed.
     """
     if is_artifact(path):
-        folder, listing, card = open_artifact(path, Card)
+        folder, listing, card = open_artifact(path, SemanticCard)
         if not is_ensemble(folder):
             return artifact_logits(folder, listing.format, threads), card
         path = folder
     if is_ensemble(path):
-        joined = Card.read(path / CARD_FILE)
+        joined = SemanticCard.read(path / CARD_FILE)
         members = [load_logits(folder, threads) for folder in read_members(path, joined)]
         return mean_logits(members), joined
-    model, card = load_run(path, Card)
+    model, card = load_run(path, SemanticCard)
     return keras_logits(model), card
 
 
-def load_card(path: Path) -> Card:
+def load_card(path: Path) -> SemanticCard:
     """The card of what `load_logits` would open, which is checked but not opened."""
     if is_artifact(path):
-        folder, _, card = open_artifact(path, Card)
+        folder, _, card = open_artifact(path, SemanticCard)
         if not is_ensemble(folder):
             return card
         path = folder
     if is_ensemble(path):
-        card = Card.read(path / CARD_FILE)
+        card = SemanticCard.read(path / CARD_FILE)
         read_members(path, card)
         return card
-    return checked_card(path, Card)
+    return checked_card(path, SemanticCard)
 
 
 def load_run(path: Path, kind: type[AnyKind]) -> tuple[Any, AnyKind]:
@@ -140,7 +140,7 @@ def open_artifact(path: Path, kind: type[AnyKind]) -> tuple[Path, Listing, AnyKi
     return folder, listing, card
 
 
-def load_objects(path: Path, threads: Threads = ALONE) -> tuple[Say, ObjectCard]:
+def load_objects(path: Path, threads: Threads = ALONE) -> tuple[DetectorFn, InstanceCard]:
     """The model of a run that finds single objects, as a function.
 
     Args:
@@ -151,13 +151,15 @@ def load_objects(path: Path, threads: Threads = ALONE) -> tuple[Say, ObjectCard]
         ModelError: As `load_logits`.
     """
     if is_artifact(path):
-        folder, listing, card = open_artifact(path, ObjectCard)
+        folder, listing, card = open_artifact(path, InstanceCard)
         return artifact_objects(folder, listing.format, card.method, threads), card
-    model, card = load_run(path, ObjectCard)
+    model, card = load_run(path, InstanceCard)
     return keras_objects(model), card
 
 
-def artifact_objects(folder: Path, engine: str, method: Method, threads: Threads = ALONE) -> Say:
+def artifact_objects(
+    folder: Path, engine: str, method: InstanceMethod, threads: Threads = ALONE
+) -> DetectorFn:
     """The network of an artifact from images to what it says of their objects, in its engine."""
     if engine == "keras":
         return _saying(keras_objects(read_plain(folder)), method, folder)
@@ -165,7 +167,7 @@ def artifact_objects(folder: Path, engine: str, method: Method, threads: Threads
     return _saying(lambda images: network({"images": images}), method, folder)
 
 
-def _saying(ask: Say, method: Method, folder: Path) -> Say:
+def _saying(ask: DetectorFn, method: InstanceMethod, folder: Path) -> DetectorFn:
     """The same, with the names that a method has for what it says; `ModelError` for others."""
     expected = _SAID[method]
 
@@ -183,7 +185,7 @@ def _saying(ask: Say, method: Method, folder: Path) -> Say:
     return say
 
 
-def keras_objects(model: Any) -> Say:
+def keras_objects(model: Any) -> DetectorFn:
     """Function of a Keras model of objects, for images of any size; logits go by that name."""
     import tensorflow as tf
 
@@ -199,7 +201,7 @@ def keras_objects(model: Any) -> Say:
     return say
 
 
-def load_decisions(path: Path, threads: Threads = ALONE) -> tuple[Decide, RegionCard]:
+def load_decisions(path: Path, threads: Threads = ALONE) -> tuple[ClassifierFn, RegionCard]:
     """The classifier of a run as a function of the inputs that `models.classifiers` describes.
 
     Args:
@@ -216,7 +218,7 @@ def load_decisions(path: Path, threads: Threads = ALONE) -> tuple[Decide, Region
     return keras_decisions(model), card
 
 
-def keras_decisions(model: Any) -> Decide:
+def keras_decisions(model: Any) -> ClassifierFn:
     """Function of a Keras classifier."""
     import tensorflow as tf
 
@@ -235,7 +237,7 @@ def keras_decisions(model: Any) -> Decide:
     return decided_in_two(*map(graph, parts(model)))
 
 
-def artifact_decisions(folder: Path, engine: str, threads: Threads = ALONE) -> Decide:
+def artifact_decisions(folder: Path, engine: str, threads: Threads = ALONE) -> ClassifierFn:
     """The classifier of an artifact, in its engine."""
     if engine == "keras":
         return keras_decisions(read_plain(folder, classifier=True))
@@ -244,7 +246,7 @@ def artifact_decisions(folder: Path, engine: str, threads: Threads = ALONE) -> D
     )
 
 
-def decided_in_two(look: Network, join: Network) -> Decide:
+def decided_in_two(look: Network, join: Network) -> ClassifierFn:
     """Function of the two parts of a classifier; regions are looked at a few at a time, so that
     bags of any number fit into memory.
     """

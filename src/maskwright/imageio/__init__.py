@@ -2,7 +2,7 @@
 
 from maskwright.imageio.files import (
     IMAGE_SUFFIXES,
-    Content,
+    NamedBytes,
     atomic_write,
     find_images,
     is_image,
@@ -16,7 +16,7 @@ from maskwright.imageio.write import write_image, write_mask
 __all__ = [
     "IMAGE_SUFFIXES",
     "MAX_PIXELS",
-    "Content",
+    "NamedBytes",
     "Header",
     "RawMask",
     "atomic_write",

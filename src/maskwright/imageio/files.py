@@ -29,7 +29,7 @@ GEO_SUFFIXES = frozenset({".jp2", ".vrt", ".img"})
 
 
 @dataclass(frozen=True, eq=False)
-class Content:
+class NamedBytes:
     """A file that is in memory, for `read_image`, `read_mask` and `read_header`.
 
     Args:
@@ -52,9 +52,9 @@ class Content:
         return self.name
 
 
-def as_file(source: str | Path | Content) -> Path | Content:
+def as_file(source: str | Path | NamedBytes) -> Path | NamedBytes:
     """A path of a file, or a file in memory as it is."""
-    return source if isinstance(source, Content) else Path(source)
+    return source if isinstance(source, NamedBytes) else Path(source)
 
 
 def find_images(pattern: str | Path, suffixes: frozenset[str] = IMAGE_SUFFIXES) -> list[Path]:

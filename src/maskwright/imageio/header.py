@@ -9,7 +9,7 @@ import numpy as np
 from PIL import UnidentifiedImageError
 
 from maskwright.errors import DataError, MaskwrightError, TooLargeError
-from maskwright.imageio.files import Content
+from maskwright.imageio.files import NamedBytes
 
 MAX_PIXELS = 2**28
 """Largest image that is decoded unless told otherwise: 16,384 pixels square."""
@@ -41,7 +41,7 @@ class Header:
     orientation: int
 
 
-def start_of(path: Path | Content) -> bytes:
+def start_of(path: Path | NamedBytes) -> bytes:
     """First 64 bytes of a file that could be an image."""
     try:
         with path.open("rb") as file:
@@ -60,7 +60,7 @@ def start_of(path: Path | Content) -> bytes:
 
 
 @contextmanager
-def reading(path: Path | Content) -> Iterator[None]:
+def reading(path: Path | NamedBytes) -> Iterator[None]:
     """Turn whatever a decoder raises into a `DataError` that names the file."""
     try:
         yield
@@ -80,7 +80,7 @@ def reading(path: Path | Content) -> Iterator[None]:
 
 
 def check_size(
-    path: Path | Content, height: int, width: int, channels: int, max_pixels: int
+    path: Path | NamedBytes, height: int, width: int, channels: int, max_pixels: int
 ) -> None:
     """Raise `TooLargeError` for an image too large to decode, `DataError` without pixels."""
     if height < 1 or width < 1:

@@ -9,7 +9,7 @@ import imagecodecs
 import numpy as np
 from PIL import Image
 
-from maskwright.imageio.files import Content
+from maskwright.imageio.files import NamedBytes
 from maskwright.imageio.header import EXIF_ORIENTATION, Header, check_size
 
 _PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
@@ -18,7 +18,7 @@ _PILLOW_LIMIT = threading.Lock()
 
 
 @contextmanager
-def open_raster(path: Path | Content, max_pixels: int) -> Iterator[Image.Image]:
+def open_raster(path: Path | NamedBytes, max_pixels: int) -> Iterator[Image.Image]:
     """Open a file with Pillow and check its size; nothing is decoded yet."""
     with _PILLOW_LIMIT:
         theirs, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
@@ -43,13 +43,13 @@ def raster_header(image: Image.Image, start: bytes) -> Header:
         dtype = "uint16"
     elif image.mode in {"I", "F"}:
         dtype = "float32"
-    grey = image.mode in {"1", "L", "LA", "La", "I", "F"} or image.mode.startswith("I;16")
+    gray = image.mode in {"1", "L", "LA", "La", "I", "F"} or image.mode.startswith("I;16")
     orientation = exif_orientation(image)
     sideways = orientation >= 5
     return Header(
         width=image.height if sideways else image.width,
         height=image.width if sideways else image.height,
-        channels=1 if grey else 3,
+        channels=1 if gray else 3,
         dtype=dtype,
         format=image.format or "unknown",
         palette=image.mode in {"P", "PA"},
@@ -57,7 +57,7 @@ def raster_header(image: Image.Image, start: bytes) -> Header:
     )
 
 
-def raster_pixels(path: Path | Content, image: Image.Image, start: bytes) -> np.ndarray:
+def raster_pixels(path: Path | NamedBytes, image: Image.Image, start: bytes) -> np.ndarray:
     """Decode to `(h, w, c)` with one or three channels and perhaps alpha; the file's dtype."""
     if png_depth(start) == 16:
         pixels = imagecodecs.png_decode(path.read_bytes())

@@ -2,7 +2,7 @@
 
 No single library reads everything rightly. Pillow judges every header before anything is decoded,
 and decodes 8-bit files, palettes and JPEG (OpenCV turns a truncated JPEG into a picture, and
-palettes into colours); 16-bit PNG goes to imagecodecs (Pillow cuts colours to 8 bits, OpenCV
+palettes into colors); 16-bit PNG goes to imagecodecs (Pillow cuts colors to 8 bits, OpenCV
 prints to the terminal); TIFF goes to tifffile (Pillow and OpenCV know at most four channels).
 """
 
@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from maskwright.errors import DataError
-from maskwright.imageio.files import Content, as_file
+from maskwright.imageio.files import NamedBytes, as_file
 from maskwright.imageio.header import MAX_PIXELS, Header, reading, start_of, upright
 from maskwright.imageio.raster import (
     exif_orientation,
@@ -37,7 +37,7 @@ class RawMask:
     """A mask as the file holds it, before anything is known of its meaning.
 
     Args:
-        values: Integers `(h, w)`, or uint8 colours `(h, w, 3)`.
+        values: Integers `(h, w)`, or uint8 colors `(h, w, 3)`.
         palette: uint8 `(n, 3)` where `values` are indices into it, else `None`.
     """
 
@@ -45,7 +45,7 @@ class RawMask:
     palette: np.ndarray | None = None
 
 
-def read_header(path: str | Path | Content, max_pixels: int = MAX_PIXELS) -> Header:
+def read_header(path: str | Path | NamedBytes, max_pixels: int = MAX_PIXELS) -> Header:
     """Size and kind of an image; raises `DataError` for what is no image or beyond `max_pixels`."""
     path = as_file(path)
     start = start_of(path)
@@ -57,11 +57,11 @@ def read_header(path: str | Path | Content, max_pixels: int = MAX_PIXELS) -> Hea
             return raster_header(image, start)
 
 
-def read_image(path: str | Path | Content, max_pixels: int = MAX_PIXELS) -> np.ndarray:
+def read_image(path: str | Path | NamedBytes, max_pixels: int = MAX_PIXELS) -> np.ndarray:
     """Pixels `(h, w, c)`, upright, in RGB order; uint8, uint16 or float32 in the file's own range.
 
     Alpha is dropped, except that a TIFF keeps all its channels. One-bit images become 0 and 255,
-    palettes colours, other integers and floats float32. Of several frames the first is read.
+    palettes colors, other integers and floats float32. Of several frames the first is read.
 
     Raises:
         DataError: If the file is missing, empty, damaged, truncated, larger than `max_pixels`, or
@@ -81,12 +81,12 @@ def read_image(path: str | Path | Content, max_pixels: int = MAX_PIXELS) -> np.n
         return upright(pixels.astype(header.dtype, copy=False), header.orientation)
 
 
-def read_mask(path: str | Path | Content, max_pixels: int = MAX_PIXELS) -> RawMask:
+def read_mask(path: str | Path | NamedBytes, max_pixels: int = MAX_PIXELS) -> RawMask:
     """Values of a mask exactly as stored, upright.
 
     Indices stay indices and keep their palette; one bit gives 0 and 255, as the 8-bit masks that it
-    is often mixed with; alpha is dropped, and what is wholly transparent is 0; colours that are
-    all grey become one channel.
+    is often mixed with; alpha is dropped, and what is wholly transparent is 0; colors that are
+    all gray become one channel.
 
     Raises:
         DataError: As `read_image`; also for JPEG and other lossy files, whose values are not those
@@ -112,12 +112,12 @@ def read_mask(path: str | Path | Content, max_pixels: int = MAX_PIXELS) -> RawMa
                     values = np.asarray(image)[..., None]
                 else:
                     values = raster_pixels(path, image, start)
-                    # Pillow stretches 2 and 4 bits of grey over 0 to 255; labels must not be.
+                    # Pillow stretches 2 and 4 bits of gray over 0 to 255; labels must not be.
                     values = values // {2: 85, 4: 17}.get(png_depth(start), 1)
     return RawMask(_mask_values(path, upright(values, orientation)), palette)
 
 
-def _refuse_lossy(path: Path | Content, image: Image.Image, start: bytes) -> None:
+def _refuse_lossy(path: Path | NamedBytes, image: Image.Image, start: bytes) -> None:
     lossy_webp = image.format == "WEBP" and b"VP8L" not in start
     if image.format in {"JPEG", "MPO", "JPEG2000"} or lossy_webp:
         raise DataError(
@@ -126,8 +126,8 @@ def _refuse_lossy(path: Path | Content, image: Image.Image, start: bytes) -> Non
         )
 
 
-def _mask_values(path: Path | Content, values: np.ndarray) -> np.ndarray:
-    """Integers `(h, w)` or uint8 colours `(h, w, 3)` from decoded pixels `(h, w, c)`."""
+def _mask_values(path: Path | NamedBytes, values: np.ndarray) -> np.ndarray:
+    """Integers `(h, w)` or uint8 colors `(h, w, 3)` from decoded pixels `(h, w, c)`."""
     if values.dtype.kind == "f":
         whole = np.round(values).astype(np.int64)
         if not np.array_equal(whole, values):
@@ -136,10 +136,10 @@ def _mask_values(path: Path | Content, values: np.ndarray) -> np.ndarray:
     if values.shape[2] > 4:
         raise DataError(f"{path} has {values.shape[2]} channels; expected a mask of 1, 3 or 4.")
     if values.shape[2] in {2, 4}:
-        # Some tools draw the mask in the alpha channel alone, over any colour.
+        # Some tools draw the mask in the alpha channel alone, over any color.
         values = values[..., :-1] * (values[..., -1:] > 0).astype(values.dtype)
     if values.shape[2] == 1 or (values == values[..., :1]).all():
         return values[..., 0]
     if values.dtype != np.uint8:
-        raise DataError(f"{path} holds {values.dtype} colours; expected 8 bits in a colour mask.")
+        raise DataError(f"{path} holds {values.dtype} colors; expected 8 bits in a color mask.")
     return values

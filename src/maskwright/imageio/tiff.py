@@ -8,7 +8,7 @@ import numpy as np
 import tifffile
 
 from maskwright.errors import DataError
-from maskwright.imageio.files import Content
+from maskwright.imageio.files import NamedBytes
 from maskwright.imageio.header import EXIF_ORIENTATION, Header, check_size
 
 TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
@@ -18,7 +18,7 @@ TiffValues = Callable[[int, int, int, int], np.ndarray]
 """From top, bottom, left and right to the values `(rows, columns, samples)` of a page there."""
 
 
-def open_tiff(path: Path | Content) -> tifffile.TiffFile:
+def open_tiff(path: Path | NamedBytes) -> tifffile.TiffFile:
     """Open a TIFF; its first directory is read.
 
     An OME-TIFF may name other files as parts of its picture, wherever on the disk they are. They
@@ -27,7 +27,9 @@ def open_tiff(path: Path | Content) -> tifffile.TiffFile:
     return tifffile.TiffFile(path if isinstance(path, Path) else path.open(), _multifile=False)
 
 
-def _tiff_axes(path: Path | Content, tiff: tifffile.TiffFile) -> tuple[tuple[int, ...], int | None]:
+def _tiff_axes(
+    path: Path | NamedBytes, tiff: tifffile.TiffFile
+) -> tuple[tuple[int, ...], int | None]:
     """Shape of the first picture without axes of length one, and which axis holds the channels."""
     series = tiff.series[0]
     kept = [
@@ -50,7 +52,7 @@ def _tiff_axes(path: Path | Content, tiff: tifffile.TiffFile) -> tuple[tuple[int
     return shape, next(i for i, axis in enumerate(axes) if axis not in "YX")
 
 
-def tiff_header(path: Path | Content, tiff: tifffile.TiffFile, max_pixels: int) -> Header:
+def tiff_header(path: Path | NamedBytes, tiff: tifffile.TiffFile, max_pixels: int) -> Header:
     """Header of an opened TIFF; raises `DataError` for stacks of pictures."""
     shape, channel_axis = _tiff_axes(path, tiff)
     channels = 1 if channel_axis is None else shape[channel_axis]
@@ -86,7 +88,7 @@ def tiff_values(tiff: tifffile.TiffFile) -> np.ndarray:
 
 
 def tiff_image(tiff: tifffile.TiffFile) -> np.ndarray:
-    """Pixels `(h, w, c)` as they are to be seen: palettes in colour, one bit as 0 and 255."""
+    """Pixels `(h, w, c)` as they are to be seen: palettes in color, one bit as 0 and 255."""
     return as_seen(tiff.pages[0], tiff_values(tiff))
 
 
@@ -112,6 +114,6 @@ def channel_planes(tiff: tifffile.TiffFile) -> list[Any]:
 
 
 def tiff_palette(page: Any) -> np.ndarray:
-    """Colours `(n, 3)` of a page; TIFF keeps them in 16 bits."""
+    """Colors `(n, 3)` of a page; TIFF keeps them in 16 bits."""
     table: np.ndarray = np.asarray(page.colormap).T >> 8
     return table.astype(np.uint8)

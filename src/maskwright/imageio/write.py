@@ -11,9 +11,9 @@ from PIL import Image
 from maskwright.errors import DataError
 from maskwright.imageio.files import atomic_write
 from maskwright.imageio.geotags import NODATA_TAG, GeoTags
-from maskwright.labels import IGNORE_LABEL, Colour
+from maskwright.labels import IGNORE_LABEL, Color
 
-_IGNORE_GREY = 128
+_IGNORE_GRAY = 128
 _TIFF_TILE = 512
 _BIG_TIFF_PIXELS = 4_000_000_000  # beyond, offsets may not fit into the 32 bits of plain TIFF
 _ASCII = 2
@@ -47,23 +47,21 @@ def write_image(path: str | Path, image: np.ndarray) -> None:
             Image.fromarray(image).save(beside)
 
 
-def write_mask(
-    path: str | Path, labels: np.ndarray, colours: Sequence[Colour] | None = None
-) -> None:
+def write_mask(path: str | Path, labels: np.ndarray, colors: Sequence[Color] | None = None) -> None:
     """Write labels `(h, w)` as a PNG: 8 bits, or 16 where a label exceeds 255.
 
     Args:
         path: File to write.
         labels: Whole numbers from 0.
-        colours: Palette to show 8-bit labels in; the values stored are the labels all the same.
+        colors: Palette to show 8-bit labels in; the values stored are the labels all the same.
     """
     highest = int(labels.max(initial=0))
     if highest > IGNORE_LABEL:
         write_image(path, labels.astype(np.uint16))
         return
     image = Image.fromarray(labels.astype(np.uint8))
-    if colours is not None:
-        image.putpalette(palette(colours).tobytes())
+    if colors is not None:
+        image.putpalette(palette(colors).tobytes())
     with atomic_write(path) as beside:
         image.save(beside, format="PNG")
 
@@ -72,7 +70,7 @@ def write_large_mask(
     path: str | Path,
     rows: Callable[[int, int], np.ndarray],
     size: tuple[int, int],
-    colours: Sequence[Colour],
+    colors: Sequence[Color],
     geo: GeoTags | None = None,
     nodata: bool = False,
 ) -> None:
@@ -85,7 +83,7 @@ def write_large_mask(
         rows: From the first and the last row, excluded, to labels uint8 `(rows, width)`; asked
             for from top to bottom.
         size: Height and width, px.
-        colours: Palette, as in `write_mask`.
+        colors: Palette, as in `write_mask`.
         geo: Where on Earth the mask lies.
         nodata: Whether the file says that `IGNORE_LABEL` stands for no data.
     """
@@ -113,15 +111,15 @@ def write_large_mask(
             tile=(_TIFF_TILE, _TIFF_TILE),
             compression="zlib",
             photometric="palette",
-            colormap=palette(colours).T.astype(np.uint16) * 257,
+            colormap=palette(colors).T.astype(np.uint16) * 257,
             metadata=None,
             software="maskwright",
             extratags=tags,
         )
 
 
-def palette(colours: Sequence[Colour]) -> np.ndarray:
-    """Colours uint8 `(256, 3)` of labels; grey for those without one."""
-    table = np.full((256, 3), _IGNORE_GREY, np.uint8)
-    table[: len(colours)] = colours
+def palette(colors: Sequence[Color]) -> np.ndarray:
+    """Colors uint8 `(256, 3)` of labels; gray for those without one."""
+    table = np.full((256, 3), _IGNORE_GRAY, np.uint8)
+    table[: len(colors)] = colors
     return table

@@ -1,23 +1,23 @@
 """From images to masks: tiles, probabilities, labels, cleaning, whole folders."""
 
-from maskwright.inference.choose import Choice, choose, record
 from maskwright.inference.folder import FolderResult, predict_folder
-from maskwright.inference.jobs import Failure
-from maskwright.inference.large import LARGE_PIXELS, predict_large
-from maskwright.inference.polygons import write_polygons
+from maskwright.inference.large.polygons import write_polygons
+from maskwright.inference.large.predict_large import LARGE_PIXELS, predict_large
+from maskwright.inference.output_paths import Failure
 from maskwright.inference.postprocess import clean
 from maskwright.inference.predictor import Flips, Prediction, Predictor
 from maskwright.inference.tiling import predict_tiled
+from maskwright.inference.tune_postprocessing import TuningResult, record, tune_postprocessing
 
 __all__ = [
     "LARGE_PIXELS",
-    "Choice",
+    "TuningResult",
     "Failure",
     "Flips",
     "FolderResult",
     "Prediction",
     "Predictor",
-    "choose",
+    "tune_postprocessing",
     "clean",
     "predict_folder",
     "predict_large",

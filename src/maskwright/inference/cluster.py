@@ -20,10 +20,10 @@ from maskwright.export.engines import Threads
 from maskwright.export.runtime import load_card
 from maskwright.imageio import MAX_PIXELS
 from maskwright.inference.folder import FolderResult, do_missing, plan_jobs
-from maskwright.inference.jobs import Job
-from maskwright.inference.manifest import Entry, fingerprint
+from maskwright.inference.manifest import ManifestEntry, fingerprint
+from maskwright.inference.output_paths import Job
+from maskwright.inference.pipeline import PredictOptions, do_jobs
 from maskwright.inference.predictor import Flips, Predictor, adjusted_card
-from maskwright.inference.work import Way, do_jobs
 
 _MOST_CPUS = 4  # of one worker: a network gains little from more, and each worker keeps a model
 _MOST_AT_ONCE = 64  # images handed to a worker, which are done again if it is killed
@@ -150,7 +150,7 @@ class Worker:
     ) -> None:
         self._out = out
         self._settings = settings
-        self._way = Way(**way, threads=threads)
+        self._way = PredictOptions(**way, threads=threads)
         self._problem: MaskwrightError | None = None
         # TensorFlow, which is not imported yet, would take all processors of the node.
         os.environ.update(dict.fromkeys(_TENSORFLOW_THREADS, str(threads)))
@@ -190,7 +190,7 @@ def _there(
     address: str | None,
     jobs: Sequence[Job],
     advance: Callable[[float], None],
-) -> Iterator[Entry]:
+) -> Iterator[ManifestEntry]:
     """The jobs done by the workers of a cluster."""
     ray = _ray()
     with ExitStack() as stack:
@@ -222,7 +222,7 @@ def _there(
             if row["error"]:
                 kind, text = json.loads(row["error"])
                 raise _ERRORS.get(kind, MaskwrightError)(text)
-            entry = Entry.from_json(row["line"])
+            entry = ManifestEntry.from_json(row["line"])
             if entry is not None:
                 advance(1)
                 yield entry

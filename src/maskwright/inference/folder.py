@@ -9,13 +9,13 @@ from pathlib import Path
 from maskwright.data.parallel import progress
 from maskwright.imageio import MAX_PIXELS
 from maskwright.imageio.files import LONGEST_STEM
-from maskwright.inference.jobs import Failure, Job, plan_files
-from maskwright.inference.large import is_large
-from maskwright.inference.manifest import Entry, Manifest, fingerprint
+from maskwright.inference.large.predict_large import is_large
+from maskwright.inference.manifest import Manifest, ManifestEntry, fingerprint
+from maskwright.inference.output_paths import Failure, Job, plan_files
+from maskwright.inference.pipeline import PredictOptions, do_jobs
 from maskwright.inference.predictor import Flips, Predictor
-from maskwright.inference.work import Way, do_jobs
 
-DoJobs = Callable[[Sequence[Job], Callable[[float], None]], Iterator[Entry]]
+DoJobs = Callable[[Sequence[Job], Callable[[float], None]], Iterator[ManifestEntry]]
 """From jobs, and a function told what was done, in images, to an entry for each, in any order."""
 
 _LEFTOVER = re.compile(r"\.(?P<stem>.+)\.[0-9a-f]{8}(?P<suffix>\.\w+)")  # of `atomic_write`
@@ -49,11 +49,11 @@ def predict_folder(
     overwrite: bool = False,
     large: bool = False,
     polygons: bool = False,
-    tell: Callable[[str], None] = lambda _: None,
+    on_message: Callable[[str], None] = lambda _: None,
 ) -> FolderResult:
     """Write `out/NAME.png`, a mask in the size of the image, for every image.
 
-    Masks are 8-bit PNGs of labels with the colours of the classes as their palette. Folders within
+    Masks are 8-bit PNGs of labels with the colors of the classes as their palette. Folders within
     the folder of images, or below what the matches of a glob have in common, are kept. Images of
     one folder that differ only in their ending keep it: `cell.jpg.png`, `cell.tif.png`.
 
@@ -79,7 +79,7 @@ def predict_folder(
         large: Whether all images are treated as large ones.
         polygons: Whether to write `out/polygons/NAME.geojson`; all images are then treated as
             large ones, because only their masks keep a georeference.
-        tell: Called with a sentence where a large image needs one.
+        on_message: Called with a sentence where a large image needs one.
 
     Raises:
         DataError: If no image is found, or a result cannot be written.
@@ -88,7 +88,7 @@ def predict_folder(
     """
     out = Path(out)
     settings = fingerprint(predictor.card, flips)
-    way = Way(flips, batch_size, max_pixels, tell=tell)
+    way = PredictOptions(flips, batch_size, max_pixels, on_message=on_message)
     jobs = plan_jobs(images, out, overlays, probabilities, large, polygons)
     do = partial(_here, predictor, out, settings, way)
     return do_missing(do, jobs, out, settings, overwrite)
@@ -146,10 +146,10 @@ def _here(
     predictor: Predictor,
     out: Path,
     settings: str,
-    way: Way,
+    way: PredictOptions,
     jobs: Sequence[Job],
     advance: Callable[[float], None],
-) -> Iterator[Entry]:
+) -> Iterator[ManifestEntry]:
     """The jobs done in this process."""
     return do_jobs(predictor, jobs, out, settings, way, advance)
 

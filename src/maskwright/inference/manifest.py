@@ -8,11 +8,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from maskwright.card import Card
 from maskwright.errors import ConfigError
 from maskwright.imageio import atomic_write
-from maskwright.inference.jobs import Job, below
+from maskwright.inference.output_paths import Job, below
 from maskwright.inference.predictor import Flips
+from maskwright.model_card import SemanticCard
 
 MANIFEST_FILE = "manifest.jsonl"
 """Name of the manifest in the folder of the masks."""
@@ -23,7 +23,7 @@ Status = Literal["done", "failed"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class ManifestEntry:
     """One line of the manifest.
 
     Args:
@@ -55,7 +55,7 @@ class Entry:
         return json.dumps(asdict(self))
 
     @classmethod
-    def from_json(cls, line: str) -> "Entry | None":
+    def from_json(cls, line: str) -> "ManifestEntry | None":
         """Entry of a line; `None` where it is broken, as the last one of a killed program."""
         try:
             values = json.loads(line)
@@ -68,7 +68,7 @@ class Entry:
         return entry if known else None
 
 
-def fingerprint(card: Card, flips: Flips) -> str:
+def fingerprint(card: SemanticCard, flips: Flips) -> str:
     """Short text that differs where masks may: model, threshold, tile, cleaning, flips."""
     return hashlib.sha256(f"{card.to_json()}{flips}".encode()).hexdigest()[:16]
 
@@ -106,7 +106,7 @@ class Manifest:
         self.path = folder / MANIFEST_FILE
         self._folder = folder
         self._known = self._read()
-        self._added: dict[str, Entry] = {}
+        self._added: dict[str, ManifestEntry] = {}
 
     def is_done(self, job: Job, settings: str) -> bool:
         """Whether a job was done with the same settings, and neither image nor results changed.
@@ -126,7 +126,7 @@ class Manifest:
             and all(os.path.exists(path) for path in job.files)  # noqa: PTH110
         )
 
-    def add(self, entry: Entry) -> None:
+    def add(self, entry: ManifestEntry) -> None:
         """Write a line; the file is opened anew, so that several programs may add to it."""
         self._added[entry.mask] = entry
         try:
@@ -148,14 +148,14 @@ class Manifest:
             for name in [*(name for name in known if name in others), *own]:
                 file.write(known[name].to_json() + "\n")
 
-    def _read(self) -> dict[str, Entry]:
+    def _read(self) -> dict[str, ManifestEntry]:
         if not self.path.exists():
             return {}
-        known: dict[str, Entry] = {}
+        known: dict[str, ManifestEntry] = {}
         try:
             with self.path.open(encoding="utf-8", errors="replace") as file:
                 for line in file:
-                    entry = Entry.from_json(line)
+                    entry = ManifestEntry.from_json(line)
                     if entry is not None:
                         known[entry.mask] = entry
         except OSError as error:

@@ -88,7 +88,7 @@ def _holes(background: np.ndarray, largest_px: int) -> np.ndarray:
 def components_of(
     mask: np.ndarray, connectivity: int
 ) -> tuple[int, np.ndarray, np.ndarray, np.ndarray]:
-    """Number of components of a mask, the rest counted as one, their map, statistics, centres."""
+    """Number of components of a mask, the rest counted as one, their map, statistics, centers."""
     return cv2.connectedComponentsWithStats(mask.view(np.uint8), connectivity=connectivity)
 
 

@@ -9,14 +9,14 @@ from typing import Any, Literal
 import cv2
 import numpy as np
 
-from maskwright.card import Card
 from maskwright.data.geometry import luminance, resize_channels, resize_image
 from maskwright.errors import ConfigError, DataError, ModelError
-from maskwright.export.activation import activate
 from maskwright.export.engines import ALONE, Threads
+from maskwright.export.probabilities import activate
 from maskwright.export.runtime import load_logits
 from maskwright.inference.postprocess import clean
 from maskwright.inference.tiling import is_whole, padded, predict_tiled
+from maskwright.model_card import SemanticCard
 
 Flips = bool | Literal["all"]
 """`True` averages the image and its mirror image, `"all"` also both of them upside down."""
@@ -55,7 +55,7 @@ class Predictor:
         card: Size or tile, threshold, cleaning and temperature.
     """
 
-    def __init__(self, logits: Callable[[np.ndarray], np.ndarray], card: Card) -> None:
+    def __init__(self, logits: Callable[[np.ndarray], np.ndarray], card: SemanticCard) -> None:
         self.logits = logits
         self.card = card
 
@@ -84,7 +84,7 @@ class Predictor:
         """Labels of one image in its own size.
 
         Args:
-            image: `(h, w, c)` as `read_image` gives it. Grey and RGB are turned into each other, a
+            image: `(h, w, c)` as `read_image` gives it. Gray and RGB are turned into each other, a
                 fourth (or second) channel is dropped as alpha where the model has no use for it.
                 16 bits are scaled to 8 for a model trained on 8 and the other way round; float
                 pixels are taken as they are.
@@ -191,14 +191,14 @@ class Predictor:
 
 
 def adjusted_card(
-    card: Card,
+    card: SemanticCard,
     *,
     tile: int | None = None,
     threshold: float | None = None,
     min_area_px: int | None = None,
     fill_holes_px: int | None = None,
     keep_largest: bool | None = None,
-) -> Card:
+) -> SemanticCard:
     """The card with other values, where they are not `None`.
 
     Raises:
@@ -250,7 +250,7 @@ def most_probable(
 def resized_strips(values: np.ndarray, size: tuple[int, int]) -> Iterator[np.ndarray]:
     """Stretch `(h, w, classes)` to `size` bilinearly, in strips of rows from top to bottom.
 
-    The values are those of `cv2.resize` on the whole, with pixel centres at halves, but memory
+    The values are those of `cv2.resize` on the whole, with pixel centers at halves, but memory
     stays bounded for many classes in a large image.
     """
     height, width = size
@@ -259,11 +259,11 @@ def resized_strips(values: np.ndarray, size: tuple[int, int]) -> Iterator[np.nda
         same = values.shape[:2] == size
         yield values if same else resize_channels(values, size, cv2.INTER_LINEAR)
         return
-    centres = (np.arange(height) + 0.5) * (len(values) / height) - 0.5
-    centres = centres.clip(0, len(values) - 1).astype(np.float32)
-    upper = centres.astype(np.intp)
+    centers = (np.arange(height) + 0.5) * (len(values) / height) - 0.5
+    centers = centers.clip(0, len(values) - 1).astype(np.float32)
+    upper = centers.astype(np.intp)
     lower = np.minimum(upper + 1, len(values) - 1)
-    share = (centres - upper)[:, None, None]
+    share = (centers - upper)[:, None, None]
     for top in range(0, height, rows):
         part = slice(top, top + rows)
         mixed = values[upper[part]] * (1 - share[part]) + values[lower[part]] * share[part]

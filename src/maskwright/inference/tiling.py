@@ -73,7 +73,7 @@ def predict_tiled(
         probabilities: From images `(b, h, w, c)` to values `(b, h, w, classes)`, in [0, 1].
         image: `(h, w, c)`.
         tile: Side of the tiles, px; `None` runs every image whole.
-        overlap: Least share of a tile that its neighbour covers, in [0, 1).
+        overlap: Least share of a tile that its neighbor covers, in [0, 1).
         batch_size: Tiles given to `probabilities` at once.
     """
     grid = Grid.over((image.shape[0], image.shape[1]), tile, overlap)

@@ -1,17 +1,17 @@
 """Losses: (labels, logits) → one value for each image."""
 
 from maskwright.losses.boundary import Boundary
-from maskwright.losses.combined import NAMES, Sum, loss, parse
-from maskwright.losses.hard import HardPixels
+from maskwright.losses.cldice import CenterlineDice
+from maskwright.losses.compose import NAMES, Sum, loss, parse
 from maskwright.losses.lovasz import Lovasz
+from maskwright.losses.ohem import HardPixels
 from maskwright.losses.overlap import Dice, FocalTversky, Tversky
 from maskwright.losses.pixel import CrossEntropy, Focal, MaskLoss, two_class
-from maskwright.losses.thin import CentrelineDice
 
 __all__ = [
     "NAMES",
     "Boundary",
-    "CentrelineDice",
+    "CenterlineDice",
     "CrossEntropy",
     "Dice",
     "Focal",

@@ -75,7 +75,7 @@ def _mean(values: Tensor, chosen: Tensor, counted: Tensor) -> Tensor:
 
 
 def depth_loss(values: Tensor, wanted: Tensor, weights: Tensor) -> Tensor:
-    """Error of depths and nearness to centres, objects and background counting half each.
+    """Error of depths and nearness to centers, objects and background counting half each.
 
     Args:
         values: `(b, h, w, 2)`.

@@ -10,7 +10,7 @@ CALIBRATION_BINS = 10
 _COLDEST, _HOTTEST = 0.05, 20.0
 _DOUBT = np.log(2)  # standard deviation of the logarithm of a temperature before data was seen
 _TRIED = 41  # temperatures, first a factor of 1.16 apart, of which the best is looked for
-_ROUNDS = 3  # each looks closer, between the neighbours of the best one so far
+_ROUNDS = 3  # each looks closer, between the neighbors of the best one so far
 
 
 def brier(

@@ -1,5 +1,6 @@
 """Networks: functions on tensors, joined once to a model from images to logits."""
 
+from maskwright.models.architectures import PAPERS
 from maskwright.models.blocks import BilinearUpsampling, CropLike, PadToMultiple
 from maskwright.models.classifiers import (
     CLASSIFIERS,
@@ -13,14 +14,13 @@ from maskwright.models.classifiers import (
 )
 from maskwright.models.decoders import DECODERS, SUPERVISION, Decoded, light, unet
 from maskwright.models.encoders import ENCODERS, Encoder, Features, encoder, freeze
-from maskwright.models.papers import PAPERS
 from maskwright.models.pooling import (
     POOLINGS,
     AttentionPooling,
     MaxPooling,
     MeanPooling,
     PoolInside,
-    Standardise,
+    Standardize,
 )
 from maskwright.models.presets import PRESETS, build, plain_unet, small, tutorial_unet
 from maskwright.models.segmenter import main_model, segmenter
@@ -43,7 +43,7 @@ __all__ = [
     "MeanPooling",
     "PadToMultiple",
     "PoolInside",
-    "Standardise",
+    "Standardize",
     "adapt_measures",
     "build",
     "build_classifier",

@@ -12,12 +12,12 @@ from maskwright.errors import ConfigError
 Tensor = Any
 Norm = Literal["batch", "group", "instance", "none"]
 NORMS = get_args(Norm)
-"""Normalisations that `normalisation` knows."""
+"""Normalizations that `normalization` knows."""
 
 
 @keras.saving.register_keras_serializable(package="maskwright")
 class BilinearUpsampling(layers.Layer):
-    """Enlarge height and width by a whole factor, bilinearly, with half-pixel centres.
+    """Enlarge height and width by a whole factor, bilinearly, with half-pixel centers.
 
     Keras's own `UpSampling2D` fixes the first image's size into the graph when height and width
     are dynamic; this layer follows every image and survives every export.
@@ -117,16 +117,16 @@ class CropLike(layers.Layer):
         return (batch, height, width, channels)
 
 
-def normalisation(
-    x: Tensor, norm: Norm, *, synchronised: bool = False, name: str | None = None
+def normalization(
+    x: Tensor, norm: Norm, *, synchronized: bool = False, name: str | None = None
 ) -> Tensor:
-    """Normalise the channels of `(b, h, w, c)`.
+    """Normalize the channels of `(b, h, w, c)`.
 
     Args:
         norm: `"batch"` over batch and pixels; `"group"` over pixels and groups of channels, up to
             32, of each image alone, which suits small batches; `"instance"` over the pixels of each
             image and channel alone; `"none"` leaves `x` as it is.
-        synchronised: Batch statistics over all workers, not each for itself.
+        synchronized: Batch statistics over all workers, not each for itself.
         name: Of the layer.
 
     Raises:
@@ -139,12 +139,12 @@ def normalisation(
         return x
     if norm == "batch":
         return layers.BatchNormalization(
-            momentum=0.9, epsilon=1e-3, synchronized=synchronised, name=name
+            momentum=0.9, epsilon=1e-3, synchronized=synchronized, name=name
         )(x)
     if norm in ("group", "instance"):
         groups = x.shape[-1] if norm == "instance" else math.gcd(x.shape[-1], 32)
         return layers.GroupNormalization(groups, epsilon=1e-5, name=name)(x)
-    raise ConfigError(f"Expected a normalisation of {', '.join(NORMS)}; received {norm!r}.")
+    raise ConfigError(f"Expected a normalization of {', '.join(NORMS)}; received {norm!r}.")
 
 
 def conv_block(
@@ -156,10 +156,10 @@ def conv_block(
     dilation: int = 1,
     separable: bool = False,
     norm: Norm = "batch",
-    synchronised: bool = False,
+    synchronized: bool = False,
     name: str | None = None,
 ) -> Tensor:
-    """Convolution, normalisation where asked for, ReLU.
+    """Convolution, normalization where asked for, ReLU.
 
     Args:
         x: `(b, h, w, c)`.
@@ -168,8 +168,8 @@ def conv_block(
         strides: Of the convolution.
         dilation: Distance between the kernel's pixels.
         separable: Depthwise convolution, then 1x1: about nine times fewer multiplications at 3x3.
-        norm: See `normalisation`; without one the convolution has a bias.
-        synchronised: See `normalisation`.
+        norm: See `normalization`; without one the convolution has a bias.
+        synchronized: See `normalization`.
         name: Prefix of the layers' names.
     """
     convolution = layers.SeparableConv2D if separable else layers.Conv2D
@@ -188,5 +188,5 @@ def conv_block(
         name=name and f"{name}_conv",
         **initial,
     )(x)
-    x = normalisation(x, norm, synchronised=synchronised, name=name and f"{name}_norm")
+    x = normalization(x, norm, synchronized=synchronized, name=name and f"{name}_norm")
     return layers.ReLU(name=name and f"{name}_relu")(x)

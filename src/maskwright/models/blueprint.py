@@ -9,9 +9,9 @@ from typing import Any
 import keras
 
 from maskwright.errors import ModelError
+from maskwright.models.architectures import PAPERS
 from maskwright.models.classifiers import build_classifier
 from maskwright.models.encoders import encoder
-from maskwright.models.papers import PAPERS
 from maskwright.models.presets import PRESETS, build
 from maskwright.models.rcnn import Rcnn, mask_rcnn
 
@@ -19,7 +19,7 @@ _MOST = 8192  # channels, or whatever else a number counts
 _MOST_WEIGHTS = 2**28  # of 3x3 convolutions as wide as a list of widths
 _MOST_ITEMS = 64
 _MOST_TEXT = 100
-_START = frozenset({"weights", "seed", "synchronised", "penalty"})
+_START = frozenset({"weights", "seed", "synchronized", "penalty"})
 """What matters while a network learns, or names files."""
 
 
@@ -35,7 +35,7 @@ def detector(
     taps: Mapping[int, str] | None = None,
     pixel_range: tuple[float, float] = (0.0, 255.0),
     norm: Any = "batch",
-    synchronised: bool = False,
+    synchronized: bool = False,
 ) -> keras.Model:
     """Mask R-CNN on an encoder; `numbers` are those of `Rcnn`, others as `encoder` has them."""
     encode = encoder(
@@ -47,7 +47,7 @@ def detector(
         widths=encoder_widths,
         pixel_range=pixel_range,
         norm=norm,
-        synchronised=synchronised,
+        synchronized=synchronized,
     )
     return mask_rcnn(encode, num_classes, Rcnn(**numbers), channels=channels)
 
@@ -70,7 +70,7 @@ class Blueprint:
         builder: One of `BUILDERS`.
         arguments: Numbers, texts, and lists and mappings of them, by name.
         start: Arguments that matter only while the network learns, and that no file holds: weights
-            to start from, seed, synchronised, penalty.
+            to start from, seed, synchronized, penalty.
 
     Raises:
         ModelError: If there is no such function or argument, or a value is of another kind or

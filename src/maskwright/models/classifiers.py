@@ -16,7 +16,7 @@ from keras import layers
 from maskwright.errors import ConfigError, DataError, ModelError
 from maskwright.models.blocks import PadToMultiple, Tensor
 from maskwright.models.encoders import Encoder, encoder
-from maskwright.models.pooling import POOLINGS, MeanPooling, PoolInside, Standardise
+from maskwright.models.pooling import POOLINGS, MeanPooling, PoolInside, Standardize
 
 CLASSIFIERS = ("region", "reference")
 OUTSIDE = ("kept", "darkened", "removed", "channel")
@@ -75,8 +75,8 @@ def region_classifier(
 ) -> keras.Model:
     """Classifier on an encoder's features inside the mask and on measures of the region.
 
-    The features of the two coarsest strides are averaged inside the mask, normalised for every
-    region, and brought to `embedding` values; the standardised measures join them as they are.
+    The features of the two coarsest strides are averaged inside the mask, normalized for every
+    region, and brought to `embedding` values; the standardized measures join them as they are.
     The regions of a bag are pooled, and one linear layer decides. It starts with zeros for
     the pixels, so that a start from the measures (`start_from_measures`) is exactly a logistic
     regression on them; pixels then learn what measures do not say.
@@ -113,7 +113,7 @@ def region_classifier(
     if num_measures:
         measures = keras.Input((num_measures,), name="measures")
         inputs.append(measures)
-        parts.append(Standardise(dtype="float32", name="standardise")(measures))
+        parts.append(Standardize(dtype="float32", name="standardize")(measures))
     bags = keras.Input((None,), name="bags")
     join = layers.Concatenate(dtype="float32", name="join")
     embeddings = join(parts) if len(parts) > 1 else parts[0]
@@ -149,7 +149,7 @@ def build_classifier(
     pixels: bool = True,
     penalty: float = 0.0,
     seed: int | None = None,
-    synchronised: bool = False,
+    synchronized: bool = False,
 ) -> keras.Model:
     """A classifier by its name.
 
@@ -173,7 +173,7 @@ def build_classifier(
         pixels: False for a classifier on measures alone.
         penalty: Of the squared length of the decision's kernel, added to the loss.
         seed: Of the dropout; initial weights follow `keras.utils.set_random_seed`.
-        synchronised: Batch statistics over all workers.
+        synchronized: Batch statistics over all workers.
 
     Raises:
         ConfigError: If a name does not exist or settings do not go together.
@@ -201,7 +201,7 @@ def build_classifier(
             taps=taps,
             widths=encoder_widths,
             pixel_range=pixel_range,
-            synchronised=synchronised,
+            synchronized=synchronized,
         )
     return region_classifier(
         encode,
@@ -258,7 +258,7 @@ def parts(model: keras.Model) -> tuple[keras.Model, keras.Model]:
 
 
 def adapt_measures(model: keras.Model, vectors: np.ndarray) -> np.ndarray:
-    """Set what the model standardises measures by to the mean and deviation of some regions.
+    """Set what the model standardizes measures by to the mean and deviation of some regions.
 
     Args:
         model: A classifier with measures.
@@ -292,7 +292,7 @@ def start_from_measures(model: keras.Model, kernel: np.ndarray, bias: float) -> 
 
     Args:
         model: A classifier with measures.
-        kernel: Weight of each standardised measure in the logit, `(m,)`.
+        kernel: Weight of each standardized measure in the logit, `(m,)`.
         bias: Of the logit.
 
     Raises:
@@ -309,9 +309,9 @@ def start_from_measures(model: keras.Model, kernel: np.ndarray, bias: float) -> 
     decide.bias.assign(np.array([bias], np.float32))
 
 
-def _measuring(model: keras.Model) -> Standardise:
+def _measuring(model: keras.Model) -> Standardize:
     for layer in model.layers:
-        if isinstance(layer, Standardise):
+        if isinstance(layer, Standardize):
             return layer
     raise ModelError("Expected a classifier with measures; this one takes none.")
 

@@ -1,4 +1,4 @@
-"""Layers of a decision: features pooled inside a mask, measures standardised, regions joined.
+"""Layers of a decision: features pooled inside a mask, measures standardized, regions joined.
 
 A batch holds `n` regions of `b` bags, nothing padded. Which region belongs where says `bags`
 `(b, n)`, 1 or 0, so that joining is plain products of matrices and survives every export.
@@ -65,7 +65,7 @@ class PoolInside(layers.Layer):
 
 
 @keras.saving.register_keras_serializable(package="maskwright")
-class Standardise(layers.Layer):
+class Standardize(layers.Layer):
     """Measures less their mean, by their standard deviation, and never beyond 5 of them.
 
     Mean and deviation are weights that do not learn; `adapt_measures` sets them. A measure of
@@ -82,7 +82,7 @@ class Standardise(layers.Layer):
         self.std = self.add_weight(shape, "ones", trainable=False, name="std")
 
     def call(self, measures: Tensor) -> Tensor:
-        """Standardised measures, `(n, m)`, -5 to 5."""
+        """Standardized measures, `(n, m)`, -5 to 5."""
         varies = ops.cast(self.std > 0, measures.dtype)
         scaled = (measures - self.mean) / (self.std + (1 - varies))
         return ops.clip(scaled * varies, -_BOUND, _BOUND)

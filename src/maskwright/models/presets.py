@@ -30,7 +30,7 @@ def plain_unet(
     pixel_range: tuple[float, float] = (0.0, 255.0),
     dropout: float = 0.0,
 ) -> keras.Model:
-    """The four-level U-Net, 64-128-256-512 and 1024 at the bottom, without normalisation.
+    """The four-level U-Net, 64-128-256-512 and 1024 at the bottom, without normalization.
 
     Two 3x3 convolutions with bias and ReLU at each level, 2x2 maxima down, 2x2 transposed
     convolutions up, 1x1 to the classes: 31,030,593 parameters for one channel and one class.
@@ -143,7 +143,7 @@ def build(
     dropout: float = 0.0,
     deep_supervision: bool = False,
     seed: int | None = None,
-    synchronised: bool = False,
+    synchronized: bool = False,
 ) -> keras.Model:
     """Any encoder with any decoder.
 
@@ -159,12 +159,12 @@ def build(
         widths: Channels of the decoder, coarse to fine.
         decoder_options: Further arguments of the decoder.
         pixel_range: Values of the images that stand for black and white.
-        norm: Of the decoder and of encoders that start from nothing; see `normalisation`.
+        norm: Of the decoder and of encoders that start from nothing; see `normalization`.
         output_stride: Coarsest stride of the encoder; see `encoder`.
         dropout: Share of channels left out before the last convolution.
         deep_supervision: See `segmenter`.
         seed: Of the dropout; initial weights follow `keras.utils.set_random_seed`.
-        synchronised: Batch statistics over all workers.
+        synchronized: Batch statistics over all workers.
 
     Raises:
         ConfigError: If a name does not exist or the widths do not fit.
@@ -183,13 +183,13 @@ def build(
         pixel_range=pixel_range,
         norm=norm,
         output_stride=output_stride,
-        synchronised=synchronised,
+        synchronized=synchronized,
     )
     decode = partial(
         DECODERS[decoder_name],
         widths=widths,
         norm=norm,
-        synchronised=synchronised,
+        synchronized=synchronized,
         **(decoder_options or {}),
     )
     return segmenter(
@@ -222,7 +222,7 @@ def _two_convolutions(x: Tensor, width: int, name: str) -> Tensor:
 
 
 def _pix2pix(features: Features) -> Decoded:
-    """Four steps of transposed 3x3 convolution, batch normalisation and ReLU, each then joined."""
+    """Four steps of transposed 3x3 convolution, batch normalization and ReLU, each then joined."""
     coarsest, *steps = sorted(features, reverse=True)
     x = features[coarsest]
     for stride, width in zip(steps, (512, 256, 128, 64), strict=True):

@@ -1,26 +1,26 @@
 """A data set measured, and from that a readable plan with the reason for every choice."""
 
-from maskwright.planning.alternatives import alternatives
-from maskwright.planning.draft import Choice
+from maskwright.planning.candidates import candidates
+from maskwright.planning.dataset_stats import ClassStats, DatasetStats, Summary
 from maskwright.planning.fingerprint import fingerprint
-from maskwright.planning.layout import Asymmetry
-from maskwright.planning.machine import Machine, Timing, this_machine
-from maskwright.planning.plan import Plan, at_pace, next_pace, plan
-from maskwright.planning.prints import ClassPrint, Fingerprint, Spread
+from maskwright.planning.hardware import Machine, Timing, this_machine
+from maskwright.planning.plan import Plan, at_size_level, next_size_level, plan
+from maskwright.planning.plan_builder import PlannedSetting
+from maskwright.planning.symmetry import Asymmetry
 
 __all__ = [
     "Asymmetry",
-    "Choice",
-    "ClassPrint",
-    "Fingerprint",
+    "PlannedSetting",
+    "ClassStats",
+    "DatasetStats",
     "Machine",
     "Plan",
-    "Spread",
+    "Summary",
     "Timing",
-    "alternatives",
-    "at_pace",
+    "candidates",
+    "at_size_level",
     "fingerprint",
-    "next_pace",
+    "next_size_level",
     "plan",
     "this_machine",
 ]

@@ -8,16 +8,16 @@ from typing import Any
 import numpy as np
 
 from maskwright.data import DataSet, Sample
-from maskwright.data.balance import class_counts
-from maskwright.data.duplicates import groups, near_duplicates
+from maskwright.data.audit.audit_scan import AuditedSample
+from maskwright.data.audit.balance import class_counts
 from maskwright.data.parallel import in_threads
-from maskwright.data.scan import Seen
+from maskwright.data.splits.duplicates import groups, near_duplicates
 from maskwright.errors import DataError
 from maskwright.imageio import Header, read_header
 from maskwright.labels import IGNORE_LABEL
-from maskwright.planning.layout import GRID, Asymmetry, class_asymmetry, light_asymmetry
-from maskwright.planning.looking import Look, look, spacing_mm
-from maskwright.planning.prints import ClassPrint, Fingerprint, Spread
+from maskwright.planning.dataset_stats import ClassStats, DatasetStats, Summary
+from maskwright.planning.sample_stats import SampleStats, sample_stats, spacing_mm
+from maskwright.planning.symmetry import GRID, Asymmetry, class_asymmetry, light_asymmetry
 
 MOST_IMAGES = 300
 """Images that are read; others are known by their headers alone."""
@@ -49,7 +49,7 @@ def fingerprint(
     most_pixels: int = MOST_PIXELS,
     seed: int = 0,
     source: str | None = None,
-) -> Fingerprint:
+) -> DatasetStats:
     """Measure a data set: headers of up to 2,000 training images, and as many pixels as stated.
 
     Only training images with masks are read: what is planned must not depend on those that the
@@ -76,7 +76,9 @@ def fingerprint(
     background = dataset.labels.background
     if background is None and dataset.labels.num_classes == 2:
         background = 0
-    looks = in_threads(lambda sample: look(dataset, sample, background), chosen, "Measuring images")
+    looks = in_threads(
+        lambda sample: sample_stats(dataset, sample, background), chosen, "Measuring images"
+    )
     seen = [found for found in looks if found is not None]
     if not seen:
         raise DataError(f"No training image in {dataset.root} can be read; run `maskwright check`.")
@@ -94,7 +96,7 @@ def fingerprint(
     counts = np.stack([each.counts for each in seen])
     holes = np.concatenate([each.holes_px for each in seen])
     spacings = {spacing_mm(sample.image) for sample in chosen[:8]}
-    return Fingerprint(
+    return DatasetStats(
         source=source or str(dataset.root),
         images=dataset.splits,
         cases={
@@ -103,13 +105,13 @@ def fingerprint(
         },
         looked_at=len(seen),
         skipped=len(chosen) - len(seen) + len(shuffled) - len(known),
-        height=Spread.of([height for height, _ in sizes]),
-        width=Spread.of([width for _, width in sizes]),
+        height=Summary.of([height for height, _ in sizes]),
+        width=Summary.of([width for _, width in sizes]),
         usual_size=usual,
         usual_share=often / len(sizes),
         channels=dataset.channels,
         dtype=dataset.dtype,
-        colour_share=float(np.mean([each.colour for each in seen])),
+        color_share=float(np.mean([each.color for each in seen])),
         mean=_rounded(values.mean(axis=0)),
         std=_rounded(values.std(axis=0)),
         low=_rounded(low),
@@ -166,12 +168,12 @@ def _asymmetry(maps: np.ndarray, axis: int, background: int | None) -> list[Asym
 
 def _classes(
     dataset: DataSet,
-    seen: Sequence[Look],
+    seen: Sequence[SampleStats],
     background: int | None,
     up_down: Sequence[Asymmetry],
     left_right: Sequence[Asymmetry],
-) -> tuple[ClassPrint, ...]:
-    looked = [Seen(each.sample, counts=each.counts) for each in seen]
+) -> tuple[ClassStats, ...]:
+    looked = [AuditedSample(each.sample, counts=each.counts) for each in seen]
     rows = {row.name: row for row in class_counts(dataset, looked) if row.split == "train"}
     regions = [_Regions() for _ in dataset.labels.names]
     for each in seen:
@@ -184,7 +186,7 @@ def _classes(
     for label, name in enumerate(dataset.labels.names):
         row = rows[name]
         prints.append(
-            ClassPrint(
+            ClassStats(
                 name,
                 share=row.share,
                 images=row.images,
@@ -236,7 +238,7 @@ def _shares(counts: np.ndarray, background: int | None) -> dict[str, float]:
     }
 
 
-def _growth(seen: Sequence[Look]) -> float | None:
+def _growth(seen: Sequence[SampleStats]) -> float | None:
     """Slope of the logarithm of the median area of an image's regions, by least squares."""
     areas, regions = [], []
     for each in seen:

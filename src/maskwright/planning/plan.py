@@ -7,13 +7,13 @@ from typing import Any
 
 import yaml
 
-from maskwright.planning.cleaning import clean
-from maskwright.planning.draft import BY_HAND, Choice, Draft, by, percent
-from maskwright.planning.learning import learn, useful_steps
-from maskwright.planning.machine import Machine, Timing
-from maskwright.planning.network import build, even_out, is_pretrained
-from maskwright.planning.prints import Fingerprint
-from maskwright.planning.sight import SIDES, see
+from maskwright.planning.dataset_stats import DatasetStats
+from maskwright.planning.hardware import Machine, Timing
+from maskwright.planning.model_rules import is_pretrained, plan_model, plan_norm
+from maskwright.planning.plan_builder import BY_HAND, PlanBuilder, PlannedSetting, by, percent
+from maskwright.planning.postprocessing_rules import plan_postprocessing
+from maskwright.planning.scale_rules import SIDES, plan_scale
+from maskwright.planning.training_rules import plan_training, useful_steps
 
 _COLUMNS = 100
 _CLASSES_TOLD = 12
@@ -31,7 +31,7 @@ class Plan:
         name: What tells it from its rivals.
     """
 
-    choices: tuple[Choice, ...]
+    choices: tuple[PlannedSetting, ...]
     header: tuple[str, ...] = ()
     name: str = "plan"
 
@@ -40,7 +40,7 @@ class Plan:
         """What `train` takes: fields of `TrainConfig`."""
         return {choice.key: choice.value for choice in self.choices}
 
-    def with_choices(self, *changed: Choice, name: str | None = None) -> "Plan":
+    def with_choices(self, *changed: PlannedSetting, name: str | None = None) -> "Plan":
         """The plan with some settings changed, or added at the end."""
         new = {choice.key: choice for choice in changed}
         kept = [new.pop(choice.key, choice) for choice in self.choices]
@@ -60,17 +60,17 @@ class Plan:
 
 
 def plan(
-    data: Fingerprint,
+    data: DatasetStats,
     machine: Machine,
     *,
     minutes: float,
     weights: str | None = None,
     weights_said: str = "",
     given: Mapping[str, Any] | None = None,
-    pace: int = 0,
+    size_level: int = 0,
     timing: Timing | None = None,
-    paced: str = "",
-    division: Sequence[Choice] = (),
+    size_level_reason: str = "",
+    division: Sequence[PlannedSetting] = (),
 ) -> Plan:
     """Settings that suit a data set, a machine and a time.
 
@@ -82,27 +82,27 @@ def plan(
         weights_said: Sentence on that.
         given: Settings that are set by hand, as `TrainConfig` has them; the others follow them. In
             `augmentation`, only what is changed.
-        pace: How many sizes smaller or larger than usual, -4 to 2; see `next_pace`.
+        size_level: How many sizes smaller or larger than usual, -4 to 2; see `next_size_level`.
         timing: A step of the plan as measured.
-        paced: Sentence on why the pace is not 0.
+        size_level_reason: Sentence on why the size level is not 0.
         division: Settings of how the data was divided for `data`, where that was changed.
     """
-    draft = Draft(
+    draft = PlanBuilder(
         data,
         machine,
         minutes,
         weights,
         weights_said or _weights_said(weights),
         dict(given or {}),
-        pace,
+        size_level,
         timing,
-        paced,
+        size_level_reason,
     )
-    build(draft)
-    see(draft)
-    even_out(draft)
-    learn(draft)
-    clean(draft)
+    plan_model(draft)
+    plan_scale(draft)
+    plan_norm(draft)
+    plan_training(draft)
+    plan_postprocessing(draft)
     for choice in division:
         draft.choose(choice.key, choice.value, choice.reason)
     if draft["objects"]:  # whose thresholds are chosen by validation images, if not by hand
@@ -110,14 +110,16 @@ def plan(
             draft.choices.pop(key, None)
     for key, value in draft.given.items():
         if key not in draft.choices:
-            draft.choices[key] = Choice(key, value, BY_HAND)
+            draft.choices[key] = PlannedSetting(key, value, BY_HAND)
     order = [key for key in _ORDER if key in draft.choices]
     rest = [key for key in draft.choices if key not in order]
     return Plan(tuple(draft.choices[key] for key in (*order, *rest)), _header(draft))
 
 
-def next_pace(made: Plan, data: Fingerprint, timing: Timing, minutes: float, pace: int) -> int:
-    """Pace at which a plan of pace `pace` should be made again; the same where it is right.
+def next_size_level(
+    made: Plan, data: DatasetStats, timing: Timing, minutes: float, size_level: int
+) -> int:
+    """Size level at which a plan of `size_level` should be made again; the same where it is right.
 
     Smaller where the time allows too few steps; larger where it allows very many and the images
     have more to show.
@@ -126,31 +128,31 @@ def next_pace(made: Plan, data: Fingerprint, timing: Timing, minutes: float, pac
     least = useful_steps(pretrained)
     steps = timing.steps(minutes, 2 if pretrained else 1)
     if steps < least:
-        while pace > min(SIDES) and steps < least:
-            steps = int(max(steps, 1) * _work(pace) / _work(pace - 1))
-            pace -= 1
-        return pace
-    if pace >= 0 and pace < max(SIDES):
-        more = max(data.height.median, data.width.median) > SIDES[pace] * 1.1
-        if more and steps * _work(pace) / _work(pace + 1) >= _GROWTH_STEPS:
-            return pace + 1
-    return pace
+        while size_level > min(SIDES) and steps < least:
+            steps = int(max(steps, 1) * _work(size_level) / _work(size_level - 1))
+            size_level -= 1
+        return size_level
+    if size_level >= 0 and size_level < max(SIDES):
+        more = max(data.height.median, data.width.median) > SIDES[size_level] * 1.1
+        if more and steps * _work(size_level) / _work(size_level + 1) >= _GROWTH_STEPS:
+            return size_level + 1
+    return size_level
 
 
-def at_pace(timing: Timing, pace: int, wanted: int) -> Timing:
-    """What a step at another pace takes, by its pixels, from one that was measured."""
-    factor = _work(wanted) / _work(pace)
+def at_size_level(timing: Timing, size_level: int, wanted: int) -> Timing:
+    """What a step at another size level takes, by its pixels, from one that was measured."""
+    factor = _work(wanted) / _work(size_level)
     step_s = timing.step_s * factor
     return replace(timing, step_s=step_s, memory_mb=0.0, busy_s=0.0, estimated=True)
 
 
-def _work(pace: int) -> float:
+def _work(size_level: int) -> float:
     """Pixels in a step."""
-    return SIDES[pace] ** 2 * {-4: 4, -3: 8, -2: 8, -1: 8}.get(pace, 16)
+    return SIDES[size_level] ** 2 * {-4: 4, -3: 8, -2: 8, -1: 8}.get(size_level, 16)
 
 
 _ORDER = (
-    *("size", "crop", "favour_rare", "batch_size", "memory_limit_mb", "augmentation"),
+    *("size", "crop", "favor_rare", "batch_size", "memory_limit_mb", "augmentation"),
     *("encoder", "encoder_weights", "encoder_widths", "decoder", "decoder_widths", "norm"),
     *("deep_supervision", "loss", "class_weights", "learning_rate", "encoder_rate", "freeze"),
     *("minutes", "epochs", "patience", "average", "val_share", "unite_duplicates"),
@@ -158,7 +160,7 @@ _ORDER = (
 )
 
 
-_OF_CLASSES = {"class_weights", "favour_rare", "min_area_px", "fill_holes_px", "keep_largest"}
+_OF_CLASSES = {"class_weights", "favor_rare", "min_area_px", "fill_holes_px", "keep_largest"}
 """Choices that suit masks of classes alone."""
 
 
@@ -170,15 +172,15 @@ def _weights_said(weights: str | None) -> str:
     return "Learned on other images, in this file."
 
 
-def _header(draft: Draft) -> tuple[str, ...]:
+def _header(draft: PlanBuilder) -> tuple[str, ...]:
     data = draft.data
     splits = ", ".join(f"{count:,} {split}" for split, count in data.images.items())
     cases = sum(data.cases.values())
     images = sum(data.images.values())
     median = by((round(data.height.median), round(data.width.median)))
-    kind = "grey" if data.colour_share == 0 else "colour"
-    if 0 < data.colour_share < 0.95:
-        kind = f"{percent(data.colour_share)} of them in colour"
+    kind = "gray" if data.color_share == 0 else "color"
+    if 0 < data.color_share < 0.95:
+        kind = f"{percent(data.color_share)} of them in color"
     channels = f"{data.channels} channel{'s' * (data.channels > 1)}, {data.dtype}"
     if data.channels == 3:
         channels += f", {kind}"
@@ -210,14 +212,14 @@ def _header(draft: Draft) -> tuple[str, ...]:
     return tuple(told)
 
 
-def _classes(draft: Draft) -> str:
+def _classes(draft: PlanBuilder) -> str:
     held = [each for each in draft.data.classes if each.images]
     first = sorted(held, key=lambda each: -each.share)[:_CLASSES_TOLD]
     told = ", ".join(f"{each.name} {percent(each.share)} ({each.images:,})" for each in first)
     return told + f" and {len(held) - len(first)} more" * (len(held) > len(first))
 
 
-def _cautions(draft: Draft) -> list[str]:
+def _cautions(draft: PlanBuilder) -> list[str]:
     """What the settings cannot mend."""
     data = draft.data
     told = []
@@ -262,13 +264,13 @@ def _comment(text: str) -> str:
     )
 
 
-def _value(choice: Choice) -> str:
+def _value(choice: PlannedSetting) -> str:
     """As YAML on one line."""
     text = yaml.safe_dump(_plain(choice), default_flow_style=True, width=10_000, sort_keys=False)
     return text.removesuffix("\n").removesuffix("\n...")
 
 
-def _plain(choice: Choice) -> Any:
+def _plain(choice: PlannedSetting) -> Any:
     """Sizes as `240x320`, other tuples as lists."""
     value = choice.value
     if isinstance(value, tuple):

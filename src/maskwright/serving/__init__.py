@@ -1,10 +1,10 @@
 """Trained models over HTTP, for programs and for people: `maskwright serve`."""
 
-from maskwright.serving.app import create_app
+from maskwright.serving.jobs.models import Models, Served, open_models
+from maskwright.serving.launch import serve
 from maskwright.serving.limits import Limits
-from maskwright.serving.models import Models, Served, open_models
+from maskwright.serving.routes.app import create_app
 from maskwright.serving.server import bound, running
-from maskwright.serving.start import serve
 
 __all__ = [
     "Limits",

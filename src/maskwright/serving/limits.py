@@ -40,7 +40,7 @@ class Limits:
     bytes_kept: int = 8 * 2**30
 
 
-class LateError(MaskwrightError):
+class DeadlineExceededError(MaskwrightError):
     """Work that took longer than a request may take."""
 
 
@@ -64,5 +64,7 @@ def check_time() -> float | None:
         return None
     left = deadline - time.monotonic()
     if left <= 0:
-        raise LateError("The answer took longer than this server allows; send a smaller image.")
+        raise DeadlineExceededError(
+            "The answer took longer than this server allows; send a smaller image."
+        )
     return left

@@ -17,8 +17,8 @@ from starlette.responses import JSONResponse
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from maskwright.errors import ConfigError
-from maskwright.serving.guard import Told, write_line
 from maskwright.serving.limits import Limits
+from maskwright.serving.security import AccessRecord, write_line
 
 _MOST_HEAD_BYTES = 2**16  # of request line and headers; the parser itself knows no end
 _BACKLOG = 2048
@@ -62,7 +62,7 @@ def answer(
     taken: socket.socket,
     limits: Limits,
     ready: Callable[[], None] = lambda: None,
-    tell: Callable[[Told], None] = write_line,
+    on_message: Callable[[AccessRecord], None] = write_line,
 ) -> None:
     """Answer until SIGINT or SIGTERM; what was accepted by then is finished first.
 
@@ -71,9 +71,9 @@ def answer(
         taken: From `bound`.
         limits: Of connections and of the time that headers may take.
         ready: Called once when the first request can come.
-        tell: Called with what became of connections that never came to a request.
+        on_message: Called with what became of connections that never came to a request.
     """
-    _Server(_config(app, limits, tell), ready, app.state.end).run([taken])
+    _Server(_config(app, limits, on_message), ready, app.state.end).run([taken])
 
 
 @contextlib.contextmanager
@@ -81,11 +81,11 @@ def running(
     app: FastAPI,
     taken: socket.socket,
     limits: Limits,
-    tell: Callable[[Told], None] = write_line,
+    on_message: Callable[[AccessRecord], None] = write_line,
 ) -> Iterator[int]:
     """Answer within, in a thread; gives the port. Arguments are those of `answer`."""
     started = threading.Event()
-    server = _Server(_config(app, limits, tell), started.set, app.state.end)
+    server = _Server(_config(app, limits, on_message), started.set, app.state.end)
     thread = threading.Thread(target=server.run, args=([taken],))
     thread.start()
     try:
@@ -96,10 +96,12 @@ def running(
         thread.join()
 
 
-def _config(app: FastAPI, limits: Limits, tell: Callable[[Told], None]) -> uvicorn.Config:
+def _config(
+    app: FastAPI, limits: Limits, on_message: Callable[[AccessRecord], None]
+) -> uvicorn.Config:
     return uvicorn.Config(
         app,
-        http=_protocol(limits, tell),
+        http=_protocol(limits, on_message),
         ws="none",
         access_log=False,
         server_header=False,
@@ -141,7 +143,7 @@ class _Server(uvicorn.Server):
                 signal.signal(number, handler)
 
 
-def _protocol(limits: Limits, tell: Callable[[Told], None]) -> type[asyncio.Protocol]:
+def _protocol(limits: Limits, on_message: Callable[[AccessRecord], None]) -> type[asyncio.Protocol]:
     """Kind of connection that holds the limits, made anew because uvicorn takes a class."""
 
     class Connection(HttpToolsProtocol):
@@ -251,7 +253,7 @@ def _protocol(limits: Limits, tell: Callable[[Told], None]) -> type[asyncio.Prot
             self.transport.close()
             seconds = time.perf_counter() - self._began if self._began else 0.0
             peer = self.client[0] if self.client else "-"
-            told = Told(peer, "-", "-", "", status, len(response.body), seconds, sentence)
-            tell(told)
+            told = AccessRecord(peer, "-", "-", "", status, len(response.body), seconds, sentence)
+            on_message(told)
 
     return Connection

@@ -1,15 +1,15 @@
 """Training: model and batches become a run."""
 
-from maskwright.training.fit import Fit
+from maskwright.training.loop import TrainingLoop
+from maskwright.training.objective import Scoring, Task, segmentation
 from maskwright.training.rate_finder import RateCurve, find_rate
 from maskwright.training.recipe import Recipe
 from maskwright.training.run import Run
 from maskwright.training.schedule import rate_factor
-from maskwright.training.task import Scoring, Task, segmentation
 from maskwright.training.train import Prepared, prepare, train
 
 __all__ = [
-    "Fit",
+    "TrainingLoop",
     "Prepared",
     "RateCurve",
     "Recipe",

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 from rich.progress import BarColumn, Progress, TextColumn
 
-from maskwright.data.pictures import as_picture
+from maskwright.data.to_rgb import as_picture
 from maskwright.imageio import write_image
 from maskwright.labels import Labels
 from maskwright.training.run import Run
@@ -95,7 +95,7 @@ class Previews(keras.callbacks.Callback):
         logits = np.asarray(self.model(self.images.astype(np.float32), training=False))
         guess = logits[..., 0] > 0 if logits.shape[-1] == 1 else logits.argmax(-1)
         rows = [
-            np.hstack([picture, self.labels.colour(mask), self.labels.colour(found)])
+            np.hstack([picture, self.labels.color(mask), self.labels.color(found)])
             for picture, mask, found in zip(self.pictures, self.masks, guess, strict=True)
         ]
         write_image(self.run.previews / f"epoch_{epoch + 1:04d}.png", np.vstack(rows))

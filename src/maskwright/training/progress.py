@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 
 from maskwright.imageio import atomic_write
+from maskwright.training.objective import Scoring
 from maskwright.training.run import Run
-from maskwright.training.task import Scoring
 
 PROGRESS_SECONDS = 2.0
 """Time between two writings of `progress.json`."""

@@ -12,12 +12,12 @@ import tensorflow as tf
 
 from maskwright.errors import ConfigError, TrainingError
 from maskwright.models import freeze
-from maskwright.training.fit import Fit
+from maskwright.training.loop import TrainingLoop
+from maskwright.training.objective import Task
 from maskwright.training.recipe import Recipe
 from maskwright.training.steps import read
-from maskwright.training.task import Task
 
-_FEWEST = 20  # steps, below which neighbouring rates are too far apart
+_FEWEST = 20  # steps, below which neighboring rates are too far apart
 _AVERAGE = 0.9  # of the running loss that says when to stop
 _TOO_MUCH = 4.0  # times the lowest running loss
 _BREADTH = 0.04  # of all steps: standard deviation of the bell that smooths the curve
@@ -30,7 +30,7 @@ class RateCurve:
     Args:
         rates: Of each step, rising evenly in their logarithm.
         losses: Of the batch of each step, before it learned from it.
-        smoothed: The losses, each averaged with its neighbours.
+        smoothed: The losses, each averaged with its neighbors.
         suggestion: For the peak of a schedule: a third of the rate of the lowest smoothed loss, or
             that of the steepest fall where it is higher.
         steepest: Rate at which the smoothed loss falls most steeply.
@@ -62,7 +62,7 @@ def find_rate(
     learn here. It ends early where the running loss, an exponential average, is above four times
     its lowest value or no number.
 
-    Rates rise evenly in their logarithm. The losses are smoothed by a bell over neighbouring steps
+    Rates rise evenly in their logarithm. The losses are smoothed by a bell over neighboring steps
     (its standard deviation is a twenty-fifth of all steps). The suggestion, for the peak of a
     schedule, is a third of the rate of the lowest smoothed loss. Where the slope against the
     logarithm of the rate is most negative is the usual choice, but too careful for runs of minutes:
@@ -111,7 +111,7 @@ def _try_rates(
     highest: float,
 ) -> tuple[list[float], list[float]]:
     """Rates and losses of the steps that were taken."""
-    whole = Fit(model, task, recipe=replace(recipe, average=0.0), epochs=1)
+    whole = TrainingLoop(model, task, recipe=replace(recipe, average=0.0), epochs=1)
     frozen = recipe.freeze >= 1 and len(whole.groups) > 1
     groups = whole.groups[:1] if frozen else whole.groups
     if frozen:
@@ -190,7 +190,7 @@ def suggest(rates: list[float], losses: list[float], steps: int) -> RateCurve:
 
 
 def _smooth(values: np.ndarray, breadth: float) -> np.ndarray:
-    """Average of each value with its neighbours, weighed by a bell; at the ends over fewer."""
+    """Average of each value with its neighbors, weighed by a bell; at the ends over fewer."""
     apart = np.subtract.outer(np.arange(len(values)), np.arange(len(values)))
     bell = np.exp(-0.5 * np.square(apart / breadth))
     return bell @ values / bell.sum(axis=1)

@@ -12,13 +12,13 @@ class Recipe:
         optimizer: `"adamw"`, `"adam"` or `"sgd"`.
         learning_rate: At the peak, of everything but a pretrained encoder.
         encoder_rate: Of the encoder, as a share of `learning_rate`.
-        weight_decay: Per step, times the rate; biases and normalisations are spared.
+        weight_decay: Per step, times the rate; biases and normalizations are spared.
         clip_norm: Gradients longer than this are shortened to it; `None` leaves them.
         schedule: `"cosine"`, `"polynomial"` or `"constant"`.
         warmup: Share of the run in which the rate climbs.
         freeze: Share of the run, from its start, in which the encoder does not learn; for half as
             long after it, the encoder's rate climbs.
-        fix_statistics: The encoder's batch normalisations stay as pretrained.
+        fix_statistics: The encoder's batch normalizations stay as pretrained.
         average: Share of the steps so far that the moving average of weights looks back on.
         patience: Validations without a better score after which training stops; `None` for never.
     """

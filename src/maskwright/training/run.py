@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import yaml
 
-from maskwright.card import CARD_FILE, MODEL_FILE, NETWORK_FILE, AnyCard, checksum
 from maskwright.errors import DataError, TrainingError
 from maskwright.imageio import atomic_write
+from maskwright.model_card import CARD_FILE, MODEL_FILE, NETWORK_FILE, ModelCard, checksum
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ class Run:
                 for row in csv.DictReader(file)
             ]
 
-    def write_model(self, model: Any, card: AnyCard) -> None:
+    def write_model(self, model: Any, card: ModelCard) -> None:
         """Write a Keras model and the card that belongs to it, the card last.
 
         Args:

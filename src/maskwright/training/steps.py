@@ -21,7 +21,7 @@ OPTIMIZERS = ("adamw", "adam", "sgd")
 def make_optimizer(
     name: str, weight_decay: float = 0.0, momentum: float = 0.9
 ) -> keras.optimizers.Optimizer:
-    """Optimizer whose rate is set before every step; decay spares biases and normalisations.
+    """Optimizer whose rate is set before every step; decay spares biases and normalizations.
 
     Raises:
         ConfigError: If the name is not one of `OPTIMIZERS`.

@@ -9,21 +9,21 @@ from typing import Any
 import numpy as np
 from keras.callbacks import Callback
 
-from maskwright.card import Card
-from maskwright.data.arrays import MEMORY_LIMIT_MB, Arrays, load
-from maskwright.data.augment import Augmentation
-from maskwright.data.batches import class_weights, rare_class_weights, steps_per_epoch
 from maskwright.data.dataset import DataSet
 from maskwright.data.geometry import cut_image, cut_labels
+from maskwright.data.pipeline.arrays import MEMORY_LIMIT_MB, Arrays, load
+from maskwright.data.pipeline.augment import Augmentation
+from maskwright.data.pipeline.batches import class_weights, rare_class_weights, steps_per_epoch
 from maskwright.errors import ConfigError
 from maskwright.losses import MaskLoss
+from maskwright.model_card import SemanticCard
 from maskwright.models.blueprint import Blueprint
 from maskwright.training.callbacks import PREVIEW_COLUMNS, Previews
-from maskwright.training.conduct import begin, carry_out, passes
 from maskwright.training.distribute import is_chief
+from maskwright.training.objective import Task, segmentation
 from maskwright.training.recipe import Recipe
 from maskwright.training.run import Run
-from maskwright.training.task import Task, segmentation
+from maskwright.training.run_training import passes, run_training, start_run
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,14 +50,14 @@ def prepare(
     size: tuple[int, int] | None = None,
     crop: tuple[int, int] | None = None,
     balance: Mapping[str, float] | str | None = None,
-    favour_rare: bool = False,
+    favor_rare: bool = False,
     minutes: float | None = None,
     auxiliary_weight: float = 0.0,
     seed: int = 0,
     memory_limit_mb: float = MEMORY_LIMIT_MB,
     skip_unreadable: bool = False,
     validate: bool = True,
-    tell: Callable[[str], None] = lambda _: None,
+    on_message: Callable[[str], None] = lambda _: None,
 ) -> Prepared:
     """Decode the `train` split, and to `validate` the `val` split, and make a task of them.
 
@@ -68,7 +68,7 @@ def prepare(
         found = [s for s in dataset.samples if s.split == split and s.masks]
         read = load(dataset, found, size, memory_limit_mb, skip_unreadable=skip_unreadable)
         for reason in read.skipped:
-            tell(f"left out: {reason}")
+            on_message(f"left out: {reason}")
         return read
 
     samples = decode("train")
@@ -84,7 +84,7 @@ def prepare(
         augmentation=augmentation,
         seed=seed,
         crop=crop,
-        favour=rare_class_weights(samples, num_classes) if favour_rare else None,
+        favor=rare_class_weights(samples, num_classes) if favor_rare else None,
         class_weights=_weights(balance, samples, dataset),
         passes=passes(minutes, steps_per_epoch(len(samples), recipe.batch_size)),
         auxiliary_weight=auxiliary_weight,
@@ -103,7 +103,7 @@ def train(
     size: tuple[int, int] | None = None,
     crop: tuple[int, int] | None = None,
     balance: Mapping[str, float] | str | None = None,
-    favour_rare: bool = False,
+    favor_rare: bool = False,
     epochs: int | None = None,
     minutes: float | None = None,
     auxiliary_weight: float = 0.0,
@@ -116,7 +116,7 @@ def train(
     card: Mapping[str, Any] | None = None,
     settings: Mapping[str, Any] | None = None,
     callbacks: Sequence[Callback] = (),
-    tell: Callable[[str], None] = lambda _: None,
+    on_message: Callable[[str], None] = lambda _: None,
     resume: bool = False,
 ) -> Run:
     """Train on the `train` split, choose weights by the `val` split, write a run.
@@ -125,14 +125,14 @@ def train(
         dataset: With splits.
         out: Folder of the run.
         model: Describes the network; called with `num_classes`, `channels`, `pixel_range`,
-            `seed` and `synchronised`.
+            `seed` and `synchronized`.
         loss: Of a batch.
         recipe: How to train.
         augmentation: Of training samples.
         size: Height and width that images are stretched to; `None` keeps them, for crops.
         crop: Height and width of training crops.
         balance: Weight by class name, `"balanced"` for weights by median frequency, or `None`.
-        favour_rare: Put rare classes into the middle of crops more often.
+        favor_rare: Put rare classes into the middle of crops more often.
         epochs: Passes over the samples; or
         minutes: Time to train for.
         auxiliary_weight: Of the loss of each auxiliary output of the model, where it has any.
@@ -145,7 +145,7 @@ def train(
         card: Post-processing to be written on the card.
         settings: What `plan.yaml` is to hold.
         callbacks: Further callbacks of Keras.
-        tell: Called with a sentence for every file that is left out.
+        on_message: Called with a sentence for every file that is left out.
         resume: Go on with the run in `out`.
 
     Raises:
@@ -153,7 +153,7 @@ def train(
         ConfigError: If settings contradict each other.
         TrainingError: If training cannot start or go on.
     """
-    run, strategy = begin(out, seed, resume)
+    run, strategy = start_run(out, seed, resume)
     prepared = prepare(
         dataset,
         loss=loss,
@@ -162,13 +162,13 @@ def train(
         size=size,
         crop=crop,
         balance=balance,
-        favour_rare=favour_rare,
+        favor_rare=favor_rare,
         minutes=minutes,
         auxiliary_weight=auxiliary_weight,
         seed=seed,
         memory_limit_mb=memory_limit_mb,
         skip_unreadable=skip_unreadable,
-        tell=tell,
+        on_message=on_message,
     )
     samples, validation = prepared.samples, prepared.validation
     labels = dataset.labels
@@ -181,7 +181,7 @@ def train(
         "skipped": list(samples.skipped),
     }
     # Made before training, so that a value it refuses is told of at once.
-    described = Card(
+    described = SemanticCard(
         labels=labels,
         channels=samples.channels,
         dtype=samples.dtype,
@@ -195,7 +195,7 @@ def train(
     if previews and is_chief(strategy):
         drawn = samples if validation is None else validation
         shown.append(Previews(run, *_examples(drawn, previews, crop), labels))
-    return carry_out(
+    return run_training(
         run,
         strategy,
         network=model(
@@ -203,7 +203,7 @@ def train(
             channels=samples.channels,
             pixel_range=samples.value_range,
             seed=seed,
-            synchronised=strategy.num_replicas_in_sync > 1,
+            synchronized=strategy.num_replicas_in_sync > 1,
         ),
         task=prepared.task,
         recipe=recipe,

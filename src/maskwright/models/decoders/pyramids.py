@@ -6,9 +6,9 @@ from itertools import pairwise
 from keras import layers
 
 from maskwright.errors import ConfigError
-from maskwright.models.blocks import Norm, conv_block, normalisation
-from maskwright.models.decoders.decoded import Decoded, enlarge, fixed_widths, from_stride
-from maskwright.models.decoders.resizing import AverageBins, EnlargeLike, norm_of_means
+from maskwright.models.blocks import Norm, conv_block, normalization
+from maskwright.models.decoders.layers import AverageBins, EnlargeLike, norm_of_means
+from maskwright.models.decoders.output import Decoded, enlarge, fixed_widths, from_stride
 from maskwright.models.encoders import Features
 
 
@@ -17,21 +17,21 @@ def fpn(
     widths: Sequence[int] | None = None,
     *,
     norm: Norm = "batch",
-    synchronised: bool = False,
+    synchronized: bool = False,
 ) -> Decoded:
     """Feature pyramid with the semantic head of Panoptic FPN.
 
     1x1 convolutions bring the features of every stride to equally many channels; coarse ones are
     enlarged and added to the next finer, and a 3x3 convolution smooths each sum. Every level then
-    climbs to the finest by 3x3 convolution, normalisation, ReLU and twofold enlargement, once for
+    climbs to the finest by 3x3 convolution, normalization, ReLU and twofold enlargement, once for
     each doubling; the finest goes through one without enlargement. All are summed.
 
     Args:
         features: Encoder outputs by stride; those finer than stride 4 are left aside where two
             others remain.
         widths: Channels of the pyramid and of the climbing levels; 256, 128 when left out.
-        norm: Of the climbing levels; the paper has `"group"`. See `normalisation`.
-        synchronised: Batch statistics over all workers.
+        norm: Of the climbing levels; the paper has `"group"`. See `normalization`.
+        synchronized: Batch statistics over all workers.
 
     Returns:
         Features at stride 4, or at the finest stride that is taken.
@@ -51,7 +51,7 @@ def fpn(
         doublings = (stride // finest).bit_length() - 1
         for at in [stride >> n for n in range(doublings)] or [finest]:
             x = conv_block(
-                x, width, norm=norm, synchronised=synchronised, name=f"head{stride}_{at}"
+                x, width, norm=norm, synchronized=synchronized, name=f"head{stride}_{at}"
             )
             if at > finest:
                 x = enlarge(x, 2, None, f"head{stride}_{at}_up")
@@ -90,7 +90,7 @@ def pspnet(
     bins: Sequence[int] = (1, 2, 3, 6),
     auxiliary_width: int = 256,
     norm: Norm = "batch",
-    synchronised: bool = False,
+    synchronized: bool = False,
 ) -> Decoded:
     """Pyramid pooling: the coarsest features, and their means over grids of parts of the image.
 
@@ -105,8 +105,8 @@ def pspnet(
         bins: Parts to a side of each grid.
         auxiliary_width: Channels of the auxiliary features.
         norm: After every convolution, but with `"instance"` not of the mean of the whole image,
-            which has no variance; see `normalisation`.
-        synchronised: Batch statistics over all workers.
+            which has no variance; see `normalization`.
+        synchronized: Batch statistics over all workers.
 
     Returns:
         Features at the coarsest stride. A 3x3 convolution on the next finer ones is auxiliary; the
@@ -116,7 +116,7 @@ def pspnet(
     Raises:
         ConfigError: If `widths` has not one entry, or a grid has no parts.
 
-    Source: Zhao et al., Pyramid scene parsing network, 2017; enlarging with half-pixel centres.
+    Source: Zhao et al., Pyramid scene parsing network, 2017; enlarging with half-pixel centers.
     """
     (width,) = fixed_widths(widths, (512,), "the features after joining")
     if not bins or min(bins) < 1:
@@ -132,19 +132,19 @@ def pspnet(
             quarter,
             kernel=1,
             norm=norm_of_means(norm) if number == 1 else norm,
-            synchronised=synchronised,
+            synchronized=synchronized,
             name=f"bins{number}_narrow",
         )
         joined.append(EnlargeLike(name=f"bins{number}_enlarge")([x, deep]))
     x = layers.Concatenate(name="bins_join")(joined)
-    x = conv_block(x, width, norm=norm, synchronised=synchronised, name="bins_fuse")
+    x = conv_block(x, width, norm=norm, synchronized=synchronized, name="bins_fuse")
     if not finer:
         return Decoded(x, coarsest)
     auxiliary = conv_block(
         features[finer[0]],
         auxiliary_width,
         norm=norm,
-        synchronised=synchronised,
+        synchronized=synchronized,
         name="auxiliary_features",
     )
     return Decoded(x, coarsest, ((auxiliary, finer[0]),))
@@ -155,7 +155,7 @@ def segformer(
     widths: Sequence[int] | None = None,
     *,
     norm: Norm = "batch",
-    synchronised: bool = False,
+    synchronized: bool = False,
 ) -> Decoded:
     """SegFormer's head: every stride projected pixel by pixel, enlarged, joined and mixed.
 
@@ -164,8 +164,8 @@ def segformer(
             others remain.
         widths: Channels of every projection and of the result; 256 when left out, as for
             SegFormer-B0 and B1. B2 to B5 have 768.
-        norm: After joining; see `normalisation`.
-        synchronised: Batch statistics over all workers.
+        norm: After joining; see `normalization`.
+        synchronized: Batch statistics over all workers.
 
     Returns:
         Features at stride 4, or at the finest stride that is taken.
@@ -173,7 +173,7 @@ def segformer(
     Raises:
         ConfigError: If `widths` has not one entry.
 
-    Source: Xie et al., SegFormer, 2021; normalised after joining as in the authors' code.
+    Source: Xie et al., SegFormer, 2021; normalized after joining as in the authors' code.
     """
     (width,) = fixed_widths(widths, (256,), "the projections")
     chosen = from_stride(features, 4)
@@ -186,5 +186,5 @@ def segformer(
         parts.append(x)
     x = layers.Concatenate(name="project_join")(parts) if len(parts) > 1 else parts[0]
     x = layers.Conv2D(width, 1, use_bias=norm == "none", name="mix")(x)
-    x = normalisation(x, norm, synchronised=synchronised, name="mix_norm")
+    x = normalization(x, norm, synchronized=synchronized, name="mix_norm")
     return Decoded(layers.ReLU(name="mix_relu")(x), finest)

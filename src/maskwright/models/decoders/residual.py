@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from keras import layers
 
-from maskwright.models.blocks import Norm, Tensor, conv_block, normalisation
-from maskwright.models.decoders.decoded import Decoded, climb, enlarge, fixed_widths
+from maskwright.models.blocks import Norm, Tensor, conv_block, normalization
+from maskwright.models.decoders.output import Decoded, climb, enlarge, fixed_widths
 from maskwright.models.encoders import Features
 
 
@@ -14,19 +14,19 @@ def resunet(
     widths: Sequence[int] | None = None,
     *,
     norm: Norm = "batch",
-    synchronised: bool = False,
+    synchronized: bool = False,
 ) -> Decoded:
     """Climb as `unet` does, with a residual unit at each step.
 
-    A unit is normalisation, ReLU and 3x3 convolution, twice, added to what it was given; a 1x1
-    convolution fits the channels of the latter. Nothing normalises the last sum: the classes are
+    A unit is normalization, ReLU and 3x3 convolution, twice, added to what it was given; a 1x1
+    convolution fits the channels of the latter. Nothing normalizes the last sum: the classes are
     read from it as it is.
 
     Args:
         features: Encoder outputs by stride.
         widths: Channels after each step, coarse to fine; 256, 128, 64, 32, 16 when left out.
-        norm: Before every 3x3 convolution; see `normalisation`.
-        synchronised: Batch statistics over all workers.
+        norm: Before every 3x3 convolution; see `normalization`.
+        synchronized: Batch statistics over all workers.
 
     Returns:
         Features at the finest stride, with the last width as channels; those of every step but
@@ -42,15 +42,15 @@ def resunet(
     for stride, factor, width in climb(features, widths or (256, 128, 64, 32, 16)):
         x = enlarge(x, factor, None, f"up{stride}")
         x = layers.Concatenate(name=f"join{stride}")([x, features[stride]])
-        x = residual_unit(x, width, norm=norm, synchronised=synchronised, name=f"decode{stride}")
+        x = residual_unit(x, width, norm=norm, synchronized=synchronized, name=f"decode{stride}")
         steps.append((x, stride))
     return Decoded(x, min(features), tuple(steps[1:-1]))
 
 
 def residual_unit(
-    x: Tensor, width: int, *, norm: Norm = "batch", synchronised: bool = False, name: str
+    x: Tensor, width: int, *, norm: Norm = "batch", synchronized: bool = False, name: str
 ) -> Tensor:
-    """Two 3x3 convolutions, each behind normalisation and ReLU, added to `x`.
+    """Two 3x3 convolutions, each behind normalization and ReLU, added to `x`.
 
     Source: He et al., Identity mappings in deep residual networks, 2016, figure 4e.
     """
@@ -58,7 +58,7 @@ def residual_unit(
     if x.shape[-1] != width:
         shortcut = layers.Conv2D(width, 1, kernel_initializer="he_normal", name=f"{name}_fit")(x)
     for step in "ab":
-        x = normalisation(x, norm, synchronised=synchronised, name=f"{name}{step}_norm")
+        x = normalization(x, norm, synchronized=synchronized, name=f"{name}{step}_norm")
         x = layers.ReLU(name=f"{name}{step}_relu")(x)
         x = layers.Conv2D(
             width, 3, padding="same", kernel_initializer="he_normal", name=f"{name}{step}_conv"
@@ -71,20 +71,20 @@ def linknet(
     widths: Sequence[int] | None = None,
     *,
     norm: Norm = "batch",
-    synchronised: bool = False,
+    synchronized: bool = False,
 ) -> Decoded:
     """Climb through narrow blocks and add the skip at each step.
 
     A block goes from `m` to `n` channels by a 1x1 convolution to `m / 4`, a transposed 3x3 one
-    that enlarges, and a 1x1 one to `n`, which is what the skip has; normalisation and ReLU follow
+    that enlarges, and a 1x1 one to `n`, which is what the skip has; normalization and ReLU follow
     each. One more block, which does not enlarge, follows the finest skip. Unless that lies at the
     image's own stride, a transposed 3x3 convolution halves its stride.
 
     Args:
         features: Encoder outputs by stride.
         widths: Channels of the last two convolutions; 32 when left out.
-        norm: After every convolution; see `normalisation`.
-        synchronised: Batch statistics over all workers.
+        norm: After every convolution; see `normalization`.
+        synchronized: Batch statistics over all workers.
 
     Returns:
         Features at half the finest stride, or at 1; the sums at every step but the finest are
@@ -101,11 +101,11 @@ def linknet(
     def block(x: Tensor, width: int, factor: int, name: str) -> Tensor:
         inner = max(1, x.shape[-1] // 4)
         x = conv_block(
-            x, inner, kernel=1, norm=norm, synchronised=synchronised, name=f"{name}_narrow"
+            x, inner, kernel=1, norm=norm, synchronized=synchronized, name=f"{name}_narrow"
         )
         x = transposed(x, inner, factor, f"{name}_up")
         return conv_block(
-            x, width, kernel=1, norm=norm, synchronised=synchronised, name=f"{name}_widen"
+            x, width, kernel=1, norm=norm, synchronized=synchronized, name=f"{name}_widen"
         )
 
     def transposed(x: Tensor, width: int, factor: int, name: str) -> Tensor:
@@ -118,7 +118,7 @@ def linknet(
             kernel_initializer="he_normal",
             name=name,
         )(x)
-        x = normalisation(x, norm, synchronised=synchronised, name=f"{name}_norm")
+        x = normalization(x, norm, synchronized=synchronized, name=f"{name}_norm")
         return layers.ReLU(name=f"{name}_relu")(x)
 
     x = features[max(features)]
@@ -132,5 +132,5 @@ def linknet(
     x = block(x, x.shape[-1], 1, "decode_last")
     if finest > 1:
         x = transposed(x, last, 2, "last_up")
-    x = conv_block(x, last, norm=norm, synchronised=synchronised, name="last")
+    x = conv_block(x, last, norm=norm, synchronized=synchronized, name="last")
     return Decoded(x, max(1, finest // 2), tuple(steps[:-1]))

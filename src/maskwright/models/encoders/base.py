@@ -13,7 +13,7 @@ from maskwright.models.blocks import Tensor
 
 Features = dict[int, Tensor]
 
-CENTRED = (127.5, 127.5, 127.5)
+CENTERED = (127.5, 127.5, 127.5)
 IMAGENET_MEAN = (123.675, 116.28, 103.53)
 IMAGENET_STD = (58.395, 57.12, 57.375)
 
@@ -63,7 +63,7 @@ class Pixels:
 
         Args:
             mean: Subtracted from pixels of 0 to 255, RGB, before dividing by `std`; other channels
-                take the mean over colours.
+                take the mean over colors.
             std: See `mean`.
 
         Raises:
@@ -73,10 +73,10 @@ class Pixels:
             raise ConfigError(
                 f"Expected a pixel range that rises, received {self.low} to {self.high}."
             )
-        grey_mean, grey_std = float(np.mean(mean)), float(np.mean(std))
+        gray_mean, gray_std = float(np.mean(mean)), float(np.mean(std))
         if self.channels != 3:
-            mean, std = [grey_mean] * self.channels, [grey_std] * self.channels
-        mean, std = [*mean, *[grey_mean] * self.extra], [*std, *[grey_std] * self.extra]
+            mean, std = [gray_mean] * self.channels, [gray_std] * self.channels
+        mean, std = [*mean, *[gray_mean] * self.extra], [*std, *[gray_std] * self.extra]
         to_bytes = 255.0 / (self.high - self.low)
         scale = [to_bytes / s for s in std]
         offset = [(-self.low * to_bytes - m) / s for m, s in zip(mean, std, strict=True)]
@@ -120,7 +120,7 @@ def copy_weights(values: list[np.ndarray], layer: layers.Layer, bgr: bool, extra
 def adapt_kernel(kernel: np.ndarray, channels: int) -> np.ndarray:
     """A first convolution `(h, w, 3, out)` for another number of channels.
 
-    A grey image gives what the same image in three equal colours gave; with other numbers, so
+    A gray image gives what the same image in three equal colors gave; with other numbers, so
     does an image that is equal in all channels.
     """
     if channels == kernel.shape[2]:
@@ -188,9 +188,9 @@ def freeze(model: keras.Model, frozen: bool, fix_statistics: bool = True) -> Non
     Args:
         model: A model with a layer named `"encoder"`.
         frozen: Nothing in the encoder learns.
-        fix_statistics: Batch normalisations of the encoder, however deep inside, stay as they were
+        fix_statistics: Batch normalizations of the encoder, however deep inside, stay as they were
             pretrained even when the rest learns: with small batches their statistics are too
-            noisy, and a third of the time of a step goes into them. Other normalisations keep no
+            noisy, and a third of the time of a step goes into them. Other normalizations keep no
             statistics and learn with the rest.
     """
     inner = model.get_layer("encoder")

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 from keras import applications
 
-from maskwright.models.encoders.base import CENTRED, IMAGENET_MEAN, IMAGENET_STD
+from maskwright.models.encoders.base import CENTERED, IMAGENET_MEAN, IMAGENET_STD
 
 Triple = tuple[float, float, float]
 
@@ -31,8 +31,8 @@ class Family:
     """
 
     build: Callable[..., keras.Model]
-    mean: Triple = CENTRED
-    std: Triple = CENTRED
+    mean: Triple = CENTERED
+    std: Triple = CENTERED
     bgr: bool = False
     options: Mapping[str, Any] = field(default_factory=dict)
     taps: Mapping[int, str] = field(default_factory=dict)
@@ -47,7 +47,7 @@ _BY_128: dict[str, Any] = {"mean": (128,) * 3, "std": (128,) * 3}
 
 
 def _resnet_v2(build: Callable[..., keras.Model], eights: int, sixteens: int) -> Family:
-    """Taps after the last normalisation and ReLU of all channels; later ones have a quarter."""
+    """Taps after the last normalization and ReLU of all channels; later ones have a quarter."""
     blocks = {4: "conv2_block3", 8: f"conv3_block{eights}", 16: f"conv4_block{sixteens}"}
     taps = {stride: f"{block}_preact_relu" for stride, block in blocks.items()}
     return Family(build, taps=taps)

@@ -44,7 +44,7 @@ MIX_TRANSFORMERS = {
 def mix_transformer(name: str, pixels: Pixels) -> Encoder:
     """Overlapping patches, blocks of attention and of a feed-forward with a 3x3 inside.
 
-    Patches of 7x7 with stride 4, then 3x3 with stride 2, and a normalisation after each stage,
+    Patches of 7x7 with stride 4, then 3x3 with stride 2, and a normalization after each stage,
     whose output the next stage takes too. There is no positional encoding: the 3x3 depthwise
     convolutions see where the border is. Height and width are multiples of 32.
 
@@ -75,7 +75,7 @@ def mix_transformer(name: str, pixels: Pixels) -> Encoder:
 
 
 def _patches(x: Tensor, width: int, stride: int, name: str) -> Tensor:
-    """Convolution that reaches one step beyond its stride, then normalisation."""
+    """Convolution that reaches one step beyond its stride, then normalization."""
     kernel = 2 * stride - 1
     x = layers.ZeroPadding2D(kernel // 2, name=f"{name}_pad")(x)
     x = layers.Conv2D(width, kernel, stride, name=f"{name}_conv")(x)
@@ -83,7 +83,7 @@ def _patches(x: Tensor, width: int, stride: int, name: str) -> Tensor:
 
 
 def _mixed(x: Tensor, width: int, name: str) -> Tensor:
-    """Feed-forward network of each pixel that looks at its neighbours half-way."""
+    """Feed-forward network of each pixel that looks at its neighbors half-way."""
     x = layers.Dense(_EXPANSION * width, name=f"{name}_widen")(x)
     x = layers.DepthwiseConv2D(3, padding="same", name=f"{name}_conv")(x)
     x = Gelu(name=f"{name}_gelu")(x)

@@ -36,7 +36,7 @@ def pretrained(
     alpha: float,
     taps: Mapping[int, str] | None,
     output_stride: int,
-    synchronised: bool,
+    synchronized: bool,
 ) -> Encoder:
     """Encoder of one of `FAMILIES`; see `encoder` for the arguments.
 
@@ -51,7 +51,7 @@ def pretrained(
     _check(name, taps, strides)
     images = keras.Input(pixels.shape)
     scaled = pixels.scaling(family.mean, family.std)(images)
-    copy = _Copy(strides, output_stride, images, scaled, synchronised)
+    copy = _Copy(strides, output_stride, images, scaled, synchronized)
     keras.models.clone_model(
         network,
         input_tensors=keras.tree.map_structure(lambda _: images, network.input),
@@ -145,7 +145,7 @@ class _Copy:
         output_stride: Coarsest one in the copy.
         images: What the copy begins with.
         scaled: What its layers see of them.
-        synchronised: Batch statistics over all workers.
+        synchronized: Batch statistics over all workers.
 
     Attributes:
         found: Output of every copied layer, by the name of the layer.
@@ -158,10 +158,10 @@ class _Copy:
         output_stride: int,
         images: Tensor,
         scaled: Tensor,
-        synchronised: bool,
+        synchronized: bool,
     ) -> None:
         self.strides, self.output_stride = strides, output_stride
-        self.images, self.scaled, self.synchronised = images, scaled, synchronised
+        self.images, self.scaled, self.synchronized = images, scaled, synchronized
         self.found: dict[str, Tensor] = {}
         self.pairs: list[tuple[layers.Layer, layers.Layer]] = []
 
@@ -203,7 +203,7 @@ class _Copy:
         else:
             config = layer.get_config()
             if isinstance(layer, layers.BatchNormalization):
-                config["synchronized"] = self.synchronised
+                config["synchronized"] = self.synchronized
             steps = [type(layer).from_config(config)]
         if isinstance(layer, layers.Layer):
             self.pairs.append((layer, steps[-1]))

@@ -29,14 +29,14 @@ def encoder(
     pixel_range: tuple[float, float] = (0.0, 255.0),
     norm: Norm = "batch",
     output_stride: int = 32,
-    synchronised: bool = False,
+    synchronized: bool = False,
 ) -> Encoder:
     """Encoder of a family, as one nested model named `"encoder"` that `freeze` finds.
 
     Args:
         name: One of `ENCODERS`.
         channels: Channels of the images. Pretrained first convolutions are adapted: summed over
-            colours for one channel, their mean spread evenly for other numbers.
+            colors for one channel, their mean spread evenly for other numbers.
         extra_channels: Behind those of the image, in the same range of values; a mask, say.
             Pretrained first convolutions begin with zeros for them.
         weights: `"imagenet"` (downloaded by Keras, of `FAMILIES` alone), a file, or `None` for
@@ -51,7 +51,7 @@ def encoder(
         norm: Of the convolutional encoders that learn from nothing; others have their own.
         output_stride: Coarsest stride; 8 or 16 trade later strides for dilation. The deepest
             features then lie there. Not of the Mix Transformers.
-        synchronised: Batch statistics over all workers.
+        synchronized: Batch statistics over all workers.
 
     Raises:
         ConfigError: If the name, or a tap, does not exist, or the encoder lacks what is asked for.
@@ -72,18 +72,18 @@ def encoder(
             alpha=alpha,
             taps=taps,
             output_stride=output_stride,
-            synchronised=synchronised,
+            synchronized=synchronized,
         )
     if taps is not None:
         raise ConfigError(f"The layers of {name} cannot be chosen; leave taps out.")
 
     def build(pixels: Pixels) -> Encoder:
         if name == "plain":
-            return plain(widths, pixels, norm, output_stride, synchronised)
+            return plain(widths, pixels, norm, output_stride, synchronized)
         if name == "residual":
-            return residual(widths, pixels, norm, output_stride, synchronised)
+            return residual(widths, pixels, norm, output_stride, synchronized)
         if name in RESNETS:
-            return resnet(name, pixels, norm, output_stride, synchronised)
+            return resnet(name, pixels, norm, output_stride, synchronized)
         if output_stride != 32:
             raise ConfigError(
                 "A Mix Transformer cannot be dilated; expected an output stride of 32, or another "

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import keras
 from keras import layers
 
-from maskwright.models.blocks import Norm, Tensor, conv_block, normalisation
+from maskwright.models.blocks import Norm, Tensor, conv_block, normalization
 from maskwright.models.encoders.base import (
-    CENTRED,
+    CENTERED,
     IMAGENET_MEAN,
     IMAGENET_STD,
     Encoder,
@@ -20,14 +20,14 @@ RESNETS = {"resnet18": (2, 2, 2, 2), "resnet34": (3, 4, 6, 3)}
 
 
 def plain(
-    widths: Sequence[int], pixels: Pixels, norm: Norm, output_stride: int, synchronised: bool
+    widths: Sequence[int], pixels: Pixels, norm: Norm, output_stride: int, synchronized: bool
 ) -> Encoder:
     """Two 3x3 convolutions at each stride, maxima of 2x2 in between.
 
     Beyond `output_stride` the maxima are taken at every pixel, and the convolutions are dilated.
     """
     images = keras.Input(pixels.shape)
-    x = pixels.scaling(CENTRED, CENTRED)(images)
+    x = pixels.scaling(CENTERED, CENTERED)(images)
     features = {}
     for level, width in enumerate(widths):
         stride, dilation = _placed(level, output_stride)
@@ -43,7 +43,7 @@ def plain(
                 width,
                 dilation=dilation,
                 norm=norm,
-                synchronised=synchronised,
+                synchronized=synchronized,
                 name=f"{name}{step}",
             )
         features[stride] = x
@@ -51,11 +51,11 @@ def plain(
 
 
 def residual(
-    widths: Sequence[int], pixels: Pixels, norm: Norm, output_stride: int, synchronised: bool
+    widths: Sequence[int], pixels: Pixels, norm: Norm, output_stride: int, synchronized: bool
 ) -> Encoder:
     """A pre-activation residual unit at each stride, halved by its first convolution.
 
-    A unit is normalisation, ReLU, 3x3 convolution, twice, beside the identity, which is a 1x1
+    A unit is normalization, ReLU, 3x3 convolution, twice, beside the identity, which is a 1x1
     convolution since the shape changes; the first unit begins with its convolution. Beyond
     `output_stride` nothing is halved, and later convolutions are dilated.
 
@@ -63,7 +63,7 @@ def residual(
     this is at widths 64, 128, 256, 512.
     """
     images = keras.Input(pixels.shape)
-    x = pixels.scaling(CENTRED, CENTRED)(images)
+    x = pixels.scaling(CENTERED, CENTERED)(images)
     features = {}
     for level, width in enumerate(widths):
         stride, dilation = _placed(level, output_stride)
@@ -73,7 +73,7 @@ def residual(
         beside = _convolution(x, width, 1, halves, norm=norm, name=f"{name}_beside")
         for step, by, apart in (("a", halves, before), ("b", 1, dilation)):
             if level or step == "b":
-                x = normalisation(x, norm, synchronised=synchronised, name=f"{name}{step}_norm")
+                x = normalization(x, norm, synchronized=synchronized, name=f"{name}{step}_norm")
                 x = layers.ReLU(name=f"{name}{step}_relu")(x)
             x = _convolution(x, width, 3, by, apart, norm=norm, name=f"{name}{step}_conv")
         x = layers.Add(name=f"{name}_add")([x, beside])
@@ -82,7 +82,7 @@ def residual(
 
 
 def resnet(
-    name: str, pixels: Pixels, norm: Norm, output_stride: int, synchronised: bool
+    name: str, pixels: Pixels, norm: Norm, output_stride: int, synchronized: bool
 ) -> Encoder:
     """ResNet-18 or ResNet-34: two 3x3 convolutions in every block.
 
@@ -93,9 +93,9 @@ def resnet(
     Args:
         name: One of `RESNETS`.
         pixels: Of the images.
-        norm: See `normalisation`.
+        norm: See `normalization`.
         output_stride: Beyond it, blocks are dilated instead of halving.
-        synchronised: See `normalisation`.
+        synchronized: See `normalization`.
 
     Source: He et al., Deep residual learning for image recognition, 2016.
     """
@@ -104,7 +104,7 @@ def resnet(
 
     def convolved(x: Tensor, width: int, kernel: int, by: int, apart: int, name: str) -> Tensor:
         x = _convolution(x, width, kernel, by, apart, norm=norm, name=f"{name}_conv")
-        return normalisation(x, norm, synchronised=synchronised, name=f"{name}_norm")
+        return normalization(x, norm, synchronized=synchronized, name=f"{name}_norm")
 
     x = layers.ReLU(name="stem_relu")(convolved(x, 64, 7, 2, 1, "stem"))
     features = {2: x}

@@ -1,7 +1,7 @@
 """Mask R-CNN on the encoders of all other models."""
 
-from maskwright.models.rcnn.learning import rcnn_losses
+from maskwright.models.rcnn.config import PROFILES, Rcnn
+from maskwright.models.rcnn.losses import rcnn_losses
 from maskwright.models.rcnn.network import RcnnParts, mask_rcnn
-from maskwright.models.rcnn.settings import PROFILES, Rcnn
 
 __all__ = ["PROFILES", "Rcnn", "RcnnParts", "mask_rcnn", "rcnn_losses"]

@@ -40,7 +40,7 @@ def roi_align(
         size: Cells to a side.
         samples: Points to a side of a cell.
 
-    Source: He et al., Mask R-CNN, 2017, with pixels centred at halves, as in Detectron2's aligned
+    Source: He et al., Mask R-CNN, 2017, with pixels centered at halves, as in Detectron2's aligned
     version.
     """
     shapes = [ops.shape(level)[1:3] for level in features.values()]

@@ -1,6 +1,6 @@
 """Boxes in a graph: anchors, codes, which of them learn what. Boxes are top, left, bottom, right.
 
-Pixel `i` covers `i` to `i + 1`, and a cell of features at stride `s` is centred at `(i + 0.5) * s`.
+Pixel `i` covers `i` to `i + 1`; a cell of features at stride `s` has its center at `(i + 0.5) * s`.
 """
 
 import math
@@ -43,8 +43,8 @@ def anchors(
         rows = (ops.cast(ops.arange(height), "float32") + 0.5) * stride
         columns = (ops.cast(ops.arange(width), "float32") + 0.5) * stride
         y, x = ops.meshgrid(rows, columns, indexing="ij")
-        centres = ops.stack([y, x, y, x], axis=-1)[:, :, None]
-        made.append(ops.reshape(centres + corners, (-1, 4)))
+        centers = ops.stack([y, x, y, x], axis=-1)[:, :, None]
+        made.append(ops.reshape(centers + corners, (-1, 4)))
     return made
 
 

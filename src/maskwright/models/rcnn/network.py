@@ -10,8 +10,8 @@ from maskwright.errors import ConfigError
 from maskwright.models.blocks import PadToMultiple
 from maskwright.models.decoders.pyramids import pyramid
 from maskwright.models.encoders import Encoder
+from maskwright.models.rcnn.config import Rcnn
 from maskwright.models.rcnn.layers import Anchors, Detections, OwnMask, Proposals, RoiAlign
-from maskwright.models.rcnn.settings import Rcnn
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def mask_rcnn(
     Raises:
         ConfigError: If the encoder lacks a stride of the pyramid.
 
-    Sources: those of `Rcnn`. Anchors are centred on the middles of cells, where the reference has
+    Sources: those of `Rcnn`. Anchors are centered on the middles of cells, where the reference has
     them on their corners; and no layer of the encoder is frozen for good.
     """
     own = tuple(stride for stride in settings.strides if stride <= max(encode.strides))

@@ -2,7 +2,7 @@
  * From what the model found to labels, as `maskwright.inference` decides: `most_probable`, then
  * `clean`, with the same result for every pixel.
  *
- * Work is done on runs: pieces of a row that have one value. A mask has few of them, so that labelling
+ * Work is done on runs: pieces of a row that have one value. A mask has few of them, so that labeling
  * components costs little more than reading the pixels once.
  */
 

@@ -6,13 +6,13 @@
 import { IGNORED, UNTOUCHED } from "./edit.js";
 
 const EDGE = 2; // width of outlines, px of the page
-const GREY = "#808080"; // of ignored pixels, as `Labels` has it
+const GRAY = "#808080"; // of ignored pixels, as `Labels` has it
 
 /**
  * @param {object} mask  width, height, labels, corrections (a plane or null), objects, probabilities.
  * @param {object} view  left, top, perPixel: where in the mask the canvas begins, and the mask's pixels for each
  *   of the canvas; ratio: pixels of the canvas for each of the page; from: first column that is drawn.
- * @param {object} look  mode ("fill", "outline", "heat"), opacity, colours ("#rrggbb" by label), shown (flags by
+ * @param {object} look  mode ("fill", "outline", "heat"), opacity, colors ("#rrggbb" by label), shown (flags by
  *   label).
  */
 export function drawMask(context, mask, view, look) {
@@ -46,7 +46,7 @@ function places(length, first, perPixel, size) {
 }
 
 function drawHeat(pixels, mask, columns, rows, { opacity }) {
-  const table = heatColours(opacity);
+  const table = heatColors(opacity);
   const width = columns.length;
   for (let y = 0; y < rows.length; y++) {
     const row = rows[y] * mask.width;
@@ -62,10 +62,10 @@ function drawLabels(pixels, mask, columns, rows, look, edge) {
   const height = rows.length;
   const keys = keysOf(mask, columns, rows);
   const filled = look.mode === "fill";
-  const table = labelColours(look);
+  const table = labelColors(look);
   for (let i = 0; i < pixels.length; i++) pixels[i] = filled ? table[keys[i] & 255] : 0;
   // What is filled has a finer and firmer edge too: of objects that touch, it tells them apart.
-  const lines = labelColours({ ...look, opacity: Math.min(1, look.opacity * 2) });
+  const lines = labelColors({ ...look, opacity: Math.min(1, look.opacity * 2) });
   const reach = filled ? Math.ceil(edge / 2) : edge;
   for (let y = 0; y < height; y++) {
     for (let x = 0; x < width; x++) {
@@ -101,37 +101,37 @@ function keysOf(mask, columns, rows) {
   return keys;
 }
 
-/** Colours by label as the canvas keeps them: alpha, blue, green, red. */
-function labelColours({ colours, shown, opacity }) {
+/** Colors by label as the canvas keeps them: alpha, blue, green, red. */
+function labelColors({ colors, shown, opacity }) {
   const table = new Uint32Array(256);
   for (let label = 0; label < 256; label++) {
-    const colour = label === IGNORED ? GREY : colours[label];
-    if (colour && (shown[label] || label === IGNORED)) table[label] = packedColour(colour, opacity);
+    const color = label === IGNORED ? GRAY : colors[label];
+    if (color && (shown[label] || label === IGNORED)) table[label] = packedColor(color, opacity);
   }
   return table;
 }
 
-function packedColour(colour, opacity) {
-  const value = parseInt(colour.slice(1), 16);
+function packedColor(color, opacity) {
+  const value = parseInt(color.slice(1), 16);
   const [red, green, blue] = [value >> 16, (value >> 8) & 255, value & 255];
   return ((Math.round(opacity * 255) << 24) | (blue << 16) | (green << 8) | red) >>> 0;
 }
 
-/** Colours of heat from 0 to 1; also those of its legend in the style sheet. */
+/** Colors of heat from 0 to 1; also those of its legend in the style sheet. */
 const HEAT = ["#1b1464", "#2c5fa8", "#25a0a0", "#8fd15f", "#fde725"];
 
-function heatColours(opacity) {
+function heatColors(opacity) {
   const table = new Uint32Array(256);
   for (let level = 0; level <= 200; level++) {
     const place = (level / 200) * (HEAT.length - 1);
     const low = Math.min(Math.floor(place), HEAT.length - 2);
-    table[level] = packedColour(mixed(HEAT[low], HEAT[low + 1], place - low), opacity);
+    table[level] = packedColor(mixed(HEAT[low], HEAT[low + 1], place - low), opacity);
   }
   return table;
 }
 
 function mixed(first, second, share) {
-  const [a, b] = [first, second].map((colour) => parseInt(colour.slice(1), 16));
+  const [a, b] = [first, second].map((color) => parseInt(color.slice(1), 16));
   const part = (shift) => {
     const [low, high] = [(a >> shift) & 255, (b >> shift) & 255];
     return Math.round(low + (high - low) * share);

@@ -7,7 +7,7 @@ import { ownSettings } from "./mask.js";
 
 /** How masks are drawn, on this browser: what `drawMask` takes, with the classes of the model. */
 export function createLook(changed) {
-  const look = { mode: "fill", opacity: 0.5, colours: [], shown: [], hidden: false };
+  const look = { mode: "fill", opacity: 0.5, colors: [], shown: [], hidden: false };
   const modes = [...document.getElementsByName("mode")];
   const opacity = find("opacity");
 
@@ -48,8 +48,8 @@ export function createClasses(look, changed) {
   return {
     /** Other classes: those of a model, and pixels that are not to be learned from. */
     set(model) {
-      const ignored = { label: IGNORED, name: "ignored", colour: "#808080" };
-      look.colours = model.classes.map(({ colour }) => colour);
+      const ignored = { label: IGNORED, name: "ignored", color: "#808080" };
+      look.colors = model.classes.map(({ color }) => color);
       look.shown = model.classes.map(({ label }) => label !== model.background);
       cells = [...model.classes, ignored].map((given) => cellsOf(given, look, changed));
       body.replaceChildren(...cells.map(({ row }) => row));
@@ -80,7 +80,7 @@ function heatName({ threshold_of: of, classes, background }) {
   return of === "foreground" ? `Probability of ${other.name}` : "Probability of the likeliest class";
 }
 
-function cellsOf({ label, name, colour }, look, changed) {
+function cellsOf({ label, name, color }, look, changed) {
   const box = make("input", { type: "checkbox", "aria-label": `Show ${name}` });
   box.checked = label === IGNORED || look.shown[label];
   box.disabled = label === IGNORED;
@@ -90,14 +90,14 @@ function cellsOf({ label, name, colour }, look, changed) {
   });
   const cell = () => make("td", { class: "number" });
   const [area, share, pieces] = [cell(), cell(), cell()];
-  const caption = make("label", {}, box, swatch(colour), make("span", { title: name }, name));
+  const caption = make("label", {}, box, swatch(color), make("span", { title: name }, name));
   const row = make("tr", {}, make("th", { scope: "row" }, caption), area, share, pieces);
   return { label, area, share, pieces, row };
 }
 
-export function swatch(colour) {
+export function swatch(color) {
   const element = make("span", { class: "swatch" });
-  element.style.setProperty("--colour", colour);
+  element.style.setProperty("--color", color);
   return element;
 }
 

@@ -140,15 +140,15 @@ export function createTools(hooks) {
     /** The classes that can be painted, the first that is no background chosen. */
     suit(model) {
       background = model.background;
-      const ignored = { label: IGNORED, name: "ignored", colour: "#808080" };
+      const ignored = { label: IGNORED, name: "ignored", color: "#808080" };
       const shown = [...model.classes, ignored];
       painted = model.classes.find(({ label }) => label !== background)?.label ?? 0;
       classes.replaceChildren(
-        ...shown.map(({ label, name, colour }) => {
+        ...shown.map(({ label, name, color }) => {
           const input = make("input", { type: "radio", name: "paint", value: label, "aria-label": name });
           input.checked = label === painted;
           input.addEventListener("change", () => (painted = label));
-          return make("label", { class: "chip" }, input, swatch(colour), make("span", {}, name));
+          return make("label", { class: "chip" }, input, swatch(color), make("span", {}, name));
         }),
       );
     },

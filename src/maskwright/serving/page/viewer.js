@@ -90,11 +90,11 @@ export function createViewer(hooks) {
   function outlineBox(corner, perPixel, ratio) {
     const [x, y, width, height] = box;
     const place = [(x - corner.x) / perPixel, (y - corner.y) / perPixel, width / perPixel, height / perPixel];
-    for (const [colour, line] of [
+    for (const [color, line] of [
       ["#000000", 4],
       ["#ffffff", 2],
     ]) {
-      context.strokeStyle = colour;
+      context.strokeStyle = color;
       context.lineWidth = line * ratio;
       context.strokeRect(...place);
     }

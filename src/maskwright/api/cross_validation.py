@@ -1,0 +1,337 @@
+"""`cross_validate`: a model for each fold, scores of images it never saw, all models as one."""
+
+import json
+import logging
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from maskwright.api.masks import load, train
+from maskwright.api.provenance import division_of
+from maskwright.config import TrainConfig, read_config
+from maskwright.data import open_dataset
+from maskwright.data.splits.assignment import HELD_OUT
+from maskwright.errors import ConfigError, MaskwrightError
+from maskwright.export.ensemble import is_ensemble, is_single, write_ensemble
+
+if TYPE_CHECKING:
+    from maskwright.evaluation import Evaluation
+    from maskwright.inference.tune_postprocessing import CachedPrediction, TuningResult
+
+FOLDS_FILE = "folds.json"
+"""Name of the scores of a cross-validation, in its folder."""
+POSTPROCESSING_FILE = "postprocessing.json"
+"""Name of what was tried for threshold and cleaning, beside it."""
+
+_FOLDS = 5
+_DEFAULT_MINUTES = 10.0
+_NOTE = (
+    "Every image was predicted by the one model that did not see it, neither to learn from nor to "
+    "choose weights by: a fold keeps the averaged weights of its last step."
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Folds:
+    """A cross-validation: a model in itself, and the scores of its members.
+
+    Args:
+        folder: Of the whole; an ensemble of the members.
+        runs: Folders of the members, one for each fold.
+        out_of_fold: Scores of every training and validation image by the model that never saw it,
+            with the threshold and cleaning of the settings.
+        members: The same, fold by fold.
+        choice: Threshold and cleaning of the ensemble, and all that was tried for them.
+    """
+
+    folder: Path
+    runs: tuple[Path, ...]
+    out_of_fold: "Evaluation"
+    members: tuple["Evaluation", ...]
+    choice: "TuningResult"
+
+
+def cross_validate(
+    data: str | Path,
+    out: str | Path,
+    *,
+    folds: int | None = None,
+    plan: str | Path | None = None,
+    minutes: float | None = None,
+    epochs: int | None = None,
+    resume: bool = False,
+    on_message: Callable[[str], None] = lambda _: None,
+    **settings: Any,
+) -> Folds:
+    """Train a model for each fold of the training and validation images, and join them to one.
+
+    The test images stay aside. The others are divided by case and stratified, with the settings'
+    `group_by`, `unite_duplicates` and `split_seed`. The model of a fold learns from all others and
+    does not look at its own while it trains, so that neither weights nor the moment to stop are
+    chosen by the images it is scored on; there are no validation curves for that. Threshold and
+    cleaning for all are chosen on these predictions, where their gain is real.
+
+    Args:
+        data: What `open_dataset` takes.
+        out: Folder for the whole: `fold1` and so on, each a run, and an ensemble of them.
+        folds: How many; five when left out.
+        plan: File of settings.
+        minutes: Time to train all folds for, divided among them; ten when neither it nor `epochs`
+            is given.
+        epochs: Passes over the samples of each fold.
+        resume: Go on: folds that are done are left as they are, one that was stopped is resumed.
+        on_message: Called with sentences on what is done and which files are left out.
+        settings: Fields of `TrainConfig`, before those of the plan.
+
+    Raises:
+        MaskwrightError: One sentence on what is wrong and what to do.
+    """
+    if os.environ.get("TF_CONFIG"):
+        raise ConfigError(
+            "Folds are trained one after the other by a single worker: unset TF_CONFIG, or train "
+            "each fold by itself with fold=1/5, 2/5 and so on, and join the runs with `ensemble`."
+        )
+    out = Path(out)
+    count, plan = _begin(out, folds, plan, resume)
+    given = {"minutes": minutes, "epochs": epochs}
+    given = settings | {name: value for name, value in given.items() if value is not None}
+    config = read_config(plan, given, TrainConfig)
+    if config.minutes is None and config.epochs is None:
+        config = config.model_copy(update={"minutes": _DEFAULT_MINUTES})
+    if config.objects is not None:
+        raise ConfigError(
+            "Folds join models of classes, whose probabilities can be averaged; train single "
+            "objects without folds, or each fold by itself with fold=1/5, 2/5 and so on."
+        )
+    if config.fold is not None:
+        raise ConfigError("Expected settings without `fold`: cross-validation trains every fold.")
+    # Refuses a data set with too few cases before anything is written.
+    open_dataset(data, **{**config.division(), "fold": (1, count)})
+    _write_plan(out, config, count)
+    runs = [out / f"fold{number}" for number in range(1, count + 1)]
+    try:
+        with _no_tracing_warnings():
+            _train_all(data, runs, config, on_message, given if resume else {})
+    except MaskwrightError:
+        if not resume and not (runs[0] / "plan.yaml").exists():
+            # Nothing half made stands in the way of the next try.
+            (out / "plan.yaml").unlink()
+            (out / FOLDS_FILE).unlink()
+        raise
+    return _finish(data, out, runs, config, on_message)
+
+
+def is_cross_validation(out: str | Path) -> bool:
+    """Whether a folder holds a cross-validation, finished or not."""
+    return (Path(out) / FOLDS_FILE).is_file()
+
+
+def ensemble(runs: Sequence[str | Path], out: str | Path, **decisions: Any) -> Path:
+    """Join trained models to one that averages their probabilities; gives its folder.
+
+    The runs stay where they are; `out` names them. Where all divide the data alike, `out` does too.
+
+    Args:
+        runs: Folders of runs of the same classes and the same working size, or of ensembles.
+        out: Folder of the ensemble.
+        decisions: threshold, min_area_px, fill_holes_px and keep_largest for its card; those left
+            out must be the same for all runs.
+
+    Raises:
+        ModelError: If a run is missing or does not fit the others.
+    """
+    from maskwright.training.run import Run
+
+    folders = [Path(run) for run in runs]
+    write_ensemble(Path(out), folders, decisions)
+    divisions = [{**division_of(folder), "fold": None} for folder in folders]
+    if all(division == divisions[0] for division in divisions):
+        stated = {**divisions[0], "split_seed": divisions[0]["seed"]}
+        del stated["seed"]
+        Run(Path(out)).write_settings(stated)
+    return Path(out)
+
+
+def _begin(
+    out: Path, folds: int | None, plan: str | Path | None, resume: bool
+) -> tuple[int, str | Path | None]:
+    """How many folds, and the file of settings; refuses a folder that holds something else."""
+    if resume:
+        if not is_cross_validation(out):
+            raise ConfigError(f"There is no cross-validation to resume in {out}.")
+        known = json.loads((out / FOLDS_FILE).read_text(encoding="utf-8"))["folds"]
+        if folds not in (None, known):
+            raise ConfigError(f"{out} was begun with {known} folds; received {folds}.")
+        return known, out / "plan.yaml"
+    if (out / "plan.yaml").exists() or is_single(out) or is_ensemble(out):
+        raise ConfigError(
+            f"{out} already holds a run; continue it with --resume, or name another folder."
+        )
+    return _FOLDS if folds is None else folds, plan
+
+
+def _write_plan(out: Path, config: TrainConfig, count: int) -> None:
+    from maskwright.evaluation.reports.formatting import write_json
+    from maskwright.training.run import Run
+
+    Run(out).write_settings(config.model_dump(mode="json"))
+    if not is_cross_validation(out):
+        write_json({"folds": count, "out_of_fold": None}, out / FOLDS_FILE)
+
+
+def _train_all(
+    data: str | Path,
+    runs: Sequence[Path],
+    config: TrainConfig,
+    on_message: Callable[[str], None],
+    changed: dict[str, Any],
+) -> None:
+    """Train what is not finished yet; `changed` are settings given when resuming."""
+    import keras
+
+    told: set[str] = set()
+
+    def once(text: str) -> None:
+        if text not in told:
+            told.add(text)
+            on_message(text)
+
+    values = {**config.model_dump(), "epochs": None, "minutes": None}
+    length: dict[str, Any] = {"epochs": config.epochs}
+    if config.minutes is not None:
+        length = {"minutes": config.minutes / len(runs)}
+    for number, run in enumerate(runs, start=1):
+        if is_single(run):
+            on_message(f"Fold {number} of {len(runs)} is done.")
+            continue
+        on_message(f"Fold {number} of {len(runs)} …")
+        fold = {"fold": (number, len(runs))}
+        if (run / "plan.yaml").exists():
+            changed = {k: v for k, v in changed.items() if k not in ("epochs", "minutes")}
+            train(data, run, resume=True, on_message=once, **changed, **length)
+        else:
+            train(data, run, on_message=once, **{**values, **fold, **length})
+        keras.backend.clear_session()
+
+
+@contextmanager
+def _no_tracing_warnings() -> Iterator[None]:
+    """Every fold traces steps of its own, which TensorFlow takes for tracing in a loop."""
+    logger = logging.getLogger("tensorflow")
+    before = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
+
+
+def _finish(
+    data: str | Path,
+    out: Path,
+    runs: Sequence[Path],
+    config: TrainConfig,
+    on_message: Callable[[str], None],
+) -> Folds:
+    """Score what each model never saw, choose threshold and cleaning, make the ensemble."""
+    from maskwright.evaluation import write
+    from maskwright.evaluation.reports.formatting import write_json
+    from maskwright.inference.tune_postprocessing import tune_postprocessing
+
+    members: list[Evaluation] = []
+    decided: list[CachedPrediction] = []
+    with TemporaryDirectory(dir=out, prefix=".decided-") as kept:
+        for number, run in enumerate(runs, start=1):
+            on_message(f"Scoring fold {number} …")
+            division = {**config.division(), "fold": (number, len(runs))}
+            found, own = _score(data, run, division, Path(kept))
+            members.append(found)
+            decided += own
+        on_message("Choosing threshold and cleaning …")
+        choice = tune_postprocessing(members[0].card, decided)
+    for step in choice.steps:
+        on_message(step.reason)
+    pooled = _pool(members)
+    write(pooled, out / "evaluation" / HELD_OUT, run=out)
+    write_json(choice.to_dict(), out / POSTPROCESSING_FILE)
+    write_json(_scores(runs, members, pooled), out / FOLDS_FILE)
+    # Last: with it the folder is a model, and whole.
+    write_ensemble(out, runs, choice.decisions)
+    return Folds(out, tuple(runs), pooled, tuple(members), choice)
+
+
+def _score(
+    data: str | Path, run: Path, division: dict[str, Any], kept: Path
+) -> tuple["Evaluation", list["CachedPrediction"]]:
+    """Scores of a fold by the model that never saw it, and its decisions for the choice."""
+    from maskwright.evaluation import evaluate
+    from maskwright.inference.tune_postprocessing import record
+
+    predictor = load(run)
+    dataset = open_dataset(data, **division)
+    found = evaluate(predictor, dataset, HELD_OUT, bootstrap=0, examples=1)
+    own = []
+    for sample in found.samples:
+        image, truth = dataset.read(sample)
+        own.append(record(predictor, image, truth, sample, kept))
+    return found, own
+
+
+def _pool(members: Sequence["Evaluation"], draws: int = 1000) -> "Evaluation":
+    """All folds as one evaluation."""
+    from maskwright.evaluation.evaluate import cautions
+
+    starts = np.cumsum([0, *(len(one.samples) for one in members)])
+    samples = tuple(sample for one in members for sample in one.samples)
+    own = {told for one in members for told in one.warnings}
+    few = cautions(HELD_OUT, len({sample.together for sample in samples}), draws)
+    return replace(
+        members[0],
+        samples=samples,
+        counts=np.sum([one.counts for one in members], axis=0),
+        tallies=np.concatenate([one.tallies for one in members]),
+        skipped=tuple(skip for one in members for skip in one.skipped),
+        examples=tuple(
+            replace(example, index=example.index + int(start))
+            for rank in ("best", "median", "worst")
+            for one, start in zip(members, starts, strict=False)
+            for example in one.examples
+            if example.rank == rank
+        ),
+        warnings=(*sorted(own), *few),
+        draws=draws,
+    )
+
+
+def _scores(
+    runs: Sequence[Path], members: Sequence["Evaluation"], pooled: "Evaluation"
+) -> dict[str, Any]:
+    """What `folds.json` holds: scores of each fold and of all, with intervals by case."""
+    from maskwright.evaluation import to_dict
+    from maskwright.evaluation.evaluate import MEANS
+    from maskwright.evaluation.reports.formatting import plain
+
+    everything = to_dict(pooled)
+    wanted = (*MEANS, "per_class", "intervals", "images", "cases", "scored_at", "warnings")
+    return {
+        "folds": len(runs),
+        "note": _NOTE,
+        "out_of_fold": {name: everything[name] for name in wanted},
+        "per_fold": [
+            {
+                "folder": run.name,
+                **{name: plain(getattr(one.total, name)) for name in MEANS},
+                "images": len(one.samples),
+                "cases": len(set(one.cases)),
+                "model_sha256": one.card.model_sha256,
+            }
+            for run, one in zip(runs, members, strict=True)
+        ],
+        "report": f"evaluation/{HELD_OUT}/report.html",
+    }

@@ -1,0 +1,158 @@
+"""Look once at every sample as training will read it, and keep what a judgment needs."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from maskwright.data.dataset import DataSet
+from maskwright.data.parallel import in_threads
+from maskwright.data.samples import Sample
+from maskwright.data.splits.duplicates import THUMB_SIDE, thumbnail
+from maskwright.errors import DataError
+from maskwright.imageio import Header, read_header, read_image
+from maskwright.imageio.header import MAX_PIXELS
+from maskwright.imageio.raster import open_raster
+from maskwright.labels import IGNORE_LABEL
+
+SUFFIXES_OF_FORMAT = {
+    "PNG": {".png"},
+    "JPEG": {".jpg", ".jpeg", ".jpe", ".jfif"},
+    "MPO": {".jpg", ".jpeg", ".mpo"},
+    "GIF": {".gif"},
+    "BMP": {".bmp", ".dib"},
+    "TIFF": {".tif", ".tiff"},
+    "WEBP": {".webp"},
+    "JPEG2000": {".jp2", ".j2k", ".jpx"},
+    "PPM": {".ppm", ".pgm", ".pbm", ".pnm"},
+}
+
+_KINDS = {"1": "one bit", "L": "gray", "LA": "gray with alpha", "P": "palette"}  # by Pillow's mode
+_KINDS |= {"RGB": "RGB", "RGBA": "RGBA", "I;16": "16-bit gray", "I": "16-bit gray"}
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """Why a sample cannot be used.
+
+    Args:
+        code: `"unreadable_image"`, `"unreadable_mask"`, `"unequal_sizes"` or `"unusable"`.
+        message: One sentence.
+        file: Which file it is about.
+    """
+
+    code: str
+    message: str
+    file: Path
+
+
+@dataclass(frozen=True)
+class AuditedSample:
+    """One sample as training would read it.
+
+    Args:
+        sample: What was read.
+        trouble: Why it cannot be used; what follows is then empty.
+        format: Format of the image as its content says, such as `"PNG"`.
+        channels: Channels of the image as stored.
+        orientation: EXIF orientation, 1 for upright.
+        alpha: Whether the image has transparency, which is dropped.
+        mask_kinds: How each mask file stores its pixels, such as `"palette"`.
+        size: Height and width, pixels.
+        counts: Pixels of each label, `(256,)`; the last counts ignored ones.
+        pixels_digest: Hash of the decoded image.
+        labels_digest: Hash of the labels.
+        thumb: `(32, 32)` float32.
+        finite: Whether all pixels are numbers.
+        flat: Whether all pixels of the image have one color.
+    """
+
+    sample: Sample
+    trouble: Trouble | None = None
+    format: str = ""
+    channels: int = 0
+    orientation: int = 1
+    alpha: bool = False
+    mask_kinds: tuple[str, ...] = ()
+    size: tuple[int, int] = (0, 0)
+    counts: np.ndarray = field(default_factory=lambda: np.zeros(IGNORE_LABEL + 1, np.int64))
+    pixels_digest: bytes = b""
+    labels_digest: bytes = b""
+    thumb: np.ndarray = field(default_factory=lambda: np.zeros((THUMB_SIDE, THUMB_SIDE), "f4"))
+    finite: bool = True
+    flat: bool = False
+
+
+def scan(dataset: DataSet, samples: Sequence[Sample]) -> list[AuditedSample]:
+    """Read every sample once, in threads; one that fails is described and stops nothing."""
+    return list(in_threads(partial(_see, dataset), samples, "Checking images"))
+
+
+def misnamed(path: Path, format_name: str) -> bool:
+    """Whether the ending of a name promises another format than the file has."""
+    known = SUFFIXES_OF_FORMAT.get(format_name)
+    return known is not None and path.suffix.lower() not in known
+
+
+def _see(dataset: DataSet, sample: Sample) -> AuditedSample:
+    try:
+        header = read_header(sample.image)
+        image, labels = dataset.read(sample)
+    except DataError as error:
+        return AuditedSample(sample, _diagnose(dataset, sample, str(error)))
+    counts = np.bincount(labels.ravel(), minlength=IGNORE_LABEL + 1)
+    low, high, thumb = image.min(), image.max(), thumbnail(image)
+    return AuditedSample(
+        sample,
+        format=header.format,
+        channels=header.channels,
+        orientation=header.orientation,
+        alpha=_has_alpha(sample.image, header),
+        mask_kinds=tuple(_mask_kind(path) for path in sample.masks),
+        size=(labels.shape[0], labels.shape[1]),
+        counts=counts,
+        pixels_digest=_digest(image),
+        labels_digest=_digest(labels),
+        thumb=thumb,
+        finite=image.dtype.kind != "f" or bool(np.isfinite(low) and np.isfinite(high)),
+        flat=float(np.ptp(thumb)) < 1 and bool((image == image[0, 0]).all()),
+    )
+
+
+def _diagnose(dataset: DataSet, sample: Sample, message: str) -> Trouble:
+    """Which file of a sample that cannot be read is to blame; reads them again, one by one."""
+    try:
+        image = read_image(sample.image)
+    except DataError as error:
+        return Trouble("unreadable_image", str(error), sample.image)
+    try:
+        mask = dataset.read_mask(sample)
+    except DataError as error:
+        named = next((path for path in sample.masks if str(path) in str(error)), sample.masks[0])
+        return Trouble("unreadable_mask", str(error), named)
+    code = "unusable" if image.shape[:2] == mask.shape else "unequal_sizes"
+    return Trouble(code, message, sample.image)
+
+
+def _has_alpha(path: Path, header: Header) -> bool:
+    if header.format not in {"PNG", "GIF", "WEBP"}:
+        return False
+    with open_raster(path, MAX_PIXELS) as image:
+        return "A" in image.getbands() or "transparency" in image.info
+
+
+def _mask_kind(path: Path) -> str:
+    header = read_header(path)
+    if header.format == "TIFF":
+        return f"{header.dtype}, {header.channels} channels"
+    with open_raster(path, MAX_PIXELS) as image:
+        return _KINDS.get(image.mode, image.mode)
+
+
+def _digest(pixels: np.ndarray) -> bytes:
+    digest = hashlib.blake2b(repr(pixels.shape).encode(), digest_size=16)
+    digest.update(np.ascontiguousarray(pixels).data)
+    return digest.digest()

@@ -1,0 +1,235 @@
+"""Whether masks and splits hold enough of every class."""
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from maskwright.data.audit.audit_finding import Finding, counted, examples, relative
+from maskwright.data.audit.audit_scan import AuditedSample
+from maskwright.data.dataset import DataSet
+from maskwright.labels import IGNORE_LABEL
+
+_RARE_SHARE = 0.01  # of the pixels: networks tend to leave out what is rarer
+_FEW_IMAGES = 10
+_ODD_SHARE = 0.05  # of the samples
+
+
+@dataclass(frozen=True)
+class ClassCount:
+    """How much of one class one split holds.
+
+    Args:
+        split: Name of the split.
+        name: Name of the class.
+        pixels: Pixels in all masks of the split.
+        share: Of the pixels of the split that are not ignored, 0 to 1.
+        images: Images that hold the class.
+    """
+
+    split: str
+    name: str
+    pixels: int
+    share: float
+    images: int
+
+
+def odd_masks(dataset: DataSet, usable: Sequence[AuditedSample]) -> list[Finding]:
+    """Masks that hold less than a mask should."""
+    findings = []
+    void = [each for each in usable if _held(each) == 0]
+    if void:
+        names = relative(dataset.root, [each.sample.image for each in void])
+        findings.append(
+            Finding(
+                "all_ignored",
+                "warning",
+                f"{counted(len(void), 'mask')} of nothing but ignored pixels: {examples(names)}.",
+                "Leave these samples out; they teach nothing.",
+                names,
+            )
+        )
+    total = sum(int(each.counts.sum()) for each in usable)
+    ignored = sum(int(each.counts[IGNORE_LABEL]) for each in usable)
+    if ignored:
+        findings.append(
+            Finding(
+                "ignored",
+                "warning" if ignored > total / 2 else "note",
+                f"{ignored / total:.1%} of all pixels are void or unlabeled; they are neither "
+                f"trained on nor scored.",
+                "Nothing, where it is meant so; else give their value a class in data.yaml.",
+            )
+        )
+    kinds: dict[str, list[Path]] = defaultdict(list)
+    for each in usable:
+        for path, kind in zip(each.sample.masks, each.mask_kinds, strict=True):
+            kinds[kind].append(path)
+    if len(kinds) > 1:
+        usual, *others = sorted(kinds, key=lambda kind: -len(kinds[kind]))
+        parts = [
+            f"{counted(len(kinds[kind]), 'file')} {kind} "
+            f"({examples(relative(dataset.root, kinds[kind]))})"
+            for kind in others
+        ]
+        findings.append(
+            Finding(
+                "mixed_masks",
+                "warning",
+                f"Most masks ({len(kinds[usual]):,}) are {usual}, but {'; '.join(parts)}.",
+                "All are read as the same classes; see on the contact sheet that it is so.",
+                relative(dataset.root, [path for kind in others for path in kinds[kind]]),
+            )
+        )
+    background = dataset.labels.background
+    if background is None and dataset.labels.num_classes == 2:
+        background = 0
+    single = [each for each in usable if _held(each) == 1]
+    by_class: dict[int, list[AuditedSample]] = defaultdict(list)
+    for each in single:
+        by_class[int(np.argmax(each.counts[:IGNORE_LABEL]))].append(each)
+    for label, members in sorted(by_class.items()):
+        names = relative(dataset.root, [each.sample.image for each in members])
+        odd = is_odd(members, usable)
+        empty = label == background
+        findings.append(
+            Finding(
+                "empty_mask" if empty else "one_class_mask",
+                "warning" if odd else "note",
+                f"{len(members):,} of {counted(len(usable), 'mask')} "
+                f"{'holds' if len(members) == 1 else 'hold'} nothing but "
+                f"{dataset.labels.names[label]}: {examples(names)}.",
+                "See that nothing was forgotten there; images without any object are "
+                "welcome where such images will come."
+                if empty
+                else "See on the images that it is so.",
+                names,
+            )
+        )
+    return findings
+
+
+def odd_classes(dataset: DataSet, usable: Sequence[AuditedSample]) -> list[Finding]:
+    """Classes that are absent or rare."""
+    rows = class_counts(dataset, usable)
+    findings = []
+    pixels: Counter[str] = Counter()
+    for row in rows:
+        pixels[row.name] += row.pixels
+    splits = {row.split for row in rows}
+    held = {(row.split, row.name): row.images for row in rows}
+    never = [name for name in dataset.labels.names if not pixels[name]]
+    if len(dataset.labels.names) - len(never) < 2:
+        only = ", ".join(name for name in dataset.labels.names if pixels[name]) or "nothing"
+        return [
+            Finding(
+                "one_class",
+                "error",
+                f"All masks together hold {only} alone; training needs at least two classes.",
+                "See that the values of the masks were understood; state them in data.yaml.",
+            )
+        ]
+    if never:
+        findings.append(
+            Finding(
+                "class_never",
+                "warning",
+                f"{counted(len(never), 'class', 'classes')} never "
+                f"{'occurs' if len(never) == 1 else 'occur'}: {examples(never)}.",
+                "Remove it from the classes in data.yaml, or add images that show it.",
+            )
+        )
+    elsewhere = [
+        f"{name} (in {', '.join(sorted(s for s in splits if held[s, name]))})"
+        for name in dataset.labels.names
+        if name not in never and "train" in splits and not held["train", name]
+    ]
+    if elsewhere:
+        findings.append(
+            Finding(
+                "class_not_in_train",
+                "error",
+                f"{counted(len(elsewhere), 'class', 'classes')} missing in the training split: "
+                f"{examples(elsewhere)}; what is never shown cannot be learned.",
+                "Move images that show it to the training split, or unite the class with another.",
+            )
+        )
+    for split in ("val", "test"):
+        unscored = [
+            name
+            for name in dataset.labels.names
+            if split in splits and name not in never and not held[split, name]
+        ]
+        if unscored:
+            findings.append(
+                Finding(
+                    "class_not_scored",
+                    "note",
+                    f"The {split} split never shows {examples(unscored)}, so that nothing is "
+                    f"known of how well it is found.",
+                    "Add images that show it to the split, or keep it in mind with the scores.",
+                )
+            )
+    rare = [
+        f"{row.name} ({row.share:.2%} of the pixels, {counted(row.images, 'image')})"
+        for row in rows
+        if row.split == "train" and 0 < row.share < _RARE_SHARE
+    ]
+    if rare:
+        findings.append(
+            Finding(
+                "rare_class",
+                "note",
+                f"{counted(len(rare), 'class', 'classes')} rare in the training split: "
+                f"{examples(rare)}.",
+                "Weight the classes, and favor rare ones when cropping.",
+            )
+        )
+    return findings
+
+
+def odd_splits(usable: Sequence[AuditedSample]) -> list[Finding]:
+    """Splits that are absent or too small."""
+    sizes = Counter(each.sample.split for each in usable)
+    if not sizes["train"]:
+        return [
+            Finding(
+                "no_training",
+                "error",
+                f"There is nothing to train on; splits: {examples(map(str, sizes)) or 'none'}.",
+                "Put samples into a split named train, or state no splits.",
+            )
+        ]
+    if sizes["train"] < _FEW_IMAGES:
+        said = f"The training split has only {counted(sizes['train'], 'usable image')}."
+        advice = "Expect little, and look at predictions rather than at scores; use crops."
+        return [Finding("few_images", "warning", said, advice)]
+    return []
+
+
+def class_counts(dataset: DataSet, usable: Sequence[AuditedSample]) -> list[ClassCount]:
+    """Rows of the table of classes, by split and then by label."""
+    rows = []
+    for split in dataset.splits:
+        counts = [each.counts for each in usable if str(each.sample.split) == split]
+        if not counts:
+            continue
+        table = np.stack(counts)[:, : dataset.labels.num_classes]
+        total = max(int(table.sum()), 1)
+        for label, name in enumerate(dataset.labels.names):
+            pixels = int(table[:, label].sum())
+            images = int((table[:, label] > 0).sum())
+            rows.append(ClassCount(split, name, pixels, pixels / total, images))
+    return rows
+
+
+def is_odd(some: Sequence[AuditedSample], usable: Sequence[AuditedSample]) -> bool:
+    """Whether so few are concerned that it looks like a mistake rather than a habit."""
+    return len(some) <= max(_ODD_SHARE * len(usable), 1)
+
+
+def _held(each: AuditedSample) -> int:
+    """Number of classes in a mask."""
+    return int(np.count_nonzero(each.counts[:IGNORE_LABEL]))

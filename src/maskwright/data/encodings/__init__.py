@@ -1,0 +1,1 @@
+"""What mask values stand for: named, inferred from the files, applied."""

@@ -1,0 +1,1 @@
+"""From samples to batches: decoded arrays, joint augmentation, `tf.data`."""

@@ -1,0 +1,201 @@
+"""Split lists: text files that name the samples of a split, one a line."""
+
+import os
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
+from pathlib import Path, PurePosixPath
+
+from maskwright.data.readers.pair_matching import SPLIT_WORDS
+from maskwright.data.samples import Sample
+from maskwright.errors import DataError
+from maskwright.imageio import IMAGE_SUFFIXES
+
+_AROUND = "list|lists|ids|files|images|set|split|splits|names"
+_NAME = re.compile(
+    rf"(?:(?:{_AROUND})[_\-. ])?({'|'.join(sorted(SPLIT_WORDS, key=len, reverse=True))})"
+    rf"(?:[_\-. ]?(?:{_AROUND}))?"
+)
+_LAST_COLUMN = re.compile(r"(?<=\S)[\s,;]+[^\s,;]*$")
+_MAX_DEPTH = 4
+
+
+@dataclass
+class Divided:
+    """Samples with the splits that lists give them.
+
+    Args:
+        samples: Those named in a list.
+        unlisted: Those in none.
+        lists: Files that were used; empty where none fits, and then all samples are unlisted.
+        missing: Names that fit no sample, with the list.
+        doubles: Ids that are in the lists of two splits.
+    """
+
+    samples: list[Sample] = field(default_factory=list)
+    unlisted: list[Sample] = field(default_factory=list)
+    lists: list[Path] = field(default_factory=list)
+    missing: list[tuple[str, Path]] = field(default_factory=list)
+    doubles: list[str] = field(default_factory=list)
+
+
+def divide_by_lists(root: Path, samples: Sequence[Sample]) -> Divided:
+    """Give samples the splits of `trainval.txt`, `test.txt` and the like anywhere below `root`.
+
+    A line holds an id, a file name or a path, and may have further columns. `trainval.txt` stands
+    for training where `train.txt` and `val.txt` say no more. What is in two lists goes to
+    test before validation before training, so that no score is better than it should be.
+    """
+    index = _index(root, samples)
+    result = Divided(unlisted=list(samples))
+    stated: dict[str, dict[str, None]] = {}
+    for path in _find(root):
+        word = _word(path)
+        found, missing = _read(path, index)
+        if not found:
+            continue
+        result.lists.append(path)
+        result.missing += [(name, path) for name in missing]
+        stated.setdefault(word, {}).update(dict.fromkeys(found))
+    if not stated:
+        return result
+    finer = {id_ for word in stated if word != "trainval" for id_ in stated[word]}
+    split_of: dict[str, str] = {}
+    for word, ids in sorted(stated.items(), key=lambda item: _rank(item[0])):
+        for id_ in ids:
+            if word == "trainval" and id_ in finer and SPLIT_WORDS[word] != split_of.get(id_):
+                # Named more finely elsewhere, except that a test list contradicts it.
+                if id_ in stated.get("test", {}):
+                    result.doubles.append(id_)
+                continue
+            if split_of.get(id_, SPLIT_WORDS[word]) != SPLIT_WORDS[word]:
+                result.doubles.append(id_)
+            split_of[id_] = SPLIT_WORDS[word]
+    result.samples = [replace(s, split=split_of[s.id]) for s in samples if s.id in split_of]
+    result.unlisted = [s for s in samples if s.id not in split_of]
+    return result
+
+
+def divide(
+    root: Path, samples: Sequence[Sample], splits: Mapping[str, str | Sequence[str]]
+) -> Divided:
+    """Give samples the splits that a description states.
+
+    Args:
+        root: Folder of the data set.
+        samples: In any order.
+        splits: For each split the text file of its names, or names and patterns such as `img_1*`
+            of ids or of paths from `root`. What fits several splits goes to the last of them.
+
+    Raises:
+        DataError: If a file is missing, or a name fits no sample.
+    """
+    index = _index(root, samples)
+    paths = {s.id: os.path.relpath(s.image, root).replace(os.sep, "/") for s in samples}
+    split_of: dict[str, str] = {}
+    for split, names in splits.items():
+        if isinstance(names, str):
+            if not (root / names).is_file():
+                raise DataError(f"data.yaml names the list {names}, but {root / names} is no file.")
+            found, missing = _read(root / names, index)
+        else:
+            found, missing = [], []
+            for name in names:
+                id_ = _look_up(name, index)
+                fits = (
+                    [id_]
+                    if id_
+                    else [
+                        key
+                        for key, path in paths.items()
+                        if fnmatchcase(key, name) or fnmatchcase(path, name)
+                    ]
+                )
+                found += fits
+                missing += [] if fits else [name]
+        if missing:
+            raise DataError(
+                f"data.yaml puts {missing[0]!r} into the split {split}, but {root} has no such "
+                f"sample with a mask."
+            )
+        split_of |= dict.fromkeys(found, SPLIT_WORDS.get(split, split))
+    return Divided(
+        [replace(s, split=split_of[s.id]) for s in samples if s.id in split_of],
+        [s for s in samples if s.id not in split_of],
+    )
+
+
+def _rank(word: str) -> int:
+    return ["train", "val", "test"].index(SPLIT_WORDS[word]) - (word == "trainval")
+
+
+def _word(path: Path) -> str:
+    found = _NAME.fullmatch(path.stem.casefold())
+    return found[1] if found else path.stem.casefold()
+
+
+def _find(root: Path) -> list[Path]:
+    found: list[Path] = []
+
+    def visit(folder: Path, depth: int) -> None:
+        for entry in sorted(folder.iterdir()):
+            suffix = entry.suffix.lower()
+            if entry.name.startswith(".") or suffix in IMAGE_SUFFIXES:
+                continue
+            if suffix == ".txt":
+                if _NAME.fullmatch(entry.stem.casefold()) and entry.is_file():
+                    found.append(entry)
+            elif depth < _MAX_DEPTH and entry.is_dir():
+                visit(entry, depth + 1)
+
+    visit(root, 0)
+    # VOC has lists for other tasks beside those for segmentation.
+    return [p for p in found if p.parent.name.casefold() == "segmentation"] or found
+
+
+def _index(root: Path, samples: Iterable[Sample]) -> dict[str, str | None]:
+    """Id of the sample for every end of its path, without the ending; `None` where several fit."""
+    index: dict[str, str | None] = {}
+    for sample in samples:
+        image = sample.image
+        parts = (image.relative_to(root) if image.is_relative_to(root) else image).parts
+        parts = (*parts[:-1], image.stem)
+        for start in range(len(parts)):
+            key = "/".join(parts[start:]).casefold()
+            index[key] = sample.id if key not in index else None
+    for sample in samples:
+        index.setdefault(sample.id.casefold(), sample.id)
+    return index
+
+
+def _read(path: Path, index: dict[str, str | None]) -> tuple[list[str], list[str]]:
+    """Ids that a list names, and names in it that fit no sample."""
+    found, missing = [], []
+    text = path.read_text(encoding="utf-8-sig", errors="replace")
+    for line in text.splitlines():
+        line = line.strip()
+        if not line or line.startswith("#"):
+            continue
+        # The whole line first, then ever fewer columns: names may hold spaces.
+        name = line
+        while (id_ := _look_up(name, index)) is None and (cut := _LAST_COLUMN.search(name)):
+            name = name[: cut.start()]
+        if id_ is None:
+            missing.append(name)
+        else:
+            found.append(id_)
+    return found, missing
+
+
+def _look_up(name: str, index: dict[str, str | None]) -> str | None:
+    parts = PurePosixPath(name.replace("\\", "/").casefold()).parts
+    if not parts:
+        return None
+    last = parts[-1]
+    stem = last[: last.rindex(".")] if f".{last.rpartition('.')[2]}" in IMAGE_SUFFIXES else last
+    for start in range(len(parts)):
+        found = index.get("/".join((*parts[start:-1], stem)))
+        if found is not None:
+            return found
+    return None

@@ -1,0 +1,125 @@
+"""Data sets of TensorFlow Datasets, written once as PNG files with a manifest."""
+
+import os
+import re
+import shutil
+import sys
+import tempfile
+from contextlib import redirect_stdout
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from maskwright.data.encodings.class_map import PETS
+from maskwright.data.readers.data_yaml import write_description
+from maskwright.data.readers.manifest import write_manifest
+from maskwright.data.samples import Sample
+from maskwright.errors import ConfigError, DataError
+from maskwright.imageio import write_image
+
+PREFIX = "tfds:"
+
+_MASK_KEY = re.compile(r"mask|seg|label_image|annotation|trimap", re.IGNORECASE)
+_INSTANCE_KEY = re.compile(r"instance|object", re.IGNORECASE)
+
+
+def cache_folder() -> Path:
+    """Folder below which data sets are kept: `$XDG_CACHE_HOME`, else `~/.cache`."""
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "maskwright" / "tfds"
+
+
+def convert_to_png(name: str) -> Path:
+    """Folder with the images, masks, `manifest.csv` and `data.yaml` of a data set.
+
+    The first call downloads and writes it, later ones find it there. The image feature is the one
+    called `image`, else the first; the mask feature is the first whose name says so.
+
+    Args:
+        name: As TensorFlow Datasets knows it, such as `oxford_iiit_pet` or `name/config:1.0.0`.
+
+    Raises:
+        ConfigError: If TensorFlow Datasets is not installed or does not know the name.
+        DataError: If the data set has no images or no masks.
+    """
+    folder = cache_folder() / re.sub(r"[^\w.\-]+", "_", name)
+    if (folder / "manifest.csv").is_file():
+        return folder
+    try:
+        import tensorflow_datasets as tfds
+    except ImportError:
+        raise ConfigError(
+            f"{PREFIX}{name} needs TensorFlow Datasets, which is not installed; run "
+            f"`pip install maskwright[tfds]`."
+        ) from None
+    try:
+        builder = tfds.builder(name)
+    except ValueError as error:
+        said = str(error).strip().splitlines()[0].rstrip(".")
+        raise ConfigError(f"TensorFlow Datasets cannot open {name!r}: {said}.") from None
+    image_key, mask_key = _keys(name, builder.info.features)
+    with redirect_stdout(sys.stderr):  # standard output is for results
+        builder.download_and_prepare()
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    # Written beside and moved: an interrupted download leaves nothing that looks complete.
+    beside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    try:
+        samples = [
+            _write(beside, split, number, example, image_key, mask_key, builder.info.features)
+            for split in builder.info.splits
+            for number, example in enumerate(tfds.as_numpy(builder.as_dataset(split=split)))
+        ]
+        write_manifest(beside / "manifest.csv", samples)
+        names = getattr(builder.info.features[mask_key], "names", None)
+        if builder.name == "oxford_iiit_pet":
+            names = [entry.name for entry in PETS.entries]
+        content: dict[str, Any] = {"manifest": "manifest.csv"}
+        if names:
+            content["classes"] = list(names)
+        write_description(beside / "data.yaml", content, [f"Made from {PREFIX}{name}."])
+        beside.replace(folder)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+    return folder
+
+
+def _keys(name: str, features: Any) -> tuple[str, str]:
+    """Names of the image and the mask among the features."""
+    pictures = [key for key, feature in features.items() if len(feature.shape or ()) == 3]
+    masks = [key for key in pictures if _MASK_KEY.search(key)]
+    masks.sort(key=lambda key: bool(_INSTANCE_KEY.search(key)))
+    images = [key for key in pictures if key not in masks]
+    if not masks or not images:
+        raise DataError(
+            f"{PREFIX}{name} has the features {', '.join(features)}; expected an image and, under "
+            f"a name such as segmentation_mask, a mask."
+        )
+    return "image" if "image" in images else images[0], masks[0]
+
+
+def _write(
+    folder: Path,
+    split: str,
+    number: int,
+    example: dict[str, Any],
+    image_key: str,
+    mask_key: str,
+    features: Any,
+) -> Sample:
+    name = example.get("file_name", example.get("image/filename", b""))
+    stem = Path(name.decode("utf-8", "replace") if isinstance(name, bytes) else "").stem
+    stem = re.sub(r"[^\w.\-]+", "_", stem) or f"{number:06d}"
+    image = folder / "images" / split / f"{stem}.png"
+    if image.exists():  # names need not be unique in TensorFlow Datasets
+        stem = f"{stem}-{number}"
+        image = image.with_stem(stem)
+    mask = folder / "masks" / split / f"{stem}.png"
+    pixels = example[image_key]
+    if pixels.dtype not in (np.uint8, np.uint16) or pixels.shape[2] not in (1, 3):
+        image = image.with_suffix(".tif")
+    write_image(image, pixels)
+    write_image(mask, example[mask_key])
+    kind: Any = dict(features).get("label")
+    label = kind.int2str(int(example["label"])) if hasattr(kind, "int2str") else None
+    return Sample(stem, image, (mask,), stem, split, label)

@@ -1,0 +1,1 @@
+"""Reports: the same page for every evaluation, with tables, charts and example images."""

@@ -1,0 +1,241 @@
+"""From a run to an artifact: written, opened again in its engine, compared, and only then kept."""
+
+import json
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from maskwright.errors import ConfigError, ModelError
+from maskwright.export.artifact import (
+    SUFFIX,
+    Listing,
+    is_artifact,
+    pack,
+    write_listing,
+    written_digest,
+)
+from maskwright.export.ensemble import (
+    Member,
+    is_ensemble,
+    mean_logits,
+    read_members,
+    write_members,
+)
+from maskwright.export.export_tasks import ExportTask, ways
+from maskwright.export.formats import write_network
+from maskwright.export.int8 import write_int8
+from maskwright.export.parity import Parity, PredictorFactory
+from maskwright.export.runtime import load_logits, load_run
+from maskwright.export.smoke_test import Example, self_test, write_selftest
+from maskwright.model_card import (
+    CARD_FILE,
+    NETWORK_FILE,
+    SEGMENTER,
+    ModelCard,
+    SemanticCard,
+    card_kind,
+)
+from maskwright.types import Format
+
+_PACKAGES = {
+    "keras": ("keras", "tensorflow", "tensorflow-cpu"),
+    "savedmodel": ("keras", "tensorflow", "tensorflow-cpu"),
+    "onnx": ("onnx", "onnxruntime", "tf2onnx"),
+    "openvino": ("openvino",),
+    "litert": ("ai-edge-litert",),
+}
+
+
+@dataclass(frozen=True)
+class Export:
+    """What was written.
+
+    Args:
+        path: Of the artifact, a folder or a file.
+        listing: What is in it.
+        parity: How far it differs from the run.
+        segmenter: How far the segmenter differs that a model of regions brings.
+    """
+
+    path: Path
+    listing: Listing
+    parity: Parity
+    segmenter: Parity | None = None
+
+
+def export_run(
+    run: Path,
+    out: Path,
+    engine: Format,
+    find: PredictorFactory,
+    samples: Sequence[Example] = (),
+    calibration: Sequence[np.ndarray] = (),
+) -> Export:
+    """Write the model of a run for an engine, with all that using it needs.
+
+    The artifact is made beside its place and moved there once its engine has opened it, and it
+    gives what the run gives on drawn images, or bags, of two sizes and on `samples`.
+
+    Args:
+        run: Folder of a finished run, or of an ensemble.
+        out: Folder to make, or a file whose name ends with `.maskwright`.
+        engine: Format of the network.
+        find: Makes what finds objects of a model and a card.
+        samples: To compare on besides: images float32 as the model takes them, with their labels.
+        calibration: Images of the training split, as the model takes them, for a network of eight
+            bits; none for one of floats.
+
+    Raises:
+        ConfigError: If `out` exists, what writes the format is not installed, or eight bits are
+            asked of something else than a single model that draws masks.
+        ModelError: If the run has no such model, the format cannot hold it, or what was written
+            differs too much.
+    """
+    require_free(out)
+    if is_artifact(run):
+        raise ModelError(f"{run} is an exported model already; give the run that it was made from.")
+    if calibration and (is_ensemble(run) or card_kind(run / CARD_FILE) != SemanticCard.kind):
+        raise ConfigError(
+            "Eight bits are for a single model that draws masks; export this one without them."
+        )
+    kinds = ways(find)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    made = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
+    try:
+        segmenter = None
+        if (run / SEGMENTER / CARD_FILE).is_file():
+            _, segmenter = _write(run / SEGMENTER, made / SEGMENTER, engine, kinds)
+        listing, parity = _write(run, made, engine, kinds, samples, calibration)
+        if out.suffix == SUFFIX:
+            pack(made, out)
+        else:
+            made.chmod(0o755)  # temporary folders are closed to others
+            made.replace(out)
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
+    return Export(out, listing, parity, segmenter)
+
+
+def _write(
+    run: Path,
+    folder: Path,
+    engine: Format,
+    kinds: Mapping[str, ExportTask],
+    samples: Sequence[Example] = (),
+    calibration: Sequence[np.ndarray] = (),
+) -> tuple[Listing, Parity]:
+    """Write a model into a folder, which then is an artifact."""
+    folder.mkdir(exist_ok=True)
+    write = _write_members if is_ensemble(run) else _write_networks
+    both = write(run, folder, engine, kinds)
+    way, card = kinds[both.card.kind], both.card
+    examples = [*way.draw(card, both.pixel_range, both.network), *samples]
+    kept: tuple[str, ...] = ()
+    if calibration:
+        parity, kept = write_int8(
+            engine,
+            both.written,
+            folder,
+            calibration,
+            partial(way.opened, folder, engine, card),
+            lambda opened: way.compare(both.function, opened, card, samples),
+        )
+        opened = expected = way.opened(folder, engine, card)
+    else:
+        opened, expected = both.opened, both.function
+        parity = way.compare(expected, opened, card, examples)
+        parity.require(way.limits, engine)
+    replace(card, model_sha256=written_digest(folder)).write(folder / CARD_FILE)
+    write_selftest(folder, examples[0], way.answer(expected, card, examples[0]))
+    self_test(folder, partial(way.answer, opened, card))
+    listing = write_listing(
+        folder,
+        format=engine,
+        int8=bool(calibration),
+        kept_in_float=kept,
+        made_with=_versions(engine),
+        source=card.model_sha256,
+        parity=parity.to_dict(),
+    )
+    return listing, parity
+
+
+@dataclass(frozen=True)
+class _Both:
+    """A model and what was written of it, each as a function, and what both have in common."""
+
+    card: ModelCard
+    function: Any
+    opened: Any
+    pixel_range: tuple[float, float] | None
+    network: Any = None
+    written: Any = None
+
+
+def _write_members(
+    run: Path, folder: Path, engine: Format, kinds: Mapping[str, ExportTask]
+) -> _Both:
+    """Write every member of an ensemble, each an artifact, and their list."""
+    logits, card = load_logits(run)
+    runs = read_members(run, card)
+    names = [f"member{number}" for number in range(1, len(runs) + 1)]
+    for name, member in zip(names, runs, strict=True):
+        _write(member, folder / name, engine, kinds)
+    opened = [load_logits(folder / name) for name in names]
+    sums = [own.model_sha256 for _, own in opened]
+    write_members(folder, [Member(*member) for member in zip(names, sums, strict=True)])
+    return _Both(card, logits, mean_logits(opened), _network(runs[0])[1])
+
+
+def _write_networks(
+    run: Path, folder: Path, engine: Format, kinds: Mapping[str, ExportTask]
+) -> _Both:
+    """Write the network of a run, or the networks that it is divided into."""
+    card_file = run / CARD_FILE
+    way = kinds[card_kind(card_file) if card_file.is_file() else SemanticCard.kind]
+    model, card = load_run(run, way.card)
+    network, pixel_range = _network(run)
+    networks = {"": model} if engine == "keras" else way.networks(model, card)
+    for name, part in networks.items():
+        write_network(part, folder / name, engine, network)
+    opened = way.opened(folder, engine, card)
+    return _Both(card, way.function(model), opened, pixel_range, model, networks.get(""))
+
+
+def require_free(out: Path) -> None:
+    """Raise `ConfigError` where something is already."""
+    if out.exists():
+        raise ConfigError(f"{out} exists already; name another place, or remove it first.")
+
+
+def _network(run: Path) -> tuple[str, tuple[float, float] | None]:
+    """Description of a run's network, and the values it takes for black and white."""
+    path = run / NETWORK_FILE
+    if not path.is_file():
+        raise ModelError(
+            f"{run} does not say how its network is built ({NETWORK_FILE} is missing, as in runs "
+            f"of versions before it was written); train it again to export it."
+        )
+    text = path.read_text(encoding="utf-8")
+    try:
+        low, high = json.loads(text)["arguments"]["pixel_range"]
+    except (ValueError, KeyError, TypeError):
+        return text, None
+    return text, (float(low), float(high))
+
+
+def _versions(engine: str) -> dict[str, str]:
+    found: dict[str, Any] = {}
+    for package in ("maskwright", *_PACKAGES[engine]):
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return found

@@ -1,0 +1,134 @@
+"""What a model is tried on when it is exported; one of it an artifact carries, with the answer."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from maskwright.errors import ModelError
+from maskwright.export.artifact import SELFTEST_FILE
+from maskwright.imageio import atomic_write
+from maskwright.model_card import ModelCard, RegionCard
+
+Example = Mapping[str, np.ndarray]
+"""Arrays by name: an `image (h, w, c)`, perhaps its `labels (h, w)`; or the inputs of bags."""
+
+_BAGS = ((0, 0, 0), (0, 1, 1, 2, 2, 2, 2))  # of batches: the bag of each region
+_LEAST = 0.99  # share of an answer that must be as expected
+_NEAR = 0.01  # of a probability; labels are equal or not
+_OCTAVES = (4, 8, 16, 32, 64)
+_RANGES = {"uint8": (0.0, 255.0), "uint16": (0.0, 65535.0), "float32": (0.0, 1.0)}
+
+
+def drawn_image(
+    card: ModelCard,
+    size: tuple[int, int],
+    seed: int,
+    pixel_range: tuple[float, float] | None = None,
+) -> np.ndarray:
+    """Clouds at several scales with hard-edged discs, float32 `(h, w, channels)`.
+
+    Args:
+        card: Says channels and type of the pixels.
+        size: Height and width, px.
+        seed: Of everything random.
+        pixel_range: Values for black and white; those of the type when left out.
+    """
+    rng = np.random.default_rng([seed, *size])
+    height, width = size
+    image = np.zeros((height, width, card.channels), np.float32)
+    for octave in _OCTAVES:
+        grid = rng.uniform(-1, 1, (octave, octave, card.channels)).astype(np.float32)
+        large = cv2.resize(grid, (width, height), interpolation=cv2.INTER_CUBIC)
+        image += large.reshape(image.shape) / np.sqrt(octave)
+    rows, columns = np.mgrid[:height, :width]
+    for _ in range(12):
+        top, left = rng.uniform(0, height), rng.uniform(0, width)
+        radius = rng.uniform(0.03, 0.15) * min(height, width)
+        inside = (rows - top) ** 2 + (columns - left) ** 2 < radius**2
+        image[inside] += rng.uniform(-1, 1, card.channels).astype(np.float32)
+    low, high = pixel_range or _RANGES[card.dtype]
+    image = (image - image.min()) / max(float(np.ptp(image)), 1e-6)
+    return (low + image * (high - low)).astype(np.float32)
+
+
+def drawn_bags(
+    card: RegionCard, spread: tuple[np.ndarray, np.ndarray] | None, seed: int
+) -> list[dict[str, np.ndarray]]:
+    """Two batches of bags, of one to four regions, as `models.classifiers` describes inputs.
+
+    Args:
+        card: Says what the crops are.
+        spread: Means and deviations of the measures, `(m,)` each; `None` for a model without.
+        seed: Of everything random.
+    """
+    rng = np.random.default_rng(seed)
+    side, high = card.size, card.value_range[1]
+    rows, columns = np.mgrid[:side, :side] / side - 0.5
+    batches = []
+    for number, owners in enumerate(_BAGS):
+        count = len(owners)
+        masks = np.zeros((count, side, side), np.float32)
+        images = []
+        for place in range(count):
+            tall, wide = rng.uniform(0.1, 0.45, 2)
+            masks[place] = (rows / tall) ** 2 + (columns / wide) ** 2 < 1
+            crop = drawn_image(card, (side, side), seed + 100 * number + place, card.value_range)
+            if card.outside == "channel":
+                crop = np.dstack([crop, masks[place] * high])
+            images.append(crop)
+        measures = np.zeros((count, len(card.measures)))
+        if spread is not None:
+            measures = spread[0] + spread[1] * rng.normal(size=measures.shape)
+        batches.append(
+            {
+                "images": np.stack(images).astype(np.float32),
+                "masks": masks,
+                "measures": measures.astype(np.float32),
+                "bags": (np.arange(max(owners) + 1)[:, None] == owners).astype(np.float32),
+            }
+        )
+    return batches
+
+
+def write_selftest(folder: Path, example: Example, expected: np.ndarray) -> None:
+    """Write what an artifact is to be tried on, and what the model that was exported makes of it.
+
+    Args:
+        folder: Of the artifact.
+        example: For the model.
+        expected: Labels, or probabilities.
+    """
+    with atomic_write(folder / SELFTEST_FILE) as beside, beside.open("wb") as file:
+        np.savez_compressed(file, expected=expected, allow_pickle=False, **example)
+
+
+def self_test(folder: Path, answer: Callable[[Example], np.ndarray]) -> float:
+    """Try an artifact on what it carries; the share of its answer that is as expected.
+
+    Args:
+        folder: Of the artifact.
+        answer: Labels or probabilities that the artifact, in its engine, makes of an example.
+
+    Raises:
+        ModelError: If less than 99 % of the labels, or of the probabilities by 0.01, are those
+            expected, or the artifact carries nothing to be tried on.
+    """
+    path = folder / SELFTEST_FILE
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = dict(file)
+        wanted = arrays.pop("expected")
+    except (OSError, ValueError, KeyError) as error:
+        raise ModelError(f"{path} cannot be read ({error}); export the model again.") from None
+    found = answer(arrays)
+    near = np.abs(found.astype(np.float32) - wanted) <= _NEAR
+    share = float(near.mean()) if found.shape == wanted.shape else 0.0
+    if share < _LEAST:
+        raise ModelError(
+            f"{folder} gives {share:.1%} of the expected answer on what it carries to be tested; "
+            f"expected at least {_LEAST:.0%}: export the model again, or install the engine in the "
+            f"version that artifact.json names."
+        )
+    return share

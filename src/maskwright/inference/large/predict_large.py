@@ -1,0 +1,238 @@
+"""Masks of images of any size: read by windows, drawn tile by tile, kept as they are done."""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from maskwright.data.geometry import nearest_positions, shrink_bands
+from maskwright.data.parallel import in_threads, progress
+from maskwright.data.to_rgb import as_picture
+from maskwright.errors import ConfigError, DataError, MaskwrightError
+from maskwright.imageio import MAX_PIXELS, write_image
+from maskwright.imageio.windows import WINDOWS_ONLY, Windows, image_size, open_windows
+from maskwright.imageio.write import write_large_mask
+from maskwright.inference.large.mask_store import Pieces
+from maskwright.inference.large.polygons import need_rasterio, write_polygons
+from maskwright.inference.large.postprocess_large import clean_large
+from maskwright.inference.large.stripes import Seen, Work, draw, keep, no_data, without_gaps
+from maskwright.inference.predictor import Flips, Predictor, resized_strips
+from maskwright.labels import IGNORE_LABEL, Labels
+
+LARGE_PIXELS = 2**25
+"""Images with more pixels are worked through by windows: beyond 5,792 pixels square."""
+
+_LEAST_BYTES = 2**18  # less than a tenth of a bit for each pixel: a blank image
+_BAND_PIXELS = 2**21  # of the image, read at once where it is shrunk
+_PREVIEW_SIDE = 2048
+
+
+def is_large(path: Path) -> bool:
+    """Whether an image is to be worked through by windows; no for what cannot be read at all.
+
+    Small files are not opened, because a folder may hold a hundred thousand of them.
+    """
+    if path.suffix.lower() in WINDOWS_ONLY:
+        return True
+    try:
+        if path.stat().st_size < _LEAST_BYTES:
+            return False
+        height, width = image_size(path)
+    except (DataError, OSError):
+        return False
+    return height * width > LARGE_PIXELS
+
+
+def predict_large(
+    predictor: Predictor,
+    image: str | Path,
+    mask: str | Path,
+    *,
+    flips: Flips = False,
+    preview: str | Path | None = None,
+    polygons: str | Path | None = None,
+    batch_size: int = 4,
+    max_pixels: int = MAX_PIXELS,
+    advance: Callable[[float], None] | None = None,
+    on_message: Callable[[str], None] = lambda _: None,
+    seen: Seen | None = None,
+) -> tuple[int, int]:
+    """Write the mask of an image of any size as a tiled TIFF, with its georeference if it has one.
+
+    Labels are those of `Predictor` on the whole image. What is done is kept in a folder beside
+    the mask, `.NAME.tif.partial`, until the mask is written: after a kill, the same call goes on
+    from there and gives the same bytes. Another image, model or setting starts anew.
+
+    Pixels that hold no data, as a GeoTIFF may say, get `IGNORE_LABEL` in the mask, which names it
+    as its own value for no data; of float images the model sees 0 there.
+
+    Args:
+        predictor: Model and card. Where the card has neither `size` nor `tile`, tiles are 512 px.
+        image: File of the image; see `open_windows`.
+        mask: File to write, ending in `.tif`.
+        flips: As in `Predictor.__call__`.
+        preview: JPEG to write with the mask laid over the image, at most 2048 px a side.
+        polygons: GeoJSON to write; see `write_polygons`.
+        batch_size: Tiles run at once.
+        max_pixels: Limit of formats that can only be decoded whole.
+        advance: Called with the share of the image that was done; a bar counts rows when left out.
+        on_message: Called with a sentence where memory ran out and tiles became smaller, and where
+            patches were too large to be cleaned.
+        seen: Told of the probabilities of every part that is drawn, before threshold and cleaning,
+            by one thread at a time; after a kill, not of the parts that were done.
+
+    Returns:
+        Height and width of the image, px.
+
+    Raises:
+        DataError: If the image cannot be read or does not suit the model, the mask cannot be
+            written, or memory does not suffice for the smallest tiles.
+    """
+    image, mask = Path(image), Path(mask)
+    if mask.exists() and mask.resolve() == image.resolve():
+        raise ConfigError(f"{mask} is the image; name another file for the mask.")
+    if polygons is not None:
+        need_rasterio()
+    card = predictor.card
+    with open_windows(image, max_pixels) as windows:
+        size = (windows.height, windows.width)
+        work = Work.begin(mask, _fingerprint(image, windows, predictor, flips), windows, predictor)
+        labels = Pieces(work.folder / "labels", *size)
+        try:
+            with _rows_done(image, windows.height, advance) as move:
+                if card.size is not None:
+                    _stretch(predictor, windows, labels, flips, move, seen)
+                else:
+                    draw(
+                        predictor, windows, labels, work, flips, batch_size, move, on_message, seen
+                    )
+            shutil.rmtree(work.folder / "cleaned", ignore_errors=True)
+            cleaned, stayed = clean_large(
+                labels,
+                work.folder / "cleaned",
+                card.min_area_px,
+                card.fill_holes_px,
+                card.keep_largest,
+                card.background,
+            )
+            if stayed:
+                on_message(
+                    f"{image}: {stayed} patches were too large for memory to be cleaned; they stay "
+                    f"as the model drew them."
+                )
+            finished = partial(_finished, labels, cleaned)
+            holed = windows.nodata is not None
+            write_large_mask(mask, finished, size, card.labels.colors, windows.geo, holed)
+            if preview is not None:
+                write_image(preview, _preview(windows, finished, card.labels))
+            if polygons is not None:
+                write_polygons(mask, polygons, card.labels, card.background)
+        except OSError as error:
+            raise DataError(f"The mask of {image} cannot be written: {error}.") from error
+        except MaskwrightError:
+            if not labels.found:
+                shutil.rmtree(work.folder)
+            raise
+    shutil.rmtree(work.folder)
+    return size
+
+
+@contextmanager
+def _rows_done(
+    image: Path, height: int, advance: Callable[[float], None] | None
+) -> Iterator[Callable[[float], None]]:
+    """Function to be called with rows that were done."""
+    if advance is not None:
+        yield lambda rows: advance(rows / height)
+        return
+    with progress(f"{image.name}, rows", height) as move:
+        yield move
+
+
+def _fingerprint(image: Path, windows: Windows, predictor: Predictor, flips: Flips) -> str:
+    """Checksum of what the labels depend on; the image by its size and time of change."""
+    stat = image.stat()
+    values = [
+        *(image.name, stat.st_size, stat.st_mtime_ns, windows.height, windows.width),
+        *(windows.channels, windows.dtype, predictor.card.to_json(), flips),
+    ]
+    return hashlib.sha256(json.dumps(values).encode()).hexdigest()
+
+
+def _stretch(
+    predictor: Predictor,
+    windows: Windows,
+    labels: Pieces,
+    flips: Flips,
+    advance: Callable[[float], None],
+    seen: Seen | None,
+) -> None:
+    """Draw an image that the model sees at a size of its own."""
+    size = (windows.height, windows.width)
+    wanted = predictor.card.size or size
+    if wanted[0] <= size[0] and wanted[1] <= size[1]:
+        image = _shrunk(windows, wanted, advance)
+    else:
+        image = _read_rows(windows, 0, windows.height)
+    values = predictor.probabilities(predictor.working(image)[None], flips)[0]
+    top = 0
+    for strip in resized_strips(values, size):
+        gap = None
+        if windows.nodata is not None:
+            pixels = windows.read(top, top + len(strip), 0, windows.width)
+            gap = no_data(pixels, windows.nodata)
+        keep(predictor, labels, top, 0, strip, gap, seen)
+        top += len(strip)
+
+
+def _shrunk(
+    windows: Windows, size: tuple[int, int], advance: Callable[[float], None] = lambda _: None
+) -> np.ndarray:
+    """The whole image at a smaller size."""
+    rows = max(1, _BAND_PIXELS // windows.width)
+    tops = range(0, windows.height, rows)
+
+    def read(top: int) -> np.ndarray:
+        return _read_rows(windows, top, min(top + rows, windows.height))
+
+    with closing(in_threads(read, tops, None, workers=1, ahead=2)) as bands:
+        counted = (_counted(band, advance) for band in bands)
+        return shrink_bands(counted, (windows.height, windows.width), size)
+
+
+def _counted(band: np.ndarray, advance: Callable[[float], None]) -> np.ndarray:
+    advance(len(band))
+    return band
+
+
+def _read_rows(windows: Windows, top: int, bottom: int) -> np.ndarray:
+    pixels = windows.read(top, bottom, 0, windows.width)
+    return without_gaps(pixels, no_data(pixels, windows.nodata))
+
+
+def _finished(labels: Pieces, cleaned: Pieces, top: int, bottom: int) -> np.ndarray:
+    """Cleaned labels of some rows, with no data where there was none."""
+    rows = cleaned.rows(top, bottom)
+    if cleaned is not labels:
+        rows[labels.rows(top, bottom) == IGNORE_LABEL] = IGNORE_LABEL
+    return rows
+
+
+def _preview(
+    windows: Windows, finished: Callable[[int, int], np.ndarray], labels: Labels
+) -> np.ndarray:
+    """The mask laid over the image, both reduced; uint8 `(h, w, 3)`."""
+    factor = min(1.0, _PREVIEW_SIDE / max(windows.height, windows.width))
+    size = (max(1, round(windows.height * factor)), max(1, round(windows.width * factor)))
+    picture = as_picture(_shrunk(windows, size))
+    rows, columns = (
+        nearest_positions(old, new)
+        for old, new in zip((windows.height, windows.width), size, strict=True)
+    )
+    mask = np.stack([finished(row, row + 1)[0][columns] for row in rows])
+    return labels.overlay(picture, mask)

@@ -1,0 +1,186 @@
+"""Decoders that look far around on coarse features: DeepLab's atrous pyramid, and LR-ASPP."""
+
+from collections.abc import Sequence
+
+from keras import layers
+
+from maskwright.models.blocks import Norm, Tensor, conv_block
+from maskwright.models.decoders.layers import EnlargeLike, norm_of_means
+from maskwright.models.decoders.output import Decoded, enlarge, fixed_widths, low_level
+from maskwright.models.encoders import Features
+
+_REACH = (96, 192, 288)  # pixels of the image between the taps of a 3x3 kernel: 6, 12, 18 at 16
+
+
+def rates(stride: int) -> tuple[int, ...]:
+    """Dilations for features at a stride: 6, 12, 18 at 16; 12, 24, 36 at 8; 3, 6, 9 at 32.
+
+    The last is ours: the papers go no coarser than 16, and the same distances in the image are what
+    they keep when they go from 16 to 8.
+    """
+    return tuple(max(1, reach // stride) for reach in _REACH)
+
+
+def deeplab_v3(
+    features: Features,
+    widths: Sequence[int] | None = None,
+    *,
+    separable: bool = False,
+    norm: Norm = "batch",
+    synchronized: bool = False,
+) -> Decoded:
+    """Atrous spatial pyramid pooling on the coarsest features.
+
+    A 1x1 convolution, three 3x3 ones dilated by `rates` of the features' stride, and the mean over
+    the image through a 1x1 convolution, joined and mixed by one more 1x1 convolution.
+
+    Args:
+        features: Encoder outputs by stride. The paper has the coarsest at 16 or 8, which is the
+            encoder's `output_stride`; 32 goes as well.
+        widths: Channels of every branch and of the result; 256 when left out.
+        separable: Depthwise separable 3x3 convolutions.
+        norm: After every convolution; see `normalization`. With `"batch"` and one image in a batch
+            the mean has no variance, and its branch says nothing in training; with `"instance"` it
+            goes without.
+        synchronized: Batch statistics over all workers.
+
+    Returns:
+        Features at the coarsest stride.
+
+    Raises:
+        ConfigError: If `widths` has not one entry.
+
+    Source: Chen et al., Rethinking atrous convolution, 2017. Some libraries add a 3x3 convolution
+    after mixing; the paper has none.
+    """
+    (width,) = fixed_widths(widths, (256,), "the branches")
+    stride = max(features)
+    x = _aspp(features[stride], stride, width, separable, norm, synchronized)
+    return Decoded(x, stride)
+
+
+def deeplab_v3_plus(
+    features: Features,
+    widths: Sequence[int] | None = None,
+    *,
+    separable: bool = False,
+    norm: Norm = "batch",
+    synchronized: bool = False,
+) -> Decoded:
+    """`deeplab_v3` enlarged to stride 4, joined to narrowed fine features, and convolved twice.
+
+    Args:
+        features: Encoder outputs by stride; see `deeplab_v3`. The fine ones are those at stride 4,
+            or at the stride nearest to it that is finer than the coarsest.
+        widths: Channels of the branches and of the two last 3x3 convolutions, and those that the
+            fine features are narrowed to; 256, 48 when left out.
+        separable: Depthwise separable 3x3 convolutions in the pyramid and after joining. The paper
+            takes them for its fastest models, and plain ones where it finds the structure, which
+            is why those are the default. Ours have nothing between depthwise and 1x1.
+        norm: After every convolution; see `deeplab_v3`.
+        synchronized: Batch statistics over all workers.
+
+    Returns:
+        Features at the stride of the fine ones.
+
+    Raises:
+        ConfigError: If `widths` has not two entries, or there is one stride alone.
+
+    Source: Chen et al., Encoder-decoder with atrous separable convolution, 2018: section 4.1 for 48
+    channels and two convolutions of 256, table 5 for separable ones.
+    """
+    width, narrow = fixed_widths(widths, (256, 48), "the branches and the fine features")
+    stride, fine = max(features), low_level(features, 4)
+    x = _aspp(features[stride], stride, width, separable, norm, synchronized)
+    x = enlarge(x, stride // fine, None, "aspp_up")
+    low = conv_block(
+        features[fine], narrow, kernel=1, norm=norm, synchronized=synchronized, name="low"
+    )
+    x = layers.Concatenate(name="low_join")([x, low])
+    for step in "ab":
+        x = conv_block(
+            x,
+            width,
+            separable=separable,
+            norm=norm,
+            synchronized=synchronized,
+            name=f"refine{step}",
+        )
+    return Decoded(x, fine)
+
+
+def lraspp(
+    features: Features,
+    widths: Sequence[int] | None = None,
+    *,
+    norm: Norm = "batch",
+    synchronized: bool = False,
+) -> Decoded:
+    """MobileNetV3's light head: coarse features weighed by the image as a whole, joined to fine.
+
+    A 1x1 convolution of the coarsest features is multiplied with a sigmoid of their mean's 1x1
+    convolution, enlarged, and joined to the fine features.
+
+    Args:
+        features: Encoder outputs by stride. The paper has the coarsest at 16 and the fine ones at
+            8; these are taken at the stride nearest to 8 that is finer than the coarsest.
+        widths: Channels of the coarse branch; 128 when left out.
+        norm: Of the coarse branch; see `normalization`.
+        synchronized: Batch statistics over all workers.
+
+    Returns:
+        Features at the stride of the fine ones: those of the coarse branch, then the fine ones as
+        they are. The paper sums the logits of two 1x1 convolutions; one on both joined is the same.
+
+    Raises:
+        ConfigError: If `widths` has not one entry, or there is one stride alone.
+
+    Source: Howard et al., Searching for MobileNetV3, 2019, figure 10. The mean is one over the
+    whole image, where the paper slides a window of 49x49 that nearly covers it: a mean of windows
+    would change with the size of the image.
+    """
+    (width,) = fixed_widths(widths, (128,), "the coarse branch")
+    stride, fine = max(features), low_level(features, 8)
+    deep = features[stride]
+    x = conv_block(deep, width, kernel=1, norm=norm, synchronized=synchronized, name="coarse")
+    weights = layers.GlobalAveragePooling2D(keepdims=True, name="mean")(deep)
+    weights = layers.Conv2D(width, 1, use_bias=False, activation="sigmoid", name="mean_weights")(
+        weights
+    )
+    x = layers.Multiply(name="coarse_weighed")([x, weights])
+    x = enlarge(x, stride // fine, None, "coarse_up")
+    return Decoded(layers.Concatenate(name="fine_join")([x, features[fine]]), fine)
+
+
+def _aspp(
+    x: Tensor, stride: int, width: int, separable: bool, norm: Norm, synchronized: bool
+) -> Tensor:
+    """Five branches on `x`, joined and mixed to `width` channels."""
+
+    def block(x: Tensor, name: str, kernel: int = 1, dilation: int = 1) -> Tensor:
+        return conv_block(
+            x,
+            width,
+            kernel=kernel,
+            dilation=dilation,
+            separable=separable and kernel > 1,
+            norm=norm,
+            synchronized=synchronized,
+            name=name,
+        )
+
+    branches = [block(x, "aspp1")]
+    for number, rate in enumerate(rates(stride), start=2):
+        branches.append(block(x, f"aspp{number}", kernel=3, dilation=rate))
+    mean = layers.GlobalAveragePooling2D(keepdims=True, name="aspp_mean")(x)
+    mean = conv_block(
+        mean,
+        width,
+        kernel=1,
+        norm=norm_of_means(norm),
+        synchronized=synchronized,
+        name="aspp5",
+    )
+    branches.append(EnlargeLike(name="aspp_mean_enlarge")([mean, x]))
+    x = layers.Concatenate(name="aspp_join")(branches)
+    return block(x, "aspp_mix")

@@ -1,0 +1,80 @@
+"""Layers whose sizes follow the features, whatever these measure: bins, and enlarging to a size."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+from keras import layers, ops
+
+from maskwright.models.blocks import Norm, Tensor
+
+
+@keras.saving.register_keras_serializable(package="maskwright")
+class AverageBins(layers.Layer):
+    """Means of a grid of `bins` by `bins` parts of the features, of any size.
+
+    Of `n` pixels, part `i` covers those from `floor(i * n / bins)` to below
+    `ceil((i + 1) * n / bins)`: neighbors share a pixel where the division leaves a rest, and where
+    there are fewer pixels than parts, several parts take the same one. What lies in which part is
+    a matrix made from the features' size, so that pooling is two products of matrices and survives
+    every export.
+
+    Args:
+        bins: Parts to a side, at least 1.
+    """
+
+    def __init__(self, bins: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.bins = bins
+
+    def call(self, x: Tensor) -> Tensor:
+        """`(b, h, w, c)` to `(b, bins, bins, c)`."""
+        height, width = ops.shape(x)[1:3]
+        x = ops.transpose(x, (0, 3, 1, 2))
+        x = ops.matmul(self._shares(height), x)
+        x = ops.matmul(x, ops.transpose(self._shares(width)))
+        return ops.transpose(x, (0, 2, 3, 1))
+
+    def _shares(self, pixels: int) -> Tensor:
+        """Share of each pixel in each part's mean, `(bins, pixels)`."""
+        part, pixel = ops.arange(self.bins)[:, None], ops.arange(pixels)[None]
+        # Pixel p lies in part i where i * n / bins < p + 1 and p < (i + 1) * n / bins.
+        begun = part * pixels < (pixel + 1) * self.bins
+        open_still = pixel * self.bins < (part + 1) * pixels
+        inside = ops.cast(ops.logical_and(begun, open_still), self.compute_dtype)
+        return inside / ops.sum(inside, -1, keepdims=True)
+
+    def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
+        """Shape of the output for the shape of an input."""
+        return (input_shape[0], self.bins, self.bins, input_shape[-1])
+
+    def get_config(self) -> dict[str, Any]:
+        """Arguments that rebuild the layer."""
+        return {**super().get_config(), "bins": self.bins}
+
+
+@keras.saving.register_keras_serializable(package="maskwright")
+class EnlargeLike(layers.Layer):
+    """Bring the first input to the height and width of the second: bilinear, half-pixel centers."""
+
+    def call(self, inputs: Sequence[Tensor]) -> Tensor:
+        """`[(b, h', w', c), (b, h, w, …)]` to `(b, h, w, c)`."""
+        x, like = inputs
+        height, width = ops.shape(like)[1:3]
+        if keras.backend.backend() == "tensorflow":
+            import tensorflow as tf
+
+            return tf.cast(tf.image.resize(x, (height, width)), x.dtype)
+        return ops.image.resize(x, (height, width), interpolation="bilinear")
+
+    def compute_output_shape(
+        self, input_shape: Sequence[Sequence[int | None]]
+    ) -> tuple[int | None, ...]:
+        """Shape of the output for the shapes of the inputs."""
+        (batch, _, _, channels), (_, height, width, _) = input_shape
+        return (batch, height, width, channels)
+
+
+def norm_of_means(norm: Norm) -> Norm:
+    """Normalization of a map of one pixel, which normalized for itself would always be zero."""
+    return "none" if norm == "instance" else norm

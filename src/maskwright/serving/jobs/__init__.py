@@ -1,0 +1,1 @@
+"""What computes behind the routes: models, queues, dynamic batching, large images."""

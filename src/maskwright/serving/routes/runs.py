@@ -1,0 +1,174 @@
+"""Routes of runs: their curves and previews, while they train and afterwards."""
+
+import asyncio
+import csv
+import json
+import math
+import re
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import yaml
+from fastapi import APIRouter, Query
+from fastapi.responses import Response
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+
+from maskwright.model_card import CARD_FILE
+from maskwright.serving.jobs.models import Models
+from maskwright.serving.security import file_of
+
+_STALE_S = 15.0  # training renews its progress every two seconds, whatever else it does
+_LOOKED_S = 1.0  # between looks at the files of a run that somebody waits for
+_LONGEST_WAIT_S = 20.0
+_PREVIEW = re.compile(r"epoch_(\d+)\.png")
+
+
+def run_routes(models: Models, ending: Callable[[], bool] = lambda: False) -> APIRouter:
+    """`/api/runs`.
+
+    Args:
+        models: Those that are runs, finished or not.
+        ending: Whether the server is shutting down, and nobody is to wait any more.
+    """
+    routes = APIRouter(prefix="/api/runs")
+
+    def folder_of(name: str) -> Path:
+        folder = models.runs.get(name)
+        if folder is None:
+            raise HTTPException(404, f"There is no run {name[:100]!r}.")
+        return folder
+
+    @routes.get("")
+    def list_runs() -> list[dict[str, Any]]:
+        """Names of the runs, and how each stands."""
+        return [
+            {"name": name, "status": status_of(folder, _progress(folder))}
+            for name, folder in models.runs.items()
+        ]
+
+    @routes.get("/{name}")
+    async def one(
+        name: str,
+        after: Annotated[int | None, Query(ge=0, description="Epoch that is known.")] = None,
+        wait: Annotated[float, Query(ge=0, le=_LONGEST_WAIT_S)] = 0.0,
+    ) -> dict[str, Any]:
+        """A run; with `after` and `wait`, as soon as there is a later epoch or another status."""
+        folder = folder_of(name)
+        ends = time.monotonic() + wait
+        first = found = await run_in_threadpool(read_run, name, folder)
+        while (
+            after is not None
+            and found["epoch"] <= after
+            and found["status"] == first["status"] != "finished"
+            and time.monotonic() < ends
+            and not ending()
+        ):
+            await asyncio.sleep(_LOOKED_S)
+            found = await run_in_threadpool(read_run, name, folder)
+        return found
+
+    @routes.get("/{name}/previews/{epoch}.png", **file_of("image/png"))
+    async def preview(name: str, epoch: int) -> Response:
+        """What the model made of a few images after an epoch."""
+        file = folder_of(name) / "previews" / f"epoch_{epoch:04d}.png"
+        try:
+            data = await run_in_threadpool(file.read_bytes)
+        except OSError:  # also of numbers that make no name of a file
+            raise HTTPException(404, f"There is no preview of epoch {epoch}.") from None
+        return Response(data, media_type="image/png")
+
+    return routes
+
+
+def read_run(name: str, folder: Path) -> dict[str, Any]:
+    """A run as its files show it at this moment, whatever is there of them."""
+    progress = _progress(folder)
+    status = status_of(folder, progress)
+    rows = _history(folder)
+    settings = _settings(folder)
+    share = progress.get("share", 0.0)
+    return {
+        "name": name,
+        "status": status,
+        "progress": 1.0 if status == "finished" else share,
+        "seconds_left": progress.get("seconds_left") if status == "running" else None,
+        "epoch": int(rows[-1].get("epoch") or 0) if rows else 0,
+        **{key: settings[key] for key in ("minutes", "epochs") if settings.get(key) is not None},
+        "titles": progress.get("titles") or _titles(rows),
+        "history": rows,
+        "best_epoch": _best_epoch(rows, progress.get("watch")),
+        "previews": _previews(folder),
+        "preview_columns": progress.get("columns", []),
+    }
+
+
+def status_of(folder: Path, progress: Mapping[str, Any]) -> str:
+    """`"running"`, `"finished"` where there is a model, else `"stopped"`."""
+    fresh = time.time() - progress.get("time", 0.0) < _STALE_S
+    if progress.get("running", False) and fresh:
+        return "running"
+    return "finished" if (folder / CARD_FILE).is_file() else "stopped"
+
+
+def _progress(folder: Path) -> Mapping[str, Any]:
+    try:
+        content = json.loads((folder / "progress.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def _history(folder: Path) -> list[dict[str, float | None]]:
+    """Rows of `history.csv`, without what was not measured; `None` for what is not finite."""
+    try:
+        with (folder / "history.csv").open(newline="", encoding="utf-8") as file:
+            rows = [
+                {key: float(text) for key, text in row.items() if text}
+                for row in csv.DictReader(file)
+            ]
+    except (OSError, ValueError):
+        return []
+    return [
+        {key: value if math.isfinite(value) else None for key, value in row.items()} for row in rows
+    ]
+
+
+def _settings(folder: Path) -> Mapping[str, Any]:
+    try:
+        content = yaml.safe_load((folder / "plan.yaml").read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def _titles(rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """Names of the scores that are validated, of a run that tells none."""
+    keys = dict.fromkeys(key for row in rows for key in row if f"val_{key}" in row)
+    return {key: key.replace("_", " ") for key in keys if key != "loss"}
+
+
+def _best_epoch(rows: Sequence[Mapping[str, Any]], watch: str | None) -> int | None:
+    """Epoch whose weights are kept: that of the best validation, of equal ones the first."""
+    if watch is None:
+        watch = next(
+            (key for key in ("mean_dice", "loss") if any(f"val_{key}" in r for r in rows)), ""
+        )
+    sign = 1 if watch == "loss" else -1
+    known = [
+        (sign * row[f"val_{watch}"], row["epoch"])
+        for row in rows
+        if row.get(f"val_{watch}") is not None and row.get("epoch") is not None
+    ]
+    return int(min(known)[1]) if known else None
+
+
+def _previews(folder: Path) -> list[int]:
+    """Epochs of which there is a preview."""
+    try:
+        names = [path.name for path in (folder / "previews").iterdir()]
+    except OSError:
+        return []
+    return sorted(int(match[1]) for match in map(_PREVIEW.fullmatch, names) if match)

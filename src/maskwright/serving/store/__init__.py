@@ -1,0 +1,1 @@
+"""Images and masks that the page works on, and what is downloaded of them."""

@@ -1,0 +1,193 @@
+"""What the page shows of an upload: JPEG tiles in all sizes, made by windows of the image."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from maskwright.data.geometry import shrink_bands
+from maskwright.data.to_rgb import SAMPLE_PX, as_picture, shown_channels, shown_span
+from maskwright.imageio import atomic_write
+from maskwright.imageio.tiff import TIFF_MAGIC
+from maskwright.imageio.windows import Windows
+
+TILE = 512
+"""Side of the tiles, px; those at the right and at the bottom are what is left."""
+
+_THUMBNAIL_SIDE = 160
+_BAND_PIXELS = 2**21  # of the image, read and stretched at once
+_QUALITY = 90
+_SLIDES = frozenset({".svs", ".ndpi", ".scn", ".bif"})  # which are one file, and a TIFF
+
+Span = tuple[float, float]
+"""Values of pixels that are shown as black and as white."""
+
+
+@dataclass(frozen=True)
+class Pyramid:
+    """An image as tiles of all sizes, numbered as in Deep Zoom.
+
+    Level `levels - 1` is the image itself; each one below has half its sides, rounded up, and the
+    first is a single pixel.
+
+    Args:
+        folder: Of the tiles, `LEVEL/COLUMN_ROW.jpg`, and of `thumbnail.jpg`.
+        height: Of the image, px.
+        width: Of the image, px.
+        span: Of pixels that are not 8 bits; one for the whole image.
+    """
+
+    folder: Path
+    height: int
+    width: int
+    span: Span | None
+
+    @property
+    def levels(self) -> int:
+        """How many sizes there are."""
+        return levels_of(self.height, self.width)
+
+    @property
+    def thumbnail(self) -> Path:
+        """JPEG of at most 160 px a side."""
+        return self.folder / "thumbnail.jpg"
+
+    def tile(self, level: int, column: int, row: int) -> Path:
+        """Where a tile lies, if there is such a one."""
+        return tile_file(self.folder, level, column, row)
+
+
+def safe_suffix(name: str, start: bytes) -> str:
+    """Ending under which an upload may be kept and opened.
+
+    Readers that go by the ending, or by text in the file, could be led to other files of this
+    machine: GDAL by a `.vrt`, OpenSlide by an index of JPEGs. What is one file is opened by its
+    content, whatever its name says.
+
+    Args:
+        name: Of the upload.
+        start: Its first bytes.
+    """
+    suffix = Path(name).suffix.lower()
+    return suffix if suffix in _SLIDES and start.startswith(TIFF_MAGIC) else ""
+
+
+def levels_of(height: int, width: int) -> int:
+    """Sizes from the image down to a single pixel."""
+    return (max(height, width) - 1).bit_length() + 1
+
+
+def tile_file(folder: Path, level: int, column: int, row: int) -> Path:
+    """Where a tile lies in the folder of a pyramid."""
+    return folder / str(level) / f"{column}_{row}.jpg"
+
+
+def draw_pyramid(windows: Windows, folder: Path, advance: Callable[[float], None]) -> Pyramid:
+    """Write the tiles of an image and its thumbnail, with memory for two rows of tiles.
+
+    Args:
+        windows: The image.
+        folder: For the tiles.
+        advance: Called with the share of the image that was drawn.
+    """
+    height, width = windows.height, windows.width
+    span = None if windows.dtype == "uint8" else _span_of(windows)
+    top = _Level(folder, levels_of(height, width) - 1, height, width)
+    for band in _bands(windows):
+        top.add(as_picture(band, span))
+        advance(len(band) / height)
+    pyramid = Pyramid(folder, height, width, span)
+    _draw_thumbnail(pyramid)
+    return pyramid
+
+
+def reduced_picture(windows: Windows, span: Span | None, size: tuple[int, int]) -> np.ndarray:
+    """uint8 RGB `(h, w, 3)` of an image, in a size that is not larger."""
+    pictures = (as_picture(band, span) for band in _bands(windows))
+    if size == (windows.height, windows.width):
+        return np.concatenate(list(pictures))
+    return shrink_bands(pictures, (windows.height, windows.width), size)
+
+
+def _bands(windows: Windows) -> Iterator[np.ndarray]:
+    rows = max(1, _BAND_PIXELS // windows.width)
+    for top in range(0, windows.height, rows):
+        yield windows.read(top, min(top + rows, windows.height), 0, windows.width)
+
+
+def _span_of(windows: Windows) -> Span:
+    """The same as `as_picture` finds, of the pixels that hold data."""
+    every = max(1, windows.height * windows.width // SAMPLE_PX)
+    parts, first = [], 0
+    for band in _bands(windows):
+        shown = shown_channels(band)
+        pixels = shown.reshape(-1, shown.shape[2])
+        parts.append(pixels[first::every])
+        first = (first - len(pixels)) % every
+    sample = np.concatenate(parts)
+    if windows.nodata is not None:
+        sample = sample[(sample != windows.nodata).any(axis=1)]
+    return shown_span(sample)
+
+
+class _Level:
+    """One size of a picture, cut into tiles as its rows come; the smaller sizes hang on it."""
+
+    def __init__(self, folder: Path, number: int, height: int, width: int) -> None:
+        self.folder, self.number, self.missing, self.width = folder, number, height, width
+        self.row = 0
+        self.waiting: list[np.ndarray] = []
+        self.below: _Level | None = None
+        if number:
+            self.below = _Level(folder, number - 1, (height + 1) // 2, (width + 1) // 2)
+        (folder / str(number)).mkdir(parents=True, exist_ok=True)
+
+    def add(self, rows: np.ndarray) -> None:
+        """Take the next rows, uint8 `(rows, width, 3)`."""
+        self.waiting.append(rows)
+        self.missing -= len(rows)
+        held = sum(map(len, self.waiting))
+        if held < TILE and self.missing:
+            return
+        joined = np.concatenate(self.waiting)
+        full = held if not self.missing else held // TILE * TILE
+        for top in range(0, full, TILE):
+            self._write(joined[top : min(top + TILE, full)])
+        self.waiting = [joined[full:]] if full < held else []
+
+    def _write(self, strip: np.ndarray) -> None:
+        for column, left in enumerate(range(0, self.width, TILE)):
+            file = tile_file(self.folder, self.number, column, self.row)
+            file.write_bytes(as_jpeg(strip[:, left : left + TILE]))
+        self.row += 1
+        if self.below is not None:
+            self.below.add(_halved(strip))
+
+
+def _halved(strip: np.ndarray) -> np.ndarray:
+    """Means of two by two pixels; the last row and column count twice where they are alone."""
+    height, width = strip.shape[:2]
+    if height % 2 or width % 2:
+        strip = cv2.copyMakeBorder(strip, 0, height % 2, 0, width % 2, cv2.BORDER_REPLICATE)
+    size = ((width + 1) // 2, (height + 1) // 2)
+    return np.asarray(cv2.resize(strip, size, interpolation=cv2.INTER_AREA))
+
+
+def as_jpeg(picture: np.ndarray) -> bytes:
+    """JPEG of uint8 RGB `(h, w, 3)`."""
+    turned = np.ascontiguousarray(picture[..., ::-1])
+    _, data = cv2.imencode(".jpg", turned, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
+    return data.tobytes()
+
+
+def _draw_thumbnail(pyramid: Pyramid) -> None:
+    level = min(pyramid.levels - 1, TILE.bit_length() - 1)  # the largest that is one tile
+    data = np.frombuffer(pyramid.tile(level, 0, 0).read_bytes(), np.uint8)
+    small = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR_RGB))
+    factor = min(1.0, _THUMBNAIL_SIDE / max(small.shape[:2]))
+    size = tuple(max(1, round(side * factor)) for side in small.shape[1::-1])
+    small = cv2.resize(small, size, interpolation=cv2.INTER_AREA)
+    with atomic_write(pyramid.thumbnail) as beside:
+        beside.write_bytes(as_jpeg(small))

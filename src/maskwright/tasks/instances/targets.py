@@ -1,0 +1,212 @@
+"""Samples with their objects, decoded once; and what heads for objects learn from them."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Protocol
+
+import cv2
+import numpy as np
+
+from maskwright.data.geometry import resize_image, resize_labels
+from maskwright.data.parallel import in_threads
+from maskwright.data.pipeline.arrays import Arrays
+from maskwright.data.samples import Sample
+from maskwright.errors import DataError
+from maskwright.instances import Instances
+
+_MOST_OBJECTS = 65535  # of one image, numbered in 16 bits
+_CENTER = 0.35  # of the greatest distance to the border: how far a center reaches
+
+
+class Source(Protocol):
+    """What loading needs of a data set."""
+
+    def read(self, sample: Sample) -> tuple[np.ndarray, np.ndarray]:
+        """Image `(h, w, c)` and labels int32 `(h, w)`; `DataError` where it cannot."""
+
+    def read_objects(self, sample: Sample) -> Instances:
+        """Objects of the image; `DataError` where they cannot be told apart."""
+
+
+@dataclass(frozen=True, eq=False)
+class ObjectArrays:
+    """Images with numbered objects by position.
+
+    Args:
+        arrays: Images, and the class of each pixel.
+        numbers: Object of each pixel, from 1, uint16 `(h, w, layers)`; 0 for none.
+        labels: Class of each object by its number less 1, int32 `(n,)`.
+    """
+
+    arrays: Arrays
+    numbers: tuple[np.ndarray, ...]
+    labels: tuple[np.ndarray, ...]
+
+    def __len__(self) -> int:
+        return len(self.arrays)
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Image `(h, w, c)`; uint16 `(h, w, 1 + layers)`, classes and then numbers; and labels."""
+        image, classes = self.arrays[index]
+        maps = np.dstack([classes.astype(np.uint16), self.numbers[index]])
+        return image, maps, self.labels[index]
+
+    def fingerprint(self) -> str:
+        """SHA-256 of everything a model could learn from, hexadecimal."""
+        digest = hashlib.sha256(self.arrays.fingerprint().encode())
+        for numbers, labels in zip(self.numbers, self.labels, strict=True):
+            digest.update(np.ascontiguousarray(numbers).data)
+            digest.update(labels.tobytes())
+        return digest.hexdigest()
+
+
+def load_objects(
+    dataset: Source,
+    samples: Sequence[Sample],
+    size: tuple[int, int] | None,
+    skip_unreadable: bool = False,
+) -> ObjectArrays:
+    """Decode every sample once, with its objects, into memory.
+
+    Args:
+        size: Height and width that images are stretched to; `None` keeps their own.
+        skip_unreadable: Leave samples out that cannot be read; `ObjectArrays.arrays.skipped` says
+            why.
+
+    Raises:
+        DataError: If there is no sample, or one cannot be read.
+    """
+    if not samples:
+        raise DataError("There is no sample to load; the split is empty.")
+    good, skipped = [], []
+    decode = partial(_decode, dataset, size, skip_unreadable)
+    found = in_threads(decode, samples, "Decoding images")
+    for sample, entry in zip(samples, found, strict=True):
+        if isinstance(entry, str):
+            skipped.append(entry)
+        else:
+            good.append((sample, *entry))
+    if not good:
+        raise DataError(f"None of {len(skipped)} samples can be read; the first: {skipped[0]}")
+    kept, images, classes, numbers, labels = zip(*good, strict=True)
+    arrays = Arrays.from_numpy(images, classes, [sample.id for sample in kept])
+    return ObjectArrays(
+        replace(
+            arrays,
+            weights=np.array([sample.weight for sample in kept], np.float32),
+            cases=tuple(sample.case for sample in kept),
+            skipped=tuple(skipped),
+        ),
+        numbers,
+        labels,
+    )
+
+
+def _decode(
+    dataset: Source, size: tuple[int, int] | None, skip: bool, sample: Sample
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray] | str:
+    """Image, classes, numbers and labels of objects, or why they cannot be had."""
+    try:
+        image, classes = dataset.read(sample)
+        objects = dataset.read_objects(sample)
+        if len(objects) > _MOST_OBJECTS:
+            raise DataError(
+                f"{sample.image} has {len(objects):,} objects; expected {_MOST_OBJECTS:,} at most."
+            )
+    except DataError as error:
+        if not skip:
+            raise
+        return str(error)
+    size = size or image.shape[:2]
+    numbers = resize_labels(objects.layers().astype(np.uint16), size)
+    return (
+        resize_image(image, size),
+        resize_labels(classes, size).astype(np.uint8),
+        numbers,
+        objects.labels,
+    )
+
+
+def visible(
+    maps: np.ndarray, labels: np.ndarray, least_px: int = 1
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """What of the objects is left in a window: numbered anew, with their boxes and classes.
+
+    Args:
+        maps: Classes and numbers, `(h, w, 1 + layers)`.
+        labels: Class of each object by its number less 1.
+        least_px: Objects of which less is left are gone.
+
+    Returns:
+        Numbers from 1, int32 `(h, w, layers)`; boxes, int32 `(n, 4)`: top, left, bottom, right;
+        and classes, int32 `(n,)`.
+    """
+    numbers = maps[..., 1:]
+    area = np.bincount(numbers.ravel(), minlength=len(labels) + 1)[1:]
+    kept = np.flatnonzero(area >= max(least_px, 1))
+    new = np.zeros(len(labels) + 1, np.int32)
+    new[kept + 1] = np.arange(1, len(kept) + 1)
+    left = new[numbers]
+    boxes = np.zeros((len(kept), 4), np.int32)
+    boxes[:, :2] = np.iinfo(np.int32).max
+    for layer in range(left.shape[2]):
+        some = Instances.from_ids(left[..., layer])
+        rows = np.unique(left[..., layer])
+        rows = rows[rows > 0] - 1
+        boxes[rows, :2] = np.minimum(boxes[rows, :2], some.boxes[:, :2])
+        boxes[rows, 2:] = np.maximum(boxes[rows, 2:], some.boxes[:, 2:])
+    return left, boxes, labels[kept].astype(np.int32)
+
+
+def distances(numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """How deep inside its object each pixel lies, and how near its center; float32 `(h, w)`.
+
+    The first is the distance to the border of the object as a share of the greatest in it, 1 at its
+    deepest place; 0 outside. Where the image cuts an object off, the cut is no border. The second
+    is a bell around the deepest place, whose standard deviation is 0.35 of the greatest distance.
+
+    Args:
+        numbers: Object of each pixel, `(h, w)`; 0 for none.
+    """
+    depth, center = np.zeros(numbers.shape, np.float32), np.zeros(numbers.shape, np.float32)
+    objects = Instances.from_ids(numbers)
+    height, width = numbers.shape
+    for box, mask in zip(objects.boxes.tolist(), objects.masks, strict=True):
+        top, left, bottom, right = box
+        # A frame outside the object, but none where the image ends.
+        frame = [(int(top > 0), int(bottom < height)), (int(left > 0), int(right < width))]
+        framed = np.pad(mask, frame).astype(np.uint8)
+        if framed.all():
+            reach = np.ones(framed.shape, np.float32)
+        else:
+            reach = cv2.distanceTransform(framed, cv2.DIST_L2, 5)
+        inner = reach[
+            frame[0][0] : frame[0][0] + mask.shape[0], frame[1][0] : frame[1][0] + mask.shape[1]
+        ]
+        most = float(inner.max())
+        window = np.s_[top:bottom, left:right]
+        depth[window][mask] = inner[mask] / most
+        deepest = np.argwhere(inner == most).mean(axis=0)
+        rows = np.arange(mask.shape[0]) - deepest[0]
+        columns = np.arange(mask.shape[1]) - deepest[1]
+        square = rows[:, None] ** 2 + columns**2
+        bell = np.exp(-square / (2 * max(_CENTER * most, 0.7) ** 2)).astype(np.float32)
+        np.maximum(center[window], bell * mask, out=center[window])
+    return depth, center
+
+
+def depth_target(maps: np.ndarray) -> np.ndarray:
+    """What a head of centers and distances learns of a window, float32 `(h, w, 3)`.
+
+    Its channels are the class of each pixel, then both `distances`.
+
+    Args:
+        maps: Classes and numbers, `(h, w, 1 + layers)`; where objects overlap, those of the first
+            layers are on top.
+    """
+    numbers = maps[..., 1]
+    for layer in range(2, maps.shape[2]):
+        numbers = np.where(numbers > 0, numbers, maps[..., layer])
+    return np.dstack([maps[..., 0].astype(np.float32), *distances(numbers)])

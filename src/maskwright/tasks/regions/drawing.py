@@ -1,0 +1,90 @@
+"""Regions over their image, each outlined by how probable it is, with the number beside it."""
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from maskwright.labels import Color
+from maskwright.tasks.regions.extraction.extract import Region
+
+NEGATIVE: Color = (60, 140, 255)
+POSITIVE: Color = (255, 105, 40)
+_PAPER, _INK = (16, 18, 24), (245, 245, 245)
+_TEXT_SHARE = 0.028  # of the longer side of a picture
+_GAP_PX = 2
+
+
+def shade(probability: float, threshold: float = 0.5) -> Color:
+    """Blue for negative to orange for positive, pale at the threshold."""
+    if probability >= threshold:
+        end, share = POSITIVE, (probability - threshold) / max(1 - threshold, 1e-6)
+    else:
+        end, share = NEGATIVE, (threshold - probability) / max(threshold, 1e-6)
+    share = 0.35 + 0.65 * min(share, 1.0)
+    red, green, blue = (round(255 + share * (channel - 255)) for channel in end)
+    return red, green, blue
+
+
+def draw_decisions(
+    picture: np.ndarray,
+    regions: Sequence[Region],
+    probabilities: Sequence[float],
+    threshold: float = 0.5,
+    weights: Sequence[float] | None = None,
+    scale: int = 1,
+) -> np.ndarray:
+    """Outline regions and write the probability beside each; uint8 RGB.
+
+    Args:
+        picture: uint8 RGB `(h, w, 3)`.
+        regions: Of the picture.
+        probabilities: Of the positive decision, one for each.
+        threshold: Where the color changes.
+        weights: Share of each in the decision of its bag; the outline of the heaviest is doubled.
+        scale: How many times the picture is enlarged before it is drawn on.
+    """
+    drawn = np.repeat(np.repeat(picture, scale, axis=0), scale, axis=1)
+    longer = max(drawn.shape[:2])
+    width = max(1, round(longer / 400))
+    heaviest = int(np.argmax(weights)) if weights is not None and len(weights) > 1 else -1
+    for place, (region, probability) in enumerate(zip(regions, probabilities, strict=True)):
+        top, left = (scale * edge for edge in region.box[:2])
+        padded = np.pad(np.kron(region.mask, np.ones((scale, scale))).astype(np.uint8), 1)
+        outlines, _ = cv2.findContours(padded, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+        moved = [outline + np.array([left - 1, top - 1]) for outline in outlines]
+        thick = width * (2 if place == heaviest else 1)
+        cv2.polylines(drawn, moved, True, shade(probability, threshold), thick, cv2.LINE_AA)
+    sheet = Image.fromarray(drawn)
+    pen = ImageDraw.Draw(sheet)
+    font = ImageFont.load_default(max(9.0, longer * _TEXT_SHARE))
+    for region, probability in zip(regions, probabilities, strict=True):
+        text = f"{probability:.2f}"
+        from_left, from_top, right, bottom = pen.textbbox((0, 0), text, font=font)
+        wide = round(right - from_left) + 2 * _GAP_PX
+        high = round(bottom - from_top) + 2 * _GAP_PX
+        box_top, box_left, _, box_right = (scale * edge for edge in region.box)
+        x = box_right + _GAP_PX if box_right + wide <= sheet.width else box_left - wide
+        x, y = max(0, min(x, sheet.width - wide)), max(0, min(box_top, sheet.height - high))
+        pen.rectangle((x, y, x + wide, y + high), fill=_PAPER)
+        at = (x + _GAP_PX - from_left, y + _GAP_PX - from_top)
+        pen.text(at, text, fill=shade(probability, threshold), font=font)
+    return np.asarray(sheet)
+
+
+def outline(crop: np.ndarray, mask: np.ndarray, color: Color) -> np.ndarray:
+    """Crop with the outline of its mask; uint8 RGB `(h, w, 3)`."""
+    drawn = np.ascontiguousarray(crop).copy()
+    found, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    cv2.drawContours(drawn, found, -1, color, 1, cv2.LINE_AA)
+    return drawn
+
+
+def caption(picture: np.ndarray, text: str, color: Color = _INK) -> np.ndarray:
+    """Picture `(h, w, 3)` with a line of text below, as much of it as fits."""
+    high = max(12, picture.shape[1] // 8)
+    sheet = Image.new("RGB", (picture.shape[1], high), _PAPER)
+    font = ImageFont.load_default(high * 0.72)
+    ImageDraw.Draw(sheet).text((2, 0), text, fill=color, font=font)
+    return np.vstack([picture, np.asarray(sheet)])

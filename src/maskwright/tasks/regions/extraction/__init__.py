@@ -1,0 +1,1 @@
+"""From masks to regions: boxes, crops and features."""

@@ -1,0 +1,113 @@
+"""Where inside a region a classifier sees what it decides on, as numbers and as a picture."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import cv2
+import numpy as np
+
+from maskwright.errors import ConfigError, DataError, ModelError
+
+_OUTLINE = (255, 255, 255)
+_HOTTEST = 0.75  # opacity of the color where heat is 1; the image stays to be seen
+
+
+def heat_map(
+    model: Any, inputs: Mapping[str, np.ndarray], *, stride: int | None = None
+) -> np.ndarray:
+    """What speaks for the positive class, place by place, 0 to 1 in each region.
+
+    Each channel of the chosen feature is weighted by the mean gradient that the logit of the
+    region's bag has there; their sum, where positive, is enlarged to the crop, set to 0 outside the
+    mask, and divided by its maximum. A region in which nothing speaks for the positive class is 0
+    all over.
+
+    Args:
+        model: A classifier on pixels, of `maskwright.models`.
+        inputs: Of the classifier, `masks` among them; see `maskwright.models.classifiers`.
+        stride: Of the feature: one of those that the classifier pools. `None` takes the finer of
+            them, which is the second coarsest of the encoder.
+
+    Returns:
+        float32 `(n, h, w)`, of the crops' size.
+
+    Raises:
+        ModelError: If the model looks at no pixels.
+        ConfigError: If it pools nothing at that stride.
+        DataError: If masks and images do not have one size.
+
+    Source: Selvaraju et al., Grad-CAM, 2017, with the mask, and normalized to 1.
+    """
+    import keras
+    import tensorflow as tf
+
+    feature, cell = _feature(model, stride)
+    masks = np.asarray(inputs["masks"]) > 0
+    size = np.shape(inputs["images"])[1:3]
+    if masks.shape[1:] != size:
+        raise DataError(
+            f"Expected masks of the images' size {size}, received {masks.shape[1:]}; cut both with "
+            "the same window."
+        )
+    both = keras.Model(model.inputs, [feature, model.outputs[0]])
+    wanted = {t.name: tf.constant(inputs[t.name], tf.float32) for t in model.inputs}
+    with tf.GradientTape() as tape:
+        # A frozen encoder is followed only from something that is watched.
+        tape.watch(wanted["images"])
+        seen, logits = both(wanted, training=False)
+    slope = tape.gradient(logits, seen)
+    weights = tf.reduce_mean(slope, (1, 2), keepdims=True)
+    coarse = tf.nn.relu(tf.reduce_sum(seen * weights, -1))
+    fine = [_enlarge(one, cell, size) for one in tf.cast(coarse, tf.float32).numpy()]
+    heat = np.stack(fine) * masks
+    highest = heat.max((1, 2), keepdims=True)
+    return np.divide(heat, highest, out=np.zeros_like(heat), where=highest > 0)
+
+
+def draw_heat(crop: np.ndarray, heat: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Color a crop by heat inside the mask, and draw the mask's outline; uint8 RGB `(h, w, 3)`.
+
+    Violet is little, yellow much; the less, the more of the image is left. The outline lies on the
+    outermost pixels of the mask, so that nothing outside is changed.
+
+    Args:
+        crop: uint8 RGB `(h, w, 3)`.
+        heat: 0 to 1, `(h, w)`.
+        mask: bool `(h, w)`.
+    """
+    inside = np.asarray(mask, bool)
+    steps = (np.clip(heat, 0, 1) * 255).round().astype(np.uint8)
+    colors = cv2.applyColorMap(steps, cv2.COLORMAP_INFERNO)[..., ::-1]
+    opacity = (_HOTTEST * np.clip(heat, 0, 1) * inside)[..., None]
+    drawn = (crop * (1 - opacity) + colors * opacity).round().astype(np.uint8)
+    kernel = np.ones((3, 3), np.uint8)
+    core = cv2.erode(inside.astype(np.uint8), kernel, borderType=cv2.BORDER_CONSTANT, borderValue=0)
+    drawn[inside & (core == 0)] = _OUTLINE
+    return drawn
+
+
+def _feature(model: Any, stride: int | None) -> tuple[Any, int | None]:
+    """Symbolic feature `(n, h, w, c)` of a classifier, and the pixels to a side of its cells.
+
+    Without padding of the image the cells share the whole crop; that is `None`.
+    """
+    from maskwright.models import PoolInside
+
+    pooled = {la.stride: la.input[0] for la in model.layers if isinstance(la, PoolInside)}
+    flat = [layer.input for layer in model.layers if layer.name == "flatten"]
+    if not pooled and not flat:
+        raise ModelError("A classifier on measures alone has no heat map; expected one on pixels.")
+    if not pooled:
+        return flat[0], None
+    stride = min(pooled) if stride is None else stride
+    if stride not in pooled:
+        strides = " and ".join(str(s) for s in sorted(pooled))
+        raise ConfigError(f"The classifier pools features at stride {strides}, not at {stride}.")
+    return pooled[stride], stride
+
+
+def _enlarge(coarse: np.ndarray, cell: int | None, size: tuple[int, int]) -> np.ndarray:
+    height, width = size
+    rows, columns = coarse.shape
+    full = (width, height) if cell is None else (columns * cell, rows * cell)
+    return cv2.resize(coarse, full, interpolation=cv2.INTER_LINEAR)[:height, :width]

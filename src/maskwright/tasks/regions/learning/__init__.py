@@ -1,0 +1,1 @@
+"""From labeled regions to batches of bags."""
