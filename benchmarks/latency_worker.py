@@ -30,7 +30,7 @@ def write(folder: Path, size: int, run: str, data: str) -> None:
     from counting import multiply_adds
     from maskwright.export.formats import of_one_size, write_network
     from maskwright.export.int8 import write_int8
-    from maskwright.export.parity import INT8, Limits, measure
+    from maskwright.export.parity import INT8, ParityLimits, measure
     from maskwright.export.runtime import artifact_logits, keras_logits, load_run
     from maskwright.export.smoke_test import drawn_image
     from maskwright.model_card import SemanticCard
@@ -60,7 +60,7 @@ def write(folder: Path, size: int, run: str, data: str) -> None:
             [image for image, _ in train],
             partial(artifact_logits, eight, engine),
             lambda opened: measure(reference, opened, card, val),
-            INT8 if data else Limits(1, 0, 1),
+            INT8 if data else ParityLimits(1, 0, 1),
         )
         changes[engine] = round(parity.dice_change, 5)
     shape = (1, *sides, card.channels)
@@ -93,9 +93,9 @@ def _images(
     run: str, data: str, size: tuple[int, int], split: str
 ) -> list[tuple[np.ndarray, np.ndarray]]:
     """Images of a split as the network takes them, and their labels."""
-    from maskwright.api.provenance import division_of
     from maskwright.data import open_dataset
     from maskwright.data.geometry import resize_image, resize_labels
+    from maskwright.tasks.provenance import division_of
 
     dataset = open_dataset(data, **division_of(Path(run)))
     found = []

@@ -57,7 +57,7 @@ def main(
     if encoder_weights:
         given = [s for s in given if not s.startswith(("encoder", "norm"))]
         given.append(f"encoder_weights={encoder_weights}")
-    if not (run / "card.json").exists():
+    if not (run / "model_card.json").exists():
         parts = [part for setting in given for part in ("--set", setting)]
         call("train", data, "-o", run, "--minutes", str(minutes), *parts)
     scores = json.loads(call("evaluate", run, data, "--split", "train", "--json"))

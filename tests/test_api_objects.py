@@ -83,7 +83,7 @@ def trained(request, runs):
 
 def test_a_run_has_its_card_and_finds_objects(trained):
     _, run = trained
-    card = InstanceCard.read(run.folder / "card.json")
+    card = InstanceCard.read(run.folder / "model_card.json")
     assert (card.size, card.tile, card.channels) == (None, 64, 1)
     finder = maskwright.load(run.folder)
     assert isinstance(finder, InstancePredictor)

@@ -1,5 +1,6 @@
 """Words that cards, settings and commands share; it imports nothing, so that `--help` is quick."""
 
+from collections.abc import Callable
 from typing import Literal
 
 Unit = Literal["region", "image", "case"]
@@ -14,3 +15,9 @@ Format = Literal["keras", "savedmodel", "onnx", "openvino", "litert"]
 """Engine that an exported model is for."""
 Engine = Literal["local", "ray"]
 """What works through a folder of images: this process, or the workers of a Ray cluster."""
+OnMessage = Callable[[str], None]
+"""Called with each message to the user, one sentence."""
+
+
+def ignore_message(message: str) -> None:
+    """Drop a message."""

@@ -20,9 +20,10 @@ ORDER = (
 )
 MAY_NEED_TENSORFLOW = (
     *("data.pipeline.batches", "losses", "metrics.streaming", "models", "training"),
-    *("tasks.instances.batches", "tasks.instances.objectives", "tasks.instances.previews"),
-    *("tasks.instances.train", "tasks.regions.train"),
+    *("tasks.instances.batches", "tasks.instances.learning", "tasks.instances.previews"),
+    *("tasks.instances.training", "tasks.regions.training", "tasks.regions.learning.objective"),
     *("tasks.regions.learning.batches", "tasks.regions.learning.previews"),
+    *("tasks.semantic.learning", "tasks.semantic.previews", "tasks.semantic.training"),
 )
 
 

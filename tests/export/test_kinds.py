@@ -66,7 +66,7 @@ def write_run(folder, card, model, network="{}", **values):
     model.save(folder / "model.keras")
     (folder / "network.json").write_text(network)
     values |= {"model_sha256": checksum(folder / "model.keras")}
-    card(**{**KNOWN, **values}).write(folder / "card.json")
+    card(**{**KNOWN, **values}).write(folder / "model_card.json")
     return folder
 
 
@@ -261,9 +261,9 @@ def forged(exported, tmp_path):
 
     def fix(place):
         path = folder / place
-        card = json.loads((path / "card.json").read_text())
+        card = json.loads((path / "model_card.json").read_text())
         card["model_sha256"] = written_digest(path)
-        (path / "card.json").write_text(json.dumps(card))
+        (path / "model_card.json").write_text(json.dumps(card))
         relist(path)
         if place != ".":
             relist(folder)
@@ -285,7 +285,7 @@ def test_members_lie_within(forged, name):
     listed.write_text(listed.read_text().replace('"member1"', f'"{name}"'))
     fix("segmenter")
     with pytest.raises(ModelError, match="which is no folder in it"):
-        maskwright.load_regions(folder)
+        maskwright.load(folder)
 
 
 def test_a_run_within_an_artifact_is_refused(forged, made):
@@ -293,13 +293,13 @@ def test_a_run_within_an_artifact_is_refused(forged, made):
     shutil.copyfile(made / "centers" / "model.keras", folder / "segmenter" / "model.keras")
     fix("segmenter")
     with pytest.raises(ModelError, match=r"segmenter/model\.keras, which belongs to a run"):
-        maskwright.load_regions(folder)
+        maskwright.load(folder)
     shutil.rmtree(folder / "segmenter")
     (folder / "segmenter").mkdir()
-    shutil.copyfile(made / "centers" / "card.json", folder / "segmenter" / "card.json")
+    shutil.copyfile(made / "centers" / "model_card.json", folder / "segmenter" / "model_card.json")
     fix(".")
     with pytest.raises(ModelError, match=r"segmenter/card\.json, which belongs to a run"):
-        maskwright.load_regions(folder)
+        maskwright.load(folder)
 
 
 def test_models_within_are_for_the_same_engine(forged):
@@ -308,7 +308,7 @@ def test_models_within_are_for_the_same_engine(forged):
     inner.write_text(inner.read_text().replace('"onnx"', '"savedmodel"', 1))
     fix("segmenter")
     with pytest.raises(ModelError, match="segmenter/member2 within it for another engine"):
-        maskwright.load_regions(folder)
+        maskwright.load(folder)
 
 
 def test_networks_of_another_kind_are_refused_in_one_sentence(forged, exported):
@@ -331,9 +331,9 @@ def test_networks_of_another_kind_are_refused_in_one_sentence(forged, exported):
 def test_what_cannot_be_done_is_told(exported, made, tmp_path):
     pipeline = exported["pipeline"].path
     with pytest.raises(ConfigError, match="Heat maps are drawn for runs alone"):
-        maskwright.predict_regions(pipeline, made / "images", tmp_path / "out", heat=True)
+        maskwright.predict(pipeline, made / "images", tmp_path / "out", heat=True)
     for evaluate, model in (
-        (maskwright.evaluate_regions, pipeline),
+        (maskwright.evaluate, pipeline),
         (maskwright.evaluate, exported["centers"].path),
     ):
         with pytest.raises(ConfigError, match="into which nothing is written; name a folder"):
@@ -347,6 +347,6 @@ def test_what_cannot_be_done_is_told(exported, made, tmp_path):
     with pytest.raises(ModelError, match="fold0 does not say how its network is built"):
         maskwright.export_model(old, tmp_path / "x", format="keras")
     with zipfile.ZipFile(tmp_path / "one.maskwright", "w") as file:
-        file.writestr("card.json", "{}")
+        file.writestr("model_card.json", "{}")
     with pytest.raises(ModelError, match="to be an exported model"):
-        maskwright.load_regions(tmp_path / "one.maskwright")
+        maskwright.load(tmp_path / "one.maskwright")

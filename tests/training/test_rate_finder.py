@@ -7,7 +7,8 @@ from scenes import network, recipe, scenes
 from maskwright.data.pipeline.augment import Augmentation
 from maskwright.errors import ConfigError, TrainingError
 from maskwright.losses import loss
-from maskwright.training import find_rate, segmentation
+from maskwright.tasks.semantic.learning import segmentation
+from maskwright.training import Batching, find_rate
 from maskwright.training.rate_finder import draw_rates, suggest
 from maskwright.training.steps import read
 
@@ -17,8 +18,7 @@ def task():
         loss("ce"),
         scenes(16),
         num_classes=2,
-        batch_size=8,
-        augmentation=Augmentation.named("none"),
+        batching=Batching(batch_size=8, augmentation=Augmentation.named("none")),
     )
 
 

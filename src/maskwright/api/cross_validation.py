@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from maskwright.api.masks import load, train
-from maskwright.api.provenance import division_of
+from maskwright.api.predict import load
+from maskwright.api.train import train
 from maskwright.config import TrainConfig, read_config
 from maskwright.data import open_dataset
 from maskwright.data.splits.assignment import HELD_OUT
 from maskwright.errors import ConfigError, MaskwrightError
 from maskwright.export.ensemble import is_ensemble, is_single, write_ensemble
+from maskwright.tasks.provenance import division_of
 
 if TYPE_CHECKING:
     from maskwright.evaluation import Evaluation

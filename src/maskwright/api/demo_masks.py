@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from maskwright.api.masks import evaluate, load, predict, train
+from maskwright.api.evaluate import evaluate
+from maskwright.api.predict import load, predict
+from maskwright.api.train import train
 from maskwright.data import DataSet, open_dataset
 from maskwright.errors import TrainingError
 from maskwright.imageio import write_image

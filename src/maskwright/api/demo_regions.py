@@ -8,13 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from maskwright.api.demo_masks import DEMO_SETTINGS, copy_images
-from maskwright.api.masks import train
-from maskwright.api.regions import (
-    evaluate_regions,
-    load_regions,
-    predict_regions,
-    train_regions,
-)
+from maskwright.api.evaluate import evaluate
+from maskwright.api.predict import load, predict
+from maskwright.api.train import train, train_regions
 from maskwright.data import DataSet, open_dataset
 from maskwright.errors import TrainingError
 from maskwright.imageio import write_image
@@ -104,13 +100,13 @@ def demo_regions(
         **_SETTINGS,
     )
     on_message("Scoring images that neither was trained on …")
-    found = evaluate_regions(run, described)
+    found = evaluate(run, described)
     on_message("Deciding on the cells of the test images …")
     dataset = open_dataset(described)
     answers = folder / "answers"
-    predict_regions(run, copy_images(dataset, folder / "test_images"), answers, masks=False)
+    predict(run, copy_images(dataset, folder / "test_images"), answers, masks=False)
     picture = folder / "demo.png"
-    _draw(dataset, load_regions(run), picture)
+    _draw(dataset, load(run), picture)
     return RegionDemo(data, segmenter, run, answers, picture, found)
 
 

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, get_args
 
 import numpy as np
 
-from maskwright.api.provenance import division_of
 from maskwright.data import open_dataset
 from maskwright.data.geometry import cut_image, cut_labels, resize_image, resize_labels
 from maskwright.errors import ConfigError
 from maskwright.export.engines import EIGHT_BITS
-from maskwright.model_card import CARD_FILE, InstanceCard, RegionCard, SemanticCard, card_kind
+from maskwright.model_card import CARD_FILE, InstanceCard, RegionCard, SemanticCard, read_task
+from maskwright.tasks.provenance import division_of
 from maskwright.types import Format
 
 if TYPE_CHECKING:
@@ -67,12 +67,12 @@ def export_model(
     samples: list[dict[str, np.ndarray]] = []
     calibration: list[np.ndarray] = []
     if data is not None:
-        kind = card_kind(folder / CARD_FILE)
-        if kind == RegionCard.kind:
+        kind = read_task(folder / CARD_FILE)
+        if kind == RegionCard.task:
             raise ConfigError(
                 "A model of regions is compared on drawn regions; leave out the data set."
             )
-        card = (SemanticCard if kind == SemanticCard.kind else InstanceCard).read(
+        card = (SemanticCard if kind == SemanticCard.task else InstanceCard).read(
             folder / CARD_FILE
         )
         dataset = open_dataset(data, **division_of(folder))

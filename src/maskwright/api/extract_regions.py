@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from maskwright.api.from_config import tell_left_out
 from maskwright.data import open_dataset
+from maskwright.tasks.settings import report_skipped
 from maskwright.types import Outside, RegionKind
 
 
@@ -41,7 +41,7 @@ def extract_regions(
     from maskwright.tasks.regions.extraction.export_crops import write_regions
 
     dataset = open_dataset(data, val_share=0, test_share=0, scaled_masks=True)
-    tell_left_out(dataset, on_message)
+    report_skipped(dataset, on_message)
     return write_regions(
         dataset,
         Path(out),

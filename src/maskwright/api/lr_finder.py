@@ -4,9 +4,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from maskwright.api.from_config import describe_model, resolve_config
 from maskwright.config import TrainConfig, read_config
 from maskwright.imageio import write_image
+from maskwright.tasks.semantic.network import describe_model
+from maskwright.tasks.semantic.task import resolve_config
 
 if TYPE_CHECKING:
     from maskwright.training import RateCurve
@@ -41,23 +42,26 @@ def find_rate(
     """
     import keras
 
+    from maskwright.tasks.semantic.training import decode
     from maskwright.training import find_rate as find
-    from maskwright.training import prepare
+    from maskwright.training.options import TrainOptions
     from maskwright.training.rate_finder import draw_rates
+    from maskwright.training.recipe import Recipe
 
     config = read_config(plan, settings, TrainConfig)
-    config, dataset, shared = resolve_config(config, data, on_message)
+    options = TrainOptions(seed=config.seed, on_message=on_message)
+    config, dataset = resolve_config(config, data, options)
     keras.utils.set_random_seed(config.seed)
-    prepared = prepare(dataset, **shared, validate=False, on_message=on_message)
+    decoded = decode(dataset, config, options, validate=False)
     model = describe_model(
         config,
         num_classes=dataset.labels.num_classes,
-        channels=prepared.samples.channels,
-        pixel_range=prepared.samples.value_range,
+        channels=decoded.train.channels,
+        pixel_range=decoded.train.value_range,
         seed=config.seed,
         synchronized=False,
     ).build()
-    curve = find(model, prepared.task, shared["recipe"], steps=steps, seconds=seconds)
+    curve = find(model, decoded.task, Recipe(**config.recipe()), steps=steps, seconds=seconds)
     if out is not None:
         write_image(Path(out), draw_rates(curve))
     return curve

@@ -8,12 +8,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from maskwright.api.from_config import (
-    auxiliary_loss_weight,
-    describe_model,
-    make_augmentation,
-    tell_left_out,
-)
 from maskwright.config import PRETRAINED_PRESETS, TrainConfig, read_config
 from maskwright.data import DataSet, open_dataset
 from maskwright.data.readers.resolve import find
@@ -31,6 +25,8 @@ from maskwright.planning import (
     this_machine,
 )
 from maskwright.planning import plan as make_plan
+from maskwright.tasks.semantic.network import auxiliary_loss_weight, describe_model
+from maskwright.tasks.settings import make_augmentation, report_skipped
 
 _ENCODER = "mobilenet_v2"
 _MINUTES = 10.0
@@ -151,7 +147,7 @@ def _look_at(
     """Data set and its fingerprint, divided otherwise where that is better, with the reasons."""
     stated = {key: given[key] for key in _DIVISION if key in given}
     dataset = _opened(data, stated)
-    tell_left_out(dataset, on_message)
+    report_skipped(dataset, on_message)
     changed: list[PlannedSetting] = []
     splits = {sample.split or "train" for sample in find(data).layout.samples}
     makes_val = "train" in splits and "val" not in splits
@@ -236,9 +232,10 @@ def _time(config: TrainConfig, dataset: DataSet, machine: Machine) -> Timing:
 
     from maskwright.data.pipeline.batches import load
     from maskwright.losses import loss
+    from maskwright.tasks.semantic.learning import segmentation
     from maskwright.training import Recipe
     from maskwright.training.loop import TrainingLoop
-    from maskwright.training.objective import segmentation
+    from maskwright.training.objective import Batching
 
     size = None if config.size == "auto" else config.size
     samples = [s for s in dataset.samples if s.split in ("train", None) and s.masks]
@@ -248,10 +245,12 @@ def _time(config: TrainConfig, dataset: DataSet, machine: Machine) -> Timing:
         loss(config.loss, smoothing=config.smoothing),
         arrays,
         num_classes=max(num_classes, 2),
-        batch_size=config.batch_size,
-        augmentation=make_augmentation(config),
-        crop=config.crop,
-        passes=_STEPS_TIMED + 3,
+        batching=Batching(
+            batch_size=config.batch_size,
+            augmentation=make_augmentation(config),
+            crop=config.crop,
+            passes=_STEPS_TIMED + 3,
+        ),
         auxiliary_weight=auxiliary_loss_weight(config),
     )
     before = _resident_mb()

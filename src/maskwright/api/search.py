@@ -11,8 +11,8 @@ from typing import Any, Literal
 
 import yaml
 
-from maskwright.api.masks import train
 from maskwright.api.search_space import Choice, choose_space, values_of, with_values
+from maskwright.api.train import train
 from maskwright.config import TrainConfig, read_config
 from maskwright.data import open_dataset
 from maskwright.errors import ConfigError, DataError, MaskwrightError, StoppedError, TrainingError

@@ -18,6 +18,7 @@ class RegionConfig(RunConfig):
     """Settings of a run that learns to decide on masked regions."""
 
     command: ClassVar[str] = "maskwright regions train"
+    default_minutes: ClassVar[float] = 5.0
 
     # What is decided
     positive: str | None = Field(
@@ -98,3 +99,8 @@ class RegionConfig(RunConfig):
     def pretrained(self) -> bool:
         """Whether the encoder starts from weights."""
         return super().pretrained and self.preset is None and self.pixels
+
+    @property
+    def task(self) -> str:
+        """Name of the task that the settings are for."""
+        return "regions"

@@ -30,6 +30,7 @@ class TrainConfig(RunConfig):
     """Settings of one training run; `plan.yaml` holds exactly these keys."""
 
     command: ClassVar[str] = "maskwright train"
+    default_minutes: ClassVar[float] = 10.0
 
     # What the model sees
     size: Literal["auto"] | tuple[PositiveInt, PositiveInt] | None = Field(
@@ -136,3 +137,12 @@ class TrainConfig(RunConfig):
     def pretrained(self) -> bool:
         """Whether the encoder starts from weights."""
         return super().pretrained and self.preset in (None, *PRETRAINED_PRESETS)
+
+    @property
+    def task(self) -> str:
+        """Name of the task that the settings are for."""
+        return "semantic" if self.objects is None else "instances"
+
+    def encoder_arguments(self) -> dict[str, Any]:
+        """Arguments of every builder of a network that describe the encoder."""
+        return {**super().encoder_arguments(), "norm": self.norm}

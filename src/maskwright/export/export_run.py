@@ -40,7 +40,7 @@ from maskwright.model_card import (
     SEGMENTER,
     ModelCard,
     SemanticCard,
-    card_kind,
+    read_task,
 )
 from maskwright.types import Format
 
@@ -101,7 +101,7 @@ def export_run(
     require_free(out)
     if is_artifact(run):
         raise ModelError(f"{run} is an exported model already; give the run that it was made from.")
-    if calibration and (is_ensemble(run) or card_kind(run / CARD_FILE) != SemanticCard.kind):
+    if calibration and (is_ensemble(run) or read_task(run / CARD_FILE) != SemanticCard.task):
         raise ConfigError(
             "Eight bits are for a single model that draws masks; export this one without them."
         )
@@ -135,7 +135,7 @@ def _write(
     folder.mkdir(exist_ok=True)
     write = _write_members if is_ensemble(run) else _write_networks
     both = write(run, folder, engine, kinds)
-    way, card = kinds[both.card.kind], both.card
+    way, card = kinds[both.card.task], both.card
     examples = [*way.draw(card, both.pixel_range, both.network), *samples]
     kept: tuple[str, ...] = ()
     if calibration:
@@ -199,7 +199,7 @@ def _write_networks(
 ) -> _Both:
     """Write the network of a run, or the networks that it is divided into."""
     card_file = run / CARD_FILE
-    way = kinds[card_kind(card_file) if card_file.is_file() else SemanticCard.kind]
+    way = kinds[read_task(card_file) if card_file.is_file() else SemanticCard.task]
     model, card = load_run(run, way.card)
     network, pixel_range = _network(run)
     networks = {"": model} if engine == "keras" else way.networks(model, card)

@@ -82,7 +82,7 @@ def ways(find: PredictorFactory) -> dict[str, ExportTask]:
         return _of_sizes(measure_objects(one, other, card, images, find), some)
 
     return {
-        SemanticCard.kind: ExportTask(
+        SemanticCard.task: ExportTask(
             card=SemanticCard,
             limits=FLOAT,
             function=keras_logits,
@@ -92,7 +92,7 @@ def ways(find: PredictorFactory) -> dict[str, ExportTask]:
             compare=_compare_masks,
             answer=_labels,
         ),
-        InstanceCard.kind: ExportTask(
+        InstanceCard.task: ExportTask(
             card=InstanceCard,
             limits=OBJECTS,
             function=keras_objects,
@@ -104,7 +104,7 @@ def ways(find: PredictorFactory) -> dict[str, ExportTask]:
                 find(say, card)(example["image"]).classes().astype(np.uint8)
             ),
         ),
-        RegionCard.kind: ExportTask(
+        RegionCard.task: ExportTask(
             card=RegionCard,
             limits=FLOAT,
             function=keras_decisions,

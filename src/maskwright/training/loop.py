@@ -20,7 +20,7 @@ from maskwright.models import freeze, main_model
 from maskwright.training.checkpoint import Checkpoint, State
 from maskwright.training.distribute import is_chief, share_out
 from maskwright.training.interrupts import signals_held
-from maskwright.training.objective import Task
+from maskwright.training.objective import LearningTask
 from maskwright.training.recipe import Recipe
 from maskwright.training.schedule import rate_factor
 from maskwright.training.steps import (
@@ -56,7 +56,7 @@ class TrainingLoop:
     def __init__(
         self,
         model: keras.Model,
-        task: Task,
+        task: LearningTask,
         *,
         recipe: Recipe,
         epochs: int | None = None,

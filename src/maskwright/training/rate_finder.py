@@ -13,7 +13,7 @@ import tensorflow as tf
 from maskwright.errors import ConfigError, TrainingError
 from maskwright.models import freeze
 from maskwright.training.loop import TrainingLoop
-from maskwright.training.objective import Task
+from maskwright.training.objective import LearningTask
 from maskwright.training.recipe import Recipe
 from maskwright.training.steps import read
 
@@ -47,7 +47,7 @@ class RateCurve:
 
 def find_rate(
     model: keras.Model,
-    task: Task,
+    task: LearningTask,
     recipe: Recipe,
     *,
     steps: int = 100,
@@ -103,7 +103,7 @@ def find_rate(
 
 def _try_rates(
     model: keras.Model,
-    task: Task,
+    task: LearningTask,
     recipe: Recipe,
     steps: int,
     seconds: float | None,
@@ -150,7 +150,7 @@ def _try_rates(
     return rates, losses
 
 
-def _endless(task: Task) -> Iterator[Any]:
+def _endless(task: LearningTask) -> Iterator[Any]:
     """Training batches, epoch after epoch."""
     epoch = 0
     while True:

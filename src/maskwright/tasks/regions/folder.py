@@ -37,6 +37,18 @@ class CasesResult:
     results: list[CaseResult] = field(default_factory=list)
     failed: list[Failure] = field(default_factory=list)
 
+    def summary(self) -> str:
+        """What was decided, in a sentence or two."""
+        empty = sum(result.probability is None for result in self.results)
+        text = f"Decided on {len(self.results) - empty}."
+        return (
+            f"{text} No region was found in {empty}: nothing is decided there." if empty else text
+        )
+
+    def output(self, folder: Path) -> Path:
+        """Where to look first."""
+        return folder / "cases.csv"
+
 
 @dataclass(frozen=True)
 class _Source:

@@ -50,7 +50,7 @@ class _Cut:
     reason: str | None = None
 
 
-def prepare(
+def build_bags(
     dataset: DataSet,
     samples: Sequence[Sample],
     labeling: Labeling,

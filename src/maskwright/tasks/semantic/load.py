@@ -7,7 +7,7 @@ from maskwright.export.engines import ALONE, SHARED, Threads
 from maskwright.export.ensemble import is_ensemble
 from maskwright.imageio import find_images
 from maskwright.inference.predictor import Predictor
-from maskwright.model_card import CARD_FILE, MODEL_FILE, SemanticCard, card_kind
+from maskwright.model_card import CARD_FILE, MODEL_FILE, SemanticCard, read_task
 
 _WORTH_PREPARING = 16  # images; preparing takes about as long as Keras takes for a hundred
 
@@ -53,7 +53,7 @@ def open_masks(
         ModelError: If there is no such model, or it does not belong to its card.
     """
     trained = (folder / MODEL_FILE).is_file() and (folder / CARD_FILE).is_file()
-    if not trained or is_ensemble(folder) or card_kind(folder / CARD_FILE) != SemanticCard.kind:
+    if not trained or is_ensemble(folder) or read_task(folder / CARD_FILE) != SemanticCard.task:
         return Predictor.load(folder, threads)
     from maskwright.export.engine_cache import open_prepared, prepare
 

@@ -11,8 +11,8 @@ from maskwright.imageio import write_image
 from maskwright.tasks.regions.extraction.extract import extract
 from maskwright.tasks.regions.learning.bags import CropSpec
 from maskwright.tasks.regions.learning.build_bags import (
+    build_bags,
     overlap,
-    prepare,
     segmenter_iou,
     speck_px,
     to_full_mask,
@@ -48,7 +48,7 @@ def dataset(tmp_path):
 
 
 def cut(dataset, view=VIEW, unit="image", **options):
-    return prepare(dataset, dataset.samples, find_labeling(dataset, unit=unit), view, **options)
+    return build_bags(dataset, dataset.samples, find_labeling(dataset, unit=unit), view, **options)
 
 
 def test_what_is_decided_on_is_a_region_an_image_or_a_case(dataset):
@@ -180,13 +180,13 @@ def test_images_without_a_region_and_of_labels_left_out(dataset):
     labeling = find_labeling(dataset, unit="image")
     ill = replace(labeling, answers={"ill": 1, "well": None})
     dataset.samples[2].image.write_text("this is text")  # it is not even read
-    assert [bag.id for bag in prepare(dataset, dataset.samples, ill, VIEW).bags] == ["i0"]
+    assert [bag.id for bag in build_bags(dataset, dataset.samples, ill, VIEW).bags] == ["i0"]
 
 
 def test_a_region_without_a_label_stops_whatever_may_be_skipped(dataset):
     labeling = replace(find_labeling(dataset, unit="image"), answers={"ill": 1})
     with pytest.raises(DataError, match=r"i2\.png has the label 'well'; expected one of ill"):
-        prepare(dataset, dataset.samples, labeling, VIEW, skip_unreadable=True)
+        build_bags(dataset, dataset.samples, labeling, VIEW, skip_unreadable=True)
 
 
 def test_a_mask_of_another_size_is_stretched_where_the_aspect_agrees(dataset):

@@ -8,7 +8,6 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from maskwright.data.pipeline.augment import Augmentation
 from maskwright.data.pipeline.batches import steps_per_epoch
 from maskwright.losses import MaskLoss
 from maskwright.losses.detection import depth_loss
@@ -18,7 +17,7 @@ from maskwright.models.rcnn import Rcnn, RcnnParts, rcnn_losses
 from maskwright.tasks.instances.batches import BOXES, DEPTHS, Target, eval_batches, train_batches
 from maskwright.tasks.instances.targets import ObjectArrays
 from maskwright.training.distribute import Shard, add_up
-from maskwright.training.objective import Scoring, Task
+from maskwright.training.objective import Batching, LearningTask, Scoring
 from maskwright.training.steps import Objective
 
 Tensor = Any
@@ -34,8 +33,8 @@ def centers(
     *,
     num_classes: int,
     auxiliary_weight: float = 0.0,
-    **batching: Any,
-) -> Task:
+    batching: Batching,
+) -> LearningTask:
     """Classes, depths and nearness to centers, of a model with `num_classes + 2` channels.
 
     Args:
@@ -44,7 +43,7 @@ def centers(
         validation: Samples to choose the best weights by.
         num_classes: With the background.
         auxiliary_weight: Of the loss of each auxiliary output of the model.
-        batching: What `_task` takes.
+        batching: How samples become batches.
     """
 
     def of(said: Tensor, true: Tensor, weights: Tensor, training: bool) -> Tensor:
@@ -69,22 +68,23 @@ def centers(
         scores=_class_scores,
         titles={"mean_dice": "mean Dice", "mean_iou": "mean IoU"},
     )
-    return _task(objective, scoring, DEPTHS, train, validation, **batching)
+    return _task(objective, scoring, DEPTHS, train, validation, batching)
 
 
 def detections(
     settings: Rcnn,
     train: ObjectArrays,
     validation: ObjectArrays | None = None,
-    **batching: Any,
-) -> Task:
+    *,
+    batching: Batching,
+) -> LearningTask:
     """Boxes, classes and masks, of a model that `models.rcnn.mask_rcnn` built.
 
     Args:
         settings: That it was built with.
         train: Samples to learn from.
         validation: Samples to choose the best weights by.
-        batching: What `_task` takes.
+        batching: How samples become batches.
     """
 
     def objective(
@@ -100,7 +100,7 @@ def detections(
         scores=_region_scores,
         titles={"class_accuracy": "classes right", "mask_iou": "mask IoU"},
     )
-    return _task(objective, scoring, BOXES, train, validation, **batching)
+    return _task(objective, scoring, BOXES, train, validation, batching)
 
 
 def _task(
@@ -109,45 +109,30 @@ def _task(
     target: Target,
     train: ObjectArrays,
     validation: ObjectArrays | None,
-    *,
-    batch_size: int,
-    augmentation: Augmentation,
-    seed: int = 0,
-    crop: tuple[int, int] | None = None,
-    passes: int = 1,
-) -> Task:
-    """Task of objects.
-
-    Args:
-        batch_size: Images in a step, of all workers together.
-        augmentation: Of training samples.
-        seed: Of order and augmentation.
-        crop: Height and width of training crops; validation goes over tiles of that size.
-        passes: Passes over the samples that make an epoch.
-    """
-
+    batching: Batching,
+) -> LearningTask:
     def batches(epoch: int, skip: int, shard: Shard) -> tf.data.Dataset:
         return train_batches(
             train,
             target,
-            batch_size,
-            seed,
-            epoch * passes,
-            augmentation,
-            crop,
+            batching.batch_size,
+            batching.seed,
+            epoch * batching.passes,
+            batching.augmentation,
+            batching.crop,
             skip=skip,
             shard=shard,
-            epochs=passes,
+            epochs=batching.passes,
         )
 
-    return Task(
+    return LearningTask(
         objective=objective,
         scoring=scoring,
         train=batches,
-        steps=steps_per_epoch(len(train), batch_size) * passes,
+        steps=steps_per_epoch(len(train), batching.batch_size) * batching.passes,
         validation=None
         if validation is None
-        else partial(eval_batches, validation, target, batch_size, crop),
+        else partial(eval_batches, validation, target, batching.batch_size, batching.crop),
     )
 
 
