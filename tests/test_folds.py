@@ -145,7 +145,7 @@ def test_two_models_are_compared_from_the_command_line(data, joined, tmp_path, m
 
 
 def test_the_better_plan_is_taken_and_else_the_first(data, joined, tmp_path, monkeypatch):
-    choosing = import_module("maskwright.api.compare_plans")
+    choosing = import_module("maskwright.api.plans.compare_plans")
 
     def trained(_data, folder, *, plan, **_options):
         """In place of minutes of training: scores by the loss that the plan names."""
@@ -179,7 +179,7 @@ def test_the_better_plan_is_taken_and_else_the_first(data, joined, tmp_path, mon
 
 
 def test_a_plan_is_compared_with_its_rivals(data, tmp_path, monkeypatch):
-    choosing = import_module("maskwright.api.compare_plans")
+    choosing = import_module("maskwright.api.plans.compare_plans")
     from maskwright.planning import Plan, PlannedSetting
 
     asked = {}
@@ -191,7 +191,7 @@ def test_a_plan_is_compared_with_its_rivals(data, tmp_path, monkeypatch):
     )
     monkeypatch.setattr(choosing, "make_plan", lambda *_, **options: asked.update(options) or first)
     monkeypatch.setattr(choosing, "cross_validate", lambda _data, folder, **given: given)
-    monkeypatch.setattr(choosing, "_choose", lambda *given: given)
+    monkeypatch.setattr(choosing, "choose_plan", lambda *given: given)
     _, found, files, _, each = choosing.plan_and_compare(data, tmp_path, count=3, minutes=18)
     assert (asked["minutes"], each) == (2, 6)
     assert list(found) == list(files)

@@ -2,17 +2,18 @@
 
 from maskwright.api.check import check
 from maskwright.api.compare import compare, comparison_folder
-from maskwright.api.compare_plans import PlanChoice, compare_plans, plan_and_compare
 from maskwright.api.cross_validation import Folds, cross_validate, ensemble, is_cross_validation
-from maskwright.api.demo_masks import Demo, demo
-from maskwright.api.demo_regions import RegionDemo, demo_regions
+from maskwright.api.demo.masks import Demo, demo
+from maskwright.api.demo.regions import RegionDemo, demo_regions
 from maskwright.api.evaluate import evaluate
 from maskwright.api.export import export_model
 from maskwright.api.extract_regions import extract_regions
 from maskwright.api.lr_finder import find_rate
-from maskwright.api.plans import plan
+from maskwright.api.plans.choice import PlanChoice
+from maskwright.api.plans.compare_plans import compare_plans, plan_and_compare
+from maskwright.api.plans.plan import plan
 from maskwright.api.predict import load, predict
-from maskwright.api.search import search
+from maskwright.api.search.search import search
 from maskwright.api.train import train, train_regions
 
 __all__ = [

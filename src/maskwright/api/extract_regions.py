@@ -1,11 +1,10 @@
 """The verb extract, on what lies inside masks."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 from maskwright.data import open_dataset
 from maskwright.tasks.settings import report_skipped
-from maskwright.types import Outside, RegionKind
+from maskwright.types import OnMessage, Outside, RegionKind, ignore_message
 
 
 def extract_regions(
@@ -19,7 +18,7 @@ def extract_regions(
     min_area_px: int = 1,
     spacing_mm: tuple[float, float] | None = None,
     crops: bool = True,
-    on_message: Callable[[str], None] = lambda _: None,
+    on_message: OnMessage = ignore_message,
 ) -> Path:
     """Cut every region of a data set out and measure it.
 

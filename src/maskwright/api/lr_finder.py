@@ -1,13 +1,14 @@
 """The verb that finds a learning rate."""
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Unpack
 
 from maskwright.config import TrainConfig, read_config
+from maskwright.config.typed import TrainSettings
 from maskwright.imageio import write_image
 from maskwright.tasks.semantic.network import describe_model
 from maskwright.tasks.semantic.task import resolve_config
+from maskwright.types import OnMessage, ignore_message
 
 if TYPE_CHECKING:
     from maskwright.training import RateCurve
@@ -20,8 +21,8 @@ def find_rate(
     plan: str | Path | None = None,
     steps: int = 100,
     seconds: float | None = None,
-    on_message: Callable[[str], None] = lambda _: None,
-    **settings: Any,
+    on_message: OnMessage = ignore_message,
+    **settings: Unpack[TrainSettings],
 ) -> "RateCurve":
     """Try all learning rates in one short run on the `train` split; nothing is kept of it.
 

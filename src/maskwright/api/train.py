@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 
-from maskwright.config import RegionConfig, RunConfig, TrainConfig, read_config
+from maskwright.config import RegionConfig, RunConfig, TrainConfig, given_settings, read_config
 from maskwright.config.typed import RegionSettings, TrainSettings
 from maskwright.errors import ConfigError
 from maskwright.tasks.registry import TASKS
@@ -90,9 +90,7 @@ def _read(
         plan = Path(out) / "plan.yaml"
         if not plan.exists():
             raise ConfigError(f"There is no run to resume in {out}; leave out --resume.")
-    budget = ("minutes", "epochs")
-    given = {k: v for k, v in settings.items() if v is not None or k not in budget}
-    config = read_config(plan, given, kind)
+    config = read_config(plan, given_settings(settings), kind)
     if config.minutes is None and config.epochs is None:
         config = config.model_copy(update={"minutes": kind.default_minutes})
     return config

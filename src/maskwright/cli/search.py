@@ -12,7 +12,7 @@ from rich.table import Table
 from maskwright.cli.console import Json, out, quiet_tensorflow
 
 if TYPE_CHECKING:
-    from maskwright.api.search import Search
+    from maskwright.api.search.record import Search
 
 
 def search(
@@ -42,7 +42,7 @@ def search(
     from maskwright.config import parse_settings
 
     quiet_tensorflow()
-    found = api.search(
+    result = api.search(
         data,
         folder,
         trials=trials,
@@ -56,23 +56,27 @@ def search(
         **parse_settings(settings or []),
     )
     if as_json:
-        told = {"score": found.score, "best": asdict(found.best), "plan": str(found.best_plan)}
-        typer.echo(json.dumps({**told, "trials": [asdict(trial) for trial in found.trials]}))
+        summary = {
+            "score": result.score,
+            "best": asdict(result.best),
+            "plan": str(result.best_plan),
+        }
+        typer.echo(json.dumps({**summary, "trials": [asdict(trial) for trial in result.trials]}))
     else:
-        out().print(_table(found))
-    _tell(f"Train on the best with: maskwright train {data} -o RUN --plan {found.best_plan}")
+        out().print(_table(result))
+    _tell(f"Train on the best with: maskwright train {data} -o RUN --plan {result.best_plan}")
 
 
-def _table(found: "Search") -> Table:
-    from maskwright.api.search import shown
+def _table(result: "Search") -> Table:
+    from maskwright.api.search.search import shown
 
     table = Table(title="Trials, the best first", title_justify="left")
     table.add_column("trial", justify="right")
-    table.add_column(found.score.replace("_", " "), justify="right")
-    names = list(found.trials[0].values)
+    table.add_column(result.score.replace("_", " "), justify="right")
+    names = list(result.trials[0].values)
     for name in names:
         table.add_column(escape(name))
-    ranked = sorted(found.trials, key=lambda t: -1.0 if t.score is None else t.score, reverse=True)
+    ranked = sorted(result.trials, key=lambda t: -1.0 if t.score is None else t.score, reverse=True)
     for trial in ranked:
         score = "failed" if trial.score is None else f"{trial.score:.4f}"
         values = (escape(shown(trial.values[name])) for name in names)

@@ -1,7 +1,7 @@
 """Settings of a training run: read once, checked once, frozen."""
 
 from maskwright.config.base import RunConfig
-from maskwright.config.parse import parse_settings, read_config
+from maskwright.config.parse import given_settings, parse_settings, read_config
 from maskwright.config.regions import RegionConfig
 from maskwright.config.segmentation import PRESETS, PRETRAINED_PRESETS, TrainConfig
 
@@ -11,6 +11,7 @@ __all__ = [
     "RegionConfig",
     "RunConfig",
     "TrainConfig",
+    "given_settings",
     "parse_settings",
     "read_config",
 ]

@@ -42,8 +42,6 @@ class SharedSettings(TypedDict, total=False):
     average: float
     patience: int | None
     seed: int
-    epochs: int | None
-    minutes: float | None
     previews: int
     tensorboard: bool
     checkpoint_seconds: float
@@ -51,8 +49,15 @@ class SharedSettings(TypedDict, total=False):
     min_area_px: int
 
 
-class TrainSettings(SharedSettings, total=False):
-    """Settings of `train`, as in `TrainConfig`."""
+class Budget(TypedDict, total=False):
+    """Length of a run: one of both."""
+
+    epochs: int | None
+    minutes: float | None
+
+
+class PlanSettings(SharedSettings, total=False):
+    """Settings of `train` without its length, as in `TrainConfig`."""
 
     size: int | str | Literal["auto"] | tuple[int, int] | None
     crop: int | str | tuple[int, int] | None
@@ -74,7 +79,11 @@ class TrainSettings(SharedSettings, total=False):
     keep_largest: bool
 
 
-class RegionSettings(SharedSettings, total=False):
+class TrainSettings(PlanSettings, Budget, total=False):
+    """Settings of `train`, as in `TrainConfig`."""
+
+
+class RegionSettings(SharedSettings, Budget, total=False):
     """Settings of `train_regions`, as in `RegionConfig`."""
 
     positive: str | None

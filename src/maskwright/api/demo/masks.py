@@ -1,7 +1,6 @@
 """The demonstration on masks: data that is drawn, a run, its scores, masks of the test images."""
 
 import shutil
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +13,7 @@ from maskwright.api.train import train
 from maskwright.data import DataSet, open_dataset
 from maskwright.errors import TrainingError
 from maskwright.imageio import write_image
+from maskwright.types import OnMessage, ignore_message
 
 if TYPE_CHECKING:
     from maskwright.evaluation import Evaluation
@@ -48,9 +48,7 @@ class Demo:
     evaluation: "Evaluation"
 
 
-def demo(
-    out: str | Path, *, minutes: float = 2.0, on_message: Callable[[str], None] = lambda _: None
-) -> Demo:
+def demo(out: str | Path, *, minutes: float = 2.0, on_message: OnMessage = ignore_message) -> Demo:
     """Draw a data set, train on it, evaluate, predict.
 
     Args:

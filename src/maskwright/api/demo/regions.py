@@ -1,19 +1,19 @@
 """The demonstration of regions: draw cells, find them, decide of which kind each one is."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from maskwright.api.demo_masks import DEMO_SETTINGS, copy_images
+from maskwright.api.demo.masks import DEMO_SETTINGS, copy_images
 from maskwright.api.evaluate import evaluate
 from maskwright.api.predict import load, predict
 from maskwright.api.train import train, train_regions
 from maskwright.data import DataSet, open_dataset
 from maskwright.errors import TrainingError
 from maskwright.imageio import write_image
+from maskwright.types import OnMessage, ignore_message
 
 if TYPE_CHECKING:
     from maskwright.tasks.regions.pipeline import Pipeline
@@ -62,7 +62,7 @@ class RegionDemo:
 
 
 def demo_regions(
-    out: str | Path, *, minutes: float = 3.0, on_message: Callable[[str], None] = lambda _: None
+    out: str | Path, *, minutes: float = 3.0, on_message: OnMessage = ignore_message
 ) -> RegionDemo:
     """Draw cells, train a segmenter and a classifier, evaluate both as one, predict.
 

@@ -1,40 +1,35 @@
 """The verb `plan`: measure data and machine, and write settings with their reasons."""
 
 import socket
-import statistics
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
-from maskwright.config import PRETRAINED_PRESETS, TrainConfig, read_config
+from maskwright.api.plans.timing import count_accelerators, time_steps
+from maskwright.config import PRETRAINED_PRESETS, TrainConfig, given_settings, read_config
+from maskwright.config.typed import TrainSettings
 from maskwright.data import DataSet, open_dataset
 from maskwright.data.readers.resolve import find
 from maskwright.errors import ConfigError, ModelError
 from maskwright.imageio import atomic_write
 from maskwright.planning import (
     DatasetStats,
-    Machine,
     Plan,
     PlannedSetting,
-    Timing,
     at_size_level,
     fingerprint,
     next_size_level,
     this_machine,
 )
 from maskwright.planning import plan as make_plan
-from maskwright.tasks.semantic.network import auxiliary_loss_weight, describe_model
-from maskwright.tasks.settings import make_augmentation, report_skipped
+from maskwright.tasks.settings import report_skipped
+from maskwright.types import OnMessage, ignore_message
 
 _ENCODER = "mobilenet_v2"
 _MINUTES = 10.0
 _DOWNLOAD_S = 8.0  # without an answer until a machine counts as closed
-_STEPS_TIMED = 2
-_SAMPLES_TIMED = 8
-_EFFICIENCY = 0.85  # of the cores in a step that runs alone
-_BUSY = 1.5  # times what a step takes alone
 _MOST_ROUNDS = 4
 _TIMING_S = 45.0  # of one round, beyond which there is no other
 _FEW_CASES = 30
@@ -47,39 +42,38 @@ def plan(
     data: str | Path,
     out: str | Path | None = None,
     *,
-    minutes: float | None = None,
     measure: bool = True,
-    on_message: Callable[[str], None] = lambda _: None,
-    **settings: Any,
+    on_message: OnMessage = ignore_message,
+    **settings: Unpack[TrainSettings],
 ) -> Plan:
     """Settings that suit a data set, this machine and a time, each with its reason.
 
     Args:
         data: What `open_dataset` takes.
         out: YAML file to write, for `train(…, plan=…)`; one that is there is replaced.
-        minutes: To train for; ten when left out.
         measure: Build the planned model, time some steps of its training, and make it smaller
             where the time would be too short for it; takes a minute or so.
         on_message: Called with a sentence on what goes on.
         settings: Fields of `TrainConfig` that are decided already; the others follow them.
+            `minutes` is ten by default.
 
     Raises:
         MaskwrightError: One sentence on what is wrong and what to do.
     """
-    given = _checked(settings)
-    minutes = minutes or given.pop("minutes", None) or _MINUTES
+    given = _checked(given_settings(settings))
+    minutes = given.pop("minutes", None) or _MINUTES
     dataset, data_print, division = _look_at(data, given, on_message)
-    machine = this_machine(_accelerators() if measure else 0)
-    weights, weights_said = _weights(given, data_print.channels)
+    machine = this_machine(count_accelerators() if measure else 0)
+    weights, weights_reason = _weights(given, data_print.channels)
     timing, size_level, size_level_reason = None, 0, ""
 
-    def made() -> Plan:
+    def make() -> Plan:
         return make_plan(
             data_print,
             machine,
             minutes=minutes,
             weights=weights,
-            weights_said=weights_said,
+            weights_said=weights_reason,
             given=given,
             size_level=size_level,
             timing=timing,
@@ -87,44 +81,44 @@ def plan(
             division=division,
         )
 
-    found = made()
-    config = read_config(None, found.settings, TrainConfig)
+    planned = make()
+    config = read_config(None, planned.settings, TrainConfig)
     for _ in range(_MOST_ROUNDS if measure else 0):
-        shown = found.settings.get("crop") or found.settings["size"]
-        told = f"{shown[0]}x{shown[1]}, {config.batch_size} at a time"
-        on_message(f"Timing steps of training: {config.encoder}, {config.decoder}, {told} …")
+        side = planned.settings.get("crop") or planned.settings["size"]
+        shown_size = f"{side[0]}x{side[1]}, {config.batch_size} at a time"
+        on_message(f"Timing steps of training: {config.encoder}, {config.decoder}, {shown_size} …")
         began = time.monotonic()
-        timing = _time(config, dataset, machine)
+        timing = time_steps(config, dataset, machine)
         # A number of epochs is what it is, however long they take.
         wanted = (
             size_level
             if given.get("epochs")
-            else next_size_level(found, data_print, timing, minutes, size_level)
+            else next_size_level(planned, data_print, timing, minutes, size_level)
         )
         if wanted == size_level:
             break
         steps = timing.steps(minutes)
-        took = f"{'would take' if timing.busy_s else 'took'} {timing.step_s:.2g} s"
-        took += " on this machine without its other work" if timing.busy_s else ""
+        duration = f"{'would take' if timing.busy_s else 'took'} {timing.step_s:.2g} s"
+        duration += " on this machine without its other work" if timing.busy_s else ""
         size_level_reason = (
-            f"At {told}, a step {took}, so that {minutes:g} minutes hold only "
+            f"At {shown_size}, a step {duration}, so that {minutes:g} minutes hold only "
             f"{steps:,} steps; therefore smaller."
             if wanted < size_level
-            else f"A step at {shown[0]}x{shown[1]} {took}; {minutes:g} minutes have room for more."
+            else f"A step at {side[0]}x{side[1]} {duration}; {minutes:g} minutes allow larger ones."
         )
-        # Where timing takes long itself, what it told must do.
+        # Where timing takes long, its first result must do.
         slow = time.monotonic() - began > _TIMING_S
         size_level, timing = wanted, at_size_level(timing, size_level, wanted) if slow else None
-        found = made()
-        config = read_config(None, found.settings, TrainConfig)
+        planned = make()
+        config = read_config(None, planned.settings, TrainConfig)
         if slow:
             break
     if timing is not None:
-        found = made()
+        planned = make()
     if out is not None:
         with atomic_write(out) as beside:
-            beside.write_text(found.to_yaml(), encoding="utf-8")
-    return found
+            beside.write_text(planned.to_yaml(), encoding="utf-8")
+    return planned
 
 
 def _checked(settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -142,7 +136,7 @@ def _checked(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _look_at(
-    data: str | Path, given: Mapping[str, Any], on_message: Callable[[str], None]
+    data: str | Path, given: Mapping[str, Any], on_message: OnMessage
 ) -> tuple[DataSet, DatasetStats, list[PlannedSetting]]:
     """Data set and its fingerprint, divided otherwise where that is better, with the reasons."""
     stated = {key: given[key] for key in _DIVISION if key in given}
@@ -216,112 +210,3 @@ def _impatient() -> Iterator[None]:
         yield
     finally:
         socket.setdefaulttimeout(before)
-
-
-def _accelerators() -> int:
-    import tensorflow as tf
-
-    return len(tf.config.list_physical_devices("GPU"))
-
-
-def _time(config: TrainConfig, dataset: DataSet, machine: Machine) -> Timing:
-    """Build what a config describes, and take a few steps of training on a few samples."""
-    import keras
-    import numpy as np
-    import tensorflow as tf
-
-    from maskwright.data.pipeline.batches import load
-    from maskwright.losses import loss
-    from maskwright.tasks.semantic.learning import segmentation
-    from maskwright.training import Recipe
-    from maskwright.training.loop import TrainingLoop
-    from maskwright.training.objective import Batching
-
-    size = None if config.size == "auto" else config.size
-    samples = [s for s in dataset.samples if s.split in ("train", None) and s.masks]
-    arrays = load(dataset, samples[:_SAMPLES_TIMED], size, skip_unreadable=True)
-    num_classes = dataset.labels.num_classes
-    task = segmentation(
-        loss(config.loss, smoothing=config.smoothing),
-        arrays,
-        num_classes=max(num_classes, 2),
-        batching=Batching(
-            batch_size=config.batch_size,
-            augmentation=make_augmentation(config),
-            crop=config.crop,
-            passes=_STEPS_TIMED + 3,
-        ),
-        auxiliary_weight=auxiliary_loss_weight(config),
-    )
-    before = _resident_mb()
-    keras.utils.set_random_seed(config.seed)
-    model = describe_model(
-        config,
-        num_classes=num_classes,
-        channels=arrays.channels,
-        pixel_range=arrays.value_range,
-        seed=config.seed,
-        synchronized=False,
-    ).build()
-    fit = TrainingLoop(model, task, recipe=Recipe(**config.recipe()), epochs=1)
-    step = fit.make_step(fit.groups)
-    batches = iter(task.train(0, 0, None))
-    batch = next(batches)
-
-    def draw() -> None:
-        next(batches, None)
-
-    def learn() -> None:
-        np.asarray(step(batch, tf.constant(1.0), tf.constant(0.0))[0])  # waits for an accelerator
-
-    draw_s, alone_draw_s = _spent(draw, machine.cores)
-    began = time.monotonic()
-    learn()
-    first_s = time.monotonic() - began
-    step_s, alone_s = _spent(learn, machine.cores)
-    if machine.accelerators:  # which lets the processor draw batches meanwhile
-        step_s = alone_s = max(step_s, draw_s)
-    else:
-        step_s, alone_s = step_s + draw_s, alone_s + alone_draw_s
-    busy = step_s > _BUSY * alone_s
-    return Timing(
-        step_s=alone_s if busy else step_s,
-        first_s=first_s * alone_s / step_s if busy else first_s,
-        memory_mb=max(_peak_mb() - before, 0.0),
-        parameters=int(model.count_params()),
-        busy_s=step_s if busy else 0.0,
-    )
-
-
-def _spent(act: Callable[[], None], cores: int) -> tuple[float, float]:
-    """Median seconds of some calls, and those by the processor time if nothing else ran."""
-    walls, alone = [], []
-    for _ in range(_STEPS_TIMED):
-        began, used = time.monotonic(), time.process_time()
-        act()
-        walls.append(time.monotonic() - began)
-        alone.append((time.process_time() - used) / (cores * _EFFICIENCY))
-    return statistics.median(walls), statistics.median(alone)
-
-
-def _resident_mb() -> float:
-    """Memory of this process now; the largest so far where that is not known."""
-    try:
-        text = Path("/proc/self/statm").read_text(encoding="ascii")
-    except OSError:
-        return _peak_mb()
-    import resource
-
-    return int(text.split()[1]) * resource.getpagesize() / 1e6
-
-
-def _peak_mb() -> float:
-    """Most memory that this process ever had."""
-    try:
-        import resource
-    except ModuleNotFoundError:  # Windows
-        return 0.0
-    import sys
-
-    unit = 1e6 if sys.platform == "darwin" else 1e3
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
