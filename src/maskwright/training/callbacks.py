@@ -56,13 +56,13 @@ class ProgressBar(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         """Show the latest scores."""
         logs = logs or {}
-        told = [
+        scores = [
             f"· val {title} {logs[f'val_{name}']:.3f}"
             for name, title in self.titles.items()
             if f"val_{name}" in logs
         ]
-        if told:
-            self.scores = f"{' '.join(told)} (epoch {epoch + 1})"
+        if scores:
+            self.scores = f"{' '.join(scores)} (epoch {epoch + 1})"
 
     def on_train_end(self, logs: Logs = None) -> None:
         """Leave the last line standing."""
@@ -109,10 +109,10 @@ def draw_curves(run: Run, history: Sequence[dict[str, float]], titles: Mapping[s
     figure = Figure(figsize=(3.7 * len(shown), 3.6), layout="constrained")
     panels: list[Any] = list(figure.subplots(1, len(shown)))
     for panel, (name, title) in zip(panels, shown.items(), strict=True):
-        for key, style, told in ((name, "-", "training"), (f"val_{name}", "o-", "validation")):
+        for key, style, label in ((name, "-", "training"), (f"val_{name}", "o-", "validation")):
             points = [(row["epoch"], row[key]) for row in history if key in row]
             if points:
-                panel.plot(*zip(*points, strict=True), style, label=told, markersize=3)
+                panel.plot(*zip(*points, strict=True), style, label=label, markersize=3)
         panel.set_title(title)
         panel.set_xlabel("epoch")
         panel.grid(alpha=0.3)

@@ -25,7 +25,7 @@ class Scoring:
     """Scores of many batches: integers that add up, divided at the end.
 
     Args:
-        count: From the labels of a batch and what the model said to integers of `shape`.
+        count: From the labels of a batch and what the output of the model to integers of `shape`.
         shape: Of the counts.
         scores: From added counts to scores by name.
         titles: Names of the scores that are shown while training, for people.

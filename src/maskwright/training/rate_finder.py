@@ -11,7 +11,6 @@ import numpy as np
 import tensorflow as tf
 
 from maskwright.errors import ConfigError, TrainingError
-from maskwright.models import freeze
 from maskwright.training.loop import TrainingLoop
 from maskwright.training.objective import LearningTask
 from maskwright.training.recipe import Recipe
@@ -111,12 +110,11 @@ def _try_rates(
     highest: float,
 ) -> tuple[list[float], list[float]]:
     """Rates and losses of the steps that were taken."""
-    whole = TrainingLoop(model, task, recipe=replace(recipe, average=0.0), epochs=1)
-    frozen = recipe.freeze >= 1 and len(whole.groups) > 1
-    groups = whole.groups[:1] if frozen else whole.groups
-    if frozen:
-        freeze(model, True, recipe.fix_statistics)
-    learn, batches = whole.make_step(groups), _endless(task)
+    loop = TrainingLoop(model, task, recipe=replace(recipe, average=0.0), epochs=1)
+    parameters = loop.parameters
+    frozen = recipe.freeze >= 1 and len(parameters.groups) > 1
+    groups = parameters.freeze_encoder(True) if frozen else parameters.groups
+    learn, batches = loop.make_step(groups), _endless(task)
 
     def step(number: int, rate: float) -> float:
         for group in groups:

@@ -64,7 +64,7 @@ def time_steps(config: TrainConfig, dataset: DataSet, machine: Machine) -> Timin
         synchronized=False,
     ).build()
     loop = TrainingLoop(model, task, recipe=Recipe(**config.recipe()), epochs=1)
-    step = loop.make_step(loop.groups)
+    step = loop.make_step(loop.parameters.groups)
     batches = iter(task.train(0, 0, None))
     batch = next(batches)
 
