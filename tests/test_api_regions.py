@@ -84,6 +84,7 @@ def test_cases_of_several_images_in_sixteen_bits_and_five_channels(tmp_path):
     assert (empty.id, empty.probability) == ("new", None)
 
 
+@pytest.mark.slow  # tests/training holds the same of the loop that all tasks share
 def test_killed_and_resumed_a_run_ends_with_the_same_weights(discs, tmp_path, monkeypatch):
     settings = {**QUICK, "checkpoint_seconds": 0, "epochs": 2}
     whole = maskwright.train_regions(discs, tmp_path / "whole", **settings)

@@ -82,7 +82,11 @@ def exported(made):
     return export
 
 
-@pytest.fixture(params=FORMATS)
+# Writing LiteRT takes longest; tests/export/test_kinds.py reads and writes it all the same.
+SLOW = {"litert": pytest.mark.slow}
+
+
+@pytest.fixture(params=[pytest.param(name, marks=SLOW.get(name, ())) for name in FORMATS])
 def artifact(request, exported):
     """An artifact of every format."""
     return exported(request.param)
