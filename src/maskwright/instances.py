@@ -88,11 +88,10 @@ class Instances:
 
         Args:
             ids: Id of the object at each pixel `(h, w)`; 0 or less is background.
-            classes: Labels `(h, w)`; an object has the class of most of its pixels. 1 for all by
-                default.
+            classes: Labels `(h, w)`; an object has that of most of its pixels. 1 by default.
             scores: As in `Instances`, in the order of the ids.
         """
-        places = np.flatnonzero(ids.ravel() > 0)
+        places = np.flatnonzero(ids > 0)
         values, which = np.unique(ids.ravel()[places], return_inverse=True)
         rows, columns = np.divmod(places, ids.shape[1])
         number = len(values)
@@ -121,8 +120,7 @@ class Instances:
         """Objects from the text of `to_json`; `DataError` for anything else."""
         try:
             values = json.loads(text)
-            height, width = values["size"]
-            size = (int(height), int(width))
+            size = (int(values["size"][0]), int(values["size"][1]))
             objects = values["objects"]
             return cls.from_masks(
                 (decode_rle(item["counts"], size) for item in objects),
@@ -130,7 +128,7 @@ class Instances:
                 [int(item["label"]) for item in objects],
                 crowd=[bool(item.get("crowd", False)) for item in objects],
             )
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, LookupError, TypeError, AttributeError) as error:
             raise DataError(f"Expected objects as `to_json` writes them: {error!r}.") from None
 
     def to_json(self) -> str:
@@ -179,8 +177,7 @@ class Instances:
     def ids(self) -> np.ndarray:
         """Id of the object at each pixel, from 1 in their order, int32 `(h, w)`; 0 is background.
 
-        Where objects overlap, the one of the higher score lies on top, or the later one of ground
-        truth.
+        Where objects overlap, the higher score lies on top; without scores, the later object.
         """
         return self._painted(np.arange(1, len(self) + 1, dtype=np.int32))
 
