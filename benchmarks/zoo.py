@@ -40,18 +40,18 @@ def check_pair(
     """
     import keras
 
-    from maskwright.models import SUPERVISION, build, main_model
+    from maskwright.models import SUPERVISION, SegmenterSpec, main_model
 
     keras.utils.set_random_seed(0)
     rng = np.random.default_rng(0)
-    model = build(
+    model = SegmenterSpec(
         _CLASSES,
         encoder_name=encoder,
         decoder_name=decoder,
         channels=channels,
         deep_supervision=decoder in SUPERVISION,
         **options,
-    )
+    ).build()
     odd = rng.uniform(0, 255, (2, 33, 47, channels)).astype(np.float32)
     _learn(model, odd)
     main = main_model(model)

@@ -13,14 +13,13 @@ from maskwright.models.encoders.layers import (
     StochasticDepth,
 )
 from maskwright.models.encoders.mix_transformer import MIX_TRANSFORMERS
-from maskwright.models.encoders.registry import ENCODERS, OUTPUT_STRIDES, SCRATCH, encoder
+from maskwright.models.encoders.registry import ENCODERS, OUTPUT_STRIDES, encoder
 
 __all__ = [
     "ENCODERS",
     "FAMILIES",
     "MIX_TRANSFORMERS",
     "OUTPUT_STRIDES",
-    "SCRATCH",
     "AtrousPooling",
     "EfficientAttention",
     "Encoder",
