@@ -85,3 +85,8 @@ def test_one_compiled_function_serves_two_sizes():
     model = SegmenterSpec(2, decoder_name="unet", encoder_widths=(4, 8)).build()
     model.predict(np.zeros((1, 32, 32, 3), np.float32), verbose=0)
     assert model.predict(np.zeros((1, 20, 31, 3), np.float32), verbose=0).shape == (1, 20, 31, 2)
+
+
+def test_the_docs_list_the_published_networks(zoo):
+    page = (FOLDER.parent / "docs" / "architectures.md").read_text(encoding="utf-8")
+    assert page.endswith(zoo.published() + "\n")
