@@ -19,7 +19,6 @@ from maskwright.export import load_logits, write_ensemble
 from maskwright.export.artifact import LIST_FILE, pack, written_digest
 from maskwright.export.engines import open_engine
 from maskwright.export.formats import write_network
-from maskwright.export.smoke_test import drawn_bags
 from maskwright.export.weights_archive import read_plain
 from maskwright.imageio import read_image, write_image
 from maskwright.labels import Labels
@@ -28,6 +27,7 @@ from maskwright.models import PoolInside
 from maskwright.models.blueprint import Blueprint
 from maskwright.models.rcnn import Rcnn
 from maskwright.tasks.regions.classifier import Classifier
+from maskwright.tasks.regions.export import drawn_bags
 from maskwright.tasks.regions.extraction.features import VECTOR_NAMES
 
 ENGINES = {"onnx": "onnxruntime", "openvino": "openvino", "litert": "ai_edge_litert"}
@@ -150,7 +150,8 @@ def test_cases_and_objects_come_without_tensorflow(made, exported, tmp_path, mon
 
 def test_what_was_compared_is_told(exported):
     pipeline, centers = exported["pipeline"], exported["centers"].parity
-    assert pipeline.parity.told().startswith("On 4 bags of 1 to 4 regions it differs from the run")
+    summary = pipeline.parity.summary()
+    assert summary.startswith("On 4 bags of 1 to 4 regions it differs from the run")
     assert (pipeline.parity.agreement_of, pipeline.parity.compared) == ("decisions", 4)
     assert pipeline.segmenter.agreement == 1
     assert (centers.agreement_of, centers.agreement, centers.sizes[1]) == ("objects", 1, (97, 131))
