@@ -299,7 +299,7 @@ def test_a_run_within_an_artifact_is_refused(forged, made):
     (folder / "segmenter").mkdir()
     shutil.copyfile(made / "centers" / "model_card.json", folder / "segmenter" / "model_card.json")
     fix(".")
-    with pytest.raises(ModelError, match=r"segmenter/card\.json, which belongs to a run"):
+    with pytest.raises(ModelError, match=r"segmenter/model_card\.json, which belongs to a run"):
         maskwright.load(folder)
 
 
