@@ -87,12 +87,12 @@ def check_together(
     """
     import keras
 
-    from maskwright.models import Pixels
+    from maskwright.models import PixelFormat
     from maskwright.models import encoder as make
 
     keras.utils.set_random_seed(0)
     rng = np.random.default_rng(0)
-    encode = make(encoder, Pixels(channels), **options)
+    encode = make(encoder, PixelFormat(channels), **options)
     joined, heads = _join(encode, decoders, channels)
     odd = rng.uniform(0, 255, (2, 33, 47, channels)).astype(np.float32)
     _learn(joined, odd)

@@ -4,7 +4,7 @@ import pytest
 import tensorflow as tf
 
 from maskwright.errors import ConfigError
-from maskwright.models import Pixels, encoder, main_model
+from maskwright.models import PixelFormat, encoder, main_model
 from maskwright.models.rcnn import Rcnn, RcnnParts, mask_rcnn, rcnn_losses
 from maskwright.models.rcnn.align import cut_masks, roi_align, stride_of
 from maskwright.models.rcnn.boxes import anchors, clip, decode, draw, encode, match
@@ -151,7 +151,9 @@ def test_boxes_of_all_classes_as_one_list_are_chosen_alike():
 @pytest.fixture(scope="module")
 def model():
     keras.utils.set_random_seed(0)
-    return mask_rcnn(encoder("plain", Pixels(1), widths=(8, 8, 8, 8, 8, 8)), 2, TINY, channels=1)
+    return mask_rcnn(
+        encoder("plain", PixelFormat(1), widths=(8, 8, 8, 8, 8, 8)), 2, TINY, channels=1
+    )
 
 
 def batch():

@@ -15,7 +15,7 @@ from maskwright.models.classifier_parts import (
 )
 from maskwright.models.classifiers import CLASSIFIERS, ClassifierSpec, reference_cnn
 from maskwright.models.decoders import DECODERS, SUPERVISION, Decoded, light, unet
-from maskwright.models.encoders import ENCODERS, Encoder, Features, Pixels, encoder, freeze
+from maskwright.models.encoders import ENCODERS, Encoder, Features, PixelFormat, encoder, freeze
 from maskwright.models.pooling import (
     POOLINGS,
     AttentionPooling,
@@ -52,7 +52,7 @@ __all__ = [
     "NetworkSpec",
     "Norm",
     "PadToMultiple",
-    "Pixels",
+    "PixelFormat",
     "PoolInside",
     "SegmenterSpec",
     "Standardize",

@@ -10,7 +10,7 @@ from keras import layers
 from maskwright.errors import ConfigError
 from maskwright.models.blocks import Norm, Tensor
 from maskwright.models.decoders import Decoded, unet
-from maskwright.models.encoders import Encoder, Features, Pixels, encoder
+from maskwright.models.encoders import Encoder, Features, PixelFormat, encoder
 from maskwright.models.segmenter import segmenter
 
 TUTORIAL_TAPS = {
@@ -83,7 +83,7 @@ def tutorial_unet(
     taps = taps or TUTORIAL_TAPS
     if sorted(taps) != [2, 4, 8, 16, 32]:
         raise ConfigError(f"Expected taps at strides 2, 4, 8, 16 and 32, received {sorted(taps)}.")
-    pixels = Pixels(channels, 0, *pixel_range)
+    pixels = PixelFormat(channels, 0, *pixel_range)
     encode = encoder("mobilenet_v2", pixels, weights=weights, taps=taps)
 
     def head(x: Tensor, classes: int, stride: int) -> Tensor:

@@ -13,7 +13,7 @@ from maskwright.architectures import ARCHITECTURES, SEGMENTER
 from maskwright.errors import ConfigError
 from maskwright.models.blocks import Norm, NormKind
 from maskwright.models.decoders import DECODERS
-from maskwright.models.encoders import Encoder, Pixels, encoder
+from maskwright.models.encoders import Encoder, PixelFormat, encoder
 from maskwright.models.presets import PRESETS
 from maskwright.models.rcnn import Rcnn, mask_rcnn
 from maskwright.models.segmenter import HEADS, segmenter
@@ -60,7 +60,7 @@ class NetworkSpec:
         """The encoder; `ConfigError` or `ModelError` as `encoder` raises them."""
         return encoder(
             self.encoder_name,
-            Pixels(self.channels, extra_channels, *self.pixel_range),
+            PixelFormat(self.channels, extra_channels, *self.pixel_range),
             weights=self.weights,
             alpha=self.alpha,
             taps=self.taps,

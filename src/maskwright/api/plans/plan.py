@@ -192,7 +192,7 @@ def _weights(given: Mapping[str, Any], channels: int) -> tuple[str | None, str]:
 
     with _impatient():
         try:
-            models.encoder(encoder, models.Pixels(channels), weights="imagenet")
+            models.encoder(encoder, models.PixelFormat(channels), weights="imagenet")
         except ModelError:
             return None, (
                 f"The ImageNet weights of {encoder} cannot be downloaded here; a file of them, "

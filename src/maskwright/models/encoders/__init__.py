@@ -4,7 +4,7 @@ Each holds its own pixel scaling, so that every model here takes pixels as files
 255. Pretrained families come from `keras.applications`; the others learn from nothing.
 """
 
-from maskwright.models.encoders.base import Encoder, Features, Pixels, adapt_kernel, freeze
+from maskwright.models.encoders.base import Encoder, Features, PixelFormat, adapt_kernel, freeze
 from maskwright.models.encoders.families import FAMILIES, Family
 from maskwright.models.encoders.layers import (
     AtrousPooling,
@@ -26,7 +26,7 @@ __all__ = [
     "Family",
     "Features",
     "Gelu",
-    "Pixels",
+    "PixelFormat",
     "StochasticDepth",
     "adapt_kernel",
     "encoder",

@@ -6,7 +6,7 @@ from pathlib import Path
 from maskwright.architectures import SCRATCH
 from maskwright.errors import ConfigError
 from maskwright.models.blocks import BATCH, Norm
-from maskwright.models.encoders.base import Encoder, Pixels, start_from_file
+from maskwright.models.encoders.base import Encoder, PixelFormat, start_from_file
 from maskwright.models.encoders.families import FAMILIES
 from maskwright.models.encoders.mix_transformer import mix_transformer
 from maskwright.models.encoders.pretrained import pretrained
@@ -15,12 +15,12 @@ from maskwright.models.encoders.scratch import RESNETS, plain, residual, resnet
 ENCODERS = (*SCRATCH, *FAMILIES)
 OUTPUT_STRIDES = (8, 16, 32)
 
-_RGB = Pixels()
+_RGB = PixelFormat()
 
 
 def encoder(
     name: str,
-    pixels: Pixels = _RGB,
+    pixels: PixelFormat = _RGB,
     *,
     weights: str | Path | None = None,
     alpha: float = 1.0,
@@ -72,7 +72,7 @@ def encoder(
     if taps is not None:
         raise ConfigError(f"The layers of {name} cannot be chosen; leave taps out.")
 
-    def build(pixels: Pixels) -> Encoder:
+    def build(pixels: PixelFormat) -> Encoder:
         if name == "plain":
             return plain(widths, pixels, norm, output_stride)
         if name == "residual":
