@@ -5,14 +5,8 @@ import zipfile
 import pytest
 
 from maskwright.errors import ModelError
-from maskwright.export.artifact import (
-    LIST_FILE,
-    is_artifact,
-    pack,
-    read_listing,
-    unpacked,
-    write_listing,
-)
+from maskwright.export.artifact import is_artifact, pack, unpacked
+from maskwright.export.listing import LIST_FILE, read_listing, write_listing
 
 
 @pytest.fixture(autouse=True)

@@ -16,9 +16,10 @@ import maskwright
 from drawing_regions import disc_image
 from maskwright.errors import ConfigError, ModelError
 from maskwright.export import load_logits, write_ensemble
-from maskwright.export.artifact import LIST_FILE, pack, written_digest
+from maskwright.export.artifact import pack
 from maskwright.export.engines import open_engine
 from maskwright.export.formats import write_network
+from maskwright.export.listing import LIST_FILE, written_digest
 from maskwright.export.weights_archive import read_plain
 from maskwright.imageio import read_image, write_image
 from maskwright.labels import Labels

@@ -8,7 +8,8 @@ from maskwright.models import PixelFormat, encoder, main_model
 from maskwright.models.rcnn import Rcnn, RcnnParts, mask_rcnn, rcnn_losses
 from maskwright.models.rcnn.align import cut_masks, roi_align, stride_of
 from maskwright.models.rcnn.boxes import anchors, clip, decode, draw, encode, match
-from maskwright.models.rcnn.layers import Detections, suppress
+from maskwright.models.rcnn.heads import Detections
+from maskwright.models.rcnn.proposals import suppress
 
 TINY = Rcnn.named(
     "small",

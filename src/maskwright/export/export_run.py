@@ -13,14 +13,7 @@ from typing import Any
 import numpy as np
 
 from maskwright.errors import ConfigError, ModelError
-from maskwright.export.artifact import (
-    SUFFIX,
-    Listing,
-    is_artifact,
-    pack,
-    write_listing,
-    written_digest,
-)
+from maskwright.export.artifact import SUFFIX, is_artifact, pack
 from maskwright.export.engines import ALONE
 from maskwright.export.ensemble import (
     Member,
@@ -32,6 +25,7 @@ from maskwright.export.ensemble import (
 from maskwright.export.export_task import ExportTask
 from maskwright.export.formats import write_network
 from maskwright.export.int8 import write_int8
+from maskwright.export.listing import Listing, write_listing, written_digest
 from maskwright.export.logits import load_logits
 from maskwright.export.parity import Parity
 from maskwright.export.runtime import load_run

@@ -7,14 +7,9 @@ from typing import Any, TypeVar
 import numpy as np
 
 from maskwright.errors import ModelError
-from maskwright.export.artifact import (
-    Listing,
-    is_artifact,
-    network_digest,
-    read_listing,
-    unpacked,
-)
+from maskwright.export.artifact import is_artifact, unpacked
 from maskwright.export.engines import ALONE, Threads, open_engine
+from maskwright.export.listing import Listing, network_digest, read_listing
 from maskwright.export.weights_archive import read_plain
 from maskwright.model_card import CARD_FILE, MODEL_FILE, ModelCard, checksum
 

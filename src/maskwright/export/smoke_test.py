@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from maskwright.errors import ModelError
-from maskwright.export.artifact import SELFTEST_FILE
+from maskwright.export.listing import SELFTEST_FILE
 from maskwright.imageio import atomic_write
 from maskwright.model_card import ModelCard
 
