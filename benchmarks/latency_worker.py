@@ -30,10 +30,12 @@ def write(folder: Path, size: int, run: str, data: str) -> None:
     from counting import multiply_adds
     from maskwright.export.formats import of_one_size, write_network
     from maskwright.export.int8 import write_int8
-    from maskwright.export.parity import INT8, ParityLimits, measure
-    from maskwright.export.runtime import artifact_logits, keras_logits, load_run
+    from maskwright.export.logits import artifact_logits, keras_logits
+    from maskwright.export.parity import INT8, ParityLimits
+    from maskwright.export.runtime import load_run
     from maskwright.export.smoke_test import drawn_image
     from maskwright.model_card import SemanticCard
+    from maskwright.tasks.semantic.export import measure_masks
 
     sides = (size, size)
     model, card = load_run(Path(run), SemanticCard) if run else _fresh()
@@ -58,8 +60,8 @@ def write(folder: Path, size: int, run: str, data: str) -> None:
             fixed,
             eight,
             [image for image, _ in train],
-            partial(artifact_logits, eight, engine),
-            lambda opened: measure(reference, opened, card, val),
+            partial(artifact_logits, eight, engine, card),
+            lambda opened: measure_masks(reference, opened, card, val),
             INT8 if data else ParityLimits(1, 0, 1),
         )
         changes[engine] = round(parity.dice_change, 5)

@@ -5,14 +5,8 @@ import zipfile
 import pytest
 
 from maskwright.errors import ModelError
-from maskwright.export.artifact import (
-    LIST_FILE,
-    is_artifact,
-    pack,
-    read_listing,
-    unpacked,
-    write_listing,
-)
+from maskwright.export.artifact import is_artifact, pack, unpacked
+from maskwright.export.listing import LIST_FILE, read_listing, write_listing
 
 
 @pytest.fixture(autouse=True)
@@ -76,7 +70,7 @@ def test_links_are_refused(folder, tmp_path):
     (tmp_path / "secret").write_text("key")
     (folder / "model_card.json").unlink()
     (folder / "model_card.json").symlink_to(tmp_path / "secret")
-    with pytest.raises(ModelError, match=r"holds a link, card\.json"):
+    with pytest.raises(ModelError, match=r"holds a link, model_card\.json"):
         read_listing(folder)
 
 
@@ -127,5 +121,5 @@ def test_bombs_are_not_unpacked(tmp_path):
 def test_links_in_archives_are_refused(tmp_path):
     link = zipfile.ZipInfo("model_card.json")
     link.external_attr = 0o120777 << 16
-    with pytest.raises(ModelError, match=r"holds a link or a folder, card\.json"):
+    with pytest.raises(ModelError, match=r"holds a link or a folder, model_card\.json"):
         unpacked(archive(tmp_path / "link.maskwright", [(link, "/etc/passwd")]))

@@ -16,7 +16,7 @@ from maskwright.data.synthetic.scenes import write_dataset
 from maskwright.errors import ConfigError, ModelError
 from maskwright.export import engine_cache as prepared
 from maskwright.export import int8
-from maskwright.export.artifact import read_listing, write_listing, written_digest
+from maskwright.export.listing import read_listing, write_listing, written_digest
 from maskwright.export.parity import ParityLimits
 from maskwright.inference.predictor import Predictor
 from maskwright.model_card import SemanticCard, checksum

@@ -16,10 +16,10 @@ import maskwright
 from drawing_regions import disc_image
 from maskwright.errors import ConfigError, ModelError
 from maskwright.export import load_logits, write_ensemble
-from maskwright.export.artifact import LIST_FILE, pack, written_digest
+from maskwright.export.artifact import pack
 from maskwright.export.engines import open_engine
 from maskwright.export.formats import write_network
-from maskwright.export.smoke_test import drawn_bags
+from maskwright.export.listing import LIST_FILE, written_digest
 from maskwright.export.weights_archive import read_plain
 from maskwright.imageio import read_image, write_image
 from maskwright.labels import Labels
@@ -28,6 +28,7 @@ from maskwright.models import PoolInside
 from maskwright.models.blueprint import Blueprint
 from maskwright.models.rcnn import Rcnn
 from maskwright.tasks.regions.classifier import Classifier
+from maskwright.tasks.regions.export import drawn_bags
 from maskwright.tasks.regions.extraction.features import VECTOR_NAMES
 
 ENGINES = {"onnx": "onnxruntime", "openvino": "openvino", "litert": "ai_edge_litert"}
@@ -150,7 +151,8 @@ def test_cases_and_objects_come_without_tensorflow(made, exported, tmp_path, mon
 
 def test_what_was_compared_is_told(exported):
     pipeline, centers = exported["pipeline"], exported["centers"].parity
-    assert pipeline.parity.told().startswith("On 4 bags of 1 to 4 regions it differs from the run")
+    summary = pipeline.parity.summary()
+    assert summary.startswith("On 4 bags of 1 to 4 regions it differs from the run")
     assert (pipeline.parity.agreement_of, pipeline.parity.compared) == ("decisions", 4)
     assert pipeline.segmenter.agreement == 1
     assert (centers.agreement_of, centers.agreement, centers.sizes[1]) == ("objects", 1, (97, 131))
@@ -298,7 +300,7 @@ def test_a_run_within_an_artifact_is_refused(forged, made):
     (folder / "segmenter").mkdir()
     shutil.copyfile(made / "centers" / "model_card.json", folder / "segmenter" / "model_card.json")
     fix(".")
-    with pytest.raises(ModelError, match=r"segmenter/card\.json, which belongs to a run"):
+    with pytest.raises(ModelError, match=r"segmenter/model_card\.json, which belongs to a run"):
         maskwright.load(folder)
 
 

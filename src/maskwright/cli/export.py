@@ -37,6 +37,6 @@ def export(
     if kept := made.listing.kept_in_float:
         typer.echo(f"Left in float, {len(kept)} layers: {', '.join(kept)}.", err=True)
     if made.segmenter is not None:
-        typer.echo(f"Segmenter: {made.segmenter.told()}", err=True)
-    typer.echo(made.parity.told(), err=True)
+        typer.echo(f"Segmenter: {made.segmenter.summary()}", err=True)
+    typer.echo(made.parity.summary(), err=True)
     typer.echo(made.path)

@@ -15,8 +15,8 @@ from pydantic import (
     model_validator,
 )
 
+from maskwright.architectures import SCRATCH
 from maskwright.data.pipeline.arrays import MEMORY_LIMIT_MB
-from maskwright.planning.model_rules import SCRATCH
 
 _STRENGTH = "medium"
 

@@ -12,18 +12,9 @@ from pydantic import (
     model_validator,
 )
 
+from maskwright.architectures import ARCHITECTURES
 from maskwright.config.base import RunConfig
 from maskwright.types import InstanceMethod
-
-PRETRAINED_PRESETS = (
-    *("tutorial_unet", "fpn", "pspnet", "deeplab_v3", "deeplab_v3_plus", "lraspp"),
-)
-"""Networks whose encoders have published weights."""
-PRESETS = (
-    *("plain_unet", "small", *PRETRAINED_PRESETS, "unet_plus_plus", "attention_unet"),
-    *("resunet", "unet_3plus", "linknet", "segformer_b0"),
-)
-"""Networks by name; those of `models.presets` and `models.papers`."""
 
 
 class TrainConfig(RunConfig):
@@ -46,7 +37,9 @@ class TrainConfig(RunConfig):
     # The model
     preset: str | None = Field(
         None,
-        description="A known network, in place of encoder and decoder: " + ", ".join(PRESETS) + ".",
+        description="Published network, in place of encoder and decoder: "
+        + ", ".join(ARCHITECTURES)
+        + ".",
     )
     decoder: str = Field("light", description="What makes masks of the encoder's features.")
     decoder_widths: tuple[PositiveInt, ...] | None = Field(
@@ -106,8 +99,8 @@ class TrainConfig(RunConfig):
     @field_validator("preset")
     @classmethod
     def _known(cls, value: str | None) -> str | None:
-        if value not in (None, *PRESETS):
-            raise ValueError(f"expected one of {', '.join(PRESETS)}")
+        if value not in (None, *ARCHITECTURES):
+            raise ValueError(f"expected one of {', '.join(ARCHITECTURES)}")
         return value
 
     @field_validator("size", "crop", mode="before")
@@ -136,7 +129,8 @@ class TrainConfig(RunConfig):
     @property
     def pretrained(self) -> bool:
         """Whether the encoder starts from weights."""
-        return super().pretrained and self.preset in (None, *PRETRAINED_PRESETS)
+        published = self.preset is None or ARCHITECTURES[self.preset].pretrained
+        return super().pretrained and published
 
     @property
     def task(self) -> str:

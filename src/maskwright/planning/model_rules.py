@@ -3,13 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from maskwright.architectures import SCRATCH
 from maskwright.planning.plan_builder import PlanBuilder, measured
-
-SCRATCH = (
-    *("plain", "residual", "resnet18", "resnet34"),
-    *("mit_b0", "mit_b1", "mit_b2", "mit_b3", "mit_b4", "mit_b5"),
-)
-"""Encoders without published weights; `maskwright.models` has the same list, and loads Keras."""
 
 _MANY_CHANNELS = 4
 _MANY_CLASSES = 24

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from maskwright.export.export_task import ExportTask
 from maskwright.model_card import ModelCard
 
 if TYPE_CHECKING:
@@ -30,6 +31,10 @@ class Task(Protocol):
     @property
     def card(self) -> type[ModelCard]:
         """Card of its models."""
+
+    @property
+    def export(self) -> ExportTask:
+        """How its models are written for other engines."""
 
     def training(self, config: Any, data: str | Path, options: "TrainOptions") -> Prepare:
         """Check the settings and open the data; nothing is decoded or written yet.

@@ -8,7 +8,7 @@ from sklearn.linear_model import LogisticRegression
 
 from maskwright.errors import DataError
 from maskwright.losses import loss
-from maskwright.models import build_classifier
+from maskwright.models import ClassifierSpec
 from maskwright.tasks.regions import training
 from maskwright.tasks.regions.learning import objective
 from maskwright.tasks.regions.learning.bags import Bag, RegionArrays
@@ -41,7 +41,7 @@ def drawn(count=30):
 
 
 def network(pooling="mean"):
-    return build_classifier(pixels=False, num_measures=3, pooling=pooling)
+    return ClassifierSpec(pixels=False, num_measures=3, pooling=pooling).build()
 
 
 def bag_means(arrays):

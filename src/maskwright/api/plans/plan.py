@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any, Unpack
 
 from maskwright.api.plans.timing import count_accelerators, time_steps
-from maskwright.config import PRETRAINED_PRESETS, TrainConfig, given_settings, read_config
+from maskwright.architectures import ARCHITECTURES
+from maskwright.config import TrainConfig, given_settings, read_config
 from maskwright.config.typed import TrainSettings
 from maskwright.data import DataSet, open_dataset
 from maskwright.data.readers.resolve import find
@@ -184,13 +185,14 @@ def _weights(given: Mapping[str, Any], channels: int) -> tuple[str | None, str]:
                     f"{wanted}."
                 )
             return str(wanted), f"Pretrained, in the file given for {encoder}."
-    if given.get("preset") not in (None, *PRETRAINED_PRESETS):
+    preset = ARCHITECTURES.get(given.get("preset") or "")
+    if preset and not preset.pretrained:
         return None, "The preset has no pretrained encoder."
     from maskwright import models
 
     with _impatient():
         try:
-            models.encoder(encoder, channels=channels, weights="imagenet")
+            models.encoder(encoder, models.PixelFormat(channels), weights="imagenet")
         except ModelError:
             return None, (
                 f"The ImageNet weights of {encoder} cannot be downloaded here; a file of them, "

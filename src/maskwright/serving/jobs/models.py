@@ -9,15 +9,10 @@ from typing import Literal
 import numpy as np
 
 from maskwright.errors import ConfigError, MaskwrightError, ModelError
-from maskwright.export.artifact import (
-    PREPARED,
-    is_artifact,
-    model_folder,
-    read_listing,
-    unpacked,
-)
+from maskwright.export.artifact import PREPARED, is_artifact, model_folder, unpacked
 from maskwright.export.engines import SHARED, Threads, cores
 from maskwright.export.ensemble import is_ensemble
+from maskwright.export.listing import read_listing
 from maskwright.inference.predictor import Predictor
 from maskwright.model_card import (
     CARD_FILE,

@@ -9,6 +9,7 @@ from maskwright.data import open_dataset
 from maskwright.errors import ConfigError, DataError
 from maskwright.model_card import InstanceCard
 from maskwright.tasks.base import Prepare
+from maskwright.tasks.instances.export import EXPORT
 from maskwright.tasks.instances.predictor import InstancePredictor
 from maskwright.tasks.settings import make_augmentation, open_data
 
@@ -29,6 +30,7 @@ class InstanceTask:
 
     name = "instances"
     card = InstanceCard
+    export = EXPORT
 
     def training(self, config: TrainConfig, data: str | Path, options: "TrainOptions") -> Prepare:
         """Check the settings and open the data, as `Task.training`.

@@ -12,12 +12,12 @@ from maskwright.data.dataset import DataSet
 from maskwright.data.pipeline.batches import steps_per_epoch
 from maskwright.data.samples import Sample
 from maskwright.errors import DataError
-from maskwright.export.runtime import keras_objects
 from maskwright.losses import loss
 from maskwright.model_card import InstanceCard
 from maskwright.models.blueprint import Blueprint
 from maskwright.models.rcnn import Rcnn
 from maskwright.tasks.instances.learning import centers, detections
+from maskwright.tasks.instances.open_detector import keras_detector
 from maskwright.tasks.instances.predictor import InstancePredictor
 from maskwright.tasks.instances.previews import PREVIEW_COLUMNS, ObjectPreviews
 from maskwright.tasks.instances.targets import ObjectArrays, load_objects
@@ -78,7 +78,7 @@ def prepare(
         version=metadata.version("maskwright"),
         data=fingerprint,
     )
-    trace = cache(keras_objects)  # once for the previews of every epoch and for the thresholds
+    trace = cache(keras_detector)  # once for the previews of every epoch and for the thresholds
 
     def final_card(network: keras.Model) -> InstanceCard:
         if validation is None or config.min_area_px:

@@ -11,6 +11,7 @@ from maskwright.errors import ConfigError, DataError
 from maskwright.export.artifact import is_artifact
 from maskwright.model_card import MODEL_FILE, RegionCard
 from maskwright.tasks.base import Prepare
+from maskwright.tasks.regions.export import EXPORT
 from maskwright.tasks.regions.pipeline import Pipeline
 from maskwright.tasks.settings import (
     make_augmentation,
@@ -33,6 +34,7 @@ class RegionTask:
 
     name = "regions"
     card = RegionCard
+    export = EXPORT
 
     def training(self, config: RegionConfig, data: str | Path, options: "TrainOptions") -> Prepare:
         """Check the settings and open the data, as `Task.training`."""

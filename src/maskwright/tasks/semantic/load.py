@@ -8,6 +8,7 @@ from maskwright.export.ensemble import is_ensemble
 from maskwright.imageio import find_images
 from maskwright.inference.predictor import Predictor
 from maskwright.model_card import CARD_FILE, MODEL_FILE, SemanticCard, read_task
+from maskwright.tasks.semantic.export import EXPORT
 
 _WORTH_PREPARING = 16  # images; preparing takes about as long as Keras takes for a hundred
 
@@ -59,8 +60,6 @@ def open_masks(
 
     found = open_prepared(folder, threads)
     if found is None and worth_preparing():
-        from maskwright.tasks.instances import InstancePredictor
-
-        prepare(folder, InstancePredictor, on_message)
+        prepare(folder, EXPORT, on_message)
         found = open_prepared(folder, threads)
     return Predictor.load(folder, threads) if found is None else Predictor(*found)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from maskwright.architectures import ARCHITECTURES
 from maskwright.config import TrainConfig
 from maskwright.data import DataSet
 from maskwright.errors import ConfigError, DataError
@@ -44,7 +45,8 @@ def auxiliary_loss_weight(config: TrainConfig) -> float:
 
     if config.deep_supervision is not None:
         return config.deep_supervision
-    return SUPERVISION.get(config.preset or config.decoder, 0.0)
+    decoder = ARCHITECTURES[config.preset].decoder if config.preset else config.decoder
+    return SUPERVISION.get(decoder, 0.0)
 
 
 def describe_model(
@@ -67,15 +69,15 @@ def describe_model(
     shape = {"num_classes": num_classes, "channels": channels, "pixel_range": pixel_range}
     weights = config.encoder_weights if config.pretrained else None
     if config.preset is not None:
-        build = {**models.PRESETS, **models.PAPERS}[config.preset]
+        preset = ARCHITECTURES[config.preset]
         wanted: dict[str, Any] = {
             "weights": weights,
             "taps": config.taps,
             "deep_supervision": auxiliary_loss_weight(config) > 0 or None,
         }
-        options = _taken(build, config.preset, wanted)
+        options = _taken(models.BUILDERS[preset.builder], config.preset, wanted)
         start = {"weights": options.pop("weights")} if "weights" in options else {}
-        return Blueprint(config.preset, {**shape, **options}, start)
+        return Blueprint(preset.builder, {**preset.builder_arguments(), **shape, **options}, start)
     decode = models.DECODERS.get(config.decoder)  # `build` tells of a name that does not exist
     wanted = {"transposed": config.transposed, "separable": config.separable}
     return Blueprint(

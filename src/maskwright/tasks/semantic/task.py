@@ -10,6 +10,7 @@ from maskwright.errors import ConfigError
 from maskwright.inference.predictor import Predictor
 from maskwright.model_card import SemanticCard
 from maskwright.tasks.base import Prepare
+from maskwright.tasks.semantic.export import EXPORT
 from maskwright.tasks.settings import make_augmentation, open_data
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ class SemanticTask:
 
     name = "semantic"
     card = SemanticCard
+    export = EXPORT
 
     def training(self, config: TrainConfig, data: str | Path, options: "TrainOptions") -> Prepare:
         """Check the settings and open the data, as `Task.training`."""

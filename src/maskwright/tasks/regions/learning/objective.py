@@ -101,7 +101,7 @@ def start(
     """Make a model with measures a logistic regression on them, and on nothing else yet.
 
     Args:
-        network: From `build_classifier`.
+        network: From `ClassifierSpec.build`.
         bags: To learn from.
         weights: Of negative and positive bags.
         robust: Measures of jittered masks, and of what a segmenter finds, count as well.

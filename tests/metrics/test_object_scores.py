@@ -7,13 +7,8 @@ import pytest
 
 from maskwright.data import open_dataset
 from maskwright.instances import Instances
-from maskwright.metrics.instances import (
-    coco_scores,
-    object_scores,
-    pair_boxes,
-    pair_masks,
-    tally_objects,
-)
+from maskwright.metrics.coco import coco_scores, pair_boxes, pair_masks
+from maskwright.metrics.instances import object_scores, tally_objects
 from maskwright.rle import encode_rle
 
 

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from pycocotools import mask as coco
 
 from maskwright.errors import DataError
 from maskwright.rle import decode_rle, encode_rle, fill_polygons, outline
@@ -54,6 +55,48 @@ def test_polygons_hold_pixels_by_their_middles():
     assert fill_polygons([[-9, -9, 99, -9, 99, 99, -9, 99]], (6, 5)).all()
     with pytest.raises(DataError, match=r"x, y, x, y.*received \[1, 2, 3\]"):
         fill_polygons([[1, 2, 3]], (6, 5))
+
+
+@pytest.mark.parametrize(
+    "polygon",
+    [
+        [0, 0, 1e19, 0, 0, 5],
+        [0, 0, np.nan, 0, 0, 5],
+        [0, 0, 10**400, 0, 0, 5],
+        "box",
+        [-9e5, 0, 9e5, 0] * 9,
+    ],
+)
+def test_polygons_that_would_overrun_the_c_code_are_refused(polygon):
+    with pytest.raises(DataError, match="polygon"):
+        fill_polygons([polygon], (6, 5))
+
+
+@pytest.mark.parametrize(
+    "counts",
+    ["", "P", "231N1P", "2é", b"\xff\x00", "o" * 30 + "0", [2, None], ["a"], [10**30], "Z" * 3],
+)
+def test_counts_that_would_overrun_the_c_code_are_refused(counts):
+    with pytest.raises(DataError, match="run lengths"):
+        decode_rle(counts, (3, 3))
+
+
+@pytest.mark.parametrize("size", [(0, 3), (-3, -3), (2**20, 2**20)])
+def test_sizes_that_would_overrun_the_c_code_are_refused(size):
+    with pytest.raises(DataError, match="Expected a mask of 1 to"):
+        decode_rle([9], size)
+    with pytest.raises(DataError, match="Expected a mask of 1 to"):
+        fill_polygons([], size)
+
+
+def test_masks_are_those_of_pycocotools():
+    rng = np.random.default_rng(0)
+    for fill in (0.0, 0.02, 0.5, 1.0):
+        mask = rng.random((37, 53)) < fill
+        packed = encode_rle(mask)
+        expected = coco.encode(np.asfortranarray(mask, np.uint8))
+        assert packed["counts"] == expected["counts"].decode()
+        assert (decode_rle(packed["counts"], (37, 53)) == coco.decode(expected)).all()
 
 
 def test_areas_of_slanted_polygons_are_right():

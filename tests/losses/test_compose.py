@@ -3,7 +3,7 @@ import pytest
 
 from maskwright.config import TrainConfig
 from maskwright.errors import ConfigError
-from maskwright.losses import NAMES, CrossEntropy, Dice, Sum, Tversky, loss, parse
+from maskwright.losses import LOSSES, CrossEntropy, Dice, Sum, Tversky, loss, parse
 
 LABELS = np.array([[[0, 1, 1]]])
 LOGITS = np.array([[[[1.0, 0.0], [0.5, 0.0], [0.0, 2.0]]]], "float32")
@@ -17,11 +17,14 @@ def test_a_sum_weighs_its_terms():
 
 
 def test_settings_reach_the_terms_they_belong_to():
-    total = loss("ce+tversky", smoothing=0.1, alpha=0.2, beta=0.8, ignore_label=7)
-    hard, thin, edge = loss("ohem+cldice+boundary", share=0.5, iterations=7, reach=4).terms
-    assert (hard.share, thin.iterations, edge.reach) == (0.5, 7, 4)
+    total = loss(
+        "ce+tversky",
+        smoothing=0.1,
+        ignore_label=7,
+        arguments={"tversky": {"alpha": 0.2}},
+    )
     ce, tversky = total.terms
-    assert (ce.smoothing, tversky.alpha, tversky.beta, tversky.batch) == (0.1, 0.2, 0.8, True)
+    assert (ce.smoothing, tversky.alpha, tversky.beta, tversky.batch) == (0.1, 0.2, 0.7, True)
     assert total.ignore_label == ce.ignore_label == tversky.ignore_label == 7
     assert isinstance(loss("ce"), CrossEntropy)
 
@@ -29,8 +32,8 @@ def test_settings_reach_the_terms_they_belong_to():
 def test_every_name_is_known_and_told_of():
     assert parse("dice+0.5*focal_tversky") == {"dice": 1, "focal_tversky": 0.5}
     told = TrainConfig.model_fields["loss"].description
-    assert [name for name in NAMES if name not in told] == []
-    assert [loss(name).name for name in NAMES if loss(name).ignore_label != 255] == []
+    assert [name for name in LOSSES if name not in told] == []
+    assert [loss(name).name for name in LOSSES if loss(name).ignore_label != 255] == []
 
 
 @pytest.mark.parametrize("wrong", ["", "dise", "ce+ce", "ce-dice", "0*ce", {"ce": -1}, {}])
