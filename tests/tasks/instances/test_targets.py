@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from maskwright.data.pipeline.augment import Augmentation, augment
+from maskwright.data.pipeline.augment import augment
+from maskwright.data.pipeline.augmentation import Augmentation
 from maskwright.tasks.instances.targets import depth_target, distances, visible
 
 
