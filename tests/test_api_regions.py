@@ -186,4 +186,4 @@ def test_masks_of_half_the_size_are_stretched_to_their_images(tmp_path):
         write_image(path, read_mask(path).values[::2, ::2, None])
     table = maskwright.extract_regions(data, tmp_path / "out", size=16)
     assert len(table.read_text().splitlines()) == 1 + 4
-    assert not maskwright.open_dataset(data, scaled_masks=True).left_out
+    assert not maskwright.open_dataset(data, scaled_masks=True).skipped

@@ -30,6 +30,8 @@ class Header:
         format: Name of the format as its content says, such as `"PNG"`.
         palette: Whether the pixels are indices into a palette.
         orientation: EXIF orientation, 1 to 8; 1 is upright.
+        mode: How pixels are stored, as Pillow calls it, such as `"P"`; `""` for TIFF.
+        alpha: Whether there is transparency, which is dropped; `False` for TIFF.
     """
 
     width: int
@@ -39,6 +41,8 @@ class Header:
     format: str
     palette: bool
     orientation: int
+    mode: str = ""
+    alpha: bool = False
 
 
 def start_of(path: Path | NamedBytes) -> bytes:

@@ -54,6 +54,8 @@ def raster_header(image: Image.Image, start: bytes) -> Header:
         format=image.format or "unknown",
         palette=image.mode in {"P", "PA"},
         orientation=orientation,
+        mode=image.mode,
+        alpha="A" in image.getbands() or "transparency" in image.info,
     )
 
 

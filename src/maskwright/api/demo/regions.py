@@ -74,7 +74,7 @@ def demo_regions(
     Raises:
         TrainingError: If `out` holds a run already.
     """
-    from maskwright.data.readers.data_yaml import write_description
+    from maskwright.data.readers.description import write_description
     from maskwright.data.synthetic.scenes import write_dataset
 
     folder = Path(out)

@@ -1,4 +1,4 @@
-"""What an audit says about one thing, and how it names files and counts."""
+"""Findings of an audit, and how they name files."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,13 +12,13 @@ _EXAMPLES = 5
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing worth knowing.
+    """One thing to know of a data set.
 
     Args:
         code: Short name that stays the same between versions.
         severity: `"error"` where training as it is would be wrong, `"warning"` where the result
             may be worse or look better than it is, `"note"` for what is good to know.
-        message: What was found, with counts and a few examples.
+        message: What is the case, with counts and a few examples.
         advice: What to do about it.
         files: All files concerned, relative to the data set where they lie in it.
     """
@@ -42,8 +42,3 @@ def examples(names: Iterable[str]) -> str:
     names = list(names)
     more = f" and {len(names) - _EXAMPLES:,} more" if len(names) > _EXAMPLES else ""
     return ", ".join(names[:_EXAMPLES]) + more
-
-
-def counted(number: int, one: str, many: str | None = None) -> str:
-    """`1 image`, `1,234 images`; `many` where the plural has not just an s."""
-    return f"{number:,} {one if number == 1 else many or one + 's'}"

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from maskwright.data.audit.audit_finding import Finding, counted, examples, relative
+from maskwright.data.audit.audit_finding import Finding, examples, relative
 from maskwright.data.audit.audit_scan import AuditedSample
 from maskwright.data.dataset import DataSet
+from maskwright.data.notes import counted
 from maskwright.labels import IGNORE_LABEL
 
 _RARE_SHARE = 0.01  # of the pixels: networks tend to leave out what is rarer
@@ -39,7 +40,7 @@ class ClassCount:
 def odd_masks(dataset: DataSet, usable: Sequence[AuditedSample]) -> list[Finding]:
     """Masks that hold less than a mask should."""
     findings = []
-    void = [each for each in usable if _held(each) == 0]
+    void = [each for each in usable if _num_classes(each) == 0]
     if void:
         names = relative(dataset.root, [each.sample.image for each in void])
         findings.append(
@@ -86,7 +87,7 @@ def odd_masks(dataset: DataSet, usable: Sequence[AuditedSample]) -> list[Finding
     background = dataset.labels.background
     if background is None and dataset.labels.num_classes == 2:
         background = 0
-    single = [each for each in usable if _held(each) == 1]
+    single = [each for each in usable if _num_classes(each) == 1]
     by_class: dict[int, list[AuditedSample]] = defaultdict(list)
     for each in single:
         by_class[int(np.argmax(each.counts[:IGNORE_LABEL]))].append(each)
@@ -203,9 +204,9 @@ def odd_splits(usable: Sequence[AuditedSample]) -> list[Finding]:
             )
         ]
     if sizes["train"] < _FEW_IMAGES:
-        said = f"The training split has only {counted(sizes['train'], 'usable image')}."
+        message = f"The training split has only {counted(sizes['train'], 'usable image')}."
         advice = "Expect little, and look at predictions rather than at scores; use crops."
-        return [Finding("few_images", "warning", said, advice)]
+        return [Finding("few_images", "warning", message, advice)]
     return []
 
 
@@ -230,6 +231,6 @@ def is_odd(some: Sequence[AuditedSample], usable: Sequence[AuditedSample]) -> bo
     return len(some) <= max(_ODD_SHARE * len(usable), 1)
 
 
-def _held(each: AuditedSample) -> int:
+def _num_classes(each: AuditedSample) -> int:
     """Number of classes in a mask."""
     return int(np.count_nonzero(each.counts[:IGNORE_LABEL]))

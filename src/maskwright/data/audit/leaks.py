@@ -7,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from maskwright.data.audit.audit_finding import Finding, Severity, counted, examples, relative
+from maskwright.data.audit.audit_finding import Finding, Severity, examples, relative
 from maskwright.data.audit.audit_scan import AuditedSample
+from maskwright.data.notes import counted
 from maskwright.data.splits.duplicates import details, groups, near_duplicates
 
 _LEAK_SHARE = 0.02  # of the images of a split: what moves its score by more than its interval

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from maskwright.data.readers.data_yaml import write_description
+from maskwright.data.readers.description import write_description
 from maskwright.data.readers.manifest import write_manifest
 from maskwright.data.samples import Sample
 from maskwright.data.synthetic.synthetic_cells import (
