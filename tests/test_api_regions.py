@@ -9,7 +9,7 @@ import tifffile
 
 import maskwright
 from drawing_regions import QUICK, disc_image, draw_discs
-from maskwright.data.synthetic.scenes import write_dataset
+from maskwright.data.synthetic.datasets import write_dataset
 from maskwright.errors import ConfigError, DataError, TrainingError
 from maskwright.export.runtime import load_keras
 from maskwright.imageio import read_image, read_mask, write_image

@@ -50,7 +50,7 @@ def _show(report: "AuditReport") -> None:
     console = out()
     console.print(f"[bold]{escape(report.source)}[/]: {escape(report.layout)}")
     for note in report.notes:
-        console.print(f"  {escape(note)}")
+        console.print(f"  {escape(note.text)}")
     splits = list(report.splits)
     table = Table(title="Share of pixels (number of images)", title_justify="left")
     table.add_column("class")

@@ -58,7 +58,7 @@ def gray_classes(counts: Mapping[int, int]) -> InferredEncoding:
         bright = [values[-1]] if values[-1] else [1, 255]
         empty = ", which does not occur" if not values[-1] else ""
         explanation = f"{hold}: 0 is background, {join_values(bright)} foreground{empty}."
-        labels = {0: 0, **dict.fromkeys(bright, 1)}
+        labels = with_void({0: 0, **dict.fromkeys(bright, 1)}, ())
         return InferredEncoding("binary", labels, TWO_CLASSES, explanation)
     if _is_smooth(counts):
         ends = sum(n for value, n in counts.items() if value <= 7 or value >= 248)

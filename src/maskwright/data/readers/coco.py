@@ -52,7 +52,7 @@ def _recognize(place: Place) -> Recognition | None:
     if not path.is_dir() or (description and PLACES & description.model_fields_set):
         return None
     file = next((file for file in _json_files(path) if _has_keys(file)), None)
-    return file and Recognition(0.5, file.name, partial(_read, place))
+    return Recognition(0.5, file.name, partial(_read, place)) if file else None
 
 
 COCO = Reader("COCO annotations", "a JSON file of COCO", "COCO annotations", _recognize)

@@ -62,8 +62,8 @@ def divide_by_lists(root: Path, samples: Sequence[Sample]) -> SplitSamples:
         return result
     finer = {id_ for word in stated if word != "trainval" for id_ in stated[word]}
     split_of: dict[str, str] = {}
-    for word, ids in sorted(stated.items(), key=lambda item: _rank(item[0])):
-        for id_ in ids:
+    for word, names in sorted(stated.items(), key=lambda item: _rank(item[0])):
+        for id_ in names:
             if word == "trainval" and id_ in finer and SPLIT_WORDS[word] != split_of.get(id_):
                 # Named more finely elsewhere, except that a test list contradicts it.
                 if id_ in stated.get("test", {}):

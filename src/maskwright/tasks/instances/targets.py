@@ -20,7 +20,7 @@ _MOST_OBJECTS = 65535  # of one image, numbered in 16 bits
 _CENTER = 0.35  # of the greatest distance to the border: how far a center reaches
 
 
-class Source(Protocol):
+class ObjectSource(Protocol):
     """What loading needs of a data set."""
 
     def read(self, sample: Sample) -> tuple[np.ndarray, np.ndarray]:
@@ -63,7 +63,7 @@ class ObjectArrays:
 
 
 def load_objects(
-    dataset: Source,
+    dataset: ObjectSource,
     samples: Sequence[Sample],
     size: tuple[int, int] | None,
     skip_unreadable: bool = False,
@@ -105,7 +105,7 @@ def load_objects(
 
 
 def _decode(
-    dataset: Source, size: tuple[int, int] | None, skip: bool, sample: Sample
+    dataset: ObjectSource, size: tuple[int, int] | None, skip: bool, sample: Sample
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray] | str:
     """Image, classes, numbers and labels of objects, or why they cannot be had."""
     try:
