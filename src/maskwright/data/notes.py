@@ -1,7 +1,10 @@
-"""What opening a data set reports: notes on what was inferred, and files that are skipped."""
+"""Notes on what was inferred of a data set, files that are skipped, and how both are worded."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+
+_EXAMPLES = 5
 
 
 @dataclass(frozen=True)
@@ -43,3 +46,10 @@ class SkippedFile:
 def counted(number: int, singular: str, plural: str | None = None) -> str:
     """`1 image`, `1,234 images`; `plural` where it has not just an s."""
     return f"{number:,} {singular if number == 1 else plural or singular + 's'}"
+
+
+def examples(names: Iterable[str]) -> str:
+    """The first few names, and how many there are beyond."""
+    names = list(names)
+    more = f" and {len(names) - _EXAMPLES:,} more" if len(names) > _EXAMPLES else ""
+    return ", ".join(names[:_EXAMPLES]) + more

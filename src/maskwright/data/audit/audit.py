@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from maskwright.data.audit.audit_finding import Finding, examples, relative
+from maskwright.data.audit.audit_finding import Finding, relative
 from maskwright.data.audit.audit_scan import AuditedSample, scan
 from maskwright.data.audit.balance import (
     ClassCount,
@@ -19,7 +19,7 @@ from maskwright.data.audit.contact_sheet import contact_sheet
 from maskwright.data.audit.image_files import odd_files
 from maskwright.data.audit.leaks import find_leaks
 from maskwright.data.dataset import DataSet
-from maskwright.data.notes import Note, counted
+from maskwright.data.notes import Note, counted, examples
 from maskwright.data.opening import open_dataset
 from maskwright.data.samples import Sample
 

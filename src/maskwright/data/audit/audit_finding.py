@@ -7,8 +7,6 @@ from typing import Literal
 
 Severity = Literal["error", "warning", "note"]
 
-_EXAMPLES = 5
-
 
 @dataclass(frozen=True)
 class Finding:
@@ -35,10 +33,3 @@ def relative(root: Path, paths: Iterable[Path]) -> tuple[str, ...]:
     return tuple(
         str(path.relative_to(root)) if path.is_relative_to(root) else str(path) for path in paths
     )
-
-
-def examples(names: Iterable[str]) -> str:
-    """The first few names, and how many there are beyond."""
-    names = list(names)
-    more = f" and {len(names) - _EXAMPLES:,} more" if len(names) > _EXAMPLES else ""
-    return ", ".join(names[:_EXAMPLES]) + more

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from maskwright.data.audit.audit_finding import Finding, examples, relative
+from maskwright.data.audit.audit_finding import Finding, relative
 from maskwright.data.audit.audit_scan import AuditedSample
 from maskwright.data.dataset import DataSet
-from maskwright.data.notes import counted
+from maskwright.data.notes import counted, examples
 from maskwright.labels import IGNORE_LABEL
 
 _RARE_SHARE = 0.01  # of the pixels: networks tend to leave out what is rarer
@@ -120,7 +120,7 @@ def odd_classes(dataset: DataSet, usable: Sequence[AuditedSample]) -> list[Findi
     for row in rows:
         pixels[row.name] += row.pixels
     splits = {row.split for row in rows}
-    held = {(row.split, row.name): row.images for row in rows}
+    images_of = {(row.split, row.name): row.images for row in rows}
     never = [name for name in dataset.labels.names if not pixels[name]]
     if len(dataset.labels.names) - len(never) < 2:
         only = ", ".join(name for name in dataset.labels.names if pixels[name]) or "nothing"
@@ -143,9 +143,9 @@ def odd_classes(dataset: DataSet, usable: Sequence[AuditedSample]) -> list[Findi
             )
         )
     elsewhere = [
-        f"{name} (in {', '.join(sorted(s for s in splits if held[s, name]))})"
+        f"{name} (in {', '.join(sorted(s for s in splits if images_of[s, name]))})"
         for name in dataset.labels.names
-        if name not in never and "train" in splits and not held["train", name]
+        if name not in never and "train" in splits and not images_of["train", name]
     ]
     if elsewhere:
         findings.append(
@@ -161,7 +161,7 @@ def odd_classes(dataset: DataSet, usable: Sequence[AuditedSample]) -> list[Findi
         unscored = [
             name
             for name in dataset.labels.names
-            if split in splits and name not in never and not held[split, name]
+            if split in splits and name not in never and not images_of[split, name]
         ]
         if unscored:
             findings.append(
@@ -226,9 +226,9 @@ def class_counts(dataset: DataSet, usable: Sequence[AuditedSample]) -> list[Clas
     return rows
 
 
-def is_odd(some: Sequence[AuditedSample], usable: Sequence[AuditedSample]) -> bool:
+def is_odd(odd: Sequence[AuditedSample], usable: Sequence[AuditedSample]) -> bool:
     """Whether so few are concerned that it looks like a mistake rather than a habit."""
-    return len(some) <= max(_ODD_SHARE * len(usable), 1)
+    return len(odd) <= max(_ODD_SHARE * len(usable), 1)
 
 
 def _num_classes(each: AuditedSample) -> int:

@@ -4,11 +4,11 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from maskwright.data.audit.audit_finding import Finding, examples, relative
+from maskwright.data.audit.audit_finding import Finding, relative
 from maskwright.data.audit.audit_scan import AuditedSample, misnamed
 from maskwright.data.audit.balance import is_odd
 from maskwright.data.dataset import DataSet
-from maskwright.data.notes import counted
+from maskwright.data.notes import counted, examples
 
 _TINY_SIDE_PX = 16
 

@@ -73,8 +73,8 @@ def name_classes(
             )
     order = [label for label in range(len(names)) if label not in ignored]
     new = {old: label for label, old in enumerate(order)}
-    given = [colors[label] for label in order]
-    known = tuple(color for color in given if color is not None)
+    stated_colors = [colors[label] for label in order]
+    known = tuple(color for color in stated_colors if color is not None)
     void_names = [names[label] for label in sorted(ignored)]
     explanation = f"{inferred.explanation} Their names are those of {class_map.source}"
     if void_names:
@@ -84,5 +84,5 @@ def name_classes(
         values={value: new.get(label, IGNORE_LABEL) for value, label in values.items()},
         names=tuple(names[label] for label in order),
         explanation=f"{explanation}.",
-        colors=known if len(known) == len(given) else inferred.colors,
+        colors=known if len(known) == len(stated_colors) else inferred.colors,
     )

@@ -35,10 +35,10 @@ def assign_cases(
     except re.error as error:
         raise ConfigError(f"The pattern {group_by!r} to group by is wrong: {error}.") from None
     if pattern.groups < 1:
-        there = f"one of the columns {', '.join(columns)}, or " if columns else ""
+        alternatives = f"one of the columns {', '.join(columns)}, or " if columns else ""
         raise ConfigError(
-            f"Cannot group by {group_by!r}; expected {there}a pattern with a group in brackets, "
-            f"such as '(.+)_[0-9]+', that finds the case in the name of a sample."
+            f"Cannot group by {group_by!r}; expected {alternatives}a pattern with a group in "
+            f"brackets, such as '(.+)_[0-9]+', that matches the case in the name of a sample."
         )
     cases = []
     for sample in samples:

@@ -1,20 +1,18 @@
 """Images, classes and objects in the JSON of COCO, and their masks."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from maskwright.data.notes import Note, counted
+from maskwright.data.notes import Note, counted, examples
 from maskwright.data.samples import unique_ids
 from maskwright.errors import DataError
 from maskwright.labels import BACKGROUND_NAMES, MAX_CLASSES
 from maskwright.rle import decode_rle, fill_polygons
-
-_MAX_NAMES = 5  # of categories in a message
 
 
 @dataclass(frozen=True)
@@ -111,7 +109,7 @@ def list_classes(files: Sequence[CocoFile]) -> tuple[list[str], dict[int, int]]:
     if unknown := used - named.keys():
         raise DataError(
             f"{files[0].path} uses the category {min(unknown)}, which is not among its categories, "
-            f'{_first(f"{id_} {name}" for id_, name in named.items())}. Add it to "categories", '
+            f'{examples(f"{id_} {name}" for id_, name in named.items())}. Add it to "categories", '
             f"or remove its objects."
         )
     background = [id_ for id_, name in named.items() if name.casefold() in BACKGROUND_NAMES]
@@ -127,13 +125,6 @@ def list_classes(files: Sequence[CocoFile]) -> tuple[list[str], dict[int, int]]:
     names = [named[i] if counts[named[i]] == 1 else f"{named[i]} ({i})" for i in used_ids]
     label_of = dict.fromkeys(background, 0) | {id_: n for n, id_ in enumerate(used_ids, start=1)}
     return [named[background[0]] if background else "background", *names], label_of
-
-
-def _first(names: Iterable[str]) -> str:
-    """The first of some names, and how many more there are."""
-    listed = list(names)
-    more = len(listed) - _MAX_NAMES
-    return ", ".join(listed[:_MAX_NAMES]) + (f" and {more} more" if more > 0 else "")
 
 
 def list_images(

@@ -87,8 +87,8 @@ def _sample(path: Path, line: int, row: dict[str, str], id_: str) -> Sample | Sk
     needed = (image, *masks) if numbers is None else (image, *masks, numbers)
     missing = [file for file in needed if not file.is_file()]
     if not row["image"] or missing:
-        lost = missing[0] if row["image"] and missing else path
-        return SkippedFile(lost, f"line {line} of {path.name}: there is no such file")
+        faulty = missing[0] if row["image"] and missing else path
+        return SkippedFile(faulty, f"line {line} of {path.name}: there is no such file")
     if not masks:
         return SkippedFile(image, f"line {line} of {path.name}: image without a mask")
     split = row.get("split", "")

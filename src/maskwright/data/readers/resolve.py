@@ -19,7 +19,7 @@ from maskwright.data.readers.description import Description
 from maskwright.data.readers.folders.reader import FOLDERS
 from maskwright.data.readers.folders.roles import image_folders
 from maskwright.data.readers.manifest import MANIFEST
-from maskwright.data.readers.split_files import divide
+from maskwright.data.readers.split_files import split_as_stated
 from maskwright.data.readers.tfds import TFDS
 from maskwright.errors import DataError
 
@@ -60,10 +60,10 @@ def list_samples(source: str | Path) -> ListedSamples:
     layout.name = place.title or layout.name
     layout.notes += [*place.notes, *notes]
     if description.splits is not None:
-        divided = divide(place.path, layout.samples, description.splits)
-        layout.samples = divided.samples
+        assigned = split_as_stated(place.path, layout.samples, description.splits)
+        layout.samples = assigned.samples
         reason = "in no split of data.yaml"
-        layout.skipped += [SkippedFile(s.image, reason) for s in divided.unlisted]
+        layout.skipped += [SkippedFile(s.image, reason) for s in assigned.unlisted]
     if not layout.samples:
         reason = layout.skipped[0].reason if layout.skipped else "it lists none"
         raise DataError(f"{place.path} holds no usable sample; the first reason: {reason}.")

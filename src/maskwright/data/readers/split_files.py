@@ -40,7 +40,7 @@ class SplitSamples:
     doubles: list[str] = field(default_factory=list)
 
 
-def divide_by_lists(root: Path, samples: Sequence[Sample]) -> SplitSamples:
+def split_by_lists(root: Path, samples: Sequence[Sample]) -> SplitSamples:
     """Give samples the splits of `trainval.txt`, `test.txt` and the like anywhere below `root`.
 
     A line holds an id, a file name or a path, and may have further columns. `trainval.txt` stands
@@ -77,7 +77,7 @@ def divide_by_lists(root: Path, samples: Sequence[Sample]) -> SplitSamples:
     return result
 
 
-def divide(
+def split_as_stated(
     root: Path, samples: Sequence[Sample], splits: Mapping[str, str | Sequence[str]]
 ) -> SplitSamples:
     """Give samples the splits that a description states.

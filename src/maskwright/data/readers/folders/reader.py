@@ -13,7 +13,7 @@ from maskwright.data.readers.base import Layout, Place, Reader, Recognition
 from maskwright.data.readers.description import Description
 from maskwright.data.readers.folders.pairs import Pair, Pairing, pair_folders
 from maskwright.data.readers.folders.roles import Folder, image_folders
-from maskwright.data.readers.split_files import divide_by_lists
+from maskwright.data.readers.split_files import split_by_lists
 from maskwright.data.samples import Sample, unique_ids
 from maskwright.imageio import find_images, natural_key
 
@@ -159,24 +159,24 @@ def _apply_lists(root: Path, layout: Layout) -> None:
     """Take the splits from lists, unless folders state them."""
     if any(sample.split is not None for sample in layout.samples):
         return
-    divided = divide_by_lists(root, layout.samples)
-    if not divided.lists:
+    by_list = split_by_lists(root, layout.samples)
+    if not by_list.lists:
         return
-    names = ", ".join(str(path.relative_to(root)) for path in divided.lists)
+    names = ", ".join(str(path.relative_to(root)) for path in by_list.lists)
     layout.note("splits", f"The splits are those of {names}.")
-    layout.samples = divided.samples
-    layout.skipped += [SkippedFile(s.image, "in no split list") for s in divided.unlisted]
+    layout.samples = by_list.samples
+    layout.skipped += [SkippedFile(s.image, "in no split list") for s in by_list.unlisted]
     layout.skipped += [
         SkippedFile(
             root / name,
             f"named in {path.relative_to(root)}, but there is no such image with a mask",
         )
-        for name, path in divided.missing
+        for name, path in by_list.missing
     ]
-    if divided.doubles:
-        shown = ", ".join(divided.doubles[:3])
+    if by_list.doubles:
+        shown = ", ".join(by_list.doubles[:3])
         layout.note(
             "splits_overlap",
-            f"{len(divided.doubles)} samples are in the lists of two splits ({shown}, …); they "
+            f"{len(by_list.doubles)} samples are in the lists of two splits ({shown}, …); they "
             f"count for test before validation before training.",
         )
