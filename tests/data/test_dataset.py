@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 import tifffile
-from drawing import MASK, draw
 from PIL import Image
 
+from drawing_samples import MASK, draw
 from maskwright.data import open_dataset, write_yaml
 from maskwright.data.readers.manifest import write_manifest
 from maskwright.errors import ConfigError, DataError

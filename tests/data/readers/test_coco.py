@@ -3,8 +3,8 @@ import re
 
 import numpy as np
 import pytest
-from drawing import draw
 
+from drawing_samples import draw
 from maskwright.data import open_dataset
 from maskwright.errors import DataError
 from maskwright.rle import encode_rle

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
-from drawing import MASK, draw
 
+from drawing_samples import MASK, draw
 from maskwright.data import open_dataset
 from maskwright.data.readers.manifest import read_manifest, write_manifest
 from maskwright.data.readers.tables import read_region_labels

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
-from drawing import draw
 from PIL import Image
 
+from drawing_samples import draw
 from maskwright.data.encodings.class_map import ClassEntry, ClassMap
 from maskwright.data.encodings.infer_encoding import infer_encoding
 from maskwright.data.encodings.mask_contents import read_contents

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
-from drawing import MASK, draw
 
+from drawing_samples import MASK, draw
 from maskwright.data import open_dataset
 from maskwright.data.encodings.known_class_maps import voc_color
 from maskwright.errors import DataError

@@ -5,8 +5,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from drawing import MASK, draw
 
+from drawing_samples import MASK, draw
 from maskwright.data import open_dataset
 from maskwright.data.samples import Sample, separated
 from maskwright.data.splits.assignment import assign_splits, folds, make_fold
