@@ -6,6 +6,7 @@ from dataclasses import replace
 from maskwright.data.encodings.class_map import ClassMap
 from maskwright.data.encodings.inferred import (
     InferredEncoding,
+    MaskEvidence,
     join_values,
     void_text,
     with_void,
@@ -13,11 +14,14 @@ from maskwright.data.encodings.inferred import (
 from maskwright.labels import IGNORE_LABEL
 
 
-def classes_by_value(
-    counts: Mapping[int, int], class_map: ClassMap | None
-) -> InferredEncoding | None:
+def valued_masks(masks: MaskEvidence) -> InferredEncoding | None:
     """Encoding of gray masks with a class map that states values; `None` where it does not fit."""
-    if class_map is None or any(entry.value is None for entry in class_map.entries):
+    return classes_by_value(masks.counts, masks.class_map) if masks.class_map else None
+
+
+def classes_by_value(counts: Mapping[int, int], class_map: ClassMap) -> InferredEncoding | None:
+    """Encoding of values that occur so often, by a class map; `None` where it does not fit."""
+    if any(entry.value is None for entry in class_map.entries):
         return None
     present = set(counts)
     stated = {entry.value for entry in class_map.entries if entry.value is not None}

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from maskwright.data.encodings.class_names import name_classes
 from maskwright.data.encodings.inferred import (
     HALF,
     TWO_CLASSES,
@@ -32,13 +33,19 @@ def two_spellings(masks: MaskEvidence) -> InferredEncoding | None:
     whites = sum(255 in content.values for content in contents)
     if whites < ones or any({1, 255} <= content.values.keys() for content in contents):
         return None
-    return InferredEncoding(
+    encoding = InferredEncoding(
         "binary",
         {0: 0, 1: 1, 255: 1},
         TWO_CLASSES,
         f"{whites} masks hold 255 beside 0 and {ones} hold 1: 0 is background, both others are "
         "foreground.",
     )
+    return name_classes(encoding, masks.class_map, sorted(masks.counts))
+
+
+def gray_masks(masks: MaskEvidence) -> InferredEncoding:
+    """Encoding of gray masks by their values, with the names of the class map."""
+    return name_classes(gray_classes(masks.counts), masks.class_map, sorted(masks.counts))
 
 
 def gray_classes(counts: Mapping[int, int]) -> InferredEncoding:

@@ -3,10 +3,10 @@
 from collections.abc import Callable, Sequence
 
 from maskwright.data.encodings.class_map import ClassMap
-from maskwright.data.encodings.class_names import classes_by_value, name_classes
+from maskwright.data.encodings.class_names import valued_masks
 from maskwright.data.encodings.color_masks import color_masks
 from maskwright.data.encodings.encoding import Encoding
-from maskwright.data.encodings.gray_masks import gray_classes, two_spellings
+from maskwright.data.encodings.gray_masks import gray_masks, two_spellings
 from maskwright.data.encodings.inferred import InferredEncoding, MaskEvidence
 from maskwright.data.encodings.mask_contents import MaskContents
 from maskwright.data.encodings.object_masks import object_files, object_numbers
@@ -17,27 +17,14 @@ Detector = Callable[[MaskEvidence], InferredEncoding | None]
 """Gives the encoding of masks that it recognizes, else `None`."""
 
 
-def _valued_classes(masks: MaskEvidence) -> InferredEncoding | None:
-    return classes_by_value(masks.counts, masks.class_map)
-
-
-def _two_spellings(masks: MaskEvidence) -> InferredEncoding | None:
-    encoding = two_spellings(masks)
-    return encoding and name_classes(encoding, masks.class_map, sorted(masks.counts))
-
-
-def _gray_classes(masks: MaskEvidence) -> InferredEncoding:
-    return name_classes(gray_classes(masks.counts), masks.class_map, sorted(masks.counts))
-
-
 DETECTORS: tuple[Detector, ...] = (
     object_files,
     palette_masks,
     color_masks,
     object_numbers,
-    _valued_classes,
-    _two_spellings,
-    _gray_classes,
+    valued_masks,
+    two_spellings,
+    gray_masks,
 )
 """Encodings that are tried, in order; the first that recognizes the masks is taken."""
 

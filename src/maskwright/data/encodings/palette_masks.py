@@ -45,9 +45,8 @@ def _palette(
                 if color in by_color and color not in table[:value]
             ]
             class_map = replace(class_map, entries=tuple(valued))
-    inferred = classes_by_value(counts, class_map) or name_classes(
-        gray_classes(counts), class_map, sorted(counts)
-    )
+    inferred = classes_by_value(counts, class_map) if class_map else None
+    inferred = inferred or name_classes(gray_classes(counts), class_map, sorted(counts))
     if inferred.threshold is not None:
         return inferred
     by_label: dict[int, Color] = {}
