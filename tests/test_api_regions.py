@@ -154,7 +154,7 @@ def test_contradictions_are_named_and_leave_nothing(discs, tmp_path):
     out = tmp_path / "run"
     for changes, sentence in (
         ({"positive": "blue"}, "one of bright, dull; received blue"),
-        ({"regions": "instances"}, "tell classes, not objects"),
+        ({"regions": "instances"}, "store classes, not objects"),
         ({"unit": "case"}, "Nothing tells which images"),
         ({"pooling": "median"}, "pooling cannot be 'median'"),
         ({"encoder": "vgg", "pixels": True}, "Expected an encoder of plain"),

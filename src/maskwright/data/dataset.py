@@ -31,7 +31,7 @@ class DataSet:
         channels: Channels of an image.
         dtype: `"uint8"`, `"uint16"` or `"float32"`.
         notes: On what was inferred and why.
-        instances: Whether objects are told apart, by the masks or by files beside them.
+        instances: Whether objects are numbered, by the masks or by files beside them.
         skipped: Files that are in no sample.
         stated: Keys of data.yaml on where files are and how they are divided.
         case_from: Where the cases come from: name of a column, pattern, or `"folder"`; `""` where
@@ -106,7 +106,7 @@ class DataSet:
 
     def read_mask(self, sample: Sample) -> np.ndarray:
         """Labels `(h, w)` int32; several mask files are united, later ones on top."""
-        if not sample.masks:  # no object in the image: there is no file to tell the size
+        if not sample.masks:  # no object in the image, so that no mask states the size
             header = self.header(sample.image)
             return np.zeros((header.height, header.width), np.int32)
         united = self.encoding.decode(read_mask(sample.masks[0]), sample.masks[0])
@@ -123,7 +123,7 @@ class DataSet:
         Crowds of COCO come last.
 
         Raises:
-            DataError: If the masks of the data set tell classes, not objects.
+            DataError: If the masks of the data set store classes, not objects.
         """
         if sample.instances is not None and sample.instances.suffix == ".json":
             return _read_listed(sample.instances)
@@ -142,15 +142,15 @@ class DataSet:
         """Objects `(h, w)` int32, numbered from 1; 0 where there is none.
 
         Where an image has several mask files, each is one object, numbered in their order (the
-        empty ones too), and later ones lie on top. Other files keep or get numbers in the order of
+        empty ones too), and later ones lie on top. Other files have or get numbers in the order of
         their values.
 
         Raises:
-            DataError: If the masks of the data set tell classes, not objects.
+            DataError: If the masks of the data set store classes, not objects.
         """
         if not self.instances:
             raise DataError(
-                f"The masks in {self.root} tell classes, not objects; expected one mask file for "
+                f"The masks in {self.root} store classes, not objects; expected one mask file for "
                 f"each object, a number for each, or files of such numbers in a folder instances."
             )
         if sample.instances is not None and sample.instances.suffix == ".json":

@@ -22,7 +22,7 @@ class Sample:
         label: What the whole image is, for classification, or `None`; where each mask is a region
             with a label of its own, all of them in order, separated by `;`.
         weight: How much the sample counts in training.
-        instances: File that numbers the objects of the image, where the masks tell classes only.
+        instances: File that numbers the objects of the image, where the masks store classes only.
         group: Name of the cases that share images, the first of theirs; `None` for a single case.
     """
 
@@ -48,7 +48,7 @@ class Sample:
 
 
 def unique_ids(paths: Sequence[Sequence[str]]) -> list[str]:
-    """Names of samples: the last part of each path, with as many parts before it as tell all apart.
+    """Names of samples: the last part of each path, with as many parts before it as are needed.
 
     Where even whole paths are equal, a number follows.
     """

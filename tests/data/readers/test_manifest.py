@@ -65,7 +65,7 @@ def test_files_of_object_numbers_are_stated_or_lie_beside_the_masks(folder):
     beside = open_dataset(folder / "set")
     assert [s.instances.parent.name for s in beside.samples] == ["test", "train"]
     dataset = open_dataset(write(folder / "m.csv", "image,mask\ni/1.png,a.png\n"))
-    with pytest.raises(DataError, match="tell classes, not objects"):
+    with pytest.raises(DataError, match="store classes, not objects"):
         dataset.read_instances(dataset.samples[0])
 
 

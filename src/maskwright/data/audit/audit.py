@@ -66,7 +66,7 @@ class AuditReport:
 
 
 def audit(source: DataSet | str | Path, *, group_by: str | None = None) -> AuditReport:
-    """Read every sample of a data set once and say what is odd.
+    """Read every sample of a data set once and report what is odd.
 
     Args:
         source: A data set, or what `open_dataset` opens.

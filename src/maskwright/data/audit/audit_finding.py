@@ -29,7 +29,7 @@ class Finding:
 
 
 def relative(root: Path, paths: Iterable[Path]) -> tuple[str, ...]:
-    """Names of files as people know them: within the data set where they lie there."""
+    """Names of files, relative to the data set where they lie in it."""
     return tuple(
         str(path.relative_to(root)) if path.is_relative_to(root) else str(path) for path in paths
     )

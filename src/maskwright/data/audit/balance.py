@@ -1,4 +1,4 @@
-"""Whether masks and splits hold enough of every class."""
+"""Balance of classes: whether masks and splits hold enough of each."""
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
@@ -169,7 +169,7 @@ def odd_classes(dataset: DataSet, usable: Sequence[AuditedSample]) -> list[Findi
                     "class_not_scored",
                     "note",
                     f"The {split} split never shows {examples(unscored)}, so that nothing is "
-                    f"known of how well it is found.",
+                    f"known of how well it is segmented.",
                     "Add images that show it to the split, or keep it in mind with the scores.",
                 )
             )

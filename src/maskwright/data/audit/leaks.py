@@ -1,4 +1,4 @@
-"""Copies in a data set, and whatever training could know of the images that are to judge it."""
+"""Leaks between splits: copies, cases and videos of which training has seen a part."""
 
 import re
 from collections import defaultdict
@@ -68,9 +68,9 @@ def _copy_findings(
                 "warning" if exact else "note",
                 f"{counted(len(within), 'group')} of images within a split "
                 f"{'is' if len(within) == 1 else 'are'} {kind}: {_shown(root, audited, within)}.",
-                "Nothing: each group is one case, which no division parts."
+                "Nothing: each group is one case, which no split parts."
                 if all(len({audited[i].sample.case for i in group}) == 1 for group in within)
-                else "Keep one of each, or give them one case, so that no new division parts them.",
+                else "Keep one of each, or give them one case, so that no new split parts them.",
                 _files(root, audited, within),
             )
         )

@@ -10,7 +10,7 @@ from maskwright.errors import DataError
 from maskwright.labels import IGNORE_LABEL
 
 MEMORY_LIMIT_MB = 2048
-"""Arrays above this size are kept on disk, unless told otherwise."""
+"""Arrays above this size are kept on disk by default."""
 
 
 @dataclass(frozen=True, eq=False)

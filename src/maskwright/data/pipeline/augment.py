@@ -26,7 +26,7 @@ def augment(
     window: tuple[int, int] | None = None,
     value_range: tuple[float, float] | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Draw one augmented version of an image and its mask.
+    """Augment an image and its mask.
 
     Both go through the same map; the image is interpolated and reflected at its border, the mask
     takes the nearest label and `IGNORE_LABEL` beyond the border. Photometric changes come
@@ -36,7 +36,7 @@ def augment(
         image: uint8, uint16 or float32, `(h, w, c)`.
         labels: uint8, `(h, w)`; or uint16, `(h, w, maps)`, of which the first holds labels and the
             others number objects, with 0 for none and beyond the border.
-        rng: Its state alone decides what is drawn.
+        rng: Its state alone decides the result.
         size: Height and width of the result; `None` for that of the window.
         center: Row and column, pixels of the image, to have in the middle of the window; it is
             moved as little as keeps the window inside the image. `None` draws the place.
@@ -104,7 +104,7 @@ def _place(rng: np.random.Generator, whole: int, side: float, center: float | No
 
 
 def _turn(augmentation: Augmentation, rng: np.random.Generator) -> np.ndarray | None:
-    """Matrix `(2, 2)` on `(x, y)` of rotation and shear, or `None` where neither was drawn."""
+    """Matrix `(2, 2)` on `(x, y)` of rotation and shear, or `None` where neither applies."""
     angle = slant = 0.0
     if applies(rng, augmentation.rotate_degrees, augmentation.rotate_probability):
         angle = math.radians(rng.uniform(-1, 1) * augmentation.rotate_degrees)

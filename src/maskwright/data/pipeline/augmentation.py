@@ -1,4 +1,4 @@
-"""Settings of augmentation: what may happen to an image with its mask, and named strengths."""
+"""Settings of augmentation, and named strengths."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
@@ -10,10 +10,10 @@ from maskwright.errors import ConfigError
 
 @dataclass(frozen=True)
 class Augmentation:
-    """What may happen to an image on its way into a batch; the defaults change nothing.
+    """Random changes of an image with its mask; the defaults change nothing.
 
-    An amount is drawn evenly from the stated range each time; `*_probability` says in which share
-    of the images it is drawn at all. Photometric amounts are shares of the range of pixel values.
+    Amounts are uniform in the stated range; `*_probability` is the share of images that are
+    changed. Photometric amounts are shares of the range of pixel values.
 
     Args:
         flip_horizontal: Probability of swapping left and right.
@@ -22,7 +22,7 @@ class Augmentation:
         rotate_degrees: Largest angle, either way.
         shift: Largest move along each axis, either way, as a share of the window.
         scale: Smallest and largest side of the window that fills the output, as a share of the
-            whole; below 1 zooms in, above 1 shows the border. Its place is drawn evenly.
+            whole; below 1 zooms in, above 1 shows the border. Its place is uniform.
         aspect: Largest change of width against height, as a factor, 1 for none.
         shear_degrees: Largest slant of the vertical axis, either way.
         elastic: Standard deviation of the local displacement, as a share of the shorter side.
@@ -153,4 +153,4 @@ STRENGTHS: Mapping[str, Augmentation] = MappingProxyType(
         ),
     }
 )
-"""From nothing to a lot; `medium` is what training uses unless told otherwise."""
+"""From nothing to a lot; `medium` is the default of training."""

@@ -81,7 +81,7 @@ def epoch_batches(
         num_samples: Samples of an epoch.
         schedule: Order, size and part of the batches.
         draw: From the index of a sample and its generator to the augmented sample.
-        collate: From drawn samples and their indices to arrays in any nesting.
+        collate: From augmented samples and their indices to arrays in any nesting.
         signature: From the samples in a batch of one worker to `tf.TensorSpec`s in that nesting.
 
     Raises:
@@ -178,7 +178,7 @@ def in_order(numbers: range, batch: Callable[[int], Any], signature: Any) -> tf.
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
     options.deterministic = True
     # When an iteration ends, TensorFlow 2.21 waits for its autotuner to wake up, which sleeps for
-    # as long as the iteration has taken so far, up to a minute: a third of a run was lost.
+    # as long as the iteration has taken so far, up to a minute: which was a third of a run.
     options.autotune.enabled = False
     dataset = tf.data.Dataset.range(numbers.start, numbers.stop)
     dataset = dataset.map(make, num_parallel_calls=min(os.cpu_count() or 1, _MAX_THREADS))

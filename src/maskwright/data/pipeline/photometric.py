@@ -15,7 +15,7 @@ def change_tone(
     rng: np.random.Generator,
     value_range: tuple[float, float] | None,
 ) -> np.ndarray:
-    """Change light and lens; float32, contiguous, kept within the range of values."""
+    """Change light and lens; float32, contiguous, clipped to the range of values."""
     amount = augmentation
     added, factor, exponent = 0.0, 1.0, 1.0
     if applies(rng, amount.brightness, amount.brightness_probability):

@@ -90,7 +90,7 @@ class Reader:
     Args:
         name: Of the format, for people.
         source: What can be opened, such as `"a CSV manifest"`.
-        contents: What is looked for in a folder; `""` where a folder as such tells nothing.
+        contents: What is looked for in a folder; `""` for none.
         recognize: From a place to what is recognized there, or `None`. It must be quick, and opens
             files only to look whether they are of its format.
     """

@@ -50,7 +50,7 @@ class Description(BaseModel):
         description="Whether masks of single objects are united or kept as instances.",
     )
     group_by: str | None = Field(
-        default=None, description="Column, or pattern of sample ids, that tells the case."
+        default=None, description="Column, or pattern of sample ids, that holds the case."
     )
     val_share: float | None = Field(
         default=None, ge=0, lt=1, description="Share of samples for a missing validation split."

@@ -93,7 +93,7 @@ def read_region_labels(path: Path, samples: Sequence[Sample]) -> dict[str, dict[
     Args:
         path: Table with the columns `image` (path from its folder, or name), one of
             `REGION_COLUMNS` (value of the region in the instance mask) and `label`.
-        samples: Those it tells of; rows on other images are passed over.
+        samples: Of the data set; rows on other images are ignored.
 
     Returns:
         By the id of a sample, the label of each value; `""` where the cell is empty.

@@ -1,7 +1,7 @@
 """Scenes of stained cells under a microscope, with exact masks.
 
 Two kinds of cell touch each other on an uneven, noisy background: round ones, smooth, and
-spindles, long and granular. Both take the same stains, so that shape and texture tell them apart.
+spindles, long and granular. Both take the same stains, so that only shape and texture differ.
 Slides differ in staining and light, and their images never part between splits.
 """
 

@@ -93,7 +93,7 @@ def _stated_folders(root: Path, pattern: str, role: str) -> list[Folder]:
     files: dict[Path, list[Path]] = {}
     for path in find_images(root / pattern):
         files.setdefault(path.parent, []).append(path)
-    # Without folders between them to tell apart, names alone pair the files of a glob.
+    # Files of a glob are paired by their names alone.
     return [Folder(path, tuple(images), role, None, ()) for path, images in files.items()]
 
 
