@@ -27,7 +27,7 @@ from PIL import Image, ImageDraw, ImageFont
 from maskwright import load, open_dataset, train_regions
 from maskwright.config import parse_settings
 from maskwright.data import DataSet
-from maskwright.data.synthetic.scenes import write_cases
+from maskwright.data.synthetic.datasets import write_cases
 from maskwright.imageio import write_image
 from maskwright.labels import Color
 from maskwright.metrics import decision_intervals, roc_auc

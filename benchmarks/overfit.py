@@ -15,7 +15,7 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from maskwright.data.readers.data_yaml import write_description
+from maskwright.data.readers.description import write_description
 from maskwright.data.synthetic.scenes import LABELS, draw_scene, draw_slide
 from maskwright.imageio import write_image, write_mask
 from runs import call

@@ -176,7 +176,7 @@ def test_masks_of_classes_and_images_without_objects_are_explained(tmp_path):
         mask[5:20, 5:20] = 255
         write_image(classes / "images" / f"{number}.png", np.repeat(mask[..., None], 3, axis=2))
         write_image(classes / "masks" / f"{number}.png", mask)
-    with pytest.raises(DataError, match="tell classes, not objects"):
+    with pytest.raises(DataError, match="store classes, not objects"):
         maskwright.train(
             classes, tmp_path / "one", objects="centers", skip_unreadable=False, **QUICK
         )

@@ -9,7 +9,7 @@ import tifffile
 
 import maskwright
 from drawing_regions import QUICK, disc_image, draw_discs
-from maskwright.data.synthetic.scenes import write_dataset
+from maskwright.data.synthetic.datasets import write_dataset
 from maskwright.errors import ConfigError, DataError, TrainingError
 from maskwright.export.runtime import load_keras
 from maskwright.imageio import read_image, read_mask, write_image
@@ -155,7 +155,7 @@ def test_contradictions_are_named_and_leave_nothing(discs, tmp_path):
     out = tmp_path / "run"
     for changes, sentence in (
         ({"positive": "blue"}, "one of bright, dull; received blue"),
-        ({"regions": "instances"}, "tell classes, not objects"),
+        ({"regions": "instances"}, "store classes, not objects"),
         ({"unit": "case"}, "Nothing tells which images"),
         ({"pooling": "median"}, "pooling cannot be 'median'"),
         ({"encoder": "vgg", "pixels": True}, "Expected an encoder of plain"),
@@ -187,4 +187,4 @@ def test_masks_of_half_the_size_are_stretched_to_their_images(tmp_path):
         write_image(path, read_mask(path).values[::2, ::2, None])
     table = maskwright.extract_regions(data, tmp_path / "out", size=16)
     assert len(table.read_text().splitlines()) == 1 + 4
-    assert not maskwright.open_dataset(data, scaled_masks=True).left_out
+    assert not maskwright.open_dataset(data, scaled_masks=True).skipped

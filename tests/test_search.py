@@ -10,7 +10,7 @@ import pytest
 import maskwright
 from maskwright.api.search.space import SPACE, USUAL, Between, OneOf, choose_space
 from maskwright.config import TrainConfig, read_config
-from maskwright.data.synthetic.scenes import write_dataset
+from maskwright.data.synthetic.datasets import write_dataset
 from maskwright.errors import ConfigError, DataError, StoppedError, TrainingError
 from maskwright.imageio import write_image
 from maskwright.training import Run

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import yaml
 
-from maskwright.data.synthetic.scenes import write_dataset
+from maskwright.data.synthetic.datasets import write_dataset
 from maskwright.imageio import read_mask, write_image
 
 

@@ -19,7 +19,8 @@ ORDER = (
     *("evaluation", "config", "tasks", "api", "serving", "cli"),
 )
 MAY_NEED_TENSORFLOW = (
-    *("data.pipeline.batches", "losses", "metrics.streaming", "models", "training"),
+    *("data.pipeline.batches", "data.pipeline.epochs", "losses", "metrics.streaming"),
+    *("models", "training"),
     *("tasks.instances.batches", "tasks.instances.learning", "tasks.instances.previews"),
     *("tasks.instances.training", "tasks.regions.training", "tasks.regions.learning.objective"),
     *("tasks.regions.learning.batches", "tasks.regions.learning.previews"),

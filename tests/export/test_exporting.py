@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import maskwright
-from maskwright.data.synthetic.scenes import write_dataset
+from maskwright.data.synthetic.datasets import write_dataset
 from maskwright.errors import ConfigError, ModelError
 from maskwright.export import engine_cache as prepared
 from maskwright.export import int8

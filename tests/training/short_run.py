@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from scenes import network, recipe, scenes
 
-from maskwright.data.pipeline.augment import Augmentation
+from maskwright.data.pipeline.augmentation import Augmentation
 from maskwright.losses import loss
 from maskwright.tasks.semantic.learning import segmentation
 from maskwright.training import Batching, TrainingLoop

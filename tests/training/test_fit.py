@@ -11,7 +11,7 @@ import pytest
 from scenes import network, recipe, scenes
 
 from maskwright.data.pipeline.arrays import Arrays
-from maskwright.data.pipeline.augment import Augmentation
+from maskwright.data.pipeline.augmentation import Augmentation
 from maskwright.errors import ConfigError, TrainingError
 from maskwright.losses import loss
 from maskwright.tasks.semantic.learning import segmentation

@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from maskwright.data import open_dataset, write_yaml
-from maskwright.data.pipeline.augment import Augmentation
+from maskwright.data.pipeline.augmentation import Augmentation
 
 if TYPE_CHECKING:
-    from maskwright.data.audit.audit import Report
+    from maskwright.data.audit.audit import AuditReport
 
 
 def check(
@@ -18,7 +18,7 @@ def check(
     write: bool = False,
     group_by: str | None = None,
     strength: str = "medium",
-) -> "Report":
+) -> "AuditReport":
     """Audit a data set before training.
 
     Args:

@@ -1,6 +1,6 @@
 """What is known of an image before it is decoded, and what every reader checks and does."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +30,8 @@ class Header:
         format: Name of the format as its content says, such as `"PNG"`.
         palette: Whether the pixels are indices into a palette.
         orientation: EXIF orientation, 1 to 8; 1 is upright.
+        mode: How pixels are stored, as Pillow calls it, such as `"P"`; `""` for TIFF.
+        alpha: Whether there is transparency, which is dropped; `False` for TIFF.
     """
 
     width: int
@@ -39,6 +41,24 @@ class Header:
     format: str
     palette: bool
     orientation: int
+    mode: str = ""
+    alpha: bool = False
+
+
+@dataclass(frozen=True)
+class OpenImage:
+    """An image file that is open; nothing of it is decoded yet.
+
+    Args:
+        header: Of the image.
+        pixels: Decodes `(h, w, c)` as it is to be seen, but for the orientation.
+        mask_values: Decodes `(h, w, c)` exactly as stored, but for the orientation, with the
+            palette `(n, 3)` of uint8 or `None`; raises `DataError` where compression changed them.
+    """
+
+    header: Header
+    pixels: Callable[[], np.ndarray]
+    mask_values: Callable[[], tuple[np.ndarray, np.ndarray | None]]
 
 
 def start_of(path: Path | NamedBytes) -> bytes:

@@ -6,30 +6,30 @@ palettes into colors); 16-bit PNG goes to imagecodecs (Pillow cuts colors to 8 b
 prints to the terminal); TIFF goes to tifffile (Pillow and OpenCV know at most four channels).
 """
 
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from maskwright.errors import DataError
 from maskwright.imageio.files import NamedBytes, as_file
-from maskwright.imageio.header import MAX_PIXELS, Header, reading, start_of, upright
-from maskwright.imageio.raster import (
-    exif_orientation,
-    open_raster,
-    png_depth,
-    raster_header,
-    raster_pixels,
+from maskwright.imageio.header import MAX_PIXELS, Header, OpenImage, reading, start_of, upright
+from maskwright.imageio.raster import open_raster
+from maskwright.imageio.tiff import TIFF_MAGIC, open_tiff_image
+
+Opener = Callable[[Path | NamedBytes, bytes, int], AbstractContextManager[OpenImage]]
+"""Opens a file, given its first 64 bytes and the largest number of pixels."""
+
+OPENERS: tuple[tuple[tuple[bytes, ...], Opener], ...] = (
+    (TIFF_MAGIC, open_tiff_image),
+    ((b"",), open_raster),
 )
-from maskwright.imageio.tiff import (
-    TIFF_MAGIC,
-    open_tiff,
-    tiff_header,
-    tiff_image,
-    tiff_palette,
-    tiff_values,
-)
+"""What opens a file, by the bytes that it begins with; the first that fits is taken.
+
+A new format is a module with an opener, a line here, and its ending in `IMAGE_SUFFIXES`.
+"""
 
 
 @dataclass(frozen=True)
@@ -47,14 +47,8 @@ class RawMask:
 
 def read_header(path: str | Path | NamedBytes, max_pixels: int = MAX_PIXELS) -> Header:
     """Size and kind of an image; raises `DataError` for what is no image or beyond `max_pixels`."""
-    path = as_file(path)
-    start = start_of(path)
-    with reading(path):
-        if start.startswith(TIFF_MAGIC):
-            with open_tiff(path) as tiff:
-                return tiff_header(path, tiff, max_pixels)
-        with open_raster(path, max_pixels) as image:
-            return raster_header(image, start)
+    with _opened(as_file(path), max_pixels) as image:
+        return image.header
 
 
 def read_image(path: str | Path | NamedBytes, max_pixels: int = MAX_PIXELS) -> np.ndarray:
@@ -68,17 +62,9 @@ def read_image(path: str | Path | NamedBytes, max_pixels: int = MAX_PIXELS) -> n
             no image.
     """
     path = as_file(path)
-    start = start_of(path)
-    with reading(path):
-        if start.startswith(TIFF_MAGIC):
-            with open_tiff(path) as tiff:
-                header = tiff_header(path, tiff, max_pixels)
-                pixels = tiff_image(tiff)
-        else:
-            with open_raster(path, max_pixels) as image:
-                header = raster_header(image, start)
-                pixels = raster_pixels(path, image, start)[..., : header.channels]
-        return upright(pixels.astype(header.dtype, copy=False), header.orientation)
+    with _opened(path, max_pixels) as image:
+        header = image.header
+        return upright(image.pixels().astype(header.dtype, copy=False), header.orientation)
 
 
 def read_mask(path: str | Path | NamedBytes, max_pixels: int = MAX_PIXELS) -> RawMask:
@@ -93,37 +79,19 @@ def read_mask(path: str | Path | NamedBytes, max_pixels: int = MAX_PIXELS) -> Ra
             that were drawn, and for values that are not whole numbers.
     """
     path = as_file(path)
+    with _opened(path, max_pixels) as image:
+        values, palette = image.mask_values()
+        values = upright(values, image.header.orientation)
+    return RawMask(_mask_values(path, values), palette)
+
+
+@contextmanager
+def _opened(path: Path | NamedBytes, max_pixels: int) -> Iterator[OpenImage]:
+    """The image of a file; whatever a decoder raises becomes a `DataError`."""
     start = start_of(path)
-    palette = None
-    with reading(path):
-        if start.startswith(TIFF_MAGIC):
-            with open_tiff(path) as tiff:
-                header = tiff_header(path, tiff, max_pixels)
-                orientation = header.orientation
-                values = tiff_values(tiff)
-                if header.palette:
-                    palette = tiff_palette(tiff.pages[0])
-        else:
-            with open_raster(path, max_pixels) as image:
-                _refuse_lossy(path, image, start)
-                orientation = exif_orientation(image)
-                if image.mode == "P":
-                    palette = np.array(image.getpalette("RGB"), np.uint8).reshape(-1, 3)
-                    values = np.asarray(image)[..., None]
-                else:
-                    values = raster_pixels(path, image, start)
-                    # Pillow stretches 2 and 4 bits of gray over 0 to 255; labels must not be.
-                    values = values // {2: 85, 4: 17}.get(png_depth(start), 1)
-    return RawMask(_mask_values(path, upright(values, orientation)), palette)
-
-
-def _refuse_lossy(path: Path | NamedBytes, image: Image.Image, start: bytes) -> None:
-    lossy_webp = image.format == "WEBP" and b"VP8L" not in start
-    if image.format in {"JPEG", "MPO", "JPEG2000"} or lossy_webp:
-        raise DataError(
-            f"{path} is a {image.format} file: its compression blurs values near borders, so "
-            f"labels cannot be trusted; export them as PNG, TIFF, GIF or BMP from the original."
-        )
+    opener = next(opener for begins, opener in OPENERS if start.startswith(begins))
+    with reading(path), opener(path, start, max_pixels) as image:
+        yield image
 
 
 def _mask_values(path: Path | NamedBytes, values: np.ndarray) -> np.ndarray:

@@ -1,12 +1,9 @@
 """Images of any size, a window at a time: TIFF, whole slides, and what GDAL reads."""
 
-from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import tifffile
@@ -18,21 +15,18 @@ from maskwright.imageio.header import MAX_PIXELS, check_size, reading, start_of
 from maskwright.imageio.read import read_header, read_image
 from maskwright.imageio.tiff import (
     TIFF_MAGIC,
-    TiffValues,
     as_seen,
     channel_planes,
     open_tiff,
     tiff_header,
 )
+from maskwright.imageio.tiff_tiles import page_reader
 
 MOST_PIXELS = 2**34
 """Largest image that is worked through by windows: 131,072 pixels square."""
 
 WINDOWS_ONLY = SLIDE_SUFFIXES | (GEO_SUFFIXES - {".jp2"})
 """Endings of what `read_image` does not know."""
-
-_PART_BYTES = 2**26  # of one strip or tile of a TIFF, decoded; with larger ones it is read whole
-_KEPT_BYTES = 2**26  # of decoded strips and tiles, so that windows below each other share them
 
 
 @dataclass(frozen=True)
@@ -122,10 +116,10 @@ def _tiff(path: Path, tiff: tifffile.TiffFile, max_pixels: int) -> Windows:
     """A TIFF read by tiles, strips or rows, where it does not have to be decoded whole."""
     header = tiff_header(path, tiff, MOST_PIXELS)
     first = tiff.pages[0]
-    nodata = None if header.palette else _held(tiff_nodata(first), header.dtype)
+    nodata = None if header.palette else _nodata_of(tiff_nodata(first), header.dtype)
     if header.orientation != 1:
         return _whole(path, max_pixels)  # its georeference would be that of other rows
-    parts = [_page_reader(tiff, page) for page in channel_planes(tiff)]
+    parts = [page_reader(tiff, page) for page in channel_planes(tiff)]
     readers = [part for part in parts if part is not None]
     if not parts or len(readers) < len(parts):
         return replace(_whole(path, max_pixels), geo=geo_tags(first), nodata=nodata)
@@ -140,103 +134,11 @@ def _tiff(path: Path, tiff: tifffile.TiffFile, max_pixels: int) -> Windows:
     return Windows(header.height, header.width, header.channels, header.dtype, read, geo, nodata)
 
 
-def _held(nodata: float | None, dtype: str) -> float | None:
+def _nodata_of(nodata: float | None, dtype: str) -> float | None:
     """The value for no data, or `None` where pixels cannot have it."""
     if nodata is None or dtype == "float32":
         return nodata
     return nodata if nodata in range(np.iinfo(dtype).max + 1) else None
-
-
-def _page_reader(tiff: tifffile.TiffFile, frame: Any) -> TiffValues | None:
-    """Function from a window to the values `(rows, columns, samples)` of a page with parts."""
-    page = frame.keyframe  # what frames of a series share stands in the first page
-    if page.shaped[1] != 1:
-        return None  # a volume
-    if page.is_contiguous and page.predictor == 1 and page.fillorder == 1:
-        return partial(_read_rows, tiff, frame)
-    if page.is_tiled:
-        part = (page.tilelength, page.tilewidth)
-    else:
-        part = (min(page.rowsperstrip, page.imagelength), page.imagewidth)
-    part_bytes = part[0] * part[1] * page.shaped[4] * np.dtype(page.dtype).itemsize
-    if part_bytes > _PART_BYTES:
-        return None
-    across = -(-page.imagewidth // part[1])
-    decode = _decoder(tiff, frame, max(across, _KEPT_BYTES // part_bytes))
-    return partial(_read_parts, page, part, decode)
-
-
-def _read_rows(
-    tiff: tifffile.TiffFile, frame: Any, top: int, bottom: int, left: int, right: int
-) -> np.ndarray:
-    """A window of a page that is stored row by row and not compressed."""
-    samples, _, height, width, together = frame.keyframe.shaped
-    kind = np.dtype(frame.keyframe.dtype)
-    row_bytes = width * together * kind.itemsize
-    planes = []
-    for plane in range(samples):
-        tiff.filehandle.seek(frame.dataoffsets[0] + (plane * height + top) * row_bytes)
-        data = tiff.filehandle.read((bottom - top) * row_bytes)
-        rows = np.frombuffer(data, kind.newbyteorder(tiff.byteorder))
-        planes.append(rows.reshape(bottom - top, width, together)[:, left:right].astype(kind))
-    return np.concatenate(planes, axis=-1)
-
-
-def _decoder(tiff: tifffile.TiffFile, frame: Any, most: int) -> Callable[[int], np.ndarray | None]:
-    """Function from the number of a tile or strip to its values `(h, w, samples)`.
-
-    `None` stands for one that was never written. The last `most` are kept.
-    """
-    page = frame.keyframe
-    kept: OrderedDict[int, np.ndarray | None] = OrderedDict()
-    tables: dict[str, Any] = {}
-    if page.jpegtables is not None or page.jpegheader is not None:
-        tables = {"jpegtables": frame.jpegtables, "jpegheader": page.jpegheader}
-
-    def decode(index: int) -> np.ndarray | None:
-        if index in kept:
-            kept.move_to_end(index)
-            return kept[index]
-        data = None
-        if frame.databytecounts[index]:
-            tiff.filehandle.seek(frame.dataoffsets[index])
-            data = tiff.filehandle.read(frame.databytecounts[index])
-        values, _, _ = page.decode(data, index, **tables)
-        kept[index] = None if values is None else values[0]
-        if len(kept) > most:
-            kept.popitem(last=False)
-        return kept[index]
-
-    return decode
-
-
-def _read_parts(
-    page: Any,
-    part: tuple[int, int],
-    decode: Callable[[int], np.ndarray | None],
-    top: int,
-    bottom: int,
-    left: int,
-    right: int,
-) -> np.ndarray:
-    """A window of a page in tiles or strips, whose height and width are `part`."""
-    samples, _, height, width, together = page.shaped
-    down, across = -(-height // part[0]), -(-width // part[1])
-    shape = (bottom - top, right - left, samples * together)
-    window = np.full(shape, page.nodata, page.dtype)
-    for plane in range(samples):
-        own = window[..., plane * together : (plane + 1) * together]
-        for row in range(top // part[0], -(-bottom // part[0])):
-            for column in range(left // part[1], -(-right // part[1])):
-                values = decode((plane * down + row) * across + column)
-                if values is None:
-                    continue
-                y, x = row * part[0], column * part[1]
-                up, low = max(top, y), min(bottom, y + values.shape[0])
-                first, last = max(left, x), min(right, x + values.shape[1])
-                inside = values[up - y : low - y, first - x : last - x]
-                own[up - top : low - top, first - left : last - left] = inside
-    return window
 
 
 @contextmanager
@@ -301,7 +203,7 @@ def _gdal(path: Path) -> Iterator[Windows]:
 
     with dataset:
         geo = tags_of(dataset.crs, dataset.transform) if dataset.crs else None
-        nodata = _held(dataset.nodata, dtype)
+        nodata = _nodata_of(dataset.nodata, dtype)
         yield Windows(dataset.height, dataset.width, len(bands), dtype, read, geo, nodata)
 
 

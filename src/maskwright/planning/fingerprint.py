@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from maskwright.data.audit.balance import class_counts
 from maskwright.data.parallel import in_threads
 from maskwright.data.splits.duplicates import groups, near_duplicates
 from maskwright.errors import DataError
-from maskwright.imageio import Header, read_header
+from maskwright.imageio import Header
 from maskwright.labels import IGNORE_LABEL
 from maskwright.planning.dataset_stats import ClassStats, DatasetStats, Summary
 from maskwright.planning.sample_stats import SampleStats, sample_stats, spacing_mm
@@ -70,7 +71,7 @@ def fingerprint(
         raise DataError(f"{dataset.root} has no training image with a mask to plan for.")
     order = np.random.default_rng([seed, 3]).permutation(len(samples))
     shuffled = [samples[place] for place in order[:_MOST_HEADERS]]
-    headers = list(in_threads(_header, shuffled, "Reading sizes"))
+    headers = list(in_threads(partial(_header, dataset), shuffled, "Reading sizes"))
     known = [(s, h) for s, h in zip(shuffled, headers, strict=True) if h is not None]
     chosen = _within(known, most_images, most_pixels)
     background = dataset.labels.background
@@ -135,9 +136,9 @@ def fingerprint(
     )
 
 
-def _header(sample: Sample) -> Header | None:
+def _header(dataset: DataSet, sample: Sample) -> Header | None:
     try:
-        return read_header(sample.image)
+        return dataset.header(sample.image)
     except DataError:
         return None
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from maskwright.config import RunConfig
 from maskwright.data import DataSet, open_dataset
-from maskwright.data.pipeline.augment import Augmentation
+from maskwright.data.pipeline.augmentation import Augmentation
 from maskwright.errors import ConfigError, DataError
 from maskwright.types import OnMessage, ignore_message
 
@@ -52,16 +52,14 @@ def report_skipped(dataset: DataSet, on_message: OnMessage, may_skip: bool = Tru
     Raises:
         DataError: If none may be skipped, on the first.
     """
-    if dataset.left_out and not may_skip:
-        path, reason = dataset.left_out[0]
-        about = reason.removesuffix(".") if str(path) in reason else f"{path}: {reason}"
+    if dataset.skipped and not may_skip:
         raise DataError(
-            f"{about}; expected an image with its mask, both readable: mend or remove it, or let "
-            f"such files be left out with skip_unreadable=true."
+            f"{dataset.skipped[0].message.removesuffix('.')}; expected an image with its mask, "
+            f"both readable: mend or remove it, or skip such files with skip_unreadable=true."
         )
-    for path, reason in dataset.left_out[:_MAX_SKIPPED_SHOWN]:
-        on_message(f"left out: {reason}" if str(path) in reason else f"left out: {path}: {reason}")
-    if (more := len(dataset.left_out) - _MAX_SKIPPED_SHOWN) > 0:
+    for file in dataset.skipped[:_MAX_SKIPPED_SHOWN]:
+        on_message(f"left out: {file.message}")
+    if (more := len(dataset.skipped) - _MAX_SKIPPED_SHOWN) > 0:
         on_message(f"{more} more files are left out; `maskwright check` tells which.")
 
 

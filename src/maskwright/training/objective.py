@@ -8,7 +8,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from maskwright.data.pipeline.augment import Augmentation
+from maskwright.data.pipeline.augmentation import Augmentation
+from maskwright.data.pipeline.epochs import EpochSchedule, steps_per_epoch
 from maskwright.losses import MaskLoss
 from maskwright.model_card import ModelCard
 from maskwright.models.blueprint import Blueprint
@@ -81,6 +82,15 @@ class Batching:
     seed: int = 0
     crop: tuple[int, int] | None = None
     passes: int = 1
+
+    def schedule(self, epoch: int, skip: int, shard: Shard) -> EpochSchedule:
+        """Order and size of the batches of an epoch."""
+        first = epoch * self.passes
+        return EpochSchedule(self.batch_size, self.seed, first, skip, shard, self.passes)
+
+    def steps(self, num_samples: int) -> int:
+        """Batches in an epoch."""
+        return steps_per_epoch(num_samples, self.batch_size) * self.passes
 
 
 @dataclass(frozen=True, kw_only=True)

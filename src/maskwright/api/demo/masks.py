@@ -59,7 +59,7 @@ def demo(out: str | Path, *, minutes: float = 2.0, on_message: OnMessage = ignor
     Raises:
         TrainingError: If `out` holds a run already.
     """
-    from maskwright.data.synthetic.scenes import write_dataset
+    from maskwright.data.synthetic.datasets import write_dataset
 
     folder = Path(out)
     data, run, masks = folder / "data", folder / "run", folder / "masks"

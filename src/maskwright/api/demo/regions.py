@@ -74,8 +74,8 @@ def demo_regions(
     Raises:
         TrainingError: If `out` holds a run already.
     """
-    from maskwright.data.readers.data_yaml import write_description
-    from maskwright.data.synthetic.scenes import write_dataset
+    from maskwright.data.readers.description import write_description
+    from maskwright.data.synthetic.datasets import write_dataset
 
     folder = Path(out)
     data, segmenter, run = folder / "cells", folder / "segmenter", folder / "run"

@@ -12,7 +12,7 @@ from maskwright.architectures import ARCHITECTURES
 from maskwright.config import TrainConfig, given_settings, read_config
 from maskwright.config.typed import TrainSettings
 from maskwright.data import DataSet, open_dataset
-from maskwright.data.readers.resolve import find
+from maskwright.data.readers.resolve import list_samples
 from maskwright.errors import ConfigError, ModelError
 from maskwright.imageio import atomic_write
 from maskwright.planning import (
@@ -144,7 +144,7 @@ def _look_at(
     dataset = _opened(data, stated)
     report_skipped(dataset, on_message)
     changed: list[PlannedSetting] = []
-    splits = {sample.split or "train" for sample in find(data).layout.samples}
+    splits = {sample.split or "train" for sample in list_samples(data).layout.samples}
     makes_val = "train" in splits and "val" not in splits
     few = dataset.splits.get("train", 0) + dataset.splits.get("val", 0) <= _FEW_CASES
     validated = dataset.splits.get("val", 0)

@@ -30,7 +30,7 @@ def time_steps(config: TrainConfig, dataset: DataSet, machine: Machine) -> Timin
     import numpy as np
     import tensorflow as tf
 
-    from maskwright.data.pipeline.batches import load
+    from maskwright.data.pipeline.load_arrays import load
     from maskwright.losses import loss
     from maskwright.tasks.semantic.learning import segmentation
     from maskwright.training import Recipe

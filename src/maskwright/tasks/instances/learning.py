@@ -8,7 +8,6 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from maskwright.data.pipeline.batches import steps_per_epoch
 from maskwright.losses import MaskLoss
 from maskwright.losses.detection import depth_loss
 from maskwright.metrics.confusion import scores
@@ -112,24 +111,14 @@ def _task(
     batching: Batching,
 ) -> LearningTask:
     def batches(epoch: int, skip: int, shard: Shard) -> tf.data.Dataset:
-        return train_batches(
-            train,
-            target,
-            batching.batch_size,
-            batching.seed,
-            epoch * batching.passes,
-            batching.augmentation,
-            batching.crop,
-            skip=skip,
-            shard=shard,
-            epochs=batching.passes,
-        )
+        schedule = batching.schedule(epoch, skip, shard)
+        return train_batches(train, target, schedule, batching.augmentation, batching.crop)
 
     return LearningTask(
         objective=objective,
         scoring=scoring,
         train=batches,
-        steps=steps_per_epoch(len(train), batching.batch_size) * batching.passes,
+        steps=batching.steps(len(train)),
         validation=None
         if validation is None
         else partial(eval_batches, validation, target, batching.batch_size, batching.crop),

@@ -9,7 +9,7 @@ import keras
 
 from maskwright.config import TrainConfig
 from maskwright.data.dataset import DataSet
-from maskwright.data.pipeline.batches import steps_per_epoch
+from maskwright.data.pipeline.epochs import steps_per_epoch
 from maskwright.data.samples import Sample
 from maskwright.errors import DataError
 from maskwright.losses import loss

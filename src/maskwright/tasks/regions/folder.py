@@ -101,7 +101,7 @@ def predict_cases(
     network = heat() if heat else None
     done = CasesResult()
     if isinstance(images, DataSet):
-        done.failed += [Failure(path, _about(path, reason)) for path, reason in images.left_out]
+        done.failed += [Failure(file.path, file.message) for file in images.skipped]
     with progress("Deciding", len(sources)) as advance:
         for group in _groups(sources, whole_cases=pipeline.classifier.card.unit == "case"):
             found: list[tuple[str, str, Sequence[Region]]] = []

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 from maskwright.config import RegionConfig
-from maskwright.data.pipeline.batches import steps_per_epoch
+from maskwright.data.pipeline.epochs import steps_per_epoch
 from maskwright.data.samples import Sample
 from maskwright.errors import DataError
 from maskwright.losses import loss

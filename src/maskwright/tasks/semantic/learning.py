@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from maskwright.data.pipeline.arrays import Arrays
-from maskwright.data.pipeline.batches import eval_batches, steps_per_epoch, train_batches
+from maskwright.data.pipeline.batches import eval_batches, train_batches
 from maskwright.losses import MaskLoss
 from maskwright.metrics.confusion import scores
 from maskwright.metrics.streaming import count
@@ -41,16 +41,11 @@ def segmentation(
     def batches(epoch: int, skip: int, shard: Shard) -> tf.data.Dataset:
         return train_batches(
             train,
-            batching.batch_size,
-            batching.seed,
-            epoch * batching.passes,
+            batching.schedule(epoch, skip, shard),
             batching.augmentation,
             batching.crop,
             favor,
             class_weights,
-            skip=skip,
-            shard=shard,
-            epochs=batching.passes,
         )
 
     return LearningTask(
@@ -63,7 +58,7 @@ def segmentation(
             watch="mean_dice",
         ),
         train=batches,
-        steps=steps_per_epoch(len(train), batching.batch_size) * batching.passes,
+        steps=batching.steps(len(train)),
         validation=partial(eval_batches, validation, batching.batch_size, batching.crop)
         if validation is not None and len(validation)
         else None,

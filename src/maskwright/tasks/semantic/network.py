@@ -10,7 +10,6 @@ from maskwright.architectures import ARCHITECTURES
 from maskwright.config import TrainConfig
 from maskwright.data import DataSet
 from maskwright.errors import ConfigError, DataError
-from maskwright.imageio import read_header
 
 if TYPE_CHECKING:
     from maskwright.models.blueprint import Blueprint
@@ -24,7 +23,7 @@ def auto_size(dataset: DataSet) -> tuple[int, int]:
     sides = []
     for sample in dataset.samples[:: max(len(dataset.samples) // 200, 1)]:
         try:
-            header = read_header(sample.image)
+            header = dataset.header(sample.image)
         except DataError:
             continue
         sides.append((header.height, header.width))

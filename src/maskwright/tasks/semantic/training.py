@@ -9,8 +9,10 @@ import numpy as np
 from maskwright.config import TrainConfig
 from maskwright.data.dataset import DataSet
 from maskwright.data.geometry import cut_image, cut_labels
-from maskwright.data.pipeline.arrays import Arrays, load
-from maskwright.data.pipeline.batches import class_weights, rare_class_weights, steps_per_epoch
+from maskwright.data.pipeline.arrays import Arrays
+from maskwright.data.pipeline.class_balance import class_weights, rare_class_weights
+from maskwright.data.pipeline.epochs import steps_per_epoch
+from maskwright.data.pipeline.load_arrays import load
 from maskwright.errors import ConfigError
 from maskwright.losses import loss
 from maskwright.model_card import SemanticCard

@@ -7,7 +7,6 @@ from typing import Any
 import keras
 import numpy as np
 
-from maskwright.data.pipeline.batches import steps_per_epoch
 from maskwright.errors import DataError
 from maskwright.losses import MaskLoss
 from maskwright.metrics import BINS, binned_scores
@@ -47,16 +46,11 @@ def decisions(
     def batches(epoch: int, skip: int, shard: Shard) -> Any:
         return train_batches(
             train,
-            batching.batch_size,
-            batching.seed,
-            epoch * batching.passes,
+            batching.schedule(epoch, skip, shard),
             batching.augmentation,
             outside,
             label_weights,
             max_regions,
-            skip=skip,
-            shard=shard,
-            epochs=batching.passes,
         )
 
     return LearningTask(
@@ -69,7 +63,7 @@ def decisions(
             watch="loss",
         ),
         train=batches,
-        steps=steps_per_epoch(len(train), batching.batch_size) * batching.passes,
+        steps=batching.steps(len(train)),
         validation=None
         if validation is None
         else partial(eval_batches, validation, outside, label_weights),

@@ -2,37 +2,13 @@
 
 import re
 import unicodedata
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from maskwright.data.readers.name_words import IMAGE_WORDS, MASK_WORDS, SPLIT_WORDS
 from maskwright.imageio import natural_key
 
-SPLIT_WORDS: Mapping[str, str] = {
-    "train": "train",
-    "training": "train",
-    "trainval": "train",
-    "val": "val",
-    "valid": "val",
-    "validation": "val",
-    "dev": "val",
-    "test": "test",
-    "testing": "test",
-}
-"""Names of splits in folders, lists and manifests, and what they are called here."""
-
-IMAGE_WORDS = frozenset(
-    {"images", "image", "imgs", "img", "jpegimages", "jpgs", "photos", "photo", "pictures"}
-    | {"picture", "frames", "inputs", "input", "rgb", "raw", "data", "x", "originals", "original"}
-    | {"orig", "sat", "tiles", "leftimg8bit", "source", "src", "scans"}
-)
-MASK_WORDS = frozenset(
-    {"masks", "mask", "labels", "label", "lbl", "gt", "gts", "groundtruth", "truth", "annotations"}
-    | {"annotation", "annot", "annots", "anno", "annos", "trimaps", "trimap", "seg", "segs", "segm"}
-    | {"segmentation", "segmentations", "segmentationclass", "segmentationmask", "targets"}
-    | {"target", "manual", "1st_manual", "labeled", "matte", "mattes", "semantic"}
-    | {"ground_truth", "ground-truth", "ground truth", "gtfine", "roi", "y", "l"}
-)
 _KIND_WORDS = IMAGE_WORDS | MASK_WORDS
 _MASK_ENDING = re.compile(
     r"(?P<stem>.+?)[ _\-.]+(?:"
@@ -46,7 +22,7 @@ _AGREEMENT = 0.8  # share of leftover masks that must have the same unknown endi
 
 @dataclass
 class Matches:
-    """Images with their masks, and what found no partner; each in natural order."""
+    """Images with their masks, and what has no partner; each in natural order."""
 
     pairs: list[tuple[Path, list[Path]]] = field(default_factory=list)
     alone_images: list[Path] = field(default_factory=list)
@@ -71,7 +47,9 @@ def match(images: Sequence[Path], masks: Sequence[Path], by_number: bool = False
     for image in images:
         by_stem.setdefault(_plain(image.stem), []).append(image)
     ambiguous = [path for paths in by_stem.values() if len(paths) > 1 for path in paths]
-    found: dict[Path, list[Path]] = {paths[0]: [] for paths in by_stem.values() if len(paths) == 1}
+    masks_of: dict[Path, list[Path]] = {
+        paths[0]: [] for paths in by_stem.values() if len(paths) == 1
+    }
     owners = {stem: paths[0] for stem, paths in by_stem.items() if len(paths) == 1}
     doubtful = {stem for stem, paths in by_stem.items() if len(paths) > 1}
     left: list[Path] = []
@@ -87,21 +65,21 @@ def match(images: Sequence[Path], masks: Sequence[Path], by_number: bool = False
     for image, same in exact.items():
         if len(same) > 1:  # x.png and x.gif: nobody knows which is meant
             ambiguous += [image, *same]
-            del found[image]
+            del masks_of[image]
         else:
-            found[image] = same
+            masks_of[image] = same
     for words in (_KIND_WORDS, _KIND_WORDS | set(SPLIT_WORDS)):
-        left = _match_by_words(left, owners, found, words)
-    left = _match_by_ending(left, owners, found)
-    numbered = by_number and not any(found.values())
+        left = _match_by_words(left, owners, masks_of, words)
+    left = _match_by_ending(left, owners, masks_of)
+    numbered = by_number and not any(masks_of.values())
     if numbered:
-        left = _match_by_number(left, owners, found)
+        left = _match_by_number(left, owners, masks_of)
     result = Matches(alone_masks=left, ambiguous=ambiguous, by_number=numbered)
     for image in images:
-        if found.get(image):
-            mine = sorted(found[image], key=lambda p: natural_key(p.name))
-            result.pairs.append((image, mine))
-        elif image in found:
+        if masks_of.get(image):
+            of_image = sorted(masks_of[image], key=lambda p: natural_key(p.name))
+            result.pairs.append((image, of_image))
+        elif image in masks_of:
             result.alone_images.append(image)
     return result
 
@@ -137,12 +115,12 @@ def _bare(stem: str, words: Collection[str]) -> str:
 def _match_by_words(
     masks: Sequence[Path],
     owners: dict[str, Path],
-    found: dict[Path, list[Path]],
+    masks_of: dict[Path, list[Path]],
     words: Collection[str],
 ) -> list[Path]:
     by_bare: dict[str, list[Path]] = {}
     for stem, image in owners.items():
-        if not found.get(image, [None]):  # no mask yet
+        if not masks_of.get(image, [None]):  # no mask yet
             bare = _bare(stem, words)
             by_bare.setdefault(bare, []).append(image)
             if bare != stem:
@@ -155,14 +133,14 @@ def _match_by_words(
             candidates = by_bare.get(_plain(ending["stem"]), [])
             candidates = candidates or by_bare.get(_bare(ending["stem"], words), [])
         if len(candidates) == 1:
-            found[candidates[0]].append(mask)
+            masks_of[candidates[0]].append(mask)
         else:
             left.append(mask)
     return left
 
 
 def _match_by_ending(
-    masks: Sequence[Path], owners: dict[str, Path], found: dict[Path, list[Path]]
+    masks: Sequence[Path], owners: dict[str, Path], masks_of: dict[Path, list[Path]]
 ) -> list[Path]:
     """Pair `x_anything.png` with `x.png` where most leftover masks end alike."""
     endings: dict[str, list[tuple[Path, Path]]] = {}
@@ -171,7 +149,7 @@ def _match_by_ending(
         cuts = [m.start() for m in _NOT_ALPHANUMERIC.finditer(stem)]
         for cut in reversed(cuts):
             image = owners.get(stem[:cut])
-            if image is not None and not found.get(image, [None]):
+            if image is not None and not masks_of.get(image, [None]):
                 kind = re.sub(r"\d+$", "", stem[cut:])
                 endings.setdefault(kind, []).append((mask, image))
                 break
@@ -182,13 +160,13 @@ def _match_by_ending(
     if not re.search(r"[^\W\d_]", kind) or len(members) < _AGREEMENT * len(masks):
         return list(masks)
     for mask, image in members:
-        found[image].append(mask)
+        masks_of[image].append(mask)
     taken = {mask for mask, _ in members}
     return [mask for mask in masks if mask not in taken]
 
 
 def _match_by_number(
-    masks: Sequence[Path], owners: dict[str, Path], found: dict[Path, list[Path]]
+    masks: Sequence[Path], owners: dict[str, Path], masks_of: dict[Path, list[Path]]
 ) -> list[Path]:
     """Pair `t007.tif` with `man_seg007.tif`, where all names of each side are alike but for it."""
     images = {_numbered(stem): image for stem, image in owners.items()}
@@ -202,7 +180,7 @@ def _match_by_number(
     left = []
     for (_, number), mask in targets.items():
         if number is not None and number in by_number:
-            found[by_number[number]].append(mask)
+            masks_of[by_number[number]].append(mask)
         else:
             left.append(mask)
     return left

@@ -5,9 +5,12 @@ import numpy as np
 import pytest
 
 from maskwright.data.geometry import cut_image, cut_labels, resize_labels
-from maskwright.data.pipeline.arrays import Arrays, class_weights, load, rare_class_weights
+from maskwright.data.pipeline.arrays import Arrays
+from maskwright.data.pipeline.class_balance import class_weights, rare_class_weights
+from maskwright.data.pipeline.load_arrays import load
 from maskwright.data.samples import Sample
 from maskwright.errors import DataError
+from maskwright.imageio import read_header
 from maskwright.labels import IGNORE_LABEL
 
 
@@ -19,6 +22,9 @@ class Folder:
     channels: int = 3
     dtype: str = "uint8"
     encoding: str = "indices"
+
+    def header(self, path):
+        return read_header(path)
 
     def read(self, sample):
         self.decoded += 1

@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
-from drawing import MASK, draw
 
+from drawing_samples import MASK, draw
 from maskwright.data import open_dataset
-from maskwright.data.readers.manifest import read_manifest, read_region_labels, write_manifest
+from maskwright.data.readers.manifest import read_manifest, write_manifest
+from maskwright.data.readers.tables import read_region_labels
 from maskwright.errors import DataError
 
 
@@ -45,7 +46,7 @@ def test_the_column_of_a_patient_holds_the_cases(folder):
     dataset = open_dataset(write(folder / "m.csv", text))
     assert dataset.case_from == "patient"
     assert [s.case for s in dataset.samples] == ["p", "p", "j-1"]
-    assert any("Cases are the column 'patient' of m.csv" in note for note in dataset.notes)
+    assert any("Cases are the column 'patient' of m.csv" in note.text for note in dataset.notes)
     assert open_dataset(folder / "m.csv", group_by="scene").case_from == "scene"
 
 
@@ -64,7 +65,7 @@ def test_files_of_object_numbers_are_stated_or_lie_beside_the_masks(folder):
     beside = open_dataset(folder / "set")
     assert [s.instances.parent.name for s in beside.samples] == ["test", "train"]
     dataset = open_dataset(write(folder / "m.csv", "image,mask\ni/1.png,a.png\n"))
-    with pytest.raises(DataError, match="tell classes, not objects"):
+    with pytest.raises(DataError, match="store classes, not objects"):
         dataset.read_instances(dataset.samples[0])
 
 
@@ -80,7 +81,7 @@ def test_a_table_labels_regions_by_number(folder):
         ("image,label\n", "expected a row for each region with image, label, and its number"),
         ("image,region,label\n1.png,1,ill\n", "Line 2 of .* fits .*i/1.png and .*j/1.png"),
         ("image,region,label\n2.png,0,ill\n", "Line 2 of .* has the region '0'; expected"),
-        ("image,id,label\n2.png,1,ill\n2.png,1,well\n", "Line 3 of .* above says 'ill'"),
+        ("image,id,label\n2.png,1,ill\n2.png,1,well\n", "Line 3 of .* above states 'ill'"),
     ):
         with pytest.raises(DataError, match=said):
             read_region_labels(write(folder / "wrong.csv", text), samples)

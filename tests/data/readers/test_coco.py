@@ -3,8 +3,8 @@ import re
 
 import numpy as np
 import pytest
-from drawing import draw
 
+from drawing_samples import draw
 from maskwright.data import open_dataset
 from maskwright.errors import DataError
 from maskwright.rle import encode_rle
@@ -82,7 +82,7 @@ def test_polygons_and_runs_become_classes_objects_and_labels_of_regions(folder):
     assert not dataset.read_mask(second).any()
     rows = (dataset.root / "regions.csv").read_text().split()
     assert [row.split(",")[1:] for row in rows[1:]] == [["1", "cat"], ["2", "dog"], ["3", "dog"]]
-    told = "; ".join(note for note in dataset.notes if note.startswith("Left out"))
+    told = "; ".join(n.text for n in dataset.notes if n.text.startswith("Skipped"))
     assert re.search("1 image .* first lost.jpg.*1 object with a box .*1 crowd, as", told)
 
 
@@ -143,7 +143,7 @@ def test_an_image_with_a_broken_mask_is_left_out(folder, shape, said):
     write(path, {1: "a.jpg", 2: "b.jpg"}, [annotation(1, 7, shape), good])
     dataset = open_dataset(folder)
     assert [sample.id for sample in dataset.samples] == ["b"]
-    told = next(note for note in dataset.notes if "Left out: 1 image, the first" in note)
+    told = next(n.text for n in dataset.notes if n.code == "broken_annotations")
     assert re.search(said, told)
 
 

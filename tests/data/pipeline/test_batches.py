@@ -1,13 +1,11 @@
 import numpy as np
 import pytest
 
-from maskwright.data.pipeline.augment import STRENGTHS
-from maskwright.data.pipeline.batches import (
-    Arrays,
-    eval_batches,
-    rare_class_weights,
-    train_batches,
-)
+from maskwright.data.pipeline.arrays import Arrays
+from maskwright.data.pipeline.augmentation import STRENGTHS
+from maskwright.data.pipeline.batches import eval_batches, train_batches
+from maskwright.data.pipeline.class_balance import rare_class_weights
+from maskwright.data.pipeline.epochs import EpochSchedule
 from maskwright.errors import ConfigError
 from maskwright.labels import IGNORE_LABEL
 
@@ -27,7 +25,7 @@ def numbers(batches):
 
 
 def test_every_sample_comes_once_and_the_last_batch_is_filled():
-    seen = numbers(train_batches(numbered(5), 2, seed=0, epoch=0, augmentation=STRENGTHS["none"]))
+    seen = numbers(train_batches(numbered(5), EpochSchedule(2), STRENGTHS["none"]))
     order = [number for batch in seen for number in batch]
     assert sorted(order[:5]) == [0, 1, 2, 3, 4]
     assert [len(batch) for batch in seen] == [2, 2, 2]
@@ -37,7 +35,7 @@ def test_every_sample_comes_once_and_the_last_batch_is_filled():
 def test_fewer_samples_than_a_batch_repeat_with_other_augmentations():
     images = np.random.default_rng(0).integers(0, 255, (2, 8, 8, 1), dtype=np.uint8)
     arrays = Arrays.from_numpy(images, np.zeros((2, 8, 8)))
-    ((drawn_images, _, _),) = drawn(train_batches(arrays, 6, 0, 0, STRENGTHS["light"]))
+    ((drawn_images, _, _),) = drawn(train_batches(arrays, EpochSchedule(6), STRENGTHS["light"]))
     assert len({image.tobytes() for image in drawn_images}) == 6
 
 
@@ -46,7 +44,8 @@ def test_same_seed_same_batches_and_every_epoch_is_different():
     arrays = Arrays.from_numpy(images, images[..., 0] // 128)
 
     def epoch(number, **options):
-        return drawn(train_batches(arrays, 4, 7, number, STRENGTHS["strong"], **options))
+        schedule = EpochSchedule(4, seed=7, epoch=number, **options)
+        return drawn(train_batches(arrays, schedule, STRENGTHS["strong"]))
 
     first, again, other = epoch(0), epoch(0), epoch(1)
     for batch, same, different in zip(first, again, other, strict=True):
@@ -65,7 +64,7 @@ def test_without_augmentation_nothing_changes_and_ignored_pixels_weigh_nothing()
     masks = np.array([0, 1, IGNORE_LABEL])[:, None, None] * np.ones((1, 4, 5), int)
     arrays = Arrays.from_numpy(images, masks)
     weights = np.array([0.5, 3.0])
-    batches = train_batches(arrays, 1, 0, 0, STRENGTHS["none"], class_weights=weights)
+    batches = train_batches(arrays, EpochSchedule(1), STRENGTHS["none"], class_weights=weights)
     assert batches.element_spec[0].shape == (1, 4, 5, 2)
     expected = {0: 0.5, 1: 3.0, IGNORE_LABEL: 0.0}
     for image, labels, weight in drawn(batches):
@@ -83,7 +82,7 @@ def test_crops_favor_a_rare_class():
     arrays = Arrays.from_numpy([np.zeros((100, 100, 1), np.uint8)] * 40, [mask] * 40)
     share = []
     for favor in (None, rare_class_weights(arrays, 2)):
-        batches = train_batches(arrays, 40, 0, 0, STRENGTHS["none"], (16, 16), favor)
+        batches = train_batches(arrays, EpochSchedule(40), STRENGTHS["none"], (16, 16), favor)
         share.append(np.mean([labels.any(axis=(1, 2)).mean() for _, labels, _ in drawn(batches)]))
     # By chance one crop in about 85*85/(16*16) = 28 holds the pixel; favored, nearly all do.
     assert share[0] < 0.2
@@ -110,9 +109,9 @@ def test_impossible_batches_are_refused():
         [np.zeros((4, 4, 1)), np.zeros((5, 4, 1))], [np.zeros((4, 4)), np.zeros((5, 4))]
     )
     with pytest.raises(ConfigError, match="differ in size"):
-        train_batches(mixed, 2, 0, 0, STRENGTHS["none"])
+        train_batches(mixed, EpochSchedule(2), STRENGTHS["none"])
     with pytest.raises(ConfigError, match="3 workers"):
-        train_batches(numbered(4), 4, 0, 0, STRENGTHS["none"], shard=(0, 3))
+        train_batches(numbered(4), EpochSchedule(4, shard=(0, 3)), STRENGTHS["none"])
 
 
 def test_nothing_waits_for_an_autotuner_at_the_end_of_an_epoch():

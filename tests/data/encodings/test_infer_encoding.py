@@ -1,11 +1,12 @@
 import numpy as np
 import pytest
-from drawing import draw
 from PIL import Image
 
-from maskwright.data.encodings.class_map import ClassEntry, Legend, read_legend
-from maskwright.data.encodings.encoding import content_of
-from maskwright.data.encodings.infer_encoding import recognize
+from drawing_samples import draw
+from maskwright.data.encodings.class_map import ClassEntry, ClassMap
+from maskwright.data.encodings.infer_encoding import infer_encoding
+from maskwright.data.encodings.mask_contents import read_contents
+from maskwright.data.encodings.read_class_map import read_class_map
 from maskwright.errors import DataError
 from maskwright.imageio import read_mask, write_image
 
@@ -22,7 +23,7 @@ def meaning(folder, *masks, legend=None, objects=False, **options):
         else:
             draw(path, np.asarray(mask, np.uint8), **options)
         paths.append(path)
-    encoding, labels = recognize([content_of(path) for path in paths], legend, objects)
+    encoding, labels = infer_encoding([read_contents(path) for path in paths], legend, objects)
     return encoding, labels, [encoding.decode(read_mask(path), path).tolist() for path in paths]
 
 
@@ -77,7 +78,7 @@ def test_one_bit_mixes_with_eight(tmp_path):
     Image.fromarray(bits).save(tmp_path / "bits.png")
     draw(tmp_path / "bytes.png", np.array([[0, 255]], np.uint8))
     paths = [tmp_path / "bits.png", tmp_path / "bytes.png"]
-    encoding, _ = recognize([content_of(path) for path in paths])
+    encoding, _ = infer_encoding([read_contents(path) for path in paths])
     assert [encoding.decode(read_mask(p)).tolist() for p in paths] == [[[1, 0]], [[0, 1]]]
 
 
@@ -96,7 +97,7 @@ def test_palettes_in_different_orders_are_read_as_colors(tmp_path):
             tmp_path / f"{number}.png", np.array([[0, 1, 2]], np.uint8), "P", palette=sum(order, ())
         )
     paths = [tmp_path / "0.png", tmp_path / "1.png"]
-    encoding, labels = recognize([content_of(path) for path in paths])
+    encoding, labels = infer_encoding([read_contents(path) for path in paths])
     assert encoding.kind == "colors"
     for path, order in zip(paths, ([red, green, blue], [blue, red, green]), strict=True):
         decoded = encoding.decode(read_mask(path))[0]
@@ -161,7 +162,7 @@ def test_noise_is_no_legend(tmp_path):
     ],
 )
 def test_a_list_of_names_is_laid_over_the_values(tmp_path, names, mask, labels, expected):
-    legend = Legend(tuple(ClassEntry(name) for name in names.split(",")), "classes.txt")
+    legend = ClassMap(tuple(ClassEntry(name) for name in names.split(",")), "classes.txt")
     _, found, decoded = meaning(tmp_path, mask, legend=legend)
     assert (" ".join(found.names), decoded) == (expected, [labels])
 
@@ -187,7 +188,7 @@ def test_a_list_of_names_is_laid_over_the_values(tmp_path, names, mask, labels, 
 )
 def test_legends_with_colors_are_read(tmp_path, name, text):
     (tmp_path / name).write_text(text)
-    legend = read_legend(tmp_path / name)
+    legend = read_class_map(tmp_path / name)
     assert [(entry.name, entry.color) for entry in legend.entries] == [
         ("Road", (128, 64, 128)),
         ("Car", (64, 0, 128)),
@@ -206,6 +207,6 @@ def test_legends_with_colors_are_read(tmp_path, name, text):
 )
 def test_legends_with_values_are_read(tmp_path, name, text, values):
     (tmp_path / name).write_text(text)
-    legend = read_legend(tmp_path / name)
+    legend = read_class_map(tmp_path / name)
     assert [entry.name for entry in legend.entries] == ["Road", "Traffic light"]
     assert [entry.value for entry in legend.entries] == values

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
-from drawing import MASK, draw
 
+from drawing_samples import MASK, draw
 from maskwright.data import open_dataset
-from maskwright.data.encodings.class_map import voc_color
+from maskwright.data.encodings.known_class_maps import voc_color
 from maskwright.errors import DataError
 
 STEMS = ("a 1", "a 2", "ü_10")
@@ -67,7 +67,7 @@ def test_folders_state_splits(tmp_path, images, masks):
         draw(tmp_path / masks.format(name) / f"{split}1.png", MASK)
     dataset = open_dataset(tmp_path)
     assert splits(dataset) == {f"{split}1": split for split in ("train", "val", "test")}
-    assert dataset.left_out == ()
+    assert dataset.skipped == ()
 
 
 def test_lists_state_splits_and_columns_are_passed_over(tmp_path):
@@ -77,7 +77,7 @@ def test_lists_state_splits_and_columns_are_passed_over(tmp_path):
     (tmp_path / "splits" / "test.txt").write_text("ü_10\n", encoding="utf-8")
     dataset = open_dataset(tmp_path, val_share=0)
     assert splits(dataset) == {"a 1": "train", "a 2": "train", "ü_10": "test"}
-    assert [path.name for path, _ in dataset.left_out] == ["lost"]
+    assert [file.path.name for file in dataset.skipped] == ["lost"]
 
 
 def test_train_and_val_say_more_than_trainval(tmp_path):
@@ -94,7 +94,7 @@ def test_what_is_in_two_lists_counts_for_the_stricter_split(tmp_path):
     (tmp_path / "test.txt").write_text("a 1\n")
     dataset = open_dataset(tmp_path, val_share=0)
     assert splits(dataset) == {"a 1": "test", "a 2": "train", "ü_10": "train"}
-    assert any("in the lists of two splits (a 1" in note for note in dataset.notes)
+    assert any("in the lists of two splits (a 1" in note.text for note in dataset.notes)
 
 
 def test_links_are_followed_but_not_in_circles(tmp_path):
@@ -125,7 +125,7 @@ def test_voc_reads_its_own_lists_names_and_void(tmp_path):
     assert dataset.labels.names[15] == "person"
     assert dataset.labels.colors[15] == (192, 128, 128)
     assert dataset.read(dataset.samples[0])[1].tolist()[0] == [255, 0, 15, 15]
-    assert [path.name for path, _ in dataset.left_out] == ["2007_03.jpg"]
+    assert [file.path.name for file in dataset.skipped] == ["2007_03.jpg"]
 
 
 def test_one_mask_for_each_object_in_a_folder_for_each_image(tmp_path):
@@ -196,7 +196,7 @@ def test_what_has_no_partner_is_left_out_with_the_reason(tmp_path):
     draw(tmp_path / "images" / "twice.jpg")
     draw(tmp_path / "images" / "twice.png")
     draw(tmp_path / "masks" / "twice.png", MASK)
-    reasons = {path.name: reason for path, reason in open_dataset(tmp_path).left_out}
+    reasons = {file.path.name: file.reason for file in open_dataset(tmp_path).skipped}
     assert reasons == {
         "alone.jpg": "image without a mask",
         "lost.png": "mask without an image",
@@ -212,7 +212,7 @@ def test_the_field_of_view_is_not_the_mask(tmp_path):
         draw(tmp_path / "training" / "mask" / f"{number}_training_mask.gif", MASK)
     dataset = open_dataset(tmp_path, val_share=0)
     assert {mask.parent.name for s in dataset.samples for mask in s.masks} == {"1st_manual"}
-    assert any("training/mask would fit as well" in note for note in dataset.notes)
+    assert any("training/mask would fit as well" in note.text for note in dataset.notes)
 
 
 def test_numbers_pair_names_that_are_otherwise_alike(tmp_path):
@@ -233,7 +233,7 @@ def test_images_of_another_split_are_not_given_its_masks(tmp_path):
         draw(tmp_path / "test" / f"b_{number}.jpg")
     dataset = open_dataset(tmp_path)
     assert [s.id for s in dataset.samples] == ["a_0", "a_1", "a_2"]
-    assert {reason for _, reason in dataset.left_out} == {"image in a folder without masks"}
+    assert {file.reason for file in dataset.skipped} == {"image in a folder without masks"}
 
 
 def test_a_folder_without_masks_is_explained(tmp_path):

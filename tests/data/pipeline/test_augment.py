@@ -2,7 +2,8 @@ import cv2
 import numpy as np
 import pytest
 
-from maskwright.data.pipeline.augment import STRENGTHS, Augmentation, augment
+from maskwright.data.pipeline.augment import augment
+from maskwright.data.pipeline.augmentation import STRENGTHS, Augmentation
 from maskwright.errors import ConfigError
 from maskwright.labels import IGNORE_LABEL
 

@@ -5,11 +5,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from drawing import MASK, draw
 
+from drawing_samples import MASK, draw
 from maskwright.data import open_dataset
 from maskwright.data.samples import Sample, separated
-from maskwright.data.splits.assignment import assign_splits, folds, make_fold, unite_duplicates
+from maskwright.data.splits.assignment import assign_splits, folds, make_fold
+from maskwright.data.splits.unite_duplicates import unite_duplicates
 from maskwright.data.synthetic.scenes import draw_scene
 from maskwright.errors import ConfigError
 
@@ -128,7 +129,9 @@ def test_a_division_that_is_made_does_not_part_copies_and_a_stated_one_is_told(p
     dataset = open_dataset(pictures, **options)
     assert separated(dataset.samples) is None
     assert len({s.split for s in dataset.samples if s.id in {"p0_0", "p0_1"}}) == 1
-    assert any("2 groups of images show nearly the same (p0_0 = p0_1" in n for n in dataset.notes)
+    assert any(
+        "2 groups of images show nearly the same (p0_0 = p0_1" in n.text for n in dataset.notes
+    )
     assert dataset.case_from == ""
     stated = [f"images/p{n // 2}_{n}.png,masks/p{n // 2}_{n}.png,{s}" for n, s in enumerate(SPLITS)]
     (pictures / "manifest.csv").write_text("\n".join(["image,mask,split", *stated]))
