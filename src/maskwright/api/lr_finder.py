@@ -45,9 +45,8 @@ def find_rate(
 
     from maskwright.tasks.semantic.training import decode
     from maskwright.training import find_rate as find
-    from maskwright.training.options import TrainOptions
+    from maskwright.training.options import Recipe, TrainOptions
     from maskwright.training.rate_finder import draw_rates
-    from maskwright.training.recipe import Recipe
 
     config = read_config(plan, settings, TrainConfig)
     options = TrainOptions(seed=config.seed, on_message=on_message)

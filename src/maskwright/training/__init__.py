@@ -5,9 +5,8 @@ The loop knows no task: a task gives it a `TrainingSetup`.
 
 from maskwright.training.loop import TrainingLoop
 from maskwright.training.objective import Batching, LearningTask, Scoring, TrainingSetup
-from maskwright.training.options import TrainOptions
+from maskwright.training.options import Recipe, TrainOptions
 from maskwright.training.rate_finder import RateCurve, find_rate
-from maskwright.training.recipe import Recipe
 from maskwright.training.run import Run
 from maskwright.training.run_training import run_training
 from maskwright.training.schedule import rate_factor
