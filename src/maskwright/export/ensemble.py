@@ -117,13 +117,13 @@ def read_members(path: Path, card: SemanticCard) -> list[Path]:
                 f"The ensemble {path} has no member {member.folder}: expected {MODEL_FILE} and "
                 f"{CARD_FILE} in {folder}; copy it there, or make the ensemble again without it."
             )
-        own = SemanticCard.read(folder / CARD_FILE)
-        if own.model_sha256 != member.model_sha256:
+        member_card = SemanticCard.read(folder / CARD_FILE)
+        if member_card.model_sha256 != member.model_sha256:
             raise ModelError(
                 f"{folder} holds another model than when the ensemble {path} was made; copy the "
                 f"old one back, or make the ensemble again."
             )
-        _check_alike(card, own, path, folder, _MUST_AGREE)
+        _check_alike(card, member_card, path, folder, _MUST_AGREE)
         folders.append(folder)
     return folders
 
@@ -135,7 +135,7 @@ def model_files(path: Path) -> list[str]:
         ModelError: If members of an ensemble lie outside its folder.
     """
     if not is_ensemble(path):
-        return [*_own_files(path), CARD_FILE]
+        return [*_network_files(path), CARD_FILE]
     files = []
     for member in _listed(path):
         if ".." in Path(member.folder).parts:
@@ -143,12 +143,12 @@ def model_files(path: Path) -> list[str]:
                 f"The ensemble {path} has a member outside its folder, {member.folder}; expected "
                 f"all within it: make it in a folder above the runs."
             )
-        own = [*_own_files(path / member.folder), CARD_FILE]
-        files += [f"{member.folder}/{name}" for name in own]
+        names = [*_network_files(path / member.folder), CARD_FILE]
+        files += [f"{member.folder}/{name}" for name in names]
     return [*files, ENSEMBLE_FILE, CARD_FILE]
 
 
-def _own_files(run: Path) -> list[str]:
+def _network_files(run: Path) -> list[str]:
     """Model of a run, and how its network is built, which old runs do not say."""
     return [MODEL_FILE, *([NETWORK_FILE] if (run / NETWORK_FILE).is_file() else [])]
 
