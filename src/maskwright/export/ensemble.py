@@ -4,27 +4,21 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from maskwright.errors import ModelError
 from maskwright.export.artifact import is_artifact
-from maskwright.export.probabilities import activate
 from maskwright.imageio import atomic_write
 from maskwright.model_card import CARD_FILE, MODEL_FILE, NETWORK_FILE, SemanticCard, checksum
 
 ENSEMBLE_FILE = "ensemble.json"
 """Name of the list of members, in the folder of an ensemble."""
 
-_SMALLEST = np.float32(1e-30)  # probability that has a logarithm; nothing is decided by less
 _MUST_AGREE = ("labels", "channels", "dtype", "size", "tile")
 _DECISIONS = ("threshold", "min_area_px", "fill_holes_px", "keep_largest")
-
-Logits = Callable[[np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -151,24 +145,6 @@ def model_files(path: Path) -> list[str]:
 def _network_files(run: Path) -> list[str]:
     """Model of a run, and how its network is built, which old runs do not say."""
     return [MODEL_FILE, *([NETWORK_FILE] if (run / NETWORK_FILE).is_file() else [])]
-
-
-def mean_logits(members: Sequence[tuple[Logits, SemanticCard]]) -> Logits:
-    """Function from images to the logarithm of the mean of the members' probabilities.
-
-    Its softmax is that mean. Probabilities are averaged, not logits, so that a member that is sure
-    does not outvote those that are not, and that an average of calibrated members stays near what
-    they say.
-    """
-
-    def logits(images: np.ndarray) -> np.ndarray:
-        total: np.ndarray | float = 0.0
-        for member, card in members:
-            total = total + activate(member(images), images.shape[:3], card)
-        mean = np.divide(total, np.float32(len(members)))
-        return np.log(np.maximum(mean, _SMALLEST))
-
-    return logits
 
 
 def is_single(path: Path) -> bool:

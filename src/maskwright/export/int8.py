@@ -18,9 +18,9 @@ import numpy as np
 
 from maskwright.errors import ModelError
 from maskwright.export.engines import FILES
-from maskwright.export.ensemble import Logits
 from maskwright.export.formats import write_network
 from maskwright.export.fuse_scaling import after_the_last_layer
+from maskwright.export.logits import Logits
 from maskwright.export.parity import INT8, Parity, ParityLimits
 
 _GROUPS = 8
