@@ -156,7 +156,7 @@ def test_contradictions_are_named_and_leave_nothing(discs, tmp_path):
     for changes, sentence in (
         ({"positive": "blue"}, "one of bright, dull; received blue"),
         ({"regions": "instances"}, "store classes, not objects"),
-        ({"unit": "case"}, "Nothing tells which images"),
+        ({"unit": "case"}, "No column or pattern groups"),
         ({"pooling": "median"}, "pooling cannot be 'median'"),
         ({"encoder": "vgg", "pixels": True}, "Expected an encoder of plain"),
         ({"measures": False, "pixels": False}, "needs pixels, measures or both"),

@@ -1,4 +1,4 @@
-"""What heads for single objects learn, as the training loop takes it."""
+"""Learning tasks of instance models: center and distance maps, or Mask R-CNN."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -22,7 +22,7 @@ from maskwright.training.steps import Objective
 Tensor = Any
 
 DEPTH_WEIGHT = 2.0
-"""Of the error of depths and centers, beside the loss of classes."""
+"""Weight of the loss of depth and center maps, relative to that of classes."""
 
 
 def centers(
@@ -34,35 +34,36 @@ def centers(
     auxiliary_weight: float = 0.0,
     batching: Batching,
 ) -> LearningTask:
-    """Classes, depths and nearness to centers, of a model with `num_classes + 2` channels.
+    """Classes, depth and center maps of a model with `num_classes + 2` channels.
 
     Args:
-        loss: Of the classes.
-        train: Samples to learn from.
-        validation: Samples to choose the best weights by.
-        num_classes: With the background.
-        auxiliary_weight: Of the loss of each auxiliary output of the model.
+        loss: Loss of the classes.
+        train: Training samples.
+        validation: Samples that select the best weights.
+        num_classes: Number of classes, background included.
+        auxiliary_weight: Weight of the loss of each auxiliary output of the model.
         batching: How samples become batches.
     """
 
-    def of(said: Tensor, true: Tensor, weights: Tensor, training: bool) -> Tensor:
-        labels = tf.cast(true[..., 0], tf.int32)
-        own = loss.per_image(labels, said[..., :-2], weights, add_up if training else None)
-        return own + DEPTH_WEIGHT * depth_loss(said[..., -2:], true[..., 1:], weights)
+    def output_loss(outputs: Tensor, truth: Tensor, weights: Tensor, training: bool) -> Tensor:
+        labels = tf.cast(truth[..., 0], tf.int32)
+        reduce = add_up if training else None
+        class_loss = loss.per_image(labels, outputs[..., :-2], weights, reduce)
+        return class_loss + DEPTH_WEIGHT * depth_loss(outputs[..., -2:], truth[..., 1:], weights)
 
     def objective(model: keras.Model, batch: Any, training: bool) -> tuple[Tensor, Tensor]:
-        images, true, weights = batch
-        said, *auxiliary = tf.nest.flatten(model(images, training=training))
-        values = of(said, true, weights, training)
-        for more in auxiliary:
-            values += auxiliary_weight * of(more, true, weights, training)
-        return values / (1.0 + auxiliary_weight * len(auxiliary)), said
+        images, truth, weights = batch
+        outputs, *auxiliary = tf.nest.flatten(model(images, training=training))
+        values = output_loss(outputs, truth, weights, training)
+        for output in auxiliary:
+            values += auxiliary_weight * output_loss(output, truth, weights, training)
+        return values / (1.0 + auxiliary_weight * len(auxiliary)), outputs
 
-    def counted(true: Tensor, said: Tensor) -> Tensor:
-        return count(tf.cast(true[..., 0], tf.int32), said[..., :-2], num_classes=num_classes)
+    def confusion(truth: Tensor, outputs: Tensor) -> Tensor:
+        return count(tf.cast(truth[..., 0], tf.int32), outputs[..., :-2], num_classes=num_classes)
 
     scoring = Scoring(
-        count=counted,
+        count=confusion,
         shape=(num_classes, num_classes),
         scores=_class_scores,
         titles={"mean_dice": "mean Dice", "mean_iou": "mean IoU"},
@@ -77,27 +78,27 @@ def detections(
     *,
     batching: Batching,
 ) -> LearningTask:
-    """Boxes, classes and masks, of a model that `models.rcnn.mask_rcnn` built.
+    """Boxes, classes and masks of a Mask R-CNN.
 
     Args:
-        settings: That it was built with.
-        train: Samples to learn from.
-        validation: Samples to choose the best weights by.
+        settings: Settings that `models.rcnn.mask_rcnn` built the model with.
+        train: Training samples.
+        validation: Samples that select the best weights.
         batching: How samples become batches.
     """
 
     def objective(
         model: keras.Model, batch: Any, training: bool
     ) -> tuple[Tensor, Mapping[str, Tensor]]:
-        images, true, weights = batch
-        losses, said = rcnn_losses(RcnnParts.of(model), settings, images, true, training)
-        return weights * tf.add_n(list(losses.values())), said
+        images, truth, weights = batch
+        losses, outputs = rcnn_losses(RcnnParts.of(model), settings, images, truth, training)
+        return weights * tf.add_n(list(losses.values())), outputs
 
     scoring = Scoring(
-        count=_region_counts,
+        count=_proposal_counts,
         shape=(4,),
-        scores=_region_scores,
-        titles={"class_accuracy": "classes right", "mask_iou": "mask IoU"},
+        scores=_proposal_scores,
+        titles={"class_accuracy": "class accuracy", "mask_iou": "mask IoU"},
     )
     return _task(objective, scoring, BOXES, train, validation, batching)
 
@@ -126,22 +127,25 @@ def _task(
 
 
 def _class_scores(counts: np.ndarray) -> dict[str, float]:
-    found = scores(counts)
-    return {"mean_dice": float(found.mean_dice), "mean_iou": float(found.mean_iou)}
+    result = scores(counts)
+    return {"mean_dice": float(result.mean_dice), "mean_iou": float(result.mean_iou)}
 
 
-def _region_counts(true: Mapping[str, Tensor], said: Mapping[str, Tensor]) -> Tensor:
-    """Of the positive regions that were drawn: how many, how many have their class; and pixels of
-    the intersections and unions of their masks.
+def _proposal_counts(truth: Mapping[str, Tensor], outputs: Mapping[str, Tensor]) -> Tensor:
+    """Counts of positive proposals and of those with the right class; pixels of the intersections
+    and of the unions of their masks.
     """
-    positive = said["positive"]
-    right = positive & (said["classes"] == said["labels"])
-    inside, wanted = said["masks"] & positive[..., None, None], said["wanted"] > 0.5
-    wanted &= positive[..., None, None]
-    values = (positive, right, inside & wanted, inside | wanted)
+    positive = outputs["positive"]
+    correct = positive & (outputs["classes"] == outputs["labels"])
+    predicted = outputs["masks"] & positive[..., None, None]
+    masks = (outputs["wanted"] > 0.5) & positive[..., None, None]
+    values = (positive, correct, predicted & masks, predicted | masks)
     return tf.stack([tf.reduce_sum(tf.cast(value, tf.int64)) for value in values])
 
 
-def _region_scores(counts: np.ndarray) -> dict[str, float]:
-    positive, right, shared, united = (float(value) for value in counts)
-    return {"class_accuracy": right / max(positive, 1), "mask_iou": shared / max(united, 1)}
+def _proposal_scores(counts: np.ndarray) -> dict[str, float]:
+    positive, correct, intersection, union = (float(value) for value in counts)
+    return {
+        "class_accuracy": correct / max(positive, 1),
+        "mask_iou": intersection / max(union, 1),
+    }

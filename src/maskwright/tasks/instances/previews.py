@@ -1,4 +1,4 @@
-"""What a run on objects shows while it trains: the same few images, true and found objects."""
+"""Previews of a run on instances: true and predicted objects of the same images, each epoch."""
 
 from collections.abc import Callable, Sequence
 
@@ -17,21 +17,21 @@ from maskwright.training import Run
 
 Logs = dict[str, float] | None
 
-PREVIEW_COLUMNS = ("image", "true objects", "found objects")
+PREVIEW_COLUMNS = ("image", "true objects", "predicted")
 """What `ObjectPreviews` draws side by side."""
 
-_MOST_PX = 384  # of a side of what is drawn
+_MAX_SIDE_PX = 384  # of a preview
 
 
 class ObjectPreviews(keras.callbacks.Callback):
-    """Image, true objects and found objects of the same few samples, drawn every epoch.
+    """Draws image, true and predicted objects of the same samples after each epoch.
 
     Args:
         run: Its `previews` folder gets `epoch_0001.png` and so on.
-        arrays: Samples to draw from; of large images, the middle.
-        card: What the card will be, before thresholds are chosen.
-        number: Of the samples drawn.
-        ask: Function of a model, as `keras_detector` makes it.
+        arrays: Samples to choose from; of large images, the center is drawn.
+        card: Card of the model, before thresholds are tuned.
+        number: Number of samples.
+        trace: From a model to its function, as `keras_detector`.
     """
 
     def __init__(
@@ -40,39 +40,39 @@ class ObjectPreviews(keras.callbacks.Callback):
         arrays: ObjectArrays,
         card: InstanceCard,
         number: int,
-        ask: Callable[[keras.Model], DetectorFn],
+        trace: Callable[[keras.Model], DetectorFn],
     ) -> None:
         super().__init__()
-        self.run, self.card, self.ask = run, card, ask
-        places = np.linspace(0, len(arrays) - 1, min(number, len(arrays))).round().astype(int)
+        self.run, self.card, self.trace = run, card, trace
+        indices = np.linspace(0, len(arrays) - 1, min(number, len(arrays))).round().astype(int)
         self.images: list[np.ndarray] = []
         self.shown: list[np.ndarray] = []
-        for place in places:
-            image, maps, _ = arrays[int(place)]
-            middle = _middle(image.shape[:2])
-            self.images.append(image[middle])
-            picture = as_picture(image[middle])
-            true = Instances.from_ids(maps[middle][..., 1].astype(np.int32))
+        for index in indices:
+            image, maps, _ = arrays[int(index)]
+            center = _center(image.shape[:2])
+            self.images.append(image[center])
+            picture = as_picture(image[center])
+            true = Instances.from_ids(maps[center][..., 1].astype(np.int32))
             self.shown.append(np.hstack([picture, draw_objects(picture, true)]))
 
     def set_model(self, model: keras.Model) -> None:
-        """Keep a function of the model."""
+        """Trace the model once."""
         super().set_model(model)
-        self.finder = InstancePredictor(self.ask(model), self.card)
+        self.predictor = InstancePredictor(self.trace(model), self.card)
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
-        """Find and draw."""
+        """Predict and draw."""
         rows = []
         for image, shown in zip(self.images, self.shown, strict=True):
-            rows.append(np.hstack([shown, draw_objects(as_picture(image), self.finder(image))]))
+            rows.append(np.hstack([shown, draw_objects(as_picture(image), self.predictor(image))]))
         write_image(self.run.previews / f"epoch_{epoch + 1:04d}.png", _stacked(rows))
 
 
-def _middle(size: Sequence[int]) -> tuple[slice, slice]:
-    starts = [max((side - _MOST_PX) // 2, 0) for side in size]
-    return slice(starts[0], starts[0] + _MOST_PX), slice(starts[1], starts[1] + _MOST_PX)
+def _center(size: Sequence[int]) -> tuple[slice, slice]:
+    starts = [max((side - _MAX_SIDE_PX) // 2, 0) for side in size]
+    return slice(starts[0], starts[0] + _MAX_SIDE_PX), slice(starts[1], starts[1] + _MAX_SIDE_PX)
 
 
 def _stacked(rows: Sequence[np.ndarray]) -> np.ndarray:
-    wide = max(row.shape[1] for row in rows)
-    return np.vstack([np.pad(row, ((0, 2), (0, wide - row.shape[1]), (0, 0))) for row in rows])
+    width = max(row.shape[1] for row in rows)
+    return np.vstack([np.pad(row, ((0, 2), (0, width - row.shape[1]), (0, 0))) for row in rows])
