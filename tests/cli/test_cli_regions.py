@@ -249,7 +249,11 @@ def test_a_table_that_lacks_a_region(run, tmp_path):
         (("evaluate", "{segmenter}", "{data}"), 1, "Expected a run of `maskwright regions train`"),
         (("evaluate", "{alone}", "{data}", "--split", "night"), 1, "no split 'night'"),
         (("predict", "{segmenter}", "{data}"), 1, "name another run, or use the command"),
-        (("predict", "{alone}", "{data}", "--no-masks"), 2, "predicts none; give masks, or train it"),
+        (
+            ("predict", "{alone}", "{data}", "--no-masks"),
+            2,
+            "predicts none; give masks, or train it",
+        ),
         (("predict", "{alone}", "{data}/dull/images"), 1, "draws no masks, so that images come"),
         (("extract", "nowhere"), 1, "nowhere does not exist; expected a folder"),
         (("extract", "{data}", "--min-area-px", "9999"), 1, "hold no region of 9999 px or more"),
