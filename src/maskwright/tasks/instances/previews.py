@@ -46,14 +46,14 @@ class ObjectPreviews(keras.callbacks.Callback):
         self.run, self.card, self.trace = run, card, trace
         indices = np.linspace(0, len(arrays) - 1, min(number, len(arrays))).round().astype(int)
         self.images: list[np.ndarray] = []
-        self.shown: list[np.ndarray] = []
+        self.truths: list[np.ndarray] = []
         for index in indices:
             image, maps, _ = arrays[int(index)]
             center = _center(image.shape[:2])
             self.images.append(image[center])
             picture = as_picture(image[center])
             true = Instances.from_ids(maps[center][..., 1].astype(np.int32))
-            self.shown.append(np.hstack([picture, draw_objects(picture, true)]))
+            self.truths.append(np.hstack([picture, draw_objects(picture, true)]))
 
     def set_model(self, model: keras.Model) -> None:
         """Trace the model once."""
@@ -63,8 +63,8 @@ class ObjectPreviews(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         """Predict and draw."""
         rows = []
-        for image, shown in zip(self.images, self.shown, strict=True):
-            rows.append(np.hstack([shown, draw_objects(as_picture(image), self.predictor(image))]))
+        for image, truth in zip(self.images, self.truths, strict=True):
+            rows.append(np.hstack([truth, draw_objects(as_picture(image), self.predictor(image))]))
         write_image(self.run.previews / f"epoch_{epoch + 1:04d}.png", _stacked(rows))
 
 

@@ -45,8 +45,8 @@ def draw_decisions(
         weights: Share of each region in the decision; the outline of the largest is doubled.
         scale: Integer factor by which the picture is enlarged first.
     """
-    drawn = np.repeat(np.repeat(picture, scale, axis=0), scale, axis=1)
-    longer = max(drawn.shape[:2])
+    canvas = np.repeat(np.repeat(picture, scale, axis=0), scale, axis=1)
+    longer = max(canvas.shape[:2])
     width = max(1, round(longer / 400))
     heaviest = int(np.argmax(weights)) if weights is not None and len(weights) > 1 else -1
     for index, (region, probability) in enumerate(zip(regions, probabilities, strict=True)):
@@ -55,8 +55,8 @@ def draw_decisions(
         outlines, _ = cv2.findContours(padded, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
         moved = [outline + np.array([left - 1, top - 1]) for outline in outlines]
         thick = width * (2 if index == heaviest else 1)
-        cv2.polylines(drawn, moved, True, shade(probability, threshold), thick, cv2.LINE_AA)
-    sheet = Image.fromarray(drawn)
+        cv2.polylines(canvas, moved, True, shade(probability, threshold), thick, cv2.LINE_AA)
+    sheet = Image.fromarray(canvas)
     pen = ImageDraw.Draw(sheet)
     font = ImageFont.load_default(max(9.0, longer * _TEXT_SHARE))
     for region, probability in zip(regions, probabilities, strict=True):
@@ -75,10 +75,10 @@ def draw_decisions(
 
 def outline(crop: np.ndarray, mask: np.ndarray, color: Color) -> np.ndarray:
     """Crop with the outline of its mask; uint8 RGB `(h, w, 3)`."""
-    drawn = np.ascontiguousarray(crop).copy()
+    canvas = np.ascontiguousarray(crop).copy()
     outlines, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    cv2.drawContours(drawn, outlines, -1, color, 1, cv2.LINE_AA)
-    return drawn
+    cv2.drawContours(canvas, outlines, -1, color, 1, cv2.LINE_AA)
+    return canvas
 
 
 def caption(picture: np.ndarray, text: str, color: Color = _INK) -> np.ndarray:

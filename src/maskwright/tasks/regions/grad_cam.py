@@ -78,11 +78,11 @@ def draw_heat(crop: np.ndarray, heat: np.ndarray, mask: np.ndarray) -> np.ndarra
     steps = (np.clip(heat, 0, 1) * 255).round().astype(np.uint8)
     colors = cv2.applyColorMap(steps, cv2.COLORMAP_INFERNO)[..., ::-1]
     opacity = (_MAX_OPACITY * np.clip(heat, 0, 1) * inside)[..., None]
-    drawn = (crop * (1 - opacity) + colors * opacity).round().astype(np.uint8)
+    canvas = (crop * (1 - opacity) + colors * opacity).round().astype(np.uint8)
     kernel = np.ones((3, 3), np.uint8)
     core = cv2.erode(inside.astype(np.uint8), kernel, borderType=cv2.BORDER_CONSTANT, borderValue=0)
-    drawn[inside & (core == 0)] = _OUTLINE
-    return drawn
+    canvas[inside & (core == 0)] = _OUTLINE
+    return canvas
 
 
 def _feature(model: Any, stride: int | None) -> tuple[Any, int | None]:

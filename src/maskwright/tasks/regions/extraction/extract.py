@@ -89,14 +89,14 @@ def extract(
     if image.ndim == 2:
         image = image[..., None]
     shape, spacing = mask.shape, spec.spacing_mm
-    found = find_regions(mask, spec.kind, background, spec.min_area_px)
-    if spec.full_scale is None and found:
+    items = find_regions(mask, spec.kind, background, spec.min_area_px)
+    if spec.full_scale is None and items:
         spec = replace(spec, full_scale=full_scale_of(image))
     whole = None
-    if spec.size is not None and spec.context is None and found:
-        whole = cut_pixels(image, window(found[0].box, shape, None), spec.size)
+    if spec.size is not None and spec.context is None and items:
+        whole = cut_pixels(image, window(items[0].box, shape, None), spec.size)
     regions: list[Region] = []
-    for number, item in enumerate(found, start=1):
+    for number, item in enumerate(items, start=1):
         area = int(np.count_nonzero(item.mask))
         crop = crop_mask = None
         if spec.size is not None:

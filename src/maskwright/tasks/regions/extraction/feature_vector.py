@@ -7,7 +7,7 @@ import numpy as np
 
 _Measures = Mapping[str, float]
 
-_LOG_OFFSET = 0.01  # added before logarithms of shares, which tell nothing apart below it
+_LOG_OFFSET = 0.01  # added before logarithms, so that tiny shares do not differ much
 
 SHAPE_FEATURES: Mapping[str, Callable[[_Measures], float]] = {
     "log_area": lambda m: math.log(m["area_px"]),

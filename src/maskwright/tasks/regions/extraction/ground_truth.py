@@ -1,5 +1,7 @@
 """Regions of the ground-truth masks of a data set, and what they say of its regions at large."""
 
+from itertools import chain
+
 import numpy as np
 
 from maskwright.data.dataset import DataSet
@@ -70,10 +72,8 @@ def min_component_px(dataset: DataSet, kind: RegionKind) -> int:
         return [int(np.count_nonzero(r.mask)) for r in find_regions(mask, kind, background)]
 
     samples = _sampled([s for s in dataset.samples if s.split == "train" and s.masks])
-    found = [
-        area for per_image in in_threads(areas, samples, "Measuring regions") for area in per_image
-    ]
-    return max(1, int(np.quantile(found, 0.05)) // 4) if found else 1
+    counts = list(chain.from_iterable(in_threads(areas, samples, "Measuring regions")))
+    return max(1, int(np.quantile(counts, 0.05)) // 4) if counts else 1
 
 
 def _sampled(samples: list[Sample]) -> list[Sample]:

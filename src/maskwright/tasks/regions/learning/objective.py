@@ -101,8 +101,8 @@ def initialize_from_measures(
         robust: Whether measures of perturbed and predicted masks count as well.
     """
     rounds = max(len(rows) for rows in bags.rows) if robust else 1
-    drawn = [[rows[turn % len(rows)] for rows in bags.rows] for turn in range(rounds)]
-    features = adapt_measures(network, bags.vectors[np.concatenate(drawn)]).reshape(
+    rounds_of_rows = [[rows[turn % len(rows)] for rows in bags.rows] for turn in range(rounds)]
+    features = adapt_measures(network, bags.vectors[np.concatenate(rounds_of_rows)]).reshape(
         rounds, len(bags.rows), -1
     )
     means = np.stack([features[:, list(bag.regions)].mean(axis=1) for bag in bags.bags], axis=1)
