@@ -45,35 +45,7 @@ def prepare(
         DataError: If a split is empty, holds one class only, or a file cannot be used.
         ConfigError: If settings contradict each other.
     """
-    dataset, spec = data.dataset, data.crop_spec
-    samples = {
-        split: [s for s in dataset.samples if s.split == split and s.masks]
-        for split in ("train", "val")
-    }
-    bag_options = BagOptions(
-        seed=options.seed,
-        memory_limit_mb=config.memory_limit_mb,
-        skip_unreadable=config.skip_unreadable,
-    )
-
-    def build(split: str, bag_options: BagOptions) -> RegionArrays:
-        arrays = build_bags(dataset, samples[split], data.labeling, spec, bag_options)
-        for reason in arrays.skipped:
-            options.on_message(f"left out: {reason}")
-        return arrays
-
-    strength = config.mask_perturbation
-    if strength is None:
-        strength = segmenter_strength(dataset, samples["val"], spec, data.predict, options.seed)
-        if data.predict is not None:
-            options.on_message(
-                f"Training masks are perturbed by {strength:.2f} of the diameter of their region."
-            )
-    bags = build(
-        "train",
-        replace(bag_options, strength=strength, variants=config.variants, predict=data.predict),
-    )
-    validation = build("val", bag_options) if samples["val"] else None
+    bags, validation = _extract_bags(data, config, options)
     weights = label_weights(bags, data.labeling, config.balance)
     fingerprint = bags.fingerprint()
 
@@ -129,6 +101,41 @@ def prepare(
         initialize=initialize,
         previews=previews,
     )
+
+
+def _extract_bags(
+    data: RegionData, config: RegionConfig, options: TrainOptions
+) -> tuple[RegionArrays, RegionArrays | None]:
+    """Training bags with perturbed and predicted masks, and validation bags with true ones."""
+    dataset, spec = data.dataset, data.crop_spec
+    samples = {
+        split: [s for s in dataset.samples if s.split == split and s.masks]
+        for split in ("train", "val")
+    }
+    bag_options = BagOptions(
+        seed=options.seed,
+        memory_limit_mb=config.memory_limit_mb,
+        skip_unreadable=config.skip_unreadable,
+    )
+
+    def build(split: str, bag_options: BagOptions) -> RegionArrays:
+        arrays = build_bags(dataset, samples[split], data.labeling, spec, bag_options)
+        for reason in arrays.skipped:
+            options.on_message(f"left out: {reason}")
+        return arrays
+
+    strength = config.mask_perturbation
+    if strength is None:
+        strength = segmenter_strength(dataset, samples["val"], spec, data.predict, options.seed)
+        if data.predict is not None:
+            options.on_message(
+                f"Training masks are perturbed by {strength:.2f} of the diameter of their region."
+            )
+    bags = build(
+        "train",
+        replace(bag_options, strength=strength, variants=config.variants, predict=data.predict),
+    )
+    return bags, build("val", bag_options) if samples["val"] else None
 
 
 def _card(
