@@ -6,9 +6,9 @@ from maskwright.instances import Instances
 from maskwright.labels import Labels
 from maskwright.model_card import InstanceCard
 from maskwright.tasks.instances import InstancePredictor
+from maskwright.tasks.instances.learning.targets import distances
+from maskwright.tasks.instances.learning.thresholds import tune_thresholds
 from maskwright.tasks.instances.predictor import joined_tiles, moved, pasted
-from maskwright.tasks.instances.targets import distances
-from maskwright.tasks.instances.thresholds import tune_thresholds
 
 LABELS = Labels.create(("background", "cell"))
 

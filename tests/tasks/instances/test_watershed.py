@@ -3,7 +3,7 @@ import pytest
 
 from maskwright.instances import Instances
 from maskwright.tasks.instances import WatershedParams, watershed_instances
-from maskwright.tasks.instances.targets import distances
+from maskwright.tasks.instances.learning.targets import distances
 from maskwright.tasks.instances.watershed import flood
 
 

@@ -16,12 +16,12 @@ from maskwright.losses import loss
 from maskwright.model_card import InstanceCard
 from maskwright.models.blueprint import Blueprint
 from maskwright.models.rcnn import Rcnn
-from maskwright.tasks.instances.learning import centers, detections
+from maskwright.tasks.instances.learning.objective import centers, detections
+from maskwright.tasks.instances.learning.previews import PREVIEW_COLUMNS, ObjectPreviews
+from maskwright.tasks.instances.learning.targets import ObjectArrays, load_objects
+from maskwright.tasks.instances.learning.thresholds import tune_thresholds
 from maskwright.tasks.instances.open_detector import keras_detector
 from maskwright.tasks.instances.predictor import InstancePredictor
-from maskwright.tasks.instances.previews import PREVIEW_COLUMNS, ObjectPreviews
-from maskwright.tasks.instances.targets import ObjectArrays, load_objects
-from maskwright.tasks.instances.thresholds import tune_thresholds
 from maskwright.tasks.semantic.network import auxiliary_loss_weight, describe_model
 from maskwright.tasks.settings import make_augmentation
 from maskwright.training.objective import Batching, LearningTask, TrainingSetup

@@ -13,8 +13,14 @@ from maskwright.losses.detection import depth_loss
 from maskwright.metrics.confusion import scores
 from maskwright.metrics.streaming import count
 from maskwright.models.rcnn import Rcnn, RcnnParts, rcnn_losses
-from maskwright.tasks.instances.batches import BOXES, DEPTHS, Target, eval_batches, train_batches
-from maskwright.tasks.instances.targets import ObjectArrays
+from maskwright.tasks.instances.learning.batches import (
+    BOXES,
+    DEPTHS,
+    Target,
+    eval_batches,
+    train_batches,
+)
+from maskwright.tasks.instances.learning.targets import ObjectArrays
 from maskwright.training.distribute import Shard, add_up
 from maskwright.training.objective import Batching, LearningTask, Scoring
 from maskwright.training.steps import Objective
