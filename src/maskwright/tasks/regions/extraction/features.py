@@ -19,9 +19,13 @@ from maskwright.tasks.regions.extraction.intensities import RegionIntensity, ful
 from maskwright.tasks.regions.extraction.shapes import (
     Box,
     RegionShape,
+    axes,
     check_spacing,
     crofton,
     diameter,
+    eccentricity,
+    ellipse_perimeter,
+    touches_border,
 )
 
 S = TypeVar("S")
@@ -65,10 +69,7 @@ SHAPE_MEASURES: tuple[Measure[RegionShape], ...] = (
     Measure("aspect", "", lambda s: s.height / s.width, "Height over width of the box."),
     Measure("extent", "", lambda s: s.area / (s.height * s.width), "Area as a share of the box's."),
     Measure(
-        "solidity",
-        "",
-        lambda s: s.area / s.hull_area,
-        "Area as a share of the convex hull's.",
+        "solidity", "", lambda s: s.area / s.hull_area, "Area as a share of the convex hull's."
     ),
     Measure(
         "convexity",
@@ -86,11 +87,13 @@ SHAPE_MEASURES: tuple[Measure[RegionShape], ...] = (
     Measure(
         "smoothness",
         "",
-        lambda s: min(1.0, s.ellipse_perimeter / s.perimeter),
+        lambda s: min(1.0, ellipse_perimeter(*s.axes[:2]) / s.perimeter),
         "Perimeter of the ellipse with the same second moments over that of the region, at most 1; "
         "falls with roughness alone.",
     ),
-    Measure("eccentricity", "", lambda s: s.eccentricity, "Eccentricity of that ellipse."),
+    Measure(
+        "eccentricity", "", lambda s: eccentricity(*s.axes[:2]), "Eccentricity of that ellipse."
+    ),
     Measure(
         "orientation_deg",
         "°",
@@ -116,7 +119,7 @@ SHAPE_MEASURES: tuple[Measure[RegionShape], ...] = (
     Measure(
         "touches_border",
         "",
-        lambda s: float(s.touches_border),
+        lambda s: float(touches_border(s.box, s.image_size)),
         "1 where the region reaches the outermost pixels of the image, so that only a part may be "
         "visible, else 0.",
     ),
@@ -168,8 +171,12 @@ MM_MEASURES: tuple[Measure[RegionShape], ...] = (
         lambda s: diameter(s.area * s.spacing[0] * s.spacing[1]),
         "Diameter of a disc of the same area.",
     ),
-    Measure("major_axis_mm", "mm", lambda s: s.axes_mm[0], "Major axis of the ellipse."),
-    Measure("minor_axis_mm", "mm", lambda s: s.axes_mm[1], "Minor axis of the ellipse."),
+    Measure(
+        "major_axis_mm", "mm", lambda s: axes(s.moments, s.spacing)[0], "Major axis of the ellipse."
+    ),
+    Measure(
+        "minor_axis_mm", "mm", lambda s: axes(s.moments, s.spacing)[1], "Minor axis of the ellipse."
+    ),
 )
 MEASURES: tuple[Measure[Any], ...] = (*SHAPE_MEASURES, *INTENSITY_MEASURES, *MM_MEASURES)
 """All measures, in the order of tables; those in mm where the spacing of pixels is known."""

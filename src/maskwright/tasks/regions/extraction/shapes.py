@@ -86,27 +86,6 @@ class RegionShape:
         """Length of the outline, holes included."""
         return crofton(self.crossings)
 
-    @property
-    def ellipse_perimeter(self) -> float:
-        """Perimeter of the ellipse with the same second moments."""
-        return ellipse_perimeter(self.axes[0], self.axes[1])
-
-    @property
-    def eccentricity(self) -> float:
-        """Eccentricity of that ellipse."""
-        major, minor, _ = self.axes
-        return math.sqrt(1 - (minor / major) ** 2) if major else 0.0
-
-    @property
-    def axes_mm(self) -> tuple[float, float]:
-        """Major and minor axis in the unit of the spacing."""
-        return axes(self.moments, self.spacing)[:2]
-
-    @property
-    def touches_border(self) -> bool:
-        """Whether the box reaches the outermost pixels of the image."""
-        return touches_border(self.box, self.image_size)
-
 
 def touches_border(box: Box, size: tuple[int, int]) -> bool:
     """Whether a box reaches the outermost pixels of an image of a size."""
@@ -162,6 +141,11 @@ def ellipse_perimeter(major: float, minor: float) -> float:
     first, second = math.sqrt(major**2 + square) / 2, math.sqrt(minor**2 + square) / 2
     flat = ((first - second) / (first + second)) ** 2
     return math.pi * (first + second) * (1 + 3 * flat / (10 + math.sqrt(4 - 3 * flat)))
+
+
+def eccentricity(major: float, minor: float) -> float:
+    """Eccentricity of the ellipse with two axes; 0 for a region of one pixel."""
+    return math.sqrt(1 - (minor / major) ** 2) if major else 0.0
 
 
 def crossings(padded: np.ndarray) -> tuple[int, int, int]:
