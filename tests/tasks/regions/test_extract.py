@@ -4,7 +4,8 @@ import pytest
 from maskwright.errors import ConfigError, DataError
 from maskwright.tasks.regions.extraction.crop_spec import CropSpec
 from maskwright.tasks.regions.extraction.extract import extract
-from maskwright.tasks.regions.extraction.features import MEASURES, measure
+from maskwright.tasks.regions.extraction.features import MEASURES
+from maskwright.tasks.regions.extraction.measure import measure
 
 
 def grid(*rows, dtype=np.uint8):

@@ -7,9 +7,9 @@ import numpy as np
 
 from maskwright.tasks.regions.extraction.crop_spec import CropSpec
 from maskwright.tasks.regions.extraction.crops import align, cut_mask, cut_pixels, treat, window
-from maskwright.tasks.regions.extraction.features import measure_within
 from maskwright.tasks.regions.extraction.find_regions import find_regions
 from maskwright.tasks.regions.extraction.intensities import full_scale_of
+from maskwright.tasks.regions.extraction.measure import measure_within
 from maskwright.tasks.regions.extraction.shapes import Box, touches_border
 
 _DEFAULT = CropSpec()
