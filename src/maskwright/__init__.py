@@ -14,7 +14,7 @@ __all__ = [
     "evaluate_regions",
     "export_model",
     "extract_regions",
-    "find_rate",
+    "find_learning_rate",
     "load",
     "load_regions",
     "open_dataset",
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from maskwright.api.demo_masks import demo
     from maskwright.api.export import export_model
     from maskwright.api.extract_regions import extract_regions
-    from maskwright.api.lr_finder import find_rate
+    from maskwright.api.lr_finder import find_learning_rate
     from maskwright.api.masks import check, train
     from maskwright.api.plans import plan
     from maskwright.api.regions import (

@@ -57,7 +57,7 @@ def test_train_evaluate_predict_extract(run, data, tmp_path):
 
     code, out, err = run("regions", "predict", made, data, "-o", tmp_path / "answers")
     assert (code, out.strip()) == (0, str(tmp_path / "answers" / "cases.csv"))
-    assert "Decided on 16." in err
+    assert "Made 16 decisions." in err
     right = [
         (row["decision"] == "bright") == (int(row["id"]) % 2 == 1)
         for row in rows(tmp_path / "answers" / "cases.csv")

@@ -9,7 +9,7 @@ from maskwright.api.demo_regions import RegionDemo, demo_regions
 from maskwright.api.export import export_model
 from maskwright.api.extract_regions import extract_regions
 from maskwright.api.from_config import auto_size, describe_model, make_augmentation
-from maskwright.api.lr_finder import find_rate
+from maskwright.api.lr_finder import find_learning_rate
 from maskwright.api.masks import check, train
 from maskwright.api.plans import plan
 from maskwright.api.regions import (
@@ -39,7 +39,7 @@ __all__ = [
     "evaluate_regions",
     "export_model",
     "extract_regions",
-    "find_rate",
+    "find_learning_rate",
     "is_cross_validation",
     "load",
     "load_regions",

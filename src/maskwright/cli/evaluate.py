@@ -11,14 +11,18 @@ from maskwright.cli.console import Json, OutFolder, out, quiet_tensorflow
 
 def evaluate(
     run: Annotated[Path, typer.Argument(help="Folder of the run.")],
-    data: Annotated[str, typer.Argument(help="Folder, CSV, data.yaml or tfds:NAME.")],
+    data: Annotated[
+        str, typer.Argument(help="Data set: folder, CSV file, data.yaml or tfds:NAME.")
+    ],
     split: Annotated[str, typer.Option(help="Split to score.")] = "test",
     folder: OutFolder = None,
     size: Annotated[
         Literal["original", "working"],
-        typer.Option(help="Score masks in their own size or in the model's."),
+        typer.Option(help="Resolution of the scores: of the files, or of the model."),
     ] = "original",
-    flips: Annotated[bool, typer.Option(help="Average over the mirrored image too.")] = False,
+    flips: Annotated[
+        bool, typer.Option(help="Average predictions over the image and its mirror image.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Score a model on a split that it was not trained on."""
@@ -40,5 +44,5 @@ def evaluate(
     else:
         out().print(shown)
     for skipped in found.skipped:
-        typer.echo(f"not scored: {skipped.reason}", err=True)
+        typer.echo(f"skipped: {skipped.reason}", err=True)
     typer.echo(f"See {written / 'report.html'}.", err=True)

@@ -1,4 +1,4 @@
-"""`maskwright rate`."""
+"""`maskwright lr-find`."""
 
 import json
 from dataclasses import asdict
@@ -10,41 +10,46 @@ import typer
 from maskwright.cli.console import Json, quiet_tensorflow
 
 
-def rate(
-    data: Annotated[str, typer.Argument(help="Folder, CSV, data.yaml or tfds:NAME.")],
+def lr_find(
+    data: Annotated[
+        str, typer.Argument(help="Data set: folder, CSV file, data.yaml or tfds:NAME.")
+    ],
     picture: Annotated[
-        Path | None, typer.Option("-o", "--out", help="Draw the curve into this PNG file.")
+        Path | None, typer.Option("-o", "--out", help="PNG file for the plot of the loss.")
     ] = None,
-    plan: Annotated[Path | None, typer.Option(help="File of settings.")] = None,
+    plan: Annotated[Path | None, typer.Option(help="YAML file of settings.")] = None,
     settings: Annotated[
-        list[str] | None, typer.Option("--set", help="A setting as KEY=VALUE; may be repeated.")
+        list[str] | None, typer.Option("--set", help="Setting as KEY=VALUE; can be repeated.")
     ] = None,
-    steps: Annotated[int, typer.Option(help="From the lowest rate to the highest.")] = 100,
+    steps: Annotated[
+        int, typer.Option(help="Number of training steps, from lowest to highest rate.")
+    ] = 100,
     seconds: Annotated[
-        float | None, typer.Option(min=0.1, help="Take fewer steps where they would take longer.")
+        float | None,
+        typer.Option(min=0.1, help="Time limit in seconds; reduces the number of steps."),
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Find a learning rate: a third of that at which the loss is lowest as the rate rises."""
+    """Find a learning rate from the loss at exponentially rising rates."""
     from maskwright import api
     from maskwright.config import parse_settings
 
     quiet_tensorflow()
     given = parse_settings(settings or [])
-    curve = api.find_rate(
-        data, picture, plan=plan, steps=steps, seconds=seconds, on_message=_tell, **given
+    curve = api.find_learning_rate(
+        data, picture, plan=plan, steps=steps, seconds=seconds, on_message=_print_message, **given
     )
     if as_json:
         typer.echo(json.dumps(asdict(curve)))
     else:
         typer.echo(f"learning_rate={curve.suggestion:.2g}")  # as `train --set` takes it
-    _tell(
+    _print_message(
         f"The loss falls most steeply at {curve.steepest:.2g} and is lowest at {curve.lowest:.2g}; "
-        f"a third of the latter suits the peak of a schedule."
+        f"a third of the latter is suggested as the peak learning rate."
     )
     if picture is not None:
-        _tell(f"See {picture}.")
+        _print_message(f"See {picture}.")
 
 
-def _tell(text: str) -> None:
+def _print_message(text: str) -> None:
     typer.echo(text, err=True)

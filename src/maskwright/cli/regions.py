@@ -1,4 +1,4 @@
-"""`maskwright regions …`: decide what lies inside masks."""
+"""`maskwright regions …`: classification of masked regions."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     name="regions",
-    help="Decide what lies inside masks, over one image or many.",
+    help="Classify masked regions, images or cases.",
     no_args_is_help=True,
 )
 
@@ -34,31 +34,37 @@ def _show_settings(wanted: bool) -> None:
 
 @app.command()
 def extract(
-    data: Annotated[str, typer.Argument(help="Folder, CSV, data.yaml or tfds:NAME.")],
-    folder: Annotated[Path, typer.Option("-o", "--out", help="Folder for table and crops.")],
+    data: Annotated[
+        str, typer.Argument(help="Data set: folder, CSV file, data.yaml or tfds:NAME.")
+    ],
+    folder: Annotated[
+        Path, typer.Option("-o", "--out", help="Folder for the table and the crops.")
+    ],
     regions: Annotated[
-        RegionKind | None, typer.Option(help="What a region of a mask is; found out when left out.")
+        RegionKind | None,
+        typer.Option(help="Definition of a region in a mask; inferred by default."),
     ] = None,
-    size: Annotated[int, typer.Option(min=1, help="Side of the crops, px.")] = 128,
+    size: Annotated[int, typer.Option(min=1, help="Side of the crops, in pixels.")] = 128,
     context: Annotated[
-        float, typer.Option(min=0, help="Margin around the box, as a share of its sides.")
+        float,
+        typer.Option(min=0, help="Margin around the bounding box, as a fraction of its sides."),
     ] = 0.2,
     whole_image: Annotated[
-        bool, typer.Option("--whole-image", help="Crops show the whole image, not the box.")
+        bool, typer.Option("--whole-image", help="Use the whole image as crop.")
     ] = False,
     outside: Annotated[
-        Outside, typer.Option(help="What becomes of the pixels outside the mask.")
+        Outside, typer.Option(help="Treatment of pixels outside the mask.")
     ] = "kept",
-    min_area_px: Annotated[int, typer.Option(min=1, help="Leave smaller regions out.")] = 1,
+    min_area_px: Annotated[int, typer.Option(min=1, help="Minimum region area, in pixels.")] = 1,
     spacing_mm: Annotated[
         tuple[float, float] | None,
-        typer.Option(help="Height and width of a pixel in mm, for measures in mm."),
+        typer.Option(help="Height and width of a pixel, in mm."),
     ] = None,
-    crops: Annotated[bool, typer.Option(help="Write the crops too.")] = True,
+    crops: Annotated[bool, typer.Option(help="Also write the crops.")] = True,
 ) -> None:
-    """Cut every region of a data set out, measure it, and write a table.
+    """Extract all regions of a data set: crops and a table of measures.
 
-    Ends with 1 where something was left out.
+    The exit code is 1 if a sample was skipped.
     """
     from maskwright import api
 
@@ -87,27 +93,31 @@ def extract(
 
 @app.command()
 def train(
-    data: Annotated[str, typer.Argument(help="Folder, CSV, data.yaml or tfds:NAME, with labels.")],
+    data: Annotated[
+        str, typer.Argument(help="Labeled data set: folder, CSV file, data.yaml or tfds:NAME.")
+    ],
     run: Annotated[Path, typer.Option("-o", "--out", help="Folder of the run.")],
     segmenter: Annotated[
         Path | None,
-        typer.Option(help="Run of `maskwright train`: learn from its masks too, and bring it."),
+        typer.Option(help="Segmentation run: also train on its masks, and bundle it."),
     ] = None,
-    plan: Annotated[Path | None, typer.Option(help="File of settings.")] = None,
+    plan: Annotated[Path | None, typer.Option(help="YAML file of settings.")] = None,
     settings: Annotated[
-        list[str] | None, typer.Option("--set", help="A setting as KEY=VALUE; may be repeated.")
+        list[str] | None, typer.Option("--set", help="Setting as KEY=VALUE; can be repeated.")
     ] = None,
-    minutes: Annotated[float | None, typer.Option(min=0.01, help="Time to train for.")] = None,
-    epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the data.")] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with a stopped run.")] = False,
+    minutes: Annotated[
+        float | None, typer.Option(min=0.01, help="Training budget in minutes.")
+    ] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Number of epochs.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Resume an interrupted run.")] = False,
     show_settings: Annotated[
         bool,
         typer.Option(
-            "--settings", is_eager=True, callback=_show_settings, help="List all settings and stop."
+            "--settings", is_eager=True, callback=_show_settings, help="List all settings and exit."
         ),
     ] = False,
 ) -> None:
-    """Train a classifier of masked regions."""
+    """Train a region classifier."""
     from maskwright import api
     from maskwright.config import parse_settings
 
@@ -127,13 +137,15 @@ def train(
 
 @app.command()
 def evaluate(
-    run: Annotated[Path, typer.Argument(help="Folder of a run of `maskwright regions train`.")],
-    data: Annotated[str, typer.Argument(help="Folder, CSV, data.yaml or tfds:NAME, with labels.")],
+    run: Annotated[Path, typer.Argument(help="Folder of a `maskwright regions train` run.")],
+    data: Annotated[
+        str, typer.Argument(help="Labeled data set: folder, CSV file, data.yaml or tfds:NAME.")
+    ],
     split: Annotated[str, typer.Option(help="Split to score.")] = "test",
     folder: OutFolder = None,
     json: Json = False,
 ) -> None:
-    """Score decisions, with true masks and with those of the segmenter."""
+    """Score decisions, on ground truth masks and on predicted masks."""
     quiet_tensorflow()
     from json import dumps
 
@@ -142,7 +154,7 @@ def evaluate(
 
     found = api.evaluate_regions(run, data, split=split, out=folder, on_message=_tell)
     for skipped in found.skipped:
-        _tell(f"not scored: {skipped.reason}")
+        _tell(f"skipped: {skipped.reason}")
     if json:
         typer.echo(dumps(to_dict(found)))
         return
@@ -153,24 +165,27 @@ def evaluate(
 @app.command()
 def predict(
     model: Annotated[
-        Path, typer.Argument(help="Run of `maskwright regions train`, or an exported model of one.")
+        Path,
+        typer.Argument(help="Folder of a `maskwright regions train` run, or its exported model."),
     ],
-    images: Annotated[
-        str, typer.Argument(help="Image, folder or glob; a data set where masks are given.")
-    ],
-    folder: Annotated[Path, typer.Option("-o", "--out", help="Folder for tables and pictures.")],
+    images: Annotated[str, typer.Argument(help="Image, folder or glob; a data set with --masks.")],
+    folder: Annotated[Path, typer.Option("-o", "--out", help="Folder for tables and overlays.")],
     masks: Annotated[
         bool | None,
         typer.Option(
             "--masks/--no-masks",
-            help="Take the masks of the data set, or draw them; drawn where there is a segmenter.",
+            help="Use masks of the data set, or predict them with the segmenter (default).",
         ),
     ] = None,
     group_by: GroupBy = None,
-    overlays: Annotated[bool, typer.Option(help="Draw the answers over the images.")] = True,
-    heat: Annotated[bool, typer.Option(help="Draw where in a region the answer is seen.")] = False,
+    overlays: Annotated[
+        bool, typer.Option(help="Also write overlays of decisions and images.")
+    ] = True,
+    heat: Annotated[
+        bool, typer.Option(help="Also write Grad-CAM heat maps of the regions.")
+    ] = False,
 ) -> None:
-    """Decide on the regions, images or cases of a folder."""
+    """Classify the regions, images or cases of a folder."""
     from maskwright.export.artifact import needs_tensorflow
 
     if needs_tensorflow(model):
@@ -189,8 +204,8 @@ def report_cases(result: "CasesResult", folder: Path) -> None:
         typer.echo(f"skipped: {failure.reason}", err=True)
     empty = sum(one.probability is None for one in result.results)
     if empty:
-        typer.echo(f"No region was found in {empty}: nothing is decided there.", err=True)
-    typer.echo(f"Decided on {len(result.results) - empty}.", err=True)
+        typer.echo(f"{empty} without a region: no decision.", err=True)
+    typer.echo(f"Made {len(result.results) - empty} decisions.", err=True)
     typer.echo(folder / "cases.csv")
     if result.failed:
         raise typer.Exit(1)

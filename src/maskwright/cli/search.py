@@ -16,33 +16,38 @@ if TYPE_CHECKING:
 
 
 def search(
-    data: Annotated[str, typer.Argument(help="Folder, CSV, data.yaml or tfds:NAME.")],
+    data: Annotated[
+        str, typer.Argument(help="Data set: folder, CSV file, data.yaml or tfds:NAME.")
+    ],
     folder: Annotated[Path, typer.Option("-o", "--out", help="Folder of the search.")],
-    trials: Annotated[int, typer.Option(min=1, help="How many there are to be in all.")] = 20,
+    trials: Annotated[int, typer.Option(min=1, help="Total number of trials.")] = 20,
     minutes: Annotated[
-        float | None, typer.Option(min=0.01, help="Time to train each trial for; 10 if left out.")
+        float | None,
+        typer.Option(min=0.01, help="Training budget of each trial in minutes; by default 10."),
     ] = None,
-    epochs: Annotated[int | None, typer.Option(min=1, help="Passes of each trial.")] = None,
-    plan: Annotated[Path | None, typer.Option(help="File of settings to begin with.")] = None,
+    epochs: Annotated[
+        int | None, typer.Option(min=1, help="Number of epochs of each trial.")
+    ] = None,
+    plan: Annotated[Path | None, typer.Option(help="YAML file of settings to start from.")] = None,
     settings: Annotated[
-        list[str] | None, typer.Option("--set", help="A setting as KEY=VALUE; may be repeated.")
+        list[str] | None, typer.Option("--set", help="Setting as KEY=VALUE; can be repeated.")
     ] = None,
     vary: Annotated[
         list[str] | None,
-        typer.Option(help="A setting to vary, in place of the usual ones; may be repeated."),
+        typer.Option(help="Setting to vary instead of the default ones; can be repeated."),
     ] = None,
     score: Annotated[
-        Literal["mean_dice", "mean_iou"], typer.Option(help="By which trials are compared.")
+        Literal["mean_dice", "mean_iou"], typer.Option(help="Validation score to maximize.")
     ] = "mean_dice",
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with a search.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Resume an interrupted search.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Try many settings for equal minutes each, and keep those that validate best."""
+    """Search hyperparameters with Optuna."""
     from maskwright import api
     from maskwright.config import parse_settings
 
     quiet_tensorflow()
-    found = api.search(
+    result = api.search(
         data,
         folder,
         trials=trials,
@@ -52,27 +57,33 @@ def search(
         vary=vary or (),
         score=score,
         resume=resume,
-        on_message=_tell,
+        on_message=_print_message,
         **parse_settings(settings or []),
     )
     if as_json:
-        told = {"score": found.score, "best": asdict(found.best), "plan": str(found.best_plan)}
-        typer.echo(json.dumps({**told, "trials": [asdict(trial) for trial in found.trials]}))
+        summary = {
+            "score": result.score,
+            "best": asdict(result.best),
+            "plan": str(result.best_plan),
+        }
+        typer.echo(json.dumps({**summary, "trials": [asdict(trial) for trial in result.trials]}))
     else:
-        out().print(_table(found))
-    _tell(f"Train on the best with: maskwright train {data} -o RUN --plan {found.best_plan}")
+        out().print(_table(result))
+    _print_message(
+        f"Train on the best with: maskwright train {data} -o RUN --plan {result.best_plan}"
+    )
 
 
-def _table(found: "Search") -> Table:
+def _table(result: "Search") -> Table:
     from maskwright.api.search import shown
 
-    table = Table(title="Trials, the best first", title_justify="left")
+    table = Table(title="Trials, best first", title_justify="left")
     table.add_column("trial", justify="right")
-    table.add_column(found.score.replace("_", " "), justify="right")
-    names = list(found.trials[0].values)
+    table.add_column(result.score.replace("_", " "), justify="right")
+    names = list(result.trials[0].values)
     for name in names:
         table.add_column(escape(name))
-    ranked = sorted(found.trials, key=lambda t: -1.0 if t.score is None else t.score, reverse=True)
+    ranked = sorted(result.trials, key=lambda t: -1.0 if t.score is None else t.score, reverse=True)
     for trial in ranked:
         score = "failed" if trial.score is None else f"{trial.score:.4f}"
         values = (escape(shown(trial.values[name])) for name in names)
@@ -80,5 +91,5 @@ def _table(found: "Search") -> Table:
     return table
 
 
-def _tell(text: str) -> None:
+def _print_message(text: str) -> None:
     typer.echo(text, err=True)

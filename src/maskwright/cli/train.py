@@ -21,29 +21,33 @@ def _show_settings(wanted: bool) -> None:
 
 
 def train(
-    data: Annotated[str, typer.Argument(help="Folder, CSV, data.yaml or tfds:NAME.")],
+    data: Annotated[
+        str, typer.Argument(help="Data set: folder, CSV file, data.yaml or tfds:NAME.")
+    ],
     run: Annotated[Path, typer.Option("-o", "--out", help="Folder of the run.")],
-    plan: Annotated[Path | None, typer.Option(help="File of settings.")] = None,
+    plan: Annotated[Path | None, typer.Option(help="YAML file of settings.")] = None,
     settings: Annotated[
-        list[str] | None, typer.Option("--set", help="A setting as KEY=VALUE; may be repeated.")
+        list[str] | None, typer.Option("--set", help="Setting as KEY=VALUE; can be repeated.")
     ] = None,
     minutes: Annotated[
-        float | None, typer.Option(min=0.01, help="Time to train for, all folds together.")
+        float | None, typer.Option(min=0.01, help="Training budget in minutes, all folds included.")
     ] = None,
-    epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the samples.")] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Number of epochs.")] = None,
     folds: Annotated[
         int | None,
-        typer.Option(min=2, help="Train a model for each of so many folds, and join them."),
+        typer.Option(
+            min=2, help="Cross-validate with this number of folds, and build the ensemble."
+        ),
     ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with a stopped run.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Resume an interrupted run.")] = False,
     show_settings: Annotated[
         bool,
         typer.Option(
-            "--settings", is_eager=True, callback=_show_settings, help="List all settings and stop."
+            "--settings", is_eager=True, callback=_show_settings, help="List all settings and exit."
         ),
     ] = False,
 ) -> None:
-    """Train a model on images and their masks."""
+    """Train a segmentation model on images and masks."""
     from maskwright import api
     from maskwright.config import parse_settings
 
@@ -60,7 +64,7 @@ def train(
         )
         total, ends = joined.out_of_fold.total, joined.out_of_fold.intervals
         typer.echo(
-            f"{len(joined.runs)} folds; images that a model never saw have a mean Dice of "
+            f"{len(joined.runs)} folds; mean Dice of held-out images: "
             f"{total.mean_dice:.3f} (95 % {ends.mean_dice[0]:.3f} to {ends.mean_dice[1]:.3f}); see "
             f"{joined.folder / 'evaluation' / 'held_out' / 'report.html'}.",
             err=True,
