@@ -17,7 +17,7 @@ from maskwright.models.encoders import (
     Pixels,
     StochasticDepth,
 )
-from maskwright.planning import model_rules
+from maskwright.planning import plan_builder
 from short_encoders import shorten_convnext, shorten_resnet
 
 
@@ -228,7 +228,7 @@ def test_weights_of_encoders_from_scratch_come_from_their_own_files(tmp_path):
 
 
 def test_config_knows_which_encoders_have_published_weights():
-    assert model_rules.SCRATCH == SCRATCH
+    assert plan_builder.SCRATCH == SCRATCH
     assert set(SCRATCH) | set(FAMILIES) == set(ENCODERS)
 
 

@@ -21,12 +21,14 @@ from maskwright.errors import ConfigError, ModelError
 from maskwright.imageio import atomic_write
 from maskwright.planning import (
     DatasetStats,
+    EncoderWeights,
     Machine,
     Plan,
     PlannedSetting,
+    SizeLevel,
     Timing,
     at_size_level,
-    fingerprint,
+    measure_dataset,
     next_size_level,
     this_machine,
 )
@@ -74,7 +76,7 @@ def plan(
     minutes = minutes or given.pop("minutes", None) or _MINUTES
     dataset, data_print, division = _look_at(data, given, on_message)
     machine = this_machine(_accelerators() if measure else 0)
-    weights, weights_said = _weights(given, data_print.channels)
+    weights = _weights(given, data_print.channels)
     timing, size_level, size_level_reason = None, 0, ""
 
     def made() -> Plan:
@@ -83,20 +85,18 @@ def plan(
             machine,
             minutes=minutes,
             weights=weights,
-            weights_said=weights_said,
             given=given,
-            size_level=size_level,
+            size_level=SizeLevel(size_level, size_level_reason),
             timing=timing,
-            size_level_reason=size_level_reason,
-            division=division,
+            split_settings=division,
         )
 
     found = made()
     config = read_config(None, found.settings, TrainConfig)
     for _ in range(_MOST_ROUNDS if measure else 0):
         shown = found.settings.get("crop") or found.settings["size"]
-        told = f"{shown[0]}x{shown[1]}, {config.batch_size} at a time"
-        on_message(f"Timing steps of training: {config.encoder}, {config.decoder}, {told} …")
+        told = f"{shown[0]}x{shown[1]} and batch size {config.batch_size}"
+        on_message(f"Timing training steps: {config.encoder}, {config.decoder}, {told} …")
         began = time.monotonic()
         timing = _time(config, dataset, machine)
         # A number of epochs is what it is, however long they take.
@@ -109,12 +109,11 @@ def plan(
             break
         steps = timing.steps(minutes)
         took = f"{'would take' if timing.busy_s else 'took'} {timing.step_s:.2g} s"
-        took += " on this machine without its other work" if timing.busy_s else ""
+        took += " without other processes" if timing.busy_s else ""
         size_level_reason = (
-            f"At {told}, a step {took}, so that {minutes:g} minutes hold only "
-            f"{steps:,} steps; therefore smaller."
+            f"Reduced: at {told}, a step {took}, only {steps:,} steps in {minutes:g} minutes."
             if wanted < size_level
-            else f"A step at {shown[0]}x{shown[1]} {took}; {minutes:g} minutes have room for more."
+            else f"Enlarged: at {told}, a step {took}, {steps:,} steps in {minutes:g} minutes."
         )
         # Where timing takes long itself, what it told must do.
         slow = time.monotonic() - began > _TIMING_S
@@ -160,19 +159,21 @@ def _look_at(
     if makes_val and few and validated < _LEAST_VALIDATED and "val_share" not in given:
         larger = _opened(data, {**stated, "val_share": _LARGER_SHARE})
         if larger.splits.get("val", 0) > validated:
-            said = f"A tenth of the cases would be {validated}, too few to choose weights by; "
-            said += f"a fifth is {larger.splits['val']}."
-            changed.append(PlannedSetting("val_share", _LARGER_SHARE, said))
+            reason = f"A tenth of the cases is {validated}, too few for validation; a fifth is "
+            reason += f"{larger.splits['val']}."
+            changed.append(PlannedSetting("val_share", _LARGER_SHARE, reason))
             dataset, stated = larger, {**stated, "val_share": _LARGER_SHARE}
-    found = fingerprint(dataset, source=str(data))
+    found = measure_dataset(dataset, source=str(data))
     if makes_val and found.split_duplicates and "unite_duplicates" not in given:
         groups = f"{found.split_duplicates} group{'s' * (found.split_duplicates > 1)}"
-        said = f"{groups} of nearly the same image lie in different cases; parted between splits, "
+        reason = (
+            f"{groups} of near-duplicate images lie in different cases; divided between splits, "
+        )
         changed.append(
-            PlannedSetting("unite_duplicates", True, f"{said}they would flatter the scores.")
+            PlannedSetting("unite_duplicates", True, f"{reason}they would bias the scores.")
         )
         dataset = _opened(data, {**stated, "unite_duplicates": True})
-        found = fingerprint(dataset, source=str(data))
+        found = measure_dataset(dataset, source=str(data))
     return dataset, found, changed
 
 
@@ -180,35 +181,33 @@ def _opened(data: str | Path, stated: Mapping[str, Any]) -> DataSet:
     return open_dataset(data, **read_config(None, stated, TrainConfig).division())
 
 
-def _weights(given: Mapping[str, Any], channels: int) -> tuple[str | None, str]:
-    """Weights of the encoder that can be had, and a sentence on them."""
+def _weights(given: Mapping[str, Any], channels: int) -> EncoderWeights:
+    """Available weights of the encoder."""
     encoder = given.get("encoder", _ENCODER)
     if "encoder_weights" in given:
         wanted = given["encoder_weights"]
         if wanted is None:
-            return None, "Without pretrained weights, as set by hand."
+            return EncoderWeights(None, "No pretrained weights, as set by the user.")
         if wanted != "imagenet":
             if not Path(wanted).is_file():
                 raise ModelError(
                     f'Expected encoder weights "imagenet", none, or a file; there is no file '
                     f"{wanted}."
                 )
-            return str(wanted), f"Pretrained, in the file given for {encoder}."
+            return EncoderWeights(str(wanted), f"Pretrained weights of {encoder}, from this file.")
     if given.get("preset") not in (None, *PRETRAINED_PRESETS):
-        return None, "The preset has no pretrained encoder."
+        return EncoderWeights(None, "The preset has no pretrained encoder.")
     from maskwright import models
 
     with _impatient():
         try:
             models.encoder(encoder, channels=channels, weights="imagenet")
         except ModelError:
-            return None, (
-                f"The ImageNet weights of {encoder} cannot be downloaded here; a file of them, "
-                f"encoder_weights=FILE, would be better."
-            )
+            reason = f"The ImageNet weights of {encoder} cannot be downloaded here; to use a file, "
+            return EncoderWeights(None, f"{reason}set encoder_weights=FILE.")
         except ConfigError:
-            return None, f"There are no ImageNet weights of {encoder}."
-    return "imagenet", f"Learned from ImageNet; Keras has them for {encoder}."
+            return EncoderWeights(None, f"There are no ImageNet weights of {encoder}.")
+    return EncoderWeights("imagenet", f"ImageNet weights of {encoder}, downloaded by Keras.")
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from pydantic import (
 )
 
 from maskwright.data.pipeline.arrays import MEMORY_LIMIT_MB
-from maskwright.planning.model_rules import SCRATCH
+from maskwright.planning.plan_builder import SCRATCH
 
 _STRENGTH = "medium"
 

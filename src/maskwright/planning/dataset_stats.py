@@ -1,53 +1,50 @@
-"""A data set in numbers that a plan can reason on."""
+"""Statistics of a data set, from which a plan is derived."""
 
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 
-from maskwright.errors import DataError
-from maskwright.planning.symmetry import Asymmetry
-
-_NOTHING = Asymmetry(0.0, 1.0)
+from maskwright.planning.symmetry import NO_ASYMMETRY, Asymmetry
 
 
 @dataclass(frozen=True)
 class Summary:
-    """Least, median and most of a number over images or regions."""
+    """Minimum, median and maximum of a number over images or regions."""
 
-    least: float
+    minimum: float
     median: float
-    most: float
+    maximum: float
 
     @classmethod
     def of(cls, values: Sequence[float] | np.ndarray) -> "Summary":
-        """Of some values, at least one."""
+        """Summary of at least one value."""
         return cls(float(np.min(values)), float(np.median(values)), float(np.max(values)))
 
 
 @dataclass(frozen=True)
 class ClassStats:
-    """One class in the training images that were read. Areas and widths are in pixels of the files.
+    """Statistics of one class in the training images that were read.
+
+    Areas and widths are in pixels of the image files. A region is a connected component.
 
     Args:
-        name: Of the class.
-        share: Of the pixels that count, 0 to 1.
-        images: That hold it.
-        image_share: These, as a share of the images.
-        regions: Number of its connected regions; 0 for the background, which is not measured.
-        most_regions: In one image.
-        smallest_px: Area of the smallest region.
-        area_px: Median area.
-        small_share: Area of a region, as a share of its image, such that a tenth of the pixels of
-            the class lie in smaller ones; specks hardly count so.
-        width_px: Median over its pixels of the mean width of their region; see `RegionMeasures`.
-        width_share: The same, as a share of the longer side of the image.
-        slenderness: The same of length by width, with area by width for length: 1.8 for discs,
-            2.3 for squares, large for lines and nets.
-        up_down: How its place differs from that in the image upside down.
-        left_right: How it differs from that in the mirrored image.
+        name: Class name.
+        share: Fraction of all pixels that are not ignored.
+        images: Number of images that contain the class.
+        image_share: `images` as a fraction of the images that were read.
+        regions: Number of regions; 0 for the background, whose regions are not measured.
+        max_regions: Largest number of regions in one image.
+        min_area_px: Area of the smallest region.
+        median_area_px: Median region area.
+        small_area_share: Region area as a fraction of its image, below which the regions with a
+            tenth of the pixels of the class lie. Specks hardly affect it.
+        width_px: Median region width, weighted by pixels; see `RegionMeasures`.
+        width_share: The same as a fraction of the longer side of the image.
+        slenderness: Median of area / width², weighted by pixels: 1.8 for discs, 2.3 for squares,
+            large for lines and networks of lines.
+        up_down: Asymmetry of the position under vertical flips.
+        left_right: Asymmetry of the position under horizontal flips.
     """
 
     name: str
@@ -55,58 +52,58 @@ class ClassStats:
     images: int = 0
     image_share: float = 0.0
     regions: int = 0
-    most_regions: int = 0
-    smallest_px: int = 0
-    area_px: float = 0.0
-    small_share: float = 0.0
+    max_regions: int = 0
+    min_area_px: int = 0
+    median_area_px: float = 0.0
+    small_area_share: float = 0.0
     width_px: float = 0.0
     width_share: float = 0.0
     slenderness: float = 0.0
-    up_down: Asymmetry = _NOTHING
-    left_right: Asymmetry = _NOTHING
+    up_down: Asymmetry = NO_ASYMMETRY
+    left_right: Asymmetry = NO_ASYMMETRY
 
 
 @dataclass(frozen=True)
 class DatasetStats:
-    """A data set in numbers. What is said of images and masks is said of training images only.
+    """Statistics of a data set. Images and masks are measured in the training split only.
 
     Args:
-        source: The data set.
-        images: Samples in each split.
-        cases: Cases in each split.
-        looked_at: Training images that were read.
-        skipped: Those that could not be read.
-        height: Of the images, pixels.
-        width: Of the images, pixels.
-        usual_size: Height and width that most of them have.
-        usual_share: Share of the images that has it.
-        channels: Of every image.
-        dtype: Of the pixels.
-        color_share: Share of the images whose channels differ; gray ones may be stored as RGB.
-        mean: Of each channel.
-        std: Of each channel.
-        low: Value of each channel below which 0.5% of the pixels lie.
-        high: Value above which 0.5% lie.
-        largest: Largest value of all.
-        spacing_mm: Side of a pixel, where files state it and agree.
-        classes: In the order of their labels.
-        background: Label of the background, or `None` where there is none.
-        empty_share: Share of the masks that hold nothing but background.
-        object_share: Of the pixels that count, in masks that hold anything: all but background.
-        void_share: Of all pixels, those that are ignored.
-        holes: Pieces of background that regions enclose.
-        smallest_hole_px: Area of the smallest of them; 0 without any.
-        growth: Power of the area of an image with which the area of its regions grows: 1 where
-            larger images show the same closer, 0 where they show more; `None` where images differ
-            too little, or are too few, to tell.
-        instances: Whether the masks tell objects apart.
-        up_down: Of all classes together.
-        left_right: Of all classes together.
-        light_up_down: Of brightness.
-        detail_up_down: Of how much brightness changes from pixel to pixel.
-        grain: Change of brightness down the columns as a share of that along the rows.
-        duplicates: Groups of images that show nearly the same.
-        split_duplicates: Those of them that lie in more than one case.
+        source: Name or path of the data set.
+        images: Number of samples by split.
+        cases: Number of cases by split.
+        images_read: Number of training images that were read.
+        skipped: Number of training images that could not be read.
+        height: Image heights in pixels.
+        width: Image widths in pixels.
+        modal_size: Most frequent height and width.
+        modal_share: Fraction of the images that have this size.
+        channels: Channels of each image.
+        dtype: Data type of the pixels.
+        color_share: Fraction of the images whose channels differ; gray images may be RGB files.
+        mean: Mean of each channel.
+        std: Standard deviation of each channel.
+        low: 0.5th percentile of each channel.
+        high: 99.5th percentile of each channel.
+        largest: Largest pixel value.
+        spacing_mm: Pixel size in mm; `None` if files do not state it, or disagree.
+        classes: Statistics of each class, by label.
+        background: Background label, or `None`.
+        empty_share: Fraction of the masks without foreground.
+        foreground_share: Fraction of foreground pixels in the masks that have any.
+        ignored_share: Fraction of all pixels that have the ignore label.
+        holes: Number of holes in the foreground.
+        smallest_hole_px: Area of the smallest hole; 0 without holes.
+        area_exponent: Exponent of region area as a power of image area: 1 if larger images are
+            magnified, 0 if they show more of the scene; `None` if image sizes differ too little or
+            images are too few.
+        instances: Whether the masks distinguish objects of one class.
+        up_down: Asymmetry of all classes under vertical flips.
+        left_right: Asymmetry of all classes under horizontal flips.
+        brightness_up_down: Asymmetry of brightness under vertical flips.
+        detail_up_down: Asymmetry of local contrast under vertical flips.
+        anisotropy: Brightness change from row to row, divided by that from column to column.
+        duplicates: Number of groups of near-duplicate images.
+        split_duplicates: Number of such groups with images of several cases.
     """
 
     source: str
@@ -114,13 +111,13 @@ class DatasetStats:
     cases: Mapping[str, int]
     height: Summary
     width: Summary
-    usual_size: tuple[int, int]
+    modal_size: tuple[int, int]
     channels: int
     classes: tuple[ClassStats, ...]
     background: int | None = 0
-    looked_at: int = 0
+    images_read: int = 0
     skipped: int = 0
-    usual_share: float = 1.0
+    modal_share: float = 1.0
     dtype: str = "uint8"
     color_share: float = 1.0
     mean: tuple[float, ...] = ()
@@ -130,58 +127,31 @@ class DatasetStats:
     largest: float = 255.0
     spacing_mm: float | None = None
     empty_share: float = 0.0
-    object_share: float = 0.5
-    void_share: float = 0.0
+    foreground_share: float = 0.5
+    ignored_share: float = 0.0
     holes: int = 0
     smallest_hole_px: int = 0
-    growth: float | None = None
+    area_exponent: float | None = None
     instances: bool = False
-    up_down: Asymmetry = _NOTHING
-    left_right: Asymmetry = _NOTHING
-    light_up_down: Asymmetry = _NOTHING
-    detail_up_down: Asymmetry = _NOTHING
-    grain: float = 1.0
+    up_down: Asymmetry = NO_ASYMMETRY
+    left_right: Asymmetry = NO_ASYMMETRY
+    brightness_up_down: Asymmetry = NO_ASYMMETRY
+    detail_up_down: Asymmetry = NO_ASYMMETRY
+    anisotropy: float = 1.0
     duplicates: int = 0
     split_duplicates: int = 0
 
     @property
-    def training(self) -> int:
+    def num_training(self) -> int:
         """Number of training images."""
         return self.images.get("train", 0)
 
     @property
-    def objects(self) -> list[ClassStats]:
+    def median_size(self) -> tuple[float, float]:
+        """Median height and median width, in pixels."""
+        return self.height.median, self.width.median
+
+    @property
+    def foreground(self) -> list[ClassStats]:
         """Classes that occur, without the background."""
         return [c for i, c in enumerate(self.classes) if c.images and i != self.background]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
-        return asdict(self)
-
-    def to_json(self) -> str:
-        """JSON text that `from_json` reads back."""
-        return json.dumps(self.to_dict(), indent=2) + "\n"
-
-    @classmethod
-    def from_json(cls, text: str) -> "DatasetStats":
-        """Fingerprint from what `to_json` gave.
-
-        Raises:
-            DataError: If it is something else.
-        """
-        try:
-            values = json.loads(text)
-            places = ("up_down", "left_right", "light_up_down", "detail_up_down")
-            values |= {name: Asymmetry(**values[name]) for name in places}
-            values |= {name: Summary(**values[name]) for name in ("height", "width")}
-            for name in ("mean", "std", "low", "high", "usual_size"):
-                values[name] = tuple(values[name])
-            values["classes"] = tuple(
-                ClassStats(**{**c, **{name: Asymmetry(**c[name]) for name in places[:2]}})
-                for c in values["classes"]
-            )
-            return cls(**values)
-        except (ValueError, TypeError, KeyError) as error:
-            raise DataError(
-                f"Expected the JSON of a fingerprint; it cannot be read ({error})."
-            ) from None

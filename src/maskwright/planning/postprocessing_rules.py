@@ -1,32 +1,59 @@
-"""What may be cleaned out of predicted masks, as far as the true ones say."""
+"""Rules for postprocessing, derived from the regions of the ground truth."""
 
-from maskwright.planning.plan_builder import PlanBuilder
+from maskwright.planning.dataset_stats import ClassStats
+from maskwright.planning.plan_builder import PlanBuilder, plural
 
-_LEAST_IMAGES = 20
-_LEAST_REGIONS = 50
+_MIN_IMAGES = 20
+_MIN_REGIONS = 50
+_MIN_AREA_PX = 4
 
 
-def plan_postprocessing(draft: PlanBuilder) -> None:
-    """Choose `min_area_px`, `fill_holes_px` and `keep_largest` where true masks support them."""
-    data = draft.data
-    objects = [one for one in data.objects if one.regions]
-    regions = sum(one.regions for one in objects)
-    if not objects or data.background is None:
+def plan_min_area(draft: PlanBuilder) -> None:
+    """Choose `min_area_px`."""
+    classes, regions = _measured(draft)
+    if regions < _MIN_REGIONS:
         return
-    smallest = min(objects, key=lambda one: one.smallest_px)
-    if regions >= _LEAST_REGIONS and smallest.smallest_px >= 4:
-        said = f"The smallest of {regions:,} true regions, of {smallest.name}, has "
-        said += f"{smallest.smallest_px:,} px; half of that."
-        draft.choose("min_area_px", smallest.smallest_px // 2, said)
-    if not data.holes and regions >= _LEAST_REGIONS:
-        median = int(min(one.area_px for one in objects))
-        said = f"None of {regions:,} true regions has a hole; up to the area of a usual one."
-        draft.choose("fill_holes_px", median, said)
-    elif data.smallest_hole_px >= 4:
-        said = f"The smallest of {data.holes:,} true holes has {data.smallest_hole_px:,} px; half."
-        draft.choose("fill_holes_px", data.smallest_hole_px // 2, said)
-    fewest = min(one.images for one in objects)
-    if all(one.most_regions == 1 for one in objects) and fewest >= _LEAST_IMAGES:
-        what = objects[0].name if len(objects) == 1 else "each class"
-        said = f"In all {data.looked_at:,} true masks {what} is one region, where it is there."
-        draft.choose("keep_largest", True, said)
+    smallest = min(classes, key=lambda each: each.min_area_px)
+    if smallest.min_area_px >= _MIN_AREA_PX:
+        reason = f"Half the area of the smallest of {regions:,} ground truth components "
+        reason += f"({smallest.name}, {smallest.min_area_px:,} px)."
+        draft.choose("min_area_px", smallest.min_area_px // 2, reason)
+
+
+def plan_fill_holes(draft: PlanBuilder) -> None:
+    """Choose `fill_holes_px`."""
+    data = draft.data
+    classes, regions = _measured(draft)
+    if not classes:
+        return
+    if not data.holes and regions >= _MIN_REGIONS:
+        median = int(min(each.median_area_px for each in classes))
+        reason = f"None of {regions:,} ground truth components has a hole; holes up to the median "
+        draft.choose("fill_holes_px", median, f"{reason}component area are filled.")
+    elif data.smallest_hole_px >= _MIN_AREA_PX:
+        reason = f"Half the area of the smallest of {plural(data.holes, 'ground truth hole')} "
+        reason += f"({data.smallest_hole_px:,} px)."
+        draft.choose("fill_holes_px", data.smallest_hole_px // 2, reason)
+
+
+def plan_keep_largest(draft: PlanBuilder) -> None:
+    """Choose `keep_largest`."""
+    classes, _ = _measured(draft)
+    if not classes or any(each.max_regions > 1 for each in classes):
+        return
+    if min(each.images for each in classes) >= _MIN_IMAGES:
+        name = classes[0].name if len(classes) == 1 else "each class"
+        reason = f"In all {draft.data.images_read:,} ground truth masks, {name} is at most one "
+        draft.choose("keep_largest", True, f"{reason}component.")
+
+
+def _measured(draft: PlanBuilder) -> tuple[list[ClassStats], int]:
+    """Classes with measured regions, and their number of regions; none without a background."""
+    if draft.data.background is None:
+        return [], 0
+    classes = [each for each in draft.data.foreground if each.regions]
+    return classes, sum(each.regions for each in classes)
+
+
+RULES = (plan_min_area, plan_fill_holes, plan_keep_largest)
+"""Rules of this module, in order."""

@@ -1,228 +1,200 @@
-"""What the model is shown: the scale of the images, crops of them, and how many at a time."""
+"""Rules for the input: image size and crops."""
 
 import math
 from dataclasses import dataclass
 
 from maskwright.planning.dataset_stats import ClassStats, Summary
-from maskwright.planning.plan_builder import PlanBuilder, by, is_long, is_thin, measured, percent
+from maskwright.planning.plan_builder import (
+    SIDES,
+    PlanBuilder,
+    by,
+    is_long,
+    is_thin,
+    number,
+    percent,
+)
 
-SIDES = {-4: 96, -3: 128, -2: 192, -1: 256, 0: 256, 1: 384, 2: 512}
-"""By size level: longer side of images where no class needs more, and side of crops, px."""
-
-_BATCHES = {-4: 4, -3: 8, -2: 8, -1: 8}  # else 16
-_MORE = 1.5  # times that side, images are still shown whole
-_LEAST_PX = 6  # across a small region: three cells of features at stride 2
-_LEAST_WIDTH_PX = 2  # of a class of lines
-_LEAST_LINE_PX = 3  # where lines are all there is
-_DETAIL = 3  # times what the finest class needs, in crops
-_OFTEN = 0.1  # of the images: a class in fewer has no say in the scale
-_OWN_SCALE = 0.5  # growth below which regions do not grow with their images
-_MULTIPLE = 32  # the coarsest stride
-_ALIKE = 1.25  # largest by smallest image: those that one size does not distort
-_LARGE = 1024  # longer side up to which what is cropped in training is predicted in one piece
-# `light`: measured on MobileNetV2 at batches of 8 and 16, above what TensorFlow takes for itself,
-# with room to spare. The others are estimates on the safe side.
-_BYTES_A_PIXEL = {"light": 2500, "unet": 6000}
-_MORE_BYTES = 9000
-_MEMORY_SHARE = 0.6
+_WHOLE_FACTOR = 1.5  # images of up to this times the side of the size level are used whole
+_MIN_PX = 6  # across a small region: three cells of features at stride 2
+_MIN_WIDTH_PX = 2  # of a class of lines
+_MIN_LINE_PX = 3  # if lines are the majority of the classes
+_CROP_DETAIL = 3  # resolution of crops relative to the minimum of the finest class
+_FREQUENT = 0.1  # fraction of the images; rarer classes do not determine the scale
+_FIXED_SCALE = 0.5  # area exponent below which region size does not depend on image size
+_MULTIPLE = 32  # coarsest stride
+_SIMILAR = 1.25  # ratio of the largest to the smallest image that one size does not distort
+_MAX_WHOLE = 1024  # longer side up to which images that are trained on crops are predicted whole
+_RARE = 0.2
 
 
 @dataclass(frozen=True)
 class FinestClass:
-    """The class that is lost first when images shrink.
+    """The class that is lost first when images are downscaled.
 
     Args:
-        one: The class; `None` where nothing is measured.
-        px: Across its small regions, or its lines, at the median size of the images.
-        least: Pixels that it should keep.
+        stats: Statistics of the class; `None` if no region was measured.
+        px: Diameter of its small regions, or width of its lines, at the median image size.
+        min_px: Smallest acceptable value of `px`.
     """
 
-    one: ClassStats | None
+    stats: ClassStats | None
     px: float
-    least: float
+    min_px: float
 
     @property
     def factor(self) -> float:
-        """By which images may shrink."""
-        return min(self.least / self.px, 1.0) if self.one else 0.0
+        """Smallest acceptable scale factor, at most 1."""
+        return min(self.min_px / self.px, 1.0) if self.stats else 0.0
 
     def at(self, factor: float) -> str:
-        """What is left of it when images shrink by a factor."""
-        if self.one is None:
-            return "nothing is known of the regions"
-        left = measured(self.px * factor)
-        if is_long(self.one):
-            return f"what is finest, {self.one.name}, is {left} px wide"
-        return f"what is finest, small regions of {self.one.name}, is {left} px across"
+        """Clause on its size after scaling by a factor."""
+        if self.stats is None:
+            return "no region was measured"
+        size = number(self.px * factor)
+        if is_long(self.stats):
+            return f"{self.stats.name}, the finest class, is {size} px wide"
+        return f"small regions of {self.stats.name}, the finest class, are {size} px across"
 
 
 def plan_scale(draft: PlanBuilder) -> None:
-    """Choose `size`, `crop`, `favor_rare` and `batch_size`."""
-    height, width = draft.data.height.median, draft.data.width.median
-    longest, side = max(height, width), SIDES[draft.size_level]
-    need = finest(draft)
-    wanted = max(side, need.factor * longest)
-    # Large images of small things: shrunk to one view they would show only just what they must.
-    coarse = longest > 3 * side and 2 * need.factor * longest > wanted
-    fits = longest <= _MORE * side or (wanted <= _MORE * side and not coarse)
-    if fits and not _has_own_scale(draft):
-        _whole(draft, min(wanted / longest, 1.0), need)
+    """Choose `size` and `crop`."""
+    longest, side = max(draft.data.median_size), draft.size_level.side
+    finest = finest_class(draft)
+    target = max(side, finest.factor * longest)
+    # Large images with small regions: at the size of one view, they keep the bare minimum.
+    coarse = longest > 3 * side and 2 * finest.factor * longest > target
+    limit = _WHOLE_FACTOR * side
+    fits = longest <= limit or (target <= limit and not coarse)
+    if fits and not _has_fixed_scale(draft):
+        _plan_whole_images(draft, min(target / longest, 1.0), finest)
     else:
-        _parts(draft, side, need)
-    crop = draft["crop"]
-    if crop and draft.data.objects:
-        rare = min(draft.data.objects, key=lambda one: one.share)
-        if rare.share < 0.2:
-            said = f"{rare.name} has {percent(rare.share)} of the pixels: crops drawn anywhere "
-            draft.choose("favor_rare", True, f"{said}would seldom show it.")
-    _batch(draft)
+        _plan_crops(draft, finest)
 
 
-def finest(draft: PlanBuilder) -> FinestClass:
-    """Of the classes that a tenth of the images hold, the one that asks for the largest images."""
-    height, width = draft.data.height.median, draft.data.width.median
-    known = [one for one in draft.data.objects if one.regions]
-    often = [one for one in known if one.images >= max(2, _OFTEN * draft.data.looked_at)]
-    found = []
-    for one in often or sorted(known, key=lambda one: -one.images)[:1]:
-        if is_long(one):
-            only = is_thin(one) and draft.mostly_thin
-            px, least = one.width_share * max(height, width), _LEAST_WIDTH_PX
-            found.append(FinestClass(one, px, _LEAST_LINE_PX if only else least))
+def finest_class(draft: PlanBuilder) -> FinestClass:
+    """The class that needs the largest images, among those in at least a tenth of the images."""
+    height, width = draft.data.median_size
+    known = [each for each in draft.data.foreground if each.regions]
+    min_images = max(2, _FREQUENT * draft.data.images_read)
+    frequent = [each for each in known if each.images >= min_images]
+    candidates = []
+    for stats in frequent or sorted(known, key=lambda each: -each.images)[:1]:
+        if is_long(stats):
+            thin = is_thin(stats) and draft.thin
+            px, min_px = stats.width_share * max(height, width), _MIN_WIDTH_PX
+            candidates.append(FinestClass(stats, px, _MIN_LINE_PX if thin else min_px))
         else:
-            found.append(FinestClass(one, math.sqrt(one.small_share * height * width), _LEAST_PX))
-    return max(found, key=lambda need: need.least / need.px, default=FinestClass(None, 1.0, 0.0))
+            px = math.sqrt(stats.small_area_share * height * width)
+            candidates.append(FinestClass(stats, px, _MIN_PX))
+    return max(candidates, key=lambda c: c.min_px / c.px, default=FinestClass(None, 1.0, 0.0))
 
 
-def _has_own_scale(draft: PlanBuilder) -> bool:
-    """Whether regions are as large in small images as in large ones, as under one microscope."""
-    growth = draft.data.growth
-    return growth is not None and growth < _OWN_SCALE
+def _has_fixed_scale(draft: PlanBuilder) -> bool:
+    """Whether region size does not depend on image size, as at a fixed magnification."""
+    exponent = draft.data.area_exponent
+    return exponent is not None and exponent < _FIXED_SCALE
 
 
-def _whole(draft: PlanBuilder, factor: float, need: FinestClass) -> None:
-    """One size for all."""
+def _plan_whole_images(draft: PlanBuilder, factor: float, finest: FinestClass) -> None:
+    """Resize all images to one size."""
     data = draft.data
-    height, width = data.height.median, data.width.median
-    if need.factor < 1 and factor * max(height, width) > SIDES[draft.size_level]:
-        factor = -(-factor * max(height, width) // _MULTIPLE) * _MULTIPLE / max(height, width)
-    size = (_rounded(height * factor), _rounded(width * factor))
-    factor = max(size) / max(height, width)
-    if size == (height, width):
-        said = f"{_sizes(draft)}, and stay as they are: {need.at(1)}."
-    else:
-        said = f"{_sizes(draft)}; at {by(size)} {need.at(factor)}."
-    if data.growth is not None:
-        said += f" {_widths(draft)}, and regions grow with them (as their area to the power "
-        said += f"{data.growth:.1f}), so that all are stretched to one size."
-    size = draft.choose("size", size, _with_size_level_reason(draft, said))
-    if size is None:  # by hand: they keep their scale, and cannot be shown whole
-        _cut(draft, (height, width), SIDES[draft.size_level])
-    else:
-        draft.choose("crop", None, "Images of that size are shown whole.")
-
-
-def _parts(draft: PlanBuilder, side: int, need: FinestClass) -> None:
-    """Crops, at a scale where the finest class has twice the pixels that it needs."""
-    data = draft.data
-    height, width = data.height.median, data.width.median
+    height, width = data.median_size
     longest = max(height, width)
-    factor = max(_DETAIL * need.factor, _MORE * side / longest)
-    factor = min(factor, _LARGE / longest) if 2 * need.factor * longest <= _LARGE else factor
-    if _mixed(draft) <= _ALIKE and factor <= 0.75 and factor * longest <= _LARGE:
+    if finest.factor < 1 and factor * longest > draft.size_level.side:
+        factor = -(-factor * longest // _MULTIPLE) * _MULTIPLE / longest
+    size = (_rounded(height * factor), _rounded(width * factor))
+    factor = max(size) / longest
+    if size == (height, width):
+        reason = f"{_sizes(draft)} and keep this size: {finest.at(1)}."
+    else:
+        reason = f"{_sizes(draft)}; at {by(size)}, {finest.at(factor)}."
+    if data.area_exponent is not None:
+        reason += f" {_widths(draft)}, and region area grows with image area (to the power "
+        reason += f"{data.area_exponent:.1f}): all images are resized to one size."
+    size = draft.choose("size", size, _with_size_level(draft, reason))
+    if size is None:  # set by the user: images keep their size, and training needs crops
+        _choose_crop(draft, (height, width))
+    else:
+        draft.choose("crop", None, "Images of this size are used whole.")
+
+
+def _plan_crops(draft: PlanBuilder, finest: FinestClass) -> None:
+    """Train on crops, at a scale with three times the minimum resolution of the finest class."""
+    data, side = draft.data, draft.size_level.side
+    height, width = data.median_size
+    longest = max(height, width)
+    factor = max(_CROP_DETAIL * finest.factor, _WHOLE_FACTOR * side / longest)
+    if 2 * finest.factor * longest <= _MAX_WHOLE:
+        factor = min(factor, _MAX_WHOLE / longest)
+    if _size_ratio(draft) <= _SIMILAR and factor <= 0.75 and factor * longest <= _MAX_WHOLE:
         size = (_rounded(height * factor), _rounded(width * factor))
-        said = f"{_sizes(draft)}; at {by(size)} {need.at(factor)}, and crops of it are shown."
-    elif _has_own_scale(draft):
+        reason = f"{_sizes(draft)}; at {by(size)}, {finest.at(factor)}. Training uses crops."
+    elif _has_fixed_scale(draft):
         size = None
-        said = f"{_widths(draft)}, but regions do not grow with them (as their area to the power "
-        said += f"{data.growth:.1f}): images keep their scale, and crops are shown."
+        reason = f"{_widths(draft)}, but region area does not grow with image area (to the power "
+        reason += f"{data.area_exponent:.1f}): images keep their size, and training uses crops."
     else:
         size = None
-        said = f"{_sizes(draft)}; at {side} px {need.at(side / longest)}, so that they keep their "
-        said += "scale and crops are shown."
-    size = draft.choose("size", size, _with_size_level_reason(draft, said))
-    if "size" in draft.given and size is not None and max(size) <= _MORE * side:
-        draft.choose("crop", None, "Images of that size are shown whole.")
+        reason = f"{_sizes(draft)}; at {side} px, {finest.at(side / longest)}: images keep their "
+        reason += "size, and training uses crops."
+    size = draft.choose("size", size, _with_size_level(draft, reason))
+    if "size" in draft.given and size is not None and max(size) <= _WHOLE_FACTOR * side:
+        draft.choose("crop", None, "Images of this size are used whole.")
     else:
-        _cut(draft, size or (height, width), side)
+        _choose_crop(draft, size or (height, width))
 
 
-def _cut(draft: PlanBuilder, shown: tuple[float, float], side: int) -> None:
-    crop = max(min(side, int(min(shown))) // _MULTIPLE * _MULTIPLE, _MULTIPLE)
-    part = min(crop**2 / (shown[0] * shown[1]), 1.0)
-    of = by((round(shown[0]), round(shown[1])))
-    said = f"A crop of {crop} px is {percent(part)} of an image of {of}"
-    said += "; predictions are joined from tiles." if draft["size"] is None else "."
-    draft.choose("crop", (crop, crop), said)
+def _choose_crop(draft: PlanBuilder, image: tuple[float, float]) -> None:
+    side = min(draft.size_level.side, int(min(image)))
+    crop = max(side // _MULTIPLE * _MULTIPLE, _MULTIPLE)
+    share = min(crop**2 / (image[0] * image[1]), 1.0)
+    image_size = by((round(image[0]), round(image[1])))
+    reason = f"A crop of {crop} px is {percent(share)} of an image of {image_size}"
+    reason += "; predictions are merged from tiles." if draft["size"] is None else "."
+    draft.choose("crop", (crop, crop), reason)
 
 
-def _batch(draft: PlanBuilder) -> None:
-    """As many images as time, their number and the memory allow."""
-    shown = draft["crop"] or draft["size"]
-    pixels = shown[0] * shown[1]
-    most = _BATCHES.get(draft.size_level, 16)
-    if draft.data.training < 16:
-        most = min(most, 8)
-    bytes_a_pixel = _BYTES_A_PIXEL.get(draft["decoder"], _MORE_BYTES)
-    room = _MEMORY_SHARE * draft.machine.memory_mb * 1e6 / bytes_a_pixel
-    batch = most
-    reason = f"Images of {by(shown)} train well in this number"
-    if draft.data.training < 16:
-        reason = f"Small, since there are {draft.data.training} training images"
-    elif most < 16:
-        reason = draft.size_level_reason.removesuffix(".")
-    while batch > 2 and batch * pixels > 1.25 * most * SIDES[max(draft.size_level, -1)] ** 2:
-        batch //= 2
-        reason = f"Small, since each image has {pixels:,} pixels"
-    while batch > 1 and batch * pixels > room:
-        batch //= 2
-        reason = f"Small, to fit into {draft.machine.memory_mb / 1000:.1f} GB of free memory"
-    took = ""
-    if draft.timing is not None and draft.timing.memory_mb:
-        took = f"; measured: {draft.timing.memory_mb / 1000:.1f} GB more at its peak"
-    draft.choose("batch_size", batch, f"{reason}{took}.")
-    if (decoded := _decoded_mb(draft)) > 0.3 * draft.machine.memory_mb:
-        limit = max(int(0.3 * draft.machine.memory_mb), 64)
-        said = f"{draft.data.training:,} decoded images take {decoded / 1000:,.1f} GB"
-        draft.choose("memory_limit_mb", limit, f"{said}, more than the memory has room for.")
-
-
-def _decoded_mb(draft: PlanBuilder) -> float:
-    """Of the training images, at the size at which they are kept."""
-    size = draft["size"] or (draft.data.height.median, draft.data.width.median)
-    bytes_each = {"uint8": 1, "uint16": 2}.get(draft.data.dtype, 4) * draft.data.channels + 1
-    return float(size[0] * size[1] * bytes_each * draft.data.training / 1e6)
+def plan_crop_position(draft: PlanBuilder) -> None:
+    """Choose `favor_rare`."""
+    if not draft["crop"] or not draft.data.foreground:
+        return
+    rare = min(draft.data.foreground, key=lambda each: each.share)
+    if rare.share < _RARE:
+        reason = f"{rare.name} covers {percent(rare.share)} of the pixels: crops at random "
+        draft.choose("favor_rare", True, f"{reason}positions would rarely contain it.")
 
 
 def _sizes(draft: PlanBuilder) -> str:
-    """What sizes there are, the start of a sentence."""
+    """Clause on the image sizes, which starts a sentence."""
     data = draft.data
-    height, width = data.usual_size
-    if data.usual_share == 1:
-        return f"All images are {by(data.usual_size)}"
-    if data.usual_share >= 0.3 and max(height, width) * 1.2 > max(
-        data.height.median, data.width.median
-    ):
-        return f"{percent(data.usual_share)} of the images are {by(data.usual_size)}"
-    median = by((round(data.height.median), round(data.width.median)))
-    return f"Images are {median} in the median"
+    if data.modal_share == 1:
+        return f"All images are {by(data.modal_size)}"
+    if data.modal_share >= 0.3 and max(data.modal_size) * 1.2 > max(data.median_size):
+        return f"{percent(data.modal_share)} of the images are {by(data.modal_size)}"
+    height, width = data.median_size
+    return f"The median image size is {by((round(height), round(width)))}"
 
 
 def _widths(draft: PlanBuilder) -> str:
     width = draft.data.width
-    return f"Images are {width.least:.0f} to {width.most:.0f} px wide"
+    return f"Image widths range from {width.minimum:.0f} to {width.maximum:.0f} px"
 
 
-def _with_size_level_reason(draft: PlanBuilder, said: str) -> str:
-    return f"{said} {draft.size_level_reason}" if SIDES[draft.size_level] != SIDES[0] else said
+def _with_size_level(draft: PlanBuilder, reason: str) -> str:
+    changed = draft.size_level.side != SIDES[0]
+    return f"{reason} {draft.size_level.reason}" if changed else reason
 
 
-def _mixed(draft: PlanBuilder) -> float:
-    def ratio(spread: Summary) -> float:
-        return spread.most / spread.least
+def _size_ratio(draft: PlanBuilder) -> float:
+    def ratio(summary: Summary) -> float:
+        return summary.maximum / summary.minimum
 
     return max(ratio(draft.data.height), ratio(draft.data.width))
 
 
 def _rounded(length: float) -> int:
     return max(round(length / _MULTIPLE), 1) * _MULTIPLE
+
+
+RULES = (plan_scale, plan_crop_position)
+"""Rules of this module, in order."""

@@ -1,196 +1,217 @@
-"""How it learns: loss, weights of classes, augmentation that the images permit, schedule."""
+"""Rules for training: loss, class weights, augmentation, learning rates, budget, early stopping."""
 
 import math
 from typing import Any
 
 from maskwright.planning.dataset_stats import DatasetStats
-from maskwright.planning.model_rules import is_pretrained
-from maskwright.planning.plan_builder import PlanBuilder, percent
-from maskwright.planning.symmetry import FEWEST, Asymmetry
+from maskwright.planning.plan_builder import PlanBuilder, percent, plural
+from maskwright.planning.symmetry import MIN_IMAGES, Asymmetry
 
-_OFTEN_EMPTY = 0.1  # of the masks
-_LITTLE = 0.01  # of the pixels
-_RARE = 0.01
-_MOVES, _CHANGES = 0.05, 0.1  # effects on masks and images from which up differs from down
-_ONE_SIDED = 0.3  # of the width: what is always in one half moves by half on average
-_SIDED_IMAGES = 10
-_GRAIN = 1.25  # between rows and columns, either way, below which they look alike
+_EMPTY_SHARE = 0.1  # of the masks
+_RARE_FOREGROUND = 0.01  # of the pixels
+_RARE_CLASS = 0.01
+_MIN_POSITION_EFFECT, _MIN_BRIGHTNESS_EFFECT = 0.05, 0.1  # under vertical flips
+_UPRIGHT_LEVEL = 0.1  # high: flips of upright images harm more than missing flips
+_SIDED_EFFECT = 0.3  # of the width: a class that is always in one half moves by half on average
+_SIDED_LEVEL = 0.01
+_MIN_SIDED_IMAGES = 10
+_MAX_ANISOTROPY = 1.25
 _FEW, _MANY = 40, 5000  # training images
-_RATE, _RATE_BATCH = 4e-3, 16
-_LEAST_VALIDATED = 3
+_LEARNING_RATE, _REFERENCE_BATCH = 4e-3, 16
+_AVERAGE = 0.15
+_MIN_VALIDATION_IMAGES = 3
 
 
-def plan_training(draft: PlanBuilder) -> None:
-    """Choose `loss`, `class_weights`, `augmentation`, rates, `minutes` and when to stop."""
-    _loss(draft)
-    _class_weights(draft)
-    _augmentation(draft)
-    _schedule(draft)
-
-
-def _loss(draft: PlanBuilder) -> None:
+def plan_loss(draft: PlanBuilder) -> None:
+    """Choose `loss`."""
     data = draft.data
-    empty = data.empty_share > _OFTEN_EMPTY
-    little = data.background is not None and data.object_share < _LITTLE
-    objects = percent(data.object_share)
-    overlap = "tversky" if little else "dice"
-    if draft.thin and draft.mostly_thin:
-        share = "0.3" if empty else "0.5"
-        thin = draft.thin[0]
-        said = f"{thin.name} is {thin.slenderness:.0f} times as long as wide; clDice counts whether"
-        draft.choose("loss", f"ce+{share}*{overlap}+{share}*cldice", f"{said} lines stay whole.")
+    empty = data.empty_share > _EMPTY_SHARE
+    rare = data.background is not None and data.foreground_share < _RARE_FOREGROUND
+    foreground = percent(data.foreground_share)
+    overlap = "tversky" if rare else "dice"
+    if thin := draft.thin:
+        weight = "0.3" if empty else "0.5"
+        reason = f"{thin[0].name} is {thin[0].slenderness:.0f} times as long as wide; clDice "
+        loss = f"ce+{weight}*{overlap}+{weight}*cldice"
+        draft.choose("loss", loss, f"{reason}penalizes interrupted lines.")
     elif empty:
-        said = (
-            f"{percent(data.empty_share)} of the masks are empty: there overlap has nothing to "
-            f"count, so that it weighs 0.3, over the whole batch."
+        reason = (
+            f"{percent(data.empty_share)} of the masks are empty, where overlap is undefined: the "
+            f"overlap loss has weight 0.3 and is computed over the whole batch."
         )
-        if little:
-            said += f" Objects fill {objects} where there are any; Tversky fears missing them more."
-        draft.choose("loss", f"ce+0.3*{overlap}", said)
-    elif little:
-        said = f"Objects fill {objects} of the pixels; Tversky minds missed ones more than false"
-        draft.choose("loss", "ce+tversky", f"{said}.")
+        if rare:
+            reason += f" Foreground covers {foreground} of the other masks; Tversky penalizes "
+            reason += "false negatives more than false positives."
+        draft.choose("loss", f"ce+0.3*{overlap}", reason)
+    elif rare:
+        reason = f"Foreground covers {foreground} of the pixels; Tversky penalizes false negatives "
+        draft.choose("loss", "ce+tversky", f"{reason}more than false positives.")
     else:
-        said = "Cross-entropy for true proportions, Dice to count every class alike; "
+        reason = "Cross-entropy fits class frequencies, Dice weights all classes equally; "
         if data.background is None:
-            said += (
-                f"the rarest, {draft.rarest.name}, has {percent(draft.rarest.share)} of the pixels."
-            )
+            rarest = draft.rarest
+            reason += f"the rarest class, {rarest.name}, covers {percent(rarest.share)} of the "
+            reason += "pixels."
         else:
-            said += f"objects fill {objects} of the pixels, {percent(data.empty_share)} of the "
-            said += "masks are empty."
-        draft.choose("loss", "ce+dice", said)
+            reason += f"foreground covers {foreground} of the pixels, and "
+            reason += f"{percent(data.empty_share)} of the masks are empty."
+        draft.choose("loss", "ce+dice", reason)
 
 
-def _class_weights(draft: PlanBuilder) -> None:
-    objects, rare = draft.data.objects, draft.rarest
-    if len(objects) >= 3 and rare.share < _RARE:
-        said = f"{rare.name} has {percent(rare.share)} of the pixels; weights are at most 25 apart."
-        draft.choose("class_weights", "balanced", said)
-    elif "class_weights" in draft.given:
-        draft.choose("class_weights", None, "")
-    elif rare.share < _RARE:
-        said = f"{rare.name} has {percent(rare.share)} of the pixels, but the loss sees to that."
-        draft.choose("class_weights", None, said)
+def plan_class_weights(draft: PlanBuilder) -> None:
+    """Choose `class_weights`."""
+    rarest = draft.rarest
+    reason = f"The rarest class, {rarest.name}, covers {percent(rarest.share)} of the pixels"
+    rare = rarest.share < _RARE_CLASS
+    if rare and len(draft.data.foreground) >= 3:
+        reason += "; weights differ by a factor of at most 25."
+        draft.choose("class_weights", "balanced", reason)
     else:
-        said = f"The rarest class, {rare.name}, has {percent(rare.share)} of the pixels."
-        draft.choose("class_weights", None, said)
+        reason += "; the loss accounts for that." if rare else "."
+        draft.choose("class_weights", None, reason)
 
 
-def _augmentation(draft: PlanBuilder) -> None:
+def plan_augmentation(draft: PlanBuilder) -> None:
+    """Choose `augmentation`."""
     data = draft.data
     planned: dict[str, Any] = {"strength": "medium"}
-    if data.training < _FEW:
+    images = plural(data.num_training, "training image")
+    if data.num_training < _FEW:
         planned = {"strength": "strong", "elastic": 0.0}
-        said = [f"{data.training} training images must serve many times, so strong, but not bent"]
-    elif data.training >= _MANY:
+        reasons = [f"{images}: strong augmentation without elastic deformation"]
+    elif data.num_training >= _MANY:
         planned = {"strength": "light"}
-        said = [f"{data.training:,} training images differ enough among themselves"]
+        reasons = [f"{images}: light augmentation"]
     else:
-        said = [f"{data.training:,} training images"]
+        reasons = [f"{images}: medium augmentation"]
     sided = [
-        one
-        for one in data.objects
-        if one.left_right.shown(_ONE_SIDED, 0.01) and one.images >= _SIDED_IMAGES
+        each
+        for each in data.foreground
+        if each.left_right.significant(_SIDED_EFFECT, _SIDED_LEVEL)
+        and each.images >= _MIN_SIDED_IMAGES
     ]
-    upright = _upright(data)
     if sided:
         planned["flip_horizontal"] = 0.0
-        share = percent(sided[0].left_right.effect)
-        said.append(f"mirrored, {sided[0].name} would move by {share} of the width: no such flips")
-    if data.looked_at < FEWEST:
+        shift = percent(sided[0].left_right.effect)
+        reasons.append(
+            f"horizontal flips would move {sided[0].name} by {shift} of the width: no horizontal "
+            f"flips"
+        )
+    if data.images_read < MIN_IMAGES:
         planned["rotate_degrees"] = 10
-        said.append(f"{data.looked_at} images cannot tell whether up is up: no vertical flips")
-    elif upright:
+        reasons.append(
+            f"{plural(data.images_read, 'image')} are too few to test for a vertical orientation: "
+            f"no vertical flips"
+        )
+    elif orientation := _orientation(data):
         planned["rotate_degrees"] = 10
-        said.append(f"upside down {upright}: no vertical flips, little rotation")
+        reasons.append(f"{orientation}: no vertical flips, little rotation")
     else:
         planned["flip_vertical"] = 0.5
-        said.append(f"upside down {_alike(data)}")
-        if not sided and 1 / _GRAIN <= data.grain <= _GRAIN:
+        reasons.append(f"{_no_orientation(data)}: vertical flips")
+        if not sided and 1 / _MAX_ANISOTROPY <= data.anisotropy <= _MAX_ANISOTROPY:
             planned["rotate_degrees"] = 180
-            said.append(f"rows look like columns ({data.grain:.2f}): any angle")
-    if draft.thin and draft.mostly_thin:
+            reasons.append(f"texture is isotropic (ratio {data.anisotropy:.2f}): any rotation")
+    if draft.thin:
         planned["blur"] = 0.0
-        said.append("no blur, which fine lines do not survive")
-    draft.choose("augmentation", planned, "; ".join(said) + ".")
+        reasons.append("no blur, which removes thin structures")
+    draft.choose("augmentation", planned, "; ".join(reasons) + ".")
 
 
-def _clues(data: DatasetStats) -> list[tuple[Asymmetry, float, str]]:
-    """What may tell up from down: how far images differ upside down, and from when that counts."""
-    masks, light, detail = data.up_down, data.light_up_down, data.detail_up_down
+def _orientation_tests(data: DatasetStats) -> list[tuple[Asymmetry, float, str]]:
+    """Tests for a vertical orientation: asymmetry, minimum effect, and a clause on the effect."""
+    masks, light, detail = data.up_down, data.brightness_up_down, data.detail_up_down
     return [
-        (masks, _MOVES, f"what is masked moves by {percent(masks.effect)} of the height"),
-        (light, _CHANGES, f"light changes by {light.effect:.2f} deviations"),
-        (detail, _CHANGES, f"detail changes by {detail.effect:.2f}"),
+        (
+            masks,
+            _MIN_POSITION_EFFECT,
+            f"foreground position by {percent(masks.effect)} of the height",
+        ),
+        (light, _MIN_BRIGHTNESS_EFFECT, f"brightness by {light.effect:.2f} SD"),
+        (detail, _MIN_BRIGHTNESS_EFFECT, f"detail by {detail.effect:.2f} SD"),
     ]
 
 
-def _upright(data: DatasetStats) -> str:
-    """What shows that up is not down; empty where nothing does.
-
-    A tenth of chance is enough: photographs turned over harm more than flips that are not made.
-    """
-    shown = [(clue, told) for clue, least, told in _clues(data) if clue.shown(least, 0.1)]
-    if not shown:
+def _orientation(data: DatasetStats) -> str:
+    """Clause on the most significant effect of vertical flips; empty if there is none."""
+    significant = [
+        (asymmetry.p_value, clause)
+        for asymmetry, min_effect, clause in _orientation_tests(data)
+        if asymmetry.significant(min_effect, _UPRIGHT_LEVEL)
+    ]
+    if not significant:
         return ""
-    clue, told = min(shown, key=lambda pair: pair[0].chance)
-    return f"{told}, by chance in {percent(clue.chance)} of trials"
+    p_value, clause = min(significant, key=lambda pair: pair[0])
+    return f"vertical flips change {clause} (p = {p_value:.2g})"
 
 
-def _alike(data: DatasetStats) -> str:
-    """That what changes upside down is little, or comes by chance."""
-    parts = [
-        f"{told} (by chance in {percent(clue.chance)} of trials)" if clue.effect >= least else told
-        for clue, least, told in _clues(data)
+def _no_orientation(data: DatasetStats) -> str:
+    """Clause on effects of vertical flips that are small or not significant."""
+    clauses = [
+        f"{clause} (p = {asymmetry.p_value:.2g})" if asymmetry.effect >= min_effect else clause
+        for asymmetry, min_effect, clause in _orientation_tests(data)
     ]
-    return f"{', '.join(parts)}: vertical flips too"
+    return f"vertical flips change {', '.join(clauses)}"
 
 
-def _schedule(draft: PlanBuilder) -> None:
-    data, batch = draft.data, draft["batch_size"]
-    rate = _RATE * math.sqrt(min(batch / _RATE_BATCH, 1.0))
-    rate = float(f"{rate:.1g}")
-    said = "What trains well with AdamW at 16 images a step"
-    if batch < _RATE_BATCH:
-        said += f", times the root of {batch}/16"
-    draft.choose("learning_rate", rate, f"{said}.")
-    pretrained = is_pretrained(draft.settings)
-    if pretrained:
-        said = "Of the time; a decoder that knows nothing yet would spoil pretrained weights."
-        draft.choose("freeze", 0.2, said)
-        few = data.training < _FEW
-        said = f"With {data.training:,} training images "
-        said += "an encoder that learns fast forgets." if few else "the encoder may adapt."
-        draft.choose("encoder_rate", 0.1 if few else 0.25, said)
-    _length(draft, 2 if pretrained else 1)
-    validated = data.images.get("val", 0)
-    if validated < _LEAST_VALIDATED:
-        said = f"{validated or 'No'} validation image{'s' * (validated != 1)} cannot tell when to "
-        draft.choose("patience", None, f"{said}stop.")
+def plan_learning_rate(draft: PlanBuilder) -> None:
+    """Choose `learning_rate`, `freeze` and `encoder_rate`."""
+    images, batch = draft.data.num_training, draft["batch_size"]
+    rate = _LEARNING_RATE * math.sqrt(min(batch / _REFERENCE_BATCH, 1.0))
+    reason = f"Tuned for AdamW at a batch size of {_REFERENCE_BATCH}"
+    if batch < _REFERENCE_BATCH:
+        reason += f", scaled by the square root of {batch}/{_REFERENCE_BATCH}"
+    draft.choose("learning_rate", float(f"{rate:.1g}"), f"{reason}.")
+    if not draft.pretrained:
+        return
+    reason = "Fraction of training: gradients of an untrained decoder degrade pretrained weights."
+    draft.choose("freeze", 0.2, reason)
+    reason = f"Fine-tuning on {plural(images, 'training image')}"
+    if images < _FEW:
+        draft.choose("encoder_rate", 0.1, f"{reason}: a higher rate would overfit.")
+    else:
+        draft.choose("encoder_rate", 0.25, f"{reason}.")
 
 
-def _length(draft: PlanBuilder, phases: int) -> None:
-    data, batch, timing = draft.data, draft["batch_size"], draft.timing
+def plan_budget(draft: PlanBuilder) -> None:
+    """Choose `minutes` and `average`, or `epochs` if the user has set them."""
+    data, timing, minutes = draft.data, draft.timing, draft.minutes
     if draft.given.get("epochs") is not None:
         draft.choose("epochs", None, "")
         return
+    average = "Window of the moving average of weights, as a fraction of the steps so far"
     if timing is None:
-        draft.choose("minutes", draft.minutes, "No step was measured; their number is not known.")
-        draft.choose("average", 0.15, "Of the steps so far, whatever their number.")
+        draft.choose("minutes", minutes, "No training step was timed.")
+        draft.choose("average", _AVERAGE, f"{average}.")
         return
-    steps = timing.steps(draft.minutes, phases)
-    passes = steps * batch / max(data.training, 1)
-    how = "estimated from another size" if timing.estimated else "measured"
-    said = f"About {steps:,} steps of {timing.step_s:.2g} s, {how}: {passes:,.1f} passes over "
-    said += f"{data.training:,} image{'s' * (data.training != 1)}."
-    if steps < (useful := useful_steps(is_pretrained(draft.settings))):
-        said += f" That is few; {useful} steps would be useful: give more minutes."
-    draft.choose("minutes", draft.minutes, said)
-    last = f"the weights of the last {max(int(0.15 * steps), 1):,} steps or so are averaged"
-    draft.choose("average", 0.15, f"Of the steps so far: in the end, {last}.")
+    steps = timing.steps(minutes, 2 if draft.pretrained else 1)
+    epochs = steps * draft["batch_size"] / max(data.num_training, 1)
+    method = "estimated from another size" if timing.estimated else "measured"
+    reason = f"About {plural(steps, 'step')} of {timing.step_s:.2g} s, {method}: {epochs:,.1f} "
+    reason += f"epochs of {plural(data.num_training, 'image')}."
+    min_steps = min_useful_steps(draft.pretrained)
+    if steps < min_steps:
+        reason += f" At least {min_steps} steps are recommended: increase the minutes."
+    draft.choose("minutes", minutes, reason)
+    window = max(int(_AVERAGE * steps), 1)
+    draft.choose("average", _AVERAGE, f"{average}: {plural(window, 'step')} at the end.")
 
 
-def useful_steps(pretrained: bool) -> int:
-    """Fewest steps that make a run worth its time."""
+def plan_early_stopping(draft: PlanBuilder) -> None:
+    """Disable `patience` if there are too few validation images."""
+    images = draft.data.images.get("val", 0)
+    if images < _MIN_VALIDATION_IMAGES:
+        reason = f"{plural(images, 'validation image')}, too few for early stopping."
+        draft.choose("patience", None, reason)
+
+
+def min_useful_steps(pretrained: bool) -> int:
+    """Smallest recommended number of training steps."""
     return 150 if pretrained else 300
+
+
+RULES = (
+    *(plan_loss, plan_class_weights, plan_augmentation),
+    *(plan_learning_rate, plan_budget, plan_early_stopping),
+)
+"""Rules of this module, in order."""
