@@ -54,7 +54,7 @@ export function createClasses(look, changed) {
       cells = [...model.classes, ignored].map((given) => cellsOf(given, look, changed));
       body.replaceChildren(...cells.map(({ row }) => row));
       find("heat-name").textContent = heatName(model);
-      find("pieces-title").textContent = tellsApart(model) ? "Objects" : "Components";
+      find("pieces-title").textContent = tellsApart(model) ? "Objects" : "Count";
       this.measured(null, model.background);
     },
 
