@@ -1,4 +1,4 @@
-"""Everything but TIFF through Pillow, with the depth of PNG that Pillow cannot give."""
+"""All formats but TIFF, read by Pillow; 16-bit PNG by imagecodecs."""
 
 import threading
 from collections.abc import Iterator
@@ -13,31 +13,31 @@ from maskwright.imageio.files import NamedBytes
 from maskwright.imageio.header import EXIF_ORIENTATION, Header, check_size
 
 _PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
-# Pillow's own limit is below ours and a global; the lock keeps our lifting of it to one `open`.
+# The limit of Pillow is a global below ours; the lock restricts its removal to one `open`.
 _PILLOW_LIMIT = threading.Lock()
 
 
 @contextmanager
 def open_raster(path: Path | NamedBytes, max_pixels: int) -> Iterator[Image.Image]:
-    """Open a file with Pillow and check its size; nothing is decoded yet."""
+    """Open a file with Pillow and check its size, without decoding it."""
     with _PILLOW_LIMIT:
-        theirs, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+        limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
         try:
             image = Image.open(path if isinstance(path, Path) else path.open())
         finally:
-            Image.MAX_IMAGE_PIXELS = theirs
+            Image.MAX_IMAGE_PIXELS = limit
     with image:
         check_size(path, image.height, image.width, len(image.getbands()), max_pixels)
         yield image
 
 
 def png_depth(start: bytes) -> int:
-    """Bits per sample of a PNG, which Pillow does not tell; 0 for other files."""
+    """Bits per sample of a PNG, which Pillow does not report; 0 for other files."""
     return start[24] if start.startswith(_PNG_MAGIC) else 0
 
 
 def raster_header(image: Image.Image, start: bytes) -> Header:
-    """Header of an opened file; `start` are its first 64 bytes."""
+    """Header of an open image; `start` are the first 64 bytes of the file."""
     dtype = "uint8"
     if png_depth(start) == 16 or image.mode.startswith("I;16"):
         dtype = "uint16"
@@ -58,7 +58,7 @@ def raster_header(image: Image.Image, start: bytes) -> Header:
 
 
 def raster_pixels(path: Path | NamedBytes, image: Image.Image, start: bytes) -> np.ndarray:
-    """Decode to `(h, w, c)` with one or three channels and perhaps alpha; the file's dtype."""
+    """Decode to `(h, w, c)`, one or three channels and possibly alpha, in the dtype of the file."""
     if png_depth(start) == 16:
         pixels = imagecodecs.png_decode(path.read_bytes())
     else:
@@ -71,6 +71,6 @@ def raster_pixels(path: Path | NamedBytes, image: Image.Image, start: bytes) -> 
 
 
 def exif_orientation(image: Image.Image) -> int:
-    """1 to 8; 1 where nothing or nonsense is stated."""
+    """EXIF orientation, 1 to 8; 1 if it is missing or invalid."""
     value = image.getexif().get(EXIF_ORIENTATION, 1)
     return value if value in range(1, 9) else 1
