@@ -35,9 +35,15 @@ def lr_find(
     from maskwright.config import parse_settings
 
     quiet_tensorflow()
-    given = parse_settings(settings or [])
+    overrides = parse_settings(settings or [])
     curve = api.find_learning_rate(
-        data, picture, plan=plan, steps=steps, seconds=seconds, on_message=_print_message, **given
+        data,
+        picture,
+        plan=plan,
+        steps=steps,
+        seconds=seconds,
+        on_message=_print_message,
+        **overrides,
     )
     if as_json:
         typer.echo(json.dumps(asdict(curve)))

@@ -51,7 +51,7 @@ def plan(
     from maskwright.config import parse_settings
 
     quiet_tensorflow()
-    given = parse_settings(settings or [])
+    overrides = parse_settings(settings or [])
     if compare is not None or resume:
         if path is None:
             raise ConfigError("Comparing plans needs an output folder; pass it with -o.")
@@ -64,18 +64,18 @@ def plan(
             measure=measure,
             resume=resume,
             on_message=_print_message,
-            **given,
+            **overrides,
         )
         _print_message(choice.reason)
         typer.echo(json.dumps(choice.table) if as_json else path / "plan.yaml")
         return
-    made = api.plan(
-        data, path, minutes=minutes, measure=measure, on_message=_print_message, **given
+    result = api.plan(
+        data, path, minutes=minutes, measure=measure, on_message=_print_message, **overrides
     )
     if as_json:
-        typer.echo(json.dumps(made.to_dict()))
+        typer.echo(json.dumps(result.to_dict()))
     elif path is None:
-        typer.echo(made.to_yaml(), nl=False)
+        typer.echo(result.to_yaml(), nl=False)
     else:
         typer.echo(path)
 

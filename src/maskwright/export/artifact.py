@@ -168,21 +168,21 @@ def read_listing(folder: Path) -> Listing:
     """
     path = folder / LIST_FILE
     if path.is_symlink() or not path.is_file():
-        raise ModelError(f"Expected {folder} to be an exported model, with {LIST_FILE} in it.")
+        raise ModelError(f"{folder} is not an exported model; expected a folder with {LIST_FILE}.")
     listing = _parsed(path)
     there = set()
     for entry in folder.rglob("*"):
         name = entry.relative_to(folder).as_posix()
         if entry.is_symlink():
             raise ModelError(
-                f"The exported model {folder} holds a link, {name}; expected plain files alone: "
+                f"The exported model {folder} contains a link, {name}; expected regular files: "
                 f"export it again."
             )
         if entry.is_file() and name != LIST_FILE:
             there.add(name)
     if unlisted := sorted(there - listing.files.keys()):
         raise ModelError(
-            f"The exported model {folder} holds {unlisted[0]}, which {LIST_FILE} does not list; "
+            f"The exported model {folder} contains {unlisted[0]}, which {LIST_FILE} does not list; "
             f"remove it, or export the model again."
         )
     total = 0
@@ -196,12 +196,12 @@ def read_listing(folder: Path) -> Listing:
         total += (folder / name).stat().st_size
         if total > _MOST_BYTES:
             raise ModelError(
-                f"The exported model {folder} has more than {_MOST_BYTES / 2**30:.0f} GiB; "
-                f"expected less."
+                f"The exported model {folder} is larger than the limit of "
+                f"{_MOST_BYTES / 2**30:.0f} GiB."
             )
         if checksum(folder / name) != expected:
             raise ModelError(
-                f"{folder / name} is not the file that {LIST_FILE} lists (their checksums differ); "
+                f"The checksum of {folder / name} differs from that in {LIST_FILE}; "
                 f"copy or export the model again."
             )
     _check_inner(folder, listing)
@@ -219,13 +219,12 @@ def _check_inner(folder: Path, listing: Listing) -> None:
             and place.parent.as_posix() not in within
         ):
             raise ModelError(
-                f"The exported model {folder} holds {name}, which belongs to a run; expected "
-                f"exported models alone: export it again."
+                f"The exported model {folder} contains {name}, a file of a run; export it again."
             )
     for inner in within:
         if _parsed(folder / inner / LIST_FILE).format != listing.format:
             raise ModelError(
-                f"The exported model {folder} is for {listing.format}, and {inner} within it for "
+                f"The exported model {folder} is for {listing.format}, but its part {inner} is for "
                 f"another engine; export it again."
             )
 
@@ -238,8 +237,8 @@ def _parsed(path: Path) -> Listing:
         version = values.get("version")
         if version != _VERSION:
             raise ModelError(
-                f"{path} is of version {version}; this Maskwright reads version {_VERSION}: update "
-                f"Maskwright, or export the model again."
+                f"{path} has version {version}, but this Maskwright reads version {_VERSION}: "
+                f"update Maskwright, or export the model again."
             )
         listing = Listing(**values)
         right = (
@@ -251,7 +250,9 @@ def _parsed(path: Path) -> Listing:
     except (ValueError, TypeError, AttributeError):
         right = False
     if not right:
-        raise ModelError(f"{path} is no list of an exported model; export it again.")
+        raise ModelError(
+            f"{path} is not the file list of an exported model; export the model again."
+        )
     return listing
 
 
@@ -266,8 +267,7 @@ def _check_name(name: str, where: Path) -> None:
     )
     if not plain:
         raise ModelError(
-            f"The exported model {where} names the file {name!r}, which leads out of its folder; "
-            f"do not use it."
+            f"The exported model {where} lists the file {name!r} outside its folder; do not use it."
         )
 
 
@@ -315,7 +315,9 @@ def _unpack(path: Path, folder: Path) -> None:
                     while chunk := packed.read(1 << 20):
                         room -= len(chunk)
                         if room < 0 or plain.tell() + len(chunk) > entry.file_size:
-                            raise ModelError(f"{path} unpacks to more than it says; do not use it.")
+                            raise ModelError(
+                                f"{path} expands beyond its declared size; do not use it."
+                            )
                         plain.write(chunk)
     except (zipfile.BadZipFile, zlib.error, OSError, EOFError, NotImplementedError) as error:
         raise ModelError(f"{path} cannot be unpacked ({error}); copy or export it again.") from None
@@ -324,24 +326,24 @@ def _unpack(path: Path, folder: Path) -> None:
 def _check_entries(path: Path, entries: list[zipfile.ZipInfo]) -> None:
     if len(entries) > _MOST_FILES:
         raise ModelError(
-            f"{path} holds {len(entries):,} files; expected {_MOST_FILES} at most in an exported "
-            f"model."
+            f"{path} contains {len(entries):,} files; expected an exported model with at most "
+            f"{_MOST_FILES}."
         )
     names = [entry.filename for entry in entries]
     if len(set(names)) != len(names):
-        raise ModelError(f"{path} holds a file twice; expected each once: export the model again.")
+        raise ModelError(f"{path} contains a file twice; export the model again.")
     packed = unpacked_bytes = 0
     for entry in entries:
         _check_name(entry.filename, path)
         kind = stat.S_IFMT(entry.external_attr >> 16)
         if kind not in (0, stat.S_IFREG) or entry.is_dir():
             raise ModelError(
-                f"{path} holds a link or a folder, {entry.filename}; expected plain files alone."
+                f"{path} contains a link or folder, {entry.filename}; expected regular files."
             )
         packed += entry.compress_size
         unpacked_bytes += entry.file_size
     if unpacked_bytes > _MOST_BYTES or unpacked_bytes > _MOST_RATIO * max(packed, 1024):
         raise ModelError(
-            f"{path} would unpack from {packed:,} to {unpacked_bytes:,} bytes; expected a model, "
-            f"which hardly shrinks when packed: do not use it."
+            f"{path} expands from {packed:,} to {unpacked_bytes:,} bytes, more than a model can; "
+            f"do not use it."
         )

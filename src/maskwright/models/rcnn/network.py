@@ -73,8 +73,8 @@ def mask_rcnn(
     own = tuple(stride for stride in settings.strides if stride <= max(encode.strides))
     if missing := sorted({*own, *settings.pooled_strides} - set(encode.strides)):
         raise ConfigError(
-            f"This Mask R-CNN needs features at the strides {list(own)}; the encoder has none at "
-            f"{missing}: take another encoder, or set `strides` and `anchor_sizes`."
+            f"Mask R-CNN requires features at the strides {list(own)}; the encoder has none at "
+            f"{missing}: use another encoder, or set `strides` and `anchor_sizes`."
         )
     images = keras.Input((None, None, channels), name="images")
     features = encode.model(PadToMultiple(max(encode.strides), name="pad")(images))
