@@ -95,5 +95,5 @@ def test_members_that_are_missing_or_others_are_told(folder, tmp_path):
     with pytest.raises(ModelError, match="fold1 has changed since"):
         load_logits(tmp_path)
     (tmp_path / "ensemble.json").write_text('{"members": []}')
-    with pytest.raises(ModelError, match="is not the list that"):
+    with pytest.raises(ModelError, match="The checksum of"):
         load_logits(tmp_path)

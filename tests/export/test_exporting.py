@@ -163,7 +163,7 @@ def test_eight_bits_are_refused_where_dice_falls(made, tmp_path, monkeypatch):
     # As if every network of eight bits lost more than is allowed.
     monkeypatch.setattr(int8.write_int8, "__defaults__", (Limits(1, 0, -2),))
     out = tmp_path / "int8"
-    with pytest.raises(ModelError, match=r"and 4 of 8 groups of layers left in float by .*Conv"):
+    with pytest.raises(ModelError, match=r"and 4 of 8 groups of layers in float by .*Conv"):
         maskwright.export_model(made / "run", out, format="onnx", data=made / "data", int8=True)
     assert not list(tmp_path.iterdir())
 

@@ -225,7 +225,7 @@ def test_the_paper_has_its_numbers():
     ("changes", "said"),
     [
         ({"anchor_sizes": (16, 32)}, "one anchor size for each stride, 4; received 2"),
-        ({"pooled_strides": (2,)}, r"some of the strides \[4, 8, 16, 32\]"),
+        ({"pooled_strides": (2,)}, r"`pooled_strides` from the strides \[4, 8, 16, 32\]"),
         ({"region_share": 2}, "Expected `region_share` from 0 to 1; received 2"),
         ({"detections": 0}, "Expected `detections` above 0"),
         ({"depth": 3}, "has no parameter depth"),
