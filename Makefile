@@ -1,33 +1,37 @@
-# make env     .venv with all that demo, test and check need; skipped when up to date
-# make demo    built-in data: train, evaluate, predict
-# make test    the tests
-# make check   format, lint, types, tests
-# make bench   the races against other programs; DATA=… for other data than the built-in
-# make lock    requirements/dev.txt anew from pyproject.toml
+# make env       .venv with all that demo, test and check need; skipped when up to date
+# make demo      built-in data: train, evaluate, predict
+# make test      the tests, but for the slow ones
+# make test-all  all tests, and how much of src they run; before every release
+# make check     format, lint, types, then the tests
+# make bench     the races against other programs; DATA=… for other data than the built-in
+# make lock      requirements/dev.txt anew from pyproject.toml
 
-# The first of these that is Python 3.11, the only version tried. Another place: make PYTHON=…
-PYTHON = $(shell for name in python3.11 python3 python; do \
-	"$$name" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null \
+# The first of these that runs and is Python 3.11, 3.12 or 3.13. Another: make PYTHON=…
+PYTHON = $(shell for name in python3 python3.13 python3.12 python3.11 python; do \
+	"$$name" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null \
 	&& echo "$$name" && break; done)
+VERSION := $(shell "$(PYTHON)" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)
 BIN := .venv/bin
-# Written last, so that an environment whose making was interrupted is made again from nothing.
-COMPLETE := .venv/.complete
+# Written last, so that an environment whose making was interrupted is made again from nothing, as
+# is one of another version of Python.
+COMPLETE := .venv/.complete-$(VERSION)
 
 DATA ?= runs/bench-data
 SECONDS ?= 150
 SIZE ?= 128
 ENCODER_WEIGHTS ?=
 
-.PHONY: env demo test check bench lock
+.PHONY: env demo test test-all check style bench lock
 
 env: $(COMPLETE)
 
 $(COMPLETE): requirements/dev.txt pyproject.toml
-	@python='$(PYTHON)'; if [ -z "$$python" ]; then \
-		echo "Maskwright needs Python 3.11; none of python3.11, python3 and python is. Install it" \
-			"or name it: make env PYTHON=/path/to/python3.11" >&2; exit 1; \
-	fi; \
-	[ -f $@ ] || "$$python" -m venv --clear .venv
+	@case '$(VERSION)' in 3.11|3.12|3.13) ;; *) \
+		echo "Maskwright needs Python 3.11, 3.12 or 3.13, and" \
+			"$(if $(PYTHON),$(PYTHON) is none of them.,there is none on the path.)" \
+			"Install one, or name one: make env PYTHON=/path/to/python3.13" >&2; exit 1;; \
+	esac
+	@[ -f $@ ] || "$(PYTHON)" -m venv --clear .venv
 	@rm -f $@
 	$(BIN)/python -m pip install --disable-pip-version-check --require-hashes -r requirements/dev.txt
 	$(BIN)/python -m pip install --disable-pip-version-check --no-deps --no-build-isolation -e .
@@ -38,13 +42,21 @@ demo: env
 
 # Two processes; a file stays whole, because its tests share what they trained. The longest come
 # first, see tests/conftest.py.
-test: env
-	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder --durations 10
+PYTEST = $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder --durations 10 $(COVER)
 
-check: env
+test: env
+	$(PYTEST)
+
+# Counting what is run takes a quarter longer.
+test-all: env
+	$(PYTEST) -m 'slow or not slow' --cov
+
+style: env
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
+
+check: style
 	$(MAKE) test
 
 bench: env $(if $(filter runs/bench-data,$(DATA)),runs/bench-data/data.yaml) runs/bench-model
@@ -71,5 +83,5 @@ lock:
 	"$(PYTHON)" -m venv "$$place"; \
 	"$$place/bin/pip" install --quiet --disable-pip-version-check uv; \
 	"$$place/bin/uv" pip compile --universal --python-version 3.11 --generate-hashes \
-		--no-emit-index-url --no-header --extra cpu --extra coco --extra distributed --extra geo --extra hpo --extra litert --extra onnx --extra openvino --extra serve --extra tfds --extra track --extra wsi --group dev \
+		--no-emit-index-url --no-header --extra cpu --extra distributed --extra geo --extra hpo --extra litert --extra onnx --extra openvino --extra serve --extra tfds --extra track --extra wsi --group dev \
 		pyproject.toml -o requirements/dev.txt --quiet

@@ -24,10 +24,10 @@ import numpy as np
 import typer
 from PIL import Image, ImageDraw, ImageFont
 
-from maskwright import load_regions, open_dataset, train_regions
+from maskwright import load, open_dataset, train_regions
 from maskwright.config import parse_settings
 from maskwright.data import DataSet
-from maskwright.data.synthetic.scenes import write_cases
+from maskwright.data.synthetic.datasets import write_cases
 from maskwright.imageio import write_image
 from maskwright.labels import Color
 from maskwright.metrics import decision_intervals, roc_auc
@@ -89,7 +89,7 @@ def main(
             began = time.monotonic()
             train_regions(data, Path(folder) / pooling, pooling=pooling, **chosen)
             seconds = time.monotonic() - began
-            answers[pooling] = answer(load_regions(Path(folder) / pooling), dataset)
+            answers[pooling] = answer(load(Path(folder) / pooling), dataset)
             scores[pooling] = {**score(answers[pooling], deciding), "seconds": round(seconds, 1)}
             print(f"{pooling}: {scores[pooling]}", file=sys.stderr)
         if picture is not None:

@@ -30,10 +30,12 @@ def write(folder: Path, size: int, run: str, data: str) -> None:
     from counting import multiply_adds
     from maskwright.export.formats import of_one_size, write_network
     from maskwright.export.int8 import write_int8
-    from maskwright.export.parity import INT8, Limits, measure
-    from maskwright.export.runtime import artifact_logits, keras_logits, load_run
+    from maskwright.export.logits import artifact_logits, keras_logits
+    from maskwright.export.parity import INT8, ParityLimits
+    from maskwright.export.runtime import load_run
     from maskwright.export.smoke_test import drawn_image
     from maskwright.model_card import SemanticCard
+    from maskwright.tasks.semantic.export import measure_masks
 
     sides = (size, size)
     model, card = load_run(Path(run), SemanticCard) if run else _fresh()
@@ -58,9 +60,9 @@ def write(folder: Path, size: int, run: str, data: str) -> None:
             fixed,
             eight,
             [image for image, _ in train],
-            partial(artifact_logits, eight, engine),
-            lambda opened: measure(reference, opened, card, val),
-            INT8 if data else Limits(1, 0, 1),
+            partial(artifact_logits, eight, engine, card),
+            lambda opened: measure_masks(reference, opened, card, val),
+            INT8 if data else ParityLimits(1, 0, 1),
         )
         changes[engine] = round(parity.dice_change, 5)
     shape = (1, *sides, card.channels)
@@ -93,9 +95,9 @@ def _images(
     run: str, data: str, size: tuple[int, int], split: str
 ) -> list[tuple[np.ndarray, np.ndarray]]:
     """Images of a split as the network takes them, and their labels."""
-    from maskwright.api.provenance import division_of
     from maskwright.data import open_dataset
     from maskwright.data.geometry import resize_image, resize_labels
+    from maskwright.tasks.provenance import division_of
 
     dataset = open_dataset(data, **division_of(Path(run)))
     found = []

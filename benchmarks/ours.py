@@ -7,13 +7,15 @@ import keras
 import numpy as np
 
 from exchange import Settings, read_task, write_result
-from maskwright.api import describe_model, make_augmentation
 from maskwright.config import TrainConfig, read_config
 from maskwright.data.pipeline.arrays import Arrays
 from maskwright.losses import loss
+from maskwright.tasks.semantic.learning import segmentation
+from maskwright.tasks.semantic.network import describe_model
+from maskwright.tasks.settings import make_augmentation
 from maskwright.training.checkpoint import State
 from maskwright.training.loop import TrainingLoop
-from maskwright.training.objective import segmentation
+from maskwright.training.objective import Batching
 from maskwright.training.recipe import Recipe
 
 MODELS = {
@@ -42,9 +44,11 @@ def run_ours(train: Arrays, settings: Settings) -> tuple[keras.Model, State]:
             loss(config.loss),
             train,
             num_classes=settings.num_classes,
-            batch_size=config.batch_size,
-            augmentation=make_augmentation(config),
-            seed=settings.seed,
+            batching=Batching(
+                batch_size=config.batch_size,
+                augmentation=make_augmentation(config),
+                seed=settings.seed,
+            ),
         ),
         recipe=Recipe(**config.recipe()),
         seconds=settings.seconds,

@@ -15,7 +15,7 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from maskwright.data.readers.data_yaml import write_description
+from maskwright.data.readers.description import write_description
 from maskwright.data.synthetic.scenes import LABELS, draw_scene, draw_slide
 from maskwright.imageio import write_image, write_mask
 from runs import call
@@ -57,7 +57,7 @@ def main(
     if encoder_weights:
         given = [s for s in given if not s.startswith(("encoder", "norm"))]
         given.append(f"encoder_weights={encoder_weights}")
-    if not (run / "card.json").exists():
+    if not (run / "model_card.json").exists():
         parts = [part for setting in given for part in ("--set", setting)]
         call("train", data, "-o", run, "--minutes", str(minutes), *parts)
     scores = json.loads(call("evaluate", run, data, "--split", "train", "--json"))

@@ -40,8 +40,11 @@ Pass = Callable[[], int]
 
 def ours(dataset: DataSet, samples: list[Sample], size: tuple[int, int], batch: int) -> Pass:
     """What training uses, with flips alone."""
-    from maskwright.data.pipeline.augment import Augmentation
-    from maskwright.data.pipeline.batches import Arrays, load, train_batches
+    from maskwright.data.pipeline.arrays import Arrays
+    from maskwright.data.pipeline.augmentation import Augmentation
+    from maskwright.data.pipeline.batches import train_batches
+    from maskwright.data.pipeline.epochs import EpochSchedule
+    from maskwright.data.pipeline.load_arrays import load
 
     flips = Augmentation(flip_horizontal=0.5)
     kept: list[Arrays] = []
@@ -51,7 +54,7 @@ def ours(dataset: DataSet, samples: list[Sample], size: tuple[int, int], batch: 
         nonlocal epoch
         if not kept:
             kept.append(load(dataset, samples, size))
-        for _ in train_batches(kept[0], batch, 0, epoch, flips):
+        for _ in train_batches(kept[0], EpochSchedule(batch, 0, epoch), flips):
             pass
         epoch += 1
         return len(samples)  # the last batch is filled up with images that came before

@@ -96,8 +96,8 @@ def prepare(
         model: As in `Settings`.
         folder: Where the task goes.
     """
-    from maskwright.data.dataset import open_dataset
-    from maskwright.data.pipeline.arrays import load
+    from maskwright.data.opening import open_dataset
+    from maskwright.data.pipeline.load_arrays import load
 
     dataset = open_dataset(source, val_share=0)
     splits = {

@@ -24,8 +24,6 @@ import keras
 import numpy as np
 import typer
 
-from maskwright.api.from_config import describe_model, make_augmentation
-from maskwright.api.regions import describe_classifier, find_labeling, finding, make_view
 from maskwright.config import RegionConfig, TrainConfig, read_config
 from maskwright.data import DataSet, open_dataset
 from maskwright.data.samples import Sample
@@ -35,16 +33,31 @@ from maskwright.losses import loss
 from maskwright.metrics import decision_intervals, fit_temperature, roc_auc, tally_scores
 from maskwright.tasks.regions.classifier import Classifier
 from maskwright.tasks.regions.learning.bags import MEASURES, RegionArrays
-from maskwright.tasks.regions.learning.build_bags import prepare
+from maskwright.tasks.regions.learning.build_bags import build_bags
 from maskwright.tasks.regions.learning.logistic import fit_logistic
 from maskwright.tasks.regions.learning.mask_perturbation import DEFAULT
+from maskwright.tasks.regions.learning.objective import (
+    decisions,
+    label_weights,
+    logits,
+    penalty,
+    start,
+)
 from maskwright.tasks.regions.learning.targets import Labeling
 from maskwright.tasks.regions.pipeline import Pipeline
 from maskwright.tasks.regions.region_evaluation import evaluate_decisions
 from maskwright.tasks.regions.region_scores import DecisionEvaluation
-from maskwright.tasks.regions.train import decisions, label_weights, logits, penalty, start
-from maskwright.tasks.regions.train import train as train_on_regions
-from maskwright.training import Recipe, TrainingLoop, train
+from maskwright.tasks.regions.setup import (
+    RegionData,
+    describe_classifier,
+    find_labeling,
+    make_view,
+    region_finder,
+)
+from maskwright.tasks.regions.training import prepare as prepare_regions
+from maskwright.tasks.semantic.training import prepare as prepare_masks
+from maskwright.tasks.settings import make_augmentation, train_options
+from maskwright.training import Batching, Recipe, TrainingLoop, run_training
 
 _FOLDS = 5
 _VAL_SHARE = 0.1
@@ -141,8 +154,8 @@ def _trained(
     view = make_view(dataset, labeling, config)
     strength = DEFAULT if config.jitter is None else config.jitter
     jittered = {"strength": strength, "variants": config.variants, "seed": config.seed}
-    known = prepare(dataset, parts[0], labeling, view, **jittered)
-    val, test = (prepare(dataset, part, labeling, view) for part in parts[1:])
+    known = build_bags(dataset, parts[0], labeling, view, **jittered)
+    val, test = (build_bags(dataset, part, labeling, view) for part in parts[1:])
     weights = label_weights(known, labeling, config.balance)
     model = describe_classifier(
         config,
@@ -159,12 +172,14 @@ def _trained(
         loss(config.loss, smoothing=config.smoothing),
         known,
         val,
-        batch_size=config.batch_size,
-        augmentation=make_augmentation(config),
+        batching=Batching(
+            batch_size=config.batch_size,
+            augmentation=make_augmentation(config),
+            seed=config.seed,
+        ),
         outside=config.outside,
         label_weights=weights,
         max_regions=config.max_regions,
-        seed=config.seed,
     )
     state = TrainingLoop(model, task, recipe=Recipe(**config.recipe()), seconds=seconds).run()
     print(f"  {state.step} steps, best after epoch {state.best_epoch}", file=sys.stderr)
@@ -176,39 +191,28 @@ def _piped(
     dataset: DataSet, labeling: Labeling, config: RegionConfig, seconds: tuple[float, float]
 ) -> DecisionEvaluation:
     """A segmenter and a classifier that learns from its masks, scored on the test split."""
-    masks = read_config(None, {"encoder_weights": config.encoder_weights}, TrainConfig)
+    shared = {"seed": config.seed, "previews": 0}
+    masks = read_config(
+        None,
+        {
+            "encoder_weights": config.encoder_weights,
+            "size": (_SEGMENTED_PX, _SEGMENTED_PX),
+            "minutes": seconds[0] / 60,
+            **shared,
+        },
+        TrainConfig,
+    )
     with TemporaryDirectory() as place:
         segmenter, run = Path(place) / "segmenter", Path(place) / "run"
-        train(
-            dataset,
-            segmenter,
-            model=partial(describe_model, masks),
-            loss=loss(masks.loss),
-            recipe=Recipe(**masks.recipe()),
-            augmentation=make_augmentation(masks),
-            size=(_SEGMENTED_PX, _SEGMENTED_PX),
-            minutes=seconds[0] / 60,
-            seed=config.seed,
-            previews=0,
+        options = train_options(masks)
+        run_training(partial(prepare_masks, dataset, masks, options), segmenter, options)
+        config = config.model_copy(
+            update={"segmenter": str(segmenter), "minutes": seconds[1] / 60, **shared}
         )
-        view = make_view(dataset, labeling, config.model_copy(update={"segmenter": str(segmenter)}))
-        train_on_regions(
-            dataset,
-            run,
-            labeling=labeling,
-            view=view,
-            model=partial(describe_classifier, config),
-            measures=config.measures,
-            outside=config.outside,
-            loss=loss(config.loss),
-            recipe=Recipe(**config.recipe()),
-            augmentation=make_augmentation(config),
-            variants=config.variants,
-            predict=finding(segmenter, view),
-            minutes=seconds[1] / 60,
-            seed=config.seed,
-            previews=0,
-        )
+        view = make_view(dataset, labeling, config)
+        data = RegionData(dataset, labeling, view, region_finder(str(segmenter), view))
+        options = train_options(config)
+        run_training(partial(prepare_regions, data, config, options), run, options)
         pipeline = Pipeline(Classifier.load(run), Predictor.load(segmenter))
         return evaluate_decisions(pipeline, dataset, labeling, bootstrap=0, examples=0)
 
@@ -240,8 +244,8 @@ def _measured(
 ) -> dict[str, float]:
     """Logistic regression on the measures, fitted on training and validation samples."""
     view = make_view(dataset, labeling, config)
-    known = prepare(dataset, [*parts[0], *parts[1]], labeling, view)
-    test = prepare(dataset, parts[2], labeling, view)
+    known = build_bags(dataset, [*parts[0], *parts[1]], labeling, view)
+    test = build_bags(dataset, parts[2], labeling, view)
     mean, std = known.vectors.mean(axis=0), known.vectors.std(axis=0)
 
     def means(bags: RegionArrays) -> np.ndarray:

@@ -29,7 +29,7 @@ def train(
     data: str | Path, run: Path, plan: Path | None, minutes: float, *settings: str
 ) -> dict[str, Any]:
     """Train a run unless it is there, and give its scores on the test split."""
-    if not (run / "card.json").exists():
+    if not (run / "model_card.json").exists():
         chosen = [] if plan is None else ["--plan", plan]
         given = [part for setting in settings for part in ("--set", setting)]
         call("train", data, "-o", run, "--minutes", str(minutes), *chosen, *given)

@@ -10,8 +10,10 @@ import time
 import cv2
 import numpy as np
 
-from maskwright.data.pipeline.augment import STRENGTHS, Augmentation
-from maskwright.data.pipeline.batches import Arrays, train_batches
+from maskwright.data.pipeline.arrays import Arrays
+from maskwright.data.pipeline.augmentation import STRENGTHS, Augmentation
+from maskwright.data.pipeline.batches import train_batches
+from maskwright.data.pipeline.epochs import EpochSchedule
 
 
 def scenes(count: int, side: int) -> Arrays:
@@ -26,7 +28,7 @@ def scenes(count: int, side: int) -> Arrays:
 
 def images_per_second(arrays: Arrays, augmentation: Augmentation, seconds: float) -> float:
     # Many epochs in one data set, so that starting one does not count.
-    batches = iter(train_batches(arrays, 16, 0, 0, augmentation, epochs=10_000))
+    batches = iter(train_batches(arrays, EpochSchedule(16, epochs=10_000), augmentation))
     next(batches)
     started = time.perf_counter()
     count = 0

@@ -25,6 +25,8 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
+from maskwright.architectures import ARCHITECTURES
+
 _SIDE_PX = 256
 _LEAST_RUNS, _LEAST_SECONDS = 5, 2.0
 _CLASSES = 3
@@ -40,18 +42,18 @@ def check_pair(
     """
     import keras
 
-    from maskwright.models import SUPERVISION, build, main_model
+    from maskwright.models import SUPERVISION, SegmenterSpec, main_model
 
     keras.utils.set_random_seed(0)
     rng = np.random.default_rng(0)
-    model = build(
+    model = SegmenterSpec(
         _CLASSES,
         encoder_name=encoder,
         decoder_name=decoder,
         channels=channels,
         deep_supervision=decoder in SUPERVISION,
         **options,
-    )
+    ).build()
     odd = rng.uniform(0, 255, (2, 33, 47, channels)).astype(np.float32)
     _learn(model, odd)
     main = main_model(model)
@@ -85,11 +87,12 @@ def check_together(
     """
     import keras
 
+    from maskwright.models import PixelFormat
     from maskwright.models import encoder as make
 
     keras.utils.set_random_seed(0)
     rng = np.random.default_rng(0)
-    encode = make(encoder, channels=channels, **options)
+    encode = make(encoder, PixelFormat(channels), **options)
     joined, heads = _join(encode, decoders, channels)
     odd = rng.uniform(0, 255, (2, 33, 47, channels)).astype(np.float32)
     _learn(joined, odd)
@@ -271,7 +274,16 @@ def page(lines: Sequence[dict[str, Any]], encoders: Sequence[str], decoders: Seq
         cells = [pairs.get((name, decoder)) for decoder in decoders]
         if any(cells):
             text.append(f"| `{name}` | " + " | ".join(map(_cell, cells)) + " |")
-    return "\n".join(text) + "\n"
+    return "\n".join([*text, published()]) + "\n"
+
+
+def published() -> str:
+    """Markdown of the published networks."""
+    rows = [
+        f"| `{name}` | {item.encoder} | {item.decoder} | {item.note} | {item.source} |"
+        for name, item in ARCHITECTURES.items()
+    ]
+    return "\n".join([_PUBLISHED, *rows])
 
 
 def _cell(line: dict[str, Any] | None) -> str:
@@ -298,6 +310,13 @@ logits. The decoders of a row share the encoder, the step and the file. The test
 all decoders with one encoder, a short encoder of each kind with one decoder, and each pair with
 `pytest -m slow tests/contracts`.
 """
+_PUBLISHED = """
+## Published networks
+
+`--set preset=NAME`, or `maskwright.models.architecture(NAME, num_classes)` in Python.
+
+| preset | encoder | decoder | what it is | source |
+|---|---|---|---|---|"""
 
 
 def main(

@@ -5,10 +5,10 @@ import pytest
 import tifffile
 
 import maskwright
-from maskwright.api import auto_size
 from maskwright.errors import ConfigError, DataError
 from maskwright.imageio import write_image
 from maskwright.model_card import SemanticCard
+from maskwright.tasks.semantic.network import auto_size
 
 pytestmark = pytest.mark.usefixtures("uncompiled")
 QUICK = {"encoder": "plain", "encoder_widths": (4, 8), "batch_size": 2, "epochs": 1, "previews": 1}
@@ -37,7 +37,7 @@ def test_auto_size_is_the_median_in_multiples_of_32(tmp_path):
 def test_sixteen_bits_and_five_channels(tmp_path):
     data = draw(tmp_path, [(40, 48)] * 8, channels=5, dtype=np.uint16, top=4000)
     run = maskwright.train(data, tmp_path / "run", size=32, **QUICK)
-    card = SemanticCard.read(run.folder / "card.json")
+    card = SemanticCard.read(run.folder / "model_card.json")
     assert (card.channels, card.dtype) == (5, "uint16")
     image = np.full((50, 60, 5), 3000, np.uint16)
     assert maskwright.load(run.folder)(image).labels.shape == (50, 60)
@@ -46,7 +46,7 @@ def test_sixteen_bits_and_five_channels(tmp_path):
 def test_crops_at_native_scale_predict_in_tiles(compiled, tmp_path):
     data = draw(tmp_path, [(40 + n, 70 - n) for n in range(8)])
     run = maskwright.train(data, tmp_path / "run", size=None, crop=32, favor_rare=True, **QUICK)
-    card = SemanticCard.read(run.folder / "card.json")
+    card = SemanticCard.read(run.folder / "model_card.json")
     assert (card.size, card.tile) == (None, 32)
     labels = maskwright.load(run.folder)(np.zeros((90, 75, 3), np.uint8)).labels
     assert labels.shape == (90, 75)

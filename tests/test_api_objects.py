@@ -83,7 +83,7 @@ def trained(request, runs):
 
 def test_a_run_has_its_card_and_finds_objects(trained):
     _, run = trained
-    card = InstanceCard.read(run.folder / "card.json")
+    card = InstanceCard.read(run.folder / "model_card.json")
     assert (card.size, card.tile, card.channels) == (None, 64, 1)
     finder = maskwright.load(run.folder)
     assert isinstance(finder, InstancePredictor)
@@ -176,7 +176,7 @@ def test_masks_of_classes_and_images_without_objects_are_explained(tmp_path):
         mask[5:20, 5:20] = 255
         write_image(classes / "images" / f"{number}.png", np.repeat(mask[..., None], 3, axis=2))
         write_image(classes / "masks" / f"{number}.png", mask)
-    with pytest.raises(DataError, match="tell classes, not objects"):
+    with pytest.raises(DataError, match="store classes, not objects"):
         maskwright.train(
             classes, tmp_path / "one", objects="centers", skip_unreadable=False, **QUICK
         )

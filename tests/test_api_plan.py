@@ -7,7 +7,7 @@ import yaml
 from maskwright import api
 from maskwright.config import TrainConfig, read_config
 from maskwright.data import open_dataset
-from maskwright.data.synthetic.scenes import write_dataset
+from maskwright.data.synthetic.datasets import write_dataset
 from maskwright.errors import ConfigError, ModelError
 from maskwright.imageio import write_image
 

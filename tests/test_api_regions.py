@@ -9,7 +9,7 @@ import tifffile
 
 import maskwright
 from drawing_regions import QUICK, disc_image, draw_discs
-from maskwright.data.synthetic.scenes import write_dataset
+from maskwright.data.synthetic.datasets import write_dataset
 from maskwright.errors import ConfigError, DataError, TrainingError
 from maskwright.export.runtime import load_keras
 from maskwright.imageio import read_image, read_mask, write_image
@@ -55,18 +55,18 @@ def test_cases_of_several_images_in_sixteen_bits_and_five_channels(tmp_path):
     settings = {**QUICK, "outside": "channel", "pooling": "max", "measures": False}
     run = maskwright.train_regions(data, tmp_path / "run", on_message=told.append, **settings)
     assert "All regions of a case are decided on together." in told
-    card = RegionCard.read(run.folder / "card.json")
+    card = RegionCard.read(run.folder / "model_card.json")
     assert (card.unit, card.names, card.measures) == ("case", ("dull", "bright"), ())
     assert (card.channels, card.dtype, card.outside) == (5, "uint16", "channel")
 
-    found = maskwright.evaluate_regions(run.folder, data, examples=1, bootstrap=10)
+    found = maskwright.evaluate(run.folder, data, examples=1, bootstrap=10)
     assert {(one.images, len(one.regions)) for one in found.decided} == {
         ((f"{one.id[1:]}_0", f"{one.id[1:]}_1"), 4) for one in found.decided
     }
     assert (run.folder / "evaluation" / "test" / "report.html").exists()
 
     out = tmp_path / "out"
-    result = maskwright.predict_regions(run.folder, data, out, heat=True)
+    result = maskwright.predict(run.folder, data, out, heat=True)
     assert (len(result.results), result.failed) == (10, [])
     answers = rows(out / "cases.csv")
     assert (answers[3]["id"], answers[3]["images"], answers[3]["regions"]) == ("p3", "3_0;3_1", "4")
@@ -80,10 +80,11 @@ def test_cases_of_several_images_in_sixteen_bits_and_five_channels(tmp_path):
 
     image = read_image(data / "3_0.tif")
     mask = np.zeros(image.shape[:2], np.uint8)
-    (empty,) = maskwright.load_regions(run.folder)({"x": image}, {"x": mask}, case="new")
+    (empty,) = maskwright.load(run.folder)({"x": image}, {"x": mask}, case="new")
     assert (empty.id, empty.probability) == ("new", None)
 
 
+@pytest.mark.slow  # tests/training holds the same of the loop that all tasks share
 def test_killed_and_resumed_a_run_ends_with_the_same_weights(discs, tmp_path, monkeypatch):
     settings = {**QUICK, "checkpoint_seconds": 0, "epochs": 2}
     whole = maskwright.train_regions(discs, tmp_path / "whole", **settings)
@@ -104,7 +105,7 @@ def test_killed_and_resumed_a_run_ends_with_the_same_weights(discs, tmp_path, mo
     models = [load_keras(run.folder / MODEL_FILE).get_weights() for run in (whole, resumed)]
     for one, other in zip(*models, strict=True):
         np.testing.assert_array_equal(one, other)
-    cards = [RegionCard.read(run.folder / "card.json") for run in (whole, resumed)]
+    cards = [RegionCard.read(run.folder / "model_card.json") for run in (whole, resumed)]
     assert cards[0].temperature == cards[1].temperature
 
 
@@ -126,13 +127,13 @@ def test_numbered_cells_each_with_its_label(tmp_path):
     data = write_dataset(tmp_path / "cells", num_images=12, size=64)
     settings = {**MEASURES, "positive": "spindle"}
     run = maskwright.train_regions(data, tmp_path / "run", **settings)
-    card = RegionCard.read(run.folder / "card.json")
+    card = RegionCard.read(run.folder / "model_card.json")
     assert (card.unit, card.regions) == ("region", "instances")
     dataset = maskwright.open_dataset(data)
     cells = {s.id: np.unique(dataset.read_instances(s))[1:] for s in dataset.samples}
-    found = maskwright.evaluate_regions(run.folder, data, bootstrap=0, examples=0)
+    found = maskwright.evaluate(run.folder, data, bootstrap=0, examples=0)
     assert len(found.decided) == sum(len(cells[sample.id]) for sample in dataset.of("test"))
-    result = maskwright.predict_regions(run.folder, data, tmp_path / "out")
+    result = maskwright.predict(run.folder, data, tmp_path / "out")
     assert result.failed == []
     table = rows(tmp_path / "out" / "regions.csv")
     assert [(row["image"], row["value"]) for row in table] == [
@@ -146,7 +147,7 @@ def test_numbered_cells_each_with_its_label(tmp_path):
 def test_the_reference_network_decides_on_pixels_alone(discs, tmp_path):
     settings = {**QUICK, "preset": "reference_cnn", "size": 16, "epochs": 1}
     run = maskwright.train_regions(discs, tmp_path / "run", **settings)
-    assert RegionCard.read(run.folder / "card.json").measures == ()
+    assert RegionCard.read(run.folder / "model_card.json").measures == ()
     assert run.read_settings()["measures"] is False
 
 
@@ -154,7 +155,7 @@ def test_contradictions_are_named_and_leave_nothing(discs, tmp_path):
     out = tmp_path / "run"
     for changes, sentence in (
         ({"positive": "blue"}, "one of bright, dull; received blue"),
-        ({"regions": "instances"}, "tell classes, not objects"),
+        ({"regions": "instances"}, "store classes, not objects"),
         ({"unit": "case"}, "Nothing tells which images"),
         ({"pooling": "median"}, "pooling cannot be 'median'"),
         ({"encoder": "vgg", "pixels": True}, "Expected an encoder of plain"),
@@ -186,4 +187,4 @@ def test_masks_of_half_the_size_are_stretched_to_their_images(tmp_path):
         write_image(path, read_mask(path).values[::2, ::2, None])
     table = maskwright.extract_regions(data, tmp_path / "out", size=16)
     assert len(table.read_text().splitlines()) == 1 + 4
-    assert not maskwright.open_dataset(data, scaled_masks=True).left_out
+    assert not maskwright.open_dataset(data, scaled_masks=True).skipped

@@ -25,8 +25,8 @@ def card(**changes):
 
 def test_card_comes_back_from_its_file(tmp_path):
     for original in (card(), card(size=None, tile=512, threshold=None, temperature=1.5)):
-        original.write(tmp_path / "card.json")
-        assert SemanticCard.read(tmp_path / "card.json") == original
+        original.write(tmp_path / "model_card.json")
+        assert SemanticCard.read(tmp_path / "model_card.json") == original
 
 
 @pytest.mark.parametrize(
@@ -51,10 +51,10 @@ def test_wrong_values_are_named(changes, named):
 
 def test_missing_and_broken_files_are_named(tmp_path):
     with pytest.raises(ModelError, match=r"card\.json"):
-        SemanticCard.read(tmp_path / "card.json")
-    (tmp_path / "card.json").write_text("{")
+        SemanticCard.read(tmp_path / "model_card.json")
+    (tmp_path / "model_card.json").write_text("{")
     with pytest.raises(ModelError, match=r"card\.json.*JSON"):
-        SemanticCard.read(tmp_path / "card.json")
+        SemanticCard.read(tmp_path / "model_card.json")
 
 
 def test_threshold_needs_somewhere_to_send_unsure_pixels():

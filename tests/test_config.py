@@ -4,9 +4,9 @@ import pytest
 import yaml
 
 from maskwright import losses, models
+from maskwright.architectures import ARCHITECTURES, SCRATCH
 from maskwright.config import RegionConfig, TrainConfig, parse_settings, read_config
 from maskwright.errors import ConfigError
-from maskwright.models.encoders.registry import SCRATCH
 
 
 def test_values_are_read_as_people_write_them():
@@ -79,7 +79,7 @@ def test_descriptions_name_all_decoders_losses_presets_and_encoders_without_weig
         for name, field in TrainConfig.model_fields.items()
     }
     assert words["decoder"] >= set(models.DECODERS)
-    assert words["loss"] >= set(losses.NAMES)
-    assert words["preset"] >= {*models.PRESETS, *models.PAPERS}
+    assert words["loss"] >= set(losses.LOSSES)
+    assert words["preset"] >= set(ARCHITECTURES)
     between = {f"mit_b{size}" for size in range(1, 5)}  # "mit_b0 to mit_b5"
     assert words["encoder"] >= set(SCRATCH) - between

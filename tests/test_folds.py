@@ -4,18 +4,19 @@ import json
 from collections import Counter
 from contextlib import suppress
 from dataclasses import replace
+from importlib import import_module
 
 import numpy as np
 import pytest
 import yaml
 
 import maskwright
-from maskwright.api.provenance import division_of, learned_ids
 from maskwright.data.readers.manifest import write_manifest
 from maskwright.data.samples import Sample
 from maskwright.errors import ConfigError, ModelError
 from maskwright.imageio import read_mask, write_image
 from maskwright.model_card import SemanticCard
+from maskwright.tasks.provenance import division_of, learned_ids
 
 pytestmark = pytest.mark.usefixtures("uncompiled")
 QUICK = {
@@ -74,7 +75,7 @@ def test_the_whole_is_a_model_that_averages_its_members(data, joined):
     whole, *members = (maskwright.load(folder) for folder in (joined.folder, *joined.runs))
     found = [one(image, probabilities=True).probabilities for one in (whole, *members)]
     np.testing.assert_allclose(found[0], (found[1] + found[2]) / 2, atol=1e-5)
-    card = SemanticCard.read(joined.folder / "card.json")
+    card = SemanticCard.read(joined.folder / "model_card.json")
     choice = json.loads((joined.folder / "postprocessing.json").read_text())
     assert choice["decisions"]["min_area_px"] == card.min_area_px
     assert {step["step"] for step in choice["steps"]} >= {"threshold", "min_area_px"}
@@ -89,7 +90,7 @@ def test_what_the_members_learned_from_is_told(data, joined):
 def test_finished_folds_are_left_as_they_are(data, joined):
     kept = joined.runs[0] / "model.keras"
     before = kept.stat().st_mtime_ns
-    (joined.runs[1] / "card.json").unlink()  # as if stopped before its end
+    (joined.runs[1] / "model_card.json").unlink()  # as if stopped before its end
     told = []
     again = maskwright.cross_validate(data, joined.folder, resume=True, on_message=told.append)
     assert kept.stat().st_mtime_ns == before
@@ -144,7 +145,7 @@ def test_two_models_are_compared_from_the_command_line(data, joined, tmp_path, m
 
 
 def test_the_better_plan_is_taken_and_else_the_first(data, joined, tmp_path, monkeypatch):
-    from maskwright.api import compare_plans as choosing
+    choosing = import_module("maskwright.api.plans.compare_plans")
 
     def trained(_data, folder, *, plan, **_options):
         """In place of minutes of training: scores by the loss that the plan names."""
@@ -178,7 +179,7 @@ def test_the_better_plan_is_taken_and_else_the_first(data, joined, tmp_path, mon
 
 
 def test_a_plan_is_compared_with_its_rivals(data, tmp_path, monkeypatch):
-    from maskwright.api import compare_plans as choosing
+    choosing = import_module("maskwright.api.plans.compare_plans")
     from maskwright.planning import Plan, PlannedSetting
 
     asked = {}
@@ -190,7 +191,7 @@ def test_a_plan_is_compared_with_its_rivals(data, tmp_path, monkeypatch):
     )
     monkeypatch.setattr(choosing, "make_plan", lambda *_, **options: asked.update(options) or first)
     monkeypatch.setattr(choosing, "cross_validate", lambda _data, folder, **given: given)
-    monkeypatch.setattr(choosing, "_choose", lambda *given: given)
+    monkeypatch.setattr(choosing, "choose_plan", lambda *given: given)
     _, found, files, _, each = choosing.plan_and_compare(data, tmp_path, count=3, minutes=18)
     assert (asked["minutes"], each) == (2, 6)
     assert list(found) == list(files)

@@ -11,16 +11,13 @@ __all__ = [
     "demo",
     "ensemble",
     "evaluate",
-    "evaluate_regions",
     "export_model",
     "extract_regions",
     "find_learning_rate",
     "load",
-    "load_regions",
     "open_dataset",
     "plan",
     "predict",
-    "predict_regions",
     "search",
     "serve",
     "train",
@@ -28,23 +25,19 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from maskwright.api.by_kind import evaluate, load, predict
+    from maskwright.api.check import check
     from maskwright.api.compare import compare
-    from maskwright.api.compare_plans import compare_plans
     from maskwright.api.cross_validation import cross_validate, ensemble
-    from maskwright.api.demo_masks import demo
+    from maskwright.api.demo.masks import demo
+    from maskwright.api.evaluate import evaluate
     from maskwright.api.export import export_model
     from maskwright.api.extract_regions import extract_regions
     from maskwright.api.lr_finder import find_learning_rate
-    from maskwright.api.masks import check, train
-    from maskwright.api.plans import plan
-    from maskwright.api.regions import (
-        evaluate_regions,
-        load_regions,
-        predict_regions,
-        train_regions,
-    )
-    from maskwright.api.search import search
+    from maskwright.api.plans.compare_plans import compare_plans
+    from maskwright.api.plans.plan import plan
+    from maskwright.api.predict import load, predict
+    from maskwright.api.search.search import search
+    from maskwright.api.train import train, train_regions
     from maskwright.data import open_dataset
     from maskwright.serving import serve
 

@@ -1,4 +1,4 @@
-"""Objects of one image: what each is, and which pixels are its own; they may overlap."""
+"""Objects of one image: class, box, mask and score of each; masks may overlap."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -12,16 +12,16 @@ from maskwright.rle import decode_rle, encode_rle
 
 @dataclass(frozen=True, eq=False)
 class Instances:
-    """Objects of one image, in order, each as a small mask in its box.
+    """Objects of one image, each with a small mask in its box.
 
     Args:
         size: Height and width of the image, px.
         labels: Class of each, int32 `(n,)`.
         boxes: Smallest boxes around the masks, int32 `(n, 4)`: top, left, bottom, right, in px; the
             last two are the first row and column outside. An empty mask has a box without area.
-        masks: What of each box belongs to the object, bool `(bottom - top, right - left)`.
-        crowd: Whether each is a region of many objects that are not told apart, bool `(n,)`.
-        scores: How sure a model is of each, float32 `(n,)`; `None` for true objects.
+        masks: Mask of each object within its box, bool `(bottom - top, right - left)`.
+        crowd: Whether each is a region of many objects not annotated singly, bool `(n,)`.
+        scores: Confidence of each, float32 `(n,)`; `None` for ground truth.
     """
 
     size: tuple[int, int]
@@ -56,8 +56,7 @@ class Instances:
         Raises:
             DataError: If a mask has another size.
         """
-        boxes: list[tuple[int, int, int, int]] = []
-        small: list[np.ndarray] = []
+        boxes, crops = [], []
         for mask in masks:
             if mask.shape != size:
                 raise DataError(
@@ -67,13 +66,13 @@ class Instances:
             inside = mask.astype(bool)
             box = _box_of(inside)
             boxes.append(box)
-            small.append(inside[box[0] : box[2], box[1] : box[3]].copy())
-        number = len(small)
+            crops.append(inside[box[0] : box[2], box[1] : box[3]].copy())
+        number = len(crops)
         return cls(
             size,
             np.ones(number, np.int32) if labels is None else np.asarray(labels, np.int32),
             np.array(boxes, np.int32).reshape(-1, 4),
-            tuple(small),
+            tuple(crops),
             np.zeros(number, bool) if crowd is None else np.asarray(crowd, bool),
             None if scores is None else np.asarray(scores, np.float32),
         )
@@ -85,19 +84,17 @@ class Instances:
         classes: np.ndarray | None = None,
         scores: Sequence[float] | np.ndarray | None = None,
     ) -> "Instances":
-        """Objects of an image that numbers them, in the order of their numbers.
+        """Objects of an image of object ids, in the order of the ids.
 
         Args:
-            ids: Number of the object of each pixel `(h, w)`; 0 or less where there is none.
-            classes: Labels `(h, w)`; each object is of the class that most of its pixels have.
-                1 for all when left out.
-            scores: As in `Instances`, in the order of the numbers.
+            ids: Id of the object at each pixel `(h, w)`; 0 or less is background.
+            classes: Labels `(h, w)`; an object has that of most of its pixels. 1 by default.
+            scores: As in `Instances`, in the order of the ids.
         """
-        inside = ids.ravel() > 0
-        places = np.flatnonzero(inside)
-        found, which = np.unique(ids.ravel()[places], return_inverse=True)
+        places = np.flatnonzero(ids > 0)
+        values, which = np.unique(ids.ravel()[places], return_inverse=True)
         rows, columns = np.divmod(places, ids.shape[1])
-        number = len(found)
+        number = len(values)
         top, left = (np.full(number, np.iinfo(np.int32).max) for _ in "tl")
         bottom, right = (np.full(number, -1) for _ in "br")
         np.minimum.at(top, which, rows)
@@ -107,7 +104,7 @@ class Instances:
         boxes = np.stack([top, left, bottom, right], axis=1).astype(np.int32)
         masks = tuple(
             ids[box[0] : box[2], box[1] : box[3]] == value
-            for value, box in zip(found.tolist(), boxes.tolist(), strict=True)
+            for value, box in zip(values.tolist(), boxes.tolist(), strict=True)
         )
         labels = np.ones(number, np.int32)
         if classes is not None and number:
@@ -115,67 +112,58 @@ class Instances:
             codes = which * most + classes.ravel()[places]
             counts = np.bincount(codes, minlength=number * most).reshape(number, most)
             labels = counts.argmax(axis=1).astype(np.int32)
-        return cls(
-            ids.shape[:2],
-            labels,
-            boxes,
-            masks,
-            np.zeros(number, bool),
-            None if scores is None else np.asarray(scores, np.float32),
-        )
+        sure = None if scores is None else np.asarray(scores, np.float32)
+        return cls(ids.shape[:2], labels, boxes, masks, np.zeros(number, bool), sure)
 
     @classmethod
     def from_json(cls, text: str) -> "Instances":
-        """Objects from what `to_json` gave; `DataError` for anything else."""
+        """Objects from the text of `to_json`; `DataError` for anything else."""
         try:
             values = json.loads(text)
-            height, width = values["size"]
-            size = (int(height), int(width))
+            size = (int(values["size"][0]), int(values["size"][1]))
             objects = values["objects"]
             return cls.from_masks(
-                (decode_rle(one["counts"], size) for one in objects),
+                (decode_rle(item["counts"], size) for item in objects),
                 size,
-                [int(one["label"]) for one in objects],
-                crowd=[bool(one.get("crowd", False)) for one in objects],
+                [int(item["label"]) for item in objects],
+                crowd=[bool(item.get("crowd", False)) for item in objects],
             )
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise DataError(
-                f"Expected the JSON of single objects; it has an error: {error!r}."
-            ) from None
+        except (ValueError, LookupError, TypeError, AttributeError) as error:
+            raise DataError(f"Expected objects as `to_json` writes them: {error!r}.") from None
 
     def to_json(self) -> str:
-        """Size, classes and run lengths of true objects, as JSON that `from_json` reads back."""
+        """Size, classes and run lengths of ground truth, as JSON that `from_json` reads back."""
         objects = [
             {
                 "label": int(self.labels[place]),
-                "counts": encode_rle(self.mask(place))["counts"],
+                "counts": encode_rle(mask, tuple(self.boxes[place, :2]), self.size)["counts"],
                 **({"crowd": True} if self.crowd[place] else {}),
             }
-            for place in range(len(self))
+            for place, mask in enumerate(self.masks)
         ]
         return json.dumps({"size": list(self.size), "objects": objects})
 
     @property
     def areas(self) -> np.ndarray:
-        """Pixels of each, int64 `(n,)`."""
+        """Area of each, px, int64 `(n,)`."""
         return np.array([np.count_nonzero(mask) for mask in self.masks], np.int64)
 
     def mask(self, index: int) -> np.ndarray:
-        """Mask of one object in the whole image, bool `(h, w)`."""
+        """Mask of an object in the whole image, bool `(h, w)`."""
         top, left, bottom, right = self.boxes[index]
         whole = np.zeros(self.size, bool)
         whole[top:bottom, left:right] = self.masks[index]
         return whole
 
     def at_least(self, score: float = 0.0, area_px: int = 1) -> "Instances":
-        """Those with a score and an area; true objects have any score."""
+        """Objects of at least this score and area; ground truth passes any score."""
         enough = self.areas >= area_px
         if self.scores is not None:
             enough &= self.scores >= score
         return self.take(enough)
 
     def take(self, indices: Sequence[int] | np.ndarray) -> "Instances":
-        """Some of the objects, by place or by a bool for each."""
+        """The objects at some indices, or where a bool array `(n,)` is true."""
         places = np.arange(len(self))[np.asarray(indices)]
         return Instances(
             self.size,
@@ -187,35 +175,32 @@ class Instances:
         )
 
     def ids(self) -> np.ndarray:
-        """Number of the object of each pixel, from 1 in their order, int32 `(h, w)`.
+        """Id of the object at each pixel, from 1 in their order, int32 `(h, w)`; 0 is background.
 
-        Where objects overlap, the surer one lies on top, or the later one of true objects.
+        Where objects overlap, the higher score lies on top; without scores, the later object.
         """
         return self._painted(np.arange(1, len(self) + 1, dtype=np.int32))
 
     def classes(self) -> np.ndarray:
-        """Class of the object of each pixel, int32 `(h, w)`; 0 where there is none."""
+        """Class of the object at each pixel, int32 `(h, w)`; 0 is background."""
         return self._painted(self.labels)
 
     def _painted(self, values: np.ndarray) -> np.ndarray:
         canvas = np.zeros(self.size, np.int32)
-        order = np.arange(len(self))
-        if self.scores is not None:
-            order = np.argsort(self.scores, kind="stable")
+        order = np.arange(len(self)) if self.scores is None else self.scores.argsort(kind="stable")
         for place in order:
             top, left, bottom, right = self.boxes[place]
             canvas[top:bottom, left:right][self.masks[place]] = values[place]
         return canvas
 
     def layers(self) -> np.ndarray:
-        """Numbers of all objects, from 1 in their order, int32 `(h, w, layers)`, nothing hidden.
+        """Ids of all objects, from 1 in their order, int32 `(h, w, layers)`, nothing hidden.
 
-        Each object lies in the first layer in which it meets no other; one layer holds all that
-        do not overlap.
+        Each object lies in the first layer where it overlaps no other.
         """
         layers: list[np.ndarray] = []
-        for place, (box, mask) in enumerate(zip(self.boxes, self.masks, strict=True)):
-            top, left, bottom, right = box
+        for place, (top, left, bottom, right) in enumerate(self.boxes):
+            mask = self.masks[place]
             for layer in layers:
                 window = layer[top:bottom, left:right]
                 if not window[mask].any():
@@ -229,7 +214,7 @@ class Instances:
 
 
 def mask_overlaps(first: Instances, second: Instances) -> np.ndarray:
-    """Pixels that each object of one shares with each of the other, int64 `(n, m)`."""
+    """Pixels that each of `first` shares with each of `second`, int64 `(n, m)`."""
     shared = np.zeros((len(first), len(second)), np.int64)
     if not shared.size:
         return shared
@@ -238,13 +223,12 @@ def mask_overlaps(first: Instances, second: Instances) -> np.ndarray:
     end = np.minimum(ours[..., 2:], theirs[..., 2:])
     for i, j in np.argwhere((corner < end).all(axis=-1)):
         (top, left), (bottom, right) = corner[i, j], end[i, j]
-        parts = []
-        for objects, place in ((first, i), (second, j)):
-            row, column = objects.boxes[place, :2]
-            parts.append(
-                objects.masks[place][top - row : bottom - row, left - column : right - column]
-            )
-        shared[i, j] = np.count_nonzero(parts[0] & parts[1])
+        crops = [
+            objects.masks[place][top - row : bottom - row, left - column : right - column]
+            for objects, place in ((first, i), (second, j))
+            for row, column in [objects.boxes[place, :2]]
+        ]
+        shared[i, j] = np.count_nonzero(crops[0] & crops[1])
     return shared
 
 

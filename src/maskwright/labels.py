@@ -46,7 +46,7 @@ _PALETTE: tuple[Color, ...] = (
     (255, 0, 255),
     (255, 250, 200),
 )
-BACKGROUND_NAMES = frozenset({"background", "bg", "_background_", "unlabeled"})
+BACKGROUND_NAMES = frozenset({"background", "bg", "_background_", "unlabeled", "unlabelled"})
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """Literal types of model cards, settings and commands; without imports, so `--help` is fast."""
 
+from collections.abc import Callable
 from typing import Literal
 
 Unit = Literal["region", "image", "case"]
@@ -14,3 +15,9 @@ Format = Literal["keras", "savedmodel", "onnx", "openvino", "litert"]
 """Inference engine of an exported model."""
 Engine = Literal["local", "ray"]
 """Where the images of a folder are processed: this process, or a Ray cluster."""
+OnMessage = Callable[[str], None]
+"""Called with each message to the user, one sentence."""
+
+
+def ignore_message(message: str) -> None:
+    """Drop a message."""

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import yaml
 
-from maskwright.data.synthetic.scenes import write_dataset
+from maskwright.data.synthetic.datasets import write_dataset
 from maskwright.imageio import read_mask, write_image
 
 
@@ -65,7 +65,7 @@ def test_check_writes_what_it_inferred(run, tmp_path):
 def test_a_run_holds_all_that_repeats_it(trained):
     names = {path.name for path in trained.iterdir()}
     assert names >= {
-        *("plan.yaml", "card.json", "model.keras", "history.csv", "curves.png", "previews"),
+        *("plan.yaml", "model_card.json", "model.keras", "history.csv", "curves.png", "previews"),
         *("checkpoints", "environment.json", "model.txt", "model.png", "tensorboard"),
         "progress.json",
     }

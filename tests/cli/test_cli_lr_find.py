@@ -1,6 +1,6 @@
 import json
 
-from maskwright.data.synthetic.scenes import write_dataset
+from maskwright.data.synthetic.datasets import write_dataset
 
 
 def test_lr_find_uses_the_settings_of_a_run(run, tmp_path):

@@ -4,7 +4,7 @@ import json
 
 import yaml
 
-from maskwright.data.synthetic.scenes import write_dataset
+from maskwright.data.synthetic.datasets import write_dataset
 
 
 def test_plan_goes_to_standard_output_or_into_a_file(run, tmp_path):

@@ -1,6 +1,6 @@
 import json
 
-from maskwright.data.synthetic.scenes import write_dataset
+from maskwright.data.synthetic.datasets import write_dataset
 
 
 def test_the_command_searches_and_goes_on(run, tmp_path):

@@ -13,16 +13,18 @@ import maskwright
 
 ROOT = Path(maskwright.__file__).parent
 ORDER = (
-    *("errors", "types", "labels", "rle", "instances", "imageio", "model_card"),
+    *("errors", "types", "architectures", "labels", "rle", "instances", "imageio", "model_card"),
     *("data", "losses", "metrics"),
     *("models", "planning", "training", "export", "inference"),
     *("evaluation", "config", "tasks", "api", "serving", "cli"),
 )
 MAY_NEED_TENSORFLOW = (
-    *("data.pipeline.batches", "losses", "metrics.streaming", "models", "training"),
-    *("tasks.instances.batches", "tasks.instances.objectives", "tasks.instances.previews"),
-    *("tasks.instances.train", "tasks.regions.train"),
+    *("data.pipeline.batches", "data.pipeline.epochs", "losses", "metrics.streaming"),
+    *("models", "training"),
+    *("tasks.instances.batches", "tasks.instances.learning", "tasks.instances.previews"),
+    *("tasks.instances.training", "tasks.regions.training", "tasks.regions.learning.objective"),
     *("tasks.regions.learning.batches", "tasks.regions.learning.previews"),
+    *("tasks.semantic.learning", "tasks.semantic.previews", "tasks.semantic.training"),
 )
 
 

@@ -1,4 +1,4 @@
-"""What holds for every loss; a new one joins `LOSSES`."""
+"""What holds for every loss; a new one joins `CASES`."""
 
 import keras
 import numpy as np
@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from maskwright.labels import IGNORE_LABEL
 from maskwright.losses import (
-    NAMES,
+    LOSSES,
     Boundary,
     CenterlineDice,
     CrossEntropy,
@@ -22,7 +22,7 @@ from maskwright.losses import (
     loss,
 )
 
-LOSSES = [
+CASES = [
     CrossEntropy(),
     CrossEntropy(smoothing=0.1),
     Focal(),
@@ -42,10 +42,10 @@ LOSSES = [
     HardPixels(),
     HardPixels(share=1.0),
     Sum([CrossEntropy(), Dice(batch=True)], [0.5, 2.0]),
-    loss("+".join(NAMES)),
+    loss("+".join(LOSSES)),
 ]
 
-every_loss = pytest.mark.parametrize("loss", LOSSES, ids=lambda loss: loss.name)
+every_loss = pytest.mark.parametrize("loss", CASES, ids=lambda loss: loss.name)
 
 
 def draw_labels(num_classes: int = 3) -> np.ndarray:

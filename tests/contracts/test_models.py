@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from maskwright.errors import ConfigError
-from maskwright.models import DECODERS, ENCODERS, build, main_model
+from maskwright.models import DECODERS, ENCODERS, SegmenterSpec, main_model
 from maskwright.models.blocks import BilinearUpsampling, PadToMultiple
 from short_encoders import shorten_convnext, shorten_scratch
 
@@ -51,7 +51,7 @@ def test_every_pair_keeps_what_is_promised_of_it(encoder, decoder, zoo):
 
 def test_deep_supervision_adds_logits_that_the_main_model_leaves_out():
     options = {"encoder_name": "plain", "decoder_name": "unet", "encoder_widths": (4, 8, 8, 8)}
-    model = build(2, **options, deep_supervision=True)
+    model = SegmenterSpec(2, **options, deep_supervision=True).build()
     image = np.random.default_rng(0).uniform(0, 255, (1, 19, 33, 3)).astype(np.float32)
     outputs = model(image)
     # Steps at strides 4, 2 and 1; the first is left out and the last is the main one.
@@ -60,11 +60,11 @@ def test_deep_supervision_adds_logits_that_the_main_model_leaves_out():
     np.testing.assert_array_equal(main(image), outputs[0])
     assert not any("auxiliary" in layer.name for layer in main.layers)
     with pytest.raises(ConfigError, match="another decoder or an encoder with more strides"):
-        build(2, **{**options, "encoder_widths": (4, 8)}, deep_supervision=True)
+        SegmenterSpec(2, **{**options, "encoder_widths": (4, 8)}, deep_supervision=True).build()
 
 
 def test_one_pixel_is_an_image():
-    model = build(2, encoder_name="plain", decoder_name="light", encoder_widths=(4,) * 6)
+    model = SegmenterSpec(2, decoder_name="light", encoder_widths=(4,) * 6).build()
     assert model(np.full((1, 1, 1, 3), 7, np.float32)).shape == (1, 1, 1, 2)
 
 
@@ -82,6 +82,11 @@ def test_enlarging_has_half_pixel_centers():
 
 
 def test_one_compiled_function_serves_two_sizes():
-    model = build(2, encoder_name="plain", decoder_name="unet", encoder_widths=(4, 8))
+    model = SegmenterSpec(2, decoder_name="unet", encoder_widths=(4, 8)).build()
     model.predict(np.zeros((1, 32, 32, 3), np.float32), verbose=0)
     assert model.predict(np.zeros((1, 20, 31, 3), np.float32), verbose=0).shape == (1, 20, 31, 2)
+
+
+def test_the_docs_list_the_published_networks(zoo):
+    page = (FOLDER.parent / "docs" / "architectures.md").read_text(encoding="utf-8")
+    assert page.endswith(zoo.published() + "\n")

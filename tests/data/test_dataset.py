@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 import tifffile
-from drawing import MASK, draw
 from PIL import Image
 
+from drawing_samples import MASK, draw
 from maskwright.data import open_dataset, write_yaml
 from maskwright.data.readers.manifest import write_manifest
 from maskwright.errors import ConfigError, DataError
@@ -40,7 +40,7 @@ def test_each_bad_file_is_left_out_with_a_sentence_and_the_good_are_used(tmp_pat
     draw(masks / "jpeg.jpg", MASK).rename(masks / "jpeg.png")
     dataset = open_dataset(tmp_path)
     assert sorted(s.id for s in dataset.samples) == ["0", "1", "2", "3"]
-    reasons = {path.stem: reason for path, reason in dataset.left_out}
+    reasons = {file.path.stem: file.reason for file in dataset.skipped}
     for stem, part in {
         "empty": "empty",
         "text": "not an image",
@@ -100,7 +100,7 @@ def test_a_manifest_expresses_anything(tmp_path):
     assert (second.split, second.case, second.label, second.weight) == ("val", "p2", None, 1)
     assert (third.split, third.case, third.weight) == ("test", third.id, 0)
     assert dataset.instances
-    assert [reason for _, reason in dataset.left_out] == [
+    assert [file.reason for file in dataset.skipped] == [
         "line 5 of data.csv: there is no such file",
         "line 6 of data.csv: image without a mask",
     ]

@@ -5,14 +5,8 @@ import zipfile
 import pytest
 
 from maskwright.errors import ModelError
-from maskwright.export.artifact import (
-    LIST_FILE,
-    is_artifact,
-    pack,
-    read_listing,
-    unpacked,
-    write_listing,
-)
+from maskwright.export.artifact import is_artifact, pack, unpacked
+from maskwright.export.listing import LIST_FILE, read_listing, write_listing
 
 
 @pytest.fixture(autouse=True)
@@ -24,7 +18,7 @@ def home(tmp_path, monkeypatch):
 def folder(tmp_path):
     made = tmp_path / "model"
     (made / "inner").mkdir(parents=True)
-    (made / "card.json").write_text("{}")
+    (made / "model_card.json").write_text("{}")
     (made / "inner" / "weights.bin").write_bytes(os.urandom(3000))
     write_listing(made, format="onnx", made_with={"maskwright": "1"})
     return made
@@ -39,7 +33,7 @@ def archive(path, entries):
 
 def test_a_folder_lists_what_it_holds(folder):
     listing = read_listing(folder)
-    assert set(listing.files) == {"card.json", "inner/weights.bin"}
+    assert set(listing.files) == {"model_card.json", "inner/weights.bin"}
     assert (listing.format, listing.int8) == ("onnx", False)
     assert is_artifact(folder)
     assert not is_artifact(folder / "inner")
@@ -74,9 +68,9 @@ def test_changed_missing_and_unlisted_files_are_refused(folder):
 
 def test_links_are_refused(folder, tmp_path):
     (tmp_path / "secret").write_text("key")
-    (folder / "card.json").unlink()
-    (folder / "card.json").symlink_to(tmp_path / "secret")
-    with pytest.raises(ModelError, match=r"contains a link, card\.json"):
+    (folder / "model_card.json").unlink()
+    (folder / "model_card.json").symlink_to(tmp_path / "secret")
+    with pytest.raises(ModelError, match=r"contains a link, model_card\.json"):
         read_listing(folder)
 
 
@@ -111,7 +105,7 @@ def test_other_versions_and_words_are_refused(folder, change, said):
 
 
 def test_bombs_are_not_unpacked(tmp_path):
-    bomb = archive(tmp_path / "bomb.maskwright", [("card.json", b"\0" * 50_000_000)])
+    bomb = archive(tmp_path / "bomb.maskwright", [("model_card.json", b"\0" * 50_000_000)])
     assert bomb.stat().st_size < 60_000
     with pytest.raises(ModelError, match="more than a model can"):
         unpacked(bomb)
@@ -125,7 +119,7 @@ def test_bombs_are_not_unpacked(tmp_path):
 
 
 def test_links_in_archives_are_refused(tmp_path):
-    link = zipfile.ZipInfo("card.json")
+    link = zipfile.ZipInfo("model_card.json")
     link.external_attr = 0o120777 << 16
-    with pytest.raises(ModelError, match=r"contains a link or folder, card\.json"):
+    with pytest.raises(ModelError, match=r"contains a link or folder, model_card\.json"):
         unpacked(archive(tmp_path / "link.maskwright", [(link, "/etc/passwd")]))

@@ -24,7 +24,7 @@ def write_run(folder, weights, names=("background", "cell"), **changes):
     values = {"size": None, "tile": None, "threshold": None, "version": "0", "data": "d"}
     values |= {"labels": Labels.create(names), "channels": 1, "dtype": "float32"}
     values["model_sha256"] = checksum(folder / "model.keras")
-    SemanticCard(**{**values, **changes}).write(folder / "card.json")
+    SemanticCard(**{**values, **changes}).write(folder / "model_card.json")
     return folder
 
 
@@ -87,7 +87,7 @@ def test_members_that_are_missing_or_others_are_told(folder, tmp_path):
         write_ensemble(tmp_path / "out", [tmp_path])
     with pytest.raises(ModelError, match="already contains a model"):
         write_ensemble(folder / "fold1", [folder / "fold2"])
-    for name in ("ensemble.json", "card.json"):
+    for name in ("ensemble.json", "model_card.json"):
         shutil.copyfile(folder / name, tmp_path / name)
     with pytest.raises(ModelError, match="has no member fold1"):
         load_logits(tmp_path)

@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 
 import maskwright
-from maskwright.data.synthetic.scenes import write_dataset
+from maskwright.data.synthetic.datasets import write_dataset
 from maskwright.errors import ConfigError, ModelError
 from maskwright.export import engine_cache as prepared
 from maskwright.export import int8
-from maskwright.export.artifact import read_listing, write_listing, written_digest
-from maskwright.export.parity import Limits
+from maskwright.export.listing import read_listing, write_listing, written_digest
+from maskwright.export.parity import ParityLimits
 from maskwright.inference.predictor import Predictor
 from maskwright.model_card import SemanticCard, checksum
 
@@ -82,7 +82,11 @@ def exported(made):
     return export
 
 
-@pytest.fixture(params=FORMATS)
+# Writing LiteRT takes longest; tests/export/test_kinds.py reads and writes it all the same.
+SLOW = {"litert": pytest.mark.slow}
+
+
+@pytest.fixture(params=[pytest.param(name, marks=SLOW.get(name, ())) for name in FORMATS])
 def artifact(request, exported):
     """An artifact of every format."""
     return exported(request.param)
@@ -161,7 +165,7 @@ def test_eight_bits_draw_nearly_the_same(engine, made, drawn, tmp_path):
 def test_eight_bits_are_refused_where_dice_falls(made, tmp_path, monkeypatch):
     pytest.importorskip("tf2onnx")
     # As if every network of eight bits lost more than is allowed.
-    monkeypatch.setattr(int8.write_int8, "__defaults__", (Limits(1, 0, -2),))
+    monkeypatch.setattr(int8.write_int8, "__defaults__", (ParityLimits(1, 0, -2),))
     out = tmp_path / "int8"
     with pytest.raises(ModelError, match=r"and 4 of 8 groups of layers in float by .*Conv"):
         maskwright.export_model(made / "run", out, format="onnx", data=made / "data", int8=True)
@@ -189,9 +193,9 @@ def test_many_images_have_a_run_prepared_once(made, tmp_path, monkeypatch):
     )
     assert done.returncode == 0, done.stderr
     # Another model in the run, and what was prepared is of no use.
-    card = json.loads((run / "card.json").read_text())
+    card = json.loads((run / "model_card.json").read_text())
     (run / "model.keras").write_bytes((run / "model.keras").read_bytes() + b" ")
-    (run / "card.json").write_text(
+    (run / "model_card.json").write_text(
         json.dumps({**card, "model_sha256": checksum(run / "model.keras")})
     )
     assert prepared.open_prepared(run) is None
@@ -207,9 +211,9 @@ def test_arrays_in_other_files_are_refused(exported, tmp_path):
     array.data_location = onnx.TensorProto.EXTERNAL
     array.external_data.add(key="location", value="../elsewhere")
     (out / "model.onnx").write_bytes(network.SerializeToString())
-    card = json.loads((out / "card.json").read_text())
+    card = json.loads((out / "model_card.json").read_text())
     forged_card = {**card, "model_sha256": checksum(out / "model.onnx")}
-    changed(out, "card.json", lambda _: json.dumps(forged_card))
+    changed(out, "model_card.json", lambda _: json.dumps(forged_card))
     with pytest.raises(ModelError, match="refers to arrays in other files"):
         Predictor.load(out)
 
@@ -218,8 +222,8 @@ def changed(folder, name, change):
     """The artifact with a file changed, and card and list that fit it: what a forger would send."""
     path = folder / name
     path.write_text(change(path.read_text()))
-    if name != "card.json":
-        card = folder / "card.json"
+    if name != "model_card.json":
+        card = folder / "model_card.json"
         replace(SemanticCard.read(card), model_sha256=written_digest(folder)).write(card)
     listing = read_listing_unchecked(folder)
     write_listing(folder, **{k: v for k, v in listing.items() if k not in ("files", "version")})
@@ -260,9 +264,9 @@ def test_truncated_weights_are_refused(forged):
 
 
 def test_the_card_of_another_model_is_refused(forged, made):
-    card = json.loads((forged / "card.json").read_text())
+    card = json.loads((forged / "model_card.json").read_text())
     card["model_sha256"] = "0" * 64
-    changed(forged, "card.json", lambda _: json.dumps(card))
+    changed(forged, "model_card.json", lambda _: json.dumps(card))
     with pytest.raises(ModelError, match="that of another model"):
         Predictor.load(forged)
     assert read_listing(forged).format == "keras"

@@ -16,10 +16,10 @@ import maskwright
 from drawing_regions import disc_image
 from maskwright.errors import ConfigError, ModelError
 from maskwright.export import load_logits, write_ensemble
-from maskwright.export.artifact import LIST_FILE, pack, written_digest
+from maskwright.export.artifact import pack
 from maskwright.export.engines import open_engine
 from maskwright.export.formats import write_network
-from maskwright.export.smoke_test import drawn_bags
+from maskwright.export.listing import LIST_FILE, written_digest
 from maskwright.export.weights_archive import read_plain
 from maskwright.imageio import read_image, write_image
 from maskwright.labels import Labels
@@ -28,6 +28,7 @@ from maskwright.models import PoolInside
 from maskwright.models.blueprint import Blueprint
 from maskwright.models.rcnn import Rcnn
 from maskwright.tasks.regions.classifier import Classifier
+from maskwright.tasks.regions.export import drawn_bags
 from maskwright.tasks.regions.extraction.features import VECTOR_NAMES
 
 ENGINES = {"onnx": "onnxruntime", "openvino": "openvino", "litert": "ai_edge_litert"}
@@ -66,7 +67,7 @@ def write_run(folder, card, model, network="{}", **values):
     model.save(folder / "model.keras")
     (folder / "network.json").write_text(network)
     values |= {"model_sha256": checksum(folder / "model.keras")}
-    card(**{**KNOWN, **values}).write(folder / "card.json")
+    card(**{**KNOWN, **values}).write(folder / "model_card.json")
     return folder
 
 
@@ -150,7 +151,8 @@ def test_cases_and_objects_come_without_tensorflow(made, exported, tmp_path, mon
 
 def test_what_was_compared_is_told(exported):
     pipeline, centers = exported["pipeline"], exported["centers"].parity
-    assert pipeline.parity.told().startswith("On 4 bags of 1 to 4 regions it differs from the run")
+    summary = pipeline.parity.summary()
+    assert summary.startswith("On 4 bags of 1 to 4 regions it differs from the run")
     assert (pipeline.parity.agreement_of, pipeline.parity.compared) == ("decisions", 4)
     assert pipeline.segmenter.agreement == 1
     assert (centers.agreement_of, centers.agreement, centers.sizes[1]) == ("objects", 1, (97, 131))
@@ -261,9 +263,9 @@ def forged(exported, tmp_path):
 
     def fix(place):
         path = folder / place
-        card = json.loads((path / "card.json").read_text())
+        card = json.loads((path / "model_card.json").read_text())
         card["model_sha256"] = written_digest(path)
-        (path / "card.json").write_text(json.dumps(card))
+        (path / "model_card.json").write_text(json.dumps(card))
         relist(path)
         if place != ".":
             relist(folder)
@@ -285,7 +287,7 @@ def test_members_lie_within(forged, name):
     listed.write_text(listed.read_text().replace('"member1"', f'"{name}"'))
     fix("segmenter")
     with pytest.raises(ModelError, match="which is no folder in it"):
-        maskwright.load_regions(folder)
+        maskwright.load(folder)
 
 
 def test_a_run_within_an_artifact_is_refused(forged, made):
@@ -293,13 +295,13 @@ def test_a_run_within_an_artifact_is_refused(forged, made):
     shutil.copyfile(made / "centers" / "model.keras", folder / "segmenter" / "model.keras")
     fix("segmenter")
     with pytest.raises(ModelError, match=r"segmenter/model\.keras, a file of a run"):
-        maskwright.load_regions(folder)
+        maskwright.load(folder)
     shutil.rmtree(folder / "segmenter")
     (folder / "segmenter").mkdir()
-    shutil.copyfile(made / "centers" / "card.json", folder / "segmenter" / "card.json")
+    shutil.copyfile(made / "centers" / "model_card.json", folder / "segmenter" / "model_card.json")
     fix(".")
-    with pytest.raises(ModelError, match=r"segmenter/card\.json, a file of a run"):
-        maskwright.load_regions(folder)
+    with pytest.raises(ModelError, match=r"segmenter/model_card\.json, a file of a run"):
+        maskwright.load(folder)
 
 
 def test_models_within_are_for_the_same_engine(forged):
@@ -308,7 +310,7 @@ def test_models_within_are_for_the_same_engine(forged):
     inner.write_text(inner.read_text().replace('"onnx"', '"savedmodel"', 1))
     fix("segmenter")
     with pytest.raises(ModelError, match="segmenter/member2 within it for another engine"):
-        maskwright.load_regions(folder)
+        maskwright.load(folder)
 
 
 def test_networks_of_another_kind_are_refused_in_one_sentence(forged, exported):
@@ -331,9 +333,9 @@ def test_networks_of_another_kind_are_refused_in_one_sentence(forged, exported):
 def test_what_cannot_be_done_is_told(exported, made, tmp_path):
     pipeline = exported["pipeline"].path
     with pytest.raises(ConfigError, match="Heat maps are drawn for runs alone"):
-        maskwright.predict_regions(pipeline, made / "images", tmp_path / "out", heat=True)
+        maskwright.predict(pipeline, made / "images", tmp_path / "out", heat=True)
     for evaluate, model in (
-        (maskwright.evaluate_regions, pipeline),
+        (maskwright.evaluate, pipeline),
         (maskwright.evaluate, exported["centers"].path),
     ):
         with pytest.raises(ConfigError, match="into which nothing is written; name a folder"):
@@ -347,6 +349,6 @@ def test_what_cannot_be_done_is_told(exported, made, tmp_path):
     with pytest.raises(ModelError, match="fold0 does not say how its network is built"):
         maskwright.export_model(old, tmp_path / "x", format="keras")
     with zipfile.ZipFile(tmp_path / "one.maskwright", "w") as file:
-        file.writestr("card.json", "{}")
+        file.writestr("model_card.json", "{}")
     with pytest.raises(ModelError, match="to be an exported model"):
-        maskwright.load_regions(tmp_path / "one.maskwright")
+        maskwright.load(tmp_path / "one.maskwright")

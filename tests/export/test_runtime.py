@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from maskwright.errors import ModelError
-from maskwright.export.runtime import load_logits
+from maskwright.export.logits import load_logits
 from maskwright.inference.predictor import Predictor
 from maskwright.labels import Labels
 from maskwright.model_card import SemanticCard, checksum
@@ -31,7 +31,7 @@ def run(tmp_path_factory):
         version="0",
         data="",
     )
-    card.write(folder / "card.json")
+    card.write(folder / "model_card.json")
     return folder
 
 
@@ -57,8 +57,8 @@ def test_what_is_no_run_is_refused_in_one_sentence(run, tmp_path):
         load_logits(tmp_path / "none")
     with pytest.raises(ModelError, match=r"it has no model\.keras"):
         load_logits(tmp_path)
-    card = SemanticCard.read(run / "card.json")
+    card = SemanticCard.read(run / "model_card.json")
     (tmp_path / "model.keras").write_bytes(b"half a file")
-    card.write(tmp_path / "card.json")
+    card.write(tmp_path / "model_card.json")
     with pytest.raises(ModelError, match="checksums differ"):
         load_logits(tmp_path)

@@ -84,7 +84,10 @@ def test_what_can_only_be_decoded_whole_has_a_limit(tmp_path):
     ):
         pass
     tifffile.imwrite(strip, RGB, photometric="rgb", extratags=[(274, "H", 1, 3, True)])
-    with pytest.raises(DataError, match="TIFF files that must be decoded whole"), open_windows(strip, max_pixels=99):
+    with (
+        pytest.raises(DataError, match="TIFF files that must be decoded whole"),
+        open_windows(strip, max_pixels=99),
+    ):
         pass
 
 

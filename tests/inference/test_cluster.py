@@ -10,7 +10,7 @@ from drawing_masks import card, draw
 
 from maskwright import api
 from maskwright.errors import ConfigError
-from maskwright.export.artifact import write_listing
+from maskwright.export.listing import write_listing
 from maskwright.inference.cluster import Share, Worker, predict_on_cluster, shares
 from maskwright.inference.folder import predict_folder
 from maskwright.inference.manifest import Manifest

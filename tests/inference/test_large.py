@@ -12,9 +12,9 @@ from maskwright.errors import ConfigError, DataError
 from maskwright.imageio import read_mask
 from maskwright.imageio.windows import open_windows
 from maskwright.inference.folder import predict_folder
+from maskwright.inference.large import predict_large as large
+from maskwright.inference.large import stripes as panels
 from maskwright.inference.large.predict_large import is_large, predict_large
-from maskwright.inference.large.predict_large import predict_large as large
-from maskwright.inference.large.predict_large import stripes as panels
 from maskwright.inference.large.stripes import out_of_memory
 from maskwright.inference.predictor import Predictor
 from maskwright.labels import Labels

@@ -3,9 +3,9 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from maskwright.inference.large import postprocess_large as large_clean
 from maskwright.inference.large.mask_store import Pieces
 from maskwright.inference.large.postprocess_large import clean_large
-from maskwright.inference.large.predict_large import postprocess_large as large_clean
 from maskwright.inference.postprocess import clean
 
 

@@ -13,11 +13,11 @@ from maskwright.errors import ConfigError, DataError, ModelError
 from maskwright.models import (
     POOLINGS,
     AttentionPooling,
+    ClassifierSpec,
     MaxPooling,
     MeanPooling,
     PoolInside,
     adapt_measures,
-    build_classifier,
     freeze,
     reference_cnn,
     start_from_measures,
@@ -48,7 +48,7 @@ def narrow(pooling="attention", **settings):
     """A small classifier whose decision hangs on everything."""
     keras.utils.set_random_seed(0)
     options = {"encoder_widths": (4, 8), "num_measures": MEASURES, "embedding": 8, "attention": 4}
-    model = build_classifier(pooling=pooling, **{**options, **settings})
+    model = ClassifierSpec(pooling=pooling, **{**options, **settings}).build()
     decide = model.get_layer("decision")
     decide.kernel.assign(np.random.default_rng(1).normal(size=decide.kernel.shape))
     return model
@@ -176,7 +176,7 @@ def test_a_saved_classifier_needs_only_the_models_to_be_imported(tmp_path):
 
 def test_the_start_is_the_regression_on_measures():
     keras.utils.set_random_seed(0)
-    model = build_classifier(encoder_widths=(4,), num_measures=MEASURES, pooling="mean")
+    model = ClassifierSpec(encoder_widths=(4,), num_measures=MEASURES, pooling="mean").build()
     vectors = np.array([[1, 7, 0], [3, 7, 0], [2, 7, 60]], np.float32)
     # Mean 2 and deviation sqrt(2/3); constant; mean 20 and deviation sqrt(800).
     seen = adapt_measures(model, vectors)
@@ -224,15 +224,15 @@ def test_reference_decides_on_a_bag_by_the_mean_of_its_regions():
 
 def test_what_does_not_go_together_is_said():
     with pytest.raises(ConfigError, match="classifier of region, reference; received 'cnn'"):
-        build_classifier("cnn")
+        ClassifierSpec("cnn").build()
     with pytest.raises(ConfigError, match="pooling of mean, max, attention; received 'sum'"):
-        build_classifier(pooling="sum")
+        ClassifierSpec(pooling="sum").build()
     with pytest.raises(ConfigError, match=r"outside to be kept.*received 'black'"):
-        build_classifier(outside="black")
+        ClassifierSpec(outside="black").build()
     with pytest.raises(ConfigError, match="no mask channel"):
-        build_classifier("reference", outside="channel")
+        ClassifierSpec("reference", outside="channel").build()
     with pytest.raises(ConfigError, match="pixels, measures, or both"):
-        build_classifier(pixels=False)
+        ClassifierSpec(pixels=False).build()
     model = narrow()
     with pytest.raises(ModelError, match=r"takes 3 measures; received \(2, 4\)"):
         adapt_measures(model, np.zeros((2, 4)))

@@ -10,8 +10,7 @@ import keras
 import numpy as np
 import pytest
 
-from maskwright.models import architectures as papers
-from maskwright.models import decoders
+from maskwright.models import Norm, architecture, decoders
 
 pytestmark = pytest.mark.conformance
 
@@ -69,7 +68,7 @@ def test_unet_plus_plus_has_ten_nodes_and_nine_million_parameters():
         for i in range(4)
         for j in range(1, 5 - i)
     )
-    model = papers.unet_plus_plus(1)
+    model = architecture("unet_plus_plus", 1)
     assert learned(model) == encoder + nodes + convolution(1, 32, 1) == 9_042_177
     names = [f"node{2**i}_{j}_join" for i in range(4) for j in range(1, 5 - i)]
     assert len(names) == 10
@@ -84,7 +83,7 @@ def test_attention_unet_has_the_papers_weights_in_two_dimensions_and_its_gates()
     The paper counts 3x3x3 convolutions of one channel; ours are 3x3. What a gate has follows from
     equations 1 and 2 with the widths of the authors' code.
     """
-    model = papers.attention_unet(2, channels=1)
+    model = architecture("attention_unet", 2, channels=1)
     squares = [
         int(np.prod(v.shape)) for v in model.trainable_variables if tuple(v.shape[:2]) == (3, 3)
     ]
@@ -105,7 +104,7 @@ def test_attention_unet_has_the_papers_weights_in_two_dimensions_and_its_gates()
 
 def test_resunet_has_the_fifteen_convolutions_of_its_table():
     """Zhang, Liu, Wang, Road extraction by deep residual U-Net, 2018: 7.8 M, table 1."""
-    model = papers.resunet(1)
+    model = architecture("resunet", 1)
     table = [
         *((3, 64), (64, 64), (64, 128), (128, 128), (128, 256), (256, 256)),
         *((256, 512), (512, 512)),
@@ -138,7 +137,7 @@ def test_unet_3plus_joins_five_strides_in_320_channels():
         + normalized(3, 320, 320)
         for i in range(4)
     )
-    model = papers.unet_3plus(1)
+    model = architecture("unet_3plus", 1)
     assert learned(model) == encoder + nodes + convolution(3, 320, 1)
     assert round(learned(model) / 1e6, 2) == 26.97
     names = [f"node{stride}_join" for stride in (8, 4, 2, 1)]
@@ -153,7 +152,7 @@ def test_linknet_has_the_feature_maps_of_its_table():
         for m, n in table
     )
     last = normalized(3, 64, 32) + normalized(3, 32, 32) + convolution(2, 32, 20)
-    model = papers.linknet(20)
+    model = architecture("linknet", 20)
     assert learned(model) == RESNET18 + blocks + last
     assert round(learned(model) / 1e6, 1) == 11.5
     names = ["add16", "add8", "add4", "decode_last_widen_relu", "last_relu", "classes"]
@@ -173,7 +172,7 @@ def test_fpn_has_the_parameters_of_semantic_fpn():
     laterals = sum(convolution(1, count, 256) for count in channels.values())
     pyramid = 4 * convolution(3, 256, 256)
     head = 4 * normalized(3, 256, 128) + 3 * normalized(3, 128, 128)
-    model = decoder_alone(partial(decoders.fpn, norm="group"), channels)
+    model = decoder_alone(partial(decoders.fpn, norm=Norm("group")), channels)
     assert learned(model) == laterals + pyramid + head
     assert round((RESNET50 + learned(model) + convolution(1, 128, 150)) / 1e6, 1) == 28.5
     names = ["head32_32_up", "head32_16_up", "head32_8_up", "head16_8_up", "head_sum"]
@@ -214,7 +213,7 @@ def test_deeplab_v3_has_the_parameters_of_its_authors_and_of_torchvision():
     torchvision's deeplabv3_resnet50, whose documentation says 42,004,074, has an auxiliary head
     and a 3x3 convolution after joining, which the paper has not.
     """
-    model = papers.deeplab_v3(21)
+    model = architecture("deeplab_v3", 21)
     # MobileNetV2 has 3,504,872, less 1280 * 1000 + 1000 of its top and its last convolution.
     mobilenet = 3_504_872 - 1_281_000 - normalized(1, 320, 1280)
 
@@ -250,7 +249,7 @@ def test_segformer_b0_has_the_parameters_of_the_paper_and_of_keras_hub():
 
     KerasHub's segformer_b0_cityscapes_1024, of 19 classes, has 3,719,027.
     """
-    model = papers.segformer_b0(19)
+    model = architecture("segformer_b0", 19)
     assert learned(model) == 3_719_027
     projections = sum(convolution(1, channels, 256) for channels in (32, 64, 160, 256))
     mix = normalized(1, 4 * 256, 256)
@@ -273,7 +272,7 @@ def test_lraspp_has_the_parameters_of_torchvision():
     torchvision's lraspp_mobilenet_v3_large, whose documentation says 3,221,538, sums two
     convolutions to 21 classes with a bias each; ours is one on both joined, with one bias.
     """
-    model = papers.lraspp(21)
+    model = architecture("lraspp", 21)
     assert learned(model) == 3_221_538 - 21
     coarse, fine = 960, 40
     alone = decoder_alone(decoders.lraspp, {8: fine, 16: coarse})
@@ -285,15 +284,15 @@ def test_lraspp_has_the_parameters_of_torchvision():
 
 
 @pytest.mark.parametrize(
-    ("build", "decode", "channels", "last"),
+    ("name", "decode", "channels", "last"),
     [
-        (papers.deeplab_v3_plus, decoders.deeplab_v3_plus, {4: 64, 16: 512}, 256),
-        (papers.pspnet, decoders.pspnet, {8: 512}, 512),
-        (papers.fpn, decoders.fpn, {4: 64, 8: 128, 16: 256, 32: 512}, 128),
+        ("deeplab_v3_plus", decoders.deeplab_v3_plus, {4: 64, 16: 512}, 256),
+        ("pspnet", decoders.pspnet, {8: 512}, 512),
+        ("fpn", decoders.fpn, {4: 64, 8: 128, 16: 256, 32: 512}, 128),
     ],
 )
-def test_whole_networks_are_the_parts_that_were_counted(build, decode, channels, last):
+def test_whole_networks_are_the_parts_that_were_counted(name, decode, channels, last):
     """On ResNet-18, which is quick to build; the papers' have 50 and 101 layers."""
     head = decoder_alone(decode, channels)
-    found = learned(build(21, encoder_name="resnet18"))
+    found = learned(architecture(name, 21, encoder_name="resnet18"))
     assert found == RESNET18 + learned(head) + convolution(1, last, 21)

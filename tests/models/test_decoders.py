@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 
 from maskwright.errors import ConfigError
+from maskwright.models.blocks import Norm
 from maskwright.models.decoders import (
     DECODERS,
     SUPERVISION,
@@ -117,7 +118,7 @@ def test_every_decoder_takes_the_strides_there_are(name, strides):
 @pytest.mark.parametrize(("name", "norm"), [("pspnet", "group"), ("deeplab_v3_plus", "instance")])
 def test_images_of_two_sizes_go_through_one_graph(name, norm):
     widths = WIDTHS.get(name, (5,) if name in ONE_WIDTH else (5, 5))
-    model = model_of(DECODERS[name], (4, 8, 16), widths=widths, norm=norm)
+    model = model_of(DECODERS[name], (4, 8, 16), widths=widths, norm=Norm(norm))
     shape = tf.TensorSpec((None, None, None, CHANNELS))
     compiled = tf.function(lambda *features: model(list(features)), input_signature=[shape] * 3)
     for height, width in ((32, 48), (16, 112)):
@@ -165,7 +166,7 @@ def test_enlarging_to_the_size_of_others_keeps_means_of_one_pixel():
 
 
 def test_a_gate_without_weights_halves_the_skip():
-    model = model_of(attention_unet, widths=(4, 4), norm="none")
+    model = model_of(attention_unet, widths=(4, 4), norm=Norm("none"))
     fill(model, "gate")
     features = drawn((2, 4, 8))
     gated, joined = seen(model, features, "gate4", "join2")

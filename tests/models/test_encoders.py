@@ -6,18 +6,19 @@ import keras
 import numpy as np
 import pytest
 
+from maskwright.architectures import SCRATCH
 from maskwright.errors import ConfigError, ModelError
-from maskwright.models import build, encoder, freeze
+from maskwright.models import Norm, SegmenterSpec, encoder, freeze
 from maskwright.models.encoders import (
     ENCODERS,
     FAMILIES,
-    SCRATCH,
     AtrousPooling,
     EfficientAttention,
-    Pixels,
+    PixelFormat,
     StochasticDepth,
 )
-from maskwright.planning import plan_builder
+from maskwright.models.encoders.mix_transformer import MIX_TRANSFORMERS
+from maskwright.models.encoders.scratch import RESNETS
 from short_encoders import shorten_convnext, shorten_resnet
 
 
@@ -65,7 +66,7 @@ def test_weights_from_a_file_give_what_keras_gives_on_scaled_pixels(weights, nar
 def test_gray_pixels_mean_the_same_in_any_number_of_channels(weights, narrow, channels):
     gray = np.random.default_rng(0).uniform(0, 255, (1, 64, 64, 1)).astype(np.float32)
     three = narrow(np.repeat(gray, 3, -1))
-    other = encoder("mobilenet_v2", weights=weights, alpha=0.35, channels=channels)(
+    other = encoder("mobilenet_v2", PixelFormat(channels), weights=weights, alpha=0.35)(
         np.repeat(gray, channels, -1)
     )
     np.testing.assert_allclose(other[32], three[32], atol=1e-4)
@@ -73,7 +74,7 @@ def test_gray_pixels_mean_the_same_in_any_number_of_channels(weights, narrow, ch
 
 def test_a_mask_channel_starts_without_effect_on_pretrained_features(weights, narrow):
     images = np.random.default_rng(0).uniform(0, 255, (1, 64, 64, 4)).astype(np.float32)
-    masked = encoder("mobilenet_v2", weights=weights, alpha=0.35, extra_channels=1)(images)
+    masked = encoder("mobilenet_v2", PixelFormat(extra=1), weights=weights, alpha=0.35)(images)
     np.testing.assert_allclose(masked[32], narrow(images[..., :3])[32], atol=1e-4)
 
 
@@ -82,7 +83,7 @@ def test_sixteen_bit_pixels_mean_the_same_as_eight():
     found = []
     for high in (255.0, 65535.0):
         keras.utils.set_random_seed(0)
-        encode = encoder("plain", widths=(4,), pixel_range=(0.0, high))
+        encode = encoder("plain", PixelFormat(high=high), widths=(4,))
         found.append(encode(pixels * (high / 255))[1])
     np.testing.assert_allclose(found[0], found[1], atol=1e-4)
 
@@ -101,7 +102,7 @@ def test_resnet_weights_expect_blue_first(tmp_path, monkeypatch):
 
 
 def test_frozen_nothing_learns_and_fixed_statistics_stay():
-    model = build(2, encoder_name="plain", decoder_name="light", encoder_widths=(4, 8))
+    model = SegmenterSpec(2, decoder_name="light", encoder_widths=(4, 8)).build()
     inner = model.get_layer("encoder")
     freeze(model, frozen=True)
     assert not inner.trainable_variables
@@ -166,7 +167,7 @@ def test_published_scalings_are_those_of_keras():
         expected = sys.modules[family.build.__module__].preprocess_input(pixels.copy())
         if np.array_equal(expected, pixels):
             continue  # these scale inside the network
-        found = np.asarray(Pixels().scaling(family.mean, family.std)(pixels))
+        found = np.asarray(PixelFormat().scaling(family.mean, family.std)(pixels))
         found = found[..., ::-1] if family.bgr else found
         np.testing.assert_allclose(found, expected, atol=1e-3, err_msg=name)
 
@@ -214,12 +215,12 @@ def test_stochastic_depth_leaves_out_whole_images_and_keeps_the_mean():
 
 
 def test_weights_of_encoders_from_scratch_come_from_their_own_files(tmp_path):
-    options = {"widths": (4, 8), "norm": "instance"}
+    options = {"widths": (4, 8), "norm": Norm("instance")}
     path = tmp_path / "residual.weights.h5"
     three = encoder("residual", **options)
     three.model.save_weights(path)
     gray = np.random.default_rng(0).uniform(0, 255, (1, 8, 8, 1)).astype(np.float32)
-    one = encoder("residual", **options, channels=1, extra_channels=1, weights=path)
+    one = encoder("residual", PixelFormat(1, extra=1), **options, weights=path)
     expected = three(np.repeat(gray, 3, -1))[2]
     found = one(np.concatenate([gray, 255 - gray], -1))[2]
     np.testing.assert_allclose(found, expected, atol=1e-4)
@@ -228,8 +229,16 @@ def test_weights_of_encoders_from_scratch_come_from_their_own_files(tmp_path):
 
 
 def test_config_knows_which_encoders_have_published_weights():
-    assert plan_builder.SCRATCH == SCRATCH
-    assert set(SCRATCH) | set(FAMILIES) == set(ENCODERS)
+    assert (
+        set(ENCODERS) - set(FAMILIES)
+        == set(SCRATCH)
+        == {
+            "plain",
+            "residual",
+            *RESNETS,
+            *MIX_TRANSFORMERS,
+        }
+    )
 
 
 def test_fixed_statistics_are_found_however_deep():

@@ -3,9 +3,8 @@
 import numpy as np
 import pytest
 
-from maskwright import config
 from maskwright.errors import ConfigError
-from maskwright.models import PAPERS, PRESETS, freeze, plain_unet, small, tutorial_unet
+from maskwright.models import freeze, plain_unet, small, tutorial_unet
 
 pytestmark = pytest.mark.conformance
 
@@ -16,11 +15,6 @@ def learned(model):
 
 def convolution(size, channels, width):
     return size * size * channels * width + width
-
-
-def test_settings_know_every_network():
-    assert set(config.PRESETS) == {*PRESETS, *PAPERS}
-    assert set(config.PRETRAINED_PRESETS) < set(config.PRESETS)
 
 
 def test_plain_unet_has_the_parameters_of_the_paper_with_padding():

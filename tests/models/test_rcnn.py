@@ -4,11 +4,12 @@ import pytest
 import tensorflow as tf
 
 from maskwright.errors import ConfigError
-from maskwright.models import encoder, main_model
+from maskwright.models import PixelFormat, encoder, main_model
 from maskwright.models.rcnn import Rcnn, RcnnParts, mask_rcnn, rcnn_losses
 from maskwright.models.rcnn.align import cut_masks, roi_align, stride_of
 from maskwright.models.rcnn.boxes import anchors, clip, decode, draw, encode, match
-from maskwright.models.rcnn.layers import Detections, suppress
+from maskwright.models.rcnn.heads import Detections
+from maskwright.models.rcnn.proposals import suppress
 
 TINY = Rcnn.named(
     "small",
@@ -151,7 +152,9 @@ def test_boxes_of_all_classes_as_one_list_are_chosen_alike():
 @pytest.fixture(scope="module")
 def model():
     keras.utils.set_random_seed(0)
-    return mask_rcnn(encoder("plain", channels=1, widths=(8, 8, 8, 8, 8, 8)), 2, TINY, channels=1)
+    return mask_rcnn(
+        encoder("plain", PixelFormat(1), widths=(8, 8, 8, 8, 8, 8)), 2, TINY, channels=1
+    )
 
 
 def batch():

@@ -3,7 +3,7 @@ import pytest
 import tifffile
 
 from maskwright.data import open_dataset
-from maskwright.data.synthetic.scenes import write_dataset
+from maskwright.data.synthetic.datasets import write_dataset
 from maskwright.errors import DataError
 from maskwright.imageio import write_image
 from maskwright.planning import EncoderWeights, Machine, measure_dataset, plan

@@ -4,7 +4,7 @@ import contextlib
 import socket
 import time
 
-import httpx
+import httpx2 as httpx
 import pytest
 from tiny_models import models, packed, two_squares
 

@@ -66,7 +66,7 @@ def test_what_is_kept_is_a_data_set(client, tmp_path):
     dataset = open_dataset(folder)
     assert len(dataset.samples) == len(sent)
     assert dataset.labels == predictor().card.labels
-    assert not dataset.left_out
+    assert not dataset.skipped
     for sample in dataset.samples:
         image, mask = dataset.read(sample)
         assert image.shape[:2] == mask.shape

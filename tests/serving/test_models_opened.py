@@ -48,7 +48,7 @@ def test_the_model_of_a_run_is_opened_when_training_has_written_it(tmp_path, mon
     models = open_models([str(run)])
     models.open_new()
     assert (list(models), list(models.runs)) == ([], ["run"])
-    card().write(run / "card.json")  # written last
+    card().write(run / "model_card.json")  # written last
     monkeypatch.setattr(models, "_predictor", lambda path: Predictor(brightness, card()))
     models.open_new()
     assert list(models) == ["run"]

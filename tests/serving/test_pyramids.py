@@ -56,7 +56,8 @@ def test_levels_are_those_of_deep_zoom(tmp_path, monkeypatch, size):
             shown = shown[: middle.shape[0], : middle.shape[1]]
             assert np.abs(shown - middle)[middle < 250].max(initial=0) < 16
     assert files == expected
-    assert max(Image.open(pyramid.thumbnail).size) == min(160, max(size))
+    with Image.open(pyramid.thumbnail) as thumbnail:
+        assert max(thumbnail.size) == min(160, max(size))
 
 
 @pytest.mark.parametrize("dtype", [np.uint16, np.float32])

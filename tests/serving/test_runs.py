@@ -108,7 +108,7 @@ def test_how_a_run_stands(client, folder, progress, card, status, share):
     if progress is not None:
         write(folder, **progress)
     if card:
-        (folder / "card.json").write_text("{}")
+        (folder / "model_card.json").write_text("{}")
     found = client.get("/api/runs/first").json()
     assert (found["status"], found["progress"]) == (status, share)
     assert (found["seconds_left"] is None) == (status != "running")

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from maskwright.export.artifact import write_listing, written_digest
+from maskwright.export.listing import write_listing, written_digest
 from maskwright.inference.predictor import Predictor
 from maskwright.labels import Labels
 from maskwright.model_card import CARD_FILE, InstanceCard, RegionCard, SemanticCard

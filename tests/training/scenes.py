@@ -7,7 +7,7 @@ import numpy as np
 
 from maskwright.config import TrainConfig
 from maskwright.data.pipeline.arrays import Arrays
-from maskwright.models import build
+from maskwright.models import SegmenterSpec
 from maskwright.training import Recipe
 
 
@@ -28,7 +28,7 @@ def scenes(count: int, side: int = 32) -> Arrays:
 def network(dropout: float = 0.0, synchronized: bool = False) -> keras.Model:
     """Plain encoder of two strides and a U-Net's decoder; the same weights every time."""
     keras.utils.set_random_seed(0)
-    return build(
+    return SegmenterSpec(
         2,
         encoder_name="plain",
         encoder_widths=(8, 16),
@@ -37,7 +37,7 @@ def network(dropout: float = 0.0, synchronized: bool = False) -> keras.Model:
         dropout=dropout,
         seed=0,
         synchronized=synchronized,
-    )
+    ).build()
 
 
 def recipe(**changes: Any) -> Recipe:

@@ -11,9 +11,10 @@ from pathlib import Path
 import numpy as np
 from scenes import network, recipe, scenes
 
-from maskwright.data.pipeline.augment import Augmentation
+from maskwright.data.pipeline.augmentation import Augmentation
 from maskwright.losses import loss
-from maskwright.training import TrainingLoop, segmentation
+from maskwright.tasks.semantic.learning import segmentation
+from maskwright.training import Batching, TrainingLoop
 from maskwright.training.distribute import find_strategy
 from maskwright.training.steps import read
 
@@ -30,8 +31,7 @@ def main(folder: Path, epochs: int, resume: bool, synchronized: bool) -> None:
             scenes(20),
             scenes(6),
             num_classes=2,
-            batch_size=8,
-            augmentation=Augmentation.named("medium"),
+            batching=Batching(batch_size=8, augmentation=Augmentation.named("medium")),
         ),
         # Adam makes whole steps of gradients that are nothing but rounding, which differs between
         # one worker and two; plain steps are as small as their gradients.

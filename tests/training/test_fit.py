@@ -11,10 +11,11 @@ import pytest
 from scenes import network, recipe, scenes
 
 from maskwright.data.pipeline.arrays import Arrays
-from maskwright.data.pipeline.augment import Augmentation
+from maskwright.data.pipeline.augmentation import Augmentation
 from maskwright.errors import ConfigError, TrainingError
 from maskwright.losses import loss
-from maskwright.training import TrainingLoop, loop, segmentation
+from maskwright.tasks.semantic.learning import segmentation
+from maskwright.training import Batching, TrainingLoop, loop
 from maskwright.training.checkpoint import Checkpoint
 
 pytestmark = pytest.mark.usefixtures("uncompiled")
@@ -27,9 +28,11 @@ def run(model, train=None, callbacks=(), resume=False, crop=None, **options):
         train or scenes(20),
         scenes(6),
         num_classes=2,
-        batch_size=settings["recipe"].batch_size,
-        augmentation=Augmentation.named("light"),
-        crop=crop,
+        batching=Batching(
+            batch_size=settings["recipe"].batch_size,
+            augmentation=Augmentation.named("light"),
+            crop=crop,
+        ),
     )
     work = TrainingLoop(model, task, **settings)
     if resume:

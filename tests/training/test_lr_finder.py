@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 from scenes import network, recipe, scenes
 
-from maskwright.data.pipeline.augment import Augmentation
+from maskwright.data.pipeline.augmentation import Augmentation
 from maskwright.errors import ConfigError, TrainingError
 from maskwright.losses import loss
-from maskwright.training import find_learning_rate, segmentation
+from maskwright.tasks.semantic.learning import segmentation
+from maskwright.training import Batching, find_learning_rate
 from maskwright.training.lr_finder import draw_curve, suggest
 from maskwright.training.steps import read
 
@@ -17,8 +18,7 @@ def task():
         loss("ce"),
         scenes(16),
         num_classes=2,
-        batch_size=8,
-        augmentation=Augmentation.named("none"),
+        batching=Batching(batch_size=8, augmentation=Augmentation.named("none")),
     )
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from maskwright.training import Run, Scoring
 from maskwright.training import progress as module
-from maskwright.training.progress import progress_told
+from maskwright.training.progress import write_progress
 
 SCORING = Scoring(
     count=lambda *_: None,
@@ -24,7 +24,7 @@ def told(run):
 def test_progress_is_renewed_while_nothing_happens_and_ends_with_the_run(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "PROGRESS_SECONDS", 0.02)
     run, share = Run(tmp_path), [0.25]
-    with suppress(KeyboardInterrupt), progress_told(run, lambda: share[0], SCORING, ("image",)):
+    with suppress(KeyboardInterrupt), write_progress(run, lambda: share[0], SCORING, ("image",)):
         assert told(run) == {
             "share": 0.25,
             "seconds_left": None,
@@ -47,6 +47,6 @@ def test_a_full_disk_does_not_end_the_run(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "PROGRESS_SECONDS", 0.01)
     run = Run(tmp_path / "file" / "run")
     (tmp_path / "file").write_bytes(b"")
-    with progress_told(run, lambda: 0.5, SCORING):
+    with write_progress(run, lambda: 0.5, SCORING):
         time.sleep(0.05)
     assert not run.progress_file.exists()

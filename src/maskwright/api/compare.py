@@ -4,10 +4,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from maskwright.api.masks import load
-from maskwright.api.provenance import division_of, learned_ids
+from maskwright.api.predict import load
 from maskwright.data import DataSet, open_dataset
 from maskwright.errors import DataError
+from maskwright.tasks.provenance import division_of, learned_ids
 
 if TYPE_CHECKING:
     from maskwright.evaluation import Comparison

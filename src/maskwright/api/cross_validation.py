@@ -3,22 +3,25 @@
 import json
 import logging
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 
-from maskwright.api.masks import load, train
-from maskwright.api.provenance import division_of
-from maskwright.config import TrainConfig, read_config
+from maskwright.api.predict import load
+from maskwright.api.train import train
+from maskwright.config import TrainConfig, given_settings, read_config
+from maskwright.config.typed import TrainSettings
 from maskwright.data import open_dataset
 from maskwright.data.splits.assignment import HELD_OUT
 from maskwright.errors import ConfigError, MaskwrightError
 from maskwright.export.ensemble import is_ensemble, is_single, write_ensemble
+from maskwright.tasks.provenance import division_of
+from maskwright.types import OnMessage, ignore_message
 
 if TYPE_CHECKING:
     from maskwright.evaluation import Evaluation
@@ -30,7 +33,6 @@ POSTPROCESSING_FILE = "postprocessing.json"
 """Name of what was tried for threshold and cleaning, beside it."""
 
 _FOLDS = 5
-_DEFAULT_MINUTES = 10.0
 _NOTE = (
     "Every image was predicted by the one model that did not see it, neither to learn from nor to "
     "choose weights by: a fold keeps the averaged weights of its last step."
@@ -63,11 +65,9 @@ def cross_validate(
     *,
     folds: int | None = None,
     plan: str | Path | None = None,
-    minutes: float | None = None,
-    epochs: int | None = None,
     resume: bool = False,
-    on_message: Callable[[str], None] = lambda _: None,
-    **settings: Any,
+    on_message: OnMessage = ignore_message,
+    **settings: Unpack[TrainSettings],
 ) -> Folds:
     """Train a model for each fold of the training and validation images, and join them to one.
 
@@ -82,12 +82,10 @@ def cross_validate(
         out: Folder for the whole: `fold1` and so on, each a run, and an ensemble of them.
         folds: How many; five when left out.
         plan: File of settings.
-        minutes: Time to train all folds for, divided among them; ten when neither it nor `epochs`
-            is given.
-        epochs: Passes over the samples of each fold.
         resume: Go on: folds that are done are left as they are, one that was stopped is resumed.
         on_message: Called with sentences on what is done and which files are left out.
-        settings: Fields of `TrainConfig`, before those of the plan.
+        settings: Fields of `TrainConfig`, which override those of the plan; `minutes`, ten by
+            default, is divided among the folds, `epochs` holds for each.
 
     Raises:
         MaskwrightError: One sentence on what is wrong and what to do.
@@ -99,11 +97,10 @@ def cross_validate(
         )
     out = Path(out)
     count, plan = _begin(out, folds, plan, resume)
-    given = {"minutes": minutes, "epochs": epochs}
-    given = settings | {name: value for name, value in given.items() if value is not None}
+    given = given_settings(settings)
     config = read_config(plan, given, TrainConfig)
     if config.minutes is None and config.epochs is None:
-        config = config.model_copy(update={"minutes": _DEFAULT_MINUTES})
+        config = config.model_copy(update={"minutes": config.default_minutes})
     if config.objects is not None:
         raise ConfigError(
             "Folds join models of classes, whose probabilities can be averaged; train single "
@@ -189,7 +186,7 @@ def _train_all(
     data: str | Path,
     runs: Sequence[Path],
     config: TrainConfig,
-    on_message: Callable[[str], None],
+    on_message: OnMessage,
     changed: dict[str, Any],
 ) -> None:
     """Train what is not finished yet; `changed` are settings given when resuming."""
@@ -237,7 +234,7 @@ def _finish(
     out: Path,
     runs: Sequence[Path],
     config: TrainConfig,
-    on_message: Callable[[str], None],
+    on_message: OnMessage,
 ) -> Folds:
     """Score what each model never saw, choose threshold and cleaning, make the ensemble."""
     from maskwright.evaluation import write

@@ -1,28 +1,26 @@
 """The verb export."""
 
-from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 import numpy as np
 
-from maskwright.api.provenance import division_of
 from maskwright.data import open_dataset
-from maskwright.data.geometry import cut_image, cut_labels, resize_image, resize_labels
 from maskwright.errors import ConfigError
 from maskwright.export.engines import EIGHT_BITS
-from maskwright.model_card import CARD_FILE, InstanceCard, RegionCard, SemanticCard, card_kind
+from maskwright.export.smoke_test import Example
+from maskwright.model_card import CARD_FILE, read_task
+from maskwright.tasks.provenance import division_of
+from maskwright.tasks.registry import TASKS
 from maskwright.types import Format
 
 if TYPE_CHECKING:
-    from maskwright.data import DataSet
     from maskwright.export.export_run import Export
 
 _MOST_COMPARED = 32
 _MOST_EVALUATED = 200  # by their Dice, for eight bits
 _MOST_CALIBRATED = 64
-_SIDE_PX = 512  # of the middle of larger images that is compared
 
 
 def export_model(
@@ -55,7 +53,6 @@ def export_model(
             f"Expected a format of {', '.join(get_args(Format))}; received {format!r}."
         )
     from maskwright.export.export_run import export_run, require_free
-    from maskwright.tasks.instances import InstancePredictor
 
     folder = Path(run)
     if int8 and (format not in EIGHT_BITS or data is None):
@@ -64,49 +61,25 @@ def export_model(
             f"learned from; received {format} and {'no' if data is None else 'a'} data set."
         )
     require_free(Path(out))
-    samples: list[dict[str, np.ndarray]] = []
+    samples: list[Example] = []
     calibration: list[np.ndarray] = []
     if data is not None:
-        kind = card_kind(folder / CARD_FILE)
-        if kind == RegionCard.kind:
+        task = TASKS[read_task(folder / CARD_FILE, TASKS)]
+        if task.export.samples is None:
             raise ConfigError(
-                "A model of regions is compared on drawn regions; leave out the data set."
+                f"A model of {task.name} is compared on drawn {task.name}; leave out the data set."
             )
-        card = (SemanticCard if kind == SemanticCard.kind else InstanceCard).read(
-            folder / CARD_FILE
-        )
+        card = task.card.read(folder / CARD_FILE)
         dataset = open_dataset(data, **division_of(folder))
         most = _MOST_EVALUATED if int8 else _MOST_COMPARED
-        samples += islice(_working(card, dataset, "val"), most)
+        samples += islice(task.export.samples(card, dataset, "val"), most)
         if int8:
             if not samples:
                 raise ConfigError(
                     f"Eight bits are held against validation images with masks; {data} has none: "
                     f"name a data set that has."
                 )
-            learned = islice(_working(card, dataset, "train"), _MOST_CALIBRATED)
+            learned = islice(task.export.samples(card, dataset, "train"), _MOST_CALIBRATED)
             calibration += [sample["image"] for sample in learned]
-    return export_run(folder, Path(out), format, InstancePredictor, samples, calibration)
-
-
-def _working(
-    card: SemanticCard | InstanceCard, dataset: "DataSet", split: str
-) -> Iterator[dict[str, np.ndarray]]:
-    """Images as the model takes them, of large ones the middle, and their labels."""
-    from maskwright.inference.predictor import model_pixels
-
-    for sample in dataset.of(split):
-        if not sample.masks:
-            continue
-        image, labels = dataset.read(sample)
-        own: dict[str, np.ndarray] = {}
-        if card.size is not None:
-            own["size"] = np.array(labels.shape)
-            image, labels = resize_image(image, card.size), resize_labels(labels, card.size)
-        else:
-            size = (min(labels.shape[0], _SIDE_PX), min(labels.shape[1], _SIDE_PX))
-            top, left = (labels.shape[0] - size[0]) // 2, (labels.shape[1] - size[1]) // 2
-            image = cut_image(image, top, left, size)
-            labels = cut_labels(labels, top, left, size)
-        image = model_pixels(image[None], card.channels, card.dtype)[0]
-        yield {"image": image, "labels": labels, **own}
+    tasks = {name: task.export for name, task in TASKS.items()}
+    return export_run(folder, Path(out), format, tasks, samples, calibration)

@@ -1,11 +1,10 @@
 """The verb extract, on what lies inside masks."""
 
-from collections.abc import Callable
 from pathlib import Path
 
-from maskwright.api.from_config import tell_left_out
 from maskwright.data import open_dataset
-from maskwright.types import Outside, RegionKind
+from maskwright.tasks.settings import report_skipped
+from maskwright.types import OnMessage, Outside, RegionKind, ignore_message
 
 
 def extract_regions(
@@ -19,7 +18,7 @@ def extract_regions(
     min_area_px: int = 1,
     spacing_mm: tuple[float, float] | None = None,
     crops: bool = True,
-    on_message: Callable[[str], None] = lambda _: None,
+    on_message: OnMessage = ignore_message,
 ) -> Path:
     """Cut every region of a data set out and measure it.
 
@@ -41,7 +40,7 @@ def extract_regions(
     from maskwright.tasks.regions.extraction.export_crops import write_regions
 
     dataset = open_dataset(data, val_share=0, test_share=0, scaled_masks=True)
-    tell_left_out(dataset, on_message)
+    report_skipped(dataset, on_message)
     return write_regions(
         dataset,
         Path(out),

@@ -1,12 +1,14 @@
 """Learning rate finder."""
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Unpack
 
-from maskwright.api.from_config import describe_model, resolve_config
 from maskwright.config import TrainConfig, read_config
+from maskwright.config.typed import TrainSettings
 from maskwright.imageio import write_image
+from maskwright.tasks.semantic.network import describe_model
+from maskwright.tasks.semantic.task import resolve_config
+from maskwright.types import OnMessage, ignore_message
 
 if TYPE_CHECKING:
     from maskwright.training import LearningRateCurve
@@ -19,8 +21,8 @@ def find_learning_rate(
     plan: str | Path | None = None,
     steps: int = 100,
     seconds: float | None = None,
-    on_message: Callable[[str], None] = lambda _: None,
-    **settings: Any,
+    on_message: OnMessage = ignore_message,
+    **settings: Unpack[TrainSettings],
 ) -> "LearningRateCurve":
     """Find a learning rate by a range test on the training split; no weights are stored.
 
@@ -41,23 +43,26 @@ def find_learning_rate(
     """
     import keras
 
+    from maskwright.tasks.semantic.training import decode
     from maskwright.training import find_learning_rate as range_test
-    from maskwright.training import prepare
     from maskwright.training.lr_finder import draw_curve
+    from maskwright.training.options import TrainOptions
+    from maskwright.training.recipe import Recipe
 
     config = read_config(plan, settings, TrainConfig)
-    config, dataset, shared = resolve_config(config, data, on_message)
+    options = TrainOptions(seed=config.seed, on_message=on_message)
+    config, dataset = resolve_config(config, data, options)
     keras.utils.set_random_seed(config.seed)
-    prepared = prepare(dataset, **shared, validate=False, on_message=on_message)
+    decoded = decode(dataset, config, options, validate=False)
     model = describe_model(
         config,
         num_classes=dataset.labels.num_classes,
-        channels=prepared.samples.channels,
-        pixel_range=prepared.samples.value_range,
+        channels=decoded.train.channels,
+        pixel_range=decoded.train.value_range,
         seed=config.seed,
         synchronized=False,
     ).build()
-    curve = range_test(model, prepared.task, shared["recipe"], steps=steps, seconds=seconds)
+    curve = range_test(model, decoded.task, Recipe(**config.recipe()), steps=steps, seconds=seconds)
     if out is not None:
         write_image(Path(out), draw_curve(curve))
     return curve

@@ -12,7 +12,7 @@ from rich.table import Table
 from maskwright.cli.console import GroupBy, Json, out
 
 if TYPE_CHECKING:
-    from maskwright.data.audit.audit import Report
+    from maskwright.data.audit.audit import AuditReport
 
 _COLORS = {"error": "red", "warning": "yellow", "note": "cyan"}
 
@@ -48,11 +48,11 @@ def check(
         raise typer.Exit(1)
 
 
-def _show(report: "Report") -> None:
+def _show(report: "AuditReport") -> None:
     console = out()
     console.print(f"[bold]{escape(report.source)}[/]: {escape(report.layout)}")
     for note in report.notes:
-        console.print(f"  {escape(note)}")
+        console.print(f"  {escape(note.text)}")
     splits = list(report.splits)
     table = Table(title="Fraction of pixels (number of images)", title_justify="left")
     table.add_column("class")

@@ -1,9 +1,10 @@
 """Options that commands share, the console of standard output, and a quiet TensorFlow."""
 
+import json
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -19,6 +20,30 @@ GroupBy = Annotated[
 def out() -> Console:
     """Console of standard output."""
     return Console(highlight=False)
+
+
+def report_evaluation(run: Path, evaluation: Any, folder: Path, as_json: bool) -> None:
+    """Print scores as a table or as JSON, and report what was skipped and where the report is."""
+    from maskwright.tasks.registry import task_of
+
+    task = task_of(run)
+    if as_json:
+        typer.echo(json.dumps(task.to_dict(evaluation)))
+    else:
+        out().print(task.table(evaluation))
+    for skipped in evaluation.skipped:
+        typer.echo(f"not scored: {skipped.reason}", err=True)
+    typer.echo(f"See {folder / 'report.html'}.", err=True)
+
+
+def report_predictions(result: Any, folder: Path) -> None:
+    """Report what a prediction of a folder wrote and what failed; exit 1 where something did."""
+    for failure in result.failed:
+        typer.echo(f"failed: {failure.reason}", err=True)
+    typer.echo(result.summary(), err=True)
+    typer.echo(result.output(folder))
+    if result.failed:
+        raise typer.Exit(1)
 
 
 def quiet_tensorflow() -> None:

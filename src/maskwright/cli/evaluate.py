@@ -1,12 +1,11 @@
 """`maskwright evaluate`."""
 
-import json
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
-from maskwright.cli.console import Json, OutFolder, out, quiet_tensorflow
+from maskwright.cli.console import Json, OutFolder, quiet_tensorflow, report_evaluation
 
 
 def evaluate(
@@ -28,21 +27,6 @@ def evaluate(
     """Score a model on a split that it was not trained on."""
     quiet_tensorflow()
     from maskwright import api
-    from maskwright.evaluation import table, to_dict
-    from maskwright.tasks.instances.report import table as object_table
-    from maskwright.tasks.instances.report import to_dict as objects_to_dict
-    from maskwright.tasks.instances.scorer import ObjectEvaluation
 
-    found = api.evaluate(run, data, split=split, out=folder, size=size, flips=flips)
-    written = folder or run / "evaluation" / split
-    if isinstance(found, ObjectEvaluation):
-        values, shown = objects_to_dict(found), object_table(found)
-    else:
-        values, shown = to_dict(found), table(found)
-    if as_json:
-        typer.echo(json.dumps(values))
-    else:
-        out().print(shown)
-    for skipped in found.skipped:
-        typer.echo(f"skipped: {skipped.reason}", err=True)
-    typer.echo(f"See {written / 'report.html'}.", err=True)
+    evaluation = api.evaluate(run, data, split=split, out=folder, size=size, flips=flips)
+    report_evaluation(run, evaluation, folder or run / "evaluation" / split, as_json)

@@ -28,7 +28,7 @@ def export(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Export a model for another inference engine and verify it."""
+    """Export a model for another engine and verify it against the original."""
     quiet_tensorflow()
     from maskwright import api
 
@@ -41,6 +41,6 @@ def export(
     if layers := exported.listing.kept_in_float:
         typer.echo(f"{len(layers)} layers remain in float: {', '.join(layers)}.", err=True)
     if exported.segmenter is not None:
-        typer.echo(f"Segmenter: {exported.segmenter.told()}", err=True)
-    typer.echo(exported.parity.told(), err=True)
+        typer.echo(f"Segmenter: {exported.segmenter.summary()}", err=True)
+    typer.echo(exported.parity.summary(), err=True)
     typer.echo(exported.path)

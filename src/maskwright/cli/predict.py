@@ -6,8 +6,7 @@ from typing import Annotated
 
 import typer
 
-from maskwright.cli.console import quiet_tensorflow
-from maskwright.cli.regions import report_cases
+from maskwright.cli.console import quiet_tensorflow, report_predictions
 from maskwright.types import Engine
 
 
@@ -88,22 +87,4 @@ def predict(
         polygons=polygons,
         on_message=partial(typer.echo, err=True),
     )
-    from maskwright.tasks.instances.folder import ObjectsResult
-    from maskwright.tasks.regions.folder import CasesResult
-
-    if isinstance(result, CasesResult):
-        report_cases(result, folder)
-        return
-    for failure in result.failed:
-        typer.echo(f"failed: {failure.reason}", err=True)
-    done = 0 if isinstance(result, ObjectsResult) else len(result.skipped)
-    total = len(result.written) + len(result.failed) + done
-    if isinstance(result, ObjectsResult):
-        told = f"Found {result.objects:,} objects in {len(result.written)} of {total} images; see "
-        typer.echo(f"{told}{result.table} and {result.coco}.", err=True)
-    else:
-        told = f"Wrote {len(result.written)} masks for {total} images"
-        typer.echo(f"{told}; skipped {done} that are done." if done else f"{told}.", err=True)
-    typer.echo(folder)
-    if result.failed:
-        raise typer.Exit(1)
+    report_predictions(result, folder)

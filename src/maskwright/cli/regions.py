@@ -1,16 +1,21 @@
 """`maskwright regions …`: classification of masked regions."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.markup import escape
 
-from maskwright.cli.console import GroupBy, Json, OutFolder, out, quiet_tensorflow
+from maskwright.cli.console import (
+    GroupBy,
+    Json,
+    OutFolder,
+    out,
+    quiet_tensorflow,
+    report_evaluation,
+    report_predictions,
+)
 from maskwright.types import Outside, RegionKind
-
-if TYPE_CHECKING:
-    from maskwright.tasks.regions.folder import CasesResult
 
 app = typer.Typer(
     name="regions",
@@ -147,19 +152,12 @@ def evaluate(
 ) -> None:
     """Score decisions, on ground truth masks and on predicted masks."""
     quiet_tensorflow()
-    from json import dumps
-
     from maskwright import api
-    from maskwright.tasks.regions.results import table, to_dict
+    from maskwright.tasks.registry import require_task
 
-    found = api.evaluate_regions(run, data, split=split, out=folder, on_message=_tell)
-    for skipped in found.skipped:
-        _tell(f"skipped: {skipped.reason}")
-    if json:
-        typer.echo(dumps(to_dict(found)))
-        return
-    out().print(table(found))
-    typer.echo((folder or run / "evaluation" / split) / "report.html")
+    require_task(run, "regions")
+    evaluation = api.evaluate(run, data, split=split, out=folder, on_message=_tell)
+    report_evaluation(run, evaluation, folder or run / "evaluation" / split, json)
 
 
 @app.command()
@@ -191,24 +189,13 @@ def predict(
     if needs_tensorflow(model):
         quiet_tensorflow()
     from maskwright import api
+    from maskwright.tasks.registry import require_task
 
-    result = api.predict_regions(
+    require_task(model, "regions")
+    result = api.predict(
         model, images, folder, masks=masks, group_by=group_by, overlays=overlays, heat=heat
     )
-    report_cases(result, folder)
-
-
-def report_cases(result: "CasesResult", folder: Path) -> None:
-    """Tell what was decided, and what failed; exit 1 where something did."""
-    for failure in result.failed:
-        typer.echo(f"skipped: {failure.reason}", err=True)
-    empty = sum(one.probability is None for one in result.results)
-    if empty:
-        typer.echo(f"{empty} without a region: no decision.", err=True)
-    typer.echo(f"Made {len(result.results) - empty} decisions.", err=True)
-    typer.echo(folder / "cases.csv")
-    if result.failed:
-        raise typer.Exit(1)
+    report_predictions(result, folder)
 
 
 def _tell(text: str) -> None:

@@ -12,7 +12,7 @@ from rich.table import Table
 from maskwright.cli.console import Json, out, quiet_tensorflow
 
 if TYPE_CHECKING:
-    from maskwright.api.search import Search
+    from maskwright.api.search.record import Search
 
 
 def search(
@@ -42,7 +42,7 @@ def search(
     resume: Annotated[bool, typer.Option("--resume", help="Resume an interrupted search.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Search hyperparameters with Optuna."""
+    """Search hyperparameters with Optuna, with an equal budget per trial."""
     from maskwright import api
     from maskwright.config import parse_settings
 
@@ -75,7 +75,7 @@ def search(
 
 
 def _table(result: "Search") -> Table:
-    from maskwright.api.search import shown
+    from maskwright.api.search.search import shown
 
     table = Table(title="Trials, best first", title_justify="left")
     table.add_column("trial", justify="right")

@@ -4,16 +4,15 @@ A new setting is a field with a description of its own; code outside `api` recei
 """
 
 from maskwright.config.base import RunConfig
-from maskwright.config.parse import parse_settings, read_config
+from maskwright.config.parse import given_settings, parse_settings, read_config
 from maskwright.config.regions import RegionConfig
-from maskwright.config.segmentation import PRESETS, PRETRAINED_PRESETS, TrainConfig
+from maskwright.config.segmentation import TrainConfig
 
 __all__ = [
-    "PRESETS",
-    "PRETRAINED_PRESETS",
     "RegionConfig",
     "RunConfig",
     "TrainConfig",
+    "given_settings",
     "parse_settings",
     "read_config",
 ]

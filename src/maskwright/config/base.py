@@ -15,8 +15,8 @@ from pydantic import (
     model_validator,
 )
 
+from maskwright.architectures import SCRATCH
 from maskwright.data.pipeline.arrays import MEMORY_LIMIT_MB
-from maskwright.planning.plan_builder import SCRATCH
 
 _STRENGTH = "medium"
 
@@ -26,6 +26,7 @@ class RunConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     command: ClassVar[str]
+    default_minutes: ClassVar[float]
 
     # Data
     augmentation: dict[str, Any] = Field(
@@ -205,6 +206,11 @@ class RunConfig(BaseModel):
         published = self.encoder_weights == "imagenet"
         return self.encoder_weights is not None and not (published and self.encoder in SCRATCH)
 
+    @property
+    def task(self) -> str:
+        """Name of the task that the settings are for, as in `tasks.TASKS`."""
+        raise NotImplementedError
+
     def division(self) -> dict[str, Any]:
         """Arguments of `open_dataset` that define splits and folds."""
         return {
@@ -214,6 +220,15 @@ class RunConfig(BaseModel):
             "seed": self.split_seed,
             "fold": self.fold,
             "unite_duplicates": self.unite_duplicates,
+        }
+
+    def encoder_arguments(self) -> dict[str, Any]:
+        """Arguments of every builder of a network that describe the encoder."""
+        return {
+            "encoder_name": self.encoder,
+            "encoder_widths": self.encoder_widths,
+            "alpha": self.alpha,
+            "taps": self.taps,
         }
 
     def recipe(self) -> dict[str, Any]:

@@ -58,6 +58,11 @@ def read_config(
         raise ConfigError(_sentence(error, kind.command)) from None
 
 
+def given_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings without a budget of `None`, which leaves that of the plan as it is."""
+    return {k: v for k, v in settings.items() if v is not None or k not in ("epochs", "minutes")}
+
+
 def parse_settings(pairs: Sequence[str]) -> dict[str, Any]:
     """Parse texts of `KEY=VALUE`, with values in YAML; `none` means no value.
 

@@ -12,24 +12,16 @@ from pydantic import (
     model_validator,
 )
 
+from maskwright.architectures import ARCHITECTURES
 from maskwright.config.base import RunConfig
 from maskwright.types import InstanceMethod
-
-PRETRAINED_PRESETS = (
-    *("tutorial_unet", "fpn", "pspnet", "deeplab_v3", "deeplab_v3_plus", "lraspp"),
-)
-"""Presets whose encoders have published weights."""
-PRESETS = (
-    *("plain_unet", "small", *PRETRAINED_PRESETS, "unet_plus_plus", "attention_unet"),
-    *("resunet", "unet_3plus", "linknet", "segformer_b0"),
-)
-"""All presets: those of `models.presets` and of `models.architectures`."""
 
 
 class TrainConfig(RunConfig):
     """Settings of one segmentation run; `plan.yaml` holds exactly these keys."""
 
     command: ClassVar[str] = "maskwright train"
+    default_minutes: ClassVar[float] = 10.0
 
     # Image size
     size: Literal["auto"] | tuple[PositiveInt, PositiveInt] | None = Field(
@@ -50,7 +42,7 @@ class TrainConfig(RunConfig):
     preset: str | None = Field(
         None,
         description="Published network that replaces encoder and decoder: "
-        + ", ".join(PRESETS)
+        + ", ".join(ARCHITECTURES)
         + "; none for the configured encoder and decoder.",
     )
     decoder: str = Field(
@@ -148,8 +140,8 @@ class TrainConfig(RunConfig):
     @field_validator("preset")
     @classmethod
     def _check_preset(cls, value: str | None) -> str | None:
-        if value not in (None, *PRESETS):
-            raise ValueError(f"expected one of {', '.join(PRESETS)}")
+        if value not in (None, *ARCHITECTURES):
+            raise ValueError(f"expected one of {', '.join(ARCHITECTURES)}")
         return value
 
     @field_validator("size", "crop", mode="before")
@@ -180,4 +172,14 @@ class TrainConfig(RunConfig):
     @property
     def pretrained(self) -> bool:
         """Whether the encoder starts from pretrained weights."""
-        return super().pretrained and self.preset in (None, *PRETRAINED_PRESETS)
+        published = self.preset is None or ARCHITECTURES[self.preset].pretrained
+        return super().pretrained and published
+
+    @property
+    def task(self) -> str:
+        """Name of the task of these settings."""
+        return "semantic" if self.objects is None else "instances"
+
+    def encoder_arguments(self) -> dict[str, Any]:
+        """Arguments of the encoder, for all builders of networks."""
+        return {**super().encoder_arguments(), "norm": self.norm}

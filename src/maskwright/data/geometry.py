@@ -88,13 +88,13 @@ def nearest_positions(old: int, new: int) -> np.ndarray:
     return np.minimum((np.arange(new) + 0.5) * old / new, old - 1).astype(np.intp)
 
 
-def same_aspect(one: Sequence[int], other: Sequence[int]) -> bool:
+def same_aspect(first: Sequence[int], second: Sequence[int]) -> bool:
     """Whether two sizes, height and width, differ by a factor alone.
 
     The height stretched by the ratio of the widths must be right to less than a pixel of the
     smaller of the two, and the width by that of the heights.
     """
-    small, large = sorted((tuple(one), tuple(other)))
+    small, large = sorted((tuple(first), tuple(second)))
     if 0 in (*small, *large):
         return False
     return (

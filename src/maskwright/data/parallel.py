@@ -62,22 +62,22 @@ def behind(
     begun are dropped.
 
     Args:
-        works: Functions, and the size of what each holds.
+        works: Functions, and the size of what each keeps in memory.
         workers: Threads.
         most: Sizes of what waits or is at work, together, unless it is a single one.
     """
     waiting: deque[tuple[Future[Result], int]] = deque()
-    held = 0
+    total = 0
     with ExitStack() as stack:
         pool = ThreadPoolExecutor(workers)
         stack.callback(pool.shutdown, cancel_futures=True)
         for work, size in works:
-            while waiting and (waiting[0][0].done() or held + size > most):
-                future, own = waiting.popleft()
-                held -= own
+            while waiting and (waiting[0][0].done() or total + size > most):
+                future, done = waiting.popleft()
+                total -= done
                 yield future.result()
             waiting.append((pool.submit(work), size))
-            held += size
+            total += size
         while waiting:
             yield waiting.popleft()[0].result()
 

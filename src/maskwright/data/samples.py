@@ -18,12 +18,12 @@ class Sample:
         image: File of the image.
         masks: Files of its mask: one, or one for each object; empty where there is none.
         case: Patient, scene or video; samples of one case never part between splits.
-        split: `"train"`, `"val"`, `"test"`, another name, or `None` where not yet divided.
+        split: `"train"`, `"val"`, `"test"`, another name, or `None` before splits are assigned.
         label: What the whole image is, for classification, or `None`; where each mask is a region
             with a label of its own, all of them in order, separated by `;`.
         weight: How much the sample counts in training.
-        instances: File that numbers the objects of the image, where the masks tell classes only.
-        group: Cases that share pictures, as one of them is called; `None` for the case alone.
+        instances: File that numbers the objects of the image, where the masks store classes only.
+        group: Name of the cases that share images, the first of theirs; `None` for a single case.
     """
 
     id: str
@@ -38,7 +38,7 @@ class Sample:
 
     @property
     def together(self) -> str:
-        """What never parts between splits: its case, or the group of its case."""
+        """Its case, or the group of its case, which no split parts."""
         return self.group or self.case
 
     @property
@@ -48,7 +48,7 @@ class Sample:
 
 
 def unique_ids(paths: Sequence[Sequence[str]]) -> list[str]:
-    """Names of samples: the last part of each path, with as many parts before it as tell all apart.
+    """Names of samples: the last part of each path, with as many parts before it as are needed.
 
     Where even whole paths are equal, a number follows.
     """
@@ -70,12 +70,12 @@ def separated(samples: Sequence[Sample]) -> str | None:
     splits: dict[str, dict[str, Sample]] = {}
     for sample in samples:
         splits.setdefault(sample.together, {}).setdefault(sample.split or "train", sample)
-    parted = {case: found for case, found in splits.items() if len(found) > 1}
-    if not parted:
+    separate = {case: in_split for case, in_split in splits.items() if len(in_split) > 1}
+    if not separate:
         return None
-    case, found = next(iter(parted.items()))
-    where = " and ".join(f"{split} ({found[split].image.name})" for split in found)
-    more = f", and {len(parted) - 1} more like it" if len(parted) > 1 else ""
+    case, in_split = next(iter(separate.items()))
+    where = " and ".join(f"{split} ({first.image.name})" for split, first in in_split.items())
+    more = f", and {len(separate) - 1} more like it" if len(separate) > 1 else ""
     return (
         f"The case {case!r} is in {where}{more}; expected all images of a case, and copies of an "
         f"image, in one split: move them there, or state no splits and let them be made."

@@ -1,9 +1,9 @@
-"""Show images of any sensor on a screen."""
+"""Images of any sensor as 8-bit RGB, for screens."""
 
 import numpy as np
 
 SAMPLE_PX = 2**18
-"""Enough pixels to know percentiles by."""
+"""Pixels that percentiles are computed from."""
 
 _SHOWN_PERCENTILES = (1, 99)  # ImageJ's and QGIS's stretch are much alike
 
@@ -20,8 +20,8 @@ def as_picture(image: np.ndarray, span: tuple[float, float] | None = None) -> np
     """
     shown = shown_channels(image)
     if shown.dtype != np.uint8:
-        every = max(1, shown.shape[0] * shown.shape[1] // SAMPLE_PX)
-        low, high = span or shown_span(shown.reshape(-1, shown.shape[2])[::every])
+        step = max(1, shown.shape[0] * shown.shape[1] // SAMPLE_PX)
+        low, high = span or shown_span(shown.reshape(-1, shown.shape[2])[::step])
         stretched = (shown.astype(np.float32) - low) * (255 / max(high - low, 1e-6))
         shown = np.nan_to_num(stretched).clip(0, 255).round().astype(np.uint8)
     return np.broadcast_to(shown, (*shown.shape[:2], 3))

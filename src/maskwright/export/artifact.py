@@ -1,13 +1,5 @@
-"""An exported model: a folder, or one file, whose list says what is in it, and nothing else is.
+"""An exported model: a folder, or one file, whose list says what is in it, and nothing else is."""
 
-Models that are made of others hold these as folders within, each an artifact in itself, for the
-same engine: the members of an ensemble, and the segmenter of a model of regions.
-
-Nothing in it is trusted before it was checked: names that lead elsewhere, links, sizes, how far
-archives unpack, checksums, versions. Reading runs no code that an artifact names.
-"""
-
-import hashlib
 import json
 import os
 import shutil
@@ -15,58 +7,27 @@ import stat
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from pathlib import Path, PurePosixPath
-from typing import Any, get_args
+from pathlib import Path
 
 from maskwright.errors import ModelError
+from maskwright.export.listing import (
+    LIST_FILE,
+    MAX_BYTES,
+    MAX_FILES,
+    MAX_LIST_BYTES,
+    check_name,
+    read_listing,
+)
 from maskwright.imageio import atomic_write
-from maskwright.model_card import CARD_FILE, MODEL_FILE, checksum
-from maskwright.types import Format
-
-LIST_FILE = "artifact.json"
-"""Name of the list of files, in the folder of an artifact."""
+from maskwright.model_card import checksum
 
 SUFFIX = ".maskwright"
 """Ending of an artifact that is one file: a ZIP archive of the folder."""
 
-SELFTEST_FILE = "selftest.npz"
-"""Name of what an artifact tests itself with, and the answer that it must give."""
-
 PREPARED = "prepared"
 """Folder, in that of a run, of what was exported for the fastest engine."""
 
-_VERSION = 1
-_MOST_FILES = 500
-_MOST_BYTES = 8 * 2**30
-_MOST_RATIO = 200  # unpacked by packed; weights hardly shrink, and bombs swell a thousand times
-_MOST_LIST_BYTES = 2**20
-
-
-@dataclass(frozen=True, kw_only=True)
-class Listing:
-    """What an artifact holds.
-
-    Args:
-        format: Engine that it is for.
-        files: SHA-256 of every file but the list itself, by its path.
-        int8: Whether weights and activations are whole numbers of 8 bits.
-        kept_in_float: Names of layers that are not, all the same.
-        made_with: Versions of what made it.
-        source: Checksum of the model that it was made from, as on the card of its run.
-        parity: How far it differs from the model it was made from; see `export.parity`.
-        version: Of this list.
-    """
-
-    format: Format
-    files: Mapping[str, str]
-    int8: bool = False
-    kept_in_float: Sequence[str] = ()
-    made_with: Mapping[str, str] = field(default_factory=dict)
-    source: str = ""
-    parity: Mapping[str, Any] = field(default_factory=dict)
-    version: int = _VERSION
+_MAX_RATIO = 200  # unpacked by packed; weights hardly shrink, and bombs swell a thousand times
 
 
 def is_artifact(path: Path) -> bool:
@@ -91,63 +52,10 @@ def needs_tensorflow(path: Path) -> bool:
             text = (path / LIST_FILE).read_text(encoding="utf-8")
         else:
             with zipfile.ZipFile(path) as archive:
-                text = archive.open(LIST_FILE).read(_MOST_LIST_BYTES).decode()
+                text = archive.open(LIST_FILE).read(MAX_LIST_BYTES).decode()
         return json.loads(text)["format"] in ("keras", "savedmodel")
     except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile):
         return False  # opening it will say what is wrong
-
-
-def write_listing(folder: Path, **facts: Any) -> Listing:
-    """List all files of a folder with their checksums, and write the list last.
-
-    Args:
-        folder: Of the artifact.
-        facts: Other fields of `Listing`.
-    """
-    listing = Listing(files=_files(folder), **facts)
-    with atomic_write(folder / LIST_FILE) as beside:
-        beside.write_text(json.dumps(asdict(listing), indent=2) + "\n", encoding="utf-8")
-    return listing
-
-
-def _files(folder: Path) -> dict[str, str]:
-    paths = sorted(path for path in folder.rglob("*") if path.is_file())
-    names = {path.relative_to(folder).as_posix(): path for path in paths}
-    return {name: checksum(path) for name, path in names.items() if name != LIST_FILE}
-
-
-def written_digest(folder: Path) -> str:
-    """`network_digest` of a folder that has no list yet."""
-    return network_digest(_files(folder))
-
-
-def network_digest(files: Mapping[str, str]) -> str:
-    """What the card of an artifact holds as the checksum of its model.
-
-    Args:
-        files: SHA-256 of the files of the artifact by their paths. Those of artifacts within do not
-            count: they have cards of their own.
-
-    Returns:
-        Of a single file its SHA-256; of several that of their sorted names and checksums.
-    """
-    within = inner_artifacts(files)
-    own = {
-        name: found
-        for name, found in files.items()
-        if name not in (CARD_FILE, SELFTEST_FILE, LIST_FILE)
-        and not any(name.startswith(f"{inner}/") for inner in within)
-    }
-    if len(own) == 1:
-        return next(iter(own.values()))
-    lines = "".join(f"{own[name]}  {name}\n" for name in sorted(own))
-    return hashlib.sha256(lines.encode()).hexdigest()
-
-
-def inner_artifacts(files: Iterable[str]) -> list[str]:
-    """Folders within an artifact that are artifacts themselves, from the paths of its files."""
-    lists = [PurePosixPath(name) for name in files if PurePosixPath(name).name == LIST_FILE]
-    return [path.parent.as_posix() for path in lists if len(path.parts) > 1]
 
 
 def pack(folder: Path, out: Path) -> None:
@@ -156,119 +64,6 @@ def pack(folder: Path, out: Path) -> None:
     with atomic_write(out) as beside, zipfile.ZipFile(beside, "w", zipfile.ZIP_DEFLATED) as archive:
         for name in (LIST_FILE, *listing.files):
             archive.write(folder / name, name)
-
-
-def read_listing(folder: Path) -> Listing:
-    """List of an artifact, checked against what is there.
-
-    Raises:
-        ModelError: If the list is missing or of another version, names a file that leads elsewhere,
-            is missing, changed or too large; or if there is a link, a file that is not listed, or
-            a model within that is no artifact for the same engine.
-    """
-    path = folder / LIST_FILE
-    if path.is_symlink() or not path.is_file():
-        raise ModelError(f"{folder} is not an exported model; expected a folder with {LIST_FILE}.")
-    listing = _parsed(path)
-    there = set()
-    for entry in folder.rglob("*"):
-        name = entry.relative_to(folder).as_posix()
-        if entry.is_symlink():
-            raise ModelError(
-                f"The exported model {folder} contains a link, {name}; expected regular files: "
-                f"export it again."
-            )
-        if entry.is_file() and name != LIST_FILE:
-            there.add(name)
-    if unlisted := sorted(there - listing.files.keys()):
-        raise ModelError(
-            f"The exported model {folder} contains {unlisted[0]}, which {LIST_FILE} does not list; "
-            f"remove it, or export the model again."
-        )
-    total = 0
-    for name, expected in listing.files.items():
-        _check_name(name, folder)
-        if name not in there:
-            raise ModelError(
-                f"The exported model {folder} lacks {name}, which {LIST_FILE} lists; copy or "
-                f"export it again."
-            )
-        total += (folder / name).stat().st_size
-        if total > _MOST_BYTES:
-            raise ModelError(
-                f"The exported model {folder} is larger than the limit of "
-                f"{_MOST_BYTES / 2**30:.0f} GiB."
-            )
-        if checksum(folder / name) != expected:
-            raise ModelError(
-                f"The checksum of {folder / name} differs from that in {LIST_FILE}; "
-                f"copy or export the model again."
-            )
-    _check_inner(folder, listing)
-    return listing
-
-
-def _check_inner(folder: Path, listing: Listing) -> None:
-    """Refuse models within that would be opened by anything but the engine that was asked for."""
-    within = inner_artifacts(listing.files)
-    for name in listing.files:
-        place = PurePosixPath(name)
-        if place.name == MODEL_FILE or (
-            place.name == CARD_FILE
-            and len(place.parts) > 1
-            and place.parent.as_posix() not in within
-        ):
-            raise ModelError(
-                f"The exported model {folder} contains {name}, a file of a run; export it again."
-            )
-    for inner in within:
-        if _parsed(folder / inner / LIST_FILE).format != listing.format:
-            raise ModelError(
-                f"The exported model {folder} is for {listing.format}, but its part {inner} is for "
-                f"another engine; export it again."
-            )
-
-
-def _parsed(path: Path) -> Listing:
-    try:
-        if path.stat().st_size > _MOST_LIST_BYTES:
-            raise ValueError("longer than any list")
-        values = json.loads(path.read_text(encoding="utf-8"))
-        version = values.get("version")
-        if version != _VERSION:
-            raise ModelError(
-                f"{path} has version {version}, but this Maskwright reads version {_VERSION}: "
-                f"update Maskwright, or export the model again."
-            )
-        listing = Listing(**values)
-        right = (
-            listing.format in get_args(Format)
-            and CARD_FILE in listing.files
-            and len(listing.files) <= _MOST_FILES
-            and all(isinstance(v, str) and len(v) == 64 for v in listing.files.values())
-        )
-    except (ValueError, TypeError, AttributeError):
-        right = False
-    if not right:
-        raise ModelError(
-            f"{path} is not the file list of an exported model; export the model again."
-        )
-    return listing
-
-
-def _check_name(name: str, where: Path) -> None:
-    """Refuse a path that leads out of its folder, or that other systems read otherwise."""
-    path = PurePosixPath(name)
-    plain = (
-        not path.is_absolute()
-        and name == path.as_posix()
-        and not any(part in ("..", ".", "") for part in path.parts)
-        and not any(sign in name for sign in "\\:\0")
-    )
-    if not plain:
-        raise ModelError(
-            f"The exported model {where} lists the file {name!r} outside its folder; do not use it."
-        )
 
 
 def unpacked(path: Path) -> Path:
@@ -281,7 +76,7 @@ def unpacked(path: Path) -> Path:
     if path.is_dir():
         return path
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    folder = cache / "maskwright" / "artifacts" / _digest(path)
+    folder = cache / "maskwright" / "artifacts" / checksum(path)
     if (folder / LIST_FILE).is_file():
         return folder
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -296,17 +91,12 @@ def unpacked(path: Path) -> Path:
     return folder
 
 
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def _unpack(path: Path, folder: Path) -> None:
     try:
         with zipfile.ZipFile(path) as archive:
             entries = archive.infolist()
             _check_entries(path, entries)
-            room = _MOST_BYTES
+            room = MAX_BYTES
             for entry in entries:
                 target = folder / entry.filename
                 target.parent.mkdir(parents=True, exist_ok=True)
@@ -324,17 +114,17 @@ def _unpack(path: Path, folder: Path) -> None:
 
 
 def _check_entries(path: Path, entries: list[zipfile.ZipInfo]) -> None:
-    if len(entries) > _MOST_FILES:
+    if len(entries) > MAX_FILES:
         raise ModelError(
             f"{path} contains {len(entries):,} files; expected an exported model with at most "
-            f"{_MOST_FILES}."
+            f"{MAX_FILES}."
         )
     names = [entry.filename for entry in entries]
     if len(set(names)) != len(names):
         raise ModelError(f"{path} contains a file twice; export the model again.")
     packed = unpacked_bytes = 0
     for entry in entries:
-        _check_name(entry.filename, path)
+        check_name(entry.filename, path)
         kind = stat.S_IFMT(entry.external_attr >> 16)
         if kind not in (0, stat.S_IFREG) or entry.is_dir():
             raise ModelError(
@@ -342,7 +132,7 @@ def _check_entries(path: Path, entries: list[zipfile.ZipInfo]) -> None:
             )
         packed += entry.compress_size
         unpacked_bytes += entry.file_size
-    if unpacked_bytes > _MOST_BYTES or unpacked_bytes > _MOST_RATIO * max(packed, 1024):
+    if unpacked_bytes > MAX_BYTES or unpacked_bytes > _MAX_RATIO * max(packed, 1024):
         raise ModelError(
             f"{path} expands from {packed:,} to {unpacked_bytes:,} bytes, more than a model can; "
             f"do not use it."

@@ -10,12 +10,14 @@ from pathlib import Path
 import numpy as np
 
 from maskwright.errors import MaskwrightError, ModelError
-from maskwright.export.artifact import PREPARED, SELFTEST_FILE, is_artifact, read_listing
+from maskwright.export.artifact import PREPARED, is_artifact
 from maskwright.export.engines import ALONE, SHARED, Threads
 from maskwright.export.ensemble import Logits
 from maskwright.export.export_run import export_run
-from maskwright.export.parity import PredictorFactory
-from maskwright.export.runtime import artifact_logits, checked_card
+from maskwright.export.export_task import ExportTask
+from maskwright.export.listing import SELFTEST_FILE, read_listing
+from maskwright.export.logits import artifact_logits
+from maskwright.export.runtime import checked_card
 from maskwright.model_card import SemanticCard
 from maskwright.types import Format
 
@@ -44,19 +46,19 @@ def open_prepared(run: Path, threads: Threads = ALONE) -> tuple[Logits, Semantic
         listing = read_listing(folder)
         if listing.source != card.model_sha256:
             return None
-        return artifact_logits(folder, listing.format, threads), card
+        return artifact_logits(folder, listing.format, card, threads), card
     except ModelError:  # the run itself still serves
         return None
 
 
-def prepare(run: Path, find: PredictorFactory, on_message: Callable[[str], None]) -> None:
+def prepare(run: Path, task: ExportTask, on_message: Callable[[str], None]) -> None:
     """Export a run for every engine of CPUs that is installed, and keep the fastest in it.
 
     Where none is installed, or no export succeeds, nothing is kept, and `on_message` is called.
 
     Args:
         run: Folder of a finished run that draws masks.
-        find: As for `export_run`.
+        task: Task of the run.
         on_message: Called with what happens.
     """
     installed: list[Format] = [
@@ -65,6 +67,7 @@ def prepare(run: Path, find: PredictorFactory, on_message: Callable[[str], None]
     if not installed:
         on_message('Predicting is several times as fast with: pip install "maskwright[onnx]"')
         return
+    card = checked_card(run, SemanticCard)
     on_message(f"Preparing the model for {' and '.join(installed)}, once …")
     made: dict[Path, Logits] = {}
     try:
@@ -72,8 +75,8 @@ def prepare(run: Path, find: PredictorFactory, on_message: Callable[[str], None]
             beside = run / f".{PREPARED}.{engine}"
             shutil.rmtree(beside, ignore_errors=True)
             try:
-                export_run(run, beside, engine, find)
-                made[beside] = artifact_logits(beside, engine, SHARED)
+                export_run(run, beside, engine, {task.card.task: task})
+                made[beside] = artifact_logits(beside, engine, card, SHARED)
             except MaskwrightError as error:
                 on_message(f"It stays without {engine}: {error}")
         if made:

@@ -49,7 +49,7 @@ def write_ensemble(
     checksums of their models. The card's own checksum is that of `ensemble.json`.
 
     Args:
-        out: Folder to write `ensemble.json` and `card.json` into, made where it is missing.
+        out: Folder to write `ensemble.json` and `model_card.json` into, made where it is missing.
         members: Folders of finished runs; an ensemble among them counts as its members.
         decisions: Threshold and cleaning for the card; what is left out must be the same for all.
 

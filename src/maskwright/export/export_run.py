@@ -13,14 +13,8 @@ from typing import Any
 import numpy as np
 
 from maskwright.errors import ConfigError, ModelError
-from maskwright.export.artifact import (
-    SUFFIX,
-    Listing,
-    is_artifact,
-    pack,
-    write_listing,
-    written_digest,
-)
+from maskwright.export.artifact import SUFFIX, is_artifact, pack
+from maskwright.export.engines import ALONE
 from maskwright.export.ensemble import (
     Member,
     is_ensemble,
@@ -28,19 +22,20 @@ from maskwright.export.ensemble import (
     read_members,
     write_members,
 )
-from maskwright.export.export_tasks import ExportTask, ways
+from maskwright.export.export_task import ExportTask
 from maskwright.export.formats import write_network
 from maskwright.export.int8 import write_int8
-from maskwright.export.parity import Parity, PredictorFactory
-from maskwright.export.runtime import load_logits, load_run
+from maskwright.export.listing import Listing, write_listing, written_digest
+from maskwright.export.logits import load_logits
+from maskwright.export.parity import Parity
+from maskwright.export.runtime import load_run
 from maskwright.export.smoke_test import Example, self_test, write_selftest
 from maskwright.model_card import (
     CARD_FILE,
     NETWORK_FILE,
     SEGMENTER,
     ModelCard,
-    SemanticCard,
-    card_kind,
+    read_task,
 )
 from maskwright.types import Format
 
@@ -74,7 +69,7 @@ def export_run(
     run: Path,
     out: Path,
     engine: Format,
-    find: PredictorFactory,
+    tasks: Mapping[str, ExportTask],
     samples: Sequence[Example] = (),
     calibration: Sequence[np.ndarray] = (),
 ) -> Export:
@@ -87,8 +82,8 @@ def export_run(
         run: Folder of a finished run, or of an ensemble.
         out: Folder to make, or a file whose name ends with `.maskwright`.
         engine: Format of the network.
-        find: Makes what finds objects of a model and a card.
-        samples: To compare on besides: images float32 as the model takes them, with their labels.
+        tasks: Those that `run` and models within it may be for, by name.
+        samples: Further examples to compare on, with their labels.
         calibration: Images of the training split, as the model takes them, for a network of eight
             bits; none for one of floats.
 
@@ -101,18 +96,17 @@ def export_run(
     require_free(out)
     if is_artifact(run):
         raise ModelError(f"{run} is an exported model already; give the run that it was made from.")
-    if calibration and (is_ensemble(run) or card_kind(run / CARD_FILE) != SemanticCard.kind):
+    if calibration and (is_ensemble(run) or not _task(run, tasks).int8):
         raise ConfigError(
             "Eight bits are for a single model that draws masks; export this one without them."
         )
-    kinds = ways(find)
     out.parent.mkdir(parents=True, exist_ok=True)
     made = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
     try:
         segmenter = None
         if (run / SEGMENTER / CARD_FILE).is_file():
-            _, segmenter = _write(run / SEGMENTER, made / SEGMENTER, engine, kinds)
-        listing, parity = _write(run, made, engine, kinds, samples, calibration)
+            _, segmenter = _write(run / SEGMENTER, made / SEGMENTER, engine, tasks)
+        listing, parity = _write(run, made, engine, tasks, samples, calibration)
         if out.suffix == SUFFIX:
             pack(made, out)
         else:
@@ -127,39 +121,39 @@ def _write(
     run: Path,
     folder: Path,
     engine: Format,
-    kinds: Mapping[str, ExportTask],
+    tasks: Mapping[str, ExportTask],
     samples: Sequence[Example] = (),
     calibration: Sequence[np.ndarray] = (),
 ) -> tuple[Listing, Parity]:
     """Write a model into a folder, which then is an artifact."""
     folder.mkdir(exist_ok=True)
     write = _write_members if is_ensemble(run) else _write_networks
-    both = write(run, folder, engine, kinds)
-    way, card = kinds[both.card.kind], both.card
-    examples = [*way.draw(card, both.pixel_range, both.network), *samples]
-    kept: tuple[str, ...] = ()
+    both = write(run, folder, engine, tasks)
+    task, card = tasks[both.card.task], both.card
+    examples = [*task.examples(card, both.pixel_range, both.network), *samples]
+    kept_in_float: tuple[str, ...] = ()
     if calibration:
-        parity, kept = write_int8(
+        parity, kept_in_float = write_int8(
             engine,
             both.written,
             folder,
             calibration,
-            partial(way.opened, folder, engine, card),
-            lambda opened: way.compare(both.function, opened, card, samples),
+            partial(task.from_artifact, folder, engine, card, ALONE),
+            lambda opened: task.compare(both.function, opened, card, samples),
         )
-        opened = expected = way.opened(folder, engine, card)
+        opened = expected = task.from_artifact(folder, engine, card, ALONE)
     else:
         opened, expected = both.opened, both.function
-        parity = way.compare(expected, opened, card, examples)
-        parity.require(way.limits, engine)
+        parity = task.compare(expected, opened, card, examples)
+        parity.require(task.limits, engine)
     replace(card, model_sha256=written_digest(folder)).write(folder / CARD_FILE)
-    write_selftest(folder, examples[0], way.answer(expected, card, examples[0]))
-    self_test(folder, partial(way.answer, opened, card))
+    write_selftest(folder, examples[0], task.answer(expected, card, examples[0]))
+    self_test(folder, partial(task.answer, opened, card))
     listing = write_listing(
         folder,
         format=engine,
         int8=bool(calibration),
-        kept_in_float=kept,
+        kept_in_float=kept_in_float,
         made_with=_versions(engine),
         source=card.model_sha256,
         parity=parity.to_dict(),
@@ -180,33 +174,38 @@ class _Both:
 
 
 def _write_members(
-    run: Path, folder: Path, engine: Format, kinds: Mapping[str, ExportTask]
+    run: Path, folder: Path, engine: Format, tasks: Mapping[str, ExportTask]
 ) -> _Both:
     """Write every member of an ensemble, each an artifact, and their list."""
     logits, card = load_logits(run)
     runs = read_members(run, card)
     names = [f"member{number}" for number in range(1, len(runs) + 1)]
     for name, member in zip(names, runs, strict=True):
-        _write(member, folder / name, engine, kinds)
+        _write(member, folder / name, engine, tasks)
     opened = [load_logits(folder / name) for name in names]
-    sums = [own.model_sha256 for _, own in opened]
+    sums = [member.model_sha256 for _, member in opened]
     write_members(folder, [Member(*member) for member in zip(names, sums, strict=True)])
     return _Both(card, logits, mean_logits(opened), _network(runs[0])[1])
 
 
 def _write_networks(
-    run: Path, folder: Path, engine: Format, kinds: Mapping[str, ExportTask]
+    run: Path, folder: Path, engine: Format, tasks: Mapping[str, ExportTask]
 ) -> _Both:
     """Write the network of a run, or the networks that it is divided into."""
-    card_file = run / CARD_FILE
-    way = kinds[card_kind(card_file) if card_file.is_file() else SemanticCard.kind]
-    model, card = load_run(run, way.card)
+    task = _task(run, tasks)
+    model, card = load_run(run, task.card)
     network, pixel_range = _network(run)
-    networks = {"": model} if engine == "keras" else way.networks(model, card)
+    networks = {"": model} if engine == "keras" else task.networks(model, card)
     for name, part in networks.items():
         write_network(part, folder / name, engine, network)
-    opened = way.opened(folder, engine, card)
-    return _Both(card, way.function(model), opened, pixel_range, model, networks.get(""))
+    opened = task.from_artifact(folder, engine, card, ALONE)
+    return _Both(card, task.from_keras(model), opened, pixel_range, model, networks.get(""))
+
+
+def _task(run: Path, tasks: Mapping[str, ExportTask]) -> ExportTask:
+    """Task of a run; without a card the first, for which opening the run says what is missing."""
+    card = run / CARD_FILE
+    return tasks[read_task(card, tasks) if card.is_file() else next(iter(tasks))]
 
 
 def require_free(out: Path) -> None:
@@ -232,10 +231,10 @@ def _network(run: Path) -> tuple[str, tuple[float, float] | None]:
 
 
 def _versions(engine: str) -> dict[str, str]:
-    found: dict[str, Any] = {}
+    versions: dict[str, str] = {}
     for package in ("maskwright", *_PACKAGES[engine]):
         try:
-            found[package] = metadata.version(package)
+            versions[package] = metadata.version(package)
         except metadata.PackageNotFoundError:
             continue
-    return found
+    return versions

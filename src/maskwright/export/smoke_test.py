@@ -7,14 +7,13 @@ import cv2
 import numpy as np
 
 from maskwright.errors import ModelError
-from maskwright.export.artifact import SELFTEST_FILE
+from maskwright.export.listing import SELFTEST_FILE
 from maskwright.imageio import atomic_write
-from maskwright.model_card import ModelCard, RegionCard
+from maskwright.model_card import ModelCard
 
 Example = Mapping[str, np.ndarray]
 """Arrays by name: an `image (h, w, c)`, perhaps its `labels (h, w)`; or the inputs of bags."""
 
-_BAGS = ((0, 0, 0), (0, 1, 1, 2, 2, 2, 2))  # of batches: the bag of each region
 _LEAST = 0.99  # share of an answer that must be as expected
 _NEAR = 0.01  # of a probability; labels are equal or not
 _OCTAVES = (4, 8, 16, 32, 64)
@@ -51,45 +50,6 @@ def drawn_image(
     low, high = pixel_range or _RANGES[card.dtype]
     image = (image - image.min()) / max(float(np.ptp(image)), 1e-6)
     return (low + image * (high - low)).astype(np.float32)
-
-
-def drawn_bags(
-    card: RegionCard, spread: tuple[np.ndarray, np.ndarray] | None, seed: int
-) -> list[dict[str, np.ndarray]]:
-    """Two batches of bags, of one to four regions, as `models.classifiers` describes inputs.
-
-    Args:
-        card: Says what the crops are.
-        spread: Means and deviations of the measures, `(m,)` each; `None` for a model without.
-        seed: Of everything random.
-    """
-    rng = np.random.default_rng(seed)
-    side, high = card.size, card.value_range[1]
-    rows, columns = np.mgrid[:side, :side] / side - 0.5
-    batches = []
-    for number, owners in enumerate(_BAGS):
-        count = len(owners)
-        masks = np.zeros((count, side, side), np.float32)
-        images = []
-        for place in range(count):
-            tall, wide = rng.uniform(0.1, 0.45, 2)
-            masks[place] = (rows / tall) ** 2 + (columns / wide) ** 2 < 1
-            crop = drawn_image(card, (side, side), seed + 100 * number + place, card.value_range)
-            if card.outside == "channel":
-                crop = np.dstack([crop, masks[place] * high])
-            images.append(crop)
-        measures = np.zeros((count, len(card.measures)))
-        if spread is not None:
-            measures = spread[0] + spread[1] * rng.normal(size=measures.shape)
-        batches.append(
-            {
-                "images": np.stack(images).astype(np.float32),
-                "masks": masks,
-                "measures": measures.astype(np.float32),
-                "bags": (np.arange(max(owners) + 1)[:, None] == owners).astype(np.float32),
-            }
-        )
-    return batches
 
 
 def write_selftest(folder: Path, example: Example, expected: np.ndarray) -> None:

@@ -1,6 +1,6 @@
 """Image headers, limits on image size, and orientation, shared by all readers."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +30,8 @@ class Header:
         format: Format by content, such as `"PNG"`.
         palette: Whether pixels are indices into a palette.
         orientation: EXIF orientation, 1 to 8; 1 is upright.
+        mode: Pixel format in the terms of Pillow, such as `"P"`; `""` for TIFF.
+        alpha: Whether there is an alpha channel or transparent color; `False` for TIFF.
     """
 
     width: int
@@ -39,6 +41,24 @@ class Header:
     format: str
     palette: bool
     orientation: int
+    mode: str = ""
+    alpha: bool = False
+
+
+@dataclass(frozen=True)
+class OpenImage:
+    """An image file that is open; nothing of it is decoded yet.
+
+    Args:
+        header: Of the image.
+        pixels: Decodes `(h, w, c)` as it is to be seen, but for the orientation.
+        mask_values: Decodes `(h, w, c)` exactly as stored, but for the orientation, with the
+            palette `(n, 3)` of uint8 or `None`; raises `DataError` where compression changed them.
+    """
+
+    header: Header
+    pixels: Callable[[], np.ndarray]
+    mask_values: Callable[[], tuple[np.ndarray, np.ndarray | None]]
 
 
 def start_of(path: Path | NamedBytes) -> bytes:

@@ -6,30 +6,30 @@ colors); imagecodecs decodes 16-bit PNG (Pillow truncates colors to 8 bits, Open
 terminal); tifffile decodes TIFF (Pillow and OpenCV support at most four channels).
 """
 
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from maskwright.errors import DataError
 from maskwright.imageio.files import NamedBytes, as_file
-from maskwright.imageio.header import MAX_PIXELS, Header, reading, start_of, upright
-from maskwright.imageio.raster import (
-    exif_orientation,
-    open_raster,
-    png_depth,
-    raster_header,
-    raster_pixels,
+from maskwright.imageio.header import MAX_PIXELS, Header, OpenImage, reading, start_of, upright
+from maskwright.imageio.raster import open_raster
+from maskwright.imageio.tiff import TIFF_MAGIC, open_tiff_image
+
+Opener = Callable[[Path | NamedBytes, bytes, int], AbstractContextManager[OpenImage]]
+"""Function that opens a file, given its first 64 bytes and the maximum number of pixels."""
+
+OPENERS: tuple[tuple[tuple[bytes, ...], Opener], ...] = (
+    (TIFF_MAGIC, open_tiff_image),
+    ((b"",), open_raster),
 )
-from maskwright.imageio.tiff import (
-    TIFF_MAGIC,
-    open_tiff,
-    tiff_header,
-    tiff_image,
-    tiff_palette,
-    tiff_values,
-)
+"""Openers by the first bytes of a file; the first match is used.
+
+A new format is a module with an opener, a line here, and its suffix in `IMAGE_SUFFIXES`.
+"""
 
 
 @dataclass(frozen=True)
@@ -47,14 +47,8 @@ class RawMask:
 
 def read_header(path: str | Path | NamedBytes, max_pixels: int = MAX_PIXELS) -> Header:
     """Header of an image; raises `DataError` if it is invalid or exceeds `max_pixels`."""
-    path = as_file(path)
-    start = start_of(path)
-    with reading(path):
-        if start.startswith(TIFF_MAGIC):
-            with open_tiff(path) as tiff:
-                return tiff_header(path, tiff, max_pixels)
-        with open_raster(path, max_pixels) as image:
-            return raster_header(image, start)
+    with _open(as_file(path), max_pixels) as image:
+        return image.header
 
 
 def read_image(path: str | Path | NamedBytes, max_pixels: int = MAX_PIXELS) -> np.ndarray:
@@ -69,17 +63,9 @@ def read_image(path: str | Path | NamedBytes, max_pixels: int = MAX_PIXELS) -> n
             not an image.
     """
     path = as_file(path)
-    start = start_of(path)
-    with reading(path):
-        if start.startswith(TIFF_MAGIC):
-            with open_tiff(path) as tiff:
-                header = tiff_header(path, tiff, max_pixels)
-                pixels = tiff_image(tiff)
-        else:
-            with open_raster(path, max_pixels) as image:
-                header = raster_header(image, start)
-                pixels = raster_pixels(path, image, start)[..., : header.channels]
-        return upright(pixels.astype(header.dtype, copy=False), header.orientation)
+    with _open(path, max_pixels) as image:
+        header = image.header
+        return upright(image.pixels().astype(header.dtype, copy=False), header.orientation)
 
 
 def read_mask(path: str | Path | NamedBytes, max_pixels: int = MAX_PIXELS) -> RawMask:
@@ -94,37 +80,19 @@ def read_mask(path: str | Path | NamedBytes, max_pixels: int = MAX_PIXELS) -> Ra
             from the original labels, and for fractional values.
     """
     path = as_file(path)
+    with _open(path, max_pixels) as image:
+        values, palette = image.mask_values()
+        values = upright(values, image.header.orientation)
+    return RawMask(_mask_values(path, values), palette)
+
+
+@contextmanager
+def _open(path: Path | NamedBytes, max_pixels: int) -> Iterator[OpenImage]:
+    """Open an image by content; errors of decoders become a `DataError`."""
     start = start_of(path)
-    palette = None
-    with reading(path):
-        if start.startswith(TIFF_MAGIC):
-            with open_tiff(path) as tiff:
-                header = tiff_header(path, tiff, max_pixels)
-                orientation = header.orientation
-                values = tiff_values(tiff)
-                if header.palette:
-                    palette = tiff_palette(tiff.pages[0])
-        else:
-            with open_raster(path, max_pixels) as image:
-                _check_lossless(path, image, start)
-                orientation = exif_orientation(image)
-                if image.mode == "P":
-                    palette = np.array(image.getpalette("RGB"), np.uint8).reshape(-1, 3)
-                    values = np.asarray(image)[..., None]
-                else:
-                    values = raster_pixels(path, image, start)
-                    # Pillow scales 2-bit and 4-bit gray values to 255, which would change labels.
-                    values = values // {2: 85, 4: 17}.get(png_depth(start), 1)
-    return RawMask(_mask_values(path, upright(values, orientation)), palette)
-
-
-def _check_lossless(path: Path | NamedBytes, image: Image.Image, start: bytes) -> None:
-    lossy_webp = image.format == "WEBP" and b"VP8L" not in start
-    if image.format in {"JPEG", "MPO", "JPEG2000"} or lossy_webp:
-        raise DataError(
-            f"{path} is a {image.format} file, whose compression changes labels near boundaries; "
-            f"export the mask as PNG, TIFF, GIF or BMP from the original."
-        )
+    opener = next(opener for begins, opener in OPENERS if start.startswith(begins))
+    with reading(path), opener(path, start, max_pixels) as image:
+        yield image
 
 
 def _mask_values(path: Path | NamedBytes, values: np.ndarray) -> np.ndarray:

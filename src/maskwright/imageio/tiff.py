@@ -1,6 +1,7 @@
 """TIFF, read by tifffile: any number of channels, interleaved or planar, any bit depth."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import tifffile
 
 from maskwright.errors import DataError
 from maskwright.imageio.files import NamedBytes
-from maskwright.imageio.header import EXIF_ORIENTATION, Header, check_size
+from maskwright.imageio.header import EXIF_ORIENTATION, Header, OpenImage, check_size
 
 TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _MINISWHITE, _PALETTE = 0, 3
@@ -25,6 +26,18 @@ def open_tiff(path: Path | NamedBytes) -> tifffile.TiffFile:
     references are not followed, for security.
     """
     return tifffile.TiffFile(path if isinstance(path, Path) else path.open(), _multifile=False)
+
+
+@contextmanager
+def open_tiff_image(path: Path | NamedBytes, start: bytes, max_pixels: int) -> Iterator[OpenImage]:
+    """Open the first picture of a TIFF; raises `DataError` for stacks of pictures."""
+    with open_tiff(path) as tiff:
+        header = tiff_header(path, tiff, max_pixels)
+
+        def mask_values() -> tuple[np.ndarray, np.ndarray | None]:
+            return tiff_values(tiff), tiff_palette(tiff.pages[0]) if header.palette else None
+
+        yield OpenImage(header, lambda: to_pixels(tiff.pages[0], tiff_values(tiff)), mask_values)
 
 
 def _tiff_axes(
@@ -66,9 +79,7 @@ def tiff_header(path: Path | NamedBytes, tiff: tifffile.TiffFile, max_pixels: in
     dtype = "uint8" if palette or kind == np.bool_ else kind.name
     if dtype not in {"uint8", "uint16"}:
         if kind.kind not in "iuf":
-            raise DataError(
-                f"{path} contains {kind} pixels; expected integers or floating-point values."
-            )
+            raise DataError(f"{path} contains {kind} pixels; expected integers or floats.")
         dtype = "float32"
     return Header(
         width=height if orientation >= 5 else width,
@@ -89,13 +100,11 @@ def tiff_values(tiff: tifffile.TiffFile) -> np.ndarray:
     return values * np.uint8(255) if values.dtype == np.bool_ else values
 
 
-def tiff_image(tiff: tifffile.TiffFile) -> np.ndarray:
-    """Pixels `(h, w, c)` for display: palettes as colors, one bit as 0 and 255."""
-    return to_pixels(tiff.pages[0], tiff_values(tiff))
-
-
 def to_pixels(page: Any, values: np.ndarray) -> np.ndarray:
-    """Convert values `(h, w, c)` of a page, or of a part of it, to pixels for display."""
+    """Convert values `(h, w, c)` of a page, or of a part of it, to pixels for display.
+
+    Palettes become colors, one bit becomes 0 and 255.
+    """
     pixels = values * np.uint8(255) if values.dtype == np.bool_ else values
     if page.photometric == _PALETTE:
         pixels = tiff_palette(page)[pixels[..., 0]]

@@ -20,7 +20,7 @@ from maskwright.imageio.tiff import (
     tiff_header,
     to_pixels,
 )
-from maskwright.imageio.tiff_parts import page_reader
+from maskwright.imageio.tiff_tiles import page_reader
 
 MOST_PIXELS = 2**34
 """Maximum number of pixels of an image read by windows: 131,072 pixels square."""
@@ -120,7 +120,7 @@ def _tiff(path: Path, tiff: tifffile.TiffFile, max_pixels: int) -> Windows:
     """Windows of a TIFF, read by tiles, strips or rows if possible, else decoded whole."""
     header = tiff_header(path, tiff, MOST_PIXELS)
     first = tiff.pages[0]
-    nodata = None if header.palette else _representable(tiff_nodata(first), header.dtype)
+    nodata = None if header.palette else _nodata_of(tiff_nodata(first), header.dtype)
     if header.orientation != 1:
         return _whole(path, max_pixels)  # the georeference refers to the stored orientation
     parts = [page_reader(tiff, page) for page in channel_planes(tiff)]
@@ -138,7 +138,7 @@ def _tiff(path: Path, tiff: tifffile.TiffFile, max_pixels: int) -> Windows:
     return Windows(header.height, header.width, header.channels, header.dtype, read, geo, nodata)
 
 
-def _representable(nodata: float | None, dtype: str) -> float | None:
+def _nodata_of(nodata: float | None, dtype: str) -> float | None:
     """No-data value, or `None` if pixels of this type cannot have it."""
     if nodata is None or dtype == "float32":
         return nodata
@@ -207,7 +207,7 @@ def _gdal(path: Path) -> Iterator[Windows]:
 
     with dataset:
         geo = tags_of(dataset.crs, dataset.transform) if dataset.crs else None
-        nodata = _representable(dataset.nodata, dtype)
+        nodata = _nodata_of(dataset.nodata, dtype)
         yield Windows(dataset.height, dataset.width, len(bands), dtype, read, geo, nodata)
 
 

@@ -17,7 +17,7 @@ import numpy as np
 from maskwright.errors import ConfigError, DataError, MaskwrightError, ModelError
 from maskwright.export.artifact import needs_tensorflow
 from maskwright.export.engines import Threads
-from maskwright.export.runtime import load_card
+from maskwright.export.logits import load_card
 from maskwright.imageio import MAX_PIXELS
 from maskwright.inference.folder import FolderResult, do_missing, plan_jobs
 from maskwright.inference.manifest import ManifestEntry, fingerprint

@@ -35,6 +35,17 @@ class FolderResult:
     failed: tuple[Failure, ...]
     skipped: tuple[Path, ...] = ()
 
+    def output(self, folder: Path) -> Path:
+        """Where to look first."""
+        return folder
+
+    def summary(self) -> str:
+        """What was written, in a sentence."""
+        done = len(self.skipped)
+        total = len(self.written) + len(self.failed) + done
+        text = f"Wrote {len(self.written)} masks for {total} images"
+        return f"{text}; skipped {done} that are done." if done else f"{text}."
+
 
 def predict_folder(
     predictor: Predictor,

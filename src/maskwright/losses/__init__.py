@@ -1,15 +1,18 @@
-"""Losses: (labels, logits) → one value for each image."""
+"""Losses: (labels, logits) → one value for each image.
+
+A new loss is a file with a `MaskLoss` that has a `code`, and a line here.
+"""
 
 from maskwright.losses.boundary import Boundary
 from maskwright.losses.cldice import CenterlineDice
-from maskwright.losses.compose import NAMES, Sum, loss, parse
+from maskwright.losses.compose import Sum, loss, parse
 from maskwright.losses.lovasz import Lovasz
 from maskwright.losses.ohem import HardPixels
 from maskwright.losses.overlap import Dice, FocalTversky, Tversky
-from maskwright.losses.pixel import CrossEntropy, Focal, MaskLoss, two_class
+from maskwright.losses.pixel import LOSSES, CrossEntropy, Focal, MaskLoss, two_class
 
 __all__ = [
-    "NAMES",
+    "LOSSES",
     "Boundary",
     "CenterlineDice",
     "CrossEntropy",

@@ -1,4 +1,4 @@
-"""Losses of how far from the truth's boundary a pixel is wrong."""
+"""Boundary loss: errors weighted by their distance from the true boundary."""
 
 from typing import Any
 
@@ -11,11 +11,11 @@ from maskwright.losses.pixel import AddUp, MaskLoss, Pixels, Tensor, pixel_mean
 
 @keras.saving.register_keras_serializable(package="maskwright")
 class Boundary(MaskLoss):
-    """Mean over pixels of what is wrong, times its distance from the boundary of the truth.
+    """Mean error of pixels, times the distance from the boundary of the truth.
 
-    For each class but the first, which is taken for the background, the probability that a pixel
-    lacks inside the true mask, or has too much outside, times the Euclidean distance to the mask's
-    boundary as a share of `reach`. A class that the image lacks is `reach` away everywhere.
+    For each class but the first, which is taken for the background, the probability missing
+    inside the true mask, or in excess outside it, times the Euclidean distance to the mask's
+    boundary as a share of `reach`. A class absent from the image is `reach` away everywhere.
 
     The paper multiplies probabilities by the signed distance, negative inside, so that the truth
     has a value below 0, and another for each image. Less that value it is what is computed here:
@@ -23,7 +23,7 @@ class Boundary(MaskLoss):
     growing weight: alone, it hardly minds small objects.
 
     Args:
-        reach: Distance beyond which all is equally wrong, pixels; time grows with it.
+        reach: Distance beyond which all errors count alike, pixels; time grows with it.
         ignore_label: Label of pixels that do not count, or `None` where all do.
 
     Pixels that are ignored, or weigh nothing, lie on neither side of a boundary. Other weights
@@ -34,6 +34,8 @@ class Boundary(MaskLoss):
 
     Source: Kervadec et al., Boundary loss for highly unbalanced segmentation, 2019.
     """
+
+    code = "boundary"
 
     def __init__(
         self,
@@ -53,17 +55,17 @@ class Boundary(MaskLoss):
         shape = ops.shape(inside)
         masks = ops.reshape(inside, (*shape[:2], *pixels.size))
         outer = ops.reshape(distance(masks, self.reach), shape)
-        # A pixel's way out of its class is that to the nearest of the other classes.
+        # The distance of a pixel out of its class is that to the nearest other class.
         inner = ops.min(ops.where(inside, float(self.reach), outer), axis=1, keepdims=True)
         # The boundary lies half a pixel before the first pixel of the other side.
-        ways = (ops.where(inside, inner, outer) - 0.5) / (self.reach - 0.5)
+        distances = (ops.where(inside, inner, outer) - 0.5) / (self.reach - 0.5)
         logs = pixels.log_probabilities
-        wrong = ops.where(inside, -ops.expm1(logs), ops.exp(logs))
-        values = (pixels.weights * ways * wrong)[:, 1:]
+        error = ops.where(inside, -ops.expm1(logs), ops.exp(logs))
+        values = (pixels.weights * distances * error)[:, 1:]
         return pixel_mean(values, pixels.counted) / (shape[1] - 1)
 
     def get_config(self) -> dict[str, Any]:
-        """What makes the same loss again."""
+        """Arguments that rebuild the loss."""
         return {**super().get_config(), "reach": self.reach}
 
 
@@ -78,13 +80,13 @@ def distance(masks: Tensor, reach: int) -> Tensor:
         float32 of the same shape; 0 inside.
     """
     # Along columns a distance is a sum, so that steps of 1, 2, 4 … make all lengths.
-    ways, step = ops.where(masks, 0.0, float(reach)), 1
+    distances, step = ops.where(masks, 0.0, float(reach)), 1
     while step < reach:
-        padded = ops.pad(ways, ((0, 0), (0, 0), (step, step), (0, 0)), constant_values=reach)
+        padded = ops.pad(distances, ((0, 0), (0, 0), (step, step), (0, 0)), constant_values=reach)
         nearest = ops.minimum(padded[..., 2 * step :, :], padded[..., : -2 * step, :])
-        ways, step = ops.minimum(ways, nearest + step), 2 * step
+        distances, step = ops.minimum(distances, nearest + step), 2 * step
     # Along rows squares are added, for which every length is tried.
-    squares, most = ops.square(ways), reach - 1
+    squares, most = ops.square(distances), reach - 1
     padded = ops.pad(
         squares, ((0, 0), (0, 0), (0, 0), (most, most)), constant_values=float(reach**2)
     )

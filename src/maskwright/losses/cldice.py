@@ -1,4 +1,4 @@
-"""Losses of the shape of what is segmented: its center lines."""
+"""clDice: overlap of masks with each other's center lines."""
 
 from typing import Any
 
@@ -18,12 +18,12 @@ class CenterlineDice(MaskLoss):
     With soft skeletons of guess and truth, precision is the share of the guess's skeleton inside
     the truth, recall that of the truth's skeleton inside the guess; the value is one minus their
     harmonic mean, averaged over all classes but the first, which is taken for the background. A
-    gap in a vessel costs as much of its length as it breaks, however thin the vessel. The width of
-    what is found is of no account, so that the paper adds it to Dice: `"dice+cldice"`.
+    gap in a vessel costs the length that it breaks, however thin the vessel. The width of the
+    guess is of no account, so that the paper adds it to Dice: `"dice+cldice"`.
 
     Args:
-        iterations: Times that a mask is made thinner by a pixel from each side: half the width of
-            the broadest structure, pixels. What is broader has no skeleton and no say.
+        iterations: Times that a mask is eroded by a pixel from each side: half the width of the
+            broadest structure, pixels. Broader structures have no skeleton and do not count.
         smooth: Pixels added above and below; a class absent from both masks matches.
         ignore_label: Label of pixels that do not count, or `None` where all do.
 
@@ -34,6 +34,8 @@ class CenterlineDice(MaskLoss):
     Source: Shit et al., clDice: a novel topology-preserving loss function for tubular structure
     segmentation, 2021.
     """
+
+    code = "cldice"
 
     def __init__(
         self,
@@ -71,9 +73,9 @@ class CenterlineDice(MaskLoss):
         return 1 - ops.relu(whole - part) / ops.maximum(whole + self.smooth, _LEAST)
 
     def get_config(self) -> dict[str, Any]:
-        """What makes the same loss again."""
-        own = {"iterations": self.iterations, "smooth": self.smooth}
-        return {**super().get_config(), **own}
+        """Arguments that rebuild the loss."""
+        arguments = {"iterations": self.iterations, "smooth": self.smooth}
+        return {**super().get_config(), **arguments}
 
 
 def soft_skeleton(masks: Tensor, iterations: int) -> Tensor:

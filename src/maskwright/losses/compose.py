@@ -1,25 +1,15 @@
 """Weighted sums of losses, and losses by name."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from inspect import signature
 from typing import Any
 
 import keras
 
 from maskwright.errors import ConfigError
 from maskwright.labels import IGNORE_LABEL
-from maskwright.losses.boundary import Boundary
-from maskwright.losses.cldice import CenterlineDice
-from maskwright.losses.lovasz import Lovasz
-from maskwright.losses.ohem import HardPixels
-from maskwright.losses.overlap import Dice, FocalTversky, Tversky
-from maskwright.losses.pixel import AddUp, CrossEntropy, Focal, MaskLoss, Pixels, Tensor
-
-NAMES = (
-    *("ce", "focal", "ohem", "dice", "tversky", "focal_tversky"),
-    *("lovasz", "cldice", "boundary"),
-)
-"""Losses that `loss` knows."""
+from maskwright.losses.pixel import LOSSES, AddUp, MaskLoss, Pixels, Tensor
 
 
 @keras.saving.register_keras_serializable(package="maskwright")
@@ -63,7 +53,7 @@ class Sum(MaskLoss):
         )
 
     def get_config(self) -> dict[str, Any]:
-        """What makes the same loss again."""
+        """Arguments that rebuild the loss."""
         config = super().get_config()
         del config["ignore_label"]  # the terms know it
         terms = [keras.saving.serialize_keras_object(term) for term in self.terms]
@@ -79,66 +69,47 @@ class Sum(MaskLoss):
 def loss(
     description: str | Mapping[str, float],
     *,
-    batch: bool = True,
     smoothing: float = 0.0,
-    gamma: float = 2.0,
-    alpha: float = 0.3,
-    beta: float = 0.7,
-    smooth: float = 1.0,
-    share: float = 0.25,
-    iterations: int = 3,
-    reach: int = 10,
+    batch: bool = True,
     ignore_label: int | None = IGNORE_LABEL,
+    arguments: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> MaskLoss:
     """A loss from its name, or a weighted sum from several.
 
     Args:
-        description: Such as `"ce"`, `"ce+dice"`, `"0.5*ce+dice"` or `{"ce": 0.5, "dice": 1}`.
+        description: Such as `"ce"`, `"ce+dice"`, `"0.5*ce+dice"` or `{"ce": 0.5, "dice": 1}`, of
+            the names in `LOSSES`.
+        smoothing: Label smoothing of cross-entropy, 0 to 1.
         batch: Dice, Tversky and focal Tversky count over the whole batch instead of image by image.
-        smoothing: Of the labels in cross-entropy, 0 to 1.
-        gamma: Of the focal loss.
-        alpha: Weight of false positives in Tversky, focal or not.
-        beta: Weight of false negatives in Tversky, focal or not.
-        smooth: Of Dice, Tversky, focal Tversky and clDice, pixels.
-        share: Of the pixels that are kept as hard ones, above 0 to 1.
-        iterations: Of clDice: half the width of the broadest structure, pixels.
-        reach: Of the boundary loss: distance beyond which all is equally wrong, pixels.
         ignore_label: Label of pixels that do not count, or `None` where all do.
+        arguments: Further arguments by name of the loss, such as `{"tversky": {"alpha": 0.2}}`.
 
     Raises:
         ConfigError: If a name is unknown or twice there, or a weight is no positive number.
     """
     weights = parse(description)
-    makers: dict[str, Callable[[], MaskLoss]] = {
-        "ce": lambda: CrossEntropy(smoothing, ignore_label),
-        "focal": lambda: Focal(gamma, ignore_label),
-        "dice": lambda: Dice(smooth, batch, ignore_label),
-        "tversky": lambda: Tversky(alpha, beta, smooth, batch, ignore_label),
-        "focal_tversky": lambda: FocalTversky(
-            alpha=alpha, beta=beta, smooth=smooth, batch=batch, ignore_label=ignore_label
-        ),
-        "ohem": lambda: HardPixels(share, ignore_label),
-        "lovasz": lambda: Lovasz(ignore_label),
-        "cldice": lambda: CenterlineDice(iterations, smooth, ignore_label),
-        "boundary": lambda: Boundary(reach, ignore_label),
-    }
-    terms = [makers[name]() for name in weights]
+    shared = {"smoothing": smoothing, "batch": batch, "ignore_label": ignore_label}
+    terms = []
+    for name in weights:
+        taken = shared.keys() & signature(LOSSES[name].__init__).parameters.keys()
+        given = {option: shared[option] for option in taken}
+        terms.append(LOSSES[name](**{**given, **(arguments or {}).get(name, {})}))
     if list(weights.values()) == [1.0]:
         return terms[0]
     return Sum(terms, list(weights.values()))
 
 
 def parse(description: str | Mapping[str, float]) -> dict[str, float]:
-    """Weights by name from a description as `loss` takes it; raises what `loss` raises."""
+    """Weights by name from a description as `loss` takes it; `ConfigError` as `loss`."""
     if isinstance(description, str):
         pairs = [_term(text) for text in description.split("+")]
     else:
         pairs = [(name, float(weight)) for name, weight in description.items()]
     names = [name for name, _ in pairs]
-    unknown = sorted(set(names) - set(NAMES))
+    unknown = sorted(set(names) - set(LOSSES))
     if unknown or not names or len(set(names)) < len(names):
         raise ConfigError(
-            f"Expected a loss made of {', '.join(NAMES)}, each at most once, such as "
+            f"Expected a loss made of {', '.join(LOSSES)}, each at most once, such as "
             f"'0.5*ce+dice'; received {description!r}."
         )
     if not all(0 < weight < float("inf") for _, weight in pairs):
@@ -147,8 +118,8 @@ def parse(description: str | Mapping[str, float]) -> dict[str, float]:
 
 
 def _term(text: str) -> tuple[str, float]:
-    """Name and weight from a text such as `0.5*ce`; text in another form is all name."""
-    found = re.fullmatch(r"(?:(\d+(?:\.\d*)?|\.\d+)\s*\*\s*)?([a-z_]+)", text.strip())
-    if found is None:
+    """Name and weight from a text such as `0.5*ce`; any other text is taken for a name."""
+    match = re.fullmatch(r"(?:(\d+(?:\.\d*)?|\.\d+)\s*\*\s*)?([a-z_]+)", text.strip())
+    if match is None:
         return text, 1.0
-    return found[2], float(found[1] or 1)
+    return match[2], float(match[1] or 1)

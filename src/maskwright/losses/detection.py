@@ -26,19 +26,19 @@ def box_loss(
     Args:
         codes: `(b, n, 4)`.
         wanted: `(b, n, 4)`.
-        positive: Which hold an object, bool `(b, n)`.
-        counted: Which were drawn, bool `(b, n)`.
+        positive: Boxes with an object, bool `(b, n)`.
+        counted: Boxes that were sampled, bool `(b, n)`.
         beta: As in `smooth_l1`.
 
-    Source: Ren et al., Faster R-CNN, 2015; the reference divides by all drawn boxes as well.
+    Source: Ren et al., Faster R-CNN, 2015; the reference divides by all sampled boxes as well.
     """
-    # What is not positive has codes of nothing, which may not be finite.
+    # Codes of other boxes may not be finite.
     errors = ops.where(positive[..., None], codes - wanted, 0.0)
     return _mean(ops.sum(smooth_l1(errors, beta), axis=-1), positive, counted)
 
 
 def object_loss(logits: Tensor, positive: Tensor, counted: Tensor) -> Tensor:
-    """Binary cross-entropy of whether anchors hold an object; all arguments `(b, n)`."""
+    """Binary cross-entropy of anchors, object or not; all arguments `(b, n)`."""
     truth = ops.cast(positive, logits.dtype)
     values = ops.maximum(logits, 0) - logits * truth + ops.softplus(-ops.abs(logits))
     return _mean(values, counted, counted)
@@ -46,24 +46,24 @@ def object_loss(logits: Tensor, positive: Tensor, counted: Tensor) -> Tensor:
 
 def class_loss(logits: Tensor, labels: Tensor, counted: Tensor) -> Tensor:
     """Cross-entropy of classes; logits `(b, n, classes + 1)`, labels `(b, n)` with background 0."""
-    own = ops.one_hot(labels, logits.shape[-1], dtype=logits.dtype)
-    values = -ops.sum(ops.log_softmax(logits) * own, axis=-1)
+    truth = ops.one_hot(labels, logits.shape[-1], dtype=logits.dtype)
+    values = -ops.sum(ops.log_softmax(logits) * truth, axis=-1)
     return _mean(values, counted, counted)
 
 
 def mask_loss(logits: Tensor, labels: Tensor, wanted: Tensor, positive: Tensor) -> Tensor:
-    """Binary cross-entropy of the masks of positive regions, of their own class alone.
+    """Binary cross-entropy of the masks of positive regions, of their true class alone.
 
     Args:
         logits: `(b, n, h, w, classes)`.
         labels: From 1, `(b, n)`.
         wanted: 0 or 1, `(b, n, h, w)`.
-        positive: Which hold an object, bool `(b, n)`.
+        positive: Regions with an object, bool `(b, n)`.
 
     Source: He et al., Mask R-CNN, 2017, section 3.
     """
-    own = ops.one_hot(labels - 1, logits.shape[-1], dtype=logits.dtype)
-    chosen = ops.einsum("bnhwk,bnk->bnhw", logits, own)
+    classes = ops.one_hot(labels - 1, logits.shape[-1], dtype=logits.dtype)
+    chosen = ops.einsum("bnhwk,bnk->bnhw", logits, classes)
     values = ops.maximum(chosen, 0) - chosen * wanted + ops.softplus(-ops.abs(chosen))
     return _mean(ops.mean(values, axis=(2, 3)), positive, positive)
 

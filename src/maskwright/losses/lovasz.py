@@ -1,4 +1,4 @@
-"""The Jaccard index itself, made a loss."""
+"""Lovász-softmax: the Jaccard index, extended to probabilities."""
 
 from typing import Any
 
@@ -15,10 +15,10 @@ _LEAST = 1e-7
 class Lovasz(MaskLoss):
     """One minus the Jaccard index of each class, extended from masks to probabilities.
 
-    The error of a pixel is what its probability lacks to the truth. Taken from the largest error
-    down, each pixel adds to one minus the index what it costs to have it wrong too; the value of a
-    class is the sum of errors times these costs, and that of an image the mean over the classes
-    that it shows. Where all errors are 0 or 1 it is one minus the index exactly.
+    The error of a pixel is the distance of its probability from the truth. From the largest error
+    down, the cost of a pixel is the rise of one minus the index when it is wrong too; the value of
+    a class is the sum of errors times costs, and that of an image the mean over its classes.
+    Where all errors are 0 or 1 it is one minus the index exactly.
 
     Args:
         ignore_label: Label of pixels that do not count, or `None` where all do.
@@ -28,6 +28,8 @@ class Lovasz(MaskLoss):
 
     Source: Berman et al., The Lovász-softmax loss, 2018, image by image.
     """
+
+    code = "lovasz"
 
     def __init__(
         self, ignore_label: int | None = IGNORE_LABEL, name: str = "lovasz", **kwargs: Any
@@ -48,14 +50,14 @@ class Lovasz(MaskLoss):
         signed = ops.take_along_axis(signed, order, axis=-1)
         if two:
             signed = ops.concatenate([signed, -signed], axis=1)
-        own, others = ops.relu(signed), ops.relu(-signed)
-        total = ops.sum(own, axis=-1, keepdims=True)
-        hit = total - ops.cumsum(own, axis=-1)
-        union = total + ops.cumsum(others, axis=-1)
-        # What 1 - hit / union grows by, without the difference of two numbers that are nearly the
-        # same: a pixel of the class lowers the hits, any other raises the union.
-        costs = own / ops.maximum(union, _LEAST)
-        costs += others * hit / ops.maximum(union * (union - others), _LEAST)
+        inside, outside = ops.relu(signed), ops.relu(-signed)
+        total = ops.sum(inside, axis=-1, keepdims=True)
+        hit = total - ops.cumsum(inside, axis=-1)
+        union = total + ops.cumsum(outside, axis=-1)
+        # The rise of 1 - hit / union, without the difference of two nearly equal numbers: a pixel
+        # of the class lowers the hits, any other raises the union.
+        costs = inside / ops.maximum(union, _LEAST)
+        costs += outside * hit / ops.maximum(union * (union - outside), _LEAST)
         values = ops.sum(errors * costs, axis=-1)
         shown = ops.cast(total[..., 0] > 0, values.dtype)
         return ops.sum(values * shown, axis=-1) / ops.maximum(ops.sum(shown, axis=-1), 1.0)

@@ -1,4 +1,4 @@
-"""The pixels that are hardest alone."""
+"""Online hard example mining: cross-entropy of the hardest pixels alone."""
 
 from typing import Any
 
@@ -14,8 +14,8 @@ class HardPixels(MaskLoss):
     """Mean cross-entropy over the share of each image's pixels in which it is largest.
 
     Args:
-        share: Of the pixels of an image that count; 1 is plain cross-entropy. At least one pixel is
-            kept, and all that equal the least of those kept.
+        share: Share of the pixels of an image that count; 1 is plain cross-entropy. At least one
+            pixel counts, and with it all of equal cross-entropy.
         ignore_label: Label of pixels that do not count, or `None` where all do.
 
     Pixels are ranked by their cross-entropy times their weight; those of weight 0 do not count.
@@ -27,6 +27,8 @@ class HardPixels(MaskLoss):
     mining, 2016, with pixels in place of regions, as Wu et al., High-performance semantic
     segmentation using very deep fully convolutional networks, 2016.
     """
+
+    code = "ohem"
 
     def __init__(
         self,
@@ -46,12 +48,12 @@ class HardPixels(MaskLoss):
         counts = pixels.weights[:, 0] > 0
         # Ascending, with what does not count in front.
         ranked = ops.sort(ops.where(counts, ops.stop_gradient(values), -1.0), axis=-1)
-        kept = ops.ceil(self.share * ops.sum(ops.cast(counts, "float32"), axis=-1))
-        place = ops.shape(values)[1] - ops.cast(ops.maximum(kept, 1.0), "int32")
+        number = ops.ceil(self.share * ops.sum(ops.cast(counts, "float32"), axis=-1))
+        place = ops.shape(values)[1] - ops.cast(ops.maximum(number, 1.0), "int32")
         least = ops.take_along_axis(ranked, place[:, None], axis=-1)
         chosen = ops.cast(ops.logical_and(counts, values >= least), values.dtype)
         return ops.sum(values * chosen, axis=-1) / ops.maximum(ops.sum(chosen, axis=-1), 1.0)
 
     def get_config(self) -> dict[str, Any]:
-        """What makes the same loss again."""
+        """Arguments that rebuild the loss."""
         return {**super().get_config(), "share": self.share}

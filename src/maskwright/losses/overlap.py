@@ -31,6 +31,8 @@ class Tversky(MaskLoss):
     Source: Salehi et al., Tversky loss function for image segmentation, 2017.
     """
 
+    code = "tversky"
+
     def __init__(
         self,
         alpha: float = 0.3,
@@ -52,14 +54,14 @@ class Tversky(MaskLoss):
         return _tversky(pixels, self.alpha, self.beta, self.smooth, self.batch, add_up)
 
     def get_config(self) -> dict[str, Any]:
-        """What makes the same loss again."""
-        own = {
+        """Arguments that rebuild the loss."""
+        arguments = {
             "alpha": self.alpha,
             "beta": self.beta,
             "smooth": self.smooth,
             "batch": self.batch,
         }
-        return {**super().get_config(), **own}
+        return {**super().get_config(), **arguments}
 
 
 @keras.saving.register_keras_serializable(package="maskwright")
@@ -80,6 +82,8 @@ class Dice(MaskLoss):
     Source: Milletari et al., V-Net, 2016, with plain instead of squared sums.
     """
 
+    code = "dice"
+
     def __init__(
         self,
         smooth: float = 1.0,
@@ -98,7 +102,7 @@ class Dice(MaskLoss):
         return _tversky(pixels, 0.5, 0.5, self.smooth / 2, self.batch, add_up)
 
     def get_config(self) -> dict[str, Any]:
-        """What makes the same loss again."""
+        """Arguments that rebuild the loss."""
         return {**super().get_config(), "smooth": self.smooth, "batch": self.batch}
 
 
@@ -123,6 +127,8 @@ class FocalTversky(MaskLoss):
     Source: Abraham and Khan, A novel focal Tversky loss function with improved attention U-Net for
     lesion segmentation, 2019, whose alpha weighs false negatives.
     """
+
+    code = "focal_tversky"
 
     def __init__(
         self,
@@ -149,15 +155,15 @@ class FocalTversky(MaskLoss):
         )
 
     def get_config(self) -> dict[str, Any]:
-        """What makes the same loss again."""
-        own = {
+        """Arguments that rebuild the loss."""
+        arguments = {
             "gamma": self.gamma,
             "alpha": self.alpha,
             "beta": self.beta,
             "smooth": self.smooth,
             "batch": self.batch,
         }
-        return {**super().get_config(), **own}
+        return {**super().get_config(), **arguments}
 
 
 def _tversky(

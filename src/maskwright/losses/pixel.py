@@ -1,10 +1,10 @@
-"""Losses that add up over pixels, and what all losses share.
+"""Losses that add up over pixels, and the base of all losses of masks.
 
 Every loss is computed from the same tensors, `Pixels`, made once for all terms of a sum.
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import keras
 from keras import ops
@@ -47,8 +47,12 @@ def two_class(logits: Tensor) -> Tensor:
     return ops.concatenate([ops.zeros_like(logits), logits], axis=-1)
 
 
+LOSSES: dict[str, type["MaskLoss"]] = {}
+"""Losses by the names that settings have for them: every subclass of `MaskLoss` with a `code`."""
+
+
 class MaskLoss(keras.losses.Loss):
-    """A loss of masks with a weight for each pixel; the losses of this package fill in `measure`.
+    """A loss of masks with a weight for each pixel; subclasses fill in `measure`.
 
     Keras multiplies `sample_weight` into the values that `call` returns, one for each image, where
     weights of pixels come too late for an overlap. Here weights of three dimensions go in before.
@@ -60,7 +64,17 @@ class MaskLoss(keras.losses.Loss):
         y_true: Integer labels, `(batch, height, width)`.
         y_pred: Logits, `(batch, height, width, classes)`; a single channel is the foreground.
         sample_weight: Weights of pixels, `(batch, height, width)`, or of images, `(batch,)`.
+
+    Attributes:
+        code: Name in settings, such as `"ce"`.
     """
+
+    code: ClassVar[str]
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "code" in vars(cls):
+            LOSSES[cls.code] = cls
 
     def __init__(
         self, ignore_label: int | None = IGNORE_LABEL, name: str = "mask_loss", **kwargs: Any
@@ -98,13 +112,13 @@ class MaskLoss(keras.losses.Loss):
         return self.per_image(labels, y_pred, weights)
 
     def __call__(self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None = None) -> Any:
-        """Value of the batch, reduced as Keras was asked to."""
+        """Value of the batch, reduced as the loss was constructed."""
         if sample_weight is not None and len(sample_weight.shape) > 1:
             return super().__call__((y_true, sample_weight), y_pred)
         return super().__call__(y_true, y_pred, sample_weight)
 
     def get_config(self) -> dict[str, Any]:
-        """What makes the same loss again."""
+        """Arguments that rebuild the loss."""
         return {**super().get_config(), "ignore_label": self.ignore_label}
 
 
@@ -151,6 +165,8 @@ class CrossEntropy(MaskLoss):
     Source of the smoothing: Szegedy et al., Rethinking the Inception architecture, 2016.
     """
 
+    code = "ce"
+
     def __init__(
         self,
         smoothing: float = 0.0,
@@ -170,7 +186,7 @@ class CrossEntropy(MaskLoss):
         return pixel_mean(-truth * pixels.log_probabilities, pixels.counted)
 
     def get_config(self) -> dict[str, Any]:
-        """What makes the same loss again."""
+        """Arguments that rebuild the loss."""
         return {**super().get_config(), "smoothing": self.smoothing}
 
 
@@ -186,6 +202,8 @@ class Focal(MaskLoss):
     Source: Lin et al., Focal loss for dense object detection, 2017. Its alpha is left to the
     weights of the classes, and the sum is divided by all counted pixels.
     """
+
+    code = "focal"
 
     def __init__(
         self,
@@ -205,5 +223,5 @@ class Focal(MaskLoss):
         return pixel_mean(-values, pixels.counted)
 
     def get_config(self) -> dict[str, Any]:
-        """What makes the same loss again."""
+        """Arguments that rebuild the loss."""
         return {**super().get_config(), "gamma": self.gamma}

@@ -1,4 +1,7 @@
-"""Metrics: integer counts → scores. `metrics.streaming` needs Keras and is imported by name."""
+"""Metrics: integer counts → scores.
+
+`metrics.streaming`, which needs Keras, `metrics.instances` and `metrics.coco` are imported by name.
+"""
 
 from maskwright.metrics.bootstrap import add_by_case, interval, resample, resample_mean
 from maskwright.metrics.calibration import (
@@ -16,21 +19,23 @@ from maskwright.metrics.confusion import (
     tally,
     tally_scores,
 )
-from maskwright.metrics.decisions import (
+from maskwright.metrics.curves import (
     BINS,
-    DECISION_SCORES,
-    Decisions,
     average_precision,
     binary_accuracy,
     binned_scores,
-    decision_ends,
-    decision_intervals,
-    decision_scores,
     precision_recall_curve,
-    resample_decisions,
     roc_auc,
     roc_curve,
     sensitivity_at,
+)
+from maskwright.metrics.decisions import (
+    DECISION_SCORES,
+    Decisions,
+    decision_ends,
+    decision_intervals,
+    decision_scores,
+    resample_decisions,
 )
 from maskwright.metrics.paired import (
     NO_DIFFERENCE,

@@ -1,4 +1,4 @@
-"""Whether probabilities are what they say, and the temperature that mends them."""
+"""Calibration of probabilities, and temperature scaling."""
 
 import numpy as np
 
@@ -9,14 +9,14 @@ CALIBRATION_BINS = 10
 
 _COLDEST, _HOTTEST = 0.05, 20.0
 _DOUBT = np.log(2)  # standard deviation of the logarithm of a temperature before data was seen
-_TRIED = 41  # temperatures, first a factor of 1.16 apart, of which the best is looked for
-_ROUNDS = 3  # each looks closer, between the neighbors of the best one so far
+_GRID = 41  # temperatures of a search, first a factor of 1.16 apart
+_ROUNDS = 3  # each between the neighbors of the best temperature so far
 
 
 def brier(
     labels: np.ndarray, probabilities: np.ndarray, weights: np.ndarray | None = None
 ) -> float:
-    """Mean squared distance of probability and label, 0 to 1, lower is better; nan of nothing.
+    """Mean squared distance of probability and label, 0 to 1, lower is better; nan without samples.
 
     Args:
         labels: 0 or 1, `(n,)`.
@@ -24,13 +24,13 @@ def brier(
         weights: Not negative, `(n,)`; `None` for 1 each.
 
     Raises:
-        DataError: If the arrays do not fit each other, or labels or probabilities are no such.
+        DataError: If lengths differ, labels are not 0 or 1, or a probability is not in [0, 1].
 
     Source: Brier, Verification of forecasts expressed in terms of probability, 1950, in the form
     for two classes that counts one of them.
     """
-    labels, probabilities, drawn = checked(labels, probabilities, weights, probable=True)
-    return float(squared_error(labels, probabilities, drawn)[0])
+    labels, probabilities, rows = checked(labels, probabilities, weights, probable=True)
+    return float(squared_error(labels, probabilities, rows)[0])
 
 
 def calibration_curve(
@@ -48,17 +48,17 @@ def calibration_curve(
         bins: Number of parts; a part holds its lower end, the last one both.
 
     Returns:
-        Three arrays `(bins,)`; the first two are nan where no sample weighs anything, the third
-        counts samples whatever they weigh.
+        Three arrays `(bins,)`; the first two are nan where all weights are 0, the third counts
+        samples whatever their weights.
 
     Raises:
         DataError: As `brier` does.
     """
-    labels, probabilities, drawn = checked(labels, probabilities, weights, probable=True)
+    labels, probabilities, rows = checked(labels, probabilities, weights, probable=True)
     place = _bin(probabilities, bins)
-    weight = np.bincount(place, drawn[0], bins)
-    positive = np.bincount(place, drawn[0] * labels, bins)
-    mean = np.bincount(place, drawn[0] * probabilities, bins)
+    weight = np.bincount(place, rows[0], bins)
+    positive = np.bincount(place, rows[0] * labels, bins)
+    mean = np.bincount(place, rows[0] * probabilities, bins)
     return ratio(mean, weight), ratio(positive, weight), np.bincount(place, minlength=bins)
 
 
@@ -68,14 +68,14 @@ def expected_calibration_error(
     weights: np.ndarray | None = None,
     bins: int = CALIBRATION_BINS,
 ) -> float:
-    """Mean distance of the calibration curve from the diagonal, by samples; nan of nothing.
+    """Mean distance of the calibration curve from the diagonal, by samples; nan without samples.
 
     A small set shows some error even where its probabilities are right: each part holds few.
 
     Source: Guo et al., On calibration of modern neural networks, 2017, of the positive class.
     """
-    labels, probabilities, drawn = checked(labels, probabilities, weights, probable=True)
-    return float(calibration_error(labels, probabilities, drawn, bins)[0])
+    labels, probabilities, rows = checked(labels, probabilities, weights, probable=True)
+    return float(calibration_error(labels, probabilities, rows, bins)[0])
 
 
 def fit_temperature(
@@ -95,16 +95,16 @@ def fit_temperature(
         weights: As `brier` takes them; only their ratios count.
 
     Returns:
-        A positive number; 1 where one class or nothing is there, which tells nothing.
+        A positive number; 1 where there are not both classes.
 
     Raises:
         DataError: As `brier` does.
 
     Source: Guo et al., 2017, with this prior.
     """
-    labels, logits, drawn = checked(labels, logits, weights)
-    used = drawn[0] > 0
-    labels, logits, weight = labels[used], logits[used], drawn[0][used]
+    labels, logits, rows = checked(labels, logits, weights)
+    used = rows[0] > 0
+    labels, logits, weight = labels[used], logits[used], rows[0][used]
     if len(set(labels.tolist())) < 2:
         return 1.0
     weight = weight / weight.mean()
@@ -116,10 +116,10 @@ def fit_temperature(
 
     low, high = np.log(_COLDEST), np.log(_HOTTEST)
     for _ in range(_ROUNDS):
-        tried = np.linspace(low, high, _TRIED)
-        best = int(np.argmin([cost(one) for one in tried]))
-        low, high = tried[max(best - 1, 0)], tried[min(best + 1, _TRIED - 1)]
-    return float(np.exp(tried[best]))
+        grid = np.linspace(low, high, _GRID)
+        best = int(np.argmin([cost(value) for value in grid]))
+        low, high = grid[max(best - 1, 0)], grid[min(best + 1, _GRID - 1)]
+    return float(np.exp(grid[best]))
 
 
 def checked(
@@ -139,8 +139,8 @@ def checked(
             f"{labels.shape}, {values.shape} and {weight.shape}."
         )
     if not np.isin(labels, (0, 1)).all():
-        found = np.setdiff1d(labels, (0, 1))[:3].tolist()
-        raise DataError(f"Expected labels of 0 and 1, received {found} among them.")
+        others = np.setdiff1d(labels, (0, 1))[:3].tolist()
+        raise DataError(f"Expected labels of 0 and 1, received {others} among them.")
     if not np.isfinite(values).all():
         raise DataError("Expected finite values, received nan or infinity; look at the model.")
     if probable and values.size and not 0 <= values.min() <= values.max() <= 1:
@@ -149,7 +149,7 @@ def checked(
             f"{values.min():g} to {values.max():g}; take the sigmoid of logits first."
         )
     if not (np.isfinite(weight).all() and (weight >= 0).all()):
-        raise DataError("Expected finite weights from 0 up, received others.")
+        raise DataError("Expected finite weights of at least 0; received others.")
     return labels.astype(np.int64), values, weight[None]
 
 

@@ -1,4 +1,4 @@
-"""Counts kept by Keras while a model trains."""
+"""Metrics of Keras: counts that add up while a model trains."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import keras
 from keras import ops
 
 from maskwright.labels import IGNORE_LABEL
-from maskwright.metrics.decisions import BINS
+from maskwright.metrics.curves import BINS
 
 Tensor = Any
 
@@ -54,7 +54,7 @@ def count_scores(labels: Tensor, logits: Tensor) -> Tensor:
     """Histograms of the scores of negatives and positives, int64 `(2, BINS)`.
 
     They add up over batches and workers; `metrics.binned_scores` makes scores of them. Bins are
-    equal parts of the sigmoid of a quarter of the logit, which keeps apart what is nearly certain;
+    equal parts of the sigmoid of a quarter of the logit, which resolves high probabilities;
     the upper half holds the logits from 0 up.
 
     Args:
@@ -76,7 +76,7 @@ class ConfusionMatrix(keras.metrics.Metric):
     """Pixels counted by true and predicted class, and the scores that follow from them.
 
     `counts`, int64 `(num_classes, num_classes)`, has true classes in rows; `result` gives a
-    dictionary of `mean_iou`, `mean_dice` and `pixel_accuracy` over all that was seen. As in
+    dictionary of `mean_iou`, `mean_dice` and `pixel_accuracy` over all batches. As in
     `metrics.confusion`, a class that is in neither mask is left out of the means; where nothing was
     counted at all, scores are 0, because a nan would stop training.
 
@@ -112,7 +112,7 @@ class ConfusionMatrix(keras.metrics.Metric):
         self.counts.assign_add(count(y_true, y_pred, self.num_classes, self.ignore_label))
 
     def result(self) -> dict[str, Tensor]:
-        """Scores of all that was seen, each a float32 scalar."""
+        """Scores over all batches, each a float32 scalar."""
         counts = ops.cast(self.counts, "float32")
         hit, truth, guess = ops.diagonal(counts), ops.sum(counts, axis=1), ops.sum(counts, axis=0)
         present = ops.cast(truth + guess > 0, "float32")
@@ -126,6 +126,6 @@ class ConfusionMatrix(keras.metrics.Metric):
         }
 
     def get_config(self) -> dict[str, Any]:
-        """What makes the same metric again."""
-        own = {"num_classes": self.num_classes, "ignore_label": self.ignore_label}
-        return {**super().get_config(), **own}
+        """Arguments that rebuild the metric."""
+        arguments = {"num_classes": self.num_classes, "ignore_label": self.ignore_label}
+        return {**super().get_config(), **arguments}

@@ -1,19 +1,21 @@
-"""Networks: functions on tensors, joined once to a model from images to logits."""
+"""Networks: functions on tensors, joined once to a model from images to logits.
 
-from maskwright.models.architectures import PAPERS
-from maskwright.models.blocks import BilinearUpsampling, CropLike, PadToMultiple
-from maskwright.models.classifiers import (
-    CLASSIFIERS,
+A new encoder or decoder is a file in its folder and a line in the registry there; a new published
+network is an entry in `maskwright.architectures`.
+"""
+
+from maskwright.architectures import ARCHITECTURES, Architecture
+from maskwright.models.blocks import BilinearUpsampling, CropLike, Norm, PadToMultiple
+from maskwright.models.blueprint import BUILDERS, Blueprint
+from maskwright.models.classifier_parts import (
     adapt_measures,
-    build_classifier,
     parts,
-    reference_cnn,
-    region_classifier,
     start_from_measures,
     with_weights,
 )
+from maskwright.models.classifiers import CLASSIFIERS, ClassifierSpec, reference_cnn
 from maskwright.models.decoders import DECODERS, SUPERVISION, Decoded, light, unet
-from maskwright.models.encoders import ENCODERS, Encoder, Features, encoder, freeze
+from maskwright.models.encoders import ENCODERS, Encoder, Features, PixelFormat, encoder, freeze
 from maskwright.models.pooling import (
     POOLINGS,
     AttentionPooling,
@@ -22,31 +24,40 @@ from maskwright.models.pooling import (
     PoolInside,
     Standardize,
 )
-from maskwright.models.presets import PRESETS, build, plain_unet, small, tutorial_unet
-from maskwright.models.segmenter import main_model, segmenter
+from maskwright.models.presets import plain_unet, small, tutorial_unet
+from maskwright.models.segmenter import HEADS, main_model, segmenter
+from maskwright.models.specs import DetectorSpec, NetworkSpec, SegmenterSpec, architecture
 
 __all__ = [
+    "ARCHITECTURES",
+    "BUILDERS",
     "CLASSIFIERS",
     "DECODERS",
     "ENCODERS",
-    "PAPERS",
+    "HEADS",
     "POOLINGS",
-    "PRESETS",
     "SUPERVISION",
+    "Architecture",
     "AttentionPooling",
     "BilinearUpsampling",
+    "Blueprint",
+    "ClassifierSpec",
     "CropLike",
     "Decoded",
+    "DetectorSpec",
     "Encoder",
     "Features",
     "MaxPooling",
     "MeanPooling",
+    "NetworkSpec",
+    "Norm",
     "PadToMultiple",
+    "PixelFormat",
     "PoolInside",
+    "SegmenterSpec",
     "Standardize",
     "adapt_measures",
-    "build",
-    "build_classifier",
+    "architecture",
     "encoder",
     "freeze",
     "light",
@@ -54,7 +65,6 @@ __all__ = [
     "parts",
     "plain_unet",
     "reference_cnn",
-    "region_classifier",
     "segmenter",
     "small",
     "start_from_measures",

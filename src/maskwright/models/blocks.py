@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 import keras
@@ -10,9 +11,27 @@ from keras import layers, ops
 from maskwright.errors import ConfigError
 
 Tensor = Any
-Norm = Literal["batch", "group", "instance", "none"]
-NORMS = get_args(Norm)
+NormKind = Literal["batch", "group", "instance", "none"]
+NORMS = get_args(NormKind)
 """Normalizations that `normalization` knows."""
+
+
+@dataclass(frozen=True)
+class Norm:
+    """A normalization of channels.
+
+    Args:
+        kind: `"batch"` over batch and pixels; `"group"` over pixels and groups of channels, up to
+            32, of each image alone, which suits small batches; `"instance"` over the pixels of each
+            image and channel alone; `"none"` leaves features as they are.
+        synchronized: Batch statistics over all workers, not each for itself.
+    """
+
+    kind: NormKind = "batch"
+    synchronized: bool = False
+
+
+BATCH = Norm()
 
 
 @keras.saving.register_keras_serializable(package="maskwright")
@@ -117,34 +136,25 @@ class CropLike(layers.Layer):
         return (batch, height, width, channels)
 
 
-def normalization(
-    x: Tensor, norm: Norm, *, synchronized: bool = False, name: str | None = None
-) -> Tensor:
+def normalization(x: Tensor, norm: Norm, *, name: str | None = None) -> Tensor:
     """Normalize the channels of `(b, h, w, c)`.
 
-    Args:
-        norm: `"batch"` over batch and pixels; `"group"` over pixels and groups of channels, up to
-            32, of each image alone, which suits small batches; `"instance"` over the pixels of each
-            image and channel alone; `"none"` leaves `x` as it is.
-        synchronized: Batch statistics over all workers, not each for itself.
-        name: Of the layer.
-
     Raises:
-        ConfigError: If `norm` is none of `NORMS`.
+        ConfigError: If the kind of `norm` is none of `NORMS`.
 
     Sources: Ioffe and Szegedy, Batch normalization, 2015; Wu and He, Group normalization, 2018;
     Ulyanov et al., Instance normalization, 2016.
     """
-    if norm == "none":
+    if norm.kind == "none":
         return x
-    if norm == "batch":
+    if norm.kind == "batch":
         return layers.BatchNormalization(
-            momentum=0.9, epsilon=1e-3, synchronized=synchronized, name=name
+            momentum=0.9, epsilon=1e-3, synchronized=norm.synchronized, name=name
         )(x)
-    if norm in ("group", "instance"):
-        groups = x.shape[-1] if norm == "instance" else math.gcd(x.shape[-1], 32)
+    if norm.kind in ("group", "instance"):
+        groups = x.shape[-1] if norm.kind == "instance" else math.gcd(x.shape[-1], 32)
         return layers.GroupNormalization(groups, epsilon=1e-5, name=name)(x)
-    raise ConfigError(f"Expected a normalization of {', '.join(NORMS)}; received {norm!r}.")
+    raise ConfigError(f"Expected a normalization of {', '.join(NORMS)}; received {norm.kind!r}.")
 
 
 def conv_block(
@@ -155,8 +165,7 @@ def conv_block(
     strides: int = 1,
     dilation: int = 1,
     separable: bool = False,
-    norm: Norm = "batch",
-    synchronized: bool = False,
+    norm: Norm = BATCH,
     name: str | None = None,
 ) -> Tensor:
     """Convolution, normalization where asked for, ReLU.
@@ -169,7 +178,6 @@ def conv_block(
         dilation: Distance between the kernel's pixels.
         separable: Depthwise convolution, then 1x1: about nine times fewer multiplications at 3x3.
         norm: See `normalization`; without one the convolution has a bias.
-        synchronized: See `normalization`.
         name: Prefix of the layers' names.
     """
     convolution = layers.SeparableConv2D if separable else layers.Conv2D
@@ -184,9 +192,9 @@ def conv_block(
         strides,
         padding="same",
         dilation_rate=dilation,
-        use_bias=norm == "none",
+        use_bias=norm.kind == "none",
         name=name and f"{name}_conv",
         **initial,
     )(x)
-    x = normalization(x, norm, synchronized=synchronized, name=name and f"{name}_norm")
+    x = normalization(x, norm, name=name and f"{name}_norm")
     return layers.ReLU(name=name and f"{name}_relu")(x)

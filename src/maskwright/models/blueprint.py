@@ -8,12 +8,11 @@ from typing import Any
 
 import keras
 
+from maskwright.architectures import SEGMENTER
 from maskwright.errors import ModelError
-from maskwright.models.architectures import PAPERS
-from maskwright.models.classifiers import build_classifier
-from maskwright.models.encoders import encoder
-from maskwright.models.presets import PRESETS, build
-from maskwright.models.rcnn import Rcnn, mask_rcnn
+from maskwright.models.classifiers import ClassifierSpec
+from maskwright.models.presets import PRESETS
+from maskwright.models.specs import DetectorSpec, NetworkSpec, SegmenterSpec
 
 _MOST = 8192  # channels, or whatever else a number counts
 _MOST_WEIGHTS = 2**28  # of 3x3 convolutions as wide as a list of widths
@@ -23,43 +22,13 @@ _START = frozenset({"weights", "seed", "synchronized", "penalty"})
 """What matters while a network learns, or names files."""
 
 
-def detector(
-    num_classes: int,
-    *,
-    encoder_name: str,
-    numbers: Mapping[str, Any],
-    channels: int = 3,
-    weights: str | None = None,
-    encoder_widths: tuple[int, ...] = (32, 64, 128, 256, 512, 512),
-    alpha: float = 1.0,
-    taps: Mapping[int, str] | None = None,
-    pixel_range: tuple[float, float] = (0.0, 255.0),
-    norm: Any = "batch",
-    synchronized: bool = False,
-) -> keras.Model:
-    """Mask R-CNN on an encoder; `numbers` are those of `Rcnn`, others as `encoder` has them."""
-    encode = encoder(
-        encoder_name,
-        channels=channels,
-        weights=weights,
-        alpha=alpha,
-        taps=taps,
-        widths=encoder_widths,
-        pixel_range=pixel_range,
-        norm=norm,
-        synchronized=synchronized,
-    )
-    return mask_rcnn(encode, num_classes, Rcnn(**numbers), channels=channels)
-
-
-BUILDERS: Mapping[str, Callable[..., keras.Model]] = {
-    "segmenter": build,
-    "detector": detector,
-    "classifier": build_classifier,
+BUILDERS: Mapping[str, Callable[..., keras.Model | NetworkSpec]] = {
+    SEGMENTER: SegmenterSpec,
+    "detector": DetectorSpec,
+    "classifier": ClassifierSpec,
     **PRESETS,
-    **PAPERS,
 }
-"""Functions that build a network, by the name that files have for them."""
+"""Values or functions that build a network, by the name that files have for them."""
 
 
 @dataclass(frozen=True)
@@ -99,8 +68,9 @@ class Blueprint:
 
     def build(self) -> keras.Model:
         """The network, with weights that it starts from."""
-        made = {name: _tuples(value) for name, value in self.arguments.items()}
-        return BUILDERS[self.builder](**made, **self.start)
+        arguments = {name: _tuples(value) for name, value in self.arguments.items()}
+        built = BUILDERS[self.builder](**arguments, **self.start)
+        return built.build() if isinstance(built, NetworkSpec) else built
 
     def to_json(self) -> str:
         """JSON text that `from_json` reads back."""

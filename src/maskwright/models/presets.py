@@ -1,17 +1,16 @@
-"""Known networks, layer by layer, and the one function that builds a model from settings."""
+"""Published networks that are no encoder and decoder of ours, layer by layer."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import keras
 from keras import layers
 
 from maskwright.errors import ConfigError
 from maskwright.models.blocks import Norm, Tensor
-from maskwright.models.decoders import DECODERS, Decoded, unet
-from maskwright.models.encoders import Encoder, Features, encoder
+from maskwright.models.decoders import Decoded, unet
+from maskwright.models.encoders import Encoder, Features, PixelFormat, encoder
 from maskwright.models.segmenter import segmenter
 
 TUTORIAL_TAPS = {
@@ -57,7 +56,7 @@ def plain_unet(
         features.append(x)
     strides = tuple(2**level for level in range(len(widths)))
     encode = Encoder(keras.Model(images, features, name="encoder"), strides)
-    decode = partial(unet, widths=widths[-2::-1], transposed=True, norm="none")
+    decode = partial(unet, widths=widths[-2::-1], transposed=True, norm=Norm("none"))
     return segmenter(encode, decode, num_classes, channels=channels)
 
 
@@ -84,9 +83,8 @@ def tutorial_unet(
     taps = taps or TUTORIAL_TAPS
     if sorted(taps) != [2, 4, 8, 16, 32]:
         raise ConfigError(f"Expected taps at strides 2, 4, 8, 16 and 32, received {sorted(taps)}.")
-    encode = encoder(
-        "mobilenet_v2", channels=channels, weights=weights, taps=taps, pixel_range=pixel_range
-    )
+    pixels = PixelFormat(channels, 0, *pixel_range)
+    encode = encoder("mobilenet_v2", pixels, weights=weights, taps=taps)
 
     def head(x: Tensor, classes: int, stride: int) -> Tensor:
         return layers.Conv2DTranspose(classes, 3, strides=stride, padding="same", name="classes")(x)
@@ -97,7 +95,7 @@ def tutorial_unet(
 def small(
     num_classes: int, *, channels: int = 3, pixel_range: tuple[float, float] = (0.0, 255.0)
 ) -> keras.Model:
-    """The small sequential encoder-decoder: conv 64-64, pool, conv 128, up, conv 64, conv 1x1.
+    """A small sequential encoder-decoder: conv 64-64, pool, conv 128, up, conv 64, conv 1x1.
 
     186,433 parameters for three channels and one class. It has no skips; even heights and widths
     come out exact, odd ones are padded by a pixel and cut back.
@@ -123,84 +121,7 @@ PRESETS: dict[str, Callable[..., keras.Model]] = {
     "tutorial_unet": tutorial_unet,
     "small": small,
 }
-
-
-def build(
-    num_classes: int,
-    *,
-    encoder_name: str,
-    decoder_name: str,
-    channels: int = 3,
-    weights: str | Path | None = None,
-    alpha: float = 1.0,
-    taps: Mapping[int, str] | None = None,
-    encoder_widths: Sequence[int] = (32, 64, 128, 256, 512),
-    widths: Sequence[int] | None = None,
-    decoder_options: Mapping[str, Any] | None = None,
-    pixel_range: tuple[float, float] = (0.0, 255.0),
-    norm: Norm = "batch",
-    output_stride: int = 32,
-    dropout: float = 0.0,
-    deep_supervision: bool = False,
-    seed: int | None = None,
-    synchronized: bool = False,
-) -> keras.Model:
-    """Any encoder with any decoder.
-
-    Args:
-        num_classes: Channels of the logits.
-        encoder_name: One of `ENCODERS`.
-        decoder_name: One of `DECODERS`.
-        channels: Channels of the images.
-        weights: Of the encoder; see `encoder`.
-        alpha: Width of a MobileNet.
-        taps: Stride to layer of the encoder; see `encoder`.
-        encoder_widths: Channels of the plain encoder, fine to coarse.
-        widths: Channels of the decoder, coarse to fine.
-        decoder_options: Further arguments of the decoder.
-        pixel_range: Values of the images that stand for black and white.
-        norm: Of the decoder and of encoders that start from nothing; see `normalization`.
-        output_stride: Coarsest stride of the encoder; see `encoder`.
-        dropout: Share of channels left out before the last convolution.
-        deep_supervision: See `segmenter`.
-        seed: Of the dropout; initial weights follow `keras.utils.set_random_seed`.
-        synchronized: Batch statistics over all workers.
-
-    Raises:
-        ConfigError: If a name does not exist or the widths do not fit.
-    """
-    if decoder_name not in DECODERS:
-        raise ConfigError(
-            f"Expected a decoder of {', '.join(DECODERS)}; received {decoder_name!r}."
-        )
-    encode = encoder(
-        encoder_name,
-        channels=channels,
-        weights=weights,
-        alpha=alpha,
-        taps=taps,
-        widths=encoder_widths,
-        pixel_range=pixel_range,
-        norm=norm,
-        output_stride=output_stride,
-        synchronized=synchronized,
-    )
-    decode = partial(
-        DECODERS[decoder_name],
-        widths=widths,
-        norm=norm,
-        synchronized=synchronized,
-        **(decoder_options or {}),
-    )
-    return segmenter(
-        encode,
-        decode,
-        num_classes,
-        channels=channels,
-        dropout=dropout,
-        seed=seed,
-        deep_supervision=deep_supervision,
-    )
+"""Builders by name."""
 
 
 def _zero_to_one(pixel_range: tuple[float, float]) -> layers.Layer:

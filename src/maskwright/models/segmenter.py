@@ -1,6 +1,6 @@
 """Join an encoder and a decoder to a model from images to logits."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import keras
 from keras import layers
@@ -33,8 +33,8 @@ def segmenter(
         channels: Channels of the images.
         dropout: Share of the last features' channels left out in training.
         seed: Of the dropout.
-        head: Function of `(features, num_classes, stride)` to logits at stride 1, in place of a
-            1x1 convolution and bilinear enlargement.
+        head: Function of `(features, num_classes, stride)` to logits at stride 1; `bilinear_head`
+            by default.
         deep_supervision: Give the logits of the decoder's auxiliary features behind the main ones,
             as a list, for a loss of their own; `main_model` leaves them out again.
 
@@ -44,24 +44,22 @@ def segmenter(
     Source of deep supervision: Lee et al., Deeply-supervised nets, 2015.
     """
     images = keras.Input((None, None, channels), name="images")
-    found = decode(encode(PadToMultiple(max(encode.strides), name="pad")(images)))
-    return keras.Model(
+    decoded = decode(encode(PadToMultiple(max(encode.strides), name="pad")(images)))
+    outputs = read_classes(
         images,
-        read_classes(
-            images,
-            found,
-            num_classes,
-            dropout=dropout,
-            seed=seed,
-            head=head,
-            deep_supervision=deep_supervision,
-        ),
+        decoded,
+        num_classes,
+        dropout=dropout,
+        seed=seed,
+        head=head,
+        deep_supervision=deep_supervision,
     )
+    return keras.Model(images, outputs)
 
 
 def read_classes(
     images: Tensor,
-    found: Decoded,
+    decoded: Decoded,
     num_classes: int,
     *,
     dropout: float = 0.0,
@@ -69,21 +67,21 @@ def read_classes(
     head: Head | None = None,
     deep_supervision: bool = False,
 ) -> Tensor | list[Tensor]:
-    """Logits of images from what a decoder found in them; arguments are those of `segmenter`."""
-    x = found.features
+    """Logits from the features of a decoder; the other arguments are those of `segmenter`."""
+    x = decoded.features
     if dropout:
         x = layers.SpatialDropout2D(dropout, seed=seed, name="dropout")(x)
-    logits = (head or bilinear_head)(x, num_classes, found.stride)
+    logits = (head or bilinear_head)(x, num_classes, decoded.stride)
     logits = CropLike(name="logits", dtype="float32")([logits, images])
     if not deep_supervision:
         return logits
-    if not found.auxiliary:
+    if not decoded.auxiliary:
         raise ConfigError(
             "Deep supervision needs a decoder with steps in between; this one has none: leave it "
             "out, or take another decoder or an encoder with more strides."
         )
     outputs = [logits]
-    for number, (features, stride) in enumerate(found.auxiliary, start=1):
+    for number, (features, stride) in enumerate(decoded.auxiliary, start=1):
         more = bilinear_head(features, num_classes, stride, f"auxiliary{number}_")
         outputs.append(CropLike(name=f"auxiliary{number}", dtype="float32")([more, images]))
     return outputs
@@ -100,3 +98,22 @@ def bilinear_head(x: Tensor, num_classes: int, stride: int, prefix: str = "") ->
     """1x1 convolution to the classes, then bilinear enlargement to the image."""
     x = layers.Conv2D(num_classes, 1, name=f"{prefix}classes")(x)
     return BilinearUpsampling(stride, dtype="float32", name=f"{prefix}enlarge")(x)
+
+
+def convolution_head(x: Tensor, num_classes: int, stride: int) -> Tensor:
+    """3x3 convolution to the classes, then bilinear enlargement to the image; of U-Net 3+."""
+    x = layers.Conv2D(num_classes, 3, padding="same", name="classes")(x)
+    return BilinearUpsampling(stride, dtype="float32", name="enlarge")(x)
+
+
+def transposed_head(x: Tensor, num_classes: int, stride: int) -> Tensor:
+    """Transposed convolution to the classes at the size of the image; of LinkNet."""
+    return layers.Conv2DTranspose(num_classes, stride, stride, name="classes")(x)
+
+
+HEADS: Mapping[str, Head] = {
+    "bilinear": bilinear_head,
+    "convolution": convolution_head,
+    "transposed": transposed_head,
+}
+"""From the features of a decoder to logits, by name."""

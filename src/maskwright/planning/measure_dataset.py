@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 
@@ -9,7 +10,7 @@ from maskwright.data import DataSet, Sample
 from maskwright.data.parallel import in_threads
 from maskwright.data.splits.duplicates import groups, near_duplicates
 from maskwright.errors import DataError
-from maskwright.imageio import Header, read_header
+from maskwright.imageio import Header
 from maskwright.labels import IGNORE_LABEL
 from maskwright.planning.class_stats import class_stats
 from maskwright.planning.dataset_stats import DatasetStats, Summary
@@ -62,7 +63,7 @@ def measure_dataset(
         raise DataError(f"{dataset.root} has no training image with a mask; expected at least one.")
     order = np.random.default_rng([seed, 3]).permutation(len(samples))
     shuffled = [samples[place] for place in order[:_MAX_HEADERS]]
-    headers = list(in_threads(_header, shuffled, "Reading sizes"))
+    headers = list(in_threads(partial(_header, dataset), shuffled, "Reading sizes"))
     readable = [(s, h) for s, h in zip(shuffled, headers, strict=True) if h is not None]
     selected = _select(readable, max_images, max_pixels)
     background = dataset.labels.background
@@ -128,9 +129,9 @@ def measure_dataset(
     )
 
 
-def _header(sample: Sample) -> Header | None:
+def _header(dataset: DataSet, sample: Sample) -> Header | None:
     try:
-        return read_header(sample.image)
+        return dataset.header(sample.image)
     except DataError:
         return None
 

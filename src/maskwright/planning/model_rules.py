@@ -1,6 +1,7 @@
 """Rules for the network: encoder, weights and decoder."""
 
-from maskwright.planning.plan_builder import SCRATCH, PlanBuilder, number, plural
+from maskwright.architectures import SCRATCH
+from maskwright.planning.plan_builder import PlanBuilder, number, plural
 
 _MAX_PRETRAINED_CHANNELS = 4
 _MANY_CLASSES = 24

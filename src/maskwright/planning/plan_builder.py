@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from maskwright.architectures import SCRATCH
 from maskwright.planning.dataset_stats import ClassStats, DatasetStats
 from maskwright.planning.hardware import Machine, Timing
 
@@ -125,13 +126,6 @@ class PlanBuilder:
         """Class with the fewest pixels among those that occur."""
         present = [each for each in self.data.classes if each.images]
         return min(present, key=lambda each: each.share, default=self.data.classes[0])
-
-
-SCRATCH = (
-    *("plain", "residual", "resnet18", "resnet34"),
-    *("mit_b0", "mit_b1", "mit_b2", "mit_b3", "mit_b4", "mit_b5"),
-)
-"""Encoders without published weights; `maskwright.models` has the same list, and loads Keras."""
 
 
 def is_pretrained(settings: Mapping[str, Any]) -> bool:

@@ -1,24 +1,28 @@
-"""Training: model and batches become a run."""
+"""Training: model and batches become a run.
+
+The loop knows no task: a task gives it a `TrainingSetup`.
+"""
 
 from maskwright.training.loop import TrainingLoop
 from maskwright.training.lr_finder import LearningRateCurve, find_learning_rate
-from maskwright.training.objective import Scoring, Task, segmentation
+from maskwright.training.objective import Batching, LearningTask, Scoring, TrainingSetup
+from maskwright.training.options import TrainOptions
 from maskwright.training.recipe import Recipe
 from maskwright.training.run import Run
+from maskwright.training.run_training import run_training
 from maskwright.training.schedule import rate_factor
-from maskwright.training.train import Prepared, prepare, train
 
 __all__ = [
-    "TrainingLoop",
-    "Prepared",
+    "Batching",
+    "LearningTask",
     "LearningRateCurve",
     "Recipe",
     "Run",
     "Scoring",
-    "Task",
+    "TrainOptions",
+    "TrainingLoop",
+    "TrainingSetup",
     "find_learning_rate",
-    "prepare",
     "rate_factor",
-    "segmentation",
-    "train",
+    "run_training",
 ]

@@ -8,9 +8,7 @@ import keras
 import numpy as np
 from rich.progress import BarColumn, Progress, TextColumn
 
-from maskwright.data.to_rgb import as_picture
 from maskwright.imageio import write_image
-from maskwright.labels import Labels
 from maskwright.training.run import Run
 
 Logs = dict[str, float] | None
@@ -58,47 +56,17 @@ class ProgressBar(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         """Show the latest scores."""
         logs = logs or {}
-        told = [
+        scores = [
             f"· val {title} {logs[f'val_{name}']:.3f}"
             for name, title in self.titles.items()
             if f"val_{name}" in logs
         ]
-        if told:
-            self.scores = f"{' '.join(told)} (epoch {epoch + 1})"
+        if scores:
+            self.scores = f"{' '.join(scores)} (epoch {epoch + 1})"
 
     def on_train_end(self, logs: Logs = None) -> None:
         """Leave the last line standing."""
         self.bar.stop()
-
-
-PREVIEW_COLUMNS = ("image", "true mask", "predicted")
-"""What `Previews` draws side by side."""
-
-
-class Previews(keras.callbacks.Callback):
-    """Image, true mask and predicted mask of the same few samples, drawn every epoch.
-
-    Args:
-        run: Its `previews` folder gets `epoch_0001.png` and so on.
-        images: `(n, h, w, c)` of any type.
-        masks: Labels, `(n, h, w)`.
-        labels: Classes of the masks.
-    """
-
-    def __init__(self, run: Run, images: np.ndarray, masks: np.ndarray, labels: Labels) -> None:
-        super().__init__()
-        self.run, self.images, self.masks, self.labels = run, images, masks, labels
-        self.pictures = [as_picture(image) for image in images]
-
-    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
-        """Predict and draw."""
-        logits = np.asarray(self.model(self.images.astype(np.float32), training=False))
-        guess = logits[..., 0] > 0 if logits.shape[-1] == 1 else logits.argmax(-1)
-        rows = [
-            np.hstack([picture, self.labels.color(mask), self.labels.color(found)])
-            for picture, mask, found in zip(self.pictures, self.masks, guess, strict=True)
-        ]
-        write_image(self.run.previews / f"epoch_{epoch + 1:04d}.png", np.vstack(rows))
 
 
 class Curves(keras.callbacks.Callback):
@@ -141,10 +109,10 @@ def draw_curves(run: Run, history: Sequence[dict[str, float]], titles: Mapping[s
     figure = Figure(figsize=(3.7 * len(shown), 3.6), layout="constrained")
     panels: list[Any] = list(figure.subplots(1, len(shown)))
     for panel, (name, title) in zip(panels, shown.items(), strict=True):
-        for key, style, told in ((name, "-", "training"), (f"val_{name}", "o-", "validation")):
+        for key, style, label in ((name, "-", "training"), (f"val_{name}", "o-", "validation")):
             points = [(row["epoch"], row[key]) for row in history if key in row]
             if points:
-                panel.plot(*zip(*points, strict=True), style, label=told, markersize=3)
+                panel.plot(*zip(*points, strict=True), style, label=label, markersize=3)
         panel.set_title(title)
         panel.set_xlabel("epoch")
         panel.grid(alpha=0.3)

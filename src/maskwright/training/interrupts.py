@@ -7,10 +7,10 @@ from typing import Any
 
 
 @contextmanager
-def signals_held() -> Iterator[Callable[[], str | None]]:
+def hold_signals() -> Iterator[Callable[[], str | None]]:
     """Turn SIGINT and SIGTERM into a name that the loop asks for; a second one ends at once."""
     received: list[str] = []
-    before = {}
+    handlers = {}
 
     def hold(number: int, frame: Any) -> None:
         if received:
@@ -19,9 +19,9 @@ def signals_held() -> Iterator[Callable[[], str | None]]:
 
     with suppress(ValueError):  # outside the main thread, which alone may hold signals
         for kind in (signal.SIGINT, signal.SIGTERM):
-            before[kind] = signal.signal(kind, hold)
+            handlers[kind] = signal.signal(kind, hold)
     try:
         yield lambda: received[0] if received else None
     finally:
-        for kind, handler in before.items():
+        for kind, handler in handlers.items():
             signal.signal(kind, handler)

@@ -11,9 +11,8 @@ import numpy as np
 import tensorflow as tf
 
 from maskwright.errors import ConfigError, TrainingError
-from maskwright.models import freeze
 from maskwright.training.loop import TrainingLoop
-from maskwright.training.objective import Task
+from maskwright.training.objective import LearningTask
 from maskwright.training.recipe import Recipe
 from maskwright.training.steps import read
 
@@ -46,7 +45,7 @@ class LearningRateCurve:
 
 def find_learning_rate(
     model: keras.Model,
-    task: Task,
+    task: LearningTask,
     recipe: Recipe,
     *,
     steps: int = 100,
@@ -67,7 +66,7 @@ def find_learning_rate(
     has been reduced before higher rates are reached; it is the lower bound of the suggestion.
 
     Args:
-        model: Network to train; its weights are restored afterwards.
+        model: Compiled by `TrainingLoop`; its weights are restored afterwards.
         task: Training batches and objective.
         recipe: Optimizer settings; learning rate, schedule and averaging are not used.
         steps: Number of steps from `lowest` to `highest`, at least 20.
@@ -100,7 +99,7 @@ def find_learning_rate(
 
 def _try_rates(
     model: keras.Model,
-    task: Task,
+    task: LearningTask,
     recipe: Recipe,
     steps: int,
     seconds: float | None,
@@ -109,10 +108,9 @@ def _try_rates(
 ) -> tuple[list[float], list[float]]:
     """Rates and losses of the steps before divergence."""
     loop = TrainingLoop(model, task, recipe=replace(recipe, average=0.0), epochs=1)
-    frozen = recipe.freeze >= 1 and len(loop.groups) > 1
-    groups = loop.groups[:1] if frozen else loop.groups
-    if frozen:
-        freeze(model, True, recipe.fix_statistics)
+    parameters = loop.parameters
+    frozen = recipe.freeze >= 1 and len(parameters.groups) > 1
+    groups = parameters.freeze_encoder(True) if frozen else parameters.groups
     learn, batches = loop.make_step(groups), _endless(task)
 
     def step(number: int, rate: float) -> float:
@@ -147,7 +145,7 @@ def _try_rates(
     return rates, losses
 
 
-def _endless(task: Task) -> Iterator[Any]:
+def _endless(task: LearningTask) -> Iterator[Any]:
     """Training batches, epoch after epoch."""
     epoch = 0
     while True:

@@ -1,21 +1,21 @@
-"""What is learned: batches, a loss, and how what comes out is scored."""
+"""What a model learns: batches, an objective, and how its output is scored."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from maskwright.data.pipeline.arrays import Arrays
-from maskwright.data.pipeline.augment import Augmentation
-from maskwright.data.pipeline.batches import eval_batches, steps_per_epoch, train_batches
+from maskwright.data.pipeline.augmentation import Augmentation
+from maskwright.data.pipeline.epochs import EpochSchedule, steps_per_epoch
 from maskwright.losses import MaskLoss
-from maskwright.metrics.confusion import scores
-from maskwright.metrics.streaming import count
+from maskwright.model_card import ModelCard
+from maskwright.models.blueprint import Blueprint
 from maskwright.training.distribute import Shard, add_up
+from maskwright.training.recipe import Recipe
+from maskwright.training.run import Run
 from maskwright.training.steps import Objective
 
 Tensor = Any
@@ -26,7 +26,7 @@ class Scoring:
     """Scores of many batches: integers that add up, divided at the end.
 
     Args:
-        count: From the labels of a batch and what the model said to integers of `shape`.
+        count: From the labels of a batch and what the output of the model to integers of `shape`.
         shape: Of the counts.
         scores: From added counts to scores by name.
         titles: Names of the scores that are shown while training, for people.
@@ -45,16 +45,16 @@ class Scoring:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Task:
+class LearningTask:
     """What a model learns.
 
     Args:
-        objective: What is to be lowered; see `steps.Objective`.
-        scoring: How what the model says is scored.
+        objective: Loss of each sample and output of the model; see `steps.Objective`.
+        scoring: Scores of the output.
         train: From epoch, batches to skip and shard, as `train_batches` takes them, to the batches
             of that epoch: inputs of the model, labels and weights.
         steps: Batches in an epoch.
-        validation: Gives the batches that choose the best weights; `None` where there are none.
+        validation: Gives the batches that select the best weights; `None` without validation.
     """
 
     objective: Objective
@@ -62,6 +62,64 @@ class Task:
     train: Callable[[int, int, Shard], tf.data.Dataset]
     steps: int
     validation: Callable[[], tf.data.Dataset] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Batching:
+    """How samples become the training batches of an epoch.
+
+    Args:
+        batch_size: Samples in a step, of all workers together.
+        augmentation: Of training samples.
+        seed: Seed of order and augmentation.
+        crop: Height and width of training crops, px; `None` for whole images. Validation then
+            goes over tiles of that size.
+        passes: Passes over the samples that make an epoch.
+    """
+
+    batch_size: int
+    augmentation: Augmentation
+    seed: int = 0
+    crop: tuple[int, int] | None = None
+    passes: int = 1
+
+    def schedule(self, epoch: int, skip: int, shard: Shard) -> EpochSchedule:
+        """Order and size of the batches of an epoch."""
+        first = epoch * self.passes
+        return EpochSchedule(self.batch_size, self.seed, first, skip, shard, self.passes)
+
+    def steps(self, num_samples: int) -> int:
+        """Batches in an epoch."""
+        return steps_per_epoch(num_samples, self.batch_size) * self.passes
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingSetup:
+    """What `run_training` needs of a task, made once its data is decoded.
+
+    Args:
+        task: What the model learns.
+        network: Description of the network, built under the strategy of the workers.
+        recipe: How the model learns.
+        card: From the trained model to its card, without checksum.
+        data: Facts on the data for `environment.json`; `data`, its fingerprint, must be the same
+            when a run is resumed.
+        settings: Content of `plan.yaml`.
+        initialize: Called with the network before training.
+        previews: From a run and a number of samples to the callback that draws predictions after
+            every epoch; `None` for none.
+        preview_columns: What the pictures of `previews` show side by side.
+    """
+
+    task: LearningTask
+    network: Blueprint
+    recipe: Recipe
+    card: Callable[[keras.Model], ModelCard]
+    data: Mapping[str, Any]
+    settings: Mapping[str, Any]
+    initialize: Callable[[keras.Model], None] | None = None
+    previews: Callable[[Run, int], keras.callbacks.Callback] | None = None
+    preview_columns: Sequence[str] = ()
 
 
 def from_logits(loss: MaskLoss, auxiliary_weight: float = 0.0) -> Objective:
@@ -81,73 +139,3 @@ def from_logits(loss: MaskLoss, auxiliary_weight: float = 0.0) -> Objective:
         return values / (1.0 + auxiliary_weight * len(auxiliary)), logits
 
     return objective
-
-
-def segmentation(
-    loss: MaskLoss,
-    train: Arrays,
-    validation: Arrays | None = None,
-    *,
-    num_classes: int,
-    batch_size: int,
-    augmentation: Augmentation,
-    seed: int = 0,
-    crop: tuple[int, int] | None = None,
-    favor: np.ndarray | None = None,
-    class_weights: np.ndarray | None = None,
-    passes: int = 1,
-    auxiliary_weight: float = 0.0,
-) -> Task:
-    """Masks from images.
-
-    Args:
-        loss: Of masks.
-        train: Samples to learn from.
-        validation: Samples to choose the best weights by mean Dice.
-        num_classes: Two or more; a model of one channel tells two.
-        batch_size: Images in a step, of all workers together.
-        augmentation: Of training samples.
-        seed: Of order and augmentation.
-        crop: As `train_batches` takes it; validation then goes over tiles of that size.
-        favor: As `train_batches` takes it.
-        class_weights: As `train_batches` takes it.
-        passes: Passes over the samples that make an epoch.
-        auxiliary_weight: Of the loss of each auxiliary output of the model.
-    """
-
-    def batches(epoch: int, skip: int, shard: Shard) -> tf.data.Dataset:
-        return train_batches(
-            train,
-            batch_size,
-            seed,
-            epoch * passes,
-            augmentation,
-            crop,
-            favor,
-            class_weights,
-            skip=skip,
-            shard=shard,
-            epochs=passes,
-        )
-
-    return Task(
-        objective=from_logits(loss, auxiliary_weight),
-        scoring=Scoring(
-            count=partial(count, num_classes=num_classes),
-            shape=(num_classes, num_classes),
-            scores=_mask_scores,
-            titles={"mean_dice": "mean Dice", "mean_iou": "mean IoU"},
-            watch="mean_dice",
-        ),
-        train=batches,
-        steps=steps_per_epoch(len(train), batch_size) * passes,
-        validation=partial(eval_batches, validation, batch_size, crop)
-        if validation is not None and len(validation)
-        else None,
-    )
-
-
-def _mask_scores(counts: np.ndarray) -> dict[str, float]:
-    found = scores(counts)
-    names = ("mean_dice", "mean_iou", "pixel_accuracy")
-    return {name: float(getattr(found, name)) for name in names}

@@ -15,7 +15,7 @@ PROGRESS_SECONDS = 2.0
 
 
 @contextmanager
-def progress_told(
+def write_progress(
     run: Run,
     share_done: Callable[[], float],
     scoring: Scoring,

@@ -1,127 +1,98 @@
-"""A task becomes a run: what every kind of training shares, from the empty folder to the model."""
+"""A task becomes a run, from the empty folder to the trained model; the same for every task."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 import keras
-import tensorflow as tf
 from keras.callbacks import Callback
 
 from maskwright.errors import ConfigError, TrainingError
 from maskwright.imageio import atomic_write, write_image
-from maskwright.model_card import ModelCard
 from maskwright.models import main_model
-from maskwright.models.blueprint import Blueprint
 from maskwright.training.callbacks import Curves, ProgressBar
 from maskwright.training.diagram import diagram, summary
 from maskwright.training.distribute import find_strategy, is_chief
 from maskwright.training.loop import TrainingLoop
-from maskwright.training.objective import Task
-from maskwright.training.progress import progress_told
-from maskwright.training.recipe import Recipe
+from maskwright.training.objective import TrainingSetup
+from maskwright.training.options import TrainOptions
+from maskwright.training.progress import write_progress
 from maskwright.training.run import Run
 
 _STEPS_PER_EPOCH = 20  # at least, of a run measured in minutes, so that ten images do for an epoch
 
 
-def start_run(out: str | Path, seed: int, resume: bool) -> tuple[Run, tf.distribute.Strategy]:
-    """Folder of a run, made where it is to be, and the strategy of the workers.
-
-    Raises:
-        TrainingError: If the folder holds another run, or nothing to resume.
-    """
-    strategy = find_strategy()
-    keras.utils.set_random_seed(seed)
-    run = Run(Path(out))
-    if is_chief(strategy):
-        run.start(resume)
-    return run, strategy
-
-
 def run_training(
-    run: Run,
-    strategy: tf.distribute.Strategy,
-    *,
-    network: Blueprint,
-    task: Task,
-    recipe: Recipe,
-    card: Callable[[keras.Model], ModelCard],
-    facts: Mapping[str, Any],
-    settings: Mapping[str, Any],
-    epochs: int | None,
-    minutes: float | None,
-    start: Callable[[keras.Model], None] = lambda _: None,
-    callbacks: Sequence[Callback] = (),
-    columns: Sequence[str] = (),
-    tensorboard: bool = False,
-    checkpoint_seconds: float = 20.0,
-    resume: bool = False,
+    prepare: Callable[[bool], TrainingSetup], out: str | Path, options: TrainOptions
 ) -> Run:
-    """Build the model, train it, write what a run holds.
+    """Make the folder of a run, decode the data, build the model, train it, write the results.
 
     Args:
-        run: From `begin`.
-        strategy: From `begin`.
-        network: Built under the strategy.
-        task: What it learns.
-        recipe: How it learns.
-        card: From the trained model to what is written beside it, with the checksum filled in.
-        facts: On the data, for `environment.json`; its `data` must be the same when resuming.
-        settings: What `plan.yaml` is to hold.
-        epochs: Passes over the samples; or
-        minutes: Time to train for.
-        start: Called with the network before it learns.
-        callbacks: Further callbacks of Keras; those of the chief alone write.
-        columns: What the previews that callbacks draw show side by side.
-        tensorboard: Write logs for TensorBoard into the run.
-        checkpoint_seconds: Least time between checkpoints.
-        resume: Go on with the run.
+        prepare: Decodes the data and describes model and task; called, once the folder is there
+            and seeds are set, with whether several workers synchronize their batch statistics.
+        out: Folder of the run.
+        options: How the run is carried out.
+
+    Raises:
+        TrainingError: If the folder holds another run, or nothing to resume, or if the training
+            data of a resumed run has changed.
     """
-    chief = is_chief(strategy)
-    if resume and run.read_environment().get("data") != facts["data"]:
+    strategy = find_strategy()
+    keras.utils.set_random_seed(options.seed)
+    run, chief = Run(Path(out)), is_chief(strategy)
+    if chief:
+        run.start(options.resume)
+    setup = prepare(strategy.num_replicas_in_sync > 1)
+    if options.resume and run.read_environment().get("data") != setup.data["data"]:
         raise TrainingError(
             f"The training data of {run.folder} has changed since the run was started; start a "
             "new run in another folder."
         )
+    callbacks = list(options.callbacks)
+    if chief and options.previews and setup.previews is not None:
+        callbacks.append(setup.previews(run, options.previews))
     with strategy.scope():
-        model = network.build()
-        start(model)
+        model = setup.network.build()
+        if setup.initialize is not None:
+            setup.initialize(model)
     if chief:
-        run.write_settings(settings)
-        run.write_environment(facts)
-        run.write_network(network.to_json())
-        with atomic_write(run.folder / "model.txt") as beside:
-            beside.write_text(summary(model), encoding="utf-8")
-        write_image(run.folder / "model.png", diagram(model))
-    work = TrainingLoop(
+        _write_description(run, setup, model)
+    loop = TrainingLoop(
         model,
-        task,
-        recipe=recipe,
-        epochs=epochs,
-        seconds=None if minutes is None else minutes * 60,
+        setup.task,
+        recipe=setup.recipe,
+        epochs=options.epochs,
+        seconds=None if options.minutes is None else options.minutes * 60,
         strategy=strategy,
         checkpoints=run.checkpoint_file.parent,
-        checkpoint_seconds=checkpoint_seconds,
+        checkpoint_seconds=options.checkpoint_seconds,
     )
-    if resume:
-        work.resume()
+    if options.resume:
+        loop.resume()
     if not chief:
-        work.run(callbacks)
+        loop.run(callbacks)
         return run
-    titles = task.scoring.titles
-    shown = [ProgressBar(work.share_done, titles), *callbacks]
-    if tensorboard:
-        shown.append(_tensorboard(run))
+    scoring = setup.task.scoring
+    callbacks.insert(0, ProgressBar(loop.share_done, scoring.titles))
+    if options.tensorboard:
+        callbacks.append(_tensorboard(run))
     # Last, so that the preview of an epoch is there when its row is.
-    shown.append(Curves(run, work.state.history, titles))
-    with progress_told(run, work.share_done, task.scoring, columns):
-        state = work.run(shown)
+    callbacks.append(Curves(run, loop.state.history, scoring.titles))
+    with write_progress(run, loop.share_done, scoring, setup.preview_columns):
+        state = loop.run(callbacks)
         run.write_history(state.history)
         trained = main_model(model)
-        run.write_model(trained, card(trained))
+        run.write_model(trained, setup.card(trained))
     return run
+
+
+def _write_description(run: Run, setup: TrainingSetup, model: keras.Model) -> None:
+    run.write_settings(setup.settings)
+    run.write_environment(setup.data)
+    run.write_network(setup.network.to_json())
+    with atomic_write(run.folder / "model.txt") as beside:
+        beside.write_text(summary(model), encoding="utf-8")
+    write_image(run.folder / "model.png", diagram(model))
 
 
 def passes(minutes: float | None, steps: int) -> int:

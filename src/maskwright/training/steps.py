@@ -1,6 +1,7 @@
 """What is computed in one step, compiled: gradients, clipping, optimizers, moving average."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,8 +14,8 @@ from maskwright.errors import ConfigError
 Tensor = Any
 Count = Callable[[Any, Any], Tensor]
 Objective = Callable[[keras.Model, Any, bool], tuple[Tensor, Any]]
-"""From a model, a batch and whether in training to the loss of each sample, `(b,)`, and what the
-model said, for `Count` to hold against the labels."""
+"""From a model, a batch and whether in training to the loss of each sample, `(b,)`, and the output
+of the model, which `Count` compares with the labels."""
 OPTIMIZERS = ("adamw", "adam", "sgd")
 
 
@@ -28,16 +29,16 @@ def make_optimizer(
     """
     decay = weight_decay or None
     if name == "adamw":
-        made = keras.optimizers.AdamW(0.0, weight_decay=weight_decay)
+        optimizer = keras.optimizers.AdamW(0.0, weight_decay=weight_decay)
     elif name == "adam":
-        made = keras.optimizers.Adam(0.0, weight_decay=decay)
+        optimizer = keras.optimizers.Adam(0.0, weight_decay=decay)
     elif name == "sgd":
-        made = keras.optimizers.SGD(0.0, momentum=momentum, nesterov=True, weight_decay=decay)
+        optimizer = keras.optimizers.SGD(0.0, momentum=momentum, nesterov=True, weight_decay=decay)
     else:
         raise ConfigError(f"Expected an optimizer of {', '.join(OPTIMIZERS)}; received {name!r}.")
     if decay:
-        made.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
-    return made
+        optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    return optimizer
 
 
 @dataclass
@@ -90,6 +91,18 @@ class MovingAverage:
         for average, variable in zip(self.averages, self.variables, strict=True):
             average.assign(average + newest * (tf.convert_to_tensor(variable) - average))
 
+    @contextmanager
+    def applied(self) -> Iterator[None]:
+        """Averaged weights in the model within a `with` block."""
+        if not self.share:
+            yield
+            return
+        self.swap()
+        try:
+            yield
+        finally:
+            self.swap()
+
     def swap(self) -> None:
         """Exchange weights and averages; a second call changes them back."""
         for average, variable in zip(self.averages, self.variables, strict=True):
@@ -121,7 +134,7 @@ def make_train_step(
 
     def learn(batch: tuple[Any, Any, Any]) -> tuple[Tensor, Tensor, Tensor]:
         with tf.GradientTape() as tape:
-            values, said = objective(model, batch, True)
+            values, output = objective(model, batch, True)
             value = tf.reduce_sum(values) / batch_size
             if penalties := model.losses:  # of weights, which all replicas share
                 value += tf.add_n(penalties) / replicas
@@ -140,7 +153,7 @@ def make_train_step(
             # Keras adds the gradients of all replicas up, so each hands in its own.
             group.optimizer.apply(gradients[start:end], group.variables)
             start = end
-        return value, norm / replicas, count(batch[1], said)
+        return value, norm / replicas, count(batch[1], output)
 
     @tf.function(reduce_retracing=True, autograph=False)
     def train_step(batch: Any, step: Tensor, seconds: Tensor) -> tuple[Tensor, ...]:
@@ -166,8 +179,8 @@ def make_score_step(
 
     @tf.function(reduce_retracing=True, autograph=False)
     def score_step(batch: tuple[Any, Any, Any]) -> tuple[Tensor, Tensor]:
-        values, said = objective(model, batch, False)
-        return tf.reduce_sum(values), count(batch[1], said)
+        values, output = objective(model, batch, False)
+        return tf.reduce_sum(values), count(batch[1], output)
 
     return score_step
 

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from maskwright.data.pipeline.arrays import Arrays
-from maskwright.data.pipeline.augment import Augmentation
+from maskwright.data.pipeline.augmentation import Augmentation
+from maskwright.data.pipeline.epochs import EpochSchedule
 from maskwright.errors import ConfigError
 from maskwright.tasks.instances.batches import BOXES, DEPTHS, eval_batches, train_batches
 from maskwright.tasks.instances.targets import ObjectArrays
@@ -50,7 +51,7 @@ def test_an_epoch_is_the_same_again_and_another_is_not():
     strong = Augmentation.named("strong")
 
     def first(epoch):
-        made = train_batches(arrays, BOXES, 3, 0, epoch, strong, crop=(16, 16))
+        made = train_batches(arrays, BOXES, EpochSchedule(3, 0, epoch), strong, crop=(16, 16))
         images, true, _ = next(iter(made))
         return images.numpy(), true["ids"].numpy()
 
@@ -65,4 +66,4 @@ def test_tiles_cover_images_of_any_size_once():
     inside = sum(int((true.numpy()[..., 0] == 1).sum()) for _, true, _ in batches)
     assert inside == 3 * 48
     with pytest.raises(ConfigError, match="no crop is set"):
-        train_batches(arrays, DEPTHS, 2, 0, 0, STILL)
+        train_batches(arrays, DEPTHS, EpochSchedule(2), STILL)

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from maskwright.data.pipeline.augment import Augmentation, augment
+from maskwright.data.pipeline.augment import augment
+from maskwright.data.pipeline.augmentation import Augmentation
 from maskwright.tasks.instances.targets import depth_target, distances, visible
 
 
@@ -45,7 +46,7 @@ def test_what_a_crop_cuts_away_vanishes_and_the_rest_is_numbered_anew():
     assert boxes.tolist() == [[1, 1, 4, 4], [0, 0, 3, 3]]
     assert left[3, 3].tolist() == [1, 0]
     assert left[0, 0].tolist() == [0, 2]
-    assert visible(cut, labels, least_px=10)[2].tolist() == []
+    assert visible(cut, labels, min_area_px=10)[2].tolist() == []
 
 
 def test_objects_move_with_their_image():

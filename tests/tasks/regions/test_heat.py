@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from maskwright.errors import ConfigError, DataError, ModelError
-from maskwright.models import build_classifier
+from maskwright.models import ClassifierSpec
 from maskwright.tasks.regions.grad_cam import draw_heat, heat_map
 
 SIDE = 33  # not a multiple of any stride
@@ -29,7 +29,9 @@ def drawn(count, seed):
 @pytest.fixture(scope="module")
 def trained():
     keras.utils.set_random_seed(0)
-    model = build_classifier(channels=1, encoder_widths=(8, 16, 16), pooling="mean", dropout=0.0)
+    model = ClassifierSpec(
+        channels=1, encoder_widths=(8, 16, 16), pooling="mean", dropout=0.0
+    ).build()
     optimizer = keras.optimizers.Adam(3e-3)
     inputs, labels, _ = drawn(64, seed=0)
     variables = model.trainable_variables
@@ -65,9 +67,11 @@ def test_heat_lies_in_the_quarter_that_decides(trained, stride):
 
 def test_nothing_that_decides_is_no_heat():
     inputs, _, _ = drawn(2, seed=0)
-    untrained = build_classifier(channels=1, encoder_widths=(4,))  # starts with zeros for pixels
+    untrained = ClassifierSpec(
+        channels=1, encoder_widths=(4,)
+    ).build()  # starts with zeros for pixels
     assert not heat_map(untrained, inputs).any()
-    reference = build_classifier("reference", channels=1, size=SIDE)
+    reference = ClassifierSpec("reference", channels=1, size=SIDE).build()
     assert heat_map(reference, inputs).shape == (2, SIDE, SIDE)
 
 
@@ -93,4 +97,4 @@ def test_what_has_no_heat_is_said(trained):
     with pytest.raises(DataError, match="the same window"):
         heat_map(trained, {**inputs, "masks": inputs["masks"][:, 1:]})
     with pytest.raises(ModelError, match="measures alone"):
-        heat_map(build_classifier(pixels=False, num_measures=2), inputs)
+        heat_map(ClassifierSpec(pixels=False, num_measures=2).build(), inputs)

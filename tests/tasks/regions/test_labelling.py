@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from maskwright.data import open_dataset
-from maskwright.data.synthetic.scenes import write_dataset
+from maskwright.data.synthetic.datasets import write_dataset
 from maskwright.errors import ConfigError, DataError
 from maskwright.tasks.regions.learning.targets import find_labeling
 

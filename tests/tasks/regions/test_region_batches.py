@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from maskwright.data.pipeline.augment import Augmentation
+from maskwright.data.pipeline.augmentation import Augmentation
+from maskwright.data.pipeline.epochs import EpochSchedule
 from maskwright.tasks.regions.learning import batches
 from maskwright.tasks.regions.learning.bags import Bag, RegionArrays
 from maskwright.tasks.regions.learning.batches import eval_batches, train_batches
@@ -45,9 +46,9 @@ def drawn(side=16):
 ARRAYS = drawn()
 
 
-def train(seed=0, epoch=0, augmentation=TURNED, outside="kept", arrays=ARRAYS, **options):
-    made = train_batches(arrays, 4, seed, epoch, augmentation, outside, **options)
-    return list(made.as_numpy_iterator())
+def train(augmentation=TURNED, outside="kept", arrays=ARRAYS, drawing=(), **schedule):
+    order = EpochSchedule(4, **schedule)
+    return list(train_batches(arrays, order, augmentation, outside, *drawing).as_numpy_iterator())
 
 
 def flat(made):
@@ -115,7 +116,7 @@ def test_workers_get_the_parts_of_the_same_batch():
 
 
 def test_labels_are_weighted():
-    for _, labels, weights in train(label_weights=(0.5, 3.0), arrays=_light()):
+    for _, labels, weights in train(arrays=_light(), drawing=[(0.5, 3.0)]):
         assert weights.tolist() == np.where(labels, 3.0, 0.5).tolist()
 
 
@@ -125,7 +126,7 @@ def _light():
 
 def test_of_a_large_bag_some_regions_are_drawn_others_each_time():
     seen = set()
-    for inputs, _, _ in train(max_regions=2, epochs=6):
+    for inputs, _, _ in train(drawing=[(1.0, 1.0), 2], epochs=6):
         sizes = inputs["bags"].sum(1)
         assert set(sizes) <= {1, 2}
         seen |= set(taken(inputs).tolist())
@@ -175,7 +176,7 @@ def test_masks_are_laid_over_what_was_augmented(outside):
 
 
 def test_validation_sees_true_masks_in_order_as_they_are(monkeypatch):
-    monkeypatch.setattr(batches, "_REGIONS_AT_ONCE", 4)
+    monkeypatch.setattr(batches, "_MAX_EVAL_REGIONS", 4)
     made = list(eval_batches(ARRAYS, "kept", (1.0, 2.0)).as_numpy_iterator())
     # 1 + 3 regions, 2 + 1, 2, 4 that are alone, 1.
     assert [labels.tolist() for _, labels, _ in made] == [[0, 1], [0, 1], [0], [1], [0]]

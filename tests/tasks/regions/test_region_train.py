@@ -8,11 +8,14 @@ from sklearn.linear_model import LogisticRegression
 
 from maskwright.errors import DataError
 from maskwright.losses import loss
-from maskwright.models import build_classifier
-from maskwright.tasks.regions import train
+from maskwright.models import ClassifierSpec
+from maskwright.tasks.regions import training
+from maskwright.tasks.regions.learning import objective
 from maskwright.tasks.regions.learning.bags import Bag, RegionArrays
 from maskwright.tasks.regions.learning.mask_perturbation import DEFAULT
 from maskwright.tasks.regions.learning.targets import Labeling
+from maskwright.tasks.regions.setup import RegionData
+from maskwright.training import Batching
 
 LABELING = Labeling(("dull", "bright"), "image", "image")
 
@@ -38,7 +41,7 @@ def drawn(count=30):
 
 
 def network(pooling="mean"):
-    return build_classifier(pixels=False, num_measures=3, pooling=pooling)
+    return ClassifierSpec(pixels=False, num_measures=3, pooling=pooling).build()
 
 
 def bag_means(arrays):
@@ -49,12 +52,12 @@ def bag_means(arrays):
 
 def test_it_starts_as_a_logistic_regression_on_measures():
     arrays, made = drawn(), network()
-    weights = train.label_weights(arrays, LABELING, balance=True)
+    weights = objective.label_weights(arrays, LABELING, balance=True)
     assert weights == (30 / (2 * 22), 30 / (2 * 8))
-    train.start(made, arrays, weights)
+    objective.start(made, arrays, weights)
     means = bag_means(arrays)
     oracle = LogisticRegression(class_weight="balanced", tol=1e-8).fit(means, arrays.labels)
-    found = train.logits(made, arrays, "kept")
+    found = objective.logits(made, arrays, "kept")
     assert found.shape == (30,)
     np.testing.assert_allclose(found, oracle.decision_function(means), atol=5e-3)
 
@@ -74,7 +77,7 @@ def test_jittered_masks_and_wrong_regions_count_where_a_segmenter_finds_them():
     kernels = []
     for robust in (False, True):
         made = network()
-        train.start(made, erring, (1.0, 1.0), robust=robust)
+        objective.start(made, erring, (1.0, 1.0), robust=robust)
         kernels.append(np.abs(made.get_layer("decision").get_weights()[0][:, 0]))
     assert kernels[1][0] < 0.7 * kernels[0][0]
 
@@ -83,26 +86,30 @@ def test_one_answer_is_nothing_to_learn_from():
     arrays = drawn()
     alike = replace(arrays, bags=tuple(replace(bag, label=1) for bag in arrays.bags))
     with pytest.raises(DataError, match="All 30 training images are bright; expected both dull"):
-        train.label_weights(alike, LABELING, balance=False)
-    assert train.label_weights(arrays, LABELING, balance=False) == (1.0, 1.0)
+        objective.label_weights(alike, LABELING, balance=False)
+    assert objective.label_weights(arrays, LABELING, balance=False) == (1.0, 1.0)
 
 
 def test_without_a_segmenter_masks_are_jittered_as_a_rule():
-    assert train.segmenter_jitter(None, [], None, None, 0) == DEFAULT
+    assert training._segmenter_strength(RegionData(None, LABELING, None), [], 0) == DEFAULT
 
 
 def test_the_task_counts_what_is_scored():
     arrays = drawn()
-    task = train.decisions(
-        loss("ce"), arrays, arrays, batch_size=8, augmentation=None, outside="kept", passes=3
+    task = objective.decisions(
+        loss("ce"),
+        arrays,
+        arrays,
+        batching=Batching(batch_size=8, augmentation=None, passes=3),
+        outside="kept",
     )
     assert task.steps == 3 * 4  # thirty bags, eight at a time
     made = network()
-    train.start(made, arrays, (1.0, 1.0))
+    objective.start(made, arrays, (1.0, 1.0))
     counts = task.scoring.nothing()
     for inputs, labels, _ in task.validation():
         counts = counts + np.asarray(task.scoring.count(labels, made(inputs)))
     assert counts.sum(1).tolist() == [22, 8]
     scores = task.scoring.scores(counts)
-    logits = train.logits(made, arrays, "kept")
+    logits = objective.logits(made, arrays, "kept")
     assert scores["binary_accuracy"] == np.mean((logits >= 0) == arrays.labels)

@@ -1,1 +1,12 @@
-"""Audit of a data set before training: files, masks, copies, class balance."""
+"""Audit of a data set before training: files, masks, copies, class balance, a contact sheet.
+
+A new check is a function from audited samples to findings, called in `audit.py`; what it measures
+of a sample is read in `audit_scan.py`, once.
+"""
+
+from maskwright.data.audit.audit import AuditReport, audit
+from maskwright.data.audit.audit_finding import Finding
+from maskwright.data.audit.balance import ClassCount
+from maskwright.data.audit.contact_sheet import contact_sheet
+
+__all__ = ["AuditReport", "ClassCount", "Finding", "audit", "contact_sheet"]

@@ -1,4 +1,4 @@
-"""What an audit says about one thing, and how it names files and counts."""
+"""Findings of an audit, and how they name files."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -7,18 +7,16 @@ from typing import Literal
 
 Severity = Literal["error", "warning", "note"]
 
-_EXAMPLES = 5
-
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing worth knowing.
+    """One thing to know of a data set.
 
     Args:
         code: Short name that stays the same between versions.
         severity: `"error"` where training as it is would be wrong, `"warning"` where the result
             may be worse or look better than it is, `"note"` for what is good to know.
-        message: What was found, with counts and a few examples.
+        message: What is the case, with counts and a few examples.
         advice: What to do about it.
         files: All files concerned, relative to the data set where they lie in it.
     """
@@ -31,19 +29,7 @@ class Finding:
 
 
 def relative(root: Path, paths: Iterable[Path]) -> tuple[str, ...]:
-    """Names of files as people know them: within the data set where they lie there."""
+    """Names of files, relative to the data set where they lie in it."""
     return tuple(
         str(path.relative_to(root)) if path.is_relative_to(root) else str(path) for path in paths
     )
-
-
-def examples(names: Iterable[str]) -> str:
-    """The first few names, and how many there are beyond."""
-    names = list(names)
-    more = f" and {len(names) - _EXAMPLES:,} more" if len(names) > _EXAMPLES else ""
-    return ", ".join(names[:_EXAMPLES]) + more
-
-
-def counted(number: int, one: str, many: str | None = None) -> str:
-    """`1 image`, `1,234 images`; `many` where the plural has not just an s."""
-    return f"{number:,} {one if number == 1 else many or one + 's'}"

@@ -1,4 +1,4 @@
-"""Look once at every sample as training will read it, and keep what a judgment needs."""
+"""Read every sample once, as training will, and measure what an audit judges."""
 
 import hashlib
 from collections.abc import Sequence
@@ -13,9 +13,7 @@ from maskwright.data.parallel import in_threads
 from maskwright.data.samples import Sample
 from maskwright.data.splits.duplicates import THUMB_SIDE, thumbnail
 from maskwright.errors import DataError
-from maskwright.imageio import Header, read_header, read_image
-from maskwright.imageio.header import MAX_PIXELS
-from maskwright.imageio.raster import open_raster
+from maskwright.imageio import Header, read_image
 from maskwright.labels import IGNORE_LABEL
 
 SUFFIXES_OF_FORMAT = {
@@ -30,12 +28,13 @@ SUFFIXES_OF_FORMAT = {
     "PPM": {".ppm", ".pgm", ".pbm", ".pnm"},
 }
 
-_KINDS = {"1": "one bit", "L": "gray", "LA": "gray with alpha", "P": "palette"}  # by Pillow's mode
-_KINDS |= {"RGB": "RGB", "RGBA": "RGBA", "I;16": "16-bit gray", "I": "16-bit gray"}
+_STORAGE = {"1": "one bit", "L": "gray", "LA": "gray with alpha", "P": "palette"}
+_STORAGE |= {"RGB": "RGB", "RGBA": "RGBA", "I;16": "16-bit gray", "I": "16-bit gray"}
+_WITH_ALPHA = {"PNG", "GIF", "WEBP"}  # formats in which transparency is meant
 
 
 @dataclass(frozen=True)
-class Trouble:
+class SampleFault:
     """Why a sample cannot be used.
 
     Args:
@@ -54,8 +53,8 @@ class AuditedSample:
     """One sample as training would read it.
 
     Args:
-        sample: What was read.
-        trouble: Why it cannot be used; what follows is then empty.
+        sample: Which was read.
+        fault: Why it cannot be used; all other fields are then empty.
         format: Format of the image as its content says, such as `"PNG"`.
         channels: Channels of the image as stored.
         orientation: EXIF orientation, 1 for upright.
@@ -71,7 +70,7 @@ class AuditedSample:
     """
 
     sample: Sample
-    trouble: Trouble | None = None
+    fault: SampleFault | None = None
     format: str = ""
     channels: int = 0
     orientation: int = 1
@@ -88,7 +87,7 @@ class AuditedSample:
 
 def scan(dataset: DataSet, samples: Sequence[Sample]) -> list[AuditedSample]:
     """Read every sample once, in threads; one that fails is described and stops nothing."""
-    return list(in_threads(partial(_see, dataset), samples, "Checking images"))
+    return list(in_threads(partial(_read, dataset), samples, "Checking images"))
 
 
 def misnamed(path: Path, format_name: str) -> bool:
@@ -97,9 +96,9 @@ def misnamed(path: Path, format_name: str) -> bool:
     return known is not None and path.suffix.lower() not in known
 
 
-def _see(dataset: DataSet, sample: Sample) -> AuditedSample:
+def _read(dataset: DataSet, sample: Sample) -> AuditedSample:
     try:
-        header = read_header(sample.image)
+        header = dataset.header(sample.image)
         image, labels = dataset.read(sample)
     except DataError as error:
         return AuditedSample(sample, _diagnose(dataset, sample, str(error)))
@@ -110,8 +109,8 @@ def _see(dataset: DataSet, sample: Sample) -> AuditedSample:
         format=header.format,
         channels=header.channels,
         orientation=header.orientation,
-        alpha=_has_alpha(sample.image, header),
-        mask_kinds=tuple(_mask_kind(path) for path in sample.masks),
+        alpha=header.alpha and header.format in _WITH_ALPHA,
+        mask_kinds=tuple(_storage(dataset.header(path)) for path in sample.masks),
         size=(labels.shape[0], labels.shape[1]),
         counts=counts,
         pixels_digest=_digest(image),
@@ -122,34 +121,26 @@ def _see(dataset: DataSet, sample: Sample) -> AuditedSample:
     )
 
 
-def _diagnose(dataset: DataSet, sample: Sample, message: str) -> Trouble:
+def _diagnose(dataset: DataSet, sample: Sample, message: str) -> SampleFault:
     """Which file of a sample that cannot be read is to blame; reads them again, one by one."""
     try:
         image = read_image(sample.image)
     except DataError as error:
-        return Trouble("unreadable_image", str(error), sample.image)
+        return SampleFault("unreadable_image", str(error), sample.image)
     try:
         mask = dataset.read_mask(sample)
     except DataError as error:
-        named = next((path for path in sample.masks if str(path) in str(error)), sample.masks[0])
-        return Trouble("unreadable_mask", str(error), named)
+        at_fault = next((path for path in sample.masks if str(path) in str(error)), sample.masks[0])
+        return SampleFault("unreadable_mask", str(error), at_fault)
     code = "unusable" if image.shape[:2] == mask.shape else "unequal_sizes"
-    return Trouble(code, message, sample.image)
+    return SampleFault(code, message, sample.image)
 
 
-def _has_alpha(path: Path, header: Header) -> bool:
-    if header.format not in {"PNG", "GIF", "WEBP"}:
-        return False
-    with open_raster(path, MAX_PIXELS) as image:
-        return "A" in image.getbands() or "transparency" in image.info
-
-
-def _mask_kind(path: Path) -> str:
-    header = read_header(path)
+def _storage(header: Header) -> str:
+    """How a mask file stores its pixels."""
     if header.format == "TIFF":
         return f"{header.dtype}, {header.channels} channels"
-    with open_raster(path, MAX_PIXELS) as image:
-        return _KINDS.get(image.mode, image.mode)
+    return _STORAGE.get(header.mode, header.mode)
 
 
 def _digest(pixels: np.ndarray) -> bytes:

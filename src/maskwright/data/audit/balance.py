@@ -1,4 +1,4 @@
-"""Whether masks and splits hold enough of every class."""
+"""Balance of classes: whether masks and splits hold enough of each."""
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
@@ -7,9 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from maskwright.data.audit.audit_finding import Finding, counted, examples, relative
+from maskwright.data.audit.audit_finding import Finding, relative
 from maskwright.data.audit.audit_scan import AuditedSample
 from maskwright.data.dataset import DataSet
+from maskwright.data.notes import counted, examples
 from maskwright.labels import IGNORE_LABEL
 
 _RARE_SHARE = 0.01  # of the pixels: networks tend to leave out what is rarer
@@ -39,7 +40,7 @@ class ClassCount:
 def odd_masks(dataset: DataSet, usable: Sequence[AuditedSample]) -> list[Finding]:
     """Masks that hold less than a mask should."""
     findings = []
-    void = [each for each in usable if _held(each) == 0]
+    void = [each for each in usable if _num_classes(each) == 0]
     if void:
         names = relative(dataset.root, [each.sample.image for each in void])
         findings.append(
@@ -86,7 +87,7 @@ def odd_masks(dataset: DataSet, usable: Sequence[AuditedSample]) -> list[Finding
     background = dataset.labels.background
     if background is None and dataset.labels.num_classes == 2:
         background = 0
-    single = [each for each in usable if _held(each) == 1]
+    single = [each for each in usable if _num_classes(each) == 1]
     by_class: dict[int, list[AuditedSample]] = defaultdict(list)
     for each in single:
         by_class[int(np.argmax(each.counts[:IGNORE_LABEL]))].append(each)
@@ -119,7 +120,7 @@ def odd_classes(dataset: DataSet, usable: Sequence[AuditedSample]) -> list[Findi
     for row in rows:
         pixels[row.name] += row.pixels
     splits = {row.split for row in rows}
-    held = {(row.split, row.name): row.images for row in rows}
+    images_of = {(row.split, row.name): row.images for row in rows}
     never = [name for name in dataset.labels.names if not pixels[name]]
     if len(dataset.labels.names) - len(never) < 2:
         only = ", ".join(name for name in dataset.labels.names if pixels[name]) or "nothing"
@@ -142,9 +143,9 @@ def odd_classes(dataset: DataSet, usable: Sequence[AuditedSample]) -> list[Findi
             )
         )
     elsewhere = [
-        f"{name} (in {', '.join(sorted(s for s in splits if held[s, name]))})"
+        f"{name} (in {', '.join(sorted(s for s in splits if images_of[s, name]))})"
         for name in dataset.labels.names
-        if name not in never and "train" in splits and not held["train", name]
+        if name not in never and "train" in splits and not images_of["train", name]
     ]
     if elsewhere:
         findings.append(
@@ -160,7 +161,7 @@ def odd_classes(dataset: DataSet, usable: Sequence[AuditedSample]) -> list[Findi
         unscored = [
             name
             for name in dataset.labels.names
-            if split in splits and name not in never and not held[split, name]
+            if split in splits and name not in never and not images_of[split, name]
         ]
         if unscored:
             findings.append(
@@ -168,7 +169,7 @@ def odd_classes(dataset: DataSet, usable: Sequence[AuditedSample]) -> list[Findi
                     "class_not_scored",
                     "note",
                     f"The {split} split never shows {examples(unscored)}, so that nothing is "
-                    f"known of how well it is found.",
+                    f"known of how well it is segmented.",
                     "Add images that show it to the split, or keep it in mind with the scores.",
                 )
             )
@@ -203,9 +204,9 @@ def odd_splits(usable: Sequence[AuditedSample]) -> list[Finding]:
             )
         ]
     if sizes["train"] < _FEW_IMAGES:
-        said = f"The training split has only {counted(sizes['train'], 'usable image')}."
+        message = f"The training split has only {counted(sizes['train'], 'usable image')}."
         advice = "Expect little, and look at predictions rather than at scores; use crops."
-        return [Finding("few_images", "warning", said, advice)]
+        return [Finding("few_images", "warning", message, advice)]
     return []
 
 
@@ -225,11 +226,11 @@ def class_counts(dataset: DataSet, usable: Sequence[AuditedSample]) -> list[Clas
     return rows
 
 
-def is_odd(some: Sequence[AuditedSample], usable: Sequence[AuditedSample]) -> bool:
+def is_odd(odd: Sequence[AuditedSample], usable: Sequence[AuditedSample]) -> bool:
     """Whether so few are concerned that it looks like a mistake rather than a habit."""
-    return len(some) <= max(_ODD_SHARE * len(usable), 1)
+    return len(odd) <= max(_ODD_SHARE * len(usable), 1)
 
 
-def _held(each: AuditedSample) -> int:
+def _num_classes(each: AuditedSample) -> int:
     """Number of classes in a mask."""
     return int(np.count_nonzero(each.counts[:IGNORE_LABEL]))

@@ -1,4 +1,4 @@
-"""A picture of what training will see: samples, their masks, and augmented versions of both."""
+"""Contact sheet: samples with their masks, and augmented versions of both."""
 
 from pathlib import Path
 
@@ -7,7 +7,8 @@ from PIL import Image, ImageDraw, ImageFont
 
 from maskwright.data.dataset import DataSet
 from maskwright.data.geometry import resize_image, resize_labels
-from maskwright.data.pipeline.augment import STRENGTHS, Augmentation, augment
+from maskwright.data.pipeline.augment import augment
+from maskwright.data.pipeline.augmentation import STRENGTHS, Augmentation
 from maskwright.data.to_rgb import as_picture
 from maskwright.errors import DataError
 from maskwright.imageio import write_image
@@ -28,7 +29,7 @@ def contact_sheet(
     rows: int = 6,
     versions: int = 3,
 ) -> None:
-    """Draw a sheet of samples drawn from the training split, or from all where there is none.
+    """Draw a sheet of training samples, or of any where no split is for training.
 
     Each row shows a sample and its mask, then `versions` augmented ones; gray is ignored. What
     does not line up here is wrong in training too.

@@ -5,165 +5,14 @@ seeded per sample.
 """
 
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields, replace
-from types import MappingProxyType
-from typing import Any
 
 import cv2
 import numpy as np
 
 from maskwright.data.geometry import cut_image, cut_labels
-from maskwright.errors import ConfigError
+from maskwright.data.pipeline.augmentation import Augmentation
+from maskwright.data.pipeline.photometric import applies, by_channels, change_tone
 from maskwright.labels import IGNORE_LABEL
-
-
-@dataclass(frozen=True)
-class Augmentation:
-    """What may happen to an image on its way into a batch; the defaults change nothing.
-
-    An amount is drawn evenly from the stated range each time; `*_probability` says in which share
-    of the images it is drawn at all. Photometric amounts are shares of the range of pixel values.
-
-    Args:
-        flip_horizontal: Probability of swapping left and right.
-        flip_vertical: Probability of swapping top and bottom. No strength has it: whether up
-            differs from down is a property of the images. Set 0.5 for microscopy and aerial.
-        rotate_degrees: Largest angle, either way.
-        shift: Largest move along each axis, either way, as a share of the window.
-        scale: Smallest and largest side of the window that fills the output, as a share of the
-            whole; below 1 zooms in, above 1 shows the border. Its place is drawn evenly.
-        aspect: Largest change of width against height, as a factor, 1 for none.
-        shear_degrees: Largest slant of the vertical axis, either way.
-        elastic: Standard deviation of the local displacement, as a share of the shorter side.
-        elastic_spacing: Distance between the points that are displaced, same unit.
-        brightness: Largest value added or taken away.
-        contrast: Largest change of the factor that stretches values about their mean.
-        gamma: The exponent lies between `1 / (1 + gamma)` and `1 + gamma`.
-        noise: Largest standard deviation of Gaussian noise.
-        blur: Largest standard deviation of the Gaussian, in pixels of the output.
-
-    Raises:
-        ConfigError: If a value lies outside its range.
-    """
-
-    flip_horizontal: float = 0.0
-    flip_vertical: float = 0.0
-    rotate_degrees: float = 0.0
-    rotate_probability: float = 1.0
-    shift: float = 0.0
-    shift_probability: float = 1.0
-    scale: tuple[float, float] = (1.0, 1.0)
-    scale_probability: float = 1.0
-    aspect: float = 1.0
-    aspect_probability: float = 1.0
-    shear_degrees: float = 0.0
-    shear_probability: float = 1.0
-    elastic: float = 0.0
-    elastic_spacing: float = 0.25
-    elastic_probability: float = 1.0
-    brightness: float = 0.0
-    brightness_probability: float = 1.0
-    contrast: float = 0.0
-    contrast_probability: float = 1.0
-    gamma: float = 0.0
-    gamma_probability: float = 1.0
-    noise: float = 0.0
-    noise_probability: float = 1.0
-    blur: float = 0.0
-    blur_probability: float = 1.0
-
-    def __post_init__(self) -> None:
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if field.name == "scale":
-                low, high = value
-                _require(0 < low <= high, "scale", "two values, 0 < low <= high", value)
-            elif field.name == "aspect":
-                _require(1 <= value <= 4, "aspect", "a factor of 1 to 4", value)
-            elif field.name == "elastic_spacing":
-                _require(0.01 <= value <= 1, "elastic_spacing", "a share of 0.01 to 1", value)
-            else:
-                most = _MOST.get(field.name, 1.0)
-                _require(0 <= value <= most, field.name, f"a number from 0 to {most:g}", value)
-
-    @classmethod
-    def named(cls, name: str, **overrides: Any) -> "Augmentation":
-        """A named strength, with single settings changed.
-
-        Raises:
-            ConfigError: If the strength or a setting does not exist.
-        """
-        if name not in STRENGTHS:
-            raise ConfigError(
-                f"Expected an augmentation of {', '.join(STRENGTHS)}; received {name!r}."
-            )
-        known = {field.name for field in fields(cls)}
-        if unknown := sorted(set(overrides) - known):
-            raise ConfigError(
-                f"Augmentation has no setting {', '.join(unknown)}; it has "
-                f"{', '.join(sorted(known))}."
-            )
-        if isinstance(overrides.get("scale"), list):  # YAML and JSON have no tuples
-            overrides["scale"] = tuple(overrides["scale"])
-        return replace(STRENGTHS[name], **overrides)
-
-
-_MOST = {"rotate_degrees": 180.0, "shear_degrees": 60.0, "gamma": 4.0, "blur": 20.0}
-
-
-def _require(holds: bool, name: str, expected: str, value: object) -> None:
-    if not holds:
-        raise ConfigError(f"Augmentation setting `{name}` takes {expected}; received {value}.")
-
-
-STRENGTHS: Mapping[str, Augmentation] = MappingProxyType(
-    {
-        "none": Augmentation(),
-        "light": Augmentation(
-            flip_horizontal=0.5, scale=(0.8, 1.0), aspect=1.1, brightness=0.1, contrast=0.2
-        ),
-        "medium": Augmentation(
-            flip_horizontal=0.5,
-            rotate_degrees=15,
-            rotate_probability=0.5,
-            shift=0.05,
-            shift_probability=0.5,
-            scale=(0.7, 1.0),
-            aspect=1.15,
-            brightness=0.15,
-            contrast=0.3,
-            gamma=0.3,
-            gamma_probability=0.5,
-            noise=0.03,
-            noise_probability=0.2,
-            blur=1.0,
-            blur_probability=0.2,
-        ),
-        "strong": Augmentation(
-            flip_horizontal=0.5,
-            rotate_degrees=30,
-            rotate_probability=0.8,
-            shift=0.1,
-            shift_probability=0.5,
-            scale=(0.5, 1.2),
-            aspect=1.3,
-            shear_degrees=10,
-            shear_probability=0.5,
-            elastic=0.02,
-            elastic_probability=0.3,
-            brightness=0.2,
-            contrast=0.4,
-            gamma=0.5,
-            gamma_probability=0.5,
-            noise=0.05,
-            noise_probability=0.3,
-            blur=1.5,
-            blur_probability=0.3,
-        ),
-    }
-)
-"""From nothing to a lot; `medium` is what training uses unless told otherwise."""
 
 
 def augment(
@@ -177,7 +26,7 @@ def augment(
     window: tuple[int, int] | None = None,
     value_range: tuple[float, float] | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Draw one augmented version of an image and its mask.
+    """Augment an image and its mask.
 
     Both go through the same map; the image is interpolated and reflected at its border, the mask
     takes the nearest label and `IGNORE_LABEL` beyond the border. Photometric changes come
@@ -187,7 +36,7 @@ def augment(
         image: uint8, uint16 or float32, `(h, w, c)`.
         labels: uint8, `(h, w)`; or uint16, `(h, w, maps)`, of which the first holds labels and the
             others number objects, with 0 for none and beyond the border.
-        rng: Its state alone decides what is drawn.
+        rng: Its state alone decides the result.
         size: Height and width of the result; `None` for that of the window.
         center: Row and column, pixels of the image, to have in the middle of the window; it is
             moved as little as keeps the window inside the image. `None` draws the place.
@@ -205,7 +54,7 @@ def augment(
     height, width = _window_size(augmentation, rng, window)
     top = _place(rng, whole_height, height, None if center is None else center[0])
     left = _place(rng, whole_width, width, None if center is None else center[1])
-    if _applies(rng, augmentation.shift, augmentation.shift_probability):
+    if applies(rng, augmentation.shift, augmentation.shift_probability):
         top += height * rng.uniform(-augmentation.shift, augmentation.shift)
         left += width * rng.uniform(-augmentation.shift, augmentation.shift)
     flip_x = rng.random() < augmentation.flip_horizontal
@@ -227,12 +76,8 @@ def augment(
         start = middle + linear @ [0.5 - size[1] / 2, 0.5 - size[0] / 2]
         matrix = np.column_stack([linear, start])
         image, labels = _warp(image, labels, matrix, size, offsets)
-    changed = _photometric(image, augmentation, rng, value_range)
+    changed = change_tone(image, augmentation, rng, value_range)
     return changed, np.ascontiguousarray(labels)
-
-
-def _applies(rng: np.random.Generator, amount: float, probability: float) -> bool:
-    return amount > 0 and rng.random() < probability
 
 
 def _window_size(
@@ -244,7 +89,7 @@ def _window_size(
     if low != 1 or high != 1:
         scale = rng.uniform(low, high) if rng.random() < augmentation.scale_probability else 1.0
     stretch = 1.0
-    if _applies(rng, augmentation.aspect - 1, augmentation.aspect_probability):
+    if applies(rng, augmentation.aspect - 1, augmentation.aspect_probability):
         stretch = math.exp(rng.uniform(-1, 1) * math.log(augmentation.aspect) / 2)
     most = max(high, scale)
     return window[0] * min(scale * stretch, most), window[1] * min(scale / stretch, most)
@@ -259,11 +104,11 @@ def _place(rng: np.random.Generator, whole: int, side: float, center: float | No
 
 
 def _turn(augmentation: Augmentation, rng: np.random.Generator) -> np.ndarray | None:
-    """Matrix `(2, 2)` on `(x, y)` of rotation and shear, or `None` where neither was drawn."""
+    """Matrix `(2, 2)` on `(x, y)` of rotation and shear, or `None` where neither applies."""
     angle = slant = 0.0
-    if _applies(rng, augmentation.rotate_degrees, augmentation.rotate_probability):
+    if applies(rng, augmentation.rotate_degrees, augmentation.rotate_probability):
         angle = math.radians(rng.uniform(-1, 1) * augmentation.rotate_degrees)
-    if _applies(rng, augmentation.shear_degrees, augmentation.shear_probability):
+    if applies(rng, augmentation.shear_degrees, augmentation.shear_probability):
         slant = math.tan(math.radians(rng.uniform(-1, 1) * augmentation.shear_degrees))
     if angle == 0 and slant == 0:
         return None
@@ -279,7 +124,7 @@ def _elastic_offsets(
     Source: Ronneberger et al., U-Net, 2015: normal displacements of a coarse grid, interpolated
     bicubically.
     """
-    if not _applies(rng, augmentation.elastic, augmentation.elastic_probability):
+    if not applies(rng, augmentation.elastic, augmentation.elastic_probability):
         return None
     points = [max(2, round(side / (augmentation.elastic_spacing * min(size))) + 1) for side in size]
     coarse = rng.standard_normal((*points, 2), np.float32) * augmentation.elastic * min(size)
@@ -323,75 +168,9 @@ def _warp(
     def move_labels(part: np.ndarray, *outside: int) -> np.ndarray:
         return move(part, cv2.INTER_NEAREST, cv2.BORDER_CONSTANT, *outside)
 
-    moved = _by_channels(
-        lambda part: move(part, cv2.INTER_LINEAR, cv2.BORDER_REFLECT_101), image, 4
-    )
+    moved = by_channels(lambda part: move(part, cv2.INTER_LINEAR, cv2.BORDER_REFLECT_101), image, 4)
     if labels.ndim == 2:
         return moved, move_labels(np.ascontiguousarray(labels), IGNORE_LABEL)
     classes = move_labels(np.ascontiguousarray(labels[..., 0]), IGNORE_LABEL)
-    numbers = _by_channels(lambda part: move_labels(part, 0, 0, 0, 0), labels[..., 1:], 4)
+    numbers = by_channels(lambda part: move_labels(part, 0, 0, 0, 0), labels[..., 1:], 4)
     return moved, np.dstack([classes, numbers])
-
-
-def _by_channels(
-    change: Callable[[np.ndarray], np.ndarray], pixels: np.ndarray, most: int
-) -> np.ndarray:
-    """Apply what OpenCV does to at most `most` channels to any number; keeps three dimensions."""
-    parts = [
-        change(np.ascontiguousarray(pixels[..., first : first + most]))
-        for first in range(0, pixels.shape[2], most)
-    ]
-    parts = [part.reshape(*part.shape[:2], -1) for part in parts]
-    return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=-1)
-
-
-def _photometric(
-    image: np.ndarray,
-    augmentation: Augmentation,
-    rng: np.random.Generator,
-    value_range: tuple[float, float] | None,
-) -> np.ndarray:
-    """Change light and lens; float32, contiguous, kept within the range of values."""
-    amount = augmentation
-    added, factor, exponent = 0.0, 1.0, 1.0
-    if _applies(rng, amount.brightness, amount.brightness_probability):
-        added = rng.uniform(-1, 1) * amount.brightness
-    if _applies(rng, amount.contrast, amount.contrast_probability):
-        factor = 1 + rng.uniform(-1, 1) * amount.contrast
-    if _applies(rng, amount.gamma, amount.gamma_probability):
-        exponent = math.exp(rng.uniform(-1, 1) * math.log1p(amount.gamma))
-    blur = noise = 0.0
-    if _applies(rng, amount.blur, amount.blur_probability):
-        blur = rng.uniform(0, amount.blur)
-    if _applies(rng, amount.noise, amount.noise_probability):
-        noise = rng.uniform(0, amount.noise)
-    tone = (added, factor, exponent) != (0.0, 1.0, 1.0)
-    if not tone and blur == 0 and noise == 0:
-        return np.array(image, np.float32, order="C")
-
-    if value_range is None:
-        own = image.dtype != np.uint8
-        value_range = (float(image.min()), float(image.max())) if own else (0.0, 255.0)
-    low, high = value_range
-    span = max(high - low, 1e-6)
-    shape = image.shape
-    flat = np.ascontiguousarray(image).reshape(shape[0], -1)
-    if tone:
-        mean = min(max((cv2.mean(flat)[0] - low) / span, 0.0), 1.0) ** exponent
-
-        def adjust(values: np.ndarray) -> np.ndarray:
-            share = np.clip((values.astype(np.float32) - low) / span, 0, 1)
-            if exponent != 1:
-                share = share**exponent
-            share = (share - mean) * factor + (mean + added)
-            return (np.clip(share, 0, 1) * span + low).astype(np.float32)
-
-        # A byte has 256 values, so that a table does the whole of it.
-        flat = cv2.LUT(flat, adjust(np.arange(256))) if flat.dtype == np.uint8 else adjust(flat)
-    changed = flat.astype(np.float32, copy=False).reshape(shape)
-    if blur > 0:
-        changed = _by_channels(lambda part: cv2.GaussianBlur(part, (0, 0), blur), changed, 128)
-    if noise > 0:
-        changed = changed + rng.standard_normal(shape, np.float32) * np.float32(noise * span)
-        changed = np.clip(changed, low, high, out=changed)
-    return changed

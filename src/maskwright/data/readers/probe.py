@@ -1,30 +1,55 @@
-"""Look at the files of a layout before anything is read: headers of images, contents of masks."""
+"""Probe the files of a data set: headers of images, contents of masks, each read once.
+
+What is probed goes to the inference of the encoding and to the splits; headers stay with the data
+set, for loading, audit and plan.
+"""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
 
-from maskwright.data.encodings.encoding import Encoding, MaskContents, content_of
+from maskwright.data.encodings.encoding import Encoding
+from maskwright.data.encodings.mask_contents import MaskContents, read_contents
 from maskwright.data.geometry import same_aspect
+from maskwright.data.notes import SkippedFile
 from maskwright.data.parallel import in_threads
 from maskwright.data.samples import Sample
 from maskwright.errors import DataError
 from maskwright.imageio import Header, read_header
 
-MASKS_LOOKED_AT = 200
+MAX_MASKS = 200
 """Masks whose contents tell the encoding."""
 
-MASKS_STRATIFIED = 2000
-"""Up to so many masks, all are looked at where they are to be spread evenly over splits."""
+MAX_STRATIFIED_MASKS = 2000
+"""Up to so many masks, all are read where classes are to be spread evenly over splits."""
 
-HEADERS_READ = 4000
-"""Samples whose headers are read; beyond, faults are found when a sample is read."""
+MAX_SAMPLES = 4000
+"""Samples whose headers are read; beyond, faults show when a sample is read."""
+
+_MAX_HEADERS = 50_000  # held, about 20 MB; those of further files are read each time
 
 Item = TypeVar("Item")
+
+
+@dataclass(frozen=True)
+class Headers:
+    """Headers of image files, each read when it is first asked for; safe in threads."""
+
+    by_path: dict[Path, Header] = field(default_factory=dict, repr=False)
+
+    def of(self, path: Path) -> Header:
+        """Size and kind of an image; `DataError` where it cannot be read."""
+        header = self.by_path.get(path)
+        if header is None:
+            header = read_header(path)
+            if len(self.by_path) < _MAX_HEADERS:
+                self.by_path[path] = header
+        return header
 
 
 @dataclass
@@ -32,57 +57,64 @@ class ProbeResult:
     """What the files hold.
 
     Args:
-        samples: Those in which nothing is wrong so far.
-        left_out: Files of others, each with the reason.
+        samples: Those without a fault so far.
+        headers: Of the files that were probed.
+        skipped: Files of other samples.
         channels: Of most images.
         dtype: Of most images.
-        contents: Of the masks that were looked at.
+        contents: Of the masks that were read.
     """
 
     samples: list[Sample]
-    left_out: list[tuple[Path, str]] = field(default_factory=list)
+    headers: Headers
+    skipped: list[SkippedFile] = field(default_factory=list)
     channels: int = 0
     dtype: str = ""
     contents: dict[Path, MaskContents] = field(default_factory=dict)
+
+    def skip(self, faults: Mapping[str, SkippedFile]) -> None:
+        """Take samples out, by their ids."""
+        self.skipped += faults.values()
+        self.samples = [sample for sample in self.samples if sample.id not in faults]
 
 
 def probe(
     samples: Sequence[Sample], seed: int, divide: bool, scaled_masks: bool = False
 ) -> ProbeResult:
-    """Look at headers and masks; what is broken is left out.
+    """Read headers and masks; samples with a fault are skipped.
 
     Args:
         samples: Of a layout.
-        seed: Decides which files are looked at where there are many.
-        divide: Whether splits are to be made, which goes better when the masks are known.
+        seed: Decides which files are read where there are many.
+        divide: Whether splits are to be made, which goes better when all masks are known.
         scaled_masks: Whether a mask may be larger or smaller than its image, if the aspect agrees.
 
     Raises:
         DataError: If no sample is left.
     """
-    result = ProbeResult(list(samples))
-    _look_at_headers(result, seed, scaled_masks)
-    _look_at_masks(result, seed, divide)
+    result = ProbeResult(list(samples), Headers())
+    _probe_headers(result, seed, scaled_masks)
+    _probe_masks(result, seed, divide)
     if not result.samples:
-        raise DataError(f"No sample can be used; of the first: {result.left_out[0][1]}")
+        raise DataError(f"No sample can be used; of the first: {result.skipped[0].reason}")
     return result
 
 
-def held_classes(
+def classes_by_sample(
     samples: Sequence[Sample], contents: Mapping[Path, MaskContents], encoding: Encoding
 ) -> dict[str, set[str]]:
-    """By the id of a sample, its image label and the classes in its masks, as far as looked at."""
-    held = {}
+    """By the id of a sample, its image label and the classes in its masks, as far as probed."""
+    classes = {}
     for sample in samples:
-        found = [contents[mask] for mask in sample.masks if mask in contents]
+        probed = [contents[mask] for mask in sample.masks if mask in contents]
         labels = {
             encoding.label_of(value)
-            for content in found
+            for content in probed
             for value in (content.as_colors() if encoding.kind == "colors" else content.values)
         }
-        held[sample.id] = {f"class {label}" for label in labels if label is not None}
-        held[sample.id] |= {f"image {label}" for label in sample.labels}
-    return held
+        classes[sample.id] = {f"class {label}" for label in labels if label is not None}
+        classes[sample.id] |= {f"image {label}" for label in sample.labels}
+    return classes
 
 
 def kind_differs(channels: int, dtype: str, expected: int, expected_dtype: str) -> str:
@@ -105,74 +137,74 @@ def sizes_differ(image: Path, size: Sequence[int], mask: Path, mask_size: Sequen
     )
 
 
-def _look_at_headers(result: ProbeResult, seed: int, scaled_masks: bool) -> None:
-    samples = _some(result.samples, HEADERS_READ, [seed, 1])
-    outcomes = in_threads(_headers, samples, "Looking at the images")
-    bad: dict[str, tuple[Path, str]] = {}
-    good: list[tuple[Sample, Header, Header | None]] = []
-    for sample, outcome in zip(samples, outcomes, strict=True):
-        if isinstance(outcome, DataError):
-            bad[sample.id] = (sample.image, str(outcome))
+def _probe_headers(result: ProbeResult, seed: int, scaled_masks: bool) -> None:
+    samples = _random_subset(result.samples, MAX_SAMPLES, [seed, 1])
+    read = partial(_read_headers, result.headers)
+    faults: dict[str, SkippedFile] = {}
+    readable: list[tuple[Sample, Header, Header | None]] = []
+    for sample, outcome in zip(samples, in_threads(read, samples, "Probing images"), strict=True):
+        if isinstance(outcome, SkippedFile):
+            faults[sample.id] = outcome
         else:
-            good.append((sample, *outcome))
-    if good:
-        kinds = Counter((image.channels, image.dtype) for _, image, _ in good)
+            readable.append((sample, *outcome))
+    if readable:
+        kinds = Counter((image.channels, image.dtype) for _, image, _ in readable)
         result.channels, result.dtype = kinds.most_common(1)[0][0]
-    for sample, image, mask in good:
+    for sample, image, mask in readable:
         size = (image.height, image.width)
         problem = kind_differs(image.channels, image.dtype, result.channels, result.dtype)
         if problem:
-            bad[sample.id] = (sample.image, f"{sample.image} {problem}.")
+            reason = f"{sample.image} {problem}."
+            faults[sample.id] = SkippedFile(sample.image, reason, broken=True)
         elif mask is not None and (mask.height, mask.width) != size:
             mask_size = (mask.height, mask.width)
             if not (scaled_masks and same_aspect(size, mask_size)):
-                said = sizes_differ(sample.image, size, sample.masks[0], mask_size)
-                bad[sample.id] = (sample.image, said)
-    _leave_out(result, bad)
+                reason = sizes_differ(sample.image, size, sample.masks[0], mask_size)
+                faults[sample.id] = SkippedFile(sample.image, reason, broken=True)
+    result.skip(faults)
 
 
-def _headers(sample: Sample) -> tuple[Header, Header | None] | DataError:
+def _read_headers(headers: Headers, sample: Sample) -> tuple[Header, Header | None] | SkippedFile:
+    """Headers of an image and its first mask, or what is wrong with them."""
     try:
-        mask = read_header(sample.masks[0]) if sample.masks else None
-        return read_header(sample.image), mask
+        mask = headers.of(sample.masks[0]) if sample.masks else None
     except DataError as error:
-        return error
+        return SkippedFile(sample.image, str(error))
+    try:
+        return headers.of(sample.image), mask
+    except DataError as error:
+        return SkippedFile(sample.image, str(error), broken=True)
 
 
-def _look_at_masks(result: ProbeResult, seed: int, divide: bool) -> None:
+def _probe_masks(result: ProbeResult, seed: int, divide: bool) -> None:
     paths = [mask for sample in result.samples for mask in sample.masks]
-    if not divide or len(paths) > MASKS_STRATIFIED:
-        paths = _some(paths, MASKS_LOOKED_AT, [seed, 2])
-    bad: dict[Path, str] = {}
-    for path, outcome in zip(
-        paths, in_threads(_content, paths, "Looking at the masks"), strict=True
-    ):
+    if not divide or len(paths) > MAX_STRATIFIED_MASKS:
+        paths = _random_subset(paths, MAX_MASKS, [seed, 2])
+    broken: dict[Path, str] = {}
+    outcomes = in_threads(_read_contents, paths, "Probing masks")
+    for path, outcome in zip(paths, outcomes, strict=True):
         if isinstance(outcome, DataError):
-            bad[path] = str(outcome)
+            broken[path] = str(outcome)
         else:
             result.contents[path] = outcome
-    broken = {
-        sample.id: (mask, bad[mask])
-        for sample in result.samples
-        for mask in sample.masks
-        if mask in bad
-    }
-    _leave_out(result, broken)
+    result.skip(
+        {
+            sample.id: SkippedFile(mask, broken[mask], broken=True)
+            for sample in result.samples
+            for mask in sample.masks
+            if mask in broken
+        }
+    )
 
 
-def _content(path: Path) -> MaskContents | DataError:
+def _read_contents(path: Path) -> MaskContents | DataError:
     try:
-        return content_of(path)
+        return read_contents(path)
     except DataError as error:
         return error
 
 
-def _leave_out(result: ProbeResult, bad: Mapping[str, tuple[Path, str]]) -> None:
-    result.left_out += bad.values()
-    result.samples = [sample for sample in result.samples if sample.id not in bad]
-
-
-def _some(items: Sequence[Item], most: int, seed: Sequence[int]) -> list[Item]:
+def _random_subset(items: Sequence[Item], most: int, seed: Sequence[int]) -> list[Item]:
     """At most so many items, in order."""
     if len(items) <= most:
         return list(items)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
-from maskwright.data.readers.pair_matching import SPLIT_WORDS
+from maskwright.data.readers.name_words import SPLIT_WORDS
 from maskwright.data.samples import Sample
 from maskwright.errors import DataError
 from maskwright.imageio import IMAGE_SUFFIXES
@@ -22,7 +22,7 @@ _MAX_DEPTH = 4
 
 
 @dataclass
-class Divided:
+class SplitSamples:
     """Samples with the splits that lists give them.
 
     Args:
@@ -40,7 +40,7 @@ class Divided:
     doubles: list[str] = field(default_factory=list)
 
 
-def divide_by_lists(root: Path, samples: Sequence[Sample]) -> Divided:
+def split_by_lists(root: Path, samples: Sequence[Sample]) -> SplitSamples:
     """Give samples the splits of `trainval.txt`, `test.txt` and the like anywhere below `root`.
 
     A line holds an id, a file name or a path, and may have further columns. `trainval.txt` stands
@@ -48,22 +48,22 @@ def divide_by_lists(root: Path, samples: Sequence[Sample]) -> Divided:
     test before validation before training, so that no score is better than it should be.
     """
     index = _index(root, samples)
-    result = Divided(unlisted=list(samples))
+    result = SplitSamples(unlisted=list(samples))
     stated: dict[str, dict[str, None]] = {}
     for path in _find(root):
         word = _word(path)
-        found, missing = _read(path, index)
-        if not found:
+        ids, missing = _read(path, index)
+        if not ids:
             continue
         result.lists.append(path)
         result.missing += [(name, path) for name in missing]
-        stated.setdefault(word, {}).update(dict.fromkeys(found))
+        stated.setdefault(word, {}).update(dict.fromkeys(ids))
     if not stated:
         return result
     finer = {id_ for word in stated if word != "trainval" for id_ in stated[word]}
     split_of: dict[str, str] = {}
-    for word, ids in sorted(stated.items(), key=lambda item: _rank(item[0])):
-        for id_ in ids:
+    for word, names in sorted(stated.items(), key=lambda item: _rank(item[0])):
+        for id_ in names:
             if word == "trainval" and id_ in finer and SPLIT_WORDS[word] != split_of.get(id_):
                 # Named more finely elsewhere, except that a test list contradicts it.
                 if id_ in stated.get("test", {}):
@@ -77,9 +77,9 @@ def divide_by_lists(root: Path, samples: Sequence[Sample]) -> Divided:
     return result
 
 
-def divide(
+def split_as_stated(
     root: Path, samples: Sequence[Sample], splits: Mapping[str, str | Sequence[str]]
-) -> Divided:
+) -> SplitSamples:
     """Give samples the splits that a description states.
 
     Args:
@@ -98,32 +98,36 @@ def divide(
         if isinstance(names, str):
             if not (root / names).is_file():
                 raise DataError(f"data.yaml names the list {names}, but {root / names} is no file.")
-            found, missing = _read(root / names, index)
+            ids, missing = _read(root / names, index)
         else:
-            found, missing = [], []
-            for name in names:
-                id_ = _look_up(name, index)
-                fits = (
-                    [id_]
-                    if id_
-                    else [
-                        key
-                        for key, path in paths.items()
-                        if fnmatchcase(key, name) or fnmatchcase(path, name)
-                    ]
-                )
-                found += fits
-                missing += [] if fits else [name]
+            ids, missing = _matching(names, index, paths)
         if missing:
             raise DataError(
                 f"data.yaml puts {missing[0]!r} into the split {split}, but {root} has no such "
                 f"sample with a mask."
             )
-        split_of |= dict.fromkeys(found, SPLIT_WORDS.get(split, split))
-    return Divided(
+        split_of |= dict.fromkeys(ids, SPLIT_WORDS.get(split, split))
+    return SplitSamples(
         [replace(s, split=split_of[s.id]) for s in samples if s.id in split_of],
         [s for s in samples if s.id not in split_of],
     )
+
+
+def _matching(
+    names: Iterable[str], index: Mapping[str, str | None], paths: Mapping[str, str]
+) -> tuple[list[str], list[str]]:
+    """Ids that names and patterns of ids or `paths` match, and names that match none."""
+    ids, missing = [], []
+    for name in names:
+        if id_ := _look_up(name, index):
+            matches = [id_]
+        else:
+            matches = [
+                key for key, path in paths.items() if any(fnmatchcase(t, name) for t in (key, path))
+            ]
+        ids += matches
+        missing += [] if matches else [name]
+    return ids, missing
 
 
 def _rank(word: str) -> int:
@@ -131,12 +135,12 @@ def _rank(word: str) -> int:
 
 
 def _word(path: Path) -> str:
-    found = _NAME.fullmatch(path.stem.casefold())
-    return found[1] if found else path.stem.casefold()
+    match = _NAME.fullmatch(path.stem.casefold())
+    return match[1] if match else path.stem.casefold()
 
 
 def _find(root: Path) -> list[Path]:
-    found: list[Path] = []
+    lists: list[Path] = []
 
     def visit(folder: Path, depth: int) -> None:
         for entry in sorted(folder.iterdir()):
@@ -145,13 +149,13 @@ def _find(root: Path) -> list[Path]:
                 continue
             if suffix == ".txt":
                 if _NAME.fullmatch(entry.stem.casefold()) and entry.is_file():
-                    found.append(entry)
+                    lists.append(entry)
             elif depth < _MAX_DEPTH and entry.is_dir():
                 visit(entry, depth + 1)
 
     visit(root, 0)
     # VOC has lists for other tasks beside those for segmentation.
-    return [p for p in found if p.parent.name.casefold() == "segmentation"] or found
+    return [p for p in lists if p.parent.name.casefold() == "segmentation"] or lists
 
 
 def _index(root: Path, samples: Iterable[Sample]) -> dict[str, str | None]:
@@ -169,9 +173,9 @@ def _index(root: Path, samples: Iterable[Sample]) -> dict[str, str | None]:
     return index
 
 
-def _read(path: Path, index: dict[str, str | None]) -> tuple[list[str], list[str]]:
+def _read(path: Path, index: Mapping[str, str | None]) -> tuple[list[str], list[str]]:
     """Ids that a list names, and names in it that fit no sample."""
-    found, missing = [], []
+    ids, missing = [], []
     text = path.read_text(encoding="utf-8-sig", errors="replace")
     for line in text.splitlines():
         line = line.strip()
@@ -184,18 +188,18 @@ def _read(path: Path, index: dict[str, str | None]) -> tuple[list[str], list[str
         if id_ is None:
             missing.append(name)
         else:
-            found.append(id_)
-    return found, missing
+            ids.append(id_)
+    return ids, missing
 
 
-def _look_up(name: str, index: dict[str, str | None]) -> str | None:
+def _look_up(name: str, index: Mapping[str, str | None]) -> str | None:
     parts = PurePosixPath(name.replace("\\", "/").casefold()).parts
     if not parts:
         return None
     last = parts[-1]
     stem = last[: last.rindex(".")] if f".{last.rpartition('.')[2]}" in IMAGE_SUFFIXES else last
     for start in range(len(parts)):
-        found = index.get("/".join((*parts[start:-1], stem)))
-        if found is not None:
-            return found
+        id_ = index.get("/".join((*parts[start:-1], stem)))
+        if id_ is not None:
+            return id_
     return None

@@ -1,4 +1,4 @@
-"""Data sets of TensorFlow Datasets, written once as PNG files with a manifest."""
+"""Reader of TensorFlow Datasets, which writes them once as PNG files with a manifest."""
 
 import os
 import re
@@ -11,21 +11,31 @@ from typing import Any
 
 import numpy as np
 
-from maskwright.data.encodings.class_map import PETS
-from maskwright.data.readers.data_yaml import write_description
+from maskwright.data.encodings.known_class_maps import PETS
+from maskwright.data.readers.base import Place, Reader, Recognition
+from maskwright.data.readers.description import write_description
 from maskwright.data.readers.manifest import write_manifest
 from maskwright.data.samples import Sample
 from maskwright.errors import ConfigError, DataError
 from maskwright.imageio import write_image
 
-PREFIX = "tfds:"
-
+_PREFIX = "tfds:"
 _MASK_KEY = re.compile(r"mask|seg|label_image|annotation|trimap", re.IGNORECASE)
 _INSTANCE_KEY = re.compile(r"instance|object", re.IGNORECASE)
 
 
+def _recognize(place: Place) -> Recognition | None:
+    if not place.source.startswith(_PREFIX):
+        return None
+    name = place.source.removeprefix(_PREFIX)
+    return Recognition(1.0, _PREFIX, lambda: Place(str(convert_to_png(name))))
+
+
+TFDS = Reader("TensorFlow Datasets", f"{_PREFIX}NAME", "", _recognize)
+
+
 def cache_folder() -> Path:
-    """Folder below which data sets are kept: `$XDG_CACHE_HOME`, else `~/.cache`."""
+    """Folder below which data sets are cached: `$XDG_CACHE_HOME`, else `~/.cache`."""
     base = os.environ.get("XDG_CACHE_HOME")
     return (Path(base) if base else Path.home() / ".cache") / "maskwright" / "tfds"
 
@@ -33,7 +43,7 @@ def cache_folder() -> Path:
 def convert_to_png(name: str) -> Path:
     """Folder with the images, masks, `manifest.csv` and `data.yaml` of a data set.
 
-    The first call downloads and writes it, later ones find it there. The image feature is the one
+    The first call downloads and writes it, later ones use that. The image feature is the one
     called `image`, else the first; the mask feature is the first whose name says so.
 
     Args:
@@ -50,14 +60,14 @@ def convert_to_png(name: str) -> Path:
         import tensorflow_datasets as tfds
     except ImportError:
         raise ConfigError(
-            f"{PREFIX}{name} needs TensorFlow Datasets, which is not installed; run "
+            f"{_PREFIX}{name} needs TensorFlow Datasets, which is not installed; run "
             f"`pip install maskwright[tfds]`."
         ) from None
     try:
         builder = tfds.builder(name)
     except ValueError as error:
-        said = str(error).strip().splitlines()[0].rstrip(".")
-        raise ConfigError(f"TensorFlow Datasets cannot open {name!r}: {said}.") from None
+        reason = str(error).strip().splitlines()[0].rstrip(".")
+        raise ConfigError(f"TensorFlow Datasets cannot open {name!r}: {reason}.") from None
     image_key, mask_key = _keys(name, builder.info.features)
     with redirect_stdout(sys.stderr):  # standard output is for results
         builder.download_and_prepare()
@@ -77,7 +87,7 @@ def convert_to_png(name: str) -> Path:
         content: dict[str, Any] = {"manifest": "manifest.csv"}
         if names:
             content["classes"] = list(names)
-        write_description(beside / "data.yaml", content, [f"Made from {PREFIX}{name}."])
+        write_description(beside / "data.yaml", content, [f"Made from {_PREFIX}{name}."])
         beside.replace(folder)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
@@ -92,7 +102,7 @@ def _keys(name: str, features: Any) -> tuple[str, str]:
     images = [key for key in pictures if key not in masks]
     if not masks or not images:
         raise DataError(
-            f"{PREFIX}{name} has the features {', '.join(features)}; expected an image and, under "
+            f"{_PREFIX}{name} has the features {', '.join(features)}; expected an image and, under "
             f"a name such as segmentation_mask, a mask."
         )
     return "image" if "image" in images else images[0], masks[0]

@@ -1,4 +1,4 @@
-"""Find pictures that show the same, from thumbnails alone."""
+"""Near-duplicate images, from thumbnails alone."""
 
 from collections.abc import Iterable
 
@@ -12,11 +12,11 @@ THUMB_SIDE = 32
 
 # Measured on BUSI, whose near-duplicate groups are published: pairs of a group differ in at most 11
 # of 128 bits and correlate from 0.91; other pairs correlate up to 0.85.
-_MOST_BITS = 16
-_LEAST_CORRELATION = 0.9
+_MAX_BITS = 16
+_MIN_CORRELATION = 0.9
 # Light that falls off to the corners makes all images of a microscope alike; detail does not.
 _DETAIL_SIGMA = 6.0
-_PAIRS_AT_ONCE = 4_000_000
+_MAX_PAIRS = 4_000_000
 
 
 def thumbnail(image: np.ndarray) -> np.ndarray:
@@ -47,17 +47,17 @@ def near_duplicates(thumbs: np.ndarray) -> list[tuple[int, int]]:
     if len(thumbs) < 2:
         return []
     vectors, hashes = details(thumbs), _hashes(thumbs)
-    at_once = max(1, _PAIRS_AT_ONCE // len(thumbs))
+    at_once = max(1, _MAX_PAIRS // len(thumbs))
     pairs: list[tuple[int, int]] = []
     for start in range(0, len(thumbs), at_once):
-        mine, others = hashes[start : start + at_once, None], hashes[None, start:]
-        bits = np.bitwise_count(mine ^ others).sum(axis=-1, dtype=np.uint8)
-        first, second = np.nonzero(bits <= _MOST_BITS)
+        block, others = hashes[start : start + at_once, None], hashes[None, start:]
+        bits = np.bitwise_count(block ^ others).sum(axis=-1, dtype=np.uint8)
+        first, second = np.nonzero(bits <= _MAX_BITS)
         first, second = first[first < second] + start, second[first < second] + start
         for part in np.array_split(np.arange(len(first)), len(first) // 100_000 + 1):
             alike = np.einsum("nd,nd->n", vectors[first[part]], vectors[second[part]])
-            found = part[alike >= _LEAST_CORRELATION]
-            pairs += zip(first[found].tolist(), second[found].tolist(), strict=True)
+            similar = part[alike >= _MIN_CORRELATION]
+            pairs += zip(first[similar].tolist(), second[similar].tolist(), strict=True)
     return pairs
 
 

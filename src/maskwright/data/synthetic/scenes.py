@@ -1,26 +1,18 @@
-"""The built-in data set: drawn scenes of stained cells under a microscope, with exact masks.
+"""Scenes of stained cells under a microscope, with exact masks.
 
 Two kinds of cell touch each other on an uneven, noisy background: round ones, smooth, and
-spindles, long and granular. Both take the same stains, so that shape and texture tell them apart.
+spindles, long and granular. Both take the same stains, so that only shape and texture differ.
 Slides differ in staining and light, and their images never part between splits.
-
-Beside it there are cases of several images in which a single cell decides.
 """
 
-import csv
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass
 
 import numpy as np
 
-from maskwright.data.readers.data_yaml import write_description
-from maskwright.data.readers.manifest import write_manifest
-from maskwright.data.samples import Sample
 from maskwright.data.synthetic.synthetic_cells import (
     Cell,
     CellKind,
-    Place,
+    CellPlace,
     Slide,
     draw_cell,
     draw_slide,
@@ -30,7 +22,6 @@ from maskwright.data.synthetic.synthetic_cells import (
     tissue,
 )
 from maskwright.errors import ConfigError
-from maskwright.imageio import atomic_write, write_image, write_mask
 from maskwright.labels import Labels
 
 LABELS = Labels.create(["background", "round", "spindle"])
@@ -38,29 +29,19 @@ LABELS = Labels.create(["background", "round", "spindle"])
 
 ROUND, SPINDLE = 1, 2
 
-_CELL = Labels.create(["background", "cell"])
-
-_KINDS = {
+CELL_KINDS = {
     ROUND: CellKind((9, 14), (1.0, 1.4)),
     SPINDLE: CellKind((6, 8.5), (1.9, 3.3), 0.35, 0.07, (0.8, 1.15), (0.12, 0.36)),
 }
-_IMAGES_PER_SLIDE = 4
-_MOST_TRIES = 40  # places tried per cell before the scene counts as full
-_CELLS_PER_IMAGE = (8, 15)
-# What cases hold beside plain round cells, each in its own share: parts of what decides.
-_COARSE_GRAINS = (1.0, 1.3)  # seen in every stain, in crops of 48 px too
-_DECIDING = replace(_KINDS[SPINDLE], ratio=(2.4, 3.3), grains=_COARSE_GRAINS, coarse=True)
-_PARTIAL = (
-    replace(_DECIDING, grains=None),
-    replace(_DECIDING, grains=(0.1, 0.2)),
-    replace(_KINDS[ROUND], grains=_COARSE_GRAINS, coarse=True),
-    replace(_DECIDING, width_px=(7.5, 10), ratio=(1.3, 1.6)),
-)
+"""What cells of each label look like."""
+
+MAX_TRIES = 40
+"""CellPlaces tried for a cell before the scene counts as full."""
 
 
 @dataclass(frozen=True)
 class Scene:
-    """One drawn image and the truth about it.
+    """One drawn image and its ground truth.
 
     Args:
         image: uint8 `(h, w, 3)`, RGB.
@@ -76,7 +57,7 @@ class Scene:
 
 
 class Canvas:
-    """A scene in the making: tissue with the cells so far.
+    """A scene while it is drawn: tissue with the cells so far.
 
     Args:
         rng: Decides the tissue.
@@ -94,17 +75,17 @@ class Canvas:
         self.kinds: list[int] = []
         self.blue, self.pink = tissue(rng, size)
 
-    def add(self, cell: Cell, label: int, where: Place) -> int:
-        """Draw a cell where `place` or `place_apart` found room; its visible area, px."""
+    def add(self, cell: Cell, label: int, where: CellPlace) -> int:
+        """Draw a cell where `place` or `place_apart` give room; its visible area, px."""
         self.kinds.append(label)
         window, part = where
         free = cell.inside[part] & (self.instances[window] == 0)
         self.instances[window][free] = len(self.kinds)
         self.labels[window][free] = label
         # It lies under those drawn before, whose outline stays whole.
-        seen = cell.cover[part] * (self.instances[window] == len(self.kinds))
-        for stain, own in ((self.blue, cell.blue), (self.pink, cell.pink)):
-            stain[window] = stain[window] * (1 - seen) + own[part] * seen
+        visible = cell.cover[part] * (self.instances[window] == len(self.kinds))
+        for stain, of_cell in ((self.blue, cell.blue), (self.pink, cell.pink)):
+            stain[window] = stain[window] * (1 - visible) + of_cell[part] * visible
         return int(free.sum())
 
     def photograph(self, rng: np.random.Generator, slide: Slide) -> Scene:
@@ -120,7 +101,7 @@ def draw_scene(
 
     Args:
         rng: Its state alone decides the scene.
-        slide: What the scene shares with others; `None` draws a slide of its own.
+        slide: What the scene shares with others; `None` draws a new slide.
         apart: Whether at least 2 px lie between cells, so that each is a component of its own.
 
     Raises:
@@ -129,202 +110,14 @@ def draw_scene(
     slide = slide or draw_slide(rng)
     canvas = Canvas(rng, size)
     tries, covered = 0, 0
-    while covered < slide.coverage * size * size and tries < _MOST_TRIES:
+    while covered < slide.coverage * size * size and tries < MAX_TRIES:
         kind = SPINDLE if rng.random() < slide.spindles else ROUND
-        cell = draw_cell(rng, _KINDS[kind])
+        cell = draw_cell(rng, CELL_KINDS[kind])
         find = place_apart if apart else place
-        found = find(rng, cell.inside, canvas.instances)
-        if found is None:
+        position = find(rng, cell.inside, canvas.instances)
+        if position is None:
             tries += 1
         else:
             tries = 0
-            covered += canvas.add(cell, kind, found)
+            covered += canvas.add(cell, kind, position)
     return canvas.photograph(rng, slide)
-
-
-def write_dataset(
-    folder: str | Path, num_images: int = 120, size: int = 192, seed: int = 0, apart: bool = False
-) -> Path:
-    """Write a data set of scenes, divided by slide into train, val and test.
-
-    In `folder` come `images/`, `masks/` (labels with a palette), `instances/` (16-bit numbers of
-    cells), `samples.csv` (which file belongs where), `cells.csv` (one row for each cell: `image`,
-    `cell`, `label`, `row`, `column`, `area_px`) and `data.yaml`. The same arguments give the same
-    files.
-
-    Args:
-        folder: Where to; it must be empty or absent.
-        num_images: At least 3.
-        size: Side of every image, pixels.
-        seed: Decides the scenes.
-        apart: Whether no two cells touch.
-
-    Returns:
-        `folder`.
-
-    Raises:
-        ConfigError: If the folder holds something or there are fewer than 3 images.
-    """
-    if num_images < 3:
-        raise ConfigError(f"Expected at least 3 images, one for each split; received {num_images}.")
-    folder = _empty(folder)
-    each = min(_IMAGES_PER_SLIDE, num_images // 3)
-    num_slides = -(-num_images // each)
-    num_test, num_val = max(1, round(0.2 * num_slides)), max(1, round(0.1 * num_slides))
-    samples: list[Sample] = []
-    rows: list[tuple[str | int, ...]] = []
-    for number in range(num_images):
-        number_of_slide, view = divmod(number, each)
-        slide = draw_slide(np.random.default_rng([seed, number_of_slide]))
-        rng = np.random.default_rng([seed, number_of_slide, view + 1])
-        scene = draw_scene(rng, size, slide, apart)
-        case = f"slide_{number_of_slide + 1:02}"
-        name = f"{case}_{view + 1}.png"
-        write_image(folder / "images" / name, scene.image)
-        write_mask(folder / "masks" / name, scene.labels, LABELS.colors)
-        write_image(folder / "instances" / name, scene.instances)
-        split = "train"
-        if number_of_slide < num_test + num_val:
-            split = "test" if number_of_slide < num_test else "val"
-        image, mask = folder / "images" / name, folder / "masks" / name
-        samples.append(Sample(Path(name).stem, image, (mask,), case, split))
-        rows += [(name, *row) for row in _cell_rows(scene)]
-    write_manifest(folder / "samples.csv", samples)
-    header = ("image", "cell", "label", "row", "column", "area_px")
-    _write_table(folder / "cells.csv", header, rows)
-    _describe(folder, LABELS, "Scenes drawn by Maskwright.")
-    return folder
-
-
-def write_cases(
-    folder: str | Path,
-    num_cases: int = 200,
-    images_per_case: tuple[int, int] = (1, 3),
-    size: int = 192,
-    seed: int = 0,
-) -> Path:
-    """Write cases of several images, of which every second is positive because of a single cell.
-
-    That cell is long and full of grains. Others are long and smooth, long with a trace of grains,
-    granular and round, or granular and hardly longer than that, in shares that vary from case to
-    case whatever its label, so that means over the cells of a case tell little. No cells touch each
-    other or the border. With fewer than about a hundred cases to learn from, a model tends to
-    remember them instead of finding the rule.
-
-    In `folder` come `images/`, `masks/` (1 in every cell), `instances/` (16-bit numbers of cells),
-    `samples.csv` (with case, label and split), `deciding.csv` (`case`, `image`, `cell`, `row`,
-    `column` of each deciding cell) and `data.yaml`. The same arguments give the same files.
-
-    Args:
-        folder: Where to; it must be empty or absent.
-        num_cases: At least 10; a fifth of them is for validation and a fifth for testing.
-        images_per_case: Fewest and most.
-        size: Side of every image, pixels.
-        seed: Decides everything.
-
-    Returns:
-        `folder`.
-
-    Raises:
-        ConfigError: If the folder holds something, or a number is too small.
-    """
-    fewest, most = images_per_case
-    if num_cases < 10 or not 1 <= fewest <= most:
-        raise ConfigError(
-            f"Expected at least 10 cases of one image or more; received {num_cases} cases of "
-            f"{fewest} to {most}."
-        )
-    folder = _empty(folder)
-    samples: list[Sample] = []
-    rows: list[tuple[str | int | float, ...]] = []
-    for number in range(num_cases):
-        rng = np.random.default_rng([seed, number])
-        is_positive = number % 2 == 1
-        case, label = f"case_{number + 1:03}", ("negative", "positive")[is_positive]
-        # Neighbors go to the same split, so that all hold as many of both.
-        split = {0: "test", 1: "val"}.get(number // 2 % 5, "train")
-        slide, shares = draw_slide(rng), rng.dirichlet([0.5] * (len(_PARTIAL) + 1))
-        num_images = int(rng.integers(fewest, most + 1))
-        deciding = int(rng.integers(num_images)) if is_positive else -1
-        for view in range(num_images):
-            name = f"{case}_{view + 1}.png"
-            scene, cell = _draw_view(rng, size, slide, shares, view == deciding)
-            image, mask = folder / "images" / name, folder / "masks" / name
-            write_image(image, scene.image)
-            write_mask(mask, scene.labels, _CELL.colors)
-            write_image(folder / "instances" / name, scene.instances)
-            samples.append(Sample(Path(name).stem, image, (mask,), case, split, label))
-            if cell:
-                row, column = np.argwhere(scene.instances == cell).mean(axis=0).round(1).tolist()
-                rows.append((case, name, cell, row, column))
-    write_manifest(folder / "samples.csv", samples)
-    _write_table(folder / "deciding.csv", ("case", "image", "cell", "row", "column"), rows)
-    _describe(folder, _CELL, "Cases drawn by Maskwright.")
-    return folder
-
-
-def _draw_view(
-    rng: np.random.Generator, size: int, slide: Slide, shares: np.ndarray, decides: bool
-) -> tuple[Scene, int]:
-    """Scene of a case, and the number of its deciding cell; 0 where there is none.
-
-    Args:
-        rng: Its state alone decides the scene.
-        size: Side, pixels.
-        slide: Of the case.
-        shares: Of the kinds in `_PARTIAL`, and of plain cells.
-        decides: Whether one cell is long and granular.
-    """
-    canvas = Canvas(rng, size)
-    count = rng.integers(*_CELLS_PER_IMAGE, endpoint=True)
-    kinds = rng.choice(np.array([*_PARTIAL, _KINDS[ROUND]]), count, p=shares).tolist()
-    if decides:
-        kinds[0] = _DECIDING  # the first, for which there is room for certain
-    for kind in kinds:
-        for _ in range(_MOST_TRIES):
-            cell = draw_cell(rng, kind)
-            found = place_apart(rng, cell.inside, canvas.instances, least_seen=1.0)
-            if found is not None:
-                canvas.add(cell, 1, found)
-                break
-    scene = canvas.photograph(rng, slide)
-    # Numbers in the order of drawing would tell the deciding cell from the others.
-    new = np.concatenate([[0], 1 + rng.permutation(len(canvas.kinds))]).astype(np.uint16)
-    return replace(scene, instances=new[scene.instances]), int(new[1]) if decides else 0
-
-
-def _empty(folder: str | Path) -> Path:
-    folder = Path(folder)
-    if folder.exists() and any(folder.iterdir()):
-        raise ConfigError(f"Expected an empty folder to write scenes to; {folder} holds files.")
-    return folder
-
-
-def _write_table(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    with atomic_write(path) as beside, beside.open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(header)
-        writer.writerows(rows)
-
-
-def _describe(folder: Path, labels: Labels, remark: str) -> None:
-    stated = {
-        "manifest": "samples.csv",
-        "classes": list(labels.names),
-        "colors": labels.to_dict()["colors"],
-        "values": dict(enumerate(labels.names)),
-    }
-    write_description(folder / "data.yaml", stated, [remark])
-
-
-def _cell_rows(scene: Scene) -> list[tuple[str | int, ...]]:
-    """Number, class, center and area of each cell."""
-    numbers = scene.instances.astype(np.int32)
-    areas = np.bincount(numbers.ravel(), minlength=len(scene.kinds) + 1)
-    y, x = np.indices(numbers.shape)
-    sums = [np.bincount(numbers.ravel(), axis.ravel(), len(areas)) for axis in (y, x)]
-    rows, columns = (np.round(total / areas, 1).tolist() for total in sums)
-    return [
-        (cell, LABELS.names[kind], rows[cell], columns[cell], int(areas[cell]))
-        for cell, kind in enumerate(scene.kinds, start=1)
-    ]

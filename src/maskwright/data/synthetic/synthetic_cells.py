@@ -1,4 +1,4 @@
-"""How stained cells, tissue and light look: what the built-in data sets are drawn with."""
+"""Draw stained cells, tissue and light, of which the built-in data sets are made."""
 
 import math
 from dataclasses import dataclass
@@ -10,9 +10,9 @@ import numpy as np
 _HAEMATOXYLIN = np.array([0.65, 0.70, 0.29], np.float32)
 _EOSIN = np.array([0.10, 0.95, 0.28], np.float32)
 _GAP_PX = 2  # between cells that are apart
-_LEAST_SEEN = 0.35  # of a cell that the border cuts
+_MIN_VISIBLE = 0.35  # of a cell that the border cuts
 
-Place = tuple[tuple[slice, slice], tuple[slice, slice]]
+CellPlace = tuple[tuple[slice, slice], tuple[slice, slice]]
 """Where a cell lies: rows and columns of the scene, and those of its patch."""
 
 
@@ -124,7 +124,7 @@ def _rotated_grid(reach: int, angle: float) -> tuple[np.ndarray, np.ndarray]:
     return x * cosine + y * sine, y * cosine - x * sine
 
 
-def place(rng: np.random.Generator, inside: np.ndarray, instances: np.ndarray) -> Place | None:
+def place(rng: np.random.Generator, inside: np.ndarray, instances: np.ndarray) -> CellPlace | None:
     """Where a cell goes, in the scene and in its patch; `None` where it would cover others.
 
     Most cells look for a neighbor to touch.
@@ -135,7 +135,7 @@ def place(rng: np.random.Generator, inside: np.ndarray, instances: np.ndarray) -
         here, taken = inside[part], instances[window] > 0
         area = int(here.sum())
         overlap = int((here & taken).sum())
-        enough = area >= _LEAST_SEEN * inside.sum()
+        enough = area >= _MIN_VISIBLE * inside.sum()
         if enough and (overlap > 0 or not neighbor) and overlap <= 0.12 * area:
             return window, part
     return None
@@ -145,30 +145,30 @@ def place_apart(
     rng: np.random.Generator,
     inside: np.ndarray,
     instances: np.ndarray,
-    least_seen: float = _LEAST_SEEN,
-) -> Place | None:
+    min_visible: float = _MIN_VISIBLE,
+) -> CellPlace | None:
     """Where a cell goes with a gap to all others; `None` where there is no room.
 
     Args:
         rng: Decides the place.
         inside: Mask of the cell.
         instances: Cells that are there.
-        least_seen: Share of the cell that the border must leave, in one piece.
+        min_visible: Share of the cell that the border must leave, in one piece.
     """
     reach = np.ones((2 * _GAP_PX + 1, 2 * _GAP_PX + 1), np.uint8)
     near = cv2.dilate((instances > 0).astype(np.uint8), reach) > 0
     for _ in range(30):
         window, part = _somewhere(rng, len(inside), len(instances))
         here = inside[part]
-        if (here & near[window]).any() or here.sum() < least_seen * inside.sum():
+        if (here & near[window]).any() or here.sum() < min_visible * inside.sum():
             continue
         if cv2.connectedComponents(here.astype(np.uint8))[0] == 2:
             return window, part
     return None
 
 
-def _somewhere(rng: np.random.Generator, side: int, size: int) -> Place:
-    """A patch of some side anywhere in a scene, at most a third of it beyond the border."""
+def _somewhere(rng: np.random.Generator, side: int, size: int) -> CellPlace:
+    """A patch of a side anywhere in a scene, at most a third of it beyond the border."""
     top, left = (int(value) for value in rng.integers(-side // 3, size - side * 2 // 3, 2))
     window = (
         slice(max(top, 0), min(top + side, size)),

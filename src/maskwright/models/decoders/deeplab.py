@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from keras import layers
 
-from maskwright.models.blocks import Norm, Tensor, conv_block
+from maskwright.models.blocks import BATCH, Norm, Tensor, conv_block
 from maskwright.models.decoders.layers import EnlargeLike, norm_of_means
 from maskwright.models.decoders.output import Decoded, enlarge, fixed_widths, low_level
 from maskwright.models.encoders import Features
@@ -26,8 +26,7 @@ def deeplab_v3(
     widths: Sequence[int] | None = None,
     *,
     separable: bool = False,
-    norm: Norm = "batch",
-    synchronized: bool = False,
+    norm: Norm = BATCH,
 ) -> Decoded:
     """Atrous spatial pyramid pooling on the coarsest features.
 
@@ -42,7 +41,6 @@ def deeplab_v3(
         norm: After every convolution; see `normalization`. With `"batch"` and one image in a batch
             the mean has no variance, and its branch says nothing in training; with `"instance"` it
             goes without.
-        synchronized: Batch statistics over all workers.
 
     Returns:
         Features at the coarsest stride.
@@ -55,7 +53,7 @@ def deeplab_v3(
     """
     (width,) = fixed_widths(widths, (256,), "the branches")
     stride = max(features)
-    x = _aspp(features[stride], stride, width, separable, norm, synchronized)
+    x = _aspp(features[stride], stride, width, separable, norm)
     return Decoded(x, stride)
 
 
@@ -64,8 +62,7 @@ def deeplab_v3_plus(
     widths: Sequence[int] | None = None,
     *,
     separable: bool = False,
-    norm: Norm = "batch",
-    synchronized: bool = False,
+    norm: Norm = BATCH,
 ) -> Decoded:
     """`deeplab_v3` enlarged to stride 4, joined to narrowed fine features, and convolved twice.
 
@@ -78,7 +75,6 @@ def deeplab_v3_plus(
             takes them for its fastest models, and plain ones where it finds the structure, which
             is why those are the default. Ours have nothing between depthwise and 1x1.
         norm: After every convolution; see `deeplab_v3`.
-        synchronized: Batch statistics over all workers.
 
     Returns:
         Features at the stride of the fine ones.
@@ -91,21 +87,12 @@ def deeplab_v3_plus(
     """
     width, narrow = fixed_widths(widths, (256, 48), "the branches and the fine features")
     stride, fine = max(features), low_level(features, 4)
-    x = _aspp(features[stride], stride, width, separable, norm, synchronized)
+    x = _aspp(features[stride], stride, width, separable, norm)
     x = enlarge(x, stride // fine, None, "aspp_up")
-    low = conv_block(
-        features[fine], narrow, kernel=1, norm=norm, synchronized=synchronized, name="low"
-    )
+    low = conv_block(features[fine], narrow, kernel=1, norm=norm, name="low")
     x = layers.Concatenate(name="low_join")([x, low])
     for step in "ab":
-        x = conv_block(
-            x,
-            width,
-            separable=separable,
-            norm=norm,
-            synchronized=synchronized,
-            name=f"refine{step}",
-        )
+        x = conv_block(x, width, separable=separable, norm=norm, name=f"refine{step}")
     return Decoded(x, fine)
 
 
@@ -113,8 +100,8 @@ def lraspp(
     features: Features,
     widths: Sequence[int] | None = None,
     *,
-    norm: Norm = "batch",
-    synchronized: bool = False,
+    coarse_activation: str | None = None,
+    norm: Norm = BATCH,
 ) -> Decoded:
     """MobileNetV3's light head: coarse features weighed by the image as a whole, joined to fine.
 
@@ -125,8 +112,10 @@ def lraspp(
         features: Encoder outputs by stride. The paper has the coarsest at 16 and the fine ones at
             8; these are taken at the stride nearest to 8 that is finer than the coarsest.
         widths: Channels of the coarse branch; 128 when left out.
+        coarse_activation: Activation of the coarse features before all else, by its Keras name;
+            none when left out. Keras numbers MobileNetV3's last one anew in every model, so that
+            it cannot be tapped.
         norm: Of the coarse branch; see `normalization`.
-        synchronized: Batch statistics over all workers.
 
     Returns:
         Features at the stride of the fine ones: those of the coarse branch, then the fine ones as
@@ -142,7 +131,9 @@ def lraspp(
     (width,) = fixed_widths(widths, (128,), "the coarse branch")
     stride, fine = max(features), low_level(features, 8)
     deep = features[stride]
-    x = conv_block(deep, width, kernel=1, norm=norm, synchronized=synchronized, name="coarse")
+    if coarse_activation:
+        deep = layers.Activation(coarse_activation, name="coarse_activation")(deep)
+    x = conv_block(deep, width, kernel=1, norm=norm, name="coarse")
     weights = layers.GlobalAveragePooling2D(keepdims=True, name="mean")(deep)
     weights = layers.Conv2D(width, 1, use_bias=False, activation="sigmoid", name="mean_weights")(
         weights
@@ -152,9 +143,7 @@ def lraspp(
     return Decoded(layers.Concatenate(name="fine_join")([x, features[fine]]), fine)
 
 
-def _aspp(
-    x: Tensor, stride: int, width: int, separable: bool, norm: Norm, synchronized: bool
-) -> Tensor:
+def _aspp(x: Tensor, stride: int, width: int, separable: bool, norm: Norm) -> Tensor:
     """Five branches on `x`, joined and mixed to `width` channels."""
 
     def block(x: Tensor, name: str, kernel: int = 1, dilation: int = 1) -> Tensor:
@@ -165,7 +154,6 @@ def _aspp(
             dilation=dilation,
             separable=separable and kernel > 1,
             norm=norm,
-            synchronized=synchronized,
             name=name,
         )
 
@@ -173,14 +161,7 @@ def _aspp(
     for number, rate in enumerate(rates(stride), start=2):
         branches.append(block(x, f"aspp{number}", kernel=3, dilation=rate))
     mean = layers.GlobalAveragePooling2D(keepdims=True, name="aspp_mean")(x)
-    mean = conv_block(
-        mean,
-        width,
-        kernel=1,
-        norm=norm_of_means(norm),
-        synchronized=synchronized,
-        name="aspp5",
-    )
+    mean = conv_block(mean, width, kernel=1, norm=norm_of_means(norm), name="aspp5")
     branches.append(EnlargeLike(name="aspp_mean_enlarge")([mean, x]))
     x = layers.Concatenate(name="aspp_join")(branches)
     return block(x, "aspp_mix")

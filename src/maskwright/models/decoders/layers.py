@@ -77,4 +77,4 @@ class EnlargeLike(layers.Layer):
 
 def norm_of_means(norm: Norm) -> Norm:
     """Normalization of a map of one pixel, which normalized for itself would always be zero."""
-    return "none" if norm == "instance" else norm
+    return Norm("none") if norm.kind == "instance" else norm

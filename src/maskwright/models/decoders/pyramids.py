@@ -6,19 +6,13 @@ from itertools import pairwise
 from keras import layers
 
 from maskwright.errors import ConfigError
-from maskwright.models.blocks import Norm, conv_block, normalization
+from maskwright.models.blocks import BATCH, Norm, conv_block, normalization
 from maskwright.models.decoders.layers import AverageBins, EnlargeLike, norm_of_means
 from maskwright.models.decoders.output import Decoded, enlarge, fixed_widths, from_stride
 from maskwright.models.encoders import Features
 
 
-def fpn(
-    features: Features,
-    widths: Sequence[int] | None = None,
-    *,
-    norm: Norm = "batch",
-    synchronized: bool = False,
-) -> Decoded:
+def fpn(features: Features, widths: Sequence[int] | None = None, *, norm: Norm = BATCH) -> Decoded:
     """Feature pyramid with the semantic head of Panoptic FPN.
 
     1x1 convolutions bring the features of every stride to equally many channels; coarse ones are
@@ -31,7 +25,6 @@ def fpn(
             others remain.
         widths: Channels of the pyramid and of the climbing levels; 256, 128 when left out.
         norm: Of the climbing levels; the paper has `"group"`. See `normalization`.
-        synchronized: Batch statistics over all workers.
 
     Returns:
         Features at stride 4, or at the finest stride that is taken.
@@ -50,9 +43,7 @@ def fpn(
     for stride, x in pyramid(chosen, pyramid_width).items():
         doublings = (stride // finest).bit_length() - 1
         for at in [stride >> n for n in range(doublings)] or [finest]:
-            x = conv_block(
-                x, width, norm=norm, synchronized=synchronized, name=f"head{stride}_{at}"
-            )
+            x = conv_block(x, width, norm=norm, name=f"head{stride}_{at}")
             if at > finest:
                 x = enlarge(x, 2, None, f"head{stride}_{at}_up")
         climbed.append(x)
@@ -89,8 +80,7 @@ def pspnet(
     *,
     bins: Sequence[int] = (1, 2, 3, 6),
     auxiliary_width: int = 256,
-    norm: Norm = "batch",
-    synchronized: bool = False,
+    norm: Norm = BATCH,
 ) -> Decoded:
     """Pyramid pooling: the coarsest features, and their means over grids of parts of the image.
 
@@ -106,7 +96,6 @@ def pspnet(
         auxiliary_width: Channels of the auxiliary features.
         norm: After every convolution, but with `"instance"` not of the mean of the whole image,
             which has no variance; see `normalization`.
-        synchronized: Batch statistics over all workers.
 
     Returns:
         Features at the coarsest stride. A 3x3 convolution on the next finer ones is auxiliary; the
@@ -132,30 +121,21 @@ def pspnet(
             quarter,
             kernel=1,
             norm=norm_of_means(norm) if number == 1 else norm,
-            synchronized=synchronized,
             name=f"bins{number}_narrow",
         )
         joined.append(EnlargeLike(name=f"bins{number}_enlarge")([x, deep]))
     x = layers.Concatenate(name="bins_join")(joined)
-    x = conv_block(x, width, norm=norm, synchronized=synchronized, name="bins_fuse")
+    x = conv_block(x, width, norm=norm, name="bins_fuse")
     if not finer:
         return Decoded(x, coarsest)
     auxiliary = conv_block(
-        features[finer[0]],
-        auxiliary_width,
-        norm=norm,
-        synchronized=synchronized,
-        name="auxiliary_features",
+        features[finer[0]], auxiliary_width, norm=norm, name="auxiliary_features"
     )
     return Decoded(x, coarsest, ((auxiliary, finer[0]),))
 
 
 def segformer(
-    features: Features,
-    widths: Sequence[int] | None = None,
-    *,
-    norm: Norm = "batch",
-    synchronized: bool = False,
+    features: Features, widths: Sequence[int] | None = None, *, norm: Norm = BATCH
 ) -> Decoded:
     """SegFormer's head: every stride projected pixel by pixel, enlarged, joined and mixed.
 
@@ -165,7 +145,6 @@ def segformer(
         widths: Channels of every projection and of the result; 256 when left out, as for
             SegFormer-B0 and B1. B2 to B5 have 768.
         norm: After joining; see `normalization`.
-        synchronized: Batch statistics over all workers.
 
     Returns:
         Features at stride 4, or at the finest stride that is taken.
@@ -185,6 +164,6 @@ def segformer(
             x = enlarge(x, stride // finest, None, f"project{stride}_up")
         parts.append(x)
     x = layers.Concatenate(name="project_join")(parts) if len(parts) > 1 else parts[0]
-    x = layers.Conv2D(width, 1, use_bias=norm == "none", name="mix")(x)
-    x = normalization(x, norm, synchronized=synchronized, name="mix_norm")
+    x = layers.Conv2D(width, 1, use_bias=norm.kind == "none", name="mix")(x)
+    x = normalization(x, norm, name="mix_norm")
     return Decoded(layers.ReLU(name="mix_relu")(x), finest)

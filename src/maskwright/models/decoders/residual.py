@@ -4,17 +4,13 @@ from collections.abc import Sequence
 
 from keras import layers
 
-from maskwright.models.blocks import Norm, Tensor, conv_block, normalization
-from maskwright.models.decoders.output import Decoded, climb, enlarge, fixed_widths
+from maskwright.models.blocks import BATCH, Norm, Tensor, conv_block, normalization
+from maskwright.models.decoders.output import Decoded, climb, enlarge, fixed_widths, from_stride
 from maskwright.models.encoders import Features
 
 
 def resunet(
-    features: Features,
-    widths: Sequence[int] | None = None,
-    *,
-    norm: Norm = "batch",
-    synchronized: bool = False,
+    features: Features, widths: Sequence[int] | None = None, *, norm: Norm = BATCH
 ) -> Decoded:
     """Climb as `unet` does, with a residual unit at each step.
 
@@ -26,7 +22,6 @@ def resunet(
         features: Encoder outputs by stride.
         widths: Channels after each step, coarse to fine; 256, 128, 64, 32, 16 when left out.
         norm: Before every 3x3 convolution; see `normalization`.
-        synchronized: Batch statistics over all workers.
 
     Returns:
         Features at the finest stride, with the last width as channels; those of every step but
@@ -42,14 +37,12 @@ def resunet(
     for stride, factor, width in climb(features, widths or (256, 128, 64, 32, 16)):
         x = enlarge(x, factor, None, f"up{stride}")
         x = layers.Concatenate(name=f"join{stride}")([x, features[stride]])
-        x = residual_unit(x, width, norm=norm, synchronized=synchronized, name=f"decode{stride}")
+        x = residual_unit(x, width, norm=norm, name=f"decode{stride}")
         steps.append((x, stride))
     return Decoded(x, min(features), tuple(steps[1:-1]))
 
 
-def residual_unit(
-    x: Tensor, width: int, *, norm: Norm = "batch", synchronized: bool = False, name: str
-) -> Tensor:
+def residual_unit(x: Tensor, width: int, *, norm: Norm = BATCH, name: str) -> Tensor:
     """Two 3x3 convolutions, each behind normalization and ReLU, added to `x`.
 
     Source: He et al., Identity mappings in deep residual networks, 2016, figure 4e.
@@ -58,7 +51,7 @@ def residual_unit(
     if x.shape[-1] != width:
         shortcut = layers.Conv2D(width, 1, kernel_initializer="he_normal", name=f"{name}_fit")(x)
     for step in "ab":
-        x = normalization(x, norm, synchronized=synchronized, name=f"{name}{step}_norm")
+        x = normalization(x, norm, name=f"{name}{step}_norm")
         x = layers.ReLU(name=f"{name}{step}_relu")(x)
         x = layers.Conv2D(
             width, 3, padding="same", kernel_initializer="he_normal", name=f"{name}{step}_conv"
@@ -70,8 +63,8 @@ def linknet(
     features: Features,
     widths: Sequence[int] | None = None,
     *,
-    norm: Norm = "batch",
-    synchronized: bool = False,
+    finest: int = 1,
+    norm: Norm = BATCH,
 ) -> Decoded:
     """Climb through narrow blocks and add the skip at each step.
 
@@ -83,8 +76,9 @@ def linknet(
     Args:
         features: Encoder outputs by stride.
         widths: Channels of the last two convolutions; 32 when left out.
+        finest: Stride below which features are not joined. LinkNet's is 4: the 7x7 convolution at
+            stride 2 gives no skip.
         norm: After every convolution; see `normalization`.
-        synchronized: Batch statistics over all workers.
 
     Returns:
         Features at half the finest stride, or at 1; the sums at every step but the finest are
@@ -100,13 +94,9 @@ def linknet(
 
     def block(x: Tensor, width: int, factor: int, name: str) -> Tensor:
         inner = max(1, x.shape[-1] // 4)
-        x = conv_block(
-            x, inner, kernel=1, norm=norm, synchronized=synchronized, name=f"{name}_narrow"
-        )
+        x = conv_block(x, inner, kernel=1, norm=norm, name=f"{name}_narrow")
         x = transposed(x, inner, factor, f"{name}_up")
-        return conv_block(
-            x, width, kernel=1, norm=norm, synchronized=synchronized, name=f"{name}_widen"
-        )
+        return conv_block(x, width, kernel=1, norm=norm, name=f"{name}_widen")
 
     def transposed(x: Tensor, width: int, factor: int, name: str) -> Tensor:
         x = layers.Conv2DTranspose(
@@ -114,13 +104,14 @@ def linknet(
             max(3, factor + 1),  # where the factor is 4, a kernel of 3 would leave gaps
             factor,
             padding="same",
-            use_bias=norm == "none",
+            use_bias=norm.kind == "none",
             kernel_initializer="he_normal",
             name=name,
         )(x)
-        x = normalization(x, norm, synchronized=synchronized, name=f"{name}_norm")
+        x = normalization(x, norm, name=f"{name}_norm")
         return layers.ReLU(name=f"{name}_relu")(x)
 
+    features = from_stride(features, finest)
     x = features[max(features)]
     steps = []
     sources = [features[stride].shape[-1] for stride in sorted(features, reverse=True)[1:]]
@@ -128,9 +119,9 @@ def linknet(
         x = block(x, width, factor, f"decode{stride}")
         x = layers.Add(name=f"add{stride}")([x, features[stride]])
         steps.append((x, stride))
-    finest = min(features)
+    last_stride = min(features)
     x = block(x, x.shape[-1], 1, "decode_last")
-    if finest > 1:
+    if last_stride > 1:
         x = transposed(x, last, 2, "last_up")
-    x = conv_block(x, last, norm=norm, synchronized=synchronized, name="last")
-    return Decoded(x, max(1, finest // 2), tuple(steps[:-1]))
+    x = conv_block(x, last, norm=norm, name="last")
+    return Decoded(x, max(1, last_stride // 2), tuple(steps[:-1]))

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 from keras import layers
 
-from maskwright.models.blocks import BilinearUpsampling, Norm, Tensor, conv_block
+from maskwright.models.blocks import BATCH, BilinearUpsampling, Norm, Tensor, conv_block
 from maskwright.models.decoders.output import Decoded, climb, enlarge
 from maskwright.models.encoders import Features
 
@@ -15,8 +15,7 @@ def unet(
     *,
     transposed: bool = False,
     separable: bool = False,
-    norm: Norm = "batch",
-    synchronized: bool = False,
+    norm: Norm = BATCH,
 ) -> Decoded:
     """Climb from the coarsest features to the finest, joining a skip at each step.
 
@@ -26,7 +25,6 @@ def unet(
         transposed: Enlarge with a learned 2x2 transposed convolution instead of bilinearly.
         separable: Depthwise separable convolutions.
         norm: After every 3x3 convolution; see `normalization`.
-        synchronized: Batch statistics over all workers.
 
     Returns:
         Features at the finest stride, with the last width as channels; those of every step but
@@ -37,22 +35,11 @@ def unet(
 
     Source: Ronneberger et al., U-Net, 2015, with padding in place of cropping.
     """
-    return _climb_and_join(
-        features,
-        widths,
-        transposed=transposed,
-        separable=separable,
-        norm=norm,
-        synchronized=synchronized,
-    )
+    return _climb_and_join(features, widths, transposed=transposed, separable=separable, norm=norm)
 
 
 def light(
-    features: Features,
-    widths: Sequence[int] | None = None,
-    *,
-    norm: Norm = "batch",
-    synchronized: bool = False,
+    features: Features, widths: Sequence[int] | None = None, *, norm: Norm = BATCH
 ) -> Decoded:
     """One separable convolution at each step, on skips narrowed to half its width first.
 
@@ -63,7 +50,6 @@ def light(
         features: Encoder outputs by stride.
         widths: Channels after each step, coarse to fine; 128, 96, 64, 32, 16 when left out.
         norm: Of the convolutions; see `normalization`.
-        synchronized: Batch statistics over all workers.
 
     Returns:
         Features at the finest stride, with the last width as channels; those of every step but
@@ -80,9 +66,7 @@ def light(
         x = BilinearUpsampling(factor, name=f"up{stride}")(x)
         skip = layers.Conv2D(width // 2, 1, use_bias=False, name=f"skip{stride}")(features[stride])
         x = layers.Concatenate(name=f"join{stride}")([x, skip])
-        x = conv_block(
-            x, width, separable=True, norm=norm, synchronized=synchronized, name=f"decode{stride}"
-        )
+        x = conv_block(x, width, separable=True, norm=norm, name=f"decode{stride}")
         steps.append((x, stride))
     return Decoded(x, min(features), tuple(steps[1:-1]))
 
@@ -93,8 +77,7 @@ def attention_unet(
     *,
     transposed: bool = False,
     gate_width: int | None = None,
-    norm: Norm = "batch",
-    synchronized: bool = False,
+    norm: Norm = BATCH,
 ) -> Decoded:
     """`unet` whose skips are weighed pixel by pixel, by what the coarser step has found.
 
@@ -109,7 +92,6 @@ def attention_unet(
         transposed: Enlarge with a learned transposed convolution instead of bilinearly.
         gate_width: Channels inside the gates; as many as the skip has when left out.
         norm: After every 3x3 convolution; see `normalization`.
-        synchronized: Batch statistics over all workers.
 
     Returns:
         Features at the finest stride, with the last width as channels; those of every step but
@@ -135,9 +117,7 @@ def attention_unet(
         x = BilinearUpsampling(factor, name=f"gate{stride}_enlarge")(x)
         return layers.Multiply(name=f"gate{stride}")([skip, x])
 
-    return _climb_and_join(
-        features, widths, gate, transposed=transposed, norm=norm, synchronized=synchronized
-    )
+    return _climb_and_join(features, widths, gate, transposed=transposed, norm=norm)
 
 
 def _climb_and_join(
@@ -148,7 +128,6 @@ def _climb_and_join(
     transposed: bool,
     separable: bool = False,
     norm: Norm,
-    synchronized: bool,
 ) -> Decoded:
     """The steps of a U-Net; `gate` weighs a skip by the coarser features, a stride and a factor."""
     x = features[max(features)]
@@ -160,13 +139,6 @@ def _climb_and_join(
         x = enlarge(x, factor, width if transposed else None, f"up{stride}")
         x = layers.Concatenate(name=f"join{stride}")([x, skip])
         for step in "ab":
-            x = conv_block(
-                x,
-                width,
-                separable=separable,
-                norm=norm,
-                synchronized=synchronized,
-                name=f"decode{stride}{step}",
-            )
+            x = conv_block(x, width, separable=separable, norm=norm, name=f"decode{stride}{step}")
         steps.append((x, stride))
     return Decoded(x, min(features), tuple(steps[1:-1]))

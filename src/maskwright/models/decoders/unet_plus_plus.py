@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from keras import layers
 
-from maskwright.models.blocks import Norm, Tensor, conv_block
+from maskwright.models.blocks import BATCH, Norm, Tensor, conv_block
 from maskwright.models.decoders.output import Decoded, climb, enlarge, fixed_widths
 from maskwright.models.encoders import Features
 
@@ -14,8 +14,7 @@ def unet_plus_plus(
     widths: Sequence[int] | None = None,
     *,
     transposed: bool = True,
-    norm: Norm = "batch",
-    synchronized: bool = False,
+    norm: Norm = BATCH,
 ) -> Decoded:
     """Nested U-Nets of every depth, whose skips are dense.
 
@@ -30,7 +29,6 @@ def unet_plus_plus(
         transposed: Enlarge with a learned transposed convolution, as the authors do, instead of
             bilinearly.
         norm: After every 3x3 convolution; see `normalization`.
-        synchronized: Batch statistics over all workers.
 
     Returns:
         The last node at the finest stride; the other nodes there are auxiliary, fewest steps
@@ -57,7 +55,7 @@ def unet_plus_plus(
             )
             x = layers.Concatenate(name=f"{name}_join")([*nodes[stride][:number], x])
             for step in "ab":
-                x = conv_block(x, width, norm=norm, synchronized=synchronized, name=f"{name}{step}")
+                x = conv_block(x, width, norm=norm, name=f"{name}{step}")
             nodes[stride].append(x)
     finest = min(features)
     *others, last = nodes[finest][1:] or nodes[finest]
@@ -65,11 +63,7 @@ def unet_plus_plus(
 
 
 def unet_3plus(
-    features: Features,
-    widths: Sequence[int] | None = None,
-    *,
-    norm: Norm = "batch",
-    synchronized: bool = False,
+    features: Features, widths: Sequence[int] | None = None, *, norm: Norm = BATCH
 ) -> Decoded:
     """Every node looks at every stride: finer features by their maxima, coarser ones enlarged.
 
@@ -82,7 +76,6 @@ def unet_3plus(
         widths: Channels that each stride gives to a node; 64 when left out, which makes 320 after
             joining five.
         norm: After every convolution; see `normalization`.
-        synchronized: Batch statistics over all workers.
 
     Returns:
         The node at the finest stride; the coarsest features of the encoder and the other nodes are
@@ -106,10 +99,8 @@ def unet_3plus(
                 x = layers.MaxPooling2D(stride // source, name=f"{name}_pool")(x)
             elif source > stride:
                 x = enlarge(x, source // stride, None, f"{name}_up")
-            parts.append(conv_block(x, width, norm=norm, synchronized=synchronized, name=name))
+            parts.append(conv_block(x, width, norm=norm, name=name))
         x = layers.Concatenate(name=f"node{stride}_join")(parts)
-        made[stride] = conv_block(
-            x, width * len(parts), norm=norm, synchronized=synchronized, name=f"node{stride}"
-        )
+        made[stride] = conv_block(x, width * len(parts), norm=norm, name=f"node{stride}")
     *others, finest = strides
     return Decoded(made[finest], finest, tuple((made[stride], stride) for stride in others))

@@ -4,7 +4,7 @@ Each holds its own pixel scaling, so that every model here takes pixels as files
 255. Pretrained families come from `keras.applications`; the others learn from nothing.
 """
 
-from maskwright.models.encoders.base import Encoder, Features, Pixels, adapt_kernel, freeze
+from maskwright.models.encoders.base import Encoder, Features, PixelFormat, adapt_kernel, freeze
 from maskwright.models.encoders.families import FAMILIES, Family
 from maskwright.models.encoders.layers import (
     AtrousPooling,
@@ -13,21 +13,20 @@ from maskwright.models.encoders.layers import (
     StochasticDepth,
 )
 from maskwright.models.encoders.mix_transformer import MIX_TRANSFORMERS
-from maskwright.models.encoders.registry import ENCODERS, OUTPUT_STRIDES, SCRATCH, encoder
+from maskwright.models.encoders.registry import ENCODERS, OUTPUT_STRIDES, encoder
 
 __all__ = [
     "ENCODERS",
     "FAMILIES",
     "MIX_TRANSFORMERS",
     "OUTPUT_STRIDES",
-    "SCRATCH",
     "AtrousPooling",
     "EfficientAttention",
     "Encoder",
     "Family",
     "Features",
     "Gelu",
-    "Pixels",
+    "PixelFormat",
     "StochasticDepth",
     "adapt_kernel",
     "encoder",

@@ -117,7 +117,7 @@ def _stride(layer: layers.Layer) -> int:
 def _around(
     size: int, layer: layers.Layer, dilation: int, stays: bool, padded: bool
 ) -> tuple[int, int]:
-    """Pixels before and after, along one axis, that the kernel reaches outside the image."""
+    """PixelFormat before and after, along one axis, that the kernel reaches outside the image."""
     if padded:
         return (0, 0)
     # TensorFlow puts the smaller half of what is missing in front.

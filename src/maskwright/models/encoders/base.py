@@ -38,7 +38,7 @@ class Encoder:
 
 
 @dataclass(frozen=True)
-class Pixels:
+class PixelFormat:
     """What the images are, for the layer in front of every encoder.
 
     Args:
@@ -155,7 +155,11 @@ def load_file(model: keras.Model, name: str, path: str | Path, hint: str) -> Non
 
 
 def start_from_file(
-    name: str, path: str | Path, target: Encoder, build: Callable[[Pixels], Encoder], extra: int
+    name: str,
+    path: str | Path,
+    target: Encoder,
+    build: Callable[[PixelFormat], Encoder],
+    extra: int,
 ) -> None:
     """Start an encoder from weights of the same encoder for RGB images.
 
@@ -175,7 +179,7 @@ def start_from_file(
             f"The encoder {name} has no published weights here; leave them out, or give a file."
         )
     check_file(path)
-    source = build(Pixels()).model
+    source = build(PixelFormat()).model
     load_file(source, name, path, "check the encoder and its widths")
     for theirs, ours in zip(source.layers, target.model.layers, strict=True):
         if theirs.weights:

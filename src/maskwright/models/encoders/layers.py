@@ -22,9 +22,9 @@ class AtrousPooling(layers.Layer):
 
     Args:
         kind: `"max"` or `"average"`.
-        size: Pixels along a side of the square.
+        size: PixelFormat along a side of the square.
         dilation: Distance between them.
-        padding: Pixels outside the image, before and after each side, that squares may reach.
+        padding: PixelFormat outside the image, before and after each side, that squares may reach.
     """
 
     def __init__(

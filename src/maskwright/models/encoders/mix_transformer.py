@@ -7,7 +7,7 @@ import numpy as np
 from keras import layers
 
 from maskwright.models.blocks import Tensor
-from maskwright.models.encoders.base import IMAGENET_MEAN, IMAGENET_STD, Encoder, Pixels
+from maskwright.models.encoders.base import IMAGENET_MEAN, IMAGENET_STD, Encoder, PixelFormat
 from maskwright.models.encoders.layers import EfficientAttention, Gelu, StochasticDepth
 
 _REDUCTIONS = (8, 4, 2, 1)
@@ -41,7 +41,7 @@ MIX_TRANSFORMERS = {
 }
 
 
-def mix_transformer(name: str, pixels: Pixels) -> Encoder:
+def mix_transformer(name: str, pixels: PixelFormat) -> Encoder:
     """Overlapping patches, blocks of attention and of a feed-forward with a 3x3 inside.
 
     Patches of 7x7 with stride 4, then 3x3 with stride 2, and a normalization after each stage,

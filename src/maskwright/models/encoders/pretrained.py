@@ -18,7 +18,7 @@ from maskwright.models.blocks import Tensor
 from maskwright.models.encoders import atrous
 from maskwright.models.encoders.base import (
     Encoder,
-    Pixels,
+    PixelFormat,
     check_file,
     copy_weights,
     load_file,
@@ -30,7 +30,7 @@ from maskwright.models.encoders.layers import Gelu
 
 def pretrained(
     name: str,
-    pixels: Pixels,
+    pixels: PixelFormat,
     *,
     weights: str | Path | None,
     alpha: float,

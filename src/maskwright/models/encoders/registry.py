@@ -3,42 +3,39 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from maskwright.architectures import SCRATCH
 from maskwright.errors import ConfigError
-from maskwright.models.blocks import Norm
-from maskwright.models.encoders.base import Encoder, Pixels, start_from_file
+from maskwright.models.blocks import BATCH, Norm
+from maskwright.models.encoders.base import Encoder, PixelFormat, start_from_file
 from maskwright.models.encoders.families import FAMILIES
-from maskwright.models.encoders.mix_transformer import MIX_TRANSFORMERS, mix_transformer
+from maskwright.models.encoders.mix_transformer import mix_transformer
 from maskwright.models.encoders.pretrained import pretrained
 from maskwright.models.encoders.scratch import RESNETS, plain, residual, resnet
 
-SCRATCH = ("plain", "residual", *RESNETS, *MIX_TRANSFORMERS)
-"""Encoders without published weights here."""
 ENCODERS = (*SCRATCH, *FAMILIES)
 OUTPUT_STRIDES = (8, 16, 32)
+
+_RGB = PixelFormat()
 
 
 def encoder(
     name: str,
+    pixels: PixelFormat = _RGB,
     *,
-    channels: int = 3,
-    extra_channels: int = 0,
     weights: str | Path | None = None,
     alpha: float = 1.0,
     taps: Mapping[int, str] | None = None,
     widths: Sequence[int] = (32, 64, 128, 256, 512),
-    pixel_range: tuple[float, float] = (0.0, 255.0),
-    norm: Norm = "batch",
+    norm: Norm = BATCH,
     output_stride: int = 32,
-    synchronized: bool = False,
 ) -> Encoder:
-    """Encoder of a family, as one nested model named `"encoder"` that `freeze` finds.
+    """Encoder of a family, as one nested model named `"encoder"` that `freeze` looks up.
 
     Args:
         name: One of `ENCODERS`.
-        channels: Channels of the images. Pretrained first convolutions are adapted: summed over
-            colors for one channel, their mean spread evenly for other numbers.
-        extra_channels: Behind those of the image, in the same range of values; a mask, say.
-            Pretrained first convolutions begin with zeros for them.
+        pixels: Channels and range of the images. Pretrained first convolutions are adapted: summed
+            over colors for one channel, their mean spread evenly for other numbers, zeros for
+            extra channels.
         weights: `"imagenet"` (downloaded by Keras, of `FAMILIES` alone), a file, or `None` for
             random ones. Files of `FAMILIES` are those of the network without its top as
             `keras.applications` writes them; of others, those of the same encoder for RGB images
@@ -47,11 +44,10 @@ def encoder(
         taps: Stride to layer name, in place of the last layer of each stride; strides left out
             are not given. Only of `FAMILIES`, by the strides that layers have there.
         widths: Channels of the plain and the residual encoder at strides 1, 2, 4, …
-        pixel_range: Values of the images that stand for black and white.
-        norm: Of the convolutional encoders that learn from nothing; others have their own.
+        norm: Normalization of the convolutional encoders without published weights; others have
+            their own, whose batch statistics are synchronized where `norm` says so.
         output_stride: Coarsest stride; 8 or 16 trade later strides for dilation. The deepest
             features then lie there. Not of the Mix Transformers.
-        synchronized: Batch statistics over all workers.
 
     Raises:
         ConfigError: If the name, or a tap, does not exist, or the encoder lacks what is asked for.
@@ -63,7 +59,6 @@ def encoder(
         raise ConfigError(f"Expected an output stride of 8, 16 or 32; received {output_stride}.")
     if alpha != 1.0 and not name.startswith("mobilenet"):
         raise ConfigError(f"Only the MobileNets have a width `alpha`; {name} was given {alpha}.")
-    pixels = Pixels(channels, extra_channels, *pixel_range)
     if name in FAMILIES:
         return pretrained(
             name,
@@ -72,18 +67,18 @@ def encoder(
             alpha=alpha,
             taps=taps,
             output_stride=output_stride,
-            synchronized=synchronized,
+            synchronized=norm.synchronized,
         )
     if taps is not None:
         raise ConfigError(f"The layers of {name} cannot be chosen; leave taps out.")
 
-    def build(pixels: Pixels) -> Encoder:
+    def build(pixels: PixelFormat) -> Encoder:
         if name == "plain":
-            return plain(widths, pixels, norm, output_stride, synchronized)
+            return plain(widths, pixels, norm, output_stride)
         if name == "residual":
-            return residual(widths, pixels, norm, output_stride, synchronized)
+            return residual(widths, pixels, norm, output_stride)
         if name in RESNETS:
-            return resnet(name, pixels, norm, output_stride, synchronized)
+            return resnet(name, pixels, norm, output_stride)
         if output_stride != 32:
             raise ConfigError(
                 "A Mix Transformer cannot be dilated; expected an output stride of 32, or another "
@@ -91,7 +86,7 @@ def encoder(
             )
         return mix_transformer(name, pixels)
 
-    found = build(pixels)
+    made = build(pixels)
     if weights is not None:
-        start_from_file(name, weights, found, build, extra_channels)
-    return found
+        start_from_file(name, weights, made, build, pixels.extra)
+    return made

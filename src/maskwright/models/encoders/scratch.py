@@ -11,7 +11,7 @@ from maskwright.models.encoders.base import (
     IMAGENET_MEAN,
     IMAGENET_STD,
     Encoder,
-    Pixels,
+    PixelFormat,
 )
 from maskwright.models.encoders.layers import AtrousPooling
 
@@ -19,9 +19,7 @@ RESNETS = {"resnet18": (2, 2, 2, 2), "resnet34": (3, 4, 6, 3)}
 """Blocks at strides 4, 8, 16 and 32."""
 
 
-def plain(
-    widths: Sequence[int], pixels: Pixels, norm: Norm, output_stride: int, synchronized: bool
-) -> Encoder:
+def plain(widths: Sequence[int], pixels: PixelFormat, norm: Norm, output_stride: int) -> Encoder:
     """Two 3x3 convolutions at each stride, maxima of 2x2 in between.
 
     Beyond `output_stride` the maxima are taken at every pixel, and the convolutions are dilated.
@@ -38,21 +36,12 @@ def plain(
             before = dilation // 2
             x = AtrousPooling("max", 2, before, (0, before), name=f"{name}_pool")(x)
         for step in "ab":
-            x = conv_block(
-                x,
-                width,
-                dilation=dilation,
-                norm=norm,
-                synchronized=synchronized,
-                name=f"{name}{step}",
-            )
+            x = conv_block(x, width, dilation=dilation, norm=norm, name=f"{name}{step}")
         features[stride] = x
     return _joined(images, features)
 
 
-def residual(
-    widths: Sequence[int], pixels: Pixels, norm: Norm, output_stride: int, synchronized: bool
-) -> Encoder:
+def residual(widths: Sequence[int], pixels: PixelFormat, norm: Norm, output_stride: int) -> Encoder:
     """A pre-activation residual unit at each stride, halved by its first convolution.
 
     A unit is normalization, ReLU, 3x3 convolution, twice, beside the identity, which is a 1x1
@@ -73,7 +62,7 @@ def residual(
         beside = _convolution(x, width, 1, halves, norm=norm, name=f"{name}_beside")
         for step, by, apart in (("a", halves, before), ("b", 1, dilation)):
             if level or step == "b":
-                x = normalization(x, norm, synchronized=synchronized, name=f"{name}{step}_norm")
+                x = normalization(x, norm, name=f"{name}{step}_norm")
                 x = layers.ReLU(name=f"{name}{step}_relu")(x)
             x = _convolution(x, width, 3, by, apart, norm=norm, name=f"{name}{step}_conv")
         x = layers.Add(name=f"{name}_add")([x, beside])
@@ -81,9 +70,7 @@ def residual(
     return _joined(images, features)
 
 
-def resnet(
-    name: str, pixels: Pixels, norm: Norm, output_stride: int, synchronized: bool
-) -> Encoder:
+def resnet(name: str, pixels: PixelFormat, norm: Norm, output_stride: int) -> Encoder:
     """ResNet-18 or ResNet-34: two 3x3 convolutions in every block.
 
     7x7 convolution to 64 channels with stride 2, maxima of 3x3 with stride 2, then blocks of 64,
@@ -95,7 +82,6 @@ def resnet(
         pixels: Of the images.
         norm: See `normalization`.
         output_stride: Beyond it, blocks are dilated instead of halving.
-        synchronized: See `normalization`.
 
     Source: He et al., Deep residual learning for image recognition, 2016.
     """
@@ -104,7 +90,7 @@ def resnet(
 
     def convolved(x: Tensor, width: int, kernel: int, by: int, apart: int, name: str) -> Tensor:
         x = _convolution(x, width, kernel, by, apart, norm=norm, name=f"{name}_conv")
-        return normalization(x, norm, synchronized=synchronized, name=f"{name}_norm")
+        return normalization(x, norm, name=f"{name}_norm")
 
     x = layers.ReLU(name="stem_relu")(convolved(x, 64, 7, 2, 1, "stem"))
     features = {2: x}
@@ -162,7 +148,7 @@ def _convolution(
         strides,
         padding="valid" if strides > 1 else "same",
         dilation_rate=dilation if kernel > 1 else 1,
-        use_bias=norm == "none",
+        use_bias=norm.kind == "none",
         kernel_initializer="he_normal",
         name=name,
     )(x)

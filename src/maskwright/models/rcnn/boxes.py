@@ -1,4 +1,4 @@
-"""Boxes in a graph: anchors, codes, which of them learn what. Boxes are top, left, bottom, right.
+"""Boxes in a graph: anchors, codes, matching, sampling. Boxes are top, left, bottom, right.
 
 Pixel `i` covers `i` to `i + 1`; a cell of features at stride `s` has its center at `(i + 0.5) * s`.
 """
@@ -74,20 +74,20 @@ def clip(boxes: Tensor, height: Tensor, width: Tensor) -> Tensor:
     return ops.clip(boxes, ops.zeros_like(limits), limits)
 
 
-def match(boxes: Tensor, true: Tensor, there: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """What each box overlaps most.
+def match(boxes: Tensor, true: Tensor, exist: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Match each box with the true box that it overlaps most.
 
     Args:
         boxes: `(n, 4)`, or `(b, n, 4)`.
         true: `(b, m, 4)`.
-        there: Whether each true box is one, bool `(b, m)`; others pad.
+        exist: Whether each true box is one, bool `(b, m)`; others pad.
 
     Returns:
-        IoU with the true box that it overlaps most, `(b, n)`; the place of that, int32; and whether
+        IoU with that true box, `(b, n)`; its index, int32; and whether
         no other box overlaps some true box more, bool.
     """
     ious = compute_iou(true, boxes, "yxyx")
-    ious = ops.where(there[..., None], ious, 0.0)
+    ious = ops.where(exist[..., None], ious, 0.0)
     most = ops.max(ious, axis=2, keepdims=True)
     best = ops.any((ious == most) & (most > 0), axis=1)
     return ops.max(ious, axis=1), ops.argmax(ious, axis=1), best
@@ -100,20 +100,20 @@ def draw(
     most: int,
     seed: keras.random.SeedGenerator,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Draw from candidates: at most `most` positive ones, and negative ones up to `number`.
+    """Sample candidates: at most `most` positive ones, and negative ones up to `number`.
 
     Args:
         positive: Bool `(b, n)`.
         negative: Bool `(b, n)`, none of them positive.
-        number: That are drawn.
-        most: Of them that are positive.
-        seed: Of the drawing.
+        number: Number of samples.
+        most: Maximum number of positive ones.
+        seed: Random generator.
 
     Returns:
-        Places, int32 `(b, number)`, positive ones first; and whether each is positive, and whether
-        it is drawn at all, for there may be too few, bool.
+        Indices, int32 `(b, number)`, positive ones first; and whether each is positive, and
+        whether it is a sample at all, for there may be too few, bool.
     """
-    # There may be fewer candidates than are drawn.
+    # There may be fewer candidates than samples.
     positive, negative = (ops.pad(part, ((0, 0), (0, number))) for part in (positive, negative))
     keys = keras.random.uniform(ops.shape(positive), 0.5, 1.0, seed=seed)
     first, places = ops.top_k(ops.where(positive, keys, 0.0), most)
@@ -124,7 +124,7 @@ def draw(
     places = ops.concatenate([places, other_places], axis=1)
     counted = ops.concatenate([chosen, (others > 0) & room], axis=1)
     kind = ops.concatenate([chosen, ops.zeros_like(others, dtype="bool")], axis=1)
-    # What is drawn to the front, in its order.
+    # Samples to the front, in their order.
     rank = ops.where(counted, number + most - ops.arange(number + most), 0)
     _, order = ops.top_k(rank, number)
     pick = [ops.take_along_axis(part, order, axis=1) for part in (places, kind, counted)]

@@ -10,7 +10,7 @@ from maskwright.errors import ConfigError
 
 @dataclass(frozen=True)
 class Rcnn:
-    """Numbers of a Mask R-CNN; what is left out is that of the paper and its reference.
+    """Numbers of a Mask R-CNN; the defaults are those of the paper and its reference.
 
     Args:
         pyramid_width: Channels of the feature pyramid.
@@ -37,12 +37,12 @@ class Rcnn:
         box_size: Cells to a side that regions are cut out with, for boxes and classes.
         mask_size: The same for masks, which come out twice as fine.
         samples: Points to a side of each cell that are averaged.
-        hidden: Channels of the two dense layers that tell boxes and classes.
-        mask_width: Channels of the convolutions that draw masks.
+        hidden: Units of the two dense layers of boxes and classes.
+        mask_width: Channels of the convolutions of masks.
         mask_layers: Number of those convolutions.
-        score: Least score of what is found.
+        score: Minimum score of a detection.
         detection_iou: Overlap from which the worse of two objects of a class is suppressed.
-        detections: Most objects of an image.
+        detections: Maximum number of objects of an image.
 
     Raises:
         ConfigError: If sizes and strides do not go together, or a share lies outside 0 to 1.

@@ -1,4 +1,4 @@
-"""What a Mask R-CNN learns in a step: its own proposals held against what is true."""
+"""Losses of a Mask R-CNN: its proposals against the true objects."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -21,41 +21,40 @@ def rcnn_losses(
     true: Mapping[str, Tensor],
     training: bool,
 ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-    """The five losses of each image, `(b,)`, whose sum is to be lowered, and what was drawn.
+    """The five losses of each image, `(b,)`, whose sum is minimized, and the sampled regions.
 
     Args:
         parts: Of the model.
-        settings: That it was built with.
+        settings: Numbers that it was built with.
         images: `(b, h, w, c)`.
         true: `boxes` `(b, m, 4)` px; `labels` from 1 `(b, m)`, 0 where a row only pads; and `ids`
             `(b, h, w, layers)`, which numbers the objects of an image from 1, in the order of the
             rows.
-        training: Whether statistics of batches are those of this one.
+        training: Whether batch normalization uses the statistics of this batch.
 
     Returns:
-        The losses: `anchors` and `anchor_boxes`, whether proposed boxes hold an object, and where
-        it lies; `classes` and `boxes`, what regions hold, and where; `masks`, which of their
-        pixels. And of the regions whose masks were drawn, `(b, n)`: whether they are `positive`,
-        their `labels`, the `classes` that they were taken for, their `masks`, bool, and those
+        The losses: `anchors` and `anchor_boxes`, objectness and boxes of anchors; `classes`,
+        `boxes` and `masks` of regions. And of the regions with masks, `(b, n)`: whether they are
+        `positive`, their `labels`, the predicted `classes` and `masks`, bool, and the true masks,
         `wanted`, `(b, n, h, w)`.
     """
-    seed = parts.proposals.drawing
+    seed = parts.proposals.seed_generator
     levels = parts.pyramid(parts.encoder(parts.pad(images), training=training), training=training)
     references = parts.anchors(levels)
     logits, codes = zip(*(parts.proposing(level) for level in levels), strict=True)
-    there = true["labels"] > 0
-    losses = _anchor_losses(settings, references, logits, codes, true["boxes"], there, seed)
+    exist = true["labels"] > 0
+    losses = _anchor_losses(settings, references, logits, codes, true["boxes"], exist, seed)
     proposed, real = parts.proposals(
         [images, references, list(logits), list(codes)], training=training
     )
-    regions = _draw_regions(settings, proposed, real, true, there, seed)
+    regions = _draw_regions(settings, proposed, real, true, exist, seed)
     pooled = [
         level
         for stride, level in zip(settings.strides, levels, strict=True)
         if stride in settings.pooled_strides
     ]
-    more, said = _region_losses(parts, settings, pooled, regions, true, training)
-    return {**losses, **more}, said
+    more, outputs = _region_losses(parts, settings, pooled, regions, true, training)
+    return {**losses, **more}, outputs
 
 
 def _flat(levels: Any, size: int) -> Tensor:
@@ -71,17 +70,17 @@ def _anchor_losses(
     logits: Any,
     codes: Any,
     boxes: Tensor,
-    there: Tensor,
+    exist: Tensor,
     seed: keras.random.SeedGenerator,
 ) -> dict[str, Tensor]:
-    iou, which, best = match(references, boxes, there)
+    iou, which, best = match(references, boxes, exist)
     positive = (iou >= settings.anchor_positive) | best
     negative = (iou < settings.anchor_negative) & ~positive
     most = int(settings.anchors_per_step * settings.anchor_share)
     places, kind, counted = draw(positive, negative, settings.anchors_per_step, most, seed)
-    places = ops.minimum(places, ops.shape(references)[0] - 1)  # those that only pad
-    own = _rows(boxes, ops.take_along_axis(which, places, axis=1))
-    wanted = encode(own, ops.take(references, places, axis=0), (1.0, 1.0, 1.0, 1.0))
+    places = ops.minimum(places, ops.shape(references)[0] - 1)  # padding
+    matched = _rows(boxes, ops.take_along_axis(which, places, axis=1))
+    wanted = encode(matched, ops.take(references, places, axis=0), (1.0, 1.0, 1.0, 1.0))
     flat = _rows(_flat(logits, 1), places)[..., 0]
     moved = _rows(_flat(codes, 4), places)
     return {
@@ -95,13 +94,13 @@ def _draw_regions(
     proposed: Tensor,
     real: Tensor,
     true: Mapping[str, Tensor],
-    there: Tensor,
+    exist: Tensor,
     seed: keras.random.SeedGenerator,
 ) -> dict[str, Tensor]:
-    """Regions that learn: proposals and true boxes, `(b, n, …)`, positive ones first."""
+    """Sampled regions: proposals and true boxes, `(b, n, …)`, positive ones first."""
     candidates = ops.concatenate([proposed, true["boxes"]], axis=1)
-    real = ops.concatenate([real, there], axis=1)
-    iou, which, _ = match(candidates, true["boxes"], there)
+    real = ops.concatenate([real, exist], axis=1)
+    iou, which, _ = match(candidates, true["boxes"], exist)
     positive = (iou >= settings.region_positive) & real
     negative = ~positive & real
     places, kind, counted = draw(
@@ -132,30 +131,30 @@ def _region_losses(
     classes = logits.shape[-1] - 1
     logits = ops.reshape(logits, (-1, number, classes + 1))
     codes = ops.reshape(codes, (-1, number, classes, 4))
-    own = ops.one_hot(regions["labels"] - 1, classes, dtype=codes.dtype)
-    codes = ops.einsum("bnkc,bnk->bnc", codes, own)
+    label = ops.one_hot(regions["labels"] - 1, classes, dtype=codes.dtype)
+    codes = ops.einsum("bnkc,bnk->bnc", codes, label)
     wanted = encode(regions["wanted"], regions["boxes"], settings.code_weights)
-    # Positive ones lie in front, so that masks are drawn of no more than there can be.
+    # Positive regions lie in front: masks are predicted for as many as there can be.
     front = {name: value[:, :most] for name, value in regions.items()}
     size = 2 * settings.mask_size
-    drawn = parts.mask_head(parts.mask_regions([pooled, front["boxes"]]), training=training)
-    drawn = ops.reshape(drawn, (-1, most, size, size, classes))
+    mask_logits = parts.mask_head(parts.mask_regions([pooled, front["boxes"]]), training=training)
+    mask_logits = ops.reshape(mask_logits, (-1, most, size, size, classes))
     masks = cut_masks(true["ids"], front["numbers"], front["boxes"], size)
     positive, counted = regions["positive"], regions["counted"]
     losses = {
         "classes": class_loss(logits, regions["labels"], counted),
         "boxes": box_loss(codes, wanted, positive, counted, settings.region_beta),
-        "masks": mask_loss(drawn, front["labels"], masks, front["positive"]),
+        "masks": mask_loss(mask_logits, front["labels"], masks, front["positive"]),
     }
-    own = ops.one_hot(front["labels"] - 1, classes, dtype=drawn.dtype)
-    said = {
+    label = ops.one_hot(front["labels"] - 1, classes, dtype=mask_logits.dtype)
+    outputs = {
         "positive": front["positive"],
         "labels": front["labels"],
         "classes": ops.argmax(logits[:, :most], axis=-1),
-        "masks": ops.einsum("bnhwk,bnk->bnhw", drawn, own) > 0,
+        "masks": ops.einsum("bnhwk,bnk->bnhw", mask_logits, label) > 0,
         "wanted": masks,
     }
-    return losses, said
+    return losses, outputs
 
 
 def _rows(values: Tensor, places: Tensor) -> Tensor:

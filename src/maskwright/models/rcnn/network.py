@@ -11,7 +11,8 @@ from maskwright.models.blocks import PadToMultiple
 from maskwright.models.decoders.pyramids import pyramid
 from maskwright.models.encoders import Encoder
 from maskwright.models.rcnn.config import Rcnn
-from maskwright.models.rcnn.layers import Anchors, Detections, OwnMask, Proposals, RoiAlign
+from maskwright.models.rcnn.heads import Detections, RoiAlign, SelectMask
+from maskwright.models.rcnn.proposals import Anchors, Proposals
 
 
 @dataclass(frozen=True)
@@ -70,21 +71,21 @@ def mask_rcnn(
     Sources: those of `Rcnn`. Anchors are centered on the middles of cells, where the reference has
     them on their corners; and no layer of the encoder is frozen for good.
     """
-    own = tuple(stride for stride in settings.strides if stride <= max(encode.strides))
-    if missing := sorted({*own, *settings.pooled_strides} - set(encode.strides)):
+    shared = tuple(stride for stride in settings.strides if stride <= max(encode.strides))
+    if missing := sorted({*shared, *settings.pooled_strides} - set(encode.strides)):
         raise ConfigError(
-            f"Mask R-CNN requires features at the strides {list(own)}; the encoder has none at "
-            f"{missing}: use another encoder, or set `strides` and `anchor_sizes`."
+            f"This Mask R-CNN needs features at the strides {list(shared)}; the encoder has none "
+            f"at {missing}: take another encoder, or set `strides` and `anchor_sizes`."
         )
     images = keras.Input((None, None, channels), name="images")
     features = encode.model(PadToMultiple(max(encode.strides), name="pad")(images))
-    levels = _pyramid(encode, own, settings)(features)
+    levels = _pyramid(encode, shared, settings)(features)
     references = Anchors(settings.strides, settings.anchor_sizes, settings.ratios, name="anchors")(
         levels
     )
     propose = _proposing(settings)
     logits, codes = zip(*(propose(level) for level in levels), strict=True)
-    proposals, there = Proposals(
+    proposals, exist = Proposals(
         settings.ranked_training,
         settings.ranked,
         settings.proposals,
@@ -115,21 +116,21 @@ def mask_rcnn(
         settings.detections,
         settings.code_weights,
         name="detections",
-    )([images, proposals, there, class_logits, box_codes])
-    drawn = _mask_head(settings, num_classes)(
+    )([images, proposals, exist, class_logits, box_codes])
+    mask_logits = _mask_head(settings, num_classes)(
         regions(settings.mask_size, "mask_regions")([pooled, boxes])
     )
-    masks = OwnMask(name="own_mask")([drawn, labels])
+    masks = SelectMask(name="select_mask")([mask_logits, labels])
     return keras.Model(images, {"boxes": boxes, "scores": scores, "labels": labels, "masks": masks})
 
 
-def _pyramid(encode: Encoder, own: tuple[int, ...], settings: Rcnn) -> keras.Model:
+def _pyramid(encode: Encoder, shared: tuple[int, ...], settings: Rcnn) -> keras.Model:
     """Features of the encoder to those of the pyramid, finest first."""
     inputs = [keras.Input(output.shape[1:]) for output in encode.model.outputs]
     features = dict(zip(encode.strides, inputs, strict=True))
-    made = pyramid({stride: features[stride] for stride in own}, settings.pyramid_width)
-    x = made[max(own)]
-    for stride in settings.strides[len(own) :]:
+    made = pyramid({stride: features[stride] for stride in shared}, settings.pyramid_width)
+    x = made[max(shared)]
+    for stride in settings.strides[len(shared) :]:
         x = layers.MaxPooling2D(1, 2, name=f"pyramid{stride}")(x)
         made[stride] = x
     return keras.Model(inputs, [made[stride] for stride in settings.strides], name="pyramid")

@@ -8,17 +8,11 @@ from typing import Literal
 
 import numpy as np
 
-from maskwright.api.load_model import open_masks
 from maskwright.errors import ConfigError, MaskwrightError, ModelError
-from maskwright.export.artifact import (
-    PREPARED,
-    is_artifact,
-    model_folder,
-    read_listing,
-    unpacked,
-)
+from maskwright.export.artifact import PREPARED, is_artifact, model_folder, unpacked
 from maskwright.export.engines import SHARED, Threads, cores
 from maskwright.export.ensemble import is_ensemble
+from maskwright.export.listing import read_listing
 from maskwright.inference.predictor import Predictor
 from maskwright.model_card import (
     CARD_FILE,
@@ -26,12 +20,13 @@ from maskwright.model_card import (
     InstanceCard,
     ModelCard,
     SemanticCard,
-    card_kind,
+    read_task,
 )
 from maskwright.serving.jobs.dynamic_batching import DynamicBatcher, SerializedModel
 from maskwright.tasks.instances import InstancePredictor
 from maskwright.tasks.instances.segmenter import ObjectSegmenter, Segmenter
 from maskwright.tasks.regions.pipeline import Pipeline
+from maskwright.tasks.semantic.load import open_masks
 
 ModelKind = Literal["segmentation", "objects", "regions"]
 
@@ -212,7 +207,7 @@ def _in_training(path: Path) -> bool:
 
 def _kind(path: Path) -> str:
     card = model_folder(path) / CARD_FILE
-    return card_kind(card) if card.is_file() else SemanticCard.kind
+    return read_task(card) if card.is_file() else SemanticCard.task
 
 
 def _runs_beside(path: Path) -> bool:

@@ -3,6 +3,7 @@
 import os
 import re
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import quote
@@ -149,8 +150,12 @@ def workbench_routes(
         size = packed.seek(0, os.SEEK_END)
         packed.seek(0)
         headers = {"content-length": str(size), **_attachment("masks.zip")}
-        pieces = iter(lambda: packed.read(2**20), b"")
-        return StreamingResponse(pieces, media_type="application/zip", headers=headers)
+
+        def pieces() -> Iterator[bytes]:
+            with packed:
+                yield from iter(lambda: packed.read(2**20), b"")
+
+        return StreamingResponse(pieces(), media_type="application/zip", headers=headers)
 
     @routes.post("/images/{id}/keep")
     async def keep(id: str) -> dict[str, Any]:

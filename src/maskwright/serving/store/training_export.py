@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from maskwright.data.readers.data_yaml import FILE_NAMES, read_description, write_description
+from maskwright.data.readers.description import FILE_NAMES, read_description, write_description
 from maskwright.errors import ConfigError, DataError, TooLargeError
 from maskwright.imageio import (
     IMAGE_SUFFIXES,

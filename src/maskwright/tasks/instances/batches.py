@@ -1,27 +1,28 @@
-"""Objects → batches with `tf.data`; order and augmentation are those of `data.batches`."""
+"""Images with objects → batches of images and of what heads for objects learn."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from maskwright.data.geometry import cut_image, cut_labels
-from maskwright.data.pipeline.augment import Augmentation, augment
-from maskwright.data.pipeline.batches import (
-    Drawn,
+from maskwright.data.pipeline.augment import augment
+from maskwright.data.pipeline.augmentation import Augmentation
+from maskwright.data.pipeline.epochs import (
+    EpochSchedule,
+    Window,
     epoch_batches,
-    in_order,
-    steps_per_epoch,
-    windows,
+    output_size,
+    window_batches,
 )
-from maskwright.errors import ConfigError
 from maskwright.labels import IGNORE_LABEL
 from maskwright.tasks.instances.targets import ObjectArrays, depth_target, visible
 
 _ON_OBJECTS = 0.5  # of the crops have a pixel of an object in their middle
-_LEAST_PX = 9  # what is left of an object in a crop, below which it cannot be recognized
+_MIN_AREA_PX = 9  # what is left of an object in a crop, below which it cannot be recognized
 
 
 @dataclass(frozen=True)
@@ -42,62 +43,41 @@ class Target:
 def train_batches(
     arrays: ObjectArrays,
     target: Target,
-    batch_size: int,
-    seed: int,
-    epoch: int,
+    schedule: EpochSchedule,
     augmentation: Augmentation,
     crop: tuple[int, int] | None = None,
-    *,
-    skip: int = 0,
-    shard: tuple[int, int] | None = None,
-    epochs: int = 1,
 ) -> tf.data.Dataset:
     """Batches of images float32 `(b, h, w, c)` and what `target` makes of their objects.
 
     Half of the crops are laid around a pixel of an object. Other arguments are those of
-    `data.batches.train_batches`.
+    `data.pipeline.batches.train_batches`.
 
     Raises:
         ConfigError: If the sizes differ and there is no crop, or workers cannot share a batch.
     """
-    size = crop or arrays.arrays.size
-    if size is None:
-        raise ConfigError(
-            "Expected images of one working size or a crop; the images differ in size and no "
-            "crop is set."
-        )
+    size = output_size(arrays.arrays.size, crop)
 
-    def batch(drawn: Sequence[Drawn]) -> tuple[np.ndarray, Any, np.ndarray]:
-        images, maps, labels = [], [], []
-        for index, rng in drawn:
-            image, own, classes = arrays[index]
-            center = _on_object(own, rng) if crop and rng.random() < _ON_OBJECTS else None
-            image, moved = augment(
-                image,
-                own,
-                augmentation,
-                rng,
-                size,
-                center,
-                window=crop,
-                value_range=arrays.arrays.value_range,
-            )
-            images.append(image)
-            maps.append(moved)
-            labels.append(classes)
-        weights = arrays.arrays.weights[[index for index, _ in drawn]]
-        return np.stack(images), *target.make(maps, labels, weights)
+    def draw(index: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        image, maps, classes = arrays[index]
+        center = _object_center(maps, rng) if crop and rng.random() < _ON_OBJECTS else None
+        image, maps = augment(
+            image,
+            maps,
+            augmentation,
+            rng,
+            size,
+            center,
+            window=crop,
+            value_range=arrays.arrays.value_range,
+        )
+        return image, maps, classes
 
     return epoch_batches(
         len(arrays),
-        batch_size,
-        seed,
-        epoch,
-        batch,
+        schedule,
+        draw,
+        partial(_collate, arrays, target),
         lambda share: _signature(target, share, size, arrays.arrays.channels),
-        skip=skip,
-        shard=shard,
-        epochs=epochs,
     )
 
 
@@ -107,34 +87,44 @@ def eval_batches(
     batch_size: int,
     tile: tuple[int, int] | None = None,
 ) -> tf.data.Dataset:
-    """The same triple, unchanged and in order; see `data.batches.eval_batches`."""
-    size = tile or arrays.arrays.size
-    places = windows(arrays.arrays.sizes, tile)
-    count = batch_size if size is not None else 1
+    """The same triple, unaugmented and in order; see `data.pipeline.epochs.window_batches`."""
 
-    def batch(number: int) -> tuple[np.ndarray, Any, np.ndarray]:
-        images, maps, labels, rows = [], [], [], []
-        for index, top, left in places[number * count : (number + 1) * count]:
-            image, own, classes = arrays[index]
-            shown = size or own.shape[:2]
-            images.append(cut_image(image, top, left, shown).astype(np.float32))
-            maps.append(cut_labels(own, top, left, shown))
-            labels.append(classes)
-            rows.append(index)
-        return np.stack(images), *target.make(maps, labels, arrays.arrays.weights[rows])
+    def collate(windows: Sequence[Window]) -> tuple[np.ndarray, Any, np.ndarray]:
+        items = []
+        for index, top, left, size in windows:
+            image, maps, classes = arrays[index]
+            window = cut_image(image, top, left, size).astype(np.float32)
+            items.append((window, cut_labels(maps, top, left, size), classes))
+        return _collate(arrays, target, items, [index for index, *_ in windows])
 
-    signature = _signature(target, None, size or (None, None), arrays.arrays.channels)
-    return in_order(range(steps_per_epoch(len(places), count)), batch, signature)
+    return window_batches(
+        arrays.arrays.sizes,
+        batch_size,
+        tile,
+        collate,
+        lambda size: _signature(target, None, size, arrays.arrays.channels),
+    )
 
 
-def _on_object(maps: np.ndarray, rng: np.random.Generator) -> tuple[float, float] | None:
+def _collate(
+    arrays: ObjectArrays,
+    target: Target,
+    items: Sequence[tuple[np.ndarray, np.ndarray, np.ndarray]],
+    indices: Sequence[int],
+) -> tuple[np.ndarray, Any, np.ndarray]:
+    """Batch of images, their maps and the classes of their objects."""
+    images, maps, classes = zip(*items, strict=True)
+    return np.stack(images), *target.make(maps, classes, arrays.arrays.weights[list(indices)])
+
+
+def _object_center(maps: np.ndarray, rng: np.random.Generator) -> tuple[float, float] | None:
     """Row and column of a pixel of an object, each object as likely as any other."""
     numbers = maps[..., 1]
-    found = np.unique(numbers)
-    found = found[found > 0]
-    if not found.size:
+    objects = np.unique(numbers)
+    objects = objects[objects > 0]
+    if not objects.size:
         return None
-    pixels = np.flatnonzero(numbers == found[rng.integers(found.size)])
+    pixels = np.flatnonzero(numbers == objects[rng.integers(objects.size)])
     row, column = divmod(int(pixels[rng.integers(pixels.size)]), numbers.shape[1])
     return float(row), float(column)
 
@@ -156,25 +146,25 @@ def _signature(
 def _depths(
     maps: Sequence[np.ndarray], labels: Sequence[np.ndarray], weights: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    made = np.stack([depth_target(own) for own in maps])
-    counted = made[..., 0] != IGNORE_LABEL
-    return made, counted.astype(np.float32) * weights[:, None, None]
+    targets = np.stack([depth_target(each) for each in maps])
+    counted = targets[..., 0] != IGNORE_LABEL
+    return targets, counted.astype(np.float32) * weights[:, None, None]
 
 
 def _boxes(
     maps: Sequence[np.ndarray], labels: Sequence[np.ndarray], weights: np.ndarray
 ) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    seen = [visible(own, classes, _LEAST_PX) for own, classes in zip(maps, labels, strict=True)]
-    most = max(1, *(len(classes) for _, _, classes in seen))
-    layers = max(numbers.shape[2] for numbers, _, _ in seen)
-    ids = np.zeros((len(seen), *maps[0].shape[:2], layers), np.int32)
-    boxes = np.zeros((len(seen), most, 4), np.float32)
-    kinds = np.zeros((len(seen), most), np.int32)
-    for row, (numbers, corners, classes) in enumerate(seen):
+    items = [visible(*window, _MIN_AREA_PX) for window in zip(maps, labels, strict=True)]
+    most = max(1, *(len(classes) for _, _, classes in items))
+    layers = max(numbers.shape[2] for numbers, _, _ in items)
+    ids = np.zeros((len(items), *maps[0].shape[:2], layers), np.int32)
+    boxes = np.zeros((len(items), most, 4), np.float32)
+    padded = np.zeros((len(items), most), np.int32)
+    for row, (numbers, corners, classes) in enumerate(items):
         ids[row, ..., : numbers.shape[2]] = numbers
         boxes[row, : len(classes)] = corners
-        kinds[row, : len(classes)] = classes
-    return {"boxes": boxes, "labels": kinds, "ids": ids}, weights
+        padded[row, : len(classes)] = classes
+    return {"boxes": boxes, "labels": padded, "ids": ids}, weights
 
 
 DEPTHS = Target(_depths, lambda size: (tf.TensorSpec((*size, 3), tf.float32), size))

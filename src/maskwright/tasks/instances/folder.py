@@ -43,6 +43,18 @@ class ObjectsResult:
     table: Path
     coco: Path
 
+    def output(self, folder: Path) -> Path:
+        """Where to look first."""
+        return folder
+
+    def summary(self) -> str:
+        """What was found, in a sentence."""
+        images, total = len(self.written), len(self.written) + len(self.failed)
+        return (
+            f"Found {self.objects:,} objects in {images} of {total} images; see {self.table} and "
+            f"{self.coco}."
+        )
+
 
 def find_in_folder(
     finder: InstancePredictor,

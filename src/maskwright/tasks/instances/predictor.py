@@ -11,11 +11,11 @@ import numpy as np
 from maskwright.data.geometry import cut_image, resize_image
 from maskwright.errors import ConfigError, DataError, ModelError
 from maskwright.export.engines import ALONE, Threads
-from maskwright.export.runtime import DetectorFn, load_objects
 from maskwright.inference.predictor import known_pixels, model_pixels, resized_strips
 from maskwright.inference.tiling import PAD_MULTIPLE, predict_tiled, starts
 from maskwright.instances import Instances, mask_overlaps
 from maskwright.model_card import InstanceCard
+from maskwright.tasks.instances.open_detector import DetectorFn, load_detector
 from maskwright.tasks.instances.watershed import WatershedParams, split
 
 _OVERLAP = 0.25  # of neighboring tiles, in which an object that one cuts off is whole in the other
@@ -44,7 +44,7 @@ class InstancePredictor:
             path: Folder of a run, or an exported model.
             threads: Of an engine other than TensorFlow.
         """
-        return cls(*load_objects(Path(path), threads))
+        return cls(*load_detector(Path(path), threads))
 
     def adjusted(self, **changes: Any) -> "InstancePredictor":
         """The same model with other values on its card, where they are not `None`.

@@ -6,11 +6,11 @@ import keras
 import numpy as np
 
 from maskwright.data.to_rgb import as_picture
-from maskwright.export.runtime import DetectorFn
 from maskwright.imageio import write_image
 from maskwright.instances import Instances
 from maskwright.model_card import InstanceCard
 from maskwright.tasks.instances.drawing import draw_objects
+from maskwright.tasks.instances.open_detector import DetectorFn
 from maskwright.tasks.instances.predictor import InstancePredictor
 from maskwright.tasks.instances.targets import ObjectArrays
 from maskwright.training import Run
@@ -31,7 +31,7 @@ class ObjectPreviews(keras.callbacks.Callback):
         arrays: Samples to draw from; of large images, the middle.
         card: What the card will be, before thresholds are chosen.
         number: Of the samples drawn.
-        ask: Function of a model, as `keras_objects` makes it.
+        ask: Function of a model, as `keras_detector` makes it.
     """
 
     def __init__(

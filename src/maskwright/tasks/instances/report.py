@@ -21,7 +21,8 @@ from maskwright.evaluation.reports.formatting import (
     write_rows,
 )
 from maskwright.instances import Instances
-from maskwright.metrics.instances import FN, FP, THRESHOLDS, TP, CocoScores
+from maskwright.metrics.coco import CocoScores
+from maskwright.metrics.instances import FN, FP, THRESHOLDS, TP
 from maskwright.tasks.instances.drawing import draw_objects
 from maskwright.tasks.instances.scorer import MEANS, ObjectEvaluation, ObjectExample
 

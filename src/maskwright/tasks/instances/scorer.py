@@ -18,19 +18,15 @@ from maskwright.instances import Instances
 from maskwright.labels import Labels
 from maskwright.metrics import defined_mean, interval
 from maskwright.metrics.bootstrap import draw_cases
+from maskwright.metrics.coco import CocoScores, Pairs, coco_scores, pair_boxes, pair_masks
 from maskwright.metrics.instances import (
     FN,
     FP,
     THRESHOLDS,
     TP,
-    CocoScores,
     ObjectScores,
     ObjectTally,
-    Pairs,
-    coco_scores,
     object_scores,
-    pair_boxes,
-    pair_masks,
     tally_objects,
 )
 from maskwright.model_card import InstanceCard

@@ -10,7 +10,7 @@ from maskwright.errors import ConfigError
 from maskwright.export.artifact import model_folder
 from maskwright.export.engines import ALONE, Threads
 from maskwright.inference.predictor import Flips, Prediction, Predictor
-from maskwright.model_card import CARD_FILE, InstanceCard, card_kind
+from maskwright.model_card import CARD_FILE, InstanceCard, read_task
 from maskwright.tasks.instances.predictor import InstancePredictor
 
 
@@ -77,6 +77,6 @@ def load_segmenter(path: str | Path, threads: Threads = ALONE) -> Segmenter:
     """
     folder = model_folder(path)
     card = folder / CARD_FILE
-    if card.is_file() and card_kind(card) == InstanceCard.kind:
+    if card.is_file() and read_task(card) == InstanceCard.task:
         return ObjectSegmenter(InstancePredictor.load(folder, threads))
     return Predictor.load(folder, threads)

@@ -1,4 +1,4 @@
-"""Samples with their objects, decoded once; and what heads for objects learn from them."""
+"""Samples with their objects, decoded once, and the targets that instance heads learn."""
 
 import hashlib
 from collections.abc import Sequence
@@ -16,11 +16,11 @@ from maskwright.data.samples import Sample
 from maskwright.errors import DataError
 from maskwright.instances import Instances
 
-_MOST_OBJECTS = 65535  # of one image, numbered in 16 bits
+_MAX_OBJECTS = 65535  # of one image, numbered in 16 bits
 _CENTER = 0.35  # of the greatest distance to the border: how far a center reaches
 
 
-class Source(Protocol):
+class ObjectSource(Protocol):
     """What loading needs of a data set."""
 
     def read(self, sample: Sample) -> tuple[np.ndarray, np.ndarray]:
@@ -63,7 +63,7 @@ class ObjectArrays:
 
 
 def load_objects(
-    dataset: Source,
+    dataset: ObjectSource,
     samples: Sequence[Sample],
     size: tuple[int, int] | None,
     skip_unreadable: bool = False,
@@ -82,21 +82,21 @@ def load_objects(
         raise DataError("There is no sample to load; the split is empty.")
     good, skipped = [], []
     decode = partial(_decode, dataset, size, skip_unreadable)
-    found = in_threads(decode, samples, "Decoding images")
-    for sample, entry in zip(samples, found, strict=True):
-        if isinstance(entry, str):
-            skipped.append(entry)
+    results = in_threads(decode, samples, "Decoding images")
+    for sample, result in zip(samples, results, strict=True):
+        if isinstance(result, str):
+            skipped.append(result)
         else:
-            good.append((sample, *entry))
+            good.append((sample, *result))
     if not good:
         raise DataError(f"None of {len(skipped)} samples can be read; the first: {skipped[0]}")
-    kept, images, classes, numbers, labels = zip(*good, strict=True)
-    arrays = Arrays.from_numpy(images, classes, [sample.id for sample in kept])
+    readable, images, classes, numbers, labels = zip(*good, strict=True)
+    arrays = Arrays.from_numpy(images, classes, [sample.id for sample in readable])
     return ObjectArrays(
         replace(
             arrays,
-            weights=np.array([sample.weight for sample in kept], np.float32),
-            cases=tuple(sample.case for sample in kept),
+            weights=np.array([sample.weight for sample in readable], np.float32),
+            cases=tuple(sample.case for sample in readable),
             skipped=tuple(skipped),
         ),
         numbers,
@@ -105,15 +105,15 @@ def load_objects(
 
 
 def _decode(
-    dataset: Source, size: tuple[int, int] | None, skip: bool, sample: Sample
+    dataset: ObjectSource, size: tuple[int, int] | None, skip: bool, sample: Sample
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray] | str:
     """Image, classes, numbers and labels of objects, or why they cannot be had."""
     try:
         image, classes = dataset.read(sample)
         objects = dataset.read_objects(sample)
-        if len(objects) > _MOST_OBJECTS:
+        if len(objects) > _MAX_OBJECTS:
             raise DataError(
-                f"{sample.image} has {len(objects):,} objects; expected {_MOST_OBJECTS:,} at most."
+                f"{sample.image} has {len(objects):,} objects; expected {_MAX_OBJECTS:,} at most."
             )
     except DataError as error:
         if not skip:
@@ -130,14 +130,14 @@ def _decode(
 
 
 def visible(
-    maps: np.ndarray, labels: np.ndarray, least_px: int = 1
+    maps: np.ndarray, labels: np.ndarray, min_area_px: int = 1
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """What of the objects is left in a window: numbered anew, with their boxes and classes.
+    """Objects that are visible in a window: numbered anew, with their boxes and classes.
 
     Args:
         maps: Classes and numbers, `(h, w, 1 + layers)`.
         labels: Class of each object by its number less 1.
-        least_px: Objects of which less is left are gone.
+        min_area_px: Objects with a smaller visible area are dropped.
 
     Returns:
         Numbers from 1, int32 `(h, w, layers)`; boxes, int32 `(n, 4)`: top, left, bottom, right;
@@ -145,19 +145,19 @@ def visible(
     """
     numbers = maps[..., 1:]
     area = np.bincount(numbers.ravel(), minlength=len(labels) + 1)[1:]
-    kept = np.flatnonzero(area >= max(least_px, 1))
+    visible_ids = np.flatnonzero(area >= max(min_area_px, 1))
     new = np.zeros(len(labels) + 1, np.int32)
-    new[kept + 1] = np.arange(1, len(kept) + 1)
+    new[visible_ids + 1] = np.arange(1, len(visible_ids) + 1)
     left = new[numbers]
-    boxes = np.zeros((len(kept), 4), np.int32)
+    boxes = np.zeros((len(visible_ids), 4), np.int32)
     boxes[:, :2] = np.iinfo(np.int32).max
     for layer in range(left.shape[2]):
-        some = Instances.from_ids(left[..., layer])
+        layer_objects = Instances.from_ids(left[..., layer])
         rows = np.unique(left[..., layer])
         rows = rows[rows > 0] - 1
-        boxes[rows, :2] = np.minimum(boxes[rows, :2], some.boxes[:, :2])
-        boxes[rows, 2:] = np.maximum(boxes[rows, 2:], some.boxes[:, 2:])
-    return left, boxes, labels[kept].astype(np.int32)
+        boxes[rows, :2] = np.minimum(boxes[rows, :2], layer_objects.boxes[:, :2])
+        boxes[rows, 2:] = np.maximum(boxes[rows, 2:], layer_objects.boxes[:, 2:])
+    return left, boxes, labels[visible_ids].astype(np.int32)
 
 
 def distances(numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -198,7 +198,7 @@ def distances(numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def depth_target(maps: np.ndarray) -> np.ndarray:
-    """What a head of centers and distances learns of a window, float32 `(h, w, 3)`.
+    """Target of a head of centers and distances for a window, float32 `(h, w, 3)`.
 
     Its channels are the class of each pixel, then both `distances`.
 

@@ -8,12 +8,12 @@ import numpy as np
 from scipy.special import expit
 
 from maskwright.export.engines import ALONE, Threads
-from maskwright.export.runtime import ClassifierFn, load_decisions
 from maskwright.inference.predictor import model_pixels
 from maskwright.model_card import RegionCard
 from maskwright.tasks.regions.extraction.extract import Region
 from maskwright.tasks.regions.learning.bags import CropSpec, row
 from maskwright.tasks.regions.learning.collate import as_inputs
+from maskwright.tasks.regions.open_classifier import ClassifierFn, load_classifier
 from maskwright.types import RegionKind
 
 _REGIONS_AT_ONCE = 128  # given to the model; a bag of more comes alone
@@ -64,7 +64,7 @@ class Classifier:
             path: Folder of a run, or an exported model.
             threads: Of an engine other than TensorFlow.
         """
-        return cls(*load_decisions(Path(path), threads))
+        return cls(*load_classifier(Path(path), threads))
 
     def cut(
         self,

@@ -37,6 +37,18 @@ class CasesResult:
     results: list[CaseResult] = field(default_factory=list)
     failed: list[Failure] = field(default_factory=list)
 
+    def summary(self) -> str:
+        """What was decided, in a sentence or two."""
+        empty = sum(result.probability is None for result in self.results)
+        text = f"Decided on {len(self.results) - empty}."
+        return (
+            f"{text} No region was found in {empty}: nothing is decided there." if empty else text
+        )
+
+    def output(self, folder: Path) -> Path:
+        """Where to look first."""
+        return folder / "cases.csv"
+
 
 @dataclass(frozen=True)
 class _Source:
@@ -89,7 +101,7 @@ def predict_cases(
     network = heat() if heat else None
     done = CasesResult()
     if isinstance(images, DataSet):
-        done.failed += [Failure(path, _about(path, reason)) for path, reason in images.left_out]
+        done.failed += [Failure(file.path, file.message) for file in images.skipped]
     with progress("Deciding", len(sources)) as advance:
         for group in _groups(sources, whole_cases=pipeline.classifier.card.unit == "case"):
             found: list[tuple[str, str, Sequence[Region]]] = []

@@ -4,6 +4,7 @@ import hashlib
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 
@@ -189,5 +190,11 @@ class ArrayWriter:
                 found.append(np.memmap(file, dtype, "r", shape=whole))
             else:
                 found.append(np.frombuffer(file.read(), dtype).reshape(whole))
-                file.close()
         return found
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for file in self.files:  # what `arrays` maps stays readable
+            file.close()

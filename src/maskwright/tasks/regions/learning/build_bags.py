@@ -50,7 +50,7 @@ class _Cut:
     reason: str | None = None
 
 
-def prepare(
+def build_bags(
     dataset: DataSet,
     samples: Sequence[Sample],
     labeling: Labeling,
@@ -113,21 +113,24 @@ def prepare(
             made.guesses = [(f"{guess.name} predicted", row(guess)) for guess in guessed]
         return made
 
-    gathering = _Gathering(labeling.unit, memory_limit_mb)
-    for sample, made in zip(samples, in_threads(cut, samples, "Cutting regions"), strict=True):
-        gathering.add(sample, made)
-    if not gathering.names:
-        reason = gathering.skipped[0] if gathering.skipped else "there is no sample"
-        raise DataError(f"{dataset.root} holds no region to decide on; the first reason: {reason}")
-    return gathering.arrays()
+    with ArrayWriter(memory_limit_mb) as crops:
+        gathering = _Gathering(labeling.unit, crops)
+        for sample, made in zip(samples, in_threads(cut, samples, "Cutting regions"), strict=True):
+            gathering.add(sample, made)
+        if not gathering.names:
+            reason = gathering.skipped[0] if gathering.skipped else "there is no sample"
+            raise DataError(
+                f"{dataset.root} holds no region to decide on; the first reason: {reason}"
+            )
+        return gathering.arrays()
 
 
 class _Gathering:
     """Regions that come sample by sample, and the bags they make."""
 
-    def __init__(self, unit: str, memory_limit_mb: float) -> None:
+    def __init__(self, unit: str, crops: ArrayWriter) -> None:
         self.unit = unit
-        self.kept = ArrayWriter(memory_limit_mb)
+        self.crops = crops
         self.vectors: list[np.ndarray] = []
         self.rows: list[tuple[int, ...]] = []
         self.names: list[str] = []
@@ -161,7 +164,7 @@ class _Gathering:
         most = max(len(kind) for kind in kinds)
         for kind in kinds:
             for crop, mask, numbers in kind:
-                self.kept.add(crop, mask)
+                self.crops.add(crop, mask)
                 # True, jittered and predicted masks are drawn alike.
                 own += [len(self.vectors)] * (most // len(kind))
                 self.vectors.append(numbers)
@@ -171,7 +174,7 @@ class _Gathering:
 
     def arrays(self) -> RegionArrays:
         """All of it."""
-        crops, masks = self.kept.arrays()
+        crops, masks = self.crops.arrays()
         return RegionArrays(
             crops=crops,
             masks=masks,

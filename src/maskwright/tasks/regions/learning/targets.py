@@ -14,7 +14,7 @@ from typing import Literal
 
 from maskwright.data.dataset import DataSet
 from maskwright.data.parallel import in_threads
-from maskwright.data.readers.manifest import read_region_labels
+from maskwright.data.readers.tables import read_region_labels
 from maskwright.data.samples import SEPARATOR, Sample
 from maskwright.errors import ConfigError, DataError
 from maskwright.labels import IGNORE_LABEL

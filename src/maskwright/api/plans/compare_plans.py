@@ -1,0 +1,132 @@
+"""`compare_plans`: several plans on the same folds for equal times, and the one to take."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Unpack
+
+from maskwright.api.cross_validation import Folds, cross_validate, is_cross_validation
+from maskwright.api.plans.choice import CHOICE_FILE, PlanChoice, choose_plan
+from maskwright.api.plans.plan import plan as make_plan
+from maskwright.api.plans.plan_files import AnyPlan, name_plans, plan_texts
+from maskwright.config.typed import PlanSettings
+from maskwright.errors import ConfigError
+from maskwright.imageio import atomic_write
+from maskwright.planning import candidates
+from maskwright.types import OnMessage, ignore_message
+
+
+def plan_and_compare(
+    data: str | Path,
+    out: str | Path,
+    *,
+    count: int = 3,
+    folds: int = 3,
+    minutes: float = 60.0,
+    measure: bool = True,
+    resume: bool = False,
+    on_message: OnMessage = ignore_message,
+    **settings: Unpack[PlanSettings],
+) -> PlanChoice:
+    """Plan a data set, and compare the plan with rivals that differ from it in one thing each.
+
+    Args:
+        data: What `open_dataset` takes.
+        out: As in `compare_plans`.
+        count: Plans, the first included.
+        folds: That all plans share.
+        minutes: To train for, all plans and folds together; each plan is made for its part.
+        measure: As in `maskwright.plan`.
+        resume: Go on with a comparison that was stopped, with the plans that it has.
+        on_message: Called with sentences on what is done.
+        settings: Fields of `TrainConfig` that are decided already.
+
+    Raises:
+        MaskwrightError: One sentence on what is wrong and what to do.
+    """
+    if resume:
+        return compare_plans(data, out, None, resume=True, on_message=on_message)
+    _refuse_other(Path(out))
+    part = minutes / count / folds
+    first = make_plan(data, minutes=part, measure=measure, on_message=on_message, **settings)
+    plans = [first, *candidates(first, count)]
+    return compare_plans(data, out, plans, folds=folds, minutes=minutes, on_message=on_message)
+
+
+def compare_plans(
+    data: str | Path,
+    out: str | Path,
+    plans: Sequence[AnyPlan] | Mapping[str, AnyPlan] | None,
+    *,
+    folds: int = 3,
+    minutes: float = 60.0,
+    resume: bool = False,
+    on_message: OnMessage = ignore_message,
+) -> PlanChoice:
+    """Cross-validate several plans on the same folds for equal minutes, and take one of them.
+
+    A plan takes the place of an earlier one only where the paired interval of its gain in mean
+    Dice lies above 0, on images that no model saw; all intervals hold together. Put the simplest
+    first: it stays where no difference is shown.
+
+    Args:
+        data: What `open_dataset` takes.
+        out: Folder for `plans/NAME`, each a cross-validation, `choice.json`, and `plan.yaml`, the
+            one to take, with the reason as a comment.
+        plans: Two or more, with names or without.
+        folds: That all plans share.
+        minutes: To train for, all plans and folds together.
+        resume: Go on with a comparison that was stopped, with the plans, folds and minutes that it
+            was begun with; those given are not looked at.
+        on_message: Called with sentences on what is done.
+
+    Raises:
+        MaskwrightError: One sentence on what is wrong and what to do.
+    """
+    out = Path(out)
+    names, folds, minutes = _begun(out) if resume else _begin(out, plans, folds, minutes)
+    files = {name: out / "plans" / f"{name}.yaml" for name in names}
+    each = minutes / len(files)
+    results: dict[str, Folds] = {}
+    for name, file in files.items():
+        on_message(f"Plan {name}: {each:.3g} minutes on {folds} folds …")
+        folder = out / "plans" / name
+        begun = is_cross_validation(folder)
+        results[name] = cross_validate(
+            *(data, folder),
+            folds=folds,
+            plan=file,
+            minutes=each,
+            resume=begun,
+            on_message=on_message,
+        )
+    return choose_plan(out, results, files, folds, each)
+
+
+def _begin(out: Path, plans: Any, folds: int, minutes: float) -> tuple[list[str], int, float]:
+    """Write a file for each plan, and what is compared, once all plans are known to be good."""
+    from maskwright.evaluation.reports.formatting import write_json
+
+    _refuse_other(out)
+    texts = plan_texts(name_plans(plans))
+    for name, text in texts.items():
+        with atomic_write(out / "plans" / f"{name}.yaml") as beside:
+            beside.write_text(text, encoding="utf-8")
+    begun = {"chosen": None, "names": list(texts), "folds": folds, "minutes": minutes}
+    write_json(begun, out / CHOICE_FILE)
+    return list(texts), folds, minutes
+
+
+def _begun(out: Path) -> tuple[list[str], int, float]:
+    if not (out / CHOICE_FILE).is_file():
+        raise ConfigError(f"There is no comparison of plans to resume in {out}.")
+    begun = json.loads((out / CHOICE_FILE).read_text(encoding="utf-8"))
+    return begun["names"], begun["folds"], begun["minutes"]
+
+
+def _refuse_other(out: Path) -> None:
+    if (out / CHOICE_FILE).exists():
+        raise ConfigError(
+            f"{out} already holds a comparison of plans; continue it with --resume, or name "
+            f"another folder."
+        )

@@ -1,0 +1,212 @@
+"""The verb `plan`: measure data and machine, and write settings with their reasons."""
+
+import socket
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Unpack
+
+from maskwright.api.plans.timing import count_accelerators, time_steps
+from maskwright.architectures import ARCHITECTURES
+from maskwright.config import TrainConfig, given_settings, read_config
+from maskwright.config.typed import TrainSettings
+from maskwright.data import DataSet, open_dataset
+from maskwright.data.readers.resolve import list_samples
+from maskwright.errors import ConfigError, ModelError
+from maskwright.imageio import atomic_write
+from maskwright.planning import (
+    DatasetStats,
+    EncoderWeights,
+    Plan,
+    PlannedSetting,
+    SizeLevel,
+    at_size_level,
+    measure_dataset,
+    next_size_level,
+    this_machine,
+)
+from maskwright.planning import plan as make_plan
+from maskwright.tasks.settings import report_skipped
+from maskwright.types import OnMessage, ignore_message
+
+_ENCODER = "mobilenet_v2"
+_MINUTES = 10.0
+_DOWNLOAD_S = 8.0  # without an answer until a machine counts as closed
+_MOST_ROUNDS = 4
+_TIMING_S = 45.0  # of one round, beyond which there is no other
+_FEW_CASES = 30
+_LEAST_VALIDATED = 3
+_LARGER_SHARE = 0.2
+_DIVISION = ("group_by", "val_share", "test_share", "split_seed", "unite_duplicates")
+
+
+def plan(
+    data: str | Path,
+    out: str | Path | None = None,
+    *,
+    measure: bool = True,
+    on_message: OnMessage = ignore_message,
+    **settings: Unpack[TrainSettings],
+) -> Plan:
+    """Settings that suit a data set, this machine and a time, each with its reason.
+
+    Args:
+        data: What `open_dataset` takes.
+        out: YAML file to write, for `train(…, plan=…)`; one that is there is replaced.
+        measure: Build the planned model, time some steps of its training, and make it smaller
+            where the time would be too short for it; takes a minute or so.
+        on_message: Called with a sentence on what goes on.
+        settings: Fields of `TrainConfig` that are decided already; the others follow them.
+            `minutes` is ten by default.
+
+    Raises:
+        MaskwrightError: One sentence on what is wrong and what to do.
+    """
+    given = _checked(given_settings(settings))
+    minutes = given.pop("minutes", None) or _MINUTES
+    dataset, data_print, division = _look_at(data, given, on_message)
+    machine = this_machine(count_accelerators() if measure else 0)
+    weights = _weights(given, data_print.channels)
+    timing, size_level, size_level_reason = None, 0, ""
+
+    def make() -> Plan:
+        return make_plan(
+            data_print,
+            machine,
+            minutes=minutes,
+            weights=weights,
+            given=given,
+            size_level=SizeLevel(size_level, size_level_reason),
+            timing=timing,
+            split_settings=division,
+        )
+
+    planned = make()
+    config = read_config(None, planned.settings, TrainConfig)
+    for _ in range(_MOST_ROUNDS if measure else 0):
+        side = planned.settings.get("crop") or planned.settings["size"]
+        shape = f"{side[0]}x{side[1]} and batch size {config.batch_size}"
+        on_message(f"Timing training steps: {config.encoder}, {config.decoder}, {shape} …")
+        began = time.monotonic()
+        timing = time_steps(config, dataset, machine)
+        # A number of epochs is what it is, however long they take.
+        wanted = (
+            size_level
+            if given.get("epochs")
+            else next_size_level(planned, data_print, timing, minutes, size_level)
+        )
+        if wanted == size_level:
+            break
+        steps = timing.steps(minutes)
+        duration = f"{'would take' if timing.busy_s else 'took'} {timing.step_s:.2g} s"
+        duration += " without other processes" if timing.busy_s else ""
+        budget = f"at {shape}, a step {duration}, {steps:,} steps in {minutes:g} minutes"
+        size_level_reason = (
+            f"Reduced: {budget}, too few." if wanted < size_level else f"Enlarged: {budget}."
+        )
+        # Where timing takes long, its first result must do.
+        slow = time.monotonic() - began > _TIMING_S
+        size_level, timing = wanted, at_size_level(timing, size_level, wanted) if slow else None
+        planned = make()
+        config = read_config(None, planned.settings, TrainConfig)
+        if slow:
+            break
+    if timing is not None:
+        planned = make()
+    if out is not None:
+        with atomic_write(out) as beside:
+            beside.write_text(planned.to_yaml(), encoding="utf-8")
+    return planned
+
+
+def _checked(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings by hand as `TrainConfig` has them; of the augmentation, only what is stated."""
+    # Alone, these two would ask for the crop that the plan is to choose.
+    waits = settings.get("size", "auto") is None or settings.get("favor_rare")
+    crop = {"crop": (32, 32)} if waits and "crop" not in settings else {}
+    config = read_config(None, {**crop, **settings}, TrainConfig)
+    given = {name: getattr(config, name) for name in settings}
+    if given.get("size") == "auto":
+        del given["size"]
+    if isinstance(stated := settings.get("augmentation"), Mapping):
+        given["augmentation"] = dict(stated)
+    return given
+
+
+def _look_at(
+    data: str | Path, given: Mapping[str, Any], on_message: OnMessage
+) -> tuple[DataSet, DatasetStats, list[PlannedSetting]]:
+    """Data set and its fingerprint, divided otherwise where that is better, with the reasons."""
+    stated = {key: given[key] for key in _DIVISION if key in given}
+    dataset = _opened(data, stated)
+    report_skipped(dataset, on_message)
+    changed: list[PlannedSetting] = []
+    splits = {sample.split or "train" for sample in list_samples(data).layout.samples}
+    makes_val = "train" in splits and "val" not in splits
+    few = dataset.splits.get("train", 0) + dataset.splits.get("val", 0) <= _FEW_CASES
+    validated = dataset.splits.get("val", 0)
+    if makes_val and few and validated < _LEAST_VALIDATED and "val_share" not in given:
+        larger = _opened(data, {**stated, "val_share": _LARGER_SHARE})
+        if larger.splits.get("val", 0) > validated:
+            reason = f"A tenth of the cases is {validated}, too few for validation; a fifth is "
+            reason += f"{larger.splits['val']}."
+            changed.append(PlannedSetting("val_share", _LARGER_SHARE, reason))
+            dataset, stated = larger, {**stated, "val_share": _LARGER_SHARE}
+    found = measure_dataset(dataset, source=str(data))
+    if makes_val and found.split_duplicates and "unite_duplicates" not in given:
+        groups = f"{found.split_duplicates} group{'s' * (found.split_duplicates > 1)}"
+        reason = (
+            f"{groups} of near-duplicate images lie in different cases; divided between splits, "
+        )
+        changed.append(
+            PlannedSetting("unite_duplicates", True, f"{reason}they would bias the scores.")
+        )
+        dataset = _opened(data, {**stated, "unite_duplicates": True})
+        found = measure_dataset(dataset, source=str(data))
+    return dataset, found, changed
+
+
+def _opened(data: str | Path, stated: Mapping[str, Any]) -> DataSet:
+    return open_dataset(data, **read_config(None, stated, TrainConfig).division())
+
+
+def _weights(given: Mapping[str, Any], channels: int) -> EncoderWeights:
+    """Available weights of the encoder."""
+    encoder = given.get("encoder", _ENCODER)
+    if "encoder_weights" in given:
+        wanted = given["encoder_weights"]
+        if wanted is None:
+            return EncoderWeights(None, "No pretrained weights, as set by the user.")
+        if wanted != "imagenet":
+            if not Path(wanted).is_file():
+                raise ModelError(
+                    f'Expected encoder weights "imagenet", none, or a file; there is no file '
+                    f"{wanted}."
+                )
+            return EncoderWeights(str(wanted), f"Pretrained weights of {encoder}, from this file.")
+    preset = ARCHITECTURES.get(given.get("preset") or "")
+    if preset and not preset.pretrained:
+        return EncoderWeights(None, "The preset has no pretrained encoder.")
+    from maskwright import models
+
+    with _impatient():
+        try:
+            models.encoder(encoder, models.PixelFormat(channels), weights="imagenet")
+        except ModelError:
+            reason = f"The ImageNet weights of {encoder} cannot be downloaded here; to use a file, "
+            return EncoderWeights(None, f"{reason}set encoder_weights=FILE.")
+        except ConfigError:
+            return EncoderWeights(None, f"There are no ImageNet weights of {encoder}.")
+    return EncoderWeights("imagenet", f"ImageNet weights of {encoder}, downloaded by Keras.")
+
+
+@contextmanager
+def _impatient() -> Iterator[None]:
+    """Connections that do not answer are given up, instead of after minutes."""
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(_DOWNLOAD_S)
+    try:
+        yield
+    finally:
+        socket.setdefaulttimeout(before)

@@ -1,0 +1,205 @@
+"""`search`: many short runs with settings that Optuna proposes, compared on validation images."""
+
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Unpack
+
+from maskwright.api.search.record import (
+    SEARCH_FILE,
+    Search,
+    SearchScore,
+    Trial,
+    best_trial,
+    read_record,
+    start_record,
+    write_record,
+)
+from maskwright.api.search.space import Choice, choose_space, values_of, with_values
+from maskwright.api.train import train
+from maskwright.config import TrainConfig, given_settings, read_config
+from maskwright.config.typed import TrainSettings
+from maskwright.data import open_dataset
+from maskwright.errors import ConfigError, DataError, MaskwrightError, StoppedError, TrainingError
+from maskwright.types import OnMessage, ignore_message
+
+_NUM_RANDOM = 8  # trials drawn at random before any is proposed
+
+
+def search(
+    data: str | Path,
+    out: str | Path,
+    *,
+    trials: int = 20,
+    plan: str | Path | None = None,
+    vary: Sequence[str] = (),
+    score: SearchScore = "mean_dice",
+    resume: bool = False,
+    on_message: OnMessage = ignore_message,
+    **settings: Unpack[TrainSettings],
+) -> Search:
+    """Train with many settings for equal minutes each, and keep those that validate best.
+
+    The first trial has the settings as they are given. The next seven are drawn at random within
+    `search_space.SPACE`, all others proposed by Optuna's tree-structured Parzen estimator from what
+    the trials before have scored. A trial's proposal depends on the seed, its number and the trials
+    before it alone, so that a search that was stopped goes on as if it had not been.
+
+    Trials learn from the `train` split and are scored by the `val` split; the `test` split is not
+    read. The best of many scores on the same images is too high by chance: `evaluate` what is
+    trained on `best.yaml`.
+
+    Args:
+        data: What `open_dataset` takes.
+        out: Folder for `search.json`, `trials.csv`, `best.yaml`, and a run for each trial.
+        trials: How many there are to be in all, those from before a resume among them.
+        plan: File of settings to begin with.
+        vary: Names in `SPACE`; those of `USUAL` that these settings leave open when empty.
+        score: By which trials are compared, of the epoch whose weights a run keeps, which is that
+            of the highest mean Dice.
+        resume: Go on with the search in `out`, with all that it began with but for `trials`.
+        on_message: Called with a sentence on each trial, and for every file that is left out.
+        settings: Fields of `TrainConfig`, which override those of the plan; `minutes` or `epochs`
+            is the budget of each trial, ten minutes by default.
+
+    Raises:
+        ConfigError: If Optuna is not installed, a setting or name is wrong, or `out` holds
+            something else.
+        DataError: If there are no validation images.
+        TrainingError: If every trial failed, training was stopped, or the data has changed.
+
+    Source of the estimator: Bergstra et al., Algorithms for hyper-parameter optimization, 2011.
+    """
+    if find_spec("optuna") is None:
+        raise ConfigError('Optuna is not installed; install it with: pip install "maskwright[hpo]"')
+    if trials < 1:
+        raise ConfigError(f"A search takes one trial or more; received {trials}.")
+    out = Path(out)
+    given = given_settings(settings)
+    if resume:
+        record = read_record(out, given, plan, vary)
+    else:
+        record = start_record(out, read_config(plan, given, TrainConfig), vary, score)
+    config = read_config(None, record["settings"], TrainConfig)
+    if config.objects is not None:
+        raise ConfigError("A search scores masks of classes; leave `objects` out.")
+    space = choose_space(config, record["vary"])
+    dataset = open_dataset(data, **config.division())
+    if not any(sample.split == "val" and sample.masks for sample in dataset.samples):
+        raise DataError(f"A search is scored by validation images; {data} has none: set val_share.")
+    done = [Trial(**trial) for trial in record["trials"]]
+    write_record(out, config, record)
+    while len(done) < trials:
+        number = len(done) + 1
+        values = _propose(space, done, config, number)
+        try:
+            trial, fingerprint = _run(
+                data, out, number, config, values, record["score"], resume, on_message
+            )
+        except StoppedError:
+            raise
+        except MaskwrightError:
+            if not done:  # nothing half made stands in the way of the next try
+                (out / SEARCH_FILE).unlink()
+            raise
+        if record["data"] not in (None, fingerprint or record["data"]):
+            raise TrainingError(
+                f"The training data has changed since the search in {out} was begun; its trials "
+                "cannot be compared any more: begin another in another folder."
+            )
+        done.append(trial)
+        record |= {"data": record["data"] or fingerprint, "trials": [asdict(t) for t in done]}
+        write_record(out, config, record)
+        on_message(_sentence(trial, trials, done, record["score"]))
+    if all(trial.score is None for trial in done):
+        raise TrainingError(f"All {len(done)} trials failed; the last said: {done[-1].failure}")
+    return Search(out, record["score"], tuple(done))
+
+
+def _propose(
+    space: Mapping[str, Choice], done: Sequence[Trial], config: TrainConfig, number: int
+) -> dict[str, Any]:
+    """Values of the next trial: at first those of the settings, then Optuna's."""
+    if not done:
+        return values_of(config, space)
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    # A sampler for each trial, because one for all would begin anew after a stop.
+    seed = (1_000_003 * config.seed + number) % 2**32
+    sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=_NUM_RANDOM)
+    study = optuna.create_study(sampler=sampler, direction="maximize")
+    distributions = {name: choice.distribution() for name, choice in space.items()}
+    states = optuna.trial.TrialState
+    for trial in done:
+        # Where a rate of 0 has no place on a logarithmic scale, the trial is told without it.
+        names = {name for name, choice in space.items() if choice.holds(trial.values[name])}
+        study.add_trial(
+            optuna.trial.create_trial(
+                params={name: trial.values[name] for name in names},
+                distributions={name: distributions[name] for name in names},
+                value=trial.score,
+                state=states.FAIL if trial.score is None else states.COMPLETE,
+            )
+        )
+    return dict(study.ask(distributions).params)
+
+
+def _run(
+    data: str | Path,
+    out: Path,
+    number: int,
+    config: TrainConfig,
+    values: Mapping[str, Any],
+    score: str,
+    resume: bool,
+    on_message: OnMessage,
+) -> tuple[Trial, str | None]:
+    """Train a trial, or go on with one that was stopped; gives it and what marks its data.
+
+    Settings of the user's own that do not fit the data are raised. Later trials, and those that
+    diverge, fail alone.
+    """
+    import keras
+
+    from maskwright.training.run import Run
+
+    run = Run(out / f"trial_{number:03d}")
+    settings = {**with_values(config, values), "previews": 0}
+    begun = resume and run.settings_file.exists()
+    first = on_message if number == 1 else ignore_message  # all skip the same files
+    try:
+        train(data, run.folder, resume=begun, on_message=first, **({} if begun else settings))
+    except StoppedError:
+        raise
+    except (ConfigError, TrainingError) as error:
+        if number == 1 and isinstance(error, ConfigError):
+            raise
+        return Trial(number, dict(values), None, 0.0, str(error)), None
+    finally:
+        keras.utils.clear_session()
+    shutil.rmtree(run.checkpoint_file.parent)  # nothing is left to go on with
+    history = run.read_history()
+    validated = [row for row in history if "val_mean_dice" in row]
+    best = max(validated, key=lambda row: row["val_mean_dice"])
+    trial = Trial(number, dict(values), best[f"val_{score}"], history[-1]["seconds"])
+    return trial, run.read_environment()["data"]
+
+
+def _sentence(trial: Trial, total: int, done: Sequence[Trial], score: str) -> str:
+    values = ", ".join(f"{name}={shown(value)}" for name, value in trial.values.items())
+    begun = f"Trial {trial.number} of {total}"
+    if trial.score is None:
+        return f"{begun} failed with {values}: {trial.failure}"
+    best, word = best_trial(done), score.replace("_", " ")
+    return (
+        f"{begun}: {word} {trial.score:.4f} with {values}; best so far {best.score:.4f} in trial "
+        f"{best.number}."
+    )
+
+
+def shown(value: Any) -> str:
+    """A value as people read it."""
+    return f"{value:.3g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,175 @@
+"""Open a data set: recognize it, probe its files, infer what is not stated, make its splits."""
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from maskwright.data.dataset import DataSet
+from maskwright.data.notes import Note, SkippedFile, counted
+from maskwright.data.readers.cases import add_instance_files, assign_cases
+from maskwright.data.readers.description import PLACES, write_description
+from maskwright.data.readers.probe import classes_by_sample, probe
+from maskwright.data.readers.resolve import list_samples
+from maskwright.data.readers.stated_encoding import encoding_of, stated_values
+from maskwright.data.samples import Sample
+from maskwright.data.splits.assignment import assign_splits, make_fold
+from maskwright.data.splits.unite_duplicates import unite_duplicates as unite
+
+VAL_SHARE = 0.1
+TEST_SHARE = 0.15
+SEED = 0
+
+_MAX_GROUPS = 3  # of copies that a note names
+
+
+def open_dataset(
+    source: str | Path,
+    *,
+    group_by: str | None = None,
+    val_share: float | None = None,
+    test_share: float | None = None,
+    seed: int | None = None,
+    fold: tuple[int, int] | None = None,
+    unite_duplicates: bool = False,
+    scaled_masks: bool = False,
+) -> DataSet:
+    """Open images with masks, whatever their layout.
+
+    A data.yaml in the folder wins over what would be inferred, and arguments over both. Pairs
+    that cannot be used are skipped and listed.
+
+    Args:
+        source: Folder, CSV manifest, data.yaml, JSON file of COCO, or `tfds:NAME`.
+        group_by: Column of the manifest or of groups.csv that holds the case of a sample, or a
+            pattern whose first group, searched in the id of a sample, is its case.
+        val_share: Share of samples for validation where no such split is given, 0 for none;
+            `None` for what data.yaml says, else 0.1.
+        test_share: The same for testing; 0.15.
+        seed: Decides which samples these are; 0. Not the seed of a training run: a model must
+            be scored on the division that it was trained on.
+        fold: `(2, 5)` divides training and validation samples into five folds, by case and
+            stratified, holds the second out as the split `"held_out"` and trains on the others;
+            `None` leaves both splits as they are.
+        unite_duplicates: Whether cases with images that show the same, or nearly, become one
+            group, which no split that is made parts; stated splits stay. Reads every image.
+        scaled_masks: Whether a mask may be larger or smaller than its image, with the same aspect,
+            for callers that resize it.
+
+    Raises:
+        DataError: If nothing is recognized, or no sample can be used.
+        ConfigError: If data.yaml or an argument is wrong.
+    """
+    listed = list_samples(source)
+    root, description, layout = listed.root, listed.description, listed.layout
+    seed = _first(seed, description.seed, SEED)
+    shares = {
+        "val": _first(val_share, description.val_share, VAL_SHARE),
+        "test": _first(test_share, description.test_share, TEST_SHARE),
+    }
+    if group_by is None:
+        group_by = description.group_by
+    unite_duplicates = unite_duplicates or description.unite_duplicates
+    created = _splits_to_create(layout.samples, shares)
+    probed = probe(layout.samples, seed, bool(created) or fold is not None, scaled_masks)
+    encoding, labels = encoding_of(list(probed.contents.values()), layout, description)
+    samples, case_from = assign_cases(root, probed.samples, layout, group_by)
+    if encoding.kind == "objects":
+        instances = description.objects != "united"
+    else:
+        samples = add_instance_files(root, samples)
+        instances = all(sample.instances is not None for sample in samples)
+    notes = [Note("encoding", encoding.explanation), *layout.notes]
+    if unite_duplicates:
+        samples, copies = unite(samples)
+        notes += _united_note(copies)
+    classes = classes_by_sample(samples, probed.contents, encoding)
+    samples = assign_splits(samples, classes, shares["val"], shares["test"], seed)
+    if fold is not None:
+        samples = make_fold(samples, classes, *fold, seed)
+    skipped = (*layout.skipped, *probed.skipped)
+    stated = description.model_dump(exclude_defaults=True, include=set(PLACES))
+    stated |= {"val_share": shares["val"], "test_share": shares["test"], "seed": seed}
+    if group_by is not None:
+        stated["group_by"] = group_by
+    if unite_duplicates:
+        stated["unite_duplicates"] = True
+    return DataSet(
+        root=root,
+        layout=layout.name,
+        samples=tuple(samples),
+        labels=labels,
+        encoding=encoding,
+        channels=probed.channels,
+        dtype=probed.dtype,
+        notes=(*notes, *_created_note(created, seed), *_skipped_note(skipped)),
+        instances=instances,
+        skipped=skipped,
+        stated=stated,
+        case_from=case_from,
+        headers=probed.headers,
+    )
+
+
+def _splits_to_create(samples: Sequence[Sample], shares: Mapping[str, float]) -> list[str]:
+    """Splits that are stated nowhere and are made of training samples."""
+    stated = {sample.split or "train" for sample in samples}
+    if "train" not in stated:
+        return []
+    return [split for split, share in shares.items() if share and split not in stated]
+
+
+def write_yaml(dataset: DataSet, path: str | Path) -> None:
+    """Write the data.yaml from which `open_dataset` gives the same data set, for people to edit."""
+    path = Path(path)
+    content: dict[str, Any] = {}
+    root = Path(os.path.relpath(dataset.root.resolve(), path.parent.resolve())).as_posix()
+    if root != ".":
+        content["root"] = root
+    content |= {key: value for key, value in dataset.stated.items() if key in PLACES}
+    described = dataset.labels.to_dict()
+    content |= {"classes": described["names"], "colors": described["colors"]}
+    content["encoding"] = dataset.encoding.kind
+    content["values"] = stated_values(dataset.encoding, dataset.labels)
+    if dataset.encoding.threshold is not None:
+        content["threshold"] = dataset.encoding.threshold
+    if dataset.encoding.kind == "objects":
+        content["objects"] = "instances" if dataset.instances else "united"
+    content |= {key: value for key, value in dataset.stated.items() if key not in PLACES}
+    write_description(path, content, [note.text for note in dataset.notes])
+
+
+def _created_note(created: Sequence[str], seed: int) -> list[Note]:
+    if not created:
+        return []
+    text = (
+        f"No {' and no '.join(created)} split is given: drawn from the training samples in whole "
+        f"cases, with every class in its share, by the seed {seed}."
+    )
+    return [Note("splits_created", text)]
+
+
+def _skipped_note(skipped: Sequence[SkippedFile]) -> list[Note]:
+    if not skipped:
+        return []
+    first = skipped[0]
+    about = first.reason if first.broken else f"{first.path.name}, {first.reason}."
+    return [Note("skipped", f"{len(skipped)} skipped; the first: {about}")]
+
+
+def _united_note(groups: Sequence[Sequence[str]]) -> list[Note]:
+    """Note on groups of copies whose cases were united."""
+    if not groups:
+        return []
+    shown = "; ".join(" = ".join(group[:4]) for group in groups[:_MAX_GROUPS])
+    more = f" and {len(groups) - _MAX_GROUPS} more" if len(groups) > _MAX_GROUPS else ""
+    text = (
+        f"{counted(len(groups), 'group')} of images show nearly the same ({shown}{more}); each is "
+        f"one case, together with the cases of its images."
+    )
+    return [Note("united_duplicates", text)]
+
+
+def _first(*values: Any) -> Any:
+    """First value that is stated."""
+    return next(value for value in values if value is not None)

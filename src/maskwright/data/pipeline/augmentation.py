@@ -1,0 +1,156 @@
+"""Settings of augmentation, and named strengths."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from types import MappingProxyType
+from typing import Any
+
+from maskwright.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """Random changes of an image with its mask; the defaults change nothing.
+
+    Amounts are uniform in the stated range; `*_probability` is the share of images that are
+    changed. Photometric amounts are shares of the range of pixel values.
+
+    Args:
+        flip_horizontal: Probability of swapping left and right.
+        flip_vertical: Probability of swapping top and bottom. No strength has it: whether up
+            differs from down is a property of the images. Set 0.5 for microscopy and aerial.
+        rotate_degrees: Largest angle, either way.
+        shift: Largest move along each axis, either way, as a share of the window.
+        scale: Smallest and largest side of the window that fills the output, as a share of the
+            whole; below 1 zooms in, above 1 shows the border. Its place is uniform.
+        aspect: Largest change of width against height, as a factor, 1 for none.
+        shear_degrees: Largest slant of the vertical axis, either way.
+        elastic: Standard deviation of the local displacement, as a share of the shorter side.
+        elastic_spacing: Distance between the points that are displaced, same unit.
+        brightness: Largest value added or taken away.
+        contrast: Largest change of the factor that stretches values about their mean.
+        gamma: The exponent lies between `1 / (1 + gamma)` and `1 + gamma`.
+        noise: Largest standard deviation of Gaussian noise.
+        blur: Largest standard deviation of the Gaussian, in pixels of the output.
+
+    Raises:
+        ConfigError: If a value lies outside its range.
+    """
+
+    flip_horizontal: float = 0.0
+    flip_vertical: float = 0.0
+    rotate_degrees: float = 0.0
+    rotate_probability: float = 1.0
+    shift: float = 0.0
+    shift_probability: float = 1.0
+    scale: tuple[float, float] = (1.0, 1.0)
+    scale_probability: float = 1.0
+    aspect: float = 1.0
+    aspect_probability: float = 1.0
+    shear_degrees: float = 0.0
+    shear_probability: float = 1.0
+    elastic: float = 0.0
+    elastic_spacing: float = 0.25
+    elastic_probability: float = 1.0
+    brightness: float = 0.0
+    brightness_probability: float = 1.0
+    contrast: float = 0.0
+    contrast_probability: float = 1.0
+    gamma: float = 0.0
+    gamma_probability: float = 1.0
+    noise: float = 0.0
+    noise_probability: float = 1.0
+    blur: float = 0.0
+    blur_probability: float = 1.0
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if field.name == "scale":
+                low, high = value
+                _require(0 < low <= high, "scale", "two values, 0 < low <= high", value)
+            elif field.name == "aspect":
+                _require(1 <= value <= 4, "aspect", "a factor of 1 to 4", value)
+            elif field.name == "elastic_spacing":
+                _require(0.01 <= value <= 1, "elastic_spacing", "a share of 0.01 to 1", value)
+            else:
+                most = _MOST.get(field.name, 1.0)
+                _require(0 <= value <= most, field.name, f"a number from 0 to {most:g}", value)
+
+    @classmethod
+    def named(cls, name: str, **overrides: Any) -> "Augmentation":
+        """A named strength, with single settings changed.
+
+        Raises:
+            ConfigError: If the strength or a setting does not exist.
+        """
+        if name not in STRENGTHS:
+            raise ConfigError(
+                f"Expected an augmentation of {', '.join(STRENGTHS)}; received {name!r}."
+            )
+        known = {field.name for field in fields(cls)}
+        if unknown := sorted(set(overrides) - known):
+            raise ConfigError(
+                f"Augmentation has no setting {', '.join(unknown)}; it has "
+                f"{', '.join(sorted(known))}."
+            )
+        if isinstance(overrides.get("scale"), list):  # YAML and JSON have no tuples
+            overrides["scale"] = tuple(overrides["scale"])
+        return replace(STRENGTHS[name], **overrides)
+
+
+_MOST = {"rotate_degrees": 180.0, "shear_degrees": 60.0, "gamma": 4.0, "blur": 20.0}
+
+
+def _require(holds: bool, name: str, expected: str, value: object) -> None:
+    if not holds:
+        raise ConfigError(f"Augmentation setting `{name}` takes {expected}; received {value}.")
+
+
+STRENGTHS: Mapping[str, Augmentation] = MappingProxyType(
+    {
+        "none": Augmentation(),
+        "light": Augmentation(
+            flip_horizontal=0.5, scale=(0.8, 1.0), aspect=1.1, brightness=0.1, contrast=0.2
+        ),
+        "medium": Augmentation(
+            flip_horizontal=0.5,
+            rotate_degrees=15,
+            rotate_probability=0.5,
+            shift=0.05,
+            shift_probability=0.5,
+            scale=(0.7, 1.0),
+            aspect=1.15,
+            brightness=0.15,
+            contrast=0.3,
+            gamma=0.3,
+            gamma_probability=0.5,
+            noise=0.03,
+            noise_probability=0.2,
+            blur=1.0,
+            blur_probability=0.2,
+        ),
+        "strong": Augmentation(
+            flip_horizontal=0.5,
+            rotate_degrees=30,
+            rotate_probability=0.8,
+            shift=0.1,
+            shift_probability=0.5,
+            scale=(0.5, 1.2),
+            aspect=1.3,
+            shear_degrees=10,
+            shear_probability=0.5,
+            elastic=0.02,
+            elastic_probability=0.3,
+            brightness=0.2,
+            contrast=0.4,
+            gamma=0.5,
+            gamma_probability=0.5,
+            noise=0.05,
+            noise_probability=0.3,
+            blur=1.5,
+            blur_probability=0.3,
+        ),
+    }
+)
+"""From nothing to a lot; `medium` is the default of training."""

@@ -1,0 +1,228 @@
+"""Decode samples once and keep them at working size, in memory or in one file on disk."""
+
+import hashlib
+import json
+import secrets
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from maskwright.data.geometry import resize_image, resize_labels
+from maskwright.data.parallel import in_threads
+from maskwright.data.pipeline.arrays import MEMORY_LIMIT_MB, Arrays, starts_of, value_range_of
+from maskwright.data.samples import Sample
+from maskwright.errors import DataError
+from maskwright.imageio import Header
+
+_FORMAT = 1  # of the files on disk; part of their name
+
+
+class PixelSource(Protocol):
+    """What loading needs of a data set."""
+
+    @property
+    def channels(self) -> int:
+        """Channels of every image that `read` returns."""
+
+    @property
+    def dtype(self) -> str:
+        """Type of the images' pixels."""
+
+    @property
+    def encoding(self) -> object:
+        """How mask files are turned into labels."""
+
+    def header(self, path: Path) -> Header:
+        """Header of an image; `DataError` where it cannot be read."""
+
+    def read(self, sample: Sample) -> tuple[np.ndarray, np.ndarray]:
+        """Image `(h, w, c)` and labels int32 `(h, w)`; `DataError` where it cannot."""
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What is decoded: samples at their sizes, `(n, 2)`, height and width."""
+
+    dataset: PixelSource
+    samples: Sequence[Sample]
+    sizes: np.ndarray
+    skip_unreadable: bool
+
+    @property
+    def area(self) -> int:
+        """Pixels of all images together."""
+        return int(self.sizes.prod(axis=1).sum())
+
+    @property
+    def megabytes(self) -> float:
+        """Memory that images and labels take."""
+        itemsize = np.dtype(self.dataset.dtype).itemsize
+        return self.area * (self.dataset.channels * itemsize + 1) / 1e6
+
+
+def load(
+    dataset: PixelSource,
+    samples: Sequence[Sample],
+    size: tuple[int, int] | None,
+    memory_limit_mb: float = MEMORY_LIMIT_MB,
+    cache_dir: Path | None = None,
+    skip_unreadable: bool = False,
+) -> Arrays:
+    """Decode every sample once and keep it at working size.
+
+    Args:
+        size: Height and width that images are stretched to, averaging down or interpolating up;
+            masks take nearest labels. `None` keeps the sizes of the files.
+        memory_limit_mb: Arrays larger than this go to a folder in `cache_dir`, where a second
+            call for unchanged files reads them.
+        cache_dir: Folder for them; `None` for `~/.cache/maskwright`. It can be deleted when no
+            training runs.
+        skip_unreadable: Skip samples that cannot be read; `Arrays.skipped` says why.
+
+    Raises:
+        DataError: If there is no sample, one cannot be read, or the disk is too small.
+    """
+    if not samples:
+        raise DataError("There is no sample to load; the split is empty.")
+    samples, sizes, skipped = _with_sizes(dataset, samples, size, skip_unreadable)
+    plan = _Plan(dataset, samples, sizes, skip_unreadable)
+    if plan.megabytes <= memory_limit_mb:
+        pixels = np.empty(plan.area * dataset.channels, dataset.dtype)
+        labels = np.empty(plan.area, np.uint8)
+        decoded = _fill(plan, pixels, labels)
+    else:
+        folder = (cache_dir or Path.home() / ".cache" / "maskwright") / f"arrays-{_key(plan)}"
+        if not (folder / "known.json").exists():
+            _write_arrays(folder, plan)
+        decoded = json.loads((folder / "known.json").read_text(encoding="utf-8"))
+        pixels = np.load(folder / "pixels.npy", mmap_mode="r")
+        labels = np.load(folder / "labels.npy", mmap_mode="r")
+    good = decoded["good"]
+    skipped += decoded["skipped"]
+    if not good:
+        raise DataError(f"None of {len(skipped)} samples can be read; the first: {skipped[0]}")
+    return Arrays(
+        pixels=pixels,
+        labels=labels,
+        starts=starts_of(sizes)[good],
+        sizes=sizes[good],
+        channels=dataset.channels,
+        weights=np.array([samples[index].weight for index in good], np.float32),
+        ids=tuple(samples[index].id for index in good),
+        cases=tuple(samples[index].case for index in good),
+        value_range=value_range_of(pixels.dtype, decoded["ranges"]),
+        skipped=tuple(skipped),
+    )
+
+
+def _with_sizes(
+    dataset: PixelSource, samples: Sequence[Sample], size: tuple[int, int] | None, skip: bool
+) -> tuple[list[Sample], np.ndarray, list[str]]:
+    """Samples with their working sizes `(n, 2)`, and why others are skipped."""
+    if size is not None:
+        return list(samples), np.tile(np.array(size, np.int64), (len(samples), 1)), []
+
+    def measure(sample: Sample) -> tuple[int, int] | str:
+        try:
+            header = dataset.header(sample.image)
+        except DataError as error:
+            if not skip:
+                raise
+            return str(error)
+        return header.height, header.width
+
+    readable, sizes, skipped = [], [], []
+    results = in_threads(measure, samples, "Reading sizes")
+    for sample, result in zip(samples, results, strict=True):
+        if isinstance(result, str):
+            skipped.append(result)
+        else:
+            readable.append(sample)
+            sizes.append(result)
+    return readable, np.array(sizes, np.int64).reshape(-1, 2), skipped
+
+
+def _fill(plan: _Plan, pixels: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
+    """Decode all samples into their places; what is known of them afterwards, fit for JSON."""
+    decode = partial(_decode, plan, pixels, labels)
+    starts = starts_of(plan.sizes).tolist()
+    places = list(zip(plan.samples, plan.sizes.tolist(), starts, strict=True))
+    good: list[int] = []
+    ranges: list[tuple[float, float]] = []
+    skipped: list[str] = []
+    for index, result in enumerate(in_threads(decode, places, "Decoding images")):
+        if isinstance(result, str):
+            skipped.append(result)
+        else:
+            good.append(index)
+            ranges.append(result)
+    return {"good": good, "ranges": ranges, "skipped": skipped}
+
+
+def _decode(
+    plan: _Plan, pixels: np.ndarray, labels: np.ndarray, place: tuple[Sample, list[int], int]
+) -> tuple[float, float] | str:
+    """Put one sample into its place; its lowest and highest value, or why it was skipped."""
+    sample, (height, width), start = place
+    try:
+        image, mask = plan.dataset.read(sample)
+        if image.dtype != pixels.dtype and pixels.dtype != np.float32:
+            raise DataError(
+                f"{sample.image} holds {image.dtype} where most images hold {pixels.dtype}; "
+                f"convert it, or leave it out."
+            )
+    except DataError as error:
+        if not plan.skip_unreadable:
+            raise
+        return str(error)
+    image = resize_image(image, (height, width))
+    end, channels = start + height * width, image.shape[2]
+    pixels[start * channels : end * channels] = image.ravel()
+    labels[start:end] = resize_labels(mask, (height, width)).ravel()
+    return float(image.min()), float(image.max())
+
+
+def _write_arrays(folder: Path, plan: _Plan) -> None:
+    """Decode into a folder beside `folder` and move it there, so that it is whole or absent."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    free_mb = shutil.disk_usage(folder.parent).free / 1e6
+    if plan.megabytes > free_mb:
+        raise DataError(
+            f"The decoded images take {plan.megabytes:,.0f} MB, more than the memory limit, and "
+            f"{folder.parent} has only {free_mb:,.0f} MB free; choose a smaller working size, a "
+            f"higher limit or another cache folder."
+        )
+    beside = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}")
+    beside.mkdir()
+    dtype, channels = np.dtype(plan.dataset.dtype), plan.dataset.channels
+    create = np.lib.format.open_memmap
+    try:
+        pixels = create(beside / "pixels.npy", "w+", dtype, (plan.area * channels,))
+        labels = create(beside / "labels.npy", "w+", np.dtype("u1"), (plan.area,))
+        decoded = _fill(plan, pixels, labels)
+        pixels.flush()
+        labels.flush()
+        (beside / "known.json").write_text(json.dumps(decoded), encoding="utf-8")
+        if not folder.exists():  # another process may have been faster
+            beside.rename(folder)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+
+
+def _key(plan: _Plan) -> str:
+    """Hash of all that decides what the decoded arrays hold, without reading the files."""
+    dataset = plan.dataset
+    settings = (_FORMAT, dataset.channels, dataset.dtype, dataset.encoding, plan.skip_unreadable)
+    digest = hashlib.sha256(repr(settings).encode())
+    digest.update(plan.sizes.tobytes())
+    for sample in plan.samples:
+        for path in (sample.image, *sample.masks):
+            state = path.stat() if path.exists() else None
+            version = None if state is None else (state.st_size, state.st_mtime_ns)
+            digest.update(repr((str(path.resolve()), version)).encode())
+    return digest.hexdigest()[:24]

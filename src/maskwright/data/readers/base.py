@@ -1,0 +1,106 @@
+"""What a reader of data sets is: it recognizes a place, says how sure it is, and gives samples."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from maskwright.data.encodings.class_map import ClassMap
+from maskwright.data.notes import Note, SkippedFile
+from maskwright.data.readers.description import Description
+from maskwright.data.samples import Sample
+
+HOW_TO_STATE = (
+    "State it: open a CSV file with the header `image,mask` and one row for each image, or put a "
+    "data.yaml with `images: FOLDER` and `masks: FOLDER` beside the data."
+)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a data set may lie, and what is stated of it.
+
+    Args:
+        source: Path or name, as given.
+        description: What a data.yaml states; `None` where none has been read.
+        title: Name of the format that was converted to what lies here; `""` for none.
+        notes: On that conversion.
+    """
+
+    source: str
+    description: Description | None = None
+    title: str = ""
+    notes: tuple[Note, ...] = ()
+
+    @property
+    def path(self) -> Path:
+        """The source as a path, which need not exist."""
+        return Path(self.source)
+
+
+@dataclass
+class Layout:
+    """Samples of a data set, as a reader lists them.
+
+    Args:
+        name: For people.
+        samples: Those with a mask; `split` is `None` where none is stated.
+        skipped: Files that are in no sample.
+        notes: On what was inferred.
+        class_map: Names of the classes, where they are known.
+        objects: Whether there is one mask file for each object.
+        columns: Further facts on samples by column and id, for grouping.
+        case_from: Where cases come from: `"folder"` or the name of a column; `""` for nowhere.
+    """
+
+    name: str
+    samples: list[Sample]
+    skipped: list[SkippedFile] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
+    class_map: ClassMap | None = None
+    objects: bool = False
+    columns: dict[str, dict[str, str]] = field(default_factory=dict)
+    case_from: str = ""
+
+    def note(self, code: str, text: str) -> None:
+        """Add a note."""
+        self.notes.append(Note(code, text))
+
+
+@dataclass(frozen=True)
+class Recognition:
+    """A place that a reader recognizes.
+
+    Args:
+        confidence: From 0 to 1. 1 is certain, as where a file states it, and ends the search;
+            what is only likely has less.
+        reason: What it was recognized by, a phrase.
+        read: Lists the samples, or converts them and gives the place where they lie then; raises
+            `DataError` where that cannot be done.
+    """
+
+    confidence: float
+    reason: str
+    read: Callable[[], Layout | Place]
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Reader of one format.
+
+    Args:
+        name: Of the format, for people.
+        source: What can be opened, such as `"a CSV manifest"`.
+        contents: What is looked for in a folder; `""` for none.
+        recognize: From a place to what is recognized there, or `None`. It must be quick, and opens
+            files only to look whether they are of its format.
+    """
+
+    name: str
+    source: str
+    contents: str
+    recognize: Callable[[Place], Recognition | None]
+
+
+def listed(items: Sequence[str], last: str) -> str:
+    """`a, b or c`."""
+    return items[0] if len(items) == 1 else f"{', '.join(items[:-1])}{last}{items[-1]}"

@@ -1,0 +1,233 @@
+"""Images, classes and objects in the JSON of COCO, and their masks."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from maskwright.data.notes import Note, counted, examples
+from maskwright.data.samples import unique_ids
+from maskwright.errors import DataError
+from maskwright.labels import BACKGROUND_NAMES, MAX_CLASSES
+from maskwright.rle import decode_rle, fill_polygons
+
+
+@dataclass(frozen=True)
+class CocoFile:
+    """One file of annotations.
+
+    Args:
+        path: Where it is.
+        content: Parsed JSON.
+        split: That its name or folder states, or `None`.
+    """
+
+    path: Path
+    content: Mapping[str, Any]
+    split: str | None
+
+
+@dataclass(frozen=True)
+class CocoObject:
+    """An annotation: label of its class, its `segmentation`, and its name in messages."""
+
+    label: int
+    segmentation: Any
+    name: str
+
+    def mask(self, size: tuple[int, int]) -> np.ndarray:
+        """Boolean mask in the size of the image; `DataError` where there can be none."""
+        try:
+            return _mask(self.segmentation, size)
+        except DataError as error:
+            raise DataError(f"object {self.name}: {error}") from None
+
+
+@dataclass(frozen=True)
+class CocoImage:
+    """An image with its objects and crowds, in order."""
+
+    id: str
+    image: Path
+    split: str | None
+    size: tuple[int, int]
+    objects: list[CocoObject] = field(default_factory=list)
+    crowds: list[CocoObject] = field(default_factory=list)
+
+
+@dataclass
+class _Skipped:
+    """Annotations that give no region."""
+
+    images: list[str] = field(default_factory=list)
+    boxes: int = 0
+    flat: list[str] = field(default_factory=list)
+    beyond: list[str] = field(default_factory=list)
+    crowds: int = 0
+
+    def notes(self) -> list[Note]:
+        notes = []
+        if self.images:
+            count = counted(len(self.images), "image that is", "images that are")
+            text = f"Skipped: {count} not there, the first {self.images[0]}."
+            notes.append(Note("missing_images", text))
+        if self.boxes:
+            text = f"Skipped: {counted(self.boxes, 'object')} with a box but no mask."
+            notes.append(Note("boxes_only", text))
+        if self.flat:
+            text = (
+                f"Skipped: {counted(len(self.flat), 'object')} whose polygon has fewer than three "
+                f"points and so no area, the first {self.flat[0]}; draw it again, or remove it."
+            )
+            notes.append(Note("flat_polygons", text))
+        if self.beyond:
+            count = counted(
+                len(self.beyond), "box that reaches beyond its", "boxes that reach beyond their"
+            )
+            text = (
+                f"Not used: {count} image, the first of object {self.beyond[0]}; boxes are made "
+                f"from masks."
+            )
+            notes.append(Note("boxes_beyond_image", text))
+        if self.crowds:
+            count = counted(self.crowds, "crowd")
+            text = f"Skipped: {count}, as no region; pixels of crowds alone are ignored."
+            notes.append(Note("crowds", text))
+        return notes
+
+
+def list_classes(files: Sequence[CocoFile]) -> tuple[list[str], dict[int, int]]:
+    """Names of the classes, background first, and the class of each category.
+
+    All categories are classes, or where these are too many or names occur twice, those that occur.
+    """
+    named = {c["id"]: str(c["name"]) for file in files for c in file.content["categories"]}
+    used = {a["category_id"] for file in files for a in file.content["annotations"]}
+    if unknown := used - named.keys():
+        raise DataError(
+            f"{files[0].path} uses the category {min(unknown)}, which is not among its categories, "
+            f'{examples(f"{id_} {name}" for id_, name in named.items())}. Add it to "categories", '
+            f"or remove its objects."
+        )
+    background = [id_ for id_, name in named.items() if name.casefold() in BACKGROUND_NAMES]
+    listed = [id_ for id_ in sorted(named) if id_ not in background]
+    distinct = len({named[id_] for id_ in listed}) == len(listed) and len(listed) < MAX_CLASSES
+    used_ids = listed if distinct else [id_ for id_ in listed if id_ in used]
+    if len(used_ids) >= MAX_CLASSES:
+        raise DataError(
+            f"{files[0].path} annotates {len(used_ids)} categories; expected at most "
+            f"{MAX_CLASSES - 1}, as labels are bytes."
+        )
+    counts = Counter(named[id_] for id_ in used_ids)
+    names = [named[i] if counts[named[i]] == 1 else f"{named[i]} ({i})" for i in used_ids]
+    label_of = dict.fromkeys(background, 0) | {id_: n for n, id_ in enumerate(used_ids, start=1)}
+    return [named[background[0]] if background else "background", *names], label_of
+
+
+def list_images(
+    root: Path,
+    files: Sequence[CocoFile],
+    paths: Sequence[Path],
+    label_of: Mapping[int, int],
+) -> tuple[list[CocoImage], list[Note]]:
+    """Images that are there, with their objects, and notes on what is skipped.
+
+    Args:
+        root: Folder of the data set.
+        files: Annotations.
+        paths: Image files below `root`.
+        label_of: Label of each category, 0 for the background.
+    """
+    skipped = _Skipped()
+    images = _images(root, files, paths, skipped)
+    for file in files:
+        for annotation in file.content["annotations"]:
+            image = images.get((file.path, annotation["image_id"]))
+            label, shape = label_of[annotation["category_id"]], annotation.get("segmentation")
+            if image is None or label == 0:
+                continue
+            name = f"{annotation.get('id', '?')} of {image.image.name}"
+            if _reaches_beyond(annotation.get("bbox"), image.size):
+                skipped.beyond.append(name)
+            if not shape:
+                skipped.boxes += 1
+            elif _is_flat(shape):
+                skipped.flat.append(name)
+            elif annotation.get("iscrowd"):
+                skipped.crowds += 1
+                image.crowds.append(CocoObject(label, shape, name))
+            else:
+                image.objects.append(CocoObject(label, shape, name))
+    return list(images.values()), skipped.notes()
+
+
+def _images(
+    root: Path, files: Sequence[CocoFile], paths: Sequence[Path], skipped: _Skipped
+) -> dict[tuple[Path, Any], CocoImage]:
+    """Images that are there, by the file of annotations and their id in it."""
+    by_name: dict[str, list[Path]] = {}
+    for path in paths:
+        by_name.setdefault(path.name, []).append(path)
+    is_split = len({file.split for file in files}) > 1
+    entries: list[tuple[CocoFile, Any, Path]] = []
+    for file in files:
+        for entry in file.content["images"]:
+            image = _find(root, file, str(entry["file_name"]), by_name)
+            if image is None:
+                skipped.images.append(str(entry["file_name"]))
+            else:
+                entries.append((file, entry, image))
+    ids = unique_ids([(path.parent.name, path.stem) for _, _, path in entries])
+    images: dict[tuple[Path, Any], CocoImage] = {}
+    for (file, entry, path), id_ in zip(entries, ids, strict=True):
+        size = (int(entry["height"]), int(entry["width"]))
+        split = file.split if is_split else None
+        images[file.path, entry["id"]] = CocoImage(id_, path, split, size)
+    return images
+
+
+def _is_flat(shape: Any) -> bool:
+    """Whether no polygon of a segmentation has an area."""
+    if not isinstance(shape, list):
+        return False
+    polygons = shape if isinstance(shape[0], list) else [shape]
+    return all(isinstance(p, list) and len(p) % 2 == 0 and len(p) < 6 for p in polygons)
+
+
+def _reaches_beyond(box: Any, size: tuple[int, int]) -> bool:
+    """Whether a box, left, top, width and height, lies outside an image by a pixel or more."""
+    if not isinstance(box, list) or len(box) != 4:
+        return False
+    left, top, width, height = (float(side) for side in box)
+    return min(left, top) <= -1 or left + width >= size[1] + 1 or top + height >= size[0] + 1
+
+
+def _find(
+    root: Path, file: CocoFile, name: str, by_name: Mapping[str, Sequence[Path]]
+) -> Path | None:
+    """Image of a name in the annotations: where it says, else by its name, in its split first."""
+    for folder in (file.path.parent, root, root / "images"):
+        if (folder / name).is_file():
+            return folder / name
+    candidates = by_name.get(Path(name.replace("\\", "/")).name, [])
+    stem = file.path.stem.rpartition("_")[2]
+    of_split = [path for path in candidates if path.parent.name in {stem, file.split}]
+    return next(iter([*of_split, *candidates]), None)
+
+
+def _mask(shape: Any, size: tuple[int, int]) -> np.ndarray:
+    """Mask of a segmentation: polygons, or run lengths with a size of their own."""
+    if isinstance(shape, dict) and {"size", "counts"} <= shape.keys():
+        if tuple(shape["size"]) != size:
+            of_mask, of_image = ("x".join(map(str, sides)) for sides in (shape["size"], size))
+            raise DataError(
+                f"run lengths of {of_mask} pixels in an image of {of_image}; run lengths belong to "
+                f"the image they were made for"
+            )
+        return decode_rle(shape["counts"], size)
+    if isinstance(shape, list):
+        return fill_polygons(shape if isinstance(shape[0], list) else [shape], size)
+    raise DataError(f"expected polygons or run lengths, received {str(shape)[:60]}")

@@ -1,0 +1,182 @@
+"""Reader of folders of images and masks, whatever their layout, with the splits of lists beside."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+from maskwright.data.encodings.known_class_maps import CAMVID, PETS, VOC
+from maskwright.data.encodings.read_class_map import find_class_map
+from maskwright.data.notes import Note, SkippedFile
+from maskwright.data.readers.base import Layout, Place, Reader, Recognition
+from maskwright.data.readers.description import Description
+from maskwright.data.readers.folders.pairs import Pair, Pairing, pair_folders
+from maskwright.data.readers.folders.roles import Folder, image_folders
+from maskwright.data.readers.split_files import split_by_lists
+from maskwright.data.samples import Sample, unique_ids
+from maskwright.imageio import find_images, natural_key
+
+PUBLISHED = (
+    (frozenset({"trimaps"}), "Oxford-IIIT Pet", PETS),
+    (
+        frozenset({"trainannot", "valannot", "testannot"}),
+        "SegNet's CamVid (train, trainannot, …)",
+        CAMVID,
+    ),
+    (frozenset({"segmentationclass"}), "PASCAL VOC", VOC),
+)
+"""Public data sets by the names of their folders of masks, with their classes."""
+
+
+def _recognize(place: Place) -> Recognition | None:
+    description = place.description or Description()
+    if not place.path.is_dir() or description.manifest is not None:
+        return None
+    pairing = pair_folders(_folders(place.path, description))
+    if not pairing.pairs:
+        return None
+    is_stated = description.images is not None or description.masks is not None
+    confidence = 1.0 if is_stated else 0.8
+    return Recognition(confidence, pairing.style, partial(_read, place.path, pairing))
+
+
+FOLDERS = Reader(
+    "folders of images and masks",
+    "a folder of images and masks",
+    "folders such as images/ and masks/ (or labels/, gt/, train/ and trainannot/) with files of "
+    "equal names, x.jpg beside x_mask.png, a folder of masks for each image",
+    _recognize,
+)
+
+
+def _folders(root: Path, description: Description) -> list[Folder]:
+    """Folders with images, with the roles that are stated, else those in their names."""
+    images, masks = description.images, description.masks
+    if images is None and masks is None:
+        return image_folders(root)
+    if masks is None:  # both lie in the same folder
+        return _stated_folders(root, images or ".", "")
+    folders = _stated_folders(root, images or ".", "image")
+    mask_folders = _stated_folders(root, masks, "mask")
+    inside = {folder.path for folder in mask_folders}
+    return [folder for folder in folders if folder.path not in inside] + mask_folders
+
+
+def _read(root: Path, pairing: Pairing) -> Layout:
+    """Samples of paired folders, with labels, cases and splits by folders and lists."""
+    layout = Layout(pairing.style, _samples(pairing.pairs), pairing.skipped, case_from="folder")
+    layout.objects = pairing.objects
+    layout.notes += _facts_from_paths(layout.samples)
+    for spare in pairing.spare:
+        layout.note(
+            "unused_masks",
+            f"The masks in {spare.relative_to(root)} would fit as well and are not used; name the "
+            f"folder under `masks` in data.yaml to use them.",
+        )
+    mask_folders = {mask.parent for sample in layout.samples for mask in sample.masks}
+    names = {folder.name.casefold() for folder in mask_folders}
+    for published, title, class_map in PUBLISHED:
+        if names and names <= published:
+            layout.name, layout.class_map = title, class_map
+    _apply_lists(root, layout)
+    if layout.class_map is None:
+        layout.class_map = find_class_map(root)
+    return layout
+
+
+def _stated_folders(root: Path, pattern: str, role: str) -> list[Folder]:
+    """Folders of the images that a data.yaml states, all in the same role."""
+    if (root / pattern).is_dir():
+        folders = image_folders(root / pattern)
+        return [replace(f, role=role) for f in folders]
+    files: dict[Path, list[Path]] = {}
+    for path in find_images(root / pattern):
+        files.setdefault(path.parent, []).append(path)
+    # Files of a glob are paired by their names alone.
+    return [Folder(path, tuple(images), role, None, ()) for path, images in files.items()]
+
+
+def _samples(pairs: Sequence[Pair]) -> list[Sample]:
+    """Samples with unique ids, their case or label by their folders."""
+    ids = unique_ids([(pair.split or "", *pair.rest, pair.image.stem) for pair in pairs])
+    labels, cases = _from_paths([pair.rest for pair in pairs])
+    return [
+        Sample(id_, pair.image, pair.masks, case or id_, pair.split, label)
+        for id_, pair, label, case in zip(ids, pairs, labels, cases, strict=True)
+    ]
+
+
+def _from_paths(
+    rests: Sequence[tuple[str, ...]],
+) -> tuple[list[str | None], list[str | None]]:
+    """Label and case of each sample from the names of its folders.
+
+    Folders with numbers in their names (tile_7, patient 12) are cases, others (benign, malignant)
+    are labels; a single folder, or one for every sample, says nothing.
+    """
+    groups = Counter(rests)
+    if len(groups) < 2 or len(groups) > len(rests) * 0.75:
+        return [None] * len(rests), [None] * len(rests)
+    depth = max(len(rest) for rest in groups)
+    numbered: list[int] = []
+    named: list[int] = []
+    for level in range(depth):
+        names = {rest[level] for rest in groups if len(rest) > level}
+        if len(names) > 1:
+            with_digit = sum(any(c.isdigit() for c in name) for name in names)
+            (numbered if with_digit > len(names) / 2 else named).append(level)
+    labels: list[str | None] = []
+    cases: list[str | None] = []
+    for rest in rests:
+        parts = [rest[level] for level in named if len(rest) > level]
+        labels.append(parts[-1] if parts else None)
+        parts = [rest[level] for level in numbered if len(rest) > level]
+        cases.append("/".join(rest) if parts else None)
+    return labels, cases
+
+
+def _facts_from_paths(samples: Sequence[Sample]) -> list[Note]:
+    """Notes on labels and cases that folders state."""
+    notes = []
+    labels = sorted({sample.label for sample in samples if sample.label is not None})
+    if labels:
+        text = f"The folders {_examples(labels)} are taken for labels of whole images."
+        notes.append(Note("labels", text))
+    cases = sorted({s.case for s in samples if s.case != s.id}, key=natural_key)
+    if cases:
+        text = f"The folders {_examples(cases)} are taken for cases, which no split parts."
+        notes.append(Note("cases", text))
+    return notes
+
+
+def _examples(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:4])
+    return f"{shown}, …" if len(names) > 4 else shown
+
+
+def _apply_lists(root: Path, layout: Layout) -> None:
+    """Take the splits from lists, unless folders state them."""
+    if any(sample.split is not None for sample in layout.samples):
+        return
+    by_list = split_by_lists(root, layout.samples)
+    if not by_list.lists:
+        return
+    names = ", ".join(str(path.relative_to(root)) for path in by_list.lists)
+    layout.note("splits", f"The splits are those of {names}.")
+    layout.samples = by_list.samples
+    layout.skipped += [SkippedFile(s.image, "in no split list") for s in by_list.unlisted]
+    layout.skipped += [
+        SkippedFile(
+            root / name,
+            f"named in {path.relative_to(root)}, but there is no such image with a mask",
+        )
+        for name, path in by_list.missing
+    ]
+    if by_list.doubles:
+        shown = ", ".join(by_list.doubles[:3])
+        layout.note(
+            "splits_overlap",
+            f"{len(by_list.doubles)} samples are in the lists of two splits ({shown}, …); they "
+            f"count for test before validation before training.",
+        )

@@ -1,0 +1,124 @@
+"""Which folders hold images and which hold masks, by the words in their paths."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import takewhile
+from pathlib import Path
+
+from maskwright.data.readers.name_words import IMAGE_WORDS, MASK_WORDS, SPLIT_WORDS
+from maskwright.imageio import IMAGE_SUFFIXES, is_image, natural_key
+
+_OBJECT_WORDS = frozenset({"instances", "instance", "segmentationobject", "objects"})
+_JOINED = re.compile(rf"({'|'.join(SPLIT_WORDS)})({'|'.join(MASK_WORDS - {'y', 'l'})})")
+_MASK_PART = re.compile("mask|label|segm|annot|trimap|truth")
+_NEUTRAL_WORDS = frozenset({"png", "jpg", "jpeg", "tif", "tiff", "machine", "human", "files"})
+_MAX_DEPTH = 8
+# Asking the disk for each of a hundred thousand files whether it is a folder takes long.
+_FILE_SUFFIXES = IMAGE_SUFFIXES | {".txt", ".xml", ".json", ".csv", ".mat"}
+
+
+@dataclass(frozen=True)
+class Folder:
+    """A folder that holds images, and what its path says.
+
+    Args:
+        path: Where it is.
+        files: Its image files, in natural order.
+        role: `"image"`, `"mask"`, `"objects"` (masks that number objects) or `""`.
+        split: Name of the split that the path states, or `None`.
+        rest: What remains of the path without the words for those; folders of images and of masks
+            that belong together have the same.
+    """
+
+    path: Path
+    files: tuple[Path, ...]
+    role: str
+    split: str | None
+    rest: tuple[str, ...]
+
+
+def image_folders(root: Path) -> list[Folder]:
+    """Folders with images in and below `root`; hidden ones are passed over, links are followed."""
+    folders: list[tuple[Path, tuple[Path, ...]]] = []
+
+    def visit(path: Path, above: tuple[Path, ...]) -> None:
+        real = path.resolve()
+        if real in above or len(above) > _MAX_DEPTH:  # a link that leads in a circle
+            return
+        entries = sorted(path.iterdir(), key=lambda p: natural_key(p.name))
+        files = tuple(p for p in entries if is_image(p) and not p.is_dir())
+        if files:
+            folders.append((path, files))
+        for entry in entries:
+            hidden = entry.name.startswith((".", "__MACOSX"))
+            if not hidden and entry.suffix.lower() not in _FILE_SUFFIXES and entry.is_dir():
+                visit(entry, (*above, real))
+
+    visit(root, ())
+    paths = [path.relative_to(root).parts for path, _ in folders]
+    shared = 0
+    if len(paths) > 1:
+        levels = zip(*paths, strict=False)
+        shared = sum(1 for _ in takewhile(lambda level: len(set(level)) == 1, levels))
+    return [
+        _describe(parts, shared, path, files)
+        for parts, (path, files) in zip(paths, folders, strict=True)
+    ]
+
+
+def _describe(parts: Sequence[str], shared: int, path: Path, files: tuple[Path, ...]) -> Folder:
+    """Folder from the parts of its path, of which the first `shared` are those of all folders."""
+    role, split, rest = "", None, []
+    for depth, part in enumerate(parts):
+        part_role, part_split, remains = _words_of(part)
+        # What all folders have in common, such as `lung_segmentation`, tells none of them apart.
+        role = part_role if part_role and depth >= shared else role
+        split = part_split or split
+        if remains:
+            rest.append(remains)
+    return Folder(path, files, role, split, tuple(rest))
+
+
+def _words_of(part: str) -> tuple[str, str | None, str]:
+    """Role and split that the name of a folder states, and what is left of the name."""
+    name = part.casefold()
+    if role := role_of(name):
+        return role, None, ""
+    if name in SPLIT_WORDS:
+        return "", SPLIT_WORDS[name], ""
+    if joined := _JOINED.fullmatch(name):  # trainannot
+        return "mask", SPLIT_WORDS[joined[1]], ""
+    words = [word for word in re.split(r"[ _\-.]+", name) if word not in _NEUTRAL_WORDS]
+    roles = [role_of(word) or _role_of_part(word) for word in words]
+    split = next((SPLIT_WORDS[word] for word in words if word in SPLIT_WORDS), None)
+    plain = [
+        word
+        for word, role in zip(words, roles, strict=True)
+        if not role and word not in SPLIT_WORDS
+    ]
+    # `train_masks`, `GT_01` and `my_images` state a role; `image_7` is a name like any other.
+    role = next((role for role in reversed(roles) if role not in {"", "image"}), "")
+    if not role and roles and (roles[-1] == "image" or not plain):
+        role = max(roles)
+    if role:
+        return role, split, "_".join(plain)
+    if split is not None:
+        return "", split, "_".join(word for word in words if word not in SPLIT_WORDS)
+    return "", None, part
+
+
+def role_of(word: str) -> str:
+    """Role that a word in lower case states, `""` where it states none."""
+    if word in _OBJECT_WORDS:
+        return "objects"
+    if word in MASK_WORDS:
+        return "mask"
+    return "image" if word in IMAGE_WORDS else ""
+
+
+def _role_of_part(word: str) -> str:
+    """Role that a part of a word states, as in PedMasks and PNGImages."""
+    if _MASK_PART.search(word) and not word.startswith("un"):
+        return "mask"
+    return "image" if "images" in word else ""

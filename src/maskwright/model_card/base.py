@@ -1,0 +1,185 @@
+"""The base of all model cards: what the user of a model must know, as `model_card.json`."""
+
+import hashlib
+import json
+from collections.abc import Container, Mapping
+from dataclasses import MISSING, asdict, dataclass, fields
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+from maskwright.errors import DataError, ModelError
+from maskwright.imageio import atomic_write
+from maskwright.labels import Labels
+
+CARD_FILE = "model_card.json"
+"""Name of the card in the folder of a run or an artifact."""
+MODEL_FILE = "model.keras"
+"""Name of the Keras model in the folder of a run."""
+SEGMENTER = "segmenter"
+"""Folder, within a model of regions, of the model that predicts the masks."""
+NETWORK_FILE = "network.json"
+"""Name of the description of the network, `Blueprint.to_json`, in the folder of a run."""
+FORMAT_VERSION = 2
+"""Version of the format of `model_card.json`; cards of other versions are refused."""
+
+IS_SIZE = "a height and a width of at least 1, or null"
+_PIXEL_DTYPES = ("uint8", "uint16", "float32")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelCard:
+    """What the cards of all models share.
+
+    Args:
+        channels: Channels of the images that the model takes.
+        dtype: Pixels it was trained on, `"uint8"`, `"uint16"` or `"float32"`; fed as float32 in
+            the range of that type.
+        temperature: Logits are divided by it before they become probabilities.
+        model_sha256: Checksum of the model file.
+        version: Maskwright that trained the model.
+        data: Fingerprint of the training data.
+
+    Raises:
+        ModelError: If a value is out of its range.
+    """
+
+    task: ClassVar[str]
+    command: ClassVar[str]
+    types: ClassVar[Mapping[str, Any]] = {
+        "channels": int,
+        "dtype": str,
+        "temperature": float | int,
+        "model_sha256": str,
+        "version": str,
+        "data": str,
+    }
+
+    channels: int
+    dtype: str
+    temperature: float = 1.0
+    model_sha256: str
+    version: str
+    data: str
+
+    def __post_init__(self) -> None:
+        for name, kind in {**ModelCard.types, **self.types}.items():
+            kind_name = getattr(kind, "__name__", str(kind))
+            require(isinstance(getattr(self, name), kind), name, kind_name, getattr(self, name))
+        require(self.channels >= 1, "channels", "at least 1", self.channels)
+        require(self.dtype in _PIXEL_DTYPES, "dtype", f"one of {_PIXEL_DTYPES}", self.dtype)
+        require(self.temperature > 0, "temperature", "above 0", self.temperature)
+
+    def to_json(self) -> str:
+        """JSON text that `from_json` reads back."""
+        content = {"format_version": FORMAT_VERSION, "task": self.task, **self._values()}
+        return json.dumps(content, indent=2) + "\n"
+
+    def _values(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Card from JSON; raises `ModelError` for missing, unknown and wrong values."""
+        values = _parsed(text)
+        task = values.pop("task")
+        if task != cls.task:
+            raise ModelError(
+                f"Expected the model card of a run of `{cls.command}`, for the task {cls.task}; "
+                f"this one is for the task {task}: name another run, or use the command for it."
+            )
+        names = {field.name for field in fields(cls)}
+        missing = {field.name for field in fields(cls) if field.default is MISSING} - values.keys()
+        unknown = values.keys() - names
+        if missing or unknown:
+            raise ModelError(
+                f"The card does not fit this version of Maskwright; "
+                f"missing: {sorted(missing)}, unknown: {sorted(unknown)}."
+            )
+        return cls(**cls._from_values(values))
+
+    @classmethod
+    def _from_values(cls, values: dict[str, Any]) -> dict[str, Any]:
+        return {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+
+    def write(self, path: str | Path) -> None:
+        """Write the card to a file, replacing it in one step."""
+        with atomic_write(path) as beside:
+            beside.write_text(self.to_json(), encoding="utf-8")
+
+    @classmethod
+    def read(cls, path: str | Path) -> Self:
+        """Card from a file; raises `ModelError` where it is missing or does not fit."""
+        text = _read(path)
+        try:
+            return cls.from_json(text)
+        except ModelError as error:
+            raise ModelError(f"{path}: {error}") from None
+
+
+def read_task(path: str | Path, known: Container[str] | None = None) -> str:
+    """Name of the task of a card; `ModelError` if it is not among those `known`."""
+    try:
+        task = str(_parsed(_read(path))["task"])
+    except ModelError as error:
+        raise ModelError(f"{path}: {error}") from None
+    if known is not None and task not in known:
+        raise ModelError(
+            f"{path} is for the task {task}, which this version of Maskwright does not have; "
+            f"install the version that trained the model."
+        )
+    return task
+
+
+def _parsed(text: str) -> dict[str, Any]:
+    """Values of a card of this version of the format, without that version."""
+    try:
+        values = json.loads(text)
+    except (json.JSONDecodeError, RecursionError) as error:
+        raise ModelError(f"The card is no valid JSON ({error}).") from None
+    if not isinstance(values, dict) or "task" not in values:
+        raise ModelError("This is no model card of Maskwright; copy the run or artifact again.")
+    version = values.pop("format_version", None)
+    if version != FORMAT_VERSION:
+        raise ModelError(
+            f"The card has the format version {version!r}; this version of Maskwright reads "
+            f"{FORMAT_VERSION}: train or export the model again."
+        )
+    return values
+
+
+def checksum(path: str | Path) -> str:
+    """SHA-256 of a file, hexadecimal, as `ModelCard.model_sha256` holds it."""
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def labels_of(values: Mapping[str, Any]) -> Labels:
+    """Classes of a card; `ModelError` where they cannot be used."""
+    try:
+        return Labels.from_dict(values["labels"])
+    except (DataError, KeyError, TypeError, AttributeError) as error:
+        raise ModelError(f"The labels of the card cannot be used: {error}") from None
+
+
+def is_size(size: tuple[int, ...] | None) -> bool:
+    """Whether a value is a height and a width, or `None`."""
+    return size is None or (len(size) == 2 and all(isinstance(n, int) and n >= 1 for n in size))
+
+
+def require(holds: bool, name: str, expected: str, received: object) -> None:
+    """Raise `ModelError` where a field of a card does not hold what is expected."""
+    if not holds:
+        raise ModelError(f"`{name}` of the card must be {expected}; received {received!r}.")
+
+
+def _read(path: str | Path) -> str:
+    path = Path(path)
+    if not path.exists() and path.with_name("card.json").exists():
+        raise ModelError(
+            f"{path.parent} was written by a version of Maskwright before {CARD_FILE} was "
+            f"introduced and cannot be read; train or export the model again."
+        )
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ModelError(f"The card {path} cannot be read: {error}.") from None

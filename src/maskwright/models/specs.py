@@ -1,0 +1,181 @@
+"""Arguments of networks on an encoder, each a value with a method that builds the network."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from inspect import signature
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from maskwright.architectures import ARCHITECTURES, SEGMENTER
+from maskwright.errors import ConfigError
+from maskwright.models.blocks import Norm, NormKind
+from maskwright.models.decoders import DECODERS
+from maskwright.models.encoders import Encoder, PixelFormat, encoder
+from maskwright.models.presets import PRESETS
+from maskwright.models.rcnn import Rcnn, mask_rcnn
+from maskwright.models.segmenter import HEADS, segmenter
+
+WIDTHS = (32, 64, 128, 256, 512)
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkSpec:
+    """What every network on an encoder is built from.
+
+    Args:
+        encoder_name: One of `ENCODERS`.
+        encoder_widths: Channels of the plain and the residual encoder, fine to coarse.
+        channels: Channels of the images.
+        pixel_range: Values of the images that stand for black and white.
+        weights: Initial weights of the encoder; see `encoder`.
+        alpha: Width of a MobileNet.
+        taps: Stride to layer of the encoder; see `encoder`.
+        norm: Kind of normalization of the decoder and of encoders without published weights.
+        output_stride: Coarsest stride of the encoder; see `encoder`.
+        seed: Seed of the dropout; initial weights follow `keras.utils.set_random_seed`.
+        synchronized: Batch statistics over all workers.
+    """
+
+    encoder_name: str = "plain"
+    encoder_widths: Sequence[int] = WIDTHS
+    channels: int = 3
+    pixel_range: tuple[float, float] = (0.0, 255.0)
+    weights: str | Path | None = None
+    alpha: float = 1.0
+    taps: Mapping[int, str] | None = None
+    norm: NormKind = "batch"
+    output_stride: int = 32
+    seed: int | None = None
+    synchronized: bool = False
+
+    @property
+    def normalization(self) -> Norm:
+        """Kind of normalization, and whether it is synchronized."""
+        return Norm(self.norm, self.synchronized)
+
+    def encoder(self, extra_channels: int = 0) -> Encoder:
+        """The encoder; `ConfigError` or `ModelError` as `encoder` raises them."""
+        return encoder(
+            self.encoder_name,
+            PixelFormat(self.channels, extra_channels, *self.pixel_range),
+            weights=self.weights,
+            alpha=self.alpha,
+            taps=self.taps,
+            widths=self.encoder_widths,
+            norm=self.normalization,
+            output_stride=self.output_stride,
+        )
+
+    def build(self) -> keras.Model:
+        """The network."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class SegmenterSpec(NetworkSpec):
+    """Any encoder with any decoder.
+
+    Args:
+        num_classes: Channels of the logits; 1 stands for two classes, by the logit of the second.
+        decoder_name: One of `DECODERS`.
+        widths: Channels of the decoder, coarse to fine.
+        decoder_options: Further arguments of the decoder.
+        head: One of `HEADS`.
+        dropout: Share of channels dropped before the last convolution.
+        deep_supervision: See `segmenter`.
+    """
+
+    num_classes: int
+    decoder_name: str
+    widths: Sequence[int] | None = None
+    decoder_options: Mapping[str, Any] | None = None
+    head: str = "bilinear"
+    dropout: float = 0.0
+    deep_supervision: bool = False
+
+    def build(self) -> keras.Model:
+        """The network; `ConfigError` if a name does not exist or the widths do not fit."""
+        for name, table in ((self.decoder_name, DECODERS), (self.head, HEADS)):
+            if name not in table:
+                kind = "decoder" if table is DECODERS else "head"
+                raise ConfigError(f"Expected a {kind} of {', '.join(table)}; received {name!r}.")
+        options = {
+            "widths": self.widths,
+            "norm": self.normalization,
+            **(self.decoder_options or {}),
+        }
+        return segmenter(
+            self.encoder(),
+            partial(DECODERS[self.decoder_name], **options),
+            self.num_classes,
+            channels=self.channels,
+            dropout=self.dropout,
+            seed=self.seed,
+            head=HEADS[self.head],
+            deep_supervision=self.deep_supervision,
+        )
+
+
+@dataclass(frozen=True)
+class DetectorSpec(NetworkSpec):
+    """Mask R-CNN on an encoder.
+
+    Args:
+        num_classes: Classes of objects, without the background.
+        numbers: Arguments of `Rcnn`.
+    """
+
+    num_classes: int
+    numbers: Mapping[str, Any]
+    encoder_widths: Sequence[int] = field(default=(*WIDTHS, 512), kw_only=True)
+
+    def build(self) -> keras.Model:
+        """The network; `ConfigError` if the encoder lacks a stride of the pyramid."""
+        settings = Rcnn(**self.numbers)
+        return mask_rcnn(self.encoder(), self.num_classes, settings, channels=self.channels)
+
+
+def architecture(
+    name: str,
+    num_classes: int,
+    *,
+    channels: int = 3,
+    pixel_range: tuple[float, float] = (0.0, 255.0),
+    weights: str | Path | None = None,
+    encoder_name: str | None = None,
+    deep_supervision: bool = False,
+) -> keras.Model:
+    """A published network.
+
+    Args:
+        name: One of `ARCHITECTURES`.
+        num_classes: Channels of the logits.
+        channels: Channels of the images.
+        pixel_range: Values that stand for black and white.
+        weights: Initial weights of the encoder; see `encoder`.
+        encoder_name: Another encoder than the published one; `None` for that.
+        deep_supervision: Add the logits of auxiliary heads; see `segmenter`.
+
+    Raises:
+        ConfigError: If there is no such network, or it cannot be changed so.
+    """
+    if name not in ARCHITECTURES:
+        raise ConfigError(f"Expected one of {', '.join(ARCHITECTURES)}; received {name!r}.")
+    chosen = ARCHITECTURES[name]
+    changes: dict[str, Any] = {
+        "weights": weights,
+        "encoder_name": encoder_name,
+        "deep_supervision": deep_supervision or None,
+    }
+    changes = {option: value for option, value in changes.items() if value is not None}
+    shape = {"channels": channels, "pixel_range": pixel_range}
+    if chosen.builder == SEGMENTER:
+        arguments = {**chosen.builder_arguments(), **shape, **changes}
+        return SegmenterSpec(num_classes, **arguments).build()
+    build = PRESETS[chosen.builder]
+    if unknown := changes.keys() - signature(build).parameters.keys():
+        raise ConfigError(f"{name} has no argument {', '.join(sorted(unknown))}; leave it out.")
+    return build(num_classes, **shape, **changes)

@@ -1,0 +1,79 @@
+"""The protocol of a task: what a model does, from settings to scores; see `registry.TASKS`."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from maskwright.export.export_task import ExportTask
+from maskwright.model_card import ModelCard
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from maskwright.evaluation.options import EvaluateOptions
+    from maskwright.inference.options import FolderOptions
+    from maskwright.training import TrainingSetup, TrainOptions
+
+Prepare = Callable[[bool], "TrainingSetup"]
+"""As `run_training` takes it."""
+
+
+class Task(Protocol):
+    """What a model does. No other folder asks which task it serves.
+
+    A task is one folder and one line in `registry.TASKS`. TensorFlow is imported inside methods.
+    """
+
+    @property
+    def name(self) -> str:
+        """Name in `model_card.json`."""
+
+    @property
+    def card(self) -> type[ModelCard]:
+        """Card of its models."""
+
+    @property
+    def export(self) -> ExportTask:
+        """How its models are written for other engines."""
+
+    def training(self, config: Any, data: str | Path, options: "TrainOptions") -> Prepare:
+        """Check the settings and open the data; nothing is decoded or written yet.
+
+        Args:
+            config: Settings of the task.
+            data: What `open_dataset` takes.
+            options: How the run is carried out.
+
+        Raises:
+            MaskwrightError: One sentence on what is wrong and what to do.
+        """
+
+    def finish(self, config: Any, run: Path) -> None:
+        """Add to a trained run what its model needs besides network and card."""
+
+    def load(self, path: str | Path) -> Any:
+        """A trained model as a function of images; `ModelError` where there is none."""
+
+    def predict_folder(
+        self, model: str | Path, images: str | Path, out: str | Path, options: "FolderOptions"
+    ) -> Any:
+        """Predict every image of a folder and write the results.
+
+        Args:
+            model: Folder of a run or an ensemble, or an exported model.
+            images: A file, a folder or a glob.
+            out: Folder for the results.
+            options: How, and what is written.
+
+        Raises:
+            ConfigError: If an option has no meaning for the task.
+        """
+
+    def evaluate(self, run: Path, data: str | Path, out: Path, options: "EvaluateOptions") -> Any:
+        """Score a model on a split, and write table, cases and report into `out`."""
+
+    def table(self, evaluation: Any) -> "Table":
+        """Scores for the terminal."""
+
+    def to_dict(self, evaluation: Any) -> dict[str, Any]:
+        """Scores as plain values, as in `scores.json`."""

@@ -1,0 +1,68 @@
+"""Examples on which an exported model of images is compared, whatever its task."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from maskwright.data import DataSet
+from maskwright.data.geometry import cut_image, cut_labels, resize_image, resize_labels
+from maskwright.export.export_task import PixelRange
+from maskwright.export.formats import chooses_boxes, of_one_size
+from maskwright.export.parity import Parity
+from maskwright.export.smoke_test import Example, drawn_image
+from maskwright.inference.predictor import model_pixels
+from maskwright.model_card import InstanceCard, SemanticCard
+
+_OTHER_SIDE_PX = 97  # odd, and no multiple of any stride
+_USUAL_SIDE_PX = 256
+_SIDE_PX = 512  # of the middle of larger images that is compared
+
+ImageCard = SemanticCard | InstanceCard
+
+
+def whole_network(model: Any, card: ImageCard) -> Mapping[str, Any]:
+    """The network as it is, or for images of the working size alone."""
+    one_size = card.size is not None and not chooses_boxes(model)
+    return {"": of_one_size(model, card.size) if one_size and card.size else model}
+
+
+def drawn_examples(card: ImageCard, pixel_range: PixelRange, model: Any) -> list[Example]:
+    """Two drawn images, of a usual and an odd size."""
+    usual = card.size or (card.tile or _USUAL_SIDE_PX,) * 2
+    sizes = (usual, (_OTHER_SIDE_PX, _OTHER_SIDE_PX + 34))
+    drawn = [drawn_image(card, size, 0, pixel_range) for size in sizes]
+    if card.size is None:
+        return [{"image": image} for image in drawn]
+    stretched = [resize_image(image, card.size) for image in drawn]
+    return [
+        {"image": image, "size": np.array(size)}
+        for image, size in zip(stretched, sizes, strict=True)
+    ]
+
+
+def samples(card: ImageCard, dataset: DataSet, split: str) -> Iterator[Example]:
+    """Images of a split as the model takes them, of large ones the middle, and their labels."""
+    for sample in dataset.of(split):
+        if not sample.masks:
+            continue
+        image, labels = dataset.read(sample)
+        original: dict[str, np.ndarray] = {}
+        if card.size is not None:
+            original["size"] = np.array(labels.shape)
+            image, labels = resize_image(image, card.size), resize_labels(labels, card.size)
+        else:
+            size = (min(labels.shape[0], _SIDE_PX), min(labels.shape[1], _SIDE_PX))
+            top, left = (labels.shape[0] - size[0]) // 2, (labels.shape[1] - size[1]) // 2
+            image = cut_image(image, top, left, size)
+            labels = cut_labels(labels, top, left, size)
+        image = model_pixels(image[None], card.channels, card.dtype)[0]
+        yield {"image": image, "labels": labels, **original}
+
+
+def with_sizes(parity: Parity, examples: Sequence[Example]) -> Parity:
+    """The same with the sizes that images had before they were stretched."""
+    sizes = [example.get("size", example["image"].shape[:2]) for example in examples]
+    different = dict.fromkeys((int(height), int(width)) for height, width in sizes)
+    return replace(parity, sizes=tuple(different))

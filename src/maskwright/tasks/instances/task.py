@@ -1,0 +1,139 @@
+"""`InstanceTask`: every object by itself, with its mask, class and score."""
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from maskwright.config import TrainConfig
+from maskwright.data import open_dataset
+from maskwright.errors import ConfigError, DataError
+from maskwright.model_card import InstanceCard
+from maskwright.tasks.base import Prepare
+from maskwright.tasks.instances.export import EXPORT
+from maskwright.tasks.instances.predictor import InstancePredictor
+from maskwright.tasks.settings import make_augmentation, open_data
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from maskwright.evaluation.options import EvaluateOptions
+    from maskwright.inference.options import FolderOptions
+    from maskwright.tasks.instances.folder import ObjectsResult
+    from maskwright.tasks.instances.scorer import ObjectEvaluation
+    from maskwright.training import TrainOptions
+
+_CROP_PX = 256
+
+
+class InstanceTask:
+    """Every object by itself: images become objects with masks, classes and scores."""
+
+    name = "instances"
+    card = InstanceCard
+    export = EXPORT
+
+    def training(self, config: TrainConfig, data: str | Path, options: "TrainOptions") -> Prepare:
+        """Check the settings and open the data, as `Task.training`.
+
+        Images keep their scale, and crops of 256 px are shown, unless a size or a crop is set.
+        """
+        from maskwright.losses import loss
+        from maskwright.tasks.instances.training import prepare, rcnn_settings
+
+        _refuse_unused(config)
+        make_augmentation(config)
+        if config.size == "auto":
+            crop = config.crop or (_CROP_PX, _CROP_PX)
+            config = config.model_copy(update={"size": None, "crop": crop})
+        loss(config.loss, smoothing=config.smoothing)
+        rcnn_settings(config)
+        dataset = open_data(config, data, options.on_message)
+        if dataset.labels.background != 0:
+            raise DataError(
+                f"Expected a background as the first class, beside the classes of objects; the "
+                f"classes of {dataset.root} are {', '.join(dataset.labels.names)}: name the first "
+                f"background in data.yaml."
+            )
+        return partial(prepare, dataset, config, options)
+
+    def finish(self, config: TrainConfig, run: Path) -> None:
+        """Network and card are enough."""
+
+    def load(self, path: str | Path) -> InstancePredictor:
+        """A trained model: of a run or an artifact."""
+        return InstancePredictor.load(path)
+
+    def predict_folder(
+        self, model: str | Path, images: str | Path, out: str | Path, options: "FolderOptions"
+    ) -> "ObjectsResult":
+        """Number, draw and measure the objects of every image, as `Task.predict_folder`."""
+        from maskwright.inference.predictor import Predictor
+        from maskwright.tasks.instances.folder import find_in_folder
+        from maskwright.tasks.instances.panoptic import Merger
+        from maskwright.tasks.instances.segmenter import ObjectSegmenter
+        from maskwright.tasks.settings import refuse_semantic_options
+
+        refuse_semantic_options(self.name, options)
+        if options.flips:
+            raise ConfigError("Objects are found without flips; leave them out.")
+        segmenter = ObjectSegmenter(self.load(model)).adjusted(**options.adjustments)
+        merger = None
+        if options.classes is not None:
+            semantic = Predictor.load(options.classes)
+            card = semantic.card
+            merger = Merger(segmenter.card.labels, semantic, card.labels, card.background)
+        return find_in_folder(
+            segmenter.finder, images, out, overlays=options.overlays, merger=merger
+        )
+
+    def evaluate(
+        self, run: Path, data: str | Path, out: Path, options: "EvaluateOptions"
+    ) -> "ObjectEvaluation":
+        """Score the objects of a split, as `Task.evaluate`."""
+        from maskwright.tasks.instances.report import write
+        from maskwright.tasks.instances.scorer import evaluate_objects
+        from maskwright.tasks.provenance import division_of
+
+        for name, usual in (("size", "original"), ("flips", False)):
+            if getattr(options, name) != usual:
+                raise ConfigError(
+                    f"Single objects are scored in the size of the images and without flips; leave "
+                    f"out `{name}`."
+                )
+        dataset = open_dataset(data, **division_of(run))
+        evaluation = evaluate_objects(
+            self.load(run),
+            dataset,
+            options.split,
+            bootstrap=options.bootstrap,
+            seed=options.seed,
+            examples=options.examples,
+        )
+        write(evaluation, out, run=run)
+        return evaluation
+
+    def table(self, evaluation: "ObjectEvaluation") -> "Table":
+        """Scores for the terminal."""
+        from maskwright.tasks.instances.report import table
+
+        return table(evaluation)
+
+    def to_dict(self, evaluation: "ObjectEvaluation") -> dict[str, Any]:
+        """Scores as plain values."""
+        from maskwright.tasks.instances.report import to_dict
+
+        return to_dict(evaluation)
+
+
+def _refuse_unused(config: TrainConfig) -> None:
+    """Raise `ConfigError` for settings that have no effect on objects."""
+    for name, value in (
+        ("class_weights", config.class_weights),
+        ("favor_rare", config.favor_rare or None),
+        ("one_logit", config.one_logit or None),
+        ("fill_holes_px", config.fill_holes_px or None),
+        ("keep_largest", config.keep_largest or None),
+        ("threshold", config.threshold),
+    ):
+        if value is not None:
+            raise ConfigError(f"`{name}` is of no use to single objects; leave it out.")

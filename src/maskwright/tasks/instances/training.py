@@ -1,0 +1,187 @@
+"""A data set with separated objects becomes what `run_training` takes."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from functools import cache
+from importlib import metadata
+
+import keras
+
+from maskwright.config import TrainConfig
+from maskwright.data.dataset import DataSet
+from maskwright.data.pipeline.epochs import steps_per_epoch
+from maskwright.data.samples import Sample
+from maskwright.errors import DataError
+from maskwright.losses import loss
+from maskwright.model_card import InstanceCard
+from maskwright.models.blueprint import Blueprint
+from maskwright.models.rcnn import Rcnn
+from maskwright.tasks.instances.learning import centers, detections
+from maskwright.tasks.instances.open_detector import keras_detector
+from maskwright.tasks.instances.predictor import InstancePredictor
+from maskwright.tasks.instances.previews import PREVIEW_COLUMNS, ObjectPreviews
+from maskwright.tasks.instances.targets import ObjectArrays, load_objects
+from maskwright.tasks.instances.thresholds import tuned
+from maskwright.tasks.semantic.network import auxiliary_loss_weight, describe_model
+from maskwright.tasks.settings import make_augmentation
+from maskwright.training.objective import Batching, LearningTask, TrainingSetup
+from maskwright.training.options import TrainOptions
+from maskwright.training.recipe import Recipe
+from maskwright.training.run import Run
+from maskwright.training.run_training import passes
+
+_MAX_TUNED = 40  # validation images that thresholds are chosen by
+
+
+def prepare(
+    dataset: DataSet, config: TrainConfig, options: TrainOptions, synchronized: bool
+) -> TrainingSetup:
+    """Decode a data set and describe model and task.
+
+    Args:
+        dataset: With splits, and masks that separate objects.
+        config: Settings, with `size` and `crop` as they are used.
+        options: How the run is carried out.
+        synchronized: Whether workers share their batch statistics.
+
+    Raises:
+        DataError: If a split is empty, objects are not separated, or a file cannot be used.
+        ConfigError: If settings contradict each other.
+    """
+    size = None if config.size == "auto" else config.size
+
+    def decode(split: str) -> ObjectArrays:
+        samples = [s for s in dataset.samples if s.split == split]
+        decoded = load_objects(dataset, samples, size, config.skip_unreadable)
+        for reason in decoded.arrays.skipped:
+            options.on_message(f"left out: {reason}")
+        return decoded
+
+    train = decode("train")
+    if not any(len(labels) for labels in train.labels):
+        raise DataError(
+            f"None of the {len(train)} training images of {dataset.root} holds an object; "
+            f"expected masks that tell objects apart."
+        )
+    unseen = [s for s in dataset.samples if s.split == "val"]
+    validation = decode("val") if unseen else None
+    arrays, fingerprint = train.arrays, train.fingerprint()
+    card = InstanceCard(
+        labels=dataset.labels,
+        method=config.objects or "centers",
+        channels=arrays.channels,
+        dtype=arrays.dtype,
+        size=size,
+        tile=None if size or not config.crop else max(config.crop),
+        min_area_px=config.min_area_px,
+        model_sha256="",
+        version=metadata.version("maskwright"),
+        data=fingerprint,
+    )
+    trace = cache(keras_detector)  # once for the previews of every epoch and for the thresholds
+
+    def final_card(network: keras.Model) -> InstanceCard:
+        if validation is None or config.min_area_px:
+            return card
+        predictor = InstancePredictor(trace(network), card)
+        return _tune(predictor, dataset, unseen[:_MAX_TUNED], options.on_message)
+
+    def previews(run: Run, number: int) -> ObjectPreviews:
+        return ObjectPreviews(run, validation or train, card, number, trace)
+
+    batching = Batching(
+        batch_size=config.batch_size,
+        augmentation=make_augmentation(config),
+        seed=options.seed,
+        crop=config.crop,
+        passes=passes(options.minutes, steps_per_epoch(len(train), config.batch_size)),
+    )
+    return TrainingSetup(
+        task=_learning_task(config, dataset.labels.num_classes, train, validation, batching),
+        network=_network(config, train, dataset.labels.num_classes, options.seed, synchronized),
+        recipe=Recipe(**config.recipe()),
+        card=final_card,
+        data={
+            "seed": options.seed,
+            "data": fingerprint,
+            "train": len(train),
+            "val": 0 if validation is None else len(validation),
+            "skipped": list(arrays.skipped),
+        },
+        settings=config.model_dump(mode="json"),
+        previews=previews,
+        preview_columns=PREVIEW_COLUMNS,
+    )
+
+
+def rcnn_settings(config: TrainConfig) -> Rcnn:
+    """Numbers of a Mask R-CNN that the settings describe."""
+    numbers = dict(config.detector)
+    return Rcnn.named(numbers.pop("profile"), **numbers)
+
+
+def _tune(
+    predictor: InstancePredictor,
+    dataset: DataSet,
+    samples: Sequence[Sample],
+    on_message: Callable[[str], None],
+) -> InstanceCard:
+    """Card with the thresholds that suit validation images best."""
+    pairs = ((dataset.read_image(sample), dataset.read_objects(sample)) for sample in samples)
+    card, mean_ap = tuned(predictor, pairs)
+    thresholds = f"foreground {card.foreground:g}, marker {card.marker:g}"
+    thresholds = thresholds if card.method == "centers" else f"score {card.score:g}"
+    on_message(
+        f"Thresholds that suit {len(samples)} validation images best: {thresholds}, least area "
+        f"{card.min_area_px} px; mean AP {mean_ap:.3f} on these."
+    )
+    return card
+
+
+def _learning_task(
+    config: TrainConfig,
+    num_classes: int,
+    train: ObjectArrays,
+    validation: ObjectArrays | None,
+    batching: Batching,
+) -> LearningTask:
+    if config.objects == "mask_rcnn":
+        return detections(rcnn_settings(config), train, validation, batching=batching)
+    return centers(
+        loss(config.loss, smoothing=config.smoothing),
+        train,
+        validation,
+        num_classes=num_classes,
+        auxiliary_weight=auxiliary_loss_weight(config),
+        batching=batching,
+    )
+
+
+def _network(
+    config: TrainConfig, train: ObjectArrays, num_classes: int, seed: int, synchronized: bool
+) -> Blueprint:
+    """Mask R-CNN, or the network of the settings with two more channels: depth and center."""
+    channels, pixel_range = train.arrays.channels, train.arrays.value_range
+    if config.objects != "mask_rcnn":
+        return describe_model(
+            config,
+            num_classes=num_classes + 2,
+            channels=channels,
+            pixel_range=pixel_range,
+            seed=seed,
+            synchronized=synchronized,
+        )
+    return Blueprint(
+        "detector",
+        {
+            "num_classes": num_classes - 1,
+            "channels": channels,
+            "pixel_range": pixel_range,
+            **config.encoder_arguments(),
+            "numbers": asdict(rcnn_settings(config)),
+        },
+        {
+            "weights": config.encoder_weights if config.pretrained else None,
+            "synchronized": synchronized,
+        },
+    )

@@ -1,0 +1,135 @@
+"""Export of classifiers of regions."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+from scipy.special import expit
+
+from maskwright.export.export_task import ExportTask, PixelRange
+from maskwright.export.parity import FLOAT, Parity
+from maskwright.export.smoke_test import Example, drawn_image
+from maskwright.model_card import RegionCard
+from maskwright.tasks.regions.open_classifier import (
+    CLASSIFIER_PARTS,
+    ClassifierFn,
+    artifact_classifier,
+    keras_classifier,
+)
+
+_BAGS = ((0, 0, 0), (0, 1, 1, 2, 2, 2, 2))  # of batches: the bag of each region
+
+
+def measure_decisions(
+    model: ClassifierFn,
+    exported: ClassifierFn,
+    card: RegionCard,
+    bags: Iterable[Mapping[str, np.ndarray]],
+) -> Parity:
+    """Compare two classifiers.
+
+    Args:
+        model: The one it was made from.
+        exported: The other.
+        card: Of both.
+        bags: Inputs of several batches of bags, as `models.classifiers` describes them.
+    """
+    sizes = []
+    largest, same, number = 0.0, 0, 0
+    for inputs in bags:
+        first, second = (_probabilities(run(inputs), card) for run in (model, exported))
+        largest = max(largest, *(float(np.abs(first[n] - second[n]).max()) for n in first))
+        answers = [outputs["logits"] >= card.threshold for outputs in (first, second)]
+        same += int((answers[0] == answers[1]).sum())
+        number += len(answers[0])
+        sizes.append(tuple(int(count) for count in inputs["bags"].sum(axis=1)))
+    return Parity(
+        sizes=tuple(sizes),
+        images=number,
+        difference=largest,
+        agreement=same / max(number, 1),
+        agreement_of="decisions",
+        compared=number,
+    )
+
+
+def _probabilities(outputs: Mapping[str, np.ndarray], card: RegionCard) -> dict[str, np.ndarray]:
+    """Outputs of a classifier, with probabilities in the place of logits."""
+    return {
+        name: values if name == "weights" else expit(values / card.temperature)
+        for name, values in outputs.items()
+    }
+
+
+def drawn_bags(
+    card: RegionCard, spread: tuple[np.ndarray, np.ndarray] | None, seed: int
+) -> list[dict[str, np.ndarray]]:
+    """Two batches of bags, of one to four regions, as `models.classifiers` describes inputs.
+
+    Args:
+        card: Says what the crops are.
+        spread: Means and deviations of the measures, `(m,)` each; `None` for a model without.
+        seed: Of everything random.
+    """
+    rng = np.random.default_rng(seed)
+    side, high = card.size, card.value_range[1]
+    rows, columns = np.mgrid[:side, :side] / side - 0.5
+    batches = []
+    for number, owners in enumerate(_BAGS):
+        count = len(owners)
+        masks = np.zeros((count, side, side), np.float32)
+        images = []
+        for place in range(count):
+            tall, wide = rng.uniform(0.1, 0.45, 2)
+            masks[place] = (rows / tall) ** 2 + (columns / wide) ** 2 < 1
+            crop = drawn_image(card, (side, side), seed + 100 * number + place, card.value_range)
+            if card.outside == "channel":
+                crop = np.dstack([crop, masks[place] * high])
+            images.append(crop)
+        measures = np.zeros((count, len(card.measures)))
+        if spread is not None:
+            measures = spread[0] + spread[1] * rng.normal(size=measures.shape)
+        batches.append(
+            {
+                "images": np.stack(images).astype(np.float32),
+                "masks": masks,
+                "measures": measures.astype(np.float32),
+                "bags": (np.arange(max(owners) + 1)[:, None] == owners).astype(np.float32),
+            }
+        )
+    return batches
+
+
+def _networks(model: Any, card: RegionCard) -> Mapping[str, Any]:
+    from maskwright.models import parts
+
+    return dict(zip(CLASSIFIER_PARTS, parts(model), strict=True))
+
+
+def _spread(model: Any) -> tuple[np.ndarray, np.ndarray] | None:
+    """Mean and deviation by which a classifier standardizes measures."""
+    for layer in model.layers:
+        if layer.name == "standardize":
+            return np.asarray(layer.mean), np.asarray(layer.std)
+    return None
+
+
+def _examples(card: RegionCard, pixel_range: PixelRange, model: Any) -> list[Example]:
+    return [*drawn_bags(card, _spread(model), 0)]
+
+
+def _answer(run: ClassifierFn, card: RegionCard, example: Example) -> np.ndarray:
+    return _probabilities(run(example), card)["logits"][:, 0]
+
+
+EXPORT = ExportTask(
+    card=RegionCard,
+    limits=FLOAT,
+    from_keras=keras_classifier,
+    from_artifact=artifact_classifier,
+    networks=_networks,
+    examples=_examples,
+    samples=None,
+    compare=measure_decisions,
+    answer=_answer,
+)

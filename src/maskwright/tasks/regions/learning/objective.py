@@ -1,0 +1,123 @@
+"""Decisions on bags of regions as the training loop learns them, and where a network starts."""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import keras
+import numpy as np
+
+from maskwright.errors import DataError
+from maskwright.losses import MaskLoss
+from maskwright.metrics import BINS, binned_scores
+from maskwright.metrics.streaming import count_scores
+from maskwright.models import adapt_measures, start_from_measures
+from maskwright.tasks.regions.learning.bags import RegionArrays
+from maskwright.tasks.regions.learning.batches import GUESSED, eval_batches, train_batches
+from maskwright.tasks.regions.learning.logistic import fit_logistic
+from maskwright.tasks.regions.learning.targets import Labeling
+from maskwright.training.distribute import Shard
+from maskwright.training.objective import Batching, LearningTask, Scoring, from_logits
+from maskwright.types import Outside
+
+
+def decisions(
+    loss: MaskLoss,
+    train: RegionArrays,
+    validation: RegionArrays | None = None,
+    *,
+    batching: Batching,
+    outside: Outside,
+    label_weights: Sequence[float] = (1.0, 1.0),
+    max_regions: int = 64,
+) -> LearningTask:
+    """Decisions on bags of regions.
+
+    Args:
+        loss: Loss of decisions; a decision is a mask of one pixel to it.
+        train: Training bags.
+        validation: Bags that select the best weights, by their loss.
+        batching: How bags become batches.
+        outside: Treatment of the pixels of a crop outside the mask, as in `treat`.
+        label_weights: Weights of negative and positive bags.
+        max_regions: Number of regions drawn from a bag in a step.
+    """
+
+    def batches(epoch: int, skip: int, shard: Shard) -> Any:
+        return train_batches(
+            train,
+            batching.schedule(epoch, skip, shard),
+            batching.augmentation,
+            outside,
+            label_weights,
+            max_regions,
+        )
+
+    return LearningTask(
+        objective=from_logits(loss),
+        scoring=Scoring(
+            count=count_scores,
+            shape=(2, BINS),
+            scores=binned_scores,
+            titles={"roc_auc": "ROC AUC", "binary_accuracy": "accuracy"},
+            watch="loss",
+        ),
+        train=batches,
+        steps=batching.steps(len(train)),
+        validation=None
+        if validation is None
+        else partial(eval_batches, validation, outside, label_weights),
+    )
+
+
+def label_weights(bags: RegionArrays, labeling: Labeling, balance: bool) -> tuple[float, float]:
+    """Weight of negative and positive bags; `DataError` where there is one kind only."""
+    counts = np.bincount(bags.labels, minlength=2)
+    if not counts.all():
+        there = labeling.names[int(counts.argmax())]
+        raise DataError(
+            f"All {len(bags)} training {labeling.unit}s are {there}; expected both "
+            f"{' and '.join(labeling.names)} to learn from."
+        )
+    if not balance:
+        return 1.0, 1.0
+    return tuple(float(len(bags) / (2 * count)) for count in counts)  # type: ignore[return-value]
+
+
+def penalty(bags: RegionArrays) -> float:
+    """Of the decision's kernel: as in `fit_logistic`, for a loss that is a mean over bags."""
+    return 1 / (2 * len(bags))
+
+
+def start(
+    network: keras.Model, bags: RegionArrays, weights: Sequence[float], robust: bool = False
+) -> None:
+    """Make a model with measures a logistic regression on them, and on nothing else yet.
+
+    Args:
+        network: From `ClassifierSpec.build`.
+        bags: To learn from.
+        weights: Of negative and positive bags.
+        robust: Measures of jittered masks, and of what a segmenter finds, count as well.
+    """
+    rounds = max(len(own) for own in bags.rows) if robust else 1
+    drawn = [[own[turn % len(own)] for own in bags.rows] for turn in range(rounds)]
+    seen = adapt_measures(network, bags.vectors[np.concatenate(drawn)]).reshape(
+        rounds, len(bags.rows), -1
+    )
+    means = np.stack([seen[:, list(bag.regions)].mean(axis=1) for bag in bags.bags], axis=1)
+    values, labels = means.reshape(rounds * len(bags), -1), np.tile(bags.labels, rounds)
+    each = np.array(weights)[labels] / rounds
+    if robust and (guessed := [bag for bag in bags.bags if bag.guesses]):
+        found = np.stack([seen[0, list(bag.guesses)].mean(axis=0) for bag in guessed])
+        answers = np.array([bag.label for bag in guessed])
+        values, labels = np.concatenate([values, found]), np.append(labels, answers)
+        each = np.append(each, GUESSED / (1 - GUESSED) * np.array(weights)[answers])
+    start_from_measures(network, *fit_logistic(values, labels, each))
+
+
+def logits(network: keras.Model, bags: RegionArrays, outside: Outside) -> np.ndarray:
+    """Logit of each bag with its true masks, float32 `(bags,)`."""
+    batches = eval_batches(bags, outside)
+    found = [np.asarray(network(inputs, training=False))[:, 0] for inputs, _, _ in batches]
+    return np.concatenate(found)

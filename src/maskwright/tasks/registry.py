@@ -1,0 +1,38 @@
+"""`TASKS`: every task by its name in `model_card.json`."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from maskwright.errors import ModelError
+from maskwright.export.artifact import model_folder
+from maskwright.model_card import CARD_FILE, read_task
+from maskwright.tasks.base import Task
+from maskwright.tasks.instances.task import InstanceTask
+from maskwright.tasks.regions.task import RegionTask
+from maskwright.tasks.semantic.task import SemanticTask
+
+TASKS: Mapping[str, Task] = {
+    task.name: task for task in (SemanticTask(), InstanceTask(), RegionTask())
+}
+
+
+def require_task(model: str | Path, name: str) -> None:
+    """Raise `ModelError` where a model is for another task than the one of a command."""
+    task = task_of(model)
+    if task.name != name:
+        raise ModelError(
+            f"Expected a run of `{TASKS[name].card.command}`; {model} is for the task {task.name}, "
+            f"from `{task.card.command}`: name another run, or use the command for this one."
+        )
+
+
+def task_of(model: str | Path) -> Task:
+    """Task of the model in a folder.
+
+    Where there is no card it is the first task, whose `load` says what is missing.
+
+    Raises:
+        ModelError: If the card cannot be read or names no task.
+    """
+    card = model_folder(model) / CARD_FILE
+    return TASKS[read_task(card, TASKS) if card.is_file() else next(iter(TASKS))]

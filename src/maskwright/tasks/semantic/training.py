@@ -1,0 +1,184 @@
+"""A data set with masks of classes becomes what `run_training` takes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import metadata
+
+import numpy as np
+
+from maskwright.config import TrainConfig
+from maskwright.data.dataset import DataSet
+from maskwright.data.geometry import cut_image, cut_labels
+from maskwright.data.pipeline.arrays import Arrays
+from maskwright.data.pipeline.class_balance import class_weights, rare_class_weights
+from maskwright.data.pipeline.epochs import steps_per_epoch
+from maskwright.data.pipeline.load_arrays import load
+from maskwright.errors import ConfigError
+from maskwright.losses import loss
+from maskwright.model_card import SemanticCard
+from maskwright.tasks.semantic.learning import segmentation
+from maskwright.tasks.semantic.network import auxiliary_loss_weight, describe_model
+from maskwright.tasks.semantic.previews import PREVIEW_COLUMNS, Previews
+from maskwright.tasks.settings import make_augmentation
+from maskwright.training.objective import Batching, LearningTask, TrainingSetup
+from maskwright.training.options import TrainOptions
+from maskwright.training.recipe import Recipe
+from maskwright.training.run import Run
+from maskwright.training.run_training import passes
+
+
+@dataclass(frozen=True, kw_only=True)
+class DecodedSplits:
+    """Decoded training data, and what a model learns of it.
+
+    Args:
+        task: What the model learns.
+        train: Samples of the `train` split.
+        validation: Samples of the `val` split; `None` where it is absent or not wanted.
+    """
+
+    task: LearningTask
+    train: Arrays
+    validation: Arrays | None
+
+
+def decode(
+    dataset: DataSet, config: TrainConfig, options: TrainOptions, validate: bool = True
+) -> DecodedSplits:
+    """Decode the `train` split and, to `validate`, the `val` split, and make a task of them.
+
+    Raises:
+        DataError: If a split is empty or a file cannot be used.
+        ConfigError: If settings contradict each other.
+    """
+
+    def load_split(split: str) -> Arrays:
+        samples = [s for s in dataset.samples if s.split == split and s.masks]
+        arrays = load(
+            dataset,
+            samples,
+            None if config.size == "auto" else config.size,
+            config.memory_limit_mb,
+            skip_unreadable=config.skip_unreadable,
+        )
+        for reason in arrays.skipped:
+            options.on_message(f"left out: {reason}")
+        return arrays
+
+    train = load_split("train")
+    has_validation = validate and any(s.split == "val" and s.masks for s in dataset.samples)
+    validation = load_split("val") if has_validation else None
+    num_classes = dataset.labels.num_classes
+    steps = steps_per_epoch(len(train), config.batch_size)
+    task = segmentation(
+        loss(config.loss, smoothing=config.smoothing),
+        train,
+        validation,
+        num_classes=max(num_classes, 2),
+        batching=Batching(
+            batch_size=config.batch_size,
+            augmentation=make_augmentation(config),
+            seed=options.seed,
+            crop=config.crop,
+            passes=passes(options.minutes, steps),
+        ),
+        favor=rare_class_weights(train, num_classes) if config.favor_rare else None,
+        class_weights=_class_weights(config.class_weights, train, dataset),
+        auxiliary_weight=auxiliary_loss_weight(config),
+    )
+    return DecodedSplits(task=task, train=train, validation=validation)
+
+
+def prepare(
+    dataset: DataSet, config: TrainConfig, options: TrainOptions, synchronized: bool
+) -> TrainingSetup:
+    """Decode a data set and describe model and task; as `decode` raises.
+
+    Args:
+        dataset: With splits.
+        config: Settings, with the size that `"auto"` stands for.
+        options: How the run is carried out.
+        synchronized: Whether workers share their batch statistics.
+    """
+    decoded = decode(dataset, config, options)
+    train, validation = decoded.train, decoded.validation
+    labels, fingerprint = dataset.labels, train.fingerprint()
+    # Made before training, so that a value it refuses is reported at once.
+    card = SemanticCard(
+        labels=labels,
+        channels=train.channels,
+        dtype=train.dtype,
+        size=None if config.size == "auto" else config.size,
+        tile=None if config.size or not config.crop else max(config.crop),
+        threshold=config.threshold,
+        min_area_px=config.min_area_px,
+        fill_holes_px=config.fill_holes_px,
+        keep_largest=config.keep_largest,
+        model_sha256="",
+        version=metadata.version("maskwright"),
+        data=fingerprint,
+    )
+
+    def previews(run: Run, number: int) -> Previews:
+        shown = train if validation is None else validation
+        return Previews(run, *_examples(shown, number, config.crop), labels)
+
+    return TrainingSetup(
+        task=decoded.task,
+        network=describe_model(
+            config,
+            num_classes=labels.num_classes,
+            channels=train.channels,
+            pixel_range=train.value_range,
+            seed=options.seed,
+            synchronized=synchronized,
+        ),
+        recipe=Recipe(**config.recipe()),
+        card=lambda _: card,
+        data={
+            "seed": options.seed,
+            "data": fingerprint,
+            "train": len(train),
+            "val": 0 if validation is None else len(validation),
+            "skipped": list(train.skipped),
+        },
+        settings=config.model_dump(mode="json"),
+        previews=previews,
+        preview_columns=PREVIEW_COLUMNS,
+    )
+
+
+def _examples(
+    arrays: Arrays, number: int, crop: tuple[int, int] | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Images and masks spread over the samples, of large ones the middle."""
+    places = np.linspace(0, len(arrays) - 1, min(number, len(arrays))).round().astype(int)
+    images, masks = [], []
+    for image, mask in (arrays[place] for place in places):
+        height, width = crop or mask.shape
+        top, left = max((mask.shape[0] - height) // 2, 0), max((mask.shape[1] - width) // 2, 0)
+        images.append(cut_image(image, top, left, (height, width)))
+        masks.append(cut_labels(mask, top, left, (height, width)))
+    return np.stack(images), np.stack(masks)
+
+
+def _class_weights(
+    balance: Mapping[str, float] | str | None, samples: Arrays, dataset: DataSet
+) -> np.ndarray | None:
+    """Weight of each class, or `None` for ones."""
+    names = dataset.labels.names
+    if balance is None:
+        return None
+    if isinstance(balance, str):
+        if balance != "balanced":
+            raise ConfigError(
+                'Expected class weights "balanced", one number for each class name, or none; '
+                f"received {balance!r}."
+            )
+        return class_weights(samples, len(names))
+    unknown = sorted(set(balance) - set(names))
+    if unknown:
+        raise ConfigError(
+            f"Class weights name {', '.join(unknown)}; the classes are {', '.join(names)}."
+        )
+    return np.array([balance.get(name, 1.0) for name in names])

@@ -1,0 +1,87 @@
+"""Settings become what they stand for, in the same way for every task: data set, augmentation."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from maskwright.config import RunConfig
+from maskwright.data import DataSet, open_dataset
+from maskwright.data.pipeline.augmentation import Augmentation
+from maskwright.errors import ConfigError, DataError
+from maskwright.types import OnMessage, ignore_message
+
+if TYPE_CHECKING:
+    from maskwright.inference.options import FolderOptions
+    from maskwright.training.options import TrainOptions
+
+_MAX_SKIPPED_SHOWN = 20
+
+
+def train_options(
+    config: RunConfig,
+    resume: bool = False,
+    callbacks: Sequence[Any] = (),
+    on_message: OnMessage = ignore_message,
+) -> "TrainOptions":
+    """How a run with these settings is carried out."""
+    from maskwright.training.options import TrainOptions
+
+    return TrainOptions(
+        seed=config.seed,
+        epochs=config.epochs,
+        minutes=config.minutes,
+        resume=resume,
+        previews=config.previews,
+        tensorboard=config.tensorboard,
+        checkpoint_seconds=config.checkpoint_seconds,
+        callbacks=tuple(callbacks),
+        on_message=on_message,
+    )
+
+
+def open_data(config: RunConfig, data: str | Path, on_message: OnMessage) -> DataSet:
+    """Data set with the splits of the settings; skipped files are reported."""
+    dataset = open_dataset(data, **config.division())
+    report_skipped(dataset, on_message, config.skip_unreadable)
+    return dataset
+
+
+def report_skipped(dataset: DataSet, on_message: OnMessage, may_skip: bool = True) -> None:
+    """Report the first skipped files, and how many more there are.
+
+    Raises:
+        DataError: If none may be skipped, on the first.
+    """
+    if dataset.skipped and not may_skip:
+        raise DataError(
+            f"{dataset.skipped[0].message.removesuffix('.')}; expected an image with its mask, "
+            f"both readable: mend or remove it, or skip such files with skip_unreadable=true."
+        )
+    for file in dataset.skipped[:_MAX_SKIPPED_SHOWN]:
+        on_message(f"left out: {file.message}")
+    if (more := len(dataset.skipped) - _MAX_SKIPPED_SHOWN) > 0:
+        on_message(f"{more} more files are left out; `maskwright check` tells which.")
+
+
+def make_augmentation(config: RunConfig) -> Augmentation:
+    """Augmentation that the settings describe; `ConfigError` for one that does not exist."""
+    changes = dict(config.augmentation)
+    return Augmentation.named(changes.pop("strength"), **changes)
+
+
+def refuse_semantic_options(task: str, options: "FolderOptions") -> None:
+    """Raise `ConfigError` for options that only masks of classes have."""
+    if options.large or options.polygons:
+        raise ConfigError(
+            f"Images are worked through by windows, and polygons written, with a model of masks "
+            f"alone; this is one of {task}."
+        )
+    if options.engine == "ray":
+        raise ConfigError(
+            f"A cluster draws masks alone; leave out the engine with a model of {task}."
+        )
+    if options.probabilities:
+        raise ConfigError(
+            f"A model of {task} keeps no probabilities of pixels; predict with a model of masks "
+            f"for them."
+        )

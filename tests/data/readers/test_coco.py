@@ -1,0 +1,173 @@
+import json
+import re
+
+import numpy as np
+import pytest
+
+from drawing_samples import draw
+from maskwright.data import open_dataset
+from maskwright.errors import DataError
+from maskwright.rle import encode_rle
+
+CROWD = np.array([[0, 0, 0, 0, 1, 1]] * 5, bool)
+LOW = np.array([[0] * 6] * 3 + [[1, 1, 0, 0, 0, 0]] * 2, bool)
+
+
+@pytest.fixture(autouse=True)
+def cache(monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
+def annotation(image, category, shape, **more):
+    return {"image_id": image, "category_id": category, "segmentation": shape, **more}
+
+
+def write(path, images, annotations, categories=((7, "cat"), (3, "dog"), (9, "owl"))):
+    """Annotations of images of five rows and six columns, by their ids."""
+    content = {
+        "images": [{"id": i, "file_name": n, "height": 5, "width": 6} for i, n in images.items()],
+        "annotations": annotations,
+        "categories": [{"id": id_, "name": name} for id_, name in categories],
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(content))
+
+
+def square(left, top, side):
+    right, bottom = left + side, top + side
+    return [left, top, right, top, right, bottom, left, bottom]
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for name in ("a.jpg", "b.jpg"):
+        draw(tmp_path / "set" / "images" / name, np.full((5, 6, 3), 90, np.uint8))
+    write(
+        tmp_path / "set" / "annotations" / "instances.json",
+        {1: "a.jpg", 2: "b.jpg", 5: "lost.jpg"},
+        [
+            annotation(1, 7, [square(0, 0, 2), square(3, 0, 1)]),
+            annotation(1, 3, [square(1, 1, 2)]),
+            annotation(1, 9, {"size": [5, 6], "counts": encode_rle(CROWD)["counts"]}, iscrowd=1),
+            annotation(1, 3, encode_rle(LOW)),
+            annotation(2, 7, [], bbox=[0, 0, 2, 2]),
+        ],
+    )
+    return tmp_path / "set"
+
+
+def test_polygons_and_runs_become_classes_objects_and_labels_of_regions(folder):
+    dataset = open_dataset(folder)
+    assert dataset.layout == "COCO annotations"
+    assert dataset.labels.names == ("background", "dog", "cat", "owl")  # in the order of their ids
+    first, second = dataset.samples
+    assert first.image == folder / "images" / "a.jpg"
+    image, labels = dataset.read(first)
+    assert image.shape == (5, 6, 3)
+    # The cat of two parts, the dog over it, the dog below, and owls only a crowd.
+    assert labels.tolist() == [
+        [2, 2, 0, 2, 255, 255],
+        [2, 1, 1, 0, 255, 255],
+        [0, 1, 1, 0, 255, 255],
+        [1, 1, 0, 0, 255, 255],
+        [1, 1, 0, 0, 255, 255],
+    ]
+    assert dataset.read_instances(first).tolist() == [
+        [1, 1, 0, 1, 0, 0],
+        [1, 2, 2, 0, 0, 0],
+        [0, 2, 2, 0, 0, 0],
+        [3, 3, 0, 0, 0, 0],
+        [3, 3, 0, 0, 0, 0],
+    ]
+    assert not dataset.read_mask(second).any()
+    rows = (dataset.root / "regions.csv").read_text().split()
+    assert [row.split(",")[1:] for row in rows[1:]] == [["1", "cat"], ["2", "dog"], ["3", "dog"]]
+    told = "; ".join(n.text for n in dataset.notes if n.text.startswith("Skipped"))
+    assert re.search("1 image .* first lost.jpg.*1 object with a box .*1 crowd, as", told)
+
+
+def test_what_is_drawn_is_kept_until_a_file_changes(folder):
+    dataset = open_dataset(folder)
+    drawn = {path: path.stat().st_mtime_ns for path in dataset.root.rglob("*.png")}
+    again = open_dataset(folder / "annotations" / "instances.json")
+    assert again == dataset
+    assert {path: path.stat().st_mtime_ns for path in again.root.rglob("*.png")} == drawn
+    write(
+        folder / "annotations" / "instances.json",
+        {1: "a.jpg"},
+        [annotation(1, 3, [square(0, 0, 3)])],
+    )
+    changed = open_dataset(folder)
+    assert changed.root != dataset.root
+    assert changed.read_instances(changed.samples[0]).sum() == 9
+
+
+def test_files_for_each_split_state_it(tmp_path):
+    for split in ("train", "valid"):  # as Roboflow exports them, with a category for the whole
+        draw(tmp_path / split / "x.jpg", np.full((5, 6, 3), 90, np.uint8))
+        write(
+            tmp_path / split / "_annotations.coco.json",
+            {0: "x.jpg"},
+            [annotation(0, 1, [square(1, 1, 2)])],
+            ((0, "cells"), (1, "cells")),
+        )
+    dataset = open_dataset(tmp_path, test_share=0)
+    assert {sample.id: sample.split for sample in dataset.samples} == {
+        "train-x": "train",
+        "valid-x": "val",
+    }
+    assert dataset.labels.names == ("background", "cells")
+
+
+def test_only_categories_that_occur_are_classes_where_there_are_too_many(folder):
+    many = [(number, f"kind {number}") for number in range(1, 1204)]
+    path = folder / "annotations" / "instances.json"
+    write(path, {1: "a.jpg"}, [annotation(1, 1203, [square(0, 0, 2)])], many)
+    assert open_dataset(folder).labels.names == ("background", "kind 1203")
+
+
+@pytest.mark.parametrize(
+    ("shape", "said"),
+    [
+        (
+            {"size": [5, 5], "counts": [25]},
+            "object .* of a.jpg: run lengths of 5x5 pixels in an image of 5x6",
+        ),
+        ({"size": [5, 6], "counts": [7]}, "run lengths of a mask add up to 7 pixels"),
+        ([[1, 2, 3]], "Expected a polygon as x, y"),
+    ],
+)
+def test_an_image_with_a_broken_mask_is_left_out(folder, shape, said):
+    path = folder / "annotations" / "instances.json"
+    good = annotation(2, 3, [square(0, 0, 2)])
+    write(path, {1: "a.jpg", 2: "b.jpg"}, [annotation(1, 7, shape), good])
+    dataset = open_dataset(folder)
+    assert [sample.id for sample in dataset.samples] == ["b"]
+    told = next(n.text for n in dataset.notes if n.code == "broken_annotations")
+    assert re.search(said, told)
+
+
+def test_what_is_no_coco_is_explained(folder, tmp_path):
+    path = folder / "annotations" / "instances.json"
+    write(path, {1: "a.jpg"}, [annotation(1, 8, [square(0, 0, 2)])])
+    with pytest.raises(DataError, match="uses the category 8, which is not among its categories"):
+        open_dataset(folder)
+    write(path, {1: "c.jpg"}, [annotation(1, 7, [square(0, 0, 2)])])
+    with pytest.raises(DataError, match=r"no mask of an image below .* first c\.jpg"):
+        open_dataset(folder)
+    path.write_text('{"images": [{}], "annotations": [], "categories": []}')
+    with pytest.raises(DataError, match="are not those of COCO: KeyError"):
+        open_dataset(folder)
+    path.write_text("{}")
+    with pytest.raises(DataError, match=r"holds no COCO annotations; expected lists"):
+        open_dataset(path)
+    with pytest.raises(DataError, match="No image with a mask was recognized"):
+        open_dataset(folder)
+
+
+@pytest.mark.real
+def test_a_part_of_coco_has_its_categories(real_data):
+    dataset = open_dataset(real_data / "coco_sample")
+    assert (len(dataset.samples), dataset.labels.num_classes) == (40, 81)
+    sample = dataset.samples[0]
+    assert dataset.read_instances(sample).shape == dataset.read_image(sample).shape[:2]

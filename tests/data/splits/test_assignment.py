@@ -1,0 +1,158 @@
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from drawing_samples import MASK, draw
+from maskwright.data import open_dataset
+from maskwright.data.samples import Sample, separated
+from maskwright.data.splits.assignment import assign_splits, folds, make_fold
+from maskwright.data.splits.unite_duplicates import unite_duplicates
+from maskwright.data.synthetic.scenes import draw_scene
+from maskwright.errors import ConfigError
+
+SPLITS = ("train", "test", "train", "test", "train", "val")
+
+
+def samples(count, split=None, per_case=1):
+    return [
+        Sample(f"s{n}", Path(f"s{n}.png"), (Path(f"m{n}.png"),), f"c{n // per_case}", split)
+        for n in range(count)
+    ]
+
+
+def sizes(found):
+    return dict(Counter(s.split for s in found))
+
+
+@pytest.mark.parametrize(
+    ("count", "expected"),
+    [
+        (1, {"train": 1}),
+        (2, {"train": 1, "test": 1}),
+        (3, {"train": 1, "val": 1, "test": 1}),
+        (10, {"train": 7, "val": 1, "test": 2}),
+        (100, {"train": 75, "val": 10, "test": 15}),
+    ],
+)
+def test_shares_of_small_and_large_sets(count, expected):
+    assert sizes(assign_splits(samples(count), {}, 0.1, 0.15, seed=0)) == expected
+
+
+def test_rare_classes_are_in_every_split():
+    pool = samples(200)
+    rare = {s.id for s in pool[:10]}
+    held = {s.id: {"common", "rare"} if s.id in rare else {"common"} for s in pool}
+    found = assign_splits(pool, held, 0.1, 0.2, seed=3)
+    assert sizes(found) == {"train": 140, "val": 20, "test": 40}
+    # Of ten, a tenth is one and a fifth is two.
+    assert sizes([s for s in found if s.id in rare]) == {"train": 7, "val": 1, "test": 2}
+
+
+def test_cases_never_part():
+    found = assign_splits(samples(60, per_case=4), {}, 0.2, 0.2, seed=1)
+    splits_of = {}
+    for sample in found:
+        splits_of.setdefault(sample.case, set()).add(sample.split)
+    assert all(len(splits) == 1 for splits in splits_of.values())
+    assert sizes(found) == {"train": 36, "val": 12, "test": 12}
+
+
+def test_the_seed_decides_and_the_order_of_files_does_not():
+    pool = samples(40)
+    found = {s.id: s.split for s in assign_splits(pool, {}, 0.1, 0.2, seed=0)}
+    assert {s.id: s.split for s in assign_splits(pool[::-1], {}, 0.1, 0.2, seed=0)} == found
+    assert {s.id: s.split for s in assign_splits(pool, {}, 0.1, 0.2, seed=1)} != found
+
+
+def test_given_splits_stay():
+    pool = samples(20, "train") + [replace(s, id=f"t{s.id}") for s in samples(5, "test")]
+    found = assign_splits(pool, {}, 0.1, 0.5, seed=0)
+    assert sizes(found) == {"train": 18, "val": 2, "test": 5}
+    assert all(s.split == "test" for s in found if s.id.startswith("t"))
+    assert sizes(assign_splits(samples(5, "test"), {}, 0.1, 0.5, seed=0)) == {"test": 5}
+    assert sizes(assign_splits(samples(5), {}, 0, 0, seed=0)) == {"train": 5}
+
+
+def test_shares_must_leave_something():
+    with pytest.raises(ConfigError, match="leave something to train on"):
+        assign_splits(samples(5), {}, 0.5, 0.5, seed=0)
+
+
+def test_folds_hold_whole_cases_and_their_part_of_every_class():
+    pool = samples(60, per_case=2)
+    held = {s.id: {"rare"} if int(s.case[1:]) < 10 else {"common"} for s in pool}
+    found = folds(pool, held, 5, seed=0)
+    assert sorted(position for fold in found for position in fold) == list(range(60))
+    cases = [{pool[position].case for position in fold} for fold in found]
+    assert sum(len(each) for each in cases) == len(set.union(*cases)) == 30
+    # Ten of thirty cases are rare: two of the six in each fold.
+    assert [sorted(held[pool[p].id] == {"rare"} for p in fold) for fold in found] == [
+        [False] * 8 + [True] * 4
+    ] * 5
+    assert folds(pool, held, 5, seed=0) == found
+    assert [len(fold) for fold in folds(samples(9), {}, 6, seed=0)] == [2, 2, 2, 1, 1, 1]
+    for count in (1, 31):
+        with pytest.raises(ConfigError, match=f"each of the 30 cases.*received {count}"):
+            folds(pool, held, count, seed=0)
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    """Six scenes: the second a brighter first, the fourth the third itself, the last two black."""
+    scenes = [draw_scene(np.random.default_rng(seed), 96).image for seed in (0, 1)]
+    brighter = np.clip(scenes[0] * 1.15 + 10, 0, 255).astype(np.uint8)
+    black = np.zeros((96, 96, 3), np.uint8)
+    shown = [scenes[0], brighter, scenes[1], scenes[1], black, black]
+    for number, image in enumerate(shown):
+        draw(tmp_path / "images" / f"p{number // 2}_{number}.png", image)
+        mask = cv2.resize(MASK, (96, 96), interpolation=cv2.INTER_NEAREST)
+        draw(tmp_path / "masks" / f"p{number // 2}_{number}.png", mask)
+    return tmp_path
+
+
+def test_copies_and_their_cases_become_one_case(pictures):
+    paths = sorted((pictures / "images").iterdir())
+    pool = [Sample(p.stem, p, (), case) for p, case in zip(paths, "badcef", strict=True)]
+    pool.append(Sample("lost", pictures / "none.png", (), "a"))
+    united, found = unite_duplicates(pool)
+    # The first two are alike and so one with all of case a; the black ones tell nothing.
+    assert [s.together for s in united] == ["a", "a", "c", "c", "e", "f", "a"]
+    assert found == [["p0_0", "p0_1"], ["p1_2", "p1_3"]]
+
+
+def test_a_division_that_is_made_does_not_part_copies_and_a_stated_one_is_told(pictures):
+    options = {"val_share": 0.3, "test_share": 0.3, "unite_duplicates": True}
+    dataset = open_dataset(pictures, **options)
+    assert separated(dataset.samples) is None
+    assert len({s.split for s in dataset.samples if s.id in {"p0_0", "p0_1"}}) == 1
+    assert any(
+        "2 groups of images show nearly the same (p0_0 = p0_1" in n.text for n in dataset.notes
+    )
+    assert dataset.case_from == ""
+    stated = [f"images/p{n // 2}_{n}.png,masks/p{n // 2}_{n}.png,{s}" for n, s in enumerate(SPLITS)]
+    (pictures / "manifest.csv").write_text("\n".join(["image,mask,split", *stated]))
+    dataset = open_dataset(pictures, **options)
+    assert [s.split for s in dataset.samples] == list(SPLITS)
+    assert separated(open_dataset(pictures).samples) is None
+    said = separated(dataset.samples)
+    assert "case 'p0_0' is in train (p0_0.png) and test (p0_1.png), and 1 more" in said
+
+
+def test_one_fold_is_held_out_and_what_is_for_tests_stays():
+    pool = [
+        replace(s, split="test" if n < 6 else "val") for n, s in enumerate(samples(30, None, 2))
+    ]
+    held = Counter()
+    for fold in (1, 2, 3):
+        found = make_fold(pool, {}, fold, 3, seed=0)
+        assert sizes(found) == {"test": 6, "train": 16, "held_out": 8}
+        held.update(s.id for s in found if s.split == "held_out")
+        assert separated(found) is None
+    # Each of the 24 others once.
+    assert held == Counter(s.id for s in pool[6:])
+    with pytest.raises(ConfigError, match="a fold from 1 to 3, received 4"):
+        make_fold(pool, {}, 4, 3, seed=0)
