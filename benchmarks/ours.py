@@ -16,7 +16,7 @@ from maskwright.tasks.settings import make_augmentation
 from maskwright.training.checkpoint import State
 from maskwright.training.loop import TrainingLoop
 from maskwright.training.objective import Batching
-from maskwright.training.recipe import Recipe
+from maskwright.training.options import Recipe
 
 MODELS = {
     "default": {},

@@ -46,8 +46,7 @@ def find_learning_rate(
     from maskwright.tasks.semantic.training import decode
     from maskwright.training import find_learning_rate as range_test
     from maskwright.training.lr_finder import draw_curve
-    from maskwright.training.options import TrainOptions
-    from maskwright.training.recipe import Recipe
+    from maskwright.training.options import Recipe, TrainOptions
 
     config = read_config(plan, settings, TrainConfig)
     options = TrainOptions(seed=config.seed, on_message=on_message)

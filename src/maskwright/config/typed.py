@@ -49,7 +49,7 @@ class SharedSettings(TypedDict, total=False):
     min_area_px: int
 
 
-class Budget(TypedDict, total=False):
+class RunLength(TypedDict, total=False):
     """Length of a run: one of both."""
 
     epochs: int | None
@@ -79,11 +79,11 @@ class PlanSettings(SharedSettings, total=False):
     keep_largest: bool
 
 
-class TrainSettings(PlanSettings, Budget, total=False):
+class TrainSettings(PlanSettings, RunLength, total=False):
     """Settings of `train`, as in `TrainConfig`."""
 
 
-class RegionSettings(SharedSettings, Budget, total=False):
+class RegionSettings(SharedSettings, RunLength, total=False):
     """Settings of `train_regions`, as in `RegionConfig`."""
 
     positive: str | None

@@ -7,14 +7,6 @@ from typing import Any
 
 import yaml
 
-from maskwright.planning import (
-    batch_rules,
-    model_rules,
-    postprocessing_rules,
-    scale_rules,
-    training_rules,
-)
-from maskwright.planning.dataset_stats import DatasetStats
 from maskwright.planning.hardware import Machine, Timing
 from maskwright.planning.plan_builder import (
     SET_BY_USER,
@@ -25,15 +17,17 @@ from maskwright.planning.plan_builder import (
     by,
 )
 from maskwright.planning.plan_header import plan_header
+from maskwright.planning.rules import batch, model, postprocessing, scale, training
+from maskwright.planning.stats.dataset_stats import DatasetStats
 
 _COLUMNS = 100
 
 RULES = (
-    *model_rules.RULES,
-    *scale_rules.RULES,
-    *batch_rules.RULES,
-    *training_rules.RULES,
-    *postprocessing_rules.RULES,
+    *model.RULES,
+    *scale.RULES,
+    *batch.RULES,
+    *training.RULES,
+    *postprocessing.RULES,
 )
 """All rules in order; each is a function that reads and extends a `PlanBuilder`."""
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from maskwright.architectures import SCRATCH
-from maskwright.planning.dataset_stats import ClassStats, DatasetStats
 from maskwright.planning.hardware import Machine, Timing
+from maskwright.planning.stats.dataset_stats import ClassStats, DatasetStats
 
 SIDES = {-4: 96, -3: 128, -2: 192, -1: 256, 0: 256, 1: 384, 2: 512}
 """By size level: longer side of images if no class needs more, and side of crops, in pixels."""

@@ -2,11 +2,11 @@
 
 from dataclasses import replace
 
-from maskwright.planning.dataset_stats import DatasetStats
 from maskwright.planning.hardware import Timing
 from maskwright.planning.plan import Plan
 from maskwright.planning.plan_builder import BATCH_SIZES, SIDES, is_pretrained
-from maskwright.planning.training_rules import min_useful_steps
+from maskwright.planning.rules.training import min_useful_steps
+from maskwright.planning.stats.dataset_stats import DatasetStats
 
 _MIN_STEPS_TO_ENLARGE = 1500  # at the larger size
 

@@ -6,8 +6,7 @@ The loop knows no task: a task gives it a `TrainingSetup`.
 from maskwright.training.loop import TrainingLoop
 from maskwright.training.lr_finder import LearningRateCurve, find_learning_rate
 from maskwright.training.objective import Batching, LearningTask, Scoring, TrainingSetup
-from maskwright.training.options import TrainOptions
-from maskwright.training.recipe import Recipe
+from maskwright.training.options import Recipe, TrainOptions
 from maskwright.training.run import Run
 from maskwright.training.run_training import run_training
 from maskwright.training.schedule import rate_factor

@@ -7,6 +7,7 @@ standard callbacks all the same.
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +18,12 @@ from keras.callbacks import Callback
 
 from maskwright.errors import TrainingError
 from maskwright.models import main_model
-from maskwright.training.budget import Budget
 from maskwright.training.checkpoint import Checkpoint, State
 from maskwright.training.distribute import is_chief, share_out
-from maskwright.training.failures import diverged, not_written, stopped
-from maskwright.training.interrupts import hold_signals
+from maskwright.training.interrupts import diverged, hold_signals, not_written, stopped
 from maskwright.training.objective import LearningTask
-from maskwright.training.parameter_groups import ParameterGroups
-from maskwright.training.recipe import Recipe
+from maskwright.training.options import Budget, Recipe
+from maskwright.training.schedule import ParameterGroups
 from maskwright.training.steps import (
     Group,
     MovingAverage,
@@ -123,11 +122,8 @@ class TrainingLoop:
     def run(self, callbacks: Sequence[Callback] = ()) -> State:
         """Train to the end, or from where `resume` left it.
 
-        The model ends with the weights of the best validation, or with the moving average of the
-        last step where nothing is validated.
-
-        Args:
-            callbacks: Of Keras.
+        The model ends with the weights of the best validation, or, without validation, with the
+        moving average of the last step.
 
         Raises:
             TrainingError: If the loss is no longer finite, the disk is full, or a signal came; the
@@ -164,7 +160,8 @@ class TrainingLoop:
     def _epoch(self, chain: Any, signalled: Callable[[], str | None]) -> None:
         state = self.state
         chain.on_epoch_begin(state.epoch)
-        for batch in self._batches():
+        batches = partial(self.task.train, state.epoch, state.batch)
+        for batch in share_out(self.strategy, self.recipe.batch_size, batches):
             chain.on_train_batch_begin(state.batch)
             value = self._step(batch)
             chain.on_train_batch_end(state.batch - 1, {"loss": value})
@@ -188,14 +185,6 @@ class TrainingLoop:
         with self.average.applied():
             self._close_epoch(chain, logs)
         state.seconds = time.monotonic() - self.began
-
-    def _batches(self) -> Any:
-        state, task = self.state, self.task
-        return share_out(
-            self.strategy,
-            self.recipe.batch_size,
-            lambda shard: task.train(state.epoch, state.batch, shard),
-        )
 
     def _close_epoch(self, chain: Any, logs: dict[str, float]) -> None:
         state = self.state

@@ -13,7 +13,7 @@ import tensorflow as tf
 from maskwright.errors import ConfigError, TrainingError
 from maskwright.training.loop import TrainingLoop
 from maskwright.training.objective import LearningTask
-from maskwright.training.recipe import Recipe
+from maskwright.training.options import Recipe
 from maskwright.training.steps import read
 
 _MIN_STEPS = 20  # below, neighboring rates are too far apart

@@ -14,7 +14,7 @@ from maskwright.losses import MaskLoss
 from maskwright.model_card import ModelCard
 from maskwright.models.blueprint import Blueprint
 from maskwright.training.distribute import Shard, add_up
-from maskwright.training.recipe import Recipe
+from maskwright.training.options import Recipe
 from maskwright.training.run import Run
 from maskwright.training.steps import Objective
 

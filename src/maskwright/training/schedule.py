@@ -1,14 +1,22 @@
-"""Learning rate over a run, as a function of how much of the run is over.
+"""Learning rates over a run, as functions of the share of the run that is over.
 
 Keras's schedules count steps towards a number known beforehand. A run with a budget of minutes has
 no such number: its share is time, so that the rate has fallen where it should when time is up.
 """
 
 import math
+from collections.abc import Sequence
+
+import keras
 
 from maskwright.errors import ConfigError
+from maskwright.models import freeze
+from maskwright.training.options import Recipe
+from maskwright.training.steps import Group, make_optimizer
 
 SCHEDULES = ("cosine", "polynomial", "constant")
+
+_WARMUP_AFTER_FREEZE = 0.5  # of the time the encoder was frozen: how long its rate climbs after it
 
 
 def rate_factor(
@@ -35,3 +43,52 @@ def rate_factor(
         return 1.0
     fallen = (1 + math.cos(math.pi * rest)) / 2 if schedule == "cosine" else (1 - rest) ** 0.9
     return final + (1 - final) * fallen
+
+
+class ParameterGroups:
+    """The weights of a model: those of a pretrained encoder, which may be frozen, and all others.
+
+    Args:
+        model: A layer `"encoder"` is the group of its own.
+        recipe: Optimizer, rates and the share of the run with a frozen encoder.
+    """
+
+    def __init__(self, model: keras.Model, recipe: Recipe) -> None:
+        self.model, self.recipe = model, recipe
+        self.encoder = next((layer for layer in model.layers if layer.name == "encoder"), None)
+        if self.encoder is not None:
+            freeze(model, frozen=False, fix_statistics=recipe.fix_statistics)
+        inner = {id(v) for v in self.encoder.trainable_variables} if self.encoder else set()
+        learned = model.trainable_variables
+        pretrained = [v for v in learned if id(v) in inner]
+        others = [v for v in learned if id(v) not in inner]
+        self.groups = [self._group(others)]
+        if pretrained:
+            self.groups.append(self._group(pretrained, recipe.encoder_rate, recipe.freeze))
+
+    def freeze_encoder(self, frozen: bool) -> list[Group]:
+        """Groups that learn while the encoder is frozen, or not, which is set in the model.
+
+        With the encoder left out of the gradients, nothing is propagated back into it.
+        """
+        if self.encoder is not None:
+            freeze(self.model, frozen, self.recipe.fix_statistics)
+        return self.groups[:1] if frozen else self.groups
+
+    def set_rates(self, share: float) -> None:
+        """Set the learning rates for a step at a share of the run, 0 to 1."""
+        recipe = self.recipe
+        rate = recipe.learning_rate * rate_factor(share, recipe.schedule, recipe.warmup)
+        for group in self.groups:
+            climb = 1.0
+            if group.start:  # a fresh optimizer at its full rate would spoil pretrained weights
+                climb = (share - group.start) / (_WARMUP_AFTER_FREEZE * group.start)
+                climb = min(max(climb, 0.0), 1.0)
+            group.optimizer.learning_rate.assign(rate * group.rate_factor * climb)
+
+    def _group(
+        self, variables: Sequence[keras.Variable], factor: float = 1.0, start: float = 0.0
+    ) -> Group:
+        optimizer = make_optimizer(self.recipe.optimizer, self.recipe.weight_decay)
+        optimizer.build(variables)
+        return Group(optimizer, variables, factor, start)

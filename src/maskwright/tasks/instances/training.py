@@ -25,8 +25,7 @@ from maskwright.tasks.instances.thresholds import tuned
 from maskwright.tasks.semantic.network import auxiliary_loss_weight, describe_model
 from maskwright.tasks.settings import make_augmentation
 from maskwright.training.objective import Batching, LearningTask, TrainingSetup
-from maskwright.training.options import TrainOptions
-from maskwright.training.recipe import Recipe
+from maskwright.training.options import Recipe, TrainOptions
 from maskwright.training.run import Run
 from maskwright.training.run_training import passes
 

@@ -34,8 +34,7 @@ from maskwright.tasks.regions.learning.previews import RegionPreviews
 from maskwright.tasks.regions.setup import RegionData, describe_classifier
 from maskwright.tasks.settings import make_augmentation
 from maskwright.training.objective import Batching, TrainingSetup
-from maskwright.training.options import TrainOptions
-from maskwright.training.recipe import Recipe
+from maskwright.training.options import Recipe, TrainOptions
 from maskwright.training.run import Run
 from maskwright.training.run_training import passes
 

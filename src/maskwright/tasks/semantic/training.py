@@ -21,8 +21,7 @@ from maskwright.tasks.semantic.network import auxiliary_loss_weight, describe_mo
 from maskwright.tasks.semantic.previews import PREVIEW_COLUMNS, Previews
 from maskwright.tasks.settings import make_augmentation
 from maskwright.training.objective import Batching, LearningTask, TrainingSetup
-from maskwright.training.options import TrainOptions
-from maskwright.training.recipe import Recipe
+from maskwright.training.options import Recipe, TrainOptions
 from maskwright.training.run import Run
 from maskwright.training.run_training import passes
 

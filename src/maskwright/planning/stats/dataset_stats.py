@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from maskwright.planning.symmetry import NO_ASYMMETRY, Asymmetry
+from maskwright.planning.stats.symmetry import NO_ASYMMETRY, Asymmetry
 
 
 @dataclass(frozen=True)

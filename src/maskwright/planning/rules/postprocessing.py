@@ -1,7 +1,7 @@
 """Rules for postprocessing, derived from the regions of the ground truth."""
 
-from maskwright.planning.dataset_stats import ClassStats
 from maskwright.planning.plan_builder import PlanBuilder, plural
+from maskwright.planning.stats.dataset_stats import ClassStats
 
 _MIN_IMAGES = 20
 _MIN_REGIONS = 50

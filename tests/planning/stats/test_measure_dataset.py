@@ -121,7 +121,7 @@ def test_nearly_equal_images_in_different_cases_are_counted(tmp_path):
 
 
 def test_centimeters_of_a_tiff_are_its_spacing(tmp_path):
-    from maskwright.planning.sample_stats import spacing_mm
+    from maskwright.planning.stats.sample_stats import spacing_mm
 
     pixels = np.zeros((4, 4), np.uint8)
     tifffile.imwrite(tmp_path / "a.tif", pixels, resolution=(20_000, 20_000), resolutionunit=3)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from maskwright.planning.symmetry import GRID, brightness_asymmetry, class_asymmetry
+from maskwright.planning.stats.symmetry import GRID, brightness_asymmetry, class_asymmetry
 
 
 def maps(rows):

@@ -9,9 +9,9 @@ import numpy as np
 from maskwright.data import DataSet
 from maskwright.data.audit.audit_scan import AuditedSample
 from maskwright.data.audit.balance import class_counts
-from maskwright.planning.dataset_stats import ClassStats
-from maskwright.planning.sample_stats import SampleStats
-from maskwright.planning.symmetry import Asymmetry
+from maskwright.planning.stats.dataset_stats import ClassStats
+from maskwright.planning.stats.sample_stats import SampleStats
+from maskwright.planning.stats.symmetry import Asymmetry
 
 
 @dataclass

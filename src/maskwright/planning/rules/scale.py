@@ -3,7 +3,6 @@
 import math
 from dataclasses import dataclass
 
-from maskwright.planning.dataset_stats import ClassStats, Summary
 from maskwright.planning.plan_builder import (
     SIDES,
     PlanBuilder,
@@ -13,6 +12,7 @@ from maskwright.planning.plan_builder import (
     number,
     percent,
 )
+from maskwright.planning.stats.dataset_stats import ClassStats, Summary
 
 _WHOLE_FACTOR = 1.5  # images of up to this times the side of the size level are used whole
 _MIN_PX = 6  # across a small region: three cells of features at stride 2

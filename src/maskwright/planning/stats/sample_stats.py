@@ -12,8 +12,8 @@ from maskwright.data.geometry import resize_image
 from maskwright.data.splits.duplicates import THUMB_SIDE, thumbnail
 from maskwright.errors import DataError
 from maskwright.labels import IGNORE_LABEL
-from maskwright.planning.region_stats import RegionMeasures, measure_holes, measure_regions
-from maskwright.planning.symmetry import GRID
+from maskwright.planning.stats.region_stats import RegionMeasures, measure_holes, measure_regions
+from maskwright.planning.stats.symmetry import GRID
 
 _MAX_VALUES = 2048  # pixels sampled from each image
 _TEXTURE_SIDE_PX = 128

@@ -3,9 +3,9 @@
 import math
 from typing import Any
 
-from maskwright.planning.dataset_stats import DatasetStats
 from maskwright.planning.plan_builder import PlanBuilder, percent, plural
-from maskwright.planning.symmetry import MIN_IMAGES, Asymmetry
+from maskwright.planning.stats.dataset_stats import DatasetStats
+from maskwright.planning.stats.symmetry import MIN_IMAGES, Asymmetry
 
 _EMPTY_SHARE = 0.1  # of the masks
 _RARE_FOREGROUND = 0.01  # of the pixels

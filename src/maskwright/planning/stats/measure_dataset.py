@@ -12,10 +12,10 @@ from maskwright.data.splits.duplicates import groups, near_duplicates
 from maskwright.errors import DataError
 from maskwright.imageio import Header
 from maskwright.labels import IGNORE_LABEL
-from maskwright.planning.class_stats import class_stats
-from maskwright.planning.dataset_stats import DatasetStats, Summary
-from maskwright.planning.sample_stats import SampleStats, sample_stats, spacing_mm
-from maskwright.planning.symmetry import (
+from maskwright.planning.stats.class_stats import class_stats
+from maskwright.planning.stats.dataset_stats import DatasetStats, Summary
+from maskwright.planning.stats.sample_stats import SampleStats, sample_stats, spacing_mm
+from maskwright.planning.stats.symmetry import (
     GRID,
     NO_ASYMMETRY,
     Asymmetry,
