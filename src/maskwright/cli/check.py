@@ -9,7 +9,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from maskwright.cli.console import GroupBy, Json, out
+from maskwright.cli.console import Data, GroupBy, Json, out
 
 if TYPE_CHECKING:
     from maskwright.data.audit.audit import AuditReport
@@ -18,9 +18,7 @@ _COLORS = {"error": "red", "warning": "yellow", "note": "cyan"}
 
 
 def check(
-    data: Annotated[
-        str, typer.Argument(help="Data set: folder, CSV file, data.yaml or tfds:NAME.")
-    ],
+    data: Data,
     sheet: Annotated[
         Path | None,
         typer.Option(help="PNG file for a contact sheet of augmented images and masks."),

@@ -6,24 +6,20 @@ from typing import Annotated, Literal
 
 import typer
 
-from maskwright.cli.console import Json, OutFolder, out, quiet_tensorflow
+from maskwright.cli.console import Data, Flips, Json, OutFolder, Split, out, quiet_tensorflow
 
 
 def compare(
     run_a: Annotated[Path, typer.Argument(help="Folder of the first run (A).")],
     run_b: Annotated[Path, typer.Argument(help="Folder of the second run (B).")],
-    data: Annotated[
-        str, typer.Argument(help="Data set: folder, CSV file, data.yaml or tfds:NAME.")
-    ],
-    split: Annotated[str, typer.Option(help="Split to score.")] = "test",
+    data: Data,
+    split: Split = "test",
     folder: OutFolder = None,
     size: Annotated[
         Literal["original", "working"],
         typer.Option(help="Resolution of the scores: of the files, or of the models."),
     ] = "original",
-    flips: Annotated[
-        bool, typer.Option(help="Average predictions over the image and its mirror image.")
-    ] = False,
+    flips: Flips = False,
     as_json: Json = False,
 ) -> None:
     """Test whether two models differ significantly, on the same images."""

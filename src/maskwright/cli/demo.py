@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from maskwright.cli.console import out, quiet_tensorflow
+from maskwright.cli.console import out, print_message, quiet_tensorflow
 
 
 def demo(
@@ -33,7 +33,7 @@ def demo(
     result = api.demo(
         folder or _free_folder(),
         minutes=minutes or 2.0,
-        on_message=_print_message,
+        on_message=print_message,
     )
     out().print(table(result.evaluation))
     places = {
@@ -51,7 +51,7 @@ def _regions(folder: Path, minutes: float) -> None:
     from maskwright import api
     from maskwright.tasks.regions.results import table as decision_table
 
-    result = api.demo_regions(folder, minutes=minutes, on_message=_print_message)
+    result = api.demo_regions(folder, minutes=minutes, on_message=print_message)
     out().print(decision_table(result.evaluation))
     places = {
         "images and cells": result.data,
@@ -68,7 +68,3 @@ def _regions(folder: Path, minutes: float) -> None:
 def _free_folder() -> Path:
     names = chain(["demo"], (f"demo-{number}" for number in count(2)))
     return next(path for name in names if not (path := Path(name)).exists())
-
-
-def _print_message(text: str) -> None:
-    typer.echo(text, err=True)

@@ -7,20 +7,16 @@ from typing import Annotated
 
 import typer
 
-from maskwright.cli.console import Json, quiet_tensorflow
+from maskwright.cli.console import Data, Json, PlanFile, Settings, print_message, quiet_tensorflow
 
 
 def lr_find(
-    data: Annotated[
-        str, typer.Argument(help="Data set: folder, CSV file, data.yaml or tfds:NAME.")
-    ],
+    data: Data,
     picture: Annotated[
         Path | None, typer.Option("-o", "--out", help="PNG file for the plot of the loss.")
     ] = None,
-    plan: Annotated[Path | None, typer.Option(help="YAML file of settings.")] = None,
-    settings: Annotated[
-        list[str] | None, typer.Option("--set", help="Setting as KEY=VALUE; can be repeated.")
-    ] = None,
+    plan: PlanFile = None,
+    settings: Settings = None,
     steps: Annotated[
         int, typer.Option(help="Number of training steps, from lowest to highest rate.")
     ] = 100,
@@ -42,20 +38,16 @@ def lr_find(
         plan=plan,
         steps=steps,
         seconds=seconds,
-        on_message=_print_message,
+        on_message=print_message,
         **overrides,
     )
     if as_json:
         typer.echo(json.dumps(asdict(curve)))
     else:
         typer.echo(f"learning_rate={curve.suggestion:.2g}")  # as `train --set` takes it
-    _print_message(
+    print_message(
         f"The loss falls most steeply at {curve.steepest:.2g} and is lowest at {curve.lowest:.2g}; "
         f"a third of the latter is suggested as the peak learning rate."
     )
     if picture is not None:
-        _print_message(f"See {picture}.")
-
-
-def _print_message(text: str) -> None:
-    typer.echo(text, err=True)
+        print_message(f"See {picture}.")

@@ -6,14 +6,12 @@ from typing import Annotated
 
 import typer
 
-from maskwright.cli.console import Json, quiet_tensorflow
+from maskwright.cli.console import Data, Json, print_message, quiet_tensorflow
 from maskwright.errors import ConfigError
 
 
 def plan(
-    data: Annotated[
-        str, typer.Argument(help="Data set: folder, CSV file, data.yaml or tfds:NAME.")
-    ],
+    data: Data,
     path: Annotated[
         Path | None,
         typer.Option(
@@ -63,14 +61,14 @@ def plan(
             minutes=60.0 if minutes is None else minutes,
             measure=measure,
             resume=resume,
-            on_message=_print_message,
+            on_message=print_message,
             **overrides,
         )
-        _print_message(choice.reason)
+        print_message(choice.reason)
         typer.echo(json.dumps(choice.table) if as_json else path / "plan.yaml")
         return
     result = api.plan(
-        data, path, minutes=minutes, measure=measure, on_message=_print_message, **overrides
+        data, path, minutes=minutes, measure=measure, on_message=print_message, **overrides
     )
     if as_json:
         typer.echo(json.dumps(result.to_dict()))
@@ -78,7 +76,3 @@ def plan(
         typer.echo(result.to_yaml(), nl=False)
     else:
         typer.echo(path)
-
-
-def _print_message(text: str) -> None:
-    typer.echo(text, err=True)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from maskwright.cli.console import quiet_tensorflow, report_predictions
+from maskwright.cli.console import Flips, quiet_tensorflow, report_predictions
 from maskwright.types import Engine
 
 
@@ -14,9 +14,7 @@ def predict(
     model: Annotated[Path, typer.Argument(help="Folder of a run, or an exported model.")],
     images: Annotated[str, typer.Argument(help="Image, folder or glob.")],
     folder: Annotated[Path, typer.Option("-o", "--out", help="Folder for the masks.")],
-    flips: Annotated[
-        bool, typer.Option(help="Average predictions over the image and its mirror image.")
-    ] = False,
+    flips: Flips = False,
     overlays: Annotated[bool, typer.Option(help="Also write overlays of mask and image.")] = True,
     probabilities: Annotated[bool, typer.Option(help="Also write probabilities.")] = False,
     threshold: Annotated[

@@ -4,16 +4,23 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 
 from maskwright.cli.console import (
+    Data,
+    Epochs,
     GroupBy,
     Json,
     OutFolder,
-    out,
+    PlanFile,
+    Resume,
+    Settings,
+    ShowSettings,
+    Split,
+    print_message,
     quiet_tensorflow,
     report_evaluation,
     report_predictions,
+    report_run,
 )
 from maskwright.types import Outside, RegionKind
 
@@ -24,24 +31,9 @@ app = typer.Typer(
 )
 
 
-def _show_settings(wanted: bool) -> None:
-    if not wanted:
-        return
-    from maskwright.config import RegionConfig
-
-    for name, field in RegionConfig.model_fields.items():
-        default = field.get_default(call_default_factory=True)
-        out().print(
-            f"[bold]{name}[/] = {escape(str(default))}  [dim]{escape(str(field.description))}[/]"
-        )
-    raise typer.Exit
-
-
 @app.command()
 def extract(
-    data: Annotated[
-        str, typer.Argument(help="Data set: folder, CSV file, data.yaml or tfds:NAME.")
-    ],
+    data: Data,
     folder: Annotated[
         Path, typer.Option("-o", "--out", help="Folder for the table and the crops.")
     ],
@@ -73,11 +65,11 @@ def extract(
     """
     from maskwright import api
 
-    left_out: list[str] = []
+    skipped: list[str] = []
 
     def on_message(text: str) -> None:
-        left_out.append(text)
-        _tell(text)
+        skipped.append(text)
+        print_message(text)
 
     made = api.extract_regions(
         data,
@@ -92,7 +84,7 @@ def extract(
         on_message=on_message,
     )
     typer.echo(made)
-    if left_out:
+    if skipped:
         raise typer.Exit(1)
 
 
@@ -106,21 +98,14 @@ def train(
         Path | None,
         typer.Option(help="Segmentation run: also train on its masks, and bundle it."),
     ] = None,
-    plan: Annotated[Path | None, typer.Option(help="YAML file of settings.")] = None,
-    settings: Annotated[
-        list[str] | None, typer.Option("--set", help="Setting as KEY=VALUE; can be repeated.")
-    ] = None,
+    plan: PlanFile = None,
+    settings: Settings = None,
     minutes: Annotated[
         float | None, typer.Option(min=0.01, help="Training budget in minutes.")
     ] = None,
-    epochs: Annotated[int | None, typer.Option(min=1, help="Number of epochs.")] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Resume an interrupted run.")] = False,
-    show_settings: Annotated[
-        bool,
-        typer.Option(
-            "--settings", is_eager=True, callback=_show_settings, help="List all settings and exit."
-        ),
-    ] = False,
+    epochs: Epochs = None,
+    resume: Resume = False,
+    show_settings: ShowSettings = False,
 ) -> None:
     """Train a region classifier."""
     from maskwright import api
@@ -130,14 +115,9 @@ def train(
     given = parse_settings(settings or [])
     chosen = {"minutes": minutes, "epochs": epochs, "segmenter": segmenter and str(segmenter)}
     given |= {name: value for name, value in chosen.items() if value is not None}
-    made = api.train_regions(data, run, plan=plan, resume=resume, on_message=_tell, **given)
-    last = made.read_history()[-1]
-    typer.echo(
-        f"Trained {int(last['epoch'])} epochs in {last['seconds']:.0f} s; "
-        f"see {made.folder / 'curves.png'} and {made.previews}.",
-        err=True,
+    report_run(
+        api.train_regions(data, run, plan=plan, resume=resume, on_message=print_message, **given)
     )
-    typer.echo(made.folder)
 
 
 @app.command()
@@ -146,7 +126,7 @@ def evaluate(
     data: Annotated[
         str, typer.Argument(help="Labeled data set: folder, CSV file, data.yaml or tfds:NAME.")
     ],
-    split: Annotated[str, typer.Option(help="Split to score.")] = "test",
+    split: Split = "test",
     folder: OutFolder = None,
     json: Json = False,
 ) -> None:
@@ -156,7 +136,7 @@ def evaluate(
     from maskwright.tasks.registry import require_task
 
     require_task(run, "regions")
-    evaluation = api.evaluate(run, data, split=split, out=folder, on_message=_tell)
+    evaluation = api.evaluate(run, data, split=split, out=folder, on_message=print_message)
     report_evaluation(run, evaluation, folder or run / "evaluation" / split, json)
 
 
@@ -196,7 +176,3 @@ def predict(
         model, images, folder, masks=masks, group_by=group_by, overlays=overlays, heat=heat
     )
     report_predictions(result, folder)
-
-
-def _tell(text: str) -> None:
-    typer.echo(text, err=True)

@@ -9,16 +9,14 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from maskwright.cli.console import Json, out, quiet_tensorflow
+from maskwright.cli.console import Data, Json, Settings, out, print_message, quiet_tensorflow
 
 if TYPE_CHECKING:
     from maskwright.api.search.record import Search
 
 
 def search(
-    data: Annotated[
-        str, typer.Argument(help="Data set: folder, CSV file, data.yaml or tfds:NAME.")
-    ],
+    data: Data,
     folder: Annotated[Path, typer.Option("-o", "--out", help="Folder of the search.")],
     trials: Annotated[int, typer.Option(min=1, help="Total number of trials.")] = 20,
     minutes: Annotated[
@@ -29,9 +27,7 @@ def search(
         int | None, typer.Option(min=1, help="Number of epochs of each trial.")
     ] = None,
     plan: Annotated[Path | None, typer.Option(help="YAML file of settings to start from.")] = None,
-    settings: Annotated[
-        list[str] | None, typer.Option("--set", help="Setting as KEY=VALUE; can be repeated.")
-    ] = None,
+    settings: Settings = None,
     vary: Annotated[
         list[str] | None,
         typer.Option(help="Setting to vary instead of the default ones; can be repeated."),
@@ -57,7 +53,7 @@ def search(
         vary=vary or (),
         score=score,
         resume=resume,
-        on_message=_print_message,
+        on_message=print_message,
         **parse_settings(settings or []),
     )
     if as_json:
@@ -69,7 +65,7 @@ def search(
         typer.echo(json.dumps({**summary, "trials": [asdict(trial) for trial in result.trials]}))
     else:
         out().print(_table(result))
-    _print_message(
+    print_message(
         f"Train on the best with: maskwright train {data} -o RUN --plan {result.best_plan}"
     )
 
@@ -89,7 +85,3 @@ def _table(result: "Search") -> Table:
         values = (escape(shown(trial.values[name])) for name in names)
         table.add_row(str(trial.number), score, *values)
     return table
-
-
-def _print_message(text: str) -> None:
-    typer.echo(text, err=True)

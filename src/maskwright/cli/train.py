@@ -4,48 +4,37 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 
-from maskwright.cli.console import out, quiet_tensorflow
-
-
-def _show_settings(wanted: bool) -> None:
-    if not wanted:
-        return
-    from maskwright.config import TrainConfig
-
-    for name, field in TrainConfig.model_fields.items():
-        default = field.get_default(call_default_factory=True)
-        out().print(f"[bold]{name}[/] = {escape(str(default))}  [dim]{field.description}[/]")
-    raise typer.Exit
+from maskwright.cli.console import (
+    Data,
+    Epochs,
+    PlanFile,
+    Resume,
+    Settings,
+    ShowSettings,
+    print_message,
+    quiet_tensorflow,
+    report_run,
+)
 
 
 def train(
-    data: Annotated[
-        str, typer.Argument(help="Data set: folder, CSV file, data.yaml or tfds:NAME.")
-    ],
+    data: Data,
     run: Annotated[Path, typer.Option("-o", "--out", help="Folder of the run.")],
-    plan: Annotated[Path | None, typer.Option(help="YAML file of settings.")] = None,
-    settings: Annotated[
-        list[str] | None, typer.Option("--set", help="Setting as KEY=VALUE; can be repeated.")
-    ] = None,
+    plan: PlanFile = None,
+    settings: Settings = None,
     minutes: Annotated[
         float | None, typer.Option(min=0.01, help="Training budget in minutes, all folds included.")
     ] = None,
-    epochs: Annotated[int | None, typer.Option(min=1, help="Number of epochs.")] = None,
+    epochs: Epochs = None,
     folds: Annotated[
         int | None,
         typer.Option(
             min=2, help="Cross-validate with this number of folds, and build the ensemble."
         ),
     ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Resume an interrupted run.")] = False,
-    show_settings: Annotated[
-        bool,
-        typer.Option(
-            "--settings", is_eager=True, callback=_show_settings, help="List all settings and exit."
-        ),
-    ] = False,
+    resume: Resume = False,
+    show_settings: ShowSettings = False,
 ) -> None:
     """Train a segmentation model on images and masks."""
     from maskwright import api
@@ -60,7 +49,7 @@ def train(
     }
     if folds is not None or (resume and api.is_cross_validation(run)):
         joined = api.cross_validate(
-            data, run, folds=folds, plan=plan, resume=resume, on_message=_tell, **given
+            data, run, folds=folds, plan=plan, resume=resume, on_message=print_message, **given
         )
         total, ends = joined.out_of_fold.total, joined.out_of_fold.intervals
         typer.echo(
@@ -71,15 +60,4 @@ def train(
         )
         typer.echo(joined.folder)
         return
-    made = api.train(data, run, plan=plan, resume=resume, on_message=_tell, **given)
-    last = made.read_history()[-1]
-    typer.echo(
-        f"Trained {int(last['epoch'])} epochs in {last['seconds']:.0f} s; "
-        f"see {made.folder / 'curves.png'} and {made.previews}.",
-        err=True,
-    )
-    typer.echo(made.folder)
-
-
-def _tell(text: str) -> None:
-    typer.echo(text, err=True)
+    report_run(api.train(data, run, plan=plan, resume=resume, on_message=print_message, **given))
