@@ -75,7 +75,7 @@ runs/bench-model: runs/bench-data/data.yaml
 
 runs/bench-data/data.yaml: | env
 	rm -rf runs/bench-data
-	$(BIN)/python -c 'from maskwright.data.synthetic.scenes import write_dataset; \
+	$(BIN)/python -c 'from maskwright.data.synthetic import write_dataset; \
 		write_dataset("runs/bench-data", num_images=160, size=192, seed=0)'
 
 lock:

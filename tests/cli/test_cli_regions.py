@@ -57,7 +57,7 @@ def test_train_evaluate_predict_extract(run, data, tmp_path):
 
     code, out, err = run("regions", "predict", made, data, "-o", tmp_path / "answers")
     assert (code, out.strip()) == (0, str(tmp_path / "answers" / "cases.csv"))
-    assert "Made 16 decisions." in err
+    assert "Decided on 16." in err
     right = [
         (row["decision"] == "bright") == (int(row["id"]) % 2 == 1)
         for row in rows(tmp_path / "answers" / "cases.csv")
@@ -270,7 +270,9 @@ def test_other_commands_name_the_run_that_they_expect(run, data, runs, tmp_path)
     refused(run, out, 2, "no segmenter that could be adjusted", *predict, "--threshold", "0.4")
     code, _, err = run("train", data, "-o", runs / "alone", "--resume")
     assert code == 2
-    assert "holds settings of `maskwright regions train`; expected those of `maskwright tr" in err
+    assert (
+        "holds settings of `maskwright regions train`; expected settings of `maskwright tr" in err
+    )
 
 
 def test_a_wrong_option_shows_the_usage(run, data, tmp_path):

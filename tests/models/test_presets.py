@@ -3,8 +3,18 @@
 import numpy as np
 import pytest
 
+from maskwright.architectures import ARCHITECTURES, SCRATCH, SEGMENTER
 from maskwright.errors import ConfigError
-from maskwright.models import freeze, plain_unet, small, tutorial_unet
+from maskwright.models import (
+    DECODERS,
+    ENCODERS,
+    Blueprint,
+    architecture,
+    freeze,
+    plain_unet,
+    small,
+    tutorial_unet,
+)
 
 pytestmark = pytest.mark.conformance
 
@@ -70,3 +80,25 @@ def test_small_has_five_convolutions():
 @pytest.mark.parametrize("build", [plain_unet, tutorial_unet, small])
 def test_presets_give_logits_of_the_size_of_the_image(build):
     assert build(2)(np.zeros((1, 37, 50, 3), np.float32)).shape == (1, 37, 50, 2)
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_a_file_holds_how_a_published_network_is_built(name):
+    item = ARCHITECTURES[name]
+    assert item.encoder in ENCODERS
+    assert item.builder != SEGMENTER or item.decoder in DECODERS
+    text = Blueprint(item.builder, {"num_classes": 2, **item.builder_arguments()}).to_json()
+    assert Blueprint.from_json(text).to_json() == text
+
+
+def test_published_weights_are_those_of_the_encoder():
+    assert ARCHITECTURES["fpn"].pretrained
+    assert not ARCHITECTURES["linknet"].pretrained  # on ResNet-18
+    assert "resnet18" in SCRATCH
+
+
+def test_what_a_published_network_lacks_is_told():
+    with pytest.raises(ConfigError, match=r"Expected one of plain_unet, .*received 'unet'"):
+        architecture("unet", 2)
+    with pytest.raises(ConfigError, match="small has no argument deep_supervision"):
+        architecture("small", 2, deep_supervision=True)

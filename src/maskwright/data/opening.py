@@ -1,7 +1,7 @@
 """Open a data set: recognize it, probe its files, infer what is not stated, make its splits."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -102,7 +102,7 @@ def open_dataset(
         encoding=encoding,
         channels=probed.channels,
         dtype=probed.dtype,
-        notes=(*notes, *_created_note(created, seed), *_skipped_note(skipped)),
+        notes=(*notes, *_notes(created, seed, skipped)),
         instances=instances,
         skipped=skipped,
         stated=stated,
@@ -139,35 +139,30 @@ def write_yaml(dataset: DataSet, path: str | Path) -> None:
     write_description(path, content, [note.text for note in dataset.notes])
 
 
-def _created_note(created: Sequence[str], seed: int) -> list[Note]:
-    if not created:
-        return []
-    text = (
-        f"No {' and no '.join(created)} split is given: drawn from the training samples in whole "
-        f"cases, with every class in its share, by the seed {seed}."
-    )
-    return [Note("splits_created", text)]
+def _notes(created: Sequence[str], seed: int, skipped: Sequence[SkippedFile]) -> Iterator[Note]:
+    """Notes on splits that were created, and on files that are skipped."""
+    if created:
+        yield Note(
+            "splits_created",
+            f"No {' and no '.join(created)} split is given: drawn from the training samples in "
+            f"whole cases, with every class in its share, by the seed {seed}.",
+        )
+    if skipped:
+        first = skipped[0]
+        about = first.reason if first.broken else f"{first.path.name}, {first.reason}."
+        yield Note("skipped", f"{len(skipped)} skipped; the first: {about}")
 
 
-def _skipped_note(skipped: Sequence[SkippedFile]) -> list[Note]:
-    if not skipped:
-        return []
-    first = skipped[0]
-    about = first.reason if first.broken else f"{first.path.name}, {first.reason}."
-    return [Note("skipped", f"{len(skipped)} skipped; the first: {about}")]
-
-
-def _united_note(groups: Sequence[Sequence[str]]) -> list[Note]:
+def _united_note(groups: Sequence[Sequence[str]]) -> Iterator[Note]:
     """Note on groups of copies whose cases were united."""
-    if not groups:
-        return []
-    shown = "; ".join(" = ".join(group[:4]) for group in groups[:_MAX_GROUPS])
-    more = f" and {len(groups) - _MAX_GROUPS} more" if len(groups) > _MAX_GROUPS else ""
-    text = (
-        f"{counted(len(groups), 'group')} of images show nearly the same ({shown}{more}); each is "
-        f"one case, together with the cases of its images."
-    )
-    return [Note("united_duplicates", text)]
+    if groups:
+        shown = "; ".join(" = ".join(group[:4]) for group in groups[:_MAX_GROUPS])
+        more = f" and {len(groups) - _MAX_GROUPS} more" if len(groups) > _MAX_GROUPS else ""
+        yield Note(
+            "united_duplicates",
+            f"{counted(len(groups), 'group')} of images show nearly the same ({shown}{more}); each "
+            f"is one case, together with the cases of its images.",
+        )
 
 
 def _first(*values: Any) -> Any:

@@ -12,11 +12,10 @@ import numpy as np
 from maskwright.errors import MaskwrightError, ModelError
 from maskwright.export.artifact import PREPARED, is_artifact
 from maskwright.export.engines import ALONE, SHARED, Threads
-from maskwright.export.ensemble import Logits
 from maskwright.export.export_run import export_run
 from maskwright.export.export_task import ExportTask
 from maskwright.export.listing import SELFTEST_FILE, read_listing
-from maskwright.export.logits import artifact_logits
+from maskwright.export.logits import Logits, artifact_logits
 from maskwright.export.runtime import checked_card
 from maskwright.model_card import SemanticCard
 from maskwright.types import Format

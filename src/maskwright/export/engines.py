@@ -174,8 +174,8 @@ def _open_openvino(path: Path, threads: Threads) -> Network:
     request = compiled.create_infer_request()
 
     def run(inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        found = request.infer(inputs, share_inputs=True)
-        return {name: np.array(value) for name, value in zip(names, found.values(), strict=True)}
+        results = request.infer(inputs, share_inputs=True)
+        return {name: np.array(value) for name, value in zip(names, results.values(), strict=True)}
 
     return Network(tuple(_name(port, 0) for port in compiled.inputs), run)
 
@@ -207,9 +207,9 @@ def _open_savedmodel(path: Path, threads: Threads) -> Network:
     signature = loaded.signatures["serving_default"]
     _, takes = signature.structured_input_signature
 
-    def run(inputs: dict[str, np.ndarray], kept: Any = loaded) -> dict[str, np.ndarray]:
+    def run(inputs: dict[str, np.ndarray], kept_alive: Any = loaded) -> dict[str, np.ndarray]:
         # `kept`, because the function does not keep what it was loaded from.
-        said = signature(**{name: tf.constant(value) for name, value in inputs.items()})
-        return {name: value.numpy() for name, value in said.items()}
+        outputs = signature(**{name: tf.constant(value) for name, value in inputs.items()})
+        return {name: value.numpy() for name, value in outputs.items()}
 
     return Network(tuple(takes), run)

@@ -4,27 +4,21 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from maskwright.errors import ModelError
 from maskwright.export.artifact import is_artifact
-from maskwright.export.probabilities import activate
 from maskwright.imageio import atomic_write
 from maskwright.model_card import CARD_FILE, MODEL_FILE, NETWORK_FILE, SemanticCard, checksum
 
 ENSEMBLE_FILE = "ensemble.json"
 """Name of the list of members, in the folder of an ensemble."""
 
-_SMALLEST = np.float32(1e-30)  # probability that has a logarithm; nothing is decided by less
 _MUST_AGREE = ("labels", "channels", "dtype", "size", "tile")
 _DECISIONS = ("threshold", "min_area_px", "fill_holes_px", "keep_largest")
-
-Logits = Callable[[np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -117,13 +111,13 @@ def read_members(path: Path, card: SemanticCard) -> list[Path]:
                 f"The ensemble {path} has no member {member.folder}: expected {MODEL_FILE} and "
                 f"{CARD_FILE} in {folder}; copy it there, or create the ensemble again without it."
             )
-        own = SemanticCard.read(folder / CARD_FILE)
-        if own.model_sha256 != member.model_sha256:
+        member_card = SemanticCard.read(folder / CARD_FILE)
+        if member_card.model_sha256 != member.model_sha256:
             raise ModelError(
                 f"The model in {folder} has changed since the ensemble {path} was created; restore "
                 f"it, or create the ensemble again."
             )
-        _check_alike(card, own, path, folder, _MUST_AGREE)
+        _check_alike(card, member_card, path, folder, _MUST_AGREE)
         folders.append(folder)
     return folders
 
@@ -135,7 +129,7 @@ def model_files(path: Path) -> list[str]:
         ModelError: If members of an ensemble lie outside its folder.
     """
     if not is_ensemble(path):
-        return [*_own_files(path), CARD_FILE]
+        return [*_network_files(path), CARD_FILE]
     files = []
     for member in _listed(path):
         if ".." in Path(member.folder).parts:
@@ -143,32 +137,14 @@ def model_files(path: Path) -> list[str]:
                 f"The ensemble {path} has a member outside its folder, {member.folder}: create the "
                 f"ensemble in a folder above the runs."
             )
-        own = [*_own_files(path / member.folder), CARD_FILE]
-        files += [f"{member.folder}/{name}" for name in own]
+        names = [*_network_files(path / member.folder), CARD_FILE]
+        files += [f"{member.folder}/{name}" for name in names]
     return [*files, ENSEMBLE_FILE, CARD_FILE]
 
 
-def _own_files(run: Path) -> list[str]:
+def _network_files(run: Path) -> list[str]:
     """Model of a run, and how its network is built, which old runs do not say."""
     return [MODEL_FILE, *([NETWORK_FILE] if (run / NETWORK_FILE).is_file() else [])]
-
-
-def mean_logits(members: Sequence[tuple[Logits, SemanticCard]]) -> Logits:
-    """Function from images to the logarithm of the mean of the members' probabilities.
-
-    Its softmax is that mean. Probabilities are averaged, not logits, so that a member that is sure
-    does not outvote those that are not, and that an average of calibrated members stays near what
-    they say.
-    """
-
-    def logits(images: np.ndarray) -> np.ndarray:
-        total: np.ndarray | float = 0.0
-        for member, card in members:
-            total = total + activate(member(images), images.shape[:3], card)
-        mean = np.divide(total, np.float32(len(members)))
-        return np.log(np.maximum(mean, _SMALLEST))
-
-    return logits
 
 
 def is_single(path: Path) -> bool:

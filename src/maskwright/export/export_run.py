@@ -18,7 +18,6 @@ from maskwright.export.engines import ALONE
 from maskwright.export.ensemble import (
     Member,
     is_ensemble,
-    mean_logits,
     read_members,
     write_members,
 )
@@ -26,7 +25,7 @@ from maskwright.export.export_task import ExportTask
 from maskwright.export.formats import write_network
 from maskwright.export.int8 import write_int8
 from maskwright.export.listing import Listing, write_listing, written_digest
-from maskwright.export.logits import load_logits
+from maskwright.export.logits import load_logits, mean_logits
 from maskwright.export.parity import Parity
 from maskwright.export.runtime import load_run
 from maskwright.export.smoke_test import Example, self_test, write_selftest

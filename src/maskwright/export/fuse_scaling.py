@@ -24,10 +24,10 @@ def fold_scaling(network: Any) -> None:
 
     graph = network.graph
     arrays = {item.name: item for item in graph.initializer}
-    found = _scaled_convolution(graph, arrays)
-    if found is None:
+    match = _scaled_convolution(graph, arrays)
+    if match is None:
         return
-    multiply, add, transpose, convolution = found
+    multiply, add, transpose, convolution = match
     scale, shift, weights = (
         numpy_helper.to_array(arrays[name]).astype(np.float64)
         for name in (multiply.input[1], add.input[1], convolution.input[1])
@@ -126,6 +126,6 @@ def _followers(node: Any, users: dict[str, list[Any]], kinds: Sequence[str]) -> 
 
 
 def _replace(field: Any, items: Sequence[Any]) -> None:
-    kept = list(items)
+    remaining = list(items)
     del field[:]
-    field.extend(kept)
+    field.extend(remaining)

@@ -18,9 +18,9 @@ import numpy as np
 
 from maskwright.errors import ModelError
 from maskwright.export.engines import FILES
-from maskwright.export.ensemble import Logits
 from maskwright.export.formats import write_network
 from maskwright.export.fuse_scaling import after_the_last_layer
+from maskwright.export.logits import Logits
 from maskwright.export.parity import INT8, Parity, ParityLimits
 
 _GROUPS = 8
@@ -67,9 +67,9 @@ def write_int8(
         ModelError: If Dice falls too far whatever is kept in float; it names the layers tried.
     """
     makers = {"onnx": _onnx, "openvino": _openvino, "litert": _litert}
-    some = images[:_RANKED_ON]
+    ranked_on = images[:_RANKED_ON]
     plain = open_written()
-    wanted = [_labels(plain, image) for image in some]
+    wanted = [_labels(plain, image) for image in ranked_on]
     with tempfile.TemporaryDirectory() as scratch, _quiet():
         network = makers[engine](model, folder, Path(scratch), images)
 
@@ -78,7 +78,7 @@ def write_int8(
             written = open_written()
             same = [
                 float((_labels(written, image) == labels).mean())
-                for image, labels in zip(some, wanted, strict=True)
+                for image, labels in zip(ranked_on, wanted, strict=True)
             ]
             return float(np.mean(same))
 
@@ -111,8 +111,8 @@ def write_int8(
 
 
 def _labels(logits: Logits, image: np.ndarray) -> np.ndarray:
-    said = logits(image[None])[0]
-    return said[..., 0] > 0 if said.shape[-1] == 1 else said.argmax(-1)
+    values = logits(image[None])[0]
+    return values[..., 0] > 0 if values.shape[-1] == 1 else values.argmax(-1)
 
 
 def _onnx(model: Any, folder: Path, scratch: Path, images: Sequence[np.ndarray]) -> _Network:

@@ -91,15 +91,15 @@ def network_digest(files: Mapping[str, str]) -> str:
         Of a single file its SHA-256; of several that of their sorted names and checksums.
     """
     within = inner_artifacts(files)
-    own = {
-        name: found
-        for name, found in files.items()
+    checksums = {
+        name: digest
+        for name, digest in files.items()
         if name not in (CARD_FILE, SELFTEST_FILE, LIST_FILE)
         and not any(name.startswith(f"{inner}/") for inner in within)
     }
-    if len(own) == 1:
-        return next(iter(own.values()))
-    lines = "".join(f"{own[name]}  {name}\n" for name in sorted(own))
+    if len(checksums) == 1:
+        return next(iter(checksums.values()))
+    lines = "".join(f"{checksums[name]}  {name}\n" for name in sorted(checksums))
     return hashlib.sha256(lines.encode()).hexdigest()
 
 

@@ -79,12 +79,12 @@ def self_test(folder: Path, answer: Callable[[Example], np.ndarray]) -> float:
     try:
         with np.load(path, allow_pickle=False) as file:
             arrays = dict(file)
-        wanted = arrays.pop("expected")
+        expected = arrays.pop("expected")
     except (OSError, ValueError, KeyError) as error:
         raise ModelError(f"{path} cannot be read ({error}); export the model again.") from None
-    found = answer(arrays)
-    near = np.abs(found.astype(np.float32) - wanted) <= _NEAR
-    share = float(near.mean()) if found.shape == wanted.shape else 0.0
+    actual = answer(arrays)
+    near = np.abs(actual.astype(np.float32) - expected) <= _NEAR
+    share = float(near.mean()) if actual.shape == expected.shape else 0.0
     if share < _LEAST:
         raise ModelError(
             f"{folder} gives {share:.1%} of the expected answer on what it carries to be tested; "

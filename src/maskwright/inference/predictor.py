@@ -12,8 +12,7 @@ import numpy as np
 from maskwright.data.geometry import luminance, resize_channels, resize_image
 from maskwright.errors import ConfigError, DataError, ModelError
 from maskwright.export.engines import ALONE, Threads
-from maskwright.export.logits import load_logits
-from maskwright.export.probabilities import activate
+from maskwright.export.logits import activate, load_logits
 from maskwright.inference.postprocess import clean
 from maskwright.inference.tiling import is_whole, padded, predict_tiled
 from maskwright.model_card import SemanticCard

@@ -157,7 +157,7 @@ def decision_intervals(
     Arguments and errors are those of `resample_decisions`; see `decision_ends`. All nan for one
     case.
     """
-    drawn = resample_decisions(
+    resampled = resample_decisions(
         labels,
         probabilities,
         cases,
@@ -166,10 +166,10 @@ def decision_intervals(
         draws=draws if len(set(cases)) > 1 else 0,
         seed=seed,
     )
-    return decision_ends(drawn)
+    return decision_ends(resampled)
 
 
-def decision_ends(drawn: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
+def decision_ends(resampled: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
     """Middle 95 % of resampled scores, or of differences of such, `(2,)` each by name.
 
     The calibration error has none: drawn sets hold repeats and show more of it than the set itself,
@@ -178,7 +178,7 @@ def decision_ends(drawn: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
     nothing = np.zeros(0)
     return {
         name: interval(nothing if name == "expected_calibration_error" else values)
-        for name, values in drawn.items()
+        for name, values in resampled.items()
     }
 
 

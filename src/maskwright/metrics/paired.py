@@ -74,12 +74,14 @@ def paired_difference(
     both = add_by_case(np.stack([tallies_a, tallies_b], axis=1), list(cases))
     if len(both) < fewest_cases(level):
         draws = 0
-    drawn = resample(both, draws, seed)
+    resampled = resample(both, draws, seed)
     total = tally_scores(both.sum(axis=0))
     share = expanded_level(level, len(both))
     names = [field.name for field in fields(Scores)]
     a, b = (Scores(**{name: getattr(total, name)[side] for name in names}) for side in (0, 1))
-    gains = {name: getattr(drawn, name)[:, 0] - getattr(drawn, name)[:, 1] for name in names}
+    gains = {
+        name: getattr(resampled, name)[:, 0] - getattr(resampled, name)[:, 1] for name in names
+    }
     return Paired(
         a=a,
         b=b,

@@ -1,7 +1,7 @@
 """Audit a data set before training: what is wrong, how much it matters, what to do about it."""
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -117,7 +117,7 @@ def _spare(dataset: DataSet) -> list[Sample]:
     ]
 
 
-def _skipped(dataset: DataSet) -> list[Finding]:
+def _skipped(dataset: DataSet) -> Iterator[Finding]:
     """Files that are in no sample: pairs that cannot be used, and files without a partner."""
     broken = [(file.path, file.reason) for file in dataset.skipped if file.broken]
     alone: dict[str, list[Path]] = defaultdict(list)
@@ -125,45 +125,36 @@ def _skipped(dataset: DataSet) -> list[Finding]:
         if not file.broken:
             alone[file.reason].append(file.path)
     advice = "Mend the file, or delete the pair."
-    findings = _file_findings(dataset, "unusable_pair", broken, advice)
+    yield from _file_findings(dataset, "unusable_pair", broken, advice)
     for reason, paths in alone.items():
         names = relative(dataset.root, paths)
-        findings.append(
-            Finding(
-                "skipped",
-                "warning",
-                f"{counted(len(paths), 'file')} skipped ({reason}): {examples(names)}.",
-                "Add what is missing or correct the names, so that image and mask match; or "
-                "delete what is not wanted.",
-                names,
-            )
+        yield Finding(
+            "skipped",
+            "warning",
+            f"{counted(len(paths), 'file')} skipped ({reason}): {examples(names)}.",
+            "Add what is missing or correct the names, so that image and mask match; or "
+            "delete what is not wanted.",
+            names,
         )
-    return findings
 
 
-def _faults(dataset: DataSet, audited: Sequence[AuditedSample]) -> list[Finding]:
+def _faults(dataset: DataSet, audited: Sequence[AuditedSample]) -> Iterator[Finding]:
     """Samples that cannot be read."""
     by_code: dict[str, list[tuple[Path, str]]] = defaultdict(list)
     for each in audited:
         if each.fault is not None:
             by_code[each.fault.code].append((each.fault.file, each.fault.message))
-    return [
-        finding
-        for code, faults in by_code.items()
-        for finding in _file_findings(dataset, code, faults, _ADVICE[code])
-    ]
+    for code, faults in by_code.items():
+        yield from _file_findings(dataset, code, faults, _ADVICE[code])
 
 
 def _file_findings(
     dataset: DataSet, code: str, faults: Sequence[tuple[Path, str]], advice: str
-) -> list[Finding]:
+) -> Iterator[Finding]:
     """An error for each file, and one for all beyond the first few."""
-    findings = [
-        Finding(code, "error", message, advice, relative(dataset.root, [path]))
-        for path, message in faults[:_SINGLE_FILES]
-    ]
+    for path, message in faults[:_SINGLE_FILES]:
+        yield Finding(code, "error", message, advice, relative(dataset.root, [path]))
     rest = relative(dataset.root, [path for path, _ in faults[_SINGLE_FILES:]])
     if rest:
         message = f"{counted(len(rest), 'more file')} of this kind: {examples(rest)}."
-        findings.append(Finding(code, "error", message, advice, rest))
-    return findings
+        yield Finding(code, "error", message, advice, rest)

@@ -13,7 +13,7 @@ from maskwright.data.parallel import in_threads
 from maskwright.data.samples import Sample
 from maskwright.data.splits.duplicates import THUMB_SIDE, thumbnail
 from maskwright.errors import DataError
-from maskwright.imageio import Header, read_image
+from maskwright.imageio import Header, read_image, read_mask
 from maskwright.labels import IGNORE_LABEL
 
 SUFFIXES_OF_FORMAT = {
@@ -122,7 +122,7 @@ def _read(dataset: DataSet, sample: Sample) -> AuditedSample:
 
 
 def _diagnose(dataset: DataSet, sample: Sample, message: str) -> SampleFault:
-    """Which file of a sample that cannot be read is to blame; reads them again, one by one."""
+    """Which file of a sample that cannot be read is at fault; reads them again, one by one."""
     try:
         image = read_image(sample.image)
     except DataError as error:
@@ -130,10 +130,19 @@ def _diagnose(dataset: DataSet, sample: Sample, message: str) -> SampleFault:
     try:
         mask = dataset.read_mask(sample)
     except DataError as error:
-        at_fault = next((path for path in sample.masks if str(path) in str(error)), sample.masks[0])
-        return SampleFault("unreadable_mask", str(error), at_fault)
+        return SampleFault("unreadable_mask", str(error), _faulty_mask(dataset, sample))
     code = "unusable" if image.shape[:2] == mask.shape else "unequal_sizes"
     return SampleFault(code, message, sample.image)
+
+
+def _faulty_mask(dataset: DataSet, sample: Sample) -> Path:
+    """The first mask that cannot be decoded; where all can, but differ in size, the first."""
+    for path in sample.masks:
+        try:
+            dataset.encoding.decode(read_mask(path), path)
+        except DataError:
+            return path
+    return sample.masks[0]
 
 
 def _storage(header: Header) -> str:

@@ -1,7 +1,7 @@
 """Balance of classes: whether masks and splits hold enough of each."""
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,32 +37,27 @@ class ClassCount:
     images: int
 
 
-def odd_masks(dataset: DataSet, usable: Sequence[AuditedSample]) -> list[Finding]:
+def odd_masks(dataset: DataSet, usable: Sequence[AuditedSample]) -> Iterator[Finding]:
     """Masks that hold less than a mask should."""
-    findings = []
     void = [each for each in usable if _num_classes(each) == 0]
     if void:
         names = relative(dataset.root, [each.sample.image for each in void])
-        findings.append(
-            Finding(
-                "all_ignored",
-                "warning",
-                f"{counted(len(void), 'mask')} of nothing but ignored pixels: {examples(names)}.",
-                "Leave these samples out; they teach nothing.",
-                names,
-            )
+        yield Finding(
+            "all_ignored",
+            "warning",
+            f"{counted(len(void), 'mask')} of nothing but ignored pixels: {examples(names)}.",
+            "Leave these samples out; they teach nothing.",
+            names,
         )
     total = sum(int(each.counts.sum()) for each in usable)
     ignored = sum(int(each.counts[IGNORE_LABEL]) for each in usable)
     if ignored:
-        findings.append(
-            Finding(
-                "ignored",
-                "warning" if ignored > total / 2 else "note",
-                f"{ignored / total:.1%} of all pixels are void or unlabeled; they are neither "
-                f"trained on nor scored.",
-                "Nothing, where it is meant so; else give their value a class in data.yaml.",
-            )
+        yield Finding(
+            "ignored",
+            "warning" if ignored > total / 2 else "note",
+            f"{ignored / total:.1%} of all pixels are void or unlabeled; they are neither "
+            f"trained on nor scored.",
+            "Nothing, where it is meant so; else give their value a class in data.yaml.",
         )
     kinds: dict[str, list[Path]] = defaultdict(list)
     for each in usable:
@@ -75,14 +70,12 @@ def odd_masks(dataset: DataSet, usable: Sequence[AuditedSample]) -> list[Finding
             f"({examples(relative(dataset.root, kinds[kind]))})"
             for kind in others
         ]
-        findings.append(
-            Finding(
-                "mixed_masks",
-                "warning",
-                f"Most masks ({len(kinds[usual]):,}) are {usual}, but {'; '.join(parts)}.",
-                "All are read as the same classes; see on the contact sheet that it is so.",
-                relative(dataset.root, [path for kind in others for path in kinds[kind]]),
-            )
+        yield Finding(
+            "mixed_masks",
+            "warning",
+            f"Most masks ({len(kinds[usual]):,}) are {usual}, but {'; '.join(parts)}.",
+            "All are read as the same classes; see on the contact sheet that it is so.",
+            relative(dataset.root, [path for kind in others for path in kinds[kind]]),
         )
     background = dataset.labels.background
     if background is None and dataset.labels.num_classes == 2:
@@ -95,27 +88,23 @@ def odd_masks(dataset: DataSet, usable: Sequence[AuditedSample]) -> list[Finding
         names = relative(dataset.root, [each.sample.image for each in members])
         odd = is_odd(members, usable)
         empty = label == background
-        findings.append(
-            Finding(
-                "empty_mask" if empty else "one_class_mask",
-                "warning" if odd else "note",
-                f"{len(members):,} of {counted(len(usable), 'mask')} "
-                f"{'holds' if len(members) == 1 else 'hold'} nothing but "
-                f"{dataset.labels.names[label]}: {examples(names)}.",
-                "See that nothing was forgotten there; images without any object are "
-                "welcome where such images will come."
-                if empty
-                else "See on the images that it is so.",
-                names,
-            )
+        yield Finding(
+            "empty_mask" if empty else "one_class_mask",
+            "warning" if odd else "note",
+            f"{len(members):,} of {counted(len(usable), 'mask')} "
+            f"{'holds' if len(members) == 1 else 'hold'} nothing but "
+            f"{dataset.labels.names[label]}: {examples(names)}.",
+            "See that nothing was forgotten there; images without any object are "
+            "welcome where such images will come."
+            if empty
+            else "See on the images that it is so.",
+            names,
         )
-    return findings
 
 
-def odd_classes(dataset: DataSet, usable: Sequence[AuditedSample]) -> list[Finding]:
+def odd_classes(dataset: DataSet, usable: Sequence[AuditedSample]) -> Iterator[Finding]:
     """Classes that are absent or rare."""
     rows = class_counts(dataset, usable)
-    findings = []
     pixels: Counter[str] = Counter()
     for row in rows:
         pixels[row.name] += row.pixels
@@ -124,23 +113,20 @@ def odd_classes(dataset: DataSet, usable: Sequence[AuditedSample]) -> list[Findi
     never = [name for name in dataset.labels.names if not pixels[name]]
     if len(dataset.labels.names) - len(never) < 2:
         only = ", ".join(name for name in dataset.labels.names if pixels[name]) or "nothing"
-        return [
-            Finding(
-                "one_class",
-                "error",
-                f"All masks together hold {only} alone; training needs at least two classes.",
-                "See that the values of the masks were understood; state them in data.yaml.",
-            )
-        ]
+        yield Finding(
+            "one_class",
+            "error",
+            f"All masks together hold {only} alone; training needs at least two classes.",
+            "See that the values of the masks were understood; state them in data.yaml.",
+        )
+        return
     if never:
-        findings.append(
-            Finding(
-                "class_never",
-                "warning",
-                f"{counted(len(never), 'class', 'classes')} never "
-                f"{'occurs' if len(never) == 1 else 'occur'}: {examples(never)}.",
-                "Remove it from the classes in data.yaml, or add images that show it.",
-            )
+        yield Finding(
+            "class_never",
+            "warning",
+            f"{counted(len(never), 'class', 'classes')} never "
+            f"{'occurs' if len(never) == 1 else 'occur'}: {examples(never)}.",
+            "Remove it from the classes in data.yaml, or add images that show it.",
         )
     elsewhere = [
         f"{name} (in {', '.join(sorted(s for s in splits if images_of[s, name]))})"
@@ -148,14 +134,12 @@ def odd_classes(dataset: DataSet, usable: Sequence[AuditedSample]) -> list[Findi
         if name not in never and "train" in splits and not images_of["train", name]
     ]
     if elsewhere:
-        findings.append(
-            Finding(
-                "class_not_in_train",
-                "error",
-                f"{counted(len(elsewhere), 'class', 'classes')} missing in the training split: "
-                f"{examples(elsewhere)}; what is never shown cannot be learned.",
-                "Move images that show it to the training split, or unite the class with another.",
-            )
+        yield Finding(
+            "class_not_in_train",
+            "error",
+            f"{counted(len(elsewhere), 'class', 'classes')} missing in the training split: "
+            f"{examples(elsewhere)}; what is never shown cannot be learned.",
+            "Move images that show it to the training split, or unite the class with another.",
         )
     for split in ("val", "test"):
         unscored = [
@@ -164,14 +148,12 @@ def odd_classes(dataset: DataSet, usable: Sequence[AuditedSample]) -> list[Findi
             if split in splits and name not in never and not images_of[split, name]
         ]
         if unscored:
-            findings.append(
-                Finding(
-                    "class_not_scored",
-                    "note",
-                    f"The {split} split never shows {examples(unscored)}, so that nothing is "
-                    f"known of how well it is segmented.",
-                    "Add images that show it to the split, or keep it in mind with the scores.",
-                )
+            yield Finding(
+                "class_not_scored",
+                "note",
+                f"The {split} split never shows {examples(unscored)}, so that nothing is "
+                f"known of how well it is segmented.",
+                "Add images that show it to the split, or keep it in mind with the scores.",
             )
     rare = [
         f"{row.name} ({row.share:.2%} of the pixels, {counted(row.images, 'image')})"
@@ -179,35 +161,30 @@ def odd_classes(dataset: DataSet, usable: Sequence[AuditedSample]) -> list[Findi
         if row.split == "train" and 0 < row.share < _RARE_SHARE
     ]
     if rare:
-        findings.append(
-            Finding(
-                "rare_class",
-                "note",
-                f"{counted(len(rare), 'class', 'classes')} rare in the training split: "
-                f"{examples(rare)}.",
-                "Weight the classes, and favor rare ones when cropping.",
-            )
+        yield Finding(
+            "rare_class",
+            "note",
+            f"{counted(len(rare), 'class', 'classes')} rare in the training split: "
+            f"{examples(rare)}.",
+            "Weight the classes, and favor rare ones when cropping.",
         )
-    return findings
 
 
-def odd_splits(usable: Sequence[AuditedSample]) -> list[Finding]:
+def odd_splits(usable: Sequence[AuditedSample]) -> Iterator[Finding]:
     """Splits that are absent or too small."""
     sizes = Counter(each.sample.split for each in usable)
     if not sizes["train"]:
-        return [
-            Finding(
-                "no_training",
-                "error",
-                f"There is nothing to train on; splits: {examples(map(str, sizes)) or 'none'}.",
-                "Put samples into a split named train, or state no splits.",
-            )
-        ]
+        yield Finding(
+            "no_training",
+            "error",
+            f"There is nothing to train on; splits: {examples(map(str, sizes)) or 'none'}.",
+            "Put samples into a split named train, or state no splits.",
+        )
+        return
     if sizes["train"] < _FEW_IMAGES:
         message = f"The training split has only {counted(sizes['train'], 'usable image')}."
         advice = "Expect little, and look at predictions rather than at scores; use crops."
-        return [Finding("few_images", "warning", message, advice)]
-    return []
+        yield Finding("few_images", "warning", message, advice)
 
 
 def class_counts(dataset: DataSet, usable: Sequence[AuditedSample]) -> list[ClassCount]:

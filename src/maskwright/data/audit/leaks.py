@@ -2,7 +2,7 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +21,7 @@ _LEAST_Z = 3.0
 _NUMBERED = re.compile(r"(.*?)(\d+)\D*")
 
 
-def find_leaks(root: Path, audited: Sequence[AuditedSample]) -> list[Finding]:
+def find_leaks(root: Path, audited: Sequence[AuditedSample]) -> Iterator[Finding]:
     """Copies, cases and videos, within a split and across splits.
 
     Args:
@@ -29,13 +29,11 @@ def find_leaks(root: Path, audited: Sequence[AuditedSample]) -> list[Finding]:
         audited: Samples that can be used.
     """
     exact, near = _copies(audited)
-    return [
-        *_different_masks(root, audited, exact),
-        *_copy_findings(root, audited, exact, exact=True),
-        *_copy_findings(root, audited, near, exact=False),
-        *_shared_cases(root, audited),
-        *_videos(root, audited),
-    ]
+    yield from _different_masks(root, audited, exact)
+    yield from _copy_findings(root, audited, exact, exact=True)
+    yield from _copy_findings(root, audited, near, exact=False)
+    yield from _shared_cases(root, audited)
+    yield from _videos(root, audited)
 
 
 def _copies(audited: Sequence[AuditedSample]) -> tuple[list[list[int]], list[list[int]]]:
@@ -55,61 +53,53 @@ def _copies(audited: Sequence[AuditedSample]) -> tuple[list[list[int]], list[lis
 
 def _copy_findings(
     root: Path, audited: Sequence[AuditedSample], copies: Sequence[Sequence[int]], exact: bool
-) -> list[Finding]:
+) -> Iterator[Finding]:
     kind = "the same" if exact else "nearly the same"
     code = "duplicate" if exact else "near_duplicate"
     within = [group for group in copies if len({audited[i].sample.split for i in group}) == 1]
     across = [group for group in copies if len({audited[i].sample.split for i in group}) > 1]
-    findings = []
     if within:
-        findings.append(
-            Finding(
-                f"{code}s",
-                "warning" if exact else "note",
-                f"{counted(len(within), 'group')} of images within a split "
-                f"{'is' if len(within) == 1 else 'are'} {kind}: {_shown(root, audited, within)}.",
-                "Nothing: each group is one case, which no split parts."
-                if all(len({audited[i].sample.case for i in group}) == 1 for group in within)
-                else "Keep one of each, or give them one case, so that no new split parts them.",
-                _files(root, audited, within),
-            )
+        yield Finding(
+            f"{code}s",
+            "warning" if exact else "note",
+            f"{counted(len(within), 'group')} of images within a split "
+            f"{'is' if len(within) == 1 else 'are'} {kind}: {_shown(root, audited, within)}.",
+            "Nothing: each group is one case, which no split parts."
+            if all(len({audited[i].sample.case for i in group}) == 1 for group in within)
+            else "Keep one of each, or give them one case, so that no new split parts them.",
+            _files(root, audited, within),
         )
     if across:
-        findings.append(
-            Finding(
-                f"{code}s_across_splits",
-                _severity(audited, across),
-                f"{counted(len(across), 'group')} of images in different splits "
-                f"{'is' if len(across) == 1 else 'are'} {kind}: {_shown(root, audited, across)}; "
-                f"scores there are too good.",
-                "Give copies one case (a `case` column in a CSV manifest, or --group-by), or keep "
-                "only one of each.",
-                _files(root, audited, across),
-            )
+        yield Finding(
+            f"{code}s_across_splits",
+            _severity(audited, across),
+            f"{counted(len(across), 'group')} of images in different splits "
+            f"{'is' if len(across) == 1 else 'are'} {kind}: {_shown(root, audited, across)}; "
+            f"scores there are too good.",
+            "Give copies one case (a `case` column in a CSV manifest, or --group-by), or keep "
+            "only one of each.",
+            _files(root, audited, across),
         )
-    return findings
 
 
 def _different_masks(
     root: Path, audited: Sequence[AuditedSample], exact: Sequence[Sequence[int]]
-) -> list[Finding]:
+) -> Iterator[Finding]:
     differ = [group for group in exact if len({audited[i].labels_digest for i in group}) > 1]
     if not differ:
-        return []
-    return [
-        Finding(
-            "different_masks",
-            "warning",
-            f"{counted(len(differ), 'group')} of equal images "
-            f"{'has' if len(differ) == 1 else 'have'} different masks: "
-            f"{_shown(root, audited, differ)}.",
-            "Only one of the masks can be right; correct the others or leave them out.",
-            _files(root, audited, differ),
-        )
-    ]
+        return
+    yield Finding(
+        "different_masks",
+        "warning",
+        f"{counted(len(differ), 'group')} of equal images "
+        f"{'has' if len(differ) == 1 else 'have'} different masks: "
+        f"{_shown(root, audited, differ)}.",
+        "Only one of the masks can be right; correct the others or leave them out.",
+        _files(root, audited, differ),
+    )
 
 
-def _shared_cases(root: Path, audited: Sequence[AuditedSample]) -> list[Finding]:
+def _shared_cases(root: Path, audited: Sequence[AuditedSample]) -> Iterator[Finding]:
     by_case: dict[str, list[int]] = defaultdict(list)
     for index, each in enumerate(audited):
         by_case[each.sample.case].append(index)
@@ -119,20 +109,18 @@ def _shared_cases(root: Path, audited: Sequence[AuditedSample]) -> list[Finding]
         if len({audited[i].sample.split for i in members}) > 1
     }
     if not shared:
-        return []
-    return [
-        Finding(
-            "case_across_splits",
-            _severity(audited, list(shared.values())),
-            f"{counted(len(shared), 'case')} {'lies' if len(shared) == 1 else 'lie'} in more than "
-            f"one split: {examples(shared)}; what was learned of a case makes its scores too good.",
-            "Move all images of a case to one split, or state no splits and let them be made.",
-            _files(root, audited, list(shared.values())),
-        )
-    ]
+        return
+    yield Finding(
+        "case_across_splits",
+        _severity(audited, list(shared.values())),
+        f"{counted(len(shared), 'case')} {'lies' if len(shared) == 1 else 'lie'} in more than "
+        f"one split: {examples(shared)}; what was learned of a case makes its scores too good.",
+        "Move all images of a case to one split, or state no splits and let them be made.",
+        _files(root, audited, list(shared.values())),
+    )
 
 
-def _videos(root: Path, audited: Sequence[AuditedSample]) -> list[Finding]:
+def _videos(root: Path, audited: Sequence[AuditedSample]) -> Iterator[Finding]:
     """Numbered images that resemble their neighbors and lie in more than one split."""
     series: dict[str, list[tuple[int, int]]] = defaultdict(list)
     for index, each in enumerate(audited):
@@ -155,24 +143,22 @@ def _videos(root: Path, audited: Sequence[AuditedSample]) -> list[Finding]:
         if following.mean() >= _LEAST_LIKENESS and z >= _LEAST_Z:
             videos[name] = members
     if not videos:
-        return []
+        return
     parts = []
     for name, members in videos.items():
         splits = {audited[i].sample.split for i in members}
         parts.append(f"{name or 'numbers'}… in {' and '.join(sorted(map(str, splits)))}")
-    return [
-        Finding(
-            "video_across_splits",
-            "warning",
-            f"{counted(len(videos), 'series', 'series')} of numbered images "
-            f"{'looks' if len(videos) == 1 else 'look'} like frames of a video and "
-            f"{'lies' if len(videos) == 1 else 'lie'} in more than one split: {examples(parts)}; "
-            f"neighboring frames make scores too good.",
-            "Keep the published splits only to compare with published scores; else group by video "
-            "(--group-by) and let splits be made.",
-            _files(root, audited, list(videos.values())),
-        )
-    ]
+    yield Finding(
+        "video_across_splits",
+        "warning",
+        f"{counted(len(videos), 'series', 'series')} of numbered images "
+        f"{'looks' if len(videos) == 1 else 'look'} like frames of a video and "
+        f"{'lies' if len(videos) == 1 else 'lie'} in more than one split: {examples(parts)}; "
+        f"neighboring frames make scores too good.",
+        "Keep the published splits only to compare with published scores; else group by video "
+        "(--group-by) and let splits be made.",
+        _files(root, audited, list(videos.values())),
+    )
 
 
 def _severity(audited: Sequence[AuditedSample], across: Sequence[Sequence[int]]) -> Severity:

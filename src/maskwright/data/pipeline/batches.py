@@ -1,6 +1,6 @@
 """Images with masks → batches of images, labels and weights of pixels."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -70,12 +70,12 @@ def train_batches(
             value_range=arrays.value_range,
         )
 
-    def collate(items: Sequence[tuple[np.ndarray, np.ndarray]], indices: Sequence[int]) -> Batch:
-        images = np.stack([image for image, _ in items])
-        labels = np.empty((len(items), *size), np.int32)
-        weights = np.empty((len(items), *size), np.float32)
-        for row, ((_, mask), index) in enumerate(zip(items, indices, strict=True)):
-            labels[row] = mask
+    def collate(items: Iterable[tuple[np.ndarray, np.ndarray]], indices: Sequence[int]) -> Batch:
+        images = np.empty((len(indices), *size, arrays.channels), np.float32)
+        labels = np.empty((len(indices), *size), np.int32)
+        weights = np.empty((len(indices), *size), np.float32)
+        for row, ((image, mask), index) in enumerate(zip(items, indices, strict=True)):
+            images[row], labels[row] = image, mask
             np.take(weight_of, mask, out=weights[row])
             weights[row] *= arrays.weights[index]
         return images, labels, weights

@@ -5,9 +5,10 @@ seeds and the settings of `tf.data` are here.
 """
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
+from itertools import count
 from typing import Any, TypeVar
 
 import numpy as np
@@ -68,7 +69,7 @@ def epoch_batches(
     num_samples: int,
     schedule: EpochSchedule,
     draw: Callable[[int, np.random.Generator], Item],
-    collate: Callable[[Sequence[Item], Sequence[int]], Any],
+    collate: Callable[[Iterable[Item], Sequence[int]], Any],
     signature: Callable[[int], Any],
 ) -> tf.data.Dataset:
     """Batches of one epoch or several.
@@ -81,7 +82,8 @@ def epoch_batches(
         num_samples: Samples of an epoch.
         schedule: Order, size and part of the batches.
         draw: From the index of a sample and its generator to the augmented sample.
-        collate: From augmented samples and their indices to arrays in any nesting.
+        collate: From augmented samples, made as they are taken, and their indices to arrays in any
+            nesting.
         signature: From the samples in a batch of one worker to `tf.TensorSpec`s in that nesting.
 
     Raises:
@@ -91,16 +93,16 @@ def epoch_batches(
     steps = steps_per_epoch(num_samples, schedule.batch_size)
     order = _shuffled(schedule.seed, num_samples, steps * schedule.batch_size)
 
+    def item(epoch: int, index: int, position: int) -> Item:
+        repetition = position // num_samples
+        key = [schedule.seed, epoch, index, *([repetition] if repetition else [])]
+        return draw(index, np.random.default_rng(key))
+
     def batch(number: int) -> Any:
         epoch, step = schedule.epoch + number // steps, number % steps
         first = step * schedule.batch_size + first_row
         indices = order(epoch)[first : first + share].tolist()
-        items = []
-        for position, index in enumerate(indices, start=first):
-            repetition = position // num_samples
-            key = [schedule.seed, epoch, index, *([repetition] if repetition else [])]
-            items.append(draw(index, np.random.default_rng(key)))
-        return collate(items, indices)
+        return collate(map(partial(item, epoch), indices, count(first)), indices)
 
     return in_order(range(schedule.skip, steps * schedule.epochs), batch, signature(share))
 
@@ -130,12 +132,12 @@ def window_batches(
     ]
     shapes = {size for *_, size in windows}
     size = next(iter(shapes)) if len(shapes) == 1 else None
-    count = batch_size if size is not None else 1
+    share = batch_size if size is not None else 1
 
     def batch(number: int) -> Any:
-        return collate(windows[number * count : (number + 1) * count])
+        return collate(windows[number * share : (number + 1) * share])
 
-    numbers = range(steps_per_epoch(len(windows), count))
+    numbers = range(steps_per_epoch(len(windows), share))
     return in_order(numbers, batch, signature(size or (None, None)))
 
 

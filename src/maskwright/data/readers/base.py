@@ -1,6 +1,6 @@
 """What a reader of data sets is: it recognizes a place, says how sure it is, and gives samples."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -99,8 +99,3 @@ class Reader:
     source: str
     contents: str
     recognize: Callable[[Place], Recognition | None]
-
-
-def listed(items: Sequence[str], last: str) -> str:
-    """`a, b or c`."""
-    return items[0] if len(items) == 1 else f"{', '.join(items[:-1])}{last}{items[-1]}"

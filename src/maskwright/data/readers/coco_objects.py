@@ -1,7 +1,7 @@
 """Images, classes and objects in the JSON of COCO, and their masks."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -68,35 +68,31 @@ class _Skipped:
     beyond: list[str] = field(default_factory=list)
     crowds: int = 0
 
-    def notes(self) -> list[Note]:
-        notes = []
+    def notes(self) -> Iterator[Note]:
         if self.images:
             count = counted(len(self.images), "image that is", "images that are")
-            text = f"Skipped: {count} not there, the first {self.images[0]}."
-            notes.append(Note("missing_images", text))
+            yield Note("missing_images", f"Skipped: {count} not there, the first {self.images[0]}.")
         if self.boxes:
-            text = f"Skipped: {counted(self.boxes, 'object')} with a box but no mask."
-            notes.append(Note("boxes_only", text))
+            count = counted(self.boxes, "object")
+            yield Note("boxes_only", f"Skipped: {count} with a box but no mask.")
         if self.flat:
-            text = (
+            yield Note(
+                "flat_polygons",
                 f"Skipped: {counted(len(self.flat), 'object')} whose polygon has fewer than three "
-                f"points and so no area, the first {self.flat[0]}; draw it again, or remove it."
+                f"points and so no area, the first {self.flat[0]}; draw it again, or remove it.",
             )
-            notes.append(Note("flat_polygons", text))
         if self.beyond:
-            count = counted(
-                len(self.beyond), "box that reaches beyond its", "boxes that reach beyond their"
+            singular, plural = "box that reaches beyond its", "boxes that reach beyond their"
+            yield Note(
+                "boxes_beyond_image",
+                f"Not used: {counted(len(self.beyond), singular, plural)} image, the first of "
+                f"object {self.beyond[0]}; boxes are made from masks.",
             )
-            text = (
-                f"Not used: {count} image, the first of object {self.beyond[0]}; boxes are made "
-                f"from masks."
-            )
-            notes.append(Note("boxes_beyond_image", text))
         if self.crowds:
             count = counted(self.crowds, "crowd")
-            text = f"Skipped: {count}, as no region; pixels of crowds alone are ignored."
-            notes.append(Note("crowds", text))
-        return notes
+            yield Note(
+                "crowds", f"Skipped: {count}, as no region; pixels of crowds alone are ignored."
+            )
 
 
 def list_classes(files: Sequence[CocoFile]) -> tuple[list[str], dict[int, int]]:
@@ -161,7 +157,7 @@ def list_images(
                 image.crowds.append(CocoObject(label, shape, name))
             else:
                 image.objects.append(CocoObject(label, shape, name))
-    return list(images.values()), skipped.notes()
+    return list(images.values()), list(skipped.notes())
 
 
 def _images(

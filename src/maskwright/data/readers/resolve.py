@@ -1,6 +1,7 @@
 """READERS, and what they make of a place: which of them is surest, and the samples it lists."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +12,6 @@ from maskwright.data.readers.base import (
     Place,
     Reader,
     Recognition,
-    listed,
 )
 from maskwright.data.readers.coco import COCO
 from maskwright.data.readers.data_yaml import DATA_YAML
@@ -98,12 +98,12 @@ def _read(place: Place, notes: list[Note]) -> Layout | Place:
 
 def _not_recognized(path: Path) -> str:
     """What was expected or looked for, what is there, and what to do."""
-    expected = listed([reader.source for reader in reversed(READERS)], " or ")
+    expected = _listed([reader.source for reader in reversed(READERS)], " or ")
     if not path.exists():
         return f"{path} does not exist; expected {expected}."
     if not path.is_dir():
         return f"{path} is no data set; expected {expected}. {HOW_TO_STATE}"
-    looked_for = listed([r.contents for r in reversed(READERS) if r.contents], ", and ")
+    looked_for = _listed([r.contents for r in reversed(READERS) if r.contents], ", and ")
     folders = image_folders(path)
     contents = [
         f"{len(folder.files)} images in {folder.path.relative_to(path).as_posix()}/"
@@ -123,6 +123,11 @@ def _not_recognized(path: Path) -> str:
         f"No image with a mask was recognized in {path}. Looked for: {looked_for}. Found: "
         f"{'; '.join(contents) or 'nothing'}. {advice}"
     )
+
+
+def _listed(items: Sequence[str], last: str) -> str:
+    """`a, b or c`."""
+    return items[0] if len(items) == 1 else f"{', '.join(items[:-1])}{last}{items[-1]}"
 
 
 def _other_files(root: Path) -> Counter[str]:

@@ -56,12 +56,12 @@ class AtrousPooling(layers.Layer):
         reach = (self.size - 1) * self.dilation
         height, width = ops.shape(x)[1:3]
         height, width = height - reach, width - reach
-        found = None
+        merged = None
         for row in range(0, reach + 1, self.dilation):
             for column in range(0, reach + 1, self.dilation):
                 part = x[:, row : row + height, column : column + width]
-                found = part if found is None else join(found, part)
-        return found
+                merged = part if merged is None else join(merged, part)
+        return merged
 
     def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
         """Shape of the output for the shape of an input."""
@@ -72,8 +72,8 @@ class AtrousPooling(layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         """Arguments that rebuild the layer."""
-        own = {"kind": self.kind, "size": self.size, "dilation": self.dilation}
-        return {**super().get_config(), **own, "padding": self.padding}
+        arguments = {"kind": self.kind, "size": self.size, "dilation": self.dilation}
+        return {**super().get_config(), **arguments, "padding": self.padding}
 
 
 @keras.saving.register_keras_serializable(package="maskwright")
@@ -115,9 +115,9 @@ class StochasticDepth(layers.Layer):
         """`(b, h, w, c)` to the same shape."""
         if not training or not self.rate:
             return x
-        drawn = keras.random.uniform((ops.shape(x)[0], 1, 1, 1), seed=self.seed_generator)
-        kept = ops.cast(drawn >= self.rate, x.dtype)
-        return x * kept / (1 - self.rate)
+        uniform = keras.random.uniform((ops.shape(x)[0], 1, 1, 1), seed=self.seed_generator)
+        survives = ops.cast(uniform >= self.rate, x.dtype)
+        return x * survives / (1 - self.rate)
 
     def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
         """That of the input."""

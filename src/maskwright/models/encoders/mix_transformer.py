@@ -1,12 +1,14 @@
 """The Mix Transformer: features at four strides by attention between pixels."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import keras
 import numpy as np
 from keras import layers
 
-from maskwright.models.blocks import Tensor
+from maskwright.errors import ConfigError
+from maskwright.models.blocks import Norm, Tensor
 from maskwright.models.encoders.base import IMAGENET_MEAN, IMAGENET_STD, Encoder, PixelFormat
 from maskwright.models.encoders.layers import EfficientAttention, Gelu, StochasticDepth
 
@@ -41,7 +43,9 @@ MIX_TRANSFORMERS = {
 }
 
 
-def mix_transformer(name: str, pixels: PixelFormat) -> Encoder:
+def mix_transformer(
+    name: str, pixels: PixelFormat, _widths: Sequence[int], _norm: Norm, output_stride: int
+) -> Encoder:
     """Overlapping patches, blocks of attention and of a feed-forward with a 3x3 inside.
 
     Patches of 7x7 with stride 4, then 3x3 with stride 2, and a normalization after each stage,
@@ -51,9 +55,20 @@ def mix_transformer(name: str, pixels: PixelFormat) -> Encoder:
     Args:
         name: One of `MIX_TRANSFORMERS`.
         pixels: Of the images.
+        output_stride: 32, for there is no dilation.
+
+    Widths and normalization are its own.
+
+    Raises:
+        ConfigError: If `output_stride` is another.
 
     Source: Xie et al., SegFormer, 2021, table 6, with GELU in its approximated form, see `Gelu`.
     """
+    if output_stride != 32:
+        raise ConfigError(
+            "A Mix Transformer cannot be dilated; expected an output stride of 32, or another "
+            f"encoder, received {output_stride}."
+        )
     size = MIX_TRANSFORMERS[name]
     images = keras.Input(pixels.shape)
     x = pixels.scaling(IMAGENET_MEAN, IMAGENET_STD)(images)

@@ -58,12 +58,12 @@ def pretrained(
         clone_function=copy,
     )
     # At the coarsest stride left, the features of the deepest layer.
-    outputs = {min(s, output_stride): copy.found[taps[s]] for s in sorted(taps)}
+    outputs = {min(s, output_stride): copy.outputs[taps[s]] for s in sorted(taps)}
     model = keras.Model(images, list(outputs.values()), name="encoder")
     if weights is not None:
-        kept = {id(layer) for layer in model.layers}
+        used = {id(layer) for layer in model.layers}
         for theirs, ours in copy.pairs:
-            if id(ours) in kept and theirs.weights:
+            if id(ours) in used and theirs.weights:
                 copy_weights(theirs.get_weights(), ours, family.bgr, pixels.extra)
     return Encoder(model, tuple(outputs))
 
@@ -102,28 +102,28 @@ def _strides(network: keras.Model, side: int) -> dict[str, int]:
 
     What only pads or crops has the stride of its input.
     """
-    found: dict[str, int] = {}
+    strides: dict[str, int] = {}
     for layer in network.operations:
         shape: tuple[int, ...] = getattr(layer.output, "shape", ())
         if isinstance(layer, atrous.SHIFTS):
-            found[layer.name] = found[producer(layer).name]
+            strides[layer.name] = strides[producer(layer).name]
         elif len(shape) == 4 and shape[1] > 1:
-            found[layer.name] = 2 ** round(float(np.log2(side / shape[1])))
-    return found
+            strides[layer.name] = 2 ** round(float(np.log2(side / shape[1])))
+    return strides
 
 
 def _last_at_stride(
     network: keras.Model, strides: Mapping[str, int], family: Family
 ) -> dict[int, str]:
     """Name of the last layer at each stride but the first, or the family's own choice."""
-    found = {}
+    taps = {}
     for layer in network.operations:
         if layer.name == family.top:
             break
         stride = strides.get(layer.name, 1)
         if stride > 1 and not isinstance(layer, atrous.SHIFTS):
-            found[stride] = layer.name
-    return {**found, **family.taps}
+            taps[stride] = layer.name
+    return {**taps, **family.taps}
 
 
 def _check(name: str, taps: Mapping[int, str], strides: Mapping[str, int]) -> None:
@@ -148,7 +148,7 @@ class _Copy:
         synchronized: Batch statistics over all workers.
 
     Attributes:
-        found: Output of every copied layer, by the name of the layer.
+        outputs: Output of every copied layer, by the name of the layer.
         pairs: Layers of the network and their copies, in the order of the network.
     """
 
@@ -162,7 +162,7 @@ class _Copy:
     ) -> None:
         self.strides, self.output_stride = strides, output_stride
         self.images, self.scaled, self.synchronized = images, scaled, synchronized
-        self.found: dict[str, Tensor] = {}
+        self.outputs: dict[str, Tensor] = {}
         self.pairs: list[tuple[layers.Layer, layers.Layer]] = []
 
     def __call__(self, layer: keras.Operation) -> atrous.Step:
@@ -178,7 +178,7 @@ class _Copy:
                 x = args[0]
                 for step in steps:
                     x = step(x)
-            self.found[layer.name] = x
+            self.outputs[layer.name] = x
             return x
 
         return call

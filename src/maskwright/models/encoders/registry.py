@@ -1,18 +1,27 @@
 """Encoders by their names."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
-from maskwright.architectures import SCRATCH
 from maskwright.errors import ConfigError
 from maskwright.models.blocks import BATCH, Norm
 from maskwright.models.encoders.base import Encoder, PixelFormat, start_from_file
 from maskwright.models.encoders.families import FAMILIES
-from maskwright.models.encoders.mix_transformer import mix_transformer
+from maskwright.models.encoders.mix_transformer import MIX_TRANSFORMERS, mix_transformer
 from maskwright.models.encoders.pretrained import pretrained
 from maskwright.models.encoders.scratch import RESNETS, plain, residual, resnet
 
-ENCODERS = (*SCRATCH, *FAMILIES)
+SCRATCH_BUILDERS: Mapping[str, Callable[[PixelFormat, Sequence[int], Norm, int], Encoder]] = {
+    "plain": plain,
+    "residual": residual,
+    **{name: partial(resnet, name) for name in RESNETS},
+    **{name: partial(mix_transformer, name) for name in MIX_TRANSFORMERS},
+}
+"""Encoders without published weights: from pixels, widths, normalization and output stride. Their
+names are those of `maskwright.architectures.SCRATCH`."""
+
+ENCODERS = (*SCRATCH_BUILDERS, *FAMILIES)
 OUTPUT_STRIDES = (8, 16, 32)
 
 _RGB = PixelFormat()
@@ -73,18 +82,7 @@ def encoder(
         raise ConfigError(f"The layers of {name} cannot be chosen; leave taps out.")
 
     def build(pixels: PixelFormat) -> Encoder:
-        if name == "plain":
-            return plain(widths, pixels, norm, output_stride)
-        if name == "residual":
-            return residual(widths, pixels, norm, output_stride)
-        if name in RESNETS:
-            return resnet(name, pixels, norm, output_stride)
-        if output_stride != 32:
-            raise ConfigError(
-                "A Mix Transformer cannot be dilated; expected an output stride of 32, or another "
-                f"encoder, received {output_stride}."
-            )
-        return mix_transformer(name, pixels)
+        return SCRATCH_BUILDERS[name](pixels, widths, norm, output_stride)
 
     made = build(pixels)
     if weights is not None:

@@ -19,7 +19,7 @@ RESNETS = {"resnet18": (2, 2, 2, 2), "resnet34": (3, 4, 6, 3)}
 """Blocks at strides 4, 8, 16 and 32."""
 
 
-def plain(widths: Sequence[int], pixels: PixelFormat, norm: Norm, output_stride: int) -> Encoder:
+def plain(pixels: PixelFormat, widths: Sequence[int], norm: Norm, output_stride: int) -> Encoder:
     """Two 3x3 convolutions at each stride, maxima of 2x2 in between.
 
     Beyond `output_stride` the maxima are taken at every pixel, and the convolutions are dilated.
@@ -41,7 +41,7 @@ def plain(widths: Sequence[int], pixels: PixelFormat, norm: Norm, output_stride:
     return _joined(images, features)
 
 
-def residual(widths: Sequence[int], pixels: PixelFormat, norm: Norm, output_stride: int) -> Encoder:
+def residual(pixels: PixelFormat, widths: Sequence[int], norm: Norm, output_stride: int) -> Encoder:
     """A pre-activation residual unit at each stride, halved by its first convolution.
 
     A unit is normalization, ReLU, 3x3 convolution, twice, beside the identity, which is a 1x1
@@ -70,7 +70,9 @@ def residual(widths: Sequence[int], pixels: PixelFormat, norm: Norm, output_stri
     return _joined(images, features)
 
 
-def resnet(name: str, pixels: PixelFormat, norm: Norm, output_stride: int) -> Encoder:
+def resnet(
+    name: str, pixels: PixelFormat, _widths: Sequence[int], norm: Norm, output_stride: int
+) -> Encoder:
     """ResNet-18 or ResNet-34: two 3x3 convolutions in every block.
 
     7x7 convolution to 64 channels with stride 2, maxima of 3x3 with stride 2, then blocks of 64,

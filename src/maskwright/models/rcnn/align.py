@@ -56,18 +56,18 @@ def roi_align(
     batch, length = ops.shape(flat)[:2]
     flat = ops.reshape(flat, (-1, flat.shape[-1]))
     starts = starts + ops.arange(batch)[:, None] * length
-    found = 0.0
+    sampled = 0.0
     rows = _between(boxes[..., 0], boxes[..., 2], strides, heights, size * samples)
     columns = _between(boxes[..., 1], boxes[..., 3], strides, widths, size * samples)
     for row, row_share in rows:
         line = (starts[..., None] + row * widths[..., None])[..., None]
         for column, column_share in columns:
             share = row_share[..., None] * column_share[..., None, :]
-            found += ops.take(flat, line + column[..., None, :], axis=0) * share[..., None]
+            sampled += ops.take(flat, line + column[..., None, :], axis=0) * share[..., None]
     if samples == 1:
-        return found
+        return sampled
     channels = flat.shape[-1]
-    parts = ops.reshape(found, (batch, -1, size, samples, size, samples, channels))
+    parts = ops.reshape(sampled, (batch, -1, size, samples, size, samples, channels))
     return ops.mean(parts, axis=(3, 5))
 
 
@@ -109,8 +109,8 @@ def cut_masks(ids: Tensor, numbers: Tensor, boxes: Tensor, size: int, samples: i
     for row, row_share in rows:
         for column, column_share in columns:
             places = start + row[..., None] * width + column[..., None, :]
-            found = ops.take(flat, places, axis=0) == numbers[..., None, None, None]
+            belongs = ops.take(flat, places, axis=0) == numbers[..., None, None, None]
             share = row_share[..., None] * column_share[..., None, :]
-            inside += ops.cast(ops.any(found, axis=-1), "float32") * share
+            inside += ops.cast(ops.any(belongs, axis=-1), "float32") * share
     parts = ops.reshape(inside, (batch, -1, size, samples, size, samples))
     return ops.cast(ops.mean(parts, axis=(3, 5)) >= 0.5, "float32")

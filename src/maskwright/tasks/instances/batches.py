@@ -1,6 +1,6 @@
 """Images with objects → batches of images and of what heads for objects learn."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -109,7 +109,7 @@ def eval_batches(
 def _collate(
     arrays: ObjectArrays,
     target: Target,
-    items: Sequence[tuple[np.ndarray, np.ndarray, np.ndarray]],
+    items: Iterable[tuple[np.ndarray, np.ndarray, np.ndarray]],
     indices: Sequence[int],
 ) -> tuple[np.ndarray, Any, np.ndarray]:
     """Batch of images, their maps and the classes of their objects."""

@@ -4,11 +4,9 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from maskwright.export.ensemble import Logits
 from maskwright.export.export_task import ExportTask
-from maskwright.export.logits import artifact_logits, keras_logits
+from maskwright.export.logits import Logits, activate, artifact_logits, keras_logits
 from maskwright.export.parity import FLOAT, Parity
-from maskwright.export.probabilities import activate
 from maskwright.export.smoke_test import Example
 from maskwright.metrics.confusion import confusion, scores
 from maskwright.model_card import SemanticCard

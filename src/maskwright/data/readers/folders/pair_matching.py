@@ -22,10 +22,9 @@ _AGREEMENT = 0.8  # share of leftover masks that must have the same unknown endi
 
 @dataclass
 class Matches:
-    """Images with their masks, and what has no partner; each in natural order."""
+    """Images with their masks, masks without an image, and files that fit several ways."""
 
     pairs: list[tuple[Path, list[Path]]] = field(default_factory=list)
-    alone_images: list[Path] = field(default_factory=list)
     alone_masks: list[Path] = field(default_factory=list)
     ambiguous: list[Path] = field(default_factory=list)
     by_number: bool = False
@@ -79,8 +78,6 @@ def match(images: Sequence[Path], masks: Sequence[Path], by_number: bool = False
         if masks_of.get(image):
             of_image = sorted(masks_of[image], key=lambda p: natural_key(p.name))
             result.pairs.append((image, of_image))
-        elif image in masks_of:
-            result.alone_images.append(image)
     return result
 
 

@@ -1,7 +1,7 @@
 """Reader of folders of images and masks, whatever their layout, with the splits of lists beside."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -136,18 +136,16 @@ def _from_paths(
     return labels, cases
 
 
-def _facts_from_paths(samples: Sequence[Sample]) -> list[Note]:
+def _facts_from_paths(samples: Sequence[Sample]) -> Iterator[Note]:
     """Notes on labels and cases that folders state."""
-    notes = []
     labels = sorted({sample.label for sample in samples if sample.label is not None})
     if labels:
         text = f"The folders {_examples(labels)} are taken for labels of whole images."
-        notes.append(Note("labels", text))
+        yield Note("labels", text)
     cases = sorted({s.case for s in samples if s.case != s.id}, key=natural_key)
     if cases:
         text = f"The folders {_examples(cases)} are taken for cases, which no split parts."
-        notes.append(Note("cases", text))
-    return notes
+        yield Note("cases", text)
 
 
 def _examples(names: Sequence[str]) -> str:

@@ -1,7 +1,6 @@
 """Bags of regions → batches: crops augmented with their masks, side by side, nothing padded."""
 
-from collections.abc import Sequence
-from itertools import chain
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -68,10 +67,11 @@ def train_batches(
         return items
 
     def collate(
-        bags: Sequence[list[_Region]], indices: Sequence[int]
+        items: Iterable[list[_Region]], indices: Sequence[int]
     ) -> tuple[Inputs, np.ndarray, np.ndarray]:
-        owners = [owner for owner, regions in enumerate(bags) for _ in regions]
-        crops, masks, vectors = zip(*chain.from_iterable(bags), strict=True)
+        pairs = [(owner, region) for owner, regions in enumerate(items) for region in regions]
+        owners = [owner for owner, _ in pairs]
+        crops, masks, vectors = zip(*(region for _, region in pairs), strict=True)
         inputs = as_inputs(crops, masks, vectors, owners, outside, arrays.value_range[1])
         return inputs, *_answers(arrays, indices, label_weights)
 
