@@ -60,7 +60,7 @@ def test_settings_that_cannot_be_used(settings, sentence):
 
 
 def test_a_setting_without_a_value():
-    with pytest.raises(ConfigError, match="KEY=VALUE, received 'size'"):
+    with pytest.raises(ConfigError, match="KEY=VALUE; received 'size'"):
         parse_settings(["size"])
 
 

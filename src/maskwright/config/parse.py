@@ -75,7 +75,7 @@ def parse_settings(pairs: Sequence[str]) -> dict[str, Any]:
     for pair in pairs:
         key, equals, text = pair.partition("=")
         if not equals:
-            raise ConfigError(f"Expected --set KEY=VALUE, received {pair!r}.")
+            raise ConfigError(f"Expected --set KEY=VALUE; received {pair!r}.")
         try:
             value = None if text.lower() == "none" else yaml.safe_load(text)
         except yaml.YAMLError:
