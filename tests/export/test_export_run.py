@@ -82,7 +82,7 @@ def exported(made):
     return export
 
 
-# Writing LiteRT takes longest; tests/export/test_kinds.py reads and writes it all the same.
+# Writing LiteRT takes longest; tests/export/test_export_tasks.py reads and writes it all the same.
 SLOW = {"litert": pytest.mark.slow}
 
 
