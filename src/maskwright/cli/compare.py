@@ -6,33 +6,33 @@ from typing import Annotated, Literal
 
 import typer
 
-from maskwright.cli.console import Json, OutFolder, out, quiet_tensorflow
+from maskwright.cli.console import Data, Flips, Json, OutFolder, Split, out, quiet_tensorflow
 
 
 def compare(
-    run_a: Annotated[Path, typer.Argument(help="Folder of a run.")],
-    run_b: Annotated[Path, typer.Argument(help="Folder of another run.")],
-    data: Annotated[str, typer.Argument(help="Folder, CSV, data.yaml or tfds:NAME.")],
-    split: Annotated[str, typer.Option(help="Split to score.")] = "test",
+    run_a: Annotated[Path, typer.Argument(help="Folder of the first run (A).")],
+    run_b: Annotated[Path, typer.Argument(help="Folder of the second run (B).")],
+    data: Data,
+    split: Split = "test",
     folder: OutFolder = None,
     size: Annotated[
         Literal["original", "working"],
-        typer.Option(help="Score masks in their own size or in the models'."),
+        typer.Option(help="Resolution of the scores: of the files, or of the models."),
     ] = "original",
-    flips: Annotated[bool, typer.Option(help="Average over the mirrored image too.")] = False,
+    flips: Flips = False,
     as_json: Json = False,
 ) -> None:
-    """Say which of two models is better, or that no difference is shown."""
+    """Test whether two models differ significantly, on the same images."""
     quiet_tensorflow()
     from maskwright import api
     from maskwright.evaluation import comparison_table, comparison_to_dict
 
-    found = api.compare(run_a, run_b, data, split=split, out=folder, size=size, flips=flips)
-    written = folder or api.comparison_folder(run_a, run_b, split)
+    comparison = api.compare(run_a, run_b, data, split=split, out=folder, size=size, flips=flips)
+    results = folder or api.comparison_folder(run_a, run_b, split)
     if as_json:
-        typer.echo(json.dumps(comparison_to_dict(found)))
+        typer.echo(json.dumps(comparison_to_dict(comparison)))
     else:
-        out().print(comparison_table(found))
-    for skipped in found.skipped:
-        typer.echo(f"not scored: {skipped.reason}", err=True)
-    typer.echo(f"See {written / 'report.html'}.", err=True)
+        out().print(comparison_table(comparison))
+    for skipped in comparison.skipped:
+        typer.echo(f"skipped: {skipped.reason}", err=True)
+    typer.echo(f"See {results / 'report.html'}.", err=True)
