@@ -75,7 +75,7 @@ class RegionConfig(RunConfig):
         description="Pixels outside the mask of a region: kept, darkened to 30%, removed (0), or "
         "kept with the mask as an additional channel.",
     )
-    jitter: float | None = Field(
+    mask_perturbation: float | None = Field(
         None,
         ge=0,
         le=0.4,

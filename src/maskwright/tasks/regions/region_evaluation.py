@@ -19,11 +19,12 @@ from maskwright.tasks.instances.segmenter import Segmenter
 from maskwright.tasks.regions.classifier import Decision
 from maskwright.tasks.regions.drawing import draw_decisions
 from maskwright.tasks.regions.extraction.extract import Region
+from maskwright.tasks.regions.extraction.ground_truth import read_region_mask
+from maskwright.tasks.regions.extraction.matching import MIN_IOU, region_iou
 from maskwright.tasks.regions.grad_cam import draw_heat, heat_map
 from maskwright.tasks.regions.learning.bags import row
-from maskwright.tasks.regions.learning.build_bags import MATCHED, overlap, read_regions
 from maskwright.tasks.regions.learning.collate import as_inputs
-from maskwright.tasks.regions.learning.targets import Labeling
+from maskwright.tasks.regions.learning.labeling import Labeling
 from maskwright.tasks.regions.pipeline import Pipeline
 from maskwright.tasks.regions.region_scores import BagDecision, DecisionEvaluation, DecisionExample
 
@@ -133,7 +134,7 @@ def evaluate_decisions(
 
 def _counts(labeling: Labeling, sample: Sample) -> bool:
     """Whether a sample's label is one that is decided on."""
-    return labeling.source != "image" or labeling.answers.get(sample.label or "", 0) is not None
+    return labeling.source != "image" or labeling.targets.get(sample.label or "", 0) is not None
 
 
 def _gather(
@@ -158,7 +159,7 @@ def _gather(
                 continue
             finally:
                 advance(1)
-            labels = labeling.of(sample, regions)
+            labels = labeling.targets_of(sample, regions)
             for region, label in zip(regions, labels, strict=True):
                 if label is None:
                     continue
@@ -179,7 +180,7 @@ def _look(
 ) -> tuple[list[Region], list[Region]]:
     """True regions of a sample, and those of the segmenter's mask."""
     image = dataset.read_image(sample)
-    mask, background = read_regions(dataset, sample, pipeline.classifier.card.regions)
+    mask, background = read_region_mask(dataset, sample, pipeline.classifier.card.regions)
     regions = pipeline.regions(image, mask, sample.id, background)
     if segmenter is None:
         return regions, []
@@ -189,8 +190,8 @@ def _look(
 
 def _nearest(region: Region, guesses: Sequence[Region]) -> list[Region]:
     """The predicted region that stands for a true one, if any does."""
-    overlaps = [overlap(region, guess) for guess in guesses]
-    if not overlaps or max(overlaps) <= MATCHED:
+    overlaps = [region_iou(region, guess) for guess in guesses]
+    if not overlaps or max(overlaps) <= MIN_IOU:
         return []
     return [guesses[int(np.argmax(overlaps))]]
 
