@@ -219,7 +219,7 @@ def test_what_is_painted_can_be_taken_back_and_is_downloaded(site, open_page):
     assert page.get_by_role("button", name="Undo").is_disabled()
     page.keyboard.press("Control+Shift+z")
     settled(page, expected(filled))
-    page.get_by_role("button", name="Reset").click()
+    page.get_by_role("button", name="Reset", exact=True).click()
     settled(page, expected(own))
     np.testing.assert_array_equal(saved_mask(page), own)
     expect(page.locator("#image-list .state")).to_have_text("done")
