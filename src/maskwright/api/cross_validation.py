@@ -6,6 +6,8 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
+from operator import attrgetter
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Unpack
@@ -17,6 +19,7 @@ from maskwright.api.train import train
 from maskwright.config import TrainConfig, given_settings, read_config
 from maskwright.config.typed import TrainSettings
 from maskwright.data import open_dataset
+from maskwright.data.samples import Sample
 from maskwright.data.splits.assignment import HELD_OUT
 from maskwright.errors import ConfigError, MaskwrightError
 from maskwright.export.ensemble import is_ensemble, is_single, write_ensemble
@@ -24,8 +27,8 @@ from maskwright.tasks.provenance import division_of
 from maskwright.types import OnMessage, ignore_message
 
 if TYPE_CHECKING:
-    from maskwright.evaluation import Evaluation
     from maskwright.inference.tune_postprocessing import CachedPrediction, TuningResult
+    from maskwright.tasks.semantic.evaluation.scores import SemanticEvaluation
 
 FOLDS_FILE = "folds.json"
 """Name of the scores of a cross-validation, in its folder."""
@@ -54,8 +57,8 @@ class Folds:
 
     folder: Path
     runs: tuple[Path, ...]
-    out_of_fold: "Evaluation"
-    members: tuple["Evaluation", ...]
+    out_of_fold: "SemanticEvaluation"
+    members: tuple["SemanticEvaluation", ...]
     choice: "TuningResult"
 
 
@@ -237,11 +240,12 @@ def _finish(
     on_message: OnMessage,
 ) -> Folds:
     """Score what each model never saw, choose threshold and cleaning, make the ensemble."""
-    from maskwright.evaluation import write
     from maskwright.evaluation.reports.formatting import write_json
+    from maskwright.evaluation.reports.write import write_report
     from maskwright.inference.tune_postprocessing import tune_postprocessing
+    from maskwright.tasks.semantic.evaluation.report import semantic_report
 
-    members: list[Evaluation] = []
+    members: list[SemanticEvaluation] = []
     decided: list[CachedPrediction] = []
     with TemporaryDirectory(dir=out, prefix=".decided-") as kept:
         for number, run in enumerate(runs, start=1):
@@ -255,7 +259,7 @@ def _finish(
     for step in choice.steps:
         on_message(step.reason)
     pooled = _pool(members)
-    write(pooled, out / "evaluation" / HELD_OUT, run=out)
+    write_report(semantic_report(pooled), out / "evaluation" / HELD_OUT, run=out)
     write_json(choice.to_dict(), out / POSTPROCESSING_FILE)
     write_json(_scores(runs, members, pooled), out / FOLDS_FILE)
     # Last: with it the folder is a model, and whole.
@@ -264,68 +268,73 @@ def _finish(
 
 
 def _score(
-    data: str | Path, run: Path, division: dict[str, Any], kept: Path
-) -> tuple["Evaluation", list["CachedPrediction"]]:
-    """Scores of a fold by the model that never saw it, and its decisions for the choice."""
-    from maskwright.evaluation import evaluate
-    from maskwright.inference.tune_postprocessing import record
+    data: str | Path, run: Path, division: dict[str, Any], folder: Path
+) -> tuple["SemanticEvaluation", list["CachedPrediction"]]:
+    """Scores of a fold by the model that never saw it; each prediction is kept for the tuning."""
+    from maskwright.evaluation import EvaluateOptions, evaluate
+    from maskwright.inference.tune_postprocessing import predict_tunable, record
+    from maskwright.tasks.semantic.evaluation.scorer import SemanticScorer
 
     predictor = load(run)
-    dataset = open_dataset(data, **division)
-    found = evaluate(predictor, dataset, HELD_OUT, bootstrap=0, examples=1)
-    own = []
-    for sample in found.samples:
-        image, truth = dataset.read(sample)
-        own.append(record(predictor, image, truth, sample, kept))
-    return found, own
+    options = EvaluateOptions(split=HELD_OUT, bootstrap=0, examples=1)
+    scorer = SemanticScorer(open_dataset(data, **division), predictor.card, options)
+    records: list[CachedPrediction] = []
+
+    def keep(sample: Sample, _image: Any, truth: Any, prediction: Any) -> None:
+        records.append(record(prediction, truth, sample, folder))
+
+    return evaluate(partial(predict_tunable, predictor), scorer, [keep]), records
 
 
-def _pool(members: Sequence["Evaluation"], draws: int = 1000) -> "Evaluation":
+def _pool(members: Sequence["SemanticEvaluation"], draws: int = 1000) -> "SemanticEvaluation":
     """All folds as one evaluation."""
-    from maskwright.evaluation.evaluate import cautions
+    from maskwright.evaluation.cautions import case_cautions
 
-    starts = np.cumsum([0, *(len(one.samples) for one in members)])
-    samples = tuple(sample for one in members for sample in one.samples)
-    own = {told for one in members for told in one.warnings}
-    few = cautions(HELD_OUT, len({sample.together for sample in samples}), draws)
+    first = members[0]
+    samples = tuple(sample for member in members for sample in member.samples)
+    warnings = {caution for member in members for caution in member.warnings}
+    few = case_cautions(len({sample.together for sample in samples}), draws)
     return replace(
-        members[0],
+        first,
         samples=samples,
-        counts=np.sum([one.counts for one in members], axis=0),
-        tallies=np.concatenate([one.tallies for one in members]),
-        skipped=tuple(skip for one in members for skip in one.skipped),
+        counts=np.sum([member.counts for member in members], axis=0),
+        tallies=np.concatenate([member.tallies for member in members]),
+        skipped=tuple(skip for member in members for skip in member.skipped),
         examples=tuple(
-            replace(example, index=example.index + int(start))
+            example
             for rank in ("best", "median", "worst")
-            for one, start in zip(members, starts, strict=False)
-            for example in one.examples
+            for member in members
+            for example in member.examples
             if example.rank == rank
         ),
-        warnings=(*sorted(own), *few),
-        draws=draws,
+        warnings=(*sorted(warnings, key=attrgetter("text")), *few),
+        options=replace(first.options, bootstrap=draws),
     )
 
 
 def _scores(
-    runs: Sequence[Path], members: Sequence["Evaluation"], pooled: "Evaluation"
+    runs: Sequence[Path], members: Sequence["SemanticEvaluation"], pooled: "SemanticEvaluation"
 ) -> dict[str, Any]:
     """What `folds.json` holds: scores of each fold and of all, with intervals by case."""
-    from maskwright.evaluation import to_dict
-    from maskwright.evaluation.evaluate import MEANS
     from maskwright.evaluation.reports.formatting import plain
+    from maskwright.evaluation.reports.write import to_dict
+    from maskwright.tasks.semantic.evaluation.report import semantic_report
+    from maskwright.tasks.semantic.evaluation.scores import MEANS
 
-    everything = to_dict(pooled)
-    wanted = (*MEANS, "per_class", "intervals", "images", "cases", "scored_at", "warnings")
+    pooled_scores = to_dict(semantic_report(pooled))
+    means = [mean.key for mean in MEANS]
+    wanted = (*means, "per_class", "intervals", "level", "draws", "seed")
+    wanted += ("images", "cases", "scored_at", "warnings")
     return {
         "folds": len(runs),
         "note": _NOTE,
-        "out_of_fold": {name: everything[name] for name in wanted},
+        "out_of_fold": {name: pooled_scores[name] for name in wanted},
         "per_fold": [
             {
                 "folder": run.name,
-                **{name: plain(getattr(one.total, name)) for name in MEANS},
+                **{name: plain(getattr(one.total, name)) for name in means},
                 "images": len(one.samples),
-                "cases": len(set(one.cases)),
+                "cases": one.num_cases,
                 "model_sha256": one.card.model_sha256,
             }
             for run, one in zip(runs, members, strict=True)

@@ -1,12 +1,11 @@
 """`maskwright compare`."""
 
-import json
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
-from maskwright.cli.console import Json, OutFolder, out, quiet_tensorflow
+from maskwright.cli.console import Json, OutFolder, print_report, quiet_tensorflow
 
 
 def compare(
@@ -25,14 +24,8 @@ def compare(
     """Say which of two models is better, or that no difference is shown."""
     quiet_tensorflow()
     from maskwright import api
-    from maskwright.evaluation import comparison_table, comparison_to_dict
+    from maskwright.tasks.registry import task_of
 
-    found = api.compare(run_a, run_b, data, split=split, out=folder, size=size, flips=flips)
-    written = folder or api.comparison_folder(run_a, run_b, split)
-    if as_json:
-        typer.echo(json.dumps(comparison_to_dict(found)))
-    else:
-        out().print(comparison_table(found))
-    for skipped in found.skipped:
-        typer.echo(f"not scored: {skipped.reason}", err=True)
-    typer.echo(f"See {written / 'report.html'}.", err=True)
+    comparison = api.compare(run_a, run_b, data, split=split, out=folder, size=size, flips=flips)
+    report = task_of(run_a).comparison_report(comparison)
+    print_report(report, folder or api.comparison_folder(run_a, run_b, split), as_json)

@@ -28,14 +28,15 @@ def demo(
         _regions(folder or _free_folder(), minutes or 3.0)
         return
     from maskwright import api
-    from maskwright.evaluation import table
+    from maskwright.evaluation.reports.write import terminal_table
+    from maskwright.tasks.registry import task_of
 
     made = api.demo(
         folder or _free_folder(),
         minutes=minutes or 2.0,
         on_message=lambda text: typer.echo(text, err=True),
     )
-    out().print(table(made.evaluation))
+    out().print(terminal_table(task_of(made.run).report(made.evaluation)))
     places = {
         "images and masks": made.data,
         "curves and previews": made.run,
@@ -49,10 +50,11 @@ def demo(
 
 def _regions(folder: Path, minutes: float) -> None:
     from maskwright import api
-    from maskwright.tasks.regions.results import table as decision_table
+    from maskwright.evaluation.reports.write import terminal_table
+    from maskwright.tasks.registry import task_of
 
     made = api.demo_regions(folder, minutes=minutes, on_message=_tell)
-    out().print(decision_table(made.evaluation))
+    out().print(terminal_table(task_of(made.run).report(made.evaluation)))
     places = {
         "images and cells": made.data,
         "segmenter": made.segmenter,

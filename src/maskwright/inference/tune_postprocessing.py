@@ -20,7 +20,7 @@ from maskwright.data.samples import Sample
 from maskwright.errors import ConfigError, DataError
 from maskwright.imageio import atomic_write
 from maskwright.inference.postprocess import clean
-from maskwright.inference.predictor import Predictor, most_probable
+from maskwright.inference.predictor import Prediction, Predictor, most_probable
 from maskwright.labels import IGNORE_LABEL
 from maskwright.metrics import (
     Paired,
@@ -153,39 +153,67 @@ class TuningResult:
         }
 
 
+@dataclass(frozen=True, kw_only=True)
+class TunablePrediction(Prediction):
+    """A prediction with all that every candidate follows from, in two bytes a pixel.
+
+    Args:
+        uncleaned: Labels before cleaning, uint8 `(h, w)`.
+        levels: For two classes, number of `THRESHOLDS` that the probability of the foreground
+            reaches, uint8 `(h, w)`; `None` for more.
+        background: Label of what is no object, or `None`.
+    """
+
+    uncleaned: np.ndarray
+    levels: np.ndarray | None
+    background: int | None
+
+
+def predict_tunable(predictor: Predictor, image: np.ndarray) -> TunablePrediction:
+    """Labels of an image `(h, w, c)` as `predictor` gives them, and what tuning needs of it."""
+    card, size = predictor.card, (image.shape[0], image.shape[1])
+    has_levels = card.labels.num_classes == 2 and card.background is not None
+    uncleaned = np.empty(size, np.uint8)
+    levels = np.empty(size, np.uint8) if has_levels else None
+    top = 0
+    for strip in predictor.strips(predictor.working(image), size):
+        rows = slice(top, top + len(strip))
+        uncleaned[rows] = most_probable(strip, card.threshold, card.background)
+        if levels is not None and card.background is not None:
+            foreground = strip[..., 1 - card.background]
+            # In float32, as `most_probable` compares them.
+            levels[rows] = np.searchsorted(np.array(THRESHOLDS, np.float32), foreground, "right")
+        top = rows.stop
+    labels = clean(
+        uncleaned, card.min_area_px, card.fill_holes_px, card.keep_largest, card.background
+    )
+    return TunablePrediction(
+        labels.astype(np.int32), uncleaned=uncleaned, levels=levels, background=card.background
+    )
+
+
 def record(
-    predictor: Predictor, image: np.ndarray, truth: np.ndarray, sample: Sample, folder: Path
+    prediction: TunablePrediction, truth: np.ndarray, sample: Sample, folder: Path
 ) -> CachedPrediction:
-    """Predict an image and keep what every candidate follows from, in a small file.
+    """Write what every candidate follows from into a small file.
 
     Probabilities are not kept: how many of the `THRESHOLDS` each reaches decides the same, in one
     byte a pixel that packs well.
 
     Args:
-        predictor: That did not learn from the image.
-        image: `(h, w, c)`.
+        prediction: By a model that was not trained on the image.
         truth: Labels `(h, w)`, `IGNORE_LABEL` where none counts.
         sample: Which image it is.
         folder: For the file.
     """
-    card, size = predictor.card, truth.shape
-    two = card.labels.num_classes == 2
-    labels = np.empty(size, np.uint8)
-    levels = np.empty(size, np.uint8)
-    top = 0
-    for strip in predictor.strips(predictor.working(image), (size[0], size[1])):
-        rows = slice(top, top + len(strip))
-        labels[rows] = most_probable(strip, card.threshold, card.background)
-        if two and card.background is not None:
-            foreground = strip[..., 1 - card.background]
-            # In float32, as `most_probable` compares them.
-            levels[rows] = np.searchsorted(np.array(THRESHOLDS, np.float32), foreground, "right")
-        top = rows.stop
-    kept = {"labels": labels, "truth": truth.astype(np.uint8)} | ({"levels": levels} if two else {})
+    arrays = {"labels": prediction.uncleaned, "truth": truth.astype(np.uint8)}
+    if prediction.levels is not None:
+        arrays["levels"] = prediction.levels
     path = folder / f"{sample.id}.npz"
-    with atomic_write(path) as beside:
-        np.savez_compressed(beside, allow_pickle=False, **kept)
-    return CachedPrediction(path, sample.together, component_areas(truth, card.background))
+    with atomic_write(path) as temporary:
+        np.savez_compressed(temporary, allow_pickle=False, **arrays)
+    areas = component_areas(truth, prediction.background)
+    return CachedPrediction(path, sample.together, areas)
 
 
 def tune_postprocessing(

@@ -16,7 +16,8 @@ from maskwright.tasks.regions.learning.collate import as_inputs
 from maskwright.tasks.regions.open_classifier import ClassifierFn, load_classifier
 from maskwright.types import RegionKind
 
-_REGIONS_AT_ONCE = 128  # given to the model; a bag of more comes alone
+REGIONS_AT_ONCE = 128
+"""Regions given to the model at once; a bag of more comes alone."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,7 +105,7 @@ class Classifier:
         decisions: list[Decision] = []
         waiting: list[Sequence[Region]] = []
         for bag in bags:
-            if waiting and sum(map(len, waiting)) + len(bag) > _REGIONS_AT_ONCE:
+            if waiting and sum(map(len, waiting)) + len(bag) > REGIONS_AT_ONCE:
                 decisions += self._some(waiting)
                 waiting = []
             waiting.append(bag)

@@ -1,0 +1,277 @@
+"""`RegionScorer`: decides on the bags of a split with true and with predicted masks."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from maskwright.data.dataset import DataSet
+from maskwright.data.samples import Sample
+from maskwright.errors import DataError
+from maskwright.evaluation.cautions import Caution
+from maskwright.evaluation.loop import evaluate
+from maskwright.evaluation.options import EvaluateOptions
+from maskwright.evaluation.result import Evaluation, Skipped, rank_examples
+from maskwright.inference.predictor import Prediction
+from maskwright.tasks.regions.evaluation.bags import DecisionQueue, OpenBag, PackedBag
+from maskwright.tasks.regions.evaluation.examples import ExampleDrawer
+from maskwright.tasks.regions.evaluation.scores import RegionEvaluation, region_cautions
+from maskwright.tasks.regions.extraction.extract import Region
+from maskwright.tasks.regions.learning.build_bags import MATCHED, overlap, read_regions
+from maskwright.tasks.regions.learning.targets import Labeling
+from maskwright.tasks.regions.pipeline import Pipeline
+from maskwright.tasks.semantic.evaluation.scorer import SemanticScorer
+from maskwright.tasks.semantic.evaluation.scores import SemanticEvaluation
+
+
+@dataclass(frozen=True, eq=False)
+class RegionTruth:
+    """Ground truth of an image.
+
+    Args:
+        mask: In which regions are found, int32 `(h, w)`; an error where it cannot be read, `None`
+            where no decision is made on the image.
+        background: Label of `mask` that is no region, or `None`.
+        labels: Classes of pixels int32 `(h, w)`, by which the segmenter is scored; an error where
+            they cannot be read, `None` where there is no segmenter.
+    """
+
+    mask: np.ndarray | DataError | None
+    background: int | None
+    labels: np.ndarray | DataError | None
+
+
+class RegionScorer:
+    """Decisions on the bags of a split, and scores of the segmenter's masks, in one pass.
+
+    Regions lose their pixels as soon as their bag is complete and decided; images of a case are
+    read one after the other for that.
+
+    Args:
+        pipeline: Classifier, and the segmenter whose masks are decided on too, if any.
+        dataset: With labels.
+        labeling: Meaning of the labels.
+        options: How the pipeline is evaluated.
+        specificity: At which sensitivity is computed.
+        network: Returns the Keras model of the classifier, for heat maps; `None` for none.
+    """
+
+    workers = 1
+
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        dataset: DataSet,
+        labeling: Labeling,
+        options: EvaluateOptions,
+        specificity: float = 0.9,
+        network: Callable[[], Any] | None = None,
+    ) -> None:
+        self.pipeline, self.dataset, self.labeling = pipeline, dataset, labeling
+        self.options, self.specificity, self.network = options, specificity, network
+        self.source, self.card = self, pipeline.classifier.card
+        self.warnings: list[Caution] = []
+        self._segmentation = self._segmentation_scorer()
+        self._segmented: list[Sample] = []
+        self._not_segmented: list[Skipped] = []
+        self._open: dict[str, OpenBag] = {}
+        self._bags: dict[str, PackedBag | None] = {}
+        self._samples: list[Sample] = []
+        self._true = DecisionQueue(pipeline.classifier)
+        self._predicted = DecisionQueue(pipeline.classifier)
+        self._remaining: Counter[str] = Counter()
+
+    @property
+    def root(self) -> Path:
+        """Folder of the data."""
+        return self.dataset.root
+
+    def of(self, split: str) -> list[Sample]:
+        """Samples of a split with masks, those of a case one after the other."""
+        samples = [sample for sample in self.dataset.of(split) if sample.masks]
+        if self._segmentation is None:
+            samples = [sample for sample in samples if self._is_decided(sample)]
+        if self.card.unit == "case":
+            first = {case: n for n, case in enumerate(dict.fromkeys(s.case for s in samples))}
+            samples.sort(key=lambda sample: first[sample.case])
+        self._remaining = Counter(sample.case for sample in samples)
+        return samples
+
+    def read(self, sample: Sample) -> tuple[np.ndarray, RegionTruth]:
+        """Image and ground truth, as `Scorer.read`."""
+        image = self.dataset.read_image(sample)
+        mask: np.ndarray | DataError | None = None
+        labels: np.ndarray | DataError | None = None
+        background = None
+        if self._is_decided(sample):
+            try:
+                mask, background = read_regions(self.dataset, sample, self.card.regions)
+            except DataError as error:
+                mask = error
+        if self._segmentation is not None:
+            try:
+                labels = self.dataset.read_mask(sample)
+            except DataError as error:
+                labels = error
+        return image, RegionTruth(mask, background, labels)
+
+    def update(
+        self,
+        sample: Sample,
+        image: np.ndarray,
+        truth: RegionTruth,
+        prediction: Prediction | None,
+    ) -> None:
+        """Collect the regions of one image and decide on complete bags, as `Scorer.update`."""
+        try:
+            self._update_segmentation(sample, image, truth, prediction)
+            if isinstance(truth.mask, DataError):
+                raise truth.mask
+            if truth.mask is not None:
+                regions = self.pipeline.regions(image, truth.mask, sample.id, truth.background)
+                self._collect(sample, image, regions, prediction)
+        finally:
+            self._remaining[sample.case] -= 1
+            if self.card.unit != "case" or not self._remaining[sample.case]:
+                self._complete()
+
+    def result(self, base: Evaluation) -> RegionEvaluation:
+        """Scores of all bags, as `Scorer.result`."""
+        self._complete()
+        self._true.flush()
+        self._predicted.flush()
+        bags = [bag for bag in self._bags.values() if bag is not None]
+        if not bags:
+            first = base.skipped[0].reason if base.skipped else "it has no labeled sample"
+            raise DataError(
+                f"The split {base.split} has nothing to decide on; the first reason: {first}"
+            )
+        true, predicted = self._true.decisions, self._predicted.decisions
+        segmentation = self._segmentation_result(base)
+        evaluation = RegionEvaluation(
+            **{
+                **vars(base),
+                "samples": tuple(self._samples),
+                "bags": tuple(
+                    bag.decided(true[bag.bag.id], predicted.get(bag.bag.id)) for bag in bags
+                ),
+                "specificity": self.specificity,
+                "has_predicted": self.pipeline.segmenter is not None,
+                "segmentation": segmentation,
+            }
+        )
+        drawer = ExampleDrawer(self.pipeline, self.dataset, evaluation, self.network)
+        examples = []
+        for rank, index in rank_examples(evaluation.correctness, self.options.examples):
+            name = bags[index].bag.id
+            examples.append(drawer.draw(rank, index, bags[index], true[name], predicted.get(name)))
+        warnings = (*self.warnings, *region_cautions(evaluation))
+        return replace(evaluation, examples=tuple(examples), warnings=warnings)
+
+    def _is_decided(self, sample: Sample) -> bool:
+        """Whether a sample's label is one of the two answers."""
+        labeling = self.labeling
+        return labeling.source != "image" or labeling.answers.get(sample.label or "", 0) is not None
+
+    def _collect(
+        self,
+        sample: Sample,
+        image: np.ndarray,
+        regions: Sequence[Region],
+        prediction: Prediction | None,
+    ) -> None:
+        """Add the true and predicted regions of an image to their bags."""
+        if not regions:
+            raise DataError(f"{sample.image} has no region; nothing in it can be decided.")
+        predicted: list[Region] = []
+        if prediction is not None:
+            predicted = self.pipeline.regions(image, prediction, sample.id)
+        unit = self.card.unit
+        for region, label in zip(regions, self.labeling.of(sample, regions), strict=True):
+            if label is None:
+                continue
+            name = {"region": region.name, "image": sample.id, "case": sample.case}[unit]
+            bag = self._open.setdefault(name, OpenBag(name, sample.together))
+            self._bags.setdefault(name, None)
+            bag.label = max(bag.label, label)
+            bag.true.append(region)
+            if unit == "region":
+                bag.samples, bag.predicted = [sample], _nearest(region, predicted)
+            elif not bag.samples or bag.samples[-1] is not sample:
+                bag.samples.append(sample)
+                bag.predicted += predicted
+        self._samples.append(sample)
+
+    def _complete(self) -> None:
+        """Hand all open bags to the classifier, and keep them without pixels."""
+        for name, bag in self._open.items():
+            self._true.add(name, bag.true)
+            self._predicted.add(name, bag.predicted)
+            self._bags[name] = PackedBag.of(bag)
+        self._open = {}
+
+    def _segmentation_scorer(self) -> SemanticScorer | None:
+        """Scorer of the segmenter's masks, where its classes are those of the data."""
+        if self.pipeline.segmenter is None:
+            return None
+        options = replace(self.options, examples=0, size="original")
+        try:
+            return SemanticScorer(self.dataset, self.pipeline.segmenter.card, options)
+        except DataError as error:
+            self._warn_not_scored(str(error))
+            return None
+
+    def _update_segmentation(
+        self, sample: Sample, image: np.ndarray, truth: RegionTruth, prediction: Prediction | None
+    ) -> None:
+        if self._segmentation is None or prediction is None or truth.labels is None:
+            return
+        try:
+            if isinstance(truth.labels, DataError):
+                raise truth.labels
+            if truth.labels.shape != image.shape[:2]:
+                raise DataError(f"{sample.image} and its mask differ in size.")
+            self._segmentation.update(sample, image, truth.labels, prediction)
+        except DataError as error:
+            self._not_segmented.append(Skipped(sample, str(error)))
+        else:
+            self._segmented.append(sample)
+
+    def _segmentation_result(self, base: Evaluation) -> SemanticEvaluation | None:
+        if self._segmentation is None:
+            return None
+        if not self._segmented:
+            self._warn_not_scored(self._not_segmented[0].reason)
+            return None
+        scorer = self._segmentation
+        own = replace(
+            base,
+            card=scorer.card,
+            options=scorer.options,
+            samples=tuple(self._segmented),
+            skipped=tuple(self._not_segmented),
+        )
+        return scorer.result(own)
+
+    def _warn_not_scored(self, reason: str) -> None:
+        text = f"The segmenter's masks have no scores of their own: {reason}"
+        self.warnings.append(Caution("segmenter_not_scored", text))
+
+
+def evaluate_regions(scorer: RegionScorer) -> RegionEvaluation:
+    """Score the decisions of a pipeline on a split; see `evaluation.evaluate`."""
+    pipeline = scorer.pipeline
+    if pipeline.segmenter is None:
+        return evaluate(lambda _: None, scorer)
+    return evaluate(pipeline.segment, scorer)
+
+
+def _nearest(region: Region, predicted: Sequence[Region]) -> list[Region]:
+    """The predicted region that stands for a true one, if any does."""
+    overlaps = [overlap(region, other) for other in predicted]
+    if not overlaps or max(overlaps) <= MATCHED:
+        return []
+    return [predicted[int(np.argmax(overlaps))]]
