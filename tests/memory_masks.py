@@ -1,4 +1,4 @@
-"""A data set in memory and a predictor of one line, for the tests of this folder."""
+"""A data set of masks in memory and a model of one line."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,12 +21,12 @@ def make_card(**changes) -> SemanticCard:
 
 
 @dataclass
-class Drawn:
+class MemoryMasks:
     """A data set in memory: masks by id; the image is the mask, 0 where it is ignored."""
 
     masks: dict[str, list[list[int]] | None]
     labels: Labels = LABELS
-    root: Path = Path("drawn")
+    root: Path = Path("memory")
 
     def of(self, split):
         names = self.masks
@@ -40,7 +40,7 @@ class Drawn:
 
 
 class AllCell:
-    """Takes every pixel for a cell."""
+    """Predicts a cell everywhere."""
 
     def __init__(self, card: SemanticCard | None = None):
         self.card = card or make_card()

@@ -1,23 +1,29 @@
 import csv
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-from drawn import MASKS, AllCell, Drawn
-from reading import Tags
 from rich.console import Console
 from scipy.special import expit
 
+from html_tags import Tags
 from maskwright.data.samples import Sample
-from maskwright.evaluation import Skipped, evaluate
+from maskwright.evaluation import EvaluateOptions, Example, Skipped
+from maskwright.evaluation.reports.write import terminal_table, to_dict, write_report
 from maskwright.metrics import decision_scores
-from maskwright.tasks.regions.region_scores import BagDecision, DecisionEvaluation, DecisionExample
-from maskwright.tasks.regions.report import write as write_decisions
-from maskwright.tasks.regions.results import table as decision_table
-from maskwright.tasks.regions.results import to_dict as decisions_to_dict
+from maskwright.model_card import RegionCard
+from maskwright.tasks.regions.evaluation.report import region_report
+from maskwright.tasks.regions.evaluation.scores import (
+    BagDecision,
+    RegionEvaluation,
+    region_cautions,
+)
+from maskwright.tasks.semantic.evaluation.scorer import evaluate_masks
+from memory_masks import MASKS, AllCell, MemoryMasks
 
 SKIPPED = Skipped(Sample("z", Path("z.png"), (), "z", "test"), "z.png is empty.")
 # Four images of three cases: label, logit with true masks, logit with predicted ones.
@@ -45,18 +51,24 @@ def decided(bag) -> BagDecision:
     )
 
 
-def make(bags=BAGS, **changes) -> DecisionEvaluation:
-    values = {
-        "names": ("benign", "malignant"),
-        "unit": "image",
-        "data": Path("drawn"),
-        "split": "test",
-        "decided": tuple(map(decided, bags)),
-        "temperature": 2.0,
-        "has_predicted": True,
-        "draws": 50,
-    }
-    return DecisionEvaluation(**{**values, **changes})
+def make(bags=BAGS, names=("benign", "malignant"), split="test", **changes) -> RegionEvaluation:
+    card = RegionCard(
+        names=names, unit="image", regions="components", size=8, context=None, outside="kept",
+        value_range=(0, 255), measures=(), temperature=2.0, channels=1, dtype="uint8",
+        model_sha256="", version="", data="",
+    )  # fmt: skip
+    result = RegionEvaluation(
+        card=card,
+        data=Path("memory"),
+        bags=tuple(map(decided, bags)),
+        options=EvaluateOptions(split=split, bootstrap=50),
+        **{"has_predicted": True, **changes},
+    )
+    return replace(result, warnings=tuple(region_cautions(result)))
+
+
+def report_of(*arguments, **changes):
+    return region_report(make(*arguments, **changes))
 
 
 def test_scores_with_true_and_predicted_masks_and_what_lies_between():
@@ -71,10 +83,11 @@ def test_scores_with_true_and_predicted_masks_and_what_lies_between():
     np.testing.assert_array_equal(result.true.confusion, [[2, 0], [1, 1]])
     assert (
         "found no region in 1 of 4 images; with predicted masks they are decided benign"
-        in " ".join(result.cautions)
+        in result.warnings[-1].text
     )
-    assert [result.decided[place].id for place in result.doubt] == ["b-1", "a-1", "a-2", "c-1"]
-    np.testing.assert_allclose(result.rightness, expit([1, 2, -0.1, 3]))
+    assert [caution.code for caution in result.warnings] == ["few_cases", "no_predicted_region"]
+    assert [result.bags[index].id for index in result.by_doubt] == ["b-1", "a-1", "a-2", "c-1"]
+    np.testing.assert_allclose(result.correctness, expit([1, 2, -0.1, 3]))
 
 
 def test_differences_are_paired_so_that_a_constant_one_has_no_width():
@@ -91,8 +104,8 @@ def test_differences_are_paired_so_that_a_constant_one_has_no_width():
 
 
 def test_scores_are_plain_json():
-    segmentation = evaluate(AllCell(), Drawn(MASKS), bootstrap=0)
-    values = decisions_to_dict(make(segmentation=segmentation, skipped=(SKIPPED,)))
+    segmentation = evaluate_masks(AllCell(), MemoryMasks(MASKS))
+    values = to_dict(report_of(segmentation=segmentation, skipped=(SKIPPED,)))
     assert json.loads(json.dumps(values, allow_nan=False)) == values
     expected = decision_scores(np.array([0, 1, 1, 0]), expit([-1, 2, -0.1, -3]))
     assert values["brier"] == pytest.approx(expected.brier)
@@ -110,14 +123,14 @@ def test_scores_are_plain_json():
 
 
 def test_one_class_and_one_case_invent_nothing():
-    values = decisions_to_dict(make(BAGS[:1], has_predicted=False))
+    values = to_dict(report_of(BAGS[:1], has_predicted=False))
     assert (values["roc_auc"], values["binary_accuracy_interval"]) == (None, None)
     assert "predicted" not in values
-    assert "Every image is benign" in values["warnings"][0]
+    assert values["warnings"][0]["code"] == "single_class"
 
 
 def test_cases_have_one_line_for_each_bag(tmp_path):
-    write_decisions(make(), tmp_path)
+    write_report(report_of(), tmp_path)
     with (tmp_path / "cases.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert [row["id"] for row in rows] == ["a-1", "a-2", "b-1", "c-1"]
@@ -140,16 +153,16 @@ def test_a_page_that_holds_everything(tmp_path):
     (run / "history.csv").write_text("epoch,loss,roc_auc,val_loss\n1,0.9,0.6,\n2,0.5,0.7,0.6\n")
     (run / "plan.yaml").write_text("loss: bce\n")
     picture = np.zeros((8, 8, 3), np.uint8)
-    example = DecisionExample(
+    example = Example(
         panels=tuple((f"<panel> {place}", picture) for place in range(5)),
         title="a-1",
         text="benign & sure",
         rank="best",
     )
-    page = write_decisions(
-        make(
+    page = write_report(
+        report_of(
             names=("<i>calm</i>", "<b>bad & co</b>"),
-            segmentation=evaluate(AllCell(), Drawn(MASKS), bootstrap=0),
+            segmentation=evaluate_masks(AllCell(), MemoryMasks(MASKS)),
             skipped=(SKIPPED,),
             examples=(example,),
             split="val",
@@ -166,8 +179,8 @@ def test_a_page_that_holds_everything(tmp_path):
     assert tags.open == []
     assert len(tags.addresses) == 5
     assert all(address.startswith("data:image/webp") for address in tags.addresses)
-    assert not re.search(r"https?://|url\(", text)
-    for said in (
+    assert not re.search(r"(src|href)=\W?https?://|url\(h", text)
+    for part in (
         "AUC 1.000",
         "AUC 0.500",
         "-0.500",
@@ -181,7 +194,7 @@ def test_a_page_that_holds_everything(tmp_path):
         "benign &amp; sure",
         "&lt;b&gt;bad &amp; co",
     ):
-        assert said in text
+        assert part in text
     # The one that is malignant and decided benign, of two.
     assert '50.0%<span class="interval">1</span>' in text
     assert "<b>bad" not in text
@@ -191,8 +204,8 @@ def test_a_page_that_holds_everything(tmp_path):
 
 
 def test_a_page_of_one_class_without_run_or_predictions(tmp_path):
-    text = write_decisions(make(BAGS[:1], has_predicted=False), tmp_path).read_text()
-    assert "Model on drawn, test split" in text
+    text = write_report(report_of(BAGS[:1], has_predicted=False), tmp_path).read_text()
+    assert "Model on memory, test split" in text
     assert "redicted masks" not in text
     assert not re.search(r"\bnan\b", text)
 
@@ -200,8 +213,8 @@ def test_a_page_of_one_class_without_run_or_predictions(tmp_path):
 def test_the_table_fits_a_terminal():
     console = Console(width=80)
     with console.capture() as captured:
-        console.print(decision_table(make(names=("[red]benign", "malignant"))))
-        console.print(decision_table(make(BAGS[:1], has_predicted=False)))
+        console.print(terminal_table(report_of(names=("[red]benign", "malignant"))))
+        console.print(terminal_table(report_of(BAGS[:1], has_predicted=False)))
     text = captured.get()
     assert "…" not in text
     assert "4 images of 3 cases, 2 malignant and 2 [red]benign" in " ".join(text.split())

@@ -2,11 +2,14 @@ import re
 
 import numpy as np
 import pytest
-from drawn import MASKS, AllCell, Drawn, make_card
-from reading import Tags
 
-from maskwright.evaluation import evaluate, write
+from html_tags import Tags
+from maskwright.evaluation import EvaluateOptions
+from maskwright.evaluation.reports.write import write_report
 from maskwright.labels import Labels
+from maskwright.tasks.semantic.evaluation.report import semantic_report
+from maskwright.tasks.semantic.evaluation.scorer import evaluate_masks
+from memory_masks import MASKS, AllCell, MemoryMasks, make_card
 
 NASTY = Labels.create(["background", "<b>cell & co</b>"])
 
@@ -23,8 +26,9 @@ def run(tmp_path):
 
 def test_a_page_that_holds_everything(tmp_path, run):
     predictor = AllCell(make_card(labels=NASTY, min_area_px=3))
-    dataset = Drawn({**MASKS, "d-1": None}, NASTY)
-    page = write(evaluate(predictor, dataset, "val"), tmp_path / "out", run)
+    dataset = MemoryMasks({**MASKS, "d-1": None}, NASTY)
+    result = evaluate_masks(predictor, dataset, EvaluateOptions(split="val"))
+    page = write_report(semantic_report(result), tmp_path / "out", run)
     names = sorted(path.name for path in page.parent.iterdir())
     assert names == ["cases.csv", "confusion.png", "report.html", "scores.json"]
     text = page.read_text(encoding="utf-8")
@@ -34,9 +38,9 @@ def test_a_page_that_holds_everything(tmp_path, run):
     # Four pictures of each example and nothing from elsewhere.
     assert len(tags.addresses) == 4 * 3
     assert all(address.startswith("data:image/webp") for address in tags.addresses)
-    assert not re.search(r"https?://|url\(", text)
-    for said in ("0.636", "chose the best weights", "d-1.png is empty.", "components under 3 px"):
-        assert said in text
+    assert not re.search(r"(src|href)=\W?https?://|url\(h", text)
+    for part in ("0.636", "chose the best weights", "d-1.png is empty.", "components under 3 px"):
+        assert part in text
     assert "loss: ce+dice" in text
     assert "validation" in text
     assert "&lt;b&gt;cell &amp; co" in text
@@ -47,7 +51,8 @@ def test_a_page_without_run_intervals_or_pictures(tmp_path):
     many = Labels.create([f"class {label}" for label in range(30)])
     predictor = AllCell(make_card(labels=many, size=(4, 4)))
     masks = {"a-1": np.arange(16).reshape(4, 4).tolist()}
-    text = write(evaluate(predictor, Drawn(masks, many), examples=0), tmp_path).read_text()
-    assert "Model on drawn, test split" in text
+    result = evaluate_masks(predictor, MemoryMasks(masks, many), EvaluateOptions(examples=0))
+    text = write_report(semantic_report(result), tmp_path).read_text()
+    assert "Model on memory, test split" in text
     assert "data:image/png" in text  # the confusion matrix, too large for a table
-    assert "Settings of the training" not in text
+    assert "Training settings" not in text

@@ -5,13 +5,13 @@ import pytest
 
 from maskwright.data.samples import Sample
 from maskwright.errors import DataError
+from maskwright.evaluation import EvaluateOptions
+from maskwright.evaluation.reports.write import terminal_table, to_dict, write_report
 from maskwright.instances import Instances
 from maskwright.labels import Labels
 from maskwright.model_card import InstanceCard
-from maskwright.tasks.instances.report import table as object_table
-from maskwright.tasks.instances.report import to_dict as objects_to_dict
-from maskwright.tasks.instances.report import write as write_objects
-from maskwright.tasks.instances.scorer import evaluate_objects
+from maskwright.tasks.instances.evaluation.report import instance_report
+from maskwright.tasks.instances.evaluation.scorer import evaluate_instances
 
 LABELS = Labels.create(("background", "cell"))
 CARD = InstanceCard(
@@ -61,7 +61,7 @@ class Finder:
 
 
 def test_what_is_kept_is_scored_and_everything_is_ranked(tmp_path):
-    found = evaluate_objects(Finder(), Drawn(tmp_path, [2, 4, 1]), bootstrap=200)
+    found = evaluate_instances(Finder(), Drawn(tmp_path, [2, 4, 1]), EvaluateOptions(bootstrap=200))
     # 1 of 2, 3 of 4, 0 of 1; the ghost is too unsure to count.
     assert found.scores["ap50"] == pytest.approx((1 / 2 + 3 / 4 + 0) / 3)
     assert found.counts[1].tolist() == [4, 0, 3]
@@ -75,22 +75,25 @@ def test_what_is_kept_is_scored_and_everything_is_ranked(tmp_path):
 
 
 def test_intervals_are_those_of_drawn_cases(tmp_path):
-    found = evaluate_objects(Finder(), Drawn(tmp_path, [3, 3, 3, 3]), bootstrap=50)
+    found = evaluate_instances(
+        Finder(), Drawn(tmp_path, [3, 3, 3, 3]), EvaluateOptions(bootstrap=50)
+    )
     for name in ("ap50", "pq", "aji"):  # all images alike
         assert found.intervals[name] == pytest.approx([found.scores[name]] * 2)
 
 
 def test_results_are_written_for_people_and_programs(tmp_path):
-    found = evaluate_objects(Finder(), Drawn(tmp_path, [2, 4, 1]), bootstrap=50)
-    page = write_objects(found, tmp_path / "out")
+    found = evaluate_instances(Finder(), Drawn(tmp_path, [2, 4, 1]), EvaluateOptions(bootstrap=50))
+    report = instance_report(found)
+    page = write_report(report, tmp_path / "out")
     assert "AP at 0.5" in page.read_text()
     written = json.loads((tmp_path / "out" / "scores.json").read_text())
-    assert written == objects_to_dict(found)
+    assert written == to_dict(report)
     assert written["per_class"]["cell"]["missed"] == 3
     assert (tmp_path / "out" / "cases.csv").read_text().count("\n") == 4
-    assert object_table(found).row_count == 7
+    assert terminal_table(report).row_count == 7
 
 
 def test_nothing_to_score_is_said(tmp_path):
     with pytest.raises(DataError, match=r"none of its 1 could be scored. The first: .*broken"):
-        evaluate_objects(Finder(), Drawn(tmp_path, []))
+        evaluate_instances(Finder(), Drawn(tmp_path, []))

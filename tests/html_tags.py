@@ -1,4 +1,4 @@
-"""A reader of pages, for the tests of this folder."""
+"""A reader of HTML."""
 
 from html.parser import HTMLParser
 
@@ -17,3 +17,6 @@ class Tags(HTMLParser):
 
     def handle_endtag(self, tag):
         assert self.open.pop() == tag
+
+    def handle_startendtag(self, tag, attrs):
+        """Tags that close themselves, as in SVG, stay closed."""
