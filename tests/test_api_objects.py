@@ -113,7 +113,7 @@ def test_scores_are_written(trained):
     assert "panoptic quality" in (folder / "report.html").read_text().lower()
     with pytest.raises(ConfigError, match="without flips"):
         maskwright.evaluate(run.folder, data, flips=True)
-    with pytest.raises(ConfigError, match="Models of instances cannot be compared"):
+    with pytest.raises(ConfigError, match="models of instances cannot be compared"):
         maskwright.compare(run.folder, run.folder, data)
 
 

@@ -27,7 +27,8 @@ from maskwright.tasks.provenance import division_of
 from maskwright.types import OnMessage, ignore_message
 
 if TYPE_CHECKING:
-    from maskwright.inference.tune_postprocessing import CachedPrediction, TuningResult
+    from maskwright.inference.cached_prediction import CachedPrediction
+    from maskwright.inference.tune_postprocessing import TuningResult
     from maskwright.tasks.semantic.evaluation.scores import SemanticEvaluation
 
 FOLDS_FILE = "folds.json"
@@ -272,7 +273,7 @@ def _score(
 ) -> tuple["SemanticEvaluation", list["CachedPrediction"]]:
     """Scores of a fold by the model that never saw it; each prediction is kept for the tuning."""
     from maskwright.evaluation import EvaluateOptions, evaluate
-    from maskwright.inference.tune_postprocessing import predict_tunable, record
+    from maskwright.inference.cached_prediction import predict_tunable, record
     from maskwright.tasks.semantic.evaluation.scorer import SemanticScorer
 
     predictor = load(run)

@@ -72,8 +72,8 @@ def make_augmentation(config: RunConfig) -> Augmentation:
 def refuse_comparison(task: str) -> NoReturn:
     """Raise `ConfigError`: models of the task have no paired comparison."""
     raise ConfigError(
-        f"Models of {task} cannot be compared on the same images yet; evaluate each of them, and "
-        f"compare the intervals of their scores."
+        f"Expected two models of masks, of the task semantic; models of {task} cannot be compared "
+        f"on the same images yet: evaluate each, and compare the intervals of their scores."
     )
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from maskwright.evaluation.reports.formatting import number, span
-from maskwright.evaluation.reports.parts import Card, Cell, Matrix, MatrixCell
+from maskwright.evaluation.reports.parts import Card, Matrix, MatrixCell, TableCell
 from maskwright.evaluation.result import Evaluation
 
 _DENSE_FROM = 6  # classes from which the cells of a confusion matrix are made small
@@ -14,9 +14,9 @@ _DARK_SHARE = 0.55  # of a cell, from which its number is written in the color o
 NO_INTERVAL = np.full(2, np.nan)
 
 
-def cell(value: float | np.ndarray, ends: np.ndarray = NO_INTERVAL) -> Cell:
+def cell(value: float | np.ndarray, ends: np.ndarray = NO_INTERVAL) -> TableCell:
     """Cell with a score and its interval."""
-    return Cell(number(value), span(ends))
+    return TableCell(number(value), span(ends))
 
 
 def card(

@@ -32,7 +32,7 @@ class Score:
 
 
 @dataclass(frozen=True)
-class Cell:
+class TableCell:
     """A value as it is printed, its interval, and a CSS class."""
 
     text: str = ""
@@ -55,7 +55,7 @@ class Row:
     """
 
     title: str
-    cells: tuple[Cell, ...]
+    cells: tuple[TableCell, ...]
     short: str = ""
     note: str = ""
     gauge: tuple[str, str, str] | None = None

@@ -14,7 +14,7 @@ from maskwright.evaluation.reports.build import (
 )
 from maskwright.evaluation.reports.charts import histogram
 from maskwright.evaluation.reports.formatting import csv_cell, plain
-from maskwright.evaluation.reports.parts import Cell, Chart, Column, Page, Report, Row, Table
+from maskwright.evaluation.reports.parts import Chart, Column, Page, Report, Row, Table, TableCell
 from maskwright.metrics.coco import CocoScores
 from maskwright.metrics.instances import FN, FP, THRESHOLDS, TP
 from maskwright.tasks.instances.evaluation.scores import SCORES, InstanceEvaluation
@@ -155,7 +155,10 @@ def _classes(evaluation: InstanceEvaluation) -> Table:
     for label in range(1, labels.num_classes):
         scores = (total.pq, total.sq, total.rq, evaluation.masks.by_class)
         counts = (evaluation.counts[label, column] for column in _COUNTS.values())
-        cells = [*(cell(values[label]) for values in scores), *(Cell(f"{n:,}") for n in counts)]
+        cells = [
+            *(cell(values[label]) for values in scores),
+            *(TableCell(f"{n:,}") for n in counts),
+        ]
         rows.append(
             Row(
                 title=labels.names[label],

@@ -8,7 +8,6 @@ import numpy as np
 from maskwright.evaluation.reports.build import (
     card,
     confusion_matrix,
-    gauge,
     model_settings,
     upper_first,
 )
@@ -19,7 +18,12 @@ from maskwright.evaluation.reports.charts import (
     unit_curves,
 )
 from maskwright.evaluation.reports.formatting import number, span
-from maskwright.evaluation.reports.parts import Card, Cell, Chart, Column, Matrix, Page, Row, Table
+from maskwright.evaluation.reports.parts import (
+    Card,
+    Chart,
+    Matrix,
+    Page,
+)
 from maskwright.evaluation.reports.svg import standalone
 from maskwright.imageio import atomic_write
 from maskwright.metrics import (
@@ -28,7 +32,8 @@ from maskwright.metrics import (
     precision_recall_curve,
     roc_curve,
 )
-from maskwright.tasks.regions.evaluation.scores import SCORES, BagDecision, RegionEvaluation
+from maskwright.tasks.regions.evaluation.bag_table import bag_table
+from maskwright.tasks.regions.evaluation.scores import SCORES, RegionEvaluation
 
 _CURVES = {
     "loss": "Loss",
@@ -36,7 +41,6 @@ _CURVES = {
     "average_precision": "Average precision",
     "binary_accuracy": "Accuracy",
 }
-_MAX_ROWS = 1000  # of the table of bags; the others are in cases.csv
 _TRUE, _PREDICTED = "true masks", "predicted masks"
 _UNITS = {
     "region": "each region alone",
@@ -60,7 +64,7 @@ def region_page(evaluation: RegionEvaluation) -> Page:
             _calibration(evaluation),
             _histograms(evaluation),
         ),
-        tables=(_bags(evaluation),),
+        tables=(bag_table(evaluation),),
         curves=_CURVES,
         template="tasks/regions/evaluation/report.html",
         files={"roc.svg": partial(_write_svg, roc.svg)},
@@ -178,63 +182,6 @@ def _histograms(evaluation: RegionEvaluation) -> Chart:
     return Chart(
         "Probabilities", note, class_histograms(values, axis, evaluation.counted(), threshold)
     )
-
-
-def _bags(evaluation: RegionEvaluation) -> Table:
-    """All bags, the most doubtful first."""
-    several = any(len(bag.regions) > 1 for bag in evaluation.bags)
-    headings = ["True class", "Probability", "Decision"]
-    headings += [upper_first(_PREDICTED), "Decision"] if evaluation.has_predicted else []
-    headings += ["Regions", "Deciding region"] if several else []
-    note = (
-        f"All {evaluation.counted()}, those nearest to the threshold first; wrong decisions are "
-        f"highlighted."
-    )
-    if len(evaluation.bags) > _MAX_ROWS:
-        note = (
-            f"The {_MAX_ROWS} of {evaluation.counted(len(evaluation.bags))} that are nearest to "
-            f"the threshold; the others are in cases.csv."
-        )
-    if several:
-        note += " The deciding region is the one that weighs most, with its share."
-    indices = evaluation.by_doubt[:_MAX_ROWS].tolist()
-    return Table(
-        title="Decisions by confidence",
-        first=upper_first(evaluation.card.unit),
-        columns=tuple(map(Column, headings)),
-        rows=tuple(_bag(evaluation, index, several) for index in indices),
-        note=note,
-        tall=True,
-    )
-
-
-def _bag(evaluation: RegionEvaluation, index: int, several: bool) -> Row:
-    bag = evaluation.bags[index]
-    probability = float(evaluation.probabilities[index])
-    cells = [
-        Cell(evaluation.card.names[bag.label]),
-        Cell(f"{probability:.3f}"),
-        _decision(evaluation, bag, probability),
-    ]
-    if evaluation.has_predicted:
-        predicted = float(evaluation.predicted_probabilities[index])
-        cells.append(Cell("no region" if bag.predicted_logit is None else f"{predicted:.3f}"))
-        cells.append(_decision(evaluation, bag, predicted))
-    if several:
-        deciding = bag.deciding
-        text = "" if deciding is None else f"{deciding[0]} ({deciding[1]:.0%})"
-        cells += [Cell(f"{len(bag.regions)}"), Cell(text)]
-    return Row(
-        title=bag.id,
-        cells=tuple(cells),
-        note=f"case {bag.case}" if bag.case != bag.id else "",
-        gauge=gauge(probability),
-    )
-
-
-def _decision(evaluation: RegionEvaluation, bag: BagDecision, probability: float) -> Cell:
-    label = int(probability >= evaluation.card.threshold)
-    return Cell(evaluation.card.names[label], style="" if label == bag.label else "wrong")
 
 
 def _settings(evaluation: RegionEvaluation) -> dict[str, object]:

@@ -8,7 +8,7 @@ import numpy as np
 
 from maskwright.evaluation.reports.build import interval_note, upper_first
 from maskwright.evaluation.reports.formatting import change, csv_cell, number, plain, span
-from maskwright.evaluation.reports.parts import Cell, Column, Report, Row, Table
+from maskwright.evaluation.reports.parts import Column, Report, Row, Table, TableCell
 from maskwright.metrics import Decisions, calibration_curve
 from maskwright.tasks.regions.evaluation.page import region_page
 from maskwright.tasks.regions.evaluation.scores import (
@@ -175,12 +175,14 @@ def _table(evaluation: RegionEvaluation) -> Table:
     rows = []
     for score in SCORES:
         key = score.key
-        cells = [Cell(number(getattr(evaluation.true, key)), span(evaluation.intervals[key]))]
+        cells = [TableCell(number(getattr(evaluation.true, key)), span(evaluation.intervals[key]))]
         if predicted is not None:
             ends = evaluation.difference_intervals[key]
             cells += [
-                Cell(number(getattr(predicted, key)), span(evaluation.predicted_intervals[key])),
-                Cell(change(evaluation.difference[key]), span(ends, signed=True)),
+                TableCell(
+                    number(getattr(predicted, key)), span(evaluation.predicted_intervals[key])
+                ),
+                TableCell(change(evaluation.difference[key]), span(ends, signed=True)),
             ]
         title, short = (
             text.format(100 * evaluation.specificity)

@@ -11,20 +11,18 @@ import numpy as np
 from maskwright.data.dataset import DataSet
 from maskwright.data.samples import Sample
 from maskwright.errors import DataError
-from maskwright.evaluation.cautions import Caution
 from maskwright.evaluation.loop import evaluate
 from maskwright.evaluation.options import EvaluateOptions
-from maskwright.evaluation.result import Evaluation, Skipped, rank_examples
+from maskwright.evaluation.result import Evaluation, rank_examples
 from maskwright.inference.predictor import Prediction
 from maskwright.tasks.regions.evaluation.bags import DecisionQueue, OpenBag, PackedBag
 from maskwright.tasks.regions.evaluation.examples import ExampleDrawer
 from maskwright.tasks.regions.evaluation.scores import RegionEvaluation, region_cautions
+from maskwright.tasks.regions.evaluation.segmenter import SegmenterScorer
 from maskwright.tasks.regions.extraction.extract import Region
 from maskwright.tasks.regions.learning.build_bags import MATCHED, overlap, read_regions
 from maskwright.tasks.regions.learning.targets import Labeling
 from maskwright.tasks.regions.pipeline import Pipeline
-from maskwright.tasks.semantic.evaluation.scorer import SemanticScorer
-from maskwright.tasks.semantic.evaluation.scores import SemanticEvaluation
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,10 +71,7 @@ class RegionScorer:
         self.pipeline, self.dataset, self.labeling = pipeline, dataset, labeling
         self.options, self.specificity, self.network = options, specificity, network
         self.source, self.card = self, pipeline.classifier.card
-        self.warnings: list[Caution] = []
-        self._segmentation = self._segmentation_scorer()
-        self._segmented: list[Sample] = []
-        self._not_segmented: list[Skipped] = []
+        self._segmenter = SegmenterScorer(dataset, pipeline.segmenter, options)
         self._open: dict[str, OpenBag] = {}
         self._bags: dict[str, PackedBag | None] = {}
         self._samples: list[Sample] = []
@@ -92,7 +87,7 @@ class RegionScorer:
     def of(self, split: str) -> list[Sample]:
         """Samples of a split with masks, those of a case one after the other."""
         samples = [sample for sample in self.dataset.of(split) if sample.masks]
-        if self._segmentation is None:
+        if not self._segmenter.is_scored:
             samples = [sample for sample in samples if self._is_decided(sample)]
         if self.card.unit == "case":
             first = {case: n for n, case in enumerate(dict.fromkeys(s.case for s in samples))}
@@ -111,7 +106,7 @@ class RegionScorer:
                 mask, background = read_regions(self.dataset, sample, self.card.regions)
             except DataError as error:
                 mask = error
-        if self._segmentation is not None:
+        if self._segmenter.is_scored:
             try:
                 labels = self.dataset.read_mask(sample)
             except DataError as error:
@@ -127,7 +122,8 @@ class RegionScorer:
     ) -> None:
         """Collect the regions of one image and decide on complete bags, as `Scorer.update`."""
         try:
-            self._update_segmentation(sample, image, truth, prediction)
+            if prediction is not None and truth.labels is not None:
+                self._segmenter.update(sample, image, truth.labels, prediction)
             if isinstance(truth.mask, DataError):
                 raise truth.mask
             if truth.mask is not None:
@@ -150,7 +146,7 @@ class RegionScorer:
                 f"The split {base.split} has nothing to decide on; the first reason: {first}"
             )
         true, predicted = self._true.decisions, self._predicted.decisions
-        segmentation = self._segmentation_result(base)
+        segmentation = self._segmenter.result(base)
         evaluation = RegionEvaluation(
             **{
                 **vars(base),
@@ -168,7 +164,7 @@ class RegionScorer:
         for rank, index in rank_examples(evaluation.correctness, self.options.examples):
             name = bags[index].bag.id
             examples.append(drawer.draw(rank, index, bags[index], true[name], predicted.get(name)))
-        warnings = (*self.warnings, *region_cautions(evaluation))
+        warnings = (*self._segmenter.warnings, *region_cautions(evaluation))
         return replace(evaluation, examples=tuple(examples), warnings=warnings)
 
     def _is_decided(self, sample: Sample) -> bool:
@@ -212,53 +208,6 @@ class RegionScorer:
             self._predicted.add(name, bag.predicted)
             self._bags[name] = PackedBag.of(bag)
         self._open = {}
-
-    def _segmentation_scorer(self) -> SemanticScorer | None:
-        """Scorer of the segmenter's masks, where its classes are those of the data."""
-        if self.pipeline.segmenter is None:
-            return None
-        options = replace(self.options, examples=0, size="original")
-        try:
-            return SemanticScorer(self.dataset, self.pipeline.segmenter.card, options)
-        except DataError as error:
-            self._warn_not_scored(str(error))
-            return None
-
-    def _update_segmentation(
-        self, sample: Sample, image: np.ndarray, truth: RegionTruth, prediction: Prediction | None
-    ) -> None:
-        if self._segmentation is None or prediction is None or truth.labels is None:
-            return
-        try:
-            if isinstance(truth.labels, DataError):
-                raise truth.labels
-            if truth.labels.shape != image.shape[:2]:
-                raise DataError(f"{sample.image} and its mask differ in size.")
-            self._segmentation.update(sample, image, truth.labels, prediction)
-        except DataError as error:
-            self._not_segmented.append(Skipped(sample, str(error)))
-        else:
-            self._segmented.append(sample)
-
-    def _segmentation_result(self, base: Evaluation) -> SemanticEvaluation | None:
-        if self._segmentation is None:
-            return None
-        if not self._segmented:
-            self._warn_not_scored(self._not_segmented[0].reason)
-            return None
-        scorer = self._segmentation
-        own = replace(
-            base,
-            card=scorer.card,
-            options=scorer.options,
-            samples=tuple(self._segmented),
-            skipped=tuple(self._not_segmented),
-        )
-        return scorer.result(own)
-
-    def _warn_not_scored(self, reason: str) -> None:
-        text = f"The segmenter's masks have no scores of their own: {reason}"
-        self.warnings.append(Caution("segmenter_not_scored", text))
 
 
 def evaluate_regions(scorer: RegionScorer) -> RegionEvaluation:

@@ -8,7 +8,7 @@ import numpy as np
 
 from maskwright.evaluation.reports.build import model_settings, upper_first
 from maskwright.evaluation.reports.formatting import change, csv_cell, number, plain, span
-from maskwright.evaluation.reports.parts import Cell, Column, Page, Report, Row, Table
+from maskwright.evaluation.reports.parts import Column, Page, Report, Row, Table, TableCell
 from maskwright.metrics import EMPTY_RULE, NO_DIFFERENCE, tally_scores, verdict
 from maskwright.tasks.semantic.evaluation.compare import Comparison
 from maskwright.tasks.semantic.evaluation.report import TEMPLATE, error_colors
@@ -88,8 +88,8 @@ def _table(comparison: Comparison) -> Table:
     rows = []
     for title, key, label in wanted:
         a, b, gain, ends = _values(comparison, key, label)
-        difference = Cell(change(gain), span(ends, signed=True))
-        cells = (Cell(number(a)), Cell(number(b)), difference, Cell(verdict(ends)))
+        difference = TableCell(change(gain), span(ends, signed=True))
+        cells = (TableCell(number(a)), TableCell(number(b)), difference, TableCell(verdict(ends)))
         rows.append(Row(title=title, cells=cells))
     note = (
         f"All pixels of the split taken together. In small type, the 95\N{NO-BREAK SPACE}% "

@@ -1,7 +1,6 @@
 """What is shown and written of an evaluation of masks of classes."""
 
 from functools import partial
-from typing import Any
 
 from maskwright.evaluation.reports import charts
 from maskwright.evaluation.reports.build import (
@@ -14,25 +13,25 @@ from maskwright.evaluation.reports.build import (
     model_settings,
     upper_first,
 )
-from maskwright.evaluation.reports.formatting import csv_cell, number, plain, span
+from maskwright.evaluation.reports.formatting import number, span
 from maskwright.evaluation.reports.parts import (
     Card,
-    Cell,
     Chart,
     Column,
     Page,
     Report,
     Row,
     Table,
+    TableCell,
 )
 from maskwright.labels import Color
 from maskwright.metrics import EMPTY_RULE
-from maskwright.metrics.confusion import TRUTH
 from maskwright.tasks.semantic.evaluation.drawing import (
     FALSE_NEGATIVE,
     FALSE_POSITIVE,
     WRONG_CLASS,
 )
+from maskwright.tasks.semantic.evaluation.files import case_rows, scores_dict
 from maskwright.tasks.semantic.evaluation.scores import MEANS, PER_CLASS, SemanticEvaluation
 
 TEMPLATE = "tasks/semantic/evaluation/report.html"
@@ -51,8 +50,8 @@ def semantic_report(evaluation: SemanticEvaluation) -> Report:
         evaluation=evaluation,
         summary=summary(evaluation),
         table=_table(evaluation),
-        scores=_scores(evaluation),
-        cases=_cases(evaluation),
+        scores=scores_dict(evaluation),
+        cases=case_rows(evaluation),
         page=partial(_page, evaluation),
         notes=(f"{accuracy}.", EMPTY_RULE),
     )
@@ -75,59 +74,6 @@ def summary(evaluation: SemanticEvaluation) -> str:
     return ", ".join(parts)
 
 
-def _scores(evaluation: SemanticEvaluation) -> dict[str, Any]:
-    total, intervals, image_wise = evaluation.total, evaluation.intervals, evaluation.image_wise
-    names = evaluation.labels.names
-    pixels = evaluation.counts.sum(1)
-    own_interval = [score.key for score in PER_CLASS if score.interval]
-    return {
-        **{mean.key: plain(getattr(total, mean.key)) for mean in MEANS},
-        "per_class": {
-            name: {
-                **{score.key: plain(getattr(total, score.key)[label]) for score in PER_CLASS},
-                "pixels": int(pixels[label]),
-            }
-            for label, name in enumerate(names)
-        },
-        "image_wise": {
-            **{mean.key: plain(image_wise[mean.key]) for mean in MEANS},
-            "per_class": {
-                name: {key: plain(image_wise[key][label]) for key in own_interval}
-                for label, name in enumerate(names)
-            },
-        },
-        "intervals": {
-            **{mean.key: plain(getattr(intervals, mean.key)) for mean in MEANS},
-            "per_class": {
-                name: {key: plain(getattr(intervals, key)[:, label]) for key in own_interval}
-                for label, name in enumerate(names)
-            },
-            "image_wise": {
-                key: plain(ends) for key, ends in evaluation.image_wise_intervals.items()
-            },
-        },
-        "confusion": evaluation.counts.tolist(),
-        "scored_at": evaluation.options.size,
-        "flips": evaluation.options.flips,
-        "empty_rule": EMPTY_RULE,
-    }
-
-
-def _cases(evaluation: SemanticEvaluation) -> tuple[list[str], list[list[Any]]]:
-    """A line of scores for each image; what is not defined is left empty."""
-    images, names = evaluation.images, evaluation.labels.names
-    own = [score.key for score in PER_CLASS if score.interval]
-    rows = []
-    for index, sample in enumerate(evaluation.samples):
-        means = [csv_cell(getattr(images, mean.key)[index]) for mean in MEANS]
-        pixels = int(evaluation.tallies[index, TRUTH].sum())
-        classes = [csv_cell(value) for key in own for value in getattr(images, key)[index]]
-        rows.append([sample.id, sample.case, sample.image, *means, pixels, *classes])
-    per_class = [f"{key} {name}" for key in own for name in names]
-    means = [mean.key for mean in MEANS]
-    return ["id", "case", "image", *means, "pixels", *per_class], rows
-
-
 def _table(evaluation: SemanticEvaluation) -> Table:
     """Scores of each class, and their means over classes and over images."""
     total, intervals, labels = evaluation.total, evaluation.intervals, evaluation.labels
@@ -143,7 +89,7 @@ def _table(evaluation: SemanticEvaluation) -> Table:
         rows.append(
             Row(
                 title=name,
-                cells=(*cells, Cell(f"{share[label]:.1%}")),
+                cells=(*cells, TableCell(f"{share[label]:.1%}")),
                 gauge=gauge(total.iou[label], intervals.iou[:, label]),
                 color=labels.colors[label],
             )
@@ -157,7 +103,7 @@ def _table(evaluation: SemanticEvaluation) -> Table:
             Row(
                 title=upper_first(title),
                 short=title,
-                cells=(*(means.get(f"mean_{s.key}", Cell()) for s in PER_CLASS), Cell()),
+                cells=(*(means.get(f"mean_{s.key}", TableCell()) for s in PER_CLASS), TableCell()),
                 gauge=gauge(scores["mean_iou"], ends["mean_iou"]),
                 total=True,
             )
