@@ -5,62 +5,20 @@ import logging
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from functools import partial
-from operator import attrgetter
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import Any, Unpack
 
-import numpy as np
-
-from maskwright.api.predict import load
+from maskwright.api.fold_scores import FOLDS_FILE, Folds, score_folds
 from maskwright.api.train import train
 from maskwright.config import TrainConfig, given_settings, read_config
 from maskwright.config.typed import TrainSettings
 from maskwright.data import open_dataset
-from maskwright.data.samples import Sample
-from maskwright.data.splits.assignment import HELD_OUT
 from maskwright.errors import ConfigError, MaskwrightError
 from maskwright.export.ensemble import is_ensemble, is_single, write_ensemble
 from maskwright.tasks.provenance import division_of
 from maskwright.types import OnMessage, ignore_message
 
-if TYPE_CHECKING:
-    from maskwright.inference.cached_prediction import CachedPrediction
-    from maskwright.inference.tune_postprocessing import TuningResult
-    from maskwright.tasks.semantic.evaluation.scores import SemanticEvaluation
-
-FOLDS_FILE = "folds.json"
-"""Name of the scores of a cross-validation, in its folder."""
-POSTPROCESSING_FILE = "postprocessing.json"
-"""Name of what was tried for threshold and cleaning, beside it."""
-
 _FOLDS = 5
-_NOTE = (
-    "Every image was predicted by the one model that did not see it, neither to learn from nor to "
-    "choose weights by: a fold keeps the averaged weights of its last step."
-)
-
-
-@dataclass(frozen=True, eq=False)
-class Folds:
-    """A cross-validation: a model in itself, and the scores of its members.
-
-    Args:
-        folder: Of the whole; an ensemble of the members.
-        runs: Folders of the members, one for each fold.
-        out_of_fold: Scores of every training and validation image by the model that never saw it,
-            with the threshold and cleaning of the settings.
-        members: The same, fold by fold.
-        choice: Threshold and cleaning of the ensemble, and all that was tried for them.
-    """
-
-    folder: Path
-    runs: tuple[Path, ...]
-    out_of_fold: "SemanticEvaluation"
-    members: tuple["SemanticEvaluation", ...]
-    choice: "TuningResult"
 
 
 def cross_validate(
@@ -125,7 +83,7 @@ def cross_validate(
             (out / "plan.yaml").unlink()
             (out / FOLDS_FILE).unlink()
         raise
-    return _finish(data, out, runs, config, on_message)
+    return score_folds(data, out, runs, config, on_message)
 
 
 def is_cross_validation(out: str | Path) -> bool:
@@ -231,114 +189,3 @@ def _no_tracing_warnings() -> Iterator[None]:
         yield
     finally:
         logger.setLevel(before)
-
-
-def _finish(
-    data: str | Path,
-    out: Path,
-    runs: Sequence[Path],
-    config: TrainConfig,
-    on_message: OnMessage,
-) -> Folds:
-    """Score what each model never saw, choose threshold and cleaning, make the ensemble."""
-    from maskwright.evaluation.reports.formatting import write_json
-    from maskwright.evaluation.reports.write import write_report
-    from maskwright.inference.tune_postprocessing import tune_postprocessing
-    from maskwright.tasks.semantic.evaluation.report import semantic_report
-
-    members: list[SemanticEvaluation] = []
-    decided: list[CachedPrediction] = []
-    with TemporaryDirectory(dir=out, prefix=".decided-") as kept:
-        for number, run in enumerate(runs, start=1):
-            on_message(f"Scoring fold {number} …")
-            division = {**config.division(), "fold": (number, len(runs))}
-            found, own = _score(data, run, division, Path(kept))
-            members.append(found)
-            decided += own
-        on_message("Choosing threshold and cleaning …")
-        choice = tune_postprocessing(members[0].card, decided)
-    for step in choice.steps:
-        on_message(step.reason)
-    pooled = _pool(members)
-    write_report(semantic_report(pooled), out / "evaluation" / HELD_OUT, run=out)
-    write_json(choice.to_dict(), out / POSTPROCESSING_FILE)
-    write_json(_scores(runs, members, pooled), out / FOLDS_FILE)
-    # Last: with it the folder is a model, and whole.
-    write_ensemble(out, runs, choice.decisions)
-    return Folds(out, tuple(runs), pooled, tuple(members), choice)
-
-
-def _score(
-    data: str | Path, run: Path, division: dict[str, Any], folder: Path
-) -> tuple["SemanticEvaluation", list["CachedPrediction"]]:
-    """Scores of a fold by the model that never saw it; each prediction is kept for the tuning."""
-    from maskwright.evaluation import EvaluateOptions, evaluate
-    from maskwright.inference.cached_prediction import predict_tunable, record
-    from maskwright.tasks.semantic.evaluation.scorer import SemanticScorer
-
-    predictor = load(run)
-    options = EvaluateOptions(split=HELD_OUT, bootstrap=0, examples=1)
-    scorer = SemanticScorer(open_dataset(data, **division), predictor.card, options)
-    records: list[CachedPrediction] = []
-
-    def keep(sample: Sample, _image: Any, truth: Any, prediction: Any) -> None:
-        records.append(record(prediction, truth, sample, folder))
-
-    return evaluate(partial(predict_tunable, predictor), scorer, [keep]), records
-
-
-def _pool(members: Sequence["SemanticEvaluation"], draws: int = 1000) -> "SemanticEvaluation":
-    """All folds as one evaluation."""
-    from maskwright.evaluation.cautions import case_cautions
-
-    first = members[0]
-    samples = tuple(sample for member in members for sample in member.samples)
-    warnings = {caution for member in members for caution in member.warnings}
-    few = case_cautions(len({sample.together for sample in samples}), draws)
-    return replace(
-        first,
-        samples=samples,
-        counts=np.sum([member.counts for member in members], axis=0),
-        tallies=np.concatenate([member.tallies for member in members]),
-        skipped=tuple(skip for member in members for skip in member.skipped),
-        examples=tuple(
-            example
-            for rank in ("best", "median", "worst")
-            for member in members
-            for example in member.examples
-            if example.rank == rank
-        ),
-        warnings=(*sorted(warnings, key=attrgetter("text")), *few),
-        options=replace(first.options, bootstrap=draws),
-    )
-
-
-def _scores(
-    runs: Sequence[Path], members: Sequence["SemanticEvaluation"], pooled: "SemanticEvaluation"
-) -> dict[str, Any]:
-    """What `folds.json` holds: scores of each fold and of all, with intervals by case."""
-    from maskwright.evaluation.reports.formatting import plain
-    from maskwright.evaluation.reports.write import to_dict
-    from maskwright.tasks.semantic.evaluation.report import semantic_report
-    from maskwright.tasks.semantic.evaluation.scores import MEANS
-
-    pooled_scores = to_dict(semantic_report(pooled))
-    means = [mean.key for mean in MEANS]
-    wanted = (*means, "per_class", "intervals", "level", "draws", "seed")
-    wanted += ("images", "cases", "scored_at", "warnings")
-    return {
-        "folds": len(runs),
-        "note": _NOTE,
-        "out_of_fold": {name: pooled_scores[name] for name in wanted},
-        "per_fold": [
-            {
-                "folder": run.name,
-                **{name: plain(getattr(one.total, name)) for name in means},
-                "images": len(one.samples),
-                "cases": one.num_cases,
-                "model_sha256": one.card.model_sha256,
-            }
-            for run, one in zip(runs, members, strict=True)
-        ],
-        "report": f"evaluation/{HELD_OUT}/report.html",
-    }

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from maskwright.api.cross_validation import Folds
+from maskwright.api.fold_scores import Folds
 from maskwright.errors import DataError
 from maskwright.imageio import atomic_write
 
