@@ -102,5 +102,11 @@ def model_input(size: tuple[int, int] | None, tile: int | None) -> str:
 
 def interval_note(evaluation: Evaluation) -> str:
     """What the small type below a score is."""
-    how = "with resampled cases" if evaluation.draws else "is missing: it needs more cases"
-    return f"In small type, the 95\N{NO-BREAK SPACE}% bootstrap interval {how}."
+    if not evaluation.draws:
+        return "There are no intervals: a bootstrap needs more than one case."
+    return "In small type, the 95\N{NO-BREAK SPACE}% interval of a bootstrap over cases."
+
+
+def counted(number: int, unit: str) -> str:
+    """A number with its unit, such as `1 case` and `1,200 cases`."""
+    return f"{number:,} {unit}{'' if number == 1 else 's'}"

@@ -90,6 +90,14 @@ def training_curves(series: Mapping[str, Points], name: str) -> str:
         return to_svg(figure, name)
 
 
+def score_curve(points: Points, names: tuple[str, str]) -> str:
+    """A score in [0, 1] against a threshold; `names` are those of the x axis and the y axis."""
+    with axes_of(*names, _WIDE) as (figure, axes):
+        axes.plot(*zip(*points, strict=True), "o-", color=COLORS[0], markersize=4, clip_on=False)
+        axes.set(ylim=(0, 1.02))
+        return to_svg(figure, f"{names[1]} by {names[0]}")
+
+
 def unit_curves(
     series: Mapping[str, Points],
     names: tuple[str, str],
@@ -142,7 +150,7 @@ def calibration(
             axes.plot(mean[parts], share[parts], color=color, label=plain_text(key))
             low, high = _DOT_SIZES
             sizes = low + (high - low) * numbers[parts] / most
-            axes.scatter(mean[parts], share[parts], sizes, color=color, zorder=3)
+            axes.scatter(mean[parts], share[parts], sizes, color=color, zorder=3, clip_on=False)
             for part in parts:
                 x, y = (part + 0.5) / len(numbers), -_COUNTS_LOW * (line + 0.8)
                 axes.text(x, y, f"{numbers[part]}", color=color, ha="center", va="center")

@@ -138,7 +138,7 @@ class Page:
         overline: Kind of report, above the title.
         lead: Sentences after the summary.
         tables: Further tables.
-        curves: Titles of the columns of `history.csv` that are drawn.
+        curves: Titles of the columns of `history.csv` that are plotted.
         template: Path of the template, from the root of the package.
         context: Variables that the template of the task takes besides.
         files: Further files: writers by file name.

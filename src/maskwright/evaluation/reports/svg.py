@@ -37,6 +37,7 @@ _STYLE = {
     "xtick.color": MUTED,
     "ytick.color": MUTED,
     "legend.frameon": False,
+    "legend.fontsize": 9,
     "legend.labelcolor": INK,
 }
 

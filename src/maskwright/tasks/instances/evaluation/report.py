@@ -6,13 +6,14 @@ from typing import Any
 from maskwright.evaluation.reports.build import (
     card,
     cell,
+    counted,
     gauge,
     interval_note,
     model_input,
     model_settings,
     upper_first,
 )
-from maskwright.evaluation.reports.charts import histogram
+from maskwright.evaluation.reports.charts import histogram, score_curve
 from maskwright.evaluation.reports.formatting import csv_cell, plain
 from maskwright.evaluation.reports.parts import Chart, Column, Page, Report, Row, Table, TableCell
 from maskwright.metrics.coco import CocoScores
@@ -40,8 +41,8 @@ def instance_report(evaluation: InstanceEvaluation) -> Report:
     """Report of an evaluation of single objects."""
     matched, false, missed = (int(count) for count in evaluation.counts.sum(axis=0))
     summary = (
-        f"{len(evaluation.samples)} images, {matched + missed:,} objects, {missed:,} missed, "
-        f"{false:,} false"
+        f"{counted(len(evaluation.samples), 'image')}, {counted(matched + missed, 'object')}, "
+        f"{missed:,} missed, {false:,} false"
     )
     return Report(
         evaluation=evaluation,
@@ -122,6 +123,12 @@ def _page(evaluation: InstanceEvaluation) -> Page:
         "AP from 0.5 to 0.95 of each image.",
         histogram(evaluation.image_ap, "AP of an image"),
     )
+    points = list(zip(THRESHOLDS, evaluation.total.ap.tolist(), strict=True))
+    by_threshold = Chart(
+        "AP by IoU threshold",
+        "Share of objects that are matched, the stricter the further right.",
+        score_curve(points, ("IoU threshold", "AP")),
+    )
     return Page(
         settings=_settings(evaluation),
         cards=tuple(
@@ -129,23 +136,10 @@ def _page(evaluation: InstanceEvaluation) -> Page:
             for s in SCORES
             if s.card
         ),
-        charts=(distribution,),
-        tables=(_by_threshold(evaluation), _classes(evaluation)),
+        charts=(by_threshold, distribution),
+        tables=(_classes(evaluation),),
         curves=_CURVES,
         template="tasks/instances/evaluation/report.html",
-    )
-
-
-def _by_threshold(evaluation: InstanceEvaluation) -> Table:
-    values = zip(THRESHOLDS, evaluation.total.ap, strict=True)
-    return Table(
-        title="AP by IoU threshold",
-        first="IoU threshold",
-        columns=(Column("AP"),),
-        rows=tuple(
-            Row(title=f"{threshold:g}", cells=(cell(value),), gauge=gauge(value))
-            for threshold, value in values
-        ),
     )
 
 

@@ -1,6 +1,6 @@
 """Table of single decisions in the report, the most doubtful first."""
 
-from maskwright.evaluation.reports.build import gauge, upper_first
+from maskwright.evaluation.reports.build import counted, gauge, upper_first
 from maskwright.evaluation.reports.parts import Column, Row, Table, TableCell
 from maskwright.tasks.regions.evaluation.scores import BagDecision, RegionEvaluation
 
@@ -14,13 +14,13 @@ def bag_table(evaluation: RegionEvaluation) -> Table:
     headings += ["Predicted masks", "Decision"] if evaluation.has_predicted else []
     headings += ["Regions", "Deciding region"] if several else []
     note = (
-        f"All {evaluation.counted()}, those nearest to the threshold first; wrong decisions are "
+        f"All {evaluation.card.unit}s, those nearest to the threshold first; wrong decisions are "
         f"highlighted."
     )
     if len(evaluation.bags) > _MAX_ROWS:
         note = (
-            f"The {_MAX_ROWS} of {evaluation.counted(len(evaluation.bags))} that are nearest to "
-            f"the threshold; the others are in cases.csv."
+            f"The {_MAX_ROWS} of {counted(len(evaluation.bags), evaluation.card.unit)} that are "
+            f"nearest to the threshold; the others are in cases.csv."
         )
     if several:
         note += " The deciding region is the one that weighs most, with its share."

@@ -70,21 +70,23 @@ class ExampleDrawer:
             region.name: region
             for region in self.pipeline.regions(image, mask, sample.id, background)
         }
-        own = [k for k, name in enumerate(bag.true) if name in regions]
-        drawn = draw_decisions(
+        indices = [k for k, name in enumerate(bag.true) if name in regions]
+        outlined = draw_decisions(
             picture,
-            [regions[bag.true[k]] for k in own],
-            true.region_probabilities[own].tolist(),
+            [regions[bag.true[k]] for k in indices],
+            true.region_probabilities[indices].tolist(),
             card.threshold,
-            true.weights[own].tolist() if card.unit != "region" else None,
+            true.weights[indices].tolist() if card.unit != "region" else None,
         )
-        panels = [("Image", _shown(picture)), ("Ground truth", _shown(drawn))]
+        panels = [("Image", _shown(picture)), ("Ground truth", _shown(outlined))]
         if self.evaluation.has_predicted:
             outlines = bag.predicted_regions()
-            own = [k for k, region in enumerate(outlines) if region.image_id == sample.id]
-            alone = [] if predicted is None else predicted.region_probabilities[own].tolist()
-            drawn = draw_decisions(picture, [outlines[k] for k in own], alone, card.threshold)
-            panels.append(("Predicted mask", _shown(drawn)))
+            indices = [k for k, region in enumerate(outlines) if region.image_id == sample.id]
+            alone = [] if predicted is None else predicted.region_probabilities[indices].tolist()
+            outlined = draw_decisions(
+                picture, [outlines[k] for k in indices], alone, card.threshold
+            )
+            panels.append(("Predicted mask", _shown(outlined)))
         crop, crop_mask, vector = row(regions[bag.true[heaviest]])
         panels.append(("Region", _shown(as_picture(crop))))
         if self._model is not None:

@@ -107,10 +107,10 @@ def _matrix(evaluation: RegionEvaluation, name: str, decisions: Decisions) -> Ma
     return confusion_matrix(
         f"Confusion matrix, {name}" if evaluation.has_predicted else "Confusion matrix",
         f"Decided {names[1]} from a probability of {threshold:.3g}; each row shows how the "
-        f"{evaluation.counted()} of a true class were decided.",
+        f"{evaluation.card.unit}s of a true class were decided.",
         decisions.confusion,
         names,
-        evaluation.counted(),
+        f"{evaluation.card.unit}s",
         show_counts=True,
     )
 
@@ -162,7 +162,7 @@ def _calibration(evaluation: RegionEvaluation) -> Chart:
     }
     note = (
         "Probabilities are calibrated where dots lie on the dotted line. Each dot stands for a "
-        f"tenth of the scale; the numbers below count its {evaluation.counted()}."
+        f"tenth of the scale; the numbers below count its {evaluation.card.unit}s."
     )
     axes = ("mean probability", f"share of {evaluation.card.names[1]}")
     return Chart("Calibration", note, calibration(series, axes))
@@ -175,12 +175,12 @@ def _histograms(evaluation: RegionEvaluation) -> Chart:
         for label, name in enumerate(names)
     }
     note = (
-        f"Number of {evaluation.counted()} of each true class by probability, with true masks; the "
-        f"dashed line is the threshold, {threshold:.3g}."
+        f"Number of {evaluation.card.unit}s of each true class by probability, with true masks; "
+        f"the dashed line is the threshold, {threshold:.3g}."
     )
     axis = f"probability of {names[1]}"
     return Chart(
-        "Probabilities", note, class_histograms(values, axis, evaluation.counted(), threshold)
+        "Probabilities", note, class_histograms(values, axis, f"{evaluation.card.unit}s", threshold)
     )
 
 

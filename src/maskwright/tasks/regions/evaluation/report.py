@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from maskwright.evaluation.reports.build import interval_note, upper_first
+from maskwright.evaluation.reports.build import counted, interval_note, upper_first
 from maskwright.evaluation.reports.formatting import change, csv_cell, number, plain, span
 from maskwright.evaluation.reports.parts import Column, Report, Row, Table, TableCell
 from maskwright.metrics import Decisions, calibration_curve
@@ -41,10 +41,10 @@ def _summary(evaluation: RegionEvaluation) -> str:
     """What was scored, such as `130 images of 120 cases, 42 malignant and 88 benign`."""
     negative, positive = evaluation.card.names
     total, num_positive = len(evaluation.bags), int(evaluation.labels.sum())
-    text = evaluation.counted(total)
+    text = counted(total, evaluation.card.unit)
     if evaluation.num_cases < total:
-        groups = "in {} groups" if evaluation.card.unit == "case" else "of {} cases"
-        text += f" {groups.format(evaluation.num_cases)}"
+        within = ("in", "group") if evaluation.card.unit == "case" else ("of", "case")
+        text += f" {within[0]} {counted(evaluation.num_cases, within[1])}"
     text += f", {num_positive} {positive} and {total - num_positive} {negative}"
     return f"{text}, {len(evaluation.skipped)} skipped" if evaluation.skipped else text
 

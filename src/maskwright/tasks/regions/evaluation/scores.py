@@ -8,6 +8,7 @@ import numpy as np
 from scipy.special import expit, logit
 
 from maskwright.evaluation.cautions import Caution, case_cautions, split_cautions
+from maskwright.evaluation.reports.build import counted
 from maskwright.evaluation.reports.parts import Score
 from maskwright.evaluation.result import Evaluation
 from maskwright.metrics import (
@@ -32,8 +33,6 @@ SCORES = (
     Score("expected_calibration_error", "calibration error", card=True),
 )
 """Fields of `metrics.Decisions` that are scores; all have intervals."""
-
-_PLURAL = {"region": "regions", "image": "images", "case": "cases"}
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -174,13 +173,6 @@ class RegionEvaluation(Evaluation):
         """Number of bags in which predicted masks have no region."""
         return sum(bag.predicted_logit is None for bag in self.bags) if self.has_predicted else 0
 
-    def counted(self, number: int | None = None) -> str:
-        """Unit of decision in the plural, or with a number: `1 case`, `3 cases`."""
-        unit = self.card.unit
-        if number is None:
-            return _PLURAL[unit]
-        return f"{number} {unit if number == 1 else _PLURAL[unit]}"
-
     @cached_property
     def _resampled_true(self) -> Mapping[str, np.ndarray]:
         return self._resampled(self.probabilities)
@@ -223,7 +215,7 @@ def region_cautions(evaluation: RegionEvaluation) -> list[Caution]:
     if evaluation.num_missed:
         text = (
             f"The segmenter found no region in {evaluation.num_missed} of "
-            f"{evaluation.counted(len(evaluation.bags))}; with predicted masks they are decided "
+            f"{counted(len(evaluation.bags), unit)}; with predicted masks they are decided "
             f"{names[0]}, with probability 0."
         )
         cautions.append(Caution("no_predicted_region", text))

@@ -33,9 +33,9 @@ class SegmenterScorer:
         self._samples: list[Sample] = []
         self._skipped: list[Skipped] = []
         if segmenter is not None:
-            own = replace(options, examples=0, size="original")
+            options = replace(options, examples=0, size="original")
             try:
-                self._scorer = SemanticScorer(dataset, segmenter.card, own)
+                self._scorer = SemanticScorer(dataset, segmenter.card, options)
             except DataError as error:
                 self._warn(str(error))
 
@@ -72,14 +72,14 @@ class SegmenterScorer:
         if not self._samples:
             self._warn(self._skipped[0].reason if self._skipped else "no mask could be read.")
             return None
-        own = replace(
+        base = replace(
             base,
             card=self._scorer.card,
             options=self._scorer.options,
             samples=tuple(self._samples),
             skipped=tuple(self._skipped),
         )
-        return self._scorer.result(own)
+        return self._scorer.result(base)
 
     def _warn(self, reason: str) -> None:
         text = f"The segmenter's masks have no scores of their own: {reason}"

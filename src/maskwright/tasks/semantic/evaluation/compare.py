@@ -106,11 +106,11 @@ class PairScorer:
         )
 
     def _warnings(self, base: Evaluation) -> tuple[Caution, ...]:
-        own = []
+        cautions = []
         for scorer in self.scorers:
             num_seen = sum(sample.id in scorer.learned for sample in base.samples)
-            own.append([*scorer.warnings, *split_cautions(base.split, num_seen)])
-        merged = merge_cautions(self.names, own)
+            cautions.append([*scorer.warnings, *split_cautions(base.split, num_seen)])
+        merged = merge_cautions(self.names, cautions)
         needed = fewest_cases()
         if not self.options.bootstrap or base.num_cases >= needed:
             return (*merged, *case_cautions(base.num_cases, self.options.bootstrap))

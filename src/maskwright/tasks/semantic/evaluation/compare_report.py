@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from maskwright.evaluation.reports.build import model_settings, upper_first
+from maskwright.evaluation.reports.build import counted, model_settings, upper_first
 from maskwright.evaluation.reports.formatting import change, csv_cell, number, plain, span
 from maskwright.evaluation.reports.parts import Column, Page, Report, Row, Table, TableCell
 from maskwright.metrics import EMPTY_RULE, NO_DIFFERENCE, tally_scores, verdict
@@ -24,10 +24,11 @@ def comparison_report(comparison: Comparison) -> Report:
     )
     at = "original" if comparison.options.size == "original" else "working"
     flips = ", flips averaged" if comparison.options.flips else ""
-    number_of = f"{len(comparison.samples)} images of {comparison.num_cases} cases"
+    images = counted(len(comparison.samples), "image")
+    cases = counted(comparison.num_cases, "case")
     return Report(
         evaluation=comparison,
-        summary=f"{number_of}, at the {at} size{flips}",
+        summary=f"{images} of {cases}, at the {at} size{flips}",
         table=_table(comparison),
         scores=_scores(comparison),
         cases=_images(comparison),

@@ -13,7 +13,7 @@ def scores_dict(evaluation: SemanticEvaluation) -> dict[str, Any]:
     total, intervals, image_wise = evaluation.total, evaluation.intervals, evaluation.image_wise
     names = evaluation.labels.names
     pixels = evaluation.counts.sum(1)
-    own_interval = [score.key for score in PER_CLASS if score.interval]
+    interval_keys = [score.key for score in PER_CLASS if score.interval]
     return {
         **{mean.key: plain(getattr(total, mean.key)) for mean in MEANS},
         "per_class": {
@@ -26,14 +26,14 @@ def scores_dict(evaluation: SemanticEvaluation) -> dict[str, Any]:
         "image_wise": {
             **{mean.key: plain(image_wise[mean.key]) for mean in MEANS},
             "per_class": {
-                name: {key: plain(image_wise[key][label]) for key in own_interval}
+                name: {key: plain(image_wise[key][label]) for key in interval_keys}
                 for label, name in enumerate(names)
             },
         },
         "intervals": {
             **{mean.key: plain(getattr(intervals, mean.key)) for mean in MEANS},
             "per_class": {
-                name: {key: plain(getattr(intervals, key)[:, label]) for key in own_interval}
+                name: {key: plain(getattr(intervals, key)[:, label]) for key in interval_keys}
                 for label, name in enumerate(names)
             },
             "image_wise": {
@@ -50,13 +50,15 @@ def scores_dict(evaluation: SemanticEvaluation) -> dict[str, Any]:
 def case_rows(evaluation: SemanticEvaluation) -> tuple[list[str], list[list[Any]]]:
     """A line of scores for each image; what is not defined is left empty."""
     images, names = evaluation.images, evaluation.labels.names
-    own = [score.key for score in PER_CLASS if score.interval]
+    interval_keys = [score.key for score in PER_CLASS if score.interval]
     rows = []
     for index, sample in enumerate(evaluation.samples):
         means = [csv_cell(getattr(images, mean.key)[index]) for mean in MEANS]
         pixels = int(evaluation.tallies[index, TRUTH].sum())
-        classes = [csv_cell(value) for key in own for value in getattr(images, key)[index]]
+        classes = [
+            csv_cell(value) for key in interval_keys for value in getattr(images, key)[index]
+        ]
         rows.append([sample.id, sample.case, sample.image, *means, pixels, *classes])
-    per_class = [f"{key} {name}" for key in own for name in names]
+    per_class = [f"{key} {name}" for key in interval_keys for name in names]
     means = [mean.key for mean in MEANS]
     return ["id", "case", "image", *means, "pixels", *per_class], rows

@@ -7,6 +7,7 @@ from maskwright.evaluation.reports.build import (
     card,
     cell,
     confusion_matrix,
+    counted,
     gauge,
     interval_note,
     model_input,
@@ -59,9 +60,9 @@ def semantic_report(evaluation: SemanticEvaluation) -> Report:
 
 def summary(evaluation: SemanticEvaluation) -> str:
     """What was scored, such as `101 images of 40 cases, at the original size`."""
-    parts = [f"{len(evaluation.samples)} images"]
+    parts = [counted(len(evaluation.samples), "image")]
     if evaluation.num_cases < len(evaluation.samples):
-        parts[0] += f" of {evaluation.num_cases} cases"
+        parts[0] += f" of {counted(evaluation.num_cases, 'case')}"
     if evaluation.options.size == "original" or evaluation.card.size is None:
         parts.append("at the original size")
     else:
