@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from skimage.segmentation import watershed
 
 from maskwright.instances import Instances
 
@@ -106,6 +105,8 @@ def flood(mask: np.ndarray, seeds: np.ndarray, depth: np.ndarray) -> np.ndarray:
     own[0] = 0
     ids = own[areas]
     if several.any():
+        from skimage.segmentation import watershed  # slow to import
+
         crowded = several[areas]
         flooded = watershed(-depth, markers * crowded, mask=crowded)
         ids[crowded] = flooded[crowded]
