@@ -9,7 +9,7 @@ import pytest
 from maskwright.data.samples import Sample
 from maskwright.errors import DataError
 from maskwright.evaluation import EvaluateOptions, Evaluation, evaluate
-from maskwright.evaluation.cautions import Caution, case_cautions, merge_cautions
+from maskwright.evaluation.cautions import Caution, merge_cautions
 from maskwright.evaluation.loop import pack, unpack
 from maskwright.evaluation.result import rank_examples
 
@@ -81,8 +81,17 @@ def test_cautions_of_one_of_several_models_stand_under_its_name():
         both,
         Caution("trained_on", "B: Seen."),
     )
-    assert [c.code for c in case_cautions(9, draws=10)] == ["few_cases"]
-    assert case_cautions(9, draws=0) == case_cautions(10, draws=10) == []
+
+
+def test_few_cases_make_narrow_intervals():
+    def codes(num_cases, draws):
+        names = {f"s{number}": number for number in range(num_cases)}
+        scorer = Numbers(**names)
+        scorer.options = EvaluateOptions(bootstrap=draws)
+        return [caution.code for caution in evaluate(int, scorer).case_cautions()]
+
+    assert codes(9, draws=10) == ["few_cases"]
+    assert codes(9, draws=0) == codes(10, draws=10) == codes(1, draws=10) == []
 
 
 @pytest.mark.parametrize(

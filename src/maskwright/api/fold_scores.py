@@ -118,15 +118,11 @@ def _score(
 
 def _pool(members: Sequence["SemanticEvaluation"], draws: int = 1000) -> "SemanticEvaluation":
     """All folds as one evaluation."""
-    from maskwright.evaluation.cautions import case_cautions
-
     first = members[0]
-    samples = tuple(sample for member in members for sample in member.samples)
     warnings = {caution for member in members for caution in member.warnings}
-    few = case_cautions(len({sample.together for sample in samples}), draws)
-    return replace(
+    pooled = replace(
         first,
-        samples=samples,
+        samples=tuple(sample for member in members for sample in member.samples),
         counts=np.sum([member.counts for member in members], axis=0),
         tallies=np.concatenate([member.tallies for member in members]),
         skipped=tuple(skip for member in members for skip in member.skipped),
@@ -137,9 +133,10 @@ def _pool(members: Sequence["SemanticEvaluation"], draws: int = 1000) -> "Semant
             for example in member.examples
             if example.rank == rank
         ),
-        warnings=(*sorted(warnings, key=attrgetter("text")), *few),
         options=replace(first.options, bootstrap=draws),
     )
+    own = sorted(warnings, key=attrgetter("text"))
+    return replace(pooled, warnings=(*own, *pooled.case_cautions()))
 
 
 def _scores(

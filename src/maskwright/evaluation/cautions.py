@@ -6,18 +6,6 @@ from dataclasses import dataclass
 from maskwright.errors import DataError
 from maskwright.labels import Labels
 
-_FEW_CASES = 10  # below, a percentile bootstrap is known to give intervals that are too narrow
-_SEEN_IN_TRAINING = {
-    "train": (
-        "training_split",
-        "The model was trained on this split; expect lower scores on new images.",
-    ),
-    "val": (
-        "validation_split",
-        "This split chose the best weights; expect slightly lower scores on new images.",
-    ),
-}
-
 
 @dataclass(frozen=True)
 class Caution:
@@ -34,30 +22,6 @@ class Caution:
     def to_dict(self) -> dict[str, str]:
         """Code and text for JSON."""
         return {"code": self.code, "text": self.text}
-
-
-def split_cautions(split: str, num_seen: int = 0) -> list[Caution]:
-    """What the model is known to have learned from the images of a split.
-
-    Args:
-        split: Name of the split.
-        num_seen: Number of its images that the model was trained on, whatever the split is called.
-    """
-    if num_seen:
-        text = (
-            f"The model was trained on {num_seen} of these images; expect lower scores on new "
-            f"images."
-        )
-        return [Caution("trained_on", text)]
-    return [Caution(*_SEEN_IN_TRAINING[split])] if split in _SEEN_IN_TRAINING else []
-
-
-def case_cautions(num_cases: int, draws: int) -> list[Caution]:
-    """What a small number of cases does to bootstrap intervals of `draws` samples."""
-    if draws and 1 < num_cases < _FEW_CASES:
-        text = f"The intervals rest on {num_cases} cases only and are too narrow."
-        return [Caution("few_cases", text)]
-    return []
 
 
 def class_cautions(model: Labels, data: Labels) -> list[Caution]:

@@ -1,5 +1,6 @@
 """`Evaluation`: what the evaluation of every task holds; each task adds its scores."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,6 +11,18 @@ from maskwright.data.samples import Sample
 from maskwright.evaluation.cautions import Caution
 from maskwright.evaluation.options import EvaluateOptions
 from maskwright.model_card import ModelCard
+
+_FEW_CASES = 10  # below, a percentile bootstrap is known to give intervals that are too narrow
+_TRAINED_ON = {
+    "train": Caution(
+        "training_split",
+        "The model was trained on this split; expect lower scores on new images.",
+    ),
+    "val": Caution(
+        "validation_split",
+        "This split chose the best weights; expect slightly lower scores on new images.",
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -80,6 +93,27 @@ class Evaluation:
     def draws(self) -> int:
         """Bootstrap samples for the intervals; 0 where there is a single case."""
         return self.options.bootstrap if self.num_cases > 1 else 0
+
+    def split_cautions(self, learned: Collection[str] = ()) -> list[Caution]:
+        """What the model is known to have been trained on.
+
+        Args:
+            learned: Ids of samples that it was trained on, whatever the split is called.
+        """
+        if num_seen := sum(sample.id in learned for sample in self.samples):
+            text = (
+                f"The model was trained on {num_seen} of these images; expect lower scores on new "
+                f"images."
+            )
+            return [Caution("trained_on", text)]
+        return [_TRAINED_ON[self.split]] if self.split in _TRAINED_ON else []
+
+    def case_cautions(self) -> list[Caution]:
+        """What a small number of cases does to the intervals."""
+        if not self.draws or self.num_cases >= _FEW_CASES:
+            return []
+        text = f"The intervals rest on {self.num_cases} cases only and are too narrow."
+        return [Caution("few_cases", text)]
 
 
 def rank_examples(scores: np.ndarray, number: int) -> list[tuple[str, int]]:

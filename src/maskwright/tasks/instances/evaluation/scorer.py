@@ -1,65 +1,28 @@
 """`InstanceScorer`: matches the predicted objects of each image with the true ones."""
 
 from collections.abc import Collection
-from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 
+from maskwright.data.dataset import DataSet
 from maskwright.data.geometry import resize_image
 from maskwright.data.samples import Sample
 from maskwright.data.to_rgb import as_picture
 from maskwright.errors import DataError
-from maskwright.evaluation.cautions import case_cautions, class_cautions, split_cautions
+from maskwright.evaluation.cautions import class_cautions
 from maskwright.evaluation.loop import evaluate, pack, unpack
 from maskwright.evaluation.options import EvaluateOptions
 from maskwright.evaluation.reports.formatting import number
 from maskwright.evaluation.result import Evaluation, Example, rank_examples
 from maskwright.instances import Instances
-from maskwright.labels import Labels
 from maskwright.metrics.coco import Pairs, coco_scores, pair_boxes, pair_masks
 from maskwright.metrics.instances import ObjectTally, tally_objects
-from maskwright.model_card import InstanceCard
 from maskwright.tasks.instances.drawing import draw_objects
 from maskwright.tasks.instances.evaluation.scores import InstanceEvaluation, image_ap
+from maskwright.tasks.instances.predictor import InstancePredictor
 
 _COCO_MAX = 100  # detections of an image, where no image holds more objects
 _SHOWN_SIDE_PX = 512
-
-
-class InstanceSource(Protocol):
-    """A data set of images and single objects."""
-
-    @property
-    def root(self) -> Path:
-        """Folder of the data."""
-
-    @property
-    def labels(self) -> Labels:
-        """Names and colors of the classes."""
-
-    def of(self, split: str) -> list[Sample]:
-        """Samples of a split; `DataError` where there is no such split."""
-
-    def read_image(self, sample: Sample) -> np.ndarray:
-        """Image `(h, w, c)`; `DataError` where it cannot be read."""
-
-    def read_objects(self, sample: Sample) -> Instances:
-        """True objects; `DataError` where the masks do not tell them apart."""
-
-
-class InstanceModel(Protocol):
-    """A model that predicts single objects."""
-
-    @property
-    def card(self) -> InstanceCard:
-        """Classes and thresholds."""
-
-    def every(self, image: np.ndarray) -> Instances:
-        """Objects of an image `(h, w, c)` with all scores."""
-
-    def kept(self, objects: Instances) -> Instances:
-        """Objects whose score and area the card asks for."""
 
 
 class InstanceScorer:
@@ -78,8 +41,8 @@ class InstanceScorer:
 
     def __init__(
         self,
-        source: InstanceSource,
-        model: InstanceModel,
+        source: DataSet,
+        model: InstancePredictor,
         options: EvaluateOptions,
         learned: Collection[str] = (),
     ) -> None:
@@ -125,9 +88,7 @@ class InstanceScorer:
         """Scores of all images, as `Scorer.result`."""
         num_classes = self.source.labels.num_classes
         most = max(_COCO_MAX, *(len(pairs.true_labels) for pairs in self._masks))
-        num_seen = sum(sample.id in self.learned for sample in base.samples)
-        warnings = [*self.warnings, *split_cautions(base.split, num_seen)]
-        warnings += case_cautions(base.num_cases, self.options.bootstrap)
+        warnings = [*self.warnings, *base.split_cautions(self.learned), *base.case_cautions()]
         scores = image_ap(tuple(self._tallies))
         examples = [
             self._example(rank, base.samples[index], index, scores[index])
@@ -160,8 +121,8 @@ class InstanceScorer:
 
 
 def evaluate_instances(
-    model: InstanceModel,
-    source: InstanceSource,
+    model: InstancePredictor,
+    source: DataSet,
     options: EvaluateOptions | None = None,
     learned: Collection[str] = (),
 ) -> InstanceEvaluation:

@@ -107,10 +107,8 @@ class RegionScorer:
             except DataError as error:
                 mask = error
         if self._segmenter.is_scored:
-            try:
-                labels = self.dataset.read_mask(sample)
-            except DataError as error:
-                labels = error
+            is_same = mask is not None and self.card.regions != "instances"
+            labels = mask if is_same else self._labels(sample)
         return image, RegionTruth(mask, background, labels)
 
     def update(
@@ -166,6 +164,12 @@ class RegionScorer:
             examples.append(drawer.draw(rank, index, bags[index], true[name], predicted.get(name)))
         warnings = (*self._segmenter.warnings, *region_cautions(evaluation))
         return replace(evaluation, examples=tuple(examples), warnings=warnings)
+
+    def _labels(self, sample: Sample) -> np.ndarray | DataError:
+        try:
+            return self.dataset.read_mask(sample)
+        except DataError as error:
+            return error
 
     def _is_decided(self, sample: Sample) -> bool:
         """Whether a sample's label is one of the two answers."""

@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 from scipy.special import expit, logit
 
-from maskwright.evaluation.cautions import Caution, case_cautions, split_cautions
+from maskwright.evaluation.cautions import Caution
 from maskwright.evaluation.reports.build import counted
 from maskwright.evaluation.reports.parts import Score
 from maskwright.evaluation.result import Evaluation
@@ -203,8 +203,7 @@ class RegionEvaluation(Evaluation):
 
 def region_cautions(evaluation: RegionEvaluation) -> list[Caution]:
     """What limits the use of decisions: split, number of cases, a single class, missed regions."""
-    cautions = split_cautions(evaluation.split)
-    cautions += case_cautions(evaluation.num_cases, evaluation.options.bootstrap)
+    cautions = [*evaluation.split_cautions(), *evaluation.case_cautions()]
     names, unit = evaluation.card.names, evaluation.card.unit
     if len(present := set(evaluation.labels.tolist())) == 1:
         text = (

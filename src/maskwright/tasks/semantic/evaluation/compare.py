@@ -6,14 +6,10 @@ from functools import cached_property
 
 import numpy as np
 
+from maskwright.data.dataset import DataSet
 from maskwright.data.samples import Sample
 from maskwright.errors import ConfigError, ModelError
-from maskwright.evaluation.cautions import (
-    Caution,
-    case_cautions,
-    merge_cautions,
-    split_cautions,
-)
+from maskwright.evaluation.cautions import Caution, merge_cautions
 from maskwright.evaluation.loop import evaluate
 from maskwright.evaluation.options import EvaluateOptions, Size
 from maskwright.evaluation.reports.formatting import number
@@ -22,8 +18,9 @@ from maskwright.inference.predictor import Prediction
 from maskwright.labels import Labels
 from maskwright.metrics import Paired, fewest_cases, paired_difference, tally_scores
 from maskwright.model_card import SemanticCard
+from maskwright.tasks.instances.segmenter import Segmenter
 from maskwright.tasks.semantic.evaluation.drawing import draw_errors
-from maskwright.tasks.semantic.evaluation.scorer import MaskModel, MaskSource, SemanticScorer
+from maskwright.tasks.semantic.evaluation.scorer import SemanticScorer
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -106,14 +103,12 @@ class PairScorer:
         )
 
     def _warnings(self, base: Evaluation) -> tuple[Caution, ...]:
-        cautions = []
-        for scorer in self.scorers:
-            num_seen = sum(sample.id in scorer.learned for sample in base.samples)
-            cautions.append([*scorer.warnings, *split_cautions(base.split, num_seen)])
-        merged = merge_cautions(self.names, cautions)
+        merged = merge_cautions(
+            self.names, [[*s.warnings, *base.split_cautions(s.learned)] for s in self.scorers]
+        )
         needed = fewest_cases()
         if not self.options.bootstrap or base.num_cases >= needed:
-            return (*merged, *case_cautions(base.num_cases, self.options.bootstrap))
+            return (*merged, *base.case_cautions())
         text = f"There are {base.num_cases} cases; it takes {needed} or more to show a difference."
         return (*merged, Caution("too_few_cases", text))
 
@@ -135,8 +130,8 @@ class PairScorer:
 
 
 def compare_masks(
-    models: tuple[MaskModel, MaskModel],
-    source: MaskSource,
+    models: tuple[Segmenter, Segmenter],
+    source: DataSet,
     options: EvaluateOptions,
     names: tuple[str, str] = ("A", "B"),
     learned: tuple[Collection[str], Collection[str]] = ((), ()),

@@ -2,56 +2,27 @@
 
 from collections.abc import Collection
 from functools import partial
-from pathlib import Path
-from typing import Any, Protocol, get_args
+from typing import Any, get_args
 
 import numpy as np
 
+from maskwright.data.dataset import DataSet
 from maskwright.data.geometry import resize_image, resize_labels
 from maskwright.data.samples import Sample
 from maskwright.data.to_rgb import as_picture
 from maskwright.errors import ConfigError
-from maskwright.evaluation.cautions import case_cautions, class_cautions, split_cautions
+from maskwright.evaluation.cautions import class_cautions
 from maskwright.evaluation.loop import evaluate, pack, unpack
 from maskwright.evaluation.options import EvaluateOptions, Size
 from maskwright.evaluation.reports.formatting import number
 from maskwright.evaluation.result import Evaluation, Example, rank_examples
-from maskwright.inference.predictor import Flips, Prediction
-from maskwright.labels import Labels
+from maskwright.inference.predictor import Prediction
 from maskwright.metrics import confusion, tally, tally_scores
+from maskwright.tasks.instances.segmenter import Segmenter
 from maskwright.tasks.semantic.evaluation.drawing import draw_errors
 from maskwright.tasks.semantic.evaluation.scores import SemanticEvaluation
 
 _SHOWN_SIDE_PX = 512  # of the longer side of an example
-
-
-class MaskSource(Protocol):
-    """A data set of images and masks of classes."""
-
-    @property
-    def root(self) -> Path:
-        """Folder of the data."""
-
-    @property
-    def labels(self) -> Labels:
-        """Names and colors of the classes."""
-
-    def of(self, split: str) -> list[Sample]:
-        """Samples of a split; `DataError` where there is no such split."""
-
-    def read(self, sample: Sample) -> tuple[np.ndarray, np.ndarray]:
-        """Image `(h, w, c)` and labels int32 `(h, w)`; `DataError` where one cannot be read."""
-
-
-class MaskModel(Protocol):
-    """A model that predicts labels of pixels."""
-
-    @property
-    def card(self) -> Any:
-        """`SemanticCard` or `InstanceCard`."""
-
-    def __call__(self, image: np.ndarray, *, flips: Flips = False) -> Prediction:
-        """Labels of one image in its own size."""
 
 
 class SemanticScorer:
@@ -71,7 +42,7 @@ class SemanticScorer:
 
     def __init__(
         self,
-        source: MaskSource,
+        source: DataSet,
         card: Any,
         options: EvaluateOptions,
         learned: Collection[str] = (),
@@ -113,9 +84,7 @@ class SemanticScorer:
         """Scores of all images, as `Scorer.result`."""
         tallies = self.tallies
         ranked = rank_examples(tally_scores(tallies).mean_dice, self.options.examples)
-        num_seen = sum(sample.id in self.learned for sample in base.samples)
-        warnings = [*self.warnings, *split_cautions(base.split, num_seen)]
-        warnings += case_cautions(base.num_cases, self.options.bootstrap)
+        warnings = [*self.warnings, *base.split_cautions(self.learned), *base.case_cautions()]
         examples = [self._example(rank, base.samples[i], i) for rank, i in ranked]
         return SemanticEvaluation(
             **{
@@ -156,8 +125,8 @@ class SemanticScorer:
 
 
 def evaluate_masks(
-    model: MaskModel,
-    source: MaskSource,
+    model: Segmenter,
+    source: DataSet,
     options: EvaluateOptions | None = None,
     learned: Collection[str] = (),
 ) -> SemanticEvaluation:
