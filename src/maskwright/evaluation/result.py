@@ -7,12 +7,14 @@ from pathlib import Path
 
 import numpy as np
 
+from maskwright.data.geometry import resize_image
 from maskwright.data.samples import Sample
 from maskwright.evaluation.cautions import Caution
 from maskwright.evaluation.options import EvaluateOptions
 from maskwright.model_card import ModelCard
 
 _FEW_CASES = 10  # below, a percentile bootstrap is known to give intervals that are too narrow
+_SHOWN_SIDE_PX = 512  # of the longer side of an example
 _TRAINED_ON = {
     "train": Caution(
         "training_split",
@@ -114,6 +116,17 @@ class Evaluation:
             return []
         text = f"The intervals rest on {self.num_cases} cases only and are too narrow."
         return [Caution("few_cases", text)]
+
+
+def example_size(size: tuple[int, ...]) -> tuple[int, int]:
+    """Height and width that an image of `size` is shown in, px."""
+    scale = _SHOWN_SIDE_PX / max(size[:2])
+    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
+
+
+def shown(picture: np.ndarray) -> np.ndarray:
+    """Picture uint8 `(h, w, 3)` in the size of an example."""
+    return resize_image(np.ascontiguousarray(picture), example_size(picture.shape))
 
 
 def rank_examples(scores: np.ndarray, number: int) -> list[tuple[str, int]]:

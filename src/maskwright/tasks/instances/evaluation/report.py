@@ -177,8 +177,6 @@ def _settings(evaluation: InstanceEvaluation) -> dict[str, object]:
     if model.method == "centers":
         thresholds = f"foreground {model.foreground:g}, marker {model.marker:g}"
     return {
-        "Data": evaluation.data,
-        "Split": evaluation.split,
         "Method": _METHODS[model.method],
         "Model input": model_input(model.size, model.tile),
         "Thresholds": f"{thresholds}, minimum area {model.min_area_px} px",

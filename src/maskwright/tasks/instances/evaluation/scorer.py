@@ -5,7 +5,6 @@ from collections.abc import Collection
 import numpy as np
 
 from maskwright.data.dataset import DataSet
-from maskwright.data.geometry import resize_image
 from maskwright.data.samples import Sample
 from maskwright.data.to_rgb import as_picture
 from maskwright.errors import DataError
@@ -13,7 +12,7 @@ from maskwright.evaluation.cautions import class_cautions
 from maskwright.evaluation.loop import evaluate, pack, unpack
 from maskwright.evaluation.options import EvaluateOptions
 from maskwright.evaluation.reports.formatting import number
-from maskwright.evaluation.result import Evaluation, Example, rank_examples
+from maskwright.evaluation.result import Evaluation, Example, rank_examples, shown
 from maskwright.instances import Instances
 from maskwright.metrics.coco import Pairs, coco_scores, pair_boxes, pair_masks
 from maskwright.metrics.instances import ObjectTally, tally_objects
@@ -22,7 +21,6 @@ from maskwright.tasks.instances.evaluation.scores import InstanceEvaluation, ima
 from maskwright.tasks.instances.predictor import InstancePredictor
 
 _COCO_MAX = 100  # detections of an image, where no image holds more objects
-_SHOWN_SIDE_PX = 512
 
 
 class InstanceScorer:
@@ -113,9 +111,9 @@ class InstanceScorer:
         matched, false, missed = self._tallies[index].counts[0].sum(axis=0).tolist()
         text = f"AP {number(score)} · {matched} matched, {false} false, {missed} missed at IoU 0.5"
         panels = (
-            ("Image", _shown(picture)),
-            ("Ground truth", _shown(draw_objects(picture, truth))),
-            ("Prediction", _shown(draw_objects(picture, unpack(self._predicted[index])))),
+            ("Image", shown(picture)),
+            ("Ground truth", shown(draw_objects(picture, truth))),
+            ("Prediction", shown(draw_objects(picture, unpack(self._predicted[index])))),
         )
         return Example(rank, sample.id, text, panels)
 
@@ -129,9 +127,3 @@ def evaluate_instances(
     """Score a model of single objects on a split; see `evaluation.evaluate`."""
     scorer = InstanceScorer(source, model, options or EvaluateOptions(), learned)
     return evaluate(model.every, scorer)
-
-
-def _shown(picture: np.ndarray) -> np.ndarray:
-    scale = min(_SHOWN_SIDE_PX / max(picture.shape[:2]), 1.0)
-    height, width = (max(1, round(side * scale)) for side in picture.shape[:2])
-    return resize_image(picture, (height, width))

@@ -7,9 +7,8 @@ from typing import Any
 import numpy as np
 
 from maskwright.data.dataset import DataSet
-from maskwright.data.geometry import resize_image
 from maskwright.data.to_rgb import as_picture
-from maskwright.evaluation.result import Example
+from maskwright.evaluation.result import Example, shown
 from maskwright.tasks.regions.classifier import Decision
 from maskwright.tasks.regions.drawing import draw_decisions
 from maskwright.tasks.regions.evaluation.bags import PackedBag
@@ -19,8 +18,6 @@ from maskwright.tasks.regions.learning.bags import row
 from maskwright.tasks.regions.learning.build_bags import read_regions
 from maskwright.tasks.regions.learning.collate import as_inputs
 from maskwright.tasks.regions.pipeline import Pipeline
-
-_SHOWN_SIDE_PX = 384
 
 
 class ExampleDrawer:
@@ -78,7 +75,7 @@ class ExampleDrawer:
             card.threshold,
             true.weights[indices].tolist() if card.unit != "region" else None,
         )
-        panels = [("Image", _shown(picture)), ("Ground truth", _shown(outlined))]
+        panels = [("Image", shown(picture)), ("Ground truth", shown(outlined))]
         if self.evaluation.has_predicted:
             outlines = bag.predicted_regions()
             indices = [k for k, region in enumerate(outlines) if region.image_id == sample.id]
@@ -86,16 +83,16 @@ class ExampleDrawer:
             outlined = draw_decisions(
                 picture, [outlines[k] for k in indices], alone, card.threshold
             )
-            panels.append(("Predicted mask", _shown(outlined)))
+            panels.append(("Predicted mask", shown(outlined)))
         crop, crop_mask, vector = row(regions[bag.true[heaviest]])
-        panels.append(("Region", _shown(as_picture(crop))))
+        panels.append(("Region", shown(as_picture(crop))))
         if self._model is not None:
             inputs = as_inputs(
                 [crop], [crop_mask], [vector], [0], card.outside, card.value_range[1]
             )
             heat = heat_map(self._model, inputs)[0]
             hot = draw_heat(as_picture(crop), heat, crop_mask.astype(bool))
-            panels.append(("Heat map", _shown(hot)))
+            panels.append(("Heat map", shown(hot)))
         text = self._text(index, bag, true, heaviest)
         return Example(rank, bag.bag.id, text, tuple(panels))
 
@@ -110,9 +107,3 @@ class ExampleDrawer:
         if len(bag.true) > 1:
             text += f" · {bag.true[heaviest]} weighs {true.weights[heaviest]:.0%}"
         return text
-
-
-def _shown(picture: np.ndarray) -> np.ndarray:
-    scale = _SHOWN_SIDE_PX / max(picture.shape[:2])
-    height, width = (max(1, round(side * scale)) for side in picture.shape[:2])
-    return resize_image(np.ascontiguousarray(picture), (height, width))

@@ -193,8 +193,6 @@ def _settings(evaluation: RegionEvaluation) -> dict[str, object]:
         context = f"the box and a margin of {model.context:.0%}"
     outside = "marked in a channel" if model.outside == "channel" else model.outside
     return {
-        "Data": evaluation.data,
-        "Split": evaluation.split,
         "Answers": f"{positive} (positive) or {negative} (negative)",
         "Decision on": _UNITS[model.unit],
         "Temperature": f"{model.temperature:.3g}, by which logits are divided",

@@ -120,8 +120,6 @@ def _page(comparison: Comparison, lead: str) -> Page:
     return Page(
         settings={
             **{side: f"{name}, SHA-256 {card.model_sha256[:16]}" for side, name, card in models},
-            "Data": comparison.data,
-            "Split": comparison.split,
             "Intervals": settings["Intervals"],
         },
         heading=f"{a} and {b} on {comparison.data.name}, {comparison.split} split",

@@ -188,8 +188,6 @@ def _settings(evaluation: SemanticEvaluation) -> dict[str, object]:
     ]
     decision = "most probable class"
     return {
-        "Data": evaluation.data,
-        "Split": evaluation.split,
         "Model input": model_input(card.size, card.tile),
         "Scored at": "original size" if options.size == "original" else "working size",
         "Flips": _FLIPS[options.flips],

@@ -15,14 +15,12 @@ from maskwright.evaluation.cautions import class_cautions
 from maskwright.evaluation.loop import evaluate, pack, unpack
 from maskwright.evaluation.options import EvaluateOptions, Size
 from maskwright.evaluation.reports.formatting import number
-from maskwright.evaluation.result import Evaluation, Example, rank_examples
+from maskwright.evaluation.result import Evaluation, Example, example_size, rank_examples
 from maskwright.inference.predictor import Prediction
 from maskwright.metrics import confusion, tally, tally_scores
 from maskwright.tasks.instances.segmenter import Segmenter
 from maskwright.tasks.semantic.evaluation.drawing import draw_errors
 from maskwright.tasks.semantic.evaluation.scores import SemanticEvaluation
-
-_SHOWN_SIDE_PX = 512  # of the longer side of an example
 
 
 class SemanticScorer:
@@ -72,7 +70,7 @@ class SemanticScorer:
         self._counts += counts
         self._tallies.append(tally(counts))
         if self.options.examples:
-            shown = resize_labels(prediction.labels, shown_size(truth.shape))
+            shown = resize_labels(prediction.labels, example_size(truth.shape))
             self._predicted.append(pack(shown.astype(np.uint8)))
 
     @property
@@ -103,7 +101,7 @@ class SemanticScorer:
         The image is read again; what was predicted is unpacked, not predicted again.
         """
         image, truth = self.read(sample)
-        size = shown_size(truth.shape)
+        size = example_size(truth.shape)
         picture = resize_image(as_picture(image), size)
         return picture, resize_labels(truth, size), unpack(self._predicted[index])
 
@@ -134,9 +132,3 @@ def evaluate_masks(
     options = options or EvaluateOptions()
     scorer = SemanticScorer(source, model.card, options, learned)
     return evaluate(partial(model, flips=options.flips), scorer)
-
-
-def shown_size(size: tuple[int, ...]) -> tuple[int, int]:
-    """Height and width of an example of an image of `size`, px."""
-    scale = _SHOWN_SIDE_PX / max(size[:2])
-    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
