@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Unpack
+from typing import Any, TypedDict, Unpack
 
 from maskwright.api.fold_scores import FOLDS_FILE, Folds, score_folds
 from maskwright.api.train import train
@@ -91,7 +91,18 @@ def is_cross_validation(out: str | Path) -> bool:
     return (Path(out) / FOLDS_FILE).is_file()
 
 
-def ensemble(runs: Sequence[str | Path], out: str | Path, **decisions: Any) -> Path:
+class EnsembleDecisions(TypedDict, total=False):
+    """Threshold and cleaning on the card of an ensemble, as `SemanticCard` describes them."""
+
+    threshold: float | None
+    min_area_px: int
+    fill_holes_px: int
+    keep_largest: bool
+
+
+def ensemble(
+    runs: Sequence[str | Path], out: str | Path, **decisions: Unpack[EnsembleDecisions]
+) -> Path:
     """Join trained models to one that averages their probabilities; gives its folder.
 
     The runs stay where they are; `out` names them. Where all divide the data alike, `out` does too.
@@ -99,8 +110,8 @@ def ensemble(runs: Sequence[str | Path], out: str | Path, **decisions: Any) -> P
     Args:
         runs: Folders of runs of the same classes and the same working size, or of ensembles.
         out: Folder of the ensemble.
-        decisions: threshold, min_area_px, fill_holes_px and keep_largest for its card; those left
-            out must be the same for all runs.
+        decisions: Threshold and cleaning of the ensemble; those left out must be the same for all
+            runs.
 
     Raises:
         ModelError: If a run is missing or does not fit the others.
@@ -108,7 +119,7 @@ def ensemble(runs: Sequence[str | Path], out: str | Path, **decisions: Any) -> P
     from maskwright.training.run import Run
 
     folders = [Path(run) for run in runs]
-    write_ensemble(Path(out), folders, decisions)
+    write_ensemble(Path(out), folders, dict(decisions))
     divisions = [{**division_of(folder), "fold": None} for folder in folders]
     if all(division == divisions[0] for division in divisions):
         stated = {**divisions[0], "split_seed": divisions[0]["seed"]}
