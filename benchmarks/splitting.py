@@ -24,7 +24,7 @@ from skimage.segmentation import watershed
 from maskwright.instances import Instances
 from maskwright.metrics.instances import object_scores, tally_objects
 from maskwright.tasks.instances import WatershedParams, split
-from maskwright.tasks.instances.targets import distances
+from maskwright.tasks.instances.learning.targets import distances
 
 _SIDE_PX = 512
 _CELLS = 200

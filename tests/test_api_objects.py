@@ -147,14 +147,15 @@ def test_objects_of_a_model_are_regions(trained):
     data, run = trained
     dataset = open_dataset(data)
     from maskwright.tasks.instances.segmenter import load_segmenter
-    from maskwright.tasks.regions.extraction.predicted_regions import found_regions
-    from maskwright.tasks.regions.learning.bags import CropSpec
+    from maskwright.tasks.regions.extraction.crop_spec import CropSpec
+    from maskwright.tasks.regions.extraction.predicted_regions import extract_predicted
 
     segmenter = load_segmenter(run.folder).adjusted(threshold=0.1)
     image = dataset.read_image(dataset.samples[0])
-    drawn = segmenter(image)
-    regions = found_regions(CropSpec("components", 32, 0.2).cut, image, drawn, "a", "components", 0)
-    assert len(regions) == len(np.unique(drawn.instances[drawn.instances > 0]))
+    prediction = segmenter(image)
+    regions = extract_predicted(image, prediction, CropSpec(size=32), image_id="a")
+    numbers = prediction.instances
+    assert len(regions) == len(np.unique(numbers[numbers > 0]))
     with pytest.raises(ConfigError, match="fill_holes_px"):
         segmenter.adjusted(fill_holes_px=3)
 

@@ -2,6 +2,7 @@
 
 import csv
 import signal
+from dataclasses import fields
 
 import numpy as np
 import pytest
@@ -9,11 +10,13 @@ import tifffile
 
 import maskwright
 from drawing_regions import QUICK, disc_image, draw_discs
+from maskwright.api.extract_regions import CropOptions
 from maskwright.data.synthetic.datasets import write_dataset
 from maskwright.errors import ConfigError, DataError, TrainingError
 from maskwright.export.runtime import load_keras
 from maskwright.imageio import read_image, read_mask, write_image
 from maskwright.model_card import MODEL_FILE, RegionCard
+from maskwright.tasks.regions import CropSpec
 from maskwright.tasks.regions.learning.previews import RegionPreviews
 
 pytestmark = pytest.mark.usefixtures("uncompiled")
@@ -156,7 +159,7 @@ def test_contradictions_are_named_and_leave_nothing(discs, tmp_path):
     for changes, sentence in (
         ({"positive": "blue"}, "one of bright, dull; received blue"),
         ({"regions": "instances"}, "store classes, not objects"),
-        ({"unit": "case"}, "Nothing tells which images"),
+        ({"unit": "case"}, "No column or pattern groups"),
         ({"pooling": "median"}, "pooling cannot be 'median'"),
         ({"encoder": "vgg", "pixels": True}, "Expected an encoder of plain"),
         ({"measures": False, "pixels": False}, "needs pixels, measures or both"),
@@ -188,3 +191,8 @@ def test_masks_of_half_the_size_are_stretched_to_their_images(tmp_path):
     table = maskwright.extract_regions(data, tmp_path / "out", size=16)
     assert len(table.read_text().splitlines()) == 1 + 4
     assert not maskwright.open_dataset(data, scaled_masks=True).skipped
+
+
+def test_options_of_extraction_are_those_of_a_crop_spec():
+    named = {field.name for field in fields(CropSpec)}
+    assert set(CropOptions.__annotations__) == named - {"kind", "min_predicted_px", "full_scale"}

@@ -197,7 +197,7 @@ def manifest(folder, changes=None, masks=1):
         (
             {number: {"label": "dull"} for number in range(12)},
             {},
-            "have the label dull; expected two labels to tell apart",
+            "have the label dull; expected two different labels",
         ),
         (
             {number: {"label": "dull"} for number in range(8)},
@@ -249,7 +249,11 @@ def test_a_table_that_lacks_a_region(run, tmp_path):
         (("evaluate", "{segmenter}", "{data}"), 1, "Expected a run of `maskwright regions train`"),
         (("evaluate", "{alone}", "{data}", "--split", "night"), 1, "no split 'night'"),
         (("predict", "{segmenter}", "{data}"), 1, "name another run, or use the command"),
-        (("predict", "{alone}", "{data}", "--no-masks"), 2, "draws none; give masks, or train it"),
+        (
+            ("predict", "{alone}", "{data}", "--no-masks"),
+            2,
+            "predicts none; give masks, or train it",
+        ),
         (("predict", "{alone}", "{data}/dull/images"), 1, "draws no masks, so that images come"),
         (("extract", "nowhere"), 1, "nowhere does not exist; expected a folder"),
         (("extract", "{data}", "--min-area-px", "9999"), 1, "hold no region of 9999 px or more"),
@@ -267,7 +271,7 @@ def test_other_commands_name_the_run_that_they_expect(run, data, runs, tmp_path)
     out = tmp_path / "out"
     predict = ("predict", runs / "alone", data)
     refused(run, out, 2, "keeps no probabilities of pixels", *predict, "--probabilities")
-    refused(run, out, 2, "no segmenter that could be adjusted", *predict, "--threshold", "0.4")
+    refused(run, out, 2, "no segmenter to adjust", *predict, "--threshold", "0.4")
     code, _, err = run("train", data, "-o", runs / "alone", "--resume")
     assert code == 2
     assert "holds settings of `maskwright regions train`; expected those of `maskwright tr" in err

@@ -29,7 +29,7 @@ from maskwright.models.blueprint import Blueprint
 from maskwright.models.rcnn import Rcnn
 from maskwright.tasks.regions.classifier import Classifier
 from maskwright.tasks.regions.export import drawn_bags
-from maskwright.tasks.regions.extraction.features import VECTOR_NAMES
+from maskwright.tasks.regions.extraction.feature_vector import VECTOR_NAMES
 
 ENGINES = {"onnx": "onnxruntime", "openvino": "openvino", "litert": "ai_edge_litert"}
 LABELS = Labels.create(("background", "disc"))

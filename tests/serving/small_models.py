@@ -99,7 +99,7 @@ def pipeline(segmenter):
         value_range=(0.0, 255.0),
         measures=(),
         min_area_px=1,
-        min_guess_px=1,
+        min_predicted_px=1,
         full_scale=None,
         threshold=0.5,
         channels=3,

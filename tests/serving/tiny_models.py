@@ -12,8 +12,8 @@ from maskwright.labels import Labels
 from maskwright.model_card import CARD_FILE, InstanceCard, RegionCard, SemanticCard
 from maskwright.serving import Models, Served
 from maskwright.tasks.instances import InstancePredictor
+from maskwright.tasks.instances.learning.targets import distances
 from maskwright.tasks.instances.segmenter import ObjectSegmenter
-from maskwright.tasks.instances.targets import distances
 from maskwright.tasks.regions.classifier import Classifier
 from maskwright.tasks.regions.pipeline import Pipeline
 

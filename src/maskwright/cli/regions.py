@@ -77,12 +77,11 @@ def extract(
         data,
         folder,
         regions=regions,
-        size=size,
+        size=size if crops else None,
         context=None if whole_image else context,
         outside=outside,
         min_area_px=min_area_px,
         spacing_mm=spacing_mm,
-        crops=crops,
         on_message=on_message,
     )
     typer.echo(made)

@@ -53,7 +53,7 @@ class RegionConfig(RunConfig):
     outside: Literal["kept", "darkened", "removed", "channel"] = Field(
         "darkened", description="What becomes of pixels outside the mask; channel adds the mask."
     )
-    jitter: float | None = Field(
+    mask_perturbation: float | None = Field(
         None,
         ge=0,
         le=0.4,

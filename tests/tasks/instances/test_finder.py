@@ -6,9 +6,9 @@ from maskwright.instances import Instances
 from maskwright.labels import Labels
 from maskwright.model_card import InstanceCard
 from maskwright.tasks.instances import InstancePredictor
+from maskwright.tasks.instances.learning.targets import distances
+from maskwright.tasks.instances.learning.thresholds import tune_thresholds
 from maskwright.tasks.instances.predictor import joined_tiles, moved, pasted
-from maskwright.tasks.instances.targets import distances
-from maskwright.tasks.instances.thresholds import tuned
 
 LABELS = Labels.create(("background", "cell"))
 
@@ -118,12 +118,12 @@ def test_thresholds_are_chosen_where_objects_are_found_best():
 
     image = numbers[..., None].astype(np.uint8)
     finder = InstancePredictor(unsure, card("centers", foreground=0.3, marker=0.9))
-    chosen, worth = tuned(finder, [(image, Instances.from_ids(numbers))])
+    chosen, worth = tune_thresholds(finder, [(image, Instances.from_ids(numbers))])
     assert worth > 0.9
     assert (chosen.foreground, chosen.score) == (0.4, 0.0)
     assert chosen.marker < 0.5
     nothing = [(image * 0, Instances.from_ids(numbers * 0))]
-    assert tuned(finder, nothing)[0] == finder.card
+    assert tune_thresholds(finder, nothing)[0] == finder.card
 
 
 def test_what_does_not_fit_is_refused():

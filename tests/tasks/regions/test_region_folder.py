@@ -122,6 +122,6 @@ def test_without_images_or_masks(tmp_path):
     draw(tmp_path / "in", a="dull")
     with pytest.raises(DataError, match="No image found"):
         predict_cases(Pipeline(by_brightness(), Brighter()), tmp_path / "none", tmp_path / "out")
-    with pytest.raises(ConfigError, match="draws none; give masks"):
+    with pytest.raises(ConfigError, match="predicts none; give masks"):
         predict_cases(Pipeline(by_brightness()), tmp_path / "in", tmp_path / "out")
     assert files(tmp_path / "out") == set()

@@ -1,4 +1,4 @@
-"""Objects as COCO's JSON holds them."""
+"""Instances as COCO JSON."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -11,15 +11,15 @@ from maskwright.rle import encode_rle
 def to_coco(
     images: Iterable[tuple[str, Instances]], labels: Labels, background: int | None = 0
 ) -> dict[str, Any]:
-    """Content of a file of annotations: images, categories, and an annotation for each object.
+    """Content of an annotation file: images, categories, and an annotation for each instance.
 
-    Masks are run lengths, which lose nothing. Categories have the numbers of the classes, without
-    the background. Scores are kept, so that the list of annotations serves as results too.
+    Masks are RLE. Category ids are class labels, without the background. Annotations have scores,
+    so that their list is a COCO result list too.
 
     Args:
-        images: File names with their objects.
+        images: File names with their instances.
         labels: Names of the classes.
-        background: Label of what is no object, or `None`.
+        background: Background label, or `None`.
     """
     content: dict[str, Any] = {
         "images": [],
@@ -36,18 +36,18 @@ def to_coco(
         content["images"].append(
             {"id": number, "file_name": name, "height": height, "width": width}
         )
-        for place, box in enumerate(objects.boxes.tolist()):
+        for index, box in enumerate(objects.boxes.tolist()):
             top, left, bottom, right = box
             annotation = {
                 "id": len(content["annotations"]) + 1,
                 "image_id": number,
-                "category_id": int(objects.labels[place]),
-                "iscrowd": int(objects.crowd[place]),
-                "area": areas[place],
+                "category_id": int(objects.labels[index]),
+                "iscrowd": int(objects.crowd[index]),
+                "area": areas[index],
                 "bbox": [left, top, right - left, bottom - top],
-                "segmentation": encode_rle(objects.masks[place], (top, left), objects.size),
+                "segmentation": encode_rle(objects.masks[index], (top, left), objects.size),
             }
             if objects.scores is not None:
-                annotation["score"] = round(float(objects.scores[place]), 6)
+                annotation["score"] = round(float(objects.scores[index]), 6)
             content["annotations"].append(annotation)
     return content

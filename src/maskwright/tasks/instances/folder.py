@@ -19,6 +19,7 @@ from maskwright.tasks.instances.drawing import draw_objects
 from maskwright.tasks.instances.panoptic import Merger, Panoptic, as_colors
 from maskwright.tasks.instances.panoptic import to_coco as to_panoptic_coco
 from maskwright.tasks.instances.predictor import InstancePredictor
+from maskwright.tasks.regions.extraction.crop_spec import CropSpec
 from maskwright.tasks.regions.extraction.extract import Region, extract
 from maskwright.tasks.regions.extraction.table import write_table
 
@@ -128,7 +129,7 @@ def find_in_folder(
 
 def measured(image: np.ndarray, objects: Instances, image_id: str) -> list[Region]:
     """Regions of objects, with their classes and measures; of overlapping ones, what is seen."""
-    found = extract(image, objects.ids(), image_id=image_id, kind="instances", context=None)
+    found = extract(image, objects.ids(), CropSpec("instances"), image_id=image_id)
     labels = objects.labels.tolist()
     return [replace(region, label=labels[region.value - 1]) for region in found]
 

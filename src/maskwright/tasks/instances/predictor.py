@@ -16,7 +16,7 @@ from maskwright.inference.tiling import PAD_MULTIPLE, predict_tiled, starts
 from maskwright.instances import Instances, mask_overlaps
 from maskwright.model_card import InstanceCard
 from maskwright.tasks.instances.open_detector import DetectorFn, load_detector
-from maskwright.tasks.instances.watershed import WatershedParams, split
+from maskwright.tasks.instances.watershed import WatershedParams, watershed_instances
 
 _OVERLAP = 0.25  # of neighboring tiles, in which an object that one cuts off is whole in the other
 _SAME = 0.5  # share of the smaller of two objects in the other, from which they are one
@@ -77,7 +77,7 @@ class InstancePredictor:
         card = self.card
         if card.method == "centers":
             by = WatershedParams(card.foreground, card.marker, card.min_area_px)
-            return split(*self.maps(image), by)
+            return watershed_instances(*self.maps(image), by)
         return self.detections(image)
 
     def kept(self, objects: Instances) -> Instances:

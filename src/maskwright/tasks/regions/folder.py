@@ -18,10 +18,10 @@ from maskwright.imageio import MAX_PIXELS, atomic_write, read_image, write_image
 from maskwright.inference.output_paths import Failure, plan_files
 from maskwright.tasks.regions.drawing import draw_decisions
 from maskwright.tasks.regions.extraction.extract import Region
+from maskwright.tasks.regions.extraction.ground_truth import read_region_mask
 from maskwright.tasks.regions.extraction.table import write_table
 from maskwright.tasks.regions.grad_cam import draw_heat, heat_map
 from maskwright.tasks.regions.learning.bags import row
-from maskwright.tasks.regions.learning.build_bags import read_regions
 from maskwright.tasks.regions.learning.collate import as_inputs
 from maskwright.tasks.regions.pipeline import CaseResult, Pipeline
 from maskwright.types import RegionKind
@@ -193,7 +193,7 @@ def _of_dataset(
             sample.image,
             out / f"{sample.id}.png",
             out / "overlays" / f"{sample.id}.jpg" if overlays else None,
-            partial(read_regions, dataset, sample, regions),
+            partial(read_region_mask, dataset, sample, regions),
         )
 
 

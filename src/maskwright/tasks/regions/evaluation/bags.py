@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from maskwright.data.samples import Sample
 from maskwright.evaluation.loop import pack, unpack
-from maskwright.tasks.regions.classifier import REGIONS_AT_ONCE, Classifier, Decision
+from maskwright.tasks.regions.classifier import MAX_BATCH_REGIONS, Classifier, Decision
 from maskwright.tasks.regions.evaluation.scores import BagDecision
 from maskwright.tasks.regions.extraction.extract import Region
 
@@ -95,7 +95,7 @@ class DecisionQueue:
         if not regions:
             return
         waiting = sum(map(len, self._waiting.values()))
-        if self._waiting and waiting + len(regions) > REGIONS_AT_ONCE:
+        if self._waiting and waiting + len(regions) > MAX_BATCH_REGIONS:
             self.flush()
         self._waiting[name] = regions
 

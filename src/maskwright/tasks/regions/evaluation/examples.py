@@ -13,9 +13,9 @@ from maskwright.tasks.regions.classifier import Decision
 from maskwright.tasks.regions.drawing import draw_decisions
 from maskwright.tasks.regions.evaluation.bags import PackedBag
 from maskwright.tasks.regions.evaluation.scores import RegionEvaluation
+from maskwright.tasks.regions.extraction.ground_truth import read_region_mask
 from maskwright.tasks.regions.grad_cam import draw_heat, heat_map
 from maskwright.tasks.regions.learning.bags import row
-from maskwright.tasks.regions.learning.build_bags import read_regions
 from maskwright.tasks.regions.learning.collate import as_inputs
 from maskwright.tasks.regions.pipeline import Pipeline
 
@@ -62,7 +62,7 @@ class ExampleDrawer:
         sample = next(s for s in bag.bag.samples if s.id == image_id)
         image = self.dataset.read_image(sample)
         picture = as_picture(image)
-        mask, background = read_regions(self.dataset, sample, card.regions)
+        mask, background = read_region_mask(self.dataset, sample, card.regions)
         regions = {
             region.name: region
             for region in self.pipeline.regions(image, mask, sample.id, background)

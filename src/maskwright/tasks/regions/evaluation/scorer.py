@@ -20,8 +20,9 @@ from maskwright.tasks.regions.evaluation.examples import ExampleDrawer
 from maskwright.tasks.regions.evaluation.scores import RegionEvaluation, region_cautions
 from maskwright.tasks.regions.evaluation.segmenter import SegmenterScorer
 from maskwright.tasks.regions.extraction.extract import Region
-from maskwright.tasks.regions.learning.build_bags import MATCHED, overlap, read_regions
-from maskwright.tasks.regions.learning.targets import Labeling
+from maskwright.tasks.regions.extraction.ground_truth import read_region_mask
+from maskwright.tasks.regions.extraction.matching import MIN_IOU, region_iou
+from maskwright.tasks.regions.learning.labeling import Labeling
 from maskwright.tasks.regions.pipeline import Pipeline
 
 
@@ -88,7 +89,7 @@ class RegionScorer:
         """Samples of a split with masks, those of a case one after the other."""
         samples = [sample for sample in self.dataset.of(split) if sample.masks]
         if not self._segmenter.is_scored:
-            samples = [sample for sample in samples if self._is_decided(sample)]
+            samples = [sample for sample in samples if not self.labeling.skips(sample)]
         if self.card.unit == "case":
             first = {case: n for n, case in enumerate(dict.fromkeys(s.case for s in samples))}
             samples.sort(key=lambda sample: first[sample.case])
@@ -101,9 +102,9 @@ class RegionScorer:
         mask: np.ndarray | DataError | None = None
         labels: np.ndarray | DataError | None = None
         background = None
-        if self._is_decided(sample):
+        if not self.labeling.skips(sample):
             try:
-                mask, background = read_regions(self.dataset, sample, self.card.regions)
+                mask, background = read_region_mask(self.dataset, sample, self.card.regions)
             except DataError as error:
                 mask = error
         if self._segmenter.is_scored:
@@ -171,11 +172,6 @@ class RegionScorer:
         except DataError as error:
             return error
 
-    def _is_decided(self, sample: Sample) -> bool:
-        """Whether a sample's label is one of the two answers."""
-        labeling = self.labeling
-        return labeling.source != "image" or labeling.answers.get(sample.label or "", 0) is not None
-
     def _collect(
         self,
         sample: Sample,
@@ -190,7 +186,7 @@ class RegionScorer:
         if prediction is not None:
             predicted = self.pipeline.regions(image, prediction, sample.id)
         unit = self.card.unit
-        for region, label in zip(regions, self.labeling.of(sample, regions), strict=True):
+        for region, label in zip(regions, self.labeling.targets_of(sample, regions), strict=True):
             if label is None:
                 continue
             name = {"region": region.name, "image": sample.id, "case": sample.case}[unit]
@@ -224,7 +220,7 @@ def evaluate_regions(scorer: RegionScorer) -> RegionEvaluation:
 
 def _nearest(region: Region, predicted: Sequence[Region]) -> list[Region]:
     """The predicted region that stands for a true one, if any does."""
-    overlaps = [overlap(region, other) for other in predicted]
-    if not overlaps or max(overlaps) <= MATCHED:
+    overlaps = [region_iou(region, other) for other in predicted]
+    if not overlaps or max(overlaps) <= MIN_IOU:
         return []
     return [predicted[int(np.argmax(overlaps))]]

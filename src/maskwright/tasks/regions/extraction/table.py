@@ -1,4 +1,4 @@
-"""Regions as a table: one row for each."""
+"""Regions as a CSV table, a row for each."""
 
 import csv
 import io
@@ -8,9 +8,9 @@ from pathlib import Path
 from maskwright.errors import DataError
 from maskwright.imageio import atomic_write
 from maskwright.tasks.regions.extraction.extract import Region
-from maskwright.tasks.regions.extraction.features import MM_NAMES, NAMES
+from maskwright.tasks.regions.extraction.features import MEASURES
 
-_OWN = (
+_COLUMNS = (
     *("image", "region", "label", "value", "top", "left", "bottom", "right"),
     *("touches_border", "area_px"),
 )
@@ -23,33 +23,33 @@ def write_table(
     names: Sequence[str] | None = None,
     columns: Mapping[str, Sequence[object]] | None = None,
 ) -> None:
-    """Write regions as CSV: what they are, where they lie, then every measure that one of them has.
+    """Write regions as CSV: identity, box, then each measure that at least one of them has.
 
     Args:
-        regions: Of any images, in the order of the rows; with none, the heading alone is written.
+        regions: Of any images, in the order of the rows; without any, the header alone is written.
         path: File to write.
-        names: Of the classes, to write in place of labels.
-        columns: More columns by name, a value for each region; they come last.
+        names: Class names, written in place of labels.
+        columns: Further columns by name, a value for each region; they come last.
 
     Raises:
         DataError: If a column has not one value for each region, or its name is taken.
     """
     measured = [
-        name
-        for name in (*NAMES, *MM_NAMES)
-        if name not in _OWN and any(name in region.measures for region in regions)
+        item.name
+        for item in MEASURES
+        if item.name not in _COLUMNS and any(item.name in region.measures for region in regions)
     ]
     columns = columns or {}
     for name, values in columns.items():
-        if len(values) != len(regions) or name in (*_OWN, *measured):
+        if len(values) != len(regions) or name in (*_COLUMNS, *measured):
             raise DataError(
-                f"Expected columns under names of their own with {len(regions)} values each, one "
-                f"for each region; received {name!r} with {len(values)}."
+                f"Expected columns with unused names and {len(regions)} values each, one for each "
+                f"region; received {name!r} with {len(values)}."
             )
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([*_OWN, *measured, *columns])
-    for place, region in enumerate(regions):
+    writer.writerow([*_COLUMNS, *measured, *columns])
+    for row, region in enumerate(regions):
         writer.writerow(
             [
                 region.image_id,
@@ -60,11 +60,11 @@ def write_table(
                 int(region.touches_border),
                 region.area_px,
                 *(_cell(region.measures.get(name)) for name in measured),
-                *(values[place] for values in columns.values()),
+                *(values[row] for values in columns.values()),
             ]
         )
-    with atomic_write(path) as beside:
-        beside.write_text(text.getvalue(), encoding="utf-8")
+    with atomic_write(path) as temporary:
+        temporary.write_text(text.getvalue(), encoding="utf-8")
 
 
 def _cell(value: float | None) -> str:

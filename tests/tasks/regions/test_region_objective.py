@@ -9,12 +9,9 @@ from sklearn.linear_model import LogisticRegression
 from maskwright.errors import DataError
 from maskwright.losses import loss
 from maskwright.models import ClassifierSpec
-from maskwright.tasks.regions import training
 from maskwright.tasks.regions.learning import objective
 from maskwright.tasks.regions.learning.bags import Bag, RegionArrays
-from maskwright.tasks.regions.learning.mask_perturbation import DEFAULT
-from maskwright.tasks.regions.learning.targets import Labeling
-from maskwright.tasks.regions.setup import RegionData
+from maskwright.tasks.regions.learning.labeling import Labeling
 from maskwright.training import Batching
 
 LABELING = Labeling(("dull", "bright"), "image", "image")
@@ -54,7 +51,7 @@ def test_it_starts_as_a_logistic_regression_on_measures():
     arrays, made = drawn(), network()
     weights = objective.label_weights(arrays, LABELING, balance=True)
     assert weights == (30 / (2 * 22), 30 / (2 * 8))
-    objective.start(made, arrays, weights)
+    objective.initialize_from_measures(made, arrays, weights)
     means = bag_means(arrays)
     oracle = LogisticRegression(class_weight="balanced", tol=1e-8).fit(means, arrays.labels)
     found = objective.logits(made, arrays, "kept")
@@ -62,7 +59,7 @@ def test_it_starts_as_a_logistic_regression_on_measures():
     np.testing.assert_allclose(found, oracle.decision_function(means), atol=5e-3)
 
 
-def test_jittered_masks_and_wrong_regions_count_where_a_segmenter_finds_them():
+def test_perturbed_and_predicted_masks_count_for_the_initial_weights():
     arrays = drawn()
     # The masks of the last region of each bag err by far in the first measure.
     wrong = arrays.vectors[1::2] + np.float32([50, 0, 0])
@@ -77,7 +74,7 @@ def test_jittered_masks_and_wrong_regions_count_where_a_segmenter_finds_them():
     kernels = []
     for robust in (False, True):
         made = network()
-        objective.start(made, erring, (1.0, 1.0), robust=robust)
+        objective.initialize_from_measures(made, erring, (1.0, 1.0), robust=robust)
         kernels.append(np.abs(made.get_layer("decision").get_weights()[0][:, 0]))
     assert kernels[1][0] < 0.7 * kernels[0][0]
 
@@ -88,10 +85,6 @@ def test_one_answer_is_nothing_to_learn_from():
     with pytest.raises(DataError, match="All 30 training images are bright; expected both dull"):
         objective.label_weights(alike, LABELING, balance=False)
     assert objective.label_weights(arrays, LABELING, balance=False) == (1.0, 1.0)
-
-
-def test_without_a_segmenter_masks_are_jittered_as_a_rule():
-    assert training._segmenter_strength(RegionData(None, LABELING, None), [], 0) == DEFAULT
 
 
 def test_the_task_counts_what_is_scored():
@@ -105,7 +98,7 @@ def test_the_task_counts_what_is_scored():
     )
     assert task.steps == 3 * 4  # thirty bags, eight at a time
     made = network()
-    objective.start(made, arrays, (1.0, 1.0))
+    objective.initialize_from_measures(made, arrays, (1.0, 1.0))
     counts = task.scoring.nothing()
     for inputs, labels, _ in task.validation():
         counts = counts + np.asarray(task.scoring.count(labels, made(inputs)))

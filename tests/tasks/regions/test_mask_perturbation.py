@@ -1,6 +1,6 @@
 import numpy as np
 
-from maskwright.tasks.regions.learning.mask_perturbation import jitter, strength_for
+from maskwright.tasks.regions.learning.mask_perturbation import perturb, strength_for
 
 
 def disc(side, radius, row=None, column=None):
@@ -10,8 +10,8 @@ def disc(side, radius, row=None, column=None):
     return away < radius
 
 
-def drawn(mask, strength, count=200):
-    return [jitter(mask, strength, np.random.default_rng(seed)) for seed in range(count)]
+def perturbed(mask, strength, count=200):
+    return [perturb(mask, strength, np.random.default_rng(seed)) for seed in range(count)]
 
 
 def test_the_outline_lies_off_by_a_share_of_the_diameter():
@@ -20,7 +20,7 @@ def test_the_outline_lies_off_by_a_share_of_the_diameter():
     for strength in (0.04, 0.08):
         reach = strength * 48
         # Pixels that differ, to each pixel of the outline.
-        off = [(mask ^ other).sum() / (2 * np.pi * 24) for other in drawn(mask, strength)]
+        off = [(mask ^ other).sum() / (2 * np.pi * 24) for other in perturbed(mask, strength)]
         # Along the normal: a shift, a bend and a growth of half the reach each (normal deviates),
         # together sqrt(3) / 2 of it, whose mean magnitude is 0.8 of that.
         assert 0.5 * reach < np.mean(off) < 0.9 * reach
@@ -30,7 +30,7 @@ def test_the_outline_lies_off_by_a_share_of_the_diameter():
 
 def test_it_grows_shrinks_and_moves_alike():
     mask = disc(128, 24)
-    masks = drawn(mask, 0.1)
+    masks = perturbed(mask, 0.1)
     areas = np.array([other.sum() for other in masks]) / mask.sum()
     assert areas.min() < 0.8
     assert areas.max() > 1.2
@@ -41,7 +41,7 @@ def test_it_grows_shrinks_and_moves_alike():
 
 def test_the_state_of_the_generator_decides():
     mask = disc(64, 10)
-    first, again = drawn(mask, 0.1, 5), drawn(mask, 0.1, 5)
+    first, again = perturbed(mask, 0.1, 5), perturbed(mask, 0.1, 5)
     np.testing.assert_array_equal(first, again)
     assert any((first[0] != other).any() for other in first[1:])
 
@@ -49,8 +49,8 @@ def test_the_state_of_the_generator_decides():
 def test_nothing_to_do():
     mask, empty = disc(32, 5), np.zeros((4, 4), bool)
     rng = np.random.default_rng(0)
-    assert jitter(mask, 0.0, rng) is mask
-    assert jitter(empty, 0.3, rng) is empty
+    assert perturb(mask, 0.0, rng) is mask
+    assert perturb(empty, 0.3, rng) is empty
 
 
 def test_a_region_of_one_pixel_and_one_that_fills_the_image_stay_masks():
@@ -58,16 +58,16 @@ def test_a_region_of_one_pixel_and_one_that_fills_the_image_stay_masks():
     dot[0, 8] = True  # in a corner
     full = np.ones((20, 30), bool)
     for mask in (dot, full, disc(40, 12, row=2, column=38)):
-        for other in drawn(mask, 0.5, 100):
+        for other in perturbed(mask, 0.5, 100):
             assert (other.shape, other.dtype) == (mask.shape, bool)
             assert other.any()
-    assert any(not other.all() for other in drawn(full, 0.1, 20))
+    assert any(not other.all() for other in perturbed(full, 0.1, 20))
 
 
 def test_the_strength_is_found_that_errs_as_much_as_a_segmenter():
     masks = [disc(64, radius) for radius in (6, 10, 16)] * 10
     rng = np.random.default_rng(1)
-    changed = [jitter(mask, 0.1, rng) for mask in masks]
+    changed = [perturb(mask, 0.1, rng) for mask in masks]
     pairs = zip(masks, changed, strict=True)
     iou = np.mean([(mask & other).sum() / (mask | other).sum() for mask, other in pairs])
     assert abs(strength_for(masks, iou, np.random.default_rng(2)) - 0.1) < 0.03

@@ -1,4 +1,5 @@
 import math
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -6,16 +7,14 @@ import pytest
 from skimage.measure import perimeter_crofton, regionprops
 
 from maskwright.errors import ConfigError, DataError
+from maskwright.tasks.regions.extraction.feature_vector import VECTOR_NAMES, vector
 from maskwright.tasks.regions.extraction.features import (
-    INTENSITY_NAMES,
-    MM_NAMES,
-    NAMES,
-    SHAPE_NAMES,
-    VECTOR_NAMES,
-    full_scale_of,
-    measure,
-    vector,
+    INTENSITY_MEASURES,
+    MEASURES,
+    SHAPE_MEASURES,
 )
+from maskwright.tasks.regions.extraction.intensities import full_scale_of
+from maskwright.tasks.regions.extraction.measure import measure
 
 
 def grid(*rows):
@@ -55,7 +54,7 @@ def test_shape_is_that_of_scikit_image(name):
         "perimeter_px": perimeter_crofton(mask),
     }
     assert {key: found[key] for key in expected} == pytest.approx(expected, rel=1e-9)
-    assert tuple(found) == SHAPE_NAMES
+    assert list(found) == [item.name for item in SHAPE_MEASURES]
 
 
 def test_a_disc_is_round_smooth_and_as_long_around_as_it_should_be():
@@ -88,7 +87,7 @@ def test_one_pixel_and_a_full_image_have_finite_measures():
     pixel[4, 4] = True
     for mask, level in ((pixel, 0), (np.ones((4, 5), bool), 0), (np.ones((1, 1), bool), 7)):
         found = measure(mask, np.full((*mask.shape, 3), level, np.uint8), (0.5, 0.5))
-        assert tuple(found) == (*NAMES, *MM_NAMES)
+        assert list(found) == [item.name for item in MEASURES]
         assert np.isfinite(list(found.values())).all()
         assert np.isfinite(vector(found)).all()
         assert found["contrast"] == 0
@@ -173,13 +172,19 @@ def test_vector_tells_size_and_shape_but_not_place_and_direction():
     first = VECTOR_NAMES.index("mean")
     np.testing.assert_array_equal(without[:first], found[:first])
     assert not without[first:].any()
-    assert set(INTENSITY_NAMES).isdisjoint(measure(mask))
+    assert {item.name for item in INTENSITY_MEASURES}.isdisjoint(measure(mask))
 
 
 def test_what_cannot_be_measured_is_said():
-    with pytest.raises(DataError, match="leave empty masks out"):
+    with pytest.raises(DataError, match="skip empty masks"):
         measure(np.zeros((3, 3), bool))
     with pytest.raises(DataError, match="align them first"):
         measure(np.ones((3, 3), bool), np.zeros((3, 4)))
     with pytest.raises(ConfigError, match="two positive numbers of mm"):
         measure(np.ones((3, 3), bool), spacing_mm=(1.0, 0.0))
+
+
+def test_the_docs_describe_every_measure_as_the_table_does():
+    docs = (Path(__file__).parents[3] / "docs" / "regions.md").read_text(encoding="utf-8")
+    for item in MEASURES:
+        assert f"| `{item.name}` | {item.unit} | {item.description} |" in docs

@@ -2,13 +2,13 @@ import numpy as np
 import pytest
 
 from maskwright.instances import Instances
-from maskwright.tasks.instances import WatershedParams, split
-from maskwright.tasks.instances.targets import distances
+from maskwright.tasks.instances import WatershedParams, watershed_instances
+from maskwright.tasks.instances.learning.targets import distances
 from maskwright.tasks.instances.watershed import flood
 
 
-def said_of(numbers):
-    """What a perfect head says of numbered objects, all of class 1."""
+def maps_of(numbers):
+    """Maps of a perfect head for numbered objects, all of class 1."""
     inside = (numbers > 0).astype(np.float32)
     return np.dstack([1 - inside, inside]), *distances(numbers)
 
@@ -22,9 +22,9 @@ def discs(size=60):
     return numbers
 
 
-def test_touching_objects_are_told_apart():
+def test_touching_objects_are_separated():
     numbers = discs()
-    found = split(*said_of(numbers), WatershedParams(0.5, 0.5))
+    found = watershed_instances(*maps_of(numbers), WatershedParams(0.5, 0.5))
     true = Instances.from_ids(numbers)
     assert len(found) == 4
     order = [int(numbers[found.mask(place)].max()) - 1 for place in range(4)]
@@ -34,14 +34,14 @@ def test_touching_objects_are_told_apart():
     assert found.scores == pytest.approx([1] * 4)
 
 
-def test_an_area_without_a_seed_is_an_object_of_its_own():
-    probabilities, depth, center = said_of(discs())
-    found = split(probabilities, depth * 0, center * 0, WatershedParams(0.5, 0.5))
+def test_a_component_without_a_seed_is_one_object():
+    probabilities, depth, center = maps_of(discs())
+    found = watershed_instances(probabilities, depth * 0, center * 0, WatershedParams(0.5, 0.5))
     assert len(found) == 3  # those that touch are one
 
 
-def test_small_ones_are_left_out_and_the_others_close_up():
-    found = split(*said_of(discs()), WatershedParams(0.5, 0.5, min_area_px=200))
+def test_small_objects_are_removed_and_the_others_renumbered():
+    found = watershed_instances(*maps_of(discs()), WatershedParams(0.5, 0.5, min_area_px=200))
     assert len(found) == 2
     assert (found.areas >= 200).all()
 
@@ -54,7 +54,7 @@ def test_an_object_has_the_class_of_most_of_its_probability():
     probabilities[2:8, 2:8, 1] = 0.4
     probabilities[2:8, 2:8, 2] = 0.5
     probabilities[2:8, 2:8, 0] = 0.1
-    found = split(probabilities, *distances(numbers), WatershedParams(0.5, 0.5))
+    found = watershed_instances(probabilities, *distances(numbers), WatershedParams(0.5, 0.5))
     assert (found.labels.tolist(), found.scores.tolist()) == ([2], pytest.approx([0.9]))
 
 
@@ -62,7 +62,9 @@ def test_an_object_has_the_class_of_most_of_its_probability():
 def test_nothing_and_everything(share):
     probabilities = np.full((16, 24, 2), share, np.float32)
     probabilities[..., 0] = 1 - share
-    found = split(probabilities, *np.zeros((2, 16, 24), np.float32), WatershedParams())
+    found = watershed_instances(
+        probabilities, *np.zeros((2, 16, 24), np.float32), WatershedParams()
+    )
     assert len(found) == share
 
 

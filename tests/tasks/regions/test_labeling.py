@@ -23,9 +23,9 @@ def region(value=1, label=1):
     return SimpleNamespace(value=value, label=label)
 
 
-def answers(labeling, dataset):
-    """Answer of the only region of each sample, by its id."""
-    return {s.id: labeling.of(s, [region()])[0] for s in dataset.samples}
+def targets(labeling, dataset):
+    """Target of the only region of each sample, by its id."""
+    return {s.id: labeling.targets_of(s, [region()])[0] for s in dataset.samples}
 
 
 def by_class(root, **counts):
@@ -53,8 +53,8 @@ def test_folders_named_by_class_label_their_images(tmp_path):
     found = find_labeling(dataset)
     assert (found.names, found.unit, found.source) == (("benign", "malignant"), "image", "image")
     assert any("No region has the label normal" in note for note in found.notes)
-    assert "'malignant' is the positive answer, as its name says." in found.notes
-    assert {id_.split()[0]: answer for id_, answer in answers(found, dataset).items()} == {
+    assert "'malignant' is the positive class, by its name." in found.notes
+    assert {id_.split()[0]: target for id_, target in targets(found, dataset).items()} == {
         "benign": 0,
         "malignant": 1,
         "normal": None,
@@ -69,11 +69,11 @@ def test_of_more_than_two_labels_it_must_be_said_which_matter(tmp_path):
         find_labeling(dataset)
     one = find_labeling(dataset, positive="sarcoma")
     assert one.names == ("other", "sarcoma")
-    assert "The labels cyst, fibroma are the negative answer." in one.notes
+    assert "The labels cyst, fibroma are the negative class." in one.notes
     two = find_labeling(dataset, classes=("sarcoma", "cyst"))
     assert two.names == ("cyst", "sarcoma")
-    assert "Regions with the labels fibroma are left out." in two.notes
-    assert set(answers(two, dataset).values()) == {0, 1, None}
+    assert "Regions with the labels fibroma are skipped." in two.notes
+    assert set(targets(two, dataset).values()) == {0, 1, None}
     for wrong in ({"classes": ("cyst", "normal")}, {"classes": ("cyst",)}, {"positive": "wart"}):
         with pytest.raises(ConfigError, match="of cyst, fibroma, sarcoma; received"):
             find_labeling(dataset, **wrong)
@@ -123,7 +123,7 @@ def test_cases_are_decided_on_where_a_column_tells_them(tmp_path):
         find_labeling(mixed, unit="case")
     alone = manifest(tmp_path, [",ill", ",well"])
     assert find_labeling(alone).unit == "image"
-    with pytest.raises(ConfigError, match="Nothing tells which images"):
+    with pytest.raises(ConfigError, match="No column or pattern groups the images"):
         find_labeling(alone, unit="case")
 
 
@@ -135,13 +135,13 @@ def test_a_manifest_labels_each_mask(tmp_path):
     (tmp_path / "m.csv").write_text(f"{header}i.png,x.png;y.png,ill;well\ni.png,x.png,well\n")
     dataset = open_dataset(tmp_path / "m.csv")
     found = find_labeling(dataset)
-    assert (found.source, found.unit, found.regions) == ("region", "region", "instances")
+    assert (found.source, found.unit, found.required_kind) == ("region", "region", "instances")
     pair, single = dataset.samples
     assert np.unique(dataset.read_instances(pair)).tolist() == [0, 1, 2]
-    assert found.of(pair, [region(1), region(2)]) == [1, 0]
-    assert found.of(single, [region(1), region(2)]) == [0, 0]
+    assert found.targets_of(pair, [region(1), region(2)]) == [1, 0]
+    assert found.targets_of(single, [region(1), region(2)]) == [0, 0]
     with pytest.raises(DataError, match=r"Mask 3 of .*i\.png has no label among 'ill;well'"):
-        found.of(pair, [region(3)])
+        found.targets_of(pair, [region(3)])
     with pytest.raises(ConfigError, match="each image may have several"):
         find_labeling(dataset, unit="image")
     with pytest.raises(ConfigError, match="labels are by region"):
@@ -158,9 +158,9 @@ def test_a_table_labels_drawn_cells(tmp_path):
         cells = [region(value) for value in np.unique(numbers[numbers > 0]).tolist()]
         # Label 1 is round, label 2 spindle.
         truth = [int(labels[numbers == cell.value][0]) - 1 for cell in cells]
-        assert found.of(sample, cells) == truth
+        assert found.targets_of(sample, cells) == truth
     with pytest.raises(DataError, match=r"Region 99 of .* has no label in .*cells\.csv"):
-        found.of(dataset.samples[0], [region(99)])
+        found.targets_of(dataset.samples[0], [region(99)])
     with pytest.raises(ConfigError, match=r"nowhere\.csv does not exist"):
         find_labeling(dataset, table=tmp_path / "nowhere.csv")
 
@@ -168,9 +168,9 @@ def test_a_table_labels_drawn_cells(tmp_path):
 def test_a_table_needs_numbered_regions(tmp_path):
     dataset = manifest(tmp_path, [",", ","], mask=CELLS // 2 * 255)
     (tmp_path / "regions.csv").write_text("image,region,label\ni0.png,1,ill\ni1.png,1,well\n")
-    with pytest.raises(DataError, match=r"labels regions by number, but the masks in .* none"):
+    with pytest.raises(DataError, match=r"labels regions by number, but .* no numbers"):
         find_labeling(dataset, table=tmp_path / "regions.csv")
-    with pytest.raises(DataError, match="No labels of regions are found"):
+    with pytest.raises(DataError, match="has no labels of regions"):
         find_labeling(dataset, by="region")
 
 
@@ -183,8 +183,12 @@ def test_classes_of_a_label_mask_label_their_regions(tmp_path):
     dataset = open_dataset(tmp_path)
     assert ",".join(dataset.labels.names) == names
     found = find_labeling(dataset, positive="crack")
-    assert (found.names, found.source, found.regions) == (("dent", "crack"), "class", "components")
-    assert found.of(dataset.samples[0], [region(1, 1), region(2, 2)]) == [1, 0]
+    assert (found.names, found.source, found.required_kind) == (
+        ("dent", "crack"),
+        "class",
+        "components",
+    )
+    assert found.targets_of(dataset.samples[0], [region(1, 1), region(2, 2)]) == [1, 0]
 
 
 @pytest.mark.real
@@ -192,6 +196,6 @@ def test_busi_is_benign_against_malignant(real_data):
     dataset = open_dataset(real_data / "busi")
     found = find_labeling(dataset)
     assert (found.names, found.unit) == (("benign", "malignant"), "image")
-    given = list(answers(found, dataset).values())
-    assert [given.count(answer) for answer in (0, 1, None)] == [76, 50, 16]
+    given = list(targets(found, dataset).values())
+    assert [given.count(target) for target in (0, 1, None)] == [76, 50, 16]
     dataset.read_instances(max(dataset.samples, key=lambda s: len(s.masks)))

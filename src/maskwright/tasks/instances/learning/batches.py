@@ -19,7 +19,7 @@ from maskwright.data.pipeline.epochs import (
     window_batches,
 )
 from maskwright.labels import IGNORE_LABEL
-from maskwright.tasks.instances.targets import ObjectArrays, depth_target, visible
+from maskwright.tasks.instances.learning.targets import ObjectArrays, depth_target, visible
 
 _ON_OBJECTS = 0.5  # of the crops have a pixel of an object in their middle
 _MIN_AREA_PX = 9  # what is left of an object in a crop, below which it cannot be recognized
