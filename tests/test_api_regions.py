@@ -163,7 +163,7 @@ def test_contradictions_are_named_and_leave_nothing(discs, tmp_path):
         ({"pooling": "median"}, "pooling cannot be 'median'"),
         ({"encoder": "vgg", "pixels": True}, "Expected an encoder of plain"),
         ({"measures": False, "pixels": False}, "needs pixels, measures or both"),
-        ({"size": 8, "preset": "reference_cnn"}, "10 pixels or more a side, received 8"),
+        ({"size": 8, "preset": "reference_cnn"}, "10 pixels per side; received 8"),
     ):
         with pytest.raises((ConfigError, DataError), match=sentence):
             maskwright.train_regions(discs, out, **{**MEASURES, **changes})

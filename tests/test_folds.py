@@ -102,7 +102,7 @@ def test_an_ensemble_of_any_runs(joined, tmp_path):
     folder = maskwright.ensemble([joined.folder, joined.runs[0]], tmp_path / "all")
     assert len(json.loads((folder / "ensemble.json").read_text())["members"]) == 3
     assert division_of(folder) == division_of(joined.folder)
-    with pytest.raises(ModelError, match="to be the folder of a finished run"):
+    with pytest.raises(ModelError, match="expected a finished run"):
         maskwright.ensemble([tmp_path / "none"], tmp_path / "other")
 
 

@@ -74,7 +74,7 @@ def test_a_run_is_followed_to_its_end(run, site, open_page):
     dice = page.get_by_role("slider", name="mean Dice by epoch")
     dice.press("ArrowLeft")
     assert dice.get_attribute("aria-valuetext") == (
-        "Epoch 2, whose weights are kept: training 0.7000, validation 0.7000"
+        "Epoch 2 (best): training 0.7000, validation 0.7000"
     )
     dice.hover(position={"x": 46, "y": 60})
     assert dice.get_attribute("aria-valuenow") == "1"

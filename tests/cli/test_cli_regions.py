@@ -274,7 +274,9 @@ def test_other_commands_name_the_run_that_they_expect(run, data, runs, tmp_path)
     refused(run, out, 2, "no segmenter to adjust", *predict, "--threshold", "0.4")
     code, _, err = run("train", data, "-o", runs / "alone", "--resume")
     assert code == 2
-    assert "holds settings of `maskwright regions train`; expected those of `maskwright tr" in err
+    assert (
+        "holds settings of `maskwright regions train`; expected settings of `maskwright tr" in err
+    )
 
 
 def test_a_wrong_option_shows_the_usage(run, data, tmp_path):

@@ -229,7 +229,7 @@ def test_a_mask_rcnn_is_built_again_from_its_arrays(tmp_path):
     assert float(np.asarray(ours["scores"]).max()) > 0
     for name in ours:
         np.testing.assert_allclose(theirs[name], ours[name], atol=1e-5)
-    with pytest.raises(ModelError, match=r"litert cannot hold a Mask R-CNN.* savedmodel, onnx"):
+    with pytest.raises(ModelError, match=r"litert does not support Mask R-CNN.* savedmodel, onnx"):
         write_network(model, tmp_path / "litert", "litert", "")
 
 
@@ -294,13 +294,13 @@ def test_a_run_within_an_artifact_is_refused(forged, made):
     folder, fix = forged
     shutil.copyfile(made / "centers" / "model.keras", folder / "segmenter" / "model.keras")
     fix("segmenter")
-    with pytest.raises(ModelError, match=r"segmenter/model\.keras, which belongs to a run"):
+    with pytest.raises(ModelError, match=r"segmenter/model\.keras, a file of a run"):
         maskwright.load(folder)
     shutil.rmtree(folder / "segmenter")
     (folder / "segmenter").mkdir()
     shutil.copyfile(made / "centers" / "model_card.json", folder / "segmenter" / "model_card.json")
     fix(".")
-    with pytest.raises(ModelError, match=r"segmenter/model_card\.json, which belongs to a run"):
+    with pytest.raises(ModelError, match=r"segmenter/model_card\.json, a file of a run"):
         maskwright.load(folder)
 
 
@@ -317,7 +317,7 @@ def test_networks_of_another_kind_are_refused_in_one_sentence(forged, exported):
     folder, fix = forged
     whole = exported["centers"].path / "model.onnx"
     shutil.copyfile(folder / "look" / "model.onnx", folder / "join" / "model.onnx")
-    with pytest.raises(ModelError, match="checksums differ"):
+    with pytest.raises(ModelError, match="checksum of"):
         Classifier.load(folder)
     fix(".")
     (_, bags) = drawn_bags(Classifier.load(folder).card, None, 0)
@@ -326,7 +326,7 @@ def test_networks_of_another_kind_are_refused_in_one_sentence(forged, exported):
     shutil.copyfile(whole, folder / "segmenter" / "member1" / "model.onnx")
     fix("segmenter/member1")
     fix("segmenter")
-    with pytest.raises(ModelError, match="member1 holds another model than when"):
+    with pytest.raises(ModelError, match="member1 has changed since"):
         load_logits(folder / "segmenter")
 
 
@@ -346,7 +346,7 @@ def test_what_cannot_be_done_is_told(exported, made, tmp_path):
         maskwright.export_model(made / "pipeline", tmp_path / "x", format="onnx", data=made)
     old = shutil.copytree(made / "pipeline", tmp_path / "old")
     (old / "segmenter" / "fold0" / "network.json").unlink()
-    with pytest.raises(ModelError, match="fold0 does not say how its network is built"):
+    with pytest.raises(ModelError, match="fold0 has no description of its network"):
         maskwright.export_model(old, tmp_path / "x", format="keras")
     with zipfile.ZipFile(tmp_path / "one.maskwright", "w") as file:
         file.writestr("model_card.json", "{}")

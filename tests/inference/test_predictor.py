@@ -143,7 +143,7 @@ def test_images_that_do_not_suit_the_model_are_refused(size):
     ):
         with pytest.raises(DataError, match=reason):
             predictor(image)
-    with pytest.raises(ModelError, match="do not belong together"):
+    with pytest.raises(ModelError, match="do not match"):
         Predictor(lambda images: images, card(THREE))(as_image([1]))
 
 

@@ -9,7 +9,7 @@ from maskwright.api.evaluate import evaluate
 from maskwright.api.export import export_model
 from maskwright.api.extract_regions import extract_regions
 from maskwright.api.fold_scores import Folds
-from maskwright.api.lr_finder import find_rate
+from maskwright.api.lr_finder import find_learning_rate
 from maskwright.api.plans.choice import PlanChoice
 from maskwright.api.plans.compare_plans import compare_plans, plan_and_compare
 from maskwright.api.plans.plan import plan
@@ -33,7 +33,7 @@ __all__ = [
     "evaluate",
     "export_model",
     "extract_regions",
-    "find_rate",
+    "find_learning_rate",
     "is_cross_validation",
     "load",
     "plan",

@@ -5,23 +5,31 @@ from typing import Annotated, Literal
 
 import typer
 
-from maskwright.cli.console import Json, OutFolder, print_report, quiet_tensorflow
+from maskwright.cli.console import (
+    Data,
+    Flips,
+    Json,
+    OutFolder,
+    Split,
+    print_report,
+    quiet_tensorflow,
+)
 
 
 def compare(
-    run_a: Annotated[Path, typer.Argument(help="Folder of a run.")],
-    run_b: Annotated[Path, typer.Argument(help="Folder of another run.")],
-    data: Annotated[str, typer.Argument(help="Folder, CSV, data.yaml or tfds:NAME.")],
-    split: Annotated[str, typer.Option(help="Split to score.")] = "test",
+    run_a: Annotated[Path, typer.Argument(help="Folder of the first run (A).")],
+    run_b: Annotated[Path, typer.Argument(help="Folder of the second run (B).")],
+    data: Data,
+    split: Split = "test",
     folder: OutFolder = None,
     size: Annotated[
         Literal["original", "working"],
-        typer.Option(help="Score masks in their own size or in the models'."),
+        typer.Option(help="Resolution of the scores: of the files, or of the models."),
     ] = "original",
-    flips: Annotated[bool, typer.Option(help="Average over the mirrored image too.")] = False,
+    flips: Flips = False,
     as_json: Json = False,
 ) -> None:
-    """Say which of two models is better, or that no difference is shown."""
+    """Test whether two models differ significantly, on the same images."""
     quiet_tensorflow()
     from maskwright import api
     from maskwright.tasks.registry import task_of

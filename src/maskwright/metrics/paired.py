@@ -67,7 +67,7 @@ def paired_difference(
     """
     if tallies_a.shape != tallies_b.shape or len(cases) != len(tallies_a):
         raise DataError(
-            f"Expected counts of the same images by both models and a case for each, received "
+            f"Expected counts of the same images by both models and a case for each; received "
             f"{tallies_a.shape} and {tallies_b.shape} for {len(cases)} cases."
         )
     both = add_by_case(np.stack([tallies_a, tallies_b], axis=1), list(cases))

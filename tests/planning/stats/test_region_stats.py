@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
-from maskwright.planning.region_stats import measure_holes, measure_regions
+from maskwright.planning.stats.region_stats import measure_holes, measure_regions
 
 
 def test_widths_of_strips_and_discs():
@@ -28,9 +28,9 @@ def test_regions_touch_at_corners_and_ignored_pixels_are_none():
     labels = np.full((6, 6), 255, np.uint8)
     labels[:4] = 0
     labels[0, 0] = labels[1, 1] = labels[3, 3] = 1
-    found = measure_regions(labels, 0)
-    assert list(found) == [1]
-    assert sorted(found[1].area_px.tolist()) == [1, 2]
+    measures = measure_regions(labels, 0)
+    assert list(measures) == [1]
+    assert sorted(measures[1].area_px.tolist()) == [1, 2]
 
 
 def test_a_region_as_large_as_the_image_has_a_width():

@@ -1,5 +1,3 @@
-import json
-
 import numpy as np
 import pytest
 import tifffile
@@ -8,7 +6,7 @@ from maskwright.data import open_dataset
 from maskwright.data.synthetic.datasets import write_dataset
 from maskwright.errors import DataError
 from maskwright.imageio import write_image
-from maskwright.planning import DatasetStats, Machine, fingerprint, plan
+from maskwright.planning import EncoderWeights, Machine, measure_dataset, plan
 
 
 def write_pair(root, name, image, mask, ending=".png"):
@@ -23,11 +21,10 @@ def write_pair(root, name, image, mask, ending=".png"):
 
 def measured(root, **options):
     dataset = open_dataset(root, val_share=0, test_share=0)
-    found = fingerprint(dataset, **options)
-    assert DatasetStats.from_json(found.to_json()) == found
-    settings = plan(found, Machine(2, 8000), minutes=1, weights=None).settings
+    stats = measure_dataset(dataset, **options)
+    settings = plan(stats, Machine(2, 8000), minutes=1).settings
     assert settings["size"] or settings["crop"]
-    return found
+    return stats
 
 
 def test_numbers_of_known_masks(tmp_path):
@@ -44,29 +41,34 @@ def test_numbers_of_known_masks(tmp_path):
     (tmp_path / "data.yaml").write_text(
         "classes: [background, lamp]\nvalues: {0: background, 1: lamp}\n"
     )
-    found = measured(tmp_path)
-    lamp = found.classes[1]
-    assert (found.training, found.looked_at, found.channels, found.color_share) == (12, 12, 1, 0)
-    assert found.usual_size == (60, 80)
-    assert found.empty_share == pytest.approx(4 / 12)
-    assert (lamp.images, lamp.regions, lamp.most_regions) == (8, 9, 2)
-    assert (lamp.smallest_px, lamp.area_px) == (16, 199)
+    stats = measured(tmp_path)
+    lamp = stats.classes[1]
+    assert (stats.num_training, stats.images_read, stats.channels, stats.color_share) == (
+        12,
+        12,
+        1,
+        0,
+    )
+    assert stats.modal_size == (60, 80)
+    assert stats.empty_share == pytest.approx(4 / 12)
+    assert (lamp.images, lamp.regions, lamp.max_regions) == (8, 9, 2)
+    assert (lamp.min_area_px, lamp.median_area_px) == (16, 199)
     assert lamp.share == pytest.approx((8 * 199 + 16) / (12 * 60 * 80))
-    assert found.object_share == pytest.approx((8 * 199 + 16) / (8 * 60 * 80))
-    assert (found.holes, found.smallest_hole_px) == (8, 1)
-    assert lamp.up_down.shown(0.4, 0.05)
-    assert lamp.left_right.shown(0.3, 0.05)
-    assert found.growth is None  # all of one size
-    assert found.mean[0] == pytest.approx(127, abs=5)
+    assert stats.foreground_share == pytest.approx((8 * 199 + 16) / (8 * 60 * 80))
+    assert (stats.holes, stats.smallest_hole_px) == (8, 1)
+    assert lamp.up_down.significant(0.4, 0.05)
+    assert lamp.left_right.significant(0.3, 0.05)
+    assert stats.area_exponent is None  # all of one size
+    assert stats.mean[0] == pytest.approx(127, abs=5)
 
 
-def test_drawn_cells_and_how_many_were_looked_at(tmp_path):
+def test_synthetic_cells_and_the_number_of_images_read(tmp_path):
     data = write_dataset(tmp_path / "data", num_images=12, size=64)
-    found = fingerprint(open_dataset(data), most_images=4)
-    assert found.looked_at == 4
-    assert sum(found.images.values()) == 12
-    assert [each.name for each in found.objects] == ["round", "spindle"]
-    assert json.loads(found.to_json())["dtype"] == "uint8"
+    stats = measure_dataset(open_dataset(data), max_images=4)
+    assert stats.images_read == 4
+    assert sum(stats.images.values()) == 12
+    assert [each.name for each in stats.foreground] == ["round", "spindle"]
+    assert stats.dtype == "uint8"
 
 
 def test_one_image_of_many_channels_and_sixteen_bits(tmp_path):
@@ -75,10 +77,10 @@ def test_one_image_of_many_channels_and_sixteen_bits(tmp_path):
     mask = np.zeros((40, 40))
     mask[10:20] = 1
     write_pair(tmp_path, "a", image, mask, ".tif")
-    found = measured(tmp_path)
-    assert (found.channels, found.dtype, found.looked_at) == (7, "uint16", 1)
-    assert found.up_down.chance == 1  # of one image nothing can be told
-    made = plan(found, Machine(2, 8000), minutes=1, weights="weights.h5")
+    stats = measured(tmp_path)
+    assert (stats.channels, stats.dtype, stats.images_read) == (7, "uint16", 1)
+    assert stats.up_down.p_value == 1  # a single image allows no test
+    made = plan(stats, Machine(2, 8000), minutes=1, weights=EncoderWeights("weights.h5"))
     assert made.settings["encoder"] == "plain"
     assert any("65,535" in line for line in made.header)
 
@@ -88,10 +90,10 @@ def test_large_images_are_read_up_to_a_number_of_pixels(tmp_path):
         mask = np.zeros((1500, 2000))
         mask[700:720, ::40] = 1
         write_pair(tmp_path, f"{number}", np.full((1500, 2000, 3), number, np.uint8), mask)
-    found = measured(tmp_path, most_pixels=7_000_000)
-    assert found.looked_at == 2
-    assert found.width.median == 2000
-    assert found.training == 4
+    stats = measured(tmp_path, max_pixels=7_000_000)
+    assert stats.images_read == 2
+    assert stats.width.median == 2000
+    assert stats.num_training == 4
 
 
 def test_regions_that_grow_with_their_images_and_that_do_not(tmp_path):
@@ -103,8 +105,8 @@ def test_regions_that_grow_with_their_images_and_that_do_not(tmp_path):
             mask[5 : 5 + size, 5 : 5 + size] = 1
             image = np.full((side, side, 3), 20 * number, np.uint8)
             write_pair(tmp_path / name, f"{number}", image, mask)
-    assert measured(tmp_path / "closer").growth == pytest.approx(1, abs=0.1)
-    assert measured(tmp_path / "wider").growth == pytest.approx(0, abs=0.1)
+    assert measured(tmp_path / "closer").area_exponent == pytest.approx(1, abs=0.1)
+    assert measured(tmp_path / "wider").area_exponent == pytest.approx(0, abs=0.1)
 
 
 def test_nearly_equal_images_in_different_cases_are_counted(tmp_path):
@@ -119,7 +121,7 @@ def test_nearly_equal_images_in_different_cases_are_counted(tmp_path):
 
 
 def test_centimeters_of_a_tiff_are_its_spacing(tmp_path):
-    from maskwright.planning.sample_stats import spacing_mm
+    from maskwright.planning.stats.sample_stats import spacing_mm
 
     pixels = np.zeros((4, 4), np.uint8)
     tifffile.imwrite(tmp_path / "a.tif", pixels, resolution=(20_000, 20_000), resolutionunit=3)
@@ -128,10 +130,10 @@ def test_centimeters_of_a_tiff_are_its_spacing(tmp_path):
     assert spacing_mm(tmp_path / "b.tif") is None
 
 
-def test_nothing_to_train_on_is_said(tmp_path):
+def test_no_training_image_raises(tmp_path):
     write_dataset(tmp_path, num_images=6, size=32)
     dataset = open_dataset(tmp_path)
     from dataclasses import replace
 
     with pytest.raises(DataError, match="no training image"):
-        fingerprint(replace(dataset, samples=tuple(dataset.of("test"))))
+        measure_dataset(replace(dataset, samples=tuple(dataset.of("test"))))

@@ -1,4 +1,4 @@
-"""Measures of the regions in one mask, how many, how large and how wide, and of holes in them."""
+"""Area and width of the connected components of a mask, and areas of its holes."""
 
 from dataclasses import dataclass
 
@@ -7,17 +7,18 @@ import numpy as np
 
 from maskwright.labels import IGNORE_LABEL
 
-_MOST_REGIONS = 5000  # of one class in one mask; what holds more is noise, or text
+_MAX_REGIONS = 5000  # of one class in one mask; more are noise or text
 
 
 @dataclass(frozen=True)
 class RegionMeasures:
-    """The regions of one class in one mask; one entry of each array for each region.
+    """Measures of the regions of one class in one mask, one array entry per region.
 
     Args:
-        area_px: Pixels, int64.
-        width_px: Mean width: four times the mean distance of a region's pixels to its outline.
-            Exact to a pixel for strips, whatever their bends; two thirds of the diameter of a disc.
+        area_px: Area in pixels, int64.
+        width_px: Mean width in pixels: four times the mean distance of the region's pixels to its
+            outline. Exact to a pixel for straight and bent strips; for a disc, two thirds of its
+            diameter.
     """
 
     area_px: np.ndarray
@@ -25,22 +26,22 @@ class RegionMeasures:
 
 
 def measure_regions(labels: np.ndarray, background: int | None) -> dict[int, RegionMeasures]:
-    """Measures of the regions of every class that occurs in labels `(h, w)`.
+    """Measures of the regions of each foreground class in labels `(h, w)`.
 
-    Regions touch at sides or corners, as those of `postprocess.clean`. The background is left out.
+    Regions are 8-connected, as in postprocessing.
     """
     counts = np.bincount(labels.ravel(), minlength=IGNORE_LABEL + 1)
-    found = {}
+    measures = {}
     for label in np.flatnonzero(counts[:IGNORE_LABEL]):
         if label != background:
-            found[int(label)] = _measure((labels == label).astype(np.uint8))
-    return found
+            measures[int(label)] = _measure((labels == label).astype(np.uint8))
+    return measures
 
 
 def _measure(mask: np.ndarray) -> RegionMeasures:
     left, top, width, height = cv2.boundingRect(mask)
-    # A frame of one pixel on the sides that are inside the image: beyond the image, nothing is
-    # known, and a region that is cut off there is not narrow for it.
+    # A border of one pixel on sides inside the image. The image border is no outline: a region that
+    # it cuts off is not narrow.
     window = np.s_[max(top - 1, 0) : top + height + 1, max(left - 1, 0) : left + width + 1]
     inside = np.ascontiguousarray(mask[window])
     count, components, statistics, _ = cv2.connectedComponentsWithStats(inside, connectivity=8)
@@ -49,14 +50,14 @@ def _measure(mask: np.ndarray) -> RegionMeasures:
         distance = np.full(inside.shape, min(inside.shape) / 4 + 0.5, np.float32)
     else:
         distance = cv2.distanceTransform(inside, cv2.DIST_L2, 5)
-    # Distances reach from pixel to pixel; half of one lies beyond the outline.
+    # Distances are between pixel centers; the outline lies half a pixel before the next center.
     sums = np.bincount(components.ravel(), (distance - 0.5).ravel(), minlength=count)[1:]
-    some = np.argsort(-areas, kind="stable")[:_MOST_REGIONS]
-    return RegionMeasures(areas[some], np.maximum(4 * sums / areas, 1.0)[some])
+    largest = np.argsort(-areas, kind="stable")[:_MAX_REGIONS]
+    return RegionMeasures(areas[largest], np.maximum(4 * sums / areas, 1.0)[largest])
 
 
 def measure_holes(labels: np.ndarray, background: int) -> np.ndarray:
-    """Areas, int64, of the pieces of background in labels `(h, w)` that reach no border."""
+    """Areas, int64, of holes: background components of labels `(h, w)` inside the image."""
     empty = (labels == background).astype(np.uint8)
     _, _, statistics, _ = cv2.connectedComponentsWithStats(empty, connectivity=4)
     left, top = statistics[:, cv2.CC_STAT_LEFT], statistics[:, cv2.CC_STAT_TOP]
@@ -64,5 +65,5 @@ def measure_holes(labels: np.ndarray, background: int) -> np.ndarray:
     bottom = top + statistics[:, cv2.CC_STAT_HEIGHT]
     height, width = empty.shape
     enclosed = (left > 0) & (top > 0) & (right < width) & (bottom < height)
-    enclosed[0] = False  # all that is not background
+    enclosed[0] = False  # the foreground
     return statistics[enclosed, cv2.CC_STAT_AREA].astype(np.int64)

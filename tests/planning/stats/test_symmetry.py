@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from maskwright.planning.symmetry import GRID, class_asymmetry, light_asymmetry
+from maskwright.planning.stats.symmetry import GRID, brightness_asymmetry, class_asymmetry
 
 
 def maps(rows):
@@ -17,18 +17,18 @@ def test_a_class_that_is_always_above_would_move():
     # Rows 0, 1 and 2 of 16 would move by 15, 13 and 11; three, three and two images have them.
     assert sky.effect == pytest.approx((3 * 15 + 3 * 13 + 2 * 11) / 8 / 16)
     # Of 2**8 ways to turn eight images over, two leave all of them on one side.
-    assert sky.chance == pytest.approx(2 / 256)
+    assert sky.p_value == pytest.approx(2 / 256)
     assert class_asymmetry(maps([0, 1, 2]), axis=1)[0].effect == pytest.approx(0, abs=1e-6)
 
 
 def test_classes_that_lie_anywhere_differ_no_more_than_by_chance():
     drawn = [np.random.default_rng(seed).integers(0, GRID, 40) for seed in range(30)]
-    chances = [class_asymmetry(maps(rows), axis=0)[-1].chance for rows in drawn]
-    assert sum(chance <= 0.1 for chance in chances) <= 7  # three are expected
+    p_values = [class_asymmetry(maps(rows), axis=0)[-1].p_value for rows in drawn]
+    assert sum(p_value <= 0.1 for p_value in p_values) <= 7  # three are expected
 
 
-def test_few_images_tell_nothing():
-    assert class_asymmetry(maps([0, 0, 0]), axis=0)[0].chance == 1
+def test_few_images_allow_no_test():
+    assert class_asymmetry(maps([0, 0, 0]), axis=0)[0].p_value == 1
 
 
 def test_light_from_above_is_seen_whatever_its_brightness():
@@ -36,5 +36,5 @@ def test_light_from_above_is_seen_whatever_its_brightness():
     slope = np.linspace(1, -1, 32)[:, None]
     thumbs = np.stack([rng.normal(0, 1, (32, 32)) + slope for _ in range(20)])
     thumbs *= rng.uniform(5, 50, (20, 1, 1))
-    assert light_asymmetry(thumbs, 0).shown(0.2, 0.01)
-    assert not light_asymmetry(thumbs, 1).shown(0.1, 0.1)
+    assert brightness_asymmetry(thumbs, 0).significant(0.2, 0.01)
+    assert not brightness_asymmetry(thumbs, 1).significant(0.1, 0.1)
