@@ -28,10 +28,13 @@ from maskwright.config import RegionConfig, TrainConfig, read_config
 from maskwright.data import DataSet, open_dataset
 from maskwright.data.samples import Sample
 from maskwright.data.splits.assignment import assign_splits, folds
+from maskwright.evaluation import EvaluateOptions
 from maskwright.inference.predictor import Predictor
 from maskwright.losses import loss
 from maskwright.metrics import decision_intervals, fit_temperature, roc_auc, tally_scores
 from maskwright.tasks.regions.classifier import Classifier
+from maskwright.tasks.regions.evaluation.scorer import RegionScorer, evaluate_regions
+from maskwright.tasks.regions.evaluation.scores import RegionEvaluation
 from maskwright.tasks.regions.extraction.feature_vector import VECTOR_NAMES
 from maskwright.tasks.regions.learning.bags import RegionArrays
 from maskwright.tasks.regions.learning.build_bags import BagOptions, build_bags
@@ -46,8 +49,6 @@ from maskwright.tasks.regions.learning.objective import (
     penalty,
 )
 from maskwright.tasks.regions.pipeline import Pipeline
-from maskwright.tasks.regions.region_evaluation import evaluate_decisions
-from maskwright.tasks.regions.region_scores import DecisionEvaluation
 from maskwright.tasks.regions.setup import (
     RegionData,
     describe_classifier,
@@ -122,7 +123,7 @@ def main(
     }
     rivals["measures"] = lambda *parts: _measured(dataset, labeling, configs["ours"], *parts)
     told: dict[str, dict[str, float]] = {name: {} for name in rivals if only in (None, name)}
-    piped: list[DecisionEvaluation] = []
+    piped: list[RegionEvaluation] = []
     spent = dict.fromkeys(told, 0.0)
     for number, fold in enumerate(folds(samples, contents, _FOLDS, seed)):
         held = set(fold)
@@ -190,7 +191,7 @@ def _trained(
 
 def _piped(
     dataset: DataSet, labeling: Labeling, config: RegionConfig, seconds: tuple[float, float]
-) -> DecisionEvaluation:
+) -> RegionEvaluation:
     """A segmenter and a classifier that learns from its masks, scored on the test split."""
     shared = {"seed": config.seed, "previews": 0}
     masks = read_config(
@@ -215,10 +216,11 @@ def _piped(
         options = train_options(config)
         run_training(partial(prepare_regions, data, config, options), run, options)
         pipeline = Pipeline(Classifier.load(run), Predictor.load(segmenter))
-        return evaluate_decisions(pipeline, dataset, labeling, bootstrap=0, examples=0)
+        scored = EvaluateOptions(bootstrap=0, examples=0)
+        return evaluate_regions(RegionScorer(pipeline, dataset, labeling, scored))
 
 
-def _pooled(found: Sequence[DecisionEvaluation]) -> dict[str, object]:
+def _pooled(found: Sequence[RegionEvaluation]) -> dict[str, object]:
     """Scores of the decisions of all folds together, and of all their pixels."""
     labels = np.concatenate([one.labels for one in found])
     cases = [case for one in found for case in one.cases]

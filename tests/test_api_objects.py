@@ -110,9 +110,11 @@ def test_scores_are_written(trained):
     assert 0 <= written["ap50"] <= 1
     assert written["images"] == len(found.samples) == 2
     assert set(written["coco"]) == {"masks", "boxes"}
-    assert "Found objects" in (folder / "report.html").read_text()
+    assert "panoptic quality" in (folder / "report.html").read_text().lower()
     with pytest.raises(ConfigError, match="without flips"):
         maskwright.evaluate(run.folder, data, flips=True)
+    with pytest.raises(ConfigError, match="models of instances cannot be compared"):
+        maskwright.compare(run.folder, run.folder, data)
 
 
 def test_every_object_is_numbered_measured_and_listed(trained, tmp_path):

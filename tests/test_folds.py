@@ -84,7 +84,7 @@ def test_the_whole_is_a_model_that_averages_its_members(data, joined):
 
 def test_what_the_members_learned_from_is_told(data, joined):
     found = maskwright.evaluate(joined.folder, data, split="val", bootstrap=0)
-    assert "was trained on 2 of these images" in found.warnings[0]
+    assert "was trained on 2 of these images" in found.warnings[0].text
 
 
 def test_finished_folds_are_left_as_they_are(data, joined):
@@ -135,7 +135,7 @@ def test_two_models_are_compared_from_the_command_line(data, joined, tmp_path, m
     found = json.loads(told.out)
     assert found["images"] == 4
     assert found["mean_dice"]["verdict"] == "no difference shown"
-    assert "2 cases" in found["warnings"][0]
+    assert "2 cases" in found["warnings"][0]["text"]
     assert {path.name for path in tmp_path.iterdir()} == {
         *("comparison.json", "images.csv", "report.html")
     }

@@ -20,7 +20,7 @@ MAX_PARAMETERS = 8
 MODEL_CLASSES = {
     *("Predictor", "InstancePredictor", "ObjectSegmenter", "Pipeline", "Classifier"),
     *("SemanticCard", "InstanceCard", "RegionCard"),
-    *("Evaluation", "ObjectEvaluation", "DecisionEvaluation"),
+    *("SemanticEvaluation", "InstanceEvaluation", "RegionEvaluation"),
 }
 FILES = {path.relative_to(ROOT).as_posix(): path for path in sorted(ROOT.rglob("*.py"))}
 TREES = {name: ast.parse(path.read_text(encoding="utf-8")) for name, path in FILES.items()}

@@ -1,12 +1,19 @@
 """`maskwright compare`."""
 
-import json
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
-from maskwright.cli.console import Data, Flips, Json, OutFolder, Split, out, quiet_tensorflow
+from maskwright.cli.console import (
+    Data,
+    Flips,
+    Json,
+    OutFolder,
+    Split,
+    print_report,
+    quiet_tensorflow,
+)
 
 
 def compare(
@@ -25,14 +32,8 @@ def compare(
     """Test whether two models differ significantly, on the same images."""
     quiet_tensorflow()
     from maskwright import api
-    from maskwright.evaluation import comparison_table, comparison_to_dict
+    from maskwright.tasks.registry import task_of
 
     comparison = api.compare(run_a, run_b, data, split=split, out=folder, size=size, flips=flips)
-    results = folder or api.comparison_folder(run_a, run_b, split)
-    if as_json:
-        typer.echo(json.dumps(comparison_to_dict(comparison)))
-    else:
-        out().print(comparison_table(comparison))
-    for skipped in comparison.skipped:
-        typer.echo(f"skipped: {skipped.reason}", err=True)
-    typer.echo(f"See {results / 'report.html'}.", err=True)
+    report = task_of(run_a).comparison_report(comparison)
+    print_report(report, folder or api.comparison_folder(run_a, run_b, split), as_json)

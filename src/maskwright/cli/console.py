@@ -80,12 +80,18 @@ def report_evaluation(run: Path, evaluation: Any, folder: Path, as_json: bool) -
     """Print scores as a table or as JSON, skipped samples, and the path of the report."""
     from maskwright.tasks.registry import task_of
 
-    task = task_of(run)
+    print_report(task_of(run).report(evaluation), folder, as_json)
+
+
+def print_report(report: Any, folder: Path, as_json: bool) -> None:
+    """Print a report as a table or as JSON, skipped samples, and the path of the report."""
+    from maskwright.evaluation.reports.write import terminal_table, to_dict
+
     if as_json:
-        typer.echo(json.dumps(task.to_dict(evaluation)))
+        typer.echo(json.dumps(to_dict(report)))
     else:
-        out().print(task.table(evaluation))
-    for skipped in evaluation.skipped:
+        out().print(terminal_table(report))
+    for skipped in report.evaluation.skipped:
         print_message(f"skipped: {skipped.reason}")
     print_message(f"See {folder / 'report.html'}.")
 

@@ -28,14 +28,15 @@ def demo(
         _regions(folder or _free_folder(), minutes or 3.0)
         return
     from maskwright import api
-    from maskwright.evaluation import table
+    from maskwright.evaluation.reports.write import terminal_table
+    from maskwright.tasks.registry import task_of
 
     result = api.demo(
         folder or _free_folder(),
         minutes=minutes or 2.0,
         on_message=print_message,
     )
-    out().print(table(result.evaluation))
+    out().print(terminal_table(task_of(result.run).report(result.evaluation)))
     places = {
         "images and masks": result.data,
         "curves and previews": result.run,
@@ -49,10 +50,11 @@ def demo(
 
 def _regions(folder: Path, minutes: float) -> None:
     from maskwright import api
-    from maskwright.tasks.regions.results import table as decision_table
+    from maskwright.evaluation.reports.write import terminal_table
+    from maskwright.tasks.registry import task_of
 
     result = api.demo_regions(folder, minutes=minutes, on_message=print_message)
-    out().print(decision_table(result.evaluation))
+    out().print(terminal_table(task_of(result.run).report(result.evaluation)))
     places = {
         "images and cells": result.data,
         "segmenter": result.segmenter,

@@ -1,5 +1,6 @@
 """From images to masks: tiles, probabilities, labels, cleaning, whole folders."""
 
+from maskwright.inference.cached_prediction import predict_tunable, record
 from maskwright.inference.folder import FolderResult, predict_folder
 from maskwright.inference.large.polygons import write_polygons
 from maskwright.inference.large.predict_large import LARGE_PIXELS, predict_large
@@ -7,7 +8,7 @@ from maskwright.inference.output_paths import Failure
 from maskwright.inference.postprocess import clean
 from maskwright.inference.predictor import Flips, Prediction, Predictor
 from maskwright.inference.tiling import predict_tiled
-from maskwright.inference.tune_postprocessing import TuningResult, record, tune_postprocessing
+from maskwright.inference.tune_postprocessing import TuningResult, tune_postprocessing
 
 __all__ = [
     "LARGE_PIXELS",
@@ -21,6 +22,7 @@ __all__ = [
     "clean",
     "predict_folder",
     "predict_large",
+    "predict_tunable",
     "predict_tiled",
     "record",
     "write_polygons",

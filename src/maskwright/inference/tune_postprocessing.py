@@ -8,20 +8,15 @@ doing nothing is shown.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from threading import Lock
 from typing import Any
 
-import cv2
 import numpy as np
 
 from maskwright.data.parallel import in_threads
-from maskwright.data.samples import Sample
 from maskwright.errors import ConfigError, DataError
-from maskwright.imageio import atomic_write
+from maskwright.inference.cached_prediction import THRESHOLDS, CachedPrediction
 from maskwright.inference.postprocess import clean
-from maskwright.inference.predictor import Predictor, most_probable
-from maskwright.labels import IGNORE_LABEL
 from maskwright.metrics import (
     Paired,
     confusion,
@@ -34,8 +29,6 @@ from maskwright.metrics import (
 )
 from maskwright.model_card import SemanticCard
 
-THRESHOLDS = tuple(round(0.2 + 0.05 * step, 2) for step in range(13))
-"""Tried where there are two classes, 0.2 to 0.8."""
 AREA_SHARES = (0.01, 0.03, 0.1, 0.3)
 """Areas tried, of specks and of holes, as shares of the median area of a true component."""
 
@@ -46,27 +39,10 @@ _NAMES = {
     "keep_largest": "largest component alone",
     "fill_holes_px": "largest hole to fill",
 }
-_MOST_AREAS = 1000  # of the true components of an image, for their median
 
 # NumPy reads the header of an array by `ast.literal_eval`, and CPython 3.11 counts the recursion of
 # all threads in one place (gh-106905): two at once now and then end in a SystemError.
 _ONE_HEADER_AT_A_TIME = Lock()
-
-
-@dataclass(frozen=True, eq=False)
-class CachedPrediction:
-    """What a model decided on an image, in a file beside, and what is known of its truth.
-
-    Args:
-        path: `.npz` with `truth` and `labels`, uint8 `(h, w)`, before cleaning, and for two classes
-            `levels`, how many of the `THRESHOLDS` the probability of the foreground reaches.
-        case: Of the image.
-        areas: Of true components that are not background, px of the image.
-    """
-
-    path: Path
-    case: str
-    areas: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -153,41 +129,6 @@ class TuningResult:
         }
 
 
-def record(
-    predictor: Predictor, image: np.ndarray, truth: np.ndarray, sample: Sample, folder: Path
-) -> CachedPrediction:
-    """Predict an image and keep what every candidate follows from, in a small file.
-
-    Probabilities are not kept: how many of the `THRESHOLDS` each reaches decides the same, in one
-    byte a pixel that packs well.
-
-    Args:
-        predictor: That did not learn from the image.
-        image: `(h, w, c)`.
-        truth: Labels `(h, w)`, `IGNORE_LABEL` where none counts.
-        sample: Which image it is.
-        folder: For the file.
-    """
-    card, size = predictor.card, truth.shape
-    two = card.labels.num_classes == 2
-    labels = np.empty(size, np.uint8)
-    levels = np.empty(size, np.uint8)
-    top = 0
-    for strip in predictor.strips(predictor.working(image), (size[0], size[1])):
-        rows = slice(top, top + len(strip))
-        labels[rows] = most_probable(strip, card.threshold, card.background)
-        if two and card.background is not None:
-            foreground = strip[..., 1 - card.background]
-            # In float32, as `most_probable` compares them.
-            levels[rows] = np.searchsorted(np.array(THRESHOLDS, np.float32), foreground, "right")
-        top = rows.stop
-    kept = {"labels": labels, "truth": truth.astype(np.uint8)} | ({"levels": levels} if two else {})
-    path = folder / f"{sample.id}.npz"
-    with atomic_write(path) as beside:
-        np.savez_compressed(beside, allow_pickle=False, **kept)
-    return CachedPrediction(path, sample.together, component_areas(truth, card.background))
-
-
 def tune_postprocessing(
     card: SemanticCard,
     decided: Sequence[CachedPrediction],
@@ -204,7 +145,7 @@ def tune_postprocessing(
 
     Args:
         card: Of the models, with the decisions to start from.
-        decided: From `record`, every image once.
+        decided: From `cached_prediction.record`, every image once.
         score: `"mean_dice"` or `"mean_iou"`.
         draws: Data sets drawn for each interval.
         seed: Of the drawing.
@@ -260,18 +201,6 @@ def tune_postprocessing(
         draws=draws,
         seed=seed,
     )
-
-
-def component_areas(truth: np.ndarray, background: int | None) -> np.ndarray:
-    """Areas of the components of each class but the background, px; at most a thousand of them."""
-    areas = [np.zeros(0, np.int64)]
-    for label in np.unique(truth):
-        if label not in (background, IGNORE_LABEL):
-            inside = (truth == label).view(np.uint8)
-            _, _, statistics, _ = cv2.connectedComponentsWithStats(inside, connectivity=8)
-            areas.append(statistics[1:, cv2.CC_STAT_AREA].astype(np.int64))
-    every = np.concatenate(areas)
-    return every[:: -(-len(every) // _MOST_AREAS) or 1]
 
 
 def _candidates(card: SemanticCard, decided: Sequence[CachedPrediction]) -> dict[str, list[Any]]:

@@ -8,9 +8,8 @@ from maskwright.export.export_task import ExportTask
 from maskwright.model_card import ModelCard
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from maskwright.evaluation.options import EvaluateOptions
+    from maskwright.evaluation.reports.parts import Report
     from maskwright.inference.options import FolderOptions
     from maskwright.training import TrainingSetup, TrainOptions
 
@@ -69,11 +68,18 @@ class Task(Protocol):
             ConfigError: If an option has no meaning for the task.
         """
 
-    def evaluate(self, run: Path, data: str | Path, out: Path, options: "EvaluateOptions") -> Any:
-        """Score a model on a split, and write table, cases and report into `out`."""
+    def evaluate(self, run: Path, data: str | Path, options: "EvaluateOptions") -> Any:
+        """Score a model on a split; an `Evaluation` of the task."""
 
-    def table(self, evaluation: Any) -> "Table":
-        """Scores for the terminal."""
+    def report(self, evaluation: Any) -> "Report":
+        """What is shown and written of an evaluation."""
 
-    def to_dict(self, evaluation: Any) -> dict[str, Any]:
-        """Scores as plain values, as in `scores.json`."""
+    def compare(self, a: Path, b: Path, data: str | Path, options: "EvaluateOptions") -> Any:
+        """Score two models on the same images; an `Evaluation` of both.
+
+        Raises:
+            ConfigError: If models of the task cannot be compared.
+        """
+
+    def comparison_report(self, comparison: Any) -> "Report":
+        """What is shown and written of a comparison."""

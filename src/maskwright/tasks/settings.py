@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from maskwright.config import RunConfig
 from maskwright.data import DataSet, open_dataset
@@ -67,6 +67,14 @@ def make_augmentation(config: RunConfig) -> Augmentation:
     """Augmentation that the settings describe; `ConfigError` for one that does not exist."""
     changes = dict(config.augmentation)
     return Augmentation.named(changes.pop("strength"), **changes)
+
+
+def refuse_comparison(task: str) -> NoReturn:
+    """Raise `ConfigError`: models of the task have no paired comparison."""
+    raise ConfigError(
+        f"Expected two models of masks, of the task semantic; models of {task} cannot be compared "
+        f"on the same images yet: evaluate each, and compare the intervals of their scores."
+    )
 
 
 def refuse_semantic_options(task: str, options: "FolderOptions") -> None:

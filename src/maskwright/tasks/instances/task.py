@@ -2,7 +2,7 @@
 
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from maskwright.config import TrainConfig
 from maskwright.data import open_dataset
@@ -11,15 +11,14 @@ from maskwright.model_card import InstanceCard
 from maskwright.tasks.base import Prepare
 from maskwright.tasks.instances.export import EXPORT
 from maskwright.tasks.instances.predictor import InstancePredictor
-from maskwright.tasks.settings import make_augmentation, open_data
+from maskwright.tasks.settings import make_augmentation, open_data, refuse_comparison
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from maskwright.evaluation.options import EvaluateOptions
+    from maskwright.evaluation.reports.parts import Report
     from maskwright.inference.options import FolderOptions
+    from maskwright.tasks.instances.evaluation.scores import InstanceEvaluation
     from maskwright.tasks.instances.folder import ObjectsResult
-    from maskwright.tasks.instances.scorer import ObjectEvaluation
     from maskwright.training import TrainOptions
 
 _CROP_PX = 256
@@ -87,42 +86,34 @@ class InstanceTask:
         )
 
     def evaluate(
-        self, run: Path, data: str | Path, out: Path, options: "EvaluateOptions"
-    ) -> "ObjectEvaluation":
+        self, run: Path, data: str | Path, options: "EvaluateOptions"
+    ) -> "InstanceEvaluation":
         """Score the objects of a split, as `Task.evaluate`."""
-        from maskwright.tasks.instances.report import write
-        from maskwright.tasks.instances.scorer import evaluate_objects
+        from maskwright.tasks.instances.evaluation.scorer import evaluate_instances
         from maskwright.tasks.provenance import division_of
 
-        for name, usual in (("size", "original"), ("flips", False)):
-            if getattr(options, name) != usual:
+        for name, default in (("size", "original"), ("flips", False)):
+            if getattr(options, name) != default:
                 raise ConfigError(
                     f"Single objects are scored in the size of the images and without flips; leave "
                     f"out `{name}`."
                 )
         dataset = open_dataset(data, **division_of(run))
-        evaluation = evaluate_objects(
-            self.load(run),
-            dataset,
-            options.split,
-            bootstrap=options.bootstrap,
-            seed=options.seed,
-            examples=options.examples,
-        )
-        write(evaluation, out, run=run)
-        return evaluation
+        return evaluate_instances(self.load(run), dataset, options)
 
-    def table(self, evaluation: "ObjectEvaluation") -> "Table":
-        """Scores for the terminal."""
-        from maskwright.tasks.instances.report import table
+    def report(self, evaluation: "InstanceEvaluation") -> "Report":
+        """What is shown and written of an evaluation."""
+        from maskwright.tasks.instances.evaluation.report import instance_report
 
-        return table(evaluation)
+        return instance_report(evaluation)
 
-    def to_dict(self, evaluation: "ObjectEvaluation") -> dict[str, Any]:
-        """Scores as plain values."""
-        from maskwright.tasks.instances.report import to_dict
+    def compare(self, a: Path, b: Path, data: str | Path, options: "EvaluateOptions") -> NoReturn:
+        """Raise `ConfigError`: models of this task are not compared yet."""
+        refuse_comparison(self.name)
 
-        return to_dict(evaluation)
+    def comparison_report(self, comparison: Any) -> NoReturn:
+        """Raise `ConfigError`, as `compare`."""
+        refuse_comparison(self.name)
 
 
 def _refuse_unused(config: TrainConfig) -> None:

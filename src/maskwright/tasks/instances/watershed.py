@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from skimage.segmentation import watershed
 
 from maskwright.instances import Instances
 
@@ -106,6 +105,8 @@ def flood(mask: np.ndarray, seeds: np.ndarray, depth: np.ndarray) -> np.ndarray:
     id_of[0] = 0
     ids = id_of[components]
     if several.any():
+        from skimage.segmentation import watershed  # slow to import
+
         crowded = several[components]
         flooded = watershed(-depth, markers * crowded, mask=crowded)
         ids[crowded] = flooded[crowded]

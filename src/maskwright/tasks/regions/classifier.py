@@ -17,7 +17,8 @@ from maskwright.tasks.regions.learning.bags import row
 from maskwright.tasks.regions.learning.collate import as_inputs
 from maskwright.tasks.regions.open_classifier import ClassifierFn, load_classifier
 
-_MAX_BATCH_REGIONS = 128  # a bag of more is a batch by itself
+MAX_BATCH_REGIONS = 128
+"""Regions given to the model at once; a bag of more is a batch by itself."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,7 +109,7 @@ class Classifier:
         decisions: list[Decision] = []
         batch: list[Sequence[Region]] = []
         for bag in bags:
-            if batch and sum(map(len, batch)) + len(bag) > _MAX_BATCH_REGIONS:
+            if batch and sum(map(len, batch)) + len(bag) > MAX_BATCH_REGIONS:
                 decisions += self._decide_batch(batch)
                 batch = []
             batch.append(bag)

@@ -2,7 +2,7 @@
 
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from maskwright.config import RegionConfig, read_config
 from maskwright.data import DataSet, open_dataset
@@ -12,20 +12,20 @@ from maskwright.export.artifact import is_artifact
 from maskwright.model_card import MODEL_FILE, RegionCard
 from maskwright.tasks.base import Prepare
 from maskwright.tasks.regions.export import EXPORT
-from maskwright.tasks.regions.pipeline import Pipeline
 from maskwright.tasks.settings import (
     make_augmentation,
+    refuse_comparison,
     refuse_semantic_options,
     report_skipped,
 )
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from maskwright.evaluation.options import EvaluateOptions
+    from maskwright.evaluation.reports.parts import Report
     from maskwright.inference.options import FolderOptions
+    from maskwright.tasks.regions.evaluation.scores import RegionEvaluation
     from maskwright.tasks.regions.folder import CasesResult
-    from maskwright.tasks.regions.region_scores import DecisionEvaluation
+    from maskwright.tasks.regions.pipeline import Pipeline
     from maskwright.training import TrainOptions
 
 
@@ -68,8 +68,10 @@ class RegionTask:
 
             bundle_segmenter(Path(config.segmenter), run)
 
-    def load(self, path: str | Path) -> Pipeline:
+    def load(self, path: str | Path) -> "Pipeline":
         """A trained model, with its segmenter if it has one: of a run or an artifact."""
+        from maskwright.tasks.regions.pipeline import Pipeline
+
         return Pipeline.load(path)
 
     def predict_folder(
@@ -100,52 +102,50 @@ class RegionTask:
         )
 
     def evaluate(
-        self, run: Path, data: str | Path, out: Path, options: "EvaluateOptions"
-    ) -> "DecisionEvaluation":
+        self, run: Path, data: str | Path, options: "EvaluateOptions"
+    ) -> "RegionEvaluation":
         """Score decisions with true masks and those of the segmenter, as `Task.evaluate`."""
         from maskwright.export.runtime import load_keras
-        from maskwright.tasks.regions.region_evaluation import evaluate_decisions
-        from maskwright.tasks.regions.report import write
+        from maskwright.tasks.regions.evaluation.scorer import RegionScorer, evaluate_regions
         from maskwright.tasks.regions.setup import find_labeling, open_regions
 
         pipeline = self.load(run)
         plan = run / "plan.yaml"
-        # Decided on as in training, whatever this data would suggest.
+        # The answers of training, whatever this data would suggest.
         known = {"positive": pipeline.classifier.card.names[1]}
         config = read_config(plan if plan.exists() else None, known, RegionConfig)
-        # With the splits of the run, so that nothing it learned from is scored.
+        # With the splits of the run, so that nothing it was trained on is scored.
         dataset = open_regions(data, config)
         report_skipped(dataset, options.on_message)
         has_network = config.pixels and (run / MODEL_FILE).is_file()
-        evaluation = evaluate_decisions(
-            pipeline,
-            dataset,
-            find_labeling(dataset, config),
-            options.split,
-            specificity=config.specificity,
-            bootstrap=options.bootstrap,
-            seed=options.seed,
-            examples=options.examples,
-            network=partial(load_keras, run / MODEL_FILE) if has_network else None,
+        return evaluate_regions(
+            RegionScorer(
+                pipeline,
+                dataset,
+                find_labeling(dataset, config),
+                options,
+                config.specificity,
+                partial(load_keras, run / MODEL_FILE) if has_network else None,
+            )
         )
-        write(evaluation, out, run=run)
-        return evaluation
 
-    def table(self, evaluation: "DecisionEvaluation") -> "Table":
-        """Scores for the terminal."""
-        from maskwright.tasks.regions.results import table
+    def report(self, evaluation: "RegionEvaluation") -> "Report":
+        """What is shown and written of an evaluation."""
+        from maskwright.tasks.regions.evaluation.report import region_report
 
-        return table(evaluation)
+        return region_report(evaluation)
 
-    def to_dict(self, evaluation: "DecisionEvaluation") -> dict[str, Any]:
-        """Scores as plain values."""
-        from maskwright.tasks.regions.results import to_dict
+    def compare(self, a: Path, b: Path, data: str | Path, options: "EvaluateOptions") -> NoReturn:
+        """Raise `ConfigError`: models of this task are not compared yet."""
+        refuse_comparison(self.name)
 
-        return to_dict(evaluation)
+    def comparison_report(self, comparison: Any) -> NoReturn:
+        """Raise `ConfigError`, as `compare`."""
+        refuse_comparison(self.name)
 
 
 def _open_masks(
-    model: str | Path, images: str | Path, pipeline: Pipeline, group_by: str | None
+    model: str | Path, images: str | Path, pipeline: "Pipeline", group_by: str | None
 ) -> DataSet:
     """Data set whose masks are decided on."""
     try:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from maskwright.config import TrainConfig
-from maskwright.data import DataSet, open_dataset
+from maskwright.data import DataSet
 from maskwright.errors import ConfigError
 from maskwright.inference.predictor import Predictor
 from maskwright.model_card import SemanticCard
@@ -14,12 +14,12 @@ from maskwright.tasks.semantic.export import EXPORT
 from maskwright.tasks.settings import make_augmentation, open_data
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
-    from maskwright.evaluation import Evaluation
     from maskwright.evaluation.options import EvaluateOptions
+    from maskwright.evaluation.reports.parts import Report
     from maskwright.inference.folder import FolderResult
     from maskwright.inference.options import FolderOptions
+    from maskwright.tasks.semantic.evaluation.compare import Comparison
+    from maskwright.tasks.semantic.evaluation.scores import SemanticEvaluation
     from maskwright.training import TrainOptions
 
 
@@ -77,42 +77,32 @@ class SemanticTask:
         return predict_folder(adjusted, images, out, on_message=options.on_message, **given)
 
     def evaluate(
-        self, run: Path, data: str | Path, out: Path, options: "EvaluateOptions"
-    ) -> "Evaluation":
+        self, run: Path, data: str | Path, options: "EvaluateOptions"
+    ) -> "SemanticEvaluation":
         """Score the masks of a split, as `Task.evaluate`."""
-        from maskwright.evaluation import evaluate, write
-        from maskwright.export.ensemble import is_ensemble
-        from maskwright.tasks.provenance import division_of, learned_ids
+        from maskwright.tasks.semantic.evaluation.runs import evaluate_run
 
-        # With the splits of the run, so that nothing it learned from is scored.
-        dataset = open_dataset(data, **division_of(run))
-        # Of a single run the name of the split tells; members of an ensemble learned from more.
-        learned = learned_ids(run, data) if is_ensemble(run) else ()
-        evaluation = evaluate(
-            self.load(run),
-            dataset,
-            options.split,
-            size=options.size,
-            flips=options.flips,
-            bootstrap=options.bootstrap,
-            seed=options.seed,
-            examples=options.examples,
-            learned=learned,
-        )
-        write(evaluation, out, run=run)
-        return evaluation
+        return evaluate_run(run, data, options)
 
-    def table(self, evaluation: "Evaluation") -> "Table":
-        """Scores for the terminal."""
-        from maskwright.evaluation import table
+    def report(self, evaluation: "SemanticEvaluation") -> "Report":
+        """What is shown and written of an evaluation."""
+        from maskwright.tasks.semantic.evaluation.report import semantic_report
 
-        return table(evaluation)
+        return semantic_report(evaluation)
 
-    def to_dict(self, evaluation: "Evaluation") -> dict[str, Any]:
-        """Scores as plain values."""
-        from maskwright.evaluation import to_dict
+    def compare(
+        self, a: Path, b: Path, data: str | Path, options: "EvaluateOptions"
+    ) -> "Comparison":
+        """Score two models on the same images, as `Task.compare`."""
+        from maskwright.tasks.semantic.evaluation.runs import compare_runs
 
-        return to_dict(evaluation)
+        return compare_runs(a, b, data, options)
+
+    def comparison_report(self, comparison: "Comparison") -> "Report":
+        """What is shown and written of a comparison."""
+        from maskwright.tasks.semantic.evaluation.compare_report import comparison_report
+
+        return comparison_report(comparison)
 
 
 def resolve_config(
