@@ -9,11 +9,12 @@ import zipfile
 import cv2
 import numpy as np
 import pytest
+from browser_models import COLORS, MASKS, REGIONS, browser_models
 from browsing import served
-from made_up import COLORS, MASKS, REGIONS, disc, made_up_models, picture
 from PIL import Image
 
 import maskwright
+from made_up_models import disc, picture
 from maskwright.serving import create_app
 
 expect = pytest.importorskip("playwright.sync_api").expect
@@ -29,7 +30,7 @@ def keep(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def site(keep):
-    with served(create_app(made_up_models(), keep=keep, on_message=lambda _: None)) as address:
+    with served(create_app(browser_models(), keep=keep, on_record=lambda _: None)) as address:
         yield address
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from browsing import served
 
-from maskwright.serving import Models, create_app
+from maskwright.serving import ModelRegistry, create_app
 
 expect = pytest.importorskip("playwright.sync_api").expect
 
@@ -54,7 +54,7 @@ def write(folder, epochs, share, **more):
 
 @pytest.fixture
 def site(run):
-    with served(create_app(Models({"first": run}), on_message=lambda _: None)) as address:
+    with served(create_app(ModelRegistry({"first": run}), on_record=lambda _: None)) as address:
         yield address
 
 

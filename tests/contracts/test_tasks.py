@@ -202,7 +202,7 @@ def test_a_model_is_served(artifacts, images, name):
     models = open_models([f"{name}={artifacts[name]}"])
     image = (images / "1.png").read_bytes()
     with TestClient(create_app(models), base_url="http://127.0.0.1") as client:
-        (listed,) = client.get("/models").json()["models"]
+        (listed,) = client.get("/api/models").json()
         assert listed["task"] == name
         answer = client.post(f"/predict?model={name}", files={"image": ("1.png", image)})
     assert answer.status_code == 200, answer.text

@@ -64,7 +64,7 @@ def serve(
             f"Serving requires {error.name}, which is not installed; install it with: pip install "
             f'"maskwright[serve]"'
         ) from None
-    limits = serving.Limits(
+    limits = serving.ServerLimits(
         queue=queue,
         seconds=seconds,
         pixels=round(max_megapixels * 10**6),

@@ -15,6 +15,7 @@ from maskwright.export.engines import ALONE, Threads
 from maskwright.export.logits import activate, load_logits
 from maskwright.inference.postprocess import clean
 from maskwright.inference.tiling import is_whole, padded, predict_tiled
+from maskwright.instances import Instances
 from maskwright.model_card import SemanticCard
 
 Flips = bool | Literal["all"]
@@ -38,11 +39,13 @@ class Prediction:
             asked for: they take four bytes per pixel and class.
         instances: Number of the object of each pixel, int32 `(h, w)`, 0 for none, where the model
             tells objects apart.
+        objects: The same objects with their masks, classes and scores; they may overlap.
     """
 
     labels: np.ndarray
     probabilities: np.ndarray | None = None
     instances: np.ndarray | None = None
+    objects: Instances | None = None
 
 
 class Predictor:

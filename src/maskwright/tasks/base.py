@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from maskwright.evaluation.options import EvaluateOptions
     from maskwright.evaluation.reports.parts import Report
     from maskwright.inference.options import FolderOptions
+    from maskwright.tasks.serving import EngineSharing, ServedModel
     from maskwright.training import TrainingSetup, TrainOptions
 
 Prepare = Callable[[bool], "TrainingSetup"]
@@ -70,6 +71,18 @@ class Task(Protocol):
 
     def evaluate(self, run: Path, data: str | Path, options: "EvaluateOptions") -> Any:
         """Score a model on a split; an `Evaluation` of the task."""
+
+    def serve(self, name: str, path: Path, sharing: "EngineSharing") -> "ServedModel":
+        """Open a model for a server, so that several threads may call it.
+
+        Args:
+            name: Name of the model in addresses.
+            path: Folder of a run or an ensemble, or an exported model.
+            sharing: How threads share an engine.
+
+        Raises:
+            ModelError: If there is none, or it cannot be opened.
+        """
 
     def report(self, evaluation: Any) -> "Report":
         """What is shown and written of an evaluation."""

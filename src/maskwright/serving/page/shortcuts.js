@@ -1,5 +1,7 @@
 /** Keyboard shortcuts of the page. */
 
+import { TOOLS } from "./tools.js";
+
 const onStage = ({ target }) => target === document.body || target.id === "stage";
 
 /**
@@ -25,10 +27,11 @@ export function shortcuts({ tools, viewer, look, mask, decision, saving, images,
 
   return {
     Tools: [
-      { keys: ["v"], does: "Pan", run: () => tools.choose("pan") },
-      { keys: ["b"], does: "Brush", run: () => tools.choose("brush") },
-      { keys: ["e"], does: "Eraser", run: () => tools.choose("eraser") },
-      { keys: ["f"], does: "Fill", run: () => tools.choose("fill") },
+      ...Object.entries(TOOLS).map(([tool, { name, key }]) => ({
+        keys: [key],
+        does: name,
+        run: () => tools.choose(tool),
+      })),
       {
         keys: ["[", "]"],
         does: "Smaller, larger brush",

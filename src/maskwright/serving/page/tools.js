@@ -4,7 +4,13 @@ import { announce, find, make, show } from "./dom.js";
 import { IGNORED, UNTOUCHED } from "./edit.js";
 import { swatch } from "./panels.js";
 
-const NAMES = { pan: "Pan", brush: "Brush", eraser: "Eraser", fill: "Fill" };
+/** Tools by `data-tool` of their buttons, with their keys. */
+export const TOOLS = {
+  pan: { name: "Pan", key: "v" },
+  brush: { name: "Brush", key: "b" },
+  eraser: { name: "Eraser", key: "e" },
+  fill: { name: "Fill", key: "f" },
+};
 const KEY_STEP = 8; // px of the screen that an arrow key moves a tool
 
 /**
@@ -45,10 +51,10 @@ export function createTools(hooks) {
     show(find("tool-options"), name !== "pan");
     show(find("brush-size-label"), draws);
     show(classes, name !== "eraser");
-    find("tool-name").textContent = NAMES[name];
+    find("tool-name").textContent = TOOLS[name].name;
     if (name === "pan") keyed = null;
     show(cursor, false);
-    announce(`${NAMES[name]}.`);
+    announce(`${TOOLS[name].name}.`);
   }
 
   const toMask = (point) => {

@@ -62,7 +62,7 @@ class ObjectSegmenter:
         if flips:
             raise ConfigError("Objects are found without flips; leave them out.")
         found = self.finder(image)
-        return Prediction(found.classes(), instances=found.ids())
+        return Prediction(found.classes(), instances=found.ids(), objects=found)
 
 
 def load_segmenter(path: str | Path, threads: Threads = ALONE) -> Segmenter:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from maskwright.inference.options import FolderOptions
     from maskwright.tasks.instances.evaluation.scores import InstanceEvaluation
     from maskwright.tasks.instances.folder import ObjectsResult
+    from maskwright.tasks.serving import EngineSharing, ServedModel
     from maskwright.training import TrainOptions
 
 _CROP_PX = 256
@@ -100,6 +101,12 @@ class InstanceTask:
                 )
         dataset = open_dataset(data, **division_of(run))
         return evaluate_instances(self.load(run), dataset, options)
+
+    def serve(self, name: str, path: Path, sharing: "EngineSharing") -> "ServedModel":
+        """Open a model for a server, as `Task.serve`."""
+        from maskwright.tasks.instances.serving import open_served
+
+        return open_served(name, path, sharing)
 
     def report(self, evaluation: "InstanceEvaluation") -> "Report":
         """What is shown and written of an evaluation."""

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from maskwright.tasks.regions.evaluation.scores import RegionEvaluation
     from maskwright.tasks.regions.folder import CasesResult
     from maskwright.tasks.regions.pipeline import Pipeline
+    from maskwright.tasks.serving import EngineSharing, ServedModel
     from maskwright.training import TrainOptions
 
 
@@ -128,6 +129,12 @@ class RegionTask:
                 partial(load_keras, run / MODEL_FILE) if has_network else None,
             )
         )
+
+    def serve(self, name: str, path: Path, sharing: "EngineSharing") -> "ServedModel":
+        """Open a model for a server, as `Task.serve`."""
+        from maskwright.tasks.regions.serving import open_served
+
+        return open_served(name, path, sharing)
 
     def report(self, evaluation: "RegionEvaluation") -> "Report":
         """What is shown and written of an evaluation."""

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from maskwright.inference.options import FolderOptions
     from maskwright.tasks.semantic.evaluation.compare import Comparison
     from maskwright.tasks.semantic.evaluation.scores import SemanticEvaluation
+    from maskwright.tasks.serving import EngineSharing, ServedModel
     from maskwright.training import TrainOptions
 
 
@@ -83,6 +84,12 @@ class SemanticTask:
         from maskwright.tasks.semantic.evaluation.runs import evaluate_run
 
         return evaluate_run(run, data, options)
+
+    def serve(self, name: str, path: Path, sharing: "EngineSharing") -> "ServedModel":
+        """Open a model for a server, as `Task.serve`."""
+        from maskwright.tasks.semantic.serving import open_served
+
+        return open_served(name, path, sharing)
 
     def report(self, evaluation: "SemanticEvaluation") -> "Report":
         """What is shown and written of an evaluation."""

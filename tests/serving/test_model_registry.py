@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
-from tiny_models import brightness, card, two_squares, write_artifact
 
+from made_up_models import masks, predictor, two_squares, write_artifact
 from maskwright.errors import ConfigError, ModelError
-from maskwright.inference.predictor import Predictor
 from maskwright.serving import open_models
+from maskwright.tasks.registry import TASKS
 
 
 @pytest.fixture(scope="module")
@@ -15,8 +15,8 @@ def artifact(tmp_path_factory):
 def test_models_are_named_after_their_folders_or_as_they_are_told(artifact):
     models = open_models([str(artifact), f"other={artifact}"])
     assert list(models) == ["bright-cells", "other"]
-    assert models["other"].kind == "segmentation"
-    found = models["other"].model(two_squares())
+    assert models["other"].task == "semantic"
+    found = models["other"].segmenter.predictor(two_squares())
     assert np.count_nonzero(found.labels) == 116
     assert models.runs == {}
     with pytest.raises(KeyError):
@@ -48,7 +48,7 @@ def test_the_model_of_a_run_is_opened_when_training_has_written_it(tmp_path, mon
     models = open_models([str(run)])
     models.open_new()
     assert (list(models), list(models.runs)) == ([], ["run"])
-    card().write(run / "model_card.json")  # written last
-    monkeypatch.setattr(models, "_predictor", lambda path: Predictor(brightness, card()))
+    predictor().card.write(run / "model_card.json")  # written last
+    monkeypatch.setattr(TASKS["semantic"], "serve", lambda name, *_: masks(name))
     models.open_new()
     assert list(models) == ["run"]

@@ -3,28 +3,17 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 import yaml
-from small_models import (
-    as_file,
-    client_of,
-    finder,
-    finished,
-    predictor,
-    send,
-    served,
-    squares,
-)
-from test_workbench import packed
+from page_client import client_of, finished, send
+from test_page_routes import packed
 
+from made_up_models import as_file, masks, objects, predictor, registry, squares
 from maskwright.data import open_dataset
 from maskwright.data.audit.audit import audit
 from maskwright.imageio import read_image, read_mask
-from maskwright.serving.jobs.models import Served
 
 
 def models(names=("background", "cell")):
-    return served(
-        Served("cells", "segmentation", predictor(names)), Served("o", "objects", finder())
-    )
+    return registry(masks("cells", names), objects("o"))
 
 
 @pytest.fixture

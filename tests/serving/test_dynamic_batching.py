@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from maskwright.serving.jobs.dynamic_batching import DynamicBatcher, SerializedModel
-from maskwright.serving.limits import DeadlineExceededError, until
+from maskwright.serving.limits import DeadlineExceededError, deadline
 
 
 class Engine:
@@ -43,7 +43,7 @@ def while_busy(engine, together, others):
 
 def test_what_waits_for_a_busy_engine_runs_as_one_batch_and_everybody_gets_their_own():
     engine, counted = Engine(), []
-    together = DynamicBatcher(engine, counted=counted.append)
+    together = DynamicBatcher(engine, on_batch=counted.append)
     answers = while_busy(engine, together, [of_value(n) for n in (1, 2, 3)])
     assert [float(answer.mean()) for answer in answers] == [1, 2, 3, 4]
     assert engine.batches == counted == [1, 3]
@@ -103,7 +103,7 @@ def test_who_is_late_leaves_the_queue():
     together = DynamicBatcher(engine)
 
     def hurried():
-        with until(time.monotonic() + 0.05):
+        with deadline(time.monotonic() + 0.05):
             return together(of_value(1))
 
     with ThreadPoolExecutor(2) as pool:
@@ -122,7 +122,7 @@ def test_one_call_at_a_time():
     with ThreadPoolExecutor(2) as pool:
         first = pool.submit(alone, of_value(0))
         held.started.wait(5)
-        with until(time.monotonic() + 0.05), pytest.raises(DeadlineExceededError):
+        with deadline(time.monotonic() + 0.05), pytest.raises(DeadlineExceededError):
             alone(of_value(1))
         second = pool.submit(alone, of_value(1))
         held.go.set()

@@ -8,7 +8,7 @@ from PIL import Image
 from maskwright.data.to_rgb import as_picture
 from maskwright.imageio.windows import open_windows
 from maskwright.serving.store import tile_pyramid as pictures
-from maskwright.serving.store.tile_pyramid import draw_pyramid, reduced_picture, safe_suffix
+from maskwright.serving.store.tile_pyramid import reduced_picture, safe_suffix, write_pyramid
 
 
 def drawn(folder, image, **options):
@@ -16,7 +16,7 @@ def drawn(folder, image, **options):
     tifffile.imwrite(file, image, photometric="rgb" if image.shape[2] == 3 else None, **options)
     done = []
     with open_windows(file) as windows:
-        pyramid = draw_pyramid(windows, folder / "tiles", done.append)
+        pyramid = write_pyramid(windows, folder / "tiles", done.append)
     assert sum(done) == pytest.approx(1)
     return pyramid
 

@@ -6,12 +6,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
-from small_models import THREE, TWO, predictor
 
+from made_up_models import THREE, TWO, predictor
 from maskwright.inference.postprocess import clean
 from maskwright.inference.predictor import most_probable
-from maskwright.serving.store import probability_grid as module
-from maskwright.serving.store.probability_grid import Evidence, Grid, weigh
+from maskwright.serving.jobs import probability_grid as module
+from maskwright.serving.jobs.probability_grid import (
+    PixelGrid,
+    ProbabilityGrid,
+    labels_and_levels,
+)
 
 
 def decided(labels, levels, threshold, num_classes, background):
@@ -43,11 +47,11 @@ def test_two_classes_at_any_threshold_that_levels_tell_apart(
     probabilities = np.stack([1 - foreground] * 2, axis=-1)
     probabilities[..., 1 - background] = foreground
     for asked in (threshold, own):
-        labels, levels = weigh(probabilities, asked, background)
+        labels, levels = labels_and_levels(probabilities, asked, background)
         expected = most_probable(probabilities, asked, background)
         np.testing.assert_array_equal(decided(labels, levels, asked, 2, background), expected)
     # Those of a card without a threshold tell every multiple of 0.005 apart but the even odds.
-    labels, levels = weigh(probabilities, None, background)
+    labels, levels = labels_and_levels(probabilities, None, background)
     expected = most_probable(probabilities, None, background)
     np.testing.assert_array_equal(decided(labels, levels, None, 2, background), expected)
     if threshold != 0.5:
@@ -63,7 +67,7 @@ def test_two_classes_at_any_threshold_that_levels_tell_apart(
 )
 def test_several_classes_at_the_threshold_of_the_card(probabilities, threshold, background):
     probabilities = probabilities / np.maximum(probabilities.sum(-1, keepdims=True), 1e-6)
-    labels, levels = weigh(probabilities, threshold, background)
+    labels, levels = labels_and_levels(probabilities, threshold, background)
     expected = most_probable(probabilities, threshold, background)
     np.testing.assert_array_equal(decided(labels, levels, threshold, 4, background), expected)
 
@@ -93,9 +97,10 @@ def test_the_decision_on_evidence_is_that_of_the_predictor(names, changes, image
         logits = lambda images: whole(images / 257)  # noqa: E731
     model = predictor(names, logits, **changes)
     made = model(pixels, probabilities=True)
-    found = Evidence(Grid.over((height, width)), model.card.threshold, model.card.background)
-    found.see(0, 0, made.probabilities[:17])
-    found.see(17, 0, made.probabilities[17:])
+    grid = PixelGrid.over((height, width))
+    found = ProbabilityGrid(grid, model.card.threshold, model.card.background)
+    found.add_probabilities(0, 0, made.probabilities[:17])
+    found.add_probabilities(17, 0, made.probabilities[17:])
     card = model.card
     got = decided(found.labels, found.levels, card.threshold, len(names), card.background)
     np.testing.assert_array_equal(cleaned(got, card), made.labels)
@@ -107,27 +112,27 @@ def test_the_decision_on_evidence_is_that_of_the_predictor(names, changes, image
 @settings(max_examples=30, deadline=None)
 @given(st.integers(1, 40), st.integers(1, 40), st.integers(1, 9))
 def test_a_grid_samples_middles_and_spreads_them_again(height, width, scale):
-    grid = Grid((height, width), scale)
+    grid = PixelGrid((height, width), scale)
     plane = np.arange(height * width).reshape(height, width)
     sampled = grid.sample(plane)
     assert sampled.shape == (grid.height, grid.width) == (-(-height // scale), -(-width // scale))
-    spread = grid.spread(sampled)
+    spread = grid.upsample(sampled)
     assert spread.shape == plane.shape
     np.testing.assert_array_equal(grid.sample(spread), sampled)
 
 
 def test_large_images_have_a_grid_of_bounded_size(monkeypatch):
-    assert Grid.over((10_000, 10_000)).scale == 2
-    assert Grid.over((5792, 5792)).scale == 1
-    assert Grid.over((131_072, 131_072)).scale == 23  # 22 would be 5958 pixels square
+    assert PixelGrid.over((10_000, 10_000)).scale == 2
+    assert PixelGrid.over((5792, 5792)).scale == 1
+    assert PixelGrid.over((131_072, 131_072)).scale == 23  # 22 would be 5958 pixels square
     monkeypatch.setattr(module, "GRID_PIXELS", 100)
-    grid = Grid.over((33, 47))
+    grid = PixelGrid.over((33, 47))
     probabilities = np.random.default_rng(1).random((33, 47, 2), np.float32)
-    whole, parts = (Evidence(grid, 0.5, 0) for _ in range(2))
-    whole.see(0, 0, probabilities)
+    whole, parts = (ProbabilityGrid(grid, 0.5, 0) for _ in range(2))
+    whole.add_probabilities(0, 0, probabilities)
     for top, left in ((0, 0), (0, 20), (9, 0), (9, 20)):
         rows, columns = slice(top, 9 if top == 0 else 33), slice(left, 20 if left == 0 else 47)
-        parts.see(top, left, probabilities[rows, columns])
+        parts.add_probabilities(top, left, probabilities[rows, columns])
     np.testing.assert_array_equal(whole.levels, parts.levels)
     expected = np.floor(grid.sample(probabilities[..., 1]).astype(float) * 200)
     np.testing.assert_array_equal(np.abs(whole.levels - expected) <= 1, True)

@@ -5,43 +5,39 @@ import json
 import threading
 import time
 import zipfile
-from functools import partial
 
 import cv2
 import numpy as np
 import pytest
 import tifffile
+from page_client import client_of, finished, planes_of, send
 from PIL import Image
-from small_models import (
+
+from made_up_models import (
     TWO,
     as_file,
-    client_of,
-    finder,
-    finished,
-    one_logit,
-    planes_of,
+    masks,
+    objects,
+    page_models,
     predictor,
-    send,
-    served,
+    registry,
+    smooth_logits,
     squares,
-    usual_models,
 )
-
 from maskwright.errors import TooLargeError
 from maskwright.rle import decode_rle
-from maskwright.serving.jobs import run_inference as finding
-from maskwright.serving.jobs.models import Served
-from maskwright.serving.limits import DeadlineExceededError, Limits, until
-from maskwright.serving.routes import responses as answers
-from maskwright.serving.store import probability_grid as evidence_module
+from maskwright.serving.jobs import probability_grid
+from maskwright.serving.jobs.run_inference import renumber_objects
+from maskwright.serving.limits import DeadlineExceededError, ServerLimits, deadline
+from maskwright.serving.store import mask_formats
 from maskwright.serving.store.upload import Upload
 
-KINDS = ("cells", "parts", "squares", "lesions", "marked")
+MODELS = ("cells", "parts", "squares", "lesions", "marked")
 
 
 @pytest.fixture(scope="module")
 def client(tmp_path_factory):
-    with client_of(usual_models(), keep=tmp_path_factory.mktemp("kept")) as client:
+    with client_of(page_models(), keep=tmp_path_factory.mktemp("kept")) as client:
         yield client
 
 
@@ -58,7 +54,7 @@ def test_models_are_told_with_all_that_a_decision_needs(client):
     told = {one["name"]: one for one in client.get("/api/models").json()}
     assert list(told) == ["cells", "parts", "squares", "lesions", "marked", "given"]
     keys = {
-        *("name", "kind", "classes", "background", "threshold", "threshold_of", "min_area_px"),
+        *("name", "task", "classes", "background", "threshold", "threshold_of", "min_area_px"),
         *("fill_holes_px", "keep_largest", "names", "decision_threshold", "needs_masks", "keep"),
     }
     assert all(set(one) == keys for one in told.values())
@@ -77,7 +73,7 @@ def test_models_are_told_with_all_that_a_decision_needs(client):
     assert not told["given"]["keep"]
 
 
-@pytest.mark.parametrize("model", KINDS)
+@pytest.mark.parametrize("model", MODELS)
 @pytest.mark.parametrize(
     ("shape", "dtype", "channels", "kind"),
     [
@@ -149,12 +145,12 @@ def test_a_model_that_draws_no_masks_takes_no_images(client):
     files = {"image": ("a.png", as_file(squares()))}
     answer = client.post("/api/images?model=given", files=files)
     assert answer.status_code == 422
-    assert "draws none" in answer.json()["detail"]
+    assert "predicts none" in answer.json()["detail"]
     state = finished(client, send(client, "cells", squares()))
     assert client.post(f"/api/images/{state['id']}/decide").status_code == 422
 
 
-@pytest.mark.parametrize("model", KINDS)
+@pytest.mark.parametrize("model", MODELS)
 def test_every_download_shows_the_mask_as_it_is_now(client, model):
     state = finished(client, send(client, model, squares((61, 83)), "Größe *1*.png"))
     address = f"/api/images/{state['id']}"
@@ -286,9 +282,9 @@ def test_a_tiff_cannot_show_other_files_of_the_server(client, tmp_path):
 
 
 def test_large_images_are_worked_through_by_windows(client, monkeypatch):
-    monkeypatch.setattr(evidence_module, "GRID_PIXELS", 5000)
+    monkeypatch.setattr(probability_grid, "GRID_PIXELS", 5000)
     image = squares((130, 260), side=30)
-    state = finished(client, send(client, "cells", image, kind="TIFF"))
+    state = finished(client, send(client, "cells", image, format="TIFF"))
     assert state["grid"] == {"width": 87, "height": 44, "scale": 3}
     expected = predictor()(image).labels
     mask = mask_of(client, state)
@@ -309,8 +305,8 @@ def test_large_images_are_worked_through_by_windows(client, monkeypatch):
 
 
 def test_whole_formats_and_models_of_wholes_are_bounded():
-    limits = Limits(pixels=5000)
-    models = served(Served("cells", "segmentation", predictor()), Served("o", "objects", finder()))
+    limits = {"pixels": 5000}
+    models = registry(masks("cells"), objects("o"))
     with client_of(models, limits=limits) as client:
         png = {"image": ("a.png", as_file(squares((80, 80))))}
         answer = client.post("/api/images?model=cells", files=png)
@@ -327,19 +323,19 @@ def test_whole_formats_and_models_of_wholes_are_bounded():
             assert len(archive.read("left-out.txt").splitlines()) == 5
         state = finished(client, send(client, "o", squares((80, 80)), "a.tif", "TIFF"))
         assert state["status"] == "failed"
-        assert "looks at images as a whole" in state["reason"]
+        assert "takes images as a whole" in state["reason"]
 
 
 def test_the_oldest_images_make_room():
-    limits = Limits(images_kept=3)
-    with client_of(served(Served("cells", "segmentation", predictor())), limits=limits) as client:
+    limits = {"images_kept": 3}
+    with client_of(registry(masks("cells")), limits=limits) as client:
         states = [finished(client, send(client, "cells", squares())) for _ in range(5)]
         codes = [client.get(f"/api/images/{state['id']}").status_code for state in states]
         assert codes == [404, 404, 200, 200, 200]
         gone = client.get(f"/api/images/{states[0]['id']}/evidence")
         assert "make room" in gone.json()["detail"]
-    limits = Limits(bytes_kept=1)
-    with client_of(served(Served("cells", "segmentation", predictor())), limits=limits) as client:
+    limits = {"bytes_kept": 1}
+    with client_of(registry(masks("cells")), limits=limits) as client:
         states = [finished(client, send(client, "cells", squares())) for _ in range(2)]
         codes = [client.get(f"/api/images/{state['id']}").status_code for state in states]
         assert codes == [404, 200]
@@ -355,13 +351,13 @@ class Slow:
     def __call__(self, images):
         self.began.set()
         assert self.free.wait(20)
-        return one_logit(images)
+        return smooth_logits(2)(images)
 
 
 def test_the_queue_is_bounded_and_news_wake_who_waits():
     slow = Slow()
-    models = served(Served("cells", "segmentation", predictor(TWO, slow)))
-    with client_of(models, limits=Limits(queue=2)) as client:
+    models = registry(masks("cells", TWO, slow))
+    with client_of(models, limits={"queue": 2}) as client:
         first = send(client, "cells", squares())
         assert slow.began.wait(10)
         second = send(client, "cells", squares())
@@ -384,7 +380,7 @@ def test_the_queue_is_bounded_and_news_wake_who_waits():
 
 def test_an_image_can_be_dropped_at_any_time():
     slow = Slow()
-    models = served(Served("cells", "segmentation", predictor(TWO, slow)))
+    models = registry(masks("cells", TWO, slow))
     with client_of(models) as client:
         first, second = (send(client, "cells", squares()) for _ in range(2))
         assert slow.began.wait(10)
@@ -403,9 +399,9 @@ def test_a_failing_model_fails_its_image_alone(capsys):
             raise ValueError("internal matters")
         if images.max() < 10:
             raise MemoryError
-        return one_logit(images)
+        return smooth_logits(2)(images)
 
-    models = served(Served("cells", "segmentation", predictor(TWO, logits)))
+    models = registry(masks("cells", TWO, logits))
     with client_of(models) as client:
         state = finished(client, send(client, "cells", squares()))
         assert state["status"] == "failed"
@@ -418,10 +414,10 @@ def test_a_failing_model_fails_its_image_alone(capsys):
 
 def test_the_end_of_the_server_ends_what_waits(tmp_path):
     slow = Slow()
-    models = served(Served("cells", "segmentation", predictor(TWO, slow)))
-    from maskwright.serving.store.image_store import Images
+    models = registry(masks("cells", TWO, slow))
+    from maskwright.serving.store.image_store import ImageStore
 
-    images = Images(Limits())
+    images = ImageStore(ServerLimits())
     one = models["cells"]
     uploads = [images.add("a.png", one, io.BytesIO(as_file(squares()))) for _ in range(3)]
     assert slow.began.wait(10)
@@ -445,16 +441,16 @@ def test_corrected_objects_keep_their_numbers_where_most_is_left():
     labels[12:18, 30:36] = 1  # drawn elsewhere
     labels[12:18, 2:8] = 0  # below the threshold
     labels[0] = 255
-    found = finding.numbered(labels, objects)
+    found = renumber_objects(labels, objects)
     assert np.unique(found[2:8, 2:10]).tolist() == [1]
     assert set(np.unique(found)) == {0, 1, 4, 5}
     np.testing.assert_array_equal(found > 0, labels == 1)
-    np.testing.assert_array_equal(finding.numbered((ids > 0).astype(np.uint8), objects), ids)
+    np.testing.assert_array_equal(renumber_objects((ids > 0).astype(np.uint8), objects), ids)
 
 
 def test_a_shutdown_answers_who_waits():
     slow = Slow()
-    models = served(Served("cells", "segmentation", predictor(TWO, slow)))
+    models = registry(masks("cells", TWO, slow))
     with client_of(models) as client:
         state = send(client, "cells", squares())
         assert slow.began.wait(10)
@@ -484,12 +480,13 @@ def test_an_image_that_goes_while_it_is_read_is_gone(client, monkeypatch):
 def test_polygons_of_many_pieces_are_made_apart_or_not_at_all(monkeypatch):
     mask = (np.indices((40, 60)).sum(axis=0) // 3 % 2).astype(np.uint8)
     labels = predictor().card.labels
-    here = json.loads(answers.polygons(mask, labels, 0))
-    monkeypatch.setattr(answers, "_QUICK_OUTLINE_PX", 0)
-    assert json.loads(answers.polygons(mask, labels, 0)) == here
-    with until(time.monotonic() + 0.01), pytest.raises(DeadlineExceededError):
-        answers.polygons(mask, labels, 0)
-    monkeypatch.setattr(answers, "_MOST_OUTLINE_PX", 100)
-    for make in (answers.polygons, partial(answers.coco, "a.png")):
-        with pytest.raises(TooLargeError, match="a larger least area"):
-            make(mask, labels, 0)
+    here = json.loads(mask_formats.polygons(mask, labels, 0))
+    monkeypatch.setattr(mask_formats, "_QUICK_OUTLINE_PX", 0)
+    assert json.loads(mask_formats.polygons(mask, labels, 0)) == here
+    with deadline(time.monotonic() + 0.01), pytest.raises(DeadlineExceededError):
+        mask_formats.polygons(mask, labels, 0)
+    monkeypatch.setattr(mask_formats, "_MOST_OUTLINE_PX", 100)
+    with pytest.raises(TooLargeError, match="a larger minimum area"):
+        mask_formats.polygons(mask, labels, 0)
+    with pytest.raises(TooLargeError, match="a larger minimum area"):
+        mask_formats.coco("a.png", mask, None, labels, 0)
