@@ -17,7 +17,6 @@ from maskwright.model_card import InstanceCard, RegionCard, SemanticCard
 from maskwright.serving.jobs.models import Models, Served
 from maskwright.serving.routes.app import create_app
 from maskwright.tasks.instances import InstancePredictor
-from maskwright.tasks.instances.segmenter import ObjectSegmenter
 from maskwright.tasks.regions.classifier import Classifier
 from maskwright.tasks.regions.pipeline import Pipeline
 
@@ -123,7 +122,7 @@ def usual_models():
         Served("parts", "segmentation", predictor(THREE)),
         Served("squares", "objects", finder()),
         Served("lesions", "regions", pipeline(predictor())),
-        Served("marked", "regions", pipeline(ObjectSegmenter(finder()))),
+        Served("marked", "regions", pipeline(finder())),
         Served("given", "regions", pipeline(None)),
     )
 

@@ -83,7 +83,7 @@ def test_models_of_objects_give_their_numbers(client):
     image = np.zeros((1, 40, 60, 1), np.uint8)
     image[0, 5:20, 5:20] = 1
     found = client.infer("discs", given(image), outputs=asked("labels", "objects"))
-    assert found.as_numpy("objects").max() == len(finder()(image[0])) == 1
+    assert found.as_numpy("objects").max() == len(finder()(image[0]).objects) == 1
 
 
 def test_errors_are_sentences_that_the_client_understands(client):

@@ -13,7 +13,6 @@ from maskwright.model_card import CARD_FILE, InstanceCard, RegionCard, SemanticC
 from maskwright.serving import Models, Served
 from maskwright.tasks.instances import InstancePredictor
 from maskwright.tasks.instances.learning.targets import distances
-from maskwright.tasks.instances.segmenter import ObjectSegmenter
 from maskwright.tasks.regions.classifier import Classifier
 from maskwright.tasks.regions.pipeline import Pipeline
 
@@ -94,7 +93,7 @@ def every_kind():
         cells=drawing,
         discs=finder(),
         verdicts=Pipeline(classifier(), drawing),
-        cases=Pipeline(classifier("case"), ObjectSegmenter(finder())),
+        cases=Pipeline(classifier("case"), finder()),
     )
 
 

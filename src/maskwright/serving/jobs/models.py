@@ -13,7 +13,7 @@ from maskwright.export.artifact import PREPARED, is_artifact, model_folder, unpa
 from maskwright.export.engines import SHARED, Threads, cores
 from maskwright.export.ensemble import is_ensemble
 from maskwright.export.listing import read_listing
-from maskwright.inference.predictor import Predictor
+from maskwright.inference.predictor import Predictor, Segmenter
 from maskwright.model_card import (
     CARD_FILE,
     SEGMENTER,
@@ -24,7 +24,6 @@ from maskwright.model_card import (
 )
 from maskwright.serving.jobs.dynamic_batching import DynamicBatcher, SerializedModel
 from maskwright.tasks.instances import InstancePredictor
-from maskwright.tasks.instances.segmenter import ObjectSegmenter, Segmenter
 from maskwright.tasks.regions.pipeline import Pipeline
 from maskwright.tasks.semantic.load import open_masks
 
@@ -59,9 +58,7 @@ class Served:
         """What draws masks; `None` where a model decides on given ones alone."""
         if isinstance(self.model, Pipeline):
             return self.model.segmenter
-        return (
-            ObjectSegmenter(self.model) if isinstance(self.model, InstancePredictor) else self.model
-        )
+        return self.model
 
 
 class Models(Mapping[str, Served]):
@@ -137,8 +134,8 @@ class Models(Mapping[str, Served]):
         inner = model_folder(path) / SEGMENTER
         if isinstance(drawing, Predictor):
             drawing = self._batched(lambda threads: Predictor.load(inner, threads), inner)
-        elif isinstance(drawing, ObjectSegmenter):
-            drawing = ObjectSegmenter(_one_at_a_time(drawing.finder))
+        elif isinstance(drawing, InstancePredictor):
+            drawing = _one_at_a_time(drawing)
         return Pipeline(pipeline.classifier, drawing, pipeline.flips)
 
     def _batched(self, load: Callable[[Threads], Predictor], path: Path) -> Predictor:

@@ -13,6 +13,7 @@ from maskwright.imageio import atomic_write, read_mask
 from maskwright.imageio.geotags import GeoTags
 from maskwright.imageio.windows import MOST_PIXELS, Windows, open_windows
 from maskwright.imageio.write import write_large_mask
+from maskwright.inference.large.partial_mask import LargeOptions
 from maskwright.inference.large.predict_large import predict_large
 from maskwright.inference.postprocess import OBJECTS, components_of
 from maskwright.inference.predictor import Flips, Prediction, Predictor
@@ -22,7 +23,7 @@ from maskwright.serving.jobs.models import Served
 from maskwright.serving.limits import check_time
 from maskwright.serving.routes import responses as answers
 from maskwright.serving.store.probability_grid import Evidence, Grid, levels_of
-from maskwright.tasks.instances.segmenter import ObjectSegmenter
+from maskwright.tasks.instances import InstancePredictor
 from maskwright.tasks.regions.pipeline import Pipeline
 
 MOST_OBJECTS = 65535
@@ -83,9 +84,9 @@ def find(
     deciding = isinstance(served.model, Pipeline)
     objects = None
     with open_windows(image, max_pixels) as windows:
-        if deciding or isinstance(segmenter, ObjectSegmenter):
+        if deciding or isinstance(segmenter, InstancePredictor):
             _check_whole((windows.height, windows.width), max_pixels)
-        if isinstance(segmenter, ObjectSegmenter):
+        if isinstance(segmenter, InstancePredictor):
             objects = _find_objects(segmenter, windows, folder)
         else:
             flips = served.model.flips if isinstance(served.model, Pipeline) else False
@@ -190,10 +191,12 @@ def _find_masks(
             predictor,
             image,
             mask_file(folder),
-            flips=flips,
-            max_pixels=max_pixels,
-            advance=advance,
-            seen=evidence.see,
+            options=LargeOptions(
+                flips=flips,
+                max_pixels=max_pixels,
+                advance=advance,
+                on_probabilities=evidence.see,
+            ),
         )
     else:
 
@@ -211,9 +214,9 @@ def _find_masks(
     _write_evidence(folder, evidence)
 
 
-def _find_objects(segmenter: ObjectSegmenter, windows: Windows, folder: Path) -> Instances:
+def _find_objects(segmenter: InstancePredictor, windows: Windows, folder: Path) -> Instances:
     card, size = segmenter.card, (windows.height, windows.width)
-    every = segmenter.finder.every(windows.read(0, size[0], 0, size[1]))
+    every = segmenter.every(windows.read(0, size[0], 0, size[1]))
     every = every.at_least(area_px=max(card.min_area_px, 1))
     scores = np.ones(len(every)) if every.scores is None else every.scores
     objects = every.take(np.argsort(-scores, kind="stable")[:MOST_OBJECTS])
@@ -224,7 +227,7 @@ def _find_objects(segmenter: ObjectSegmenter, windows: Windows, folder: Path) ->
     evidence.labels = np.append(0, objects.labels).astype(np.uint8)[ids]
     evidence.levels = np.append(0, levels).astype(np.uint8)[ids]
     evidence.objects = ids
-    _write_mask(folder, segmenter.finder.kept(objects).classes(), card.labels, windows.geo)
+    _write_mask(folder, segmenter.kept(objects).classes(), card.labels, windows.geo)
     _write_evidence(folder, evidence)
     return objects
 

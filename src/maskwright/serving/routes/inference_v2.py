@@ -26,7 +26,7 @@ from maskwright.serving.routes.v2_codec import (
     written,
 )
 from maskwright.serving.security import refusals
-from maskwright.tasks.instances.segmenter import ObjectSegmenter
+from maskwright.tasks.instances import InstancePredictor
 
 VERSION = "1"
 """Of every model: there is one of each."""
@@ -203,10 +203,10 @@ def answered(served: Served, body: bytes, head: str | None, limits: Limits) -> R
 
 
 def predictions(
-    drawing: Predictor | ObjectSegmenter, images: np.ndarray, probabilities: bool
+    drawing: Predictor | InstancePredictor, images: np.ndarray, probabilities: bool
 ) -> list[Prediction]:
     """What a model draws for images `(b, h, w, c)`, several at once where it takes them whole."""
-    if isinstance(drawing, ObjectSegmenter):
+    if isinstance(drawing, InstancePredictor):
         return [drawing(image) for image in images]
     size = (images.shape[1], images.shape[2])
     found = []

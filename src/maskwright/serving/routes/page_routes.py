@@ -30,7 +30,7 @@ from maskwright.serving.store.probability_grid import LEVELS
 from maskwright.serving.store.tile_pyramid import TILE
 from maskwright.serving.store.training_export import TrainingSetWriter
 from maskwright.serving.store.upload import Upload
-from maskwright.tasks.instances.segmenter import ObjectSegmenter
+from maskwright.tasks.instances import InstancePredictor
 from maskwright.tasks.regions.pipeline import Pipeline
 
 _LONGEST_WAIT_S = 20.0
@@ -244,7 +244,7 @@ def state(upload: Upload) -> dict[str, Any]:
     """How an image stands, as the page knows it."""
     grid = upload.grid
     planes = ["labels", "probabilities"]
-    if isinstance(upload.served.segmenter, ObjectSegmenter):
+    if isinstance(upload.served.segmenter, InstancePredictor):
         planes.append("objects")
     return {
         "id": upload.id,

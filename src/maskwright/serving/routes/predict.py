@@ -15,7 +15,7 @@ from maskwright.serving.jobs.job_queue import Desk, room_for
 from maskwright.serving.jobs.models import Models, Served
 from maskwright.serving.limits import Limits, check_time
 from maskwright.serving.routes import responses as answers
-from maskwright.tasks.instances.segmenter import ObjectSegmenter
+from maskwright.tasks.instances import InstancePredictor
 from maskwright.tasks.regions.extraction.extract import Region
 from maskwright.tasks.regions.pipeline import Pipeline
 
@@ -131,10 +131,10 @@ def safe_name(name: str | None) -> str:
     return printable[-_LONGEST_NAME:] or "image"
 
 
-def adjusted(served: Served, **changes: Any) -> Predictor | ObjectSegmenter:
+def adjusted(served: Served, **changes: Any) -> Predictor | InstancePredictor:
     """What a model draws masks with, with other values on its card, where they are not `None`."""
     segmenter = served.segmenter
-    if not isinstance(segmenter, Predictor | ObjectSegmenter):
+    if not isinstance(segmenter, Predictor | InstancePredictor):
         raise ConfigError(
             f"The model {served.name} decides on given masks and draws none; ask /regions."
         )
@@ -143,7 +143,7 @@ def adjusted(served: Served, **changes: Any) -> Predictor | ObjectSegmenter:
 
 
 def drawn(
-    drawing: Predictor | ObjectSegmenter,
+    drawing: Predictor | InstancePredictor,
     name: str,
     image: np.ndarray,
     output: Output,
@@ -151,15 +151,15 @@ def drawn(
 ) -> Response:
     """What is wanted of one image `(h, w, c)`."""
     card = drawing.card
-    if isinstance(drawing, ObjectSegmenter):
+    if isinstance(drawing, InstancePredictor):
         if output == "probability":
             raise ConfigError("A model of objects gives no probabilities of pixels.")
-        found = drawing.finder(image)
-        if output == "coco":
-            return JSONResponse(answers.coco(name, found, card.labels, card.background))
-        if output == "labels":
-            return Response(answers.label_png(found.ids()), media_type="image/png")
-        mask = found.classes()
+        found = drawing(image)
+        if output == "coco" and found.objects is not None:
+            return JSONResponse(answers.coco(name, found.objects, card.labels, card.background))
+        if output == "labels" and found.instances is not None:
+            return Response(answers.label_png(found.instances), media_type="image/png")
+        mask = found.labels
     else:
         wanted = output == "probability"
         prediction = drawing(image, probabilities=wanted)

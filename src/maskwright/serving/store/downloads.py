@@ -21,6 +21,7 @@ from maskwright.imageio.tiff import TIFF_MAGIC
 from maskwright.imageio.windows import open_windows
 from maskwright.imageio.write import write_large_mask
 from maskwright.inference.postprocess import OBJECTS, components_of
+from maskwright.inference.predictor import Segmenter
 from maskwright.instances import Instances
 from maskwright.labels import IGNORE_LABEL
 from maskwright.serving.jobs.job_queue import room_for
@@ -29,8 +30,8 @@ from maskwright.serving.limits import check_time
 from maskwright.serving.routes import responses as answers
 from maskwright.serving.store.tile_pyramid import reduced_picture
 from maskwright.serving.store.upload import Upload
+from maskwright.tasks.instances import InstancePredictor
 from maskwright.tasks.instances.drawing import draw_objects
-from maskwright.tasks.instances.segmenter import ObjectSegmenter, Segmenter
 
 _FAST = 1  # of the levels of zlib
 _LONGEST_STEM_BYTES = 160  # most file systems take 255 for a whole name
@@ -110,10 +111,10 @@ def present_objects(upload: Upload, labels: np.ndarray) -> Instances | None:
     Those of the model overlap and have scores; of a corrected mask they do not.
     """
     segmenter = upload.served.segmenter
-    if upload.objects is None or not isinstance(segmenter, ObjectSegmenter):
+    if upload.objects is None or not isinstance(segmenter, InstancePredictor):
         return None
     if not upload.changed:
-        return segmenter.finder.kept(upload.objects)
+        return segmenter.kept(upload.objects)
     return Instances.from_ids(numbered(labels, upload.objects), labels)
 
 
