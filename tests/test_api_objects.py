@@ -87,7 +87,7 @@ def test_a_run_has_its_card_and_finds_objects(trained):
     assert (card.size, card.tile, card.channels) == (None, 64, 1)
     finder = maskwright.load(run.folder)
     assert isinstance(finder, InstancePredictor)
-    assert finder(np.zeros((90, 75, 3), np.uint8)).size == (90, 75)
+    assert finder(np.zeros((90, 75, 3), np.uint8)).labels.shape == (90, 75)
     assert list(run.previews.glob("epoch_*.png"))
 
 
@@ -146,7 +146,7 @@ def test_every_object_is_numbered_measured_and_listed(trained, tmp_path):
 def test_objects_of_a_model_are_regions(trained):
     data, run = trained
     dataset = open_dataset(data)
-    from maskwright.tasks.instances.segmenter import load_segmenter
+    from maskwright.tasks.loading import load_segmenter
     from maskwright.tasks.regions.extraction.crop_spec import CropSpec
     from maskwright.tasks.regions.extraction.predicted_regions import extract_predicted
 

@@ -70,7 +70,7 @@ def test_cases_of_several_images_in_sixteen_bits_and_five_channels(tmp_path):
 
     out = tmp_path / "out"
     result = maskwright.predict(run.folder, data, out, heat=True)
-    assert (len(result.results), result.failed) == (10, [])
+    assert (len(result.cases), result.failed) == (10, ())
     answers = rows(out / "cases.csv")
     assert (answers[3]["id"], answers[3]["images"], answers[3]["regions"]) == ("p3", "3_0;3_1", "4")
     assert {row["decided_on"] for row in rows(out / "regions.csv")} == {f"p{n}" for n in range(10)}
@@ -137,7 +137,7 @@ def test_numbered_cells_each_with_its_label(tmp_path):
     found = maskwright.evaluate(run.folder, data, bootstrap=0, examples=0)
     assert len(found.bags) == sum(len(cells[sample.id]) for sample in dataset.of("test"))
     result = maskwright.predict(run.folder, data, tmp_path / "out")
-    assert result.failed == []
+    assert result.failed == ()
     table = rows(tmp_path / "out" / "regions.csv")
     assert [(row["image"], row["value"]) for row in table] == [
         (name, str(value)) for name, own in cells.items() for value in own

@@ -18,7 +18,7 @@ MAX_LINES = 240
 MAX_PARAMETERS = 8
 # What a model is: asked of a task, never of the object.
 MODEL_CLASSES = {
-    *("Predictor", "InstancePredictor", "ObjectSegmenter", "Pipeline", "Classifier"),
+    *("Predictor", "InstancePredictor", "Pipeline", "Classifier"),
     *("SemanticCard", "InstanceCard", "RegionCard"),
     *("SemanticEvaluation", "InstanceEvaluation", "RegionEvaluation"),
 }

@@ -253,7 +253,7 @@ def test_a_mask_rcnn_is_compared_by_the_objects_it_finds(score, tmp_path):
     parity = maskwright.export_model(run, tmp_path / "out", format="savedmodel").parity
     assert (parity.agreement_of, parity.agreement, parity.compared) == ("objects", 1, 2)
     assert parity.sizes == ((32, 48), (97, 131))
-    assert len(maskwright.load(tmp_path / "out")(disc_image(True)[0])) == 1
+    assert len(maskwright.load(tmp_path / "out")(disc_image(True)[0]).objects) == 1
 
 
 @pytest.fixture

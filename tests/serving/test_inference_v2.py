@@ -83,7 +83,7 @@ def test_models_of_objects_give_their_numbers(client):
     image = np.zeros((1, 40, 60, 1), np.uint8)
     image[0, 5:20, 5:20] = 1
     found = client.infer("discs", given(image), outputs=asked("labels", "objects"))
-    expected = finder(centers, method="centers", channels=1)(image[0])
+    expected = finder(centers, method="centers", channels=1)(image[0]).objects
     assert found.as_numpy("objects").max() == len(expected) == 1
 
 

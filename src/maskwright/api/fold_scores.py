@@ -20,7 +20,7 @@ from maskwright.types import OnMessage
 
 if TYPE_CHECKING:
     from maskwright.inference.cached_prediction import CachedPrediction
-    from maskwright.inference.tune_postprocessing import TuningResult
+    from maskwright.inference.tuning_result import TuningResult
     from maskwright.tasks.semantic.evaluation.scores import SemanticEvaluation
 
 FOLDS_FILE = "folds.json"

@@ -10,6 +10,8 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from maskwright.types import Engine
+
 if TYPE_CHECKING:
     from maskwright.training import Run
 
@@ -29,6 +31,16 @@ Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on 
 GroupBy = Annotated[
     str | None,
     typer.Option(help="CSV column, or regular expression whose first group is the case."),
+]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Recompute existing results.")]
+FolderEngine = Annotated[
+    Engine, typer.Option(help="This process, or a Ray cluster with a shared file system.")
+]
+ClusterAddress = Annotated[
+    str | None,
+    typer.Option(
+        envvar="RAY_ADDRESS", help="Address of a running Ray cluster; by default, start one here."
+    ),
 ]
 
 

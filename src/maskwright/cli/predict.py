@@ -6,8 +6,14 @@ from typing import Annotated
 
 import typer
 
-from maskwright.cli.console import Flips, quiet_tensorflow, report_predictions
-from maskwright.types import Engine
+from maskwright.cli.console import (
+    ClusterAddress,
+    Flips,
+    FolderEngine,
+    Overwrite,
+    quiet_tensorflow,
+    report_predictions,
+)
 
 
 def predict(
@@ -37,19 +43,9 @@ def predict(
         typer.Option(help="Semantic run for panoptic output; MODEL segments instances."),
     ] = None,
     batch_size: Annotated[int, typer.Option(help="Images or tiles per batch.", min=1)] = 8,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Recompute existing results.")
-    ] = False,
-    engine: Annotated[
-        Engine, typer.Option(help="This process, or a Ray cluster with a shared file system.")
-    ] = "local",
-    address: Annotated[
-        str | None,
-        typer.Option(
-            envvar="RAY_ADDRESS",
-            help="Address of a running Ray cluster; by default, start one here.",
-        ),
-    ] = None,
+    overwrite: Overwrite = False,
+    engine: FolderEngine = "local",
+    address: ClusterAddress = None,
     large: Annotated[
         bool, typer.Option(help="Process all images by windows, as those above 33 megapixels.")
     ] = False,

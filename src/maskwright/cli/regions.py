@@ -6,11 +6,14 @@ from typing import Annotated
 import typer
 
 from maskwright.cli.console import (
+    ClusterAddress,
     Data,
     Epochs,
+    FolderEngine,
     GroupBy,
     Json,
     OutFolder,
+    Overwrite,
     PlanFile,
     Resume,
     Settings,
@@ -161,17 +164,29 @@ def predict(
     heat: Annotated[
         bool, typer.Option(help="Also write Grad-CAM heat maps of the regions.")
     ] = False,
+    overwrite: Overwrite = False,
+    engine: FolderEngine = "local",
+    address: ClusterAddress = None,
 ) -> None:
     """Classify the regions, images or cases of a folder."""
     from maskwright.export.artifact import needs_tensorflow
 
-    if needs_tensorflow(model):
+    if engine == "local" and needs_tensorflow(model):
         quiet_tensorflow()
     from maskwright import api
     from maskwright.tasks.registry import require_task
 
     require_task(model, "regions")
     result = api.predict(
-        model, images, folder, masks=masks, group_by=group_by, overlays=overlays, heat=heat
+        model,
+        images,
+        folder,
+        masks=masks,
+        group_by=group_by,
+        overlays=overlays,
+        heat=heat,
+        overwrite=overwrite,
+        engine=engine,
+        address=address,
     )
     report_predictions(result, folder)

@@ -4,12 +4,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from maskwright.export.engines import ALONE, Threads
 from maskwright.export.export_task import ExportTask
 from maskwright.model_card import ModelCard
 
 if TYPE_CHECKING:
     from maskwright.evaluation.options import EvaluateOptions
     from maskwright.evaluation.reports.parts import Report
+    from maskwright.inference.folder_plan import FolderPlan
     from maskwright.inference.options import FolderOptions
     from maskwright.tasks.serving import EngineSharing, ServedModel
     from maskwright.training import TrainingSetup, TrainOptions
@@ -51,13 +53,18 @@ class Task(Protocol):
     def finish(self, config: Any, run: Path) -> None:
         """Add to a trained run what its model needs besides network and card."""
 
-    def load(self, path: str | Path) -> Any:
-        """A trained model as a function of images; `ModelError` where there is none."""
+    def load(self, path: str | Path, threads: Threads = ALONE) -> Any:
+        """A trained model as a function of images; `ModelError` where there is none.
 
-    def predict_folder(
-        self, model: str | Path, images: str | Path, out: str | Path, options: "FolderOptions"
-    ) -> Any:
-        """Predict every image of a folder and write the results.
+        Args:
+            path: Folder of a run or an ensemble, or an exported model.
+            threads: Of an engine other than TensorFlow.
+        """
+
+    def plan_folder(
+        self, model: str | Path, images: str | Path, out: Path, options: "FolderOptions"
+    ) -> "FolderPlan[Any]":
+        """What is predicted and written for the images of a folder, for `predict_folder`.
 
         Args:
             model: Folder of a run or an ensemble, or an exported model.

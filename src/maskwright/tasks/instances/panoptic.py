@@ -1,13 +1,12 @@
 """Panoptic segmentation: instances and a semantic mask merged into disjoint segments."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from maskwright.errors import ConfigError
-from maskwright.inference.predictor import Prediction
 from maskwright.instances import Instances
 from maskwright.labels import Labels
 
@@ -115,22 +114,14 @@ class Merger:
 
     Args:
         things: Classes of the instances, background first.
-        segment: Semantic model.
-        classes: Its classes.
-        background: Its background label, or `None`.
+        classes: Classes of the semantic model.
+        background: Background label of the semantic model, or `None`.
 
     Raises:
         ConfigError: If the semantic model has no stuff class.
     """
 
-    def __init__(
-        self,
-        things: Labels,
-        segment: Callable[[np.ndarray], Prediction],
-        classes: Labels,
-        background: int | None,
-    ) -> None:
-        self._segment = segment
+    def __init__(self, things: Labels, classes: Labels, background: int | None) -> None:
         self._first_stuff = things.num_classes
         stuff = [
             label
@@ -149,13 +140,12 @@ class Merger:
         self._table = np.zeros(classes.num_classes, np.int32)
         self._table[stuff] = np.arange(self._first_stuff, self.labels.num_classes)
 
-    def __call__(self, image: np.ndarray, objects: Instances) -> Panoptic:
-        """Segments of an image `(h, w, c)`, from its instances in the same size."""
-        labels = self._table[self._segment(image).labels]
+    def __call__(self, objects: Instances, classes: np.ndarray) -> Panoptic:
+        """Segments of an image from its instances and its labels `(h, w)` of the semantic model."""
         stuff = range(self._first_stuff, self.labels.num_classes)
-        area = round(_MIN_STUFF_SHARE * labels.size)
+        area = round(_MIN_STUFF_SHARE * classes.size)
         # Objects below the score threshold of their model's card are already removed.
-        return merge(objects, labels, stuff, score=0.0, stuff_area_px=area)
+        return merge(objects, self._table[classes], stuff, score=0.0, stuff_area_px=area)
 
     def categories(self) -> list[dict[str, Any]]:
         """Categories of COCO's panoptic JSON."""
@@ -171,19 +161,15 @@ def as_colors(ids: np.ndarray) -> np.ndarray:
     return np.stack([ids % 256, ids // 256 % 256, ids // 65536], axis=-1).astype(np.uint8)
 
 
-def to_coco(name: str, image_id: int, panoptic: Panoptic) -> dict[str, Any]:
-    """Annotation of COCO's panoptic JSON for one image, whose PNG is called `name`."""
-    return {
-        "image_id": image_id,
-        "file_name": name,
-        "segments_info": [
-            {
-                "id": segment.number,
-                "category_id": segment.label,
-                "area": segment.area_px,
-                "iscrowd": 0,
-                **({} if segment.score is None else {"score": round(segment.score, 6)}),
-            }
-            for segment in panoptic.segments
-        ],
-    }
+def segments_info(panoptic: Panoptic) -> list[dict[str, Any]]:
+    """Segments of an image as COCO's panoptic JSON holds them."""
+    return [
+        {
+            "id": segment.number,
+            "category_id": segment.label,
+            "area": segment.area_px,
+            "iscrowd": 0,
+            **({} if segment.score is None else {"score": round(segment.score, 6)}),
+        }
+        for segment in panoptic.segments
+    ]

@@ -8,7 +8,6 @@ from maskwright.errors import ConfigError
 from maskwright.export.engines import SHARED
 from maskwright.inference.predictor import Prediction
 from maskwright.tasks.instances.predictor import InstancePredictor
-from maskwright.tasks.instances.segmenter import ObjectSegmenter
 from maskwright.tasks.serving import (
     LABELS,
     EngineSharing,
@@ -35,13 +34,13 @@ def as_served(name: str, predictor: InstancePredictor) -> ServedModel:
     card = predictor.card
     settings = MaskSettings(card.score, "score", card.min_area_px)
     segmenter = ServedSegmenter(
-        ObjectSegmenter(predictor), settings, _TENSORS, predict, predict_job, has_objects=True
+        predictor, settings, _TENSORS, predict, predict_job, has_objects=True
     )
     return ServedModel(name, card.task, segmenter)
 
 
 def predict(
-    predictor: ObjectSegmenter, images: np.ndarray, probabilities: bool
+    predictor: InstancePredictor, images: np.ndarray, probabilities: bool
 ) -> list[Prediction]:
     """Predict images one by one."""
     if probabilities:
@@ -49,13 +48,13 @@ def predict(
     return [predictor(image) for image in images]
 
 
-def predict_job(predictor: ObjectSegmenter, job: LargeImageJob) -> PredictedObjects:
+def predict_job(predictor: InstancePredictor, job: LargeImageJob) -> PredictedObjects:
     """Objects by falling score, and the mask of those whose score suffices."""
-    windows, finder = job.windows, predictor.finder
-    objects = finder.every(windows.read(0, windows.height, 0, windows.width))
-    objects = objects.at_least(area_px=max(finder.card.min_area_px, 1))
+    windows = job.windows
+    objects = predictor.every(windows.read(0, windows.height, 0, windows.width))
+    objects = objects.at_least(area_px=max(predictor.card.min_area_px, 1))
     scores = np.ones(len(objects)) if objects.scores is None else objects.scores
     objects = objects.take(np.argsort(-scores, kind="stable")[:_MOST_OBJECTS])
-    confident = finder.kept(objects)
+    confident = predictor.kept(objects)
     job.write_mask(confident.classes())
     return PredictedObjects(objects, confident)

@@ -7,18 +7,25 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from maskwright.config import TrainConfig
 from maskwright.data import open_dataset
 from maskwright.errors import ConfigError, DataError
+from maskwright.export.engines import ALONE, Threads
 from maskwright.model_card import InstanceCard
 from maskwright.tasks.base import Prepare
 from maskwright.tasks.instances.export import EXPORT
 from maskwright.tasks.instances.predictor import InstancePredictor
-from maskwright.tasks.settings import make_augmentation, open_data, refuse_comparison
+from maskwright.tasks.settings import (
+    make_augmentation,
+    open_data,
+    refuse_comparison,
+    refuse_options,
+)
 
 if TYPE_CHECKING:
     from maskwright.evaluation.options import EvaluateOptions
     from maskwright.evaluation.reports.parts import Report
+    from maskwright.inference.folder_plan import FolderPlan
     from maskwright.inference.options import FolderOptions
     from maskwright.tasks.instances.evaluation.scores import InstanceEvaluation
-    from maskwright.tasks.instances.folder import ObjectsResult
+    from maskwright.tasks.instances.tables import ObjectsResult
     from maskwright.tasks.serving import EngineSharing, ServedModel
     from maskwright.training import TrainOptions
 
@@ -59,32 +66,19 @@ class InstanceTask:
     def finish(self, config: TrainConfig, run: Path) -> None:
         """Network and card are enough."""
 
-    def load(self, path: str | Path) -> InstancePredictor:
+    def load(self, path: str | Path, threads: Threads = ALONE) -> InstancePredictor:
         """A trained model: of a run or an artifact."""
-        return InstancePredictor.load(path)
+        return InstancePredictor.load(path, threads)
 
-    def predict_folder(
-        self, model: str | Path, images: str | Path, out: str | Path, options: "FolderOptions"
-    ) -> "ObjectsResult":
-        """Number, draw and measure the objects of every image, as `Task.predict_folder`."""
-        from maskwright.inference.predictor import Predictor
-        from maskwright.tasks.instances.folder import find_in_folder
-        from maskwright.tasks.instances.panoptic import Merger
-        from maskwright.tasks.instances.segmenter import ObjectSegmenter
-        from maskwright.tasks.settings import refuse_semantic_options
+    def plan_folder(
+        self, model: str | Path, images: str | Path, out: Path, options: "FolderOptions"
+    ) -> "FolderPlan[ObjectsResult]":
+        """Objects of each image, numbered, outlined and measured, as `Task.plan_folder`."""
 
-        refuse_semantic_options(self.name, options)
-        if options.flips:
-            raise ConfigError("Objects are found without flips; leave them out.")
-        segmenter = ObjectSegmenter(self.load(model)).adjusted(**options.adjustments)
-        merger = None
-        if options.classes is not None:
-            semantic = Predictor.load(options.classes)
-            card = semantic.card
-            merger = Merger(segmenter.card.labels, semantic, card.labels, card.background)
-        return find_in_folder(
-            segmenter.finder, images, out, overlays=options.overlays, merger=merger
-        )
+        from maskwright.tasks.instances.folder import plan_folder
+
+        refuse_options(self.name, ("classes",), options)
+        return plan_folder(model, images, out, options)
 
     def evaluate(
         self, run: Path, data: str | Path, options: "EvaluateOptions"

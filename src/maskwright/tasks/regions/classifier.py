@@ -8,7 +8,8 @@ import numpy as np
 from scipy.special import expit
 
 from maskwright.export.engines import ALONE, Threads
-from maskwright.inference.predictor import Prediction, model_pixels
+from maskwright.inference.pixels import model_pixels
+from maskwright.inference.predictor import Prediction
 from maskwright.model_card import RegionCard
 from maskwright.tasks.regions.extraction.crop_spec import CropSpec
 from maskwright.tasks.regions.extraction.extract import Region, extract

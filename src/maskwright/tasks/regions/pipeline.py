@@ -3,18 +3,23 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Unpack
 
 import numpy as np
 
 from maskwright.errors import ConfigError
 from maskwright.export.artifact import model_folder
 from maskwright.export.engines import ALONE, Threads
-from maskwright.inference.predictor import Flips, Prediction
+from maskwright.inference.adjustments import Adjustments
+from maskwright.inference.predictor import Flips, Prediction, Segmenter
 from maskwright.model_card import CARD_FILE, SEGMENTER
-from maskwright.tasks.instances.segmenter import Segmenter, load_segmenter
+from maskwright.tasks.loading import load_segmenter
 from maskwright.tasks.regions.classifier import Classifier
 from maskwright.tasks.regions.extraction.extract import Region
+
+NO_SEGMENTER = (
+    "This model decides on masks and predicts none; give masks, or train it with --segmenter RUN."
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,13 +77,14 @@ class Pipeline:
             threads: Threads of engines other than TensorFlow.
         """
         folder = model_folder(path)
-        classifier = Classifier.load(folder, threads)  # first: it checks the artifact as a whole
+        # First, because it checks an artifact as a whole.
+        classifier = Classifier.load(folder, threads)
         inner = folder / SEGMENTER
         segmenter = load_segmenter(inner, threads) if (inner / CARD_FILE).is_file() else None
         return cls(classifier, segmenter)
 
-    def adjusted(self, flips: Flips = False, **adjustments: Any) -> "Pipeline":
-        """The same with an adjusted segmenter, as `Predictor.adjusted`."""
+    def adjusted(self, flips: Flips = False, **adjustments: Unpack[Adjustments]) -> "Pipeline":
+        """The same with other values on the card of the segmenter; see `Segmenter.adjusted`."""
         segmenter = self.segmenter
         if segmenter is not None:
             segmenter = segmenter.adjusted(**adjustments)
@@ -93,10 +99,7 @@ class Pipeline:
             ConfigError: If there is no segmenter.
         """
         if self.segmenter is None:
-            raise ConfigError(
-                "This model decides on masks and predicts none; give masks, or train it with "
-                "--segmenter RUN."
-            )
+            raise ConfigError(NO_SEGMENTER)
         return self.segmenter(image, flips=self.flips)
 
     def regions(

@@ -14,7 +14,7 @@ from maskwright.export.ensemble import model_files
 from maskwright.imageio import atomic_write
 from maskwright.model_card import SEGMENTER
 from maskwright.models.blueprint import Blueprint
-from maskwright.tasks.instances.segmenter import load_segmenter
+from maskwright.tasks.loading import load_segmenter
 from maskwright.tasks.provenance import learned_ids
 from maskwright.tasks.regions.extraction.crop_spec import CropSpec
 from maskwright.tasks.regions.extraction.extract import Region

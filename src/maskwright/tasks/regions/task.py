@@ -5,27 +5,28 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from maskwright.config import RegionConfig, read_config
-from maskwright.data import DataSet, open_dataset
 from maskwright.data.samples import separated
 from maskwright.errors import ConfigError, DataError
 from maskwright.export.artifact import is_artifact
+from maskwright.export.engines import ALONE, Threads
 from maskwright.model_card import MODEL_FILE, RegionCard
 from maskwright.tasks.base import Prepare
 from maskwright.tasks.regions.export import EXPORT
 from maskwright.tasks.settings import (
     make_augmentation,
     refuse_comparison,
-    refuse_semantic_options,
+    refuse_options,
     report_skipped,
 )
 
 if TYPE_CHECKING:
     from maskwright.evaluation.options import EvaluateOptions
     from maskwright.evaluation.reports.parts import Report
+    from maskwright.inference.folder_plan import FolderPlan
     from maskwright.inference.options import FolderOptions
     from maskwright.tasks.regions.evaluation.scores import RegionEvaluation
-    from maskwright.tasks.regions.folder import CasesResult
     from maskwright.tasks.regions.pipeline import Pipeline
+    from maskwright.tasks.regions.tables import CasesResult
     from maskwright.tasks.serving import EngineSharing, ServedModel
     from maskwright.training import TrainOptions
 
@@ -69,38 +70,21 @@ class RegionTask:
 
             bundle_segmenter(Path(config.segmenter), run)
 
-    def load(self, path: str | Path) -> "Pipeline":
+    def load(self, path: str | Path, threads: Threads = ALONE) -> "Pipeline":
         """A trained model, with its segmenter if it has one: of a run or an artifact."""
         from maskwright.tasks.regions.pipeline import Pipeline
 
-        return Pipeline.load(path)
+        return Pipeline.load(path, threads)
 
-    def predict_folder(
-        self, model: str | Path, images: str | Path, out: str | Path, options: "FolderOptions"
-    ) -> "CasesResult":
-        """Decide on every region, image or case, as `Task.predict_folder`."""
-        from maskwright.export.runtime import load_keras
-        from maskwright.tasks.regions.folder import predict_cases
+    def plan_folder(
+        self, model: str | Path, images: str | Path, out: Path, options: "FolderOptions"
+    ) -> "FolderPlan[CasesResult]":
+        """A decision on each region, image or case, as `Task.plan_folder`."""
 
-        refuse_semantic_options(self.name, options)
-        if options.heat and is_artifact(Path(model)):
-            raise ConfigError(
-                f"Heat maps are drawn for runs alone; give the run that the exported model {model} "
-                f"was made from, or leave them out."
-            )
-        pipeline = self.load(model).adjusted(options.flips, **options.adjustments)
-        given = pipeline.segmenter is None if options.masks is None else options.masks
-        source: str | Path | DataSet = images
-        if given:
-            source = _open_masks(model, images, pipeline, options.group_by)
-        return predict_cases(
-            pipeline,
-            source,
-            out,
-            group_by=None if given else options.group_by,
-            overlays=options.overlays,
-            heat=partial(load_keras, Path(model) / MODEL_FILE) if options.heat else None,
-        )
+        from maskwright.tasks.regions.folder import plan_folder
+
+        refuse_options(self.name, ("flips", "masks", "group_by", "heat"), options)
+        return plan_folder(model, images, out, options)
 
     def evaluate(
         self, run: Path, data: str | Path, options: "EvaluateOptions"
@@ -149,18 +133,3 @@ class RegionTask:
     def comparison_report(self, comparison: Any) -> NoReturn:
         """Raise `ConfigError`, as `compare`."""
         refuse_comparison(self.name)
-
-
-def _open_masks(
-    model: str | Path, images: str | Path, pipeline: "Pipeline", group_by: str | None
-) -> DataSet:
-    """Data set whose masks are decided on."""
-    try:
-        return open_dataset(images, val_share=0, test_share=0, group_by=group_by, scaled_masks=True)
-    except DataError as error:
-        if pipeline.segmenter is not None:
-            raise
-        raise DataError(
-            f"The model in {model} draws no masks, so that images come with theirs; train it "
-            f"with --segmenter for images alone. {error}"
-        ) from None

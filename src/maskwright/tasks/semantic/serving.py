@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from maskwright.export.engines import SHARED, Threads
+from maskwright.inference.large.partial_mask import LargeOptions
 from maskwright.inference.large.predict_large import predict_large
 from maskwright.inference.predictor import Prediction, Predictor
 from maskwright.tasks.semantic.load import open_masks
@@ -71,14 +72,12 @@ def predict_job(predictor: Predictor, job: LargeImageJob) -> None:
     windows = job.windows
     size = (windows.height, windows.width)
     if windows.nodata is not None or job.reduced:
-        predict_large(
-            predictor,
-            job.path,
-            job.mask_file,
+        options = LargeOptions(
             max_pixels=job.max_pixels,
             advance=job.advance,
-            seen=job.add_probabilities,
+            on_probabilities=job.add_probabilities,
         )
+        predict_large(predictor, job.path, job.mask_file, options=options)
         return
 
     def watched(strips: Iterator[np.ndarray]) -> Iterator[np.ndarray]:

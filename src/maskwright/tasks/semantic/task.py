@@ -2,21 +2,22 @@
 
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from maskwright.config import TrainConfig
 from maskwright.data import DataSet
 from maskwright.errors import ConfigError
+from maskwright.export.engines import ALONE, Threads
 from maskwright.inference.predictor import Predictor
 from maskwright.model_card import SemanticCard
 from maskwright.tasks.base import Prepare
 from maskwright.tasks.semantic.export import EXPORT
-from maskwright.tasks.settings import make_augmentation, open_data
+from maskwright.tasks.settings import make_augmentation, open_data, refuse_options
 
 if TYPE_CHECKING:
     from maskwright.evaluation.options import EvaluateOptions
     from maskwright.evaluation.reports.parts import Report
-    from maskwright.inference.folder import FolderResult
+    from maskwright.inference.folder_plan import FolderPlan, FolderResult
     from maskwright.inference.options import FolderOptions
     from maskwright.tasks.semantic.evaluation.compare import Comparison
     from maskwright.tasks.semantic.evaluation.scores import SemanticEvaluation
@@ -41,41 +42,18 @@ class SemanticTask:
     def finish(self, config: TrainConfig, run: Path) -> None:
         """Network and card are enough."""
 
-    def load(self, path: str | Path) -> Predictor:
+    def load(self, path: str | Path, threads: Threads = ALONE) -> Predictor:
         """A trained model: of a run, an ensemble or an artifact."""
-        return Predictor.load(path)
+        return Predictor.load(path, threads)
 
-    def predict_folder(
-        self, model: str | Path, images: str | Path, out: str | Path, options: "FolderOptions"
-    ) -> "FolderResult":
-        """Write a mask for every image, in its size, as `Task.predict_folder`."""
-        if options.classes is not None:
-            raise ConfigError(
-                f"Expected a model of single objects where classes are merged with it, received "
-                f"one of {self.name}; give the model of objects first and leave this one for the "
-                f"classes."
-            )
-        given: dict[str, Any] = {
-            "flips": options.flips,
-            "overlays": options.overlays,
-            "probabilities": options.probabilities,
-            "batch_size": options.batch_size,
-            "overwrite": options.overwrite,
-            "large": options.large,
-            "polygons": options.polygons,
-        }
-        if options.engine == "ray":
-            from maskwright.inference.cluster import predict_on_cluster
+    def plan_folder(
+        self, model: str | Path, images: str | Path, out: Path, options: "FolderOptions"
+    ) -> "FolderPlan[FolderResult]":
+        """A mask for each image, in its size, as `Task.plan_folder`."""
+        from maskwright.tasks.semantic.folder import plan_folder
 
-            return predict_on_cluster(
-                model, images, out, address=options.address, **given, **options.adjustments
-            )
-        from maskwright.inference.folder import predict_folder
-        from maskwright.tasks.semantic.load import open_predictor
-
-        predictor = open_predictor(model, images, options.on_message)
-        adjusted = predictor.adjusted(**options.adjustments)
-        return predict_folder(adjusted, images, out, on_message=options.on_message, **given)
+        refuse_options(self.name, ("flips", "probabilities", "large", "polygons"), options)
+        return plan_folder(model, images, out, options)
 
     def evaluate(
         self, run: Path, data: str | Path, options: "EvaluateOptions"

@@ -64,7 +64,8 @@ class ObjectPreviews(keras.callbacks.Callback):
         """Predict and draw."""
         rows = []
         for image, truth in zip(self.images, self.truths, strict=True):
-            rows.append(np.hstack([truth, draw_objects(as_picture(image), self.predictor(image))]))
+            objects = self.predictor.kept(self.predictor.every(image))
+            rows.append(np.hstack([truth, draw_objects(as_picture(image), objects)]))
         write_image(self.run.previews / f"epoch_{epoch + 1:04d}.png", _stacked(rows))
 
 

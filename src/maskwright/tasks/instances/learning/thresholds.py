@@ -9,10 +9,7 @@ import numpy as np
 from maskwright.instances import Instances
 from maskwright.metrics.instances import object_scores, tally_objects
 from maskwright.model_card import InstanceCard
-from maskwright.tasks.instances.predictor import InstancePredictor
-from maskwright.tasks.instances.watershed import WatershedParams, watershed_instances
-
-Maps = tuple[np.ndarray, np.ndarray, np.ndarray]
+from maskwright.tasks.instances.predictor import InstancePredictor, Output
 
 FOREGROUNDS = (0.3, 0.4, 0.5, 0.6, 0.7)
 MARKERS = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
@@ -37,19 +34,19 @@ def tune_thresholds(
         The card and its mean AP; the unchanged card and nan without any true object.
     """
     card = predictor.card
-    outputs: list[Maps | Instances] = []
+    outputs: list[Output] = []
     truth: list[Instances] = []
     for image, objects in images:
-        centers = card.method == "centers"
-        outputs.append(predictor.maps(image) if centers else predictor.detections(image))
+        outputs.append(predictor.output(image))
         truth.append(objects)
     areas = np.concatenate([np.zeros(0), *(objects.areas for objects in truth)])
     if not areas.size:
         return card, float("nan")
 
     def mean_ap(candidate: InstanceCard) -> float:
+        tried = InstancePredictor(predictor.say, candidate)
         tallies = [
-            tally_objects(_predicted(candidate, output), objects, card.labels.num_classes)
+            tally_objects(tried.kept(tried.decide(output)), objects, card.labels.num_classes)
             for output, objects in zip(outputs, truth, strict=True)
         ]
         return float(object_scores(tallies).ap.mean())
@@ -67,14 +64,6 @@ def tune_thresholds(
         chosen, _ = best(replace(card, score=score) for score in SCORES)
     median = float(np.median(areas))
     return best(replace(chosen, min_area_px=int(share * median)) for share in MIN_AREA_SHARES)
-
-
-def _predicted(card: InstanceCard, output: Maps | Instances) -> Instances:
-    if isinstance(output, Instances):
-        return output.at_least(card.score, max(card.min_area_px, 1))
-    return watershed_instances(
-        *output, WatershedParams(card.foreground, card.marker, card.min_area_px)
-    )
 
 
 def _distance(a: InstanceCard, b: InstanceCard) -> float:

@@ -10,8 +10,7 @@ from maskwright.errors import DataError
 from maskwright.evaluation.cautions import Caution
 from maskwright.evaluation.options import EvaluateOptions
 from maskwright.evaluation.result import Evaluation, Skipped
-from maskwright.inference.predictor import Prediction
-from maskwright.tasks.instances.segmenter import Segmenter
+from maskwright.inference.predictor import Prediction, Segmenter
 from maskwright.tasks.semantic.evaluation.scorer import SemanticScorer
 from maskwright.tasks.semantic.evaluation.scores import SemanticEvaluation
 

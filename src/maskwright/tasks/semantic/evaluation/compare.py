@@ -14,11 +14,10 @@ from maskwright.evaluation.loop import evaluate
 from maskwright.evaluation.options import EvaluateOptions, Size
 from maskwright.evaluation.reports.formatting import number
 from maskwright.evaluation.result import Evaluation, Example
-from maskwright.inference.predictor import Prediction
+from maskwright.inference.predictor import Prediction, Segmenter
 from maskwright.labels import Labels
 from maskwright.metrics import Paired, fewest_cases, paired_difference, tally_scores
 from maskwright.model_card import SemanticCard
-from maskwright.tasks.instances.segmenter import Segmenter
 from maskwright.tasks.semantic.evaluation.drawing import draw_errors
 from maskwright.tasks.semantic.evaluation.scorer import SemanticScorer
 

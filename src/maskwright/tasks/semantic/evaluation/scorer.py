@@ -16,9 +16,8 @@ from maskwright.evaluation.loop import evaluate, pack, unpack
 from maskwright.evaluation.options import EvaluateOptions, Size
 from maskwright.evaluation.reports.formatting import number
 from maskwright.evaluation.result import Evaluation, Example, example_size, rank_examples
-from maskwright.inference.predictor import Prediction
+from maskwright.inference.predictor import Prediction, Segmenter
 from maskwright.metrics import confusion, tally, tally_scores
-from maskwright.tasks.instances.segmenter import Segmenter
 from maskwright.tasks.semantic.evaluation.drawing import draw_errors
 from maskwright.tasks.semantic.evaluation.scores import SemanticEvaluation
 
