@@ -6,14 +6,14 @@ from test_predictor import brightness, card
 
 from maskwright.data.samples import Sample
 from maskwright.errors import ConfigError
-from maskwright.inference.cached_prediction import (
+from maskwright.inference.predictor import Predictor
+from maskwright.inference.tuning.cached_prediction import (
     THRESHOLDS,
     component_areas,
     predict_tunable,
     record,
 )
-from maskwright.inference.predictor import Predictor
-from maskwright.inference.tune_postprocessing import tune_postprocessing
+from maskwright.inference.tuning.tune_postprocessing import tune_postprocessing
 from maskwright.labels import IGNORE_LABEL, Labels
 
 CASES = 10

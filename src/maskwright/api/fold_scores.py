@@ -19,8 +19,8 @@ from maskwright.export.ensemble import write_ensemble
 from maskwright.types import OnMessage
 
 if TYPE_CHECKING:
-    from maskwright.inference.cached_prediction import CachedPrediction
-    from maskwright.inference.tuning_result import TuningResult
+    from maskwright.inference.tuning.cached_prediction import CachedPrediction
+    from maskwright.inference.tuning.tuning_result import TuningResult
     from maskwright.tasks.semantic.evaluation.scores import SemanticEvaluation
 
 FOLDS_FILE = "folds.json"
@@ -72,7 +72,7 @@ def score_folds(
     """
     from maskwright.evaluation.reports.formatting import write_json
     from maskwright.evaluation.reports.write import write_report
-    from maskwright.inference.tune_postprocessing import tune_postprocessing
+    from maskwright.inference.tuning.tune_postprocessing import tune_postprocessing
     from maskwright.tasks.semantic.evaluation.report import semantic_report
 
     members: list[SemanticEvaluation] = []
@@ -102,7 +102,7 @@ def _score(
 ) -> tuple["SemanticEvaluation", list["CachedPrediction"]]:
     """Scores of a fold by the model that never saw it; each prediction is kept for the tuning."""
     from maskwright.evaluation import EvaluateOptions, evaluate
-    from maskwright.inference.cached_prediction import predict_tunable, record
+    from maskwright.inference.tuning.cached_prediction import predict_tunable, record
     from maskwright.tasks.semantic.evaluation.scorer import SemanticScorer
 
     predictor = load(run)

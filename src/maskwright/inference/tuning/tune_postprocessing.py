@@ -14,9 +14,15 @@ import numpy as np
 
 from maskwright.data.parallel import in_threads
 from maskwright.errors import ConfigError, DataError
-from maskwright.inference.cached_prediction import THRESHOLDS, CachedPrediction
 from maskwright.inference.postprocess import clean
-from maskwright.inference.tuning_result import SCORES, Candidate, Stage, TuningResult, reason_for
+from maskwright.inference.tuning.cached_prediction import THRESHOLDS, CachedPrediction
+from maskwright.inference.tuning.tuning_result import (
+    SCORES,
+    Candidate,
+    Stage,
+    TuningResult,
+    reason_for,
+)
 from maskwright.metrics import (
     Paired,
     confusion,
