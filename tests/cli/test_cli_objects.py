@@ -37,13 +37,13 @@ def draw(folder, bad, images=("a.png", "b.png")):
         (
             {"category_id": 1, "segmentation": [[1, 1, 5, 5]]},
             0,
-            "Left out: 1 object whose polygon has fewer than three points and so no area, the "
+            "Skipped: 1 object whose polygon has fewer than three points and so no area, the "
             "first 3 of b.png; draw it again, or remove it.",
         ),
         (
             {"category_id": 1, "segmentation": OTHER_SIZE},
             0,
-            "Left out: 1 image, the first object 3 of b.png: run lengths of 4x4 pixels "
+            "Skipped: 1 image, the first object 3 of b.png: run lengths of 4x4 pixels "
             "in an image of 8x10; run lengths belong to the image they were made for",
         ),
         (
@@ -71,4 +71,4 @@ def test_an_annotation_that_cannot_be_used_has_its_sentence(run, tmp_path, bad, 
 def test_an_annotated_image_that_is_missing_is_named(run, tmp_path):
     code, out, err = run("check", draw(tmp_path / "data", None, images=("a.png",)))
     assert code == 0
-    assert "Left out: 1 image that is not there, the first b.png." in " ".join((out + err).split())
+    assert "Skipped: 1 image that is not there, the first b.png." in " ".join((out + err).split())
