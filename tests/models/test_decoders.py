@@ -281,7 +281,7 @@ def test_what_does_not_fit_is_said():
     for decode, widths, words in (
         (unet_3plus, (64, 64), "what each stride gives"),
         (fpn, (256,), r"such as \[256, 128\]; received \[256\]"),
-        (deeplab_v3_plus, (256,), r"like \[256, 48\]"),
+        (deeplab_v3_plus, (256,), r"such as \[256, 48\]"),
     ):
         with pytest.raises(ConfigError, match=words):
             decode(features, widths)
