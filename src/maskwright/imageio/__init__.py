@@ -3,11 +3,14 @@
 from maskwright.imageio.files import (
     IMAGE_SUFFIXES,
     NamedBytes,
+    atomic_folder,
     atomic_write,
     find_images,
     is_image,
     list_images,
     natural_key,
+    write_table,
+    write_text,
 )
 from maskwright.imageio.header import MAX_PIXELS, Header
 from maskwright.imageio.read import RawMask, read_header, read_image, read_mask
@@ -19,6 +22,7 @@ __all__ = [
     "NamedBytes",
     "Header",
     "RawMask",
+    "atomic_folder",
     "atomic_write",
     "find_images",
     "is_image",
@@ -29,4 +33,6 @@ __all__ = [
     "read_mask",
     "write_image",
     "write_mask",
+    "write_table",
+    "write_text",
 ]

@@ -1,10 +1,12 @@
-"""Find image files, and put a written file in its place in one step."""
+"""Find image files, and put what is written in its place in one step."""
 
+import csv
 import io
 import os
 import re
 import secrets
-from collections.abc import Iterator
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from glob import iglob
@@ -145,3 +147,29 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
         beside.replace(path)
     finally:
         beside.unlink(missing_ok=True)
+
+
+@contextmanager
+def atomic_folder(folder: Path) -> Iterator[Path]:
+    """Folder beside `folder` to fill; moved into place unless that is there by then."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    beside = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}")
+    beside.mkdir()
+    try:
+        yield beside
+        if not folder.exists():  # another process may have been faster
+            beside.rename(folder)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+
+
+def write_text(path: str | Path, text: str) -> None:
+    """Write a text in UTF-8, whole or not at all."""
+    with atomic_write(path) as beside:
+        beside.write_text(text, encoding="utf-8")
+
+
+def write_table(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Write a CSV file, whole or not at all."""
+    with atomic_write(path) as beside, beside.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([header, *rows])

@@ -53,9 +53,9 @@ def assign_cases(
 
 
 def add_instance_files(root: Path, samples: Sequence[Sample]) -> list[Sample]:
-    """Samples with the files that number their objects, where such files lie beside the masks.
+    """Samples with files that number their objects: of `masks/a/x.png`, `instances/a/x.png`.
 
-    Of `masks/a/x.png` that is `instances/a/x.png`; one that a manifest states stays.
+    One that a manifest states stays.
     """
     files_of: dict[Path, dict[str, Path]] = {}
 

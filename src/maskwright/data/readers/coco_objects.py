@@ -17,13 +17,7 @@ from maskwright.rle import decode_rle, fill_polygons
 
 @dataclass(frozen=True)
 class CocoFile:
-    """One file of annotations.
-
-    Args:
-        path: Where it is.
-        content: Parsed JSON.
-        split: That its name or folder states, or `None`.
-    """
+    """One file of annotations, parsed, and the split that its name or folder states, or `None`."""
 
     path: Path
     content: Mapping[str, Any]
@@ -39,9 +33,21 @@ class CocoObject:
     name: str
 
     def mask(self, size: tuple[int, int]) -> np.ndarray:
-        """Boolean mask in the size of the image; `DataError` where there can be none."""
+        """Boolean mask of polygons, or of run lengths; `DataError` where there can be none."""
+        shape = self.segmentation
         try:
-            return _mask(self.segmentation, size)
+            if isinstance(shape, list):
+                return fill_polygons(shape if isinstance(shape[0], list) else [shape], size)
+            if not isinstance(shape, dict) or not {"size", "counts"} <= shape.keys():
+                received = str(shape)[:60]
+                raise DataError(f"expected polygons or run lengths, received {received}")
+            if tuple(shape["size"]) != size:
+                of_mask, of_image = ("x".join(map(str, sides)) for sides in (shape["size"], size))
+                raise DataError(
+                    f"run lengths of {of_mask} pixels in an image of {of_image}; run lengths "
+                    f"belong to the image they were made for"
+                )
+            return decode_rle(shape["counts"], size)
         except DataError as error:
             raise DataError(f"object {self.name}: {error}") from None
 
@@ -76,23 +82,18 @@ class _Skipped:
             count = counted(self.boxes, "object")
             yield Note("boxes_only", f"Skipped: {count} with a box but no mask.")
         if self.flat:
-            yield Note(
-                "flat_polygons",
-                f"Skipped: {counted(len(self.flat), 'object')} whose polygon has fewer than three "
-                f"points and so no area, the first {self.flat[0]}; draw it again, or remove it.",
-            )
+            count = counted(len(self.flat), "object")
+            text = f"Skipped: {count} whose polygon has fewer than three points and so no area, "
+            text += f"the first {self.flat[0]}; draw it again, or remove it."
+            yield Note("flat_polygons", text)
         if self.beyond:
             singular, plural = "box that reaches beyond its", "boxes that reach beyond their"
-            yield Note(
-                "boxes_beyond_image",
-                f"Not used: {counted(len(self.beyond), singular, plural)} image, the first of "
-                f"object {self.beyond[0]}; boxes are made from masks.",
-            )
+            text = f"Not used: {counted(len(self.beyond), singular, plural)} image, the first of "
+            text += f"object {self.beyond[0]}; boxes are made from masks."
+            yield Note("boxes_beyond_image", text)
         if self.crowds:
-            count = counted(self.crowds, "crowd")
-            yield Note(
-                "crowds", f"Skipped: {count}, as no region; pixels of crowds alone are ignored."
-            )
+            text = f"Skipped: {counted(self.crowds, 'crowd')}, as no region; pixels of crowds "
+            yield Note("crowds", f"{text}alone are ignored.")
 
 
 def list_classes(files: Sequence[CocoFile]) -> tuple[list[str], dict[int, int]]:
@@ -129,13 +130,9 @@ def list_images(
     paths: Sequence[Path],
     label_of: Mapping[int, int],
 ) -> tuple[list[CocoImage], list[Note]]:
-    """Images that are there, with their objects, and notes on what is skipped.
+    """Those of the image files `paths` below `root` that are annotated, and notes on what is not.
 
-    Args:
-        root: Folder of the data set.
-        files: Annotations.
-        paths: Image files below `root`.
-        label_of: Label of each category, 0 for the background.
+    `label_of` gives the label of each category, 0 for the background.
     """
     skipped = _Skipped()
     images = _images(root, files, paths, skipped)
@@ -212,18 +209,3 @@ def _find(
     stem = file.path.stem.rpartition("_")[2]
     of_split = [path for path in candidates if path.parent.name in {stem, file.split}]
     return next(iter([*of_split, *candidates]), None)
-
-
-def _mask(shape: Any, size: tuple[int, int]) -> np.ndarray:
-    """Mask of a segmentation: polygons, or run lengths with a size of their own."""
-    if isinstance(shape, dict) and {"size", "counts"} <= shape.keys():
-        if tuple(shape["size"]) != size:
-            of_mask, of_image = ("x".join(map(str, sides)) for sides in (shape["size"], size))
-            raise DataError(
-                f"run lengths of {of_mask} pixels in an image of {of_image}; run lengths belong to "
-                f"the image they were made for"
-            )
-        return decode_rle(shape["counts"], size)
-    if isinstance(shape, list):
-        return fill_polygons(shape if isinstance(shape[0], list) else [shape], size)
-    raise DataError(f"expected polygons or run lengths, received {str(shape)[:60]}")

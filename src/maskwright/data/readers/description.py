@@ -9,7 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from maskwright.data.encodings.encoding import EncodingKind
 from maskwright.errors import ConfigError
-from maskwright.imageio import atomic_write
+from maskwright.imageio import write_text
+from maskwright.labels import Labels
 
 FILE_NAMES = ("data.yaml", "data.yml")
 
@@ -90,5 +91,12 @@ def write_description(path: Path, content: Mapping[str, Any], remarks: Sequence[
     """Write keys of a description, with remarks as comments above."""
     Description.model_validate(content)
     text = yaml.safe_dump(dict(content), sort_keys=False, allow_unicode=True)
-    with atomic_write(path) as beside:
-        beside.write_text("".join(f"# {remark}\n" for remark in remarks) + text, encoding="utf-8")
+    write_text(path, "".join(f"# {remark}\n" for remark in remarks) + text)
+
+
+def described_labels(manifest: str, labels: Labels) -> dict[str, Any]:
+    """Keys of a description of a manifest whose masks hold labels as they are."""
+    described = labels.to_dict()
+    values = dict(enumerate(labels.names))
+    classes = {"classes": described["names"], "colors": described["colors"], "values": values}
+    return {"manifest": manifest, **classes}

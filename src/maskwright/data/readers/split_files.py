@@ -23,14 +23,10 @@ _MAX_DEPTH = 4
 
 @dataclass
 class SplitSamples:
-    """Samples with the splits that lists give them.
+    """Samples with the splits that lists give them, and those that are in no list.
 
-    Args:
-        samples: Those named in a list.
-        unlisted: Those in none.
-        lists: Files that were used; empty where none fits, and then all samples are unlisted.
-        missing: Names that fit no sample, with the list.
-        doubles: Ids that are in the lists of two splits.
+    `lists` are the files that were used; where none fits, all samples are unlisted. `missing` are
+    names that fit no sample, with the list; `doubles` are ids in the lists of two splits.
     """
 
     samples: list[Sample] = field(default_factory=list)
@@ -82,11 +78,8 @@ def split_as_stated(
 ) -> SplitSamples:
     """Give samples the splits that a description states.
 
-    Args:
-        root: Folder of the data set.
-        samples: In any order.
-        splits: For each split the text file of its names, or names and patterns such as `img_1*`
-            of ids or of paths from `root`. What fits several splits goes to the last of them.
+    `splits` holds for each split the text file of its names, or names and patterns such as
+    `img_1*` of ids or of paths from `root`. What fits several splits goes to the last of them.
 
     Raises:
         DataError: If a file is missing, or a name fits no sample.

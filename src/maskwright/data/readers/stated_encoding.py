@@ -12,8 +12,7 @@ from maskwright.data.readers.description import Description
 from maskwright.errors import ConfigError
 from maskwright.labels import IGNORE_LABEL, Labels, parse_color
 
-IGNORE = "ignore"
-"""Name that stands for the ignore label under `values`."""
+IGNORE = "ignore"  # stands for the ignore label under `values`
 
 
 def encoding_of(
@@ -93,18 +92,15 @@ def stated_encoding(description: Description) -> tuple[Encoding, Labels] | None:
         colors = [color if isinstance(color, tuple) else None for color in stated_colors]
     present = [color for color in colors if color is not None]
     labels = Labels.create(names, present if len(present) == len(names) else None)
-    return (
-        Encoding(kind, mapped, description.threshold, "The masks are as data.yaml states."),
-        labels,
-    )
+    explanation = "The masks are as data.yaml states."
+    return Encoding(kind, mapped, description.threshold, explanation), labels
 
 
 def stated_values(encoding: Encoding, labels: Labels) -> dict[int | str, str]:
     """Values of an encoding as `values` of a description."""
+    names = {**dict(enumerate(labels.names)), IGNORE_LABEL: IGNORE}
     return {
-        value if isinstance(value, int) else format_value(value): (
-            IGNORE if label == IGNORE_LABEL else labels.names[label]
-        )
+        value if isinstance(value, int) else format_value(value): names[label]
         for value, label in encoding.values.items()
     }
 

@@ -8,10 +8,9 @@ from maskwright.data.samples import Sample
 from maskwright.errors import DataError
 
 REGION_COLUMNS = ("region", "cell", "object", "instance", "id")
-"""Names of the column that numbers the regions of an image in a table of regions."""
 
 GROUP_COLUMNS = ("group", "case", "patient", "subject", "scene", "video")
-"""Names of the column that holds the cases, in the order of preference."""
+"""Names of the column that holds the cases, the preferred one first."""
 
 _SYNONYMS = {
     "image_path": "image",
@@ -36,7 +35,8 @@ def read_rows(path: Path) -> tuple[list[str], list[tuple[int, dict[str, str]]]]:
     first = lines[0] if lines else ""
     delimiter = next((mark for mark in (",", "\t", ";") if mark in first), ",")
     reader = csv.reader(lines, delimiter=delimiter)
-    header = [_SYNONYMS.get(cell, cell) for cell in _cells(next(reader, []), lower=True)]
+    names = [cell.strip().lower() for cell in next(reader, [])]
+    header = [_SYNONYMS.get(name, name) for name in names]
     rows = []
     for cells in reader:
         if not any(cells):
@@ -46,13 +46,19 @@ def read_rows(path: Path) -> tuple[list[str], list[tuple[int, dict[str, str]]]]:
                 f"Line {reader.line_num} of {path} has {len(cells)} cells, expected at most "
                 f"{len(header)}; put names that hold a comma in quotes."
             )
-        padded = [*_cells(cells), *[""] * (len(header) - len(cells))]
-        rows.append((reader.line_num, dict(zip(header, padded, strict=True))))
+        row = dict.fromkeys(header, "")
+        row |= {name: cell.strip() for name, cell in zip(header, cells, strict=False)}
+        rows.append((reader.line_num, row))
     return header, rows
 
 
-def _cells(cells: Sequence[str], lower: bool = False) -> list[str]:
-    return [cell.strip().lower() if lower else cell.strip() for cell in cells]
+def _samples_by_name(samples: Sequence[Sample]) -> dict[str, list[Sample]]:
+    """Samples by their ids and by the names of their images, with and without the ending."""
+    by_name: dict[str, list[Sample]] = {}
+    for sample in samples:
+        for key in {sample.image.name, sample.image.stem, sample.id}:
+            by_name.setdefault(key, []).append(sample)
+    return by_name
 
 
 def read_groups(root: Path, samples: Sequence[Sample]) -> tuple[str, dict[str, dict[str, str]]]:
@@ -62,20 +68,14 @@ def read_groups(root: Path, samples: Sequence[Sample]) -> tuple[str, dict[str, d
     column `class`, their label must be the same.
 
     Returns:
-        Name of the column that holds the cases, `""` where there is none, and every column by the
-        id of the sample.
+        Name of the column of cases, or `""`, and every column by the id of the sample.
     """
     for name in ("groups.csv", "cases.csv", "patients.csv"):
         path = root / name
-        if not path.is_file():
-            continue
-        header, rows = read_rows(path)
+        header, rows = read_rows(path) if path.is_file() else ([], [])
         if "image" not in header:
             continue
-        by_name: dict[str, list[Sample]] = {}
-        for sample in samples:
-            for key in {sample.image.name, sample.image.stem, sample.id}:
-                by_name.setdefault(key, []).append(sample)
+        by_name = _samples_by_name(samples)
         columns: dict[str, dict[str, str]] = {}
         for _, row in rows:
             key = row["image"].replace("\\", "/").rpartition("/")[2]
@@ -93,7 +93,7 @@ def read_region_labels(path: Path, samples: Sequence[Sample]) -> dict[str, dict[
     Args:
         path: Table with the columns `image` (path from its folder, or name), one of
             `REGION_COLUMNS` (value of the region in the instance mask) and `label`.
-        samples: Of the data set; rows on other images are ignored.
+        samples: Rows on other images are ignored.
 
     Returns:
         By the id of a sample, the label of each value; `""` where the cell is empty.
@@ -108,10 +108,7 @@ def read_region_labels(path: Path, samples: Sequence[Sample]) -> dict[str, dict[
             f"{path} has the columns {', '.join(header) or '(none)'}; expected a row for each "
             f"region with image, label, and its number as one of {', '.join(REGION_COLUMNS)}."
         )
-    index: dict[str, list[Sample]] = {}
-    for sample in samples:
-        for key in {sample.image.name, sample.image.stem, sample.id}:
-            index.setdefault(key, []).append(sample)
+    by_name = _samples_by_name(samples)
     by_path = {sample.image.resolve(): sample for sample in samples}
     fits: dict[str, list[Sample]] = {}
     labels: dict[str, dict[int, str]] = {}
@@ -119,7 +116,7 @@ def read_region_labels(path: Path, samples: Sequence[Sample]) -> dict[str, dict[
         name = row["image"].replace("\\", "/")
         if name not in fits:
             whole = by_path.get((path.parent / name).resolve())
-            fits[name] = [whole] if whole else index.get(name.rpartition("/")[2], [])
+            fits[name] = [whole] if whole else by_name.get(name.rpartition("/")[2], [])
         if len(fits[name]) > 1:
             raise DataError(
                 f"Line {line} of {path} is on {name}, which fits {fits[name][0].image} and "

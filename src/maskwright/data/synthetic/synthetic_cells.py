@@ -35,14 +35,9 @@ class Slide:
 
 def draw_slide(rng: np.random.Generator) -> Slide:
     """Staining, light and mixture of cells of one slide."""
-    haematoxylin, eosin = rng.uniform(0.75, 1.25, 2)
-    red, green, blue = np.array([0.965, 0.945, 0.95]) * rng.uniform(0.97, 1.0, 3)
-    return Slide(
-        (float(haematoxylin), float(eosin)),
-        (float(red), float(green), float(blue)),
-        float(rng.uniform(0.25, 0.5)),
-        float(rng.uniform(0.35, 0.65)),
-    )
+    stain = tuple(rng.uniform(0.75, 1.25, 2).tolist())
+    lamp = tuple((np.array([0.965, 0.945, 0.95]) * rng.uniform(0.97, 1.0, 3)).tolist())
+    return Slide(stain, lamp, float(rng.uniform(0.25, 0.5)), float(rng.uniform(0.35, 0.65)))
 
 
 @dataclass(frozen=True)
@@ -149,11 +144,7 @@ def place_apart(
 ) -> CellPlace | None:
     """Where a cell goes with a gap to all others; `None` where there is no room.
 
-    Args:
-        rng: Decides the place.
-        inside: Mask of the cell.
-        instances: Cells that are there.
-        min_visible: Share of the cell that the border must leave, in one piece.
+    `min_visible` is the share of the cell that the border must leave, in one piece.
     """
     reach = np.ones((2 * _GAP_PX + 1, 2 * _GAP_PX + 1), np.uint8)
     near = cv2.dilate((instances > 0).astype(np.uint8), reach) > 0
