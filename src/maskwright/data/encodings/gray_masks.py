@@ -4,13 +4,13 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from maskwright.data.encodings.class_names import name_classes
 from maskwright.data.encodings.inferred import (
     HALF,
     TWO_CLASSES,
     InferredEncoding,
     MaskEvidence,
     join_values,
+    name_classes,
     void_text,
     with_void,
 )
@@ -33,13 +33,8 @@ def two_spellings(masks: MaskEvidence) -> InferredEncoding | None:
     whites = sum(255 in content.values for content in contents)
     if whites < ones or any({1, 255} <= content.values.keys() for content in contents):
         return None
-    encoding = InferredEncoding(
-        "binary",
-        {0: 0, 1: 1, 255: 1},
-        TWO_CLASSES,
-        f"{whites} masks hold 255 beside 0 and {ones} hold 1: 0 is background, both others are "
-        "foreground.",
-    )
+    text = f"{whites} masks hold 255 beside 0 and {ones} hold 1: 0 is background, both others are "
+    encoding = InferredEncoding("binary", {0: 0, 1: 1, 255: 1}, TWO_CLASSES, f"{text}foreground.")
     return name_classes(encoding, masks.class_map, sorted(masks.counts))
 
 
@@ -49,11 +44,7 @@ def gray_masks(masks: MaskEvidence) -> InferredEncoding:
 
 
 def gray_classes(counts: Mapping[int, int]) -> InferredEncoding:
-    """Encoding of gray masks by their values alone.
-
-    Raises:
-        DataError: If values are negative or too many to be classes.
-    """
+    """Encoding of gray masks by their values; `DataError` for negative or too many values."""
     values = sorted(counts)
     if values[0] < 0:
         raise DataError(
@@ -68,16 +59,12 @@ def gray_classes(counts: Mapping[int, int]) -> InferredEncoding:
         labels = with_void({0: 0, **dict.fromkeys(bright, 1)}, ())
         return InferredEncoding("binary", labels, TWO_CLASSES, explanation)
     if _is_smooth(counts):
-        ends = sum(n for value, n in counts.items() if value <= 7 or value >= 248)
-        return InferredEncoding(
-            "binary",
-            {0: 0, 255: 1},
-            TWO_CLASSES,
-            f"The masks are gray from {values[0]} to {values[-1]} with "
-            f"{ends / sum(counts.values()):.1%} of the pixels black or white: two classes with "
-            f"smooth edges, cut at {HALF}.",
-            threshold=HALF,
+        explanation = (
+            f"The masks are gray from {values[0]} to {values[-1]} with {_share_of_ends(counts):.1%}"
+            f" of the pixels black or white: two classes with smooth edges, cut at {HALF}."
         )
+        labels = {0: 0, 255: 1}
+        return InferredEncoding("binary", labels, TWO_CLASSES, explanation, threshold=HALF)
     if _evenly_spread(values):
         return _class_per_value(values, (), f"{hold}, labels spread over the grays")
     return _label_indices(values)
@@ -122,16 +109,19 @@ def _is_smooth(counts: Mapping[int, int]) -> bool:
     Classes beside a void value look like 0, 1, … 33 and 255, with one value in the bright half;
     noise and edges fill the bright half too, but with at most a tenth of the pixels.
     """
-    ends = sum(count for value, count in counts.items() if value <= 7 or value >= 248)
-    bright = sum(HALF <= value <= 255 for value in counts)
     return (
-        max(counts) <= 255
-        and max(counts) >= 248
+        248 <= max(counts) <= 255
         and min(counts) <= 7
         and len(counts) >= MANY_VALUES
-        and bright >= 2
-        and ends >= 0.9 * sum(counts.values())
+        and sum(value >= HALF for value in counts) >= 2
+        and _share_of_ends(counts) >= 0.9
     )
+
+
+def _share_of_ends(counts: Mapping[int, int]) -> float:
+    """Share of the pixels that are black or white, or nearly so."""
+    ends = sum(count for value, count in counts.items() if value <= 7 or value >= 248)
+    return ends / sum(counts.values())
 
 
 def _evenly_spread(values: Sequence[int]) -> bool:

@@ -1,13 +1,16 @@
-"""An inferred encoding with its classes, and how its explanation words values."""
+"""An inferred encoding with its classes, named by a class map, and the wording of its values."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
-from maskwright.data.encodings.class_map import ClassMap
+import numpy as np
+
+from maskwright.data.encodings.class_map import ClassEntry, ClassMap
 from maskwright.data.encodings.encoding import EncodingKind, Value
 from maskwright.data.encodings.mask_contents import MaskContents
+from maskwright.data.notes import first_few
 from maskwright.labels import IGNORE_LABEL, Color
 
 HALF = 128
@@ -54,16 +57,7 @@ class MaskEvidence:
 
 @dataclass(frozen=True)
 class InferredEncoding:
-    """An encoding with its classes.
-
-    Args:
-        kind: As in `Encoding`.
-        values: Label of each value or color.
-        names: Of the classes.
-        explanation: Sentence on what was inferred and why.
-        colors: Of the classes, or `None` where they are unknown.
-        threshold: As in `Encoding`.
-    """
+    """An `Encoding` with names and colors of its classes; `None` where colors are unknown."""
 
     kind: EncodingKind
     values: Mapping[Value, int]
@@ -86,16 +80,80 @@ def void_text(void: Sequence[int]) -> str:
 
 def join_values(values: Sequence[int]) -> str:
     """`0 and 255` or `0 to 11`, with gaps shown as several parts."""
-    runs: list[list[int]] = []
-    for value in sorted(values):
-        if runs and value == runs[-1][-1] + 1:
-            runs[-1].append(value)
-        else:
-            runs.append([value])
-    parts = [
-        part
-        for run in runs
-        for part in ([f"{run[0]} to {run[-1]}"] if len(run) > 2 else map(str, run))
-    ]
+    ordered = np.array(sorted(values))
+    parts: list[str] = []
+    for run in np.split(ordered, np.flatnonzero(np.diff(ordered) > 1) + 1):
+        parts += [f"{run[0]} to {run[-1]}"] if len(run) > 2 else map(str, run)
     parts = parts if len(parts) <= 10 else [*parts[:9], "more"]
     return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
+
+
+def valued_masks(masks: MaskEvidence) -> InferredEncoding | None:
+    """Encoding of gray masks with a class map that states values; `None` where it does not fit."""
+    return classes_by_value(masks.counts, masks.class_map) if masks.class_map else None
+
+
+def classes_by_value(counts: Mapping[int, int], class_map: ClassMap) -> InferredEncoding | None:
+    """Encoding of values that occur so often, by a class map; `None` where it does not fit."""
+    if any(entry.value is None for entry in class_map.entries):
+        return None
+    present = set(counts)
+    stated = {entry.value for entry in class_map.entries if entry.value is not None}
+    if not present - {255} <= stated or len(present & stated) < class_map.min_values:
+        return None
+    classes = [entry for entry in class_map.entries if not entry.ignored]
+    void = {entry.value for entry in class_map.entries if entry.ignored and entry.value is not None}
+    void |= present - stated
+    labels = {entry.value: label for label, entry in enumerate(classes) if entry.value is not None}
+    named = first_few([f"{entry.value} is {entry.name}" for entry in classes], 4)
+    return InferredEncoding(
+        "indices",
+        with_void(labels, sorted(void)),
+        tuple(entry.name for entry in classes),
+        f"The masks hold {join_values(sorted(present))}: {named}, as in {class_map.source}"
+        f"{void_text(sorted(void))}.",
+        complete([entry.color for entry in classes]),
+    )
+
+
+def complete(colors: Sequence[Color | None]) -> tuple[Color, ...] | None:
+    """Colors of classes; `None` where not all are known."""
+    known = tuple(color for color in colors if color is not None)
+    return known if len(known) == len(colors) else None
+
+
+def name_classes(
+    inferred: InferredEncoding, class_map: ClassMap | None, present: Sequence[int]
+) -> InferredEncoding:
+    """Lay the names of a class map without values over classes, by their order."""
+    if class_map is None or all(entry.value is not None for entry in class_map.entries):
+        return inferred
+    entries = list(class_map.entries)
+    used = [value for value in present if value != 255]
+    values = dict(inferred.values)
+    shift = len(inferred.names) - len(entries)
+    first = int(bool(used) and used[0] > 0 and used[-1] == len(entries))
+    consecutive = inferred.kind in {"indices", "binary"} and inferred.threshold is None
+    if shift == 1 and used and used[0] == 0:  # the map lists objects alone
+        entries = [ClassEntry("background", color=(0, 0, 0)), *entries]
+    elif shift < 0 and consecutive and used and used[-1] < len(entries) + first:
+        # The last classes do not occur in the masks that were probed.
+        void = [value for value, label in values.items() if label == IGNORE_LABEL]
+        values = {value: label for label, value in enumerate(range(first, first + len(entries)))}
+        values |= dict.fromkeys((v for v in void if v not in values), IGNORE_LABEL)
+    elif shift != 0:
+        misfit = f"The {len(entries)} names in {class_map.source} do not fit."
+        return replace(inferred, explanation=f"{inferred.explanation} {misfit}")
+    classes = [entry for entry in entries if not entry.ignored]
+    void_names = [entry.name for entry in entries if entry.ignored]
+    explanation = f"{inferred.explanation} Their names are those of {class_map.source}"
+    if void_names:
+        explanation += f"; {', '.join(void_names)} is ignored"
+    new = {entries.index(entry): label for label, entry in enumerate(classes)}
+    return replace(
+        inferred,
+        values={value: new.get(label, IGNORE_LABEL) for value, label in values.items()},
+        names=tuple(entry.name for entry in classes),
+        explanation=f"{explanation}.",
+        colors=complete([entry.color for entry in classes]) or inferred.colors,
+    )

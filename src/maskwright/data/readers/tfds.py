@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from maskwright.data.encodings.known_class_maps import PETS
+from maskwright.data.encodings.class_map import PETS
 from maskwright.data.readers.base import Place, Reader, Recognition
 from maskwright.data.readers.description import write_description
 from maskwright.data.readers.manifest import write_manifest

@@ -6,9 +6,9 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from maskwright.data.encodings.known_class_maps import CAMVID, PETS, VOC
+from maskwright.data.encodings.class_map import CAMVID, PETS, VOC
 from maskwright.data.encodings.read_class_map import find_class_map
-from maskwright.data.notes import Note, SkippedFile
+from maskwright.data.notes import Note, SkippedFile, first_few
 from maskwright.data.readers.base import Layout, Place, Reader, Recognition
 from maskwright.data.readers.description import Description
 from maskwright.data.readers.folders.pairs import Pair, Pairing, pair_folders
@@ -140,17 +140,12 @@ def _facts_from_paths(samples: Sequence[Sample]) -> Iterator[Note]:
     """Notes on labels and cases that folders state."""
     labels = sorted({sample.label for sample in samples if sample.label is not None})
     if labels:
-        text = f"The folders {_examples(labels)} are taken for labels of whole images."
+        text = f"The folders {first_few(labels, 4)} are taken for labels of whole images."
         yield Note("labels", text)
     cases = sorted({s.case for s in samples if s.case != s.id}, key=natural_key)
     if cases:
-        text = f"The folders {_examples(cases)} are taken for cases, which no split parts."
+        text = f"The folders {first_few(cases, 4)} are taken for cases, which no split parts."
         yield Note("cases", text)
-
-
-def _examples(names: Sequence[str]) -> str:
-    shown = ", ".join(names[:4])
-    return f"{shown}, …" if len(names) > 4 else shown
 
 
 def _apply_lists(root: Path, layout: Layout) -> None:
