@@ -13,10 +13,10 @@ class Augmentation:
     """Random changes of an image with its mask; the defaults change nothing.
 
     Amounts are uniform in the stated range; `*_probability` is the share of images that are
-    changed. Photometric amounts are shares of the range of pixel values.
+    changed. Photometric amounts are shares of the range of pixel values. A value outside its range
+    raises `ConfigError`.
 
     Args:
-        flip_horizontal: Probability of swapping left and right.
         flip_vertical: Probability of swapping top and bottom. No strength has it: whether up
             differs from down is a property of the images. Set 0.5 for microscopy and aerial.
         rotate_degrees: Largest angle, either way.
@@ -32,9 +32,6 @@ class Augmentation:
         gamma: The exponent lies between `1 / (1 + gamma)` and `1 + gamma`.
         noise: Largest standard deviation of Gaussian noise.
         blur: Largest standard deviation of the Gaussian, in pixels of the output.
-
-    Raises:
-        ConfigError: If a value lies outside its range.
     """
 
     flip_horizontal: float = 0.0
@@ -64,48 +61,38 @@ class Augmentation:
     blur_probability: float = 1.0
 
     def __post_init__(self) -> None:
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if field.name == "scale":
-                low, high = value
-                _require(0 < low <= high, "scale", "two values, 0 < low <= high", value)
-            elif field.name == "aspect":
-                _require(1 <= value <= 4, "aspect", "a factor of 1 to 4", value)
-            elif field.name == "elastic_spacing":
-                _require(0.01 <= value <= 1, "elastic_spacing", "a share of 0.01 to 1", value)
+        for name in (field.name for field in fields(self)):
+            value = getattr(self, name)
+            if name == "scale":
+                fits, expected = 0 < value[0] <= value[1], "two values, 0 < low <= high"
             else:
-                most = _MOST.get(field.name, 1.0)
-                _require(0 <= value <= most, field.name, f"a number from 0 to {most:g}", value)
+                least, most = _RANGES.get(name, (0.0, 1.0))
+                fits, expected = least <= value <= most, f"a number from {least:g} to {most:g}"
+            if not fits:
+                raise ConfigError(
+                    f"Augmentation setting `{name}` takes {expected}; received {value}."
+                )
 
     @classmethod
     def named(cls, name: str, **overrides: Any) -> "Augmentation":
-        """A named strength, with single settings changed.
-
-        Raises:
-            ConfigError: If the strength or a setting does not exist.
-        """
+        """A named strength with single settings changed; `ConfigError` where one does not exist."""
         if name not in STRENGTHS:
             raise ConfigError(
                 f"Expected an augmentation of {', '.join(STRENGTHS)}; received {name!r}."
             )
         known = {field.name for field in fields(cls)}
         if unknown := sorted(set(overrides) - known):
-            raise ConfigError(
-                f"Augmentation has no setting {', '.join(unknown)}; it has "
-                f"{', '.join(sorted(known))}."
-            )
+            names = ", ".join(sorted(known))
+            raise ConfigError(f"Augmentation has no setting {', '.join(unknown)}; it has {names}.")
         if isinstance(overrides.get("scale"), list):  # YAML and JSON have no tuples
             overrides["scale"] = tuple(overrides["scale"])
         return replace(STRENGTHS[name], **overrides)
 
 
-_MOST = {"rotate_degrees": 180.0, "shear_degrees": 60.0, "gamma": 4.0, "blur": 20.0}
-
-
-def _require(holds: bool, name: str, expected: str, value: object) -> None:
-    if not holds:
-        raise ConfigError(f"Augmentation setting `{name}` takes {expected}; received {value}.")
-
+_RANGES = {
+    **{"rotate_degrees": (0.0, 180.0), "shear_degrees": (0.0, 60.0), "gamma": (0.0, 4.0)},
+    **{"blur": (0.0, 20.0), "aspect": (1.0, 4.0), "elastic_spacing": (0.01, 1.0)},
+}
 
 STRENGTHS: Mapping[str, Augmentation] = MappingProxyType(
     {
