@@ -1,32 +1,23 @@
-"""Read every sample once, as training will, and measure what an audit judges."""
+"""Findings of an audit, and what they judge: every sample read once, as training will."""
 
-import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
 from maskwright.data.dataset import DataSet
+from maskwright.data.notes import examples
 from maskwright.data.parallel import in_threads
 from maskwright.data.samples import Sample
-from maskwright.data.splits.duplicates import THUMB_SIDE, thumbnail
+from maskwright.data.splits.duplicates import THUMB_SIDE, digest_of, is_flat, thumbnail
 from maskwright.errors import DataError
 from maskwright.imageio import Header, read_image, read_mask
 from maskwright.labels import IGNORE_LABEL
 
-SUFFIXES_OF_FORMAT = {
-    "PNG": {".png"},
-    "JPEG": {".jpg", ".jpeg", ".jpe", ".jfif"},
-    "MPO": {".jpg", ".jpeg", ".mpo"},
-    "GIF": {".gif"},
-    "BMP": {".bmp", ".dib"},
-    "TIFF": {".tif", ".tiff"},
-    "WEBP": {".webp"},
-    "JPEG2000": {".jp2", ".j2k", ".jpx"},
-    "PPM": {".ppm", ".pgm", ".pbm", ".pnm"},
-}
+Severity = Literal["error", "warning", "note"]
 
 _STORAGE = {"1": "one bit", "L": "gray", "LA": "gray with alpha", "P": "palette"}
 _STORAGE |= {"RGB": "RGB", "RGBA": "RGBA", "I;16": "16-bit gray", "I": "16-bit gray"}
@@ -34,16 +25,43 @@ _WITH_ALPHA = {"PNG", "GIF", "WEBP"}  # formats in which transparency is meant
 
 
 @dataclass(frozen=True)
-class SampleFault:
-    """Why a sample cannot be used.
+class Finding:
+    """One thing to know of a data set.
 
     Args:
-        code: `"unreadable_image"`, `"unreadable_mask"`, `"unequal_sizes"` or `"unusable"`.
-        message: One sentence.
-        file: Which file it is about.
+        code: Short name that stays the same between versions.
+        severity: `"error"` where training as it is would be wrong, `"warning"` where the result
+            may be worse or look better than it is, `"note"` for what is good to know.
+        message: What is the case, with counts and a few examples.
+        advice: What to do about it.
+        files: All files concerned, relative to the data set where they lie in it.
     """
 
     code: str
+    severity: Severity
+    message: str
+    advice: str
+    files: tuple[str, ...] = ()
+
+
+def relative(root: Path, paths: Iterable[Path]) -> tuple[str, ...]:
+    """Names of files, relative to the data set where they lie in it."""
+    return tuple(str(p.relative_to(root)) if p.is_relative_to(root) else str(p) for p in paths)
+
+
+def finding_on(
+    root: Path, code: str, severity: Severity, paths: Iterable[Path], message: str, advice: str
+) -> Finding:
+    """Finding on files, the first of which are named at the end of the message."""
+    names = relative(root, paths)
+    return Finding(code, severity, f"{message}: {examples(names)}.", advice, names)
+
+
+@dataclass(frozen=True)
+class SampleFault:
+    """Why a sample cannot be used, and which file is to blame."""
+
+    code: Literal["unreadable_image", "unreadable_mask", "unequal_sizes", "unusable"]
     message: str
     file: Path
 
@@ -53,7 +71,6 @@ class AuditedSample:
     """One sample as training would read it.
 
     Args:
-        sample: Which was read.
         fault: Why it cannot be used; all other fields are then empty.
         format: Format of the image as its content says, such as `"PNG"`.
         channels: Channels of the image as stored.
@@ -62,8 +79,6 @@ class AuditedSample:
         mask_kinds: How each mask file stores its pixels, such as `"palette"`.
         size: Height and width, pixels.
         counts: Pixels of each label, `(256,)`; the last counts ignored ones.
-        pixels_digest: Hash of the decoded image.
-        labels_digest: Hash of the labels.
         thumb: `(32, 32)` float32.
         finite: Whether all pixels are numbers.
         flat: Whether all pixels of the image have one color.
@@ -90,12 +105,6 @@ def scan(dataset: DataSet, samples: Sequence[Sample]) -> list[AuditedSample]:
     return list(in_threads(partial(_read, dataset), samples, "Checking images"))
 
 
-def misnamed(path: Path, format_name: str) -> bool:
-    """Whether the ending of a name promises another format than the file has."""
-    known = SUFFIXES_OF_FORMAT.get(format_name)
-    return known is not None and path.suffix.lower() not in known
-
-
 def _read(dataset: DataSet, sample: Sample) -> AuditedSample:
     try:
         header = dataset.header(sample.image)
@@ -113,11 +122,11 @@ def _read(dataset: DataSet, sample: Sample) -> AuditedSample:
         mask_kinds=tuple(_storage(dataset.header(path)) for path in sample.masks),
         size=(labels.shape[0], labels.shape[1]),
         counts=counts,
-        pixels_digest=_digest(image),
-        labels_digest=_digest(labels),
+        pixels_digest=digest_of(image),
+        labels_digest=digest_of(labels),
         thumb=thumb,
         finite=image.dtype.kind != "f" or bool(np.isfinite(low) and np.isfinite(high)),
-        flat=float(np.ptp(thumb)) < 1 and bool((image == image[0, 0]).all()),
+        flat=float(np.ptp(thumb)) < 1 and is_flat(image),
     )
 
 
@@ -131,8 +140,8 @@ def _diagnose(dataset: DataSet, sample: Sample, message: str) -> SampleFault:
         mask = dataset.read_mask(sample)
     except DataError as error:
         return SampleFault("unreadable_mask", str(error), _faulty_mask(dataset, sample))
-    code = "unusable" if image.shape[:2] == mask.shape else "unequal_sizes"
-    return SampleFault(code, message, sample.image)
+    sizes_agree = image.shape[:2] == mask.shape
+    return SampleFault("unusable" if sizes_agree else "unequal_sizes", message, sample.image)
 
 
 def _faulty_mask(dataset: DataSet, sample: Sample) -> Path:
@@ -150,9 +159,3 @@ def _storage(header: Header) -> str:
     if header.format == "TIFF":
         return f"{header.dtype}, {header.channels} channels"
     return _STORAGE.get(header.mode, header.mode)
-
-
-def _digest(pixels: np.ndarray) -> bytes:
-    digest = hashlib.blake2b(repr(pixels.shape).encode(), digest_size=16)
-    digest.update(np.ascontiguousarray(pixels).data)
-    return digest.digest()

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from maskwright.data.audit.audit_finding import Finding, relative
-from maskwright.data.audit.audit_scan import AuditedSample
+from maskwright.data.audit.audit_scan import AuditedSample, Finding, finding_on, relative
 from maskwright.data.dataset import DataSet
 from maskwright.data.notes import counted, examples
 from maskwright.labels import IGNORE_LABEL
@@ -23,8 +22,6 @@ class ClassCount:
     """How much of one class one split holds.
 
     Args:
-        split: Name of the split.
-        name: Name of the class.
         pixels: Pixels in all masks of the split.
         share: Of the pixels of the split that are not ignored, 0 to 1.
         images: Images that hold the class.
@@ -39,16 +36,11 @@ class ClassCount:
 
 def odd_masks(dataset: DataSet, usable: Sequence[AuditedSample]) -> Iterator[Finding]:
     """Masks that hold less than a mask should."""
-    void = [each for each in usable if _num_classes(each) == 0]
+    void = [each.sample.image for each in usable if _num_classes(each) == 0]
     if void:
-        names = relative(dataset.root, [each.sample.image for each in void])
-        yield Finding(
-            "all_ignored",
-            "warning",
-            f"{counted(len(void), 'mask')} of nothing but ignored pixels: {examples(names)}.",
-            "Leave these samples out; they teach nothing.",
-            names,
-        )
+        message = f"{counted(len(void), 'mask')} of nothing but ignored pixels"
+        advice = "Leave these samples out; they teach nothing."
+        yield finding_on(dataset.root, "all_ignored", "warning", void, message, advice)
     total = sum(int(each.counts.sum()) for each in usable)
     ignored = sum(int(each.counts[IGNORE_LABEL]) for each in usable)
     if ignored:
@@ -80,25 +72,23 @@ def odd_masks(dataset: DataSet, usable: Sequence[AuditedSample]) -> Iterator[Fin
     background = dataset.labels.background
     if background is None and dataset.labels.num_classes == 2:
         background = 0
-    single = [each for each in usable if _num_classes(each) == 1]
     by_class: dict[int, list[AuditedSample]] = defaultdict(list)
-    for each in single:
-        by_class[int(np.argmax(each.counts[:IGNORE_LABEL]))].append(each)
+    for each in usable:
+        if _num_classes(each) == 1:
+            by_class[int(np.argmax(each.counts[:IGNORE_LABEL]))].append(each)
     for label, members in sorted(by_class.items()):
-        names = relative(dataset.root, [each.sample.image for each in members])
-        odd = is_odd(members, usable)
-        empty = label == background
-        yield Finding(
-            "empty_mask" if empty else "one_class_mask",
-            "warning" if odd else "note",
+        code, advice = "one_class_mask", "See on the images that it is so."
+        if label == background:
+            code, advice = "empty_mask", "See that nothing was forgotten there; images without any "
+            advice += "object are welcome where such images will come."
+        yield finding_on(
+            dataset.root,
+            code,
+            "warning" if is_odd(members, usable) else "note",
+            [each.sample.image for each in members],
             f"{len(members):,} of {counted(len(usable), 'mask')} "
-            f"{'holds' if len(members) == 1 else 'hold'} nothing but "
-            f"{dataset.labels.names[label]}: {examples(names)}.",
-            "See that nothing was forgotten there; images without any object are "
-            "welcome where such images will come."
-            if empty
-            else "See on the images that it is so.",
-            names,
+            f"{'holds' if len(members) == 1 else 'hold'} nothing but {dataset.labels.names[label]}",
+            advice,
         )
 
 
@@ -124,8 +114,8 @@ def odd_classes(dataset: DataSet, usable: Sequence[AuditedSample]) -> Iterator[F
         yield Finding(
             "class_never",
             "warning",
-            f"{counted(len(never), 'class', 'classes')} never "
-            f"{'occurs' if len(never) == 1 else 'occur'}: {examples(never)}.",
+            f"{counted(len(never), 'class never occurs', 'classes never occur')}: "
+            f"{examples(never)}.",
             "Remove it from the classes in data.yaml, or add images that show it.",
         )
     elsewhere = [

@@ -3,13 +3,18 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from maskwright.data.audit.audit_finding import Finding, Severity, relative
-from maskwright.data.audit.audit_scan import AuditedSample, misnamed
+from maskwright.data.audit.audit_scan import AuditedSample, Finding, Severity, finding_on
 from maskwright.data.audit.balance import is_odd
 from maskwright.data.dataset import DataSet
-from maskwright.data.notes import counted, examples
+from maskwright.data.notes import counted
 
 _TINY_SIDE_PX = 16
+_SUFFIXES_OF_FORMAT = {
+    **{"PNG": {".png"}, "GIF": {".gif"}, "BMP": {".bmp", ".dib"}, "WEBP": {".webp"}},
+    **{"JPEG": {".jpg", ".jpeg", ".jpe", ".jfif"}, "MPO": {".jpg", ".jpeg", ".mpo"}},
+    **{"TIFF": {".tif", ".tiff"}, "JPEG2000": {".jp2", ".j2k", ".jpx"}},
+    **{"PPM": {".ppm", ".pgm", ".pbm", ".pnm"}},
+}
 
 
 def odd_files(dataset: DataSet, usable: Sequence[AuditedSample]) -> Iterator[Finding]:
@@ -19,39 +24,38 @@ def odd_files(dataset: DataSet, usable: Sequence[AuditedSample]) -> Iterator[Fin
         code: str, severity: Severity, odd: list[AuditedSample], what: str, advice: str
     ) -> Iterator[Finding]:
         if odd:
-            names = relative(dataset.root, [each.sample.image for each in odd])
-            message = f"{counted(len(odd), 'image')} {what}: {examples(names)}."
-            yield Finding(code, severity, message, advice, names)
+            paths = [each.sample.image for each in odd]
+            message = f"{counted(len(odd), 'image')} {what}"
+            yield finding_on(dataset.root, code, severity, paths, message, advice)
 
-    misnamed_samples = [e for e in usable if misnamed(e.sample.image, e.format)]
-    formats = sorted({e.format for e in misnamed_samples})
+    misnamed = [e for e in usable if _is_misnamed(e)]
+    formats = ", ".join(sorted({e.format for e in misnamed}))
     yield from note(
         "misnamed",
         "warning",
-        misnamed_samples,
-        f"of another format than the ending says ({', '.join(formats)})",
+        misnamed,
+        f"of another format than the ending says ({formats})",
         "They are read by their content here; rename or convert them for other programs.",
     )
+    transparent = [e for e in usable if e.alpha]
     yield from note(
         "alpha",
-        "warning" if is_odd([e for e in usable if e.alpha], usable) else "note",
-        [e for e in usable if e.alpha],
+        "warning" if is_odd(transparent, usable) else "note",
+        transparent,
         "with transparency, which is dropped",
         "Nothing, where the colors beneath are the picture; else flatten the images.",
     )
-    turned = [e for e in usable if e.orientation != 1]
     yield from note(
         "orientation",
         "note",
-        turned,
+        [e for e in usable if e.orientation != 1],
         "stored turned, with an EXIF orientation, which is applied",
         "See on the contact sheet that masks and images lie alike.",
     )
-    channels = [e for e in usable if e.channels != dataset.channels]
     yield from note(
         "channels",
         "warning",
-        channels,
+        [e for e in usable if e.channels != dataset.channels],
         f"converted to {counted(dataset.channels, 'channel')}, which most images have",
         "Nothing, where color means nothing; else look for images of another source.",
     )
@@ -88,3 +92,9 @@ def odd_files(dataset: DataSet, usable: Sequence[AuditedSample]) -> Iterator[Fin
             f"({often:,} of {len(usable):,}).",
             "Nothing: they are brought to one working size, or cropped.",
         )
+
+
+def _is_misnamed(each: AuditedSample) -> bool:
+    """Whether the ending of a name promises another format than the file has."""
+    known = _SUFFIXES_OF_FORMAT.get(each.format)
+    return known is not None and each.sample.image.suffix.lower() not in known

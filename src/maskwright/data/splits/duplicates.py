@@ -1,5 +1,6 @@
 """Near-duplicate images, from thumbnails alone."""
 
+import hashlib
 from collections.abc import Iterable
 
 import cv2
@@ -77,6 +78,18 @@ def groups(pairs: Iterable[tuple[int, int]]) -> list[list[int]]:
     for item in sorted(leader):
         members.setdefault(find(item), []).append(item)
     return sorted(members.values())
+
+
+def digest_of(pixels: np.ndarray) -> bytes:
+    """Hash of the shape and the values of an array."""
+    digest = hashlib.blake2b(repr(pixels.shape).encode(), digest_size=16)
+    digest.update(np.ascontiguousarray(pixels).data)
+    return digest.digest()
+
+
+def is_flat(image: np.ndarray) -> bool:
+    """Whether all pixels of `(h, w, c)` have one color."""
+    return bool((image == image[0, 0]).all())
 
 
 def _hashes(thumbs: np.ndarray) -> np.ndarray:

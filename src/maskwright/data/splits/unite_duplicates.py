@@ -1,6 +1,5 @@
 """Unite cases whose images are copies of each other, so that no split parts them."""
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +8,13 @@ import numpy as np
 
 from maskwright.data.parallel import in_threads
 from maskwright.data.samples import Sample
-from maskwright.data.splits.duplicates import groups, near_duplicates, thumbnail
+from maskwright.data.splits.duplicates import (
+    digest_of,
+    groups,
+    is_flat,
+    near_duplicates,
+    thumbnail,
+)
 from maskwright.errors import DataError
 from maskwright.imageio import natural_key, read_image
 
@@ -54,8 +59,5 @@ def _fingerprint(path: Path) -> tuple[np.ndarray, bytes] | None:
         image = read_image(path)
     except DataError:
         return None
-    digest = hashlib.blake2b(repr(image.shape).encode(), digest_size=16)
-    digest.update(np.ascontiguousarray(image).data)
     # All black frames are equal, but they tell of no common origin.
-    flat = bool((image == image[0, 0]).all())
-    return thumbnail(image), b"" if flat else digest.digest()
+    return thumbnail(image), b"" if is_flat(image) else digest_of(image)

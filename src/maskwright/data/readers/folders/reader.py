@@ -18,13 +18,9 @@ from maskwright.data.samples import Sample, unique_ids
 from maskwright.imageio import find_images, natural_key
 
 PUBLISHED = (
-    (frozenset({"trimaps"}), "Oxford-IIIT Pet", PETS),
-    (
-        frozenset({"trainannot", "valannot", "testannot"}),
-        "SegNet's CamVid (train, trainannot, …)",
-        CAMVID,
-    ),
-    (frozenset({"segmentationclass"}), "PASCAL VOC", VOC),
+    ({"trimaps"}, "Oxford-IIIT Pet", PETS),
+    ({"trainannot", "valannot", "testannot"}, "SegNet's CamVid (train, trainannot, …)", CAMVID),
+    ({"segmentationclass"}, "PASCAL VOC", VOC),
 )
 """Public data sets by the names of their folders of masks, with their classes."""
 
@@ -126,13 +122,8 @@ def _from_paths(
         if len(names) > 1:
             with_digit = sum(any(c.isdigit() for c in name) for name in names)
             (numbered if with_digit > len(names) / 2 else named).append(level)
-    labels: list[str | None] = []
-    cases: list[str | None] = []
-    for rest in rests:
-        parts = [rest[level] for level in named if len(rest) > level]
-        labels.append(parts[-1] if parts else None)
-        parts = [rest[level] for level in numbered if len(rest) > level]
-        cases.append("/".join(rest) if parts else None)
+    labels = [next((rest[n] for n in reversed(named) if n < len(rest)), None) for rest in rests]
+    cases = ["/".join(r) if any(n < len(r) for n in numbered) else None for r in rests]
     return labels, cases
 
 
@@ -159,13 +150,9 @@ def _apply_lists(root: Path, layout: Layout) -> None:
     layout.note("splits", f"The splits are those of {names}.")
     layout.samples = by_list.samples
     layout.skipped += [SkippedFile(s.image, "in no split list") for s in by_list.unlisted]
-    layout.skipped += [
-        SkippedFile(
-            root / name,
-            f"named in {path.relative_to(root)}, but there is no such image with a mask",
-        )
-        for name, path in by_list.missing
-    ]
+    for name, path in by_list.missing:
+        reason = f"named in {path.relative_to(root)}, but there is no such image with a mask"
+        layout.skipped.append(SkippedFile(root / name, reason))
     if by_list.doubles:
         shown = ", ".join(by_list.doubles[:3])
         layout.note(

@@ -23,7 +23,6 @@ class Folder:
     """A folder that holds images, and what its path says.
 
     Args:
-        path: Where it is.
         files: Its image files, in natural order.
         role: `"image"`, `"mask"`, `"objects"` (masks that number objects) or `""`.
         split: Name of the split that the path states, or `None`.
@@ -92,11 +91,8 @@ def _words_of(part: str) -> tuple[str, str | None, str]:
     words = [word for word in re.split(r"[ _\-.]+", name) if word not in _NEUTRAL_WORDS]
     roles = [role_of(word) or _role_of_part(word) for word in words]
     split = next((SPLIT_WORDS[word] for word in words if word in SPLIT_WORDS), None)
-    plain = [
-        word
-        for word, role in zip(words, roles, strict=True)
-        if not role and word not in SPLIT_WORDS
-    ]
+    named = zip(words, roles, strict=True)
+    plain = [word for word, role in named if not role and word not in SPLIT_WORDS]
     # `train_masks`, `GT_01` and `my_images` state a role; `image_7` is a name like any other.
     role = next((role for role in reversed(roles) if role not in {"", "image"}), "")
     if not role and roles and (roles[-1] == "image" or not plain):
