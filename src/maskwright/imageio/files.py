@@ -21,8 +21,7 @@ IMAGE_SUFFIXES = frozenset(
 )
 """Endings, in lower case, of the files that are taken for images in a folder."""
 
-LONGEST_STEM = 100
-"""Of the name of a file, this much is kept in that of the one written beside it."""
+LONGEST_STEM = 100  # of the name of a file, kept in that of the one written beside it
 
 SLIDE_SUFFIXES = frozenset({".svs", ".ndpi", ".mrxs", ".scn", ".vms", ".vmu", ".bif", ".svslide"})
 """Endings of whole slides, which only `open_windows` reads."""
@@ -32,12 +31,7 @@ GEO_SUFFIXES = frozenset({".jp2", ".vrt", ".img"})
 
 @dataclass(frozen=True, eq=False)
 class NamedBytes:
-    """A file that is in memory, for `read_image`, `read_mask` and `read_header`.
-
-    Args:
-        name: What errors call it.
-        data: All of it.
-    """
+    """A file that is in memory, by a name that errors call it."""
 
     name: str
     data: bytes
@@ -60,36 +54,25 @@ def as_file(source: str | Path | NamedBytes) -> Path | NamedBytes:
 
 
 def find_images(pattern: str | Path, suffixes: frozenset[str] = IMAGE_SUFFIXES) -> list[Path]:
-    """Image files meant by a file, a folder or a glob, in natural order.
+    """Image files meant by a file, a folder or a glob, in natural order; `DataError` for none.
 
-    Of a folder, its own images come first, then those of the folders within. Hidden files are
-    passed over.
-
-    Args:
-        pattern: File, folder or glob; a file is taken whatever its ending.
-        suffixes: Endings of images.
-
-    Raises:
-        DataError: If nothing is found.
+    A file is taken whatever its ending. Of a folder, its own images come first, then those of the
+    folders within. Hidden files are passed over.
     """
     path = Path(pattern)
     if path.is_file():
         return [path]
     if path.is_dir():
-        found = list_images(path, nested=True, suffixes=suffixes)
-        asked = f"in the folder {path}"
+        images = list_images(path, nested=True, suffixes=suffixes)
     else:
         matches = (Path(name) for name in iglob(str(pattern), recursive=True))  # noqa: PTH207
-        found = sorted(
-            (p for p in matches if is_image(p, suffixes)), key=lambda p: natural_key(str(p))
-        )
-        asked = f"for {pattern}"
-    if not found:
-        raise DataError(
-            f"No image found {asked}; expected files ending in one of "
-            f"{', '.join(sorted(suffixes))}."
-        )
-    return found
+        images = [match for match in matches if is_image(match, suffixes)]
+        images.sort(key=lambda p: natural_key(str(p)))
+    if not images:
+        place = f"in the folder {path}" if path.is_dir() else f"for {pattern}"
+        endings = ", ".join(sorted(suffixes))
+        raise DataError(f"No image found {place}; expected files ending in one of {endings}.")
+    return images
 
 
 def list_images(
@@ -106,11 +89,11 @@ def list_images(
                 folders.append(entry.name)
             elif _has_suffix(entry.name, suffixes):
                 files.append(entry.name)
-    found = [folder / name for name in sorted(files, key=natural_key)]
+    images = [folder / name for name in sorted(files, key=natural_key)]
     if nested:
         for inner in sorted(folders, key=natural_key):
-            found += list_images(folder / inner, nested=True, suffixes=suffixes)
-    return found
+            images += list_images(folder / inner, nested=True, suffixes=suffixes)
+    return images
 
 
 def is_image(path: Path, suffixes: frozenset[str] = IMAGE_SUFFIXES) -> bool:
@@ -122,12 +105,9 @@ def _has_suffix(name: str, suffixes: frozenset[str]) -> bool:
     return os.path.splitext(name)[1].lower() in suffixes  # noqa: PTH122  # faster, for many
 
 
-_DIGITS = re.compile(r"(\d+)")
-
-
 def natural_key(text: str) -> tuple[tuple[int, int, str], ...]:
     """Key that sorts `image_2` before `image_10`."""
-    parts = _DIGITS.split(text.casefold())
+    parts = re.split(r"(\d+)", text.casefold())
     numbered = [(1, int(part), "") if part.isdecimal() else (0, 0, part) for part in parts]
     return (*numbered, (0, 0, text))
 
@@ -136,8 +116,7 @@ def natural_key(text: str) -> tuple[tuple[int, int, str], ...]:
 def atomic_write(path: str | Path) -> Iterator[Path]:
     """Path beside `path` to write to; moved into place on success, removed on failure.
 
-    A program killed in the middle of writing thus never leaves half a file in the place of a
-    good one. Missing folders are made.
+    Missing folders are made.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)

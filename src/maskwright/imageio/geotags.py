@@ -5,9 +5,6 @@ from typing import Any
 
 import tifffile
 
-GeoTag = tuple[int, int, int, Any]
-"""Code, type, count and value of a tag, as tifffile takes them."""
-
 NODATA_TAG = 42113  # of GDAL, text
 # Scale, tie points, matrix; then coordinate system: keys, numbers and names.
 _GEO_TAGS = (33550, 33922, 34264, 34735, 34736, 34737)
@@ -15,16 +12,16 @@ _GEO_TAGS = (33550, 33922, 34264, 34735, 34736, 34737)
 
 @dataclass(frozen=True)
 class GeoTags:
-    """Georeference of an image: what another image of the same pixels is given to have it too."""
+    """Georeference of an image: code, type, count and value of each tag, as tifffile takes them."""
 
-    tags: tuple[GeoTag, ...]
+    tags: tuple[tuple[int, int, int, Any], ...]
 
 
 def geo_tags(page: Any) -> GeoTags | None:
     """Georeference of a page of a TIFF, or `None`."""
-    found = [page.tags[code] for code in _GEO_TAGS if code in page.tags]
-    tags = tuple((tag.code, int(tag.dtype), tag.count, tag.value) for tag in found)
-    return GeoTags(tags) if tags else None
+    tags = [page.tags[code] for code in _GEO_TAGS if code in page.tags]
+    copied = tuple((tag.code, int(tag.dtype), tag.count, tag.value) for tag in tags)
+    return GeoTags(copied) if copied else None
 
 
 def tiff_nodata(page: Any) -> float | None:

@@ -23,8 +23,7 @@ class Header:
     """What `read_image` would give, known without decoding.
 
     Args:
-        width: Pixels from left to right, after the orientation is applied.
-        height: Pixels from top to bottom, after the orientation is applied.
+        width: Pixels, after the orientation is applied, as the height.
         channels: Channels after palettes are expanded and alpha is dropped.
         dtype: `"uint8"`, `"uint16"` or `"float32"`.
         format: Name of the format as its content says, such as `"PNG"`.
@@ -50,7 +49,6 @@ class OpenImage:
     """An image file that is open; nothing of it is decoded yet.
 
     Args:
-        header: Of the image.
         pixels: Decodes `(h, w, c)` as it is to be seen, but for the orientation.
         mask_values: Decodes `(h, w, c)` exactly as stored, but for the orientation, with the
             palette `(n, 3)` of uint8 or `None`; raises `DataError` where compression changed them.

@@ -40,7 +40,6 @@ def open_raster(path: Path | NamedBytes, start: bytes, max_pixels: int) -> Itera
 
 @contextmanager
 def _open_pillow(path: Path | NamedBytes, max_pixels: int) -> Iterator[Image.Image]:
-    """Open a file with Pillow and check its size; nothing is decoded yet."""
     with _PILLOW_LIMIT:
         theirs, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
         try:
@@ -58,18 +57,18 @@ def _png_depth(start: bytes) -> int:
 
 
 def _header(image: Image.Image, start: bytes) -> Header:
-    """Header of an opened file; `start` are its first 64 bytes."""
     dtype = "uint8"
     if _png_depth(start) == 16 or image.mode.startswith("I;16"):
         dtype = "uint16"
     elif image.mode in {"I", "F"}:
         dtype = "float32"
     gray = image.mode in {"1", "L", "LA", "La", "I", "F"} or image.mode.startswith("I;16")
-    orientation = _exif_orientation(image)
-    sideways = orientation >= 5
+    orientation = image.getexif().get(EXIF_ORIENTATION, 1)
+    orientation = orientation if orientation in range(1, 9) else 1
+    width, height = image.size if orientation < 5 else image.size[::-1]
     return Header(
-        width=image.height if sideways else image.width,
-        height=image.width if sideways else image.height,
+        width,
+        height,
         channels=1 if gray else 3,
         dtype=dtype,
         format=image.format or "unknown",
@@ -91,12 +90,6 @@ def _decode(path: Path | NamedBytes, image: Image.Image, start: bytes) -> np.nda
             image = image.convert("RGB")
         pixels = np.asarray(image)
     return pixels[..., None] if pixels.ndim == 2 else pixels
-
-
-def _exif_orientation(image: Image.Image) -> int:
-    """1 to 8; 1 where nothing or nonsense is stated."""
-    value = image.getexif().get(EXIF_ORIENTATION, 1)
-    return value if value in range(1, 9) else 1
 
 
 def _refuse_lossy(path: Path | NamedBytes, image: Image.Image, start: bytes) -> None:

@@ -34,11 +34,9 @@ A new format is a module with an opener, a line here, and its ending in `IMAGE_S
 
 @dataclass(frozen=True)
 class RawMask:
-    """A mask as the file holds it, before anything is known of its meaning.
+    """A mask as the file holds it: integers `(h, w)`, or uint8 colors `(h, w, 3)`.
 
-    Args:
-        values: Integers `(h, w)`, or uint8 colors `(h, w, 3)`.
-        palette: uint8 `(n, 3)` where `values` are indices into it, else `None`.
+    `palette` is uint8 `(n, 3)` where `values` are indices into it, else `None`.
     """
 
     values: np.ndarray
@@ -58,8 +56,7 @@ def read_image(path: str | Path | NamedBytes, max_pixels: int = MAX_PIXELS) -> n
     palettes colors, other integers and floats float32. Of several frames the first is read.
 
     Raises:
-        DataError: If the file is missing, empty, damaged, truncated, larger than `max_pixels`, or
-            no image.
+        DataError: If the file is missing, damaged, larger than `max_pixels`, or no image.
     """
     path = as_file(path)
     with _opened(path, max_pixels) as image:

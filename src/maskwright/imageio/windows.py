@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -18,9 +19,9 @@ from maskwright.imageio.tiff import (
     as_seen,
     channel_planes,
     open_tiff,
+    page_reader,
     tiff_header,
 )
-from maskwright.imageio.tiff_tiles import page_reader
 
 MOST_PIXELS = 2**34
 """Largest image that is worked through by windows: 131,072 pixels square."""
@@ -31,14 +32,10 @@ WINDOWS_ONLY = SLIDE_SUFFIXES | (GEO_SUFFIXES - {".jp2"})
 
 @dataclass(frozen=True)
 class Windows:
-    """An image whose pixels are read a window at a time.
+    """An image, `height` by `width` px as a whole, whose pixels are read a window at a time.
 
     Args:
-        height: Of the whole, px.
-        width: Of the whole, px.
-        channels: As in `read_image`.
-        dtype: As in `Header`.
-        read: From top, bottom, left and right, the last two of each pair excluded, to the pixels
+        read: From top, bottom, left and right, the last of each pair excluded, to the pixels
             `(rows, columns, channels)` there, which lie inside the image.
         geo: Where on Earth the image lies, if the file says so.
         nodata: Value of pixels that hold no data, in all channels, if the file names one.
@@ -55,28 +52,25 @@ class Windows:
 
 @contextmanager
 def open_windows(path: str | Path, max_pixels: int = MAX_PIXELS) -> Iterator[Windows]:
-    """The image of a file, upright, its pixels those of `read_image`.
+    """The image of a file, upright, its pixels those of `read_image`; `DataError` if it has none.
 
     TIFF of any kind is read by its tiles or strips; whole slides need the extra `wsi`, JPEG 2000,
     `.vrt` and `.img` the extra `geo`. Other formats are decoded whole, within `max_pixels`.
-
-    Raises:
-        DataError: If the file is no image, or too large to be read whole where it has to be.
     """
     path = Path(path)
-    start = start_of(path)
+    is_tiff = start_of(path).startswith(TIFF_MAGIC)
     suffix = path.suffix.lower()
     if suffix in SLIDE_SUFFIXES:
         with _slide(path) as windows:
             yield windows
-    elif start.startswith(TIFF_MAGIC):
+    elif is_tiff:
         with reading(path):
             tiff = open_tiff(path)
         with tiff:
             with reading(path):
                 windows = _tiff(path, tiff, max_pixels)
             yield windows
-    elif suffix in GEO_SUFFIXES and (suffix != ".jp2" or _has_rasterio()):
+    elif suffix in GEO_SUFFIXES and (suffix != ".jp2" or find_spec("rasterio") is not None):
         with _gdal(path) as windows:
             yield windows
     else:
@@ -115,14 +109,15 @@ def _whole(path: Path, max_pixels: int) -> Windows:
 def _tiff(path: Path, tiff: tifffile.TiffFile, max_pixels: int) -> Windows:
     """A TIFF read by tiles, strips or rows, where it does not have to be decoded whole."""
     header = tiff_header(path, tiff, MOST_PIXELS)
-    first = tiff.pages[0]
-    nodata = None if header.palette else _nodata_of(tiff_nodata(first), header.dtype)
     if header.orientation != 1:
         return _whole(path, max_pixels)  # its georeference would be that of other rows
+    first = tiff.pages[0]
+    geo = geo_tags(first)
+    nodata = None if header.palette else _nodata_of(tiff_nodata(first), header.dtype)
     parts = [page_reader(tiff, page) for page in channel_planes(tiff)]
     readers = [part for part in parts if part is not None]
     if not parts or len(readers) < len(parts):
-        return replace(_whole(path, max_pixels), geo=geo_tags(first), nodata=nodata)
+        return replace(_whole(path, max_pixels), geo=geo, nodata=nodata)
 
     def read(top: int, bottom: int, left: int, right: int) -> np.ndarray:
         with reading(path):
@@ -130,7 +125,6 @@ def _tiff(path: Path, tiff: tifffile.TiffFile, max_pixels: int) -> Windows:
             values = planes[0] if len(planes) == 1 else np.concatenate(planes, axis=-1)
             return as_seen(first, values).astype(header.dtype, copy=False)
 
-    geo = geo_tags(first)
     return Windows(header.height, header.width, header.channels, header.dtype, read, geo, nodata)
 
 
@@ -175,24 +169,20 @@ def _slide(path: Path) -> Iterator[Windows]:
 
 @contextmanager
 def _gdal(path: Path) -> Iterator[Windows]:
-    """An image that rasterio opens."""
-    if not _has_rasterio():
+    try:
+        import rasterio
+        from rasterio.windows import Window
+    except ImportError:
         raise DataError(
             f"Reading {path} needs rasterio, which is not installed; install it with: pip install "
             f'"maskwright[geo]"'
-        )
-    import rasterio
-    from rasterio.windows import Window
-
+        ) from None
     with reading(path):
         dataset = rasterio.open(path)
     kind = np.result_type(*dataset.dtypes)
     dtype = kind.name if kind.name in {"uint8", "uint16"} else "float32"
-    bands = [
-        number
-        for number, meaning in enumerate(dataset.colorinterp, start=1)
-        if meaning != rasterio.enums.ColorInterp.alpha
-    ]
+    alpha = rasterio.enums.ColorInterp.alpha
+    bands = [band for band, kind in enumerate(dataset.colorinterp, start=1) if kind != alpha]
     check_size(path, dataset.height, dataset.width, len(bands), MOST_PIXELS)
 
     def read(top: int, bottom: int, left: int, right: int) -> np.ndarray:
@@ -205,11 +195,3 @@ def _gdal(path: Path) -> Iterator[Windows]:
         geo = tags_of(dataset.crs, dataset.transform) if dataset.crs else None
         nodata = _nodata_of(dataset.nodata, dtype)
         yield Windows(dataset.height, dataset.width, len(bands), dtype, read, geo, nodata)
-
-
-def _has_rasterio() -> bool:
-    try:
-        import rasterio  # noqa: F401
-    except ImportError:
-        return False
-    return True

@@ -48,12 +48,9 @@ def write_image(path: str | Path, image: np.ndarray) -> None:
 
 
 def write_mask(path: str | Path, labels: np.ndarray, colors: Sequence[Color] | None = None) -> None:
-    """Write labels `(h, w)` as a PNG: 8 bits, or 16 where a label exceeds 255.
+    """Write labels `(h, w)`, from 0, as a PNG: 8 bits, or 16 where a label exceeds 255.
 
-    Args:
-        path: File to write.
-        labels: Whole numbers from 0.
-        colors: Palette to show 8-bit labels in; the values stored are the labels all the same.
+    `colors` are those of the palette that shows 8-bit labels; the values stored stay the labels.
     """
     highest = int(labels.max(initial=0))
     if highest > IGNORE_LABEL:
@@ -79,12 +76,10 @@ def write_large_mask(
     The same labels give the same bytes.
 
     Args:
-        path: File to write.
         rows: From the first and the last row, excluded, to labels uint8 `(rows, width)`; asked
             for from top to bottom.
         size: Height and width, px.
         colors: Palette, as in `write_mask`.
-        geo: Where on Earth the mask lies.
         nodata: Whether the file says that `IGNORE_LABEL` stands for no data.
     """
     height, width = size
@@ -100,8 +95,7 @@ def write_large_mask(
 
     tags = [(*tag, True) for tag in geo.tags] if geo else []
     if nodata:
-        text = str(IGNORE_LABEL)
-        tags.append((NODATA_TAG, _ASCII, len(text) + 1, text, True))
+        tags.append((NODATA_TAG, _ASCII, 4, str(IGNORE_LABEL), True))  # with the byte that ends it
     big = height * width > _BIG_TIFF_PIXELS
     with atomic_write(path) as beside, tifffile.TiffWriter(beside, bigtiff=big) as tiff:
         tiff.write(

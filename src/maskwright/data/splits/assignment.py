@@ -27,10 +27,7 @@ def assign_splits(
     nearly as they allow.
 
     Args:
-        samples: In any order; the result keeps it.
         contents: Of a sample's id, what it holds (classes, image label) and is to be spread.
-        val_share: Share of the samples that becomes `"val"`; 0 for none.
-        test_share: Share of the samples that becomes `"test"`; 0 for none.
         seed: Decides among equals.
 
     Raises:
@@ -43,19 +40,15 @@ def assign_splits(
         )
     samples = [replace(s, split="train") if s.split is None else s for s in samples]
     stated = {sample.split for sample in samples}
-    shares = {
-        split: share
-        for split, share in (("test", test_share), ("val", val_share))
-        if share > 0 and split not in stated
-    }
+    wanted = {"test": test_share, "val": val_share}
+    shares = {name: share for name, share in wanted.items() if share > 0 and name not in stated}
     pool = [sample for sample in samples if sample.split == "train"]
     if not pool or not shares:
         return samples
     cases = _by_case(pool)
     splits = ["train", *shares]
-    parts = stratify(
-        list(cases.values()), contents, _sizes(len(cases), list(shares.values())), seed
-    )
+    sizes = _sizes(len(cases), list(shares.values()))
+    parts = stratify(list(cases.values()), contents, sizes, seed)
     chosen = {case: splits[part] for case, part in zip(cases, parts, strict=True)}
     return [replace(s, split=chosen[s.together]) if s.split == "train" else s for s in samples]
 
@@ -71,14 +64,8 @@ def folds(
     Every sample is in one fold, cases are whole, and each fold holds its part of every class as
     nearly as they allow. The order of the samples does not matter.
 
-    Args:
-        samples: To divide.
-        contents: Of a sample's id, what it holds (classes, image label) and is to be spread.
-        count: Folds, at least 2.
-        seed: Decides among equals.
-
     Raises:
-        ConfigError: If there are fewer cases than folds.
+        ConfigError: If there are fewer than 2 folds, or fewer cases than folds.
     """
     cases = _by_case(samples)
     if not 2 <= count <= len(cases):
@@ -104,12 +91,7 @@ def make_fold(
 ) -> list[Sample]:
     """Divide training and validation samples anew: one fold is held out, the others train.
 
-    Args:
-        samples: With splits; those in neither `"train"` nor `"val"` keep theirs.
-        contents: As in `folds`.
-        fold: Which one is held out, from 1.
-        count: Folds.
-        seed: As in `folds`.
+    `fold` counts from 1. Samples in other splits keep theirs.
 
     Raises:
         ConfigError: If there is no such fold, or there are fewer cases than folds.

@@ -16,7 +16,6 @@ def stratify(
     """Part of each case, by iterative stratification, so that parts hold alike of everything.
 
     Args:
-        cases: Samples of each case.
         contents: Of a sample's id, what is to be spread.
         sizes: Cases in each part, in sum all.
         seed: Decides among equals.
