@@ -39,11 +39,9 @@ class AuditReport:
     """Findings of an audit, errors first, and what it read.
 
     Args:
-        source: The data set.
         layout: What its folder was recognized as.
         notes: What else was inferred on opening.
         splits: Usable samples in each split.
-        classes: One row for each class of each split.
     """
 
     source: str

@@ -32,8 +32,6 @@ class Finding:
         code: Short name that stays the same between versions.
         severity: `"error"` where training as it is would be wrong, `"warning"` where the result
             may be worse or look better than it is, `"note"` for what is good to know.
-        message: What is the case, with counts and a few examples.
-        advice: What to do about it.
         files: All files concerned, relative to the data set where they lie in it.
     """
 
@@ -77,11 +75,8 @@ class AuditedSample:
         orientation: EXIF orientation, 1 for upright.
         alpha: Whether the image has transparency, which is dropped.
         mask_kinds: How each mask file stores its pixels, such as `"palette"`.
-        size: Height and width, pixels.
         counts: Pixels of each label, `(256,)`; the last counts ignored ones.
         thumb: `(32, 32)` float32.
-        finite: Whether all pixels are numbers.
-        flat: Whether all pixels of the image have one color.
     """
 
     sample: Sample

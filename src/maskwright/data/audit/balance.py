@@ -19,13 +19,7 @@ _ODD_SHARE = 0.05  # of the samples
 
 @dataclass(frozen=True)
 class ClassCount:
-    """How much of one class one split holds.
-
-    Args:
-        pixels: Pixels in all masks of the split.
-        share: Of the pixels of the split that are not ignored, 0 to 1.
-        images: Images that hold the class.
-    """
+    """How much of one class one split holds; `share` is of the pixels that are not ignored."""
 
     split: str
     name: str
@@ -95,14 +89,13 @@ def odd_masks(dataset: DataSet, usable: Sequence[AuditedSample]) -> Iterator[Fin
 def odd_classes(dataset: DataSet, usable: Sequence[AuditedSample]) -> Iterator[Finding]:
     """Classes that are absent or rare."""
     rows = class_counts(dataset, usable)
-    pixels: Counter[str] = Counter()
-    for row in rows:
-        pixels[row.name] += row.pixels
     splits = {row.split for row in rows}
-    images_of = {(row.split, row.name): row.images for row in rows}
-    never = [name for name in dataset.labels.names if not pixels[name]]
-    if len(dataset.labels.names) - len(never) < 2:
-        only = ", ".join(name for name in dataset.labels.names if pixels[name]) or "nothing"
+    splits_of: dict[str, list[str]] = {name: [] for name in dataset.labels.names}
+    for row in rows:
+        splits_of[row.name] += [row.split] * (row.images > 0)
+    seen = [name for name in splits_of if splits_of[name]]
+    if len(seen) < 2:
+        only = ", ".join(seen) or "nothing"
         yield Finding(
             "one_class",
             "error",
@@ -110,6 +103,7 @@ def odd_classes(dataset: DataSet, usable: Sequence[AuditedSample]) -> Iterator[F
             "See that the values of the masks were understood; state them in data.yaml.",
         )
         return
+    never = [name for name in splits_of if not splits_of[name]]
     if never:
         yield Finding(
             "class_never",
@@ -119,9 +113,9 @@ def odd_classes(dataset: DataSet, usable: Sequence[AuditedSample]) -> Iterator[F
             "Remove it from the classes in data.yaml, or add images that show it.",
         )
     elsewhere = [
-        f"{name} (in {', '.join(sorted(s for s in splits if images_of[s, name]))})"
-        for name in dataset.labels.names
-        if name not in never and "train" in splits and not images_of["train", name]
+        f"{name} (in {', '.join(sorted(splits_of[name]))})"
+        for name in seen
+        if "train" in splits and "train" not in splits_of[name]
     ]
     if elsewhere:
         yield Finding(
@@ -132,11 +126,7 @@ def odd_classes(dataset: DataSet, usable: Sequence[AuditedSample]) -> Iterator[F
             "Move images that show it to the training split, or unite the class with another.",
         )
     for split in ("val", "test"):
-        unscored = [
-            name
-            for name in dataset.labels.names
-            if split in splits and name not in never and not images_of[split, name]
-        ]
+        unscored = [name for name in seen if split in splits and split not in splits_of[name]]
         if unscored:
             yield Finding(
                 "class_not_scored",
@@ -164,14 +154,10 @@ def odd_splits(usable: Sequence[AuditedSample]) -> Iterator[Finding]:
     """Splits that are absent or too small."""
     sizes = Counter(each.sample.split for each in usable)
     if not sizes["train"]:
-        yield Finding(
-            "no_training",
-            "error",
-            f"There is nothing to train on; splits: {examples(map(str, sizes)) or 'none'}.",
-            "Put samples into a split named train, or state no splits.",
-        )
-        return
-    if sizes["train"] < _FEW_IMAGES:
+        message = f"There is nothing to train on; splits: {examples(map(str, sizes)) or 'none'}."
+        advice = "Put samples into a split named train, or state no splits."
+        yield Finding("no_training", "error", message, advice)
+    elif sizes["train"] < _FEW_IMAGES:
         message = f"The training split has only {counted(sizes['train'], 'usable image')}."
         advice = "Expect little, and look at predictions rather than at scores; use crops."
         yield Finding("few_images", "warning", message, advice)

@@ -1,6 +1,7 @@
 """Gray masks: two values, label indices, grays with smooth edges, evenly spread labels."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -9,10 +10,9 @@ from maskwright.data.encodings.inferred import (
     TWO_CLASSES,
     InferredEncoding,
     MaskEvidence,
+    gray_encoding,
     join_values,
     name_classes,
-    void_text,
-    with_void,
 )
 from maskwright.data.encodings.mask_contents import MANY_VALUES
 from maskwright.errors import DataError
@@ -34,7 +34,7 @@ def two_spellings(masks: MaskEvidence) -> InferredEncoding | None:
     if whites < ones or any({1, 255} <= content.values.keys() for content in contents):
         return None
     text = f"{whites} masks hold 255 beside 0 and {ones} hold 1: 0 is background, both others are "
-    encoding = InferredEncoding("binary", {0: 0, 1: 1, 255: 1}, TWO_CLASSES, f"{text}foreground.")
+    encoding = gray_encoding("binary", {0: 0, 1: 1, 255: 1}, TWO_CLASSES, f"{text}foreground")
     return name_classes(encoding, masks.class_map, sorted(masks.counts))
 
 
@@ -55,16 +55,16 @@ def gray_classes(counts: Mapping[int, int]) -> InferredEncoding:
     if set(values) <= {0, values[-1]} and (values[0] == 0 or values[-1] in {255, _DEEP_VOID}):
         bright = [values[-1]] if values[-1] else [1, 255]
         empty = ", which does not occur" if not values[-1] else ""
-        explanation = f"{hold}: 0 is background, {join_values(bright)} foreground{empty}."
-        labels = with_void({0: 0, **dict.fromkeys(bright, 1)}, ())
-        return InferredEncoding("binary", labels, TWO_CLASSES, explanation)
+        explanation = f"{hold}: 0 is background, {join_values(bright)} foreground{empty}"
+        labels = {0: 0, **dict.fromkeys(bright, 1)}
+        return gray_encoding("binary", labels, TWO_CLASSES, explanation)
     if _is_smooth(counts):
         explanation = (
             f"The masks are gray from {values[0]} to {values[-1]} with {_share_of_ends(counts):.1%}"
-            f" of the pixels black or white: two classes with smooth edges, cut at {HALF}."
+            f" of the pixels black or white: two classes with smooth edges, cut at {HALF}"
         )
-        labels = {0: 0, 255: 1}
-        return InferredEncoding("binary", labels, TWO_CLASSES, explanation, threshold=HALF)
+        inferred = gray_encoding("binary", {0: 0, 255: 1}, TWO_CLASSES, explanation)
+        return replace(inferred, threshold=HALF)
     if _evenly_spread(values):
         return _class_per_value(values, (), f"{hold}, labels spread over the grays")
     return _label_indices(values)
@@ -83,9 +83,8 @@ def _label_indices(values: Sequence[int]) -> InferredEncoding:
         )
     hold = f"The masks hold {join_values(plain)}"
     if first == 0 and len(plain) == 2:
-        explanation = f"{hold}: 0 is background, {top} foreground{void_text(void)}."
-        labels = with_void({0: 0, top: 1}, void)
-        return InferredEncoding("binary", labels, TWO_CLASSES, explanation)
+        explanation = f"{hold}: 0 is background, {top} foreground"
+        return gray_encoding("binary", {0: 0, top: 1}, TWO_CLASSES, explanation, void)
     if first > 1 or top >= MAX_CLASSES or 2 * len(plain) < top - first + 1:
         return _class_per_value(plain, void, f"{hold}, each of them a class")
     absent = sorted(set(range(first, top)) - set(plain))
@@ -98,9 +97,8 @@ def _class_per_value(
     values: Sequence[int], void: Sequence[int], explanation: str
 ) -> InferredEncoding:
     """Every value a class, in order."""
-    labels = with_void({value: label for label, value in enumerate(values)}, void)
-    names = tuple(f"class_{value}" for value in values)
-    return InferredEncoding("indices", labels, names, f"{explanation}{void_text(void)}.")
+    labels = {value: label for label, value in enumerate(values)}
+    return gray_encoding("indices", labels, [f"class_{v}" for v in values], explanation, void)
 
 
 def _is_smooth(counts: Mapping[int, int]) -> bool:

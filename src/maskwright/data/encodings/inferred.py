@@ -1,9 +1,10 @@
 """An inferred encoding with its classes, named by a class map, and the wording of its values."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import TypeVar
 
 import numpy as np
 
@@ -12,6 +13,8 @@ from maskwright.data.encodings.encoding import EncodingKind, Value
 from maskwright.data.encodings.mask_contents import MaskContents
 from maskwright.data.notes import first_few
 from maskwright.labels import IGNORE_LABEL, Color
+
+Key = TypeVar("Key")
 
 HALF = 128
 """Where gray masks of two classes with smooth edges are cut."""
@@ -36,10 +39,7 @@ class MaskEvidence:
     @cached_property
     def totals(self) -> Counter[Value]:
         """Pixels of each value or color, in all masks."""
-        total: Counter[Value] = Counter()
-        for content in self.contents:
-            total.update(content.values)
-        return total
+        return _summed(content.values for content in self.contents)
 
     @cached_property
     def counts(self) -> dict[int, int]:
@@ -49,10 +49,14 @@ class MaskEvidence:
     @cached_property
     def colors(self) -> Counter[Color]:
         """Pixels of each color; values are looked up in their palette, grays are colors too."""
-        total: Counter[Color] = Counter()
-        for content in self.contents:
-            total.update(content.as_colors())
-        return total
+        return _summed(content.as_colors() for content in self.contents)
+
+
+def _summed(counts: Iterable[Mapping[Key, int]]) -> Counter[Key]:
+    total: Counter[Key] = Counter()
+    for of_mask in counts:
+        total.update(of_mask)
+    return total
 
 
 @dataclass(frozen=True)
@@ -67,15 +71,18 @@ class InferredEncoding:
     threshold: int | None = None
 
 
-def with_void(labels: Mapping[int, int], void: Sequence[int]) -> dict[Value, int]:
-    """Labels of values, and of values that are ignored."""
+def gray_encoding(
+    kind: EncodingKind,
+    labels: Mapping[int, int],
+    names: Sequence[str],
+    text: str,
+    void: Sequence[int] = (),
+) -> InferredEncoding:
+    """Encoding of values, and of values that are ignored; `text` explains all but the latter."""
     values: dict[Value, int] = dict(labels.items())
-    return values | dict.fromkeys(void, IGNORE_LABEL)
-
-
-def void_text(void: Sequence[int]) -> str:
-    """End of a sentence on values that are ignored; `""` without any."""
-    return f"; {join_values(void)} is void and ignored" if void else ""
+    values |= dict.fromkeys(void, IGNORE_LABEL)
+    ignored = f"; {join_values(void)} is void and ignored" if void else ""
+    return InferredEncoding(kind, values, tuple(names), f"{text}{ignored}.")
 
 
 def join_values(values: Sequence[int]) -> str:
@@ -102,18 +109,14 @@ def classes_by_value(counts: Mapping[int, int], class_map: ClassMap) -> Inferred
     if not present - {255} <= stated or len(present & stated) < class_map.min_values:
         return None
     classes = [entry for entry in class_map.entries if not entry.ignored]
+    labels = {entry.value: label for label, entry in enumerate(classes) if entry.value is not None}
     void = {entry.value for entry in class_map.entries if entry.ignored and entry.value is not None}
     void |= present - stated
-    labels = {entry.value: label for label, entry in enumerate(classes) if entry.value is not None}
     named = first_few([f"{entry.value} is {entry.name}" for entry in classes], 4)
-    return InferredEncoding(
-        "indices",
-        with_void(labels, sorted(void)),
-        tuple(entry.name for entry in classes),
-        f"The masks hold {join_values(sorted(present))}: {named}, as in {class_map.source}"
-        f"{void_text(sorted(void))}.",
-        complete([entry.color for entry in classes]),
-    )
+    text = f"The masks hold {join_values(sorted(present))}: {named}, as in {class_map.source}"
+    names = [entry.name for entry in classes]
+    inferred = gray_encoding("indices", labels, names, text, sorted(void))
+    return replace(inferred, colors=complete([entry.color for entry in classes]))
 
 
 def complete(colors: Sequence[Color | None]) -> tuple[Color, ...] | None:

@@ -24,8 +24,7 @@ class Arrays:
         starts: Where each mask begins in `labels`; its image begins `channels` times later.
         sizes: Height and width of each, `(n, 2)`.
         weights: How much each sample counts, `(n,)`.
-        value_range: Lowest and highest value of a pixel: 0 to 255 for uint8, else those that
-            occur.
+        value_range: Lowest and highest value of a pixel: 0 to 255 for uint8, else as they occur.
         skipped: One sentence for each sample that cannot be read.
     """
 

@@ -12,19 +12,18 @@ from maskwright.errors import ConfigError
 class Augmentation:
     """Random changes of an image with its mask; the defaults change nothing.
 
-    Amounts are uniform in the stated range; `*_probability` is the share of images that are
-    changed. Photometric amounts are shares of the range of pixel values. A value outside its range
-    raises `ConfigError`.
+    Amounts are uniform in the stated range, angles and moves either way; `*_probability` is the
+    share of images that are changed. Photometric amounts are shares of the range of pixel values.
+    A value outside its range raises `ConfigError`.
 
     Args:
         flip_vertical: Probability of swapping top and bottom. No strength has it: whether up
             differs from down is a property of the images. Set 0.5 for microscopy and aerial.
-        rotate_degrees: Largest angle, either way.
-        shift: Largest move along each axis, either way, as a share of the window.
+        shift: Largest move along each axis, as a share of the window.
         scale: Smallest and largest side of the window that fills the output, as a share of the
             whole; below 1 zooms in, above 1 shows the border. Its place is uniform.
         aspect: Largest change of width against height, as a factor, 1 for none.
-        shear_degrees: Largest slant of the vertical axis, either way.
+        shear_degrees: Largest slant of the vertical axis.
         elastic: Standard deviation of the local displacement, as a share of the shorter side.
         elastic_spacing: Distance between the points that are displaced, same unit.
         brightness: Largest value added or taken away.

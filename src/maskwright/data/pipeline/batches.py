@@ -42,10 +42,8 @@ def train_batches(
 
     Returns:
         Batches of images float32 `(b, h, w, c)`, labels int32 `(b, h, w)` and weights float32
-        `(b, h, w)`: class weight times sample weight, 0 where the label is ignored.
-
-    Raises:
-        ConfigError: If the sizes differ and there is no crop, or workers cannot share a batch.
+        `(b, h, w)`: class weight times sample weight, 0 where the label is ignored. `ConfigError`
+        if the sizes differ and there is no crop, or workers cannot share a batch.
     """
     size = output_size(arrays.size, crop)
     if favor is not None and crop is None:

@@ -74,9 +74,6 @@ def epoch_batches(
         collate: From augmented samples, made as they are taken, and their indices to arrays in any
             nesting.
         signature: From the samples in a batch of one worker to `tf.TensorSpec`s in that nesting.
-
-    Raises:
-        ConfigError: If the workers cannot share a batch evenly.
     """
     first_row, share = schedule.rows()
     steps = steps_per_epoch(num_samples, schedule.batch_size)
@@ -108,8 +105,7 @@ def window_batches(
     Args:
         sizes: Height and width of each image, `(n, 2)`.
         batch_size: Windows in a batch; 1 is used where images differ in size and are not tiled.
-        tile: Height and width of tiles laid side by side, which may reach beyond an image; `None`
-            takes whole images.
+        tile: Height and width of tiles, which may reach beyond an image; `None` for whole images.
         collate: From windows to arrays in any nesting.
         signature: From the size of the windows, `None` where it varies, to `tf.TensorSpec`s.
     """
@@ -133,8 +129,7 @@ def window_batches(
 def output_size(size: tuple[int, int] | None, crop: tuple[int, int] | None) -> tuple[int, int]:
     """Size of training images: that of the crop, else `size` of all images; `None` if they differ.
 
-    Raises:
-        ConfigError: If images differ in size, and there is no crop.
+    `ConfigError` if they differ and there is no crop.
     """
     if crop is None and size is None:
         raise ConfigError(

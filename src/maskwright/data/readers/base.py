@@ -76,7 +76,6 @@ class Reader:
     """Reader of one format.
 
     Args:
-        name: Of the format, for people.
         source: What can be opened, such as `"a CSV manifest"`.
         contents: What is looked for in a folder; `""` for none.
         recognize: From a place to what is recognized there, or `None`. It must be quick, and opens

@@ -92,10 +92,8 @@ def convert_to_png(source: Path) -> tuple[Path, list[Note]]:
     """Folder with masks, instances, `manifest.csv`, `regions.csv` and `data.yaml` of a data set.
 
     The first call draws it into a cache, later ones use that, unless files have changed. Images
-    stay where they are. The notes are on what was made of the annotations.
-
-    Raises:
-        DataError: If there are no annotations, or no object of an image that is there has a mask.
+    stay where they are. The notes are on what was made of the annotations. `DataError` if there
+    are none, or no object of an image that is there has a mask.
     """
     root = source
     if source.is_file():

@@ -74,7 +74,6 @@ def probe(
     """Read headers and masks; samples with a fault are skipped, `DataError` if none is left.
 
     Args:
-        samples: Of a layout.
         seed: Decides which files are read where there are many.
         divide: Whether splits are to be made, which goes better when all masks are known.
         scaled_masks: Whether a mask may be larger or smaller than its image, if the aspect agrees.
@@ -165,23 +164,19 @@ def _probe_masks(result: ProbeResult, seed: int, divide: bool) -> None:
     paths = [mask for sample in result.samples for mask in sample.masks]
     if not divide or len(paths) > MAX_STRATIFIED_MASKS:
         paths = _random_subset(paths, MAX_MASKS, [seed, 2])
-    broken: dict[Path, str] = {}
-    outcomes = in_threads(_read_contents, paths, "Probing masks")
-    for path, outcome in zip(paths, outcomes, strict=True):
-        if isinstance(outcome, DataError):
-            broken[path] = str(outcome)
-        else:
-            result.contents[path] = outcome
+
+    def count(path: Path) -> MaskContents | str:
+        try:
+            return read_contents(path)
+        except DataError as error:
+            return str(error)
+
+    outcomes = dict(zip(paths, in_threads(count, paths, "Probing masks"), strict=True))
+    broken = {path: outcome for path, outcome in outcomes.items() if isinstance(outcome, str)}
+    result.contents = {p: held for p, held in outcomes.items() if not isinstance(held, str)}
     of_masks = [(sample.id, mask) for sample in result.samples for mask in sample.masks]
     faults = {id_: SkippedFile(m, broken[m], broken=True) for id_, m in of_masks if m in broken}
     result.skip(faults)
-
-
-def _read_contents(path: Path) -> MaskContents | DataError:
-    try:
-        return read_contents(path)
-    except DataError as error:
-        return error
 
 
 def _random_subset(items: Sequence[Item], most: int, seed: Sequence[int]) -> list[Item]:

@@ -42,8 +42,7 @@ def convert_to_png(name: str) -> Path:
     """Folder with the images, masks, `manifest.csv` and `data.yaml` of a data set.
 
     The first call downloads and writes it, later ones use that. The image feature is the one
-    called `image`, else the first; the mask feature is the first whose name says so. Names are
-    such as `oxford_iiit_pet` or `name/config:1.0.0`.
+    called `image`, else the first; the mask feature is the first whose name says so.
 
     Raises:
         ConfigError: If TensorFlow Datasets is not installed or does not know the name.

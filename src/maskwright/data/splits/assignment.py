@@ -3,8 +3,9 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from maskwright.data.samples import Sample
-from maskwright.data.splits.stratification import stratify
 from maskwright.errors import ConfigError
 from maskwright.imageio import natural_key
 
@@ -48,7 +49,7 @@ def assign_splits(
     cases = _by_case(pool)
     splits = ["train", *shares]
     sizes = _sizes(len(cases), list(shares.values()))
-    parts = stratify(list(cases.values()), contents, sizes, seed)
+    parts = _stratify(list(cases.values()), contents, sizes, seed)
     chosen = {case: splits[part] for case, part in zip(cases, parts, strict=True)}
     return [replace(s, split=chosen[s.together]) if s.split == "train" else s for s in samples]
 
@@ -74,7 +75,7 @@ def folds(
             f"parted; received {count}."
         )
     sizes = [len(cases) // count + (fold < len(cases) % count) for fold in range(count)]
-    parts = stratify(list(cases.values()), contents, sizes, seed)
+    parts = _stratify(list(cases.values()), contents, sizes, seed)
     fold_of = dict(zip(cases, parts, strict=True))
     result: list[list[int]] = [[] for _ in range(count)]
     for position, sample in enumerate(samples):
@@ -123,3 +124,55 @@ def _sizes(num_cases: int, shares: Sequence[float]) -> list[int]:
         taken.append(min(left, max(1, round(share * num_cases))))
         left -= taken[-1]
     return [num_cases - sum(taken), *taken]
+
+
+def _stratify(
+    cases: Sequence[Sequence[Sample]],
+    contents: Mapping[str, Collection[object]],
+    sizes: Sequence[int],
+    seed: int,
+) -> list[int]:
+    """Part of each case, by iterative stratification, so that parts hold alike of everything.
+
+    Args:
+        contents: Of a sample's id, what is to be spread.
+        sizes: Cases in each part, in sum all.
+        seed: Decides among equals.
+
+    Source: Sechidis, Tsoumakas and Vlahavas, On the Stratification of Multi-Label Data, 2011,
+    with cases in place of examples, and with every part that is asked for non-empty while there
+    are cases enough.
+    """
+    rng = np.random.default_rng([seed, len(cases)])
+    strata = sorted({str(item) for case in cases for s in case for item in contents.get(s.id, ())})
+    column = {name: index for index, name in enumerate(strata)}
+    # The last column counts the samples themselves, so that cases without content are spread too.
+    amounts = np.zeros((len(cases), len(strata) + 1))
+    for row, case in enumerate(cases):
+        amounts[row, -1] = len(case)
+        for sample in case:
+            for item in contents.get(sample.id, ()):
+                amounts[row, column[str(item)]] += 1
+    wanted = np.outer(np.array(sizes) / len(cases), amounts.sum(axis=0))  # (parts, strata)
+    order = rng.permutation(len(cases))
+    result = np.full(len(cases), -1)
+    while (free := order[result[order] < 0]).size:
+        left = amounts[free].sum(axis=0)
+        rarest = int(np.argmin(np.where(left > 0, left, np.inf)))
+        # Large cases first: small ones can still even out what they leave.
+        holders = free[amounts[free, rarest] > 0]
+        for row in holders[np.argsort(-amounts[holders, -1], kind="stable")]:
+            open_parts = wanted[:, -1] > 0
+            need = np.where(open_parts, wanted[:, rarest], -np.inf)
+            if not open_parts.any():
+                need = wanted[:, -1]
+            best = np.flatnonzero(need == need.max())
+            part = int(best[np.argmax(wanted[best, -1])])
+            result[row] = part
+            wanted[part] -= amounts[row]
+    for part, size in enumerate(sizes):
+        if size and not (result == part).any():
+            donor = int(np.argmax(np.bincount(result, minlength=len(sizes))))
+            rows = np.flatnonzero(result == donor)
+            result[rows[np.argmin(amounts[rows, -1])]] = part
+    return [int(part) for part in result]

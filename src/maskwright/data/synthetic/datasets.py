@@ -66,13 +66,10 @@ def write_dataset(
         scene = draw_scene(rng, size, slide, apart)
         case = f"slide_{number_of_slide + 1:02}"
         name = f"{case}_{view + 1}.png"
-        image, mask = folder / "images" / name, folder / "masks" / name
-        write_image(image, scene.image)
-        write_mask(mask, scene.labels, LABELS.colors)
-        write_image(folder / "instances" / name, scene.instances)
         split = "train"
         if number_of_slide < num_test + num_val:
             split = "test" if number_of_slide < num_test else "val"
+        image, mask = _write_scene(folder, name, scene, LABELS)
         samples.append(Sample(Path(name).stem, image, (mask,), case, split))
         rows += [(name, *row) for row in _cell_rows(scene)]
     write_manifest(folder / "samples.csv", samples)
@@ -128,10 +125,7 @@ def write_cases(
         for view in range(num_images):
             name = f"{case}_{view + 1}.png"
             scene, cell = _draw_view(rng, size, slide, shares, view == deciding)
-            image, mask = folder / "images" / name, folder / "masks" / name
-            write_image(image, scene.image)
-            write_mask(mask, scene.labels, _CELL.colors)
-            write_image(folder / "instances" / name, scene.instances)
+            image, mask = _write_scene(folder, name, scene, _CELL)
             samples.append(Sample(Path(name).stem, image, (mask,), case, split, label))
             if cell:
                 row, column = np.argwhere(scene.instances == cell).mean(axis=0).round(1).tolist()
@@ -173,6 +167,15 @@ def _empty(folder: str | Path) -> Path:
     if folder.exists() and any(folder.iterdir()):
         raise ConfigError(f"Expected an empty folder to write scenes to; {folder} holds files.")
     return folder
+
+
+def _write_scene(folder: Path, name: str, scene: Scene, labels: Labels) -> tuple[Path, Path]:
+    """Write a scene; the files of its image and its mask."""
+    image, mask = folder / "images" / name, folder / "masks" / name
+    write_image(image, scene.image)
+    write_mask(mask, scene.labels, labels.colors)
+    write_image(folder / "instances" / name, scene.instances)
+    return image, mask
 
 
 def _cell_rows(scene: Scene) -> list[tuple[str | int, ...]]:

@@ -28,7 +28,6 @@ class Pairing:
     Args:
         style: What the folders look like, for people.
         objects: Whether images have one mask file for each object.
-        skipped: Image files that are in no pair.
         spare: Folders of masks that would fit as well.
         reasons: Why single files are in no pair, where it is not for their folder.
     """
