@@ -177,10 +177,7 @@ def _decoder(tiff: tifffile.TiffFile, frame: Any, most: int) -> Callable[[int], 
 
 
 def _read_parts(
-    page: Any,
-    part: tuple[int, int],
-    decode: Callable[[int], np.ndarray | None],
-    *window_px: int,
+    page: Any, part: tuple[int, int], decode: Callable[[int], np.ndarray | None], *window_px: int
 ) -> np.ndarray:
     """A window of a page in tiles or strips, whose height and width are `part`."""
     top, bottom, left, right = window_px

@@ -98,11 +98,11 @@ def _whole(path: Path, max_pixels: int) -> Windows:
             f"do) and name that."
         )
     image = read_image(path, max_pixels)
+    height, width, channels = image.shape
 
     def read(top: int, bottom: int, left: int, right: int) -> np.ndarray:
         return image[top:bottom, left:right]
 
-    height, width, channels = image.shape
     return Windows(height, width, channels, image.dtype.name, read)
 
 

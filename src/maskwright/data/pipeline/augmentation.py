@@ -93,6 +93,13 @@ _RANGES = {
     **{"blur": (0.0, 20.0), "aspect": (1.0, 4.0), "elastic_spacing": (0.01, 1.0)},
 }
 
+
+def _sometimes(probability: float, **amounts: float) -> dict[str, Any]:
+    """Settings of changes that are made to a share of the images."""
+    names = (f"{name.removesuffix('_degrees')}_probability" for name in amounts)
+    return amounts | dict.fromkeys(names, probability)
+
+
 STRENGTHS: Mapping[str, Augmentation] = MappingProxyType(
     {
         "none": Augmentation(),
@@ -101,41 +108,22 @@ STRENGTHS: Mapping[str, Augmentation] = MappingProxyType(
         ),
         "medium": Augmentation(
             flip_horizontal=0.5,
-            rotate_degrees=15,
-            rotate_probability=0.5,
-            shift=0.05,
-            shift_probability=0.5,
             scale=(0.7, 1.0),
             aspect=1.15,
             brightness=0.15,
             contrast=0.3,
-            gamma=0.3,
-            gamma_probability=0.5,
-            noise=0.03,
-            noise_probability=0.2,
-            blur=1.0,
-            blur_probability=0.2,
+            **_sometimes(0.5, rotate_degrees=15, shift=0.05, gamma=0.3),
+            **_sometimes(0.2, noise=0.03, blur=1.0),
         ),
         "strong": Augmentation(
             flip_horizontal=0.5,
-            rotate_degrees=30,
-            rotate_probability=0.8,
-            shift=0.1,
-            shift_probability=0.5,
             scale=(0.5, 1.2),
             aspect=1.3,
-            shear_degrees=10,
-            shear_probability=0.5,
-            elastic=0.02,
-            elastic_probability=0.3,
             brightness=0.2,
             contrast=0.4,
-            gamma=0.5,
-            gamma_probability=0.5,
-            noise=0.05,
-            noise_probability=0.3,
-            blur=1.5,
-            blur_probability=0.3,
+            **_sometimes(0.8, rotate_degrees=30),
+            **_sometimes(0.5, shift=0.1, shear_degrees=10, gamma=0.5),
+            **_sometimes(0.3, elastic=0.02, noise=0.05, blur=1.5),
         ),
     }
 )

@@ -27,7 +27,7 @@ from maskwright.data.readers.description import (
     write_description,
 )
 from maskwright.data.readers.manifest import write_manifest
-from maskwright.data.readers.name_words import SPLIT_WORDS
+from maskwright.data.readers.split_files import SPLIT_WORDS
 from maskwright.data.readers.tfds import cache_folder
 from maskwright.data.samples import Sample
 from maskwright.errors import DataError

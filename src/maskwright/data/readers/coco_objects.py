@@ -1,7 +1,7 @@
 """Images, classes and objects in the JSON of COCO, and their masks."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -64,36 +64,27 @@ class CocoImage:
     crowds: list[CocoObject] = field(default_factory=list)
 
 
-@dataclass
-class _Skipped:
-    """Annotations that give no region."""
-
-    images: list[str] = field(default_factory=list)
-    boxes: int = 0
-    flat: list[str] = field(default_factory=list)
-    beyond: list[str] = field(default_factory=list)
-    crowds: int = 0
-
-    def notes(self) -> Iterator[Note]:
-        if self.images:
-            count = counted(len(self.images), "image that is", "images that are")
-            yield Note("missing_images", f"Skipped: {count} not there, the first {self.images[0]}.")
-        if self.boxes:
-            count = counted(self.boxes, "object")
-            yield Note("boxes_only", f"Skipped: {count} with a box but no mask.")
-        if self.flat:
-            count = counted(len(self.flat), "object")
-            text = f"Skipped: {count} whose polygon has fewer than three points and so no area, "
-            text += f"the first {self.flat[0]}; draw it again, or remove it."
-            yield Note("flat_polygons", text)
-        if self.beyond:
-            singular, plural = "box that reaches beyond its", "boxes that reach beyond their"
-            text = f"Not used: {counted(len(self.beyond), singular, plural)} image, the first of "
-            text += f"object {self.beyond[0]}; boxes are made from masks."
-            yield Note("boxes_beyond_image", text)
-        if self.crowds:
-            text = f"Skipped: {counted(self.crowds, 'crowd')}, as no region; pixels of crowds "
-            yield Note("crowds", f"{text}alone are ignored.")
+# By code: one of what is skipped, several, and the note on them.
+_SKIPPED = {
+    "missing_images": (
+        *("image that is", "images that are"),
+        "Skipped: {count} not there, the first {first}.",
+    ),
+    "boxes_only": ("object", "objects", "Skipped: {count} with a box but no mask."),
+    "flat_polygons": (
+        *("object", "objects"),
+        "Skipped: {count} whose polygon has fewer than three points and so no area, the first "
+        "{first}; draw it again, or remove it.",
+    ),
+    "boxes_beyond_image": (
+        *("box that reaches beyond its", "boxes that reach beyond their"),
+        "Not used: {count} image, the first of object {first}; boxes are made from masks.",
+    ),
+    "crowds": (
+        *("crowd", "crowds"),
+        "Skipped: {count}, as no region; pixels of crowds alone are ignored.",
+    ),
+}
 
 
 def list_classes(files: Sequence[CocoFile]) -> tuple[list[str], dict[int, int]]:
@@ -125,17 +116,14 @@ def list_classes(files: Sequence[CocoFile]) -> tuple[list[str], dict[int, int]]:
 
 
 def list_images(
-    root: Path,
-    files: Sequence[CocoFile],
-    paths: Sequence[Path],
-    label_of: Mapping[int, int],
+    root: Path, files: Sequence[CocoFile], paths: Sequence[Path], label_of: Mapping[int, int]
 ) -> tuple[list[CocoImage], list[Note]]:
     """Those of the image files `paths` below `root` that are annotated, and notes on what is not.
 
     `label_of` gives the label of each category, 0 for the background.
     """
-    skipped = _Skipped()
-    images = _images(root, files, paths, skipped)
+    skipped: dict[str, list[str]] = {code: [] for code in _SKIPPED}
+    images = _images(root, files, paths, skipped["missing_images"])
     for file in files:
         for annotation in file.content["annotations"]:
             image = images.get((file.path, annotation["image_id"]))
@@ -144,23 +132,28 @@ def list_images(
                 continue
             name = f"{annotation.get('id', '?')} of {image.image.name}"
             if _reaches_beyond(annotation.get("bbox"), image.size):
-                skipped.beyond.append(name)
+                skipped["boxes_beyond_image"].append(name)
             if not shape:
-                skipped.boxes += 1
+                skipped["boxes_only"].append(name)
             elif _is_flat(shape):
-                skipped.flat.append(name)
+                skipped["flat_polygons"].append(name)
             elif annotation.get("iscrowd"):
-                skipped.crowds += 1
+                skipped["crowds"].append(name)
                 image.crowds.append(CocoObject(label, shape, name))
             else:
                 image.objects.append(CocoObject(label, shape, name))
-    return list(images.values()), list(skipped.notes())
+    notes = [
+        Note(code, text.format(count=counted(len(names), single, several), first=names[0]))
+        for code, (single, several, text) in _SKIPPED.items()
+        if (names := skipped[code])
+    ]
+    return list(images.values()), notes
 
 
 def _images(
-    root: Path, files: Sequence[CocoFile], paths: Sequence[Path], skipped: _Skipped
+    root: Path, files: Sequence[CocoFile], paths: Sequence[Path], missing: list[str]
 ) -> dict[tuple[Path, Any], CocoImage]:
-    """Images that are there, by the file of annotations and their id in it."""
+    """Images that are there, by the file of annotations and their id in it; adds others."""
     by_name: dict[str, list[Path]] = {}
     for path in paths:
         by_name.setdefault(path.name, []).append(path)
@@ -170,7 +163,7 @@ def _images(
         for entry in file.content["images"]:
             image = _find(root, file, str(entry["file_name"]), by_name)
             if image is None:
-                skipped.images.append(str(entry["file_name"]))
+                missing.append(str(entry["file_name"]))
             else:
                 entries.append((file, entry, image))
     ids = unique_ids([(path.parent.name, path.stem) for _, _, path in entries])

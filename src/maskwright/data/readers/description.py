@@ -47,8 +47,7 @@ class Description(BaseModel):
         default=None, ge=1, description="Mask value from which pixels are foreground."
     )
     objects: Literal["united", "instances"] | None = Field(
-        default=None,
-        description="Whether masks of single objects are united or kept as instances.",
+        default=None, description="Whether masks of single objects are united or kept as instances."
     )
     group_by: str | None = Field(
         default=None, description="Column, or pattern of sample ids, that holds the case."

@@ -7,10 +7,16 @@ from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
-from maskwright.data.readers.name_words import SPLIT_WORDS
 from maskwright.data.samples import Sample
 from maskwright.errors import DataError
 from maskwright.imageio import IMAGE_SUFFIXES
+
+SPLIT_WORDS: Mapping[str, str] = {
+    **dict.fromkeys(("train", "training", "trainval"), "train"),
+    **dict.fromkeys(("val", "valid", "validation", "dev"), "val"),
+    **dict.fromkeys(("test", "testing"), "test"),
+}
+"""Names of splits in folders, lists and manifests, and what they are called here."""
 
 _AROUND = "list|lists|ids|files|images|set|split|splits|names"
 _NAME = re.compile(

@@ -6,6 +6,7 @@ from dataclasses import replace
 from maskwright.data.encodings.class_map import ClassEntry, ClassMap
 from maskwright.data.encodings.encoding import Encoding, EncodingKind, Value, format_value
 from maskwright.data.encodings.infer_encoding import infer_encoding
+from maskwright.data.encodings.inferred import complete
 from maskwright.data.encodings.mask_contents import MaskContents
 from maskwright.data.readers.base import Layout
 from maskwright.data.readers.description import Description
@@ -90,8 +91,7 @@ def stated_encoding(description: Description) -> tuple[Encoding, Labels] | None:
         by_label = {label: value for value, label in reversed(mapped.items())}
         stated_colors = [by_label.get(label) for label in range(len(names))]
         colors = [color if isinstance(color, tuple) else None for color in stated_colors]
-    present = [color for color in colors if color is not None]
-    labels = Labels.create(names, present if len(present) == len(names) else None)
+    labels = Labels.create(names, complete(colors) or None)
     explanation = "The masks are as data.yaml states."
     return Encoding(kind, mapped, description.threshold, explanation), labels
 

@@ -55,10 +55,7 @@ def assign_splits(
 
 
 def folds(
-    samples: Sequence[Sample],
-    contents: Mapping[str, Collection[object]],
-    count: int,
-    seed: int,
+    samples: Sequence[Sample], contents: Mapping[str, Collection[object]], count: int, seed: int
 ) -> list[list[int]]:
     """Positions of the samples in each of `count` folds, whatever splits they have.
 

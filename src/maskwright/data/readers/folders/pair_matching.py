@@ -6,7 +6,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from maskwright.data.readers.name_words import IMAGE_WORDS, MASK_WORDS, SPLIT_WORDS
+from maskwright.data.readers.folders.roles import IMAGE_WORDS, MASK_WORDS
+from maskwright.data.readers.split_files import SPLIT_WORDS
 from maskwright.imageio import natural_key
 
 _KIND_WORDS = IMAGE_WORDS | MASK_WORDS

@@ -103,9 +103,7 @@ def _samples(pairs: Sequence[Pair]) -> list[Sample]:
     ]
 
 
-def _from_paths(
-    rests: Sequence[tuple[str, ...]],
-) -> tuple[list[str | None], list[str | None]]:
+def _from_paths(rests: Sequence[tuple[str, ...]]) -> tuple[list[str | None], list[str | None]]:
     """Label and case of each sample from the names of its folders.
 
     Folders with numbers in their names (tile_7, patient 12) are cases, others (benign, malignant)

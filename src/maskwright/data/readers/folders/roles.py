@@ -6,9 +6,21 @@ from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
 
-from maskwright.data.readers.name_words import IMAGE_WORDS, MASK_WORDS, SPLIT_WORDS
+from maskwright.data.readers.split_files import SPLIT_WORDS
 from maskwright.imageio import IMAGE_SUFFIXES, is_image, natural_key
 
+IMAGE_WORDS = frozenset(
+    {"images", "image", "imgs", "img", "jpegimages", "jpgs", "photos", "photo", "pictures"}
+    | {"picture", "frames", "inputs", "input", "rgb", "raw", "data", "x", "originals", "original"}
+    | {"orig", "sat", "tiles", "leftimg8bit", "source", "src", "scans"}
+)
+MASK_WORDS = frozenset(
+    {"masks", "mask", "labels", "label", "lbl", "gt", "gts", "groundtruth", "truth", "annotations"}
+    | {"annotation", "annot", "annots", "anno", "annos", "trimaps", "trimap", "seg", "segs", "segm"}
+    | {"segmentation", "segmentations", "segmentationclass", "segmentationmask", "targets"}
+    | {"target", "manual", "1st_manual", "labeled", "labelled", "matte", "mattes", "semantic"}
+    | {"ground_truth", "ground-truth", "ground truth", "gtfine", "roi", "y", "l"}
+)
 _OBJECT_WORDS = frozenset({"instances", "instance", "segmentationobject", "objects"})
 _JOINED = re.compile(rf"({'|'.join(SPLIT_WORDS)})({'|'.join(MASK_WORDS - {'y', 'l'})})")
 _MASK_PART = re.compile("mask|label|segm|annot|trimap|truth")
