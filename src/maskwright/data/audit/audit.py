@@ -6,7 +6,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from maskwright.data.audit.audit_scan import AuditedSample, Finding, finding_on, relative, scan
+from maskwright.data.audit.audit_finding import Finding, finding, finding_on, relative
+from maskwright.data.audit.audit_scan import AuditedSample, scan
 from maskwright.data.audit.balance import (
     ClassCount,
     class_counts,
@@ -22,16 +23,6 @@ from maskwright.data.opening import open_dataset
 from maskwright.data.samples import Sample
 
 _SINGLE_FILES = 20  # of one kind that get a sentence each; more are summed up
-
-_ADVICE = {
-    "unreadable_image": "Mend or replace the image, or delete it together with its mask.",
-    "unreadable_mask": "Correct the mask, or delete it together with its image.",
-    "unequal_sizes": "Make image and mask of one size; export the mask again from its source.",
-    "unusable": "Convert the image to what the others are, or leave it out.",
-    "unusable_pair": "Mend the file, or delete the pair.",
-    "skipped": "Add what is missing or correct the names, so that image and mask match; or delete "
-    "what is not wanted.",
-}
 
 
 @dataclass(frozen=True)
@@ -118,8 +109,7 @@ def _skipped(dataset: DataSet) -> Iterator[Finding]:
             alone[file.reason].append(file.path)
     for reason, paths in alone.items():
         message = f"{counted(len(paths), 'file')} skipped ({reason})"
-        advice = _ADVICE["skipped"]
-        yield finding_on(dataset.root, "skipped", "warning", paths, message, advice)
+        yield finding_on(dataset.root, "skipped", "warning", paths, message)
 
 
 def _faults(dataset: DataSet, audited: Sequence[AuditedSample]) -> Iterator[Finding]:
@@ -137,8 +127,8 @@ def _file_findings(
 ) -> Iterator[Finding]:
     """An error for each file, and one for all beyond the first few."""
     for path, message in faults[:_SINGLE_FILES]:
-        yield Finding(code, "error", message, _ADVICE[code], relative(dataset.root, [path]))
+        yield finding(code, "error", message, relative(dataset.root, [path]))
     rest = [path for path, _ in faults[_SINGLE_FILES:]]
     if rest:
         message = f"{counted(len(rest), 'more file')} of this kind"
-        yield finding_on(dataset.root, code, "error", rest, message, _ADVICE[code])
+        yield finding_on(dataset.root, code, "error", rest, message)

@@ -1,6 +1,6 @@
-"""Findings of an audit, and what they judge: every sample read once, as training will."""
+"""Read every sample once, as training will, and measure what an audit judges."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -9,7 +9,6 @@ from typing import Literal
 import numpy as np
 
 from maskwright.data.dataset import DataSet
-from maskwright.data.notes import examples
 from maskwright.data.parallel import in_threads
 from maskwright.data.samples import Sample
 from maskwright.data.splits.duplicates import THUMB_SIDE, digest_of, is_flat, thumbnail
@@ -17,42 +16,9 @@ from maskwright.errors import DataError
 from maskwright.imageio import Header, read_image, read_mask
 from maskwright.labels import IGNORE_LABEL
 
-Severity = Literal["error", "warning", "note"]
-
 _STORAGE = {"1": "one bit", "L": "gray", "LA": "gray with alpha", "P": "palette"}
 _STORAGE |= {"RGB": "RGB", "RGBA": "RGBA", "I;16": "16-bit gray", "I": "16-bit gray"}
 _WITH_ALPHA = {"PNG", "GIF", "WEBP"}  # formats in which transparency is meant
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing to know of a data set.
-
-    Args:
-        code: Short name that stays the same between versions.
-        severity: `"error"` where training as it is would be wrong, `"warning"` where the result
-            may be worse or look better than it is, `"note"` for what is good to know.
-        files: All files concerned, relative to the data set where they lie in it.
-    """
-
-    code: str
-    severity: Severity
-    message: str
-    advice: str
-    files: tuple[str, ...] = ()
-
-
-def relative(root: Path, paths: Iterable[Path]) -> tuple[str, ...]:
-    """Names of files, relative to the data set where they lie in it."""
-    return tuple(str(p.relative_to(root)) if p.is_relative_to(root) else str(p) for p in paths)
-
-
-def finding_on(
-    root: Path, code: str, severity: Severity, paths: Iterable[Path], message: str, advice: str
-) -> Finding:
-    """Finding on files, the first of which are named at the end of the message."""
-    names = relative(root, paths)
-    return Finding(code, severity, f"{message}: {examples(names)}.", advice, names)
 
 
 @dataclass(frozen=True)

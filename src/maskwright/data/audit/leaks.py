@@ -3,11 +3,13 @@
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from maskwright.data.audit.audit_scan import AuditedSample, Finding, Severity, relative
+from maskwright.data.audit.audit_finding import Finding, Severity, finding, relative
+from maskwright.data.audit.audit_scan import AuditedSample
 from maskwright.data.notes import counted, examples
 from maskwright.data.splits.duplicates import details, groups, near_duplicates
 
@@ -27,14 +29,10 @@ def find_leaks(root: Path, audited: Group) -> Iterator[Finding]:
     exact, near = _copies(audited)
     differ = [group for group in exact if len({each.labels_digest for each in group}) > 1]
     if differ:
-        yield Finding(
-            "different_masks",
-            "warning",
-            f"{counted(len(differ), 'group of equal images has', 'groups of equal images have')} "
-            f"different masks: {_shown(root, differ)}.",
-            "Only one of the masks can be right; correct the others or leave them out.",
-            _files(root, differ),
-        )
+        single, several = "group of equal images has", "groups of equal images have"
+        message = f"{counted(len(differ), single, several)} different masks: "
+        message += f"{_shown(root, differ)}."
+        yield finding("different_masks", "warning", message, _files(root, differ))
     yield from _copy_findings(root, audited, exact, exact=True)
     yield from _copy_findings(root, audited, near, exact=False)
     yield from _shared_cases(root, audited)
@@ -65,28 +63,20 @@ def _copy_findings(
     across = [group for group in copies if len(_splits(group)) > 1]
     if within:
         single, several = "group of images within a split is", "groups of images within a split are"
-        united = all(len({each.sample.case for each in group}) == 1 for group in within)
-        yield Finding(
-            code,
-            "warning" if exact else "note",
-            f"{counted(len(within), single, several)} {kind}: {_shown(root, within)}.",
-            "Nothing: each group is one case, which no split parts."
-            if united
-            else "Keep one of each, or give them one case, so that no new split parts them.",
-            _files(root, within),
-        )
+        message = f"{counted(len(within), single, several)} {kind}: {_shown(root, within)}."
+        severity: Severity = "warning" if exact else "note"
+        result = finding(code, severity, message, _files(root, within))
+        if all(len({each.sample.case for each in group}) == 1 for group in within):
+            nothing = "Nothing: each group is one case, which no split parts."
+            result = replace(result, advice=nothing)
+        yield result
     if across:
         single = "group of images in different splits is"
         several = "groups of images in different splits are"
-        yield Finding(
-            f"{code}_across_splits",
-            _severity(audited, across),
-            f"{counted(len(across), single, several)} {kind}: {_shown(root, across)}; scores there "
-            f"are too good.",
-            "Give copies one case (a `case` column in a CSV manifest, or --group-by), or keep "
-            "only one of each.",
-            _files(root, across),
-        )
+        message = f"{counted(len(across), single, several)} {kind}: {_shown(root, across)}; "
+        message += "scores there are too good."
+        severity = _severity(audited, across)
+        yield finding(f"{code}_across_splits", severity, message, _files(root, across))
 
 
 def _shared_cases(root: Path, audited: Group) -> Iterator[Finding]:
@@ -95,14 +85,11 @@ def _shared_cases(root: Path, audited: Group) -> Iterator[Finding]:
         by_case[each.sample.case].append(each)
     shared = {case: members for case, members in by_case.items() if len(_splits(members)) > 1}
     if shared:
-        yield Finding(
-            "case_across_splits",
-            _severity(audited, list(shared.values())),
-            f"{counted(len(shared), 'case lies', 'cases lie')} in more than one split: "
-            f"{examples(shared)}; what was learned of a case makes its scores too good.",
-            "Move all images of a case to one split, or state no splits and let them be made.",
-            _files(root, list(shared.values())),
-        )
+        members = list(shared.values())
+        message = f"{counted(len(shared), 'case lies', 'cases lie')} in more than one split: "
+        message += f"{examples(shared)}; what was learned of a case makes its scores too good."
+        severity = _severity(audited, members)
+        yield finding("case_across_splits", severity, message, _files(root, members))
 
 
 def _videos(root: Path, audited: Group) -> Iterator[Finding]:
@@ -132,16 +119,13 @@ def _videos(root: Path, audited: Group) -> Iterator[Finding]:
             for name, members in videos.items()
         ]
         looks, lies = ("looks", "lies") if len(videos) == 1 else ("look", "lie")
-        yield Finding(
-            "video_across_splits",
-            "warning",
+        message = (
             f"{counted(len(videos), 'series', 'series')} of numbered images {looks} like frames of "
             f"a video and {lies} in more than one split: {examples(parts)}; neighboring frames "
-            f"make scores too good.",
-            "Keep the published splits only to compare with published scores; else group by video "
-            "(--group-by) and let splits be made.",
-            _files(root, list(videos.values())),
+            f"make scores too good."
         )
+        files = _files(root, list(videos.values()))
+        yield finding("video_across_splits", "warning", message, files)
 
 
 def _splits(group: Group) -> set[str | None]:
