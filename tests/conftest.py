@@ -13,7 +13,7 @@ SHARED = Path(__file__).parents[2] / "shared"
 # First, so that no process of several is left alone with a long one when the others have ended.
 LONGEST = (
     "training/test_workers.py",
-    "export/test_exporting.py",
+    "export/test_export_run.py",
     "contracts/test_models.py",
     "test_api_objects.py",
     "training/test_fit.py",
@@ -24,7 +24,7 @@ LONGEST = (
     "cli/test_cli_regions.py",
     "cli/test_cli.py",
     "models/test_conformance_encoders.py",
-    "export/test_kinds.py",
+    "export/test_export_tasks.py",
     "test_folds.py",
 )
 

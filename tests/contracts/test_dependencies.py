@@ -16,7 +16,6 @@ USED_WITHOUT_IMPORT = {
     "backports-strenum": "ai-edge-litert needs it, and the lock would pick a wrong version",
     "jinja2": "the templates of reports",
     "openslide-bin": "the library that openslide-python loads",
-    "pycocotools": "run-length encoding of masks",
     "python-multipart": "Starlette reads uploads with it",
     "tensorboard": "keras.callbacks.TensorBoard imports it",
     "tensorflow": "the modules of tensorflow-cpu, for machines with a GPU",

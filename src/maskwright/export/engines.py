@@ -34,8 +34,8 @@ class Network:
         """Outputs by name; `ModelError` where it takes what is not among the inputs."""
         if missing := set(self.takes) - inputs.keys():
             raise ModelError(
-                f"The network takes {', '.join(sorted(missing))}, which its card says nothing of; "
-                f"network and card do not belong together: export the model again."
+                f"The network has inputs that its model card does not describe, "
+                f"{', '.join(sorted(missing))}: export the model again."
             )
         given = {name: np.ascontiguousarray(inputs[name], np.float32) for name in self.takes}
         try:
@@ -45,8 +45,8 @@ class Network:
         except Exception as error:  # engines raise almost anything on a shape that does not fit
             shapes = ", ".join(f"{name} {value.shape}" for name, value in given.items())
             raise ModelError(
-                f"The network cannot be run on {shapes} ({_first_line(error)}); it does not belong "
-                f"to its card, or the engine to the network: export the model again."
+                f"The network fails for {shapes} ({_first_line(error)}); it does not match its "
+                f"model card or its engine: export the model again."
             ) from error
 
 
@@ -113,7 +113,8 @@ def open_engine(folder: Path, engine: str, threads: Threads = ALONE) -> Network:
         return openers[engine](path, threads)
     except ImportError as error:
         raise ModelError(
-            f"Running {path} needs an engine that is not installed ({error}); install it with: pip "
+            f"Running {path} requires an engine that is not installed ({error}); install it with: "
+            f"pip "
             f'install "maskwright[{EXTRAS[engine]}]"'
         ) from None
     except MemoryError:
@@ -122,7 +123,7 @@ def open_engine(folder: Path, engine: str, threads: Threads = ALONE) -> Network:
         if isinstance(error, ModelError):
             raise
         raise ModelError(
-            f"{path} cannot be opened ({_first_line(error)}); export the model again."
+            f"{path} cannot be loaded ({_first_line(error)}); export the model again."
         ) from error
 
 
@@ -147,8 +148,7 @@ def _open_onnx(path: Path, threads: Threads) -> Network:
     content = path.read_bytes()
     if _ELSEWHERE in content:
         raise ModelError(
-            f"{path} keeps arrays in other files; expected one file that holds them all: do not "
-            f"use it."
+            f"{path} refers to arrays in other files; expected a single file: do not use it."
         )
     # From bytes, the engine cannot follow such references either.
     session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])

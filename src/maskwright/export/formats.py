@@ -45,8 +45,8 @@ def write_network(model: Any, folder: Path, engine: str, network: str) -> None:
     """
     if chooses_boxes(model) and engine not in _OF_DETECTORS:
         raise ModelError(
-            f"{engine} cannot hold a Mask R-CNN, because it lacks the step that chooses among "
-            f"overlapping boxes; choose {', '.join(_OF_DETECTORS)}, or train with objects=centers."
+            f"{engine} does not support Mask R-CNN, because it lacks non-maximum suppression; use "
+            f"{', '.join(_OF_DETECTORS)}, or train with objects=centers."
         )
     folder.mkdir(exist_ok=True)
     if engine == "keras":
@@ -62,7 +62,8 @@ def write_network(model: Any, folder: Path, engine: str, network: str) -> None:
         writers[engine](model, folder / FILES[engine])
     except ImportError as error:
         raise ConfigError(
-            f"Writing {engine} needs a package that is not installed ({error}); install it with: "
+            f"Export to {engine} requires a package that is not installed ({error}); install it "
+            f"with: "
             f'pip install "maskwright[{EXTRAS[engine]}]"'
         ) from None
     except MemoryError:
@@ -70,7 +71,7 @@ def write_network(model: Any, folder: Path, engine: str, network: str) -> None:
     except Exception as error:  # converters raise almost anything on a layer they do not know
         first = str(error).strip().partition("\n")[0] or type(error).__name__
         raise ModelError(
-            f"The model cannot be written as {engine} ({first[:300]}); choose another format."
+            f"The model cannot be exported to {engine} ({first[:300]}); use another format."
         ) from error
 
 

@@ -1,4 +1,4 @@
-"""Find image files, and put what is written in its place in one step."""
+"""Find image files, and write files and folders atomically."""
 
 import csv
 import io
@@ -19,29 +19,30 @@ IMAGE_SUFFIXES = frozenset(
     {".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".tif", ".tiff", ".bmp", ".gif", ".webp"}
     | {".ppm", ".pgm", ".pbm", ".pnm", ".jp2"}
 )
-"""Endings, in lower case, of the files that are taken for images in a folder."""
+"""Suffixes of image files in a folder, in lower case."""
 
-LONGEST_STEM = 100  # of the name of a file, kept in that of the one written beside it
+LONGEST_STEM = 100
+"""Maximum length of the stem in the name of a temporary file."""
 
 SLIDE_SUFFIXES = frozenset({".svs", ".ndpi", ".mrxs", ".scn", ".vms", ".vmu", ".bif", ".svslide"})
-"""Endings of whole slides, which only `open_windows` reads."""
+"""Suffixes of whole slides, which only `open_windows` reads."""
 GEO_SUFFIXES = frozenset({".jp2", ".vrt", ".img"})
-"""Endings of what `open_windows` reads with GDAL; all but the first are taken only by name."""
+"""Suffixes of files that `open_windows` reads with GDAL; in folders, only `.jp2` is found."""
 
 
 @dataclass(frozen=True, eq=False)
 class NamedBytes:
-    """A file that is in memory, by a name that errors call it."""
+    """A file in memory, with a name for error messages."""
 
     name: str
     data: bytes
 
     def open(self, mode: str = "rb") -> BinaryIO:
-        """The file opened for reading."""
+        """Open the file for reading."""
         return io.BytesIO(self.data)
 
     def read_bytes(self) -> bytes:
-        """All of it."""
+        """Content of the file."""
         return self.data
 
     def __str__(self) -> str:
@@ -49,39 +50,43 @@ class NamedBytes:
 
 
 def as_file(source: str | Path | NamedBytes) -> Path | NamedBytes:
-    """A path of a file, or a file in memory as it is."""
+    """Convert a path; a file in memory is returned unchanged."""
     return source if isinstance(source, NamedBytes) else Path(source)
 
 
 def find_images(pattern: str | Path, suffixes: frozenset[str] = IMAGE_SUFFIXES) -> list[Path]:
-    """Image files meant by a file, a folder or a glob, in natural order; `DataError` for none.
+    """Find image files by a path, a folder or a glob, in natural order; `DataError` if none.
 
-    A file is taken whatever its ending. Of a folder, its own images come first, then those of the
-    folders within. Hidden files are passed over.
+    A single file may have any suffix. Images of a folder precede those of its subfolders. Hidden
+    files are skipped.
     """
     path = Path(pattern)
     if path.is_file():
         return [path]
     if path.is_dir():
         images = list_images(path, nested=True, suffixes=suffixes)
+        place = f"in the folder {path}"
     else:
         matches = (Path(name) for name in iglob(str(pattern), recursive=True))  # noqa: PTH207
-        images = [match for match in matches if is_image(match, suffixes)]
-        images.sort(key=lambda p: natural_key(str(p)))
+        images = sorted(
+            (p for p in matches if is_image(p, suffixes)), key=lambda p: natural_key(str(p))
+        )
+        place = f"for {pattern}"
     if not images:
-        place = f"in the folder {path}" if path.is_dir() else f"for {pattern}"
-        endings = ", ".join(sorted(suffixes))
-        raise DataError(f"No image found {place}; expected files ending in one of {endings}.")
+        raise DataError(
+            f"No image found {place}; expected files with one of the suffixes "
+            f"{', '.join(sorted(suffixes))}."
+        )
     return images
 
 
 def list_images(
     folder: Path, nested: bool = False, suffixes: frozenset[str] = IMAGE_SUFFIXES
 ) -> list[Path]:
-    """Image files in a folder, by their endings, in natural order; hidden ones are passed over."""
+    """Image files in a folder by suffix, in natural order; hidden files are skipped."""
     files: list[str] = []
     folders: list[str] = []
-    with os.scandir(folder) as entries:  # tells folders from files without asking for each
+    with os.scandir(folder) as entries:  # file types without a system call per entry
         for entry in entries:
             if entry.name.startswith("."):
                 continue
@@ -97,12 +102,12 @@ def list_images(
 
 
 def is_image(path: Path, suffixes: frozenset[str] = IMAGE_SUFFIXES) -> bool:
-    """Whether the name is one of an image that is not hidden; the file is not opened."""
+    """Whether the name is that of an image and not hidden; the file is not opened."""
     return _has_suffix(path.name, suffixes) and not path.name.startswith(".")
 
 
 def _has_suffix(name: str, suffixes: frozenset[str]) -> bool:
-    return os.path.splitext(name)[1].lower() in suffixes  # noqa: PTH122  # faster, for many
+    return os.path.splitext(name)[1].lower() in suffixes  # noqa: PTH122  # faster than pathlib
 
 
 def natural_key(text: str) -> tuple[tuple[int, int, str], ...]:
@@ -114,41 +119,42 @@ def natural_key(text: str) -> tuple[tuple[int, int, str], ...]:
 
 @contextmanager
 def atomic_write(path: str | Path) -> Iterator[Path]:
-    """Path beside `path` to write to; moved into place on success, removed on failure.
+    """Temporary path in the same folder, renamed to `path` on success and removed on failure.
 
-    Missing folders are made.
+    An interrupted program therefore never replaces a file by a partial one. Missing folders are
+    created.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.stem[:LONGEST_STEM]}.{secrets.token_hex(4)}{path.suffix}")
+    temporary = path.with_name(f".{path.stem[:LONGEST_STEM]}.{secrets.token_hex(4)}{path.suffix}")
     try:
-        yield beside
-        beside.replace(path)
+        yield temporary
+        temporary.replace(path)
     finally:
-        beside.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
 
 
 @contextmanager
 def atomic_folder(folder: Path) -> Iterator[Path]:
-    """Folder beside `folder` to fill; moved into place unless that is there by then."""
+    """Temporary folder, renamed to `folder` on success unless another process was faster."""
     folder.parent.mkdir(parents=True, exist_ok=True)
-    beside = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}")
-    beside.mkdir()
+    temporary = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}")
+    temporary.mkdir()
     try:
-        yield beside
-        if not folder.exists():  # another process may have been faster
-            beside.rename(folder)
+        yield temporary
+        if not folder.exists():
+            temporary.rename(folder)
     finally:
-        shutil.rmtree(beside, ignore_errors=True)
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def write_text(path: str | Path, text: str) -> None:
-    """Write a text in UTF-8, whole or not at all."""
-    with atomic_write(path) as beside:
-        beside.write_text(text, encoding="utf-8")
+    """Write a text file in UTF-8 atomically."""
+    with atomic_write(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
 
 
 def write_table(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Write a CSV file, whole or not at all."""
-    with atomic_write(path) as beside, beside.open("w", newline="", encoding="utf-8") as file:
+    """Write a CSV file atomically."""
+    with atomic_write(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows([header, *rows])

@@ -1,4 +1,4 @@
-"""TIFF through tifffile, whole or by tiles: any number of channels, interleaved or planar."""
+"""TIFF, read by tifffile, whole or by tiles: any number of channels, interleaved or planar."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,14 +19,14 @@ _PART_BYTES = 2**26  # of one strip or tile, decoded; with larger ones a page is
 _CACHE_BYTES = 2**26  # of decoded strips and tiles, so that windows below each other share them
 
 TiffValues = Callable[[int, int, int, int], np.ndarray]
-"""From top, bottom, left and right to the values `(rows, columns, samples)` of a page there."""
+"""Function of top, bottom, left and right that returns values `(rows, columns, samples)`."""
 
 
 def open_tiff(path: Path | NamedBytes) -> tifffile.TiffFile:
-    """Open a TIFF; its first directory is read.
+    """Open a TIFF and read its first directory.
 
-    An OME-TIFF may name other files as parts of its picture, wherever on the disk they are. They
-    are not followed: what is read is in the file.
+    An OME-TIFF can refer to other files, anywhere on the disk, as parts of its image. These
+    references are not followed, for security.
     """
     return tifffile.TiffFile(path if isinstance(path, Path) else path.open(), _multifile=False)
 
@@ -40,13 +40,13 @@ def open_tiff_image(path: Path | NamedBytes, start: bytes, max_pixels: int) -> I
         def mask_values() -> tuple[np.ndarray, np.ndarray | None]:
             return tiff_values(tiff), tiff_palette(tiff.pages[0]) if header.palette else None
 
-        yield OpenImage(header, lambda: as_seen(tiff.pages[0], tiff_values(tiff)), mask_values)
+        yield OpenImage(header, lambda: to_pixels(tiff.pages[0], tiff_values(tiff)), mask_values)
 
 
 def _tiff_axes(
     path: Path | NamedBytes, tiff: tifffile.TiffFile
 ) -> tuple[tuple[int, ...], int | None]:
-    """Shape of the first picture without axes of length one, and which axis holds the channels."""
+    """Shape of the first image without axes of length one, and the index of the channel axis."""
     series = tiff.series[0]
     lengths = list(zip(series.axes, series.shape, strict=True))
     shape = tuple(length for axis, length in lengths if length > 1 or axis in "YX")
@@ -55,17 +55,17 @@ def _tiff_axes(
         return shape, None
     if len(axes) != 3 or not set(axes) <= set("YXSCQI"):
         raise DataError(
-            f"{path} holds a stack of pictures (axes {series.axes}, shape {series.shape}); "
-            f"write each picture to a file of its own."
+            f"{path} contains a stack of images (axes {series.axes}, shape {series.shape}); "
+            f"write each image to a separate file."
         )
     if "Q" in axes:
-        # Written without saying which axis is which: the shortest one holds the channels.
+        # The file does not name its axes: the shortest one is the channel axis.
         return shape, min(range(3), key=lambda i: shape[i])
     return shape, next(i for i, axis in enumerate(axes) if axis not in "YX")
 
 
 def tiff_header(path: Path | NamedBytes, tiff: tifffile.TiffFile, max_pixels: int) -> Header:
-    """Header of an opened TIFF; raises `DataError` for stacks of pictures."""
+    """Header of an open TIFF; raises `DataError` for image stacks."""
     shape, channel_axis = _tiff_axes(path, tiff)
     channels = 1 if channel_axis is None else shape[channel_axis]
     height, width = (n for axis, n in enumerate(shape) if axis != channel_axis)
@@ -80,49 +80,52 @@ def tiff_header(path: Path | NamedBytes, tiff: tifffile.TiffFile, max_pixels: in
     dtype = "uint8" if palette or kind == np.bool_ else kind.name
     if dtype not in {"uint8", "uint16"}:
         if kind.kind not in "iuf":
-            raise DataError(f"{path} holds {kind} pixels; expected whole or real numbers.")
+            raise DataError(f"{path} contains {kind} pixels; expected integers or floats.")
         dtype = "float32"
     channels = 3 if palette else channels
     return Header(width, height, channels, dtype, "TIFF", palette, orientation)
 
 
 def tiff_values(tiff: tifffile.TiffFile) -> np.ndarray:
-    """Values `(h, w, c)` as stored: indices stay indices, one bit is 0 and 255."""
+    """Values `(h, w, c)` as stored: palette indices are not converted, one bit is 0 and 255."""
     shape, channel_axis = _tiff_axes(Path(tiff.filename), tiff)
     values: np.ndarray = tiff.series[0].asarray().reshape(shape)
     values = values[..., None] if channel_axis is None else np.moveaxis(values, channel_axis, -1)
     return values * np.uint8(255) if values.dtype == np.bool_ else values
 
 
-def as_seen(page: Any, values: np.ndarray) -> np.ndarray:
-    """Pixels of values `(h, w, c)` of a page: palettes become colors, one bit 0 and 255."""
+def to_pixels(page: Any, values: np.ndarray) -> np.ndarray:
+    """Convert values `(h, w, c)` of a page: palettes become colors, one bit becomes 0 and 255."""
     pixels = values * np.uint8(255) if values.dtype == np.bool_ else values
     if page.photometric == _PALETTE:
         pixels = tiff_palette(page)[pixels[..., 0]]
-    # Masks are not turned over: tifffile marks every one-bit array as white at zero.
+    # One-bit arrays are not inverted: tifffile always declares them as white at zero.
     return ~pixels if page.photometric == _MINISWHITE and pixels.dtype.kind == "u" else pixels
 
 
 def channel_planes(tiff: tifffile.TiffFile) -> list[Any]:
-    """Pages that hold the channels of the first picture, all or one each; none if neither."""
+    """Pages of the first image: one with all channels, or one per channel; `[]` if neither."""
     pages = list(tiff.series[0].pages)
     shape, channel_axis = _tiff_axes(Path(tiff.filename), tiff)
     if any(page is None for page in pages):
         return []
     samples = 1 if channel_axis is None else shape[channel_axis]
-    of_page = pages[0].keyframe.samplesperpixel
-    return pages if samples == len(pages) * of_page and 1 in {len(pages), of_page} else []
+    per_page = pages[0].keyframe.samplesperpixel
+    return pages if samples == len(pages) * per_page and 1 in {len(pages), per_page} else []
 
 
 def tiff_palette(page: Any) -> np.ndarray:
-    """Colors `(n, 3)` of a page; TIFF keeps them in 16 bits."""
+    """Palette uint8 `(n, 3)` of a page, which TIFF stores in 16 bits."""
     table: np.ndarray = np.asarray(page.colormap).T >> 8
     return table.astype(np.uint8)
 
 
 def page_reader(tiff: tifffile.TiffFile, frame: Any) -> TiffValues | None:
-    """Function from a window to the values `(rows, columns, samples)` of a page with parts."""
-    page = frame.keyframe  # what frames of a series share stands in the first page
+    """Function that reads a window `(rows, columns, samples)` of a page.
+
+    `None` if the page can only be decoded whole: a volume, or parts above 64 MiB.
+    """
+    page = frame.keyframe  # the keyframe has the properties that all frames of a series share
     if page.shaped[1] != 1:
         return None  # a volume
     if page.is_contiguous and page.predictor == 1 and page.fillorder == 1:
@@ -141,30 +144,30 @@ def page_reader(tiff: tifffile.TiffFile, frame: Any) -> TiffValues | None:
 def _read_rows(
     tiff: tifffile.TiffFile, frame: Any, top: int, bottom: int, left: int, right: int
 ) -> np.ndarray:
-    """A window of a page that is stored row by row and not compressed."""
-    samples, _, height, width, together = frame.keyframe.shaped
+    """Window of a page that is stored by rows without compression."""
+    num_planes, _, height, width, samples = frame.keyframe.shaped
     kind = np.dtype(frame.keyframe.dtype)
-    row_bytes = width * together * kind.itemsize
+    row_bytes = width * samples * kind.itemsize
     planes = []
-    for plane in range(samples):
+    for plane in range(num_planes):
         tiff.filehandle.seek(frame.dataoffsets[0] + (plane * height + top) * row_bytes)
         data = tiff.filehandle.read((bottom - top) * row_bytes)
         rows = np.frombuffer(data, kind.newbyteorder(tiff.byteorder))
-        planes.append(rows.reshape(bottom - top, width, together)[:, left:right].astype(kind))
+        planes.append(rows.reshape(bottom - top, width, samples)[:, left:right].astype(kind))
     return np.concatenate(planes, axis=-1)
 
 
-def _decoder(tiff: tifffile.TiffFile, frame: Any, most: int) -> Callable[[int], np.ndarray | None]:
-    """Function from the number of a tile or strip to its values `(h, w, samples)`.
+def _decoder(tiff: tifffile.TiffFile, frame: Any, size: int) -> Callable[[int], np.ndarray | None]:
+    """Function that decodes a tile or strip by index, to `(h, w, samples)`, with a cache.
 
-    `None` stands for one that was never written. The last `most` are cached.
+    It returns `None` for tiles without data. The cache contains the last `size` tiles.
     """
     page = frame.keyframe
     tables: dict[str, Any] = {}
     if page.jpegtables is not None or page.jpegheader is not None:
         tables = {"jpegtables": frame.jpegtables, "jpegheader": page.jpegheader}
 
-    @lru_cache(most)
+    @lru_cache(size)
     def decode(index: int) -> np.ndarray | None:
         data = None
         if frame.databytecounts[index]:
@@ -177,15 +180,18 @@ def _decoder(tiff: tifffile.TiffFile, frame: Any, most: int) -> Callable[[int], 
 
 
 def _read_parts(
-    page: Any, part: tuple[int, int], decode: Callable[[int], np.ndarray | None], *window_px: int
+    page: Any,
+    part: tuple[int, int],
+    decode: Callable[[int], np.ndarray | None],
+    *window_px: int,
 ) -> np.ndarray:
-    """A window of a page in tiles or strips, whose height and width are `part`."""
+    """Window of a page with tiles or strips of height and width `part`."""
     top, bottom, left, right = window_px
-    samples, _, height, width, together = page.shaped
+    planes, _, height, width, samples = page.shaped
     down, across = -(-height // part[0]), -(-width // part[1])
-    window = np.full((bottom - top, right - left, samples * together), page.nodata, page.dtype)
-    for plane in range(samples):
-        of_plane = window[..., plane * together : (plane + 1) * together]
+    window = np.full((bottom - top, right - left, planes * samples), page.nodata, page.dtype)
+    for plane in range(planes):
+        of_plane = window[..., plane * samples : (plane + 1) * samples]
         for row in range(top // part[0], -(-bottom // part[0])):
             for column in range(left // part[1], -(-right // part[1])):
                 values = decode((plane * down + row) * across + column)

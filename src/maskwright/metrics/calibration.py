@@ -135,18 +135,18 @@ def checked(
     weight = np.ones(len(labels)) if weights is None else np.asarray(weights, np.float64)
     if not labels.shape == values.shape == weight.shape == (labels.size,):
         raise DataError(
-            "Expected one label, one value and one weight for each sample, received arrays of "
+            "Expected one label, one value and one weight for each sample; received arrays of "
             f"{labels.shape}, {values.shape} and {weight.shape}."
         )
     if not np.isin(labels, (0, 1)).all():
         others = np.setdiff1d(labels, (0, 1))[:3].tolist()
-        raise DataError(f"Expected labels of 0 and 1, received {others} among them.")
+        raise DataError(f"Expected labels of 0 and 1; received others: {others}.")
     if not np.isfinite(values).all():
-        raise DataError("Expected finite values, received nan or infinity; look at the model.")
+        raise DataError("Expected finite values; received nan or infinity.")
     if probable and values.size and not 0 <= values.min() <= values.max() <= 1:
         raise DataError(
-            "Expected probabilities from 0 to 1, received values from "
-            f"{values.min():g} to {values.max():g}; take the sigmoid of logits first."
+            "Expected probabilities from 0 to 1; received values from "
+            f"{values.min():g} to {values.max():g}; apply the sigmoid to logits first."
         )
     if not (np.isfinite(weight).all() and (weight >= 0).all()):
         raise DataError("Expected finite weights of at least 0; received others.")

@@ -12,7 +12,7 @@ from maskwright.export.export_task import PixelRange
 from maskwright.export.formats import chooses_boxes, of_one_size
 from maskwright.export.parity import Parity
 from maskwright.export.smoke_test import Example, drawn_image
-from maskwright.inference.predictor import model_pixels
+from maskwright.inference.pixels import model_pixels
 from maskwright.model_card import InstanceCard, SemanticCard
 
 _OTHER_SIDE_PX = 97  # odd, and no multiple of any stride

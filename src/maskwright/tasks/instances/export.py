@@ -91,7 +91,7 @@ def _compare(
 
 
 def _classes(run: DetectorFn, card: InstanceCard, example: Example) -> np.ndarray:
-    return InstancePredictor(run, card)(example["image"]).classes().astype(np.uint8)
+    return InstancePredictor(run, card)(example["image"]).labels.astype(np.uint8)
 
 
 EXPORT = ExportTask(
