@@ -16,6 +16,8 @@ from maskwright.errors import DataError
 from maskwright.imageio import Header, read_image, read_mask
 from maskwright.labels import IGNORE_LABEL
 
+FaultCode = Literal["unreadable_image", "unreadable_mask", "unequal_sizes", "unusable"]
+
 _STORAGE = {"1": "one bit", "L": "gray", "LA": "gray with alpha", "P": "palette"}
 _STORAGE |= {"RGB": "RGB", "RGBA": "RGBA", "I;16": "16-bit gray", "I": "16-bit gray"}
 _WITH_ALPHA = {"PNG", "GIF", "WEBP"}  # formats in which transparency is meant
@@ -25,7 +27,7 @@ _WITH_ALPHA = {"PNG", "GIF", "WEBP"}  # formats in which transparency is meant
 class SampleFault:
     """Why a sample cannot be used, and which file is to blame."""
 
-    code: Literal["unreadable_image", "unreadable_mask", "unequal_sizes", "unusable"]
+    code: FaultCode
     message: str
     file: Path
 
@@ -93,26 +95,19 @@ def _read(dataset: DataSet, sample: Sample) -> AuditedSample:
 
 def _diagnose(dataset: DataSet, sample: Sample, message: str) -> SampleFault:
     """Which file of a sample that cannot be read is at fault; reads them again, one by one."""
+    code: FaultCode = "unreadable_image"
+    path = sample.image
     try:
-        image = read_image(sample.image)
-    except DataError as error:
-        return SampleFault("unreadable_image", str(error), sample.image)
-    try:
+        image = read_image(path)
+        code = "unreadable_mask"
+        for path in sample.masks:
+            dataset.encoding.decode(read_mask(path), path)
+        path = sample.masks[0] if sample.masks else sample.image
         mask = dataset.read_mask(sample)
     except DataError as error:
-        return SampleFault("unreadable_mask", str(error), _faulty_mask(dataset, sample))
+        return SampleFault(code, str(error), path)
     sizes_agree = image.shape[:2] == mask.shape
     return SampleFault("unusable" if sizes_agree else "unequal_sizes", message, sample.image)
-
-
-def _faulty_mask(dataset: DataSet, sample: Sample) -> Path:
-    """The first mask that cannot be decoded; where all can, but differ in size, the first."""
-    for path in sample.masks:
-        try:
-            dataset.encoding.decode(read_mask(path), path)
-        except DataError:
-            return path
-    return sample.masks[0]
 
 
 def _storage(header: Header) -> str:

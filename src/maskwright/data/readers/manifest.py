@@ -125,10 +125,8 @@ def write_manifest(path: Path, samples: Iterable[Sample]) -> None:
 
 
 def _weight(cell: str, path: Path, line: int) -> float:
-    if not cell:
-        return 1.0
     try:
-        weight = float(cell)
+        weight = float(cell or 1)
     except ValueError:
         weight = math.nan
     if not (weight >= 0 and math.isfinite(weight)):

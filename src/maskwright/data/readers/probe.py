@@ -150,14 +150,13 @@ def _probe_headers(result: ProbeResult, seed: int, scaled_masks: bool) -> None:
 
 def _read_headers(headers: Headers, sample: Sample) -> tuple[Header, Header | None] | SkippedFile:
     """Headers of an image and its first mask, or what is wrong with them."""
+    broken = False
     try:
         mask = headers.of(sample.masks[0]) if sample.masks else None
-    except DataError as error:
-        return SkippedFile(sample.image, str(error))
-    try:
+        broken = True
         return headers.of(sample.image), mask
     except DataError as error:
-        return SkippedFile(sample.image, str(error), broken=True)
+        return SkippedFile(sample.image, str(error), broken)
 
 
 def _probe_masks(result: ProbeResult, seed: int, divide: bool) -> None:
