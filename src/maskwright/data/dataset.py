@@ -20,17 +20,13 @@ from maskwright.labels import Labels
 
 @dataclass(frozen=True)
 class DataSet:
-    """Images with masks, ready to be read.
+    """Images with masks below a folder, ready to be read.
 
     Args:
-        root: Folder that holds them.
         layout: How the files are laid out, for people.
         samples: All samples with a mask, each with a split.
-        labels: Names and colors of the classes.
         encoding: What the values in the masks mean.
-        channels: Channels of an image.
-        dtype: `"uint8"`, `"uint16"` or `"float32"`.
-        notes: On what was inferred and why.
+        dtype: Of the images, `"uint8"`, `"uint16"` or `"float32"`.
         instances: Whether objects are numbered, by the masks or by files beside them.
         skipped: Files that are in no sample.
         stated: Keys of data.yaml on where files are and how they are divided.
@@ -100,9 +96,8 @@ class DataSet:
             return np.repeat(image, 3, axis=2)
         # Luminance of ITU-R BT.601, as Pillow and OpenCV compute it.
         gray: np.ndarray = image @ np.array([0.299, 0.587, 0.114])
-        if image.dtype.kind == "u":
-            gray = gray.round()
-        return gray.astype(image.dtype)[..., None]
+        whole = gray.round() if image.dtype.kind == "u" else gray
+        return whole.astype(image.dtype)[..., None]
 
     def read_mask(self, sample: Sample) -> np.ndarray:
         """Labels `(h, w)` int32; several mask files are united, later ones on top."""
@@ -120,10 +115,7 @@ class DataSet:
     def read_objects(self, sample: Sample) -> Instances:
         """Objects of a sample, each with its class, nothing hidden where they overlap.
 
-        Crowds of COCO come last.
-
-        Raises:
-            DataError: If the masks of the data set store classes, not objects.
+        Crowds of COCO come last. `DataError` if the masks of the data set store classes.
         """
         if sample.instances is not None and sample.instances.suffix == ".json":
             return _read_listed(sample.instances)
@@ -143,10 +135,7 @@ class DataSet:
 
         Where an image has several mask files, each is one object, numbered in their order (the
         empty ones too), and later ones lie on top. Other files have or get numbers in the order of
-        their values.
-
-        Raises:
-            DataError: If the masks of the data set store classes, not objects.
+        their values. `DataError` if the masks of the data set store classes.
         """
         if not self.instances:
             raise DataError(

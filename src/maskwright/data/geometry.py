@@ -1,6 +1,6 @@
 """Change the size of images and masks, and cut parts out of them; any number of channels."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import cv2
 import numpy as np
@@ -32,11 +32,20 @@ def resize_channels(image: np.ndarray, size: tuple[int, int], interpolation: int
     """`cv2.resize` of `(h, w, c)` to `size`, height and width, for any number of channels."""
     # OpenCV 5 takes 128 channels; averaging down one axis and enlarging the other, only four.
     most = 4 if interpolation == cv2.INTER_AREA else 128
+    return by_channels(
+        lambda part: cv2.resize(part, size[::-1], interpolation=interpolation), image, most
+    )
+
+
+def by_channels(
+    change: Callable[[np.ndarray], np.ndarray], pixels: np.ndarray, most: int
+) -> np.ndarray:
+    """Apply what OpenCV does to at most `most` channels to any number; keeps three dimensions."""
     parts = [
-        cv2.resize(image[..., first : first + most], size[::-1], interpolation=interpolation)
-        for first in range(0, image.shape[2], most)
+        change(np.ascontiguousarray(pixels[..., first : first + most]))
+        for first in range(0, pixels.shape[2], most)
     ]
-    parts = [part.reshape(*size, -1) for part in parts]  # OpenCV drops an axis of one channel
+    parts = [part.reshape(*part.shape[:2], -1) for part in parts]
     return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=-1)
 
 
@@ -45,13 +54,8 @@ def shrink_bands(
 ) -> np.ndarray:
     """`resize_image` of an image that comes in bands `(rows, w, c)`, from top to bottom.
 
-    Args:
-        bands: Pixels of the whole width.
-        size: Height and width of the image, px.
-        smaller: Those of the result, neither larger than the image's.
-
-    Returns:
-        Pixels of the type of the bands; whole numbers may be off by one from `resize_image`.
+    `size` is that of the image, `smaller` that of the result. Pixels have the type of the bands;
+    whole numbers may be off by one from `resize_image`.
     """
     scale = size[0] / smaller[0]
     total = np.zeros((0, 0, 0), np.float32)
@@ -124,10 +128,8 @@ def cut_labels(labels: np.ndarray, top: int, left: int, size: tuple[int, int]) -
     window = np.zeros((*size, *labels.shape[2:]), labels.dtype)
     (window if window.ndim == 2 else window[..., 0])[:] = IGNORE_LABEL
     inside = labels[max(top, 0) : max(top + size[0], 0), max(left, 0) : max(left + size[1], 0)]
-    first_row, first_column = max(-top, 0), max(-left, 0)
-    window[
-        first_row : first_row + inside.shape[0], first_column : first_column + inside.shape[1]
-    ] = inside
+    rows, columns = max(-top, 0), max(-left, 0)
+    window[rows : rows + inside.shape[0], columns : columns + inside.shape[1]] = inside
     return window
 
 

@@ -1,6 +1,6 @@
 """Notes on what was inferred of a data set, files that are skipped, and how both are worded."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,12 +9,7 @@ _EXAMPLES = 5
 
 @dataclass(frozen=True)
 class Note:
-    """What was inferred of a data set, and why.
-
-    Args:
-        code: Short name that stays the same between versions.
-        text: One sentence or more.
-    """
+    """What was inferred of a data set, and why; its code stays the same between versions."""
 
     code: str
     text: str
@@ -28,8 +23,7 @@ class SkippedFile:
     """A file that is in no sample.
 
     Args:
-        path: Which.
-        reason: Why; a sentence that names the file where `broken`, else a phrase.
+        reason: A sentence that names the file where `broken`, else a phrase.
         broken: Whether the file has a partner but cannot be used.
     """
 
@@ -46,6 +40,11 @@ class SkippedFile:
 def counted(number: int, singular: str, plural: str | None = None) -> str:
     """`1 image`, `1,234 images`; `plural` where it has not just an s."""
     return f"{number:,} {singular if number == 1 else plural or singular + 's'}"
+
+
+def first_few(names: Sequence[str], most: int) -> str:
+    """The first names, and `…` for more."""
+    return ", ".join(names[:most]) + (", …" if len(names) > most else "")
 
 
 def examples(names: Iterable[str]) -> str:

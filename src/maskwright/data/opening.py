@@ -1,24 +1,19 @@
 """Open a data set: recognize it, probe its files, infer what is not stated, make its splits."""
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from maskwright.data.dataset import DataSet
 from maskwright.data.notes import Note, SkippedFile, counted
-from maskwright.data.readers.cases import add_instance_files, assign_cases
 from maskwright.data.readers.description import PLACES, write_description
 from maskwright.data.readers.probe import classes_by_sample, probe
 from maskwright.data.readers.resolve import list_samples
 from maskwright.data.readers.stated_encoding import encoding_of, stated_values
-from maskwright.data.samples import Sample
+from maskwright.data.readers.tables import add_instance_files, assign_cases
 from maskwright.data.splits.assignment import assign_splits, make_fold
-from maskwright.data.splits.unite_duplicates import unite_duplicates as unite
-
-VAL_SHARE = 0.1
-TEST_SHARE = 0.15
-SEED = 0
+from maskwright.data.splits.duplicates import unite_duplicates as unite
 
 _MAX_GROUPS = 3  # of copies that a note names
 
@@ -49,12 +44,10 @@ def open_dataset(
         seed: Decides which samples these are; 0. Not the seed of a training run: a model must
             be scored on the division that it was trained on.
         fold: `(2, 5)` divides training and validation samples into five folds, by case and
-            stratified, holds the second out as the split `"held_out"` and trains on the others;
-            `None` leaves both splits as they are.
+            stratified, holds the second out as the split `"held_out"` and trains on the others.
         unite_duplicates: Whether cases with images that show the same, or nearly, become one
             group, which no split that is made parts; stated splits stay. Reads every image.
-        scaled_masks: Whether a mask may be larger or smaller than its image, with the same aspect,
-            for callers that resize it.
+        scaled_masks: Whether a mask may be larger or smaller than its image, with the same aspect.
 
     Raises:
         DataError: If nothing is recognized, or no sample can be used.
@@ -62,15 +55,16 @@ def open_dataset(
     """
     listed = list_samples(source)
     root, description, layout = listed.root, listed.description, listed.layout
-    seed = _first(seed, description.seed, SEED)
+    seed = _first(seed, description.seed, 0)
     shares = {
-        "val": _first(val_share, description.val_share, VAL_SHARE),
-        "test": _first(test_share, description.test_share, TEST_SHARE),
+        "val": _first(val_share, description.val_share, 0.1),
+        "test": _first(test_share, description.test_share, 0.15),
     }
-    if group_by is None:
-        group_by = description.group_by
+    group_by = description.group_by if group_by is None else group_by
     unite_duplicates = unite_duplicates or description.unite_duplicates
-    created = _splits_to_create(layout.samples, shares)
+    splits = {sample.split or "train" for sample in layout.samples}
+    absent = [split for split, share in shares.items() if share and split not in splits]
+    created = absent if "train" in splits else []  # of training samples
     probed = probe(layout.samples, seed, bool(created) or fold is not None, scaled_masks)
     encoding, labels = encoding_of(list(probed.contents.values()), layout, description)
     samples, case_from = assign_cases(root, probed.samples, layout, group_by)
@@ -111,31 +105,24 @@ def open_dataset(
     )
 
 
-def _splits_to_create(samples: Sequence[Sample], shares: Mapping[str, float]) -> list[str]:
-    """Splits that are stated nowhere and are made of training samples."""
-    stated = {sample.split or "train" for sample in samples}
-    if "train" not in stated:
-        return []
-    return [split for split, share in shares.items() if share and split not in stated]
-
-
 def write_yaml(dataset: DataSet, path: str | Path) -> None:
     """Write the data.yaml from which `open_dataset` gives the same data set, for people to edit."""
     path = Path(path)
-    content: dict[str, Any] = {}
+    encoding, described = dataset.encoding, dataset.labels.to_dict()
     root = Path(os.path.relpath(dataset.root.resolve(), path.parent.resolve())).as_posix()
-    if root != ".":
-        content["root"] = root
-    content |= {key: value for key, value in dataset.stated.items() if key in PLACES}
-    described = dataset.labels.to_dict()
-    content |= {"classes": described["names"], "colors": described["colors"]}
-    content["encoding"] = dataset.encoding.kind
-    content["values"] = stated_values(dataset.encoding, dataset.labels)
-    if dataset.encoding.threshold is not None:
-        content["threshold"] = dataset.encoding.threshold
-    if dataset.encoding.kind == "objects":
-        content["objects"] = "instances" if dataset.instances else "united"
-    content |= {key: value for key, value in dataset.stated.items() if key not in PLACES}
+    is_objects = encoding.kind == "objects"
+    content = {
+        "root": None if root == "." else root,
+        **{key: value for key, value in dataset.stated.items() if key in PLACES},
+        "classes": described["names"],
+        "colors": described["colors"],
+        "encoding": encoding.kind,
+        "values": stated_values(encoding, dataset.labels),
+        "threshold": encoding.threshold,
+        "objects": ("instances" if dataset.instances else "united") if is_objects else None,
+        **{key: value for key, value in dataset.stated.items() if key not in PLACES},
+    }
+    content = {key: value for key, value in content.items() if value is not None}
     write_description(path, content, [note.text for note in dataset.notes])
 
 

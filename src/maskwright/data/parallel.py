@@ -31,8 +31,6 @@ def in_threads(
     An exception in `function` ends the work and is raised here.
 
     Args:
-        function: Called in a thread, once for each item.
-        items: What to work through.
         description: Stands before the progress bar; `None` draws none.
         workers: Threads; `None` takes one for each core, at most 16.
         ahead: Results that wait for each thread at most, so that memory stays bounded.
@@ -63,7 +61,6 @@ def behind(
 
     Args:
         works: Functions, and the size of what each keeps in memory.
-        workers: Threads.
         most: Sizes of what waits or is at work, together, unless it is a single one.
     """
     waiting: deque[tuple[Future[Result], int]] = deque()
@@ -83,12 +80,10 @@ def behind(
 
 
 class Room:
-    """Limit to what threads hold together; places are given in the order of tickets.
+    """Limit to the sizes that threads hold together; a single one may be larger.
 
-    In that order whoever takes results in order is never kept waiting by a later one.
-
-    Args:
-        most: Sizes held at once, together, unless it is a single one.
+    Places are given in the order of tickets: whoever takes results in that order is never kept
+    waiting by a later one.
     """
 
     def __init__(self, most: int) -> None:
@@ -100,16 +95,13 @@ class Room:
 
     def enter(self, ticket: int, size: int) -> None:
         """Wait for a place; tickets are 0, 1, 2, …, and every one must come."""
+
+        def may_enter() -> bool:
+            fits = not self._held or not size or self._held + size <= self._most
+            return not self._open or (self._turn == ticket and fits)
+
         with self._changed:
-            self._changed.wait_for(
-                lambda: (
-                    not self._open
-                    or (
-                        self._turn == ticket
-                        and (not self._held or not size or self._held + size <= self._most)
-                    )
-                )
-            )
+            self._changed.wait_for(may_enter)
             self._turn += 1
             self._held += size
             self._changed.notify_all()
@@ -153,12 +145,6 @@ def progress(description: str, total: int) -> Iterator[Callable[[float], None]]:
 
 def _bar() -> Progress:
     console = Console(stderr=True)
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    )
+    words = TextColumn("{task.description}")
+    columns = (words, BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)

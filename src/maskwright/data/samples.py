@@ -15,7 +15,6 @@ class Sample:
 
     Args:
         id: Name of the sample, unique in its data set and usable as a file name.
-        image: File of the image.
         masks: Files of its mask: one, or one for each object; empty where there is none.
         case: Patient, scene or video; samples of one case never part between splits.
         split: `"train"`, `"val"`, `"test"`, another name, or `None` before splits are assigned.

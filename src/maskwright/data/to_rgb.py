@@ -12,11 +12,8 @@ def as_picture(image: np.ndarray, span: tuple[float, float] | None = None) -> np
     """uint8 RGB `(h, w, 3)` of an image `(h, w, c)` of any depth and number of channels.
 
     8-bit gray and RGB look as they are. Of more channels the first three are shown; 16-bit and
-    float pixels are stretched from their 1st to their 99th percentile, all channels alike.
-
-    Args:
-        image: Of any type.
-        span: What becomes black and white instead, for a part of an image.
+    float pixels are stretched from their 1st to their 99th percentile, all channels alike, or
+    from `span`, which is for parts of an image.
     """
     shown = shown_channels(image)
     if shown.dtype != np.uint8:

@@ -6,11 +6,14 @@ A new format is a reader in a module of its own that `read.py` and `windows.py` 
 from maskwright.imageio.files import (
     IMAGE_SUFFIXES,
     NamedBytes,
+    atomic_folder,
     atomic_write,
     find_images,
     is_image,
     list_images,
     natural_key,
+    write_table,
+    write_text,
 )
 from maskwright.imageio.header import MAX_PIXELS, Header
 from maskwright.imageio.read import RawMask, read_header, read_image, read_mask
@@ -22,6 +25,7 @@ __all__ = [
     "NamedBytes",
     "Header",
     "RawMask",
+    "atomic_folder",
     "atomic_write",
     "find_images",
     "is_image",
@@ -32,4 +36,6 @@ __all__ = [
     "read_mask",
     "write_image",
     "write_mask",
+    "write_table",
+    "write_text",
 ]

@@ -1,10 +1,12 @@
-"""Find image files, and write files atomically."""
+"""Find image files, and write files and folders atomically."""
 
+import csv
 import io
 import os
 import re
 import secrets
-from collections.abc import Iterator
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from glob import iglob
@@ -30,12 +32,7 @@ GEO_SUFFIXES = frozenset({".jp2", ".vrt", ".img"})
 
 @dataclass(frozen=True, eq=False)
 class NamedBytes:
-    """A file in memory, for `read_image`, `read_mask` and `read_header`.
-
-    Args:
-        name: Name in error messages.
-        data: Content of the file.
-    """
+    """A file in memory, with a name for error messages."""
 
     name: str
     data: bytes
@@ -58,16 +55,10 @@ def as_file(source: str | Path | NamedBytes) -> Path | NamedBytes:
 
 
 def find_images(pattern: str | Path, suffixes: frozenset[str] = IMAGE_SUFFIXES) -> list[Path]:
-    """Find image files by a path, a folder or a glob, in natural order.
+    """Find image files by a path, a folder or a glob, in natural order; `DataError` if none.
 
-    Images of a folder precede those of its subfolders. Hidden files are skipped.
-
-    Args:
-        pattern: File, folder or glob; a single file may have any suffix.
-        suffixes: Suffixes of image files.
-
-    Raises:
-        DataError: If there is no image.
+    A single file may have any suffix. Images of a folder precede those of its subfolders. Hidden
+    files are skipped.
     """
     path = Path(pattern)
     if path.is_file():
@@ -119,12 +110,9 @@ def _has_suffix(name: str, suffixes: frozenset[str]) -> bool:
     return os.path.splitext(name)[1].lower() in suffixes  # noqa: PTH122  # faster than pathlib
 
 
-_DIGITS = re.compile(r"(\d+)")
-
-
 def natural_key(text: str) -> tuple[tuple[int, int, str], ...]:
     """Key that sorts `image_2` before `image_10`."""
-    parts = _DIGITS.split(text.casefold())
+    parts = re.split(r"(\d+)", text.casefold())
     numbered = [(1, int(part), "") if part.isdecimal() else (0, 0, part) for part in parts]
     return (*numbered, (0, 0, text))
 
@@ -144,3 +132,29 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def atomic_folder(folder: Path) -> Iterator[Path]:
+    """Temporary folder, renamed to `folder` on success unless another process was faster."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    temporary = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}")
+    temporary.mkdir()
+    try:
+        yield temporary
+        if not folder.exists():
+            temporary.rename(folder)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def write_text(path: str | Path, text: str) -> None:
+    """Write a text file in UTF-8 atomically."""
+    with atomic_write(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def write_table(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Write a CSV file atomically."""
+    with atomic_write(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([header, *rows])

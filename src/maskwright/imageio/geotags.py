@@ -5,9 +5,6 @@ from typing import Any
 
 import tifffile
 
-GeoTag = tuple[int, int, int, Any]
-"""Code, type, count and value of a tag, as in tifffile."""
-
 NODATA_TAG = 42113  # text tag of GDAL
 # Scale, tie points, matrix; then coordinate system: keys, numbers and names.
 _GEO_TAGS = (33550, 33922, 34264, 34735, 34736, 34737)
@@ -15,9 +12,9 @@ _GEO_TAGS = (33550, 33922, 34264, 34735, 34736, 34737)
 
 @dataclass(frozen=True)
 class GeoTags:
-    """Georeference of an image, which can be written to another image of the same size."""
+    """Georeference of an image: code, type, count and value of each tag, as in tifffile."""
 
-    tags: tuple[GeoTag, ...]
+    tags: tuple[tuple[int, int, int, Any], ...]
 
 
 def geo_tags(page: Any) -> GeoTags | None:

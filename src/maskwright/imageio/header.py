@@ -23,8 +23,7 @@ class Header:
     """Properties of the result of `read_image`, known without decoding.
 
     Args:
-        width: Width in pixels, after the orientation is applied.
-        height: Height in pixels, after the orientation is applied.
+        width: Width in pixels, after the orientation is applied, like the height.
         channels: Number of channels, with palettes expanded and without alpha.
         dtype: `"uint8"`, `"uint16"` or `"float32"`.
         format: Format by content, such as `"PNG"`.
@@ -50,7 +49,6 @@ class OpenImage:
     """An image file that is open; nothing of it is decoded yet.
 
     Args:
-        header: Of the image.
         pixels: Decodes `(h, w, c)` as it is to be seen, but for the orientation.
         mask_values: Decodes `(h, w, c)` exactly as stored, but for the orientation, with the
             palette `(n, 3)` of uint8 or `None`; raises `DataError` where compression changed them.

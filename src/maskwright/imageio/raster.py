@@ -65,11 +65,12 @@ def _header(image: Image.Image, start: bytes) -> Header:
     elif image.mode in {"I", "F"}:
         dtype = "float32"
     gray = image.mode in {"1", "L", "LA", "La", "I", "F"} or image.mode.startswith("I;16")
-    orientation = _exif_orientation(image)
-    sideways = orientation >= 5
+    orientation = image.getexif().get(EXIF_ORIENTATION, 1)
+    orientation = orientation if orientation in range(1, 9) else 1
+    width, height = image.size if orientation < 5 else image.size[::-1]
     return Header(
-        width=image.height if sideways else image.width,
-        height=image.width if sideways else image.height,
+        width,
+        height,
         channels=1 if gray else 3,
         dtype=dtype,
         format=image.format or "unknown",
@@ -91,12 +92,6 @@ def _decode(path: Path | NamedBytes, image: Image.Image, start: bytes) -> np.nda
             image = image.convert("RGB")
         pixels = np.asarray(image)
     return pixels[..., None] if pixels.ndim == 2 else pixels
-
-
-def _exif_orientation(image: Image.Image) -> int:
-    """EXIF orientation, 1 to 8; 1 if it is missing or invalid."""
-    value = image.getexif().get(EXIF_ORIENTATION, 1)
-    return value if value in range(1, 9) else 1
 
 
 def _check_lossless(path: Path | NamedBytes, image: Image.Image, start: bytes) -> None:

@@ -1,7 +1,8 @@
-"""TIFF, read by tifffile: any number of channels, interleaved or planar, any bit depth."""
+"""TIFF, read by tifffile, whole or by tiles: any number of channels, interleaved or planar."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from maskwright.imageio.header import EXIF_ORIENTATION, Header, OpenImage, check
 
 TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _MINISWHITE, _PALETTE = 0, 3
+_PART_BYTES = 2**26  # of one strip or tile, decoded; with larger ones a page is read whole
+_CACHE_BYTES = 2**26  # of decoded strips and tiles, so that windows below each other share them
 
 TiffValues = Callable[[int, int, int, int], np.ndarray]
 """Function of top, bottom, left and right that returns values `(rows, columns, samples)`."""
@@ -45,14 +48,10 @@ def _tiff_axes(
 ) -> tuple[tuple[int, ...], int | None]:
     """Shape of the first image without axes of length one, and the index of the channel axis."""
     series = tiff.series[0]
-    long_axes = [
-        (length, axis)
-        for length, axis in zip(series.shape, series.axes, strict=True)
-        if length > 1 or axis in "YX"
-    ]
-    shape = tuple(length for length, _ in long_axes)
-    axes = "".join(axis for _, axis in long_axes)
-    if axes == "YX":
+    lengths = list(zip(series.axes, series.shape, strict=True))
+    shape = tuple(length for axis, length in lengths if length > 1 or axis in "YX")
+    axes = [axis for axis, length in lengths if length > 1 or axis in "YX"]
+    if axes == ["Y", "X"]:
         return shape, None
     if len(axes) != 3 or not set(axes) <= set("YXSCQI"):
         raise DataError(
@@ -74,6 +73,8 @@ def tiff_header(path: Path | NamedBytes, tiff: tifffile.TiffFile, max_pixels: in
     page = tiff.pages[0]
     tag = page.tags.get(EXIF_ORIENTATION)
     orientation = int(tag.value) if tag is not None and int(tag.value) in range(1, 9) else 1
+    if orientation >= 5:
+        width, height = height, width
     palette = page.photometric == _PALETTE
     kind = np.dtype(tiff.series[0].dtype)
     dtype = "uint8" if palette or kind == np.bool_ else kind.name
@@ -81,15 +82,8 @@ def tiff_header(path: Path | NamedBytes, tiff: tifffile.TiffFile, max_pixels: in
         if kind.kind not in "iuf":
             raise DataError(f"{path} contains {kind} pixels; expected integers or floats.")
         dtype = "float32"
-    return Header(
-        width=height if orientation >= 5 else width,
-        height=width if orientation >= 5 else height,
-        channels=3 if palette else channels,
-        dtype=dtype,
-        format="TIFF",
-        palette=palette,
-        orientation=orientation,
-    )
+    channels = 3 if palette else channels
+    return Header(width, height, channels, dtype, "TIFF", palette, orientation)
 
 
 def tiff_values(tiff: tifffile.TiffFile) -> np.ndarray:
@@ -101,10 +95,7 @@ def tiff_values(tiff: tifffile.TiffFile) -> np.ndarray:
 
 
 def to_pixels(page: Any, values: np.ndarray) -> np.ndarray:
-    """Convert values `(h, w, c)` of a page, or of a part of it, to pixels for display.
-
-    Palettes become colors, one bit becomes 0 and 255.
-    """
+    """Convert values `(h, w, c)` of a page: palettes become colors, one bit becomes 0 and 255."""
     pixels = values * np.uint8(255) if values.dtype == np.bool_ else values
     if page.photometric == _PALETTE:
         pixels = tiff_palette(page)[pixels[..., 0]]
@@ -113,21 +104,102 @@ def to_pixels(page: Any, values: np.ndarray) -> np.ndarray:
 
 
 def channel_planes(tiff: tifffile.TiffFile) -> list[Any]:
-    """Pages of the first image: one page with all channels, or one page per channel.
-
-    The list is empty for other layouts.
-    """
+    """Pages of the first image: one with all channels, or one per channel; `[]` if neither."""
     pages = list(tiff.series[0].pages)
     shape, channel_axis = _tiff_axes(Path(tiff.filename), tiff)
     if any(page is None for page in pages):
         return []
     samples = 1 if channel_axis is None else shape[channel_axis]
     per_page = pages[0].keyframe.samplesperpixel
-    fits = samples == per_page if len(pages) == 1 else samples == len(pages) and per_page == 1
-    return pages if fits else []
+    return pages if samples == len(pages) * per_page and 1 in {len(pages), per_page} else []
 
 
 def tiff_palette(page: Any) -> np.ndarray:
     """Palette uint8 `(n, 3)` of a page, which TIFF stores in 16 bits."""
     table: np.ndarray = np.asarray(page.colormap).T >> 8
     return table.astype(np.uint8)
+
+
+def page_reader(tiff: tifffile.TiffFile, frame: Any) -> TiffValues | None:
+    """Function that reads a window `(rows, columns, samples)` of a page.
+
+    `None` if the page can only be decoded whole: a volume, or parts above 64 MiB.
+    """
+    page = frame.keyframe  # the keyframe has the properties that all frames of a series share
+    if page.shaped[1] != 1:
+        return None  # a volume
+    if page.is_contiguous and page.predictor == 1 and page.fillorder == 1:
+        return partial(_read_rows, tiff, frame)
+    part = (min(page.rowsperstrip, page.imagelength), page.imagewidth)
+    if page.is_tiled:
+        part = (page.tilelength, page.tilewidth)
+    part_bytes = part[0] * part[1] * page.shaped[4] * np.dtype(page.dtype).itemsize
+    if part_bytes > _PART_BYTES:
+        return None
+    across = -(-page.imagewidth // part[1])
+    decode = _decoder(tiff, frame, max(across, _CACHE_BYTES // part_bytes))
+    return partial(_read_parts, page, part, decode)
+
+
+def _read_rows(
+    tiff: tifffile.TiffFile, frame: Any, top: int, bottom: int, left: int, right: int
+) -> np.ndarray:
+    """Window of a page that is stored by rows without compression."""
+    num_planes, _, height, width, samples = frame.keyframe.shaped
+    kind = np.dtype(frame.keyframe.dtype)
+    row_bytes = width * samples * kind.itemsize
+    planes = []
+    for plane in range(num_planes):
+        tiff.filehandle.seek(frame.dataoffsets[0] + (plane * height + top) * row_bytes)
+        data = tiff.filehandle.read((bottom - top) * row_bytes)
+        rows = np.frombuffer(data, kind.newbyteorder(tiff.byteorder))
+        planes.append(rows.reshape(bottom - top, width, samples)[:, left:right].astype(kind))
+    return np.concatenate(planes, axis=-1)
+
+
+def _decoder(tiff: tifffile.TiffFile, frame: Any, size: int) -> Callable[[int], np.ndarray | None]:
+    """Function that decodes a tile or strip by index, to `(h, w, samples)`, with a cache.
+
+    It returns `None` for tiles without data. The cache contains the last `size` tiles.
+    """
+    page = frame.keyframe
+    tables: dict[str, Any] = {}
+    if page.jpegtables is not None or page.jpegheader is not None:
+        tables = {"jpegtables": frame.jpegtables, "jpegheader": page.jpegheader}
+
+    @lru_cache(size)
+    def decode(index: int) -> np.ndarray | None:
+        data = None
+        if frame.databytecounts[index]:
+            tiff.filehandle.seek(frame.dataoffsets[index])
+            data = tiff.filehandle.read(frame.databytecounts[index])
+        values, _, _ = page.decode(data, index, **tables)
+        return None if values is None else values[0]
+
+    return decode
+
+
+def _read_parts(
+    page: Any,
+    part: tuple[int, int],
+    decode: Callable[[int], np.ndarray | None],
+    *window_px: int,
+) -> np.ndarray:
+    """Window of a page with tiles or strips of height and width `part`."""
+    top, bottom, left, right = window_px
+    planes, _, height, width, samples = page.shaped
+    down, across = -(-height // part[0]), -(-width // part[1])
+    window = np.full((bottom - top, right - left, planes * samples), page.nodata, page.dtype)
+    for plane in range(planes):
+        of_plane = window[..., plane * samples : (plane + 1) * samples]
+        for row in range(top // part[0], -(-bottom // part[0])):
+            for column in range(left // part[1], -(-right // part[1])):
+                values = decode((plane * down + row) * across + column)
+                if values is None:
+                    continue
+                y, x = row * part[0], column * part[1]
+                up, low = max(top, y), min(bottom, y + values.shape[0])
+                first, last = max(left, x), min(right, x + values.shape[1])
+                inside = values[up - y : low - y, first - x : last - x]
+                of_plane[up - top : low - top, first - left : last - left] = inside
+    return window

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -17,10 +18,10 @@ from maskwright.imageio.tiff import (
     TIFF_MAGIC,
     channel_planes,
     open_tiff,
+    page_reader,
     tiff_header,
     to_pixels,
 )
-from maskwright.imageio.tiff_tiles import page_reader
 
 MOST_PIXELS = 2**34
 """Maximum number of pixels of an image read by windows: 131,072 pixels square."""
@@ -34,10 +35,7 @@ class Windows:
     """An image whose pixels are read by windows.
 
     Args:
-        height: Image height in pixels.
-        width: Image width in pixels.
-        channels: Number of channels, as in `read_image`.
-        dtype: Data type of the pixels, as in `Header`.
+        height: Image height in pixels, like the width.
         read: Function of top, bottom, left and right (bottom and right exclusive, inside the
             image) that returns the pixels `(rows, columns, channels)`.
         geo: Georeference of the image, or `None`.
@@ -58,30 +56,25 @@ def open_windows(path: str | Path, max_pixels: int = MAX_PIXELS) -> Iterator[Win
     """Open an image for reading by windows, with the orientation and pixels of `read_image`.
 
     TIFF is read by tiles or strips; whole slides require the extra `wsi`, JPEG 2000, `.vrt` and
-    `.img` the extra `geo`. Other formats are decoded whole.
-
-    Args:
-        path: Image file.
-        max_pixels: Maximum number of pixels of images that are decoded whole.
+    `.img` the extra `geo`. Other formats are decoded whole, up to `max_pixels` pixels.
 
     Raises:
-        DataError: If the file is not an image, or exceeds `max_pixels` in a format that must be
-            decoded whole.
+        DataError: If the file is not an image, or must be decoded whole and is larger.
     """
     path = Path(path)
-    start = start_of(path)
+    is_tiff = start_of(path).startswith(TIFF_MAGIC)
     suffix = path.suffix.lower()
     if suffix in SLIDE_SUFFIXES:
         with _slide(path) as windows:
             yield windows
-    elif start.startswith(TIFF_MAGIC):
+    elif is_tiff:
         with reading(path):
             tiff = open_tiff(path)
         with tiff:
             with reading(path):
                 windows = _tiff(path, tiff, max_pixels)
             yield windows
-    elif suffix in GEO_SUFFIXES and (suffix != ".jp2" or _has_rasterio()):
+    elif suffix in GEO_SUFFIXES and (suffix != ".jp2" or find_spec("rasterio") is not None):
         with _gdal(path) as windows:
             yield windows
     else:
@@ -119,14 +112,15 @@ def _whole(path: Path, max_pixels: int) -> Windows:
 def _tiff(path: Path, tiff: tifffile.TiffFile, max_pixels: int) -> Windows:
     """Windows of a TIFF, read by tiles, strips or rows if possible, else decoded whole."""
     header = tiff_header(path, tiff, MOST_PIXELS)
-    first = tiff.pages[0]
-    nodata = None if header.palette else _nodata_of(tiff_nodata(first), header.dtype)
     if header.orientation != 1:
         return _whole(path, max_pixels)  # the georeference refers to the stored orientation
+    first = tiff.pages[0]
+    geo = geo_tags(first)
+    nodata = None if header.palette else _nodata_of(tiff_nodata(first), header.dtype)
     parts = [page_reader(tiff, page) for page in channel_planes(tiff)]
     readers = [part for part in parts if part is not None]
     if not parts or len(readers) < len(parts):
-        return replace(_whole(path, max_pixels), geo=geo_tags(first), nodata=nodata)
+        return replace(_whole(path, max_pixels), geo=geo, nodata=nodata)
 
     def read(top: int, bottom: int, left: int, right: int) -> np.ndarray:
         with reading(path):
@@ -134,7 +128,6 @@ def _tiff(path: Path, tiff: tifffile.TiffFile, max_pixels: int) -> Windows:
             values = planes[0] if len(planes) == 1 else np.concatenate(planes, axis=-1)
             return to_pixels(first, values).astype(header.dtype, copy=False)
 
-    geo = geo_tags(first)
     return Windows(header.height, header.width, header.channels, header.dtype, read, geo, nodata)
 
 
@@ -180,23 +173,20 @@ def _slide(path: Path) -> Iterator[Windows]:
 @contextmanager
 def _gdal(path: Path) -> Iterator[Windows]:
     """Windows of an image that rasterio opens."""
-    if not _has_rasterio():
+    try:
+        import rasterio
+        from rasterio.windows import Window
+    except ImportError:
         raise DataError(
             f"Reading {path} requires rasterio, which is not installed; install it with: pip "
             f'install "maskwright[geo]"'
-        )
-    import rasterio
-    from rasterio.windows import Window
-
+        ) from None
     with reading(path):
         dataset = rasterio.open(path)
     kind = np.result_type(*dataset.dtypes)
     dtype = kind.name if kind.name in {"uint8", "uint16"} else "float32"
-    bands = [
-        number
-        for number, meaning in enumerate(dataset.colorinterp, start=1)
-        if meaning != rasterio.enums.ColorInterp.alpha
-    ]
+    alpha = rasterio.enums.ColorInterp.alpha
+    bands = [band for band, kind in enumerate(dataset.colorinterp, start=1) if kind != alpha]
     check_size(path, dataset.height, dataset.width, len(bands), MOST_PIXELS)
 
     def read(top: int, bottom: int, left: int, right: int) -> np.ndarray:
@@ -209,11 +199,3 @@ def _gdal(path: Path) -> Iterator[Windows]:
         geo = tags_of(dataset.crs, dataset.transform) if dataset.crs else None
         nodata = _nodata_of(dataset.nodata, dtype)
         yield Windows(dataset.height, dataset.width, len(bands), dtype, read, geo, nodata)
-
-
-def _has_rasterio() -> bool:
-    try:
-        import rasterio  # noqa: F401
-    except ImportError:
-        return False
-    return True

@@ -84,12 +84,10 @@ def write_large_mask(
     Equal labels give equal bytes.
 
     Args:
-        path: File to write.
         rows: Function of the first and the last row (exclusive) that returns labels uint8
             `(rows, width)`; called from top to bottom.
         size: Height and width in pixels.
         colors: Palette, as in `write_mask`.
-        geo: Georeference of the mask, or `None`.
         nodata: Whether the file declares `IGNORE_LABEL` as its no-data value.
     """
     height, width = size
@@ -105,8 +103,7 @@ def write_large_mask(
 
     tags = [(*tag, True) for tag in geo.tags] if geo else []
     if nodata:
-        text = str(IGNORE_LABEL)
-        tags.append((NODATA_TAG, _ASCII, len(text) + 1, text, True))
+        tags.append((NODATA_TAG, _ASCII, 4, str(IGNORE_LABEL), True))  # with the byte that ends it
     big = height * width > _BIG_TIFF_PIXELS
     with atomic_write(path) as temporary, tifffile.TiffWriter(temporary, bigtiff=big) as tiff:
         tiff.write(

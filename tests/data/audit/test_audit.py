@@ -8,7 +8,7 @@ import pytest
 import tifffile
 from PIL import Image
 
-from maskwright.data.audit.audit import audit, contact_sheet
+from maskwright.data.audit import audit, contact_sheet
 from maskwright.data.opening import open_dataset
 from maskwright.data.synthetic.scenes import draw_scene
 from maskwright.errors import DataError

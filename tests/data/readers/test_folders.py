@@ -3,7 +3,7 @@ import pytest
 
 from drawing_samples import MASK, draw
 from maskwright.data import open_dataset
-from maskwright.data.encodings.known_class_maps import voc_color
+from maskwright.data.encodings.class_map import voc_color
 from maskwright.errors import DataError
 
 STEMS = ("a 1", "a 2", "ü_10")

@@ -10,7 +10,7 @@ from drawing_samples import MASK, draw
 from maskwright.data import open_dataset
 from maskwright.data.samples import Sample, separated
 from maskwright.data.splits.assignment import assign_splits, folds, make_fold
-from maskwright.data.splits.unite_duplicates import unite_duplicates
+from maskwright.data.splits.duplicates import unite_duplicates
 from maskwright.data.synthetic.scenes import draw_scene
 from maskwright.errors import ConfigError
 

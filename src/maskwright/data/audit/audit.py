@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from maskwright.data.audit.audit_finding import Finding, relative
+from maskwright.data.audit.audit_finding import Finding, finding, finding_on, relative
 from maskwright.data.audit.audit_scan import AuditedSample, scan
 from maskwright.data.audit.balance import (
     ClassCount,
@@ -15,37 +15,24 @@ from maskwright.data.audit.balance import (
     odd_masks,
     odd_splits,
 )
-from maskwright.data.audit.contact_sheet import contact_sheet
 from maskwright.data.audit.image_files import odd_files
 from maskwright.data.audit.leaks import find_leaks
 from maskwright.data.dataset import DataSet
-from maskwright.data.notes import Note, counted, examples
+from maskwright.data.notes import Note, counted
 from maskwright.data.opening import open_dataset
 from maskwright.data.samples import Sample
 
-__all__ = ["ClassCount", "Finding", "AuditReport", "audit", "contact_sheet"]
-
 _SINGLE_FILES = 20  # of one kind that get a sentence each; more are summed up
-
-_ADVICE = {
-    "unreadable_image": "Mend or replace the image, or delete it together with its mask.",
-    "unreadable_mask": "Correct the mask, or delete it together with its image.",
-    "unequal_sizes": "Make image and mask of one size; export the mask again from its source.",
-    "unusable": "Convert the image to what the others are, or leave it out.",
-}
 
 
 @dataclass(frozen=True)
 class AuditReport:
-    """Findings of an audit, and what it read.
+    """Findings of an audit, errors first, and what it read.
 
     Args:
-        source: The data set.
         layout: What its folder was recognized as.
         notes: What else was inferred on opening.
         splits: Usable samples in each split.
-        classes: One row for each class of each split.
-        findings: Errors first.
     """
 
     source: str
@@ -66,14 +53,9 @@ class AuditReport:
 
 
 def audit(source: DataSet | str | Path, *, group_by: str | None = None) -> AuditReport:
-    """Read every sample of a data set once and report what is odd.
+    """Read every sample of a data set, or of what `open_dataset` opens, and report what is odd.
 
-    Args:
-        source: A data set, or what `open_dataset` opens.
-        group_by: As for `open_dataset`; a data set that is open already has its cases.
-
-    Raises:
-        DataError: If the data set cannot be opened at all.
+    `group_by` is for `open_dataset`; a data set that is open already has its cases.
     """
     dataset = source if isinstance(source, DataSet) else open_dataset(source, group_by=group_by)
     audited = scan(dataset, dataset.samples)
@@ -120,22 +102,14 @@ def _spare(dataset: DataSet) -> list[Sample]:
 def _skipped(dataset: DataSet) -> Iterator[Finding]:
     """Files that are in no sample: pairs that cannot be used, and files without a partner."""
     broken = [(file.path, file.reason) for file in dataset.skipped if file.broken]
+    yield from _file_findings(dataset, "unusable_pair", broken)
     alone: dict[str, list[Path]] = defaultdict(list)
     for file in dataset.skipped:
         if not file.broken:
             alone[file.reason].append(file.path)
-    advice = "Mend the file, or delete the pair."
-    yield from _file_findings(dataset, "unusable_pair", broken, advice)
     for reason, paths in alone.items():
-        names = relative(dataset.root, paths)
-        yield Finding(
-            "skipped",
-            "warning",
-            f"{counted(len(paths), 'file')} skipped ({reason}): {examples(names)}.",
-            "Add what is missing or correct the names, so that image and mask match; or "
-            "delete what is not wanted.",
-            names,
-        )
+        message = f"{counted(len(paths), 'file')} skipped ({reason})"
+        yield finding_on(dataset.root, "skipped", "warning", paths, message)
 
 
 def _faults(dataset: DataSet, audited: Sequence[AuditedSample]) -> Iterator[Finding]:
@@ -145,16 +119,16 @@ def _faults(dataset: DataSet, audited: Sequence[AuditedSample]) -> Iterator[Find
         if each.fault is not None:
             by_code[each.fault.code].append((each.fault.file, each.fault.message))
     for code, faults in by_code.items():
-        yield from _file_findings(dataset, code, faults, _ADVICE[code])
+        yield from _file_findings(dataset, code, faults)
 
 
 def _file_findings(
-    dataset: DataSet, code: str, faults: Sequence[tuple[Path, str]], advice: str
+    dataset: DataSet, code: str, faults: Sequence[tuple[Path, str]]
 ) -> Iterator[Finding]:
     """An error for each file, and one for all beyond the first few."""
     for path, message in faults[:_SINGLE_FILES]:
-        yield Finding(code, "error", message, advice, relative(dataset.root, [path]))
-    rest = relative(dataset.root, [path for path, _ in faults[_SINGLE_FILES:]])
+        yield finding(code, "error", message, relative(dataset.root, [path]))
+    rest = [path for path, _ in faults[_SINGLE_FILES:]]
     if rest:
-        message = f"{counted(len(rest), 'more file')} of this kind: {examples(rest)}."
-        yield Finding(code, "error", message, advice, rest)
+        message = f"{counted(len(rest), 'more file')} of this kind"
+        yield finding_on(dataset.root, code, "error", rest, message)

@@ -1,32 +1,22 @@
 """Read every sample once, as training will, and measure what an audit judges."""
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
 from maskwright.data.dataset import DataSet
 from maskwright.data.parallel import in_threads
 from maskwright.data.samples import Sample
-from maskwright.data.splits.duplicates import THUMB_SIDE, thumbnail
+from maskwright.data.splits.duplicates import THUMB_SIDE, digest_of, is_flat, thumbnail
 from maskwright.errors import DataError
 from maskwright.imageio import Header, read_image, read_mask
 from maskwright.labels import IGNORE_LABEL
 
-SUFFIXES_OF_FORMAT = {
-    "PNG": {".png"},
-    "JPEG": {".jpg", ".jpeg", ".jpe", ".jfif"},
-    "MPO": {".jpg", ".jpeg", ".mpo"},
-    "GIF": {".gif"},
-    "BMP": {".bmp", ".dib"},
-    "TIFF": {".tif", ".tiff"},
-    "WEBP": {".webp"},
-    "JPEG2000": {".jp2", ".j2k", ".jpx"},
-    "PPM": {".ppm", ".pgm", ".pbm", ".pnm"},
-}
+FaultCode = Literal["unreadable_image", "unreadable_mask", "unequal_sizes", "unusable"]
 
 _STORAGE = {"1": "one bit", "L": "gray", "LA": "gray with alpha", "P": "palette"}
 _STORAGE |= {"RGB": "RGB", "RGBA": "RGBA", "I;16": "16-bit gray", "I": "16-bit gray"}
@@ -35,15 +25,9 @@ _WITH_ALPHA = {"PNG", "GIF", "WEBP"}  # formats in which transparency is meant
 
 @dataclass(frozen=True)
 class SampleFault:
-    """Why a sample cannot be used.
+    """Why a sample cannot be used, and which file is to blame."""
 
-    Args:
-        code: `"unreadable_image"`, `"unreadable_mask"`, `"unequal_sizes"` or `"unusable"`.
-        message: One sentence.
-        file: Which file it is about.
-    """
-
-    code: str
+    code: FaultCode
     message: str
     file: Path
 
@@ -53,20 +37,14 @@ class AuditedSample:
     """One sample as training would read it.
 
     Args:
-        sample: Which was read.
         fault: Why it cannot be used; all other fields are then empty.
         format: Format of the image as its content says, such as `"PNG"`.
         channels: Channels of the image as stored.
         orientation: EXIF orientation, 1 for upright.
         alpha: Whether the image has transparency, which is dropped.
         mask_kinds: How each mask file stores its pixels, such as `"palette"`.
-        size: Height and width, pixels.
         counts: Pixels of each label, `(256,)`; the last counts ignored ones.
-        pixels_digest: Hash of the decoded image.
-        labels_digest: Hash of the labels.
         thumb: `(32, 32)` float32.
-        finite: Whether all pixels are numbers.
-        flat: Whether all pixels of the image have one color.
     """
 
     sample: Sample
@@ -90,12 +68,6 @@ def scan(dataset: DataSet, samples: Sequence[Sample]) -> list[AuditedSample]:
     return list(in_threads(partial(_read, dataset), samples, "Checking images"))
 
 
-def misnamed(path: Path, format_name: str) -> bool:
-    """Whether the ending of a name promises another format than the file has."""
-    known = SUFFIXES_OF_FORMAT.get(format_name)
-    return known is not None and path.suffix.lower() not in known
-
-
 def _read(dataset: DataSet, sample: Sample) -> AuditedSample:
     try:
         header = dataset.header(sample.image)
@@ -113,36 +85,29 @@ def _read(dataset: DataSet, sample: Sample) -> AuditedSample:
         mask_kinds=tuple(_storage(dataset.header(path)) for path in sample.masks),
         size=(labels.shape[0], labels.shape[1]),
         counts=counts,
-        pixels_digest=_digest(image),
-        labels_digest=_digest(labels),
+        pixels_digest=digest_of(image),
+        labels_digest=digest_of(labels),
         thumb=thumb,
         finite=image.dtype.kind != "f" or bool(np.isfinite(low) and np.isfinite(high)),
-        flat=float(np.ptp(thumb)) < 1 and bool((image == image[0, 0]).all()),
+        flat=float(np.ptp(thumb)) < 1 and is_flat(image),
     )
 
 
 def _diagnose(dataset: DataSet, sample: Sample, message: str) -> SampleFault:
     """Which file of a sample that cannot be read is at fault; reads them again, one by one."""
+    code: FaultCode = "unreadable_image"
+    path = sample.image
     try:
-        image = read_image(sample.image)
-    except DataError as error:
-        return SampleFault("unreadable_image", str(error), sample.image)
-    try:
+        image = read_image(path)
+        code = "unreadable_mask"
+        for path in sample.masks:
+            dataset.encoding.decode(read_mask(path), path)
+        path = sample.masks[0] if sample.masks else sample.image
         mask = dataset.read_mask(sample)
     except DataError as error:
-        return SampleFault("unreadable_mask", str(error), _faulty_mask(dataset, sample))
-    code = "unusable" if image.shape[:2] == mask.shape else "unequal_sizes"
-    return SampleFault(code, message, sample.image)
-
-
-def _faulty_mask(dataset: DataSet, sample: Sample) -> Path:
-    """The first mask that cannot be decoded; where all can, but differ in size, the first."""
-    for path in sample.masks:
-        try:
-            dataset.encoding.decode(read_mask(path), path)
-        except DataError:
-            return path
-    return sample.masks[0]
+        return SampleFault(code, str(error), path)
+    sizes_agree = image.shape[:2] == mask.shape
+    return SampleFault("unusable" if sizes_agree else "unequal_sizes", message, sample.image)
 
 
 def _storage(header: Header) -> str:
@@ -150,9 +115,3 @@ def _storage(header: Header) -> str:
     if header.format == "TIFF":
         return f"{header.dtype}, {header.channels} channels"
     return _STORAGE.get(header.mode, header.mode)
-
-
-def _digest(pixels: np.ndarray) -> bytes:
-    digest = hashlib.blake2b(repr(pixels.shape).encode(), digest_size=16)
-    digest.update(np.ascontiguousarray(pixels).data)
-    return digest.digest()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from maskwright.data.audit.audit_finding import Finding, relative
+from maskwright.data.audit.audit_finding import Finding, Severity, finding, finding_on, relative
 from maskwright.data.audit.audit_scan import AuditedSample
 from maskwright.data.dataset import DataSet
 from maskwright.data.notes import counted, examples
@@ -20,15 +20,7 @@ _ODD_SHARE = 0.05  # of the samples
 
 @dataclass(frozen=True)
 class ClassCount:
-    """How much of one class one split holds.
-
-    Args:
-        split: Name of the split.
-        name: Name of the class.
-        pixels: Pixels in all masks of the split.
-        share: Of the pixels of the split that are not ignored, 0 to 1.
-        images: Images that hold the class.
-    """
+    """How much of one class one split holds; `share` is of the pixels that are not ignored."""
 
     split: str
     name: str
@@ -39,152 +31,95 @@ class ClassCount:
 
 def odd_masks(dataset: DataSet, usable: Sequence[AuditedSample]) -> Iterator[Finding]:
     """Masks that hold less than a mask should."""
-    void = [each for each in usable if _num_classes(each) == 0]
+    void = [each.sample.image for each in usable if _num_classes(each) == 0]
     if void:
-        names = relative(dataset.root, [each.sample.image for each in void])
-        yield Finding(
-            "all_ignored",
-            "warning",
-            f"{counted(len(void), 'mask')} of nothing but ignored pixels: {examples(names)}.",
-            "Leave these samples out; they teach nothing.",
-            names,
-        )
+        message = f"{counted(len(void), 'mask')} of nothing but ignored pixels"
+        yield finding_on(dataset.root, "all_ignored", "warning", void, message)
     total = sum(int(each.counts.sum()) for each in usable)
     ignored = sum(int(each.counts[IGNORE_LABEL]) for each in usable)
     if ignored:
-        yield Finding(
-            "ignored",
-            "warning" if ignored > total / 2 else "note",
-            f"{ignored / total:.1%} of all pixels are void or unlabeled; they are neither "
-            f"trained on nor scored.",
-            "Nothing, where it is meant so; else give their value a class in data.yaml.",
-        )
+        message = f"{ignored / total:.1%} of all pixels are void or unlabeled; they are neither "
+        message += "trained on nor scored."
+        yield finding("ignored", "warning" if ignored > total / 2 else "note", message)
     kinds: dict[str, list[Path]] = defaultdict(list)
     for each in usable:
         for path, kind in zip(each.sample.masks, each.mask_kinds, strict=True):
             kinds[kind].append(path)
     if len(kinds) > 1:
         usual, *others = sorted(kinds, key=lambda kind: -len(kinds[kind]))
-        parts = [
-            f"{counted(len(kinds[kind]), 'file')} {kind} "
-            f"({examples(relative(dataset.root, kinds[kind]))})"
-            for kind in others
-        ]
-        yield Finding(
-            "mixed_masks",
-            "warning",
-            f"Most masks ({len(kinds[usual]):,}) are {usual}, but {'; '.join(parts)}.",
-            "All are read as the same classes; see on the contact sheet that it is so.",
-            relative(dataset.root, [path for kind in others for path in kinds[kind]]),
-        )
+        names = {kind: relative(dataset.root, kinds[kind]) for kind in others}
+        parts = [f"{counted(len(names[k]), 'file')} {k} ({examples(names[k])})" for k in others]
+        message = f"Most masks ({len(kinds[usual]):,}) are {usual}, but {'; '.join(parts)}."
+        files = tuple(name for kind in others for name in names[kind])
+        yield finding("mixed_masks", "warning", message, files)
     background = dataset.labels.background
     if background is None and dataset.labels.num_classes == 2:
         background = 0
-    single = [each for each in usable if _num_classes(each) == 1]
     by_class: dict[int, list[AuditedSample]] = defaultdict(list)
-    for each in single:
-        by_class[int(np.argmax(each.counts[:IGNORE_LABEL]))].append(each)
+    for each in usable:
+        if _num_classes(each) == 1:
+            by_class[int(np.argmax(each.counts[:IGNORE_LABEL]))].append(each)
     for label, members in sorted(by_class.items()):
-        names = relative(dataset.root, [each.sample.image for each in members])
-        odd = is_odd(members, usable)
-        empty = label == background
-        yield Finding(
-            "empty_mask" if empty else "one_class_mask",
-            "warning" if odd else "note",
-            f"{len(members):,} of {counted(len(usable), 'mask')} "
-            f"{'holds' if len(members) == 1 else 'hold'} nothing but "
-            f"{dataset.labels.names[label]}: {examples(names)}.",
-            "See that nothing was forgotten there; images without any object are "
-            "welcome where such images will come."
-            if empty
-            else "See on the images that it is so.",
-            names,
-        )
+        code = "empty_mask" if label == background else "one_class_mask"
+        hold = "holds" if len(members) == 1 else "hold"
+        message = f"{len(members):,} of {counted(len(usable), 'mask')} {hold} nothing but "
+        message += dataset.labels.names[label]
+        images = [each.sample.image for each in members]
+        severity: Severity = "warning" if is_odd(members, usable) else "note"
+        yield finding_on(dataset.root, code, severity, images, message)
 
 
 def odd_classes(dataset: DataSet, usable: Sequence[AuditedSample]) -> Iterator[Finding]:
     """Classes that are absent or rare."""
     rows = class_counts(dataset, usable)
-    pixels: Counter[str] = Counter()
-    for row in rows:
-        pixels[row.name] += row.pixels
     splits = {row.split for row in rows}
-    images_of = {(row.split, row.name): row.images for row in rows}
-    never = [name for name in dataset.labels.names if not pixels[name]]
-    if len(dataset.labels.names) - len(never) < 2:
-        only = ", ".join(name for name in dataset.labels.names if pixels[name]) or "nothing"
-        yield Finding(
-            "one_class",
-            "error",
-            f"All masks together hold {only} alone; training needs at least two classes.",
-            "See that the values of the masks were understood; state them in data.yaml.",
-        )
+    splits_of: dict[str, list[str]] = {name: [] for name in dataset.labels.names}
+    for row in rows:
+        splits_of[row.name] += [row.split] * (row.images > 0)
+    seen = [name for name in splits_of if splits_of[name]]
+    if len(seen) < 2:
+        only = ", ".join(seen) or "nothing"
+        message = f"All masks together hold {only} alone; training needs at least two classes."
+        yield finding("one_class", "error", message)
         return
+    never = [name for name in splits_of if not splits_of[name]]
     if never:
-        yield Finding(
-            "class_never",
-            "warning",
-            f"{counted(len(never), 'class', 'classes')} never "
-            f"{'occurs' if len(never) == 1 else 'occur'}: {examples(never)}.",
-            "Remove it from the classes in data.yaml, or add images that show it.",
-        )
+        classes = counted(len(never), "class never occurs", "classes never occur")
+        yield finding("class_never", "warning", f"{classes}: {examples(never)}.")
     elsewhere = [
-        f"{name} (in {', '.join(sorted(s for s in splits if images_of[s, name]))})"
-        for name in dataset.labels.names
-        if name not in never and "train" in splits and not images_of["train", name]
+        f"{name} (in {', '.join(sorted(splits_of[name]))})"
+        for name in seen
+        if "train" in splits and "train" not in splits_of[name]
     ]
     if elsewhere:
-        yield Finding(
-            "class_not_in_train",
-            "error",
-            f"{counted(len(elsewhere), 'class', 'classes')} missing in the training split: "
-            f"{examples(elsewhere)}; what is never shown cannot be learned.",
-            "Move images that show it to the training split, or unite the class with another.",
-        )
+        message = f"{counted(len(elsewhere), 'class', 'classes')} missing in the training split: "
+        message += f"{examples(elsewhere)}; what is never shown cannot be learned."
+        yield finding("class_not_in_train", "error", message)
     for split in ("val", "test"):
-        unscored = [
-            name
-            for name in dataset.labels.names
-            if split in splits and name not in never and not images_of[split, name]
-        ]
+        unscored = [name for name in seen if split in splits and split not in splits_of[name]]
         if unscored:
-            yield Finding(
-                "class_not_scored",
-                "note",
-                f"The {split} split never shows {examples(unscored)}, so that nothing is "
-                f"known of how well it is segmented.",
-                "Add images that show it to the split, or keep it in mind with the scores.",
-            )
+            message = f"The {split} split never shows {examples(unscored)}, so that nothing is "
+            message += "known of how well it is segmented."
+            yield finding("class_not_scored", "note", message)
     rare = [
         f"{row.name} ({row.share:.2%} of the pixels, {counted(row.images, 'image')})"
         for row in rows
         if row.split == "train" and 0 < row.share < _RARE_SHARE
     ]
     if rare:
-        yield Finding(
-            "rare_class",
-            "note",
-            f"{counted(len(rare), 'class', 'classes')} rare in the training split: "
-            f"{examples(rare)}.",
-            "Weight the classes, and favor rare ones when cropping.",
-        )
+        classes = counted(len(rare), "class rare", "classes rare")
+        yield finding("rare_class", "note", f"{classes} in the training split: {examples(rare)}.")
 
 
 def odd_splits(usable: Sequence[AuditedSample]) -> Iterator[Finding]:
     """Splits that are absent or too small."""
     sizes = Counter(each.sample.split for each in usable)
     if not sizes["train"]:
-        yield Finding(
-            "no_training",
-            "error",
-            f"There is nothing to train on; splits: {examples(map(str, sizes)) or 'none'}.",
-            "Put samples into a split named train, or state no splits.",
-        )
-        return
-    if sizes["train"] < _FEW_IMAGES:
+        message = f"There is nothing to train on; splits: {examples(map(str, sizes)) or 'none'}."
+        yield finding("no_training", "error", message)
+    elif sizes["train"] < _FEW_IMAGES:
         message = f"The training split has only {counted(sizes['train'], 'usable image')}."
-        advice = "Expect little, and look at predictions rather than at scores; use crops."
-        yield Finding("few_images", "warning", message, advice)
+        yield finding("few_images", "warning", message)
 
 
 def class_counts(dataset: DataSet, usable: Sequence[AuditedSample]) -> list[ClassCount]:

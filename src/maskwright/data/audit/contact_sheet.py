@@ -12,7 +12,7 @@ from maskwright.data.pipeline.augmentation import STRENGTHS, Augmentation
 from maskwright.data.to_rgb import as_picture
 from maskwright.errors import DataError
 from maskwright.imageio import write_image
-from maskwright.labels import IGNORE_LABEL, Labels
+from maskwright.labels import IGNORE_LABEL, Color, Labels
 
 _SIDE_PX = 176
 _GAP_PX = 4
@@ -32,10 +32,7 @@ def contact_sheet(
     """Draw a sheet of training samples, or of any where no split is for training.
 
     Each row shows a sample and its mask, then `versions` augmented ones; gray is ignored. What
-    does not line up here is wrong in training too.
-
-    Raises:
-        DataError: If no sample can be read.
+    does not line up here is wrong in training too. `DataError` if no sample can be read.
     """
     samples = [sample for sample in dataset.samples if sample.masks]
     samples = [sample for sample in samples if sample.split == "train"] or samples
@@ -50,8 +47,9 @@ def contact_sheet(
         except DataError as error:
             failure = str(error)
             continue
-        strips.append(_strip(image, mask, dataset.labels, augmentation, rng, versions))
-        strips[-1] = np.concatenate([_line(samples[position].id, strips[-1].shape[1]), strips[-1]])
+        strip = _strip(image, mask, dataset.labels, augmentation, rng, versions)
+        title = _text(strip.shape[1], [(4, samples[position].id[:_WIDEST_NAME], None)])
+        strips.append(np.concatenate([title, strip]))
     if not strips:
         raise DataError(f"No sample of {dataset.root} can be drawn: {failure}")
     width = max(strip.shape[1] for strip in strips)
@@ -91,13 +89,9 @@ def _strip(
     return np.concatenate(framed, axis=1)
 
 
-def _line(text: str, width: int) -> np.ndarray:
-    return _text(width, [(4, text[:_WIDEST_NAME], None)])
-
-
 def _legend(labels: Labels, width: int) -> np.ndarray:
     """Names of the classes beside their colors, in as many lines as they need."""
-    lines: list[list[tuple[int, str, tuple[int, int, int] | None]]] = [[]]
+    lines: list[list[tuple[int, str, Color | None]]] = [[]]
     left = 4
     font = ImageFont.load_default(_LINE_PX * 0.65)
     entries = [*zip(labels.names, labels.colors, strict=True), ("ignored", _GRAY)]
@@ -111,7 +105,7 @@ def _legend(labels: Labels, width: int) -> np.ndarray:
     return np.concatenate([_text(width, line) for line in lines])
 
 
-def _text(width: int, entries: list[tuple[int, str, tuple[int, int, int] | None]]) -> np.ndarray:
+def _text(width: int, entries: list[tuple[int, str, Color | None]]) -> np.ndarray:
     """One line of words, each at its column and behind a patch of color where it has one."""
     picture = Image.new("RGB", (width, _LINE_PX), _PAPER)
     draw = ImageDraw.Draw(picture)

@@ -1,7 +1,7 @@
 """What mask values mean: encodings, class maps, and how both are inferred from the files.
 
 A new mask encoding is a detector in a file of its own and a line in `DETECTORS`; a public data set
-with values of its own is a line in `known_class_maps.py`.
+with values of its own is a line in `class_map.py`.
 """
 
 from maskwright.data.encodings.class_map import ClassEntry, ClassMap

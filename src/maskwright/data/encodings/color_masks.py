@@ -1,12 +1,21 @@
-"""Colored masks: one color for each class."""
+"""Palette masks, whose colors are the same in every file, and masks of colors."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
-from maskwright.data.encodings.class_map import ClassMap
+from maskwright.data.encodings.class_map import KNOWN_COLORS, ClassMap
 from maskwright.data.encodings.encoding import Value, format_value
-from maskwright.data.encodings.inferred import InferredEncoding, MaskEvidence
-from maskwright.data.encodings.known_class_maps import KNOWN_COLORS
-from maskwright.data.encodings.palette_masks import has_palettes
+from maskwright.data.encodings.gray_masks import gray_classes
+from maskwright.data.encodings.inferred import (
+    TWO_CLASSES,
+    InferredEncoding,
+    MaskEvidence,
+    classes_by_value,
+    complete,
+    name_classes,
+)
+from maskwright.data.encodings.mask_contents import palette_table
+from maskwright.data.notes import first_few
 from maskwright.errors import DataError
 from maskwright.labels import IGNORE_LABEL, Color
 
@@ -14,14 +23,68 @@ _MAX_COLORS = 256
 _STRAY = 0.005  # share of pixels that may have colors which a known class map lacks
 
 
+def palette_masks(masks: MaskEvidence) -> InferredEncoding | None:
+    """Palette files that give the same colors to the same values; `None` of any others.
+
+    A palette of grays says no more than the indices.
+    """
+    palettes = {c.palette for c in masks.contents if c.palette is not None}
+    if not has_palettes(masks) or not _agree(palettes, sorted(masks.counts)):
+        return None
+    return _palette_classes(masks.counts, max(palettes, key=len), masks.class_map)
+
+
+def has_palettes(masks: MaskEvidence) -> bool:
+    """Whether all files have a palette, not of grays alone."""
+    return (
+        bool(masks.contents)
+        and all(content.palette is not None for content in masks.contents)
+        and not all(red == green == blue for red, green, blue in masks.colors)
+    )
+
+
+def _palette_classes(
+    counts: Mapping[int, int], palette: bytes, class_map: ClassMap | None
+) -> InferredEncoding:
+    table = [(red, green, blue) for red, green, blue in palette_table(palette).tolist()]
+    if class_map is not None:
+        by_color = {entry.color: entry for entry in class_map.entries if entry.color is not None}
+        if all(value < len(table) and table[value] in by_color for value in counts):
+            valued = [
+                replace(by_color[color], value=value)
+                for value, color in enumerate(table)
+                if color in by_color and color not in table[:value]
+            ]
+            class_map = replace(class_map, entries=tuple(valued))
+    inferred = classes_by_value(counts, class_map) if class_map else None
+    inferred = inferred or name_classes(gray_classes(counts), class_map, sorted(counts))
+    if inferred.threshold is not None:
+        return inferred
+    by_label: dict[int, Color] = {}
+    for value, label in inferred.values.items():
+        if isinstance(value, int) and value < len(table):
+            by_label.setdefault(label, table[value])
+    colors = complete([by_label.get(label) for label in range(len(inferred.names))])
+    return replace(
+        inferred,
+        kind="palette",
+        explanation=f"The masks are palette images, read as indices. {inferred.explanation}",
+        colors=colors if colors and len(set(colors)) == len(colors) else inferred.colors,
+    )
+
+
+def _agree(palettes: Iterable[bytes], values: Sequence[int]) -> bool:
+    """Whether palettes give the same colors to the values that occur."""
+    tables = [palette_table(palette) for palette in palettes]
+    colors = ({table[v].tobytes() for table in tables if v < len(table)} for v in values)
+    return all(len(of_value) <= 1 for of_value in colors)
+
+
 def color_masks(masks: MaskEvidence) -> InferredEncoding | None:
     """Masks of colors, or of palettes that differ, where only the colors mean something."""
     if not any(content.colored for content in masks.contents) and not has_palettes(masks):
         return None
-    return _colors(masks.colors, masks.class_map)
-
-
-def _colors(colors: Mapping[Color, int], class_map: ClassMap | None) -> InferredEncoding:
+    colors, class_map = masks.colors, masks.class_map
     stated_maps = () if class_map is None else (class_map,)
     for known in (*stated_maps, *KNOWN_COLORS):
         inferred = _classes_by_color(colors, known, stated=known is class_map)
@@ -34,16 +97,14 @@ def _colors(colors: Mapping[Color, int], class_map: ClassMap | None) -> Inferred
             f"colors of the classes in data.yaml."
         )
     ordered = sorted(colors, key=lambda color: (color != (0, 0, 0), color))
-    names = [f"class_{label}" for label in range(len(ordered))]
-    if len(ordered) == 2 and ordered[0] == (0, 0, 0):
-        names = ["background", "foreground"]
-    shown = ", ".join(format_value(color) for color in ordered[:8])
-    more = ", …" if len(ordered) > 8 else ""
+    names = tuple(f"class_{label}" for label in range(len(ordered)))
+    two = len(ordered) == 2 and ordered[0] == (0, 0, 0)
+    shown = first_few([format_value(color) for color in ordered], 8)
     return InferredEncoding(
         "colors",
         {color: label for label, color in enumerate(ordered)},
-        tuple(names),
-        f"The masks are colored, {shown}{more}; each of the {len(ordered)} colors is a class.",
+        TWO_CLASSES if two else names,
+        f"The masks are colored, {shown}; each of the {len(ordered)} colors is a class.",
         tuple(ordered),
     )
 
@@ -74,9 +135,8 @@ def _classes_by_color(
     if void:
         explanation += f"; {', '.join(void)} is ignored"
     if unknown:
-        explanation += (
-            f"; {', '.join(format_value(color) for color in list(unknown)[:8])} is not among them"
-        )
+        names = ", ".join(format_value(color) for color in list(unknown)[:8])
+        explanation += f"; {names} is not among them"
         if few:
             values |= dict.fromkeys(unknown, IGNORE_LABEL)
             explanation += f" and is ignored too ({stray:.2%} of the pixels)"

@@ -8,6 +8,7 @@ from typing import Literal
 
 import numpy as np
 
+from maskwright.data.notes import first_few
 from maskwright.errors import DataError
 from maskwright.imageio import RawMask
 from maskwright.labels import Color
@@ -80,8 +81,7 @@ class Encoding:
             for code, count in counts[:5]
         )
         more = f" and {len(counts) - 5} more" if len(counts) > 5 else ""
-        known = ", ".join(format_value(value) for value in list(self.values)[:12])
-        known += ", …" if len(self.values) > 12 else ""
+        known = first_few([format_value(value) for value in self.values], 12)
         return (
             f"{name} holds the unknown {what}{plural} {shown}{more}; known are {known}. Correct "
             f"the mask, or give the {what} a class or `ignore` under `values` in data.yaml."

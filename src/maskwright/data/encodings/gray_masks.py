@@ -1,18 +1,18 @@
 """Gray masks: two values, label indices, grays with smooth edges, evenly spread labels."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
-from maskwright.data.encodings.class_names import name_classes
 from maskwright.data.encodings.inferred import (
     HALF,
     TWO_CLASSES,
     InferredEncoding,
     MaskEvidence,
+    gray_encoding,
     join_values,
-    void_text,
-    with_void,
+    name_classes,
 )
 from maskwright.data.encodings.mask_contents import MANY_VALUES
 from maskwright.errors import DataError
@@ -33,13 +33,8 @@ def two_spellings(masks: MaskEvidence) -> InferredEncoding | None:
     whites = sum(255 in content.values for content in contents)
     if whites < ones or any({1, 255} <= content.values.keys() for content in contents):
         return None
-    encoding = InferredEncoding(
-        "binary",
-        {0: 0, 1: 1, 255: 1},
-        TWO_CLASSES,
-        f"{whites} masks hold 255 beside 0 and {ones} hold 1: 0 is background, both others are "
-        "foreground.",
-    )
+    text = f"{whites} masks hold 255 beside 0 and {ones} hold 1: 0 is background, both others are "
+    encoding = gray_encoding("binary", {0: 0, 1: 1, 255: 1}, TWO_CLASSES, f"{text}foreground")
     return name_classes(encoding, masks.class_map, sorted(masks.counts))
 
 
@@ -49,11 +44,7 @@ def gray_masks(masks: MaskEvidence) -> InferredEncoding:
 
 
 def gray_classes(counts: Mapping[int, int]) -> InferredEncoding:
-    """Encoding of gray masks by their values alone.
-
-    Raises:
-        DataError: If values are negative or too many to be classes.
-    """
+    """Encoding of gray masks by their values; `DataError` for negative or too many values."""
     values = sorted(counts)
     if values[0] < 0:
         raise DataError(
@@ -64,20 +55,16 @@ def gray_classes(counts: Mapping[int, int]) -> InferredEncoding:
     if set(values) <= {0, values[-1]} and (values[0] == 0 or values[-1] in {255, _DEEP_VOID}):
         bright = [values[-1]] if values[-1] else [1, 255]
         empty = ", which does not occur" if not values[-1] else ""
-        explanation = f"{hold}: 0 is background, {join_values(bright)} foreground{empty}."
-        labels = with_void({0: 0, **dict.fromkeys(bright, 1)}, ())
-        return InferredEncoding("binary", labels, TWO_CLASSES, explanation)
+        explanation = f"{hold}: 0 is background, {join_values(bright)} foreground{empty}"
+        labels = {0: 0, **dict.fromkeys(bright, 1)}
+        return gray_encoding("binary", labels, TWO_CLASSES, explanation)
     if _is_smooth(counts):
-        ends = sum(n for value, n in counts.items() if value <= 7 or value >= 248)
-        return InferredEncoding(
-            "binary",
-            {0: 0, 255: 1},
-            TWO_CLASSES,
-            f"The masks are gray from {values[0]} to {values[-1]} with "
-            f"{ends / sum(counts.values()):.1%} of the pixels black or white: two classes with "
-            f"smooth edges, cut at {HALF}.",
-            threshold=HALF,
+        explanation = (
+            f"The masks are gray from {values[0]} to {values[-1]} with {_share_of_ends(counts):.1%}"
+            f" of the pixels black or white: two classes with smooth edges, cut at {HALF}"
         )
+        inferred = gray_encoding("binary", {0: 0, 255: 1}, TWO_CLASSES, explanation)
+        return replace(inferred, threshold=HALF)
     if _evenly_spread(values):
         return _class_per_value(values, (), f"{hold}, labels spread over the grays")
     return _label_indices(values)
@@ -96,9 +83,8 @@ def _label_indices(values: Sequence[int]) -> InferredEncoding:
         )
     hold = f"The masks hold {join_values(plain)}"
     if first == 0 and len(plain) == 2:
-        explanation = f"{hold}: 0 is background, {top} foreground{void_text(void)}."
-        labels = with_void({0: 0, top: 1}, void)
-        return InferredEncoding("binary", labels, TWO_CLASSES, explanation)
+        explanation = f"{hold}: 0 is background, {top} foreground"
+        return gray_encoding("binary", {0: 0, top: 1}, TWO_CLASSES, explanation, void)
     if first > 1 or top >= MAX_CLASSES or 2 * len(plain) < top - first + 1:
         return _class_per_value(plain, void, f"{hold}, each of them a class")
     absent = sorted(set(range(first, top)) - set(plain))
@@ -111,9 +97,8 @@ def _class_per_value(
     values: Sequence[int], void: Sequence[int], explanation: str
 ) -> InferredEncoding:
     """Every value a class, in order."""
-    labels = with_void({value: label for label, value in enumerate(values)}, void)
-    names = tuple(f"class_{value}" for value in values)
-    return InferredEncoding("indices", labels, names, f"{explanation}{void_text(void)}.")
+    labels = {value: label for label, value in enumerate(values)}
+    return gray_encoding("indices", labels, [f"class_{v}" for v in values], explanation, void)
 
 
 def _is_smooth(counts: Mapping[int, int]) -> bool:
@@ -122,16 +107,19 @@ def _is_smooth(counts: Mapping[int, int]) -> bool:
     Classes beside a void value look like 0, 1, … 33 and 255, with one value in the bright half;
     noise and edges fill the bright half too, but with at most a tenth of the pixels.
     """
-    ends = sum(count for value, count in counts.items() if value <= 7 or value >= 248)
-    bright = sum(HALF <= value <= 255 for value in counts)
     return (
-        max(counts) <= 255
-        and max(counts) >= 248
+        248 <= max(counts) <= 255
         and min(counts) <= 7
         and len(counts) >= MANY_VALUES
-        and bright >= 2
-        and ends >= 0.9 * sum(counts.values())
+        and sum(value >= HALF for value in counts) >= 2
+        and _share_of_ends(counts) >= 0.9
     )
+
+
+def _share_of_ends(counts: Mapping[int, int]) -> float:
+    """Share of the pixels that are black or white, or nearly so."""
+    ends = sum(count for value, count in counts.items() if value <= 7 or value >= 248)
+    return ends / sum(counts.values())
 
 
 def _evenly_spread(values: Sequence[int]) -> bool:

@@ -3,14 +3,12 @@
 from collections.abc import Callable, Sequence
 
 from maskwright.data.encodings.class_map import ClassMap
-from maskwright.data.encodings.class_names import valued_masks
-from maskwright.data.encodings.color_masks import color_masks
+from maskwright.data.encodings.color_masks import color_masks, palette_masks
 from maskwright.data.encodings.encoding import Encoding
 from maskwright.data.encodings.gray_masks import gray_masks, two_spellings
-from maskwright.data.encodings.inferred import InferredEncoding, MaskEvidence
+from maskwright.data.encodings.inferred import InferredEncoding, MaskEvidence, valued_masks
 from maskwright.data.encodings.mask_contents import MaskContents
 from maskwright.data.encodings.object_masks import object_files, object_numbers
-from maskwright.data.encodings.palette_masks import palette_masks
 from maskwright.labels import Labels
 
 Detector = Callable[[MaskEvidence], InferredEncoding | None]
@@ -34,19 +32,12 @@ def infer_encoding(
     class_map: ClassMap | None = None,
     file_per_object: bool = False,
 ) -> tuple[Encoding, Labels]:
-    """Encoding and classes of masks.
-
-    Args:
-        contents: Of all masks, or of a sample of them.
-        class_map: Classes that are known from a file or from the data set.
-        file_per_object: Whether an image has several mask files, one for each object.
+    """Encoding and classes of masks; the arguments are those of `MaskEvidence`.
 
     Raises:
         DataError: If the masks hold too many values to be classes.
     """
     masks = MaskEvidence(contents, class_map, file_per_object)
-    inferred = next(result for detect in DETECTORS if (result := detect(masks)) is not None)
-    encoding = Encoding(
-        inferred.kind, dict(inferred.values), inferred.threshold, inferred.explanation
-    )
-    return encoding, Labels.create(inferred.names, inferred.colors)
+    best = next(result for detect in DETECTORS if (result := detect(masks)) is not None)
+    encoding = Encoding(best.kind, dict(best.values), best.threshold, best.explanation)
+    return encoding, Labels.create(best.names, best.colors)

@@ -1,14 +1,20 @@
-"""An inferred encoding with its classes, and how its explanation words values."""
+"""An inferred encoding with its classes, named by a class map, and the wording of its values."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import TypeVar
 
-from maskwright.data.encodings.class_map import ClassMap
+import numpy as np
+
+from maskwright.data.encodings.class_map import ClassEntry, ClassMap
 from maskwright.data.encodings.encoding import EncodingKind, Value
 from maskwright.data.encodings.mask_contents import MaskContents
+from maskwright.data.notes import first_few
 from maskwright.labels import IGNORE_LABEL, Color
+
+Key = TypeVar("Key")
 
 HALF = 128
 """Where gray masks of two classes with smooth edges are cut."""
@@ -33,10 +39,7 @@ class MaskEvidence:
     @cached_property
     def totals(self) -> Counter[Value]:
         """Pixels of each value or color, in all masks."""
-        total: Counter[Value] = Counter()
-        for content in self.contents:
-            total.update(content.values)
-        return total
+        return _summed(content.values for content in self.contents)
 
     @cached_property
     def counts(self) -> dict[int, int]:
@@ -46,24 +49,19 @@ class MaskEvidence:
     @cached_property
     def colors(self) -> Counter[Color]:
         """Pixels of each color; values are looked up in their palette, grays are colors too."""
-        total: Counter[Color] = Counter()
-        for content in self.contents:
-            total.update(content.as_colors())
-        return total
+        return _summed(content.as_colors() for content in self.contents)
+
+
+def _summed(counts: Iterable[Mapping[Key, int]]) -> Counter[Key]:
+    total: Counter[Key] = Counter()
+    for of_mask in counts:
+        total.update(of_mask)
+    return total
 
 
 @dataclass(frozen=True)
 class InferredEncoding:
-    """An encoding with its classes.
-
-    Args:
-        kind: As in `Encoding`.
-        values: Label of each value or color.
-        names: Of the classes.
-        explanation: Sentence on what was inferred and why.
-        colors: Of the classes, or `None` where they are unknown.
-        threshold: As in `Encoding`.
-    """
+    """An `Encoding` with names and colors of its classes; `None` where colors are unknown."""
 
     kind: EncodingKind
     values: Mapping[Value, int]
@@ -73,29 +71,92 @@ class InferredEncoding:
     threshold: int | None = None
 
 
-def with_void(labels: Mapping[int, int], void: Sequence[int]) -> dict[Value, int]:
-    """Labels of values, and of values that are ignored."""
+def gray_encoding(
+    kind: EncodingKind,
+    labels: Mapping[int, int],
+    names: Sequence[str],
+    text: str,
+    void: Sequence[int] = (),
+) -> InferredEncoding:
+    """Encoding of values, and of values that are ignored; `text` explains all but the latter."""
     values: dict[Value, int] = dict(labels.items())
-    return values | dict.fromkeys(void, IGNORE_LABEL)
-
-
-def void_text(void: Sequence[int]) -> str:
-    """End of a sentence on values that are ignored; `""` without any."""
-    return f"; {join_values(void)} is void and ignored" if void else ""
+    values |= dict.fromkeys(void, IGNORE_LABEL)
+    ignored = f"; {join_values(void)} is void and ignored" if void else ""
+    return InferredEncoding(kind, values, tuple(names), f"{text}{ignored}.")
 
 
 def join_values(values: Sequence[int]) -> str:
     """`0 and 255` or `0 to 11`, with gaps shown as several parts."""
-    runs: list[list[int]] = []
-    for value in sorted(values):
-        if runs and value == runs[-1][-1] + 1:
-            runs[-1].append(value)
-        else:
-            runs.append([value])
-    parts = [
-        part
-        for run in runs
-        for part in ([f"{run[0]} to {run[-1]}"] if len(run) > 2 else map(str, run))
-    ]
+    ordered = np.array(sorted(values))
+    parts: list[str] = []
+    for run in np.split(ordered, np.flatnonzero(np.diff(ordered) > 1) + 1):
+        parts += [f"{run[0]} to {run[-1]}"] if len(run) > 2 else map(str, run)
     parts = parts if len(parts) <= 10 else [*parts[:9], "more"]
     return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
+
+
+def valued_masks(masks: MaskEvidence) -> InferredEncoding | None:
+    """Encoding of gray masks with a class map that states values; `None` where it does not fit."""
+    return classes_by_value(masks.counts, masks.class_map) if masks.class_map else None
+
+
+def classes_by_value(counts: Mapping[int, int], class_map: ClassMap) -> InferredEncoding | None:
+    """Encoding of values that occur so often, by a class map; `None` where it does not fit."""
+    if any(entry.value is None for entry in class_map.entries):
+        return None
+    present = set(counts)
+    stated = {entry.value for entry in class_map.entries if entry.value is not None}
+    if not present - {255} <= stated or len(present & stated) < class_map.min_values:
+        return None
+    classes = [entry for entry in class_map.entries if not entry.ignored]
+    labels = {entry.value: label for label, entry in enumerate(classes) if entry.value is not None}
+    void = {entry.value for entry in class_map.entries if entry.ignored and entry.value is not None}
+    void |= present - stated
+    named = first_few([f"{entry.value} is {entry.name}" for entry in classes], 4)
+    text = f"The masks hold {join_values(sorted(present))}: {named}, as in {class_map.source}"
+    names = [entry.name for entry in classes]
+    inferred = gray_encoding("indices", labels, names, text, sorted(void))
+    return replace(inferred, colors=complete([entry.color for entry in classes]))
+
+
+def complete(colors: Sequence[Color | None]) -> tuple[Color, ...] | None:
+    """Colors of classes; `None` where not all are known."""
+    known = tuple(color for color in colors if color is not None)
+    return known if len(known) == len(colors) else None
+
+
+def name_classes(
+    inferred: InferredEncoding, class_map: ClassMap | None, present: Sequence[int]
+) -> InferredEncoding:
+    """Lay the names of a class map without values over classes, by their order."""
+    if class_map is None or all(entry.value is not None for entry in class_map.entries):
+        return inferred
+    entries = list(class_map.entries)
+    used = [value for value in present if value != 255]
+    values = dict(inferred.values)
+    shift = len(inferred.names) - len(entries)
+    first = int(bool(used) and used[0] > 0 and used[-1] == len(entries))
+    consecutive = inferred.kind in {"indices", "binary"} and inferred.threshold is None
+    if shift == 1 and used and used[0] == 0:  # the map lists objects alone
+        entries = [ClassEntry("background", color=(0, 0, 0)), *entries]
+    elif shift < 0 and consecutive and used and used[-1] < len(entries) + first:
+        # The last classes do not occur in the masks that were probed.
+        void = [value for value, label in values.items() if label == IGNORE_LABEL]
+        values = {value: label for label, value in enumerate(range(first, first + len(entries)))}
+        values |= dict.fromkeys((v for v in void if v not in values), IGNORE_LABEL)
+    elif shift != 0:
+        misfit = f"The {len(entries)} names in {class_map.source} do not fit."
+        return replace(inferred, explanation=f"{inferred.explanation} {misfit}")
+    classes = [entry for entry in entries if not entry.ignored]
+    void_names = [entry.name for entry in entries if entry.ignored]
+    explanation = f"{inferred.explanation} Their names are those of {class_map.source}"
+    if void_names:
+        explanation += f"; {', '.join(void_names)} is ignored"
+    new = {entries.index(entry): label for label, entry in enumerate(classes)}
+    return replace(
+        inferred,
+        values={value: new.get(label, IGNORE_LABEL) for value, label in values.items()},
+        names=tuple(entry.name for entry in classes),
+        explanation=f"{explanation}.",
+        colors=complete([entry.color for entry in classes]) or inferred.colors,
+    )

@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from maskwright.data.encodings.class_names import name_classes
-from maskwright.data.encodings.inferred import HALF, InferredEncoding, MaskEvidence
+from maskwright.data.encodings.inferred import HALF, InferredEncoding, MaskEvidence, name_classes
 from maskwright.data.encodings.mask_contents import MANY_VALUES
 
 _MIN_NUMBERS = 20  # 8-bit masks with more values than this, one blob each, number objects
@@ -43,10 +42,6 @@ def object_numbers(masks: MaskEvidence) -> InferredEncoding | None:
 
 
 def _objects(start: str, how: str, threshold: int) -> InferredEncoding:
-    return InferredEncoding(
-        "objects",
-        {0: 0, 1: 1},
-        ("background", "object"),
-        f"{start} ({how}); united they are one class.",
-        threshold=threshold,
-    )
+    text = f"{start} ({how}); united they are one class."
+    names = ("background", "object")
+    return InferredEncoding("objects", {0: 0, 1: 1}, names, text, threshold=threshold)

@@ -64,11 +64,10 @@ def _from_lines(text: str) -> list[ClassEntry]:
     ]
     header = [cell.lower() for cell in rows[0]] if rows else []
     named = next((header.index(word) for word in _NAME_COLUMNS if word in header), None)
-    if named is not None and len(header) > 1:
-        rows = rows[1:]
+    if named is None or len(header) == 1:
+        entries = [_entry(row, None) for row in rows]
     else:
-        named = None
-    entries = [_entry(row, named) for row in rows]
+        entries = [_entry(row, named) for row in rows[1:]]
     return [entry for entry in entries if entry is not None]
 
 
@@ -89,11 +88,7 @@ def _columns(cell: str) -> list[str]:
 
 
 def _entry(cells: list[str], named: int | None) -> ClassEntry | None:
-    """Entry from the cells of a row: what is a number, what is a color, what is the name.
-
-    Raises:
-        ValueError: If several cells could be the name.
-    """
+    """Entry from the cells of a row; `ValueError` if several cells could be the name."""
     numbers = [int(cell) for cell in cells if cell.isdecimal()]
     words = [cell for cell in cells if cell and not cell.isdecimal()]
     hexes = [word for word in words if re.fullmatch(r"#[0-9a-fA-F]{6}", word)]
@@ -134,13 +129,8 @@ def _from_json(content: Any) -> list[ClassEntry]:
         name = item.get("name", item.get("title", item.get("label")))
         color = next((item[key] for key in ("color", "colour", "rgb") if key in item), None)
         value = next((item[key] for key in ("id", "value", "index") if key in item), None)
-        entries.append(
-            ClassEntry(
-                str(name),
-                value if isinstance(value, int) else None,
-                None if color is None else _color(color),
-            )
-        )
+        value = value if isinstance(value, int) else None
+        entries.append(ClassEntry(str(name), value, None if color is None else _color(color)))
     return entries
 
 

@@ -2,7 +2,8 @@
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -22,12 +23,8 @@ class Arrays:
         labels: Labels of all masks likewise, uint8.
         starts: Where each mask begins in `labels`; its image begins `channels` times later.
         sizes: Height and width of each, `(n, 2)`.
-        channels: Channels of every image.
         weights: How much each sample counts, `(n,)`.
-        ids: Names of the samples.
-        cases: Case of each sample.
-        value_range: Lowest and highest value of a pixel: 0 to 255 for uint8, else those that
-            occur.
+        value_range: Lowest and highest value of a pixel: 0 to 255 for uint8, else as they occur.
         skipped: One sentence for each sample that cannot be read.
     """
 
@@ -41,7 +38,6 @@ class Arrays:
     cases: tuple[str, ...]
     value_range: tuple[float, float]
     skipped: tuple[str, ...] = ()
-    _counted: dict[int, np.ndarray] = field(default_factory=dict, repr=False)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -96,10 +92,12 @@ class Arrays:
 
     def counts(self, num_classes: int) -> np.ndarray:
         """Pixels of each class in each sample, int64 `(n, num_classes)`, without ignored ones."""
-        if num_classes not in self._counted:
-            rows = [np.bincount(mask.ravel(), minlength=IGNORE_LABEL + 1) for _, mask in self]
-            self._counted[num_classes] = np.stack(rows)[:, :num_classes]
-        return self._counted[num_classes]
+        return self._counts[:, :num_classes]
+
+    @cached_property
+    def _counts(self) -> np.ndarray:
+        rows = [np.bincount(mask.ravel(), minlength=IGNORE_LABEL + 1) for _, mask in self]
+        return np.stack(rows)
 
     def fingerprint(self) -> str:
         """SHA-256 of everything a model could learn from, hexadecimal."""

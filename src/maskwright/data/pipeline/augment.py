@@ -5,13 +5,14 @@ seeded per sample.
 """
 
 import math
+from typing import Any
 
 import cv2
 import numpy as np
 
-from maskwright.data.geometry import cut_image, cut_labels
+from maskwright.data.geometry import by_channels, cut_image, cut_labels
 from maskwright.data.pipeline.augmentation import Augmentation
-from maskwright.data.pipeline.photometric import applies, by_channels, change_tone
+from maskwright.data.pipeline.photometric import applies, change_tone
 from maskwright.labels import IGNORE_LABEL
 
 
@@ -26,7 +27,7 @@ def augment(
     window: tuple[int, int] | None = None,
     value_range: tuple[float, float] | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Augment an image and its mask.
+    """Augment an image and its mask; the state of `rng` alone decides the result.
 
     Both go through the same map; the image is interpolated and reflected at its border, the mask
     takes the nearest label and `IGNORE_LABEL` beyond the border. Photometric changes come
@@ -36,10 +37,9 @@ def augment(
         image: uint8, uint16 or float32, `(h, w, c)`.
         labels: uint8, `(h, w)`; or uint16, `(h, w, maps)`, of which the first holds labels and the
             others number objects, with 0 for none and beyond the border.
-        rng: Its state alone decides the result.
         size: Height and width of the result; `None` for that of the window.
-        center: Row and column, pixels of the image, to have in the middle of the window; it is
-            moved as little as keeps the window inside the image. `None` draws the place.
+        center: Row and column, pixels of the image, to have in the middle of the window, which is
+            kept inside the image as far as it fits. `None` draws the place.
         window: Height and width of the part of the image that fills the result, before `scale`;
             `None` for the whole image. Where it equals `size`, pixels keep their scale.
         value_range: Lowest and highest value of a pixel; `None` for 0 to 255 of uint8 and for the
@@ -139,31 +139,19 @@ def _warp(
     offsets: np.ndarray | None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Move image and mask by the matrix `(2, 3)` from output to input, `(x, y)`."""
-    if offsets is None:
-
-        def move(pixels: np.ndarray, interpolation: int, border: int, *outside: int) -> np.ndarray:
-            return cv2.warpAffine(
-                pixels,
-                matrix,
-                size[::-1],
-                flags=interpolation | cv2.WARP_INVERSE_MAP,
-                borderMode=border,
-                borderValue=outside,
-            )
-
-    else:
-        columns, rows = np.meshgrid(
-            np.arange(size[1], dtype=np.float32), np.arange(size[0], dtype=np.float32)
-        )
+    maps: list[np.ndarray] = []
+    if offsets is not None:
+        rows, columns = np.indices(size, np.float32)
         columns, rows = columns + offsets[..., 0], rows + offsets[..., 1]
         table = matrix.astype(np.float32)
-        map_x = table[0, 0] * columns + table[0, 1] * rows + table[0, 2]
-        map_y = table[1, 0] * columns + table[1, 1] * rows + table[1, 2]
+        maps = [to_x * columns + to_y * rows + start for to_x, to_y, start in table]
 
-        def move(pixels: np.ndarray, interpolation: int, border: int, *outside: int) -> np.ndarray:
-            return cv2.remap(
-                pixels, map_x, map_y, interpolation, borderMode=border, borderValue=outside
-            )
+    def move(pixels: np.ndarray, interpolation: int, border: int, *outside: int) -> np.ndarray:
+        edge: dict[str, Any] = {"borderMode": border, "borderValue": outside}
+        if maps:
+            return cv2.remap(pixels, maps[0], maps[1], interpolation, **edge)
+        flags = interpolation | cv2.WARP_INVERSE_MAP
+        return cv2.warpAffine(pixels, matrix, size[::-1], flags=flags, **edge)
 
     def move_labels(part: np.ndarray, *outside: int) -> np.ndarray:
         return move(part, cv2.INTER_NEAREST, cv2.BORDER_CONSTANT, *outside)

@@ -12,19 +12,18 @@ from maskwright.errors import ConfigError
 class Augmentation:
     """Random changes of an image with its mask; the defaults change nothing.
 
-    Amounts are uniform in the stated range; `*_probability` is the share of images that are
-    changed. Photometric amounts are shares of the range of pixel values.
+    Amounts are uniform in the stated range, angles and moves either way; `*_probability` is the
+    share of images that are changed. Photometric amounts are shares of the range of pixel values.
+    A value outside its range raises `ConfigError`.
 
     Args:
-        flip_horizontal: Probability of swapping left and right.
         flip_vertical: Probability of swapping top and bottom. No strength has it: whether up
             differs from down is a property of the images. Set 0.5 for microscopy and aerial.
-        rotate_degrees: Largest angle, either way.
-        shift: Largest move along each axis, either way, as a share of the window.
+        shift: Largest move along each axis, as a share of the window.
         scale: Smallest and largest side of the window that fills the output, as a share of the
             whole; below 1 zooms in, above 1 shows the border. Its place is uniform.
         aspect: Largest change of width against height, as a factor, 1 for none.
-        shear_degrees: Largest slant of the vertical axis, either way.
+        shear_degrees: Largest slant of the vertical axis.
         elastic: Standard deviation of the local displacement, as a share of the shorter side.
         elastic_spacing: Distance between the points that are displaced, same unit.
         brightness: Largest value added or taken away.
@@ -32,9 +31,6 @@ class Augmentation:
         gamma: The exponent lies between `1 / (1 + gamma)` and `1 + gamma`.
         noise: Largest standard deviation of Gaussian noise.
         blur: Largest standard deviation of the Gaussian, in pixels of the output.
-
-    Raises:
-        ConfigError: If a value lies outside its range.
     """
 
     flip_horizontal: float = 0.0
@@ -64,47 +60,44 @@ class Augmentation:
     blur_probability: float = 1.0
 
     def __post_init__(self) -> None:
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if field.name == "scale":
-                low, high = value
-                _require(0 < low <= high, "scale", "two values, 0 < low <= high", value)
-            elif field.name == "aspect":
-                _require(1 <= value <= 4, "aspect", "a factor of 1 to 4", value)
-            elif field.name == "elastic_spacing":
-                _require(0.01 <= value <= 1, "elastic_spacing", "a share of 0.01 to 1", value)
+        for name in (field.name for field in fields(self)):
+            value = getattr(self, name)
+            if name == "scale":
+                fits, expected = 0 < value[0] <= value[1], "two values, 0 < low <= high"
             else:
-                most = _MOST.get(field.name, 1.0)
-                _require(0 <= value <= most, field.name, f"a number from 0 to {most:g}", value)
+                least, most = _RANGES.get(name, (0.0, 1.0))
+                fits, expected = least <= value <= most, f"a number from {least:g} to {most:g}"
+            if not fits:
+                raise ConfigError(
+                    f"Augmentation setting `{name}` takes {expected}; received {value}."
+                )
 
     @classmethod
     def named(cls, name: str, **overrides: Any) -> "Augmentation":
-        """A named strength, with single settings changed.
-
-        Raises:
-            ConfigError: If the strength or a setting does not exist.
-        """
+        """A named strength with single settings changed; `ConfigError` where one does not exist."""
         if name not in STRENGTHS:
             raise ConfigError(
                 f"Expected an augmentation of {', '.join(STRENGTHS)}; received {name!r}."
             )
         known = {field.name for field in fields(cls)}
         if unknown := sorted(set(overrides) - known):
-            raise ConfigError(
-                f"Augmentation has no setting {', '.join(unknown)}; it has "
-                f"{', '.join(sorted(known))}."
-            )
+            names = ", ".join(sorted(known))
+            raise ConfigError(f"Augmentation has no setting {', '.join(unknown)}; it has {names}.")
         if isinstance(overrides.get("scale"), list):  # YAML and JSON have no tuples
             overrides["scale"] = tuple(overrides["scale"])
         return replace(STRENGTHS[name], **overrides)
 
 
-_MOST = {"rotate_degrees": 180.0, "shear_degrees": 60.0, "gamma": 4.0, "blur": 20.0}
+_RANGES = {
+    **{"rotate_degrees": (0.0, 180.0), "shear_degrees": (0.0, 60.0), "gamma": (0.0, 4.0)},
+    **{"blur": (0.0, 20.0), "aspect": (1.0, 4.0), "elastic_spacing": (0.01, 1.0)},
+}
 
 
-def _require(holds: bool, name: str, expected: str, value: object) -> None:
-    if not holds:
-        raise ConfigError(f"Augmentation setting `{name}` takes {expected}; received {value}.")
+def _sometimes(probability: float, **amounts: float) -> dict[str, Any]:
+    """Settings of changes that are made to a share of the images."""
+    names = (f"{name.removesuffix('_degrees')}_probability" for name in amounts)
+    return amounts | dict.fromkeys(names, probability)
 
 
 STRENGTHS: Mapping[str, Augmentation] = MappingProxyType(
@@ -115,41 +108,22 @@ STRENGTHS: Mapping[str, Augmentation] = MappingProxyType(
         ),
         "medium": Augmentation(
             flip_horizontal=0.5,
-            rotate_degrees=15,
-            rotate_probability=0.5,
-            shift=0.05,
-            shift_probability=0.5,
             scale=(0.7, 1.0),
             aspect=1.15,
             brightness=0.15,
             contrast=0.3,
-            gamma=0.3,
-            gamma_probability=0.5,
-            noise=0.03,
-            noise_probability=0.2,
-            blur=1.0,
-            blur_probability=0.2,
+            **_sometimes(0.5, rotate_degrees=15, shift=0.05, gamma=0.3),
+            **_sometimes(0.2, noise=0.03, blur=1.0),
         ),
         "strong": Augmentation(
             flip_horizontal=0.5,
-            rotate_degrees=30,
-            rotate_probability=0.8,
-            shift=0.1,
-            shift_probability=0.5,
             scale=(0.5, 1.2),
             aspect=1.3,
-            shear_degrees=10,
-            shear_probability=0.5,
-            elastic=0.02,
-            elastic_probability=0.3,
             brightness=0.2,
             contrast=0.4,
-            gamma=0.5,
-            gamma_probability=0.5,
-            noise=0.05,
-            noise_probability=0.3,
-            blur=1.5,
-            blur_probability=0.3,
+            **_sometimes(0.8, rotate_degrees=30),
+            **_sometimes(0.5, shift=0.1, shear_degrees=10, gamma=0.5),
+            **_sometimes(0.3, elastic=0.02, noise=0.05, blur=1.5),
         ),
     }
 )

@@ -1,6 +1,7 @@
 """Images with masks → batches of images, labels and weights of pixels."""
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -33,8 +34,6 @@ def train_batches(
     """Batches of images, labels and weights of pixels, as `epoch_batches` orders them.
 
     Args:
-        schedule: Order, size and part of the batches.
-        augmentation: Of every image with its mask.
         crop: Height and width of a window at the scale of the arrays; `None` takes whole images,
             which must then be of one size.
         favor: Chance of each class to be in the middle of a crop, `(num_classes,)`, as
@@ -43,10 +42,8 @@ def train_batches(
 
     Returns:
         Batches of images float32 `(b, h, w, c)`, labels int32 `(b, h, w)` and weights float32
-        `(b, h, w)`: class weight times sample weight, 0 where the label is ignored.
-
-    Raises:
-        ConfigError: If the sizes differ and there is no crop, or workers cannot share a batch.
+        `(b, h, w)`: class weight times sample weight, 0 where the label is ignored. `ConfigError`
+        if the sizes differ and there is no crop, or workers cannot share a batch.
     """
     size = output_size(arrays.size, crop)
     if favor is not None and crop is None:
@@ -59,15 +56,9 @@ def train_batches(
         center = None
         if chances is not None and chances[index].any():
             center = favored_center(labels, chances[index], size, rng)
+        span = arrays.value_range
         return augment(
-            image,
-            labels,
-            augmentation,
-            rng,
-            size,
-            center,
-            window=crop,
-            value_range=arrays.value_range,
+            image, labels, augmentation, rng, size, center, window=crop, value_range=span
         )
 
     def collate(items: Iterable[tuple[np.ndarray, np.ndarray]], indices: Sequence[int]) -> Batch:
@@ -80,13 +71,10 @@ def train_batches(
             weights[row] *= arrays.weights[index]
         return images, labels, weights
 
-    return epoch_batches(
-        len(arrays),
-        schedule,
-        draw,
-        collate,
-        lambda share: _signature((share, *size, arrays.channels)),
-    )
+    def signature(share: int) -> Any:
+        return _signature((share, *size, arrays.channels))
+
+    return epoch_batches(len(arrays), schedule, draw, collate, signature)
 
 
 def eval_batches(
@@ -105,25 +93,16 @@ def eval_batches(
             images.append(cut_image(image, top, left, size))
             masks.append(cut_labels(mask, top, left, size))
             weights.append(weight_of[masks[-1]] * arrays.weights[index])
-        return (
-            np.stack(images).astype(np.float32),
-            np.stack(masks).astype(np.int32),
-            np.stack(weights),
-        )
+        labels = np.stack(masks).astype(np.int32)
+        return np.stack(images).astype(np.float32), labels, np.stack(weights)
 
-    return window_batches(
-        arrays.sizes,
-        batch_size,
-        tile,
-        collate,
-        lambda size: _signature((None, *size, arrays.channels)),
-    )
+    def signature(size: tuple[int | None, int | None]) -> Any:
+        return _signature((None, *size, arrays.channels))
+
+    return window_batches(arrays.sizes, batch_size, tile, collate, signature)
 
 
 def _signature(shape: tuple[int | None, ...]) -> tuple[tf.TensorSpec, ...]:
     """Of images of a shape `(b, h, w, c)`, their labels and weights."""
-    return (
-        tf.TensorSpec(shape, tf.float32),
-        tf.TensorSpec(shape[:-1], tf.int32),
-        tf.TensorSpec(shape[:-1], tf.float32),
-    )
+    labels, weights = (tf.TensorSpec(shape[:-1], kind) for kind in (tf.int32, tf.float32))
+    return tf.TensorSpec(shape, tf.float32), labels, weights

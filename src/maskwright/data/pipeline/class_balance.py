@@ -38,11 +38,7 @@ def rare_class_weights(arrays: Arrays, num_classes: int) -> np.ndarray:
 
 
 def weight_table(class_weights: np.ndarray | None) -> np.ndarray:
-    """Weight of a pixel by its label, float32 `(256,)`; 0 for the ignore label.
-
-    Args:
-        class_weights: Of each class, `(num_classes,)`; `None` for ones.
-    """
+    """Weight of a pixel by its label, float32 `(256,)`, 0 for the ignore label; `None` for ones."""
     table = np.ones(256, np.float32)
     if class_weights is not None:
         table[: len(class_weights)] = class_weights
@@ -61,11 +57,7 @@ def favored_center(
 ) -> tuple[float, float]:
     """Row and column of the center of a crop near a random pixel of a random class.
 
-    Args:
-        labels: Mask `(h, w)`.
-        chances: Of each class of the mask, `(num_classes,)`, sum one.
-        crop: Height and width.
-        rng: Decides class, pixel and distance.
+    `chances` are those of the classes of the mask, `(num_classes,)`, with sum one.
     """
     label = rng.choice(len(chances), p=chances)
     pixels = np.flatnonzero(labels == label)

@@ -1,8 +1,4 @@
-"""Epochs of any kind of sample as `tf.data`: what a step sees depends on seed, epoch and sample.
-
-Every task gives a function for one sample and one that collates a batch; order, skipping, shards,
-seeds and the settings of `tf.data` are here.
-"""
+"""Epochs of any kind of sample as `tf.data`: what a step sees depends on seed, epoch and sample."""
 
 import os
 from collections.abc import Callable, Iterable, Sequence
@@ -29,7 +25,6 @@ class EpochSchedule:
 
     Args:
         batch_size: Samples in a step of all workers together.
-        seed: Of order and augmentation.
         epoch: Number of the first epoch, from 0.
         skip: Batches of the first epoch that were already used.
         shard: Index and count of workers, of which each makes its part of every batch; `None` for
@@ -45,11 +40,7 @@ class EpochSchedule:
     epochs: int = 1
 
     def rows(self) -> tuple[int, int]:
-        """First row that this worker makes of every batch, and how many.
-
-        Raises:
-            ConfigError: If the workers cannot share a batch evenly.
-        """
+        """First row that this worker makes of a batch, and how many; `ConfigError` if uneven."""
         worker, workers = self.shard or (0, 1)
         if self.batch_size < 1 or self.batch_size % workers or not 0 <= worker < workers:
             raise ConfigError(
@@ -79,15 +70,10 @@ def epoch_batches(
     start of its order, with other generators.
 
     Args:
-        num_samples: Samples of an epoch.
-        schedule: Order, size and part of the batches.
         draw: From the index of a sample and its generator to the augmented sample.
         collate: From augmented samples, made as they are taken, and their indices to arrays in any
             nesting.
         signature: From the samples in a batch of one worker to `tf.TensorSpec`s in that nesting.
-
-    Raises:
-        ConfigError: If the workers cannot share a batch evenly.
     """
     first_row, share = schedule.rows()
     steps = steps_per_epoch(num_samples, schedule.batch_size)
@@ -119,8 +105,7 @@ def window_batches(
     Args:
         sizes: Height and width of each image, `(n, 2)`.
         batch_size: Windows in a batch; 1 is used where images differ in size and are not tiled.
-        tile: Height and width of tiles laid side by side, which may reach beyond an image; `None`
-            takes whole images.
+        tile: Height and width of tiles, which may reach beyond an image; `None` for whole images.
         collate: From windows to arrays in any nesting.
         signature: From the size of the windows, `None` where it varies, to `tf.TensorSpec`s.
     """
@@ -142,10 +127,9 @@ def window_batches(
 
 
 def output_size(size: tuple[int, int] | None, crop: tuple[int, int] | None) -> tuple[int, int]:
-    """Height and width of training images: those of the crop, else those that all images have.
+    """Size of training images: that of the crop, else `size` of all images; `None` if they differ.
 
-    Raises:
-        ConfigError: If images differ in size, so that `size` is `None`, and there is no crop.
+    `ConfigError` if they differ and there is no crop.
     """
     if crop is None and size is None:
         raise ConfigError(
@@ -158,10 +142,7 @@ def output_size(size: tuple[int, int] | None, crop: tuple[int, int] | None) -> t
 def in_order(numbers: range, batch: Callable[[int], Any], signature: Any) -> tf.data.Dataset:
     """Data set of the batches with these numbers, made side by side and handed out in order.
 
-    Args:
-        numbers: Of the batches.
-        batch: From a number to arrays in any nesting.
-        signature: `tf.TensorSpec`s in the same nesting.
+    `batch` gives arrays in any nesting, `signature` holds `tf.TensorSpec`s in the same.
     """
     specs = tf.nest.flatten(signature)
 

@@ -2,53 +2,31 @@
 
 import hashlib
 import json
-import secrets
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
+from maskwright.data.dataset import DataSet
 from maskwright.data.geometry import resize_image, resize_labels
 from maskwright.data.parallel import in_threads
 from maskwright.data.pipeline.arrays import MEMORY_LIMIT_MB, Arrays, starts_of, value_range_of
 from maskwright.data.samples import Sample
 from maskwright.errors import DataError
-from maskwright.imageio import Header
+from maskwright.imageio import atomic_folder
 
 _FORMAT = 1  # of the files on disk; part of their name
-
-
-class PixelSource(Protocol):
-    """What loading needs of a data set."""
-
-    @property
-    def channels(self) -> int:
-        """Channels of every image that `read` returns."""
-
-    @property
-    def dtype(self) -> str:
-        """Type of the images' pixels."""
-
-    @property
-    def encoding(self) -> object:
-        """How mask files are turned into labels."""
-
-    def header(self, path: Path) -> Header:
-        """Header of an image; `DataError` where it cannot be read."""
-
-    def read(self, sample: Sample) -> tuple[np.ndarray, np.ndarray]:
-        """Image `(h, w, c)` and labels int32 `(h, w)`; `DataError` where it cannot."""
 
 
 @dataclass(frozen=True)
 class _Plan:
     """What is decoded: samples at their sizes, `(n, 2)`, height and width."""
 
-    dataset: PixelSource
+    dataset: DataSet
     samples: Sequence[Sample]
     sizes: np.ndarray
     skip_unreadable: bool
@@ -66,7 +44,7 @@ class _Plan:
 
 
 def load(
-    dataset: PixelSource,
+    dataset: DataSet,
     samples: Sequence[Sample],
     size: tuple[int, int] | None,
     memory_limit_mb: float = MEMORY_LIMIT_MB,
@@ -121,7 +99,7 @@ def load(
 
 
 def _with_sizes(
-    dataset: PixelSource, samples: Sequence[Sample], size: tuple[int, int] | None, skip: bool
+    dataset: DataSet, samples: Sequence[Sample], size: tuple[int, int] | None, skip: bool
 ) -> tuple[list[Sample], np.ndarray, list[str]]:
     """Samples with their working sizes `(n, 2)`, and why others are skipped."""
     if size is not None:
@@ -136,14 +114,11 @@ def _with_sizes(
             return str(error)
         return header.height, header.width
 
-    readable, sizes, skipped = [], [], []
-    results = in_threads(measure, samples, "Reading sizes")
-    for sample, result in zip(samples, results, strict=True):
-        if isinstance(result, str):
-            skipped.append(result)
-        else:
-            readable.append(sample)
-            sizes.append(result)
+    results = list(in_threads(measure, samples, "Reading sizes"))
+    sizes = [result for result in results if not isinstance(result, str)]
+    skipped = [result for result in results if isinstance(result, str)]
+    pairs = zip(samples, results, strict=True)
+    readable = [sample for sample, result in pairs if not isinstance(result, str)]
     return readable, np.array(sizes, np.int64).reshape(-1, 2), skipped
 
 
@@ -152,16 +127,12 @@ def _fill(plan: _Plan, pixels: np.ndarray, labels: np.ndarray) -> dict[str, Any]
     decode = partial(_decode, plan, pixels, labels)
     starts = starts_of(plan.sizes).tolist()
     places = list(zip(plan.samples, plan.sizes.tolist(), starts, strict=True))
-    good: list[int] = []
-    ranges: list[tuple[float, float]] = []
-    skipped: list[str] = []
-    for index, result in enumerate(in_threads(decode, places, "Decoding images")):
-        if isinstance(result, str):
-            skipped.append(result)
-        else:
-            good.append(index)
-            ranges.append(result)
-    return {"good": good, "ranges": ranges, "skipped": skipped}
+    results = list(in_threads(decode, places, "Decoding images"))
+    return {
+        "good": [index for index, result in enumerate(results) if not isinstance(result, str)],
+        "ranges": [result for result in results if not isinstance(result, str)],
+        "skipped": [result for result in results if isinstance(result, str)],
+    }
 
 
 def _decode(
@@ -188,7 +159,7 @@ def _decode(
 
 
 def _write_arrays(folder: Path, plan: _Plan) -> None:
-    """Decode into a folder beside `folder` and move it there, so that it is whole or absent."""
+    """Decode into files of a folder, which is then whole or absent."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     free_mb = shutil.disk_usage(folder.parent).free / 1e6
     if plan.megabytes > free_mb:
@@ -197,21 +168,15 @@ def _write_arrays(folder: Path, plan: _Plan) -> None:
             f"{folder.parent} has only {free_mb:,.0f} MB free; choose a smaller working size, a "
             f"higher limit or another cache folder."
         )
-    beside = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}")
-    beside.mkdir()
     dtype, channels = np.dtype(plan.dataset.dtype), plan.dataset.channels
     create = np.lib.format.open_memmap
-    try:
+    with atomic_folder(folder) as beside:
         pixels = create(beside / "pixels.npy", "w+", dtype, (plan.area * channels,))
         labels = create(beside / "labels.npy", "w+", np.dtype("u1"), (plan.area,))
         decoded = _fill(plan, pixels, labels)
         pixels.flush()
         labels.flush()
         (beside / "known.json").write_text(json.dumps(decoded), encoding="utf-8")
-        if not folder.exists():  # another process may have been faster
-            beside.rename(folder)
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
 
 
 def _key(plan: _Plan) -> str:

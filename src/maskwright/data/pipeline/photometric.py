@@ -1,11 +1,11 @@
 """Augmentation of light and lens: brightness, contrast, gamma, blur and noise."""
 
 import math
-from collections.abc import Callable
 
 import cv2
 import numpy as np
 
+from maskwright.data.geometry import by_channels
 from maskwright.data.pipeline.augmentation import Augmentation
 
 
@@ -24,11 +24,10 @@ def change_tone(
         factor = 1 + rng.uniform(-1, 1) * amount.contrast
     if applies(rng, amount.gamma, amount.gamma_probability):
         exponent = math.exp(rng.uniform(-1, 1) * math.log1p(amount.gamma))
-    blur = noise = 0.0
-    if applies(rng, amount.blur, amount.blur_probability):
-        blur = rng.uniform(0, amount.blur)
-    if applies(rng, amount.noise, amount.noise_probability):
-        noise = rng.uniform(0, amount.noise)
+    blurs = applies(rng, amount.blur, amount.blur_probability)
+    blur = rng.uniform(0, amount.blur) if blurs else 0.0
+    is_noisy = applies(rng, amount.noise, amount.noise_probability)
+    noise = rng.uniform(0, amount.noise) if is_noisy else 0.0
     tone = (added, factor, exponent) != (0.0, 1.0, 1.0)
     if not tone and blur == 0 and noise == 0:
         return np.array(image, np.float32, order="C")
@@ -64,15 +63,3 @@ def change_tone(
 def applies(rng: np.random.Generator, amount: float, probability: float) -> bool:
     """Whether a change of some amount is made, by its probability."""
     return amount > 0 and rng.random() < probability
-
-
-def by_channels(
-    change: Callable[[np.ndarray], np.ndarray], pixels: np.ndarray, most: int
-) -> np.ndarray:
-    """Apply what OpenCV does to at most `most` channels to any number; keeps three dimensions."""
-    parts = [
-        change(np.ascontiguousarray(pixels[..., first : first + most]))
-        for first in range(0, pixels.shape[2], most)
-    ]
-    parts = [part.reshape(*part.shape[:2], -1) for part in parts]
-    return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=-1)

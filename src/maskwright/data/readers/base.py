@@ -9,21 +9,12 @@ from maskwright.data.notes import Note, SkippedFile
 from maskwright.data.readers.description import Description
 from maskwright.data.samples import Sample
 
-HOW_TO_STATE = (
-    "State it: open a CSV file with the header `image,mask` and one row for each image, or put a "
-    "data.yaml with `images: FOLDER` and `masks: FOLDER` beside the data."
-)
-
 
 @dataclass(frozen=True)
 class Place:
-    """Where a data set may lie, and what is stated of it.
+    """Path or name of where a data set may lie, with what a data.yaml states, if one has been read.
 
-    Args:
-        source: Path or name, as given.
-        description: What a data.yaml states; `None` where none has been read.
-        title: Name of the format that was converted to what lies here; `""` for none.
-        notes: On that conversion.
+    `title` names the format that was converted to what lies here, `notes` are on that conversion.
     """
 
     source: str
@@ -45,8 +36,6 @@ class Layout:
         name: For people.
         samples: Those with a mask; `split` is `None` where none is stated.
         skipped: Files that are in no sample.
-        notes: On what was inferred.
-        class_map: Names of the classes, where they are known.
         objects: Whether there is one mask file for each object.
         columns: Further facts on samples by column and id, for grouping.
         case_from: Where cases come from: `"folder"` or the name of a column; `""` for nowhere.
@@ -71,8 +60,7 @@ class Recognition:
     """A place that a reader recognizes.
 
     Args:
-        confidence: From 0 to 1. 1 is certain, as where a file states it, and ends the search;
-            what is only likely has less.
+        confidence: From 0 to 1; 1 is certain, as where a file states it, and ends the search.
         reason: What it was recognized by, a phrase.
         read: Lists the samples, or converts them and gives the place where they lie then; raises
             `DataError` where that cannot be done.
@@ -88,7 +76,6 @@ class Reader:
     """Reader of one format.
 
     Args:
-        name: Of the format, for people.
         source: What can be opened, such as `"a CSV manifest"`.
         contents: What is looked for in a folder; `""` for none.
         recognize: From a place to what is recognized there, or `None`. It must be quick, and opens

@@ -1,19 +1,15 @@
 """Reader of the JSON of COCO, whose objects are drawn once as PNG files with a manifest.
 
-Polygons of several parts and run lengths, packed or not, become one mask of classes for each image
-and a list of its objects, which may overlap. Crowds are no objects: where only they lie, pixels are
-ignored.
+An image gets one mask of classes and a list of its objects, which may overlap. Crowds are no
+objects: where only they lie, pixels are ignored.
 """
 
-import csv
 import hashlib
 import json
 import mmap
 import os
 import re
-import shutil
-import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -25,17 +21,24 @@ from maskwright.data.parallel import in_threads
 from maskwright.data.readers.base import Place, Reader, Recognition
 from maskwright.data.readers.coco_objects import CocoFile, CocoImage, list_classes, list_images
 from maskwright.data.readers.description import (
-    FILE_NAMES,
     PLACES,
+    described_labels,
     read_description,
     write_description,
 )
 from maskwright.data.readers.manifest import write_manifest
-from maskwright.data.readers.name_words import SPLIT_WORDS
+from maskwright.data.readers.split_files import SPLIT_WORDS
 from maskwright.data.readers.tfds import cache_folder
 from maskwright.data.samples import Sample
 from maskwright.errors import DataError
-from maskwright.imageio import IMAGE_SUFFIXES, atomic_write, natural_key, write_mask
+from maskwright.imageio import (
+    IMAGE_SUFFIXES,
+    atomic_folder,
+    natural_key,
+    write_mask,
+    write_table,
+    write_text,
+)
 from maskwright.instances import Instances
 from maskwright.labels import IGNORE_LABEL, Labels
 
@@ -81,7 +84,7 @@ def _read(place: Place) -> Place:
     if place.description is not None:
         keys = place.description.model_fields_set - {"root"}
         stated = {key: getattr(place.description, key) for key in keys}
-    description = read_description(folder / FILE_NAMES[0]).model_copy(update=stated)
+    description = read_description(folder / "data.yaml").model_copy(update=stated)
     return Place(str(folder), description, COCO.name, tuple(notes))
 
 
@@ -89,16 +92,8 @@ def convert_to_png(source: Path) -> tuple[Path, list[Note]]:
     """Folder with masks, instances, `manifest.csv`, `regions.csv` and `data.yaml` of a data set.
 
     The first call draws it into a cache, later ones use that, unless files have changed. Images
-    stay where they are.
-
-    Args:
-        source: Folder with images and annotations, or one file of annotations.
-
-    Returns:
-        The folder, and notes on what was made of the annotations.
-
-    Raises:
-        DataError: If there are no annotations, or no object of an image that is there has a mask.
+    stay where they are. The notes are on what was made of the annotations. `DataError` if there
+    are none, or no object of an image that is there has a mask.
     """
     root = source
     if source.is_file():
@@ -110,21 +105,14 @@ def convert_to_png(source: Path) -> tuple[Path, list[Note]]:
     texts = [source] if source.is_file() else _json_files(root)
     folder = cache_folder().parent / "coco" / f"{root.resolve().name}-{_key(root, images, texts)}"
     if not (folder / "manifest.csv").is_file():
-        files = list(_parse(texts))
+        files = _parse(texts)
         if not files:
             raise DataError(
                 f"{source} holds no COCO annotations; expected lists of images, annotations and "
                 f"categories."
             )
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        # Written beside and moved: what is interrupted leaves nothing that looks complete.
-        beside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-        try:
+        with atomic_folder(folder) as beside:
             _write(beside, root, files, images)
-            if not folder.exists():
-                beside.replace(folder)
-        finally:
-            shutil.rmtree(beside, ignore_errors=True)
     notes = json.loads((folder / _NOTES).read_text(encoding="utf-8"))
     return folder, [Note(**note) for note in notes]
 
@@ -140,7 +128,7 @@ def _key(root: Path, images: Sequence[Path], texts: Sequence[Path]) -> str:
     return digest.hexdigest()[:12]
 
 
-def _parse(paths: Sequence[Path]) -> Iterator[CocoFile]:
+def _parse(paths: Sequence[Path]) -> list[CocoFile]:
     """Files that annotate objects; those called instances where there are such."""
     files = []
     for path in paths:
@@ -152,8 +140,7 @@ def _parse(paths: Sequence[Path]) -> Iterator[CocoFile]:
             words = re.split(r"[^a-z]+", f"{path.parent.name} {path.stem}".casefold())
             split = next((SPLIT_WORDS[word] for word in words if word in SPLIT_WORDS), None)
             files.append(CocoFile(path, content, split))
-    named = [file for file in files if "instances" in file.path.stem.casefold()]
-    yield from named or files
+    return [file for file in files if "instances" in file.path.stem.casefold()] or files
 
 
 def _write(folder: Path, root: Path, files: Sequence[CocoFile], paths: Sequence[Path]) -> None:
@@ -187,18 +174,10 @@ def _write(folder: Path, root: Path, files: Sequence[CocoFile], paths: Sequence[
         text = f"Skipped: {counted(len(broken), 'image')}, the first {broken[0]}"
         notes.append(Note("broken_annotations", text))
     write_manifest(folder / "manifest.csv", samples)
-    table = folder / "regions.csv"
-    with atomic_write(table) as beside, beside.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(("image", "region", "label"))
-        writer.writerows(rows)
-    described = labels.to_dict()
-    stated = {"manifest": "manifest.csv", "classes": described["names"]}
-    stated |= {"colors": described["colors"], "values": dict(enumerate(names))}
-    stated |= {"ignore": [IGNORE_LABEL]}
-    remarks = [f"Drawn from {root}.", *map(str, notes)]
-    write_description(folder / "data.yaml", stated, remarks)
-    (folder / _NOTES).write_text(json.dumps([asdict(note) for note in notes]), encoding="utf-8")
+    write_table(folder / "regions.csv", ("image", "region", "label"), rows)
+    stated = described_labels("manifest.csv", labels) | {"ignore": [IGNORE_LABEL]}
+    write_description(folder / "data.yaml", stated, [f"Drawn from {root}.", *map(str, notes)])
+    write_text(folder / _NOTES, json.dumps([asdict(note) for note in notes]))
 
 
 def _draw(folder: Path, labels: Labels, image: CocoImage) -> Sample | DataError:
@@ -222,6 +201,5 @@ def _draw(folder: Path, labels: Labels, image: CocoImage) -> Sample | DataError:
     mask = folder / "masks" / f"{image.id}.png"
     write_mask(mask, classes, labels.colors)
     instances = folder / "instances" / f"{image.id}.json"
-    with atomic_write(instances) as beside:
-        beside.write_text(objects.to_json(), encoding="utf-8")
+    write_text(instances, objects.to_json())
     return Sample(image.id, image.image, (mask,), image.id, image.split, instances=instances)

@@ -1,7 +1,7 @@
 """Images, classes and objects in the JSON of COCO, and their masks."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,13 +17,7 @@ from maskwright.rle import decode_rle, fill_polygons
 
 @dataclass(frozen=True)
 class CocoFile:
-    """One file of annotations.
-
-    Args:
-        path: Where it is.
-        content: Parsed JSON.
-        split: That its name or folder states, or `None`.
-    """
+    """One file of annotations, parsed, and the split that its name or folder states, or `None`."""
 
     path: Path
     content: Mapping[str, Any]
@@ -39,9 +33,21 @@ class CocoObject:
     name: str
 
     def mask(self, size: tuple[int, int]) -> np.ndarray:
-        """Boolean mask in the size of the image; `DataError` where there can be none."""
+        """Boolean mask of polygons, or of run lengths; `DataError` where there can be none."""
+        shape = self.segmentation
         try:
-            return _mask(self.segmentation, size)
+            if isinstance(shape, list):
+                return fill_polygons(shape if isinstance(shape[0], list) else [shape], size)
+            if not isinstance(shape, dict) or not {"size", "counts"} <= shape.keys():
+                received = str(shape)[:60]
+                raise DataError(f"expected polygons or run lengths, received {received}")
+            if tuple(shape["size"]) != size:
+                of_mask, of_image = ("x".join(map(str, sides)) for sides in (shape["size"], size))
+                raise DataError(
+                    f"run lengths of {of_mask} pixels in an image of {of_image}; run lengths "
+                    f"belong to the image they were made for"
+                )
+            return decode_rle(shape["counts"], size)
         except DataError as error:
             raise DataError(f"object {self.name}: {error}") from None
 
@@ -58,41 +64,27 @@ class CocoImage:
     crowds: list[CocoObject] = field(default_factory=list)
 
 
-@dataclass
-class _Skipped:
-    """Annotations that give no region."""
-
-    images: list[str] = field(default_factory=list)
-    boxes: int = 0
-    flat: list[str] = field(default_factory=list)
-    beyond: list[str] = field(default_factory=list)
-    crowds: int = 0
-
-    def notes(self) -> Iterator[Note]:
-        if self.images:
-            count = counted(len(self.images), "image that is", "images that are")
-            yield Note("missing_images", f"Skipped: {count} not there, the first {self.images[0]}.")
-        if self.boxes:
-            count = counted(self.boxes, "object")
-            yield Note("boxes_only", f"Skipped: {count} with a box but no mask.")
-        if self.flat:
-            yield Note(
-                "flat_polygons",
-                f"Skipped: {counted(len(self.flat), 'object')} whose polygon has fewer than three "
-                f"points and so no area, the first {self.flat[0]}; draw it again, or remove it.",
-            )
-        if self.beyond:
-            singular, plural = "box that reaches beyond its", "boxes that reach beyond their"
-            yield Note(
-                "boxes_beyond_image",
-                f"Not used: {counted(len(self.beyond), singular, plural)} image, the first of "
-                f"object {self.beyond[0]}; boxes are made from masks.",
-            )
-        if self.crowds:
-            count = counted(self.crowds, "crowd")
-            yield Note(
-                "crowds", f"Skipped: {count}, as no region; pixels of crowds alone are ignored."
-            )
+# By code: one of what is skipped, several, and the note on them.
+_SKIPPED = {
+    "missing_images": (
+        *("image that is", "images that are"),
+        "Skipped: {count} not there, the first {first}.",
+    ),
+    "boxes_only": ("object", "objects", "Skipped: {count} with a box but no mask."),
+    "flat_polygons": (
+        *("object", "objects"),
+        "Skipped: {count} whose polygon has fewer than three points and so no area, the first "
+        "{first}; draw it again, or remove it.",
+    ),
+    "boxes_beyond_image": (
+        *("box that reaches beyond its", "boxes that reach beyond their"),
+        "Not used: {count} image, the first of object {first}; boxes are made from masks.",
+    ),
+    "crowds": (
+        *("crowd", "crowds"),
+        "Skipped: {count}, as no region; pixels of crowds alone are ignored.",
+    ),
+}
 
 
 def list_classes(files: Sequence[CocoFile]) -> tuple[list[str], dict[int, int]]:
@@ -124,21 +116,14 @@ def list_classes(files: Sequence[CocoFile]) -> tuple[list[str], dict[int, int]]:
 
 
 def list_images(
-    root: Path,
-    files: Sequence[CocoFile],
-    paths: Sequence[Path],
-    label_of: Mapping[int, int],
+    root: Path, files: Sequence[CocoFile], paths: Sequence[Path], label_of: Mapping[int, int]
 ) -> tuple[list[CocoImage], list[Note]]:
-    """Images that are there, with their objects, and notes on what is skipped.
+    """Those of the image files `paths` below `root` that are annotated, and notes on what is not.
 
-    Args:
-        root: Folder of the data set.
-        files: Annotations.
-        paths: Image files below `root`.
-        label_of: Label of each category, 0 for the background.
+    `label_of` gives the label of each category, 0 for the background.
     """
-    skipped = _Skipped()
-    images = _images(root, files, paths, skipped)
+    skipped: dict[str, list[str]] = {code: [] for code in _SKIPPED}
+    images = _images(root, files, paths, skipped["missing_images"])
     for file in files:
         for annotation in file.content["annotations"]:
             image = images.get((file.path, annotation["image_id"]))
@@ -147,23 +132,28 @@ def list_images(
                 continue
             name = f"{annotation.get('id', '?')} of {image.image.name}"
             if _reaches_beyond(annotation.get("bbox"), image.size):
-                skipped.beyond.append(name)
+                skipped["boxes_beyond_image"].append(name)
             if not shape:
-                skipped.boxes += 1
+                skipped["boxes_only"].append(name)
             elif _is_flat(shape):
-                skipped.flat.append(name)
+                skipped["flat_polygons"].append(name)
             elif annotation.get("iscrowd"):
-                skipped.crowds += 1
+                skipped["crowds"].append(name)
                 image.crowds.append(CocoObject(label, shape, name))
             else:
                 image.objects.append(CocoObject(label, shape, name))
-    return list(images.values()), list(skipped.notes())
+    notes = [
+        Note(code, text.format(count=counted(len(names), single, several), first=names[0]))
+        for code, (single, several, text) in _SKIPPED.items()
+        if (names := skipped[code])
+    ]
+    return list(images.values()), notes
 
 
 def _images(
-    root: Path, files: Sequence[CocoFile], paths: Sequence[Path], skipped: _Skipped
+    root: Path, files: Sequence[CocoFile], paths: Sequence[Path], missing: list[str]
 ) -> dict[tuple[Path, Any], CocoImage]:
-    """Images that are there, by the file of annotations and their id in it."""
+    """Images that are there, by the file of annotations and their id in it; adds others."""
     by_name: dict[str, list[Path]] = {}
     for path in paths:
         by_name.setdefault(path.name, []).append(path)
@@ -173,7 +163,7 @@ def _images(
         for entry in file.content["images"]:
             image = _find(root, file, str(entry["file_name"]), by_name)
             if image is None:
-                skipped.images.append(str(entry["file_name"]))
+                missing.append(str(entry["file_name"]))
             else:
                 entries.append((file, entry, image))
     ids = unique_ids([(path.parent.name, path.stem) for _, _, path in entries])
@@ -212,18 +202,3 @@ def _find(
     stem = file.path.stem.rpartition("_")[2]
     of_split = [path for path in candidates if path.parent.name in {stem, file.split}]
     return next(iter([*of_split, *candidates]), None)
-
-
-def _mask(shape: Any, size: tuple[int, int]) -> np.ndarray:
-    """Mask of a segmentation: polygons, or run lengths with a size of their own."""
-    if isinstance(shape, dict) and {"size", "counts"} <= shape.keys():
-        if tuple(shape["size"]) != size:
-            of_mask, of_image = ("x".join(map(str, sides)) for sides in (shape["size"], size))
-            raise DataError(
-                f"run lengths of {of_mask} pixels in an image of {of_image}; run lengths belong to "
-                f"the image they were made for"
-            )
-        return decode_rle(shape["counts"], size)
-    if isinstance(shape, list):
-        return fill_polygons(shape if isinstance(shape[0], list) else [shape], size)
-    raise DataError(f"expected polygons or run lengths, received {str(shape)[:60]}")

@@ -9,7 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from maskwright.data.encodings.encoding import EncodingKind
 from maskwright.errors import ConfigError
-from maskwright.imageio import atomic_write
+from maskwright.imageio import write_text
+from maskwright.labels import Labels
 
 FILE_NAMES = ("data.yaml", "data.yml")
 
@@ -46,8 +47,7 @@ class Description(BaseModel):
         default=None, ge=1, description="Mask value from which pixels are foreground."
     )
     objects: Literal["united", "instances"] | None = Field(
-        default=None,
-        description="Whether masks of single objects are united or kept as instances.",
+        default=None, description="Whether masks of single objects are united or kept as instances."
     )
     group_by: str | None = Field(
         default=None, description="Column, or pattern of sample ids, that holds the case."
@@ -90,5 +90,12 @@ def write_description(path: Path, content: Mapping[str, Any], remarks: Sequence[
     """Write keys of a description, with remarks as comments above."""
     Description.model_validate(content)
     text = yaml.safe_dump(dict(content), sort_keys=False, allow_unicode=True)
-    with atomic_write(path) as beside:
-        beside.write_text("".join(f"# {remark}\n" for remark in remarks) + text, encoding="utf-8")
+    write_text(path, "".join(f"# {remark}\n" for remark in remarks) + text)
+
+
+def described_labels(manifest: str, labels: Labels) -> dict[str, Any]:
+    """Keys of a description of a manifest whose masks hold labels as they are."""
+    described = labels.to_dict()
+    values = dict(enumerate(labels.names))
+    classes = {"classes": described["names"], "colors": described["colors"], "values": values}
+    return {"manifest": manifest, **classes}

@@ -1,6 +1,5 @@
 """Manifests, CSV files that list images and masks: their reader and their writer."""
 
-import csv
 import math
 from collections.abc import Iterable
 from dataclasses import replace
@@ -9,11 +8,11 @@ from pathlib import Path
 from maskwright.data.notes import SkippedFile
 from maskwright.data.readers.base import Layout, Place, Reader, Recognition
 from maskwright.data.readers.description import Description
-from maskwright.data.readers.name_words import SPLIT_WORDS
+from maskwright.data.readers.split_files import SPLIT_WORDS
 from maskwright.data.readers.tables import GROUP_COLUMNS, read_rows
 from maskwright.data.samples import SEPARATOR, Sample, unique_ids
 from maskwright.errors import DataError
-from maskwright.imageio import atomic_write
+from maskwright.imageio import write_table
 
 COLUMNS = ("image", "mask", "split", "case", "label", "weight")
 """Columns of a manifest; the first two must be there, others than these can serve for grouping."""
@@ -45,10 +44,7 @@ def read_manifest(path: Path, name: str | None = None) -> Layout:
     of an image are separated by `;`, and so are their labels where each has its own. Empty cells
     mean that nothing is stated. Without a column `case`, the first of `group`, `patient`,
     `subject`, `scene` and `video` holds the cases; `instances` may name a file of object numbers.
-
-    Args:
-        path: Of the file.
-        name: What the data set states it as; `None` for the name of the file.
+    `name` is what the data set states the file as.
 
     Raises:
         DataError: If the header lacks a column, or a row holds what it should not.
@@ -115,26 +111,22 @@ def write_manifest(path: Path, samples: Iterable[Sample]) -> None:
     """Write samples so that `read_manifest` gives them back; paths relative where they can be."""
     samples = list(samples)
     numbered = any(sample.instances is not None for sample in samples)
-    with atomic_write(path) as beside, beside.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow((*COLUMNS, _INSTANCES) if numbered else COLUMNS)
-        for sample in samples:
-            masks = SEPARATOR.join(_relative(mask, path.parent) for mask in sample.masks)
-            case = "" if sample.case == sample.id else sample.case
-            weight = "" if sample.weight == 1 else f"{sample.weight:g}"
-            image = _relative(sample.image, path.parent)
-            row = [image, masks, sample.split or "", case, sample.label or "", weight]
-            if numbered:
-                instances = sample.instances
-                row.append("" if instances is None else _relative(instances, path.parent))
-            writer.writerow(row)
+    rows = []
+    for sample in samples:
+        masks = SEPARATOR.join(_relative(mask, path.parent) for mask in sample.masks)
+        case = "" if sample.case == sample.id else sample.case
+        weight = "" if sample.weight == 1 else f"{sample.weight:g}"
+        image = _relative(sample.image, path.parent)
+        row = [image, masks, sample.split or "", case, sample.label or "", weight]
+        if numbered:
+            row.append(_relative(sample.instances, path.parent) if sample.instances else "")
+        rows.append(row)
+    write_table(path, (*COLUMNS, _INSTANCES) if numbered else COLUMNS, rows)
 
 
 def _weight(cell: str, path: Path, line: int) -> float:
-    if not cell:
-        return 1.0
     try:
-        weight = float(cell)
+        weight = float(cell or 1)
     except ValueError:
         weight = math.nan
     if not (weight >= 0 and math.isfinite(weight)):

@@ -1,8 +1,4 @@
-"""Probe the files of a data set: headers of images, contents of masks, each read once.
-
-What is probed goes to the inference of the encoding and to the splits; headers stay with the data
-set, for loading, audit and plan.
-"""
+"""Probe the files of a data set: headers of images, contents of masks, each read once."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -54,15 +50,9 @@ class Headers:
 
 @dataclass
 class ProbeResult:
-    """What the files hold.
+    """Samples without a fault so far, and what their files hold.
 
-    Args:
-        samples: Those without a fault so far.
-        headers: Of the files that were probed.
-        skipped: Files of other samples.
-        channels: Of most images.
-        dtype: Of most images.
-        contents: Of the masks that were read.
+    `channels` and `dtype` are those of most images, `contents` those of the masks that were read.
     """
 
     samples: list[Sample]
@@ -81,16 +71,12 @@ class ProbeResult:
 def probe(
     samples: Sequence[Sample], seed: int, divide: bool, scaled_masks: bool = False
 ) -> ProbeResult:
-    """Read headers and masks; samples with a fault are skipped.
+    """Read headers and masks; samples with a fault are skipped, `DataError` if none is left.
 
     Args:
-        samples: Of a layout.
         seed: Decides which files are read where there are many.
         divide: Whether splits are to be made, which goes better when all masks are known.
         scaled_masks: Whether a mask may be larger or smaller than its image, if the aspect agrees.
-
-    Raises:
-        DataError: If no sample is left.
     """
     result = ProbeResult(list(samples), Headers())
     _probe_headers(result, seed, scaled_masks)
@@ -152,56 +138,44 @@ def _probe_headers(result: ProbeResult, seed: int, scaled_masks: bool) -> None:
         result.channels, result.dtype = kinds.most_common(1)[0][0]
     for sample, image, mask in readable:
         size = (image.height, image.width)
+        mask_size = size if mask is None else (mask.height, mask.width)
         problem = kind_differs(image.channels, image.dtype, result.channels, result.dtype)
-        if problem:
-            reason = f"{sample.image} {problem}."
+        reason = f"{sample.image} {problem}." if problem else ""
+        if not reason and size != mask_size and not (scaled_masks and same_aspect(size, mask_size)):
+            reason = sizes_differ(sample.image, size, sample.masks[0], mask_size)
+        if reason:
             faults[sample.id] = SkippedFile(sample.image, reason, broken=True)
-        elif mask is not None and (mask.height, mask.width) != size:
-            mask_size = (mask.height, mask.width)
-            if not (scaled_masks and same_aspect(size, mask_size)):
-                reason = sizes_differ(sample.image, size, sample.masks[0], mask_size)
-                faults[sample.id] = SkippedFile(sample.image, reason, broken=True)
     result.skip(faults)
 
 
 def _read_headers(headers: Headers, sample: Sample) -> tuple[Header, Header | None] | SkippedFile:
     """Headers of an image and its first mask, or what is wrong with them."""
+    broken = False
     try:
         mask = headers.of(sample.masks[0]) if sample.masks else None
-    except DataError as error:
-        return SkippedFile(sample.image, str(error))
-    try:
+        broken = True
         return headers.of(sample.image), mask
     except DataError as error:
-        return SkippedFile(sample.image, str(error), broken=True)
+        return SkippedFile(sample.image, str(error), broken)
 
 
 def _probe_masks(result: ProbeResult, seed: int, divide: bool) -> None:
     paths = [mask for sample in result.samples for mask in sample.masks]
     if not divide or len(paths) > MAX_STRATIFIED_MASKS:
         paths = _random_subset(paths, MAX_MASKS, [seed, 2])
-    broken: dict[Path, str] = {}
-    outcomes = in_threads(_read_contents, paths, "Probing masks")
-    for path, outcome in zip(paths, outcomes, strict=True):
-        if isinstance(outcome, DataError):
-            broken[path] = str(outcome)
-        else:
-            result.contents[path] = outcome
-    result.skip(
-        {
-            sample.id: SkippedFile(mask, broken[mask], broken=True)
-            for sample in result.samples
-            for mask in sample.masks
-            if mask in broken
-        }
-    )
 
+    def count(path: Path) -> MaskContents | str:
+        try:
+            return read_contents(path)
+        except DataError as error:
+            return str(error)
 
-def _read_contents(path: Path) -> MaskContents | DataError:
-    try:
-        return read_contents(path)
-    except DataError as error:
-        return error
+    outcomes = dict(zip(paths, in_threads(count, paths, "Probing masks"), strict=True))
+    broken = {path: outcome for path, outcome in outcomes.items() if isinstance(outcome, str)}
+    result.contents = {p: held for p, held in outcomes.items() if not isinstance(held, str)}
+    of_masks = [(sample.id, mask) for sample in result.samples for mask in sample.masks]
+    faults = {id_: SkippedFile(m, broken[m], broken=True) for id_, m in of_masks if m in broken}
+    result.skip(faults)
 
 
 def _random_subset(items: Sequence[Item], most: int, seed: Sequence[int]) -> list[Item]:

@@ -3,19 +3,13 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from maskwright.data.notes import Note, SkippedFile
-from maskwright.data.readers.base import (
-    HOW_TO_STATE,
-    Layout,
-    Place,
-    Reader,
-    Recognition,
-)
+from maskwright.data.readers.base import Layout, Place, Reader, Recognition
 from maskwright.data.readers.coco import COCO
-from maskwright.data.readers.data_yaml import DATA_YAML
-from maskwright.data.readers.description import Description
+from maskwright.data.readers.description import FILE_NAMES, Description, read_description
 from maskwright.data.readers.folders.reader import FOLDERS
 from maskwright.data.readers.folders.roles import image_folders
 from maskwright.data.readers.manifest import MANIFEST
@@ -23,21 +17,40 @@ from maskwright.data.readers.split_files import split_as_stated
 from maskwright.data.readers.tfds import TFDS
 from maskwright.errors import DataError
 
+_DOUBT = 0.5  # confidence from which a reader that is not taken is named
+_HOW_TO_STATE = (
+    "State it: open a CSV file with the header `image,mask` and one row for each image, or put a "
+    "data.yaml with `images: FOLDER` and `masks: FOLDER` beside the data."
+)
+
+
+def _recognize_yaml(place: Place) -> Recognition | None:
+    if place.description is not None:
+        return None
+    path = place.path
+    for file in [path / name for name in FILE_NAMES] if path.is_dir() else [path]:
+        if file.suffix.lower() in {".yaml", ".yml"} and file.is_file():
+            return Recognition(1.0, file.name, partial(_read_yaml, file))
+    return None
+
+
+def _read_yaml(path: Path) -> Place:
+    description = read_description(path)
+    root = path.parent / description.root if description.root != "." else path.parent
+    if not root.is_dir():
+        raise DataError(f"{path} states the root {description.root}, but {root} is no folder.")
+    return Place(str(root), description)
+
+
+DATA_YAML = Reader("data.yaml", "a data.yaml", "", _recognize_yaml)
+
 READERS: tuple[Reader, ...] = (TFDS, DATA_YAML, MANIFEST, COCO, FOLDERS)
 """Formats, the quick to recognize first; of two that are equally sure, the first is taken."""
-
-_DOUBT = 0.5  # confidence from which a reader that is not taken is named
 
 
 @dataclass(frozen=True)
 class ListedSamples:
-    """A data set of which no image has been opened.
-
-    Args:
-        root: Folder that holds it.
-        description: What is stated of it.
-        layout: Its samples.
-    """
+    """A data set of which no image has been opened, and the folder that holds it."""
 
     root: Path
     description: Description
@@ -102,7 +115,7 @@ def _not_recognized(path: Path) -> str:
     if not path.exists():
         return f"{path} does not exist; expected {expected}."
     if not path.is_dir():
-        return f"{path} is no data set; expected {expected}. {HOW_TO_STATE}"
+        return f"{path} is no data set; expected {expected}. {_HOW_TO_STATE}"
     looked_for = _listed([r.contents for r in reversed(READERS) if r.contents], ", and ")
     folders = image_folders(path)
     contents = [
@@ -113,15 +126,13 @@ def _not_recognized(path: Path) -> str:
         contents.append(f"{len(folders) - 6} more folders with images")
     others = _other_files(path)
     contents += [f"{count} {suffix} files" for suffix, count in others.most_common(4)]
-    advice = HOW_TO_STATE
+    advice = ""
     if others[".txt"] > 3 or others[".xml"] > 3:
-        advice = (
-            f"Polygons and boxes in text or XML files are not masks: draw them into one PNG of "
-            f"labels for each image. {HOW_TO_STATE}"
-        )
+        advice = "Polygons and boxes in text or XML files are not masks: draw them into one PNG "
+        advice += "of labels for each image. "
     return (
         f"No image with a mask was recognized in {path}. Looked for: {looked_for}. Found: "
-        f"{'; '.join(contents) or 'nothing'}. {advice}"
+        f"{'; '.join(contents) or 'nothing'}. {advice}{_HOW_TO_STATE}"
     )
 
 

@@ -7,10 +7,16 @@ from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
-from maskwright.data.readers.name_words import SPLIT_WORDS
 from maskwright.data.samples import Sample
 from maskwright.errors import DataError
 from maskwright.imageio import IMAGE_SUFFIXES
+
+SPLIT_WORDS: Mapping[str, str] = {
+    **dict.fromkeys(("train", "training", "trainval"), "train"),
+    **dict.fromkeys(("val", "valid", "validation", "dev"), "val"),
+    **dict.fromkeys(("test", "testing"), "test"),
+}
+"""Names of splits in folders, lists and manifests, and what they are called here."""
 
 _AROUND = "list|lists|ids|files|images|set|split|splits|names"
 _NAME = re.compile(
@@ -23,14 +29,10 @@ _MAX_DEPTH = 4
 
 @dataclass
 class SplitSamples:
-    """Samples with the splits that lists give them.
+    """Samples with the splits that lists give them, and those that are in no list.
 
-    Args:
-        samples: Those named in a list.
-        unlisted: Those in none.
-        lists: Files that were used; empty where none fits, and then all samples are unlisted.
-        missing: Names that fit no sample, with the list.
-        doubles: Ids that are in the lists of two splits.
+    `missing` are names that fit no sample, with the list; `doubles` are ids in the lists of two
+    splits.
     """
 
     samples: list[Sample] = field(default_factory=list)
@@ -38,6 +40,12 @@ class SplitSamples:
     lists: list[Path] = field(default_factory=list)
     missing: list[tuple[str, Path]] = field(default_factory=list)
     doubles: list[str] = field(default_factory=list)
+
+    def assign(self, split_of: Mapping[str, str]) -> None:
+        """Give unlisted samples the splits of their ids."""
+        listed = [sample for sample in self.unlisted if sample.id in split_of]
+        self.samples = [replace(sample, split=split_of[sample.id]) for sample in listed]
+        self.unlisted = [sample for sample in self.unlisted if sample.id not in split_of]
 
 
 def split_by_lists(root: Path, samples: Sequence[Sample]) -> SplitSamples:
@@ -50,30 +58,23 @@ def split_by_lists(root: Path, samples: Sequence[Sample]) -> SplitSamples:
     index = _index(root, samples)
     result = SplitSamples(unlisted=list(samples))
     stated: dict[str, dict[str, None]] = {}
-    for path in _find(root):
-        word = _word(path)
+    for word, path in _find(root):
         ids, missing = _read(path, index)
-        if not ids:
-            continue
-        result.lists.append(path)
-        result.missing += [(name, path) for name in missing]
-        stated.setdefault(word, {}).update(dict.fromkeys(ids))
-    if not stated:
-        return result
-    finer = {id_ for word in stated if word != "trainval" for id_ in stated[word]}
-    split_of: dict[str, str] = {}
-    for word, names in sorted(stated.items(), key=lambda item: _rank(item[0])):
-        for id_ in names:
-            if word == "trainval" and id_ in finer and SPLIT_WORDS[word] != split_of.get(id_):
-                # Named more finely elsewhere, except that a test list contradicts it.
-                if id_ in stated.get("test", {}):
-                    result.doubles.append(id_)
-                continue
-            if split_of.get(id_, SPLIT_WORDS[word]) != SPLIT_WORDS[word]:
-                result.doubles.append(id_)
-            split_of[id_] = SPLIT_WORDS[word]
-    result.samples = [replace(s, split=split_of[s.id]) for s in samples if s.id in split_of]
-    result.unlisted = [s for s in samples if s.id not in split_of]
+        if ids:
+            result.lists.append(path)
+            result.missing += [(name, path) for name in missing]
+            stated.setdefault(word, {}).update(dict.fromkeys(ids))
+    # What is named more finely elsewhere is taken from there; a test list contradicts `trainval`.
+    coarse = stated.pop("trainval", {})
+    result.doubles += [id_ for id_ in coarse if id_ in stated.get("test", {})]
+    split_of = dict.fromkeys(
+        coarse.keys() - {id_ for ids in stated.values() for id_ in ids}, "train"
+    )
+    for word in sorted(stated, key=lambda word: ("train", "val", "test").index(SPLIT_WORDS[word])):
+        split = SPLIT_WORDS[word]
+        result.doubles += [id_ for id_ in stated[word] if split_of.get(id_, split) != split]
+        split_of |= dict.fromkeys(stated[word], split)
+    result.assign(split_of)
     return result
 
 
@@ -82,14 +83,9 @@ def split_as_stated(
 ) -> SplitSamples:
     """Give samples the splits that a description states.
 
-    Args:
-        root: Folder of the data set.
-        samples: In any order.
-        splits: For each split the text file of its names, or names and patterns such as `img_1*`
-            of ids or of paths from `root`. What fits several splits goes to the last of them.
-
-    Raises:
-        DataError: If a file is missing, or a name fits no sample.
+    `splits` holds for each split the text file of its names, or names and patterns such as
+    `img_1*` of ids or of paths from `root`. What fits several splits goes to the last of them.
+    `DataError` if a file is missing, or a name fits no sample.
     """
     index = _index(root, samples)
     paths = {s.id: os.path.relpath(s.image, root).replace(os.sep, "/") for s in samples}
@@ -107,10 +103,9 @@ def split_as_stated(
                 f"sample with a mask."
             )
         split_of |= dict.fromkeys(ids, SPLIT_WORDS.get(split, split))
-    return SplitSamples(
-        [replace(s, split=split_of[s.id]) for s in samples if s.id in split_of],
-        [s for s in samples if s.id not in split_of],
-    )
+    result = SplitSamples(unlisted=list(samples))
+    result.assign(split_of)
+    return result
 
 
 def _matching(
@@ -130,17 +125,9 @@ def _matching(
     return ids, missing
 
 
-def _rank(word: str) -> int:
-    return ["train", "val", "test"].index(SPLIT_WORDS[word]) - (word == "trainval")
-
-
-def _word(path: Path) -> str:
-    match = _NAME.fullmatch(path.stem.casefold())
-    return match[1] if match else path.stem.casefold()
-
-
-def _find(root: Path) -> list[Path]:
-    lists: list[Path] = []
+def _find(root: Path) -> list[tuple[str, Path]]:
+    """Lists below a folder, each with the word for a split in its name."""
+    lists: list[tuple[str, Path]] = []
 
     def visit(folder: Path, depth: int) -> None:
         for entry in sorted(folder.iterdir()):
@@ -148,14 +135,15 @@ def _find(root: Path) -> list[Path]:
             if entry.name.startswith(".") or suffix in IMAGE_SUFFIXES:
                 continue
             if suffix == ".txt":
-                if _NAME.fullmatch(entry.stem.casefold()) and entry.is_file():
-                    lists.append(entry)
+                match = _NAME.fullmatch(entry.stem.casefold())
+                if match and entry.is_file():
+                    lists.append((match[1], entry))
             elif depth < _MAX_DEPTH and entry.is_dir():
                 visit(entry, depth + 1)
 
     visit(root, 0)
     # VOC has lists for other tasks beside those for segmentation.
-    return [p for p in lists if p.parent.name.casefold() == "segmentation"] or lists
+    return [item for item in lists if item[1].parent.name.casefold() == "segmentation"] or lists
 
 
 def _index(root: Path, samples: Iterable[Sample]) -> dict[str, str | None]:

@@ -6,14 +6,14 @@ from dataclasses import replace
 from maskwright.data.encodings.class_map import ClassEntry, ClassMap
 from maskwright.data.encodings.encoding import Encoding, EncodingKind, Value, format_value
 from maskwright.data.encodings.infer_encoding import infer_encoding
+from maskwright.data.encodings.inferred import complete
 from maskwright.data.encodings.mask_contents import MaskContents
 from maskwright.data.readers.base import Layout
 from maskwright.data.readers.description import Description
 from maskwright.errors import ConfigError
 from maskwright.labels import IGNORE_LABEL, Labels, parse_color
 
-IGNORE = "ignore"
-"""Name that stands for the ignore label under `values`."""
+IGNORE = "ignore"  # stands for the ignore label under `values`
 
 
 def encoding_of(
@@ -91,20 +91,16 @@ def stated_encoding(description: Description) -> tuple[Encoding, Labels] | None:
         by_label = {label: value for value, label in reversed(mapped.items())}
         stated_colors = [by_label.get(label) for label in range(len(names))]
         colors = [color if isinstance(color, tuple) else None for color in stated_colors]
-    present = [color for color in colors if color is not None]
-    labels = Labels.create(names, present if len(present) == len(names) else None)
-    return (
-        Encoding(kind, mapped, description.threshold, "The masks are as data.yaml states."),
-        labels,
-    )
+    labels = Labels.create(names, complete(colors) or None)
+    explanation = "The masks are as data.yaml states."
+    return Encoding(kind, mapped, description.threshold, explanation), labels
 
 
 def stated_values(encoding: Encoding, labels: Labels) -> dict[int | str, str]:
     """Values of an encoding as `values` of a description."""
+    names = {**dict(enumerate(labels.names)), IGNORE_LABEL: IGNORE}
     return {
-        value if isinstance(value, int) else format_value(value): (
-            IGNORE if label == IGNORE_LABEL else labels.names[label]
-        )
+        value if isinstance(value, int) else format_value(value): names[label]
         for value, label in encoding.values.items()
     }
 

@@ -1,17 +1,20 @@
-"""CSV tables on samples and their regions: cases by groups.csv, labels of regions."""
+"""What lies beside images: CSV tables on samples and regions, cases, numbers of objects."""
 
 import csv
+import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
+from maskwright.data.readers.base import Layout
 from maskwright.data.samples import Sample
-from maskwright.errors import DataError
+from maskwright.errors import ConfigError, DataError
+from maskwright.imageio import list_images
 
 REGION_COLUMNS = ("region", "cell", "object", "instance", "id")
-"""Names of the column that numbers the regions of an image in a table of regions."""
 
 GROUP_COLUMNS = ("group", "case", "patient", "subject", "scene", "video")
-"""Names of the column that holds the cases, in the order of preference."""
+"""Names of the column that holds the cases, the preferred one first."""
 
 _SYNONYMS = {
     "image_path": "image",
@@ -36,7 +39,8 @@ def read_rows(path: Path) -> tuple[list[str], list[tuple[int, dict[str, str]]]]:
     first = lines[0] if lines else ""
     delimiter = next((mark for mark in (",", "\t", ";") if mark in first), ",")
     reader = csv.reader(lines, delimiter=delimiter)
-    header = [_SYNONYMS.get(cell, cell) for cell in _cells(next(reader, []), lower=True)]
+    names = [cell.strip().lower() for cell in next(reader, [])]
+    header = [_SYNONYMS.get(name, name) for name in names]
     rows = []
     for cells in reader:
         if not any(cells):
@@ -46,36 +50,33 @@ def read_rows(path: Path) -> tuple[list[str], list[tuple[int, dict[str, str]]]]:
                 f"Line {reader.line_num} of {path} has {len(cells)} cells, expected at most "
                 f"{len(header)}; put names that hold a comma in quotes."
             )
-        padded = [*_cells(cells), *[""] * (len(header) - len(cells))]
-        rows.append((reader.line_num, dict(zip(header, padded, strict=True))))
+        row = dict.fromkeys(header, "")
+        row |= {name: cell.strip() for name, cell in zip(header, cells, strict=False)}
+        rows.append((reader.line_num, row))
     return header, rows
 
 
-def _cells(cells: Sequence[str], lower: bool = False) -> list[str]:
-    return [cell.strip().lower() if lower else cell.strip() for cell in cells]
+def _samples_by_name(samples: Sequence[Sample]) -> dict[str, list[Sample]]:
+    """Samples by their ids and by the names of their images, with and without the ending."""
+    by_name: dict[str, list[Sample]] = {}
+    for sample in samples:
+        for key in {sample.image.name, sample.image.stem, sample.id}:
+            by_name.setdefault(key, []).append(sample)
+    return by_name
 
 
-def read_groups(root: Path, samples: Sequence[Sample]) -> tuple[str, dict[str, dict[str, str]]]:
-    """Facts on samples from `groups.csv`, `cases.csv` or `patients.csv` in `root`.
+def _read_groups(root: Path, samples: Sequence[Sample]) -> tuple[str, dict[str, dict[str, str]]]:
+    """Column of cases, or `""`, and facts on samples, of `groups.csv` and the like in `root`.
 
     A row is for the samples whose image has the name in its column `image`; where there is a
-    column `class`, their label must be the same.
-
-    Returns:
-        Name of the column that holds the cases, `""` where there is none, and every column by the
-        id of the sample.
+    column `class`, their label must be the same. Facts are by column and id.
     """
     for name in ("groups.csv", "cases.csv", "patients.csv"):
         path = root / name
-        if not path.is_file():
-            continue
-        header, rows = read_rows(path)
+        header, rows = read_rows(path) if path.is_file() else ([], [])
         if "image" not in header:
             continue
-        by_name: dict[str, list[Sample]] = {}
-        for sample in samples:
-            for key in {sample.image.name, sample.image.stem, sample.id}:
-                by_name.setdefault(key, []).append(sample)
+        by_name = _samples_by_name(samples)
         columns: dict[str, dict[str, str]] = {}
         for _, row in rows:
             key = row["image"].replace("\\", "/").rpartition("/")[2]
@@ -87,13 +88,75 @@ def read_groups(root: Path, samples: Sequence[Sample]) -> tuple[str, dict[str, d
     return "", {}
 
 
+def assign_cases(
+    root: Path, samples: Sequence[Sample], layout: Layout, group_by: str | None
+) -> tuple[list[Sample], str]:
+    """Give every sample its case, and say where cases come from; `""` where each is its own."""
+    columns = layout.columns
+    if not columns:
+        column, columns = _read_groups(root, samples)
+        group_by = group_by or column or None
+        if column:
+            layout.note("cases", f"Cases are the column {column!r} of the table of groups.")
+    if group_by is None:
+        has_cases = any(sample.case != sample.id for sample in samples)
+        return list(samples), layout.case_from if has_cases else ""
+    if group_by in columns:
+        table = columns[group_by]
+        return [replace(s, case=table.get(s.id) or s.id) for s in samples], group_by
+    try:
+        pattern = re.compile(group_by)
+    except re.error as error:
+        raise ConfigError(f"The pattern {group_by!r} to group by is wrong: {error}.") from None
+    if pattern.groups < 1:
+        alternatives = f"one of the columns {', '.join(columns)}, or " if columns else ""
+        raise ConfigError(
+            f"Cannot group by {group_by!r}; expected {alternatives}a pattern with a group in "
+            f"brackets, such as '(.+)_[0-9]+', that matches the case in the name of a sample."
+        )
+    cases = []
+    for sample in samples:
+        match = pattern.search(sample.id)
+        if match is None or not match[1]:
+            raise ConfigError(
+                f"The pattern {group_by!r} finds no case in the name {sample.id!r}; expected one "
+                f"that fits all names."
+            )
+        cases.append(replace(sample, case=match[1]))
+    return cases, group_by
+
+
+def add_instance_files(root: Path, samples: Sequence[Sample]) -> list[Sample]:
+    """Samples with files that number their objects: of `masks/a/x.png`, `instances/a/x.png`.
+
+    One that a manifest states stays.
+    """
+    files_of: dict[Path, dict[str, Path]] = {}
+
+    def beside(sample: Sample) -> Path | None:
+        if len(sample.masks) != 1 or not sample.masks[0].is_relative_to(root):
+            return sample.instances
+        folders = sample.masks[0].relative_to(root).parts[:-1]
+        for level in reversed(range(len(folders))):
+            folder = root.joinpath(*folders[:level], "instances", *folders[level + 1 :])
+            if folder not in files_of:
+                files = list_images(folder) if folder.is_dir() else []
+                files_of[folder] = {file.stem: file for file in files}
+            for stem in (sample.masks[0].stem, sample.image.stem):
+                if stem in files_of[folder]:
+                    return files_of[folder][stem]
+        return None
+
+    return [s if s.instances is not None else replace(s, instances=beside(s)) for s in samples]
+
+
 def read_region_labels(path: Path, samples: Sequence[Sample]) -> dict[str, dict[int, str]]:
     """Labels of regions from a CSV file with a row for each.
 
     Args:
         path: Table with the columns `image` (path from its folder, or name), one of
             `REGION_COLUMNS` (value of the region in the instance mask) and `label`.
-        samples: Of the data set; rows on other images are ignored.
+        samples: Rows on other images are ignored.
 
     Returns:
         By the id of a sample, the label of each value; `""` where the cell is empty.
@@ -108,10 +171,7 @@ def read_region_labels(path: Path, samples: Sequence[Sample]) -> dict[str, dict[
             f"{path} has the columns {', '.join(header) or '(none)'}; expected a row for each "
             f"region with image, label, and its number as one of {', '.join(REGION_COLUMNS)}."
         )
-    index: dict[str, list[Sample]] = {}
-    for sample in samples:
-        for key in {sample.image.name, sample.image.stem, sample.id}:
-            index.setdefault(key, []).append(sample)
+    by_name = _samples_by_name(samples)
     by_path = {sample.image.resolve(): sample for sample in samples}
     fits: dict[str, list[Sample]] = {}
     labels: dict[str, dict[int, str]] = {}
@@ -119,7 +179,7 @@ def read_region_labels(path: Path, samples: Sequence[Sample]) -> dict[str, dict[
         name = row["image"].replace("\\", "/")
         if name not in fits:
             whole = by_path.get((path.parent / name).resolve())
-            fits[name] = [whole] if whole else index.get(name.rpartition("/")[2], [])
+            fits[name] = [whole] if whole else by_name.get(name.rpartition("/")[2], [])
         if len(fits[name]) > 1:
             raise DataError(
                 f"Line {line} of {path} is on {name}, which fits {fits[name][0].image} and "

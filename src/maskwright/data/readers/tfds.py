@@ -2,22 +2,20 @@
 
 import os
 import re
-import shutil
 import sys
-import tempfile
 from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from maskwright.data.encodings.known_class_maps import PETS
+from maskwright.data.encodings.class_map import PETS
 from maskwright.data.readers.base import Place, Reader, Recognition
 from maskwright.data.readers.description import write_description
 from maskwright.data.readers.manifest import write_manifest
 from maskwright.data.samples import Sample
 from maskwright.errors import ConfigError, DataError
-from maskwright.imageio import write_image
+from maskwright.imageio import atomic_folder, write_image
 
 _PREFIX = "tfds:"
 _MASK_KEY = re.compile(r"mask|seg|label_image|annotation|trimap", re.IGNORECASE)
@@ -46,9 +44,6 @@ def convert_to_png(name: str) -> Path:
     The first call downloads and writes it, later ones use that. The image feature is the one
     called `image`, else the first; the mask feature is the first whose name says so.
 
-    Args:
-        name: As TensorFlow Datasets knows it, such as `oxford_iiit_pet` or `name/config:1.0.0`.
-
     Raises:
         ConfigError: If TensorFlow Datasets is not installed or does not know the name.
         DataError: If the data set has no images or no masks.
@@ -68,29 +63,23 @@ def convert_to_png(name: str) -> Path:
     except ValueError as error:
         reason = str(error).strip().splitlines()[0].rstrip(".")
         raise ConfigError(f"TensorFlow Datasets cannot open {name!r}: {reason}.") from None
-    image_key, mask_key = _keys(name, builder.info.features)
+    keys = _keys(name, builder.info.features)
     with redirect_stdout(sys.stderr):  # standard output is for results
         builder.download_and_prepare()
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    # Written beside and moved: an interrupted download leaves nothing that looks complete.
-    beside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-    try:
+    with atomic_folder(folder) as beside:
         samples = [
-            _write(beside, split, number, example, image_key, mask_key, builder.info.features)
+            _write(beside, split, number, example, keys, builder.info.features)
             for split in builder.info.splits
             for number, example in enumerate(tfds.as_numpy(builder.as_dataset(split=split)))
         ]
         write_manifest(beside / "manifest.csv", samples)
-        names = getattr(builder.info.features[mask_key], "names", None)
+        names = getattr(builder.info.features[keys[1]], "names", None)
         if builder.name == "oxford_iiit_pet":
             names = [entry.name for entry in PETS.entries]
         content: dict[str, Any] = {"manifest": "manifest.csv"}
         if names:
             content["classes"] = list(names)
         write_description(beside / "data.yaml", content, [f"Made from {_PREFIX}{name}."])
-        beside.replace(folder)
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
     return folder
 
 
@@ -109,13 +98,7 @@ def _keys(name: str, features: Any) -> tuple[str, str]:
 
 
 def _write(
-    folder: Path,
-    split: str,
-    number: int,
-    example: dict[str, Any],
-    image_key: str,
-    mask_key: str,
-    features: Any,
+    folder: Path, split: str, number: int, example: Any, keys: tuple[str, str], features: Any
 ) -> Sample:
     name = example.get("file_name", example.get("image/filename", b""))
     stem = Path(name.decode("utf-8", "replace") if isinstance(name, bytes) else "").stem
@@ -125,11 +108,11 @@ def _write(
         stem = f"{stem}-{number}"
         image = image.with_stem(stem)
     mask = folder / "masks" / split / f"{stem}.png"
-    pixels = example[image_key]
+    pixels = example[keys[0]]
     if pixels.dtype not in (np.uint8, np.uint16) or pixels.shape[2] not in (1, 3):
         image = image.with_suffix(".tif")
     write_image(image, pixels)
-    write_image(mask, example[mask_key])
+    write_image(mask, example[keys[1]])
     kind: Any = dict(features).get("label")
     label = kind.int2str(int(example["label"])) if hasattr(kind, "int2str") else None
     return Sample(stem, image, (mask,), stem, split, label)

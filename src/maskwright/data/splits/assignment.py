@@ -3,8 +3,9 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from maskwright.data.samples import Sample
-from maskwright.data.splits.stratification import stratify
 from maskwright.errors import ConfigError
 from maskwright.imageio import natural_key
 
@@ -27,10 +28,7 @@ def assign_splits(
     nearly as they allow.
 
     Args:
-        samples: In any order; the result keeps it.
         contents: Of a sample's id, what it holds (classes, image label) and is to be spread.
-        val_share: Share of the samples that becomes `"val"`; 0 for none.
-        test_share: Share of the samples that becomes `"test"`; 0 for none.
         seed: Decides among equals.
 
     Raises:
@@ -43,42 +41,29 @@ def assign_splits(
         )
     samples = [replace(s, split="train") if s.split is None else s for s in samples]
     stated = {sample.split for sample in samples}
-    shares = {
-        split: share
-        for split, share in (("test", test_share), ("val", val_share))
-        if share > 0 and split not in stated
-    }
+    wanted = {"test": test_share, "val": val_share}
+    shares = {name: share for name, share in wanted.items() if share > 0 and name not in stated}
     pool = [sample for sample in samples if sample.split == "train"]
     if not pool or not shares:
         return samples
     cases = _by_case(pool)
     splits = ["train", *shares]
-    parts = stratify(
-        list(cases.values()), contents, _sizes(len(cases), list(shares.values())), seed
-    )
+    sizes = _sizes(len(cases), list(shares.values()))
+    parts = _stratify(list(cases.values()), contents, sizes, seed)
     chosen = {case: splits[part] for case, part in zip(cases, parts, strict=True)}
     return [replace(s, split=chosen[s.together]) if s.split == "train" else s for s in samples]
 
 
 def folds(
-    samples: Sequence[Sample],
-    contents: Mapping[str, Collection[object]],
-    count: int,
-    seed: int,
+    samples: Sequence[Sample], contents: Mapping[str, Collection[object]], count: int, seed: int
 ) -> list[list[int]]:
     """Positions of the samples in each of `count` folds, whatever splits they have.
 
     Every sample is in one fold, cases are whole, and each fold holds its part of every class as
     nearly as they allow. The order of the samples does not matter.
 
-    Args:
-        samples: To divide.
-        contents: Of a sample's id, what it holds (classes, image label) and is to be spread.
-        count: Folds, at least 2.
-        seed: Decides among equals.
-
     Raises:
-        ConfigError: If there are fewer cases than folds.
+        ConfigError: If there are fewer than 2 folds, or fewer cases than folds.
     """
     cases = _by_case(samples)
     if not 2 <= count <= len(cases):
@@ -87,7 +72,7 @@ def folds(
             f"parted; received {count}."
         )
     sizes = [len(cases) // count + (fold < len(cases) % count) for fold in range(count)]
-    parts = stratify(list(cases.values()), contents, sizes, seed)
+    parts = _stratify(list(cases.values()), contents, sizes, seed)
     fold_of = dict(zip(cases, parts, strict=True))
     result: list[list[int]] = [[] for _ in range(count)]
     for position, sample in enumerate(samples):
@@ -104,12 +89,7 @@ def make_fold(
 ) -> list[Sample]:
     """Divide training and validation samples anew: one fold is held out, the others train.
 
-    Args:
-        samples: With splits; those in neither `"train"` nor `"val"` keep theirs.
-        contents: As in `folds`.
-        fold: Which one is held out, from 1.
-        count: Folds.
-        seed: As in `folds`.
+    `fold` counts from 1. Samples in other splits keep theirs.
 
     Raises:
         ConfigError: If there is no such fold, or there are fewer cases than folds.
@@ -141,3 +121,55 @@ def _sizes(num_cases: int, shares: Sequence[float]) -> list[int]:
         taken.append(min(left, max(1, round(share * num_cases))))
         left -= taken[-1]
     return [num_cases - sum(taken), *taken]
+
+
+def _stratify(
+    cases: Sequence[Sequence[Sample]],
+    contents: Mapping[str, Collection[object]],
+    sizes: Sequence[int],
+    seed: int,
+) -> list[int]:
+    """Part of each case, by iterative stratification, so that parts hold alike of everything.
+
+    Args:
+        contents: Of a sample's id, what is to be spread.
+        sizes: Cases in each part, in sum all.
+        seed: Decides among equals.
+
+    Source: Sechidis, Tsoumakas and Vlahavas, On the Stratification of Multi-Label Data, 2011,
+    with cases in place of examples, and with every part that is asked for non-empty while there
+    are cases enough.
+    """
+    rng = np.random.default_rng([seed, len(cases)])
+    strata = sorted({str(item) for case in cases for s in case for item in contents.get(s.id, ())})
+    column = {name: index for index, name in enumerate(strata)}
+    # The last column counts the samples themselves, so that cases without content are spread too.
+    amounts = np.zeros((len(cases), len(strata) + 1))
+    for row, case in enumerate(cases):
+        amounts[row, -1] = len(case)
+        for sample in case:
+            for item in contents.get(sample.id, ()):
+                amounts[row, column[str(item)]] += 1
+    wanted = np.outer(np.array(sizes) / len(cases), amounts.sum(axis=0))  # (parts, strata)
+    order = rng.permutation(len(cases))
+    result = np.full(len(cases), -1)
+    while (free := order[result[order] < 0]).size:
+        left = amounts[free].sum(axis=0)
+        rarest = int(np.argmin(np.where(left > 0, left, np.inf)))
+        # Large cases first: small ones can still even out what they leave.
+        holders = free[amounts[free, rarest] > 0]
+        for row in holders[np.argsort(-amounts[holders, -1], kind="stable")]:
+            open_parts = wanted[:, -1] > 0
+            need = np.where(open_parts, wanted[:, rarest], -np.inf)
+            if not open_parts.any():
+                need = wanted[:, -1]
+            best = np.flatnonzero(need == need.max())
+            part = int(best[np.argmax(wanted[best, -1])])
+            result[row] = part
+            wanted[part] -= amounts[row]
+    for part, size in enumerate(sizes):
+        if size and not (result == part).any():
+            donor = int(np.argmax(np.bincount(result, minlength=len(sizes))))
+            rows = np.flatnonzero(result == donor)
+            result[rows[np.argmin(amounts[rows, -1])]] = part
+    return [int(part) for part in result]

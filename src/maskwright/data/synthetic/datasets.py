@@ -1,13 +1,11 @@
 """Built-in data sets, written to folders: scenes of cells, and cases in which one cell decides."""
 
-import csv
-from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from maskwright.data.readers.description import write_description
+from maskwright.data.readers.description import described_labels, write_description
 from maskwright.data.readers.manifest import write_manifest
 from maskwright.data.samples import Sample
 from maskwright.data.synthetic.scenes import (
@@ -22,7 +20,7 @@ from maskwright.data.synthetic.scenes import (
 )
 from maskwright.data.synthetic.synthetic_cells import Slide, draw_cell, draw_slide, place_apart
 from maskwright.errors import ConfigError
-from maskwright.imageio import atomic_write, write_image, write_mask
+from maskwright.imageio import write_image, write_mask, write_table
 from maskwright.labels import Labels
 
 _CELL = Labels.create(["background", "cell"])
@@ -43,22 +41,12 @@ _PARTIAL = (
 def write_dataset(
     folder: str | Path, num_images: int = 120, size: int = 192, seed: int = 0, apart: bool = False
 ) -> Path:
-    """Write a data set of scenes, divided by slide into train, val and test.
+    """Write a data set of scenes, divided by slide into train, val and test; gives `folder`.
 
     In `folder` come `images/`, `masks/` (labels with a palette), `instances/` (16-bit numbers of
     cells), `samples.csv` (which file belongs where), `cells.csv` (one row for each cell: `image`,
     `cell`, `label`, `row`, `column`, `area_px`) and `data.yaml`. The same arguments give the same
-    files.
-
-    Args:
-        folder: Where to; it must be empty or absent.
-        num_images: At least 3.
-        size: Side of every image, pixels.
-        seed: Decides the scenes.
-        apart: Whether no two cells touch.
-
-    Returns:
-        `folder`.
+    files. Images are `size` px square; `apart` means that no two cells touch.
 
     Raises:
         ConfigError: If the folder holds something or there are fewer than 3 images.
@@ -78,19 +66,17 @@ def write_dataset(
         scene = draw_scene(rng, size, slide, apart)
         case = f"slide_{number_of_slide + 1:02}"
         name = f"{case}_{view + 1}.png"
-        write_image(folder / "images" / name, scene.image)
-        write_mask(folder / "masks" / name, scene.labels, LABELS.colors)
-        write_image(folder / "instances" / name, scene.instances)
         split = "train"
         if number_of_slide < num_test + num_val:
             split = "test" if number_of_slide < num_test else "val"
-        image, mask = folder / "images" / name, folder / "masks" / name
+        image, mask = _write_scene(folder, name, scene, LABELS)
         samples.append(Sample(Path(name).stem, image, (mask,), case, split))
         rows += [(name, *row) for row in _cell_rows(scene)]
     write_manifest(folder / "samples.csv", samples)
     header = ("image", "cell", "label", "row", "column", "area_px")
-    _write_table(folder / "cells.csv", header, rows)
-    _describe(folder, LABELS, "Scenes drawn by Maskwright.")
+    write_table(folder / "cells.csv", header, rows)
+    stated = described_labels("samples.csv", LABELS)
+    write_description(folder / "data.yaml", stated, ["Scenes drawn by Maskwright."])
     return folder
 
 
@@ -110,21 +96,13 @@ def write_cases(
     remember them instead of finding the rule.
 
     In `folder` come `images/`, `masks/` (1 in every cell), `instances/` (16-bit numbers of cells),
-    `samples.csv` (with case, label and split), `deciding.csv` (`case`, `image`, `cell`, `row`,
-    `column` of each deciding cell) and `data.yaml`. The same arguments give the same files.
-
-    Args:
-        folder: Where to; it must be empty or absent.
-        num_cases: At least 10; a fifth of them is for validation and a fifth for testing.
-        images_per_case: Fewest and most.
-        size: Side of every image, pixels.
-        seed: Decides everything.
-
-    Returns:
-        `folder`.
+    `samples.csv` (with case, label and split; a fifth of the cases is for validation and a fifth
+    for testing), `deciding.csv` (`case`, `image`, `cell`, `row`, `column` of each deciding cell)
+    and `data.yaml`. The same arguments give the same files. Images are `size` px square.
 
     Raises:
-        ConfigError: If the folder holds something, or a number is too small.
+        ConfigError: If the folder holds something, there are fewer than 10 cases, or
+            `images_per_case`, fewest and most, does not begin with 1 or more.
     """
     fewest, most = images_per_case
     if num_cases < 10 or not 1 <= fewest <= most:
@@ -147,17 +125,15 @@ def write_cases(
         for view in range(num_images):
             name = f"{case}_{view + 1}.png"
             scene, cell = _draw_view(rng, size, slide, shares, view == deciding)
-            image, mask = folder / "images" / name, folder / "masks" / name
-            write_image(image, scene.image)
-            write_mask(mask, scene.labels, _CELL.colors)
-            write_image(folder / "instances" / name, scene.instances)
+            image, mask = _write_scene(folder, name, scene, _CELL)
             samples.append(Sample(Path(name).stem, image, (mask,), case, split, label))
             if cell:
                 row, column = np.argwhere(scene.instances == cell).mean(axis=0).round(1).tolist()
                 rows.append((case, name, cell, row, column))
     write_manifest(folder / "samples.csv", samples)
-    _write_table(folder / "deciding.csv", ("case", "image", "cell", "row", "column"), rows)
-    _describe(folder, _CELL, "Cases drawn by Maskwright.")
+    write_table(folder / "deciding.csv", ("case", "image", "cell", "row", "column"), rows)
+    stated = described_labels("samples.csv", _CELL)
+    write_description(folder / "data.yaml", stated, ["Cases drawn by Maskwright."])
     return folder
 
 
@@ -166,12 +142,7 @@ def _draw_view(
 ) -> tuple[Scene, int]:
     """Scene of a case, and the number of its deciding cell; 0 where there is none.
 
-    Args:
-        rng: Its state alone decides the scene.
-        size: Side, pixels.
-        slide: Of the case.
-        shares: Of the kinds in `_PARTIAL`, and of plain cells.
-        decides: Whether one cell is long and granular.
+    `shares` are those of the kinds in `_PARTIAL`, and of plain cells.
     """
     canvas = Canvas(rng, size)
     count = rng.integers(*_CELLS_PER_IMAGE, endpoint=True)
@@ -198,21 +169,13 @@ def _empty(folder: str | Path) -> Path:
     return folder
 
 
-def _write_table(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    with atomic_write(path) as beside, beside.open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(header)
-        writer.writerows(rows)
-
-
-def _describe(folder: Path, labels: Labels, remark: str) -> None:
-    stated = {
-        "manifest": "samples.csv",
-        "classes": list(labels.names),
-        "colors": labels.to_dict()["colors"],
-        "values": dict(enumerate(labels.names)),
-    }
-    write_description(folder / "data.yaml", stated, [remark])
+def _write_scene(folder: Path, name: str, scene: Scene, labels: Labels) -> tuple[Path, Path]:
+    """Write a scene; the files of its image and its mask."""
+    image, mask = folder / "images" / name, folder / "masks" / name
+    write_image(image, scene.image)
+    write_mask(mask, scene.labels, labels.colors)
+    write_image(folder / "instances" / name, scene.instances)
+    return image, mask
 
 
 def _cell_rows(scene: Scene) -> list[tuple[str | int, ...]]:

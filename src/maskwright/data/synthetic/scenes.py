@@ -2,7 +2,6 @@
 
 Two kinds of cell touch each other on an uneven, noisy background: round ones, smooth, and
 spindles, long and granular. Both take the same stains, so that only shape and texture differ.
-Slides differ in staining and light, and their images never part between splits.
 """
 
 from dataclasses import dataclass
@@ -41,13 +40,10 @@ MAX_TRIES = 40
 
 @dataclass(frozen=True)
 class Scene:
-    """One drawn image and its ground truth.
+    """One drawn image, uint8 `(h, w, 3)`, and its ground truth.
 
-    Args:
-        image: uint8 `(h, w, 3)`, RGB.
-        labels: uint8 `(h, w)`: 0 background, 1 round, 2 spindle.
-        instances: uint16 `(h, w)`: 0 background, else the number of the cell, from 1.
-        kinds: Label of each cell; the first is that of cell 1.
+    `labels`, uint8 `(h, w)`, are 0 background, 1 round and 2 spindle; `instances`, uint16 `(h, w)`,
+    number the cells from 1; `kinds` holds the label of each cell.
     """
 
     image: np.ndarray
@@ -57,11 +53,7 @@ class Scene:
 
 
 class Canvas:
-    """A scene while it is drawn: tissue with the cells so far.
-
-    Args:
-        rng: Decides the tissue.
-        size: Side of the scene, px.
+    """A scene while it is drawn, `size` px square: tissue with the cells so far.
 
     Raises:
         ConfigError: If `size` is below 32 px, where no cell fits.
@@ -97,10 +89,9 @@ class Canvas:
 def draw_scene(
     rng: np.random.Generator, size: int, slide: Slide | None = None, apart: bool = False
 ) -> Scene:
-    """Draw one scene, `size` pixels square.
+    """Draw one scene, `size` px square, that the state of `rng` alone decides.
 
     Args:
-        rng: Its state alone decides the scene.
         slide: What the scene shares with others; `None` draws a new slide.
         apart: Whether at least 2 px lie between cells, so that each is a component of its own.
 

@@ -35,14 +35,9 @@ class Slide:
 
 def draw_slide(rng: np.random.Generator) -> Slide:
     """Staining, light and mixture of cells of one slide."""
-    haematoxylin, eosin = rng.uniform(0.75, 1.25, 2)
-    red, green, blue = np.array([0.965, 0.945, 0.95]) * rng.uniform(0.97, 1.0, 3)
-    return Slide(
-        (float(haematoxylin), float(eosin)),
-        (float(red), float(green), float(blue)),
-        float(rng.uniform(0.25, 0.5)),
-        float(rng.uniform(0.35, 0.65)),
-    )
+    stain = tuple(rng.uniform(0.75, 1.25, 2).tolist())
+    lamp = tuple((np.array([0.965, 0.945, 0.95]) * rng.uniform(0.97, 1.0, 3)).tolist())
+    return Slide(stain, lamp, float(rng.uniform(0.25, 0.5)), float(rng.uniform(0.35, 0.65)))
 
 
 @dataclass(frozen=True)
@@ -97,10 +92,9 @@ def draw_cell(rng: np.random.Generator, kind: CellKind) -> Cell:
     rim = np.exp(-(((depth_px - 1.5) / 1.3) ** 2))
     shift_along, shift_across = rng.uniform(-0.15, 0.15, 2)
     share = rng.uniform(0.42, 0.56)
-    nucleus_radius = np.hypot(
-        (along / length - shift_along) / (share * kind.nucleus[0]),
-        (across / width - shift_across) / (share * kind.nucleus[1]),
-    )
+    from_middle = (along / length - shift_along) / (share * kind.nucleus[0])
+    aside = (across / width - shift_across) / (share * kind.nucleus[1])
+    nucleus_radius = np.hypot(from_middle, aside)
     nucleus = np.clip((1 - nucleus_radius) * width * share / 1.5 + 0.5, 0, 1)
     chromatin = _smooth_noise(rng, cover.shape, 1.4)
     blue = nucleus * (rng.uniform(0.55, 0.85) + 0.10 * chromatin) + 0.10 + 0.06 * rim
@@ -149,11 +143,7 @@ def place_apart(
 ) -> CellPlace | None:
     """Where a cell goes with a gap to all others; `None` where there is no room.
 
-    Args:
-        rng: Decides the place.
-        inside: Mask of the cell.
-        instances: Cells that are there.
-        min_visible: Share of the cell that the border must leave, in one piece.
+    `min_visible` is the share of the cell that the border must leave, in one piece.
     """
     reach = np.ones((2 * _GAP_PX + 1, 2 * _GAP_PX + 1), np.uint8)
     near = cv2.dilate((instances > 0).astype(np.uint8), reach) > 0
@@ -170,15 +160,11 @@ def place_apart(
 def _somewhere(rng: np.random.Generator, side: int, size: int) -> CellPlace:
     """A patch of a side anywhere in a scene, at most a third of it beyond the border."""
     top, left = (int(value) for value in rng.integers(-side // 3, size - side * 2 // 3, 2))
-    window = (
-        slice(max(top, 0), min(top + side, size)),
-        slice(max(left, 0), min(left + side, size)),
-    )
-    part = (
-        slice(window[0].start - top, window[0].stop - top),
-        slice(window[1].start - left, window[1].stop - left),
-    )
-    return window, part
+    first_row, first_column = max(top, 0), max(left, 0)
+    last_row, last_column = min(top + side, size), min(left + side, size)
+    window = slice(first_row, last_row), slice(first_column, last_column)
+    rows = slice(first_row - top, last_row - top)
+    return window, (rows, slice(first_column - left, last_column - left))
 
 
 def tissue(rng: np.random.Generator, size: int) -> tuple[np.ndarray, np.ndarray]:

@@ -2,11 +2,12 @@
 
 import re
 import unicodedata
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from maskwright.data.readers.name_words import IMAGE_WORDS, MASK_WORDS, SPLIT_WORDS
+from maskwright.data.readers.folders.roles import IMAGE_WORDS, MASK_WORDS
+from maskwright.data.readers.split_files import SPLIT_WORDS
 from maskwright.imageio import natural_key
 
 _KIND_WORDS = IMAGE_WORDS | MASK_WORDS
@@ -31,62 +32,60 @@ class Matches:
 
 
 def match(images: Sequence[Path], masks: Sequence[Path], by_number: bool = False) -> Matches:
-    """Pair images and masks of two folders.
+    """Pair images and masks of two folders, or of one.
 
     First by equal stems, then by stems without words such as `_mask`, `img_` or `_sat` (with a
-    number after it, an image has several masks), then by an ending that most leftover masks share.
+    number after it, an image has several masks), then by an ending that most leftover masks share,
+    then, if `by_number`, `t007` with `man_seg007` where nothing else fits.
     Upper and lower case do not matter. Images of the same stem are ambiguous.
-
-    Args:
-        images: Of one folder.
-        masks: Of another, or of the same.
-        by_number: Whether, where nothing else fits, `t007` may go with `man_seg007`.
     """
     by_stem: dict[str, list[Path]] = {}
     for image in images:
         by_stem.setdefault(_plain(image.stem), []).append(image)
     ambiguous = [path for paths in by_stem.values() if len(paths) > 1 for path in paths]
-    masks_of: dict[Path, list[Path]] = {
-        paths[0]: [] for paths in by_stem.values() if len(paths) == 1
-    }
-    owners = {stem: paths[0] for stem, paths in by_stem.items() if len(paths) == 1}
-    doubtful = {stem for stem, paths in by_stem.items() if len(paths) > 1}
+    free = {stem: paths[0] for stem, paths in by_stem.items() if len(paths) == 1}
     left: list[Path] = []
-    exact: dict[Path, list[Path]] = {}
+    exact: dict[str, list[Path]] = {}
     for mask in masks:
         stem = _plain(mask.stem)
-        if stem in doubtful:
-            ambiguous.append(mask)
-        elif stem in owners:
-            exact.setdefault(owners[stem], []).append(mask)
+        if stem in free:
+            exact.setdefault(stem, []).append(mask)
         else:
-            left.append(mask)
-    for image, same in exact.items():
+            (ambiguous if stem in by_stem else left).append(mask)
+    masks_of: dict[Path, list[Path]] = {}
+    for stem, same in exact.items():
+        image = free.pop(stem)
         if len(same) > 1:  # x.png and x.gif: nobody knows which is meant
             ambiguous += [image, *same]
-            del masks_of[image]
         else:
             masks_of[image] = same
-    for words in (_KIND_WORDS, _KIND_WORDS | set(SPLIT_WORDS)):
-        left = _match_by_words(left, owners, masks_of, words)
-    left = _match_by_ending(left, owners, masks_of)
-    numbered = by_number and not any(masks_of.values())
+
+    def take(image_of: Mapping[Path, Path]) -> None:
+        nonlocal left, free
+        for mask, image in image_of.items():
+            masks_of.setdefault(image, []).append(mask)
+        left = [mask for mask in left if mask not in image_of]
+        free = {stem: image for stem, image in free.items() if image not in masks_of}
+
+    take(_by_words(left, free, _KIND_WORDS))
+    take(_by_words(left, free, _KIND_WORDS | set(SPLIT_WORDS)))
+    take(_by_ending(left, free))
+    numbered = by_number and not masks_of
     if numbered:
-        left = _match_by_number(left, owners, masks_of)
-    result = Matches(alone_masks=left, ambiguous=ambiguous, by_number=numbered)
-    for image in images:
-        if masks_of.get(image):
-            of_image = sorted(masks_of[image], key=lambda p: natural_key(p.name))
-            result.pairs.append((image, of_image))
-    return result
+        take(_by_number(left, free))
+    pairs = [
+        (image, sorted(masks_of[image], key=lambda p: natural_key(p.name)))
+        for image in images
+        if image in masks_of
+    ]
+    return Matches(pairs, left, ambiguous, numbered)
 
 
 def split_folder(files: Sequence[Path]) -> tuple[list[Path], list[Path]]:
     """Images and masks of one folder that holds both: `x.jpg` beside `x_mask.png` or `x.png`."""
     masks = [p for p in files if _MASK_ENDING.fullmatch(p.stem)]
-    images = [p for p in files if not _MASK_ENDING.fullmatch(p.stem)]
-    if masks and images:
-        return images, masks
+    if 0 < len(masks) < len(files):
+        return [p for p in files if p not in set(masks)], masks
     lossy = [p for p in files if p.suffix.lower() in {".jpg", ".jpeg"}]
     stems = {_plain(p.stem) for p in lossy}
     others = [p for p in files if p not in set(lossy)]
@@ -109,78 +108,51 @@ def _bare(stem: str, words: Collection[str]) -> str:
     return "".join(parts)
 
 
-def _match_by_words(
-    masks: Sequence[Path],
-    owners: dict[str, Path],
-    masks_of: dict[Path, list[Path]],
-    words: Collection[str],
-) -> list[Path]:
+def _by_words(
+    masks: Sequence[Path], free: Mapping[str, Path], words: Collection[str]
+) -> dict[Path, Path]:
+    """Image of each mask, by stems without words that only say what kind of file it is."""
     by_bare: dict[str, list[Path]] = {}
-    for stem, image in owners.items():
-        if not masks_of.get(image, [None]):  # no mask yet
-            bare = _bare(stem, words)
-            by_bare.setdefault(bare, []).append(image)
-            if bare != stem:
-                by_bare.setdefault(stem, []).append(image)
-    left = []
+    for stem, image in free.items():
+        for name in {stem, _bare(stem, words)}:
+            by_bare.setdefault(name, []).append(image)
+    image_of = {}
     for mask in masks:
-        ending = _MASK_ENDING.fullmatch(mask.stem)
         candidates = by_bare.get(_bare(mask.stem, words), [])
-        if not candidates and ending is not None:
+        if not candidates and (ending := _MASK_ENDING.fullmatch(mask.stem)):
             candidates = by_bare.get(_plain(ending["stem"]), [])
             candidates = candidates or by_bare.get(_bare(ending["stem"], words), [])
         if len(candidates) == 1:
-            masks_of[candidates[0]].append(mask)
-        else:
-            left.append(mask)
-    return left
+            image_of[mask] = candidates[0]
+    return image_of
 
 
-def _match_by_ending(
-    masks: Sequence[Path], owners: dict[str, Path], masks_of: dict[Path, list[Path]]
-) -> list[Path]:
+def _by_ending(masks: Sequence[Path], free: Mapping[str, Path]) -> dict[Path, Path]:
     """Pair `x_anything.png` with `x.png` where most leftover masks end alike."""
-    endings: dict[str, list[tuple[Path, Path]]] = {}
+    endings: dict[str, dict[Path, Path]] = {}
     for mask in masks:
         stem = _plain(mask.stem)
-        cuts = [m.start() for m in _NOT_ALPHANUMERIC.finditer(stem)]
-        for cut in reversed(cuts):
-            image = owners.get(stem[:cut])
-            if image is not None and not masks_of.get(image, [None]):
-                kind = re.sub(r"\d+$", "", stem[cut:])
-                endings.setdefault(kind, []).append((mask, image))
-                break
-    if not endings:
-        return list(masks)
-    kind, members = max(endings.items(), key=lambda item: len(item[1]))
+        cuts = [m.start() for m in _NOT_ALPHANUMERIC.finditer(stem) if stem[: m.start()] in free]
+        if cuts:
+            kind = re.sub(r"\d+$", "", stem[cuts[-1] :])
+            endings.setdefault(kind, {})[mask] = free[stem[: cuts[-1]]]
+    kind, members = max(endings.items(), key=lambda item: len(item[1]), default=("", {}))
     # An ending of digits alone is more likely another image's number than a mask's mark.
-    if not re.search(r"[^\W\d_]", kind) or len(members) < _AGREEMENT * len(masks):
-        return list(masks)
-    for mask, image in members:
-        masks_of[image].append(mask)
-    taken = {mask for mask, _ in members}
-    return [mask for mask in masks if mask not in taken]
+    agree = re.search(r"[^\W\d_]", kind) and len(members) >= _AGREEMENT * len(masks)
+    return members if agree else {}
 
 
-def _match_by_number(
-    masks: Sequence[Path], owners: dict[str, Path], masks_of: dict[Path, list[Path]]
-) -> list[Path]:
+def _by_number(masks: Sequence[Path], free: Mapping[str, Path]) -> dict[Path, Path]:
     """Pair `t007.tif` with `man_seg007.tif`, where all names of each side are alike but for it."""
-    images = {_numbered(stem): image for stem, image in owners.items()}
+    images = {_numbered(stem): image for stem, image in free.items()}
     targets = {_numbered(mask.stem): mask for mask in masks}
     if len(images) < 2:  # one file is no pattern
-        return list(masks)
+        return {}
     alike = all(len({name for name, _ in side}) == 1 for side in (images, targets))
-    if not alike or len(images) < len(owners) or len(targets) < len(masks):
-        return list(masks)
-    by_number = {number: image for (_, number), image in images.items()}
-    left = []
-    for (_, number), mask in targets.items():
-        if number is not None and number in by_number:
-            masks_of[by_number[number]].append(mask)
-        else:
-            left.append(mask)
-    return left
+    if not alike or len(images) < len(free) or len(targets) < len(masks):
+        return {}
+    by_number = {number: image for (_, number), image in images.items() if number is not None}
+    return {mask: by_number[n] for (_, n), mask in targets.items() if n in by_number}
 
 
 def _numbered(stem: str) -> tuple[str, int | None]:

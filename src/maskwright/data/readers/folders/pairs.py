@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from maskwright.data.notes import SkippedFile
-from maskwright.data.readers.folders.pair_matching import match, split_folder
+from maskwright.data.readers.folders.pair_matching import Matches, match, split_folder
 from maskwright.data.readers.folders.roles import Folder, role_of
 
 _BARE_MASKS = frozenset({"mask", "masks"})
@@ -26,11 +26,10 @@ class Pairing:
     """All pairs of a data set, and why other files are in none.
 
     Args:
-        pairs: In the order of the folders.
         style: What the folders look like, for people.
         objects: Whether images have one mask file for each object.
-        skipped: Image files that are in no pair, each with the reason.
         spare: Folders of masks that would fit as well.
+        reasons: Why single files are in no pair, where it is not for their folder.
     """
 
     pairs: list[Pair] = field(default_factory=list)
@@ -38,6 +37,15 @@ class Pairing:
     objects: bool = False
     skipped: list[SkippedFile] = field(default_factory=list)
     spare: list[Path] = field(default_factory=list)
+    reasons: dict[Path, str] = field(default_factory=dict)
+
+    def add(self, matches: Matches, source: Folder, split: str | None) -> None:
+        """Add pairs whose images lie in a folder, and name the files that fit several ways."""
+        for image, masks in matches.pairs:
+            self.pairs.append(Pair(image, tuple(masks), split, source.rest))
+            self.objects |= len(masks) > 1
+        for path in matches.ambiguous:
+            self.reasons[path] = "several files of the same name fit together"
 
 
 def pair_folders(folders: Sequence[Folder]) -> Pairing:
@@ -58,21 +66,19 @@ def pair_folders(folders: Sequence[Folder]) -> Pairing:
     by_rest: dict[tuple[str, ...], list[Folder]] = {}
     for masks in mask_folders:
         by_rest.setdefault(masks.rest, []).append(masks)
-    reasons: dict[Path, str] = {}
     styles: list[str] = []
     open_sources: list[Folder] = []
-    lone = [f for f in sources if len(f.files) == 1]
-    one_each = len(lone) > 1 and len(lone) == len(sources)
+    one_each = len(sources) > 1 and all(len(f.files) == 1 for f in sources)
     for source in sources:
         candidates = by_rest.get(source.rest, [])
         same = [f for f in candidates if f.split == source.split]
         if not same:
             same = [f for f in candidates if f.split is None or source.split is None]
         style = (
-            _by_name(source, same, result, reasons)
+            _by_name(source, same, result)
             or _by_single(source, same, one_each, result)
             or _by_folder(source, by_rest, result)
-            or _beside(source, result, reasons)
+            or _beside(source, result)
         )
         if style:
             styles.append(style)
@@ -81,51 +87,35 @@ def pair_folders(folders: Sequence[Folder]) -> Pairing:
     for source in open_sources:
         used = {mask.parent for pair in result.pairs for mask in pair.masks}
         free = [f for f in mask_folders if f.path not in used and f.split in {source.split, None}]
-        style = _by_name(source, free, result, reasons, least=0.5)
-        if style:
+        if style := _by_name(source, free, result, least=0.5):
             styles.append(style)
-    if styles:
-        result.style = max(sorted(set(styles)), key=styles.count)
-    _add_skipped(folders, mask_folders, result, reasons)
+    result.style = max(sorted(set(styles)), key=styles.count, default="")
+    _add_skipped(folders, mask_folders, result)
     return result
 
 
 def _by_name(
-    source: Folder,
-    candidates: Sequence[Folder],
-    result: Pairing,
-    reasons: dict[Path, str],
-    least: float = 0.0,
+    source: Folder, candidates: Sequence[Folder], result: Pairing, least: float = 0.0
 ) -> str:
     """Pair files of two folders by their names; the folder of masks that fits best wins."""
-    attempts = [
-        (folder, match(source.files, folder.files, by_number=folder.rest == source.rest))
-        for folder in candidates
-    ]
-    attempts = [
-        (folder, matches)
-        for folder, matches in attempts
-        if matches.pairs and len(matches.pairs) >= least * min(len(source.files), len(folder.files))
-    ]
+    attempts = []
+    for folder in candidates:
+        matches = match(source.files, folder.files, by_number=folder.rest == source.rest)
+        enough = least * min(len(source.files), len(folder.files))
+        if matches.pairs and len(matches.pairs) >= enough:
+            attempts.append((folder, matches))
     if not attempts:
         return ""
     # Where the masks are divided into splits and the images are not, every folder of masks counts.
     splits = {folder.split for folder, _ in attempts}
     # A folder called masks beside another one may hold the fields of view, as in DRIVE.
-    best = [
-        max(attempts, key=lambda a: (len(a[1].pairs), a[0].path.name.lower() not in _BARE_MASKS))
-    ]
-    used = attempts if source.split is None and len(splits) > 1 else best
+    best = max(attempts, key=lambda a: (len(a[1].pairs), a[0].path.name.lower() not in _BARE_MASKS))
+    used = attempts if source.split is None and len(splits) > 1 else [best]
     for folder, matches in used:
-        split = source.split or folder.split
-        for image, masks in matches.pairs:
-            result.pairs.append(Pair(image, tuple(masks), split, source.rest))
-            result.objects |= len(masks) > 1
-        for path in matches.ambiguous:
-            reasons[path] = "several files of the same name fit together"
+        result.add(matches, source, source.split or folder.split)
     result.spare += [folder.path for folder, _ in attempts if (folder, _) not in used]
     style = "folders of images and masks"
-    return f"{style}, paired by number" if best[0][1].by_number else style
+    return f"{style}, paired by number" if best[1].by_number else style
 
 
 def _by_single(
@@ -160,40 +150,34 @@ def _by_folder(
     return "images, and a folder of masks for each of them" if paired else ""
 
 
-def _beside(source: Folder, result: Pairing, reasons: dict[Path, str]) -> str:
+def _beside(source: Folder, result: Pairing) -> str:
     """Masks in the folder of their images: x.jpg, x_mask.png."""
     images, masks = split_folder(source.files)
     matches = match(images, masks)
     if not matches.pairs or len(matches.pairs) < len(masks) / 2:
         return ""
-    for image, of_image in matches.pairs:
-        result.pairs.append(Pair(image, tuple(of_image), source.split, source.rest))
-        result.objects |= len(of_image) > 1
-    for mask in matches.alone_masks:
-        reasons[mask] = "mask without an image"
-    for path in matches.ambiguous:
-        reasons[path] = "several files of the same name fit together"
+    result.reasons |= dict.fromkeys(matches.alone_masks, "mask without an image")
+    result.add(matches, source, source.split)
     return "images and masks side by side"
 
 
 def _add_skipped(
-    folders: Sequence[Folder],
-    mask_folders: Sequence[Folder],
-    result: Pairing,
-    reasons: Mapping[Path, str],
+    folders: Sequence[Folder], mask_folders: Sequence[Folder], result: Pairing
 ) -> None:
     """Say of each image file that is in no pair why that is so."""
     used = {file for pair in result.pairs for file in (pair.image, *pair.masks)}
     partners = {file.parent for file in used}
     for folder in folders:
-        if folder.role == "objects" and folder not in mask_folders:
-            continue  # numbered objects beside masks of classes are not missed
-        if folder.path in result.spare:
+        # Numbered objects beside masks of classes are not missed.
+        is_beside = folder.role == "objects" and folder not in mask_folders
+        if is_beside or folder.path in result.spare:
             continue
         is_mask = folder in mask_folders
         reason = "mask without an image" if is_mask else "image without a mask"
         if folder.path not in partners:
             reason = f"{reason.split()[0]} in a folder without {'images' if is_mask else 'masks'}"
-        for file in folder.files:
-            if file not in used:
-                result.skipped.append(SkippedFile(file, reasons.get(file, reason)))
+        result.skipped += [
+            SkippedFile(file, result.reasons.get(file, reason))
+            for file in folder.files
+            if file not in used
+        ]

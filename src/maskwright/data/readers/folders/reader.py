@@ -6,9 +6,9 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from maskwright.data.encodings.known_class_maps import CAMVID, PETS, VOC
+from maskwright.data.encodings.class_map import CAMVID, PETS, VOC
 from maskwright.data.encodings.read_class_map import find_class_map
-from maskwright.data.notes import Note, SkippedFile
+from maskwright.data.notes import Note, SkippedFile, first_few
 from maskwright.data.readers.base import Layout, Place, Reader, Recognition
 from maskwright.data.readers.description import Description
 from maskwright.data.readers.folders.pairs import Pair, Pairing, pair_folders
@@ -18,13 +18,9 @@ from maskwright.data.samples import Sample, unique_ids
 from maskwright.imageio import find_images, natural_key
 
 PUBLISHED = (
-    (frozenset({"trimaps"}), "Oxford-IIIT Pet", PETS),
-    (
-        frozenset({"trainannot", "valannot", "testannot"}),
-        "SegNet's CamVid (train, trainannot, …)",
-        CAMVID,
-    ),
-    (frozenset({"segmentationclass"}), "PASCAL VOC", VOC),
+    ({"trimaps"}, "Oxford-IIIT Pet", PETS),
+    ({"trainannot", "valannot", "testannot"}, "SegNet's CamVid (train, trainannot, …)", CAMVID),
+    ({"segmentationclass"}, "PASCAL VOC", VOC),
 )
 """Public data sets by the names of their folders of masks, with their classes."""
 
@@ -107,9 +103,7 @@ def _samples(pairs: Sequence[Pair]) -> list[Sample]:
     ]
 
 
-def _from_paths(
-    rests: Sequence[tuple[str, ...]],
-) -> tuple[list[str | None], list[str | None]]:
+def _from_paths(rests: Sequence[tuple[str, ...]]) -> tuple[list[str | None], list[str | None]]:
     """Label and case of each sample from the names of its folders.
 
     Folders with numbers in their names (tile_7, patient 12) are cases, others (benign, malignant)
@@ -126,13 +120,8 @@ def _from_paths(
         if len(names) > 1:
             with_digit = sum(any(c.isdigit() for c in name) for name in names)
             (numbered if with_digit > len(names) / 2 else named).append(level)
-    labels: list[str | None] = []
-    cases: list[str | None] = []
-    for rest in rests:
-        parts = [rest[level] for level in named if len(rest) > level]
-        labels.append(parts[-1] if parts else None)
-        parts = [rest[level] for level in numbered if len(rest) > level]
-        cases.append("/".join(rest) if parts else None)
+    labels = [next((rest[n] for n in reversed(named) if n < len(rest)), None) for rest in rests]
+    cases = ["/".join(r) if any(n < len(r) for n in numbered) else None for r in rests]
     return labels, cases
 
 
@@ -140,17 +129,12 @@ def _facts_from_paths(samples: Sequence[Sample]) -> Iterator[Note]:
     """Notes on labels and cases that folders state."""
     labels = sorted({sample.label for sample in samples if sample.label is not None})
     if labels:
-        text = f"The folders {_examples(labels)} are taken for labels of whole images."
+        text = f"The folders {first_few(labels, 4)} are taken for labels of whole images."
         yield Note("labels", text)
     cases = sorted({s.case for s in samples if s.case != s.id}, key=natural_key)
     if cases:
-        text = f"The folders {_examples(cases)} are taken for cases, which no split parts."
+        text = f"The folders {first_few(cases, 4)} are taken for cases, which no split parts."
         yield Note("cases", text)
-
-
-def _examples(names: Sequence[str]) -> str:
-    shown = ", ".join(names[:4])
-    return f"{shown}, …" if len(names) > 4 else shown
 
 
 def _apply_lists(root: Path, layout: Layout) -> None:
@@ -164,13 +148,9 @@ def _apply_lists(root: Path, layout: Layout) -> None:
     layout.note("splits", f"The splits are those of {names}.")
     layout.samples = by_list.samples
     layout.skipped += [SkippedFile(s.image, "in no split list") for s in by_list.unlisted]
-    layout.skipped += [
-        SkippedFile(
-            root / name,
-            f"named in {path.relative_to(root)}, but there is no such image with a mask",
-        )
-        for name, path in by_list.missing
-    ]
+    for name, path in by_list.missing:
+        reason = f"named in {path.relative_to(root)}, but there is no such image with a mask"
+        layout.skipped.append(SkippedFile(root / name, reason))
     if by_list.doubles:
         shown = ", ".join(by_list.doubles[:3])
         layout.note(

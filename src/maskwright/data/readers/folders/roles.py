@@ -6,9 +6,21 @@ from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
 
-from maskwright.data.readers.name_words import IMAGE_WORDS, MASK_WORDS, SPLIT_WORDS
+from maskwright.data.readers.split_files import SPLIT_WORDS
 from maskwright.imageio import IMAGE_SUFFIXES, is_image, natural_key
 
+IMAGE_WORDS = frozenset(
+    {"images", "image", "imgs", "img", "jpegimages", "jpgs", "photos", "photo", "pictures"}
+    | {"picture", "frames", "inputs", "input", "rgb", "raw", "data", "x", "originals", "original"}
+    | {"orig", "sat", "tiles", "leftimg8bit", "source", "src", "scans"}
+)
+MASK_WORDS = frozenset(
+    {"masks", "mask", "labels", "label", "lbl", "gt", "gts", "groundtruth", "truth", "annotations"}
+    | {"annotation", "annot", "annots", "anno", "annos", "trimaps", "trimap", "seg", "segs", "segm"}
+    | {"segmentation", "segmentations", "segmentationclass", "segmentationmask", "targets"}
+    | {"target", "manual", "1st_manual", "labeled", "labelled", "matte", "mattes", "semantic"}
+    | {"ground_truth", "ground-truth", "ground truth", "gtfine", "roi", "y", "l"}
+)
 _OBJECT_WORDS = frozenset({"instances", "instance", "segmentationobject", "objects"})
 _JOINED = re.compile(rf"({'|'.join(SPLIT_WORDS)})({'|'.join(MASK_WORDS - {'y', 'l'})})")
 _MASK_PART = re.compile("mask|label|segm|annot|trimap|truth")
@@ -23,7 +35,6 @@ class Folder:
     """A folder that holds images, and what its path says.
 
     Args:
-        path: Where it is.
         files: Its image files, in natural order.
         role: `"image"`, `"mask"`, `"objects"` (masks that number objects) or `""`.
         split: Name of the split that the path states, or `None`.
@@ -92,11 +103,8 @@ def _words_of(part: str) -> tuple[str, str | None, str]:
     words = [word for word in re.split(r"[ _\-.]+", name) if word not in _NEUTRAL_WORDS]
     roles = [role_of(word) or _role_of_part(word) for word in words]
     split = next((SPLIT_WORDS[word] for word in words if word in SPLIT_WORDS), None)
-    plain = [
-        word
-        for word, role in zip(words, roles, strict=True)
-        if not role and word not in SPLIT_WORDS
-    ]
+    named = zip(words, roles, strict=True)
+    plain = [word for word, role in named if not role and word not in SPLIT_WORDS]
     # `train_masks`, `GT_01` and `my_images` state a role; `image_7` is a name like any other.
     role = next((role for role in reversed(roles) if role not in {"", "image"}), "")
     if not role and roles and (roles[-1] == "image" or not plain):
