@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 import keras
+import tensorflow as tf
 from keras import layers, ops
 
 from maskwright.errors import ConfigError
@@ -34,6 +35,11 @@ class Norm:
 BATCH = Norm()
 
 
+def resized(x: Tensor, size: tuple[Any, Any]) -> Tensor:
+    """`(b, h, w, c)` at another height and width: bilinear, with half-pixel centers."""
+    return tf.cast(tf.image.resize(x, size), x.dtype)
+
+
 @keras.saving.register_keras_serializable(package="maskwright")
 class BilinearUpsampling(layers.Layer):
     """Enlarge height and width by a whole factor, bilinearly, with half-pixel centers.
@@ -54,26 +60,7 @@ class BilinearUpsampling(layers.Layer):
         if self.factor == 1:
             return x
         height, width = ops.shape(x)[1:3]
-        size = (height * self.factor, width * self.factor)
-        if keras.backend.backend() == "tensorflow":
-            import tensorflow as tf
-
-            return tf.cast(tf.image.resize(x, size), x.dtype)
-        return ops.image.resize(x, size, interpolation="bilinear")
-
-    def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
-        """Shape of the output for the shape of an input."""
-        batch, height, width, channels = input_shape
-        return (
-            batch,
-            None if height is None else height * self.factor,
-            None if width is None else width * self.factor,
-            channels,
-        )
-
-    def get_config(self) -> dict[str, Any]:
-        """Arguments that rebuild the layer."""
-        return {**super().get_config(), "factor": self.factor}
+        return resized(x, (height * self.factor, width * self.factor))
 
 
 @keras.saving.register_keras_serializable(package="maskwright")
@@ -101,19 +88,6 @@ class PadToMultiple(layers.Layer):
             x = ops.take(x, ops.minimum(ops.arange(padded), length - 1), axis=axis)
         return x
 
-    def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
-        """Shape of the output for the shape of an input."""
-        batch, height, width, channels = input_shape
-        padded = [
-            None if length is None else -(-length // self.multiple) * self.multiple
-            for length in (height, width)
-        ]
-        return (batch, *padded, channels)
-
-    def get_config(self) -> dict[str, Any]:
-        """Arguments that rebuild the layer."""
-        return {**super().get_config(), "multiple": self.multiple}
-
 
 @keras.saving.register_keras_serializable(package="maskwright")
 class CropLike(layers.Layer):
@@ -127,13 +101,6 @@ class CropLike(layers.Layer):
             return x
         height, width = ops.shape(like)[1:3]
         return x[:, :height, :width]
-
-    def compute_output_shape(
-        self, input_shape: Sequence[Sequence[int | None]]
-    ) -> tuple[int | None, ...]:
-        """Shape of the output for the shapes of the inputs."""
-        (batch, _, _, channels), (_, height, width, _) = input_shape
-        return (batch, height, width, channels)
 
 
 def normalization(x: Tensor, norm: Norm, *, name: str | None = None) -> Tensor:

@@ -53,16 +53,6 @@ class PoolInside(layers.Layer):
         cell_of = ops.arange(pixels) // self.stride
         return ops.cast(ops.arange(cells)[:, None] == cell_of[None], self.compute_dtype)
 
-    def compute_output_shape(
-        self, features_shape: Sequence[int | None], masks_shape: Sequence[int | None]
-    ) -> tuple[int | None, ...]:
-        """Shape of the output for the shapes of the inputs."""
-        return (features_shape[0], features_shape[-1])
-
-    def get_config(self) -> dict[str, Any]:
-        """Arguments that rebuild the layer."""
-        return {**super().get_config(), "stride": self.stride}
-
 
 @keras.saving.register_keras_serializable(package="maskwright")
 class Standardize(layers.Layer):
@@ -100,15 +90,6 @@ class _Pooling(layers.Layer):
     def call(self, embeddings: Tensor, region_logits: Tensor, bags: Tensor) -> Sequence[Tensor]:
         """Embeddings of the bags, `(b, d)`, and weights `(b, n)`, whose rows sum to 1."""
         raise NotImplementedError
-
-    def compute_output_shape(
-        self,
-        embeddings_shape: Sequence[int | None],
-        region_logits_shape: Sequence[int | None],
-        bags_shape: Sequence[int | None],
-    ) -> Sequence[tuple[int | None, ...]]:
-        """Shapes of the outputs for the shapes of the inputs."""
-        return (bags_shape[0], embeddings_shape[-1]), tuple(bags_shape)
 
 
 @keras.saving.register_keras_serializable(package="maskwright")
@@ -175,10 +156,6 @@ class AttentionPooling(_Pooling):
         shares = ops.exp(masked - ops.max(masked, -1, keepdims=True))
         weights = shares / ops.sum(shares, -1, keepdims=True)
         return ops.matmul(weights, embeddings), weights
-
-    def get_config(self) -> dict[str, Any]:
-        """Arguments that rebuild the layer."""
-        return {**super().get_config(), "units": self.units}
 
 
 POOLINGS: dict[str, Callable[..., layers.Layer]] = {

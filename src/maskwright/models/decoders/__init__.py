@@ -1,4 +1,9 @@
-"""Decoders: from features by stride to what the classes are read from."""
+"""Decoders: from features by stride to what the classes are read from.
+
+All take the outputs of an encoder by stride, `widths` (channels, coarse to fine; the paper's when
+left out) and `norm`, the normalization of their convolutions (see `normalization`). They raise
+`ConfigError` where the number of widths is another than the decoder needs.
+"""
 
 from maskwright.models.decoders.deeplab import deeplab_v3, deeplab_v3_plus, lraspp
 from maskwright.models.decoders.output import Decoded, Decoder

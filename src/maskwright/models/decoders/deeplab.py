@@ -38,15 +38,12 @@ def deeplab_v3(
             encoder's `output_stride`; 32 goes as well.
         widths: Channels of every branch and of the result; 256 when left out.
         separable: Depthwise separable 3x3 convolutions.
-        norm: After every convolution; see `normalization`. With `"batch"` and one image in a batch
+        norm: After every convolution. With `"batch"` and one image in a batch
             the mean has no variance, and its branch says nothing in training; with `"instance"` it
             goes without.
 
     Returns:
         Features at the coarsest stride.
-
-    Raises:
-        ConfigError: If `widths` has not one entry.
 
     Source: Chen et al., Rethinking atrous convolution, 2017. Some libraries add a 3x3 convolution
     after mixing; the paper has none.
@@ -74,13 +71,13 @@ def deeplab_v3_plus(
         separable: Depthwise separable 3x3 convolutions in the pyramid and after joining. The paper
             takes them for its fastest models, and plain ones where it finds the structure, which
             is why those are the default. Ours have nothing between depthwise and 1x1.
-        norm: After every convolution; see `deeplab_v3`.
+        norm: See `deeplab_v3`.
 
     Returns:
         Features at the stride of the fine ones.
 
     Raises:
-        ConfigError: If `widths` has not two entries, or there is one stride alone.
+        ConfigError: If there is one stride alone.
 
     Source: Chen et al., Encoder-decoder with atrous separable convolution, 2018: section 4.1 for 48
     channels and two convolutions of 256, table 5 for separable ones.
@@ -115,14 +112,14 @@ def lraspp(
         coarse_activation: Activation of the coarse features before all else, by its Keras name;
             none when left out. Keras numbers MobileNetV3's last one anew in every model, so that
             it cannot be tapped.
-        norm: Of the coarse branch; see `normalization`.
+        norm: Of the coarse branch.
 
     Returns:
         Features at the stride of the fine ones: those of the coarse branch, then the fine ones as
         they are. The paper sums the logits of two 1x1 convolutions; one on both joined is the same.
 
     Raises:
-        ConfigError: If `widths` has not one entry, or there is one stride alone.
+        ConfigError: If there is one stride alone.
 
     Source: Howard et al., Searching for MobileNetV3, 2019, figure 10. The mean is one over the
     whole image, where the paper slides a window of 49x49 that nearly covers it: a mean of windows

@@ -6,7 +6,7 @@ from typing import Any
 import keras
 from keras import layers, ops
 
-from maskwright.models.blocks import Norm, Tensor
+from maskwright.models.blocks import Norm, Tensor, resized
 
 
 @keras.saving.register_keras_serializable(package="maskwright")
@@ -44,14 +44,6 @@ class AverageBins(layers.Layer):
         inside = ops.cast(ops.logical_and(begun, open_still), self.compute_dtype)
         return inside / ops.sum(inside, -1, keepdims=True)
 
-    def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
-        """Shape of the output for the shape of an input."""
-        return (input_shape[0], self.bins, self.bins, input_shape[-1])
-
-    def get_config(self) -> dict[str, Any]:
-        """Arguments that rebuild the layer."""
-        return {**super().get_config(), "bins": self.bins}
-
 
 @keras.saving.register_keras_serializable(package="maskwright")
 class EnlargeLike(layers.Layer):
@@ -61,18 +53,7 @@ class EnlargeLike(layers.Layer):
         """`[(b, h', w', c), (b, h, w, …)]` to `(b, h, w, c)`."""
         x, like = inputs
         height, width = ops.shape(like)[1:3]
-        if keras.backend.backend() == "tensorflow":
-            import tensorflow as tf
-
-            return tf.cast(tf.image.resize(x, (height, width)), x.dtype)
-        return ops.image.resize(x, (height, width), interpolation="bilinear")
-
-    def compute_output_shape(
-        self, input_shape: Sequence[Sequence[int | None]]
-    ) -> tuple[int | None, ...]:
-        """Shape of the output for the shapes of the inputs."""
-        (batch, _, _, channels), (_, height, width, _) = input_shape
-        return (batch, height, width, channels)
+        return resized(x, (height, width))
 
 
 def norm_of_means(norm: Norm) -> Norm:

@@ -28,12 +28,30 @@ class Decoded(NamedTuple):
 Decoder = Callable[[Features], Decoded]
 
 
-def climb(features: Features, widths: Sequence[int]) -> Iterator[tuple[int, int, int]]:
-    """Stride, enlargement that leads to it, and width of every step; spare widths stay unused.
+Step = Callable[[Tensor, Tensor, int, int, int], Tensor]
+"""From coarser features, a skip, its stride, the enlargement that leads there, and a width."""
 
-    Raises:
-        ConfigError: If `widths` has too few entries.
+
+def climb(features: Features, step: Step, widths: Sequence[int] | None) -> Decoded:
+    """Features at the finest stride, one step for each stride but the coarsest; what all steps but
+    the first and the last make is auxiliary. `widths` are those of `stairs`.
     """
+    x = features[max(features)]
+    made = []
+    for stride, factor, width in stairs(features, widths):
+        x = step(x, features[stride], stride, factor, width)
+        made.append((x, stride))
+    return Decoded(x, min(features), tuple(made[1:-1]))
+
+
+def stairs(features: Features, widths: Sequence[int] | None) -> Iterator[tuple[int, int, int]]:
+    """Stride, enlargement that leads to it, and width of every step.
+
+    Args:
+        features: Encoder outputs by stride.
+        widths: Channels, coarse to fine; spare ones stay unused. 256, 128, 64, 32, 16 for `None`.
+    """
+    widths = widths or (256, 128, 64, 32, 16)
     coarsest, *steps = sorted(features, reverse=True)
     if len(widths) < len(steps):
         raise ConfigError(

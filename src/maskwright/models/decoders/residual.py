@@ -5,7 +5,14 @@ from collections.abc import Sequence
 from keras import layers
 
 from maskwright.models.blocks import BATCH, Norm, Tensor, conv_block, normalization
-from maskwright.models.decoders.output import Decoded, climb, enlarge, fixed_widths, from_stride
+from maskwright.models.decoders.output import (
+    Decoded,
+    climb,
+    enlarge,
+    fixed_widths,
+    from_stride,
+    stairs,
+)
 from maskwright.models.encoders import Features
 
 
@@ -18,31 +25,18 @@ def resunet(
     convolution fits the channels of the latter. Nothing normalizes the last sum: the classes are
     read from it as it is.
 
-    Args:
-        features: Encoder outputs by stride.
-        widths: Channels after each step, coarse to fine; 256, 128, 64, 32, 16 when left out.
-        norm: Before every 3x3 convolution; see `normalization`.
-
-    Returns:
-        Features at the finest stride, with the last width as channels; those of every step but
-        the first and the last are auxiliary.
-
-    Raises:
-        ConfigError: If `widths` has too few entries.
-
     Source: Zhang, Liu, Wang, Road extraction by deep residual U-Net, 2018, enlarging bilinearly.
     """
-    x = features[max(features)]
-    steps = []
-    for stride, factor, width in climb(features, widths or (256, 128, 64, 32, 16)):
+
+    def step(x: Tensor, skip: Tensor, stride: int, factor: int, width: int) -> Tensor:
         x = enlarge(x, factor, None, f"up{stride}")
-        x = layers.Concatenate(name=f"join{stride}")([x, features[stride]])
-        x = residual_unit(x, width, norm=norm, name=f"decode{stride}")
-        steps.append((x, stride))
-    return Decoded(x, min(features), tuple(steps[1:-1]))
+        x = layers.Concatenate(name=f"join{stride}")([x, skip])
+        return _residual_unit(x, width, norm, f"decode{stride}")
+
+    return climb(features, step, widths)
 
 
-def residual_unit(x: Tensor, width: int, *, norm: Norm = BATCH, name: str) -> Tensor:
+def _residual_unit(x: Tensor, width: int, norm: Norm, name: str) -> Tensor:
     """Two 3x3 convolutions, each behind normalization and ReLU, added to `x`.
 
     Source: He et al., Identity mappings in deep residual networks, 2016, figure 4e.
@@ -78,14 +72,11 @@ def linknet(
         widths: Channels of the last two convolutions; 32 when left out.
         finest: Stride below which features are not joined. LinkNet's is 4: the 7x7 convolution at
             stride 2 gives no skip.
-        norm: After every convolution; see `normalization`.
+        norm: After every convolution.
 
     Returns:
         Features at half the finest stride, or at 1; the sums at every step but the finest are
         auxiliary.
-
-    Raises:
-        ConfigError: If `widths` has not one entry.
 
     Source: Chaurasia and Culurciello, LinkNet, 2017. Its head is a transposed 2x2 convolution to
     the classes; ours is a 1x1 convolution and bilinear enlargement.
@@ -115,7 +106,7 @@ def linknet(
     x = features[max(features)]
     steps = []
     sources = [features[stride].shape[-1] for stride in sorted(features, reverse=True)[1:]]
-    for stride, factor, width in climb(features, sources):
+    for stride, factor, width in stairs(features, sources):
         x = block(x, width, factor, f"decode{stride}")
         x = layers.Add(name=f"add{stride}")([x, features[stride]])
         steps.append((x, stride))

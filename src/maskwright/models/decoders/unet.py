@@ -21,17 +21,10 @@ def unet(
 
     Args:
         features: Encoder outputs by stride.
-        widths: Channels after each step, coarse to fine; 256, 128, 64, 32, 16 when left out.
+        widths: Channels after each step, coarse to fine.
         transposed: Enlarge with a learned 2x2 transposed convolution instead of bilinearly.
         separable: Depthwise separable convolutions.
-        norm: After every 3x3 convolution; see `normalization`.
-
-    Returns:
-        Features at the finest stride, with the last width as channels; those of every step but
-        the first and the last are auxiliary.
-
-    Raises:
-        ConfigError: If `widths` has too few entries.
+        norm: After every 3x3 convolution.
 
     Source: Ronneberger et al., U-Net, 2015, with padding in place of cropping.
     """
@@ -44,31 +37,19 @@ def light(
     """One separable convolution at each step, on skips narrowed to half its width first.
 
     With a pretrained encoder the decoder's work is to place what the encoder has found; this one
-    does it with a tenth of the weights of `unet`, most of them at coarse strides.
-
-    Args:
-        features: Encoder outputs by stride.
-        widths: Channels after each step, coarse to fine; 128, 96, 64, 32, 16 when left out.
-        norm: Of the convolutions; see `normalization`.
-
-    Returns:
-        Features at the finest stride, with the last width as channels; those of every step but
-        the first and the last are auxiliary.
-
-    Raises:
-        ConfigError: If `widths` has too few entries.
+    does it with a tenth of the weights of `unet`, most of them at coarse strides. `widths` are 128,
+    96, 64, 32, 16 when left out.
     """
-    x = features[max(features)]
-    steps = []
-    for stride, factor, width in climb(features, widths or (128, 96, 64, 32, 16)):
+
+    def step(x: Tensor, skip: Tensor, stride: int, factor: int, width: int) -> Tensor:
         # Narrowing before enlarging is the same map as after it, at a quarter of the cost.
         x = layers.Conv2D(width, 1, use_bias=False, name=f"narrow{stride}")(x)
         x = BilinearUpsampling(factor, name=f"up{stride}")(x)
-        skip = layers.Conv2D(width // 2, 1, use_bias=False, name=f"skip{stride}")(features[stride])
+        skip = layers.Conv2D(width // 2, 1, use_bias=False, name=f"skip{stride}")(skip)
         x = layers.Concatenate(name=f"join{stride}")([x, skip])
-        x = conv_block(x, width, separable=True, norm=norm, name=f"decode{stride}")
-        steps.append((x, stride))
-    return Decoded(x, min(features), tuple(steps[1:-1]))
+        return conv_block(x, width, separable=True, norm=norm, name=f"decode{stride}")
+
+    return climb(features, step, widths or (128, 96, 64, 32, 16))
 
 
 def attention_unet(
@@ -84,21 +65,8 @@ def attention_unet(
     A gate adds a 1x1 convolution of the skip, taken at every pixel of the coarser grid, to one of
     the coarser features; ReLU, a 1x1 convolution to one channel and a sigmoid give weights, which
     are enlarged bilinearly and multiplied with the skip. The finest skip has no gate: what it
-    holds is too close to the pixels.
-
-    Args:
-        features: Encoder outputs by stride.
-        widths: Channels after each step, coarse to fine; 256, 128, 64, 32, 16 when left out.
-        transposed: Enlarge with a learned transposed convolution instead of bilinearly.
-        gate_width: Channels inside the gates; as many as the skip has when left out.
-        norm: After every 3x3 convolution; see `normalization`.
-
-    Returns:
-        Features at the finest stride, with the last width as channels; those of every step but
-        the first and the last are auxiliary.
-
-    Raises:
-        ConfigError: If `widths` has too few entries.
+    holds is too close to the pixels. Of the arguments `gate_width` alone is not one of `unet`:
+    channels inside the gates, as many as the skip has when left out.
 
     Source: Oktay et al., Attention U-Net, 2018, equations 1 and 2, in two dimensions. The authors'
     code further sends the gated skip through a 1x1 convolution, which the paper does not have, and
@@ -130,15 +98,14 @@ def _climb_and_join(
     norm: Norm,
 ) -> Decoded:
     """The steps of a U-Net; `gate` weighs a skip by the coarser features, a stride and a factor."""
-    x = features[max(features)]
-    steps = []
-    for stride, factor, width in climb(features, widths or (256, 128, 64, 32, 16)):
-        skip = features[stride]
+
+    def step(x: Tensor, skip: Tensor, stride: int, factor: int, width: int) -> Tensor:
         if gate:
             skip = gate(skip, x, stride, factor)
         x = enlarge(x, factor, width if transposed else None, f"up{stride}")
         x = layers.Concatenate(name=f"join{stride}")([x, skip])
-        for step in "ab":
-            x = conv_block(x, width, separable=separable, norm=norm, name=f"decode{stride}{step}")
-        steps.append((x, stride))
-    return Decoded(x, min(features), tuple(steps[1:-1]))
+        for half in "ab":
+            x = conv_block(x, width, separable=separable, norm=norm, name=f"decode{stride}{half}")
+        return x
+
+    return climb(features, step, widths)

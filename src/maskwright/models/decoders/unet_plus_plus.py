@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from keras import layers
 
 from maskwright.models.blocks import BATCH, Norm, Tensor, conv_block
-from maskwright.models.decoders.output import Decoded, climb, enlarge, fixed_widths
+from maskwright.models.decoders.output import Decoded, enlarge, fixed_widths, stairs
 from maskwright.models.encoders import Features
 
 
@@ -24,23 +24,19 @@ def unet_plus_plus(
 
     Args:
         features: Encoder outputs by stride.
-        widths: Channels of the nodes at each stride but the coarsest, coarse to fine;
-            256, 128, 64, 32, 16 when left out.
+        widths: Channels of the nodes at each stride but the coarsest.
         transposed: Enlarge with a learned transposed convolution, as the authors do, instead of
             bilinearly.
-        norm: After every 3x3 convolution; see `normalization`.
+        norm: After every 3x3 convolution.
 
     Returns:
         The last node at the finest stride; the other nodes there are auxiliary, fewest steps
         first.
 
-    Raises:
-        ConfigError: If `widths` has too few entries.
-
     Source: Zhou et al., UNet++, 2018, with its first mode left out: prediction is that of the last
     node and not the mean of all, so that auxiliary heads need not be kept.
     """
-    steps = list(climb(features, widths or (256, 128, 64, 32, 16)))
+    steps = list(stairs(features, widths))
     coarsest = max(features)
     # Of each stride, in the order of their steps.
     nodes: dict[int, list[Tensor]] = {stride: [features[stride]] for stride in features}
@@ -75,14 +71,11 @@ def unet_3plus(
         features: Encoder outputs by stride.
         widths: Channels that each stride gives to a node; 64 when left out, which makes 320 after
             joining five.
-        norm: After every convolution; see `normalization`.
+        norm: After every convolution.
 
     Returns:
         The node at the finest stride; the coarsest features of the encoder and the other nodes are
         auxiliary, coarse to fine.
-
-    Raises:
-        ConfigError: If `widths` has not one entry.
 
     Source: Huang et al., UNet 3+, 2020, without its classification-guided module, which decides
     on the whole image whether there is an organ. Its heads are 3x3 convolutions; ours are 1x1.

@@ -63,18 +63,6 @@ class AtrousPooling(layers.Layer):
                 merged = part if merged is None else join(merged, part)
         return merged
 
-    def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
-        """Shape of the output for the shape of an input."""
-        batch, height, width, channels = input_shape
-        change = sum(self.padding) - (self.size - 1) * self.dilation
-        sides = [None if side is None else side + change for side in (height, width)]
-        return (batch, *sides, channels)
-
-    def get_config(self) -> dict[str, Any]:
-        """Arguments that rebuild the layer."""
-        arguments = {"kind": self.kind, "size": self.size, "dilation": self.dilation}
-        return {**super().get_config(), **arguments, "padding": self.padding}
-
 
 @keras.saving.register_keras_serializable(package="maskwright")
 class Gelu(layers.Layer):
@@ -89,10 +77,6 @@ class Gelu(layers.Layer):
     def call(self, x: Tensor) -> Tensor:
         """Elementwise."""
         return ops.gelu(x, approximate=True)
-
-    def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
-        """That of the input."""
-        return tuple(input_shape)
 
 
 @keras.saving.register_keras_serializable(package="maskwright")
@@ -118,14 +102,6 @@ class StochasticDepth(layers.Layer):
         uniform = keras.random.uniform((ops.shape(x)[0], 1, 1, 1), seed=self.seed_generator)
         survives = ops.cast(uniform >= self.rate, x.dtype)
         return x * survives / (1 - self.rate)
-
-    def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
-        """That of the input."""
-        return tuple(input_shape)
-
-    def get_config(self) -> dict[str, Any]:
-        """Arguments that rebuild the layer."""
-        return {**super().get_config(), "rate": self.rate, "seed": self.seed}
 
 
 @keras.saving.register_keras_serializable(package="maskwright")
@@ -183,11 +159,3 @@ class EfficientAttention(layers.Layer):
         weights = ops.softmax(ops.matmul(queries, keys))
         joined = ops.transpose(ops.matmul(weights, values), (0, 2, 1, 3))
         return self.project(ops.reshape(joined, (-1, height, width, channels)))
-
-    def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
-        """That of the input."""
-        return tuple(input_shape)
-
-    def get_config(self) -> dict[str, Any]:
-        """Arguments that rebuild the layer."""
-        return {**super().get_config(), "heads": self.heads, "reduction": self.reduction}

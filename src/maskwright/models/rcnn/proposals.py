@@ -69,15 +69,6 @@ class Anchors(layers.Layer):
         sizes = [ops.shape(level)[1:3] for level in features]
         return ops.concatenate(anchors(sizes, self.strides, self.sides, self.ratios), axis=0)
 
-    def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
-        """Shape of the output for the shapes of the inputs."""
-        return (None, 4)
-
-    def get_config(self) -> dict[str, Any]:
-        """Arguments that rebuild the layer."""
-        arguments = {"strides": self.strides, "sides": self.sides, "ratios": self.ratios}
-        return {**super().get_config(), **arguments}
-
 
 @keras.saving.register_keras_serializable(package="maskwright")
 class Proposals(layers.Layer):
@@ -146,21 +137,3 @@ class Proposals(layers.Layer):
             self.most,
         )
         return ops.stop_gradient(proposals), score > 0
-
-    def compute_output_shape(self, input_shape: Any) -> Any:
-        """Shapes of the outputs for the shapes of the inputs."""
-        batch = input_shape[0][0]
-        return (batch, self.most, 4), (batch, self.most)
-
-    def compute_output_spec(self, inputs: Any, training: bool = False) -> Any:
-        """Shapes and types of the outputs."""
-        batch = inputs[0].shape[0]
-        return (
-            keras.KerasTensor((batch, self.most, 4), "float32"),
-            keras.KerasTensor((batch, self.most), "bool"),
-        )
-
-    def get_config(self) -> dict[str, Any]:
-        """Arguments that rebuild the layer."""
-        names = ("ranked_training", "ranked", "most", "iou", "code_weights")
-        return {**super().get_config(), **{name: getattr(self, name) for name in names}}

@@ -245,7 +245,7 @@ class DecisionEvaluation:
             self.cases,
             threshold=self.threshold,
             specificity=self.specificity,
-            draws=self.draws if len(set(self.cases)) > 1 else 0,
+            draws=self.draws,
             seed=self.seed,
         )
 
