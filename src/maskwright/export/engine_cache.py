@@ -14,16 +14,13 @@ from maskwright.export.artifact import PREPARED, is_artifact
 from maskwright.export.engines import ALONE, SHARED, Threads
 from maskwright.export.export_run import export_run
 from maskwright.export.export_task import ExportTask
+from maskwright.export.formats.table import FORMATS
 from maskwright.export.listing import SELFTEST_FILE, read_listing
 from maskwright.export.logits import Logits, artifact_logits
 from maskwright.export.runtime import checked_card
 from maskwright.model_card import SemanticCard
 from maskwright.types import Format
 
-_NEEDED: dict[Format, tuple[str, ...]] = {
-    "onnx": ("onnx", "tf2onnx", "onnxruntime"),
-    "openvino": ("openvino",),
-}
 _TRIED_S = 0.5  # in each of three turns
 
 
@@ -61,7 +58,9 @@ def prepare(run: Path, task: ExportTask, on_message: Callable[[str], None]) -> N
         on_message: Called with what happens.
     """
     installed: list[Format] = [
-        engine for engine, packages in _NEEDED.items() if all(map(find_spec, packages))
+        engine
+        for engine, chosen in FORMATS.items()
+        if chosen.prepared and all(map(find_spec, chosen.packages))
     ]
     if not installed:
         on_message('Predicting is several times as fast with: pip install "maskwright[onnx]"')

@@ -12,12 +12,19 @@ from typing import Any
 from maskwright.errors import ModelError
 from maskwright.export.artifact import is_artifact
 from maskwright.imageio import atomic_write
-from maskwright.model_card import CARD_FILE, MODEL_FILE, NETWORK_FILE, SemanticCard, checksum
+from maskwright.model_card import (
+    CARD_FILE,
+    MODEL_FILE,
+    NETWORK_FILE,
+    ModelCard,
+    SemanticCard,
+    checksum,
+)
 
 ENSEMBLE_FILE = "ensemble.json"
 """Name of the list of members, in the folder of an ensemble."""
 
-_MUST_AGREE = ("labels", "channels", "dtype", "size", "tile")
+_MUST_AGREE = ("labels", "channels", "dtype", "size", "tile")  # as far as cards have them
 _DECISIONS = ("threshold", "min_area_px", "fill_holes_px", "keep_largest")
 
 
@@ -85,7 +92,7 @@ def write_members(out: Path, members: Sequence[Member]) -> None:
         beside.write_text(text + "\n", encoding="utf-8")
 
 
-def read_members(path: Path, card: SemanticCard) -> list[Path]:
+def read_members(path: Path, card: ModelCard) -> list[Path]:
     """Folders of the members of an ensemble, all there and all as they were when it was made.
 
     Those of an artifact lie in it, side by side.
@@ -111,13 +118,13 @@ def read_members(path: Path, card: SemanticCard) -> list[Path]:
                 f"The ensemble {path} has no member {member.folder}: expected {MODEL_FILE} and "
                 f"{CARD_FILE} in {folder}; copy it there, or make the ensemble again without it."
             )
-        member_card = SemanticCard.read(folder / CARD_FILE)
+        member_card = type(card).read(folder / CARD_FILE)
         if member_card.model_sha256 != member.model_sha256:
             raise ModelError(
                 f"{folder} holds another model than when the ensemble {path} was made; copy the "
                 f"old one back, or make the ensemble again."
             )
-        _check_alike(card, member_card, path, folder, _MUST_AGREE)
+        _check_alike(card, member_card, path, folder, [n for n in _MUST_AGREE if hasattr(card, n)])
         folders.append(folder)
     return folders
 
@@ -176,7 +183,7 @@ def _listed(path: Path) -> list[Member]:
 
 
 def _check_alike(
-    first: SemanticCard, other: SemanticCard, first_folder: Path, folder: Path, names: Sequence[str]
+    first: ModelCard, other: ModelCard, first_folder: Path, folder: Path, names: Sequence[str]
 ) -> None:
     """Refuse members that cannot vote on the same question."""
     for name in names:

@@ -20,6 +20,7 @@ from maskwright.export.runtime import (
     open_model,
 )
 from maskwright.model_card import CARD_FILE, SemanticCard
+from maskwright.types import Format
 
 Logits = Callable[[np.ndarray], np.ndarray]
 """From float32 images `(b, h, w, c)` to logits `(b, h, w, classes)`."""
@@ -66,7 +67,7 @@ def keras_logits(model: Any) -> Logits:
 
 
 def artifact_logits(
-    folder: Path, engine: str, card: SemanticCard, threads: Threads = ALONE
+    folder: Path, engine: Format, card: SemanticCard, threads: Threads = ALONE
 ) -> Logits:
     """The network of an artifact from images to logits, in its engine."""
     return _only_output(artifact_function(folder, engine, threads))

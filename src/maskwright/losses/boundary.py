@@ -24,7 +24,6 @@ class Boundary(MaskLoss):
 
     Args:
         reach: Distance beyond which all errors count alike, pixels; time grows with it.
-        ignore_label: Label of pixels that do not count, or `None` where all do.
 
     Pixels that are ignored, or weigh nothing, lie on neither side of a boundary. Other weights
     multiply the value of their pixel.
@@ -63,10 +62,6 @@ class Boundary(MaskLoss):
         error = ops.where(inside, -ops.expm1(logs), ops.exp(logs))
         values = (pixels.weights * distances * error)[:, 1:]
         return pixel_mean(values, pixels.counted) / (shape[1] - 1)
-
-    def get_config(self) -> dict[str, Any]:
-        """Arguments that rebuild the loss."""
-        return {**super().get_config(), "reach": self.reach}
 
 
 def distance(masks: Tensor, reach: int) -> Tensor:

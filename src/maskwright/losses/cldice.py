@@ -25,7 +25,6 @@ class CenterlineDice(MaskLoss):
         iterations: Times that a mask is eroded by a pixel from each side: half the width of the
             broadest structure, pixels. Broader structures have no skeleton and do not count.
         smooth: Pixels added above and below; a class absent from both masks matches.
-        ignore_label: Label of pixels that do not count, or `None` where all do.
 
     Weights of pixels weigh their counts. Pixels that are ignored, or weigh nothing, are background
     in both masks. Time grows with iterations and with classes, and is that of a small network: on
@@ -71,11 +70,6 @@ class CenterlineDice(MaskLoss):
     def _share(self, part: Tensor, whole: Tensor) -> Tensor:
         """A part of a whole, 1 where both are nothing."""
         return 1 - ops.relu(whole - part) / ops.maximum(whole + self.smooth, _LEAST)
-
-    def get_config(self) -> dict[str, Any]:
-        """Arguments that rebuild the loss."""
-        arguments = {"iterations": self.iterations, "smooth": self.smooth}
-        return {**super().get_config(), **arguments}
 
 
 def soft_skeleton(masks: Tensor, iterations: int) -> Tensor:

@@ -54,10 +54,8 @@ class Sum(MaskLoss):
 
     def get_config(self) -> dict[str, Any]:
         """Arguments that rebuild the loss."""
-        config = super().get_config()
-        del config["ignore_label"]  # the terms know it
         terms = [keras.saving.serialize_keras_object(term) for term in self.terms]
-        return {**config, "terms": terms, "weights": self.weights}
+        return {**super().get_config(), "terms": terms}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "Sum":

@@ -20,9 +20,6 @@ class Lovasz(MaskLoss):
     a class is the sum of errors times costs, and that of an image the mean over its classes.
     Where all errors are 0 or 1 it is one minus the index exactly.
 
-    Args:
-        ignore_label: Label of pixels that do not count, or `None` where all do.
-
     Weights of pixels weigh their counts in the index, so that of an image alone only their ratios
     matter. Sorting is what it spends its time on; two classes share theirs.
 

@@ -16,7 +16,6 @@ class HardPixels(MaskLoss):
     Args:
         share: Share of the pixels of an image that count; 1 is plain cross-entropy. At least one
             pixel counts, and with it all of equal cross-entropy.
-        ignore_label: Label of pixels that do not count, or `None` where all do.
 
     Pixels are ranked by their cross-entropy times their weight; those of weight 0 do not count.
 
@@ -53,7 +52,3 @@ class HardPixels(MaskLoss):
         least = ops.take_along_axis(ranked, place[:, None], axis=-1)
         chosen = ops.cast(ops.logical_and(counts, values >= least), values.dtype)
         return ops.sum(values * chosen, axis=-1) / ops.maximum(ops.sum(chosen, axis=-1), 1.0)
-
-    def get_config(self) -> dict[str, Any]:
-        """Arguments that rebuild the loss."""
-        return {**super().get_config(), "share": self.share}

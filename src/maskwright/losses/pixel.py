@@ -4,6 +4,7 @@ Every loss is computed from the same tensors, `Pixels`, made once for all terms 
 """
 
 from collections.abc import Callable
+from inspect import signature
 from typing import Any, ClassVar, NamedTuple
 
 import keras
@@ -118,8 +119,9 @@ class MaskLoss(keras.losses.Loss):
         return super().__call__(y_true, y_pred, sample_weight)
 
     def get_config(self) -> dict[str, Any]:
-        """Arguments that rebuild the loss."""
-        return {**super().get_config(), "ignore_label": self.ignore_label}
+        """Arguments that rebuild the loss, all of which a loss keeps under their names."""
+        names = signature(type(self).__init__).parameters.keys() - {"self", "name", "kwargs"}
+        return {**super().get_config(), **{name: getattr(self, name) for name in sorted(names)}}
 
 
 def _pixels(
@@ -160,7 +162,6 @@ class CrossEntropy(MaskLoss):
 
     Args:
         smoothing: Share of the truth spread evenly over all classes, 0 to 1.
-        ignore_label: Label of pixels that do not count, or `None` where all do.
 
     Source of the smoothing: Szegedy et al., Rethinking the Inception architecture, 2016.
     """
@@ -185,10 +186,6 @@ class CrossEntropy(MaskLoss):
             truth = (1 - self.smoothing) * truth + self.smoothing * even
         return pixel_mean(-truth * pixels.log_probabilities, pixels.counted)
 
-    def get_config(self) -> dict[str, Any]:
-        """Arguments that rebuild the loss."""
-        return {**super().get_config(), "smoothing": self.smoothing}
-
 
 @keras.saving.register_keras_serializable(package="maskwright")
 class Focal(MaskLoss):
@@ -197,7 +194,6 @@ class Focal(MaskLoss):
     Args:
         gamma: Power of the probability missed that multiplies the cross-entropy of a pixel; 0 is
             plain cross-entropy.
-        ignore_label: Label of pixels that do not count, or `None` where all do.
 
     Source: Lin et al., Focal loss for dense object detection, 2017. Its alpha is left to the
     weights of the classes, and the sum is divided by all counted pixels.
@@ -221,7 +217,3 @@ class Focal(MaskLoss):
         missed = ops.maximum(-ops.expm1(pixels.log_probabilities), 1e-7)
         values = pixels.truth * pixels.log_probabilities * ops.power(missed, self.gamma)
         return pixel_mean(-values, pixels.counted)
-
-    def get_config(self) -> dict[str, Any]:
-        """Arguments that rebuild the loss."""
-        return {**super().get_config(), "gamma": self.gamma}

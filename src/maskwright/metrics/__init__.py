@@ -4,10 +4,7 @@
 """
 
 from maskwright.metrics.bootstrap import add_by_case, interval, resample, resample_mean
-from maskwright.metrics.calibration import (
-    calibration_curve,
-    fit_temperature,
-)
+from maskwright.metrics.calibration import calibration_curve, fit_temperature
 from maskwright.metrics.confusion import (
     EMPTY_RULE,
     Scores,

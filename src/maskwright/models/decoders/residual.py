@@ -54,11 +54,7 @@ def _residual_unit(x: Tensor, width: int, norm: Norm, name: str) -> Tensor:
 
 
 def linknet(
-    features: Features,
-    widths: Sequence[int] | None = None,
-    *,
-    finest: int = 1,
-    norm: Norm = BATCH,
+    features: Features, widths: Sequence[int] | None = None, *, finest: int = 1, norm: Norm = BATCH
 ) -> Decoded:
     """Climb through narrow blocks and add the skip at each step.
 

@@ -8,11 +8,7 @@ from collections.abc import Sequence
 
 import keras
 from keras import ops
-from keras.utils.bounding_boxes import (
-    compute_iou,
-    decode_deltas_to_boxes,
-    encode_box_to_deltas,
-)
+from keras.utils.bounding_boxes import compute_iou, decode_deltas_to_boxes, encode_box_to_deltas
 
 from maskwright.models.blocks import Tensor
 
@@ -94,11 +90,7 @@ def match(boxes: Tensor, true: Tensor, exist: Tensor) -> tuple[Tensor, Tensor, T
 
 
 def draw(
-    positive: Tensor,
-    negative: Tensor,
-    number: int,
-    most: int,
-    seed: keras.random.SeedGenerator,
+    positive: Tensor, negative: Tensor, number: int, most: int, seed: keras.random.SeedGenerator
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Sample candidates: at most `most` positive ones, and negative ones up to `number`.
 

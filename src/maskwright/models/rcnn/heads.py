@@ -61,12 +61,7 @@ class Detections(layers.Layer):
     """Whether the boxes of all classes are one list, as ONNX wants them; the same, but slower."""
 
     def __init__(
-        self,
-        score: float,
-        iou: float,
-        most: int,
-        code_weights: Sequence[float],
-        **kwargs: Any,
+        self, score: float, iou: float, most: int, code_weights: Sequence[float], **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
         self.score, self.iou, self.most = score, iou, most

@@ -15,11 +15,7 @@ from maskwright.models.rcnn.network import RcnnParts
 
 
 def rcnn_losses(
-    parts: RcnnParts,
-    settings: Rcnn,
-    images: Tensor,
-    true: Mapping[str, Tensor],
-    training: bool,
+    parts: RcnnParts, settings: Rcnn, images: Tensor, true: Mapping[str, Tensor], training: bool
 ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
     """The five losses of each image, `(b,)`, whose sum is minimized, and the sampled regions.
 

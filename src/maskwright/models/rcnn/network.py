@@ -187,12 +187,7 @@ def _mask_head(settings: Rcnn, num_classes: int) -> keras.Model:
             name=f"mask_conv{number + 1}",
         )(x)
     x = layers.Conv2DTranspose(
-        settings.mask_width,
-        2,
-        2,
-        activation="relu",
-        kernel_initializer="he_normal",
-        name="mask_up",
+        settings.mask_width, 2, 2, activation="relu", kernel_initializer="he_normal", name="mask_up"
     )(x)
     logits = layers.Conv2D(
         num_classes, 1, kernel_initializer=RandomNormal(stddev=0.001), name="mask_logits"

@@ -55,11 +55,7 @@ class Anchors(layers.Layer):
     """
 
     def __init__(
-        self,
-        strides: Sequence[int],
-        sides: Sequence[float],
-        ratios: Sequence[float],
-        **kwargs: Any,
+        self, strides: Sequence[int], sides: Sequence[float], ratios: Sequence[float], **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
         self.strides, self.sides, self.ratios = tuple(strides), tuple(sides), tuple(ratios)
