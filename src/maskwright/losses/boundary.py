@@ -5,7 +5,6 @@ from typing import Any
 import keras
 from keras import ops
 
-from maskwright.labels import IGNORE_LABEL
 from maskwright.losses.pixel import AddUp, MaskLoss, Pixels, Tensor, pixel_mean
 
 
@@ -36,16 +35,10 @@ class Boundary(MaskLoss):
 
     code = "boundary"
 
-    def __init__(
-        self,
-        reach: int = 10,
-        ignore_label: int | None = IGNORE_LABEL,
-        name: str = "boundary",
-        **kwargs: Any,
-    ) -> None:
+    def __init__(self, reach: int = 10, **kwargs: Any) -> None:
         if reach < 1:
             raise ValueError(f"`reach` must be at least one pixel. Received: {reach}")
-        super().__init__(ignore_label, name, **kwargs)
+        super().__init__(**kwargs)
         self.reach = reach
 
     def measure(self, pixels: Pixels, add_up: AddUp | None) -> Tensor:

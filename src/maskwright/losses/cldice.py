@@ -5,7 +5,6 @@ from typing import Any
 import keras
 from keras import ops
 
-from maskwright.labels import IGNORE_LABEL
 from maskwright.losses.pixel import AddUp, MaskLoss, Pixels, Tensor
 
 _LEAST = 1e-7
@@ -36,15 +35,8 @@ class CenterlineDice(MaskLoss):
 
     code = "cldice"
 
-    def __init__(
-        self,
-        iterations: int = 3,
-        smooth: float = 1.0,
-        ignore_label: int | None = IGNORE_LABEL,
-        name: str = "centerline_dice",
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(ignore_label, name, **kwargs)
+    def __init__(self, iterations: int = 3, smooth: float = 1.0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
         self.iterations = iterations
         self.smooth = smooth
 

@@ -1,11 +1,8 @@
 """Lovász-softmax: the Jaccard index, extended to probabilities."""
 
-from typing import Any
-
 import keras
 from keras import ops
 
-from maskwright.labels import IGNORE_LABEL
 from maskwright.losses.pixel import AddUp, MaskLoss, Pixels, Tensor
 
 _LEAST = 1e-7
@@ -27,11 +24,6 @@ class Lovasz(MaskLoss):
     """
 
     code = "lovasz"
-
-    def __init__(
-        self, ignore_label: int | None = IGNORE_LABEL, name: str = "lovasz", **kwargs: Any
-    ) -> None:
-        super().__init__(ignore_label, name, **kwargs)
 
     def measure(self, pixels: Pixels, add_up: AddUp | None) -> Tensor:
         """Value of each image, `(batch,)`."""

@@ -5,7 +5,6 @@ from typing import Any
 import keras
 from keras import ops
 
-from maskwright.labels import IGNORE_LABEL
 from maskwright.losses.pixel import AddUp, MaskLoss, Pixels, Tensor
 
 
@@ -29,16 +28,10 @@ class HardPixels(MaskLoss):
 
     code = "ohem"
 
-    def __init__(
-        self,
-        share: float = 0.25,
-        ignore_label: int | None = IGNORE_LABEL,
-        name: str = "hard_pixels",
-        **kwargs: Any,
-    ) -> None:
+    def __init__(self, share: float = 0.25, **kwargs: Any) -> None:
         if not 0 < share <= 1:
             raise ValueError(f"`share` must be above 0 and at most 1. Received: {share}")
-        super().__init__(ignore_label, name, **kwargs)
+        super().__init__(**kwargs)
         self.share = share
 
     def measure(self, pixels: Pixels, add_up: AddUp | None) -> Tensor:

@@ -5,7 +5,6 @@ from typing import Any
 import keras
 from keras import ops
 
-from maskwright.labels import IGNORE_LABEL
 from maskwright.losses.pixel import AddUp, MaskLoss, Pixels, Tensor
 
 _LEAST = 1e-7
@@ -38,11 +37,9 @@ class Tversky(MaskLoss):
         beta: float = 0.7,
         smooth: float = 1.0,
         batch: bool = False,
-        ignore_label: int | None = IGNORE_LABEL,
-        name: str = "tversky",
         **kwargs: Any,
     ) -> None:
-        super().__init__(ignore_label, name, **kwargs)
+        super().__init__(**kwargs)
         self.alpha = alpha
         self.beta = beta
         self.smooth = smooth
@@ -69,15 +66,8 @@ class Dice(MaskLoss):
 
     code = "dice"
 
-    def __init__(
-        self,
-        smooth: float = 1.0,
-        batch: bool = False,
-        ignore_label: int | None = IGNORE_LABEL,
-        name: str = "dice",
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(ignore_label, name, **kwargs)
+    def __init__(self, smooth: float = 1.0, batch: bool = False, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
         self.smooth = smooth
         self.batch = batch
 
@@ -111,11 +101,9 @@ class FocalTversky(Tversky):
         beta: float = 0.7,
         smooth: float = 1.0,
         batch: bool = False,
-        ignore_label: int | None = IGNORE_LABEL,
-        name: str = "focal_tversky",
         **kwargs: Any,
     ) -> None:
-        super().__init__(alpha, beta, smooth, batch, ignore_label, name, **kwargs)
+        super().__init__(alpha, beta, smooth, batch, **kwargs)
         self.gamma = gamma
 
     def measure(self, pixels: Pixels, add_up: AddUp | None) -> Tensor:

@@ -3,6 +3,7 @@
 Every loss is computed from the same tensors, `Pixels`, made once for all terms of a sum.
 """
 
+import re
 from collections.abc import Callable
 from inspect import signature
 from typing import Any, ClassVar, NamedTuple
@@ -55,11 +56,14 @@ LOSSES: dict[str, type["MaskLoss"]] = {}
 class MaskLoss(keras.losses.Loss):
     """A loss of masks with a weight for each pixel; subclasses fill in `measure`.
 
+    All losses take its arguments besides their own, and keep their own under their names.
+
     Keras multiplies `sample_weight` into the values that `call` returns, one for each image, where
     weights of pixels come too late for an overlap. Here weights of three dimensions go in before.
 
     Args:
         ignore_label: Label of pixels that do not count, or `None` where all do.
+        name: That of the class in small letters when left out.
 
     Call arguments:
         y_true: Integer labels, `(batch, height, width)`.
@@ -78,9 +82,10 @@ class MaskLoss(keras.losses.Loss):
             LOSSES[cls.code] = cls
 
     def __init__(
-        self, ignore_label: int | None = IGNORE_LABEL, name: str = "mask_loss", **kwargs: Any
+        self, ignore_label: int | None = IGNORE_LABEL, name: str | None = None, **kwargs: Any
     ) -> None:
-        super().__init__(name=name, **kwargs)
+        words = re.findall("[A-Z][a-z]*", type(self).__name__)
+        super().__init__(name=name or "_".join(words).lower(), **kwargs)
         self.ignore_label = ignore_label
 
     def measure(self, pixels: Pixels, add_up: AddUp | None) -> Tensor:
@@ -121,7 +126,8 @@ class MaskLoss(keras.losses.Loss):
     def get_config(self) -> dict[str, Any]:
         """Arguments that rebuild the loss, all of which a loss keeps under their names."""
         names = signature(type(self).__init__).parameters.keys() - {"self", "name", "kwargs"}
-        return {**super().get_config(), **{name: getattr(self, name) for name in sorted(names)}}
+        own = {name: getattr(self, name) for name in sorted({*names, "ignore_label"})}
+        return {**super().get_config(), **own}
 
 
 def _pixels(
@@ -168,14 +174,8 @@ class CrossEntropy(MaskLoss):
 
     code = "ce"
 
-    def __init__(
-        self,
-        smoothing: float = 0.0,
-        ignore_label: int | None = IGNORE_LABEL,
-        name: str = "cross_entropy",
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(ignore_label, name, **kwargs)
+    def __init__(self, smoothing: float = 0.0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
         self.smoothing = smoothing
 
     def measure(self, pixels: Pixels, add_up: AddUp | None) -> Tensor:
@@ -201,14 +201,8 @@ class Focal(MaskLoss):
 
     code = "focal"
 
-    def __init__(
-        self,
-        gamma: float = 2.0,
-        ignore_label: int | None = IGNORE_LABEL,
-        name: str = "focal",
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(ignore_label, name, **kwargs)
+    def __init__(self, gamma: float = 2.0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
         self.gamma = gamma
 
     def measure(self, pixels: Pixels, add_up: AddUp | None) -> Tensor:
