@@ -25,11 +25,7 @@ _TRIED_S = 0.5  # in each of three turns
 
 
 def open_prepared(run: Path, threads: Threads = ALONE) -> tuple[Logits, SemanticCard] | None:
-    """What was prepared of the very model that a run holds, and the card of the run, or `None`.
-
-    Args:
-        run: Folder of a finished run that draws masks.
-        threads: Of the engine.
+    """What was prepared of the very model that a run of masks holds, and the run's card, or `None`.
 
     Raises:
         ModelError: If the run itself is none, or its model is not the one its card describes.
@@ -48,14 +44,9 @@ def open_prepared(run: Path, threads: Threads = ALONE) -> tuple[Logits, Semantic
 
 
 def prepare(run: Path, task: ExportTask, on_message: Callable[[str], None]) -> None:
-    """Export a run for every engine of CPUs that is installed, and keep the fastest in it.
+    """Export a run of masks for every engine of CPUs that is installed, and keep the fastest in it.
 
     Where none is installed, or no export succeeds, nothing is kept, and `on_message` is called.
-
-    Args:
-        run: Folder of a finished run that draws masks.
-        task: Task of the run.
-        on_message: Called with what happens.
     """
     installed: list[Format] = [
         engine

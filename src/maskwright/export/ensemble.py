@@ -93,12 +93,10 @@ def write_members(out: Path, members: Sequence[Member]) -> None:
 
 
 def read_members(path: Path, card: ModelCard) -> list[Path]:
-    """Folders of the members of an ensemble, all there and all as they were when it was made.
-
-    Those of an artifact lie in it, side by side.
+    """Folders of the members of an ensemble; those of an artifact lie in it, side by side.
 
     Raises:
-        ModelError: If a member is missing or another than it was.
+        ModelError: If a member is missing or another than when the ensemble was made.
     """
     if checksum(path / ENSEMBLE_FILE) != card.model_sha256:
         raise ModelError(

@@ -32,13 +32,8 @@ Tasks = Mapping[str, ExportTask]
 
 @dataclass(frozen=True)
 class Export:
-    """What was written.
-
-    Args:
-        path: Of the artifact, a folder or a file.
-        listing: What is in it.
-        parity: How far it differs from the run.
-        segmenter: How far the segmenter differs that a model of regions brings.
+    """What was written at a path, a folder or a file: what is in it, how far it differs from the
+    run, and how far the segmenter differs that a model of regions brings.
     """
 
     path: Path

@@ -29,14 +29,13 @@ def open_model(
     from_artifact: Callable[[Path, Format, Card, Threads], Function],
     threads: Threads = ALONE,
 ) -> tuple[Function, Card]:
-    """The model of a run or an artifact as a function, and its card.
+    """The model of a run or an artifact as a function, and its card of type `card_type`.
 
     Args:
         path: Folder of a run or an artifact.
         card_type: Card of such models.
         from_keras: Function of a Keras model.
-        from_artifact: Function of the network in the folder of an artifact, from its format, the
-            card and the threads of its engine.
+        from_artifact: As in `ExportTask`.
         threads: Threads of an engine other than TensorFlow.
 
     Raises:

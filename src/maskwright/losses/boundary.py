@@ -15,6 +15,8 @@ class Boundary(MaskLoss):
     For each class but the first, which is taken for the background, the probability missing
     inside the true mask, or in excess outside it, times the Euclidean distance to the mask's
     boundary as a share of `reach`. A class absent from the image is `reach` away everywhere.
+    Pixels that are ignored, or weigh nothing, lie on neither side of a boundary. Other weights
+    multiply the value of their pixel.
 
     The paper multiplies probabilities by the signed distance, negative inside, so that the truth
     has a value below 0, and another for each image. Less that value it is what is computed here:
@@ -22,13 +24,7 @@ class Boundary(MaskLoss):
     growing weight: alone, it hardly minds small objects.
 
     Args:
-        reach: Distance beyond which all errors count alike, pixels; time grows with it.
-
-    Pixels that are ignored, or weigh nothing, lie on neither side of a boundary. Other weights
-    multiply the value of their pixel.
-
-    Raises:
-        ValueError: If `reach` is less than 1.
+        reach: Distance beyond which all errors count alike, pixels, at least 1; time grows with it.
 
     Source: Kervadec et al., Boundary loss for highly unbalanced segmentation, 2019.
     """
@@ -58,14 +54,9 @@ class Boundary(MaskLoss):
 
 
 def distance(masks: Tensor, reach: int) -> Tensor:
-    """Euclidean distance to the nearest pixel of a mask, at most `reach`, in pixels.
+    """Euclidean distance to the nearest pixel of a mask, at most `reach` (1 or more), in pixels.
 
-    Args:
-        masks: Boolean, `(batch, classes, height, width)`.
-        reach: A whole number, at least 1.
-
-    Returns:
-        float32 of the same shape; 0 inside.
+    Masks are bool `(batch, classes, height, width)`; distances are float32, 0 inside.
     """
     # Along columns a distance is a sum, so that steps of 1, 2, 4 … make all lengths.
     distances, step = ops.where(masks, 0.0, float(reach)), 1

@@ -67,13 +67,8 @@ class CenterlineDice(MaskLoss):
 def soft_skeleton(masks: Tensor, iterations: int) -> Tensor:
     """Center lines of masks of probabilities: what opening takes away, at each width.
 
-    Args:
-        masks: From 0 to 1, `(batch, height, width, channels)`. Nothing is known beyond the border,
-            where masks are not made thinner.
-        iterations: Times that they are made thinner by a pixel from each side.
-
-    Returns:
-        From 0 to 1, of the same shape.
+    Masks are `(batch, height, width, channels)`, 0 to 1, and made thinner `iterations` times by a
+    pixel from each side. Nothing is known beyond the border, where they are not made thinner.
     """
     thinner = _erode(masks)
     skeleton = ops.relu(masks - _dilate(thinner))

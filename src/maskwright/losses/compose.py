@@ -17,12 +17,8 @@ class Sum(MaskLoss):
     """A weighted sum of losses, for which probabilities are computed once.
 
     Args:
-        terms: Losses of this package.
+        terms: Losses of this package, at least one, which ignore the same label.
         weights: One for each term, or `None` for ones.
-
-    Raises:
-        ValueError: If there is no term, if the numbers of terms and weights differ, or if the
-            terms do not ignore the same label.
     """
 
     def __init__(

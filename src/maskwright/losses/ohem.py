@@ -12,14 +12,11 @@ from maskwright.losses.pixel import AddUp, MaskLoss, Pixels, Tensor
 class HardPixels(MaskLoss):
     """Mean cross-entropy over the share of each image's pixels in which it is largest.
 
-    Args:
-        share: Share of the pixels of an image that count; 1 is plain cross-entropy. At least one
-            pixel counts, and with it all of equal cross-entropy.
-
     Pixels are ranked by their cross-entropy times their weight; those of weight 0 do not count.
 
-    Raises:
-        ValueError: If `share` is not above 0 and at most 1.
+    Args:
+        share: Share of the pixels of an image that count, above 0; 1 is plain cross-entropy. At
+            least one pixel counts, and with it all of equal cross-entropy.
 
     Source: Shrivastava et al., Training region-based object detectors with online hard example
     mining, 2016, with pixels in place of regions, as Wu et al., High-performance semantic

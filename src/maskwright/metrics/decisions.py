@@ -108,17 +108,9 @@ def resample_decisions(
 ) -> Mapping[str, np.ndarray]:
     """`DECISION_SCORES` of sets drawn from the cases with replacement, `(draws,)` each.
 
-    All samples of a case are drawn together. The same cases, draws and seed give the same sets, so
-    that scores of two sets of probabilities can be subtracted draw by draw.
-
-    Args:
-        labels: 0 or 1, `(n,)`.
-        probabilities: Of label 1, `(n,)`.
-        cases: Of each sample.
-        threshold: As in `decision_scores`.
-        specificity: As in `decision_scores`.
-        draws: Number of sets; there are none where all samples are of one case.
-        seed: Of the drawing.
+    All samples of a case are drawn together; there are no draws where all are of one case. The same
+    cases, draws and seed give the same sets, so that scores of two sets of probabilities can be
+    subtracted draw by draw. Other arguments are those of `decision_scores`.
 
     Raises:
         DataError: As `decision_scores` does, or where there is not one case per sample.

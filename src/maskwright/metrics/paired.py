@@ -53,7 +53,7 @@ def paired_difference(
     `fewest_cases`, where even one sign in all of them is no evidence.
 
     Args:
-        tallies_a: Of each image, `(n, 3, classes)`, as `tally` makes them.
+        tallies_a: Of each image, `(n, 3, classes)`, as `tally` makes them; so `tallies_b`.
         tallies_b: Of the same images by the other model.
         cases: Case of each image.
         draws: Data sets drawn; 0 for no intervals.

@@ -19,7 +19,7 @@ def count(
 
     Args:
         labels: Integers `(batch, height, width)`; those outside `[0, num_classes)` are not counted.
-        logits: `(batch, height, width, num_classes)`; a single channel is the foreground.
+        logits: `(batch, height, width, num_classes)`; a single channel is the foreground of two.
         num_classes: Two where there is a single channel.
         ignore_label: Label of pixels that are not counted, or `None`.
     """

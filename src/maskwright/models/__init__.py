@@ -5,7 +5,7 @@ network is an entry in `maskwright.architectures`.
 """
 
 from maskwright.architectures import ARCHITECTURES, Architecture
-from maskwright.models.blocks import BilinearUpsampling, CropLike, Norm, PadToMultiple
+from maskwright.models.blocks import BilinearUpsampling, Norm, PadToMultiple
 from maskwright.models.blueprint import BUILDERS, Blueprint
 from maskwright.models.classifier_parts import (
     adapt_measures,
@@ -13,8 +13,8 @@ from maskwright.models.classifier_parts import (
     start_from_measures,
     with_weights,
 )
-from maskwright.models.classifiers import CLASSIFIERS, ClassifierSpec, reference_cnn
-from maskwright.models.decoders import DECODERS, SUPERVISION, Decoded, light, unet
+from maskwright.models.classifiers import ClassifierSpec, reference_cnn
+from maskwright.models.decoders import DECODERS, SUPERVISION, light, unet
 from maskwright.models.encoders import ENCODERS, Encoder, Features, PixelFormat, encoder, freeze
 from maskwright.models.pooling import (
     POOLINGS,
@@ -22,19 +22,16 @@ from maskwright.models.pooling import (
     MaxPooling,
     MeanPooling,
     PoolInside,
-    Standardize,
 )
 from maskwright.models.presets import plain_unet, small, tutorial_unet
-from maskwright.models.segmenter import HEADS, main_model, segmenter
+from maskwright.models.segmenter import main_model, segmenter
 from maskwright.models.specs import DetectorSpec, NetworkSpec, SegmenterSpec, architecture
 
 __all__ = [
     "ARCHITECTURES",
     "BUILDERS",
-    "CLASSIFIERS",
     "DECODERS",
     "ENCODERS",
-    "HEADS",
     "POOLINGS",
     "SUPERVISION",
     "Architecture",
@@ -42,8 +39,6 @@ __all__ = [
     "BilinearUpsampling",
     "Blueprint",
     "ClassifierSpec",
-    "CropLike",
-    "Decoded",
     "DetectorSpec",
     "Encoder",
     "Features",
@@ -55,7 +50,6 @@ __all__ = [
     "PixelFormat",
     "PoolInside",
     "SegmenterSpec",
-    "Standardize",
     "adapt_measures",
     "architecture",
     "encoder",

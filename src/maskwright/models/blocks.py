@@ -46,9 +46,6 @@ class BilinearUpsampling(layers.Layer):
 
     Keras's own `UpSampling2D` fixes the first image's size into the graph when height and width
     are dynamic; this layer follows every image and survives every export.
-
-    Args:
-        factor: How many times larger, at least 1.
     """
 
     def __init__(self, factor: int, **kwargs: Any) -> None:
@@ -69,9 +66,6 @@ class PadToMultiple(layers.Layer):
 
     An encoder halves the size several times, and every halving must come out even for the decoder
     to meet the skips. Repeating the edge, unlike mirroring, works down to one-pixel images.
-
-    Args:
-        multiple: Largest stride of the encoder.
     """
 
     def __init__(self, multiple: int, **kwargs: Any) -> None:
@@ -104,10 +98,7 @@ class CropLike(layers.Layer):
 
 
 def normalization(x: Tensor, norm: Norm, *, name: str | None = None) -> Tensor:
-    """Normalize the channels of `(b, h, w, c)`.
-
-    Raises:
-        ConfigError: If the kind of `norm` is none of `NORMS`.
+    """Normalize the channels of `(b, h, w, c)`; `ConfigError` if the kind is none of `NORMS`.
 
     Sources: Ioffe and Szegedy, Batch normalization, 2015; Wu and He, Group normalization, 2018;
     Ulyanov et al., Instance normalization, 2016.
@@ -135,17 +126,10 @@ def conv_block(
     norm: Norm = BATCH,
     name: str | None = None,
 ) -> Tensor:
-    """Convolution, normalization where asked for, ReLU.
+    """Convolution of `(b, h, w, c)` to `width` channels, normalization where asked for, ReLU.
 
-    Args:
-        x: `(b, h, w, c)`.
-        width: Channels of the result.
-        kernel: Side of the kernel, pixels.
-        strides: Of the convolution.
-        dilation: Distance between the kernel's pixels.
-        separable: Depthwise convolution, then 1x1: about nine times fewer multiplications at 3x3.
-        norm: See `normalization`; without one the convolution has a bias.
-        name: Prefix of the layers' names.
+    `separable` is depthwise convolution, then 1x1: about nine times fewer multiplications at 3x3.
+    Without normalization the convolution has a bias. `name` is the prefix of the layers' names.
     """
     convolution = layers.SeparableConv2D if separable else layers.Conv2D
     initial = (

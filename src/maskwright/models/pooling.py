@@ -21,11 +21,9 @@ _NEVER = -1e9  # far below every score, and finite: no nan from what is masked
 class PoolInside(layers.Layer):
     """Mean of features inside a mask; every cell counts as many pixels of the mask as it covers.
 
-    A mask smaller than a cell still has its cell. An empty mask gives the mean of all cells.
-
-    Args:
-        stride: Pixels of the mask to a side of a cell. Cells beyond the mask, where the image was
-            padded, count as outside.
+    A mask smaller than a cell still has its cell. An empty mask gives the mean of all cells. A cell
+    has `stride` pixels of the mask to a side; those beyond it, where the image was padded, are
+    outside.
 
     Call arguments:
         features: `(n, h / stride, w / stride, c)`.
@@ -121,10 +119,7 @@ class MaxPooling(_Pooling):
 
 @keras.saving.register_keras_serializable(package="maskwright")
 class AttentionPooling(_Pooling):
-    """Mean of a bag's regions by weights that are learned: gated attention.
-
-    Args:
-        units: Of the hidden layer.
+    """Mean of a bag's regions by weights that are learned: gated attention with a hidden layer.
 
     Source: Ilse, Tomczak, Welling, Attention-based Deep Multiple Instance Learning, 2018,
     equation 9, with biases in the hidden layer as in the authors' code.

@@ -33,8 +33,7 @@ def segmenter(
         channels: Channels of the images.
         dropout: Share of the last features' channels left out in training.
         seed: Of the dropout.
-        head: Function of `(features, num_classes, stride)` to logits at stride 1; `bilinear_head`
-            by default.
+        head: One of the functions in `HEADS`, or one like them.
         deep_supervision: Give the logits of the decoder's auxiliary features behind the main ones,
             as a list, for a loss of their own; `main_model` leaves them out again.
 

@@ -57,12 +57,9 @@ def keras_network(model: Any) -> Network:
 def read_keras(folder: Path, *, classifier: bool = False) -> Any:
     """Keras model from the description in a folder and the arrays that `write` wrote there.
 
-    Args:
-        folder: Of the artifact.
-        classifier: Whether it is to be one of regions, and not a network of images alone.
-
     Raises:
-        ModelError: If the description is none of ours, or the arrays do not fit it.
+        ModelError: If the description is none of ours, is not of a classifier of regions where
+            `classifier` says so, or the other way round, or the arrays do not fit it.
     """
     from maskwright.models import main_model
     from maskwright.models.blueprint import Blueprint

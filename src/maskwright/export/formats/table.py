@@ -98,13 +98,10 @@ FORMATS: Mapping[Format, ExportFormat] = {
 
 
 def write_network(model: Any, folder: Path, engine: Format, description: str) -> None:
-    """Write a model into the folder of an artifact.
+    """Write a Keras model, without auxiliary outputs, into the folder of an artifact.
 
-    Args:
-        model: Keras model, without auxiliary outputs.
-        folder: Where to; made where it is missing.
-        engine: Format of the network.
-        description: `Blueprint.to_json` of the model, for formats that build it again.
+    The folder is made where it is missing. `description` is `Blueprint.to_json` of the model, for
+    formats that build it again.
 
     Raises:
         ConfigError: If what the format needs is not installed.
@@ -138,12 +135,7 @@ def write_network(model: Any, folder: Path, engine: Format, description: str) ->
 
 
 def open_engine(folder: Path, engine: Format, threads: Threads = ALONE) -> Network:
-    """The network of an artifact, in the engine of its format.
-
-    Args:
-        folder: Of the network.
-        engine: Format of the network.
-        threads: Threads of an engine other than TensorFlow.
+    """The network in the folder of an artifact, in the engine of its format.
 
     Raises:
         ModelError: If the engine is not installed, or cannot read the file.

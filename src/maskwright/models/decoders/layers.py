@@ -15,12 +15,8 @@ class AverageBins(layers.Layer):
 
     Of `n` pixels, part `i` covers those from `floor(i * n / bins)` to below
     `ceil((i + 1) * n / bins)`: neighbors share a pixel where the division leaves a rest, and where
-    there are fewer pixels than parts, several parts take the same one. What lies in which part is
-    a matrix made from the features' size, so that pooling is two products of matrices and survives
-    every export.
-
-    Args:
-        bins: Parts to a side, at least 1.
+    there are fewer pixels than parts, several parts take the same one. Pooling is two products of
+    matrices, made from the features' size, so that it survives every export.
     """
 
     def __init__(self, bins: int, **kwargs: Any) -> None:

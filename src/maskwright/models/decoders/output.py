@@ -16,8 +16,7 @@ class Decoded(NamedTuple):
     Args:
         features: `(b, h / stride, w / stride, channels)`.
         stride: Of the features.
-        auxiliary: Features and strides of further heads, for deep supervision; only training looks
-            at them.
+        auxiliary: Features and strides of further heads, for deep supervision in training.
     """
 
     features: Tensor
@@ -45,11 +44,8 @@ def climb(features: Features, step: Step, widths: Sequence[int] | None) -> Decod
 
 
 def stairs(features: Features, widths: Sequence[int] | None) -> Iterator[tuple[int, int, int]]:
-    """Stride, enlargement that leads to it, and width of every step.
-
-    Args:
-        features: Encoder outputs by stride.
-        widths: Channels, coarse to fine; spare ones stay unused. 256, 128, 64, 32, 16 for `None`.
+    """Stride, enlargement that leads to it, and width of every step, coarse to fine; spare widths
+    stay unused, and `None` stands for 256, 128, 64, 32, 16.
     """
     widths = widths or (256, 128, 64, 32, 16)
     coarsest, *steps = sorted(features, reverse=True)
@@ -64,15 +60,8 @@ def stairs(features: Features, widths: Sequence[int] | None) -> Iterator[tuple[i
 
 
 def fixed_widths(widths: Sequence[int] | None, default: Sequence[int], what: str) -> Sequence[int]:
-    """`widths`, or the default where they are left out.
-
-    Args:
-        widths: As many as the default has.
-        default: The paper's.
-        what: The widths in words, for the error.
-
-    Raises:
-        ConfigError: If their number is another.
+    """`widths`, which must be as many as the default has, or the default where they are left out;
+    `what` names them in the `ConfigError`.
     """
     if widths is None:
         return default
@@ -90,13 +79,8 @@ def from_stride(features: Features, finest: int) -> Features:
 
 
 def low_level(features: Features, wanted: int) -> int:
-    """Stride of the features that a head joins to the coarsest: the wanted one, or the nearest.
-
-    That is the finest stride that is not finer than `wanted`, and where only the coarsest is so,
-    the stride next to the coarsest.
-
-    Raises:
-        ConfigError: If there is one stride alone.
+    """Stride of the features that a head joins to the coarsest: the finest that is not finer than
+    `wanted`, or the next to the coarsest; `ConfigError` if there is one stride alone.
     """
     coarsest, *finer = sorted(features, reverse=True)
     if not finer:

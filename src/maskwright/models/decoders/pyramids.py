@@ -17,16 +17,9 @@ def fpn(features: Features, widths: Sequence[int] | None = None, *, norm: Norm =
 
     Every level of `pyramid` climbs to the finest by 3x3 convolution, normalization, ReLU and
     twofold enlargement, once for each doubling; the finest goes through one without enlargement.
-    All are summed.
-
-    Args:
-        features: Encoder outputs by stride; those finer than stride 4 are left aside where two
-            others remain.
-        widths: Channels of the pyramid and of the climbing levels; 256, 128 when left out.
-        norm: Of the climbing levels; the paper has `"group"`.
-
-    Returns:
-        Features at stride 4, or at the finest stride that is taken.
+    All are summed. Features finer than stride 4 are left aside where two others remain. `widths`
+    are the channels of the pyramid and of the climbing levels, 256, 128 when left out; `norm` is
+    that of the climbing levels, in the paper `"group"`.
 
     Sources: Lin et al., Feature pyramid networks, 2017; Kirillov et al., Panoptic feature pyramid
     networks, 2019, figure 3. Theirs enlarge nearest in the pyramid; ours bilinearly, because
@@ -130,17 +123,11 @@ def pspnet(
 def segformer(
     features: Features, widths: Sequence[int] | None = None, *, norm: Norm = BATCH
 ) -> Decoded:
-    """SegFormer's head: every stride projected pixel by pixel, enlarged, joined and mixed.
+    """SegFormer's head: every stride projected pixel by pixel, enlarged, joined, mixed, normalized.
 
-    Args:
-        features: Encoder outputs by stride; those finer than stride 4 are left aside where two
-            others remain.
-        widths: Channels of every projection and of the result; 256 when left out, as for
-            SegFormer-B0 and B1. B2 to B5 have 768.
-        norm: After joining.
-
-    Returns:
-        Features at stride 4, or at the finest stride that is taken.
+    Features finer than stride 4 are left aside where two others remain. `widths` is the number of
+    channels of every projection and of the result: 256 when left out, as for SegFormer-B0 and B1;
+    B2 to B5 have 768.
 
     Source: Xie et al., SegFormer, 2021; normalized after joining as in the authors' code.
     """

@@ -71,8 +71,7 @@ def linknet(
         norm: After every convolution.
 
     Returns:
-        Features at half the finest stride, or at 1; the sums at every step but the finest are
-        auxiliary.
+        Features at half the finest stride, or at 1; sums at all other steps are auxiliary.
 
     Source: Chaurasia and Culurciello, LinkNet, 2017. Its head is a transposed 2x2 convolution to
     the classes; ours is a 1x1 convolution and bilinear enlargement.

@@ -19,12 +19,8 @@ def unet(
 ) -> Decoded:
     """Climb from the coarsest features to the finest, joining a skip at each step.
 
-    Args:
-        features: Encoder outputs by stride.
-        widths: Channels after each step, coarse to fine.
-        transposed: Enlarge with a learned 2x2 transposed convolution instead of bilinearly.
-        separable: Depthwise separable convolutions.
-        norm: After every 3x3 convolution.
+    `transposed` enlarges with a learned 2x2 transposed convolution instead of bilinearly;
+    `separable` makes the 3x3 convolutions depthwise separable.
 
     Source: Ronneberger et al., U-Net, 2015, with padding in place of cropping.
     """

@@ -30,8 +30,7 @@ def unet_plus_plus(
         norm: After every 3x3 convolution.
 
     Returns:
-        The last node at the finest stride; the other nodes there are auxiliary, fewest steps
-        first.
+        The last node at the finest stride; the others there are auxiliary, fewest steps first.
 
     Source: Zhou et al., UNet++, 2018, with its first mode left out: prediction is that of the last
     node and not the mean of all, so that auxiliary heads need not be kept.
@@ -63,19 +62,11 @@ def unet_3plus(
 ) -> Decoded:
     """Every node looks at every stride: finer features by their maxima, coarser ones enlarged.
 
-    Each of the features goes through a 3x3 convolution of its own to equally many channels; joined,
-    they go through one more of as many channels as all have together. A node takes encoder features
-    at its own stride and finer ones, and what the decoder made of the coarser strides.
-
-    Args:
-        features: Encoder outputs by stride.
-        widths: Channels that each stride gives to a node; 64 when left out, which makes 320 after
-            joining five.
-        norm: After every convolution.
-
-    Returns:
-        The node at the finest stride; the coarsest features of the encoder and the other nodes are
-        auxiliary, coarse to fine.
+    Each of the features goes through a 3x3 convolution of its own to equally many channels,
+    `widths`, 64 when left out; joined, they go through one more of as many channels as all have
+    together, 320 with five. A node takes encoder features at its own stride and finer ones, and
+    what the decoder made of the coarser strides. The result is the node at the finest stride; the
+    coarsest features of the encoder and the other nodes are auxiliary, coarse to fine.
 
     Source: Huang et al., UNet 3+, 2020, without its classification-guided module, which decides
     on the whole image whether there is an organ. Its heads are 3x3 convolutions; ours are 1x1.

@@ -39,13 +39,8 @@ class Encoder:
 
 @dataclass(frozen=True)
 class PixelFormat:
-    """What the images are, for the layer in front of every encoder.
-
-    Args:
-        channels: Of the image itself.
-        extra: Channels behind those, in the same range of values.
-        low: Value that stands for black.
-        high: Value that stands for white.
+    """What the images are, for the layer in front of every encoder: `extra` channels lie behind the
+    others, in the same range of values; `low` stands for black and `high` for white.
     """
 
     channels: int = 3
@@ -130,11 +125,7 @@ def adapt_kernel(kernel: np.ndarray, channels: int) -> np.ndarray:
 
 
 def check_file(path: str | Path) -> None:
-    """See that a file of weights exists before anything is built for it.
-
-    Raises:
-        ModelError: If it does not.
-    """
+    """`ModelError` if a file of weights does not exist, before anything is built for it."""
     if not Path(path).is_file():
         raise ModelError(
             f'Expected encoder weights "imagenet", none, or a file; there is no file {path}.'
@@ -142,11 +133,7 @@ def check_file(path: str | Path) -> None:
 
 
 def load_file(model: keras.Model, name: str, path: str | Path, hint: str) -> None:
-    """Load a file of weights into a network for RGB images.
-
-    Raises:
-        ModelError: If it does not fit; `hint` says what to check.
-    """
+    """Load weights into a network for RGB images; `ModelError` with `hint` if they do not fit."""
     try:
         model.load_weights(path)
     except (ValueError, OSError, KeyError) as error:
@@ -163,12 +150,8 @@ def start_from_file(
 ) -> None:
     """Start an encoder from weights of the same encoder for RGB images.
 
-    Args:
-        name: For errors.
-        path: As `Encoder.model.save_weights` writes it.
-        target: What is to be started.
-        build: Makes the same encoder for other images.
-        extra: See `copy_weights`.
+    `path` is as `Encoder.model.save_weights` writes it; `build` makes the encoder for other images;
+    `extra` is that of `copy_weights`.
 
     Raises:
         ConfigError: If published weights are asked for.

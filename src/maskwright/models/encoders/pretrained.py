@@ -38,12 +38,7 @@ def pretrained(
     output_stride: int,
     synchronized: bool,
 ) -> Encoder:
-    """Encoder of one of `FAMILIES`; see `encoder` for the arguments.
-
-    Raises:
-        ConfigError: If the network has no `alpha`, or no such tap.
-        ModelError: If the weights do not fit.
-    """
+    """Encoder of one of `FAMILIES`; see `encoder` for the arguments, and for what is raised."""
     family = FAMILIES[name]
     network = _network(name, family, weights, alpha)
     strides = _strides(network, family.side)

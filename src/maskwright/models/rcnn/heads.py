@@ -14,15 +14,7 @@ from maskwright.models.rcnn.proposals import suppress
 
 @keras.saving.register_keras_serializable(package="maskwright")
 class RoiAlign(layers.Layer):
-    """Features of regions at the stride that suits each; see `roi_align` and `stride_of`.
-
-    Args:
-        strides: Of the features, finest first.
-        size: Cells to a side.
-        samples: Points to a side of a cell.
-        canonical_px: As in `stride_of`.
-        canonical_stride: As in `stride_of`.
-    """
+    """Features of regions at the stride that suits each; see `roi_align` and `stride_of`."""
 
     def __init__(
         self,

@@ -1,5 +1,6 @@
 """Proposals of a Mask R-CNN, as layers of Keras without weights: anchors, and the best of them."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -7,7 +8,7 @@ import keras
 from keras import layers, ops
 
 from maskwright.models.blocks import Tensor
-from maskwright.models.rcnn.boxes import anchors, clip, decode
+from maskwright.models.rcnn.boxes import clip, decode
 
 
 def suppress(
@@ -23,8 +24,7 @@ def suppress(
         most: Maximum number of boxes of an image.
 
     Returns:
-        Boxes `(b, most, 4)`, scores `(b, most)` and classes, int32 `(b, most)`; where there are
-        fewer, scores are 0.
+        Boxes `(b, most, 4)`, scores `(b, most)`, 0 where there are fewer, and classes, int32.
     """
     import tensorflow as tf  # Keras has no suppression
 
@@ -46,10 +46,10 @@ def suppress(
 
 @keras.saving.register_keras_serializable(package="maskwright")
 class Anchors(layers.Layer):
-    """Anchors of features, `(n, 4)` px, those of the finest stride first.
+    """Anchors of every cell of features, float32 `(n, 4)` px, those of the finest stride first.
 
     Args:
-        strides: Of the features.
+        strides: Of the features, px.
         sides: Of the square anchor at each, px.
         ratios: Height by width.
     """
@@ -62,8 +62,17 @@ class Anchors(layers.Layer):
 
     def call(self, features: Sequence[Tensor]) -> Tensor:
         """`[(b, h, w, c), …]` to `(n, 4)`."""
-        sizes = [ops.shape(level)[1:3] for level in features]
-        return ops.concatenate(anchors(sizes, self.strides, self.sides, self.ratios), axis=0)
+        anchors = []
+        for level, stride, side in zip(features, self.strides, self.sides, strict=True):
+            halves = [(side * math.sqrt(r) / 2, side / math.sqrt(r) / 2) for r in self.ratios]
+            corners = ops.convert_to_tensor([[-h, -w, h, w] for h, w in halves], "float32")
+            height, width = ops.shape(level)[1:3]
+            rows = (ops.cast(ops.arange(height), "float32") + 0.5) * stride
+            columns = (ops.cast(ops.arange(width), "float32") + 0.5) * stride
+            y, x = ops.meshgrid(rows, columns, indexing="ij")
+            centers = ops.stack([y, x, y, x], axis=-1)[:, :, None]
+            anchors.append(ops.reshape(centers + corners, (-1, 4)))
+        return ops.concatenate(anchors, axis=0)
 
 
 @keras.saving.register_keras_serializable(package="maskwright")

@@ -24,13 +24,7 @@ _LIMITS = ParityLimits(difference=1e-3, agreement=0.98, dice=0.01)
 def compare_objects(
     model: DetectorFn, exported: DetectorFn, card: InstanceCard, examples: Sequence[Example]
 ) -> Parity:
-    """Compare two models of single objects.
-
-    Args:
-        model: The one it was made from.
-        exported: The other.
-        card: Of both.
-        examples: Images as the model takes them.
+    """Parity of two models of single objects.
 
     Raises:
         ModelError: If a Mask R-CNN finds no object in any image, so that there is nothing to see.

@@ -226,12 +226,7 @@ def evaluate_objects(
         scored.append(sample)
         tallies.append(tally_objects(found, true, num_classes))
         masks.append(pair_masks(every, true))
-        scores = np.ones(len(every)) if every.scores is None else every.scores
-        boxes.append(
-            pair_boxes(
-                every.boxes, scores, every.labels, true.boxes, true.labels, true.crowd, true.areas
-            )
-        )
+        boxes.append(pair_boxes(every, true))
     if not scored:
         first = f" The first: {skipped[0].reason}" if skipped else ""
         raise DataError(
