@@ -18,16 +18,9 @@ def calibration_curve(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Mean probability, share of positives and number of samples in equal parts of [0, 1].
 
-    Args:
-        labels: 0 or 1, `(n,)`.
-        probabilities: Of label 1, `(n,)`.
-
-    Returns:
-        Three arrays `(CALIBRATION_BINS,)`; a part holds its lower end, the last one both. The first
-        two are nan where there is no sample.
-
-    Raises:
-        DataError: As `checked` does, or if a probability is not in [0, 1].
+    Labels and probabilities are `(n,)`, the arrays `(CALIBRATION_BINS,)`; a part holds its lower
+    end, the last one both. The first two are nan where there is no sample. `DataError` as of
+    `checked`.
     """
     labels, probabilities = checked(labels, probabilities, probable=True)
     place = _bin(probabilities)

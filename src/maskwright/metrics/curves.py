@@ -20,13 +20,9 @@ def roc_curve(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """False positive rate, true positive rate and threshold, from the highest threshold down.
 
-    Args:
-        labels: 0 or 1, `(n,)`.
-        probabilities: Of label 1, `(n,)`; logits give the same.
-
-    Returns:
-        Three arrays of one entry per distinct probability after a first at (0, 0, infinity); a
-        rate is nan where its class is missing.
+    Labels are 0 or 1, `(n,)`; logits give the same as probabilities. Each array has an entry per
+    distinct probability after a first at (0, 0, infinity); a rate is nan where its class is
+    missing.
 
     Raises:
         DataError: If lengths differ, labels are not 0 or 1, or values are not finite.
@@ -58,12 +54,9 @@ def sensitivity_at(
 ) -> tuple[float, float]:
     """Highest sensitivity at a specificity of at least this, and its threshold.
 
-    Thresholds are probabilities that occur; there is no interpolation between them. Labels,
+    Thresholds are probabilities that occur, without interpolation: the highest that has this
+    sensitivity, infinite where that is 0. Both are nan where a class is missing. Labels,
     probabilities and errors are those of `roc_curve`.
-
-    Returns:
-        The sensitivity, and the highest threshold that has it: infinite where it is 0. Both are
-        nan where a class is missing.
     """
     false_alarms, sensitivity, thresholds = roc_curve(labels, probabilities)
     if np.isnan(false_alarms[-1]) or np.isnan(sensitivity[-1]):
@@ -76,15 +69,10 @@ def sensitivity_at(
 def binned_scores(counts: np.ndarray) -> dict[str, float]:
     """Scores from the histograms of `metrics.streaming.count_scores`, added up over batches.
 
-    Samples of one bin count as equal, so that AUC and average precision differ from the exact ones
-    in about the third digit at most.
-
-    Args:
-        counts: Of negatives and positives by rising score, `(2, bins)`, an even number of bins.
-
-    Returns:
-        `roc_auc`, `average_precision` and `binary_accuracy` at a probability of one half; nan where
-        undefined.
+    Counts are those of negatives and positives by rising score, `(2, bins)`, an even number of
+    bins. Scores are `roc_auc`, `average_precision` and `binary_accuracy` at a probability of one
+    half; nan where undefined. Samples of one bin count as equal, so that AUC and average precision
+    differ from the exact ones in about the third digit at most.
     """
     falling = np.asarray(counts)[:, None, ::-1].astype(np.float64)
     negative, positive = falling

@@ -20,8 +20,8 @@ class Paired:
     """Scores of two models on the same images, and the difference between them.
 
     Args:
-        a: Scores of all pixels by the one model.
-        b: By the other.
+        a: Scores of all pixels by the one model, and `b` by the other.
+        b: See `a`.
         gain: Field by field, how far `a` lies above `b`; nan where one of them has no score.
         ends: Of the interval of each gain, `(2,)` and `(2, classes)`; nan where there is none.
         num_cases: That were drawn from.

@@ -54,11 +54,8 @@ def count_scores(labels: Tensor, logits: Tensor) -> Tensor:
 
     They add up over batches and workers; `metrics.binned_scores` makes scores of them. Bins are
     equal parts of the sigmoid of a quarter of the logit, which resolves high probabilities;
-    the upper half holds the logits from 0 up.
-
-    Args:
-        labels: 0 or 1, `(batch,)` or `(batch, 1)`; others are not counted.
-        logits: Of the positive class, `(batch, 1)` or `(batch,)`; nan counts as the lowest.
+    the upper half holds the logits from 0 up. Labels other than 0 and 1, `(batch,)` or
+    `(batch, 1)`, are not counted; a logit of nan, of the same shape, counts as the lowest.
     """
     labels = ops.cast(ops.reshape(labels, (-1,)), "int32")
     scores = ops.sigmoid(ops.cast(ops.reshape(logits, (-1,)), "float32") / _SPREAD)

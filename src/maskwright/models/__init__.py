@@ -5,7 +5,7 @@ network is an entry in `maskwright.architectures`.
 """
 
 from maskwright.architectures import ARCHITECTURES, Architecture
-from maskwright.models.blocks import BilinearUpsampling, Norm, PadToMultiple
+from maskwright.models.blocks import Norm
 from maskwright.models.blueprint import BUILDERS, Blueprint
 from maskwright.models.classifier_parts import (
     adapt_measures,
@@ -15,14 +15,8 @@ from maskwright.models.classifier_parts import (
 )
 from maskwright.models.classifiers import ClassifierSpec, reference_cnn
 from maskwright.models.decoders import DECODERS, SUPERVISION, light, unet
-from maskwright.models.encoders import ENCODERS, Encoder, Features, PixelFormat, encoder, freeze
-from maskwright.models.pooling import (
-    POOLINGS,
-    AttentionPooling,
-    MaxPooling,
-    MeanPooling,
-    PoolInside,
-)
+from maskwright.models.encoders import ENCODERS, Encoder, PixelFormat, encoder, freeze
+from maskwright.models.pooling import PoolInside
 from maskwright.models.presets import plain_unet, small, tutorial_unet
 from maskwright.models.segmenter import main_model, segmenter
 from maskwright.models.specs import DetectorSpec, NetworkSpec, SegmenterSpec, architecture
@@ -32,21 +26,14 @@ __all__ = [
     "BUILDERS",
     "DECODERS",
     "ENCODERS",
-    "POOLINGS",
     "SUPERVISION",
     "Architecture",
-    "AttentionPooling",
-    "BilinearUpsampling",
     "Blueprint",
     "ClassifierSpec",
     "DetectorSpec",
     "Encoder",
-    "Features",
-    "MaxPooling",
-    "MeanPooling",
     "NetworkSpec",
     "Norm",
-    "PadToMultiple",
     "PixelFormat",
     "PoolInside",
     "SegmenterSpec",

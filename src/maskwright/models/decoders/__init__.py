@@ -9,8 +9,7 @@ from maskwright.models.decoders.deeplab import deeplab_v3, deeplab_v3_plus, lras
 from maskwright.models.decoders.output import Decoded, Decoder
 from maskwright.models.decoders.pyramids import fpn, pspnet, segformer
 from maskwright.models.decoders.registry import DECODERS, SUPERVISION
-from maskwright.models.decoders.residual import linknet, resunet
-from maskwright.models.decoders.unet import attention_unet, light, unet
+from maskwright.models.decoders.unet import attention_unet, light, linknet, resunet, unet
 from maskwright.models.decoders.unet_plus_plus import unet_3plus, unet_plus_plus
 
 __all__ = [

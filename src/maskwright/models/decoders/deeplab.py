@@ -4,8 +4,7 @@ from collections.abc import Sequence
 
 from keras import layers
 
-from maskwright.models.blocks import BATCH, Norm, Tensor, conv_block
-from maskwright.models.decoders.layers import EnlargeLike, norm_of_means
+from maskwright.models.blocks import BATCH, EnlargeLike, Norm, Tensor, conv_block, norm_of_means
 from maskwright.models.decoders.output import Decoded, enlarge, fixed_widths, low_level
 from maskwright.models.encoders import Features
 

@@ -11,12 +11,8 @@ from maskwright.models.encoders import Features
 
 
 class Decoded(NamedTuple):
-    """What a decoder hands to the head.
-
-    Args:
-        features: `(b, h / stride, w / stride, channels)`.
-        stride: Of the features.
-        auxiliary: Features and strides of further heads, for deep supervision in training.
+    """What a decoder hands to the head: features `(b, h / stride, w / stride, channels)`, their
+    stride, and as `auxiliary` those of further heads, for deep supervision in training.
     """
 
     features: Tensor

@@ -6,8 +6,15 @@ from itertools import pairwise
 from keras import layers
 
 from maskwright.errors import ConfigError
-from maskwright.models.blocks import BATCH, Norm, conv_block, normalization
-from maskwright.models.decoders.layers import AverageBins, EnlargeLike, norm_of_means
+from maskwright.models.blocks import (
+    BATCH,
+    AverageBins,
+    EnlargeLike,
+    Norm,
+    conv_block,
+    norm_of_means,
+    normalization,
+)
 from maskwright.models.decoders.output import Decoded, enlarge, fixed_widths, from_stride
 from maskwright.models.encoders import Features
 

@@ -5,8 +5,7 @@ from collections.abc import Callable
 from maskwright.models.decoders.deeplab import deeplab_v3, deeplab_v3_plus, lraspp
 from maskwright.models.decoders.output import Decoded
 from maskwright.models.decoders.pyramids import fpn, pspnet, segformer
-from maskwright.models.decoders.residual import linknet, resunet
-from maskwright.models.decoders.unet import attention_unet, light, unet
+from maskwright.models.decoders.unet import attention_unet, light, linknet, resunet, unet
 from maskwright.models.decoders.unet_plus_plus import unet_3plus, unet_plus_plus
 
 DECODERS: dict[str, Callable[..., Decoded]] = {

@@ -1,11 +1,25 @@
-"""Decoders that climb from stride to stride and join a skip at each step."""
+"""Decoders that climb from stride to stride and join, or add, a skip at each step."""
 
 from collections.abc import Callable, Sequence
 
 from keras import layers
 
-from maskwright.models.blocks import BATCH, BilinearUpsampling, Norm, Tensor, conv_block
-from maskwright.models.decoders.output import Decoded, climb, enlarge
+from maskwright.models.blocks import (
+    BATCH,
+    BilinearUpsampling,
+    Norm,
+    Tensor,
+    conv_block,
+    normalization,
+)
+from maskwright.models.decoders.output import (
+    Decoded,
+    climb,
+    enlarge,
+    fixed_widths,
+    from_stride,
+    stairs,
+)
 from maskwright.models.encoders import Features
 
 
@@ -105,3 +119,100 @@ def _climb_and_join(
         return x
 
     return climb(features, step, widths)
+
+
+def resunet(
+    features: Features, widths: Sequence[int] | None = None, *, norm: Norm = BATCH
+) -> Decoded:
+    """Climb as `unet` does, with a residual unit at each step.
+
+    A unit is normalization, ReLU and 3x3 convolution, twice, added to what it was given; a 1x1
+    convolution fits the channels of the latter. Nothing normalizes the last sum: the classes are
+    read from it as it is.
+
+    Source: Zhang, Liu, Wang, Road extraction by deep residual U-Net, 2018, enlarging bilinearly.
+    """
+
+    def step(x: Tensor, skip: Tensor, stride: int, factor: int, width: int) -> Tensor:
+        x = enlarge(x, factor, None, f"up{stride}")
+        x = layers.Concatenate(name=f"join{stride}")([x, skip])
+        return _residual_unit(x, width, norm, f"decode{stride}")
+
+    return climb(features, step, widths)
+
+
+def _residual_unit(x: Tensor, width: int, norm: Norm, name: str) -> Tensor:
+    """Two 3x3 convolutions, each behind normalization and ReLU, added to `x`.
+
+    Source: He et al., Identity mappings in deep residual networks, 2016, figure 4e.
+    """
+    shortcut = x
+    if x.shape[-1] != width:
+        shortcut = layers.Conv2D(width, 1, kernel_initializer="he_normal", name=f"{name}_fit")(x)
+    for step in "ab":
+        x = normalization(x, norm, name=f"{name}{step}_norm")
+        x = layers.ReLU(name=f"{name}{step}_relu")(x)
+        x = layers.Conv2D(
+            width, 3, padding="same", kernel_initializer="he_normal", name=f"{name}{step}_conv"
+        )(x)
+    return layers.Add(name=f"{name}_sum")([shortcut, x])
+
+
+def linknet(
+    features: Features, widths: Sequence[int] | None = None, *, finest: int = 1, norm: Norm = BATCH
+) -> Decoded:
+    """Climb through narrow blocks and add the skip at each step.
+
+    A block goes from `m` to `n` channels by a 1x1 convolution to `m / 4`, a transposed 3x3 one
+    that enlarges, and a 1x1 one to `n`, which is what the skip has; normalization and ReLU follow
+    each. One more block, which does not enlarge, follows the finest skip. Unless that lies at the
+    image's own stride, a transposed 3x3 convolution halves its stride.
+
+    Args:
+        features: Encoder outputs by stride.
+        widths: Channels of the last two convolutions; 32 when left out.
+        finest: Stride below which features are not joined. LinkNet's is 4: the 7x7 convolution at
+            stride 2 gives no skip.
+        norm: After every convolution.
+
+    Returns:
+        Features at half the finest stride, or at 1; sums at all other steps are auxiliary.
+
+    Source: Chaurasia and Culurciello, LinkNet, 2017. Its head is a transposed 2x2 convolution to
+    the classes; ours is a 1x1 convolution and bilinear enlargement.
+    """
+    (last,) = fixed_widths(widths, (32,), "the last convolutions")
+
+    def block(x: Tensor, width: int, factor: int, name: str) -> Tensor:
+        inner = max(1, x.shape[-1] // 4)
+        x = conv_block(x, inner, kernel=1, norm=norm, name=f"{name}_narrow")
+        x = transposed(x, inner, factor, f"{name}_up")
+        return conv_block(x, width, kernel=1, norm=norm, name=f"{name}_widen")
+
+    def transposed(x: Tensor, width: int, factor: int, name: str) -> Tensor:
+        x = layers.Conv2DTranspose(
+            width,
+            max(3, factor + 1),  # where the factor is 4, a kernel of 3 would leave gaps
+            factor,
+            padding="same",
+            use_bias=norm.kind == "none",
+            kernel_initializer="he_normal",
+            name=name,
+        )(x)
+        x = normalization(x, norm, name=f"{name}_norm")
+        return layers.ReLU(name=f"{name}_relu")(x)
+
+    features = from_stride(features, finest)
+    x = features[max(features)]
+    steps = []
+    sources = [features[stride].shape[-1] for stride in sorted(features, reverse=True)[1:]]
+    for stride, factor, width in stairs(features, sources):
+        x = block(x, width, factor, f"decode{stride}")
+        x = layers.Add(name=f"add{stride}")([x, features[stride]])
+        steps.append((x, stride))
+    last_stride = min(features)
+    x = block(x, x.shape[-1], 1, "decode_last")
+    if last_stride > 1:
+        x = transposed(x, last, 2, "last_up")
+    x = conv_block(x, last, norm=norm, name="last")
+    return Decoded(x, max(1, last_stride // 2), tuple(steps[:-1]))

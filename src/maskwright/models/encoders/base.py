@@ -22,11 +22,8 @@ _SCALING = "pixel_scaling"
 
 @dataclass(frozen=True)
 class Encoder:
-    """A function from images to features by stride.
-
-    Args:
-        model: Images `(b, h, w, c)` to a list of features; it scales the pixels itself.
-        strides: Of those features, in their order.
+    """A function from images `(b, h, w, c)` to features by stride. `model` scales the pixels itself
+    and gives a list of features, whose `strides` are in the same order.
     """
 
     model: keras.Model
@@ -113,10 +110,8 @@ def copy_weights(values: list[np.ndarray], layer: layers.Layer, bgr: bool, extra
 
 
 def adapt_kernel(kernel: np.ndarray, channels: int) -> np.ndarray:
-    """A first convolution `(h, w, 3, out)` for another number of channels.
-
-    A gray image gives what the same image in three equal colors gave; with other numbers, so
-    does an image that is equal in all channels.
+    """A first convolution `(h, w, 3, out)` for another number of channels, so that an image that is
+    equal in all of them gives what the same image in three equal colors gave.
     """
     if channels == kernel.shape[2]:
         return kernel
@@ -170,15 +165,12 @@ def start_from_file(
 
 
 def freeze(model: keras.Model, frozen: bool, fix_statistics: bool = True) -> None:
-    """Freeze the encoder of a model, or let it learn.
+    """Freeze the layer named `"encoder"` of a model, or let it learn.
 
-    Args:
-        model: A model with a layer named `"encoder"`.
-        frozen: Nothing in the encoder learns.
-        fix_statistics: Batch normalizations of the encoder, however deep inside, stay as they were
-            pretrained even when the rest learns: with small batches their statistics are too
-            noisy, and a third of the time of a step goes into them. Other normalizations keep no
-            statistics and learn with the rest.
+    With `fix_statistics` its batch normalizations, however deep inside, stay as they were
+    pretrained even when the rest learns: with small batches their statistics are too noisy, and a
+    third of the time of a step goes into them. Other normalizations keep no statistics and learn
+    with the rest.
     """
     inner = model.get_layer("encoder")
     inner.trainable = not frozen

@@ -16,7 +16,7 @@ from maskwright.tasks.image_examples import drawn_examples, original_sizes, samp
 def compare_masks(
     model: Logits, exported: Logits, card: SemanticCard, examples: Sequence[Example]
 ) -> Parity:
-    """Parity of two functions from images to logits, against true labels where examples have some."""
+    """Parity of two functions of images to logits, against true labels where there are some."""
     num_classes = max(card.labels.num_classes, 2)
     # Of both models, without true masks and with them.
     table = np.zeros((2, 2, num_classes, num_classes), np.int64)
