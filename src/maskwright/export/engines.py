@@ -14,7 +14,7 @@ Run = Callable[[dict[str, np.ndarray]], dict[str, np.ndarray]]
 
 @dataclass(frozen=True, eq=False)
 class Network:
-    """A network in its engine; called with arrays by name, of which it takes those that it `takes`."""
+    """A network in its engine; called with arrays by name, of which it takes what it `takes`."""
 
     takes: tuple[str, ...]
     run: Run

@@ -112,9 +112,7 @@ def small(
 
 
 PRESETS: dict[str, Callable[..., keras.Model]] = {
-    "plain_unet": plain_unet,
-    "tutorial_unet": tutorial_unet,
-    "small": small,
+    preset.__name__: preset for preset in (plain_unet, tutorial_unet, small)
 }
 """Builders by name."""
 

@@ -44,11 +44,7 @@ def rcnn_losses(
         [images, references, list(logits), list(codes)], training=training
     )
     regions = _draw_regions(settings, proposed, real, true, exist, seed)
-    pooled = [
-        level
-        for stride, level in zip(settings.strides, levels, strict=True)
-        if stride in settings.pooled_strides
-    ]
+    pooled = settings.pooled(levels)
     more, outputs = _region_losses(parts, settings, pooled, regions, true, training)
     return {**losses, **more}, outputs
 

@@ -92,11 +92,7 @@ def mask_rcnn(
         settings.proposal_iou,
         name="proposals",
     )([images, references, list(logits), list(codes)])
-    pooled = [
-        level
-        for stride, level in zip(settings.strides, levels, strict=True)
-        if stride in settings.pooled_strides
-    ]
+    pooled = settings.pooled(levels)
 
     def regions(size: int, name: str) -> RoiAlign:
         return RoiAlign(
