@@ -19,11 +19,11 @@ import numpy as np
 from scipy import ndimage
 from skimage import filters, measure, morphology, transform
 
-from maskwright.tasks.regions import Region
-from maskwright.tasks.regions.extraction.extract import extract
+from maskwright.tasks.regions import CropSpec, Region, extract
 
 SIDE, ACROSS, DOWN = 512, 5, 4
 SIZE, CONTEXT = 96, 0.2
+SPEC = CropSpec(size=SIZE, context=CONTEXT)
 AGAINST_EVERY = 10
 
 
@@ -124,11 +124,11 @@ def main() -> None:
     seconds = against = 0.0
     regions = timed = 0
     for image, mask in scenes(2, seed=1):  # what is loaded on first use is no part of the race
-        check(extract(image, mask, size=SIZE, context=CONTEXT), plain(image, mask))
+        check(extract(image, mask, SPEC), plain(image, mask))
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     for number, (image, mask) in enumerate(scenes(count)):
         started = time.perf_counter()
-        found = extract(image, mask, size=SIZE, context=CONTEXT)
+        found = extract(image, mask, SPEC)
         seconds += time.perf_counter() - started
         regions += len(found)
         if number % AGAINST_EVERY == 0:

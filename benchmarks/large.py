@@ -33,7 +33,7 @@ import tifffile
 from maskwright.imageio import natural_key, read_image
 from maskwright.imageio.windows import open_windows
 from maskwright.inference import Predictor
-from maskwright.inference.tiling import Grid
+from maskwright.inference.tiling import TileGrid
 
 SIDE = 512  # of the tiles of the image file, px
 BATCH = 4
@@ -80,7 +80,7 @@ def bare(model: Path, image: Path) -> None:
     predictor = Predictor.load(model)
     rng = np.random.default_rng(0)
     with open_windows(image) as windows:
-        grid = Grid.over((windows.height, windows.width), predictor.card.tile)
+        grid = TileGrid.over((windows.height, windows.width), predictor.card.tile)
         seconds, cpu_seconds = [], []
         for number in range(BARE_BATCHES):
             corners = zip(rng.choice(grid.tops, BATCH), rng.choice(grid.lefts, BATCH), strict=True)

@@ -28,6 +28,7 @@ from maskwright.config import RegionConfig, TrainConfig, read_config
 from maskwright.data import DataSet, open_dataset
 from maskwright.data.samples import Sample
 from maskwright.data.splits.assignment import assign_splits, folds
+from maskwright.evaluation import EvaluateOptions
 from maskwright.inference.predictor import Predictor
 from maskwright.losses import loss
 from maskwright.metrics import (
@@ -38,27 +39,28 @@ from maskwright.metrics import (
     tally_scores,
 )
 from maskwright.tasks.regions.classifier import Classifier
-from maskwright.tasks.regions.learning.bags import MEASURES, RegionArrays
-from maskwright.tasks.regions.learning.build_bags import build_bags
+from maskwright.tasks.regions.evaluation.scorer import RegionScorer, evaluate_regions
+from maskwright.tasks.regions.evaluation.scores import RegionEvaluation
+from maskwright.tasks.regions.extraction.feature_vector import VECTOR_NAMES
+from maskwright.tasks.regions.learning.bags import RegionArrays
+from maskwright.tasks.regions.learning.build_bags import BagOptions, build_bags
+from maskwright.tasks.regions.learning.labeling import Labeling
 from maskwright.tasks.regions.learning.logistic import fit_logistic
-from maskwright.tasks.regions.learning.mask_perturbation import DEFAULT
+from maskwright.tasks.regions.learning.mask_perturbation import DEFAULT_STRENGTH
 from maskwright.tasks.regions.learning.objective import (
     decisions,
+    initialize_from_measures,
     label_weights,
     logits,
     penalty,
-    start,
 )
-from maskwright.tasks.regions.learning.targets import Labeling
 from maskwright.tasks.regions.pipeline import Pipeline
-from maskwright.tasks.regions.region_evaluation import evaluate_decisions
-from maskwright.tasks.regions.region_scores import DecisionEvaluation
 from maskwright.tasks.regions.setup import (
     RegionData,
     describe_classifier,
     find_labeling,
-    make_view,
-    region_finder,
+    make_crop_spec,
+    region_predictor,
 )
 from maskwright.tasks.regions.training import prepare as prepare_regions
 from maskwright.tasks.semantic.training import prepare as prepare_masks
@@ -127,7 +129,7 @@ def main(
     }
     rivals["measures"] = lambda *parts: _measured(dataset, labeling, configs["ours"], *parts)
     told: dict[str, dict[str, float]] = {name: {} for name in rivals if only in (None, name)}
-    piped: list[DecisionEvaluation] = []
+    piped: list[RegionEvaluation] = []
     spent = dict.fromkeys(told, 0.0)
     for number, fold in enumerate(folds(samples, contents, _FOLDS, seed)):
         held = set(fold)
@@ -157,23 +159,23 @@ def _trained(
     *parts: Sequence[Sample],
 ) -> dict[str, float]:
     keras.utils.set_random_seed(config.seed)
-    view = make_view(dataset, labeling, config)
-    strength = DEFAULT if config.jitter is None else config.jitter
-    jittered = {"strength": strength, "variants": config.variants, "seed": config.seed}
-    known = build_bags(dataset, parts[0], labeling, view, **jittered)
-    val, test = (build_bags(dataset, part, labeling, view) for part in parts[1:])
+    spec = make_crop_spec(dataset, labeling, config)
+    strength = DEFAULT_STRENGTH if config.mask_perturbation is None else config.mask_perturbation
+    options = BagOptions(strength=strength, variants=config.variants, seed=config.seed)
+    known = build_bags(dataset, parts[0], labeling, spec, options)
+    val, test = (build_bags(dataset, part, labeling, spec) for part in parts[1:])
     weights = label_weights(known, labeling, config.balance)
     model = describe_classifier(
         config,
         channels=known.crops.shape[-1],
-        num_measures=len(MEASURES) if config.measures else 0,
+        num_measures=len(VECTOR_NAMES) if config.measures else 0,
         pixel_range=known.value_range,
         penalty=penalty(known),
         seed=config.seed,
         synchronized=False,
     ).build()
     if config.measures:
-        start(model, known, weights)
+        initialize_from_measures(model, known, weights)
     task = decisions(
         loss(config.loss, smoothing=config.smoothing),
         known,
@@ -195,7 +197,7 @@ def _trained(
 
 def _piped(
     dataset: DataSet, labeling: Labeling, config: RegionConfig, seconds: tuple[float, float]
-) -> DecisionEvaluation:
+) -> RegionEvaluation:
     """A segmenter and a classifier that learns from its masks, scored on the test split."""
     shared = {"seed": config.seed, "previews": 0}
     masks = read_config(
@@ -215,15 +217,16 @@ def _piped(
         config = config.model_copy(
             update={"segmenter": str(segmenter), "minutes": seconds[1] / 60, **shared}
         )
-        view = make_view(dataset, labeling, config)
-        data = RegionData(dataset, labeling, view, region_finder(str(segmenter), view))
+        spec = make_crop_spec(dataset, labeling, config)
+        data = RegionData(dataset, labeling, spec, region_predictor(str(segmenter), spec))
         options = train_options(config)
         run_training(partial(prepare_regions, data, config, options), run, options)
         pipeline = Pipeline(Classifier.load(run), Predictor.load(segmenter))
-        return evaluate_decisions(pipeline, dataset, labeling, bootstrap=0, examples=0)
+        scored = EvaluateOptions(bootstrap=0, examples=0)
+        return evaluate_regions(RegionScorer(pipeline, dataset, labeling, scored))
 
 
-def _pooled(found: Sequence[DecisionEvaluation]) -> dict[str, object]:
+def _pooled(found: Sequence[RegionEvaluation]) -> dict[str, object]:
     """Scores of the decisions of all folds together, and of all their pixels."""
     labels = np.concatenate([one.labels for one in found])
     cases = [case for one in found for case in one.cases]
@@ -249,9 +252,9 @@ def _measured(
     dataset: DataSet, labeling: Labeling, config: RegionConfig, *parts: Sequence[Sample]
 ) -> dict[str, float]:
     """Logistic regression on the measures, fitted on training and validation samples."""
-    view = make_view(dataset, labeling, config)
-    known = build_bags(dataset, [*parts[0], *parts[1]], labeling, view)
-    test = build_bags(dataset, parts[2], labeling, view)
+    spec = make_crop_spec(dataset, labeling, config)
+    known = build_bags(dataset, [*parts[0], *parts[1]], labeling, spec)
+    test = build_bags(dataset, parts[2], labeling, spec)
     mean, std = known.vectors.mean(axis=0), known.vectors.std(axis=0)
 
     def means(bags: RegionArrays) -> np.ndarray:

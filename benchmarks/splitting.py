@@ -23,8 +23,8 @@ from skimage.segmentation import watershed
 
 from maskwright.instances import Instances
 from maskwright.metrics.instances import object_scores, tally_objects
-from maskwright.tasks.instances import WatershedParams, split
-from maskwright.tasks.instances.targets import distances
+from maskwright.tasks.instances import WatershedParams, watershed_instances
+from maskwright.tasks.instances.learning.targets import distances
 
 _SIDE_PX = 512
 _CELLS = 200
@@ -81,7 +81,7 @@ def usual(probabilities: np.ndarray, depth: np.ndarray, center: np.ndarray) -> I
 
 
 def ours(probabilities: np.ndarray, depth: np.ndarray, center: np.ndarray) -> Instances:
-    return split(probabilities, depth, center, WatershedParams(0.5, 0.5, 20))
+    return watershed_instances(probabilities, depth, center, WatershedParams(0.5, 0.5, 20))
 
 
 def main(

@@ -87,7 +87,7 @@ def test_a_run_has_its_card_and_finds_objects(trained):
     assert (card.size, card.tile, card.channels) == (None, 64, 1)
     finder = maskwright.load(run.folder)
     assert isinstance(finder, InstancePredictor)
-    assert finder(np.zeros((90, 75, 3), np.uint8)).size == (90, 75)
+    assert finder(np.zeros((90, 75, 3), np.uint8)).labels.shape == (90, 75)
     assert list(run.previews.glob("epoch_*.png"))
 
 
@@ -110,9 +110,11 @@ def test_scores_are_written(trained):
     assert 0 <= written["ap50"] <= 1
     assert written["images"] == len(found.samples) == 2
     assert set(written["coco"]) == {"masks", "boxes"}
-    assert "Found objects" in (folder / "report.html").read_text()
+    assert "panoptic quality" in (folder / "report.html").read_text().lower()
     with pytest.raises(ConfigError, match="without flips"):
         maskwright.evaluate(run.folder, data, flips=True)
+    with pytest.raises(ConfigError, match="models of instances cannot be compared"):
+        maskwright.compare(run.folder, run.folder, data)
 
 
 def test_every_object_is_numbered_measured_and_listed(trained, tmp_path):
@@ -144,15 +146,16 @@ def test_every_object_is_numbered_measured_and_listed(trained, tmp_path):
 def test_objects_of_a_model_are_regions(trained):
     data, run = trained
     dataset = open_dataset(data)
-    from maskwright.tasks.instances.segmenter import load_segmenter
-    from maskwright.tasks.regions.extraction.predicted_regions import found_regions
-    from maskwright.tasks.regions.learning.bags import CropSpec
+    from maskwright.tasks.loading import load_segmenter
+    from maskwright.tasks.regions.extraction.crop_spec import CropSpec
+    from maskwright.tasks.regions.extraction.predicted_regions import extract_predicted
 
     segmenter = load_segmenter(run.folder).adjusted(threshold=0.1)
     image = dataset.read_image(dataset.samples[0])
-    drawn = segmenter(image)
-    regions = found_regions(CropSpec("components", 32, 0.2).cut, image, drawn, "a", "components", 0)
-    assert len(regions) == len(np.unique(drawn.instances[drawn.instances > 0]))
+    prediction = segmenter(image)
+    regions = extract_predicted(image, prediction, CropSpec(size=32), image_id="a")
+    numbers = prediction.instances
+    assert len(regions) == len(np.unique(numbers[numbers > 0]))
     with pytest.raises(ConfigError, match="fill_holes_px"):
         segmenter.adjusted(fill_holes_px=3)
 
@@ -161,7 +164,7 @@ def test_what_does_not_suit_objects_is_refused(tmp_path):
     data = draw(tmp_path / "data", count=4)
     for settings, said in (
         ({"class_weights": "balanced"}, "`class_weights` is of no use to single objects"),
-        ({"detector": {"depth": 3}}, "has no number depth"),
+        ({"detector": {"depth": 3}}, "has no parameter depth"),
         ({"detector": "huge"}, "Expected a profile of paper, small; received 'huge'"),
     ):
         with pytest.raises(ConfigError, match=said):

@@ -2,6 +2,7 @@
 
 import csv
 import signal
+from dataclasses import fields
 
 import numpy as np
 import pytest
@@ -9,11 +10,13 @@ import tifffile
 
 import maskwright
 from drawing_regions import QUICK, disc_image, draw_discs
+from maskwright.api.extract_regions import CropOptions
 from maskwright.data.synthetic.datasets import write_dataset
 from maskwright.errors import ConfigError, DataError, TrainingError
 from maskwright.export.runtime import load_keras
 from maskwright.imageio import read_image, read_mask, write_image
 from maskwright.model_card import MODEL_FILE, RegionCard
+from maskwright.tasks.regions import CropSpec
 from maskwright.tasks.regions.learning.previews import RegionPreviews
 
 pytestmark = pytest.mark.usefixtures("uncompiled")
@@ -60,14 +63,14 @@ def test_cases_of_several_images_in_sixteen_bits_and_five_channels(tmp_path):
     assert (card.channels, card.dtype, card.outside) == (5, "uint16", "channel")
 
     found = maskwright.evaluate(run.folder, data, examples=1, bootstrap=10)
-    assert {(one.images, len(one.regions)) for one in found.decided} == {
-        ((f"{one.id[1:]}_0", f"{one.id[1:]}_1"), 4) for one in found.decided
+    assert {(one.images, len(one.regions)) for one in found.bags} == {
+        ((f"{one.id[1:]}_0", f"{one.id[1:]}_1"), 4) for one in found.bags
     }
     assert (run.folder / "evaluation" / "test" / "report.html").exists()
 
     out = tmp_path / "out"
     result = maskwright.predict(run.folder, data, out, heat=True)
-    assert (len(result.results), result.failed) == (10, [])
+    assert (len(result.cases), result.failed) == (10, ())
     answers = rows(out / "cases.csv")
     assert (answers[3]["id"], answers[3]["images"], answers[3]["regions"]) == ("p3", "3_0;3_1", "4")
     assert {row["decided_on"] for row in rows(out / "regions.csv")} == {f"p{n}" for n in range(10)}
@@ -132,9 +135,9 @@ def test_numbered_cells_each_with_its_label(tmp_path):
     dataset = maskwright.open_dataset(data)
     cells = {s.id: np.unique(dataset.read_instances(s))[1:] for s in dataset.samples}
     found = maskwright.evaluate(run.folder, data, bootstrap=0, examples=0)
-    assert len(found.decided) == sum(len(cells[sample.id]) for sample in dataset.of("test"))
+    assert len(found.bags) == sum(len(cells[sample.id]) for sample in dataset.of("test"))
     result = maskwright.predict(run.folder, data, tmp_path / "out")
-    assert result.failed == []
+    assert result.failed == ()
     table = rows(tmp_path / "out" / "regions.csv")
     assert [(row["image"], row["value"]) for row in table] == [
         (name, str(value)) for name, own in cells.items() for value in own
@@ -156,11 +159,11 @@ def test_contradictions_are_named_and_leave_nothing(discs, tmp_path):
     for changes, sentence in (
         ({"positive": "blue"}, "one of bright, dull; received blue"),
         ({"regions": "instances"}, "store classes, not objects"),
-        ({"unit": "case"}, "Nothing tells which images"),
+        ({"unit": "case"}, "No column or pattern groups"),
         ({"pooling": "median"}, "pooling cannot be 'median'"),
         ({"encoder": "vgg", "pixels": True}, "Expected an encoder of plain"),
         ({"measures": False, "pixels": False}, "needs pixels, measures or both"),
-        ({"size": 8, "preset": "reference_cnn"}, "10 pixels or more a side, received 8"),
+        ({"size": 8, "preset": "reference_cnn"}, "10 pixels per side; received 8"),
     ):
         with pytest.raises((ConfigError, DataError), match=sentence):
             maskwright.train_regions(discs, out, **{**MEASURES, **changes})
@@ -188,3 +191,8 @@ def test_masks_of_half_the_size_are_stretched_to_their_images(tmp_path):
     table = maskwright.extract_regions(data, tmp_path / "out", size=16)
     assert len(table.read_text().splitlines()) == 1 + 4
     assert not maskwright.open_dataset(data, scaled_masks=True).skipped
+
+
+def test_options_of_extraction_are_those_of_a_crop_spec():
+    named = {field.name for field in fields(CropSpec)}
+    assert set(CropOptions.__annotations__) == named - {"kind", "min_predicted_px", "full_scale"}

@@ -1,7 +1,11 @@
+import re
+
 import pytest
 import yaml
 
-from maskwright.config import TrainConfig, parse_settings, read_config
+from maskwright import losses, models
+from maskwright.architectures import ARCHITECTURES, SCRATCH
+from maskwright.config import RegionConfig, TrainConfig, parse_settings, read_config
 from maskwright.errors import ConfigError
 
 
@@ -17,8 +21,8 @@ def test_values_are_read_as_people_write_them():
 
 
 def test_settings_within_a_setting():
-    found = parse_settings(["augmentation=strong", "augmentation.rotate_degrees=5"])
-    assert found == {"augmentation": {"strength": "strong", "rotate_degrees": 5}}
+    settings = parse_settings(["augmentation=strong", "augmentation.rotate_degrees=5"])
+    assert settings == {"augmentation": {"strength": "strong", "rotate_degrees": 5}}
     none = TrainConfig(**parse_settings(["augmentation=none", "norm=none", "encoder_weights=none"]))
     assert (none.augmentation, none.norm) == ({"strength": "none"}, "none")
     assert none.encoder_weights is None
@@ -46,7 +50,7 @@ def test_what_depends_on_pretrained_weights():
     [
         ({"learning_rat": 1}, "there is no setting learning_rat"),
         ({"learning_rate": -1}, r"learning_rate cannot be -1 .*greater than 0"),
-        ({"size": None}, "set a crop, such as crop=256"),
+        ({"size": None}, "size=none trains on crops: set a crop, such as crop=256"),
         ({"epochs": 1, "minutes": 1}, "either epochs or minutes, not both"),
     ],
 )
@@ -56,5 +60,26 @@ def test_settings_that_cannot_be_used(settings, sentence):
 
 
 def test_a_setting_without_a_value():
-    with pytest.raises(ConfigError, match="KEY=VALUE, received 'size'"):
+    with pytest.raises(ConfigError, match="KEY=VALUE; received 'size'"):
         parse_settings(["size"])
+
+
+@pytest.mark.parametrize("config", [TrainConfig, RegionConfig])
+def test_every_setting_has_a_description_that_stands_alone(config):
+    descriptions = {name: field.description for name, field in config.model_fields.items()}
+    for name, text in descriptions.items():
+        assert re.fullmatch(r"[A-Z].*\.", text), name
+        assert len(text.split()) >= 3, name
+    assert len(set(descriptions.values())) == len(descriptions)
+
+
+def test_descriptions_name_all_decoders_losses_presets_and_encoders_without_weights():
+    words = {
+        name: set(re.findall(r"\w+", field.description))
+        for name, field in TrainConfig.model_fields.items()
+    }
+    assert words["decoder"] >= set(models.DECODERS)
+    assert words["loss"] >= set(losses.LOSSES)
+    assert words["preset"] >= set(ARCHITECTURES)
+    between = {f"mit_b{size}" for size in range(1, 5)}  # "mit_b0 to mit_b5"
+    assert words["encoder"] >= set(SCRATCH) - between

@@ -84,7 +84,7 @@ def test_the_whole_is_a_model_that_averages_its_members(data, joined):
 
 def test_what_the_members_learned_from_is_told(data, joined):
     found = maskwright.evaluate(joined.folder, data, split="val", bootstrap=0)
-    assert "was trained on 2 of these images" in found.warnings[0]
+    assert "was trained on 2 of these images" in found.warnings[0].text
 
 
 def test_finished_folds_are_left_as_they_are(data, joined):
@@ -102,7 +102,7 @@ def test_an_ensemble_of_any_runs(joined, tmp_path):
     folder = maskwright.ensemble([joined.folder, joined.runs[0]], tmp_path / "all")
     assert len(json.loads((folder / "ensemble.json").read_text())["members"]) == 3
     assert division_of(folder) == division_of(joined.folder)
-    with pytest.raises(ModelError, match="to be the folder of a finished run"):
+    with pytest.raises(ModelError, match="expected a finished run"):
         maskwright.ensemble([tmp_path / "none"], tmp_path / "other")
 
 
@@ -135,7 +135,7 @@ def test_two_models_are_compared_from_the_command_line(data, joined, tmp_path, m
     found = json.loads(told.out)
     assert found["images"] == 4
     assert found["mean_dice"]["verdict"] == "no difference shown"
-    assert "2 cases" in found["warnings"][0]
+    assert "2 cases" in found["warnings"][0]["text"]
     assert {path.name for path in tmp_path.iterdir()} == {
         *("comparison.json", "images.csv", "report.html")
     }

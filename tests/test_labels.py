@@ -38,9 +38,9 @@ def test_colors_differ_and_survive_json():
 @pytest.mark.parametrize(
     ("names", "colors", "said"),
     [
-        (["a", "a"], None, "occur twice: a"),
-        ([], None, "1 to 255 classes, received 0"),
-        (["a", "b"], [(0, 0, 0)], "each of 2 classes, received 1"),
+        (["a", "a"], None, "repeated: a"),
+        ([], None, "1 to 255 classes; received 0"),
+        (["a", "b"], [(0, 0, 0)], "each of 2 classes; received 1"),
     ],
 )
 def test_wrong_labels_are_refused(names, colors, said):

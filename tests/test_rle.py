@@ -12,7 +12,7 @@ def test_runs_go_down_the_columns_and_begin_outside():
     # Columns 0 0 1, 1 1 0, 1 0 0: two outside, three inside, one outside, …
     assert (decode_rle([2, 3, 1, 1, 2], (3, 3)) == MASK).all()
     assert (decode_rle(encode_rle(MASK)["counts"], (3, 3)) == MASK).all()
-    with pytest.raises(DataError, match="add up to 8 pixels; expected those of 3 x 3, 9"):
+    with pytest.raises(DataError, match="of 3 x 3 = 9 pixels; received 8"):
         decode_rle([2, 3, 1, 2], (3, 3))
 
 

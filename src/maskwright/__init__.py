@@ -13,7 +13,7 @@ __all__ = [
     "evaluate",
     "export_model",
     "extract_regions",
-    "find_rate",
+    "find_learning_rate",
     "load",
     "open_dataset",
     "plan",
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from maskwright.api.evaluate import evaluate
     from maskwright.api.export import export_model
     from maskwright.api.extract_regions import extract_regions
-    from maskwright.api.lr_finder import find_rate
+    from maskwright.api.lr_finder import find_learning_rate
     from maskwright.api.plans.compare_plans import compare_plans
     from maskwright.api.plans.plan import plan
     from maskwright.api.predict import load, predict

@@ -1,37 +1,37 @@
-"""Every error that Maskwright raises on purpose, on one page.
+"""All errors that Maskwright raises deliberately.
 
-The message is one sentence for the person at the keyboard: what was expected, what came, what to
-do. The command line prints it on standard error and ends with `exit_code`.
+A message is one sentence: what was expected, what was received, and how to solve it. The command
+line prints it on standard error and exits with `exit_code`.
 """
 
 
 class MaskwrightError(Exception):
-    """Something the user can mend; the message says what and how."""
+    """Base class of errors that the user can solve."""
 
     exit_code = 1
 
 
 class DataError(MaskwrightError):
-    """An image, a mask or a data set that cannot be used as it is."""
+    """An image, a mask or a data set is invalid."""
 
 
 class TooLargeError(DataError):
-    """An image of more pixels than are decoded."""
+    """An image exceeds the maximum number of pixels."""
 
 
 class ConfigError(MaskwrightError):
-    """A setting or an argument that does not exist or cannot have this value."""
+    """A setting or argument does not exist or has an invalid value."""
 
     exit_code = 2
 
 
 class ModelError(MaskwrightError):
-    """A model, its weights or its card that cannot be built or loaded."""
+    """A model, its weights or its model card cannot be built or loaded."""
 
 
 class TrainingError(MaskwrightError):
-    """Training that cannot start or go on; the last good checkpoint is kept."""
+    """Training cannot start or continue; the last checkpoint remains."""
 
 
 class StoppedError(TrainingError):
-    """Training that a signal ended, and that nothing is wrong with."""
+    """Training was interrupted by a signal."""

@@ -1,7 +1,7 @@
-"""What the numbers in a mask mean, and how they look.
+"""Class labels: names, colors, and display of masks.
 
-A mask in memory is always an integer array `(height, width)` with labels `0 … num_classes - 1` and
-`IGNORE_LABEL` where a pixel does not count, whatever the file held.
+A mask in memory is an integer array `(height, width)` with labels `0 … num_classes - 1`, and
+`IGNORE_LABEL` for ignored pixels, whatever the encoding of its file.
 """
 
 import colorsys
@@ -15,15 +15,15 @@ import numpy as np
 from maskwright.errors import DataError
 
 IGNORE_LABEL = 255
-"""Label of pixels that are neither trained on nor scored."""
+"""Label of ignored pixels, which are neither trained on nor scored."""
 
 MAX_CLASSES = IGNORE_LABEL
-"""Labels are kept as bytes and 255 is taken, so there can be 255 classes."""
+"""Maximum number of classes: labels are bytes, of which 255 is the ignore label."""
 
 Color = tuple[int, int, int]
 
 _IGNORE_COLOR: Color = (128, 128, 128)
-# Okabe and Ito's seven, told apart by color-blind readers too, then what differs most from them.
+# The seven colors of Okabe and Ito, distinguishable with color vision deficiency, then others.
 _PALETTE: tuple[Color, ...] = (
     (230, 159, 0),
     (86, 180, 233),
@@ -54,8 +54,8 @@ class Labels:
     """Names and colors of the classes; the position of a name is its label.
 
     Args:
-        names: One for each class, all different.
-        colors: RGB, 0 to 255, one for each class.
+        names: Unique name of each class.
+        colors: Color of each class, RGB from 0 to 255.
     """
 
     names: tuple[str, ...]
@@ -63,66 +63,66 @@ class Labels:
 
     def __post_init__(self) -> None:
         if not 1 <= len(self.names) <= MAX_CLASSES:
-            raise DataError(f"Expected 1 to {MAX_CLASSES} classes, received {len(self.names)}.")
+            raise DataError(f"Expected 1 to {MAX_CLASSES} classes; received {len(self.names)}.")
         if len(set(self.names)) != len(self.names):
-            twice = sorted({name for name in self.names if self.names.count(name) > 1})
-            raise DataError(f"Class names must differ; these occur twice: {', '.join(twice)}.")
+            repeated = sorted({name for name in self.names if self.names.count(name) > 1})
+            raise DataError(f"Expected unique class names; repeated: {', '.join(repeated)}.")
         if len(self.colors) != len(self.names):
             raise DataError(
-                f"Expected one color for each of {len(self.names)} classes, "
+                f"Expected one color for each of {len(self.names)} classes; "
                 f"received {len(self.colors)}."
             )
 
     @classmethod
     def create(cls, names: Sequence[str], colors: Sequence[Color] | None = None) -> "Labels":
-        """Labels with colors chosen where none are given."""
+        """Labels with the given colors, or with default colors if `colors` is `None`."""
         if colors is None:
             colors = default_colors(names)
         return cls(tuple(names), tuple((int(r), int(g), int(b)) for r, g, b in colors))
 
     @property
     def num_classes(self) -> int:
-        """Number of classes, the ignore label not counted."""
+        """Number of classes, without the ignore label."""
         return len(self.names)
 
     @property
     def background(self) -> int | None:
-        """Label of the class that stands for "nothing", or `None` where there is none."""
+        """Label of the background class by its name, or `None`."""
         for label, name in enumerate(self.names):
             if name.lower() in BACKGROUND_NAMES:
                 return label
         return None
 
     def color(self, mask: np.ndarray) -> np.ndarray:
-        """Paint a mask `(h, w)` in the colors of its classes; uint8 `(h, w, 3)`, RGB."""
+        """Convert a mask `(h, w)` to class colors, uint8 `(h, w, 3)`, RGB."""
         table = np.full((256, 3), _IGNORE_COLOR, np.uint8)
         table[: self.num_classes] = self.colors
         return table[np.clip(mask, 0, IGNORE_LABEL).astype(np.uint8)]
 
     def overlay(self, image: np.ndarray, mask: np.ndarray, opacity: float = 0.5) -> np.ndarray:
-        """Lay the colored mask over an image, with a firm outline; background stays clear.
+        """Blend the colored mask with an image, with opaque outlines and without background.
 
         Args:
             image: uint8 `(h, w, 3)`.
             mask: Labels, `(h, w)`.
-            opacity: 0 shows the image alone, 1 the colors alone.
+            opacity: Opacity of the colors, from 0 (image only) to 1 (colors only).
         """
         labels = np.clip(mask, 0, IGNORE_LABEL).astype(np.uint8)
         colors = self.color(np.arange(256))
-        drawn = np.array(image, np.uint8, order="C")
-        shown = np.zeros(labels.shape, np.uint8)
+        result = np.array(image, np.uint8, order="C")
+        foreground = np.zeros(labels.shape, np.uint8)
         values = np.arange(256)[:, None]
         for label in np.flatnonzero(cv2.calcHist([labels], [0], None, [256], [0, 256])):
             if label in (IGNORE_LABEL, self.background):
                 continue
-            own = (labels == label).view(np.uint8)
-            shown |= own
-            # Looked up in a table of the 256 values of a pixel: many times as fast as sums.
+            inside = (labels == label).view(np.uint8)
+            foreground |= inside
+            # A lookup table of the 256 pixel values is many times as fast as arithmetic.
             blended = (values * (1 - opacity) + colors[label] * opacity).round().astype(np.uint8)
-            cv2.copyTo(cv2.LUT(drawn, blended[:, None]), own, drawn)
+            cv2.copyTo(cv2.LUT(result, blended[:, None]), inside, result)
         kernel = np.ones((3, 3), np.uint8)
-        edge = (cv2.dilate(labels, kernel) != cv2.erode(labels, kernel)).view(np.uint8) & shown
-        return cv2.copyTo(cv2.LUT(cv2.merge([labels] * 3), colors[:, None]), edge, drawn)
+        edge = (cv2.dilate(labels, kernel) != cv2.erode(labels, kernel)).view(np.uint8) & foreground
+        return cv2.copyTo(cv2.LUT(cv2.merge([labels] * 3), colors[:, None]), edge, result)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON and YAML; `from_dict` reads them back."""
@@ -133,33 +133,33 @@ class Labels:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "Labels":
-        """Labels from what `to_dict` wrote."""
+        """Labels from the result of `to_dict`."""
         return cls.create(values["names"], [parse_color(text) for text in values["colors"]])
 
 
 def parse_color(text: str) -> Color:
-    """RGB from `#RRGGBB`; `DataError` for anything else."""
+    """Parse `#RRGGBB` to RGB; raises `DataError` for other texts."""
     digits = text.removeprefix("#")
     try:
         if len(digits) != 6:
             raise ValueError
         return int(digits[:2], 16), int(digits[2:4], 16), int(digits[4:], 16)
     except ValueError:
-        raise DataError(f"Expected a color such as #1A2B3C, received {text!r}.") from None
+        raise DataError(f"Expected a color such as #1A2B3C; received {text!r}.") from None
 
 
 def default_colors(names: Sequence[str]) -> list[Color]:
-    """Colors that differ, black for a background; beyond twenty, hues far from the one before."""
+    """Distinct colors by class, black for background; after twenty classes, hues at distance."""
     colors: list[Color] = []
-    chosen = 0
+    count = 0
     for name in names:
         if name.lower() in BACKGROUND_NAMES:
             colors.append((0, 0, 0))
             continue
-        if chosen < len(_PALETTE):
-            colors.append(_PALETTE[chosen])
+        if count < len(_PALETTE):
+            colors.append(_PALETTE[count])
         else:
-            red, green, blue = colorsys.hsv_to_rgb(chosen * 0.618 % 1, 0.65, 0.95)
+            red, green, blue = colorsys.hsv_to_rgb(count * 0.618 % 1, 0.65, 0.95)
             colors.append((round(red * 255), round(green * 255), round(blue * 255)))
-        chosen += 1
+        count += 1
     return colors

@@ -33,8 +33,8 @@ def decode_rle(counts: str | bytes | Sequence[int], size: tuple[int, int]) -> np
     runs = _run_lengths(counts)
     if (runs < 0).any() or runs.sum() != height * width:
         raise DataError(
-            f"The run lengths of a mask add up to {runs.sum():,} pixels; expected those of "
-            f"{height} x {width}, {height * width:,}."
+            f"Expected run lengths of {height} x {width} = {height * width:,} pixels; received "
+            f"{runs.sum():,}."
         )
     inside = np.arange(len(runs)) % 2 == 1
     return np.repeat(inside, runs).reshape(width, height).T  # five times as fast as the C code
@@ -123,7 +123,7 @@ def _checked_polygon(polygon: Sequence[float]) -> np.ndarray:
             f"Expected a polygon as x, y, x, y, … in pixels; received {str(polygon)[:60]}."
         ) from None
     if not np.isfinite(points).all():
-        raise DataError(f"A polygon has points that are no numbers: {str(polygon)[:60]}.")
+        raise DataError(f"Expected finite polygon coordinates; received {str(polygon)[:60]}.")
     sides = np.abs(points - np.roll(points, 1, axis=0)).max(axis=1, initial=0)
     if np.abs(points).max(initial=0) > _MAX_COORDINATE_PX or sides.sum() > _MAX_PERIMETER_PX:
         raise DataError(

@@ -1,20 +1,20 @@
-"""Words that cards, settings and commands share; it imports nothing, so that `--help` is quick."""
+"""Literal types of model cards, settings and commands; without imports, so `--help` is fast."""
 
 from collections.abc import Callable
 from typing import Literal
 
 Unit = Literal["region", "image", "case"]
-"""What one decision is made on: a region, or all of an image, or all of a case."""
+"""Unit of a decision: a region, all regions of an image, or all images of a case."""
 RegionKind = Literal["components", "instances", "whole"]
-"""What a region of a mask is: a connected component, a value, or all that is not background."""
+"""Definition of a region: a connected component, a pixel value, or all foreground."""
 Outside = Literal["kept", "darkened", "removed", "channel"]
-"""What becomes of the pixels of a crop that the mask leaves out."""
+"""Treatment of the pixels of a crop outside the mask."""
 InstanceMethod = Literal["centers", "mask_rcnn"]
-"""How single objects are found: split by their centers and depths, or detected one by one."""
+"""Instance segmentation: a watershed on predicted centers and distances, or Mask R-CNN."""
 Format = Literal["keras", "savedmodel", "onnx", "openvino", "litert"]
-"""Engine that an exported model is for."""
+"""Inference engine of an exported model."""
 Engine = Literal["local", "ray"]
-"""What works through a folder of images: this process, or the workers of a Ray cluster."""
+"""Where the images of a folder are processed: this process, or a Ray cluster."""
 OnMessage = Callable[[str], None]
 """Called with each message to the user, one sentence."""
 

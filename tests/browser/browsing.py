@@ -9,7 +9,7 @@ WIDE, NARROW = {"width": 1280, "height": 800}, {"width": 800, "height": 1000}
 @contextmanager
 def served(app) -> Iterator[str]:
     """Address of an application that answers."""
-    from maskwright.serving import Limits, bound, running
+    from maskwright.serving import ServerLimits, bind, run_in_thread
 
-    with running(app, bound("127.0.0.1", 0), Limits()) as port:
+    with run_in_thread(app, bind("127.0.0.1", 0), ServerLimits()) as port:
         yield f"http://127.0.0.1:{port}/"

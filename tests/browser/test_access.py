@@ -1,11 +1,12 @@
 """The page for everybody: by keyboard, checked with axe-core, with a token, at a busy server."""
 
 import pytest
+from browser_models import MASKS, browser_models
 from browsing import NARROW, WIDE, served
-from made_up import MASKS, made_up_models, picture
 from test_page import areas, expected, png, settled, show
 from test_training_view import write
 
+from made_up_models import picture
 from maskwright.serving import create_app
 
 expect = pytest.importorskip("playwright.sync_api").expect
@@ -21,7 +22,7 @@ def site(tmp_path_factory):
     (run / "previews").mkdir(parents=True)
     (run / "plan.yaml").write_text("epochs: 4\n")
     write(run, 3, 0.75)
-    app = create_app(made_up_models({"run": run}), keep=folder, on_message=lambda _: None)
+    app = create_app(browser_models({"run": run}), keep=folder, on_record=lambda _: None)
     with served(app) as address:
         yield address
 
@@ -98,7 +99,7 @@ def test_all_can_be_done_by_keyboard(site, open_page):
 
 @pytest.fixture
 def locked_site():
-    app = create_app(made_up_models(), token=TOKEN, on_message=lambda _: None)
+    app = create_app(browser_models(), token=TOKEN, on_record=lambda _: None)
     with served(app) as address:
         yield address
 

@@ -9,8 +9,8 @@ from browsing import served
 
 from maskwright.inference.postprocess import clean
 from maskwright.inference.predictor import most_probable
-from maskwright.serving import Models, create_app
-from maskwright.serving.store.probability_grid import LEVELS, weigh
+from maskwright.serving import ModelRegistry, create_app
+from maskwright.serving.jobs.probability_grid import LEVELS, labels_and_levels
 
 # As texts: the driver takes seconds for lists of so many numbers.
 DECIDE = """async (cases) => {
@@ -29,7 +29,7 @@ DECIDE = """async (cases) => {
 
 @pytest.fixture(scope="module")
 def site():
-    with served(create_app(Models({}), on_message=lambda _: None)) as address:
+    with served(create_app(ModelRegistry({}), on_record=lambda _: None)) as address:
         yield address
 
 
@@ -61,7 +61,7 @@ def test_every_pixel_is_decided_as_python_does(site, open_page):
     cases, expected = [], []
     for _ in range(120):
         probabilities, background, threshold, settings = drawn(rng)
-        labels, levels = weigh(probabilities, threshold, background)
+        labels, levels = labels_and_levels(probabilities, threshold, background)
         cases.append(
             {
                 "height": labels.shape[0],

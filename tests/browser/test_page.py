@@ -9,11 +9,12 @@ import zipfile
 import cv2
 import numpy as np
 import pytest
+from browser_models import COLORS, MASKS, REGIONS, browser_models
 from browsing import served
-from made_up import COLORS, MASKS, REGIONS, disc, made_up_models, picture
 from PIL import Image
 
 import maskwright
+from made_up_models import disc, picture
 from maskwright.serving import create_app
 
 expect = pytest.importorskip("playwright.sync_api").expect
@@ -29,7 +30,7 @@ def keep(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def site(keep):
-    with served(create_app(made_up_models(), keep=keep, on_message=lambda _: None)) as address:
+    with served(create_app(browser_models(), keep=keep, on_record=lambda _: None)) as address:
         yield address
 
 
@@ -136,7 +137,7 @@ def test_a_dropped_image_shows_its_mask(site, open_page):
     page.get_by_label("Show cell").check()
     page.get_by_role("radio", name="Outline").check()
     assert overlay(page, 90, 60)[1] == 0
-    page.get_by_role("radio", name="Heat").check()
+    page.get_by_role("radio", name="Heat map").check()
     assert overlay(page, 60, 10)[1] == 128
     page.get_by_role("radio", name="Fill").check()
     page.get_by_role("button", name="Compare").click()
@@ -155,14 +156,14 @@ def test_the_threshold_and_the_cleaning_decide_as_python_does(site, open_page):
     dull_is_gone = MASKS.adjusted(threshold=0.8)(picture()).labels
     assert not dull_is_gone[disc("dull")].any()
     settled(page, expected(dull_is_gone))
-    page.get_by_role("spinbutton", name="Least area, px").fill("20")
+    page.get_by_role("spinbutton", name="Minimum area, px").fill("20")
     page.get_by_role("spinbutton", name="Fill holes up to, px").fill("9")
     page.keyboard.press("Tab")
     clean = MASKS.adjusted(threshold=0.8, min_area_px=20, fill_holes_px=9)(picture()).labels
     settled(page, expected(clean))
     assert overlay(page, 30, 30)[1] == 128  # the hole is filled
     np.testing.assert_array_equal(saved_mask(page), clean)
-    page.get_by_role("button", name="As the model").click()
+    page.get_by_role("button", name="Reset to model").click()
     settled(page, expected(MASKS(picture()).labels))
     np.testing.assert_array_equal(saved_mask(page), MASKS(picture()).labels)
 
@@ -172,13 +173,13 @@ def test_other_models_have_their_own_ways(site, open_page):
     show(page, "colors")
     names = ("background", "dull", "bright")
     settled(page, expected(COLORS(picture()).labels, names))
-    page.get_by_role("spinbutton", name="Least area, px").fill("0")
+    page.get_by_role("spinbutton", name="Minimum area, px").fill("0")
     page.keyboard.press("Tab")
     settled(page, expected(COLORS.adjusted(min_area_px=0)(picture()).labels, names))
     show(page, "objects", "objects.png")
     expect(page.locator("#pieces-title")).to_have_text("Objects")
     expect(page.locator("#classes tr").nth(1)).to_contain_text("4")
-    page.get_by_role("slider", name="Score from").fill("150")
+    page.get_by_role("slider", name="Minimum score").fill("150")
     expect(page.locator("#classes tr").nth(1)).to_contain_text("2")
     assert page.locator("#fill-holes-row").is_hidden()
 
@@ -210,7 +211,7 @@ def test_what_is_painted_can_be_taken_back_and_is_downloaded(site, open_page):
     dull_is_gone = MASKS.adjusted(threshold=0.8)(picture()).labels
     dull_is_gone[29:32, 29:32] = 1
     settled(page, expected(dull_is_gone))
-    page.get_by_role("button", name="As the model").click()
+    page.get_by_role("button", name="Reset to model").click()
 
     page.keyboard.press("Control+z")
     settled(page, expected(filled))
@@ -219,7 +220,7 @@ def test_what_is_painted_can_be_taken_back_and_is_downloaded(site, open_page):
     assert page.get_by_role("button", name="Undo").is_disabled()
     page.keyboard.press("Control+Shift+z")
     settled(page, expected(filled))
-    page.get_by_role("button", name="Reset").click()
+    page.get_by_role("button", name="Reset", exact=True).click()
     settled(page, expected(own))
     np.testing.assert_array_equal(saved_mask(page), own)
     expect(page.locator("#image-list .state")).to_have_text("done")
@@ -273,7 +274,7 @@ def test_regions_come_by_doubt_and_are_decided_again(site, open_page):
     page.locator("#stage").focus()
     for key in ("ArrowRight", "Space", "ArrowLeft"):
         page.keyboard.press(key)
-    page.get_by_role("button", name="Decide again").click()
+    page.get_by_role("button", name="Classify again").click()
     expect(rows).not_to_have_text([f"{made.region_probabilities[i]:.2f}" for i in doubt])
 
 
@@ -283,7 +284,7 @@ def test_what_is_kept_is_trained_on(site, open_page, keep, tmp_path, uncompiled)
     for number, name in enumerate(names):
         show(page, "colors", f"{name}.png", np.roll(picture(), 5 * number, axis=1))
         page.keyboard.press("k")
-        expect(page.locator(".notice.good").last).to_contain_text(f"{name}.png is kept in")
+        expect(page.locator(".notice.good").last).to_contain_text(f"{name}.png was added to")
     folder = keep / "colors"
     for kind in ("images", "masks"):
         assert sorted(path.stem for path in (folder / kind).iterdir()) == sorted(names)

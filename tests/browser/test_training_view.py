@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from browsing import served
 
-from maskwright.serving import Models, create_app
+from maskwright.serving import ModelRegistry, create_app
 
 expect = pytest.importorskip("playwright.sync_api").expect
 
@@ -54,7 +54,7 @@ def write(folder, epochs, share, **more):
 
 @pytest.fixture
 def site(run):
-    with served(create_app(Models({"first": run}), on_message=lambda _: None)) as address:
+    with served(create_app(ModelRegistry({"first": run}), on_record=lambda _: None)) as address:
         yield address
 
 
@@ -74,7 +74,7 @@ def test_a_run_is_followed_to_its_end(run, site, open_page):
     dice = page.get_by_role("slider", name="mean Dice by epoch")
     dice.press("ArrowLeft")
     assert dice.get_attribute("aria-valuetext") == (
-        "Epoch 2, whose weights are kept: training 0.7000, validation 0.7000"
+        "Epoch 2 (best): training 0.7000, validation 0.7000"
     )
     dice.hover(position={"x": 46, "y": 60})
     assert dice.get_attribute("aria-valuenow") == "1"

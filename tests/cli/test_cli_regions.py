@@ -58,6 +58,9 @@ def test_train_evaluate_predict_extract(run, data, tmp_path):
     code, out, err = run("regions", "predict", made, data, "-o", tmp_path / "answers")
     assert (code, out.strip()) == (0, str(tmp_path / "answers" / "cases.csv"))
     assert "Decided on 16." in err
+    assert "Skipped 16" in run("regions", "predict", made, data, "-o", tmp_path / "answers")[2]
+    again = run("regions", "predict", made, data, "-o", tmp_path / "answers", "--overwrite")
+    assert "Skipped" not in again[2]
     right = [
         (row["decision"] == "bright") == (int(row["id"]) % 2 == 1)
         for row in rows(tmp_path / "answers" / "cases.csv")
@@ -197,7 +200,7 @@ def manifest(folder, changes=None, masks=1):
         (
             {number: {"label": "dull"} for number in range(12)},
             {},
-            "have the label dull; expected two labels to tell apart",
+            "have the label dull; expected two different labels",
         ),
         (
             {number: {"label": "dull"} for number in range(8)},
@@ -249,8 +252,12 @@ def test_a_table_that_lacks_a_region(run, tmp_path):
         (("evaluate", "{segmenter}", "{data}"), 1, "Expected a run of `maskwright regions train`"),
         (("evaluate", "{alone}", "{data}", "--split", "night"), 1, "no split 'night'"),
         (("predict", "{segmenter}", "{data}"), 1, "name another run, or use the command"),
-        (("predict", "{alone}", "{data}", "--no-masks"), 2, "draws none; give masks, or train it"),
-        (("predict", "{alone}", "{data}/dull/images"), 1, "draws no masks, so that images come"),
+        (
+            ("predict", "{alone}", "{data}", "--no-masks"),
+            2,
+            "predicts none; give masks, or train it",
+        ),
+        (("predict", "{alone}", "{data}/dull/images"), 1, "predicts no masks, so that images come"),
         (("extract", "nowhere"), 1, "nowhere does not exist; expected a folder"),
         (("extract", "{data}", "--min-area-px", "9999"), 1, "hold no region of 9999 px or more"),
     ],
@@ -266,11 +273,13 @@ def test_one_sentence_and_an_exit_code_of_regions(
 def test_other_commands_name_the_run_that_they_expect(run, data, runs, tmp_path):
     out = tmp_path / "out"
     predict = ("predict", runs / "alone", data)
-    refused(run, out, 2, "keeps no probabilities of pixels", *predict, "--probabilities")
-    refused(run, out, 2, "no segmenter that could be adjusted", *predict, "--threshold", "0.4")
+    refused(run, out, 2, "does not write probabilities of pixels", *predict, "--probabilities")
+    refused(run, out, 2, "no segmenter to adjust", *predict, "--threshold", "0.4")
     code, _, err = run("train", data, "-o", runs / "alone", "--resume")
     assert code == 2
-    assert "holds settings of `maskwright regions train`; expected those of `maskwright tr" in err
+    assert (
+        "holds settings of `maskwright regions train`; expected settings of `maskwright tr" in err
+    )
 
 
 def test_a_wrong_option_shows_the_usage(run, data, tmp_path):

@@ -18,9 +18,9 @@ MAX_LINES = 240
 MAX_PARAMETERS = 8
 # What a model is: asked of a task, never of the object.
 MODEL_CLASSES = {
-    *("Predictor", "InstancePredictor", "ObjectSegmenter", "Pipeline", "Classifier"),
+    *("Predictor", "InstancePredictor", "Pipeline", "Classifier"),
     *("SemanticCard", "InstanceCard", "RegionCard"),
-    *("Evaluation", "ObjectEvaluation", "DecisionEvaluation"),
+    *("SemanticEvaluation", "InstanceEvaluation", "RegionEvaluation"),
 }
 FILES = {path.relative_to(ROOT).as_posix(): path for path in sorted(ROOT.rglob("*.py"))}
 TREES = {name: ast.parse(path.read_text(encoding="utf-8")) for name, path in FILES.items()}

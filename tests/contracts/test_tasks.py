@@ -17,6 +17,7 @@ from fastapi.testclient import TestClient
 import maskwright
 from drawing_regions import disc_image, draw_discs
 from maskwright.errors import ConfigError, MaskwrightError, ModelError, StoppedError
+from maskwright.evaluation.reports.write import terminal_table, to_dict
 from maskwright.imageio import write_image
 from maskwright.serving import create_app, open_models
 from maskwright.tasks.registry import TASKS, task_of
@@ -123,8 +124,9 @@ def test_evaluate_writes_the_same_files(runs, data, tmp_path, name):
     assert {"scores.json", "cases.csv", "report.html"} <= written
     scores = json.loads((tmp_path / "scores.json").read_text())
     task = task_of(runs[name])
-    assert scores == json.loads(json.dumps(task.to_dict(evaluation)))
-    assert task.table(evaluation).row_count
+    report = task.report(evaluation)
+    assert scores == json.loads(json.dumps(to_dict(report)))
+    assert terminal_table(report).row_count
     assert (scores["split"], scores["skipped"]) == ("test", [])
     assert "<html" in (tmp_path / "report.html").read_text(encoding="utf-8")
 
@@ -200,7 +202,7 @@ def test_a_model_is_served(artifacts, images, name):
     models = open_models([f"{name}={artifacts[name]}"])
     image = (images / "1.png").read_bytes()
     with TestClient(create_app(models), base_url="http://127.0.0.1") as client:
-        (listed,) = client.get("/models").json()["models"]
+        (listed,) = client.get("/api/models").json()
         assert listed["task"] == name
         answer = client.post(f"/predict?model={name}", files={"image": ("1.png", image)})
     assert answer.status_code == 200, answer.text

@@ -55,14 +55,14 @@ def test_changed_missing_and_unlisted_files_are_refused(folder):
     weights = folder / "inner" / "weights.bin"
     whole = weights.read_bytes()
     weights.write_bytes(whole[:-1])
-    with pytest.raises(ModelError, match="checksums differ"):
+    with pytest.raises(ModelError, match="checksum of"):
         read_listing(folder)
     weights.unlink()
     with pytest.raises(ModelError, match=r"lacks inner/weights\.bin"):
         read_listing(folder)
     weights.write_bytes(whole)
     (folder / "more.py").write_text("print()")
-    with pytest.raises(ModelError, match=r"holds more\.py, which artifact\.json does not list"):
+    with pytest.raises(ModelError, match=r"contains more\.py, which artifact\.json does not list"):
         read_listing(folder)
 
 
@@ -70,7 +70,7 @@ def test_links_are_refused(folder, tmp_path):
     (tmp_path / "secret").write_text("key")
     (folder / "model_card.json").unlink()
     (folder / "model_card.json").symlink_to(tmp_path / "secret")
-    with pytest.raises(ModelError, match=r"holds a link, model_card\.json"):
+    with pytest.raises(ModelError, match=r"contains a link, model_card\.json"):
         read_listing(folder)
 
 
@@ -79,7 +79,7 @@ def test_names_that_lead_elsewhere_are_refused(folder, tmp_path, name):
     values = json.loads((folder / LIST_FILE).read_text())
     values["files"][name] = "0" * 64
     (folder / LIST_FILE).write_text(json.dumps(values))
-    with pytest.raises(ModelError, match="leads out of its folder"):
+    with pytest.raises(ModelError, match="outside its folder"):
         read_listing(folder)
     if name:
         packed = archive(tmp_path / "bad.maskwright", [(name.replace("\\", "/"), b"x")])
@@ -91,10 +91,10 @@ def test_names_that_lead_elsewhere_are_refused(folder, tmp_path, name):
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"version": 2}, "is of version 2; this Maskwright reads version 1"),
-        ({"format": "pickle"}, "is no list of an exported model"),
-        ({"files": {}}, "is no list of an exported model"),
-        ({"run": "os.system"}, "is no list of an exported model"),
+        ({"version": 2}, "has version 2, but this Maskwright reads version 1"),
+        ({"format": "pickle"}, "is not the file list of an exported model"),
+        ({"files": {}}, "is not the file list of an exported model"),
+        ({"run": "os.system"}, "is not the file list of an exported model"),
     ],
 )
 def test_other_versions_and_words_are_refused(folder, change, said):
@@ -107,10 +107,10 @@ def test_other_versions_and_words_are_refused(folder, change, said):
 def test_bombs_are_not_unpacked(tmp_path):
     bomb = archive(tmp_path / "bomb.maskwright", [("model_card.json", b"\0" * 50_000_000)])
     assert bomb.stat().st_size < 60_000
-    with pytest.raises(ModelError, match="hardly shrinks"):
+    with pytest.raises(ModelError, match="more than a model can"):
         unpacked(bomb)
     many = archive(tmp_path / "many.maskwright", [(f"{n}.bin", b"x") for n in range(600)])
-    with pytest.raises(ModelError, match="holds 600 files"):
+    with pytest.raises(ModelError, match="contains 600 files"):
         unpacked(many)
     cut = tmp_path / "cut.maskwright"
     cut.write_bytes(bomb.read_bytes()[:-40])
@@ -121,5 +121,5 @@ def test_bombs_are_not_unpacked(tmp_path):
 def test_links_in_archives_are_refused(tmp_path):
     link = zipfile.ZipInfo("model_card.json")
     link.external_attr = 0o120777 << 16
-    with pytest.raises(ModelError, match=r"holds a link or a folder, model_card\.json"):
+    with pytest.raises(ModelError, match=r"contains a link or folder, model_card\.json"):
         unpacked(archive(tmp_path / "link.maskwright", [(link, "/etc/passwd")]))

@@ -135,7 +135,7 @@ def test_one_file_holds_it_all(made, tmp_path, monkeypatch):
 
 def test_nothing_is_overwritten_and_nothing_half_written(made, tmp_path):
     (tmp_path / "there").mkdir()
-    with pytest.raises(ConfigError, match="exists already"):
+    with pytest.raises(ConfigError, match="already exists"):
         maskwright.export_model(made / "run", tmp_path / "there", format="keras")
     with pytest.raises(ConfigError, match="Expected a format of keras, savedmodel"):
         maskwright.export_model(made / "run", tmp_path / "other", format="coreml")
@@ -167,7 +167,7 @@ def test_eight_bits_are_refused_where_dice_falls(made, tmp_path, monkeypatch):
     # As if every network of eight bits lost more than is allowed.
     monkeypatch.setattr(int8.write_int8, "__defaults__", (ParityLimits(1, 0, -2),))
     out = tmp_path / "int8"
-    with pytest.raises(ModelError, match=r"and 4 of 8 groups of layers left in float by .*Conv"):
+    with pytest.raises(ModelError, match=r"and 4 of 8 groups of layers in float by .*Conv"):
         maskwright.export_model(made / "run", out, format="onnx", data=made / "data", int8=True)
     assert not list(tmp_path.iterdir())
 
@@ -215,7 +215,7 @@ def test_arrays_in_other_files_are_refused(exported, tmp_path):
     card = json.loads((out / "model_card.json").read_text())
     forged_card = {**card, "model_sha256": checksum(out / "model.onnx")}
     changed(out, "model_card.json", lambda _: json.dumps(forged_card))
-    with pytest.raises(ModelError, match="keeps arrays in other files"):
+    with pytest.raises(ModelError, match="refers to arrays in other files"):
         Predictor.load(out)
 
 
@@ -241,7 +241,7 @@ def forged(exported, tmp_path):
 
 def test_a_network_beyond_all_measure_is_refused_before_it_is_built(forged):
     changed(forged, "network.json", lambda text: text.replace("4,", "10000000000,", 1))
-    with pytest.raises(ModelError, match="at most 8,192; the file says 10,000,000,000"):
+    with pytest.raises(ModelError, match="up to 8,192; received 10,000,000,000"):
         Predictor.load(forged)
 
 
@@ -253,14 +253,14 @@ def test_a_file_cannot_name_code(forged):
 
 def test_weights_of_another_network_are_refused(forged):
     changed(forged, "network.json", lambda text: text.replace('"unet"', '"light"'))
-    with pytest.raises(ModelError, match="do not fit the"):
+    with pytest.raises(ModelError, match="do not match the"):
         Predictor.load(forged)
 
 
 def test_truncated_weights_are_refused(forged):
     path = forged / "weights.npz"
     path.write_bytes(path.read_bytes()[:-200])
-    with pytest.raises(ModelError, match="checksums differ"):
+    with pytest.raises(ModelError, match="checksum of"):
         Predictor.load(forged)
 
 
@@ -268,6 +268,6 @@ def test_the_card_of_another_model_is_refused(forged, made):
     card = json.loads((forged / "model_card.json").read_text())
     card["model_sha256"] = "0" * 64
     changed(forged, "model_card.json", lambda _: json.dumps(card))
-    with pytest.raises(ModelError, match="that of another model"):
+    with pytest.raises(ModelError, match="belongs to another model"):
         Predictor.load(forged)
     assert read_listing(forged).format == "keras"

@@ -3,9 +3,12 @@
 import numpy as np
 from PIL import Image
 
+from maskwright.inference.folder import run_plan
+from maskwright.inference.options import FolderOptions
 from maskwright.inference.predictor import Predictor
 from maskwright.labels import Labels
 from maskwright.model_card import SemanticCard
+from maskwright.tasks.semantic.folder import plan_predictor
 
 
 def brightness(images):
@@ -30,3 +33,9 @@ def draw(path, size=(8, 6), bright=1, mode="RGB"):
     pixels = np.zeros((size[1], size[0]), np.uint8)
     pixels[:, :bright] = 255
     Image.fromarray(pixels).convert(mode).save(path)
+
+
+def predict_folder(model, images, out, overlays=False, **options):
+    """Folder predicted with an open predictor."""
+    asked = FolderOptions(overlays=overlays, **options)
+    return run_plan(plan_predictor(model, images, out, asked), out, asked)

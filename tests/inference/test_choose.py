@@ -7,12 +7,13 @@ from test_predictor import brightness, card
 from maskwright.data.samples import Sample
 from maskwright.errors import ConfigError
 from maskwright.inference.predictor import Predictor
-from maskwright.inference.tune_postprocessing import (
+from maskwright.inference.tuning.cached_prediction import (
     THRESHOLDS,
     component_areas,
+    predict_tunable,
     record,
-    tune_postprocessing,
 )
+from maskwright.inference.tuning.tune_postprocessing import tune_postprocessing
 from maskwright.labels import IGNORE_LABEL, Labels
 
 CASES = 10
@@ -28,7 +29,7 @@ def decided(folder, draw, own_card=None, cases=CASES):
         image = np.where(truth, 110.0, 90.0)[..., None]
         draw(image, truth, case)
         sample = Sample(f"{case}", Path(f"{case}.png"), (), f"{case}")
-        kept.append(record(predictor, image, truth, sample, folder))
+        kept.append(record(predict_tunable(predictor, image), truth, sample, folder))
     return kept
 
 
@@ -104,11 +105,22 @@ def test_more_classes_have_no_threshold_to_choose(tmp_path):
     truth = np.array([[0, 1], [2, IGNORE_LABEL]], np.int32)
     image = np.array([[50, 120], [199, 0]], np.float32)[..., None]
     predictor = Predictor(three, card(labels=labels))
-    kept = [record(predictor, image, truth, Sample("a", Path("a"), (), "a"), tmp_path)]
+    sample = Sample("a", Path("a"), (), "a")
+    kept = [record(predict_tunable(predictor, image), truth, sample, tmp_path)]
     found = tune_postprocessing(predictor.card, kept)
     assert found.steps[0].name == "min_area_px"
     # Of classes 0, 1 and 1 for 0, 1 and 2: Dice 1, 2 / 3 and 0.
     assert found.before == pytest.approx((1 + 2 / 3 + 0) / 3)
+
+
+def test_a_tunable_prediction_has_the_labels_of_the_predictor():
+    image = np.full((32, 32, 1), 90.0)
+    specks(image, None, 0)
+    predictor = Predictor(brightness, card(min_area_px=5))
+    prediction = predict_tunable(predictor, image)
+    np.testing.assert_array_equal(prediction.labels, predictor(image).labels)
+    # Of the specks of 4 and 6 px only the larger is left.
+    assert (prediction.uncleaned.sum(), prediction.labels.sum()) == (10, 6)
 
 
 def test_areas_of_true_components():

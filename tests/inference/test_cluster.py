@@ -6,16 +6,21 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from drawing_masks import card, draw
+from drawing_masks import card, draw, predict_folder
 
+from drawing_regions import QUICK, draw_discs
 from maskwright import api
 from maskwright.errors import ConfigError
 from maskwright.export.listing import write_listing
-from maskwright.inference.cluster import Share, Worker, predict_on_cluster, shares
-from maskwright.inference.folder import predict_folder
+from maskwright.inference.cluster import Share, shares
+from maskwright.inference.cluster_worker import Worker, pack_item
 from maskwright.inference.manifest import Manifest
+from maskwright.inference.options import FolderOptions
+from maskwright.inference.output_paths import Job, WorkItem
+from maskwright.inference.pipeline import PipelineOptions
 from maskwright.inference.predictor import Predictor
 from maskwright.model_card import CARD_FILE, checksum
+from maskwright.tasks.semantic.folder import plan_folder
 
 IMAGES = 40
 
@@ -55,17 +60,21 @@ def images(tmp_path_factory):
     return folder
 
 
-def worker(model, out, sign):
-    way = {"flips": False, "batch_size": 4, "max_pixels": 10**6}
-    return Worker(model, out, "settings", way, {}, sign, threads=1)
+def worker(model, images, out, marker):
+    """A worker of a plan for a cluster."""
+    plan = plan_folder(model, images, out, FolderOptions(engine="ray", batch_size=4))
+    return Worker(plan.open, PipelineOptions(out, max_pixels=10**6, threads=1), marker)
 
 
-def test_a_worker_does_its_rows(model, images, tmp_path):
-    (tmp_path / "sign").touch()
-    jobs = [[str(images / f"{n}.png"), str(tmp_path / f"{n}.png"), *[None] * 3] for n in (6, 7)]
-    rows = worker(model, tmp_path, "sign")({"job": np.array([json.dumps(job) for job in jobs])})
-    told = sorted((json.loads(line) for line in rows["line"]), key=lambda line: line["mask"])
-    assert [(line["mask"], line["status"]) for line in told] == [
+def test_a_worker_predicts_its_items(model, images, tmp_path):
+    (tmp_path / "marker").touch()
+    items = [
+        WorkItem((Job(images / f"{n}.png", tmp_path / f"{n}.png"),), "settings") for n in (6, 7)
+    ]
+    packed = np.array([pack_item(item) for item in items])
+    rows = worker(model, images, tmp_path, "marker")({"item": packed})
+    lines = sorted((json.loads(line) for line in rows["line"]), key=lambda line: line["mask"])
+    assert [(line["mask"], line["status"]) for line in lines] == [
         ("6.png", "done"),
         ("7.png", "failed"),
     ]
@@ -73,8 +82,8 @@ def test_a_worker_does_its_rows(model, images, tmp_path):
     assert (tmp_path / "6.png").exists()
 
 
-def test_a_worker_that_does_not_see_the_folder_says_so(model, tmp_path):
-    rows = worker(model, tmp_path, "elsewhere")({"job": np.array([])})
+def test_a_worker_that_does_not_see_the_folder_says_so(model, images, tmp_path):
+    rows = worker(model, images, tmp_path, "elsewhere")({"item": np.array([])})
     kind, text = json.loads(rows["error"][0])
     assert kind == "DataError"
     assert "all nodes share" in text
@@ -127,6 +136,7 @@ def cluster():
 
 
 @pytest.mark.ray
+@pytest.mark.filterwarnings("ignore")  # Ray warns of its own settings and sockets
 def test_a_killed_worker_loses_and_doubles_nothing(cluster, model, images, tmp_path, monkeypatch):
     psutil = pytest.importorskip("psutil")
     add, killed, lines = Manifest.add, [], []
@@ -140,9 +150,9 @@ def test_a_killed_worker_loses_and_doubles_nothing(cluster, model, images, tmp_p
         add(manifest, entry)
 
     monkeypatch.setattr(Manifest, "add", kill_one)
-    asked = {"overlays": True, "min_area_px": 2}
+    asked = {"engine": "ray", "min_area_px": 2}
     out = tmp_path / "out"
-    result = predict_on_cluster(model, images, out, address=cluster.address, **asked)
+    result = api.predict(model, images, out, address=cluster.address, **asked)
     assert killed
     assert not killed[0].is_running()
     assert sorted(lines) == sorted(f"{n}.png" for n in range(IMAGES))
@@ -161,4 +171,38 @@ def test_a_killed_worker_loses_and_doubles_nothing(cluster, model, images, tmp_p
         if name.suffix != ".jsonl":
             assert (out / name).read_bytes() == (here / name).read_bytes()
     # What is done needs no cluster, and is known whoever did it.
-    assert len(predict_on_cluster(model, images, here, **asked).skipped) == IMAGES - 1
+    assert len(api.predict(model, images, here, **asked).skipped) == IMAGES - 1
+
+
+@pytest.fixture(scope="module")
+def discs(tmp_path_factory):
+    return draw_discs(tmp_path_factory.mktemp("discs") / "data", 12, discs=2)
+
+
+def train_objects(data, out):
+    settings = {"encoder": "plain", "encoder_widths": (4, 8), "crop": 32, "batch_size": 4}
+    return api.train(data, out, objects="centers", epochs=1, **settings).folder
+
+
+def train_cases(data, out):
+    settings = {**QUICK, "pixels": False, "epochs": 1}
+    common = {name: QUICK[name] for name in ("encoder", "encoder_widths", "size", "batch_size")}
+    segmenter = api.train(data, out.with_name("segmenter"), epochs=2, **common).folder
+    return api.train_regions(data, out, segmenter=str(segmenter), **settings).folder
+
+
+@pytest.mark.ray
+@pytest.mark.filterwarnings("ignore")  # Ray warns of its own settings and sockets
+@pytest.mark.parametrize("train", [train_objects, train_cases])
+def test_objects_and_cases_are_the_same_on_a_cluster(cluster, train, discs, tmp_path):
+    run = train(discs, tmp_path / "run")
+    images, out, here = discs / "*" / "images" / "*.png", tmp_path / "out", tmp_path / "here"
+    expected = api.predict(run, images, here)
+    result = api.predict(run, images, out, engine="ray", address=cluster.address)
+    assert (len(result.written), len(expected.written)) == (12, 12)
+    files = [path.relative_to(out) for path in sorted(out.rglob("*")) if path.is_file()]
+    assert files == [path.relative_to(here) for path in sorted(here.rglob("*")) if path.is_file()]
+    for name in files:
+        if name.suffix != ".jsonl":
+            assert (out / name).read_bytes() == (here / name).read_bytes(), name
+    assert len(api.predict(run, images, here, engine="ray").skipped) == 12

@@ -1,12 +1,11 @@
 import numpy as np
 import pytest
 import tifffile
-from drawing_masks import brightness, draw, predictor
+from drawing_masks import brightness, draw, predict_folder, predictor
 from PIL import Image
 
 from maskwright.errors import ConfigError, DataError
 from maskwright.imageio import read_mask
-from maskwright.inference.folder import predict_folder
 
 
 @pytest.mark.parametrize("size", [(8, 8), None])

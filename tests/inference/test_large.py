@@ -7,13 +7,14 @@ import cv2
 import numpy as np
 import pytest
 import tifffile
+from drawing_masks import predict_folder
 
 from maskwright.errors import ConfigError, DataError
 from maskwright.imageio import read_mask
 from maskwright.imageio.windows import open_windows
-from maskwright.inference.folder import predict_folder
+from maskwright.inference.large import partial_mask as panels
 from maskwright.inference.large import predict_large as large
-from maskwright.inference.large import stripes as panels
+from maskwright.inference.large.partial_mask import LargeOptions
 from maskwright.inference.large.predict_large import is_large, predict_large
 from maskwright.inference.large.stripes import out_of_memory
 from maskwright.inference.predictor import Predictor
@@ -66,8 +67,9 @@ def test_labels_are_those_of_the_whole_image(tmp_path, monkeypatch, image, chang
     model = predictor(**changes)
     mask = tmp_path / "mask.tif"
     done = []
-    options = {"flips": True, "preview": tmp_path / "mask.jpg", "advance": done.append}
-    assert predict_large(model, image, mask, **options) == (200, 700)
+    options = LargeOptions(flips=True, advance=done.append)
+    preview = tmp_path / "mask.jpg"
+    assert predict_large(model, image, mask, preview=preview, options=options) == (200, 700)
     assert sum(done) == pytest.approx(1) or changes.get("size") == (512, 512)
     tiled = model.adjusted(tile=512) if changes.get("tile", 64) is None else model
     whole = tiled(tifffile.imread(image)[..., None], flips=True).labels
@@ -154,7 +156,8 @@ def test_tiles_become_smaller_where_memory_runs_out(tmp_path, image):
         return blurred(images)
 
     mask = tmp_path / "mask.tif"
-    predict_large(predictor(hungry, tile=128), image, mask, on_message=told.append)
+    options = LargeOptions(on_message=told.append)
+    predict_large(predictor(hungry, tile=128), image, mask, options=options)
     assert seen[:8] == [128] * 8
     assert set(seen[8:]) == {64}
     assert len(told) == 1

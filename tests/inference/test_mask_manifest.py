@@ -3,9 +3,8 @@ import os
 from dataclasses import replace
 
 import pytest
-from drawing_masks import brightness, draw, predictor
+from drawing_masks import brightness, draw, predict_folder, predictor
 
-from maskwright.inference.folder import predict_folder
 from maskwright.inference.manifest import MANIFEST_FILE, ManifestEntry
 
 

@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
-from maskwright.inference.tiling import predict_tiled
+from maskwright.inference.tiling import predict_tiled, resized_strips
 
 
 def pointwise(images):
@@ -80,3 +80,13 @@ def test_strips_leave_while_later_tiles_are_still_to_come():
     assert len(next(strips)) == 32
     assert sum(calls) == 1
     assert sum(len(strip) for strip in strips) == 640 - 32
+
+
+@pytest.mark.parametrize("size", [(60, 90), (7, 5), (1, 1), (20, 200)])
+@pytest.mark.parametrize("num_classes", [1, 3, 130])
+def test_strips_are_those_of_opencv(monkeypatch, size, num_classes):
+    monkeypatch.setattr("maskwright.inference.tiling._BAND_VALUES", 4000)
+    values = np.random.default_rng(0).random((20, 30, num_classes)).astype(np.float32)
+    planes = [cv2.resize(values[..., k], size[::-1]) for k in range(num_classes)]
+    resized = np.concatenate(list(resized_strips(values, size)))
+    np.testing.assert_allclose(resized, np.stack(planes, axis=-1), atol=1e-6)

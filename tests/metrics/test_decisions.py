@@ -187,9 +187,9 @@ def test_what_is_neither_a_class_nor_a_number_falls_outside_histograms():
     ("labels", "probabilities", "expected"),
     [
         ([0, 1], [0.5], "one label and one value"),
-        ([0, 2], [0.5, 0.5], r"received \[2\]"),
+        ([0, 2], [0.5, 0.5], r"received others: \[2\]"),
         ([0, 1], [0.5, np.nan], "finite"),
-        ([0, 1], [0.5, 3], "from 0.5 to 3; take the sigmoid"),
+        ([0, 1], [0.5, 3], "from 0.5 to 3; apply the sigmoid"),
     ],
 )
 def test_what_does_not_fit_is_refused(labels, probabilities, expected):

@@ -228,10 +228,10 @@ def test_the_paper_has_its_numbers():
     ("changes", "said"),
     [
         ({"anchor_sizes": (16, 32)}, "one anchor size for each stride, 4; received 2"),
-        ({"pooled_strides": (2,)}, r"some of the strides \[4, 8, 16, 32\]"),
-        ({"region_share": 2}, "`region_share` takes a number from 0 to 1; received 2"),
-        ({"detections": 0}, "`detections` takes a number above 0"),
-        ({"depth": 3}, "has no number depth"),
+        ({"pooled_strides": (2,)}, r"`pooled_strides` from the strides \[4, 8, 16, 32\]"),
+        ({"region_share": 2}, "Expected `region_share` from 0 to 1; received 2"),
+        ({"detections": 0}, "Expected `detections` above 0"),
+        ({"depth": 3}, "has no parameter depth"),
     ],
 )
 def test_numbers_that_do_not_go_together_are_refused(changes, said):

@@ -1,51 +1,35 @@
 """Servers in this process, asked without a network."""
 
+from contextlib import ExitStack
+
 import pytest
-from starlette.testclient import TestClient
-from tiny_models import every_kind, models
+from page_client import client_of
 
-from maskwright.serving import Limits, create_app
-
-
-def client_of(served, headers=None, **options):
-    """Client of a new application; `client.lines` are the requests that it told of."""
-    lines = []
-    limits = Limits(**options.pop("limits", {}))
-    app = create_app(served, limits, on_message=lines.append, **options)
-    client = TestClient(app, "http://localhost", headers=headers)
-    client.lines = lines
-    return client
+from made_up_models import all_tasks, one_model
 
 
 @pytest.fixture
 def asking():
     """Makes clients for a test."""
-    opened = []
-
-    def client(*args, **options):
-        opened.append(client_of(*args, **options).__enter__())
-        return opened[-1]
-
-    yield client
-    for asked in opened:
-        asked.__exit__(None, None, None)
+    with ExitStack() as stack:
+        yield lambda *args, **options: stack.enter_context(client_of(*args, **options))
 
 
 @pytest.fixture(scope="session")
 def _usual():
-    with client_of(models()) as one, client_of(every_kind()) as all_kinds:
-        yield one, all_kinds
+    with client_of(one_model()) as one, client_of(all_tasks()) as every:
+        yield one, every
 
 
 @pytest.fixture
 def cells(_usual):
     """Client of a server with one model, of masks."""
-    _usual[0].lines.clear()
+    _usual[0].records.clear()
     return _usual[0]
 
 
 @pytest.fixture
-def kinds(_usual):
-    """Client of a server with models of every kind."""
-    _usual[1].lines.clear()
+def tasks(_usual):
+    """Client of a server with a model for every task."""
+    _usual[1].records.clear()
     return _usual[1]

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 import tifffile
 from PIL import Image
-from tiny_models import every_kind, packed, two_squares
 
-PNG = packed(two_squares())
+from made_up_models import all_tasks, as_file, two_squares
+
+PNG = as_file(two_squares())
 
 
 def png_of(width, height):
@@ -61,27 +62,27 @@ def swelling():
 def test_images_that_say_they_are_huge_are_refused_before_they_are_decoded(cells, data):
     answer = cells.post("/predict", files={"image": ("bomb", data)})
     assert answer.status_code in (413, 422), answer.text
-    assert len(cells.lines) == 1
-    assert cells.lines[0].seconds < 1
+    assert len(cells.records) == 1
+    assert cells.records[0].seconds < 1
 
 
 @pytest.mark.parametrize(
     "path", ["/predict?model=cells", "/regions?model=verdicts", "/cases?model=verdicts"]
 )
-def test_images_that_swell_are_refused_before_they_are_decoded(kinds, swelling, path):
+def test_images_that_swell_are_refused_before_they_are_decoded(tasks, swelling, path):
     field = "images" if "cases" in path else "image"
-    answer = kinds.post(path, files={field: ("bomb.png", swelling)})
+    answer = tasks.post(path, files={field: ("bomb.png", swelling)})
     assert answer.status_code == 413
     assert "12000x12000" in answer.json()["detail"]
 
 
 def test_a_limit_of_pixels_holds_for_images_and_masks(asking):
-    client = asking(every_kind(), limits={"pixels": 2000})
+    client = asking(all_tasks(), limits={"pixels": 2000})
     answer = client.post("/predict?model=cells", files={"image": ("a.png", PNG)})
     assert answer.status_code == 413
     assert "2,000 pixels" in answer.json()["detail"]
-    small = packed(np.zeros((10, 10, 3), np.uint8))
-    files = {"image": ("a.png", small), "mask": ("m.png", packed(np.zeros((50, 50), np.uint8)))}
+    small = as_file(np.zeros((10, 10, 3), np.uint8))
+    files = {"image": ("a.png", small), "mask": ("m.png", as_file(np.zeros((50, 50), np.uint8)))}
     assert client.post("/regions?model=verdicts", files=files).status_code == 413
 
 
@@ -92,8 +93,8 @@ def test_a_limit_of_pixels_holds_for_images_and_masks(asking):
         b"\0" * 100,
         PNG[:60],
         PNG[:-30],
-        packed(two_squares(), "JPEG")[:400],
-        packed(two_squares(), "TIFF")[:200],
+        as_file(two_squares(), "JPEG")[:400],
+        as_file(two_squares(), "TIFF")[:200],
         b"<svg xmlns='http://www.w3.org/2000/svg'/>",
         b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n",
         b"GIF89a" + b"\xff" * 50,
@@ -141,7 +142,7 @@ def test_paths_do_not_lead_out(cells, path):
     assert answer.status_code == 404
     assert "root:" not in answer.text
     assert "import" not in answer.text
-    assert len(cells.lines) == 1
+    assert len(cells.records) == 1
 
 
 def multipart(*lines):
@@ -184,12 +185,12 @@ def test_bodies_of_other_kinds_are_refused(cells, kind, body):
     assert answer.status_code in (400, 415, 422), answer.text
     assert list(answer.json()) == ["detail"]
     assert isinstance(answer.json()["detail"], str)
-    assert len(cells.lines) == 1
-    assert cells.lines[0].reason
-    assert "\n" not in cells.lines[0].line()
+    assert len(cells.records) == 1
+    assert cells.records[0].reason
+    assert "\n" not in cells.records[0].line()
 
 
 def test_methods_that_are_not_there(cells):
     for method, path in (("GET", "/predict"), ("DELETE", "/health"), ("TRACE", "/"), ("PUT", "/x")):
         assert cells.request(method, path).status_code in (404, 405)
-    assert len(cells.lines) == 4
+    assert len(cells.records) == 4

@@ -6,19 +6,19 @@ import threading
 import numpy as np
 import pytest
 import tritonclient.http as triton
-from tiny_models import brightness, every_kind, finder, two_squares
 from tritonclient.utils import InferenceServerException
 
-from maskwright.serving import Limits, bound, create_app, running
+from made_up_models import all_tasks, brightness, centers, finder, two_squares
+from maskwright.serving import ServerLimits, bind, create_app, run_in_thread
 
 PATH = "/v2/models/cells/infer"
 
 
 @pytest.fixture(scope="module")
 def port():
-    limits = Limits(pixels=10**6)
-    app = create_app(every_kind(), limits, on_message=lambda _: None)
-    with running(app, bound("127.0.0.1", 0), limits) as number:
+    limits = ServerLimits(pixels=10**6)
+    app = create_app(all_tasks(), limits, on_record=lambda _: None)
+    with run_in_thread(app, bind("127.0.0.1", 0), limits) as number:
         yield number
 
 
@@ -83,7 +83,8 @@ def test_models_of_objects_give_their_numbers(client):
     image = np.zeros((1, 40, 60, 1), np.uint8)
     image[0, 5:20, 5:20] = 1
     found = client.infer("discs", given(image), outputs=asked("labels", "objects"))
-    assert found.as_numpy("objects").max() == len(finder()(image[0])) == 1
+    expected = finder(centers, method="centers", channels=1)(image[0]).objects
+    assert found.as_numpy("objects").max() == len(expected) == 1
 
 
 def test_errors_are_sentences_that_the_client_understands(client):
@@ -162,23 +163,23 @@ def one_input(**changes):
         ({**one_input(), "parameters": {"threshold": 7}}, 422),
     ],
 )
-def test_what_does_not_follow_the_protocol_gets_a_sentence(kinds, body, status):
+def test_what_does_not_follow_the_protocol_gets_a_sentence(tasks, body, status):
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
-    answer = kinds.post(PATH, content=content)
+    answer = tasks.post(PATH, content=content)
     assert answer.status_code == status, answer.text
     assert list(answer.json()) == ["error"]
 
 
 @pytest.mark.parametrize("head", ["x", "-1", "99999", "9" * 5000, "0" * 5000, "", "1.5"])
-def test_lengths_of_the_json_that_lie(kinds, head):
+def test_lengths_of_the_json_that_lie(tasks, head):
     headers = {"inference-header-content-length": head}
     content = json.dumps(one_input()).encode()
-    answer = kinds.post(PATH, content=content, headers=headers)
+    answer = tasks.post(PATH, content=content, headers=headers)
     assert answer.status_code == 400
 
 
-def test_compressed_and_long_json_are_refused(kinds):
-    packed = kinds.post(PATH, content=b"x", headers={"content-encoding": "gzip"})
+def test_compressed_and_long_json_are_refused(tasks):
+    packed = tasks.post(PATH, content=b"x", headers={"content-encoding": "gzip"})
     assert packed.status_code == 415
-    long = kinds.post(PATH, content=b" " * (2**24 + 1))
+    long = tasks.post(PATH, content=b" " * (2**24 + 1))
     assert (long.status_code, "binary data" in long.json()["error"]) == (413, True)

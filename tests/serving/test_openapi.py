@@ -5,11 +5,11 @@ import schemathesis
 from hypothesis import HealthCheck, Phase, settings
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import content_type_conformance, status_code_conformance
-from tiny_models import every_kind
 
-from maskwright.serving import Limits, create_app
+from made_up_models import all_tasks
+from maskwright.serving import ServerLimits, create_app
 
-APP = create_app(every_kind(), Limits(pixels=10**6), hosts=None, on_message=lambda _: None)
+APP = create_app(all_tasks(), ServerLimits(pixels=10**6), hosts=None, on_record=lambda _: None)
 SCHEMA = schemathesis.openapi.from_asgi("/openapi.json", APP)
 CHECKS = (not_a_server_error, status_code_conformance, content_type_conformance)
 SUPPRESSED = [HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large]

@@ -5,13 +5,11 @@ import time
 
 import numpy as np
 import pytest
-from tiny_models import brightness, card, models, packed, two_squares, unpacked
 
-from maskwright.inference.predictor import Predictor
-from maskwright.labels import Labels
+from made_up_models import as_file, brightness, from_file, masks, one_model, registry, two_squares
 from maskwright.rle import decode_rle
 
-IMAGE = {"image": ("cells.png", packed(two_squares()), "image/png")}
+IMAGE = {"image": ("cells.png", as_file(two_squares()), "image/png")}
 TRUE = (two_squares()[..., 0] > 100).astype(np.uint8)
 
 
@@ -28,32 +26,32 @@ def test_labels_are_the_values_of_a_png_in_the_size_of_the_image(cells):
     answer = cells.post("/predict", files=IMAGE)
     assert answer.status_code == 200
     assert answer.headers["content-type"] == "image/png"
-    np.testing.assert_array_equal(unpacked(answer.content), TRUE)
+    np.testing.assert_array_equal(from_file(answer.content), TRUE)
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "TIFF", "WEBP", "BMP", "GIF"])
 def test_other_formats_are_read(cells, kind):
-    files = {"image": ("picture", packed(np.full((16, 16, 3), 180, np.uint8), kind))}
+    files = {"image": ("picture", as_file(np.full((16, 16, 3), 180, np.uint8), kind))}
     answer = cells.post("/predict", files=files)
-    assert unpacked(answer.content).all()
+    assert from_file(answer.content).all()
 
 
 def test_probabilities_are_gray_of_the_foreground_or_of_a_class(cells):
-    gray = unpacked(cells.post("/predict?output=probability", files=IMAGE).content)
+    gray = from_file(cells.post("/predict?output=probability", files=IMAGE).content)
     # 1 / (1 + exp(-(200 - 100) / 50)) and (120 - 100) / 50
     assert [gray[7, 7], gray[21, 41]] == [round(255 / (1 + np.exp(-v))) for v in (2.0, 0.4)]
     other = cells.post("/predict?output=probability&class=background", files=IMAGE)
-    assert abs(int(unpacked(other.content)[7, 7]) + gray[7, 7] - 255) <= 1
+    assert abs(int(from_file(other.content)[7, 7]) + gray[7, 7] - 255) <= 1
     wrong = cells.post("/predict?output=probability&class=nucleus", files=IMAGE)
     assert wrong.status_code == 422
     assert "background, cell" in wrong.json()["detail"]
 
 
 def test_threshold_and_area_change_one_answer_alone(cells):
-    high = unpacked(cells.post("/predict?threshold=0.8", files=IMAGE).content)
-    large = unpacked(cells.post("/predict?min_area_px=50", files=IMAGE).content)
+    high = from_file(cells.post("/predict?threshold=0.8", files=IMAGE).content)
+    large = from_file(cells.post("/predict?min_area_px=50", files=IMAGE).content)
     assert high.sum() == large.sum() == 100
-    assert unpacked(cells.post("/predict", files=IMAGE).content).sum() == 116
+    assert from_file(cells.post("/predict", files=IMAGE).content).sum() == 116
 
 
 def test_coco_holds_each_piece_of_a_class(cells):
@@ -68,12 +66,12 @@ def test_coco_holds_each_piece_of_a_class(cells):
 
 
 def test_a_background_that_is_not_first_is_left_out(asking):
-    labels = Labels.create(("cell", "background"))
-    client = asking(models(cells=Predictor(lambda v: -brightness(v), card(labels=labels))))
+    reversed_names = ("cell", "background")
+    client = asking(registry(masks("cells", reversed_names, lambda v: -brightness(v))))
     content = client.post("/predict?output=coco", files=IMAGE).json()
     assert content["categories"] == [{"id": 0, "name": "cell"}]
     assert [one["category_id"] for one in content["annotations"]] == [0, 0]
-    gray = unpacked(client.post("/predict?output=probability", files=IMAGE).content)
+    gray = from_file(client.post("/predict?output=probability", files=IMAGE).content)
     assert gray[7, 7] > 200
 
 
@@ -85,22 +83,22 @@ def test_polygons_are_in_pixels(cells):
     assert corners == {(40, 20), (44, 20), (44, 24), (40, 24)}
 
 
-def test_objects_are_numbers_of_16_bits_and_have_scores(kinds):
-    files = {"image": ("discs.png", packed(numbered()))}
-    numbers = unpacked(kinds.post("/predict?model=discs", files=files).content)
+def test_objects_are_numbers_of_16_bits_and_have_scores(tasks):
+    files = {"image": ("discs.png", as_file(numbered()))}
+    numbers = from_file(tasks.post("/predict?model=discs", files=files).content)
     assert numbers.dtype == np.uint16 or numbers.max() == 2
     assert sorted(np.unique(numbers)) == [0, 1, 2]
-    found = kinds.post("/predict?model=discs&output=coco", files=files).json()["annotations"]
+    found = tasks.post("/predict?model=discs&output=coco", files=files).json()["annotations"]
     assert len(found) == 2
     assert all(0.5 < one["score"] <= 1 for one in found)
-    polygons = kinds.post("/predict?model=discs&output=polygons", files=files).json()
+    polygons = tasks.post("/predict?model=discs&output=polygons", files=files).json()
     assert len(polygons["features"]) == 2
-    refused = kinds.post("/predict?model=discs&output=probability", files=files)
+    refused = tasks.post("/predict?model=discs&output=probability", files=files)
     assert refused.status_code == 422
 
 
-def test_regions_are_decided_on_and_told_with_their_boxes(kinds):
-    found = kinds.post("/regions?model=verdicts", files=IMAGE).json()
+def test_regions_are_decided_on_and_told_with_their_boxes(tasks):
+    found = tasks.post("/regions?model=verdicts", files=IMAGE).json()
     one, two = found["regions"]
     assert (one["name"], one["class"], one["area_px"]) == ("cells.png#1", "cell", 100)
     assert (one["box"], two["box"]) == ([5, 5, 10, 10], [40, 20, 4, 4])
@@ -109,30 +107,30 @@ def test_regions_are_decided_on_and_told_with_their_boxes(kinds):
     assert [one["decision"] for one in found["decisions"]] == ["bright", "dull"]
 
 
-def test_a_mask_that_is_sent_takes_the_place_of_a_drawn_one(kinds):
+def test_a_mask_that_is_sent_takes_the_place_of_a_drawn_one(tasks):
     mask = np.zeros((40, 60), np.uint8)
     mask[0:3, 0:3] = 1
-    files = {**IMAGE, "mask": ("mask.png", packed(mask))}
-    found = kinds.post("/regions?model=verdicts", files=files).json()
+    files = {**IMAGE, "mask": ("mask.png", as_file(mask))}
+    found = tasks.post("/regions?model=verdicts", files=files).json()
     assert [one["area_px"] for one in found["regions"]] == [9]
     assert found["decisions"][0]["decision"] == "dull"
 
 
-def test_a_case_of_several_images_is_one_decision(kinds):
-    files = [("images", ("a.png", packed(numbered() * 50))), ("images", ("a.png", packed(TRUE)))]
-    found = kinds.post("/cases?model=cases", files=files).json()
+def test_a_case_of_several_images_is_one_decision(tasks):
+    files = [("images", ("a.png", as_file(numbered() * 50))), ("images", ("a.png", as_file(TRUE)))]
+    found = tasks.post("/cases?model=cases", files=files).json()
     (decision,) = found["decisions"]
     assert decision["images"] == ["a.png", "a.png (2)"]
     assert {one["image"] for one in found["regions"]} == {"a.png", "a.png (2)"}
     assert sum(one["weight"] for one in found["regions"]) == pytest.approx(1, abs=1e-4)
-    masks = [("masks", ("m.png", packed(TRUE)))]
-    wrong = kinds.post("/cases?model=cases", files=files + masks)
+    masks = [("masks", ("m.png", as_file(TRUE)))]
+    wrong = tasks.post("/cases?model=cases", files=files + masks)
     assert (wrong.status_code, "each of 2 images" in wrong.json()["detail"]) == (422, True)
 
 
-def test_an_image_without_a_region_is_not_decided_on(kinds):
-    files = {"images": ("dark.png", packed(np.zeros((20, 20, 3), np.uint8)))}
-    found = kinds.post("/cases?model=cases", files=files).json()
+def test_an_image_without_a_region_is_not_decided_on(tasks):
+    files = {"images": ("dark.png", as_file(np.zeros((20, 20, 3), np.uint8)))}
+    found = tasks.post("/cases?model=cases", files=files).json()
     assert found["regions"] == []
     assert found["decisions"][0]["decision"] is None
 
@@ -149,25 +147,25 @@ def test_an_image_without_a_region_is_not_decided_on(kinds):
         ("/predict?model=cells&min_area_px=-1", 422, "`min_area_px`"),
     ],
 )
-def test_wrong_questions_get_one_sentence(kinds, path, status, told):
-    answer = kinds.post(path, files=IMAGE)
+def test_wrong_questions_get_one_sentence(tasks, path, status, told):
+    answer = tasks.post(path, files=IMAGE)
     assert answer.status_code == status
     assert list(answer.json()) == ["detail"]
     assert told in answer.json()["detail"]
 
 
-def test_large_images_come_to_the_same(kinds, monkeypatch):
+def test_large_images_come_to_the_same(tasks, monkeypatch):
     monkeypatch.setattr("maskwright.serving.jobs.job_queue._LARGE_PX", 100)
-    found = unpacked(kinds.post("/predict?model=cells", files=IMAGE).content)
+    found = from_file(tasks.post("/predict?model=cells", files=IMAGE).content)
     np.testing.assert_array_equal(found, TRUE)
-    files = {**IMAGE, "mask": ("mask.png", packed(TRUE))}
-    assert len(kinds.post("/regions?model=verdicts", files=files).json()["regions"]) == 2
+    files = {**IMAGE, "mask": ("mask.png", as_file(TRUE))}
+    assert len(tasks.post("/regions?model=verdicts", files=files).json()["regions"]) == 2
 
 
 def test_a_full_queue_says_when_to_come_again_and_long_work_ends(asking):
     go = threading.Event()
-    served = models()
-    served["cells"].model.logits = lambda images: go.wait(5) and brightness(images)
+    served = one_model()
+    served["cells"].segmenter.predictor.logits = lambda images: go.wait(5) and brightness(images)
     client = asking(served, limits={"queue": 1, "seconds": 0.3})
     late = client.post("/predict", files=IMAGE)
     assert late.status_code == 504
@@ -185,7 +183,7 @@ def test_a_full_queue_says_when_to_come_again_and_long_work_ends(asking):
 
 
 def test_counts_for_prometheus(asking):
-    client = asking(models())
+    client = asking(one_model())
     client.post("/predict", files=IMAGE)
     client.get("/nothing/here")
     text = client.get("/metrics").text

@@ -4,11 +4,11 @@ import time
 
 import numpy as np
 import pytest
+from page_client import client_of
 from PIL import Image
-from small_models import client_of
 
 from maskwright.imageio import atomic_write
-from maskwright.serving.jobs.models import Models
+from maskwright.serving import ModelRegistry
 from maskwright.serving.routes import runs
 
 HISTORY = """epoch,seconds,loss,mean_dice,val_loss,val_mean_dice
@@ -44,12 +44,12 @@ def folder(tmp_path):
 
 @pytest.fixture
 def client(folder):
-    with client_of(Models({"first": folder, "gone": folder.parent / "gone"})) as client:
+    with client_of(ModelRegistry({"first": folder, "gone": folder.parent / "gone"})) as client:
         yield client
 
 
 def test_a_run_that_trains(client, folder, monkeypatch):
-    monkeypatch.setattr(runs, "_LOOKED_S", 0.05)
+    monkeypatch.setattr(runs, "_LOOK_S", 0.05)
     write(folder)
     (folder / "history.csv").write_text(HISTORY)
     picture = np.zeros((4, 12, 3), np.uint8)

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import httpx2 as httpx
 import pytest
-from tiny_models import packed, two_squares, write_artifact
+
+from made_up_models import as_file, two_squares, write_artifact
 
 PROGRAM = [sys.executable, "-c", "import sys; from maskwright.cli import main; sys.exit(main())"]
 
@@ -28,7 +29,7 @@ def test_an_onnx_artifact_is_served_without_tensorflow_and_a_signal_finishes_wha
     first = process.stderr.readline()
     assert "with cells;" in first
     address = re.search(r"http://\S+", first)[0]
-    files = {"image": ("a.png", packed(two_squares()))}
+    files = {"image": ("a.png", as_file(two_squares()))}
     answer = httpx.post(f"{address}/predict", files=files)
     assert answer.status_code == 200
     maps = Path(f"/proc/{process.pid}/maps").read_text()

@@ -2,13 +2,14 @@
 
 from maskwright.api.check import check
 from maskwright.api.compare import compare, comparison_folder
-from maskwright.api.cross_validation import Folds, cross_validate, ensemble, is_cross_validation
+from maskwright.api.cross_validation import cross_validate, ensemble, is_cross_validation
 from maskwright.api.demo.masks import Demo, demo
 from maskwright.api.demo.regions import RegionDemo, demo_regions
 from maskwright.api.evaluate import evaluate
 from maskwright.api.export import export_model
 from maskwright.api.extract_regions import extract_regions
-from maskwright.api.lr_finder import find_rate
+from maskwright.api.fold_scores import Folds
+from maskwright.api.lr_finder import find_learning_rate
 from maskwright.api.plans.choice import PlanChoice
 from maskwright.api.plans.compare_plans import compare_plans, plan_and_compare
 from maskwright.api.plans.plan import plan
@@ -32,7 +33,7 @@ __all__ = [
     "evaluate",
     "export_model",
     "extract_regions",
-    "find_rate",
+    "find_learning_rate",
     "is_cross_validation",
     "load",
     "plan",

@@ -1,18 +1,16 @@
 """`compare`: two trained models on the same images."""
 
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Unpack
 
-from maskwright.api.predict import load
-from maskwright.data import DataSet, open_dataset
-from maskwright.errors import DataError
-from maskwright.tasks.provenance import division_of, learned_ids
+from maskwright.api.evaluate import EvaluateArguments
+from maskwright.evaluation.options import EvaluateOptions
+from maskwright.tasks.registry import require_task, task_of
 
 if TYPE_CHECKING:
-    from maskwright.evaluation import Comparison
-    from maskwright.evaluation.evaluate import Size
-    from maskwright.inference.predictor import Flips
+    from maskwright.tasks.semantic.evaluation.compare import Comparison
+
+_DRAWS, _EXAMPLES = 2000, 3
 
 
 def compare(
@@ -20,74 +18,39 @@ def compare(
     b: str | Path,
     data: str | Path,
     *,
-    split: str = "test",
     out: str | Path | None = None,
-    size: "Size" = "original",
-    flips: "Flips" = False,
-    **options: Any,
+    **options: Unpack[EvaluateArguments],
 ) -> "Comparison":
-    """Score two trained models on the same images of a split, and say which is better, if any.
+    """Score two trained models on the same images of a split, and test the difference.
 
-    Only images are scored that are in the split by the plans of both; where that leaves some out,
-    or one of them has learned from some, a warning says so.
+    Only images are scored that are in the split by the plans of both; a warning says where that
+    leaves some out, or where a model was trained on some.
 
     Args:
         a: Folder of a run or an ensemble.
-        b: Of another.
+        b: Folder of another, of the same task.
         data: What `open_dataset` takes.
-        split: To score.
-        out: Folder for the results; `comparison/NAME_OF_B/SPLIT` in `a` when left out.
-        size: `"original"` scores masks in their own size, `"working"` in the models'.
-        flips: Average over the mirrored image too.
-        options: Of `evaluation.compare`.
+        out: Folder for the results; `comparison/NAME_OF_B/SPLIT` in `a` by default.
+        options: As `EvaluateOptions` describes them, with 2000 bootstrap samples and 3 examples
+            on each side by default.
 
     Raises:
         MaskwrightError: One sentence on what is wrong and what to do.
     """
-    from maskwright.evaluation import compare as score
-    from maskwright.evaluation import write_comparison
+    from maskwright.evaluation.reports.write import write_report
 
     first, second = Path(a), Path(b)
-    models = load(first), load(second)
-    dataset, warnings = _shared(first, second, data, split)
-    found = score(
-        *models,
-        dataset,
-        split,
-        names=(str(a), str(b)),
-        size=size,
-        flips=flips,
-        learned=(learned_ids(first, data), learned_ids(second, data)),
-        **options,
-    )
-    found = replace(found, warnings=(*warnings, *found.warnings))
-    write_comparison(found, out or comparison_folder(first, second, split))
-    return found
+    options.setdefault("bootstrap", _DRAWS)
+    options.setdefault("examples", _EXAMPLES)
+    given = EvaluateOptions(**options)
+    task = task_of(first)
+    require_task(second, task.name)
+    comparison = task.compare(first, second, data, given)
+    folder = out or comparison_folder(first, second, given.split)
+    write_report(task.comparison_report(comparison), folder)
+    return comparison
 
 
 def comparison_folder(a: Path, b: Path, split: str) -> Path:
-    """Where a comparison is written when nothing else is said."""
+    """Where a comparison is written by default."""
     return a / "comparison" / b.resolve().name / split
-
-
-def _shared(a: Path, b: Path, data: str | Path, split: str) -> tuple[DataSet, list[str]]:
-    """The data set with the samples of the split that are in it for both, and what was left out."""
-    dataset = open_dataset(data, **division_of(a))
-    if division_of(b) == division_of(a):
-        return dataset, []
-    own = dataset.of(split)
-    others = {sample.id for sample in open_dataset(data, **division_of(b)).of(split)}
-    shared = [sample for sample in own if sample.id in others]
-    if not shared:
-        raise DataError(
-            f"{a} and {b} divide {dataset.root} differently, and no image is in the split "
-            f"{split!r} for both; train both with the same shares, split_seed and group_by."
-        )
-    if len(shared) == len(own) == len(others):
-        return dataset, []
-    told = (
-        f"The runs divide the data differently: only {len(shared)} of {len(own)} images are in "
-        f"the split {split!r} for both, and are scored."
-    )
-    rest = tuple(sample for sample in dataset.samples if sample.split != split)
-    return replace(dataset, samples=(*rest, *shared)), [told]

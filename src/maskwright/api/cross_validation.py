@@ -5,58 +5,20 @@ import logging
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import Any, TypedDict, Unpack
 
-import numpy as np
-
-from maskwright.api.predict import load
+from maskwright.api.fold_scores import FOLDS_FILE, Folds, score_folds
 from maskwright.api.train import train
 from maskwright.config import TrainConfig, given_settings, read_config
 from maskwright.config.typed import TrainSettings
 from maskwright.data import open_dataset
-from maskwright.data.splits.assignment import HELD_OUT
 from maskwright.errors import ConfigError, MaskwrightError
 from maskwright.export.ensemble import is_ensemble, is_single, write_ensemble
 from maskwright.tasks.provenance import division_of
 from maskwright.types import OnMessage, ignore_message
 
-if TYPE_CHECKING:
-    from maskwright.evaluation import Evaluation
-    from maskwright.inference.tune_postprocessing import CachedPrediction, TuningResult
-
-FOLDS_FILE = "folds.json"
-"""Name of the scores of a cross-validation, in its folder."""
-POSTPROCESSING_FILE = "postprocessing.json"
-"""Name of what was tried for threshold and cleaning, beside it."""
-
 _FOLDS = 5
-_NOTE = (
-    "Every image was predicted by the one model that did not see it, neither to learn from nor to "
-    "choose weights by: a fold keeps the averaged weights of its last step."
-)
-
-
-@dataclass(frozen=True, eq=False)
-class Folds:
-    """A cross-validation: a model in itself, and the scores of its members.
-
-    Args:
-        folder: Of the whole; an ensemble of the members.
-        runs: Folders of the members, one for each fold.
-        out_of_fold: Scores of every training and validation image by the model that never saw it,
-            with the threshold and cleaning of the settings.
-        members: The same, fold by fold.
-        choice: Threshold and cleaning of the ensemble, and all that was tried for them.
-    """
-
-    folder: Path
-    runs: tuple[Path, ...]
-    out_of_fold: "Evaluation"
-    members: tuple["Evaluation", ...]
-    choice: "TuningResult"
 
 
 def cross_validate(
@@ -121,7 +83,7 @@ def cross_validate(
             (out / "plan.yaml").unlink()
             (out / FOLDS_FILE).unlink()
         raise
-    return _finish(data, out, runs, config, on_message)
+    return score_folds(data, out, runs, config, on_message)
 
 
 def is_cross_validation(out: str | Path) -> bool:
@@ -129,7 +91,18 @@ def is_cross_validation(out: str | Path) -> bool:
     return (Path(out) / FOLDS_FILE).is_file()
 
 
-def ensemble(runs: Sequence[str | Path], out: str | Path, **decisions: Any) -> Path:
+class EnsembleDecisions(TypedDict, total=False):
+    """Threshold and cleaning on the card of an ensemble, as `SemanticCard` describes them."""
+
+    threshold: float | None
+    min_area_px: int
+    fill_holes_px: int
+    keep_largest: bool
+
+
+def ensemble(
+    runs: Sequence[str | Path], out: str | Path, **decisions: Unpack[EnsembleDecisions]
+) -> Path:
     """Join trained models to one that averages their probabilities; gives its folder.
 
     The runs stay where they are; `out` names them. Where all divide the data alike, `out` does too.
@@ -137,8 +110,8 @@ def ensemble(runs: Sequence[str | Path], out: str | Path, **decisions: Any) -> P
     Args:
         runs: Folders of runs of the same classes and the same working size, or of ensembles.
         out: Folder of the ensemble.
-        decisions: threshold, min_area_px, fill_holes_px and keep_largest for its card; those left
-            out must be the same for all runs.
+        decisions: Threshold and cleaning of the ensemble; those left out must be the same for all
+            runs.
 
     Raises:
         ModelError: If a run is missing or does not fit the others.
@@ -146,7 +119,7 @@ def ensemble(runs: Sequence[str | Path], out: str | Path, **decisions: Any) -> P
     from maskwright.training.run import Run
 
     folders = [Path(run) for run in runs]
-    write_ensemble(Path(out), folders, decisions)
+    write_ensemble(Path(out), folders, dict(decisions))
     divisions = [{**division_of(folder), "fold": None} for folder in folders]
     if all(division == divisions[0] for division in divisions):
         stated = {**divisions[0], "split_seed": divisions[0]["seed"]}
@@ -227,108 +200,3 @@ def _no_tracing_warnings() -> Iterator[None]:
         yield
     finally:
         logger.setLevel(before)
-
-
-def _finish(
-    data: str | Path,
-    out: Path,
-    runs: Sequence[Path],
-    config: TrainConfig,
-    on_message: OnMessage,
-) -> Folds:
-    """Score what each model never saw, choose threshold and cleaning, make the ensemble."""
-    from maskwright.evaluation import write
-    from maskwright.evaluation.reports.formatting import write_json
-    from maskwright.inference.tune_postprocessing import tune_postprocessing
-
-    members: list[Evaluation] = []
-    decided: list[CachedPrediction] = []
-    with TemporaryDirectory(dir=out, prefix=".decided-") as kept:
-        for number, run in enumerate(runs, start=1):
-            on_message(f"Scoring fold {number} …")
-            division = {**config.division(), "fold": (number, len(runs))}
-            found, own = _score(data, run, division, Path(kept))
-            members.append(found)
-            decided += own
-        on_message("Choosing threshold and cleaning …")
-        choice = tune_postprocessing(members[0].card, decided)
-    for step in choice.steps:
-        on_message(step.reason)
-    pooled = _pool(members)
-    write(pooled, out / "evaluation" / HELD_OUT, run=out)
-    write_json(choice.to_dict(), out / POSTPROCESSING_FILE)
-    write_json(_scores(runs, members, pooled), out / FOLDS_FILE)
-    # Last: with it the folder is a model, and whole.
-    write_ensemble(out, runs, choice.decisions)
-    return Folds(out, tuple(runs), pooled, tuple(members), choice)
-
-
-def _score(
-    data: str | Path, run: Path, division: dict[str, Any], kept: Path
-) -> tuple["Evaluation", list["CachedPrediction"]]:
-    """Scores of a fold by the model that never saw it, and its decisions for the choice."""
-    from maskwright.evaluation import evaluate
-    from maskwright.inference.tune_postprocessing import record
-
-    predictor = load(run)
-    dataset = open_dataset(data, **division)
-    found = evaluate(predictor, dataset, HELD_OUT, bootstrap=0, examples=1)
-    own = []
-    for sample in found.samples:
-        image, truth = dataset.read(sample)
-        own.append(record(predictor, image, truth, sample, kept))
-    return found, own
-
-
-def _pool(members: Sequence["Evaluation"], draws: int = 1000) -> "Evaluation":
-    """All folds as one evaluation."""
-    from maskwright.evaluation.evaluate import cautions
-
-    starts = np.cumsum([0, *(len(one.samples) for one in members)])
-    samples = tuple(sample for one in members for sample in one.samples)
-    own = {told for one in members for told in one.warnings}
-    few = cautions(HELD_OUT, len({sample.together for sample in samples}), draws)
-    return replace(
-        members[0],
-        samples=samples,
-        counts=np.sum([one.counts for one in members], axis=0),
-        tallies=np.concatenate([one.tallies for one in members]),
-        skipped=tuple(skip for one in members for skip in one.skipped),
-        examples=tuple(
-            replace(example, index=example.index + int(start))
-            for rank in ("best", "median", "worst")
-            for one, start in zip(members, starts, strict=False)
-            for example in one.examples
-            if example.rank == rank
-        ),
-        warnings=(*sorted(own), *few),
-        draws=draws,
-    )
-
-
-def _scores(
-    runs: Sequence[Path], members: Sequence["Evaluation"], pooled: "Evaluation"
-) -> dict[str, Any]:
-    """What `folds.json` holds: scores of each fold and of all, with intervals by case."""
-    from maskwright.evaluation import to_dict
-    from maskwright.evaluation.evaluate import MEANS
-    from maskwright.evaluation.reports.formatting import plain
-
-    everything = to_dict(pooled)
-    wanted = (*MEANS, "per_class", "intervals", "images", "cases", "scored_at", "warnings")
-    return {
-        "folds": len(runs),
-        "note": _NOTE,
-        "out_of_fold": {name: everything[name] for name in wanted},
-        "per_fold": [
-            {
-                "folder": run.name,
-                **{name: plain(getattr(one.total, name)) for name in MEANS},
-                "images": len(one.samples),
-                "cases": len(set(one.cases)),
-                "model_sha256": one.card.model_sha256,
-            }
-            for run, one in zip(runs, members, strict=True)
-        ],
-        "report": f"evaluation/{HELD_OUT}/report.html",
-    }

@@ -40,7 +40,12 @@ def evaluate(
     Raises:
         MaskwrightError: One sentence on what is wrong and what to do.
     """
+    from maskwright.evaluation.reports.write import write_report
+
     require_out(run, out)
     given = EvaluateOptions(**options)
     folder = Path(out) if out else Path(run) / "evaluation" / given.split
-    return task_of(run).evaluate(Path(run), data, folder, given)
+    task = task_of(run)
+    evaluation = task.evaluate(Path(run), data, given)
+    write_report(task.report(evaluation), folder, run)
+    return evaluation

@@ -1,10 +1,29 @@
-"""The verb extract, on what lies inside masks."""
+"""`extract_regions`: the verb that crops and measures the regions of masks."""
 
 from pathlib import Path
+from typing import TypedDict, Unpack
 
 from maskwright.data import open_dataset
 from maskwright.tasks.settings import report_skipped
 from maskwright.types import OnMessage, Outside, RegionKind, ignore_message
+
+
+class CropOptions(TypedDict, total=False):
+    """Options of `extract_regions`, as in `CropSpec`.
+
+    Args:
+        size: Side of the crops, px, 128; `None` writes no crops.
+        context: Margin around the box, as a share of its sides, 0.2; `None` crops the whole image.
+        outside: Treatment of pixels outside the mask: kept, darkened, removed or channel.
+        min_area_px: Minimum area of a region, 1.
+        spacing_mm: Height and width of a pixel in mm, for measures in mm.
+    """
+
+    size: int | None
+    context: float | None
+    outside: Outside
+    min_area_px: int
+    spacing_mm: tuple[float, float] | None
 
 
 def extract_regions(
@@ -12,43 +31,27 @@ def extract_regions(
     out: str | Path,
     *,
     regions: RegionKind | None = None,
-    size: int = 128,
-    context: float | None = 0.2,
-    outside: Outside = "kept",
-    min_area_px: int = 1,
-    spacing_mm: tuple[float, float] | None = None,
-    crops: bool = True,
     on_message: OnMessage = ignore_message,
+    **options: Unpack[CropOptions],
 ) -> Path:
-    """Cut every region of a data set out and measure it.
+    """Crop and measure all regions of a data set.
 
     Args:
         data: What `open_dataset` takes.
-        out: Folder for `regions.csv` and `crops/`.
-        regions: `"components"`, `"instances"` or `"whole"`; found out when left out.
-        size: Side of the crops, px.
-        context: Margin around the box, as a share of its sides; `None` for the whole image.
-        outside: What becomes of pixels outside the mask: kept, darkened, removed or channel.
-        min_area_px: Smaller regions are left out.
-        spacing_mm: Height and width of a pixel, for measures in mm.
-        crops: Write them, as `crops/NAME-NUMBER.png`.
-        on_message: Called with a sentence for every file that is left out.
+        out: Folder for `regions.csv`, and for crops as `crops/NAME-NUMBER.png`.
+        regions: `"components"`, `"instances"` or `"whole"`; `None` takes instances where masks
+            separate them, else components.
+        on_message: Called with a sentence for each file that is skipped.
+        **options: How regions are cropped, see `CropOptions`.
 
     Returns:
-        The table, `regions.csv`.
+        Path of the table, `regions.csv`.
     """
+    from maskwright.tasks.regions.extraction.crop_spec import CropSpec
     from maskwright.tasks.regions.extraction.export_crops import write_regions
 
     dataset = open_dataset(data, val_share=0, test_share=0, scaled_masks=True)
     report_skipped(dataset, on_message)
-    return write_regions(
-        dataset,
-        Path(out),
-        kind=regions or ("instances" if dataset.instances else "components"),
-        size=size if crops else None,
-        context=context,
-        outside=outside,
-        min_area_px=min_area_px,
-        spacing_mm=spacing_mm,
-        on_message=on_message,
-    )
+    kind = regions or ("instances" if dataset.instances else "components")
+    spec = CropSpec(kind=kind, **({"size": 128} | options))
+    return write_regions(dataset, Path(out), spec, on_message)

@@ -1,4 +1,4 @@
-"""The verb that finds a learning rate."""
+"""Learning rate finder."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
@@ -11,10 +11,10 @@ from maskwright.tasks.semantic.task import resolve_config
 from maskwright.types import OnMessage, ignore_message
 
 if TYPE_CHECKING:
-    from maskwright.training import RateCurve
+    from maskwright.training import LearningRateCurve
 
 
-def find_rate(
+def find_learning_rate(
     data: str | Path,
     out: str | Path | None = None,
     *,
@@ -23,30 +23,30 @@ def find_rate(
     seconds: float | None = None,
     on_message: OnMessage = ignore_message,
     **settings: Unpack[TrainSettings],
-) -> "RateCurve":
-    """Try all learning rates in one short run on the `train` split; nothing is kept of it.
+) -> "LearningRateCurve":
+    """Find a learning rate by a range test on the training split; no weights are stored.
 
     Args:
-        data: What `open_dataset` takes.
-        out: PNG file for the curve; none is drawn when left out.
-        plan: File of settings.
-        steps: As `training.find_rate` takes them.
-        seconds: As `training.find_rate` takes them.
-        on_message: Called with a sentence for every file that is left out.
-        settings: Fields of `TrainConfig`, before those of the plan.
+        data: Data set, as accepted by `open_dataset`.
+        out: PNG file for the plot; `None` for no plot.
+        plan: YAML file of settings.
+        steps: Number of steps from the lowest to the highest rate, at least 20.
+        seconds: Time limit in seconds, which reduces `steps`; `None` for no limit.
+        on_message: Called with a sentence for each skipped file.
+        settings: Fields of `TrainConfig`; they override those of `plan`.
 
     Returns:
-        Rates, losses, and the rate to set as `learning_rate`, by the rule of `training.find_rate`.
+        Rates, losses and the suggested `learning_rate`; see `training.find_learning_rate`.
 
     Raises:
-        MaskwrightError: One sentence on what is wrong and what to do.
+        MaskwrightError: If data or settings are invalid, or the loss falls at no rate.
     """
     import keras
 
     from maskwright.tasks.semantic.training import decode
-    from maskwright.training import find_rate as find
+    from maskwright.training import find_learning_rate as range_test
+    from maskwright.training.lr_finder import draw_curve
     from maskwright.training.options import Recipe, TrainOptions
-    from maskwright.training.rate_finder import draw_rates
 
     config = read_config(plan, settings, TrainConfig)
     options = TrainOptions(seed=config.seed, on_message=on_message)
@@ -61,7 +61,7 @@ def find_rate(
         seed=config.seed,
         synchronized=False,
     ).build()
-    curve = find(model, decoded.task, Recipe(**config.recipe()), steps=steps, seconds=seconds)
+    curve = range_test(model, decoded.task, Recipe(**config.recipe()), steps=steps, seconds=seconds)
     if out is not None:
-        write_image(Path(out), draw_rates(curve))
+        write_image(Path(out), draw_curve(curve))
     return curve

@@ -1,17 +1,17 @@
 """The verbs `load` and `predict`, whatever the task."""
 
 from pathlib import Path
-from typing import Any, TypedDict, Unpack
+from typing import Any, Unpack, cast
 
+from maskwright.inference.adjustments import ADJUSTMENT_NAMES, Adjustments
+from maskwright.inference.folder import predict_folder
 from maskwright.inference.options import FolderOptions
 from maskwright.inference.predictor import Flips
 from maskwright.tasks.registry import task_of
 from maskwright.types import Engine, OnMessage
 
-_ADJUSTMENTS = ("tile", "threshold", "min_area_px", "fill_holes_px", "keep_largest", "marker")
 
-
-class PredictArguments(TypedDict, total=False):
+class PredictArguments(Adjustments, total=False):
     """Options of `predict`: those of `FolderOptions`, and adjustments of the model card."""
 
     flips: Flips
@@ -28,12 +28,6 @@ class PredictArguments(TypedDict, total=False):
     group_by: str | None
     heat: bool
     on_message: OnMessage
-    tile: int | None
-    threshold: float | None
-    min_area_px: int | None
-    fill_holes_px: int | None
-    keep_largest: bool | None
-    marker: float | None
 
 
 def load(path: str | Path) -> Any:
@@ -64,7 +58,6 @@ def predict(
         MaskwrightError: One sentence on what is wrong and what to do.
     """
     given: dict[str, Any] = dict(options)
-    adjustments = {name: given.pop(name) for name in _ADJUSTMENTS if name in given}
-    return task_of(model).predict_folder(
-        model, images, out, FolderOptions(**given, adjustments=adjustments)
-    )
+    adjustments = {name: given.pop(name) for name in ADJUSTMENT_NAMES if name in given}
+    folder_options = FolderOptions(**given, adjustments=cast(Adjustments, adjustments))
+    return predict_folder(task_of(model).plan_folder, model, images, out, folder_options)

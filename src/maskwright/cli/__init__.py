@@ -1,4 +1,7 @@
-"""The command line: one short file for each command."""
+"""The command line `maskwright`: one file per command, which parses, calls `api` and prints.
+
+A command contains no computation; new options are added to the function in `api` first.
+"""
 
 from maskwright.cli.app import main
 

@@ -1,4 +1,4 @@
-"""The program `maskwright`: its commands, and how errors end it."""
+"""The program `maskwright`: its commands and its exit codes."""
 
 import sys
 from typing import Annotated
@@ -11,7 +11,7 @@ from maskwright.cli.compare import compare
 from maskwright.cli.demo import demo
 from maskwright.cli.evaluate import evaluate
 from maskwright.cli.export import export
-from maskwright.cli.lr_find import rate
+from maskwright.cli.lr_find import lr_find
 from maskwright.cli.plan import plan
 from maskwright.cli.predict import predict
 from maskwright.cli.regions import app as regions
@@ -22,12 +22,15 @@ from maskwright.errors import MaskwrightError
 
 app = typer.Typer(
     name="maskwright",
-    help="From a folder of images and masks to a measured model and its masks.",
+    help="Train, evaluate and deploy image segmentation models.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (demo, check, plan, train, evaluate, compare, predict, export, serve, rate, search):
+for command in (
+    *(demo, check, plan, train, evaluate, compare),
+    *(predict, export, serve, lr_find, search),
+):
     app.command()(command)
 app.add_typer(regions)
 
@@ -35,17 +38,17 @@ app.add_typer(regions)
 @app.callback()
 def options(
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
-    version: Annotated[bool, typer.Option("--version", help="Show the version and stop.")] = False,
+    version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False,
 ) -> None:
-    """From a folder of images and masks to a measured model and its masks."""
+    """Train, evaluate and deploy image segmentation models."""
     if version:
         typer.echo(__version__)
         raise typer.Exit
 
 
 def main() -> None:
-    """Run the program; an error is one sentence on standard error and an exit code."""
-    # Taken from wherever it stands, since it is mostly added to a command that has just failed.
+    """Run the program; an error prints one sentence on standard error and sets the exit code."""
+    # Accepted at any position: it is mostly appended to a command that has just failed.
     debug = "--debug" in sys.argv
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
     try:

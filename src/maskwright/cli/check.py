@@ -9,7 +9,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from maskwright.cli.console import GroupBy, Json, out
+from maskwright.cli.console import Data, GroupBy, Json, out
 
 if TYPE_CHECKING:
     from maskwright.data.audit.audit import AuditReport
@@ -18,21 +18,21 @@ _COLORS = {"error": "red", "warning": "yellow", "note": "cyan"}
 
 
 def check(
-    data: Annotated[str, typer.Argument(help="Folder, CSV, data.yaml or tfds:NAME.")],
+    data: Data,
     sheet: Annotated[
         Path | None,
-        typer.Option(help="Draw a sheet of augmented images and masks into this PNG file."),
+        typer.Option(help="PNG file for a contact sheet of augmented images and masks."),
     ] = None,
     write: Annotated[
-        bool, typer.Option("--write", help="Write what was inferred as data.yaml beside the data.")
+        bool, typer.Option("--write", help="Write the inferred layout and classes to data.yaml.")
     ] = False,
     group_by: GroupBy = None,
     strength: Annotated[
-        str, typer.Option("--augmentation", help="Strength shown on the sheet.")
+        str, typer.Option("--augmentation", help="Augmentation strength of the contact sheet.")
     ] = "medium",
     as_json: Json = False,
 ) -> None:
-    """Audit a data set; exit code 1 where training on it would be wrong."""
+    """Audit a data set; exit code 1 if it has errors."""
     from maskwright import api
 
     report = api.check(data, sheet=sheet, write=write, group_by=group_by, strength=strength)
@@ -52,7 +52,7 @@ def _show(report: "AuditReport") -> None:
     for note in report.notes:
         console.print(f"  {escape(note.text)}")
     splits = list(report.splits)
-    table = Table(title="Share of pixels (number of images)", title_justify="left")
+    table = Table(title="Fraction of pixels (number of images)", title_justify="left")
     table.add_column("class")
     for split in splits:
         table.add_column(f"{split} ({report.splits[split]} images)", justify="right")
@@ -65,6 +65,6 @@ def _show(report: "AuditReport") -> None:
         console.print(f"[bold {color}]{finding.severity}[/] {escape(finding.message)}")
         console.print(f"  → {escape(finding.advice)}", style="dim")
     counts = Counter(str(finding.severity) for finding in report.findings)
-    told = ", ".join(f"{counts[kind]} {kind}s" for kind in _COLORS)
-    verdict = "ready to train on" if report.ok else "training on it would be wrong"
-    console.print(f"{told}: {verdict}.")
+    summary = ", ".join(f"{counts[severity]} {severity}s" for severity in _COLORS)
+    verdict = "ready for training" if report.ok else "fix the errors before training"
+    console.print(f"{summary}: {verdict}.")

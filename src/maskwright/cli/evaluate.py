@@ -5,19 +5,27 @@ from typing import Annotated, Literal
 
 import typer
 
-from maskwright.cli.console import Json, OutFolder, quiet_tensorflow, report_evaluation
+from maskwright.cli.console import (
+    Data,
+    Flips,
+    Json,
+    OutFolder,
+    Split,
+    quiet_tensorflow,
+    report_evaluation,
+)
 
 
 def evaluate(
     run: Annotated[Path, typer.Argument(help="Folder of the run.")],
-    data: Annotated[str, typer.Argument(help="Folder, CSV, data.yaml or tfds:NAME.")],
-    split: Annotated[str, typer.Option(help="Split to score.")] = "test",
+    data: Data,
+    split: Split = "test",
     folder: OutFolder = None,
     size: Annotated[
         Literal["original", "working"],
-        typer.Option(help="Score masks in their own size or in the model's."),
+        typer.Option(help="Resolution of the scores: of the files, or of the model."),
     ] = "original",
-    flips: Annotated[bool, typer.Option(help="Average over the mirrored image too.")] = False,
+    flips: Flips = False,
     as_json: Json = False,
 ) -> None:
     """Score a model on a split that it was not trained on."""

@@ -13,30 +13,34 @@ from maskwright.types import Format
 def export(
     run: Annotated[Path, typer.Argument(help="Folder of a run, or of an ensemble.")],
     out: Annotated[
-        Path, typer.Option("-o", "--out", help="Folder, or one file that ends with .maskwright.")
+        Path, typer.Option("-o", "--out", help="Output folder, or a file ending with .maskwright.")
     ],
-    format: Annotated[Format, typer.Option(help="Engine that is to run it.")] = "onnx",
+    format: Annotated[
+        Format, typer.Option(help="Inference engine of the exported model.")
+    ] = "onnx",
     data: Annotated[
-        str | None, typer.Option(help="Data set whose validation images are compared on too.")
+        str | None,
+        typer.Option(help="Data set; outputs are also compared on its validation images."),
     ] = None,
     int8: Annotated[
-        bool, typer.Option("--int8", help="Eight bits, calibrated on training images of --data.")
+        bool,
+        typer.Option("--int8", help="Quantize to 8 bits, calibrated on training images of --data."),
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Write a trained model for another engine, and hold it against the original."""
+    """Export a model for another engine and verify it against the original."""
     quiet_tensorflow()
     from maskwright import api
 
-    made = api.export_model(run, out, format=format, data=data, int8=int8)
+    exported = api.export_model(run, out, format=format, data=data, int8=int8)
     if as_json:
-        segmenter = made.segmenter and {"segmenter": made.segmenter.to_dict()}
-        told = {"path": str(made.path), **made.parity.to_dict(), **(segmenter or {})}
-        typer.echo(json.dumps(told))
+        segmenter = exported.segmenter and {"segmenter": exported.segmenter.to_dict()}
+        summary = {"path": str(exported.path), **exported.parity.to_dict(), **(segmenter or {})}
+        typer.echo(json.dumps(summary))
         return
-    if kept := made.listing.kept_in_float:
-        typer.echo(f"Left in float, {len(kept)} layers: {', '.join(kept)}.", err=True)
-    if made.segmenter is not None:
-        typer.echo(f"Segmenter: {made.segmenter.summary()}", err=True)
-    typer.echo(made.parity.summary(), err=True)
-    typer.echo(made.path)
+    if layers := exported.listing.kept_in_float:
+        typer.echo(f"{len(layers)} layers remain in float: {', '.join(layers)}.", err=True)
+    if exported.segmenter is not None:
+        typer.echo(f"Segmenter: {exported.segmenter.summary()}", err=True)
+    typer.echo(exported.parity.summary(), err=True)
+    typer.echo(exported.path)

@@ -1,4 +1,4 @@
-"""`maskwright rate`."""
+"""`maskwright lr-find`."""
 
 import json
 from dataclasses import asdict
@@ -7,44 +7,47 @@ from typing import Annotated
 
 import typer
 
-from maskwright.cli.console import Json, quiet_tensorflow
+from maskwright.cli.console import Data, Json, PlanFile, Settings, print_message, quiet_tensorflow
 
 
-def rate(
-    data: Annotated[str, typer.Argument(help="Folder, CSV, data.yaml or tfds:NAME.")],
+def lr_find(
+    data: Data,
     picture: Annotated[
-        Path | None, typer.Option("-o", "--out", help="Draw the curve into this PNG file.")
+        Path | None, typer.Option("-o", "--out", help="PNG file for the plot of the loss.")
     ] = None,
-    plan: Annotated[Path | None, typer.Option(help="File of settings.")] = None,
-    settings: Annotated[
-        list[str] | None, typer.Option("--set", help="A setting as KEY=VALUE; may be repeated.")
-    ] = None,
-    steps: Annotated[int, typer.Option(help="From the lowest rate to the highest.")] = 100,
+    plan: PlanFile = None,
+    settings: Settings = None,
+    steps: Annotated[
+        int, typer.Option(help="Number of training steps, from lowest to highest rate.")
+    ] = 100,
     seconds: Annotated[
-        float | None, typer.Option(min=0.1, help="Take fewer steps where they would take longer.")
+        float | None,
+        typer.Option(min=0.1, help="Time limit in seconds; reduces the number of steps."),
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Find a learning rate: a third of that at which the loss is lowest as the rate rises."""
+    """Find a learning rate from the loss at exponentially rising rates."""
     from maskwright import api
     from maskwright.config import parse_settings
 
     quiet_tensorflow()
-    given = parse_settings(settings or [])
-    curve = api.find_rate(
-        data, picture, plan=plan, steps=steps, seconds=seconds, on_message=_tell, **given
+    overrides = parse_settings(settings or [])
+    curve = api.find_learning_rate(
+        data,
+        picture,
+        plan=plan,
+        steps=steps,
+        seconds=seconds,
+        on_message=print_message,
+        **overrides,
     )
     if as_json:
         typer.echo(json.dumps(asdict(curve)))
     else:
         typer.echo(f"learning_rate={curve.suggestion:.2g}")  # as `train --set` takes it
-    _tell(
+    print_message(
         f"The loss falls most steeply at {curve.steepest:.2g} and is lowest at {curve.lowest:.2g}; "
-        f"a third of the latter suits the peak of a schedule."
+        f"a third of the latter is suggested as the peak learning rate."
     )
     if picture is not None:
-        _tell(f"See {picture}.")
-
-
-def _tell(text: str) -> None:
-    typer.echo(text, err=True)
+        print_message(f"See {picture}.")

@@ -6,46 +6,53 @@ from typing import Annotated
 
 import typer
 
-from maskwright.cli.console import Json, quiet_tensorflow
+from maskwright.cli.console import Data, Json, print_message, quiet_tensorflow
 from maskwright.errors import ConfigError
 
 
 def plan(
-    data: Annotated[str, typer.Argument(help="Folder, CSV, data.yaml or tfds:NAME.")],
+    data: Data,
     path: Annotated[
-        Path | None, typer.Option("-o", "--out", help="File for the plan, such as plan.yaml.")
+        Path | None,
+        typer.Option(
+            "-o", "--out", help="Output file, such as plan.yaml; a folder with --compare."
+        ),
     ] = None,
     minutes: Annotated[
         float | None,
-        typer.Option(min=0.01, help="Time to train for; 10 when left out, 60 to compare."),
+        typer.Option(
+            min=0.01, help="Training budget in minutes; by default 10, or 60 with --compare."
+        ),
     ] = None,
     settings: Annotated[
         list[str] | None,
-        typer.Option("--set", help="A setting that is decided, as KEY=VALUE; may be repeated."),
+        typer.Option("--set", help="Fixed setting as KEY=VALUE; can be repeated."),
     ] = None,
     measure: Annotated[
-        bool, typer.Option("--measure/--no-measure", help="Time steps of the planned training.")
+        bool, typer.Option("--measure/--no-measure", help="Time training steps on this machine.")
     ] = True,
     compare: Annotated[
         int | None,
         typer.Option(
             min=2,
-            help="Train so many plans on the same folds within the minutes; -o is then a folder.",
+            help="Number of plans to cross-validate on the same folds within the budget.",
         ),
     ] = None,
-    folds: Annotated[int, typer.Option(min=2, help="That --compare trains on.")] = 3,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with --compare.")] = False,
+    folds: Annotated[int, typer.Option(min=2, help="Number of folds of --compare.")] = 3,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Resume an interrupted --compare.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
-    """Measure the data and this machine, and write settings with the reason for each."""
+    """Derive training settings from data and hardware, with reasons."""
     from maskwright import api
     from maskwright.config import parse_settings
 
     quiet_tensorflow()
-    given = parse_settings(settings or [])
+    overrides = parse_settings(settings or [])
     if compare is not None or resume:
         if path is None:
-            raise ConfigError("A comparison of plans needs a folder: name one with -o.")
+            raise ConfigError("Comparing plans needs an output folder; pass it with -o.")
         choice = api.plan_and_compare(
             data,
             path,
@@ -54,20 +61,18 @@ def plan(
             minutes=60.0 if minutes is None else minutes,
             measure=measure,
             resume=resume,
-            on_message=_tell,
-            **given,
+            on_message=print_message,
+            **overrides,
         )
-        _tell(choice.reason)
+        print_message(choice.reason)
         typer.echo(json.dumps(choice.table) if as_json else path / "plan.yaml")
         return
-    made = api.plan(data, path, minutes=minutes, measure=measure, on_message=_tell, **given)
+    result = api.plan(
+        data, path, minutes=minutes, measure=measure, on_message=print_message, **overrides
+    )
     if as_json:
-        typer.echo(json.dumps(made.to_dict()))
+        typer.echo(json.dumps(result.to_dict()))
     elif path is None:
-        typer.echo(made.to_yaml(), nl=False)
+        typer.echo(result.to_yaml(), nl=False)
     else:
         typer.echo(path)
-
-
-def _tell(text: str) -> None:
-    typer.echo(text, err=True)

@@ -9,35 +9,36 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from maskwright.cli.console import Json, out, quiet_tensorflow
+from maskwright.cli.console import Data, Json, Settings, out, print_message, quiet_tensorflow
 
 if TYPE_CHECKING:
     from maskwright.api.search.record import Search
 
 
 def search(
-    data: Annotated[str, typer.Argument(help="Folder, CSV, data.yaml or tfds:NAME.")],
+    data: Data,
     folder: Annotated[Path, typer.Option("-o", "--out", help="Folder of the search.")],
-    trials: Annotated[int, typer.Option(min=1, help="How many there are to be in all.")] = 20,
+    trials: Annotated[int, typer.Option(min=1, help="Total number of trials.")] = 20,
     minutes: Annotated[
-        float | None, typer.Option(min=0.01, help="Time to train each trial for; 10 if left out.")
+        float | None,
+        typer.Option(min=0.01, help="Training budget of each trial in minutes; by default 10."),
     ] = None,
-    epochs: Annotated[int | None, typer.Option(min=1, help="Passes of each trial.")] = None,
-    plan: Annotated[Path | None, typer.Option(help="File of settings to begin with.")] = None,
-    settings: Annotated[
-        list[str] | None, typer.Option("--set", help="A setting as KEY=VALUE; may be repeated.")
+    epochs: Annotated[
+        int | None, typer.Option(min=1, help="Number of epochs of each trial.")
     ] = None,
+    plan: Annotated[Path | None, typer.Option(help="YAML file of settings to start from.")] = None,
+    settings: Settings = None,
     vary: Annotated[
         list[str] | None,
-        typer.Option(help="A setting to vary, in place of the usual ones; may be repeated."),
+        typer.Option(help="Setting to vary instead of the default ones; can be repeated."),
     ] = None,
     score: Annotated[
-        Literal["mean_dice", "mean_iou"], typer.Option(help="By which trials are compared.")
+        Literal["mean_dice", "mean_iou"], typer.Option(help="Validation score to maximize.")
     ] = "mean_dice",
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with a search.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Resume an interrupted search.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Try many settings for equal minutes each, and keep those that validate best."""
+    """Search hyperparameters with Optuna, with an equal budget per trial."""
     from maskwright import api
     from maskwright.config import parse_settings
 
@@ -52,7 +53,7 @@ def search(
         vary=vary or (),
         score=score,
         resume=resume,
-        on_message=_tell,
+        on_message=print_message,
         **parse_settings(settings or []),
     )
     if as_json:
@@ -64,13 +65,15 @@ def search(
         typer.echo(json.dumps({**summary, "trials": [asdict(trial) for trial in result.trials]}))
     else:
         out().print(_table(result))
-    _tell(f"Train on the best with: maskwright train {data} -o RUN --plan {result.best_plan}")
+    print_message(
+        f"Train on the best with: maskwright train {data} -o RUN --plan {result.best_plan}"
+    )
 
 
 def _table(result: "Search") -> Table:
     from maskwright.api.search.search import shown
 
-    table = Table(title="Trials, the best first", title_justify="left")
+    table = Table(title="Trials, best first", title_justify="left")
     table.add_column("trial", justify="right")
     table.add_column(result.score.replace("_", " "), justify="right")
     names = list(result.trials[0].values)
@@ -82,7 +85,3 @@ def _table(result: "Search") -> Table:
         values = (escape(shown(trial.values[name])) for name in names)
         table.add_row(str(trial.number), score, *values)
     return table
-
-
-def _tell(text: str) -> None:
-    typer.echo(text, err=True)

@@ -17,35 +17,40 @@ def serve(
         list[str],
         typer.Argument(
             metavar="MODEL…",
-            help="Runs, also in training, ensembles or exported models; NAME=PATH names one.",
+            help="Runs, also in training, ensembles or exported models; as PATH or NAME=PATH.",
         ),
     ],
-    host: Annotated[str, typer.Option(help="Address to answer at.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port; 0 takes a free one.", min=0, max=65535)] = 8000,
+    host: Annotated[str, typer.Option(help="Network address to bind to.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port; 0 selects a free one.", min=0, max=65535)] = 8000,
     token_file: Annotated[
         Path | None,
-        typer.Option(help="File with the token that whoever asks must know."),
+        typer.Option(help="File with the access token that clients must send."),
     ] = None,
     keep: Annotated[
         Path | None,
-        typer.Option(help="Folder for what the page keeps for training.", show_default="kept"),
+        typer.Option(
+            help="Folder for images and masks that the page adds to training data.",
+            show_default="kept",
+        ),
     ] = None,
     queue: Annotated[
-        int, typer.Option(help="Requests that wait or are worked on; more get 503.", min=1)
+        int, typer.Option(help="Maximum pending requests; more receive status 503.", min=1)
     ] = 64,
-    seconds: Annotated[float, typer.Option(help="For one request; more get 504.", min=0.1)] = 60.0,
+    seconds: Annotated[
+        float, typer.Option(help="Time limit of a request; beyond it, status 504.", min=0.1)
+    ] = 60.0,
     max_megapixels: Annotated[
-        float, typer.Option(help="Of one image; larger ones get 413.", min=0.001)
+        float, typer.Option(help="Maximum image size; larger ones receive status 413.", min=0.001)
     ] = 128.0,
     max_body_mb: Annotated[
-        float, typer.Option(help="Of one request; larger ones get 413.", min=0.001)
+        float, typer.Option(help="Maximum request size; larger ones receive status 413.", min=0.001)
     ] = 256.0,
     open_page: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
 ) -> None:
-    """Answer programs and people over HTTP: a page for masks, and routes for programs.
+    """Serve models over HTTP: a web page and a REST API.
 
-    Only this machine can ask, unless --host says otherwise; then a token is needed, from
-    --token-file or the variable MASKWRIGHT_TOKEN.
+    By default, the server is reachable from this machine only. Any other --host requires an access
+    token, from --token-file or the environment variable MASKWRIGHT_TOKEN.
     """
     from maskwright.export.artifact import needs_tensorflow
 
@@ -56,10 +61,10 @@ def serve(
         from maskwright import serving
     except ModuleNotFoundError as error:
         raise ConfigError(
-            f"Serving needs {error.name}, which is not installed; install it with: pip install "
+            f"Serving requires {error.name}, which is not installed; install it with: pip install "
             f'"maskwright[serve]"'
         ) from None
-    limits = serving.Limits(
+    limits = serving.ServerLimits(
         queue=queue,
         seconds=seconds,
         pixels=round(max_megapixels * 10**6),
@@ -82,7 +87,7 @@ def serve(
 
 
 def _token(file: Path | None) -> str | None:
-    """The token, from a file or the environment, or `None`."""
+    """Access token from a file or the environment, or `None`."""
     if file is None:
         return os.environ.get("MASKWRIGHT_TOKEN")
     return file.read_text(encoding="utf-8").strip()

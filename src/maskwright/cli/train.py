@@ -4,46 +4,39 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 
-from maskwright.cli.console import out, quiet_tensorflow
-
-
-def _show_settings(wanted: bool) -> None:
-    if not wanted:
-        return
-    from maskwright.config import TrainConfig
-
-    for name, field in TrainConfig.model_fields.items():
-        default = field.get_default(call_default_factory=True)
-        out().print(f"[bold]{name}[/] = {escape(str(default))}  [dim]{field.description}[/]")
-    raise typer.Exit
+from maskwright.cli.console import (
+    Data,
+    Epochs,
+    PlanFile,
+    Resume,
+    Settings,
+    ShowSettings,
+    print_message,
+    quiet_tensorflow,
+    report_run,
+)
 
 
 def train(
-    data: Annotated[str, typer.Argument(help="Folder, CSV, data.yaml or tfds:NAME.")],
+    data: Data,
     run: Annotated[Path, typer.Option("-o", "--out", help="Folder of the run.")],
-    plan: Annotated[Path | None, typer.Option(help="File of settings.")] = None,
-    settings: Annotated[
-        list[str] | None, typer.Option("--set", help="A setting as KEY=VALUE; may be repeated.")
-    ] = None,
+    plan: PlanFile = None,
+    settings: Settings = None,
     minutes: Annotated[
-        float | None, typer.Option(min=0.01, help="Time to train for, all folds together.")
+        float | None, typer.Option(min=0.01, help="Training budget in minutes, all folds included.")
     ] = None,
-    epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the samples.")] = None,
+    epochs: Epochs = None,
     folds: Annotated[
         int | None,
-        typer.Option(min=2, help="Train a model for each of so many folds, and join them."),
-    ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with a stopped run.")] = False,
-    show_settings: Annotated[
-        bool,
         typer.Option(
-            "--settings", is_eager=True, callback=_show_settings, help="List all settings and stop."
+            min=2, help="Cross-validate with this number of folds, and build the ensemble."
         ),
-    ] = False,
+    ] = None,
+    resume: Resume = False,
+    show_settings: ShowSettings = False,
 ) -> None:
-    """Train a model on images and their masks."""
+    """Train a segmentation model on images and masks."""
     from maskwright import api
     from maskwright.config import parse_settings
 
@@ -56,26 +49,15 @@ def train(
     }
     if folds is not None or (resume and api.is_cross_validation(run)):
         joined = api.cross_validate(
-            data, run, folds=folds, plan=plan, resume=resume, on_message=_tell, **given
+            data, run, folds=folds, plan=plan, resume=resume, on_message=print_message, **given
         )
         total, ends = joined.out_of_fold.total, joined.out_of_fold.intervals
         typer.echo(
-            f"{len(joined.runs)} folds; images that a model never saw have a mean Dice of "
+            f"{len(joined.runs)} folds; mean Dice of held-out images: "
             f"{total.mean_dice:.3f} (95 % {ends.mean_dice[0]:.3f} to {ends.mean_dice[1]:.3f}); see "
             f"{joined.folder / 'evaluation' / 'held_out' / 'report.html'}.",
             err=True,
         )
         typer.echo(joined.folder)
         return
-    made = api.train(data, run, plan=plan, resume=resume, on_message=_tell, **given)
-    last = made.read_history()[-1]
-    typer.echo(
-        f"Trained {int(last['epoch'])} epochs in {last['seconds']:.0f} s; "
-        f"see {made.folder / 'curves.png'} and {made.previews}.",
-        err=True,
-    )
-    typer.echo(made.folder)
-
-
-def _tell(text: str) -> None:
-    typer.echo(text, err=True)
+    report_run(api.train(data, run, plan=plan, resume=resume, on_message=print_message, **given))

@@ -1,4 +1,7 @@
-"""Settings of a training run: read once, checked once, frozen."""
+"""Settings of training runs: read from YAML and the command line, validated once, then frozen.
+
+A new setting is a field with a description of its own; code outside `api` receives plain values.
+"""
 
 from maskwright.config.base import RunConfig
 from maskwright.config.parse import given_settings, parse_settings, read_config

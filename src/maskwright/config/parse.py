@@ -1,4 +1,4 @@
-"""Settings read from a file and from `KEY=VALUE`, and told of in one sentence where wrong."""
+"""Read settings from a YAML file and from `KEY=VALUE`; errors are one sentence."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -13,8 +13,8 @@ from maskwright.config.regions import RegionConfig
 from maskwright.config.segmentation import TrainConfig
 from maskwright.errors import ConfigError
 
-_WHOLE = {"augmentation": "strength", "detector": "profile"}
-"""What a single word for a setting of several parts stands for."""
+_MAIN_PARAMETER = {"augmentation": "strength", "detector": "profile"}
+"""Parameter that a single word sets, by setting: `detector=paper` sets its profile."""
 
 Config = TypeVar("Config", bound=RunConfig)
 
@@ -24,7 +24,12 @@ def read_config(
     settings: Mapping[str, Any],
     kind: type[Config],
 ) -> Config:
-    """Settings of a file, overridden by `settings`, as a `kind` of run has them.
+    """Read settings from a file and override them.
+
+    Args:
+        plan: YAML file of settings, or `None` for the defaults.
+        settings: Values that override those of the file, by key.
+        kind: Config class to make.
 
     Raises:
         ConfigError: If the file cannot be read, a key does not exist, or a value is out of range.
@@ -34,15 +39,15 @@ def read_config(
         try:
             values = yaml.safe_load(Path(plan).read_text(encoding="utf-8")) or {}
         except (OSError, yaml.YAMLError) as error:
-            raise ConfigError(f"The settings in {plan} cannot be read ({error}).") from None
+            raise ConfigError(f"The settings file {plan} cannot be read: {error}") from None
         if not isinstance(values, dict):
-            raise ConfigError(f"Expected settings as `key: value` in {plan}.")
+            raise ConfigError(f"Expected lines of `key: value` in the settings file {plan}.")
         unknown = values.keys() - kind.model_fields.keys()
         for other in (TrainConfig, RegionConfig):
             if unknown and values.keys() <= other.model_fields.keys():
                 raise ConfigError(
-                    f"{plan} holds settings of `{other.command}`; expected those of "
-                    f"`{kind.command}`: name another run, or use the command for this one."
+                    f"{plan} holds settings of `{other.command}`; expected settings of "
+                    f"`{kind.command}`: pass another file, or use `{other.command}`."
                 )
         if {"epochs", "minutes"} & settings.keys():
             values.pop("epochs", None)
@@ -59,9 +64,9 @@ def given_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def parse_settings(pairs: Sequence[str]) -> dict[str, Any]:
-    """Values of `KEY=VALUE` texts, each value read as YAML; `none` means no value.
+    """Parse texts of `KEY=VALUE`, with values in YAML; `none` means no value.
 
-    `a.b=1` sets `b` within `a`, as in `augmentation.rotate_degrees=10`.
+    `a.b=1` sets the parameter `b` of the setting `a`, as in `augmentation.rotate_degrees=10`.
 
     Raises:
         ConfigError: If a text has no `=`.
@@ -70,35 +75,35 @@ def parse_settings(pairs: Sequence[str]) -> dict[str, Any]:
     for pair in pairs:
         key, equals, text = pair.partition("=")
         if not equals:
-            raise ConfigError(f"Expected --set KEY=VALUE, received {pair!r}.")
+            raise ConfigError(f"Expected --set KEY=VALUE; received {pair!r}.")
         try:
             value = None if text.lower() == "none" else yaml.safe_load(text)
         except yaml.YAMLError:
             value = text
         if isinstance(value, str) and re.fullmatch(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+", value):
-            value = float(value)  # YAML wants 4.0e-3 where people write 4e-3
-        key, _, inner = key.partition(".")
-        if inner:
-            within = settings.setdefault(key, {})
-            if not isinstance(within, dict):
-                within = settings[key] = {_WHOLE.get(key, "strength"): within}
-            within[inner] = value
+            value = float(value)  # YAML reads 4e-3 as text; only 4.0e-3 is a number
+        key, _, parameter = key.partition(".")
+        if parameter:
+            parameters = settings.setdefault(key, {})
+            if not isinstance(parameters, dict):
+                parameters = settings[key] = {_MAIN_PARAMETER.get(key, "strength"): parameters}
+            parameters[parameter] = value
         else:
             settings[key] = value
     return settings
 
 
 def _sentence(error: ValidationError, command: str) -> str:
-    """All that pydantic found, in one sentence."""
-    told = []
+    """All errors of a validation in one sentence."""
+    problems = []
     hint = ""
-    for found in error.errors():
-        place = ".".join(str(part) for part in found["loc"][:1])
-        if found["type"] == "extra_forbidden":
-            told.append(f"there is no setting {place}")
+    for detail in error.errors():
+        key = ".".join(str(part) for part in detail["loc"][:1])
+        if detail["type"] == "extra_forbidden":
+            problems.append(f"there is no setting {key}")
             hint = f"; `{command} --settings` lists all settings"
-        elif place:
-            told.append(f"{place} cannot be {found['input']!r} ({found['msg'].lower()})")
+        elif key:
+            problems.append(f"{key} cannot be {detail['input']!r} ({detail['msg'].lower()})")
         else:
-            told.append(found["msg"].removeprefix("Value error, "))
-    return "Settings cannot be used: " + "; ".join(dict.fromkeys(told)) + hint + "."
+            problems.append(detail["msg"].removeprefix("Value error, "))
+    return "Invalid settings: " + "; ".join(dict.fromkeys(problems)) + hint + "."

@@ -1,4 +1,4 @@
-"""Settings of runs that learn to decide on masked regions."""
+"""Settings of region classification."""
 
 from typing import ClassVar, Literal, Self
 
@@ -15,89 +15,140 @@ from maskwright.config.base import RunConfig
 
 
 class RegionConfig(RunConfig):
-    """Settings of a run that learns to decide on masked regions."""
+    """Settings of one run of region classification."""
 
     command: ClassVar[str] = "maskwright regions train"
     default_minutes: ClassVar[float] = 5.0
 
-    # What is decided
+    # Labels
     positive: str | None = Field(
-        None, description="Label to look for; left out where two labels make it plain."
+        None,
+        description="Label of the positive class; none where two labels leave no doubt, such as "
+        "benign and malignant.",
     )
     classes: tuple[str, ...] | None = Field(
-        None, description="Labels to learn from, [benign, malignant]; others are left out."
+        None,
+        description="Labels to train on, such as [benign, malignant]; samples with other labels "
+        "are skipped; none for all labels.",
     )
     unit: Literal["region", "image", "case"] | None = Field(
-        None, description="What a decision is made on; found out when left out."
+        None,
+        description="Unit of a decision: region, image or case; none to infer it from the labels.",
     )
     label_by: Literal["image", "region", "class"] | None = Field(
-        None, description="Whose the labels are; class takes that in the mask."
+        None,
+        description="Source of the labels: image, region, or class (the label in the mask); none "
+        "to infer it.",
     )
     label_table: str | None = Field(
-        None, description="CSV of image, region, label; regions.csv or cells.csv when left out."
+        None,
+        description="CSV file with the columns image, region and label; none for regions.csv or "
+        "cells.csv in the data folder.",
     )
     unite_duplicates: bool = Field(
-        True, description="Keep cases with near-duplicate images on one side of every split."
+        True,
+        description="Assign cases that share near-duplicate images to the same split.",
     )
 
-    # What the model sees
+    # Regions and crops
     regions: Literal["components", "instances", "whole"] | None = Field(
-        None, description="What a region of a mask is; found out when left out."
+        None,
+        description="Definition of a region in a mask: components (connected components), "
+        "instances (pixel values) or whole (all foreground); none to infer it.",
     )
-    min_area_px: PositiveInt = Field(1, description="Smaller regions are left out.")
-    max_regions: PositiveInt = Field(64, description="Drawn of a unit in a training step.")
-    size: PositiveInt = Field(128, description="Side of the square crops, px.")
+    min_area_px: PositiveInt = Field(
+        1, description="Minimum region area in pixels; smaller regions are skipped."
+    )
+    max_regions: PositiveInt = Field(
+        64,
+        description="Maximum number of regions of one unit in a training step; more are sampled "
+        "at random.",
+    )
+    size: PositiveInt = Field(128, description="Side of the square region crops, in pixels.")
     context: NonNegativeFloat | None = Field(
-        0.2, description="Margin around the box, as a share of its sides; none for all the image."
+        0.2,
+        description="Margin around the bounding box of a region, as a fraction of its sides; none "
+        "for the whole image.",
     )
     outside: Literal["kept", "darkened", "removed", "channel"] = Field(
-        "darkened", description="What becomes of pixels outside the mask; channel adds the mask."
+        "darkened",
+        description="Pixels outside the mask of a region: kept, darkened to 30%, removed (0), or "
+        "kept with the mask as an additional channel.",
     )
-    jitter: float | None = Field(
+    mask_perturbation: float | None = Field(
         None,
         ge=0,
         le=0.4,
-        description="Errors drawn into training masks, as a share of their diameter; as large as "
-        "the segmenter's when left out, or 0.08 without one.",
+        description="Size of the simulated segmentation errors in training masks, as a fraction of "
+        "the region's diameter; none to match the segmenter's errors, or 0.08 without a segmenter.",
     )
-    variants: NonNegativeInt = Field(4, description="Such masks kept of every region.")
+    variants: NonNegativeInt = Field(
+        4, description="Number of masks with simulated errors made for each training region."
+    )
     segmenter: str | None = Field(
-        None, description="Folder of a run whose masks are learned from too, and used to predict."
+        None,
+        description="Folder of a segmentation run whose predicted masks are added to the training "
+        "data and used at inference; none to use given masks.",
     )
 
-    # The model
+    # Model
     preset: Literal["reference_cnn"] | None = Field(
-        None, description="A known network, in place of encoder and pooling."
+        None,
+        description="Published network that replaces encoder and pooling; none for the encoder.",
     )
-    pixels: bool = Field(True, description="Look at the pixels.")
-    measures: bool = Field(True, description="Look at measures of shape and intensity.")
+    pixels: bool = Field(True, description="Use the pixels of the crops as input.")
+    measures: bool = Field(
+        True, description="Use measures of shape and intensity of each region as input."
+    )
     pooling: Literal["attention", "mean", "max"] = Field(
-        "attention", description="How the regions of a unit become one decision."
+        "attention",
+        description="Pooling of the region embeddings of a unit: attention, mean or max.",
     )
-    embedding: PositiveInt = Field(64, description="Numbers that pixels of a region become.")
-    balance: bool = Field(True, description="Weigh both answers alike, however rare.")
+    embedding: PositiveInt = Field(64, description="Embedding size of a region.")
+    balance: bool = Field(
+        True, description="Weight both classes equally in the loss, whatever their frequency."
+    )
 
-    # How it learns
-    loss: str = Field("ce", description="ce or focal, with a factor.")
-    batch_size: PositiveInt = Field(16, description="Units per step, all workers together.")
-    learning_rate: PositiveFloat = Field(1e-3, description="At its peak.")
-    weight_decay: NonNegativeFloat = Field(1e-2, description="Per step, times the rate.")
-    dropout: float = Field(0.3, ge=0, lt=1, description="Share of features left out in training.")
+    # Optimization
+    loss: str = Field(
+        "ce", description="Loss function: ce or focal, optionally with a factor, such as 0.5*focal."
+    )
+    batch_size: PositiveInt = Field(
+        16, description="Units per training step, summed over all workers."
+    )
+    learning_rate: PositiveFloat = Field(
+        1e-3, description="Peak learning rate; the schedule scales it."
+    )
+    weight_decay: NonNegativeFloat = Field(
+        1e-2, description="Decoupled weight decay per step, multiplied by the learning rate."
+    )
+    dropout: float = Field(
+        0.3, ge=0, lt=1, description="Dropout rate of the embeddings, in training only."
+    )
 
-    # What it leaves
-    calibrate: bool = Field(True, description="Fit a temperature on the validation units.")
-    threshold: float = Field(0.5, gt=0, lt=1, description="Probability of a positive decision.")
-    specificity: float = Field(0.9, gt=0, lt=1, description="At which the sensitivity is reported.")
+    # Output
+    calibrate: bool = Field(
+        True, description="Calibrate probabilities by temperature scaling on the validation split."
+    )
+    threshold: float = Field(
+        0.5,
+        gt=0,
+        lt=1,
+        description="Minimum probability of a positive decision, stored in the model card.",
+    )
+    specificity: float = Field(
+        0.9, gt=0, lt=1, description="Specificity at which reports state the sensitivity."
+    )
 
     @model_validator(mode="after")
-    def _sees_something(self) -> Self:
+    def _check_inputs(self) -> Self:
         if not (self.pixels or self.measures):
             raise ValueError("a classifier needs pixels, measures or both")
         return self
 
     @property
     def pretrained(self) -> bool:
-        """Whether the encoder starts from weights."""
+        """Whether the encoder starts from pretrained weights."""
         return super().pretrained and self.preset is None and self.pixels
 
     @property

@@ -1,4 +1,4 @@
-"""Settings of runs that learn masks, of classes or of single objects."""
+"""Settings of semantic and instance segmentation."""
 
 import re
 from typing import Any, ClassVar, Literal, Self
@@ -18,87 +18,128 @@ from maskwright.types import InstanceMethod
 
 
 class TrainConfig(RunConfig):
-    """Settings of one training run; `plan.yaml` holds exactly these keys."""
+    """Settings of one segmentation run; `plan.yaml` holds exactly these keys."""
 
     command: ClassVar[str] = "maskwright train"
     default_minutes: ClassVar[float] = 10.0
 
-    # What the model sees
+    # Image size
     size: Literal["auto"] | tuple[PositiveInt, PositiveInt] | None = Field(
         "auto",
-        description="Height and width, px, that images are stretched to: 128, 240x320, none to "
-        "keep them and train on crops, or auto: their median, at most 256.",
+        description="Height and width to which images are resized, in pixels: 128, 240x320, none "
+        "to keep the original size and train on crops, or auto for the median size, at most 256.",
     )
     crop: tuple[PositiveInt, PositiveInt] | None = Field(
-        None, description="Height and width of training crops, px; none for whole images."
+        None,
+        description="Height and width of random training crops, in pixels, such as 256 or 256x320; "
+        "none to train on whole images.",
     )
-    favor_rare: bool = Field(False, description="Put rare classes into the middle of crops.")
+    favor_rare: bool = Field(
+        False, description="Center training crops on rare classes more often. Requires `crop`."
+    )
 
-    # The model
+    # Model
     preset: str | None = Field(
         None,
-        description="Published network, in place of encoder and decoder: "
+        description="Published network that replaces encoder and decoder: "
         + ", ".join(ARCHITECTURES)
-        + ".",
+        + "; none for the configured encoder and decoder.",
     )
-    decoder: str = Field("light", description="What makes masks of the encoder's features.")
+    decoder: str = Field(
+        "light",
+        description="Decoder architecture: light, unet, attention_unet, unet_plus_plus, resunet, "
+        "unet_3plus, linknet, fpn, pspnet, deeplab_v3, deeplab_v3_plus, segformer or lraspp.",
+    )
     decoder_widths: tuple[PositiveInt, ...] | None = Field(
-        None, description="Channels of the decoder, coarse to fine."
+        None,
+        description="Channels of each decoder level, coarse to fine; none for the default of the "
+        "decoder.",
     )
     transposed: bool | None = Field(
-        None, description="Learned enlargement, not bilinear, in U-Nets; as usual when left out."
+        None,
+        description="Upsample by transposed convolution instead of bilinear interpolation, in the "
+        "U-Net family; none for the default of the decoder.",
     )
     separable: bool | None = Field(
-        None, description="Depthwise separable convolutions in U-Net and DeepLab; plain if not."
+        None,
+        description="Use depthwise separable convolutions in U-Net and DeepLab decoders; none for "
+        "standard convolutions.",
     )
     norm: Literal["batch", "group", "instance", "none"] = Field(
-        "batch", description="Of what is not pretrained; group or instance for small batches."
+        "batch",
+        description="Normalization of layers without pretrained weights: batch, group, instance "
+        "or none; group or instance suit batches below 8.",
     )
     output_stride: Literal[8, 16, 32] = Field(
-        32, description="Coarsest stride of the encoder; below 32 it is dilated (atrous) instead."
+        32,
+        description="Coarsest stride of the encoder: 8, 16 or 32; below 32, strides are replaced "
+        "by dilated (atrous) convolutions.",
     )
     deep_supervision: NonNegativeFloat | None = Field(
         None,
-        description="Weight of the loss of each auxiliary output of the decoder; 0 for no such "
-        "outputs, the paper's when left out.",
+        description="Loss weight of each auxiliary output of the decoder; 0 for no auxiliary "
+        "outputs, none for the value in the decoder's publication.",
     )
     objects: InstanceMethod | None = Field(
         None,
-        description="Find single objects: centers, for crowds of round things, or mask_rcnn; none "
-        "tells classes of pixels.",
+        description="Instance segmentation method: centers (many small, touching objects) or "
+        "mask_rcnn (overlapping objects); none for semantic segmentation.",
     )
     detector: dict[str, Any] = Field(
         {"profile": "small"},
-        description="Profile of mask_rcnn, small or paper, and numbers of its own, such as "
-        "{proposals: 300}.",
+        description="Mask R-CNN profile, small or paper. Single parameters are set as "
+        "detector.proposals=300.",
     )
-    one_logit: bool = Field(False, description="Two classes by one sigmoid, not a softmax of two.")
+    one_logit: bool = Field(
+        False,
+        description="Predict two classes by one sigmoid output instead of a softmax over two.",
+    )
 
-    # What it learns from
+    # Loss
     loss: str = Field(
         "ce+dice",
-        description="Sum of ce, focal, ohem, dice, tversky, focal_tversky, lovasz, cldice and "
-        "boundary, each with a factor, such as ce+0.5*dice.",
+        description="Weighted sum of losses, such as ce+0.5*dice: ce, focal, ohem, dice, tversky, "
+        "focal_tversky, lovasz, cldice and boundary.",
     )
     class_weights: Literal["balanced"] | dict[str, NonNegativeFloat] | None = Field(
-        None, description="balanced (median frequency), a number by class name, or none."
+        None,
+        description="Class weights in the loss: balanced (median frequency), a number by class "
+        "name, such as {lesion: 4}, or none for equal weights.",
     )
 
-    # What it leaves
-    threshold: float | None = Field(None, gt=0, lt=1, description="For the card.")
-    min_area_px: NonNegativeInt = Field(0, description="For the card.")
-    fill_holes_px: NonNegativeInt = Field(0, description="For the card.")
-    keep_largest: bool = Field(False, description="For the card.")
+    # Postprocessing, stored in the model card
+    threshold: float | None = Field(
+        None,
+        gt=0,
+        lt=1,
+        description="Foreground probability threshold at inference, stored in the model card; none "
+        "for the class with the highest probability.",
+    )
+    min_area_px: NonNegativeInt = Field(
+        0,
+        description="Minimum component area at inference, in pixels of the image, stored in the "
+        "model card; smaller components are removed.",
+    )
+    fill_holes_px: NonNegativeInt = Field(
+        0,
+        description="Maximum area of holes that are filled at inference, in pixels of the image, "
+        "stored in the model card.",
+    )
+    keep_largest: bool = Field(
+        False,
+        description="Keep only the largest component of each class at inference, stored in the "
+        "model card.",
+    )
 
     @field_validator("norm", mode="before")
     @classmethod
     def _read_norm(cls, value: Any) -> Any:
-        """`none` on the command line means no value; here it is a name."""
+        """Restore `none`, which the command line reads as no value."""
         return "none" if value is None else value
 
     @field_validator("preset")
     @classmethod
-    def _known(cls, value: str | None) -> str | None:
+    def _check_preset(cls, value: str | None) -> str | None:
         if value not in (None, *ARCHITECTURES):
             raise ValueError(f"expected one of {', '.join(ARCHITECTURES)}")
         return value
@@ -106,37 +147,39 @@ class TrainConfig(RunConfig):
     @field_validator("size", "crop", mode="before")
     @classmethod
     def _read_size(cls, value: Any) -> Any:
-        """128, "240x320" or two numbers."""
+        """Accept `128`, `240x320` and a pair of integers."""
         if isinstance(value, int):
             return (value, value)
-        found = re.fullmatch(r"(\d+)x(\d+)", value) if isinstance(value, str) else None
-        return (int(found[1]), int(found[2])) if found else value
+        match = re.fullmatch(r"(\d+)x(\d+)", value) if isinstance(value, str) else None
+        return (int(match[1]), int(match[2])) if match else value
 
     @field_validator("detector", mode="before")
     @classmethod
     def _read_detector(cls, value: Any) -> Any:
-        given = {"profile": value} if isinstance(value, str) else value
-        return {"profile": "small", **given} if isinstance(given, dict) else given
+        parameters = {"profile": value} if isinstance(value, str) else value
+        return {"profile": "small", **parameters} if isinstance(parameters, dict) else parameters
 
     @model_validator(mode="after")
-    def _hold_together(self) -> Self:
+    def _check_size_and_crop(self) -> Self:
         if self.size is None and self.crop is None:
-            raise ValueError("without a size, images keep theirs: set a crop, such as crop=256")
+            raise ValueError("size=none trains on crops: set a crop, such as crop=256")
         if self.favor_rare and self.crop is None:
-            raise ValueError("favor_rare chooses where to crop: set a crop, such as crop=256")
+            raise ValueError(
+                "favor_rare selects the position of crops: set a crop, such as crop=256"
+            )
         return self
 
     @property
     def pretrained(self) -> bool:
-        """Whether the encoder starts from weights."""
+        """Whether the encoder starts from pretrained weights."""
         published = self.preset is None or ARCHITECTURES[self.preset].pretrained
         return super().pretrained and published
 
     @property
     def task(self) -> str:
-        """Name of the task that the settings are for."""
+        """Name of the task of these settings."""
         return "semantic" if self.objects is None else "instances"
 
     def encoder_arguments(self) -> dict[str, Any]:
-        """Arguments of every builder of a network that describe the encoder."""
+        """Arguments of the encoder, for all builders of networks."""
         return {**super().encoder_arguments(), "norm": self.norm}

@@ -96,7 +96,7 @@ class RegionSettings(SharedSettings, RunLength, total=False):
     size: int
     context: float | None
     outside: Literal["kept", "darkened", "removed", "channel"]
-    jitter: float | None
+    mask_perturbation: float | None
     variants: int
     segmenter: str | None
     preset: Literal["reference_cnn"] | None

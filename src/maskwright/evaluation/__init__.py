@@ -1,24 +1,19 @@
-"""Evaluation: a predictor and samples → numbers, and a page to read them on."""
+"""Evaluation: predictions and ground truth become scores and a report, by one loop for all tasks.
 
-from maskwright.evaluation.compare import Comparison, compare
-from maskwright.evaluation.evaluate import Evaluation, Example, Skipped, evaluate
-from maskwright.evaluation.reports.compare_report import table as comparison_table
-from maskwright.evaluation.reports.compare_report import to_dict as comparison_to_dict
-from maskwright.evaluation.reports.compare_report import write as write_comparison
-from maskwright.evaluation.reports.report import write
-from maskwright.evaluation.results import table, to_dict
+What a task counts and shows stands in `tasks/*/evaluation`; here it is read, looped and written.
+"""
+
+from maskwright.evaluation.cautions import Caution
+from maskwright.evaluation.loop import Scorer, evaluate
+from maskwright.evaluation.options import EvaluateOptions
+from maskwright.evaluation.result import Evaluation, Example, Skipped
 
 __all__ = [
-    "Comparison",
+    "Caution",
+    "EvaluateOptions",
     "Evaluation",
     "Example",
+    "Scorer",
     "Skipped",
-    "compare",
-    "comparison_table",
-    "comparison_to_dict",
     "evaluate",
-    "table",
-    "to_dict",
-    "write",
-    "write_comparison",
 ]

@@ -106,7 +106,9 @@ def _unpack(path: Path, folder: Path) -> None:
                     while chunk := packed.read(1 << 20):
                         room -= len(chunk)
                         if room < 0 or plain.tell() + len(chunk) > entry.file_size:
-                            raise ModelError(f"{path} unpacks to more than it says; do not use it.")
+                            raise ModelError(
+                                f"{path} expands beyond its declared size; do not use it."
+                            )
                         plain.write(chunk)
     except (zipfile.BadZipFile, zlib.error, OSError, EOFError, NotImplementedError) as error:
         raise ModelError(f"{path} cannot be unpacked ({error}); copy or export it again.") from None
@@ -115,24 +117,24 @@ def _unpack(path: Path, folder: Path) -> None:
 def _check_entries(path: Path, entries: list[zipfile.ZipInfo]) -> None:
     if len(entries) > MAX_FILES:
         raise ModelError(
-            f"{path} holds {len(entries):,} files; expected {MAX_FILES} at most in an exported "
-            f"model."
+            f"{path} contains {len(entries):,} files; expected an exported model with at most "
+            f"{MAX_FILES}."
         )
     names = [entry.filename for entry in entries]
     if len(set(names)) != len(names):
-        raise ModelError(f"{path} holds a file twice; expected each once: export the model again.")
+        raise ModelError(f"{path} contains a file twice; export the model again.")
     packed = unpacked_bytes = 0
     for entry in entries:
         check_name(entry.filename, path)
         kind = stat.S_IFMT(entry.external_attr >> 16)
         if kind not in (0, stat.S_IFREG) or entry.is_dir():
             raise ModelError(
-                f"{path} holds a link or a folder, {entry.filename}; expected plain files alone."
+                f"{path} contains a link or folder, {entry.filename}; expected regular files."
             )
         packed += entry.compress_size
         unpacked_bytes += entry.file_size
     if unpacked_bytes > MAX_BYTES or unpacked_bytes > _MAX_RATIO * max(packed, 1024):
         raise ModelError(
-            f"{path} would unpack from {packed:,} to {unpacked_bytes:,} bytes; expected a model, "
-            f"which hardly shrinks when packed: do not use it."
+            f"{path} expands from {packed:,} to {unpacked_bytes:,} bytes, more than a model can; "
+            f"do not use it."
         )

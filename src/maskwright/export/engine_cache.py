@@ -54,10 +54,10 @@ def prepare(run: Path, task: ExportTask, on_message: Callable[[str], None]) -> N
         if chosen.prepared and all(map(find_spec, chosen.packages))
     ]
     if not installed:
-        on_message('Predicting is several times as fast with: pip install "maskwright[onnx]"')
+        on_message('Prediction is several times as fast with: pip install "maskwright[onnx]"')
         return
     card = checked_card(run, SemanticCard)
-    on_message(f"Preparing the model for {' and '.join(installed)}, once …")
+    on_message(f"Exporting the model for {' and '.join(installed)}, once …")
     made: dict[Path, Logits] = {}
     try:
         for engine in installed:
@@ -67,12 +67,12 @@ def prepare(run: Path, task: ExportTask, on_message: Callable[[str], None]) -> N
                 export_run(run, beside, engine, {task.card.task: task})
                 made[beside] = artifact_logits(beside, engine, card, SHARED)
             except MaskwrightError as error:
-                on_message(f"It stays without {engine}: {error}")
+                on_message(f"Not exported for {engine}: {error}")
         if made:
             shutil.rmtree(run / PREPARED, ignore_errors=True)
             _fastest(made).replace(run / PREPARED)
     except OSError as error:
-        on_message(f"Nothing can be kept in {run} ({error.strerror}); it stays as it is.")
+        on_message(f"The exported model cannot be stored in {run} ({error.strerror}).")
     finally:
         for folder in made:
             shutil.rmtree(folder, ignore_errors=True)

@@ -23,8 +23,8 @@ class Network:
         """Outputs by name; `ModelError` where it takes what is not among the inputs."""
         if missing := set(self.takes) - inputs.keys():
             raise ModelError(
-                f"The network takes {', '.join(sorted(missing))}, which its card says nothing of; "
-                f"network and card do not belong together: export the model again."
+                f"The network has inputs that its model card does not describe, "
+                f"{', '.join(sorted(missing))}: export the model again."
             )
         given = {name: np.ascontiguousarray(inputs[name], np.float32) for name in self.takes}
         try:
@@ -34,8 +34,8 @@ class Network:
         except Exception as error:  # engines raise almost anything on a shape that does not fit
             shapes = ", ".join(f"{name} {value.shape}" for name, value in given.items())
             raise ModelError(
-                f"The network cannot be run on {shapes} ({first_line(error)}); it does not belong "
-                f"to its card, or the engine to the network: export the model again."
+                f"The network fails for {shapes} ({first_line(error)}); it does not match its "
+                f"model card or its engine: export the model again."
             ) from error
 
 

@@ -60,9 +60,9 @@ def write_ensemble(
     """
     singles = [single for folder in members for single in _singles(folder)]
     if not singles:
-        raise ModelError("Expected the folders of one or more runs for an ensemble; received none.")
+        raise ModelError("Expected at least one run for an ensemble; received none.")
     if is_single(out):
-        raise ModelError(f"{out} holds a model already; expected another folder for the ensemble.")
+        raise ModelError(f"{out} already contains a model; choose another folder for the ensemble.")
     cards = [SemanticCard.read(folder / CARD_FILE) for folder in singles]
     given = decisions or {}
     for folder, card in zip(singles, cards, strict=True):
@@ -100,27 +100,27 @@ def read_members(path: Path, card: ModelCard) -> list[Path]:
     """
     if checksum(path / ENSEMBLE_FILE) != card.model_sha256:
         raise ModelError(
-            f"{path / ENSEMBLE_FILE} is not the list that {CARD_FILE} beside it describes (their "
-            f"checksums differ); make the ensemble again."
+            f"The checksum of {path / ENSEMBLE_FILE} differs from that in {CARD_FILE}; create the "
+            f"ensemble again."
         )
     folders = []
     for member in _listed(path):
         folder = path / member.folder
         if is_artifact(path) and not re.fullmatch(r"\w+", member.folder):
             raise ModelError(
-                f"The exported ensemble {path} names the member {member.folder!r}, which is no "
-                f"folder in it; do not use it."
+                f"The exported ensemble {path} lists the member {member.folder!r} outside its "
+                f"folder; do not use it."
             )
         if not is_single(folder):
             raise ModelError(
                 f"The ensemble {path} has no member {member.folder}: expected {MODEL_FILE} and "
-                f"{CARD_FILE} in {folder}; copy it there, or make the ensemble again without it."
+                f"{CARD_FILE} in {folder}; copy it there, or create the ensemble again without it."
             )
         member_card = type(card).read(folder / CARD_FILE)
         if member_card.model_sha256 != member.model_sha256:
             raise ModelError(
-                f"{folder} holds another model than when the ensemble {path} was made; copy the "
-                f"old one back, or make the ensemble again."
+                f"The model in {folder} has changed since the ensemble {path} was created; restore "
+                f"it, or create the ensemble again."
             )
         _check_alike(card, member_card, path, folder, [n for n in _MUST_AGREE if hasattr(card, n)])
         folders.append(folder)
@@ -139,8 +139,8 @@ def model_files(path: Path) -> list[str]:
     for member in _listed(path):
         if ".." in Path(member.folder).parts:
             raise ModelError(
-                f"The ensemble {path} has a member outside its folder, {member.folder}; expected "
-                f"all within it: make it in a folder above the runs."
+                f"The ensemble {path} has a member outside its folder, {member.folder}: create the "
+                f"ensemble in a folder above the runs."
             )
         names = [*_network_files(path / member.folder), CARD_FILE]
         files += [f"{member.folder}/{name}" for name in names]
@@ -163,8 +163,8 @@ def _singles(folder: Path) -> list[Path]:
         return read_members(folder, SemanticCard.read(folder / CARD_FILE))
     if not is_single(folder):
         raise ModelError(
-            f"Expected {folder} to be the folder of a finished run, with {MODEL_FILE} and "
-            f"{CARD_FILE}, to become a member of an ensemble."
+            f"{folder} cannot be a member of an ensemble; expected a finished run with "
+            f"{MODEL_FILE} and {CARD_FILE}."
         )
     return [folder]
 
@@ -175,8 +175,7 @@ def _listed(path: Path) -> list[Member]:
         return [Member(**entry) for entry in entries]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ModelError(
-            f"{path / ENSEMBLE_FILE} cannot be read as a list of members ({error}); make the "
-            f"ensemble again."
+            f"{path / ENSEMBLE_FILE} is not a list of members ({error}); create the ensemble again."
         ) from None
 
 

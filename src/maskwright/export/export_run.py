@@ -72,10 +72,10 @@ def export_run(
     """
     require_free(out)
     if is_artifact(run):
-        raise ModelError(f"{run} is an exported model already; give the run that it was made from.")
+        raise ModelError(f"{run} is an exported model; expected the folder of a run.")
     if calibration and (is_ensemble(run) or not _task(run, tasks).int8):
         raise ConfigError(
-            "Eight bits are for a single model that draws masks; export this one without them."
+            "--int8 supports single semantic segmentation models; export this model without it."
         )
     out.parent.mkdir(parents=True, exist_ok=True)
     made = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
@@ -188,7 +188,7 @@ def _task(run: Path, tasks: Tasks) -> ExportTask:
 def require_free(out: Path) -> None:
     """Raise `ConfigError` where something is already."""
     if out.exists():
-        raise ConfigError(f"{out} exists already; name another place, or remove it first.")
+        raise ConfigError(f"{out} already exists; choose another path, or remove it.")
 
 
 def _network(run: Path) -> tuple[str, tuple[float, float] | None]:
@@ -196,8 +196,8 @@ def _network(run: Path) -> tuple[str, tuple[float, float] | None]:
     path = run / NETWORK_FILE
     if not path.is_file():
         raise ModelError(
-            f"{run} does not say how its network is built ({NETWORK_FILE} is missing, as in runs "
-            f"of versions before it was written); train it again to export it."
+            f"{run} has no description of its network ({NETWORK_FILE}); train it again to export "
+            f"it."
         )
     text = path.read_text(encoding="utf-8")
     try:

@@ -94,9 +94,9 @@ def write_int8(
     first, *others = (f"{fall:+.4f}" for fall in falls)
     names = ", ".join(keep[:_NAMED]) + (", …" if len(keep) > _NAMED else "")
     raise ModelError(
-        f"With eight bits Dice changes by {first} (at least {-limits.dice:g}), and with 1, 2 and 4 "
-        f"of {len(groups)} groups of layers left in float by {', '.join(others)}; those that harm "
-        f"most are {names}. It is not written: export without --int8."
+        f"Quantization changes Dice by {first} (limit {-limits.dice:g}), and with 1, 2 and 4 of "
+        f"{len(groups)} groups of layers in float by {', '.join(others)}; the largest losses are "
+        f"in {names}: export without --int8."
     )
 
 

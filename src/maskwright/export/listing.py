@@ -113,21 +113,21 @@ def read_listing(folder: Path) -> Listing:
     """
     path = folder / LIST_FILE
     if path.is_symlink() or not path.is_file():
-        raise ModelError(f"Expected {folder} to be an exported model, with {LIST_FILE} in it.")
+        raise ModelError(f"{folder} is not an exported model; expected a folder with {LIST_FILE}.")
     listing = _parsed(path)
     there = set()
     for entry in folder.rglob("*"):
         name = entry.relative_to(folder).as_posix()
         if entry.is_symlink():
             raise ModelError(
-                f"The exported model {folder} holds a link, {name}; expected plain files alone: "
+                f"The exported model {folder} contains a link, {name}; expected regular files: "
                 f"export it again."
             )
         if entry.is_file() and name != LIST_FILE:
             there.add(name)
     if unlisted := sorted(there - listing.files.keys()):
         raise ModelError(
-            f"The exported model {folder} holds {unlisted[0]}, which {LIST_FILE} does not list; "
+            f"The exported model {folder} contains {unlisted[0]}, which {LIST_FILE} does not list; "
             f"remove it, or export the model again."
         )
     total = 0
@@ -141,12 +141,12 @@ def read_listing(folder: Path) -> Listing:
         total += (folder / name).stat().st_size
         if total > MAX_BYTES:
             raise ModelError(
-                f"The exported model {folder} has more than {MAX_BYTES / 2**30:.0f} GiB; "
-                f"expected less."
+                f"The exported model {folder} is larger than the limit of {MAX_BYTES / 2**30:.0f} "
+                f"GiB."
             )
         if checksum(folder / name) != expected:
             raise ModelError(
-                f"{folder / name} is not the file that {LIST_FILE} lists (their checksums differ); "
+                f"The checksum of {folder / name} differs from that in {LIST_FILE}; "
                 f"copy or export the model again."
             )
     _check_inner(folder, listing)
@@ -164,13 +164,12 @@ def _check_inner(folder: Path, listing: Listing) -> None:
             and place.parent.as_posix() not in within
         ):
             raise ModelError(
-                f"The exported model {folder} holds {name}, which belongs to a run; expected "
-                f"exported models alone: export it again."
+                f"The exported model {folder} contains {name}, a file of a run; export it again."
             )
     for inner in within:
         if _parsed(folder / inner / LIST_FILE).format != listing.format:
             raise ModelError(
-                f"The exported model {folder} is for {listing.format}, and {inner} within it for "
+                f"The exported model {folder} is for {listing.format}, but its part {inner} is for "
                 f"another engine; export it again."
             )
 
@@ -183,8 +182,8 @@ def _parsed(path: Path) -> Listing:
         version = values.get("version")
         if version != _VERSION:
             raise ModelError(
-                f"{path} is of version {version}; this Maskwright reads version {_VERSION}: update "
-                f"Maskwright, or export the model again."
+                f"{path} has version {version}, but this Maskwright reads version {_VERSION}: "
+                f"update Maskwright, or export the model again."
             )
         listing = Listing(**values)
         right = (
@@ -196,7 +195,9 @@ def _parsed(path: Path) -> Listing:
     except (ValueError, TypeError, AttributeError):
         right = False
     if not right:
-        raise ModelError(f"{path} is no list of an exported model; export it again.")
+        raise ModelError(
+            f"{path} is not the file list of an exported model; export the model again."
+        )
     return listing
 
 
@@ -211,6 +212,5 @@ def check_name(name: str, where: Path) -> None:
     )
     if not plain:
         raise ModelError(
-            f"The exported model {where} names the file {name!r}, which leads out of its folder; "
-            f"do not use it."
+            f"The exported model {where} lists the file {name!r} outside its folder; do not use it."
         )

@@ -117,8 +117,8 @@ def activate(logits: np.ndarray, shape: tuple[int, ...], card: SemanticCard) -> 
     single = num_classes == 2 and logits.shape == (*shape, 1)
     if not single and logits.shape != (*shape, num_classes):
         raise ModelError(
-            f"The model gives logits of shape {logits.shape} for images of shape {shape}, but "
-            f"its card names {num_classes} classes; model and card do not belong together."
+            f"The model returns logits of shape {logits.shape} for images of shape {shape}, but "
+            f"its model card lists {num_classes} classes; model and model card do not match."
         )
     # Plane by plane: NumPy is slow along a short last axis.
     planes = np.divide(np.moveaxis(logits, -1, 0), card.temperature, dtype=np.float32, order="C")

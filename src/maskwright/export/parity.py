@@ -84,7 +84,7 @@ class Parity:
         if not self.within(limits):
             dice = "" if self.dice_change is None else f", and {-limits.dice:g} in Dice"
             raise ModelError(
-                f"The model in {engine} is not what it was made from, and is not written. "
-                f"{self.summary()} Allowed are {limits.difference:g} and "
-                f"{1 - limits.agreement:.2%}{dice}: choose another format."
+                f"The model exported to {engine} differs from the original. {self.summary()} "
+                f"Allowed are {limits.difference:g} and {1 - limits.agreement:.2%}{dice}: use "
+                f"another format."
             )

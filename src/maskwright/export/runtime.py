@@ -56,8 +56,8 @@ def load_run(path: Path, card_type: type[Card]) -> tuple[Any, Card]:
     channels = model.inputs[0].shape[-1]
     if len(model.inputs) == 1 and channels != card.channels:
         raise ModelError(
-            f"{path / MODEL_FILE} takes images of {channels} channels, but its card says "
-            f"{card.channels}."
+            f"{path / MODEL_FILE} requires images with {channels} channels, but its model card "
+            f"states {card.channels}."
         )
     return model, card
 
@@ -68,7 +68,9 @@ def open_artifact(path: Path, card_type: type[Card]) -> tuple[Path, Listing, Car
     listing = read_listing(folder)
     card = card_type.read(folder / CARD_FILE)
     if network_digest(listing.files) != card.model_sha256:
-        raise ModelError(f"The card in {path} is that of another model; export the model again.")
+        raise ModelError(
+            f"The model card in {path} belongs to another model; export the model again."
+        )
     return folder, listing, card
 
 
@@ -97,8 +99,8 @@ def checked_card(path: Path, card_type: type[Card]) -> Card:
     card = card_type.read(path / CARD_FILE)
     if checksum(model_file) != card.model_sha256:
         raise ModelError(
-            f"{model_file} is not the model that {CARD_FILE} beside it describes (their checksums "
-            f"differ); copy both again from the run."
+            f"The checksum of {model_file} differs from that in {CARD_FILE}; copy both again from "
+            f"the run."
         )
     return card
 
@@ -111,7 +113,7 @@ def load_keras(path: Path) -> Any:
         import maskwright.models.rcnn  # noqa: F401  # registers the layers that files name
     except ImportError as error:
         raise ModelError(
-            f"Running {path} needs TensorFlow, which cannot be imported ({error}); "
+            f"Running {path} requires TensorFlow, which cannot be imported ({error}); "
             f"install maskwright[cpu] or maskwright[gpu]."
         ) from error
     try:

@@ -78,8 +78,8 @@ def self_test(folder: Path, answer: Callable[[Example], np.ndarray]) -> float:
     share = float(near.mean()) if actual.shape == expected.shape else 0.0
     if share < _LEAST:
         raise ModelError(
-            f"{folder} gives {share:.1%} of the expected answer on what it carries to be tested; "
-            f"expected at least {_LEAST:.0%}: export the model again, or install the engine in the "
-            f"version that artifact.json names."
+            f"{folder} reproduces {share:.1%} of the expected output of its self-test; expected at "
+            f"least {_LEAST:.0%}: export the model again, or install the engine version listed in "
+            f"artifact.json."
         )
     return share

@@ -1,4 +1,7 @@
-"""Read and write images and masks."""
+"""Read and write images and masks of all formats, with limits on size before decoding.
+
+A new format is a reader in a module of its own that `read.py` and `windows.py` call by content.
+"""
 
 from maskwright.imageio.files import (
     IMAGE_SUFFIXES,

@@ -1,4 +1,4 @@
-"""Find image files, and put a written file in its place in one step."""
+"""Find image files, and write files atomically."""
 
 import io
 import os
@@ -17,35 +17,35 @@ IMAGE_SUFFIXES = frozenset(
     {".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".tif", ".tiff", ".bmp", ".gif", ".webp"}
     | {".ppm", ".pgm", ".pbm", ".pnm", ".jp2"}
 )
-"""Endings, in lower case, of the files that are taken for images in a folder."""
+"""Suffixes of image files in a folder, in lower case."""
 
 LONGEST_STEM = 100
-"""Of the name of a file, this much is kept in that of the one written beside it."""
+"""Maximum length of the stem in the name of a temporary file."""
 
 SLIDE_SUFFIXES = frozenset({".svs", ".ndpi", ".mrxs", ".scn", ".vms", ".vmu", ".bif", ".svslide"})
-"""Endings of whole slides, which only `open_windows` reads."""
+"""Suffixes of whole slides, which only `open_windows` reads."""
 GEO_SUFFIXES = frozenset({".jp2", ".vrt", ".img"})
-"""Endings of what `open_windows` reads with GDAL; all but the first are taken only by name."""
+"""Suffixes of files that `open_windows` reads with GDAL; in folders, only `.jp2` is found."""
 
 
 @dataclass(frozen=True, eq=False)
 class NamedBytes:
-    """A file that is in memory, for `read_image`, `read_mask` and `read_header`.
+    """A file in memory, for `read_image`, `read_mask` and `read_header`.
 
     Args:
-        name: What errors call it.
-        data: All of it.
+        name: Name in error messages.
+        data: Content of the file.
     """
 
     name: str
     data: bytes
 
     def open(self, mode: str = "rb") -> BinaryIO:
-        """The file opened for reading."""
+        """Open the file for reading."""
         return io.BytesIO(self.data)
 
     def read_bytes(self) -> bytes:
-        """All of it."""
+        """Content of the file."""
         return self.data
 
     def __str__(self) -> str:
@@ -53,50 +53,49 @@ class NamedBytes:
 
 
 def as_file(source: str | Path | NamedBytes) -> Path | NamedBytes:
-    """A path of a file, or a file in memory as it is."""
+    """Convert a path; a file in memory is returned unchanged."""
     return source if isinstance(source, NamedBytes) else Path(source)
 
 
 def find_images(pattern: str | Path, suffixes: frozenset[str] = IMAGE_SUFFIXES) -> list[Path]:
-    """Image files meant by a file, a folder or a glob, in natural order.
+    """Find image files by a path, a folder or a glob, in natural order.
 
-    Of a folder, its own images come first, then those of the folders within. Hidden files are
-    passed over.
+    Images of a folder precede those of its subfolders. Hidden files are skipped.
 
     Args:
-        pattern: File, folder or glob; a file is taken whatever its ending.
-        suffixes: Endings of images.
+        pattern: File, folder or glob; a single file may have any suffix.
+        suffixes: Suffixes of image files.
 
     Raises:
-        DataError: If nothing is found.
+        DataError: If there is no image.
     """
     path = Path(pattern)
     if path.is_file():
         return [path]
     if path.is_dir():
-        found = list_images(path, nested=True, suffixes=suffixes)
-        asked = f"in the folder {path}"
+        images = list_images(path, nested=True, suffixes=suffixes)
+        place = f"in the folder {path}"
     else:
         matches = (Path(name) for name in iglob(str(pattern), recursive=True))  # noqa: PTH207
-        found = sorted(
+        images = sorted(
             (p for p in matches if is_image(p, suffixes)), key=lambda p: natural_key(str(p))
         )
-        asked = f"for {pattern}"
-    if not found:
+        place = f"for {pattern}"
+    if not images:
         raise DataError(
-            f"No image found {asked}; expected files ending in one of "
+            f"No image found {place}; expected files with one of the suffixes "
             f"{', '.join(sorted(suffixes))}."
         )
-    return found
+    return images
 
 
 def list_images(
     folder: Path, nested: bool = False, suffixes: frozenset[str] = IMAGE_SUFFIXES
 ) -> list[Path]:
-    """Image files in a folder, by their endings, in natural order; hidden ones are passed over."""
+    """Image files in a folder by suffix, in natural order; hidden files are skipped."""
     files: list[str] = []
     folders: list[str] = []
-    with os.scandir(folder) as entries:  # tells folders from files without asking for each
+    with os.scandir(folder) as entries:  # file types without a system call per entry
         for entry in entries:
             if entry.name.startswith("."):
                 continue
@@ -104,20 +103,20 @@ def list_images(
                 folders.append(entry.name)
             elif _has_suffix(entry.name, suffixes):
                 files.append(entry.name)
-    found = [folder / name for name in sorted(files, key=natural_key)]
+    images = [folder / name for name in sorted(files, key=natural_key)]
     if nested:
         for inner in sorted(folders, key=natural_key):
-            found += list_images(folder / inner, nested=True, suffixes=suffixes)
-    return found
+            images += list_images(folder / inner, nested=True, suffixes=suffixes)
+    return images
 
 
 def is_image(path: Path, suffixes: frozenset[str] = IMAGE_SUFFIXES) -> bool:
-    """Whether the name is one of an image that is not hidden; the file is not opened."""
+    """Whether the name is that of an image and not hidden; the file is not opened."""
     return _has_suffix(path.name, suffixes) and not path.name.startswith(".")
 
 
 def _has_suffix(name: str, suffixes: frozenset[str]) -> bool:
-    return os.path.splitext(name)[1].lower() in suffixes  # noqa: PTH122  # faster, for many
+    return os.path.splitext(name)[1].lower() in suffixes  # noqa: PTH122  # faster than pathlib
 
 
 _DIGITS = re.compile(r"(\d+)")
@@ -132,16 +131,16 @@ def natural_key(text: str) -> tuple[tuple[int, int, str], ...]:
 
 @contextmanager
 def atomic_write(path: str | Path) -> Iterator[Path]:
-    """Path beside `path` to write to; moved into place on success, removed on failure.
+    """Temporary path in the same folder, renamed to `path` on success and removed on failure.
 
-    A program killed in the middle of writing thus never leaves half a file in the place of a
-    good one. Missing folders are made.
+    An interrupted program therefore never replaces a file by a partial one. Missing folders are
+    created.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.stem[:LONGEST_STEM]}.{secrets.token_hex(4)}{path.suffix}")
+    temporary = path.with_name(f".{path.stem[:LONGEST_STEM]}.{secrets.token_hex(4)}{path.suffix}")
     try:
-        yield beside
-        beside.replace(path)
+        yield temporary
+        temporary.replace(path)
     finally:
-        beside.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)

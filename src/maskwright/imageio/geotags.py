@@ -1,4 +1,4 @@
-"""Where on Earth an image lies, as the tags of a GeoTIFF say it."""
+"""Georeference of an image, as GeoTIFF tags."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -6,29 +6,29 @@ from typing import Any
 import tifffile
 
 GeoTag = tuple[int, int, int, Any]
-"""Code, type, count and value of a tag, as tifffile takes them."""
+"""Code, type, count and value of a tag, as in tifffile."""
 
-NODATA_TAG = 42113  # of GDAL, text
+NODATA_TAG = 42113  # text tag of GDAL
 # Scale, tie points, matrix; then coordinate system: keys, numbers and names.
 _GEO_TAGS = (33550, 33922, 34264, 34735, 34736, 34737)
 
 
 @dataclass(frozen=True)
 class GeoTags:
-    """Georeference of an image: what another image of the same pixels is given to have it too."""
+    """Georeference of an image, which can be written to another image of the same size."""
 
     tags: tuple[GeoTag, ...]
 
 
 def geo_tags(page: Any) -> GeoTags | None:
     """Georeference of a page of a TIFF, or `None`."""
-    found = [page.tags[code] for code in _GEO_TAGS if code in page.tags]
-    tags = tuple((tag.code, int(tag.dtype), tag.count, tag.value) for tag in found)
+    present = [page.tags[code] for code in _GEO_TAGS if code in page.tags]
+    tags = tuple((tag.code, int(tag.dtype), tag.count, tag.value) for tag in present)
     return GeoTags(tags) if tags else None
 
 
 def tiff_nodata(page: Any) -> float | None:
-    """Value that stands for no data, which GDAL writes as text, or `None`."""
+    """No-data value, which GDAL writes as text, or `None`."""
     tag = page.tags.get(NODATA_TAG)
     try:
         return None if tag is None else float(str(tag.value).strip("\0 "))
@@ -37,10 +37,10 @@ def tiff_nodata(page: Any) -> float | None:
 
 
 def tags_of(crs: Any, transform: Any) -> GeoTags | None:
-    """Georeference from rasterio's coordinate system and transform."""
+    """Georeference from a coordinate system and transform of rasterio."""
     from rasterio.io import MemoryFile
 
-    # GDAL knows how systems are put into keys: it writes one pixel, and the tags are read there.
+    # GDAL encodes coordinate systems: it writes a TIFF of one pixel, from which tags are read.
     with MemoryFile() as memory:
         profile = {"driver": "GTiff", "width": 1, "height": 1, "count": 1, "dtype": "uint8"}
         with memory.open(**profile, crs=crs, transform=transform):

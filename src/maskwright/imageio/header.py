@@ -1,4 +1,4 @@
-"""What is known of an image before it is decoded, and what every reader checks and does."""
+"""Image headers, limits on image size, and orientation, shared by all readers."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,26 +12,26 @@ from maskwright.errors import DataError, MaskwrightError, TooLargeError
 from maskwright.imageio.files import NamedBytes
 
 MAX_PIXELS = 2**28
-"""Largest image that is decoded unless told otherwise: 16,384 pixels square."""
+"""Default maximum number of pixels of decoded images: 16,384 pixels square."""
 
 EXIF_ORIENTATION = 274
-_MAX_SAMPLES_PER_PIXEL = 4  # on average, at the pixel limit; smaller images may have more channels
+_MAX_SAMPLES_PER_PIXEL = 4  # at the pixel limit; smaller images may have more channels
 
 
 @dataclass(frozen=True)
 class Header:
-    """What `read_image` would give, known without decoding.
+    """Properties of the result of `read_image`, known without decoding.
 
     Args:
-        width: Pixels from left to right, after the orientation is applied.
-        height: Pixels from top to bottom, after the orientation is applied.
-        channels: Channels after palettes are expanded and alpha is dropped.
+        width: Width in pixels, after the orientation is applied.
+        height: Height in pixels, after the orientation is applied.
+        channels: Number of channels, with palettes expanded and without alpha.
         dtype: `"uint8"`, `"uint16"` or `"float32"`.
-        format: Name of the format as its content says, such as `"PNG"`.
-        palette: Whether the pixels are indices into a palette.
+        format: Format by content, such as `"PNG"`.
+        palette: Whether pixels are indices into a palette.
         orientation: EXIF orientation, 1 to 8; 1 is upright.
-        mode: How pixels are stored, as Pillow calls it, such as `"P"`; `""` for TIFF.
-        alpha: Whether there is transparency, which is dropped; `False` for TIFF.
+        mode: Pixel format in the terms of Pillow, such as `"P"`; `""` for TIFF.
+        alpha: Whether there is an alpha channel or transparent color; `False` for TIFF.
     """
 
     width: int
@@ -62,7 +62,7 @@ class OpenImage:
 
 
 def start_of(path: Path | NamedBytes) -> bytes:
-    """First 64 bytes of a file that could be an image."""
+    """First 64 bytes of a file; raises `DataError` if it is missing, empty or not readable."""
     try:
         with path.open("rb") as file:
             start = file.read(64)
@@ -75,47 +75,46 @@ def start_of(path: Path | NamedBytes) -> bytes:
     if not start:
         raise DataError(f"{path} is empty (0 bytes); copy it again or delete it.")
     if start.startswith(b"version https://git-lfs"):
-        raise DataError(f"{path} is a Git LFS pointer, not the image; run `git lfs pull`.")
+        raise DataError(f"{path} is a Git LFS pointer, not an image; run `git lfs pull`.")
     return start
 
 
 @contextmanager
 def reading(path: Path | NamedBytes) -> Iterator[None]:
-    """Turn whatever a decoder raises into a `DataError` that names the file."""
+    """Convert errors of decoders to a `DataError` that names the file."""
     try:
         yield
     except (MaskwrightError, MemoryError):
         raise
     except UnidentifiedImageError:
         raise DataError(
-            f"{path} is not an image in a known format, whatever its name says; "
-            f"it starts with {start_of(path)[:12]!r}."
+            f"{path} is not an image in a supported format; it starts with {start_of(path)[:12]!r}."
         ) from None
-    except Exception as error:  # decoders raise almost anything on damaged files
+    except Exception as error:  # decoders raise arbitrary errors for damaged files
         reason = str(error).rstrip(".") or type(error).__name__
         raise DataError(
             f"{path} is damaged or incomplete and cannot be decoded ({reason}); "
-            f"copy it again or leave it out."
+            f"copy it again or remove it."
         ) from error
 
 
 def check_size(
     path: Path | NamedBytes, height: int, width: int, channels: int, max_pixels: int
 ) -> None:
-    """Raise `TooLargeError` for an image too large to decode, `DataError` without pixels."""
+    """Raise `TooLargeError` if an image exceeds the limit, `DataError` if it has no pixels."""
     if height < 1 or width < 1:
         raise DataError(f"{path} has no pixels ({width}x{height}).")
     pixels = height * width
     if pixels > max_pixels or pixels * channels > max_pixels * _MAX_SAMPLES_PER_PIXEL:
         raise TooLargeError(
             f"{path} has {width}x{height} pixels (channels: {channels}), more than the limit of "
-            f"{max_pixels:,} pixels; cut it into parts, or raise the limit if you trust the file."
+            f"{max_pixels:,} pixels; split it, or raise the limit if you trust the file."
         )
 
 
 def upright(pixels: np.ndarray, orientation: int) -> np.ndarray:
     """Apply an EXIF orientation to `(h, w, c)`."""
-    if orientation >= 5:  # 5 to 8 are stored with rows and columns exchanged
+    if orientation >= 5:  # 5 to 8 are transposed
         pixels = pixels.swapaxes(0, 1)
     if orientation in {3, 4, 7, 8}:
         pixels = pixels[::-1]

@@ -1,4 +1,4 @@
-"""Everything but TIFF through Pillow, with the depth of PNG that Pillow cannot give."""
+"""All formats but TIFF, read by Pillow; 16-bit PNG by imagecodecs."""
 
 import threading
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from maskwright.imageio.files import NamedBytes
 from maskwright.imageio.header import EXIF_ORIENTATION, Header, OpenImage, check_size
 
 _PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
-# Pillow's own limit is below ours and a global; the lock keeps our lifting of it to one `open`.
+# The limit of Pillow is a global below ours; the lock restricts its removal to one `open`.
 _PILLOW_LIMIT = threading.Lock()
 
 
@@ -28,11 +28,11 @@ def open_raster(path: Path | NamedBytes, start: bytes, max_pixels: int) -> Itera
             return _decode(path, image, start)[..., : header.channels]
 
         def mask_values() -> tuple[np.ndarray, np.ndarray | None]:
-            _refuse_lossy(path, image, start)
+            _check_lossless(path, image, start)
             if image.mode == "P":
                 palette = np.array(image.getpalette("RGB"), np.uint8).reshape(-1, 3)
                 return np.asarray(image)[..., None], palette
-            # Pillow stretches 2 and 4 bits of gray over 0 to 255; labels must not be.
+            # Pillow scales 2-bit and 4-bit gray values to 255, which would change labels.
             return _decode(path, image, start) // {2: 85, 4: 17}.get(_png_depth(start), 1), None
 
         yield OpenImage(header, pixels, mask_values)
@@ -40,25 +40,25 @@ def open_raster(path: Path | NamedBytes, start: bytes, max_pixels: int) -> Itera
 
 @contextmanager
 def _open_pillow(path: Path | NamedBytes, max_pixels: int) -> Iterator[Image.Image]:
-    """Open a file with Pillow and check its size; nothing is decoded yet."""
+    """Open a file with Pillow and check its size, without decoding it."""
     with _PILLOW_LIMIT:
-        theirs, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+        limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
         try:
             image = Image.open(path if isinstance(path, Path) else path.open())
         finally:
-            Image.MAX_IMAGE_PIXELS = theirs
+            Image.MAX_IMAGE_PIXELS = limit
     with image:
         check_size(path, image.height, image.width, len(image.getbands()), max_pixels)
         yield image
 
 
 def _png_depth(start: bytes) -> int:
-    """Bits per sample of a PNG, which Pillow does not tell; 0 for other files."""
+    """Bits per sample of a PNG, which Pillow does not report; 0 for other files."""
     return start[24] if start.startswith(_PNG_MAGIC) else 0
 
 
 def _header(image: Image.Image, start: bytes) -> Header:
-    """Header of an opened file; `start` are its first 64 bytes."""
+    """Header of an open image; `start` are the first 64 bytes of the file."""
     dtype = "uint8"
     if _png_depth(start) == 16 or image.mode.startswith("I;16"):
         dtype = "uint16"
@@ -81,7 +81,7 @@ def _header(image: Image.Image, start: bytes) -> Header:
 
 
 def _decode(path: Path | NamedBytes, image: Image.Image, start: bytes) -> np.ndarray:
-    """Decode to `(h, w, c)` with one or three channels and perhaps alpha; the file's dtype."""
+    """Decode to `(h, w, c)`, one or three channels and possibly alpha, in the dtype of the file."""
     if _png_depth(start) == 16:
         pixels = imagecodecs.png_decode(path.read_bytes())
     else:
@@ -94,15 +94,15 @@ def _decode(path: Path | NamedBytes, image: Image.Image, start: bytes) -> np.nda
 
 
 def _exif_orientation(image: Image.Image) -> int:
-    """1 to 8; 1 where nothing or nonsense is stated."""
+    """EXIF orientation, 1 to 8; 1 if it is missing or invalid."""
     value = image.getexif().get(EXIF_ORIENTATION, 1)
     return value if value in range(1, 9) else 1
 
 
-def _refuse_lossy(path: Path | NamedBytes, image: Image.Image, start: bytes) -> None:
+def _check_lossless(path: Path | NamedBytes, image: Image.Image, start: bytes) -> None:
     lossy_webp = image.format == "WEBP" and b"VP8L" not in start
     if image.format in {"JPEG", "MPO", "JPEG2000"} or lossy_webp:
         raise DataError(
-            f"{path} is a {image.format} file: its compression blurs values near borders, so "
-            f"labels cannot be trusted; export them as PNG, TIFF, GIF or BMP from the original."
+            f"{path} is a {image.format} file, whose compression changes labels near boundaries; "
+            f"export the mask as PNG, TIFF, GIF or BMP from the original."
         )

@@ -15,8 +15,11 @@ _CACHE_BYTES = 2**26  # of decoded strips and tiles, so that windows below each 
 
 
 def page_reader(tiff: tifffile.TiffFile, frame: Any) -> TiffValues | None:
-    """Function from a window to the values `(rows, columns, samples)` of a page with parts."""
-    page = frame.keyframe  # what frames of a series share stands in the first page
+    """Function that reads a window `(rows, columns, samples)` of a page.
+
+    `None` if the page can only be decoded whole: a volume, or parts above 64 MiB.
+    """
+    page = frame.keyframe  # the keyframe has the properties that all frames of a series share
     if page.shaped[1] != 1:
         return None  # a volume
     if page.is_contiguous and page.predictor == 1 and page.fillorder == 1:
@@ -36,23 +39,23 @@ def page_reader(tiff: tifffile.TiffFile, frame: Any) -> TiffValues | None:
 def _read_rows(
     tiff: tifffile.TiffFile, frame: Any, top: int, bottom: int, left: int, right: int
 ) -> np.ndarray:
-    """A window of a page that is stored row by row and not compressed."""
-    samples, _, height, width, together = frame.keyframe.shaped
+    """Window of a page that is stored by rows without compression."""
+    num_planes, _, height, width, samples = frame.keyframe.shaped
     kind = np.dtype(frame.keyframe.dtype)
-    row_bytes = width * together * kind.itemsize
+    row_bytes = width * samples * kind.itemsize
     planes = []
-    for plane in range(samples):
+    for plane in range(num_planes):
         tiff.filehandle.seek(frame.dataoffsets[0] + (plane * height + top) * row_bytes)
         data = tiff.filehandle.read((bottom - top) * row_bytes)
         rows = np.frombuffer(data, kind.newbyteorder(tiff.byteorder))
-        planes.append(rows.reshape(bottom - top, width, together)[:, left:right].astype(kind))
+        planes.append(rows.reshape(bottom - top, width, samples)[:, left:right].astype(kind))
     return np.concatenate(planes, axis=-1)
 
 
-def _decoder(tiff: tifffile.TiffFile, frame: Any, most: int) -> Callable[[int], np.ndarray | None]:
-    """Function from the number of a tile or strip to its values `(h, w, samples)`.
+def _decoder(tiff: tifffile.TiffFile, frame: Any, size: int) -> Callable[[int], np.ndarray | None]:
+    """Function that decodes a tile or strip by index, to `(h, w, samples)`, with a cache.
 
-    `None` stands for one that was never written. The last `most` are cached.
+    It returns `None` for tiles without data. The cache contains the last `size` tiles.
     """
     page = frame.keyframe
     cache: OrderedDict[int, np.ndarray | None] = OrderedDict()
@@ -70,7 +73,7 @@ def _decoder(tiff: tifffile.TiffFile, frame: Any, most: int) -> Callable[[int], 
             data = tiff.filehandle.read(frame.databytecounts[index])
         values, _, _ = page.decode(data, index, **tables)
         cache[index] = None if values is None else values[0]
-        if len(cache) > most:
+        if len(cache) > size:
             cache.popitem(last=False)
         return cache[index]
 
@@ -86,13 +89,13 @@ def _read_parts(
     left: int,
     right: int,
 ) -> np.ndarray:
-    """A window of a page in tiles or strips, whose height and width are `part`."""
-    samples, _, height, width, together = page.shaped
+    """Window of a page with tiles or strips of height and width `part`."""
+    planes, _, height, width, samples = page.shaped
     down, across = -(-height // part[0]), -(-width // part[1])
-    shape = (bottom - top, right - left, samples * together)
+    shape = (bottom - top, right - left, planes * samples)
     window = np.full(shape, page.nodata, page.dtype)
-    for plane in range(samples):
-        of_plane = window[..., plane * together : (plane + 1) * together]
+    for plane in range(planes):
+        of_plane = window[..., plane * samples : (plane + 1) * samples]
         for row in range(top // part[0], -(-bottom // part[0])):
             for column in range(left // part[1], -(-right // part[1])):
                 values = decode((plane * down + row) * across + column)

@@ -1,4 +1,4 @@
-"""Images of any size, a window at a time: TIFF, whole slides, and what GDAL reads."""
+"""Images of any size, read by windows: TIFF, whole slides, and formats of GDAL."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,33 +15,33 @@ from maskwright.imageio.header import MAX_PIXELS, check_size, reading, start_of
 from maskwright.imageio.read import read_header, read_image
 from maskwright.imageio.tiff import (
     TIFF_MAGIC,
-    as_seen,
     channel_planes,
     open_tiff,
     tiff_header,
+    to_pixels,
 )
 from maskwright.imageio.tiff_tiles import page_reader
 
 MOST_PIXELS = 2**34
-"""Largest image that is worked through by windows: 131,072 pixels square."""
+"""Maximum number of pixels of an image read by windows: 131,072 pixels square."""
 
 WINDOWS_ONLY = SLIDE_SUFFIXES | (GEO_SUFFIXES - {".jp2"})
-"""Endings of what `read_image` does not know."""
+"""Suffixes of formats that `read_image` does not support."""
 
 
 @dataclass(frozen=True)
 class Windows:
-    """An image whose pixels are read a window at a time.
+    """An image whose pixels are read by windows.
 
     Args:
-        height: Of the whole, px.
-        width: Of the whole, px.
-        channels: As in `read_image`.
-        dtype: As in `Header`.
-        read: From top, bottom, left and right, the last two of each pair excluded, to the pixels
-            `(rows, columns, channels)` there, which lie inside the image.
-        geo: Where on Earth the image lies, if the file says so.
-        nodata: Value of pixels that hold no data, in all channels, if the file names one.
+        height: Image height in pixels.
+        width: Image width in pixels.
+        channels: Number of channels, as in `read_image`.
+        dtype: Data type of the pixels, as in `Header`.
+        read: Function of top, bottom, left and right (bottom and right exclusive, inside the
+            image) that returns the pixels `(rows, columns, channels)`.
+        geo: Georeference of the image, or `None`.
+        nodata: No-data value of all channels, or `None`.
     """
 
     height: int
@@ -55,13 +55,18 @@ class Windows:
 
 @contextmanager
 def open_windows(path: str | Path, max_pixels: int = MAX_PIXELS) -> Iterator[Windows]:
-    """The image of a file, upright, its pixels those of `read_image`.
+    """Open an image for reading by windows, with the orientation and pixels of `read_image`.
 
-    TIFF of any kind is read by its tiles or strips; whole slides need the extra `wsi`, JPEG 2000,
-    `.vrt` and `.img` the extra `geo`. Other formats are decoded whole, within `max_pixels`.
+    TIFF is read by tiles or strips; whole slides require the extra `wsi`, JPEG 2000, `.vrt` and
+    `.img` the extra `geo`. Other formats are decoded whole.
+
+    Args:
+        path: Image file.
+        max_pixels: Maximum number of pixels of images that are decoded whole.
 
     Raises:
-        DataError: If the file is no image, or too large to be read whole where it has to be.
+        DataError: If the file is not an image, or exceeds `max_pixels` in a format that must be
+            decoded whole.
     """
     path = Path(path)
     start = start_of(path)
@@ -84,7 +89,7 @@ def open_windows(path: str | Path, max_pixels: int = MAX_PIXELS) -> Iterator[Win
 
 
 def image_size(path: str | Path) -> tuple[int, int]:
-    """Height and width of an image of any size, px, without decoding it."""
+    """Height and width of an image of any size, in pixels, without decoding it."""
     path = Path(path)
     if path.suffix.lower() in WINDOWS_ONLY:
         with open_windows(path) as windows:
@@ -94,14 +99,13 @@ def image_size(path: str | Path) -> tuple[int, int]:
 
 
 def _whole(path: Path, max_pixels: int) -> Windows:
-    """An image decoded at once, of which windows are cut."""
+    """Windows of an image that is decoded whole."""
     header = read_header(path, MOST_PIXELS)
     if header.height * header.width > max_pixels:
         raise DataError(
-            f"{path} has {header.width}x{header.height} pixels, and this {header.format} can only "
-            f"be decoded whole, which is done up to {max_pixels:,} pixels; write it as a tiled "
-            f"TIFF (`gdal_translate -co TILED=YES -co BIGTIFF=IF_SAFER` or `vips tiffsave --tile` "
-            f"do) and name that."
+            f"{path} has {header.width}x{header.height} pixels; {header.format} files that must be "
+            f"decoded whole are limited to {max_pixels:,} pixels: convert it to a tiled TIFF with "
+            f"`gdal_translate -co TILED=YES -co BIGTIFF=IF_SAFER` or `vips tiffsave --tile`."
         )
     image = read_image(path, max_pixels)
 
@@ -113,12 +117,12 @@ def _whole(path: Path, max_pixels: int) -> Windows:
 
 
 def _tiff(path: Path, tiff: tifffile.TiffFile, max_pixels: int) -> Windows:
-    """A TIFF read by tiles, strips or rows, where it does not have to be decoded whole."""
+    """Windows of a TIFF, read by tiles, strips or rows if possible, else decoded whole."""
     header = tiff_header(path, tiff, MOST_PIXELS)
     first = tiff.pages[0]
     nodata = None if header.palette else _nodata_of(tiff_nodata(first), header.dtype)
     if header.orientation != 1:
-        return _whole(path, max_pixels)  # its georeference would be that of other rows
+        return _whole(path, max_pixels)  # the georeference refers to the stored orientation
     parts = [page_reader(tiff, page) for page in channel_planes(tiff)]
     readers = [part for part in parts if part is not None]
     if not parts or len(readers) < len(parts):
@@ -128,14 +132,14 @@ def _tiff(path: Path, tiff: tifffile.TiffFile, max_pixels: int) -> Windows:
         with reading(path):
             planes = [part(top, bottom, left, right) for part in readers]
             values = planes[0] if len(planes) == 1 else np.concatenate(planes, axis=-1)
-            return as_seen(first, values).astype(header.dtype, copy=False)
+            return to_pixels(first, values).astype(header.dtype, copy=False)
 
     geo = geo_tags(first)
     return Windows(header.height, header.width, header.channels, header.dtype, read, geo, nodata)
 
 
 def _nodata_of(nodata: float | None, dtype: str) -> float | None:
-    """The value for no data, or `None` where pixels cannot have it."""
+    """No-data value, or `None` if pixels of this type cannot have it."""
     if nodata is None or dtype == "float32":
         return nodata
     return nodata if nodata in range(np.iinfo(dtype).max + 1) else None
@@ -143,20 +147,20 @@ def _nodata_of(nodata: float | None, dtype: str) -> float | None:
 
 @contextmanager
 def _slide(path: Path) -> Iterator[Windows]:
-    """Level 0 of a whole slide, RGB; what was never scanned has the background of the slide."""
+    """Level 0 of a whole slide, RGB; areas without a scan have the background color."""
     try:
         import openslide
     except ImportError as error:
         raise DataError(
-            f"{path} is a whole slide, and reading it needs OpenSlide, which cannot be imported "
+            f"Reading the whole slide {path} requires OpenSlide, which cannot be imported "
             f'({error}); install it with: pip install "maskwright[wsi]"'
         ) from None
     with reading(path):
         slide = openslide.OpenSlide(path)
     width, height = slide.dimensions
     check_size(path, height, width, 3, MOST_PIXELS)
-    shade = slide.properties.get(openslide.PROPERTY_NAME_BACKGROUND_COLOR, "FFFFFF")
-    background = np.frombuffer(bytes.fromhex(shade), np.uint8).astype(np.float32)
+    color = slide.properties.get(openslide.PROPERTY_NAME_BACKGROUND_COLOR, "FFFFFF")
+    background = np.frombuffer(bytes.fromhex(color), np.uint8).astype(np.float32)
 
     def read(top: int, bottom: int, left: int, right: int) -> np.ndarray:
         with reading(path):
@@ -175,11 +179,11 @@ def _slide(path: Path) -> Iterator[Windows]:
 
 @contextmanager
 def _gdal(path: Path) -> Iterator[Windows]:
-    """An image that rasterio opens."""
+    """Windows of an image that rasterio opens."""
     if not _has_rasterio():
         raise DataError(
-            f"Reading {path} needs rasterio, which is not installed; install it with: pip install "
-            f'"maskwright[geo]"'
+            f"Reading {path} requires rasterio, which is not installed; install it with: pip "
+            f'install "maskwright[geo]"'
         )
     import rasterio
     from rasterio.windows import Window

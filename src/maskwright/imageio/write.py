@@ -15,15 +15,18 @@ from maskwright.labels import IGNORE_LABEL, Color
 
 _IGNORE_GRAY = 128
 _TIFF_TILE = 512
-_BIG_TIFF_PIXELS = 4_000_000_000  # beyond, offsets may not fit into the 32 bits of plain TIFF
+_BIG_TIFF_PIXELS = 4_000_000_000  # above, offsets may exceed the 32 bits of classic TIFF
 _ASCII = 2
 
 
 def write_image(path: str | Path, image: np.ndarray) -> None:
-    """Write pixels `(h, w)` or `(h, w, c)`; the ending of `path` names the format.
+    """Write pixels `(h, w)` or `(h, w, c)` in the format of the suffix of `path`.
 
-    PNG takes uint8 and uint16 with one or three channels, TIFF everything that `read_image` gives,
-    other formats uint8.
+    PNG supports uint8 and uint16 with one or three channels, TIFF all results of `read_image`, and
+    other formats uint8 with one or three channels.
+
+    Raises:
+        DataError: If the format does not support these pixels.
     """
     path = Path(path)
     if image.ndim == 3 and image.shape[2] == 1:
@@ -32,28 +35,30 @@ def write_image(path: str | Path, image: np.ndarray) -> None:
     if suffix in {".tif", ".tiff"}:
         photometric = "rgb" if image.ndim == 3 and image.shape[2] == 3 else "minisblack"
         layout = {} if image.ndim == 2 else {"planarconfig": "contig"}
-        with atomic_write(path) as beside:
-            tifffile.imwrite(beside, image, photometric=photometric, compression="zlib", **layout)
+        with atomic_write(path) as temporary:
+            tifffile.imwrite(
+                temporary, image, photometric=photometric, compression="zlib", **layout
+            )
         return
-    deep = image.dtype == np.uint16 and suffix == ".png"
-    if not (image.ndim == 2 or image.shape[2] == 3) or not (deep or image.dtype == np.uint8):
+    is_deep_png = image.dtype == np.uint16 and suffix == ".png"
+    if not (image.ndim == 2 or image.shape[2] == 3) or not (is_deep_png or image.dtype == np.uint8):
         raise DataError(
-            f"{path} cannot hold {image.dtype} pixels of shape {image.shape}; write them as .tif."
+            f"{path} cannot store {image.dtype} pixels of shape {image.shape}; use the suffix .tif."
         )
-    with atomic_write(path) as beside:
-        if deep:
-            beside.write_bytes(imagecodecs.png_encode(image))
+    with atomic_write(path) as temporary:
+        if is_deep_png:
+            temporary.write_bytes(imagecodecs.png_encode(image))
         else:
-            Image.fromarray(image).save(beside)
+            Image.fromarray(image).save(temporary)
 
 
 def write_mask(path: str | Path, labels: np.ndarray, colors: Sequence[Color] | None = None) -> None:
-    """Write labels `(h, w)` as a PNG: 8 bits, or 16 where a label exceeds 255.
+    """Write labels `(h, w)` as a PNG with 8 bits, or 16 bits if a label exceeds 255.
 
     Args:
         path: File to write.
-        labels: Whole numbers from 0.
-        colors: Palette to show 8-bit labels in; the values stored are the labels all the same.
+        labels: Integers from 0.
+        colors: Palette for the display of 8-bit labels, or `None`; the stored values are labels.
     """
     highest = int(labels.max(initial=0))
     if highest > IGNORE_LABEL:
@@ -62,8 +67,8 @@ def write_mask(path: str | Path, labels: np.ndarray, colors: Sequence[Color] | N
     image = Image.fromarray(labels.astype(np.uint8))
     if colors is not None:
         image.putpalette(palette(colors).tobytes())
-    with atomic_write(path) as beside:
-        image.save(beside, format="PNG")
+    with atomic_write(path) as temporary:
+        image.save(temporary, format="PNG")
 
 
 def write_large_mask(
@@ -74,18 +79,18 @@ def write_large_mask(
     geo: GeoTags | None = None,
     nodata: bool = False,
 ) -> None:
-    """Write labels as a TIFF of compressed tiles, without ever holding more than a row of them.
+    """Write labels as a TIFF of compressed tiles, with one row of tiles in memory at a time.
 
-    The same labels give the same bytes.
+    Equal labels give equal bytes.
 
     Args:
         path: File to write.
-        rows: From the first and the last row, excluded, to labels uint8 `(rows, width)`; asked
-            for from top to bottom.
-        size: Height and width, px.
+        rows: Function of the first and the last row (exclusive) that returns labels uint8
+            `(rows, width)`; called from top to bottom.
+        size: Height and width in pixels.
         colors: Palette, as in `write_mask`.
-        geo: Where on Earth the mask lies.
-        nodata: Whether the file says that `IGNORE_LABEL` stands for no data.
+        geo: Georeference of the mask, or `None`.
+        nodata: Whether the file declares `IGNORE_LABEL` as its no-data value.
     """
     height, width = size
 
@@ -103,7 +108,7 @@ def write_large_mask(
         text = str(IGNORE_LABEL)
         tags.append((NODATA_TAG, _ASCII, len(text) + 1, text, True))
     big = height * width > _BIG_TIFF_PIXELS
-    with atomic_write(path) as beside, tifffile.TiffWriter(beside, bigtiff=big) as tiff:
+    with atomic_write(path) as temporary, tifffile.TiffWriter(temporary, bigtiff=big) as tiff:
         tiff.write(
             tiles(),
             shape=size,
@@ -119,7 +124,7 @@ def write_large_mask(
 
 
 def palette(colors: Sequence[Color]) -> np.ndarray:
-    """Colors uint8 `(256, 3)` of labels; gray for those without one."""
+    """Palette uint8 `(256, 3)` by label; gray for labels without a color."""
     table = np.full((256, 3), _IGNORE_GRAY, np.uint8)
     table[: len(colors)] = colors
     return table

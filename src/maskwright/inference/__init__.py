@@ -1,16 +1,21 @@
 """From images to masks: tiles, probabilities, labels, cleaning, whole folders."""
 
-from maskwright.inference.folder import FolderResult, predict_folder
+from maskwright.inference.folder import predict_folder
+from maskwright.inference.folder_plan import FolderResult
+from maskwright.inference.large.partial_mask import LargeOptions
 from maskwright.inference.large.polygons import write_polygons
 from maskwright.inference.large.predict_large import LARGE_PIXELS, predict_large
 from maskwright.inference.output_paths import Failure
 from maskwright.inference.postprocess import clean
 from maskwright.inference.predictor import Flips, Prediction, Predictor
 from maskwright.inference.tiling import predict_tiled
-from maskwright.inference.tune_postprocessing import TuningResult, record, tune_postprocessing
+from maskwright.inference.tuning.cached_prediction import predict_tunable, record
+from maskwright.inference.tuning.tune_postprocessing import tune_postprocessing
+from maskwright.inference.tuning.tuning_result import TuningResult
 
 __all__ = [
     "LARGE_PIXELS",
+    "LargeOptions",
     "TuningResult",
     "Failure",
     "Flips",
@@ -21,6 +26,7 @@ __all__ = [
     "clean",
     "predict_folder",
     "predict_large",
+    "predict_tunable",
     "predict_tiled",
     "record",
     "write_polygons",

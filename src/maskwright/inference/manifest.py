@@ -1,21 +1,22 @@
-"""`manifest.jsonl`: what became of every image, one line each, so that a second run skips it."""
+"""`manifest.jsonl`: one line on each image, so that a second run skips what is done."""
 
 import hashlib
 import json
 import os
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 from maskwright.errors import ConfigError
 from maskwright.imageio import atomic_write
-from maskwright.inference.output_paths import Job, below
-from maskwright.inference.predictor import Flips
-from maskwright.model_card import SemanticCard
+from maskwright.inference.output_paths import Job, WorkItem, below
 
 MANIFEST_FILE = "manifest.jsonl"
-"""Name of the manifest in the folder of the masks."""
+"""Name of the manifest in the folder of the results."""
+
+Record = dict[str, Any]
+"""What a task adds to its tables for one item, as JSON holds it."""
 
 _BESIDE = ("overlay", "probabilities", "panoptic", "polygons")
 
@@ -29,7 +30,7 @@ class ManifestEntry:
     Args:
         image: Full path of the image.
         mask: Path of its mask, seen from the folder of the manifest; no two lines have the same.
-        status: `"done"`, or `"failed"` where there is no mask.
+        status: `"done"`, or `"failed"` where there is no result.
         reason: Sentence on why it failed.
         size: Height and width of the image, px.
         bytes: Length of the file of the image when it was read; `None` where there was no file.
@@ -37,6 +38,8 @@ class ManifestEntry:
         settings: From `fingerprint`.
         beside: What was written beside the mask, by the names in `Job`.
         seconds: Reading, its share of the time of the model, finishing and writing.
+        record: What the task adds to its tables for the item of the image, on the first image of
+            an item; `None` for others, and for tasks without tables.
     """
 
     image: str
@@ -49,10 +52,11 @@ class ManifestEntry:
     settings: str
     beside: tuple[str, ...] = ()
     seconds: float = 0.0
+    record: Record | None = None
 
     def to_json(self) -> str:
         """One line, without its end."""
-        return json.dumps(asdict(self))
+        return json.dumps({name: getattr(self, name) for name in self.__slots__})
 
     @classmethod
     def from_json(cls, line: str) -> "ManifestEntry | None":
@@ -68,17 +72,17 @@ class ManifestEntry:
         return entry if known else None
 
 
-def fingerprint(card: SemanticCard, flips: Flips) -> str:
-    """Short text that differs where masks may: model, threshold, tile, cleaning, flips."""
-    return hashlib.sha256(f"{card.to_json()}{flips}".encode()).hexdigest()[:16]
+def fingerprint(*parts: object) -> str:
+    """Short text that differs where a part does: model cards, test-time augmentation, cases."""
+    return hashlib.sha256("".join(map(str, parts)).encode()).hexdigest()[:16]
 
 
 def described(job: Job, out: Path, settings: str) -> dict[str, Any]:
-    """What is known of the entry of a job before its image is opened, by the names of `Entry`."""
+    """Fields of the `ManifestEntry` of a job that are known before its image is opened."""
     length = changed = None
     try:
-        found = os.stat(job.image)  # noqa: PTH116  # `Path` would take twice as long
-        length, changed = found.st_size, found.st_mtime_ns
+        status = os.stat(job.image)  # noqa: PTH116  # `Path` would take twice as long
+        length, changed = status.st_size, status.st_mtime_ns
     except OSError:
         pass  # whoever opens the file says what is wrong
     return {
@@ -92,14 +96,14 @@ def described(job: Job, out: Path, settings: str) -> dict[str, Any]:
 
 
 class Manifest:
-    """The manifest of a folder of masks.
+    """The manifest of a folder of results.
 
-    Lines are added while masks are written, each in one step, and put in order at the end. Where a
-    program is killed, the last line may be broken: it counts as not there. A later line on a mask
-    takes the place of an earlier one. Lines on images of other runs into the same folder stay.
+    Lines are added while results are written, each in one step, and put in order at the end. Where
+    a program is killed, the last line may be broken: it counts as not there. A later line on a mask
+    replaces an earlier line. Lines on images of other runs into the same folder stay.
 
     Args:
-        folder: Of the masks.
+        folder: Of the results.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -108,12 +112,24 @@ class Manifest:
         self._known = self._read()
         self._added: dict[str, ManifestEntry] = {}
 
-    def is_done(self, job: Job, settings: str) -> bool:
-        """Whether a job was done with the same settings, and neither image nor results changed.
+    def is_done(self, item: WorkItem) -> bool:
+        """Whether an item was done with the same settings, and neither images nor results changed.
 
         An image is the same where its path, its length and the time of its last change are; it is
-        not opened. Results must be there; what is in them is not looked at.
+        not opened. Results must exist; their content is not checked.
         """
+        return all(self._is_done(job, item.settings) for job in item.jobs)
+
+    def records(self, items: Iterable[WorkItem]) -> list[Record]:
+        """Records of all items that are done, by this run or an earlier one, in their order."""
+        entries = (self._entry(job) for item in items for job in item.jobs)
+        return [entry.record for entry in entries if entry is not None and entry.record is not None]
+
+    def _entry(self, job: Job) -> ManifestEntry | None:
+        name = below(job.mask, self._folder)
+        return self._added.get(name) or self._known.get(name)
+
+    def _is_done(self, job: Job, settings: str) -> bool:
         entry = self._known.get(below(job.mask, self._folder))
         if entry is None or entry.status != "done" or entry.settings != settings:
             return False
@@ -142,10 +158,10 @@ class Manifest:
         if not self._added:
             return
         known = self._read() | self._added  # read again: another program may have added to it
-        own = [name for name in (below(job.mask, self._folder) for job in jobs) if name in known]
-        others = known.keys() - set(own)
+        named = [name for name in (below(job.mask, self._folder) for job in jobs) if name in known]
+        others = known.keys() - set(named)
         with atomic_write(self.path) as beside, beside.open("w", encoding="utf-8") as file:
-            for name in [*(name for name in known if name in others), *own]:
+            for name in [*(name for name in known if name in others), *named]:
                 file.write(known[name].to_json() + "\n")
 
     def _read(self) -> dict[str, ManifestEntry]:

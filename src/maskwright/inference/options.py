@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
+from maskwright.imageio import MAX_PIXELS
+from maskwright.inference.adjustments import Adjustments
 from maskwright.inference.predictor import Flips
 from maskwright.types import Engine, OnMessage, ignore_message
 
@@ -28,7 +29,8 @@ class FolderOptions:
             no segmenter.
         group_by: Column or pattern that names the case of an image.
         heat: Draw where in each region the decision comes from.
-        adjustments: Values in place of those on the card, by name; `None` leaves one as it is.
+        max_pixels: Larger images are refused where they can only be decoded whole.
+        adjustments: Values in place of those on the model card.
         on_message: Called with each message to the user.
     """
 
@@ -45,5 +47,6 @@ class FolderOptions:
     masks: bool | None = None
     group_by: str | None = None
     heat: bool = False
-    adjustments: dict[str, Any] = field(default_factory=dict)
+    max_pixels: int = MAX_PIXELS
+    adjustments: Adjustments = field(default_factory=Adjustments)
     on_message: OnMessage = ignore_message

@@ -13,7 +13,7 @@ from maskwright.imageio.files import SLIDE_SUFFIXES
 
 @dataclass(frozen=True)
 class Failure:
-    """An image without a mask; `reason` is a sentence that names the file."""
+    """An image without a result; `reason` is a sentence that names the file."""
 
     image: Path
     reason: str
@@ -21,9 +21,10 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One image and the files to write for it; `None` for those not asked for.
+    """One image and the files to write for it; `None` for those that are not requested.
 
-    A mask that ends in `.tif` is that of an image to be worked through by windows.
+    The path of the mask names the image in the manifest, also where its mask is given and so not
+    written. A mask that ends in `.tif` is that of an image to be predicted by windows.
     """
 
     image: Path
@@ -32,17 +33,38 @@ class Job:
     probabilities: Path | None = None
     panoptic: Path | None = None
     polygons: Path | None = None
+    mask_given: bool = False
 
     @property
     def large(self) -> bool:
-        """Whether the image is worked through by windows."""
+        """Whether the image is predicted by windows."""
         return self.mask.suffix == ".tif"
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """Those to write."""
-        every = (self.mask, self.overlay, self.probabilities, self.panoptic, self.polygons)
-        return tuple(path for path in every if path is not None)
+        """Files to write."""
+        mask = None if self.mask_given else self.mask
+        paths = (mask, self.overlay, self.probabilities, self.panoptic, self.polygons)
+        return tuple(path for path in paths if path is not None)
+
+    def name(self, out: Path) -> str:
+        """Name of the image among the results in a folder, with its own folders, without ending."""
+        return os.path.splitext(below(self.mask, out))[0]  # noqa: PTH122
+
+
+@dataclass(frozen=True, slots=True)
+class WorkItem:
+    """What is predicted together: one image, or all images of a case.
+
+    Args:
+        jobs: Its images.
+        settings: From `manifest.fingerprint`: differs where the results may.
+        case: Name of the case, or empty.
+    """
+
+    jobs: tuple[Job, ...]
+    settings: str
+    case: str = ""
 
 
 def plan_files(
@@ -54,9 +76,9 @@ def plan_files(
     polygons: bool = False,
     is_large: Callable[[Path], bool] | None = None,
 ) -> list[Job]:
-    """Files to write for every image; the folder for them is made.
+    """Files to write for each image; the folder for them is made.
 
-    Where images can be large, as `is_large` says, whole slides are found too.
+    Where images can be large, as `is_large` decides, whole slides are included.
 
     Raises:
         DataError: If there is no image.
@@ -104,8 +126,12 @@ def plan_files(
 
 def failure(job: Job, error: DataError) -> Failure:
     """What went wrong with an image, in a sentence that names its file."""
-    reason = str(error)
-    return Failure(job.image, reason if str(job.image) in reason else f"{job.image}: {reason}")
+    return Failure(job.image, describe(job.image, str(error)))
+
+
+def describe(path: Path, reason: str) -> str:
+    """Reason that names its file."""
+    return reason if str(path) in reason else f"{path}: {reason}"
 
 
 def below(path: Path, folder: Path) -> str:

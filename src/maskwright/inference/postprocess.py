@@ -1,10 +1,39 @@
-"""Clean label masks: small components, holes, all but the largest; areas in px of the mask."""
+"""Clean label masks: small components, holes, all but the largest; areas in px of the mask.
+
+The rules are shared with `large.postprocess_large`, which cleans masks in bands of rows. A mask in
+memory is not cleaned as a single band: bands label their components twice, to join them over seams
+and then to decide on them, and labeling takes most of the time.
+"""
+
+from collections.abc import Container
+from typing import TypedDict
 
 import cv2
 import numpy as np
 
+from maskwright.model_card import SemanticCard
+
 OBJECTS, HOLES = 8, 4
 """Connectivity: objects touch at corners; their complement must then not."""
+
+
+class Cleaning(TypedDict):
+    """Arguments of `clean`, from a model card."""
+
+    min_area_px: int
+    fill_holes_px: int
+    keep_largest: bool
+    background: int | None
+
+
+def cleaning_of(card: SemanticCard) -> Cleaning:
+    """Post-processing that a model card describes."""
+    return {
+        "min_area_px": card.min_area_px,
+        "fill_holes_px": card.fill_holes_px,
+        "keep_largest": card.keep_largest,
+        "background": card.background,
+    }
 
 
 def clean(
@@ -18,8 +47,8 @@ def clean(
 
     Components touch at sides or corners. Removed pixels become background. Without a background
     they take the class of the nearest pixel that stays; where none would stay, nothing changes.
-    A hole is a piece of background, connected at sides, that does not reach the border of the
-    mask; its pixels take the class of the nearest pixel around it.
+    A hole is a component of the background, connected at sides, that does not reach the border of
+    the mask; its pixels take the class of the nearest pixel around it.
 
     Args:
         labels: Integers 0 to 255, `(h, w)`.
@@ -33,17 +62,17 @@ def clean(
         uint8 labels `(h, w)`.
     """
     cleaned = labels.astype(np.uint8)
-    if min_area_px > 1 or keep_largest:
+    if removes(min_area_px, keep_largest):
         removed = np.zeros(cleaned.shape, bool)
-        for label in _classes(cleaned, background):
+        for label in classes_of(cleaned, {background}):
             removed |= _unwanted(cleaned == label, min_area_px, keep_largest)
         if background is not None:
             cleaned[removed] = background
         else:
             cleaned = take_nearest(cleaned, removed)
-    if fill_holes_px > 0 and background is not None:
+    if fills(fill_holes_px, background):
         holes = _holes(cleaned == background, fill_holes_px)
-        classes = _classes(cleaned, background)
+        classes = classes_of(cleaned, {background})
         if len(classes) == 1:  # nothing else lies around a hole
             cleaned[holes] = classes[0]
         else:
@@ -51,38 +80,86 @@ def clean(
     return cleaned
 
 
-def _classes(labels: np.ndarray, background: int | None) -> list[int]:
-    """Classes that occur, without the background."""
+def removes(min_area_px: int, keep_largest: bool) -> bool:
+    """Whether any component may be removed; each has at least a pixel."""
+    return min_area_px > 1 or keep_largest
+
+
+def fills(fill_holes_px: int, background: int | None) -> bool:
+    """Whether any hole may be filled; after components are removed, for that makes holes."""
+    return fill_holes_px > 0 and background is not None
+
+
+def classes_of(labels: np.ndarray, skipped: Container[int | None]) -> list[int]:
+    """Classes that occur in a mask, without those in `skipped`."""
     # Counted by OpenCV: `np.bincount` would take eight bytes for every pixel.
     counts = cv2.calcHist([labels], [0], None, [256], [0, 256])
-    return [int(label) for label in np.flatnonzero(counts) if label != background]
+    return [int(label) for label in np.flatnonzero(counts) if int(label) not in skipped]
+
+
+def is_removed(areas: np.ndarray, is_largest: np.ndarray | None, min_area_px: int) -> np.ndarray:
+    """Which components of a class are removed; the first stands for the rest of the mask.
+
+    Args:
+        areas: px, `(components,)`.
+        is_largest: Which of them is the largest of the class, where only that stays, or `None`.
+        min_area_px: As in `clean`.
+    """
+    removed = areas < min_area_px
+    if is_largest is not None:
+        removed |= ~is_largest
+    removed[0] = False
+    return removed
+
+
+def is_hole(
+    boxes: np.ndarray, areas: np.ndarray, size: tuple[int, int], fill_holes_px: int
+) -> np.ndarray:
+    """Which components of the background are filled; the first stands for the rest of the mask.
+
+    Args:
+        boxes: From `boxes_of`.
+        areas: px, `(components,)`.
+        size: Height and width of the mask, px.
+        fill_holes_px: As in `clean`.
+    """
+    enclosed = (boxes[:, :2] > 0).all(axis=1) & (boxes[:, 2:] < size).all(axis=1)
+    filled: np.ndarray = enclosed & (areas <= fill_holes_px)
+    filled[0] = False
+    return filled
+
+
+def boxes_of(statistics: np.ndarray, top: int = 0) -> np.ndarray:
+    """Boxes of components, int64 `(components, 4)`: top, left, bottom, right, half-open.
+
+    Args:
+        statistics: From `components_of`.
+        top: First row of the band that was labeled, in the rows of the whole mask.
+    """
+    corners = statistics[:, [cv2.CC_STAT_TOP, cv2.CC_STAT_LEFT]].astype(np.int64)
+    corners[:, 0] += top
+    sides = statistics[:, [cv2.CC_STAT_HEIGHT, cv2.CC_STAT_WIDTH]]
+    return np.concatenate([corners, corners + sides], axis=1)
 
 
 def _unwanted(mask: np.ndarray, min_area_px: int, keep_largest: bool) -> np.ndarray:
     """Pixels of the components of a mask that are too small, or not the largest."""
     count, components, statistics, _ = components_of(mask, OBJECTS)
     areas = statistics[:, cv2.CC_STAT_AREA]
-    drop = areas < min_area_px
+    is_largest = None
     if keep_largest and count > 1:
         equal = 1 + np.flatnonzero(areas[1:] == areas[1:].max())
         # OpenCV numbers components in an order of its own.
         first = equal[0] if len(equal) == 1 else components[np.isin(components, equal)][0]
-        drop |= np.arange(count) != first
-    drop[0] = False  # component 0 is the rest of the mask
-    return drop[components]
+        is_largest = np.arange(count) == first
+    return is_removed(areas, is_largest, min_area_px)[components]
 
 
 def _holes(background: np.ndarray, largest_px: int) -> np.ndarray:
-    """Pixels of the background that objects enclose, in pieces of at most an area."""
+    """Pixels of the background that objects enclose, in components of at most an area."""
     _, components, statistics, _ = components_of(background, HOLES)
-    left, top = statistics[:, cv2.CC_STAT_LEFT], statistics[:, cv2.CC_STAT_TOP]
-    right = left + statistics[:, cv2.CC_STAT_WIDTH]
-    bottom = top + statistics[:, cv2.CC_STAT_HEIGHT]
-    height, width = background.shape
-    enclosed = (left > 0) & (top > 0) & (right < width) & (bottom < height)
-    filled = enclosed & (statistics[:, cv2.CC_STAT_AREA] <= largest_px)
-    filled[0] = False
-    return filled[components]
+    areas = statistics[:, cv2.CC_STAT_AREA]
+    return is_hole(boxes_of(statistics), areas, background.shape[:2], largest_px)[components]
 
 
 def components_of(

@@ -1,20 +1,22 @@
 """From one image to labels in its own size, whatever the size that the model works at."""
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import reduce
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol, Self, Unpack
 
-import cv2
 import numpy as np
 
-from maskwright.data.geometry import luminance, resize_channels, resize_image
-from maskwright.errors import ConfigError, DataError, ModelError
+from maskwright.data.geometry import resize_image
+from maskwright.errors import ConfigError, DataError
 from maskwright.export.engines import ALONE, Threads
 from maskwright.export.logits import activate, load_logits
-from maskwright.inference.postprocess import clean
-from maskwright.inference.tiling import is_whole, padded, predict_tiled
+from maskwright.inference.adjustments import Adjustments, adjusted_card
+from maskwright.inference.pixels import known_pixels, model_pixels
+from maskwright.inference.postprocess import clean, cleaning_of
+from maskwright.inference.tiling import is_whole, padded, predict_tiled, resized_strips
+from maskwright.instances import Instances
 from maskwright.model_card import SemanticCard
 
 Flips = bool | Literal["all"]
@@ -25,7 +27,6 @@ _FLIPPED_AXES: dict[Flips, tuple[tuple[int, ...], ...]] = {
     True: ((), (2,)),
     "all": ((), (2,), (1,), (1, 2)),
 }
-_BAND_VALUES = 2**24  # probabilities resized at once: 64 MiB
 
 
 @dataclass(frozen=True)
@@ -33,16 +34,34 @@ class Prediction:
     """What a model makes of one image.
 
     Args:
-        labels: int32 `(h, w)`, in the size of the image, after cleaning.
-        probabilities: float32 `(h, w, classes)` before threshold and cleaning, where they were
-            asked for: they take four bytes per pixel and class.
-        instances: Number of the object of each pixel, int32 `(h, w)`, 0 for none, where the model
-            tells objects apart.
+        labels: Class of each pixel, int32 `(h, w)`, in the size of the image, after
+            post-processing.
+        probabilities: float32 `(h, w, classes)` before threshold and post-processing, where they
+            were requested: they take four bytes per pixel and class.
+        instances: Number of the object of each pixel, int32 `(h, w)`, 0 for none; `None` where
+            the model does not separate objects.
+        objects: The objects with scores, which may overlap; `None` where the model does not
+            separate objects.
     """
 
     labels: np.ndarray
     probabilities: np.ndarray | None = None
     instances: np.ndarray | None = None
+    objects: Instances | None = None
+
+
+class Segmenter(Protocol):
+    """A model that predicts masks, whatever its task."""
+
+    @property
+    def card(self) -> Any:
+        """Model card, with `labels` and `background`."""
+
+    def __call__(self, image: np.ndarray, *, flips: Flips = False) -> Prediction:
+        """Prediction for an image `(h, w, c)`, in its size."""
+
+    def adjusted(self, **changes: Unpack[Adjustments]) -> Self:
+        """The same model with other values on its card; `ConfigError` where one does not fit."""
 
 
 class Predictor:
@@ -68,9 +87,9 @@ class Predictor:
         """
         return cls(*load_logits(Path(path), threads))
 
-    def adjusted(self, **changes: Any) -> "Predictor":
+    def adjusted(self, **changes: Unpack[Adjustments]) -> "Predictor":
         """The same model with other values on its card; see `adjusted_card`."""
-        return Predictor(self.logits, adjusted_card(self.card, **changes))
+        return Predictor(self.logits, adjusted_card(self.card, changes))
 
     def __call__(
         self,
@@ -172,55 +191,19 @@ class Predictor:
         """Labels of an image of `size` from its probabilities in strips `(rows, w, classes)`."""
         card = self.card
         labels = np.empty(size, np.uint8)
-        kept = np.empty((*size, card.labels.num_classes), np.float32) if probabilities else None
+        values = np.empty((*size, card.labels.num_classes), np.float32) if probabilities else None
         top = 0
         for strip in strips:
             rows = slice(top, top + len(strip))
             labels[rows] = most_probable(strip, card.threshold, card.background)
-            if kept is not None:
-                kept[rows] = strip
+            if values is not None:
+                values[rows] = strip
             top = rows.stop
-        cleaned = clean(
-            labels, card.min_area_px, card.fill_holes_px, card.keep_largest, card.background
-        )
-        return Prediction(cleaned.astype(np.int32), kept)
+        cleaned = clean(labels, **cleaning_of(card))
+        return Prediction(cleaned.astype(np.int32), values)
 
     def _pixels(self, images: np.ndarray) -> np.ndarray:
         return model_pixels(images, self.card.channels, self.card.dtype)
-
-
-def adjusted_card(
-    card: SemanticCard,
-    *,
-    tile: int | None = None,
-    threshold: float | None = None,
-    min_area_px: int | None = None,
-    fill_holes_px: int | None = None,
-    keep_largest: bool | None = None,
-) -> SemanticCard:
-    """The card with other values, where they are not `None`.
-
-    Raises:
-        ConfigError: If a value is out of its range or does not suit the classes.
-    """
-    if tile is not None and card.size is not None:
-        height, width = card.size
-        raise ConfigError(
-            f"`tile` needs a model that works at the scale of the images; this one resizes "
-            f"them to {height}x{width}."
-        )
-    changes = {
-        "tile": tile,
-        "threshold": threshold,
-        "min_area_px": min_area_px,
-        "fill_holes_px": fill_holes_px,
-        "keep_largest": keep_largest,
-    }
-    given: dict[str, Any] = {name: new for name, new in changes.items() if new is not None}
-    try:
-        return replace(card, **given)
-    except ModelError as error:
-        raise ConfigError(str(error)) from None
 
 
 def most_probable(
@@ -244,60 +227,3 @@ def most_probable(
         best = reduce(np.maximum, np.moveaxis(probabilities, -1, 0))
         labels[best < threshold] = background
     return labels
-
-
-def resized_strips(values: np.ndarray, size: tuple[int, int]) -> Iterator[np.ndarray]:
-    """Stretch `(h, w, classes)` to `size` bilinearly, in strips of rows from top to bottom.
-
-    The values are those of `cv2.resize` on the whole, with pixel centers at halves, but memory
-    stays bounded for many classes in a large image.
-    """
-    height, width = size
-    rows = max(1, _BAND_VALUES // (width * values.shape[2]))
-    if rows >= height:
-        same = values.shape[:2] == size
-        yield values if same else resize_channels(values, size, cv2.INTER_LINEAR)
-        return
-    centers = (np.arange(height) + 0.5) * (len(values) / height) - 0.5
-    centers = centers.clip(0, len(values) - 1).astype(np.float32)
-    upper = centers.astype(np.intp)
-    lower = np.minimum(upper + 1, len(values) - 1)
-    share = (centers - upper)[:, None, None]
-    for top in range(0, height, rows):
-        part = slice(top, top + rows)
-        mixed = values[upper[part]] * (1 - share[part]) + values[lower[part]] * share[part]
-        yield resize_channels(mixed, (len(mixed), width), cv2.INTER_LINEAR)
-
-
-def model_pixels(images: np.ndarray, channels: int, dtype: str) -> np.ndarray:
-    """float32 images `(b, h, w, channels)` in the range of `dtype`; see `Predictor.__call__`."""
-    kind = images.dtype.name
-    pixels: np.ndarray = known_pixels(images).astype(np.float32, copy=False)
-    if images.dtype.kind == "f" and not np.isfinite(pixels).all():
-        raise DataError("The image holds NaN or infinite pixels; expected finite numbers.")
-    if (kind, dtype) == ("uint16", "uint8"):
-        pixels = pixels / 257  # 65535 / 255
-    elif (kind, dtype) == ("uint8", "uint16"):
-        pixels = pixels * 257
-    received = pixels.shape[-1]
-    if received == channels:
-        return pixels
-    if channels == 1 and received in (3, 4):
-        return luminance(pixels[..., :3])
-    if channels in (1, 3) and received in (1, 2):
-        return pixels[..., :1].repeat(channels, axis=-1)
-    if channels == 3 and received == 4:
-        return pixels[..., :3]
-    raise DataError(
-        f"The model takes images of {channels} channels; this one has {received}, which cannot be "
-        f"turned into them."
-    )
-
-
-def known_pixels(images: np.ndarray) -> np.ndarray:
-    """The same pixels as uint8, uint16 or float32; `DataError` for other integers."""
-    if images.dtype.kind == "f":
-        return images.astype(np.float32, copy=False)
-    if images.dtype not in (np.uint8, np.uint16):
-        raise DataError(f"Expected pixels of uint8, uint16 or float, received {images.dtype}.")
-    return images

@@ -3,18 +3,20 @@
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 
-from maskwright.data.geometry import cut_image
+from maskwright.data.geometry import cut_image, resize_channels
 
 PAD_MULTIPLE = 32
 """Sides are reflected up to a multiple of this, px: every stride of an encoder divides it."""
 
+_BAND_VALUES = 2**24  # probabilities resized at once: 64 MiB
 _SIGMA_SHARE = 1 / 8  # of the side of a tile; Isensee et al., nnU-Net, 2021
 
 
 @dataclass(frozen=True)
-class Grid:
+class TileGrid:
     """Where the tiles of an image lie.
 
     Args:
@@ -32,7 +34,7 @@ class Grid:
     lefts: tuple[int, ...]
 
     @classmethod
-    def over(cls, size: tuple[int, int], tile: int | None, overlap: float = 0.5) -> "Grid":
+    def over(cls, size: tuple[int, int], tile: int | None, overlap: float = 0.5) -> "TileGrid":
         """Tiles over an image of `size`, height and width; see `predict_tiled`."""
         sides = (_side(size[0], tile), _side(size[1], tile))
         tops, lefts = (
@@ -46,7 +48,7 @@ class Grid:
         """For each row of tiles, the row of the image before which all is known once it has run."""
         return (*self.tops[1:], self.height)
 
-    def within(self, top: int, columns: tuple[int, int]) -> "Grid":
+    def within(self, top: int, columns: tuple[int, int]) -> "TileGrid":
         """The tiles that rows from `top` on and some columns, first and last + 1, depend on."""
         tops = tuple(start for start in self.tops if start + self.tile[0] > top)
         lefts = tuple(
@@ -54,7 +56,7 @@ class Grid:
             for start in self.lefts
             if start < columns[1] and start + self.tile[1] > columns[0]
         )
-        return Grid(self.height, self.width, self.tile, tops, lefts)
+        return TileGrid(self.height, self.width, self.tile, tops, lefts)
 
 
 def predict_tiled(
@@ -76,7 +78,7 @@ def predict_tiled(
         overlap: Least share of a tile that its neighbor covers, in [0, 1).
         batch_size: Tiles given to `probabilities` at once.
     """
-    grid = Grid.over((image.shape[0], image.shape[1]), tile, overlap)
+    grid = TileGrid.over((image.shape[0], image.shape[1]), tile, overlap)
     image = padded(image, tile)
     bands = (image[top : top + grid.tile[0]] for top in grid.tops)
     return blend(probabilities, bands, grid, batch_size)
@@ -85,7 +87,7 @@ def predict_tiled(
 def blend(
     probabilities: Callable[[np.ndarray], np.ndarray],
     bands: Iterable[np.ndarray],
-    grid: Grid,
+    grid: TileGrid,
     batch_size: int = 4,
 ) -> Iterator[np.ndarray]:
     """Strips `(rows, columns, classes)`, one for each row of tiles, up to where the next begins.
@@ -94,7 +96,7 @@ def blend(
         probabilities: As in `predict_tiled`.
         bands: Pixels `(tile, columns, c)` under each row of tiles, from the first column of
             tiles to the end of the last.
-        grid: The tiles, all of an image or, from `Grid.within`, some.
+        grid: The tiles, all of an image or, from `TileGrid.within`, some.
         batch_size: As in `predict_tiled`.
     """
     tile_height, tile_width = grid.tile
@@ -164,7 +166,30 @@ def _bell(length: int) -> np.ndarray:
 
 def _shift_up(strip: np.ndarray, rows: int) -> np.ndarray:
     """Move a strip up by some rows, with zeros below, in place."""
-    kept = len(strip) - rows
-    strip[:kept] = strip[rows:].copy()
-    strip[kept:] = 0
+    remaining = len(strip) - rows
+    strip[:remaining] = strip[rows:].copy()
+    strip[remaining:] = 0
     return strip
+
+
+def resized_strips(values: np.ndarray, size: tuple[int, int]) -> Iterator[np.ndarray]:
+    """Stretch `(h, w, classes)` to `size` bilinearly, in strips of rows from top to bottom.
+
+    The values are those of `cv2.resize` on the whole, with pixel centers at halves, but memory
+    stays bounded for many classes in a large image.
+    """
+    height, width = size
+    rows = max(1, _BAND_VALUES // (width * values.shape[2]))
+    if rows >= height:
+        same = values.shape[:2] == size
+        yield values if same else resize_channels(values, size, cv2.INTER_LINEAR)
+        return
+    centers = (np.arange(height) + 0.5) * (len(values) / height) - 0.5
+    centers = centers.clip(0, len(values) - 1).astype(np.float32)
+    upper = centers.astype(np.intp)
+    lower = np.minimum(upper + 1, len(values) - 1)
+    share = (centers - upper)[:, None, None]
+    for top in range(0, height, rows):
+        part = slice(top, top + rows)
+        mixed = values[upper[part]] * (1 - share[part]) + values[lower[part]] * share[part]
+        yield resize_channels(mixed, (len(mixed), width), cv2.INTER_LINEAR)

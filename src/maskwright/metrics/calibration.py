@@ -81,18 +81,18 @@ def checked(
     labels, values = np.asarray(labels), np.asarray(values, np.float64)
     if not labels.shape == values.shape == (labels.size,):
         raise DataError(
-            "Expected one label and one value for each sample, received arrays of "
+            "Expected one label and one value for each sample; received arrays of "
             f"{labels.shape} and {values.shape}."
         )
     if not np.isin(labels, (0, 1)).all():
         others = np.setdiff1d(labels, (0, 1))[:3].tolist()
-        raise DataError(f"Expected labels of 0 and 1, received {others} among them.")
+        raise DataError(f"Expected labels of 0 and 1; received others: {others}.")
     if not np.isfinite(values).all():
-        raise DataError("Expected finite values, received nan or infinity; look at the model.")
+        raise DataError("Expected finite values; received nan or infinity.")
     if probable and values.size and not 0 <= values.min() <= values.max() <= 1:
         raise DataError(
-            "Expected probabilities from 0 to 1, received values from "
-            f"{values.min():g} to {values.max():g}; take the sigmoid of logits first."
+            "Expected probabilities from 0 to 1; received values from "
+            f"{values.min():g} to {values.max():g}; apply the sigmoid to logits first."
         )
     return labels.astype(np.int64), values
 

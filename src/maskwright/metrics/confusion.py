@@ -55,8 +55,8 @@ def confusion(truth: np.ndarray, guess: np.ndarray, num_classes: int) -> np.ndar
     """
     if truth.shape != guess.shape:
         raise DataError(
-            f"Expected masks of equal size, received a true mask of {truth.shape} and a predicted "
-            f"mask of {guess.shape}."
+            f"Expected masks of equal size; received a ground truth mask of {truth.shape} and a "
+            f"prediction of {guess.shape}."
         )
     counted = truth != IGNORE_LABEL
     if not counted.all():

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
-from scipy.special import ndtr, stdtrit
 
 from maskwright.errors import DataError
 from maskwright.metrics.bootstrap import add_by_case, interval, resample
@@ -68,7 +67,7 @@ def paired_difference(
     """
     if tallies_a.shape != tallies_b.shape or len(cases) != len(tallies_a):
         raise DataError(
-            f"Expected counts of the same images by both models and a case for each, received "
+            f"Expected counts of the same images by both models and a case for each; received "
             f"{tallies_a.shape} and {tallies_b.shape} for {len(cases)} cases."
         )
     both = add_by_case(np.stack([tallies_a, tallies_b], axis=1), list(cases))
@@ -102,6 +101,8 @@ def expanded_level(level: float, num_cases: int) -> float:
     Source: Hesterberg, What teachers should know about the bootstrap, 2015: the expanded
     percentile interval.
     """
+    from scipy.special import ndtr, stdtrit  # slow to import, and needed here alone
+
     if num_cases < 2:
         return level
     quantile = stdtrit(num_cases - 1, (1 + level) / 2)

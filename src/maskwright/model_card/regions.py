@@ -25,8 +25,8 @@ class RegionCard(ModelCard):
         outside: What crops show there.
         value_range: Pixels that stand for black and white.
         measures: Names of the measures that the model takes, in their order.
-        min_area_px: Smaller regions are left out, px of the original image.
-        min_guess_px: Smaller regions of a segmenter's masks are left out as specks.
+        min_area_px: Minimum area of a region, px of the original image.
+        min_predicted_px: Minimum area of a region in a predicted mask, px of the original image.
         full_scale: Value of a pixel that counts as full in measures of intensity; `None` for the
             largest of its type.
         threshold: Probability from which the decision is the second name.
@@ -44,7 +44,7 @@ class RegionCard(ModelCard):
         "value_range": tuple,
         "measures": tuple,
         "min_area_px": int,
-        "min_guess_px": int,
+        "min_predicted_px": int,
         "full_scale": float | int | None,
         "threshold": float | int,
     }
@@ -58,7 +58,7 @@ class RegionCard(ModelCard):
     value_range: tuple[float, float]
     measures: tuple[str, ...]
     min_area_px: int = 1
-    min_guess_px: int = 1
+    min_predicted_px: int = 1
     full_scale: float | None = None
     threshold: float = 0.5
 

@@ -53,16 +53,18 @@ class Blueprint:
     def __post_init__(self) -> None:
         if self.builder not in BUILDERS:
             raise ModelError(
-                f"Expected a network of {', '.join(BUILDERS)}; the file says {self.builder!r}: it "
-                f"was made by another version, or is no model of Maskwright."
+                f"Expected a network of {', '.join(BUILDERS)}; received {self.builder!r}: the file "
+                f"is from another version, or not a model of Maskwright."
             )
         known = signature(BUILDERS[self.builder]).parameters
         allowed = {name for name in known if name not in _START}
         if unknown := sorted(set(self.arguments) - allowed):
-            raise ModelError(f"A network {self.builder} has no argument {', '.join(unknown)}.")
+            raise ModelError(f"The network {self.builder} has no argument {', '.join(unknown)}.")
         needed = {n for n, p in known.items() if p.default is Parameter.empty and n in allowed}
         if missing := sorted(needed - set(self.arguments)):
-            raise ModelError(f"A network {self.builder} needs {', '.join(missing)} too.")
+            raise ModelError(
+                f"The network {self.builder} requires the argument {', '.join(missing)}."
+            )
         for name, value in self.arguments.items():
             _check(name, value)
 
@@ -88,7 +90,7 @@ class Blueprint:
             right = False
         if not right:
             raise ModelError(
-                "The description of the network is no JSON of `builder` and arguments."
+                "Invalid network description: expected JSON with `builder` and arguments."
             )
         return cls(builder, arguments)
 
@@ -101,11 +103,15 @@ def _check(name: str, value: Any, depth: int = 0) -> None:
         # The range of pixels may be that of any sensor.
         if name == "pixel_range" or abs(value) <= _MOST:
             return
-        raise ModelError(f"`{name}` of a network is at most {_MOST:,}; the file says {value:,}.")
+        raise ModelError(
+            f"Invalid network description: expected `{name}` up to {_MOST:,}; received {value:,}."
+        )
     if isinstance(value, str):
         if len(value) <= _MOST_TEXT and "/" not in value and "\\" not in value:
             return
-        raise ModelError(f"`{name}` of a network is no name: {value[:_MOST_TEXT]!r}.")
+        raise ModelError(
+            f"Invalid network description: `{name}` is not a name: {value[:_MOST_TEXT]!r}."
+        )
     if isinstance(value, list | tuple | dict) and len(value) <= _MOST_ITEMS and depth < 3:
         for key in value if isinstance(value, dict) else ():
             _check(name, key, depth + 1)
@@ -114,15 +120,17 @@ def _check(name: str, value: Any, depth: int = 0) -> None:
         if not isinstance(value, dict) and name != "pixel_range":
             _check_widths(name, value)
         return
-    raise ModelError(f"`{name}` of a network cannot be {str(value)[:_MOST_TEXT]!r}.")
+    raise ModelError(
+        f"Invalid network description: `{name}` cannot be {str(value)[:_MOST_TEXT]!r}."
+    )
 
 
 def _check_widths(name: str, values: Sequence[Any]) -> None:
     numbers = [value for value in values if isinstance(value, int | float)]
     if 9 * sum(value**2 for value in numbers) > _MOST_WEIGHTS:
         raise ModelError(
-            f"`{name}` of a network, {', '.join(map(str, numbers))[:_MOST_TEXT]}, makes it larger "
-            f"than {_MOST_WEIGHTS / 1e6:.0f} million weights."
+            f"Invalid network description: `{name}`, {', '.join(map(str, numbers))[:_MOST_TEXT]}, "
+            f"exceeds the limit of {_MOST_WEIGHTS / 1e6:.0f} million parameters."
         )
 
 

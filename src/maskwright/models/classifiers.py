@@ -68,8 +68,8 @@ class ClassifierSpec(NetworkSpec):
         if self.name == "reference":
             if self.outside == "channel":
                 raise ConfigError(
-                    'The reference takes no mask channel; expected outside "removed", received '
-                    '"channel".'
+                    'The reference network has no mask channel; expected outside="removed"; '
+                    'received "channel".'
                 )
             return reference_cnn(
                 channels=self.channels, size=self.size, pixel_range=self.pixel_range
@@ -94,7 +94,7 @@ def reference_cnn(
     256x256x3; its sigmoid is applied after the model, once.
     """
     if size < 10:
-        raise ConfigError(f"Expected images of 10 pixels or more a side, received {size}.")
+        raise ConfigError(f"Expected images of at least 10 pixels per side; received {size}.")
     low, high = pixel_range
     inner = keras.Input((size, size, channels))
     x = layers.Rescaling(1 / (high - low), -low / (high - low), name="pixel_scaling")(inner)
@@ -116,7 +116,7 @@ def _region_classifier(spec: ClassifierSpec) -> keras.Model:
             f"Expected a pooling of {', '.join(POOLINGS)}; received {spec.pooling!r}."
         )
     if not spec.pixels and not spec.num_measures:
-        raise ConfigError("A classifier needs pixels, measures, or both; neither was asked for.")
+        raise ConfigError("A classifier requires pixels, measures, or both; received neither.")
     inputs, parts = [], []
     if spec.pixels:
         mask_channel = int(spec.outside == "channel")

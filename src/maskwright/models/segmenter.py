@@ -77,8 +77,8 @@ def read_classes(
         return logits
     if not decoded.auxiliary:
         raise ConfigError(
-            "Deep supervision needs a decoder with steps in between; this one has none: leave it "
-            "out, or take another decoder or an encoder with more strides."
+            "Deep supervision requires a decoder with intermediate levels: omit it, or use another "
+            "decoder or an encoder with more strides."
         )
     outputs = [logits]
     for number, (features, stride) in enumerate(decoded.auxiliary, start=1):

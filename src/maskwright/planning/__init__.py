@@ -1,25 +1,31 @@
-"""A data set measured, and from that a readable plan with the reason for every choice."""
+"""Planning: a data set is measured, and training settings are derived with a reason for each.
+
+A new rule is a function of a `PlanBuilder` in the `RULES` of a module in `rules/`.
+"""
 
 from maskwright.planning.candidates import candidates
-from maskwright.planning.dataset_stats import ClassStats, DatasetStats, Summary
-from maskwright.planning.fingerprint import fingerprint
 from maskwright.planning.hardware import Machine, Timing, this_machine
-from maskwright.planning.plan import Plan, at_size_level, next_size_level, plan
-from maskwright.planning.plan_builder import PlannedSetting
-from maskwright.planning.symmetry import Asymmetry
+from maskwright.planning.plan import Plan, plan
+from maskwright.planning.plan_builder import EncoderWeights, PlannedSetting, SizeLevel
+from maskwright.planning.size_level import at_size_level, next_size_level
+from maskwright.planning.stats.dataset_stats import ClassStats, DatasetStats, Summary
+from maskwright.planning.stats.measure_dataset import measure_dataset
+from maskwright.planning.stats.symmetry import Asymmetry
 
 __all__ = [
     "Asymmetry",
-    "PlannedSetting",
     "ClassStats",
     "DatasetStats",
+    "EncoderWeights",
     "Machine",
     "Plan",
+    "PlannedSetting",
+    "SizeLevel",
     "Summary",
     "Timing",
-    "candidates",
     "at_size_level",
-    "fingerprint",
+    "candidates",
+    "measure_dataset",
     "next_size_level",
     "plan",
     "this_machine",

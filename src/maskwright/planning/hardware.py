@@ -1,4 +1,4 @@
-"""What a machine has to train with, and how long a step of training took on it."""
+"""Hardware of a machine, and the measured time of a training step on it."""
 
 import os
 import shutil
@@ -12,13 +12,13 @@ _UNKNOWN_MB = 8_000.0
 
 @dataclass(frozen=True)
 class Machine:
-    """What training can use.
+    """Hardware available for training.
 
     Args:
-        cores: Of the processor, that this process may use.
-        memory_mb: Memory that is free.
-        disk_mb: Free where decoded images are kept that are too many for the memory.
-        accelerators: GPUs.
+        cores: CPU cores that this process may use.
+        memory_mb: Free memory in MB.
+        disk_mb: Free disk space in MB for decoded images that exceed the memory.
+        accelerators: Number of GPUs.
     """
 
     cores: int
@@ -37,13 +37,13 @@ class Timing:
     """A measured training step.
 
     Args:
-        step_s: Seconds that a step takes with its batch, after the first.
+        step_s: Seconds per step, its batch included, after the first step.
         first_s: Seconds of the first step, which compiles.
-        memory_mb: By which the memory of the process grew at its peak.
-        parameters: Weights of the network.
-        busy_s: Seconds that the step took where other work held the processor, so that `step_s`
-            follows from its processor time; 0 where none did.
-        estimated: Whether it follows from a step of another size.
+        memory_mb: Peak increase of the process memory in MB.
+        parameters: Number of parameters of the network.
+        busy_s: Measured seconds per step if other processes used the CPU; `step_s` is then computed
+            from CPU time. 0 otherwise.
+        estimated: Whether `step_s` is extrapolated from a step of another size.
     """
 
     step_s: float
@@ -54,30 +54,30 @@ class Timing:
     estimated: bool = False
 
     def steps(self, minutes: float, phases: int = 1) -> int:
-        """Steps in a budget; a tenth goes into validation, and each phase compiles once."""
+        """Steps within a budget, of which validation takes a tenth; each phase compiles once."""
         return max(int((0.9 * 60 * minutes - phases * self.first_s) / self.step_s), 0)
 
 
 def this_machine(accelerators: int = 0) -> Machine:
-    """The machine that this runs on, within the limits of its container."""
+    """This machine, within the limits of its container."""
     cache = Path.home() / ".cache"
-    there = next((p for p in (cache, *cache.parents) if p.exists()), Path("/"))
+    existing = next((p for p in (cache, *cache.parents) if p.exists()), Path("/"))
     affinity = getattr(os, "sched_getaffinity", None)
     cores = len(affinity(0)) if affinity else os.cpu_count() or 1
     with suppress(OSError, ValueError):
         quota, period = (_CGROUP / "cpu.max").read_text(encoding="ascii").split()
         cores = min(cores, max(int(int(quota) / int(period)), 1))
-    return Machine(cores, _free_mb(), shutil.disk_usage(there).free / 1e6, accelerators)
+    return Machine(cores, _free_mb(), shutil.disk_usage(existing).free / 1e6, accelerators)
 
 
 def _free_mb() -> float:
-    """Memory that can be had without swapping, as Linux tells it; a guess elsewhere."""
+    """Memory available without swapping, in MB; 8,000 if the system is not Linux."""
     free = _UNKNOWN_MB
     with suppress(OSError, StopIteration, ValueError):
         lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
         free = int(next(x for x in lines if x.startswith("MemAvailable")).split()[1]) * 1024 / 1e6
     with suppress(OSError, ValueError):
-        most = int((_CGROUP / "memory.max").read_text(encoding="ascii"))
+        limit = int((_CGROUP / "memory.max").read_text(encoding="ascii"))
         used = int((_CGROUP / "memory.current").read_text(encoding="ascii"))
-        free = min(free, (most - used) / 1e6)
+        free = min(free, (limit - used) / 1e6)
     return free

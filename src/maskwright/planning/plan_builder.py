@@ -1,27 +1,31 @@
-"""A plan in the making: what is known, what was chosen so far, and why."""
+"""A plan under construction: inputs of the rules, and the settings chosen so far."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from maskwright.planning.dataset_stats import ClassStats, DatasetStats
+from maskwright.architectures import SCRATCH
 from maskwright.planning.hardware import Machine, Timing
+from maskwright.planning.stats.dataset_stats import ClassStats, DatasetStats
 
-LONG = 8.0
-"""Length by width from which a class is long for its width."""
+SIDES = {-4: 96, -3: 128, -2: 192, -1: 256, 0: 256, 1: 384, 2: 512}
+"""By size level: longer side of images if no class needs more, and side of crops, in pixels."""
+BATCH_SIZES = {-4: 4, -3: 8, -2: 8, -1: 8, 0: 16, 1: 16, 2: 16}
+"""By size level: largest batch size."""
+SET_BY_USER = "Set by the user."
 
-_THIN_SHARE = 0.03  # of the longer side of the image: the widest that is thin
-BY_HAND = "Set by hand."
+_LONG = 8.0  # slenderness from which the width of regions determines the scale, not their area
+_THIN_SHARE = 0.03  # largest width of a thin class, as a fraction of the longer side of the image
 
 
 @dataclass(frozen=True)
 class PlannedSetting:
-    """One setting.
+    """One setting of a plan.
 
     Args:
-        key: Of `TrainConfig`.
-        value: As `TrainConfig` takes it.
-        reason: One sentence or two.
+        key: Name of the field of `TrainConfig`.
+        value: Value of the field.
+        reason: One or two sentences.
     """
 
     key: str
@@ -29,95 +33,134 @@ class PlannedSetting:
     reason: str
 
 
-@dataclass
-class PlanBuilder:
-    """What rules look at, and where they put what they choose.
+@dataclass(frozen=True)
+class EncoderWeights:
+    """Available weights of a pretrained encoder.
 
     Args:
-        data: Fingerprint of the data.
-        machine: To train on.
-        minutes: To train for.
-        weights: What the encoder starts from: `"imagenet"`, a file, or `None`.
-        weights_said: Why so, one sentence.
-        given: Settings that are set by hand.
-        size_level: 0, or how many sizes smaller (below) or larger (above) training must be.
-        timing: A step as measured, once it was.
-        size_level_reason: Sentence on why the size level is not 0.
+        source: `"imagenet"`, a file, or `None` if there are none.
+        reason: Sentence on their origin, or on why there are none.
+    """
+
+    source: str | None = None
+    reason: str = "There are no pretrained weights for the encoder."
+
+
+@dataclass(frozen=True)
+class SizeLevel:
+    """Image and batch size relative to the default.
+
+    Args:
+        level: A key of `SIDES`; 0 is the default, negative levels are smaller.
+        reason: Sentence on why the level is not 0.
+    """
+
+    level: int = 0
+    reason: str = ""
+
+    @property
+    def side(self) -> int:
+        """Longer side of images, and side of crops, in pixels."""
+        return SIDES[self.level]
+
+
+@dataclass
+class PlanBuilder:
+    """Inputs of the rules, and the settings that they choose.
+
+    Args:
+        data: Statistics of the data set.
+        machine: Hardware to train on.
+        minutes: Training budget.
+        weights: Available weights of the encoder.
+        given: Settings fixed by the user, with the values of `TrainConfig`.
+        size_level: Image and batch size relative to the default.
+        timing: Measured training step, or `None`.
+        choices: Settings chosen so far, by key.
     """
 
     data: DatasetStats
     machine: Machine
     minutes: float
-    weights: str | None = None
-    weights_said: str = ""
-    given: Mapping[str, Any] = field(default_factory=dict)
-    size_level: int = 0
-    timing: Timing | None = None
-    size_level_reason: str = ""
+    weights: EncoderWeights
+    given: Mapping[str, Any]
+    size_level: SizeLevel
+    timing: Timing | None
     choices: dict[str, PlannedSetting] = field(default_factory=dict)
 
     def choose(self, key: str, value: Any, reason: str) -> Any:
-        """Set a key, unless it is set by hand; gives what it is now."""
+        """Choose a setting, unless the user has fixed it; returns the resulting value."""
         if key in self.given:
-            by_hand = self.given[key]
+            fixed = self.given[key]
             if key == "augmentation" and isinstance(value, dict):
-                by_hand = {**value, **by_hand}
-                reason = f"{reason} {', '.join(self.given[key])} set by hand."
-            elif key != "encoder_weights":  # whose reason says where they are from
-                reason = BY_HAND
-            value = by_hand
+                fixed = {**value, **fixed}
+                reason = f"{reason} Set by the user: {', '.join(self.given[key])}."
+            elif key != "encoder_weights":  # its reason states the origin of the weights
+                reason = SET_BY_USER
+            value = fixed
         self.choices[key] = PlannedSetting(key, value, reason)
         return value
 
     def __getitem__(self, key: str) -> Any:
-        """Value of what is chosen, or set by hand; `None` without either."""
+        """Value of a setting that was chosen or fixed by the user; `None` without either."""
         return self.choices[key].value if key in self.choices else self.given.get(key)
 
     @property
     def settings(self) -> dict[str, Any]:
-        """What is chosen so far, and set by hand."""
+        """Settings chosen so far, and those fixed by the user."""
         return {**self.given, **{key: choice.value for key, choice in self.choices.items()}}
 
     @property
-    def thin(self) -> list[ClassStats]:
-        """Classes of lines and nets."""
-        return [each for each in self.data.objects if is_thin(each)]
+    def pretrained(self) -> bool:
+        """Whether the encoder starts from pretrained weights."""
+        return is_pretrained(self.settings)
 
     @property
-    def mostly_thin(self) -> bool:
-        """Whether lines and nets are what it is about."""
-        return 2 * len(self.thin) > len(self.data.objects)
+    def thin(self) -> list[ClassStats]:
+        """Thin classes, if they are the majority of the foreground classes; else none."""
+        thin = [each for each in self.data.foreground if is_thin(each)]
+        return thin if 2 * len(thin) > len(self.data.foreground) else []
 
     @property
     def rarest(self) -> ClassStats:
-        """Class with the fewest pixels, among those that occur."""
-        held = [each for each in self.data.classes if each.images]
-        return min(held, key=lambda each: each.share, default=self.data.classes[0])
+        """Class with the fewest pixels among those that occur."""
+        present = [each for each in self.data.classes if each.images]
+        return min(present, key=lambda each: each.share, default=self.data.classes[0])
 
 
-def is_long(one: ClassStats) -> bool:
-    """Whether the regions of a class are long for their width, so that their width counts."""
-    return one.slenderness >= LONG
+def is_pretrained(settings: Mapping[str, Any]) -> bool:
+    """Whether the encoder of these settings starts from pretrained weights."""
+    return settings.get("encoder") not in SCRATCH and settings.get("encoder_weights") is not None
 
 
-def is_thin(one: ClassStats) -> bool:
-    """Whether a class is made of lines or nets: long for their width, and narrow in the image."""
-    return is_long(one) and one.width_share <= _THIN_SHARE
+def is_long(stats: ClassStats) -> bool:
+    """Whether the regions of a class are much longer than wide."""
+    return stats.slenderness >= _LONG
+
+
+def is_thin(stats: ClassStats) -> bool:
+    """Whether a class consists of lines: regions much longer than wide, and narrow in the image."""
+    return is_long(stats) and stats.width_share <= _THIN_SHARE
 
 
 def percent(share: float) -> str:
-    """`62%`, `4.1%`, `0.43%`."""
+    """Format a fraction as `62%`, `4.1%` or `0.43%`."""
     points = 100 * share
     if points >= 10 or points == 0:
         return f"{points:.0f}%"
     return f"{points:.1f}%" if points >= 1 else f"{points:.2g}%"
 
 
-def measured(number: float) -> str:
-    """`2.1`, `23`, `1,450`."""
-    return f"{number:.2g}" if number < 10 else f"{number:,.0f}"
+def number(value: float) -> str:
+    """Format a number as `2.1`, `23` or `1,450`."""
+    return f"{value:.2g}" if value < 10 else f"{value:,.0f}"
 
 
 def by(size: tuple[int, int]) -> str:
-    """`240x320`, height and width, as settings have it."""
+    """Format height and width as `240x320`."""
     return f"{size[0]}x{size[1]}"
+
+
+def plural(count: int, noun: str) -> str:
+    """Format a count as `1 image` or `1,200 images`."""
+    return f"{count:,} {noun}{'s' * (count != 1)}"

@@ -1,18 +1,21 @@
-"""Trained models over HTTP, for programs and for people: `maskwright serve`."""
+"""Trained models over HTTP, for programs and for people: `maskwright serve`.
 
-from maskwright.serving.jobs.models import Models, Served, open_models
+Rooms: `routes` (HTTP), `jobs` (models, queue, inference), `store` (images and files), `page` (files
+of the browser). What differs by task comes from `Task.serve`.
+"""
+
+from maskwright.serving.jobs.model_registry import ModelRegistry, open_models
 from maskwright.serving.launch import serve
-from maskwright.serving.limits import Limits
+from maskwright.serving.limits import ServerLimits
 from maskwright.serving.routes.app import create_app
-from maskwright.serving.server import bound, running
+from maskwright.serving.server import bind, run_in_thread
 
 __all__ = [
-    "Limits",
-    "Models",
-    "Served",
-    "bound",
+    "ModelRegistry",
+    "ServerLimits",
+    "bind",
     "create_app",
     "open_models",
-    "running",
+    "run_in_thread",
     "serve",
 ]

@@ -1,16 +1,16 @@
-"""A server from the names of its models: `maskwright serve`, and the same from Python."""
+"""Start a server from the names of its models: `maskwright serve`, and the same from Python."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from maskwright.errors import ConfigError
-from maskwright.serving.jobs.models import open_models
-from maskwright.serving.limits import Limits
+from maskwright.serving.jobs.model_registry import open_models
+from maskwright.serving.limits import ServerLimits
 from maskwright.serving.routes.app import create_app
 from maskwright.serving.security import LOOPBACK
-from maskwright.serving.server import answer, bound, is_loopback
+from maskwright.serving.server import bind, is_loopback, run_until_signal
 
-_LEAST_TOKEN = 16  # characters; shorter ones can be guessed
+_SHORTEST_TOKEN = 16  # characters
 
 
 def serve(
@@ -20,32 +20,32 @@ def serve(
     port: int = 8000,
     token: str | None = None,
     keep: str | Path | None = None,
-    limits: Limits | None = None,
+    limits: ServerLimits | None = None,
     on_message: Callable[[str], None] = print,
     ready: Callable[[str], None] = lambda _: None,
 ) -> None:
-    """Answer programs and people over HTTP until SIGINT or SIGTERM.
+    """Serve models over HTTP, with a page and routes for programs, until SIGINT or SIGTERM.
 
     Args:
-        models: As `open_models` takes them, one or several.
-        host: Address to answer at; any but a loopback address needs a token.
-        port: 0 takes a free one.
-        token: That whoever asks must know, of at least 16 ASCII characters; `None` for nobody.
-        keep: Folder for what the page keeps for training. Left out, it is `kept` where only this
-            machine can ask; elsewhere nothing is kept.
-        limits: Of bodies, images, queue and time.
-        on_message: Called with what is done to open the models, and where they answer.
+        models: One or several, as `open_models` takes them.
+        host: Address to listen at; any but a loopback address needs a token.
+        port: Port to listen at; 0 takes a free one.
+        token: Token that every request must bring, at least 16 ASCII characters; `None` for none.
+        keep: Folder for images that the page stores for training. `None` means `kept` on a
+            loopback address; on others nothing is stored.
+        limits: Limits of bodies, images, queue and time.
+        on_message: Called with what is done to open the models, and the address.
         ready: Called with the address when the first request can come.
 
     Raises:
-        ConfigError: If the address cannot be had or is not safe, or two models have one name.
+        ConfigError: If the address is not available or not safe, or two models have one name.
         ModelError: If a model cannot be opened.
     """
-    limits = limits or Limits()
+    limits = limits or ServerLimits()
     loopback = is_loopback(host)
-    if token is not None and (len(token) < _LEAST_TOKEN or not token.isascii()):
+    if token is not None and (len(token) < _SHORTEST_TOKEN or not token.isascii()):
         raise ConfigError(
-            f"Expected a token of at least {_LEAST_TOKEN} plain characters; make one with: "
+            f"Expected a token of at least {_SHORTEST_TOKEN} plain characters; make one with: "
             f'python -c "import secrets; print(secrets.token_urlsafe())"'
         )
     if token is None and not loopback:
@@ -55,9 +55,9 @@ def serve(
         )
     if keep is None and loopback:
         keep = "kept"
-    named = [models] if isinstance(models, str | Path) else models
-    with bound(host, port) as taken:
-        opened = open_models([str(model) for model in named], on_message)
+    sources = [models] if isinstance(models, str | Path) else models
+    with bind(host, port) as listener:
+        opened = open_models([str(model) for model in sources], on_message)
         app = create_app(
             opened,
             limits,
@@ -65,8 +65,8 @@ def serve(
             hosts=LOOPBACK if loopback else None,
             keep=None if keep is None else Path(keep),
         )
-        shown = f"[{host}]" if ":" in host else host
-        address = f"http://{shown}:{taken.getsockname()[1]}"
+        quoted = f"[{host}]" if ":" in host else host
+        address = f"http://{quoted}:{listener.getsockname()[1]}"
 
         def begin() -> None:
             on_message(
@@ -74,4 +74,4 @@ def serve(
             )
             ready(address)
 
-        answer(app, taken, limits, begin)
+        run_until_signal(app, listener, limits, begin)

@@ -1,4 +1,4 @@
-"""What a server takes on at most, and until when a piece of work may go on."""
+"""Limits of a server, and the deadline of the work that a thread does for a request."""
 
 import time
 from collections.abc import Iterator
@@ -10,21 +10,21 @@ from maskwright.errors import MaskwrightError
 
 
 @dataclass(frozen=True, kw_only=True)
-class Limits:
-    """What is refused before any work.
+class ServerLimits:
+    """Limits beyond which a request is refused, before any work where possible.
 
     Args:
-        body_bytes: Of one request.
-        bodies_bytes: Of all requests that are being received or worked on.
-        pixels: Of one image, before it is decoded.
+        body_bytes: Bytes of the body of one request.
+        bodies_bytes: Bytes of the bodies of all requests that are received or worked on.
+        pixels: Pixels of one image, checked before it is decoded.
         queue: Requests that wait or are worked on.
-        seconds: From the end of a request to its answer.
-        header_seconds: From the first connection, or byte, to the end of the headers.
-        pause_seconds: Between two pieces of a body, or two that the client takes of an answer.
-        body_seconds: From the first to the last piece of a body.
-        connections: Open at once.
+        seconds: Time from the end of a request to its answer.
+        header_seconds: Time from the connection, or the first byte, to the end of the headers.
+        pause_seconds: Time between two parts of a body, or two that the client takes of an answer.
+        body_seconds: Time from the first to the last part of a body.
+        connections: Open connections.
         images_kept: Images that the page works on.
-        bytes_kept: Of these, on disk.
+        bytes_kept: Bytes on disk of these images.
     """
 
     body_bytes: int = 256 * 2**20
@@ -48,21 +48,21 @@ _DEADLINE: ContextVar[float | None] = ContextVar("deadline", default=None)
 
 
 @contextmanager
-def until(deadline: float | None) -> Iterator[None]:
-    """Within it, `check_time` raises from a time of `time.monotonic` on; `None` for never."""
-    token = _DEADLINE.set(deadline)
+def deadline(at: float | None) -> Iterator[None]:
+    """Within it, `check_deadline` raises from a time of `time.monotonic` on; `None` for never."""
+    token = _DEADLINE.set(at)
     try:
         yield
     finally:
         _DEADLINE.reset(token)
 
 
-def check_time() -> float | None:
-    """Seconds that are left, `None` for any number; `LateError` where there are none."""
-    deadline = _DEADLINE.get()
-    if deadline is None:
+def check_deadline() -> float | None:
+    """Seconds left, `None` for no limit; raises `DeadlineExceededError` at the deadline."""
+    at = _DEADLINE.get()
+    if at is None:
         return None
-    left = deadline - time.monotonic()
+    left = at - time.monotonic()
     if left <= 0:
         raise DeadlineExceededError(
             "The answer took longer than this server allows; send a smaller image."

@@ -1,4 +1,4 @@
-"""What Prometheus asks a server for."""
+"""Metrics of a server, for Prometheus."""
 
 from collections.abc import Callable
 
@@ -13,7 +13,7 @@ from prometheus_client import (
     generate_latest,
 )
 
-from maskwright.serving.security import AccessRecord
+from maskwright.serving.access_record import AccessRecord
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 
@@ -22,8 +22,8 @@ _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 _IMAGES = (1, 2, 4, 8, 16)
 
 
-class Measured:
-    """Counts of one server. Labels have few values, whatever is asked for."""
+class ServerMetrics:
+    """Metrics of one server. Labels have few values, whatever is requested."""
 
     def __init__(self) -> None:
         registry = self._registry = CollectorRegistry()
@@ -37,36 +37,36 @@ class Measured:
         )
         self._seconds = Histogram(
             "maskwright_request_seconds",
-            "From the headers of a request to the end of its answer",
+            "Time from the headers of a request to the end of its response",
             ("route",),
             buckets=_SECONDS,
             registry=registry,
         )
         self._batch = Histogram(
             "maskwright_batch_images",
-            "Images that an engine was given at once",
+            "Images in a batch of an engine",
             buckets=_IMAGES,
             registry=registry,
         )
-        self._waiting = Gauge(
+        self._queue = Gauge(
             "maskwright_queue", "Requests that wait or are worked on", registry=registry
         )
 
-    def watch(self, taken: Callable[[], int]) -> None:
-        """Where to look for the number of requests that wait or are worked on."""
-        self._waiting.set_function(taken)
+    def watch_queue(self, pending: Callable[[], int]) -> None:
+        """Set the function that gives the number of requests that wait or are worked on."""
+        self._queue.set_function(pending)
 
     def count_batch(self, images: int) -> None:
-        """Count images that an engine was given at once."""
+        """Count the images of a batch."""
         self._batch.observe(images)
 
-    def count(self, told: AccessRecord) -> None:
+    def count(self, record: AccessRecord) -> None:
         """Count a request."""
-        method = told.method if told.method in _METHODS else "other"
-        route = told.route or "other"
-        self._requests.labels(method, route, str(told.status)).inc()
-        self._seconds.labels(route).observe(told.seconds)
+        method = record.method if record.method in _METHODS else "other"
+        route = record.route or "other"
+        self._requests.labels(method, route, str(record.status)).inc()
+        self._seconds.labels(route).observe(record.seconds)
 
     def text(self) -> bytes:
-        """All of it, as Prometheus reads it."""
+        """All metrics, as Prometheus reads them."""
         return generate_latest(self._registry)

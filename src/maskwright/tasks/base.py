@@ -4,14 +4,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from maskwright.export.engines import ALONE, Threads
 from maskwright.export.export_task import ExportTask
 from maskwright.model_card import ModelCard
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from maskwright.evaluation.options import EvaluateOptions
+    from maskwright.evaluation.reports.parts import Report
+    from maskwright.inference.folder_plan import FolderPlan
     from maskwright.inference.options import FolderOptions
+    from maskwright.tasks.serving import EngineSharing, ServedModel
     from maskwright.training import TrainingSetup, TrainOptions
 
 Prepare = Callable[[bool], "TrainingSetup"]
@@ -51,13 +53,18 @@ class Task(Protocol):
     def finish(self, config: Any, run: Path) -> None:
         """Add to a trained run what its model needs besides network and card."""
 
-    def load(self, path: str | Path) -> Any:
-        """A trained model as a function of images; `ModelError` where there is none."""
+    def load(self, path: str | Path, threads: Threads = ALONE) -> Any:
+        """A trained model as a function of images; `ModelError` where there is none.
 
-    def predict_folder(
-        self, model: str | Path, images: str | Path, out: str | Path, options: "FolderOptions"
-    ) -> Any:
-        """Predict every image of a folder and write the results.
+        Args:
+            path: Folder of a run or an ensemble, or an exported model.
+            threads: Of an engine other than TensorFlow.
+        """
+
+    def plan_folder(
+        self, model: str | Path, images: str | Path, out: Path, options: "FolderOptions"
+    ) -> "FolderPlan[Any]":
+        """What is predicted and written for the images of a folder, for `predict_folder`.
 
         Args:
             model: Folder of a run or an ensemble, or an exported model.
@@ -69,11 +76,30 @@ class Task(Protocol):
             ConfigError: If an option has no meaning for the task.
         """
 
-    def evaluate(self, run: Path, data: str | Path, out: Path, options: "EvaluateOptions") -> Any:
-        """Score a model on a split, and write table, cases and report into `out`."""
+    def evaluate(self, run: Path, data: str | Path, options: "EvaluateOptions") -> Any:
+        """Score a model on a split; an `Evaluation` of the task."""
 
-    def table(self, evaluation: Any) -> "Table":
-        """Scores for the terminal."""
+    def serve(self, name: str, path: Path, sharing: "EngineSharing") -> "ServedModel":
+        """Open a model for a server, so that several threads may call it.
 
-    def to_dict(self, evaluation: Any) -> dict[str, Any]:
-        """Scores as plain values, as in `scores.json`."""
+        Args:
+            name: Name of the model in addresses.
+            path: Folder of a run or an ensemble, or an exported model.
+            sharing: How threads share an engine.
+
+        Raises:
+            ModelError: If there is none, or it cannot be opened.
+        """
+
+    def report(self, evaluation: Any) -> "Report":
+        """What is shown and written of an evaluation."""
+
+    def compare(self, a: Path, b: Path, data: str | Path, options: "EvaluateOptions") -> Any:
+        """Score two models on the same images; an `Evaluation` of both.
+
+        Raises:
+            ConfigError: If models of the task cannot be compared.
+        """
+
+    def comparison_report(self, comparison: Any) -> "Report":
+        """What is shown and written of a comparison."""

@@ -9,7 +9,7 @@ from maskwright.data import DataSet
 from maskwright.data.geometry import cut_image, cut_labels, resize_image, resize_labels
 from maskwright.export.export_task import PixelRange
 from maskwright.export.smoke_test import Example, drawn_image
-from maskwright.inference.predictor import model_pixels
+from maskwright.inference.pixels import model_pixels
 from maskwright.model_card import InstanceCard, SemanticCard
 
 _OTHER_SIDE_PX = 97  # odd, and no multiple of any stride

@@ -7,13 +7,10 @@ from maskwright.errors import ModelError
 from maskwright.export.artifact import model_folder
 from maskwright.model_card import CARD_FILE, read_task
 from maskwright.tasks.base import Task
-from maskwright.tasks.instances.task import InstanceTask
+from maskwright.tasks.loading import SEGMENTATION_TASKS
 from maskwright.tasks.regions.task import RegionTask
-from maskwright.tasks.semantic.task import SemanticTask
 
-TASKS: Mapping[str, Task] = {
-    task.name: task for task in (SemanticTask(), InstanceTask(), RegionTask())
-}
+TASKS: Mapping[str, Task] = {task.name: task for task in (*SEGMENTATION_TASKS, RegionTask())}
 
 
 def require_task(model: str | Path, name: str) -> None:

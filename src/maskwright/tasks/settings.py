@@ -1,8 +1,8 @@
 """Settings become what they stand for, in the same way for every task: data set, augmentation."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from maskwright.config import RunConfig
 from maskwright.data import DataSet, open_dataset
@@ -15,6 +15,18 @@ if TYPE_CHECKING:
     from maskwright.training.options import TrainOptions
 
 _MAX_SKIPPED_SHOWN = 20
+
+_PURPOSES = {
+    "flips": "average over flipped images",
+    "probabilities": "write probabilities of pixels",
+    "large": "predict images by windows",
+    "polygons": "write polygons",
+    "classes": "merge its predictions with the classes of another model",
+    "masks": "decide on given masks",
+    "group_by": "decide on cases",
+    "heat": "draw heat maps",
+}
+"""Options of `predict` that not all tasks support, and what they make a model do."""
 
 
 def train_options(
@@ -69,19 +81,25 @@ def make_augmentation(config: RunConfig) -> Augmentation:
     return Augmentation.named(changes.pop("strength"), **changes)
 
 
-def refuse_semantic_options(task: str, options: "FolderOptions") -> None:
-    """Raise `ConfigError` for options that only masks of classes have."""
-    if options.large or options.polygons:
-        raise ConfigError(
-            f"Images are worked through by windows, and polygons written, with a model of masks "
-            f"alone; this is one of {task}."
-        )
-    if options.engine == "ray":
-        raise ConfigError(
-            f"A cluster draws masks alone; leave out the engine with a model of {task}."
-        )
-    if options.probabilities:
-        raise ConfigError(
-            f"A model of {task} keeps no probabilities of pixels; predict with a model of masks "
-            f"for them."
-        )
+def refuse_comparison(task: str) -> NoReturn:
+    """Raise `ConfigError`: models of the task have no paired comparison."""
+    raise ConfigError(
+        f"Expected two models of masks, of the task semantic; models of {task} cannot be compared "
+        f"on the same images yet: evaluate each, and compare the intervals of their scores."
+    )
+
+
+def refuse_options(task: str, supported: Collection[str], options: "FolderOptions") -> None:
+    """Raise `ConfigError` for options of `predict` that the task does not support.
+
+    Args:
+        task: Name of the task.
+        supported: Names among those of `_PURPOSES`.
+        options: Of the prediction.
+    """
+    for name, purpose in _PURPOSES.items():
+        if name not in supported and getattr(options, name) not in (None, False):
+            raise ConfigError(
+                f"A model of the task {task} does not {purpose}; leave out `{name}`, or predict "
+                f"with a model of another task."
+            )

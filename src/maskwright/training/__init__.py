@@ -4,9 +4,9 @@ The loop knows no task: a task gives it a `TrainingSetup`.
 """
 
 from maskwright.training.loop import TrainingLoop
+from maskwright.training.lr_finder import LearningRateCurve, find_learning_rate
 from maskwright.training.objective import Batching, LearningTask, Scoring, TrainingSetup
 from maskwright.training.options import Recipe, TrainOptions
-from maskwright.training.rate_finder import RateCurve, find_rate
 from maskwright.training.run import Run
 from maskwright.training.run_training import run_training
 from maskwright.training.schedule import rate_factor
@@ -14,14 +14,14 @@ from maskwright.training.schedule import rate_factor
 __all__ = [
     "Batching",
     "LearningTask",
-    "RateCurve",
+    "LearningRateCurve",
     "Recipe",
     "Run",
     "Scoring",
     "TrainOptions",
     "TrainingLoop",
     "TrainingSetup",
-    "find_rate",
+    "find_learning_rate",
     "rate_factor",
     "run_training",
 ]

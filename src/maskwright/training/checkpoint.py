@@ -48,24 +48,22 @@ class Checkpoint:
     """Everything that changes while training, as one file.
 
     Args:
-        path: Of the file.
-        best_path: Of the weights that did best in validation.
-        variables: By name, all that a step reads and writes.
-        average: Whose averages are written as the best weights.
-        every_seconds: Least time between two writings during an epoch or after one.
-        writes: Whether this worker writes; all read.
+        folder: Of `last.npz` and, with the weights of the best validation, `best.npz`.
+        variables: All that a step reads and writes, by name.
+        average: Its averages are written as the best weights.
+        every_seconds: Minimum time between two checkpoints.
+        writes: Whether this worker writes; all workers read.
     """
 
     def __init__(
         self,
-        path: Path,
-        best_path: Path,
+        folder: Path,
         variables: Mapping[str, Any],
         average: MovingAverage,
         every_seconds: float,
         writes: bool,
     ) -> None:
-        self.path, self.best_path = path, best_path
+        self.path, self.best_path = folder / "last.npz", folder / "best.npz"
         self.variables, self.average = variables, average
         self.every_seconds, self.writes = every_seconds, writes
         self.written = time.monotonic()

@@ -95,12 +95,7 @@ class TrainingLoop:
         self.checkpoint = None
         if checkpoints is not None:
             self.checkpoint = Checkpoint(
-                checkpoints / "last.npz",
-                checkpoints / "best.npz",
-                self._variables(),
-                self.average,
-                checkpoint_seconds,
-                is_chief(strategy),
+                checkpoints, self._variables(), self.average, checkpoint_seconds, is_chief(strategy)
             )
         score_step = make_score_step(self.main, task.objective, task.scoring.count)
         self.validator = Validator(task, score_step, self.average, self.checkpoint)

@@ -9,7 +9,7 @@ from maskwright.data.readers import probe, resolve
 from maskwright.data.readers.base import Layout, Place, Reader, Recognition
 from maskwright.data.readers.resolve import READERS, list_samples
 from maskwright.data.samples import Sample
-from maskwright.planning.fingerprint import fingerprint
+from maskwright.planning import measure_dataset
 
 
 @pytest.fixture
@@ -66,5 +66,5 @@ def test_a_header_is_read_once_for_opening_audit_and_plan(folder, monkeypatch):
     monkeypatch.setattr(probe, "read_header", lambda path: read.append(path) or original(path))
     dataset = open_dataset(folder)
     audit(dataset)
-    fingerprint(dataset)
+    measure_dataset(dataset)
     assert sorted(read) == sorted(folder.glob("*/*.png"))

@@ -6,9 +6,9 @@ from maskwright.instances import Instances
 from maskwright.labels import Labels
 from maskwright.model_card import InstanceCard
 from maskwright.tasks.instances import InstancePredictor
-from maskwright.tasks.instances.predictor import joined_tiles, moved, pasted
-from maskwright.tasks.instances.targets import distances
-from maskwright.tasks.instances.thresholds import tuned
+from maskwright.tasks.instances.detections import joined_tiles, moved, pasted
+from maskwright.tasks.instances.learning.targets import distances
+from maskwright.tasks.instances.learning.thresholds import tune_thresholds
 
 LABELS = Labels.create(("background", "cell"))
 
@@ -60,7 +60,8 @@ def detector(images):
 @pytest.mark.parametrize("tile", [None, 64])
 def test_objects_are_found_whole_or_in_tiles(method, say, tile):
     numbers = cells()
-    found = InstancePredictor(say, card(method, tile=tile))(numbers[..., None].astype(np.uint8))
+    predictor = InstancePredictor(say, card(method, tile=tile))
+    found = predictor(numbers[..., None].astype(np.uint8)).objects
     true = Instances.from_ids(numbers)
     assert len(found) == len(true)
     own = [int(np.bincount(numbers[found.mask(place)]).argmax()) for place in range(len(found))]
@@ -74,7 +75,7 @@ def test_a_card_with_a_size_stretches_there_and_back():
     numbers = np.kron(cells((64, 64)), np.ones((2, 2), int))
     say = InstancePredictor(head, card("centers", size=(64, 64)))
     # Numbers as pixels do not survive averaging; those of single squares of four do.
-    found = say(numbers[..., None].astype(np.uint8))
+    found = say(numbers[..., None].astype(np.uint8)).objects
     assert found.size == (128, 128)
     assert len(found) == numbers.max()
 
@@ -118,12 +119,12 @@ def test_thresholds_are_chosen_where_objects_are_found_best():
 
     image = numbers[..., None].astype(np.uint8)
     finder = InstancePredictor(unsure, card("centers", foreground=0.3, marker=0.9))
-    chosen, worth = tuned(finder, [(image, Instances.from_ids(numbers))])
+    chosen, worth = tune_thresholds(finder, [(image, Instances.from_ids(numbers))])
     assert worth > 0.9
     assert (chosen.foreground, chosen.score) == (0.4, 0.0)
     assert chosen.marker < 0.5
     nothing = [(image * 0, Instances.from_ids(numbers * 0))]
-    assert tuned(finder, nothing)[0] == finder.card
+    assert tune_thresholds(finder, nothing)[0] == finder.card
 
 
 def test_what_does_not_fit_is_refused():
@@ -132,5 +133,9 @@ def test_what_does_not_fit_is_refused():
         finder.adjusted(tile=32)
     with pytest.raises(ConfigError, match="`score` of the card must be at least 0 and below 1"):
         finder.adjusted(score=2)
+    with pytest.raises(ConfigError, match="`fill_holes_px` is not a setting of instances"):
+        finder.adjusted(fill_holes_px=3)
+    with pytest.raises(ConfigError, match="without flips"):
+        finder(np.zeros((4, 4, 1), np.uint8), flips=True)
     with pytest.raises(DataError, match=r"shape \(height, width, channels\)"):
         finder(np.zeros((4, 4), np.uint8))

@@ -5,8 +5,8 @@ from maskwright.data.pipeline.arrays import Arrays
 from maskwright.data.pipeline.augmentation import Augmentation
 from maskwright.data.pipeline.epochs import EpochSchedule
 from maskwright.errors import ConfigError
-from maskwright.tasks.instances.batches import BOXES, DEPTHS, eval_batches, train_batches
-from maskwright.tasks.instances.targets import ObjectArrays
+from maskwright.tasks.instances.learning.batches import BOXES, DEPTHS, eval_batches, train_batches
+from maskwright.tasks.instances.learning.targets import ObjectArrays
 
 STILL = Augmentation.named("none")
 

@@ -3,7 +3,7 @@ import pytest
 
 from maskwright.data.pipeline.augment import augment
 from maskwright.data.pipeline.augmentation import Augmentation
-from maskwright.tasks.instances.targets import depth_target, distances, visible
+from maskwright.tasks.instances.learning.targets import depth_target, distances, visible
 
 
 def maps_of(numbers, classes=None):

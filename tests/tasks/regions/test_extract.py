@@ -2,8 +2,10 @@ import numpy as np
 import pytest
 
 from maskwright.errors import ConfigError, DataError
+from maskwright.tasks.regions.extraction.crop_spec import CropSpec
 from maskwright.tasks.regions.extraction.extract import extract
-from maskwright.tasks.regions.extraction.features import MM_NAMES, NAMES, measure
+from maskwright.tasks.regions.extraction.features import MEASURES
+from maskwright.tasks.regions.extraction.measure import measure
 
 
 def grid(*rows, dtype=np.uint8):
@@ -39,20 +41,20 @@ def test_instances_are_values_in_their_order_connected_or_not():
     for high in (300, 70_000):  # beyond 16 bits values are sorted first
         mask = grid("7000", "0002", "0700", dtype=np.int32)
         mask[1, 3] = high
-        found = extract(blank(mask), mask, kind="instances")
+        found = extract(blank(mask), mask, CropSpec("instances"))
         assert [(r.value, r.number, r.label, r.box, r.area_px) for r in found] == [
             (7, 1, 1, (0, 0, 3, 2), 2),
             (high, 2, 1, (1, 3, 2, 4), 1),
         ]
-    found = extract(blank(mask), mask, kind="instances", background=7)
+    found = extract(blank(mask), mask, CropSpec("instances"), background=7)
     assert [(r.value, r.area_px) for r in found] == [(0, 9), (70_000, 1)]
     wide = grid("05", dtype=np.uint16) * 51  # 255 is a number like others here
-    assert [r.value for r in extract(blank(wide), wide, kind="instances")] == [255]
+    assert [r.value for r in extract(blank(wide), wide, CropSpec("instances"))] == [255]
 
 
 def test_whole_is_one_region_named_after_its_most_frequent_class():
     mask = grid("1000", "0020", "0020")
-    (found,) = extract(blank(mask), mask, kind="whole")
+    (found,) = extract(blank(mask), mask, CropSpec("whole"))
     assert (found.box, found.label, found.area_px) == ((0, 0, 3, 3), 2, 3)
     assert found.measures == measure(mask > 0, blank(mask))
 
@@ -61,30 +63,32 @@ def test_ignored_pixels_and_background_are_no_regions():
     mask = grid("0110")
     mask[0, 0] = 255
     for kind in ("components", "whole"):
-        assert [r.box for r in extract(blank(mask), mask, kind=kind)] == [(0, 1, 1, 3)]
-        (other,) = extract(blank(mask), mask, kind=kind, background=1)
+        assert [r.box for r in extract(blank(mask), mask, CropSpec(kind))] == [(0, 1, 1, 3)]
+        (other,) = extract(blank(mask), mask, CropSpec(kind), background=1)
         assert (other.box, other.label) == ((0, 3, 1, 4), 0)
-        assert sum(r.area_px for r in extract(blank(mask), mask, kind=kind, background=None)) == 3
+        assert (
+            sum(r.area_px for r in extract(blank(mask), mask, CropSpec(kind), background=None)) == 3
+        )
 
 
 @pytest.mark.parametrize("kind", ["components", "instances", "whole"])
 def test_an_empty_mask_has_no_regions(kind):
     for mask in (np.zeros((5, 5), np.int32), np.zeros((5, 5), bool), np.zeros((0, 5), np.uint8)):
-        assert extract(blank(mask), mask, kind=kind, size=8) == []
+        assert extract(blank(mask), mask, CropSpec(kind=kind, size=8)) == []
 
 
 def test_one_pixel_is_a_region_unless_regions_must_be_larger():
     mask = grid("00000", "01000", "00033")
-    found = extract(blank(mask), mask, size=16, spacing_mm=(0.5, 2.0))
+    found = extract(blank(mask), mask, CropSpec(size=16, spacing_mm=(0.5, 2.0)))
     assert [(r.area_px, r.area_mm2) for r in found] == [(1, 1.0), (2, 2.0)]
     assert [r.touches_border for r in found] == [False, True]
     for region in found:
-        assert tuple(region.measures) == (*NAMES, *MM_NAMES)
+        assert tuple(region.measures) == tuple(item.name for item in MEASURES)
         assert np.isfinite(list(region.measures.values())).all()
         assert region.crop_mask.any()
-    (only,) = extract(blank(mask), mask, min_area_px=2, measure=False)
+    (only,) = extract(blank(mask), mask, CropSpec(min_area_px=2), measure=False)
     assert (only.number, only.area_px, only.measures) == (1, 2, {})
-    assert extract(blank(mask), mask, kind="whole", min_area_px=4) == []
+    assert extract(blank(mask), mask, CropSpec(kind="whole", min_area_px=4)) == []
 
 
 def test_measures_are_those_of_the_region_in_the_whole_image():
@@ -94,7 +98,7 @@ def test_measures_are_those_of_the_region_in_the_whole_image():
     mask[20:50, 45:70] = 2
     mask[30:35, 50:60] = 0
     image = rng.integers(0, 65536, (60, 80, 4), dtype=np.uint16)
-    found = extract(image, mask, spacing_mm=(0.1, 0.2))
+    found = extract(image, mask, CropSpec(spacing_mm=(0.1, 0.2)))
     for label, region in enumerate(found, start=1):
         assert region.measures == measure(mask == label, image, (0.1, 0.2))
     assert found[1].measures["holes"] == 1
@@ -104,7 +108,7 @@ def test_crops_come_in_the_type_of_the_image_with_the_mask_in_the_same_window():
     mask = grid("0000", "0110", "0110", "0000")
     for dtype, top in ((np.uint8, 255), (np.uint16, 65535), (np.float32, 2.0)):
         image = np.full((4, 4), 2, dtype)  # of floats, the largest magnitude counts as full
-        (region,) = extract(image, mask, size=4, context=0.5, outside="channel")
+        (region,) = extract(image, mask, CropSpec(size=4, context=0.5, outside="channel"))
         assert region.crop.dtype == dtype
         np.testing.assert_array_equal(region.crop[..., 0], image)
         np.testing.assert_array_equal(region.crop[..., 1], np.where(mask, top, 0))
@@ -114,7 +118,7 @@ def test_crops_come_in_the_type_of_the_image_with_the_mask_in_the_same_window():
 def test_without_a_box_every_region_has_the_whole_image_and_its_own_mask():
     mask = grid("1010", "0000", "0000", "0001")
     image = np.arange(16, dtype=np.uint8).reshape(4, 4)
-    found = extract(image, mask, size=4, context=None)
+    found = extract(image, mask, CropSpec(size=4, context=None))
     for region in found:
         np.testing.assert_array_equal(region.crop[..., 0], image)
     np.testing.assert_array_equal(sum(r.crop_mask.astype(int) for r in found), mask)
@@ -134,7 +138,7 @@ def test_hundreds_of_regions_are_told_apart():
     for row in range(0, 400, 20):
         for column in range(0, 400, 20):
             mask[row + 2 : row + 12, column + 3 : column + 9] = 1 + (row + column) // 20 % 2
-    found = extract(blank(mask), mask, size=8, measure=False)
+    found = extract(blank(mask), mask, CropSpec(size=8), measure=False)
     assert [r.box[:2] for r in found] == [
         (row + 2, column + 3) for row in range(0, 400, 20) for column in range(0, 400, 20)
     ]
@@ -146,14 +150,13 @@ def test_what_a_mask_or_an_argument_cannot_be_is_said():
     many = np.array([[0, 300], [0, 0]], np.int32)
     for kind in ("components", "whole"):
         with pytest.raises(DataError, match="received values from 0 to 300"):
-            extract(image, many, kind=kind)
+            extract(image, many, CropSpec(kind))
         with pytest.raises(DataError, match="whole numbers or booleans"):
-            extract(image, many / 300, kind=kind)
+            extract(image, many / 300, CropSpec(kind))
     with pytest.raises(DataError, match="received -1"):
-        extract(image, many - 1, kind="instances")
-    empty = np.zeros((2, 2), np.uint8)
+        extract(image, many - 1, CropSpec("instances"))
     for wrong in ({"kind": "blobs"}, {"outside": "blurred"}, {"size": 0}, {"context": -1.0}):
         with pytest.raises(ConfigError):
-            extract(image, empty, **wrong)
+            CropSpec(**wrong)
     with pytest.raises(ConfigError, match="mm"):
-        extract(image, empty, spacing_mm=(1.0, -1.0))
+        CropSpec(spacing_mm=(1.0, -1.0))

@@ -10,7 +10,7 @@ from drawing_regions import QUICK, Brighter, disc_image, draw_discs
 from maskwright.api import train_regions
 from maskwright.errors import ConfigError, DataError
 from maskwright.tasks.regions.classifier import Classifier
-from maskwright.tasks.regions.pipeline import Pipeline, gather
+from maskwright.tasks.regions.pipeline import Pipeline, group_regions
 
 
 @pytest.fixture(scope="module")
@@ -82,8 +82,8 @@ def test_regions_are_decided_on_one_by_one(classifier):
 
 def test_what_is_decided_does_not_depend_on_what_else_is(classifier):
     shown, masks = images()
-    (dull,) = classifier.cut(shown["dull"], masks["dull"], "dull")
-    (bright,) = classifier.cut(shown["bright"], masks["bright"], "bright")
+    (dull,) = classifier.extract(shown["dull"], masks["dull"], "dull")
+    (bright,) = classifier.extract(shown["bright"], masks["bright"], "bright")
     bags = [[dull, bright], [bright], [dull] * 150, [bright]]
     together = classifier(bags)
     for bag, found in zip(bags, together, strict=True):
@@ -98,8 +98,8 @@ def test_gray_and_sixteen_bits_become_what_it_was_trained_on(classifier):
     shown, masks = images()
     gray = shown["bright"][..., :1]
     deep = shown["bright"].astype(np.uint16) * 257
-    expected = classifier.cut(gray.repeat(3, axis=-1), masks["bright"])[0].crop
-    np.testing.assert_array_equal(classifier.cut(gray, masks["bright"])[0].crop, expected)
+    expected = classifier.extract(gray.repeat(3, axis=-1), masks["bright"])[0].crop
+    np.testing.assert_array_equal(classifier.extract(gray, masks["bright"])[0].crop, expected)
     with_alpha = np.dstack([shown["bright"], shown["bright"][..., :1]])
     for given in (deep, with_alpha):
         np.testing.assert_array_equal(classifier.convert(given), shown["bright"])
@@ -110,9 +110,9 @@ def test_gray_and_sixteen_bits_become_what_it_was_trained_on(classifier):
 def test_without_a_segmenter_masks_must_be_given(classifier):
     shown, _ = images()
     pipeline = Pipeline(classifier)
-    with pytest.raises(ConfigError, match="draws none; give masks, or train it with --segmenter"):
+    with pytest.raises(ConfigError, match="predicts none; give masks, or train"):
         pipeline(shown)
-    with pytest.raises(ConfigError, match="no segmenter that could be adjusted"):
+    with pytest.raises(ConfigError, match="no segmenter to adjust"):
         pipeline.adjusted(threshold=0.4)
     assert pipeline.adjusted(threshold=None).segmenter is None
     segmenter = SimpleNamespace(adjusted=lambda **given: given)
@@ -120,17 +120,17 @@ def test_without_a_segmenter_masks_must_be_given(classifier):
     assert (adjusted.flips, adjusted.segmenter) == (True, {"threshold": 0.4})
 
 
-def test_gather_makes_bags_of_regions_images_or_cases():
+def test_group_regions_makes_bags_of_regions_images_or_cases():
     one, two, three = (SimpleNamespace(name=name) for name in ("x#1", "x#2", "z#1"))
     found = [("x", "a", [one, two]), ("y", "a", []), ("z", "b", [three])]
-    assert gather(found, "region") == {
+    assert group_regions(found, "region") == {
         "x#1": (("x",), [one]),
         "x#2": (("x",), [two]),
         "z#1": (("z",), [three]),
     }
-    assert gather(found, "image") == {
+    assert group_regions(found, "image") == {
         "x": (("x",), [one, two]),
         "y": (("y",), []),
         "z": (("z",), [three]),
     }
-    assert gather(found, "case") == {"a": (("x", "y"), [one, two]), "b": (("z",), [three])}
+    assert group_regions(found, "case") == {"a": (("x", "y"), [one, two]), "b": (("z",), [three])}

@@ -140,14 +140,16 @@ def test_true_masks_and_variants_are_drawn():
 
 def test_a_third_of_the_time_a_bag_shows_what_a_segmenter_finds():
     # For the second bag, of the regions 1 to 3, those are the last two of all.
-    guesses = (12, 13)
-    bags = [replace(bag, guesses=guesses if bag.id == "1" else ()) for bag in ARRAYS.bags]
+    predicted = (12, 13)
+    bags = [
+        replace(bag, predicted_regions=predicted if bag.id == "1" else ()) for bag in ARRAYS.bags
+    ]
     shown = [
         tuple(taken(inputs)[row > 0])
         for inputs, _, _ in train(epochs=90, arrays=replace(ARRAYS, bags=tuple(bags)))
         for row in inputs["bags"]
     ]
-    found, true = shown.count(guesses), shown.count((1, 2, 3))
+    found, true = shown.count(predicted), shown.count((1, 2, 3))
     assert found + true >= 90  # at least once in an epoch
     assert 0.2 < found / (found + true) < 0.47
 

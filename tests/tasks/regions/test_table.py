@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from maskwright.errors import DataError
+from maskwright.tasks.regions.extraction.crop_spec import CropSpec
 from maskwright.tasks.regions.extraction.extract import extract
-from maskwright.tasks.regions.extraction.features import MM_NAMES, NAMES
+from maskwright.tasks.regions.extraction.features import MEASURES
 from maskwright.tasks.regions.extraction.table import write_table
 
 
@@ -16,12 +17,14 @@ def read(path):
 
 def test_each_region_is_a_row_with_its_measures_and_what_is_added(tmp_path):
     mask = np.array([[0, 2, 2], [0, 0, 0], [1, 0, 0], [0, 0, 0]], np.uint8)
-    regions = extract(np.full((4, 3), 7, np.uint8), mask, image_id="a, b", spacing_mm=(2.0, 1.5))
+    regions = extract(
+        np.full((4, 3), 7, np.uint8), mask, CropSpec(spacing_mm=(2.0, 1.5)), image_id="a, b"
+    )
     path = tmp_path / "new" / "regions.csv"
     columns = {"probability": [0.25, 0.75]}
     write_table(regions, path, names=["background", "benign", "malignant"], columns=columns)
     first, second = read(path)
-    assert {*NAMES, *MM_NAMES} < set(first)
+    assert {item.name for item in MEASURES} < set(first)
     assert (first["image"], first["region"], first["label"]) == ("a, b", "1", "malignant")
     assert [first[side] for side in ("top", "left", "bottom", "right")] == ["0", "1", "1", "3"]
     assert (first["area_px"], first["area_mm2"], first["mean"]) == ("2", "6", "7")

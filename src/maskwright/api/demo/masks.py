@@ -16,8 +16,8 @@ from maskwright.imageio import write_image
 from maskwright.types import OnMessage, ignore_message
 
 if TYPE_CHECKING:
-    from maskwright.evaluation import Evaluation
     from maskwright.inference.predictor import Predictor
+    from maskwright.tasks.semantic.evaluation.scores import SemanticEvaluation
 
 _DEMO_SHOWN = 5
 # There are no pretrained weights to download on a closed machine, so the demo learns from nothing.
@@ -45,7 +45,7 @@ class Demo:
     run: Path
     masks: Path
     picture: Path
-    evaluation: "Evaluation"
+    evaluation: "SemanticEvaluation"
 
 
 def demo(out: str | Path, *, minutes: float = 2.0, on_message: OnMessage = ignore_message) -> Demo:

@@ -16,8 +16,8 @@ from maskwright.imageio import write_image
 from maskwright.types import OnMessage, ignore_message
 
 if TYPE_CHECKING:
+    from maskwright.tasks.regions.evaluation.scores import RegionEvaluation
     from maskwright.tasks.regions.pipeline import Pipeline
-    from maskwright.tasks.regions.region_scores import DecisionEvaluation
 
 _SHOWN = 4
 _ENLARGED = 2
@@ -58,7 +58,7 @@ class RegionDemo:
     run: Path
     answers: Path
     picture: Path
-    evaluation: "DecisionEvaluation"
+    evaluation: "RegionEvaluation"
 
 
 def demo_regions(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from maskwright.api.cross_validation import Folds
+from maskwright.api.fold_scores import Folds
 from maskwright.errors import DataError
 from maskwright.imageio import atomic_write
 
@@ -123,10 +123,11 @@ def _table(
     minutes: float,
 ) -> dict[str, Any]:
     """What `choice.json` holds."""
-    from maskwright.evaluation.evaluate import MEANS
     from maskwright.evaluation.reports.formatting import plain
     from maskwright.metrics import verdict
+    from maskwright.tasks.semantic.evaluation.scores import MEANS
 
+    means = [mean.key for mean in MEANS]
     return {
         "chosen": chosen,
         "reason": reason,
@@ -138,12 +139,12 @@ def _table(
             {
                 "name": name,
                 "folder": f"plans/{name}",
-                **{key: plain(getattr(result.out_of_fold.total, key)) for key in MEANS},
+                **{key: plain(getattr(result.out_of_fold.total, key)) for key in means},
                 "intervals": {
-                    key: plain(getattr(result.out_of_fold.intervals, key)) for key in MEANS
+                    key: plain(getattr(result.out_of_fold.intervals, key)) for key in means
                 },
                 "images": len(result.out_of_fold.samples),
-                "cases": len(set(result.out_of_fold.cases)),
+                "cases": result.out_of_fold.num_cases,
             }
             for name, result in results.items()
         ],
@@ -158,7 +159,7 @@ def _table(
                         "interval": plain(getattr(paired.ends, key)),
                         "verdict": verdict(getattr(paired.ends, key), a, b),
                     }
-                    for key in MEANS
+                    for key in means
                 },
             }
             for (a, b), paired in pairs.items()

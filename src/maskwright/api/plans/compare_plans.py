@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Unpack
 
-from maskwright.api.cross_validation import Folds, cross_validate, is_cross_validation
+from maskwright.api.cross_validation import cross_validate, is_cross_validation
+from maskwright.api.fold_scores import Folds
 from maskwright.api.plans.choice import CHOICE_FILE, PlanChoice, choose_plan
 from maskwright.api.plans.plan import plan as make_plan
 from maskwright.api.plans.plan_files import AnyPlan, name_plans, plan_texts

@@ -17,10 +17,12 @@ from maskwright.errors import ConfigError, ModelError
 from maskwright.imageio import atomic_write
 from maskwright.planning import (
     DatasetStats,
+    EncoderWeights,
     Plan,
     PlannedSetting,
+    SizeLevel,
     at_size_level,
-    fingerprint,
+    measure_dataset,
     next_size_level,
     this_machine,
 )
@@ -65,7 +67,7 @@ def plan(
     minutes = given.pop("minutes", None) or _MINUTES
     dataset, data_print, division = _look_at(data, given, on_message)
     machine = this_machine(count_accelerators() if measure else 0)
-    weights, weights_reason = _weights(given, data_print.channels)
+    weights = _weights(given, data_print.channels)
     timing, size_level, size_level_reason = None, 0, ""
 
     def make() -> Plan:
@@ -74,20 +76,18 @@ def plan(
             machine,
             minutes=minutes,
             weights=weights,
-            weights_said=weights_reason,
             given=given,
-            size_level=size_level,
+            size_level=SizeLevel(size_level, size_level_reason),
             timing=timing,
-            size_level_reason=size_level_reason,
-            division=division,
+            split_settings=division,
         )
 
     planned = make()
     config = read_config(None, planned.settings, TrainConfig)
     for _ in range(_MOST_ROUNDS if measure else 0):
         side = planned.settings.get("crop") or planned.settings["size"]
-        shown_size = f"{side[0]}x{side[1]}, {config.batch_size} at a time"
-        on_message(f"Timing steps of training: {config.encoder}, {config.decoder}, {shown_size} …")
+        shape = f"{side[0]}x{side[1]} and batch size {config.batch_size}"
+        on_message(f"Timing training steps: {config.encoder}, {config.decoder}, {shape} …")
         began = time.monotonic()
         timing = time_steps(config, dataset, machine)
         # A number of epochs is what it is, however long they take.
@@ -100,12 +100,10 @@ def plan(
             break
         steps = timing.steps(minutes)
         duration = f"{'would take' if timing.busy_s else 'took'} {timing.step_s:.2g} s"
-        duration += " on this machine without its other work" if timing.busy_s else ""
+        duration += " without other processes" if timing.busy_s else ""
+        budget = f"at {shape}, a step {duration}, {steps:,} steps in {minutes:g} minutes"
         size_level_reason = (
-            f"At {shown_size}, a step {duration}, so that {minutes:g} minutes hold only "
-            f"{steps:,} steps; therefore smaller."
-            if wanted < size_level
-            else f"A step at {side[0]}x{side[1]} {duration}; {minutes:g} minutes allow larger ones."
+            f"Reduced: {budget}, too few." if wanted < size_level else f"Enlarged: {budget}."
         )
         # Where timing takes long, its first result must do.
         slow = time.monotonic() - began > _TIMING_S
@@ -151,19 +149,21 @@ def _look_at(
     if makes_val and few and validated < _LEAST_VALIDATED and "val_share" not in given:
         larger = _opened(data, {**stated, "val_share": _LARGER_SHARE})
         if larger.splits.get("val", 0) > validated:
-            said = f"A tenth of the cases would be {validated}, too few to choose weights by; "
-            said += f"a fifth is {larger.splits['val']}."
-            changed.append(PlannedSetting("val_share", _LARGER_SHARE, said))
+            reason = f"A tenth of the cases is {validated}, too few for validation; a fifth is "
+            reason += f"{larger.splits['val']}."
+            changed.append(PlannedSetting("val_share", _LARGER_SHARE, reason))
             dataset, stated = larger, {**stated, "val_share": _LARGER_SHARE}
-    found = fingerprint(dataset, source=str(data))
+    found = measure_dataset(dataset, source=str(data))
     if makes_val and found.split_duplicates and "unite_duplicates" not in given:
         groups = f"{found.split_duplicates} group{'s' * (found.split_duplicates > 1)}"
-        said = f"{groups} of nearly the same image lie in different cases; parted between splits, "
+        reason = (
+            f"{groups} of near-duplicate images lie in different cases; divided between splits, "
+        )
         changed.append(
-            PlannedSetting("unite_duplicates", True, f"{said}they would flatter the scores.")
+            PlannedSetting("unite_duplicates", True, f"{reason}they would bias the scores.")
         )
         dataset = _opened(data, {**stated, "unite_duplicates": True})
-        found = fingerprint(dataset, source=str(data))
+        found = measure_dataset(dataset, source=str(data))
     return dataset, found, changed
 
 
@@ -171,36 +171,34 @@ def _opened(data: str | Path, stated: Mapping[str, Any]) -> DataSet:
     return open_dataset(data, **read_config(None, stated, TrainConfig).division())
 
 
-def _weights(given: Mapping[str, Any], channels: int) -> tuple[str | None, str]:
-    """Weights of the encoder that can be had, and a sentence on them."""
+def _weights(given: Mapping[str, Any], channels: int) -> EncoderWeights:
+    """Available weights of the encoder."""
     encoder = given.get("encoder", _ENCODER)
     if "encoder_weights" in given:
         wanted = given["encoder_weights"]
         if wanted is None:
-            return None, "Without pretrained weights, as set by hand."
+            return EncoderWeights(None, "No pretrained weights, as set by the user.")
         if wanted != "imagenet":
             if not Path(wanted).is_file():
                 raise ModelError(
                     f'Expected encoder weights "imagenet", none, or a file; there is no file '
                     f"{wanted}."
                 )
-            return str(wanted), f"Pretrained, in the file given for {encoder}."
+            return EncoderWeights(str(wanted), f"Pretrained weights of {encoder}, from this file.")
     preset = ARCHITECTURES.get(given.get("preset") or "")
     if preset and not preset.pretrained:
-        return None, "The preset has no pretrained encoder."
+        return EncoderWeights(None, "The preset has no pretrained encoder.")
     from maskwright import models
 
     with _impatient():
         try:
             models.encoder(encoder, models.PixelFormat(channels), weights="imagenet")
         except ModelError:
-            return None, (
-                f"The ImageNet weights of {encoder} cannot be downloaded here; a file of them, "
-                f"encoder_weights=FILE, would be better."
-            )
+            reason = f"The ImageNet weights of {encoder} cannot be downloaded here; to use a file, "
+            return EncoderWeights(None, f"{reason}set encoder_weights=FILE.")
         except ConfigError:
-            return None, f"There are no ImageNet weights of {encoder}."
-    return "imagenet", f"Learned from ImageNet; Keras has them for {encoder}."
+            return EncoderWeights(None, f"There are no ImageNet weights of {encoder}.")
+    return EncoderWeights("imagenet", f"ImageNet weights of {encoder}, downloaded by Keras.")
 
 
 @contextmanager

@@ -38,7 +38,7 @@ def plain(values: np.ndarray | float) -> Any:
     return np.asarray(values).tolist()
 
 
-def cell(value: float) -> str:
+def csv_cell(value: float) -> str:
     """Score for CSV, empty where it is not defined."""
     return "" if math.isnan(value) else f"{value:.6f}"
 

@@ -68,8 +68,8 @@ def read_keras(folder: Path, *, classifier: bool = False) -> Any:
     blueprint = Blueprint.from_json((folder / NETWORK_FILE).read_text(encoding="utf-8"))
     if (blueprint.builder == "classifier") != classifier:
         raise ModelError(
-            f"The network in {folder} is a {blueprint.builder}, which is not what its card "
-            f"describes; export the model again."
+            f"The network in {folder} is a {blueprint.builder}, which does not match its model "
+            f"card; export the model again."
         )
     shapes = _shapes(path)
     model = main_model(blueprint.build())
@@ -81,8 +81,8 @@ def read_keras(folder: Path, *, classifier: bool = False) -> Any:
             min(len(expected), len(shapes)),
         )
         raise ModelError(
-            f"{path} holds {len(shapes)} arrays that do not fit the {len(expected)} of the network "
-            f"(the first that differs is number {where}); export the model again."
+            f"{path} contains {len(shapes)} arrays that do not match the {len(expected)} of the "
+            f"network (first difference: number {where}); export the model again."
         )
     with np.load(path, allow_pickle=False) as file:
         for name, variable in zip(sorted(file.files), variables, strict=True):
@@ -102,7 +102,7 @@ def _shapes(path: Path) -> list[tuple[int, ...]]:
                     read = readers.get(version, np.lib.format.read_array_header_2_0)
                     shape, _, dtype = read(file)
                 if dtype.hasobject:
-                    raise ModelError(f"{path} holds more than numbers; do not use it.")
+                    raise ModelError(f"{path} contains other values than numbers; do not use it.")
                 shapes.append(shape)
     except (zipfile.BadZipFile, ValueError, OSError, EOFError) as error:
         raise ModelError(f"{path} cannot be read ({error}); copy or export it again.") from None

@@ -64,8 +64,7 @@ def open_network(path: Path, threads: Threads) -> Network:
     content = path.read_bytes()
     if _ELSEWHERE in content:
         raise ModelError(
-            f"{path} keeps arrays in other files; expected one file that holds them all: do not "
-            f"use it."
+            f"{path} refers to arrays in other files; expected a single file: do not use it."
         )
     # From bytes, the engine cannot follow such references either.
     session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])

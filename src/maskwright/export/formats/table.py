@@ -111,22 +111,22 @@ def write_network(model: Any, folder: Path, engine: Format, description: str) ->
     if onnx.layers_that_choose_boxes(model) and not chosen.detectors:
         able = ", ".join(name for name, other in FORMATS.items() if other.detectors)
         raise ModelError(
-            f"{engine} cannot hold a Mask R-CNN, because it lacks the step that chooses among "
-            f"overlapping boxes; choose {able}, or train with objects=centers."
+            f"{engine} does not support Mask R-CNN, because it lacks non-maximum suppression; use "
+            f"{able}, or train with objects=centers."
         )
     folder.mkdir(exist_ok=True)
     try:
         chosen.write(model, folder / chosen.file)
     except ImportError as error:
         raise ConfigError(
-            f"Writing {engine} needs a package that is not installed ({error}); install it with: "
-            f'pip install "maskwright[{chosen.extra}]"'
+            f"Export to {engine} requires a package that is not installed ({error}); install it "
+            f'with: pip install "maskwright[{chosen.extra}]"'
         ) from None
     except MemoryError:
         raise
     except Exception as error:  # converters raise almost anything on a layer they do not know
         raise ModelError(
-            f"The model cannot be written as {engine} ({first_line(error)[:300]}); choose another "
+            f"The model cannot be exported to {engine} ({first_line(error)[:300]}); use another "
             f"format."
         ) from error
     if chosen.described:
@@ -146,12 +146,12 @@ def open_engine(folder: Path, engine: Format, threads: Threads = ALONE) -> Netwo
         return chosen.open(path, threads)
     except ImportError as error:
         raise ModelError(
-            f"Running {path} needs an engine that is not installed ({error}); install it with: pip "
-            f'install "maskwright[{chosen.extra}]"'
+            f"Running {path} requires an engine that is not installed ({error}); install it with: "
+            f'pip install "maskwright[{chosen.extra}]"'
         ) from None
     except (MemoryError, ModelError):
         raise
     except Exception as error:  # engines raise almost anything on a damaged file
         raise ModelError(
-            f"{path} cannot be opened ({first_line(error)}); export the model again."
+            f"{path} cannot be loaded ({first_line(error)}); export the model again."
         ) from error

@@ -13,7 +13,7 @@ from maskwright.errors import DataError
 from maskwright.imageio import atomic_write
 
 _NAME = re.compile(r"(\d+)-(\d+)-(\d+)-(\d+)\.z")
-_KEPT_PIXELS = 2**26  # of decoded pieces, so that rows below each other share them
+_CACHED_PIXELS = 2**26  # of decoded pieces, so that rows below each other share them
 
 
 @dataclass(frozen=True)
@@ -48,36 +48,36 @@ class Pieces:
         self.width = width
         folder.mkdir(parents=True, exist_ok=True)
         named = (_NAME.fullmatch(path.name) for path in folder.iterdir())
-        self.found = sorted(
+        self.pieces = sorted(
             (Piece(*map(int, match.groups())) for match in named if match),
             key=lambda piece: (piece.top, piece.left),
         )
         self._decoded: OrderedDict[Piece, np.ndarray] = OrderedDict()
 
     def put(self, top: int, left: int, labels: np.ndarray) -> None:
-        """Keep labels `(rows, columns)` whose first pixel lies there; rows come from the top on."""
+        """Store labels `(rows, columns)` whose first pixel lies there; upper rows come first."""
         piece = Piece(top, top + labels.shape[0], left, left + labels.shape[1])
         with atomic_write(self.folder / piece.name) as beside:
             beside.write_bytes(zlib.compress(labels.astype(np.uint8).tobytes(), 1))
-        self.found.append(piece)
+        self.pieces.append(piece)
 
     def done(self, left: int) -> int:
         """Rows, from the top, of which the pieces beginning at a column are there."""
         end = 0
-        for piece in sorted((p for p in self.found if p.left == left), key=lambda p: p.top):
+        for piece in sorted((p for p in self.pieces if p.left == left), key=lambda p: p.top):
             if piece.top != end:
                 break
             end = piece.bottom
         return end
 
     def rows(self, top: int, bottom: int, left: int = 0, right: int | None = None) -> np.ndarray:
-        """Labels uint8 `(rows, columns)`, of the whole width unless told otherwise.
+        """Labels uint8 `(rows, columns)`, of the whole width unless columns are given.
 
         Every piece must be there.
         """
         right = self.width if right is None else right
         window = np.empty((bottom - top, right - left), np.uint8)
-        for piece in self.found:
+        for piece in self.pieces:
             up, down = max(top, piece.top), min(bottom, piece.bottom)
             first, last = max(left, piece.left), min(right, piece.right)
             if up < down and first < last:
@@ -106,7 +106,7 @@ class Pieces:
                 f"delete the folder {self.folder.parent} and predict again."
             ) from None
         self._decoded[piece] = labels
-        while sum(kept.size for kept in self._decoded.values()) > _KEPT_PIXELS:
+        while sum(labels.size for labels in self._decoded.values()) > _CACHED_PIXELS:
             if len(self._decoded) == 1:
                 break
             self._decoded.popitem(last=False)

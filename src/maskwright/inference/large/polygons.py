@@ -29,13 +29,13 @@ def write_polygons(
     Each is a polygon along the borders of its pixels, with its holes, and has the properties
     `class`, `label`, `area_px` and, where the mask has a coordinate system in lengths, `area_m2`.
     Coordinates are longitude and latitude (WGS 84); of a mask without a coordinate system, pixels,
-    of which the member `coordinates` tells. Memory grows with the polygons, not with the pixels.
+    as the member `coordinates` states. Memory grows with the polygons, not with the pixels.
 
     Args:
         mask: A label TIFF, such as `predict_large` writes.
         out: File to write.
         labels: Names of the classes.
-        background: Class that is left out, and the ignore label with it.
+        background: Class that is skipped, as the ignore label is.
 
     Raises:
         DataError: If rasterio is not installed, or the mask cannot be read.
@@ -57,14 +57,14 @@ def write_polygons(
             where = {} if image.crs else {"coordinates": _PIXELS}
             file.write(json.dumps({"type": "FeatureCollection", **where})[:-1])
             file.write(', "features": [')
-            found = shapes(rasterio.band(image, 1), connectivity=4)
+            outlines = shapes(rasterio.band(image, 1), connectivity=4)
             regions = (
                 ([[(x, y) for x, y in ring] for ring in shape["coordinates"]], int(label))
-                for shape, label in found
+                for shape, label in outlines
                 if int(label) not in (background, IGNORE_LABEL)
             )
-            while some := list(islice(regions, _AT_ONCE)):
-                for feature in _features(some, labels, image.crs, image.transform):
+            while batch := list(islice(regions, _AT_ONCE)):
+                for feature in _features(batch, labels, image.crs, image.transform):
                     file.write(",\n" if number else "\n")
                     file.write(json.dumps(feature))
                     number += 1
@@ -104,8 +104,8 @@ def _features(
     """Features of some regions, whose rings are in the coordinates of the mask."""
     placed = [rings for rings, _ in regions] if crs is None else _lon_lat(regions, crs)
     pixel = abs(transform.determinant)
-    for (own, label), rings in zip(regions, placed, strict=True):
-        area = abs(_area(own[0])) - sum(abs(_area(hole)) for hole in own[1:])
+    for ((outer, *holes), label), rings in zip(regions, placed, strict=True):
+        area = abs(_area(outer)) - sum(abs(_area(hole)) for hole in holes)
         properties: dict[str, Any] = {
             "class": labels.names[label],
             "label": label,

@@ -1,4 +1,4 @@
-"""Masks of images of any size: read by windows, drawn tile by tile, kept as they are done."""
+"""Masks of images of any size: read by windows, predicted in tiles, stored as they are done."""
 
 import hashlib
 import json
@@ -14,14 +14,23 @@ from maskwright.data.geometry import nearest_positions, shrink_bands
 from maskwright.data.parallel import in_threads, progress
 from maskwright.data.to_rgb import as_picture
 from maskwright.errors import ConfigError, DataError, MaskwrightError
-from maskwright.imageio import MAX_PIXELS, write_image
+from maskwright.imageio import write_image
 from maskwright.imageio.windows import WINDOWS_ONLY, Windows, image_size, open_windows
 from maskwright.imageio.write import write_large_mask
 from maskwright.inference.large.mask_store import Pieces
+from maskwright.inference.large.partial_mask import Advance, LargeOptions, PartialMask
 from maskwright.inference.large.polygons import need_rasterio, write_polygons
 from maskwright.inference.large.postprocess_large import clean_large
-from maskwright.inference.large.stripes import Seen, Work, draw, keep, no_data, without_gaps
-from maskwright.inference.predictor import Flips, Predictor, resized_strips
+from maskwright.inference.large.stripes import (
+    PanelSource,
+    no_data,
+    predict_panels,
+    store_labels,
+    without_gaps,
+)
+from maskwright.inference.postprocess import cleaning_of
+from maskwright.inference.predictor import Flips, Predictor
+from maskwright.inference.tiling import resized_strips
 from maskwright.labels import IGNORE_LABEL, Labels
 
 LARGE_PIXELS = 2**25
@@ -30,6 +39,7 @@ LARGE_PIXELS = 2**25
 _LEAST_BYTES = 2**18  # less than a tenth of a bit for each pixel: a blank image
 _BAND_PIXELS = 2**21  # of the image, read at once where it is shrunk
 _PREVIEW_SIDE = 2048
+_USUAL = LargeOptions()
 
 
 def is_large(path: Path) -> bool:
@@ -53,14 +63,9 @@ def predict_large(
     image: str | Path,
     mask: str | Path,
     *,
-    flips: Flips = False,
     preview: str | Path | None = None,
     polygons: str | Path | None = None,
-    batch_size: int = 4,
-    max_pixels: int = MAX_PIXELS,
-    advance: Callable[[float], None] | None = None,
-    on_message: Callable[[str], None] = lambda _: None,
-    seen: Seen | None = None,
+    options: LargeOptions = _USUAL,
 ) -> tuple[int, int]:
     """Write the mask of an image of any size as a tiled TIFF, with its georeference if it has one.
 
@@ -75,16 +80,9 @@ def predict_large(
         predictor: Model and card. Where the card has neither `size` nor `tile`, tiles are 512 px.
         image: File of the image; see `open_windows`.
         mask: File to write, ending in `.tif`.
-        flips: As in `Predictor.__call__`.
         preview: JPEG to write with the mask laid over the image, at most 2048 px a side.
         polygons: GeoJSON to write; see `write_polygons`.
-        batch_size: Tiles run at once.
-        max_pixels: Limit of formats that can only be decoded whole.
-        advance: Called with the share of the image that was done; a bar counts rows when left out.
-        on_message: Called with a sentence where memory ran out and tiles became smaller, and where
-            patches were too large to be cleaned.
-        seen: Told of the probabilities of every part that is drawn, before threshold and cleaning,
-            by one thread at a time; after a kill, not of the parts that were done.
+        options: How.
 
     Returns:
         Height and width of the image, px.
@@ -99,35 +97,22 @@ def predict_large(
     if polygons is not None:
         need_rasterio()
     card = predictor.card
-    with open_windows(image, max_pixels) as windows:
+    with open_windows(image, options.max_pixels) as windows:
         size = (windows.height, windows.width)
-        work = Work.begin(mask, _fingerprint(image, windows, predictor, flips), windows, predictor)
-        labels = Pieces(work.folder / "labels", *size)
+        made_of = _fingerprint(image, windows, predictor, options.flips)
+        partial_mask = PartialMask.begin(mask, made_of, windows, predictor)
+        labels = Pieces(partial_mask.folder / "labels", *size)
+        source = PanelSource(predictor, windows, labels, options)
         try:
-            with _rows_done(image, windows.height, advance) as move:
+            with _rows_done(image, windows.height, options.advance) as advance:
                 if card.size is not None:
-                    _stretch(predictor, windows, labels, flips, move, seen)
+                    _stretch(source, advance)
                 else:
-                    draw(
-                        predictor, windows, labels, work, flips, batch_size, move, on_message, seen
-                    )
-            shutil.rmtree(work.folder / "cleaned", ignore_errors=True)
-            cleaned, stayed = clean_large(
-                labels,
-                work.folder / "cleaned",
-                card.min_area_px,
-                card.fill_holes_px,
-                card.keep_largest,
-                card.background,
-            )
-            if stayed:
-                on_message(
-                    f"{image}: {stayed} patches were too large for memory to be cleaned; they stay "
-                    f"as the model drew them."
-                )
+                    predict_panels(source, partial_mask, advance)
+            cleaned = _clean(source, image, partial_mask.folder / "cleaned")
             finished = partial(_finished, labels, cleaned)
-            holed = windows.nodata is not None
-            write_large_mask(mask, finished, size, card.labels.colors, windows.geo, holed)
+            has_gaps = windows.nodata is not None
+            write_large_mask(mask, finished, size, card.labels.colors, windows.geo, has_gaps)
             if preview is not None:
                 write_image(preview, _preview(windows, finished, card.labels))
             if polygons is not None:
@@ -135,11 +120,23 @@ def predict_large(
         except OSError as error:
             raise DataError(f"The mask of {image} cannot be written: {error}.") from error
         except MaskwrightError:
-            if not labels.found:
-                shutil.rmtree(work.folder)
+            if not labels.pieces:
+                shutil.rmtree(partial_mask.folder)
             raise
-    shutil.rmtree(work.folder)
+    shutil.rmtree(partial_mask.folder)
     return size
+
+
+def _clean(source: PanelSource, image: Path, folder: Path) -> Pieces:
+    """Labels after post-processing; components that are too large for it are reported."""
+    shutil.rmtree(folder, ignore_errors=True)
+    cleaned, stayed = clean_large(source.labels, folder, **cleaning_of(source.predictor.card))
+    if stayed:
+        source.options.on_message(
+            f"{image}: {stayed} patches were too large for memory to be cleaned; they stay as the "
+            f"model predicted them."
+        )
+    return cleaned
 
 
 @contextmanager
@@ -164,29 +161,23 @@ def _fingerprint(image: Path, windows: Windows, predictor: Predictor, flips: Fli
     return hashlib.sha256(json.dumps(values).encode()).hexdigest()
 
 
-def _stretch(
-    predictor: Predictor,
-    windows: Windows,
-    labels: Pieces,
-    flips: Flips,
-    advance: Callable[[float], None],
-    seen: Seen | None,
-) -> None:
-    """Draw an image that the model sees at a size of its own."""
+def _stretch(source: PanelSource, advance: Advance) -> None:
+    """Predict an image that the model sees at a size of its own."""
+    predictor, windows = source.predictor, source.windows
     size = (windows.height, windows.width)
     wanted = predictor.card.size or size
     if wanted[0] <= size[0] and wanted[1] <= size[1]:
         image = _shrunk(windows, wanted, advance)
     else:
         image = _read_rows(windows, 0, windows.height)
-    values = predictor.probabilities(predictor.working(image)[None], flips)[0]
+    values = predictor.probabilities(predictor.working(image)[None], source.options.flips)[0]
     top = 0
     for strip in resized_strips(values, size):
         gap = None
         if windows.nodata is not None:
             pixels = windows.read(top, top + len(strip), 0, windows.width)
             gap = no_data(pixels, windows.nodata)
-        keep(predictor, labels, top, 0, strip, gap, seen)
+        store_labels(source, top, 0, strip, gap)
         top += len(strip)
 
 

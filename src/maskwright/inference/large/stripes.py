@@ -1,33 +1,23 @@
 """An image at its own scale, in panels of tiles that are kept as they are done."""
 
-import json
-import shutil
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 
 from maskwright.data.geometry import cut_image
 from maskwright.data.parallel import in_threads
-from maskwright.errors import DataError, MaskwrightError
-from maskwright.imageio import atomic_write
+from maskwright.errors import MaskwrightError
 from maskwright.imageio.windows import Windows
 from maskwright.inference.large.mask_store import Pieces
-from maskwright.inference.predictor import Flips, Predictor, most_probable
-from maskwright.inference.tiling import PAD_MULTIPLE, Grid, blend
+from maskwright.inference.large.partial_mask import Advance, LargeOptions, PartialMask
+from maskwright.inference.predictor import Predictor, most_probable
+from maskwright.inference.tiling import TileGrid, blend
 from maskwright.labels import IGNORE_LABEL
-
-_TILE = 512  # px, of models that would run every image whole
-_LEAST_TILE = 64
-_PANEL_BYTES = 2**27  # of pixels and probabilities of a row of tiles; wider ones are cut
-
-Seen = Callable[[int, int, np.ndarray], None]
-"""Told of the first row and column of a part, and of its probabilities `(h, w, classes)`."""
 
 _MEMORY_ERRORS = ("ResourceExhaustedError",)
 _MEMORY_WORDS = (
@@ -36,69 +26,34 @@ _MEMORY_WORDS = (
 )
 
 
-@dataclass
-class Work:
-    """The folder of a mask that is not done yet.
+@dataclass(frozen=True)
+class PanelSource:
+    """What a function that predicts panels needs.
 
     Args:
-        folder: Beside the mask.
-        made_of: Checksum of all that the labels depend on.
-        panels: Columns at which the image is cut into panels, each done from top to bottom, so
-            that memory does not depend on the width: 0, …, the width.
-        tile: Side of the tiles, px, from now on.
+        predictor: Model and card.
+        windows: The image.
+        labels: Where labels go.
+        options: How.
     """
 
-    folder: Path
-    made_of: str
-    panels: tuple[int, ...]
-    tile: int
-
-    @classmethod
-    def begin(cls, mask: Path, made_of: str, windows: Windows, predictor: Predictor) -> "Work":
-        """Take up what is there of the same mask, or begin anew.
-
-        Where the model stretches images, there is little to take up: it is run once.
-        """
-        folder = mask.with_name(f".{mask.name}.partial")
-        try:
-            values = json.loads((folder / "state.json").read_text(encoding="utf-8"))
-            if values["made_of"] == made_of and predictor.card.size is None:
-                return cls(folder, made_of, tuple(values["panels"]), values["tile"])
-        except (OSError, ValueError, KeyError, TypeError):
-            pass  # none, or one that was never finished
-        shutil.rmtree(folder, ignore_errors=True)
-        tile = predictor.card.tile or _TILE
-        # Three bands of pixels are there at a time: read ahead, read, and being run.
-        read_bytes = 3 * windows.channels * np.dtype(windows.dtype).itemsize
-        drawn_bytes = predictor.card.labels.num_classes * np.dtype(np.float32).itemsize
-        widest = max(8 * tile, _PANEL_BYTES // (tile * (read_bytes + drawn_bytes)))
-        number = -(-windows.width // widest)
-        panels = tuple(round(x) for x in np.linspace(0, windows.width, number + 1))
-        work = cls(folder, made_of, panels, tile)
-        work.write()
-        return work
-
-    def write(self) -> None:
-        """Remember how the work stands, besides the pieces."""
-        values = {"made_of": self.made_of, "panels": self.panels, "tile": self.tile}
-        with atomic_write(self.folder / "state.json") as beside:
-            beside.write_text(json.dumps(values), encoding="utf-8")
+    predictor: Predictor
+    windows: Windows
+    labels: Pieces
+    options: LargeOptions
 
 
-def draw(
-    predictor: Predictor,
-    windows: Windows,
-    labels: Pieces,
-    work: Work,
-    flips: Flips,
-    batch_size: int,
-    advance: Callable[[float], None],
-    on_message: Callable[[str], None],
-    seen: Seen | None = None,
-) -> None:
-    """Draw all panels at the scale of the image, in smaller tiles where memory runs out."""
+def predict_panels(source: PanelSource, partial_mask: PartialMask, advance: Advance) -> None:
+    """Predict all panels at the scale of the image, in smaller tiles where memory runs out.
+
+    Args:
+        source: Model, image and labels.
+        partial_mask: Panels and tile.
+        advance: Called with the number of rows of the whole image that were done.
+    """
+    windows, labels = source.windows, source.labels
     size = (windows.height, windows.width)
-    for columns in zip(work.panels[:-1], work.panels[1:], strict=True):
+    for columns in zip(partial_mask.panels[:-1], partial_mask.panels[1:], strict=True):
         share = (columns[1] - columns[0]) / windows.width
 
         def move(rows: float, share: float = share) -> None:
@@ -106,75 +61,48 @@ def draw(
 
         move(labels.done(columns[0]))
         while labels.done(columns[0]) < windows.height:
-            grid = Grid.over(size, work.tile).within(labels.done(columns[0]), columns)
-            work_on = partial(
-                _draw_panel,
-                predictor,
-                windows,
-                labels,
-                grid,
-                columns,
-                flips,
-                batch_size,
-                move,
-                seen,
-            )
-            if _fits(work_on):
+            grid = TileGrid.over(size, partial_mask.tile).within(labels.done(columns[0]), columns)
+            if _fits(partial(_predict_panel, source, grid, columns, move)):
                 break
-            smaller = max(_LEAST_TILE, work.tile // 2 // PAD_MULTIPLE * PAD_MULTIPLE)
-            if smaller >= work.tile:
-                raise DataError(
-                    f"Memory does not suffice for tiles of {work.tile} px, the smallest; close "
-                    f"other programs, or take a smaller model."
-                )
-            on_message(
-                f"Memory does not suffice for tiles of {work.tile} px; going on with {smaller} px, "
-                f"which may change the mask a little."
-            )
-            work.tile = smaller
-            work.write()
+            partial_mask.shrink_tile(source.options.on_message)
 
 
-def _draw_panel(
-    predictor: Predictor,
-    windows: Windows,
-    labels: Pieces,
-    grid: Grid,
-    columns: tuple[int, int],
-    flips: Flips,
-    batch_size: int,
-    move: Callable[[float], None],
-    seen: Seen | None,
+def _predict_panel(
+    source: PanelSource, grid: TileGrid, columns: tuple[int, int], advance: Advance
 ) -> None:
-    """Draw what is not done yet of some columns: one band read ahead, one kept behind."""
+    """Predict what is not done yet of some columns: one band read ahead, one stored behind."""
+    predictor, options = source.predictor, source.options
     left, right = (column - grid.lefts[0] for column in columns)
-    done = labels.done(columns[0])
+    done = source.labels.done(columns[0])
     gaps: deque[np.ndarray | None] = deque()
-    bands = _bands(windows, grid, gaps)
-    keeping: Future[None] | None = None
+    bands = _bands(source.windows, grid, gaps)
+    storing: Future[None] | None = None
     with (
         closing(in_threads(lambda _: next(bands), grid.tops, None, workers=1, ahead=2)) as ahead,
         ThreadPoolExecutor(1) as behind,
     ):
-        strips = blend(partial(predictor.probabilities, flips=flips), ahead, grid, batch_size)
+        probabilities = partial(predictor.probabilities, flips=options.flips)
+        strips = blend(probabilities, ahead, grid, options.batch_size)
         for top, strip in zip(grid.tops, strips, strict=True):
             gap = gaps.popleft()
-            # Rows that are done are drawn once more where tiles of the next ones reach into them.
+            # Rows that are done are predicted again where tiles of the next rows reach into them.
             part = np.s_[max(0, done - top) :, left:right]
             if not len(strip[part]):
                 continue
-            if keeping is not None:
-                keeping.result()
+            if storing is not None:
+                storing.result()
             gap = None if gap is None else gap[part]
-            keeping = behind.submit(
-                keep, predictor, labels, max(done, top), columns[0], strip[part], gap, seen
+            storing = behind.submit(
+                store_labels, source, max(done, top), columns[0], strip[part], gap
             )
-            move(len(strip[part]))
-        if keeping is not None:
-            keeping.result()
+            advance(len(strip[part]))
+        if storing is not None:
+            storing.result()
 
 
-def _bands(windows: Windows, grid: Grid, gaps: deque[np.ndarray | None]) -> Iterator[np.ndarray]:
+def _bands(
+    windows: Windows, grid: TileGrid, gaps: deque[np.ndarray | None]
+) -> Iterator[np.ndarray]:
     """Pixels under each row of tiles; where there is no data before the next goes into `gaps`."""
     left = grid.lefts[0]
     right = min(grid.lefts[-1] + grid.tile[1], windows.width)
@@ -207,22 +135,25 @@ def without_gaps(pixels: np.ndarray, gap: np.ndarray | None) -> np.ndarray:
     return np.where(gap[..., None], np.float32(0), pixels)
 
 
-def keep(
-    predictor: Predictor,
-    labels: Pieces,
-    top: int,
-    left: int,
-    probabilities: np.ndarray,
-    gap: np.ndarray | None,
-    seen: Seen | None = None,
+def store_labels(
+    source: PanelSource, top: int, left: int, probabilities: np.ndarray, gap: np.ndarray | None
 ) -> None:
-    """Decide on the labels of some rows and keep them."""
-    if seen is not None:
-        seen(top, left, probabilities)
-    found = most_probable(probabilities, predictor.card.threshold, predictor.card.background)
+    """Decide on the labels of some rows and store them.
+
+    Args:
+        source: Model and labels.
+        top: First row.
+        left: First column.
+        probabilities: `(rows, columns, classes)`.
+        gap: Where there is no data, `(rows, columns)`, or `None`.
+    """
+    card = source.predictor.card
+    if source.options.on_probabilities is not None:
+        source.options.on_probabilities(top, left, probabilities)
+    labels = most_probable(probabilities, card.threshold, card.background)
     if gap is not None:
-        found[gap] = IGNORE_LABEL
-    labels.put(top, left, found)
+        labels[gap] = IGNORE_LABEL
+    source.labels.put(top, left, labels)
 
 
 def _fits(work: Callable[[], None]) -> bool:

@@ -63,7 +63,7 @@ def fixed_widths(widths: Sequence[int] | None, default: Sequence[int], what: str
         return default
     if len(widths) != len(default):
         raise ConfigError(
-            f"Expected decoder widths for {what}, like {list(default)}; received {list(widths)}."
+            f"Expected decoder widths for {what}, such as {list(default)}; received {list(widths)}."
         )
     return widths
 
@@ -81,8 +81,8 @@ def low_level(features: Features, wanted: int) -> int:
     coarsest, *finer = sorted(features, reverse=True)
     if not finer:
         raise ConfigError(
-            f"This decoder joins fine features to coarse ones; the encoder gives stride {coarsest} "
-            "alone: take an encoder with more strides, or another decoder."
+            f"This decoder combines features of several strides; the encoder has stride {coarsest} "
+            "only: use an encoder with more strides, or another decoder."
         )
     return min((stride for stride in finer if stride >= wanted), default=finer[0])
 

@@ -63,7 +63,7 @@ class PixelFormat:
         """
         if not self.high > self.low:
             raise ConfigError(
-                f"Expected a pixel range that rises, received {self.low} to {self.high}."
+                f"Expected an increasing pixel range; received {self.low} to {self.high}."
             )
         gray_mean, gray_std = float(np.mean(mean)), float(np.mean(std))
         if self.channels != 3:
@@ -133,7 +133,9 @@ def load_file(model: keras.Model, name: str, path: str | Path, hint: str) -> Non
         model.load_weights(path)
     except (ValueError, OSError, KeyError) as error:
         reason = str(error).strip().splitlines()[0]
-        raise ModelError(f"The weights in {path} do not fit {name} ({reason}); {hint}.") from error
+        raise ModelError(
+            f"The weights in {path} do not match {name} ({reason}); {hint}."
+        ) from error
 
 
 def start_from_file(
@@ -154,7 +156,7 @@ def start_from_file(
     """
     if path == "imagenet":
         raise ConfigError(
-            f"The encoder {name} has no published weights here; leave them out, or give a file."
+            f"The encoder {name} has no published weights; omit them, or pass a file."
         )
     check_file(path)
     source = build(PixelFormat()).model

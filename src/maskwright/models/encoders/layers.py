@@ -120,7 +120,9 @@ class EfficientAttention(layers.Layer):
         """Make the projections for a number of channels."""
         channels = input_shape[-1]
         if channels is None or channels % self.heads:
-            raise ConfigError(f"Expected channels that {self.heads} heads divide, got {channels}.")
+            raise ConfigError(
+                f"Expected channels divisible by {self.heads} heads; received {channels}."
+            )
         policy = self.dtype_policy
         self.query = layers.Dense(channels, dtype=policy, name="query")
         self.key_value = layers.Dense(2 * channels, dtype=policy, name="key_value")

@@ -53,8 +53,8 @@ def mix_transformer(
     """
     if output_stride != 32:
         raise ConfigError(
-            "A Mix Transformer cannot be dilated; expected an output stride of 32, or another "
-            f"encoder, received {output_stride}."
+            "Mix Transformers do not support dilation; expected an output stride of 32, or another "
+            f"encoder; received {output_stride}."
         )
     size = MIX_TRANSFORMERS[name]
     images = keras.Input(pixels.shape)

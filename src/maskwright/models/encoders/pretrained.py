@@ -83,8 +83,8 @@ def _network(name: str, family: Family, weights: str | Path | None, alpha: float
             if published is None:
                 raise
             raise ModelError(
-                f"Keras could not download the ImageNet weights of {name}: {error}. Give a file "
-                "of weights, or none."
+                f"Keras could not download the ImageNet weights of {name}: {error}. Pass a weights "
+                "file, or none."
             ) from error
     if weights is not None and published is None:
         hint = "check the encoder and its alpha"
@@ -128,7 +128,7 @@ def _check(name: str, taps: Mapping[int, str], strides: Mapping[str, int]) -> No
     for stride, tap in taps.items():
         if strides[tap] != stride:
             raise ConfigError(
-                f"{name} has its layer {tap} at stride {strides[tap]}; a tap said stride {stride}."
+                f"The layer {tap} of {name} has stride {strides[tap]}; the tap states {stride}."
             )
 
 

@@ -67,7 +67,7 @@ def encoder(
     if output_stride not in OUTPUT_STRIDES:
         raise ConfigError(f"Expected an output stride of 8, 16 or 32; received {output_stride}.")
     if alpha != 1.0 and not name.startswith("mobilenet"):
-        raise ConfigError(f"Only the MobileNets have a width `alpha`; {name} was given {alpha}.")
+        raise ConfigError(f"Only MobileNets support `alpha`; received {alpha} for {name}.")
     if name in FAMILIES:
         return pretrained(
             name,
@@ -79,7 +79,7 @@ def encoder(
             synchronized=norm.synchronized,
         )
     if taps is not None:
-        raise ConfigError(f"The layers of {name} cannot be chosen; leave taps out.")
+        raise ConfigError(f"{name} does not support `taps`; omit them.")
 
     def build(pixels: PixelFormat) -> Encoder:
         return SCRATCH_BUILDERS[name](pixels, widths, norm, output_stride)

@@ -90,18 +90,16 @@ class Rcnn:
             )
         if not self.pooled_strides or not set(self.pooled_strides) <= set(self.strides):
             raise ConfigError(
-                f"Expected regions to be cut out at some of the strides {list(self.strides)}; "
+                f"Expected `pooled_strides` from the strides {list(self.strides)}; "
                 f"received {list(self.pooled_strides)}."
             )
         for field in fields(self):
             value = getattr(self, field.name)
             if field.name.endswith(("_share", "_iou", "_positive", "_negative", "score")):
                 if not 0 <= value <= 1:
-                    raise ConfigError(
-                        f"`{field.name}` takes a number from 0 to 1; received {value}."
-                    )
+                    raise ConfigError(f"Expected `{field.name}` from 0 to 1; received {value}.")
             elif not isinstance(value, tuple) and value <= 0:
-                raise ConfigError(f"`{field.name}` takes a number above 0; received {value}.")
+                raise ConfigError(f"Expected `{field.name}` above 0; received {value}.")
 
     @property
     def positive_regions(self) -> int:
@@ -124,7 +122,7 @@ class Rcnn:
             raise ConfigError(f"Expected a profile of {', '.join(PROFILES)}; received {profile!r}.")
         if unknown := sorted(changes.keys() - {field.name for field in fields(cls)}):
             raise ConfigError(
-                f"A Mask R-CNN has no number {', '.join(unknown)}; it has "
+                f"Mask R-CNN has no parameter {', '.join(unknown)}; expected one of "
                 f"{', '.join(field.name for field in fields(cls))}."
             )
         made: dict[str, Any] = {

@@ -1,1 +1,4 @@
-"""What computes behind the routes: models, queues, dynamic batching, large images."""
+"""Work behind the routes: models and their engines, the queue of requests, inference on uploads.
+
+Nothing here knows HTTP or a task: models come from `Task.serve`.
+"""

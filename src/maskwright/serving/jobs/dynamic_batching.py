@@ -1,4 +1,4 @@
-"""An engine that many threads call: what waits for it runs together, or side by side."""
+"""Engines that several threads call: images that wait run as one batch, or side by side."""
 
 import threading
 from collections.abc import Callable
@@ -6,16 +6,17 @@ from typing import Any
 
 import numpy as np
 
-from maskwright.serving.limits import DeadlineExceededError, check_time
+from maskwright.serving.limits import DeadlineExceededError, check_deadline
 
-Run = Callable[[np.ndarray], np.ndarray]
+BatchEngine = Callable[[np.ndarray], np.ndarray]
+"""From images `(b, h, w, c)` to an array `(b, …)`."""
 
-_MOST_PIXELS = 2**17  # run at once: beyond, a processor's caches hold no more, and nothing is won
+_MOST_PIXELS = 2**17  # of a batch: larger ones exceed a processor's caches and gain nothing
 _MOST_IMAGES = 16
 
 
 class _Call:
-    """Images of one caller, and what became of them."""
+    """Images of one caller, and what the engine gave for them."""
 
     def __init__(self, images: np.ndarray) -> None:
         self.images = images
@@ -28,100 +29,100 @@ class _Call:
 
 
 class DynamicBatcher:
-    """Function from images `(b, h, w, c)` to arrays `(b, …)`, for callers in several threads.
+    """A `BatchEngine` for callers in several threads.
 
-    A caller who finds the engine free runs at once: nobody waits for others to come. Those who come
-    meanwhile wait, and the first of them then runs the images of all whose images are as large.
+    A caller who meets a free engine runs at once; nobody waits for others to come. Callers that
+    come meanwhile wait, and the first of them then runs all waiting images of the same size.
 
     Args:
-        run: The engine; called by one thread at a time.
-        beside: The same network on one processor, which threads may call at the same time. It runs
-            where there are several callers: networks side by side take less time in all than one
-            after another on all processors. `None` where there is no such thing.
-        places: How many may run side by side.
-        counted: Told how many images every call had.
+        engine: The engine; one thread at a time calls it.
+        single: The same network on one processor, which threads may call at the same time. It runs
+            when there are several callers: networks side by side take less time in all than one
+            after another on all processors. `None` if there is none.
+        places: How many engines may run side by side.
+        on_batch: Called with the number of images of every run.
     """
 
     def __init__(
         self,
-        run: Run,
-        beside: Run | None = None,
+        engine: BatchEngine,
+        single: BatchEngine | None = None,
         places: int = 1,
-        counted: Callable[[int], None] = lambda _: None,
+        on_batch: Callable[[int], None] = lambda _: None,
     ) -> None:
-        self._whole = run
-        self._beside = beside
-        self._places = 1 if beside is None else places
-        self._counted = counted
+        self._engine = engine
+        self._single = single
+        self._places = 1 if single is None else places
+        self._on_batch = on_batch
         self._turn = threading.Condition()
         self._waiting: list[_Call] = []
         self._running = 0
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
-        """What the engine makes of the images; `LateError` where the time of the caller is over."""
-        own = _Call(images)
+        """Run the engine on the images; `DeadlineExceededError` at the deadline of the caller."""
+        call = _Call(images)
         with self._turn:
-            self._waiting.append(own)
-            while not own.done and (own not in self._waiting or self._running >= self._places):
-                self._wait(own)
-            if not own.done:
-                alone = self._running == 0 and self._waiting == [own]
-                engine = self._whole if alone or self._beside is None else self._beside
-                some = self._taken(own)
+            self._waiting.append(call)
+            while not call.done and (call not in self._waiting or self._running >= self._places):
+                self._wait(call)
+            if not call.done:
+                alone = self._running == 0 and self._waiting == [call]
+                engine = self._engine if alone or self._single is None else self._single
+                batch = self._take_batch(call)
                 self._running += 1
-        if not own.done:
+        if not call.done:
             try:
-                self._answer(engine, some)
+                self._run(engine, batch)
             finally:
                 with self._turn:
                     self._running -= 1
                     self._turn.notify_all()
-        if own.error is not None:
-            raise own.error
-        if own.answer is None:
+        if call.error is not None:
+            raise call.error
+        if call.answer is None:
             raise RuntimeError("An engine gave neither an answer nor an error.")
-        return own.answer
+        return call.answer
 
-    def _wait(self, own: _Call) -> None:
-        """Wait for a change; who is late leaves, unless another caller runs its images already."""
-        if own not in self._waiting:
+    def _wait(self, call: _Call) -> None:
+        """Wait for a change; at its deadline a caller leaves, unless its images already run."""
+        if call not in self._waiting:
             self._turn.wait()
             return
         try:
-            self._turn.wait(check_time())
+            self._turn.wait(check_deadline())
         except DeadlineExceededError:
-            self._waiting.remove(own)
+            self._waiting.remove(call)
             raise
 
-    def _taken(self, own: _Call) -> list[_Call]:
-        """Calls for the next run, taken from those that wait: the own one, and others like it."""
-        some = [own]
-        images, pixels = len(own.images), own.images[..., 0].size
-        for call in self._waiting:
-            if call is own or call.images.shape[1:] != own.images.shape[1:]:
+    def _take_batch(self, call: _Call) -> list[_Call]:
+        """Take a call from those that wait, and others with images of its size."""
+        batch = [call]
+        images, pixels = len(call.images), call.images[..., 0].size
+        for other in self._waiting:
+            if other is call or other.images.shape[1:] != call.images.shape[1:]:
                 continue
-            images += len(call.images)
-            pixels += call.images[..., 0].size
+            images += len(other.images)
+            pixels += other.images[..., 0].size
             if images > _MOST_IMAGES or pixels > _MOST_PIXELS:
                 break
-            some.append(call)
-        self._waiting = [call for call in self._waiting if call not in some]
-        return some
+            batch.append(other)
+        self._waiting = [other for other in self._waiting if other not in batch]
+        return batch
 
-    def _answer(self, engine: Run, some: list[_Call]) -> None:
+    def _run(self, engine: BatchEngine, batch: list[_Call]) -> None:
         try:
-            joined = some[0].images
-            if len(some) > 1:
-                joined = np.concatenate([call.images for call in some])
-            self._counted(len(joined))
-            found = engine(joined)
+            images = batch[0].images
+            if len(batch) > 1:
+                images = np.concatenate([call.images for call in batch])
+            self._on_batch(len(images))
+            answers = engine(images)
         except BaseException as error:
-            for call in some:
+            for call in batch:
                 call.error = error
             return
         first = 0
-        for call in some:
-            call.answer = found[first : first + len(call.images)]
+        for call in batch:
+            call.answer = answers[first : first + len(call.images)]
             first += len(call.images)
 
 
@@ -129,20 +130,20 @@ class SerializedModel:
     """Any function, called by one thread at a time.
 
     Args:
-        run: The function.
+        function: The function.
     """
 
-    def __init__(self, run: Callable[..., Any]) -> None:
-        self._run = run
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self._function = function
         self._turn = threading.Lock()
 
     def __call__(self, *args: Any) -> Any:
-        """What the function gives; `LateError` where the time of the caller is over."""
-        left = check_time()
+        """Call the function; `DeadlineExceededError` at the deadline of the caller."""
+        left = check_deadline()
         if not self._turn.acquire(timeout=-1 if left is None else left):
-            check_time()
+            check_deadline()
             raise DeadlineExceededError("The time of a call was over before its turn came.")
         try:
-            return self._run(*args)
+            return self._function(*args)
         finally:
             self._turn.release()

@@ -1,9 +1,9 @@
 /**
- * Requests to the server that this page comes from. A busy server is asked again when it says so, one that
- * cannot be reached again and again; whoever is not signed in is asked for the token first.
+ * Requests to the server of this page. They are repeated if the server is busy or cannot be reached; without a
+ * valid token, the user is asked to sign in first.
  */
 
-/** The server refused: its one sentence, and its status. */
+/** Error response of the server: its sentence and status. */
 export class Refused extends Error {
   constructor(status, sentence) {
     super(sentence);
@@ -11,9 +11,9 @@ export class Refused extends Error {
   }
 }
 
-const LONGEST_WAIT = 30; // seconds between two tries
+const LONGEST_WAIT = 30; // seconds between two attempts
 
-/** What the page does when the server is away, busy, back (null), or wants a token. */
+/** Handlers: trouble(sentence or null) if the server is unreachable, busy or back; signIn() for a token. */
 export const heard = {
   trouble: (_sentence) => {},
   signIn: async () => {},
@@ -21,9 +21,9 @@ export const heard = {
 
 /**
  * @param {string} path  Below `api/`.
- * @param {object} options  method, body, headers, signal; progress, called with the share of the body sent.
- * @returns {Promise<Response>} An answer that is good.
- * @throws {Refused} If the server refused for another reason than being busy.
+ * @param {object} options  method, body, headers, signal; progress, called with the uploaded fraction.
+ * @returns {Promise<Response>} Successful response.
+ * @throws {Refused} For any other error status than 401 and 503.
  */
 export async function ask(path, options = {}) {
   for (let tries = 0; ; tries++) {
@@ -41,7 +41,7 @@ export async function ask(path, options = {}) {
     } else {
       const seconds = answer ? Number(answer.headers.get("Retry-After")) || 1 : 2 ** Math.min(tries, 3);
       heard.trouble(
-        answer ? "The server is busy; waiting for it." : "The server cannot be reached; trying again.",
+        answer ? "The server is busy; waiting." : "The server cannot be reached; retrying.",
       );
       await pause(Math.min(seconds, LONGEST_WAIT), options.signal);
     }
@@ -50,14 +50,14 @@ export async function ask(path, options = {}) {
 
 export const askJson = async (path, options) => (await ask(path, options)).json();
 
-/** What a form's file is sent as; more than one try, as `ask`. */
+/** Upload a file as form data, with retries as in `ask`. */
 export function upload(path, name, file, progress) {
   const body = new FormData();
   body.append(name, file, file.name);
   return ask(path, { method: "POST", body, progress });
 }
 
-/** An answer, or null where there was no server to give one. */
+/** Response, or null if the server cannot be reached. */
 async function once(address, { progress, ...options }) {
   try {
     return progress ? await sent(address, options, progress) : await fetch(address, options);
@@ -67,7 +67,7 @@ async function once(address, { progress, ...options }) {
   }
 }
 
-/** As `fetch`, which cannot tell how much of a body has been sent. */
+/** Like `fetch`, with upload progress, which `fetch` does not report. */
 function sent(address, { method, body }, progress) {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
@@ -89,7 +89,7 @@ async function sentenceOf(answer) {
     const { detail } = await answer.json();
     if (typeof detail === "string") return detail;
   } catch {
-    // Not one of this server's answers: something between it and the page.
+    // Not a response of this server, but of a proxy.
   }
   return `The server answered with status ${answer.status}.`;
 }
@@ -104,7 +104,7 @@ function pause(seconds, signal) {
   });
 }
 
-/** Save what the server gives, under the name it gives. */
+/** Download a file under the name given by the server. */
 export async function download(path) {
   const answer = await ask(path);
   const link = document.createElement("a");

@@ -11,7 +11,7 @@ const LINES = [
 
 /**
  * A chart of one score.
- * @param {string} key  Of the score in the rows of a history; validation has it with `val_` before.
+ * @param {string} key  Column of the score in a history; the validation column has the prefix `val_`.
  * @param {string} title
  * @returns {{element: Element, set: (rows: object[], best: number|null) => void}}
  */
@@ -39,7 +39,7 @@ export function createChart(key, title) {
   const element = make("figure", { class: "chart" }, make("figcaption", {}, heading, legend), plot, value);
   let rows = [];
   let best = null;
-  let place = null; // of the row that is looked at
+  let place = null; // index of the selected row
 
   function render() {
     const width = Math.max(plot.clientWidth, 160);
@@ -93,7 +93,7 @@ export function createChart(key, title) {
     }
   }
 
-  /** The values of the epoch that is looked at, else of the last. */
+  /** Show the values of the selected epoch, or of the last. */
   function say() {
     const row = rows[place ?? rows.length - 1];
     if (!row) {
@@ -103,7 +103,7 @@ export function createChart(key, title) {
     const parts = LINES.filter(({ prefix }) => Number.isFinite(row[prefix + key])).map(
       ({ prefix, name }) => `${name} ${row[prefix + key].toFixed(4)}`,
     );
-    const isBest = row.epoch === best ? ", whose weights are kept" : "";
+    const isBest = row.epoch === best ? " (best)" : "";
     value.textContent = `Epoch ${row.epoch}${isBest}: ${parts.join(", ")}`;
     plot.setAttribute("aria-valuemin", rows[0].epoch);
     plot.setAttribute("aria-valuemax", rows.at(-1).epoch);
@@ -147,7 +147,7 @@ export function createChart(key, title) {
   };
 }
 
-/** Least and greatest of some numbers, with a little air. */
+/** Minimum and maximum of numbers, with a margin. */
 function spanOf(numbers) {
   const low = Math.min(...numbers);
   const high = Math.max(...numbers);
@@ -155,7 +155,7 @@ function spanOf(numbers) {
   return [low - air, high + air];
 }
 
-/** About so many round numbers between two. */
+/** About `wanted` round numbers between two values. */
 function ticks(low, high, wanted) {
   const rough = (high - low) / wanted;
   const power = 10 ** Math.floor(Math.log10(rough));

@@ -1,17 +1,17 @@
 /**
- * From what the model found to labels, as `maskwright.inference` decides: `most_probable`, then
- * `clean`, with the same result for every pixel.
+ * From probabilities to labels, as in `maskwright.inference`: `most_probable`, then `clean`, with the same result
+ * for each pixel.
  *
- * Work is done on runs: pieces of a row that have one value. A mask has few of them, so that labeling
- * components costs little more than reading the pixels once.
+ * Components are computed from runs: segments of a row with one value. A mask has few of them, so that labeling
+ * components takes little longer than reading the pixels once.
  */
 
 const LEVELS = 200;
 const HALF = LEVELS / 2;
 
 /**
- * Probability level from which a pixel is taken; null where nothing can be left out.
- * @param {number|null} threshold  In [0, 1]; null is the model's own way.
+ * Minimum probability level of foreground; null if no threshold applies.
+ * @param {number|null} threshold  In [0, 1]; null for the default of the model.
  * @param {string|null} thresholdOf  "foreground" of two classes, "winner" of more, "score" of objects.
  */
 export function levelOf(threshold, thresholdOf) {
@@ -21,10 +21,10 @@ export function levelOf(threshold, thresholdOf) {
 }
 
 /**
- * @param {object} evidence  width, height, background (a label or null) and planes, row by row: labels,
- *   probabilities (0 to 200), objects (a number for each object, 0 for none) or null.
+ * @param {object} evidence  width, height, background (a label or null) and planes in row-major order: labels,
+ *   probabilities (0 to 200), objects (the number of an object, 0 for none) or null.
  * @param {object} settings  level (as `levelOf`), minArea, fillHoles (px of the planes), keepLargest.
- * @returns {Uint8Array} Labels, row by row.
+ * @returns {Uint8Array} Labels in row-major order.
  */
 export function decide(evidence, settings) {
   const { width, height, background, objects } = evidence;
@@ -51,8 +51,8 @@ export function decide(evidence, settings) {
 }
 
 /**
- * Areas and numbers of pieces by label.
- * @param {Uint16Array|null} objects  Where given, pieces are the objects of which a pixel is left.
+ * Areas and numbers of components by label.
+ * @param {Uint16Array|null} objects  If given, objects with at least one pixel are counted instead.
  * @returns {{areas: Float64Array, pieces: Uint32Array}} 256 values each.
  */
 export function measure(labels, width, height, background, objects) {
@@ -90,7 +90,7 @@ function dropSmallObjects(labels, objects, minArea, background) {
   }
 }
 
-/* Tables of 256 flags: which labels components are made of. */
+/* Tables of 256 flags: labels from which components are formed. */
 
 function allBut(background) {
   const wanted = new Uint8Array(256).fill(1);
@@ -111,8 +111,8 @@ function labelsIn(labels) {
 }
 
 /**
- * Runs of the wanted labels, joined to components of one label each.
- * @param {boolean} corners  Whether pixels that touch at a corner are joined.
+ * Runs of the selected labels, merged into components of one label each.
+ * @param {boolean} corners  Whether components are 8-connected, else 4-connected.
  * @returns {object} count; starts and ends (indices of pixels), values and parents of the runs. The
  *   parent of a run is the first run of its component, in reading order.
  */
@@ -124,7 +124,7 @@ function components(labels, width, height, wanted, corners) {
   const parents = new Uint32Array(count);
   const reach = corners ? 1 : 0;
   let run = 0;
-  let above = 0; // first run of the row above that may touch the present one
+  let above = 0; // first run of the row above that may touch the current run
   for (let row = 0; row < height; row++) {
     const first = row * width;
     const firstRun = run;
@@ -148,7 +148,7 @@ function components(labels, width, height, wanted, corners) {
     }
     above = firstRun;
   }
-  for (let i = 0; i < count; i++) parents[i] = parents[parents[i]]; // parents come first: one step is enough
+  for (let i = 0; i < count; i++) parents[i] = parents[parents[i]]; // parents come first: one step suffices
   return { count, starts, ends, values, parents };
 }
 
@@ -182,7 +182,7 @@ function areasOf({ count, starts, ends, parents }) {
   return areas;
 }
 
-/** Runs of the components that are too small or, of those of a label, not the largest. */
+/** Runs of components that are too small, or not the largest of their label. */
 function unwanted(found, minArea, keepLargest) {
   const { count, parents, values } = found;
   const areas = areasOf(found);
@@ -194,7 +194,7 @@ function unwanted(found, minArea, keepLargest) {
   return chosen(found, (root) => areas[root] < minArea || (keepLargest && largest[values[root]] !== root));
 }
 
-/** Runs of the components that nowhere reach the border and are no larger than an area. */
+/** Runs of components that do not touch the border and do not exceed an area: holes. */
 function enclosed(found, width, height, maxArea) {
   const { count, starts, ends, parents } = found;
   const areas = areasOf(found);
@@ -208,7 +208,7 @@ function enclosed(found, width, height, maxArea) {
   return chosen(found, (root) => !open[root] && areas[root] <= maxArea);
 }
 
-/** Starts and ends, in reading order, of the runs of some components. */
+/** Starts and ends, in reading order, of the runs of the given components. */
 function chosen({ count, starts, ends, parents }, isChosen) {
   const kept = new Uint8Array(count);
   let size = 0;
@@ -237,10 +237,10 @@ const KNIGHT = 71988;
 const FAR = 2 ** 31 - 1 - KNIGHT;
 
 /**
- * Give the pixels of some runs the label of the nearest other pixel, in place; as they were if there is none.
+ * Set the pixels of the given runs to the label of the nearest other pixel, in place; unchanged if there is none.
  *
- * Of several that are as near, the one that OpenCV's `distanceTransformWithLabels` finds: its two passes, in
- * its order (Borgefors, Distance transformations in digital images, 1986).
+ * Ties are resolved as by OpenCV's `distanceTransformWithLabels`: its two passes, in its order (Borgefors,
+ * Distance transformations in digital images, 1986).
  */
 function takeNearest(labels, width, height, { starts, ends }) {
   if (starts.length === 0) return;
@@ -253,12 +253,12 @@ function takeNearest(labels, width, height, { starts, ends }) {
     right = Math.max(right, ((ends[run] - 1) % width) + 1);
   }
   if (area === labels.length) return;
-  // One pixel more on each side: the nearest other pixel always touches a chosen one.
+  // Margin of one pixel: the nearest other pixel always touches a selected pixel.
   const top = Math.max(0, Math.floor(starts[0] / width) - 1);
   const bottom = Math.min(height, Math.floor(starts[starts.length - 1] / width) + 2);
   left = Math.max(0, left - 1);
   right = Math.min(width, right + 1);
-  const stride = right - left + 4; // two far pixels on each side
+  const stride = right - left + 4; // two border pixels on each side
   const distance = new Int32Array(stride * (bottom - top + 4));
   surround(distance, stride, bottom - top);
   const place = (i) => (Math.floor(i / width) - top + 2) * stride + (i % width) - left + 2;
@@ -318,7 +318,7 @@ function takeNearest(labels, width, height, { starts, ends }) {
   }
 }
 
-/** Far pixels around those of a window: two rows above and below, two columns left and right. */
+/** Border of infinite distance around a window: two rows above and below, two columns left and right. */
 function surround(distance, stride, rows) {
   distance.fill(FAR, 0, 2 * stride);
   distance.fill(FAR, (rows + 2) * stride);

@@ -1,10 +1,10 @@
 /**
- * Decides away from the page, so that sliders never stutter. It keeps the planes of one image, and the page's
- * corrections of them, which lie on top.
+ * Worker for thresholding and postprocessing, so that sliders stay responsive. It holds the planes of one image
+ * and the corrections made on the page.
  *
  * Takes {kind: "load", image, evidence, corrections}, {kind: "decide", settings}, {kind: "correct", patches} and
  * {kind: "pack", ticket}. Answers {kind: "decided", image, labels}, some time after it {kind: "measured", image,
- * areas, pieces}, and {kind: "packed", ticket, bytes}. `image` is a number that tells late answers.
+ * areas, pieces}, and {kind: "packed", ticket, bytes}. `image` is a number that identifies late answers.
  */
 
 import { decide, measure } from "./decide.js";
@@ -36,7 +36,7 @@ addEventListener("message", async ({ data }) => {
   }
 });
 
-/** Measure once nothing newer waits. */
+/** Measure when no newer request is waiting. */
 function measureSoon() {
   clearTimeout(measuring);
   measuring = setTimeout(() => {

@@ -1,2 +1,2 @@
-// What the vendored page of the routes shows.
+// Swagger UI for the routes of this server.
 window.SwaggerUIBundle({ url: "openapi.json", dom_id: "#routes", deepLinking: true });

@@ -1,4 +1,4 @@
-/** Small helpers for the page's elements, and what the page says to people. */
+/** Helpers for elements, notices and announcements. */
 
 export const find = (id) => document.getElementById(id);
 
@@ -39,12 +39,12 @@ export function show(element, isShown) {
   element.hidden = !isShown;
 }
 
-/** Say to screen readers what others see for themselves. */
+/** Announce a change to screen readers. */
 export function announce(text) {
   find("announcements").textContent = text;
 }
 
-/** One sentence that went wrong, until it is dismissed; the same sentence is shown once. */
+/** Show an error until it is dismissed; the same sentence is shown once. */
 export function complain(text) {
   const notices = find("notices");
   if ([...notices.children].some((notice) => notice.dataset.text === text)) return;
@@ -63,7 +63,7 @@ export function complain(text) {
   notices.append(notice);
 }
 
-/** One sentence that went well; it leaves by itself. */
+/** Show a message that disappears by itself. */
 export function tell(text) {
   announce(text);
   const notice = make("div", { class: "notice good" }, icon("check"), make("p", {}, text));
@@ -71,7 +71,7 @@ export function tell(text) {
   setTimeout(() => notice.remove(), 6000);
 }
 
-/** Run what may fail, and show its sentence if it does. */
+/** Run an action, and show its error message if it fails. */
 export async function attempt(work) {
   try {
     return await work();
@@ -85,7 +85,7 @@ export const count = (value) => Math.round(value).toLocaleString("en");
 
 export const percent = (share) => (share > 0 && share < 0.001 ? "< 0.1 %" : `${(100 * share).toFixed(1)} %`);
 
-/** The setting of a browser, which may keep nothing. */
+/** Settings in local storage, which the browser may disable. */
 export const remembered = {
   get(name) {
     try {
@@ -98,7 +98,7 @@ export const remembered = {
     try {
       localStorage.setItem(`maskwright.${name}`, value);
     } catch {
-      // A browser told to keep nothing asks again next time.
+      // Storage is disabled: the setting is lost on reload.
     }
   },
 };

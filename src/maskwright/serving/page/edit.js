@@ -1,15 +1,15 @@
 /**
- * Corrections of a mask: a plane of labels that lie on top of what was decided, so that they stay when the
- * threshold moves. Drawn on in strokes, each of which can be taken back.
+ * Corrections of a mask: a plane of labels on top of the thresholded labels, so that corrections remain when
+ * the threshold changes. It is drawn in strokes, each of which can be undone.
  */
 
-/** No correction here. Labels are 0 to 253, or `IGNORED`. */
+/** Value of pixels without a correction. Labels are 0 to 253, or `IGNORED`. */
 export const UNTOUCHED = 254;
-/** The label of pixels that are not to be learned from. */
+/** The ignore label: pixels that training skips. */
 export const IGNORED = 255;
 
-const SIDE = 128; // of the squares that a stroke is remembered by, px
-const MOST_BYTES = 96 * 2 ** 20; // of all strokes that can be taken back
+const SIDE = 128; // side of the squares in which strokes are stored for undo, px
+const MOST_BYTES = 96 * 2 ** 20; // limit of all strokes stored for undo
 
 /** Write the values of a patch `{left, top, width, height, values}` into a plane. */
 export function putPatch(plane, stride, { left, top, width, height, values }) {
@@ -28,13 +28,13 @@ function cutPatch(plane, stride, { left, top, width, height }) {
 }
 
 export class Corrections {
-  /** @param {(patches: object[]) => void} tell  Called with what changed, after each stroke. */
+  /** @param {(patches: object[]) => void} tell  Called with the changed patches after each stroke. */
   constructor(width, height, tell) {
     Object.assign(this, { width, height, tell });
-    this.plane = null; // made by the first stroke
-    this.done = []; // strokes: maps from a square's number to its values before
+    this.plane = null; // allocated by the first stroke
+    this.done = []; // strokes: maps from the index of a square to its previous values
     this.undone = [];
-    this.touched = new Set(); // numbers of the squares that were ever drawn on
+    this.touched = new Set(); // indices of squares that were drawn on
     this.stroke = null;
     this.columns = Math.ceil(width / SIDE);
   }
@@ -47,7 +47,7 @@ export class Corrections {
     return this.undone.length > 0;
   }
 
-  /** Whether no pixel is corrected. */
+  /** Whether there is no corrected pixel. */
   get isEmpty() {
     if (!this.plane) return true;
     for (const square of this.touched) {
@@ -73,7 +73,7 @@ export class Corrections {
     this.told(stroke);
   }
 
-  /** Take back a stroke that has not ended. */
+  /** Cancel the current stroke. */
   cancel() {
     if (!this.stroke) return;
     this.swap(this.stroke);
@@ -96,7 +96,7 @@ export class Corrections {
     this.told(stroke);
   }
 
-  /** Give every pixel back to the model, as one stroke. */
+  /** Remove all corrections, as one stroke that can be undone. */
   reset() {
     if (this.isEmpty) return;
     this.begin();
@@ -108,7 +108,7 @@ export class Corrections {
     this.end();
   }
 
-  /** Draw a line of round ends from `(x0, y0)` to `(x1, y1)`; the middle of the first pixel is at 0.5. */
+  /** Draw a line with round ends from `(x0, y0)` to `(x1, y1)`; the center of the first pixel is at 0.5. */
   line(x0, y0, x1, y1, radius, value) {
     const left = Math.max(0, Math.floor(Math.min(x0, x1) - radius));
     const right = Math.min(this.width - 1, Math.floor(Math.max(x0, x1) + radius));
@@ -117,7 +117,7 @@ export class Corrections {
     const dx = x1 - x0;
     const dy = y1 - y0;
     const length = dx * dx + dy * dy;
-    // A brush finer than a pixel still draws the pixel that it is on.
+    // A brush smaller than a pixel draws the pixel below it.
     const reach = Math.max(radius, Math.SQRT1_2) ** 2;
     for (let y = top; y <= bottom; y++) {
       for (let x = left; x <= right; x++) {
@@ -132,8 +132,8 @@ export class Corrections {
   }
 
   /**
-   * Give the pixels around one that have its label, and are joined to it at sides, another.
-   * @param {Uint8Array} decided  What lies below the corrections.
+   * Flood fill: set the 4-connected pixels with the label of a pixel to another label.
+   * @param {Uint8Array} decided  Labels below the corrections.
    */
   flood(x, y, value, decided) {
     const { width, height } = this;
@@ -161,14 +161,14 @@ export class Corrections {
     }
   }
 
-  /** Begin with corrections made elsewhere: a plane of labels, as it will stay. */
+  /** Start with a plane of corrections, which is used without a copy. */
   adopt(plane) {
     this.plane = plane;
     const rows = Math.ceil(this.height / SIDE);
     for (let square = 0; square < this.columns * rows; square++) this.touched.add(square);
   }
 
-  /** Keep the squares drawn on alone, while another image is looked at. */
+  /** Store only the squares with corrections, while another image is shown. */
   rest() {
     if (!this.plane) return;
     this.resting = [...this.touched].map((square) => this.cut(square));
@@ -217,7 +217,7 @@ export class Corrections {
     this.tell([...stroke.keys()].map((square) => this.cut(square)));
   }
 
-  /** Forget the oldest strokes, but never the last. */
+  /** Discard the oldest strokes beyond the limit, but never the last one. */
   forget() {
     const bytes = (stroke) => stroke.size * SIDE * SIDE;
     let sum = this.done.reduce((total, stroke) => total + bytes(stroke), 0);

@@ -1,15 +1,15 @@
-/** The images of this page: sent to the server, watched until their masks are there, listed, chosen. */
+/** The list of images: upload, progress, selection and removal. */
 
 import { Refused, ask, askJson, upload } from "./api.js";
 import { announce, attempt, find, icon, make, show } from "./dom.js";
 
-const AT_ONCE = 2; // uploads side by side
-const WAIT = 20; // seconds that the server holds an answer for which there is nothing new
+const AT_ONCE = 2; // parallel uploads
+const WAIT = 20; // seconds that the server waits for a change before it responds
 const STORED = "maskwright.images";
 
 /**
- * @param {object} hooks  model(): name of the model for new images; chosen(entry|null); arrived(entry): its
- *   state has changed.
+ * @param {object} hooks  model(): name of the model for new images; chosen(entry|null): selection has changed;
+ *   arrived(entry): the state of an image has changed.
  */
 export function createImages(hooks) {
   const list = find("image-list");
@@ -18,7 +18,7 @@ export function createImages(hooks) {
   let sending = 0;
   let watching = null;
 
-  /** Send files, one entry for each. */
+  /** Upload files, with one entry each. */
   function add(files) {
     const added = [...files].map((file) => {
       const entry = {
@@ -78,10 +78,10 @@ export function createImages(hooks) {
   function refresh(entry) {
     const { thumb, state, share, pick } = entry.parts;
     const texts = {
-      queued: "waiting to be sent",
-      sending: "sending",
+      queued: "waiting for upload",
+      sending: "uploading",
       waiting: "waiting",
-      working: "finding the mask",
+      working: "predicting",
     };
     const done = entry.changed ? "changed" : "done";
     state.textContent = texts[entry.status] ?? (entry.status === "done" ? done : entry.reason);
@@ -140,7 +140,7 @@ export function createImages(hooks) {
     entry.name = state.name ?? entry.name;
     entry.changed ??= state.changed;
     refresh(entry);
-    if (before !== entry.status && entry.status === "done") announce(`The mask of ${entry.name} is there.`);
+    if (before !== entry.status && entry.status === "done") announce(`The mask of ${entry.name} is ready.`);
     if (before !== entry.status && entry.status === "failed") announce(`${entry.name}: ${entry.reason}`);
     hooks.arrived(entry);
   }
@@ -152,7 +152,7 @@ export function createImages(hooks) {
     hooks.arrived(entry);
   }
 
-  /** Follow the images that are not done, one request at a time: the server works on one after another. */
+  /** Poll the images that are not done, one request at a time: the server processes them sequentially. */
   async function watch() {
     if (watching) return;
     const isOpen = (entry) => entry.id && (entry.status === "waiting" || entry.status === "working");
@@ -194,7 +194,7 @@ export function createImages(hooks) {
     if (entry.id) await attempt(() => ask(`images/${entry.id}`, { method: "DELETE" }).catch(ignoreGone));
   }
 
-  /** Remember the images while this tab is open, so that a reload finds them again. */
+  /** Store the list for this tab, so that it survives a reload. */
   function store() {
     const kept = entries.filter(({ id }) => id).map(({ id, name, model }) => ({ id, name, model }));
     sessionStorage.setItem(STORED, JSON.stringify(kept));

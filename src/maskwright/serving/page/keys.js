@@ -3,9 +3,9 @@
 import { find, make, remembered } from "./dom.js";
 
 /**
- * @param {object} groups  By title, lists of {keys, does, run, held}: `keys` as people read them, the first of
- *   which may be several; `run(event)`; `held`, called when the key is let go.
- * @param {() => boolean} active  Whether shortcuts count at present.
+ * @param {object} groups  By title, lists of {keys, shown, does, where, run, released}: `shown` is displayed instead
+ *   of `keys`; `run(event)` on key press, if `where(event)`; `released(event)` on key release.
+ * @param {() => boolean} active  Whether shortcuts are enabled.
  */
 export function createKeys(groups, active) {
   const dialog = find("shortcuts");
@@ -54,7 +54,7 @@ function lineOf({ keys, does, shown }) {
 const capital = (letter, place, name) =>
   place === 0 || name[place - 1] === "+" ? letter.toUpperCase() : letter;
 
-/** A key as shortcuts name it: "b", "Ctrl+z", "ArrowLeft". */
+/** Name of a key in shortcuts: "b", "Ctrl+z", "ArrowLeft". */
 function nameOf(event) {
   const key = event.key === " " ? "Space" : event.key.length === 1 ? event.key.toLowerCase() : event.key;
   const parts = [];
@@ -66,7 +66,7 @@ function nameOf(event) {
 function isTyping({ target, key }) {
   if (!(target instanceof Element)) return false;
   if (target.matches("select, textarea, input:not([type=checkbox], [type=radio], [type=range])")) return true;
-  // Sliders and choices have arrow keys of their own; buttons and boxes the space bar.
+  // Sliders and radio buttons use arrow keys; buttons and checkboxes use the space bar.
   if (target.matches("input, [role=slider]")) return key.startsWith("Arrow") || key === " ";
   return target.matches("button, summary, a") && (key === " " || key === "Enter");
 }

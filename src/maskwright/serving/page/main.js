@@ -1,4 +1,4 @@
-/** The page: its parts, joined. */
+/** Entry point: creates the parts of the page and connects them. */
 
 import { askJson, heard } from "./api.js";
 import { attempt, complain, count, find, make, remembered, show } from "./dom.js";
@@ -14,10 +14,10 @@ import { createTools } from "./tools.js";
 import { createTraining } from "./training.js";
 import { createViewer } from "./viewer.js";
 
-let models = []; // those that draw masks
+let models = []; // models that predict masks
 let names = new Set(); // of all models
-let opened = null; // the image whose picture is shown
-let opening = Promise.resolve(); // masks are opened one after another
+let opened = null; // the displayed image
+let opening = Promise.resolve(); // masks are opened sequentially
 
 const modelOf = (entry) => models.find(({ name }) => name === entry.model);
 const redraw = () => viewer.redraw();
@@ -41,7 +41,7 @@ const mask = createMask({
   },
   resting: () => attempt(send),
   failed: () =>
-    complain("This browser could not decide on the mask, perhaps for want of memory; load the page anew."),
+    complain("The browser could not process the mask, possibly for lack of memory; reload the page."),
 });
 const tools = createTools({
   mask: () => mask.drawn,
@@ -67,7 +67,7 @@ async function send() {
   if (images.chosen) images.refresh(images.chosen);
 }
 
-/** Show another image: its picture at once, its mask when there is one. */
+/** Show another image at once, and its mask when it is available. */
 function showImage(entry) {
   opened = null;
   viewer.open(null);
@@ -89,15 +89,15 @@ function showImage(entry) {
   shownSettings();
 }
 
-/** An image has news. */
+/** The state of an image has changed. */
 function arrived(entry) {
   if (entry !== images.chosen) return;
   const { state, status, progress, reason } = entry;
   const texts = {
-    queued: "Waiting to be sent",
-    sending: "Sending the image",
+    queued: "Waiting for upload",
+    sending: "Uploading the image",
     waiting: "Waiting for the model",
-    working: "Finding the mask",
+    working: "Predicting the mask",
     failed: reason,
   };
   show(find("busy"), status !== "done");
@@ -112,7 +112,7 @@ function arrived(entry) {
   if (status === "done" && !entry.asked) openLater(entry);
 }
 
-/** Open the mask of an image, or none, once those before are let go. */
+/** Open the mask of an image, or none, after the previous mask is released. */
 function openLater(entry) {
   if (entry) entry.asked = true;
   opening = opening.then(() =>
@@ -155,7 +155,7 @@ function shownSettings() {
   if (!isThere) find("reset-settings").disabled = true;
 }
 
-/** What is under the pointer. */
+/** Show the pixel under the pointer. */
 function readout(point) {
   const drawn = mask.drawn;
   const x = Math.floor(point?.x ?? -1);
@@ -185,7 +185,7 @@ files.addEventListener("change", () => {
   images.add(files.files);
   files.value = "";
 });
-let inside = 0; // drag events come in pairs for every element that is crossed
+let inside = 0; // dragenter and dragleave fire for each element that is crossed
 const isFiles = (event) => event.dataTransfer?.types.includes("Files") && models.length > 0;
 addEventListener("dragenter", (event) => {
   if (!isFiles(event)) return;
@@ -263,14 +263,14 @@ async function loadModels() {
   for (const id of ["choose", "choose-empty"]) find(id).disabled = !areThere;
   find("empty-title").textContent = areThere ? "Drop images here" : "No model yet";
   find("empty-text").textContent = areThere
-    ? "A mask appears over each. Move its threshold, correct it by hand, save it."
-    : "This server has no model that draws masks. A run in progress has one when it is finished.";
+    ? "The model predicts a mask for each. Adjust the threshold, correct the mask, save it."
+    : "This server has no segmentation model. A run in training provides one when it has finished.";
   show(find("choose-empty"), areThere);
   show(find("empty-note"), areThere);
   if (!images.chosen) showImage(null);
 }
 
-/** Runs have news; of one that has finished there is soon a model. */
+/** The list of runs has changed; a finished run provides a model. */
 async function heardOfRuns(runs) {
   show(find("tab-training"), runs.length > 0);
   show(find("tabs"), runs.length > 0);

@@ -1,15 +1,15 @@
 /**
- * The mask of the chosen image: evidence from the server, decided by a worker, corrections on top, and sent to
- * the server before anything is made of it.
+ * The mask of the selected image: probabilities from the server, thresholded by a worker, with corrections on
+ * top; it is uploaded before a download or another request uses it.
  */
 
 import { ask, unpacked } from "./api.js";
 import { levelOf } from "./decide.js";
 import { Corrections, UNTOUCHED } from "./edit.js";
 
-const REST = 1000; // ms without a change after which the server gets the mask
+const REST = 1000; // ms without a change, after which the mask is uploaded
 
-/** What the model's own mask is decided with. */
+/** Threshold and postprocessing settings of the model. */
 export function ownSettings(model) {
   return {
     level: levelOf(model.threshold, model.threshold_of),
@@ -22,16 +22,16 @@ export function ownSettings(model) {
 const sameSettings = (a, b) => Object.keys(a).every((name) => a[name] === b[name]);
 
 /**
- * @param {object} hooks  decided(): labels are new; measured({areas, pieces}): so are areas, px of the image;
- *   corrected(): a stroke was drawn or taken back; resting(): nothing has changed for a while; failed(): the
- *   worker did.
+ * @param {object} hooks  decided(): labels have changed; measured({areas, pieces}): areas have changed, px of the
+ *   image; corrected(): a stroke was drawn or undone; resting(): no change for a while; failed(): the worker
+ *   failed.
  */
 export function createMask(hooks) {
   const worker = new Worker("decide_worker.js", { type: "module" });
-  const packing = new Map(); // functions that wait for packed labels, by ticket
+  const packing = new Map(); // callbacks that wait for packed labels, by ticket
   let ticket = 0;
   let present = null; // {entry, model, evidence, labels}
-  let asked = null; // settings that the worker decides with
+  let asked = null; // settings that the worker applies
   let idle = [];
   let sending = Promise.resolve();
   let resting = null;
@@ -56,7 +56,7 @@ export function createMask(hooks) {
     }
   });
 
-  /** Decide with the newest settings; what was asked for in the meantime is left out. */
+  /** Apply the latest settings; intermediate settings are skipped. */
   function decideNow() {
     if (asked) return;
     asked = present.entry.settings;
@@ -72,7 +72,7 @@ export function createMask(hooks) {
     return sameSettings(settings, ownSettings(present.model)) && corrections.isEmpty;
   }
 
-  /** Let go of the present image, whose mask the server gets if it was changed. */
+  /** Close the image, and upload its mask if it was changed. */
   async function close() {
     if (!present) return;
     const { entry } = present;
@@ -99,7 +99,7 @@ export function createMask(hooks) {
     present = { entry, model, evidence, labels: null, image: ++ticket };
     const { plane } = entry.corrections;
     const message = { kind: "load", image: present.image, evidence, corrections: plane };
-    worker.postMessage(message, [evidence.labels.buffer]); // what is drawn here is what it decides
+    worker.postMessage(message, [evidence.labels.buffer]); // the worker returns the labels to draw
     decideNow();
     if (elsewhere) {
       await settled();
@@ -107,7 +107,7 @@ export function createMask(hooks) {
     }
   }
 
-  /** Take labels that this page did not draw as corrections of what it decides. */
+  /** Turn labels that were edited elsewhere into corrections of the thresholded labels. */
   function adopt(labels) {
     const { entry, evidence } = present;
     const plane = labels.map((label, i) => (label === present.labels[i] ? UNTOUCHED : label));
@@ -130,10 +130,10 @@ export function createMask(hooks) {
     resting = setTimeout(hooks.resting, REST);
   }
 
-  /** Let the server have the mask as it is here, if it has another; once at a time. */
+  /** Upload the mask if the server has another version; one upload at a time. */
   function send() {
     const sent = sending.then(sendNow);
-    sending = sent.catch(() => {}); // whoever asked hears of it
+    sending = sent.catch(() => {}); // the caller handles the error
     return sent;
   }
 
@@ -165,17 +165,17 @@ export function createMask(hooks) {
     open,
     close,
     send,
-    /** The image whose mask this is, or null. */
+    /** The image of this mask, or null. */
     get entry() {
       return present?.entry ?? null;
     },
 
-    /** Whether it is decided otherwise than by the model itself. */
+    /** Whether settings differ from those of the model. */
     get settingsMoved() {
       return present !== null && !sameSettings(present.entry.settings, ownSettings(present.model));
     },
 
-    /** Decide anew with other settings. */
+    /** Apply other settings. */
     set(changes) {
       if (!present) return;
       present.entry.settings = { ...present.entry.settings, ...changes };
@@ -187,7 +187,7 @@ export function createMask(hooks) {
       return present?.entry.corrections ?? null;
     },
 
-    /** What `drawMask` takes, or null while there is none. */
+    /** Argument of `drawMask`, or null without a mask. */
     get drawn() {
       if (!present?.labels) return null;
       const { evidence, labels, entry } = present;
@@ -196,7 +196,7 @@ export function createMask(hooks) {
   };
 }
 
-/** Planes of the evidence, in the order that the server names them. */
+/** Planes of labels, probabilities and objects, in the order stated by the server. */
 function planesOf(bytes, { width, height }, names, background) {
   const size = width * height;
   const evidence = { width, height, background, objects: null };
@@ -208,7 +208,7 @@ function planesOf(bytes, { width, height }, names, background) {
     start += wide * size;
   }
   if (start !== bytes.length) {
-    throw new Error("The server's evidence has another size than it says; load the page anew.");
+    throw new Error("The probabilities from the server have an unexpected size; reload the page.");
   }
   return evidence;
 }

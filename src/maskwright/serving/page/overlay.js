@@ -1,17 +1,17 @@
 /**
- * The mask over the image, drawn in the pixels of the screen: each looks up the label under it. What it costs
- * is a matter of the screen, not of the image.
+ * The mask over the image, drawn in screen pixels: each looks up the label below it. The cost depends on the
+ * size of the screen, not on that of the image.
  */
 
 import { IGNORED, UNTOUCHED } from "./edit.js";
 
 const EDGE = 2; // width of outlines, px of the page
-const GRAY = "#808080"; // of ignored pixels, as `Labels` has it
+const GRAY = "#808080"; // color of ignored pixels, as in `Labels`
 
 /**
  * @param {object} mask  width, height, labels, corrections (a plane or null), objects, probabilities.
- * @param {object} view  left, top, perPixel: where in the mask the canvas begins, and the mask's pixels for each
- *   of the canvas; ratio: pixels of the canvas for each of the page; from: first column that is drawn.
+ * @param {object} view  left, top: origin of the canvas in the mask; perPixel: mask pixels per canvas pixel; ratio:
+ *   canvas pixels per CSS pixel; from: first column that is drawn.
  * @param {object} look  mode ("fill", "outline", "heat"), opacity, colors ("#rrggbb" by label), shown (flags by
  *   label).
  */
@@ -35,7 +35,7 @@ function pictureOf(context, width, height) {
   return kept;
 }
 
-/** Column or row of the mask under each of the canvas; -1 outside. */
+/** Column or row of the mask for each column or row of the canvas; -1 outside. */
 function places(length, first, perPixel, size) {
   const found = new Int32Array(length);
   for (let i = 0; i < length; i++) {
@@ -64,7 +64,7 @@ function drawLabels(pixels, mask, columns, rows, look, edge) {
   const filled = look.mode === "fill";
   const table = labelColors(look);
   for (let i = 0; i < pixels.length; i++) pixels[i] = filled ? table[keys[i] & 255] : 0;
-  // What is filled has a finer and firmer edge too: of objects that touch, it tells them apart.
+  // Filled regions have a thinner, more opaque outline, which separates touching objects.
   const lines = labelColors({ ...look, opacity: Math.min(1, look.opacity * 2) });
   const reach = filled ? Math.ceil(edge / 2) : edge;
   for (let y = 0; y < height; y++) {
@@ -82,7 +82,7 @@ function drawLabels(pixels, mask, columns, rows, look, edge) {
   }
 }
 
-/** What tells pixels apart: the label, and above it the number of the object; outside, what is never shown. */
+/** Key of each pixel: label + 256 * object number; outside the mask, a key that is never shown. */
 function keysOf(mask, columns, rows) {
   const { labels, corrections, objects } = mask;
   const width = columns.length;
@@ -101,7 +101,7 @@ function keysOf(mask, columns, rows) {
   return keys;
 }
 
-/** Colors by label as the canvas keeps them: alpha, blue, green, red. */
+/** Colors by label in the byte order of the canvas: alpha, blue, green, red. */
 function labelColors({ colors, shown, opacity }) {
   const table = new Uint32Array(256);
   for (let label = 0; label < 256; label++) {
@@ -117,7 +117,7 @@ function packedColor(color, opacity) {
   return ((Math.round(opacity * 255) << 24) | (blue << 16) | (green << 8) | red) >>> 0;
 }
 
-/** Colors of heat from 0 to 1; also those of its legend in the style sheet. */
+/** Color map of the heat map from 0 to 1; its legend in the style sheet has the same colors. */
 const HEAT = ["#1b1464", "#2c5fa8", "#25a0a0", "#8fd15f", "#fde725"];
 
 function heatColors(opacity) {

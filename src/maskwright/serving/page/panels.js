@@ -1,11 +1,11 @@
-/** What is said of a mask beside the image: how it is drawn, its classes, how it is decided, what is saved. */
+/** The panel beside the image: display, classes, postprocessing, downloads. */
 
 import { ask, download } from "./api.js";
 import { attempt, count, find, make, percent, remembered, show, tell } from "./dom.js";
 import { IGNORED } from "./edit.js";
 import { ownSettings } from "./mask.js";
 
-/** How masks are drawn, on this browser: what `drawMask` takes, with the classes of the model. */
+/** Display settings of masks, as `drawMask` takes them, with the classes of the model. */
 export function createLook(changed) {
   const look = { mode: "fill", opacity: 0.5, colors: [], shown: [], hidden: false };
   const modes = [...document.getElementsByName("mode")];
@@ -40,13 +40,13 @@ export function createLook(changed) {
   });
 }
 
-/** The table of classes; `changed` is called when one is shown or hidden. */
+/** The table of classes; `changed` is called when a class is shown or hidden. */
 export function createClasses(look, changed) {
   const body = find("classes");
   let cells = [];
 
   return {
-    /** Other classes: those of a model, and pixels that are not to be learned from. */
+    /** Set the classes: those of a model, and the ignore label. */
     set(model) {
       const ignored = { label: IGNORED, name: "ignored", color: "#808080" };
       look.colors = model.classes.map(({ color }) => color);
@@ -54,7 +54,7 @@ export function createClasses(look, changed) {
       cells = [...model.classes, ignored].map((given) => cellsOf(given, look, changed));
       body.replaceChildren(...cells.map(({ row }) => row));
       find("heat-name").textContent = heatName(model);
-      find("pieces-title").textContent = tellsApart(model) ? "Objects" : "Pieces";
+      find("pieces-title").textContent = tellsApart(model) ? "Objects" : "Count";
       this.measured(null, model.background);
     },
 
@@ -70,14 +70,14 @@ export function createClasses(look, changed) {
   };
 }
 
-/** Whether a model finds single objects, which are left out as a whole. */
+/** Whether a model segments instances, which are removed as a whole. */
 const tellsApart = (model) => model.threshold_of === "score";
 
-/** What the heat of a model is of. */
+/** Quantity that the heat map shows. */
 function heatName({ threshold_of: of, classes, background }) {
-  if (of === "score") return "Score of the object";
+  if (of === "score") return "Object score";
   const [other] = classes.filter(({ label }) => label !== background);
-  return of === "foreground" ? `Probability of ${other.name}` : "Probability of the likeliest class";
+  return of === "foreground" ? `Probability of ${other.name}` : "Probability of the predicted class";
 }
 
 function cellsOf({ label, name, color }, look, changed) {
@@ -101,7 +101,7 @@ export function swatch(color) {
   return element;
 }
 
-/** Sliders of what a mask is decided with; `changed` is called with what moved. */
+/** Sliders of threshold and postprocessing; `changed` is called with the new values. */
 export function createDecision(changed) {
   const threshold = find("threshold");
   const largest = find("keep-largest");
@@ -112,7 +112,7 @@ export function createDecision(changed) {
   let most = 1; // area at the right end of a slider, px
   let own = null;
 
-  // Small areas need finer steps than large ones: cubes of the slider's place.
+  // Small areas need finer steps than large ones: the area is the cube of the slider position.
   const areaAt = (place) => Math.round((place / 100) ** 3 * most);
   const placeOf = (area) => Math.round(Math.cbrt(area / most) * 100);
 
@@ -127,7 +127,7 @@ export function createDecision(changed) {
   find("reset-settings").addEventListener("click", () => changed(own));
 
   return {
-    /** Other settings to choose from: those that suit a model and an image, or none yet. */
+    /** Set the range and visibility of the sliders for a model and an image (or null). */
     suit(model, image) {
       own = ownSettings(model);
       most = image ? Math.max(1000, Math.round((image.width * image.height) / 20)) : 1000;
@@ -135,7 +135,7 @@ export function createDecision(changed) {
       show(find("threshold-row"), own.level !== null && hasBackground);
       show(find("fill-holes-row"), hasBackground && !tellsApart(model));
       show(find("keep-largest-row"), !tellsApart(model));
-      const names = { foreground: "Threshold", winner: "Surer than", score: "Score from" };
+      const names = { foreground: "Threshold", winner: "Threshold", score: "Minimum score" };
       find("threshold-label").textContent = names[model.threshold_of] ?? "Threshold";
     },
 
@@ -150,14 +150,14 @@ export function createDecision(changed) {
         [areas[1], fillHoles],
       ]) {
         if (areaAt(slider.value) !== area) slider.value = placeOf(area);
-        if (field !== document.activeElement) field.value = area; // not while somebody types
+        if (field !== document.activeElement) field.value = area; // not while the user types
         slider.setAttribute("aria-valuetext", `${area} pixels`);
       }
       largest.checked = keepLargest;
       find("reset-settings").disabled = isOwn;
     },
 
-    /** Move the threshold by so many of its steps. */
+    /** Move the threshold by a number of steps. */
     nudge(steps) {
       threshold.value = Number(threshold.value) + steps;
       threshold.dispatchEvent(new Event("input"));
@@ -166,9 +166,9 @@ export function createDecision(changed) {
 }
 
 /**
- * Downloads and what is kept.
- * @param {object} hooks  entry(): the chosen image; done(): all that are done; send(): lets the server have the
- *   mask; kept(): called after an image was kept.
+ * Downloads, and the training data set of the server.
+ * @param {object} hooks  entry(): the selected image; done(): all images with a mask; send(): uploads the
+ *   corrected mask; kept(): called after an image was added to the training data.
  */
 export function createSaving(hooks) {
   const buttons = [...find("downloads").querySelectorAll("[data-file]")];
@@ -203,12 +203,12 @@ export function createSaving(hooks) {
       await hooks.send();
       const { folder, images } = await (await ask(`images/${id}/keep`, { method: "POST" })).json();
       const all = images === 1 ? "1 image" : `${images} images`;
-      tell(`${name} is kept in ${folder}, which now holds ${all}.`);
+      tell(`${name} was added to ${folder}, which now contains ${all}.`);
     }),
   );
 
   return {
-    /** What can be saved of an image that is done, or of none. */
+    /** Enable the buttons for an image with a mask, or disable them (null). */
     suit(model) {
       for (const button of [...buttons, archive]) button.disabled = !model;
       show(keep, model?.keep !== false);

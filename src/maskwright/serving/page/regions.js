@@ -1,12 +1,12 @@
-/** Regions that a model decides on, the most doubtful first, and what it decides of them all. */
+/** Regions of an image, sorted by uncertainty, with their probabilities and the decision. */
 
 import { askJson } from "./api.js";
 import { attempt, count, find, make, show } from "./dom.js";
 import { swatch } from "./panels.js";
 
 /**
- * @param {object} hooks  entry(): the chosen image; send(): lets the server have the mask; look(box): shows a
- *   region; arrived(state): takes a new state of the image.
+ * @param {object} hooks  entry(): the selected image; send(): uploads the corrected mask; look(box): shows a
+ *   region; arrived(state): receives the new state of the image.
  */
 export function createRegions(hooks) {
   const section = find("regions");
@@ -50,7 +50,7 @@ export function createRegions(hooks) {
       show(section, Boolean(state?.decisions));
       if (!state?.decisions) return;
       const cut = model.decision_threshold;
-      // Where each region is decided on by itself, the list below says it all.
+      // If the unit is a region, the list below contains all decisions.
       const { regions: found, decisions } = state;
       const oneEach =
         decisions.length === found.length && found.every(({ name }, i) => name === decisions[i].name);
@@ -63,8 +63,8 @@ export function createRegions(hooks) {
       const doubt = ({ probability }) => (probability === null ? 1 : Math.abs(probability - cut));
       const regions = [...found].sort((a, b) => doubt(a) - doubt(b));
       find("regions-note").textContent = regions.length
-        ? `Probability of ${model.names[1]}, which is the answer from ${cut.toFixed(2)}. The most doubtful come first.`
-        : "There is no region in this mask.";
+        ? `Probability of ${model.names[1]}; threshold ${cut.toFixed(2)}. Most uncertain first.`
+        : "This mask contains no region.";
       list.replaceChildren(...regions.map((region) => rowOf(region, model)));
     },
   };
@@ -73,4 +73,4 @@ export function createRegions(hooks) {
 const rounded = (value) => (value === null ? "–" : value.toFixed(2));
 
 const answerOf = (decision, probability) =>
-  decision === null ? "no answer: there is no region" : `${decision} · ${rounded(probability)}`;
+  decision === null ? "no decision: no region" : `${decision} · ${rounded(probability)}`;

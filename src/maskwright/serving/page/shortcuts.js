@@ -1,11 +1,13 @@
-/** What keys do. */
+/** Keyboard shortcuts of the page. */
+
+import { TOOLS } from "./tools.js";
 
 const onStage = ({ target }) => target === document.body || target.id === "stage";
 
 /**
  * Shortcuts by title, as `createKeys` takes them.
- * @param {object} page  Its parts: tools, viewer, look, mask, decision, saving, images; compare() and choose(),
- *   which choose other images.
+ * @param {object} page  Parts of the page: tools, viewer, look, mask, decision, saving, images; compare() and
+ *   choose(), which opens the file dialog.
  */
 export function shortcuts({ tools, viewer, look, mask, decision, saving, images, compare, choose }) {
   const arrow = (key, right, down) => ({
@@ -25,10 +27,11 @@ export function shortcuts({ tools, viewer, look, mask, decision, saving, images,
 
   return {
     Tools: [
-      { keys: ["v"], does: "Pan", run: () => tools.choose("pan") },
-      { keys: ["b"], does: "Brush", run: () => tools.choose("brush") },
-      { keys: ["e"], does: "Eraser", run: () => tools.choose("eraser") },
-      { keys: ["f"], does: "Fill", run: () => tools.choose("fill") },
+      ...Object.entries(TOOLS).map(([tool, { name, key }]) => ({
+        keys: [key],
+        does: name,
+        run: () => tools.choose(tool),
+      })),
       {
         keys: ["[", "]"],
         does: "Smaller, larger brush",
@@ -40,8 +43,8 @@ export function shortcuts({ tools, viewer, look, mask, decision, saving, images,
         does: "Class to paint",
         run: ({ key }) => tools.pick(key - 1),
       },
-      { ...paintByKey, does: "Paint where the tool is" },
-      { keys: [], shown: ["Shift"], does: "While painting: the model's own" },
+      { ...paintByKey, does: "Paint at the position of the tool" },
+      { keys: [], shown: ["Shift"], does: "While painting: restore the prediction" },
       { keys: [], shown: ["Alt"], does: "While painting: pan" },
       { keys: ["Ctrl+z"], does: "Undo", run: () => tools.undo() },
       { keys: ["Ctrl+Shift+z", "Ctrl+y"], does: "Redo", run: () => tools.redo() },
@@ -55,7 +58,7 @@ export function shortcuts({ tools, viewer, look, mask, decision, saving, images,
       { keys: ["-"], does: "Zoom out", run: () => viewer.zoom(-1) },
       { keys: ["0"], does: "Whole image", run: () => viewer.fit() },
       { keys: ["z"], does: "Actual size", run: () => viewer.actualSize() },
-      { keys: ["m"], does: "Fill, outline, heat", run: () => look.next() },
+      { keys: ["m"], does: "Fill, outline, heat map", run: () => look.next() },
       { keys: ["h"], does: "Hide or show the mask", run: () => look.hide(!look.hidden) },
       { keys: ["c"], does: "Compare image and mask", run: compare },
     ],
@@ -65,7 +68,7 @@ export function shortcuts({ tools, viewer, look, mask, decision, saving, images,
         does: "Lower, raise the threshold",
         run: ({ key }) => mask.drawn && decision.nudge(key === "." ? 1 : -1),
       },
-      { keys: ["k"], does: "Keep for training", run: () => saving.keep() },
+      { keys: ["k"], does: "Add to training data", run: () => saving.keep() },
       { keys: ["s"], does: "Save the mask as PNG", run: () => saving.download() },
     ],
     Images: [

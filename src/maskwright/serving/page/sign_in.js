@@ -1,10 +1,10 @@
-/** The dialog that asks for the token of a server. */
+/** Sign-in dialog for the access token. */
 
 import { find } from "./dom.js";
 
 let signingIn = null;
 
-/** Ask for the token until the server takes it; for all who need it at once. */
+/** Ask for the token until the server accepts it; concurrent callers share one dialog. */
 export function signIn() {
   signingIn ??= signedIn().finally(() => (signingIn = null));
   return signingIn;

@@ -1,4 +1,4 @@
-/* Light or dark, before the page is drawn: what was chosen here, else what the system prefers. */
+/* Color scheme, set before the first paint: the stored choice, else the preference of the system. */
 "use strict";
 {
   const dark = matchMedia("(prefers-color-scheme: dark)");

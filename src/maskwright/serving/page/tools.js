@@ -4,11 +4,17 @@ import { announce, find, make, show } from "./dom.js";
 import { IGNORED, UNTOUCHED } from "./edit.js";
 import { swatch } from "./panels.js";
 
-const NAMES = { pan: "Pan", brush: "Brush", eraser: "Eraser", fill: "Fill" };
+/** Tools by `data-tool` of their buttons, with their keys. */
+export const TOOLS = {
+  pan: { name: "Pan", key: "v" },
+  brush: { name: "Brush", key: "b" },
+  eraser: { name: "Eraser", key: "e" },
+  fill: { name: "Fill", key: "f" },
+};
 const KEY_STEP = 8; // px of the screen that an arrow key moves a tool
 
 /**
- * @param {object} hooks  mask(): what `drawMask` takes, or null; corrections(): of the present mask, or null;
+ * @param {object} hooks  mask(): argument of `drawMask`, or null; corrections(): of the open mask, or null;
  *   redraw(); viewer(): the viewer.
  */
 export function createTools(hooks) {
@@ -19,17 +25,17 @@ export function createTools(hooks) {
   const buttons = [...find("tools").querySelectorAll("[data-tool]")];
   let tool = "pan";
   let background = null;
-  let painted = 0; // the label that brush and fill give
-  let last = null; // where the stroke is, px of the mask
-  let keyed = null; // where the keyboard has the tool, px of the stage
-  let value = 0; // what the stroke gives
+  let painted = 0; // label of brush and fill
+  let last = null; // last point of the stroke, px of the mask
+  let keyed = null; // position of the tool moved by keys, px of the stage
+  let value = 0; // label of the stroke
 
   for (const button of buttons) button.addEventListener("click", () => choose(button.dataset.tool));
   find("undo").addEventListener("click", () => back("undo"));
   find("redo").addEventListener("click", () => back("redo"));
   find("reset-edits").addEventListener("click", () => {
     hooks.corrections()?.reset();
-    announce("All corrections are taken back.");
+    announce("All corrections were discarded.");
   });
   sizes.addEventListener("input", () => {
     find("brush-size-value").textContent = `${sizes.value} px`;
@@ -45,10 +51,10 @@ export function createTools(hooks) {
     show(find("tool-options"), name !== "pan");
     show(find("brush-size-label"), draws);
     show(classes, name !== "eraser");
-    find("tool-name").textContent = NAMES[name];
+    find("tool-name").textContent = TOOLS[name].name;
     if (name === "pan") keyed = null;
     show(cursor, false);
-    announce(`${NAMES[name]}.`);
+    announce(`${TOOLS[name].name}.`);
   }
 
   const toMask = (point) => {
@@ -57,7 +63,7 @@ export function createTools(hooks) {
   };
   const radius = () => sizes.value / 2 / hooks.viewer().scale() / hooks.mask().scale;
 
-  /** What a stroke gives: the class; of the eraser the background or, where there is none, the model's own. */
+  /** Label of a stroke: the selected class; for the eraser the background or, without one, the prediction. */
   function valueOf(event) {
     if (event?.shiftKey) return UNTOUCHED;
     if (tool === "eraser") return background ?? UNTOUCHED;
@@ -137,7 +143,7 @@ export function createTools(hooks) {
       return tool;
     },
 
-    /** The classes that can be painted, the first that is no background chosen. */
+    /** Set the classes to paint, and select the first foreground class. */
     suit(model) {
       background = model.background;
       const ignored = { label: IGNORED, name: "ignored", color: "#808080" };
@@ -153,7 +159,7 @@ export function createTools(hooks) {
       );
     },
 
-    /** Choose a class to paint by its place in the list. */
+    /** Select a class to paint by its index in the list. */
     pick(place) {
       const input = classes.querySelectorAll("input")[place];
       if (!input) return;
@@ -167,7 +173,7 @@ export function createTools(hooks) {
       sizes.dispatchEvent(new Event("input"));
     },
 
-    /** Move the tool by arrow keys; it starts in the middle. While the space bar is down, it draws. */
+    /** Move the tool by arrow keys, from the center; it paints while the space bar is pressed. */
     moveByKey(right, down) {
       const { clientWidth: width, clientHeight: height } = stage;
       keyed ??= { x: width / 2, y: height / 2 };
@@ -186,7 +192,7 @@ export function createTools(hooks) {
       paint.begin(hooks.viewer().toImage(keyed.x, keyed.y), null);
     },
 
-    /** What can be undone has changed. */
+    /** Update the buttons after a change of the corrections. */
     refresh() {
       const corrections = hooks.corrections();
       find("undo").disabled = !corrections?.canUndo;

@@ -1,15 +1,15 @@
-/** Runs: what is being trained or was, followed while it goes on. */
+/** Training runs: progress, curves and previews, updated while a run continues. */
 
 import { askJson } from "./api.js";
 import { createChart } from "./chart.js";
 import { announce, attempt, find, make, show } from "./dom.js";
 
-const WAIT = 20; // seconds that the server holds an answer for which there is nothing new
-const LOOK_AGAIN = 5000; // ms between looks at the list of runs
-const FRAME = 700; // ms of each epoch while previews play
+const WAIT = 20; // seconds that the server waits for a change before it responds
+const LOOK_AGAIN = 5000; // ms between requests of the list of runs
+const FRAME = 700; // ms per epoch while previews play
 const STATES = { running: "running", finished: "finished", stopped: "stopped" };
 
-/** @param {object} hooks  runs(list): called with the runs that there are, again and again. */
+/** @param {object} hooks  runs(list): called repeatedly with all runs. */
 export function createTraining(hooks) {
   let charts = new Map();
   let chosen = null;
@@ -70,7 +70,7 @@ export function createTraining(hooks) {
     attempt(() => follow(name, signal));
   }
 
-  /** Show a run, then whatever becomes of it; a stopped one may be taken up again. */
+  /** Show a run and its updates; a stopped run can be resumed. */
   async function follow(name, signal) {
     let path = `runs/${encodeURIComponent(name)}`;
     for (;;) {
@@ -104,15 +104,15 @@ export function createTraining(hooks) {
     find("run-name").textContent = name;
     find("run-state").textContent =
       {
-        running: "Training goes on.",
-        finished: "Training has finished.",
-        stopped: "Nothing has been heard of this training for a while; it was stopped.",
+        running: "In training.",
+        finished: "Finished.",
+        stopped: "Stopped: the run has not reported progress recently.",
       }[status] ?? status;
     find("run-share").value = progress ?? 0;
     const facts = [["Epoch", epochs ? `${epoch ?? 0} of ${epochs}` : String(epoch ?? 0)]];
     if (best) facts.push(["Best epoch", String(best)]);
     if (status === "running" && left !== null) facts.push(["Time left", duration(left)]);
-    if (history.length) facts.push(["Trained for", duration(history.at(-1).seconds)]);
+    if (history.length) facts.push(["Training time", duration(history.at(-1).seconds)]);
     find("run-facts").replaceChildren(
       ...facts.map(([term, text]) => make("div", {}, make("dt", {}, term), make("dd", {}, text))),
     );
@@ -153,7 +153,7 @@ export function createTraining(hooks) {
     return frame;
   }
 
-  /** The first and the newest preview side by side, or those that were chosen. */
+  /** The first and the latest preview side by side, or those selected by the user. */
   function renderPreviews() {
     const { previews, name, preview_columns: columns } = state;
     show(find("previews"), previews.length > 0);
@@ -208,7 +208,7 @@ export function createTraining(hooks) {
   async function start() {
     await look();
     setInterval(() => {
-      if (!document.hidden) look().catch(() => {}); // the next look may succeed
+      if (!document.hidden) look().catch(() => {}); // the next request may succeed
     }, LOOK_AGAIN);
   }
 

@@ -1,21 +1,21 @@
 /**
- * The image in OpenSeadragon, by tiles of the server, and over it one canvas for the mask: zooming, panning,
- * comparing, and the pointer of the tools.
+ * The image in OpenSeadragon, loaded in tiles, and a canvas for the mask over it: zooming, panning, comparison
+ * of image and mask, and pointer events of the tools.
  */
 
 import { find, show } from "./dom.js";
 import { drawMask } from "./overlay.js";
 
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
-const SMOOTH_UP_TO = 3; // px of the screen for each of the image, from which these are shown as squares
-const FIT_AIR = 0.02; // around an image that is shown whole, of its longer side
-const LEAST_AROUND = 40; // px of the image that a box is shown with, as far as it is smaller
+const SMOOTH_UP_TO = 3; // screen pixels per image pixel, above which image pixels are shown as squares
+const FIT_AIR = 0.02; // margin around the whole image, as a fraction of its longer side
+const LEAST_AROUND = 40; // minimum side of the view around a box, px of the image
 const ZOOM_STEP = 1.5;
 const PAN_STEP = 60; // px
 
 /**
- * @param {object} hooks  mask(): what `drawMask` takes, or null; look(): the same; paint: what a tool does,
- *   {active(), begin(point, event), move(point), end(), cancel()}; point(point|null): where the pointer is.
+ * @param {object} hooks  mask(), look(): arguments of `drawMask`, or null; paint: handlers of a tool,
+ *   {active(), begin(point, event), move(point), end(), cancel()}; point(point|null): pointer position.
  */
 export function createViewer(hooks) {
   const stage = find("stage");
@@ -45,7 +45,7 @@ export function createViewer(hooks) {
   let comparing = false;
   let box = null; // px of the image
   let planned = false;
-  let isWhole = true; // whether the image is shown whole, until somebody looks closer
+  let isWhole = true; // whether the whole image is shown, until the user zooms or pans
 
   function toImage(x, y) {
     const { width, height } = stage.getBoundingClientRect();
@@ -56,7 +56,7 @@ export function createViewer(hooks) {
     };
   }
 
-  /** Pixels of the screen for each of the image. */
+  /** Screen pixels per image pixel. */
   function scale() {
     if (!size || !viewer.isOpen()) return 1;
     return stage.clientWidth / (viewer.viewport.getBounds(true).width * size.width);
@@ -115,7 +115,7 @@ export function createViewer(hooks) {
 
   viewer.addHandler("update-viewport", redraw);
   viewer.addHandler("zoom", sharpen);
-  /** The whole image, with a little room around it. */
+  /** Show the whole image with a margin. */
   function fit(atOnce) {
     if (!size || !viewer.isOpen()) return;
     isWhole = true;
@@ -144,7 +144,7 @@ export function createViewer(hooks) {
   });
   for (const event of ["canvas-scroll", "canvas-pinch"]) viewer.addHandler(event, () => (isWhole = false));
 
-  /* The tools draw with what would otherwise pan. Two fingers zoom, Alt pans. */
+  /* Painting tools replace panning by dragging. Two fingers zoom, Alt pans. */
   let painting = false;
   const at = (event) => toImage(event.position.x, event.position.y);
   viewer.addHandler("canvas-press", (event) => {
@@ -210,7 +210,7 @@ export function createViewer(hooks) {
     scale,
     toImage,
 
-    /** Show an image by its state, or nothing. */
+    /** Show an image, or nothing (null). */
     open(image) {
       box = null;
       size = image ? { width: image.width, height: image.height } : null;
@@ -224,7 +224,7 @@ export function createViewer(hooks) {
         ...size,
         tileSize: image.tile,
         tileOverlap: 0,
-        minLevel: Math.min(maxLevel, 8), // smaller ones would be requests for next to nothing
+        minLevel: Math.min(maxLevel, 8), // smaller levels are not worth a request
         maxLevel,
         getTileUrl: (level, column, row) => `api/images/${image.id}/tiles/${level}/${column}_${row}.jpg`,
       });
@@ -242,7 +242,7 @@ export function createViewer(hooks) {
       viewer.viewport.panBy(step, calm.matches).applyConstraints();
     },
 
-    /** Mark a box, px of the image, and look at it. */
+    /** Outline a box in pixels of the image, and zoom to it. */
     lookAt([x, y, width, height]) {
       box = [x, y, width, height];
       isWhole = false;
@@ -261,8 +261,8 @@ export function createViewer(hooks) {
 }
 
 /**
- * OpenSeadragon writes a style sheet into the page where it finds none of its own, which the content policy
- * refuses. What it looks for is any element of that name, and this one is not a style sheet.
+ * OpenSeadragon inserts a style sheet unless an element with this attribute exists; the content security policy
+ * forbids that. This element has the attribute but is not a style sheet.
  */
 function leaveStylesAlone() {
   const stand = document.createElementNS("urn:maskwright", "style");

@@ -1,1 +1,5 @@
-"""Routes of the server: for programs, for the Open Inference Protocol, for the page."""
+"""HTTP routes: for programs, for the Open Inference Protocol, for the page.
+
+A route calls jobs and store and encodes their results; new routes are a module and a line in
+`app.create_app`.
+"""

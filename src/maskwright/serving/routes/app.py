@@ -1,174 +1,139 @@
-"""The application: every route, behind one guard."""
+"""The application: every route, behind the checks of `security`."""
 
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, FastAPI, Request
+from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import FileResponse, JSONResponse, PlainTextResponse, Response
+from fastapi.responses import FileResponse, JSONResponse, Response
 from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
 
 from maskwright import __version__
 from maskwright.errors import ConfigError, DataError, MaskwrightError, TooLargeError
-from maskwright.serving.jobs.job_queue import BusyError, Desk
-from maskwright.serving.jobs.models import Models
-from maskwright.serving.limits import DeadlineExceededError, Limits
-from maskwright.serving.metrics import CONTENT_TYPE, Measured
+from maskwright.serving.access_record import AccessRecord, set_reason, write_record
+from maskwright.serving.jobs.job_queue import BusyError, JobQueue
+from maskwright.serving.jobs.model_registry import ModelRegistry
+from maskwright.serving.limits import DeadlineExceededError, ServerLimits
+from maskwright.serving.metrics import ServerMetrics
+from maskwright.serving.routes.download_routes import download_routes
 from maskwright.serving.routes.inference_v2 import inference_routes
-from maskwright.serving.routes.page_routes import workbench_routes
+from maskwright.serving.routes.page_routes import page_routes
 from maskwright.serving.routes.predict import predict_routes
+from maskwright.serving.routes.requests import refusals
 from maskwright.serving.routes.runs import run_routes
-from maskwright.serving.security import (
-    COOKIE,
-    LOOPBACK,
-    AccessRecord,
-    Guard,
-    knows_token,
-    problem,
-    refusals,
-    refuse_reason,
-    same,
-    session_of,
-    write_line,
-)
-from maskwright.serving.store.image_store import Images
+from maskwright.serving.routes.session import session_routes
+from maskwright.serving.security import LOOPBACK, SecurityMiddleware, problem
+from maskwright.serving.store.image_store import ImageStore
 from maskwright.serving.store.training_export import TrainingSetWriter
-from maskwright.serving.store.upload import EvictedError
+from maskwright.serving.store.upload import EvictedError, NotDoneError
 
 PAGE = Path(__file__).parents[1] / "page"
 """Folder of the page."""
 
-_LOOKED_S = 5.0  # between looks for models of runs that have finished
+_LOOK_S = 5.0  # between looks for models of runs that have finished
+_STATUS: tuple[tuple[type[MaskwrightError], int], ...] = (
+    (BusyError, 503),
+    (EvictedError, 404),
+    (NotDoneError, 409),
+    (DeadlineExceededError, 504),
+    (TooLargeError, 413),
+    (DataError, 422),
+    (ConfigError, 422),
+)
 
 
 def create_app(
-    models: Models,
-    limits: Limits | None = None,
+    models: ModelRegistry,
+    limits: ServerLimits | None = None,
     *,
     token: str | None = None,
     hosts: Iterable[str] | None = LOOPBACK,
     keep: Path | None = None,
-    on_message: Callable[[AccessRecord], None] = write_line,
+    on_record: Callable[[AccessRecord], None] = write_record,
 ) -> FastAPI:
-    """The application of a server.
+    """Create the application of a server.
 
     Args:
-        models: What answers.
-        limits: Of bodies, images, queue and time.
-        token: That whoever asks must know; `None` for nobody.
-        hosts: What the header `Host` may name; `None` for anything.
-        keep: Folder for what is kept for training; `None` keeps nothing.
-        on_message: Called with what became of every request.
+        models: Models by name.
+        limits: Limits of bodies, images, queue and time.
+        token: Token that every request must bring; `None` for none.
+        hosts: Allowed values of the header `Host`; `None` for any.
+        keep: Folder for images stored for training; `None` stores none.
+        on_record: Called with the access record of every request.
     """
-    limits = limits or Limits()
-    measured = Measured()
-    desk = Desk(limits)
-    images = Images(limits)
-    measured.watch(lambda: desk.taken)
-    models.counted = measured.count_batch
+    limits = limits or ServerLimits()
+    metrics = ServerMetrics()
+    queue = JobQueue(limits)
+    images = ImageStore(limits)
+    metrics.watch_queue(lambda: queue.pending)
+    models.on_batch = metrics.count_batch
 
-    def told(request: AccessRecord) -> None:
-        measured.count(request)
-        on_message(request)
+    def record(request: AccessRecord) -> None:
+        metrics.count(request)
+        on_record(request)
 
     @asynccontextmanager
-    async def running(_: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         looking = asyncio.create_task(_open_finished(models))
         yield
         looking.cancel()
         await asyncio.to_thread(images.close)
-        desk.close()
+        queue.close()
 
     app = FastAPI(
         title="Maskwright",
         version=__version__,
         docs_url=None,
         redoc_url=None,
-        lifespan=running,
+        lifespan=lifespan,
         responses=refusals(),
     )
-    app.include_router(predict_routes(models, desk, limits))
-    app.include_router(inference_routes(models, desk, limits))
-    app.include_router(_session_routes(limits, token, measured))
-    keeper = None if keep is None else TrainingSetWriter(keep)
-    app.include_router(workbench_routes(models, desk, limits, images, keeper))
+    training_set = None if keep is None else TrainingSetWriter(keep)
     ending = threading.Event()
-    app.include_router(run_routes(models, ending.is_set))
-    _page(app)
+    for routes in (
+        predict_routes(models, queue, limits),
+        inference_routes(models, queue, limits),
+        session_routes(limits, token, metrics),
+        page_routes(models, queue, limits, images, training_set),
+        download_routes(images, queue, limits),
+        run_routes(models, ending.is_set),
+    ):
+        app.include_router(routes)
+    _add_page(app)
 
     def end() -> None:
         ending.set()
         images.stop()
 
     app.state.end = end  # answers who waits, so that a shutdown need not wait for them
-    for kind in (HTTPException, RequestValidationError, MaskwrightError):
-        app.add_exception_handler(kind, _answer_error)
+    for error in (HTTPException, RequestValidationError, MaskwrightError):
+        app.add_exception_handler(error, _answer_error)
     app.add_middleware(
-        Guard, limits=limits, token=token, hosts=hosts, public=_public_files(), on_message=told
+        SecurityMiddleware,
+        limits=limits,
+        token=token,
+        hosts=hosts,
+        public=_public_files(),
+        on_record=record,
     )
     return app
 
 
-async def _open_finished(models: Models) -> None:
+async def _open_finished(models: ModelRegistry) -> None:
     """Open the models of runs as they finish."""
     while True:
-        await asyncio.sleep(_LOOKED_S)
+        await asyncio.sleep(_LOOK_S)
         try:
             await asyncio.to_thread(models.open_new)
         except (MaskwrightError, OSError) as error:
             models.on_message(str(error))
 
 
-def _session_routes(limits: Limits, token: str | None, measured: Measured) -> APIRouter:
-    routes = APIRouter(tags=["Server"])
-
-    @routes.get("/health")
-    async def health() -> dict[str, str]:
-        """Whether the server is there; open to all."""
-        return {"status": "ok", "version": __version__}
-
-    @routes.get("/metrics", response_class=PlainTextResponse)
-    async def metrics() -> Response:
-        """Counts, as Prometheus reads them."""
-        return Response(measured.text(), media_type=CONTENT_TYPE)
-
-    @routes.get("/api/session")
-    async def session(request: Request) -> dict[str, Any]:
-        """What a page must know before anything else; open to all."""
-        return {
-            "token_needed": token is not None,
-            "signed_in": token is None or knows_token(request.headers, token),
-            "version": __version__,
-            "limits": {"body_bytes": limits.body_bytes, "pixels": limits.pixels},
-        }
-
-    @routes.post("/api/login", status_code=204)
-    async def login(
-        request: Request, given: Annotated[str, Body(alias="token", embed=True, max_length=1000)]
-    ) -> Response:
-        """Sign a browser in with the token of the server, by a cookie that scripts cannot read."""
-        if token is not None and not same(given, token):
-            raise HTTPException(401, "This is not the token of this server.")
-        response = Response(status_code=204)
-        if token is not None:
-            response.set_cookie(
-                COOKIE,
-                session_of(token),
-                httponly=True,
-                samesite="strict",
-                secure=request.url.scheme == "https",
-            )
-        return response
-
-    return routes
-
-
-def _page(app: FastAPI) -> None:
+def _add_page(app: FastAPI) -> None:
     @app.get("/docs", include_in_schema=False)
     async def docs() -> FileResponse:
         return FileResponse(PAGE / "docs.html")
@@ -183,32 +148,26 @@ def _public_files() -> frozenset[str]:
 
 
 async def _answer_error(request: Request, error: Exception) -> Response:
-    status, sentence, headers = _as_answer(error)
-    refuse_reason(request.scope, sentence if status < 500 else str(error))
-    return JSONResponse(problem(request.url.path, sentence), status, headers)
+    status, message, headers = _as_response(error)
+    set_reason(request.scope, message if status < 500 else str(error))
+    return JSONResponse(problem(request.url.path, message), status, headers)
 
 
-def _as_answer(error: Exception) -> tuple[int, str, dict[str, str]]:
-    """Status, sentence and headers of the answer to an error."""
+def _as_response(error: Exception) -> tuple[int, str, dict[str, str]]:
+    """Status, message and headers of the response to an error."""
     if isinstance(error, HTTPException):
         return error.status_code, str(error.detail), dict(error.headers or {})
     if isinstance(error, RequestValidationError):
-        return 422, _first(error), {}
-    if isinstance(error, BusyError):
-        return 503, str(error), {"retry-after": str(error.retry_after)}
-    if isinstance(error, EvictedError):
-        return 404, str(error), {}
-    if isinstance(error, DeadlineExceededError):
-        return 504, str(error), {}
-    if isinstance(error, TooLargeError):
-        return 413, str(error), {}
-    if isinstance(error, DataError | ConfigError):
-        return 422, str(error), {}
-    return 500, "The model cannot be used; the log of the server names why.", {}
+        return 422, _first_problem(error), {}
+    headers = {"retry-after": str(error.retry_after)} if isinstance(error, BusyError) else {}
+    for kind, status in _STATUS:
+        if isinstance(error, kind):
+            return status, str(error), headers
+    return 500, "The model cannot be used; the log of the server names the reason.", {}
 
 
-def _first(error: RequestValidationError) -> str:
-    """The first thing that is wrong with a request, as a sentence."""
+def _first_problem(error: RequestValidationError) -> str:
+    """The first invalid value of a request, as a sentence."""
     first = error.errors()[0]
     *_, name = first["loc"]
     return f"`{name}` of the request cannot be used: {first['msg']}."

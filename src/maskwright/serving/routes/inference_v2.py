@@ -10,66 +10,29 @@ from fastapi import APIRouter, Request, Response
 from starlette.exceptions import HTTPException
 
 from maskwright import __version__
-from maskwright.inference.predictor import Prediction, Predictor
-from maskwright.serving.jobs.job_queue import Desk
-from maskwright.serving.jobs.models import Models, Served
-from maskwright.serving.limits import Limits, check_time
-from maskwright.serving.routes.predict import adjusted
+from maskwright.inference.predictor import Prediction
+from maskwright.serving.jobs.job_queue import JobQueue
+from maskwright.serving.jobs.model_registry import ModelRegistry
+from maskwright.serving.limits import ServerLimits, check_deadline
+from maskwright.serving.routes.requests import choose_model, refusals, segmenter_of
 from maskwright.serving.routes.v2_codec import (
-    HEAD,
-    TYPES,
-    described_array,
-    member,
-    parsed,
+    JSON_LENGTH,
+    describe_tensor,
+    encode_response,
+    parse_body,
     read_images,
-    wanted_outputs,
-    written,
+    request_schema,
 )
-from maskwright.serving.security import refusals
-from maskwright.tasks.instances.segmenter import ObjectSegmenter
+from maskwright.tasks.serving import ServedModel
 
 VERSION = "1"
-"""Of every model: there is one of each."""
+"""Version of every model: there is one of each."""
 
-_FIELDS = {"labels": "labels", "probabilities": "probabilities", "objects": "instances"}
-_PARAMETERS = {"type": "object"}
-_OUTPUT = {
-    "type": "object",
-    "required": ["name"],
-    "properties": {"name": {"type": "string"}, "parameters": _PARAMETERS},
-}
-_INPUT = {
-    "type": "object",
-    "required": ["name", "datatype", "shape"],
-    "properties": {
-        "name": {"type": "string", "enum": ["images"]},
-        "datatype": {"type": "string", "enum": list(TYPES)},
-        "shape": {
-            "type": "array",
-            "items": {"type": "integer", "minimum": 1},
-            "minItems": 4,
-            "maxItems": 4,
-        },
-        "data": {"type": "array", "items": {}},
-        "parameters": _PARAMETERS,
-    },
-}
 _BYTES = {"schema": {"type": "string", "format": "binary"}}
 _REQUEST = {
     "required": True,
     "content": {
-        "application/json": {
-            "schema": {
-                "type": "object",
-                "required": ["inputs"],
-                "properties": {
-                    "id": {"type": "string"},
-                    "parameters": _PARAMETERS,
-                    "inputs": {"type": "array", "minItems": 1, "maxItems": 1, "items": _INPUT},
-                    "outputs": {"type": "array", "minItems": 1, "items": _OUTPUT},
-                },
-            }
-        },
+        "application/json": {"schema": request_schema()},
         "application/octet-stream": _BYTES,
     },
 }
@@ -77,17 +40,16 @@ _ANSWER = {
     "description": "Outputs as JSON, or as bytes after it",
     "content": {"application/json": {}, "application/octet-stream": _BYTES},
 }
-_AT_ONCE = 8  # images given to a model
-_ADJUSTABLE = ("threshold", "min_area_px")
+_BATCH_IMAGES = 8  # given to a model at once
 
 
-def inference_routes(models: Models, desk: Desk, limits: Limits) -> APIRouter:
+def inference_routes(models: ModelRegistry, queue: JobQueue, limits: ServerLimits) -> APIRouter:
     """`/v2` and what is below it."""
     routes = APIRouter(prefix="/v2", tags=["Open Inference Protocol"], responses=refusals("error"))
 
     @routes.get("")
     async def server() -> dict[str, Any]:
-        """What serves."""
+        """Name, version and extensions of the server."""
         extensions = ["binary_tensor_data"]
         return {"name": "maskwright", "version": __version__, "extensions": extensions}
 
@@ -103,121 +65,98 @@ def inference_routes(models: Models, desk: Desk, limits: Limits) -> APIRouter:
 
     @routes.get("/models/{model}")
     async def metadata(model: str) -> dict[str, Any]:
-        """What a model takes and gives."""
-        return described(_model(models, model))
+        """Inputs and outputs of a model."""
+        return describe(_choose(models, model))
 
     @routes.get("/models/{model}/versions/{version}")
     async def version_metadata(model: str, version: str) -> dict[str, Any]:
-        """What a model takes and gives."""
-        return described(_model(models, model, version))
+        """Inputs and outputs of a model."""
+        return describe(_choose(models, model, version))
 
     @routes.get("/models/{model}/ready")
     async def model_ready(model: str) -> dict[str, Any]:
         """Whether a model answers."""
-        return {"name": _model(models, model).name, "ready": True}
+        return {"name": _choose(models, model).name, "ready": True}
 
     @routes.get("/models/{model}/versions/{version}/ready")
     async def version_ready(model: str, version: str) -> dict[str, Any]:
         """Whether a model answers."""
-        return {"name": _model(models, model, version).name, "ready": True}
+        return {"name": _choose(models, model, version).name, "ready": True}
 
-    async def answer(request: Request, served: Served) -> Response:
+    async def respond(request: Request, served: ServedModel) -> Response:
         if request.headers.get("content-encoding", "identity") != "identity":
             raise HTTPException(415, "Expected a body that is not compressed.")
-        desk.check()
+        queue.check()
         body = await request.body()
-        head = request.headers.get(HEAD)
-        return await desk.run(lambda: answered(served, body, head, limits))
+        json_length = request.headers.get(JSON_LENGTH)
+        return await queue.run(lambda: infer_body(served, body, json_length, limits))
 
-    described_so: dict[str, Any] = {
+    documented: dict[str, Any] = {
         "response_class": Response,
         "openapi_extra": {"requestBody": _REQUEST},
         "responses": {200: _ANSWER},
     }
 
-    @routes.post("/models/{model}/infer", **described_so)
+    @routes.post("/models/{model}/infer", **documented)
     async def infer(request: Request, model: str) -> Response:
-        """Labels of images, and probabilities where they are asked for."""
-        return await answer(request, _model(models, model))
+        """Labels of images, and other outputs on request."""
+        return await respond(request, _choose(models, model))
 
-    @routes.post("/models/{model}/versions/{version}/infer", **described_so)
+    @routes.post("/models/{model}/versions/{version}/infer", **documented)
     async def version_infer(request: Request, model: str, version: str) -> Response:
-        """Labels of images, and probabilities where they are asked for."""
-        return await answer(request, _model(models, model, version))
+        """Labels of images, and other outputs on request."""
+        return await respond(request, _choose(models, model, version))
 
     return routes
 
 
-def _model(models: Models, name: str, version: str = VERSION) -> Served:
-    if name not in models:
-        raise HTTPException(404, f"There is no model {name[:100]!r}.")
+def _choose(models: ModelRegistry, name: str, version: str = VERSION) -> ServedModel:
+    served = choose_model(models, name)
     if version != VERSION:
         raise HTTPException(404, f"There is version {VERSION} of {name} alone.")
-    served = models[name]
-    if served.kind == "regions":
+    if served.classifier is not None:
         raise HTTPException(404, f"The model {name} decides on regions; ask /regions or /cases.")
     return served
 
 
-def described(served: Served) -> dict[str, Any]:
+def describe(served: ServedModel) -> dict[str, Any]:
     """Inputs and outputs of a model."""
-    drawing = adjusted(served)
-    classes = drawing.card.labels.num_classes
-    outputs = [described_array("labels", "INT32", [-1, -1, -1])]
-    if isinstance(drawing, Predictor):
-        outputs.append(described_array("probabilities", "FP32", [-1, -1, -1, classes]))
-    else:
-        outputs.append(described_array("objects", "INT32", [-1, -1, -1]))
-    datatype = {"uint8": "UINT8", "uint16": "UINT16"}.get(drawing.card.dtype, "FP32")
+    segmenter = segmenter_of(served)
+    card = segmenter.predictor.card
+    datatype = {"uint8": "UINT8", "uint16": "UINT16"}.get(card.dtype, "FP32")
     return {
         "name": served.name,
         "versions": [VERSION],
         "platform": "maskwright",
-        "inputs": [described_array("images", datatype, [-1, -1, -1, drawing.card.channels])],
-        "outputs": outputs,
+        "inputs": [describe_tensor("images", datatype, (-1, -1, -1, card.channels))],
+        "outputs": [describe_tensor(*tensor[:3]) for tensor in segmenter.tensors],
     }
 
 
-def answered(served: Served, body: bytes, head: str | None, limits: Limits) -> Response:
-    """Answer to the body of a request; `HTTPException` where it does not follow the protocol.
+def infer_body(
+    served: ServedModel, body: bytes, json_length: str | None, limits: ServerLimits
+) -> Response:
+    """Response to the body of a request; `HTTPException` if it does not follow the protocol.
 
     Args:
         served: The model.
         body: JSON, and bytes after it.
-        head: Length of the JSON, as the header says it; `None` for all of the body.
+        json_length: Length of the JSON, from the header; `None` for all of the body.
         limits: Of pixels, of all images together.
     """
-    asked, rest = parsed(body, head)
-    images = read_images(asked, rest, limits)
-    parameters = member(asked, "parameters")
-    drawing = adjusted(served, **{name: parameters.get(name) for name in _ADJUSTABLE})
-    known = {output["name"] for output in described(served)["outputs"]}
-    wanted = wanted_outputs(asked, parameters, known)
-    names = {one.name for one in wanted}
-    found = predictions(drawing, images, "probabilities" in names)
-    arrays = {name: np.stack([getattr(one, _FIELDS[name]) for one in found]) for name in names}
+    request, rest = parse_body(body, json_length)
+    images = read_images(request.inputs[0], rest, limits)
+    given = request.parameters
+    segmenter = segmenter_of(served, given.get("threshold"), given.get("min_area_px"))
+    fields = {tensor.name: tensor.field for tensor in segmenter.tensors}
+    outputs = request.binary_outputs(list(fields))
+    predictions: list[Prediction] = []
+    for first in range(0, len(images), _BATCH_IMAGES):
+        check_deadline()
+        batch = images[first : first + _BATCH_IMAGES]
+        predictions += segmenter.predict(segmenter.predictor, batch, "probabilities" in outputs)
+    arrays = {name: np.stack([getattr(p, fields[name]) for p in predictions]) for name in outputs}
     answer = {"model_name": served.name, "model_version": VERSION}
-    if isinstance(asked.get("id"), str):
-        answer["id"] = asked["id"]
-    return written(answer, wanted, arrays)
-
-
-def predictions(
-    drawing: Predictor | ObjectSegmenter, images: np.ndarray, probabilities: bool
-) -> list[Prediction]:
-    """What a model draws for images `(b, h, w, c)`, several at once where it takes them whole."""
-    if isinstance(drawing, ObjectSegmenter):
-        return [drawing(image) for image in images]
-    size = (images.shape[1], images.shape[2])
-    found = []
-    for first in range(0, len(images), _AT_ONCE):
-        check_time()
-        whole = [drawing.whole(image) for image in images[first : first + _AT_ONCE]]
-        pieces = [image for image in whole if image is not None]
-        if len(pieces) == len(whole):
-            values = drawing.probabilities(np.stack(pieces))
-            found += [drawing.decide(drawing.spread(v, size), size, probabilities) for v in values]
-        else:
-            some = images[first : first + _AT_ONCE]
-            found += [drawing(image, probabilities=probabilities) for image in some]
-    return found
+    if request.id is not None:
+        answer["id"] = request.id
+    return encode_response(answer, outputs, arrays)

@@ -1,35 +1,31 @@
-"""Routes for programs: an image in, its mask, its objects or decisions out."""
+"""Routes for programs: an image in, its mask, objects or decisions out."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Any, Literal
 
 import numpy as np
 from fastapi import APIRouter, File, Query, Response, UploadFile
 from fastapi.responses import JSONResponse
-from starlette.exceptions import HTTPException
 
 from maskwright.errors import ConfigError, DataError
 from maskwright.imageio import NamedBytes, read_header, read_image, read_mask
-from maskwright.inference.predictor import Prediction, Predictor
-from maskwright.serving.jobs.job_queue import Desk, room_for
-from maskwright.serving.jobs.models import Models, Served
-from maskwright.serving.limits import Limits, check_time
-from maskwright.serving.routes import responses as answers
-from maskwright.tasks.instances.segmenter import ObjectSegmenter
-from maskwright.tasks.regions.extraction.extract import Region
-from maskwright.tasks.regions.pipeline import Pipeline
+from maskwright.serving.jobs.job_queue import JobQueue, wait_if_large
+from maskwright.serving.jobs.model_registry import ModelRegistry
+from maskwright.serving.limits import ServerLimits, check_deadline
+from maskwright.serving.routes.requests import choose_model, safe_name, segmenter_of
+from maskwright.serving.store.mask_formats import coco, label_png, polygons, probability_png
+from maskwright.tasks.serving import CaseImage, ServedModel, ServedSegmenter
 
 Output = Literal["labels", "probability", "coco", "polygons"]
-Upload = Annotated[UploadFile, File(description="An image: PNG, JPEG, TIFF, WebP, BMP, GIF.")]
+ImageUpload = Annotated[UploadFile, File(description="An image: PNG, JPEG, TIFF, WebP, BMP, GIF.")]
 MaskUpload = Annotated[
-    UploadFile | None, File(description="Labels, or numbers of objects, of its pixels.")
+    UploadFile | None, File(description="Mask of labels, or of numbers of objects.")
 ]
 ModelName = Annotated[
     str | None,
-    Query(description="Name of the model; may be left out where there is one.", max_length=100),
+    Query(description="Name of the model; optional for a server of one model.", max_length=100),
 ]
 
-_LONGEST_NAME = 100
 _MASKS: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "Labels and probabilities as PNG, COCO and polygons as JSON",
@@ -38,186 +34,145 @@ _MASKS: dict[int | str, dict[str, Any]] = {
 }
 
 
-def predict_routes(models: Models, desk: Desk, limits: Limits) -> APIRouter:
+def predict_routes(models: ModelRegistry, queue: JobQueue, limits: ServerLimits) -> APIRouter:
     """`/predict`, `/regions` and `/cases`."""
     routes = APIRouter(tags=["Images"])
 
     @routes.post("/predict", response_class=Response, responses=_MASKS)
     async def predict(
-        image: Upload,
+        image: ImageUpload,
         model: ModelName = None,
-        output: Annotated[Output, Query(description="What is wanted.")] = "labels",
+        output: Annotated[Output, Query(description="Format of the answer.")] = "labels",
         threshold: Annotated[
             float | None,
-            Query(gt=0, lt=1, description="Least probability of what is not background."),
+            Query(gt=0, lt=1, description="Foreground probability threshold, or least score."),
         ] = None,
         min_area_px: Annotated[
-            int | None, Query(ge=0, le=2**31, description="Leave out smaller pieces, px.")
+            int | None,
+            Query(ge=0, le=2**31, description="Minimum area of components or objects, px."),
         ] = None,
         shown: Annotated[
             str | None,
-            Query(alias="class", max_length=200, description="Whose probability is wanted."),
+            Query(alias="class", max_length=200, description="Class whose probability is shown."),
         ] = None,
     ) -> Response:
         """Mask of an image, or its objects."""
-        served = chosen(models, model)
-        desk.check()
+        served = choose_model(models, model)
+        queue.check()
 
-        def work() -> Response:
-            name, pixels = decoded(image, limits)
-            drawing = adjusted(served, threshold=threshold, min_area_px=min_area_px)
-            return drawn(drawing, name, pixels, output, shown)
+        def job() -> Response:
+            name, pixels = decode_image(image, limits)
+            segmenter = segmenter_of(served, threshold=threshold, min_area_px=min_area_px)
+            return encode_mask(segmenter, name, pixels, output, shown)
 
-        return await desk.run(work)
+        return await queue.run(job)
 
     @routes.post("/regions")
     async def regions(
-        image: Upload, mask: MaskUpload = None, model: ModelName = None
+        image: ImageUpload, mask: MaskUpload = None, model: ModelName = None
     ) -> dict[str, Any]:
-        """Regions of an image and what is decided on them; of the mask, where one is sent."""
-        served = chosen(models, model)
-        desk.check()
-        return await desk.run(
-            lambda: decided(served, [image], None if mask is None else [mask], limits)
-        )
+        """Regions of an image and the decisions on them; of a given mask if one is sent."""
+        served = choose_model(models, model)
+        queue.check()
+        masks = None if mask is None else [mask]
+        return await queue.run(lambda: decide(served, [image], masks, limits))
 
     @routes.post("/cases")
     async def cases(
         images: Annotated[list[UploadFile], File(description="All images of one case.")],
         masks: Annotated[
-            list[UploadFile] | None, File(description="Of all of them, in their order.")
+            list[UploadFile] | None, File(description="Masks of all images, in their order.")
         ] = None,
         model: ModelName = None,
     ) -> dict[str, Any]:
-        """What is decided on a case of several images."""
-        served = chosen(models, model)
-        desk.check()
-        return await desk.run(lambda: decided(served, images, masks, limits))
+        """Decision on a case of several images."""
+        served = choose_model(models, model)
+        queue.check()
+        return await queue.run(lambda: decide(served, images, masks, limits))
 
     return routes
 
 
-def chosen(models: Models, name: str | None) -> Served:
-    """Model of a name; without one, the only one there is. `HTTPException` where there is none."""
-    if name is None:
-        if len(models) == 1:
-            return models[next(iter(models))]
-        known = ", ".join(models) or "none yet"
-        raise HTTPException(422, f"Name one of the models of this server: {known}.")
-    if name not in models:
-        raise HTTPException(404, f"There is no model {name[:100]!r}.")
-    return models[name]
-
-
-def decoded(upload: UploadFile, limits: Limits) -> tuple[str, np.ndarray]:
-    """Name and pixels of an uploaded image; `DataError` for what is none."""
-    content = _content(upload)
-    header = read_header(content, limits.pixels)
-    room_for(header.width * header.height)
-    pixels = read_image(content, limits.pixels)
-    check_time()
-    return content.name, pixels
-
-
-def _content(upload: UploadFile) -> NamedBytes:
-    upload.file.seek(0)  # work on a large image comes here twice
-    return NamedBytes(safe_name(upload.filename), upload.file.read())
-
-
-def safe_name(name: str | None) -> str:
-    """Last part of a name that came from elsewhere, without what is not to be seen."""
-    last = (name or "").replace("\\", "/").rpartition("/")[2]
-    printable = "".join(sign for sign in last if sign.isprintable())
-    return printable[-_LONGEST_NAME:] or "image"
-
-
-def adjusted(served: Served, **changes: Any) -> Predictor | ObjectSegmenter:
-    """What a model draws masks with, with other values on its card, where they are not `None`."""
-    segmenter = served.segmenter
-    if not isinstance(segmenter, Predictor | ObjectSegmenter):
-        raise ConfigError(
-            f"The model {served.name} decides on given masks and draws none; ask /regions."
-        )
-    given = {name: value for name, value in changes.items() if value is not None}
-    return segmenter.adjusted(**given) if given else segmenter
-
-
-def drawn(
-    drawing: Predictor | ObjectSegmenter,
+def encode_mask(
+    segmenter: ServedSegmenter,
     name: str,
     image: np.ndarray,
     output: Output,
     shown: str | None,
 ) -> Response:
-    """What is wanted of one image `(h, w, c)`."""
-    card = drawing.card
-    if isinstance(drawing, ObjectSegmenter):
-        if output == "probability":
-            raise ConfigError("A model of objects gives no probabilities of pixels.")
-        found = drawing.finder(image)
-        if output == "coco":
-            return JSONResponse(answers.coco(name, found, card.labels, card.background))
-        if output == "labels":
-            return Response(answers.label_png(found.ids()), media_type="image/png")
-        mask = found.classes()
+    """Predict one image `(h, w, c)` and encode what was asked for."""
+    card = segmenter.predictor.card
+    wanted = output == "probability"
+    (prediction,) = segmenter.predict(segmenter.predictor, image[None], wanted)
+    if output == "probability" and prediction.probabilities is not None:
+        data = probability_png(prediction.probabilities, card.labels, shown)
+    elif output == "coco":
+        found = coco(name, prediction.labels, prediction.objects, card.labels, card.background)
+        return JSONResponse(found)
+    elif output == "polygons":
+        data = polygons(prediction.labels, card.labels, card.background)
+        return Response(data, media_type="application/json")
+    elif prediction.instances is not None:
+        data = label_png(prediction.instances)
     else:
-        wanted = output == "probability"
-        prediction = drawing(image, probabilities=wanted)
-        if wanted and prediction.probabilities is not None:
-            data = answers.probability_png(prediction.probabilities, card.labels, shown)
-            return Response(data, media_type="image/png")
-        mask = prediction.labels
-    if output == "labels":
-        return Response(answers.label_png(mask, card.labels), media_type="image/png")
-    if output == "coco":
-        return JSONResponse(answers.coco(name, mask, card.labels, card.background))
-    polygons = answers.polygons(mask, card.labels, card.background)
-    return Response(polygons, media_type="application/json")
+        data = label_png(prediction.labels, card.labels)
+    return Response(data, media_type="image/png")
 
 
-def decided(
-    served: Served,
+def decide(
+    served: ServedModel,
     images: Sequence[UploadFile],
     masks: Sequence[UploadFile] | None,
-    limits: Limits,
+    limits: ServerLimits,
 ) -> dict[str, Any]:
     """Decisions on the images of one case, and the regions that they were made on.
 
     Raises:
         ConfigError: If the model decides on nothing.
-        DataError: If images and masks do not belong together.
+        DataError: If there is not one mask for each image.
     """
-    pipeline = served.model
-    if not isinstance(pipeline, Pipeline):
+    if served.classifier is None:
         raise ConfigError(
-            f"The model {served.name} gives {served.kind} and decides nothing; ask /predict."
+            f"The model {served.name} is for the task {served.task} and decides on no regions; "
+            f"ask /predict."
         )
     if masks is not None and len(masks) != len(images):
         raise DataError(f"Expected a mask for each of {len(images)} images, received {len(masks)}.")
-    found: list[tuple[str, str, Sequence[Region]]] = []
-    drawn: dict[str, Prediction] = {}
+    return served.classifier.decide(_decode_case(images, masks, limits), "case")._asdict()
+
+
+def _decode_case(
+    images: Sequence[UploadFile], masks: Sequence[UploadFile] | None, limits: ServerLimits
+) -> Iterator[CaseImage]:
+    """Images of a case, decoded one after another; those of one name get a number."""
+    names: set[str] = set()
     for place, upload in enumerate(images):
-        name, image = decoded(upload, limits)
-        if name in {known for known, _, _ in found}:
+        name, pixels = decode_image(upload, limits)
+        if name in names:
             name = f"{name} ({place + 1})"
-        mask: np.ndarray | Prediction
-        if masks is None:
-            mask = drawn[name] = pipeline.segment(image)
-        else:
-            mask = decoded_mask(masks[place], limits)
-        found.append((name, "case", pipeline.regions(image, mask, name)))
-    results = pipeline.decide(found)
-    labels = None if pipeline.segmenter is None else pipeline.segmenter.card.labels
-    return {
-        "decisions": answers.decisions(results),
-        "regions": answers.regions(results, drawn, labels),
-    }
+        names.add(name)
+        yield CaseImage(name, pixels, None if masks is None else decode_mask(masks[place], limits))
 
 
-def decoded_mask(upload: UploadFile, limits: Limits) -> np.ndarray:
-    """Whole numbers `(h, w)` of an uploaded mask; `DataError` for what is none."""
+def decode_image(upload: UploadFile, limits: ServerLimits) -> tuple[str, np.ndarray]:
+    """Name and pixels of an uploaded image; `DataError` if it is none."""
+    content = _content(upload)
+    header = read_header(content, limits.pixels)
+    wait_if_large(header.width * header.height)
+    pixels = read_image(content, limits.pixels)
+    check_deadline()
+    return content.name, pixels
+
+
+def decode_mask(upload: UploadFile, limits: ServerLimits) -> np.ndarray:
+    """Whole numbers `(h, w)` of an uploaded mask; `DataError` if it is none."""
     content = _content(upload)
     values = read_mask(content, limits.pixels).values
     if values.ndim != 2:
         raise DataError(f"{content} is a mask of colors; expected one of numbers, in gray.")
     return values
+
+
+def _content(upload: UploadFile) -> NamedBytes:
+    upload.file.seek(0)  # work on a large image comes here twice
+    return NamedBytes(safe_name(upload.filename), upload.file.read())

@@ -1,4 +1,4 @@
-"""Routes of runs: their curves and previews, while they train and afterwards."""
+"""Routes of runs: learning curves and previews, during and after training."""
 
 import asyncio
 import csv
@@ -17,21 +17,21 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
 from maskwright.model_card import CARD_FILE
-from maskwright.serving.jobs.models import Models
-from maskwright.serving.security import file_of
+from maskwright.serving.jobs.model_registry import ModelRegistry
+from maskwright.serving.routes.requests import file_response
 
 _STALE_S = 15.0  # training renews its progress every two seconds, whatever else it does
-_LOOKED_S = 1.0  # between looks at the files of a run that somebody waits for
+_LOOK_S = 1.0  # between looks at the files of a run that somebody waits for
 _LONGEST_WAIT_S = 20.0
 _PREVIEW = re.compile(r"epoch_(\d+)\.png")
 
 
-def run_routes(models: Models, ending: Callable[[], bool] = lambda: False) -> APIRouter:
+def run_routes(models: ModelRegistry, ending: Callable[[], bool] = lambda: False) -> APIRouter:
     """`/api/runs`.
 
     Args:
-        models: Those that are runs, finished or not.
-        ending: Whether the server is shutting down, and nobody is to wait any more.
+        models: Models, some of which are runs, finished or not.
+        ending: Whether the server is shutting down, so that nobody may wait any more.
     """
     routes = APIRouter(prefix="/api/runs")
 
@@ -43,36 +43,38 @@ def run_routes(models: Models, ending: Callable[[], bool] = lambda: False) -> AP
 
     @routes.get("")
     def list_runs() -> list[dict[str, Any]]:
-        """Names of the runs, and how each stands."""
+        """Names and status of the runs."""
         return [
             {"name": name, "status": status_of(folder, _progress(folder))}
             for name, folder in models.runs.items()
         ]
 
     @routes.get("/{name}")
-    async def one(
+    async def state(
         name: str,
-        after: Annotated[int | None, Query(ge=0, description="Epoch that is known.")] = None,
+        after: Annotated[
+            int | None, Query(ge=0, description="Last epoch that the client has.")
+        ] = None,
         wait: Annotated[float, Query(ge=0, le=_LONGEST_WAIT_S)] = 0.0,
     ) -> dict[str, Any]:
-        """A run; with `after` and `wait`, as soon as there is a later epoch or another status."""
+        """A run; with `after` and `wait`, as soon as it has a later epoch or another status."""
         folder = folder_of(name)
         ends = time.monotonic() + wait
-        first = found = await run_in_threadpool(read_run, name, folder)
+        first = current = await run_in_threadpool(read_run, name, folder)
         while (
             after is not None
-            and found["epoch"] <= after
-            and found["status"] == first["status"] != "finished"
+            and current["epoch"] <= after
+            and current["status"] == first["status"] != "finished"
             and time.monotonic() < ends
             and not ending()
         ):
-            await asyncio.sleep(_LOOKED_S)
-            found = await run_in_threadpool(read_run, name, folder)
-        return found
+            await asyncio.sleep(_LOOK_S)
+            current = await run_in_threadpool(read_run, name, folder)
+        return current
 
-    @routes.get("/{name}/previews/{epoch}.png", **file_of("image/png"))
+    @routes.get("/{name}/previews/{epoch}.png", **file_response("image/png"))
     async def preview(name: str, epoch: int) -> Response:
-        """What the model made of a few images after an epoch."""
+        """Predictions for a few images after an epoch."""
         file = folder_of(name) / "previews" / f"epoch_{epoch:04d}.png"
         try:
             data = await run_in_threadpool(file.read_bytes)
@@ -84,7 +86,7 @@ def run_routes(models: Models, ending: Callable[[], bool] = lambda: False) -> AP
 
 
 def read_run(name: str, folder: Path) -> dict[str, Any]:
-    """A run as its files show it at this moment, whatever is there of them."""
+    """State of a run from the files that it has at this moment."""
     progress = _progress(folder)
     status = status_of(folder, progress)
     rows = _history(folder)
@@ -106,7 +108,7 @@ def read_run(name: str, folder: Path) -> dict[str, Any]:
 
 
 def status_of(folder: Path, progress: Mapping[str, Any]) -> str:
-    """`"running"`, `"finished"` where there is a model, else `"stopped"`."""
+    """`"running"`, `"finished"` if there is a model, else `"stopped"`."""
     fresh = time.time() - progress.get("time", 0.0) < _STALE_S
     if progress.get("running", False) and fresh:
         return "running"
@@ -122,7 +124,7 @@ def _progress(folder: Path) -> Mapping[str, Any]:
 
 
 def _history(folder: Path) -> list[dict[str, float | None]]:
-    """Rows of `history.csv`, without what was not measured; `None` for what is not finite."""
+    """Rows of `history.csv`, without empty cells; `None` for values that are not finite."""
     try:
         with (folder / "history.csv").open(newline="", encoding="utf-8") as file:
             rows = [
@@ -145,13 +147,13 @@ def _settings(folder: Path) -> Mapping[str, Any]:
 
 
 def _titles(rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
-    """Names of the scores that are validated, of a run that tells none."""
+    """Names of the validation metrics, of a run whose progress has none."""
     keys = dict.fromkeys(key for row in rows for key in row if f"val_{key}" in row)
     return {key: key.replace("_", " ") for key in keys if key != "loss"}
 
 
 def _best_epoch(rows: Sequence[Mapping[str, Any]], watch: str | None) -> int | None:
-    """Epoch whose weights are kept: that of the best validation, of equal ones the first."""
+    """Epoch with the best validation metric, whose weights are used; the first of equal ones."""
     if watch is None:
         watch = next(
             (key for key in ("mean_dice", "loss") if any(f"val_{key}" in r for r in rows)), ""
@@ -166,7 +168,7 @@ def _best_epoch(rows: Sequence[Mapping[str, Any]], watch: str | None) -> int | N
 
 
 def _previews(folder: Path) -> list[int]:
-    """Epochs of which there is a preview."""
+    """Epochs with a preview."""
     try:
         names = [path.name for path in (folder / "previews").iterdir()]
     except OSError:

@@ -1,4 +1,4 @@
-"""Arrays of the Open Inference Protocol: read from a request, written into an answer.
+"""Tensors of the Open Inference Protocol: decoded from a request, encoded into a response.
 
 They travel as JSON, or as bytes after the JSON: Triton's extension for binary data.
 
@@ -7,93 +7,130 @@ Source: https://github.com/triton-inference-server/server/blob/main/docs/protoco
 
 import json
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from fastapi import Response
+from pydantic import BaseModel, Field, ValidationError
 from starlette.exceptions import HTTPException
 
-from maskwright.serving.jobs.job_queue import room_for
-from maskwright.serving.limits import Limits
+from maskwright.serving.jobs.job_queue import wait_if_large
+from maskwright.serving.limits import ServerLimits
 
-TYPES = {"UINT8": np.uint8, "UINT16": np.uint16, "FP32": np.float32}
-"""What images may be, by the words of the protocol."""
-HEAD = "inference-header-content-length"
-"""Header with the length of the JSON, where bytes come after it."""
+JSON_LENGTH = "inference-header-content-length"
+"""Header with the length of the JSON, if bytes come after it."""
 
 _MOST_JSON_BYTES = 2**24  # as Python objects they take many times as much
 _MOST_DIGITS = 18  # of a length; Python refuses thousands of them
 _PIXELS_PER_BYTE = 16  # of JSON, by the memory that it takes while it is read
+_DTYPES = {"UINT8": np.uint8, "UINT16": np.uint16, "FP32": np.float32}
+
+Parameters = dict[str, Any]
+Side = Annotated[int, Field(strict=True, ge=1)]
 
 
-@dataclass(frozen=True)
-class Wanted:
-    """An output that was asked for, and whether as bytes."""
+class InputTensor(BaseModel):
+    """The images of a request: batch, height, width and channels."""
+
+    name: Literal["images"]
+    datatype: Literal["UINT8", "UINT16", "FP32"]
+    shape: Annotated[list[Side], Field(min_length=4, max_length=4)]
+    data: list[Any] | None = None
+    parameters: Parameters = {}
+
+
+class OutputRequest(BaseModel):
+    """An output that is asked for."""
 
     name: str
-    binary: bool
+    parameters: Parameters = {}
 
 
-def parsed(body: bytes, head: str | None) -> tuple[dict[str, Any], memoryview]:
-    """JSON of a request, and the bytes after it."""
+class InferenceRequest(BaseModel):
+    """A request of the protocol."""
+
+    id: str | None = None
+    parameters: Parameters = {}
+    inputs: Annotated[list[InputTensor], Field(min_length=1, max_length=1)]
+    outputs: Annotated[list[OutputRequest], Field(min_length=1)] | None = None
+
+    def binary_outputs(self, known: Sequence[str]) -> dict[str, bool]:
+        """Names of the outputs asked for, by default the first known, and whether as bytes."""
+        binary = self.parameters.get("binary_data_output") is True
+        if self.outputs is None:
+            return {known[0]: binary}
+        if not {output.name for output in self.outputs} <= set(known):
+            raise HTTPException(400, f"Expected outputs among {', '.join(sorted(known))}.")
+        return {
+            output.name: output.parameters.get("binary_data", binary) is True
+            for output in self.outputs
+        }
+
+
+def request_schema() -> dict[str, Any]:
+    """JSON schema of a request, without references, as OpenAPI takes it inline."""
+    schema = InferenceRequest.model_json_schema()
+    parts = schema.pop("$defs")
+
+    def inline(value: Any) -> Any:
+        if isinstance(value, list):
+            return [inline(item) for item in value]
+        if not isinstance(value, dict):
+            return value
+        if "$ref" in value:
+            return inline(parts[value["$ref"].rpartition("/")[2]])
+        return {key: inline(item) for key, item in value.items()}
+
+    return inline(schema)
+
+
+def parse_body(body: bytes, json_length: str | None) -> tuple[InferenceRequest, memoryview]:
+    """Request in the JSON of a body, and the bytes after it."""
     length = len(body)
-    if head is not None:
-        plain = head.isascii() and head.isdecimal() and len(head) <= _MOST_DIGITS
-        if not plain or int(head) > len(body):
+    if json_length is not None:
+        digits = json_length.isascii() and json_length.isdecimal()
+        if not digits or len(json_length) > _MOST_DIGITS or int(json_length) > len(body):
             raise HTTPException(
-                400, f"Expected the length of the JSON in `{HEAD}`, at most {len(body)}."
+                400, f"Expected the length of the JSON in `{JSON_LENGTH}`, at most {len(body)}."
             )
-        length = int(head)
+        length = int(json_length)
     if length > _MOST_JSON_BYTES:
         raise HTTPException(
             413,
             f"Expected at most {_MOST_JSON_BYTES:,} bytes of JSON; send images as binary data.",
         )
-    room_for(length * _PIXELS_PER_BYTE)
+    wait_if_large(length * _PIXELS_PER_BYTE)
     try:
-        asked = json.loads(body[:length])
+        request = InferenceRequest.model_validate(json.loads(body[:length]))
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        name = ".".join(map(str, first["loc"])) or "JSON"
+        message = f"`{name}` of the request cannot be used: {first['msg']}."
+        raise HTTPException(400, message) from None
     except (ValueError, RecursionError):
         raise HTTPException(400, "Expected JSON, as the Open Inference Protocol has it.") from None
-    if not isinstance(asked, dict):
-        raise HTTPException(400, "Expected a JSON object, with `inputs` in it.")
-    return asked, memoryview(body)[length:]
+    return request, memoryview(body)[length:]
 
 
-def read_images(asked: Mapping[str, Any], rest: memoryview, limits: Limits) -> np.ndarray:
-    """The images of a request `(b, h, w, c)`."""
-    inputs = asked.get("inputs")
-    if not isinstance(inputs, list) or len(inputs) != 1 or not isinstance(inputs[0], dict):
-        raise HTTPException(400, "Expected one input, `images`.")
-    (given,) = inputs
-    if given.get("name") != "images":
-        raise HTTPException(400, f"Expected the input `images`, received {_short(given, 'name')}.")
-    if str(given.get("datatype")) not in TYPES:
-        raise HTTPException(
-            400,
-            f"Expected images of {', '.join(TYPES)}, received {_short(given, 'datatype')}.",
-        )
-    shape = given.get("shape")
-    if (
-        not isinstance(shape, list)
-        or len(shape) != 4
-        or not all(isinstance(n, int) and not isinstance(n, bool) and n >= 1 for n in shape)
-    ):
-        raise HTTPException(
-            400,
-            f"Expected the shape of images as batch, height, width and channels, received "
-            f"{_short(given, 'shape')}.",
-        )
+def read_images(tensor: InputTensor, rest: memoryview, limits: ServerLimits) -> np.ndarray:
+    """Decode images, `(b, h, w, c)`.
+
+    Args:
+        tensor: Input of a request.
+        rest: Bytes after its JSON.
+        limits: Of pixels, of all images together.
+    """
+    shape = tensor.shape
     pixels = math.prod(shape[:3])
     if pixels > limits.pixels or math.prod(shape) > 4 * limits.pixels:
         raise HTTPException(413, f"Expected images of at most {limits.pixels:,} pixels together.")
-    room_for(pixels)
-    dtype = np.dtype(TYPES[given["datatype"]])
-    size = member(given, "parameters").get("binary_data_size")
+    wait_if_large(pixels)
+    dtype = np.dtype(_DTYPES[tensor.datatype])
+    size = tensor.parameters.get("binary_data_size")
     if size is None:
-        return _listed(given.get("data"), dtype, shape)
-    if "data" in given:
+        return _from_lists(tensor.data, dtype, shape)
+    if tensor.data is not None:
         raise HTTPException(400, "Expected `images` as data or as bytes, received both.")
     expected = math.prod(shape) * dtype.itemsize
     if size != expected or len(rest) != expected:
@@ -105,8 +142,8 @@ def read_images(asked: Mapping[str, Any], rest: memoryview, limits: Limits) -> n
     return np.frombuffer(rest, dtype.newbyteorder("<")).reshape(shape).astype(dtype, copy=False)
 
 
-def _listed(data: Any, dtype: np.dtype, shape: list[int]) -> np.ndarray:
-    """Array of a shape from numbers in lists, nested or flat."""
+def _from_lists(data: Any, dtype: np.dtype, shape: list[int]) -> np.ndarray:
+    """Array from numbers in lists, nested or flat."""
     try:
         values = np.asarray(data)
     except (ValueError, OverflowError):
@@ -122,64 +159,33 @@ def _listed(data: Any, dtype: np.dtype, shape: list[int]) -> np.ndarray:
     return values.astype(dtype).reshape(shape)
 
 
-def wanted_outputs(
-    asked: Mapping[str, Any], parameters: Mapping[str, Any], known: set[str]
-) -> list[Wanted]:
-    """Outputs that were asked for; the labels where none was."""
-    binary = parameters.get("binary_data_output") is True
-    outputs = asked.get("outputs")
-    if outputs is None:
-        return [Wanted("labels", binary)]
-    if not isinstance(outputs, list) or not outputs:
-        raise HTTPException(400, "Expected `outputs` to be a list of names.")
-    wanted: dict[str, Wanted] = {}
-    for one in outputs:
-        if not isinstance(one, dict) or str(one.get("name")) not in known:
-            raise HTTPException(400, f"Expected outputs among {', '.join(sorted(known))}.")
-        own = member(one, "parameters").get("binary_data", binary)
-        wanted[one["name"]] = Wanted(one["name"], own is True)
-    return list(wanted.values())
-
-
-def written(
-    answer: dict[str, Any], wanted: list[Wanted], arrays: Mapping[str, np.ndarray]
+def encode_response(
+    answer: Mapping[str, Any], outputs: Mapping[str, bool], arrays: Mapping[str, np.ndarray]
 ) -> Response:
-    """Arrays as JSON, or as bytes after it."""
-    outputs = []
+    """Encode arrays by name as JSON, or as bytes after it where `outputs` asks for bytes."""
+    described = []
     parts: list[bytes] = []
-    for one in wanted:
-        array = arrays[one.name]
+    for name, binary in outputs.items():
+        array = arrays[name]
         datatype = "FP32" if array.dtype.kind == "f" else "INT32"
-        output = described_array(one.name, datatype, list(array.shape))
-        if one.binary:
+        tensor = describe_tensor(name, datatype, array.shape)
+        if binary:
             plain = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
             parts.append(plain.tobytes())
-            output["parameters"] = {"binary_data_size": len(parts[-1])}
+            tensor["parameters"] = {"binary_data_size": len(parts[-1])}
         else:
-            output["data"] = array.ravel().tolist()
-        outputs.append(output)
-    head = json.dumps({**answer, "outputs": outputs}).encode()
+            tensor["data"] = array.ravel().tolist()
+        described.append(tensor)
+    head = json.dumps({**answer, "outputs": described}).encode()
     if not parts:
         return Response(head, media_type="application/json")
     return Response(
         b"".join([head, *parts]),
         media_type="application/octet-stream",
-        headers={HEAD: str(len(head))},
+        headers={JSON_LENGTH: str(len(head))},
     )
 
 
-def member(values: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    """A JSON object within another; `HTTPException` where it is something else."""
-    found = values.get(name) or {}
-    if not isinstance(found, dict):
-        raise HTTPException(400, f"Expected `{name}` to be a JSON object.")
-    return found
-
-
-def _short(values: Mapping[str, Any], name: str) -> str:
-    return repr(values.get(name))[:80]
-
-
-def described_array(name: str, datatype: str, shape: list[int]) -> dict[str, Any]:
-    """Name, type and shape of an array, as the protocol has them."""
-    return {"name": name, "datatype": datatype, "shape": shape}
+def describe_tensor(name: str, datatype: str, shape: Sequence[int]) -> dict[str, Any]:
+    """Name, type and shape of a tensor, as the protocol has them."""
+    return {"name": name, "datatype": datatype, "shape": list(shape)}

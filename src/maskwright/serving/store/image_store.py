@@ -1,4 +1,4 @@
-"""The images that a page works on: so many and no more, and what became of each."""
+"""The images that the page works on: a bounded number of them, on disk."""
 
 import secrets
 import shutil
@@ -18,14 +18,14 @@ from maskwright.imageio.tiff import TIFF_MAGIC
 from maskwright.imageio.windows import MOST_PIXELS, open_windows
 from maskwright.inference.large.stripes import out_of_memory
 from maskwright.serving.jobs.job_queue import BusyError
-from maskwright.serving.jobs.models import Served
-from maskwright.serving.jobs.run_inference import find
-from maskwright.serving.limits import Limits
-from maskwright.serving.store.tile_pyramid import draw_pyramid, safe_suffix
-from maskwright.serving.store.upload import EvictedError, Upload, named
+from maskwright.serving.jobs.run_inference import UploadFiles, run_inference
+from maskwright.serving.limits import ServerLimits
+from maskwright.serving.store.tile_pyramid import safe_suffix, write_pyramid
+from maskwright.serving.store.upload import EvictedError, NotDoneError, Upload, naming_errors
+from maskwright.tasks.serving import ServedModel
 
 _RETRY_S = 5
-_DRAWN = 0.2  # of the progress: when the picture is there
+_TILES_SHARE = 0.2  # of the progress, when the tiles are there
 _CLOSED = "The server was shut down before the image was done; send it again."
 
 
@@ -33,24 +33,24 @@ class _StoppedError(Exception):
     """Work that nobody waits for any more."""
 
 
-class Images:
-    """Uploads by id: pictures are drawn in one thread, models run in another, in their order.
+class ImageStore:
+    """Uploads by id. One thread writes their tiles, another runs models, in the order of arrival.
 
-    Where there are too many, or they take too much of the disk, the oldest finished ones go.
+    Beyond the limits of number and bytes, the oldest finished uploads are removed.
 
     Args:
-        limits: Of pixels, of the queue, and of what is kept.
+        limits: Of pixels, of the queue, and of stored images.
     """
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: ServerLimits) -> None:
         self.limits = limits
         self._place = tempfile.TemporaryDirectory(prefix="maskwright-")  # goes with the process
         self.folder = Path(self._place.name)
         self._uploads: dict[str, Upload] = {}
         self._bytes: dict[str, int] = {}
         self._lock = threading.Lock()
-        self._drawing = ThreadPoolExecutor(1, "pictures")
-        self._finding = ThreadPoolExecutor(1, "finding")
+        self._tiling = ThreadPoolExecutor(1, "tiles")
+        self._inference = ThreadPoolExecutor(1, "inference")
         self._closed = False
 
     def __getitem__(self, id: str) -> Upload:
@@ -59,25 +59,37 @@ class Images:
         except KeyError:
             raise EvictedError from None
 
+    def finished(self, id: str) -> Upload:
+        """An upload that the model is done with.
+
+        Raises:
+            EvictedError: If it is not stored, or no longer.
+            NotDoneError: If the model is not done with it, or it failed.
+        """
+        upload = self[id]
+        if upload.status != "done":
+            raise NotDoneError(upload.reason)
+        return upload
+
     def __len__(self) -> int:
         return len(self._uploads)
 
     def check(self) -> None:
-        """Raise `BusyError` where as many wait as may."""
+        """Raise `BusyError` if as many wait as may."""
         waiting = sum(not upload.over for upload in list(self._uploads.values()))
         if waiting >= self.limits.queue or self._closed:
             raise BusyError(_RETRY_S)
 
-    def add(self, name: str, served: Served, source: BinaryIO) -> Upload:
-        """Take on an image: it is looked at now, and worked on later.
+    def add(self, name: str, served: ServedModel, source: BinaryIO) -> Upload:
+        """Store an image; its header is checked now, a model works on it later.
 
         Args:
-            name: Of the file.
-            served: The model, which draws masks.
+            name: File name.
+            served: The model, which predicts masks.
             source: The file.
 
         Raises:
-            BusyError: If enough is waiting.
+            BusyError: If enough images wait.
             DataError: If it is no image, or too large.
         """
         self.check()
@@ -90,32 +102,32 @@ class Images:
             file = folder / f"image{safe_suffix(name, start)}"
             with file.open("wb") as copy:
                 shutil.copyfileobj(source, copy, 2**20)
-            with named(folder, name):
+            with naming_errors(folder, name):
                 size = self._size(file)
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
-        upload = Upload(id, name, served, folder, file, size)
+        upload = Upload(id, name, served, UploadFiles(folder, file), size)
         with self._lock:
             self._uploads[id] = upload
             self._bytes[id] = upload.bytes()
         self._make_room()
-        self._submit(self._drawing, upload, self._draw)
+        self._submit(self._tiling, upload, self._write_tiles)
         return upload
 
     def drop(self, id: str) -> None:
-        """Forget an image and remove its files; what works on it stops."""
+        """Remove an image and its files; work on it stops."""
         with self._lock:
             upload = self._uploads.pop(id, None)
             self._bytes.pop(id, None)
         if upload is None:
             raise EvictedError
         upload.gone = True
-        upload.fail("The image was dropped.")
-        shutil.rmtree(upload.folder, ignore_errors=True)
+        upload.fail("The image was removed.")
+        shutil.rmtree(upload.files.folder, ignore_errors=True)
 
     def stop(self) -> None:
-        """Take on nothing more, stop what is under way, and answer who waits."""
+        """Accept nothing more, stop what runs, and answer who waits."""
         self._closed = True
         for upload in list(self._uploads.values()):
             if not upload.over:
@@ -124,12 +136,12 @@ class Images:
     def close(self) -> None:
         """Stop, and remove all files."""
         self.stop()
-        for pool in (self._drawing, self._finding):
+        for pool in (self._tiling, self._inference):
             pool.shutdown(wait=True, cancel_futures=True)
         self._place.cleanup()
 
     def _size(self, file: Path) -> tuple[int, int]:
-        """Height and width of an image that is not too large for what its format allows."""
+        """Height and width of an image; `TooLargeError` beyond the limit of its format."""
         header = read_header(file, MOST_PIXELS)
         size = (header.height, header.width)
         by_windows = start_of(file).startswith(TIFF_MAGIC)
@@ -149,7 +161,7 @@ class Images:
             upload.fail(_CLOSED)
 
     def _guarded(self, upload: Upload, work: Callable[[Upload], None]) -> None:
-        """Do some work on an image; whatever goes wrong becomes the sentence it failed with."""
+        """Work on an image; an error becomes the reason that it failed with."""
         if upload.over:
             return
         try:
@@ -164,37 +176,36 @@ class Images:
                 upload.fail("The memory of the server does not suffice for this image.")
             elif not upload.gone:
                 traceback.print_exc(file=sys.stderr)
-                upload.fail("The server made a mistake with this image, which its log names.")
-        if upload.gone:  # written to again while it was being removed
-            shutil.rmtree(upload.folder, ignore_errors=True)
+                upload.fail("Internal server error; the log of the server names the reason.")
+        if upload.gone:  # written to again while it was removed
+            shutil.rmtree(upload.files.folder, ignore_errors=True)
             return
         with self._lock:
             if upload.id in self._bytes:
                 self._bytes[upload.id] = upload.bytes()
         self._make_room()
 
-    def _draw(self, upload: Upload) -> None:
-        with open_windows(upload.file, self.limits.pixels) as windows:
-            advance = self._mover(upload, 0.0, _DRAWN)
-            upload.pyramid = draw_pyramid(windows, upload.folder / "tiles", advance)
-        upload.changes.tell()
-        self._submit(self._finding, upload, self._find)
+    def _write_tiles(self, upload: Upload) -> None:
+        with open_windows(upload.files.image, self.limits.pixels) as windows:
+            advance = self._progress(upload, 0.0, _TILES_SHARE)
+            upload.pyramid = write_pyramid(windows, upload.files.folder / "tiles", advance)
+        upload.changes.notify()
+        self._submit(self._inference, upload, self._run)
 
-    def _find(self, upload: Upload) -> None:
+    def _run(self, upload: Upload) -> None:
         upload.begin()
-        found = find(
+        result = run_inference(
             upload.served,
-            upload.file,
+            upload.files,
             Path(upload.name).stem,
-            upload.folder,
             self.limits.pixels,
-            self._mover(upload, _DRAWN, 1.0),
+            self._progress(upload, _TILES_SHARE, 1.0),
         )
         if not upload.over:
-            upload.finish(found)
+            upload.finish(result)
 
-    def _mover(self, upload: Upload, first: float, last: float) -> Callable[[float], None]:
-        """Function that is told shares of a stage; it ends the stage where nobody waits for it."""
+    def _progress(self, upload: Upload, first: float, last: float) -> Callable[[float], None]:
+        """Function that adds shares of a stage to the progress; it stops work on failed uploads."""
         done = 0.0
 
         def advance(share: float) -> None:
@@ -207,7 +218,7 @@ class Images:
         return advance
 
     def _make_room(self) -> None:
-        """Drop the oldest finished images but the last, until the others fit."""
+        """Remove the oldest finished images but the last, until the others fit."""
         while True:
             with self._lock:
                 most, total = self.limits.images_kept, sum(self._bytes.values())

@@ -1,4 +1,4 @@
-"""What the page shows of an upload: JPEG tiles in all sizes, made by windows of the image."""
+"""Tile pyramids: an image as JPEG tiles of all sizes, written from windows of it."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -14,29 +14,29 @@ from maskwright.imageio.tiff import TIFF_MAGIC
 from maskwright.imageio.windows import Windows
 
 TILE = 512
-"""Side of the tiles, px; those at the right and at the bottom are what is left."""
+"""Side of the tiles, px; those at the right and at the bottom may be smaller."""
 
 _THUMBNAIL_SIDE = 160
-_BAND_PIXELS = 2**21  # of the image, read and stretched at once
+_BAND_PIXELS = 2**21  # of the image, read at once
 _QUALITY = 90
-_SLIDES = frozenset({".svs", ".ndpi", ".scn", ".bif"})  # which are one file, and a TIFF
+_SLIDES = frozenset({".svs", ".ndpi", ".scn", ".bif"})  # formats of one file, a TIFF
 
 Span = tuple[float, float]
-"""Values of pixels that are shown as black and as white."""
+"""Pixel values that are shown as black and as white."""
 
 
 @dataclass(frozen=True)
-class Pyramid:
-    """An image as tiles of all sizes, numbered as in Deep Zoom.
+class TilePyramid:
+    """Tiles of an image in all sizes, numbered as in Deep Zoom.
 
     Level `levels - 1` is the image itself; each one below has half its sides, rounded up, and the
     first is a single pixel.
 
     Args:
-        folder: Of the tiles, `LEVEL/COLUMN_ROW.jpg`, and of `thumbnail.jpg`.
-        height: Of the image, px.
-        width: Of the image, px.
-        span: Of pixels that are not 8 bits; one for the whole image.
+        folder: Folder with `LEVEL/COLUMN_ROW.jpg` and `thumbnail.jpg`.
+        height: Height of the image, px.
+        width: Width of the image, px.
+        span: Values shown as black and white, of pixels that are not 8 bits.
     """
 
     folder: Path
@@ -46,8 +46,8 @@ class Pyramid:
 
     @property
     def levels(self) -> int:
-        """How many sizes there are."""
-        return levels_of(self.height, self.width)
+        """Number of sizes."""
+        return pyramid_levels(self.height, self.width)
 
     @property
     def thumbnail(self) -> Path:
@@ -55,56 +55,56 @@ class Pyramid:
         return self.folder / "thumbnail.jpg"
 
     def tile(self, level: int, column: int, row: int) -> Path:
-        """Where a tile lies, if there is such a one."""
+        """File of a tile; there is none for numbers outside the image."""
         return tile_file(self.folder, level, column, row)
 
 
 def safe_suffix(name: str, start: bytes) -> str:
-    """Ending under which an upload may be kept and opened.
+    """Suffix under which an upload may be stored and opened.
 
-    Readers that go by the ending, or by text in the file, could be led to other files of this
-    machine: GDAL by a `.vrt`, OpenSlide by an index of JPEGs. What is one file is opened by its
-    content, whatever its name says.
+    Readers that go by the suffix, or by text in the file, could be led to other files of this
+    machine: GDAL by a `.vrt`, OpenSlide by an index of JPEGs. Without a suffix, an image is opened
+    by its content.
 
     Args:
-        name: Of the upload.
-        start: Its first bytes.
+        name: File name of the upload.
+        start: First bytes of the file.
     """
     suffix = Path(name).suffix.lower()
     return suffix if suffix in _SLIDES and start.startswith(TIFF_MAGIC) else ""
 
 
-def levels_of(height: int, width: int) -> int:
-    """Sizes from the image down to a single pixel."""
+def pyramid_levels(height: int, width: int) -> int:
+    """Number of sizes from the image down to a single pixel."""
     return (max(height, width) - 1).bit_length() + 1
 
 
 def tile_file(folder: Path, level: int, column: int, row: int) -> Path:
-    """Where a tile lies in the folder of a pyramid."""
+    """File of a tile in the folder of a pyramid."""
     return folder / str(level) / f"{column}_{row}.jpg"
 
 
-def draw_pyramid(windows: Windows, folder: Path, advance: Callable[[float], None]) -> Pyramid:
+def write_pyramid(windows: Windows, folder: Path, advance: Callable[[float], None]) -> TilePyramid:
     """Write the tiles of an image and its thumbnail, with memory for two rows of tiles.
 
     Args:
         windows: The image.
-        folder: For the tiles.
-        advance: Called with the share of the image that was drawn.
+        folder: Folder for the tiles.
+        advance: Called with the share of the image that was written.
     """
     height, width = windows.height, windows.width
     span = None if windows.dtype == "uint8" else _span_of(windows)
-    top = _Level(folder, levels_of(height, width) - 1, height, width)
+    top = _Level(folder, pyramid_levels(height, width) - 1, height, width)
     for band in _bands(windows):
         top.add(as_picture(band, span))
         advance(len(band) / height)
-    pyramid = Pyramid(folder, height, width, span)
-    _draw_thumbnail(pyramid)
+    pyramid = TilePyramid(folder, height, width, span)
+    _write_thumbnail(pyramid)
     return pyramid
 
 
 def reduced_picture(windows: Windows, span: Span | None, size: tuple[int, int]) -> np.ndarray:
-    """uint8 RGB `(h, w, 3)` of an image, in a size that is not larger."""
+    """Image as uint8 RGB `(h, w, 3)`, in its size or a smaller one."""
     pictures = (as_picture(band, span) for band in _bands(windows))
     if size == (windows.height, windows.width):
         return np.concatenate(list(pictures))
@@ -118,14 +118,14 @@ def _bands(windows: Windows) -> Iterator[np.ndarray]:
 
 
 def _span_of(windows: Windows) -> Span:
-    """The same as `as_picture` finds, of the pixels that hold data."""
-    every = max(1, windows.height * windows.width // SAMPLE_PX)
+    """Span as in `as_picture`, of the pixels that hold data."""
+    step = max(1, windows.height * windows.width // SAMPLE_PX)
     parts, first = [], 0
     for band in _bands(windows):
         shown = shown_channels(band)
         pixels = shown.reshape(-1, shown.shape[2])
-        parts.append(pixels[first::every])
-        first = (first - len(pixels)) % every
+        parts.append(pixels[first::step])
+        first = (first - len(pixels)) % step
     sample = np.concatenate(parts)
     if windows.nodata is not None:
         sample = sample[(sample != windows.nodata).any(axis=1)]
@@ -133,7 +133,7 @@ def _span_of(windows: Windows) -> Span:
 
 
 class _Level:
-    """One size of a picture, cut into tiles as its rows come; the smaller sizes hang on it."""
+    """One size of an image, cut into tiles as its rows come; it feeds the next smaller size."""
 
     def __init__(self, folder: Path, number: int, height: int, width: int) -> None:
         self.folder, self.number, self.missing, self.width = folder, number, height, width
@@ -145,7 +145,7 @@ class _Level:
         (folder / str(number)).mkdir(parents=True, exist_ok=True)
 
     def add(self, rows: np.ndarray) -> None:
-        """Take the next rows, uint8 `(rows, width, 3)`."""
+        """Add the next rows, uint8 `(rows, width, 3)`."""
         self.waiting.append(rows)
         self.missing -= len(rows)
         held = sum(map(len, self.waiting))
@@ -160,14 +160,14 @@ class _Level:
     def _write(self, strip: np.ndarray) -> None:
         for column, left in enumerate(range(0, self.width, TILE)):
             file = tile_file(self.folder, self.number, column, self.row)
-            file.write_bytes(as_jpeg(strip[:, left : left + TILE]))
+            file.write_bytes(encode_jpeg(strip[:, left : left + TILE]))
         self.row += 1
         if self.below is not None:
-            self.below.add(_halved(strip))
+            self.below.add(_halve(strip))
 
 
-def _halved(strip: np.ndarray) -> np.ndarray:
-    """Means of two by two pixels; the last row and column count twice where they are alone."""
+def _halve(strip: np.ndarray) -> np.ndarray:
+    """Means of two by two pixels; an odd last row or column counts twice."""
     height, width = strip.shape[:2]
     if height % 2 or width % 2:
         strip = cv2.copyMakeBorder(strip, 0, height % 2, 0, width % 2, cv2.BORDER_REPLICATE)
@@ -175,14 +175,14 @@ def _halved(strip: np.ndarray) -> np.ndarray:
     return np.asarray(cv2.resize(strip, size, interpolation=cv2.INTER_AREA))
 
 
-def as_jpeg(picture: np.ndarray) -> bytes:
-    """JPEG of uint8 RGB `(h, w, 3)`."""
-    turned = np.ascontiguousarray(picture[..., ::-1])
-    _, data = cv2.imencode(".jpg", turned, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
+def encode_jpeg(picture: np.ndarray) -> bytes:
+    """Encode uint8 RGB `(h, w, 3)` as JPEG."""
+    bgr = np.ascontiguousarray(picture[..., ::-1])
+    _, data = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
     return data.tobytes()
 
 
-def _draw_thumbnail(pyramid: Pyramid) -> None:
+def _write_thumbnail(pyramid: TilePyramid) -> None:
     level = min(pyramid.levels - 1, TILE.bit_length() - 1)  # the largest that is one tile
     data = np.frombuffer(pyramid.tile(level, 0, 0).read_bytes(), np.uint8)
     small = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR_RGB))
@@ -190,4 +190,4 @@ def _draw_thumbnail(pyramid: Pyramid) -> None:
     size = tuple(max(1, round(side * factor)) for side in small.shape[1::-1])
     small = cv2.resize(small, size, interpolation=cv2.INTER_AREA)
     with atomic_write(pyramid.thumbnail) as beside:
-        beside.write_bytes(as_jpeg(small))
+        beside.write_bytes(encode_jpeg(small))

@@ -1,4 +1,4 @@
-"""Images and their corrected masks, kept as a data set that `maskwright train` reads."""
+"""Images and their corrected masks as a data set that `maskwright train` reads."""
 
 import filecmp
 import shutil
@@ -23,9 +23,8 @@ from maskwright.imageio import (
 )
 from maskwright.imageio.windows import MOST_PIXELS
 from maskwright.labels import IGNORE_LABEL, Labels
-from maskwright.model_card import InstanceCard, SemanticCard
-from maskwright.serving.jobs.job_queue import room_for
-from maskwright.serving.store.downloads import present_objects, stem_of
+from maskwright.serving.jobs.job_queue import wait_if_large
+from maskwright.serving.store.downloads import stem_of
 from maskwright.serving.store.upload import Upload
 
 _SUFFIXES = {"JPEG": ".jpg", "MPO": ".jpg", "JPEG2000": ".jp2", "PPM": ".ppm", "TIFF": ".tif"}
@@ -35,10 +34,10 @@ _REMARK = "Kept by maskwright serve: masks as they were corrected; 255 marks wha
 class TrainingSetWriter:
     """A folder with a data set for each model: `images`, `masks` and a `data.yaml`.
 
-    Where a model tells objects apart, `instances` holds their numbers.
+    For a model of objects, `instances` holds their numbers.
 
     Args:
-        folder: Made when the first image is kept.
+        folder: Created when the first image is stored.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -46,49 +45,47 @@ class TrainingSetWriter:
         self._lock = threading.Lock()
 
     def keep(self, upload: Upload) -> dict[str, Any]:
-        """Keep an image with its mask as it is now; the same image again replaces its mask.
+        """Store an image with its mask as it is now; the same image again replaces its mask.
 
         Returns:
-            `folder`, by its last two names, and how many `images` it holds now.
+            `folder`, by its last two names, and the number of `images` in it.
 
         Raises:
             DataError: If training could not read the image, or it cannot be written.
             ConfigError: If the folder holds masks of other classes.
         """
-        name, segmenter = upload.served.name, upload.served.segmenter
-        if segmenter is None:
-            raise ConfigError(f"The model {name} draws no masks that could be kept.")
+        name, card = upload.served.name, upload.card
         _check_size(upload.size)
-        room_for(upload.size[0] * upload.size[1])
+        wait_if_large(upload.size[0] * upload.size[1])
         with upload.in_use():
             labels, suffix = upload.labels(), _suffix(upload)
-        objects = present_objects(upload, labels)
+        objects = upload.objects(labels)
         folder = self.folder / name
         try:
             with self._lock:
-                self._describe(folder, name, segmenter.card)
-                stem = _free_stem(folder / "images", stem_of(upload.name), upload.file)
+                self._describe(folder, name, card.labels)
+                stem = _free_stem(folder / "images", stem_of(upload.name), upload.files.image)
                 if objects is not None:
-                    write_image(folder / "instances" / f"{stem}.png", _numbers(objects.ids()))
-                write_mask(folder / "masks" / f"{stem}.png", labels, segmenter.card.labels.colors)
+                    write_image(folder / "instances" / f"{stem}.png", _consecutive(objects.ids()))
+                write_mask(folder / "masks" / f"{stem}.png", labels, card.labels.colors)
                 # Last, so that there is never an image without its mask.
                 with atomic_write(folder / "images" / f"{stem}{suffix}") as beside:
-                    shutil.copyfile(upload.file, beside)
+                    shutil.copyfile(upload.files.image, beside)
                 number = len(list_images(folder / "images"))
         except OSError as error:
             raise DataError(f"{upload.name} cannot be kept: {error.strerror}.") from error
         return {"folder": f"{self.folder.name}/{name}", "images": number}
 
-    def _describe(self, folder: Path, name: str, card: SemanticCard | InstanceCard) -> None:
-        """Write what the masks hold; `ConfigError` where the folder says otherwise."""
-        file, labels = folder / FILE_NAMES[0], card.labels
+    def _describe(self, folder: Path, name: str, labels: Labels) -> None:
+        """Write `data.yaml`; `ConfigError` if the folder has one with other classes."""
+        file = folder / FILE_NAMES[0]
         if not file.is_file():
             write_description(file, _description(labels), [_REMARK])
             return
-        said = read_description(file).classes or []
-        if said != list(labels.names):
+        classes = read_description(file).classes or []
+        if classes != list(labels.names):
             raise ConfigError(
-                f"What is kept of {name} has the classes {', '.join(said)}, and the model "
+                f"The data set kept of {name} has the classes {', '.join(classes)}, and the model "
                 f"{', '.join(labels.names)}; serve it under another name, or with another --keep."
             )
 
@@ -115,25 +112,24 @@ def _check_size(size: tuple[int, int]) -> None:
 
 
 def _suffix(upload: Upload) -> str:
-    """Ending by which training knows an image: its own, or that of its format."""
-    own = Path(upload.name).suffix.lower()
-    if own in IMAGE_SUFFIXES:
-        return own
-    format = read_header(upload.file, MOST_PIXELS).format
+    """Suffix by which training knows an image: its own, or that of its format."""
+    suffix = Path(upload.name).suffix.lower()
+    if suffix in IMAGE_SUFFIXES:
+        return suffix
+    format = read_header(upload.files.image, MOST_PIXELS).format
     return _SUFFIXES.get(format, f".{format.lower()}")
 
 
 def _free_stem(folder: Path, stem: str, file: Path) -> str:
-    """Name for an image: that of a file with the same content, else one that is not taken.
+    """Stem for an image: that of a file with the same content, else one that is free.
 
-    Masks are found by these names alone, in which neither upper and lower case nor the ending of
-    the file count.
+    Masks are paired by stems, in which neither case nor the suffix of the file counts.
     """
     taken: dict[str, list[Path]] = {}
     for image in list_images(folder) if folder.is_dir() else []:
-        taken.setdefault(_plain(image.stem), []).append(image)
+        taken.setdefault(_normalize(image.stem), []).append(image)
     name, number = stem, 1
-    while others := taken.get(_plain(name)):
+    while others := taken.get(_normalize(name)):
         for other in others:
             if filecmp.cmp(other, file, shallow=False):
                 return other.stem
@@ -142,12 +138,12 @@ def _free_stem(folder: Path, stem: str, file: Path) -> str:
     return name
 
 
-def _plain(stem: str) -> str:
+def _normalize(stem: str) -> str:
     return unicodedata.normalize("NFC", stem).casefold()
 
 
-def _numbers(ids: np.ndarray) -> np.ndarray:
-    """Numbers of objects without gaps, uint16."""
+def _consecutive(ids: np.ndarray) -> np.ndarray:
+    """Renumber objects without gaps, uint16."""
     _, places = np.unique(ids, return_inverse=True)
     without = 0 if (ids == 0).any() else 1
     return (places.reshape(ids.shape) + without).astype(np.uint16)

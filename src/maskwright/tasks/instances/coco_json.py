@@ -1,4 +1,4 @@
-"""Objects as COCO's JSON holds them."""
+"""Instances as COCO JSON."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -11,43 +11,62 @@ from maskwright.rle import encode_rle
 def to_coco(
     images: Iterable[tuple[str, Instances]], labels: Labels, background: int | None = 0
 ) -> dict[str, Any]:
-    """Content of a file of annotations: images, categories, and an annotation for each object.
+    """Content of an annotation file: images, categories, and an annotation for each instance.
 
-    Masks are run lengths, which lose nothing. Categories have the numbers of the classes, without
-    the background. Scores are kept, so that the list of annotations serves as results too.
+    Masks are RLE. Category ids are class labels, without the background. Annotations have scores,
+    so that their list is a COCO result list too.
 
     Args:
-        images: File names with their objects.
+        images: File names with their instances.
         labels: Names of the classes.
-        background: Label of what is no object, or `None`.
+        background: Background label, or `None`.
     """
-    content: dict[str, Any] = {
-        "images": [],
-        "annotations": [],
-        "categories": [
-            {"id": label, "name": name}
-            for label, name in enumerate(labels.names)
-            if label != background
-        ],
-    }
-    for number, (name, objects) in enumerate(images, start=1):
-        height, width = objects.size
-        areas = objects.areas.tolist()
-        content["images"].append(
-            {"id": number, "file_name": name, "height": height, "width": width}
-        )
-        for place, box in enumerate(objects.boxes.tolist()):
-            top, left, bottom, right = box
-            annotation = {
-                "id": len(content["annotations"]) + 1,
-                "image_id": number,
-                "category_id": int(objects.labels[place]),
-                "iscrowd": int(objects.crowd[place]),
-                "area": areas[place],
-                "bbox": [left, top, right - left, bottom - top],
-                "segmentation": encode_rle(objects.masks[place], (top, left), objects.size),
-            }
-            if objects.scores is not None:
-                annotation["score"] = round(float(objects.scores[place]), 6)
-            content["annotations"].append(annotation)
+    return join_coco(
+        (image_entry(name, objects), annotations(objects)) for name, objects in images
+    ) | {"categories": categories(labels, background)}
+
+
+def join_coco(
+    images: Iterable[tuple[dict[str, Any], Iterable[dict[str, Any]]]],
+) -> dict[str, Any]:
+    """Images and annotations of a file, numbered from 1, from entries of each image."""
+    content: dict[str, Any] = {"images": [], "annotations": []}
+    for number, (image, found) in enumerate(images, start=1):
+        content["images"].append({"id": number, **image})
+        for annotation in found:
+            place = len(content["annotations"]) + 1
+            content["annotations"].append({"id": place, "image_id": number, **annotation})
     return content
+
+
+def categories(labels: Labels, background: int | None = 0) -> list[dict[str, Any]]:
+    """Categories with the numbers of the classes, without the background."""
+    return [
+        {"id": label, "name": name}
+        for label, name in enumerate(labels.names)
+        if label != background
+    ]
+
+
+def image_entry(name: str, objects: Instances) -> dict[str, Any]:
+    """Entry of an image, without its number."""
+    height, width = objects.size
+    return {"file_name": name, "height": height, "width": width}
+
+
+def annotations(objects: Instances) -> list[dict[str, Any]]:
+    """Annotations of the objects of an image, without numbers."""
+    areas = objects.areas.tolist()
+    entries = []
+    for place, (top, left, bottom, right) in enumerate(objects.boxes.tolist()):
+        annotation = {
+            "category_id": int(objects.labels[place]),
+            "iscrowd": int(objects.crowd[place]),
+            "area": areas[place],
+            "bbox": [left, top, right - left, bottom - top],
+            "segmentation": encode_rle(objects.masks[place], (top, left), objects.size),
+        }
+        if objects.scores is not None:
+            annotation["score"] = round(float(objects.scores[place]), 6)
+        entries.append(annotation)
+    return entries

@@ -77,7 +77,7 @@ def _networks(model: Any, card: InstanceCard) -> Mapping[str, Any]:
 
 
 def _classes(run: DetectorFn, card: InstanceCard, example: Example) -> np.ndarray:
-    return InstancePredictor(run, card)(example["image"]).classes().astype(np.uint8)
+    return InstancePredictor(run, card)(example["image"]).labels.astype(np.uint8)
 
 
 EXPORT = ExportTask(

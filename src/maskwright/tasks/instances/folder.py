@@ -1,161 +1,189 @@
-"""Objects for a file, a folder or a glob; what cannot be read is reported and passed over."""
+"""Objects of the images of a folder: label images, overlays, tables over all images."""
 
-import json
-from dataclasses import dataclass, replace
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from functools import partial
+from itertools import chain
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from maskwright.data.parallel import in_threads, progress
 from maskwright.data.to_rgb import as_picture
 from maskwright.errors import DataError
-from maskwright.imageio import MAX_PIXELS, atomic_write, read_image, write_image
-from maskwright.inference.output_paths import Failure, Job, failure, plan_files
+from maskwright.export.artifact import model_folder, needs_tensorflow
+from maskwright.export.engines import SHARED, Threads
+from maskwright.export.logits import load_card
+from maskwright.imageio import write_image
+from maskwright.inference.folder_plan import (
+    Advance,
+    FolderModel,
+    FolderPlan,
+    ReadImage,
+    Rejected,
+    Work,
+)
+from maskwright.inference.manifest import Record, fingerprint
+from maskwright.inference.options import FolderOptions
+from maskwright.inference.output_paths import WorkItem, below, plan_files
+from maskwright.inference.predictor import Predictor
 from maskwright.instances import Instances
-from maskwright.tasks.instances.coco_json import to_coco
+from maskwright.model_card import CARD_FILE, InstanceCard, SemanticCard
 from maskwright.tasks.instances.drawing import draw_objects
-from maskwright.tasks.instances.panoptic import Merger, Panoptic, as_colors
-from maskwright.tasks.instances.panoptic import to_coco as to_panoptic_coco
-from maskwright.tasks.instances.predictor import InstancePredictor
-from maskwright.tasks.regions.extraction.extract import Region, extract
-from maskwright.tasks.regions.extraction.table import write_table
+from maskwright.tasks.instances.panoptic import Merger, as_colors, segments_info
+from maskwright.tasks.instances.predictor import InstancePredictor, Output, adjusted_instance_card
+from maskwright.tasks.instances.tables import (
+    ObjectsResult,
+    measured,
+    object_record,
+    scores_of,
+    write_tables,
+)
+from maskwright.types import ignore_message
 
 _MOST_OBJECTS = 65535  # that 16 bits tell apart
 
 
-@dataclass(frozen=True)
-class ObjectsResult:
-    """What was written.
-
-    Args:
-        written: Label images, in the order of the images.
-        failed: Images without one.
-        objects: Found in all images.
-        table: CSV with a row for each object.
-        coco: JSON of all objects.
-    """
-
-    written: tuple[Path, ...]
-    failed: tuple[Failure, ...]
-    objects: int
-    table: Path
-    coco: Path
-
-    def output(self, folder: Path) -> Path:
-        """Where to look first."""
-        return folder
-
-    def summary(self) -> str:
-        """What was found, in a sentence."""
-        images, total = len(self.written), len(self.written) + len(self.failed)
-        return (
-            f"Found {self.objects:,} objects in {images} of {total} images; see {self.table} and "
-            f"{self.coco}."
-        )
-
-
-def find_in_folder(
-    finder: InstancePredictor,
-    images: str | Path,
-    out: str | Path,
-    *,
-    overlays: bool = True,
-    merger: Merger | None = None,
-    max_pixels: int = MAX_PIXELS,
-) -> ObjectsResult:
-    """Write `out/NAME.png`, 16 bits with the number of the object in each pixel, for every image.
+def plan_folder(
+    model: str | Path, images: str | Path, out: Path, options: FolderOptions
+) -> FolderPlan[ObjectsResult]:
+    """Plan of `out/NAME.png`, 16 bits with the number of the object in each pixel.
 
     Beside them go `overlays/NAME.jpg` with the outlines, `objects.csv` with the class, the score,
     the place and the measures of each object, and `objects.json` as COCO has it, where masks may
-    overlap. Names are those of `inference.folder.predict_folder`. With a merger there are
-    `panoptic/NAME.png` and `panoptic.json` too, as COCO has panoptic masks, and overlays show them.
-
-    Args:
-        finder: Model and card.
-        images: A file, a folder with all folders in it, or a glob.
-        out: Folder for the results, made where it is missing.
-        overlays: Whether to draw.
-        merger: Adds the classes of a model of masks.
-        max_pixels: Larger images are refused.
+    overlap. With `options.classes` there are `panoptic/NAME.png` and `panoptic.json` too, as COCO
+    has panoptic masks, and overlays show them.
 
     Raises:
-        DataError: If no image is found, or a result cannot be written.
-        ConfigError: If a file in a folder of the images would be overwritten, or `out` cannot be
-            made.
+        ModelError: If there is no such model.
+        DataError: If there is no image.
+        ConfigError: If an image would be overwritten, an adjustment does not suit the model, or
+            the semantic model has no classes beside those of the objects.
     """
-    out = Path(out)
+    if options.engine != "ray":
+        return plan_models(*_load(model, options, SHARED), images, out, options)
+    card = InstanceCard.read(model_folder(model) / CARD_FILE)
+    card = adjusted_instance_card(card, options.adjustments)
+    classes = None if options.classes is None else load_card(Path(options.classes))
+    open_model = partial(_open, model, out, replace(options, on_message=ignore_message))
+    plan = _plan(card, classes, images, out, options.overlays, open_model)
+    return replace(plan, on_gpu=needs_tensorflow(Path(model)))
+
+
+def plan_models(
+    predictor: InstancePredictor,
+    semantic: Predictor | None,
+    images: str | Path,
+    out: Path,
+    options: FolderOptions,
+) -> FolderPlan[ObjectsResult]:
+    """As `plan_folder`, with models that are open; `options.adjustments` are not looked at.
+
+    Args:
+        predictor: Of the objects.
+        semantic: Whose classes are merged with the objects, or `None`.
+        images: As in `plan_folder`.
+        out: As in `plan_folder`.
+        options: As in `plan_folder`.
+    """
+    classes = None if semantic is None else semantic.card
+    folder_model = _folder_model(predictor, semantic, out)
+    return _plan(predictor.card, classes, images, out, options.overlays, lambda _: folder_model)
+
+
+def _plan(
+    card: InstanceCard,
+    classes: SemanticCard | None,
+    images: str | Path,
+    out: Path,
+    overlays: bool,
+    open_model: Callable[[Threads], FolderModel],
+) -> FolderPlan[ObjectsResult]:
+    """As `plan_folder`, from the adjusted cards and a function that opens the models."""
+    merger = None if classes is None else Merger(card.labels, classes.labels, classes.background)
+    settings = fingerprint(card.to_json(), classes and classes.to_json())
     jobs = plan_files(images, out, overlays, panoptic=merger is not None)
-    labels = finder.card.labels
-    written: list[Path] = []
-    failed: list[Failure] = []
-    found: list[tuple[str, Instances]] = []
-    regions: list[Region] = []
-    scores: list[float] = []
-    panoptic: list[dict[str, Any]] = []
-    reading = in_threads(partial(_read, max_pixels), jobs, None, workers=1, ahead=1)
-    with progress("Finding objects", len(jobs)) as advance:
-        for job, image in zip(jobs, reading, strict=True):
+    return FolderPlan(
+        [WorkItem((job,), settings) for job in jobs],
+        open_model,
+        partial(write_tables, out, card.labels, merger),
+    )
+
+
+def _load(
+    model: str | Path, options: FolderOptions, threads: Threads
+) -> tuple[InstancePredictor, Predictor | None]:
+    predictor = InstancePredictor.load(model, threads).adjusted(**options.adjustments)
+    if options.classes is None:
+        return predictor, None
+    return predictor, Predictor.load(options.classes, threads)
+
+
+def _open(model: str | Path, out: Path, options: FolderOptions, threads: Threads) -> FolderModel:
+    return _folder_model(*_load(model, options, threads), out)
+
+
+def _folder_model(
+    predictor: InstancePredictor, semantic: Predictor | None, out: Path
+) -> FolderModel:
+    merger = None
+    if semantic is not None:
+        card = semantic.card
+        merger = Merger(predictor.card.labels, card.labels, card.background)
+
+    def predict(
+        groups: Iterator[Iterable[ReadImage]], advance: Advance
+    ) -> Iterator[Work | Rejected]:
+        for image in chain.from_iterable(groups):
+            started = time.perf_counter()
             try:
-                if isinstance(image, DataError):
-                    raise image
-                objects = finder(image)
-                objects = objects.take(np.argsort(-_scores(objects), kind="stable")[:_MOST_OBJECTS])
-                merged = None if merger is None else merger(image, objects)
+                output = predictor.output(image.prepared)
+                classes = None if semantic is None else semantic(image.prepared).labels
             except DataError as error:
-                failed.append(failure(job, error))
-            else:
-                _save(job, image, objects, merged)
-                if merged is not None:
-                    name = job.mask.relative_to(out).as_posix()
-                    panoptic.append(to_panoptic_coco(name, len(panoptic) + 1, merged))
-                written.append(job.mask)
-                found.append((str(job.image.name), objects))
-                some = measured(image, objects, job.mask.stem)
-                regions += some
-                scores += [float(_scores(objects)[region.value - 1]) for region in some]
+                advance(1)
+                yield Rejected(image, error)
+                continue
             advance(1)
-    table, coco = out / "objects.csv", out / "objects.json"
-    write_table(regions, table, names=labels.names, columns={"score": [f"{s:.4f}" for s in scores]})
-    listed = to_coco(found, labels)
-    _write_json(coco, listed)
-    if merger is not None:
-        content = {"categories": merger.categories(), "annotations": panoptic}
-        _write_json(out / "panoptic.json", {"images": listed["images"], **content})
-    return ObjectsResult(tuple(written), tuple(failed), len(regions), table, coco)
+            write = partial(_write, predictor, merger, image, output, classes, out)
+            seconds = time.perf_counter() - started
+            yield Work((image,), write, seconds, image.prepared.nbytes + _bytes_of(output))
+
+    return FolderModel(lambda image, job: image, predict)
 
 
-def measured(image: np.ndarray, objects: Instances, image_id: str) -> list[Region]:
-    """Regions of objects, with their classes and measures; of overlapping ones, what is seen."""
-    found = extract(image, objects.ids(), image_id=image_id, kind="instances", context=None)
-    labels = objects.labels.tolist()
-    return [replace(region, label=labels[region.value - 1]) for region in found]
+def _bytes_of(output: Output) -> int:
+    """Roughly, with the label image that is made of it."""
+    arrays = output.masks if isinstance(output, Instances) else output
+    return sum(array.nbytes for array in arrays)
 
 
-def _scores(objects: Instances) -> np.ndarray:
-    return np.ones(len(objects)) if objects.scores is None else objects.scores
-
-
-def _read(max_pixels: int, job: Job) -> np.ndarray | DataError:
-    try:
-        return read_image(job.image, max_pixels)
-    except DataError as error:
-        return error
-
-
-def _write_json(path: Path, content: Any) -> None:
-    with atomic_write(path) as beside:
-        beside.write_text(json.dumps(content), encoding="utf-8")
-
-
-def _save(job: Job, image: np.ndarray, objects: Instances, merged: Panoptic | None) -> None:
-    try:
-        write_image(job.mask, objects.ids().astype(np.uint16))
-        if merged is not None and job.panoptic is not None:
-            write_image(job.panoptic, as_colors(merged.ids))
-        if job.overlay:
-            drawn = objects if merged is None else merged.instances()
-            write_image(job.overlay, draw_objects(as_picture(image), drawn))
-    except OSError as error:
-        raise DataError(f"The results for {job.image} cannot be written: {error}.") from error
+def _write(
+    predictor: InstancePredictor,
+    merger: Merger | None,
+    image: ReadImage,
+    output: Output,
+    classes: np.ndarray | None,
+    out: Path,
+) -> Record:
+    """Write the files of an image; gives what its tables need."""
+    pixels, job = image.prepared, image.job
+    objects = predictor.kept(predictor.decide(output))
+    objects = objects.take(np.argsort(-scores_of(objects), kind="stable")[:_MOST_OBJECTS])
+    merged = None if merger is None or classes is None else merger(objects, classes)
+    ids = objects.ids()
+    write_image(job.mask, ids.astype(np.uint16))
+    if merged is not None and job.panoptic is not None:
+        write_image(job.panoptic, as_colors(merged.ids))
+    if job.overlay:
+        outlined = objects if merged is None else merged.instances()
+        write_image(job.overlay, draw_objects(as_picture(pixels), outlined))
+    segments = None
+    if merged is not None:
+        segments = {"file_name": below(job.mask, out), "segments_info": segments_info(merged)}
+    return object_record(
+        job.image.name,
+        measured(pixels, objects, job.mask.stem),
+        objects,
+        predictor.card.labels.names,
+        segments,
+    )

@@ -1,30 +1,29 @@
-"""Single objects and classes of pixels merged: every pixel belongs to one segment."""
+"""Panoptic segmentation: instances and a semantic mask merged into disjoint segments."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from maskwright.errors import ConfigError
-from maskwright.inference.predictor import Prediction
 from maskwright.instances import Instances
 from maskwright.labels import Labels
 
-_STUFF_SHARE = 4096 / (640 * 480)
-"""Of an image, that a segment of stuff has at least: Detectron2's pixels, of an image of COCO."""
+_MIN_STUFF_SHARE = 4096 / (640 * 480)
+"""Minimum area of stuff as a share of the image: Detectron2's pixels in an image of COCO."""
 
 
 @dataclass(frozen=True)
 class Segment:
-    """A part of an image: one object, or all pixels of a class that has no objects.
+    """A segment of an image: one object, or all pixels of a stuff class.
 
     Args:
         number: Value of its pixels, from 1.
         label: Its class.
         is_thing: Whether it is an object.
-        area_px: Its pixels.
-        score: Of the object; `None` for a class.
+        area_px: Its area.
+        score: Score of an object; `None` for stuff.
     """
 
     number: int
@@ -36,10 +35,10 @@ class Segment:
 
 @dataclass(frozen=True, eq=False)
 class Panoptic:
-    """Segments of one image.
+    """Panoptic segmentation of one image.
 
     Args:
-        ids: Number of the segment of each pixel, int32 `(h, w)`; 0 where nothing was sure.
+        ids: Number of the segment of each pixel, int32 `(h, w)`; 0 for nsegment.
         segments: In the order of their numbers.
     """
 
@@ -47,7 +46,7 @@ class Panoptic:
     segments: tuple[Segment, ...]
 
     def instances(self) -> Instances:
-        """Segments as objects, so that `metrics.instances.tally_objects` gives panoptic quality."""
+        """Segments as instances, of which `metrics.instances` computes panoptic quality."""
         objects = Instances.from_ids(self.ids)
         labels = np.array([segment.label for segment in self.segments], np.int32)
         numbers = np.unique(self.ids[self.ids > 0])
@@ -65,19 +64,19 @@ def merge(
     score: float = 0.5,
     stuff_area_px: int = 4096,
 ) -> Panoptic:
-    """Merge objects with a mask of classes.
+    """Merge instances with a semantic mask.
 
-    The surest object comes first. Of each, the pixels that are still free become a segment; it is
-    dropped where more than `overlap` of it is taken. What then is free goes to the classes in
-    `stuff`, a segment for each, unless it has too few pixels.
+    Objects are placed by descending score. The pixels of an object that are still free become a
+    segment; it is dropped where more than `overlap` of it is taken. Pixels that remain free go to
+    the stuff classes, a segment for each, unless it is too small.
 
     Args:
-        objects: With scores; of any classes that are no stuff.
-        classes: Labels `(h, w)`.
-        stuff: Classes without objects.
-        overlap: Share of an object that surer ones may hide.
-        score: Least score of an object.
-        stuff_area_px: Fewest pixels of a segment of stuff.
+        objects: With scores; of thing classes.
+        classes: Semantic mask, labels `(h, w)`.
+        stuff: Stuff classes.
+        overlap: Maximum share of an object that is hidden by others.
+        score: Score threshold of objects.
+        stuff_area_px: Minimum area of a stuff segment.
 
     Source: Kirillov et al., Panoptic feature pyramid networks, 2019, with the defaults of
     Detectron2.
@@ -85,19 +84,19 @@ def merge(
     ids = np.zeros(objects.size, np.int32)
     segments: list[Segment] = []
     scores = np.ones(len(objects)) if objects.scores is None else objects.scores
-    for place in np.argsort(-scores, kind="stable"):
-        if scores[place] < score:
+    for index in np.argsort(-scores, kind="stable"):
+        if scores[index] < score:
             break
-        top, left, bottom, right = objects.boxes[place]
-        window, mask = ids[top:bottom, left:right], objects.masks[place]
+        top, left, bottom, right = objects.boxes[index]
+        window, mask = ids[top:bottom, left:right], objects.masks[index]
         area = int(mask.sum())
         free = mask & (window == 0)
-        kept = int(free.sum())
-        if not kept or area - kept > overlap * area:
+        visible = int(free.sum())
+        if not visible or area - visible > overlap * area:
             continue
-        number, label = len(segments) + 1, int(objects.labels[place])
+        number, label = len(segments) + 1, int(objects.labels[index])
         window[free] = number
-        segments.append(Segment(number, label, True, kept, float(scores[place])))
+        segments.append(Segment(number, label, True, visible, float(scores[index])))
     for label in sorted(stuff):
         free = (classes == label) & (ids == 0)
         area = int(free.sum())
@@ -108,82 +107,69 @@ def merge(
 
 
 class Merger:
-    """Objects of one model and classes of another, merged for any image.
+    """Merges instances of one model with semantic masks of another.
 
-    A class that both models name belongs to the objects; the others of the model of masks, but for
-    its background, are stuff, and follow the classes of the objects in number.
+    A class of both models is a thing; the other classes of the semantic model, except for its
+    background, are stuff, and are numbered after the things.
 
     Args:
-        things: Classes of the objects, background first.
-        draw: Model of masks.
-        classes: Its classes.
-        background: Its label of the background, if it has one.
+        things: Classes of the instances, background first.
+        classes: Classes of the semantic model.
+        background: Background label of the semantic model, or `None`.
 
     Raises:
-        ConfigError: If the model of masks draws nothing but what the objects are.
+        ConfigError: If the semantic model has no stuff class.
     """
 
-    def __init__(
-        self,
-        things: Labels,
-        draw: Callable[[np.ndarray], Prediction],
-        classes: Labels,
-        background: int | None,
-    ) -> None:
-        self._draw = draw
-        self._first = things.num_classes
-        new = [
+    def __init__(self, things: Labels, classes: Labels, background: int | None) -> None:
+        self._first_stuff = things.num_classes
+        stuff = [
             label
             for label, name in enumerate(classes.names)
             if label != background and name not in things.names
         ]
-        if not new:
+        if not stuff:
             raise ConfigError(
-                f"Expected a model of masks with classes beside those of the objects, "
+                f"Expected a semantic model with classes beside those of the objects, "
                 f"{', '.join(things.names[1:])}; it has {', '.join(classes.names)}: give another."
             )
         self.labels = Labels(
-            (*things.names, *(classes.names[label] for label in new)),
-            (*things.colors, *(classes.colors[label] for label in new)),
+            (*things.names, *(classes.names[label] for label in stuff)),
+            (*things.colors, *(classes.colors[label] for label in stuff)),
         )
         self._table = np.zeros(classes.num_classes, np.int32)
-        self._table[new] = np.arange(self._first, self.labels.num_classes)
+        self._table[stuff] = np.arange(self._first_stuff, self.labels.num_classes)
 
-    def __call__(self, image: np.ndarray, objects: Instances) -> Panoptic:
-        """Segments of an image `(h, w, c)` in whose size the objects are."""
-        drawn = self._table[self._draw(image).labels]
-        stuff = range(self._first, self.labels.num_classes)
-        least = round(_STUFF_SHARE * drawn.size)
-        # The card of the objects has said which of them are sure enough.
-        return merge(objects, drawn, stuff, score=0.0, stuff_area_px=least)
+    def __call__(self, objects: Instances, classes: np.ndarray) -> Panoptic:
+        """Segments of an image from its instances and its labels `(h, w)` of the semantic model."""
+        stuff = range(self._first_stuff, self.labels.num_classes)
+        area = round(_MIN_STUFF_SHARE * classes.size)
+        # Objects below the score threshold of their model's card are already removed.
+        return merge(objects, self._table[classes], stuff, score=0.0, stuff_area_px=area)
 
     def categories(self) -> list[dict[str, Any]]:
-        """Entries of COCO's panoptic JSON for the classes."""
+        """Categories of COCO's panoptic JSON."""
         return [
-            {"id": label, "name": name, "isthing": int(label < self._first)}
+            {"id": label, "name": name, "isthing": int(label < self._first_stuff)}
             for label, name in enumerate(self.labels.names)
             if label
         ]
 
 
 def as_colors(ids: np.ndarray) -> np.ndarray:
-    """Numbers `(h, w)` as COCO's panoptic PNGs hold them: red + 256 green + 65536 blue, uint8."""
+    """Segment ids `(h, w)` in COCO's panoptic encoding: red + 256 green + 65536 blue, uint8."""
     return np.stack([ids % 256, ids // 256 % 256, ids // 65536], axis=-1).astype(np.uint8)
 
 
-def to_coco(name: str, image_id: int, found: Panoptic) -> dict[str, Any]:
-    """Entry of COCO's panoptic JSON for one image, whose PNG is called `name`."""
-    return {
-        "image_id": image_id,
-        "file_name": name,
-        "segments_info": [
-            {
-                "id": one.number,
-                "category_id": one.label,
-                "area": one.area_px,
-                "iscrowd": 0,
-                **({} if one.score is None else {"score": round(one.score, 6)}),
-            }
-            for one in found.segments
-        ],
-    }
+def segments_info(panoptic: Panoptic) -> list[dict[str, Any]]:
+    """Segments of an image as COCO's panoptic JSON holds them."""
+    return [
+        {
+            "id": segment.number,
+            "category_id": segment.label,
+            "area": segment.area_px,
+            "iscrowd": 0,
+            **({} if segment.score is None else {"score": round(segment.score, 6)}),
+        }
+        for segment in panoptic.segments
+    ]

@@ -1,26 +1,28 @@
 """From one image to its objects, in its own size, by either kind of head."""
 
-from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Unpack
 
-import cv2
 import numpy as np
 
 from maskwright.data.geometry import cut_image, resize_image
-from maskwright.errors import ConfigError, DataError, ModelError
+from maskwright.errors import ConfigError, DataError
 from maskwright.export.engines import ALONE, Threads
-from maskwright.inference.predictor import known_pixels, model_pixels, resized_strips
-from maskwright.inference.tiling import PAD_MULTIPLE, predict_tiled, starts
-from maskwright.instances import Instances, mask_overlaps
+from maskwright.inference.adjustments import Adjustments, adjusted_card
+from maskwright.inference.pixels import known_pixels, model_pixels
+from maskwright.inference.predictor import Flips, Prediction
+from maskwright.inference.tiling import PAD_MULTIPLE, predict_tiled, resized_strips, starts
+from maskwright.instances import Instances
 from maskwright.model_card import InstanceCard
+from maskwright.tasks.instances.detections import joined_tiles, moved, pasted
 from maskwright.tasks.instances.open_detector import DetectorFn, load_detector
-from maskwright.tasks.instances.watershed import WatershedParams, split
+from maskwright.tasks.instances.watershed import WatershedParams, watershed_instances
 
 _OVERLAP = 0.25  # of neighboring tiles, in which an object that one cuts off is whole in the other
-_SAME = 0.5  # share of the smaller of two objects in the other, from which they are one
-_MASK = 0.5  # probability from which a pixel belongs to the mask of a detection
+
+
+Output = tuple[np.ndarray, np.ndarray, np.ndarray] | Instances
+"""From `InstancePredictor.maps` or `InstancePredictor.detections`."""
 
 
 class InstancePredictor:
@@ -46,42 +48,40 @@ class InstancePredictor:
         """
         return cls(*load_detector(Path(path), threads))
 
-    def adjusted(self, **changes: Any) -> "InstancePredictor":
-        """The same model with other values on its card, where they are not `None`.
+    def adjusted(self, **changes: Unpack[Adjustments]) -> "InstancePredictor":
+        """The same model with other values on its card; see `adjusted_instance_card`."""
+        return InstancePredictor(self.say, adjusted_instance_card(self.card, changes))
 
-        Raises:
-            ConfigError: If a value is out of its range.
-        """
-        if changes.get("tile") is not None and self.card.size is not None:
-            height, width = self.card.size
-            raise ConfigError(
-                f"`tile` needs a model that works at the scale of the images; this one resizes "
-                f"them to {height}x{width}."
-            )
-        given = {name: value for name, value in changes.items() if value is not None}
-        try:
-            return InstancePredictor(self.say, replace(self.card, **given))
-        except (ModelError, TypeError) as error:
-            raise ConfigError(str(error)) from None
-
-    def __call__(self, image: np.ndarray) -> Instances:
+    def __call__(self, image: np.ndarray, *, flips: Flips = False) -> Prediction:
         """Objects of an image `(h, w, c)`, as `read_image` gives it, with scores.
 
         Raises:
             DataError: If the image cannot be made into what the model takes.
+            ConfigError: If `flips` are requested, which objects do not support.
         """
-        return self.kept(self.every(image))
+        if flips:
+            raise ConfigError("Objects are predicted without flips; leave them out.")
+        return to_prediction(self.kept(self.every(image)))
 
     def every(self, image: np.ndarray) -> Instances:
         """Objects of an image with scores down to the least that the model gives."""
+        return self.decide(self.output(image))
+
+    def output(self, image: np.ndarray) -> Output:
+        """`maps` or `detections` of an image, as the method of the card is."""
+        return self.maps(image) if self.card.method == "centers" else self.detections(image)
+
+    def decide(self, output: Output) -> Instances:
+        """Objects from `output`, with scores down to the least that the model gives."""
+        if isinstance(output, Instances):
+            return output
         card = self.card
-        if card.method == "centers":
-            by = WatershedParams(card.foreground, card.marker, card.min_area_px)
-            return split(*self.maps(image), by)
-        return self.detections(image)
+        return watershed_instances(
+            *output, WatershedParams(card.foreground, card.marker, card.min_area_px)
+        )
 
     def kept(self, objects: Instances) -> Instances:
-        """Those that the card asks for."""
+        """Objects with the score and the area that the card requires."""
         return objects.at_least(self.card.score, max(self.card.min_area_px, 1))
 
     def maps(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -145,93 +145,20 @@ class InstancePredictor:
         return model_pixels(images, self.card.channels, self.card.dtype)
 
 
-def pasted(
-    said: Mapping[str, np.ndarray], size: tuple[int, int], working: tuple[int, int]
-) -> Instances:
-    """Objects of one image from what a Mask R-CNN gives for it.
+def adjusted_instance_card(card: InstanceCard, changes: Adjustments) -> InstanceCard:
+    """Card with other values, where they are not `None`.
 
-    Masks are stretched to their boxes bilinearly, and cut at a probability of 0.5.
+    `threshold` is the foreground probability threshold of pixels, or the least score of a detected
+    object, as the method of the card is.
 
-    Args:
-        said: `boxes` `(1, n, 4)`, `scores`, `labels` `(1, n)`, `masks` `(1, n, s, s)`.
-        size: Height and width of the image that objects are wanted in.
-        working: Of the image that the model was given.
+    Raises:
+        ConfigError: If a value is out of its range, or has no meaning for objects.
     """
-    scale = np.array([size[0] / working[0], size[1] / working[1]] * 2)
-    some = said["scores"][0] > 0
-    boxes = said["boxes"][0][some] * scale
-    corners, masks, kept = [], [], []
-    for place, (box, drawn) in enumerate(zip(boxes, said["masks"][0][some], strict=True)):
-        top, left = np.floor(box[:2]).astype(int).clip(0)
-        bottom, right = np.minimum(np.ceil(box[2:]).astype(int), size)
-        if bottom <= top or right <= left:
-            continue
-        # Middles of pixels in cells of the small mask, whose own middles lie at halves.
-        rows, columns = (
-            (np.arange(first, last) + 0.5 - low) / max(high - low, 1e-6) * side - 0.5
-            for first, last, low, high, side in (
-                (top, bottom, box[0], box[2], drawn.shape[0]),
-                (left, right, box[1], box[3], drawn.shape[1]),
-            )
-        )
-        x, y = np.meshgrid(columns.astype(np.float32), rows.astype(np.float32))
-        large = cv2.remap(drawn, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        inside = large >= _MASK
-        tall, wide = np.flatnonzero(inside.any(axis=1)), np.flatnonzero(inside.any(axis=0))
-        if not tall.size:
-            continue
-        masks.append(inside[tall[0] : tall[-1] + 1, wide[0] : wide[-1] + 1])
-        corners.append((top + tall[0], left + wide[0], top + tall[-1] + 1, left + wide[-1] + 1))
-        kept.append(place)
-    return Instances(
-        size,
-        said["labels"][0][some][kept].astype(np.int32),
-        np.array(corners, np.int32).reshape(-1, 4),
-        tuple(masks),
-        np.zeros(len(kept), bool),
-        said["scores"][0][some][kept].astype(np.float32),
-    )
+    name = "foreground" if card.method == "centers" else "score"
+    named = {name if key == "threshold" else key: value for key, value in changes.items()}
+    return adjusted_card(card, named)
 
 
-def moved(objects: Instances, top: int, left: int, size: tuple[int, int]) -> Instances:
-    """Objects of a window as objects of the whole image; what lies beyond it is cut off."""
-    shift = np.array([top, left, top, left])
-    whole = replace(objects, size=size, boxes=objects.boxes + shift)
-    limits = np.array([*size, *size])
-    if (whole.boxes <= limits).all():
-        return replace(whole, boxes=whole.boxes.astype(np.int32))
-    boxes = np.minimum(whole.boxes, limits).astype(np.int32)
-    masks = tuple(
-        mask[: b - t, : r - l_]
-        for mask, (t, l_, b, r) in zip(whole.masks, boxes.tolist(), strict=True)
-    )
-    cut = replace(whole, boxes=boxes, masks=masks)
-    return cut.at_least()
-
-
-def joined_tiles(parts: list[Instances], size: tuple[int, int]) -> Instances:
-    """Objects of overlapping tiles as those of one image, each once.
-
-    Of two of a class, from different tiles, of which the smaller lies in the other by half, the
-    larger stays: the smaller is what a tile has cut off, or the same again.
-    """
-    everything = Instances(
-        size,
-        np.concatenate([part.labels for part in parts]),
-        np.concatenate([part.boxes for part in parts]),
-        tuple(mask for part in parts for mask in part.masks),
-        np.concatenate([part.crowd for part in parts]),
-        np.concatenate([part.scores for part in parts]),
-    )
-    tile = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
-    areas = everything.areas
-    shared = mask_overlaps(everything, everything)
-    smaller = np.minimum(areas[:, None], areas[None])
-    same = (shared > _SAME * smaller) & (tile[:, None] != tile[None])
-    same &= everything.labels[:, None] == everything.labels[None]
-    kept = np.ones(len(everything), bool)
-    for place in np.argsort(-areas, kind="stable"):
-        if kept[place]:
-            kept[same[place] & (areas <= areas[place])] = False
-            kept[place] = True
-    return everything.take(kept)
+def to_prediction(objects: Instances) -> Prediction:
+    """Objects with the class and the number of the object of each pixel."""
+    return Prediction(objects.classes(), instances=objects.ids(), objects=objects)

@@ -2,24 +2,31 @@
 
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from maskwright.config import TrainConfig
 from maskwright.data import open_dataset
 from maskwright.errors import ConfigError, DataError
+from maskwright.export.engines import ALONE, Threads
 from maskwright.model_card import InstanceCard
 from maskwright.tasks.base import Prepare
 from maskwright.tasks.instances.export import EXPORT
 from maskwright.tasks.instances.predictor import InstancePredictor
-from maskwright.tasks.settings import make_augmentation, open_data
+from maskwright.tasks.settings import (
+    make_augmentation,
+    open_data,
+    refuse_comparison,
+    refuse_options,
+)
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from maskwright.evaluation.options import EvaluateOptions
+    from maskwright.evaluation.reports.parts import Report
+    from maskwright.inference.folder_plan import FolderPlan
     from maskwright.inference.options import FolderOptions
-    from maskwright.tasks.instances.folder import ObjectsResult
-    from maskwright.tasks.instances.scorer import ObjectEvaluation
+    from maskwright.tasks.instances.evaluation.scores import InstanceEvaluation
+    from maskwright.tasks.instances.tables import ObjectsResult
+    from maskwright.tasks.serving import EngineSharing, ServedModel
     from maskwright.training import TrainOptions
 
 _CROP_PX = 256
@@ -59,70 +66,55 @@ class InstanceTask:
     def finish(self, config: TrainConfig, run: Path) -> None:
         """Network and card are enough."""
 
-    def load(self, path: str | Path) -> InstancePredictor:
+    def load(self, path: str | Path, threads: Threads = ALONE) -> InstancePredictor:
         """A trained model: of a run or an artifact."""
-        return InstancePredictor.load(path)
+        return InstancePredictor.load(path, threads)
 
-    def predict_folder(
-        self, model: str | Path, images: str | Path, out: str | Path, options: "FolderOptions"
-    ) -> "ObjectsResult":
-        """Number, draw and measure the objects of every image, as `Task.predict_folder`."""
-        from maskwright.inference.predictor import Predictor
-        from maskwright.tasks.instances.folder import find_in_folder
-        from maskwright.tasks.instances.panoptic import Merger
-        from maskwright.tasks.instances.segmenter import ObjectSegmenter
-        from maskwright.tasks.settings import refuse_semantic_options
+    def plan_folder(
+        self, model: str | Path, images: str | Path, out: Path, options: "FolderOptions"
+    ) -> "FolderPlan[ObjectsResult]":
+        """Objects of each image, numbered, outlined and measured, as `Task.plan_folder`."""
 
-        refuse_semantic_options(self.name, options)
-        if options.flips:
-            raise ConfigError("Objects are found without flips; leave them out.")
-        segmenter = ObjectSegmenter(self.load(model)).adjusted(**options.adjustments)
-        merger = None
-        if options.classes is not None:
-            semantic = Predictor.load(options.classes)
-            card = semantic.card
-            merger = Merger(segmenter.card.labels, semantic, card.labels, card.background)
-        return find_in_folder(
-            segmenter.finder, images, out, overlays=options.overlays, merger=merger
-        )
+        from maskwright.tasks.instances.folder import plan_folder
+
+        refuse_options(self.name, ("classes",), options)
+        return plan_folder(model, images, out, options)
 
     def evaluate(
-        self, run: Path, data: str | Path, out: Path, options: "EvaluateOptions"
-    ) -> "ObjectEvaluation":
+        self, run: Path, data: str | Path, options: "EvaluateOptions"
+    ) -> "InstanceEvaluation":
         """Score the objects of a split, as `Task.evaluate`."""
-        from maskwright.tasks.instances.report import write
-        from maskwright.tasks.instances.scorer import evaluate_objects
+        from maskwright.tasks.instances.evaluation.scorer import evaluate_instances
         from maskwright.tasks.provenance import division_of
 
-        for name, usual in (("size", "original"), ("flips", False)):
-            if getattr(options, name) != usual:
+        for name, default in (("size", "original"), ("flips", False)):
+            if getattr(options, name) != default:
                 raise ConfigError(
                     f"Single objects are scored in the size of the images and without flips; leave "
                     f"out `{name}`."
                 )
         dataset = open_dataset(data, **division_of(run))
-        evaluation = evaluate_objects(
-            self.load(run),
-            dataset,
-            options.split,
-            bootstrap=options.bootstrap,
-            seed=options.seed,
-            examples=options.examples,
-        )
-        write(evaluation, out, run=run)
-        return evaluation
+        return evaluate_instances(self.load(run), dataset, options)
 
-    def table(self, evaluation: "ObjectEvaluation") -> "Table":
-        """Scores for the terminal."""
-        from maskwright.tasks.instances.report import table
+    def serve(self, name: str, path: Path, sharing: "EngineSharing") -> "ServedModel":
+        """Open a model for a server, as `Task.serve`."""
+        from maskwright.tasks.instances.serving import open_served
 
-        return table(evaluation)
+        return open_served(name, path, sharing)
 
-    def to_dict(self, evaluation: "ObjectEvaluation") -> dict[str, Any]:
-        """Scores as plain values."""
-        from maskwright.tasks.instances.report import to_dict
+    def report(self, evaluation: "InstanceEvaluation") -> "Report":
+        """What is shown and written of an evaluation."""
+        from maskwright.tasks.instances.evaluation.report import instance_report
 
-        return to_dict(evaluation)
+        return instance_report(evaluation)
+
+    def compare(self, a: Path, b: Path, data: str | Path, options: "EvaluateOptions") -> NoReturn:
+        """Raise `ConfigError`: models of this task are not compared yet."""
+        refuse_comparison(self.name)
+
+    def comparison_report(self, comparison: Any) -> NoReturn:
+        """Raise `ConfigError`, as `compare`."""
+        refuse_comparison(self.name)
 
 
 def _refuse_unused(config: TrainConfig) -> None:

@@ -1,4 +1,4 @@
-"""A data set with separated objects becomes what `run_training` takes."""
+"""From a data set with instances to the `TrainingSetup` of a run."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
@@ -16,12 +16,12 @@ from maskwright.losses import loss
 from maskwright.model_card import InstanceCard
 from maskwright.models.blueprint import Blueprint
 from maskwright.models.rcnn import Rcnn
-from maskwright.tasks.instances.learning import centers, detections
+from maskwright.tasks.instances.learning.objective import centers, detections
+from maskwright.tasks.instances.learning.previews import PREVIEW_COLUMNS, ObjectPreviews
+from maskwright.tasks.instances.learning.targets import ObjectArrays, load_objects
+from maskwright.tasks.instances.learning.thresholds import tune_thresholds
 from maskwright.tasks.instances.open_detector import keras_detector
 from maskwright.tasks.instances.predictor import InstancePredictor
-from maskwright.tasks.instances.previews import PREVIEW_COLUMNS, ObjectPreviews
-from maskwright.tasks.instances.targets import ObjectArrays, load_objects
-from maskwright.tasks.instances.thresholds import tuned
 from maskwright.tasks.semantic.network import auxiliary_loss_weight, describe_model
 from maskwright.tasks.settings import make_augmentation
 from maskwright.training.objective import Batching, LearningTask, TrainingSetup
@@ -29,7 +29,7 @@ from maskwright.training.options import Recipe, TrainOptions
 from maskwright.training.run import Run
 from maskwright.training.run_training import passes
 
-_MAX_TUNED = 40  # validation images that thresholds are chosen by
+_MAX_TUNED = 40  # validation images that thresholds are tuned on
 
 
 def prepare(
@@ -44,7 +44,7 @@ def prepare(
         synchronized: Whether workers share their batch statistics.
 
     Raises:
-        DataError: If a split is empty, objects are not separated, or a file cannot be used.
+        DataError: If a split is empty, masks are not instance masks, or a file cannot be used.
         ConfigError: If settings contradict each other.
     """
     size = None if config.size == "auto" else config.size
@@ -60,10 +60,10 @@ def prepare(
     if not any(len(labels) for labels in train.labels):
         raise DataError(
             f"None of the {len(train)} training images of {dataset.root} holds an object; "
-            f"expected masks that tell objects apart."
+            f"expected instance masks with objects."
         )
-    unseen = [s for s in dataset.samples if s.split == "val"]
-    validation = decode("val") if unseen else None
+    held_out = [s for s in dataset.samples if s.split == "val"]
+    validation = decode("val") if held_out else None
     arrays, fingerprint = train.arrays, train.fingerprint()
     card = InstanceCard(
         labels=dataset.labels,
@@ -77,13 +77,13 @@ def prepare(
         version=metadata.version("maskwright"),
         data=fingerprint,
     )
-    trace = cache(keras_detector)  # once for the previews of every epoch and for the thresholds
+    trace = cache(keras_detector)  # once for all previews and the tuning of thresholds
 
     def final_card(network: keras.Model) -> InstanceCard:
         if validation is None or config.min_area_px:
             return card
         predictor = InstancePredictor(trace(network), card)
-        return _tune(predictor, dataset, unseen[:_MAX_TUNED], options.on_message)
+        return _tune(predictor, dataset, held_out[:_MAX_TUNED], options.on_message)
 
     def previews(run: Run, number: int) -> ObjectPreviews:
         return ObjectPreviews(run, validation or train, card, number, trace)
@@ -114,9 +114,9 @@ def prepare(
 
 
 def rcnn_settings(config: TrainConfig) -> Rcnn:
-    """Numbers of a Mask R-CNN that the settings describe."""
-    numbers = dict(config.detector)
-    return Rcnn.named(numbers.pop("profile"), **numbers)
+    """Settings of the Mask R-CNN."""
+    changes = dict(config.detector)
+    return Rcnn.named(changes.pop("profile"), **changes)
 
 
 def _tune(
@@ -125,14 +125,14 @@ def _tune(
     samples: Sequence[Sample],
     on_message: Callable[[str], None],
 ) -> InstanceCard:
-    """Card with the thresholds that suit validation images best."""
+    """Card with thresholds tuned on validation images."""
     pairs = ((dataset.read_image(sample), dataset.read_objects(sample)) for sample in samples)
-    card, mean_ap = tuned(predictor, pairs)
+    card, mean_ap = tune_thresholds(predictor, pairs)
     thresholds = f"foreground {card.foreground:g}, marker {card.marker:g}"
     thresholds = thresholds if card.method == "centers" else f"score {card.score:g}"
     on_message(
-        f"Thresholds that suit {len(samples)} validation images best: {thresholds}, least area "
-        f"{card.min_area_px} px; mean AP {mean_ap:.3f} on these."
+        f"Thresholds tuned on {len(samples)} validation images: {thresholds}, minimum area "
+        f"{card.min_area_px} px; mean AP {mean_ap:.3f} on them."
     )
     return card
 

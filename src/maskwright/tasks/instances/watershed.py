@@ -1,24 +1,23 @@
-"""Touching objects told apart: from centers and depths to a number for each object."""
+"""Marker-controlled watershed: from foreground, depth and center maps to instances."""
 
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from skimage.segmentation import watershed
 
 from maskwright.instances import Instances
 
-_SMOOTH = 1.0  # standard deviation, px: the head's own noise makes no centers
+_SMOOTHING_PX = 1.0  # standard deviation, so that noise of the maps makes no markers
 
 
 @dataclass(frozen=True)
 class WatershedParams:
-    """What decides where an object begins and ends.
+    """Thresholds of the watershed.
 
     Args:
-        foreground: Probability from which a pixel belongs to an object.
-        marker: Mean of depth and nearness to a center from which a pixel starts one.
-        min_area_px: Smaller objects are left out.
+        foreground: Foreground probability threshold.
+        marker: Threshold of the mean of depth and center, above which a pixel is a marker.
+        min_area_px: Minimum area of an object.
     """
 
     foreground: float = 0.5
@@ -26,36 +25,36 @@ class WatershedParams:
     min_area_px: int = 0
 
 
-def split(
-    probabilities: np.ndarray, depth: np.ndarray, center: np.ndarray, by: WatershedParams
+def watershed_instances(
+    probabilities: np.ndarray, depth: np.ndarray, center: np.ndarray, params: WatershedParams
 ) -> Instances:
-    """Objects from what a head of centers and distances says.
+    """Instances from the maps of a head of centers and distances.
 
-    Each connected area of pixels above `marker` starts an object, and so does each area of
-    foreground without such pixels. From there, objects grow downhill in depth until they meet, by
-    a watershed, and no further than the foreground.
+    Each connected component of markers starts an object, and so does each component of foreground
+    without any. Objects grow downhill in depth by a watershed until they meet, within the
+    foreground.
 
     Args:
-        probabilities: Of the classes, background first, `(h, w, classes)`.
-        depth: Distance to the border of the object as a share of the greatest, `(h, w)`.
-        center: Nearness to its center, `(h, w)`.
-        by: Thresholds.
+        probabilities: Class probabilities, background first, `(h, w, classes)`.
+        depth: Distance to the border of the object as a share of its maximum, `(h, w)`.
+        center: Proximity to the center of the object, `(h, w)`.
+        params: Thresholds.
 
     Returns:
-        Objects of the class that is most probable over their pixels; their scores are the mean
-        probability of not being background.
+        Instances of the class with the largest mean probability over their pixels; scores are
+        their mean foreground probability.
 
     Source: Beucher and Lantuéjoul, Use of watersheds in contour detection, 1979, with markers.
     """
     inside = 1 - probabilities[..., 0]
-    mask = inside >= by.foreground
-    height = cv2.GaussianBlur((depth + center) / 2, (0, 0), _SMOOTH)
-    ids = flood(mask, (height >= by.marker) & mask, depth)
+    mask = inside >= params.foreground
+    height = cv2.GaussianBlur((depth + center) / 2, (0, 0), _SMOOTHING_PX)
+    ids = flood(mask, (height >= params.marker) & mask, depth)
     counts = np.bincount(ids.ravel())
-    small = counts < max(by.min_area_px, 1)
+    small = counts < max(params.min_area_px, 1)
     small[0] = True
-    new = np.where(small, 0, np.cumsum(~small)).astype(np.int32)
-    ids = new[ids]
+    renumbered = np.where(small, 0, np.cumsum(~small)).astype(np.int32)
+    ids = renumbered[ids]
     objects = Instances.from_ids(ids)
     if not len(objects):
         return objects
@@ -78,35 +77,37 @@ def split(
 
 
 def flood(mask: np.ndarray, seeds: np.ndarray, depth: np.ndarray) -> np.ndarray:
-    """Numbers of the objects that seeds grow into, int32 `(h, w)`; 0 outside.
+    """Object ids that seeds grow into, int32 `(h, w)`; 0 outside.
 
-    Only areas of the mask in which several seeds lie are flooded; others belong to their one seed
-    as they are, or are objects without one.
+    Only components of the mask with several seeds are flooded; a component with one seed or none is
+    one object.
 
     Args:
-        mask: Where objects are, bool `(h, w)`.
-        seeds: Connected areas of which each starts an object, bool `(h, w)`, inside the mask.
-        depth: Where it is greater, objects grow first, `(h, w)`.
+        mask: Foreground, bool `(h, w)`.
+        seeds: Markers inside the mask, bool `(h, w)`; each connected component starts an object.
+        depth: Priority of flooding, largest first, `(h, w)`.
     """
-    _, areas = cv2.connectedComponents(mask.astype(np.uint8), connectivity=4)
+    _, components = cv2.connectedComponents(mask.astype(np.uint8), connectivity=4)
     number, markers = cv2.connectedComponents(seeds.astype(np.uint8), connectivity=8)
-    # Seeds join at corners, areas do not: a seed belongs to the area of its first pixel.
-    places = np.flatnonzero(markers)
-    _, first = np.unique(markers.ravel()[places], return_index=True)
-    home = areas.ravel()[places[first]]
-    seeds_in = np.bincount(home, minlength=areas.max() + 1)
-    own = np.zeros(len(seeds_in), np.int32)
-    own[home] = np.arange(1, number)
-    without = np.flatnonzero(seeds_in == 0)
-    without = without[without > 0]
-    own[without] = np.arange(number, number + len(without))
-    several = seeds_in > 1
+    # Seeds connect diagonally, components do not: a seed belongs to that of its first pixel.
+    pixels = np.flatnonzero(markers)
+    _, first = np.unique(markers.ravel()[pixels], return_index=True)
+    component = components.ravel()[pixels[first]]
+    seed_counts = np.bincount(component, minlength=components.max() + 1)
+    id_of = np.zeros(len(seed_counts), np.int32)
+    id_of[component] = np.arange(1, number)
+    seedless = np.flatnonzero(seed_counts == 0)
+    seedless = seedless[seedless > 0]
+    id_of[seedless] = np.arange(number, number + len(seedless))
+    several = seed_counts > 1
     several[0] = False
-    own[several] = 0
-    own[0] = 0
-    ids = own[areas]
+    id_of[several] = 0
+    id_of[0] = 0
+    ids = id_of[components]
     if several.any():
-        crowded = several[areas]
+        from skimage.segmentation import watershed  # slow to import
+
+        crowded = several[components]
         flooded = watershed(-depth, markers * crowded, mask=crowded)
         ids[crowded] = flooded[crowded]
     return ids

@@ -1,4 +1,4 @@
-"""From regions to decisions, whatever runs the model."""
+"""`Classifier`: from bags of regions to decisions, with any engine."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,26 +8,29 @@ import numpy as np
 from scipy.special import expit
 
 from maskwright.export.engines import ALONE, Threads
-from maskwright.inference.predictor import model_pixels
+from maskwright.inference.pixels import model_pixels
+from maskwright.inference.predictor import Prediction
 from maskwright.model_card import RegionCard
-from maskwright.tasks.regions.extraction.extract import Region
-from maskwright.tasks.regions.learning.bags import CropSpec, row
+from maskwright.tasks.regions.extraction.crop_spec import CropSpec
+from maskwright.tasks.regions.extraction.extract import Region, extract
+from maskwright.tasks.regions.extraction.predicted_regions import extract_predicted
+from maskwright.tasks.regions.learning.bags import row
 from maskwright.tasks.regions.learning.collate import as_inputs
 from maskwright.tasks.regions.open_classifier import ClassifierFn, load_classifier
-from maskwright.types import RegionKind
 
-_REGIONS_AT_ONCE = 128  # given to the model; a bag of more comes alone
+MAX_BATCH_REGIONS = 128
+"""Regions given to the model at once; a bag of more is a batch by itself."""
 
 
 @dataclass(frozen=True, eq=False)
 class Decision:
-    """What a classifier makes of one bag.
+    """Output of a classifier for one bag.
 
     Args:
-        probability: Of the positive answer, calibrated by the card's temperature.
-        logit: Before the temperature.
+        probability: Probability of the positive class, calibrated by the card's temperature.
+        logit: Logit before temperature scaling.
         weights: Share of each region in the decision, `(n,)`; sums to 1.
-        region_probabilities: Of each region alone, `(n,)`.
+        region_probabilities: Probability of each region by itself, `(n,)`.
     """
 
     probability: float
@@ -37,58 +40,61 @@ class Decision:
 
 
 class Classifier:
-    """A model of decisions and the card that says how to use it.
+    """A model of decisions on regions, and its card.
 
     Args:
         decide: The model.
-        card: How regions are cut out, temperature and threshold.
+        card: How regions are cropped, temperature and threshold.
     """
 
     def __init__(self, decide: ClassifierFn, card: RegionCard) -> None:
         self.decide = decide
         self.card = card
-        self.view = CropSpec(
-            card.regions,
-            card.size,
-            card.context,
-            card.min_area_px,
-            card.min_guess_px,
-            card.full_scale,
+        # Pixels outside the mask are treated when regions become inputs.
+        self.crop_spec = CropSpec(
+            kind=card.regions,
+            size=card.size,
+            context=card.context,
+            min_area_px=card.min_area_px,
+            min_predicted_px=card.min_predicted_px,
+            full_scale=card.full_scale,
         )
 
     @classmethod
     def load(cls, path: str | Path, threads: Threads = ALONE) -> "Classifier":
-        """Classifier from the folder of a run; raises `ModelError` where there is none.
+        """Classifier from a run or an exported model; raises `ModelError` where there is none.
 
         Args:
             path: Folder of a run, or an exported model.
-            threads: Of an engine other than TensorFlow.
+            threads: Threads of an engine other than TensorFlow.
         """
         return cls(*load_classifier(Path(path), threads))
 
-    def cut(
-        self,
-        image: np.ndarray,
-        mask: np.ndarray,
-        image_id: str = "",
-        background: int | None = 0,
-        guessed: bool = False,
-        regions: RegionKind | None = None,
+    def extract(
+        self, image: np.ndarray, mask: np.ndarray, image_id: str = "", background: int | None = 0
     ) -> list[Region]:
-        """Regions of an image `(h, w, c)` as this classifier takes them.
-
-        Pixels are converted as `Predictor` converts them.
+        """Regions of a ground-truth mask as this classifier takes them.
 
         Args:
-            image: As `read_image` gives it.
+            image: `(h, w, c)`, as `read_image` gives it; it is converted with `convert`.
             mask: Labels or instances `(h, w)`.
             image_id: Name of the image.
-            background: Label that is no region, or `None`.
-            guessed: The mask is a segmenter's; see `View.cut`.
-            regions: What a region is, in place of the card's own.
+            background: Label that is not a region, or `None`.
         """
-        return self.view.cut(
-            self.convert(image), mask, image_id, regions, background=background, guessed=guessed
+        image = self.convert(image)
+        return extract(image, mask, self.crop_spec, image_id=image_id, background=background)
+
+    def extract_predicted(
+        self,
+        image: np.ndarray,
+        prediction: Prediction,
+        image_id: str = "",
+        background: int | None = 0,
+    ) -> list[Region]:
+        """Regions of a segmenter's prediction; `background` is the segmenter's."""
+        image = self.convert(image)
+        return extract_predicted(
+            image, prediction, self.crop_spec, image_id=image_id, background=background
         )
 
     def convert(self, image: np.ndarray) -> np.ndarray:
@@ -102,33 +108,32 @@ class Classifier:
     def __call__(self, bags: Sequence[Sequence[Region]]) -> list[Decision]:
         """Decide on bags of regions with crops, none of them empty."""
         decisions: list[Decision] = []
-        waiting: list[Sequence[Region]] = []
+        batch: list[Sequence[Region]] = []
         for bag in bags:
-            if waiting and sum(map(len, waiting)) + len(bag) > _REGIONS_AT_ONCE:
-                decisions += self._some(waiting)
-                waiting = []
-            waiting.append(bag)
-        return decisions + self._some(waiting) if waiting else decisions
+            if batch and sum(map(len, batch)) + len(bag) > MAX_BATCH_REGIONS:
+                decisions += self._decide_batch(batch)
+                batch = []
+            batch.append(bag)
+        return decisions + self._decide_batch(batch) if batch else decisions
 
-    def _some(self, bags: Sequence[Sequence[Region]]) -> list[Decision]:
-        rows = [row(region) for bag in bags for region in bag]
-        owners = [place for place, bag in enumerate(bags) for _ in bag]
-        crops, masks, vectors = zip(*rows, strict=True)
+    def _decide_batch(self, bags: Sequence[Sequence[Region]]) -> list[Decision]:
+        crops, masks, vectors = zip(*(row(region) for bag in bags for region in bag), strict=True)
+        owners = [index for index, bag in enumerate(bags) for _ in bag]
         card = self.card
-        told = self.decide(
+        outputs = self.decide(
             as_inputs(crops, masks, vectors, owners, card.outside, card.value_range[1])
         )
-        alone = expit(told["region_logits"][:, 0] / card.temperature)
+        region_probabilities = expit(outputs["region_logits"][:, 0] / card.temperature)
         decisions = []
-        for place in range(len(bags)):
-            own = np.flatnonzero(np.array(owners) == place)
-            logit = float(told["logits"][place, 0])
+        for index in range(len(bags)):
+            members = np.flatnonzero(np.array(owners) == index)
+            logit = float(outputs["logits"][index, 0])
             decisions.append(
                 Decision(
                     probability=float(expit(logit / card.temperature)),
                     logit=logit,
-                    weights=told["weights"][place, own],
-                    region_probabilities=alone[own],
+                    weights=outputs["weights"][index, members],
+                    region_probabilities=region_probabilities[members],
                 )
             )
         return decisions

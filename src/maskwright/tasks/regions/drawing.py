@@ -1,4 +1,4 @@
-"""Regions over their image, each outlined by how probable it is, with the number beside it."""
+"""Overlays of regions: outlines colored by probability, with the value beside each."""
 
 from collections.abc import Sequence
 
@@ -17,7 +17,7 @@ _GAP_PX = 2
 
 
 def shade(probability: float, threshold: float = 0.5) -> Color:
-    """Blue for negative to orange for positive, pale at the threshold."""
+    """Color of a probability: blue if negative, orange if positive, pale at the threshold."""
     if probability >= threshold:
         end, share = POSITIVE, (probability - threshold) / max(1 - threshold, 1e-6)
     else:
@@ -39,24 +39,24 @@ def draw_decisions(
 
     Args:
         picture: uint8 RGB `(h, w, 3)`.
-        regions: Of the picture.
-        probabilities: Of the positive decision, one for each.
-        threshold: Where the color changes.
-        weights: Share of each in the decision of its bag; the outline of the heaviest is doubled.
-        scale: How many times the picture is enlarged before it is drawn on.
+        regions: Regions of the picture.
+        probabilities: Probability of the positive class, for each region.
+        threshold: Decision threshold, at which the color changes.
+        weights: Share of each region in the decision; the outline of the largest is doubled.
+        scale: Integer factor by which the picture is enlarged first.
     """
-    drawn = np.repeat(np.repeat(picture, scale, axis=0), scale, axis=1)
-    longer = max(drawn.shape[:2])
+    canvas = np.repeat(np.repeat(picture, scale, axis=0), scale, axis=1)
+    longer = max(canvas.shape[:2])
     width = max(1, round(longer / 400))
     heaviest = int(np.argmax(weights)) if weights is not None and len(weights) > 1 else -1
-    for place, (region, probability) in enumerate(zip(regions, probabilities, strict=True)):
+    for index, (region, probability) in enumerate(zip(regions, probabilities, strict=True)):
         top, left = (scale * edge for edge in region.box[:2])
         padded = np.pad(np.kron(region.mask, np.ones((scale, scale))).astype(np.uint8), 1)
         outlines, _ = cv2.findContours(padded, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
         moved = [outline + np.array([left - 1, top - 1]) for outline in outlines]
-        thick = width * (2 if place == heaviest else 1)
-        cv2.polylines(drawn, moved, True, shade(probability, threshold), thick, cv2.LINE_AA)
-    sheet = Image.fromarray(drawn)
+        thick = width * (2 if index == heaviest else 1)
+        cv2.polylines(canvas, moved, True, shade(probability, threshold), thick, cv2.LINE_AA)
+    sheet = Image.fromarray(canvas)
     pen = ImageDraw.Draw(sheet)
     font = ImageFont.load_default(max(9.0, longer * _TEXT_SHARE))
     for region, probability in zip(regions, probabilities, strict=True):
@@ -75,14 +75,14 @@ def draw_decisions(
 
 def outline(crop: np.ndarray, mask: np.ndarray, color: Color) -> np.ndarray:
     """Crop with the outline of its mask; uint8 RGB `(h, w, 3)`."""
-    drawn = np.ascontiguousarray(crop).copy()
-    found, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    cv2.drawContours(drawn, found, -1, color, 1, cv2.LINE_AA)
-    return drawn
+    canvas = np.ascontiguousarray(crop).copy()
+    outlines, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    cv2.drawContours(canvas, outlines, -1, color, 1, cv2.LINE_AA)
+    return canvas
 
 
 def caption(picture: np.ndarray, text: str, color: Color = _INK) -> np.ndarray:
-    """Picture `(h, w, 3)` with a line of text below, as much of it as fits."""
+    """Picture `(h, w, 3)` with a line of text below, clipped to its width."""
     high = max(12, picture.shape[1] // 8)
     sheet = Image.new("RGB", (picture.shape[1], high), _PAPER)
     font = ImageFont.load_default(high * 0.72)

@@ -4,7 +4,6 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
-from scipy.special import expit
 
 from maskwright.export.export_task import ExportTask, PixelRange
 from maskwright.export.parity import FLOAT, Parity
@@ -48,6 +47,8 @@ def measure_decisions(
 
 def _probabilities(outputs: Mapping[str, np.ndarray], card: RegionCard) -> dict[str, np.ndarray]:
     """Outputs of a classifier, with probabilities in the place of logits."""
+    from scipy.special import expit  # slow to import
+
     return {
         name: values if name == "weights" else expit(values / card.temperature)
         for name, values in outputs.items()

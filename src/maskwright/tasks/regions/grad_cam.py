@@ -1,4 +1,4 @@
-"""Where inside a region a classifier sees what it decides on, as numbers and as a picture."""
+"""Grad-CAM heat maps of decisions on regions, as values and as a picture."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,32 +9,31 @@ import numpy as np
 from maskwright.errors import ConfigError, DataError, ModelError
 
 _OUTLINE = (255, 255, 255)
-_HOTTEST = 0.75  # opacity of the color where heat is 1; the image stays to be seen
+_MAX_OPACITY = 0.75  # of the color where heat is 1, so that the image remains visible
 
 
 def heat_map(
     model: Any, inputs: Mapping[str, np.ndarray], *, stride: int | None = None
 ) -> np.ndarray:
-    """What speaks for the positive class, place by place, 0 to 1 in each region.
+    """Evidence for the positive class at each pixel of a region, 0 to 1.
 
-    Each channel of the chosen feature is weighted by the mean gradient that the logit of the
-    region's bag has there; their sum, where positive, is enlarged to the crop, set to 0 outside the
-    mask, and divided by its maximum. A region in which nothing speaks for the positive class is 0
-    all over.
+    Each channel of a feature is weighted by the mean gradient of the logit of the region's bag; the
+    sum, where positive, is resized to the crop, set to 0 outside the mask, and divided by its
+    maximum. A region without evidence for the positive class is 0 throughout.
 
     Args:
         model: A classifier on pixels, of `maskwright.models`.
-        inputs: Of the classifier, `masks` among them; see `maskwright.models.classifiers`.
-        stride: Of the feature: one of those that the classifier pools. `None` takes the finer of
-            them, which is the second coarsest of the encoder.
+        inputs: Inputs of the classifier, `masks` included; see `maskwright.models.classifiers`.
+        stride: Stride of the feature, one of those that the classifier pools; `None` takes the
+            finer of them, which is the second coarsest of the encoder.
 
     Returns:
         float32 `(n, h, w)`, of the crops' size.
 
     Raises:
-        ModelError: If the model looks at no pixels.
-        ConfigError: If it pools nothing at that stride.
-        DataError: If masks and images do not have one size.
+        ModelError: If the model takes no pixels.
+        ConfigError: If it pools no feature at that stride.
+        DataError: If masks and images differ in size.
 
     Source: Selvaraju et al., Grad-CAM, 2017, with the mask, and normalized to 1.
     """
@@ -46,29 +45,29 @@ def heat_map(
     size = np.shape(inputs["images"])[1:3]
     if masks.shape[1:] != size:
         raise DataError(
-            f"Expected masks of the images' size {size}, received {masks.shape[1:]}; cut both with "
-            "the same window."
+            f"Expected masks of the images' size {size}, received {masks.shape[1:]}; crop both "
+            f"with the same window."
         )
-    both = keras.Model(model.inputs, [feature, model.outputs[0]])
-    wanted = {t.name: tf.constant(inputs[t.name], tf.float32) for t in model.inputs}
+    features_and_logits = keras.Model(model.inputs, [feature, model.outputs[0]])
+    tensors = {t.name: tf.constant(inputs[t.name], tf.float32) for t in model.inputs}
     with tf.GradientTape() as tape:
-        # A frozen encoder is followed only from something that is watched.
-        tape.watch(wanted["images"])
-        seen, logits = both(wanted, training=False)
-    slope = tape.gradient(logits, seen)
-    weights = tf.reduce_mean(slope, (1, 2), keepdims=True)
-    coarse = tf.nn.relu(tf.reduce_sum(seen * weights, -1))
-    fine = [_enlarge(one, cell, size) for one in tf.cast(coarse, tf.float32).numpy()]
+        # Without trainable weights, a gradient exists only from a watched tensor on.
+        tape.watch(tensors["images"])
+        features, logits = features_and_logits(tensors, training=False)
+    gradient = tape.gradient(logits, features)
+    weights = tf.reduce_mean(gradient, (1, 2), keepdims=True)
+    coarse = tf.nn.relu(tf.reduce_sum(features * weights, -1))
+    fine = [_enlarge(heat, cell, size) for heat in tf.cast(coarse, tf.float32).numpy()]
     heat = np.stack(fine) * masks
     highest = heat.max((1, 2), keepdims=True)
     return np.divide(heat, highest, out=np.zeros_like(heat), where=highest > 0)
 
 
 def draw_heat(crop: np.ndarray, heat: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """Color a crop by heat inside the mask, and draw the mask's outline; uint8 RGB `(h, w, 3)`.
+    """Color a crop by heat inside the mask, and outline the mask; uint8 RGB `(h, w, 3)`.
 
-    Violet is little, yellow much; the less, the more of the image is left. The outline lies on the
-    outermost pixels of the mask, so that nothing outside is changed.
+    Colors run from violet to yellow, with opacity growing with heat. The outline lies on the
+    outermost pixels of the mask, so that pixels outside are unchanged.
 
     Args:
         crop: uint8 RGB `(h, w, 3)`.
@@ -78,25 +77,27 @@ def draw_heat(crop: np.ndarray, heat: np.ndarray, mask: np.ndarray) -> np.ndarra
     inside = np.asarray(mask, bool)
     steps = (np.clip(heat, 0, 1) * 255).round().astype(np.uint8)
     colors = cv2.applyColorMap(steps, cv2.COLORMAP_INFERNO)[..., ::-1]
-    opacity = (_HOTTEST * np.clip(heat, 0, 1) * inside)[..., None]
-    drawn = (crop * (1 - opacity) + colors * opacity).round().astype(np.uint8)
+    opacity = (_MAX_OPACITY * np.clip(heat, 0, 1) * inside)[..., None]
+    canvas = (crop * (1 - opacity) + colors * opacity).round().astype(np.uint8)
     kernel = np.ones((3, 3), np.uint8)
     core = cv2.erode(inside.astype(np.uint8), kernel, borderType=cv2.BORDER_CONSTANT, borderValue=0)
-    drawn[inside & (core == 0)] = _OUTLINE
-    return drawn
+    canvas[inside & (core == 0)] = _OUTLINE
+    return canvas
 
 
 def _feature(model: Any, stride: int | None) -> tuple[Any, int | None]:
-    """Symbolic feature `(n, h, w, c)` of a classifier, and the pixels to a side of its cells.
+    """Symbolic feature `(n, h, w, c)` of a classifier, and the side of its cells in pixels.
 
-    Without padding of the image the cells share the whole crop; that is `None`.
+    `None` for a network without padding, whose cells divide the whole crop evenly.
     """
     from maskwright.models import PoolInside
 
     pooled = {la.stride: la.input[0] for la in model.layers if isinstance(la, PoolInside)}
     flat = [layer.input for layer in model.layers if layer.name == "flatten"]
     if not pooled and not flat:
-        raise ModelError("A classifier on measures alone has no heat map; expected one on pixels.")
+        raise ModelError(
+            "A classifier on measures alone has no heat map; expected a model that takes pixels."
+        )
     if not pooled:
         return flat[0], None
     stride = min(pooled) if stride is None else stride

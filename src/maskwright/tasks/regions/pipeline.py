@@ -1,36 +1,39 @@
-"""Segment, extract, classify: from the images of a case to one answer."""
+"""`Pipeline`: segment, extract and classify, from the images of a case to decisions."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Unpack
 
 import numpy as np
 
 from maskwright.errors import ConfigError
 from maskwright.export.artifact import model_folder
 from maskwright.export.engines import ALONE, Threads
-from maskwright.inference.predictor import Flips, Prediction
+from maskwright.inference.adjustments import Adjustments
+from maskwright.inference.predictor import Flips, Prediction, Segmenter
 from maskwright.model_card import CARD_FILE, SEGMENTER
-from maskwright.tasks.instances.segmenter import Segmenter, load_segmenter
+from maskwright.tasks.loading import load_segmenter
 from maskwright.tasks.regions.classifier import Classifier
-from maskwright.tasks.regions.extraction.crops import align
 from maskwright.tasks.regions.extraction.extract import Region
-from maskwright.tasks.regions.extraction.predicted_regions import found_regions
+
+NO_SEGMENTER = (
+    "This model decides on masks and predicts none; give masks, or train it with --segmenter RUN."
+)
 
 
 @dataclass(frozen=True, eq=False)
 class CaseResult:
-    """The answer on one case, image or region, as the classifier's unit is.
+    """The decision on one region, image or case, as is the unit of the classifier.
 
     Args:
-        id: Name of what was decided on.
+        id: Name of the region, image or case.
         images: Names of its images.
-        probability: Of the positive answer; `None` where there was no region to look at.
-        decision: Name of the answer, or `None`.
-        regions: What was looked at.
-        weights: Share of each region in the answer, `(n,)`.
-        region_probabilities: Of each region alone, `(n,)`.
+        probability: Probability of the positive class; `None` without any region.
+        decision: Name of the decided class, or `None`.
+        regions: Regions that the decision is made on.
+        weights: Share of each region in the decision, `(n,)`.
+        region_probabilities: Probability of each region by itself, `(n,)`.
     """
 
     id: str
@@ -43,19 +46,19 @@ class CaseResult:
 
     @property
     def deciding(self) -> Region | None:
-        """Region that weighs most."""
+        """Region of the largest weight."""
         if self.weights is None or not self.regions:
             return None
         return self.regions[int(np.argmax(self.weights))]
 
 
 class Pipeline:
-    """A classifier, and a segmenter that finds what it looks at.
+    """A classifier of regions, and the segmenter that predicts their masks.
 
     Args:
         classifier: Decides on regions.
-        segmenter: Draws masks; `None` where they are always given.
-        flips: As the segmenter takes them.
+        segmenter: Predicts masks; `None` where masks are always given.
+        flips: Test-time flips of the segmenter.
     """
 
     def __init__(
@@ -67,40 +70,36 @@ class Pipeline:
 
     @classmethod
     def load(cls, path: str | Path, threads: Threads = ALONE) -> "Pipeline":
-        """Pipeline from a run on regions, or one that was exported; `ModelError` for none.
+        """Pipeline from a run or an exported model; raises `ModelError` where there is none.
 
         Args:
             path: Folder of a run, or an exported model.
-            threads: Of engines other than TensorFlow.
+            threads: Threads of engines other than TensorFlow.
         """
         folder = model_folder(path)
-        classifier = Classifier.load(
-            folder, threads
-        )  # first, because it checks an artifact as a whole
+        # First, because it checks an artifact as a whole.
+        classifier = Classifier.load(folder, threads)
         inner = folder / SEGMENTER
-        found = load_segmenter(inner, threads) if (inner / CARD_FILE).is_file() else None
-        return cls(classifier, found)
+        segmenter = load_segmenter(inner, threads) if (inner / CARD_FILE).is_file() else None
+        return cls(classifier, segmenter)
 
-    def adjusted(self, flips: Flips = False, **adjustments: Any) -> "Pipeline":
-        """The same with a segmenter as `Predictor.adjusted` gives it."""
+    def adjusted(self, flips: Flips = False, **adjustments: Unpack[Adjustments]) -> "Pipeline":
+        """The same with other values on the card of the segmenter; see `Segmenter.adjusted`."""
         segmenter = self.segmenter
         if segmenter is not None:
             segmenter = segmenter.adjusted(**adjustments)
         elif flips or any(value is not None for value in adjustments.values()):
-            raise ConfigError("This model has no segmenter that could be adjusted.")
+            raise ConfigError("This model has no segmenter to adjust; remove the options of masks.")
         return Pipeline(self.classifier, segmenter, flips)
 
     def segment(self, image: np.ndarray) -> Prediction:
-        """What the segmenter draws, in its own classes.
+        """Prediction of the segmenter, in its classes.
 
         Raises:
             ConfigError: If there is no segmenter.
         """
         if self.segmenter is None:
-            raise ConfigError(
-                "This model decides on masks and draws none; give masks, or train it with "
-                "--segmenter RUN, which puts both into one."
-            )
+            raise ConfigError(NO_SEGMENTER)
         return self.segmenter(image, flips=self.flips)
 
     def regions(
@@ -114,46 +113,43 @@ class Pipeline:
 
         Args:
             image: `(h, w, c)`.
-            mask: True labels or instances, or what `segment` drew; see `View.cut`.
+            mask: Ground truth as labels or instances, or what `segment` predicted.
             image_id: Name of the image.
-            background: Label of a true mask that is no region, or `None`.
+            background: Label of the ground truth that is not a region, or `None`.
         """
-        if isinstance(mask, Prediction):
-            drawn = 0 if self.segmenter is None else self.segmenter.card.background
-            kind = self.classifier.card.regions
-            return found_regions(self.classifier.cut, image, mask, image_id, kind, drawn)
-        mask = align(image, mask)
-        return self.classifier.cut(image, mask, image_id, background=background)
+        if not isinstance(mask, Prediction):
+            return self.classifier.extract(image, mask, image_id, background)
+        background = 0 if self.segmenter is None else self.segmenter.card.background
+        return self.classifier.extract_predicted(image, mask, image_id, background)
 
-    def decide(self, found: Sequence[tuple[str, str, Sequence[Region]]]) -> list[CaseResult]:
-        """Answers from the regions of images.
+    def decide(self, images: Iterable[tuple[str, str, Sequence[Region]]]) -> list[CaseResult]:
+        """Decisions from the regions of images.
 
         Args:
-            found: Name of the image, its case and its regions, for every image.
+            images: Name, case and regions of each image.
 
         Returns:
             One for each case, image or region, in the order of the images. An image or a case
             without any region has neither probability nor decision.
         """
-        bags = gather(found, self.classifier.card.unit)
-        names = self.classifier.card.names
-        decisions = iter(self.classifier([own for _, own in bags.values() if own]))
+        card = self.classifier.card
+        bags = group_regions(images, card.unit)
+        decisions = iter(self.classifier([regions for _, regions in bags.values() if regions]))
         results = []
-        for key, (images, own) in bags.items():
-            if not own:
-                results.append(CaseResult(key, images, None, None))
+        for key, (names, regions) in bags.items():
+            if not regions:
+                results.append(CaseResult(key, names, None, None))
                 continue
-            made = next(decisions)
-            positive = made.probability >= self.classifier.card.threshold
+            decision = next(decisions)
             results.append(
                 CaseResult(
                     id=key,
-                    images=images,
-                    probability=made.probability,
-                    decision=names[int(positive)],
-                    regions=tuple(own),
-                    weights=made.weights,
-                    region_probabilities=made.region_probabilities,
+                    images=names,
+                    probability=decision.probability,
+                    decision=card.names[int(decision.probability >= card.threshold)],
+                    regions=tuple(regions),
+                    weights=decision.weights,
+                    region_probabilities=decision.region_probabilities,
                 )
             )
         return results
@@ -164,37 +160,33 @@ class Pipeline:
         masks: Mapping[str, np.ndarray] | None = None,
         case: str = "case",
     ) -> list[CaseResult]:
-        """Answers on the images `(h, w, c)` of one case, by name.
+        """Decisions on the images `(h, w, c)` of one case, by name.
 
         Args:
             images: As `read_image` gives them.
-            masks: Of all of them, or `None` for those of the segmenter.
+            masks: Masks of all of them; `None` predicts them.
             case: Name of the case.
         """
         return self.decide(
-            [
-                (
-                    name,
-                    case,
-                    self.regions(image, self.segment(image), name)
-                    if masks is None
-                    else self.regions(image, masks[name], name),
-                )
-                for name, image in images.items()
-            ]
+            (
+                name,
+                case,
+                self.regions(image, self.segment(image) if masks is None else masks[name], name),
+            )
+            for name, image in images.items()
         )
 
 
-def gather(
-    found: Iterable[tuple[str, str, Sequence[Region]]], unit: str
+def group_regions(
+    images: Iterable[tuple[str, str, Sequence[Region]]], unit: str
 ) -> dict[str, tuple[tuple[str, ...], list[Region]]]:
-    """Bags from images, their cases and regions: images and regions of each, by name."""
+    """Image names and regions of each bag, by its name, from name, case and regions of images."""
     bags: dict[str, tuple[tuple[str, ...], list[Region]]] = {}
-    for image, case, regions in found:
+    for image, case, regions in images:
         if unit == "region":
             bags.update({region.name: ((image,), [region]) for region in regions})
             continue
         key = image if unit == "image" else case
-        images, own = bags.get(key, ((), []))
-        bags[key] = ((*images, image), [*own, *regions])
+        names, members = bags.get(key, ((), []))
+        bags[key] = ((*names, image), [*members, *regions])
     return bags

@@ -1,10 +1,11 @@
-"""What a run on regions learns from: data, labels, crops, segmenter and network."""
+"""What a run on regions is made of: data, labeling, crops, segmenter and network."""
 
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+
+import numpy as np
 
 from maskwright.config import RegionConfig
 from maskwright.data import DataSet, open_dataset
@@ -13,31 +14,33 @@ from maskwright.export.ensemble import model_files
 from maskwright.imageio import atomic_write
 from maskwright.model_card import SEGMENTER
 from maskwright.models.blueprint import Blueprint
-from maskwright.tasks.instances.segmenter import load_segmenter
+from maskwright.tasks.loading import load_segmenter
 from maskwright.tasks.provenance import learned_ids
-from maskwright.tasks.regions.extraction.predicted_regions import found_regions
+from maskwright.tasks.regions.extraction.crop_spec import CropSpec
+from maskwright.tasks.regions.extraction.extract import Region
+from maskwright.tasks.regions.extraction.ground_truth import full_scale, min_component_px
+from maskwright.tasks.regions.extraction.predicted_regions import extract_predicted
 from maskwright.tasks.regions.learning import targets
-from maskwright.tasks.regions.learning.bags import CropSpec
-from maskwright.tasks.regions.learning.build_bags import Predict, full_scale, speck_px
-from maskwright.tasks.regions.learning.targets import Labeling
+from maskwright.tasks.regions.learning.build_bags import RegionPredictorFn
+from maskwright.tasks.regions.learning.labeling import Labeling
 from maskwright.tasks.settings import report_skipped
 
 
 @dataclass(frozen=True, eq=False)
 class RegionData:
-    """What a run on regions learns from.
+    """Training data of a run on regions.
 
     Args:
         dataset: With splits.
         labeling: What is decided, and on what.
-        view: How masks become crops.
+        crop_spec: How regions are extracted and cropped.
         predict: Segmenter whose masks are learned from too; `None` for ground truth alone.
     """
 
     dataset: DataSet
     labeling: Labeling
-    view: CropSpec
-    predict: Predict | None = None
+    crop_spec: CropSpec
+    predict: RegionPredictorFn | None = None
 
 
 def open_region_data(
@@ -49,22 +52,22 @@ def open_region_data(
     labeling = find_labeling(dataset, config)
     for note in labeling.notes:
         on_message(note)
-    view = make_view(dataset, labeling, config)
+    spec = make_crop_spec(dataset, labeling, config)
     if config.segmenter is None:
-        return RegionData(dataset, labeling, view)
-    predict = region_finder(config.segmenter, view)
-    if leak := _seen_before(config, data, dataset):
+        return RegionData(dataset, labeling, spec)
+    predict = region_predictor(config.segmenter, spec)
+    if leak := _segmenter_leak(Path(config.segmenter), data, dataset):
         on_message(leak)
-    return RegionData(dataset, labeling, view, predict)
+    return RegionData(dataset, labeling, spec, predict)
 
 
 def open_regions(data: str | Path, config: RegionConfig) -> DataSet:
-    """Data set divided as the settings say."""
+    """Data set with the splits of the settings."""
     return open_dataset(data, scaled_masks=True, **config.division())
 
 
 def find_labeling(dataset: DataSet, config: RegionConfig) -> Labeling:
-    """What the settings say is to be decided, and what the data says where they do not."""
+    """What is decided: as set, and inferred from the data where it is not."""
     return targets.find_labeling(
         dataset,
         positive=config.positive,
@@ -75,18 +78,23 @@ def find_labeling(dataset: DataSet, config: RegionConfig) -> Labeling:
     )
 
 
-def make_view(dataset: DataSet, labeling: Labeling, config: RegionConfig) -> CropSpec:
-    """How regions are cut out; `ConfigError` where their labels would not be found."""
-    kind = config.regions or labeling.regions
-    if labeling.regions is not None and kind != labeling.regions:
+def make_crop_spec(dataset: DataSet, labeling: Labeling, config: RegionConfig) -> CropSpec:
+    """How regions are extracted; `ConfigError` for a kind of regions that labels do not fit."""
+    required = labeling.required_kind
+    kind = config.regions or required
+    if required is not None and kind != required:
         raise ConfigError(
-            f"Labels are told apart by {labeling.regions}; expected regions={labeling.regions}, "
-            f"received {kind}."
+            f"Labels refer to {required}; expected regions={required}, received {kind}."
         )
     kind = kind or ("instances" if dataset.instances else "components")
-    view = CropSpec(kind, config.size, config.context, config.min_area_px)
-    speck = 1 if config.segmenter is None else speck_px(dataset, view)
-    return replace(view, min_guess_px=speck, full_scale=full_scale(dataset))
+    return CropSpec(
+        kind=kind,
+        size=config.size,
+        context=config.context,
+        min_area_px=config.min_area_px,
+        min_predicted_px=1 if config.segmenter is None else min_component_px(dataset, kind),
+        full_scale=full_scale(dataset),
+    )
 
 
 def describe_classifier(
@@ -123,37 +131,37 @@ def describe_classifier(
     )
 
 
-def region_finder(segmenter: str | Path, view: CropSpec) -> Predict:
-    """Function that finds regions with a segmenter, cut as true ones are."""
+def region_predictor(segmenter: str | Path, spec: CropSpec) -> RegionPredictorFn:
+    """Function from an image to the regions that a segmenter predicts, cropped as true ones."""
     predictor = load_segmenter(segmenter)
 
-    def predict(image: Any, image_id: str) -> Any:
+    def predict(image: np.ndarray, image_id: str) -> list[Region]:
         background = predictor.card.background
-        return found_regions(view.cut, image, predictor(image), image_id, view.regions, background)
+        return extract_predicted(
+            image, predictor(image), spec, image_id=image_id, background=background
+        )
 
     return predict
 
 
 def bundle_segmenter(segmenter: Path, run: Path) -> None:
     """Copy a segmenter into a run, so that the run alone is enough to predict."""
-
     (run / SEGMENTER).mkdir(exist_ok=True)
     for name in model_files(segmenter):  # the card last: with it the folder counts as whole
-        with atomic_write(run / SEGMENTER / name) as beside:
-            shutil.copyfile(segmenter / name, beside)
+        with atomic_write(run / SEGMENTER / name) as temporary:
+            shutil.copyfile(segmenter / name, temporary)
 
 
-def _seen_before(config: RegionConfig, data: str | Path, dataset: DataSet) -> str | None:
-    """Sentence on images that a segmenter learned from and that are not for learning here."""
-    segmenter = Path(config.segmenter or "")
+def _segmenter_leak(segmenter: Path, data: str | Path, dataset: DataSet) -> str | None:
+    """Sentence on validation and test images that the segmenter was trained on, if any."""
     if not (segmenter / "plan.yaml").is_file():
         return None
     learned = learned_ids(segmenter, data)
-    seen = [s.id for s in dataset.samples if s.split != "train" and s.id in learned]
-    if not seen:
+    leaked = [s.id for s in dataset.samples if s.split != "train" and s.id in learned]
+    if not leaked:
         return None
     return (
-        f"The segmenter may have learned from {len(seen)} images that are for validation or tests "
-        f"here, such as {seen[0]}: its masks will look better there than on new images. Divide "
-        f"both alike: train it with --set unite_duplicates=true."
+        f"The segmenter may have been trained on {len(leaked)} validation or test images of this "
+        f"run, such as {leaked[0]}: its masks will be better there than on new images. Use the "
+        f"same splits for both: train it with --set unite_duplicates=true."
     )

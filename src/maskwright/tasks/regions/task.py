@@ -2,30 +2,32 @@
 
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from maskwright.config import RegionConfig, read_config
-from maskwright.data import DataSet, open_dataset
 from maskwright.data.samples import separated
 from maskwright.errors import ConfigError, DataError
 from maskwright.export.artifact import is_artifact
+from maskwright.export.engines import ALONE, Threads
 from maskwright.model_card import MODEL_FILE, RegionCard
 from maskwright.tasks.base import Prepare
 from maskwright.tasks.regions.export import EXPORT
-from maskwright.tasks.regions.pipeline import Pipeline
 from maskwright.tasks.settings import (
     make_augmentation,
-    refuse_semantic_options,
+    refuse_comparison,
+    refuse_options,
     report_skipped,
 )
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from maskwright.evaluation.options import EvaluateOptions
+    from maskwright.evaluation.reports.parts import Report
+    from maskwright.inference.folder_plan import FolderPlan
     from maskwright.inference.options import FolderOptions
-    from maskwright.tasks.regions.folder import CasesResult
-    from maskwright.tasks.regions.region_scores import DecisionEvaluation
+    from maskwright.tasks.regions.evaluation.scores import RegionEvaluation
+    from maskwright.tasks.regions.pipeline import Pipeline
+    from maskwright.tasks.regions.tables import CasesResult
+    from maskwright.tasks.serving import EngineSharing, ServedModel
     from maskwright.training import TrainOptions
 
 
@@ -68,92 +70,66 @@ class RegionTask:
 
             bundle_segmenter(Path(config.segmenter), run)
 
-    def load(self, path: str | Path) -> Pipeline:
+    def load(self, path: str | Path, threads: Threads = ALONE) -> "Pipeline":
         """A trained model, with its segmenter if it has one: of a run or an artifact."""
-        return Pipeline.load(path)
+        from maskwright.tasks.regions.pipeline import Pipeline
 
-    def predict_folder(
-        self, model: str | Path, images: str | Path, out: str | Path, options: "FolderOptions"
-    ) -> "CasesResult":
-        """Decide on every region, image or case, as `Task.predict_folder`."""
-        from maskwright.export.runtime import load_keras
-        from maskwright.tasks.regions.folder import predict_cases
+        return Pipeline.load(path, threads)
 
-        refuse_semantic_options(self.name, options)
-        if options.heat and is_artifact(Path(model)):
-            raise ConfigError(
-                f"Heat maps are drawn for runs alone; give the run that the exported model {model} "
-                f"was made from, or leave them out."
-            )
-        pipeline = self.load(model).adjusted(options.flips, **options.adjustments)
-        given = pipeline.segmenter is None if options.masks is None else options.masks
-        source: str | Path | DataSet = images
-        if given:
-            source = _open_masks(model, images, pipeline, options.group_by)
-        return predict_cases(
-            pipeline,
-            source,
-            out,
-            group_by=None if given else options.group_by,
-            overlays=options.overlays,
-            heat=partial(load_keras, Path(model) / MODEL_FILE) if options.heat else None,
-        )
+    def plan_folder(
+        self, model: str | Path, images: str | Path, out: Path, options: "FolderOptions"
+    ) -> "FolderPlan[CasesResult]":
+        """A decision on each region, image or case, as `Task.plan_folder`."""
+
+        from maskwright.tasks.regions.folder import plan_folder
+
+        refuse_options(self.name, ("flips", "masks", "group_by", "heat"), options)
+        return plan_folder(model, images, out, options)
 
     def evaluate(
-        self, run: Path, data: str | Path, out: Path, options: "EvaluateOptions"
-    ) -> "DecisionEvaluation":
+        self, run: Path, data: str | Path, options: "EvaluateOptions"
+    ) -> "RegionEvaluation":
         """Score decisions with true masks and those of the segmenter, as `Task.evaluate`."""
         from maskwright.export.runtime import load_keras
-        from maskwright.tasks.regions.region_evaluation import evaluate_decisions
-        from maskwright.tasks.regions.report import write
+        from maskwright.tasks.regions.evaluation.scorer import RegionScorer, evaluate_regions
         from maskwright.tasks.regions.setup import find_labeling, open_regions
 
         pipeline = self.load(run)
         plan = run / "plan.yaml"
-        # Decided on as in training, whatever this data would suggest.
+        # The answers of training, whatever this data would suggest.
         known = {"positive": pipeline.classifier.card.names[1]}
         config = read_config(plan if plan.exists() else None, known, RegionConfig)
-        # With the splits of the run, so that nothing it learned from is scored.
+        # With the splits of the run, so that nothing it was trained on is scored.
         dataset = open_regions(data, config)
         report_skipped(dataset, options.on_message)
         has_network = config.pixels and (run / MODEL_FILE).is_file()
-        evaluation = evaluate_decisions(
-            pipeline,
-            dataset,
-            find_labeling(dataset, config),
-            options.split,
-            specificity=config.specificity,
-            bootstrap=options.bootstrap,
-            seed=options.seed,
-            examples=options.examples,
-            network=partial(load_keras, run / MODEL_FILE) if has_network else None,
+        return evaluate_regions(
+            RegionScorer(
+                pipeline,
+                dataset,
+                find_labeling(dataset, config),
+                options,
+                config.specificity,
+                partial(load_keras, run / MODEL_FILE) if has_network else None,
+            )
         )
-        write(evaluation, out, run=run)
-        return evaluation
 
-    def table(self, evaluation: "DecisionEvaluation") -> "Table":
-        """Scores for the terminal."""
-        from maskwright.tasks.regions.results import table
+    def serve(self, name: str, path: Path, sharing: "EngineSharing") -> "ServedModel":
+        """Open a model for a server, as `Task.serve`."""
+        from maskwright.tasks.regions.serving import open_served
 
-        return table(evaluation)
+        return open_served(name, path, sharing)
 
-    def to_dict(self, evaluation: "DecisionEvaluation") -> dict[str, Any]:
-        """Scores as plain values."""
-        from maskwright.tasks.regions.results import to_dict
+    def report(self, evaluation: "RegionEvaluation") -> "Report":
+        """What is shown and written of an evaluation."""
+        from maskwright.tasks.regions.evaluation.report import region_report
 
-        return to_dict(evaluation)
+        return region_report(evaluation)
 
+    def compare(self, a: Path, b: Path, data: str | Path, options: "EvaluateOptions") -> NoReturn:
+        """Raise `ConfigError`: models of this task are not compared yet."""
+        refuse_comparison(self.name)
 
-def _open_masks(
-    model: str | Path, images: str | Path, pipeline: Pipeline, group_by: str | None
-) -> DataSet:
-    """Data set whose masks are decided on."""
-    try:
-        return open_dataset(images, val_share=0, test_share=0, group_by=group_by, scaled_masks=True)
-    except DataError as error:
-        if pipeline.segmenter is not None:
-            raise
-        raise DataError(
-            f"The model in {model} draws no masks, so that images come with theirs; train it "
-            f"with --segmenter for images alone. {error}"
-        ) from None
+    def comparison_report(self, comparison: Any) -> NoReturn:
+        """Raise `ConfigError`, as `compare`."""
+        refuse_comparison(self.name)

@@ -1,36 +1,27 @@
-"""A data set with labeled regions becomes what `run_training` takes."""
+"""From a data set with labeled regions to the `TrainingSetup` of a run."""
 
-from collections.abc import Sequence
-from contextlib import suppress
+from dataclasses import replace
 from importlib import metadata
-from typing import Any
 
 import keras
-import numpy as np
 
 from maskwright.config import RegionConfig
 from maskwright.data.pipeline.epochs import steps_per_epoch
-from maskwright.data.samples import Sample
-from maskwright.errors import DataError
 from maskwright.losses import loss
 from maskwright.metrics import fit_temperature
 from maskwright.model_card import RegionCard
-from maskwright.tasks.regions.learning.bags import MEASURES, RegionArrays
-from maskwright.tasks.regions.learning.build_bags import (
-    build_bags,
-    segmenter_iou,
-    to_full_mask,
-    true_regions,
-)
-from maskwright.tasks.regions.learning.mask_perturbation import DEFAULT, strength_for
+from maskwright.tasks.regions.extraction.feature_vector import VECTOR_NAMES
+from maskwright.tasks.regions.learning.bags import RegionArrays
+from maskwright.tasks.regions.learning.build_bags import BagOptions, build_bags
 from maskwright.tasks.regions.learning.objective import (
     decisions,
+    initialize_from_measures,
     label_weights,
     logits,
     penalty,
-    start,
 )
 from maskwright.tasks.regions.learning.previews import RegionPreviews
+from maskwright.tasks.regions.learning.segmenter_errors import segmenter_strength
 from maskwright.tasks.regions.setup import RegionData, describe_classifier
 from maskwright.tasks.settings import make_augmentation
 from maskwright.training.objective import Batching, TrainingSetup
@@ -38,57 +29,29 @@ from maskwright.training.options import Recipe, TrainOptions
 from maskwright.training.run import Run
 from maskwright.training.run_training import passes
 
-_MAX_PERTURBED = 32  # masks that the strength of the perturbation is fitted on
-
 
 def prepare(
     data: RegionData, config: RegionConfig, options: TrainOptions, synchronized: bool
 ) -> TrainingSetup:
-    """Cut out the regions of a data set and describe model and task.
+    """Extract the regions of a data set and describe model and task.
 
     Args:
-        data: Data set, what its labels say, and how masks become crops.
+        data: Data set, what is decided, and how regions are cropped.
         config: Settings.
         options: How the run is carried out.
         synchronized: Whether workers share their batch statistics.
 
     Raises:
-        DataError: If a split is empty, holds one answer only, or a file cannot be used.
+        DataError: If a split is empty, holds one class only, or a file cannot be used.
         ConfigError: If settings contradict each other.
     """
-    samples = {
-        split: [s for s in data.dataset.samples if s.split == split and s.masks]
-        for split in ("train", "val")
-    }
-
-    def cut(split: str, **perturbation: Any) -> RegionArrays:
-        arrays = build_bags(
-            data.dataset,
-            samples[split],
-            data.labeling,
-            data.view,
-            seed=options.seed,
-            memory_limit_mb=config.memory_limit_mb,
-            skip_unreadable=config.skip_unreadable,
-            **perturbation,
-        )
-        for reason in arrays.skipped:
-            options.on_message(f"left out: {reason}")
-        return arrays
-
-    strength = config.jitter
-    if strength is None:
-        strength = _segmenter_strength(data, samples["val"], options.seed)
-        if data.predict is not None:
-            options.on_message(f"Training masks are jittered by {strength:.2f} of their diameter.")
-    bags = cut("train", strength=strength, variants=config.variants, predict=data.predict)
-    validation = cut("val") if samples["val"] else None
+    bags, validation = _extract_bags(data, config, options)
     weights = label_weights(bags, data.labeling, config.balance)
     fingerprint = bags.fingerprint()
 
     def initialize(network: keras.Model) -> None:
         if config.measures:
-            start(network, bags, weights, robust=data.predict is not None)
+            initialize_from_measures(network, bags, weights, robust=data.predict is not None)
 
     def final_card(network: keras.Model) -> RegionCard:
         temperature = 1.0
@@ -98,8 +61,7 @@ def prepare(
         return _card(data, config, bags, temperature, fingerprint)
 
     def previews(run: Run, number: int) -> RegionPreviews:
-        shown = bags if validation is None else validation
-        return RegionPreviews(run, shown, data.labeling.names, config.outside, number)
+        return RegionPreviews(run, validation or bags, data.labeling.names, config.outside, number)
 
     return TrainingSetup(
         task=decisions(
@@ -119,7 +81,7 @@ def prepare(
         network=describe_classifier(
             config,
             channels=bags.crops.shape[-1],
-            num_measures=len(MEASURES) if config.measures else 0,
+            num_measures=len(VECTOR_NAMES) if config.measures else 0,
             pixel_range=bags.value_range,
             penalty=penalty(bags),
             seed=options.seed,
@@ -141,6 +103,41 @@ def prepare(
     )
 
 
+def _extract_bags(
+    data: RegionData, config: RegionConfig, options: TrainOptions
+) -> tuple[RegionArrays, RegionArrays | None]:
+    """Training bags with perturbed and predicted masks, and validation bags with true ones."""
+    dataset, spec = data.dataset, data.crop_spec
+    samples = {
+        split: [s for s in dataset.samples if s.split == split and s.masks]
+        for split in ("train", "val")
+    }
+    bag_options = BagOptions(
+        seed=options.seed,
+        memory_limit_mb=config.memory_limit_mb,
+        skip_unreadable=config.skip_unreadable,
+    )
+
+    def build(split: str, bag_options: BagOptions) -> RegionArrays:
+        arrays = build_bags(dataset, samples[split], data.labeling, spec, bag_options)
+        for reason in arrays.skipped:
+            options.on_message(f"left out: {reason}")
+        return arrays
+
+    strength = config.mask_perturbation
+    if strength is None:
+        strength = segmenter_strength(dataset, samples["val"], spec, data.predict, options.seed)
+        if data.predict is not None:
+            options.on_message(
+                f"Training masks are perturbed by {strength:.2f} of the diameter of their region."
+            )
+    bags = build(
+        "train",
+        replace(bag_options, strength=strength, variants=config.variants, predict=data.predict),
+    )
+    return bags, build("val", bag_options) if samples["val"] else None
+
+
 def _card(
     data: RegionData,
     config: RegionConfig,
@@ -148,41 +145,24 @@ def _card(
     temperature: float,
     fingerprint: str,
 ) -> RegionCard:
-    view = data.view
+    spec = data.crop_spec
     return RegionCard(
         names=data.labeling.names,
         unit=data.labeling.unit,
-        regions=view.regions,
-        size=view.size,
-        context=view.context,
-        min_area_px=view.min_area_px,
-        min_guess_px=view.min_guess_px,
-        full_scale=view.full_scale,
+        regions=spec.kind,
+        size=config.size,
+        context=spec.context,
+        min_area_px=spec.min_area_px,
+        min_predicted_px=spec.min_predicted_px,
+        full_scale=spec.full_scale,
         outside=config.outside,
         channels=bags.crops.shape[-1],
         dtype=str(bags.crops.dtype),
         value_range=bags.value_range,
-        measures=MEASURES if config.measures else (),
+        measures=VECTOR_NAMES if config.measures else (),
         threshold=config.threshold,
         temperature=temperature,
         model_sha256="",
         version=metadata.version("maskwright"),
         data=fingerprint,
     )
-
-
-def _segmenter_strength(data: RegionData, samples: Sequence[Sample], seed: int) -> float:
-    """Strength of perturbation that errs as the segmenter does on samples it was not trained on."""
-    iou = None
-    if data.predict is not None:
-        iou = segmenter_iou(data.dataset, samples, data.view, data.predict)
-    if iou is None:
-        return DEFAULT
-    masks: list[np.ndarray] = []
-    for sample in samples:
-        if len(masks) >= _MAX_PERTURBED:
-            break
-        with suppress(DataError):
-            image, regions = true_regions(data.dataset, sample, data.view)
-            masks += [to_full_mask(region, image.shape[:2]) for region in regions[:_MAX_PERTURBED]]
-    return strength_for(masks[:_MAX_PERTURBED], iou, np.random.default_rng(seed))

@@ -2,24 +2,26 @@
 
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from maskwright.config import TrainConfig
-from maskwright.data import DataSet, open_dataset
+from maskwright.data import DataSet
 from maskwright.errors import ConfigError
+from maskwright.export.engines import ALONE, Threads
 from maskwright.inference.predictor import Predictor
 from maskwright.model_card import SemanticCard
 from maskwright.tasks.base import Prepare
 from maskwright.tasks.semantic.export import EXPORT
-from maskwright.tasks.settings import make_augmentation, open_data
+from maskwright.tasks.settings import make_augmentation, open_data, refuse_options
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
-    from maskwright.evaluation import Evaluation
     from maskwright.evaluation.options import EvaluateOptions
-    from maskwright.inference.folder import FolderResult
+    from maskwright.evaluation.reports.parts import Report
+    from maskwright.inference.folder_plan import FolderPlan, FolderResult
     from maskwright.inference.options import FolderOptions
+    from maskwright.tasks.semantic.evaluation.compare import Comparison
+    from maskwright.tasks.semantic.evaluation.scores import SemanticEvaluation
+    from maskwright.tasks.serving import EngineSharing, ServedModel
     from maskwright.training import TrainOptions
 
 
@@ -40,79 +42,52 @@ class SemanticTask:
     def finish(self, config: TrainConfig, run: Path) -> None:
         """Network and card are enough."""
 
-    def load(self, path: str | Path) -> Predictor:
+    def load(self, path: str | Path, threads: Threads = ALONE) -> Predictor:
         """A trained model: of a run, an ensemble or an artifact."""
-        return Predictor.load(path)
+        return Predictor.load(path, threads)
 
-    def predict_folder(
-        self, model: str | Path, images: str | Path, out: str | Path, options: "FolderOptions"
-    ) -> "FolderResult":
-        """Write a mask for every image, in its size, as `Task.predict_folder`."""
-        if options.classes is not None:
-            raise ConfigError(
-                f"Expected a model of single objects where classes are merged with it, received "
-                f"one of {self.name}; give the model of objects first and leave this one for the "
-                f"classes."
-            )
-        given: dict[str, Any] = {
-            "flips": options.flips,
-            "overlays": options.overlays,
-            "probabilities": options.probabilities,
-            "batch_size": options.batch_size,
-            "overwrite": options.overwrite,
-            "large": options.large,
-            "polygons": options.polygons,
-        }
-        if options.engine == "ray":
-            from maskwright.inference.cluster import predict_on_cluster
+    def plan_folder(
+        self, model: str | Path, images: str | Path, out: Path, options: "FolderOptions"
+    ) -> "FolderPlan[FolderResult]":
+        """A mask for each image, in its size, as `Task.plan_folder`."""
+        from maskwright.tasks.semantic.folder import plan_folder
 
-            return predict_on_cluster(
-                model, images, out, address=options.address, **given, **options.adjustments
-            )
-        from maskwright.inference.folder import predict_folder
-        from maskwright.tasks.semantic.load import open_predictor
-
-        predictor = open_predictor(model, images, options.on_message)
-        adjusted = predictor.adjusted(**options.adjustments)
-        return predict_folder(adjusted, images, out, on_message=options.on_message, **given)
+        refuse_options(self.name, ("flips", "probabilities", "large", "polygons"), options)
+        return plan_folder(model, images, out, options)
 
     def evaluate(
-        self, run: Path, data: str | Path, out: Path, options: "EvaluateOptions"
-    ) -> "Evaluation":
+        self, run: Path, data: str | Path, options: "EvaluateOptions"
+    ) -> "SemanticEvaluation":
         """Score the masks of a split, as `Task.evaluate`."""
-        from maskwright.evaluation import evaluate, write
-        from maskwright.export.ensemble import is_ensemble
-        from maskwright.tasks.provenance import division_of, learned_ids
+        from maskwright.tasks.semantic.evaluation.runs import evaluate_run
 
-        # With the splits of the run, so that nothing it learned from is scored.
-        dataset = open_dataset(data, **division_of(run))
-        # Of a single run the name of the split tells; members of an ensemble learned from more.
-        learned = learned_ids(run, data) if is_ensemble(run) else ()
-        evaluation = evaluate(
-            self.load(run),
-            dataset,
-            options.split,
-            size=options.size,
-            flips=options.flips,
-            bootstrap=options.bootstrap,
-            seed=options.seed,
-            examples=options.examples,
-            learned=learned,
-        )
-        write(evaluation, out, run=run)
-        return evaluation
+        return evaluate_run(run, data, options)
 
-    def table(self, evaluation: "Evaluation") -> "Table":
-        """Scores for the terminal."""
-        from maskwright.evaluation import table
+    def serve(self, name: str, path: Path, sharing: "EngineSharing") -> "ServedModel":
+        """Open a model for a server, as `Task.serve`."""
+        from maskwright.tasks.semantic.serving import open_served
 
-        return table(evaluation)
+        return open_served(name, path, sharing)
 
-    def to_dict(self, evaluation: "Evaluation") -> dict[str, Any]:
-        """Scores as plain values."""
-        from maskwright.evaluation import to_dict
+    def report(self, evaluation: "SemanticEvaluation") -> "Report":
+        """What is shown and written of an evaluation."""
+        from maskwright.tasks.semantic.evaluation.report import semantic_report
 
-        return to_dict(evaluation)
+        return semantic_report(evaluation)
+
+    def compare(
+        self, a: Path, b: Path, data: str | Path, options: "EvaluateOptions"
+    ) -> "Comparison":
+        """Score two models on the same images, as `Task.compare`."""
+        from maskwright.tasks.semantic.evaluation.runs import compare_runs
+
+        return compare_runs(a, b, data, options)
+
+    def comparison_report(self, comparison: "Comparison") -> "Report":
+        """What is shown and written of a comparison."""
+        from maskwright.tasks.semantic.evaluation.compare_report import comparison_report
+
+        return comparison_report(comparison)
 
 
 def resolve_config(

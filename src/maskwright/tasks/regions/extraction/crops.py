@@ -1,4 +1,4 @@
-"""Cut regions out of images: one window for an image and its mask, square and of one size."""
+"""Crops of regions: one square window for an image and its mask, resized to one size."""
 
 import math
 from typing import get_args
@@ -7,18 +7,18 @@ import numpy as np
 
 from maskwright.data.geometry import resize_image, resize_labels, same_aspect
 from maskwright.errors import ConfigError, DataError
-from maskwright.tasks.regions.extraction.features import Box
+from maskwright.tasks.regions.extraction.shapes import Box
 from maskwright.types import Outside
 
-_DARKENED = 0.3
-# Other types take a detour through float64.
-_RESIZED = (np.uint8, np.uint16, np.float32, np.float64)
+_DARKENING = 0.3
+# Types that `resize_image` takes; others go through float64.
+_RESIZABLE = (np.uint8, np.uint16, np.float32, np.float64)
 
 
 def align(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """Mask of the size of its image: as it is, or stretched, taking nearest values.
+    """Mask in the size of its image, resized with nearest neighbor where they differ.
 
-    Sizes may differ by a factor; see `same_aspect`.
+    Sizes may differ by a factor only; see `same_aspect`.
 
     Args:
         image: `(h, w)` or `(h, w, c)`.
@@ -28,7 +28,7 @@ def align(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
         The mask, `(h, w)` of the image.
 
     Raises:
-        DataError: If the mask has no two dimensions, or another aspect than the image.
+        DataError: If the mask is not two-dimensional, or its aspect is not that of the image.
     """
     if mask.ndim == 3 and mask.shape[2] == 1:
         mask = mask[..., 0]
@@ -50,22 +50,22 @@ def align(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
 
 
 def window(box: Box, size: tuple[int, int], context: float | None) -> tuple[int, int, int]:
-    """Square around a box: its top, its left and its side, pixels.
+    """Square window around a box: top, left and side, px.
 
-    Each side of the box gets a margin, then the shorter direction is extended on both ends until
-    it is as long as the other. The square may reach beyond the image.
+    The box gets a margin on each side, then the shorter direction is extended on both ends to the
+    length of the other. The window may reach beyond the image.
 
     Args:
         box: Top, left, bottom and right, half-open.
         size: Height and width of the image.
         context: Margin above and below as a share of the height of the box, left and right as one
-            of its width, at least 1 px where it is not 0; `None` takes the whole image, whatever
-            the box is.
+            of its width, at least 1 px where it is not 0; `None` takes the whole image in place
+            of the box.
     """
     if context is None:
         box, context = (0, 0, *size), 0.0
     height, width = box[2] - box[0], box[3] - box[1]
-    # Rounded first: 0.07 * 100 is a trifle more than 7.
+    # Rounded first: 0.07 * 100 is slightly more than 7 in floating point.
     side = max(length + 2 * math.ceil(round(context * length, 6)) for length in (height, width))
     return box[0] - (side - height) // 2, box[1] - (side - width) // 2, side
 
@@ -73,14 +73,15 @@ def window(box: Box, size: tuple[int, int], context: float | None) -> tuple[int,
 def cut(
     image: np.ndarray, mask: np.ndarray, box: Box, size: int, context: float | None = 0.2
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Cut the window of a box out of an image and its mask, and bring both to one size.
+    """Crop of an image and of its mask around a box, both resized to one size.
 
-    Beyond the image lie zeros. The image is averaged down or interpolated up, its aspect kept. The
-    mask takes nearest values; where it would vanish, the pixel that its middle falls on stays.
+    Pixels beyond the image are zero. The image is averaged down or interpolated up, with its aspect
+    preserved. The mask is resized with nearest neighbor; where nothing of it would be left, the
+    pixel at its middle is set.
 
     Args:
         image: `(h, w)` or `(h, w, c)`.
-        mask: Boolean; of the box, or of the whole image, of which only the box is taken.
+        mask: Boolean; of the box, or of the whole image, of which only the box is used.
         box: Top, left, bottom and right, half-open.
         size: Side of the crop, px.
         context: As in `window`.
@@ -90,14 +91,14 @@ def cut(
 
     Raises:
         DataError: If the mask is neither of the box nor of the image, or the box not in it.
-        ConfigError: If size or context cannot be.
+        ConfigError: If size or context is out of range.
     """
     check_crop(size, context)
     if image.ndim == 2:
         image = image[..., None]
     shape = (box[2] - box[0], box[3] - box[1])
-    held = 0 <= box[0] < box[2] <= image.shape[0] and 0 <= box[1] < box[3] <= image.shape[1]
-    if not held or mask.shape not in (shape, image.shape[:2]):
+    fits = 0 <= box[0] < box[2] <= image.shape[0] and 0 <= box[1] < box[3] <= image.shape[1]
+    if not fits or mask.shape not in (shape, image.shape[:2]):
         raise DataError(
             f"Expected a box within the image of {image.shape[0]} x {image.shape[1]} px and a mask "
             f"of either's size, received the box {box} and a mask of shape {mask.shape}."
@@ -109,7 +110,7 @@ def cut(
 
 
 def check_crop(size: int | None, context: float | None) -> None:
-    """`ConfigError` where a size or a context of crops cannot be."""
+    """`ConfigError` where a size or a context of crops is out of range."""
     if size is not None and size < 1:
         raise ConfigError(f"Expected a size of crops of at least 1 px, received {size}.")
     if context is not None and not 0 <= context < math.inf:
@@ -120,7 +121,7 @@ def check_crop(size: int | None, context: float | None) -> None:
 
 
 def cut_pixels(image: np.ndarray, square: tuple[int, int, int], size: int) -> np.ndarray:
-    """Window of `(h, w, c)`, zeros beyond it, at a size; a copy `(size, size, c)`."""
+    """Window of an image `(h, w, c)`, zero beyond it, resized; a copy `(size, size, c)`."""
     top, left, side = square
     bottom, right = top + side, left + side
     pixels = image[max(top, 0) : max(bottom, 0), max(left, 0) : max(right, 0)]
@@ -129,18 +130,18 @@ def cut_pixels(image: np.ndarray, square: tuple[int, int, int], size: int) -> np
         row, column = max(-top, 0), max(-left, 0)
         whole[row : row + pixels.shape[0], column : column + pixels.shape[1]] = pixels
         pixels = whole
-    if image.dtype in _RESIZED:
+    if image.dtype in _RESIZABLE:
         return np.array(resize_image(pixels, (size, size)), order="C")
     wide = resize_image(pixels.astype(np.float64), (size, size))
     return (wide if image.dtype.kind == "f" else np.rint(wide)).astype(image.dtype)
 
 
 def cut_mask(mask: np.ndarray, box: Box, square: tuple[int, int, int], size: int) -> np.ndarray:
-    """Window of a mask that is given in its box, at a size; empty only where the mask is."""
+    """Window of a mask that is given within its box, resized; empty only where the mask is."""
     top, left, side = square
-    # Which pixel of the image the middle of each pixel of the crop lies in.
-    places = (2 * np.arange(size) + 1) * side // (2 * size)
-    rows, columns = places + (top - box[0]), places + (left - box[1])
+    # Pixel of the window that the center of each pixel of the crop lies in.
+    nearest = (2 * np.arange(size) + 1) * side // (2 * size)
+    rows, columns = nearest + (top - box[0]), nearest + (left - box[1])
     first_row, last_row = np.searchsorted(rows, (0, mask.shape[0]))
     first_column, last_column = np.searchsorted(columns, (0, mask.shape[1]))
     inside = np.zeros((size, size), bool)
@@ -148,31 +149,31 @@ def cut_mask(mask: np.ndarray, box: Box, square: tuple[int, int, int], size: int
         rows[first_row:last_row, None], columns[first_column:last_column]
     ]
     if not inside.any():
-        held = np.flatnonzero(mask)
-        if held.size:
-            row, column = divmod(int(held[held.size // 2]), mask.shape[1])
-            where = ((row + box[0] - top) * size // side, (column + box[1] - left) * size // side)
-            inside[min(where[0], size - 1), min(where[1], size - 1)] = True
+        pixels = np.flatnonzero(mask)
+        if pixels.size:
+            row, column = divmod(int(pixels[pixels.size // 2]), mask.shape[1])
+            y, x = ((row + box[0] - top) * size // side, (column + box[1] - left) * size // side)
+            inside[min(y, size - 1), min(x, size - 1)] = True
     return inside
 
 
 def treat(
     crop: np.ndarray, crop_mask: np.ndarray, outside: Outside, high: float | None = None
 ) -> np.ndarray:
-    """Keep, darken or remove what lies outside the mask, or add the mask as a channel.
+    """Treat the pixels outside the mask: keep, darken or remove them, or add the mask as a channel.
 
-    Darkened pixels are 0.3 times what they were, removed ones 0. A channel is 0 outside and
-    `high` inside.
+    Darkened pixels are multiplied by 0.3, removed ones are 0. A channel is 0 outside and `high`
+    inside.
 
     Args:
         crop: Of any type, `(…, h, w, c)`.
         crop_mask: True or not 0 inside, `(…, h, w)`.
-        outside: What to do.
-        high: Top of the range; `None` takes that of the type, and 255 for floats.
+        outside: Treatment.
+        high: Maximum of the pixels; `None` takes that of the type, and 255 for floats.
 
     Returns:
         Pixels of the crop's type, `(…, h, w, c)`, or `c + 1` with the mask as a channel; the crop
-        itself where all is kept.
+        itself for `"kept"`.
 
     Raises:
         ConfigError: If `outside` is none of the four.
@@ -184,7 +185,7 @@ def treat(
     if outside == "removed":
         return np.where(inside, crop, np.zeros((), crop.dtype))
     if outside == "darkened":
-        dark = crop * np.float32(_DARKENED)
+        dark = crop * np.float32(_DARKENING)
         if crop.dtype.kind in "iu":
             dark = np.rint(dark)
         return np.where(inside, crop, dark.astype(crop.dtype))
@@ -197,6 +198,5 @@ def check_outside(outside: str) -> None:
     """`ConfigError` where it is none of the four."""
     if outside not in get_args(Outside):
         raise ConfigError(
-            f"Expected what lies outside the mask to be one of {', '.join(get_args(Outside))}, "
-            f"received {outside!r}."
+            f"Expected `outside` to be one of {', '.join(get_args(Outside))}; received {outside!r}."
         )

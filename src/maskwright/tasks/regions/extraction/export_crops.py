@@ -1,6 +1,5 @@
-"""Every region of a data set into files: a table of measures, and crops."""
+"""All regions of a data set as files: a table of measures, and crops."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,95 +10,69 @@ from maskwright.data.parallel import in_threads
 from maskwright.data.samples import Sample
 from maskwright.errors import DataError
 from maskwright.imageio import write_image
-from maskwright.tasks.regions.extraction.crops import align
-from maskwright.tasks.regions.extraction.extract import Region, extract
+from maskwright.tasks.regions.extraction.crop_spec import CropSpec
+from maskwright.tasks.regions.extraction.extract import Region
+from maskwright.tasks.regions.extraction.ground_truth import true_regions
 from maskwright.tasks.regions.extraction.table import write_table
-from maskwright.tasks.regions.learning.build_bags import read_regions
-from maskwright.types import Outside, RegionKind
+from maskwright.types import OnMessage, ignore_message
 
 
 def write_regions(
-    dataset: DataSet,
-    out: Path,
-    *,
-    kind: RegionKind,
-    size: int | None,
-    context: float | None,
-    outside: Outside,
-    min_area_px: int = 1,
-    spacing_mm: tuple[float, float] | None = None,
-    on_message: Callable[[str], None] = lambda _: None,
+    dataset: DataSet, out: Path, spec: CropSpec, on_message: OnMessage = ignore_message
 ) -> Path:
-    """Write `out/regions.csv` and, where they have a size, `out/crops/NAME-NUMBER.png`.
+    """Write `out/regions.csv` and, where `spec` has a size, `out/crops/NAME-NUMBER.png`.
 
-    Crops of floats, or of other than one or three channels, are TIFF files instead. Images are
-    read side by side and one by one forgotten, so that memory holds the table alone.
+    Crops of floats, or of other than one or three channels, are TIFF files instead. Only the table
+    is held in memory; images are read in parallel and released one by one.
 
     Args:
-        dataset: With masks.
-        out: Folder, made where it is missing.
-        kind: As in `extract`.
-        size: Side of the crops, px; `None` writes none.
-        context: As in `extract`.
-        outside: As in `extract`.
-        min_area_px: Smaller regions are left out.
-        spacing_mm: Height and width of a pixel, for measures in mm.
-        on_message: Called with a sentence for every sample that cannot be used.
+        dataset: Data set with masks.
+        out: Folder, created where it is missing.
+        spec: Which regions, and how they are cropped.
+        on_message: Called with a sentence for each sample that cannot be used.
 
     Returns:
-        The table.
+        Path of the table.
 
     Raises:
         DataError: If there is no region at all.
     """
     out.mkdir(parents=True, exist_ok=True)
 
-    def cut(sample: Sample) -> list[Region] | str:
+    def crop(sample: Sample) -> list[Region] | str:
         try:
-            image = dataset.read_image(sample)
-            mask, background = read_regions(dataset, sample, kind)
-            regions = extract(
-                image,
-                align(image, mask),
-                image_id=sample.id,
-                kind=kind,
-                background=background,
-                min_area_px=min_area_px,
-                context=context,
-                size=size,
-                outside=outside,
-                spacing_mm=spacing_mm,
-            )
+            _, regions = true_regions(dataset, sample, spec)
         except DataError as error:
             return str(error)
         for region in regions:
             if region.crop is not None:
-                name = f"{sample.id}-{region.number}{_ending(region.crop)}"
+                name = f"{sample.id}-{region.number}{_suffix(region.crop)}"
                 write_image(out / "crops" / name, region.crop)
         return [replace(region, crop=None, crop_mask=None) for region in regions]
 
-    found: list[Region] = []
+    table: list[Region] = []
     samples: list[Sample] = []
-    for sample, regions in zip(
-        dataset.samples, in_threads(cut, dataset.samples, "Extracting regions"), strict=True
-    ):
+    results = in_threads(crop, dataset.samples, "Extracting regions")
+    for sample, regions in zip(dataset.samples, results, strict=True):
         if isinstance(regions, str):
             on_message(f"left out: {regions}")
             continue
-        found += regions
+        table += regions
         samples += [sample] * len(regions)
-    if not found:
-        raise DataError(f"The masks in {dataset.root} hold no region of {min_area_px} px or more.")
-    names = dataset.labels.names if kind == "components" else None
+    if not table:
+        raise DataError(
+            f"The masks in {dataset.root} hold no region of {spec.min_area_px} px or more."
+        )
+    names = dataset.labels.names if spec.kind == "components" else None
     columns = {
         "case": [sample.case for sample in samples],
         "split": [sample.split or "" for sample in samples],
         "image_label": [sample.label or "" for sample in samples],
     }
-    write_table(found, out / "regions.csv", names=names, columns=columns)
+    write_table(table, out / "regions.csv", names=names, columns=columns)
     return out / "regions.csv"
 
 
-def _ending(crop: np.ndarray) -> str:
-    """Of a kind of file that can hold a crop."""
+def _suffix(crop: np.ndarray) -> str:
+    """Suffix of a file format that holds a crop without loss."""
     return ".png" if crop.shape[2] in (1, 3) and crop.dtype in (np.uint8, np.uint16) else ".tif"

@@ -1,34 +1,38 @@
-"""Regions of what a segmenter drew."""
+"""Regions of the masks that a segmenter predicts."""
 
-from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
 from maskwright.inference.predictor import Prediction
-from maskwright.tasks.regions.extraction.extract import Region
-from maskwright.types import RegionKind
+from maskwright.tasks.regions.extraction.crop_spec import CropSpec
+from maskwright.tasks.regions.extraction.extract import Region, extract
 
 
-def found_regions(
-    cut: Callable[..., list[Region]],
+def extract_predicted(
     image: np.ndarray,
-    drawn: Prediction,
-    image_id: str,
-    kind: RegionKind,
-    background: int | None,
+    prediction: Prediction,
+    spec: CropSpec,
+    *,
+    image_id: str = "",
+    background: int | None = 0,
 ) -> list[Region]:
-    """Its objects where it tells them apart, else the components of its mask, or all of it.
+    """Regions of a prediction of at least `spec.min_predicted_px`.
+
+    They are its instances where it has any, else the components of its labels, in which touching
+    objects are one region. A whole stays a whole.
 
     Args:
-        cut: `View.cut`, or what takes the same.
         image: `(h, w, c)`.
-        drawn: Of the image.
+        prediction: Of the image.
+        spec: How ground-truth regions are extracted.
         image_id: Name of the image.
-        kind: What a region is to the classifier; a whole stays one.
-        background: Label that the segmenter gives to what is no region, or `None`.
+        background: Label of the segmenter that is not a region, or `None`.
     """
-    if drawn.instances is not None and kind != "whole":
-        return cut(
-            image, drawn.instances, image_id, regions="instances", background=0, guessed=True
-        )
-    return cut(image, drawn.labels, image_id, background=background, guessed=True)
+    spec = replace(spec, min_area_px=max(spec.min_area_px, spec.min_predicted_px))
+    if prediction.instances is not None and spec.kind != "whole":
+        spec = replace(spec, kind="instances")
+        return extract(image, prediction.instances, spec, image_id=image_id)
+    if spec.kind == "instances":
+        spec = replace(spec, kind="components")
+    return extract(image, prediction.labels, spec, image_id=image_id, background=background)

@@ -2,17 +2,108 @@
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Self
 
 import cv2
 import numpy as np
+
+from maskwright.errors import ConfigError
+
+Box = tuple[int, int, int, int]
+"""Top, left, bottom and right in pixels, half-open: rows `top … bottom - 1`."""
 
 # From the column and the row of a pixel to the lines it lies on, in the order of `crossings`.
 _ACROSS = np.array([[0, 1, 1, 1], [1, 0, 1, -1]], np.int32)
 _SIDES = np.array([[0, 1], [1, 0], [0, -1], [-1, 0]], np.int32)
 
 
+@dataclass(frozen=True, eq=False)
+class RegionShape:
+    """Geometry that the measures of shape are computed from, in pixels.
+
+    Args:
+        box: Of the region in its image.
+        image_size: Height and width of the image.
+        spacing: From row to row and from column to column, for measures in mm.
+        moments: As `cv2.moments` gives them, within the box.
+        crossings: As `crossings` gives them.
+        axes: Major and minor axis, and orientation in degrees; see `axes`.
+        hull_area: Pixels in the convex hull.
+        hull_perimeter: Perimeter of the convex hull.
+        holes: Number of enclosed pieces of the rest.
+    """
+
+    box: Box
+    image_size: tuple[int, int]
+    spacing: tuple[float, float]
+    moments: Mapping[str, float]
+    crossings: tuple[int, int, int]
+    axes: tuple[float, float, float]
+    hull_area: float
+    hull_perimeter: float
+    holes: float
+
+    @classmethod
+    def of(
+        cls, mask: np.ndarray, box: Box, image_size: tuple[int, int], spacing: tuple[float, float]
+    ) -> Self:
+        """Geometry of a region; its mask is given within its box, boolean and contiguous."""
+        moments = cv2.moments(mask.view(np.uint8), binaryImage=True)
+        padded = np.zeros((mask.shape[0] + 2, mask.shape[1] + 2), np.uint8)
+        padded[1:-1, 1:-1] = mask
+        hull_area, hull_perimeter = convex_hull(mask)
+        return cls(
+            box=box,
+            image_size=image_size,
+            spacing=spacing,
+            moments=moments,
+            crossings=crossings(padded),
+            axes=axes(moments),
+            hull_area=hull_area,
+            hull_perimeter=hull_perimeter,
+            # The rest connects at sides only: one piece surrounds the region, label 0 is itself.
+            holes=float(cv2.connectedComponents(1 - padded, connectivity=4)[0] - 2),
+        )
+
+    @property
+    def height(self) -> float:
+        """Height of the box."""
+        return float(self.box[2] - self.box[0])
+
+    @property
+    def width(self) -> float:
+        """Width of the box."""
+        return float(self.box[3] - self.box[1])
+
+    @property
+    def area(self) -> float:
+        """Number of pixels."""
+        return self.moments["m00"]
+
+    @property
+    def perimeter(self) -> float:
+        """Length of the outline, holes included."""
+        return crofton(self.crossings)
+
+
+def touches_border(box: Box, size: tuple[int, int]) -> bool:
+    """Whether a box reaches the outermost pixels of an image of a size."""
+    return min(box[:2]) <= 0 or box[2] >= size[0] or box[3] >= size[1]
+
+
+def check_spacing(spacing_mm: tuple[float, float]) -> tuple[float, float]:
+    """Spacing as given; `ConfigError` where it is not two positive numbers."""
+    if len(spacing_mm) != 2 or not all(0 < side < math.inf for side in spacing_mm):
+        raise ConfigError(
+            f"Expected the spacing of rows and columns as two positive numbers of mm, received "
+            f"{spacing_mm}."
+        )
+    return spacing_mm
+
+
 def diameter(area: float) -> float:
-    """Of a disc of an area."""
+    """Diameter of a disc of an area."""
     return math.sqrt(4 * area / math.pi)
 
 
@@ -41,10 +132,10 @@ def axes(
 
 
 def ellipse_perimeter(major: float, minor: float) -> float:
-    """Of the ellipse with two axes, widened as though pixels were squares and not points.
+    """Perimeter of an ellipse by its axes, which are widened by the extent of a pixel.
 
-    One pixel thus has a length too. Source: Ramanujan, Modular equations and approximations to pi,
-    1914, the second formula.
+    A region of one pixel thus has a perimeter too. Source: Ramanujan, Modular equations and
+    approximations to pi, 1914, the second formula.
     """
     square = 16 / 12  # what the second moments of a pixel add to a squared axis
     first, second = math.sqrt(major**2 + square) / 2, math.sqrt(minor**2 + square) / 2
@@ -52,8 +143,13 @@ def ellipse_perimeter(major: float, minor: float) -> float:
     return math.pi * (first + second) * (1 + 3 * flat / (10 + math.sqrt(4 - 3 * flat)))
 
 
+def eccentricity(major: float, minor: float) -> float:
+    """Eccentricity of the ellipse with two axes; 0 for a region of one pixel."""
+    return math.sqrt(1 - (minor / major) ** 2) if major else 0.0
+
+
 def crossings(padded: np.ndarray) -> tuple[int, int, int]:
-    """How often lines through pixels cross the outline: along rows, along columns, diagonally.
+    """Number of times that lines of pixels cross the outline: by row, by column, by diagonal.
 
     Args:
         padded: uint8 0 and 1, with zeros all around.
@@ -69,9 +165,10 @@ def crossings(padded: np.ndarray) -> tuple[int, int, int]:
 def crofton(counts: tuple[int, int, int], spacing: tuple[float, float] = (1.0, 1.0)) -> float:
     """Length of an outline from its crossings with lines in four directions.
 
-    Each direction stands for the angles nearest to it, its lines are as far apart as the grid has
-    them. Source: Lehmann and Legland, Efficient N-Dimensional surface estimation using Crofton
-    formula and run-length encoding, 2012; of equal spacing, `perimeter_crofton` of scikit-image.
+    Directions are weighted by the angles nearest to them, and lines by their distance.
+
+    Source: Lehmann and Legland, Efficient N-Dimensional surface estimation using Crofton formula
+    and run-length encoding, 2012; with equal spacing, `perimeter_crofton` of scikit-image.
     """
     rows, columns = spacing
     diagonal = math.atan2(rows, columns)
@@ -90,10 +187,10 @@ def convex_hull(mask: np.ndarray) -> tuple[float, float]:
     the number of lines between the outermost ones.
     """
     rows = np.flatnonzero(mask.any(axis=1))
-    held = mask[rows]
-    outer = np.empty((2, rows.size, 2), np.int32)  # first and last pixel of every row
-    outer[0, :, 0] = held.argmax(axis=1)
-    outer[1, :, 0] = mask.shape[1] - 1 - held[:, ::-1].argmax(axis=1)
+    filled = mask[rows]
+    outer = np.empty((2, rows.size, 2), np.int32)  # first and last pixel of each row
+    outer[0, :, 0] = filled.argmax(axis=1)
+    outer[1, :, 0] = mask.shape[1] - 1 - filled[:, ::-1].argmax(axis=1)
     outer[..., 1] = rows
     corners = cv2.convexHull(outer.reshape(-1, 2)).reshape(-1, 2)
     across = corners @ _ACROSS
@@ -110,6 +207,6 @@ def convex_hull(mask: np.ndarray) -> tuple[float, float]:
         np.interp(heights, side[:, 1], side[:, 0]) / 2
         for side in (hull[: lowest + 1], hull[lowest:][::-1])
     ]
-    # A pixel on the hull is in it, and interpolation may miss a whole number by a trifle.
+    # A pixel on the hull counts; interpolation may miss a whole number by a rounding error.
     counts = np.floor(np.maximum(*ends) + 1e-6) - np.ceil(np.minimum(*ends) - 1e-6) + 1
     return float(counts.sum()), perimeter

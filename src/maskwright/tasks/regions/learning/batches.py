@@ -49,8 +49,8 @@ def train_batches(
 
     def draw(index: int, rng: np.random.Generator) -> list[_Region]:
         bag = arrays.bags[index]
-        guesses = bag.guesses and rng.random() < GUESSED
-        regions = np.array(bag.guesses if guesses else bag.regions)
+        predicted = bag.predicted_regions and rng.random() < GUESSED
+        regions = np.array(bag.predicted_regions if predicted else bag.regions)
         if len(regions) > max_regions:
             regions = np.sort(rng.choice(regions, max_regions, replace=False))
         items = []

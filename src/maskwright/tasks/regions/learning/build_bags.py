@@ -1,4 +1,4 @@
-"""From labeled samples to bags: every region cut out, with errors drawn into its mask."""
+"""From labeled samples to bags: regions with true, perturbed and predicted masks."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -10,43 +10,61 @@ from maskwright.data.parallel import in_threads
 from maskwright.data.pipeline.arrays import MEMORY_LIMIT_MB
 from maskwright.data.samples import Sample
 from maskwright.errors import DataError
-from maskwright.tasks.regions.extraction.crops import align
+from maskwright.tasks.regions.extraction.crop_spec import CropSpec
 from maskwright.tasks.regions.extraction.extract import Region, extract
-from maskwright.tasks.regions.learning.bags import (
-    ArrayWriter,
-    Bag,
-    CropSpec,
-    RegionArrays,
-    Row,
-    row,
-)
-from maskwright.tasks.regions.learning.mask_perturbation import jitter
-from maskwright.tasks.regions.learning.targets import Labeling
-from maskwright.types import RegionKind
+from maskwright.tasks.regions.extraction.ground_truth import true_regions
+from maskwright.tasks.regions.extraction.matching import MIN_IOU, region_iou
+from maskwright.tasks.regions.learning.bags import ArrayWriter, Bag, RegionArrays, Row, row
+from maskwright.tasks.regions.learning.labeling import Labeling
+from maskwright.tasks.regions.learning.mask_perturbation import perturb
 
-MATCHED = 0.3
-"""IoU above which a predicted region stands for a true one."""
+RegionPredictorFn = Callable[[np.ndarray, str], Sequence[Region]]
+"""From an image `(h, w, c)` and its name to the regions that a segmenter predicts, with crops."""
 
-_FEW = 5
-_LOOKED_AT = 200
 
-Predict = Callable[[np.ndarray, str], Sequence[Region]]
-"""From an image `(h, w, c)` and its name to the regions that a segmenter finds, with crops."""
+@dataclass(frozen=True)
+class BagOptions:
+    """How regions become rows of bags.
+
+    Args:
+        strength: Strength of mask perturbation, as in `perturb`.
+        variants: Perturbed masks of each region, besides the true one.
+        predict: Segmenter. Where each region is decided on, predicted regions that match a true one
+            are further masks of it; else all of an image are `Bag.predicted_regions`.
+        seed: Seed of the perturbation.
+        memory_limit_mb: Crops above this size are held on disk.
+        skip_unreadable: Skip samples that cannot be read, instead of raising.
+    """
+
+    strength: float = 0.0
+    variants: int = 0
+    predict: RegionPredictorFn | None = None
+    seed: int = 0
+    memory_limit_mb: float = MEMORY_LIMIT_MB
+    skip_unreadable: bool = False
 
 
 @dataclass
-class _Cut:
-    """What one sample gives.
+class _LabeledRegion:
+    """Name and target of a region, and its rows: of the true mask, perturbed and predicted ones."""
+
+    name: str
+    target: int
+    rows: list[list[Row]]
+
+
+@dataclass
+class _SampleRegions:
+    """Regions of one sample.
 
     Args:
-        regions: Name, label, and rows of true, jittered and predicted masks of each region.
-        guesses: Name and row of every region that the segmenter finds, where whole bags of them
-            are learned from.
-        reason: Why there is nothing, or `None`.
+        regions: Those with a target.
+        predicted: Name and row of each predicted region, where bags hold several regions.
+        reason: Why there are none, or `None`.
     """
 
-    regions: list[tuple[str, int, list[list[Row]]]] = field(default_factory=list)
-    guesses: list[tuple[str, Row]] = field(default_factory=list)
+    regions: list[_LabeledRegion] = field(default_factory=list)
+    predicted: list[tuple[str, Row]] = field(default_factory=list)
     reason: str | None = None
 
 
@@ -54,79 +72,85 @@ def build_bags(
     dataset: DataSet,
     samples: Sequence[Sample],
     labeling: Labeling,
-    view: CropSpec,
-    *,
-    strength: float = 0.0,
-    variants: int = 0,
-    predict: Predict | None = None,
-    seed: int = 0,
-    memory_limit_mb: float = MEMORY_LIMIT_MB,
-    skip_unreadable: bool = False,
+    spec: CropSpec,
+    options: BagOptions | None = None,
 ) -> RegionArrays:
-    """Cut the regions of samples out and gather them into bags.
+    """Extract the regions of samples and collect them into bags.
 
     Args:
-        dataset: That the samples are of.
+        dataset: Data set of the samples.
         samples: With masks.
-        labeling: What the regions are and what is decided on.
-        view: How they are cut out.
-        strength: Of `jitter`.
-        variants: Jittered masks of every region, besides the true one.
-        predict: Finds regions. Where each region is decided on, those that meet true ones become
-            further masks of theirs; else all of an image become guesses of its bag.
-        seed: Of the jitter.
-        memory_limit_mb: Crops above this size lie on disk.
-        skip_unreadable: Leave samples out that cannot be read, instead of stopping.
+        labeling: What is decided, and on what.
+        spec: How regions are extracted and cropped.
+        options: How regions become rows; `None` for true masks alone.
 
     Raises:
-        DataError: If nothing is left, a region has no label, or a sample cannot be used.
+        DataError: If no region is left, a region has no label, or a sample cannot be used.
     """
-    alone = labeling.unit == "region"
+    options = options or BagOptions()
 
-    def cut(sample: Sample) -> _Cut:
-        left_out = labeling.source == "image" and labeling.answers.get(sample.label or "", 0)
-        if left_out is None:
-            return _Cut()
+    def read(sample: Sample) -> _SampleRegions:
+        if labeling.skips(sample):
+            return _SampleRegions()
         try:
-            image, regions = true_regions(dataset, sample, view)
+            image, regions = true_regions(dataset, sample, spec)
         except DataError as error:
-            if not skip_unreadable:
+            if not options.skip_unreadable:
                 raise
-            return _Cut(reason=str(error))
+            return _SampleRegions(reason=str(error))
         if not regions:
-            nothing = f"{sample.image} has no region; nothing in it can be decided."
-            return _Cut(reason=nothing)
-        labels = labeling.of(sample, regions)
-        rng = np.random.default_rng([seed, *sample.id.encode()])
-        guessed = [] if predict is None else predict(image, sample.id)
-        made = _Cut()
-        for region, label in zip(regions, labels, strict=True):
-            if label is None:
-                continue
-            kinds = [[region], [], [g for g in guessed if alone and overlap(region, g) > MATCHED]]
-            if variants:
-                whole = to_full_mask(region, image.shape[:2])
-                for _ in range(variants):
-                    kinds[1] += view.cut(image, jitter(whole, strength, rng), sample.id, "whole")
-            made.regions.append((region.name, label, [[row(one) for one in k] for k in kinds]))
-        if made.regions and not alone:
-            made.guesses = [(f"{guess.name} predicted", row(guess)) for guess in guessed]
-        return made
+            reason = f"{sample.image} has no region; nothing in it can be decided."
+            return _SampleRegions(reason=reason)
+        return _sample_regions(sample, image, regions, labeling, spec, options)
 
-    with ArrayWriter(memory_limit_mb) as crops:
-        gathering = _Gathering(labeling.unit, crops)
-        for sample, made in zip(samples, in_threads(cut, samples, "Cutting regions"), strict=True):
-            gathering.add(sample, made)
-        if not gathering.names:
-            reason = gathering.skipped[0] if gathering.skipped else "there is no sample"
+    with ArrayWriter(options.memory_limit_mb) as crops:
+        builder = _BagBuilder(labeling.unit, crops)
+        results = in_threads(read, samples, "Cropping regions")
+        for sample, result in zip(samples, results, strict=True):
+            builder.add(sample, result)
+        if not builder.names:
+            reason = builder.skipped[0] if builder.skipped else "there is no sample"
             raise DataError(
                 f"{dataset.root} holds no region to decide on; the first reason: {reason}"
             )
-        return gathering.arrays()
+        return builder.arrays()
 
 
-class _Gathering:
-    """Regions that come sample by sample, and the bags they make."""
+def _sample_regions(
+    sample: Sample,
+    image: np.ndarray,
+    regions: Sequence[Region],
+    labeling: Labeling,
+    spec: CropSpec,
+    options: BagOptions,
+) -> _SampleRegions:
+    """Regions of a sample with all their masks."""
+    one_region = labeling.unit == "region"
+    targets = labeling.targets_of(sample, regions)
+    rng = np.random.default_rng([options.seed, *sample.id.encode()])
+    predicted = [] if options.predict is None else options.predict(image, sample.id)
+    result = _SampleRegions()
+    for region, target in zip(regions, targets, strict=True):
+        if target is None:
+            continue
+        perturbed: list[Region] = []
+        if options.variants:
+            mask = to_full_mask(region, image.shape[:2])
+            for _ in range(options.variants):
+                variant = perturb(mask, options.strength, rng)
+                perturbed += extract(
+                    image, variant, replace(spec, kind="whole"), image_id=sample.id
+                )
+        matched = [r for r in predicted if one_region and region_iou(region, r) > MIN_IOU]
+        rows = [[row(r) for r in group] for group in ([region], perturbed, matched)]
+        result.regions.append(_LabeledRegion(region.name, target, rows))
+    if result.regions and not one_region:
+        result.predicted = [(f"{r.name} predicted", row(r)) for r in predicted]
+    return result
+
+
+class _BagBuilder:
+    """Collects the regions of one sample after another into bags."""
 
     def __init__(self, unit: str, crops: ArrayWriter) -> None:
         self.unit = unit
@@ -137,43 +161,42 @@ class _Gathering:
         self.bags: dict[str, Bag] = {}
         self.skipped: list[str] = []
 
-    def add(self, sample: Sample, made: _Cut) -> None:
-        """Take in what a sample gave."""
-        if made.reason:
-            self.skipped.append(made.reason)
-        for name, label, kinds in made.regions:
-            key = {"region": name, "image": sample.id, "case": sample.case}[self.unit]
-            bag = self.bags.get(key) or Bag(key, sample.together, label, 0.0, (), ())
+    def add(self, sample: Sample, result: _SampleRegions) -> None:
+        """Add the regions of a sample to its bags."""
+        if result.reason:
+            self.skipped.append(result.reason)
+        for region in result.regions:
+            key = {"region": region.name, "image": sample.id, "case": sample.case}[self.unit]
+            bag = self.bags.get(key) or Bag(key, sample.together, region.target, 0.0, (), ())
             if sample.id not in bag.images:
-                before = len(bag.images)
-                mean = (before * bag.weight + sample.weight) / (before + 1)
+                count = len(bag.images)
+                mean = (count * bag.weight + sample.weight) / (count + 1)
                 bag = replace(bag, weight=mean, images=(*bag.images, sample.id))
             self.bags[key] = replace(
                 bag,
-                label=max(bag.label, label),
-                regions=(*bag.regions, self._region(name, kinds)),
+                label=max(bag.label, region.target),
+                regions=(*bag.regions, self._add_region(region.name, region.rows)),
             )
-        for name, one in made.guesses:
+        for name, predicted in result.predicted:
             bag = self.bags[sample.id if self.unit == "image" else sample.case]
-            place = self._region(name, [[one]])
-            self.bags[bag.id] = replace(bag, guesses=(*bag.guesses, place))
+            index = self._add_region(name, [[predicted]])
+            self.bags[bag.id] = replace(bag, predicted_regions=(*bag.predicted_regions, index))
 
-    def _region(self, name: str, kinds: Sequence[Sequence[Row]]) -> int:
-        """Keep the rows of a region; its place."""
-        own: list[int] = []
-        most = max(len(kind) for kind in kinds)
-        for kind in kinds:
-            for crop, mask, numbers in kind:
+    def _add_region(self, name: str, groups: Sequence[Sequence[Row]]) -> int:
+        """Index of a region whose rows are added, each group repeated to equal counts."""
+        indices: list[int] = []
+        largest = max(len(group) for group in groups)
+        for group in groups:
+            for crop, mask, features in group:
                 self.crops.add(crop, mask)
-                # True, jittered and predicted masks are drawn alike.
-                own += [len(self.vectors)] * (most // len(kind))
-                self.vectors.append(numbers)
-        self.rows.append(tuple(own))
+                indices += [len(self.vectors)] * (largest // len(group))
+                self.vectors.append(features)
+        self.rows.append(tuple(indices))
         self.names.append(name)
         return len(self.names) - 1
 
     def arrays(self) -> RegionArrays:
-        """All of it."""
+        """All bags."""
         crops, masks = self.crops.arrays()
         return RegionArrays(
             crops=crops,
@@ -187,119 +210,12 @@ class _Gathering:
         )
 
 
-def full_scale(dataset: DataSet) -> float | None:
-    """Largest pixel of the training images of a data set of floats, of at most 200 of them.
-
-    Floats have no largest value of their own, and measures of intensity are shares of it.
-    `None` for other types, whose largest value serves.
-    """
-    if dataset.dtype != "float32":
-        return None
-    samples = [sample for sample in dataset.samples if sample.split == "train"]
-
-    def largest(sample: Sample) -> float:
-        try:
-            return float(np.nanmax(np.abs(dataset.read_image(sample))))
-        except DataError:
-            return 0.0
-
-    every = max(1, len(samples) // _LOOKED_AT)
-    found = in_threads(largest, samples[::every], "Looking for the brightest pixel")
-    return max(found, default=0.0) or None
-
-
-def speck_px(dataset: DataSet, view: CropSpec) -> int:
-    """Area below which a region of a predicted mask is a speck: a quarter of the smallest true one.
-
-    Of at most 200 training images, without the smallest twentieth of their regions.
-    """
-
-    def areas(sample: Sample) -> list[int]:
-        try:
-            mask, background = read_regions(dataset, sample, view.regions)
-        except DataError:
-            return []
-        found = extract(mask, mask, kind=view.regions, background=background, measure=False)
-        return [region.area_px for region in found]
-
-    samples = [s for s in dataset.samples if s.split == "train" and s.masks]
-    samples = samples[:: max(1, len(samples) // _LOOKED_AT)]
-    found = [area for own in in_threads(areas, samples, "Measuring regions") for area in own]
-    return max(1, int(np.quantile(found, 0.05)) // 4) if found else 1
-
-
-def true_regions(
-    dataset: DataSet, sample: Sample, view: CropSpec
-) -> tuple[np.ndarray, list[Region]]:
-    """Image of a sample, and the regions of its mask.
-
-    Raises:
-        DataError: If a file cannot be read, or image and mask do not belong together.
-    """
-    image = dataset.read_image(sample)
-    mask, background = read_regions(dataset, sample, view.regions)
-    return image, view.cut(image, align(image, mask), sample.id, background=background)
-
-
-def read_regions(
-    dataset: DataSet, sample: Sample, regions: RegionKind
-) -> tuple[np.ndarray, int | None]:
-    """Mask int32 `(h, w)` in which regions are looked for, and its label that is no region."""
-    if regions == "instances":
-        return dataset.read_instances(sample), 0
-    labels = dataset.labels
-    unnamed = labels.background is None and labels.num_classes <= 2
-    return dataset.read_mask(sample), 0 if unnamed else labels.background
-
-
 def to_full_mask(region: Region, size: tuple[int, ...]) -> np.ndarray:
     """Mask of a region in its image, bool of `size`."""
-    whole = np.zeros(size, bool)
+    mask = np.zeros(size, bool)
     top, left, bottom, right = region.box
-    whole[top:bottom, left:right] = region.mask
-    return whole
-
-
-def overlap(one: Region, other: Region) -> float:
-    """Intersection over union of two regions of an image."""
-    top, left = np.maximum(one.box[:2], other.box[:2])
-    bottom, right = np.minimum(one.box[2:], other.box[2:])
-    if top >= bottom or left >= right:
-        return 0.0
-    parts = [
-        each.mask[
-            top - each.box[0] : bottom - each.box[0], left - each.box[1] : right - each.box[1]
-        ]
-        for each in (one, other)
-    ]
-    common = int((parts[0] & parts[1]).sum())
-    return common / (one.area_px + other.area_px - common)
-
-
-def segmenter_iou(
-    dataset: DataSet, samples: Sequence[Sample], view: CropSpec, predict: Predict
-) -> float | None:
-    """Mean intersection over union of true regions and those that a segmenter finds for them.
-
-    Regions that it misses, and samples that cannot be read, do not count. `None` where fewer than
-    five regions are left.
-    """
-
-    def best(sample: Sample) -> list[float]:
-        try:
-            image, regions = true_regions(dataset, sample, view)
-        except DataError:
-            return []  # told of where its own regions are cut
-        guesses = predict(image, sample.id)
-        return [max((overlap(one, guess) for guess in guesses), default=0.0) for one in regions]
-
-    found = [
-        value
-        for values in in_threads(best, samples, "Looking at the segmenter's errors")
-        for value in values
-        if value > MATCHED
-    ]
-    return float(np.mean(found)) if len(found) >= _FEW else None
+    mask[top:bottom, left:right] = region.mask
+    return mask
 
 
 def _value_range(crops: np.ndarray) -> tuple[float, float]:

@@ -1,4 +1,4 @@
-"""Regions as the inputs of a classifier: arrays by name, nothing padded."""
+"""Collate regions into the inputs of a classifier: arrays by name, without padding."""
 
 from collections.abc import Sequence
 
@@ -11,13 +11,13 @@ from maskwright.types import Outside
 Inputs = dict[str, np.ndarray]
 
 
-def true_inputs(arrays: RegionArrays, places: Sequence[int], outside: Outside) -> Inputs:
-    """Inputs of a classifier for some bags, with their true masks."""
+def true_inputs(arrays: RegionArrays, indices: Sequence[int], outside: Outside) -> Inputs:
+    """Inputs of a classifier for the bags at `indices`, with their true masks."""
     rows, owners = [], []
-    for owner, place in enumerate(places):
-        own = [arrays.rows[region][0] for region in arrays.bags[place].regions]
-        rows += own
-        owners += [owner] * len(own)
+    for owner, index in enumerate(indices):
+        true_rows = [arrays.rows[region][0] for region in arrays.bags[index].regions]
+        rows += true_rows
+        owners += [owner] * len(true_rows)
     return as_inputs(
         list(arrays.crops[rows]),
         list(arrays.masks[rows]),
@@ -41,10 +41,10 @@ def as_inputs(
     Args:
         crops: `(size, size, c)` each.
         masks: `(size, size)` each, true inside.
-        vectors: Measures `(m,)` each.
-        owners: Number of the bag of each, from 0 without a gap.
+        vectors: Features `(m,)` each.
+        owners: Index of the bag of each, from 0 without a gap.
         outside: As in `treat`.
-        high: Pixel that stands for white.
+        high: Pixel value of white.
     """
     inside = np.stack(masks).astype(bool)
     images = treat(np.stack(crops).astype(np.float32), inside, outside, high=high)

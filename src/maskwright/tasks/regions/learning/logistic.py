@@ -1,4 +1,4 @@
-"""Logistic regression on measures: the baseline, and where a classifier starts."""
+"""Logistic regression on measures: the baseline, and the initial weights of a classifier."""
 
 import numpy as np
 from scipy.optimize import minimize
@@ -8,13 +8,13 @@ from scipy.special import expit, log1p
 def fit_logistic(
     values: np.ndarray, labels: np.ndarray, weights: np.ndarray | None = None, penalty: float = 1.0
 ) -> tuple[np.ndarray, float]:
-    """Kernel `(m,)` and bias of the logit that makes labels most probable.
+    """Kernel `(m,)` and bias of the logit with maximum penalized likelihood.
 
     Args:
         values: Standardized, `(n, m)`.
         labels: 0 or 1, `(n,)`.
-        weights: Of the rows, `(n,)`; `None` for ones.
-        penalty: Of half the squared length of the kernel; 1 is scikit-learn's `C=1`.
+        weights: Sample weights, `(n,)`; `None` for ones.
+        penalty: Factor of half the squared norm of the kernel; 1 is scikit-learn's `C=1`.
     """
     values = np.asarray(values, np.float64)
     sign = 2.0 * np.asarray(labels) - 1
@@ -30,5 +30,5 @@ def fit_logistic(
         return float(weight @ loss + penalty / 2 * kernel @ kernel), gradient
 
     start = np.zeros(values.shape[1] + 1)
-    found = minimize(cost, start, jac=True, method="L-BFGS-B", options={"maxiter": 1000})
-    return found.x[:-1], float(found.x[-1])
+    result = minimize(cost, start, jac=True, method="L-BFGS-B", options={"maxiter": 1000})
+    return result.x[:-1], float(result.x[-1])

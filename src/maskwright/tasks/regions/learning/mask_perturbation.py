@@ -1,4 +1,4 @@
-"""Draw the errors of a segmenter into a true mask, so that a classifier learns to stand them."""
+"""Perturbation of true masks by errors like a segmenter's, for a classifier robust to them."""
 
 import math
 from collections.abc import Sequence
@@ -6,27 +6,28 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-DEFAULT = 0.08
-"""Strength where nothing is known of the segmenter."""
+DEFAULT_STRENGTH = 0.08
+"""Strength without a segmenter to measure."""
 
-_MOST = 0.4
-_HALVINGS = 7  # of the range of strengths: to 0.3 % of a diameter
-_KNOTS = 5  # of the noise that bends an outline, along each side
+_MAX_STRENGTH = 0.4
+_BISECTIONS = 7  # of the range of strengths: to 0.3 % of a diameter
+_KNOTS = 5  # along each side of the noise that bends an outline
 
 
-def jitter(mask: np.ndarray, strength: float, rng: np.random.Generator) -> np.ndarray:
-    """A mask shrunk or grown, moved, and with a bent outline; never empty.
+def perturb(mask: np.ndarray, strength: float, rng: np.random.Generator) -> np.ndarray:
+    """Shrink or grow a mask, shift it, and bend its outline; the result is never empty.
 
-    The outline is where the signed distance to it is zero. Distances are moved as a whole, and then
-    the outline is taken at a distance that varies smoothly along it.
+    The signed distance to the outline is shifted, and the new outline is taken at a distance that
+    varies smoothly along it.
 
     Args:
         mask: bool `(h, w)`, one region.
-        strength: About how far outlines lie off, as a share of the diameter of a disc as large.
-        rng: Its state alone decides what is drawn.
+        strength: Approximate displacement of the outline, as a share of the diameter of a disc of
+            the same area.
+        rng: Source of randomness.
 
     Returns:
-        bool `(h, w)`; the mask itself where nothing would be left of it.
+        bool `(h, w)`; the mask itself where the result would be empty.
     """
     area = int(mask.sum())
     if not area or strength <= 0:
@@ -46,34 +47,34 @@ def jitter(mask: np.ndarray, strength: float, rng: np.random.Generator) -> np.nd
     distance = cv2.warpAffine(distance, shift, size, borderMode=cv2.BORDER_REPLICATE)
     bends = rng.normal(0, reach / 2, (_KNOTS, _KNOTS)).astype(np.float32)
     bends = cv2.resize(bends, size, interpolation=cv2.INTER_CUBIC)
-    found = (distance > bends + rng.normal(0, reach / 2))[1:-1, 1:-1]
-    if not found.any():
+    inside = (distance > bends + rng.normal(0, reach / 2))[1:-1, 1:-1]
+    if not inside.any():
         return mask
-    jittered = np.zeros_like(mask)
-    jittered[window] = found
-    return jittered
+    perturbed = np.zeros_like(mask)
+    perturbed[window] = inside
+    return perturbed
 
 
 def strength_for(masks: Sequence[np.ndarray], iou: float, rng: np.random.Generator) -> float:
-    """Strength whose jittered masks overlap the true ones as much as those of a segmenter do.
+    """Strength at which perturbed masks have a mean IoU with the true ones, by bisection.
 
     Args:
         masks: bool `(h, w)`, one region each.
-        iou: Mean intersection over union that is aimed at, 0 to 1.
-        rng: Its state alone decides what is drawn.
+        iou: Target mean intersection over union, 0 to 1.
+        rng: Source of randomness.
 
     Returns:
-        At most 0.4 of the diameter.
+        Share of the diameter, at most 0.4.
     """
-    low, high = 0.0, _MOST
-    for _ in range(_HALVINGS):
+    low, high = 0.0, _MAX_STRENGTH
+    for _ in range(_BISECTIONS):
         middle = (low + high) / 2
-        if np.mean([_iou(mask, jitter(mask, middle, rng)) for mask in masks]) > iou:
+        if np.mean([_iou(mask, perturb(mask, middle, rng)) for mask in masks]) > iou:
             low = middle
         else:
             high = middle
     return (low + high) / 2
 
 
-def _iou(one: np.ndarray, other: np.ndarray) -> float:
-    return float((one & other).sum() / max((one | other).sum(), 1))
+def _iou(a: np.ndarray, b: np.ndarray) -> float:
+    return float((a & b).sum() / max((a | b).sum(), 1))

@@ -1,4 +1,4 @@
-"""Decisions on bags of regions as the training loop learns them, and where a network starts."""
+"""Learning task of decisions on bags of regions, and the initial weights of its network."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -14,8 +14,8 @@ from maskwright.metrics.streaming import count_scores
 from maskwright.models import adapt_measures, start_from_measures
 from maskwright.tasks.regions.learning.bags import RegionArrays
 from maskwright.tasks.regions.learning.batches import GUESSED, eval_batches, train_batches
+from maskwright.tasks.regions.learning.labeling import Labeling
 from maskwright.tasks.regions.learning.logistic import fit_logistic
-from maskwright.tasks.regions.learning.targets import Labeling
 from maskwright.training.distribute import Shard
 from maskwright.training.objective import Batching, LearningTask, Scoring, from_logits
 from maskwright.types import Outside
@@ -71,12 +71,12 @@ def decisions(
 
 
 def label_weights(bags: RegionArrays, labeling: Labeling, balance: bool) -> tuple[float, float]:
-    """Weight of negative and positive bags; `DataError` where there is one kind only."""
+    """Weights of negative and positive bags; `DataError` where one of them is missing."""
     counts = np.bincount(bags.labels, minlength=2)
     if not counts.all():
-        there = labeling.names[int(counts.argmax())]
+        only = labeling.names[int(counts.argmax())]
         raise DataError(
-            f"All {len(bags)} training {labeling.unit}s are {there}; expected both "
+            f"All {len(bags)} training {labeling.unit}s are {only}; expected both "
             f"{' and '.join(labeling.names)} to learn from."
         )
     if not balance:
@@ -85,39 +85,43 @@ def label_weights(bags: RegionArrays, labeling: Labeling, balance: bool) -> tupl
 
 
 def penalty(bags: RegionArrays) -> float:
-    """Of the decision's kernel: as in `fit_logistic`, for a loss that is a mean over bags."""
+    """Weight penalty of the decision layer: that of `fit_logistic` for a mean over bags."""
     return 1 / (2 * len(bags))
 
 
-def start(
+def initialize_from_measures(
     network: keras.Model, bags: RegionArrays, weights: Sequence[float], robust: bool = False
 ) -> None:
-    """Make a model with measures a logistic regression on them, and on nothing else yet.
+    """Initialize a network with the logistic regression on the measures.
 
     Args:
-        network: From `ClassifierSpec.build`.
-        bags: To learn from.
-        weights: Of negative and positive bags.
-        robust: Measures of jittered masks, and of what a segmenter finds, count as well.
+        network: From `ClassifierSpec.build`, with measures.
+        bags: Training bags.
+        weights: Weights of negative and positive bags.
+        robust: Whether measures of perturbed and predicted masks count as well.
     """
-    rounds = max(len(own) for own in bags.rows) if robust else 1
-    drawn = [[own[turn % len(own)] for own in bags.rows] for turn in range(rounds)]
-    seen = adapt_measures(network, bags.vectors[np.concatenate(drawn)]).reshape(
+    rounds = max(len(rows) for rows in bags.rows) if robust else 1
+    rounds_of_rows = [[rows[turn % len(rows)] for rows in bags.rows] for turn in range(rounds)]
+    features = adapt_measures(network, bags.vectors[np.concatenate(rounds_of_rows)]).reshape(
         rounds, len(bags.rows), -1
     )
-    means = np.stack([seen[:, list(bag.regions)].mean(axis=1) for bag in bags.bags], axis=1)
+    means = np.stack([features[:, list(bag.regions)].mean(axis=1) for bag in bags.bags], axis=1)
     values, labels = means.reshape(rounds * len(bags), -1), np.tile(bags.labels, rounds)
-    each = np.array(weights)[labels] / rounds
-    if robust and (guessed := [bag for bag in bags.bags if bag.guesses]):
-        found = np.stack([seen[0, list(bag.guesses)].mean(axis=0) for bag in guessed])
-        answers = np.array([bag.label for bag in guessed])
-        values, labels = np.concatenate([values, found]), np.append(labels, answers)
-        each = np.append(each, GUESSED / (1 - GUESSED) * np.array(weights)[answers])
-    start_from_measures(network, *fit_logistic(values, labels, each))
+    sample_weights = np.array(weights)[labels] / rounds
+    if robust and (predicted := [bag for bag in bags.bags if bag.predicted_regions]):
+        means = np.stack(
+            [features[0, list(bag.predicted_regions)].mean(axis=0) for bag in predicted]
+        )
+        targets = np.array([bag.label for bag in predicted])
+        values, labels = np.concatenate([values, means]), np.append(labels, targets)
+        factor = GUESSED / (1 - GUESSED)
+        sample_weights = np.append(sample_weights, factor * np.array(weights)[targets])
+    start_from_measures(network, *fit_logistic(values, labels, sample_weights))
 
 
 def logits(network: keras.Model, bags: RegionArrays, outside: Outside) -> np.ndarray:
     """Logit of each bag with its true masks, float32 `(bags,)`."""
     batches = eval_batches(bags, outside)
-    found = [np.asarray(network(inputs, training=False))[:, 0] for inputs, _, _ in batches]
-    return np.concatenate(found)
+    return np.concatenate(
+        [np.asarray(network(inputs, training=False))[:, 0] for inputs, _, _ in batches]
+    )

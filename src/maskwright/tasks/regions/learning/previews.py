@@ -1,4 +1,4 @@
-"""What a run on regions shows while it trains: the same few, with their probabilities."""
+"""Previews of a run on regions: the same bags with their probabilities, each epoch."""
 
 from typing import Any
 
@@ -16,18 +16,18 @@ from maskwright.types import Outside
 
 Logs = dict[str, float] | None
 
-_MOST_REGIONS = 8  # drawn of a bag
+_MAX_REGIONS = 8  # drawn of a bag
 
 
 class RegionPreviews(keras.callbacks.Callback):
-    """Regions of some bags with their weights, and what is decided, drawn every epoch.
+    """Draws regions of a few bags with their weights and probabilities after each epoch.
 
     Args:
         run: Its `previews` folder gets `epoch_0001.png` and so on.
-        arrays: Bags to draw from, spread over both labels.
-        names: Of the labels.
+        arrays: Bags to choose from, evenly over both labels.
+        names: Names of the labels.
         outside: As in `treat`.
-        number: Of the bags drawn.
+        number: Number of bags.
     """
 
     def __init__(
@@ -37,8 +37,8 @@ class RegionPreviews(keras.callbacks.Callback):
         self.run, self.names = run, names
         order = np.argsort(arrays.labels, kind="stable")
         spread = np.linspace(0, len(order) - 1, min(number, len(order))).round().astype(int)
-        self.bags = [arrays.bags[place] for place in order[spread]]
-        self.inputs = [true_inputs(arrays, [int(place)], outside) for place in order[spread]]
+        self.bags = [arrays.bags[index] for index in order[spread]]
+        self.inputs = [true_inputs(arrays, [int(index)], outside) for index in order[spread]]
         self.crops = [
             [
                 outline(
@@ -46,28 +46,28 @@ class RegionPreviews(keras.callbacks.Callback):
                     arrays.masks[arrays.rows[region][0]],
                     POSITIVE if bag.label else NEGATIVE,
                 )
-                for region in bag.regions[:_MOST_REGIONS]
+                for region in bag.regions[:_MAX_REGIONS]
             ]
             for bag in self.bags
         ]
 
     def set_model(self, model: keras.Model) -> None:
-        """Keep a copy of the graph that tells the weights too."""
+        """Build a model that outputs the weights of regions too."""
         super().set_model(model)
-        self.telling = with_weights(model)
+        self.model_with_weights = with_weights(model)
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
-        """Decide and draw."""
+        """Predict and draw."""
         rows = []
         for bag, inputs, crops in zip(self.bags, self.inputs, self.crops, strict=True):
-            told: dict[str, Any] = self.telling(inputs, training=False)
-            probability = 1 / (1 + np.exp(-float(told["logits"][0, 0])))
-            weights = np.asarray(told["weights"])[0]
+            outputs: dict[str, Any] = self.model_with_weights(inputs, training=False)
+            probability = 1 / (1 + np.exp(-float(outputs["logits"][0, 0])))
+            weights = np.asarray(outputs["weights"])[0]
             color = POSITIVE if probability >= 0.5 else NEGATIVE
-            decided = f"{probability:.2f} {self.names[bag.label]}"
-            texts = [decided] + [f"weight {w:.2f}" for w in weights[1 : len(crops)]]
+            result = f"{probability:.2f} {self.names[bag.label]}"
+            texts = [result] + [f"weight {w:.2f}" for w in weights[1 : len(crops)]]
             row = np.hstack([caption(c, t, color) for c, t in zip(crops, texts, strict=True)])
             rows.append(row)
-        wide = max(row.shape[1] for row in rows)
-        rows = [np.pad(row, ((0, 2), (0, wide - row.shape[1]), (0, 0))) for row in rows]
+        width = max(row.shape[1] for row in rows)
+        rows = [np.pad(row, ((0, 2), (0, width - row.shape[1]), (0, 0))) for row in rows]
         write_image(self.run.previews / f"epoch_{epoch + 1:04d}.png", np.vstack(rows))

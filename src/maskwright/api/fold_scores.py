@@ -1,0 +1,170 @@
+"""Scores of a cross-validation: every image by the model that never saw it, and what follows."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from operator import attrgetter
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from maskwright.api.predict import load
+from maskwright.config import TrainConfig
+from maskwright.data import open_dataset
+from maskwright.data.samples import Sample
+from maskwright.data.splits.assignment import HELD_OUT
+from maskwright.export.ensemble import write_ensemble
+from maskwright.types import OnMessage
+
+if TYPE_CHECKING:
+    from maskwright.inference.tuning.cached_prediction import CachedPrediction
+    from maskwright.inference.tuning.tuning_result import TuningResult
+    from maskwright.tasks.semantic.evaluation.scores import SemanticEvaluation
+
+FOLDS_FILE = "folds.json"
+"""Name of the scores of a cross-validation, in its folder."""
+POSTPROCESSING_FILE = "postprocessing.json"
+"""Name of what was tried for threshold and cleaning, beside it."""
+
+_NOTE = (
+    "Every image was predicted by the one model that did not see it, neither to learn from nor to "
+    "choose weights by: a fold keeps the averaged weights of its last step."
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Folds:
+    """A cross-validation: a model in itself, and the scores of its members.
+
+    Args:
+        folder: Of the whole; an ensemble of the members.
+        runs: Folders of the members, one for each fold.
+        out_of_fold: Scores of every training and validation image by the model that never saw it,
+            with the threshold and cleaning of the settings.
+        members: The same, fold by fold.
+        choice: Threshold and cleaning of the ensemble, and all that was tried for them.
+    """
+
+    folder: Path
+    runs: tuple[Path, ...]
+    out_of_fold: "SemanticEvaluation"
+    members: tuple["SemanticEvaluation", ...]
+    choice: "TuningResult"
+
+
+def score_folds(
+    data: str | Path,
+    out: Path,
+    runs: Sequence[Path],
+    config: TrainConfig,
+    on_message: OnMessage,
+) -> Folds:
+    """Score what each model never saw, choose threshold and cleaning, make the ensemble.
+
+    Args:
+        data: What `open_dataset` takes.
+        out: Folder of the cross-validation.
+        runs: Folders of the trained members, one for each fold.
+        config: Settings that all share.
+        on_message: Called with sentences on what is done.
+    """
+    from maskwright.evaluation.reports.formatting import write_json
+    from maskwright.evaluation.reports.write import write_report
+    from maskwright.inference.tuning.tune_postprocessing import tune_postprocessing
+    from maskwright.tasks.semantic.evaluation.report import semantic_report
+
+    members: list[SemanticEvaluation] = []
+    cached: list[CachedPrediction] = []
+    with TemporaryDirectory(dir=out, prefix=".predictions-") as folder:
+        for number, run in enumerate(runs, start=1):
+            on_message(f"Scoring fold {number} …")
+            division = {**config.division(), "fold": (number, len(runs))}
+            evaluation, records = _score(data, run, division, Path(folder))
+            members.append(evaluation)
+            cached += records
+        on_message("Choosing threshold and cleaning …")
+        choice = tune_postprocessing(members[0].card, cached)
+    for step in choice.steps:
+        on_message(step.reason)
+    pooled = _pool(members)
+    write_report(semantic_report(pooled), out / "evaluation" / HELD_OUT, run=out)
+    write_json(choice.to_dict(), out / POSTPROCESSING_FILE)
+    write_json(_scores(runs, members, pooled), out / FOLDS_FILE)
+    # Last: with it the folder is a model, and whole.
+    write_ensemble(out, runs, choice.decisions)
+    return Folds(out, tuple(runs), pooled, tuple(members), choice)
+
+
+def _score(
+    data: str | Path, run: Path, division: dict[str, Any], folder: Path
+) -> tuple["SemanticEvaluation", list["CachedPrediction"]]:
+    """Scores of a fold by the model that never saw it; each prediction is kept for the tuning."""
+    from maskwright.evaluation import EvaluateOptions, evaluate
+    from maskwright.inference.tuning.cached_prediction import predict_tunable, record
+    from maskwright.tasks.semantic.evaluation.scorer import SemanticScorer
+
+    predictor = load(run)
+    options = EvaluateOptions(split=HELD_OUT, bootstrap=0, examples=1)
+    scorer = SemanticScorer(open_dataset(data, **division), predictor.card, options)
+    records: list[CachedPrediction] = []
+
+    def keep(sample: Sample, _image: Any, truth: Any, prediction: Any) -> None:
+        records.append(record(prediction, truth, sample, folder))
+
+    return evaluate(partial(predict_tunable, predictor), scorer, [keep]), records
+
+
+def _pool(members: Sequence["SemanticEvaluation"], draws: int = 1000) -> "SemanticEvaluation":
+    """All folds as one evaluation."""
+    first = members[0]
+    warnings = {caution for member in members for caution in member.warnings}
+    pooled = replace(
+        first,
+        samples=tuple(sample for member in members for sample in member.samples),
+        counts=np.sum([member.counts for member in members], axis=0),
+        tallies=np.concatenate([member.tallies for member in members]),
+        skipped=tuple(skip for member in members for skip in member.skipped),
+        examples=tuple(
+            example
+            for rank in ("best", "median", "worst")
+            for member in members
+            for example in member.examples
+            if example.rank == rank
+        ),
+        options=replace(first.options, bootstrap=draws),
+    )
+    own = sorted(warnings, key=attrgetter("text"))
+    return replace(pooled, warnings=(*own, *pooled.case_cautions()))
+
+
+def _scores(
+    runs: Sequence[Path], members: Sequence["SemanticEvaluation"], pooled: "SemanticEvaluation"
+) -> dict[str, Any]:
+    """What `folds.json` holds: scores of each fold and of all, with intervals by case."""
+    from maskwright.evaluation.reports.formatting import plain
+    from maskwright.evaluation.reports.write import to_dict
+    from maskwright.tasks.semantic.evaluation.report import semantic_report
+    from maskwright.tasks.semantic.evaluation.scores import MEANS
+
+    pooled_scores = to_dict(semantic_report(pooled))
+    means = [mean.key for mean in MEANS]
+    wanted = (*means, "per_class", "intervals", "level", "draws", "seed")
+    wanted += ("images", "cases", "scored_at", "warnings")
+    return {
+        "folds": len(runs),
+        "note": _NOTE,
+        "out_of_fold": {name: pooled_scores[name] for name in wanted},
+        "per_fold": [
+            {
+                "folder": run.name,
+                **{name: plain(getattr(member.total, name)) for name in means},
+                "images": len(member.samples),
+                "cases": member.num_cases,
+                "model_sha256": member.card.model_sha256,
+            }
+            for run, member in zip(runs, members, strict=True)
+        ],
+        "report": f"evaluation/{HELD_OUT}/report.html",
+    }

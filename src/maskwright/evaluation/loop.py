@@ -1,0 +1,139 @@
+"""The one loop of every evaluation: read, predict once, score, hand the prediction on."""
+
+import pickle
+import zlib
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol, TypeVar
+
+import numpy as np
+
+from maskwright.data.parallel import in_threads
+from maskwright.data.samples import Sample
+from maskwright.errors import DataError
+from maskwright.evaluation.options import EvaluateOptions
+from maskwright.evaluation.result import Evaluation, Skipped
+from maskwright.model_card import ModelCard
+
+Truth = TypeVar("Truth")
+Predicted = TypeVar("Predicted")
+Predicted_contra = TypeVar("Predicted_contra", contravariant=True)
+Result_co = TypeVar("Result_co", bound=Evaluation, covariant=True)
+Consumer = Callable[[Sample, np.ndarray, Truth, Predicted], object]
+"""Called with sample, image, ground truth and prediction."""
+
+
+class Source(Protocol):
+    """Part of a data set that every scorer uses."""
+
+    @property
+    def root(self) -> Any:
+        """Folder of the data."""
+
+    def of(self, split: str) -> list[Sample]:
+        """Samples of a split; `DataError` where there is no such split."""
+
+
+class Scorer(Protocol[Truth, Predicted_contra, Result_co]):
+    """Compares predictions with ground truth, image by image; one for each task."""
+
+    @property
+    def source(self) -> Source:
+        """Data set."""
+
+    @property
+    def card(self) -> ModelCard:
+        """Card of the model."""
+
+    @property
+    def options(self) -> EvaluateOptions:
+        """How the model is evaluated."""
+
+    @property
+    def workers(self) -> int | None:
+        """Threads that read ahead; 1 where a single image may fill the memory, else `None`."""
+
+    def read(self, sample: Sample) -> tuple[np.ndarray, Truth]:
+        """Image `(h, w, c)` and ground truth; `DataError` where one cannot be read."""
+
+    def update(
+        self, sample: Sample, image: np.ndarray, truth: Truth, prediction: Predicted_contra
+    ) -> None:
+        """Score one image; `DataError` where it cannot be scored."""
+
+    def result(self, base: Evaluation) -> Result_co:
+        """Scores of all images, added to what every evaluation holds."""
+
+
+def evaluate(
+    predict: Callable[[np.ndarray], Predicted],
+    scorer: Scorer[Truth, Predicted, Result_co],
+    consumers: Sequence[Consumer[Truth, Predicted]] = (),
+) -> Result_co:
+    """Predict every image of a split once, and score it.
+
+    Args:
+        predict: From an image `(h, w, c)` to what the scorer takes: the prediction of one model,
+            or of several.
+        scorer: Reads the samples of its data set and counts.
+        consumers: Further uses of each prediction, after it was scored.
+
+    Raises:
+        DataError: If no sample of the split can be scored. A single one that cannot be is listed
+            in `Evaluation.skipped`.
+    """
+    split = scorer.options.split
+    samples = scorer.source.of(split)
+    scored: list[Sample] = []
+    skipped: list[Skipped] = []
+    reading = in_threads(
+        lambda sample: _read(scorer, sample),
+        samples,
+        f"Scoring {split}",
+        workers=scorer.workers,
+        ahead=1,
+    )
+    for sample, entry in zip(samples, reading, strict=True):
+        try:
+            if isinstance(entry, DataError):
+                raise entry
+            image, truth = entry
+            prediction = predict(image)
+            scorer.update(sample, image, truth, prediction)
+        except DataError as error:
+            skipped.append(Skipped(sample, str(error)))
+            continue
+        scored.append(sample)
+        for consume in consumers:
+            consume(sample, image, truth, prediction)
+    if not scored:
+        first = f" The first: {skipped[0].reason}" if skipped else ""
+        raise DataError(
+            f"Expected images with ground truth in the split {split!r}; none of its "
+            f"{len(samples)} could be scored.{first}"
+        )
+    return scorer.result(
+        Evaluation(
+            card=scorer.card,
+            data=scorer.source.root,
+            samples=tuple(scored),
+            skipped=tuple(skipped),
+            options=scorer.options,
+        )
+    )
+
+
+def pack(prediction: Any) -> bytes:
+    """A prediction in few bytes: masks shrink a hundredfold, so that all of a split fit."""
+    return zlib.compress(pickle.dumps(prediction), 1)
+
+
+def unpack(packed: bytes) -> Any:
+    """What `pack` was given."""
+    return pickle.loads(zlib.decompress(packed))
+
+
+def _read(scorer: Scorer[Truth, Any, Any], sample: Sample) -> tuple[np.ndarray, Truth] | DataError:
+    try:
+        return scorer.read(sample)
+    except DataError as error:
+        return error

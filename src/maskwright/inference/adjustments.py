@@ -1,0 +1,61 @@
+"""Values in place of those on a model card."""
+
+from collections.abc import Mapping
+from dataclasses import fields, replace
+from typing import Any, TypedDict, TypeVar
+
+from maskwright.errors import ConfigError, ModelError
+from maskwright.model_card import InstanceCard, SemanticCard
+
+AnyCard = TypeVar("AnyCard", SemanticCard, InstanceCard)
+
+
+class Adjustments(TypedDict, total=False):
+    """Values in place of those on a model card, whatever the task; `None` leaves one as it is.
+
+    `threshold` is the foreground probability threshold, or the least score of a detected object.
+    `marker`, `score` and `foreground` belong to instances, `fill_holes_px` and `keep_largest` to
+    semantic masks.
+    """
+
+    tile: int | None
+    threshold: float | None
+    min_area_px: int | None
+    fill_holes_px: int | None
+    keep_largest: bool | None
+    marker: float | None
+    score: float | None
+    foreground: float | None
+
+
+ADJUSTMENT_NAMES = tuple(Adjustments.__annotations__)
+"""Names of all adjustments."""
+
+
+def adjusted_card(card: AnyCard, changes: Mapping[str, object]) -> AnyCard:
+    """Card with other values, where they are not `None`.
+
+    Args:
+        card: Of the model.
+        changes: `Adjustments`, by the names of the fields of the card.
+
+    Raises:
+        ConfigError: If a value is out of its range, or has no meaning for the model.
+    """
+    if changes.get("tile") is not None and card.size is not None:
+        height, width = card.size
+        raise ConfigError(
+            f"`tile` needs a model that works at the scale of the images; this one resizes "
+            f"them to {height}x{width}."
+        )
+    known = {field.name for field in fields(card)}
+    new: dict[str, Any] = {}
+    for name, value in changes.items():
+        if value and name not in known:  # 0 and False ask for nothing
+            raise ConfigError(f"`{name}` is not a setting of {card.task} models; leave it out.")
+        if value is not None and name in known:
+            new[name] = value
+    try:
+        return replace(card, **new)
+    except ModelError as error:
+        raise ConfigError(str(error)) from None

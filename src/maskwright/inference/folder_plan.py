@@ -1,0 +1,129 @@
+"""What a task gives to the folder pipeline, and what comes out of it."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+import numpy as np
+
+from maskwright.errors import DataError
+from maskwright.export.engines import Threads
+from maskwright.inference.manifest import Record
+from maskwright.inference.output_paths import Failure, Job, WorkItem
+
+Result = TypeVar("Result")
+
+Advance = Callable[[float], None]
+"""Moves the progress bar on by some images, or by a share of one."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadImage:
+    """An image that was read.
+
+    Args:
+        job: Its files.
+        case: As in `WorkItem`.
+        size: Its height and width, px.
+        prepared: From `FolderModel.prepare`.
+        pixels: The image as it is, where its overlay is wanted and it is small; else `None`.
+        entry: Fields of its `ManifestEntry` that are known so far.
+        bytes: What it counted for while it was read ahead.
+    """
+
+    job: Job
+    case: str
+    size: tuple[int, int]
+    prepared: Any
+    pixels: np.ndarray | None
+    entry: dict[str, Any]
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """Files of images that were predicted together, to be finished and written in a thread.
+
+    Args:
+        images: Those that are done once the files are written.
+        write: Writes the files; gives the record of the item, or `None`.
+        seconds: That the model took for each image.
+        bytes: That are held until the files are written.
+    """
+
+    images: tuple[ReadImage, ...]
+    write: Callable[[], Record | None]
+    seconds: float
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """An image that cannot be predicted, and why."""
+
+    image: ReadImage
+    error: DataError
+
+
+@dataclass(frozen=True)
+class FolderModel:
+    """An opened model as the pipeline uses it; each task gives its functions.
+
+    Args:
+        prepare: From an image `(h, w, c)` and its job to what `predict` takes; called in threads.
+            Raises `DataError` where the image does not suit the model.
+        predict: From the images of one item after the other to work that writes their files;
+            images that cannot be read are missing, and an item may so have none. Images of several
+            items may be predicted together.
+        predict_large: Writes all files of an image that is predicted by windows, and gives its
+            height and width, px; `None` where the task does not predict by windows.
+    """
+
+    prepare: Callable[[np.ndarray, Job], Any]
+    predict: Callable[[Iterator[Iterable[ReadImage]], Advance], Iterator[Work | Rejected]]
+    predict_large: Callable[[Job, Advance], tuple[int, int]] | None = None
+
+
+@dataclass(frozen=True)
+class FolderResult:
+    """What became of the images, each in their order.
+
+    Args:
+        written: Masks that were written.
+        failed: Images without a result.
+        skipped: Masks that an earlier run had written.
+    """
+
+    written: tuple[Path, ...]
+    failed: tuple[Failure, ...]
+    skipped: tuple[Path, ...] = ()
+
+    def output(self, folder: Path) -> Path:
+        """Where to look first."""
+        return folder
+
+    def summary(self) -> str:
+        """What was written, in a sentence."""
+        done = len(self.skipped)
+        total = len(self.written) + len(self.failed) + done
+        text = f"Wrote {len(self.written)} masks for {total} images"
+        return f"{text}; skipped {done} that are done." if done else f"{text}."
+
+
+@dataclass(frozen=True)
+class FolderPlan(Generic[Result]):
+    """What a task does with the images of a folder.
+
+    Args:
+        items: What is predicted together, in the order of the tables.
+        open: Opens the model; with `engine="ray"`, every worker calls it.
+        finish: From what became of the images, and the records of all items that are done, to
+            the result of the task; writes the tables.
+        on_gpu: Whether a worker of a cluster can use a GPU.
+    """
+
+    items: Sequence[WorkItem]
+    open: Callable[[Threads], FolderModel]
+    finish: Callable[[FolderResult, list[Record]], Result]
+    on_gpu: bool = False

@@ -1,0 +1,192 @@
+"""Measure a data set: headers of its training images, and the pixels of a random subset."""
+
+from collections import Counter
+from collections.abc import Sequence
+from functools import partial
+
+import numpy as np
+
+from maskwright.data import DataSet, Sample
+from maskwright.data.parallel import in_threads
+from maskwright.data.splits.duplicates import groups, near_duplicates
+from maskwright.errors import DataError
+from maskwright.imageio import Header
+from maskwright.labels import IGNORE_LABEL
+from maskwright.planning.stats.class_stats import class_stats
+from maskwright.planning.stats.dataset_stats import DatasetStats, Summary
+from maskwright.planning.stats.sample_stats import SampleStats, sample_stats, spacing_mm
+from maskwright.planning.stats.symmetry import (
+    GRID,
+    NO_ASYMMETRY,
+    Asymmetry,
+    brightness_asymmetry,
+    class_asymmetry,
+)
+
+MAX_IMAGES = 300
+"""Number of images that are decoded; of the others, only headers are read."""
+
+MAX_PIXELS = 200_000_000
+"""Number of pixels that are decoded, unless two images have more."""
+
+_MAX_HEADERS = 2000
+_SPECK_PX = 10  # smaller regions are annotation errors
+_MIN_IMAGES_FOR_EXPONENT = 10
+_MIN_SIZE_SPREAD = 0.3  # standard deviation of the logarithm of areas: sides about 15% apart
+
+
+def measure_dataset(
+    dataset: DataSet,
+    *,
+    max_images: int = MAX_IMAGES,
+    max_pixels: int = MAX_PIXELS,
+    seed: int = 0,
+    source: str | None = None,
+) -> DatasetStats:
+    """Measure a data set: headers of up to 2,000 training images, and the pixels of some.
+
+    Only training images with masks are read: a plan must not depend on images that its result is
+    scored on.
+
+    Args:
+        dataset: Data set with splits.
+        max_images: Maximum number of images to decode.
+        max_pixels: Maximum number of pixels to decode; two images are always decoded.
+        seed: Seed of the random choice of images.
+        source: Name of the data set; `None` for its folder.
+
+    Raises:
+        DataError: If there is no training image with a mask, or none can be read.
+    """
+    samples = [s for s in dataset.samples if s.split in ("train", None) and s.masks]
+    if not samples:
+        raise DataError(f"{dataset.root} has no training image with a mask; expected at least one.")
+    order = np.random.default_rng([seed, 3]).permutation(len(samples))
+    shuffled = [samples[place] for place in order[:_MAX_HEADERS]]
+    headers = list(in_threads(partial(_header, dataset), shuffled, "Reading sizes"))
+    readable = [(s, h) for s, h in zip(shuffled, headers, strict=True) if h is not None]
+    selected = _select(readable, max_images, max_pixels)
+    background = dataset.labels.background
+    if background is None and dataset.labels.num_classes == 2:
+        background = 0
+    results = in_threads(
+        lambda sample: sample_stats(dataset, sample, background), selected, "Measuring images"
+    )
+    stats = [result for result in results if result is not None]
+    if not stats:
+        raise DataError(f"No training image in {dataset.root} can be read; run `maskwright check`.")
+    sizes = [(h.height, h.width) for _, h in readable]
+    modal_size, modal_count = Counter(sizes).most_common(1)[0]
+    values = np.concatenate([each.values for each in stats]).astype(np.float64)
+    maps = np.zeros((len(stats), dataset.labels.num_classes, GRID, GRID), np.float32)
+    for place, each in enumerate(stats):
+        for label, grid in each.grids.items():
+            maps[place, label] = grid
+    up_down, left_right = (_asymmetry(maps, axis, background) for axis in (0, 1))
+    thumbnails = np.stack([each.thumbnail for each in stats])
+    duplicates = groups(near_duplicates(thumbnails))
+    low, high = np.percentile(values, (0.5, 99.5), axis=0)
+    holes = np.concatenate([each.holes_px for each in stats])
+    spacings = {spacing_mm(sample.image) for sample in selected[:8]}
+    return DatasetStats(
+        source=source or str(dataset.root),
+        images=dataset.splits,
+        cases={
+            split: len({s.case for s in dataset.samples if (s.split or "train") == split})
+            for split in dataset.splits
+        },
+        images_read=len(stats),
+        skipped=len(selected) - len(stats) + len(shuffled) - len(readable),
+        height=Summary.of([height for height, _ in sizes]),
+        width=Summary.of([width for _, width in sizes]),
+        modal_size=modal_size,
+        modal_share=modal_count / len(sizes),
+        channels=dataset.channels,
+        dtype=dataset.dtype,
+        color_share=float(np.mean([each.color for each in stats])),
+        mean=_rounded(values.mean(axis=0)),
+        std=_rounded(values.std(axis=0)),
+        low=_rounded(low),
+        high=_rounded(high),
+        largest=float(max(each.largest for each in stats)),
+        spacing_mm=spacings.pop() if len(spacings) == 1 else None,
+        classes=class_stats(dataset, stats, up_down, left_right),
+        background=background,
+        **_pixel_shares(np.stack([each.counts for each in stats]), background),
+        holes=len(holes),
+        smallest_hole_px=int(holes.min()) if len(holes) else 0,
+        area_exponent=_area_exponent(stats),
+        instances=dataset.instances,
+        up_down=up_down[-1],
+        left_right=left_right[-1],
+        brightness_up_down=brightness_asymmetry(thumbnails, 0),
+        detail_up_down=brightness_asymmetry(np.stack([each.detail for each in stats]), 0),
+        anisotropy=float(np.median([each.anisotropy for each in stats])),
+        duplicates=len(duplicates),
+        split_duplicates=sum(
+            len({stats[place].sample.case for place in group}) > 1 for group in duplicates
+        ),
+    )
+
+
+def _header(dataset: DataSet, sample: Sample) -> Header | None:
+    try:
+        return dataset.header(sample.image)
+    except DataError:
+        return None
+
+
+def _select(
+    readable: Sequence[tuple[Sample, Header]], max_images: int, max_pixels: int
+) -> list[Sample]:
+    """First samples within both limits, at least two."""
+    selected: list[Sample] = []
+    pixels = 0
+    for sample, header in readable:
+        pixels += header.height * header.width
+        if len(selected) >= max_images or (pixels > max_pixels and len(selected) >= 2):
+            break
+        selected.append(sample)
+    return selected
+
+
+def _asymmetry(maps: np.ndarray, axis: int, background: int | None) -> list[Asymmetry]:
+    """Asymmetry of each class by label, then of all foreground classes together."""
+    foreground = [label for label in range(maps.shape[1]) if label != background]
+    *by_class, total = class_asymmetry(maps[:, foreground], axis)
+    result = [NO_ASYMMETRY] * maps.shape[1]
+    for label, asymmetry in zip(foreground, by_class, strict=True):
+        result[label] = asymmetry
+    return [*result, total]
+
+
+def _pixel_shares(counts: np.ndarray, background: int | None) -> dict[str, float]:
+    """Fractions of pixels and of masks, from pixel counts by label `(n, 256)`."""
+    valid = counts[:, :IGNORE_LABEL]
+    ignored = float(counts[:, IGNORE_LABEL].sum() / max(counts.sum(), 1))
+    if background is None:
+        return {"ignored_share": ignored, "empty_share": 0.0, "foreground_share": 1.0}
+    foreground = valid.sum(axis=1) - valid[:, background]
+    occupied = foreground > 0
+    return {
+        "ignored_share": ignored,
+        "empty_share": float((~occupied).mean()),
+        "foreground_share": float(foreground[occupied].sum() / max(valid[occupied].sum(), 1)),
+    }
+
+
+def _area_exponent(stats: Sequence[SampleStats]) -> float | None:
+    """Slope of log median region area over log image area, by least squares."""
+    image_areas, region_areas = [], []
+    for sample in stats:
+        areas = [r.area_px[r.area_px >= _SPECK_PX] for r in sample.regions.values()]
+        if sum(map(len, areas)):
+            image_areas.append(np.log(np.prod(sample.size)))
+            region_areas.append(np.log(np.median(np.concatenate(areas))))
+    if len(image_areas) < _MIN_IMAGES_FOR_EXPONENT or np.std(image_areas) < _MIN_SIZE_SPREAD:
+        return None
+    return float(np.polyfit(image_areas, region_areas, 1)[0])
+
+
+def _rounded(values: np.ndarray) -> tuple[float, ...]:
+    return tuple(float(f"{value:.5g}") for value in values)

@@ -1,0 +1,113 @@
+"""Statistics of one sample, from which those of a data set are computed."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import tifffile
+
+from maskwright.data import DataSet, Sample
+from maskwright.data.geometry import resize_image
+from maskwright.data.splits.duplicates import THUMB_SIDE, thumbnail
+from maskwright.errors import DataError
+from maskwright.labels import IGNORE_LABEL
+from maskwright.planning.stats.region_stats import RegionMeasures, measure_holes, measure_regions
+from maskwright.planning.stats.symmetry import GRID
+
+_MAX_VALUES = 2048  # pixels sampled from each image
+_TEXTURE_SIDE_PX = 128
+_CENTIMETER = 3  # resolution unit of TIFF; inches are mostly defaults of programs
+_MM_OF_UNIT = {"micron": 1e-3, "um": 1e-3, "µm": 1e-3, "\\u00B5m": 1e-3, "mm": 1.0}
+
+
+@dataclass(frozen=True)
+class SampleStats:
+    """Statistics of one image and its mask.
+
+    Args:
+        sample: The sample.
+        size: Height and width in pixels.
+        counts: Pixels of each label, `(256,)`; the last entry counts ignored pixels.
+        values: Pixels sampled evenly from the image, `(k, c)`.
+        largest: Largest pixel value.
+        color: Whether the channels differ.
+        thumbnail: Gray thumbnail, float32 `(32, 32)`.
+        detail: Square root of the local brightness change at 128 px, `(32, 32)`.
+        anisotropy: Mean brightness change from row to row, divided by that from column to column,
+            at 128 px.
+        grids: Fraction of each grid cell that a class fills, by label, float32 `(GRID, GRID)`.
+        regions: Measures of the regions of each foreground class, by label.
+        holes_px: Areas of the holes in the foreground.
+    """
+
+    sample: Sample
+    size: tuple[int, int]
+    counts: np.ndarray
+    values: np.ndarray
+    largest: float
+    color: bool
+    thumbnail: np.ndarray
+    detail: np.ndarray
+    anisotropy: float
+    grids: Mapping[int, np.ndarray]
+    regions: Mapping[int, RegionMeasures]
+    holes_px: np.ndarray
+
+
+def sample_stats(dataset: DataSet, sample: Sample, background: int | None) -> SampleStats | None:
+    """Read and measure a sample; `None` if it cannot be read."""
+    try:
+        image, labels = dataset.read(sample)
+    except DataError:
+        return None
+    counts = np.bincount(labels.ravel(), minlength=IGNORE_LABEL + 1)
+    flat = image.reshape(-1, image.shape[2])
+    values = np.nan_to_num(
+        flat[:: max(len(flat) // _MAX_VALUES, 1)][:_MAX_VALUES].astype(np.float32)
+    )
+    height, width = labels.shape
+    factor = min(_TEXTURE_SIDE_PX / max(height, width), 1.0)
+    reduced = (max(round(height * factor), 2), max(round(width * factor), 2))
+    small = np.nan_to_num(resize_image(image, reduced).astype(np.float32).mean(axis=2))
+    changes = [np.abs(np.diff(small, axis=axis)) for axis in (0, 1)]
+    vertical, horizontal = (float(change.mean()) for change in changes)
+    detail = np.sqrt(changes[0][:, :-1] + changes[1][:-1])
+    return SampleStats(
+        sample,
+        (height, width),
+        counts,
+        values,
+        largest=float(np.nan_to_num(image.max())),
+        color=bool((values != values[:, :1]).any()),
+        thumbnail=thumbnail(image),
+        detail=resize_image(detail[..., None], (THUMB_SIDE, THUMB_SIDE))[..., 0],
+        anisotropy=(vertical + 1e-6) / (horizontal + 1e-6),
+        grids={
+            int(label): resize_image((labels == label).astype(np.float32)[..., None], (GRID, GRID))[
+                ..., 0
+            ]
+            for label in np.flatnonzero(counts[:IGNORE_LABEL])
+        },
+        regions=measure_regions(labels, background),
+        holes_px=np.zeros(0, np.int64) if background is None else measure_holes(labels, background),
+    )
+
+
+def spacing_mm(path: Path) -> float | None:
+    """Pixel size in mm from the resolution tags of TIFF or ImageJ; `None` if not stated."""
+    if path.suffix.lower() not in (".tif", ".tiff"):
+        return None
+    try:
+        with tifffile.TiffFile(path) as file:
+            tags = file.pages[0].tags
+            if "XResolution" not in tags:
+                return None
+            pixels, units = tags["XResolution"].value
+            unit = (file.imagej_metadata or {}).get("unit")
+            mm = _MM_OF_UNIT.get(str(unit))
+            if mm is None and unit is None and "ResolutionUnit" in tags:
+                mm = 10.0 if int(tags["ResolutionUnit"].value) == _CENTIMETER else None
+    except (OSError, ValueError, tifffile.TiffFileError):
+        return None
+    return float(f"{mm * units / pixels:.4g}") if mm and pixels else None

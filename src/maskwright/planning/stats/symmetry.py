@@ -1,0 +1,97 @@
+"""Asymmetry of images under flips: positions of classes, and brightness."""
+
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+
+GRID = 16
+"""Rows and columns of the class maps."""
+
+_PERMUTATIONS = 2000
+_ENUMERATED = 11  # up to this number of images, all combinations of flips are tested
+MIN_IMAGES = 5
+"""Number of images below which no test is made: they agree by chance too often."""
+
+
+@dataclass(frozen=True)
+class Asymmetry:
+    """Difference between images and their flipped versions, with a permutation test.
+
+    Args:
+        effect: Size of the difference, from 0; its unit depends on the function that computed it.
+        p_value: Fraction of random flips of single images with at least this effect; 1 if there
+            are too few images.
+    """
+
+    effect: float
+    p_value: float
+
+    def significant(self, min_effect: float, level: float = 0.02) -> bool:
+        """Whether the effect is at least `min_effect` with a p-value of at most `level`."""
+        return self.effect >= min_effect and self.p_value <= level
+
+
+NO_ASYMMETRY = Asymmetry(0.0, 1.0)
+
+
+def class_asymmetry(maps: np.ndarray, axis: int, seed: int = 0) -> list[Asymmetry]:
+    """Asymmetry of the position of each class, followed by that of all classes together.
+
+    The effect of a class is the earth mover's distance between the distribution of its pixels over
+    rows (or columns) and the flipped distribution, as a fraction of the image height (or width).
+    The effect of all classes is the mean over classes, weighted by the images that contain them.
+
+    Args:
+        maps: Fraction of each grid cell that a class fills, `(n, classes, GRID, GRID)`.
+        axis: 0 for vertical flips, 1 for horizontal flips.
+        seed: Seed of the random flips, if there are too many combinations to test all.
+    """
+    profiles = maps.sum(axis=3 if axis == 0 else 2)  # (n, classes, GRID)
+    odd = profiles - profiles[..., ::-1]
+    total = np.maximum(profiles.sum(axis=(0, 2)), 1e-9)
+    images = (profiles.sum(axis=2) > 0).sum(axis=0)
+    signs = _signs(len(maps), seed)
+    moved = np.cumsum(np.tensordot(signs, odd, axes=1), axis=2)  # (permutations, classes, GRID)
+    effects = np.abs(moved).sum(axis=2) / GRID / total
+    weights = images / max(images.sum(), 1)
+    by_class = [_test(effects[:, label], int(images[label])) for label in range(maps.shape[1])]
+    return [*by_class, _test(effects @ weights, len(maps))]
+
+
+def brightness_asymmetry(thumbnails: np.ndarray, axis: int, seed: int = 0) -> Asymmetry:
+    """Asymmetry of brightness.
+
+    The effect is half the mean absolute difference between the mean image and the flipped mean
+    image, in standard deviations of the pixels of an image.
+
+    Args:
+        thumbnails: Gray images `(n, side, side)`, of any brightness and contrast.
+        axis: 0 for vertical flips, 1 for horizontal flips.
+        seed: Seed of the random flips, as in `class_asymmetry`.
+    """
+    flat = thumbnails.reshape(len(thumbnails), -1)
+    deviation = np.maximum(flat.std(axis=1), 1e-6)[:, None, None]
+    standardized = (thumbnails - flat.mean(axis=1)[:, None, None]) / deviation
+    odd = (standardized - np.flip(standardized, axis=axis + 1)) / 2
+    signs = _signs(len(thumbnails), seed)
+    effects = np.abs(signs @ odd.reshape(len(odd), -1)).mean(axis=1) / len(odd)
+    return _test(effects, len(thumbnails))
+
+
+def _test(effects: np.ndarray, images: int) -> Asymmetry:
+    """Permutation test: the observed effect comes first, then those of random flips."""
+    extreme = effects >= effects[0] * (1 - 1e-9)
+    return Asymmetry(float(effects[0]), float(extreme.mean()) if images >= MIN_IMAGES else 1.0)
+
+
+def _signs(number: int, seed: int) -> np.ndarray:
+    """Signs `(permutations, number)`: -1 flips an image, 1 does not; the first row flips none.
+
+    A flip inverts the sign of the odd part of an image, so no pixels need to be flipped.
+    """
+    if number <= _ENUMERATED:
+        return np.array(list(product((1.0, -1.0), repeat=number)))
+    signs = np.random.default_rng(seed).choice((1.0, -1.0), (_PERMUTATIONS, number))
+    signs[0] = 1.0
+    return signs

@@ -1,0 +1,173 @@
+"""Class and probability of every pixel, so small that the page can decide on it again and again."""
+
+import gzip
+import math
+from dataclasses import dataclass
+from functools import reduce
+
+import numpy as np
+
+from maskwright.inference.predictor import most_probable
+from maskwright.instances import Instances
+
+LEVELS = 200
+"""Steps that probabilities are stored in: thresholds that are multiples of 0.005 are exact."""
+
+GRID_PIXELS = 2**25
+"""Most pixels of a grid; of larger images it samples pixels at equal distances."""
+
+_BOUNDS = np.arange(LEVELS + 2, dtype=np.float32) / np.float32(LEVELS)
+
+
+@dataclass(frozen=True)
+class PixelGrid:
+    """The pixels of an image that probabilities are stored of.
+
+    Args:
+        size: Height and width of the image, px.
+        scale: Side of the squares, px of the image, each of which its middle pixel represents.
+    """
+
+    size: tuple[int, int]
+    scale: int
+
+    @classmethod
+    def over(cls, size: tuple[int, int]) -> "PixelGrid":
+        """All pixels of an image, or as many as are stored of a large one."""
+        grid = cls(size, max(1, math.isqrt(size[0] * size[1] // GRID_PIXELS)))
+        while grid.height * grid.width > GRID_PIXELS:
+            grid = cls(size, grid.scale + 1)
+        return grid
+
+    @property
+    def height(self) -> int:
+        """Rows."""
+        return -(-self.size[0] // self.scale)
+
+    @property
+    def width(self) -> int:
+        """Columns."""
+        return -(-self.size[1] // self.scale)
+
+    @property
+    def rows(self) -> np.ndarray:
+        """Row of the image for each row of the grid, `(height,)`."""
+        return self._centers(self.size[0])
+
+    @property
+    def columns(self) -> np.ndarray:
+        """Column of the image for each column of the grid, `(width,)`."""
+        return self._centers(self.size[1])
+
+    def _centers(self, length: int) -> np.ndarray:
+        return np.minimum(np.arange(0, length, self.scale) + self.scale // 2, length - 1)
+
+    def sample(self, plane: np.ndarray) -> np.ndarray:
+        """Sample a plane that is as large as the image, to `(height, width)`."""
+        return plane if self.scale == 1 else plane[self.rows[:, None], self.columns]
+
+    def upsample(self, plane: np.ndarray) -> np.ndarray:
+        """Enlarge a plane `(height, width)` to the size of the image."""
+        if self.scale == 1:
+            return plane
+        rows, columns = (np.arange(length) // self.scale for length in self.size)
+        return plane[rows[:, None], columns]
+
+
+class ProbabilityGrid:
+    """Class and probability of every pixel of a grid; the numbers of objects if there are any.
+
+    Args:
+        grid: Of the image.
+        threshold: As on the card of the model, whose decision the stored levels give exactly.
+        background: As on the card.
+    """
+
+    def __init__(self, grid: PixelGrid, threshold: float | None, background: int | None) -> None:
+        self.grid, self.threshold, self.background = grid, threshold, background
+        self.labels = np.zeros((grid.height, grid.width), np.uint8)
+        self.levels = np.zeros((grid.height, grid.width), np.uint8)
+        self.objects: np.ndarray | None = None
+
+    def add_probabilities(self, top: int, left: int, probabilities: np.ndarray) -> None:
+        """Store probabilities `(rows, columns, classes)` of a window of the image."""
+        place, inside = [], []
+        for first, length, centers in zip(
+            (top, left), probabilities.shape[:2], (self.grid.rows, self.grid.columns), strict=True
+        ):
+            begin, end = np.searchsorted(centers, [first, first + length])
+            place.append(slice(begin, end))
+            inside.append(centers[begin:end] - first)
+        if self.grid.scale > 1:
+            probabilities = probabilities[inside[0][:, None], inside[1]]
+        window = (place[0], place[1])
+        self.labels[window], self.levels[window] = labels_and_levels(
+            probabilities, self.threshold, self.background
+        )
+
+    def add_objects(self, objects: Instances) -> None:
+        """Store numbers, classes and scores of objects; of overlapping ones, the surer."""
+        scores = np.ones(len(objects)) if objects.scores is None else objects.scores
+        scores = scores.astype(np.float32)
+        chosen = None if self.threshold is None else scores >= self.threshold
+        levels = quantize(scores, chosen, self.threshold)
+        ids = self.grid.sample(objects.ids())
+        self.labels = np.append(0, objects.labels).astype(np.uint8)[ids]
+        self.levels = np.append(0, levels).astype(np.uint8)[ids]
+        self.objects = ids
+
+    def packed(self) -> bytes:
+        """Plane after plane, row by row, compressed with gzip; objects as 16 bits, low byte first.
+
+        Classes are those that a pixel takes where it is probable enough.
+        """
+        planes = [self.labels.tobytes(), self.levels.tobytes()]
+        if self.objects is not None:
+            planes.append(self.objects.astype("<u2").tobytes())
+        return gzip.compress(b"".join(planes), 1, mtime=0)
+
+
+def labels_and_levels(
+    probabilities: np.ndarray, threshold: float | None, background: int | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Classes and levels, uint8 `(h, w)`, from probabilities `(h, w, classes)`.
+
+    With two classes, the class is the foreground everywhere, else the most probable one. Pixels at
+    or above the `threshold_level` of the threshold are those that `most_probable` gives the class.
+    """
+    if probabilities.shape[-1] == 2 and background is not None:
+        foreground = 1 - background
+        chosen = most_probable(probabilities, threshold, background) == foreground
+        labels = np.full(chosen.shape, foreground, np.uint8)
+        threshold = 0.5 if threshold is None else threshold
+        return labels, quantize(probabilities[..., foreground], chosen, threshold)
+    labels = probabilities.argmax(axis=-1).astype(np.uint8)
+    best = reduce(np.maximum, np.moveaxis(probabilities, -1, 0))
+    if threshold is None:
+        return labels, quantize(best)
+    return labels, quantize(best, best >= threshold, threshold)
+
+
+def quantize(
+    values: np.ndarray, chosen: np.ndarray | None = None, threshold: float | None = None
+) -> np.ndarray:
+    """Quantize probabilities to levels uint8: how many steps of 1 / `LEVELS` each has reached.
+
+    Args:
+        values: Float32, in [0, 1].
+        chosen: Decision of a threshold; levels are moved to its side of `threshold_level`.
+        threshold: The threshold of `chosen`.
+    """
+    steps = (values * np.float32(LEVELS)).clip(0, LEVELS).astype(np.uint8)
+    steps += values >= _BOUNDS[steps.astype(np.int16) + 1]  # what the product rounded down
+    steps -= values < _BOUNDS[steps]
+    steps = steps.clip(0, LEVELS)
+    if chosen is None or threshold is None:
+        return steps
+    cut = np.uint8(threshold_level(threshold))
+    return np.where(chosen, np.maximum(steps, cut), np.minimum(steps, cut - np.uint8(1)))
+
+
+def threshold_level(threshold: float) -> int:
+    """Level from which a pixel is probable enough."""
+    return min(max(math.ceil(threshold * LEVELS - 1e-6), 1), LEVELS)

@@ -1,0 +1,158 @@
+"""Masks, probabilities and objects as PNG, COCO JSON and GeoJSON."""
+
+import io
+import json
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from maskwright.errors import DataError, TooLargeError
+from maskwright.imageio.geotags import GeoTags
+from maskwright.imageio.write import palette, write_large_mask
+from maskwright.inference.large.polygons import pixel_polygons, write_polygons
+from maskwright.inference.postprocess import OBJECTS, components_of
+from maskwright.instances import Instances
+from maskwright.labels import IGNORE_LABEL, Labels
+from maskwright.serving.jobs.subprocess_call import call_in_subprocess
+from maskwright.serving.limits import check_deadline
+from maskwright.tasks.instances.coco_json import to_coco
+
+_QUICK_OUTLINE_PX = 2**17  # some tenths of a second
+_MOST_OUTLINE_PX = 2**23  # some ten seconds, and a gigabyte of memory
+_FAST = 1  # of the levels of zlib: a third of the time for some tenths more bytes
+
+
+def label_png(mask: np.ndarray, labels: Labels | None = None) -> bytes:
+    """Encode a mask `(h, w)` as a PNG whose values are its numbers.
+
+    Args:
+        mask: Whole numbers from 0 to 65,535.
+        labels: Classes whose colors become the palette of an 8-bit PNG; `None` for the numbers of
+            objects, in 16 bits.
+    """
+    if labels is None:
+        return _png(mask.astype(np.uint16))
+    image = Image.fromarray(mask.astype(np.uint8))
+    image.putpalette(palette(labels.colors).tobytes())
+    file = io.BytesIO()
+    image.save(file, "PNG", compress_level=_FAST)
+    return file.getvalue()
+
+
+def probability_png(probabilities: np.ndarray, labels: Labels, shown: str | None = None) -> bytes:
+    """Encode probabilities `(h, w, classes)` as a gray PNG, 255 for one.
+
+    Args:
+        probabilities: In [0, 1].
+        labels: Names of the classes.
+        shown: Class whose probability is encoded; `None` for the foreground of two classes, or the
+            most probable of more.
+
+    Raises:
+        DataError: If there is no such class.
+    """
+    if shown is not None:
+        if shown not in labels.names:
+            raise DataError(
+                f"There is no class {shown[:60]!r}; the model knows {', '.join(labels.names)}."
+            )
+        values = probabilities[..., labels.names.index(shown)]
+    elif labels.num_classes == 2:
+        values = probabilities[..., 1 - (labels.background or 0)]
+    else:
+        values = probabilities.max(axis=-1)
+    return _png((values * 255).round().astype(np.uint8))
+
+
+def _png(values: np.ndarray) -> bytes:
+    encoded, data = cv2.imencode(".png", values, [cv2.IMWRITE_PNG_COMPRESSION, _FAST])
+    if not encoded:
+        raise DataError(f"A mask of {values.shape} pixels cannot be written as PNG.")
+    return data.tobytes()
+
+
+def coco(
+    name: str,
+    mask: np.ndarray,
+    objects: Instances | None,
+    labels: Labels,
+    background: int | None,
+) -> Any:
+    """COCO JSON of one image: an annotation for each object, or each component of a class.
+
+    Args:
+        name: Name of the image.
+        mask: Labels `(h, w)`.
+        objects: Objects of the image; `None` for the components of the mask.
+        labels: Names of the classes.
+        background: Class that is skipped, or `None`.
+    """
+    if objects is None:
+        objects = mask_components(mask, background)
+    return to_coco([(name, objects)], labels, background)
+
+
+def mask_components(mask: np.ndarray, background: int | None) -> Instances:
+    """Connected components of the classes of a mask `(h, w)`, class after class.
+
+    Pixels are connected at sides and corners.
+
+    Raises:
+        TooLargeError: If the outlines of the mask are too long.
+    """
+    _outline_px(mask)
+    ids = np.zeros(mask.shape, np.int32)
+    classes: list[int] = []
+    for label in np.unique(mask).tolist():
+        if label in (background, IGNORE_LABEL):
+            continue
+        check_deadline()
+        count, components, *_ = components_of(mask == label, OBJECTS)
+        inside = components > 0
+        ids[inside] = components[inside] + len(classes)
+        classes += [label] * (count - 1)
+    return replace(Instances.from_ids(ids), labels=np.array(classes, np.int32))
+
+
+def polygons(
+    mask: np.ndarray, labels: Labels, background: int | None, geo: GeoTags | None = None
+) -> bytes:
+    """GeoJSON of the components of a mask, connected at sides; see `write_polygons`.
+
+    Args:
+        mask: Labels `(h, w)`.
+        labels: Names of the classes.
+        background: Class that is skipped, or `None`.
+        geo: Where on Earth the mask lies.
+
+    Raises:
+        TooLargeError: If the outlines of the mask are too long.
+    """
+    mask = mask.astype(np.uint8, copy=False)
+    outlines = _outline_px(mask)
+    if geo is None and outlines <= _QUICK_OUTLINE_PX:
+        return json.dumps(pixel_polygons(mask, labels, background)).encode()
+    with tempfile.TemporaryDirectory() as folder:
+        file, out = Path(folder) / "mask.tif", Path(folder) / "polygons.geojson"
+        size = (mask.shape[0], mask.shape[1])
+        write_large_mask(file, lambda top, end: mask[top:end], size, labels.colors, geo)
+        # GDAL lets no other thread of Python run while it follows outlines.
+        call_in_subprocess(write_polygons, file, out, labels, background)
+        return out.read_bytes()
+
+
+def _outline_px(mask: np.ndarray) -> int:
+    """Length of the outlines of a mask, px; `TooLargeError` for more than a file can hold."""
+    across = np.count_nonzero(mask[:, 1:] != mask[:, :-1])
+    outlines = int(across + np.count_nonzero(mask[1:] != mask[:-1]))
+    if outlines > _MOST_OUTLINE_PX:
+        raise TooLargeError(
+            f"The outlines of the mask are {outlines:,} pixels long; expected at most "
+            f"{_MOST_OUTLINE_PX:,}: clean it with a larger minimum area, or download the mask."
+        )
+    return outlines

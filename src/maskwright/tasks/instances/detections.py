@@ -1,0 +1,104 @@
+"""Detections of a Mask R-CNN as objects of the whole image."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import cv2
+import numpy as np
+
+from maskwright.instances import Instances, mask_overlaps
+
+_SAME = 0.5  # share of the smaller of two objects in the other, from which they are one
+_MASK = 0.5  # probability from which a pixel belongs to the mask of a detection
+
+
+def pasted(
+    said: Mapping[str, np.ndarray], size: tuple[int, int], working: tuple[int, int]
+) -> Instances:
+    """Objects of one image from what a Mask R-CNN gives for it.
+
+    Masks are stretched to their boxes bilinearly, and cut at a probability of 0.5.
+
+    Args:
+        said: `boxes` `(1, n, 4)`, `scores`, `labels` `(1, n)`, `masks` `(1, n, s, s)`.
+        size: Height and width of the image that objects are wanted in.
+        working: Of the image that the model was given.
+    """
+    scale = np.array([size[0] / working[0], size[1] / working[1]] * 2)
+    some = said["scores"][0] > 0
+    boxes = said["boxes"][0][some] * scale
+    corners, masks, kept = [], [], []
+    for place, (box, drawn) in enumerate(zip(boxes, said["masks"][0][some], strict=True)):
+        top, left = np.floor(box[:2]).astype(int).clip(0)
+        bottom, right = np.minimum(np.ceil(box[2:]).astype(int), size)
+        if bottom <= top or right <= left:
+            continue
+        # Middles of pixels in cells of the small mask, whose own middles lie at halves.
+        rows, columns = (
+            (np.arange(first, last) + 0.5 - low) / max(high - low, 1e-6) * side - 0.5
+            for first, last, low, high, side in (
+                (top, bottom, box[0], box[2], drawn.shape[0]),
+                (left, right, box[1], box[3], drawn.shape[1]),
+            )
+        )
+        x, y = np.meshgrid(columns.astype(np.float32), rows.astype(np.float32))
+        large = cv2.remap(drawn, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        inside = large >= _MASK
+        tall, wide = np.flatnonzero(inside.any(axis=1)), np.flatnonzero(inside.any(axis=0))
+        if not tall.size:
+            continue
+        masks.append(inside[tall[0] : tall[-1] + 1, wide[0] : wide[-1] + 1])
+        corners.append((top + tall[0], left + wide[0], top + tall[-1] + 1, left + wide[-1] + 1))
+        kept.append(place)
+    return Instances(
+        size,
+        said["labels"][0][some][kept].astype(np.int32),
+        np.array(corners, np.int32).reshape(-1, 4),
+        tuple(masks),
+        np.zeros(len(kept), bool),
+        said["scores"][0][some][kept].astype(np.float32),
+    )
+
+
+def moved(objects: Instances, top: int, left: int, size: tuple[int, int]) -> Instances:
+    """Objects of a window as objects of the whole image; what lies beyond it is cut off."""
+    shift = np.array([top, left, top, left])
+    whole = replace(objects, size=size, boxes=objects.boxes + shift)
+    limits = np.array([*size, *size])
+    if (whole.boxes <= limits).all():
+        return replace(whole, boxes=whole.boxes.astype(np.int32))
+    boxes = np.minimum(whole.boxes, limits).astype(np.int32)
+    masks = tuple(
+        mask[: b - t, : r - l_]
+        for mask, (t, l_, b, r) in zip(whole.masks, boxes.tolist(), strict=True)
+    )
+    cut = replace(whole, boxes=boxes, masks=masks)
+    return cut.at_least()
+
+
+def joined_tiles(parts: list[Instances], size: tuple[int, int]) -> Instances:
+    """Objects of overlapping tiles as those of one image, each once.
+
+    Of two of a class, from different tiles, of which the smaller lies in the other by half, the
+    larger stays: the smaller is what a tile has cut off, or the same again.
+    """
+    everything = Instances(
+        size,
+        np.concatenate([part.labels for part in parts]),
+        np.concatenate([part.boxes for part in parts]),
+        tuple(mask for part in parts for mask in part.masks),
+        np.concatenate([part.crowd for part in parts]),
+        np.concatenate([part.scores for part in parts]),
+    )
+    tile = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
+    areas = everything.areas
+    shared = mask_overlaps(everything, everything)
+    smaller = np.minimum(areas[:, None], areas[None])
+    same = (shared > _SAME * smaller) & (tile[:, None] != tile[None])
+    same &= everything.labels[:, None] == everything.labels[None]
+    kept = np.ones(len(everything), bool)
+    for place in np.argsort(-areas, kind="stable"):
+        if kept[place]:
+            kept[same[place] & (areas <= areas[place])] = False
+            kept[place] = True
+    return everything.take(kept)

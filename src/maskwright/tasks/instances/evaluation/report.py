@@ -1,0 +1,184 @@
+"""What is shown and written of an evaluation of single objects."""
+
+from functools import partial
+from typing import Any
+
+from maskwright.evaluation.reports.build import (
+    card,
+    cell,
+    counted,
+    gauge,
+    interval_note,
+    model_input,
+    model_settings,
+    upper_first,
+)
+from maskwright.evaluation.reports.charts import histogram, score_curve
+from maskwright.evaluation.reports.formatting import csv_cell, plain
+from maskwright.evaluation.reports.parts import Chart, Column, Page, Report, Row, Table, TableCell
+from maskwright.metrics.coco import CocoScores
+from maskwright.metrics.instances import FN, FP, THRESHOLDS, TP
+from maskwright.tasks.instances.evaluation.scores import SCORES, InstanceEvaluation
+
+RULE = (
+    "AP is matched / (matched + false + missed) of an image, averaged over images, as in the Data "
+    "Science Bowl 2018; an object is matched where a prediction of its class overlaps it by more "
+    "than the IoU threshold. An image without true and predicted objects has no score."
+)
+"""Definition of AP, shown wherever it is."""
+
+_CURVES = {
+    "loss": "Loss",
+    "mean_dice": "Mean Dice",
+    "mask_iou": "IoU of masks in their boxes",
+    "class_accuracy": "Class accuracy of regions",
+}
+_METHODS = {"centers": "centers and distances", "mask_rcnn": "Mask R-CNN"}
+_COUNTS = {"matched": TP, "false": FP, "missed": FN}
+
+
+def instance_report(evaluation: InstanceEvaluation) -> Report:
+    """Report of an evaluation of single objects."""
+    matched, false, missed = (int(count) for count in evaluation.counts.sum(axis=0))
+    summary = (
+        f"{counted(len(evaluation.samples), 'image')}, {counted(matched + missed, 'object')}, "
+        f"{missed:,} missed, {false:,} false"
+    )
+    return Report(
+        evaluation=evaluation,
+        summary=summary + (f", {len(evaluation.skipped)} skipped" if evaluation.skipped else ""),
+        table=_table(evaluation),
+        scores=_scores(evaluation),
+        cases=_cases(evaluation),
+        page=partial(_page, evaluation),
+        notes=(RULE,),
+    )
+
+
+def _scores(evaluation: InstanceEvaluation) -> dict[str, Any]:
+    total, counts = evaluation.total, evaluation.counts
+    return {
+        **{score.key: plain(evaluation.scores[score.key]) for score in SCORES},
+        "ap_by_overlap": {
+            f"{threshold:g}": plain(value)
+            for threshold, value in zip(THRESHOLDS, total.ap, strict=True)
+        },
+        "coco": {"masks": _coco(evaluation.masks), "boxes": _coco(evaluation.boxes)},
+        "per_class": {
+            name: {
+                "pq": plain(total.pq[label]),
+                "sq": plain(total.sq[label]),
+                "rq": plain(total.rq[label]),
+                "coco_ap": plain(evaluation.masks.by_class[label]),
+                **{key: int(counts[label, column]) for key, column in _COUNTS.items()},
+            }
+            for label, name in enumerate(evaluation.labels.names)
+            if label
+        },
+        "intervals": {key: plain(ends) for key, ends in evaluation.intervals.items()},
+        "rule": RULE,
+    }
+
+
+def _coco(scores: CocoScores) -> dict[str, Any]:
+    values = {"ap": scores.ap, "ap50": scores.ap50, "ap75": scores.ap75, **scores.by_size}
+    return {name: plain(value) for name, value in values.items()}
+
+
+def _cases(evaluation: InstanceEvaluation) -> tuple[list[str], list[list[Any]]]:
+    rows = []
+    for index, (sample, tally) in enumerate(
+        zip(evaluation.samples, evaluation.tallies, strict=True)
+    ):
+        aji = tally.shared / tally.united if tally.united else float("nan")
+        counts = tally.counts[0].sum(axis=0)
+        scores = [csv_cell(float(evaluation.image_ap[index])), csv_cell(aji)]
+        rows.append(
+            [sample.id, sample.case, sample.image, *scores, *(counts[c] for c in _COUNTS.values())]
+        )
+    return ["id", "case", "image", "ap", "aji", *_COUNTS], rows
+
+
+def _table(evaluation: InstanceEvaluation) -> Table:
+    rows = []
+    for score in SCORES:
+        value, ends = evaluation.scores[score.key], evaluation.intervals[score.key]
+        rows.append(
+            Row(
+                title=upper_first(score.title),
+                cells=(cell(value, ends),),
+                gauge=gauge(value, ends),
+            )
+        )
+    for name, coco in (("masks", evaluation.masks), ("boxes", evaluation.boxes)):
+        rows.append(Row(title=f"COCO AP of {name}", cells=(cell(coco.ap),), gauge=gauge(coco.ap)))
+    note = f"{RULE} COCO's AP ranks predictions by score. {interval_note(evaluation)}"
+    columns = (Column("Value", "value", interval=True),)
+    return Table(title="Scores", first="Score", columns=columns, rows=tuple(rows), note=note)
+
+
+def _page(evaluation: InstanceEvaluation) -> Page:
+    distribution = Chart(
+        "Distribution over images",
+        "AP from 0.5 to 0.95 of each image.",
+        histogram(evaluation.image_ap, "AP of an image"),
+    )
+    points = list(zip(THRESHOLDS, evaluation.total.ap.tolist(), strict=True))
+    by_threshold = Chart(
+        "AP by IoU threshold",
+        "Share of objects that are matched, the stricter the further right.",
+        score_curve(points, ("IoU threshold", "AP")),
+    )
+    return Page(
+        settings=_settings(evaluation),
+        cards=tuple(
+            card(upper_first(s.title), evaluation.scores[s.key], evaluation.intervals[s.key])
+            for s in SCORES
+            if s.card
+        ),
+        charts=(by_threshold, distribution),
+        tables=(_classes(evaluation),),
+        curves=_CURVES,
+        template="tasks/instances/evaluation/report.html",
+    )
+
+
+def _classes(evaluation: InstanceEvaluation) -> Table:
+    total, labels = evaluation.total, evaluation.labels
+    rows = []
+    for label in range(1, labels.num_classes):
+        scores = (total.pq, total.sq, total.rq, evaluation.masks.by_class)
+        counts = (evaluation.counts[label, column] for column in _COUNTS.values())
+        cells = [
+            *(cell(values[label]) for values in scores),
+            *(TableCell(f"{n:,}") for n in counts),
+        ]
+        rows.append(
+            Row(
+                title=labels.names[label],
+                cells=tuple(cells),
+                gauge=gauge(total.pq[label]),
+                color=labels.colors[label],
+            )
+        )
+    headings = ("PQ", "SQ", "RQ", "COCO AP", *map(upper_first, _COUNTS))
+    note = (
+        "Panoptic quality (PQ) is segmentation quality (SQ), the mean IoU of matched objects, "
+        "times recognition quality (RQ), the F1 score of matching."
+    )
+    columns = tuple(map(Column, headings))
+    return Table(title="Classes", first="Class", columns=columns, rows=tuple(rows), note=note)
+
+
+def _settings(evaluation: InstanceEvaluation) -> dict[str, object]:
+    """What a reader needs to measure the same again."""
+    model = evaluation.card
+    thresholds = f"score {model.score:g}"
+    if model.method == "centers":
+        thresholds = f"foreground {model.foreground:g}, marker {model.marker:g}"
+    return {
+        "Method": _METHODS[model.method],
+        "Model input": model_input(model.size, model.tile),
+        "Thresholds": f"{thresholds}, minimum area {model.min_area_px} px",
+        **model_settings(evaluation),
+    }

@@ -1,0 +1,157 @@
+"""Learning tasks of instance models: center and distance maps, or Mask R-CNN."""
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from maskwright.losses import MaskLoss
+from maskwright.losses.detection import depth_loss
+from maskwright.metrics.confusion import scores
+from maskwright.metrics.streaming import count
+from maskwright.models.rcnn import Rcnn, RcnnParts, rcnn_losses
+from maskwright.tasks.instances.learning.batches import (
+    BOXES,
+    DEPTHS,
+    Target,
+    eval_batches,
+    train_batches,
+)
+from maskwright.tasks.instances.learning.targets import ObjectArrays
+from maskwright.training.distribute import Shard, add_up
+from maskwright.training.objective import Batching, LearningTask, Scoring
+from maskwright.training.steps import Objective
+
+Tensor = Any
+
+DEPTH_WEIGHT = 2.0
+"""Weight of the loss of depth and center maps, relative to that of classes."""
+
+
+def centers(
+    loss: MaskLoss,
+    train: ObjectArrays,
+    validation: ObjectArrays | None = None,
+    *,
+    num_classes: int,
+    auxiliary_weight: float = 0.0,
+    batching: Batching,
+) -> LearningTask:
+    """Classes, depth and center maps of a model with `num_classes + 2` channels.
+
+    Args:
+        loss: Loss of the classes.
+        train: Training samples.
+        validation: Samples that select the best weights.
+        num_classes: Number of classes, background included.
+        auxiliary_weight: Weight of the loss of each auxiliary output of the model.
+        batching: How samples become batches.
+    """
+
+    def output_loss(outputs: Tensor, truth: Tensor, weights: Tensor, training: bool) -> Tensor:
+        labels = tf.cast(truth[..., 0], tf.int32)
+        reduce = add_up if training else None
+        class_loss = loss.per_image(labels, outputs[..., :-2], weights, reduce)
+        return class_loss + DEPTH_WEIGHT * depth_loss(outputs[..., -2:], truth[..., 1:], weights)
+
+    def objective(model: keras.Model, batch: Any, training: bool) -> tuple[Tensor, Tensor]:
+        images, truth, weights = batch
+        outputs, *auxiliary = tf.nest.flatten(model(images, training=training))
+        values = output_loss(outputs, truth, weights, training)
+        for output in auxiliary:
+            values += auxiliary_weight * output_loss(output, truth, weights, training)
+        return values / (1.0 + auxiliary_weight * len(auxiliary)), outputs
+
+    def confusion(truth: Tensor, outputs: Tensor) -> Tensor:
+        return count(tf.cast(truth[..., 0], tf.int32), outputs[..., :-2], num_classes=num_classes)
+
+    scoring = Scoring(
+        count=confusion,
+        shape=(num_classes, num_classes),
+        scores=_class_scores,
+        titles={"mean_dice": "mean Dice", "mean_iou": "mean IoU"},
+    )
+    return _task(objective, scoring, DEPTHS, train, validation, batching)
+
+
+def detections(
+    settings: Rcnn,
+    train: ObjectArrays,
+    validation: ObjectArrays | None = None,
+    *,
+    batching: Batching,
+) -> LearningTask:
+    """Boxes, classes and masks of a Mask R-CNN.
+
+    Args:
+        settings: Settings that `models.rcnn.mask_rcnn` built the model with.
+        train: Training samples.
+        validation: Samples that select the best weights.
+        batching: How samples become batches.
+    """
+
+    def objective(
+        model: keras.Model, batch: Any, training: bool
+    ) -> tuple[Tensor, Mapping[str, Tensor]]:
+        images, truth, weights = batch
+        losses, outputs = rcnn_losses(RcnnParts.of(model), settings, images, truth, training)
+        return weights * tf.add_n(list(losses.values())), outputs
+
+    scoring = Scoring(
+        count=_proposal_counts,
+        shape=(4,),
+        scores=_proposal_scores,
+        titles={"class_accuracy": "class accuracy", "mask_iou": "mask IoU"},
+    )
+    return _task(objective, scoring, BOXES, train, validation, batching)
+
+
+def _task(
+    objective: Objective,
+    scoring: Scoring,
+    target: Target,
+    train: ObjectArrays,
+    validation: ObjectArrays | None,
+    batching: Batching,
+) -> LearningTask:
+    def batches(epoch: int, skip: int, shard: Shard) -> tf.data.Dataset:
+        schedule = batching.schedule(epoch, skip, shard)
+        return train_batches(train, target, schedule, batching.augmentation, batching.crop)
+
+    return LearningTask(
+        objective=objective,
+        scoring=scoring,
+        train=batches,
+        steps=batching.steps(len(train)),
+        validation=None
+        if validation is None
+        else partial(eval_batches, validation, target, batching.batch_size, batching.crop),
+    )
+
+
+def _class_scores(counts: np.ndarray) -> dict[str, float]:
+    result = scores(counts)
+    return {"mean_dice": float(result.mean_dice), "mean_iou": float(result.mean_iou)}
+
+
+def _proposal_counts(truth: Mapping[str, Tensor], outputs: Mapping[str, Tensor]) -> Tensor:
+    """Counts of positive proposals and of those with the right class; pixels of the intersections
+    and of the unions of their masks.
+    """
+    positive = outputs["positive"]
+    correct = positive & (outputs["classes"] == outputs["labels"])
+    predicted = outputs["masks"] & positive[..., None, None]
+    masks = (outputs["wanted"] > 0.5) & positive[..., None, None]
+    values = (positive, correct, predicted & masks, predicted | masks)
+    return tf.stack([tf.reduce_sum(tf.cast(value, tf.int64)) for value in values])
+
+
+def _proposal_scores(counts: np.ndarray) -> dict[str, float]:
+    positive, correct, intersection, union = (float(value) for value in counts)
+    return {
+        "class_accuracy": correct / max(positive, 1),
+        "mask_iou": intersection / max(union, 1),
+    }

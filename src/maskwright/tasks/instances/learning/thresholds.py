@@ -1,0 +1,71 @@
+"""Tuning of the thresholds of an instance model on images that it was not trained on."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from itertools import product
+
+import numpy as np
+
+from maskwright.instances import Instances
+from maskwright.metrics.instances import object_scores, tally_objects
+from maskwright.model_card import InstanceCard
+from maskwright.tasks.instances.predictor import InstancePredictor, Output
+
+FOREGROUNDS = (0.3, 0.4, 0.5, 0.6, 0.7)
+MARKERS = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
+SCORES = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
+MIN_AREA_SHARES = (0.0, 0.02, 0.05, 0.1, 0.2)
+"""Candidates of the minimum area, as shares of the median area of true objects."""
+
+
+def tune_thresholds(
+    predictor: InstancePredictor, images: Iterable[tuple[np.ndarray, Instances]]
+) -> tuple[InstanceCard, float]:
+    """Card with the thresholds of the highest mean AP.
+
+    AP is TP / (TP + FP + FN), averaged over IoU thresholds from 0.5 to 0.95 and over images; among
+    equal thresholds, those nearest to the card's are taken.
+
+    Args:
+        predictor: Model, run once on each image.
+        images: Images `(h, w, c)` with their true objects.
+
+    Returns:
+        The card and its mean AP; the unchanged card and nan without any true object.
+    """
+    card = predictor.card
+    outputs: list[Output] = []
+    truth: list[Instances] = []
+    for image, objects in images:
+        outputs.append(predictor.output(image))
+        truth.append(objects)
+    areas = np.concatenate([np.zeros(0), *(objects.areas for objects in truth)])
+    if not areas.size:
+        return card, float("nan")
+
+    def mean_ap(candidate: InstanceCard) -> float:
+        tried = InstancePredictor(predictor.say, candidate)
+        tallies = [
+            tally_objects(tried.kept(tried.decide(output)), objects, card.labels.num_classes)
+            for output, objects in zip(outputs, truth, strict=True)
+        ]
+        return float(object_scores(tallies).ap.mean())
+
+    def best(candidates: Iterable[InstanceCard]) -> tuple[InstanceCard, float]:
+        ranked = sorted(candidates, key=lambda candidate: _distance(candidate, card))
+        values = [mean_ap(candidate) for candidate in ranked]
+        index = int(np.argmax(values))
+        return ranked[index], values[index]
+
+    if card.method == "centers":
+        grid = product(FOREGROUNDS, MARKERS)
+        chosen, _ = best(replace(card, score=0.0, foreground=f, marker=m) for f, m in grid)
+    else:
+        chosen, _ = best(replace(card, score=score) for score in SCORES)
+    median = float(np.median(areas))
+    return best(replace(chosen, min_area_px=int(share * median)) for share in MIN_AREA_SHARES)
+
+
+def _distance(a: InstanceCard, b: InstanceCard) -> float:
+    names = ("foreground", "marker", "score")
+    return sum(abs(getattr(a, name) - getattr(b, name)) for name in names)

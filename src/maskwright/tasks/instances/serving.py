@@ -1,0 +1,60 @@
+"""A model of single objects, as the server uses it."""
+
+from pathlib import Path
+
+import numpy as np
+
+from maskwright.errors import ConfigError
+from maskwright.export.engines import SHARED
+from maskwright.inference.predictor import Prediction
+from maskwright.tasks.instances.predictor import InstancePredictor
+from maskwright.tasks.serving import (
+    LABELS,
+    EngineSharing,
+    LargeImageJob,
+    MaskSettings,
+    PredictedObjects,
+    ServedModel,
+    ServedSegmenter,
+    TensorSpec,
+)
+
+_MOST_OBJECTS = 65535  # that 16 bits tell apart
+_TENSORS = (LABELS, TensorSpec("objects", "INT32", (-1, -1, -1), "instances"))
+
+
+def open_served(name: str, path: Path, sharing: EngineSharing) -> ServedModel:
+    """Open a model, as `Task.serve`: one image at a time."""
+    model = InstancePredictor.load(path, SHARED)
+    return as_served(name, InstancePredictor(sharing.serialize(model.say), model.card))
+
+
+def as_served(name: str, predictor: InstancePredictor) -> ServedModel:
+    """A predictor of objects as a model of the server."""
+    card = predictor.card
+    settings = MaskSettings(card.score, "score", card.min_area_px)
+    segmenter = ServedSegmenter(
+        predictor, settings, _TENSORS, predict, predict_job, has_objects=True
+    )
+    return ServedModel(name, card.task, segmenter)
+
+
+def predict(
+    predictor: InstancePredictor, images: np.ndarray, probabilities: bool
+) -> list[Prediction]:
+    """Predict images one by one."""
+    if probabilities:
+        raise ConfigError("A model of objects gives no probabilities of pixels.")
+    return [predictor(image) for image in images]
+
+
+def predict_job(predictor: InstancePredictor, job: LargeImageJob) -> PredictedObjects:
+    """Objects by falling score, and the mask of those whose score suffices."""
+    windows = job.windows
+    objects = predictor.every(windows.read(0, windows.height, 0, windows.width))
+    objects = objects.at_least(area_px=max(predictor.card.min_area_px, 1))
+    scores = np.ones(len(objects)) if objects.scores is None else objects.scores
+    objects = objects.take(np.argsort(-scores, kind="stable")[:_MOST_OBJECTS])
+    confident = predictor.kept(objects)
+    job.write_mask(confident.classes())
+    return PredictedObjects(objects, confident)

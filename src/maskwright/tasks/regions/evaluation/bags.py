@@ -1,0 +1,106 @@
+"""Bags of regions on their way through an evaluation: filled image by image, decided, packed."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from maskwright.data.samples import Sample
+from maskwright.evaluation.loop import pack, unpack
+from maskwright.tasks.regions.classifier import MAX_BATCH_REGIONS, Classifier, Decision
+from maskwright.tasks.regions.evaluation.scores import BagDecision
+from maskwright.tasks.regions.extraction.extract import Region
+
+
+@dataclass
+class OpenBag:
+    """A bag whose regions are still being collected.
+
+    Args:
+        id: Name of the bag.
+        case: What is resampled together for the intervals.
+        label: True answer, 0 or 1.
+        samples: Its images.
+        true: Regions of true masks, with crops.
+        predicted: Regions of predicted masks, with crops.
+    """
+
+    id: str
+    case: str
+    label: int = 0
+    samples: list[Sample] = field(default_factory=list)
+    true: list[Region] = field(default_factory=list)
+    predicted: list[Region] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class PackedBag:
+    """A complete bag without the pixels of its regions.
+
+    Args:
+        bag: Name, case, label and samples; its lists of regions are empty.
+        true: Names of the regions of true masks.
+        predicted: Names of the regions of predicted masks.
+        outlines: From `pack`: the predicted regions, with masks and boxes alone.
+    """
+
+    bag: OpenBag
+    true: tuple[str, ...]
+    predicted: tuple[str, ...]
+    outlines: bytes
+
+    @classmethod
+    def of(cls, bag: OpenBag) -> "PackedBag":
+        """Pack a complete bag."""
+        outlines = [replace(region, crop=None, crop_mask=None) for region in bag.predicted]
+        return cls(
+            replace(bag, true=[], predicted=[]),
+            tuple(region.name for region in bag.true),
+            tuple(region.name for region in bag.predicted),
+            pack(outlines),
+        )
+
+    def predicted_regions(self) -> list[Region]:
+        """Regions of predicted masks, without crops."""
+        return unpack(self.outlines)
+
+    def decided(self, true: Decision, predicted: Decision | None) -> BagDecision:
+        """The bag with its decisions."""
+        return BagDecision(
+            id=self.bag.id,
+            case=self.bag.case,
+            label=self.bag.label,
+            images=tuple(sample.id for sample in self.bag.samples),
+            regions=self.true,
+            weights=true.weights,
+            logit=true.logit,
+            predicted_logit=None if predicted is None else predicted.logit,
+            predicted_regions=self.predicted,
+            predicted_weights=None if predicted is None else predicted.weights,
+        )
+
+
+class DecisionQueue:
+    """Regions that wait until there are enough for one call of the classifier.
+
+    Args:
+        classifier: Decides on bags of regions with crops.
+    """
+
+    def __init__(self, classifier: Classifier) -> None:
+        self.classifier = classifier
+        self.decisions: dict[str, Decision] = {}
+        self._waiting: dict[str, Sequence[Region]] = {}
+
+    def add(self, name: str, regions: Sequence[Region]) -> None:
+        """Decide on a bag now or later; one without regions gets no decision."""
+        if not regions:
+            return
+        waiting = sum(map(len, self._waiting.values()))
+        if self._waiting and waiting + len(regions) > MAX_BATCH_REGIONS:
+            self.flush()
+        self._waiting[name] = regions
+
+    def flush(self) -> None:
+        """Decide on all bags that wait."""
+        decisions = self.classifier(list(self._waiting.values()))
+        self.decisions.update(zip(self._waiting, decisions, strict=True))
+        self._waiting = {}

@@ -1,0 +1,204 @@
+"""Charts, tables and settings that the HTML report of decisions shows besides the scores."""
+
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from maskwright.evaluation.reports.build import (
+    card,
+    confusion_matrix,
+    model_settings,
+    upper_first,
+)
+from maskwright.evaluation.reports.charts import (
+    Points,
+    calibration,
+    class_histograms,
+    unit_curves,
+)
+from maskwright.evaluation.reports.formatting import number, span
+from maskwright.evaluation.reports.parts import (
+    Card,
+    Chart,
+    Matrix,
+    Page,
+)
+from maskwright.evaluation.reports.svg import standalone
+from maskwright.imageio import atomic_write
+from maskwright.metrics import (
+    Decisions,
+    calibration_curve,
+    precision_recall_curve,
+    roc_curve,
+)
+from maskwright.tasks.regions.evaluation.bag_table import bag_table
+from maskwright.tasks.regions.evaluation.scores import SCORES, RegionEvaluation
+
+_CURVES = {
+    "loss": "Loss",
+    "roc_auc": "ROC AUC",
+    "average_precision": "Average precision",
+    "binary_accuracy": "Accuracy",
+}
+_TRUE, _PREDICTED = "true masks", "predicted masks"
+_UNITS = {
+    "region": "each region alone",
+    "image": "each image, all its regions together",
+    "case": "each case, all regions of all its images together",
+}
+
+
+def region_page(evaluation: RegionEvaluation) -> Page:
+    """Page of an evaluation of decisions."""
+    roc = _roc(evaluation)
+    return Page(
+        settings=_settings(evaluation),
+        cards=_cards(evaluation),
+        matrices=tuple(
+            _matrix(evaluation, name, decisions) for name, decisions, _ in _variants(evaluation)
+        ),
+        charts=(
+            roc,
+            _precision_recall(evaluation),
+            _calibration(evaluation),
+            _histograms(evaluation),
+        ),
+        tables=(bag_table(evaluation),),
+        curves=_CURVES,
+        template="tasks/regions/evaluation/report.html",
+        files={"roc.svg": partial(_write_svg, roc.svg)},
+    )
+
+
+def _variants(evaluation: RegionEvaluation) -> list[tuple[str, Decisions, np.ndarray]]:
+    """Name, scores and probabilities with true and, if there are any, with predicted masks."""
+    variants = [(_TRUE, evaluation.true, evaluation.probabilities)]
+    if evaluation.predicted is not None:
+        variants.append((_PREDICTED, evaluation.predicted, evaluation.predicted_probabilities))
+    return variants
+
+
+def _write_svg(svg: str, path: Path) -> None:
+    with atomic_write(path) as temporary:
+        temporary.write_text(standalone(svg), encoding="utf-8")
+
+
+def _cards(evaluation: RegionEvaluation) -> tuple[Card, ...]:
+    cards = []
+    for score in SCORES:
+        if not score.card:
+            continue
+        aside = None
+        if evaluation.predicted is not None:
+            aside = (
+                upper_first(_PREDICTED),
+                number(getattr(evaluation.predicted, score.key)),
+                span(evaluation.predicted_intervals[score.key]),
+            )
+        title = upper_first(score.title.format(100 * evaluation.specificity))
+        value, ends = getattr(evaluation.true, score.key), evaluation.intervals[score.key]
+        cards.append(card(title, value, ends, aside))
+    return tuple(cards)
+
+
+def _matrix(evaluation: RegionEvaluation, name: str, decisions: Decisions) -> Matrix:
+    names, threshold = evaluation.card.names, evaluation.card.threshold
+    return confusion_matrix(
+        f"Confusion matrix, {name}" if evaluation.has_predicted else "Confusion matrix",
+        f"Decided {names[1]} from a probability of {threshold:.3g}; each row shows how the "
+        f"{evaluation.card.unit}s of a true class were decided.",
+        decisions.confusion,
+        names,
+        f"{evaluation.card.unit}s",
+        show_counts=True,
+    )
+
+
+def _roc(evaluation: RegionEvaluation) -> Chart:
+    negative, positive = evaluation.card.names
+    series: dict[str, Points] = {}
+    marks = []
+    for name, decisions, probabilities in _variants(evaluation):
+        false_alarms, hits, _ = roc_curve(evaluation.labels, probabilities)
+        label = f"{name}, AUC {number(decisions.roc_auc)}"
+        series[label] = list(zip(false_alarms, hits, strict=True))
+        marks.append((1 - decisions.specificity, decisions.sensitivity))
+    note = (
+        f"Sensitivity, the share of {positive} that is decided so, against the share of {negative} "
+        f"that is decided {positive}, at every threshold; the ring is at "
+        f"{evaluation.card.threshold:.3g}, the dotted line is chance."
+    )
+    axes = ("1 - specificity", "sensitivity")
+    return Chart("ROC curve", note, unit_curves(series, axes, "ROC curve", marks=marks))
+
+
+def _precision_recall(evaluation: RegionEvaluation) -> Chart:
+    positive = evaluation.card.names[1]
+    series: dict[str, Points] = {}
+    for name, decisions, probabilities in _variants(evaluation):
+        precision, recall, _ = precision_recall_curve(evaluation.labels, probabilities)
+        # Between two thresholds there is no precision: steps, not slopes. Thresholds without new
+        # positives are left out, as they are of the average precision.
+        before = np.append(0.0, recall[:-1])
+        corners = np.stack([before, precision, recall, precision], axis=-1)
+        corners = corners[recall > before].reshape(-1, 2)
+        label = f"{name}, AP {number(decisions.average_precision)}"
+        series[label] = [(x, y) for x, y in corners]
+    share = float(evaluation.labels.mean())
+    note = (
+        f"Precision, the share of decisions for {positive} that are right, against recall, the "
+        f"share of {positive} that is decided so; the dotted line is chance, the share of "
+        f"{positive}: {share:.1%}."
+    )
+    title = "Precision-recall curve"
+    return Chart(title, note, unit_curves(series, ("recall", "precision"), title, chance=share))
+
+
+def _calibration(evaluation: RegionEvaluation) -> Chart:
+    series = {
+        name: calibration_curve(evaluation.labels, probabilities)
+        for name, _, probabilities in _variants(evaluation)
+    }
+    note = (
+        "Probabilities are calibrated where dots lie on the dotted line. Each dot stands for a "
+        f"tenth of the scale; the numbers below count its {evaluation.card.unit}s."
+    )
+    axes = ("mean probability", f"share of {evaluation.card.names[1]}")
+    return Chart("Calibration", note, calibration(series, axes))
+
+
+def _histograms(evaluation: RegionEvaluation) -> Chart:
+    names, threshold = evaluation.card.names, evaluation.card.threshold
+    values = {
+        name: evaluation.probabilities[evaluation.labels == label]
+        for label, name in enumerate(names)
+    }
+    note = (
+        f"Number of {evaluation.card.unit}s of each true class by probability, with true masks; "
+        f"the dashed line is the threshold, {threshold:.3g}."
+    )
+    axis = f"probability of {names[1]}"
+    return Chart(
+        "Probabilities", note, class_histograms(values, axis, f"{evaluation.card.unit}s", threshold)
+    )
+
+
+def _settings(evaluation: RegionEvaluation) -> dict[str, object]:
+    """What a reader needs to measure the same again."""
+    model = evaluation.card
+    negative, positive = model.names
+    context = "the whole image"
+    if model.context is not None:
+        context = f"the box and a margin of {model.context:.0%}"
+    outside = "marked in a channel" if model.outside == "channel" else model.outside
+    return {
+        "Answers": f"{positive} (positive) or {negative} (negative)",
+        "Decision on": _UNITS[model.unit],
+        "Temperature": f"{model.temperature:.3g}, by which logits are divided",
+        "Threshold": f"{model.threshold:.3g}",
+        "Model input": f"{context} at {model.size} x {model.size} px, pixels outside the mask "
+        f"{outside}",
+        "Measures": f"{len(model.measures)} of each region" if model.measures else "none",
+        **model_settings(evaluation),
+    }

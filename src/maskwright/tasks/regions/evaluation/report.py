@@ -1,0 +1,195 @@
+"""What is shown and written of an evaluation of decisions."""
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from maskwright.evaluation.reports.build import counted, interval_note, upper_first
+from maskwright.evaluation.reports.formatting import change, csv_cell, number, plain, span
+from maskwright.evaluation.reports.parts import Column, Report, Row, Table, TableCell
+from maskwright.metrics import Decisions, calibration_curve
+from maskwright.tasks.regions.evaluation.page import region_page
+from maskwright.tasks.regions.evaluation.scores import (
+    AT_SPECIFICITY,
+    SCORES,
+    RegionEvaluation,
+)
+from maskwright.tasks.semantic.evaluation.scores import SemanticEvaluation
+
+
+def region_report(evaluation: RegionEvaluation) -> Report:
+    """Report of an evaluation of decisions."""
+    notes = []
+    if evaluation.has_predicted:
+        notes.append("true: with true masks; pred.: with masks that the segmenter predicts.")
+    if evaluation.segmentation is not None:
+        notes.append(_segmenter_line(evaluation.segmentation))
+    return Report(
+        evaluation=evaluation,
+        summary=_summary(evaluation),
+        table=_table(evaluation),
+        scores=_scores(evaluation),
+        cases=_cases(evaluation),
+        page=partial(region_page, evaluation),
+        notes=tuple(notes),
+    )
+
+
+def _summary(evaluation: RegionEvaluation) -> str:
+    """What was scored, such as `130 images of 120 cases, 42 malignant and 88 benign`."""
+    negative, positive = evaluation.card.names
+    total, num_positive = len(evaluation.bags), int(evaluation.labels.sum())
+    text = counted(total, evaluation.card.unit)
+    if evaluation.num_cases < total:
+        within = ("in", "group") if evaluation.card.unit == "case" else ("of", "case")
+        text += f" {within[0]} {counted(evaluation.num_cases, within[1])}"
+    text += f", {num_positive} {positive} and {total - num_positive} {negative}"
+    return f"{text}, {len(evaluation.skipped)} skipped" if evaluation.skipped else text
+
+
+def _segmenter_line(segmentation: SemanticEvaluation) -> str:
+    """Scores of the segmenter on the same split, in a sentence."""
+    total = segmentation.total
+    foreground = [
+        f"Dice of {name} {number(total.dice[label])}"
+        for label, name in enumerate(segmentation.labels.names)
+        if label != segmentation.card.background
+    ]
+    means = f"mean Dice {number(total.mean_dice)}, mean IoU {number(total.mean_iou)}"
+    return f"The segmenter on the same split: {', '.join([*foreground, means])}."
+
+
+def _scores(evaluation: RegionEvaluation) -> dict[str, Any]:
+    card, total = evaluation.card, len(evaluation.bags)
+    positive = int(evaluation.labels.sum())
+    scores = {
+        **_score_dict(evaluation, evaluation.true, evaluation.intervals),
+        "calibration": _calibration(evaluation, evaluation.probabilities),
+        "bags": total,
+        "positive": positive,
+        "negative": total - positive,
+        "names": list(card.names),
+        "unit": card.unit,
+        "temperature": card.temperature,
+        "threshold": card.threshold,
+    }
+    if evaluation.predicted is not None:
+        scores["predicted"] = {
+            **_score_dict(evaluation, evaluation.predicted, evaluation.predicted_intervals),
+            "calibration": _calibration(evaluation, evaluation.predicted_probabilities),
+            "without_region": evaluation.num_missed,
+        }
+        scores["difference"] = {
+            key: plain(value)
+            for score in SCORES
+            for key, value in (
+                (score.key, evaluation.difference[score.key]),
+                (f"{score.key}_interval", evaluation.difference_intervals[score.key]),
+            )
+        }
+    if evaluation.segmentation is not None:
+        scores["segmentation"] = _segmentation(evaluation.segmentation)
+    return scores
+
+
+def _score_dict(
+    evaluation: RegionEvaluation, decisions: Decisions, intervals: Mapping[str, np.ndarray]
+) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for key in (score.key for score in SCORES):
+        value, ends = plain(getattr(decisions, key)), plain(intervals[key])
+        if key == AT_SPECIFICITY:
+            values[key] = {
+                "specificity": evaluation.specificity,
+                "sensitivity": value,
+                "interval": ends,
+                "threshold": plain(decisions.threshold_at_specificity),
+            }
+        else:
+            values |= {key: value, f"{key}_interval": ends}
+    return values | {"confusion": decisions.confusion.tolist()}
+
+
+def _calibration(evaluation: RegionEvaluation, probabilities: np.ndarray) -> list[dict[str, float]]:
+    """Points of the calibration curve that hold a bag."""
+    points = zip(*calibration_curve(evaluation.labels, probabilities), strict=True)
+    return [
+        {"probability": float(mean), "positive": float(share), "number": int(number)}
+        for mean, share, number in points
+        if number
+    ]
+
+
+def _segmentation(segmentation: SemanticEvaluation) -> dict[str, Any]:
+    total, intervals = segmentation.total, segmentation.intervals
+    return {
+        "mean_dice": plain(total.mean_dice),
+        "mean_dice_interval": plain(intervals.mean_dice),
+        "mean_iou": plain(total.mean_iou),
+        "mean_iou_interval": plain(intervals.mean_iou),
+        "dice": {
+            name: plain(total.dice[label]) for label, name in enumerate(segmentation.labels.names)
+        },
+    }
+
+
+def _cases(evaluation: RegionEvaluation) -> tuple[list[str], list[list[Any]]]:
+    """A line for each bag; what does not exist is left empty."""
+    headings = ["id", "case", "label", "probability", "decision"]
+    headings += ["regions", "deciding_region", "weight"]
+    if evaluation.has_predicted:
+        headings += ["predicted_probability", "predicted_decision", "predicted_regions"]
+        headings += ["predicted_deciding_region", "predicted_weight"]
+    rows = []
+    for index, bag in enumerate(evaluation.bags):
+        row = [bag.id, bag.case, evaluation.card.names[bag.label]]
+        row += _decision(evaluation, float(evaluation.probabilities[index]))
+        row += [str(len(bag.regions)), *_deciding(bag.deciding)]
+        if evaluation.has_predicted:
+            row += _decision(evaluation, float(evaluation.predicted_probabilities[index]))
+            row += [str(len(bag.predicted_regions)), *_deciding(bag.predicted_deciding)]
+        rows.append(row)
+    return headings, rows
+
+
+def _decision(evaluation: RegionEvaluation, probability: float) -> list[str]:
+    card = evaluation.card
+    return [csv_cell(probability), card.names[int(probability >= card.threshold)]]
+
+
+def _deciding(region: tuple[str, float] | None) -> list[str]:
+    return ["", ""] if region is None else [region[0], csv_cell(region[1])]
+
+
+def _table(evaluation: RegionEvaluation) -> Table:
+    """All scores; with predicted masks, those with them and the difference."""
+    predicted = evaluation.predicted
+    columns = [Column("True masks", "true" if predicted else "value", interval=True)]
+    if predicted is not None:
+        columns += [
+            Column("Predicted masks", "pred."),
+            Column("Difference", "change", interval=True),
+        ]
+    rows = []
+    for score in SCORES:
+        key = score.key
+        cells = [TableCell(number(getattr(evaluation.true, key)), span(evaluation.intervals[key]))]
+        if predicted is not None:
+            ends = evaluation.difference_intervals[key]
+            cells += [
+                TableCell(
+                    number(getattr(predicted, key)), span(evaluation.predicted_intervals[key])
+                ),
+                TableCell(change(evaluation.difference[key]), span(ends, signed=True)),
+            ]
+        title, short = (
+            text.format(100 * evaluation.specificity)
+            for text in (score.title, score.short or score.title)
+        )
+        rows.append(Row(title=upper_first(title), short=short, cells=tuple(cells)))
+    note = f"{interval_note(evaluation)} Of Brier score and calibration error, less is better."
+    if evaluation.segmentation is not None:
+        note += f" {_segmenter_line(evaluation.segmentation)}"
+    return Table(title="Scores", first="Score", columns=tuple(columns), rows=tuple(rows), note=note)

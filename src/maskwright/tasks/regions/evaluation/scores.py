@@ -1,0 +1,228 @@
+"""`RegionEvaluation`: a decision on every bag of regions of a split, and the scores that follow."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from scipy.special import expit, logit
+
+from maskwright.evaluation.cautions import Caution
+from maskwright.evaluation.reports.build import counted
+from maskwright.evaluation.reports.parts import Score
+from maskwright.evaluation.result import Evaluation
+from maskwright.metrics import (
+    Decisions,
+    decision_ends,
+    decision_scores,
+    resample_decisions,
+)
+from maskwright.model_card import RegionCard
+from maskwright.tasks.semantic.evaluation.scores import SemanticEvaluation
+
+AT_SPECIFICITY = "sensitivity_at_specificity"
+
+SCORES = (
+    Score("roc_auc", "ROC AUC", card=True),
+    Score("average_precision", "average precision", card=True),
+    Score("binary_accuracy", "accuracy", card=True),
+    Score("sensitivity", "sensitivity"),
+    Score("specificity", "specificity"),
+    Score(AT_SPECIFICITY, "sensitivity at {:g} % specificity", "sens. at {:g}% spec", card=True),
+    Score("brier", "Brier score", card=True),
+    Score("expected_calibration_error", "calibration error", card=True),
+)
+"""Fields of `metrics.Decisions` that are scores; all have intervals."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class BagDecision:
+    """The decision on one bag of regions: a region, an image or a case.
+
+    Args:
+        id: Name of the bag.
+        case: What is resampled together for the intervals.
+        label: True answer: 0 for the negative, 1 for the positive one.
+        images: Names of its images.
+        regions: Names of its regions, with true masks.
+        weights: Share of each region in the decision, `(regions,)`; sums to 1.
+        logit: Of the positive answer with true masks, before the temperature.
+        predicted_logit: With the masks of the segmenter; `None` where those have no region, or
+            where there is no segmenter.
+        predicted_regions: Names of the regions of predicted masks.
+        predicted_weights: Their shares, or `None`.
+    """
+
+    id: str
+    case: str
+    label: int
+    images: tuple[str, ...]
+    regions: tuple[str, ...]
+    weights: np.ndarray
+    logit: float
+    predicted_logit: float | None = None
+    predicted_regions: tuple[str, ...] = ()
+    predicted_weights: np.ndarray | None = None
+
+    @property
+    def deciding(self) -> tuple[str, float] | None:
+        """Region that weighs most and its share."""
+        return _heaviest(self.regions, self.weights)
+
+    @property
+    def predicted_deciding(self) -> tuple[str, float] | None:
+        """The same of the regions of predicted masks."""
+        return _heaviest(self.predicted_regions, self.predicted_weights)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class RegionEvaluation(Evaluation):
+    """Decisions on every bag of a split, and the scores that follow from them.
+
+    A bag in which predicted masks have no region has the predicted probability 0.
+
+    Args:
+        card: Card of the classifier: names, unit, temperature and threshold.
+        bags: Bags that were scored, one or more.
+        specificity: At which sensitivity is computed.
+        has_predicted: Whether decisions were made with the masks of a segmenter too.
+        segmentation: Scores of that segmenter on the same split, or `None`.
+    """
+
+    card: RegionCard
+    bags: tuple[BagDecision, ...]
+    specificity: float = 0.9
+    has_predicted: bool = False
+    segmentation: SemanticEvaluation | None = None
+
+    @cached_property
+    def labels(self) -> np.ndarray:
+        """True answer of each bag, 0 or 1, `(n,)`."""
+        return np.array([bag.label for bag in self.bags], np.int64)
+
+    @property
+    def cases(self) -> list[str]:
+        """Case of each bag."""
+        return [bag.case for bag in self.bags]
+
+    @cached_property
+    def probabilities(self) -> np.ndarray:
+        """Of the positive answer with true masks, `(n,)`."""
+        return expit(np.array([bag.logit for bag in self.bags]) / self.card.temperature)
+
+    @cached_property
+    def predicted_probabilities(self) -> np.ndarray:
+        """Of the positive answer with predicted masks, `(n,)`; 0 where there is no region."""
+        logits = [
+            -np.inf if bag.predicted_logit is None else bag.predicted_logit for bag in self.bags
+        ]
+        return expit(np.array(logits) / self.card.temperature)
+
+    @cached_property
+    def correctness(self) -> np.ndarray:
+        """Probability of the true answer with true masks, `(n,)`, by which examples are ranked."""
+        return np.where(self.labels == 1, self.probabilities, 1 - self.probabilities)
+
+    @cached_property
+    def by_doubt(self) -> np.ndarray:
+        """Indices of the bags, that whose logit is nearest to the threshold first, `(n,)`."""
+        logits = np.array([bag.logit for bag in self.bags]) / self.card.temperature
+        return np.argsort(np.abs(logits - logit(self.card.threshold)), kind="stable")
+
+    @cached_property
+    def true(self) -> Decisions:
+        """Scores with true masks."""
+        return self._scores(self.probabilities)
+
+    @cached_property
+    def intervals(self) -> Mapping[str, np.ndarray]:
+        """Ends of the 95 % intervals of `true`, `(2,)` by score, cases resampled.
+
+        All nan where there is a single case, or no bootstrap; see `decision_ends`.
+        """
+        return decision_ends(self._resampled_true)
+
+    @cached_property
+    def predicted(self) -> Decisions | None:
+        """Scores with predicted masks, or `None`."""
+        return self._scores(self.predicted_probabilities) if self.has_predicted else None
+
+    @cached_property
+    def predicted_intervals(self) -> Mapping[str, np.ndarray]:
+        """As `intervals`, of `predicted`; empty without it."""
+        return decision_ends(self._resampled_predicted)
+
+    @cached_property
+    def difference(self) -> Mapping[str, float]:
+        """Scores with predicted masks minus those with true ones; empty without predicted ones."""
+        if self.predicted is None:
+            return {}
+        return {
+            score.key: getattr(self.predicted, score.key) - getattr(self.true, score.key)
+            for score in SCORES
+        }
+
+    @cached_property
+    def difference_intervals(self) -> Mapping[str, np.ndarray]:
+        """As `intervals`, of `difference`: the same cases are resampled for both."""
+        true, predicted = self._resampled_true, self._resampled_predicted
+        return decision_ends({name: values - true[name] for name, values in predicted.items()})
+
+    @property
+    def num_missed(self) -> int:
+        """Number of bags in which predicted masks have no region."""
+        return sum(bag.predicted_logit is None for bag in self.bags) if self.has_predicted else 0
+
+    @cached_property
+    def _resampled_true(self) -> Mapping[str, np.ndarray]:
+        return self._resampled(self.probabilities)
+
+    @cached_property
+    def _resampled_predicted(self) -> Mapping[str, np.ndarray]:
+        return self._resampled(self.predicted_probabilities) if self.has_predicted else {}
+
+    def _scores(self, probabilities: np.ndarray) -> Decisions:
+        return decision_scores(
+            self.labels,
+            probabilities,
+            threshold=self.card.threshold,
+            specificity=self.specificity,
+        )
+
+    def _resampled(self, probabilities: np.ndarray) -> Mapping[str, np.ndarray]:
+        return resample_decisions(
+            self.labels,
+            probabilities,
+            self.cases,
+            threshold=self.card.threshold,
+            specificity=self.specificity,
+            draws=self.draws,
+            seed=self.options.seed,
+        )
+
+
+def region_cautions(evaluation: RegionEvaluation) -> list[Caution]:
+    """What limits the use of decisions: split, number of cases, a single class, missed regions."""
+    cautions = [*evaluation.split_cautions(), *evaluation.case_cautions()]
+    names, unit = evaluation.card.names, evaluation.card.unit
+    if len(present := set(evaluation.labels.tolist())) == 1:
+        text = (
+            f"Every {unit} is {names[present.pop()]}, so that scores that compare the two answers "
+            f"are not defined."
+        )
+        cautions.append(Caution("single_class", text))
+    if evaluation.num_missed:
+        text = (
+            f"The segmenter found no region in {evaluation.num_missed} of "
+            f"{counted(len(evaluation.bags), unit)}; with predicted masks they are decided "
+            f"{names[0]}, with probability 0."
+        )
+        cautions.append(Caution("no_predicted_region", text))
+    return cautions
+
+
+def _heaviest(names: tuple[str, ...], weights: np.ndarray | None) -> tuple[str, float] | None:
+    if weights is None or not names:
+        return None
+    place = int(np.argmax(weights))
+    return names[place], float(weights[place])

@@ -1,0 +1,80 @@
+"""Regions of the ground-truth masks of a data set, and what they say of its regions at large."""
+
+from itertools import chain
+
+import numpy as np
+
+from maskwright.data.dataset import DataSet
+from maskwright.data.parallel import in_threads
+from maskwright.data.samples import Sample
+from maskwright.errors import DataError
+from maskwright.tasks.regions.extraction.crop_spec import CropSpec
+from maskwright.tasks.regions.extraction.extract import Region, extract
+from maskwright.tasks.regions.extraction.find_regions import find_regions
+from maskwright.types import RegionKind
+
+_MAX_SAMPLED = 200  # training images that statistics are taken of
+
+
+def read_region_mask(
+    dataset: DataSet, sample: Sample, kind: RegionKind
+) -> tuple[np.ndarray, int | None]:
+    """Mask int32 `(h, w)` that regions are extracted from, and its background label or `None`."""
+    if kind == "instances":
+        return dataset.read_instances(sample), 0
+    labels = dataset.labels
+    unnamed = labels.background is None and labels.num_classes <= 2
+    return dataset.read_mask(sample), 0 if unnamed else labels.background
+
+
+def true_regions(
+    dataset: DataSet, sample: Sample, spec: CropSpec
+) -> tuple[np.ndarray, list[Region]]:
+    """Image of a sample, and the regions of its mask.
+
+    Raises:
+        DataError: If a file cannot be read, or image and mask do not belong together.
+    """
+    image = dataset.read_image(sample)
+    mask, background = read_region_mask(dataset, sample, spec.kind)
+    return image, extract(image, mask, spec, image_id=sample.id, background=background)
+
+
+def full_scale(dataset: DataSet) -> float | None:
+    """Largest magnitude of a pixel in training images of floats, of at most 200 images.
+
+    Measures of intensity are shares of it. `None` for other types, whose maximum serves.
+    """
+    if dataset.dtype != "float32":
+        return None
+
+    def largest(sample: Sample) -> float:
+        try:
+            return float(np.nanmax(np.abs(dataset.read_image(sample))))
+        except DataError:
+            return 0.0
+
+    samples = _sampled([s for s in dataset.samples if s.split == "train"])
+    return max(in_threads(largest, samples, "Measuring intensities"), default=0.0) or None
+
+
+def min_component_px(dataset: DataSet, kind: RegionKind) -> int:
+    """Area below which a region of a predicted mask is noise: a quarter of the smallest true one.
+
+    Of at most 200 training images, without the smallest twentieth of their regions.
+    """
+
+    def areas(sample: Sample) -> list[int]:
+        try:
+            mask, background = read_region_mask(dataset, sample, kind)
+        except DataError:
+            return []
+        return [int(np.count_nonzero(r.mask)) for r in find_regions(mask, kind, background)]
+
+    samples = _sampled([s for s in dataset.samples if s.split == "train" and s.masks])
+    counts = list(chain.from_iterable(in_threads(areas, samples, "Measuring regions")))
+    return max(1, int(np.quantile(counts, 0.05)) // 4) if counts else 1
+
+
+def _sampled(samples: list[Sample]) -> list[Sample]:
+    return samples[:: max(1, len(samples) // _MAX_SAMPLED)]

@@ -1,0 +1,194 @@
+"""Two models on the same images of a split: how far apart they are, and whether that is shown."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from maskwright.data.dataset import DataSet
+from maskwright.data.samples import Sample
+from maskwright.errors import ConfigError, ModelError
+from maskwright.evaluation.cautions import Caution, merge_cautions
+from maskwright.evaluation.loop import evaluate
+from maskwright.evaluation.options import EvaluateOptions, Size
+from maskwright.evaluation.reports.formatting import number
+from maskwright.evaluation.result import Evaluation, Example
+from maskwright.inference.predictor import Prediction, Segmenter
+from maskwright.labels import Labels
+from maskwright.metrics import Paired, fewest_cases, paired_difference, tally_scores
+from maskwright.model_card import SemanticCard
+from maskwright.tasks.semantic.evaluation.drawing import draw_errors
+from maskwright.tasks.semantic.evaluation.scorer import SemanticScorer
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Comparison(Evaluation):
+    """Counts of two models on the same images, and the differences that follow from them.
+
+    Args:
+        names: Names of the models, A and B.
+        cards: Cards of both; `card` is that of A.
+        labels: Classes of the data.
+        tallies: Of each image, of A and of B, int64 `(n, 2, 3, classes)`.
+    """
+
+    card: SemanticCard
+    names: tuple[str, str]
+    cards: tuple[SemanticCard, SemanticCard]
+    labels: Labels
+    tallies: np.ndarray
+
+    @cached_property
+    def paired(self) -> Paired:
+        """Scores of A and B, A's gain over B, and its intervals with cases resampled."""
+        options = self.options
+        return paired_difference(
+            self.tallies[:, 0],
+            self.tallies[:, 1],
+            self.cases,
+            draws=options.bootstrap,
+            seed=options.seed,
+        )
+
+    @cached_property
+    def gains(self) -> np.ndarray:
+        """How far A's mean Dice lies above B's in each image, `(n,)`; nan without a score."""
+        return dice_gains(self.tallies)
+
+
+class PairScorer:
+    """Two models scored on each image, read once.
+
+    Args:
+        scorers: Of A and of B, on the same data with the same options.
+        names: Names of the models.
+    """
+
+    def __init__(
+        self, scorers: tuple[SemanticScorer, SemanticScorer], names: tuple[str, str]
+    ) -> None:
+        self.scorers, self.names = scorers, names
+        first = scorers[0]
+        self.source, self.card, self.options = first.source, first.card, first.options
+        self.workers = first.workers and scorers[1].workers
+        self.read = first.read
+
+    def update(
+        self,
+        sample: Sample,
+        image: np.ndarray,
+        truth: np.ndarray,
+        prediction: tuple[Prediction, Prediction],
+    ) -> None:
+        """Count the pixels of one image for both models, as `Scorer.update`."""
+        for scorer, predicted in zip(self.scorers, prediction, strict=True):
+            scorer.update(sample, image, truth, predicted)
+
+    def result(self, base: Evaluation) -> Comparison:
+        """Scores of both and what sets them apart, as `Scorer.result`."""
+        tallies = np.stack([scorer.tallies for scorer in self.scorers], axis=1)
+        order = most_differing(dice_gains(tallies), self.options.examples)
+        return Comparison(
+            **{
+                **vars(base),
+                "warnings": self._warnings(base),
+                "examples": tuple(self._example(base.samples[i], i, tallies[i]) for i in order),
+                "names": self.names,
+                "cards": tuple(scorer.card for scorer in self.scorers),
+                "labels": self.source.labels,
+                "tallies": tallies,
+            }
+        )
+
+    def _warnings(self, base: Evaluation) -> tuple[Caution, ...]:
+        merged = merge_cautions(
+            self.names, [[*s.warnings, *base.split_cautions(s.learned)] for s in self.scorers]
+        )
+        needed = fewest_cases()
+        if not self.options.bootstrap or base.num_cases >= needed:
+            return (*merged, *base.case_cautions())
+        text = f"There are {base.num_cases} cases; it takes {needed} or more to show a difference."
+        return (*merged, Caution("too_few_cases", text))
+
+    def _example(self, sample: Sample, index: int, tallies: np.ndarray) -> Example:
+        """The image with the errors of both models."""
+        dice = tally_scores(tallies).mean_dice
+        picture, truth, first = self.scorers[0].show(sample, index)
+        *_, second = self.scorers[1].show(sample, index)
+        background = self.card.background
+        panels = (
+            ("Image", picture),
+            ("Ground truth", self.source.labels.overlay(picture, truth)),
+            ("Errors of A", draw_errors(picture, truth, first, background)),
+            ("Errors of B", draw_errors(picture, truth, second, background)),
+        )
+        rank = "A is ahead" if dice[0] > dice[1] else "B is ahead"
+        text = f"Dice of A {number(dice[0])} · of B {number(dice[1])}"
+        return Example(rank, sample.id, text, panels)
+
+
+def compare_masks(
+    models: tuple[Segmenter, Segmenter],
+    source: DataSet,
+    options: EvaluateOptions,
+    names: tuple[str, str] = ("A", "B"),
+    learned: tuple[Collection[str], Collection[str]] = ((), ()),
+) -> Comparison:
+    """Score two models on the same images of a split.
+
+    Args:
+        models: A and B.
+        source: Images and true masks.
+        options: How both are evaluated; models of different working sizes are compared at
+            `size="original"`. `examples` images are shown on which A is ahead, as many for B.
+        names: Names of the models.
+        learned: Ids of samples that A, and that B, is known to have been trained on.
+
+    Raises:
+        ModelError: If the models have different classes.
+        ConfigError: If they are to be compared at working sizes that differ.
+        DataError: As `evaluation.evaluate`.
+    """
+    a, b = models
+    _check_comparable(a.card, b.card, names, options.size)
+    scorers = (
+        SemanticScorer(source, a.card, options, learned[0]),
+        SemanticScorer(source, b.card, options, learned[1]),
+    )
+    flips = options.flips
+    return evaluate(
+        lambda image: (a(image, flips=flips), b(image, flips=flips)), PairScorer(scorers, names)
+    )
+
+
+def dice_gains(tallies: np.ndarray) -> np.ndarray:
+    """Differences of the mean Dice of images, `(n,)`, from tallies `(n, 2, 3, classes)`."""
+    dice = tally_scores(tallies).mean_dice
+    return dice[:, 0] - dice[:, 1]
+
+
+def most_differing(gains: np.ndarray, number: int) -> list[int]:
+    """Indices of the largest gains, then of the largest losses, at most `number` of each."""
+    defined = np.flatnonzero(~np.isnan(gains))
+    order = defined[np.argsort(-gains[defined], kind="stable")].tolist()
+    ahead = [index for index in order if gains[index] > 0][:number]
+    behind = [index for index in reversed(order) if gains[index] < 0][:number]
+    return ahead + behind
+
+
+def _check_comparable(a: SemanticCard, b: SemanticCard, names: tuple[str, str], size: Size) -> None:
+    if a.labels.names != b.labels.names:
+        raise ModelError(
+            f"Expected two models of the same classes: {names[0]} has "
+            f"{', '.join(a.labels.names)}, {names[1]} {', '.join(b.labels.names)}."
+        )
+    if size == "working" and a.size != b.size:
+        raise ConfigError(
+            f"{names[0]} and {names[1]} have different working sizes, {_size(a)} and {_size(b)}; "
+            f"compare them at the original size, with size 'original'."
+        )
+
+
+def _size(card: SemanticCard) -> str:
+    return "that of the image" if card.size is None else f"{card.size[0]}x{card.size[1]} px"

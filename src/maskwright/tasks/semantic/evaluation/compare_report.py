@@ -1,0 +1,134 @@
+"""What is shown and written of a comparison of two models."""
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from maskwright.evaluation.reports.build import counted, model_settings, upper_first
+from maskwright.evaluation.reports.formatting import change, csv_cell, number, plain, span
+from maskwright.evaluation.reports.parts import Column, Page, Report, Row, Table, TableCell
+from maskwright.metrics import EMPTY_RULE, NO_DIFFERENCE, tally_scores, verdict
+from maskwright.tasks.semantic.evaluation.compare import Comparison
+from maskwright.tasks.semantic.evaluation.report import TEMPLATE, error_colors
+from maskwright.tasks.semantic.evaluation.scores import MEANS, PER_CLASS
+
+
+def comparison_report(comparison: Comparison) -> Report:
+    """Report of two models on the same images."""
+    ahead, behind = (int((sign * comparison.gains > 0).sum()) for sign in (1, -1))
+    notes = (
+        f"A is {comparison.names[0]}, B is {comparison.names[1]}.",
+        f"A has the higher Dice in {ahead} images, B in {behind}.",
+    )
+    at = "original" if comparison.options.size == "original" else "working"
+    flips = ", flips averaged" if comparison.options.flips else ""
+    images = counted(len(comparison.samples), "image")
+    cases = counted(comparison.num_cases, "case")
+    return Report(
+        evaluation=comparison,
+        summary=f"{images} of {cases}, at the {at} size{flips}",
+        table=_table(comparison),
+        scores=_scores(comparison),
+        cases=_images(comparison),
+        page=partial(_page, comparison, " ".join(notes)),
+        notes=notes,
+        scores_file="comparison.json",
+        cases_file="images.csv",
+    )
+
+
+def _scores(comparison: Comparison) -> dict[str, Any]:
+    of_classes = [score.key for score in PER_CLASS if score.interval]
+    return {
+        "a": comparison.names[0],
+        "b": comparison.names[1],
+        **{mean.key: _entry(comparison, mean.key) for mean in MEANS},
+        "per_class": {
+            name: {key: _entry(comparison, key, label) for key in of_classes}
+            for label, name in enumerate(comparison.labels.names)
+        },
+        "level": comparison.paired.level,
+        "scored_at": comparison.options.size,
+        "flips": comparison.options.flips,
+        "empty_rule": EMPTY_RULE,
+        "model_sha256": [card.model_sha256 for card in comparison.cards],
+    }
+
+
+def _entry(comparison: Comparison, key: str, label: int | None = None) -> dict[str, Any]:
+    """One score of both models, their difference, its interval and the verdict."""
+    a, b, gain, ends = _values(comparison, key, label)
+    return {
+        "a": plain(a),
+        "b": plain(b),
+        "difference": plain(gain),
+        "interval": plain(ends),
+        "verdict": verdict(ends),
+    }
+
+
+def _images(comparison: Comparison) -> tuple[list[str], list[list[Any]]]:
+    """A line for each image: scores of both models and their difference in Dice."""
+    scores, keys = tally_scores(comparison.tallies), [mean.key for mean in MEANS]
+    rows = []
+    for index, sample in enumerate(comparison.samples):
+        values = [csv_cell(getattr(scores, key)[index, side]) for key in keys for side in (0, 1)]
+        gain = csv_cell(comparison.gains[index])
+        rows.append([sample.id, sample.case, sample.image, *values, gain])
+    columns = [f"{key} {side}" for key in keys for side in "ab"]
+    return ["id", "case", "image", *columns, "mean_dice a - b"], rows
+
+
+def _table(comparison: Comparison) -> Table:
+    wanted: list[tuple[str, str, int | None]] = [
+        (upper_first(mean.title), mean.key, None) for mean in MEANS
+    ]
+    wanted += [(f"IoU {name}", "iou", label) for label, name in enumerate(comparison.labels.names)]
+    rows = []
+    for title, key, label in wanted:
+        a, b, gain, ends = _values(comparison, key, label)
+        difference = TableCell(change(gain), span(ends, signed=True))
+        cells = (TableCell(number(a)), TableCell(number(b)), difference, TableCell(verdict(ends)))
+        rows.append(Row(title=title, cells=cells))
+    note = (
+        f"All pixels of the split taken together. In small type, the 95\N{NO-BREAK SPACE}% "
+        f"interval of the difference: the same cases are resampled for both models; where it "
+        f"holds 0, there is {NO_DIFFERENCE}. {EMPTY_RULE}"
+    )
+    columns = (
+        Column("A"),
+        Column("B"),
+        Column("A - B", interval=True),
+        Column("Verdict", "verdict"),
+    )
+    return Table(title="Scores", first="Score", columns=columns, rows=tuple(rows), note=note)
+
+
+def _values(comparison: Comparison, key: str, label: int | None) -> list[np.ndarray]:
+    paired = comparison.paired
+    values = [getattr(scores, key) for scores in (paired.a, paired.b, paired.gain, paired.ends)]
+    return values if label is None else [value[..., label] for value in values]
+
+
+def _page(comparison: Comparison, lead: str) -> Page:
+    labels = comparison.labels
+    a, b = (Path(name).name for name in comparison.names)
+    models = zip("AB", comparison.names, comparison.cards, strict=True)
+    settings = model_settings(comparison, "paired bootstrap, expanded,")
+    return Page(
+        settings={
+            **{side: f"{name}, SHA-256 {card.model_sha256[:16]}" for side, name, card in models},
+            "Intervals": settings["Intervals"],
+        },
+        heading=f"{a} and {b} on {comparison.data.name}, {comparison.split} split",
+        overline="Maskwright comparison",
+        lead=lead,
+        template=TEMPLATE,
+        context={
+            "examples_note": "Images ordered by the difference of their mean Dice.",
+            "classes": list(zip(labels.colors, labels.names, strict=True)),
+            "errors": error_colors(comparison.card.background),
+        },
+    )

@@ -1,0 +1,93 @@
+"""`SemanticEvaluation`: pixel counts of every image of a split, and the scores that follow."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from maskwright.evaluation.reports.parts import Score
+from maskwright.evaluation.result import Evaluation
+from maskwright.labels import Labels
+from maskwright.metrics import (
+    Scores,
+    add_by_case,
+    defined_mean,
+    interval,
+    resample,
+    resample_mean,
+    tally,
+    tally_scores,
+)
+
+MEANS = (
+    Score("mean_iou", "mean IoU", interval=True, card=True),
+    Score("mean_dice", "mean Dice", interval=True, card=True),
+    Score("pixel_accuracy", "pixel accuracy", interval=True, card=True),
+)
+"""Fields of `metrics.Scores` that are one number for an image or a data set."""
+
+PER_CLASS = (
+    Score("iou", "IoU", interval=True),
+    Score("dice", "Dice", interval=True),
+    Score("precision", "Precision", short="precision"),
+    Score("recall", "Recall", short="recall"),
+)
+"""Fields of `metrics.Scores` that have a value for each class."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class SemanticEvaluation(Evaluation):
+    """Pixel counts of every image of a split, and the scores that follow from them.
+
+    Args:
+        card: Card of the model: a `SemanticCard`, or an `InstanceCard` whose objects are taken
+            for classes of pixels.
+        labels: Classes of the data.
+        counts: Pixels of all images, true classes in rows, int64 `(classes, classes)`.
+        tallies: Of each image, int64 `(n, 3, classes)`; see `metrics.tally`.
+    """
+
+    card: Any
+    labels: Labels
+    counts: np.ndarray
+    tallies: np.ndarray
+
+    @cached_property
+    def total(self) -> Scores:
+        """Scores of all pixels taken together."""
+        return tally_scores(tally(self.counts))
+
+    @cached_property
+    def images(self) -> Scores:
+        """Scores of each image, `(n,)` and `(n, classes)`; nan where an image has none."""
+        return tally_scores(self.tallies)
+
+    @cached_property
+    def image_wise(self) -> Mapping[str, np.ndarray]:
+        """Means over images of each field of `images`, without images that have no score."""
+        names = [field.name for field in fields(Scores)]
+        return {name: defined_mean(getattr(self.images, name), axis=0) for name in names}
+
+    @cached_property
+    def intervals(self) -> Scores:
+        """Ends of the 95 % intervals of `total`, `(2,)` and `(2, classes)`, cases resampled.
+
+        All nan where there is a single case, or no bootstrap.
+        """
+        by_case = add_by_case(self.tallies, self.cases)
+        resampled = resample(by_case, self.draws, self.options.seed)
+        return Scores(**{f.name: interval(getattr(resampled, f.name)) for f in fields(Scores)})
+
+    @cached_property
+    def image_wise_intervals(self) -> Mapping[str, np.ndarray]:
+        """Ends of the 95 % intervals of the `MEANS` in `image_wise`, `(2,)` each."""
+        return {
+            score.key: interval(
+                resample_mean(
+                    getattr(self.images, score.key), self.cases, self.draws, self.options.seed
+                )
+            )
+            for score in MEANS
+        }

@@ -1,0 +1,92 @@
+"""A model of classes of pixels, as the server uses it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from maskwright.export.engines import SHARED, Threads
+from maskwright.inference.large.partial_mask import LargeOptions
+from maskwright.inference.large.predict_large import predict_large
+from maskwright.inference.predictor import Prediction, Predictor
+from maskwright.tasks.semantic.load import open_masks
+from maskwright.tasks.serving import (
+    LABELS,
+    Engine,
+    EngineSharing,
+    LargeImageJob,
+    MaskSettings,
+    ServedModel,
+    ServedSegmenter,
+    TensorSpec,
+)
+
+_SINGLE = Threads(1, shared=True)
+
+
+def open_served(name: str, path: Path, sharing: EngineSharing) -> ServedModel:
+    """Open a model, as `Task.serve`: a run in its prepared engine, batches of several callers."""
+
+    def load(threads: Threads) -> Predictor:
+        return open_masks(path, threads, lambda: sharing.prepare, sharing.on_message)
+
+    def load_single() -> Engine:
+        return load(_SINGLE).logits
+
+    predictor = load(SHARED)
+    logits = sharing.batch(predictor.logits, load_single, path)
+    return as_served(name, Predictor(logits, predictor.card))
+
+
+def as_served(name: str, predictor: Predictor) -> ServedModel:
+    """A predictor as a model of the server."""
+    card = predictor.card
+    two = card.labels.num_classes == 2 and card.background is not None
+    settings = MaskSettings(
+        card.threshold,
+        "foreground" if two else "winner",
+        card.min_area_px,
+        card.fill_holes_px,
+        card.keep_largest,
+    )
+    shape = (-1, -1, -1, card.labels.num_classes)
+    tensors = (LABELS, TensorSpec("probabilities", "FP32", shape, "probabilities"))
+    segmenter = ServedSegmenter(predictor, settings, tensors, predict, predict_job)
+    return ServedModel(name, card.task, segmenter)
+
+
+def predict(predictor: Predictor, images: np.ndarray, probabilities: bool) -> list[Prediction]:
+    """Predict images; the network runs once for several that it takes whole."""
+    size = (images.shape[1], images.shape[2])
+    whole = [image for image in map(predictor.whole, images) if image is not None]
+    if len(whole) < len(images):
+        return [predictor(image, probabilities=probabilities) for image in images]
+    return [
+        predictor.decide(predictor.spread(values, size), size, probabilities)
+        for values in predictor.probabilities(np.stack(whole))
+    ]
+
+
+def predict_job(predictor: Predictor, job: LargeImageJob) -> None:
+    """Probabilities and mask; by windows where the image is large or has pixels of no data."""
+    windows = job.windows
+    size = (windows.height, windows.width)
+    if windows.nodata is not None or job.reduced:
+        options = LargeOptions(
+            max_pixels=job.max_pixels,
+            advance=job.advance,
+            on_probabilities=job.add_probabilities,
+        )
+        predict_large(predictor, job.path, job.mask_file, options=options)
+        return
+
+    def watched(strips: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
+        top = 0
+        for strip in strips:
+            job.add_probabilities(top, 0, strip)
+            top += len(strip)
+            job.advance(len(strip) / size[0])
+            yield strip
+
+    working = predictor.working(windows.read(0, size[0], 0, size[1]))
+    job.write_mask(predictor.decide(watched(predictor.strips(working, size)), size).labels)

@@ -1,0 +1,182 @@
+"""What a task gives the server: a model that several threads may call, and its answers as values.
+
+Nothing here knows HTTP. `Task.serve` opens a model; the routes ask it alone.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from maskwright.imageio.windows import Windows
+from maskwright.inference.predictor import Prediction
+from maskwright.instances import Instances
+
+Engine = Callable[..., Any]
+"""Function of arrays that runs a network."""
+
+
+@dataclass(frozen=True)
+class EngineSharing:
+    """How a server lets several threads call one engine.
+
+    Args:
+        batch: From an engine of images, a function that opens the same network for one processor,
+            and the folder of the model, to an engine that joins the images of waiting callers.
+        serialize: From an engine to one that runs one call at a time.
+        open_inner: Opens the model in a folder inside another model, under a name.
+        prepare: Whether a faster engine may be exported into the folder of a run.
+        on_message: Called with what is done to open a model.
+    """
+
+    batch: Callable[[Engine, Callable[[], Engine], Path], Engine]
+    serialize: Callable[[Engine], Engine]
+    open_inner: Callable[[str, Path], "ServedModel"]
+    prepare: bool = True
+    on_message: Callable[[str], None] = lambda _: None
+
+
+@dataclass(frozen=True)
+class MaskSettings:
+    """How a mask is decided, as the page shows and changes it; the defaults stand for no mask.
+
+    Args:
+        threshold: Probability or score from which something is foreground; `None` for none.
+        threshold_of: `"foreground"` for the probability of one class, `"winner"` for that of the
+            most probable class, `"score"` for that of an object.
+        min_area_px: Smaller components or objects are removed.
+        fill_holes_px: Holes of at most this area are filled.
+        keep_largest: Only the largest component of each class is kept.
+    """
+
+    threshold: float | None = None
+    threshold_of: str | None = None
+    min_area_px: int = 0
+    fill_holes_px: int = 0
+    keep_largest: bool = False
+
+
+class TensorSpec(NamedTuple):
+    """An output of the Open Inference Protocol.
+
+    Args:
+        name: Name in the protocol.
+        datatype: Datatype in the protocol.
+        shape: Sides, -1 for those that vary.
+        field: Field of a `Prediction` that holds it.
+    """
+
+    name: str
+    datatype: str
+    shape: tuple[int, ...]
+    field: str
+
+
+LABELS = TensorSpec("labels", "INT32", (-1, -1, -1), "labels")
+
+
+@dataclass(frozen=True)
+class LargeImageJob:
+    """An image of any size, and where its probabilities and its mask go.
+
+    Args:
+        path: File of the image.
+        windows: Open windows on it.
+        max_pixels: Most pixels that are decoded at once.
+        mask_file: File of the mask, a label TIFF.
+        reduced: Whether probabilities are kept of some pixels only, because the image is large.
+        add_probabilities: Takes top, left and probabilities `(rows, columns, classes)` of a window.
+        write_mask: Writes labels `(h, w)` as `mask_file`.
+        advance: Called with the share of the image that was done.
+    """
+
+    path: Path
+    windows: Windows
+    max_pixels: int
+    mask_file: Path
+    reduced: bool
+    add_probabilities: Callable[[int, int, np.ndarray], None]
+    write_mask: Callable[[np.ndarray], None]
+    advance: Callable[[float], None]
+
+
+class PredictedObjects(NamedTuple):
+    """All objects, by falling score, and those that the thresholds of the model leave."""
+
+    objects: Instances
+    confident: Instances
+
+
+@dataclass(frozen=True)
+class ServedSegmenter:
+    """A model that predicts masks, and what its task does for a server.
+
+    Args:
+        predictor: Function from an image `(h, w, c)` to a `Prediction`, with `card` and `adjusted`;
+            several threads call it.
+        settings: How its masks are decided.
+        tensors: Outputs of the Open Inference Protocol; the first is the default.
+        predict: From the predictor, images `(b, h, w, c)` and whether probabilities are wanted to
+            predictions; `ConfigError` if there are no probabilities.
+        predict_large: From the predictor and a job to its objects, `None` for a model without;
+            predicts piece by piece where it can, and writes the mask.
+        has_objects: Whether objects are kept beside labels and probabilities, of images that are
+            decoded whole, whatever their format.
+    """
+
+    predictor: Any
+    settings: MaskSettings
+    tensors: tuple[TensorSpec, ...]
+    predict: Callable[[Any, np.ndarray, bool], list[Prediction]]
+    predict_large: Callable[[Any, LargeImageJob], PredictedObjects | None]
+    has_objects: bool = False
+
+
+class CaseImage(NamedTuple):
+    """An image of a case, its pixels `(h, w, c)`, and its mask; without one, it is predicted."""
+
+    name: str
+    pixels: np.ndarray
+    mask: np.ndarray | Prediction | None = None
+
+
+class RegionDecisions(NamedTuple):
+    """Decisions on regions, images or a case, and the regions they were made on; for JSON."""
+
+    decisions: list[dict[str, Any]]
+    regions: list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class ServedClassifier:
+    """A model that decides on masked regions.
+
+    Args:
+        names: The two answers, negative first.
+        threshold: Probability from which the answer is the second.
+        decide: From the images of one case, taken one after another, and the name of the case to
+            decisions; `ConfigError` if an image has no mask and none can be predicted.
+    """
+
+    names: tuple[str, str]
+    threshold: float
+    decide: Callable[[Iterable[CaseImage], str], RegionDecisions]
+
+
+@dataclass(frozen=True)
+class ServedModel:
+    """A model that answers.
+
+    Args:
+        name: Name in addresses.
+        task: Name of its task.
+        segmenter: Predicts masks; `None` where masks are always given.
+        classifier: Decides on the regions of masks; `None` where nothing is decided.
+    """
+
+    name: str
+    task: str
+    segmenter: ServedSegmenter | None = None
+    classifier: ServedClassifier | None = None

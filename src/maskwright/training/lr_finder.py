@@ -1,0 +1,217 @@
+"""Learning rate finder: a short training run with an exponentially rising learning rate."""
+
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from maskwright.errors import ConfigError, TrainingError
+from maskwright.training.loop import TrainingLoop
+from maskwright.training.objective import LearningTask
+from maskwright.training.options import Recipe
+from maskwright.training.steps import read
+
+_MIN_STEPS = 20  # below, neighboring rates are too far apart
+_MOMENTUM = 0.9  # of the exponential average of the loss that ends the run
+_DIVERGED = 4.0  # times the lowest averaged loss
+_BANDWIDTH = 0.04  # standard deviation of the smoothing kernel, as a fraction of all steps
+
+
+@dataclass(frozen=True)
+class LearningRateCurve:
+    """Training loss at exponentially rising learning rates.
+
+    Args:
+        rates: Learning rate of each step.
+        losses: Training loss of each step, before its weight update.
+        smoothed: Losses after Gaussian smoothing over steps.
+        suggestion: Suggested peak learning rate: a third of `lowest`, or `steepest` if higher.
+        steepest: Learning rate at which the smoothed loss falls most steeply.
+        lowest: Learning rate at which the smoothed loss is lowest.
+    """
+
+    rates: tuple[float, ...]
+    losses: tuple[float, ...]
+    smoothed: tuple[float, ...]
+    suggestion: float
+    steepest: float
+    lowest: float
+
+
+def find_learning_rate(
+    model: keras.Model,
+    task: LearningTask,
+    recipe: Recipe,
+    *,
+    steps: int = 100,
+    seconds: float | None = None,
+    lowest: float = 1e-6,
+    highest: float = 1.0,
+) -> LearningRateCurve:
+    """Learning rate range test: train with a rising learning rate and record the loss.
+
+    Steps are those of a training run: its batches, augmentation, loss, optimizer and gradient
+    clipping. The encoder trains at its fraction of the learning rate, or not at all if the recipe
+    keeps it frozen to the end. The run ends early when the exponential average of the loss exceeds
+    four times its minimum or is not finite.
+
+    Rates rise exponentially. Losses are smoothed by a Gaussian over steps (standard deviation: 4%
+    of all steps). The suggestion is a third of the rate of the lowest smoothed loss. The usual
+    choice, the steepest descent, is too low for training runs of minutes, because much of the loss
+    has been reduced before higher rates are reached; it is the lower bound of the suggestion.
+
+    Args:
+        model: Compiled by `TrainingLoop`; its weights are restored afterwards.
+        task: Training batches and objective.
+        recipe: Optimizer settings; learning rate, schedule and averaging are not used.
+        steps: Number of steps from `lowest` to `highest`, at least 20.
+        seconds: Time limit without compilation, which reduces `steps` to no less than 20; `None`
+            for no limit.
+        lowest: First learning rate.
+        highest: Last learning rate.
+
+    Raises:
+        ConfigError: If `steps` is below 20, or not 0 < `lowest` < `highest`.
+        TrainingError: If the loss falls at no learning rate.
+
+    Source: Smith, Cyclical learning rates for training neural networks, 2017, which reads the curve
+    by eye. On synthetic slides, a run at the steepest descent reached 0.72 mean Dice, one near a
+    third of the lowest 0.96; on Oxford-IIIT Pet and CamVid a third of the lowest lies within a
+    factor of two of the tuned learning rate, the steepest descent further below.
+    """
+    if steps < _MIN_STEPS:
+        raise ConfigError(f"Expected at least {_MIN_STEPS} steps; received {steps}.")
+    if not 0 < lowest < highest:
+        raise ConfigError(f"Expected 0 < lowest < highest rate; received {lowest} and {highest}.")
+    before = [read(variable) for variable in model.variables]
+    try:
+        rates, losses = _try_rates(model, task, recipe, steps, seconds, lowest, highest)
+    finally:
+        for variable, value in zip(model.variables, before, strict=True):
+            variable.assign(value)
+    return suggest(rates, losses, steps)
+
+
+def _try_rates(
+    model: keras.Model,
+    task: LearningTask,
+    recipe: Recipe,
+    steps: int,
+    seconds: float | None,
+    lowest: float,
+    highest: float,
+) -> tuple[list[float], list[float]]:
+    """Rates and losses of the steps before divergence."""
+    loop = TrainingLoop(model, task, recipe=replace(recipe, average=0.0), epochs=1)
+    parameters = loop.parameters
+    frozen = recipe.freeze >= 1 and len(parameters.groups) > 1
+    groups = parameters.freeze_encoder(True) if frozen else parameters.groups
+    learn, batches = loop.make_step(groups), _endless(task)
+
+    def step(number: int, rate: float) -> float:
+        for group in groups:
+            group.optimizer.learning_rate.assign(rate * group.rate_factor)
+        passed = tf.constant(float(number)), tf.constant(0.0)
+        return float(learn(next(batches), *passed)[0])
+
+    # At a rate of 0 no weight changes: one step compiles, one is timed.
+    step(0, 0.0)
+    start = time.monotonic()
+    step(0, 0.0)
+    if seconds is not None:
+        affordable = int(seconds / max(time.monotonic() - start, 1e-6))
+        steps = max(min(steps, affordable), _MIN_STEPS)
+    rates: list[float] = []
+    losses: list[float] = []
+    running, best = 0.0, math.inf
+    for number in range(steps):
+        rate = lowest * (highest / lowest) ** (number / (steps - 1))
+        loss = step(number, rate)
+        if not math.isfinite(loss):
+            break
+        rates.append(rate)
+        losses.append(loss)
+        running = _MOMENTUM * running + (1 - _MOMENTUM) * loss
+        # Bias correction, as in Adam: the average starts at 0.
+        averaged = running / (1 - _MOMENTUM ** (number + 1))
+        best = min(best, averaged)
+        if averaged > _DIVERGED * best:
+            break
+    return rates, losses
+
+
+def _endless(task: LearningTask) -> Iterator[Any]:
+    """Training batches, epoch after epoch."""
+    epoch = 0
+    while True:
+        yield from task.train(epoch, 0, None)
+        epoch += 1
+
+
+def suggest(rates: list[float], losses: list[float], steps: int) -> LearningRateCurve:
+    """Smooth a curve and suggest a learning rate, as `find_learning_rate` describes.
+
+    Args:
+        rates: Learning rate of each completed step.
+        losses: Loss of each completed step.
+        steps: Planned number of steps, which sets the bandwidth of the smoothing.
+
+    Raises:
+        TrainingError: If the loss falls at no learning rate.
+    """
+    smoothed = _smooth(np.array(losses), max(_BANDWIDTH * steps, 1.0))
+    slopes = np.gradient(smoothed, np.log(rates)) if len(rates) > 2 else np.zeros(len(rates))
+    least = int(np.argmin(smoothed)) if len(rates) else 0
+    falling = slopes[: least + 1]
+    if not len(falling) or falling.min() >= 0:
+        raise TrainingError(
+            f"The loss fell at no learning rate in {len(rates)} steps: check images and masks with "
+            "`maskwright check`, or increase the number of steps."
+        )
+    steepest, lowest = rates[int(np.argmin(falling))], rates[least]
+    return LearningRateCurve(
+        tuple(rates),
+        tuple(losses),
+        tuple(smoothed.tolist()),
+        suggestion=max(lowest / 3, steepest),
+        steepest=steepest,
+        lowest=lowest,
+    )
+
+
+def _smooth(values: np.ndarray, bandwidth: float) -> np.ndarray:
+    """Gaussian smoothing with weights renormalized at both ends."""
+    distances = np.subtract.outer(np.arange(len(values)), np.arange(len(values)))
+    kernel = np.exp(-0.5 * np.square(distances / bandwidth))
+    return kernel @ values / kernel.sum(axis=1)
+
+
+def draw_curve(curve: LearningRateCurve) -> np.ndarray:
+    """Plot of the losses with the suggested rate, uint8 `(h, w, 3)`, RGB."""
+    from matplotlib.figure import Figure  # late: takes a second to import
+
+    from maskwright.training.callbacks import render
+
+    figure = Figure(figsize=(6.4, 4.0), layout="constrained")
+    panel: Any = figure.subplots()
+    panel.plot(curve.rates, curve.losses, ".", color="0.7", label="training loss")
+    panel.plot(curve.rates, curve.smoothed, label="smoothed")
+    panel.axvline(curve.suggestion, color="C1", label=f"suggestion: {curve.suggestion:.2g}")
+    panel.axvline(
+        curve.steepest, color="C3", ls=":", label=f"steepest descent: {curve.steepest:.2g}"
+    )
+    panel.axvline(curve.lowest, color="C2", ls=":", label=f"lowest loss: {curve.lowest:.2g}")
+    panel.set_xscale("log")
+    # Diverged losses at the highest rates lie outside the plot.
+    low, start = min(curve.smoothed), max(curve.smoothed[: len(curve.smoothed) // 2])
+    panel.set_ylim(low - 0.2 * (start - low), start + (start - low))
+    panel.set_xlabel("learning rate")
+    panel.set_ylabel("loss")
+    panel.grid(alpha=0.3)
+    panel.legend()
+    return render(figure)[..., :3]

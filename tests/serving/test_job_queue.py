@@ -1,0 +1,102 @@
+import asyncio
+import threading
+import time
+
+import pytest
+
+from maskwright.serving.jobs.job_queue import BusyError, JobQueue, wait_if_large
+from maskwright.serving.limits import DeadlineExceededError, ServerLimits, check_deadline
+
+
+def in_loop(work, **limits):
+    """Run a coroutine function with a queue."""
+
+    async def run():
+        queue = JobQueue(ServerLimits(**limits))
+        try:
+            return await work(queue)
+        finally:
+            queue.close()
+
+    return asyncio.run(run())
+
+
+def test_work_beyond_the_queue_is_refused_until_there_is_room():
+    go = threading.Event()
+
+    async def work(queue):
+        held = [asyncio.create_task(queue.run(go.wait, 5)) for _ in range(2)]
+        await asyncio.sleep(0)
+        with pytest.raises(BusyError) as refused:
+            await queue.run(int)
+        assert 1 <= refused.value.retry_after <= 60
+        go.set()
+        await asyncio.gather(*held)
+        return await queue.run(int, "7")
+
+    assert in_loop(work, queue=2) == 7
+
+
+def test_what_takes_too_long_is_given_up_and_ends_at_the_next_look_at_the_time():
+    ended = threading.Event()
+
+    def long():
+        try:
+            while True:
+                time.sleep(0.005)
+                check_deadline()
+        finally:
+            ended.set()
+
+    async def work(queue):
+        with pytest.raises(DeadlineExceededError):
+            await queue.run(long)
+        assert await asyncio.to_thread(ended.wait, 2)
+        await asyncio.sleep(0.05)
+        assert queue.pending == 0
+
+    in_loop(work, seconds=0.05)
+
+
+def test_what_waited_too_long_never_starts():
+    started = []
+    go = threading.Event()
+
+    async def work(queue):
+        held = [asyncio.create_task(queue.run_for(None, go.wait, 5)) for _ in range(queue.threads)]
+        await asyncio.sleep(0)
+        with pytest.raises(DeadlineExceededError):
+            await queue.run(started.append, 1)
+        go.set()
+        await asyncio.gather(*held)
+        assert not started
+
+    in_loop(work, seconds=0.05)
+
+
+def test_large_images_wait_for_each_other_and_small_ones_pass():
+    inside, most = [], []
+
+    def large(number):
+        wait_if_large(10**9)
+        inside.append(number)
+        most.append(len(inside))
+        time.sleep(0.02)
+        inside.remove(number)
+
+    async def work(queue):
+        done = [queue.run(large, number) for number in range(4)]
+        await asyncio.gather(*done, queue.run(wait_if_large, 100))
+
+    in_loop(work)
+    assert most == [1, 1, 1, 1]
+
+
+def test_errors_of_work_come_through():
+    async def work(queue):
+        with pytest.raises(ZeroDivisionError):
+            await queue.run(lambda: 1 / 0)
+        await asyncio.sleep(0.01)
+        assert queue.pending == 0
+
+    in_loop(work)

@@ -1,0 +1,84 @@
+import json
+
+import numpy as np
+import pytest
+
+from maskwright.errors import ConfigError, DataError, ModelError
+from maskwright.evaluation import Caution, EvaluateOptions
+from maskwright.evaluation.reports.write import terminal_table, to_dict, write_report
+from maskwright.inference import Prediction
+from maskwright.labels import Labels
+from maskwright.tasks.semantic.evaluation.compare import compare_masks, most_differing
+from maskwright.tasks.semantic.evaluation.compare_report import comparison_report
+from memory_masks import AllCell, MemoryMasks, make_card
+
+# Eight cases of one image; half of each is cell.
+OPTIONS = EvaluateOptions(bootstrap=100, examples=3)
+MASKS = {f"{case}-1": [[1, 0], [1, 0]] for case in "abcdefgh"}
+
+
+class Reads(AllCell):
+    """Finds every cell, because the image is the mask."""
+
+    def __call__(self, image, *, flips=False):
+        return Prediction((image[..., 0] > 0).astype(np.int32))
+
+
+def test_the_better_model_is_named_and_written_down(tmp_path):
+    found = compare_masks((Reads(), AllCell()), MemoryMasks(MASKS), OPTIONS, ("runs/x", "runs/y"))
+    report = comparison_report(found)
+    # All cell: IoU 0 and 1/2; every image is alike, so that every draw gives the same.
+    assert float(found.paired.gain.mean_iou) == pytest.approx(1 - (0 + 1 / 2) / 2)
+    told = to_dict(report)
+    assert told["mean_iou"]["verdict"] == "A is better"
+    assert told["mean_iou"]["interval"] == pytest.approx([0.75, 0.75])
+    assert told["per_class"]["cell"]["iou"]["difference"] == pytest.approx(0.5)
+    assert [one.title for one in found.examples] == ["a-1", "b-1", "c-1"]
+    page = write_report(report, tmp_path)
+    assert "A is ahead" in page.read_text(encoding="utf-8")
+    assert json.loads((tmp_path / "comparison.json").read_text()) == told
+    lines = (tmp_path / "images.csv").read_text().splitlines()
+    # Dice of all cell: 0 of the background and 2 * 2 / (2 + 4) of the cells, so 1/3.
+    assert lines[1].endswith(",0.666667")
+    assert terminal_table(report).row_count == 5
+
+
+def test_a_model_against_itself_shows_no_difference():
+    found = compare_masks((Reads(), Reads()), MemoryMasks(MASKS), OPTIONS)
+    scores = to_dict(comparison_report(found))
+    assert np.all(found.paired.ends.iou == 0)
+    assert {scores[n]["verdict"] for n in ("mean_iou", "pixel_accuracy")} == {"no difference shown"}
+    assert found.examples == ()
+
+
+def test_few_cases_are_told():
+    few = {name: MASKS[name] for name in ("a-1", "b-1", "c-1")}
+    found = compare_masks((Reads(), AllCell()), MemoryMasks(few), OPTIONS)
+    text = "There are 3 cases; it takes 6 or more to show a difference."
+    assert found.warnings == (Caution("too_few_cases", text),)
+    assert to_dict(comparison_report(found))["mean_iou"]["verdict"] == "no difference shown"
+
+
+def test_what_one_of_them_learned_from_is_told_under_its_name():
+    learned = ((), {"a-1", "b-1"})
+    found = compare_masks((Reads(), AllCell()), MemoryMasks(MASKS), OPTIONS, learned=learned)
+    assert found.warnings[0].code == "trained_on"
+    assert found.warnings[0].text.startswith("B: The model was trained on 2 of these images")
+
+
+def test_models_that_cannot_meet_are_refused():
+    other = make_card(labels=Labels.create(["background", "dog"]))
+    with pytest.raises(ModelError, match="B background, dog"):
+        compare_masks((Reads(), AllCell(other)), MemoryMasks(MASKS), OPTIONS)
+    sized = make_card(size=(32, 48))
+    with pytest.raises(ConfigError, match="that of the image and 32x48 px"):
+        compare_masks(
+            (Reads(), AllCell(sized)), MemoryMasks(MASKS), EvaluateOptions(size="working")
+        )
+    assert len(compare_masks((Reads(), AllCell(sized)), MemoryMasks(MASKS), OPTIONS).samples) == 8
+    with pytest.raises(DataError, match="none of its 1 could be scored"):
+        compare_masks((Reads(), AllCell()), MemoryMasks({"a-1": None}), OPTIONS)
+
+
+def test_pictures_are_of_the_largest_differences_on_both_sides():
+    assert most_differing(np.array([0.1, -0.5, np.nan, 0.0, 0.4, -0.2]), 1) == [4, 1]
