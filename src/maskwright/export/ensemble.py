@@ -130,8 +130,7 @@ def read_members(path: Path, card: ModelCard) -> list[Path]:
 def model_files(path: Path) -> list[str]:
     """Files that make up a model, seen from its folder, its card last; for those who copy it.
 
-    Raises:
-        ModelError: If members of an ensemble lie outside its folder.
+    `ModelError` if members of an ensemble lie outside its folder.
     """
     if not is_ensemble(path):
         return [*_network_files(path), CARD_FILE]

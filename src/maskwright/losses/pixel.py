@@ -38,17 +38,6 @@ class Pixels(NamedTuple):
     size: tuple[Any, ...]
 
 
-def two_class(logits: Tensor) -> Tensor:
-    """Logits of background and foreground from a single channel, which is the foreground.
-
-    The softmax of `[0, x]` is the sigmoid of `x`, so that all that follows knows only softmax.
-    Logits of two or more channels come back as they are.
-    """
-    if logits.shape[-1] != 1:
-        return logits
-    return ops.concatenate([ops.zeros_like(logits), logits], axis=-1)
-
-
 LOSSES: dict[str, type["MaskLoss"]] = {}
 """Losses by the names that settings have for them: every subclass of `MaskLoss` with a `code`."""
 
@@ -109,7 +98,9 @@ class MaskLoss(keras.losses.Loss):
             add_up: Adds a tensor up over all workers, for losses that see the whole batch; it must
                 let gradients through. `None` where one worker has all of the batch.
         """
-        logits = two_class(ops.cast(logits, "float32"))
+        logits = ops.cast(logits, "float32")
+        if logits.shape[-1] == 1:  # the softmax of `[0, x]` is the sigmoid of `x`
+            logits = ops.concatenate([ops.zeros_like(logits), logits], axis=-1)
         return self.measure(_pixels(labels, logits, pixel_weights, self.ignore_label), add_up)
 
     def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:

@@ -46,11 +46,8 @@ def draw_cases(
 ) -> Iterator[np.ndarray]:
     """How often each case is drawn, int64 `(some draws, num_cases)` at a time, `draws` in all.
 
-    Args:
-        num_cases: One or more; as many are drawn, with replacement.
-        draws: Number of data sets.
-        seed: Of the drawing; what is drawn does not depend on `numbers`.
-        numbers: That the caller makes of each draw, to bound the memory; `None` for `num_cases`.
+    As many are drawn, with replacement, as there are cases, one or more. `numbers` that the caller
+    makes of each draw bound the memory, `num_cases` when left out; what is drawn is the same.
     """
     rng = np.random.default_rng(seed)
     even = np.full(num_cases, 1 / num_cases)
