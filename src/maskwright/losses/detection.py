@@ -50,8 +50,8 @@ def class_loss(logits: Tensor, labels: Tensor, counted: Tensor) -> Tensor:
 def mask_loss(logits: Tensor, labels: Tensor, wanted: Tensor, positive: Tensor) -> Tensor:
     """Binary cross-entropy of the masks of positive regions, of their true class alone.
 
-    Logits are `(b, n, h, w, classes)`, labels from 1 `(b, n)`, masks `wanted` 0 or 1 `(b, n, h, w)`;
-    whether a region has an object is bool `(b, n)`.
+    Logits are `(b, n, h, w, classes)`, labels from 1 `(b, n)`, masks `wanted` 0 or 1
+    `(b, n, h, w)`, and whether a region has an object bool `(b, n)`.
 
     Source: He et al., Mask R-CNN, 2017, section 3.
     """
