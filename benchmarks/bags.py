@@ -30,7 +30,7 @@ from maskwright.data import DataSet
 from maskwright.data.synthetic.datasets import write_cases
 from maskwright.imageio import write_image
 from maskwright.labels import Color
-from maskwright.metrics import decision_intervals, roc_auc
+from maskwright.metrics import decision_ends, decision_scores, resample_decisions
 from maskwright.tasks.regions import Region
 from maskwright.tasks.regions.pipeline import CaseResult, Pipeline
 
@@ -127,12 +127,13 @@ def score(answers: Sequence[CaseResult], deciding: Mapping[str, Cell]) -> dict[s
     """How well cases are told apart, and how often the deciding cell is found."""
     labels = np.array([result.id in deciding for result in answers], int)
     probabilities = np.array([result.probability for result in answers], float)
-    ends = decision_intervals(labels, probabilities, cases=[result.id for result in answers])
+    cases = [result.id for result in answers]
+    ends = decision_ends(resample_decisions(labels, probabilities, cases))
     weights = [
         weight_of(result, deciding[result.id]) for result in answers if result.id in deciding
     ]
     return {
-        "roc_auc": round(float(roc_auc(labels, probabilities)), 4),
+        "roc_auc": round(decision_scores(labels, probabilities).roc_auc, 4),
         "interval": [round(float(end), 4) for end in ends["roc_auc"]],
         "found": round(float(np.mean([own > others for own, others in weights])), 4),
         "cases": len(answers),

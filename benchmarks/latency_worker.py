@@ -28,14 +28,15 @@ _REAL = 64
 def write(folder: Path, size: int, run: str, data: str) -> None:
     """Write the network for every engine, in float and in eight bits, and facts about it."""
     from counting import multiply_adds
-    from maskwright.export.formats import of_one_size, write_network
+    from maskwright.export.formats.table import write_network
     from maskwright.export.int8 import write_int8
     from maskwright.export.logits import artifact_logits, keras_logits
     from maskwright.export.parity import INT8, ParityLimits
     from maskwright.export.runtime import load_run
     from maskwright.export.smoke_test import drawn_image
     from maskwright.model_card import SemanticCard
-    from maskwright.tasks.semantic.export import measure_masks
+    from maskwright.tasks.image_examples import of_one_size
+    from maskwright.tasks.semantic.export import compare_masks
 
     sides = (size, size)
     model, card = load_run(Path(run), SemanticCard) if run else _fresh()
@@ -44,7 +45,7 @@ def write(folder: Path, size: int, run: str, data: str) -> None:
     if data:
         train, val = _images(run, data, sides, "train"), _images(run, data, sides, "val")
     else:
-        train = [(drawn_image(card, sides, seed), None) for seed in range(_DRAWN)]
+        train = [{"image": drawn_image(card, sides, seed)} for seed in range(_DRAWN)]
         val = train[:1]
     reference = keras_logits(fixed)
     changes = {}
@@ -59,9 +60,9 @@ def write(folder: Path, size: int, run: str, data: str) -> None:
             engine,
             fixed,
             eight,
-            [image for image, _ in train],
+            [example["image"] for example in train],
             partial(artifact_logits, eight, engine, card),
-            lambda opened: measure_masks(reference, opened, card, val),
+            lambda opened: compare_masks(reference, opened, card, val),
             INT8 if data else ParityLimits(1, 0, 1),
         )
         changes[engine] = round(parity.dice_change, 5)
@@ -91,10 +92,8 @@ def _fresh() -> tuple[Any, Any]:
     )
 
 
-def _images(
-    run: str, data: str, size: tuple[int, int], split: str
-) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Images of a split as the network takes them, and their labels."""
+def _images(run: str, data: str, size: tuple[int, int], split: str) -> list[dict[str, np.ndarray]]:
+    """Images of a split as the network takes them, with their labels."""
     from maskwright.data import open_dataset
     from maskwright.data.geometry import resize_image, resize_labels
     from maskwright.tasks.provenance import division_of
@@ -104,13 +103,13 @@ def _images(
     for sample in list(dataset.of(split))[:_REAL]:
         image, labels = dataset.read(sample)
         small = resize_image(image, size).astype(np.float32)
-        found.append((small, resize_labels(labels, size)))
+        found.append({"image": small, "labels": resize_labels(labels, size)})
     return found
 
 
 def time_engines(folder: Path, size: int, batch: int) -> None:
     """Ours in every engine, without TensorFlow."""
-    from maskwright.export.engines import open_engine
+    from maskwright.export.formats.table import open_engine
 
     images = _noise(size, batch)
     take_turns(

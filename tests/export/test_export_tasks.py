@@ -17,10 +17,9 @@ from drawing_regions import disc_image
 from maskwright.errors import ConfigError, ModelError
 from maskwright.export import load_logits, write_ensemble
 from maskwright.export.artifact import pack
-from maskwright.export.engines import open_engine
-from maskwright.export.formats import write_network
+from maskwright.export.formats.keras import read_keras
+from maskwright.export.formats.table import open_engine, write_network
 from maskwright.export.listing import LIST_FILE, written_digest
-from maskwright.export.weights_archive import read_plain
 from maskwright.imageio import read_image, write_image
 from maskwright.labels import Labels
 from maskwright.model_card import InstanceCard, RegionCard, SemanticCard, checksum
@@ -225,7 +224,7 @@ def test_a_mask_rcnn_is_built_again_from_its_arrays(tmp_path):
     model = blueprint.build()
     write_network(model, tmp_path, "keras", blueprint.to_json())
     image = disc_image(True, discs=2)[0][None].astype(np.float32)
-    ours, theirs = model(image), read_plain(tmp_path)(image)
+    ours, theirs = model(image), read_keras(tmp_path)(image)
     assert float(np.asarray(ours["scores"]).max()) > 0
     for name in ours:
         np.testing.assert_allclose(theirs[name], ours[name], atol=1e-5)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from maskwright.export.fuse_scaling import after_the_last_layer, fold_scaling
+from maskwright.export.formats.fuse_scaling import after_the_last_layer, fold_scaling
 
 onnx = pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")

@@ -74,8 +74,7 @@ def test_average_precision_of_a_ranking_worked_out():
 
 
 def test_boxes_of_another_class_find_nothing():
-    box = np.array([[0, 0, 4, 4]])
-    pairs = pair_boxes(box, np.ones(1), np.array([2]), box, np.array([1]))
+    pairs = pair_boxes(strip((0, 4), labels=[2]), strip((0, 4), labels=[1]))
     assert coco_scores([pairs], 3).ap == 0
 
 
@@ -141,10 +140,7 @@ def test_coco_scores_are_those_of_pycocotools():
             results["bbox"].append({**said, "bbox": [left, top, right - left, bottom - top]})
     pairs = {
         "segm": [pair_masks(found, true) for found, true in scenes],
-        "bbox": [
-            pair_boxes(f.boxes, f.scores, f.labels, t.boxes, t.labels, t.crowd, t.areas)
-            for f, t in scenes
-        ],
+        "bbox": [pair_boxes(found, true) for found, true in scenes],
     }
     with contextlib.redirect_stdout(io.StringIO()):
         coco = mask_tools.COCO()
@@ -196,11 +192,7 @@ def test_a_part_of_coco_scores_as_pycocotools_says(real_data):
             [sides[:, 1], sides[:, 0], sides[:, 1] + sides[:, 3], sides[:, 0] + sides[:, 2]], axis=1
         )
         kept["segm"].append(pair_masks(found, true, areas))
-        kept["bbox"].append(
-            pair_boxes(
-                found.boxes, found.scores, found.labels, corners, true.labels, true.crowd, areas
-            )
-        )
+        kept["bbox"].append(pair_boxes(found, true, areas, corners))
         for place in range(len(found)):
             top, left, bottom, right = found.boxes[place].tolist()
             said = {

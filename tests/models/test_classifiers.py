@@ -11,11 +11,7 @@ import tensorflow as tf
 
 from maskwright.errors import ConfigError, DataError, ModelError
 from maskwright.models import (
-    POOLINGS,
-    AttentionPooling,
     ClassifierSpec,
-    MaxPooling,
-    MeanPooling,
     PoolInside,
     adapt_measures,
     freeze,
@@ -23,6 +19,7 @@ from maskwright.models import (
     start_from_measures,
     with_weights,
 )
+from maskwright.models.pooling import POOLINGS, AttentionPooling, MaxPooling, MeanPooling
 
 MEASURES = 3
 EMBEDDINGS = np.array([[1, 0], [5, 5], [3, -2]], np.float32)

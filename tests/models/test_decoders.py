@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from maskwright.errors import ConfigError
-from maskwright.models.blocks import Norm
+from maskwright.models.blocks import AverageBins, EnlargeLike, Norm
 from maskwright.models.decoders import (
     DECODERS,
     SUPERVISION,
@@ -23,7 +23,6 @@ from maskwright.models.decoders import (
     unet_3plus,
     unet_plus_plus,
 )
-from maskwright.models.decoders.layers import AverageBins, EnlargeLike
 
 CHANNELS = 6
 WIDTHS = {"fpn": (8, 5), "deeplab_v3_plus": (5, 3)}

@@ -7,9 +7,9 @@ from maskwright.errors import ConfigError
 from maskwright.models import PixelFormat, encoder, main_model
 from maskwright.models.rcnn import Rcnn, RcnnParts, mask_rcnn, rcnn_losses
 from maskwright.models.rcnn.align import cut_masks, roi_align, stride_of
-from maskwright.models.rcnn.boxes import anchors, clip, decode, draw, encode, match
+from maskwright.models.rcnn.boxes import clip, decode, draw, encode, match
 from maskwright.models.rcnn.heads import Detections
-from maskwright.models.rcnn.proposals import suppress
+from maskwright.models.rcnn.proposals import Anchors, suppress
 
 TINY = Rcnn.named(
     "small",
@@ -81,7 +81,7 @@ def test_true_masks_are_cut_at_the_box():
 
 
 def test_anchors_lie_around_the_middles_of_cells():
-    (made,) = anchors([(1, 2)], [8], [16], [0.25, 1.0])
+    made = Anchors([8], [16], [0.25, 1.0])([np.zeros((1, 1, 2, 3))])
     # Height by width 1/4 at an area of 256: 8 by 32.
     assert np.asarray(made).tolist() == [
         [0, -12, 8, 20],

@@ -2,13 +2,13 @@
 
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from maskwright.data import open_dataset
 from maskwright.errors import ConfigError
-from maskwright.export.engines import EIGHT_BITS
+from maskwright.export.formats.table import FORMATS
 from maskwright.export.smoke_test import Example
 from maskwright.model_card import CARD_FILE, read_task
 from maskwright.tasks.provenance import division_of
@@ -48,17 +48,16 @@ def export_model(
     Raises:
         MaskwrightError: One sentence on what is wrong and what to do.
     """
-    if format not in get_args(Format):
-        raise ConfigError(
-            f"Expected a format of {', '.join(get_args(Format))}; received {format!r}."
-        )
+    if format not in FORMATS:
+        raise ConfigError(f"Expected a format of {', '.join(FORMATS)}; received {format!r}.")
     from maskwright.export.export_run import export_run, require_free
 
     folder = Path(run)
-    if int8 and (format not in EIGHT_BITS or data is None):
+    if int8 and (FORMATS[format].quantizer is None or data is None):
+        able = ", ".join(name for name, other in FORMATS.items() if other.quantizer is not None)
         raise ConfigError(
-            f"Eight bits need a format of {', '.join(EIGHT_BITS)}, and the data set that the model "
-            f"learned from; received {format} and {'no' if data is None else 'a'} data set."
+            f"Eight bits need a format of {able}, and the data set that the model learned from; "
+            f"received {format} and {'no' if data is None else 'a'} data set."
         )
     require_free(Path(out))
     samples: list[Example] = []

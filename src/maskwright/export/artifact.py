@@ -10,6 +10,7 @@ import zlib
 from pathlib import Path
 
 from maskwright.errors import ModelError
+from maskwright.export.formats.table import FORMATS
 from maskwright.export.listing import (
     LIST_FILE,
     MAX_BYTES,
@@ -53,7 +54,7 @@ def needs_tensorflow(path: Path) -> bool:
         else:
             with zipfile.ZipFile(path) as archive:
                 text = archive.open(LIST_FILE).read(MAX_LIST_BYTES).decode()
-        return json.loads(text)["format"] in ("keras", "savedmodel")
+        return FORMATS[json.loads(text)["format"]].tensorflow
     except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile):
         return False  # opening it will say what is wrong
 

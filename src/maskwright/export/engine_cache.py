@@ -14,25 +14,18 @@ from maskwright.export.artifact import PREPARED, is_artifact
 from maskwright.export.engines import ALONE, SHARED, Threads
 from maskwright.export.export_run import export_run
 from maskwright.export.export_task import ExportTask
+from maskwright.export.formats.table import FORMATS
 from maskwright.export.listing import SELFTEST_FILE, read_listing
 from maskwright.export.logits import Logits, artifact_logits
 from maskwright.export.runtime import checked_card
 from maskwright.model_card import SemanticCard
 from maskwright.types import Format
 
-_NEEDED: dict[Format, tuple[str, ...]] = {
-    "onnx": ("onnx", "tf2onnx", "onnxruntime"),
-    "openvino": ("openvino",),
-}
 _TRIED_S = 0.5  # in each of three turns
 
 
 def open_prepared(run: Path, threads: Threads = ALONE) -> tuple[Logits, SemanticCard] | None:
-    """What was prepared of the very model that a run holds, and the card of the run, or `None`.
-
-    Args:
-        run: Folder of a finished run that draws masks.
-        threads: Of the engine.
+    """What was prepared of the very model that a run of masks holds, and the run's card, or `None`.
 
     Raises:
         ModelError: If the run itself is none, or its model is not the one its card describes.
@@ -51,17 +44,14 @@ def open_prepared(run: Path, threads: Threads = ALONE) -> tuple[Logits, Semantic
 
 
 def prepare(run: Path, task: ExportTask, on_message: Callable[[str], None]) -> None:
-    """Export a run for every engine of CPUs that is installed, and keep the fastest in it.
+    """Export a run of masks for every engine of CPUs that is installed, and keep the fastest in it.
 
     Where none is installed, or no export succeeds, nothing is kept, and `on_message` is called.
-
-    Args:
-        run: Folder of a finished run that draws masks.
-        task: Task of the run.
-        on_message: Called with what happens.
     """
     installed: list[Format] = [
-        engine for engine, packages in _NEEDED.items() if all(map(find_spec, packages))
+        engine
+        for engine, chosen in FORMATS.items()
+        if chosen.prepared and all(map(find_spec, chosen.packages))
     ]
     if not installed:
         on_message('Prediction is several times as fast with: pip install "maskwright[onnx]"')

@@ -12,12 +12,19 @@ from typing import Any
 from maskwright.errors import ModelError
 from maskwright.export.artifact import is_artifact
 from maskwright.imageio import atomic_write
-from maskwright.model_card import CARD_FILE, MODEL_FILE, NETWORK_FILE, SemanticCard, checksum
+from maskwright.model_card import (
+    CARD_FILE,
+    MODEL_FILE,
+    NETWORK_FILE,
+    ModelCard,
+    SemanticCard,
+    checksum,
+)
 
 ENSEMBLE_FILE = "ensemble.json"
 """Name of the list of members, in the folder of an ensemble."""
 
-_MUST_AGREE = ("labels", "channels", "dtype", "size", "tile")
+_MUST_AGREE = ("labels", "channels", "dtype", "size", "tile")  # as far as cards have them
 _DECISIONS = ("threshold", "min_area_px", "fill_holes_px", "keep_largest")
 
 
@@ -85,13 +92,11 @@ def write_members(out: Path, members: Sequence[Member]) -> None:
         beside.write_text(text + "\n", encoding="utf-8")
 
 
-def read_members(path: Path, card: SemanticCard) -> list[Path]:
-    """Folders of the members of an ensemble, all there and all as they were when it was made.
-
-    Those of an artifact lie in it, side by side.
+def read_members(path: Path, card: ModelCard) -> list[Path]:
+    """Folders of the members of an ensemble; those of an artifact lie in it, side by side.
 
     Raises:
-        ModelError: If a member is missing or another than it was.
+        ModelError: If a member is missing or another than when the ensemble was made.
     """
     if checksum(path / ENSEMBLE_FILE) != card.model_sha256:
         raise ModelError(
@@ -111,13 +116,13 @@ def read_members(path: Path, card: SemanticCard) -> list[Path]:
                 f"The ensemble {path} has no member {member.folder}: expected {MODEL_FILE} and "
                 f"{CARD_FILE} in {folder}; copy it there, or create the ensemble again without it."
             )
-        member_card = SemanticCard.read(folder / CARD_FILE)
+        member_card = type(card).read(folder / CARD_FILE)
         if member_card.model_sha256 != member.model_sha256:
             raise ModelError(
                 f"The model in {folder} has changed since the ensemble {path} was created; restore "
                 f"it, or create the ensemble again."
             )
-        _check_alike(card, member_card, path, folder, _MUST_AGREE)
+        _check_alike(card, member_card, path, folder, [n for n in _MUST_AGREE if hasattr(card, n)])
         folders.append(folder)
     return folders
 
@@ -125,8 +130,7 @@ def read_members(path: Path, card: SemanticCard) -> list[Path]:
 def model_files(path: Path) -> list[str]:
     """Files that make up a model, seen from its folder, its card last; for those who copy it.
 
-    Raises:
-        ModelError: If members of an ensemble lie outside its folder.
+    `ModelError` if members of an ensemble lie outside its folder.
     """
     if not is_ensemble(path):
         return [*_network_files(path), CARD_FILE]
@@ -175,7 +179,7 @@ def _listed(path: Path) -> list[Member]:
 
 
 def _check_alike(
-    first: SemanticCard, other: SemanticCard, first_folder: Path, folder: Path, names: Sequence[str]
+    first: ModelCard, other: ModelCard, first_folder: Path, folder: Path, names: Sequence[str]
 ) -> None:
     """Refuse members that cannot vote on the same question."""
     for name in names:

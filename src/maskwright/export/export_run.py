@@ -15,47 +15,25 @@ import numpy as np
 from maskwright.errors import ConfigError, ModelError
 from maskwright.export.artifact import SUFFIX, is_artifact, pack
 from maskwright.export.engines import ALONE
-from maskwright.export.ensemble import (
-    Member,
-    is_ensemble,
-    read_members,
-    write_members,
-)
+from maskwright.export.ensemble import Member, is_ensemble, read_members, write_members
 from maskwright.export.export_task import ExportTask
-from maskwright.export.formats import write_network
+from maskwright.export.formats.table import FORMATS, write_network
 from maskwright.export.int8 import write_int8
 from maskwright.export.listing import Listing, write_listing, written_digest
-from maskwright.export.logits import load_logits, mean_logits
 from maskwright.export.parity import Parity
 from maskwright.export.runtime import load_run
 from maskwright.export.smoke_test import Example, self_test, write_selftest
-from maskwright.model_card import (
-    CARD_FILE,
-    NETWORK_FILE,
-    SEGMENTER,
-    ModelCard,
-    read_task,
-)
+from maskwright.model_card import CARD_FILE, NETWORK_FILE, SEGMENTER, ModelCard, read_task
 from maskwright.types import Format
 
-_PACKAGES = {
-    "keras": ("keras", "tensorflow", "tensorflow-cpu"),
-    "savedmodel": ("keras", "tensorflow", "tensorflow-cpu"),
-    "onnx": ("onnx", "onnxruntime", "tf2onnx"),
-    "openvino": ("openvino",),
-    "litert": ("ai-edge-litert",),
-}
+Tasks = Mapping[str, ExportTask]
+"""By the names of the tasks."""
 
 
 @dataclass(frozen=True)
 class Export:
-    """What was written.
-
-    Args:
-        path: Of the artifact, a folder or a file.
-        listing: What is in it.
-        parity: How far it differs from the run.
-        segmenter: How far the segmenter differs that a model of regions brings.
+    """What was written at a path, a folder or a file: what is in it, how far it differs from the
+    run, and how far the segmenter differs that a model of regions brings.
     """
 
     path: Path
@@ -68,7 +46,7 @@ def export_run(
     run: Path,
     out: Path,
     engine: Format,
-    tasks: Mapping[str, ExportTask],
+    tasks: Tasks,
     samples: Sequence[Example] = (),
     calibration: Sequence[np.ndarray] = (),
 ) -> Export:
@@ -120,7 +98,7 @@ def _write(
     run: Path,
     folder: Path,
     engine: Format,
-    tasks: Mapping[str, ExportTask],
+    tasks: Tasks,
     samples: Sequence[Example] = (),
     calibration: Sequence[np.ndarray] = (),
 ) -> tuple[Listing, Parity]:
@@ -172,36 +150,36 @@ class _Both:
     written: Any = None
 
 
-def _write_members(
-    run: Path, folder: Path, engine: Format, tasks: Mapping[str, ExportTask]
-) -> _Both:
+def _write_members(run: Path, folder: Path, engine: Format, tasks: Tasks) -> _Both:
     """Write every member of an ensemble, each an artifact, and their list."""
-    logits, card = load_logits(run)
+    task = _task(run, tasks)
+    if task.join is None:
+        raise ModelError(f"{run} is an ensemble, which its task does not have; export its members.")
+    card = task.card.read(run / CARD_FILE)
     runs = read_members(run, card)
     names = [f"member{number}" for number in range(1, len(runs) + 1)]
     for name, member in zip(names, runs, strict=True):
         _write(member, folder / name, engine, tasks)
-    opened = [load_logits(folder / name) for name in names]
+    opened = [task.load(folder / name) for name in names]
     sums = [member.model_sha256 for _, member in opened]
     write_members(folder, [Member(*member) for member in zip(names, sums, strict=True)])
-    return _Both(card, logits, mean_logits(opened), _network(runs[0])[1])
+    function = task.join([task.load(member) for member in runs])
+    return _Both(card, function, task.join(opened), _network(runs[0])[1])
 
 
-def _write_networks(
-    run: Path, folder: Path, engine: Format, tasks: Mapping[str, ExportTask]
-) -> _Both:
+def _write_networks(run: Path, folder: Path, engine: Format, tasks: Tasks) -> _Both:
     """Write the network of a run, or the networks that it is divided into."""
     task = _task(run, tasks)
     model, card = load_run(run, task.card)
     network, pixel_range = _network(run)
-    networks = {"": model} if engine == "keras" else task.networks(model, card)
+    networks = {"": model} if FORMATS[engine].described else task.networks(model, card)
     for name, part in networks.items():
         write_network(part, folder / name, engine, network)
     opened = task.from_artifact(folder, engine, card, ALONE)
     return _Both(card, task.from_keras(model), opened, pixel_range, model, networks.get(""))
 
 
-def _task(run: Path, tasks: Mapping[str, ExportTask]) -> ExportTask:
+def _task(run: Path, tasks: Tasks) -> ExportTask:
     """Task of a run; without a card the first, for which opening the run says what is missing."""
     card = run / CARD_FILE
     return tasks[read_task(card, tasks) if card.is_file() else next(iter(tasks))]
@@ -229,9 +207,9 @@ def _network(run: Path) -> tuple[str, tuple[float, float] | None]:
     return text, (float(low), float(high))
 
 
-def _versions(engine: str) -> dict[str, str]:
+def _versions(engine: Format) -> dict[str, str]:
     versions: dict[str, str] = {}
-    for package in ("maskwright", *_PACKAGES[engine]):
+    for package in ("maskwright", *FORMATS[engine].packages):
         try:
             versions[package] = metadata.version(package)
         except metadata.PackageNotFoundError:

@@ -10,8 +10,10 @@ import numpy as np
 from maskwright.data import DataSet
 from maskwright.export.engines import Threads
 from maskwright.export.parity import Parity, ParityLimits
+from maskwright.export.runtime import open_model
 from maskwright.export.smoke_test import Example
 from maskwright.model_card import ModelCard
+from maskwright.types import Format
 
 PixelRange = tuple[float, float] | None
 """Pixel values that stand for black and white; `None` where the network does not say."""
@@ -38,15 +40,22 @@ class ExportTask:
         compare: Parity of two functions on examples, with their card.
         answer: From a function, the card and an example to labels or probabilities.
         int8: Whether weights and activations may be written in eight bits.
+        join: From the functions and cards of the members of an ensemble to the function of it;
+            `None` where a task has no ensembles.
     """
 
     card: type[ModelCard]
     limits: ParityLimits
     from_keras: Callable[[Any], Any]
-    from_artifact: Callable[[Path, str, Any, Threads], Any]
+    from_artifact: Callable[[Path, Format, Any, Threads], Any]
     networks: Callable[[Any, Any], Mapping[str, Any]]
     examples: Callable[[Any, PixelRange, Any], Sequence[Example]]
     samples: Callable[[Any, DataSet, str], Iterator[Example]] | None
     compare: Callable[[Any, Any, Any, Sequence[Example]], Parity]
     answer: Callable[[Any, Any, Example], np.ndarray]
     int8: bool = False
+    join: Callable[[Sequence[tuple[Any, Any]]], Any] | None = None
+
+    def load(self, path: Path) -> tuple[Any, Any]:
+        """Function and card of a single model, of a run or exported, as `open_model` opens it."""
+        return open_model(path, self.card, self.from_keras, self.from_artifact)

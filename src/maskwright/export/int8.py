@@ -10,38 +10,25 @@ import io
 import logging
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from maskwright.errors import ModelError
-from maskwright.export.engines import FILES
-from maskwright.export.formats import write_network
-from maskwright.export.fuse_scaling import after_the_last_layer
+from maskwright.errors import ConfigError, ModelError
+from maskwright.export.formats.table import FORMATS
 from maskwright.export.logits import Logits
 from maskwright.export.parity import INT8, Parity, ParityLimits
+from maskwright.types import Format
 
 _GROUPS = 8
 _KEPT_GROUPS = (1, 2, 4)  # tried in turn
 _RANKED_ON = 16  # images
 _NAMED = 12  # layers, in a message
 
-Write = Callable[[Sequence[str]], None]
-"""Write the network with the layers of these names in float."""
-
-
-@dataclass(frozen=True)
-class _Network:
-    """A network to be written: the layers with weights, from first to last, and how."""
-
-    layers: tuple[str, ...]
-    write: Write
-
 
 def write_int8(
-    engine: str,
+    engine: Format,
     model: Any,
     folder: Path,
     images: Sequence[np.ndarray],
@@ -52,7 +39,7 @@ def write_int8(
     """Replace the float network of an artifact by one of eight bits.
 
     Args:
-        engine: `"onnx"`, `"openvino"` or `"litert"`.
+        engine: A format that has a quantizer.
         model: Keras model that the network was written from.
         folder: Of the artifact.
         images: Of the training split, `(h, w, c)` float32 as the model takes them.
@@ -64,14 +51,17 @@ def write_int8(
         How far it differs, and the names of the layers that stayed in float.
 
     Raises:
+        ConfigError: If the format has no networks of eight bits.
         ModelError: If Dice falls too far whatever is kept in float; it names the layers tried.
     """
-    makers = {"onnx": _onnx, "openvino": _openvino, "litert": _litert}
+    chosen = FORMATS[engine]
+    if chosen.quantizer is None:
+        raise ConfigError(f"{engine} has no networks of eight bits; export without --int8.")
     ranked_on = images[:_RANKED_ON]
     plain = open_written()
     wanted = [_labels(plain, image) for image in ranked_on]
     with tempfile.TemporaryDirectory() as scratch, _quiet():
-        network = makers[engine](model, folder, Path(scratch), images)
+        network = chosen.quantizer(model, folder / chosen.file, Path(scratch), images)
 
         def brought_back(keep: Sequence[str]) -> float:
             network.write(keep)
@@ -113,109 +103,6 @@ def write_int8(
 def _labels(logits: Logits, image: np.ndarray) -> np.ndarray:
     values = logits(image[None])[0]
     return values[..., 0] > 0 if values.shape[-1] == 1 else values.argmax(-1)
-
-
-def _onnx(model: Any, folder: Path, scratch: Path, images: Sequence[np.ndarray]) -> _Network:
-    return _from_onnx(folder / FILES["onnx"], folder / FILES["onnx"], scratch, images)
-
-
-def _openvino(model: Any, folder: Path, scratch: Path, images: Sequence[np.ndarray]) -> _Network:
-    # By way of ONNX: what NNCF makes of these networks, OpenVINO computes wrongly on processors
-    # without instructions for eight bits (half of the labels differ), and this it does not.
-    import openvino
-
-    write_network(model, scratch, "onnx", "")
-    there = scratch / "int8.onnx"
-    network = _from_onnx(scratch / FILES["onnx"], there, scratch, images)
-
-    def write(keep: Sequence[str]) -> None:
-        network.write(keep)
-        read = openvino.Core().read_model(there)
-        openvino.save_model(read, folder / FILES["openvino"], compress_to_fp16=False)
-
-    return _Network(network.layers, write)
-
-
-def _from_onnx(source: Path, target: Path, scratch: Path, images: Sequence[np.ndarray]) -> _Network:
-    import onnx
-    from onnxruntime import quantization
-    from onnxruntime.quantization.shape_inference import quant_pre_process
-
-    ready = scratch / "ready.onnx"
-    quant_pre_process(source, ready, skip_symbolic_shape=True)
-    network = onnx.load(ready)
-    last = after_the_last_layer(network)
-    layers = tuple(
-        node.name for node in network.graph.node if node.op_type in ("Conv", "Gemm", "MatMul")
-    )
-
-    class Reader(quantization.CalibrationDataReader):
-        def __init__(self) -> None:
-            self.images = iter(images)
-
-        def get_next(self) -> dict[str, np.ndarray] | None:
-            image = next(self.images, None)
-            return None if image is None else {"images": image[None]}
-
-    def write(keep: Sequence[str]) -> None:
-        quantization.quantize_static(
-            ready,
-            target,
-            Reader(),
-            quant_format=quantization.QuantFormat.QDQ,
-            activation_type=quantization.QuantType.QUInt8,
-            weight_type=quantization.QuantType.QInt8,
-            per_channel=True,
-            # Seven bits for weights: sums of two products overflow 16 bits on processors without
-            # instructions for eight-bit networks.
-            reduce_range=True,
-            nodes_to_exclude=[*last, *keep],
-        )
-
-    return _Network(layers, write)
-
-
-def _litert(model: Any, folder: Path, scratch: Path, images: Sequence[np.ndarray]) -> _Network:
-    import tensorflow as tf
-
-    model.export(scratch / "model", format="tf_saved_model", verbose=False)
-
-    def represent() -> Iterator[list[np.ndarray]]:
-        yield from ([image[None]] for image in images)
-
-    def converter() -> Any:
-        made = tf.lite.TFLiteConverter.from_saved_model(str(scratch / "model"))
-        made.optimizations = [tf.lite.Optimize.DEFAULT]
-        made.representative_dataset = represent
-        return made
-
-    def debugger(keep: Sequence[str]) -> Any:
-        options = tf.lite.experimental.QuantizationDebugOptions(denylisted_nodes=list(keep))
-        return tf.lite.experimental.QuantizationDebugger(
-            converter=converter(), debug_dataset=represent, debug_options=options
-        )
-
-    target = folder / FILES["litert"]
-
-    def write(keep: Sequence[str]) -> None:
-        written = debugger(keep).get_nondebug_quantized_model() if keep else converter().convert()
-        target.write_bytes(written)
-
-    return _Network(_litert_layers(target), write)
-
-
-def _litert_layers(path: Path) -> tuple[str, ...]:
-    """Names of the outputs of all layers with weights, as the converter knows them."""
-    from ai_edge_litert.interpreter import Interpreter
-
-    interpreter = Interpreter(model_content=path.read_bytes())
-    kinds = {"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "BATCH_MATMUL"}
-    names = {tensor["index"]: tensor["name"] for tensor in interpreter.get_tensor_details()}
-    return tuple(
-        names[operation["outputs"][0]]
-        for operation in interpreter._get_ops_details()
-        if operation["op_name"] in kinds and operation["outputs"][0] in names
-    )
 
 
 @contextlib.contextmanager

@@ -59,9 +59,7 @@ class Listing:
 def write_listing(folder: Path, **facts: Any) -> Listing:
     """List all files of a folder with their checksums, and write the list last.
 
-    Args:
-        folder: Of the artifact.
-        facts: Other fields of `Listing`.
+    `facts` are the other fields of `Listing`.
     """
     listing = Listing(files=_files(folder), **facts)
     with atomic_write(folder / LIST_FILE) as beside:
@@ -81,14 +79,10 @@ def written_digest(folder: Path) -> str:
 
 
 def network_digest(files: Mapping[str, str]) -> str:
-    """What the card of an artifact holds as the checksum of its model.
+    """What the card of an artifact holds as the checksum of its model, from those of its files.
 
-    Args:
-        files: SHA-256 of the files of the artifact by their paths. Those of artifacts within do not
-            count: they have cards of their own.
-
-    Returns:
-        Of a single file its SHA-256; of several that of their sorted names and checksums.
+    Those of artifacts within do not count: they have cards of their own. It is the SHA-256 of a
+    single file; of several that of their sorted names and checksums.
     """
     within = inner_artifacts(files)
     checksums = {

@@ -20,6 +20,7 @@ from maskwright.export.runtime import (
     open_model,
 )
 from maskwright.model_card import CARD_FILE, SemanticCard
+from maskwright.types import Format
 
 Logits = Callable[[np.ndarray], np.ndarray]
 """From float32 images `(b, h, w, c)` to logits `(b, h, w, classes)`."""
@@ -28,14 +29,10 @@ _SMALLEST = np.float32(1e-30)  # probability that has a logarithm; nothing is de
 
 
 def load_logits(path: Path, threads: Threads = ALONE) -> tuple[Logits, SemanticCard]:
-    """The model of a run as a function from images `(b, h, w, c)` to logits `(b, h, w, classes)`.
+    """The model of a run, an ensemble or an artifact as a function from images to logits.
 
-    Both arrays are float32, and `b`, `h` and `w` may change from call to call. The logits of an
-    ensemble are logarithms of the mean probability of its members.
-
-    Args:
-        path: Folder of a run, an ensemble or an artifact.
-        threads: Threads of an engine other than TensorFlow.
+    `b`, `h` and `w` may change from call to call. The logits of an ensemble are logarithms of the
+    mean probability of its members.
 
     Raises:
         ModelError: As `open_model`, or if a member of an ensemble is missing or another.
@@ -66,7 +63,7 @@ def keras_logits(model: Any) -> Logits:
 
 
 def artifact_logits(
-    folder: Path, engine: str, card: SemanticCard, threads: Threads = ALONE
+    folder: Path, engine: Format, card: SemanticCard, threads: Threads = ALONE
 ) -> Logits:
     """The network of an artifact from images to logits, in its engine."""
     return _only_output(artifact_function(folder, engine, threads))

@@ -8,13 +8,9 @@ from maskwright.errors import ModelError
 
 @dataclass(frozen=True)
 class ParityLimits:
-    """Largest allowed difference of an exported model.
-
-    Args:
-        difference: Of a probability, a map or a score.
-        agreement: Least share of pixels with the same label, of equal decisions, or of objects that
-            both find.
-        dice: Fall of the mean Dice.
+    """Largest allowed difference of an exported model: of a probability, a map or a score; least
+    share of pixels with the same label, of equal decisions, or of objects that both find; and fall
+    of the mean Dice.
     """
 
     difference: float

@@ -8,10 +8,12 @@ import numpy as np
 
 from maskwright.errors import ModelError
 from maskwright.export.artifact import is_artifact, unpacked
-from maskwright.export.engines import ALONE, Threads, open_engine
+from maskwright.export.engines import ALONE, Threads
+from maskwright.export.formats.keras import keras_network
+from maskwright.export.formats.table import open_engine
 from maskwright.export.listing import Listing, network_digest, read_listing
-from maskwright.export.weights_archive import read_plain
 from maskwright.model_card import CARD_FILE, MODEL_FILE, ModelCard, checksum
+from maskwright.types import Format
 
 Card = TypeVar("Card", bound=ModelCard)
 Function = TypeVar("Function")
@@ -24,17 +26,16 @@ def open_model(
     path: Path,
     card_type: type[Card],
     from_keras: Callable[[Any], Function],
-    from_artifact: Callable[[Path, str, Card, Threads], Function],
+    from_artifact: Callable[[Path, Format, Card, Threads], Function],
     threads: Threads = ALONE,
 ) -> tuple[Function, Card]:
-    """The model of a run or an artifact as a function, and its card.
+    """The model of a run or an artifact as a function, and its card of type `card_type`.
 
     Args:
         path: Folder of a run or an artifact.
         card_type: Card of such models.
         from_keras: Function of a Keras model.
-        from_artifact: Function of the network in the folder of an artifact, from its format, the
-            card and the threads of its engine.
+        from_artifact: As in `ExportTask`.
         threads: Threads of an engine other than TensorFlow.
 
     Raises:
@@ -74,28 +75,14 @@ def open_artifact(path: Path, card_type: type[Card]) -> tuple[Path, Listing, Car
 
 
 def keras_function(model: Any) -> ImageFunction:
-    """Function of a Keras model of images, of any size; a single output is named `"logits"`."""
-    import tensorflow as tf
-
-    # One graph for all sizes: `predict` takes four times as long for a single image.
-    signature = [tf.TensorSpec((None, None, None, model.input_shape[-1]), tf.float32)]
-    whole = tf.function(lambda images: model(images, training=False), input_signature=signature)
-    # Traced here: TensorFlow takes first calls of many members for tracing in a loop, and warns.
-    graph = whole.get_concrete_function()
-
-    def run(images: np.ndarray, kept_alive: Any = model) -> dict[str, np.ndarray]:
-        # A graph does not keep the variables alive that it reads; the model does.
-        outputs = graph(tf.constant(images, tf.float32))
-        named = outputs if isinstance(outputs, dict) else {"logits": outputs}
-        return {name: value.numpy() for name, value in named.items()}
-
-    return run
+    """Function of a Keras model of images; a single output is named `"logits"`."""
+    network = keras_network(model)
+    (name,) = network.takes
+    return lambda images: network.run({name: images})
 
 
-def artifact_function(folder: Path, engine: str, threads: Threads = ALONE) -> ImageFunction:
+def artifact_function(folder: Path, engine: Format, threads: Threads = ALONE) -> ImageFunction:
     """Function of the network of images in an artifact, in its engine."""
-    if engine == "keras":
-        return keras_function(read_plain(folder))
     network = open_engine(folder, engine, threads)
     return lambda images: network({"images": images})
 

@@ -26,13 +26,10 @@ def drawn_image(
     seed: int,
     pixel_range: tuple[float, float] | None = None,
 ) -> np.ndarray:
-    """Clouds at several scales with hard-edged discs, float32 `(h, w, channels)`.
+    """Clouds at several scales with hard-edged discs, float32 `(h, w, channels)`, as `card` says.
 
-    Args:
-        card: Says channels and type of the pixels.
-        size: Height and width, px.
-        seed: Of everything random.
-        pixel_range: Values for black and white; those of the type when left out.
+    `size` is height and width, px; `pixel_range` holds the values for black and white, those of the
+    card's type when left out.
     """
     rng = np.random.default_rng([seed, *size])
     height, width = size
@@ -53,12 +50,8 @@ def drawn_image(
 
 
 def write_selftest(folder: Path, example: Example, expected: np.ndarray) -> None:
-    """Write what an artifact is to be tried on, and what the model that was exported makes of it.
-
-    Args:
-        folder: Of the artifact.
-        example: For the model.
-        expected: Labels, or probabilities.
+    """Write what an artifact is to be tried on, and the labels or probabilities that the model that
+    was exported makes of it.
     """
     with atomic_write(folder / SELFTEST_FILE) as beside, beside.open("wb") as file:
         np.savez_compressed(file, expected=expected, allow_pickle=False, **example)
@@ -67,9 +60,7 @@ def write_selftest(folder: Path, example: Example, expected: np.ndarray) -> None
 def self_test(folder: Path, answer: Callable[[Example], np.ndarray]) -> float:
     """Try an artifact on what it carries; the share of its answer that is as expected.
 
-    Args:
-        folder: Of the artifact.
-        answer: Labels or probabilities that the artifact, in its engine, makes of an example.
+    `answer` gives the labels or probabilities that the artifact makes of an example.
 
     Raises:
         ModelError: If less than 99 % of the labels, or of the probabilities by 0.01, are those

@@ -9,7 +9,7 @@ from maskwright.losses.compose import Sum, loss, parse
 from maskwright.losses.lovasz import Lovasz
 from maskwright.losses.ohem import HardPixels
 from maskwright.losses.overlap import Dice, FocalTversky, Tversky
-from maskwright.losses.pixel import LOSSES, CrossEntropy, Focal, MaskLoss, two_class
+from maskwright.losses.pixel import LOSSES, CrossEntropy, Focal, MaskLoss
 
 __all__ = [
     "LOSSES",
@@ -26,5 +26,4 @@ __all__ = [
     "Tversky",
     "loss",
     "parse",
-    "two_class",
 ]

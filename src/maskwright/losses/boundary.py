@@ -5,7 +5,6 @@ from typing import Any
 import keras
 from keras import ops
 
-from maskwright.labels import IGNORE_LABEL
 from maskwright.losses.pixel import AddUp, MaskLoss, Pixels, Tensor, pixel_mean
 
 
@@ -16,6 +15,8 @@ class Boundary(MaskLoss):
     For each class but the first, which is taken for the background, the probability missing
     inside the true mask, or in excess outside it, times the Euclidean distance to the mask's
     boundary as a share of `reach`. A class absent from the image is `reach` away everywhere.
+    Pixels that are ignored, or weigh nothing, lie on neither side of a boundary. Other weights
+    multiply the value of their pixel.
 
     The paper multiplies probabilities by the signed distance, negative inside, so that the truth
     has a value below 0, and another for each image. Less that value it is what is computed here:
@@ -23,30 +24,17 @@ class Boundary(MaskLoss):
     growing weight: alone, it hardly minds small objects.
 
     Args:
-        reach: Distance beyond which all errors count alike, pixels; time grows with it.
-        ignore_label: Label of pixels that do not count, or `None` where all do.
-
-    Pixels that are ignored, or weigh nothing, lie on neither side of a boundary. Other weights
-    multiply the value of their pixel.
-
-    Raises:
-        ValueError: If `reach` is less than 1.
+        reach: Distance beyond which all errors count alike, pixels, at least 1; time grows with it.
 
     Source: Kervadec et al., Boundary loss for highly unbalanced segmentation, 2019.
     """
 
     code = "boundary"
 
-    def __init__(
-        self,
-        reach: int = 10,
-        ignore_label: int | None = IGNORE_LABEL,
-        name: str = "boundary",
-        **kwargs: Any,
-    ) -> None:
+    def __init__(self, reach: int = 10, **kwargs: Any) -> None:
         if reach < 1:
             raise ValueError(f"`reach` must be at least one pixel. Received: {reach}")
-        super().__init__(ignore_label, name, **kwargs)
+        super().__init__(**kwargs)
         self.reach = reach
 
     def measure(self, pixels: Pixels, add_up: AddUp | None) -> Tensor:
@@ -64,20 +52,11 @@ class Boundary(MaskLoss):
         values = (pixels.weights * distances * error)[:, 1:]
         return pixel_mean(values, pixels.counted) / (shape[1] - 1)
 
-    def get_config(self) -> dict[str, Any]:
-        """Arguments that rebuild the loss."""
-        return {**super().get_config(), "reach": self.reach}
-
 
 def distance(masks: Tensor, reach: int) -> Tensor:
-    """Euclidean distance to the nearest pixel of a mask, at most `reach`, in pixels.
+    """Euclidean distance to the nearest pixel of a mask, at most `reach` (1 or more), in pixels.
 
-    Args:
-        masks: Boolean, `(batch, classes, height, width)`.
-        reach: A whole number, at least 1.
-
-    Returns:
-        float32 of the same shape; 0 inside.
+    Masks are bool `(batch, classes, height, width)`; distances are float32, 0 inside.
     """
     # Along columns a distance is a sum, so that steps of 1, 2, 4 … make all lengths.
     distances, step = ops.where(masks, 0.0, float(reach)), 1

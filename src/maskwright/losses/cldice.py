@@ -5,7 +5,6 @@ from typing import Any
 import keras
 from keras import ops
 
-from maskwright.labels import IGNORE_LABEL
 from maskwright.losses.pixel import AddUp, MaskLoss, Pixels, Tensor
 
 _LEAST = 1e-7
@@ -25,7 +24,6 @@ class CenterlineDice(MaskLoss):
         iterations: Times that a mask is eroded by a pixel from each side: half the width of the
             broadest structure, pixels. Broader structures have no skeleton and do not count.
         smooth: Pixels added above and below; a class absent from both masks matches.
-        ignore_label: Label of pixels that do not count, or `None` where all do.
 
     Weights of pixels weigh their counts. Pixels that are ignored, or weigh nothing, are background
     in both masks. Time grows with iterations and with classes, and is that of a small network: on
@@ -37,15 +35,8 @@ class CenterlineDice(MaskLoss):
 
     code = "cldice"
 
-    def __init__(
-        self,
-        iterations: int = 3,
-        smooth: float = 1.0,
-        ignore_label: int | None = IGNORE_LABEL,
-        name: str = "centerline_dice",
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(ignore_label, name, **kwargs)
+    def __init__(self, iterations: int = 3, smooth: float = 1.0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
         self.iterations = iterations
         self.smooth = smooth
 
@@ -72,22 +63,12 @@ class CenterlineDice(MaskLoss):
         """A part of a whole, 1 where both are nothing."""
         return 1 - ops.relu(whole - part) / ops.maximum(whole + self.smooth, _LEAST)
 
-    def get_config(self) -> dict[str, Any]:
-        """Arguments that rebuild the loss."""
-        arguments = {"iterations": self.iterations, "smooth": self.smooth}
-        return {**super().get_config(), **arguments}
-
 
 def soft_skeleton(masks: Tensor, iterations: int) -> Tensor:
     """Center lines of masks of probabilities: what opening takes away, at each width.
 
-    Args:
-        masks: From 0 to 1, `(batch, height, width, channels)`. Nothing is known beyond the border,
-            where masks are not made thinner.
-        iterations: Times that they are made thinner by a pixel from each side.
-
-    Returns:
-        From 0 to 1, of the same shape.
+    Masks are `(batch, height, width, channels)`, 0 to 1, and made thinner `iterations` times by a
+    pixel from each side. Nothing is known beyond the border, where they are not made thinner.
     """
     thinner = _erode(masks)
     skeleton = ops.relu(masks - _dilate(thinner))

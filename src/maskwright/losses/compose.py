@@ -17,20 +17,12 @@ class Sum(MaskLoss):
     """A weighted sum of losses, for which probabilities are computed once.
 
     Args:
-        terms: Losses of this package.
+        terms: Losses of this package, at least one, which ignore the same label.
         weights: One for each term, or `None` for ones.
-
-    Raises:
-        ValueError: If there is no term, if the numbers of terms and weights differ, or if the
-            terms do not ignore the same label.
     """
 
     def __init__(
-        self,
-        terms: Sequence[MaskLoss],
-        weights: Sequence[float] | None = None,
-        name: str = "sum",
-        **kwargs: Any,
+        self, terms: Sequence[MaskLoss], weights: Sequence[float] | None = None, **kwargs: Any
     ) -> None:
         weights = [1.0] * len(terms) if weights is None else weights
         if not terms or len(terms) != len(weights):
@@ -41,7 +33,7 @@ class Sum(MaskLoss):
         ignored = {term.ignore_label for term in terms}
         if len(ignored) > 1:
             raise ValueError(f"All terms must ignore the same label. Received: {ignored}")
-        super().__init__(terms[0].ignore_label, name, **kwargs)
+        super().__init__(**{**kwargs, "ignore_label": terms[0].ignore_label})
         self.terms = list(terms)
         self.weights = [float(weight) for weight in weights]
 
@@ -54,10 +46,8 @@ class Sum(MaskLoss):
 
     def get_config(self) -> dict[str, Any]:
         """Arguments that rebuild the loss."""
-        config = super().get_config()
-        del config["ignore_label"]  # the terms know it
         terms = [keras.saving.serialize_keras_object(term) for term in self.terms]
-        return {**config, "terms": terms, "weights": self.weights}
+        return {**super().get_config(), "terms": terms}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "Sum":
@@ -88,12 +78,13 @@ def loss(
         ConfigError: If a name is unknown or twice there, or a weight is no positive number.
     """
     weights = parse(description)
-    shared = {"smoothing": smoothing, "batch": batch, "ignore_label": ignore_label}
+    shared = {"smoothing": smoothing, "batch": batch}
     terms = []
     for name in weights:
         taken = shared.keys() & signature(LOSSES[name].__init__).parameters.keys()
-        given = {option: shared[option] for option in taken}
-        terms.append(LOSSES[name](**{**given, **(arguments or {}).get(name, {})}))
+        given: dict[str, Any] = {option: shared[option] for option in taken}
+        given.update((arguments or {}).get(name, {}))
+        terms.append(LOSSES[name](**{"ignore_label": ignore_label, **given}))
     if list(weights.values()) == [1.0]:
         return terms[0]
     return Sum(terms, list(weights.values()))

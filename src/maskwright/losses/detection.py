@@ -23,12 +23,8 @@ def box_loss(
 ) -> Tensor:
     """Mean error of the codes of positive boxes, over all that are counted.
 
-    Args:
-        codes: `(b, n, 4)`.
-        wanted: `(b, n, 4)`.
-        positive: Boxes with an object, bool `(b, n)`.
-        counted: Boxes that were sampled, bool `(b, n)`.
-        beta: As in `smooth_l1`.
+    Codes and those `wanted` are `(b, n, 4)`; whether boxes are `positive`, with an object, or
+    `counted`, sampled, is bool `(b, n)`. `beta` is that of `smooth_l1`.
 
     Source: Ren et al., Faster R-CNN, 2015; the reference divides by all sampled boxes as well.
     """
@@ -54,11 +50,8 @@ def class_loss(logits: Tensor, labels: Tensor, counted: Tensor) -> Tensor:
 def mask_loss(logits: Tensor, labels: Tensor, wanted: Tensor, positive: Tensor) -> Tensor:
     """Binary cross-entropy of the masks of positive regions, of their true class alone.
 
-    Args:
-        logits: `(b, n, h, w, classes)`.
-        labels: From 1, `(b, n)`.
-        wanted: 0 or 1, `(b, n, h, w)`.
-        positive: Regions with an object, bool `(b, n)`.
+    Logits are `(b, n, h, w, classes)`, labels from 1 `(b, n)`, masks `wanted` 0 or 1
+    `(b, n, h, w)`, and whether a region has an object bool `(b, n)`.
 
     Source: He et al., Mask R-CNN, 2017, section 3.
     """
@@ -77,10 +70,8 @@ def _mean(values: Tensor, chosen: Tensor, counted: Tensor) -> Tensor:
 def depth_loss(values: Tensor, wanted: Tensor, weights: Tensor) -> Tensor:
     """Error of depths and nearness to centers, objects and background counting half each.
 
-    Args:
-        values: `(b, h, w, 2)`.
-        wanted: In [0, 1], 0 outside objects, `(b, h, w, 2)`.
-        weights: Of pixels, `(b, h, w)`.
+    Values and those `wanted`, in [0, 1] and 0 outside objects, are `(b, h, w, 2)`; weights of
+    pixels are `(b, h, w)`.
     """
     errors = ops.sum(smooth_l1(values - wanted, _DEPTH_BETA), axis=-1)
     inside = ops.cast(wanted[..., 0] > 0, errors.dtype) * weights

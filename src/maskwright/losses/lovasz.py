@@ -1,11 +1,8 @@
 """Lovász-softmax: the Jaccard index, extended to probabilities."""
 
-from typing import Any
-
 import keras
 from keras import ops
 
-from maskwright.labels import IGNORE_LABEL
 from maskwright.losses.pixel import AddUp, MaskLoss, Pixels, Tensor
 
 _LEAST = 1e-7
@@ -20,9 +17,6 @@ class Lovasz(MaskLoss):
     a class is the sum of errors times costs, and that of an image the mean over its classes.
     Where all errors are 0 or 1 it is one minus the index exactly.
 
-    Args:
-        ignore_label: Label of pixels that do not count, or `None` where all do.
-
     Weights of pixels weigh their counts in the index, so that of an image alone only their ratios
     matter. Sorting is what it spends its time on; two classes share theirs.
 
@@ -30,11 +24,6 @@ class Lovasz(MaskLoss):
     """
 
     code = "lovasz"
-
-    def __init__(
-        self, ignore_label: int | None = IGNORE_LABEL, name: str = "lovasz", **kwargs: Any
-    ) -> None:
-        super().__init__(ignore_label, name, **kwargs)
 
     def measure(self, pixels: Pixels, add_up: AddUp | None) -> Tensor:
         """Value of each image, `(batch,)`."""

@@ -5,7 +5,6 @@ from typing import Any
 import keras
 from keras import ops
 
-from maskwright.labels import IGNORE_LABEL
 from maskwright.losses.pixel import AddUp, MaskLoss, Pixels, Tensor
 
 
@@ -13,15 +12,11 @@ from maskwright.losses.pixel import AddUp, MaskLoss, Pixels, Tensor
 class HardPixels(MaskLoss):
     """Mean cross-entropy over the share of each image's pixels in which it is largest.
 
-    Args:
-        share: Share of the pixels of an image that count; 1 is plain cross-entropy. At least one
-            pixel counts, and with it all of equal cross-entropy.
-        ignore_label: Label of pixels that do not count, or `None` where all do.
-
     Pixels are ranked by their cross-entropy times their weight; those of weight 0 do not count.
 
-    Raises:
-        ValueError: If `share` is not above 0 and at most 1.
+    Args:
+        share: Share of the pixels of an image that count, above 0; 1 is plain cross-entropy. At
+            least one pixel counts, and with it all of equal cross-entropy.
 
     Source: Shrivastava et al., Training region-based object detectors with online hard example
     mining, 2016, with pixels in place of regions, as Wu et al., High-performance semantic
@@ -30,16 +25,10 @@ class HardPixels(MaskLoss):
 
     code = "ohem"
 
-    def __init__(
-        self,
-        share: float = 0.25,
-        ignore_label: int | None = IGNORE_LABEL,
-        name: str = "hard_pixels",
-        **kwargs: Any,
-    ) -> None:
+    def __init__(self, share: float = 0.25, **kwargs: Any) -> None:
         if not 0 < share <= 1:
             raise ValueError(f"`share` must be above 0 and at most 1. Received: {share}")
-        super().__init__(ignore_label, name, **kwargs)
+        super().__init__(**kwargs)
         self.share = share
 
     def measure(self, pixels: Pixels, add_up: AddUp | None) -> Tensor:
@@ -53,7 +42,3 @@ class HardPixels(MaskLoss):
         least = ops.take_along_axis(ranked, place[:, None], axis=-1)
         chosen = ops.cast(ops.logical_and(counts, values >= least), values.dtype)
         return ops.sum(values * chosen, axis=-1) / ops.maximum(ops.sum(chosen, axis=-1), 1.0)
-
-    def get_config(self) -> dict[str, Any]:
-        """Arguments that rebuild the loss."""
-        return {**super().get_config(), "share": self.share}

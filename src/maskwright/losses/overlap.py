@@ -5,7 +5,6 @@ from typing import Any
 import keras
 from keras import ops
 
-from maskwright.labels import IGNORE_LABEL
 from maskwright.losses.pixel import AddUp, MaskLoss, Pixels, Tensor
 
 _LEAST = 1e-7
@@ -24,7 +23,6 @@ class Tversky(MaskLoss):
         smooth: Pixels added above and below; a class absent from both masks matches.
         batch: Count over the whole batch instead of image by image. Small batches and rare classes
             gain from it, since a class seldom fills every image; each image gets the same value.
-        ignore_label: Label of pixels that do not count, or `None` where all do.
 
     Weights of pixels weigh their counts, so that of an image alone only their ratios matter.
 
@@ -39,11 +37,9 @@ class Tversky(MaskLoss):
         beta: float = 0.7,
         smooth: float = 1.0,
         batch: bool = False,
-        ignore_label: int | None = IGNORE_LABEL,
-        name: str = "tversky",
         **kwargs: Any,
     ) -> None:
-        super().__init__(ignore_label, name, **kwargs)
+        super().__init__(**kwargs)
         self.alpha = alpha
         self.beta = beta
         self.smooth = smooth
@@ -52,16 +48,6 @@ class Tversky(MaskLoss):
     def measure(self, pixels: Pixels, add_up: AddUp | None) -> Tensor:
         """Value of each image, `(batch,)`."""
         return _tversky(pixels, self.alpha, self.beta, self.smooth, self.batch, add_up)
-
-    def get_config(self) -> dict[str, Any]:
-        """Arguments that rebuild the loss."""
-        arguments = {
-            "alpha": self.alpha,
-            "beta": self.beta,
-            "smooth": self.smooth,
-            "batch": self.batch,
-        }
-        return {**super().get_config(), **arguments}
 
 
 @keras.saving.register_keras_serializable(package="maskwright")
@@ -72,42 +58,27 @@ class Dice(MaskLoss):
     `1 - (2 * hit + smooth) / (guess + truth + smooth)`.
 
     Args:
-        smooth: Pixels added above and below; a class absent from both masks matches.
-        batch: Count over the whole batch instead of image by image. Small batches and rare classes
-            gain from it, since a class seldom fills every image; each image gets the same value.
-        ignore_label: Label of pixels that do not count, or `None` where all do.
-
-    Weights of pixels weigh their counts, so that of an image alone only their ratios matter.
+        smooth: As in `Tversky`, which this is with `alpha` and `beta` of one half.
+        batch: As in `Tversky`.
 
     Source: Milletari et al., V-Net, 2016, with plain instead of squared sums.
     """
 
     code = "dice"
 
-    def __init__(
-        self,
-        smooth: float = 1.0,
-        batch: bool = False,
-        ignore_label: int | None = IGNORE_LABEL,
-        name: str = "dice",
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(ignore_label, name, **kwargs)
+    def __init__(self, smooth: float = 1.0, batch: bool = False, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
         self.smooth = smooth
         self.batch = batch
 
     def measure(self, pixels: Pixels, add_up: AddUp | None) -> Tensor:
         """Value of each image, `(batch,)`."""
-        # Dice is Tversky with halves, divided through by two.
+        # Divided through by two.
         return _tversky(pixels, 0.5, 0.5, self.smooth / 2, self.batch, add_up)
-
-    def get_config(self) -> dict[str, Any]:
-        """Arguments that rebuild the loss."""
-        return {**super().get_config(), "smooth": self.smooth, "batch": self.batch}
 
 
 @keras.saving.register_keras_serializable(package="maskwright")
-class FocalTversky(MaskLoss):
+class FocalTversky(Tversky):
     """A root of one minus the soft Tversky index of each class, averaged over classes.
 
     `(1 - index) ** (1 / gamma)`: above 1, `gamma` makes the slope steeper the closer a class is to
@@ -115,14 +86,7 @@ class FocalTversky(MaskLoss):
     ends where `1 - index` is 1e-7.
 
     Args:
-        gamma: What the root is taken by; 1 is Tversky.
-        alpha: Weight of false positives.
-        beta: Weight of false negatives; more than `alpha` finds more of rare classes.
-        smooth: Pixels added above and below; a class absent from both masks matches.
-        batch: Count over the whole batch instead of image by image; each image gets the same value.
-        ignore_label: Label of pixels that do not count, or `None` where all do.
-
-    Weights of pixels weigh their counts, so that of an image alone only their ratios matter.
+        gamma: What the root is taken by; 1 is Tversky. All else is as there.
 
     Source: Abraham and Khan, A novel focal Tversky loss function with improved attention U-Net for
     lesion segmentation, 2019, whose alpha weighs false negatives.
@@ -137,33 +101,16 @@ class FocalTversky(MaskLoss):
         beta: float = 0.7,
         smooth: float = 1.0,
         batch: bool = False,
-        ignore_label: int | None = IGNORE_LABEL,
-        name: str = "focal_tversky",
         **kwargs: Any,
     ) -> None:
-        super().__init__(ignore_label, name, **kwargs)
+        super().__init__(alpha, beta, smooth, batch, **kwargs)
         self.gamma = gamma
-        self.alpha = alpha
-        self.beta = beta
-        self.smooth = smooth
-        self.batch = batch
 
     def measure(self, pixels: Pixels, add_up: AddUp | None) -> Tensor:
         """Value of each image, `(batch,)`."""
         return _tversky(
             pixels, self.alpha, self.beta, self.smooth, self.batch, add_up, 1 / self.gamma
         )
-
-    def get_config(self) -> dict[str, Any]:
-        """Arguments that rebuild the loss."""
-        arguments = {
-            "gamma": self.gamma,
-            "alpha": self.alpha,
-            "beta": self.beta,
-            "smooth": self.smooth,
-            "batch": self.batch,
-        }
-        return {**super().get_config(), **arguments}
 
 
 def _tversky(

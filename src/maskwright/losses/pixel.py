@@ -3,7 +3,9 @@
 Every loss is computed from the same tensors, `Pixels`, made once for all terms of a sum.
 """
 
+import re
 from collections.abc import Callable
+from inspect import signature
 from typing import Any, ClassVar, NamedTuple
 
 import keras
@@ -36,17 +38,6 @@ class Pixels(NamedTuple):
     size: tuple[Any, ...]
 
 
-def two_class(logits: Tensor) -> Tensor:
-    """Logits of background and foreground from a single channel, which is the foreground.
-
-    The softmax of `[0, x]` is the sigmoid of `x`, so that all that follows knows only softmax.
-    Logits of two or more channels come back as they are.
-    """
-    if logits.shape[-1] != 1:
-        return logits
-    return ops.concatenate([ops.zeros_like(logits), logits], axis=-1)
-
-
 LOSSES: dict[str, type["MaskLoss"]] = {}
 """Losses by the names that settings have for them: every subclass of `MaskLoss` with a `code`."""
 
@@ -54,11 +45,14 @@ LOSSES: dict[str, type["MaskLoss"]] = {}
 class MaskLoss(keras.losses.Loss):
     """A loss of masks with a weight for each pixel; subclasses fill in `measure`.
 
+    All losses take its arguments besides their own, and keep their own under their names.
+
     Keras multiplies `sample_weight` into the values that `call` returns, one for each image, where
     weights of pixels come too late for an overlap. Here weights of three dimensions go in before.
 
     Args:
         ignore_label: Label of pixels that do not count, or `None` where all do.
+        name: That of the class in small letters when left out.
 
     Call arguments:
         y_true: Integer labels, `(batch, height, width)`.
@@ -77,9 +71,10 @@ class MaskLoss(keras.losses.Loss):
             LOSSES[cls.code] = cls
 
     def __init__(
-        self, ignore_label: int | None = IGNORE_LABEL, name: str = "mask_loss", **kwargs: Any
+        self, ignore_label: int | None = IGNORE_LABEL, name: str | None = None, **kwargs: Any
     ) -> None:
-        super().__init__(name=name, **kwargs)
+        words = re.findall("[A-Z][a-z]*", type(self).__name__)
+        super().__init__(name=name or "_".join(words).lower(), **kwargs)
         self.ignore_label = ignore_label
 
     def measure(self, pixels: Pixels, add_up: AddUp | None) -> Tensor:
@@ -103,7 +98,9 @@ class MaskLoss(keras.losses.Loss):
             add_up: Adds a tensor up over all workers, for losses that see the whole batch; it must
                 let gradients through. `None` where one worker has all of the batch.
         """
-        logits = two_class(ops.cast(logits, "float32"))
+        logits = ops.cast(logits, "float32")
+        if logits.shape[-1] == 1:  # the softmax of `[0, x]` is the sigmoid of `x`
+            logits = ops.concatenate([ops.zeros_like(logits), logits], axis=-1)
         return self.measure(_pixels(labels, logits, pixel_weights, self.ignore_label), add_up)
 
     def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
@@ -118,8 +115,10 @@ class MaskLoss(keras.losses.Loss):
         return super().__call__(y_true, y_pred, sample_weight)
 
     def get_config(self) -> dict[str, Any]:
-        """Arguments that rebuild the loss."""
-        return {**super().get_config(), "ignore_label": self.ignore_label}
+        """Arguments that rebuild the loss, all of which a loss keeps under their names."""
+        names = signature(type(self).__init__).parameters.keys() - {"self", "name", "kwargs"}
+        own = {name: getattr(self, name) for name in sorted({*names, "ignore_label"})}
+        return {**super().get_config(), **own}
 
 
 def _pixels(
@@ -160,21 +159,14 @@ class CrossEntropy(MaskLoss):
 
     Args:
         smoothing: Share of the truth spread evenly over all classes, 0 to 1.
-        ignore_label: Label of pixels that do not count, or `None` where all do.
 
     Source of the smoothing: Szegedy et al., Rethinking the Inception architecture, 2016.
     """
 
     code = "ce"
 
-    def __init__(
-        self,
-        smoothing: float = 0.0,
-        ignore_label: int | None = IGNORE_LABEL,
-        name: str = "cross_entropy",
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(ignore_label, name, **kwargs)
+    def __init__(self, smoothing: float = 0.0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
         self.smoothing = smoothing
 
     def measure(self, pixels: Pixels, add_up: AddUp | None) -> Tensor:
@@ -185,10 +177,6 @@ class CrossEntropy(MaskLoss):
             truth = (1 - self.smoothing) * truth + self.smoothing * even
         return pixel_mean(-truth * pixels.log_probabilities, pixels.counted)
 
-    def get_config(self) -> dict[str, Any]:
-        """Arguments that rebuild the loss."""
-        return {**super().get_config(), "smoothing": self.smoothing}
-
 
 @keras.saving.register_keras_serializable(package="maskwright")
 class Focal(MaskLoss):
@@ -197,7 +185,6 @@ class Focal(MaskLoss):
     Args:
         gamma: Power of the probability missed that multiplies the cross-entropy of a pixel; 0 is
             plain cross-entropy.
-        ignore_label: Label of pixels that do not count, or `None` where all do.
 
     Source: Lin et al., Focal loss for dense object detection, 2017. Its alpha is left to the
     weights of the classes, and the sum is divided by all counted pixels.
@@ -205,14 +192,8 @@ class Focal(MaskLoss):
 
     code = "focal"
 
-    def __init__(
-        self,
-        gamma: float = 2.0,
-        ignore_label: int | None = IGNORE_LABEL,
-        name: str = "focal",
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(ignore_label, name, **kwargs)
+    def __init__(self, gamma: float = 2.0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
         self.gamma = gamma
 
     def measure(self, pixels: Pixels, add_up: AddUp | None) -> Tensor:
@@ -221,7 +202,3 @@ class Focal(MaskLoss):
         missed = ops.maximum(-ops.expm1(pixels.log_probabilities), 1e-7)
         values = pixels.truth * pixels.log_probabilities * ops.power(missed, self.gamma)
         return pixel_mean(-values, pixels.counted)
-
-    def get_config(self) -> dict[str, Any]:
-        """Arguments that rebuild the loss."""
-        return {**super().get_config(), "gamma": self.gamma}

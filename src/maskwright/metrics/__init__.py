@@ -4,12 +4,7 @@
 """
 
 from maskwright.metrics.bootstrap import add_by_case, interval, resample, resample_mean
-from maskwright.metrics.calibration import (
-    brier,
-    calibration_curve,
-    expected_calibration_error,
-    fit_temperature,
-)
+from maskwright.metrics.calibration import calibration_curve, fit_temperature
 from maskwright.metrics.confusion import (
     EMPTY_RULE,
     Scores,
@@ -21,11 +16,8 @@ from maskwright.metrics.confusion import (
 )
 from maskwright.metrics.curves import (
     BINS,
-    average_precision,
-    binary_accuracy,
     binned_scores,
     precision_recall_curve,
-    roc_auc,
     roc_curve,
     sensitivity_at,
 )
@@ -33,7 +25,6 @@ from maskwright.metrics.decisions import (
     DECISION_SCORES,
     Decisions,
     decision_ends,
-    decision_intervals,
     decision_scores,
     resample_decisions,
 )
@@ -56,17 +47,12 @@ __all__ = [
     "Paired",
     "Scores",
     "add_by_case",
-    "average_precision",
-    "binary_accuracy",
     "binned_scores",
-    "brier",
     "calibration_curve",
     "confusion",
     "decision_ends",
-    "decision_intervals",
     "decision_scores",
     "defined_mean",
-    "expected_calibration_error",
     "fewest_cases",
     "fit_temperature",
     "interval",
@@ -75,7 +61,6 @@ __all__ = [
     "resample",
     "resample_decisions",
     "resample_mean",
-    "roc_auc",
     "roc_curve",
     "scores",
     "sensitivity_at",

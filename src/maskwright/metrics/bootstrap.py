@@ -21,15 +21,9 @@ def add_by_case(tallies: np.ndarray, cases: list[str]) -> np.ndarray:
 def resample(tallies: np.ndarray, draws: int = 1000, seed: int = 0) -> Scores:
     """Scores of as many data sets drawn from the cases, with replacement, as `draws` says.
 
-    Images of one case resemble each other, so cases are drawn and not images.
-
-    Args:
-        tallies: Of each case, `(cases, 3, classes)`.
-        draws: Number of data sets.
-        seed: Of the drawing; the same seed draws the same.
-
-    Returns:
-        Scores with `draws` as their first axis.
+    Images of one case resemble each other, so cases are drawn and not images. `tallies` are those
+    of each case, `(cases, 3, classes)`; scores have `draws` as their first axis. One seed always
+    draws the same.
 
     Source: Efron and Tibshirani, An introduction to the bootstrap, 1993.
     """
@@ -52,11 +46,8 @@ def draw_cases(
 ) -> Iterator[np.ndarray]:
     """How often each case is drawn, int64 `(some draws, num_cases)` at a time, `draws` in all.
 
-    Args:
-        num_cases: One or more; as many are drawn, with replacement.
-        draws: Number of data sets.
-        seed: Of the drawing; what is drawn does not depend on `numbers`.
-        numbers: That the caller makes of each draw, to bound the memory; `None` for `num_cases`.
+    As many are drawn, with replacement, as there are cases, one or more. `numbers` that the caller
+    makes of each draw bound the memory, `num_cases` when left out; what is drawn is the same.
     """
     rng = np.random.default_rng(seed)
     even = np.full(num_cases, 1 / num_cases)
@@ -73,13 +64,8 @@ def _drawn_sums(values: np.ndarray, draws: int, seed: int) -> np.ndarray:
 
 
 def interval(values: np.ndarray, level: float = 0.95) -> np.ndarray:
-    """Middle part of resampled values, `(2, …)` from `(draws, …)`.
-
-    It is nan where all values are, or where there is none.
-
-    Args:
-        values: First axis is that of the draws; draws with nan are left out.
-        level: Share of the draws inside.
+    """Middle part of resampled values, `(2, …)` from `(draws, …)`: the share `level` of the draws.
+    Draws with nan are left out; the ends are nan where there is no other.
     """
     tails = [(1 - level) / 2, (1 + level) / 2]
     columns = values.reshape(len(values), math.prod(values.shape[1:])).T

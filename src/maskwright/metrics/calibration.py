@@ -13,74 +13,24 @@ _GRID = 41  # temperatures of a search, first a factor of 1.16 apart
 _ROUNDS = 3  # each between the neighbors of the best temperature so far
 
 
-def brier(
-    labels: np.ndarray, probabilities: np.ndarray, weights: np.ndarray | None = None
-) -> float:
-    """Mean squared distance of probability and label, 0 to 1, lower is better; nan without samples.
-
-    Args:
-        labels: 0 or 1, `(n,)`.
-        probabilities: Of label 1, `(n,)`.
-        weights: Not negative, `(n,)`; `None` for 1 each.
-
-    Raises:
-        DataError: If lengths differ, labels are not 0 or 1, or a probability is not in [0, 1].
-
-    Source: Brier, Verification of forecasts expressed in terms of probability, 1950, in the form
-    for two classes that counts one of them.
-    """
-    labels, probabilities, rows = checked(labels, probabilities, weights, probable=True)
-    return float(squared_error(labels, probabilities, rows)[0])
-
-
 def calibration_curve(
-    labels: np.ndarray,
-    probabilities: np.ndarray,
-    weights: np.ndarray | None = None,
-    bins: int = CALIBRATION_BINS,
+    labels: np.ndarray, probabilities: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Mean probability, share of positives and number of samples in equal parts of [0, 1].
 
-    Args:
-        labels: 0 or 1, `(n,)`.
-        probabilities: Of label 1, `(n,)`.
-        weights: As `brier` takes them.
-        bins: Number of parts; a part holds its lower end, the last one both.
-
-    Returns:
-        Three arrays `(bins,)`; the first two are nan where all weights are 0, the third counts
-        samples whatever their weights.
-
-    Raises:
-        DataError: As `brier` does.
+    Labels and probabilities are `(n,)`, the arrays `(CALIBRATION_BINS,)`; a part holds its lower
+    end, the last one both. The first two are nan where there is no sample. `DataError` as of
+    `checked`.
     """
-    labels, probabilities, rows = checked(labels, probabilities, weights, probable=True)
-    place = _bin(probabilities, bins)
-    weight = np.bincount(place, rows[0], bins)
-    positive = np.bincount(place, rows[0] * labels, bins)
-    mean = np.bincount(place, rows[0] * probabilities, bins)
-    return ratio(mean, weight), ratio(positive, weight), np.bincount(place, minlength=bins)
+    labels, probabilities = checked(labels, probabilities, probable=True)
+    place = _bin(probabilities)
+    number = np.bincount(place, minlength=CALIBRATION_BINS)
+    positive = np.bincount(place, labels, CALIBRATION_BINS)
+    mean = np.bincount(place, probabilities, CALIBRATION_BINS)
+    return ratio(mean, number), ratio(positive, number), number
 
 
-def expected_calibration_error(
-    labels: np.ndarray,
-    probabilities: np.ndarray,
-    weights: np.ndarray | None = None,
-    bins: int = CALIBRATION_BINS,
-) -> float:
-    """Mean distance of the calibration curve from the diagonal, by samples; nan without samples.
-
-    A small set shows some error even where its probabilities are right: each part holds few.
-
-    Source: Guo et al., On calibration of modern neural networks, 2017, of the positive class.
-    """
-    labels, probabilities, rows = checked(labels, probabilities, weights, probable=True)
-    return float(calibration_error(labels, probabilities, rows, bins)[0])
-
-
-def fit_temperature(
-    labels: np.ndarray, logits: np.ndarray, weights: np.ndarray | None = None
-) -> float:
+def fit_temperature(labels: np.ndarray, logits: np.ndarray) -> float:
     """Temperature by which logits are divided so that their sigmoids are probabilities.
 
     The cross-entropy of a set that the logits separate falls for ever as the temperature does. So
@@ -92,27 +42,24 @@ def fit_temperature(
     Args:
         labels: 0 or 1, `(n,)`.
         logits: Of label 1, `(n,)`, of cases that the model was not trained on.
-        weights: As `brier` takes them; only their ratios count.
 
     Returns:
         A positive number; 1 where there are not both classes.
 
     Raises:
-        DataError: As `brier` does.
+        DataError: As `checked` does.
 
-    Source: Guo et al., 2017, with this prior.
+    Source: Guo et al., On calibration of modern neural networks, 2017, with this prior.
     """
-    labels, logits, rows = checked(labels, logits, weights)
-    used = rows[0] > 0
-    labels, logits, weight = labels[used], logits[used], rows[0][used]
+    labels, logits = checked(labels, logits)
     if len(set(labels.tolist())) < 2:
         return 1.0
-    weight = weight / weight.mean()
     towards = np.where(labels == 1, -logits, logits)
+    ones = np.ones(len(labels))
 
     def cost(log_temperature: float) -> float:
         entropy = np.logaddexp(0, towards * np.exp(-log_temperature))
-        return float(weight @ entropy + (log_temperature / _DOUBT) ** 2 / 2)
+        return float(ones @ entropy + (log_temperature / _DOUBT) ** 2 / 2)
 
     low, high = np.log(_COLDEST), np.log(_HOTTEST)
     for _ in range(_ROUNDS):
@@ -123,20 +70,19 @@ def fit_temperature(
 
 
 def checked(
-    labels: np.ndarray, values: np.ndarray, weights: np.ndarray | None, probable: bool = False
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Labels int64 `(n,)`, values float64 `(n,)` and weights float64 `(1, n)`.
+    labels: np.ndarray, values: np.ndarray, probable: bool = False
+) -> tuple[np.ndarray, np.ndarray]:
+    """Labels int64 `(n,)` and values float64 `(n,)`.
 
     Raises:
-        DataError: If lengths differ, labels are not 0 or 1, values are not finite (or, if
-            `probable`, not in [0, 1]) or weights are negative.
+        DataError: If lengths differ, labels are not 0 or 1, or values are not finite or, if
+            `probable`, not in [0, 1].
     """
     labels, values = np.asarray(labels), np.asarray(values, np.float64)
-    weight = np.ones(len(labels)) if weights is None else np.asarray(weights, np.float64)
-    if not labels.shape == values.shape == weight.shape == (labels.size,):
+    if not labels.shape == values.shape == (labels.size,):
         raise DataError(
-            "Expected one label, one value and one weight for each sample; received arrays of "
-            f"{labels.shape}, {values.shape} and {weight.shape}."
+            "Expected one label and one value for each sample; received arrays of "
+            f"{labels.shape} and {values.shape}."
         )
     if not np.isin(labels, (0, 1)).all():
         others = np.setdiff1d(labels, (0, 1))[:3].tolist()
@@ -148,25 +94,29 @@ def checked(
             "Expected probabilities from 0 to 1; received values from "
             f"{values.min():g} to {values.max():g}; apply the sigmoid to logits first."
         )
-    if not (np.isfinite(weight).all() and (weight >= 0).all()):
-        raise DataError("Expected finite weights of at least 0; received others.")
-    return labels.astype(np.int64), values, weight[None]
+    return labels.astype(np.int64), values
 
 
 def squared_error(labels: np.ndarray, probabilities: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """`brier` for each row of weights `(draws, n)`."""
+    """Mean squared distance of probability and label for each row of weights `(draws, n)`.
+
+    Source: Brier, Verification of forecasts expressed in terms of probability, 1950, in the form
+    for two classes that counts one of them.
+    """
     return ratio(weights @ (probabilities - labels) ** 2, weights.sum(1))
 
 
 def calibration_error(
-    labels: np.ndarray,
-    probabilities: np.ndarray,
-    weights: np.ndarray,
-    bins: int = CALIBRATION_BINS,
+    labels: np.ndarray, probabilities: np.ndarray, weights: np.ndarray
 ) -> np.ndarray:
-    """`expected_calibration_error` for each row of weights `(draws, n)`."""
-    surplus = np.zeros((len(labels), bins))
-    surplus[np.arange(len(labels)), _bin(probabilities, bins)] = probabilities - labels
+    """Mean distance of the calibration curve from the diagonal, for each row of weights.
+
+    A small set shows some error even where its probabilities are right: each part holds few.
+
+    Source: Guo et al., 2017, of the positive class.
+    """
+    surplus = np.zeros((len(labels), CALIBRATION_BINS))
+    surplus[np.arange(len(labels)), _bin(probabilities)] = probabilities - labels
     return ratio(np.abs(weights @ surplus).sum(1), weights.sum(1))
 
 
@@ -175,5 +125,5 @@ def ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:
     return np.divide(above, below, out=np.full(np.shape(below), np.nan), where=below > 0)
 
 
-def _bin(probabilities: np.ndarray, bins: int) -> np.ndarray:
-    return np.minimum((probabilities * bins).astype(np.int64), bins - 1)
+def _bin(probabilities: np.ndarray) -> np.ndarray:
+    return np.minimum((probabilities * CALIBRATION_BINS).astype(np.int64), CALIBRATION_BINS - 1)

@@ -42,61 +42,51 @@ class Pairs:
 
 
 def pair_masks(predicted: Instances, true: Instances, areas: np.ndarray | None = None) -> Pairs:
-    """Pairs of an image by their masks.
+    """Pairs of an image by their masks; without scores, all predictions count alike.
 
-    Args:
-        predicted: Predicted objects; without scores, all count alike.
-        true: Ground truth.
-        areas: Areas of the true objects, px, where annotations state them; their pixels by default.
+    `areas` of the true objects, px, are those that annotations state; their pixels by default.
     """
-    predicted_areas, true_areas = predicted.areas, true.areas
     shared = mask_overlaps(predicted, true)
-    sums = predicted_areas[:, None] + true_areas
-    union = np.where(true.crowd, predicted_areas[:, None], sums - shared)
-    scores = predicted.scores
-    return Pairs(
-        shared / np.maximum(union, 1),
-        np.ones(len(predicted)) if scores is None else scores,
-        predicted.labels,
-        predicted_areas,
-        true.labels,
-        true_areas if areas is None else areas,
-        true.crowd,
-    )
+    return _pairs(predicted, true, shared, predicted.areas, true.areas, areas)
 
 
 def pair_boxes(
-    predicted: np.ndarray,
-    scores: np.ndarray,
-    predicted_labels: np.ndarray,
-    true: np.ndarray,
-    true_labels: np.ndarray,
-    crowd: np.ndarray | None = None,
+    predicted: Instances,
+    true: Instances,
     areas: np.ndarray | None = None,
+    corners: np.ndarray | None = None,
 ) -> Pairs:
-    """Pairs of an image by their boxes.
-
-    Args:
-        predicted: Top, left, bottom, right, px, `(n, 4)`, the last two exclusive; so `true`
-            `(m, 4)`.
-        scores: Scores of the predictions, `(n,)`.
-        predicted_labels: Classes, `(n,)`; so `true_labels` `(m,)`.
-        crowd: Whether each true object is a crowd, `(m,)`; none by default.
-        areas: Areas of the true objects, px, for scores by size; those of the boxes by default.
+    """As `pair_masks`, by their boxes; those of the true objects are `corners`, top, left, bottom,
+    right, px, `(n, 4)`, where annotations state them.
     """
-    predicted, true = np.asarray(predicted, np.float64), np.asarray(true, np.float64)
-    crowd = np.zeros(len(true), bool) if crowd is None else crowd
-    predicted_areas, true_areas = (
-        (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1]) for boxes in (predicted, true)
-    )
-    corner = np.maximum(predicted[:, None, :2], true[None, :, :2])
-    end = np.minimum(predicted[:, None, 2:], true[None, :, 2:])
-    shared = (end - corner).clip(min=0).prod(axis=-1)
+    boxes = np.asarray(predicted.boxes, np.float64)
+    others = np.asarray(true.boxes if corners is None else corners, np.float64)
+    first = np.maximum(boxes[:, None, :2], others[None, :, :2])
+    last = np.minimum(boxes[:, None, 2:], others[None, :, 2:])
+    shared = (last - first).clip(min=0).prod(axis=-1)
+    own_areas, other_areas = ((b[:, 2] - b[:, 0]) * (b[:, 3] - b[:, 1]) for b in (boxes, others))
+    return _pairs(predicted, true, shared, own_areas, other_areas, areas)
+
+
+def _pairs(
+    predicted: Instances,
+    true: Instances,
+    shared: np.ndarray,
+    predicted_areas: np.ndarray,
+    true_areas: np.ndarray,
+    areas: np.ndarray | None,
+) -> Pairs:
     sums = predicted_areas[:, None] + true_areas
-    union = np.where(crowd, predicted_areas[:, None], sums - shared)
-    ious = shared / np.maximum(union, np.finfo(float).tiny)
-    areas = true_areas if areas is None else areas
-    return Pairs(ious, scores, predicted_labels, predicted_areas, true_labels, areas, crowd)
+    union = np.where(true.crowd, predicted_areas[:, None], sums - shared)
+    return Pairs(
+        shared / np.maximum(union, np.finfo(float).tiny),
+        np.ones(len(predicted)) if predicted.scores is None else predicted.scores,
+        predicted.labels,
+        predicted_areas,
+        true.labels,
+        true.areas if areas is None else areas,
+        true.crowd,
+    )
 
 
 @dataclass(frozen=True)
@@ -121,11 +111,8 @@ class CocoScores:
 def coco_scores(images: Sequence[Pairs], num_classes: int, max_detections: int = 100) -> CocoScores:
     """Average precision over the images of a data set.
 
-    Args:
-        images: Pairs of each.
-        num_classes: Labels lie below it; means skip classes that no image holds.
-        max_detections: Number of detections of the highest scores that count in each image and
-            class.
+    Labels lie below `num_classes`, and means skip classes that no image holds. Of the detections of
+    an image and class, those of the `max_detections` highest scores count.
 
     Source: Lin et al., Microsoft COCO, 2014, and `pycocotools`: matching goes from the highest
     score down, precision is the highest at this recall or beyond, read at 101 recalls; crowds, and

@@ -50,13 +50,8 @@ class Scores:
 def confusion(truth: np.ndarray, guess: np.ndarray, num_classes: int) -> np.ndarray:
     """Count pixels by true and predicted class, int64 `(num_classes, num_classes)`.
 
-    Args:
-        truth: Labels of any shape; pixels with `IGNORE_LABEL` are not counted.
-        guess: Labels of the same shape.
-        num_classes: Labels lie in `[0, num_classes)`.
-
-    Raises:
-        DataError: If shapes differ or a counted label lies outside.
+    Pixels whose true label is `IGNORE_LABEL` are not counted. `DataError` if shapes differ or a
+    counted label lies outside `[0, num_classes)`.
     """
     if truth.shape != guess.shape:
         raise DataError(
@@ -79,12 +74,9 @@ def confusion(truth: np.ndarray, guess: np.ndarray, num_classes: int) -> np.ndar
 
 
 def tally(counts: np.ndarray) -> np.ndarray:
-    """Sizes of truth, prediction and overlap of each class, `(…, 3, classes)`.
-
-    All scores follow from these, and they take far less room than the counts they come from.
-
-    Args:
-        counts: Rows are true classes, columns predicted ones, `(…, classes, classes)`.
+    """Sizes of truth, prediction and overlap of each class, `(…, 3, classes)`, from counts
+    `(…, classes, classes)` whose rows are true classes. All scores follow from these, and they take
+    far less room.
     """
     overlap = np.diagonal(counts, axis1=-2, axis2=-1)
     return np.stack([counts.sum(-1), counts.sum(-2), overlap], axis=-2)

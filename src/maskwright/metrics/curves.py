@@ -16,84 +16,49 @@ ROUNDING = 1e-9
 
 
 def roc_curve(
-    labels: np.ndarray, probabilities: np.ndarray, weights: np.ndarray | None = None
+    labels: np.ndarray, probabilities: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """False positive rate, true positive rate and threshold, from the highest threshold down.
 
-    Args:
-        labels: 0 or 1, `(n,)`.
-        probabilities: Of label 1, `(n,)`; logits give the same.
-        weights: Not negative, `(n,)`; `None` for 1 each.
-
-    Returns:
-        Three arrays of one entry per distinct probability after a first at (0, 0, infinity); a
-        rate is nan where its class is missing.
+    Labels are 0 or 1, `(n,)`; logits give the same as probabilities. Each array has an entry per
+    distinct probability after a first at (0, 0, infinity); a rate is nan where its class is
+    missing.
 
     Raises:
         DataError: If lengths differ, labels are not 0 or 1, or values are not finite.
     """
-    positive, negative, thresholds = by_threshold(*checked(labels, probabilities, weights))
+    positive, negative, thresholds = _steps(labels, probabilities)
     rates = [
         ratio(np.append(0.0, part.cumsum()), np.full(part.size + 1, part.sum()))
-        for part in (negative[0], positive[0])
+        for part in (negative, positive)
     ]
     return rates[0], rates[1], np.append(np.inf, thresholds)
 
 
-def roc_auc(
-    labels: np.ndarray, probabilities: np.ndarray, weights: np.ndarray | None = None
-) -> float:
-    """Area under the `roc_curve`, 0 to 1, chance at 0.5; nan where a class is missing."""
-    positive, negative, _ = by_threshold(*checked(labels, probabilities, weights))
-    return float(area_under(positive, negative)[0])
-
-
 def precision_recall_curve(
-    labels: np.ndarray, probabilities: np.ndarray, weights: np.ndarray | None = None
+    labels: np.ndarray, probabilities: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Precision, recall and threshold, from the highest threshold down.
 
     Arguments and errors are those of `roc_curve`. One entry per distinct probability; recall is nan
-    without positives, precision where all weights so far are 0.
+    without positives.
     """
-    positive, negative, thresholds = by_threshold(*checked(labels, probabilities, weights))
-    hits = positive[0].cumsum()
-    recall = ratio(hits, np.full(hits.size, positive[0].sum()))
-    return ratio(hits, hits + negative[0].cumsum()), recall, thresholds
-
-
-def average_precision(
-    labels: np.ndarray, probabilities: np.ndarray, weights: np.ndarray | None = None
-) -> float:
-    """Precision summed over the steps of recall, without interpolation; nan without positives."""
-    positive, negative, _ = by_threshold(*checked(labels, probabilities, weights))
-    return float(mean_precision(positive, negative)[0])
+    positive, negative, thresholds = _steps(labels, probabilities)
+    hits = positive.cumsum()
+    recall = ratio(hits, np.full(hits.size, positive.sum()))
+    return ratio(hits, hits + negative.cumsum()), recall, thresholds
 
 
 def sensitivity_at(
-    labels: np.ndarray,
-    probabilities: np.ndarray,
-    specificity: float,
-    weights: np.ndarray | None = None,
+    labels: np.ndarray, probabilities: np.ndarray, specificity: float
 ) -> tuple[float, float]:
     """Highest sensitivity at a specificity of at least this, and its threshold.
 
-    Thresholds are probabilities that occur; there is no interpolation between them.
-
-    Args:
-        labels: 0 or 1, `(n,)`.
-        probabilities: Of label 1, `(n,)`.
-        specificity: From 0 to 1.
-        weights: As `roc_curve` takes them.
-
-    Returns:
-        The sensitivity, and the highest threshold that has it: infinite where it is 0. Both are
-        nan where a class is missing.
-
-    Raises:
-        DataError: As `roc_curve` does.
+    Thresholds are probabilities that occur, without interpolation: the highest that has this
+    sensitivity, infinite where that is 0. Both are nan where a class is missing. Labels,
+    probabilities and errors are those of `roc_curve`.
     """
-    false_alarms, sensitivity, thresholds = roc_curve(labels, probabilities, weights)
+    false_alarms, sensitivity, thresholds = roc_curve(labels, probabilities)
     if np.isnan(false_alarms[-1]) or np.isnan(sensitivity[-1]):
         return np.nan, np.nan
     allowed = sensitivity[1 - false_alarms >= specificity - ROUNDING]
@@ -101,30 +66,13 @@ def sensitivity_at(
     return float(allowed[best]), float(thresholds[best])
 
 
-def binary_accuracy(
-    labels: np.ndarray,
-    probabilities: np.ndarray,
-    threshold: float = 0.5,
-    weights: np.ndarray | None = None,
-) -> float:
-    """Share of the samples on the right side of the threshold; nan without samples."""
-    labels, probabilities, weight_rows = checked(labels, probabilities, weights)
-    right = (probabilities >= threshold) == labels
-    return float(ratio(weight_rows @ right, weight_rows.sum(1))[0])
-
-
 def binned_scores(counts: np.ndarray) -> dict[str, float]:
     """Scores from the histograms of `metrics.streaming.count_scores`, added up over batches.
 
-    Samples of one bin count as equal, so that AUC and average precision differ from the exact ones
-    in about the third digit at most.
-
-    Args:
-        counts: Of negatives and positives by rising score, `(2, bins)`, an even number of bins.
-
-    Returns:
-        `roc_auc`, `average_precision` and `binary_accuracy` at a probability of one half; nan where
-        undefined.
+    Counts are those of negatives and positives by rising score, `(2, bins)`, an even number of
+    bins. Scores are `roc_auc`, `average_precision` and `binary_accuracy` at a probability of one
+    half; nan where undefined. Samples of one bin count as equal, so that AUC and average precision
+    differ from the exact ones in about the third digit at most.
     """
     falling = np.asarray(counts)[:, None, ::-1].astype(np.float64)
     negative, positive = falling
@@ -163,14 +111,25 @@ def by_threshold(
     return positive, negative, sorted_values[starts]
 
 
+def _steps(
+    labels: np.ndarray, probabilities: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Numbers of positives and negatives at each distinct probability, and these."""
+    labels, probabilities = checked(labels, probabilities)
+    positive, negative, thresholds = by_threshold(labels, probabilities, np.ones((1, len(labels))))
+    return positive[0], negative[0], thresholds
+
+
 def area_under(positive: np.ndarray, negative: np.ndarray) -> np.ndarray:
-    """Area under the curve of each draw, from `by_threshold`."""
+    """Area under the ROC curve of each draw, from `by_threshold`; nan where a class is missing."""
     won = (negative * (positive.cumsum(1) - positive / 2)).sum(1)
     return ratio(won, positive.sum(1) * negative.sum(1))
 
 
 def mean_precision(positive: np.ndarray, negative: np.ndarray) -> np.ndarray:
-    """Average precision of each draw, from `by_threshold`."""
+    """Precision summed over the steps of recall of each draw, from `by_threshold`; nan without
+    positives.
+    """
     hits = positive.cumsum(1)
     precision = hits / np.maximum(hits + negative.cumsum(1), np.finfo(float).tiny)
     return ratio((positive * precision).sum(1), positive.sum(1))

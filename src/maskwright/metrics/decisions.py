@@ -44,8 +44,8 @@ class Decisions:
         sensitivity: Share of the positives that are decided positive.
         specificity: Share of the negatives that are decided negative.
         sensitivity_at_specificity: See `sensitivity_at`.
-        brier: See `metrics.brier`.
-        expected_calibration_error: See `metrics.expected_calibration_error`.
+        brier: Mean squared distance of probability and label, 0 to 1, lower is better.
+        expected_calibration_error: Mean distance of the calibration curve from the diagonal.
         confusion: Samples by true (rows) and decided class, int64 `(2, 2)`.
         threshold: Threshold of the decisions.
         specificity_asked: Specificity for `sensitivity_at_specificity`.
@@ -84,8 +84,8 @@ def decision_scores(
     Raises:
         DataError: If lengths differ, labels are not 0 or 1, or a probability is not in [0, 1].
     """
-    labels, probabilities, ones = checked(labels, probabilities, None, probable=True)
-    values = _scores(labels, probabilities, ones, threshold, specificity)
+    labels, probabilities = checked(labels, probabilities, probable=True)
+    values = _scores(labels, probabilities, np.ones((1, len(labels))), threshold, specificity)
     codes = 2 * labels + (probabilities >= threshold)
     return Decisions(
         **{name: float(row[0]) for name, row in values.items()},
@@ -108,22 +108,14 @@ def resample_decisions(
 ) -> Mapping[str, np.ndarray]:
     """`DECISION_SCORES` of sets drawn from the cases with replacement, `(draws,)` each.
 
-    All samples of a case are drawn together. The same cases, draws and seed give the same sets, so
-    that scores of two sets of probabilities can be subtracted draw by draw.
-
-    Args:
-        labels: 0 or 1, `(n,)`.
-        probabilities: Of label 1, `(n,)`.
-        cases: Of each sample.
-        threshold: As in `decision_scores`.
-        specificity: As in `decision_scores`.
-        draws: Number of sets.
-        seed: Of the drawing.
+    All samples of a case are drawn together; there are no draws where all are of one case. The same
+    cases, draws and seed give the same sets, so that scores of two sets of probabilities can be
+    subtracted draw by draw. Other arguments are those of `decision_scores`.
 
     Raises:
         DataError: As `decision_scores` does, or where there is not one case per sample.
     """
-    labels, probabilities, _ = checked(labels, probabilities, None, probable=True)
+    labels, probabilities = checked(labels, probabilities, probable=True)
     if len(cases) != len(labels):
         raise DataError(
             f"Expected the case of each of {len(labels)} samples, received {len(cases)} cases."
@@ -132,6 +124,7 @@ def resample_decisions(
     places = np.array([order[case] for case in cases], np.int64)
     if not order:
         return {name: np.full(draws, np.nan) for name in DECISION_SCORES}
+    draws = draws if len(order) > 1 else 0
     parts = [
         _scores(labels, probabilities, times[:, places].astype(float), threshold, specificity)
         for times in draw_cases(len(order), draws, seed, numbers=len(places))
@@ -140,33 +133,6 @@ def resample_decisions(
         name: np.concatenate([part[name] for part in parts]) if parts else np.zeros(0)
         for name in DECISION_SCORES
     }
-
-
-def decision_intervals(
-    labels: np.ndarray,
-    probabilities: np.ndarray,
-    cases: Sequence[str],
-    *,
-    threshold: float = 0.5,
-    specificity: float = 0.9,
-    draws: int = 1000,
-    seed: int = 0,
-) -> Mapping[str, np.ndarray]:
-    """Ends of the 95 % intervals of `DECISION_SCORES`, `(2,)` each, cases resampled.
-
-    Arguments and errors are those of `resample_decisions`; see `decision_ends`. All nan for one
-    case.
-    """
-    resampled = resample_decisions(
-        labels,
-        probabilities,
-        cases,
-        threshold=threshold,
-        specificity=specificity,
-        draws=draws if len(set(cases)) > 1 else 0,
-        seed=seed,
-    )
-    return decision_ends(resampled)
 
 
 def decision_ends(resampled: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:

@@ -39,16 +39,11 @@ class ObjectTally:
 
 
 def tally_objects(predicted: Instances, true: Instances, num_classes: int) -> ObjectTally:
-    """Counts of one image.
+    """Counts of one image, whose labels lie below `num_classes`; predictions count at any score.
 
     An object is detected where a prediction of its class overlaps it by an IoU above the threshold;
     each is matched once, so that as many as possible are. Predictions mostly inside a crowd do not
     count.
-
-    Args:
-        predicted: Predicted objects, whatever their scores.
-        true: Ground truth.
-        num_classes: Labels lie below it.
     """
     truth = true.take(~true.crowd)
     if true.crowd.any():

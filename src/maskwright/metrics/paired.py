@@ -19,8 +19,8 @@ class Paired:
     """Scores of two models on the same images, and the difference between them.
 
     Args:
-        a: Scores of all pixels by the one model.
-        b: By the other.
+        a: Scores of all pixels by the one model, and `b` by the other.
+        b: See `a`.
         gain: Field by field, how far `a` lies above `b`; nan where one of them has no score.
         ends: Of the interval of each gain, `(2,)` and `(2, classes)`; nan where there is none.
         num_cases: That were drawn from.
@@ -52,7 +52,7 @@ def paired_difference(
     `fewest_cases`, where even one sign in all of them is no evidence.
 
     Args:
-        tallies_a: Of each image, `(n, 3, classes)`, as `tally` makes them.
+        tallies_a: Of each image, `(n, 3, classes)`, as `tally` makes them; so `tallies_b`.
         tallies_b: Of the same images by the other model.
         cases: Case of each image.
         draws: Data sets drawn; 0 for no intervals.

@@ -1,4 +1,8 @@
-"""Layers and small pieces of network that encoders and decoders are made of."""
+"""Layers and small pieces of network that encoders and decoders are made of.
+
+Keras records the arguments that a layer was made with, and finds the shape of its output by a call:
+layers here leave both to it.
+"""
 
 import math
 from collections.abc import Sequence
@@ -6,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 import keras
+import tensorflow as tf
 from keras import layers, ops
 
 from maskwright.errors import ConfigError
@@ -34,15 +39,17 @@ class Norm:
 BATCH = Norm()
 
 
+def resized(x: Tensor, size: tuple[Any, Any]) -> Tensor:
+    """`(b, h, w, c)` at another height and width: bilinear, with half-pixel centers."""
+    return tf.cast(tf.image.resize(x, size), x.dtype)
+
+
 @keras.saving.register_keras_serializable(package="maskwright")
 class BilinearUpsampling(layers.Layer):
     """Enlarge height and width by a whole factor, bilinearly, with half-pixel centers.
 
     Keras's own `UpSampling2D` fixes the first image's size into the graph when height and width
     are dynamic; this layer follows every image and survives every export.
-
-    Args:
-        factor: How many times larger, at least 1.
     """
 
     def __init__(self, factor: int, **kwargs: Any) -> None:
@@ -54,26 +61,7 @@ class BilinearUpsampling(layers.Layer):
         if self.factor == 1:
             return x
         height, width = ops.shape(x)[1:3]
-        size = (height * self.factor, width * self.factor)
-        if keras.backend.backend() == "tensorflow":
-            import tensorflow as tf
-
-            return tf.cast(tf.image.resize(x, size), x.dtype)
-        return ops.image.resize(x, size, interpolation="bilinear")
-
-    def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
-        """Shape of the output for the shape of an input."""
-        batch, height, width, channels = input_shape
-        return (
-            batch,
-            None if height is None else height * self.factor,
-            None if width is None else width * self.factor,
-            channels,
-        )
-
-    def get_config(self) -> dict[str, Any]:
-        """Arguments that rebuild the layer."""
-        return {**super().get_config(), "factor": self.factor}
+        return resized(x, (height * self.factor, width * self.factor))
 
 
 @keras.saving.register_keras_serializable(package="maskwright")
@@ -82,9 +70,6 @@ class PadToMultiple(layers.Layer):
 
     An encoder halves the size several times, and every halving must come out even for the decoder
     to meet the skips. Repeating the edge, unlike mirroring, works down to one-pixel images.
-
-    Args:
-        multiple: Largest stride of the encoder.
     """
 
     def __init__(self, multiple: int, **kwargs: Any) -> None:
@@ -101,19 +86,6 @@ class PadToMultiple(layers.Layer):
             x = ops.take(x, ops.minimum(ops.arange(padded), length - 1), axis=axis)
         return x
 
-    def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
-        """Shape of the output for the shape of an input."""
-        batch, height, width, channels = input_shape
-        padded = [
-            None if length is None else -(-length // self.multiple) * self.multiple
-            for length in (height, width)
-        ]
-        return (batch, *padded, channels)
-
-    def get_config(self) -> dict[str, Any]:
-        """Arguments that rebuild the layer."""
-        return {**super().get_config(), "multiple": self.multiple}
-
 
 @keras.saving.register_keras_serializable(package="maskwright")
 class CropLike(layers.Layer):
@@ -128,19 +100,52 @@ class CropLike(layers.Layer):
         height, width = ops.shape(like)[1:3]
         return x[:, :height, :width]
 
-    def compute_output_shape(
-        self, input_shape: Sequence[Sequence[int | None]]
-    ) -> tuple[int | None, ...]:
-        """Shape of the output for the shapes of the inputs."""
-        (batch, _, _, channels), (_, height, width, _) = input_shape
-        return (batch, height, width, channels)
+
+@keras.saving.register_keras_serializable(package="maskwright")
+class AverageBins(layers.Layer):
+    """Means of a grid of `bins` by `bins` parts of the features, of any size.
+
+    Of `n` pixels, part `i` covers those from `floor(i * n / bins)` to below
+    `ceil((i + 1) * n / bins)`: neighbors share a pixel where the division leaves a rest, and where
+    there are fewer pixels than parts, several parts take the same one. Pooling is two products of
+    matrices, made from the features' size, so that it survives every export.
+    """
+
+    def __init__(self, bins: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.bins = bins
+
+    def call(self, x: Tensor) -> Tensor:
+        """`(b, h, w, c)` to `(b, bins, bins, c)`."""
+        height, width = ops.shape(x)[1:3]
+        x = ops.transpose(x, (0, 3, 1, 2))
+        x = ops.matmul(self._shares(height), x)
+        x = ops.matmul(x, ops.transpose(self._shares(width)))
+        return ops.transpose(x, (0, 2, 3, 1))
+
+    def _shares(self, pixels: int) -> Tensor:
+        """Share of each pixel in each part's mean, `(bins, pixels)`."""
+        part, pixel = ops.arange(self.bins)[:, None], ops.arange(pixels)[None]
+        # Pixel p lies in part i where i * n / bins < p + 1 and p < (i + 1) * n / bins.
+        begun = part * pixels < (pixel + 1) * self.bins
+        open_still = pixel * self.bins < (part + 1) * pixels
+        inside = ops.cast(ops.logical_and(begun, open_still), self.compute_dtype)
+        return inside / ops.sum(inside, -1, keepdims=True)
+
+
+@keras.saving.register_keras_serializable(package="maskwright")
+class EnlargeLike(layers.Layer):
+    """Bring the first input to the height and width of the second: bilinear, half-pixel centers."""
+
+    def call(self, inputs: Sequence[Tensor]) -> Tensor:
+        """`[(b, h', w', c), (b, h, w, …)]` to `(b, h, w, c)`."""
+        x, like = inputs
+        height, width = ops.shape(like)[1:3]
+        return resized(x, (height, width))
 
 
 def normalization(x: Tensor, norm: Norm, *, name: str | None = None) -> Tensor:
-    """Normalize the channels of `(b, h, w, c)`.
-
-    Raises:
-        ConfigError: If the kind of `norm` is none of `NORMS`.
+    """Normalize the channels of `(b, h, w, c)`; `ConfigError` if the kind is none of `NORMS`.
 
     Sources: Ioffe and Szegedy, Batch normalization, 2015; Wu and He, Group normalization, 2018;
     Ulyanov et al., Instance normalization, 2016.
@@ -157,6 +162,11 @@ def normalization(x: Tensor, norm: Norm, *, name: str | None = None) -> Tensor:
     raise ConfigError(f"Expected a normalization of {', '.join(NORMS)}; received {norm.kind!r}.")
 
 
+def norm_of_means(norm: Norm) -> Norm:
+    """Normalization of a map of one pixel, which normalized for itself would always be zero."""
+    return Norm("none") if norm.kind == "instance" else norm
+
+
 def conv_block(
     x: Tensor,
     width: int,
@@ -168,17 +178,10 @@ def conv_block(
     norm: Norm = BATCH,
     name: str | None = None,
 ) -> Tensor:
-    """Convolution, normalization where asked for, ReLU.
+    """Convolution of `(b, h, w, c)` to `width` channels, normalization where asked for, ReLU.
 
-    Args:
-        x: `(b, h, w, c)`.
-        width: Channels of the result.
-        kernel: Side of the kernel, pixels.
-        strides: Of the convolution.
-        dilation: Distance between the kernel's pixels.
-        separable: Depthwise convolution, then 1x1: about nine times fewer multiplications at 3x3.
-        norm: See `normalization`; without one the convolution has a bias.
-        name: Prefix of the layers' names.
+    `separable` is depthwise convolution, then 1x1: about nine times fewer multiplications at 3x3.
+    Without normalization the convolution has a bias. `name` is the prefix of the layers' names.
     """
     convolution = layers.SeparableConv2D if separable else layers.Conv2D
     initial = (

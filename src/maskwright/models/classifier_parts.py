@@ -10,11 +10,8 @@ _CONSTANT = 1e-6  # deviation of a measure, relative to its size, below which it
 
 
 def with_weights(model: keras.Model) -> keras.Model:
-    """The same classifier, which also gives the share and the logit of each region.
-
-    Returns:
-        Model of the same inputs to `logits (b, 1)`; `weights (b, n)`, the share of each region in
-        its bag, rows sum to 1; and `region_logits (n, 1)`, the decision on each region alone.
+    """The same classifier, which gives the share and the logit of each region too: `logits (b, 1)`;
+    `weights (b, n)`, whose rows sum to 1; and `region_logits (n, 1)`, each region decided alone.
     """
     pooling = model.get_layer("pooling")
     outputs = {
@@ -53,8 +50,7 @@ def adapt_measures(model: keras.Model, vectors: np.ndarray) -> np.ndarray:
 
     Args:
         model: A classifier with measures.
-        vectors: Measures of the regions to learn from, `(n, m)`; one that hardly varies is
-            counted as constant and gives 0 from then on.
+        vectors: Measures of the regions, `(n, m)`; one that hardly varies gives 0 from then on.
 
     Returns:
         The vectors as the model then sees them, `(n, m)`: what a logistic regression for

@@ -88,12 +88,7 @@ def reference_cnn(
 
     3x3 convolutions of 32 and 64 channels without padding, each with ReLU and 2x2 maxima, 128 units
     with ReLU, 1 unit: 31,509,697 parameters for 256x256x3. It looks at `images` alone. The logit of
-    a bag is the mean of its regions' logits.
-
-    Args:
-        channels: Channels of the images.
-        size: Their side in pixels, at least 10.
-        pixel_range: Values that stand for black and white; they become 0 and 1.
+    a bag is the mean of its regions' logits. `size` is the side of the images, at least 10 px.
 
     Source: the usual first network of the Keras tutorials, as it is used for masked images of
     256x256x3; its sigmoid is applied after the model, once.

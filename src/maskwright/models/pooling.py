@@ -21,11 +21,9 @@ _NEVER = -1e9  # far below every score, and finite: no nan from what is masked
 class PoolInside(layers.Layer):
     """Mean of features inside a mask; every cell counts as many pixels of the mask as it covers.
 
-    A mask smaller than a cell still has its cell. An empty mask gives the mean of all cells.
-
-    Args:
-        stride: Pixels of the mask to a side of a cell. Cells beyond the mask, where the image was
-            padded, count as outside.
+    A mask smaller than a cell still has its cell. An empty mask gives the mean of all cells. A cell
+    has `stride` pixels of the mask to a side; those beyond it, where the image was padded, are
+    outside.
 
     Call arguments:
         features: `(n, h / stride, w / stride, c)`.
@@ -52,16 +50,6 @@ class PoolInside(layers.Layer):
         """1 where a pixel lies in a cell, `(cells, pixels)`."""
         cell_of = ops.arange(pixels) // self.stride
         return ops.cast(ops.arange(cells)[:, None] == cell_of[None], self.compute_dtype)
-
-    def compute_output_shape(
-        self, features_shape: Sequence[int | None], masks_shape: Sequence[int | None]
-    ) -> tuple[int | None, ...]:
-        """Shape of the output for the shapes of the inputs."""
-        return (features_shape[0], features_shape[-1])
-
-    def get_config(self) -> dict[str, Any]:
-        """Arguments that rebuild the layer."""
-        return {**super().get_config(), "stride": self.stride}
 
 
 @keras.saving.register_keras_serializable(package="maskwright")
@@ -101,15 +89,6 @@ class _Pooling(layers.Layer):
         """Embeddings of the bags, `(b, d)`, and weights `(b, n)`, whose rows sum to 1."""
         raise NotImplementedError
 
-    def compute_output_shape(
-        self,
-        embeddings_shape: Sequence[int | None],
-        region_logits_shape: Sequence[int | None],
-        bags_shape: Sequence[int | None],
-    ) -> Sequence[tuple[int | None, ...]]:
-        """Shapes of the outputs for the shapes of the inputs."""
-        return (bags_shape[0], embeddings_shape[-1]), tuple(bags_shape)
-
 
 @keras.saving.register_keras_serializable(package="maskwright")
 class MeanPooling(_Pooling):
@@ -140,10 +119,7 @@ class MaxPooling(_Pooling):
 
 @keras.saving.register_keras_serializable(package="maskwright")
 class AttentionPooling(_Pooling):
-    """Mean of a bag's regions by weights that are learned: gated attention.
-
-    Args:
-        units: Of the hidden layer.
+    """Mean of a bag's regions by weights that are learned: gated attention with a hidden layer.
 
     Source: Ilse, Tomczak, Welling, Attention-based Deep Multiple Instance Learning, 2018,
     equation 9, with biases in the hidden layer as in the authors' code.
@@ -175,10 +151,6 @@ class AttentionPooling(_Pooling):
         shares = ops.exp(masked - ops.max(masked, -1, keepdims=True))
         weights = shares / ops.sum(shares, -1, keepdims=True)
         return ops.matmul(weights, embeddings), weights
-
-    def get_config(self) -> dict[str, Any]:
-        """Arguments that rebuild the layer."""
-        return {**super().get_config(), "units": self.units}
 
 
 POOLINGS: dict[str, Callable[..., layers.Layer]] = {

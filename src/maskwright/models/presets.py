@@ -72,13 +72,8 @@ def tutorial_unet(
 
     6,504,227 parameters for three classes, of which 4,660,323 learn while the encoder is frozen.
     Pixels are scaled to -1 to 1 as the encoder's weights expect; the tutorial feeds 0 to 1.
-
-    Args:
-        num_classes: Channels of the logits.
-        channels: Channels of the images.
-        pixel_range: Values that stand for black and white.
-        weights: Of the encoder; see `encoder`.
-        taps: Stride to layer of MobileNetV2, for strides 2 to 32; `None` for the tutorial's.
+    `weights` are those of the encoder, see `encoder`; `taps` lead from strides 2 to 32 to layers of
+    MobileNetV2, `None` for the tutorial's.
     """
     taps = taps or TUTORIAL_TAPS
     if sorted(taps) != [2, 4, 8, 16, 32]:
@@ -117,9 +112,7 @@ def small(
 
 
 PRESETS: dict[str, Callable[..., keras.Model]] = {
-    "plain_unet": plain_unet,
-    "tutorial_unet": tutorial_unet,
-    "small": small,
+    preset.__name__: preset for preset in (plain_unet, tutorial_unet, small)
 }
 """Builders by name."""
 

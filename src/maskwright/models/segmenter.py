@@ -1,6 +1,7 @@
 """Join an encoder and a decoder to a model from images to logits."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 
 import keras
 from keras import layers
@@ -33,8 +34,7 @@ def segmenter(
         channels: Channels of the images.
         dropout: Share of the last features' channels left out in training.
         seed: Of the dropout.
-        head: Function of `(features, num_classes, stride)` to logits at stride 1; `bilinear_head`
-            by default.
+        head: One of the functions in `HEADS`, or one like them.
         deep_supervision: Give the logits of the decoder's auxiliary features behind the main ones,
             as a list, for a loss of their own; `main_model` leaves them out again.
 
@@ -94,16 +94,12 @@ def main_model(model: keras.Model) -> keras.Model:
     return keras.Model(model.inputs[0], model.outputs[0], name=model.name)
 
 
-def bilinear_head(x: Tensor, num_classes: int, stride: int, prefix: str = "") -> Tensor:
-    """1x1 convolution to the classes, then bilinear enlargement to the image."""
-    x = layers.Conv2D(num_classes, 1, name=f"{prefix}classes")(x)
+def bilinear_head(
+    x: Tensor, num_classes: int, stride: int, prefix: str = "", kernel: int = 1
+) -> Tensor:
+    """Convolution to the classes, then bilinear enlargement to the image."""
+    x = layers.Conv2D(num_classes, kernel, padding="same", name=f"{prefix}classes")(x)
     return BilinearUpsampling(stride, dtype="float32", name=f"{prefix}enlarge")(x)
-
-
-def convolution_head(x: Tensor, num_classes: int, stride: int) -> Tensor:
-    """3x3 convolution to the classes, then bilinear enlargement to the image; of U-Net 3+."""
-    x = layers.Conv2D(num_classes, 3, padding="same", name="classes")(x)
-    return BilinearUpsampling(stride, dtype="float32", name="enlarge")(x)
 
 
 def transposed_head(x: Tensor, num_classes: int, stride: int) -> Tensor:
@@ -113,7 +109,7 @@ def transposed_head(x: Tensor, num_classes: int, stride: int) -> Tensor:
 
 HEADS: Mapping[str, Head] = {
     "bilinear": bilinear_head,
-    "convolution": convolution_head,
+    "convolution": partial(bilinear_head, kernel=3),  # of U-Net 3+
     "transposed": transposed_head,
 }
 """From the features of a decoder to logits, by name."""

@@ -23,18 +23,14 @@ WIDTHS = (32, 64, 128, 256, 512)
 
 @dataclass(frozen=True, kw_only=True)
 class NetworkSpec:
-    """What every network on an encoder is built from.
+    """What every network on an encoder is built from; for what is not said here see `encoder`.
 
     Args:
         encoder_name: One of `ENCODERS`.
         encoder_widths: Channels of the plain and the residual encoder, fine to coarse.
         channels: Channels of the images.
         pixel_range: Values of the images that stand for black and white.
-        weights: Initial weights of the encoder; see `encoder`.
-        alpha: Width of a MobileNet.
-        taps: Stride to layer of the encoder; see `encoder`.
         norm: Kind of normalization of the decoder and of encoders without published weights.
-        output_stride: Coarsest stride of the encoder; see `encoder`.
         seed: Seed of the dropout; initial weights follow `keras.utils.set_random_seed`.
         synchronized: Batch statistics over all workers.
     """
@@ -76,7 +72,7 @@ class NetworkSpec:
 
 @dataclass(frozen=True)
 class SegmenterSpec(NetworkSpec):
-    """Any encoder with any decoder.
+    """Any encoder with any decoder; for what is not said here see `segmenter`.
 
     Args:
         num_classes: Channels of the logits; 1 stands for two classes, by the logit of the second.
@@ -84,8 +80,6 @@ class SegmenterSpec(NetworkSpec):
         widths: Channels of the decoder, coarse to fine.
         decoder_options: Further arguments of the decoder.
         head: One of `HEADS`.
-        dropout: Share of channels dropped before the last convolution.
-        deep_supervision: See `segmenter`.
     """
 
     num_classes: int
@@ -121,11 +115,9 @@ class SegmenterSpec(NetworkSpec):
 
 @dataclass(frozen=True)
 class DetectorSpec(NetworkSpec):
-    """Mask R-CNN on an encoder.
+    """Mask R-CNN on an encoder for objects of `num_classes`, the background not among them.
 
-    Args:
-        num_classes: Classes of objects, without the background.
-        numbers: Arguments of `Rcnn`.
+    `numbers` are arguments of `Rcnn`.
     """
 
     num_classes: int
@@ -148,15 +140,15 @@ def architecture(
     encoder_name: str | None = None,
     deep_supervision: bool = False,
 ) -> keras.Model:
-    """A published network.
+    """A published network, one of `ARCHITECTURES`.
 
     Args:
-        name: One of `ARCHITECTURES`.
+        name: Of the network.
         num_classes: Channels of the logits.
         channels: Channels of the images.
         pixel_range: Values that stand for black and white.
         weights: Initial weights of the encoder; see `encoder`.
-        encoder_name: Another encoder than the published one; `None` for that.
+        encoder_name: Another encoder than the published one.
         deep_supervision: Add the logits of auxiliary heads; see `segmenter`.
 
     Raises:

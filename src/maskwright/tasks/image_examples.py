@@ -1,7 +1,6 @@
 """Examples on which an exported model of images is compared, whatever its task."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,8 +8,6 @@ import numpy as np
 from maskwright.data import DataSet
 from maskwright.data.geometry import cut_image, cut_labels, resize_image, resize_labels
 from maskwright.export.export_task import PixelRange
-from maskwright.export.formats import chooses_boxes, of_one_size
-from maskwright.export.parity import Parity
 from maskwright.export.smoke_test import Example, drawn_image
 from maskwright.inference.pixels import model_pixels
 from maskwright.model_card import InstanceCard, SemanticCard
@@ -24,8 +21,17 @@ ImageCard = SemanticCard | InstanceCard
 
 def whole_network(model: Any, card: ImageCard) -> Mapping[str, Any]:
     """The network as it is, or for images of the working size alone."""
-    one_size = card.size is not None and not chooses_boxes(model)
-    return {"": of_one_size(model, card.size) if one_size and card.size else model}
+    return {"": of_one_size(model, card.size) if card.size else model}
+
+
+def of_one_size(model: Any, size: tuple[int, int]) -> Any:
+    """The same network for images of one height and width (px) alone, which spares engines the work
+    of finding out sizes, padding and cutting.
+    """
+    import keras
+
+    images = keras.Input((*size, model.input_shape[-1]), name="images")
+    return keras.Model(images, model(images))
 
 
 def drawn_examples(card: ImageCard, pixel_range: PixelRange, model: Any) -> list[Example]:
@@ -61,8 +67,7 @@ def samples(card: ImageCard, dataset: DataSet, split: str) -> Iterator[Example]:
         yield {"image": image, "labels": labels, **original}
 
 
-def with_sizes(parity: Parity, examples: Sequence[Example]) -> Parity:
-    """The same with the sizes that images had before they were stretched."""
+def original_sizes(examples: Sequence[Example]) -> tuple[tuple[int, ...], ...]:
+    """Different heights and widths that images had before they were stretched, px."""
     sizes = [example.get("size", example["image"].shape[:2]) for example in examples]
-    different = dict.fromkeys((int(height), int(width)) for height, width in sizes)
-    return replace(parity, sizes=tuple(different))
+    return tuple(dict.fromkeys((int(height), int(width)) for height, width in sizes))

@@ -1,11 +1,15 @@
-"""Decoders: from features by stride to what the classes are read from."""
+"""Decoders: from features by stride to what the classes are read from.
+
+All take the outputs of an encoder by stride, `widths` (channels, coarse to fine; the paper's when
+left out) and `norm`, the normalization of their convolutions (see `normalization`). They raise
+`ConfigError` where the number of widths is another than the decoder needs.
+"""
 
 from maskwright.models.decoders.deeplab import deeplab_v3, deeplab_v3_plus, lraspp
 from maskwright.models.decoders.output import Decoded, Decoder
 from maskwright.models.decoders.pyramids import fpn, pspnet, segformer
 from maskwright.models.decoders.registry import DECODERS, SUPERVISION
-from maskwright.models.decoders.residual import linknet, resunet
-from maskwright.models.decoders.unet import attention_unet, light, unet
+from maskwright.models.decoders.unet import attention_unet, light, linknet, resunet, unet
 from maskwright.models.decoders.unet_plus_plus import unet_3plus, unet_plus_plus
 
 __all__ = [

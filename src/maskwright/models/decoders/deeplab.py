@@ -4,8 +4,7 @@ from collections.abc import Sequence
 
 from keras import layers
 
-from maskwright.models.blocks import BATCH, Norm, Tensor, conv_block
-from maskwright.models.decoders.layers import EnlargeLike, norm_of_means
+from maskwright.models.blocks import BATCH, EnlargeLike, Norm, Tensor, conv_block, norm_of_means
 from maskwright.models.decoders.output import Decoded, enlarge, fixed_widths, low_level
 from maskwright.models.encoders import Features
 
@@ -38,15 +37,8 @@ def deeplab_v3(
             encoder's `output_stride`; 32 goes as well.
         widths: Channels of every branch and of the result; 256 when left out.
         separable: Depthwise separable 3x3 convolutions.
-        norm: After every convolution; see `normalization`. With `"batch"` and one image in a batch
-            the mean has no variance, and its branch says nothing in training; with `"instance"` it
-            goes without.
-
-    Returns:
-        Features at the coarsest stride.
-
-    Raises:
-        ConfigError: If `widths` has not one entry.
+        norm: After every convolution. With `"batch"` and one image in a batch the mean has no
+            variance, and its branch says nothing in training; with `"instance"` it goes without.
 
     Source: Chen et al., Rethinking atrous convolution, 2017. Some libraries add a 3x3 convolution
     after mixing; the paper has none.
@@ -67,20 +59,14 @@ def deeplab_v3_plus(
     """`deeplab_v3` enlarged to stride 4, joined to narrowed fine features, and convolved twice.
 
     Args:
-        features: Encoder outputs by stride; see `deeplab_v3`. The fine ones are those at stride 4,
-            or at the stride nearest to it that is finer than the coarsest.
+        features: Encoder outputs by stride. The fine ones are those at stride 4, or at the stride
+            nearest to it that is finer than the coarsest; the result has their stride.
         widths: Channels of the branches and of the two last 3x3 convolutions, and those that the
             fine features are narrowed to; 256, 48 when left out.
         separable: Depthwise separable 3x3 convolutions in the pyramid and after joining. The paper
             takes them for its fastest models, and plain ones where it finds the structure, which
             is why those are the default. Ours have nothing between depthwise and 1x1.
-        norm: After every convolution; see `deeplab_v3`.
-
-    Returns:
-        Features at the stride of the fine ones.
-
-    Raises:
-        ConfigError: If `widths` has not two entries, or there is one stride alone.
+        norm: See `deeplab_v3`.
 
     Source: Chen et al., Encoder-decoder with atrous separable convolution, 2018: section 4.1 for 48
     channels and two convolutions of 256, table 5 for separable ones.
@@ -106,7 +92,8 @@ def lraspp(
     """MobileNetV3's light head: coarse features weighed by the image as a whole, joined to fine.
 
     A 1x1 convolution of the coarsest features is multiplied with a sigmoid of their mean's 1x1
-    convolution, enlarged, and joined to the fine features.
+    convolution, enlarged, and joined to the fine features as they are. The paper sums the logits of
+    two 1x1 convolutions; one on both joined is the same.
 
     Args:
         features: Encoder outputs by stride. The paper has the coarsest at 16 and the fine ones at
@@ -115,14 +102,7 @@ def lraspp(
         coarse_activation: Activation of the coarse features before all else, by its Keras name;
             none when left out. Keras numbers MobileNetV3's last one anew in every model, so that
             it cannot be tapped.
-        norm: Of the coarse branch; see `normalization`.
-
-    Returns:
-        Features at the stride of the fine ones: those of the coarse branch, then the fine ones as
-        they are. The paper sums the logits of two 1x1 convolutions; one on both joined is the same.
-
-    Raises:
-        ConfigError: If `widths` has not one entry, or there is one stride alone.
+        norm: Of the coarse branch.
 
     Source: Howard et al., Searching for MobileNetV3, 2019, figure 10. The mean is one over the
     whole image, where the paper slides a window of 49x49 that nearly covers it: a mean of windows

@@ -11,13 +11,8 @@ from maskwright.models.encoders import Features
 
 
 class Decoded(NamedTuple):
-    """What a decoder hands to the head.
-
-    Args:
-        features: `(b, h / stride, w / stride, channels)`.
-        stride: Of the features.
-        auxiliary: Features and strides of further heads, for deep supervision; only training looks
-            at them.
+    """What a decoder hands to the head: features `(b, h / stride, w / stride, channels)`, their
+    stride, and as `auxiliary` those of further heads, for deep supervision in training.
     """
 
     features: Tensor
@@ -28,12 +23,27 @@ class Decoded(NamedTuple):
 Decoder = Callable[[Features], Decoded]
 
 
-def climb(features: Features, widths: Sequence[int]) -> Iterator[tuple[int, int, int]]:
-    """Stride, enlargement that leads to it, and width of every step; spare widths stay unused.
+Step = Callable[[Tensor, Tensor, int, int, int], Tensor]
+"""From coarser features, a skip, its stride, the enlargement that leads there, and a width."""
 
-    Raises:
-        ConfigError: If `widths` has too few entries.
+
+def climb(features: Features, step: Step, widths: Sequence[int] | None) -> Decoded:
+    """Features at the finest stride, one step for each stride but the coarsest; what all steps but
+    the first and the last make is auxiliary. `widths` are those of `stairs`.
     """
+    x = features[max(features)]
+    made = []
+    for stride, factor, width in stairs(features, widths):
+        x = step(x, features[stride], stride, factor, width)
+        made.append((x, stride))
+    return Decoded(x, min(features), tuple(made[1:-1]))
+
+
+def stairs(features: Features, widths: Sequence[int] | None) -> Iterator[tuple[int, int, int]]:
+    """Stride, enlargement that leads to it, and width of every step, coarse to fine; spare widths
+    stay unused, and `None` stands for 256, 128, 64, 32, 16.
+    """
+    widths = widths or (256, 128, 64, 32, 16)
     coarsest, *steps = sorted(features, reverse=True)
     if len(widths) < len(steps):
         raise ConfigError(
@@ -46,15 +56,8 @@ def climb(features: Features, widths: Sequence[int]) -> Iterator[tuple[int, int,
 
 
 def fixed_widths(widths: Sequence[int] | None, default: Sequence[int], what: str) -> Sequence[int]:
-    """`widths`, or the default where they are left out.
-
-    Args:
-        widths: As many as the default has.
-        default: The paper's.
-        what: The widths in words, for the error.
-
-    Raises:
-        ConfigError: If their number is another.
+    """`widths`, which must be as many as the default has, or the default where they are left out;
+    `what` names them in the `ConfigError`.
     """
     if widths is None:
         return default
@@ -72,13 +75,8 @@ def from_stride(features: Features, finest: int) -> Features:
 
 
 def low_level(features: Features, wanted: int) -> int:
-    """Stride of the features that a head joins to the coarsest: the wanted one, or the nearest.
-
-    That is the finest stride that is not finer than `wanted`, and where only the coarsest is so,
-    the stride next to the coarsest.
-
-    Raises:
-        ConfigError: If there is one stride alone.
+    """Stride of the features that a head joins to the coarsest: the finest that is not finer than
+    `wanted`, or the next to the coarsest; `ConfigError` if there is one stride alone.
     """
     coarsest, *finer = sorted(features, reverse=True)
     if not finer:

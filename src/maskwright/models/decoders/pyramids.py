@@ -6,8 +6,15 @@ from itertools import pairwise
 from keras import layers
 
 from maskwright.errors import ConfigError
-from maskwright.models.blocks import BATCH, Norm, conv_block, normalization
-from maskwright.models.decoders.layers import AverageBins, EnlargeLike, norm_of_means
+from maskwright.models.blocks import (
+    BATCH,
+    AverageBins,
+    EnlargeLike,
+    Norm,
+    conv_block,
+    norm_of_means,
+    normalization,
+)
 from maskwright.models.decoders.output import Decoded, enlarge, fixed_widths, from_stride
 from maskwright.models.encoders import Features
 
@@ -15,22 +22,11 @@ from maskwright.models.encoders import Features
 def fpn(features: Features, widths: Sequence[int] | None = None, *, norm: Norm = BATCH) -> Decoded:
     """Feature pyramid with the semantic head of Panoptic FPN.
 
-    1x1 convolutions bring the features of every stride to equally many channels; coarse ones are
-    enlarged and added to the next finer, and a 3x3 convolution smooths each sum. Every level then
-    climbs to the finest by 3x3 convolution, normalization, ReLU and twofold enlargement, once for
-    each doubling; the finest goes through one without enlargement. All are summed.
-
-    Args:
-        features: Encoder outputs by stride; those finer than stride 4 are left aside where two
-            others remain.
-        widths: Channels of the pyramid and of the climbing levels; 256, 128 when left out.
-        norm: Of the climbing levels; the paper has `"group"`. See `normalization`.
-
-    Returns:
-        Features at stride 4, or at the finest stride that is taken.
-
-    Raises:
-        ConfigError: If `widths` has not two entries.
+    Every level of `pyramid` climbs to the finest by 3x3 convolution, normalization, ReLU and
+    twofold enlargement, once for each doubling; the finest goes through one without enlargement.
+    All are summed. Features finer than stride 4 are left aside where two others remain. `widths`
+    are the channels of the pyramid and of the climbing levels, 256, 128 when left out; `norm` is
+    that of the climbing levels, in the paper `"group"`.
 
     Sources: Lin et al., Feature pyramid networks, 2017; Kirillov et al., Panoptic feature pyramid
     networks, 2019, figure 3. Theirs enlarge nearest in the pyramid; ours bilinearly, because
@@ -95,15 +91,12 @@ def pspnet(
         bins: Parts to a side of each grid.
         auxiliary_width: Channels of the auxiliary features.
         norm: After every convolution, but with `"instance"` not of the mean of the whole image,
-            which has no variance; see `normalization`.
+            which has no variance.
 
     Returns:
         Features at the coarsest stride. A 3x3 convolution on the next finer ones is auxiliary; the
         paper's stands on the stage before the last, which at stride 8 has that stride as well,
         and which an encoder that gives one map for each stride does not show.
-
-    Raises:
-        ConfigError: If `widths` has not one entry, or a grid has no parts.
 
     Source: Zhao et al., Pyramid scene parsing network, 2017; enlarging with half-pixel centers.
     """
@@ -137,20 +130,11 @@ def pspnet(
 def segformer(
     features: Features, widths: Sequence[int] | None = None, *, norm: Norm = BATCH
 ) -> Decoded:
-    """SegFormer's head: every stride projected pixel by pixel, enlarged, joined and mixed.
+    """SegFormer's head: every stride projected pixel by pixel, enlarged, joined, mixed, normalized.
 
-    Args:
-        features: Encoder outputs by stride; those finer than stride 4 are left aside where two
-            others remain.
-        widths: Channels of every projection and of the result; 256 when left out, as for
-            SegFormer-B0 and B1. B2 to B5 have 768.
-        norm: After joining; see `normalization`.
-
-    Returns:
-        Features at stride 4, or at the finest stride that is taken.
-
-    Raises:
-        ConfigError: If `widths` has not one entry.
+    Features finer than stride 4 are left aside where two others remain. `widths` is the number of
+    channels of every projection and of the result: 256 when left out, as for SegFormer-B0 and B1;
+    B2 to B5 have 768.
 
     Source: Xie et al., SegFormer, 2021; normalized after joining as in the authors' code.
     """

@@ -1,11 +1,25 @@
-"""Decoders that climb from stride to stride and join a skip at each step."""
+"""Decoders that climb from stride to stride and join, or add, a skip at each step."""
 
 from collections.abc import Callable, Sequence
 
 from keras import layers
 
-from maskwright.models.blocks import BATCH, BilinearUpsampling, Norm, Tensor, conv_block
-from maskwright.models.decoders.output import Decoded, climb, enlarge
+from maskwright.models.blocks import (
+    BATCH,
+    BilinearUpsampling,
+    Norm,
+    Tensor,
+    conv_block,
+    normalization,
+)
+from maskwright.models.decoders.output import (
+    Decoded,
+    climb,
+    enlarge,
+    fixed_widths,
+    from_stride,
+    stairs,
+)
 from maskwright.models.encoders import Features
 
 
@@ -19,19 +33,8 @@ def unet(
 ) -> Decoded:
     """Climb from the coarsest features to the finest, joining a skip at each step.
 
-    Args:
-        features: Encoder outputs by stride.
-        widths: Channels after each step, coarse to fine; 256, 128, 64, 32, 16 when left out.
-        transposed: Enlarge with a learned 2x2 transposed convolution instead of bilinearly.
-        separable: Depthwise separable convolutions.
-        norm: After every 3x3 convolution; see `normalization`.
-
-    Returns:
-        Features at the finest stride, with the last width as channels; those of every step but
-        the first and the last are auxiliary.
-
-    Raises:
-        ConfigError: If `widths` has too few entries.
+    `transposed` enlarges with a learned 2x2 transposed convolution instead of bilinearly;
+    `separable` makes the 3x3 convolutions depthwise separable.
 
     Source: Ronneberger et al., U-Net, 2015, with padding in place of cropping.
     """
@@ -44,31 +47,19 @@ def light(
     """One separable convolution at each step, on skips narrowed to half its width first.
 
     With a pretrained encoder the decoder's work is to place what the encoder has found; this one
-    does it with a tenth of the weights of `unet`, most of them at coarse strides.
-
-    Args:
-        features: Encoder outputs by stride.
-        widths: Channels after each step, coarse to fine; 128, 96, 64, 32, 16 when left out.
-        norm: Of the convolutions; see `normalization`.
-
-    Returns:
-        Features at the finest stride, with the last width as channels; those of every step but
-        the first and the last are auxiliary.
-
-    Raises:
-        ConfigError: If `widths` has too few entries.
+    does it with a tenth of the weights of `unet`, most of them at coarse strides. `widths` are 128,
+    96, 64, 32, 16 when left out.
     """
-    x = features[max(features)]
-    steps = []
-    for stride, factor, width in climb(features, widths or (128, 96, 64, 32, 16)):
+
+    def step(x: Tensor, skip: Tensor, stride: int, factor: int, width: int) -> Tensor:
         # Narrowing before enlarging is the same map as after it, at a quarter of the cost.
         x = layers.Conv2D(width, 1, use_bias=False, name=f"narrow{stride}")(x)
         x = BilinearUpsampling(factor, name=f"up{stride}")(x)
-        skip = layers.Conv2D(width // 2, 1, use_bias=False, name=f"skip{stride}")(features[stride])
+        skip = layers.Conv2D(width // 2, 1, use_bias=False, name=f"skip{stride}")(skip)
         x = layers.Concatenate(name=f"join{stride}")([x, skip])
-        x = conv_block(x, width, separable=True, norm=norm, name=f"decode{stride}")
-        steps.append((x, stride))
-    return Decoded(x, min(features), tuple(steps[1:-1]))
+        return conv_block(x, width, separable=True, norm=norm, name=f"decode{stride}")
+
+    return climb(features, step, widths or (128, 96, 64, 32, 16))
 
 
 def attention_unet(
@@ -84,21 +75,8 @@ def attention_unet(
     A gate adds a 1x1 convolution of the skip, taken at every pixel of the coarser grid, to one of
     the coarser features; ReLU, a 1x1 convolution to one channel and a sigmoid give weights, which
     are enlarged bilinearly and multiplied with the skip. The finest skip has no gate: what it
-    holds is too close to the pixels.
-
-    Args:
-        features: Encoder outputs by stride.
-        widths: Channels after each step, coarse to fine; 256, 128, 64, 32, 16 when left out.
-        transposed: Enlarge with a learned transposed convolution instead of bilinearly.
-        gate_width: Channels inside the gates; as many as the skip has when left out.
-        norm: After every 3x3 convolution; see `normalization`.
-
-    Returns:
-        Features at the finest stride, with the last width as channels; those of every step but
-        the first and the last are auxiliary.
-
-    Raises:
-        ConfigError: If `widths` has too few entries.
+    holds is too close to the pixels. Of the arguments `gate_width` alone is not one of `unet`:
+    channels inside the gates, as many as the skip has when left out.
 
     Source: Oktay et al., Attention U-Net, 2018, equations 1 and 2, in two dimensions. The authors'
     code further sends the gated skip through a 1x1 convolution, which the paper does not have, and
@@ -130,15 +108,111 @@ def _climb_and_join(
     norm: Norm,
 ) -> Decoded:
     """The steps of a U-Net; `gate` weighs a skip by the coarser features, a stride and a factor."""
-    x = features[max(features)]
-    steps = []
-    for stride, factor, width in climb(features, widths or (256, 128, 64, 32, 16)):
-        skip = features[stride]
+
+    def step(x: Tensor, skip: Tensor, stride: int, factor: int, width: int) -> Tensor:
         if gate:
             skip = gate(skip, x, stride, factor)
         x = enlarge(x, factor, width if transposed else None, f"up{stride}")
         x = layers.Concatenate(name=f"join{stride}")([x, skip])
-        for step in "ab":
-            x = conv_block(x, width, separable=separable, norm=norm, name=f"decode{stride}{step}")
+        for half in "ab":
+            x = conv_block(x, width, separable=separable, norm=norm, name=f"decode{stride}{half}")
+        return x
+
+    return climb(features, step, widths)
+
+
+def resunet(
+    features: Features, widths: Sequence[int] | None = None, *, norm: Norm = BATCH
+) -> Decoded:
+    """Climb as `unet` does, with a residual unit at each step.
+
+    A unit is normalization, ReLU and 3x3 convolution, twice, added to what it was given; a 1x1
+    convolution fits the channels of the latter. Nothing normalizes the last sum: the classes are
+    read from it as it is.
+
+    Source: Zhang, Liu, Wang, Road extraction by deep residual U-Net, 2018, enlarging bilinearly.
+    """
+
+    def step(x: Tensor, skip: Tensor, stride: int, factor: int, width: int) -> Tensor:
+        x = enlarge(x, factor, None, f"up{stride}")
+        x = layers.Concatenate(name=f"join{stride}")([x, skip])
+        return _residual_unit(x, width, norm, f"decode{stride}")
+
+    return climb(features, step, widths)
+
+
+def _residual_unit(x: Tensor, width: int, norm: Norm, name: str) -> Tensor:
+    """Two 3x3 convolutions, each behind normalization and ReLU, added to `x`.
+
+    Source: He et al., Identity mappings in deep residual networks, 2016, figure 4e.
+    """
+    shortcut = x
+    if x.shape[-1] != width:
+        shortcut = layers.Conv2D(width, 1, kernel_initializer="he_normal", name=f"{name}_fit")(x)
+    for step in "ab":
+        x = normalization(x, norm, name=f"{name}{step}_norm")
+        x = layers.ReLU(name=f"{name}{step}_relu")(x)
+        x = layers.Conv2D(
+            width, 3, padding="same", kernel_initializer="he_normal", name=f"{name}{step}_conv"
+        )(x)
+    return layers.Add(name=f"{name}_sum")([shortcut, x])
+
+
+def linknet(
+    features: Features, widths: Sequence[int] | None = None, *, finest: int = 1, norm: Norm = BATCH
+) -> Decoded:
+    """Climb through narrow blocks and add the skip at each step.
+
+    A block goes from `m` to `n` channels by a 1x1 convolution to `m / 4`, a transposed 3x3 one
+    that enlarges, and a 1x1 one to `n`, which is what the skip has; normalization and ReLU follow
+    each. One more block, which does not enlarge, follows the finest skip. Unless that lies at the
+    image's own stride, a transposed 3x3 convolution halves its stride.
+
+    Args:
+        features: Encoder outputs by stride.
+        widths: Channels of the last two convolutions; 32 when left out.
+        finest: Stride below which features are not joined. LinkNet's is 4: the 7x7 convolution at
+            stride 2 gives no skip.
+        norm: After every convolution.
+
+    Returns:
+        Features at half the finest stride, or at 1; sums at all other steps are auxiliary.
+
+    Source: Chaurasia and Culurciello, LinkNet, 2017. Its head is a transposed 2x2 convolution to
+    the classes; ours is a 1x1 convolution and bilinear enlargement.
+    """
+    (last,) = fixed_widths(widths, (32,), "the last convolutions")
+
+    def block(x: Tensor, width: int, factor: int, name: str) -> Tensor:
+        inner = max(1, x.shape[-1] // 4)
+        x = conv_block(x, inner, kernel=1, norm=norm, name=f"{name}_narrow")
+        x = transposed(x, inner, factor, f"{name}_up")
+        return conv_block(x, width, kernel=1, norm=norm, name=f"{name}_widen")
+
+    def transposed(x: Tensor, width: int, factor: int, name: str) -> Tensor:
+        x = layers.Conv2DTranspose(
+            width,
+            max(3, factor + 1),  # where the factor is 4, a kernel of 3 would leave gaps
+            factor,
+            padding="same",
+            use_bias=norm.kind == "none",
+            kernel_initializer="he_normal",
+            name=name,
+        )(x)
+        x = normalization(x, norm, name=f"{name}_norm")
+        return layers.ReLU(name=f"{name}_relu")(x)
+
+    features = from_stride(features, finest)
+    x = features[max(features)]
+    steps = []
+    sources = [features[stride].shape[-1] for stride in sorted(features, reverse=True)[1:]]
+    for stride, factor, width in stairs(features, sources):
+        x = block(x, width, factor, f"decode{stride}")
+        x = layers.Add(name=f"add{stride}")([x, features[stride]])
         steps.append((x, stride))
-    return Decoded(x, min(features), tuple(steps[1:-1]))
+    last_stride = min(features)
+    x = block(x, x.shape[-1], 1, "decode_last")
+    if last_stride > 1:
+        x = transposed(x, last, 2, "last_up")
+    x = conv_block(x, last, norm=norm, name="last")
+    return Decoded(x, max(1, last_stride // 2), tuple(steps[:-1]))

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from keras import layers
 
 from maskwright.models.blocks import BATCH, Norm, Tensor, conv_block
-from maskwright.models.decoders.output import Decoded, climb, enlarge, fixed_widths
+from maskwright.models.decoders.output import Decoded, enlarge, fixed_widths, stairs
 from maskwright.models.encoders import Features
 
 
@@ -24,23 +24,18 @@ def unet_plus_plus(
 
     Args:
         features: Encoder outputs by stride.
-        widths: Channels of the nodes at each stride but the coarsest, coarse to fine;
-            256, 128, 64, 32, 16 when left out.
+        widths: Channels of the nodes at each stride but the coarsest.
         transposed: Enlarge with a learned transposed convolution, as the authors do, instead of
             bilinearly.
-        norm: After every 3x3 convolution; see `normalization`.
+        norm: After every 3x3 convolution.
 
     Returns:
-        The last node at the finest stride; the other nodes there are auxiliary, fewest steps
-        first.
-
-    Raises:
-        ConfigError: If `widths` has too few entries.
+        The last node at the finest stride; the others there are auxiliary, fewest steps first.
 
     Source: Zhou et al., UNet++, 2018, with its first mode left out: prediction is that of the last
     node and not the mean of all, so that auxiliary heads need not be kept.
     """
-    steps = list(climb(features, widths or (256, 128, 64, 32, 16)))
+    steps = list(stairs(features, widths))
     coarsest = max(features)
     # Of each stride, in the order of their steps.
     nodes: dict[int, list[Tensor]] = {stride: [features[stride]] for stride in features}
@@ -67,22 +62,11 @@ def unet_3plus(
 ) -> Decoded:
     """Every node looks at every stride: finer features by their maxima, coarser ones enlarged.
 
-    Each of the features goes through a 3x3 convolution of its own to equally many channels; joined,
-    they go through one more of as many channels as all have together. A node takes encoder features
-    at its own stride and finer ones, and what the decoder made of the coarser strides.
-
-    Args:
-        features: Encoder outputs by stride.
-        widths: Channels that each stride gives to a node; 64 when left out, which makes 320 after
-            joining five.
-        norm: After every convolution; see `normalization`.
-
-    Returns:
-        The node at the finest stride; the coarsest features of the encoder and the other nodes are
-        auxiliary, coarse to fine.
-
-    Raises:
-        ConfigError: If `widths` has not one entry.
+    Each of the features goes through a 3x3 convolution of its own to equally many channels,
+    `widths`, 64 when left out; joined, they go through one more of as many channels as all have
+    together, 320 with five. A node takes encoder features at its own stride and finer ones, and
+    what the decoder made of the coarser strides. The result is the node at the finest stride; the
+    coarsest features of the encoder and the other nodes are auxiliary, coarse to fine.
 
     Source: Huang et al., UNet 3+, 2020, without its classification-guided module, which decides
     on the whole image whether there is an organ. Its heads are 3x3 convolutions; ours are 1x1.

@@ -68,13 +68,8 @@ def spread(layer: layers.Layer, dilation: int, loses_stride: bool, padded: bool)
 def shift(
     layer: layers.Layer, dilation: int, consumer: layers.Layer | None, loses_stride: bool
 ) -> Step:
-    """A padding or cropping for an input whose pixels lie closer than they used to.
-
-    Args:
-        layer: A `ZeroPadding2D` or `Cropping2D`.
-        dilation: See `spread`.
-        consumer: The convolution or pooling that takes what is padded, if one does.
-        loses_stride: See `spread`, of the consumer.
+    """A padding or cropping for an input whose pixels lie closer than they used to; see `spread`.
+    `consumer` is the convolution or pooling that takes what is padded, if one does.
     """
     name = "padding" if isinstance(layer, layers.ZeroPadding2D) else "cropping"
     sides = [[side * dilation for side in axis] for axis in getattr(layer, name)]
@@ -117,7 +112,7 @@ def _stride(layer: layers.Layer) -> int:
 def _around(
     size: int, layer: layers.Layer, dilation: int, stays: bool, padded: bool
 ) -> tuple[int, int]:
-    """PixelFormat before and after, along one axis, that the kernel reaches outside the image."""
+    """Pixels before and after, along one axis, that the kernel reaches outside the image."""
     if padded:
         return (0, 0)
     # TensorFlow puts the smaller half of what is missing in front.

@@ -22,11 +22,8 @@ _SCALING = "pixel_scaling"
 
 @dataclass(frozen=True)
 class Encoder:
-    """A function from images to features by stride.
-
-    Args:
-        model: Images `(b, h, w, c)` to a list of features; it scales the pixels itself.
-        strides: Of those features, in their order.
+    """A function from images `(b, h, w, c)` to features by stride. `model` scales the pixels itself
+    and gives a list of features, whose `strides` are in the same order.
     """
 
     model: keras.Model
@@ -39,13 +36,8 @@ class Encoder:
 
 @dataclass(frozen=True)
 class PixelFormat:
-    """What the images are, for the layer in front of every encoder.
-
-    Args:
-        channels: Of the image itself.
-        extra: Channels behind those, in the same range of values.
-        low: Value that stands for black.
-        high: Value that stands for white.
+    """What the images are, for the layer in front of every encoder: `extra` channels lie behind the
+    others, in the same range of values; `low` stands for black and `high` for white.
     """
 
     channels: int = 3
@@ -118,10 +110,8 @@ def copy_weights(values: list[np.ndarray], layer: layers.Layer, bgr: bool, extra
 
 
 def adapt_kernel(kernel: np.ndarray, channels: int) -> np.ndarray:
-    """A first convolution `(h, w, 3, out)` for another number of channels.
-
-    A gray image gives what the same image in three equal colors gave; with other numbers, so
-    does an image that is equal in all channels.
+    """A first convolution `(h, w, 3, out)` for another number of channels, so that an image that is
+    equal in all of them gives what the same image in three equal colors gave.
     """
     if channels == kernel.shape[2]:
         return kernel
@@ -130,11 +120,7 @@ def adapt_kernel(kernel: np.ndarray, channels: int) -> np.ndarray:
 
 
 def check_file(path: str | Path) -> None:
-    """See that a file of weights exists before anything is built for it.
-
-    Raises:
-        ModelError: If it does not.
-    """
+    """`ModelError` if a file of weights does not exist, before anything is built for it."""
     if not Path(path).is_file():
         raise ModelError(
             f'Expected encoder weights "imagenet", none, or a file; there is no file {path}.'
@@ -142,11 +128,7 @@ def check_file(path: str | Path) -> None:
 
 
 def load_file(model: keras.Model, name: str, path: str | Path, hint: str) -> None:
-    """Load a file of weights into a network for RGB images.
-
-    Raises:
-        ModelError: If it does not fit; `hint` says what to check.
-    """
+    """Load weights into a network for RGB images; `ModelError` with `hint` if they do not fit."""
     try:
         model.load_weights(path)
     except (ValueError, OSError, KeyError) as error:
@@ -165,12 +147,8 @@ def start_from_file(
 ) -> None:
     """Start an encoder from weights of the same encoder for RGB images.
 
-    Args:
-        name: For errors.
-        path: As `Encoder.model.save_weights` writes it.
-        target: What is to be started.
-        build: Makes the same encoder for other images.
-        extra: See `copy_weights`.
+    `path` is as `Encoder.model.save_weights` writes it; `build` makes the encoder for other images;
+    `extra` is that of `copy_weights`.
 
     Raises:
         ConfigError: If published weights are asked for.
@@ -189,15 +167,12 @@ def start_from_file(
 
 
 def freeze(model: keras.Model, frozen: bool, fix_statistics: bool = True) -> None:
-    """Freeze the encoder of a model, or let it learn.
+    """Freeze the layer named `"encoder"` of a model, or let it learn.
 
-    Args:
-        model: A model with a layer named `"encoder"`.
-        frozen: Nothing in the encoder learns.
-        fix_statistics: Batch normalizations of the encoder, however deep inside, stay as they were
-            pretrained even when the rest learns: with small batches their statistics are too
-            noisy, and a third of the time of a step goes into them. Other normalizations keep no
-            statistics and learn with the rest.
+    With `fix_statistics` its batch normalizations, however deep inside, stay as they were
+    pretrained even when the rest learns: with small batches their statistics are too noisy, and a
+    third of the time of a step goes into them. Other normalizations keep no statistics and learn
+    with the rest.
     """
     inner = model.get_layer("encoder")
     inner.trainable = not frozen

@@ -53,14 +53,6 @@ def _resnet_v2(build: Callable[..., keras.Model], eights: int, sixteens: int) ->
     return Family(build, taps=taps)
 
 
-def _efficientnet_v2(build: Callable[..., keras.Model], pixels: Mapping[str, Any]) -> Family:
-    return Family(build, **pixels, options=_BARE, top="top_conv")
-
-
-def _vgg(build: Callable[..., keras.Model]) -> Family:
-    return Family(build, **_CAFFE, taps={1: "block1_conv2"})
-
-
 def _nasnet(build: Callable[..., keras.Model], blocks: int) -> Family:
     """Features of whole cells. A first convolution without padding halves 257 to an even 128."""
     taps = {
@@ -78,43 +70,37 @@ FAMILIES: dict[str, Family] = {
     "mobilenet_v3_small": Family(applications.MobileNetV3Small, options=_BARE),
     "mobilenet_v3_large": Family(applications.MobileNetV3Large, options=_BARE),
     **{
-        f"efficientnet_b{number}": Family(build, **_IMAGENET, top="top_conv")
-        for number, build in enumerate(
-            (
-                applications.EfficientNetB0,
-                applications.EfficientNetB1,
-                applications.EfficientNetB2,
-                applications.EfficientNetB3,
-                applications.EfficientNetB4,
-                applications.EfficientNetB5,
-                applications.EfficientNetB6,
-                applications.EfficientNetB7,
-            )
+        f"efficientnet_b{number}": Family(
+            getattr(applications, f"EfficientNetB{number}"), **_IMAGENET, top="top_conv"
         )
+        for number in range(8)
     },
-    "efficientnet_v2_b0": _efficientnet_v2(applications.EfficientNetV2B0, _IMAGENET),
-    "efficientnet_v2_b1": _efficientnet_v2(applications.EfficientNetV2B1, _IMAGENET),
-    "efficientnet_v2_b2": _efficientnet_v2(applications.EfficientNetV2B2, _IMAGENET),
-    "efficientnet_v2_b3": _efficientnet_v2(applications.EfficientNetV2B3, _IMAGENET),
-    "efficientnet_v2_s": _efficientnet_v2(applications.EfficientNetV2S, _BY_128),
-    "efficientnet_v2_m": _efficientnet_v2(applications.EfficientNetV2M, _BY_128),
-    "efficientnet_v2_l": _efficientnet_v2(applications.EfficientNetV2L, _BY_128),
+    **{
+        f"efficientnet_v2_{size}": Family(
+            getattr(applications, f"EfficientNetV2{size.upper()}"),
+            **(_IMAGENET if size[0] == "b" else _BY_128),
+            options=_BARE,
+            top="top_conv",
+        )
+        for size in ("b0", "b1", "b2", "b3", "s", "m", "l")
+    },
     "resnet50": Family(applications.ResNet50, **_CAFFE),
     "resnet101": Family(applications.ResNet101, **_CAFFE),
     "resnet152": Family(applications.ResNet152, **_CAFFE),
     "resnet50_v2": _resnet_v2(applications.ResNet50V2, 4, 6),
     "resnet101_v2": _resnet_v2(applications.ResNet101V2, 4, 23),
     "resnet152_v2": _resnet_v2(applications.ResNet152V2, 8, 36),
-    "convnext_tiny": Family(applications.ConvNeXtTiny, **_IMAGENET, options=_BARE),
-    "convnext_small": Family(applications.ConvNeXtSmall, **_IMAGENET, options=_BARE),
-    "convnext_base": Family(applications.ConvNeXtBase, **_IMAGENET, options=_BARE),
-    "convnext_large": Family(applications.ConvNeXtLarge, **_IMAGENET, options=_BARE),
-    "convnext_xlarge": Family(applications.ConvNeXtXLarge, **_IMAGENET, options=_BARE),
+    **{
+        f"convnext_{size.lower()}": Family(
+            getattr(applications, f"ConvNeXt{size}"), **_IMAGENET, options=_BARE
+        )
+        for size in ("Tiny", "Small", "Base", "Large", "XLarge")
+    },
     "densenet121": Family(applications.DenseNet121, **_IMAGENET),
     "densenet169": Family(applications.DenseNet169, **_IMAGENET),
     "densenet201": Family(applications.DenseNet201, **_IMAGENET),
-    "vgg16": _vgg(applications.VGG16),
-    "vgg19": _vgg(applications.VGG19),
+    "vgg16": Family(applications.VGG16, **_CAFFE, taps={1: "block1_conv2"}),
+    "vgg19": Family(applications.VGG19, **_CAFFE, taps={1: "block1_conv2"}),
     "xception": Family(applications.Xception),
     "inception_v3": Family(
         applications.InceptionV3, taps={8: "mixed2", 16: "mixed7", 32: "mixed10"}

@@ -17,14 +17,14 @@ class AtrousPooling(layers.Layer):
     """Maximum or mean over a square of pixels that lie apart, at every pixel.
 
     It stands where pooling lost its stride, or comes after another that did: the same pixels are
-    pooled as before, at more places. What lies outside the image does not count. Keras's pooling
-    has no dilation.
+    pooled as before, at more places. Keras's pooling has no dilation.
 
     Args:
         kind: `"max"` or `"average"`.
-        size: PixelFormat along a side of the square.
+        size: Pixels along a side of the square.
         dilation: Distance between them.
-        padding: PixelFormat outside the image, before and after each side, that squares may reach.
+        padding: Pixels outside the image, before and after each side, that squares may reach; they
+            do not count.
     """
 
     def __init__(
@@ -63,18 +63,6 @@ class AtrousPooling(layers.Layer):
                 merged = part if merged is None else join(merged, part)
         return merged
 
-    def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
-        """Shape of the output for the shape of an input."""
-        batch, height, width, channels = input_shape
-        change = sum(self.padding) - (self.size - 1) * self.dilation
-        sides = [None if side is None else side + change for side in (height, width)]
-        return (batch, *sides, channels)
-
-    def get_config(self) -> dict[str, Any]:
-        """Arguments that rebuild the layer."""
-        arguments = {"kind": self.kind, "size": self.size, "dilation": self.dilation}
-        return {**super().get_config(), **arguments, "padding": self.padding}
-
 
 @keras.saving.register_keras_serializable(package="maskwright")
 class Gelu(layers.Layer):
@@ -90,18 +78,11 @@ class Gelu(layers.Layer):
         """Elementwise."""
         return ops.gelu(x, approximate=True)
 
-    def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
-        """That of the input."""
-        return tuple(input_shape)
-
 
 @keras.saving.register_keras_serializable(package="maskwright")
 class StochasticDepth(layers.Layer):
-    """In training, leave a branch out for some images, and make up for it in the others.
-
-    Args:
-        rate: Share of the images, at least 0 and below 1.
-        seed: Of what is drawn; `None` follows `keras.utils.set_random_seed`.
+    """In training, leave a branch out for a share `rate` of the images, and make up for it in the
+    others. Without a seed, what is drawn follows `keras.utils.set_random_seed`.
 
     Source: Huang et al., Deep networks with stochastic depth, 2016.
     """
@@ -119,25 +100,14 @@ class StochasticDepth(layers.Layer):
         survives = ops.cast(uniform >= self.rate, x.dtype)
         return x * survives / (1 - self.rate)
 
-    def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
-        """That of the input."""
-        return tuple(input_shape)
-
-    def get_config(self) -> dict[str, Any]:
-        """Arguments that rebuild the layer."""
-        return {**super().get_config(), "rate": self.rate, "seed": self.seed}
-
 
 @keras.saving.register_keras_serializable(package="maskwright")
 class EfficientAttention(layers.Layer):
     """Self-attention between pixels, with fewer keys and values than queries.
 
     Keys and values come from a map that a convolution shrinks first, so that the weights take
-    `pixels * pixels / reduction**2` numbers for each head instead of `pixels**2`.
-
-    Args:
-        heads: Of the attention; they divide the channels.
-        reduction: By which height and width of keys and values are divided; both are multiples.
+    `pixels * pixels / reduction**2` numbers for each head instead of `pixels**2`. `heads` divide
+    the channels; height and width are multiples of `reduction`.
 
     Source: Xie et al., SegFormer, 2021, section 3.1.
     """
@@ -185,11 +155,3 @@ class EfficientAttention(layers.Layer):
         weights = ops.softmax(ops.matmul(queries, keys))
         joined = ops.transpose(ops.matmul(weights, values), (0, 2, 1, 3))
         return self.project(ops.reshape(joined, (-1, height, width, channels)))
-
-    def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
-        """That of the input."""
-        return tuple(input_shape)
-
-    def get_config(self) -> dict[str, Any]:
-        """Arguments that rebuild the layer."""
-        return {**super().get_config(), "heads": self.heads, "reduction": self.reduction}

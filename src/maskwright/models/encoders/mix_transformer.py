@@ -20,12 +20,7 @@ _DROPPED = 0.1  # of the last block, in training; the first has none
 
 @dataclass(frozen=True)
 class Size:
-    """A member of the family.
-
-    Args:
-        widths: Channels at strides 4, 8, 16 and 32.
-        blocks: At those strides.
-    """
+    """A member of the family: channels at strides 4, 8, 16 and 32, and blocks at those strides."""
 
     widths: tuple[int, int, int, int]
     blocks: tuple[int, int, int, int]
@@ -50,17 +45,9 @@ def mix_transformer(
 
     Patches of 7x7 with stride 4, then 3x3 with stride 2, and a normalization after each stage,
     whose output the next stage takes too. There is no positional encoding: the 3x3 depthwise
-    convolutions see where the border is. Height and width are multiples of 32.
-
-    Args:
-        name: One of `MIX_TRANSFORMERS`.
-        pixels: Of the images.
-        output_stride: 32, for there is no dilation.
-
-    Widths and normalization are its own.
-
-    Raises:
-        ConfigError: If `output_stride` is another.
+    convolutions see where the border is. Height and width are multiples of 32. `name` is one of
+    `MIX_TRANSFORMERS`; widths and normalization are its own. `ConfigError` if `output_stride` is
+    not 32, for there is no dilation.
 
     Source: Xie et al., SegFormer, 2021, table 6, with GELU in its approximated form, see `Gelu`.
     """

@@ -38,12 +38,7 @@ def pretrained(
     output_stride: int,
     synchronized: bool,
 ) -> Encoder:
-    """Encoder of one of `FAMILIES`; see `encoder` for the arguments.
-
-    Raises:
-        ConfigError: If the network has no `alpha`, or no such tap.
-        ModelError: If the weights do not fit.
-    """
+    """Encoder of one of `FAMILIES`; see `encoder` for the arguments, and for what is raised."""
     family = FAMILIES[name]
     network = _network(name, family, weights, alpha)
     strides = _strides(network, family.side)
@@ -140,12 +135,8 @@ def _check(name: str, taps: Mapping[int, str], strides: Mapping[str, int]) -> No
 class _Copy:
     """Copies the layers of a network one by one, in the form that an encoder needs.
 
-    Args:
-        strides: Of the network's layers.
-        output_stride: Coarsest one in the copy.
-        images: What the copy begins with.
-        scaled: What its layers see of them.
-        synchronized: Batch statistics over all workers.
+    `strides` are those of the network's layers; the coarsest in the copy is `output_stride`. The
+    copy begins with `images`, of which layers see what is `scaled`.
 
     Attributes:
         outputs: Output of every copied layer, by the name of the layer.

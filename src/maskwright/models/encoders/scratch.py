@@ -77,13 +77,8 @@ def resnet(
 
     7x7 convolution to 64 channels with stride 2, maxima of 3x3 with stride 2, then blocks of 64,
     128, 256 and 512 channels; a 1x1 convolution stands for the identity where the shape changes.
-    Without its top ResNet-18 has 11,176,512 weights that learn, ResNet-34 21,284,672.
-
-    Args:
-        name: One of `RESNETS`.
-        pixels: Of the images.
-        norm: See `normalization`.
-        output_stride: Beyond it, blocks are dilated instead of halving.
+    Beyond `output_stride` blocks are dilated instead of halving. Without its top ResNet-18 has
+    11,176,512 weights that learn, ResNet-34 21,284,672.
 
     Source: He et al., Deep residual learning for image recognition, 2016.
     """

@@ -1,6 +1,6 @@
 """Cut regions out of features, and true masks out of images that number objects."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from keras import ops
 
@@ -57,18 +57,28 @@ def roi_align(
     flat = ops.reshape(flat, (-1, flat.shape[-1]))
     starts = starts + ops.arange(batch)[:, None] * length
     sampled = 0.0
-    rows = _between(boxes[..., 0], boxes[..., 2], strides, heights, size * samples)
-    columns = _between(boxes[..., 1], boxes[..., 3], strides, widths, size * samples)
-    for row, row_share in rows:
-        line = (starts[..., None] + row * widths[..., None])[..., None]
-        for column, column_share in columns:
-            share = row_share[..., None] * column_share[..., None, :]
-            sampled += ops.take(flat, line + column[..., None, :], axis=0) * share[..., None]
+    starts, across = starts[..., None, None], widths[..., None, None]
+    for row, column, share in _cells(boxes, strides, heights, widths, size * samples):
+        sampled += ops.take(flat, starts + row * across + column, axis=0) * share[..., None]
     if samples == 1:
         return sampled
     channels = flat.shape[-1]
     parts = ops.reshape(sampled, (batch, -1, size, samples, size, samples, channels))
     return ops.mean(parts, axis=(3, 5))
+
+
+def _cells(
+    boxes: Tensor, strides: Tensor, heights: Tensor, widths: Tensor, number: int
+) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    """Of a grid of points in each box, the four cells around: rows `(b, n, number, 1)`, columns
+    `(b, n, 1, number)`, and the share that they have in the points.
+    """
+    rows = _between(boxes[..., 0], boxes[..., 2], strides, heights, number)
+    columns = _between(boxes[..., 1], boxes[..., 3], strides, widths, number)
+    for row, row_share in rows:
+        for column, column_share in columns:
+            share = row_share[..., None] * column_share[..., None, :]
+            yield row[..., None], column[..., None, :], share
 
 
 def _between(
@@ -101,16 +111,12 @@ def cut_masks(ids: Tensor, numbers: Tensor, boxes: Tensor, size: int, samples: i
     batch, height, width, layers = ops.shape(ids)
     one = ops.ones_like(numbers)
     ones = ops.cast(one, "float32")
-    rows = _between(boxes[..., 0], boxes[..., 2], ones, one * height, size * samples)
-    columns = _between(boxes[..., 1], boxes[..., 3], ones, one * width, size * samples)
     flat = ops.reshape(ids, (-1, layers))
     start = (ops.arange(batch) * height * width)[:, None, None, None]
     inside = 0.0
-    for row, row_share in rows:
-        for column, column_share in columns:
-            places = start + row[..., None] * width + column[..., None, :]
-            belongs = ops.take(flat, places, axis=0) == numbers[..., None, None, None]
-            share = row_share[..., None] * column_share[..., None, :]
-            inside += ops.cast(ops.any(belongs, axis=-1), "float32") * share
+    for row, column, share in _cells(boxes, ones, one * height, one * width, size * samples):
+        belongs = ops.take(flat, start + row * width + column, axis=0)
+        belongs = ops.any(belongs == numbers[..., None, None, None], axis=-1)
+        inside += ops.cast(belongs, "float32") * share
     parts = ops.reshape(inside, (batch, -1, size, samples, size, samples))
     return ops.cast(ops.mean(parts, axis=(3, 5)) >= 0.5, "float32")

@@ -1,4 +1,4 @@
-"""Boxes in a graph: anchors, codes, matching, sampling. Boxes are top, left, bottom, right.
+"""Boxes in a graph: codes, matching, sampling. Boxes are top, left, bottom, right.
 
 Pixel `i` covers `i` to `i + 1`; a cell of features at stride `s` has its center at `(i + 0.5) * s`.
 """
@@ -8,44 +8,11 @@ from collections.abc import Sequence
 
 import keras
 from keras import ops
-from keras.utils.bounding_boxes import (
-    compute_iou,
-    decode_deltas_to_boxes,
-    encode_box_to_deltas,
-)
+from keras.utils.bounding_boxes import compute_iou, decode_deltas_to_boxes, encode_box_to_deltas
 
 from maskwright.models.blocks import Tensor
 
 _MOST_GROWTH = math.log(1000 / 16)  # of a side; a wild code must not overflow
-
-
-def anchors(
-    sizes: Sequence[tuple[Tensor, Tensor]],
-    strides: Sequence[int],
-    sides: Sequence[float],
-    ratios: Sequence[float],
-) -> list[Tensor]:
-    """Anchors of every cell at every stride, float32 `(height * width * ratios, 4)` each.
-
-    Args:
-        sizes: Height and width of the features at each stride, cells.
-        strides: In pixels.
-        sides: Of the square anchor at each stride, px.
-        ratios: Height by width.
-    """
-    made = []
-    for (height, width), stride, side in zip(sizes, strides, sides, strict=True):
-        tall = [side * math.sqrt(ratio) / 2 for ratio in ratios]
-        wide = [side / math.sqrt(ratio) / 2 for ratio in ratios]
-        corners = ops.convert_to_tensor(
-            [[-h, -w, h, w] for h, w in zip(tall, wide, strict=True)], "float32"
-        )
-        rows = (ops.cast(ops.arange(height), "float32") + 0.5) * stride
-        columns = (ops.cast(ops.arange(width), "float32") + 0.5) * stride
-        y, x = ops.meshgrid(rows, columns, indexing="ij")
-        centers = ops.stack([y, x, y, x], axis=-1)[:, :, None]
-        made.append(ops.reshape(centers + corners, (-1, 4)))
-    return made
 
 
 def encode(boxes: Tensor, references: Tensor, weights: Sequence[float]) -> Tensor:
@@ -83,8 +50,8 @@ def match(boxes: Tensor, true: Tensor, exist: Tensor) -> tuple[Tensor, Tensor, T
         exist: Whether each true box is one, bool `(b, m)`; others pad.
 
     Returns:
-        IoU with that true box, `(b, n)`; its index, int32; and whether
-        no other box overlaps some true box more, bool.
+        IoU with that true box, `(b, n)`; its index, int32; and whether no other box overlaps some
+        true box more, bool.
     """
     ious = compute_iou(true, boxes, "yxyx")
     ious = ops.where(exist[..., None], ious, 0.0)
@@ -94,20 +61,11 @@ def match(boxes: Tensor, true: Tensor, exist: Tensor) -> tuple[Tensor, Tensor, T
 
 
 def draw(
-    positive: Tensor,
-    negative: Tensor,
-    number: int,
-    most: int,
-    seed: keras.random.SeedGenerator,
+    positive: Tensor, negative: Tensor, number: int, most: int, seed: keras.random.SeedGenerator
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Sample candidates: at most `most` positive ones, and negative ones up to `number`.
 
-    Args:
-        positive: Bool `(b, n)`.
-        negative: Bool `(b, n)`, none of them positive.
-        number: Number of samples.
-        most: Maximum number of positive ones.
-        seed: Random generator.
+    `positive` and `negative` are bool `(b, n)`, and exclude each other.
 
     Returns:
         Indices, int32 `(b, number)`, positive ones first; and whether each is positive, and

@@ -1,6 +1,6 @@
 """Every number of a Mask R-CNN by its name, for large machines and for small ones."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from types import MappingProxyType
 from typing import Any
@@ -105,6 +105,11 @@ class Rcnn:
     def positive_regions(self) -> int:
         """Most regions of an image that are positive in a step."""
         return max(int(self.regions_per_step * self.region_share), 1)
+
+    def pooled(self, levels: Iterable[Any]) -> list[Any]:
+        """Those of the features of the pyramid from which regions are cut out."""
+        by_stride = zip(self.strides, levels, strict=True)
+        return [level for stride, level in by_stride if stride in self.pooled_strides]
 
     @classmethod
     def named(cls, profile: str, **changes: Any) -> "Rcnn":

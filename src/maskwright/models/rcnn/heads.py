@@ -14,15 +14,7 @@ from maskwright.models.rcnn.proposals import suppress
 
 @keras.saving.register_keras_serializable(package="maskwright")
 class RoiAlign(layers.Layer):
-    """Features of regions at the stride that suits each; see `roi_align` and `stride_of`.
-
-    Args:
-        strides: Of the features, finest first.
-        size: Cells to a side.
-        samples: Points to a side of a cell.
-        canonical_px: As in `stride_of`.
-        canonical_stride: As in `stride_of`.
-    """
+    """Features of regions at the stride that suits each; see `roi_align` and `stride_of`."""
 
     def __init__(
         self,
@@ -45,15 +37,6 @@ class RoiAlign(layers.Layer):
         regions = roi_align(by_stride, boxes, levels, self.size, self.samples)
         return ops.reshape(regions, (-1, self.size, self.size, regions.shape[-1]))
 
-    def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
-        """Shape of the output for the shapes of the inputs."""
-        return (None, self.size, self.size, input_shape[0][0][-1])
-
-    def get_config(self) -> dict[str, Any]:
-        """Arguments that rebuild the layer."""
-        names = ("strides", "size", "samples", "canonical_px", "canonical_stride")
-        return {**super().get_config(), **{name: getattr(self, name) for name in names}}
-
 
 @keras.saving.register_keras_serializable(package="maskwright")
 class Detections(layers.Layer):
@@ -70,12 +53,7 @@ class Detections(layers.Layer):
     """Whether the boxes of all classes are one list, as ONNX wants them; the same, but slower."""
 
     def __init__(
-        self,
-        score: float,
-        iou: float,
-        most: int,
-        code_weights: Sequence[float],
-        **kwargs: Any,
+        self, score: float, iou: float, most: int, code_weights: Sequence[float], **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
         self.score, self.iou, self.most = score, iou, most
@@ -111,20 +89,6 @@ class Detections(layers.Layer):
         boxes, score, label = suppress(boxes, share, self.iou, self.score, self.most)
         return boxes, score, label + 1
 
-    def compute_output_spec(self, inputs: Any) -> Any:
-        """Shapes and types of the outputs."""
-        batch = inputs[0].shape[0]
-        return (
-            keras.KerasTensor((batch, self.most, 4), "float32"),
-            keras.KerasTensor((batch, self.most), "float32"),
-            keras.KerasTensor((batch, self.most), "int32"),
-        )
-
-    def get_config(self) -> dict[str, Any]:
-        """Arguments that rebuild the layer."""
-        names = ("score", "iou", "most", "code_weights")
-        return {**super().get_config(), **{name: getattr(self, name) for name in names}}
-
 
 @keras.saving.register_keras_serializable(package="maskwright")
 class SelectMask(layers.Layer):
@@ -138,8 +102,3 @@ class SelectMask(layers.Layer):
         classes_of = ops.one_hot(ops.reshape(labels, (-1,)) - 1, classes, dtype=logits.dtype)
         chosen = ops.einsum("nhwk,nk->nhw", logits, classes_of)
         return ops.reshape(ops.sigmoid(chosen), (batch, number, height, width))
-
-    def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
-        """Shape of the output for the shapes of the inputs."""
-        (_, height, width, _), (batch, number) = input_shape
-        return (batch, number, height, width)

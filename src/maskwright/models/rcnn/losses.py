@@ -15,11 +15,7 @@ from maskwright.models.rcnn.network import RcnnParts
 
 
 def rcnn_losses(
-    parts: RcnnParts,
-    settings: Rcnn,
-    images: Tensor,
-    true: Mapping[str, Tensor],
-    training: bool,
+    parts: RcnnParts, settings: Rcnn, images: Tensor, true: Mapping[str, Tensor], training: bool
 ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
     """The five losses of each image, `(b,)`, whose sum is minimized, and the sampled regions.
 
@@ -48,11 +44,7 @@ def rcnn_losses(
         [images, references, list(logits), list(codes)], training=training
     )
     regions = _draw_regions(settings, proposed, real, true, exist, seed)
-    pooled = [
-        level
-        for stride, level in zip(settings.strides, levels, strict=True)
-        if stride in settings.pooled_strides
-    ]
+    pooled = settings.pooled(levels)
     more, outputs = _region_losses(parts, settings, pooled, regions, true, training)
     return {**losses, **more}, outputs
 

@@ -92,11 +92,7 @@ def mask_rcnn(
         settings.proposal_iou,
         name="proposals",
     )([images, references, list(logits), list(codes)])
-    pooled = [
-        level
-        for stride, level in zip(settings.strides, levels, strict=True)
-        if stride in settings.pooled_strides
-    ]
+    pooled = settings.pooled(levels)
 
     def regions(size: int, name: str) -> RoiAlign:
         return RoiAlign(
@@ -187,12 +183,7 @@ def _mask_head(settings: Rcnn, num_classes: int) -> keras.Model:
             name=f"mask_conv{number + 1}",
         )(x)
     x = layers.Conv2DTranspose(
-        settings.mask_width,
-        2,
-        2,
-        activation="relu",
-        kernel_initializer="he_normal",
-        name="mask_up",
+        settings.mask_width, 2, 2, activation="relu", kernel_initializer="he_normal", name="mask_up"
     )(x)
     logits = layers.Conv2D(
         num_classes, 1, kernel_initializer=RandomNormal(stddev=0.001), name="mask_logits"

@@ -1,5 +1,6 @@
 """Proposals of a Mask R-CNN, as layers of Keras without weights: anchors, and the best of them."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -7,7 +8,7 @@ import keras
 from keras import layers, ops
 
 from maskwright.models.blocks import Tensor
-from maskwright.models.rcnn.boxes import anchors, clip, decode
+from maskwright.models.rcnn.boxes import clip, decode
 
 
 def suppress(
@@ -23,8 +24,7 @@ def suppress(
         most: Maximum number of boxes of an image.
 
     Returns:
-        Boxes `(b, most, 4)`, scores `(b, most)` and classes, int32 `(b, most)`; where there are
-        fewer, scores are 0.
+        Boxes `(b, most, 4)`, scores `(b, most)`, 0 where there are fewer, and classes, int32.
     """
     import tensorflow as tf  # Keras has no suppression
 
@@ -46,37 +46,33 @@ def suppress(
 
 @keras.saving.register_keras_serializable(package="maskwright")
 class Anchors(layers.Layer):
-    """Anchors of features, `(n, 4)` px, those of the finest stride first.
+    """Anchors of every cell of features, float32 `(n, 4)` px, those of the finest stride first.
 
     Args:
-        strides: Of the features.
+        strides: Of the features, px.
         sides: Of the square anchor at each, px.
         ratios: Height by width.
     """
 
     def __init__(
-        self,
-        strides: Sequence[int],
-        sides: Sequence[float],
-        ratios: Sequence[float],
-        **kwargs: Any,
+        self, strides: Sequence[int], sides: Sequence[float], ratios: Sequence[float], **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
         self.strides, self.sides, self.ratios = tuple(strides), tuple(sides), tuple(ratios)
 
     def call(self, features: Sequence[Tensor]) -> Tensor:
         """`[(b, h, w, c), …]` to `(n, 4)`."""
-        sizes = [ops.shape(level)[1:3] for level in features]
-        return ops.concatenate(anchors(sizes, self.strides, self.sides, self.ratios), axis=0)
-
-    def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
-        """Shape of the output for the shapes of the inputs."""
-        return (None, 4)
-
-    def get_config(self) -> dict[str, Any]:
-        """Arguments that rebuild the layer."""
-        arguments = {"strides": self.strides, "sides": self.sides, "ratios": self.ratios}
-        return {**super().get_config(), **arguments}
+        anchors = []
+        for level, stride, side in zip(features, self.strides, self.sides, strict=True):
+            halves = [(side * math.sqrt(r) / 2, side / math.sqrt(r) / 2) for r in self.ratios]
+            corners = ops.convert_to_tensor([[-h, -w, h, w] for h, w in halves], "float32")
+            height, width = ops.shape(level)[1:3]
+            rows = (ops.cast(ops.arange(height), "float32") + 0.5) * stride
+            columns = (ops.cast(ops.arange(width), "float32") + 0.5) * stride
+            y, x = ops.meshgrid(rows, columns, indexing="ij")
+            centers = ops.stack([y, x, y, x], axis=-1)[:, :, None]
+            anchors.append(ops.reshape(centers + corners, (-1, 4)))
+        return ops.concatenate(anchors, axis=0)
 
 
 @keras.saving.register_keras_serializable(package="maskwright")
@@ -146,21 +142,3 @@ class Proposals(layers.Layer):
             self.most,
         )
         return ops.stop_gradient(proposals), score > 0
-
-    def compute_output_shape(self, input_shape: Any) -> Any:
-        """Shapes of the outputs for the shapes of the inputs."""
-        batch = input_shape[0][0]
-        return (batch, self.most, 4), (batch, self.most)
-
-    def compute_output_spec(self, inputs: Any, training: bool = False) -> Any:
-        """Shapes and types of the outputs."""
-        batch = inputs[0].shape[0]
-        return (
-            keras.KerasTensor((batch, self.most, 4), "float32"),
-            keras.KerasTensor((batch, self.most), "bool"),
-        )
-
-    def get_config(self) -> dict[str, Any]:
-        """Arguments that rebuild the layer."""
-        names = ("ranked_training", "ranked", "most", "iou", "code_weights")
-        return {**super().get_config(), **{name: getattr(self, name) for name in names}}

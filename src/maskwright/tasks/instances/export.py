@@ -1,7 +1,8 @@
 """Export of models of single objects."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from maskwright.export.smoke_test import Example
 from maskwright.metrics.confusion import confusion, scores
 from maskwright.metrics.instances import FN, FP, TP, tally_objects
 from maskwright.model_card import InstanceCard
-from maskwright.tasks.image_examples import drawn_examples, samples, whole_network, with_sizes
+from maskwright.tasks.image_examples import drawn_examples, original_sizes, samples, whole_network
 from maskwright.tasks.instances.open_detector import DetectorFn, artifact_detector, keras_detector
 from maskwright.tasks.instances.predictor import InstancePredictor
 
@@ -20,19 +21,10 @@ from maskwright.tasks.instances.predictor import InstancePredictor
 _LIMITS = ParityLimits(difference=1e-3, agreement=0.98, dice=0.01)
 
 
-def measure_objects(
-    model: DetectorFn,
-    exported: DetectorFn,
-    card: InstanceCard,
-    images: Iterable[np.ndarray],
+def compare_objects(
+    model: DetectorFn, exported: DetectorFn, card: InstanceCard, examples: Sequence[Example]
 ) -> Parity:
-    """Compare two models of single objects.
-
-    Args:
-        model: The one it was made from.
-        exported: The other.
-        card: Of both.
-        images: `(h, w, c)` float32 as the model takes them.
+    """Parity of two models of single objects.
 
     Raises:
         ModelError: If a Mask R-CNN finds no object in any image, so that there is nothing to see.
@@ -42,9 +34,8 @@ def measure_objects(
     num_classes = card.labels.num_classes
     table = np.zeros((num_classes, num_classes), np.int64)
     counts = np.zeros(3, np.int64)
-    sizes: dict[tuple[int, int], None] = {}
-    largest, number = 0.0, 0
-    for image in images:
+    largest = 0.0
+    for image in (example["image"] for example in examples):
         first, second = (predictor.every(image) for predictor in predictors)
         counts += tally_objects(second, first, num_classes).counts[0].sum(axis=0)
         table += confusion(first.classes(), second.classes(), num_classes)
@@ -52,8 +43,6 @@ def measure_objects(
         if card.method == "centers":
             pairs = list(zip(*(predictor.maps(image) for predictor in predictors), strict=True))
         largest = max(largest, *(_apart(*pair) for pair in pairs))
-        sizes[image.shape[0], image.shape[1]] = None
-        number += 1
     both, more, fewer = (int(counts[column]) for column in (TP, FP, FN))
     objects = both + fewer
     if card.method == "mask_rcnn" and not objects:
@@ -62,8 +51,8 @@ def measure_objects(
             "images that have some: --data DATA."
         )
     return Parity(
-        sizes=tuple(sizes),
-        images=number,
+        sizes=original_sizes(examples),
+        images=len(examples),
         difference=largest,
         agreement=2 * both / (2 * both + more + fewer) if both + more + fewer else 1.0,
         dice_change=float(scores(table).mean_dice) - 1,
@@ -83,11 +72,8 @@ def _apart(first: np.ndarray | None, second: np.ndarray | None) -> float:
     return float(np.abs(first - second).max(initial=0.0))
 
 
-def _compare(
-    model: DetectorFn, exported: DetectorFn, card: InstanceCard, examples: Sequence[Example]
-) -> Parity:
-    images = [example["image"] for example in examples]
-    return with_sizes(measure_objects(model, exported, card, images), examples)
+def _networks(model: Any, card: InstanceCard) -> Mapping[str, Any]:
+    return {"": model} if card.method == "mask_rcnn" else whole_network(model, card)
 
 
 def _classes(run: DetectorFn, card: InstanceCard, example: Example) -> np.ndarray:
@@ -99,9 +85,9 @@ EXPORT = ExportTask(
     limits=_LIMITS,
     from_keras=keras_detector,
     from_artifact=artifact_detector,
-    networks=whole_network,
+    networks=_networks,
     examples=drawn_examples,
     samples=samples,
-    compare=_compare,
+    compare=compare_objects,
     answer=_classes,
 )

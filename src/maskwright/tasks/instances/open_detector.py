@@ -9,7 +9,7 @@ from maskwright.errors import ModelError
 from maskwright.export.engines import ALONE, Threads
 from maskwright.export.runtime import artifact_function, keras_function, open_model
 from maskwright.model_card import InstanceCard
-from maskwright.types import InstanceMethod
+from maskwright.types import Format, InstanceMethod
 
 DetectorFn = Callable[[np.ndarray], dict[str, np.ndarray]]
 """From images `(b, h, w, c)` to the outputs of a network by name; see `InstancePredictor`."""
@@ -29,7 +29,7 @@ def load_detector(path: Path, threads: Threads = ALONE) -> tuple[DetectorFn, Ins
 
 
 def artifact_detector(
-    folder: Path, engine: str, card: InstanceCard, threads: Threads = ALONE
+    folder: Path, engine: Format, card: InstanceCard, threads: Threads = ALONE
 ) -> DetectorFn:
     """The network of an artifact, in its engine, with the output names that its method has.
 

@@ -25,14 +25,7 @@ def measure_decisions(
     card: RegionCard,
     bags: Iterable[Mapping[str, np.ndarray]],
 ) -> Parity:
-    """Compare two classifiers.
-
-    Args:
-        model: The one it was made from.
-        exported: The other.
-        card: Of both.
-        bags: Inputs of several batches of bags, as `models.classifiers` describes them.
-    """
+    """Parity of two classifiers on batches of bags, as `models.classifiers` describes inputs."""
     sizes = []
     largest, same, number = 0.0, 0, 0
     for inputs in bags:

@@ -6,10 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from maskwright.export.engines import ALONE, Network, Threads, open_engine
+from maskwright.export.engines import ALONE, Network, Threads
+from maskwright.export.formats.keras import keras_network, read_keras
+from maskwright.export.formats.table import FORMATS, open_engine
 from maskwright.export.runtime import open_model
-from maskwright.export.weights_archive import read_plain
 from maskwright.model_card import RegionCard
+from maskwright.types import Format
 
 ClassifierFn = Callable[[Mapping[str, np.ndarray]], dict[str, np.ndarray]]
 """From the inputs of a classifier to `logits (b, 1)`, `weights (b, n)`, `region_logits (n, 1)`."""
@@ -27,29 +29,17 @@ def load_classifier(path: Path, threads: Threads = ALONE) -> tuple[ClassifierFn,
 
 def keras_classifier(model: Any) -> ClassifierFn:
     """Function of a Keras classifier."""
-    import tensorflow as tf
-
     from maskwright.models import parts
 
-    def graph(part: Any) -> Network:
-        specs = {tensor.name: tf.TensorSpec(tensor.shape, tf.float32) for tensor in part.inputs}
-        whole = tf.function(lambda given: part(given, training=False), input_signature=[specs])
-
-        def run(given: dict[str, np.ndarray], kept_alive: Any = part) -> dict[str, np.ndarray]:
-            outputs = whole({name: tf.constant(value) for name, value in given.items()})
-            return {name: value.numpy() for name, value in outputs.items()}
-
-        return Network(tuple(specs), run)
-
-    return _joined(*map(graph, parts(model)))
+    return _joined(*map(keras_network, parts(model)))
 
 
 def artifact_classifier(
-    folder: Path, engine: str, card: RegionCard, threads: Threads = ALONE
+    folder: Path, engine: Format, card: RegionCard, threads: Threads = ALONE
 ) -> ClassifierFn:
     """The classifier of an artifact, in its engine."""
-    if engine == "keras":
-        return keras_classifier(read_plain(folder, classifier=True))
+    if FORMATS[engine].described:
+        return keras_classifier(read_keras(folder, classifier=True))
     return _joined(*(open_engine(folder / part, engine, threads) for part in CLASSIFIER_PARTS))
 
 

@@ -67,18 +67,7 @@ class InstanceScorer:
             raise DataError(f"{sample.image} and its masks differ in size.")
         self._tallies.append(tally_objects(predicted, truth, self.source.labels.num_classes))
         self._masks.append(pair_masks(prediction, truth))
-        scores = prediction.scores
-        self._boxes.append(
-            pair_boxes(
-                prediction.boxes,
-                np.ones(len(prediction)) if scores is None else scores,
-                prediction.labels,
-                truth.boxes,
-                truth.labels,
-                truth.crowd,
-                truth.areas,
-            )
-        )
+        self._boxes.append(pair_boxes(prediction, truth))
         if self.options.examples:
             self._predicted.append(pack(predicted))
 

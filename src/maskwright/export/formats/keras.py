@@ -7,37 +7,59 @@ from typing import Any
 import numpy as np
 
 from maskwright.errors import ModelError
-from maskwright.export.engines import WEIGHTS_FILE
+from maskwright.export.engines import Network, Threads
 from maskwright.imageio import atomic_write
 from maskwright.model_card import NETWORK_FILE
 
+WEIGHTS_FILE = "weights.npz"
 
-def write_plain(folder: Path, network: str, model: Any) -> None:
-    """Write `network.json` and `weights.npz`.
 
-    Args:
-        folder: Of the artifact.
-        network: `Blueprint.to_json` of the model.
-        model: Keras model, without auxiliary outputs; of its variables those with real numbers in
-            them are kept, in their order.
+def write(model: Any, path: Path) -> None:
+    """Write the arrays of a Keras model without auxiliary outputs: of its variables those with
+    real numbers in them, in their order.
     """
     values = [np.asarray(v.value) for v in model.variables if _is_weight(v)]
     arrays = {f"{number:05}": value for number, value in enumerate(values)}
-    with atomic_write(folder / WEIGHTS_FILE) as beside, beside.open("wb") as file:
+    with atomic_write(path) as beside, beside.open("wb") as file:
         np.savez(file, allow_pickle=False, **arrays)
-    with atomic_write(folder / NETWORK_FILE) as beside:
-        beside.write_text(network, encoding="utf-8")
 
 
-def read_plain(folder: Path, *, classifier: bool = False) -> Any:
-    """Keras model from what `write_plain` wrote.
+def open_network(path: Path, threads: Threads) -> Network:
+    """Open a network of images that `write` wrote."""
+    return keras_network(read_keras(path.parent))
 
-    Args:
-        folder: Of the artifact.
-        classifier: Whether it is to be one of regions, and not a network of images alone.
+
+def keras_network(model: Any) -> Network:
+    """Keras model as a network; a single output is named `"logits"`."""
+    import tensorflow as tf
+
+    names = tuple(tensor.name for tensor in model.inputs)
+    specs = [tf.TensorSpec(tensor.shape, tf.float32) for tensor in model.inputs]
+    single = len(specs) == 1
+
+    def call(*given: Any) -> Any:
+        inputs = given[0] if single else dict(zip(names, given, strict=True))
+        return model(inputs, training=False)
+
+    # One graph for all sizes: `predict` takes four times as long for a single image. Traced here:
+    # TensorFlow takes first calls of many members for tracing in a loop, and warns.
+    graph = tf.function(call, input_signature=specs).get_concrete_function()
+
+    def run(inputs: dict[str, np.ndarray], kept_alive: Any = model) -> dict[str, np.ndarray]:
+        # A graph does not keep the variables alive that it reads; the model does.
+        outputs = graph(*(tf.constant(inputs[name], tf.float32) for name in names))
+        named = outputs if isinstance(outputs, dict) else {"logits": outputs}
+        return {name: value.numpy() for name, value in named.items()}
+
+    return Network(names, run)
+
+
+def read_keras(folder: Path, *, classifier: bool = False) -> Any:
+    """Keras model from the description in a folder and the arrays that `write` wrote there.
 
     Raises:
-        ModelError: If the description is none of ours, or the arrays do not fit it.
+        ModelError: If the description is none of ours, is not of a classifier of regions where
+            `classifier` says so, or the other way round, or the arrays do not fit it.
     """
     from maskwright.models import main_model
     from maskwright.models.blueprint import Blueprint
@@ -71,16 +93,13 @@ def read_plain(folder: Path, *, classifier: bool = False) -> Any:
 def _shapes(path: Path) -> list[tuple[int, ...]]:
     """Shapes of the arrays in a file, in order, read from their headers alone."""
     shapes = []
+    readers = {(1, 0): np.lib.format.read_array_header_1_0}
     try:
         with zipfile.ZipFile(path) as archive:
             for name in sorted(archive.namelist()):
                 with archive.open(name) as file:
                     version = np.lib.format.read_magic(file)
-                    read = (
-                        np.lib.format.read_array_header_1_0
-                        if version == (1, 0)
-                        else np.lib.format.read_array_header_2_0
-                    )
+                    read = readers.get(version, np.lib.format.read_array_header_2_0)
                     shape, _, dtype = read(file)
                 if dtype.hasobject:
                     raise ModelError(f"{path} contains other values than numbers; do not use it.")

@@ -1,0 +1,73 @@
+"""The format of LiteRT, in float and in eight bits."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from maskwright.export.engines import Network, Quantizer, Threads, cores
+from maskwright.export.formats import savedmodel
+
+_WEIGHTED = {"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "BATCH_MATMUL"}
+
+
+def write(model: Any, path: Path) -> None:
+    """Write a Keras model."""
+    import ai_edge_litert  # noqa: F401
+
+    model.export(path, format="litert", verbose=False)
+
+
+def open_network(path: Path, threads: Threads) -> Network:
+    """Open what `write` wrote."""
+    # By its signature, because tensors themselves have other names; it takes any shapes.
+    signature = _interpreter(path, threads.number or cores()).get_signature_runner()
+
+    def run(inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        return {name: np.array(value) for name, value in signature(**inputs).items()}
+
+    return Network(tuple(signature.get_input_details()), run)
+
+
+def _interpreter(path: Path, threads: int | None = None) -> Any:
+    from ai_edge_litert.interpreter import Interpreter
+
+    return Interpreter(model_content=path.read_bytes(), num_threads=threads)
+
+
+def quantizer(model: Any, path: Path, scratch: Path, images: Sequence[np.ndarray]) -> Quantizer:
+    """Writes a Keras model to `path`, where it lies in float, in eight bits."""
+    import tensorflow as tf
+
+    savedmodel.write(model, scratch / "model")
+
+    def represent() -> Iterator[list[np.ndarray]]:
+        yield from ([image[None]] for image in images)
+
+    def converter() -> Any:
+        made = tf.lite.TFLiteConverter.from_saved_model(str(scratch / "model"))
+        made.optimizations = [tf.lite.Optimize.DEFAULT]
+        made.representative_dataset = represent
+        return made
+
+    def debugger(keep: Sequence[str]) -> Any:
+        options = tf.lite.experimental.QuantizationDebugOptions(denylisted_nodes=list(keep))
+        return tf.lite.experimental.QuantizationDebugger(
+            converter=converter(), debug_dataset=represent, debug_options=options
+        )
+
+    def write_quantized(keep: Sequence[str]) -> None:
+        path.write_bytes(
+            debugger(keep).get_nondebug_quantized_model() if keep else converter().convert()
+        )
+
+    # Names of the outputs of all layers with weights, as the converter knows them.
+    interpreter = _interpreter(path)
+    names = {tensor["index"]: tensor["name"] for tensor in interpreter.get_tensor_details()}
+    layers = tuple(
+        names[operation["outputs"][0]]
+        for operation in interpreter._get_ops_details()
+        if operation["op_name"] in _WEIGHTED and operation["outputs"][0] in names
+    )
+    return Quantizer(layers, write_quantized)

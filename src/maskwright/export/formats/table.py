@@ -1,0 +1,157 @@
+"""The table of formats, and networks written and opened by the names that these have."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from maskwright.errors import ConfigError, ModelError
+from maskwright.export.engines import ALONE, Network, Quantizer, Threads, first_line
+from maskwright.export.formats import keras, litert, onnx, openvino, savedmodel
+from maskwright.imageio import atomic_write
+from maskwright.model_card import NETWORK_FILE
+from maskwright.types import Format
+
+_TENSORFLOW = ("keras", "tensorflow", "tensorflow-cpu")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportFormat:
+    """An engine, as far as exported networks are concerned.
+
+    Args:
+        file: File or folder of the network in an artifact.
+        extra: Extra of Maskwright that installs the engine.
+        packages: Packages that write and run it, whose versions an artifact names.
+        write: Write a Keras model.
+        open: Open the network again.
+        quantizer: From the Keras model, its file in float, a folder for files in between, and
+            images as the model takes them; `None` where there are no networks of eight bits.
+        described: Whether `network.json` goes with it, from which the network is built again.
+        detectors: Whether it has the suppression of boxes, which a Mask R-CNN needs.
+        tensorflow: Whether it is run by TensorFlow.
+        prepared: Whether runs are tried in it, to keep what is fastest on CPUs.
+    """
+
+    file: str
+    extra: str
+    packages: tuple[str, ...]
+    write: Callable[[Any, Path], None]
+    open: Callable[[Path, Threads], Network]
+    quantizer: Callable[[Any, Path, Path, Sequence[np.ndarray]], Quantizer] | None = None
+    described: bool = False
+    detectors: bool = False
+    tensorflow: bool = False
+    prepared: bool = False
+
+
+FORMATS: Mapping[Format, ExportFormat] = {
+    "keras": ExportFormat(
+        file=keras.WEIGHTS_FILE,
+        extra="cpu",
+        packages=_TENSORFLOW,
+        write=keras.write,
+        open=keras.open_network,
+        described=True,
+        detectors=True,
+        tensorflow=True,
+    ),
+    "savedmodel": ExportFormat(
+        file="saved_model",
+        extra="cpu",
+        packages=_TENSORFLOW,
+        write=savedmodel.write,
+        open=savedmodel.open_network,
+        detectors=True,
+        tensorflow=True,
+    ),
+    "onnx": ExportFormat(
+        file="model.onnx",
+        extra="onnx",
+        packages=("onnx", "onnxruntime", "tf2onnx"),
+        write=onnx.write,
+        open=onnx.open_network,
+        quantizer=onnx.quantizer,
+        detectors=True,
+        prepared=True,
+    ),
+    "openvino": ExportFormat(
+        file="model.xml",
+        extra="openvino",
+        packages=("openvino",),
+        write=openvino.write,
+        open=openvino.open_network,
+        quantizer=openvino.quantizer,
+        prepared=True,
+    ),
+    "litert": ExportFormat(
+        file="model.tflite",
+        extra="litert",
+        packages=("ai-edge-litert",),
+        write=litert.write,
+        open=litert.open_network,
+        quantizer=litert.quantizer,
+    ),
+}
+
+
+def write_network(model: Any, folder: Path, engine: Format, description: str) -> None:
+    """Write a Keras model, without auxiliary outputs, into the folder of an artifact.
+
+    The folder is made where it is missing. `description` is `Blueprint.to_json` of the model, for
+    formats that build it again.
+
+    Raises:
+        ConfigError: If what the format needs is not installed.
+        ModelError: If the format cannot hold the model.
+    """
+    chosen = FORMATS[engine]
+    if onnx.layers_that_choose_boxes(model) and not chosen.detectors:
+        able = ", ".join(name for name, other in FORMATS.items() if other.detectors)
+        raise ModelError(
+            f"{engine} does not support Mask R-CNN, because it lacks non-maximum suppression; use "
+            f"{able}, or train with objects=centers."
+        )
+    folder.mkdir(exist_ok=True)
+    try:
+        chosen.write(model, folder / chosen.file)
+    except ImportError as error:
+        raise ConfigError(
+            f"Export to {engine} requires a package that is not installed ({error}); install it "
+            f'with: pip install "maskwright[{chosen.extra}]"'
+        ) from None
+    except MemoryError:
+        raise
+    except Exception as error:  # converters raise almost anything on a layer they do not know
+        raise ModelError(
+            f"The model cannot be exported to {engine} ({first_line(error)[:300]}); use another "
+            f"format."
+        ) from error
+    if chosen.described:
+        with atomic_write(folder / NETWORK_FILE) as beside:
+            beside.write_text(description, encoding="utf-8")
+
+
+def open_engine(folder: Path, engine: Format, threads: Threads = ALONE) -> Network:
+    """The network in the folder of an artifact, in the engine of its format.
+
+    Raises:
+        ModelError: If the engine is not installed, or cannot read the file.
+    """
+    chosen = FORMATS[engine]
+    path = folder / chosen.file
+    try:
+        return chosen.open(path, threads)
+    except ImportError as error:
+        raise ModelError(
+            f"Running {path} requires an engine that is not installed ({error}); install it with: "
+            f'pip install "maskwright[{chosen.extra}]"'
+        ) from None
+    except (MemoryError, ModelError):
+        raise
+    except Exception as error:  # engines raise almost anything on a damaged file
+        raise ModelError(
+            f"{path} cannot be loaded ({first_line(error)}); export the model again."
+        ) from error
