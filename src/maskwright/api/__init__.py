@@ -1,4 +1,7 @@
-"""The verbs of the command line as Python functions of plain arguments."""
+"""The verbs of the command line as Python functions of plain arguments.
+
+`data` is what `open_dataset` takes; every error is a `MaskwrightError` of one sentence.
+"""
 
 from maskwright.api.check import check
 from maskwright.api.compare import compare, comparison_folder

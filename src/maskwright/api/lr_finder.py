@@ -27,19 +27,8 @@ def find_learning_rate(
     """Find a learning rate by a range test on the training split; no weights are stored.
 
     Args:
-        data: Data set, as accepted by `open_dataset`.
         out: PNG file for the plot; `None` for no plot.
-        plan: YAML file of settings.
-        steps: Number of steps from the lowest to the highest rate, at least 20.
         seconds: Time limit in seconds, which reduces `steps`; `None` for no limit.
-        on_message: Called with a sentence for each skipped file.
-        settings: Fields of `TrainConfig`; they override those of `plan`.
-
-    Returns:
-        Rates, losses and the suggested `learning_rate`; see `training.find_learning_rate`.
-
-    Raises:
-        MaskwrightError: If data or settings are invalid, or the loss falls at no rate.
     """
     import keras
 

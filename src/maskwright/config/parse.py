@@ -29,7 +29,6 @@ def read_config(
     Args:
         plan: YAML file of settings, or `None` for the defaults.
         settings: Values that override those of the file, by key.
-        kind: Config class to make.
 
     Raises:
         ConfigError: If the file cannot be read, a key does not exist, or a value is out of range.

@@ -39,12 +39,6 @@ class ModelCard:
         dtype: Pixels it was trained on, `"uint8"`, `"uint16"` or `"float32"`; fed as float32 in
             the range of that type.
         temperature: Logits are divided by it before they become probabilities.
-        model_sha256: Checksum of the model file.
-        version: Maskwright that trained the model.
-        data: Fingerprint of the training data.
-
-    Raises:
-        ModelError: If a value is out of its range.
     """
 
     task: ClassVar[str]

@@ -17,8 +17,6 @@ class InstanceCard(ModelCard):
     """Everything that using a model from images to single objects needs.
 
     Args:
-        labels: Names and colors of the classes, the background first.
-        method: How objects are found.
         size: `(height, width)` that whole images are stretched to, px; `None` keeps their scale.
         tile: Side of the tiles that larger images are cut into at their own scale, px; `None`
             runs every image whole.

@@ -16,11 +16,8 @@ class RegionCard(ModelCard):
     Args:
         names: What the decision may be, negative first.
         unit: What one decision is made on.
-        regions: What a region of a mask is.
-        size: Side of the square crops, px.
         context: Margin around the box of a region, as a share of its sides; `None` for the whole
             image instead.
-        outside: What crops show there.
         value_range: Pixels that stand for black and white.
         measures: Names of the measures that the model takes, in their order.
         min_area_px: Minimum area of a region, px of the original image.

@@ -14,7 +14,6 @@ class SemanticCard(ModelCard):
     """Everything that using a model from images to masks needs; scaling of pixels is inside it.
 
     Args:
-        labels: Names and colors of the classes.
         size: `(height, width)` that whole images are stretched to, px; `None` keeps their scale.
         tile: Side of the tiles that larger images are cut into at their own scale, px; `None`
             runs every image whole.

@@ -15,12 +15,7 @@ Logs = dict[str, float] | None
 
 
 class ProgressBar(keras.callbacks.Callback):
-    """One line with epoch, loss, scores and the time left.
-
-    Args:
-        share_done: How much of the run is over, 0 to 1.
-        titles: Names of scores by their keys, as `Scoring.titles`.
-    """
+    """One line with epoch, loss, scores and the time left."""
 
     def __init__(self, share_done: Callable[[], float], titles: Mapping[str, str]) -> None:
         super().__init__()
@@ -70,13 +65,7 @@ class ProgressBar(keras.callbacks.Callback):
 
 
 class Curves(keras.callbacks.Callback):
-    """`history.csv` after every epoch; `curves.png` when drawing it costs little of the time.
-
-    Args:
-        run: Where both go.
-        history: The rows, which the loop adds to.
-        titles: Names of scores by their keys, as `Scoring.titles`.
-    """
+    """`history.csv` after every epoch; `curves.png` when drawing it costs little of the time."""
 
     def __init__(
         self, run: Run, history: Sequence[dict[str, float]], titles: Mapping[str, str]

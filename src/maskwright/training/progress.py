@@ -25,12 +25,6 @@ def write_progress(
 
     Steps and validations may take minutes; a file that is not renewed means that the process is
     no more. What cannot be written is passed over: the loop tells of a full disk itself.
-
-    Args:
-        run: Its folder.
-        share_done: How much of the run is over, 0 to 1.
-        scoring: Names of the scores, and which chooses the weights.
-        columns: What the previews show side by side.
     """
     began, first = time.monotonic(), share_done()
     over = threading.Event()

@@ -19,11 +19,7 @@ from maskwright.model_card import CARD_FILE, MODEL_FILE, NETWORK_FILE, ModelCard
 
 @dataclass(frozen=True)
 class Run:
-    """Paths of a run, and how its files are written: each beside its place, then moved into it.
-
-    Args:
-        folder: Of the run.
-    """
+    """Paths of a run, and how its files are written: each beside its place, then moved into it."""
 
     folder: Path
 
@@ -127,12 +123,7 @@ class Run:
             ]
 
     def write_model(self, model: Any, card: ModelCard) -> None:
-        """Write a Keras model and the card that belongs to it, the card last.
-
-        Args:
-            model: `keras.Model`.
-            card: Without the checksum, which is filled in here.
-        """
+        """Write a Keras model and the card that belongs to it, the card last."""
         with atomic_write(self.model_file) as beside:
             model.save(beside)
         known = replace(card, model_sha256=checksum(self.model_file))

@@ -30,8 +30,6 @@ def run_training(
     Args:
         prepare: Decodes the data and describes model and task; called, once the folder is there
             and seeds are set, with whether several workers synchronize their batch statistics.
-        out: Folder of the run.
-        options: How the run is carried out.
 
     Raises:
         TrainingError: If the folder holds another run, or nothing to resume, or if the training

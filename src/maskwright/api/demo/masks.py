@@ -34,11 +34,8 @@ class Demo:
     """Where the demonstration left what it made.
 
     Args:
-        data: Folder of the drawn images and masks.
-        run: Folder of the run.
         masks: Folder of the masks predicted for the test images.
         picture: Test images, their true masks and the predicted ones.
-        evaluation: Scores on the test split.
     """
 
     data: Path
@@ -53,11 +50,6 @@ def demo(out: str | Path, *, minutes: float = 2.0, on_message: OnMessage = ignor
 
     Args:
         out: Folder for everything; data that is there already is used again.
-        minutes: Time to train for.
-        on_message: Called with a line on each step.
-
-    Raises:
-        TrainingError: If `out` holds a run already.
     """
     from maskwright.data.synthetic.datasets import write_dataset
 

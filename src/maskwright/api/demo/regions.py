@@ -50,7 +50,6 @@ class RegionDemo:
         run: Folder of the run that decides on them, with the segmenter in it.
         answers: Folder of `cases.csv`, masks and overlays of the test images.
         picture: Test images: cells as they are, and as they are found and decided on.
-        evaluation: Scores on the test split.
     """
 
     data: Path
@@ -69,10 +68,6 @@ def demo_regions(
     Args:
         out: Folder for everything; data that is there already is used again.
         minutes: Time to train for, both together.
-        on_message: Called with a line on each step.
-
-    Raises:
-        TrainingError: If `out` holds a run already.
     """
     from maskwright.data.readers.description import write_description
     from maskwright.data.synthetic.datasets import write_dataset

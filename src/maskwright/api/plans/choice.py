@@ -30,9 +30,6 @@ class PlanChoice:
     Args:
         folder: With `plans/NAME`, `choice.json` and `plan.yaml`.
         folds: Cross-validation of each plan, by its name.
-        chosen: Name of the one to take.
-        reason: Sentence on why.
-        table: What `choice.json` holds.
     """
 
     folder: Path

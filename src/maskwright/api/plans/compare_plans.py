@@ -32,18 +32,8 @@ def plan_and_compare(
     """Plan a data set, and compare the plan with rivals that differ from it in one thing each.
 
     Args:
-        data: What `open_dataset` takes.
-        out: As in `compare_plans`.
         count: Plans, the first included.
-        folds: That all plans share.
         minutes: To train for, all plans and folds together; each plan is made for its part.
-        measure: As in `maskwright.plan`.
-        resume: Go on with a comparison that was stopped, with the plans that it has.
-        on_message: Called with sentences on what is done.
-        settings: Fields of `TrainConfig` that are decided already.
-
-    Raises:
-        MaskwrightError: One sentence on what is wrong and what to do.
     """
     if resume:
         return compare_plans(data, out, None, resume=True, on_message=on_message)
@@ -71,18 +61,12 @@ def compare_plans(
     first: it stays where no difference is shown.
 
     Args:
-        data: What `open_dataset` takes.
         out: Folder for `plans/NAME`, each a cross-validation, `choice.json`, and `plan.yaml`, the
             one to take, with the reason as a comment.
         plans: Two or more, with names or without.
-        folds: That all plans share.
         minutes: To train for, all plans and folds together.
         resume: Go on with a comparison that was stopped, with the plans, folds and minutes that it
             was begun with; those given are not looked at.
-        on_message: Called with sentences on what is done.
-
-    Raises:
-        MaskwrightError: One sentence on what is wrong and what to do.
     """
     out = Path(out)
     names, folds, minutes = _begun(out) if resume else _begin(out, plans, folds, minutes)

@@ -52,16 +52,11 @@ def plan(
     """Settings that suit a data set, this machine and a time, each with its reason.
 
     Args:
-        data: What `open_dataset` takes.
         out: YAML file to write, for `train(…, plan=…)`; one that is there is replaced.
         measure: Build the planned model, time some steps of its training, and make it smaller
             where the time would be too short for it; takes a minute or so.
-        on_message: Called with a sentence on what goes on.
         settings: Fields of `TrainConfig` that are decided already; the others follow them.
             `minutes` is ten by default.
-
-    Raises:
-        MaskwrightError: One sentence on what is wrong and what to do.
     """
     given = _checked(given_settings(settings))
     minutes = given.pop("minutes", None) or _MINUTES

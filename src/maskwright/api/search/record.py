@@ -26,9 +26,7 @@ class Trial:
 
     Args:
         number: From 1; the name of its folder ends with it.
-        values: Values of the settings that are varied, by name.
         score: Score on the validation images; `None` where training failed.
-        seconds: Training time.
         failure: Reason of a failure; empty for a success.
     """
 
@@ -41,13 +39,7 @@ class Trial:
 
 @dataclass(frozen=True)
 class Search:
-    """Result of a search.
-
-    Args:
-        folder: Folder of the search.
-        score: Name of the score.
-        trials: In the order in which they ran.
-    """
+    """Result of a search."""
 
     folder: Path
     score: SearchScore
@@ -70,14 +62,7 @@ def best_trial(trials: Sequence[Trial]) -> Trial:
 
 
 def start_record(out: Path, config: TrainConfig, vary: Sequence[str], score: str) -> dict[str, Any]:
-    """Record of a new search; `ConfigError` where `out` holds something else.
-
-    Args:
-        out: Folder of the search.
-        config: Settings to begin with.
-        vary: Names of the settings to vary; the usual ones if empty.
-        score: Score by which trials are compared.
-    """
+    """Record of a new search; `ConfigError` where `out` holds something else."""
     if (out / SEARCH_FILE).exists() or (out / "plan.yaml").exists():
         raise ConfigError(
             f"{out} already holds a search or a run; go on with a search by --resume, or name "

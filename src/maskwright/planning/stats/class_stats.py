@@ -30,14 +30,7 @@ def class_stats(
     up_down: Sequence[Asymmetry],
     left_right: Sequence[Asymmetry],
 ) -> tuple[ClassStats, ...]:
-    """Statistics of each class, by label.
-
-    Args:
-        dataset: Data set of the samples.
-        samples: Statistics of the samples that were read, at least one.
-        up_down: Asymmetry under vertical flips, by label.
-        left_right: Asymmetry under horizontal flips, by label.
-    """
+    """Statistics of each class, by label."""
     counted = [AuditedSample(sample.sample, counts=sample.counts) for sample in samples]
     rows = {row.name: row for row in class_counts(dataset, counted) if row.split == "train"}
     regions = [_Regions() for _ in dataset.labels.names]

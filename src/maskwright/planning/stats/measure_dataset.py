@@ -49,14 +49,7 @@ def measure_dataset(
     scored on.
 
     Args:
-        dataset: Data set with splits.
-        max_images: Maximum number of images to decode.
         max_pixels: Maximum number of pixels to decode; two images are always decoded.
-        seed: Seed of the random choice of images.
-        source: Name of the data set; `None` for its folder.
-
-    Raises:
-        DataError: If there is no training image with a mask, or none can be read.
     """
     samples = [s for s in dataset.samples if s.split in ("train", None) and s.masks]
     if not samples:

@@ -22,9 +22,6 @@ def measure_masks(
     """Compare two functions from images to logits.
 
     Args:
-        model: The one it was made from.
-        exported: The other.
-        card: Of both.
         images: `(h, w, c)` float32 as the model takes them, and their true labels `(h, w)`, or
             `None`.
     """

@@ -28,13 +28,7 @@ from maskwright.training.run_training import passes
 
 @dataclass(frozen=True, kw_only=True)
 class DecodedSplits:
-    """Decoded training data, and what a model learns of it.
-
-    Args:
-        task: What the model learns.
-        train: Samples of the `train` split.
-        validation: Samples of the `val` split; `None` where it is absent or not wanted.
-    """
+    """Decoded training data, and what a model learns of it."""
 
     task: LearningTask
     train: Arrays
@@ -44,12 +38,7 @@ class DecodedSplits:
 def decode(
     dataset: DataSet, config: TrainConfig, options: TrainOptions, validate: bool = True
 ) -> DecodedSplits:
-    """Decode the `train` split and, to `validate`, the `val` split, and make a task of them.
-
-    Raises:
-        DataError: If a split is empty or a file cannot be used.
-        ConfigError: If settings contradict each other.
-    """
+    """Decode the `train` split and, to `validate`, the `val` split, and make a task of them."""
 
     def load_split(split: str) -> Arrays:
         samples = [s for s in dataset.samples if s.split == split and s.masks]
@@ -91,14 +80,7 @@ def decode(
 def prepare(
     dataset: DataSet, config: TrainConfig, options: TrainOptions, synchronized: bool
 ) -> TrainingSetup:
-    """Decode a data set and describe model and task; as `decode` raises.
-
-    Args:
-        dataset: With splits.
-        config: Settings, with the size that `"auto"` stands for.
-        options: How the run is carried out.
-        synchronized: Whether workers share their batch statistics.
-    """
+    """Decode a data set and describe model and task; as `decode` raises."""
     decoded = decode(dataset, config, options)
     train, validation = decoded.train, decoded.validation
     labels, fingerprint = dataset.labels, train.fingerprint()
