@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from maskwright.cli.console import Data, Json, print_message, quiet_tensorflow
+from maskwright.cli.console import Data, Json, print_message, quiet_tensorflow, read_settings
 from maskwright.errors import ConfigError
 
 
@@ -46,16 +46,14 @@ def plan(
 ) -> None:
     """Derive training settings from data and hardware, with reasons."""
     from maskwright import api
-    from maskwright.config import parse_settings
 
     quiet_tensorflow()
-    overrides = parse_settings(settings or [])
+    overrides = read_settings(settings)
     if compare is not None or resume:
         if path is None:
             raise ConfigError("Comparing plans needs an output folder; pass it with -o.")
         choice = api.plan_and_compare(
-            data,
-            path,
+            *(data, path),
             count=compare or 3,
             folds=folds,
             minutes=60.0 if minutes is None else minutes,

@@ -21,6 +21,7 @@ from maskwright.cli.console import (
     Split,
     print_message,
     quiet_tensorflow,
+    read_settings,
     report_evaluation,
     report_predictions,
     report_run,
@@ -111,12 +112,10 @@ def train(
 ) -> None:
     """Train a region classifier."""
     from maskwright import api
-    from maskwright.config import parse_settings
 
     quiet_tensorflow()
-    given = parse_settings(settings or [])
-    chosen = {"minutes": minutes, "epochs": epochs, "segmenter": segmenter and str(segmenter)}
-    given |= {name: value for name, value in chosen.items() if value is not None}
+    bundled = segmenter and str(segmenter)
+    given = read_settings(settings, minutes=minutes, epochs=epochs, segmenter=bundled)
     report_run(
         api.train_regions(data, run, plan=plan, resume=resume, on_message=print_message, **given)
     )

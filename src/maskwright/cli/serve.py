@@ -2,13 +2,12 @@
 
 import os
 import webbrowser
-from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from maskwright.cli.console import quiet_tensorflow
+from maskwright.cli.console import print_message, quiet_tensorflow
 from maskwright.errors import ConfigError
 
 
@@ -81,7 +80,7 @@ def serve(
         token=token,
         keep=keep,
         limits=limits,
-        on_message=partial(typer.echo, err=True),
+        on_message=print_message,
         ready=show if open_page else lambda _: None,
     )
 

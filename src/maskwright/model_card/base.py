@@ -52,7 +52,8 @@ class ModelCard:
     data: str
 
     def __post_init__(self) -> None:
-        for name, adapter in _field_types(type(self)).items():
+        card: Any = type(self)
+        for name, adapter in _field_types(card).items():
             value = getattr(self, name)
             try:
                 adapter.validate_python(value, strict=True)

@@ -201,4 +201,4 @@ def draw_curve(curve: LearningRateCurve) -> np.ndarray:
     panel.set_ylabel("loss")
     panel.grid(alpha=0.3)
     panel.legend()
-    return render(figure)[..., :3]
+    return render(figure)
