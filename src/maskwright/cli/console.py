@@ -73,7 +73,7 @@ def show_settings(context: typer.Context, wanted: bool) -> None:
         default = field.get_default(call_default_factory=True)
         text = str(list(default) if isinstance(default, tuple) else default)
         text = {"None": "none", "True": "true", "False": "false"}.get(text, text)
-        description = escape(str(field.description))
+        description = escape(" ".join(str(field.description).split()))
         out().print(f"[bold]{name}[/] = {escape(text)}  [dim]{description}[/]")
     raise typer.Exit
 
