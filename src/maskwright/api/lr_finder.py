@@ -33,9 +33,9 @@ def find_learning_rate(
     import keras
 
     from maskwright.tasks.semantic.training import decode
+    from maskwright.training import Recipe, TrainOptions
     from maskwright.training import find_learning_rate as range_test
     from maskwright.training.lr_finder import draw_curve
-    from maskwright.training.options import Recipe, TrainOptions
 
     config = read_config(plan, settings, TrainConfig)
     options = TrainOptions(seed=config.seed, on_message=on_message)

@@ -11,8 +11,7 @@ from maskwright.cli.console import out, print_message, quiet_tensorflow
 
 def demo(
     folder: Annotated[
-        Path | None,
-        typer.Option("-o", "--out", help="Output folder; by default demo, demo-2, …"),
+        Path | None, typer.Option("-o", "--out", help="Output folder; by default demo, demo-2, …")
     ] = None,
     minutes: Annotated[
         float | None,

@@ -25,8 +25,7 @@ def plan(
         ),
     ] = None,
     settings: Annotated[
-        list[str] | None,
-        typer.Option("--set", help="Fixed setting as KEY=VALUE; can be repeated."),
+        list[str] | None, typer.Option("--set", help="Fixed setting as KEY=VALUE; can be repeated.")
     ] = None,
     measure: Annotated[
         bool, typer.Option("--measure/--no-measure", help="Time training steps on this machine.")
@@ -34,8 +33,7 @@ def plan(
     compare: Annotated[
         int | None,
         typer.Option(
-            min=2,
-            help="Number of plans to cross-validate on the same folds within the budget.",
+            min=2, help="Number of plans to cross-validate on the same folds within the budget."
         ),
     ] = None,
     folds: Annotated[int, typer.Option(min=2, help="Number of folds of --compare.")] = 3,

@@ -29,9 +29,7 @@ from maskwright.cli.console import (
 from maskwright.types import Outside, RegionKind
 
 app = typer.Typer(
-    name="regions",
-    help="Classify masked regions, images or cases.",
-    no_args_is_help=True,
+    name="regions", help="Classify masked regions, images or cases.", no_args_is_help=True
 )
 
 
@@ -58,8 +56,7 @@ def extract(
     ] = "kept",
     min_area_px: Annotated[int, typer.Option(min=1, help="Minimum region area, in pixels.")] = 1,
     spacing_mm: Annotated[
-        tuple[float, float] | None,
-        typer.Option(help="Height and width of a pixel, in mm."),
+        tuple[float, float] | None, typer.Option(help="Height and width of a pixel, in mm.")
     ] = None,
     crops: Annotated[bool, typer.Option(help="Also write the crops.")] = True,
 ) -> None:
@@ -98,8 +95,7 @@ def train(
     ],
     run: Annotated[Path, typer.Option("-o", "--out", help="Folder of the run.")],
     segmenter: Annotated[
-        Path | None,
-        typer.Option(help="Segmentation run: also train on its masks, and bundle it."),
+        Path | None, typer.Option(help="Segmentation run: also train on its masks, and bundle it.")
     ] = None,
     plan: PlanFile = None,
     settings: Settings = None,

@@ -22,8 +22,7 @@ def serve(
     host: Annotated[str, typer.Option(help="Network address to bind to.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port; 0 selects a free one.", min=0, max=65535)] = 8000,
     token_file: Annotated[
-        Path | None,
-        typer.Option(help="File with the access token that clients must send."),
+        Path | None, typer.Option(help="File with the access token that clients must send.")
     ] = None,
     keep: Annotated[
         Path | None,

@@ -19,11 +19,7 @@ _MAIN_PARAMETER = {"augmentation": "strength", "detector": "profile"}
 Config = TypeVar("Config", bound=RunConfig)
 
 
-def read_config(
-    plan: str | Path | None,
-    settings: Mapping[str, Any],
-    kind: type[Config],
-) -> Config:
+def read_config(plan: str | Path | None, settings: Mapping[str, Any], kind: type[Config]) -> Config:
     """Read settings from a file and override them.
 
     Args:

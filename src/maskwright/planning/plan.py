@@ -22,13 +22,7 @@ from maskwright.planning.stats.dataset_stats import DatasetStats
 
 _COLUMNS = 100
 
-RULES = (
-    *model.RULES,
-    *scale.RULES,
-    *batch.RULES,
-    *training.RULES,
-    *postprocessing.RULES,
-)
+RULES = (*model.RULES, *scale.RULES, *batch.RULES, *training.RULES, *postprocessing.RULES)
 """All rules in order; each is a function that reads and extends a `PlanBuilder`."""
 
 _ORDER = (

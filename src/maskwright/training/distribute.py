@@ -50,9 +50,7 @@ def is_chief(strategy: tf.distribute.Strategy) -> bool:
 
 
 def share_out(
-    strategy: tf.distribute.Strategy,
-    batch_size: int,
-    make: Callable[[Shard], tf.data.Dataset],
+    strategy: tf.distribute.Strategy, batch_size: int, make: Callable[[Shard], tf.data.Dataset]
 ) -> Iterable:
     """Batches for every replica, each its part.
 

@@ -16,10 +16,7 @@ PROGRESS_SECONDS = 2.0
 
 @contextmanager
 def write_progress(
-    run: Run,
-    share_done: Callable[[], float],
-    scoring: Scoring,
-    columns: Sequence[str] = (),
+    run: Run, share_done: Callable[[], float], scoring: Scoring, columns: Sequence[str] = ()
 ) -> Iterator[None]:
     """Keep `progress.json` of a run up to date as long as this lasts, from a thread of its own.
 

@@ -69,11 +69,7 @@ def demo_regions(
         f"Training a classifier of what it finds for {minutes * (1 - _SEGMENTING):g} minutes …"
     )
     train_regions(
-        described,
-        run,
-        minutes=minutes * (1 - _SEGMENTING),
-        segmenter=str(segmenter),
-        **_SETTINGS,
+        described, run, minutes=minutes * (1 - _SEGMENTING), segmenter=str(segmenter), **_SETTINGS
     )
     on_message("Scoring images that neither was trained on …")
     evaluation = evaluate(run, described)

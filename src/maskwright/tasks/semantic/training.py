@@ -20,13 +20,11 @@ from maskwright.tasks.semantic.learning import segmentation
 from maskwright.tasks.semantic.network import auxiliary_loss_weight, describe_model
 from maskwright.tasks.semantic.previews import PREVIEW_COLUMNS, Previews
 from maskwright.tasks.settings import make_augmentation
-from maskwright.training.objective import Batching, LearningTask, TrainingSetup
-from maskwright.training.options import Recipe, TrainOptions
-from maskwright.training.run import Run
+from maskwright.training import Batching, LearningTask, Recipe, Run, TrainingSetup, TrainOptions
 from maskwright.training.run_training import passes
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class DecodedSplits:
     """Decoded training data, and what a model learns of it."""
 
@@ -42,13 +40,9 @@ def decode(
 
     def load_split(split: str) -> Arrays:
         samples = [s for s in dataset.samples if s.split == split and s.masks]
-        arrays = load(
-            dataset,
-            samples,
-            None if config.size == "auto" else config.size,
-            config.memory_limit_mb,
-            skip_unreadable=config.skip_unreadable,
-        )
+        size = None if config.size == "auto" else config.size
+        limit, skip = config.memory_limit_mb, config.skip_unreadable
+        arrays = load(dataset, samples, size, limit, skip_unreadable=skip)
         for reason in arrays.skipped:
             options.on_message(f"left out: {reason}")
         return arrays
@@ -74,7 +68,7 @@ def decode(
         class_weights=_class_weights(config.class_weights, train, dataset),
         auxiliary_weight=auxiliary_loss_weight(config),
     )
-    return DecodedSplits(task=task, train=train, validation=validation)
+    return DecodedSplits(task, train, validation)
 
 
 def prepare(
