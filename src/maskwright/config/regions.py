@@ -12,6 +12,7 @@ from pydantic import (
 )
 
 from maskwright.config.base import RunConfig
+from maskwright.types import Outside, RegionKind, Unit
 
 
 class RegionConfig(RunConfig):
@@ -27,7 +28,7 @@ class RegionConfig(RunConfig):
     classes: tuple[str, ...] | None = None
     """Labels to train on, such as [benign, malignant]; samples with other labels are skipped; none
     for all labels."""
-    unit: Literal["region", "image", "case"] | None = None
+    unit: Unit | None = None
     """Unit of a decision: region, image or case; none to infer it from the labels."""
     label_by: Literal["image", "region", "class"] | None = None
     """Source of the labels: image, region, or class (the label in the mask); none to infer it."""
@@ -38,7 +39,7 @@ class RegionConfig(RunConfig):
     """Assign cases that share near-duplicate images to the same split."""
 
     # Regions and crops
-    regions: Literal["components", "instances", "whole"] | None = None
+    regions: RegionKind | None = None
     """Definition of a region in a mask: components (connected components), instances (pixel values)
     or whole (all foreground); none to infer it."""
     min_area_px: PositiveInt = 1
@@ -50,7 +51,7 @@ class RegionConfig(RunConfig):
     context: NonNegativeFloat | None = 0.2
     """Margin around the bounding box of a region, as a fraction of its sides; none for the whole
     image."""
-    outside: Literal["kept", "darkened", "removed", "channel"] = "darkened"
+    outside: Outside = "darkened"
     """Pixels outside the mask of a region: kept, darkened to 30%, removed (0), or kept with the
     mask as an additional channel."""
     mask_perturbation: float | None = Field(None, ge=0, le=0.4)

@@ -39,11 +39,6 @@ class Run:
         return self.folder / "checkpoints" / "last.npz"
 
     @property
-    def best_file(self) -> Path:
-        """Weights of the best validation so far."""
-        return self.folder / "checkpoints" / "best.npz"
-
-    @property
     def history_file(self) -> Path:
         """One line for each epoch."""
         return self.folder / "history.csv"

@@ -27,7 +27,6 @@ def class_stats(
             name,
             share=rows[name].share,
             images=rows[name].images,
-            image_share=rows[name].images / len(samples),
             **_region_stats(samples, label),
             up_down=up_down[label],
             left_right=left_right[label],
@@ -50,7 +49,6 @@ def _region_stats(samples: Sequence[SampleStats], label: int) -> dict[str, Any]:
         "min_area_px": int(areas.min()),
         "median_area_px": float(np.median(areas)),
         "small_area_share": _weighted_quantile(shares, areas, 0.1),
-        "width_px": _weighted_quantile(widths, areas),
         "width_share": _weighted_quantile(width_shares, areas),
         "slenderness": _weighted_quantile(areas / widths**2, areas),
     }

@@ -33,8 +33,8 @@ class ClassStats:
         regions: Number of regions; 0 for the background, whose regions are not measured.
         small_area_share: Region area as a fraction of its image, below which the regions with a
             tenth of the pixels of the class lie. Specks hardly affect it.
-        width_px: Median region width, weighted by pixels; see `RegionMeasures`.
-        width_share: The same as a fraction of the longer side of the image.
+        width_share: Median region width, weighted by pixels, as a fraction of the longer side of
+            the image; see `RegionMeasures`.
         slenderness: Median of area / width², weighted by pixels: 1.8 for discs, 2.3 for squares,
             large for lines and networks of lines.
     """
@@ -42,13 +42,11 @@ class ClassStats:
     name: str
     share: float = 0.0
     images: int = 0
-    image_share: float = 0.0
     regions: int = 0
     max_regions: int = 0
     min_area_px: int = 0
     median_area_px: float = 0.0
     small_area_share: float = 0.0
-    width_px: float = 0.0
     width_share: float = 0.0
     slenderness: float = 0.0
     up_down: Asymmetry = NO_ASYMMETRY
@@ -88,9 +86,6 @@ class DatasetStats:
     modal_share: float = 1.0
     dtype: str = "uint8"
     color_share: float = 1.0
-    mean: tuple[float, ...] = ()
-    std: tuple[float, ...] = ()
-    low: tuple[float, ...] = ()
     high: tuple[float, ...] = ()
     largest: float = 255.0
     spacing_mm: float | None = None
@@ -106,7 +101,6 @@ class DatasetStats:
     brightness_up_down: Asymmetry = NO_ASYMMETRY
     detail_up_down: Asymmetry = NO_ASYMMETRY
     anisotropy: float = 1.0
-    duplicates: int = 0
     split_duplicates: int = 0
 
     @property
