@@ -11,6 +11,7 @@ from maskwright.imageio.files import (
     is_image,
     list_images,
     natural_key,
+    write_text,
 )
 from maskwright.imageio.header import MAX_PIXELS, Header
 from maskwright.imageio.read import RawMask, read_header, read_image, read_mask
@@ -32,4 +33,5 @@ __all__ = [
     "read_mask",
     "write_image",
     "write_mask",
+    "write_text",
 ]

@@ -144,3 +144,9 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def write_text(path: str | Path, text: str) -> None:
+    """Write a text file, whole or not at all, as `atomic_write`."""
+    with atomic_write(path) as beside:
+        beside.write_text(text, encoding="utf-8")

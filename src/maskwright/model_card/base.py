@@ -11,7 +11,7 @@ from typing import Annotated, Any, ClassVar, Self, get_type_hints
 from pydantic import Field, PositiveFloat, PositiveInt, TypeAdapter, ValidationError
 
 from maskwright.errors import DataError, ModelError
-from maskwright.imageio import atomic_write
+from maskwright.imageio import write_text
 from maskwright.labels import Labels
 
 CARD_FILE = "model_card.json"
@@ -96,8 +96,7 @@ class ModelCard:
 
     def write(self, path: str | Path) -> None:
         """Write the card to a file, replacing it in one step."""
-        with atomic_write(path) as beside:
-            beside.write_text(self.to_json(), encoding="utf-8")
+        write_text(path, self.to_json())
 
     @classmethod
     def read(cls, path: str | Path) -> Self:

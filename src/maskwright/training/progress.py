@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 
-from maskwright.imageio import atomic_write
+from maskwright.imageio import write_text
 from maskwright.training.objective import Scoring
 from maskwright.training.run import Run
 
@@ -39,8 +39,8 @@ def write_progress(
             "watch": scoring.watch,
             "columns": list(columns),
         }
-        with suppress(OSError), atomic_write(run.progress_file) as beside:
-            beside.write_text(json.dumps(content), encoding="utf-8")
+        with suppress(OSError):
+            write_text(run.progress_file, json.dumps(content))
 
     def keep_writing() -> None:
         while not over.wait(PROGRESS_SECONDS):

@@ -13,7 +13,7 @@ import numpy as np
 import yaml
 
 from maskwright.errors import DataError, TrainingError
-from maskwright.imageio import atomic_write
+from maskwright.imageio import atomic_write, write_text
 from maskwright.model_card import CARD_FILE, MODEL_FILE, NETWORK_FILE, ModelCard, checksum
 
 
@@ -69,8 +69,7 @@ class Run:
 
     def write_settings(self, settings: Mapping[str, Any]) -> None:
         """Write what `read_settings` reads."""
-        with atomic_write(self.settings_file) as beside:
-            beside.write_text(yaml.safe_dump(dict(settings), sort_keys=False), encoding="utf-8")
+        write_text(self.settings_file, yaml.safe_dump(dict(settings), sort_keys=False))
 
     def read_settings(self) -> dict[str, Any]:
         """Settings of the run."""
@@ -85,9 +84,8 @@ class Run:
                 versions[package] = metadata.version(package)
             except metadata.PackageNotFoundError:
                 continue
-        with atomic_write(self.folder / "environment.json") as beside:
-            text = json.dumps({"versions": versions, **facts}, indent=2)
-            beside.write_text(text + "\n", encoding="utf-8")
+        text = json.dumps({"versions": versions, **facts}, indent=2)
+        write_text(self.folder / "environment.json", text + "\n")
 
     def read_environment(self) -> dict[str, Any]:
         """What `write_environment` wrote."""
@@ -95,8 +93,7 @@ class Run:
 
     def write_network(self, text: str) -> None:
         """Write how the network is built, `Blueprint.to_json`, so that it can be exported."""
-        with atomic_write(self.folder / NETWORK_FILE) as beside:
-            beside.write_text(text, encoding="utf-8")
+        write_text(self.folder / NETWORK_FILE, text)
 
     def write_history(self, rows: Sequence[Mapping[str, float]]) -> None:
         """One line for each epoch into `history.csv`; a value not measured stays empty."""

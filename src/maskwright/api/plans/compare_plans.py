@@ -15,7 +15,7 @@ from maskwright.api.plans.plan import plan as make_plan
 from maskwright.config import TrainConfig, read_config
 from maskwright.config.typed import PlanSettings
 from maskwright.errors import ConfigError
-from maskwright.imageio import atomic_write
+from maskwright.imageio import write_text
 from maskwright.planning import Plan, candidates
 from maskwright.types import OnMessage, ignore_message
 
@@ -101,8 +101,7 @@ def _begin(out: Path, plans: Any, folds: int, minutes: float) -> tuple[list[str]
     _refuse_other(out)
     texts = _plan_texts(_name_plans(plans))
     for name, text in texts.items():
-        with atomic_write(out / "plans" / f"{name}.yaml") as beside:
-            beside.write_text(text, encoding="utf-8")
+        write_text(out / "plans" / f"{name}.yaml", text)
     begun = {"chosen": None, "names": list(texts), "folds": folds, "minutes": minutes}
     write_json(begun, out / CHOICE_FILE)
     return list(texts), folds, minutes

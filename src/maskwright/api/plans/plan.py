@@ -14,7 +14,7 @@ from maskwright.config.typed import TrainSettings
 from maskwright.data import DataSet, open_dataset
 from maskwright.data.readers.resolve import list_samples
 from maskwright.errors import ConfigError, ModelError
-from maskwright.imageio import atomic_write
+from maskwright.imageio import write_text
 from maskwright.planning import (
     DatasetStats,
     EncoderWeights,
@@ -110,8 +110,7 @@ def plan(
     if timing is not None:
         planned = make()
     if out is not None:
-        with atomic_write(out) as beside:
-            beside.write_text(planned.to_yaml(), encoding="utf-8")
+        write_text(out, planned.to_yaml())
     return planned
 
 

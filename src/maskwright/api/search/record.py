@@ -12,7 +12,7 @@ import yaml
 from maskwright.api.search.space import choose_space, with_values
 from maskwright.config import TrainConfig
 from maskwright.errors import ConfigError
-from maskwright.imageio import atomic_write
+from maskwright.imageio import atomic_write, write_text
 
 SEARCH_FILE = "search.json"
 """Name of the record of a search, in its folder."""
@@ -120,7 +120,5 @@ def write_record(out: Path, config: TrainConfig, record: Mapping[str, Any]) -> N
             f"# Trial {search.best.number} of {len(trials)}: {record['score']} "
             f"{search.best.score:.4f} on validation images.\n"
         )
-        with atomic_write(search.best_plan) as beside:
-            beside.write_text(note + settings, encoding="utf-8")
-    with atomic_write(out / SEARCH_FILE) as beside:
-        beside.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+        write_text(search.best_plan, note + settings)
+    write_text(out / SEARCH_FILE, json.dumps(record, indent=2) + "\n")
