@@ -68,7 +68,7 @@ def test_a_setting_without_a_value():
 def test_every_setting_has_a_description_that_stands_alone(config):
     descriptions = {name: field.description for name, field in config.model_fields.items()}
     for name, text in descriptions.items():
-        assert re.fullmatch(r"[A-Z].*\.", text), name
+        assert re.fullmatch(r"[A-Z].*\.", text, re.S), name
         assert len(text.split()) >= 3, name
     assert len(set(descriptions.values())) == len(descriptions)
 

@@ -23,24 +23,20 @@ from maskwright.planning import (
 
 MACHINE = Machine(cores=2, memory_mb=16_000)
 ALWAYS, BY_CHANCE = Asymmetry(0.7, 0.0005), Asymmetry(0.05, 0.6)
-BACKGROUND = ClassStats("background", share=0.85, images=100, image_share=1.0)
+BACKGROUND = ClassStats("background", share=0.85, images=100)
 CELL = ClassStats(
     "cell",
     share=0.15,
     images=100,
-    image_share=1.0,
     regions=900,
     max_regions=20,
     min_area_px=40,
     median_area_px=400,
     small_area_share=0.005,
-    width_px=16,
     width_share=0.06,
     slenderness=2.0,
 )
-VESSEL = replace(
-    CELL, name="vessel", width_px=4, width_share=4 / 584, slenderness=300.0, min_area_px=1
-)
+VESSEL = replace(CELL, name="vessel", width_share=4 / 584, slenderness=300.0, min_area_px=1)
 
 
 def stats(*objects, size=(256, 256), train=100, **changed):

@@ -1,10 +1,13 @@
-"""The verbs of the command line as Python functions of plain arguments."""
+"""The verbs of the command line as Python functions of plain arguments.
+
+`data` is what `open_dataset` takes; every error is a `MaskwrightError` of one sentence.
+"""
 
 from maskwright.api.check import check
 from maskwright.api.compare import compare, comparison_folder
 from maskwright.api.cross_validation import cross_validate, ensemble, is_cross_validation
 from maskwright.api.demo.masks import Demo, demo
-from maskwright.api.demo.regions import RegionDemo, demo_regions
+from maskwright.api.demo.regions import demo_regions
 from maskwright.api.evaluate import evaluate
 from maskwright.api.export import export_model
 from maskwright.api.extract_regions import extract_regions
@@ -21,7 +24,6 @@ __all__ = [
     "Demo",
     "Folds",
     "PlanChoice",
-    "RegionDemo",
     "check",
     "compare",
     "compare_plans",

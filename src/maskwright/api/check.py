@@ -22,11 +22,8 @@ def check(
     """Audit a data set before training.
 
     Args:
-        data: What `open_dataset` takes.
         sheet: PNG file for a sheet of augmented images and masks.
-        write: Write what was inferred as `data.yaml` beside the data.
         group_by: Column, or pattern whose first group names the case.
-        strength: Of the augmentation on the sheet.
     """
     from maskwright.data.audit.audit import audit
     from maskwright.data.audit.contact_sheet import contact_sheet

@@ -27,15 +27,9 @@ def compare(
     leaves some out, or where a model was trained on some.
 
     Args:
-        a: Folder of a run or an ensemble.
-        b: Folder of another, of the same task.
-        data: What `open_dataset` takes.
         out: Folder for the results; `comparison/NAME_OF_B/SPLIT` in `a` by default.
         options: As `EvaluateOptions` describes them, with 2000 bootstrap samples and 3 examples
             on each side by default.
-
-    Raises:
-        MaskwrightError: One sentence on what is wrong and what to do.
     """
     from maskwright.evaluation.reports.write import write_report
 

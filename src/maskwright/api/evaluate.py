@@ -33,12 +33,8 @@ def evaluate(
 
     Args:
         run: Folder of the run, or of an ensemble.
-        data: What `open_dataset` takes.
         out: Folder for the results; `evaluation/SPLIT` in the run by default.
         options: As `EvaluateOptions` describes them.
-
-    Raises:
-        MaskwrightError: One sentence on what is wrong and what to do.
     """
     from maskwright.evaluation.reports.write import write_report
 

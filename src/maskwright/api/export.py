@@ -38,15 +38,11 @@ def export_model(
     Args:
         run: Folder of a finished run of masks, single objects or regions, or of an ensemble.
         out: Folder to make, or one file, whose name ends with `.maskwright`.
-        format: `"keras"`, `"savedmodel"`, `"onnx"`, `"openvino"` or `"litert"`.
         data: What `open_dataset` takes, whose validation images are compared on besides drawn ones;
             not for models of regions.
         int8: Write weights and activations in eight bits, calibrated on training images of `data`,
             for `"onnx"`, `"openvino"` or `"litert"`; refused where the Dice of the validation
             images falls by more than 0.005 whatever is left in float.
-
-    Raises:
-        MaskwrightError: One sentence on what is wrong and what to do.
     """
     if format not in FORMATS:
         raise ConfigError(f"Expected a format of {', '.join(FORMATS)}; received {format!r}.")

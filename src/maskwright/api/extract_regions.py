@@ -37,15 +37,9 @@ def extract_regions(
     """Crop and measure all regions of a data set.
 
     Args:
-        data: What `open_dataset` takes.
         out: Folder for `regions.csv`, and for crops as `crops/NAME-NUMBER.png`.
         regions: `"components"`, `"instances"` or `"whole"`; `None` takes instances where masks
             separate them, else components.
-        on_message: Called with a sentence for each file that is skipped.
-        **options: How regions are cropped, see `CropOptions`.
-
-    Returns:
-        Path of the table, `regions.csv`.
     """
     from maskwright.tasks.regions.extraction.crop_spec import CropSpec
     from maskwright.tasks.regions.extraction.export_crops import write_regions

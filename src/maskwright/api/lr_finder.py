@@ -27,26 +27,15 @@ def find_learning_rate(
     """Find a learning rate by a range test on the training split; no weights are stored.
 
     Args:
-        data: Data set, as accepted by `open_dataset`.
         out: PNG file for the plot; `None` for no plot.
-        plan: YAML file of settings.
-        steps: Number of steps from the lowest to the highest rate, at least 20.
         seconds: Time limit in seconds, which reduces `steps`; `None` for no limit.
-        on_message: Called with a sentence for each skipped file.
-        settings: Fields of `TrainConfig`; they override those of `plan`.
-
-    Returns:
-        Rates, losses and the suggested `learning_rate`; see `training.find_learning_rate`.
-
-    Raises:
-        MaskwrightError: If data or settings are invalid, or the loss falls at no rate.
     """
     import keras
 
     from maskwright.tasks.semantic.training import decode
+    from maskwright.training import Recipe, TrainOptions
     from maskwright.training import find_learning_rate as range_test
     from maskwright.training.lr_finder import draw_curve
-    from maskwright.training.options import Recipe, TrainOptions
 
     config = read_config(plan, settings, TrainConfig)
     options = TrainOptions(seed=config.seed, on_message=on_message)

@@ -50,12 +50,8 @@ def predict(
     Args:
         model: Folder of a run or an ensemble, or an exported model.
         images: A file, a folder or a glob.
-        out: Folder for the results.
         options: As `FolderOptions` describes them; and values in place of those on the card:
             tile, threshold, min_area_px, and for masks of classes fill_holes_px and keep_largest.
-
-    Raises:
-        MaskwrightError: One sentence on what is wrong and what to do.
     """
     given: dict[str, Any] = dict(options)
     adjustments = {name: given.pop(name) for name in ADJUSTMENT_NAMES if name in given}

@@ -33,17 +33,9 @@ def train(
     """Train a model on the images and masks in `data`; write a run into `out`.
 
     Args:
-        data: What `open_dataset` takes.
-        out: Folder of the run.
-        plan: File of settings.
         resume: Continue the run in `out`, with its own settings except those given here.
-        callbacks: Keras callbacks, called beside those of the run.
-        on_message: Called with a message for every file that is skipped.
         settings: Fields of `TrainConfig`, which override those of the plan; without `minutes` and
             `epochs`, ten minutes. `objects` trains a model of single objects.
-
-    Raises:
-        MaskwrightError: One sentence on what is wrong and what to do.
     """
     config = _read(TrainConfig, out, plan, resume, settings)
     return _train(config, data, out, train_options(config, resume, callbacks, on_message))
@@ -59,20 +51,11 @@ def train_regions(
     on_message: OnMessage = ignore_message,
     **settings: Unpack[RegionSettings],
 ) -> "Run":
-    """Train a classifier of the regions in the masks of `data`; write a run into `out`.
+    """Train a classifier of the regions in the masks of `data`, with arguments as `train` takes.
 
     Args:
-        data: What `open_dataset` takes, with labels.
-        out: Folder of the run.
-        plan: File of settings.
-        resume: Continue the run in `out`, with its own settings except those given here.
-        callbacks: Keras callbacks, called beside those of the run.
-        on_message: Called with a message for every file that is skipped, and on what is decided.
         settings: Fields of `RegionConfig`, which override those of the plan; without `minutes` and
             `epochs`, five minutes.
-
-    Raises:
-        MaskwrightError: One sentence on what is wrong and what to do.
     """
     config = _read(RegionConfig, out, plan, resume, settings)
     return _train(config, data, out, train_options(config, resume, callbacks, on_message))

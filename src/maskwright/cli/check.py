@@ -9,7 +9,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from maskwright.cli.console import Data, GroupBy, Json, out
+from maskwright.cli.console import Data, GroupBy, Json, out, print_message
 
 if TYPE_CHECKING:
     from maskwright.data.audit.audit import AuditReport
@@ -41,7 +41,7 @@ def check(
     else:
         _show(report)
     if sheet is not None:
-        typer.echo(f"See {sheet}.", err=True)
+        print_message(f"See {sheet}.")
     if not report.ok:
         raise typer.Exit(1)
 

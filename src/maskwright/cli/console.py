@@ -54,6 +54,14 @@ def print_message(text: str) -> None:
     typer.echo(text, err=True)
 
 
+def read_settings(pairs: list[str] | None, **options: Any) -> dict[str, Any]:
+    """Settings of `--set`, and options that are settings too, where they are given."""
+    from maskwright.config import parse_settings
+
+    given = {name: value for name, value in options.items() if value is not None}
+    return {**parse_settings(pairs or []), **given}
+
+
 def show_settings(context: typer.Context, wanted: bool) -> None:
     """List the settings of a training command and exit, if wanted."""
     if not wanted:
@@ -65,7 +73,7 @@ def show_settings(context: typer.Context, wanted: bool) -> None:
         default = field.get_default(call_default_factory=True)
         text = str(list(default) if isinstance(default, tuple) else default)
         text = {"None": "none", "True": "true", "False": "false"}.get(text, text)
-        description = escape(str(field.description))
+        description = escape(" ".join(str(field.description).split()))
         out().print(f"[bold]{name}[/] = {escape(text)}  [dim]{description}[/]")
     raise typer.Exit
 

@@ -11,8 +11,7 @@ from maskwright.cli.console import out, print_message, quiet_tensorflow
 
 def demo(
     folder: Annotated[
-        Path | None,
-        typer.Option("-o", "--out", help="Output folder; by default demo, demo-2, …"),
+        Path | None, typer.Option("-o", "--out", help="Output folder; by default demo, demo-2, …")
     ] = None,
     minutes: Annotated[
         float | None,
@@ -24,46 +23,15 @@ def demo(
 ) -> None:
     """Train, evaluate and predict on a generated data set."""
     quiet_tensorflow()
-    if regions:
-        _regions(folder or _free_folder(), minutes or 3.0)
-        return
     from maskwright import api
     from maskwright.evaluation.reports.write import terminal_table
     from maskwright.tasks.registry import task_of
 
-    result = api.demo(
-        folder or _free_folder(),
-        minutes=minutes or 2.0,
-        on_message=print_message,
-    )
+    make = api.demo_regions if regions else api.demo
+    budget = minutes or (3.0 if regions else 2.0)
+    result = make(folder or _free_folder(), minutes=budget, on_message=print_message)
     out().print(terminal_table(task_of(result.run).report(result.evaluation)))
-    places = {
-        "images and masks": result.data,
-        "curves and previews": result.run,
-        "report": result.run / "evaluation" / "test" / "report.html",
-        "predicted masks": result.masks,
-        "picture": result.picture,
-    }
-    for name, place in places.items():
-        typer.echo(f"{name + ':':<22}{place}")
-
-
-def _regions(folder: Path, minutes: float) -> None:
-    from maskwright import api
-    from maskwright.evaluation.reports.write import terminal_table
-    from maskwright.tasks.registry import task_of
-
-    result = api.demo_regions(folder, minutes=minutes, on_message=print_message)
-    out().print(terminal_table(task_of(result.run).report(result.evaluation)))
-    places = {
-        "images and cells": result.data,
-        "segmenter": result.segmenter,
-        "pipeline": result.run,
-        "report": result.run / "evaluation" / "test" / "report.html",
-        "decisions": result.answers / "cases.csv",
-        "picture": result.picture,
-    }
-    for name, place in places.items():
+    for name, place in result.places.items():
         typer.echo(f"{name + ':':<22}{place}")
 
 

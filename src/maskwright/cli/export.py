@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from maskwright.cli.console import Json, quiet_tensorflow
+from maskwright.cli.console import Json, print_message, quiet_tensorflow
 from maskwright.types import Format
 
 
@@ -39,8 +39,8 @@ def export(
         typer.echo(json.dumps(summary))
         return
     if layers := exported.listing.kept_in_float:
-        typer.echo(f"{len(layers)} layers remain in float: {', '.join(layers)}.", err=True)
+        print_message(f"{len(layers)} layers remain in float: {', '.join(layers)}.")
     if exported.segmenter is not None:
-        typer.echo(f"Segmenter: {exported.segmenter.summary()}", err=True)
-    typer.echo(exported.parity.summary(), err=True)
+        print_message(f"Segmenter: {exported.segmenter.summary()}")
+    print_message(exported.parity.summary())
     typer.echo(exported.path)

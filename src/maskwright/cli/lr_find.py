@@ -7,7 +7,15 @@ from typing import Annotated
 
 import typer
 
-from maskwright.cli.console import Data, Json, PlanFile, Settings, print_message, quiet_tensorflow
+from maskwright.cli.console import (
+    Data,
+    Json,
+    PlanFile,
+    Settings,
+    print_message,
+    quiet_tensorflow,
+    read_settings,
+)
 
 
 def lr_find(
@@ -28,10 +36,8 @@ def lr_find(
 ) -> None:
     """Find a learning rate from the loss at exponentially rising rates."""
     from maskwright import api
-    from maskwright.config import parse_settings
 
     quiet_tensorflow()
-    overrides = parse_settings(settings or [])
     curve = api.find_learning_rate(
         data,
         picture,
@@ -39,7 +45,7 @@ def lr_find(
         steps=steps,
         seconds=seconds,
         on_message=print_message,
-        **overrides,
+        **read_settings(settings),
     )
     if as_json:
         typer.echo(json.dumps(asdict(curve)))

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from maskwright.cli.console import Data, Json, print_message, quiet_tensorflow
+from maskwright.cli.console import Data, Json, print_message, quiet_tensorflow, read_settings
 from maskwright.errors import ConfigError
 
 
@@ -25,8 +25,7 @@ def plan(
         ),
     ] = None,
     settings: Annotated[
-        list[str] | None,
-        typer.Option("--set", help="Fixed setting as KEY=VALUE; can be repeated."),
+        list[str] | None, typer.Option("--set", help="Fixed setting as KEY=VALUE; can be repeated.")
     ] = None,
     measure: Annotated[
         bool, typer.Option("--measure/--no-measure", help="Time training steps on this machine.")
@@ -34,8 +33,7 @@ def plan(
     compare: Annotated[
         int | None,
         typer.Option(
-            min=2,
-            help="Number of plans to cross-validate on the same folds within the budget.",
+            min=2, help="Number of plans to cross-validate on the same folds within the budget."
         ),
     ] = None,
     folds: Annotated[int, typer.Option(min=2, help="Number of folds of --compare.")] = 3,
@@ -46,16 +44,14 @@ def plan(
 ) -> None:
     """Derive training settings from data and hardware, with reasons."""
     from maskwright import api
-    from maskwright.config import parse_settings
 
     quiet_tensorflow()
-    overrides = parse_settings(settings or [])
+    overrides = read_settings(settings)
     if compare is not None or resume:
         if path is None:
             raise ConfigError("Comparing plans needs an output folder; pass it with -o.")
         choice = api.plan_and_compare(
-            data,
-            path,
+            *(data, path),
             count=compare or 3,
             folds=folds,
             minutes=60.0 if minutes is None else minutes,

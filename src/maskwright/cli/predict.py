@@ -1,6 +1,5 @@
 """`maskwright predict`."""
 
-from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +10,7 @@ from maskwright.cli.console import (
     Flips,
     FolderEngine,
     Overwrite,
+    print_message,
     quiet_tensorflow,
     report_predictions,
 )
@@ -79,6 +79,6 @@ def predict(
         address=address,
         large=large,
         polygons=polygons,
-        on_message=partial(typer.echo, err=True),
+        on_message=print_message,
     )
     report_predictions(result, folder)

@@ -21,6 +21,7 @@ from maskwright.cli.console import (
     Split,
     print_message,
     quiet_tensorflow,
+    read_settings,
     report_evaluation,
     report_predictions,
     report_run,
@@ -28,9 +29,7 @@ from maskwright.cli.console import (
 from maskwright.types import Outside, RegionKind
 
 app = typer.Typer(
-    name="regions",
-    help="Classify masked regions, images or cases.",
-    no_args_is_help=True,
+    name="regions", help="Classify masked regions, images or cases.", no_args_is_help=True
 )
 
 
@@ -57,8 +56,7 @@ def extract(
     ] = "kept",
     min_area_px: Annotated[int, typer.Option(min=1, help="Minimum region area, in pixels.")] = 1,
     spacing_mm: Annotated[
-        tuple[float, float] | None,
-        typer.Option(help="Height and width of a pixel, in mm."),
+        tuple[float, float] | None, typer.Option(help="Height and width of a pixel, in mm.")
     ] = None,
     crops: Annotated[bool, typer.Option(help="Also write the crops.")] = True,
 ) -> None:
@@ -97,8 +95,7 @@ def train(
     ],
     run: Annotated[Path, typer.Option("-o", "--out", help="Folder of the run.")],
     segmenter: Annotated[
-        Path | None,
-        typer.Option(help="Segmentation run: also train on its masks, and bundle it."),
+        Path | None, typer.Option(help="Segmentation run: also train on its masks, and bundle it.")
     ] = None,
     plan: PlanFile = None,
     settings: Settings = None,
@@ -111,12 +108,10 @@ def train(
 ) -> None:
     """Train a region classifier."""
     from maskwright import api
-    from maskwright.config import parse_settings
 
     quiet_tensorflow()
-    given = parse_settings(settings or [])
-    chosen = {"minutes": minutes, "epochs": epochs, "segmenter": segmenter and str(segmenter)}
-    given |= {name: value for name, value in chosen.items() if value is not None}
+    bundled = segmenter and str(segmenter)
+    given = read_settings(settings, minutes=minutes, epochs=epochs, segmenter=bundled)
     report_run(
         api.train_regions(data, run, plan=plan, resume=resume, on_message=print_message, **given)
     )

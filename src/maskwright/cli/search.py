@@ -9,7 +9,15 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from maskwright.cli.console import Data, Json, Settings, out, print_message, quiet_tensorflow
+from maskwright.cli.console import (
+    Data,
+    Json,
+    Settings,
+    out,
+    print_message,
+    quiet_tensorflow,
+    read_settings,
+)
 
 if TYPE_CHECKING:
     from maskwright.api.search.record import Search
@@ -40,21 +48,18 @@ def search(
 ) -> None:
     """Search hyperparameters with Optuna, with an equal budget per trial."""
     from maskwright import api
-    from maskwright.config import parse_settings
 
     quiet_tensorflow()
     result = api.search(
         data,
         folder,
         trials=trials,
-        minutes=minutes,
-        epochs=epochs,
         plan=plan,
         vary=vary or (),
         score=score,
         resume=resume,
         on_message=print_message,
-        **parse_settings(settings or []),
+        **read_settings(settings, minutes=minutes, epochs=epochs),
     )
     if as_json:
         summary = {

@@ -2,13 +2,12 @@
 
 import os
 import webbrowser
-from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from maskwright.cli.console import quiet_tensorflow
+from maskwright.cli.console import print_message, quiet_tensorflow
 from maskwright.errors import ConfigError
 
 
@@ -23,8 +22,7 @@ def serve(
     host: Annotated[str, typer.Option(help="Network address to bind to.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port; 0 selects a free one.", min=0, max=65535)] = 8000,
     token_file: Annotated[
-        Path | None,
-        typer.Option(help="File with the access token that clients must send."),
+        Path | None, typer.Option(help="File with the access token that clients must send.")
     ] = None,
     keep: Annotated[
         Path | None,
@@ -81,7 +79,7 @@ def serve(
         token=token,
         keep=keep,
         limits=limits,
-        on_message=partial(typer.echo, err=True),
+        on_message=print_message,
         ready=show if open_page else lambda _: None,
     )
 

@@ -14,6 +14,7 @@ from maskwright.cli.console import (
     ShowSettings,
     print_message,
     quiet_tensorflow,
+    read_settings,
     report_run,
 )
 
@@ -38,25 +39,18 @@ def train(
 ) -> None:
     """Train a segmentation model on images and masks."""
     from maskwright import api
-    from maskwright.config import parse_settings
 
     quiet_tensorflow()
-    given = parse_settings(settings or [])
-    given |= {
-        name: value
-        for name, value in (("minutes", minutes), ("epochs", epochs))
-        if value is not None
-    }
+    given = read_settings(settings, minutes=minutes, epochs=epochs)
     if folds is not None or (resume and api.is_cross_validation(run)):
         joined = api.cross_validate(
             data, run, folds=folds, plan=plan, resume=resume, on_message=print_message, **given
         )
         total, ends = joined.out_of_fold.total, joined.out_of_fold.intervals
-        typer.echo(
+        print_message(
             f"{len(joined.runs)} folds; mean Dice of held-out images: "
             f"{total.mean_dice:.3f} (95 % {ends.mean_dice[0]:.3f} to {ends.mean_dice[1]:.3f}); see "
-            f"{joined.folder / 'evaluation' / 'held_out' / 'report.html'}.",
-            err=True,
+            f"{joined.folder / 'evaluation' / 'held_out' / 'report.html'}."
         )
         typer.echo(joined.folder)
         return

@@ -22,103 +22,69 @@ class RunConfig(DataSettings):
     default_minutes: ClassVar[float]
 
     # Encoder
-    encoder: str = Field(
-        "mobilenet_v2",
-        description="Encoder architecture: plain, residual, resnet18, resnet34, mit_b0 to mit_b5, "
-        "or a network of keras.applications, such as efficientnet_v2_b0.",
-    )
-    encoder_weights: str | None = Field(
-        "imagenet",
-        description="Initial encoder weights: imagenet (downloaded by Keras), a weights file, or "
-        "none for random initialization.",
-    )
-    encoder_widths: tuple[PositiveInt, ...] = Field(
-        (32, 64, 128, 256, 512),
-        description="Channels of each level of the plain and residual encoders, fine to coarse; "
-        "other encoders ignore it.",
-    )
-    taps: dict[PositiveInt, str] | None = Field(
-        None,
-        description="Encoder layers whose output is passed to the decoder, by stride, such as "
-        "{2: block_1_expand_relu}; none for the standard layers.",
-    )
-    alpha: PositiveFloat = Field(1.0, description="Width multiplier of MobileNet encoders.")
-    dropout: float = Field(
-        0.0, ge=0, lt=1, description="Dropout rate before the output layer, in training only."
-    )
-    smoothing: float = Field(
-        0.0, ge=0, lt=1, description="Label smoothing of the cross-entropy loss."
-    )
+    encoder: str = "mobilenet_v2"
+    """Encoder architecture: plain, residual, resnet18, resnet34, mit_b0 to mit_b5, or a network of
+    keras.applications, such as efficientnet_v2_b0."""
+    encoder_weights: str | None = "imagenet"
+    """Initial encoder weights: imagenet (downloaded by Keras), a weights file, or none for random
+    initialization."""
+    encoder_widths: tuple[PositiveInt, ...] = (32, 64, 128, 256, 512)
+    """Channels of each level of the plain and residual encoders, fine to coarse; other encoders
+    ignore it."""
+    taps: dict[PositiveInt, str] | None = None
+    """Encoder layers whose output is passed to the decoder, by stride, such as {2:
+    block_1_expand_relu}; none for the standard layers."""
+    alpha: PositiveFloat = 1.0
+    """Width multiplier of MobileNet encoders."""
+    dropout: float = Field(0.0, ge=0, lt=1)
+    """Dropout rate before the output layer, in training only."""
+    smoothing: float = Field(0.0, ge=0, lt=1)
+    """Label smoothing of the cross-entropy loss."""
 
     # Optimization
-    batch_size: PositiveInt = Field(
-        16, description="Images per training step, summed over all workers."
-    )
-    optimizer: Literal["adamw", "adam", "sgd"] = Field(
-        "adamw", description="Optimizer: adamw, adam or sgd."
-    )
-    learning_rate: PositiveFloat = Field(
-        4e-3, description="Peak learning rate; the schedule scales it."
-    )
-    encoder_rate: NonNegativeFloat | None = Field(
-        None,
-        description="Encoder learning rate as a fraction of `learning_rate`; none for 0.25 with "
-        "pretrained weights, else 1.",
-    )
-    weight_decay: NonNegativeFloat = Field(
-        1e-4, description="Decoupled weight decay per step, multiplied by the learning rate."
-    )
-    clip_norm: PositiveFloat | None = Field(
-        1.0, description="Maximum global gradient norm; none for no gradient clipping."
-    )
-    schedule: Literal["cosine", "polynomial", "constant"] = Field(
-        "cosine", description="Learning rate schedule after warmup: cosine, polynomial or constant."
-    )
-    warmup: float = Field(
-        0.03, ge=0, lt=1, description="Fraction of training with a linearly rising learning rate."
-    )
-    freeze: float | None = Field(
-        None,
-        ge=0,
-        le=1,
-        description="Fraction of training, from its start, with a frozen encoder; none for 0.2 "
-        "with pretrained weights, else 0.",
-    )
-    fix_statistics: bool | None = Field(
-        None,
-        description="Keep the pretrained batch normalization statistics of the encoder; none for "
-        "true with pretrained weights, else false.",
-    )
-    average: NonNegativeFloat = Field(
-        0.15,
-        description="Window of the moving average of weights, as a fraction of the steps so far; 0 "
-        "for no averaging.",
-    )
-    patience: PositiveInt | None = Field(
-        50,
-        description="Early stopping: validations without a better score until training ends; none "
-        "for no early stopping.",
-    )
-    seed: NonNegativeInt = Field(
-        0, description="Random seed of initial weights, sample order and augmentation."
-    )
-    epochs: PositiveInt | None = Field(None, description="Number of epochs. Excludes `minutes`.")
-    minutes: PositiveFloat | None = Field(
-        None,
-        description="Training budget in minutes, compilation and validation included. Excludes "
-        "`epochs`.",
-    )
+    batch_size: PositiveInt = 16
+    """Images per training step, summed over all workers."""
+    optimizer: Literal["adamw", "adam", "sgd"] = "adamw"
+    """Optimizer: adamw, adam or sgd."""
+    learning_rate: PositiveFloat = 4e-3
+    """Peak learning rate; the schedule scales it."""
+    encoder_rate: NonNegativeFloat | None = None
+    """Encoder learning rate as a fraction of `learning_rate`; none for 0.25 with pretrained
+    weights, else 1."""
+    weight_decay: NonNegativeFloat = 1e-4
+    """Decoupled weight decay per step, multiplied by the learning rate."""
+    clip_norm: PositiveFloat | None = 1.0
+    """Maximum global gradient norm; none for no gradient clipping."""
+    schedule: Literal["cosine", "polynomial", "constant"] = "cosine"
+    """Learning rate schedule after warmup: cosine, polynomial or constant."""
+    warmup: float = Field(0.03, ge=0, lt=1)
+    """Fraction of training with a linearly rising learning rate."""
+    freeze: float | None = Field(None, ge=0, le=1)
+    """Fraction of training, from its start, with a frozen encoder; none for 0.2 with pretrained
+    weights, else 0."""
+    fix_statistics: bool | None = None
+    """Keep the pretrained batch normalization statistics of the encoder; none for true with
+    pretrained weights, else false."""
+    average: NonNegativeFloat = 0.15
+    """Window of the moving average of weights, as a fraction of the steps so far; 0 for no
+    averaging."""
+    patience: PositiveInt | None = 50
+    """Early stopping: validations without a better score until training ends; none for no early
+    stopping."""
+    seed: NonNegativeInt = 0
+    """Random seed of initial weights, sample order and augmentation."""
+    epochs: PositiveInt | None = None
+    """Number of epochs. Excludes `minutes`."""
+    minutes: PositiveFloat | None = None
+    """Training budget in minutes, compilation and validation included. Excludes `epochs`."""
 
     # Output
-    previews: NonNegativeInt = Field(
-        4, description="Number of validation samples drawn with their prediction after each epoch."
-    )
-    tensorboard: bool = Field(
-        False, description="Write logs for TensorBoard to the folder of the run."
-    )
-    checkpoint_seconds: NonNegativeFloat = Field(
-        20.0, description="Minimum time between two checkpoints, in seconds."
-    )
+    previews: NonNegativeInt = 4
+    """Number of validation samples drawn with their prediction after each epoch."""
+    tensorboard: bool = False
+    """Write logs for TensorBoard to the folder of the run."""
+    checkpoint_seconds: NonNegativeFloat = 20.0
+    """Minimum time between two checkpoints, in seconds."""
 
     @model_validator(mode="after")
     def _check_budget(self) -> Self:

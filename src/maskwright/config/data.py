@@ -21,56 +21,30 @@ _STRENGTH = "medium"
 class DataSettings(BaseModel):
     """Settings of data, splits and augmentation."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
-    augmentation: dict[str, Any] = Field(
-        {"strength": _STRENGTH},
-        description="Augmentation strength: none, light, medium or strong. Single parameters are "
-        "set as augmentation.rotate_degrees=10.",
-    )
-    memory_limit_mb: PositiveFloat = Field(
-        MEMORY_LIMIT_MB,
-        description="Decoded images of a split are kept in memory up to this many MB, and on disk "
-        "above.",
-    )
-    skip_unreadable: bool = Field(
-        True,
-        description="Report unreadable files and continue without them; false stops at the first "
-        "one.",
-    )
-    val_share: float | None = Field(
-        None,
-        ge=0,
-        lt=1,
-        description="Fraction of cases assigned to the validation split if the data defines none; "
-        "none for 0.1.",
-    )
-    test_share: float | None = Field(
-        None,
-        ge=0,
-        lt=1,
-        description="Fraction of cases assigned to the test split if the data defines none; none "
-        "for 0.15.",
-    )
-    split_seed: NonNegativeInt | None = Field(
-        None,
-        description="Random seed of the splits, separate from `seed`, so that runs with different "
-        "seeds share their splits; none for the seed in data.yaml, or 0.",
-    )
-    fold: tuple[PositiveInt, PositiveInt] | None = Field(
-        None,
-        description="Cross-validation fold: 2/5 holds out the second of five folds and trains on "
-        "the others; none for no cross-validation.",
-    )
-    group_by: str | None = Field(
-        None,
-        description="Column of a CSV, or regular expression whose first group in the file name, "
-        "identifies the case; a case is never divided between splits.",
-    )
-    unite_duplicates: bool = Field(
-        False,
-        description="Assign cases that share near-duplicate images to the same split.",
-    )
+    augmentation: dict[str, Any] = Field({"strength": _STRENGTH})
+    """Augmentation strength: none, light, medium or strong. Single parameters are set as
+    augmentation.rotate_degrees=10."""
+    memory_limit_mb: PositiveFloat = MEMORY_LIMIT_MB
+    """Decoded images of a split are kept in memory up to this many MB, and on disk above."""
+    skip_unreadable: bool = True
+    """Report unreadable files and continue without them; false stops at the first one."""
+    val_share: float | None = Field(None, ge=0, lt=1)
+    """Fraction of cases assigned to the validation split if the data defines none; none for 0.1."""
+    test_share: float | None = Field(None, ge=0, lt=1)
+    """Fraction of cases assigned to the test split if the data defines none; none for 0.15."""
+    split_seed: NonNegativeInt | None = None
+    """Random seed of the splits, separate from `seed`, so that runs with different seeds share
+    their splits; none for the seed in data.yaml, or 0."""
+    fold: tuple[PositiveInt, PositiveInt] | None = None
+    """Cross-validation fold: 2/5 holds out the second of five folds and trains on the others; none
+    for no cross-validation."""
+    group_by: str | None = None
+    """Column of a CSV, or regular expression whose first group in the file name, identifies the
+    case; a case is never divided between splits."""
+    unite_duplicates: bool = False
+    """Assign cases that share near-duplicate images to the same split."""
 
     @field_validator("augmentation", mode="before")
     @classmethod

@@ -19,17 +19,12 @@ _MAIN_PARAMETER = {"augmentation": "strength", "detector": "profile"}
 Config = TypeVar("Config", bound=RunConfig)
 
 
-def read_config(
-    plan: str | Path | None,
-    settings: Mapping[str, Any],
-    kind: type[Config],
-) -> Config:
+def read_config(plan: str | Path | None, settings: Mapping[str, Any], kind: type[Config]) -> Config:
     """Read settings from a file and override them.
 
     Args:
         plan: YAML file of settings, or `None` for the defaults.
         settings: Values that override those of the file, by key.
-        kind: Config class to make.
 
     Raises:
         ConfigError: If the file cannot be read, a key does not exist, or a value is out of range.

@@ -24,19 +24,14 @@ class TrainConfig(RunConfig):
     default_minutes: ClassVar[float] = 10.0
 
     # Image size
-    size: Literal["auto"] | tuple[PositiveInt, PositiveInt] | None = Field(
-        "auto",
-        description="Height and width to which images are resized, in pixels: 128, 240x320, none "
-        "to keep the original size and train on crops, or auto for the median size, at most 256.",
-    )
-    crop: tuple[PositiveInt, PositiveInt] | None = Field(
-        None,
-        description="Height and width of random training crops, in pixels, such as 256 or 256x320; "
-        "none to train on whole images.",
-    )
-    favor_rare: bool = Field(
-        False, description="Center training crops on rare classes more often. Requires `crop`."
-    )
+    size: Literal["auto"] | tuple[PositiveInt, PositiveInt] | None = "auto"
+    """Height and width to which images are resized, in pixels: 128, 240x320, none to keep the
+    original size and train on crops, or auto for the median size, at most 256."""
+    crop: tuple[PositiveInt, PositiveInt] | None = None
+    """Height and width of random training crops, in pixels, such as 256 or 256x320; none to train
+    on whole images."""
+    favor_rare: bool = False
+    """Center training crops on rare classes more often. Requires `crop`."""
 
     # Model
     preset: str | None = Field(
@@ -45,91 +40,54 @@ class TrainConfig(RunConfig):
         + ", ".join(ARCHITECTURES)
         + "; none for the configured encoder and decoder.",
     )
-    decoder: str = Field(
-        "light",
-        description="Decoder architecture: light, unet, attention_unet, unet_plus_plus, resunet, "
-        "unet_3plus, linknet, fpn, pspnet, deeplab_v3, deeplab_v3_plus, segformer or lraspp.",
-    )
-    decoder_widths: tuple[PositiveInt, ...] | None = Field(
-        None,
-        description="Channels of each decoder level, coarse to fine; none for the default of the "
-        "decoder.",
-    )
-    transposed: bool | None = Field(
-        None,
-        description="Upsample by transposed convolution instead of bilinear interpolation, in the "
-        "U-Net family; none for the default of the decoder.",
-    )
-    separable: bool | None = Field(
-        None,
-        description="Use depthwise separable convolutions in U-Net and DeepLab decoders; none for "
-        "standard convolutions.",
-    )
-    norm: Literal["batch", "group", "instance", "none"] = Field(
-        "batch",
-        description="Normalization of layers without pretrained weights: batch, group, instance "
-        "or none; group or instance suit batches below 8.",
-    )
-    output_stride: Literal[8, 16, 32] = Field(
-        32,
-        description="Coarsest stride of the encoder: 8, 16 or 32; below 32, strides are replaced "
-        "by dilated (atrous) convolutions.",
-    )
-    deep_supervision: NonNegativeFloat | None = Field(
-        None,
-        description="Loss weight of each auxiliary output of the decoder; 0 for no auxiliary "
-        "outputs, none for the value in the decoder's publication.",
-    )
-    objects: InstanceMethod | None = Field(
-        None,
-        description="Instance segmentation method: centers (many small, touching objects) or "
-        "mask_rcnn (overlapping objects); none for semantic segmentation.",
-    )
-    detector: dict[str, Any] = Field(
-        {"profile": "small"},
-        description="Mask R-CNN profile, small or paper. Single parameters are set as "
-        "detector.proposals=300.",
-    )
-    one_logit: bool = Field(
-        False,
-        description="Predict two classes by one sigmoid output instead of a softmax over two.",
-    )
+    decoder: str = "light"
+    """Decoder architecture: light, unet, attention_unet, unet_plus_plus, resunet, unet_3plus,
+    linknet, fpn, pspnet, deeplab_v3, deeplab_v3_plus, segformer or lraspp."""
+    decoder_widths: tuple[PositiveInt, ...] | None = None
+    """Channels of each decoder level, coarse to fine; none for the default of the decoder."""
+    transposed: bool | None = None
+    """Upsample by transposed convolution instead of bilinear interpolation, in the U-Net family;
+    none for the default of the decoder."""
+    separable: bool | None = None
+    """Use depthwise separable convolutions in U-Net and DeepLab decoders; none for standard
+    convolutions."""
+    norm: Literal["batch", "group", "instance", "none"] = "batch"
+    """Normalization of layers without pretrained weights: batch, group, instance or none; group or
+    instance suit batches below 8."""
+    output_stride: Literal[8, 16, 32] = 32
+    """Coarsest stride of the encoder: 8, 16 or 32; below 32, strides are replaced by dilated
+    (atrous) convolutions."""
+    deep_supervision: NonNegativeFloat | None = None
+    """Loss weight of each auxiliary output of the decoder; 0 for no auxiliary outputs, none for the
+    value in the decoder's publication."""
+    objects: InstanceMethod | None = None
+    """Instance segmentation method: centers (many small, touching objects) or mask_rcnn
+    (overlapping objects); none for semantic segmentation."""
+    detector: dict[str, Any] = Field({"profile": "small"})
+    """Mask R-CNN profile, small or paper. Single parameters are set as detector.proposals=300."""
+    one_logit: bool = False
+    """Predict two classes by one sigmoid output instead of a softmax over two."""
 
     # Loss
-    loss: str = Field(
-        "ce+dice",
-        description="Weighted sum of losses, such as ce+0.5*dice: ce, focal, ohem, dice, tversky, "
-        "focal_tversky, lovasz, cldice and boundary.",
-    )
-    class_weights: Literal["balanced"] | dict[str, NonNegativeFloat] | None = Field(
-        None,
-        description="Class weights in the loss: balanced (median frequency), a number by class "
-        "name, such as {lesion: 4}, or none for equal weights.",
-    )
+    loss: str = "ce+dice"
+    """Weighted sum of losses, such as ce+0.5*dice: ce, focal, ohem, dice, tversky, focal_tversky,
+    lovasz, cldice and boundary."""
+    class_weights: Literal["balanced"] | dict[str, NonNegativeFloat] | None = None
+    """Class weights in the loss: balanced (median frequency), a number by class name, such as
+    {lesion: 4}, or none for equal weights."""
 
     # Postprocessing, stored in the model card
-    threshold: float | None = Field(
-        None,
-        gt=0,
-        lt=1,
-        description="Foreground probability threshold at inference, stored in the model card; none "
-        "for the class with the highest probability.",
-    )
-    min_area_px: NonNegativeInt = Field(
-        0,
-        description="Minimum component area at inference, in pixels of the image, stored in the "
-        "model card; smaller components are removed.",
-    )
-    fill_holes_px: NonNegativeInt = Field(
-        0,
-        description="Maximum area of holes that are filled at inference, in pixels of the image, "
-        "stored in the model card.",
-    )
-    keep_largest: bool = Field(
-        False,
-        description="Keep only the largest component of each class at inference, stored in the "
-        "model card.",
-    )
+    threshold: float | None = Field(None, gt=0, lt=1)
+    """Foreground probability threshold at inference, stored in the model card; none for the class
+    with the highest probability."""
+    min_area_px: NonNegativeInt = 0
+    """Minimum component area at inference, in pixels of the image, stored in the model card;
+    smaller components are removed."""
+    fill_holes_px: NonNegativeInt = 0
+    """Maximum area of holes that are filled at inference, in pixels of the image, stored in the
+    model card."""
+    keep_largest: bool = False
+    """Keep only the largest component of each class at inference, stored in the model card."""
 
     @field_validator("norm", mode="before")
     @classmethod

@@ -7,7 +7,7 @@ them.
 from collections.abc import Sequence
 from typing import Any, Literal, TypedDict
 
-from maskwright.types import InstanceMethod
+from maskwright.types import InstanceMethod, Outside, RegionKind, Unit
 
 
 class SharedSettings(TypedDict, total=False):
@@ -88,14 +88,14 @@ class RegionSettings(SharedSettings, RunLength, total=False):
 
     positive: str | None
     classes: Sequence[str] | None
-    unit: Literal["region", "image", "case"] | None
+    unit: Unit | None
     label_by: Literal["image", "region", "class"] | None
     label_table: str | None
-    regions: Literal["components", "instances", "whole"] | None
+    regions: RegionKind | None
     max_regions: int
     size: int
     context: float | None
-    outside: Literal["kept", "darkened", "removed", "channel"]
+    outside: Outside
     mask_perturbation: float | None
     variants: int
     segmenter: str | None

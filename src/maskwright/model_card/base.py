@@ -2,13 +2,16 @@
 
 import hashlib
 import json
-from collections.abc import Container, Mapping
+from collections.abc import Container
 from dataclasses import MISSING, asdict, dataclass, fields
+from functools import cache
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Self, get_type_hints
+
+from pydantic import Field, PositiveFloat, PositiveInt, TypeAdapter, ValidationError
 
 from maskwright.errors import DataError, ModelError
-from maskwright.imageio import atomic_write
+from maskwright.imageio import write_text
 from maskwright.labels import Labels
 
 CARD_FILE = "model_card.json"
@@ -22,8 +25,9 @@ NETWORK_FILE = "network.json"
 FORMAT_VERSION = 2
 """Version of the format of `model_card.json`; cards of other versions are refused."""
 
-IS_SIZE = "a height and a width of at least 1, or null"
-_PIXEL_DTYPES = ("uint8", "uint16", "float32")
+ImageSize = tuple[PositiveInt, PositiveInt] | None
+PixelType = Annotated[str, Field(pattern="^(uint8|uint16|float32)$")]
+Share = Annotated[float, Field(gt=0, lt=1)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,47 +39,34 @@ class ModelCard:
         dtype: Pixels it was trained on, `"uint8"`, `"uint16"` or `"float32"`; fed as float32 in
             the range of that type.
         temperature: Logits are divided by it before they become probabilities.
-        model_sha256: Checksum of the model file.
-        version: Maskwright that trained the model.
-        data: Fingerprint of the training data.
-
-    Raises:
-        ModelError: If a value is out of its range.
     """
 
     task: ClassVar[str]
     command: ClassVar[str]
-    types: ClassVar[Mapping[str, Any]] = {
-        "channels": int,
-        "dtype": str,
-        "temperature": float | int,
-        "model_sha256": str,
-        "version": str,
-        "data": str,
-    }
 
-    channels: int
-    dtype: str
-    temperature: float = 1.0
+    channels: PositiveInt
+    dtype: PixelType
+    temperature: PositiveFloat = 1.0
     model_sha256: str
     version: str
     data: str
 
     def __post_init__(self) -> None:
-        for name, kind in {**ModelCard.types, **self.types}.items():
-            kind_name = getattr(kind, "__name__", str(kind))
-            require(isinstance(getattr(self, name), kind), name, kind_name, getattr(self, name))
-        require(self.channels >= 1, "channels", "at least 1", self.channels)
-        require(self.dtype in _PIXEL_DTYPES, "dtype", f"one of {_PIXEL_DTYPES}", self.dtype)
-        require(self.temperature > 0, "temperature", "above 0", self.temperature)
+        card: Any = type(self)
+        for name, adapter in _field_types(card).items():
+            value = getattr(self, name)
+            try:
+                adapter.validate_python(value, strict=True)
+            except ValidationError as error:
+                raise wrong_value(name, error.errors()[0]["msg"].lower(), value) from None
 
     def to_json(self) -> str:
         """JSON text that `from_json` reads back."""
-        content = {"format_version": FORMAT_VERSION, "task": self.task, **self._values()}
+        values = asdict(self)
+        if isinstance(labels := getattr(self, "labels", None), Labels):
+            values["labels"] = labels.to_dict()
+        content = {"format_version": FORMAT_VERSION, "task": self.task, **values}
         return json.dumps(content, indent=2) + "\n"
-
-    def _values(self) -> dict[str, Any]:
-        return asdict(self)
 
     @classmethod
     def from_json(cls, text: str) -> Self:
@@ -95,16 +86,17 @@ class ModelCard:
                 f"The card does not fit this version of Maskwright; "
                 f"missing: {sorted(missing)}, unknown: {sorted(unknown)}."
             )
-        return cls(**cls._from_values(values))
-
-    @classmethod
-    def _from_values(cls, values: dict[str, Any]) -> dict[str, Any]:
-        return {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+        values = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+        if "labels" in values:
+            try:
+                values["labels"] = Labels.from_dict(values["labels"])
+            except (DataError, KeyError, TypeError, AttributeError) as error:
+                raise ModelError(f"The labels of the card cannot be used: {error}") from None
+        return cls(**values)
 
     def write(self, path: str | Path) -> None:
         """Write the card to a file, replacing it in one step."""
-        with atomic_write(path) as beside:
-            beside.write_text(self.to_json(), encoding="utf-8")
+        write_text(path, self.to_json())
 
     @classmethod
     def read(cls, path: str | Path) -> Self:
@@ -153,23 +145,16 @@ def checksum(path: str | Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def labels_of(values: Mapping[str, Any]) -> Labels:
-    """Classes of a card; `ModelError` where they cannot be used."""
-    try:
-        return Labels.from_dict(values["labels"])
-    except (DataError, KeyError, TypeError, AttributeError) as error:
-        raise ModelError(f"The labels of the card cannot be used: {error}") from None
+def wrong_value(name: str, reason: str, value: object) -> ModelError:
+    """Error for a field of a card that does not hold what is expected."""
+    return ModelError(f"`{name}` of the card cannot be {value!r}: {reason}.")
 
 
-def is_size(size: tuple[int, ...] | None) -> bool:
-    """Whether a value is a height and a width, or `None`."""
-    return size is None or (len(size) == 2 and all(isinstance(n, int) and n >= 1 for n in size))
-
-
-def require(holds: bool, name: str, expected: str, received: object) -> None:
-    """Raise `ModelError` where a field of a card does not hold what is expected."""
-    if not holds:
-        raise ModelError(f"`{name}` of the card must be {expected}; received {received!r}.")
+@cache
+def _field_types(card: Any) -> dict[str, TypeAdapter[Any]]:
+    """Type of each field of a card, with its range."""
+    hints = get_type_hints(card, include_extras=True)
+    return {field.name: TypeAdapter(hints[field.name]) for field in fields(card)}
 
 
 def _read(path: str | Path) -> str:

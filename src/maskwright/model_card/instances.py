@@ -1,12 +1,15 @@
 """Card of a model that finds single objects."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, get_args
+from typing import Annotated, ClassVar
+
+from pydantic import Field, NonNegativeInt, PositiveInt
 
 from maskwright.labels import Labels
-from maskwright.model_card.base import IS_SIZE, ModelCard, is_size, labels_of, require
+from maskwright.model_card.base import ImageSize, ModelCard
 from maskwright.types import InstanceMethod
+
+Probability = Annotated[float, Field(ge=0, lt=1)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -14,8 +17,6 @@ class InstanceCard(ModelCard):
     """Everything that using a model from images to single objects needs.
 
     Args:
-        labels: Names and colors of the classes, the background first.
-        method: How objects are found.
         size: `(height, width)` that whole images are stretched to, px; `None` keeps their scale.
         tile: Side of the tiles that larger images are cut into at their own scale, px; `None`
             runs every image whole.
@@ -28,49 +29,17 @@ class InstanceCard(ModelCard):
 
     task: ClassVar[str] = "instances"
     command: ClassVar[str] = "maskwright train --set objects=…"
-    types: ClassVar[Mapping[str, Any]] = {
-        "labels": Labels,
-        "method": str,
-        "size": tuple | None,
-        "tile": int | None,
-        "foreground": float | int,
-        "marker": float | int,
-        "score": float | int,
-        "min_area_px": int,
-    }
 
     labels: Labels
     method: InstanceMethod
-    size: tuple[int, int] | None
-    tile: int | None
-    foreground: float = 0.5
-    marker: float = 0.5
-    score: float = 0.5
-    min_area_px: int = 0
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        require(
-            self.method in get_args(InstanceMethod),
-            "method",
-            f"one of {get_args(InstanceMethod)}",
-            self.method,
-        )
-        require(is_size(self.size), "size", IS_SIZE, self.size)
-        require(self.tile is None or self.tile >= 1, "tile", "at least 1, or null", self.tile)
-        for name in ("foreground", "marker", "score"):
-            value = getattr(self, name)
-            require(0 <= value < 1, name, "at least 0 and below 1", value)
-        require(self.min_area_px >= 0, "min_area_px", "at least 0", self.min_area_px)
+    size: ImageSize
+    tile: PositiveInt | None
+    foreground: Probability = 0.5
+    marker: Probability = 0.5
+    score: Probability = 0.5
+    min_area_px: NonNegativeInt = 0
 
     @property
     def background(self) -> int:
         """Label of what is no object: the first."""
         return 0
-
-    def _values(self) -> dict[str, Any]:
-        return {**super()._values(), "labels": self.labels.to_dict()}
-
-    @classmethod
-    def _from_values(cls, values: dict[str, Any]) -> dict[str, Any]:
-        return {**super()._from_values(values), "labels": labels_of(values)}

@@ -1,11 +1,12 @@
 """Card of a model that gives every pixel a class."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
+
+from pydantic import NonNegativeInt, PositiveInt
 
 from maskwright.labels import Labels
-from maskwright.model_card.base import IS_SIZE, ModelCard, is_size, labels_of, require
+from maskwright.model_card.base import ImageSize, ModelCard, Share, wrong_value
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -13,7 +14,6 @@ class SemanticCard(ModelCard):
     """Everything that using a model from images to masks needs; scaling of pixels is inside it.
 
     Args:
-        labels: Names and colors of the classes.
         size: `(height, width)` that whole images are stretched to, px; `None` keeps their scale.
         tile: Side of the tiles that larger images are cut into at their own scale, px; `None`
             runs every image whole.
@@ -26,40 +26,23 @@ class SemanticCard(ModelCard):
 
     task: ClassVar[str] = "semantic"
     command: ClassVar[str] = "maskwright train"
-    types: ClassVar[Mapping[str, Any]] = {
-        "labels": Labels,
-        "size": tuple | None,
-        "tile": int | None,
-        "threshold": float | int | None,
-        "min_area_px": int,
-        "fill_holes_px": int,
-        "keep_largest": bool,
-    }
 
     labels: Labels
-    size: tuple[int, int] | None
-    tile: int | None
-    threshold: float | None
-    min_area_px: int = 0
-    fill_holes_px: int = 0
+    size: ImageSize
+    tile: PositiveInt | None
+    threshold: Share | None
+    min_area_px: NonNegativeInt = 0
+    fill_holes_px: NonNegativeInt = 0
     keep_largest: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        require(is_size(self.size), "size", IS_SIZE, self.size)
-        require(self.tile is None or self.tile >= 1, "tile", "at least 1, or null", self.tile)
-        require(
-            self.threshold is None or 0 < self.threshold < 1,
-            "threshold",
-            "between 0 and 1, or null",
-            self.threshold,
-        )
-        require(self.min_area_px >= 0, "min_area_px", "at least 0", self.min_area_px)
-        require(self.fill_holes_px >= 0, "fill_holes_px", "at least 0", self.fill_holes_px)
         if self.background is None:
-            no_background = "nothing: the model has several classes and none is a background"
-            require(self.threshold is None, "threshold", no_background, self.threshold)
-            require(self.fill_holes_px == 0, "fill_holes_px", no_background, self.fill_holes_px)
+            no_background = "the model has several classes and none is a background"
+            if self.threshold is not None:
+                raise wrong_value("threshold", no_background, self.threshold)
+            if self.fill_holes_px:
+                raise wrong_value("fill_holes_px", no_background, self.fill_holes_px)
 
     @property
     def background(self) -> int | None:
@@ -67,10 +50,3 @@ class SemanticCard(ModelCard):
         if self.labels.background is None and self.labels.num_classes <= 2:
             return 0
         return self.labels.background
-
-    def _values(self) -> dict[str, Any]:
-        return {**super()._values(), "labels": self.labels.to_dict()}
-
-    @classmethod
-    def _from_values(cls, values: dict[str, Any]) -> dict[str, Any]:
-        return {**super()._from_values(values), "labels": labels_of(values)}

@@ -21,10 +21,6 @@ def candidates(plan: Plan, count: int) -> list[Plan]:
 
     Each has a name and changes one setting, or several that depend on each other; the reasons of
     these settings state the expected gain. Settings fixed by the user can change too.
-
-    Args:
-        plan: Plan to compare with.
-        count: Number of plans in the comparison, `plan` included.
     """
     alternatives: list[Plan] = []
     known = [plan.settings]

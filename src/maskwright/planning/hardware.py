@@ -15,10 +15,8 @@ class Machine:
     """Hardware available for training.
 
     Args:
-        cores: CPU cores that this process may use.
         memory_mb: Free memory in MB.
         disk_mb: Free disk space in MB for decoded images that exceed the memory.
-        accelerators: Number of GPUs.
     """
 
     cores: int
@@ -39,8 +37,6 @@ class Timing:
     Args:
         step_s: Seconds per step, its batch included, after the first step.
         first_s: Seconds of the first step, which compiles.
-        memory_mb: Peak increase of the process memory in MB.
-        parameters: Number of parameters of the network.
         busy_s: Measured seconds per step if other processes used the CPU; `step_s` is then computed
             from CPU time. 0 otherwise.
         estimated: Whether `step_s` is extrapolated from a step of another size.

@@ -22,13 +22,7 @@ from maskwright.planning.stats.dataset_stats import DatasetStats
 
 _COLUMNS = 100
 
-RULES = (
-    *model.RULES,
-    *scale.RULES,
-    *batch.RULES,
-    *training.RULES,
-    *postprocessing.RULES,
-)
+RULES = (*model.RULES, *scale.RULES, *batch.RULES, *training.RULES, *postprocessing.RULES)
 """All rules in order; each is a function that reads and extends a `PlanBuilder`."""
 
 _ORDER = (
@@ -46,13 +40,7 @@ _SEMANTIC_ONLY = {"class_weights", "favor_rare", "min_area_px", "fill_holes_px",
 
 @dataclass(frozen=True)
 class Plan:
-    """Settings in reading order, each with its reason.
-
-    Args:
-        choices: The settings.
-        header: Sentences on the data and the machine.
-        name: Name of the plan in a comparison.
-    """
+    """Settings in reading order, each with its reason."""
 
     choices: tuple[PlannedSetting, ...]
     header: tuple[str, ...] = ()
@@ -100,13 +88,8 @@ def plan(
     """Derive settings from a data set, a machine and a budget.
 
     Args:
-        data: Statistics of the data set.
-        machine: Hardware to train on.
-        minutes: Training budget.
-        weights: Available weights of a pretrained encoder; `None` for no weights.
         given: Settings fixed by the user, with the values of `TrainConfig`; other settings are
             chosen to fit them. Of `augmentation`, only the changed parameters.
-        size_level: Image and batch size relative to the default; see `next_size_level`.
         timing: Measured training step of this plan; `None` if it was not timed.
         split_settings: Settings of the splits that were changed before `data` was measured.
     """

@@ -20,13 +20,7 @@ _THIN_SHARE = 0.03  # largest width of a thin class, as a fraction of the longer
 
 @dataclass(frozen=True)
 class PlannedSetting:
-    """One setting of a plan.
-
-    Args:
-        key: Name of the field of `TrainConfig`.
-        value: Value of the field.
-        reason: One or two sentences.
-    """
+    """One setting of a plan."""
 
     key: str
     value: Any
@@ -39,7 +33,6 @@ class EncoderWeights:
 
     Args:
         source: `"imagenet"`, a file, or `None` if there are none.
-        reason: Sentence on their origin, or on why there are none.
     """
 
     source: str | None = None
@@ -52,7 +45,6 @@ class SizeLevel:
 
     Args:
         level: A key of `SIDES`; 0 is the default, negative levels are smaller.
-        reason: Sentence on why the level is not 0.
     """
 
     level: int = 0
@@ -66,18 +58,7 @@ class SizeLevel:
 
 @dataclass
 class PlanBuilder:
-    """Inputs of the rules, and the settings that they choose.
-
-    Args:
-        data: Statistics of the data set.
-        machine: Hardware to train on.
-        minutes: Training budget.
-        weights: Available weights of the encoder.
-        given: Settings fixed by the user, with the values of `TrainConfig`.
-        size_level: Image and batch size relative to the default.
-        timing: Measured training step, or `None`.
-        choices: Settings chosen so far, by key.
-    """
+    """Inputs of the rules, and the settings that they choose."""
 
     data: DatasetStats
     machine: Machine

@@ -18,13 +18,6 @@ def next_size_level(
 
     It is smaller if the budget allows too few steps; larger if it allows very many and the images
     have a higher resolution.
-
-    Args:
-        plan: Plan made at `level`.
-        data: Statistics of the data set.
-        timing: Training step of the plan.
-        minutes: Training budget.
-        level: Size level of the plan.
     """
     pretrained = is_pretrained(plan.settings)
     min_steps = min_useful_steps(pretrained)

@@ -27,12 +27,7 @@ def division_of(run: Path) -> dict[str, Any]:
 
 
 def learned_ids(run: Path, data: str | Path) -> frozenset[str]:
-    """Ids of the samples of a data set that a run, or any member of an ensemble, trains on.
-
-    Args:
-        run: Folder of the run or ensemble.
-        data: What `open_dataset` takes; it is divided as the plan of each run says.
-    """
+    """Ids of the samples of a data set that a run, or any member of an ensemble, trains on."""
     folders = read_members(run, SemanticCard.read(run / CARD_FILE)) if is_ensemble(run) else [run]
     divisions: list[dict[str, Any]] = []
     for folder in folders:

@@ -90,13 +90,7 @@ def refuse_comparison(task: str) -> NoReturn:
 
 
 def refuse_options(task: str, supported: Collection[str], options: "FolderOptions") -> None:
-    """Raise `ConfigError` for options of `predict` that the task does not support.
-
-    Args:
-        task: Name of the task.
-        supported: Names among those of `_PURPOSES`.
-        options: Of the prediction.
-    """
+    """Raise `ConfigError` for options of `predict` that the task does not support."""
     for name, purpose in _PURPOSES.items():
         if name not in supported and getattr(options, name) not in (None, False):
             raise ConfigError(

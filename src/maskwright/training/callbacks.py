@@ -6,6 +6,7 @@ from typing import Any
 
 import keras
 import numpy as np
+from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
 from maskwright.imageio import write_image
@@ -15,12 +16,7 @@ Logs = dict[str, float] | None
 
 
 class ProgressBar(keras.callbacks.Callback):
-    """One line with epoch, loss, scores and the time left.
-
-    Args:
-        share_done: How much of the run is over, 0 to 1.
-        titles: Names of scores by their keys, as `Scoring.titles`.
-    """
+    """One line with epoch, loss, scores and the time left."""
 
     def __init__(self, share_done: Callable[[], float], titles: Mapping[str, str]) -> None:
         super().__init__()
@@ -31,7 +27,7 @@ class ProgressBar(keras.callbacks.Callback):
             TextColumn("{task.percentage:3.0f} %"),
             TextColumn("{task.fields[left]} left"),
             TextColumn("{task.fields[shown]}"),
-            console=_console(),
+            console=Console(stderr=True),
             refresh_per_second=2,
         )
         self.scores = ""
@@ -70,13 +66,7 @@ class ProgressBar(keras.callbacks.Callback):
 
 
 class Curves(keras.callbacks.Callback):
-    """`history.csv` after every epoch; `curves.png` when drawing it costs little of the time.
-
-    Args:
-        run: Where both go.
-        history: The rows, which the loop adds to.
-        titles: Names of scores by their keys, as `Scoring.titles`.
-    """
+    """`history.csv` after every epoch; `curves.png` when drawing it costs little of the time."""
 
     def __init__(
         self, run: Run, history: Sequence[dict[str, float]], titles: Mapping[str, str]
@@ -117,8 +107,7 @@ def draw_curves(run: Run, history: Sequence[dict[str, float]], titles: Mapping[s
         panel.set_xlabel("epoch")
         panel.grid(alpha=0.3)
     panels[0].legend()
-    canvas_rgba = render(figure)
-    write_image(run.folder / "curves.png", canvas_rgba[..., :3])
+    write_image(run.folder / "curves.png", render(figure))
 
 
 def duration(seconds: float) -> str:
@@ -129,15 +118,9 @@ def duration(seconds: float) -> str:
 
 
 def render(figure: Any) -> np.ndarray:
-    """Picture of a matplotlib figure, `(h, w, 4)` uint8."""
+    """Picture of a matplotlib figure, RGB, `(h, w, 3)` uint8."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
-    return np.asarray(canvas.buffer_rgba())
-
-
-def _console() -> Any:
-    from rich.console import Console
-
-    return Console(stderr=True)
+    return np.ascontiguousarray(np.asarray(canvas.buffer_rgba())[..., :3])

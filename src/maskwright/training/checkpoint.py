@@ -18,17 +18,13 @@ class State:
     """Where a run stands; with the weights, all that resuming needs.
 
     Args:
-        epoch: Epochs done.
         batch: Batches done of the epoch under way.
-        step: Batches done in all.
         seconds: Spent on the run so far, by all sittings.
         loss_sum: Of the batches of this epoch.
         counts: Of this epoch, as `Scoring.count` adds them up.
         best: What the best validation scored; see `Scoring.watch`.
         best_epoch: Number of the epoch it was measured after, from 1; 0 before the first.
-        waited: Validations since.
         finished: Nothing remains to be done.
-        history: A row for each epoch.
     """
 
     epoch: int = 0
@@ -48,10 +44,8 @@ class Checkpoint:
     """Everything that changes while training, as one file.
 
     Args:
-        folder: Of `last.npz` and, with the weights of the best validation, `best.npz`.
         variables: All that a step reads and writes, by name.
         average: Its averages are written as the best weights.
-        every_seconds: Minimum time between two checkpoints.
         writes: Whether this worker writes; all workers read.
     """
 

@@ -5,6 +5,8 @@ from typing import Any
 import keras
 import numpy as np
 
+from maskwright.training.callbacks import render
+
 
 def summary(model: keras.Model) -> str:
     """Layers, shapes and parameters, the encoder's layers within."""
@@ -21,7 +23,6 @@ def diagram(model: keras.Model) -> np.ndarray:
     Each layer is a line with its output; an arc on the right tells where an output skips ahead.
     Layers inside the encoder stand for one line.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
     from matplotlib.patches import FancyArrowPatch
 
@@ -38,34 +39,26 @@ def diagram(model: keras.Model) -> np.ndarray:
         for source in _sources(layer):
             if source not in row:
                 continue
-            span = number - row[source]
-            bend = 0.0 if span == 1 else -0.25
-            start = (-0.02 if span == 1 else 0.62, -row[source])
-            end = (-0.02 if span == 1 else 0.62, -number)
+            next_row = number - row[source] == 1
+            x, bend, color = (-0.02, 0.0, "#357") if next_row else (0.62, -0.25, "#c60")
             arrow = FancyArrowPatch(
-                start,
-                end,
+                *((x, -row[source]), (x, -number)),
                 arrowstyle="-|>",
-                mutation_scale=8,
-                color="#357" if span == 1 else "#c60",
                 connectionstyle=f"arc3,rad={bend}",
+                mutation_scale=8,
+                color=color,
                 lw=0.9,
             )
             panel.add_patch(arrow)
     panel.set_xlim(-0.05, 1.0)
     panel.set_ylim(-len(layers), 1)
     panel.axis("off")
-    canvas = FigureCanvasAgg(figure)
-    canvas.draw()
-    return np.ascontiguousarray(np.asarray(canvas.buffer_rgba())[..., :3])
+    return render(figure)
 
 
 def _shapes(layer: keras.layers.Layer) -> str:
-    def one(shape: Any) -> str:
-        return "x".join("?" if side is None else str(side) for side in shape[1:])
-
-    outputs = keras.tree.flatten(layer.output)
-    return ", ".join(one(output.shape) for output in outputs)
+    shapes = [output.shape[1:] for output in keras.tree.flatten(layer.output)]
+    return ", ".join("x".join(str(side or "?") for side in shape) for shape in shapes)
 
 
 def _sources(layer: keras.layers.Layer) -> list[str]:

@@ -23,9 +23,6 @@ def find_strategy() -> tf.distribute.Strategy:
     Several workers where `TF_CONFIG` names more than one, all GPUs of this machine where it has
     more than one, and otherwise the plain strategy of one device. Call it before anything else
     of TensorFlow: the workers must find each other first.
-
-    Raises:
-        ConfigError: If `TF_CONFIG` is no JSON that names this worker.
     """
     try:
         cluster = json.loads(os.environ.get("TF_CONFIG") or "{}")
@@ -53,9 +50,7 @@ def is_chief(strategy: tf.distribute.Strategy) -> bool:
 
 
 def share_out(
-    strategy: tf.distribute.Strategy,
-    batch_size: int,
-    make: Callable[[Shard], tf.data.Dataset],
+    strategy: tf.distribute.Strategy, batch_size: int, make: Callable[[Shard], tf.data.Dataset]
 ) -> Iterable:
     """Batches for every replica, each its part.
 

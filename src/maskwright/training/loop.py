@@ -40,16 +40,9 @@ class TrainingLoop:
 
     Args:
         model: From inputs to logits, built under `strategy`; a layer `"encoder"` may be frozen.
-        task: Batches, loss and scores.
-        recipe: How the model learns.
-        epochs: Number of epochs. Excludes `seconds`.
         seconds: Training budget in seconds, compilation, validation and callbacks included.
         strategy: Distribution strategy of the workers; `None` for the current one.
         checkpoints: Folder for `last.npz` and `best.npz`; `None` writes no checkpoints.
-        checkpoint_seconds: Minimum time between two checkpoints.
-
-    Raises:
-        ConfigError: If neither or both of `epochs` and `seconds` are given.
     """
 
     def __init__(
@@ -119,10 +112,6 @@ class TrainingLoop:
 
         The model ends with the weights of the best validation, or, without validation, with the
         moving average of the last step.
-
-        Raises:
-            TrainingError: If the loss is no longer finite, the disk is full, or a signal came; the
-                last checkpoint is kept.
         """
         with hold_signals() as signalled:
             self._run(callbacks, signalled)

@@ -27,12 +27,8 @@ class LearningRateCurve:
     """Training loss at exponentially rising learning rates.
 
     Args:
-        rates: Learning rate of each step.
-        losses: Training loss of each step, before its weight update.
         smoothed: Losses after Gaussian smoothing over steps.
         suggestion: Suggested peak learning rate: a third of `lowest`, or `steepest` if higher.
-        steepest: Learning rate at which the smoothed loss falls most steeply.
-        lowest: Learning rate at which the smoothed loss is lowest.
     """
 
     rates: tuple[float, ...]
@@ -60,20 +56,16 @@ def find_learning_rate(
     keeps it frozen to the end. The run ends early when the exponential average of the loss exceeds
     four times its minimum or is not finite.
 
-    Rates rise exponentially. Losses are smoothed by a Gaussian over steps (standard deviation: 4%
-    of all steps). The suggestion is a third of the rate of the lowest smoothed loss. The usual
-    choice, the steepest descent, is too low for training runs of minutes, because much of the loss
-    has been reduced before higher rates are reached; it is the lower bound of the suggestion.
+    The suggestion is a third of the rate of the lowest smoothed loss. The usual choice, the
+    steepest descent, is too low for training runs of minutes, because much of the loss has been
+    reduced before higher rates are reached; it is the lower bound of the suggestion.
 
     Args:
         model: Compiled by `TrainingLoop`; its weights are restored afterwards.
-        task: Training batches and objective.
         recipe: Optimizer settings; learning rate, schedule and averaging are not used.
         steps: Number of steps from `lowest` to `highest`, at least 20.
         seconds: Time limit without compilation, which reduces `steps` to no less than 20; `None`
             for no limit.
-        lowest: First learning rate.
-        highest: Last learning rate.
 
     Raises:
         ConfigError: If `steps` is below 20, or not 0 < `lowest` < `highest`.
@@ -156,11 +148,6 @@ def _endless(task: LearningTask) -> Iterator[Any]:
 def suggest(rates: list[float], losses: list[float], steps: int) -> LearningRateCurve:
     """Smooth a curve and suggest a learning rate, as `find_learning_rate` describes.
 
-    Args:
-        rates: Learning rate of each completed step.
-        losses: Loss of each completed step.
-        steps: Planned number of steps, which sets the bandwidth of the smoothing.
-
     Raises:
         TrainingError: If the loss falls at no learning rate.
     """
@@ -214,4 +201,4 @@ def draw_curve(curve: LearningRateCurve) -> np.ndarray:
     panel.set_ylabel("loss")
     panel.grid(alpha=0.3)
     panel.legend()
-    return render(figure)[..., :3]
+    return render(figure)

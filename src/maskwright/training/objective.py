@@ -28,7 +28,6 @@ class Scoring:
     Args:
         count: From the labels of a batch and what the output of the model to integers of `shape`.
         shape: Of the counts.
-        scores: From added counts to scores by name.
         titles: Names of the scores that are shown while training, for people.
         watch: Score by which the best weights are chosen; `"loss"` for the lowest loss.
     """
@@ -50,10 +49,8 @@ class LearningTask:
 
     Args:
         objective: Loss of each sample and output of the model; see `steps.Objective`.
-        scoring: Scores of the output.
         train: From epoch, batches to skip and shard, as `train_batches` takes them, to the batches
             of that epoch: inputs of the model, labels and weights.
-        steps: Batches in an epoch.
         validation: Gives the batches that select the best weights; `None` without validation.
     """
 
@@ -70,8 +67,6 @@ class Batching:
 
     Args:
         batch_size: Samples in a step, of all workers together.
-        augmentation: Of training samples.
-        seed: Seed of order and augmentation.
         crop: Height and width of training crops, px; `None` for whole images. Validation then
             goes over tiles of that size.
         passes: Passes over the samples that make an epoch.
@@ -98,17 +93,13 @@ class TrainingSetup:
     """What `run_training` needs of a task, made once its data is decoded.
 
     Args:
-        task: What the model learns.
         network: Description of the network, built under the strategy of the workers.
-        recipe: How the model learns.
         card: From the trained model to its card, without checksum.
         data: Facts on the data for `environment.json`; `data`, its fingerprint, must be the same
             when a run is resumed.
-        settings: Content of `plan.yaml`.
         initialize: Called with the network before training.
         previews: From a run and a number of samples to the callback that draws predictions after
             every epoch; `None` for none.
-        preview_columns: What the pictures of `previews` show side by side.
     """
 
     task: LearningTask

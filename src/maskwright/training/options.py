@@ -16,12 +16,10 @@ class Recipe:
 
     Args:
         batch_size: Images or bags in a step, of all workers together.
-        optimizer: `"adamw"`, `"adam"` or `"sgd"`.
         learning_rate: At the peak, of everything but a pretrained encoder.
         encoder_rate: Of the encoder, as a share of `learning_rate`.
         weight_decay: Per step, times the rate; biases and normalizations are spared.
         clip_norm: Gradients longer than this are shortened to it; `None` leaves them.
-        schedule: `"cosine"`, `"polynomial"` or `"constant"`.
         warmup: Share of the run in which the rate climbs.
         freeze: Share of the run, from its start, in which the encoder does not learn; for half as
             long after it, the encoder's rate climbs.
@@ -48,10 +46,6 @@ class Recipe:
 class Budget:
     """The length of a run: one of both is given.
 
-    Args:
-        epochs: Number of epochs.
-        seconds: Time, compilation, validation and callbacks included.
-
     Raises:
         ConfigError: If neither or both are given.
     """
@@ -67,8 +61,6 @@ class Budget:
         """Share of the run that is over, 0 to 1.
 
         Args:
-            state: Where the run stands.
-            steps: Steps in an epoch.
             upcoming_seconds: Duration of the next step and the last validation, which must fit.
         """
         if state.finished:
@@ -92,15 +84,8 @@ class TrainOptions:
     """How a run is carried out, whatever the task.
 
     Args:
-        seed: Seed of weights, order and augmentation.
-        epochs: Number of epochs. Excludes `minutes`.
         minutes: Training budget in minutes, compilation and validation included.
-        resume: Continue the run in the folder.
-        previews: Number of samples whose predictions are drawn after every epoch.
-        tensorboard: Write logs for TensorBoard into the run.
         checkpoint_seconds: Minimum time between two checkpoints.
-        callbacks: Keras callbacks of the caller, in addition to those of the run.
-        on_message: Called with each message to the user.
     """
 
     seed: int = 0

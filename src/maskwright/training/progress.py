@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 
-from maskwright.imageio import atomic_write
+from maskwright.imageio import write_text
 from maskwright.training.objective import Scoring
 from maskwright.training.run import Run
 
@@ -16,21 +16,12 @@ PROGRESS_SECONDS = 2.0
 
 @contextmanager
 def write_progress(
-    run: Run,
-    share_done: Callable[[], float],
-    scoring: Scoring,
-    columns: Sequence[str] = (),
+    run: Run, share_done: Callable[[], float], scoring: Scoring, columns: Sequence[str] = ()
 ) -> Iterator[None]:
     """Keep `progress.json` of a run up to date as long as this lasts, from a thread of its own.
 
     Steps and validations may take minutes; a file that is not renewed means that the process is
     no more. What cannot be written is passed over: the loop tells of a full disk itself.
-
-    Args:
-        run: Its folder.
-        share_done: How much of the run is over, 0 to 1.
-        scoring: Names of the scores, and which chooses the weights.
-        columns: What the previews show side by side.
     """
     began, first = time.monotonic(), share_done()
     over = threading.Event()
@@ -48,8 +39,8 @@ def write_progress(
             "watch": scoring.watch,
             "columns": list(columns),
         }
-        with suppress(OSError), atomic_write(run.progress_file) as beside:
-            beside.write_text(json.dumps(content), encoding="utf-8")
+        with suppress(OSError):
+            write_text(run.progress_file, json.dumps(content))
 
     def keep_writing() -> None:
         while not over.wait(PROGRESS_SECONDS):

@@ -13,17 +13,13 @@ import numpy as np
 import yaml
 
 from maskwright.errors import DataError, TrainingError
-from maskwright.imageio import atomic_write
+from maskwright.imageio import atomic_write, write_text
 from maskwright.model_card import CARD_FILE, MODEL_FILE, NETWORK_FILE, ModelCard, checksum
 
 
 @dataclass(frozen=True)
 class Run:
-    """Paths of a run, and how its files are written: each beside its place, then moved into it.
-
-    Args:
-        folder: Of the run.
-    """
+    """Paths of a run, and how its files are written: each beside its place, then moved into it."""
 
     folder: Path
 
@@ -41,11 +37,6 @@ class Run:
     def checkpoint_file(self) -> Path:
         """Where `--resume` goes on."""
         return self.folder / "checkpoints" / "last.npz"
-
-    @property
-    def best_file(self) -> Path:
-        """Weights of the best validation so far."""
-        return self.folder / "checkpoints" / "best.npz"
 
     @property
     def history_file(self) -> Path:
@@ -78,8 +69,7 @@ class Run:
 
     def write_settings(self, settings: Mapping[str, Any]) -> None:
         """Write what `read_settings` reads."""
-        with atomic_write(self.settings_file) as beside:
-            beside.write_text(yaml.safe_dump(dict(settings), sort_keys=False), encoding="utf-8")
+        write_text(self.settings_file, yaml.safe_dump(dict(settings), sort_keys=False))
 
     def read_settings(self) -> dict[str, Any]:
         """Settings of the run."""
@@ -94,9 +84,8 @@ class Run:
                 versions[package] = metadata.version(package)
             except metadata.PackageNotFoundError:
                 continue
-        with atomic_write(self.folder / "environment.json") as beside:
-            text = json.dumps({"versions": versions, **facts}, indent=2)
-            beside.write_text(text + "\n", encoding="utf-8")
+        text = json.dumps({"versions": versions, **facts}, indent=2)
+        write_text(self.folder / "environment.json", text + "\n")
 
     def read_environment(self) -> dict[str, Any]:
         """What `write_environment` wrote."""
@@ -104,8 +93,7 @@ class Run:
 
     def write_network(self, text: str) -> None:
         """Write how the network is built, `Blueprint.to_json`, so that it can be exported."""
-        with atomic_write(self.folder / NETWORK_FILE) as beside:
-            beside.write_text(text, encoding="utf-8")
+        write_text(self.folder / NETWORK_FILE, text)
 
     def write_history(self, rows: Sequence[Mapping[str, float]]) -> None:
         """One line for each epoch into `history.csv`; a value not measured stays empty."""
@@ -127,12 +115,7 @@ class Run:
             ]
 
     def write_model(self, model: Any, card: ModelCard) -> None:
-        """Write a Keras model and the card that belongs to it, the card last.
-
-        Args:
-            model: `keras.Model`.
-            card: Without the checksum, which is filled in here.
-        """
+        """Write a Keras model and the card that belongs to it, the card last."""
         with atomic_write(self.model_file) as beside:
             model.save(beside)
         known = replace(card, model_sha256=checksum(self.model_file))

@@ -8,7 +8,7 @@ import keras
 from keras.callbacks import Callback
 
 from maskwright.errors import ConfigError, TrainingError
-from maskwright.imageio import atomic_write, write_image
+from maskwright.imageio import write_image, write_text
 from maskwright.models import main_model
 from maskwright.training.callbacks import Curves, ProgressBar
 from maskwright.training.diagram import diagram, summary
@@ -30,8 +30,6 @@ def run_training(
     Args:
         prepare: Decodes the data and describes model and task; called, once the folder is there
             and seeds are set, with whether several workers synchronize their batch statistics.
-        out: Folder of the run.
-        options: How the run is carried out.
 
     Raises:
         TrainingError: If the folder holds another run, or nothing to resume, or if the training
@@ -90,8 +88,7 @@ def _write_description(run: Run, setup: TrainingSetup, model: keras.Model) -> No
     run.write_settings(setup.settings)
     run.write_environment(setup.data)
     run.write_network(setup.network.to_json())
-    with atomic_write(run.folder / "model.txt") as beside:
-        beside.write_text(summary(model), encoding="utf-8")
+    write_text(run.folder / "model.txt", summary(model))
     write_image(run.folder / "model.png", diagram(model))
 
 

@@ -29,9 +29,6 @@ def rate_factor(
         schedule: `"cosine"`, `"polynomial"` (power 0.9, as DeepLab trains) or `"constant"`.
         warmup: Share of the run in which the rate climbs evenly from nothing.
         final: Factor at the end; a constant rate has none.
-
-    Raises:
-        ConfigError: If there is no such schedule.
     """
     if schedule not in SCHEDULES:
         raise ConfigError(f"Expected a schedule of {', '.join(SCHEDULES)}; received {schedule!r}.")
@@ -46,12 +43,7 @@ def rate_factor(
 
 
 class ParameterGroups:
-    """The weights of a model: those of a pretrained encoder, which may be frozen, and all others.
-
-    Args:
-        model: A layer `"encoder"` is the group of its own.
-        recipe: Optimizer, rates and the share of the run with a frozen encoder.
-    """
+    """The weights of a pretrained encoder, the layer `"encoder"`, and all others of a model."""
 
     def __init__(self, model: keras.Model, recipe: Recipe) -> None:
         self.model, self.recipe = model, recipe

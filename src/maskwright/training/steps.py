@@ -22,11 +22,7 @@ OPTIMIZERS = ("adamw", "adam", "sgd")
 def make_optimizer(
     name: str, weight_decay: float = 0.0, momentum: float = 0.9
 ) -> keras.optimizers.Optimizer:
-    """Optimizer whose rate is set before every step; decay spares biases and normalizations.
-
-    Raises:
-        ConfigError: If the name is not one of `OPTIMIZERS`.
-    """
+    """Optimizer whose rate is set before every step; decay spares biases and normalizations."""
     decay = weight_decay or None
     if name == "adamw":
         optimizer = keras.optimizers.AdamW(0.0, weight_decay=weight_decay)
@@ -46,8 +42,6 @@ class Group:
     """Weights that learn at one rate.
 
     Args:
-        optimizer: Its own, since adaptive optimizers undo a scaling of gradients.
-        variables: What it learns.
         rate_factor: Of the run's learning rate.
         start: Share of the run from which it learns; its rate climbs from there.
     """
@@ -71,7 +65,6 @@ class MovingAverage:
     of the steps done, which fits runs of any length.
 
     Args:
-        variables: Weights and running statistics of the model.
         share: Of the steps so far that the average looks back on; 0 keeps the latest weights.
 
     Source: power-function averages, Karras et al., Analyzing and improving the training dynamics of

@@ -13,14 +13,7 @@ from maskwright.training.steps import MovingAverage, read
 
 
 class Validator:
-    """Scores the validation batches and keeps the weights of the best score.
-
-    Args:
-        task: Its validation batches and its scoring.
-        score_step: Compiled function of a batch to its summed loss and its counts.
-        average: Whose variables are the weights to keep.
-        checkpoint: Where they are written; `None` keeps them in memory alone.
-    """
+    """Scores the validation batches and keeps the weights of the best score."""
 
     def __init__(
         self,
@@ -40,11 +33,7 @@ class Validator:
         return not self.seconds or time.monotonic() - self._ended >= 10 * self.seconds
 
     def validate(self, state: State) -> dict[str, float]:
-        """Score the validation batches, and take note of it in `state`.
-
-        Returns:
-            Loss and scores by name, each name with `val_` before it.
-        """
+        """Score the validation batches, and take note of it in `state`."""
         batches = self.task.validation
         if batches is None:
             return {}

@@ -1,9 +1,10 @@
 """The demonstration on masks: data that is drawn, a run, its scores, masks of the test images."""
 
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -14,10 +15,6 @@ from maskwright.data import DataSet, open_dataset
 from maskwright.errors import TrainingError
 from maskwright.imageio import write_image
 from maskwright.types import OnMessage, ignore_message
-
-if TYPE_CHECKING:
-    from maskwright.inference.predictor import Predictor
-    from maskwright.tasks.semantic.evaluation.scores import SemanticEvaluation
 
 _DEMO_SHOWN = 5
 # There are no pretrained weights to download on a closed machine, so the demo learns from nothing.
@@ -31,21 +28,16 @@ DEMO_SETTINGS: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Demo:
-    """Where the demonstration left what it made.
+    """What a demonstration made.
 
     Args:
-        data: Folder of the drawn images and masks.
-        run: Folder of the run.
-        masks: Folder of the masks predicted for the test images.
-        picture: Test images, their true masks and the predicted ones.
-        evaluation: Scores on the test split.
+        run: Folder of the model whose scores `evaluation` holds.
+        places: Folders and files by what they hold, for people.
     """
 
-    data: Path
     run: Path
-    masks: Path
-    picture: Path
-    evaluation: "SemanticEvaluation"
+    evaluation: Any
+    places: dict[str, Path]
 
 
 def demo(out: str | Path, *, minutes: float = 2.0, on_message: OnMessage = ignore_message) -> Demo:
@@ -53,31 +45,42 @@ def demo(out: str | Path, *, minutes: float = 2.0, on_message: OnMessage = ignor
 
     Args:
         out: Folder for everything; data that is there already is used again.
-        minutes: Time to train for.
-        on_message: Called with a line on each step.
-
-    Raises:
-        TrainingError: If `out` holds a run already.
     """
     from maskwright.data.synthetic.datasets import write_dataset
 
     folder = Path(out)
     data, run, masks = folder / "data", folder / "run", folder / "masks"
-    if (run / "plan.yaml").exists():
-        raise TrainingError(f"{run} holds a run already; name another folder with -o.")
+    require_no_run(run)
     if not (data / "data.yaml").exists():
         on_message("Drawing microscope-like scenes …")
         write_dataset(data)
     on_message(f"Training from random weights for {minutes:g} minutes …")
     train(data, run, minutes=minutes, **DEMO_SETTINGS)
     on_message("Scoring images it was not trained on …")
-    found = evaluate(run, data)
+    evaluation = evaluate(run, data)
     on_message("Predicting masks of the test images …")
     dataset = open_dataset(data)
     predict(run, copy_images(dataset, folder / "test_images"), masks)
-    picture = folder / "demo.png"
-    _draw_demo(dataset, load(run), picture)
-    return Demo(data, run, masks, picture, found)
+    predictor, labels = load(run), dataset.labels
+    columns = []
+    for sample in dataset.of("test")[:_DEMO_SHOWN]:
+        image, truth = dataset.read(sample)
+        predicted = predictor(image).labels
+        columns.append([image, labels.overlay(image, truth), labels.overlay(image, predicted)])
+    places = {
+        "images and masks": data,
+        "curves and previews": run,
+        "report": run / "evaluation" / "test" / "report.html",
+        "predicted masks": masks,
+        "picture": write_columns(folder / "demo.png", columns),
+    }
+    return Demo(run, evaluation, places)
+
+
+def require_no_run(folder: Path) -> None:
+    """Raise `TrainingError` where a folder holds a run already."""
+    if (folder / "plan.yaml").exists():
+        raise TrainingError(f"{folder} holds a run already; name another folder with -o.")
 
 
 def copy_images(dataset: DataSet, folder: Path) -> Path:
@@ -88,12 +91,9 @@ def copy_images(dataset: DataSet, folder: Path) -> Path:
     return folder
 
 
-def _draw_demo(dataset: DataSet, predictor: "Predictor", path: Path) -> None:
-    labels = dataset.labels
-    columns = []
-    for sample in dataset.of("test")[:_DEMO_SHOWN]:
-        image, truth = dataset.read(sample)
-        found = predictor(image).labels
-        drawn = [image, labels.overlay(image, truth), labels.overlay(image, found)]
-        columns.append(np.vstack([np.pad(row, ((2, 2), (2, 2), (0, 0))) for row in drawn]))
-    write_image(path, np.hstack(columns))
+def write_columns(path: Path, columns: Sequence[Sequence[np.ndarray]]) -> Path:
+    """Write columns of pictures of one size side by side, with a margin around each."""
+    margin = ((2, 2), (2, 2), (0, 0))
+    stacks = [np.vstack([np.pad(picture, margin) for picture in column]) for column in columns]
+    write_image(path, np.hstack(stacks))
+    return path

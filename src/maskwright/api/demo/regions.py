@@ -1,22 +1,24 @@
 """The demonstration of regions: draw cells, find them, decide of which kind each one is."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from maskwright.api.demo.masks import DEMO_SETTINGS, copy_images
+from maskwright.api.demo.masks import (
+    DEMO_SETTINGS,
+    Demo,
+    copy_images,
+    require_no_run,
+    write_columns,
+)
 from maskwright.api.evaluate import evaluate
 from maskwright.api.predict import load, predict
 from maskwright.api.train import train, train_regions
-from maskwright.data import DataSet, open_dataset
-from maskwright.errors import TrainingError
-from maskwright.imageio import write_image
+from maskwright.data import open_dataset
 from maskwright.types import OnMessage, ignore_message
 
 if TYPE_CHECKING:
-    from maskwright.tasks.regions.evaluation.scores import RegionEvaluation
     from maskwright.tasks.regions.pipeline import Pipeline
 
 _SHOWN = 4
@@ -40,48 +42,22 @@ _SETTINGS: dict[str, Any] = {
 }
 
 
-@dataclass(frozen=True)
-class RegionDemo:
-    """Where the demonstration of regions left what it made.
-
-    Args:
-        data: Folder of the drawn images, of the numbers of their cells, and of their labels.
-        segmenter: Folder of the run that finds cells.
-        run: Folder of the run that decides on them, with the segmenter in it.
-        answers: Folder of `cases.csv`, masks and overlays of the test images.
-        picture: Test images: cells as they are, and as they are found and decided on.
-        evaluation: Scores on the test split.
-    """
-
-    data: Path
-    segmenter: Path
-    run: Path
-    answers: Path
-    picture: Path
-    evaluation: "RegionEvaluation"
-
-
 def demo_regions(
     out: str | Path, *, minutes: float = 3.0, on_message: OnMessage = ignore_message
-) -> RegionDemo:
+) -> Demo:
     """Draw cells, train a segmenter and a classifier, evaluate both as one, predict.
 
     Args:
         out: Folder for everything; data that is there already is used again.
         minutes: Time to train for, both together.
-        on_message: Called with a line on each step.
-
-    Raises:
-        TrainingError: If `out` holds a run already.
     """
     from maskwright.data.readers.description import write_description
     from maskwright.data.synthetic.datasets import write_dataset
 
     folder = Path(out)
     data, segmenter, run = folder / "cells", folder / "segmenter", folder / "run"
-    for made in (segmenter, run):
-        if (made / "plan.yaml").exists():
-            raise TrainingError(f"{made} holds a run already; name another folder with -o.")
+    require_no_run(segmenter)
+    require_no_run(run)
     described = data / "cells.yaml"
     if not described.exists():
         on_message("Drawing microscope-like scenes of round and spindle-shaped cells …")
@@ -93,35 +69,40 @@ def demo_regions(
         f"Training a classifier of what it finds for {minutes * (1 - _SEGMENTING):g} minutes …"
     )
     train_regions(
-        described,
-        run,
-        minutes=minutes * (1 - _SEGMENTING),
-        segmenter=str(segmenter),
-        **_SETTINGS,
+        described, run, minutes=minutes * (1 - _SEGMENTING), segmenter=str(segmenter), **_SETTINGS
     )
     on_message("Scoring images that neither was trained on …")
-    found = evaluate(run, described)
+    evaluation = evaluate(run, described)
     on_message("Deciding on the cells of the test images …")
     dataset = open_dataset(described)
     answers = folder / "answers"
     predict(run, copy_images(dataset, folder / "test_images"), answers, masks=False)
-    picture = folder / "demo.png"
-    _draw(dataset, load(run), picture)
-    return RegionDemo(data, segmenter, run, answers, picture, found)
+    pipeline = load(run)
+    places = {
+        "images and cells": data,
+        "segmenter": segmenter,
+        "pipeline": run,
+        "report": run / "evaluation" / "test" / "report.html",
+        "decisions": answers / "cases.csv",
+        "picture": write_columns(
+            folder / "demo.png",
+            [
+                _column(pipeline, sample.id, dataset.read_image(sample))
+                for sample in dataset.of("test")[:_SHOWN]
+            ],
+        ),
+    }
+    return Demo(run, evaluation, places)
 
 
-def _draw(dataset: DataSet, pipeline: "Pipeline", path: Path) -> None:
-    """Test images above; below, their cells as found, with the probability beside each."""
+def _column(pipeline: "Pipeline", name: str, image: np.ndarray) -> list[np.ndarray]:
+    """An image, and below it its cells as found, with the probability beside each."""
     from maskwright.tasks.regions.drawing import draw_decisions
 
-    columns = []
-    for sample in dataset.of("test")[:_SHOWN]:
-        image = dataset.read_image(sample)
-        results = pipeline({sample.id: image})
-        regions = [region for result in results for region in result.regions]
-        found = [float(result.probability or 0) for result in results]
-        rows = [
-            draw_decisions(image, own, found[: len(own)], scale=_ENLARGED) for own in ([], regions)
-        ]
-        columns.append(np.vstack([np.pad(row, ((2, 2), (2, 2), (0, 0))) for row in rows]))
-    write_image(path, np.hstack(columns))
+    results = pipeline({name: image})
+    regions = [region for result in results for region in result.regions]
+    scores = [float(result.probability or 0) for result in results]
+    return [
+        draw_decisions(image, shown, scores[: len(shown)], scale=_ENLARGED)
+        for shown in ([], regions)
+    ]

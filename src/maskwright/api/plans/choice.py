@@ -11,7 +11,7 @@ import numpy as np
 
 from maskwright.api.fold_scores import Folds
 from maskwright.errors import DataError
-from maskwright.imageio import atomic_write
+from maskwright.imageio import write_text
 
 if TYPE_CHECKING:
     from maskwright.metrics import Paired
@@ -30,9 +30,6 @@ class PlanChoice:
     Args:
         folder: With `plans/NAME`, `choice.json` and `plan.yaml`.
         folds: Cross-validation of each plan, by its name.
-        chosen: Name of the one to take.
-        reason: Sentence on why.
-        table: What `choice.json` holds.
     """
 
     folder: Path
@@ -66,9 +63,8 @@ def choose_plan(
         f"folds, by mean Dice (95 % interval) on images that the models never saw:"
     )
     comment = "\n".join(_comment(line) for line in (heading, *scores, reason))
-    with atomic_write(out / "plan.yaml") as beside:
-        text = files[chosen].read_text(encoding="utf-8")
-        beside.write_text(f"{comment}\n\n{text}", encoding="utf-8")
+    text = files[chosen].read_text(encoding="utf-8")
+    write_text(out / "plan.yaml", f"{comment}\n\n{text}")
     table = _table(results, pairs, chosen, reason, folds, minutes)
     write_json(table, out / CHOICE_FILE)
     return PlanChoice(out, results, chosen, reason, table)

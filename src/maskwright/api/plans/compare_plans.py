@@ -1,20 +1,26 @@
 """`compare_plans`: several plans on the same folds for equal times, and the one to take."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Unpack
+
+import yaml
 
 from maskwright.api.cross_validation import cross_validate, is_cross_validation
 from maskwright.api.fold_scores import Folds
 from maskwright.api.plans.choice import CHOICE_FILE, PlanChoice, choose_plan
 from maskwright.api.plans.plan import plan as make_plan
-from maskwright.api.plans.plan_files import AnyPlan, name_plans, plan_texts
+from maskwright.config import TrainConfig, read_config
 from maskwright.config.typed import PlanSettings
 from maskwright.errors import ConfigError
-from maskwright.imageio import atomic_write
-from maskwright.planning import candidates
+from maskwright.imageio import write_text
+from maskwright.planning import Plan, candidates
 from maskwright.types import OnMessage, ignore_message
+
+AnyPlan = Plan | Mapping[str, Any] | str | Path
+"""A plan, settings by name, or a file of settings."""
 
 
 def plan_and_compare(
@@ -32,18 +38,8 @@ def plan_and_compare(
     """Plan a data set, and compare the plan with rivals that differ from it in one thing each.
 
     Args:
-        data: What `open_dataset` takes.
-        out: As in `compare_plans`.
         count: Plans, the first included.
-        folds: That all plans share.
         minutes: To train for, all plans and folds together; each plan is made for its part.
-        measure: As in `maskwright.plan`.
-        resume: Go on with a comparison that was stopped, with the plans that it has.
-        on_message: Called with sentences on what is done.
-        settings: Fields of `TrainConfig` that are decided already.
-
-    Raises:
-        MaskwrightError: One sentence on what is wrong and what to do.
     """
     if resume:
         return compare_plans(data, out, None, resume=True, on_message=on_message)
@@ -71,18 +67,12 @@ def compare_plans(
     first: it stays where no difference is shown.
 
     Args:
-        data: What `open_dataset` takes.
         out: Folder for `plans/NAME`, each a cross-validation, `choice.json`, and `plan.yaml`, the
             one to take, with the reason as a comment.
         plans: Two or more, with names or without.
-        folds: That all plans share.
         minutes: To train for, all plans and folds together.
         resume: Go on with a comparison that was stopped, with the plans, folds and minutes that it
             was begun with; those given are not looked at.
-        on_message: Called with sentences on what is done.
-
-    Raises:
-        MaskwrightError: One sentence on what is wrong and what to do.
     """
     out = Path(out)
     names, folds, minutes = _begun(out) if resume else _begin(out, plans, folds, minutes)
@@ -109,10 +99,9 @@ def _begin(out: Path, plans: Any, folds: int, minutes: float) -> tuple[list[str]
     from maskwright.evaluation.reports.formatting import write_json
 
     _refuse_other(out)
-    texts = plan_texts(name_plans(plans))
+    texts = _plan_texts(_name_plans(plans))
     for name, text in texts.items():
-        with atomic_write(out / "plans" / f"{name}.yaml") as beside:
-            beside.write_text(text, encoding="utf-8")
+        write_text(out / "plans" / f"{name}.yaml", text)
     begun = {"chosen": None, "names": list(texts), "folds": folds, "minutes": minutes}
     write_json(begun, out / CHOICE_FILE)
     return list(texts), folds, minutes
@@ -131,3 +120,49 @@ def _refuse_other(out: Path) -> None:
             f"{out} already holds a comparison of plans; continue it with --resume, or name "
             f"another folder."
         )
+
+
+def _name_plans(plans: Any) -> dict[str, AnyPlan]:
+    """Plans by names that are usable as those of folders."""
+    if isinstance(plans, Mapping):
+        named = [(str(name), plan) for name, plan in plans.items()]
+    else:
+        named = [(_name(plan, place), plan) for place, plan in enumerate(plans or (), start=1)]
+    usable = [(re.sub(r"[^\w.+-]+", "-", name).strip("-."), plan) for name, plan in named]
+    by_name = dict(usable)
+    if len(by_name) < max(len(usable), 2):
+        raise ConfigError(
+            f"Expected two or more plans with different names; received "
+            f"{', '.join(name for name, _ in usable) or 'none'}."
+        )
+    return by_name
+
+
+def _name(plan: AnyPlan, place: int) -> str:
+    if isinstance(plan, Plan):
+        return plan.name
+    return f"plan{place}" if isinstance(plan, Mapping) else Path(plan).stem
+
+
+def _plan_texts(named: Mapping[str, AnyPlan]) -> dict[str, str]:
+    """A file of settings for each plan, all of them good and dividing the data alike."""
+    texts: dict[str, str] = {}
+    division: dict[str, Any] | None = None
+    for name, plan in named.items():
+        if isinstance(plan, Plan):
+            config = read_config(None, plan.settings, TrainConfig)
+            texts[name] = plan.to_yaml()
+        elif isinstance(plan, Mapping):
+            config = read_config(None, plan, TrainConfig)
+            given = config.model_dump(mode="json", include=set(plan))
+            texts[name] = yaml.safe_dump(given, sort_keys=False)
+        else:
+            config = read_config(plan, {}, TrainConfig)
+            texts[name] = Path(plan).read_text(encoding="utf-8")
+        if division is not None and config.division() != division:
+            raise ConfigError(
+                f"Expected plans that divide the data alike; {name} differs from "
+                f"{next(iter(named))} in one of {', '.join(division)}."
+            )
+        division = config.division()
+    return texts

@@ -14,7 +14,7 @@ from maskwright.config.typed import TrainSettings
 from maskwright.data import DataSet, open_dataset
 from maskwright.data.readers.resolve import list_samples
 from maskwright.errors import ConfigError, ModelError
-from maskwright.imageio import atomic_write
+from maskwright.imageio import write_text
 from maskwright.planning import (
     DatasetStats,
     EncoderWeights,
@@ -52,16 +52,11 @@ def plan(
     """Settings that suit a data set, this machine and a time, each with its reason.
 
     Args:
-        data: What `open_dataset` takes.
         out: YAML file to write, for `train(…, plan=…)`; one that is there is replaced.
         measure: Build the planned model, time some steps of its training, and make it smaller
             where the time would be too short for it; takes a minute or so.
-        on_message: Called with a sentence on what goes on.
         settings: Fields of `TrainConfig` that are decided already; the others follow them.
             `minutes` is ten by default.
-
-    Raises:
-        MaskwrightError: One sentence on what is wrong and what to do.
     """
     given = _checked(given_settings(settings))
     minutes = given.pop("minutes", None) or _MINUTES
@@ -115,8 +110,7 @@ def plan(
     if timing is not None:
         planned = make()
     if out is not None:
-        with atomic_write(out) as beside:
-            beside.write_text(planned.to_yaml(), encoding="utf-8")
+        write_text(out, planned.to_yaml())
     return planned
 
 

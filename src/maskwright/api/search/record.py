@@ -12,7 +12,7 @@ import yaml
 from maskwright.api.search.space import choose_space, with_values
 from maskwright.config import TrainConfig
 from maskwright.errors import ConfigError
-from maskwright.imageio import atomic_write
+from maskwright.imageio import atomic_write, write_text
 
 SEARCH_FILE = "search.json"
 """Name of the record of a search, in its folder."""
@@ -26,9 +26,7 @@ class Trial:
 
     Args:
         number: From 1; the name of its folder ends with it.
-        values: Values of the settings that are varied, by name.
         score: Score on the validation images; `None` where training failed.
-        seconds: Training time.
         failure: Reason of a failure; empty for a success.
     """
 
@@ -41,13 +39,7 @@ class Trial:
 
 @dataclass(frozen=True)
 class Search:
-    """Result of a search.
-
-    Args:
-        folder: Folder of the search.
-        score: Name of the score.
-        trials: In the order in which they ran.
-    """
+    """Result of a search."""
 
     folder: Path
     score: SearchScore
@@ -70,14 +62,7 @@ def best_trial(trials: Sequence[Trial]) -> Trial:
 
 
 def start_record(out: Path, config: TrainConfig, vary: Sequence[str], score: str) -> dict[str, Any]:
-    """Record of a new search; `ConfigError` where `out` holds something else.
-
-    Args:
-        out: Folder of the search.
-        config: Settings to begin with.
-        vary: Names of the settings to vary; the usual ones if empty.
-        score: Score by which trials are compared.
-    """
+    """Record of a new search; `ConfigError` where `out` holds something else."""
     if (out / SEARCH_FILE).exists() or (out / "plan.yaml").exists():
         raise ConfigError(
             f"{out} already holds a search or a run; go on with a search by --resume, or name "
@@ -135,7 +120,5 @@ def write_record(out: Path, config: TrainConfig, record: Mapping[str, Any]) -> N
             f"# Trial {search.best.number} of {len(trials)}: {record['score']} "
             f"{search.best.score:.4f} on validation images.\n"
         )
-        with atomic_write(search.best_plan) as beside:
-            beside.write_text(note + settings, encoding="utf-8")
-    with atomic_write(out / SEARCH_FILE) as beside:
-        beside.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+        write_text(search.best_plan, note + settings)
+    write_text(out / SEARCH_FILE, json.dumps(record, indent=2) + "\n")

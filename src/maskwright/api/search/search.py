@@ -43,32 +43,22 @@ def search(
     """Train with many settings for equal minutes each, and keep those that validate best.
 
     The first trial has the settings as they are given. The next seven are drawn at random within
-    `search_space.SPACE`, all others proposed by Optuna's tree-structured Parzen estimator from what
+    `space.SPACE`, all others proposed by Optuna's tree-structured Parzen estimator from what
     the trials before have scored. A trial's proposal depends on the seed, its number and the trials
     before it alone, so that a search that was stopped goes on as if it had not been.
 
     Trials learn from the `train` split and are scored by the `val` split; the `test` split is not
-    read. The best of many scores on the same images is too high by chance: `evaluate` what is
-    trained on `best.yaml`.
+    read. The best of many scores is too high by chance: `evaluate` what is trained on `best.yaml`.
 
     Args:
-        data: What `open_dataset` takes.
         out: Folder for `search.json`, `trials.csv`, `best.yaml`, and a run for each trial.
         trials: How many there are to be in all, those from before a resume among them.
-        plan: File of settings to begin with.
         vary: Names in `SPACE`; those of `USUAL` that these settings leave open when empty.
         score: By which trials are compared, of the epoch whose weights a run keeps, which is that
             of the highest mean Dice.
         resume: Go on with the search in `out`, with all that it began with but for `trials`.
-        on_message: Called with a sentence on each trial, and for every file that is left out.
         settings: Fields of `TrainConfig`, which override those of the plan; `minutes` or `epochs`
             is the budget of each trial, ten minutes by default.
-
-    Raises:
-        ConfigError: If Optuna is not installed, a setting or name is wrong, or `out` holds
-            something else.
-        DataError: If there are no validation images.
-        TrainingError: If every trial failed, training was stopped, or the data has changed.
 
     Source of the estimator: Bergstra et al., Algorithms for hyper-parameter optimization, 2011.
     """

@@ -18,8 +18,6 @@ class Between:
     """Any number from one to another.
 
     Args:
-        low: Least.
-        high: Most.
         log: Drawn evenly in its logarithm.
     """
 
@@ -46,11 +44,7 @@ class Between:
 
 @dataclass(frozen=True)
 class OneOf:
-    """One of several values.
-
-    Args:
-        values: In the order in which they are told of.
-    """
+    """One of several values."""
 
     values: tuple[Value, ...]
 
@@ -100,7 +94,6 @@ def choose_space(config: TrainConfig, vary: Sequence[str] = ()) -> dict[str, Cho
     """What to vary, with the settings' own values among those tried.
 
     Args:
-        config: The settings that a search begins with.
         vary: Names in `SPACE`; when empty, those of `USUAL` that have a meaning here.
 
     Raises:

@@ -32,9 +32,7 @@ class FinestClass:
     """The class that is lost first when images are downscaled.
 
     Args:
-        stats: Statistics of the class; `None` if no region was measured.
         px: Diameter of its small regions, or width of its lines, at the median image size.
-        min_px: Smallest acceptable value of `px`.
     """
 
     stats: ClassStats | None

@@ -1,7 +1,6 @@
 """Aggregate the statistics of samples by class."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -14,46 +13,21 @@ from maskwright.planning.stats.sample_stats import SampleStats
 from maskwright.planning.stats.symmetry import Asymmetry
 
 
-@dataclass
-class _Regions:
-    """Regions of one class, one array per image."""
-
-    areas: list[np.ndarray] = field(default_factory=list)
-    widths: list[np.ndarray] = field(default_factory=list)
-    area_shares: list[np.ndarray] = field(default_factory=list)
-    width_shares: list[np.ndarray] = field(default_factory=list)
-
-
 def class_stats(
     dataset: DataSet,
     samples: Sequence[SampleStats],
     up_down: Sequence[Asymmetry],
     left_right: Sequence[Asymmetry],
 ) -> tuple[ClassStats, ...]:
-    """Statistics of each class, by label.
-
-    Args:
-        dataset: Data set of the samples.
-        samples: Statistics of the samples that were read, at least one.
-        up_down: Asymmetry under vertical flips, by label.
-        left_right: Asymmetry under horizontal flips, by label.
-    """
+    """Statistics of each class, by label."""
     counted = [AuditedSample(sample.sample, counts=sample.counts) for sample in samples]
     rows = {row.name: row for row in class_counts(dataset, counted) if row.split == "train"}
-    regions = [_Regions() for _ in dataset.labels.names]
-    for sample in samples:
-        for label, measures in sample.regions.items():
-            regions[label].areas.append(measures.area_px)
-            regions[label].widths.append(measures.width_px)
-            regions[label].area_shares.append(measures.area_px / np.prod(sample.size))
-            regions[label].width_shares.append(measures.width_px / max(sample.size))
     return tuple(
         ClassStats(
             name,
             share=rows[name].share,
             images=rows[name].images,
-            image_share=rows[name].images / len(samples),
-            **_region_stats(regions[label]),
+            **_region_stats(samples, label),
             up_down=up_down[label],
             left_right=left_right[label],
         )
@@ -61,19 +35,21 @@ def class_stats(
     )
 
 
-def _region_stats(regions: _Regions) -> dict[str, Any]:
-    if not regions.areas:
+def _region_stats(samples: Sequence[SampleStats], label: int) -> dict[str, Any]:
+    measured = [(s.regions[label], s.size) for s in samples if label in s.regions]
+    if not measured:
         return {}
-    areas, widths = np.concatenate(regions.areas), np.concatenate(regions.widths)
-    shares = np.concatenate(regions.area_shares)
+    areas = np.concatenate([regions.area_px for regions, _ in measured])
+    widths = np.concatenate([regions.width_px for regions, _ in measured])
+    shares = np.concatenate([regions.area_px / np.prod(size) for regions, size in measured])
+    width_shares = np.concatenate([regions.width_px / max(size) for regions, size in measured])
     return {
         "regions": len(areas),
-        "max_regions": max(map(len, regions.areas)),
+        "max_regions": max(len(regions.area_px) for regions, _ in measured),
         "min_area_px": int(areas.min()),
         "median_area_px": float(np.median(areas)),
         "small_area_share": _weighted_quantile(shares, areas, 0.1),
-        "width_px": _weighted_quantile(widths, areas),
-        "width_share": _weighted_quantile(np.concatenate(regions.width_shares), areas),
+        "width_share": _weighted_quantile(width_shares, areas),
         "slenderness": _weighted_quantile(areas / widths**2, areas),
     }
 

@@ -29,34 +29,24 @@ class ClassStats:
     Areas and widths are in pixels of the image files. A region is a connected component.
 
     Args:
-        name: Class name.
         share: Fraction of all pixels that are not ignored.
-        images: Number of images that contain the class.
-        image_share: `images` as a fraction of the images that were read.
         regions: Number of regions; 0 for the background, whose regions are not measured.
-        max_regions: Largest number of regions in one image.
-        min_area_px: Area of the smallest region.
-        median_area_px: Median region area.
         small_area_share: Region area as a fraction of its image, below which the regions with a
             tenth of the pixels of the class lie. Specks hardly affect it.
-        width_px: Median region width, weighted by pixels; see `RegionMeasures`.
-        width_share: The same as a fraction of the longer side of the image.
+        width_share: Median region width, weighted by pixels, as a fraction of the longer side of
+            the image; see `RegionMeasures`.
         slenderness: Median of area / width², weighted by pixels: 1.8 for discs, 2.3 for squares,
             large for lines and networks of lines.
-        up_down: Asymmetry of the position under vertical flips.
-        left_right: Asymmetry of the position under horizontal flips.
     """
 
     name: str
     share: float = 0.0
     images: int = 0
-    image_share: float = 0.0
     regions: int = 0
     max_regions: int = 0
     min_area_px: int = 0
     median_area_px: float = 0.0
     small_area_share: float = 0.0
-    width_px: float = 0.0
     width_share: float = 0.0
     slenderness: float = 0.0
     up_down: Asymmetry = NO_ASYMMETRY
@@ -68,42 +58,18 @@ class DatasetStats:
     """Statistics of a data set. Images and masks are measured in the training split only.
 
     Args:
-        source: Name or path of the data set.
-        images: Number of samples by split.
-        cases: Number of cases by split.
-        images_read: Number of training images that were read.
-        skipped: Number of training images that could not be read.
-        height: Image heights in pixels.
-        width: Image widths in pixels.
-        modal_size: Most frequent height and width.
-        modal_share: Fraction of the images that have this size.
-        channels: Channels of each image.
-        dtype: Data type of the pixels.
         color_share: Fraction of the images whose channels differ; gray images may be RGB files.
-        mean: Mean of each channel.
-        std: Standard deviation of each channel.
-        low: 0.5th percentile of each channel.
-        high: 99.5th percentile of each channel.
-        largest: Largest pixel value.
         spacing_mm: Pixel size in mm; `None` if files do not state it, or disagree.
-        classes: Statistics of each class, by label.
-        background: Background label, or `None`.
         empty_share: Fraction of the masks without foreground.
         foreground_share: Fraction of foreground pixels in the masks that have any.
         ignored_share: Fraction of all pixels that have the ignore label.
-        holes: Number of holes in the foreground.
         smallest_hole_px: Area of the smallest hole; 0 without holes.
         area_exponent: Exponent of region area as a power of image area: 1 if larger images are
             magnified, 0 if they show more of the scene; `None` if image sizes differ too little or
             images are too few.
-        instances: Whether the masks distinguish objects of one class.
-        up_down: Asymmetry of all classes under vertical flips.
-        left_right: Asymmetry of all classes under horizontal flips.
-        brightness_up_down: Asymmetry of brightness under vertical flips.
         detail_up_down: Asymmetry of local contrast under vertical flips.
         anisotropy: Brightness change from row to row, divided by that from column to column.
-        duplicates: Number of groups of near-duplicate images.
-        split_duplicates: Number of such groups with images of several cases.
+        split_duplicates: Number of groups of near-duplicate images from several cases.
     """
 
     source: str
@@ -120,9 +86,6 @@ class DatasetStats:
     modal_share: float = 1.0
     dtype: str = "uint8"
     color_share: float = 1.0
-    mean: tuple[float, ...] = ()
-    std: tuple[float, ...] = ()
-    low: tuple[float, ...] = ()
     high: tuple[float, ...] = ()
     largest: float = 255.0
     spacing_mm: float | None = None
@@ -138,7 +101,6 @@ class DatasetStats:
     brightness_up_down: Asymmetry = NO_ASYMMETRY
     detail_up_down: Asymmetry = NO_ASYMMETRY
     anisotropy: float = 1.0
-    duplicates: int = 0
     split_duplicates: int = 0
 
     @property

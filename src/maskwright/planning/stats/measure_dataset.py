@@ -49,14 +49,7 @@ def measure_dataset(
     scored on.
 
     Args:
-        dataset: Data set with splits.
-        max_images: Maximum number of images to decode.
         max_pixels: Maximum number of pixels to decode; two images are always decoded.
-        seed: Seed of the random choice of images.
-        source: Name of the data set; `None` for its folder.
-
-    Raises:
-        DataError: If there is no training image with a mask, or none can be read.
     """
     samples = [s for s in dataset.samples if s.split in ("train", None) and s.masks]
     if not samples:
@@ -85,7 +78,6 @@ def measure_dataset(
     up_down, left_right = (_asymmetry(maps, axis, background) for axis in (0, 1))
     thumbnails = np.stack([each.thumbnail for each in stats])
     duplicates = groups(near_duplicates(thumbnails))
-    low, high = np.percentile(values, (0.5, 99.5), axis=0)
     holes = np.concatenate([each.holes_px for each in stats])
     spacings = {spacing_mm(sample.image) for sample in selected[:8]}
     return DatasetStats(
@@ -104,10 +96,7 @@ def measure_dataset(
         channels=dataset.channels,
         dtype=dataset.dtype,
         color_share=float(np.mean([each.color for each in stats])),
-        mean=_rounded(values.mean(axis=0)),
-        std=_rounded(values.std(axis=0)),
-        low=_rounded(low),
-        high=_rounded(high),
+        high=tuple(float(f"{value:.5g}") for value in np.percentile(values, 99.5, axis=0)),
         largest=float(max(each.largest for each in stats)),
         spacing_mm=spacings.pop() if len(spacings) == 1 else None,
         classes=class_stats(dataset, stats, up_down, left_right),
@@ -122,7 +111,6 @@ def measure_dataset(
         brightness_up_down=brightness_asymmetry(thumbnails, 0),
         detail_up_down=brightness_asymmetry(np.stack([each.detail for each in stats]), 0),
         anisotropy=float(np.median([each.anisotropy for each in stats])),
-        duplicates=len(duplicates),
         split_duplicates=sum(
             len({stats[place].sample.case for place in group}) > 1 for group in duplicates
         ),
@@ -186,7 +174,3 @@ def _area_exponent(stats: Sequence[SampleStats]) -> float | None:
     if len(image_areas) < _MIN_IMAGES_FOR_EXPONENT or np.std(image_areas) < _MIN_SIZE_SPREAD:
         return None
     return float(np.polyfit(image_areas, region_areas, 1)[0])
-
-
-def _rounded(values: np.ndarray) -> tuple[float, ...]:
-    return tuple(float(f"{value:.5g}") for value in values)

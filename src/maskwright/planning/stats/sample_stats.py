@@ -26,19 +26,13 @@ class SampleStats:
     """Statistics of one image and its mask.
 
     Args:
-        sample: The sample.
-        size: Height and width in pixels.
         counts: Pixels of each label, `(256,)`; the last entry counts ignored pixels.
         values: Pixels sampled evenly from the image, `(k, c)`.
-        largest: Largest pixel value.
-        color: Whether the channels differ.
         thumbnail: Gray thumbnail, float32 `(32, 32)`.
         detail: Square root of the local brightness change at 128 px, `(32, 32)`.
         anisotropy: Mean brightness change from row to row, divided by that from column to column,
             at 128 px.
         grids: Fraction of each grid cell that a class fills, by label, float32 `(GRID, GRID)`.
-        regions: Measures of the regions of each foreground class, by label.
-        holes_px: Areas of the holes in the foreground.
     """
 
     sample: Sample

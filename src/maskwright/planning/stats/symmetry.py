@@ -45,7 +45,6 @@ def class_asymmetry(maps: np.ndarray, axis: int, seed: int = 0) -> list[Asymmetr
     Args:
         maps: Fraction of each grid cell that a class fills, `(n, classes, GRID, GRID)`.
         axis: 0 for vertical flips, 1 for horizontal flips.
-        seed: Seed of the random flips, if there are too many combinations to test all.
     """
     profiles = maps.sum(axis=3 if axis == 0 else 2)  # (n, classes, GRID)
     odd = profiles - profiles[..., ::-1]
@@ -67,8 +66,6 @@ def brightness_asymmetry(thumbnails: np.ndarray, axis: int, seed: int = 0) -> As
 
     Args:
         thumbnails: Gray images `(n, side, side)`, of any brightness and contrast.
-        axis: 0 for vertical flips, 1 for horizontal flips.
-        seed: Seed of the random flips, as in `class_asymmetry`.
     """
     flat = thumbnails.reshape(len(thumbnails), -1)
     deviation = np.maximum(flat.std(axis=1), 1e-6)[:, None, None]

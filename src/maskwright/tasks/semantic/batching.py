@@ -30,8 +30,6 @@ def batches(
     Images wait for others of their shape, but only so many: then the most that are alike go.
 
     Args:
-        images: With `PreparedPixels`.
-        batch_size: Images predicted at once.
         native: Whether images have shapes of their own; else the model resizes them to one.
     """
     waiting: dict[tuple[int, ...], list[ReadImage]] = {}

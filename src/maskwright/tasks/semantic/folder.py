@@ -47,11 +47,6 @@ def plan_folder(
     `overlays/NAME.jpg`, the classes over the image; `probabilities/NAME.npz` with `probabilities`,
     float16 `(h, w, classes)`, before threshold and post-processing, and `names` of the classes;
     and `polygons/NAME.geojson`.
-
-    Raises:
-        ModelError: If there is no such model.
-        DataError: If there is no image.
-        ConfigError: If an image would be overwritten, or an adjustment does not suit the model.
     """
     if options.engine == "ray":
         card = adjusted_card(load_card(Path(model)), options.adjustments)

@@ -28,14 +28,8 @@ def segmentation(
     """Masks from images.
 
     Args:
-        loss: Loss of masks.
-        train: Training samples.
         validation: Samples that select the best weights, by mean Dice.
         num_classes: Two or more; a model of one channel separates two.
-        batching: How samples become batches.
-        favor: As `train_batches` takes it.
-        class_weights: As `train_batches` takes it.
-        auxiliary_weight: Weight of the loss of each auxiliary output of the model.
     """
 
     def batches(epoch: int, skip: int, shard: Shard) -> tf.data.Dataset:

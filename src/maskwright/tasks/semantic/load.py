@@ -19,15 +19,6 @@ def open_predictor(
     """Predictor for images: of a run, by what was prepared of it for the fastest engine.
 
     Where nothing was and there are many images, it is prepared first.
-
-    Args:
-        model: Folder of a run or of an ensemble, or an exported model.
-        images: As `find_images` takes them.
-        on_message: Called with what is prepared, and why it was not.
-
-    Raises:
-        ModelError: If there is no such model, or it does not belong to its card.
-        DataError: If there are no images.
     """
     # Of a single image, however large, little is read or written beside the engine.
     threads = ALONE if Path(images).is_file() else SHARED
@@ -45,13 +36,8 @@ def open_masks(
     """Predictor in the fastest engine that is installed.
 
     Args:
-        folder: Of a run or of an ensemble, or an exported model.
-        threads: Of an engine other than TensorFlow.
         worth_preparing: Asked of a run of which nothing was prepared.
         on_message: Called with what is prepared, and why it was not.
-
-    Raises:
-        ModelError: If there is no such model, or it does not belong to its card.
     """
     trained = (folder / MODEL_FILE).is_file() and (folder / CARD_FILE).is_file()
     if not trained or is_ensemble(folder) or read_task(folder / CARD_FILE) != SemanticCard.task:

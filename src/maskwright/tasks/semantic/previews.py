@@ -19,7 +19,6 @@ class Previews(keras.callbacks.Callback):
         run: Its `previews` folder gets `epoch_0001.png` and so on.
         images: `(n, h, w, c)` of any type.
         masks: Labels, `(n, h, w)`.
-        labels: Classes of the masks.
     """
 
     def __init__(self, run: Run, images: np.ndarray, masks: np.ndarray, labels: Labels) -> None:

@@ -73,9 +73,7 @@ def predict_job(predictor: Predictor, job: LargeImageJob) -> None:
     size = (windows.height, windows.width)
     if windows.nodata is not None or job.reduced:
         options = LargeOptions(
-            max_pixels=job.max_pixels,
-            advance=job.advance,
-            on_probabilities=job.add_probabilities,
+            max_pixels=job.max_pixels, advance=job.advance, on_probabilities=job.add_probabilities
         )
         predict_large(predictor, job.path, job.mask_file, options=options)
         return

@@ -20,21 +20,13 @@ from maskwright.tasks.semantic.learning import segmentation
 from maskwright.tasks.semantic.network import auxiliary_loss_weight, describe_model
 from maskwright.tasks.semantic.previews import PREVIEW_COLUMNS, Previews
 from maskwright.tasks.settings import make_augmentation
-from maskwright.training.objective import Batching, LearningTask, TrainingSetup
-from maskwright.training.options import Recipe, TrainOptions
-from maskwright.training.run import Run
+from maskwright.training import Batching, LearningTask, Recipe, Run, TrainingSetup, TrainOptions
 from maskwright.training.run_training import passes
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class DecodedSplits:
-    """Decoded training data, and what a model learns of it.
-
-    Args:
-        task: What the model learns.
-        train: Samples of the `train` split.
-        validation: Samples of the `val` split; `None` where it is absent or not wanted.
-    """
+    """Decoded training data, and what a model learns of it."""
 
     task: LearningTask
     train: Arrays
@@ -44,22 +36,13 @@ class DecodedSplits:
 def decode(
     dataset: DataSet, config: TrainConfig, options: TrainOptions, validate: bool = True
 ) -> DecodedSplits:
-    """Decode the `train` split and, to `validate`, the `val` split, and make a task of them.
-
-    Raises:
-        DataError: If a split is empty or a file cannot be used.
-        ConfigError: If settings contradict each other.
-    """
+    """Decode the `train` split and, to `validate`, the `val` split, and make a task of them."""
 
     def load_split(split: str) -> Arrays:
         samples = [s for s in dataset.samples if s.split == split and s.masks]
-        arrays = load(
-            dataset,
-            samples,
-            None if config.size == "auto" else config.size,
-            config.memory_limit_mb,
-            skip_unreadable=config.skip_unreadable,
-        )
+        size = None if config.size == "auto" else config.size
+        limit, skip = config.memory_limit_mb, config.skip_unreadable
+        arrays = load(dataset, samples, size, limit, skip_unreadable=skip)
         for reason in arrays.skipped:
             options.on_message(f"left out: {reason}")
         return arrays
@@ -85,20 +68,13 @@ def decode(
         class_weights=_class_weights(config.class_weights, train, dataset),
         auxiliary_weight=auxiliary_loss_weight(config),
     )
-    return DecodedSplits(task=task, train=train, validation=validation)
+    return DecodedSplits(task, train, validation)
 
 
 def prepare(
     dataset: DataSet, config: TrainConfig, options: TrainOptions, synchronized: bool
 ) -> TrainingSetup:
-    """Decode a data set and describe model and task; as `decode` raises.
-
-    Args:
-        dataset: With splits.
-        config: Settings, with the size that `"auto"` stands for.
-        options: How the run is carried out.
-        synchronized: Whether workers share their batch statistics.
-    """
+    """Decode a data set and describe model and task; as `decode` raises."""
     decoded = decode(dataset, config, options)
     train, validation = decoded.train, decoded.validation
     labels, fingerprint = dataset.labels, train.fingerprint()

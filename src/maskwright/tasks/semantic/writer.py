@@ -18,14 +18,7 @@ def write_files(
     """Write mask, overlay and probabilities, as far as the job names them.
 
     Args:
-        job: Where to.
-        prediction: What to write.
-        labels: Names and colors of the classes.
         image: As `read_image` gave it; `None` reads it again where it is drawn over.
-        max_pixels: Larger images are refused.
-
-    Raises:
-        DataError: If a file cannot be written.
     """
     try:
         write_mask(job.mask, prediction.labels, labels.colors)
