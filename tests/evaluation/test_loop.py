@@ -9,7 +9,6 @@ import pytest
 from maskwright.data.samples import Sample
 from maskwright.errors import DataError
 from maskwright.evaluation import EvaluateOptions, Evaluation, evaluate
-from maskwright.evaluation.cautions import Caution, merge_cautions
 from maskwright.evaluation.loop import pack, unpack
 from maskwright.evaluation.result import rank_examples
 
@@ -73,14 +72,6 @@ def test_predictions_are_packed_small():
     packed = pack(mask)
     assert len(packed) < 4000
     np.testing.assert_array_equal(unpack(packed), mask)
-
-
-def test_cautions_of_one_of_several_models_stand_under_its_name():
-    both, own = Caution("few_cases", "Few."), Caution("trained_on", "Seen.")
-    assert merge_cautions("AB", [[both], [both, own]]) == (
-        both,
-        Caution("trained_on", "B: Seen."),
-    )
 
 
 def test_few_cases_make_narrow_intervals():

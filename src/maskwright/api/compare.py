@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
 from maskwright.api.evaluate import EvaluateArguments
-from maskwright.evaluation.options import EvaluateOptions
+from maskwright.evaluation.result import EvaluateOptions
 from maskwright.tasks.registry import require_task, task_of
 
 if TYPE_CHECKING:

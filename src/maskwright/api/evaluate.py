@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
-from maskwright.evaluation.options import EvaluateOptions, Size
+from maskwright.evaluation.result import EvaluateOptions, Size
 from maskwright.inference.predictor import Flips
 from maskwright.tasks.provenance import require_out
 from maskwright.tasks.registry import task_of

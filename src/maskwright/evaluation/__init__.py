@@ -3,10 +3,8 @@
 What a task counts and shows stands in `tasks/*/evaluation`; here it is read, looped and written.
 """
 
-from maskwright.evaluation.cautions import Caution
 from maskwright.evaluation.loop import Scorer, evaluate
-from maskwright.evaluation.options import EvaluateOptions
-from maskwright.evaluation.result import Evaluation, Example, Skipped
+from maskwright.evaluation.result import Caution, EvaluateOptions, Evaluation, Example, Skipped
 
 __all__ = [
     "Caution",

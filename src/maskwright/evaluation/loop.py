@@ -10,8 +10,7 @@ import numpy as np
 from maskwright.data.parallel import in_threads
 from maskwright.data.samples import Sample
 from maskwright.errors import DataError
-from maskwright.evaluation.options import EvaluateOptions
-from maskwright.evaluation.result import Evaluation, Skipped
+from maskwright.evaluation.result import EvaluateOptions, Evaluation, Skipped
 from maskwright.model_card import ModelCard
 
 Truth = TypeVar("Truth")

@@ -1,20 +1,62 @@
 """`Evaluation`: what the evaluation of every task holds; each task adds its scores."""
 
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
 from maskwright.data.geometry import resize_image
 from maskwright.data.samples import Sample
-from maskwright.evaluation.cautions import Caution
-from maskwright.evaluation.options import EvaluateOptions
+from maskwright.errors import DataError
+from maskwright.inference.predictor import Flips
+from maskwright.labels import Labels
 from maskwright.model_card import ModelCard
+from maskwright.types import OnMessage, ignore_message
+
+Size = Literal["original", "working"]
 
 _FEW_CASES = 10  # below, a percentile bootstrap is known to give intervals that are too narrow
 _SHOWN_SIDE_PX = 512  # of the longer side of an example
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluateOptions:
+    """How a model is evaluated.
+
+    Args:
+        split: Name of the split.
+        size: `"original"` scores masks in the size of the images, `"working"` in the model's.
+        flips: Test-time augmentation, as in `Predictor.__call__`.
+        bootstrap: Number of bootstrap samples for the intervals; 0 for no intervals.
+        seed: Seed of the bootstrap.
+        examples: Number of images to draw of each of best, median and worst.
+        on_message: Called with a message for every file that is skipped.
+    """
+
+    split: str = "test"
+    size: Size = "original"
+    flips: Flips = False
+    bootstrap: int = 1000
+    seed: int = 0
+    examples: int = 2
+    on_message: OnMessage = ignore_message
+
+
+@dataclass(frozen=True)
+class Caution:
+    """A reason to read scores with care: a code for programs, and one sentence."""
+
+    code: str
+    text: str
+
+    def to_dict(self) -> dict[str, str]:
+        """Code and text for JSON."""
+        return asdict(self)
+
+
 _TRAINED_ON = {
     "train": Caution(
         "training_split",
@@ -37,13 +79,9 @@ class Skipped:
 
 @dataclass(frozen=True, eq=False)
 class Example:
-    """An image to look at in the report.
+    """An image of the report; examples of one `rank`, such as `"best"`, share a heading.
 
-    Args:
-        rank: Heading that neighbors share, such as `"best"`; empty for none.
-        title: Name of the image, or of what was decided on.
-        text: Its scores, in one line.
-        panels: Captions and pictures, uint8 RGB `(h, w, 3)`.
+    `title` and `text` stand above `panels`: captions and pictures, uint8 RGB `(h, w, 3)`.
     """
 
     rank: str
@@ -118,6 +156,23 @@ class Evaluation:
         return [Caution("few_cases", text)]
 
 
+def class_cautions(model: Labels, data: Labels) -> list[Caution]:
+    """Whether classes of model and data have the same names; `DataError` for another number."""
+    if model.num_classes != data.num_classes:
+        raise DataError(
+            f"Expected data with the {model.num_classes} classes of the model "
+            f"({', '.join(model.names)}); the data has {data.num_classes} "
+            f"({', '.join(data.names)})."
+        )
+    if model.names == data.names:
+        return []
+    text = (
+        f"The model calls its classes {', '.join(model.names)}, the data calls them "
+        f"{', '.join(data.names)}; they were matched in this order."
+    )
+    return [Caution("class_names", text)]
+
+
 def example_size(size: tuple[int, ...]) -> tuple[int, int]:
     """Height and width that an image of `size` is shown in, px."""
     scale = _SHOWN_SIDE_PX / max(size[:2])
@@ -140,18 +195,9 @@ def rank_examples(scores: np.ndarray, number: int) -> list[tuple[str, int]]:
     order = defined[np.argsort(-scores[defined], kind="stable")].tolist()
     number = min(number, -(-len(order) // 3))
     start = (len(order) - number) // 2
-    groups = {
-        "best": order[:number],
-        "worst": order[: -number - 1 : -1],
-        "median": order[start : start + number],
-    }
-    rank_of: dict[int, str] = {}
-    for rank, indices in groups.items():
-        for index in indices:
-            rank_of.setdefault(index, rank)
-    return [
-        (rank, index)
-        for rank in ("best", "median", "worst")
-        for index in groups[rank]
-        if rank_of[index] == rank
-    ]
+    best, worst = order[:number], order[: -number - 1 : -1]
+    median = order[start : start + number]
+    worst = [index for index in worst if index not in best]
+    median = [index for index in median if index not in best + worst]
+    ranks = {"best": best, "median": median, "worst": worst}
+    return [(rank, index) for rank, indices in ranks.items() for index in indices]

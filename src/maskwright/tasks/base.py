@@ -9,8 +9,8 @@ from maskwright.export.export_task import ExportTask
 from maskwright.model_card import ModelCard
 
 if TYPE_CHECKING:
-    from maskwright.evaluation.options import EvaluateOptions
     from maskwright.evaluation.reports.parts import Report
+    from maskwright.evaluation.result import EvaluateOptions
     from maskwright.inference.folder_plan import FolderPlan
     from maskwright.inference.options import FolderOptions
     from maskwright.tasks.serving import EngineSharing, ServedModel

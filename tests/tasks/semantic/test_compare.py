@@ -8,7 +8,11 @@ from maskwright.evaluation import Caution, EvaluateOptions
 from maskwright.evaluation.reports.write import terminal_table, to_dict, write_report
 from maskwright.inference import Prediction
 from maskwright.labels import Labels
-from maskwright.tasks.semantic.evaluation.compare import compare_masks, most_differing
+from maskwright.tasks.semantic.evaluation.compare import (
+    compare_masks,
+    merge_cautions,
+    most_differing,
+)
 from maskwright.tasks.semantic.evaluation.compare_report import comparison_report
 from memory_masks import AllCell, MemoryMasks, make_card
 
@@ -82,3 +86,11 @@ def test_models_that_cannot_meet_are_refused():
 
 def test_pictures_are_of_the_largest_differences_on_both_sides():
     assert most_differing(np.array([0.1, -0.5, np.nan, 0.0, 0.4, -0.2]), 1) == [4, 1]
+
+
+def test_cautions_of_one_of_several_models_stand_under_its_name():
+    both, own = Caution("few_cases", "Few."), Caution("trained_on", "Seen.")
+    assert merge_cautions("AB", [[both], [both, own]]) == (
+        both,
+        Caution("trained_on", "B: Seen."),
+    )

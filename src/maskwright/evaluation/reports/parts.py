@@ -5,11 +5,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from maskwright.evaluation.reports.formatting import number, span
 from maskwright.evaluation.result import Evaluation
 from maskwright.labels import Color
 
-BASE_TEMPLATE = "evaluation/reports/report.html"
-"""Template that those of the tasks extend."""
+NO_INTERVAL = np.full(2, np.nan)
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ class Row:
         cells: The others.
         short: Title in a terminal; empty for the same.
         note: Below the title, in small type.
-        gauge: From `gauge`: length of a bar and ends of its interval; `None` for no bar.
+        gauge: From `gauge`; `None` for no bar.
         color: Of a square before the title.
         total: Whether the row sums up the others.
     """
@@ -74,7 +76,7 @@ class Column:
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
-    """A table of a report; see `Row` and `Column`."""
+    """A table of a report; `first` is the heading of the titles of its rows."""
 
     title: str
     first: str
@@ -84,26 +86,19 @@ class Table:
     tall: bool = False
 
 
-@dataclass(frozen=True)
-class MatrixCell:
-    """Share of a row, as CSS takes it and as it is printed, with the text of its tooltip."""
-
-    text: str
-    share: str
-    title: str
-    count: str = ""
-    style: str = ""
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Matrix:
-    """A confusion matrix: true classes in rows; `dense` makes many classes fit."""
+    """A confusion matrix, shown as shares of its rows; true classes in rows of `counts`.
+
+    `unit` is what was counted, in the plural; `show_counts` writes counts below the shares.
+    """
 
     title: str
     note: str
-    names: tuple[str, ...]
-    rows: tuple[tuple[str, tuple[MatrixCell, ...]], ...]
-    dense: bool
+    counts: np.ndarray
+    names: Sequence[str]
+    unit: str
+    show_counts: bool = False
 
 
 @dataclass(frozen=True)
@@ -139,8 +134,8 @@ class Page:
         lead: Sentences after the summary.
         tables: Further tables.
         curves: Titles of the columns of `history.csv` that are plotted.
-        template: Path of the template, from the root of the package.
-        context: Variables that the template of the task takes besides.
+        legends: Colors and names below the note on the examples, in lines.
+        examples_note: Sentences above the examples.
         files: Further files: writers by file name.
     """
 
@@ -153,8 +148,8 @@ class Page:
     lead: str = ""
     tables: tuple[Table, ...] = ()
     curves: Mapping[str, str] = field(default_factory=dict)
-    template: str = BASE_TEMPLATE
-    context: Mapping[str, Any] = field(default_factory=dict)
+    legends: tuple[Sequence[tuple[Color, str]], ...] = ()
+    examples_note: str = ""
     files: Mapping[str, Callable[[Path], object]] = field(default_factory=dict)
 
 
@@ -183,3 +178,54 @@ class Report:
     notes: tuple[str, ...] = ()
     scores_file: str = "scores.json"
     cases_file: str = "cases.csv"
+
+
+def cell(value: float | np.ndarray, ends: np.ndarray = NO_INTERVAL) -> TableCell:
+    """Cell with a score and its interval."""
+    return TableCell(number(value), span(ends))
+
+
+def gauge(value: float | np.ndarray, ends: np.ndarray = NO_INTERVAL) -> tuple[str, str, str] | None:
+    """Length of a bar for a score in [0, 1] and the ends of its interval, in percent, as CSS.
+
+    `None` where the score is not defined.
+    """
+    if np.isnan(value):
+        return None
+    low, high = ("" if np.isnan(ends).any() else f"{100 * end:.1f}%" for end in ends)
+    return f"{100 * float(value):.1f}%", low, high
+
+
+def upper_first(text: str) -> str:
+    """Text whose first letter is a capital."""
+    return text[:1].upper() + text[1:]
+
+
+def model_settings(
+    evaluation: Evaluation, method: str = "percentile bootstrap"
+) -> dict[str, object]:
+    """Entries of `Page.settings` that every task has: intervals and model."""
+    card, options = evaluation.card, evaluation.options
+    return {
+        "Intervals": f"{method} over cases, {options.bootstrap} draws, seed {options.seed}",
+        "Model": f"SHA-256 {card.model_sha256[:16]}, trained with Maskwright {card.version}",
+    }
+
+
+def model_input(size: tuple[int, int] | None, tile: int | None) -> str:
+    """What a model is given of an image, from `size` and `tile` of its card."""
+    if size is not None:
+        return f"whole images resized to {size[0]} x {size[1]} px"
+    return "images at their own scale" + (f" in tiles of {tile} px" if tile else "")
+
+
+def interval_note(evaluation: Evaluation) -> str:
+    """What the small type below a score is."""
+    if not evaluation.draws:
+        return "There are no intervals: a bootstrap needs more than one case."
+    return "In small type, the 95\N{NO-BREAK SPACE}% interval of a bootstrap over cases."
+
+
+def counted(number: int, unit: str) -> str:
+    """A number with its unit, such as `1 case` and `1,200 cases`."""
+    return f"{number:,} {unit}{'' if number == 1 else 's'}"

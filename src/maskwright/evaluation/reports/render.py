@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
-from maskwright.evaluation.reports.build import upper_first
 from maskwright.evaluation.reports.charts import training_curves
-from maskwright.evaluation.reports.parts import Page, Report
+from maskwright.evaluation.reports.parts import Page, Report, upper_first
 from maskwright.evaluation.result import Example
 from maskwright.imageio import atomic_write
 
@@ -37,9 +36,8 @@ def render(report: Report, page: Page, path: Path, run: Path | None) -> Path:
     heading = page.heading or f"{model} on {evaluation.data.name}, {evaluation.split} split"
     text = (
         _environment()
-        .get_template(page.template)
+        .get_template("evaluation/reports/report.html")
         .render(
-            page.context,
             report=report,
             page=page,
             evaluation=evaluation,

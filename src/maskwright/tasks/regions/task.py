@@ -20,8 +20,8 @@ from maskwright.tasks.settings import (
 )
 
 if TYPE_CHECKING:
-    from maskwright.evaluation.options import EvaluateOptions
     from maskwright.evaluation.reports.parts import Report
+    from maskwright.evaluation.result import EvaluateOptions
     from maskwright.inference.folder_plan import FolderPlan
     from maskwright.inference.options import FolderOptions
     from maskwright.tasks.regions.evaluation.scores import RegionEvaluation

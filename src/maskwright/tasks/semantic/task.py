@@ -15,8 +15,8 @@ from maskwright.tasks.semantic.export import EXPORT
 from maskwright.tasks.settings import make_augmentation, open_data, refuse_options
 
 if TYPE_CHECKING:
-    from maskwright.evaluation.options import EvaluateOptions
     from maskwright.evaluation.reports.parts import Report
+    from maskwright.evaluation.result import EvaluateOptions
     from maskwright.inference.folder_plan import FolderPlan, FolderResult
     from maskwright.inference.options import FolderOptions
     from maskwright.tasks.semantic.evaluation.compare import Comparison

@@ -3,8 +3,17 @@
 from functools import partial
 from typing import Any
 
-from maskwright.evaluation.reports.build import (
-    card,
+from maskwright.evaluation.reports.charts import histogram, score_curve
+from maskwright.evaluation.reports.formatting import csv_cell, number, plain, span
+from maskwright.evaluation.reports.parts import (
+    Card,
+    Chart,
+    Column,
+    Page,
+    Report,
+    Row,
+    Table,
+    TableCell,
     cell,
     counted,
     gauge,
@@ -13,9 +22,6 @@ from maskwright.evaluation.reports.build import (
     model_settings,
     upper_first,
 )
-from maskwright.evaluation.reports.charts import histogram, score_curve
-from maskwright.evaluation.reports.formatting import csv_cell, plain
-from maskwright.evaluation.reports.parts import Chart, Column, Page, Report, Row, Table, TableCell
 from maskwright.metrics.coco import CocoScores
 from maskwright.metrics.instances import FN, FP, THRESHOLDS, TP
 from maskwright.tasks.instances.evaluation.scores import SCORES, InstanceEvaluation
@@ -87,15 +93,12 @@ def _coco(scores: CocoScores) -> dict[str, Any]:
 
 def _cases(evaluation: InstanceEvaluation) -> tuple[list[str], list[list[Any]]]:
     rows = []
-    for index, (sample, tally) in enumerate(
-        zip(evaluation.samples, evaluation.tallies, strict=True)
+    for sample, tally, ap in zip(
+        evaluation.samples, evaluation.tallies, evaluation.image_ap.tolist(), strict=True
     ):
         aji = tally.shared / tally.united if tally.united else float("nan")
-        counts = tally.counts[0].sum(axis=0)
-        scores = [csv_cell(float(evaluation.image_ap[index])), csv_cell(aji)]
-        rows.append(
-            [sample.id, sample.case, sample.image, *scores, *(counts[c] for c in _COUNTS.values())]
-        )
+        counts = tally.counts[0].sum(axis=0)[list(_COUNTS.values())]
+        rows.append([sample.id, sample.case, sample.image, csv_cell(ap), csv_cell(aji), *counts])
     return ["id", "case", "image", "ap", "aji", *_COUNTS], rows
 
 
@@ -103,13 +106,8 @@ def _table(evaluation: InstanceEvaluation) -> Table:
     rows = []
     for score in SCORES:
         value, ends = evaluation.scores[score.key], evaluation.intervals[score.key]
-        rows.append(
-            Row(
-                title=upper_first(score.title),
-                cells=(cell(value, ends),),
-                gauge=gauge(value, ends),
-            )
-        )
+        title, cells = upper_first(score.title), (cell(value, ends),)
+        rows.append(Row(title=title, cells=cells, gauge=gauge(value, ends)))
     for name, coco in (("masks", evaluation.masks), ("boxes", evaluation.boxes)):
         rows.append(Row(title=f"COCO AP of {name}", cells=(cell(coco.ap),), gauge=gauge(coco.ap)))
     note = f"{RULE} COCO's AP ranks predictions by score. {interval_note(evaluation)}"
@@ -132,14 +130,18 @@ def _page(evaluation: InstanceEvaluation) -> Page:
     return Page(
         settings=_settings(evaluation),
         cards=tuple(
-            card(upper_first(s.title), evaluation.scores[s.key], evaluation.intervals[s.key])
-            for s in SCORES
-            if s.card
+            Card(
+                upper_first(score.title),
+                number(evaluation.scores[score.key]),
+                span(evaluation.intervals[score.key]),
+            )
+            for score in SCORES
+            if score.card
         ),
         charts=(by_threshold, distribution),
         tables=(_classes(evaluation),),
         curves=_CURVES,
-        template="tasks/instances/evaluation/report.html",
+        examples_note="Images ordered by their AP. Each object has a color of its own.",
     )
 
 
@@ -149,10 +151,8 @@ def _classes(evaluation: InstanceEvaluation) -> Table:
     for label in range(1, labels.num_classes):
         scores = (total.pq, total.sq, total.rq, evaluation.masks.by_class)
         counts = (evaluation.counts[label, column] for column in _COUNTS.values())
-        cells = [
-            *(cell(values[label]) for values in scores),
-            *(TableCell(f"{n:,}") for n in counts),
-        ]
+        cells = [cell(values[label]) for values in scores]
+        cells += [TableCell(f"{count:,}") for count in counts]
         rows.append(
             Row(
                 title=labels.names[label],
@@ -171,7 +171,6 @@ def _classes(evaluation: InstanceEvaluation) -> Table:
 
 
 def _settings(evaluation: InstanceEvaluation) -> dict[str, object]:
-    """What a reader needs to measure the same again."""
     model = evaluation.card
     thresholds = f"score {model.score:g}"
     if model.method == "centers":

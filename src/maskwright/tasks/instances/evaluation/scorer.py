@@ -8,11 +8,16 @@ from maskwright.data.dataset import DataSet
 from maskwright.data.samples import Sample
 from maskwright.data.to_rgb import as_picture
 from maskwright.errors import DataError
-from maskwright.evaluation.cautions import class_cautions
 from maskwright.evaluation.loop import evaluate, pack, unpack
-from maskwright.evaluation.options import EvaluateOptions
 from maskwright.evaluation.reports.formatting import number
-from maskwright.evaluation.result import Evaluation, Example, rank_examples, shown
+from maskwright.evaluation.result import (
+    EvaluateOptions,
+    Evaluation,
+    Example,
+    class_cautions,
+    rank_examples,
+    shown,
+)
 from maskwright.instances import Instances
 from maskwright.metrics.coco import Pairs, coco_scores, pair_boxes, pair_masks
 from maskwright.metrics.instances import ObjectTally, tally_objects

@@ -1,16 +1,11 @@
 """Charts, tables and settings that the HTML report of decisions shows besides the scores."""
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from maskwright.evaluation.reports.build import (
-    card,
-    confusion_matrix,
-    model_settings,
-    upper_first,
-)
 from maskwright.evaluation.reports.charts import (
     Points,
     calibration,
@@ -21,19 +16,21 @@ from maskwright.evaluation.reports.formatting import number, span
 from maskwright.evaluation.reports.parts import (
     Card,
     Chart,
+    Column,
     Matrix,
     Page,
+    Row,
+    Table,
+    TableCell,
+    counted,
+    gauge,
+    model_settings,
+    upper_first,
 )
 from maskwright.evaluation.reports.svg import standalone
 from maskwright.imageio import atomic_write
-from maskwright.metrics import (
-    Decisions,
-    calibration_curve,
-    precision_recall_curve,
-    roc_curve,
-)
-from maskwright.tasks.regions.evaluation.bag_table import bag_table
-from maskwright.tasks.regions.evaluation.scores import SCORES, RegionEvaluation
+from maskwright.metrics import Decisions, calibration_curve, precision_recall_curve, roc_curve
+from maskwright.tasks.regions.evaluation.scores import SCORES, BagDecision, RegionEvaluation
 
 _CURVES = {
     "loss": "Loss",
@@ -41,6 +38,7 @@ _CURVES = {
     "average_precision": "Average precision",
     "binary_accuracy": "Accuracy",
 }
+_MAX_ROWS = 1000  # of the table of decisions; the others are in cases.csv
 _TRUE, _PREDICTED = "true masks", "predicted masks"
 _UNITS = {
     "region": "each region alone",
@@ -55,18 +53,16 @@ def region_page(evaluation: RegionEvaluation) -> Page:
     return Page(
         settings=_settings(evaluation),
         cards=_cards(evaluation),
-        matrices=tuple(
-            _matrix(evaluation, name, decisions) for name, decisions, _ in _variants(evaluation)
-        ),
+        matrices=_matrices(evaluation),
         charts=(
             roc,
             _precision_recall(evaluation),
             _calibration(evaluation),
             _histograms(evaluation),
         ),
-        tables=(bag_table(evaluation),),
+        tables=(_bag_table(evaluation),),
         curves=_CURVES,
-        template="tasks/regions/evaluation/report.html",
+        examples_note="What decisions were made on, ordered by the probability of the true answer.",
         files={"roc.svg": partial(_write_svg, roc.svg)},
     )
 
@@ -98,20 +94,27 @@ def _cards(evaluation: RegionEvaluation) -> tuple[Card, ...]:
             )
         title = upper_first(score.title.format(100 * evaluation.specificity))
         value, ends = getattr(evaluation.true, score.key), evaluation.intervals[score.key]
-        cards.append(card(title, value, ends, aside))
+        cards.append(Card(title, number(value), span(ends), aside))
     return tuple(cards)
 
 
-def _matrix(evaluation: RegionEvaluation, name: str, decisions: Decisions) -> Matrix:
-    names, threshold = evaluation.card.names, evaluation.card.threshold
-    return confusion_matrix(
-        f"Confusion matrix, {name}" if evaluation.has_predicted else "Confusion matrix",
-        f"Decided {names[1]} from a probability of {threshold:.3g}; each row shows how the "
-        f"{evaluation.card.unit}s of a true class were decided.",
-        decisions.confusion,
-        names,
-        f"{evaluation.card.unit}s",
-        show_counts=True,
+def _matrices(evaluation: RegionEvaluation) -> tuple[Matrix, ...]:
+    names, units = evaluation.card.names, f"{evaluation.card.unit}s"
+    note = (
+        f"Decided {names[1]} from a probability of {evaluation.card.threshold:.3g}; each row shows "
+        f"how the {units} of a true class were decided."
+    )
+    title = "Confusion matrix"
+    return tuple(
+        Matrix(
+            f"{title}, {name}" if evaluation.has_predicted else title,
+            note,
+            decisions.confusion,
+            names,
+            units,
+            show_counts=True,
+        )
+        for name, decisions, _ in _variants(evaluation)
     )
 
 
@@ -170,22 +173,64 @@ def _calibration(evaluation: RegionEvaluation) -> Chart:
 
 def _histograms(evaluation: RegionEvaluation) -> Chart:
     names, threshold = evaluation.card.names, evaluation.card.threshold
-    values = {
-        name: evaluation.probabilities[evaluation.labels == label]
-        for label, name in enumerate(names)
-    }
+    probabilities, units = evaluation.probabilities, f"{evaluation.card.unit}s"
+    values = {name: probabilities[evaluation.labels == i] for i, name in enumerate(names)}
     note = (
-        f"Number of {evaluation.card.unit}s of each true class by probability, with true masks; "
-        f"the dashed line is the threshold, {threshold:.3g}."
+        f"Number of {units} of each true class by probability, with true masks; the dashed line is "
+        f"the threshold, {threshold:.3g}."
     )
-    axis = f"probability of {names[1]}"
-    return Chart(
-        "Probabilities", note, class_histograms(values, axis, f"{evaluation.card.unit}s", threshold)
+    svg = class_histograms(values, f"probability of {names[1]}", units, threshold)
+    return Chart("Probabilities", note, svg)
+
+
+def _bag_table(evaluation: RegionEvaluation) -> Table:
+    """All bags, the most doubtful first."""
+    unit, number = evaluation.card.unit, len(evaluation.bags)
+    several = any(len(bag.regions) > 1 for bag in evaluation.bags)
+    headings = ["True class", "Probability", "Decision"]
+    headings += ["Predicted masks", "Decision"] if evaluation.has_predicted else []
+    headings += ["Regions", "Deciding region"] if several else []
+    note = f"All {unit}s, those nearest to the threshold first; wrong decisions are highlighted."
+    if number > _MAX_ROWS:
+        note = (
+            f"The {_MAX_ROWS} of {counted(number, unit)} that are nearest to the threshold; the "
+            f"others are in cases.csv."
+        )
+    if several:
+        note += " The deciding region is the one that weighs most, with its share."
+    indices: Sequence[int] = evaluation.by_doubt[:_MAX_ROWS].tolist()
+    return Table(
+        title="Decisions by confidence",
+        first=upper_first(unit),
+        columns=tuple(map(Column, headings)),
+        rows=tuple(_bag_row(evaluation, index, several) for index in indices),
+        note=note,
+        tall=True,
     )
+
+
+def _bag_row(evaluation: RegionEvaluation, index: int, several: bool) -> Row:
+    bag, probability = evaluation.bags[index], float(evaluation.probabilities[index])
+    cells = [TableCell(evaluation.card.names[bag.label]), TableCell(f"{probability:.3f}")]
+    cells.append(_decision(evaluation, bag, probability))
+    if evaluation.has_predicted:
+        predicted = float(evaluation.predicted_probabilities[index])
+        cells.append(TableCell("no region" if bag.predicted_logit is None else f"{predicted:.3f}"))
+        cells.append(_decision(evaluation, bag, predicted))
+    if several:
+        deciding = bag.deciding
+        text = "" if deciding is None else f"{deciding[0]} ({deciding[1]:.0%})"
+        cells += [TableCell(f"{len(bag.regions)}"), TableCell(text)]
+    note = f"case {bag.case}" if bag.case != bag.id else ""
+    return Row(title=bag.id, cells=tuple(cells), note=note, gauge=gauge(probability))
+
+
+def _decision(evaluation: RegionEvaluation, bag: BagDecision, probability: float) -> TableCell:
+    label = int(probability >= evaluation.card.threshold)
+    return TableCell(evaluation.card.names[label], style="" if label == bag.label else "wrong")
 
 
 def _settings(evaluation: RegionEvaluation) -> dict[str, object]:
-    """What a reader needs to measure the same again."""
     model = evaluation.card
     negative, positive = model.names
     context = "the whole image"

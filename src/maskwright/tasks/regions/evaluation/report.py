@@ -6,16 +6,21 @@ from typing import Any
 
 import numpy as np
 
-from maskwright.evaluation.reports.build import counted, interval_note, upper_first
 from maskwright.evaluation.reports.formatting import change, csv_cell, number, plain, span
-from maskwright.evaluation.reports.parts import Column, Report, Row, Table, TableCell
+from maskwright.evaluation.reports.parts import (
+    Column,
+    Report,
+    Row,
+    Table,
+    TableCell,
+    cell,
+    counted,
+    interval_note,
+    upper_first,
+)
 from maskwright.metrics import Decisions, calibration_curve
 from maskwright.tasks.regions.evaluation.page import region_page
-from maskwright.tasks.regions.evaluation.scores import (
-    AT_SPECIFICITY,
-    SCORES,
-    RegionEvaluation,
-)
+from maskwright.tasks.regions.evaluation.scores import AT_SPECIFICITY, SCORES, RegionEvaluation
 from maskwright.tasks.semantic.evaluation.scores import SemanticEvaluation
 
 
@@ -81,14 +86,10 @@ def _scores(evaluation: RegionEvaluation) -> dict[str, Any]:
             "calibration": _calibration(evaluation, evaluation.predicted_probabilities),
             "without_region": evaluation.num_missed,
         }
-        scores["difference"] = {
-            key: plain(value)
-            for score in SCORES
-            for key, value in (
-                (score.key, evaluation.difference[score.key]),
-                (f"{score.key}_interval", evaluation.difference_intervals[score.key]),
-            )
-        }
+        scores["difference"] = {}
+        for key in (score.key for score in SCORES):
+            scores["difference"][key] = plain(evaluation.difference[key])
+            scores["difference"][f"{key}_interval"] = plain(evaluation.difference_intervals[key])
     if evaluation.segmentation is not None:
         scores["segmentation"] = _segmentation(evaluation.segmentation)
     return scores
@@ -168,20 +169,16 @@ def _table(evaluation: RegionEvaluation) -> Table:
     predicted = evaluation.predicted
     columns = [Column("True masks", "true" if predicted else "value", interval=True)]
     if predicted is not None:
-        columns += [
-            Column("Predicted masks", "pred."),
-            Column("Difference", "change", interval=True),
-        ]
+        columns += [Column("Predicted masks", "pred.")]
+        columns += [Column("Difference", "change", interval=True)]
     rows = []
     for score in SCORES:
         key = score.key
-        cells = [TableCell(number(getattr(evaluation.true, key)), span(evaluation.intervals[key]))]
+        cells = [cell(getattr(evaluation.true, key), evaluation.intervals[key])]
         if predicted is not None:
             ends = evaluation.difference_intervals[key]
             cells += [
-                TableCell(
-                    number(getattr(predicted, key)), span(evaluation.predicted_intervals[key])
-                ),
+                cell(getattr(predicted, key), evaluation.predicted_intervals[key]),
                 TableCell(change(evaluation.difference[key]), span(ends, signed=True)),
             ]
         title, short = (

@@ -11,9 +11,8 @@ import numpy as np
 from maskwright.data.dataset import DataSet
 from maskwright.data.samples import Sample
 from maskwright.errors import DataError
-from maskwright.evaluation.loop import evaluate
-from maskwright.evaluation.options import EvaluateOptions
-from maskwright.evaluation.result import Evaluation, rank_examples
+from maskwright.evaluation import EvaluateOptions, Evaluation, evaluate
+from maskwright.evaluation.result import rank_examples
 from maskwright.inference.predictor import Prediction
 from maskwright.tasks.regions.evaluation.bags import DecisionQueue, OpenBag, PackedBag
 from maskwright.tasks.regions.evaluation.examples import ExampleDrawer

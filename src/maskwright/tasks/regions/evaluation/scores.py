@@ -7,16 +7,9 @@ from functools import cached_property
 import numpy as np
 from scipy.special import expit, logit
 
-from maskwright.evaluation.cautions import Caution
-from maskwright.evaluation.reports.build import counted
-from maskwright.evaluation.reports.parts import Score
-from maskwright.evaluation.result import Evaluation
-from maskwright.metrics import (
-    Decisions,
-    decision_ends,
-    decision_scores,
-    resample_decisions,
-)
+from maskwright.evaluation import Caution, Evaluation
+from maskwright.evaluation.reports.parts import Score, counted
+from maskwright.metrics import Decisions, decision_ends, decision_scores, resample_decisions
 from maskwright.model_card import RegionCard
 from maskwright.tasks.semantic.evaluation.scores import SemanticEvaluation
 
@@ -132,7 +125,7 @@ class RegionEvaluation(Evaluation):
     @cached_property
     def true(self) -> Decisions:
         """Scores with true masks."""
-        return self._scores(self.probabilities)
+        return decision_scores(self.labels, self.probabilities, **self._thresholds)
 
     @cached_property
     def intervals(self) -> Mapping[str, np.ndarray]:
@@ -145,7 +138,9 @@ class RegionEvaluation(Evaluation):
     @cached_property
     def predicted(self) -> Decisions | None:
         """Scores with predicted masks, or `None`."""
-        return self._scores(self.predicted_probabilities) if self.has_predicted else None
+        if not self.has_predicted:
+            return None
+        return decision_scores(self.labels, self.predicted_probabilities, **self._thresholds)
 
     @cached_property
     def predicted_intervals(self) -> Mapping[str, np.ndarray]:
@@ -181,23 +176,14 @@ class RegionEvaluation(Evaluation):
     def _resampled_predicted(self) -> Mapping[str, np.ndarray]:
         return self._resampled(self.predicted_probabilities) if self.has_predicted else {}
 
-    def _scores(self, probabilities: np.ndarray) -> Decisions:
-        return decision_scores(
-            self.labels,
-            probabilities,
-            threshold=self.card.threshold,
-            specificity=self.specificity,
-        )
+    @property
+    def _thresholds(self) -> dict[str, float]:
+        return {"threshold": self.card.threshold, "specificity": self.specificity}
 
     def _resampled(self, probabilities: np.ndarray) -> Mapping[str, np.ndarray]:
+        draws, seed = self.draws, self.options.seed
         return resample_decisions(
-            self.labels,
-            probabilities,
-            self.cases,
-            threshold=self.card.threshold,
-            specificity=self.specificity,
-            draws=self.draws,
-            seed=self.options.seed,
+            self.labels, probabilities, self.cases, draws=draws, seed=seed, **self._thresholds
         )
 
 

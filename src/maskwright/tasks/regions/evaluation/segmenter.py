@@ -7,9 +7,7 @@ import numpy as np
 from maskwright.data.dataset import DataSet
 from maskwright.data.samples import Sample
 from maskwright.errors import DataError
-from maskwright.evaluation.cautions import Caution
-from maskwright.evaluation.options import EvaluateOptions
-from maskwright.evaluation.result import Evaluation, Skipped
+from maskwright.evaluation import Caution, EvaluateOptions, Evaluation, Skipped
 from maskwright.inference.predictor import Prediction, Segmenter
 from maskwright.tasks.semantic.evaluation.scorer import SemanticScorer
 from maskwright.tasks.semantic.evaluation.scores import SemanticEvaluation

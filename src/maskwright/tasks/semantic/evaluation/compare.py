@@ -1,6 +1,6 @@
 """Two models on the same images of a split: how far apart they are, and whether that is shown."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -9,11 +9,8 @@ import numpy as np
 from maskwright.data.dataset import DataSet
 from maskwright.data.samples import Sample
 from maskwright.errors import ConfigError, ModelError
-from maskwright.evaluation.cautions import Caution, merge_cautions
-from maskwright.evaluation.loop import evaluate
-from maskwright.evaluation.options import EvaluateOptions, Size
+from maskwright.evaluation import Caution, EvaluateOptions, Evaluation, Example, evaluate
 from maskwright.evaluation.reports.formatting import number
-from maskwright.evaluation.result import Evaluation, Example
 from maskwright.inference.predictor import Prediction, Segmenter
 from maskwright.labels import Labels
 from maskwright.metrics import Paired, fewest_cases, paired_difference, tally_scores
@@ -42,14 +39,9 @@ class Comparison(Evaluation):
     @cached_property
     def paired(self) -> Paired:
         """Scores of A and B, A's gain over B, and its intervals with cases resampled."""
-        options = self.options
-        return paired_difference(
-            self.tallies[:, 0],
-            self.tallies[:, 1],
-            self.cases,
-            draws=options.bootstrap,
-            seed=options.seed,
-        )
+        a, b = self.tallies.swapaxes(0, 1)
+        draws, seed = self.options.bootstrap, self.options.seed
+        return paired_difference(a, b, self.cases, draws=draws, seed=seed)
 
     @cached_property
     def gains(self) -> np.ndarray:
@@ -177,7 +169,17 @@ def most_differing(gains: np.ndarray, number: int) -> list[int]:
     return ahead + behind
 
 
-def _check_comparable(a: SemanticCard, b: SemanticCard, names: tuple[str, str], size: Size) -> None:
+def merge_cautions(
+    names: Sequence[str], cautions: Sequence[Sequence[Caution]]
+) -> tuple[Caution, ...]:
+    """Cautions of several models: those of all once, others after the name of their model."""
+    merged = [caution for caution in cautions[0] if all(caution in other for other in cautions)]
+    for name, items in zip(names, cautions, strict=True):
+        merged += [Caution(c.code, f"{name}: {c.text}") for c in items if c not in merged]
+    return tuple(merged)
+
+
+def _check_comparable(a: SemanticCard, b: SemanticCard, names: tuple[str, str], size: str) -> None:
     if a.labels.names != b.labels.names:
         raise ModelError(
             f"Expected two models of the same classes: {names[0]} has "

@@ -6,13 +6,22 @@ from typing import Any
 
 import numpy as np
 
-from maskwright.evaluation.reports.build import counted, model_settings, upper_first
 from maskwright.evaluation.reports.formatting import change, csv_cell, number, plain, span
-from maskwright.evaluation.reports.parts import Column, Page, Report, Row, Table, TableCell
+from maskwright.evaluation.reports.parts import (
+    Column,
+    Page,
+    Report,
+    Row,
+    Table,
+    TableCell,
+    counted,
+    model_settings,
+    upper_first,
+)
 from maskwright.metrics import EMPTY_RULE, NO_DIFFERENCE, tally_scores, verdict
 from maskwright.tasks.semantic.evaluation.compare import Comparison
-from maskwright.tasks.semantic.evaluation.report import TEMPLATE, error_colors
-from maskwright.tasks.semantic.evaluation.scores import MEANS, PER_CLASS
+from maskwright.tasks.semantic.evaluation.report import error_colors
+from maskwright.tasks.semantic.evaluation.scores import MEANS
 
 
 def comparison_report(comparison: Comparison) -> Report:
@@ -22,13 +31,12 @@ def comparison_report(comparison: Comparison) -> Report:
         f"A is {comparison.names[0]}, B is {comparison.names[1]}.",
         f"A has the higher Dice in {ahead} images, B in {behind}.",
     )
-    at = "original" if comparison.options.size == "original" else "working"
     flips = ", flips averaged" if comparison.options.flips else ""
     images = counted(len(comparison.samples), "image")
     cases = counted(comparison.num_cases, "case")
     return Report(
         evaluation=comparison,
-        summary=f"{images} of {cases}, at the {at} size{flips}",
+        summary=f"{images} of {cases}, at the {comparison.options.size} size{flips}",
         table=_table(comparison),
         scores=_scores(comparison),
         cases=_images(comparison),
@@ -40,13 +48,12 @@ def comparison_report(comparison: Comparison) -> Report:
 
 
 def _scores(comparison: Comparison) -> dict[str, Any]:
-    of_classes = [score.key for score in PER_CLASS if score.interval]
     return {
         "a": comparison.names[0],
         "b": comparison.names[1],
         **{mean.key: _entry(comparison, mean.key) for mean in MEANS},
         "per_class": {
-            name: {key: _entry(comparison, key, label) for key in of_classes}
+            name: {key: _entry(comparison, key, label) for key in ("iou", "dice")}
             for label, name in enumerate(comparison.labels.names)
         },
         "level": comparison.paired.level,
@@ -82,28 +89,29 @@ def _images(comparison: Comparison) -> tuple[list[str], list[list[Any]]]:
 
 
 def _table(comparison: Comparison) -> Table:
-    wanted: list[tuple[str, str, int | None]] = [
-        (upper_first(mean.title), mean.key, None) for mean in MEANS
-    ]
-    wanted += [(f"IoU {name}", "iou", label) for label, name in enumerate(comparison.labels.names)]
-    rows = []
-    for title, key, label in wanted:
-        a, b, gain, ends = _values(comparison, key, label)
-        difference = TableCell(change(gain), span(ends, signed=True))
-        cells = (TableCell(number(a)), TableCell(number(b)), difference, TableCell(verdict(ends)))
-        rows.append(Row(title=title, cells=cells))
+    names = comparison.labels.names
+    rows = [_row(comparison, upper_first(mean.title), mean.key) for mean in MEANS]
+    rows += [_row(comparison, f"IoU {name}", "iou", label) for label, name in enumerate(names)]
     note = (
         f"All pixels of the split taken together. In small type, the 95\N{NO-BREAK SPACE}% "
         f"interval of the difference: the same cases are resampled for both models; where it "
         f"holds 0, there is {NO_DIFFERENCE}. {EMPTY_RULE}"
     )
-    columns = (
-        Column("A"),
-        Column("B"),
-        Column("A - B", interval=True),
-        Column("Verdict", "verdict"),
+    columns = (Column("A"), Column("B"), Column("A - B", interval=True))
+    return Table(
+        title="Scores",
+        first="Score",
+        columns=(*columns, Column("Verdict", "verdict")),
+        rows=tuple(rows),
+        note=note,
     )
-    return Table(title="Scores", first="Score", columns=columns, rows=tuple(rows), note=note)
+
+
+def _row(comparison: Comparison, title: str, key: str, label: int | None = None) -> Row:
+    a, b, gain, ends = _values(comparison, key, label)
+    difference = TableCell(change(gain), span(ends, signed=True))
+    cells = (TableCell(number(a)), TableCell(number(b)), difference, TableCell(verdict(ends)))
+    return Row(title=title, cells=cells)
 
 
 def _values(comparison: Comparison, key: str, label: int | None) -> list[np.ndarray]:
@@ -125,10 +133,9 @@ def _page(comparison: Comparison, lead: str) -> Page:
         heading=f"{a} and {b} on {comparison.data.name}, {comparison.split} split",
         overline="Maskwright comparison",
         lead=lead,
-        template=TEMPLATE,
-        context={
-            "examples_note": "Images ordered by the difference of their mean Dice.",
-            "classes": list(zip(labels.colors, labels.names, strict=True)),
-            "errors": error_colors(comparison.card.background),
-        },
+        examples_note="Images ordered by the difference of their mean Dice.",
+        legends=(
+            list(zip(labels.colors, labels.names, strict=True)),
+            error_colors(comparison.card.background),
+        ),
     )

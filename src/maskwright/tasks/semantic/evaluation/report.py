@@ -1,12 +1,25 @@
 """What is shown and written of an evaluation of masks of classes."""
 
+from collections.abc import Mapping, Sequence
 from functools import partial
+from typing import Any
+
+import numpy as np
 
 from maskwright.evaluation.reports import charts
-from maskwright.evaluation.reports.build import (
-    card,
+from maskwright.evaluation.reports.formatting import csv_cell, number, plain, span
+from maskwright.evaluation.reports.parts import (
+    NO_INTERVAL,
+    Card,
+    Chart,
+    Column,
+    Matrix,
+    Page,
+    Report,
+    Row,
+    Table,
+    TableCell,
     cell,
-    confusion_matrix,
     counted,
     gauge,
     interval_note,
@@ -14,29 +27,13 @@ from maskwright.evaluation.reports.build import (
     model_settings,
     upper_first,
 )
-from maskwright.evaluation.reports.formatting import number, span
-from maskwright.evaluation.reports.parts import (
-    Card,
-    Chart,
-    Column,
-    Page,
-    Report,
-    Row,
-    Table,
-    TableCell,
-)
 from maskwright.labels import Color
 from maskwright.metrics import EMPTY_RULE
-from maskwright.tasks.semantic.evaluation.drawing import (
-    FALSE_NEGATIVE,
-    FALSE_POSITIVE,
-    WRONG_CLASS,
-)
-from maskwright.tasks.semantic.evaluation.files import case_rows, scores_dict
+from maskwright.metrics.confusion import TRUTH
+from maskwright.tasks.semantic.evaluation.drawing import FALSE_NEGATIVE, FALSE_POSITIVE, WRONG_CLASS
 from maskwright.tasks.semantic.evaluation.scores import MEANS, PER_CLASS, SemanticEvaluation
 
-TEMPLATE = "tasks/semantic/evaluation/report.html"
-
+_WITH_INTERVAL = [score.key for score in PER_CLASS if score.interval]
 _MAX_CELLS = 24  # classes up to which the confusion matrix is a table, not a picture
 _CURVES = {"loss": "Loss", "mean_dice": "Mean Dice", "mean_iou": "Mean IoU"}
 _FLIPS = {False: "none", True: "mirror image averaged", "all": "four averaged"}
@@ -49,16 +46,16 @@ def semantic_report(evaluation: SemanticEvaluation) -> Report:
         accuracy += f", 95 % {ends}"
     return Report(
         evaluation=evaluation,
-        summary=summary(evaluation),
+        summary=_summary(evaluation),
         table=_table(evaluation),
-        scores=scores_dict(evaluation),
-        cases=case_rows(evaluation),
+        scores=_scores(evaluation),
+        cases=_images(evaluation),
         page=partial(_page, evaluation),
         notes=(f"{accuracy}.", EMPTY_RULE),
     )
 
 
-def summary(evaluation: SemanticEvaluation) -> str:
+def _summary(evaluation: SemanticEvaluation) -> str:
     """What was scored, such as `101 images of 40 cases, at the original size`."""
     parts = [counted(len(evaluation.samples), "image")]
     if evaluation.num_cases < len(evaluation.samples):
@@ -75,28 +72,81 @@ def summary(evaluation: SemanticEvaluation) -> str:
     return ", ".join(parts)
 
 
+def _scores(evaluation: SemanticEvaluation) -> dict[str, Any]:
+    """Scores of all pixels, of each class, over images, and their intervals."""
+    total, intervals = vars(evaluation.total), vars(evaluation.intervals)
+    names = evaluation.labels.names
+    per_class = _per_class(total, names, [score.key for score in PER_CLASS])
+    for values, pixels in zip(per_class.values(), evaluation.counts.sum(1).tolist(), strict=True):
+        values["pixels"] = pixels
+    return {
+        **_means(total),
+        "per_class": per_class,
+        "image_wise": {
+            **_means(evaluation.image_wise),
+            "per_class": _per_class(evaluation.image_wise, names),
+        },
+        "intervals": {
+            **_means(intervals),
+            "per_class": _per_class(intervals, names),
+            "image_wise": _means(evaluation.image_wise_intervals),
+        },
+        "confusion": evaluation.counts.tolist(),
+        "scored_at": evaluation.options.size,
+        "flips": evaluation.options.flips,
+        "empty_rule": EMPTY_RULE,
+    }
+
+
+def _means(values: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    return {mean.key: plain(values[mean.key]) for mean in MEANS}
+
+
+def _per_class(
+    values: Mapping[str, np.ndarray], names: Sequence[str], keys: Sequence[str] = _WITH_INTERVAL
+) -> dict[str, dict[str, Any]]:
+    """Scores or intervals, `(…, classes)`, by class and key."""
+    return {
+        name: {key: plain(values[key][..., label]) for key in keys}
+        for label, name in enumerate(names)
+    }
+
+
+def _images(evaluation: SemanticEvaluation) -> tuple[list[str], list[list[Any]]]:
+    """A line of scores for each image; what is not defined is left empty."""
+    scores, means = vars(evaluation.images), [mean.key for mean in MEANS]
+    pixels = evaluation.tallies[:, TRUTH].sum(axis=-1)
+    rows = []
+    for index, sample in enumerate(evaluation.samples):
+        row = [sample.id, sample.case, sample.image]
+        row += [csv_cell(scores[key][index]) for key in means] + [int(pixels[index])]
+        row += [csv_cell(value) for key in _WITH_INTERVAL for value in scores[key][index]]
+        rows.append(row)
+    per_class = [f"{key} {name}" for key in _WITH_INTERVAL for name in evaluation.labels.names]
+    return ["id", "case", "image", *means, "pixels", *per_class], rows
+
+
 def _table(evaluation: SemanticEvaluation) -> Table:
     """Scores of each class, and their means over classes and over images."""
-    total, intervals, labels = evaluation.total, evaluation.intervals, evaluation.labels
+    total, intervals = vars(evaluation.total), vars(evaluation.intervals)
+    labels = evaluation.labels
     share = evaluation.counts.sum(1) / max(evaluation.counts.sum(), 1)
     rows = []
     for label, name in enumerate(labels.names):
         cells = [
-            cell(getattr(total, score.key)[label], getattr(intervals, score.key)[:, label])
-            if score.interval
-            else cell(getattr(total, score.key)[label])
-            for score in PER_CLASS
+            cell(total[s.key][label], intervals[s.key][:, label] if s.interval else NO_INTERVAL)
+            for s in PER_CLASS
         ]
         rows.append(
             Row(
                 title=name,
                 cells=(*cells, TableCell(f"{share[label]:.1%}")),
-                gauge=gauge(total.iou[label], intervals.iou[:, label]),
+                gauge=gauge(total["iou"][label], intervals["iou"][:, label]),
                 color=labels.colors[label],
             )
         )
     for title, scores, ends in (
-        ("mean (classes)", vars(total), vars(intervals)),
+        ("mean (classes)", total, intervals),
         ("mean (images)", evaluation.image_wise, evaluation.image_wise_intervals),
     ):
         means = {mean.key: cell(scores[mean.key], ends[mean.key]) for mean in MEANS}
@@ -109,14 +159,12 @@ def _table(evaluation: SemanticEvaluation) -> Table:
                 total=True,
             )
         )
+    # A terminal has room for one column of intervals.
+    columns = [Column(s.title, s.short, interval=s is PER_CLASS[0]) for s in PER_CLASS]
     return Table(
         title="Classes",
         first="Class",
-        columns=(
-            # A terminal has room for one column of intervals.
-            *(Column(s.title, s.short, interval=s is PER_CLASS[0]) for s in PER_CLASS),
-            Column("Share of pixels", "pixels"),
-        ),
+        columns=(*columns, Column("Share of pixels", "pixels")),
         rows=tuple(rows),
         note=f"All pixels of the split taken together. {interval_note(evaluation)} {EMPTY_RULE}",
     )
@@ -134,36 +182,28 @@ def _page(evaluation: SemanticEvaluation) -> Page:
     )
     return Page(
         settings=_settings(evaluation),
-        cards=_cards(evaluation),
-        matrices=(confusion_matrix(title, note, counts, labels.names, "px"),) if is_table else (),
+        cards=tuple(_card(evaluation, mean.key, upper_first(mean.title)) for mean in MEANS),
+        matrices=(Matrix(title, note, counts, labels.names, "px"),) if is_table else (),
         charts=(distribution,) if is_table else (Chart(title, note, draw()), distribution),
         curves=_CURVES,
-        template=TEMPLATE,
-        context={
-            "examples_note": "Images ordered by their mean Dice. Median images show what to "
-            "expect, the worst where to look for errors.",
-            "classes": list(zip(labels.colors, labels.names, strict=True)),
-            "errors": error_colors(evaluation.card.background),
-        },
+        examples_note="Images ordered by their mean Dice. Median images show what to expect, the "
+        "worst where to look for errors.",
+        legends=(
+            list(zip(labels.colors, labels.names, strict=True)),
+            error_colors(evaluation.card.background),
+        ),
         files={"confusion.png": draw},
     )
 
 
-def _cards(evaluation: SemanticEvaluation) -> tuple[Card, ...]:
-    """The means, each with its interval and its mean over images."""
-    return tuple(
-        card(
-            upper_first(mean.title),
-            getattr(evaluation.total, mean.key),
-            getattr(evaluation.intervals, mean.key),
-            (
-                "Mean over images",
-                number(evaluation.image_wise[mean.key]),
-                span(evaluation.image_wise_intervals[mean.key]),
-            ),
-        )
-        for mean in MEANS
-        if mean.card
+def _card(evaluation: SemanticEvaluation, key: str, title: str) -> Card:
+    """A mean with its interval, and its mean over images."""
+    over_images = evaluation.image_wise[key], evaluation.image_wise_intervals[key]
+    return Card(
+        title,
+        number(getattr(evaluation.total, key)),
+        span(getattr(evaluation.intervals, key)),
+        ("Mean over images", number(over_images[0]), span(over_images[1])),
     )
 
 
@@ -179,8 +219,7 @@ def error_colors(background: int | None) -> list[tuple[Color, str]]:
 
 
 def _settings(evaluation: SemanticEvaluation) -> dict[str, object]:
-    """What a reader needs to measure the same again."""
-    card, options = evaluation.card, evaluation.options
+    card = evaluation.card
     cleaning = [
         f"components under {card.min_area_px} px removed" if card.min_area_px else "",
         f"holes up to {card.fill_holes_px} px filled" if card.fill_holes_px else "",
@@ -189,8 +228,8 @@ def _settings(evaluation: SemanticEvaluation) -> dict[str, object]:
     decision = "most probable class"
     return {
         "Model input": model_input(card.size, card.tile),
-        "Scored at": "original size" if options.size == "original" else "working size",
-        "Flips": _FLIPS[options.flips],
+        "Scored at": f"{evaluation.options.size} size",
+        "Flips": _FLIPS[evaluation.options.flips],
         "Decision": decision if card.threshold is None else f"threshold {card.threshold:g}",
         "Postprocessing": ", ".join(filter(None, cleaning)) or "none",
         **model_settings(evaluation),

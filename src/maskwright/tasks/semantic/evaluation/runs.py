@@ -5,8 +5,7 @@ from pathlib import Path
 
 from maskwright.data import DataSet, open_dataset
 from maskwright.errors import DataError
-from maskwright.evaluation.cautions import Caution
-from maskwright.evaluation.options import EvaluateOptions
+from maskwright.evaluation import Caution, EvaluateOptions
 from maskwright.export.ensemble import is_ensemble
 from maskwright.inference.predictor import Predictor
 from maskwright.tasks.provenance import division_of, learned_ids

@@ -11,11 +11,17 @@ from maskwright.data.geometry import resize_image, resize_labels
 from maskwright.data.samples import Sample
 from maskwright.data.to_rgb import as_picture
 from maskwright.errors import ConfigError
-from maskwright.evaluation.cautions import class_cautions
 from maskwright.evaluation.loop import evaluate, pack, unpack
-from maskwright.evaluation.options import EvaluateOptions, Size
 from maskwright.evaluation.reports.formatting import number
-from maskwright.evaluation.result import Evaluation, Example, example_size, rank_examples
+from maskwright.evaluation.result import (
+    EvaluateOptions,
+    Evaluation,
+    Example,
+    Size,
+    class_cautions,
+    example_size,
+    rank_examples,
+)
 from maskwright.inference.predictor import Prediction, Segmenter
 from maskwright.metrics import confusion, tally, tally_scores
 from maskwright.tasks.semantic.evaluation.drawing import draw_errors
@@ -79,8 +85,7 @@ class SemanticScorer:
 
     def result(self, base: Evaluation) -> SemanticEvaluation:
         """Scores of all images, as `Scorer.result`."""
-        tallies = self.tallies
-        ranked = rank_examples(tally_scores(tallies).mean_dice, self.options.examples)
+        ranked = rank_examples(tally_scores(self.tallies).mean_dice, self.options.examples)
         warnings = [*self.warnings, *base.split_cautions(self.learned), *base.case_cautions()]
         examples = [self._example(rank, base.samples[i], i) for rank, i in ranked]
         return SemanticEvaluation(
@@ -90,7 +95,7 @@ class SemanticScorer:
                 "examples": tuple(examples),
                 "labels": self.source.labels,
                 "counts": self._counts,
-                "tallies": tallies,
+                "tallies": self.tallies,
             }
         )
 

@@ -1,7 +1,7 @@
 """`SemanticEvaluation`: pixel counts of every image of a split, and the scores that follow."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -22,9 +22,9 @@ from maskwright.metrics import (
 )
 
 MEANS = (
-    Score("mean_iou", "mean IoU", interval=True, card=True),
-    Score("mean_dice", "mean Dice", interval=True, card=True),
-    Score("pixel_accuracy", "pixel accuracy", interval=True, card=True),
+    Score("mean_iou", "mean IoU"),
+    Score("mean_dice", "mean Dice"),
+    Score("pixel_accuracy", "pixel accuracy"),
 )
 """Fields of `metrics.Scores` that are one number for an image or a data set."""
 
@@ -39,7 +39,7 @@ PER_CLASS = (
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class SemanticEvaluation(Evaluation):
-    """Pixel counts of every image of a split, and the scores that follow from them.
+    """Pixel counts of the images of a split, and the scores that follow from them.
 
     Args:
         card: Card of the model: a `SemanticCard`, or an `InstanceCard` whose objects are taken
@@ -67,8 +67,7 @@ class SemanticEvaluation(Evaluation):
     @cached_property
     def image_wise(self) -> Mapping[str, np.ndarray]:
         """Means over images of each field of `images`, without images that have no score."""
-        names = [field.name for field in fields(Scores)]
-        return {name: defined_mean(getattr(self.images, name), axis=0) for name in names}
+        return {key: defined_mean(values, axis=0) for key, values in vars(self.images).items()}
 
     @cached_property
     def intervals(self) -> Scores:
@@ -78,16 +77,14 @@ class SemanticEvaluation(Evaluation):
         """
         by_case = add_by_case(self.tallies, self.cases)
         resampled = resample(by_case, self.draws, self.options.seed)
-        return Scores(**{f.name: interval(getattr(resampled, f.name)) for f in fields(Scores)})
+        return Scores(**{key: interval(values) for key, values in vars(resampled).items()})
 
     @cached_property
     def image_wise_intervals(self) -> Mapping[str, np.ndarray]:
         """Ends of the 95 % intervals of the `MEANS` in `image_wise`, `(2,)` each."""
+        cases, draws, seed = self.cases, self.draws, self.options.seed
+        images = vars(self.images)
         return {
-            score.key: interval(
-                resample_mean(
-                    getattr(self.images, score.key), self.cases, self.draws, self.options.seed
-                )
-            )
-            for score in MEANS
+            mean.key: interval(resample_mean(images[mean.key], cases, draws, seed))
+            for mean in MEANS
         }
