@@ -52,8 +52,6 @@ class SecurityMiddleware:
     """ASGI middleware that checks every request and bounds its body.
 
     Args:
-        app: The application.
-        limits: Bytes and seconds of bodies.
         token: Token that every request must bring; `None` for none.
         hosts: Allowed values of the header `Host`, without a port; `None` for any. This refuses
             pages elsewhere whose name was made to lead to this machine (DNS rebinding).

@@ -64,8 +64,6 @@ def run_in_thread(
     """Serve within, in a thread; at the end, accepted requests are finished first.
 
     Args:
-        app: From `create_app`.
-        listener: From `bind`.
         limits: Of connections and of the time that headers may take.
         on_record: Called with the record of a connection that came to no request.
 
@@ -109,9 +107,6 @@ def run_until_signal(
     """Serve until SIGINT or SIGTERM; a second signal ends at once.
 
     Args:
-        app: As in `run_in_thread`.
-        listener: As in `run_in_thread`.
-        limits: As in `run_in_thread`.
         ready: Called once when the first request can come.
     """
     stop = threading.Event()

@@ -45,12 +45,7 @@ class ImageResult:
 
 @dataclass(frozen=True)
 class UploadFiles:
-    """Names of the files of one upload.
-
-    Args:
-        folder: Folder of all of them.
-        image: The image as it was sent.
-    """
+    """Names of the files of one upload."""
 
     folder: Path
     image: Path
@@ -85,11 +80,8 @@ def run_inference(
     """Run a model on an image of any size, and write probabilities and mask.
 
     Args:
-        served: The model; it predicts masks.
-        files: The image, and where both go.
         name: Name of the image, of which the names of regions are made.
         max_pixels: Of images that must be decoded whole.
-        advance: Called with the share of the image that was done.
 
     Raises:
         DataError: If the image cannot be read or does not suit the model.
@@ -142,12 +134,7 @@ def decide_regions(
     """Decide on the regions of a mask that may have been corrected.
 
     Args:
-        served: A model that decides on regions.
-        files: With the image.
-        name: Name of the image.
-        result: What the segmenter predicted.
         labels: The mask, uint8 `(h, w)`, in the classes of the segmenter.
-        max_pixels: As in `run_inference`.
 
     Returns:
         The result with these decisions.

@@ -13,7 +13,6 @@ def call_in_subprocess(function: Callable[..., Any], *args: Any) -> None:
 
     Args:
         function: A function of a module; its result is lost.
-        args: That can be pickled.
 
     Raises:
         DeadlineExceededError: If it takes longer than the caller may; the process is killed.

@@ -139,10 +139,7 @@ def infer_body(
     """Response to the body of a request; `HTTPException` if it does not follow the protocol.
 
     Args:
-        served: The model.
-        body: JSON, and bytes after it.
         json_length: Length of the JSON, from the header; `None` for all of the body.
-        limits: Of pixels, of all images together.
     """
     request, rest = parse_body(body, json_length)
     images = read_images(request.inputs[0], rest, limits)

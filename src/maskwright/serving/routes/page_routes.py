@@ -47,10 +47,6 @@ def page_routes(
     """`/api/models` and `/api/images`.
 
     Args:
-        models: Models by name.
-        queue: Where heavy work is done.
-        limits: Of pixels.
-        images: Images that are worked on.
         training_set: Stores images for training; `None` stores none.
     """
     routes = APIRouter(prefix="/api")

@@ -13,7 +13,6 @@ def describe_model(served: ServedModel, keeps: bool) -> dict[str, Any]:
     """A model, with all that the page needs to show masks and to decide as the model does.
 
     Args:
-        served: The model.
         keeps: Whether the server stores images for training.
     """
     segmenter, classifier = served.segmenter, served.classifier

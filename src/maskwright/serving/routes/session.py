@@ -16,9 +16,7 @@ def session_routes(limits: ServerLimits, token: str | None, metrics: ServerMetri
     """`/health`, `/metrics`, and what a page asks before it has signed in.
 
     Args:
-        limits: Those that the page shows.
         token: Token of the server; `None` for none.
-        metrics: Those of `/metrics`.
     """
     routes = APIRouter(tags=["Server"])
 

@@ -49,7 +49,6 @@ def probability_png(probabilities: np.ndarray, labels: Labels, shown: str | None
 
     Args:
         probabilities: In [0, 1].
-        labels: Names of the classes.
         shown: Class whose probability is encoded; `None` for the foreground of two classes, or the
             most probable of more.
 
@@ -86,10 +85,8 @@ def coco(
     """COCO JSON of one image: an annotation for each object, or each component of a class.
 
     Args:
-        name: Name of the image.
         mask: Labels `(h, w)`.
         objects: Objects of the image; `None` for the components of the mask.
-        labels: Names of the classes.
         background: Class that is skipped, or `None`.
     """
     if objects is None:
@@ -126,7 +123,6 @@ def polygons(
 
     Args:
         mask: Labels `(h, w)`.
-        labels: Names of the classes.
         background: Class that is skipped, or `None`.
         geo: Where on Earth the mask lies.
 

@@ -65,10 +65,6 @@ def safe_suffix(name: str, start: bytes) -> str:
     Readers that go by the suffix, or by text in the file, could be led to other files of this
     machine: GDAL by a `.vrt`, OpenSlide by an index of JPEGs. Without a suffix, an image is opened
     by its content.
-
-    Args:
-        name: File name of the upload.
-        start: First bytes of the file.
     """
     suffix = Path(name).suffix.lower()
     return suffix if suffix in _SLIDES and start.startswith(TIFF_MAGIC) else ""
@@ -88,8 +84,6 @@ def write_pyramid(windows: Windows, folder: Path, advance: Callable[[float], Non
     """Write the tiles of an image and its thumbnail, with memory for two rows of tiles.
 
     Args:
-        windows: The image.
-        folder: Folder for the tiles.
         advance: Called with the share of the image that was written.
     """
     height, width = windows.height, windows.width

@@ -48,7 +48,6 @@ def naming_errors(folder: Path, name: str) -> Iterator[None]:
     """Let errors name an upload by its file name, and not by its place on the disk.
 
     Args:
-        folder: Folder of its files.
         name: File name that it was sent with.
     """
     try:
@@ -92,8 +91,6 @@ class Upload:
     Args:
         id: Identifier in addresses, which nobody can guess.
         name: File name, for people.
-        served: The model that works on it.
-        files: Its files, in a private folder.
         size: Height and width, px.
     """
 
@@ -201,9 +198,6 @@ class Upload:
         """Objects of the mask as it is now; `None` for a model without objects.
 
         Predicted objects overlap and have scores, those of a corrected mask do not.
-
-        Args:
-            labels: From `labels`.
         """
         predicted = self.result.predicted
         if predicted is None or not self.corrected:

@@ -31,7 +31,6 @@ def measure_objects(
     Args:
         model: The one it was made from.
         exported: The other.
-        card: Of both.
         images: `(h, w, c)` float32 as the model takes them.
 
     Raises:
