@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from maskwright.errors import ConfigError
 from maskwright.imageio.windows import Windows
 from maskwright.inference.predictor import Prediction
 from maskwright.instances import Instances
@@ -174,3 +175,12 @@ class ServedModel:
     task: str
     segmenter: ServedSegmenter | None = None
     classifier: ServedClassifier | None = None
+
+    @property
+    def masks(self) -> ServedSegmenter:
+        """The segmenter; `ConfigError` if the model predicts no masks."""
+        if self.segmenter is None:
+            raise ConfigError(
+                f"The model {self.name} decides on given masks and predicts none; ask /regions."
+            )
+        return self.segmenter

@@ -8,7 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from maskwright.errors import ModelError, TooLargeError
+from maskwright.errors import TooLargeError
 from maskwright.imageio import atomic_write, read_mask
 from maskwright.imageio.windows import MOST_PIXELS, open_windows
 from maskwright.imageio.write import write_large_mask
@@ -23,8 +23,8 @@ from maskwright.tasks.serving import (
     LargeImageJob,
     PredictedObjects,
     RegionDecisions,
+    ServedClassifier,
     ServedModel,
-    ServedSegmenter,
 )
 
 _SAME_SHARE = 0.5  # of an object that must be left for it to be the same after a correction
@@ -86,7 +86,7 @@ def run_inference(
     Raises:
         DataError: If the image cannot be read or does not suit the model.
     """
-    segmenter = _segmenter_of(served)
+    segmenter = served.masks
     with open_windows(files.image, max_pixels) as windows:
         size = (windows.height, windows.width)
         if segmenter.has_objects or served.classifier is not None:
@@ -120,11 +120,12 @@ def run_inference(
     result = ImageResult(predicted)
     if served.classifier is None:
         return result
-    return decide_regions(served, files, name, result, files.read_mask(), max_pixels)
+    classifier = served.classifier
+    return decide_regions(classifier, files, name, result, files.read_mask(), max_pixels)
 
 
 def decide_regions(
-    served: ServedModel,
+    classifier: ServedClassifier,
     files: UploadFiles,
     name: str,
     result: ImageResult,
@@ -138,18 +139,13 @@ def decide_regions(
 
     Returns:
         The result with these decisions.
-
-    Raises:
-        ModelError: If the model decides on nothing.
     """
-    if served.classifier is None:
-        raise ModelError(f"The model {served.name} decides on no regions.")
     with open_windows(files.image, max_pixels) as windows:
         pixels = windows.read(0, windows.height, 0, windows.width)
     predicted = result.predicted
     ids = None if predicted is None else renumber_objects(labels, predicted.objects)
     mask = Prediction(labels.astype(np.int32), instances=ids)
-    decisions = served.classifier.decide([CaseImage(name, pixels, mask)], name)
+    decisions = classifier.decide([CaseImage(name, pixels, mask)], name)
     return ImageResult(predicted, decisions)
 
 
@@ -191,12 +187,6 @@ def renumber_objects(labels: np.ndarray, objects: Instances) -> np.ndarray:
                 number += 1
                 ids[window][inside] = number
     return ids
-
-
-def _segmenter_of(served: ServedModel) -> ServedSegmenter:
-    if served.segmenter is None:
-        raise ModelError(f"The model {served.name} decides on given masks and predicts none.")
-    return served.segmenter
 
 
 def _check_whole(size: tuple[int, int], max_pixels: int) -> None:

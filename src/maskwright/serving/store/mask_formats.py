@@ -3,7 +3,9 @@
 import io
 import json
 import tempfile
+from collections.abc import Callable
 from dataclasses import replace
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +20,7 @@ from maskwright.inference.large.polygons import pixel_polygons, write_polygons
 from maskwright.inference.postprocess import OBJECTS, components_of
 from maskwright.instances import Instances
 from maskwright.labels import IGNORE_LABEL, Labels
-from maskwright.serving.jobs.subprocess_call import call_in_subprocess
-from maskwright.serving.limits import check_deadline
+from maskwright.serving.limits import DeadlineExceededError, check_deadline
 from maskwright.tasks.instances.coco_json import to_coco
 
 _QUICK_OUTLINE_PX = 2**17  # some tenths of a second
@@ -140,6 +141,31 @@ def polygons(
         # GDAL lets no other thread of Python run while it follows outlines.
         call_in_subprocess(write_polygons, file, out, labels, background)
         return out.read_bytes()
+
+
+def call_in_subprocess(function: Callable[..., Any], *args: Any) -> None:
+    """Call a function in a new process, which takes a second to start, and wait for its end.
+
+    Args:
+        function: A function of a module; its result is lost.
+
+    Raises:
+        DeadlineExceededError: If it takes longer than the caller may; the process is killed.
+        DataError: If it fails; its standard error has the reason.
+    """
+    process = get_context("spawn").Process(target=function, args=args, daemon=True)
+    process.start()
+    try:
+        process.join(check_deadline())
+        if process.exitcode is None:
+            check_deadline()
+            raise DeadlineExceededError("The answer took longer than this server allows.")
+        if process.exitcode:
+            raise DataError("The file could not be made; the log of the server names the reason.")
+    finally:
+        process.kill()
+        process.join()
+        process.close()
 
 
 def _outline_px(mask: np.ndarray) -> int:

@@ -13,7 +13,7 @@ from typing import Literal
 import cv2
 import numpy as np
 
-from maskwright.errors import ConfigError, DataError, MaskwrightError
+from maskwright.errors import DataError, MaskwrightError
 from maskwright.imageio import atomic_write
 from maskwright.instances import Instances
 from maskwright.labels import IGNORE_LABEL
@@ -120,14 +120,8 @@ class Upload:
 
     @property
     def card(self) -> SemanticCard | InstanceCard:
-        """Card of the model that predicted the mask.
-
-        Raises:
-            ConfigError: If the model predicts none.
-        """
-        if self.served.segmenter is None:
-            raise ConfigError(f"The model {self.served.name} predicts no masks.")
-        return self.served.segmenter.predictor.card
+        """Card of the model that predicted the mask; `ConfigError` if it predicts none."""
+        return self.served.masks.predictor.card
 
     @contextmanager
     def in_use(self) -> Iterator[None]:
