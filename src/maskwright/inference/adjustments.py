@@ -35,10 +35,6 @@ ADJUSTMENT_NAMES = tuple(Adjustments.__annotations__)
 def adjusted_card(card: AnyCard, changes: Mapping[str, object]) -> AnyCard:
     """Card with other values, where they are not `None`.
 
-    Args:
-        card: Of the model.
-        changes: `Adjustments`, by the names of the fields of the card.
-
     Raises:
         ConfigError: If a value is out of its range, or has no meaning for the model.
     """

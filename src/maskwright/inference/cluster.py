@@ -53,11 +53,9 @@ def predict_on_cluster(
 
     Args:
         plan: Whose `open` can be sent to other processes.
-        items: Items of the plan that are to be done.
         options: As in `predict_items`; `threads` are those of each worker.
         address: Of a running cluster, as `ray.init` takes it; `None` starts one on this machine,
             unless this program is connected to one already.
-        advance: Called with the number of images that were done.
 
     Raises:
         ConfigError: If Ray is not installed, or no cluster answers.
@@ -113,7 +111,6 @@ def shares(nodes: Sequence[Mapping[str, float]], wants_gpu: bool) -> Share:
 
     Args:
         nodes: What each node has, by the names that Ray gives: `"CPU"`, `"GPU"`.
-        wants_gpu: Whether the model can use GPUs.
 
     Raises:
         ConfigError: If no node has a processor.

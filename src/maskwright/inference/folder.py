@@ -38,12 +38,10 @@ def predict_folder(
     same model with the same settings, and that has not changed since, is skipped.
 
     Args:
-        plan_folder: Of the task of the model.
         model: Folder of a run or an ensemble, or an exported model.
         images: A file, a folder with all folders in it, or a glob. A folder `out` inside the
             folder of images is skipped, so that masks are not taken for images the next time.
         out: Folder for the results, made where it is missing.
-        options: How, and what is written.
 
     Raises:
         DataError: If no image is found, or a result cannot be written.
@@ -61,13 +59,7 @@ def predict_folder(
 
 
 def run_plan(plan: FolderPlan[Result], out: Path, options: FolderOptions) -> Result:
-    """Predict the items of a plan that the manifest does not list as done, and write the tables.
-
-    Args:
-        plan: From `Task.plan_folder`.
-        out: Folder of the results.
-        options: As in `predict_folder`.
-    """
+    """Predict the items of a plan that the manifest does not list as done, and write the tables."""
     manifest = Manifest(out)
     missing: list[WorkItem] = []
     skipped: list[Path] = []

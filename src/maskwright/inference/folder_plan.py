@@ -23,7 +23,6 @@ class ReadImage:
     """An image that was read.
 
     Args:
-        job: Its files.
         case: As in `WorkItem`.
         size: Its height and width, px.
         prepared: From `FolderModel.prepare`.
@@ -46,7 +45,6 @@ class Work:
     """Files of images that were predicted together, to be finished and written in a thread.
 
     Args:
-        images: Those that are done once the files are written.
         write: Writes the files; gives the record of the item, or `None`.
         seconds: That the model took for each image.
         bytes: That are held until the files are written.
@@ -90,8 +88,6 @@ class FolderResult:
     """What became of the images, each in their order.
 
     Args:
-        written: Masks that were written.
-        failed: Images without a result.
         skipped: Masks that an earlier run had written.
     """
 

@@ -101,9 +101,6 @@ class Manifest:
     Lines are added while results are written, each in one step, and put in order at the end. Where
     a program is killed, the last line may be broken: it counts as not there. A later line on a mask
     replaces an earlier line. Lines on images of other runs into the same folder stay.
-
-    Args:
-        folder: Of the results.
     """
 
     def __init__(self, folder: Path) -> None:

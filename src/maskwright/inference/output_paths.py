@@ -57,9 +57,7 @@ class WorkItem:
     """What is predicted together: one image, or all images of a case.
 
     Args:
-        jobs: Its images.
         settings: From `manifest.fingerprint`: differs where the results may.
-        case: Name of the case, or empty.
     """
 
     jobs: tuple[Job, ...]

@@ -103,7 +103,6 @@ def is_removed(areas: np.ndarray, is_largest: np.ndarray | None, min_area_px: in
     Args:
         areas: px, `(components,)`.
         is_largest: Which of them is the largest of the class, where only that stays, or `None`.
-        min_area_px: As in `clean`.
     """
     removed = areas < min_area_px
     if is_largest is not None:
@@ -121,7 +120,6 @@ def is_hole(
         boxes: From `boxes_of`.
         areas: px, `(components,)`.
         size: Height and width of the mask, px.
-        fill_holes_px: As in `clean`.
     """
     enclosed = (boxes[:, :2] > 0).all(axis=1) & (boxes[:, 2:] < size).all(axis=1)
     filled: np.ndarray = enclosed & (areas <= fill_holes_px)
@@ -133,7 +131,6 @@ def boxes_of(statistics: np.ndarray, top: int = 0) -> np.ndarray:
     """Boxes of components, int64 `(components, 4)`: top, left, bottom, right, half-open.
 
     Args:
-        statistics: From `components_of`.
         top: First row of the band that was labeled, in the rows of the whole mask.
     """
     corners = statistics[:, [cv2.CC_STAT_TOP, cv2.CC_STAT_LEFT]].astype(np.int64)

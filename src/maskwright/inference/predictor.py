@@ -70,7 +70,6 @@ class Predictor:
     Args:
         logits: From float32 images `(b, h, w, channels)`, of any size, to float32 logits
             `(b, h, w, classes)`, or `(b, h, w, 1)` with the logit of the second of two classes.
-        card: Size or tile, threshold, cleaning and temperature.
     """
 
     def __init__(self, logits: Callable[[np.ndarray], np.ndarray], card: SemanticCard) -> None:

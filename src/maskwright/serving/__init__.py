@@ -5,10 +5,9 @@ of the browser). What differs by task comes from `Task.serve`.
 """
 
 from maskwright.serving.jobs.model_registry import ModelRegistry, open_models
-from maskwright.serving.launch import serve
 from maskwright.serving.limits import ServerLimits
 from maskwright.serving.routes.app import create_app
-from maskwright.serving.server import bind, run_in_thread
+from maskwright.serving.server import bind, run_in_thread, serve
 
 __all__ = [
     "ModelRegistry",

@@ -17,9 +17,6 @@ class AccessRecord:
     """What is known of a request when its response has been sent.
 
     Args:
-        peer: Address of the client.
-        method: HTTP method.
-        path: Path as it was requested.
         route: Pattern of the path, of which there are few; empty if there is none.
         status: HTTP status; 0 without a response.
         sent: Bytes of the response.

@@ -1,12 +1,12 @@
 """ASGI middleware around every route: who may ask, from where, how much; and its access record."""
 
 import asyncio
-import json
 import time
 from collections.abc import Callable, Iterable
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from maskwright.serving.access_record import (
@@ -40,20 +40,10 @@ def problem(path: str, message: str) -> dict[str, str]:
     return {"error" if path.startswith("/v2") else "detail": message}
 
 
-class _RefusedError(Exception):
-    def __init__(self, status: int, reason: str, **headers: str) -> None:
-        super().__init__(reason)
-        self.status = status
-        self.reason = reason
-        self.headers = headers
-
-
 class SecurityMiddleware:
     """ASGI middleware that checks every request and bounds its body.
 
     Args:
-        app: The application.
-        limits: Bytes and seconds of bodies.
         token: Token that every request must bring; `None` for none.
         hosts: Allowed values of the header `Host`, without a port; `None` for any. This refuses
             pages elsewhere whose name was made to lead to this machine (DNS rebinding).
@@ -93,15 +83,15 @@ class SecurityMiddleware:
             try:
                 self._check(scope)
                 await self.app(scope, body.receive, response.send)
-            except _RefusedError as refused:
-                record.reason = refused.reason
+            except HTTPException as refused:
+                record.reason = refused.detail
                 await body.drain(scope)
-                await _refuse(scope, refused, response.send)
+                await _refuse(scope, refused, receive, response.send)
             except Exception as error:
                 record.reason = error_reason(error)
                 if not record.status:
                     message = "Internal server error; the log of the server names the reason."
-                    await _refuse(scope, _RefusedError(500, message), response.send)
+                    await _refuse(scope, HTTPException(500, message), receive, response.send)
         finally:
             self.body_bytes -= body.received
             record.seconds = time.perf_counter() - began
@@ -113,27 +103,27 @@ class SecurityMiddleware:
         host = headers.get("host", "")
         if self.hosts is not None and _host_name(host) not in self.hosts:
             known = ", ".join(sorted(self.hosts))
-            raise _RefusedError(421, f"This server answers to {known}, not to {host[:60]!r}.")
+            raise HTTPException(421, f"This server answers to {known}, not to {host[:60]!r}.")
         origin = headers.get("origin")
         if origin is not None and origin.partition("://")[2] != host:
-            raise _RefusedError(403, f"Pages of {origin[:60]!r} may not use this server.")
+            raise HTTPException(403, f"Pages of {origin[:60]!r} may not use this server.")
         if (
             self.token is not None
             and not self._is_open(scope)
             and not is_authorized(headers, self.token)
         ):
-            raise _RefusedError(
+            raise HTTPException(
                 401,
                 "Expected the token of this server, as `Authorization: Bearer TOKEN`.",
-                **{"www-authenticate": "Bearer"},
+                {"www-authenticate": "Bearer"},
             )
         length = headers.get("content-length")
         if length is None:
             return
         if not (length.isascii() and length.isdecimal()):
-            raise _RefusedError(400, "Expected the length of the body to be a number.")
+            raise HTTPException(400, "Expected the length of the body to be a number.")
         if len(length) > _MOST_DIGITS or int(length) > self.limits.body_bytes:
-            raise _RefusedError(413, _too_large(self.limits.body_bytes))
+            raise HTTPException(413, _too_large(self.limits.body_bytes))
 
     def _is_open(self, scope: Scope) -> bool:
         return scope["path"] in _OPEN or (
@@ -217,17 +207,10 @@ class _Response:
         await self._send(message)
 
 
-async def _refuse(scope: Scope, refused: _RefusedError, send: Send) -> None:
-    body = json.dumps(problem(scope["path"], refused.reason)).encode()
-    headers = {
-        "content-type": "application/json",
-        "content-length": str(len(body)),
-        **_CLOSE,
-        **refused.headers,
-    }
-    raw = [(name.encode(), value.encode()) for name, value in headers.items()]
-    await send({"type": "http.response.start", "status": refused.status, "headers": raw})
-    await send({"type": "http.response.body", "body": body})
+async def _refuse(scope: Scope, refused: HTTPException, receive: Receive, send: Send) -> None:
+    headers = {**_CLOSE, **(refused.headers or {})}
+    content = problem(scope["path"], refused.detail)
+    await JSONResponse(content, refused.status_code, headers)(scope, receive, send)
 
 
 def _too_large(most: int) -> str:

@@ -1,4 +1,4 @@
-"""The application on a socket: clients are limited, accepted requests finished at the end."""
+"""The application on a socket, and `serve`, which starts it from the names of its models."""
 
 import contextlib
 import ipaddress
@@ -6,7 +6,8 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import uvicorn
@@ -15,11 +16,15 @@ from fastapi import FastAPI
 from maskwright.errors import ConfigError
 from maskwright.serving.access_record import AccessRecord, write_record
 from maskwright.serving.connection import ConnectionLimiter, counting_responses
+from maskwright.serving.jobs.model_registry import open_models
 from maskwright.serving.limits import ServerLimits
+from maskwright.serving.routes.app import create_app
+from maskwright.serving.security import LOOPBACK
 
 _BACKLOG = 2048
 _SENDING_S = 5  # that a response may take to be sent when the server ends
 _POLL_S = 0.01
+_SHORTEST_TOKEN = 16  # characters
 
 
 def is_loopback(host: str) -> bool:
@@ -64,8 +69,6 @@ def run_in_thread(
     """Serve within, in a thread; at the end, accepted requests are finished first.
 
     Args:
-        app: From `create_app`.
-        listener: From `bind`.
         limits: Of connections and of the time that headers may take.
         on_record: Called with the record of a connection that came to no request.
 
@@ -109,9 +112,6 @@ def run_until_signal(
     """Serve until SIGINT or SIGTERM; a second signal ends at once.
 
     Args:
-        app: As in `run_in_thread`.
-        listener: As in `run_in_thread`.
-        limits: As in `run_in_thread`.
         ready: Called once when the first request can come.
     """
     stop = threading.Event()
@@ -124,3 +124,67 @@ def run_until_signal(
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+
+
+def serve(
+    models: str | Path | Sequence[str | Path],
+    *,
+    host: str = "127.0.0.1",
+    port: int = 8000,
+    token: str | None = None,
+    keep: str | Path | None = None,
+    limits: ServerLimits | None = None,
+    on_message: Callable[[str], None] = print,
+    ready: Callable[[str], None] = lambda _: None,
+) -> None:
+    """Serve models over HTTP, with a page and routes for programs, until SIGINT or SIGTERM.
+
+    Args:
+        models: One or several, as `open_models` takes them.
+        host: Address to listen at; any but a loopback address needs a token.
+        port: Port to listen at; 0 takes a free one.
+        token: Token that every request must bring, at least 16 ASCII characters; `None` for none.
+        keep: Folder for images that the page stores for training. `None` means `kept` on a
+            loopback address; on others nothing is stored.
+        limits: Limits of bodies, images, queue and time.
+        on_message: Called with what is done to open the models, and the address.
+        ready: Called with the address when the first request can come.
+
+    Raises:
+        ConfigError: If the address is not available or not safe, or two models have one name.
+        ModelError: If a model cannot be opened.
+    """
+    limits = limits or ServerLimits()
+    loopback = is_loopback(host)
+    if token is not None and (len(token) < _SHORTEST_TOKEN or not token.isascii()):
+        raise ConfigError(
+            f"Expected a token of at least {_SHORTEST_TOKEN} plain characters; make one with: "
+            f'python -c "import secrets; print(secrets.token_urlsafe())"'
+        )
+    if token is None and not loopback:
+        raise ConfigError(
+            f"Others can reach {host}, so a token is needed: give --token-file FILE or set "
+            f"MASKWRIGHT_TOKEN, or leave out --host to answer this machine alone."
+        )
+    if keep is None and loopback:
+        keep = "kept"
+    sources = [models] if isinstance(models, str | Path) else models
+    with bind(host, port) as listener:
+        opened = open_models([str(model) for model in sources], on_message)
+        app = create_app(
+            opened,
+            limits,
+            token=token,
+            hosts=LOOPBACK if loopback else None,
+            keep=None if keep is None else Path(keep),
+        )
+        quoted = f"[{host}]" if ":" in host else host
+        address = f"http://{quoted}:{listener.getsockname()[1]}"
+
+        def begin() -> None:
+            on_message(
+                f"Answers at {address} with {', '.join(opened) or 'no model yet'}; Ctrl+C ends it."
+            )
+            ready(address)
+
+        run_until_signal(app, listener, limits, begin)

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from maskwright.errors import ConfigError
 from maskwright.imageio.windows import Windows
 from maskwright.inference.predictor import Prediction
 from maskwright.instances import Instances
@@ -62,8 +63,6 @@ class TensorSpec(NamedTuple):
     """An output of the Open Inference Protocol.
 
     Args:
-        name: Name in the protocol.
-        datatype: Datatype in the protocol.
         shape: Sides, -1 for those that vary.
         field: Field of a `Prediction` that holds it.
     """
@@ -82,8 +81,6 @@ class LargeImageJob:
     """An image of any size, and where its probabilities and its mask go.
 
     Args:
-        path: File of the image.
-        windows: Open windows on it.
         max_pixels: Most pixels that are decoded at once.
         mask_file: File of the mask, a label TIFF.
         reduced: Whether probabilities are kept of some pixels only, because the image is large.
@@ -170,8 +167,6 @@ class ServedModel:
     """A model that answers.
 
     Args:
-        name: Name in addresses.
-        task: Name of its task.
         segmenter: Predicts masks; `None` where masks are always given.
         classifier: Decides on the regions of masks; `None` where nothing is decided.
     """
@@ -180,3 +175,12 @@ class ServedModel:
     task: str
     segmenter: ServedSegmenter | None = None
     classifier: ServedClassifier | None = None
+
+    @property
+    def masks(self) -> ServedSegmenter:
+        """The segmenter; `ConfigError` if the model predicts no masks."""
+        if self.segmenter is None:
+            raise ConfigError(
+                f"The model {self.name} decides on given masks and predicts none; ask /regions."
+            )
+        return self.segmenter

@@ -14,7 +14,6 @@ class ComponentTable:
     """Components of a band, as a whole; the first is the rest of the band and means nothing.
 
     Args:
-        areas: px.
         boxes: Top, left, bottom and right, the last two excluded, `(components, 4)`.
         firsts: Row and column of a first pixel in the topmost row, as one number, or -1 for
             components that lie in this band alone.
@@ -35,7 +34,6 @@ class BandComponents:
 
     Args:
         size: Height and width of the mask, px.
-        connectivity: 4 or 8.
     """
 
     def __init__(self, size: tuple[int, int], connectivity: int) -> None:

@@ -38,8 +38,6 @@ class Pieces:
 
     Args:
         folder: Made where it is missing; what it holds already is taken up.
-        height: Of the image, px.
-        width: Of the image, px.
     """
 
     def __init__(self, folder: Path, height: int, width: int) -> None:

@@ -52,7 +52,6 @@ class PartialMask:
     """The folder of a mask that is not done yet.
 
     Args:
-        folder: Beside the mask.
         made_of: Checksum of all that the labels depend on.
         panels: Columns at which the image is cut into panels, each done from top to bottom, so
             that memory does not depend on the width: 0, …, the width.

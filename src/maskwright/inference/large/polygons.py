@@ -33,8 +33,6 @@ def write_polygons(
 
     Args:
         mask: A label TIFF, such as `predict_large` writes.
-        out: File to write.
-        labels: Names of the classes.
         background: Class that is skipped, as the ignore label is.
 
     Raises:

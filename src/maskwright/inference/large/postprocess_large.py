@@ -38,12 +38,7 @@ def clean_large(
     `IGNORE_LABEL` counts as background, or, where there is none, as what is never removed.
 
     Args:
-        labels: The mask, every piece there.
         folder: For pieces in between and those of the result; an empty or missing one.
-        min_area_px: As in `clean`.
-        fill_holes_px: As in `clean`.
-        keep_largest: As in `clean`.
-        background: As in `clean`.
         band: Rows of a band; `None` for some eight million pixels.
 
     Returns:

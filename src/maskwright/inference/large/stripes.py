@@ -28,14 +28,7 @@ _MEMORY_WORDS = (
 
 @dataclass(frozen=True)
 class PanelSource:
-    """What a function that predicts panels needs.
-
-    Args:
-        predictor: Model and card.
-        windows: The image.
-        labels: Where labels go.
-        options: How.
-    """
+    """What a function that predicts panels needs."""
 
     predictor: Predictor
     windows: Windows
@@ -47,8 +40,6 @@ def predict_panels(source: PanelSource, partial_mask: PartialMask, advance: Adva
     """Predict all panels at the scale of the image, in smaller tiles where memory runs out.
 
     Args:
-        source: Model, image and labels.
-        partial_mask: Panels and tile.
         advance: Called with the number of rows of the whole image that were done.
     """
     windows, labels = source.windows, source.labels
@@ -141,9 +132,6 @@ def store_labels(
     """Decide on the labels of some rows and store them.
 
     Args:
-        source: Model and labels.
-        top: First row.
-        left: First column.
         probabilities: `(rows, columns, classes)`.
         gap: Where there is no data, `(rows, columns)`, or `None`.
     """

@@ -84,8 +84,6 @@ def record(
     Args:
         prediction: By a model that was not trained on the image.
         truth: Labels `(h, w)`, `IGNORE_LABEL` where none counts.
-        sample: Which image it is.
-        folder: For the file.
     """
     arrays = {"labels": prediction.uncleaned, "truth": truth.astype(np.uint8)}
     if prediction.levels is not None:

@@ -47,7 +47,6 @@ class TuningResult:
 
     Args:
         decisions: Threshold and cleaning, by their names on the card.
-        steps: In their order.
         score: By which was chosen, `"mean_dice"` or `"mean_iou"`.
         before: That score with the decisions on the card as it was.
         after: With those chosen, on the same images, and so a little too good.

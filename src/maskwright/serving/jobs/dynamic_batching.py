@@ -127,11 +127,7 @@ class DynamicBatcher:
 
 
 class SerializedModel:
-    """Any function, called by one thread at a time.
-
-    Args:
-        function: The function.
-    """
+    """Any function, called by one thread at a time."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self._function = function

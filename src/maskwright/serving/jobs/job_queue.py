@@ -49,11 +49,7 @@ def wait_if_large(pixels: int) -> None:
 
 
 class JobQueue:
-    """Jobs in threads: a bounded number waits or runs.
-
-    Args:
-        limits: Queue and seconds.
-    """
+    """Jobs in threads: a bounded number waits or runs."""
 
     def __init__(self, limits: ServerLimits) -> None:
         self.limits = limits

@@ -94,7 +94,6 @@ def open_models(
     Args:
         sources: Folders of runs, finished or in training, or of ensembles, or exported models;
             `NAME=PATH` gives one another name than that of its folder.
-        on_message: Called with what is done to open them.
 
     Raises:
         ConfigError: If two have one name, or a name cannot stand in an address.

@@ -78,9 +78,7 @@ class ProbabilityGrid:
     """Class and probability of every pixel of a grid; the numbers of objects if there are any.
 
     Args:
-        grid: Of the image.
         threshold: As on the card of the model, whose decision the stored levels give exactly.
-        background: As on the card.
     """
 
     def __init__(self, grid: PixelGrid, threshold: float | None, background: int | None) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from maskwright.errors import ModelError, TooLargeError
+from maskwright.errors import TooLargeError
 from maskwright.imageio import atomic_write, read_mask
 from maskwright.imageio.windows import MOST_PIXELS, open_windows
 from maskwright.imageio.write import write_large_mask
@@ -23,8 +23,8 @@ from maskwright.tasks.serving import (
     LargeImageJob,
     PredictedObjects,
     RegionDecisions,
+    ServedClassifier,
     ServedModel,
-    ServedSegmenter,
 )
 
 _SAME_SHARE = 0.5  # of an object that must be left for it to be the same after a correction
@@ -45,12 +45,7 @@ class ImageResult:
 
 @dataclass(frozen=True)
 class UploadFiles:
-    """Names of the files of one upload.
-
-    Args:
-        folder: Folder of all of them.
-        image: The image as it was sent.
-    """
+    """Names of the files of one upload."""
 
     folder: Path
     image: Path
@@ -85,16 +80,13 @@ def run_inference(
     """Run a model on an image of any size, and write probabilities and mask.
 
     Args:
-        served: The model; it predicts masks.
-        files: The image, and where both go.
         name: Name of the image, of which the names of regions are made.
         max_pixels: Of images that must be decoded whole.
-        advance: Called with the share of the image that was done.
 
     Raises:
         DataError: If the image cannot be read or does not suit the model.
     """
-    segmenter = _segmenter_of(served)
+    segmenter = served.masks
     with open_windows(files.image, max_pixels) as windows:
         size = (windows.height, windows.width)
         if segmenter.has_objects or served.classifier is not None:
@@ -128,11 +120,12 @@ def run_inference(
     result = ImageResult(predicted)
     if served.classifier is None:
         return result
-    return decide_regions(served, files, name, result, files.read_mask(), max_pixels)
+    classifier = served.classifier
+    return decide_regions(classifier, files, name, result, files.read_mask(), max_pixels)
 
 
 def decide_regions(
-    served: ServedModel,
+    classifier: ServedClassifier,
     files: UploadFiles,
     name: str,
     result: ImageResult,
@@ -142,27 +135,17 @@ def decide_regions(
     """Decide on the regions of a mask that may have been corrected.
 
     Args:
-        served: A model that decides on regions.
-        files: With the image.
-        name: Name of the image.
-        result: What the segmenter predicted.
         labels: The mask, uint8 `(h, w)`, in the classes of the segmenter.
-        max_pixels: As in `run_inference`.
 
     Returns:
         The result with these decisions.
-
-    Raises:
-        ModelError: If the model decides on nothing.
     """
-    if served.classifier is None:
-        raise ModelError(f"The model {served.name} decides on no regions.")
     with open_windows(files.image, max_pixels) as windows:
         pixels = windows.read(0, windows.height, 0, windows.width)
     predicted = result.predicted
     ids = None if predicted is None else renumber_objects(labels, predicted.objects)
     mask = Prediction(labels.astype(np.int32), instances=ids)
-    decisions = served.classifier.decide([CaseImage(name, pixels, mask)], name)
+    decisions = classifier.decide([CaseImage(name, pixels, mask)], name)
     return ImageResult(predicted, decisions)
 
 
@@ -204,12 +187,6 @@ def renumber_objects(labels: np.ndarray, objects: Instances) -> np.ndarray:
                 number += 1
                 ids[window][inside] = number
     return ids
-
-
-def _segmenter_of(served: ServedModel) -> ServedSegmenter:
-    if served.segmenter is None:
-        raise ModelError(f"The model {served.name} decides on given masks and predicts none.")
-    return served.segmenter
 
 
 def _check_whole(size: tuple[int, int], max_pixels: int) -> None:

@@ -58,8 +58,6 @@ def create_app(
     """Create the application of a server.
 
     Args:
-        models: Models by name.
-        limits: Limits of bodies, images, queue and time.
         token: Token that every request must bring; `None` for none.
         hosts: Allowed values of the header `Host`; `None` for any.
         keep: Folder for images stored for training; `None` stores none.

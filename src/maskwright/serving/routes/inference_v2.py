@@ -6,7 +6,7 @@ Source: https://github.com/kserve/open-inference-protocol
 from typing import Any
 
 import numpy as np
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 from starlette.exceptions import HTTPException
 
 from maskwright import __version__
@@ -63,49 +63,41 @@ def inference_routes(models: ModelRegistry, queue: JobQueue, limits: ServerLimit
         """Whether it answers; open to all."""
         return {"ready": True}
 
-    @routes.get("/models/{model}")
-    async def metadata(model: str) -> dict[str, Any]:
-        """Inputs and outputs of a model."""
-        return describe(_choose(models, model))
+    async def choose(model: str) -> ServedModel:
+        return _choose(models, model)
 
-    @routes.get("/models/{model}/versions/{version}")
-    async def version_metadata(model: str, version: str) -> dict[str, Any]:
-        """Inputs and outputs of a model."""
-        return describe(_choose(models, model, version))
+    async def choose_version(model: str, version: str) -> ServedModel:
+        return _choose(models, model, version)
 
-    @routes.get("/models/{model}/ready")
-    async def model_ready(model: str) -> dict[str, Any]:
-        """Whether a model answers."""
-        return {"name": _choose(models, model).name, "ready": True}
+    for path, chosen in (
+        ("/models/{model}", Depends(choose)),
+        ("/models/{model}/versions/{version}", Depends(choose_version)),
+    ):
 
-    @routes.get("/models/{model}/versions/{version}/ready")
-    async def version_ready(model: str, version: str) -> dict[str, Any]:
-        """Whether a model answers."""
-        return {"name": _choose(models, model, version).name, "ready": True}
+        @routes.get(path)
+        async def metadata(served: ServedModel = chosen) -> dict[str, Any]:
+            """Inputs and outputs of a model."""
+            return describe(served)
 
-    async def respond(request: Request, served: ServedModel) -> Response:
-        if request.headers.get("content-encoding", "identity") != "identity":
-            raise HTTPException(415, "Expected a body that is not compressed.")
-        queue.check()
-        body = await request.body()
-        json_length = request.headers.get(JSON_LENGTH)
-        return await queue.run(lambda: infer_body(served, body, json_length, limits))
+        @routes.get(f"{path}/ready")
+        async def model_ready(served: ServedModel = chosen) -> dict[str, Any]:
+            """Whether a model answers."""
+            return {"name": served.name, "ready": True}
 
-    documented: dict[str, Any] = {
-        "response_class": Response,
-        "openapi_extra": {"requestBody": _REQUEST},
-        "responses": {200: _ANSWER},
-    }
-
-    @routes.post("/models/{model}/infer", **documented)
-    async def infer(request: Request, model: str) -> Response:
-        """Labels of images, and other outputs on request."""
-        return await respond(request, _choose(models, model))
-
-    @routes.post("/models/{model}/versions/{version}/infer", **documented)
-    async def version_infer(request: Request, model: str, version: str) -> Response:
-        """Labels of images, and other outputs on request."""
-        return await respond(request, _choose(models, model, version))
+        @routes.post(
+            f"{path}/infer",
+            response_class=Response,
+            openapi_extra={"requestBody": _REQUEST},
+            responses={200: _ANSWER},
+        )
+        async def infer(request: Request, served: ServedModel = chosen) -> Response:
+            """Labels of images, and other outputs on request."""
+            if request.headers.get("content-encoding", "identity") != "identity":
+                raise HTTPException(415, "Expected a body that is not compressed.")
+            queue.check()
+            body = await request.body()
+            json_length = request.headers.get(JSON_LENGTH)
+            return await queue.run(infer_body, served, body, json_length, limits)
 
     return routes
 
@@ -139,10 +131,7 @@ def infer_body(
     """Response to the body of a request; `HTTPException` if it does not follow the protocol.
 
     Args:
-        served: The model.
-        body: JSON, and bytes after it.
         json_length: Length of the JSON, from the header; `None` for all of the body.
-        limits: Of pixels, of all images together.
     """
     request, rest = parse_body(body, json_length)
     images = read_images(request.inputs[0], rest, limits)

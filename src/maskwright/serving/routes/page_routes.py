@@ -1,5 +1,6 @@
 """Routes of the page: models, and images with their tiles, probabilities and masks."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,9 +11,9 @@ from starlette.exceptions import HTTPException
 
 from maskwright.serving.jobs.job_queue import JobQueue, wait_if_large
 from maskwright.serving.jobs.model_registry import ModelRegistry
+from maskwright.serving.jobs.probability_grid import LEVELS
 from maskwright.serving.jobs.run_inference import decide_regions
 from maskwright.serving.limits import ServerLimits
-from maskwright.serving.routes.page_state import describe_image, describe_model
 from maskwright.serving.routes.requests import (
     choose_model,
     file_response,
@@ -20,9 +21,10 @@ from maskwright.serving.routes.requests import (
     segmenter_of,
 )
 from maskwright.serving.store.image_store import ImageStore
-from maskwright.serving.store.tile_pyramid import TilePyramid
+from maskwright.serving.store.tile_pyramid import TILE, TilePyramid
 from maskwright.serving.store.training_export import TrainingSetWriter
 from maskwright.serving.store.upload import Upload
+from maskwright.tasks.serving import MaskSettings, ServedClassifier, ServedModel
 
 _LONGEST_WAIT_S = 20.0
 _BYTES = "application/octet-stream"
@@ -47,10 +49,6 @@ def page_routes(
     """`/api/models` and `/api/images`.
 
     Args:
-        models: Models by name.
-        queue: Where heavy work is done.
-        limits: Of pixels.
-        images: Images that are worked on.
         training_set: Stores images for training; `None` stores none.
     """
     routes = APIRouter(prefix="/api")
@@ -136,12 +134,68 @@ def page_routes(
     async def decide_again(id: str) -> dict[str, Any]:
         """Decide on the regions of the mask as it is now."""
         upload = images.finished(id)
-        if upload.served.classifier is None:
+        classifier = upload.served.classifier
+        if classifier is None:
             raise HTTPException(422, f"The model {upload.served.name} decides on no regions.")
-        await queue.run(_decide, upload, limits.pixels)
+        await queue.run(_decide, upload, classifier, limits.pixels)
         return describe_image(upload)
 
     return routes
+
+
+def describe_model(served: ServedModel, keeps: bool) -> dict[str, Any]:
+    """A model, with all that the page needs to show masks and to decide as the model does.
+
+    Args:
+        keeps: Whether the server stores images for training.
+    """
+    segmenter, classifier = served.segmenter, served.classifier
+    classes: list[dict[str, Any]] = []
+    background = None
+    if segmenter is not None:
+        card = segmenter.predictor.card
+        colors = card.labels.to_dict()["colors"]
+        classes = [
+            {"label": label, "name": name, "color": colors[label].lower()}
+            for label, name in enumerate(card.labels.names)
+        ]
+        background = card.background
+    return {
+        "name": served.name,
+        "task": served.task,
+        "classes": classes,
+        "background": background,
+        **asdict(MaskSettings() if segmenter is None else segmenter.settings),
+        "names": None if classifier is None else classifier.names,
+        "decision_threshold": None if classifier is None else classifier.threshold,
+        "needs_masks": segmenter is None,
+        "keep": keeps and segmenter is not None,
+    }
+
+
+def describe_image(upload: Upload) -> dict[str, Any]:
+    """Status of an image, and what the model predicted for it."""
+    grid, decided = upload.grid, upload.result.decisions
+    planes = ["labels", "probabilities"]
+    if upload.served.segmenter is not None and upload.served.segmenter.has_objects:
+        planes.append("objects")
+    return {
+        "id": upload.id,
+        "name": upload.name,
+        "model": upload.served.name,
+        "status": upload.status,
+        "progress": round(upload.progress, 3),
+        "reason": upload.reason,
+        "width": upload.size[1],
+        "height": upload.size[0],
+        "tile": TILE,
+        "grid": {"width": grid.width, "height": grid.height, "scale": grid.scale},
+        "levels": LEVELS,
+        "planes": planes,
+        "changed": upload.corrected,
+        "regions": None if decided is None else decided.regions,
+        "decisions": None if decided is None else decided.decisions,
+    }
 
 
 async def _pyramid(upload: Upload) -> TilePyramid:
@@ -167,12 +221,10 @@ async def _read(file: Path) -> bytes:
         raise HTTPException(404, "There is no such part of this image.") from None
 
 
-def _decide(upload: Upload, max_pixels: int) -> None:
+def _decide(upload: Upload, classifier: ServedClassifier, max_pixels: int) -> None:
     """Decide on the mask as it is now."""
     wait_if_large(upload.size[0] * upload.size[1])
     with upload.in_use():
         name, labels = Path(upload.name).stem, upload.labels()
-        result = decide_regions(
-            upload.served, upload.files, name, upload.result, labels, max_pixels
-        )
+        result = decide_regions(classifier, upload.files, name, upload.result, labels, max_pixels)
     upload.finish(result)

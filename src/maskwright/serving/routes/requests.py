@@ -6,7 +6,6 @@ from typing import Any
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
-from maskwright.errors import ConfigError
 from maskwright.serving.jobs.model_registry import ModelRegistry
 from maskwright.tasks.serving import ServedModel, ServedSegmenter
 
@@ -48,14 +47,9 @@ def segmenter_of(
     Raises:
         ConfigError: If the model predicts no masks, or a value cannot be used.
     """
-    if served.segmenter is None:
-        raise ConfigError(
-            f"The model {served.name} decides on given masks and predicts none; ask /regions."
-        )
     changes = {"threshold": threshold, "min_area_px": min_area_px}
     given = {name: value for name, value in changes.items() if value is not None}
-    segmenter = served.segmenter
-    return replace(segmenter, predictor=segmenter.predictor.adjusted(**given))
+    return replace(served.masks, predictor=served.masks.predictor.adjusted(**given))
 
 
 def safe_name(name: str | None) -> str:

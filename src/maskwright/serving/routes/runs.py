@@ -90,7 +90,7 @@ def read_run(name: str, folder: Path) -> dict[str, Any]:
     progress = _progress(folder)
     status = status_of(folder, progress)
     rows = _history(folder)
-    settings = _settings(folder)
+    settings = _read_mapping(folder / "plan.yaml", yaml.safe_load)
     share = progress.get("share", 0.0)
     return {
         "name": name,
@@ -116,9 +116,14 @@ def status_of(folder: Path, progress: Mapping[str, Any]) -> str:
 
 
 def _progress(folder: Path) -> Mapping[str, Any]:
+    return _read_mapping(folder / "progress.json", json.loads)
+
+
+def _read_mapping(file: Path, parse: Callable[[str], Any]) -> Mapping[str, Any]:
+    """Content of a file; empty where it is missing or broken, as while it is written."""
     try:
-        content = json.loads((folder / "progress.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        content = parse(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError):
         return {}
     return content if isinstance(content, dict) else {}
 
@@ -136,14 +141,6 @@ def _history(folder: Path) -> list[dict[str, float | None]]:
     return [
         {key: value if math.isfinite(value) else None for key, value in row.items()} for row in rows
     ]
-
-
-def _settings(folder: Path) -> Mapping[str, Any]:
-    try:
-        content = yaml.safe_load((folder / "plan.yaml").read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError):
-        return {}
-    return content if isinstance(content, dict) else {}
 
 
 def _titles(rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:

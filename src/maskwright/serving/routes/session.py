@@ -4,21 +4,20 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Request
 from fastapi.responses import PlainTextResponse, Response
+from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.exceptions import HTTPException
 
 from maskwright import __version__
 from maskwright.serving.authentication import COOKIE, is_authorized, same_secret, session_of
 from maskwright.serving.limits import ServerLimits
-from maskwright.serving.metrics import CONTENT_TYPE, ServerMetrics
+from maskwright.serving.metrics import ServerMetrics
 
 
 def session_routes(limits: ServerLimits, token: str | None, metrics: ServerMetrics) -> APIRouter:
     """`/health`, `/metrics`, and what a page asks before it has signed in.
 
     Args:
-        limits: Those that the page shows.
         token: Token of the server; `None` for none.
-        metrics: Those of `/metrics`.
     """
     routes = APIRouter(tags=["Server"])
 
@@ -30,7 +29,7 @@ def session_routes(limits: ServerLimits, token: str | None, metrics: ServerMetri
     @routes.get("/metrics", response_class=PlainTextResponse)
     async def read_metrics() -> Response:
         """Metrics, as Prometheus reads them."""
-        return Response(metrics.text(), media_type=CONTENT_TYPE)
+        return Response(metrics.text(), media_type=CONTENT_TYPE_LATEST)
 
     @routes.get("/api/session")
     async def session(request: Request) -> dict[str, Any]:

@@ -117,9 +117,7 @@ def read_images(tensor: InputTensor, rest: memoryview, limits: ServerLimits) -> 
     """Decode images, `(b, h, w, c)`.
 
     Args:
-        tensor: Input of a request.
         rest: Bytes after its JSON.
-        limits: Of pixels, of all images together.
     """
     shape = tensor.shape
     pixels = math.prod(shape[:3])

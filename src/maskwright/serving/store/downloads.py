@@ -39,8 +39,6 @@ class DownloadFormat:
     """A format of masks to download.
 
     Args:
-        name: End of its address and of the file name.
-        media_type: Media type of the content.
         encode: From an upload and the most pixels that are decoded at once to the content.
     """
 

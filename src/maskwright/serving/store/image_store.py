@@ -37,9 +37,6 @@ class ImageStore:
     """Uploads by id. One thread writes their tiles, another runs models, in the order of arrival.
 
     Beyond the limits of number and bytes, the oldest finished uploads are removed.
-
-    Args:
-        limits: Of pixels, of the queue, and of stored images.
     """
 
     def __init__(self, limits: ServerLimits) -> None:
@@ -82,11 +79,6 @@ class ImageStore:
 
     def add(self, name: str, served: ServedModel, source: BinaryIO) -> Upload:
         """Store an image; its header is checked now, a model works on it later.
-
-        Args:
-            name: File name.
-            served: The model, which predicts masks.
-            source: The file.
 
         Raises:
             BusyError: If enough images wait.

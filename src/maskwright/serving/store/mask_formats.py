@@ -3,7 +3,9 @@
 import io
 import json
 import tempfile
+from collections.abc import Callable
 from dataclasses import replace
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +20,7 @@ from maskwright.inference.large.polygons import pixel_polygons, write_polygons
 from maskwright.inference.postprocess import OBJECTS, components_of
 from maskwright.instances import Instances
 from maskwright.labels import IGNORE_LABEL, Labels
-from maskwright.serving.jobs.subprocess_call import call_in_subprocess
-from maskwright.serving.limits import check_deadline
+from maskwright.serving.limits import DeadlineExceededError, check_deadline
 from maskwright.tasks.instances.coco_json import to_coco
 
 _QUICK_OUTLINE_PX = 2**17  # some tenths of a second
@@ -49,7 +50,6 @@ def probability_png(probabilities: np.ndarray, labels: Labels, shown: str | None
 
     Args:
         probabilities: In [0, 1].
-        labels: Names of the classes.
         shown: Class whose probability is encoded; `None` for the foreground of two classes, or the
             most probable of more.
 
@@ -86,10 +86,8 @@ def coco(
     """COCO JSON of one image: an annotation for each object, or each component of a class.
 
     Args:
-        name: Name of the image.
         mask: Labels `(h, w)`.
         objects: Objects of the image; `None` for the components of the mask.
-        labels: Names of the classes.
         background: Class that is skipped, or `None`.
     """
     if objects is None:
@@ -126,7 +124,6 @@ def polygons(
 
     Args:
         mask: Labels `(h, w)`.
-        labels: Names of the classes.
         background: Class that is skipped, or `None`.
         geo: Where on Earth the mask lies.
 
@@ -144,6 +141,31 @@ def polygons(
         # GDAL lets no other thread of Python run while it follows outlines.
         call_in_subprocess(write_polygons, file, out, labels, background)
         return out.read_bytes()
+
+
+def call_in_subprocess(function: Callable[..., Any], *args: Any) -> None:
+    """Call a function in a new process, which takes a second to start, and wait for its end.
+
+    Args:
+        function: A function of a module; its result is lost.
+
+    Raises:
+        DeadlineExceededError: If it takes longer than the caller may; the process is killed.
+        DataError: If it fails; its standard error has the reason.
+    """
+    process = get_context("spawn").Process(target=function, args=args, daemon=True)
+    process.start()
+    try:
+        process.join(check_deadline())
+        if process.exitcode is None:
+            check_deadline()
+            raise DeadlineExceededError("The answer took longer than this server allows.")
+        if process.exitcode:
+            raise DataError("The file could not be made; the log of the server names the reason.")
+    finally:
+        process.kill()
+        process.join()
+        process.close()
 
 
 def _outline_px(mask: np.ndarray) -> int:

@@ -47,7 +47,7 @@ class TilePyramid:
     @property
     def levels(self) -> int:
         """Number of sizes."""
-        return pyramid_levels(self.height, self.width)
+        return (max(self.height, self.width) - 1).bit_length() + 1
 
     @property
     def thumbnail(self) -> Path:
@@ -56,7 +56,7 @@ class TilePyramid:
 
     def tile(self, level: int, column: int, row: int) -> Path:
         """File of a tile; there is none for numbers outside the image."""
-        return tile_file(self.folder, level, column, row)
+        return self.folder / str(level) / f"{column}_{row}.jpg"
 
 
 def safe_suffix(name: str, start: bytes) -> str:
@@ -65,40 +65,24 @@ def safe_suffix(name: str, start: bytes) -> str:
     Readers that go by the suffix, or by text in the file, could be led to other files of this
     machine: GDAL by a `.vrt`, OpenSlide by an index of JPEGs. Without a suffix, an image is opened
     by its content.
-
-    Args:
-        name: File name of the upload.
-        start: First bytes of the file.
     """
     suffix = Path(name).suffix.lower()
     return suffix if suffix in _SLIDES and start.startswith(TIFF_MAGIC) else ""
-
-
-def pyramid_levels(height: int, width: int) -> int:
-    """Number of sizes from the image down to a single pixel."""
-    return (max(height, width) - 1).bit_length() + 1
-
-
-def tile_file(folder: Path, level: int, column: int, row: int) -> Path:
-    """File of a tile in the folder of a pyramid."""
-    return folder / str(level) / f"{column}_{row}.jpg"
 
 
 def write_pyramid(windows: Windows, folder: Path, advance: Callable[[float], None]) -> TilePyramid:
     """Write the tiles of an image and its thumbnail, with memory for two rows of tiles.
 
     Args:
-        windows: The image.
-        folder: Folder for the tiles.
         advance: Called with the share of the image that was written.
     """
     height, width = windows.height, windows.width
     span = None if windows.dtype == "uint8" else _span_of(windows)
-    top = _Level(folder, pyramid_levels(height, width) - 1, height, width)
+    pyramid = TilePyramid(folder, height, width, span)
+    top = _Level(pyramid, pyramid.levels - 1, height, width)
     for band in _bands(windows):
         top.add(as_picture(band, span))
         advance(len(band) / height)
-    pyramid = TilePyramid(folder, height, width, span)
     _write_thumbnail(pyramid)
     return pyramid
 
@@ -135,14 +119,14 @@ def _span_of(windows: Windows) -> Span:
 class _Level:
     """One size of an image, cut into tiles as its rows come; it feeds the next smaller size."""
 
-    def __init__(self, folder: Path, number: int, height: int, width: int) -> None:
-        self.folder, self.number, self.missing, self.width = folder, number, height, width
+    def __init__(self, pyramid: TilePyramid, number: int, height: int, width: int) -> None:
+        self.pyramid, self.number, self.missing, self.width = pyramid, number, height, width
         self.row = 0
         self.waiting: list[np.ndarray] = []
         self.below: _Level | None = None
         if number:
-            self.below = _Level(folder, number - 1, (height + 1) // 2, (width + 1) // 2)
-        (folder / str(number)).mkdir(parents=True, exist_ok=True)
+            self.below = _Level(pyramid, number - 1, (height + 1) // 2, (width + 1) // 2)
+        (pyramid.folder / str(number)).mkdir(parents=True, exist_ok=True)
 
     def add(self, rows: np.ndarray) -> None:
         """Add the next rows, uint8 `(rows, width, 3)`."""
@@ -159,7 +143,7 @@ class _Level:
 
     def _write(self, strip: np.ndarray) -> None:
         for column, left in enumerate(range(0, self.width, TILE)):
-            file = tile_file(self.folder, self.number, column, self.row)
+            file = self.pyramid.tile(self.number, column, self.row)
             file.write_bytes(encode_jpeg(strip[:, left : left + TILE]))
         self.row += 1
         if self.below is not None:

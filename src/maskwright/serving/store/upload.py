@@ -13,7 +13,7 @@ from typing import Literal
 import cv2
 import numpy as np
 
-from maskwright.errors import ConfigError, DataError, MaskwrightError
+from maskwright.errors import DataError, MaskwrightError
 from maskwright.imageio import atomic_write
 from maskwright.instances import Instances
 from maskwright.labels import IGNORE_LABEL
@@ -48,7 +48,6 @@ def naming_errors(folder: Path, name: str) -> Iterator[None]:
     """Let errors name an upload by its file name, and not by its place on the disk.
 
     Args:
-        folder: Folder of its files.
         name: File name that it was sent with.
     """
     try:
@@ -92,8 +91,6 @@ class Upload:
     Args:
         id: Identifier in addresses, which nobody can guess.
         name: File name, for people.
-        served: The model that works on it.
-        files: Its files, in a private folder.
         size: Height and width, px.
     """
 
@@ -123,14 +120,8 @@ class Upload:
 
     @property
     def card(self) -> SemanticCard | InstanceCard:
-        """Card of the model that predicted the mask.
-
-        Raises:
-            ConfigError: If the model predicts none.
-        """
-        if self.served.segmenter is None:
-            raise ConfigError(f"The model {self.served.name} predicts no masks.")
-        return self.served.segmenter.predictor.card
+        """Card of the model that predicted the mask; `ConfigError` if it predicts none."""
+        return self.served.masks.predictor.card
 
     @contextmanager
     def in_use(self) -> Iterator[None]:
@@ -201,9 +192,6 @@ class Upload:
         """Objects of the mask as it is now; `None` for a model without objects.
 
         Predicted objects overlap and have scores, those of a corrected mask do not.
-
-        Args:
-            labels: From `labels`.
         """
         predicted = self.result.predicted
         if predicted is None or not self.corrected:

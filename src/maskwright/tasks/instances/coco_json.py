@@ -17,8 +17,6 @@ def to_coco(
     so that their list is a COCO result list too.
 
     Args:
-        images: File names with their instances.
-        labels: Names of the classes.
         background: Background label, or `None`.
     """
     return join_coco(

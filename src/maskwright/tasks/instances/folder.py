@@ -80,11 +80,7 @@ def plan_models(
     """As `plan_folder`, with models that are open; `options.adjustments` are not looked at.
 
     Args:
-        predictor: Of the objects.
         semantic: Whose classes are merged with the objects, or `None`.
-        images: As in `plan_folder`.
-        out: As in `plan_folder`.
-        options: As in `plan_folder`.
     """
     classes = None if semantic is None else semantic.card
     folder_model = _folder_model(predictor, semantic, out)

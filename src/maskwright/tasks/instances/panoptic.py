@@ -20,9 +20,7 @@ class Segment:
 
     Args:
         number: Value of its pixels, from 1.
-        label: Its class.
         is_thing: Whether it is an object.
-        area_px: Its area.
         score: Score of an object; `None` for stuff.
     """
 
@@ -39,7 +37,6 @@ class Panoptic:
 
     Args:
         ids: Number of the segment of each pixel, int32 `(h, w)`; 0 for nsegment.
-        segments: In the order of their numbers.
     """
 
     ids: np.ndarray
@@ -73,7 +70,6 @@ def merge(
     Args:
         objects: With scores; of thing classes.
         classes: Semantic mask, labels `(h, w)`.
-        stuff: Stuff classes.
         overlap: Maximum share of an object that is hidden by others.
         score: Score threshold of objects.
         stuff_area_px: Minimum area of a stuff segment.

@@ -31,7 +31,6 @@ class InstancePredictor:
     Args:
         say: From float32 images `(b, h, w, c)` to `logits` `(b, h, w, classes + 2)` of `"centers"`,
             or what `models.rcnn.mask_rcnn` gives of `"mask_rcnn"`, by name.
-        card: Size or tile, and thresholds.
     """
 
     def __init__(self, say: DetectorFn, card: InstanceCard) -> None:

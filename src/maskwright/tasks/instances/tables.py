@@ -25,10 +25,6 @@ class ObjectsResult(FolderResult):
     """What was written.
 
     Args:
-        written: Label images that were written, in the order of the images.
-        failed: Images without one.
-        skipped: Label images that an earlier run had written.
-        objects: Number of objects in all images.
         table: CSV with a row for each object.
         coco: JSON of all objects.
     """
@@ -57,10 +53,6 @@ def object_record(
     """What the tables need of an image.
 
     Args:
-        name: Of the file of the image.
-        regions: From `measured`.
-        objects: Of the image.
-        names: Of the classes.
         segments: Entry of the image in COCO's panoptic JSON, without its number, or `None`.
     """
     scores = scores_of(objects)

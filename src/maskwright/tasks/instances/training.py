@@ -40,7 +40,6 @@ def prepare(
     Args:
         dataset: With splits, and masks that separate objects.
         config: Settings, with `size` and `crop` as they are used.
-        options: How the run is carried out.
         synchronized: Whether workers share their batch statistics.
 
     Raises:

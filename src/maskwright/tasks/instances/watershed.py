@@ -38,7 +38,6 @@ def watershed_instances(
         probabilities: Class probabilities, background first, `(h, w, classes)`.
         depth: Distance to the border of the object as a share of its maximum, `(h, w)`.
         center: Proximity to the center of the object, `(h, w)`.
-        params: Thresholds.
 
     Returns:
         Instances of the class with the largest mean probability over their pixels; scores are

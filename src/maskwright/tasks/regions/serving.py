@@ -83,13 +83,7 @@ def _decision(result: CaseResult) -> dict[str, Any]:
 def _regions(
     results: Iterable[CaseResult], predicted: Mapping[str, Prediction], labels: Labels | None
 ) -> list[dict[str, Any]]:
-    """Regions that were looked at.
-
-    Args:
-        results: Of a pipeline.
-        predicted: Masks of its segmenter, by the name of the image.
-        labels: Names of the classes of the segmenter.
-    """
+    """Regions that were looked at."""
     return [
         _region(result, place, predicted.get(region.image_id), labels)
         for result in results

@@ -43,12 +43,9 @@ def centers(
     """Classes, depth and center maps of a model with `num_classes + 2` channels.
 
     Args:
-        loss: Loss of the classes.
-        train: Training samples.
         validation: Samples that select the best weights.
         num_classes: Number of classes, background included.
         auxiliary_weight: Weight of the loss of each auxiliary output of the model.
-        batching: How samples become batches.
     """
 
     def output_loss(outputs: Tensor, truth: Tensor, weights: Tensor, training: bool) -> Tensor:
@@ -88,9 +85,7 @@ def detections(
 
     Args:
         settings: Settings that `models.rcnn.mask_rcnn` built the model with.
-        train: Training samples.
         validation: Samples that select the best weights.
-        batching: How samples become batches.
     """
 
     def objective(

@@ -30,7 +30,6 @@ class ObjectPreviews(keras.callbacks.Callback):
         run: Its `previews` folder gets `epoch_0001.png` and so on.
         arrays: Samples to choose from; of large images, the center is drawn.
         card: Card of the model, before thresholds are tuned.
-        number: Number of samples.
         trace: From a model to its function, as `keras_detector`.
     """
 
