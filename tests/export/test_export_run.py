@@ -7,6 +7,7 @@ import sys
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -21,6 +22,7 @@ from maskwright.export.listing import read_listing, write_listing, written_diges
 from maskwright.export.parity import ParityLimits
 from maskwright.inference.predictor import Predictor
 from maskwright.model_card import SemanticCard, checksum
+from maskwright.types import Format
 
 ENGINES = {"onnx": "onnxruntime", "openvino": "openvino", "litert": "ai_edge_litert"}
 WITHOUT_TENSORFLOW = """
@@ -84,6 +86,10 @@ def exported(made):
 
 # Writing LiteRT takes longest; tests/export/test_export_tasks.py reads and writes it all the same.
 SLOW = {"litert": pytest.mark.slow}
+
+
+def test_the_table_has_a_row_for_every_format():
+    assert tuple(FORMATS) == get_args(Format)
 
 
 @pytest.fixture(params=[pytest.param(name, marks=SLOW.get(name, ())) for name in FORMATS])

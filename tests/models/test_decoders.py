@@ -287,5 +287,5 @@ def test_what_does_not_fit_is_said():
     with pytest.raises(ConfigError, match="one part or more a side"):
         pspnet(features, bins=(0, 1))
     for decode in (deeplab_v3_plus, lraspp):
-        with pytest.raises(ConfigError, match="stride 8 alone"):
+        with pytest.raises(ConfigError, match="stride 8 only"):
             decode(drawn((8,)))
