@@ -1,10 +1,11 @@
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from maskwright.labels import IGNORE_LABEL
-from maskwright.metrics import confusion
-from maskwright.metrics.streaming import count
+from maskwright.metrics import confusion, scores
+from maskwright.metrics.streaming import ConfusionMatrix, count
 
 
 def draw(num_classes):
@@ -33,3 +34,32 @@ def test_labels_of_no_class_are_not_counted():
     assert np.sum(count(labels, logits, 2)) == 77
     assert np.sum(count(labels, logits, 2, ignore_label=1)) == np.sum(labels == 0)
     assert np.sum(count(labels, logits, 2, ignore_label=None)) == 77
+
+
+def test_agrees_with_the_counts_of_numpy_over_batches():
+    labels, logits = draw(3)
+    metric = ConfusionMatrix(3)
+    update = tf.function(metric.update_state)
+    for one in range(2):
+        update(labels[one : one + 1], logits[one : one + 1])
+    expected = confusion(labels, logits.argmax(-1), 3)
+    np.testing.assert_array_equal(metric.counts, expected)
+    for name, value in metric.result().items():
+        assert float(value) == pytest.approx(getattr(scores(expected), name).item())
+    metric.reset_state()
+    assert {float(value) for value in metric.result().values()} == {0.0}
+
+
+def test_an_absent_class_is_left_out_of_means():
+    metric = ConfusionMatrix(3)
+    metric.update_state(np.array([[[0, 1]]]), np.array([[[[1.0, 0, 0], [1, 0, 0]]]]))
+    # Class 0 hits one of two, class 1 none of one, class 2 is nowhere.
+    assert float(metric.result()["mean_iou"]) == pytest.approx((1 / 2 + 0) / 2)
+
+
+def test_weights_are_refused_and_the_config_makes_it_again():
+    metric = ConfusionMatrix(3, ignore_label=None)
+    with pytest.raises(ValueError, match="takes no weights"):
+        metric.update_state(*draw(3), sample_weight=np.ones(2))
+    again = keras.metrics.deserialize(keras.metrics.serialize(metric))
+    assert again.get_config() == metric.get_config()

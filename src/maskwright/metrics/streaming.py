@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import keras
 from keras import ops
 
 from maskwright.labels import IGNORE_LABEL
@@ -65,3 +66,67 @@ def count_scores(labels: Tensor, logits: Tensor) -> Tensor:
     codes = ops.where(counted, labels * BINS + places, 2 * BINS)
     counts = ops.bincount(codes, minlength=2 * BINS + 1)
     return ops.cast(ops.reshape(counts[:-1], (2, BINS)), "int64")
+
+
+@keras.saving.register_keras_serializable(package="maskwright")
+class ConfusionMatrix(keras.metrics.Metric):
+    """Pixels counted by true and predicted class, and the scores that follow from them.
+
+    `counts`, int64 `(num_classes, num_classes)`, has true classes in rows; `result` gives a
+    dictionary of `mean_iou`, `mean_dice` and `pixel_accuracy` over all batches. As in
+    `metrics.confusion`, a class that is in neither mask is left out of the means; where nothing was
+    counted at all, scores are 0, because a nan would stop training.
+
+    Args:
+        num_classes: Two where there is a single channel of logits.
+        ignore_label: Label of pixels that are not counted, or `None`.
+    """
+
+    def __init__(
+        self,
+        num_classes: int,
+        ignore_label: int | None = IGNORE_LABEL,
+        name: str = "confusion_matrix",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(name=name, **kwargs)
+        self.num_classes = num_classes
+        self.ignore_label = ignore_label
+        self.counts = self.add_variable(
+            shape=(num_classes, num_classes), initializer="zeros", dtype="int64", name="counts"
+        )
+
+    def update_state(
+        self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None = None
+    ) -> None:
+        """Add the pixels of a batch: labels and logits as `count` takes them.
+
+        Raises:
+            ValueError: If there are weights: whole pixels are counted.
+        """
+        if sample_weight is not None:
+            raise ValueError("`ConfusionMatrix` counts whole pixels and takes no weights.")
+        self.counts.assign_add(count(y_true, y_pred, self.num_classes, self.ignore_label))
+
+    def result(self) -> dict[str, Tensor]:
+        """Scores over all batches, each a float32 scalar."""
+        counts = ops.cast(self.counts, "float32")
+        hit, truth, predicted = (
+            ops.diagonal(counts),
+            ops.sum(counts, axis=1),
+            ops.sum(counts, axis=0),
+        )
+        present = ops.cast(truth + predicted > 0, "float32")
+        num_present = ops.maximum(ops.sum(present), 1.0)
+        union = ops.maximum(truth + predicted - hit, 1.0)
+        both = ops.maximum(truth + predicted, 1.0)
+        return {
+            "mean_iou": ops.sum(hit / union) / num_present,
+            "mean_dice": ops.sum(2 * hit / both) / num_present,
+            "pixel_accuracy": ops.sum(hit) / ops.maximum(ops.sum(truth), 1.0),
+        }
+
+    def get_config(self) -> dict[str, Any]:
+        """Arguments that rebuild the metric."""
+        arguments = {"num_classes": self.num_classes, "ignore_label": self.ignore_label}
+        return {**super().get_config(), **arguments}
