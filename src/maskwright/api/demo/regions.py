@@ -49,7 +49,6 @@ def demo_regions(
 
     Args:
         out: Folder for everything; data that is there already is used again.
-        minutes: Time to train for, both together.
     """
     from maskwright.data.readers.description import write_description
     from maskwright.data.synthetic.datasets import write_dataset
