@@ -48,7 +48,6 @@ def find_learning_rate(
         channels=decoded.train.channels,
         pixel_range=decoded.train.value_range,
         seed=config.seed,
-        synchronized=False,
     ).build()
     curve = range_test(model, decoded.task, Recipe(**config.recipe()), steps=steps, seconds=seconds)
     if out is not None:

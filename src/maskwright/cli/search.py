@@ -62,12 +62,9 @@ def search(
         **read_settings(settings, minutes=minutes, epochs=epochs),
     )
     if as_json:
-        summary = {
-            "score": result.score,
-            "best": asdict(result.best),
-            "plan": str(result.best_plan),
-        }
-        typer.echo(json.dumps({**summary, "trials": [asdict(trial) for trial in result.trials]}))
+        summary = {"score": result.score, "best": asdict(result.best), "plan": result.best_plan}
+        trials_run = [asdict(trial) for trial in result.trials]
+        typer.echo(json.dumps({**summary, "trials": trials_run}, default=str))
     else:
         out().print(_table(result))
     print_message(

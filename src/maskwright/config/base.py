@@ -119,12 +119,8 @@ class RunConfig(DataSettings):
             "freeze": 0.2 if self.pretrained else 0.0,
             "fix_statistics": self.pretrained,
         }
-        return {
-            name: defaults[name]
-            if getattr(self, name) is None and name in defaults
-            else getattr(self, name)
-            for name in _RECIPE
-        }
+        values = {name: getattr(self, name) for name in _RECIPE}
+        return {n: defaults.get(n) if value is None else value for n, value in values.items()}
 
 
 _RECIPE = (

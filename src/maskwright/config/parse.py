@@ -24,7 +24,6 @@ def read_config(plan: str | Path | None, settings: Mapping[str, Any], kind: type
 
     Args:
         plan: YAML file of settings, or `None` for the defaults.
-        settings: Values that override those of the file, by key.
 
     Raises:
         ConfigError: If the file cannot be read, a key does not exist, or a value is out of range.

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Container
 from dataclasses import MISSING, asdict, dataclass, fields
 from functools import cache
@@ -58,7 +59,11 @@ class ModelCard:
             try:
                 adapter.validate_python(value, strict=True)
             except ValidationError as error:
-                raise wrong_value(name, error.errors()[0]["msg"].lower(), value) from None
+                problem = error.errors()[0]
+                expected = re.sub(r"^\w+ should", "must", problem["msg"])
+                if problem["type"] == "missing":  # the end of a tuple
+                    expected = "must have more entries"
+                raise wrong_value(name, expected, value) from None
 
     def to_json(self) -> str:
         """JSON text that `from_json` reads back."""
@@ -145,9 +150,9 @@ def checksum(path: str | Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def wrong_value(name: str, reason: str, value: object) -> ModelError:
+def wrong_value(name: str, expected: str, value: object) -> ModelError:
     """Error for a field of a card that does not hold what is expected."""
-    return ModelError(f"`{name}` of the card cannot be {value!r}: {reason}.")
+    return ModelError(f"`{name}` of the card {expected}; received {value!r}.")
 
 
 @cache

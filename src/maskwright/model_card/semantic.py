@@ -38,7 +38,9 @@ class SemanticCard(ModelCard):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.background is None:
-            no_background = "the model has several classes and none is a background"
+            no_background = (
+                "must be nothing: the model has several classes and none is a background"
+            )
             if self.threshold is not None:
                 raise wrong_value("threshold", no_background, self.threshold)
             if self.fill_holes_px:

@@ -30,10 +30,6 @@ def run_training(
     Args:
         prepare: Decodes the data and describes model and task; called, once the folder is there
             and seeds are set, with whether several workers synchronize their batch statistics.
-
-    Raises:
-        TrainingError: If the folder holds another run, or nothing to resume, or if the training
-            data of a resumed run has changed.
     """
     strategy = find_strategy()
     keras.utils.set_random_seed(options.seed)

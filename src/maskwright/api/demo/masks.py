@@ -41,11 +41,7 @@ class Demo:
 
 
 def demo(out: str | Path, *, minutes: float = 2.0, on_message: OnMessage = ignore_message) -> Demo:
-    """Draw a data set, train on it, evaluate, predict.
-
-    Args:
-        out: Folder for everything; data that is there already is used again.
-    """
+    """Draw a data set, or use the one in `out` again, train on it, evaluate, predict."""
     from maskwright.data.synthetic.datasets import write_dataset
 
     folder = Path(out)

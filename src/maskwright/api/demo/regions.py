@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 _SHOWN = 4
 _ENLARGED = 2
-_SEGMENTING = 0.5  # of the time
 _CELLS = {
     "images": "images",
     "masks": "instances",
@@ -49,7 +48,6 @@ def demo_regions(
 
     Args:
         out: Folder for everything; data that is there already is used again.
-        minutes: Time to train for, both together.
     """
     from maskwright.data.readers.description import write_description
     from maskwright.data.synthetic.datasets import write_dataset
@@ -63,14 +61,11 @@ def demo_regions(
         on_message("Drawing microscope-like scenes of round and spindle-shaped cells …")
         write_dataset(data, apart=True)
         write_description(described, _CELLS, ["Every cell by itself; what it is says cells.csv."])
-    on_message(f"Training a segmenter that finds cells for {minutes * _SEGMENTING:g} minutes …")
-    train(described, segmenter, minutes=minutes * _SEGMENTING, **DEMO_SETTINGS)
-    on_message(
-        f"Training a classifier of what it finds for {minutes * (1 - _SEGMENTING):g} minutes …"
-    )
-    train_regions(
-        described, run, minutes=minutes * (1 - _SEGMENTING), segmenter=str(segmenter), **_SETTINGS
-    )
+    half = minutes / 2
+    on_message(f"Training a segmenter that finds cells for {half:g} minutes …")
+    train(described, segmenter, minutes=half, **DEMO_SETTINGS)
+    on_message(f"Training a classifier of what it finds for {half:g} minutes …")
+    train_regions(described, run, minutes=half, segmenter=str(segmenter), **_SETTINGS)
     on_message("Scoring images that neither was trained on …")
     evaluation = evaluate(run, described)
     on_message("Deciding on the cells of the test images …")
@@ -78,19 +73,15 @@ def demo_regions(
     answers = folder / "answers"
     predict(run, copy_images(dataset, folder / "test_images"), answers, masks=False)
     pipeline = load(run)
+    shown = dataset.of("test")[:_SHOWN]
+    columns = [_column(pipeline, sample.id, dataset.read_image(sample)) for sample in shown]
     places = {
         "images and cells": data,
         "segmenter": segmenter,
         "pipeline": run,
         "report": run / "evaluation" / "test" / "report.html",
         "decisions": answers / "cases.csv",
-        "picture": write_columns(
-            folder / "demo.png",
-            [
-                _column(pipeline, sample.id, dataset.read_image(sample))
-                for sample in dataset.of("test")[:_SHOWN]
-            ],
-        ),
+        "picture": write_columns(folder / "demo.png", columns),
     }
     return Demo(run, evaluation, places)
 
@@ -102,7 +93,5 @@ def _column(pipeline: "Pipeline", name: str, image: np.ndarray) -> list[np.ndarr
     results = pipeline({name: image})
     regions = [region for result in results for region in result.regions]
     scores = [float(result.probability or 0) for result in results]
-    return [
-        draw_decisions(image, shown, scores[: len(shown)], scale=_ENLARGED)
-        for shown in ([], regions)
-    ]
+    below = draw_decisions(image, regions, scores[: len(regions)], scale=_ENLARGED)
+    return [draw_decisions(image, [], [], scale=_ENLARGED), below]

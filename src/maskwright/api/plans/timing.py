@@ -61,7 +61,6 @@ def time_steps(config: TrainConfig, dataset: DataSet, machine: Machine) -> Timin
         channels=arrays.channels,
         pixel_range=arrays.value_range,
         seed=config.seed,
-        synchronized=False,
     ).build()
     loop = TrainingLoop(model, task, recipe=Recipe(**config.recipe()), epochs=1)
     step = loop.make_step(loop.parameters.groups)

@@ -11,8 +11,9 @@ import numpy as np
 
 from maskwright.errors import DataError
 from maskwright.export.artifact import needs_tensorflow
-from maskwright.export.engines import Threads
+from maskwright.export.engines import ALONE, SHARED, Threads
 from maskwright.export.logits import load_card
+from maskwright.imageio import find_images
 from maskwright.inference.adjustments import adjusted_card
 from maskwright.inference.folder_plan import (
     Advance,
@@ -31,9 +32,11 @@ from maskwright.inference.output_paths import Job, WorkItem, plan_files
 from maskwright.inference.predictor import Prediction, Predictor
 from maskwright.model_card import SemanticCard
 from maskwright.tasks.semantic.batching import BATCH_PIXELS, PreparedPixels, batches
-from maskwright.tasks.semantic.load import open_predictor
+from maskwright.tasks.semantic.load import open_masks
 from maskwright.tasks.semantic.writer import write_files
 from maskwright.types import ignore_message
+
+_WORTH_PREPARING = 16  # images; preparing takes about as long as Keras takes for a hundred
 
 
 def plan_folder(
@@ -53,8 +56,15 @@ def plan_folder(
         worker = replace(options, on_message=ignore_message)
         plan = plan_masks(card, images, out, options, partial(_open, Path(model), worker))
         return replace(plan, on_gpu=needs_tensorflow(Path(model)))
-    predictor = open_predictor(model, images, options.on_message).adjusted(**options.adjustments)
-    return plan_predictor(predictor, images, out, options)
+    # Of a single image, however large, little is read or written beside the engine.
+    threads = ALONE if Path(images).is_file() else SHARED
+    predictor = open_masks(
+        Path(model),
+        threads,
+        lambda: len(find_images(images)) >= _WORTH_PREPARING,
+        options.on_message,
+    )
+    return plan_predictor(predictor.adjusted(**options.adjustments), images, out, options)
 
 
 def plan_predictor(

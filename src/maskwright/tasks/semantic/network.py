@@ -55,7 +55,7 @@ def describe_model(
     channels: int,
     pixel_range: tuple[float, float],
     seed: int,
-    synchronized: bool,
+    synchronized: bool = False,
 ) -> "Blueprint":
     """Network that the settings describe, as `prepare` asks for it."""
     from maskwright import models
