@@ -11,11 +11,10 @@ from maskwright.export.engines import ALONE, Threads
 from maskwright.inference.pixels import model_pixels
 from maskwright.inference.predictor import Prediction
 from maskwright.model_card import RegionCard
-from maskwright.tasks.regions.extraction.crop_spec import CropSpec
+from maskwright.tasks.regions.extraction.crops import CropSpec
 from maskwright.tasks.regions.extraction.extract import Region, extract
 from maskwright.tasks.regions.extraction.predicted_regions import extract_predicted
-from maskwright.tasks.regions.learning.bags import row
-from maskwright.tasks.regions.learning.collate import as_inputs
+from maskwright.tasks.regions.learning.bags import region_inputs
 from maskwright.tasks.regions.open_classifier import ClassifierFn, load_classifier
 
 MAX_BATCH_REGIONS = 128
@@ -71,31 +70,26 @@ class Classifier:
         return cls(*load_classifier(Path(path), threads))
 
     def extract(
-        self, image: np.ndarray, mask: np.ndarray, image_id: str = "", background: int | None = 0
+        self,
+        image: np.ndarray,
+        mask: np.ndarray | Prediction,
+        image_id: str = "",
+        background: int | None = 0,
     ) -> list[Region]:
-        """Regions of a ground-truth mask as this classifier takes them.
+        """Regions of a mask as this classifier takes them.
 
         Args:
             image: `(h, w, c)`, as `read_image` gives it; it is converted with `convert`.
-            mask: Labels or instances `(h, w)`.
+            mask: Ground truth as labels or instances `(h, w)`, or what a segmenter predicted.
             image_id: Name of the image.
             background: Label that is not a region, or `None`.
         """
         image = self.convert(image)
+        if isinstance(mask, Prediction):
+            return extract_predicted(
+                image, mask, self.crop_spec, image_id=image_id, background=background
+            )
         return extract(image, mask, self.crop_spec, image_id=image_id, background=background)
-
-    def extract_predicted(
-        self,
-        image: np.ndarray,
-        prediction: Prediction,
-        image_id: str = "",
-        background: int | None = 0,
-    ) -> list[Region]:
-        """Regions of a segmenter's prediction; `background` is the segmenter's."""
-        image = self.convert(image)
-        return extract_predicted(
-            image, prediction, self.crop_spec, image_id=image_id, background=background
-        )
 
     def convert(self, image: np.ndarray) -> np.ndarray:
         """Image in the channels and the type that the classifier was trained on."""
@@ -117,20 +111,16 @@ class Classifier:
         return decisions + self._decide_batch(batch) if batch else decisions
 
     def _decide_batch(self, bags: Sequence[Sequence[Region]]) -> list[Decision]:
-        crops, masks, vectors = zip(*(row(region) for bag in bags for region in bag), strict=True)
-        owners = [index for index, bag in enumerate(bags) for _ in bag]
-        card = self.card
-        outputs = self.decide(
-            as_inputs(crops, masks, vectors, owners, card.outside, card.value_range[1])
-        )
-        region_probabilities = expit(outputs["region_logits"][:, 0] / card.temperature)
+        inputs, temperature = region_inputs(bags, self.card), self.card.temperature
+        outputs = self.decide(inputs)
+        region_probabilities = expit(outputs["region_logits"][:, 0] / temperature)
         decisions = []
-        for index in range(len(bags)):
-            members = np.flatnonzero(np.array(owners) == index)
+        for index, owned in enumerate(inputs["bags"]):
+            members = np.flatnonzero(owned)
             logit = float(outputs["logits"][index, 0])
             decisions.append(
                 Decision(
-                    probability=float(expit(logit / card.temperature)),
+                    probability=float(expit(logit / temperature)),
                     logit=logit,
                     weights=outputs["weights"][index, members],
                     region_probabilities=region_probabilities[members],

@@ -1,12 +1,16 @@
 """Grad-CAM heat maps of decisions on regions, as values and as a picture."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import cv2
 import numpy as np
 
+from maskwright.data.to_rgb import as_picture
 from maskwright.errors import ConfigError, DataError, ModelError
+from maskwright.model_card import RegionCard
+from maskwright.tasks.regions.extraction.extract import Region
+from maskwright.tasks.regions.learning.bags import region_inputs, row
 
 _OUTLINE = (255, 255, 255)
 _MAX_OPACITY = 0.75  # of the color where heat is 1, so that the image remains visible
@@ -61,6 +65,16 @@ def heat_map(
     heat = np.stack(fine) * masks
     highest = heat.max((1, 2), keepdims=True)
     return np.divide(heat, highest, out=np.zeros_like(heat), where=highest > 0)
+
+
+def heat_pictures(model: Any, regions: Sequence[Region], card: RegionCard) -> list[np.ndarray]:
+    """Heat map of each region of one bag, drawn on its crop; uint8 RGB `(size, size, 3)`."""
+    heats = heat_map(model, region_inputs([regions], card))
+    rows = [row(region) for region in regions]
+    return [
+        draw_heat(as_picture(crop), heat, mask.astype(bool))
+        for (crop, mask, _), heat in zip(rows, heats, strict=True)
+    ]
 
 
 def draw_heat(crop: np.ndarray, heat: np.ndarray, mask: np.ndarray) -> np.ndarray:

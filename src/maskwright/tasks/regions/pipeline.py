@@ -117,10 +117,9 @@ class Pipeline:
             image_id: Name of the image.
             background: Label of the ground truth that is not a region, or `None`.
         """
-        if not isinstance(mask, Prediction):
-            return self.classifier.extract(image, mask, image_id, background)
-        background = 0 if self.segmenter is None else self.segmenter.card.background
-        return self.classifier.extract_predicted(image, mask, image_id, background)
+        if isinstance(mask, Prediction):
+            background = 0 if self.segmenter is None else self.segmenter.card.background
+        return self.classifier.extract(image, mask, image_id, background)
 
     def decide(self, images: Iterable[tuple[str, str, Sequence[Region]]]) -> list[CaseResult]:
         """Decisions from the regions of images.

@@ -14,9 +14,8 @@ from maskwright.tasks.regions.drawing import draw_decisions
 from maskwright.tasks.regions.evaluation.bags import PackedBag
 from maskwright.tasks.regions.evaluation.scores import RegionEvaluation
 from maskwright.tasks.regions.extraction.ground_truth import read_region_mask
-from maskwright.tasks.regions.grad_cam import draw_heat, heat_map
+from maskwright.tasks.regions.grad_cam import heat_pictures
 from maskwright.tasks.regions.learning.bags import row
-from maskwright.tasks.regions.learning.collate import as_inputs
 from maskwright.tasks.regions.pipeline import Pipeline
 
 
@@ -84,15 +83,10 @@ class ExampleDrawer:
                 picture, [outlines[k] for k in indices], alone, card.threshold
             )
             panels.append(("Predicted mask", shown(outlined)))
-        crop, crop_mask, vector = row(regions[bag.true[heaviest]])
-        panels.append(("Region", shown(as_picture(crop))))
+        region = regions[bag.true[heaviest]]
+        panels.append(("Region", shown(as_picture(row(region)[0]))))
         if self._model is not None:
-            inputs = as_inputs(
-                [crop], [crop_mask], [vector], [0], card.outside, card.value_range[1]
-            )
-            heat = heat_map(self._model, inputs)[0]
-            hot = draw_heat(as_picture(crop), heat, crop_mask.astype(bool))
-            panels.append(("Heat map", shown(hot)))
+            panels.append(("Heat map", shown(heat_pictures(self._model, [region], card)[0])))
         text = self._text(index, bag, true, heaviest)
         return Example(rank, bag.bag.id, text, tuple(panels))
 

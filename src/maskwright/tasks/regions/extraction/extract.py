@@ -5,11 +5,17 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from maskwright.tasks.regions.extraction.crop_spec import CropSpec
-from maskwright.tasks.regions.extraction.crops import align, cut_mask, cut_pixels, treat, window
+from maskwright.tasks.regions.extraction.crops import (
+    CropSpec,
+    align,
+    cut_mask,
+    cut_pixels,
+    treat,
+    window,
+)
+from maskwright.tasks.regions.extraction.features import measure_within
 from maskwright.tasks.regions.extraction.find_regions import find_regions
 from maskwright.tasks.regions.extraction.intensities import full_scale_of
-from maskwright.tasks.regions.extraction.measure import measure_within
 from maskwright.tasks.regions.extraction.shapes import Box, touches_border
 
 _DEFAULT = CropSpec()
@@ -55,6 +61,13 @@ class Region:
     def name(self) -> str:
         """Image and number, such as `slide_3#12`."""
         return f"{self.image_id}#{self.number}"
+
+    def full_mask(self, size: tuple[int, ...]) -> np.ndarray:
+        """Mask in its image, bool of `size`."""
+        mask = np.zeros(size, bool)
+        top, left, bottom, right = self.box
+        mask[top:bottom, left:right] = self.mask
+        return mask
 
 
 def extract(

@@ -8,7 +8,7 @@ from maskwright.data.dataset import DataSet
 from maskwright.data.parallel import in_threads
 from maskwright.data.samples import Sample
 from maskwright.errors import DataError
-from maskwright.tasks.regions.extraction.crop_spec import CropSpec
+from maskwright.tasks.regions.extraction.crops import CropSpec
 from maskwright.tasks.regions.extraction.extract import Region, extract
 from maskwright.tasks.regions.extraction.find_regions import find_regions
 from maskwright.types import RegionKind

@@ -1,12 +1,18 @@
-"""Regions of the masks that a segmenter predicts."""
+"""Regions of the masks that a segmenter predicts, and the true regions that they stand for."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from maskwright.inference.predictor import Prediction
-from maskwright.tasks.regions.extraction.crop_spec import CropSpec
+from maskwright.tasks.regions.extraction.crops import CropSpec
 from maskwright.tasks.regions.extraction.extract import Region, extract
+
+RegionPredictorFn = Callable[[np.ndarray, str], Sequence[Region]]
+"""From an image `(h, w, c)` and its name to the regions that a segmenter predicts, with crops."""
+MIN_IOU = 0.3
+"""IoU above which a predicted region stands for a ground-truth region."""
 
 
 def extract_predicted(
@@ -36,3 +42,17 @@ def extract_predicted(
     if spec.kind == "instances":
         spec = replace(spec, kind="components")
     return extract(image, prediction.labels, spec, image_id=image_id, background=background)
+
+
+def region_iou(a: Region, b: Region) -> float:
+    """Intersection over union of two regions of an image."""
+    top, left = np.maximum(a.box[:2], b.box[:2])
+    bottom, right = np.minimum(a.box[2:], b.box[2:])
+    if top >= bottom or left >= right:
+        return 0.0
+    parts = [
+        r.mask[top - r.box[0] : bottom - r.box[0], left - r.box[1] : right - r.box[1]]
+        for r in (a, b)
+    ]
+    intersection = int((parts[0] & parts[1]).sum())
+    return intersection / (a.area_px + b.area_px - intersection)

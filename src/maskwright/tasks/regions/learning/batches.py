@@ -9,8 +9,7 @@ import tensorflow as tf
 from maskwright.data.pipeline.augment import augment
 from maskwright.data.pipeline.augmentation import Augmentation
 from maskwright.data.pipeline.epochs import EpochSchedule, epoch_batches, in_order
-from maskwright.tasks.regions.learning.bags import RegionArrays
-from maskwright.tasks.regions.learning.collate import Inputs, as_inputs, true_inputs
+from maskwright.tasks.regions.learning.bags import Inputs, RegionArrays, as_inputs, true_inputs
 from maskwright.types import Outside
 
 GUESSED = 1 / 3

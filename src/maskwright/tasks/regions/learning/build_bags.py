@@ -1,6 +1,6 @@
 """From labeled samples to bags: regions with true, perturbed and predicted masks."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -10,16 +10,17 @@ from maskwright.data.parallel import in_threads
 from maskwright.data.pipeline.arrays import MEMORY_LIMIT_MB
 from maskwright.data.samples import Sample
 from maskwright.errors import DataError
-from maskwright.tasks.regions.extraction.crop_spec import CropSpec
+from maskwright.tasks.regions.extraction.crops import CropSpec
 from maskwright.tasks.regions.extraction.extract import Region, extract
 from maskwright.tasks.regions.extraction.ground_truth import true_regions
-from maskwright.tasks.regions.extraction.matching import MIN_IOU, region_iou
+from maskwright.tasks.regions.extraction.predicted_regions import (
+    MIN_IOU,
+    RegionPredictorFn,
+    region_iou,
+)
 from maskwright.tasks.regions.learning.bags import ArrayWriter, Bag, RegionArrays, Row, row
 from maskwright.tasks.regions.learning.labeling import Labeling
 from maskwright.tasks.regions.learning.mask_perturbation import perturb
-
-RegionPredictorFn = Callable[[np.ndarray, str], Sequence[Region]]
-"""From an image `(h, w, c)` and its name to the regions that a segmenter predicts, with crops."""
 
 
 @dataclass(frozen=True)
@@ -135,7 +136,7 @@ def _sample_regions(
             continue
         perturbed: list[Region] = []
         if options.variants:
-            mask = to_full_mask(region, image.shape[:2])
+            mask = region.full_mask(image.shape[:2])
             for _ in range(options.variants):
                 variant = perturb(mask, options.strength, rng)
                 perturbed += extract(
@@ -208,14 +209,6 @@ class _BagBuilder:
             value_range=_value_range(crops),
             skipped=tuple(self.skipped),
         )
-
-
-def to_full_mask(region: Region, size: tuple[int, ...]) -> np.ndarray:
-    """Mask of a region in its image, bool of `size`."""
-    mask = np.zeros(size, bool)
-    top, left, bottom, right = region.box
-    mask[top:bottom, left:right] = region.mask
-    return mask
 
 
 def _value_range(crops: np.ndarray) -> tuple[float, float]:

@@ -9,8 +9,7 @@ from maskwright.data.to_rgb import as_picture
 from maskwright.imageio import write_image
 from maskwright.models import with_weights
 from maskwright.tasks.regions.drawing import NEGATIVE, POSITIVE, caption, outline
-from maskwright.tasks.regions.learning.bags import RegionArrays
-from maskwright.tasks.regions.learning.collate import true_inputs
+from maskwright.tasks.regions.learning.bags import RegionArrays, true_inputs
 from maskwright.training import Run
 from maskwright.types import Outside
 

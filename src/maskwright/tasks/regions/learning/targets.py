@@ -16,8 +16,7 @@ from maskwright.data.samples import SEPARATOR, Sample
 from maskwright.errors import ConfigError, DataError
 from maskwright.labels import IGNORE_LABEL
 from maskwright.tasks.regions.learning.binary_targets import binary_targets
-from maskwright.tasks.regions.learning.decision_unit import decision_unit
-from maskwright.tasks.regions.learning.labeling import Labeling, LabelSource
+from maskwright.tasks.regions.learning.labeling import Labeling, LabelSource, decision_unit
 from maskwright.types import Unit
 
 _TABLES = ("regions.csv", "cells.csv")
