@@ -103,15 +103,11 @@ class EnsembleDecisions(TypedDict, total=False):
 def ensemble(
     runs: Sequence[str | Path], out: str | Path, **decisions: Unpack[EnsembleDecisions]
 ) -> Path:
-    """Join trained models to one that averages their probabilities; gives its folder.
+    """Join trained models to one that averages their probabilities; gives its folder, `out`.
 
-    The runs stay where they are; `out` names them. Where all divide the data alike, `out` does too.
-
-    Args:
-        runs: Folders of runs of the same classes and the same working size, or of ensembles.
-        out: Folder of the ensemble.
-        decisions: Threshold and cleaning of the ensemble; those left out must be the same for all
-            runs.
+    The runs, or ensembles, of the same classes and the same working size, stay where they are;
+    `out` names them. Where all divide the data alike, `out` does too. Decisions that are left out
+    must be the same for all.
 
     Raises:
         ModelError: If a run is missing or does not fit the others.

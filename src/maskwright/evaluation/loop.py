@@ -70,15 +70,10 @@ def evaluate(
 ) -> Result_co:
     """Predict every image of a split once, and score it.
 
-    Args:
-        predict: From an image `(h, w, c)` to what the scorer takes: the prediction of one model,
-            or of several.
-        scorer: Reads the samples of its data set and counts.
-        consumers: Further uses of each prediction, after it was scored.
+    `predict` takes an image `(h, w, c)`; `consumers` get each prediction after it was scored.
 
     Raises:
-        DataError: If no sample of the split can be scored. A single one that cannot be is listed
-            in `Evaluation.skipped`.
+        DataError: If no sample of the split can be scored; `Evaluation.skipped` lists single ones.
     """
     split = scorer.options.split
     samples = scorer.source.of(split)

@@ -23,13 +23,9 @@ if TYPE_CHECKING:
 
 
 def render(report: Report, page: Page, path: Path, run: Path | None) -> Path:
-    """Write the HTML report and return its path.
+    """Write the HTML report to `path` and return it.
 
-    Args:
-        report: What is shown.
-        page: What only the HTML report shows.
-        path: HTML file.
-        run: Folder of the run, for its curves and settings where they exist.
+    `run` is the folder of the run, for its curves and settings where they exist.
     """
     evaluation = report.evaluation
     model = run.name if run else "Model"

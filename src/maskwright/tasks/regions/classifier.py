@@ -23,13 +23,11 @@ MAX_BATCH_REGIONS = 128
 
 @dataclass(frozen=True, eq=False)
 class Decision:
-    """Output of a classifier for one bag.
+    """Output of a classifier for one bag of `n` regions.
 
-    Args:
-        probability: Probability of the positive class, calibrated by the card's temperature.
-        logit: Logit before temperature scaling.
-        weights: Share of each region in the decision, `(n,)`; sums to 1.
-        region_probabilities: Probability of each region by itself, `(n,)`.
+    `probability` is that of the positive class, calibrated by the temperature of the card, `logit`
+    is not. `weights` are the shares of the regions in the decision, `(n,)`, which sum to 1;
+    `region_probabilities`, `(n,)`, are those of each region by itself.
     """
 
     probability: float
@@ -39,12 +37,7 @@ class Decision:
 
 
 class Classifier:
-    """A model of decisions on regions, and its card.
-
-    Args:
-        decide: The model.
-        card: How regions are cropped, temperature and threshold.
-    """
+    """A model of decisions on regions, and its card."""
 
     def __init__(self, decide: ClassifierFn, card: RegionCard) -> None:
         self.decide = decide
@@ -63,9 +56,7 @@ class Classifier:
     def load(cls, path: str | Path, threads: Threads = ALONE) -> "Classifier":
         """Classifier from a run or an exported model; raises `ModelError` where there is none.
 
-        Args:
-            path: Folder of a run, or an exported model.
-            threads: Threads of an engine other than TensorFlow.
+        `threads` are those of an engine other than TensorFlow.
         """
         return cls(*load_classifier(Path(path), threads))
 
@@ -76,13 +67,9 @@ class Classifier:
         image_id: str = "",
         background: int | None = 0,
     ) -> list[Region]:
-        """Regions of a mask as this classifier takes them.
+        """Regions of a mask as this classifier takes them; the image is converted with `convert`.
 
-        Args:
-            image: `(h, w, c)`, as `read_image` gives it; it is converted with `convert`.
-            mask: Ground truth as labels or instances `(h, w)`, or what a segmenter predicted.
-            image_id: Name of the image.
-            background: Label that is not a region, or `None`.
+        `mask` is ground truth as labels or instances `(h, w)`, or what a segmenter predicted.
         """
         image = self.convert(image)
         if isinstance(mask, Prediction):

@@ -80,13 +80,8 @@ def heat_pictures(model: Any, regions: Sequence[Region], card: RegionCard) -> li
 def draw_heat(crop: np.ndarray, heat: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """Color a crop by heat inside the mask, and outline the mask; uint8 RGB `(h, w, 3)`.
 
-    Colors run from violet to yellow, with opacity growing with heat. The outline lies on the
-    outermost pixels of the mask, so that pixels outside are unchanged.
-
-    Args:
-        crop: uint8 RGB `(h, w, 3)`.
-        heat: 0 to 1, `(h, w)`.
-        mask: bool `(h, w)`.
+    Opacity grows with heat, 0 to 1, `(h, w)`. The outline lies on the outermost pixels of the mask,
+    bool `(h, w)`, so that pixels outside are unchanged.
     """
     inside = np.asarray(mask, bool)
     steps = (np.clip(heat, 0, 1) * 255).round().astype(np.uint8)

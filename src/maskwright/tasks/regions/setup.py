@@ -30,14 +30,7 @@ from maskwright.tasks.settings import report_skipped
 
 @dataclass(frozen=True, eq=False)
 class RegionData:
-    """Training data of a run on regions.
-
-    Args:
-        dataset: With splits.
-        labeling: What is decided, and on what.
-        crop_spec: How regions are extracted and cropped.
-        predict: Segmenter whose masks are learned from too; `None` for ground truth alone.
-    """
+    """Training data of a run; `predict` is a segmenter whose masks are learned from too."""
 
     dataset: DataSet
     labeling: Labeling

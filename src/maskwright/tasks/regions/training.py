@@ -35,11 +35,7 @@ def prepare(
 ) -> TrainingSetup:
     """Extract the regions of a data set and describe model and task.
 
-    Args:
-        data: Data set, what is decided, and how regions are cropped.
-        config: Settings.
-        options: How the run is carried out.
-        synchronized: Whether workers share their batch statistics.
+    `synchronized` is whether workers share their batch statistics.
 
     Raises:
         DataError: If a split is empty, holds one class only, or a file cannot be used.

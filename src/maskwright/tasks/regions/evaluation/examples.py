@@ -22,11 +22,7 @@ from maskwright.tasks.regions.pipeline import Pipeline
 class ExampleDrawer:
     """Draws decisions; images and true masks are read again, nothing is predicted again.
 
-    Args:
-        pipeline: That decided.
-        dataset: Images and true masks.
-        evaluation: Scores of all bags.
-        network: Returns the Keras model of the classifier, for heat maps; `None` for none.
+    `network` returns the Keras model of the classifier, for heat maps; `None` for none.
     """
 
     def __init__(
@@ -49,12 +45,7 @@ class ExampleDrawer:
     ) -> Example:
         """The image with the region that weighs most, and that region by itself.
 
-        Args:
-            rank: `"best"`, `"median"` or `"worst"`.
-            index: Of the bag, in the evaluation.
-            bag: Its regions.
-            true: Decision with true masks.
-            predicted: Decision with predicted masks, or `None`.
+        `index` is that of the bag in the evaluation.
         """
         card, heaviest = self.card, int(np.argmax(true.weights))
         image_id = bag.true[heaviest].rpartition("#")[0]

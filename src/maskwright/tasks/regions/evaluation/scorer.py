@@ -27,14 +27,10 @@ from maskwright.tasks.regions.pipeline import Pipeline
 
 @dataclass(frozen=True, eq=False)
 class RegionTruth:
-    """Ground truth of an image.
+    """Ground truth of an image; an error stands for what cannot be read.
 
-    Args:
-        mask: In which regions are found, int32 `(h, w)`; an error where it cannot be read, `None`
-            where no decision is made on the image.
-        background: Label of `mask` that is no region, or `None`.
-        labels: Classes of pixels int32 `(h, w)`, by which the segmenter is scored; an error where
-            they cannot be read, `None` where there is no segmenter.
+    Regions are found in `mask`, int32 `(h, w)`, `None` where nothing is decided; the segmenter, if
+    there is one, is scored by `labels`, int32 `(h, w)`.
     """
 
     mask: np.ndarray | DataError | None
@@ -46,15 +42,8 @@ class RegionScorer:
     """Decisions on the bags of a split, and scores of the segmenter's masks, in one pass.
 
     Regions lose their pixels as soon as their bag is complete and decided; images of a case are
-    read one after the other for that.
-
-    Args:
-        pipeline: Classifier, and the segmenter whose masks are decided on too, if any.
-        dataset: With labels.
-        labeling: Meaning of the labels.
-        options: How the pipeline is evaluated.
-        specificity: At which sensitivity is computed.
-        network: Returns the Keras model of the classifier, for heat maps; `None` for none.
+    read one after the other for that. Sensitivity is computed at `specificity`; `network` returns
+    the Keras model of the classifier, for heat maps, `None` for none.
     """
 
     workers = 1

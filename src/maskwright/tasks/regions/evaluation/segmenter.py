@@ -14,13 +14,7 @@ from maskwright.tasks.semantic.evaluation.scores import SemanticEvaluation
 
 
 class SegmenterScorer:
-    """Scores of a segmenter where its classes are those of the data, else a caution.
-
-    Args:
-        dataset: Images and masks of classes.
-        segmenter: Whose masks are scored; `None` for none.
-        options: How the pipeline is evaluated.
-    """
+    """Scores of a segmenter where its classes are those of the data, else a caution."""
 
     def __init__(
         self, dataset: DataSet, segmenter: Segmenter | None, options: EvaluateOptions

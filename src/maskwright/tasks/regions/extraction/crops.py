@@ -59,16 +59,10 @@ class CropSpec:
 
 
 def align(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """Mask in the size of its image, resized with nearest neighbor where they differ.
+    """Mask `(h, w)` in the size of its image, resized with nearest neighbor where they differ.
 
-    Sizes may differ by a factor only; see `same_aspect`.
-
-    Args:
-        image: `(h, w)` or `(h, w, c)`.
-        mask: Any values, `(h, w)` or `(h, w, 1)`.
-
-    Returns:
-        The mask, `(h, w)` of the image.
+    The mask is `(h, w)` or `(h, w, 1)`, of any values; sizes may differ by a factor only, see
+    `same_aspect`.
 
     Raises:
         DataError: If the mask is not two-dimensional, or its aspect is not that of the image.
@@ -96,14 +90,9 @@ def window(box: Box, size: tuple[int, int], context: float | None) -> tuple[int,
     """Square window around a box: top, left and side, px.
 
     The box gets a margin on each side, then the shorter direction is extended on both ends to the
-    length of the other. The window may reach beyond the image.
-
-    Args:
-        box: Top, left, bottom and right, half-open.
-        size: Height and width of the image.
-        context: Margin above and below as a share of the height of the box, left and right as one
-            of its width, at least 1 px where it is not 0; `None` takes the whole image in place
-            of the box.
+    length of the other; the window may reach beyond the image. `context` is the margin above and
+    below as a share of the height of the box, left and right as one of its width, at least 1 px
+    where it is not 0; `None` takes the whole image in place of the box.
     """
     if context is None:
         box, context = (0, 0, *size), 0.0
@@ -116,21 +105,12 @@ def window(box: Box, size: tuple[int, int], context: float | None) -> tuple[int,
 def cut(
     image: np.ndarray, mask: np.ndarray, box: Box, size: int, context: float | None = 0.2
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Crop of an image and of its mask around a box, both resized to one size.
+    """Crop `(size, size, c)` of an image around a box, and its boolean mask `(size, size)`.
 
-    Pixels beyond the image are zero. The image is averaged down or interpolated up, with its aspect
-    preserved. The mask is resized with nearest neighbor; where nothing of it would be left, the
-    pixel at its middle is set.
-
-    Args:
-        image: `(h, w)` or `(h, w, c)`.
-        mask: Boolean; of the box, or of the whole image, of which only the box is used.
-        box: Top, left, bottom and right, half-open.
-        size: Side of the crop, px.
-        context: As in `window`.
-
-    Returns:
-        Crop `(size, size, c)` of the image's type, and its boolean mask `(size, size)`.
+    Pixels beyond the image are zero. The image, `(h, w)` or `(h, w, c)`, is averaged down or
+    interpolated up, with its aspect preserved. The mask, boolean, of the box or of the whole image,
+    is resized with nearest neighbor; where nothing of it would be left, the pixel at its middle is
+    set. `context` is as in `window`.
 
     Raises:
         DataError: If the mask is neither of the box nor of the image, or the box not in it.
@@ -206,17 +186,8 @@ def treat(
     """Treat the pixels outside the mask: keep, darken or remove them, or add the mask as a channel.
 
     Darkened pixels are multiplied by 0.3, removed ones are 0. A channel is 0 outside and `high`
-    inside.
-
-    Args:
-        crop: Of any type, `(…, h, w, c)`.
-        crop_mask: True or not 0 inside, `(…, h, w)`.
-        outside: Treatment.
-        high: Maximum of the pixels; `None` takes that of the type, and 255 for floats.
-
-    Returns:
-        Pixels of the crop's type, `(…, h, w, c)`, or `c + 1` with the mask as a channel; the crop
-        itself for `"kept"`.
+    inside; `None` takes the maximum of the type, and 255 for floats. The crop, `(…, h, w, c)`,
+    keeps its type; `crop_mask`, `(…, h, w)`, is not 0 inside.
 
     Raises:
         ConfigError: If `outside` is none of the four.

@@ -33,12 +33,11 @@ class Region:
         value: Value in the instance mask; `number` where there is none.
         box: Top, left, bottom and right in pixels of the image, half-open.
         mask: Boolean, of the box: `(bottom - top, right - left)`.
-        measures: By name, as in `features.MEASURES`, those in mm where the spacing is known; all
-            finite. Empty where none were asked for.
+        measures: By name, as in `features.MEASURES`, all finite; empty where none were asked for.
         area_px: Pixels of the mask.
         area_mm2: Area where the spacing is known, else `None`.
-        touches_border: Whether it reaches the outermost pixels of the image; its measures are then
-            those of the visible part.
+        touches_border: Whether it reaches the outermost pixels of the image, so that its measures
+            are those of the visible part.
         crop: `(size, size, c)` in the type of the image, with one channel more for the mask where
             `outside` is `"channel"`; `None` without a size.
         crop_mask: Boolean, `(size, size)`, of the same window; at least one pixel is True.

@@ -30,11 +30,7 @@ def read_region_mask(
 def true_regions(
     dataset: DataSet, sample: Sample, spec: CropSpec
 ) -> tuple[np.ndarray, list[Region]]:
-    """Image of a sample, and the regions of its mask.
-
-    Raises:
-        DataError: If a file cannot be read, or image and mask do not belong together.
-    """
+    """Image of a sample, and the regions of its mask; `DataError` where one cannot be used."""
     image = dataset.read_image(sample)
     mask, background = read_region_mask(dataset, sample, spec.kind)
     return image, extract(image, mask, spec, image_id=sample.id, background=background)

@@ -26,14 +26,8 @@ def extract_predicted(
     """Regions of a prediction of at least `spec.min_predicted_px`.
 
     They are its instances where it has any, else the components of its labels, in which touching
-    objects are one region. A whole stays a whole.
-
-    Args:
-        image: `(h, w, c)`.
-        prediction: Of the image.
-        spec: How ground-truth regions are extracted.
-        image_id: Name of the image.
-        background: Label of the segmenter that is not a region, or `None`.
+    objects are one region. A whole stays a whole. `background` is the label of the segmenter that
+    is not a region, or `None`.
     """
     spec = replace(spec, min_area_px=max(spec.min_area_px, spec.min_predicted_px))
     if prediction.instances is not None and spec.kind != "whole":

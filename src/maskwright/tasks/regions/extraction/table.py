@@ -62,12 +62,7 @@ def write_table(
 
 
 def region_row(region: Region, names: Sequence[str] | None = None) -> Row:
-    """Cells of a region by the names of their columns, without measures that it does not have.
-
-    Args:
-        region: With or without measures.
-        names: Of the classes, to write in place of labels.
-    """
+    """Cells of a region by the names of their columns, without measures that it does not have."""
     label: object = int(region.label) if names is None else names[region.label]
     place = [*map(int, region.box), int(region.touches_border), int(region.area_px)]
     fixed = [region.image_id, int(region.number), label, int(region.value), *place]
@@ -76,13 +71,7 @@ def region_row(region: Region, names: Sequence[str] | None = None) -> Row:
 
 
 def write_rows(rows: Sequence[Row], path: str | Path, last: Sequence[str] = ()) -> None:
-    """Write a table of regions as CSV.
-
-    Args:
-        rows: From `region_row`, with the columns in `last` added to each.
-        path: File to write.
-        last: Columns after the measures.
-    """
+    """Write rows from `region_row` as CSV; the columns in `last` follow the measures."""
     measured = [
         item.name
         for item in MEASURES
@@ -103,17 +92,9 @@ def write_regions(
 ) -> Path:
     """Write `out/regions.csv` and, where `spec` has a size, `out/crops/NAME-NUMBER.png`.
 
-    Crops of floats, or of other than one or three channels, are TIFF files instead. Only the table
-    is held in memory; images are read in parallel and released one by one.
-
-    Args:
-        dataset: Data set with masks.
-        out: Folder, created where it is missing.
-        spec: Which regions, and how they are cropped.
-        on_message: Called with a sentence for each sample that cannot be used.
-
-    Returns:
-        Path of the table.
+    Crops of floats, or of other than one or three channels, are TIFF files instead. Only the table,
+    whose path is returned, is held in memory; images are read in parallel and released one by one.
+    `on_message` is called with a sentence for each sample that cannot be used.
 
     Raises:
         DataError: If there is no region at all.

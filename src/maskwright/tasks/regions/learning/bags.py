@@ -19,17 +19,10 @@ from maskwright.types import Outside
 
 @dataclass(frozen=True)
 class Bag:
-    """What one decision is made on.
+    """What one decision is made on; regions are indices in `RegionArrays`.
 
-    Args:
-        id: Name of the region, image or case.
-        case: Group that splits and intervals do not separate.
-        label: 0 or 1.
-        weight: Weight in training, the mean of its images.
-        images: Names of its images.
-        regions: Indices in `RegionArrays`.
-        predicted_regions: Indices of all regions that a segmenter predicts in its images, false
-            positives too; empty without a segmenter.
+    `case` is what splits and intervals do not separate, `weight` the mean of its images. Predicted
+    regions are all that a segmenter predicts in its images, false positives too.
     """
 
     id: str
@@ -90,11 +83,7 @@ Inputs = dict[str, np.ndarray]
 
 
 def row(region: Region) -> Row:
-    """Input of a classifier for a region: crop, its mask uint8, feature vector.
-
-    Raises:
-        ValueError: If the region has no crop.
-    """
+    """Input of a classifier for a region: crop, its mask uint8, feature vector."""
     if region.crop is None or region.crop_mask is None:
         raise ValueError(
             "A classifier needs regions with crops; extract them with a `CropSpec` that has a size."
@@ -127,15 +116,10 @@ def as_inputs(
     outside: Outside,
     high: float,
 ) -> Inputs:
-    """Inputs of a classifier, as `models.classifiers` describes them.
+    """Inputs of a classifier from crops, masks and features of regions.
 
-    Args:
-        crops: `(size, size, c)` each.
-        masks: `(size, size)` each, true inside.
-        vectors: Features `(m,)` each.
-        owners: Index of the bag of each, from 0 without a gap.
-        outside: As in `treat`.
-        high: Pixel value of white.
+    `owners` are the indices of their bags, from 0 without a gap, `high` is the pixel value of
+    white.
     """
     inside = np.stack(masks).astype(bool)
     images = treat(np.stack(crops).astype(np.float32), inside, outside, high=high)

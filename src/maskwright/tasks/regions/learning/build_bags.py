@@ -56,13 +56,7 @@ class _LabeledRegion:
 
 @dataclass
 class _SampleRegions:
-    """Regions of one sample.
-
-    Args:
-        regions: Those with a target.
-        predicted: Name and row of each predicted region, where bags hold several regions.
-        reason: Why there are none, or `None`.
-    """
+    """Regions of one sample with a target; name and row of predicted ones; why there are none."""
 
     regions: list[_LabeledRegion] = field(default_factory=list)
     predicted: list[tuple[str, Row]] = field(default_factory=list)
@@ -76,14 +70,7 @@ def build_bags(
     spec: CropSpec,
     options: BagOptions | None = None,
 ) -> RegionArrays:
-    """Extract the regions of samples and collect them into bags.
-
-    Args:
-        dataset: Data set of the samples.
-        samples: With masks.
-        labeling: What is decided, and on what.
-        spec: How regions are extracted and cropped.
-        options: How regions become rows; `None` for true masks alone.
+    """Extract the regions of samples with masks and collect them into bags.
 
     Raises:
         DataError: If no region is left, a region has no label, or a sample cannot be used.

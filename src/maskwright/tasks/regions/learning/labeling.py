@@ -28,9 +28,7 @@ class Labeling:
         notes: Sentences on what was inferred, and why.
         targets: 0 or 1 for each label; `None` for a label that is skipped.
         classes: Class names of a label mask, where labels are classes.
-        table: Labels of regions by sample id and value of the region; empty where a manifest holds
-            them.
-        table_path: File of the table.
+        table: Labels of regions by sample id and value, in the file `table_path`, if there is one.
     """
 
     names: tuple[str, str]
@@ -52,11 +50,7 @@ class Labeling:
         return self.source == "image" and self.targets.get(sample.label or "", 0) is None
 
     def targets_of(self, sample: Sample, regions: Sequence[Region]) -> list[int | None]:
-        """Target of each region of a sample, 0 or 1; `None` where its label is skipped.
-
-        Raises:
-            DataError: If a region has no label, or an unknown one.
-        """
+        """Target of each region, 0, 1 or `None` if skipped; `DataError` without a known label."""
         return [self._target(sample, region) for region in regions]
 
     def _target(self, sample: Sample, region: Region) -> int | None:
@@ -89,14 +83,10 @@ class Labeling:
 def decision_unit(
     dataset: DataSet, source: LabelSource, unit: Unit | None, targets: Mapping[str, int | None]
 ) -> tuple[Unit, str]:
-    """Unit of a decision, and a sentence on it where it was inferred.
+    """Unit of a decision, and a sentence on it where it was inferred, without a `unit` that is set.
 
-    Args:
-        dataset: Data set with labels.
-        source: What labels are given for.
-        unit: As set; `None` takes regions where they have labels, cases where a column of the data
-            names them and each has one class, else images.
-        targets: Target of each label.
+    Regions where they have labels, cases where a column of the data names them and each has one
+    class, else images.
 
     Raises:
         ConfigError: If labels or cases do not allow the unit.

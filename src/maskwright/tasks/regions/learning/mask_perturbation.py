@@ -29,19 +29,11 @@ _KNOTS = 5  # along each side of the noise that bends an outline
 
 
 def perturb(mask: np.ndarray, strength: float, rng: np.random.Generator) -> np.ndarray:
-    """Shrink or grow a mask, shift it, and bend its outline; the result is never empty.
+    """Shrink or grow a mask bool `(h, w)` of one region, shift it, and bend its outline.
 
     The signed distance to the outline is shifted, and the new outline is taken at a distance that
-    varies smoothly along it.
-
-    Args:
-        mask: bool `(h, w)`, one region.
-        strength: Approximate displacement of the outline, as a share of the diameter of a disc of
-            the same area.
-        rng: Source of randomness.
-
-    Returns:
-        bool `(h, w)`; the mask itself where the result would be empty.
+    varies smoothly along it. `strength` is the approximate displacement of the outline, as a share
+    of the diameter of a disc of the same area. A mask that would become empty is returned as it is.
     """
     area = int(mask.sum())
     if not area or strength <= 0:
@@ -70,15 +62,9 @@ def perturb(mask: np.ndarray, strength: float, rng: np.random.Generator) -> np.n
 
 
 def strength_for(masks: Sequence[np.ndarray], iou: float, rng: np.random.Generator) -> float:
-    """Strength at which perturbed masks have a mean IoU with the true ones, by bisection.
+    """Strength, at most 0.4, at which masks have a mean IoU with the true ones, by bisection.
 
-    Args:
-        masks: bool `(h, w)`, one region each.
-        iou: Target mean intersection over union, 0 to 1.
-        rng: Source of randomness.
-
-    Returns:
-        Share of the diameter, at most 0.4.
+    `masks` are bool `(h, w)`, one region each.
     """
     low, high = 0.0, _MAX_STRENGTH
     for _ in range(_BISECTIONS):
@@ -100,17 +86,9 @@ def segmenter_strength(
     """Strength of mask perturbation at which masks err as much as those of a segmenter.
 
     That is, at which perturbed masks have the mean IoU of the segmenter's matched regions. Missed
-    regions, and samples that cannot be read, do not count. Each sample is read once.
-
-    Args:
-        dataset: Data set of the samples.
-        samples: Not trained on by the segmenter.
-        spec: How regions are extracted.
-        predict: Segmenter, or `None` for the default strength.
-        seed: Seed of the perturbation.
-
-    Returns:
-        Share of the diameter; the default where fewer than five regions are matched.
+    regions, and samples that cannot be read, do not count. Without a segmenter, or with fewer than
+    five matched regions, it is the default. Each sample is read once; they should be such that the
+    segmenter was not trained on.
     """
     if predict is None:
         return DEFAULT_STRENGTH

@@ -32,16 +32,10 @@ def decisions(
     label_weights: Sequence[float] = (1.0, 1.0),
     max_regions: int = 64,
 ) -> LearningTask:
-    """Decisions on bags of regions.
+    """Decisions on bags of regions, each a mask of one pixel to the loss.
 
-    Args:
-        loss: Loss of decisions; a decision is a mask of one pixel to it.
-        train: Training bags.
-        validation: Bags that select the best weights, by their loss.
-        batching: How bags become batches.
-        outside: Treatment of the pixels of a crop outside the mask, as in `treat`.
-        label_weights: Weights of negative and positive bags.
-        max_regions: Number of regions drawn from a bag in a step.
+    `validation` bags select the best weights, by their loss; `label_weights` are those of negative
+    and positive bags; `max_regions` are drawn from a bag in a step.
     """
 
     def batches(epoch: int, skip: int, shard: Shard) -> Any:
@@ -95,11 +89,8 @@ def initialize_from_measures(
 ) -> None:
     """Initialize a network with the logistic regression on the measures.
 
-    Args:
-        network: From `ClassifierSpec.build`, with measures.
-        bags: Training bags.
-        weights: Weights of negative and positive bags.
-        robust: Whether measures of perturbed and predicted masks count as well.
+    If `robust`, measures of perturbed and predicted masks count as well; `weights` are those of
+    negative and positive bags.
     """
     rounds = max(len(rows) for rows in bags.rows) if robust else 1
     rounds_of_rows = [[rows[turn % len(rows)] for rows in bags.rows] for turn in range(rounds)]
@@ -125,11 +116,8 @@ def fit_logistic(
 ) -> tuple[np.ndarray, float]:
     """Kernel `(m,)` and bias of the logit with maximum penalized likelihood.
 
-    Args:
-        values: Standardized, `(n, m)`.
-        labels: 0 or 1, `(n,)`.
-        weights: Sample weights, `(n,)`; `None` for ones.
-        penalty: Factor of half the squared norm of the kernel; 1 is scikit-learn's `C=1`.
+    `values` are standardized, `(n, m)`, `labels` 0 or 1, `weights` those of samples. `penalty` is
+    the factor of half the squared norm of the kernel; 1 is scikit-learn's `C=1`.
     """
     values = np.asarray(values, np.float64)
     sign = 2.0 * np.asarray(labels) - 1

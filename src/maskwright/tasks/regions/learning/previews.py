@@ -19,14 +19,9 @@ _MAX_REGIONS = 8  # drawn of a bag
 
 
 class RegionPreviews(keras.callbacks.Callback):
-    """Draws regions of a few bags with their weights and probabilities after each epoch.
+    """Draws regions of a few bags, evenly over both labels, with weights and probabilities.
 
-    Args:
-        run: Its `previews` folder gets `epoch_0001.png` and so on.
-        arrays: Bags to choose from, evenly over both labels.
-        names: Names of the labels.
-        outside: As in `treat`.
-        number: Number of bags.
+    The `previews` folder of the run gets `epoch_0001.png` and so on.
     """
 
     def __init__(

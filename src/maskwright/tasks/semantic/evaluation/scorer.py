@@ -31,12 +31,8 @@ from maskwright.tasks.semantic.evaluation.scores import SemanticEvaluation
 class SemanticScorer:
     """Confusion matrices of the images of a split.
 
-    Args:
-        source: Images and true masks.
-        card: Card of the model.
-        options: How the model is evaluated; with `size="working"` image and true mask are
-            resized to the size on the card first.
-        learned: Ids of samples that the model is known to have been trained on.
+    With `options.size="working"` image and true mask are resized to the size on the card first.
+    `learned` are ids of samples that the model is known to have been trained on.
 
     Raises:
         ConfigError: If `options.size` is unknown.
@@ -100,10 +96,7 @@ class SemanticScorer:
         )
 
     def show(self, sample: Sample, index: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Picture, true and predicted labels of a scored sample, in the size of an example.
-
-        The image is read again; what was predicted is unpacked, not predicted again.
-        """
+        """Picture, true and predicted labels of a scored sample, in the size of an example."""
         image, truth = self.read(sample)
         size = example_size(truth.shape)
         picture = resize_image(as_picture(image), size)
