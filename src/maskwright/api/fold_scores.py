@@ -12,8 +12,7 @@ import numpy as np
 
 from maskwright.api.predict import load
 from maskwright.config import TrainConfig
-from maskwright.data import open_dataset
-from maskwright.data.samples import Sample
+from maskwright.data import Sample, open_dataset
 from maskwright.data.splits.assignment import HELD_OUT
 from maskwright.export.ensemble import write_ensemble
 from maskwright.types import OnMessage

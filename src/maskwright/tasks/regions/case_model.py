@@ -9,8 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from maskwright.data import DataSet
-from maskwright.data.samples import Sample
+from maskwright.data import DataSet, Sample
 from maskwright.data.to_rgb import as_picture
 from maskwright.errors import DataError
 from maskwright.imageio import read_image, write_image, write_mask

@@ -133,14 +133,11 @@ class Pipeline:
         case: str = "case",
     ) -> list[CaseResult]:
         """Decisions on the images `(h, w, c)` of one case, by name; `None` predicts the masks."""
-        return self.decide(
-            (
-                name,
-                case,
-                self.regions(image, self.segment(image) if masks is None else masks[name], name),
-            )
-            for name, image in images.items()
-        )
+
+        def regions(name: str, image: np.ndarray) -> list[Region]:
+            return self.regions(image, self.segment(image) if masks is None else masks[name], name)
+
+        return self.decide((name, case, regions(name, image)) for name, image in images.items())
 
 
 def group_regions(

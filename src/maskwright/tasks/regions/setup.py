@@ -16,8 +16,7 @@ from maskwright.model_card import SEGMENTER
 from maskwright.models.blueprint import Blueprint
 from maskwright.tasks.loading import load_segmenter
 from maskwright.tasks.provenance import learned_ids
-from maskwright.tasks.regions.extraction.crops import CropSpec
-from maskwright.tasks.regions.extraction.extract import Region
+from maskwright.tasks.regions import CropSpec, Region
 from maskwright.tasks.regions.extraction.ground_truth import full_scale, min_component_px
 from maskwright.tasks.regions.extraction.predicted_regions import (
     RegionPredictorFn,

@@ -4,8 +4,7 @@ from collections.abc import Collection
 
 import numpy as np
 
-from maskwright.data.dataset import DataSet
-from maskwright.data.samples import Sample
+from maskwright.data import DataSet, Sample
 from maskwright.data.to_rgb import as_picture
 from maskwright.errors import DataError
 from maskwright.evaluation.loop import evaluate, pack, unpack

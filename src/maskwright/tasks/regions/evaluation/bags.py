@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from maskwright.data.samples import Sample
-from maskwright.evaluation.loop import pack, unpack
+from maskwright.evaluation.loop import pack
 from maskwright.tasks.regions.classifier import MAX_BATCH_REGIONS, Classifier, Decision
 from maskwright.tasks.regions.evaluation.scores import BagDecision
 from maskwright.tasks.regions.extraction.extract import Region
@@ -45,10 +45,6 @@ class PackedBag:
             tuple(region.name for region in bag.predicted),
             pack(outlines),
         )
-
-    def predicted_regions(self) -> list[Region]:
-        """Regions of predicted masks, without crops."""
-        return unpack(self.outlines)
 
     def decided(self, true: Decision, predicted: Decision | None) -> BagDecision:
         """The bag with its decisions."""

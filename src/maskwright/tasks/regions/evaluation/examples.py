@@ -8,6 +8,7 @@ import numpy as np
 
 from maskwright.data.dataset import DataSet
 from maskwright.data.to_rgb import as_picture
+from maskwright.evaluation.loop import unpack
 from maskwright.evaluation.result import Example, shown
 from maskwright.tasks.regions.classifier import Decision
 from maskwright.tasks.regions.drawing import draw_decisions
@@ -53,10 +54,8 @@ class ExampleDrawer:
         image = self.dataset.read_image(sample)
         picture = as_picture(image)
         mask, background = read_region_mask(self.dataset, sample, card.regions)
-        regions = {
-            region.name: region
-            for region in self.pipeline.regions(image, mask, sample.id, background)
-        }
+        extracted = self.pipeline.regions(image, mask, sample.id, background)
+        regions = {region.name: region for region in extracted}
         indices = [k for k, name in enumerate(bag.true) if name in regions]
         outlined = draw_decisions(
             picture,
@@ -67,26 +66,22 @@ class ExampleDrawer:
         )
         panels = [("Image", shown(picture)), ("Ground truth", shown(outlined))]
         if self.evaluation.has_predicted:
-            outlines = bag.predicted_regions()
+            outlines = unpack(bag.outlines)
             indices = [k for k, region in enumerate(outlines) if region.image_id == sample.id]
             alone = [] if predicted is None else predicted.region_probabilities[indices].tolist()
-            outlined = draw_decisions(
-                picture, [outlines[k] for k in indices], alone, card.threshold
-            )
+            drawn = [outlines[k] for k in indices]
+            outlined = draw_decisions(picture, drawn, alone, card.threshold)
             panels.append(("Predicted mask", shown(outlined)))
         region = regions[bag.true[heaviest]]
         panels.append(("Region", shown(as_picture(row(region)[0]))))
         if self._model is not None:
             panels.append(("Heat map", shown(heat_pictures(self._model, [region], card)[0])))
-        text = self._text(index, bag, true, heaviest)
-        return Example(rank, bag.bag.id, text, tuple(panels))
+        return Example(rank, bag.bag.id, self._text(index, bag, true, heaviest), tuple(panels))
 
     def _text(self, index: int, bag: PackedBag, true: Decision, heaviest: int) -> str:
         names, evaluation = self.card.names, self.evaluation
-        text = (
-            f"{names[bag.bag.label]} · probability of {names[1]} "
-            f"{evaluation.probabilities[index]:.3f}"
-        )
+        probability = f"{evaluation.probabilities[index]:.3f}"
+        text = f"{names[bag.bag.label]} · probability of {names[1]} {probability}"
         if evaluation.has_predicted:
             text += f", with predicted masks {evaluation.predicted_probabilities[index]:.3f}"
         if len(bag.true) > 1:

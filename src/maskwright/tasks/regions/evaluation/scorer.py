@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from maskwright.data.dataset import DataSet
-from maskwright.data.samples import Sample
+from maskwright.data import DataSet, Sample
 from maskwright.errors import DataError
 from maskwright.evaluation import EvaluateOptions, Evaluation, evaluate
+from maskwright.evaluation.loop import attempt
 from maskwright.evaluation.result import rank_examples
 from maskwright.inference.predictor import Prediction
 from maskwright.tasks.regions.evaluation.bags import DecisionQueue, OpenBag, PackedBag
@@ -97,15 +97,11 @@ class RegionScorer:
                 mask = error
         if self._segmenter.is_scored:
             is_same = mask is not None and self.card.regions != "instances"
-            labels = mask if is_same else self._labels(sample)
+            labels = mask if is_same else attempt(self.dataset.read_mask, sample)
         return image, RegionTruth(mask, background, labels)
 
     def update(
-        self,
-        sample: Sample,
-        image: np.ndarray,
-        truth: RegionTruth,
-        prediction: Prediction | None,
+        self, sample: Sample, image: np.ndarray, truth: RegionTruth, prediction: Prediction | None
     ) -> None:
         """Collect the regions of one image and decide on complete bags, as `Scorer.update`."""
         try:
@@ -133,7 +129,6 @@ class RegionScorer:
                 f"The split {base.split} has nothing to decide on; the first reason: {first}"
             )
         true, predicted = self._true.decisions, self._predicted.decisions
-        segmentation = self._segmenter.result(base)
         evaluation = RegionEvaluation(
             **{
                 **vars(base),
@@ -143,7 +138,7 @@ class RegionScorer:
                 ),
                 "specificity": self.specificity,
                 "has_predicted": self.pipeline.segmenter is not None,
-                "segmentation": segmentation,
+                "segmentation": self._segmenter.result(base),
             }
         )
         drawer = ExampleDrawer(self.pipeline, self.dataset, evaluation, self.network)
@@ -153,12 +148,6 @@ class RegionScorer:
             examples.append(drawer.draw(rank, index, bags[index], true[name], predicted.get(name)))
         warnings = (*self._segmenter.warnings, *region_cautions(evaluation))
         return replace(evaluation, examples=tuple(examples), warnings=warnings)
-
-    def _labels(self, sample: Sample) -> np.ndarray | DataError:
-        try:
-            return self.dataset.read_mask(sample)
-        except DataError as error:
-            return error
 
     def _collect(
         self,

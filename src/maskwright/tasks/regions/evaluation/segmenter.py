@@ -4,8 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from maskwright.data.dataset import DataSet
-from maskwright.data.samples import Sample
+from maskwright.data import DataSet, Sample
 from maskwright.errors import DataError
 from maskwright.evaluation import Caution, EvaluateOptions, Evaluation, Skipped
 from maskwright.inference.predictor import Prediction, Segmenter

@@ -12,9 +12,8 @@ from maskwright.labels import IGNORE_LABEL
 from maskwright.tasks.regions.extraction.shapes import Box
 from maskwright.types import RegionKind
 
-_MAX_DIRECT = (
-    1 << 16
-)  # SciPy lists a box for each value up to the largest; above, sort values first
+# SciPy lists a box for each value up to the largest; above, sort values first.
+_MAX_DIRECT = 1 << 16
 
 
 @dataclass(frozen=True, eq=False)

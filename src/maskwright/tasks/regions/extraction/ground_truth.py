@@ -4,9 +4,8 @@ from itertools import chain
 
 import numpy as np
 
-from maskwright.data.dataset import DataSet
+from maskwright.data import DataSet, Sample
 from maskwright.data.parallel import in_threads
-from maskwright.data.samples import Sample
 from maskwright.errors import DataError
 from maskwright.tasks.regions.extraction.crops import CropSpec
 from maskwright.tasks.regions.extraction.extract import Region, extract

@@ -9,11 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from maskwright.data.dataset import DataSet
+from maskwright.data import DataSet, Sample
 from maskwright.data.parallel import in_threads
-from maskwright.data.samples import Sample
 from maskwright.errors import DataError
-from maskwright.imageio import atomic_write, write_image
+from maskwright.imageio import write_image, write_text
 from maskwright.tasks.regions.extraction.crops import CropSpec
 from maskwright.tasks.regions.extraction.extract import Region
 from maskwright.tasks.regions.extraction.features import MEASURES
@@ -83,8 +82,7 @@ def write_rows(rows: Sequence[Row], path: str | Path, last: Sequence[str] = ()) 
     )
     writer.writeheader()
     writer.writerows(rows)
-    with atomic_write(path) as beside:
-        beside.write_text(text.getvalue(), encoding="utf-8")
+    write_text(path, text.getvalue())
 
 
 def write_regions(

@@ -11,9 +11,7 @@ import numpy as np
 
 from maskwright.errors import DataError
 from maskwright.model_card import RegionCard
-from maskwright.tasks.regions.extraction.crops import treat
-from maskwright.tasks.regions.extraction.extract import Region
-from maskwright.tasks.regions.extraction.feature_vector import vector
+from maskwright.tasks.regions import Region, treat, vector
 from maskwright.types import Outside
 
 
@@ -116,7 +114,7 @@ def as_inputs(
     outside: Outside,
     high: float,
 ) -> Inputs:
-    """Inputs of a classifier from crops, masks and features of regions.
+    """Inputs of a classifier: crops `(size, size, c)`, masks `(size, size)`, features `(m,)`.
 
     `owners` are the indices of their bags, from 0 without a gap, `high` is the pixel value of
     white.

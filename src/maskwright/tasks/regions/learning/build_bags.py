@@ -5,13 +5,11 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from maskwright.data.dataset import DataSet
+from maskwright.data import DataSet, Sample
 from maskwright.data.parallel import in_threads
 from maskwright.data.pipeline.arrays import MEMORY_LIMIT_MB
-from maskwright.data.samples import Sample
 from maskwright.errors import DataError
-from maskwright.tasks.regions.extraction.crops import CropSpec
-from maskwright.tasks.regions.extraction.extract import Region, extract
+from maskwright.tasks.regions import CropSpec, Region, extract
 from maskwright.tasks.regions.extraction.ground_truth import true_regions
 from maskwright.tasks.regions.extraction.predicted_regions import (
     MIN_IOU,
@@ -45,13 +43,8 @@ class BagOptions:
     skip_unreadable: bool = False
 
 
-@dataclass
-class _LabeledRegion:
-    """Name and target of a region, and its rows: of the true mask, perturbed and predicted ones."""
-
-    name: str
-    target: int
-    rows: list[list[Row]]
+_LabeledRegion = tuple[str, int, list[list[Row]]]
+"""Name and target of a region, and its rows: of the true mask, perturbed and predicted ones."""
 
 
 @dataclass
@@ -131,7 +124,7 @@ def _sample_regions(
                 )
         matched = [r for r in predicted if one_region and region_iou(region, r) > MIN_IOU]
         rows = [[row(r) for r in group] for group in ([region], perturbed, matched)]
-        result.regions.append(_LabeledRegion(region.name, target, rows))
+        result.regions.append((region.name, target, rows))
     if result.regions and not one_region:
         result.predicted = [(f"{r.name} predicted", row(r)) for r in predicted]
     return result
@@ -153,17 +146,17 @@ class _BagBuilder:
         """Add the regions of a sample to its bags."""
         if result.reason:
             self.skipped.append(result.reason)
-        for region in result.regions:
-            key = {"region": region.name, "image": sample.id, "case": sample.case}[self.unit]
-            bag = self.bags.get(key) or Bag(key, sample.together, region.target, 0.0, (), ())
+        for name, target, rows in result.regions:
+            key = {"region": name, "image": sample.id, "case": sample.case}[self.unit]
+            bag = self.bags.get(key) or Bag(key, sample.together, target, 0.0, (), ())
             if sample.id not in bag.images:
                 count = len(bag.images)
                 mean = (count * bag.weight + sample.weight) / (count + 1)
                 bag = replace(bag, weight=mean, images=(*bag.images, sample.id))
             self.bags[key] = replace(
                 bag,
-                label=max(bag.label, region.target),
-                regions=(*bag.regions, self._add_region(region.name, region.rows)),
+                label=max(bag.label, target),
+                regions=(*bag.regions, self._add_region(name, rows)),
             )
         for name, predicted in result.predicted:
             bag = self.bags[sample.id if self.unit == "image" else sample.case]

@@ -6,8 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from maskwright.data.dataset import DataSet
-from maskwright.data.samples import Sample
+from maskwright.data import DataSet, Sample
 from maskwright.errors import ConfigError, DataError
 from maskwright.tasks.regions.extraction.extract import Region
 from maskwright.types import Unit
@@ -51,16 +50,16 @@ class Labeling:
 
     def targets_of(self, sample: Sample, regions: Sequence[Region]) -> list[int | None]:
         """Target of each region, 0, 1 or `None` if skipped; `DataError` without a known label."""
-        return [self._target(sample, region) for region in regions]
-
-    def _target(self, sample: Sample, region: Region) -> int | None:
-        label = self._label(sample, region)
-        if label not in self.targets:
-            raise DataError(
-                f"{sample.image} has the label {label!r}; expected one of "
-                f"{', '.join(sorted(self.targets))}."
-            )
-        return self.targets[label]
+        targets = []
+        for region in regions:
+            label = self._label(sample, region)
+            if label not in self.targets:
+                raise DataError(
+                    f"{sample.image} has the label {label!r}; expected one of "
+                    f"{', '.join(sorted(self.targets))}."
+                )
+            targets.append(self.targets[label])
+        return targets
 
     def _label(self, sample: Sample, region: Region) -> str:
         if self.source == "class":

@@ -6,8 +6,7 @@ from functools import cached_property
 
 import numpy as np
 
-from maskwright.data.dataset import DataSet
-from maskwright.data.samples import Sample
+from maskwright.data import DataSet, Sample
 from maskwright.errors import ConfigError, ModelError
 from maskwright.evaluation import Caution, EvaluateOptions, Evaluation, Example, evaluate
 from maskwright.evaluation.reports.formatting import number

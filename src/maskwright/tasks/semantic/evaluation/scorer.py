@@ -6,9 +6,8 @@ from typing import Any, get_args
 
 import numpy as np
 
-from maskwright.data.dataset import DataSet
+from maskwright.data import DataSet, Sample
 from maskwright.data.geometry import resize_image, resize_labels
-from maskwright.data.samples import Sample
 from maskwright.data.to_rgb import as_picture
 from maskwright.errors import ConfigError
 from maskwright.evaluation.loop import evaluate, pack, unpack
