@@ -161,11 +161,11 @@ def _train_all(
     """Train what is not finished yet; `changed` are settings given when resuming."""
     import keras
 
-    told: set[str] = set()
+    reported: set[str] = set()
 
     def once(text: str) -> None:
-        if text not in told:
-            told.add(text)
+        if text not in reported:
+            reported.add(text)
             on_message(text)
 
     values = {**config.model_dump(), "epochs": None, "minutes": None}
