@@ -45,10 +45,10 @@ from maskwright.tasks.regions.extraction.feature_vector import VECTOR_NAMES
 from maskwright.tasks.regions.learning.bags import RegionArrays
 from maskwright.tasks.regions.learning.build_bags import BagOptions, build_bags
 from maskwright.tasks.regions.learning.labeling import Labeling
-from maskwright.tasks.regions.learning.logistic import fit_logistic
 from maskwright.tasks.regions.learning.mask_perturbation import DEFAULT_STRENGTH
 from maskwright.tasks.regions.learning.objective import (
     decisions,
+    fit_logistic,
     initialize_from_measures,
     label_weights,
     logits,

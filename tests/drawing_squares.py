@@ -4,7 +4,7 @@ import numpy as np
 
 from maskwright.data import open_dataset
 from maskwright.imageio import write_image
-from maskwright.tasks.regions.extraction.crop_spec import CropSpec
+from maskwright.tasks.regions.extraction.crops import CropSpec
 
 SIDE = 24
 UPPER, LOWER = (2, 2, 10, 10), (12, 13, 20, 21)

@@ -147,7 +147,7 @@ def test_objects_of_a_model_are_regions(trained):
     data, run = trained
     dataset = open_dataset(data)
     from maskwright.tasks.loading import load_segmenter
-    from maskwright.tasks.regions.extraction.crop_spec import CropSpec
+    from maskwright.tasks.regions.extraction.crops import CropSpec
     from maskwright.tasks.regions.extraction.predicted_regions import extract_predicted
 
     segmenter = load_segmenter(run.folder).adjusted(threshold=0.1)

@@ -103,15 +103,11 @@ class EnsembleDecisions(TypedDict, total=False):
 def ensemble(
     runs: Sequence[str | Path], out: str | Path, **decisions: Unpack[EnsembleDecisions]
 ) -> Path:
-    """Join trained models to one that averages their probabilities; gives its folder.
+    """Join trained models to one that averages their probabilities; gives its folder, `out`.
 
-    The runs stay where they are; `out` names them. Where all divide the data alike, `out` does too.
-
-    Args:
-        runs: Folders of runs of the same classes and the same working size, or of ensembles.
-        out: Folder of the ensemble.
-        decisions: Threshold and cleaning of the ensemble; those left out must be the same for all
-            runs.
+    The runs, or ensembles, of the same classes and the same working size, stay where they are;
+    `out` names them. Where all divide the data alike, `out` does too. Decisions that are left out
+    must be the same for all.
 
     Raises:
         ModelError: If a run is missing or does not fit the others.
@@ -165,11 +161,11 @@ def _train_all(
     """Train what is not finished yet; `changed` are settings given when resuming."""
     import keras
 
-    told: set[str] = set()
+    reported: set[str] = set()
 
     def once(text: str) -> None:
-        if text not in told:
-            told.add(text)
+        if text not in reported:
+            reported.add(text)
             on_message(text)
 
     values = {**config.model_dump(), "epochs": None, "minutes": None}

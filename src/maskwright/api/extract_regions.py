@@ -41,8 +41,8 @@ def extract_regions(
         regions: `"components"`, `"instances"` or `"whole"`; `None` takes instances where masks
             separate them, else components.
     """
-    from maskwright.tasks.regions.extraction.crop_spec import CropSpec
-    from maskwright.tasks.regions.extraction.export_crops import write_regions
+    from maskwright.tasks.regions.extraction.crops import CropSpec
+    from maskwright.tasks.regions.extraction.table import write_regions
 
     dataset = open_dataset(data, val_share=0, test_share=0, scaled_masks=True)
     report_skipped(dataset, on_message)

@@ -12,8 +12,7 @@ import numpy as np
 
 from maskwright.api.predict import load
 from maskwright.config import TrainConfig
-from maskwright.data import open_dataset
-from maskwright.data.samples import Sample
+from maskwright.data import Sample, open_dataset
 from maskwright.data.splits.assignment import HELD_OUT
 from maskwright.export.ensemble import write_ensemble
 from maskwright.types import OnMessage
@@ -42,8 +41,8 @@ class Folds:
         folder: Of the whole; an ensemble of the members.
         runs: Folders of the members, one for each fold.
         out_of_fold: Scores of every training and validation image by the model that never saw it,
-            with the threshold and cleaning of the settings.
-        members: The same, fold by fold.
+            with the threshold and cleaning of the settings; `members` holds them fold by fold.
+        members: Of each fold.
         choice: Threshold and cleaning of the ensemble, and all that was tried for them.
     """
 
@@ -61,15 +60,7 @@ def score_folds(
     config: TrainConfig,
     on_message: OnMessage,
 ) -> Folds:
-    """Score what each model never saw, choose threshold and cleaning, make the ensemble.
-
-    Args:
-        data: What `open_dataset` takes.
-        out: Folder of the cross-validation.
-        runs: Folders of the trained members, one for each fold.
-        config: Settings that all share.
-        on_message: Called with sentences on what is done.
-    """
+    """Score what each model never saw, choose threshold and cleaning, make the ensemble."""
     from maskwright.evaluation.reports.formatting import write_json
     from maskwright.evaluation.reports.write import write_report
     from maskwright.inference.tuning.tune_postprocessing import tune_postprocessing

@@ -3,6 +3,7 @@
 import pickle
 import zlib
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
@@ -13,6 +14,7 @@ from maskwright.errors import DataError
 from maskwright.evaluation.result import EvaluateOptions, Evaluation, Skipped
 from maskwright.model_card import ModelCard
 
+Result = TypeVar("Result")
 Truth = TypeVar("Truth")
 Predicted = TypeVar("Predicted")
 Predicted_contra = TypeVar("Predicted_contra", contravariant=True)
@@ -21,23 +23,12 @@ Consumer = Callable[[Sample, np.ndarray, Truth, Predicted], object]
 """Called with sample, image, ground truth and prediction."""
 
 
-class Source(Protocol):
-    """Part of a data set that every scorer uses."""
-
-    @property
-    def root(self) -> Any:
-        """Folder of the data."""
-
-    def of(self, split: str) -> list[Sample]:
-        """Samples of a split; `DataError` where there is no such split."""
-
-
 class Scorer(Protocol[Truth, Predicted_contra, Result_co]):
     """Compares predictions with ground truth, image by image; one for each task."""
 
     @property
-    def source(self) -> Source:
-        """Data set."""
+    def source(self) -> Any:
+        """Data set: its `root`, and the samples `of` a split."""
 
     @property
     def card(self) -> ModelCard:
@@ -70,27 +61,17 @@ def evaluate(
 ) -> Result_co:
     """Predict every image of a split once, and score it.
 
-    Args:
-        predict: From an image `(h, w, c)` to what the scorer takes: the prediction of one model,
-            or of several.
-        scorer: Reads the samples of its data set and counts.
-        consumers: Further uses of each prediction, after it was scored.
+    `predict` takes an image `(h, w, c)`; `consumers` get each prediction after it was scored.
 
     Raises:
-        DataError: If no sample of the split can be scored. A single one that cannot be is listed
-            in `Evaluation.skipped`.
+        DataError: If no sample of the split can be scored; `Evaluation.skipped` lists single ones.
     """
     split = scorer.options.split
-    samples = scorer.source.of(split)
+    samples: list[Sample] = scorer.source.of(split)
     scored: list[Sample] = []
     skipped: list[Skipped] = []
-    reading = in_threads(
-        lambda sample: _read(scorer, sample),
-        samples,
-        f"Scoring {split}",
-        workers=scorer.workers,
-        ahead=1,
-    )
+    read, title = partial(attempt, scorer.read), f"Scoring {split}"
+    reading = in_threads(read, samples, title, workers=scorer.workers, ahead=1)
     for sample, entry in zip(samples, reading, strict=True):
         try:
             if isinstance(entry, DataError):
@@ -131,8 +112,9 @@ def unpack(packed: bytes) -> Any:
     return pickle.loads(zlib.decompress(packed))
 
 
-def _read(scorer: Scorer[Truth, Any, Any], sample: Sample) -> tuple[np.ndarray, Truth] | DataError:
+def attempt(read: Callable[[Sample], Result], sample: Sample) -> Result | DataError:
+    """What is read of a sample, or the error."""
     try:
-        return scorer.read(sample)
+        return read(sample)
     except DataError as error:
         return error

@@ -94,15 +94,8 @@ class Example:
 class Evaluation:
     """Predictions of a model on a split, compared with the ground truth.
 
-    Args:
-        card: Card of the model.
-        data: Folder of the data.
-        samples: Samples that were scored.
-        skipped: Samples that could not be read or predicted.
-        examples: Images for the report.
-        warnings: What limits the use of the scores.
-        options: How the model was evaluated.
-        date: Of the evaluation, ISO 8601, UTC.
+    `data` is the folder of the data, `samples` are those that were scored, `warnings` what limits
+    the use of the scores; `date` is ISO 8601, UTC.
     """
 
     card: ModelCard
@@ -135,11 +128,7 @@ class Evaluation:
         return self.options.bootstrap if self.num_cases > 1 else 0
 
     def split_cautions(self, learned: Collection[str] = ()) -> list[Caution]:
-        """What the model is known to have been trained on.
-
-        Args:
-            learned: Ids of samples that it was trained on, whatever the split is called.
-        """
+        """What the model is known to have been trained on; `learned` are ids of samples."""
         if num_seen := sum(sample.id in learned for sample in self.samples):
             text = (
                 f"The model was trained on {num_seen} of these images; expect lower scores on new "

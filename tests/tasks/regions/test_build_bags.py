@@ -9,7 +9,7 @@ from drawing_squares import SPEC, squares, write_squares
 from maskwright.errors import DataError
 from maskwright.imageio import write_image
 from maskwright.tasks.regions.extraction.extract import extract
-from maskwright.tasks.regions.learning.build_bags import BagOptions, build_bags, to_full_mask
+from maskwright.tasks.regions.learning.build_bags import BagOptions, build_bags
 from maskwright.tasks.regions.learning.targets import find_labeling
 
 
@@ -134,4 +134,4 @@ def test_a_region_without_a_label_stops_whatever_may_be_skipped(dataset):
 def test_a_full_mask_holds_the_region_in_its_image():
     mask = squares((3, 2, 11, 10))[..., 0] > 0
     (region,) = extract(np.zeros(mask.shape), mask)
-    np.testing.assert_array_equal(to_full_mask(region, mask.shape), mask)
+    np.testing.assert_array_equal(region.full_mask(mask.shape), mask)

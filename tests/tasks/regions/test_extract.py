@@ -2,10 +2,9 @@ import numpy as np
 import pytest
 
 from maskwright.errors import ConfigError, DataError
-from maskwright.tasks.regions.extraction.crop_spec import CropSpec
+from maskwright.tasks.regions.extraction.crops import CropSpec
 from maskwright.tasks.regions.extraction.extract import extract
-from maskwright.tasks.regions.extraction.features import MEASURES
-from maskwright.tasks.regions.extraction.measure import measure
+from maskwright.tasks.regions.extraction.features import MEASURES, measure
 
 
 def grid(*rows, dtype=np.uint8):

@@ -12,9 +12,9 @@ from maskwright.tasks.regions.extraction.features import (
     INTENSITY_MEASURES,
     MEASURES,
     SHAPE_MEASURES,
+    measure,
 )
 from maskwright.tasks.regions.extraction.intensities import full_scale_of
-from maskwright.tasks.regions.extraction.measure import measure
 
 
 def grid(*rows):

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from maskwright.tasks.regions.learning.logistic import fit_logistic
+from maskwright.tasks.regions.learning.objective import fit_logistic
 
 
 def drawn():

@@ -3,7 +3,7 @@ import pytest
 
 from drawing_squares import SIDE, squares
 from maskwright.tasks.regions.extraction.extract import extract
-from maskwright.tasks.regions.extraction.matching import region_iou
+from maskwright.tasks.regions.extraction.predicted_regions import region_iou
 
 
 def test_iou_is_worked_out_in_the_common_part_of_the_boxes():

@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 
 from maskwright.inference.predictor import Prediction
-from maskwright.tasks.regions.extraction.crop_spec import CropSpec
+from maskwright.tasks.regions.extraction.crops import CropSpec
 from maskwright.tasks.regions.extraction.extract import extract
 from maskwright.tasks.regions.extraction.predicted_regions import extract_predicted
 

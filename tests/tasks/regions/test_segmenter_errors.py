@@ -3,9 +3,8 @@ import pytest
 
 from drawing_squares import SPEC, UPPER, squares, write_squares
 from maskwright.tasks.regions.extraction.extract import extract
-from maskwright.tasks.regions.learning import segmenter_errors
-from maskwright.tasks.regions.learning.mask_perturbation import DEFAULT_STRENGTH
-from maskwright.tasks.regions.learning.segmenter_errors import segmenter_strength
+from maskwright.tasks.regions.learning import mask_perturbation
+from maskwright.tasks.regions.learning.mask_perturbation import DEFAULT_STRENGTH, segmenter_strength
 
 
 @pytest.fixture
@@ -31,7 +30,7 @@ def test_the_strength_is_fitted_to_the_mean_iou_of_matched_regions(dataset, monk
     def strength_for(masks, iou, rng):
         fitted.update(masks=masks, iou=iou)
 
-    monkeypatch.setattr(segmenter_errors, "strength_for", strength_for)
+    monkeypatch.setattr(mask_perturbation, "strength_for", strength_for)
     dataset.samples[2].image.write_text("this is text")  # unreadable, so that it does not count
     segmenter_strength(dataset, dataset.samples * 3, SPEC, predict, 0)
     # 7 of 9 rows are common; the lower squares are missed and do not count.

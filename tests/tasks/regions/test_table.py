@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from maskwright.errors import DataError
-from maskwright.tasks.regions.extraction.crop_spec import CropSpec
+from maskwright.tasks.regions.extraction.crops import CropSpec
 from maskwright.tasks.regions.extraction.extract import extract
 from maskwright.tasks.regions.extraction.features import MEASURES
 from maskwright.tasks.regions.extraction.table import write_table

@@ -52,13 +52,9 @@ def histogram(values: np.ndarray, name: str) -> str:
 def class_histograms(
     values: Mapping[str, np.ndarray], name: str, unit: str, threshold: float
 ) -> str:
-    """Histograms of values in [0, 1] of two classes, side by side.
+    """Histograms of values in [0, 1], `(n,)` by name of the class, side by side.
 
-    Args:
-        values: `(n,)` by name of the class.
-        name: Name of the values.
-        unit: What has the values, in the plural.
-        threshold: Value that is marked.
+    `unit` is what has the values, in the plural; the value `threshold` is marked.
     """
     with axes_of(name, unit, _SQUARE) as (figure, axes):
         axes.hist(
@@ -106,14 +102,10 @@ def unit_curves(
     marks: Sequence[tuple[float, float]] = (),
     chance: float | None = None,
 ) -> str:
-    """Curves in the unit square, such as ROC curves.
+    """Curves in the unit square, such as ROC curves; points that are not finite are left out.
 
-    Args:
-        series: Points of each curve; those that are not finite are left out.
-        names: Of the x axis and the y axis.
-        title: Read out in place of the chart.
-        marks: A point of each curve that is marked, such as that of a threshold.
-        chance: Height of the line of chance; `None` for the diagonal.
+    `names` are those of the axes; a point of each curve may be marked; `chance` is the height of
+    the line of chance, `None` for the diagonal.
     """
     with axes_of(*names, _SQUARE) as (figure, axes):
         line = (0, 1) if chance is None else (chance, chance)
@@ -136,10 +128,7 @@ def calibration(
 ) -> str:
     """Calibration curves, and below them how many samples each point stands for.
 
-    Args:
-        series: Mean probability, share of positives and number of samples of equal parts of
-            [0, 1], as `metrics.calibration_curve` gives them, by name.
-        names: Of the x axis and the y axis.
+    Each of the `series` is what `metrics.calibration_curve` gives.
     """
     most = max((numbers.max() for _, _, numbers in series.values()), default=1)
     with axes_of(*names, _SQUARE) as (figure, axes):
@@ -161,12 +150,9 @@ def calibration(
 
 
 def confusion(counts: np.ndarray, names: Sequence[str], path: Path | None = None) -> str:
-    """Confusion matrix whose cells are shares of their row.
+    """Confusion matrix `(classes, classes)`, true classes in rows, as shares of its rows.
 
-    Args:
-        counts: Rows are true classes, columns predicted ones, `(classes, classes)`.
-        names: Of the classes.
-        path: PNG file to write too, or `None`.
+    `path` is a PNG file to write too, or `None`.
     """
     number = len(names)
     shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from maskwright.imageio import atomic_write
+from maskwright.imageio import write_text
 
 
 def number(value: float | np.ndarray) -> str:
@@ -46,8 +46,7 @@ def csv_cell(value: float) -> str:
 def write_json(values: Mapping[str, Any], path: Path) -> None:
     """Write plain values as JSON."""
     text = json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False)
-    with atomic_write(path) as beside:
-        beside.write_text(text + "\n", encoding="utf-8")
+    write_text(path, text + "\n")
 
 
 def write_rows(headings: Sequence[str], rows: Iterable[Sequence[Any]], path: Path) -> None:
@@ -56,5 +55,4 @@ def write_rows(headings: Sequence[str], rows: Iterable[Sequence[Any]], path: Pat
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(headings)
     writer.writerows(rows)
-    with atomic_write(path) as beside:
-        beside.write_text(text.getvalue(), encoding="utf-8")
+    write_text(path, text.getvalue())

@@ -18,12 +18,8 @@ NO_INTERVAL = np.full(2, np.nan)
 class Score:
     """Definition of a score: one entry serves JSON, terminal and report.
 
-    Args:
-        key: Name in JSON, and of the attribute that holds it.
-        title: Name in reports.
-        short: Name in a terminal, where it must be shorter.
-        interval: Whether it has a bootstrap interval.
-        card: Whether the report shows it in large type.
+    `key` is its name in JSON and the attribute that holds it, `short` its title in a terminal where
+    that must be shorter; `card` shows it in large type.
     """
 
     key: str
@@ -44,16 +40,10 @@ class TableCell:
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """A row of a table.
+    """A row of a table: `title` is its first cell, `note` stands below it in small type.
 
-    Args:
-        title: First cell.
-        cells: The others.
-        short: Title in a terminal; empty for the same.
-        note: Below the title, in small type.
-        gauge: From `gauge`; `None` for no bar.
-        color: Of a square before the title.
-        total: Whether the row sums up the others.
+    `short` is the title in a terminal, where it differs, `color` that of a square before the title,
+    `total` whether the row sums up the others.
     """
 
     title: str
@@ -124,19 +114,10 @@ class Chart:
 class Page:
     """What only the HTML report shows.
 
-    Args:
-        settings: What a reader needs to measure the same again.
-        cards: Scores in large type.
-        matrices: Confusion matrices.
-        charts: Charts, two side by side.
-        heading: Title; `None` for model, data and split.
-        overline: Kind of report, above the title.
-        lead: Sentences after the summary.
-        tables: Further tables.
-        curves: Titles of the columns of `history.csv` that are plotted.
-        legends: Colors and names below the note on the examples, in lines.
-        examples_note: Sentences above the examples.
-        files: Further files: writers by file name.
+    `heading` is the title, `None` for model, data and split; `overline` stands above it, `lead`
+    after the summary. `curves` are titles of the columns of `history.csv` that are plotted,
+    `legends` lines of colors and names above the examples, `files` writers of further files by
+    name.
     """
 
     settings: Mapping[str, Any]
@@ -157,16 +138,9 @@ class Page:
 class Report:
     """What is shown and written of an evaluation.
 
-    Args:
-        evaluation: That is reported.
-        summary: What was scored, such as `101 images of 40 cases`.
-        table: Scores.
-        scores: Of the task, as JSON holds them.
-        cases: Headings and rows of a CSV file.
-        page: Makes what only the HTML report shows.
-        notes: Sentences below the table in a terminal.
-        scores_file: Name of the JSON file.
-        cases_file: Name of the CSV file.
+    `summary` says what was scored, such as `101 images of 40 cases`; `scores` are written as JSON;
+    `cases` are headings and rows of a CSV file; `page` makes what only the HTML report shows;
+    `notes` stand below the table in a terminal.
     """
 
     evaluation: Evaluation

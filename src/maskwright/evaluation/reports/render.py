@@ -16,20 +16,16 @@ from PIL import Image
 from maskwright.evaluation.reports.charts import training_curves
 from maskwright.evaluation.reports.parts import Page, Report, upper_first
 from maskwright.evaluation.result import Example
-from maskwright.imageio import atomic_write
+from maskwright.imageio import write_text
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
 
 def render(report: Report, page: Page, path: Path, run: Path | None) -> Path:
-    """Write the HTML report and return its path.
+    """Write the HTML report to `path` and return it.
 
-    Args:
-        report: What is shown.
-        page: What only the HTML report shows.
-        path: HTML file.
-        run: Folder of the run, for its curves and settings where they exist.
+    `run` is the folder of the run, for its curves and settings where they exist.
     """
     evaluation = report.evaluation
     model = run.name if run else "Model"
@@ -47,8 +43,7 @@ def render(report: Report, page: Page, path: Path, run: Path | None) -> Path:
             run_settings=_read(run, "plan.yaml"),
         )
     )
-    with atomic_write(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    write_text(path, text)
     return path
 
 

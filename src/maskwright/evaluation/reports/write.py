@@ -62,14 +62,8 @@ def terminal_table(report: Report) -> TerminalTable:
 def write_report(report: Report, folder: str | Path, run: str | Path | None = None) -> Path:
     """Write scores as JSON, a line for each case as CSV, and the HTML report.
 
-    Args:
-        report: What is written.
-        folder: Created where it is missing.
-        run: Folder of the run, for the curves of its `history.csv` and the settings of its
-            `plan.yaml` where they exist; `None` for neither.
-
-    Returns:
-        The HTML report, a single file that loads nothing from elsewhere.
+    `run` is the folder of the run, for the curves of its `history.csv` and the settings of its
+    `plan.yaml` where they exist. Returns the path of the HTML report.
     """
     from maskwright.evaluation.reports.render import render
 

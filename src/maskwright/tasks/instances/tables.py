@@ -15,7 +15,7 @@ from maskwright.instances import Instances
 from maskwright.labels import Labels
 from maskwright.tasks.instances.coco_json import annotations, categories, image_entry, join_coco
 from maskwright.tasks.instances.panoptic import Merger
-from maskwright.tasks.regions.extraction.crop_spec import CropSpec
+from maskwright.tasks.regions.extraction.crops import CropSpec
 from maskwright.tasks.regions.extraction.extract import Region, extract
 from maskwright.tasks.regions.extraction.table import region_row, write_rows
 

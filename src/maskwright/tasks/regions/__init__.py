@@ -4,12 +4,10 @@ Public are `CropSpec`, `extract` and what works on its regions; the task itself 
 of `maskwright`.
 """
 
-from maskwright.tasks.regions.extraction.crop_spec import CropSpec
-from maskwright.tasks.regions.extraction.crops import align, cut, treat, window
+from maskwright.tasks.regions.extraction.crops import CropSpec, align, cut, treat, window
 from maskwright.tasks.regions.extraction.extract import Region, extract
 from maskwright.tasks.regions.extraction.feature_vector import vector
-from maskwright.tasks.regions.extraction.features import MEASURES, Measure
-from maskwright.tasks.regions.extraction.measure import measure
+from maskwright.tasks.regions.extraction.features import MEASURES, Measure, measure
 from maskwright.tasks.regions.extraction.shapes import Box
 from maskwright.tasks.regions.extraction.table import write_table
 from maskwright.types import Outside, RegionKind

@@ -9,8 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from maskwright.data import DataSet
-from maskwright.data.samples import Sample
+from maskwright.data import DataSet, Sample
 from maskwright.data.to_rgb import as_picture
 from maskwright.errors import DataError
 from maskwright.imageio import read_image, write_image, write_mask
@@ -21,9 +20,7 @@ from maskwright.inference.output_paths import Job
 from maskwright.tasks.regions.drawing import draw_decisions
 from maskwright.tasks.regions.extraction.extract import Region
 from maskwright.tasks.regions.extraction.ground_truth import read_region_mask
-from maskwright.tasks.regions.grad_cam import draw_heat, heat_map
-from maskwright.tasks.regions.learning.bags import row
-from maskwright.tasks.regions.learning.collate import as_inputs
+from maskwright.tasks.regions.grad_cam import heat_pictures
 from maskwright.tasks.regions.pipeline import CaseResult, Pipeline
 from maskwright.tasks.regions.tables import case_record
 
@@ -178,12 +175,8 @@ class _CaseFolder:
         if not result.regions:
             return
         card = self.pipeline.classifier.card
-        crops, masks, vectors = zip(*(row(region) for region in result.regions), strict=True)
-        owners = [0] * len(crops)
-        inputs = as_inputs(crops, masks, vectors, owners, card.outside, card.value_range[1])
-        heats = heat_map(self.network, inputs)
-        for region, crop, mask, heat in zip(result.regions, crops, masks, heats, strict=True):
-            picture = draw_heat(as_picture(crop), heat, mask.astype(bool))
+        pictures = heat_pictures(self.network, result.regions, card)
+        for region, picture in zip(result.regions, pictures, strict=True):
             yield f"{region.image_id}-{region.number}.png", picture
 
 

@@ -11,11 +11,9 @@ from maskwright.export.engines import ALONE, Threads
 from maskwright.inference.pixels import model_pixels
 from maskwright.inference.predictor import Prediction
 from maskwright.model_card import RegionCard
-from maskwright.tasks.regions.extraction.crop_spec import CropSpec
-from maskwright.tasks.regions.extraction.extract import Region, extract
+from maskwright.tasks.regions import CropSpec, Region, extract
 from maskwright.tasks.regions.extraction.predicted_regions import extract_predicted
-from maskwright.tasks.regions.learning.bags import row
-from maskwright.tasks.regions.learning.collate import as_inputs
+from maskwright.tasks.regions.learning.bags import region_inputs
 from maskwright.tasks.regions.open_classifier import ClassifierFn, load_classifier
 
 MAX_BATCH_REGIONS = 128
@@ -24,13 +22,11 @@ MAX_BATCH_REGIONS = 128
 
 @dataclass(frozen=True, eq=False)
 class Decision:
-    """Output of a classifier for one bag.
+    """Output of a classifier for one bag of `n` regions.
 
-    Args:
-        probability: Probability of the positive class, calibrated by the card's temperature.
-        logit: Logit before temperature scaling.
-        weights: Share of each region in the decision, `(n,)`; sums to 1.
-        region_probabilities: Probability of each region by itself, `(n,)`.
+    `probability` is that of the positive class, calibrated by the temperature of the card, `logit`
+    is not. `weights` are the shares of the regions in the decision, `(n,)`, which sum to 1;
+    `region_probabilities`, `(n,)`, are those of each region by itself.
     """
 
     probability: float
@@ -40,12 +36,7 @@ class Decision:
 
 
 class Classifier:
-    """A model of decisions on regions, and its card.
-
-    Args:
-        decide: The model.
-        card: How regions are cropped, temperature and threshold.
-    """
+    """A model of decisions on regions, and its card."""
 
     def __init__(self, decide: ClassifierFn, card: RegionCard) -> None:
         self.decide = decide
@@ -64,38 +55,27 @@ class Classifier:
     def load(cls, path: str | Path, threads: Threads = ALONE) -> "Classifier":
         """Classifier from a run or an exported model; raises `ModelError` where there is none.
 
-        Args:
-            path: Folder of a run, or an exported model.
-            threads: Threads of an engine other than TensorFlow.
+        `threads` are those of an engine other than TensorFlow.
         """
         return cls(*load_classifier(Path(path), threads))
 
     def extract(
-        self, image: np.ndarray, mask: np.ndarray, image_id: str = "", background: int | None = 0
-    ) -> list[Region]:
-        """Regions of a ground-truth mask as this classifier takes them.
-
-        Args:
-            image: `(h, w, c)`, as `read_image` gives it; it is converted with `convert`.
-            mask: Labels or instances `(h, w)`.
-            image_id: Name of the image.
-            background: Label that is not a region, or `None`.
-        """
-        image = self.convert(image)
-        return extract(image, mask, self.crop_spec, image_id=image_id, background=background)
-
-    def extract_predicted(
         self,
         image: np.ndarray,
-        prediction: Prediction,
+        mask: np.ndarray | Prediction,
         image_id: str = "",
         background: int | None = 0,
     ) -> list[Region]:
-        """Regions of a segmenter's prediction; `background` is the segmenter's."""
+        """Regions of a mask as this classifier takes them; the image is converted with `convert`.
+
+        `mask` is ground truth as labels or instances `(h, w)`, or what a segmenter predicted.
+        """
         image = self.convert(image)
-        return extract_predicted(
-            image, prediction, self.crop_spec, image_id=image_id, background=background
-        )
+        if isinstance(mask, Prediction):
+            return extract_predicted(
+                image, mask, self.crop_spec, image_id=image_id, background=background
+            )
+        return extract(image, mask, self.crop_spec, image_id=image_id, background=background)
 
     def convert(self, image: np.ndarray) -> np.ndarray:
         """Image in the channels and the type that the classifier was trained on."""
@@ -117,20 +97,16 @@ class Classifier:
         return decisions + self._decide_batch(batch) if batch else decisions
 
     def _decide_batch(self, bags: Sequence[Sequence[Region]]) -> list[Decision]:
-        crops, masks, vectors = zip(*(row(region) for bag in bags for region in bag), strict=True)
-        owners = [index for index, bag in enumerate(bags) for _ in bag]
-        card = self.card
-        outputs = self.decide(
-            as_inputs(crops, masks, vectors, owners, card.outside, card.value_range[1])
-        )
-        region_probabilities = expit(outputs["region_logits"][:, 0] / card.temperature)
+        inputs, temperature = region_inputs(bags, self.card), self.card.temperature
+        outputs = self.decide(inputs)
+        region_probabilities = expit(outputs["region_logits"][:, 0] / temperature)
         decisions = []
-        for index in range(len(bags)):
-            members = np.flatnonzero(np.array(owners) == index)
+        for index, owned in enumerate(inputs["bags"]):
+            members = np.flatnonzero(owned)
             logit = float(outputs["logits"][index, 0])
             decisions.append(
                 Decision(
-                    probability=float(expit(logit / card.temperature)),
+                    probability=float(expit(logit / temperature)),
                     logit=logit,
                     weights=outputs["weights"][index, members],
                     region_probabilities=region_probabilities[members],

@@ -35,15 +35,10 @@ def draw_decisions(
     weights: Sequence[float] | None = None,
     scale: int = 1,
 ) -> np.ndarray:
-    """Outline regions and write the probability beside each; uint8 RGB.
+    """Outline regions of a picture uint8 RGB and write the probability beside each.
 
-    Args:
-        picture: uint8 RGB `(h, w, 3)`.
-        regions: Regions of the picture.
-        probabilities: Probability of the positive class, for each region.
-        threshold: Decision threshold, at which the color changes.
-        weights: Share of each region in the decision; the outline of the largest is doubled.
-        scale: Integer factor by which the picture is enlarged first.
+    Colors change at `threshold`. `weights` are shares in the decision: the outline of the largest
+    is doubled. The picture is enlarged by an integer `scale` first.
     """
     canvas = np.repeat(np.repeat(picture, scale, axis=0), scale, axis=1)
     longer = max(canvas.shape[:2])

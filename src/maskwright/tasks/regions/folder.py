@@ -7,8 +7,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from maskwright.data import DataSet, open_dataset
-from maskwright.data.samples import Sample
+from maskwright.data import DataSet, Sample, open_dataset
 from maskwright.errors import ConfigError, DataError
 from maskwright.export.artifact import is_artifact, model_folder, needs_tensorflow
 from maskwright.export.engines import SHARED, Threads

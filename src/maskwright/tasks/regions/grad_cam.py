@@ -1,12 +1,16 @@
 """Grad-CAM heat maps of decisions on regions, as values and as a picture."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import cv2
 import numpy as np
 
+from maskwright.data.to_rgb import as_picture
 from maskwright.errors import ConfigError, DataError, ModelError
+from maskwright.model_card import RegionCard
+from maskwright.tasks.regions.extraction.extract import Region
+from maskwright.tasks.regions.learning.bags import region_inputs, row
 
 _OUTLINE = (255, 255, 255)
 _MAX_OPACITY = 0.75  # of the color where heat is 1, so that the image remains visible
@@ -63,16 +67,21 @@ def heat_map(
     return np.divide(heat, highest, out=np.zeros_like(heat), where=highest > 0)
 
 
+def heat_pictures(model: Any, regions: Sequence[Region], card: RegionCard) -> list[np.ndarray]:
+    """Heat map of each region of one bag, drawn on its crop; uint8 RGB `(size, size, 3)`."""
+    heats = heat_map(model, region_inputs([regions], card))
+    rows = [row(region) for region in regions]
+    return [
+        draw_heat(as_picture(crop), heat, mask.astype(bool))
+        for (crop, mask, _), heat in zip(rows, heats, strict=True)
+    ]
+
+
 def draw_heat(crop: np.ndarray, heat: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """Color a crop by heat inside the mask, and outline the mask; uint8 RGB `(h, w, 3)`.
 
-    Colors run from violet to yellow, with opacity growing with heat. The outline lies on the
-    outermost pixels of the mask, so that pixels outside are unchanged.
-
-    Args:
-        crop: uint8 RGB `(h, w, 3)`.
-        heat: 0 to 1, `(h, w)`.
-        mask: bool `(h, w)`.
+    Opacity grows with heat, 0 to 1, `(h, w)`. The outline lies on the outermost pixels of the mask,
+    bool `(h, w)`, so that pixels outside are unchanged.
     """
     inside = np.asarray(mask, bool)
     steps = (np.clip(heat, 0, 1) * 255).round().astype(np.uint8)

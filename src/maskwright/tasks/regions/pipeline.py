@@ -26,14 +26,8 @@ NO_SEGMENTER = (
 class CaseResult:
     """The decision on one region, image or case, as is the unit of the classifier.
 
-    Args:
-        id: Name of the region, image or case.
-        images: Names of its images.
-        probability: Probability of the positive class; `None` without any region.
-        decision: Name of the decided class, or `None`.
-        regions: Regions that the decision is made on.
-        weights: Share of each region in the decision, `(n,)`.
-        region_probabilities: Probability of each region by itself, `(n,)`.
+    Without any region `probability`, `decision`, `weights` and `region_probabilities` are `None`;
+    the last two are as in `Decision`.
     """
 
     id: str
@@ -55,10 +49,7 @@ class CaseResult:
 class Pipeline:
     """A classifier of regions, and the segmenter that predicts their masks.
 
-    Args:
-        classifier: Decides on regions.
-        segmenter: Predicts masks; `None` where masks are always given.
-        flips: Test-time flips of the segmenter.
+    `segmenter` is `None` where masks are always given; `flips` are its test-time flips.
     """
 
     def __init__(
@@ -72,9 +63,7 @@ class Pipeline:
     def load(cls, path: str | Path, threads: Threads = ALONE) -> "Pipeline":
         """Pipeline from a run or an exported model; raises `ModelError` where there is none.
 
-        Args:
-            path: Folder of a run, or an exported model.
-            threads: Threads of engines other than TensorFlow.
+        `threads` are those of engines other than TensorFlow.
         """
         folder = model_folder(path)
         # First, because it checks an artifact as a whole.
@@ -93,11 +82,7 @@ class Pipeline:
         return Pipeline(self.classifier, segmenter, flips)
 
     def segment(self, image: np.ndarray) -> Prediction:
-        """Prediction of the segmenter, in its classes.
-
-        Raises:
-            ConfigError: If there is no segmenter.
-        """
+        """Prediction of the segmenter, in its classes; `ConfigError` where there is none."""
         if self.segmenter is None:
             raise ConfigError(NO_SEGMENTER)
         return self.segmenter(image, flips=self.flips)
@@ -109,28 +94,15 @@ class Pipeline:
         image_id: str = "",
         background: int | None = 0,
     ) -> list[Region]:
-        """Regions of an image.
-
-        Args:
-            image: `(h, w, c)`.
-            mask: Ground truth as labels or instances, or what `segment` predicted.
-            image_id: Name of the image.
-            background: Label of the ground truth that is not a region, or `None`.
-        """
-        if not isinstance(mask, Prediction):
-            return self.classifier.extract(image, mask, image_id, background)
-        background = 0 if self.segmenter is None else self.segmenter.card.background
-        return self.classifier.extract_predicted(image, mask, image_id, background)
+        """Regions of an image `(h, w, c)`; `background` is that of a true mask, or `None`."""
+        if isinstance(mask, Prediction):
+            background = 0 if self.segmenter is None else self.segmenter.card.background
+        return self.classifier.extract(image, mask, image_id, background)
 
     def decide(self, images: Iterable[tuple[str, str, Sequence[Region]]]) -> list[CaseResult]:
-        """Decisions from the regions of images.
+        """Decisions from the name, case and regions of each image, in the order of the images.
 
-        Args:
-            images: Name, case and regions of each image.
-
-        Returns:
-            One for each case, image or region, in the order of the images. An image or a case
-            without any region has neither probability nor decision.
+        An image or a case without any region has neither probability nor decision.
         """
         card = self.classifier.card
         bags = group_regions(images, card.unit)
@@ -160,21 +132,12 @@ class Pipeline:
         masks: Mapping[str, np.ndarray] | None = None,
         case: str = "case",
     ) -> list[CaseResult]:
-        """Decisions on the images `(h, w, c)` of one case, by name.
+        """Decisions on the images `(h, w, c)` of one case, by name; `None` predicts the masks."""
 
-        Args:
-            images: As `read_image` gives them.
-            masks: Masks of all of them; `None` predicts them.
-            case: Name of the case.
-        """
-        return self.decide(
-            (
-                name,
-                case,
-                self.regions(image, self.segment(image) if masks is None else masks[name], name),
-            )
-            for name, image in images.items()
-        )
+        def regions(name: str, image: np.ndarray) -> list[Region]:
+            return self.regions(image, self.segment(image) if masks is None else masks[name], name)
+
+        return self.decide((name, case, regions(name, image)) for name, image in images.items())
 
 
 def group_regions(

@@ -16,26 +16,20 @@ from maskwright.model_card import SEGMENTER
 from maskwright.models.blueprint import Blueprint
 from maskwright.tasks.loading import load_segmenter
 from maskwright.tasks.provenance import learned_ids
-from maskwright.tasks.regions.extraction.crop_spec import CropSpec
-from maskwright.tasks.regions.extraction.extract import Region
+from maskwright.tasks.regions import CropSpec, Region
 from maskwright.tasks.regions.extraction.ground_truth import full_scale, min_component_px
-from maskwright.tasks.regions.extraction.predicted_regions import extract_predicted
+from maskwright.tasks.regions.extraction.predicted_regions import (
+    RegionPredictorFn,
+    extract_predicted,
+)
 from maskwright.tasks.regions.learning import targets
-from maskwright.tasks.regions.learning.build_bags import RegionPredictorFn
 from maskwright.tasks.regions.learning.labeling import Labeling
 from maskwright.tasks.settings import report_skipped
 
 
 @dataclass(frozen=True, eq=False)
 class RegionData:
-    """Training data of a run on regions.
-
-    Args:
-        dataset: With splits.
-        labeling: What is decided, and on what.
-        crop_spec: How regions are extracted and cropped.
-        predict: Segmenter whose masks are learned from too; `None` for ground truth alone.
-    """
+    """Training data of a run; `predict` is a segmenter whose masks are learned from too."""
 
     dataset: DataSet
     labeling: Labeling

@@ -13,6 +13,7 @@ from maskwright.model_card import RegionCard
 from maskwright.tasks.regions.extraction.feature_vector import VECTOR_NAMES
 from maskwright.tasks.regions.learning.bags import RegionArrays
 from maskwright.tasks.regions.learning.build_bags import BagOptions, build_bags
+from maskwright.tasks.regions.learning.mask_perturbation import segmenter_strength
 from maskwright.tasks.regions.learning.objective import (
     decisions,
     initialize_from_measures,
@@ -21,7 +22,6 @@ from maskwright.tasks.regions.learning.objective import (
     penalty,
 )
 from maskwright.tasks.regions.learning.previews import RegionPreviews
-from maskwright.tasks.regions.learning.segmenter_errors import segmenter_strength
 from maskwright.tasks.regions.setup import RegionData, describe_classifier
 from maskwright.tasks.settings import make_augmentation
 from maskwright.training.objective import Batching, TrainingSetup
@@ -35,11 +35,7 @@ def prepare(
 ) -> TrainingSetup:
     """Extract the regions of a data set and describe model and task.
 
-    Args:
-        data: Data set, what is decided, and how regions are cropped.
-        config: Settings.
-        options: How the run is carried out.
-        synchronized: Whether workers share their batch statistics.
+    `synchronized` is whether workers share their batch statistics.
 
     Raises:
         DataError: If a split is empty, holds one class only, or a file cannot be used.

@@ -4,8 +4,7 @@ from collections.abc import Collection
 
 import numpy as np
 
-from maskwright.data.dataset import DataSet
-from maskwright.data.samples import Sample
+from maskwright.data import DataSet, Sample
 from maskwright.data.to_rgb import as_picture
 from maskwright.errors import DataError
 from maskwright.evaluation.loop import evaluate, pack, unpack
@@ -29,14 +28,9 @@ _COCO_MAX = 100  # detections of an image, where no image holds more objects
 
 
 class InstanceScorer:
-    """Matched objects of the images of a split.
+    """Matched objects of the images of a split; of all predictions, ranked, for COCO scores.
 
-    Args:
-        source: Images and true objects.
-        model: Objects of all scores are ranked for COCO's average precision; those that it keeps
-            make all other scores.
-        options: How the model is evaluated.
-        learned: Ids of samples that the model is known to have been trained on.
+    `learned` are ids of samples that the model is known to have been trained on.
 
     Raises:
         DataError: If model and data have different numbers of classes.

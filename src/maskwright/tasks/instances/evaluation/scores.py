@@ -37,12 +37,8 @@ SCORES = (
 class InstanceEvaluation(Evaluation):
     """Matched objects of every image of a split, and the scores that follow from them.
 
-    Args:
-        labels: Classes of the data.
-        tallies: Of each image.
-        masks: COCO scores of masks, of the 100 highest scores in an image, or of as many as the
-            fullest image has objects.
-        boxes: COCO scores of boxes, alike.
+    `masks` and `boxes` are COCO scores of the 100 highest scores in an image, or of as many as the
+    fullest image has objects.
     """
 
     card: InstanceCard

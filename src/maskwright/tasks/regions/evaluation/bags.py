@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from maskwright.data.samples import Sample
-from maskwright.evaluation.loop import pack, unpack
+from maskwright.evaluation.loop import pack
 from maskwright.tasks.regions.classifier import MAX_BATCH_REGIONS, Classifier, Decision
 from maskwright.tasks.regions.evaluation.scores import BagDecision
 from maskwright.tasks.regions.extraction.extract import Region
@@ -12,16 +12,7 @@ from maskwright.tasks.regions.extraction.extract import Region
 
 @dataclass
 class OpenBag:
-    """A bag whose regions are still being collected.
-
-    Args:
-        id: Name of the bag.
-        case: What is resampled together for the intervals.
-        label: True answer, 0 or 1.
-        samples: Its images.
-        true: Regions of true masks, with crops.
-        predicted: Regions of predicted masks, with crops.
-    """
+    """A bag whose regions, with crops, are still being collected; fields as in `BagDecision`."""
 
     id: str
     case: str
@@ -35,11 +26,8 @@ class OpenBag:
 class PackedBag:
     """A complete bag without the pixels of its regions.
 
-    Args:
-        bag: Name, case, label and samples; its lists of regions are empty.
-        true: Names of the regions of true masks.
-        predicted: Names of the regions of predicted masks.
-        outlines: From `pack`: the predicted regions, with masks and boxes alone.
+    The lists in `bag` are empty; `true` and `predicted` name their regions, and `outlines`, from
+    `pack`, are the predicted ones with masks and boxes alone.
     """
 
     bag: OpenBag
@@ -58,10 +46,6 @@ class PackedBag:
             pack(outlines),
         )
 
-    def predicted_regions(self) -> list[Region]:
-        """Regions of predicted masks, without crops."""
-        return unpack(self.outlines)
-
     def decided(self, true: Decision, predicted: Decision | None) -> BagDecision:
         """The bag with its decisions."""
         return BagDecision(
@@ -79,11 +63,7 @@ class PackedBag:
 
 
 class DecisionQueue:
-    """Regions that wait until there are enough for one call of the classifier.
-
-    Args:
-        classifier: Decides on bags of regions with crops.
-    """
+    """Regions that wait until there are enough for one call of the classifier."""
 
     def __init__(self, classifier: Classifier) -> None:
         self.classifier = classifier

@@ -8,26 +8,22 @@ import numpy as np
 
 from maskwright.data.dataset import DataSet
 from maskwright.data.to_rgb import as_picture
+from maskwright.evaluation.loop import unpack
 from maskwright.evaluation.result import Example, shown
 from maskwright.tasks.regions.classifier import Decision
 from maskwright.tasks.regions.drawing import draw_decisions
 from maskwright.tasks.regions.evaluation.bags import PackedBag
 from maskwright.tasks.regions.evaluation.scores import RegionEvaluation
 from maskwright.tasks.regions.extraction.ground_truth import read_region_mask
-from maskwright.tasks.regions.grad_cam import draw_heat, heat_map
+from maskwright.tasks.regions.grad_cam import heat_pictures
 from maskwright.tasks.regions.learning.bags import row
-from maskwright.tasks.regions.learning.collate import as_inputs
 from maskwright.tasks.regions.pipeline import Pipeline
 
 
 class ExampleDrawer:
     """Draws decisions; images and true masks are read again, nothing is predicted again.
 
-    Args:
-        pipeline: That decided.
-        dataset: Images and true masks.
-        evaluation: Scores of all bags.
-        network: Returns the Keras model of the classifier, for heat maps; `None` for none.
+    `network` returns the Keras model of the classifier, for heat maps; `None` for none.
     """
 
     def __init__(
@@ -50,12 +46,7 @@ class ExampleDrawer:
     ) -> Example:
         """The image with the region that weighs most, and that region by itself.
 
-        Args:
-            rank: `"best"`, `"median"` or `"worst"`.
-            index: Of the bag, in the evaluation.
-            bag: Its regions.
-            true: Decision with true masks.
-            predicted: Decision with predicted masks, or `None`.
+        `index` is that of the bag in the evaluation.
         """
         card, heaviest = self.card, int(np.argmax(true.weights))
         image_id = bag.true[heaviest].rpartition("#")[0]
@@ -63,10 +54,8 @@ class ExampleDrawer:
         image = self.dataset.read_image(sample)
         picture = as_picture(image)
         mask, background = read_region_mask(self.dataset, sample, card.regions)
-        regions = {
-            region.name: region
-            for region in self.pipeline.regions(image, mask, sample.id, background)
-        }
+        extracted = self.pipeline.regions(image, mask, sample.id, background)
+        regions = {region.name: region for region in extracted}
         indices = [k for k, name in enumerate(bag.true) if name in regions]
         outlined = draw_decisions(
             picture,
@@ -77,31 +66,22 @@ class ExampleDrawer:
         )
         panels = [("Image", shown(picture)), ("Ground truth", shown(outlined))]
         if self.evaluation.has_predicted:
-            outlines = bag.predicted_regions()
+            outlines = unpack(bag.outlines)
             indices = [k for k, region in enumerate(outlines) if region.image_id == sample.id]
             alone = [] if predicted is None else predicted.region_probabilities[indices].tolist()
-            outlined = draw_decisions(
-                picture, [outlines[k] for k in indices], alone, card.threshold
-            )
+            drawn = [outlines[k] for k in indices]
+            outlined = draw_decisions(picture, drawn, alone, card.threshold)
             panels.append(("Predicted mask", shown(outlined)))
-        crop, crop_mask, vector = row(regions[bag.true[heaviest]])
-        panels.append(("Region", shown(as_picture(crop))))
+        region = regions[bag.true[heaviest]]
+        panels.append(("Region", shown(as_picture(row(region)[0]))))
         if self._model is not None:
-            inputs = as_inputs(
-                [crop], [crop_mask], [vector], [0], card.outside, card.value_range[1]
-            )
-            heat = heat_map(self._model, inputs)[0]
-            hot = draw_heat(as_picture(crop), heat, crop_mask.astype(bool))
-            panels.append(("Heat map", shown(hot)))
-        text = self._text(index, bag, true, heaviest)
-        return Example(rank, bag.bag.id, text, tuple(panels))
+            panels.append(("Heat map", shown(heat_pictures(self._model, [region], card)[0])))
+        return Example(rank, bag.bag.id, self._text(index, bag, true, heaviest), tuple(panels))
 
     def _text(self, index: int, bag: PackedBag, true: Decision, heaviest: int) -> str:
         names, evaluation = self.card.names, self.evaluation
-        text = (
-            f"{names[bag.bag.label]} · probability of {names[1]} "
-            f"{evaluation.probabilities[index]:.3f}"
-        )
+        probability = f"{evaluation.probabilities[index]:.3f}"
+        text = f"{names[bag.bag.label]} · probability of {names[1]} {probability}"
         if evaluation.has_predicted:
             text += f", with predicted masks {evaluation.predicted_probabilities[index]:.3f}"
         if len(bag.true) > 1:

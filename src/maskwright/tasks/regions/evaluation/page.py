@@ -2,16 +2,10 @@
 
 from collections.abc import Sequence
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 
-from maskwright.evaluation.reports.charts import (
-    Points,
-    calibration,
-    class_histograms,
-    unit_curves,
-)
+from maskwright.evaluation.reports import charts
 from maskwright.evaluation.reports.formatting import number, span
 from maskwright.evaluation.reports.parts import (
     Card,
@@ -28,7 +22,7 @@ from maskwright.evaluation.reports.parts import (
     upper_first,
 )
 from maskwright.evaluation.reports.svg import standalone
-from maskwright.imageio import atomic_write
+from maskwright.imageio import write_text
 from maskwright.metrics import Decisions, calibration_curve, precision_recall_curve, roc_curve
 from maskwright.tasks.regions.evaluation.scores import SCORES, BagDecision, RegionEvaluation
 
@@ -63,7 +57,7 @@ def region_page(evaluation: RegionEvaluation) -> Page:
         tables=(_bag_table(evaluation),),
         curves=_CURVES,
         examples_note="What decisions were made on, ordered by the probability of the true answer.",
-        files={"roc.svg": partial(_write_svg, roc.svg)},
+        files={"roc.svg": partial(write_text, text=standalone(roc.svg))},
     )
 
 
@@ -73,11 +67,6 @@ def _variants(evaluation: RegionEvaluation) -> list[tuple[str, Decisions, np.nda
     if evaluation.predicted is not None:
         variants.append((_PREDICTED, evaluation.predicted, evaluation.predicted_probabilities))
     return variants
-
-
-def _write_svg(svg: str, path: Path) -> None:
-    with atomic_write(path) as temporary:
-        temporary.write_text(standalone(svg), encoding="utf-8")
 
 
 def _cards(evaluation: RegionEvaluation) -> tuple[Card, ...]:
@@ -120,7 +109,7 @@ def _matrices(evaluation: RegionEvaluation) -> tuple[Matrix, ...]:
 
 def _roc(evaluation: RegionEvaluation) -> Chart:
     negative, positive = evaluation.card.names
-    series: dict[str, Points] = {}
+    series: dict[str, charts.Points] = {}
     marks = []
     for name, decisions, probabilities in _variants(evaluation):
         false_alarms, hits, _ = roc_curve(evaluation.labels, probabilities)
@@ -133,12 +122,12 @@ def _roc(evaluation: RegionEvaluation) -> Chart:
         f"{evaluation.card.threshold:.3g}, the dotted line is chance."
     )
     axes = ("1 - specificity", "sensitivity")
-    return Chart("ROC curve", note, unit_curves(series, axes, "ROC curve", marks=marks))
+    return Chart("ROC curve", note, charts.unit_curves(series, axes, "ROC curve", marks=marks))
 
 
 def _precision_recall(evaluation: RegionEvaluation) -> Chart:
     positive = evaluation.card.names[1]
-    series: dict[str, Points] = {}
+    series: dict[str, charts.Points] = {}
     for name, decisions, probabilities in _variants(evaluation):
         precision, recall, _ = precision_recall_curve(evaluation.labels, probabilities)
         # Between two thresholds there is no precision: steps, not slopes. Thresholds without new
@@ -155,7 +144,9 @@ def _precision_recall(evaluation: RegionEvaluation) -> Chart:
         f"{positive}: {share:.1%}."
     )
     title = "Precision-recall curve"
-    return Chart(title, note, unit_curves(series, ("recall", "precision"), title, chance=share))
+    return Chart(
+        title, note, charts.unit_curves(series, ("recall", "precision"), title, chance=share)
+    )
 
 
 def _calibration(evaluation: RegionEvaluation) -> Chart:
@@ -168,7 +159,7 @@ def _calibration(evaluation: RegionEvaluation) -> Chart:
         f"tenth of the scale; the numbers below count its {evaluation.card.unit}s."
     )
     axes = ("mean probability", f"share of {evaluation.card.names[1]}")
-    return Chart("Calibration", note, calibration(series, axes))
+    return Chart("Calibration", note, charts.calibration(series, axes))
 
 
 def _histograms(evaluation: RegionEvaluation) -> Chart:
@@ -179,7 +170,7 @@ def _histograms(evaluation: RegionEvaluation) -> Chart:
         f"Number of {units} of each true class by probability, with true masks; the dashed line is "
         f"the threshold, {threshold:.3g}."
     )
-    svg = class_histograms(values, f"probability of {names[1]}", units, threshold)
+    svg = charts.class_histograms(values, f"probability of {names[1]}", units, threshold)
     return Chart("Probabilities", note, svg)
 
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from maskwright.data.dataset import DataSet
-from maskwright.data.samples import Sample
+from maskwright.data import DataSet, Sample
 from maskwright.errors import DataError
 from maskwright.evaluation import EvaluateOptions, Evaluation, evaluate
+from maskwright.evaluation.loop import attempt
 from maskwright.evaluation.result import rank_examples
 from maskwright.inference.predictor import Prediction
 from maskwright.tasks.regions.evaluation.bags import DecisionQueue, OpenBag, PackedBag
@@ -20,21 +20,17 @@ from maskwright.tasks.regions.evaluation.scores import RegionEvaluation, region_
 from maskwright.tasks.regions.evaluation.segmenter import SegmenterScorer
 from maskwright.tasks.regions.extraction.extract import Region
 from maskwright.tasks.regions.extraction.ground_truth import read_region_mask
-from maskwright.tasks.regions.extraction.matching import MIN_IOU, region_iou
+from maskwright.tasks.regions.extraction.predicted_regions import MIN_IOU, region_iou
 from maskwright.tasks.regions.learning.labeling import Labeling
 from maskwright.tasks.regions.pipeline import Pipeline
 
 
 @dataclass(frozen=True, eq=False)
 class RegionTruth:
-    """Ground truth of an image.
+    """Ground truth of an image; an error stands for what cannot be read.
 
-    Args:
-        mask: In which regions are found, int32 `(h, w)`; an error where it cannot be read, `None`
-            where no decision is made on the image.
-        background: Label of `mask` that is no region, or `None`.
-        labels: Classes of pixels int32 `(h, w)`, by which the segmenter is scored; an error where
-            they cannot be read, `None` where there is no segmenter.
+    Regions are found in `mask`, int32 `(h, w)`, `None` where nothing is decided; the segmenter, if
+    there is one, is scored by `labels`, int32 `(h, w)`.
     """
 
     mask: np.ndarray | DataError | None
@@ -46,15 +42,8 @@ class RegionScorer:
     """Decisions on the bags of a split, and scores of the segmenter's masks, in one pass.
 
     Regions lose their pixels as soon as their bag is complete and decided; images of a case are
-    read one after the other for that.
-
-    Args:
-        pipeline: Classifier, and the segmenter whose masks are decided on too, if any.
-        dataset: With labels.
-        labeling: Meaning of the labels.
-        options: How the pipeline is evaluated.
-        specificity: At which sensitivity is computed.
-        network: Returns the Keras model of the classifier, for heat maps; `None` for none.
+    read one after the other for that. Sensitivity is computed at `specificity`; `network` returns
+    the Keras model of the classifier, for heat maps, `None` for none.
     """
 
     workers = 1
@@ -108,15 +97,11 @@ class RegionScorer:
                 mask = error
         if self._segmenter.is_scored:
             is_same = mask is not None and self.card.regions != "instances"
-            labels = mask if is_same else self._labels(sample)
+            labels = mask if is_same else attempt(self.dataset.read_mask, sample)
         return image, RegionTruth(mask, background, labels)
 
     def update(
-        self,
-        sample: Sample,
-        image: np.ndarray,
-        truth: RegionTruth,
-        prediction: Prediction | None,
+        self, sample: Sample, image: np.ndarray, truth: RegionTruth, prediction: Prediction | None
     ) -> None:
         """Collect the regions of one image and decide on complete bags, as `Scorer.update`."""
         try:
@@ -144,7 +129,6 @@ class RegionScorer:
                 f"The split {base.split} has nothing to decide on; the first reason: {first}"
             )
         true, predicted = self._true.decisions, self._predicted.decisions
-        segmentation = self._segmenter.result(base)
         evaluation = RegionEvaluation(
             **{
                 **vars(base),
@@ -154,7 +138,7 @@ class RegionScorer:
                 ),
                 "specificity": self.specificity,
                 "has_predicted": self.pipeline.segmenter is not None,
-                "segmentation": segmentation,
+                "segmentation": self._segmenter.result(base),
             }
         )
         drawer = ExampleDrawer(self.pipeline, self.dataset, evaluation, self.network)
@@ -164,12 +148,6 @@ class RegionScorer:
             examples.append(drawer.draw(rank, index, bags[index], true[name], predicted.get(name)))
         warnings = (*self._segmenter.warnings, *region_cautions(evaluation))
         return replace(evaluation, examples=tuple(examples), warnings=warnings)
-
-    def _labels(self, sample: Sample) -> np.ndarray | DataError:
-        try:
-            return self.dataset.read_mask(sample)
-        except DataError as error:
-            return error
 
     def _collect(
         self,

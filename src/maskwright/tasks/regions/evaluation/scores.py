@@ -32,18 +32,10 @@ SCORES = (
 class BagDecision:
     """The decision on one bag of regions: a region, an image or a case.
 
-    Args:
-        id: Name of the bag.
-        case: What is resampled together for the intervals.
-        label: True answer: 0 for the negative, 1 for the positive one.
-        images: Names of its images.
-        regions: Names of its regions, with true masks.
-        weights: Share of each region in the decision, `(regions,)`; sums to 1.
-        logit: Of the positive answer with true masks, before the temperature.
-        predicted_logit: With the masks of the segmenter; `None` where those have no region, or
-            where there is no segmenter.
-        predicted_regions: Names of the regions of predicted masks.
-        predicted_weights: Their shares, or `None`.
+    `case` is what is resampled together for the intervals; `label` is 1 for the positive answer.
+    `weights` are the shares of the regions in the decision, `(regions,)`, which sum to 1; `logit`
+    is that of the positive answer before the temperature. What is predicted is with masks of a
+    segmenter and `None` where those have no region, or where there is no segmenter.
     """
 
     id: str
@@ -72,14 +64,9 @@ class BagDecision:
 class RegionEvaluation(Evaluation):
     """Decisions on every bag of a split, and the scores that follow from them.
 
-    A bag in which predicted masks have no region has the predicted probability 0.
-
-    Args:
-        card: Card of the classifier: names, unit, temperature and threshold.
-        bags: Bags that were scored, one or more.
-        specificity: At which sensitivity is computed.
-        has_predicted: Whether decisions were made with the masks of a segmenter too.
-        segmentation: Scores of that segmenter on the same split, or `None`.
+    A bag in which predicted masks have no region has the predicted probability 0. `has_predicted`
+    is whether decisions were made with the masks of a segmenter too, `segmentation` are its scores
+    on the same split, or `None`; sensitivity is computed at `specificity`.
     """
 
     card: RegionCard

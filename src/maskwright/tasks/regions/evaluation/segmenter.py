@@ -4,8 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from maskwright.data.dataset import DataSet
-from maskwright.data.samples import Sample
+from maskwright.data import DataSet, Sample
 from maskwright.errors import DataError
 from maskwright.evaluation import Caution, EvaluateOptions, Evaluation, Skipped
 from maskwright.inference.predictor import Prediction, Segmenter
@@ -14,13 +13,7 @@ from maskwright.tasks.semantic.evaluation.scores import SemanticEvaluation
 
 
 class SegmenterScorer:
-    """Scores of a segmenter where its classes are those of the data, else a caution.
-
-    Args:
-        dataset: Images and masks of classes.
-        segmenter: Whose masks are scored; `None` for none.
-        options: How the pipeline is evaluated.
-    """
+    """Scores of a segmenter where its classes are those of the data, else a caution."""
 
     def __init__(
         self, dataset: DataSet, segmenter: Segmenter | None, options: EvaluateOptions

@@ -1,31 +1,68 @@
 """Crops of regions: one square window for an image and its mask, resized to one size."""
 
 import math
+from dataclasses import dataclass
 from typing import get_args
 
 import numpy as np
 
 from maskwright.data.geometry import resize_image, resize_labels, same_aspect
 from maskwright.errors import ConfigError, DataError
-from maskwright.tasks.regions.extraction.shapes import Box
-from maskwright.types import Outside
+from maskwright.tasks.regions.extraction.shapes import Box, check_spacing
+from maskwright.types import Outside, RegionKind
 
 _DARKENING = 0.3
 # Types that `resize_image` takes; others go through float64.
 _RESIZABLE = (np.uint8, np.uint16, np.float32, np.float64)
 
 
-def align(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """Mask in the size of its image, resized with nearest neighbor where they differ.
-
-    Sizes may differ by a factor only; see `same_aspect`.
+@dataclass(frozen=True)
+class CropSpec:
+    """Which regions of a mask are extracted, and how their crops are made.
 
     Args:
-        image: `(h, w)` or `(h, w, c)`.
-        mask: Any values, `(h, w)` or `(h, w, 1)`.
+        kind: `"components"`: connected components of each class, with diagonal neighbors.
+            `"instances"`: each value of an instance mask, connected or not. `"whole"`: all
+            foreground of the image as one region.
+        size: Side of the square crops, px; `None` makes no crops.
+        context: Margin around the box, as a share of its sides; `None` crops the whole image.
+        outside: Treatment of the pixels of a crop outside the mask, as in `treat`.
+        min_area_px: Minimum area of a region; smaller ones are skipped and not numbered.
+        min_predicted_px: Minimum area of a region in a predicted mask, see `extract_predicted`.
+        spacing_mm: Millimeters from row to row and from column to column; `None` if unknown.
+        full_scale: Pixel value that counts as full, for intensities and for the mask as a channel;
+            `None` takes `full_scale_of` each image.
 
-    Returns:
-        The mask, `(h, w)` of the image.
+    Raises:
+        ConfigError: If a value is out of its range.
+    """
+
+    kind: RegionKind = "components"
+    size: int | None = None
+    context: float | None = 0.2
+    outside: Outside = "kept"
+    min_area_px: int = 1
+    min_predicted_px: int = 1
+    spacing_mm: tuple[float, float] | None = None
+    full_scale: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.kind not in get_args(RegionKind):
+            raise ConfigError(
+                f"Expected the kind of regions to be one of {', '.join(get_args(RegionKind))}; "
+                f"received {self.kind!r}."
+            )
+        check_crop(self.size, self.context)
+        check_outside(self.outside)
+        if self.spacing_mm is not None:
+            check_spacing(self.spacing_mm)
+
+
+def align(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Mask `(h, w)` in the size of its image, resized with nearest neighbor where they differ.
+
+    The mask is `(h, w)` or `(h, w, 1)`, of any values; sizes may differ by a factor only, see
+    `same_aspect`.
 
     Raises:
         DataError: If the mask is not two-dimensional, or its aspect is not that of the image.
@@ -53,14 +90,9 @@ def window(box: Box, size: tuple[int, int], context: float | None) -> tuple[int,
     """Square window around a box: top, left and side, px.
 
     The box gets a margin on each side, then the shorter direction is extended on both ends to the
-    length of the other. The window may reach beyond the image.
-
-    Args:
-        box: Top, left, bottom and right, half-open.
-        size: Height and width of the image.
-        context: Margin above and below as a share of the height of the box, left and right as one
-            of its width, at least 1 px where it is not 0; `None` takes the whole image in place
-            of the box.
+    length of the other; the window may reach beyond the image. `context` is the margin above and
+    below as a share of the height of the box, left and right as one of its width, at least 1 px
+    where it is not 0; `None` takes the whole image in place of the box.
     """
     if context is None:
         box, context = (0, 0, *size), 0.0
@@ -73,21 +105,12 @@ def window(box: Box, size: tuple[int, int], context: float | None) -> tuple[int,
 def cut(
     image: np.ndarray, mask: np.ndarray, box: Box, size: int, context: float | None = 0.2
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Crop of an image and of its mask around a box, both resized to one size.
+    """Crop `(size, size, c)` of an image around a box, and its boolean mask `(size, size)`.
 
-    Pixels beyond the image are zero. The image is averaged down or interpolated up, with its aspect
-    preserved. The mask is resized with nearest neighbor; where nothing of it would be left, the
-    pixel at its middle is set.
-
-    Args:
-        image: `(h, w)` or `(h, w, c)`.
-        mask: Boolean; of the box, or of the whole image, of which only the box is used.
-        box: Top, left, bottom and right, half-open.
-        size: Side of the crop, px.
-        context: As in `window`.
-
-    Returns:
-        Crop `(size, size, c)` of the image's type, and its boolean mask `(size, size)`.
+    Pixels beyond the image are zero. The image, `(h, w)` or `(h, w, c)`, is averaged down or
+    interpolated up, with its aspect preserved. The mask, boolean, of the box or of the whole image,
+    is resized with nearest neighbor; where nothing of it would be left, the pixel at its middle is
+    set. `context` is as in `window`.
 
     Raises:
         DataError: If the mask is neither of the box nor of the image, or the box not in it.
@@ -163,17 +186,8 @@ def treat(
     """Treat the pixels outside the mask: keep, darken or remove them, or add the mask as a channel.
 
     Darkened pixels are multiplied by 0.3, removed ones are 0. A channel is 0 outside and `high`
-    inside.
-
-    Args:
-        crop: Of any type, `(…, h, w, c)`.
-        crop_mask: True or not 0 inside, `(…, h, w)`.
-        outside: Treatment.
-        high: Maximum of the pixels; `None` takes that of the type, and 255 for floats.
-
-    Returns:
-        Pixels of the crop's type, `(…, h, w, c)`, or `c + 1` with the mask as a channel; the crop
-        itself for `"kept"`.
+    inside; `None` takes the maximum of the type, and 255 for floats. The crop, `(…, h, w, c)`,
+    keeps its type; `crop_mask`, `(…, h, w)`, is not 0 inside.
 
     Raises:
         ConfigError: If `outside` is none of the four.

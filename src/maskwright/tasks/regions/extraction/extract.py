@@ -5,11 +5,17 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from maskwright.tasks.regions.extraction.crop_spec import CropSpec
-from maskwright.tasks.regions.extraction.crops import align, cut_mask, cut_pixels, treat, window
+from maskwright.tasks.regions.extraction.crops import (
+    CropSpec,
+    align,
+    cut_mask,
+    cut_pixels,
+    treat,
+    window,
+)
+from maskwright.tasks.regions.extraction.features import measure_within
 from maskwright.tasks.regions.extraction.find_regions import find_regions
 from maskwright.tasks.regions.extraction.intensities import full_scale_of
-from maskwright.tasks.regions.extraction.measure import measure_within
 from maskwright.tasks.regions.extraction.shapes import Box, touches_border
 
 _DEFAULT = CropSpec()
@@ -27,12 +33,11 @@ class Region:
         value: Value in the instance mask; `number` where there is none.
         box: Top, left, bottom and right in pixels of the image, half-open.
         mask: Boolean, of the box: `(bottom - top, right - left)`.
-        measures: By name, as in `features.MEASURES`, those in mm where the spacing is known; all
-            finite. Empty where none were asked for.
+        measures: By name, as in `features.MEASURES`, all finite; empty where none were asked for.
         area_px: Pixels of the mask.
         area_mm2: Area where the spacing is known, else `None`.
-        touches_border: Whether it reaches the outermost pixels of the image; its measures are then
-            those of the visible part.
+        touches_border: Whether it reaches the outermost pixels of the image, so that its measures
+            are those of the visible part.
         crop: `(size, size, c)` in the type of the image, with one channel more for the mask where
             `outside` is `"channel"`; `None` without a size.
         crop_mask: Boolean, `(size, size)`, of the same window; at least one pixel is True.
@@ -55,6 +60,13 @@ class Region:
     def name(self) -> str:
         """Image and number, such as `slide_3#12`."""
         return f"{self.image_id}#{self.number}"
+
+    def full_mask(self, size: tuple[int, ...]) -> np.ndarray:
+        """Mask in its image, bool of `size`."""
+        mask = np.zeros(size, bool)
+        top, left, bottom, right = self.box
+        mask[top:bottom, left:right] = self.mask
+        return mask
 
 
 def extract(

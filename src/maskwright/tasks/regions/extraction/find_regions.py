@@ -12,21 +12,13 @@ from maskwright.labels import IGNORE_LABEL
 from maskwright.tasks.regions.extraction.shapes import Box
 from maskwright.types import RegionKind
 
-_MAX_DIRECT = (
-    1 << 16
-)  # SciPy lists a box for each value up to the largest; above, sort values first
+# SciPy lists a box for each value up to the largest; above, sort values first.
+_MAX_DIRECT = 1 << 16
 
 
 @dataclass(frozen=True, eq=False)
 class MaskRegion:
-    """A region of a mask.
-
-    Args:
-        box: Top, left, bottom and right in pixels of the mask, half-open.
-        mask: Boolean, within the box: `(bottom - top, right - left)`.
-        label: Its class; 1 for instances.
-        value: Its value in an instance mask, else `None`.
-    """
+    """A region of a mask: its box, boolean mask within it, class, and value of an instance."""
 
     box: Box
     mask: np.ndarray
@@ -39,12 +31,8 @@ def find_regions(
 ) -> list[MaskRegion]:
     """Regions of a mask: components by top and left of their box, instances by value.
 
-    Args:
-        mask: Integers or booleans, `(h, w)`; labels are at most 255, and `IGNORE_LABEL` is never a
-            region.
-        kind: As in `CropSpec`.
-        background: Class or value that is not a region, or `None`.
-        min_area_px: Minimum area of a region.
+    The mask holds integers or booleans, `(h, w)`; labels are at most 255, and neither `background`
+    nor `IGNORE_LABEL` is ever a region. Regions below `min_area_px` are left out.
 
     Raises:
         DataError: If the mask holds values that such a mask cannot have.

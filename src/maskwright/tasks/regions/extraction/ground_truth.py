@@ -4,11 +4,10 @@ from itertools import chain
 
 import numpy as np
 
-from maskwright.data.dataset import DataSet
+from maskwright.data import DataSet, Sample
 from maskwright.data.parallel import in_threads
-from maskwright.data.samples import Sample
 from maskwright.errors import DataError
-from maskwright.tasks.regions.extraction.crop_spec import CropSpec
+from maskwright.tasks.regions.extraction.crops import CropSpec
 from maskwright.tasks.regions.extraction.extract import Region, extract
 from maskwright.tasks.regions.extraction.find_regions import find_regions
 from maskwright.types import RegionKind
@@ -30,11 +29,7 @@ def read_region_mask(
 def true_regions(
     dataset: DataSet, sample: Sample, spec: CropSpec
 ) -> tuple[np.ndarray, list[Region]]:
-    """Image of a sample, and the regions of its mask.
-
-    Raises:
-        DataError: If a file cannot be read, or image and mask do not belong together.
-    """
+    """Image of a sample, and the regions of its mask; `DataError` where one cannot be used."""
     image = dataset.read_image(sample)
     mask, background = read_region_mask(dataset, sample, spec.kind)
     return image, extract(image, mask, spec, image_id=sample.id, background=background)

@@ -19,14 +19,9 @@ _MAX_MAGNITUDE = 1e30  # above it, sums of float32 overflow
 class RegionIntensity:
     """Statistics of luminance that the measures of intensity are computed from.
 
-    Args:
-        values: Luminance inside, sorted, float32.
-        mean: Mean inside.
-        std: Standard deviation inside.
-        ring_mean: Mean in the ring; that inside where the region fills the image.
-        gradient: Mean length of the gradient on the outline.
-        laplacian: Mean absolute Laplacian inside, away from the outline where possible.
-        full_scale: Pixel value that counts as full.
+    `values` are those inside, sorted, float32; `ring_mean` is that inside where the region fills
+    the image, `gradient` the mean length on the outline, `laplacian` the mean magnitude inside,
+    away from the outline where possible.
     """
 
     values: np.ndarray

@@ -22,16 +22,9 @@ _SIDES = np.array([[0, 1], [1, 0], [0, -1], [-1, 0]], np.int32)
 class RegionShape:
     """Geometry that the measures of shape are computed from, in pixels.
 
-    Args:
-        box: Of the region in its image.
-        image_size: Height and width of the image.
-        spacing: From row to row and from column to column, for measures in mm.
-        moments: As `cv2.moments` gives them, within the box.
-        crossings: As `crossings` gives them.
-        axes: Major and minor axis, and orientation in degrees; see `axes`.
-        hull_area: Pixels in the convex hull.
-        hull_perimeter: Perimeter of the convex hull.
-        holes: Number of enclosed pieces of the rest.
+    `moments` are those of `cv2.moments` within the box; `crossings` and `axes` are as the functions
+    of these names give them; `holes` is the number of enclosed pieces of the rest. `spacing`, from
+    row to row and from column to column, is for measures in mm.
     """
 
     box: Box
@@ -151,8 +144,7 @@ def eccentricity(major: float, minor: float) -> float:
 def crossings(padded: np.ndarray) -> tuple[int, int, int]:
     """Number of times that lines of pixels cross the outline: by row, by column, by diagonal.
 
-    Args:
-        padded: uint8 0 and 1, with zeros all around.
+    `padded` is uint8 0 and 1, with zeros all around.
     """
     return (
         cv2.countNonZero(cv2.absdiff(padded[:, 1:], padded[:, :-1])),

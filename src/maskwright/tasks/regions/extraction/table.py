@@ -1,15 +1,23 @@
-"""Regions as a CSV table, a row for each."""
+"""Regions as files: a CSV table with a row for each, and crops."""
 
 import csv
 import io
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from maskwright.data import DataSet, Sample
+from maskwright.data.parallel import in_threads
 from maskwright.errors import DataError
-from maskwright.imageio import atomic_write
+from maskwright.imageio import write_image, write_text
+from maskwright.tasks.regions.extraction.crops import CropSpec
 from maskwright.tasks.regions.extraction.extract import Region
 from maskwright.tasks.regions.extraction.features import MEASURES
+from maskwright.tasks.regions.extraction.ground_truth import true_regions
+from maskwright.types import OnMessage, ignore_message
 
 Row = dict[str, Any]
 """Cells of a region by the names of their columns."""
@@ -53,12 +61,7 @@ def write_table(
 
 
 def region_row(region: Region, names: Sequence[str] | None = None) -> Row:
-    """Cells of a region by the names of their columns, without measures that it does not have.
-
-    Args:
-        region: With or without measures.
-        names: Of the classes, to write in place of labels.
-    """
+    """Cells of a region by the names of their columns, without measures that it does not have."""
     label: object = int(region.label) if names is None else names[region.label]
     place = [*map(int, region.box), int(region.touches_border), int(region.area_px)]
     fixed = [region.image_id, int(region.number), label, int(region.value), *place]
@@ -67,13 +70,7 @@ def region_row(region: Region, names: Sequence[str] | None = None) -> Row:
 
 
 def write_rows(rows: Sequence[Row], path: str | Path, last: Sequence[str] = ()) -> None:
-    """Write a table of regions as CSV.
-
-    Args:
-        rows: From `region_row`, with the columns in `last` added to each.
-        path: File to write.
-        last: Columns after the measures.
-    """
+    """Write rows from `region_row` as CSV; the columns in `last` follow the measures."""
     measured = [
         item.name
         for item in MEASURES
@@ -85,5 +82,57 @@ def write_rows(rows: Sequence[Row], path: str | Path, last: Sequence[str] = ()) 
     )
     writer.writeheader()
     writer.writerows(rows)
-    with atomic_write(path) as beside:
-        beside.write_text(text.getvalue(), encoding="utf-8")
+    write_text(path, text.getvalue())
+
+
+def write_regions(
+    dataset: DataSet, out: Path, spec: CropSpec, on_message: OnMessage = ignore_message
+) -> Path:
+    """Write `out/regions.csv` and, where `spec` has a size, `out/crops/NAME-NUMBER.png`.
+
+    Crops of floats, or of other than one or three channels, are TIFF files instead. Only the table,
+    whose path is returned, is held in memory; images are read in parallel and released one by one.
+    `on_message` is called with a sentence for each sample that cannot be used.
+
+    Raises:
+        DataError: If there is no region at all.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+
+    def crop(sample: Sample) -> list[Region] | str:
+        try:
+            _, regions = true_regions(dataset, sample, spec)
+        except DataError as error:
+            return str(error)
+        for region in regions:
+            if region.crop is not None:
+                name = f"{sample.id}-{region.number}{_suffix(region.crop)}"
+                write_image(out / "crops" / name, region.crop)
+        return [replace(region, crop=None, crop_mask=None) for region in regions]
+
+    table: list[Region] = []
+    samples: list[Sample] = []
+    results = in_threads(crop, dataset.samples, "Extracting regions")
+    for sample, regions in zip(dataset.samples, results, strict=True):
+        if isinstance(regions, str):
+            on_message(f"left out: {regions}")
+            continue
+        table += regions
+        samples += [sample] * len(regions)
+    if not table:
+        raise DataError(
+            f"The masks in {dataset.root} hold no region of {spec.min_area_px} px or more."
+        )
+    names = dataset.labels.names if spec.kind == "components" else None
+    columns = {
+        "case": [sample.case for sample in samples],
+        "split": [sample.split or "" for sample in samples],
+        "image_label": [sample.label or "" for sample in samples],
+    }
+    write_table(table, out / "regions.csv", names=names, columns=columns)
+    return out / "regions.csv"
+
+
+def _suffix(crop: np.ndarray) -> str:
+    """Suffix of a file format that holds a crop without loss."""
+    return ".png" if crop.shape[2] in (1, 3) and crop.dtype in (np.uint8, np.uint16) else ".tif"

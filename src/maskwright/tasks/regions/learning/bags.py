@@ -2,6 +2,7 @@
 
 import hashlib
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -9,23 +10,17 @@ from typing import Self
 import numpy as np
 
 from maskwright.errors import DataError
-from maskwright.tasks.regions.extraction.extract import Region
-from maskwright.tasks.regions.extraction.feature_vector import vector
+from maskwright.model_card import RegionCard
+from maskwright.tasks.regions import Region, treat, vector
+from maskwright.types import Outside
 
 
 @dataclass(frozen=True)
 class Bag:
-    """What one decision is made on.
+    """What one decision is made on; regions are indices in `RegionArrays`.
 
-    Args:
-        id: Name of the region, image or case.
-        case: Group that splits and intervals do not separate.
-        label: 0 or 1.
-        weight: Weight in training, the mean of its images.
-        images: Names of its images.
-        regions: Indices in `RegionArrays`.
-        predicted_regions: Indices of all regions that a segmenter predicts in its images, false
-            positives too; empty without a segmenter.
+    `case` is what splits and intervals do not separate, `weight` the mean of its images. Predicted
+    regions are all that a segmenter predicts in its images, false positives too.
     """
 
     id: str
@@ -81,19 +76,65 @@ class RegionArrays:
 
 Row = tuple[np.ndarray, np.ndarray, np.ndarray]
 """Crop, its mask and its feature vector."""
+Inputs = dict[str, np.ndarray]
+"""Inputs of a classifier, as `models.classifiers` describes them."""
 
 
 def row(region: Region) -> Row:
-    """Input of a classifier for a region: crop, its mask uint8, feature vector.
-
-    Raises:
-        ValueError: If the region has no crop.
-    """
+    """Input of a classifier for a region: crop, its mask uint8, feature vector."""
     if region.crop is None or region.crop_mask is None:
         raise ValueError(
             "A classifier needs regions with crops; extract them with a `CropSpec` that has a size."
         )
     return region.crop, region.crop_mask.astype(np.uint8), vector(region.measures)
+
+
+def true_inputs(arrays: RegionArrays, indices: Sequence[int], outside: Outside) -> Inputs:
+    """Inputs of a classifier for the bags at `indices`, with their true masks."""
+    rows, owners = [], []
+    for owner, index in enumerate(indices):
+        true_rows = [arrays.rows[region][0] for region in arrays.bags[index].regions]
+        rows += true_rows
+        owners += [owner] * len(true_rows)
+    return as_inputs(
+        list(arrays.crops[rows]),
+        list(arrays.masks[rows]),
+        list(arrays.vectors[rows]),
+        owners,
+        outside,
+        arrays.value_range[1],
+    )
+
+
+def as_inputs(
+    crops: Sequence[np.ndarray],
+    masks: Sequence[np.ndarray],
+    vectors: Sequence[np.ndarray],
+    owners: Sequence[int],
+    outside: Outside,
+    high: float,
+) -> Inputs:
+    """Inputs of a classifier: crops `(size, size, c)`, masks `(size, size)`, features `(m,)`.
+
+    `owners` are the indices of their bags, from 0 without a gap, `high` is the pixel value of
+    white.
+    """
+    inside = np.stack(masks).astype(bool)
+    images = treat(np.stack(crops).astype(np.float32), inside, outside, high=high)
+    bags = np.arange(max(owners) + 1)[:, None] == np.array(owners)
+    return {
+        "images": images,
+        "masks": inside.astype(np.float32),
+        "measures": np.stack(vectors).astype(np.float32),
+        "bags": bags.astype(np.float32),
+    }
+
+
+def region_inputs(bags: Sequence[Sequence[Region]], card: RegionCard) -> Inputs:
+    """Inputs of the classifier of a card for bags of regions with crops, none of them empty."""
+    crops, masks, vectors = zip(*(row(region) for bag in bags for region in bag), strict=True)
+    owners = [index for index, bag in enumerate(bags) for _ in bag]
+    return as_inputs(crops, masks, vectors, owners, card.outside, card.value_range[1])
 
 
 class ArrayWriter:

@@ -9,8 +9,7 @@ import tensorflow as tf
 from maskwright.data.pipeline.augment import augment
 from maskwright.data.pipeline.augmentation import Augmentation
 from maskwright.data.pipeline.epochs import EpochSchedule, epoch_batches, in_order
-from maskwright.tasks.regions.learning.bags import RegionArrays
-from maskwright.tasks.regions.learning.collate import Inputs, as_inputs, true_inputs
+from maskwright.tasks.regions.learning.bags import Inputs, RegionArrays, as_inputs, true_inputs
 from maskwright.types import Outside
 
 GUESSED = 1 / 3
@@ -30,21 +29,11 @@ def train_batches(
     label_weights: Sequence[float] = (1.0, 1.0),
     max_regions: int = 64,
 ) -> tf.data.Dataset:
-    """Batches of inputs of a classifier, labels and weights of bags, ordered by `epoch_batches`.
+    """Batches of inputs of a classifier, labels int32 `(b,)` and weights float32 `(b,)` of bags.
 
-    Which regions of a bag, which of their masks and which augmentation are drawn comes from
-    `(seed, epoch, bag)`.
-
-    Args:
-        schedule: Order, size and part of the batches, in bags.
-        augmentation: Of every crop with its mask.
-        outside: As in `treat`.
-        label_weights: Of negative and positive bags.
-        max_regions: Regions drawn of a bag at most.
-
-    Returns:
-        Batches of inputs as `models.classifiers` takes them, labels int32 `(b,)` and weights
-        float32 `(b,)`.
+    They are ordered by `epoch_batches`. Which regions of a bag, at most `max_regions`, which of
+    their masks and which augmentation are drawn comes from `(seed, epoch, bag)`. `label_weights`
+    are those of negative and positive bags.
     """
 
     def draw(index: int, rng: np.random.Generator) -> list[_Region]:

@@ -26,11 +26,8 @@ def binary_targets(
 ) -> tuple[tuple[str, str], dict[str, int | None], list[str]]:
     """Names of both classes, the target of each label, and sentences on what was inferred.
 
-    Args:
-        root: Folder of the data, for messages.
-        labels: Labels of regions, in order.
-        positive: Label of the positive class; `None` infers it.
-        classes: Labels that are used; `None` for all.
+    The positive label is inferred if `None`; `classes` are the labels that are used, `None` for
+    all.
 
     Raises:
         ConfigError: If there are more than two labels and nothing says which are used.

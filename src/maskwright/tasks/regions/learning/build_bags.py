@@ -1,25 +1,24 @@
 """From labeled samples to bags: regions with true, perturbed and predicted masks."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from maskwright.data.dataset import DataSet
+from maskwright.data import DataSet, Sample
 from maskwright.data.parallel import in_threads
 from maskwright.data.pipeline.arrays import MEMORY_LIMIT_MB
-from maskwright.data.samples import Sample
 from maskwright.errors import DataError
-from maskwright.tasks.regions.extraction.crop_spec import CropSpec
-from maskwright.tasks.regions.extraction.extract import Region, extract
+from maskwright.tasks.regions import CropSpec, Region, extract
 from maskwright.tasks.regions.extraction.ground_truth import true_regions
-from maskwright.tasks.regions.extraction.matching import MIN_IOU, region_iou
+from maskwright.tasks.regions.extraction.predicted_regions import (
+    MIN_IOU,
+    RegionPredictorFn,
+    region_iou,
+)
 from maskwright.tasks.regions.learning.bags import ArrayWriter, Bag, RegionArrays, Row, row
 from maskwright.tasks.regions.learning.labeling import Labeling
 from maskwright.tasks.regions.learning.mask_perturbation import perturb
-
-RegionPredictorFn = Callable[[np.ndarray, str], Sequence[Region]]
-"""From an image `(h, w, c)` and its name to the regions that a segmenter predicts, with crops."""
 
 
 @dataclass(frozen=True)
@@ -44,24 +43,13 @@ class BagOptions:
     skip_unreadable: bool = False
 
 
-@dataclass
-class _LabeledRegion:
-    """Name and target of a region, and its rows: of the true mask, perturbed and predicted ones."""
-
-    name: str
-    target: int
-    rows: list[list[Row]]
+_LabeledRegion = tuple[str, int, list[list[Row]]]
+"""Name and target of a region, and its rows: of the true mask, perturbed and predicted ones."""
 
 
 @dataclass
 class _SampleRegions:
-    """Regions of one sample.
-
-    Args:
-        regions: Those with a target.
-        predicted: Name and row of each predicted region, where bags hold several regions.
-        reason: Why there are none, or `None`.
-    """
+    """Regions of one sample with a target; name and row of predicted ones; why there are none."""
 
     regions: list[_LabeledRegion] = field(default_factory=list)
     predicted: list[tuple[str, Row]] = field(default_factory=list)
@@ -75,14 +63,7 @@ def build_bags(
     spec: CropSpec,
     options: BagOptions | None = None,
 ) -> RegionArrays:
-    """Extract the regions of samples and collect them into bags.
-
-    Args:
-        dataset: Data set of the samples.
-        samples: With masks.
-        labeling: What is decided, and on what.
-        spec: How regions are extracted and cropped.
-        options: How regions become rows; `None` for true masks alone.
+    """Extract the regions of samples with masks and collect them into bags.
 
     Raises:
         DataError: If no region is left, a region has no label, or a sample cannot be used.
@@ -135,7 +116,7 @@ def _sample_regions(
             continue
         perturbed: list[Region] = []
         if options.variants:
-            mask = to_full_mask(region, image.shape[:2])
+            mask = region.full_mask(image.shape[:2])
             for _ in range(options.variants):
                 variant = perturb(mask, options.strength, rng)
                 perturbed += extract(
@@ -143,7 +124,7 @@ def _sample_regions(
                 )
         matched = [r for r in predicted if one_region and region_iou(region, r) > MIN_IOU]
         rows = [[row(r) for r in group] for group in ([region], perturbed, matched)]
-        result.regions.append(_LabeledRegion(region.name, target, rows))
+        result.regions.append((region.name, target, rows))
     if result.regions and not one_region:
         result.predicted = [(f"{r.name} predicted", row(r)) for r in predicted]
     return result
@@ -165,17 +146,17 @@ class _BagBuilder:
         """Add the regions of a sample to its bags."""
         if result.reason:
             self.skipped.append(result.reason)
-        for region in result.regions:
-            key = {"region": region.name, "image": sample.id, "case": sample.case}[self.unit]
-            bag = self.bags.get(key) or Bag(key, sample.together, region.target, 0.0, (), ())
+        for name, target, rows in result.regions:
+            key = {"region": name, "image": sample.id, "case": sample.case}[self.unit]
+            bag = self.bags.get(key) or Bag(key, sample.together, target, 0.0, (), ())
             if sample.id not in bag.images:
                 count = len(bag.images)
                 mean = (count * bag.weight + sample.weight) / (count + 1)
                 bag = replace(bag, weight=mean, images=(*bag.images, sample.id))
             self.bags[key] = replace(
                 bag,
-                label=max(bag.label, region.target),
-                regions=(*bag.regions, self._add_region(region.name, region.rows)),
+                label=max(bag.label, target),
+                regions=(*bag.regions, self._add_region(name, rows)),
             )
         for name, predicted in result.predicted:
             bag = self.bags[sample.id if self.unit == "image" else sample.case]
@@ -208,14 +189,6 @@ class _BagBuilder:
             value_range=_value_range(crops),
             skipped=tuple(self.skipped),
         )
-
-
-def to_full_mask(region: Region, size: tuple[int, ...]) -> np.ndarray:
-    """Mask of a region in its image, bool of `size`."""
-    mask = np.zeros(size, bool)
-    top, left, bottom, right = region.box
-    mask[top:bottom, left:right] = region.mask
-    return mask
 
 
 def _value_range(crops: np.ndarray) -> tuple[float, float]:

@@ -6,28 +6,33 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
+from maskwright.data import DataSet, Sample
+from maskwright.data.parallel import in_threads
+from maskwright.errors import DataError
+from maskwright.tasks.regions.extraction.crops import CropSpec
+from maskwright.tasks.regions.extraction.ground_truth import true_regions
+from maskwright.tasks.regions.extraction.predicted_regions import (
+    MIN_IOU,
+    RegionPredictorFn,
+    region_iou,
+)
+
 DEFAULT_STRENGTH = 0.08
 """Strength without a segmenter to measure."""
 
+_MIN_MATCHED = 5  # regions that a mean IoU is taken of
+_MAX_PERTURBED = 32  # masks that the strength of the perturbation is fitted on
 _MAX_STRENGTH = 0.4
 _BISECTIONS = 7  # of the range of strengths: to 0.3 % of a diameter
 _KNOTS = 5  # along each side of the noise that bends an outline
 
 
 def perturb(mask: np.ndarray, strength: float, rng: np.random.Generator) -> np.ndarray:
-    """Shrink or grow a mask, shift it, and bend its outline; the result is never empty.
+    """Shrink or grow a mask bool `(h, w)` of one region, shift it, and bend its outline.
 
     The signed distance to the outline is shifted, and the new outline is taken at a distance that
-    varies smoothly along it.
-
-    Args:
-        mask: bool `(h, w)`, one region.
-        strength: Approximate displacement of the outline, as a share of the diameter of a disc of
-            the same area.
-        rng: Source of randomness.
-
-    Returns:
-        bool `(h, w)`; the mask itself where the result would be empty.
+    varies smoothly along it. `strength` is the approximate displacement of the outline, as a share
+    of the diameter of a disc of the same area. A mask that would become empty is returned as it is.
     """
     area = int(mask.sum())
     if not area or strength <= 0:
@@ -56,15 +61,9 @@ def perturb(mask: np.ndarray, strength: float, rng: np.random.Generator) -> np.n
 
 
 def strength_for(masks: Sequence[np.ndarray], iou: float, rng: np.random.Generator) -> float:
-    """Strength at which perturbed masks have a mean IoU with the true ones, by bisection.
+    """Strength, at most 0.4, at which masks have a mean IoU with the true ones, by bisection.
 
-    Args:
-        masks: bool `(h, w)`, one region each.
-        iou: Target mean intersection over union, 0 to 1.
-        rng: Source of randomness.
-
-    Returns:
-        Share of the diameter, at most 0.4.
+    `masks` are bool `(h, w)`, one region each.
     """
     low, high = 0.0, _MAX_STRENGTH
     for _ in range(_BISECTIONS):
@@ -74,6 +73,42 @@ def strength_for(masks: Sequence[np.ndarray], iou: float, rng: np.random.Generat
         else:
             high = middle
     return (low + high) / 2
+
+
+def segmenter_strength(
+    dataset: DataSet,
+    samples: Sequence[Sample],
+    spec: CropSpec,
+    predict: RegionPredictorFn | None,
+    seed: int,
+) -> float:
+    """Strength of mask perturbation at which masks err as much as those of a segmenter.
+
+    That is, at which perturbed masks have the mean IoU of the segmenter's matched regions. Missed
+    regions, and samples that cannot be read, do not count. Without a segmenter, or with fewer than
+    five matched regions, it is the default. Each sample is read once; they should be such that the
+    segmenter was not trained on.
+    """
+    if predict is None:
+        return DEFAULT_STRENGTH
+
+    def measure(sample: Sample) -> tuple[list[float], list[np.ndarray]]:
+        try:
+            image, regions = true_regions(dataset, sample, spec)
+        except DataError:
+            return [], []  # reported where bags are built
+        predicted = predict(image, sample.id)
+        best = [max((region_iou(r, other) for other in predicted), default=0.0) for r in regions]
+        return best, [r.full_mask(image.shape[:2]) for r in regions[:_MAX_PERTURBED]]
+
+    ious: list[float] = []
+    masks: list[np.ndarray] = []
+    for best, truths in in_threads(measure, samples, "Measuring the segmenter's errors"):
+        ious += [iou for iou in best if iou > MIN_IOU]
+        masks += truths[: _MAX_PERTURBED - len(masks)]
+    if len(ious) < _MIN_MATCHED:
+        return DEFAULT_STRENGTH
+    return strength_for(masks, float(np.mean(ious)), np.random.default_rng(seed))
 
 
 def _iou(a: np.ndarray, b: np.ndarray) -> float:

@@ -6,6 +6,8 @@ from typing import Any
 
 import keras
 import numpy as np
+from scipy.optimize import minimize
+from scipy.special import expit, log1p
 
 from maskwright.errors import DataError
 from maskwright.losses import MaskLoss
@@ -15,7 +17,6 @@ from maskwright.models import adapt_measures, start_from_measures
 from maskwright.tasks.regions.learning.bags import RegionArrays
 from maskwright.tasks.regions.learning.batches import GUESSED, eval_batches, train_batches
 from maskwright.tasks.regions.learning.labeling import Labeling
-from maskwright.tasks.regions.learning.logistic import fit_logistic
 from maskwright.training.distribute import Shard
 from maskwright.training.objective import Batching, LearningTask, Scoring, from_logits
 from maskwright.types import Outside
@@ -31,16 +32,10 @@ def decisions(
     label_weights: Sequence[float] = (1.0, 1.0),
     max_regions: int = 64,
 ) -> LearningTask:
-    """Decisions on bags of regions.
+    """Decisions on bags of regions, each a mask of one pixel to the loss.
 
-    Args:
-        loss: Loss of decisions; a decision is a mask of one pixel to it.
-        train: Training bags.
-        validation: Bags that select the best weights, by their loss.
-        batching: How bags become batches.
-        outside: Treatment of the pixels of a crop outside the mask, as in `treat`.
-        label_weights: Weights of negative and positive bags.
-        max_regions: Number of regions drawn from a bag in a step.
+    `validation` bags select the best weights, by their loss; `label_weights` are those of negative
+    and positive bags; `max_regions` are drawn from a bag in a step.
     """
 
     def batches(epoch: int, skip: int, shard: Shard) -> Any:
@@ -94,11 +89,8 @@ def initialize_from_measures(
 ) -> None:
     """Initialize a network with the logistic regression on the measures.
 
-    Args:
-        network: From `ClassifierSpec.build`, with measures.
-        bags: Training bags.
-        weights: Weights of negative and positive bags.
-        robust: Whether measures of perturbed and predicted masks count as well.
+    If `robust`, measures of perturbed and predicted masks count as well; `weights` are those of
+    negative and positive bags.
     """
     rounds = max(len(rows) for rows in bags.rows) if robust else 1
     rounds_of_rows = [[rows[turn % len(rows)] for rows in bags.rows] for turn in range(rounds)]
@@ -117,6 +109,32 @@ def initialize_from_measures(
         factor = GUESSED / (1 - GUESSED)
         sample_weights = np.append(sample_weights, factor * np.array(weights)[targets])
     start_from_measures(network, *fit_logistic(values, labels, sample_weights))
+
+
+def fit_logistic(
+    values: np.ndarray, labels: np.ndarray, weights: np.ndarray | None = None, penalty: float = 1.0
+) -> tuple[np.ndarray, float]:
+    """Kernel `(m,)` and bias of the logit with maximum penalized likelihood.
+
+    `values` are standardized, `(n, m)`, `labels` 0 or 1, `weights` those of samples. `penalty` is
+    the factor of half the squared norm of the kernel; 1 is scikit-learn's `C=1`.
+    """
+    values = np.asarray(values, np.float64)
+    sign = 2.0 * np.asarray(labels) - 1
+    weight = np.ones(len(values)) if weights is None else np.asarray(weights, np.float64)
+
+    def cost(parameters: np.ndarray) -> tuple[float, np.ndarray]:
+        kernel = parameters[:-1]
+        margin = sign * (values @ kernel + parameters[-1])
+        # log(1 + exp(-margin)), without overflow
+        loss = np.maximum(-margin, 0) + log1p(np.exp(-np.abs(margin)))
+        slope = -weight * sign * expit(-margin)
+        gradient = np.append(values.T @ slope + penalty * kernel, slope.sum())
+        return float(weight @ loss + penalty / 2 * kernel @ kernel), gradient
+
+    start = np.zeros(values.shape[1] + 1)
+    result = minimize(cost, start, jac=True, method="L-BFGS-B", options={"maxiter": 1000})
+    return result.x[:-1], float(result.x[-1])
 
 
 def logits(network: keras.Model, bags: RegionArrays, outside: Outside) -> np.ndarray:

@@ -9,8 +9,7 @@ from maskwright.data.to_rgb import as_picture
 from maskwright.imageio import write_image
 from maskwright.models import with_weights
 from maskwright.tasks.regions.drawing import NEGATIVE, POSITIVE, caption, outline
-from maskwright.tasks.regions.learning.bags import RegionArrays
-from maskwright.tasks.regions.learning.collate import true_inputs
+from maskwright.tasks.regions.learning.bags import RegionArrays, true_inputs
 from maskwright.training import Run
 from maskwright.types import Outside
 
@@ -20,14 +19,9 @@ _MAX_REGIONS = 8  # drawn of a bag
 
 
 class RegionPreviews(keras.callbacks.Callback):
-    """Draws regions of a few bags with their weights and probabilities after each epoch.
+    """Draws regions of a few bags, evenly over both labels, with weights and probabilities.
 
-    Args:
-        run: Its `previews` folder gets `epoch_0001.png` and so on.
-        arrays: Bags to choose from, evenly over both labels.
-        names: Names of the labels.
-        outside: As in `treat`.
-        number: Number of bags.
+    The `previews` folder of the run gets `epoch_0001.png` and so on.
     """
 
     def __init__(

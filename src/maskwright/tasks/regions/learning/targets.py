@@ -16,8 +16,7 @@ from maskwright.data.samples import SEPARATOR, Sample
 from maskwright.errors import ConfigError, DataError
 from maskwright.labels import IGNORE_LABEL
 from maskwright.tasks.regions.learning.binary_targets import binary_targets
-from maskwright.tasks.regions.learning.decision_unit import decision_unit
-from maskwright.tasks.regions.learning.labeling import Labeling, LabelSource
+from maskwright.tasks.regions.learning.labeling import Labeling, LabelSource, decision_unit
 from maskwright.types import Unit
 
 _TABLES = ("regions.csv", "cells.csv")
@@ -25,14 +24,7 @@ _TABLES = ("regions.csv", "cells.csv")
 
 @dataclass(frozen=True)
 class _Labels:
-    """Where labels are given.
-
-    Args:
-        source: As in `Labeling`.
-        note: Sentence on it.
-        table_path: Table of region labels, if that is where.
-        table: Its content.
-    """
+    """Where labels are given, a sentence on it, and the table that holds them, if one does."""
 
     source: LabelSource
     note: str
@@ -59,8 +51,7 @@ def find_labeling(
         dataset: Data set with masks.
         positive: Positive label; all others are negative.
         classes: Labels to use, where there are more than two; regions of others are skipped.
-        unit: What one decision is made on; `None` takes regions where they have labels, cases
-            where a column case, patient or subject names them and each has one class, else images.
+        unit: What one decision is made on; `None` infers it, see `decision_unit`.
         by: What labels are given for: images, regions, or classes of a label mask; `None` takes
             labels of single masks in a manifest before a table of regions, before labels of images,
             before classes of the masks.

@@ -6,8 +6,7 @@ from functools import cached_property
 
 import numpy as np
 
-from maskwright.data.dataset import DataSet
-from maskwright.data.samples import Sample
+from maskwright.data import DataSet, Sample
 from maskwright.errors import ConfigError, ModelError
 from maskwright.evaluation import Caution, EvaluateOptions, Evaluation, Example, evaluate
 from maskwright.evaluation.reports.formatting import number
@@ -21,13 +20,9 @@ from maskwright.tasks.semantic.evaluation.scorer import SemanticScorer
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Comparison(Evaluation):
-    """Counts of two models on the same images, and the differences that follow from them.
+    """Counts of two models on the same images; `card` and `names[0]` are those of A.
 
-    Args:
-        names: Names of the models, A and B.
-        cards: Cards of both; `card` is that of A.
-        labels: Classes of the data.
-        tallies: Of each image, of A and of B, int64 `(n, 2, 3, classes)`.
+    `tallies` are those of each image, of A and of B, int64 `(n, 2, 3, classes)`.
     """
 
     card: SemanticCard
@@ -50,12 +45,7 @@ class Comparison(Evaluation):
 
 
 class PairScorer:
-    """Two models scored on each image, read once.
-
-    Args:
-        scorers: Of A and of B, on the same data with the same options.
-        names: Names of the models.
-    """
+    """Two models, A and B, scored on each image, which is read once."""
 
     def __init__(
         self, scorers: tuple[SemanticScorer, SemanticScorer], names: tuple[str, str]
@@ -127,15 +117,10 @@ def compare_masks(
     names: tuple[str, str] = ("A", "B"),
     learned: tuple[Collection[str], Collection[str]] = ((), ()),
 ) -> Comparison:
-    """Score two models on the same images of a split.
+    """Score two models, A and B, on the same images of a split.
 
-    Args:
-        models: A and B.
-        source: Images and true masks.
-        options: How both are evaluated; models of different working sizes are compared at
-            `size="original"`. `examples` images are shown on which A is ahead, as many for B.
-        names: Names of the models.
-        learned: Ids of samples that A, and that B, is known to have been trained on.
+    `options.examples` images are shown on which A is ahead, as many for B; `learned` are the ids of
+    samples that A, and that B, is known to have been trained on.
 
     Raises:
         ModelError: If the models have different classes.

@@ -67,13 +67,8 @@ def _scores(comparison: Comparison) -> dict[str, Any]:
 def _entry(comparison: Comparison, key: str, label: int | None = None) -> dict[str, Any]:
     """One score of both models, their difference, its interval and the verdict."""
     a, b, gain, ends = _values(comparison, key, label)
-    return {
-        "a": plain(a),
-        "b": plain(b),
-        "difference": plain(gain),
-        "interval": plain(ends),
-        "verdict": verdict(ends),
-    }
+    values = {"a": plain(a), "b": plain(b), "difference": plain(gain), "interval": plain(ends)}
+    return values | {"verdict": verdict(ends)}
 
 
 def _images(comparison: Comparison) -> tuple[list[str], list[list[Any]]]:

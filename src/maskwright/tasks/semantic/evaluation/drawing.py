@@ -15,17 +15,12 @@ _GRAY = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601
 def draw_errors(
     picture: np.ndarray, truth: np.ndarray, predicted: np.ndarray, background: int | None
 ) -> np.ndarray:
-    """Color what is wrong over a pale gray picture; uint8 RGB `(h, w, 3)`.
+    """Color what is wrong over a pale gray picture; uint8 RGB `(h, w, 3)`, as `picture`.
 
     Predicted foreground that is background is `FALSE_POSITIVE`, missed foreground `FALSE_NEGATIVE`,
-    foreground predicted as another class of foreground `WRONG_CLASS`. Without a background every
-    error is of that last kind. Correct foreground is tinted green; ignored pixels stay gray.
-
-    Args:
-        picture: uint8 RGB `(h, w, 3)`.
-        truth: Labels `(h, w)`.
-        predicted: Labels `(h, w)`.
-        background: Label of what is no object, or `None`.
+    foreground predicted as another class of foreground `WRONG_CLASS`. Without a `background` label,
+    `None`, every error is of that last kind. Correct foreground is tinted green; ignored pixels
+    stay gray.
     """
     gray = (picture @ _GRAY)[..., None]
     shown = np.broadcast_to(gray * 0.55 + 255 * 0.35, picture.shape).copy()

@@ -24,11 +24,7 @@ def evaluate_run(run: Path, data: str | Path, options: EvaluateOptions) -> Seman
 
 
 def compare_runs(a: Path, b: Path, data: str | Path, options: EvaluateOptions) -> Comparison:
-    """Score two runs on the images that are in the split for both.
-
-    Raises:
-        MaskwrightError: One sentence on what is wrong and what to do.
-    """
+    """Score two runs on the images that are in the split for both."""
     models = Predictor.load(a), Predictor.load(b)
     dataset, warnings = _shared(a, b, data, options.split)
     comparison = compare_masks(

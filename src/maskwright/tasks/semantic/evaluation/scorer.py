@@ -6,9 +6,8 @@ from typing import Any, get_args
 
 import numpy as np
 
-from maskwright.data.dataset import DataSet
+from maskwright.data import DataSet, Sample
 from maskwright.data.geometry import resize_image, resize_labels
-from maskwright.data.samples import Sample
 from maskwright.data.to_rgb import as_picture
 from maskwright.errors import ConfigError
 from maskwright.evaluation.loop import evaluate, pack, unpack
@@ -31,12 +30,8 @@ from maskwright.tasks.semantic.evaluation.scores import SemanticEvaluation
 class SemanticScorer:
     """Confusion matrices of the images of a split.
 
-    Args:
-        source: Images and true masks.
-        card: Card of the model.
-        options: How the model is evaluated; with `size="working"` image and true mask are
-            resized to the size on the card first.
-        learned: Ids of samples that the model is known to have been trained on.
+    With `options.size="working"` image and true mask are resized to the size on the card first.
+    `learned` are ids of samples that the model is known to have been trained on.
 
     Raises:
         ConfigError: If `options.size` is unknown.
@@ -100,10 +95,7 @@ class SemanticScorer:
         )
 
     def show(self, sample: Sample, index: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Picture, true and predicted labels of a scored sample, in the size of an example.
-
-        The image is read again; what was predicted is unpacked, not predicted again.
-        """
+        """Picture, true and predicted labels of a scored sample, in the size of an example."""
         image, truth = self.read(sample)
         size = example_size(truth.shape)
         picture = resize_image(as_picture(image), size)

@@ -41,12 +41,9 @@ PER_CLASS = (
 class SemanticEvaluation(Evaluation):
     """Pixel counts of the images of a split, and the scores that follow from them.
 
-    Args:
-        card: Card of the model: a `SemanticCard`, or an `InstanceCard` whose objects are taken
-            for classes of pixels.
-        labels: Classes of the data.
-        counts: Pixels of all images, true classes in rows, int64 `(classes, classes)`.
-        tallies: Of each image, int64 `(n, 3, classes)`; see `metrics.tally`.
+    `counts` are those of all images, true classes in rows, int64 `(classes, classes)`; `tallies`
+    those of each image, int64 `(n, 3, classes)`, see `metrics.tally`. A model of single objects is
+    scored by their classes.
     """
 
     card: Any
