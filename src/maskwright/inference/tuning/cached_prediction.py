@@ -8,7 +8,7 @@ import numpy as np
 
 from maskwright.data.samples import Sample
 from maskwright.imageio import atomic_write
-from maskwright.inference.postprocess import clean
+from maskwright.inference.postprocess import OBJECTS, clean, cleaning_of, components_of
 from maskwright.inference.predictor import Prediction, Predictor, most_probable
 from maskwright.labels import IGNORE_LABEL
 
@@ -65,9 +65,7 @@ def predict_tunable(predictor: Predictor, image: np.ndarray) -> TunablePredictio
             # In float32, as `most_probable` compares them.
             levels[rows] = np.searchsorted(np.array(THRESHOLDS, np.float32), foreground, "right")
         top = rows.stop
-    labels = clean(
-        uncleaned, card.min_area_px, card.fill_holes_px, card.keep_largest, card.background
-    )
+    labels = clean(uncleaned, **cleaning_of(card))
     return TunablePrediction(
         labels.astype(np.int32), uncleaned=uncleaned, levels=levels, background=card.background
     )
@@ -100,8 +98,7 @@ def component_areas(truth: np.ndarray, background: int | None) -> np.ndarray:
     areas = [np.zeros(0, np.int64)]
     for label in np.unique(truth):
         if label not in (background, IGNORE_LABEL):
-            inside = (truth == label).view(np.uint8)
-            _, _, statistics, _ = cv2.connectedComponentsWithStats(inside, connectivity=8)
+            _, _, statistics, _ = components_of(truth == label, OBJECTS)
             areas.append(statistics[1:, cv2.CC_STAT_AREA].astype(np.int64))
     every = np.concatenate(areas)
     return every[:: -(-len(every) // _MOST_AREAS) or 1]

@@ -29,6 +29,7 @@ from maskwright.inference.output_paths import WorkItem, below, plan_files
 from maskwright.inference.predictor import Predictor
 from maskwright.instances import Instances
 from maskwright.model_card import CARD_FILE, InstanceCard, SemanticCard
+from maskwright.tasks.instances.detections import surest
 from maskwright.tasks.instances.drawing import draw_objects
 from maskwright.tasks.instances.panoptic import Merger, as_colors, segments_info
 from maskwright.tasks.instances.predictor import InstancePredictor, Output, adjusted_instance_card
@@ -36,12 +37,9 @@ from maskwright.tasks.instances.tables import (
     ObjectsResult,
     measured,
     object_record,
-    scores_of,
     write_tables,
 )
 from maskwright.types import ignore_message
-
-_MOST_OBJECTS = 65535  # that 16 bits tell apart
 
 
 def plan_folder(
@@ -163,8 +161,7 @@ def _write(
 ) -> Record:
     """Write the files of an image; gives what its tables need."""
     pixels, job = image.prepared, image.job
-    objects = predictor.kept(predictor.decide(output))
-    objects = objects.take(np.argsort(-scores_of(objects), kind="stable")[:_MOST_OBJECTS])
+    objects = surest(predictor.kept(predictor.decide(output)))
     merged = None if merger is None or classes is None else merger(objects, classes)
     ids = objects.ids()
     write_image(job.mask, ids.astype(np.uint16))

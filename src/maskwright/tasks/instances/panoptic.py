@@ -9,6 +9,7 @@ import numpy as np
 from maskwright.errors import ConfigError
 from maskwright.instances import Instances
 from maskwright.labels import Labels
+from maskwright.tasks.instances.detections import scores_of
 
 _MIN_STUFF_SHARE = 4096 / (640 * 480)
 """Minimum area of stuff as a share of the image: Detectron2's pixels in an image of COCO."""
@@ -79,7 +80,7 @@ def merge(
     """
     ids = np.zeros(objects.size, np.int32)
     segments: list[Segment] = []
-    scores = np.ones(len(objects)) if objects.scores is None else objects.scores
+    scores = scores_of(objects)
     for index in np.argsort(-scores, kind="stable"):
         if scores[index] < score:
             break
