@@ -38,8 +38,7 @@ def is_loopback(host: str) -> bool:
 def bind(host: str, port: int) -> socket.socket:
     """Socket with an address; connections are refused until a server listens.
 
-    Raises:
-        ConfigError: If the address is not available.
+    Raises `ConfigError` if the address is not available.
     """
     try:
         family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]

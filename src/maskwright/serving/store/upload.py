@@ -137,8 +137,7 @@ class Upload:
     def correct(self, packed: bytes) -> None:
         """Check and store a corrected mask: a byte for each pixel of the grid, with gzip.
 
-        Raises:
-            DataError: If it has another size, or a class that the model does not have.
+        Raises `DataError` if it has another size, or a class that the model does not have.
         """
         labels = self._unpack(packed)
         known = self.card.labels.num_classes

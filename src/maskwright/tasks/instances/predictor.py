@@ -155,8 +155,7 @@ def artifact_detector(
 ) -> DetectorFn:
     """The network of an artifact, in its engine, with the output names that its method has.
 
-    Raises:
-        ModelError: In the first call, if the network has other outputs.
+    Raises `ModelError` in the first call, if the network has other outputs.
     """
     run = artifact_function(folder, engine, threads)
     expected = _OUTPUTS[card.method]
