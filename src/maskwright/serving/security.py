@@ -9,12 +9,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from maskwright.serving.access_record import (
-    ACCESS_RECORD,
-    AccessRecord,
-    error_reason,
-    write_record,
-)
+from maskwright.serving.access_record import ACCESS_RECORD, AccessRecord, error_reason, write_record
 from maskwright.serving.authentication import is_authorized
 from maskwright.serving.limits import ServerLimits
 

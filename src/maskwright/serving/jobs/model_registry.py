@@ -85,8 +85,7 @@ class ModelRegistry(Mapping[str, ServedModel]):
 
 
 def open_models(
-    sources: Sequence[str],
-    on_message: Callable[[str], None] = lambda _: None,
+    sources: Sequence[str], on_message: Callable[[str], None] = lambda _: None
 ) -> ModelRegistry:
     """Open the models of a server.
 

@@ -94,11 +94,7 @@ def predict_routes(models: ModelRegistry, queue: JobQueue, limits: ServerLimits)
 
 
 def encode_mask(
-    segmenter: ServedSegmenter,
-    name: str,
-    image: np.ndarray,
-    output: Output,
-    shown: str | None,
+    segmenter: ServedSegmenter, name: str, image: np.ndarray, output: Output, shown: str | None
 ) -> Response:
     """Predict one image `(h, w, c)` and encode what was asked for."""
     card = segmenter.predictor.card

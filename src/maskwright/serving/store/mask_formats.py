@@ -77,11 +77,7 @@ def _png(values: np.ndarray) -> bytes:
 
 
 def coco(
-    name: str,
-    mask: np.ndarray,
-    objects: Instances | None,
-    labels: Labels,
-    background: int | None,
+    name: str, mask: np.ndarray, objects: Instances | None, labels: Labels, background: int | None
 ) -> Any:
     """COCO JSON of one image: an annotation for each object, or each component of a class.
 

@@ -24,9 +24,7 @@ def to_coco(
     ) | {"categories": categories(labels, background)}
 
 
-def join_coco(
-    images: Iterable[tuple[dict[str, Any], Iterable[dict[str, Any]]]],
-) -> dict[str, Any]:
+def join_coco(images: Iterable[tuple[dict[str, Any], Iterable[dict[str, Any]]]]) -> dict[str, Any]:
     """Images and annotations of a file, numbered from 1, from entries of each image."""
     content: dict[str, Any] = {"images": [], "annotations": []}
     for number, (image, found) in enumerate(images, start=1):

@@ -33,12 +33,7 @@ from maskwright.tasks.instances.detections import surest
 from maskwright.tasks.instances.drawing import draw_objects
 from maskwright.tasks.instances.panoptic import Merger, as_colors, segments_info
 from maskwright.tasks.instances.predictor import InstancePredictor, Output, adjusted_instance_card
-from maskwright.tasks.instances.tables import (
-    ObjectsResult,
-    measured,
-    object_record,
-    write_tables,
-)
+from maskwright.tasks.instances.tables import ObjectsResult, measured, object_record, write_tables
 from maskwright.types import ignore_message
 
 

@@ -126,7 +126,4 @@ def _proposal_counts(truth: Mapping[str, Tensor], outputs: Mapping[str, Tensor])
 
 def _proposal_scores(counts: np.ndarray) -> dict[str, float]:
     positive, correct, intersection, union = (float(value) for value in counts)
-    return {
-        "class_accuracy": correct / max(positive, 1),
-        "mask_iou": intersection / max(union, 1),
-    }
+    return {"class_accuracy": correct / max(positive, 1), "mask_iou": intersection / max(union, 1)}
