@@ -67,8 +67,8 @@ def create_app(
     metrics = ServerMetrics()
     queue = JobQueue(limits)
     images = ImageStore(limits)
-    metrics.watch_queue(lambda: queue.pending)
-    models.on_batch = metrics.count_batch
+    metrics.queue.set_function(lambda: queue.pending)
+    models.on_batch = metrics.batch.observe
 
     def record(request: AccessRecord) -> None:
         metrics.count(request)

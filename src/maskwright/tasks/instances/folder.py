@@ -47,11 +47,7 @@ def plan_folder(
     overlap. With `options.classes` there are `panoptic/NAME.png` and `panoptic.json` too, as COCO
     has panoptic masks, and overlays show them.
 
-    Raises:
-        ModelError: If there is no such model.
-        DataError: If there is no image.
-        ConfigError: If an image would be overwritten, an adjustment does not suit the model, or
-            the semantic model has no classes beside those of the objects.
+    Raises `ConfigError` too if the semantic model has no classes beside those of the objects.
     """
     if options.engine != "ray":
         return plan_models(*_load(model, options, SHARED), images, out, options)

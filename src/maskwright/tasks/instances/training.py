@@ -29,9 +29,7 @@ from maskwright.tasks.instances.learning.thresholds import tune_thresholds
 from maskwright.tasks.instances.predictor import InstancePredictor, keras_detector
 from maskwright.tasks.semantic.network import auxiliary_loss_weight, describe_model
 from maskwright.tasks.settings import make_augmentation
-from maskwright.training.objective import Batching, TrainingSetup
-from maskwright.training.options import Recipe, TrainOptions
-from maskwright.training.run import Run
+from maskwright.training import Batching, Recipe, Run, TrainingSetup, TrainOptions
 from maskwright.training.run_training import passes
 
 _MAX_TUNED = 40  # validation images that thresholds are tuned on
@@ -46,10 +44,6 @@ def prepare(
         dataset: With splits, and masks that separate objects.
         config: Settings, with `size` and `crop` as they are used.
         synchronized: Whether workers share their batch statistics.
-
-    Raises:
-        DataError: If a split is empty, masks are not instance masks, or a file cannot be used.
-        ConfigError: If settings contradict each other.
     """
     size = None if config.size == "auto" else config.size
 
