@@ -23,9 +23,7 @@ class ReadImage:
     """An image that was read.
 
     Args:
-        case: As in `WorkItem`.
         size: Its height and width, px.
-        prepared: From `FolderModel.prepare`.
         pixels: The image as it is, where its overlay is wanted and it is small; else `None`.
         entry: Fields of its `ManifestEntry` that are known so far.
         bytes: What it counted for while it was read ahead.

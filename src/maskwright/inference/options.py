@@ -17,7 +17,6 @@ class FolderOptions:
         flips: Test-time augmentation, as in `Predictor.__call__`.
         overlays: Draw the predictions over the images.
         probabilities: Write the probabilities of the pixels.
-        batch_size: Images in a batch.
         overwrite: Predict again what an earlier run has predicted.
         engine: `"local"` works in this process, `"ray"` on a Ray cluster, of which all nodes must
             see model, images and output under the same paths.
@@ -30,8 +29,6 @@ class FolderOptions:
         group_by: Column or pattern that names the case of an image.
         heat: Draw where in each region the decision comes from.
         max_pixels: Larger images are refused where they can only be decoded whole.
-        adjustments: Values in place of those on the model card.
-        on_message: Called with each message to the user.
     """
 
     flips: Flips = False

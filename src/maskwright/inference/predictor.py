@@ -105,7 +105,6 @@ class Predictor:
                 fourth (or second) channel is dropped as alpha where the model has no use for it.
                 16 bits are scaled to 8 for a model trained on 8 and the other way round; float
                 pixels are taken as they are.
-            flips: Flipped copies of the image to average the probabilities of.
             threshold: In place of the one on the card, whose meaning it has.
             probabilities: Whether to keep the probabilities.
 
@@ -170,9 +169,7 @@ class Predictor:
         """Probabilities `(rows, w, classes)` of an image of `size`, from top to bottom.
 
         Args:
-            working: From `working`.
             size: Height and width of the image itself, px.
-            flips: As in `__call__`.
         """
         if self.card.size is not None:
             return resized_strips(self.probabilities(working[None], flips)[0], size)

@@ -145,7 +145,6 @@ def serve(
         token: Token that every request must bring, at least 16 ASCII characters; `None` for none.
         keep: Folder for images that the page stores for training. `None` means `kept` on a
             loopback address; on others nothing is stored.
-        limits: Limits of bodies, images, queue and time.
         on_message: Called with what is done to open the models, and the address.
         ready: Called with the address when the first request can come.
 

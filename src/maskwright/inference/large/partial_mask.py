@@ -29,7 +29,6 @@ class LargeOptions:
 
     Args:
         flips: As in `Predictor.__call__`.
-        batch_size: Tiles predicted at once.
         max_pixels: Limit of formats that can only be decoded whole.
         advance: Called with the share of the image that was done; `None` draws a bar of rows.
         on_message: Called with a sentence where memory ran out and tiles became smaller, and where
@@ -52,7 +51,6 @@ class PartialMask:
     """The folder of a mask that is not done yet.
 
     Args:
-        made_of: Checksum of all that the labels depend on.
         panels: Columns at which the image is cut into panels, each done from top to bottom, so
             that memory does not depend on the width: 0, …, the width.
         tile: Side of the tiles, px, from now on.

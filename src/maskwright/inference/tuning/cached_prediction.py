@@ -25,7 +25,6 @@ class CachedPrediction:
     Args:
         path: `.npz` with `truth` and `labels`, uint8 `(h, w)`, before cleaning, and for two classes
             `levels`, how many of the `THRESHOLDS` the probability of the foreground reaches.
-        case: Of the image.
         areas: Of true components that are not background, px of the image.
     """
 
@@ -42,7 +41,6 @@ class TunablePrediction(Prediction):
         uncleaned: Labels before cleaning, uint8 `(h, w)`.
         levels: For two classes, number of `THRESHOLDS` that the probability of the foreground
             reaches, uint8 `(h, w)`; `None` for more.
-        background: Label of what is no object, or `None`.
     """
 
     uncleaned: np.ndarray

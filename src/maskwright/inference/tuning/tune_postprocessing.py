@@ -58,11 +58,9 @@ def tune_postprocessing(
     (`shared_level`), and of those that are real the one with the highest score is taken.
 
     Args:
-        card: Of the models, with the decisions to start from.
         decided: From `cached_prediction.record`, every image once.
         score: `"mean_dice"` or `"mean_iou"`.
         draws: Data sets drawn for each interval.
-        seed: Of the drawing.
 
     Raises:
         ConfigError: If there is no such score.

@@ -46,14 +46,11 @@ class TuningResult:
     """What goes on a card, and all that was tried for it.
 
     Args:
-        decisions: Threshold and cleaning, by their names on the card.
         score: By which was chosen, `"mean_dice"` or `"mean_iou"`.
         before: That score with the decisions on the card as it was.
         after: With those chosen, on the same images, and so a little too good.
-        num_images: That were looked at.
         num_cases: That were drawn from.
         draws: Data sets drawn for each interval.
-        seed: Of the drawing.
     """
 
     decisions: Mapping[str, Any]

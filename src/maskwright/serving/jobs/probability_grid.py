@@ -146,7 +146,6 @@ def quantize(
     Args:
         values: Float32, in [0, 1].
         chosen: Decision of a threshold; levels are moved to its side of `threshold_level`.
-        threshold: The threshold of `chosen`.
     """
     steps = (values * np.float32(LEVELS)).clip(0, LEVELS).astype(np.uint8)
     steps += values >= _BOUNDS[steps.astype(np.int16) + 1]  # what the product rounded down

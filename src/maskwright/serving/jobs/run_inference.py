@@ -81,7 +81,6 @@ def run_inference(
 
     Args:
         name: Name of the image, of which the names of regions are made.
-        max_pixels: Of images that must be decoded whole.
 
     Raises:
         DataError: If the image cannot be read or does not suit the model.

@@ -61,7 +61,6 @@ def create_app(
         token: Token that every request must bring; `None` for none.
         hosts: Allowed values of the header `Host`; `None` for any.
         keep: Folder for images stored for training; `None` stores none.
-        on_record: Called with the access record of every request.
     """
     limits = limits or ServerLimits()
     metrics = ServerMetrics()

@@ -139,11 +139,7 @@ def page_routes(
 
 
 def describe_model(served: ServedModel, keeps: bool) -> dict[str, Any]:
-    """A model, with all that the page needs to show masks and to decide as the model does.
-
-    Args:
-        keeps: Whether the server stores images for training.
-    """
+    """A model, with all that the page needs to show masks and to decide as the model does."""
     segmenter, classifier = served.segmenter, served.classifier
     classes: list[dict[str, Any]] = []
     background = None

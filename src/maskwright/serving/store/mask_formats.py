@@ -82,9 +82,7 @@ def coco(
     """COCO JSON of one image: an annotation for each object, or each component of a class.
 
     Args:
-        mask: Labels `(h, w)`.
         objects: Objects of the image; `None` for the components of the mask.
-        background: Class that is skipped, or `None`.
     """
     if objects is None:
         objects = mask_components(mask, background)
@@ -119,8 +117,6 @@ def polygons(
     """GeoJSON of the components of a mask, connected at sides; see `write_polygons`.
 
     Args:
-        mask: Labels `(h, w)`.
-        background: Class that is skipped, or `None`.
         geo: Where on Earth the mask lies.
 
     Raises:

@@ -45,11 +45,7 @@ class NotDoneError(MaskwrightError):
 
 @contextmanager
 def naming_errors(folder: Path, name: str) -> Iterator[None]:
-    """Let errors name an upload by its file name, and not by its place on the disk.
-
-    Args:
-        name: File name that it was sent with.
-    """
+    """Let errors name an upload by its file name, and not by its place on the disk."""
     try:
         yield
     except DataError as error:
@@ -90,7 +86,6 @@ class Upload:
 
     Args:
         id: Identifier in addresses, which nobody can guess.
-        name: File name, for people.
         size: Height and width, px.
     """
 

@@ -15,9 +15,6 @@ def to_coco(
 
     Masks are RLE. Category ids are class labels, without the background. Annotations have scores,
     so that their list is a COCO result list too.
-
-    Args:
-        background: Background label, or `None`.
     """
     return join_coco(
         (image_entry(name, objects), annotations(objects)) for name, objects in images

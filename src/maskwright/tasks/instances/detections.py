@@ -32,7 +32,6 @@ def pasted(
 
     Args:
         said: `boxes` `(1, n, 4)`, `scores`, `labels` `(1, n)`, `masks` `(1, n, s, s)`.
-        size: Height and width of the image that objects are wanted in.
         working: Of the image that the model was given.
     """
     scale = np.array([size[0] / working[0], size[1] / working[1]] * 2)

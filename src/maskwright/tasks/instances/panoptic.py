@@ -69,8 +69,6 @@ def merge(
     the stuff classes, a segment for each, unless it is too small.
 
     Args:
-        objects: With scores; of thing classes.
-        classes: Semantic mask, labels `(h, w)`.
         overlap: Maximum share of an object that is hidden by others.
         score: Score threshold of objects.
         stuff_area_px: Minimum area of a stuff segment.
@@ -111,8 +109,6 @@ class Merger:
 
     Args:
         things: Classes of the instances, background first.
-        classes: Classes of the semantic model.
-        background: Background label of the semantic model, or `None`.
 
     Raises:
         ConfigError: If the semantic model has no stuff class.

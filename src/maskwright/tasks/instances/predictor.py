@@ -51,12 +51,7 @@ class InstancePredictor:
 
     @classmethod
     def load(cls, path: str | Path, threads: Threads = ALONE) -> "InstancePredictor":
-        """Finder from the folder of a run; raises `ModelError` where there is none.
-
-        Args:
-            path: Folder of a run, or an exported model.
-            threads: Of an engine other than TensorFlow.
-        """
+        """Finder from the folder of a run; raises `ModelError` where there is none."""
         opened = open_model(Path(path), InstanceCard, keras_detector, artifact_detector, threads)
         return cls(*opened)
 

@@ -23,12 +23,7 @@ from maskwright.tasks.regions.extraction.table import region_row, write_rows
 
 @dataclass(frozen=True)
 class ObjectsResult(FolderResult):
-    """What was written.
-
-    Args:
-        table: CSV with a row for each object.
-        coco: JSON of all objects.
-    """
+    """What was written."""
 
     objects: int = 0
     table: Path = Path()

@@ -41,9 +41,7 @@ def prepare(
     """Decode a data set and describe model and task.
 
     Args:
-        dataset: With splits, and masks that separate objects.
         config: Settings, with `size` and `crop` as they are used.
-        synchronized: Whether workers share their batch statistics.
     """
     size = None if config.size == "auto" else config.size
 

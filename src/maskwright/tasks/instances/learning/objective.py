@@ -37,7 +37,6 @@ def centers(loss: MaskLoss, *, num_classes: int, auxiliary_weight: float = 0.0) 
     """Classes, depth and center maps of a model with `num_classes + 2` channels.
 
     Args:
-        num_classes: Number of classes, background included.
         auxiliary_weight: Weight of the loss of each auxiliary output of the model.
     """
 

@@ -28,7 +28,6 @@ class ObjectPreviews(keras.callbacks.Callback):
     Args:
         run: Its `previews` folder gets `epoch_0001.png` and so on.
         arrays: Samples to choose from; of large images, the center is drawn.
-        card: Card of the model, before thresholds are tuned.
         trace: From a model to its function, as `keras_detector`.
     """
 
