@@ -18,13 +18,13 @@ from maskwright.imageio import write_image
 from maskwright.inference.folder_plan import (
     Advance,
     FolderModel,
+    FolderOptions,
     FolderPlan,
     ReadImage,
     Rejected,
     Work,
 )
 from maskwright.inference.manifest import Record, fingerprint
-from maskwright.inference.options import FolderOptions
 from maskwright.inference.output_paths import WorkItem, below, plan_files
 from maskwright.inference.predictor import Predictor
 from maskwright.instances import Instances

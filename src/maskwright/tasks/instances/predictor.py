@@ -68,7 +68,8 @@ class InstancePredictor:
         """
         if flips:
             raise ConfigError("Objects are predicted without flips; leave them out.")
-        return to_prediction(self.kept(self.every(image)))
+        objects = self.kept(self.every(image))
+        return Prediction(objects.classes(), instances=objects.ids(), objects=objects)
 
     def every(self, image: np.ndarray) -> Instances:
         """Objects of an image with scores down to the least that the model gives."""
@@ -181,8 +182,3 @@ def adjusted_instance_card(card: InstanceCard, changes: Adjustments) -> Instance
     name = "foreground" if card.method == "centers" else "score"
     named = {name if key == "threshold" else key: value for key, value in changes.items()}
     return adjusted_card(card, named)
-
-
-def to_prediction(objects: Instances) -> Prediction:
-    """Objects with the class and the number of the object of each pixel."""
-    return Prediction(objects.classes(), instances=objects.ids(), objects=objects)
