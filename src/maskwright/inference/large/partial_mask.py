@@ -65,10 +65,7 @@ class PartialMask:
     def begin(
         cls, mask: Path, made_of: str, windows: Windows, predictor: Predictor
     ) -> "PartialMask":
-        """Continue what is there of the same mask, or start anew.
-
-        Where the model stretches images, there is little to take up: it is run once.
-        """
+        """Continue what is there of the same mask, or start anew."""
         folder = mask.with_name(f".{mask.name}.partial")
         try:
             values = json.loads((folder / "state.json").read_text(encoding="utf-8"))

@@ -74,9 +74,6 @@ def record(
 ) -> CachedPrediction:
     """Write what every candidate follows from into a small file.
 
-    Probabilities are not kept: how many of the `THRESHOLDS` each reaches decides the same, in one
-    byte a pixel that packs well.
-
     Args:
         prediction: By a model that was not trained on the image.
         truth: Labels `(h, w)`, `IGNORE_LABEL` where none counts.

@@ -100,7 +100,12 @@ def create_app(
         run_routes(models, ending.is_set),
     ):
         app.include_router(routes)
-    _add_page(app)
+
+    @app.get("/docs", include_in_schema=False)
+    async def docs() -> FileResponse:
+        return FileResponse(PAGE / "docs.html")
+
+    app.mount("/", StaticFiles(directory=PAGE, html=True))
 
     def end() -> None:
         ending.set()
@@ -128,14 +133,6 @@ async def _open_finished(models: ModelRegistry) -> None:
             await asyncio.to_thread(models.open_new)
         except (MaskwrightError, OSError) as error:
             models.on_message(str(error))
-
-
-def _add_page(app: FastAPI) -> None:
-    @app.get("/docs", include_in_schema=False)
-    async def docs() -> FileResponse:
-        return FileResponse(PAGE / "docs.html")
-
-    app.mount("/", StaticFiles(directory=PAGE, html=True))
 
 
 def _public_files() -> frozenset[str]:

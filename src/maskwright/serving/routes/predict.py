@@ -98,13 +98,12 @@ def encode_mask(
 ) -> Response:
     """Predict one image `(h, w, c)` and encode what was asked for."""
     card = segmenter.predictor.card
-    wanted = output == "probability"
-    (prediction,) = segmenter.predict(segmenter.predictor, image[None], wanted)
+    (prediction,) = segmenter.predict(segmenter.predictor, image[None], output == "probability")
     if output == "probability" and prediction.probabilities is not None:
         data = probability_png(prediction.probabilities, card.labels, shown)
     elif output == "coco":
-        found = coco(name, prediction.labels, prediction.objects, card.labels, card.background)
-        return JSONResponse(found)
+        labels, objects = prediction.labels, prediction.objects
+        return JSONResponse(coco(name, labels, objects, card.labels, card.background))
     elif output == "polygons":
         data = polygons(prediction.labels, card.labels, card.background)
         return Response(data, media_type="application/json")
