@@ -4,7 +4,7 @@ import numpy as np
 from PIL import Image
 
 from maskwright.inference.folder import run_plan
-from maskwright.inference.options import FolderOptions
+from maskwright.inference.folder_plan import FolderOptions
 from maskwright.inference.predictor import Predictor
 from maskwright.labels import Labels
 from maskwright.model_card import SemanticCard

@@ -14,8 +14,8 @@ from maskwright.errors import ConfigError
 from maskwright.export.listing import write_listing
 from maskwright.inference.cluster import Share, shares
 from maskwright.inference.cluster_worker import Worker, pack_item
+from maskwright.inference.folder_plan import FolderOptions
 from maskwright.inference.manifest import Manifest
-from maskwright.inference.options import FolderOptions
 from maskwright.inference.output_paths import Job, WorkItem
 from maskwright.inference.pipeline import PipelineOptions
 from maskwright.inference.predictor import Predictor

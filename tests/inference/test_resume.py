@@ -15,8 +15,8 @@ import drawing_regions
 from drawing_regions import Brighter, by_brightness, disc_image
 from maskwright.imageio import write_image
 from maskwright.inference.folder import run_plan
+from maskwright.inference.folder_plan import FolderOptions
 from maskwright.inference.manifest import MANIFEST_FILE
-from maskwright.inference.options import FolderOptions
 from maskwright.instances import Instances
 from maskwright.labels import Labels
 from maskwright.model_card import InstanceCard

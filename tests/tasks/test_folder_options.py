@@ -3,7 +3,7 @@
 import pytest
 
 from maskwright.errors import ConfigError
-from maskwright.inference.options import FolderOptions
+from maskwright.inference.folder_plan import FolderOptions
 from maskwright.tasks.registry import TASKS
 
 SUPPORTED = {

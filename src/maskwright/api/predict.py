@@ -5,7 +5,7 @@ from typing import Any, Unpack, cast
 
 from maskwright.inference.adjustments import ADJUSTMENT_NAMES, Adjustments
 from maskwright.inference.folder import predict_folder
-from maskwright.inference.options import FolderOptions
+from maskwright.inference.folder_plan import FolderOptions
 from maskwright.inference.predictor import Flips
 from maskwright.tasks.registry import task_of
 from maskwright.types import Engine, OnMessage

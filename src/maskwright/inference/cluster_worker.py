@@ -22,7 +22,6 @@ class Worker:
     """One worker of the cluster: the model, opened once, and the items that it is given.
 
     Args:
-        open_model: `FolderPlan.open`.
         options: As in `predict_items`; with a number of threads, also for the engine.
         marker: Name of a file in the folder of the results that must exist.
     """

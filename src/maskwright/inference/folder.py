@@ -10,9 +10,8 @@ from maskwright.data.parallel import progress
 from maskwright.export.engines import ALONE
 from maskwright.imageio.files import LONGEST_STEM
 from maskwright.inference.cluster import predict_on_cluster
-from maskwright.inference.folder_plan import Advance, FolderPlan, FolderResult
+from maskwright.inference.folder_plan import Advance, FolderOptions, FolderPlan, FolderResult
 from maskwright.inference.manifest import Manifest, ManifestEntry
-from maskwright.inference.options import FolderOptions
 from maskwright.inference.output_paths import Failure, Job, WorkItem
 from maskwright.inference.pipeline import PipelineOptions, predict_items
 

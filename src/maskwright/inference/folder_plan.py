@@ -1,7 +1,7 @@
-"""What a task gives to the folder pipeline, and what comes out of it."""
+"""What a user and a task give to the folder pipeline, and what comes out of it."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -9,8 +9,12 @@ import numpy as np
 
 from maskwright.errors import DataError
 from maskwright.export.engines import Threads
+from maskwright.imageio import MAX_PIXELS
+from maskwright.inference.adjustments import Adjustments
 from maskwright.inference.manifest import Record
 from maskwright.inference.output_paths import Failure, Job, WorkItem
+from maskwright.inference.predictor import Flips
+from maskwright.types import Engine, OnMessage, ignore_message
 
 Result = TypeVar("Result")
 
@@ -23,9 +27,7 @@ class ReadImage:
     """An image that was read.
 
     Args:
-        case: As in `WorkItem`.
         size: Its height and width, px.
-        prepared: From `FolderModel.prepare`.
         pixels: The image as it is, where its overlay is wanted and it is small; else `None`.
         entry: Fields of its `ManifestEntry` that are known so far.
         bytes: What it counted for while it was read ahead.
@@ -62,6 +64,46 @@ class Rejected:
 
     image: ReadImage
     error: DataError
+
+
+@dataclass(frozen=True, kw_only=True)
+class FolderOptions:
+    """How the images of a folder are predicted, and what is written.
+
+    Args:
+        flips: Test-time augmentation, as in `Predictor.__call__`.
+        overlays: Draw the predictions over the images.
+        probabilities: Write the probabilities of the pixels.
+        overwrite: Predict again what an earlier run has predicted.
+        engine: `"local"` works in this process, `"ray"` on a Ray cluster, of which all nodes must
+            see model, images and output under the same paths.
+        address: Address of a running Ray cluster; `None` starts one on this machine.
+        large: Predict all images by windows, whatever their size.
+        polygons: Write the masks as GeoJSON; predicts all images by windows.
+        classes: Semantic model to merge with objects to panoptic masks.
+        masks: Whether the images are a data set whose masks are used; `None` where the model has
+            no segmenter.
+        group_by: Column or pattern that names the case of an image.
+        heat: Draw where in each region the decision comes from.
+        max_pixels: Larger images are refused where they can only be decoded whole.
+    """
+
+    flips: Flips = False
+    overlays: bool = True
+    probabilities: bool = False
+    batch_size: int = 8
+    overwrite: bool = False
+    engine: Engine = "local"
+    address: str | None = None
+    large: bool = False
+    polygons: bool = False
+    classes: str | Path | None = None
+    masks: bool | None = None
+    group_by: str | None = None
+    heat: bool = False
+    max_pixels: int = MAX_PIXELS
+    adjustments: Adjustments = field(default_factory=Adjustments)
+    on_message: OnMessage = ignore_message
 
 
 @dataclass(frozen=True)

@@ -28,14 +28,10 @@ class ManifestEntry:
     """One line of the manifest.
 
     Args:
-        image: Full path of the image.
         mask: Path of its mask, seen from the folder of the manifest; no two lines have the same.
-        status: `"done"`, or `"failed"` where there is no result.
-        reason: Sentence on why it failed.
         size: Height and width of the image, px.
         bytes: Length of the file of the image when it was read; `None` where there was no file.
         changed_ns: When that file was last changed, nanoseconds since 1970.
-        settings: From `fingerprint`.
         beside: What was written beside the mask, by the names in `Job`.
         seconds: Reading, its share of the time of the model, finishing and writing.
         record: What the task adds to its tables for the item of the image, on the first image of

@@ -34,7 +34,6 @@ class PipelineOptions:
 
     Args:
         out: Folder of the results, from which masks are named in the manifest.
-        max_pixels: Larger images are refused where they can only be decoded whole.
         threads: That read, and that write; `None` takes one of each for each processor.
     """
 

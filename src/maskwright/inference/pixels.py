@@ -31,6 +31,15 @@ def model_pixels(images: np.ndarray, channels: int, dtype: str) -> np.ndarray:
     )
 
 
+def checked_image(image: np.ndarray) -> np.ndarray:
+    """The same pixels, as `known_pixels`; `DataError` where it is not of shape `(h, w, c)`."""
+    if image.ndim != 3 or 0 in image.shape:
+        raise DataError(
+            f"Expected an image of shape (height, width, channels), received {image.shape}."
+        )
+    return known_pixels(image)
+
+
 def known_pixels(images: np.ndarray) -> np.ndarray:
     """The same pixels as uint8, uint16 or float32; `DataError` for other integers."""
     if images.dtype.kind == "f":

@@ -6,7 +6,7 @@ and then to decide on them, and labeling takes most of the time.
 """
 
 from collections.abc import Container
-from typing import TypedDict
+from typing import Any
 
 import cv2
 import numpy as np
@@ -17,23 +17,10 @@ OBJECTS, HOLES = 8, 4
 """Connectivity: objects touch at corners; their complement must then not."""
 
 
-class Cleaning(TypedDict):
+def cleaning_of(card: SemanticCard) -> dict[str, Any]:
     """Arguments of `clean`, from a model card."""
-
-    min_area_px: int
-    fill_holes_px: int
-    keep_largest: bool
-    background: int | None
-
-
-def cleaning_of(card: SemanticCard) -> Cleaning:
-    """Post-processing that a model card describes."""
-    return {
-        "min_area_px": card.min_area_px,
-        "fill_holes_px": card.fill_holes_px,
-        "keep_largest": card.keep_largest,
-        "background": card.background,
-    }
+    names = ("min_area_px", "fill_holes_px", "keep_largest", "background")
+    return {name: getattr(card, name) for name in names}
 
 
 def clean(

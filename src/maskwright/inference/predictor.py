@@ -9,11 +9,11 @@ from typing import Any, Literal, Protocol, Self, Unpack
 import numpy as np
 
 from maskwright.data.geometry import resize_image
-from maskwright.errors import ConfigError, DataError
+from maskwright.errors import ConfigError
 from maskwright.export.engines import ALONE, Threads
 from maskwright.export.logits import activate, load_logits
 from maskwright.inference.adjustments import Adjustments, adjusted_card
-from maskwright.inference.pixels import known_pixels, model_pixels
+from maskwright.inference.pixels import checked_image, model_pixels
 from maskwright.inference.postprocess import clean, cleaning_of
 from maskwright.inference.tiling import is_whole, padded, predict_tiled, resized_strips
 from maskwright.instances import Instances
@@ -105,7 +105,6 @@ class Predictor:
                 fourth (or second) channel is dropped as alpha where the model has no use for it.
                 16 bits are scaled to 8 for a model trained on 8 and the other way round; float
                 pixels are taken as they are.
-            flips: Flipped copies of the image to average the probabilities of.
             threshold: In place of the one on the card, whose meaning it has.
             probabilities: Whether to keep the probabilities.
 
@@ -124,11 +123,7 @@ class Predictor:
         With a `size` on the card it is stretched to that, float32, in the channels and the range
         of the model; without, it stays as it is, and `probabilities` converts tile after tile.
         """
-        if image.ndim != 3 or 0 in image.shape:
-            raise DataError(
-                f"Expected an image of shape (height, width, channels), received {image.shape}."
-            )
-        image = known_pixels(image)
+        image = checked_image(image)
         if self.card.size is None:
             return image
         return self._pixels(resize_image(image, self.card.size)[None])[0]
@@ -174,9 +169,7 @@ class Predictor:
         """Probabilities `(rows, w, classes)` of an image of `size`, from top to bottom.
 
         Args:
-            working: From `working`.
             size: Height and width of the image itself, px.
-            flips: As in `__call__`.
         """
         if self.card.size is not None:
             return resized_strips(self.probabilities(working[None], flips)[0], size)

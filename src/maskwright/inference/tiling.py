@@ -20,8 +20,6 @@ class TileGrid:
     """Where the tiles of an image lie.
 
     Args:
-        height: Of the image, px.
-        width: Of the image, px.
         tile: Height and width of every tile, px; an image smaller than that is reflected up to it.
         tops: First row of each row of tiles.
         lefts: First column of each column of tiles.
@@ -93,11 +91,8 @@ def blend(
     """Strips `(rows, columns, classes)`, one for each row of tiles, up to where the next begins.
 
     Args:
-        probabilities: As in `predict_tiled`.
         bands: Pixels `(tile, columns, c)` under each row of tiles, from the first column of
             tiles to the end of the last.
-        grid: The tiles, all of an image or, from `TileGrid.within`, some.
-        batch_size: As in `predict_tiled`.
     """
     tile_height, tile_width = grid.tile
     lefts = [left - grid.lefts[0] for left in grid.lefts]

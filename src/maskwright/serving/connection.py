@@ -26,7 +26,6 @@ class ConnectionLimiter:
     """What all connections of a server share.
 
     Args:
-        limits: Number of connections, time of headers, pause in taking an answer.
         on_record: Called with the record of a connection that came to no request.
     """
 

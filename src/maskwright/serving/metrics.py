@@ -1,7 +1,5 @@
 """Metrics of a server, for Prometheus."""
 
-from collections.abc import Callable
-
 from prometheus_client import (
     CollectorRegistry,
     Counter,
@@ -9,7 +7,6 @@ from prometheus_client import (
     Histogram,
     PlatformCollector,
     ProcessCollector,
-    generate_latest,
 )
 
 from maskwright.serving.access_record import AccessRecord
@@ -23,7 +20,7 @@ class ServerMetrics:
     """Metrics of one server. Labels have few values, whatever is requested."""
 
     def __init__(self) -> None:
-        registry = self._registry = CollectorRegistry()
+        registry = self.registry = CollectorRegistry()
         ProcessCollector(registry=registry)
         PlatformCollector(registry=registry)
         self._requests = Counter(
@@ -39,23 +36,15 @@ class ServerMetrics:
             buckets=_SECONDS,
             registry=registry,
         )
-        self._batch = Histogram(
+        self.batch = Histogram(
             "maskwright_batch_images",
             "Images in a batch of an engine",
             buckets=_IMAGES,
             registry=registry,
         )
-        self._queue = Gauge(
+        self.queue = Gauge(
             "maskwright_queue", "Requests that wait or are worked on", registry=registry
         )
-
-    def watch_queue(self, pending: Callable[[], int]) -> None:
-        """Set the function that gives the number of requests that wait or are worked on."""
-        self._queue.set_function(pending)
-
-    def count_batch(self, images: int) -> None:
-        """Count the images of a batch."""
-        self._batch.observe(images)
 
     def count(self, record: AccessRecord) -> None:
         """Count a request."""
@@ -63,7 +52,3 @@ class ServerMetrics:
         route = record.route or "other"
         self._requests.labels(method, route, str(record.status)).inc()
         self._seconds.labels(route).observe(record.seconds)
-
-    def text(self) -> bytes:
-        """All metrics, as Prometheus reads them."""
-        return generate_latest(self._registry)

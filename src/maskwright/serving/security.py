@@ -9,12 +9,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from maskwright.serving.access_record import (
-    ACCESS_RECORD,
-    AccessRecord,
-    error_reason,
-    write_record,
-)
+from maskwright.serving.access_record import ACCESS_RECORD, AccessRecord, error_reason, write_record
 from maskwright.serving.authentication import is_authorized
 from maskwright.serving.limits import ServerLimits
 
@@ -44,11 +39,9 @@ class SecurityMiddleware:
     """ASGI middleware that checks every request and bounds its body.
 
     Args:
-        token: Token that every request must bring; `None` for none.
         hosts: Allowed values of the header `Host`, without a port; `None` for any. This refuses
             pages elsewhere whose name was made to lead to this machine (DNS rebinding).
         public: Paths of the files of the page, which hold no secrets.
-        on_record: Called with the record of every request.
     """
 
     def __init__(

@@ -38,8 +38,7 @@ def is_loopback(host: str) -> bool:
 def bind(host: str, port: int) -> socket.socket:
     """Socket with an address; connections are refused until a server listens.
 
-    Raises:
-        ConfigError: If the address is not available.
+    Raises `ConfigError` if the address is not available.
     """
     try:
         family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
@@ -146,7 +145,6 @@ def serve(
         token: Token that every request must bring, at least 16 ASCII characters; `None` for none.
         keep: Folder for images that the page stores for training. `None` means `kept` on a
             loopback address; on others nothing is stored.
-        limits: Limits of bodies, images, queue and time.
         on_message: Called with what is done to open the models, and the address.
         ready: Called with the address when the first request can come.
 

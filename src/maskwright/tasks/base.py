@@ -11,8 +11,7 @@ from maskwright.model_card import ModelCard
 if TYPE_CHECKING:
     from maskwright.evaluation.reports.parts import Report
     from maskwright.evaluation.result import EvaluateOptions
-    from maskwright.inference.folder_plan import FolderPlan
-    from maskwright.inference.options import FolderOptions
+    from maskwright.inference.folder_plan import FolderOptions, FolderPlan
     from maskwright.tasks.serving import EngineSharing, ServedModel
     from maskwright.training import TrainingSetup, TrainOptions
 

@@ -29,7 +29,6 @@ class EngineSharing:
         serialize: From an engine to one that runs one call at a time.
         open_inner: Opens the model in a folder inside another model, under a name.
         prepare: Whether a faster engine may be exported into the folder of a run.
-        on_message: Called with what is done to open a model.
     """
 
     batch: Callable[[Engine, Callable[[], Engine], Path], Engine]
@@ -47,9 +46,6 @@ class MaskSettings:
         threshold: Probability or score from which something is foreground; `None` for none.
         threshold_of: `"foreground"` for the probability of one class, `"winner"` for that of the
             most probable class, `"score"` for that of an object.
-        min_area_px: Smaller components or objects are removed.
-        fill_holes_px: Holes of at most this area are filled.
-        keep_largest: Only the largest component of each class is kept.
     """
 
     threshold: float | None = None
@@ -81,12 +77,9 @@ class LargeImageJob:
     """An image of any size, and where its probabilities and its mask go.
 
     Args:
-        max_pixels: Most pixels that are decoded at once.
-        mask_file: File of the mask, a label TIFF.
         reduced: Whether probabilities are kept of some pixels only, because the image is large.
         add_probabilities: Takes top, left and probabilities `(rows, columns, classes)` of a window.
         write_mask: Writes labels `(h, w)` as `mask_file`.
-        advance: Called with the share of the image that was done.
     """
 
     path: Path
@@ -113,7 +106,6 @@ class ServedSegmenter:
     Args:
         predictor: Function from an image `(h, w, c)` to a `Prediction`, with `card` and `adjusted`;
             several threads call it.
-        settings: How its masks are decided.
         tensors: Outputs of the Open Inference Protocol; the first is the default.
         predict: From the predictor, images `(b, h, w, c)` and whether probabilities are wanted to
             predictions; `ConfigError` if there are no probabilities.

@@ -11,7 +11,7 @@ from maskwright.errors import ConfigError, DataError
 from maskwright.types import OnMessage, ignore_message
 
 if TYPE_CHECKING:
-    from maskwright.inference.options import FolderOptions
+    from maskwright.inference.folder_plan import FolderOptions
     from maskwright.training.options import TrainOptions
 
 _MAX_SKIPPED_SHOWN = 20

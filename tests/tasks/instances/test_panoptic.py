@@ -7,7 +7,7 @@ import pytest
 from maskwright.errors import ConfigError
 from maskwright.imageio import read_image, write_image
 from maskwright.inference.folder import run_plan
-from maskwright.inference.options import FolderOptions
+from maskwright.inference.folder_plan import FolderOptions
 from maskwright.inference.predictor import Prediction, Predictor
 from maskwright.instances import Instances
 from maskwright.labels import Labels

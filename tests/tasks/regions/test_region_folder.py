@@ -10,7 +10,7 @@ from maskwright.data import open_dataset
 from maskwright.errors import ConfigError, DataError
 from maskwright.imageio import read_mask, write_image
 from maskwright.inference.folder import run_plan
-from maskwright.inference.options import FolderOptions
+from maskwright.inference.folder_plan import FolderOptions
 from maskwright.tasks.regions.folder import plan_pipeline
 from maskwright.tasks.regions.pipeline import Pipeline
 from maskwright.tasks.regions.tables import COLUMNS

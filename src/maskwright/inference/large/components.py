@@ -31,9 +31,6 @@ class BandComponents:
 
     Only those that touch a seam between bands are remembered, and of the others the largest:
     memory depends on the seams and not on the pixels.
-
-    Args:
-        size: Height and width of the mask, px.
     """
 
     def __init__(self, size: tuple[int, int], connectivity: int) -> None:

@@ -29,7 +29,6 @@ class LargeOptions:
 
     Args:
         flips: As in `Predictor.__call__`.
-        batch_size: Tiles predicted at once.
         max_pixels: Limit of formats that can only be decoded whole.
         advance: Called with the share of the image that was done; `None` draws a bar of rows.
         on_message: Called with a sentence where memory ran out and tiles became smaller, and where
@@ -52,7 +51,6 @@ class PartialMask:
     """The folder of a mask that is not done yet.
 
     Args:
-        made_of: Checksum of all that the labels depend on.
         panels: Columns at which the image is cut into panels, each done from top to bottom, so
             that memory does not depend on the width: 0, …, the width.
         tile: Side of the tiles, px, from now on.
@@ -67,10 +65,7 @@ class PartialMask:
     def begin(
         cls, mask: Path, made_of: str, windows: Windows, predictor: Predictor
     ) -> "PartialMask":
-        """Continue what is there of the same mask, or start anew.
-
-        Where the model stretches images, there is little to take up: it is run once.
-        """
+        """Continue what is there of the same mask, or start anew."""
         folder = mask.with_name(f".{mask.name}.partial")
         try:
             values = json.loads((folder / "state.json").read_text(encoding="utf-8"))

@@ -56,11 +56,7 @@ def write_polygons(
             file.write(json.dumps({"type": "FeatureCollection", **where})[:-1])
             file.write(', "features": [')
             outlines = shapes(rasterio.band(image, 1), connectivity=4)
-            regions = (
-                ([[(x, y) for x, y in ring] for ring in shape["coordinates"]], int(label))
-                for shape, label in outlines
-                if int(label) not in (background, IGNORE_LABEL)
-            )
+            regions = _regions(outlines, background)
             while batch := list(islice(regions, _AT_ONCE)):
                 for feature in _features(batch, labels, image.crs, image.transform):
                     file.write(",\n" if number else "\n")
@@ -76,11 +72,7 @@ def pixel_polygons(mask: np.ndarray, labels: Labels, background: int | None = No
     from rasterio.features import shapes
     from rasterio.transform import IDENTITY
 
-    regions = [
-        ([[(x, y) for x, y in ring] for ring in shape["coordinates"]], int(label))
-        for shape, label in shapes(mask.astype(np.uint8), connectivity=4)
-        if int(label) not in (background, IGNORE_LABEL)
-    ]
+    regions = list(_regions(shapes(mask.astype(np.uint8), connectivity=4), background))
     features = list(_features(regions, labels, None, IDENTITY))
     return {"type": "FeatureCollection", "coordinates": _PIXELS, "features": features}
 
@@ -94,6 +86,15 @@ def need_rasterio() -> None:
             f"Polygons need rasterio, which cannot be imported ({error}); install it with: pip "
             f'install "maskwright[geo]"'
         ) from None
+
+
+def _regions(
+    outlines: Iterable[tuple[Any, float]], background: int | None
+) -> Iterator[tuple[list[Ring], int]]:
+    """Rings and label of each region that is written."""
+    for shape, label in outlines:
+        if int(label) not in (background, IGNORE_LABEL):
+            yield [[(x, y) for x, y in ring] for ring in shape["coordinates"]], int(label)
 
 
 def _features(

@@ -78,11 +78,9 @@ def predict_large(
 
     Args:
         predictor: Model and card. Where the card has neither `size` nor `tile`, tiles are 512 px.
-        image: File of the image; see `open_windows`.
         mask: File to write, ending in `.tif`.
         preview: JPEG to write with the mask laid over the image, at most 2048 px a side.
         polygons: GeoJSON to write; see `write_polygons`.
-        options: How.
 
     Returns:
         Height and width of the image, px.

@@ -8,7 +8,7 @@ import numpy as np
 
 from maskwright.data.samples import Sample
 from maskwright.imageio import atomic_write
-from maskwright.inference.postprocess import clean
+from maskwright.inference.postprocess import OBJECTS, clean, cleaning_of, components_of
 from maskwright.inference.predictor import Prediction, Predictor, most_probable
 from maskwright.labels import IGNORE_LABEL
 
@@ -25,7 +25,6 @@ class CachedPrediction:
     Args:
         path: `.npz` with `truth` and `labels`, uint8 `(h, w)`, before cleaning, and for two classes
             `levels`, how many of the `THRESHOLDS` the probability of the foreground reaches.
-        case: Of the image.
         areas: Of true components that are not background, px of the image.
     """
 
@@ -42,7 +41,6 @@ class TunablePrediction(Prediction):
         uncleaned: Labels before cleaning, uint8 `(h, w)`.
         levels: For two classes, number of `THRESHOLDS` that the probability of the foreground
             reaches, uint8 `(h, w)`; `None` for more.
-        background: Label of what is no object, or `None`.
     """
 
     uncleaned: np.ndarray
@@ -65,9 +63,7 @@ def predict_tunable(predictor: Predictor, image: np.ndarray) -> TunablePredictio
             # In float32, as `most_probable` compares them.
             levels[rows] = np.searchsorted(np.array(THRESHOLDS, np.float32), foreground, "right")
         top = rows.stop
-    labels = clean(
-        uncleaned, card.min_area_px, card.fill_holes_px, card.keep_largest, card.background
-    )
+    labels = clean(uncleaned, **cleaning_of(card))
     return TunablePrediction(
         labels.astype(np.int32), uncleaned=uncleaned, levels=levels, background=card.background
     )
@@ -77,9 +73,6 @@ def record(
     prediction: TunablePrediction, truth: np.ndarray, sample: Sample, folder: Path
 ) -> CachedPrediction:
     """Write what every candidate follows from into a small file.
-
-    Probabilities are not kept: how many of the `THRESHOLDS` each reaches decides the same, in one
-    byte a pixel that packs well.
 
     Args:
         prediction: By a model that was not trained on the image.
@@ -100,8 +93,7 @@ def component_areas(truth: np.ndarray, background: int | None) -> np.ndarray:
     areas = [np.zeros(0, np.int64)]
     for label in np.unique(truth):
         if label not in (background, IGNORE_LABEL):
-            inside = (truth == label).view(np.uint8)
-            _, _, statistics, _ = cv2.connectedComponentsWithStats(inside, connectivity=8)
+            _, _, statistics, _ = components_of(truth == label, OBJECTS)
             areas.append(statistics[1:, cv2.CC_STAT_AREA].astype(np.int64))
     every = np.concatenate(areas)
     return every[:: -(-len(every) // _MOST_AREAS) or 1]

@@ -1,9 +1,4 @@
-"""Threshold and cleaning chosen on images that a model never saw, kept only where the gain is real.
-
-One step after the other: threshold, smallest area, largest component, holes. All candidates of a
-step are tried with the result of the steps before it, and one is kept only where its paired gain
-over doing nothing is shown.
-"""
+"""Threshold and cleaning chosen on images that a model never saw, where their gain is real."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -53,16 +48,16 @@ def tune_postprocessing(
 ) -> TuningResult:
     """Threshold and cleaning whose gain on images that the models never saw is real.
 
-    A step is kept where the interval of its paired gain in the score of all pixels lies above 0,
-    cases drawn anew; with several candidates, all intervals of a step hold together
-    (`shared_level`), and of those that are real the one with the highest score is taken.
+    One step after the other, each with the result of those before it: threshold, smallest area,
+    largest component, holes. A step is kept where the interval of its paired gain over doing
+    nothing, in the score of all pixels, lies above 0, cases drawn anew; with several
+    candidates, all intervals of a step hold together (`shared_level`), and of those that are real
+    the one with the highest score is taken.
 
     Args:
-        card: Of the models, with the decisions to start from.
         decided: From `cached_prediction.record`, every image once.
         score: `"mean_dice"` or `"mean_iou"`.
         draws: Data sets drawn for each interval.
-        seed: Of the drawing.
 
     Raises:
         ConfigError: If there is no such score.
@@ -162,6 +157,6 @@ def _tried(value: Any, paired: Paired, score: str) -> Candidate:
         value=value,
         score=float(getattr(paired.a, score)),
         gain=float(getattr(paired.gain, score)),
-        ends=(float(ends[0]), float(ends[1])),
+        interval=[float(ends[0]), float(ends[1])],
         real=sign_shown(ends) > 0,
     )

@@ -1,7 +1,7 @@
 """What the tuning of post-processing tried, what it chose, and why."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -26,7 +26,7 @@ class Candidate:
     value: Any
     score: float
     gain: float
-    ends: tuple[float, float]
+    interval: Sequence[float]
     real: bool
 
 
@@ -46,14 +46,11 @@ class TuningResult:
     """What goes on a card, and all that was tried for it.
 
     Args:
-        decisions: Threshold and cleaning, by their names on the card.
         score: By which was chosen, `"mean_dice"` or `"mean_iou"`.
         before: That score with the decisions on the card as it was.
         after: With those chosen, on the same images, and so a little too good.
-        num_images: That were looked at.
         num_cases: That were drawn from.
         draws: Data sets drawn for each interval.
-        seed: Of the drawing.
     """
 
     decisions: Mapping[str, Any]
@@ -87,13 +84,7 @@ class TuningResult:
                     "reason": step.reason,
                     "level": step.level,
                     "tried": [
-                        {
-                            "value": candidate.value,
-                            "score": _plain(candidate.score),
-                            "gain": _plain(candidate.gain),
-                            "interval": _interval(candidate.ends),
-                            "real": candidate.real,
-                        }
+                        {name: _plain(value) for name, value in asdict(candidate).items()}
                         for candidate in step.tried
                     ],
                 }
@@ -121,7 +112,8 @@ def reason_for(
             f"better; it takes {needed}."
         )
     best = tried[winner] if winner is not None else max(tried, key=lambda candidate: candidate.gain)
-    gain = f"{best.gain:+.4f}, {100 * level:.4g} % {best.ends[0]:+.4f} to {best.ends[1]:+.4f}"
+    low, high = best.interval
+    gain = f"{best.gain:+.4f}, {100 * level:.4g} % {low:+.4f} to {high:+.4f}"
     if winner is not None:
         return f"{name}={best.value} is kept: its gain in {SCORES[score]} is real ({gain})."
     if best.gain <= 0:
@@ -132,9 +124,5 @@ def reason_for(
     )
 
 
-def _plain(value: float) -> float | None:
-    return None if np.isnan(value) else value
-
-
-def _interval(ends: tuple[float, float]) -> list[float] | None:
-    return None if np.isnan(ends).any() else list(ends)
+def _plain(value: Any) -> Any:
+    return None if np.isnan(value).any() else value

@@ -40,7 +40,6 @@ class DynamicBatcher:
             when there are several callers: networks side by side take less time in all than one
             after another on all processors. `None` if there is none.
         places: How many engines may run side by side.
-        on_batch: Called with the number of images of every run.
     """
 
     def __init__(

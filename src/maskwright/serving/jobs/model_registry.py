@@ -60,8 +60,7 @@ class ModelRegistry(Mapping[str, ServedModel]):
     def open_new(self) -> None:
         """Open the models that are there and not open; of a run in training there is none yet.
 
-        Raises:
-            ModelError: If one cannot be opened, which is not tried again.
+        Raises `ModelError` if one cannot be opened, which is not tried again.
         """
         for name, path in self.places.items():
             if name not in self._tried and not _in_training(path):
@@ -86,8 +85,7 @@ class ModelRegistry(Mapping[str, ServedModel]):
 
 
 def open_models(
-    sources: Sequence[str],
-    on_message: Callable[[str], None] = lambda _: None,
+    sources: Sequence[str], on_message: Callable[[str], None] = lambda _: None
 ) -> ModelRegistry:
     """Open the models of a server.
 

@@ -50,28 +50,20 @@ class PixelGrid:
         return -(-self.size[1] // self.scale)
 
     @property
-    def rows(self) -> np.ndarray:
-        """Row of the image for each row of the grid, `(height,)`."""
-        return self._centers(self.size[0])
-
-    @property
-    def columns(self) -> np.ndarray:
-        """Column of the image for each column of the grid, `(width,)`."""
-        return self._centers(self.size[1])
-
-    def _centers(self, length: int) -> np.ndarray:
-        return np.minimum(np.arange(0, length, self.scale) + self.scale // 2, length - 1)
+    def centers(self) -> list[np.ndarray]:
+        """Row of the image for each row of the grid, `(height,)`, and the same for columns."""
+        middle = self.scale // 2
+        return [np.minimum(np.arange(0, n, self.scale) + middle, n - 1) for n in self.size]
 
     def sample(self, plane: np.ndarray) -> np.ndarray:
         """Sample a plane that is as large as the image, to `(height, width)`."""
-        return plane if self.scale == 1 else plane[self.rows[:, None], self.columns]
+        return plane if self.scale == 1 else plane[np.ix_(*self.centers)]
 
     def upsample(self, plane: np.ndarray) -> np.ndarray:
         """Enlarge a plane `(height, width)` to the size of the image."""
         if self.scale == 1:
             return plane
-        rows, columns = (np.arange(length) // self.scale for length in self.size)
-        return plane[rows[:, None], columns]
+        return plane[np.ix_(*(np.arange(length) // self.scale for length in self.size))]
 
 
 class ProbabilityGrid:
@@ -91,13 +83,13 @@ class ProbabilityGrid:
         """Store probabilities `(rows, columns, classes)` of a window of the image."""
         place, inside = [], []
         for first, length, centers in zip(
-            (top, left), probabilities.shape[:2], (self.grid.rows, self.grid.columns), strict=True
+            (top, left), probabilities.shape[:2], self.grid.centers, strict=True
         ):
             begin, end = np.searchsorted(centers, [first, first + length])
             place.append(slice(begin, end))
             inside.append(centers[begin:end] - first)
         if self.grid.scale > 1:
-            probabilities = probabilities[inside[0][:, None], inside[1]]
+            probabilities = probabilities[np.ix_(*inside)]
         window = (place[0], place[1])
         self.labels[window], self.levels[window] = labels_and_levels(
             probabilities, self.threshold, self.background
@@ -154,7 +146,6 @@ def quantize(
     Args:
         values: Float32, in [0, 1].
         chosen: Decision of a threshold; levels are moved to its side of `threshold_level`.
-        threshold: The threshold of `chosen`.
     """
     steps = (values * np.float32(LEVELS)).clip(0, LEVELS).astype(np.uint8)
     steps += values >= _BOUNDS[steps.astype(np.int16) + 1]  # what the product rounded down

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import cv2
@@ -81,7 +80,6 @@ def run_inference(
 
     Args:
         name: Name of the image, of which the names of regions are made.
-        max_pixels: Of images that must be decoded whole.
 
     Raises:
         DataError: If the image cannot be read or does not suit the model.
@@ -95,12 +93,11 @@ def run_inference(
         pixels = PixelGrid.over(size)
         grid = ProbabilityGrid(pixels, segmenter.settings.threshold, card.background)
 
-        def rows(labels: np.ndarray, top: int, bottom: int) -> np.ndarray:
-            return labels[top:bottom].astype(np.uint8)
-
         def write_mask(labels: np.ndarray) -> None:
-            colors = card.labels.colors
-            write_large_mask(files.mask, partial(rows, labels), size, colors, windows.geo)
+            def rows(top: int, bottom: int) -> np.ndarray:
+                return labels[top:bottom].astype(np.uint8)
+
+            write_large_mask(files.mask, rows, size, card.labels.colors, windows.geo)
 
         job = LargeImageJob(
             files.image,

@@ -61,14 +61,13 @@ def create_app(
         token: Token that every request must bring; `None` for none.
         hosts: Allowed values of the header `Host`; `None` for any.
         keep: Folder for images stored for training; `None` stores none.
-        on_record: Called with the access record of every request.
     """
     limits = limits or ServerLimits()
     metrics = ServerMetrics()
     queue = JobQueue(limits)
     images = ImageStore(limits)
-    metrics.watch_queue(lambda: queue.pending)
-    models.on_batch = metrics.count_batch
+    metrics.queue.set_function(lambda: queue.pending)
+    models.on_batch = metrics.batch.observe
 
     def record(request: AccessRecord) -> None:
         metrics.count(request)
@@ -101,7 +100,12 @@ def create_app(
         run_routes(models, ending.is_set),
     ):
         app.include_router(routes)
-    _add_page(app)
+
+    @app.get("/docs", include_in_schema=False)
+    async def docs() -> FileResponse:
+        return FileResponse(PAGE / "docs.html")
+
+    app.mount("/", StaticFiles(directory=PAGE, html=True))
 
     def end() -> None:
         ending.set()
@@ -129,14 +133,6 @@ async def _open_finished(models: ModelRegistry) -> None:
             await asyncio.to_thread(models.open_new)
         except (MaskwrightError, OSError) as error:
             models.on_message(str(error))
-
-
-def _add_page(app: FastAPI) -> None:
-    @app.get("/docs", include_in_schema=False)
-    async def docs() -> FileResponse:
-        return FileResponse(PAGE / "docs.html")
-
-    app.mount("/", StaticFiles(directory=PAGE, html=True))
 
 
 def _public_files() -> frozenset[str]:

@@ -12,13 +12,7 @@ from fastapi.responses import Response, StreamingResponse
 from maskwright.serving.jobs.job_queue import JobQueue
 from maskwright.serving.limits import ServerLimits
 from maskwright.serving.routes.requests import file_response
-from maskwright.serving.store.downloads import (
-    DOWNLOADS,
-    DownloadFormat,
-    archive,
-    download,
-    stem_of,
-)
+from maskwright.serving.store.downloads import DOWNLOADS, DownloadFormat, archive, download, stem_of
 from maskwright.serving.store.image_store import ImageStore
 
 _ARCHIVE_TIMES = 10  # an archive of many images may take so much longer than one answer

@@ -14,12 +14,7 @@ from maskwright.serving.jobs.model_registry import ModelRegistry
 from maskwright.serving.jobs.probability_grid import LEVELS
 from maskwright.serving.jobs.run_inference import decide_regions
 from maskwright.serving.limits import ServerLimits
-from maskwright.serving.routes.requests import (
-    choose_model,
-    file_response,
-    safe_name,
-    segmenter_of,
-)
+from maskwright.serving.routes.requests import choose_model, file_response, safe_name, segmenter_of
 from maskwright.serving.store.image_store import ImageStore
 from maskwright.serving.store.tile_pyramid import TILE, TilePyramid
 from maskwright.serving.store.training_export import TrainingSetWriter
@@ -144,11 +139,7 @@ def page_routes(
 
 
 def describe_model(served: ServedModel, keeps: bool) -> dict[str, Any]:
-    """A model, with all that the page needs to show masks and to decide as the model does.
-
-    Args:
-        keeps: Whether the server stores images for training.
-    """
+    """A model, with all that the page needs to show masks and to decide as the model does."""
     segmenter, classifier = served.segmenter, served.classifier
     classes: list[dict[str, Any]] = []
     background = None

@@ -94,21 +94,16 @@ def predict_routes(models: ModelRegistry, queue: JobQueue, limits: ServerLimits)
 
 
 def encode_mask(
-    segmenter: ServedSegmenter,
-    name: str,
-    image: np.ndarray,
-    output: Output,
-    shown: str | None,
+    segmenter: ServedSegmenter, name: str, image: np.ndarray, output: Output, shown: str | None
 ) -> Response:
     """Predict one image `(h, w, c)` and encode what was asked for."""
     card = segmenter.predictor.card
-    wanted = output == "probability"
-    (prediction,) = segmenter.predict(segmenter.predictor, image[None], wanted)
+    (prediction,) = segmenter.predict(segmenter.predictor, image[None], output == "probability")
     if output == "probability" and prediction.probabilities is not None:
         data = probability_png(prediction.probabilities, card.labels, shown)
     elif output == "coco":
-        found = coco(name, prediction.labels, prediction.objects, card.labels, card.background)
-        return JSONResponse(found)
+        labels, objects = prediction.labels, prediction.objects
+        return JSONResponse(coco(name, labels, objects, card.labels, card.background))
     elif output == "polygons":
         data = polygons(prediction.labels, card.labels, card.background)
         return Response(data, media_type="application/json")

@@ -44,8 +44,7 @@ def segmenter_of(
 ) -> ServedSegmenter:
     """Segmenter of a model, with other values on its card where they are not `None`.
 
-    Raises:
-        ConfigError: If the model predicts no masks, or a value cannot be used.
+    Raises `ConfigError` if the model predicts no masks, or a value cannot be used.
     """
     changes = {"threshold": threshold, "min_area_px": min_area_px}
     given = {name: value for name, value in changes.items() if value is not None}

@@ -30,7 +30,6 @@ def run_routes(models: ModelRegistry, ending: Callable[[], bool] = lambda: False
     """`/api/runs`.
 
     Args:
-        models: Models, some of which are runs, finished or not.
         ending: Whether the server is shutting down, so that nobody may wait any more.
     """
     routes = APIRouter(prefix="/api/runs")

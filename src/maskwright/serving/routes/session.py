@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Request
 from fastapi.responses import PlainTextResponse, Response
-from prometheus_client import CONTENT_TYPE_LATEST
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.exceptions import HTTPException
 
 from maskwright import __version__
@@ -29,7 +29,7 @@ def session_routes(limits: ServerLimits, token: str | None, metrics: ServerMetri
     @routes.get("/metrics", response_class=PlainTextResponse)
     async def read_metrics() -> Response:
         """Metrics, as Prometheus reads them."""
-        return Response(metrics.text(), media_type=CONTENT_TYPE_LATEST)
+        return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
     @routes.get("/api/session")
     async def session(request: Request) -> dict[str, Any]:

@@ -97,8 +97,7 @@ def parse_body(body: bytes, json_length: str | None) -> tuple[InferenceRequest, 
         length = int(json_length)
     if length > _MOST_JSON_BYTES:
         raise HTTPException(
-            413,
-            f"Expected at most {_MOST_JSON_BYTES:,} bytes of JSON; send images as binary data.",
+            413, f"Expected at most {_MOST_JSON_BYTES:,} bytes of JSON; send images as binary data."
         )
     wait_if_large(length * _PIXELS_PER_BYTE)
     try:

@@ -50,8 +50,7 @@ class DownloadFormat:
 def download(upload: Upload, format: DownloadFormat, max_pixels: int) -> bytes:
     """The mask of an upload, as it is now, in a format.
 
-    Raises:
-        TooLargeError: If the image is too large for the format.
+    Raises `TooLargeError` if the image is too large for the format.
     """
     wait_if_large(upload.size[0] * upload.size[1])
     with upload.in_use():

@@ -77,18 +77,12 @@ def _png(values: np.ndarray) -> bytes:
 
 
 def coco(
-    name: str,
-    mask: np.ndarray,
-    objects: Instances | None,
-    labels: Labels,
-    background: int | None,
+    name: str, mask: np.ndarray, objects: Instances | None, labels: Labels, background: int | None
 ) -> Any:
     """COCO JSON of one image: an annotation for each object, or each component of a class.
 
     Args:
-        mask: Labels `(h, w)`.
         objects: Objects of the image; `None` for the components of the mask.
-        background: Class that is skipped, or `None`.
     """
     if objects is None:
         objects = mask_components(mask, background)
@@ -123,8 +117,6 @@ def polygons(
     """GeoJSON of the components of a mask, connected at sides; see `write_polygons`.
 
     Args:
-        mask: Labels `(h, w)`.
-        background: Class that is skipped, or `None`.
         geo: Where on Earth the mask lies.
 
     Raises:

@@ -71,11 +71,7 @@ def safe_suffix(name: str, start: bytes) -> str:
 
 
 def write_pyramid(windows: Windows, folder: Path, advance: Callable[[float], None]) -> TilePyramid:
-    """Write the tiles of an image and its thumbnail, with memory for two rows of tiles.
-
-    Args:
-        advance: Called with the share of the image that was written.
-    """
+    """Write the tiles of an image and its thumbnail, with memory for two rows of tiles."""
     height, width = windows.height, windows.width
     span = None if windows.dtype == "uint8" else _span_of(windows)
     pyramid = TilePyramid(folder, height, width, span)

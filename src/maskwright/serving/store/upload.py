@@ -45,11 +45,7 @@ class NotDoneError(MaskwrightError):
 
 @contextmanager
 def naming_errors(folder: Path, name: str) -> Iterator[None]:
-    """Let errors name an upload by its file name, and not by its place on the disk.
-
-    Args:
-        name: File name that it was sent with.
-    """
+    """Let errors name an upload by its file name, and not by its place on the disk."""
     try:
         yield
     except DataError as error:
@@ -90,7 +86,6 @@ class Upload:
 
     Args:
         id: Identifier in addresses, which nobody can guess.
-        name: File name, for people.
         size: Height and width, px.
     """
 
@@ -137,8 +132,7 @@ class Upload:
     def correct(self, packed: bytes) -> None:
         """Check and store a corrected mask: a byte for each pixel of the grid, with gzip.
 
-        Raises:
-            DataError: If it has another size, or a class that the model does not have.
+        Raises `DataError` if it has another size, or a class that the model does not have.
         """
         labels = self._unpack(packed)
         known = self.card.labels.num_classes

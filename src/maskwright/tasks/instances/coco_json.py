@@ -15,18 +15,13 @@ def to_coco(
 
     Masks are RLE. Category ids are class labels, without the background. Annotations have scores,
     so that their list is a COCO result list too.
-
-    Args:
-        background: Background label, or `None`.
     """
     return join_coco(
         (image_entry(name, objects), annotations(objects)) for name, objects in images
     ) | {"categories": categories(labels, background)}
 
 
-def join_coco(
-    images: Iterable[tuple[dict[str, Any], Iterable[dict[str, Any]]]],
-) -> dict[str, Any]:
+def join_coco(images: Iterable[tuple[dict[str, Any], Iterable[dict[str, Any]]]]) -> dict[str, Any]:
     """Images and annotations of a file, numbered from 1, from entries of each image."""
     content: dict[str, Any] = {"images": [], "annotations": []}
     for number, (image, found) in enumerate(images, start=1):

@@ -15,7 +15,6 @@ def draw_objects(picture: np.ndarray, objects: Instances, opacity: float = 0.25)
 
     Args:
         picture: uint8 RGB `(h, w, 3)`.
-        objects: In the size of the picture.
         opacity: Opacity of the tint; 0 draws outlines only.
     """
     canvas = np.ascontiguousarray(picture).copy()

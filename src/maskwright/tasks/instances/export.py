@@ -14,8 +14,12 @@ from maskwright.metrics.confusion import confusion, scores
 from maskwright.metrics.instances import FN, FP, TP, tally_objects
 from maskwright.model_card import InstanceCard
 from maskwright.tasks.image_examples import drawn_examples, original_sizes, samples, whole_network
-from maskwright.tasks.instances.open_detector import DetectorFn, artifact_detector, keras_detector
-from maskwright.tasks.instances.predictor import InstancePredictor
+from maskwright.tasks.instances.predictor import (
+    DetectorFn,
+    InstancePredictor,
+    artifact_detector,
+    keras_detector,
+)
 
 # An object that lies on a threshold counts for many pixels.
 _LIMITS = ParityLimits(difference=1e-3, agreement=0.98, dice=0.01)

@@ -18,30 +18,23 @@ from maskwright.imageio import write_image
 from maskwright.inference.folder_plan import (
     Advance,
     FolderModel,
+    FolderOptions,
     FolderPlan,
     ReadImage,
     Rejected,
     Work,
 )
 from maskwright.inference.manifest import Record, fingerprint
-from maskwright.inference.options import FolderOptions
 from maskwright.inference.output_paths import WorkItem, below, plan_files
 from maskwright.inference.predictor import Predictor
 from maskwright.instances import Instances
 from maskwright.model_card import CARD_FILE, InstanceCard, SemanticCard
+from maskwright.tasks.instances.detections import surest
 from maskwright.tasks.instances.drawing import draw_objects
 from maskwright.tasks.instances.panoptic import Merger, as_colors, segments_info
 from maskwright.tasks.instances.predictor import InstancePredictor, Output, adjusted_instance_card
-from maskwright.tasks.instances.tables import (
-    ObjectsResult,
-    measured,
-    object_record,
-    scores_of,
-    write_tables,
-)
+from maskwright.tasks.instances.tables import ObjectsResult, measured, object_record, write_tables
 from maskwright.types import ignore_message
-
-_MOST_OBJECTS = 65535  # that 16 bits tell apart
 
 
 def plan_folder(
@@ -54,11 +47,7 @@ def plan_folder(
     overlap. With `options.classes` there are `panoptic/NAME.png` and `panoptic.json` too, as COCO
     has panoptic masks, and overlays show them.
 
-    Raises:
-        ModelError: If there is no such model.
-        DataError: If there is no image.
-        ConfigError: If an image would be overwritten, an adjustment does not suit the model, or
-            the semantic model has no classes beside those of the objects.
+    Raises `ConfigError` too if the semantic model has no classes beside those of the objects.
     """
     if options.engine != "ray":
         return plan_models(*_load(model, options, SHARED), images, out, options)
@@ -163,8 +152,7 @@ def _write(
 ) -> Record:
     """Write the files of an image; gives what its tables need."""
     pixels, job = image.prepared, image.job
-    objects = predictor.kept(predictor.decide(output))
-    objects = objects.take(np.argsort(-scores_of(objects), kind="stable")[:_MOST_OBJECTS])
+    objects = surest(predictor.kept(predictor.decide(output)))
     merged = None if merger is None or classes is None else merger(objects, classes)
     ids = objects.ids()
     write_image(job.mask, ids.astype(np.uint16))

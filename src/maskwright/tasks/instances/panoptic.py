@@ -9,6 +9,7 @@ import numpy as np
 from maskwright.errors import ConfigError
 from maskwright.instances import Instances
 from maskwright.labels import Labels
+from maskwright.tasks.instances.detections import scores_of
 
 _MIN_STUFF_SHARE = 4096 / (640 * 480)
 """Minimum area of stuff as a share of the image: Detectron2's pixels in an image of COCO."""
@@ -68,8 +69,6 @@ def merge(
     the stuff classes, a segment for each, unless it is too small.
 
     Args:
-        objects: With scores; of thing classes.
-        classes: Semantic mask, labels `(h, w)`.
         overlap: Maximum share of an object that is hidden by others.
         score: Score threshold of objects.
         stuff_area_px: Minimum area of a stuff segment.
@@ -79,7 +78,7 @@ def merge(
     """
     ids = np.zeros(objects.size, np.int32)
     segments: list[Segment] = []
-    scores = np.ones(len(objects)) if objects.scores is None else objects.scores
+    scores = scores_of(objects)
     for index in np.argsort(-scores, kind="stable"):
         if scores[index] < score:
             break
@@ -110,8 +109,6 @@ class Merger:
 
     Args:
         things: Classes of the instances, background first.
-        classes: Classes of the semantic model.
-        background: Background label of the semantic model, or `None`.
 
     Raises:
         ConfigError: If the semantic model has no stuff class.

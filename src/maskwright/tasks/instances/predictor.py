@@ -1,25 +1,37 @@
-"""From one image to its objects, in its own size, by either kind of head."""
+"""From one image to its objects, in its own size, by either kind of head of a run or artifact."""
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Unpack
 
 import numpy as np
 
 from maskwright.data.geometry import cut_image, resize_image
-from maskwright.errors import ConfigError, DataError
+from maskwright.errors import ConfigError, ModelError
 from maskwright.export.engines import ALONE, Threads
+from maskwright.export.runtime import artifact_function, keras_function, open_model
 from maskwright.inference.adjustments import Adjustments, adjusted_card
-from maskwright.inference.pixels import known_pixels, model_pixels
+from maskwright.inference.pixels import checked_image, model_pixels
 from maskwright.inference.predictor import Flips, Prediction
 from maskwright.inference.tiling import PAD_MULTIPLE, predict_tiled, resized_strips, starts
 from maskwright.instances import Instances
 from maskwright.model_card import InstanceCard
 from maskwright.tasks.instances.detections import joined_tiles, moved, pasted
-from maskwright.tasks.instances.open_detector import DetectorFn, load_detector
 from maskwright.tasks.instances.watershed import WatershedParams, watershed_instances
+from maskwright.types import Format, InstanceMethod
 
 _OVERLAP = 0.25  # of neighboring tiles, in which an object that one cuts off is whole in the other
 
+DetectorFn = Callable[[np.ndarray], dict[str, np.ndarray]]
+"""From images `(b, h, w, c)` to the outputs of a network by name; see `InstancePredictor`."""
+
+keras_detector = keras_function
+"""Function of a Keras model of objects, for images of any size."""
+
+_OUTPUTS: Mapping[InstanceMethod, frozenset[str]] = {
+    "centers": frozenset({"logits"}),
+    "mask_rcnn": frozenset({"boxes", "scores", "labels", "masks"}),
+}
 
 Output = tuple[np.ndarray, np.ndarray, np.ndarray] | Instances
 """From `InstancePredictor.maps` or `InstancePredictor.detections`."""
@@ -39,13 +51,9 @@ class InstancePredictor:
 
     @classmethod
     def load(cls, path: str | Path, threads: Threads = ALONE) -> "InstancePredictor":
-        """Finder from the folder of a run; raises `ModelError` where there is none.
-
-        Args:
-            path: Folder of a run, or an exported model.
-            threads: Of an engine other than TensorFlow.
-        """
-        return cls(*load_detector(Path(path), threads))
+        """Finder from the folder of a run; raises `ModelError` where there is none."""
+        opened = open_model(Path(path), InstanceCard, keras_detector, artifact_detector, threads)
+        return cls(*opened)
 
     def adjusted(self, **changes: Unpack[Adjustments]) -> "InstancePredictor":
         """The same model with other values on its card; see `adjusted_instance_card`."""
@@ -60,7 +68,8 @@ class InstancePredictor:
         """
         if flips:
             raise ConfigError("Objects are predicted without flips; leave them out.")
-        return to_prediction(self.kept(self.every(image)))
+        objects = self.kept(self.every(image))
+        return Prediction(objects.classes(), instances=objects.ids(), objects=objects)
 
     def every(self, image: np.ndarray) -> Instances:
         """Objects of an image with scores down to the least that the model gives."""
@@ -94,7 +103,7 @@ class InstancePredictor:
             working = self._working(image)
             joined = np.concatenate(list(resized_strips(self._maps(working[None])[0], size)))
         else:
-            pixels = self._checked(image)
+            pixels = checked_image(image)
             joined = np.concatenate(list(predict_tiled(self._maps, pixels, self.card.tile)))
         return joined[..., :-2], joined[..., -2], joined[..., -1]
 
@@ -104,7 +113,7 @@ class InstancePredictor:
         if self.card.size is not None:
             said = self.say(self._working(image)[None])
             return pasted(said, size, self.card.size)
-        pixels = self._checked(image)
+        pixels = checked_image(image)
         tile = self.card.tile or max(size)
         side = [min(-(-length // PAD_MULTIPLE) * PAD_MULTIPLE, tile) for length in size]
         shown = cut_image(pixels, 0, 0, (max(size[0], side[0]), max(size[1], side[1])))
@@ -130,18 +139,35 @@ class InstancePredictor:
 
     def _working(self, image: np.ndarray) -> np.ndarray:
         """Image stretched to the size on the card, float32, as the model takes it."""
-        checked = self._checked(image)
+        checked = checked_image(image)
         return self._pixels(resize_image(checked, self.card.size or checked.shape[:2])[None])[0]
-
-    def _checked(self, image: np.ndarray) -> np.ndarray:
-        if image.ndim != 3 or 0 in image.shape:
-            raise DataError(
-                f"Expected an image of shape (height, width, channels), received {image.shape}."
-            )
-        return known_pixels(image)
 
     def _pixels(self, images: np.ndarray) -> np.ndarray:
         return model_pixels(images, self.card.channels, self.card.dtype)
+
+
+def artifact_detector(
+    folder: Path, engine: Format, card: InstanceCard, threads: Threads = ALONE
+) -> DetectorFn:
+    """The network of an artifact, in its engine, with the output names that its method has.
+
+    Raises `ModelError` in the first call, if the network has other outputs.
+    """
+    run = artifact_function(folder, engine, threads)
+    expected = _OUTPUTS[card.method]
+
+    def detect(images: np.ndarray) -> dict[str, np.ndarray]:
+        outputs = run(images)
+        if len(outputs) == len(expected) == 1:
+            return dict(zip(expected, outputs.values(), strict=True))
+        if outputs.keys() != expected:
+            raise ModelError(
+                f"The network in {folder} gives {', '.join(sorted(outputs))}; one of {card.method} "
+                f"gives {', '.join(sorted(expected))}: export the model again."
+            )
+        return outputs
+
+    return detect
 
 
 def adjusted_instance_card(card: InstanceCard, changes: Adjustments) -> InstanceCard:
@@ -156,8 +182,3 @@ def adjusted_instance_card(card: InstanceCard, changes: Adjustments) -> Instance
     name = "foreground" if card.method == "centers" else "score"
     named = {name if key == "threshold" else key: value for key, value in changes.items()}
     return adjusted_card(card, named)
-
-
-def to_prediction(objects: Instances) -> Prediction:
-    """Objects with the class and the number of the object of each pixel."""
-    return Prediction(objects.classes(), instances=objects.ids(), objects=objects)

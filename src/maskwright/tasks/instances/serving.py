@@ -7,6 +7,7 @@ import numpy as np
 from maskwright.errors import ConfigError
 from maskwright.export.engines import SHARED
 from maskwright.inference.predictor import Prediction
+from maskwright.tasks.instances.detections import surest
 from maskwright.tasks.instances.predictor import InstancePredictor
 from maskwright.tasks.serving import (
     LABELS,
@@ -19,7 +20,6 @@ from maskwright.tasks.serving import (
     TensorSpec,
 )
 
-_MOST_OBJECTS = 65535  # that 16 bits tell apart
 _TENSORS = (LABELS, TensorSpec("objects", "INT32", (-1, -1, -1), "instances"))
 
 
@@ -52,9 +52,7 @@ def predict_job(predictor: InstancePredictor, job: LargeImageJob) -> PredictedOb
     """Objects by falling score, and the mask of those whose score suffices."""
     windows = job.windows
     objects = predictor.every(windows.read(0, windows.height, 0, windows.width))
-    objects = objects.at_least(area_px=max(predictor.card.min_area_px, 1))
-    scores = np.ones(len(objects)) if objects.scores is None else objects.scores
-    objects = objects.take(np.argsort(-scores, kind="stable")[:_MOST_OBJECTS])
+    objects = surest(objects.at_least(area_px=max(predictor.card.min_area_px, 1)))
     confident = predictor.kept(objects)
     job.write_mask(confident.classes())
     return PredictedObjects(objects, confident)

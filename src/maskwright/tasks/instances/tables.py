@@ -14,6 +14,7 @@ from maskwright.inference.manifest import Record
 from maskwright.instances import Instances
 from maskwright.labels import Labels
 from maskwright.tasks.instances.coco_json import annotations, categories, image_entry, join_coco
+from maskwright.tasks.instances.detections import scores_of
 from maskwright.tasks.instances.panoptic import Merger
 from maskwright.tasks.regions.extraction.crops import CropSpec
 from maskwright.tasks.regions.extraction.extract import Region, extract
@@ -22,12 +23,7 @@ from maskwright.tasks.regions.extraction.table import region_row, write_rows
 
 @dataclass(frozen=True)
 class ObjectsResult(FolderResult):
-    """What was written.
-
-    Args:
-        table: CSV with a row for each object.
-        coco: JSON of all objects.
-    """
+    """What was written."""
 
     objects: int = 0
     table: Path = Path()
@@ -72,11 +68,6 @@ def measured(image: np.ndarray, objects: Instances, image_id: str) -> list[Regio
     regions = extract(image, objects.ids(), CropSpec("instances"), image_id=image_id)
     labels = objects.labels.tolist()
     return [replace(region, label=labels[region.value - 1]) for region in regions]
-
-
-def scores_of(objects: Instances) -> np.ndarray:
-    """Scores of objects; 1 for true ones."""
-    return np.ones(len(objects)) if objects.scores is None else objects.scores
 
 
 def write_tables(

@@ -22,8 +22,7 @@ from maskwright.tasks.settings import (
 if TYPE_CHECKING:
     from maskwright.evaluation.reports.parts import Report
     from maskwright.evaluation.result import EvaluateOptions
-    from maskwright.inference.folder_plan import FolderPlan
-    from maskwright.inference.options import FolderOptions
+    from maskwright.inference.folder_plan import FolderOptions, FolderPlan
     from maskwright.tasks.instances.evaluation.scores import InstanceEvaluation
     from maskwright.tasks.instances.tables import ObjectsResult
     from maskwright.tasks.serving import EngineSharing, ServedModel

@@ -12,21 +12,24 @@ from maskwright.data.dataset import DataSet
 from maskwright.data.pipeline.epochs import steps_per_epoch
 from maskwright.data.samples import Sample
 from maskwright.errors import DataError
+from maskwright.labels import Labels
 from maskwright.losses import loss
 from maskwright.model_card import InstanceCard
 from maskwright.models.blueprint import Blueprint
 from maskwright.models.rcnn import Rcnn
-from maskwright.tasks.instances.learning.objective import centers, detections
+from maskwright.tasks.instances.learning.objective import (
+    Learned,
+    centers,
+    detections,
+    learning_task,
+)
 from maskwright.tasks.instances.learning.previews import PREVIEW_COLUMNS, ObjectPreviews
 from maskwright.tasks.instances.learning.targets import ObjectArrays, load_objects
 from maskwright.tasks.instances.learning.thresholds import tune_thresholds
-from maskwright.tasks.instances.open_detector import keras_detector
-from maskwright.tasks.instances.predictor import InstancePredictor
+from maskwright.tasks.instances.predictor import InstancePredictor, keras_detector
 from maskwright.tasks.semantic.network import auxiliary_loss_weight, describe_model
 from maskwright.tasks.settings import make_augmentation
-from maskwright.training.objective import Batching, LearningTask, TrainingSetup
-from maskwright.training.options import Recipe, TrainOptions
-from maskwright.training.run import Run
+from maskwright.training import Batching, Recipe, Run, TrainingSetup, TrainOptions
 from maskwright.training.run_training import passes
 
 _MAX_TUNED = 40  # validation images that thresholds are tuned on
@@ -38,13 +41,7 @@ def prepare(
     """Decode a data set and describe model and task.
 
     Args:
-        dataset: With splits, and masks that separate objects.
         config: Settings, with `size` and `crop` as they are used.
-        synchronized: Whether workers share their batch statistics.
-
-    Raises:
-        DataError: If a split is empty, masks are not instance masks, or a file cannot be used.
-        ConfigError: If settings contradict each other.
     """
     size = None if config.size == "auto" else config.size
 
@@ -95,7 +92,7 @@ def prepare(
         passes=passes(options.minutes, steps_per_epoch(len(train), config.batch_size)),
     )
     return TrainingSetup(
-        task=_learning_task(config, dataset.labels.num_classes, train, validation, batching),
+        task=learning_task(_learned(config, dataset.labels), train, validation, batching),
         network=_network(config, train, dataset.labels.num_classes, options.seed, synchronized),
         recipe=Recipe(**config.recipe()),
         card=final_card,
@@ -136,22 +133,13 @@ def _tune(
     return card
 
 
-def _learning_task(
-    config: TrainConfig,
-    num_classes: int,
-    train: ObjectArrays,
-    validation: ObjectArrays | None,
-    batching: Batching,
-) -> LearningTask:
+def _learned(config: TrainConfig, labels: Labels) -> Learned:
     if config.objects == "mask_rcnn":
-        return detections(rcnn_settings(config), train, validation, batching=batching)
+        return detections(rcnn_settings(config))
     return centers(
         loss(config.loss, smoothing=config.smoothing),
-        train,
-        validation,
-        num_classes=num_classes,
+        num_classes=labels.num_classes,
         auxiliary_weight=auxiliary_loss_weight(config),
-        batching=batching,
     )
 
 

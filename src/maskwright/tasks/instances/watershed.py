@@ -82,7 +82,6 @@ def flood(mask: np.ndarray, seeds: np.ndarray, depth: np.ndarray) -> np.ndarray:
     one object.
 
     Args:
-        mask: Foreground, bool `(h, w)`.
         seeds: Markers inside the mask, bool `(h, w)`; each connected component starts an object.
         depth: Priority of flooding, largest first, `(h, w)`.
     """

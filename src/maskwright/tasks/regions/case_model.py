@@ -13,9 +13,15 @@ from maskwright.data import DataSet, Sample
 from maskwright.data.to_rgb import as_picture
 from maskwright.errors import DataError
 from maskwright.imageio import read_image, write_image, write_mask
-from maskwright.inference.folder_plan import Advance, FolderModel, ReadImage, Rejected, Work
+from maskwright.inference.folder_plan import (
+    Advance,
+    FolderModel,
+    FolderOptions,
+    ReadImage,
+    Rejected,
+    Work,
+)
 from maskwright.inference.manifest import Record
-from maskwright.inference.options import FolderOptions
 from maskwright.inference.output_paths import Job
 from maskwright.tasks.regions.drawing import draw_decisions
 from maskwright.tasks.regions.extraction.extract import Region

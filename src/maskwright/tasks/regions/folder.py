@@ -12,9 +12,8 @@ from maskwright.errors import ConfigError, DataError
 from maskwright.export.artifact import is_artifact, model_folder, needs_tensorflow
 from maskwright.export.engines import SHARED, Threads
 from maskwright.export.runtime import load_keras
-from maskwright.inference.folder_plan import FolderModel, FolderPlan
+from maskwright.inference.folder_plan import FolderModel, FolderOptions, FolderPlan
 from maskwright.inference.manifest import fingerprint
-from maskwright.inference.options import FolderOptions
 from maskwright.inference.output_paths import Failure, Job, WorkItem, plan_files
 from maskwright.model_card import CARD_FILE, MODEL_FILE, SEGMENTER, RegionCard
 from maskwright.tasks.regions.case_model import case_model

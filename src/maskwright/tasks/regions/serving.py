@@ -52,8 +52,7 @@ def as_served(
 def decide(pipeline: Pipeline, images: Iterable[CaseImage], case: str) -> RegionDecisions:
     """Decide on the images of one case, which are taken one after another.
 
-    Raises:
-        ConfigError: If an image comes without a mask and none can be predicted.
+    Raises `ConfigError` if an image comes without a mask and none can be predicted.
     """
     regions: list[tuple[str, str, Sequence[Region]]] = []
     predicted: dict[str, Prediction] = {}

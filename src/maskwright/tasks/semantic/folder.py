@@ -18,6 +18,7 @@ from maskwright.inference.adjustments import adjusted_card
 from maskwright.inference.folder_plan import (
     Advance,
     FolderModel,
+    FolderOptions,
     FolderPlan,
     FolderResult,
     ReadImage,
@@ -27,7 +28,6 @@ from maskwright.inference.folder_plan import (
 from maskwright.inference.large.partial_mask import LargeOptions
 from maskwright.inference.large.predict_large import is_large, predict_large
 from maskwright.inference.manifest import Record, fingerprint
-from maskwright.inference.options import FolderOptions
 from maskwright.inference.output_paths import Job, WorkItem, plan_files
 from maskwright.inference.predictor import Prediction, Predictor
 from maskwright.model_card import SemanticCard

@@ -6,9 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from maskwright.export.engines import SHARED, Threads
-from maskwright.inference.large.partial_mask import LargeOptions
-from maskwright.inference.large.predict_large import predict_large
-from maskwright.inference.predictor import Prediction, Predictor
+from maskwright.inference import LargeOptions, Prediction, Predictor, predict_large
 from maskwright.tasks.semantic.load import open_masks
 from maskwright.tasks.serving import (
     LABELS,

@@ -17,8 +17,7 @@ from maskwright.tasks.settings import make_augmentation, open_data, refuse_optio
 if TYPE_CHECKING:
     from maskwright.evaluation.reports.parts import Report
     from maskwright.evaluation.result import EvaluateOptions
-    from maskwright.inference.folder_plan import FolderPlan, FolderResult
-    from maskwright.inference.options import FolderOptions
+    from maskwright.inference.folder_plan import FolderOptions, FolderPlan, FolderResult
     from maskwright.tasks.semantic.evaluation.compare import Comparison
     from maskwright.tasks.semantic.evaluation.scores import SemanticEvaluation
     from maskwright.tasks.serving import EngineSharing, ServedModel

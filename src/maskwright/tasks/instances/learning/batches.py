@@ -82,10 +82,7 @@ def train_batches(
 
 
 def eval_batches(
-    arrays: ObjectArrays,
-    target: Target,
-    batch_size: int,
-    tile: tuple[int, int] | None = None,
+    arrays: ObjectArrays, target: Target, batch_size: int, tile: tuple[int, int] | None = None
 ) -> tf.data.Dataset:
     """The same triple, unaugmented and in order; see `data.pipeline.epochs.window_batches`."""
 
@@ -130,10 +127,7 @@ def _object_center(maps: np.ndarray, rng: np.random.Generator) -> tuple[float, f
 
 
 def _signature(
-    target: Target,
-    share: int | None,
-    size: tuple[int | None, int | None],
-    channels: int,
+    target: Target, share: int | None, size: tuple[int | None, int | None], channels: int
 ) -> tuple[Any, ...]:
     labels, weights = target.signature(size)
     batched = tf.nest.map_structure(

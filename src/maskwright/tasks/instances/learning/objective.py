@@ -26,25 +26,17 @@ from maskwright.training.objective import Batching, LearningTask, Scoring
 from maskwright.training.steps import Objective
 
 Tensor = Any
+Learned = tuple[Objective, Scoring, Target]
+"""What a kind of model learns, and how it is scored."""
 
 DEPTH_WEIGHT = 2.0
 """Weight of the loss of depth and center maps, relative to that of classes."""
 
 
-def centers(
-    loss: MaskLoss,
-    train: ObjectArrays,
-    validation: ObjectArrays | None = None,
-    *,
-    num_classes: int,
-    auxiliary_weight: float = 0.0,
-    batching: Batching,
-) -> LearningTask:
+def centers(loss: MaskLoss, *, num_classes: int, auxiliary_weight: float = 0.0) -> Learned:
     """Classes, depth and center maps of a model with `num_classes + 2` channels.
 
     Args:
-        validation: Samples that select the best weights.
-        num_classes: Number of classes, background included.
         auxiliary_weight: Weight of the loss of each auxiliary output of the model.
     """
 
@@ -71,22 +63,11 @@ def centers(
         scores=_class_scores,
         titles={"mean_dice": "mean Dice", "mean_iou": "mean IoU"},
     )
-    return _task(objective, scoring, DEPTHS, train, validation, batching)
+    return objective, scoring, DEPTHS
 
 
-def detections(
-    settings: Rcnn,
-    train: ObjectArrays,
-    validation: ObjectArrays | None = None,
-    *,
-    batching: Batching,
-) -> LearningTask:
-    """Boxes, classes and masks of a Mask R-CNN.
-
-    Args:
-        settings: Settings that `models.rcnn.mask_rcnn` built the model with.
-        validation: Samples that select the best weights.
-    """
+def detections(settings: Rcnn) -> Learned:
+    """Boxes, classes and masks of a Mask R-CNN, which `mask_rcnn` built with the same settings."""
 
     def objective(
         model: keras.Model, batch: Any, training: bool
@@ -101,17 +82,15 @@ def detections(
         scores=_proposal_scores,
         titles={"class_accuracy": "class accuracy", "mask_iou": "mask IoU"},
     )
-    return _task(objective, scoring, BOXES, train, validation, batching)
+    return objective, scoring, BOXES
 
 
-def _task(
-    objective: Objective,
-    scoring: Scoring,
-    target: Target,
-    train: ObjectArrays,
-    validation: ObjectArrays | None,
-    batching: Batching,
+def learning_task(
+    learned: Learned, train: ObjectArrays, validation: ObjectArrays | None, batching: Batching
 ) -> LearningTask:
+    """Task of `centers` or `detections`; validation samples, if any, select the best weights."""
+    objective, scoring, target = learned
+
     def batches(epoch: int, skip: int, shard: Shard) -> tf.data.Dataset:
         schedule = batching.schedule(epoch, skip, shard)
         return train_batches(train, target, schedule, batching.augmentation, batching.crop)
@@ -146,7 +125,4 @@ def _proposal_counts(truth: Mapping[str, Tensor], outputs: Mapping[str, Tensor])
 
 def _proposal_scores(counts: np.ndarray) -> dict[str, float]:
     positive, correct, intersection, union = (float(value) for value in counts)
-    return {
-        "class_accuracy": correct / max(positive, 1),
-        "mask_iou": intersection / max(union, 1),
-    }
+    return {"class_accuracy": correct / max(positive, 1), "mask_iou": intersection / max(union, 1)}

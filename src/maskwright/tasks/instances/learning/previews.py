@@ -11,8 +11,7 @@ from maskwright.instances import Instances
 from maskwright.model_card import InstanceCard
 from maskwright.tasks.instances.drawing import draw_objects
 from maskwright.tasks.instances.learning.targets import ObjectArrays
-from maskwright.tasks.instances.open_detector import DetectorFn
-from maskwright.tasks.instances.predictor import InstancePredictor
+from maskwright.tasks.instances.predictor import DetectorFn, InstancePredictor
 from maskwright.training import Run
 
 Logs = dict[str, float] | None
@@ -29,7 +28,6 @@ class ObjectPreviews(keras.callbacks.Callback):
     Args:
         run: Its `previews` folder gets `epoch_0001.png` and so on.
         arrays: Samples to choose from; of large images, the center is drawn.
-        card: Card of the model, before thresholds are tuned.
         trace: From a model to its function, as `keras_detector`.
     """
 

@@ -135,7 +135,6 @@ def visible(
     """Objects that are visible in a window: numbered anew, with their boxes and classes.
 
     Args:
-        maps: Classes and numbers, `(h, w, 1 + layers)`.
         labels: Class of each object by its number less 1.
         min_area_px: Objects with a smaller visible area are dropped.
 

@@ -27,7 +27,6 @@ def tune_thresholds(
     equal thresholds, those nearest to the card's are taken.
 
     Args:
-        predictor: Model, run once on each image.
         images: Images `(h, w, c)` with their true objects.
 
     Returns:
