@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import yaml
 
+from maskwright import __version__
 from maskwright.data.synthetic.datasets import write_dataset
 from maskwright.imageio import read_mask, write_image
 
@@ -138,3 +139,11 @@ def test_one_sentence_and_an_exit_code(
     assert found == code
     assert sentence in err.replace("\n", " ")
     assert "Traceback" not in err
+
+
+def test_the_version_is_printed_and_no_command_shows_the_help(run):
+    code, out, _ = run("--version")
+    assert (code, out.strip()) == (0, __version__)
+    code, out, _ = run()
+    assert code == 2
+    assert "Usage: maskwright" in out

@@ -52,3 +52,11 @@ def test_the_model_of_a_run_is_opened_when_training_has_written_it(tmp_path, mon
     monkeypatch.setattr(TASKS["semantic"], "serve", lambda name, *_: masks(name))
     models.open_new()
     assert list(models) == ["run"]
+
+
+def test_a_run_of_an_earlier_version_is_refused(tmp_path):
+    (tmp_path / "plan.yaml").write_text("")
+    (tmp_path / "model.keras").write_bytes(b"")
+    (tmp_path / "card.json").write_text("{}")
+    with pytest.raises(ModelError, match="written by a version of Maskwright before"):
+        open_models([str(tmp_path)])

@@ -11,6 +11,7 @@ from maskwright.cli.console import (
     Json,
     OutFolder,
     Split,
+    print_message,
     print_report,
     quiet_tensorflow,
 )
@@ -34,6 +35,15 @@ def compare(
     from maskwright import api
     from maskwright.tasks.registry import task_of
 
-    comparison = api.compare(run_a, run_b, data, split=split, out=folder, size=size, flips=flips)
+    comparison = api.compare(
+        run_a,
+        run_b,
+        data,
+        split=split,
+        out=folder,
+        size=size,
+        flips=flips,
+        on_message=print_message,
+    )
     report = task_of(run_a).comparison_report(comparison)
     print_report(report, folder or api.comparison_folder(run_a, run_b, split), as_json)

@@ -11,6 +11,7 @@ from maskwright.cli.console import (
     Json,
     OutFolder,
     Split,
+    print_message,
     quiet_tensorflow,
     report_evaluation,
 )
@@ -32,5 +33,7 @@ def evaluate(
     quiet_tensorflow()
     from maskwright import api
 
-    evaluation = api.evaluate(run, data, split=split, out=folder, size=size, flips=flips)
+    evaluation = api.evaluate(
+        run, data, split=split, out=folder, size=size, flips=flips, on_message=print_message
+    )
     report_evaluation(run, evaluation, folder or run / "evaluation" / split, as_json)

@@ -24,6 +24,7 @@ from maskwright.serving.security import LOOPBACK
 _BACKLOG = 2048
 _SENDING_S = 5  # that a response may take to be sent when the server ends
 _POLL_S = 0.01
+_SIGNAL_POLL_S = 0.1
 _SHORTEST_TOKEN = 16  # characters
 
 
@@ -113,13 +114,18 @@ def run_until_signal(
     Args:
         ready: Called once when the first request can come.
     """
-    stop = threading.Event()
+    # No `threading.Event`: a handler that interrupts its `wait` could wait for its lock for ever.
+    received: list[int] = []
     with run_in_thread(app, listener, limits):
         numbers = (signal.SIGINT, signal.SIGTERM)
-        before = {number: signal.signal(number, lambda *_: stop.set()) for number in numbers}
+        before = {
+            number: signal.signal(number, lambda number, _: received.append(number))
+            for number in numbers
+        }
         try:
             ready()
-            stop.wait()
+            while not received:
+                time.sleep(_SIGNAL_POLL_S)
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)

@@ -11,6 +11,7 @@ from maskwright.errors import ConfigError, DataError
 from maskwright.types import OnMessage, ignore_message
 
 if TYPE_CHECKING:
+    from maskwright.evaluation import EvaluateOptions
     from maskwright.inference.folder_plan import FolderOptions
     from maskwright.training.options import TrainOptions
 
@@ -87,6 +88,16 @@ def refuse_comparison(task: str) -> NoReturn:
         f"Expected two models of masks, of the task semantic; models of {task} cannot be compared "
         f"on the same images yet: evaluate each, and compare the intervals of their scores."
     )
+
+
+def refuse_evaluate_options(task: str, options: "EvaluateOptions") -> None:
+    """Raise `ConfigError` for options of `evaluate` that only semantic models have."""
+    for name, usual in (("size", "original"), ("flips", False)):
+        if getattr(options, name) != usual:
+            raise ConfigError(
+                f"Models of {task} are scored in the size of the images and without flips; leave "
+                f"out `{name}`."
+            )
 
 
 def refuse_options(task: str, supported: Collection[str], options: "FolderOptions") -> None:

@@ -44,10 +44,11 @@ def terminal_table(report: Report) -> TerminalTable:
         caption=escape("\n".join(notes)),
         caption_justify="left",
     )
-    # Names of classes may wrap, numbers may not.
+    # Names of classes and verdicts may wrap, numbers may not.
     shown.add_column(table.first.lower(), min_width=14)
-    for column in table.columns:
-        shown.add_column(column.short or column.title, justify="right", no_wrap=True)
+    for place, column in enumerate(table.columns):
+        is_number = all(" " not in row.cells[place].text for row in table.rows)
+        shown.add_column(column.short or column.title, justify="right", no_wrap=is_number)
         if column.interval:
             shown.add_column("95 %", justify="right", no_wrap=True)
     for place, row in enumerate(table.rows):

@@ -135,6 +135,7 @@ def _in_training(path: Path) -> bool:
         and not is_artifact(path)
         and not is_ensemble(path)
         and not (path / CARD_FILE).is_file()
+        and not (path / "card.json").is_file()  # of an earlier version, which `load` refuses
     )
 
 

@@ -16,6 +16,7 @@ from maskwright.tasks.settings import (
     make_augmentation,
     open_data,
     refuse_comparison,
+    refuse_evaluate_options,
     refuse_options,
 )
 
@@ -86,12 +87,7 @@ class InstanceTask:
         from maskwright.tasks.instances.evaluation.scorer import evaluate_instances
         from maskwright.tasks.provenance import division_of
 
-        for name, default in (("size", "original"), ("flips", False)):
-            if getattr(options, name) != default:
-                raise ConfigError(
-                    f"Single objects are scored in the size of the images and without flips; leave "
-                    f"out `{name}`."
-                )
+        refuse_evaluate_options(self.name, options)
         dataset = open_dataset(data, **division_of(run))
         return evaluate_instances(self.load(run), dataset, options)
 

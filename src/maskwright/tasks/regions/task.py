@@ -15,6 +15,7 @@ from maskwright.tasks.regions.export import EXPORT
 from maskwright.tasks.settings import (
     make_augmentation,
     refuse_comparison,
+    refuse_evaluate_options,
     refuse_options,
     report_skipped,
 )
@@ -93,6 +94,7 @@ class RegionTask:
         from maskwright.tasks.regions.evaluation.scorer import RegionScorer, evaluate_regions
         from maskwright.tasks.regions.setup import find_labeling, open_regions
 
+        refuse_evaluate_options(self.name, options)
         pipeline = self.load(run)
         plan = run / "plan.yaml"
         # The answers of training, whatever this data would suggest.

@@ -124,7 +124,7 @@ def _page(evaluation: InstanceEvaluation) -> Page:
     points = list(zip(THRESHOLDS, evaluation.total.ap.tolist(), strict=True))
     by_threshold = Chart(
         "AP by IoU threshold",
-        "Share of objects that are matched, the stricter the further right.",
+        "Matched / (matched + false + missed) objects, by the IoU from which an object is matched.",
         score_curve(points, ("IoU threshold", "AP")),
     )
     return Page(
