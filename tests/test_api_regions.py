@@ -100,7 +100,7 @@ def test_killed_and_resumed_a_run_ends_with_the_same_weights(discs, tmp_path, mo
 
     with monkeypatch.context() as patched:
         patched.setattr(RegionPreviews, "on_epoch_end", interrupted)
-        with pytest.raises(TrainingError, match=r"stopped by SIGTERM.* go on with --resume"):
+        with pytest.raises(TrainingError, match=r"stopped by SIGTERM.* continue with --resume"):
             maskwright.train_regions(discs, tmp_path / "killed", **settings)
     assert not (tmp_path / "killed" / MODEL_FILE).exists()
     resumed = maskwright.train_regions(discs, tmp_path / "killed", resume=True)

@@ -153,7 +153,7 @@ def test_a_pair_that_is_none_is_told_and_left_out_or_stops(run, tmp_path, spoil,
     refused(run, tmp_path / "run", 1, sentence, "regions", "train", data, *strict)
     code, _, err = run("regions", "extract", data, "-o", tmp_path / "cut")
     assert code == 1
-    assert f"left out: {data}" in err
+    assert f"skipped: {data}" in err
     assert sentence.partition(";")[0] in err
     assert len(rows(tmp_path / "cut" / "regions.csv")) == 15
     assert "Traceback" not in err

@@ -110,7 +110,7 @@ def test_a_stopped_run_resumes_to_the_same_weights(data, tmp_path, name):
     )
     whole = train(data, tmp_path / "whole", **options)
     options |= {"checkpoint_seconds": 0, "callbacks": [stopping]}
-    with pytest.raises(StoppedError, match="go on with --resume"):
+    with pytest.raises(StoppedError, match="continue with --resume"):
         train(data, tmp_path / "stopped", **options)
     resumed = train(data, tmp_path / "stopped", resume=True)
     first, second = (np.load(run.checkpoint_file) for run in (whole, resumed))

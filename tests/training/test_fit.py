@@ -88,7 +88,9 @@ def whole(uncompiled, tmp_path_factory):
 def test_stopped_by_a_signal_and_resumed_gives_the_same_weights(whole, tmp_path, batch):
     stopped = network(dropout=0.2)
     stop = At(1, batch, terminate)
-    with pytest.raises(TrainingError, match=r"stopped by SIGTERM in epoch 2; go on with --resume"):
+    with pytest.raises(
+        TrainingError, match=r"stopped by SIGTERM in epoch 2; continue with --resume"
+    ):
         run(stopped, checkpoints=tmp_path, callbacks=[stop])
     resumed = network(dropout=0.2)
     state = run(resumed, checkpoints=tmp_path, resume=True)

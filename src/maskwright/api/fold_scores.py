@@ -75,7 +75,7 @@ def score_folds(
             evaluation, records = _score(data, run, division, Path(folder))
             members.append(evaluation)
             cached += records
-        on_message("Choosing threshold and cleaning …")
+        on_message("Tuning threshold and postprocessing …")
         choice = tune_postprocessing(members[0].card, cached)
     for step in choice.steps:
         on_message(step.reason)

@@ -71,7 +71,7 @@ def report_skipped(dataset: DataSet, on_message: OnMessage, may_skip: bool = Tru
             f"both readable: mend or remove it, or skip such files with skip_unreadable=true."
         )
     for file in dataset.skipped[:_MAX_SKIPPED_SHOWN]:
-        on_message(f"left out: {file.message}")
+        on_message(f"skipped: {file.message}")
     if (more := len(dataset.skipped) - _MAX_SKIPPED_SHOWN) > 0:
         on_message(f"{more} more files are left out; `maskwright check` tells which.")
 

@@ -47,7 +47,7 @@ def not_written(error: OSError, has_checkpoint: bool) -> TrainingError:
     kept = "; the last good checkpoint is kept" if has_checkpoint else ""
     return TrainingError(
         f"Training stopped because a file could not be written ({error}){kept}: make room, then "
-        f"go on with --resume."
+        f"continue with --resume."
     )
 
 
@@ -56,5 +56,5 @@ def stopped(name: str, state: State, has_checkpoint: bool) -> StoppedError:
     if not has_checkpoint:
         return StoppedError(f"Training was stopped by {name}; nothing was kept.")
     return StoppedError(
-        f"Training was stopped by {name} in epoch {state.epoch + 1}; go on with --resume."
+        f"Training was stopped by {name} in epoch {state.epoch + 1}; continue with --resume."
     )

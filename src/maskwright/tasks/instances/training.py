@@ -49,7 +49,7 @@ def prepare(
         samples = [s for s in dataset.samples if s.split == split]
         decoded = load_objects(dataset, samples, size, config.skip_unreadable)
         for reason in decoded.arrays.skipped:
-            options.on_message(f"left out: {reason}")
+            options.on_message(f"skipped: {reason}")
         return decoded
 
     train = decode("train")

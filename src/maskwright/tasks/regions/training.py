@@ -117,7 +117,7 @@ def _extract_bags(
     def build(split: str, bag_options: BagOptions) -> RegionArrays:
         arrays = build_bags(dataset, samples[split], data.labeling, spec, bag_options)
         for reason in arrays.skipped:
-            options.on_message(f"left out: {reason}")
+            options.on_message(f"skipped: {reason}")
         return arrays
 
     strength = config.mask_perturbation

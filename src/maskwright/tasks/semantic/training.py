@@ -44,7 +44,7 @@ def decode(
         limit, skip = config.memory_limit_mb, config.skip_unreadable
         arrays = load(dataset, samples, size, limit, skip_unreadable=skip)
         for reason in arrays.skipped:
-            options.on_message(f"left out: {reason}")
+            options.on_message(f"skipped: {reason}")
         return arrays
 
     train = load_split("train")

@@ -115,7 +115,7 @@ def write_regions(
     results = in_threads(crop, dataset.samples, "Extracting regions")
     for sample, regions in zip(dataset.samples, results, strict=True):
         if isinstance(regions, str):
-            on_message(f"left out: {regions}")
+            on_message(f"skipped: {regions}")
             continue
         table += regions
         samples += [sample] * len(regions)
