@@ -1,6 +1,6 @@
 """Settings become what they stand for, in the same way for every task: data set, augmentation."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Sequence, Sized
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -50,6 +50,23 @@ def train_options(
         callbacks=tuple(callbacks),
         on_message=on_message,
     )
+
+
+def data_facts(
+    options: "TrainOptions",
+    fingerprint: str,
+    train: Sized,
+    validation: Sized | None,
+    skipped: Sequence[str],
+) -> dict[str, Any]:
+    """Facts on the training data, for `TrainingSetup.data`."""
+    return {
+        "seed": options.seed,
+        "data": fingerprint,
+        "train": len(train),
+        "val": 0 if validation is None else len(validation),
+        "skipped": list(skipped),
+    }
 
 
 def open_data(config: RunConfig, data: str | Path, on_message: OnMessage) -> DataSet:

@@ -147,9 +147,9 @@ def _look_at(
             reason += f"{larger.splits['val']}."
             changed.append(PlannedSetting("val_share", _LARGER_SHARE, reason))
             dataset, stated = larger, {**stated, "val_share": _LARGER_SHARE}
-    found = measure_dataset(dataset, source=str(data))
-    if makes_val and found.split_duplicates and "unite_duplicates" not in given:
-        groups = f"{found.split_duplicates} group{'s' * (found.split_duplicates > 1)}"
+    stats = measure_dataset(dataset, source=str(data))
+    if makes_val and stats.split_duplicates and "unite_duplicates" not in given:
+        groups = f"{stats.split_duplicates} group{'s' * (stats.split_duplicates > 1)}"
         reason = (
             f"{groups} of near-duplicate images lie in different cases; divided between splits, "
         )
@@ -157,8 +157,8 @@ def _look_at(
             PlannedSetting("unite_duplicates", True, f"{reason}they would bias the scores.")
         )
         dataset = _opened(data, {**stated, "unite_duplicates": True})
-        found = measure_dataset(dataset, source=str(data))
-    return dataset, found, changed
+        stats = measure_dataset(dataset, source=str(data))
+    return dataset, stats, changed
 
 
 def _opened(data: str | Path, stated: Mapping[str, Any]) -> DataSet:

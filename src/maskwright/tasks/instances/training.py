@@ -28,7 +28,7 @@ from maskwright.tasks.instances.learning.targets import ObjectArrays, load_objec
 from maskwright.tasks.instances.learning.thresholds import tune_thresholds
 from maskwright.tasks.instances.predictor import InstancePredictor, keras_detector
 from maskwright.tasks.semantic.network import auxiliary_loss_weight, describe_model
-from maskwright.tasks.settings import make_augmentation
+from maskwright.tasks.settings import data_facts, make_augmentation
 from maskwright.training import Batching, Recipe, Run, TrainingSetup, TrainOptions
 from maskwright.training.run_training import passes
 
@@ -96,13 +96,7 @@ def prepare(
         network=_network(config, train, dataset.labels.num_classes, options.seed, synchronized),
         recipe=Recipe(**config.recipe()),
         card=final_card,
-        data={
-            "seed": options.seed,
-            "data": fingerprint,
-            "train": len(train),
-            "val": 0 if validation is None else len(validation),
-            "skipped": list(arrays.skipped),
-        },
+        data=data_facts(options, fingerprint, train, validation, arrays.skipped),
         settings=config.model_dump(mode="json"),
         previews=previews,
         preview_columns=PREVIEW_COLUMNS,

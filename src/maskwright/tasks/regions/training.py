@@ -23,7 +23,7 @@ from maskwright.tasks.regions.learning.objective import (
 )
 from maskwright.tasks.regions.learning.previews import RegionPreviews
 from maskwright.tasks.regions.setup import RegionData, describe_classifier
-from maskwright.tasks.settings import make_augmentation
+from maskwright.tasks.settings import data_facts, make_augmentation
 from maskwright.training.objective import Batching, TrainingSetup
 from maskwright.training.options import Recipe, TrainOptions
 from maskwright.training.run import Run
@@ -86,12 +86,8 @@ def prepare(
         recipe=Recipe(**config.recipe()),
         card=final_card,
         data={
-            "seed": options.seed,
-            "data": fingerprint,
-            "train": len(bags),
-            "val": 0 if validation is None else len(validation),
+            **data_facts(options, fingerprint, bags, validation, bags.skipped),
             "regions": len(bags.names),
-            "skipped": list(bags.skipped),
         },
         settings=config.model_dump(mode="json"),
         initialize=initialize,

@@ -19,7 +19,7 @@ from maskwright.model_card import SemanticCard
 from maskwright.tasks.semantic.learning import segmentation
 from maskwright.tasks.semantic.network import auxiliary_loss_weight, describe_model
 from maskwright.tasks.semantic.previews import PREVIEW_COLUMNS, Previews
-from maskwright.tasks.settings import make_augmentation
+from maskwright.tasks.settings import data_facts, make_augmentation
 from maskwright.training import Batching, LearningTask, Recipe, Run, TrainingSetup, TrainOptions
 from maskwright.training.run_training import passes
 
@@ -110,13 +110,7 @@ def prepare(
         ),
         recipe=Recipe(**config.recipe()),
         card=lambda _: card,
-        data={
-            "seed": options.seed,
-            "data": fingerprint,
-            "train": len(train),
-            "val": 0 if validation is None else len(validation),
-            "skipped": list(train.skipped),
-        },
+        data=data_facts(options, fingerprint, train, validation, train.skipped),
         settings=config.model_dump(mode="json"),
         previews=previews,
         preview_columns=PREVIEW_COLUMNS,
