@@ -13,8 +13,14 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from maskwright.metrics import add_by_case, interval, resample, sign_shown, tally
-from maskwright.metrics.paired import paired_difference
+from maskwright.metrics import (
+    add_by_case,
+    interval,
+    paired_difference,
+    resample,
+    sign_shown,
+    tally,
+)
 
 _CASES = (6, 8, 10, 20, 50)
 

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 
 from maskwright.errors import DataError
@@ -44,17 +45,10 @@ class Instances:
         crowd: Sequence[bool] | np.ndarray | None = None,
         scores: Sequence[float] | np.ndarray | None = None,
     ) -> "Instances":
-        """Objects from a mask of the whole image `(h, w)` for each.
+        """Objects from a mask of the whole image `(h, w)` for each, not zero inside.
 
-        Args:
-            masks: Bool, or numbers other than zero inside.
-            size: Height and width of the image.
-            labels: Class of each; 1 for all when left out.
-            crowd: Which of them are crowds; none when left out.
-            scores: As in `Instances`.
-
-        Raises:
-            DataError: If a mask has another size.
+        All are of class 1, and none is a crowd, unless given. `DataError` for a mask of another
+        size.
         """
         boxes, crops = [], []
         for mask in masks:
@@ -64,9 +58,9 @@ class Instances:
                     f"{size[1]}; received {'x'.join(map(str, mask.shape))}."
                 )
             inside = mask.astype(bool)
-            box = _box_of(inside)
-            boxes.append(box)
-            crops.append(inside[box[0] : box[2], box[1] : box[3]].copy())
+            left, top, width, height = cv2.boundingRect(inside.view(np.uint8))
+            boxes.append((top, left, top + height, left + width))
+            crops.append(inside[top : top + height, left : left + width].copy())
         number = len(crops)
         return cls(
             size,
@@ -89,22 +83,20 @@ class Instances:
         Args:
             ids: Id of the object at each pixel `(h, w)`; 0 or less is background.
             classes: Labels `(h, w)`; an object has that of most of its pixels. 1 by default.
-            scores: As in `Instances`, in the order of the ids.
+            scores: Confidence of each, in the order of the ids.
         """
         places = np.flatnonzero(ids > 0)
         values, which = np.unique(ids.ravel()[places], return_inverse=True)
         rows, columns = np.divmod(places, ids.shape[1])
         number = len(values)
-        top, left = (np.full(number, np.iinfo(np.int32).max) for _ in "tl")
-        bottom, right = (np.full(number, -1) for _ in "br")
-        np.minimum.at(top, which, rows)
-        np.minimum.at(left, which, columns)
-        np.maximum.at(bottom, which, rows + 1)
-        np.maximum.at(right, which, columns + 1)
-        boxes = np.stack([top, left, bottom, right], axis=1).astype(np.int32)
+        starts, ends = np.full((2, number), ids.size), np.zeros((2, number), int)
+        for axis, coordinates in enumerate((rows, columns)):
+            np.minimum.at(starts[axis], which, coordinates)
+            np.maximum.at(ends[axis], which, coordinates + 1)
+        boxes = np.concatenate([starts, ends]).T.astype(np.int32)
         masks = tuple(
-            ids[box[0] : box[2], box[1] : box[3]] == value
-            for value, box in zip(values.tolist(), boxes.tolist(), strict=True)
+            ids[top:bottom, left:right] == value
+            for value, (top, left, bottom, right) in zip(values, boxes.tolist(), strict=True)
         )
         labels = np.ones(number, np.int32)
         if classes is not None and number:
@@ -230,10 +222,3 @@ def mask_overlaps(first: Instances, second: Instances) -> np.ndarray:
         ]
         shared[i, j] = np.count_nonzero(crops[0] & crops[1])
     return shared
-
-
-def _box_of(mask: np.ndarray) -> tuple[int, int, int, int]:
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    if not rows.size:
-        return 0, 0, 0, 0
-    return int(rows[0]), int(columns[0]), int(rows[-1]) + 1, int(columns[-1]) + 1

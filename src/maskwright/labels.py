@@ -5,6 +5,8 @@ A mask in memory is an integer array `(height, width)` with labels `0 … num_cl
 """
 
 import colorsys
+import itertools
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -21,42 +23,20 @@ MAX_CLASSES = IGNORE_LABEL
 """Maximum number of classes: labels are bytes, of which 255 is the ignore label."""
 
 Color = tuple[int, int, int]
+"""Red, green and blue, from 0 to 255."""
 
 _IGNORE_COLOR: Color = (128, 128, 128)
 # The seven colors of Okabe and Ito, distinguishable with color vision deficiency, then others.
-_PALETTE: tuple[Color, ...] = (
-    (230, 159, 0),
-    (86, 180, 233),
-    (0, 158, 115),
-    (240, 228, 66),
-    (213, 94, 0),
-    (0, 114, 178),
-    (204, 121, 167),
-    (145, 30, 180),
-    (128, 0, 0),
-    (0, 255, 0),
-    (250, 190, 212),
-    (0, 255, 255),
-    (128, 128, 0),
-    (0, 0, 128),
-    (255, 0, 0),
-    (220, 190, 255),
-    (170, 110, 40),
-    (170, 255, 195),
-    (255, 0, 255),
-    (255, 250, 200),
+_PALETTE = bytes.fromhex(
+    "E69F00 56B4E9 009E73 F0E442 D55E00 0072B2 CC79A7 "
+    "911EB4 800000 00FF00 FABED4 00FFFF 808000 000080 FF0000 DCBEFF AA6E28 AAFFC3 FF00FF FFFAC8"
 )
 BACKGROUND_NAMES = frozenset({"background", "bg", "_background_", "unlabeled", "unlabelled"})
 
 
 @dataclass(frozen=True)
 class Labels:
-    """Names and colors of the classes; the position of a name is its label.
-
-    Args:
-        names: Unique name of each class.
-        colors: Color of each class, RGB from 0 to 255.
-    """
+    """Unique names of the classes, and their colors; the position of a name is its label."""
 
     names: tuple[str, ...]
     colors: tuple[Color, ...]
@@ -88,10 +68,8 @@ class Labels:
     @property
     def background(self) -> int | None:
         """Label of the background class by its name, or `None`."""
-        for label, name in enumerate(self.names):
-            if name.lower() in BACKGROUND_NAMES:
-                return label
-        return None
+        names = (name.lower() for name in self.names)
+        return next((label for label, name in enumerate(names) if name in BACKGROUND_NAMES), None)
 
     def color(self, mask: np.ndarray) -> np.ndarray:
         """Convert a mask `(h, w)` to class colors, uint8 `(h, w, 3)`, RGB."""
@@ -100,12 +78,9 @@ class Labels:
         return table[np.clip(mask, 0, IGNORE_LABEL).astype(np.uint8)]
 
     def overlay(self, image: np.ndarray, mask: np.ndarray, opacity: float = 0.5) -> np.ndarray:
-        """Blend the colored mask with an image, with opaque outlines and without background.
+        """Blend the colored mask `(h, w)` with an image, uint8 `(h, w, 3)`; without background.
 
-        Args:
-            image: uint8 `(h, w, 3)`.
-            mask: Labels, `(h, w)`.
-            opacity: Opacity of the colors, from 0 (image only) to 1 (colors only).
+        Outlines are opaque; `opacity` goes from 0 (image only) to 1 (colors only).
         """
         labels = np.clip(mask, 0, IGNORE_LABEL).astype(np.uint8)
         colors = self.color(np.arange(256))
@@ -139,27 +114,25 @@ class Labels:
 
 def parse_color(text: str) -> Color:
     """Parse `#RRGGBB` to RGB; raises `DataError` for other texts."""
-    digits = text.removeprefix("#")
-    try:
-        if len(digits) != 6:
-            raise ValueError
-        return int(digits[:2], 16), int(digits[2:4], 16), int(digits[4:], 16)
-    except ValueError:
-        raise DataError(f"Expected a color such as #1A2B3C; received {text!r}.") from None
+    if not (match := re.fullmatch(r"#?([0-9a-fA-F]{6})", text)):
+        raise DataError(f"Expected a color such as #1A2B3C; received {text!r}.")
+    red, green, blue = bytes.fromhex(match[1])
+    return red, green, blue
 
 
 def default_colors(names: Sequence[str]) -> list[Color]:
     """Distinct colors by class, black for background; after twenty classes, hues at distance."""
-    colors: list[Color] = []
-    count = 0
-    for name in names:
-        if name.lower() in BACKGROUND_NAMES:
-            colors.append((0, 0, 0))
-            continue
-        if count < len(_PALETTE):
-            colors.append(_PALETTE[count])
-        else:
-            red, green, blue = colorsys.hsv_to_rgb(count * 0.618 % 1, 0.65, 0.95)
-            colors.append((round(red * 255), round(green * 255), round(blue * 255)))
-        count += 1
-    return colors
+    places = itertools.count()
+    return [
+        (0, 0, 0) if name.lower() in BACKGROUND_NAMES else _default_color(next(places))
+        for name in names
+    ]
+
+
+def _default_color(place: int) -> Color:
+    if 3 * place < len(_PALETTE):
+        red, green, blue = _PALETTE[3 * place : 3 * place + 3]
+        return red, green, blue
+    hue = place * 0.618 % 1
+    red, green, blue = (round(255 * value) for value in colorsys.hsv_to_rgb(hue, 0.65, 0.95))
+    return red, green, blue

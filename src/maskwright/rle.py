@@ -20,14 +20,10 @@ _COUNT = rb"[P-o]{0,6}[0-O]"  # five bits a character, the least first; those fr
 
 
 def decode_rle(counts: str | bytes | Sequence[int], size: tuple[int, int]) -> np.ndarray:
-    """Mask, bool `(h, w)`, from its run lengths.
+    """Mask, bool `(h, w)`, from its run lengths, or from their compressed text.
 
-    Args:
-        counts: Run lengths in column-major order, background first; or their compressed text.
-        size: Height and width, px.
-
-    Raises:
-        DataError: If `counts` is malformed or does not add up to the pixels of the mask.
+    Run lengths are in column-major order, background first; `size` is height and width, px.
+    `DataError` if `counts` is malformed or does not add up to the pixels of the mask.
     """
     height, width = _checked_size(size)
     runs = _run_lengths(counts)
@@ -69,15 +65,10 @@ def encode_rle(
 
 
 def fill_polygons(polygons: Sequence[Sequence[float]], size: tuple[int, int]) -> np.ndarray:
-    """Mask, bool `(h, w)`, of the union of polygons.
+    """Mask, bool `(h, w)`, of the union of polygons, each `x, y, x, y, …` in px.
 
-    Args:
-        polygons: Each `x, y, x, y, …` in px; 0, 0 is the upper left corner of the first pixel.
-            Those of fewer than three points have no area.
-        size: Height and width, px.
-
-    Raises:
-        DataError: If a polygon is not pairs of numbers, or far larger than an image.
+    0, 0 is the upper left corner of the first pixel; polygons of fewer than three points have no
+    area. `DataError` if a polygon is not pairs of numbers, or far larger than an image.
     """
     height, width = _checked_size(size)
     points = [_checked_polygon(polygon) for polygon in polygons]

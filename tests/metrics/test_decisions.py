@@ -11,13 +11,18 @@ from maskwright.errors import DataError
 from maskwright.metrics import (
     BINS,
     DECISION_SCORES,
+    average_precision,
+    binary_accuracy,
     binned_scores,
+    brier,
     calibration_curve,
-    decision_ends,
+    decision_intervals,
     decision_scores,
+    expected_calibration_error,
     fit_temperature,
     precision_recall_curve,
     resample_decisions,
+    roc_auc,
     roc_curve,
     sensitivity_at,
 )
@@ -36,7 +41,7 @@ def draw(num, seed=0):
 
 
 def intervals(labels, probabilities, cases):
-    return decision_ends(resample_decisions(labels, probabilities, cases))
+    return decision_intervals(resample_decisions(labels, probabilities, cases))
 
 
 def test_scores_worked_by_hand():
@@ -55,6 +60,19 @@ def test_scores_worked_by_hand():
     # Parts of 0.1: only that of 0.8 holds two samples, one of each class.
     error = (0.1 + abs(0.8 + 0.8 - 1) + 0.4 + 0.4 + 0.1) / 6
     assert result.expected_calibration_error == pytest.approx(error)
+
+
+def test_single_scores_are_those_of_all_scores():
+    given = draw(300)
+    result = decision_scores(*given)
+    single = (roc_auc, average_precision, binary_accuracy, brier, expected_calibration_error)
+    for score in single:
+        assert score(*given) == pytest.approx(getattr(result, score.__name__))
+        assert np.isnan(score(np.zeros(0, int), np.zeros(0)))
+    # Logits have the same order as probabilities, and decide at 0.
+    logits = logit(np.clip(given[1], 0.001, 0.999))
+    assert roc_auc(given[0], logits) == pytest.approx(result.roc_auc)
+    assert binary_accuracy(given[0], logits, threshold=0) == result.binary_accuracy
 
 
 def test_sensitivity_comes_with_the_threshold_that_gives_it():

@@ -3,7 +3,7 @@ import pytest
 
 from maskwright.errors import DataError
 from maskwright.metrics import fewest_cases, paired_difference, shared_level, tally, verdict
-from maskwright.metrics.paired import expanded_level
+from maskwright.metrics.bootstrap import expanded_level
 
 CASES = [f"case {n}" for n in range(8)]
 

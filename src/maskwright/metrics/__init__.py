@@ -3,8 +3,25 @@
 `metrics.streaming`, which needs Keras, `metrics.instances` and `metrics.coco` are imported by name.
 """
 
-from maskwright.metrics.bootstrap import add_by_case, interval, resample, resample_mean
-from maskwright.metrics.calibration import calibration_curve, fit_temperature
+from maskwright.metrics.bootstrap import (
+    NO_DIFFERENCE,
+    Paired,
+    add_by_case,
+    fewest_cases,
+    interval,
+    paired_difference,
+    resample,
+    resample_mean,
+    shared_level,
+    sign_shown,
+    verdict,
+)
+from maskwright.metrics.calibration import (
+    brier,
+    calibration_curve,
+    expected_calibration_error,
+    fit_temperature,
+)
 from maskwright.metrics.confusion import (
     EMPTY_RULE,
     Scores,
@@ -16,26 +33,20 @@ from maskwright.metrics.confusion import (
 )
 from maskwright.metrics.curves import (
     BINS,
+    average_precision,
     binned_scores,
     precision_recall_curve,
+    roc_auc,
     roc_curve,
     sensitivity_at,
 )
 from maskwright.metrics.decisions import (
     DECISION_SCORES,
     Decisions,
-    decision_ends,
+    binary_accuracy,
+    decision_intervals,
     decision_scores,
     resample_decisions,
-)
-from maskwright.metrics.paired import (
-    NO_DIFFERENCE,
-    Paired,
-    fewest_cases,
-    paired_difference,
-    shared_level,
-    sign_shown,
-    verdict,
 )
 
 __all__ = [
@@ -47,12 +58,16 @@ __all__ = [
     "Paired",
     "Scores",
     "add_by_case",
+    "average_precision",
+    "binary_accuracy",
     "binned_scores",
+    "brier",
     "calibration_curve",
     "confusion",
-    "decision_ends",
+    "decision_intervals",
     "decision_scores",
     "defined_mean",
+    "expected_calibration_error",
     "fewest_cases",
     "fit_temperature",
     "interval",
@@ -61,6 +76,7 @@ __all__ = [
     "resample",
     "resample_decisions",
     "resample_mean",
+    "roc_auc",
     "roc_curve",
     "scores",
     "sensitivity_at",

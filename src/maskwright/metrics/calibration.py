@@ -3,6 +3,7 @@
 import numpy as np
 
 from maskwright.errors import DataError
+from maskwright.metrics.confusion import ratio
 
 CALIBRATION_BINS = 10
 """Equal parts of [0, 1] in which probabilities are compared with shares of positives."""
@@ -11,6 +12,29 @@ _COLDEST, _HOTTEST = 0.05, 20.0
 _DOUBT = np.log(2)  # standard deviation of the logarithm of a temperature before data was seen
 _GRID = 41  # temperatures of a search, first a factor of 1.16 apart
 _ROUNDS = 3  # each between the neighbors of the best temperature so far
+
+
+def brier(labels: np.ndarray, probabilities: np.ndarray) -> float:
+    """Mean squared distance of probability and label, 0 to 1, lower is better.
+
+    Labels are 0 or 1, `(n,)`; `DataError` as of `checked`.
+
+    Source: Brier, Verification of forecasts expressed in terms of probability, 1950, in the form
+    for two classes that counts one of them.
+    """
+    labels, probabilities = checked(labels, probabilities, probable=True)
+    return float(squared_error(labels, probabilities, np.ones(len(labels))))
+
+
+def expected_calibration_error(labels: np.ndarray, probabilities: np.ndarray) -> float:
+    """Mean distance of the calibration curve from the diagonal, by samples.
+
+    A small set shows some error even where its probabilities are right: each part holds few.
+
+    Source: Guo et al., On calibration of modern neural networks, 2017, of the positive class.
+    """
+    labels, probabilities = checked(labels, probabilities, probable=True)
+    return float(calibration_error(labels, probabilities, np.ones(len(labels))))
 
 
 def calibration_curve(
@@ -46,10 +70,7 @@ def fit_temperature(labels: np.ndarray, logits: np.ndarray) -> float:
     Returns:
         A positive number; 1 where there are not both classes.
 
-    Raises:
-        DataError: As `checked` does.
-
-    Source: Guo et al., On calibration of modern neural networks, 2017, with this prior.
+    Source: Guo et al., 2017, with this prior.
     """
     labels, logits = checked(labels, logits)
     if len(set(labels.tolist())) < 2:
@@ -98,31 +119,17 @@ def checked(
 
 
 def squared_error(labels: np.ndarray, probabilities: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Mean squared distance of probability and label for each row of weights `(draws, n)`.
-
-    Source: Brier, Verification of forecasts expressed in terms of probability, 1950, in the form
-    for two classes that counts one of them.
-    """
-    return ratio(weights @ (probabilities - labels) ** 2, weights.sum(1))
+    """`brier` of each weighting of the samples, `(…, n)`."""
+    return ratio(weights @ (probabilities - labels) ** 2, weights.sum(-1))
 
 
 def calibration_error(
     labels: np.ndarray, probabilities: np.ndarray, weights: np.ndarray
 ) -> np.ndarray:
-    """Mean distance of the calibration curve from the diagonal, for each row of weights.
-
-    A small set shows some error even where its probabilities are right: each part holds few.
-
-    Source: Guo et al., 2017, of the positive class.
-    """
+    """`expected_calibration_error` of each weighting of the samples, `(…, n)`."""
     surplus = np.zeros((len(labels), CALIBRATION_BINS))
     surplus[np.arange(len(labels)), _bin(probabilities)] = probabilities - labels
-    return ratio(np.abs(weights @ surplus).sum(1), weights.sum(1))
-
-
-def ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:
-    """Quotient of floats, nan where `below` is 0."""
-    return np.divide(above, below, out=np.full(np.shape(below), np.nan), where=below > 0)
+    return ratio(np.abs(weights @ surplus).sum(-1), weights.sum(-1))
 
 
 def _bin(probabilities: np.ndarray) -> np.ndarray:

@@ -26,16 +26,8 @@ class Scores:
     """Scores from counts; leading axes are those of the counts, all values in [0, 1] or nan.
 
     A value is nan where it would be 0 / 0: see `EMPTY_RULE`. Precision of a class is undefined
-    where it was never predicted, recall where it is not in the truth.
-
-    Args:
-        iou: Intersection over union, `(…, classes)`; so are the next three.
-        dice: Twice the intersection over the sum of both.
-        precision: Share of the predicted pixels that are right.
-        recall: Share of the true pixels that are found.
-        mean_iou: Mean of `iou` over the classes that have one, `(…)`; so are the next two.
-        mean_dice: Mean of `dice` over the classes that have one.
-        pixel_accuracy: Share of all counted pixels that are right.
+    where it was never predicted, recall where it is not in the truth. The first four are
+    `(…, classes)`; the means over classes with a score, and the share of right pixels, are `(…)`.
     """
 
     iou: np.ndarray
@@ -74,9 +66,10 @@ def confusion(truth: np.ndarray, guess: np.ndarray, num_classes: int) -> np.ndar
 
 
 def tally(counts: np.ndarray) -> np.ndarray:
-    """Sizes of truth, prediction and overlap of each class, `(…, 3, classes)`, from counts
-    `(…, classes, classes)` whose rows are true classes. All scores follow from these, and they take
-    far less room.
+    """Sizes of truth, prediction and overlap of each class, `(…, 3, classes)`.
+
+    All scores follow from these, and they take far less room than `counts`, `(…, classes,
+    classes)`, whose rows are true classes.
     """
     overlap = np.diagonal(counts, axis1=-2, axis2=-1)
     return np.stack([counts.sum(-1), counts.sum(-2), overlap], axis=-2)
@@ -90,25 +83,25 @@ def scores(counts: np.ndarray) -> Scores:
 def tally_scores(tallies: np.ndarray) -> Scores:
     """Scores from tallies, `(…, 3, classes)`, as `tally` makes them."""
     truth, guess, overlap = (tallies[..., row, :] for row in (TRUTH, GUESS, OVERLAP))
-    iou = _ratio(overlap, truth + guess - overlap)
-    dice = _ratio(2 * overlap, truth + guess)
+    iou = ratio(overlap, truth + guess - overlap)
+    dice = ratio(2 * overlap, truth + guess)
     return Scores(
         iou=iou,
         dice=dice,
-        precision=_ratio(overlap, guess),
-        recall=_ratio(overlap, truth),
+        precision=ratio(overlap, guess),
+        recall=ratio(overlap, truth),
         mean_iou=defined_mean(iou, axis=-1),
         mean_dice=defined_mean(dice, axis=-1),
-        pixel_accuracy=_ratio(overlap.sum(-1), truth.sum(-1)),
+        pixel_accuracy=ratio(overlap.sum(-1), truth.sum(-1)),
     )
 
 
 def defined_mean(values: np.ndarray, axis: int) -> np.ndarray:
     """Mean of the values that are not nan; nan where there is none."""
     defined = ~np.isnan(values)
-    return _ratio(np.where(defined, values, 0).sum(axis), defined.sum(axis))
+    return ratio(np.where(defined, values, 0).sum(axis), defined.sum(axis))
 
 
-def _ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:
-    """Quotient, nan where `below` is 0."""
-    return np.where(below > 0, above / np.maximum(below, 1), np.nan)
+def ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:
+    """Quotient of floats, nan where `below` is 0."""
+    return np.divide(above, below, out=np.full(np.shape(below), np.nan), where=below > 0)

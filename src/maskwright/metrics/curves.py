@@ -1,12 +1,9 @@
-"""ROC and precision-recall curves, and the areas under them, with weights.
-
-A sample is decided positive where its probability is at the threshold or above. All is made from
-weights added up by threshold, for any number of weightings at once, which the bootstrap needs.
-"""
+"""ROC and precision-recall curves and the areas under them, from weights added up by threshold."""
 
 import numpy as np
 
-from maskwright.metrics.calibration import checked, ratio
+from maskwright.metrics.calibration import checked
+from maskwright.metrics.confusion import ratio
 
 BINS = 1024
 """Columns of the histograms that `metrics.streaming.count_scores` makes."""
@@ -28,11 +25,17 @@ def roc_curve(
         DataError: If lengths differ, labels are not 0 or 1, or values are not finite.
     """
     positive, negative, thresholds = _steps(labels, probabilities)
-    rates = [
+    false_alarms, sensitivity = (
         ratio(np.append(0.0, part.cumsum()), np.full(part.size + 1, part.sum()))
         for part in (negative, positive)
-    ]
-    return rates[0], rates[1], np.append(np.inf, thresholds)
+    )
+    return false_alarms, sensitivity, np.append(np.inf, thresholds)
+
+
+def roc_auc(labels: np.ndarray, probabilities: np.ndarray) -> float:
+    """Area under the `roc_curve`, 0 to 1, chance at 0.5; nan where a class is missing."""
+    positive, negative, _ = _steps(labels, probabilities)
+    return float(area_under(positive, negative))
 
 
 def precision_recall_curve(
@@ -47,6 +50,12 @@ def precision_recall_curve(
     hits = positive.cumsum()
     recall = ratio(hits, np.full(hits.size, positive.sum()))
     return ratio(hits, hits + negative.cumsum()), recall, thresholds
+
+
+def average_precision(labels: np.ndarray, probabilities: np.ndarray) -> float:
+    """Precision summed over the steps of recall, without interpolation; nan without positives."""
+    positive, negative, _ = _steps(labels, probabilities)
+    return float(mean_precision(positive, negative))
 
 
 def sensitivity_at(
@@ -74,41 +83,45 @@ def binned_scores(counts: np.ndarray) -> dict[str, float]:
     half; nan where undefined. Samples of one bin count as equal, so that AUC and average precision
     differ from the exact ones in about the third digit at most.
     """
-    falling = np.asarray(counts)[:, None, ::-1].astype(np.float64)
-    negative, positive = falling
-    half = falling.shape[-1] // 2
-    right = positive[:, :half].sum(1) + negative[:, half:].sum(1)
-    values = {
-        "roc_auc": area_under(positive, negative),
-        "average_precision": mean_precision(positive, negative),
-        "binary_accuracy": ratio(right, falling.sum((0, 2))),
+    negative, positive = np.asarray(counts)[:, ::-1].astype(np.float64)
+    half = len(positive) // 2
+    right = positive[:half].sum() + negative[half:].sum()
+    return {
+        "roc_auc": float(area_under(positive, negative)),
+        "average_precision": float(mean_precision(positive, negative)),
+        "binary_accuracy": float(ratio(right, np.sum([negative, positive]))),
     }
-    return {name: float(value[0]) for name, value in values.items()}
 
 
 def by_threshold(
     labels: np.ndarray, values: np.ndarray, weights: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Weights of positives and negatives at each distinct value, highest first.
+    """Weights of positives and negatives at each distinct value, highest first; and the values.
 
-    Args:
-        labels: 0 or 1, `(n,)`.
-        values: Probabilities or logits, `(n,)`.
-        weights: One or more weightings of the samples, `(draws, n)`.
-
-    Returns:
-        Two arrays `(draws, values)`, and the distinct values.
+    Labels and values are `(n,)`, weights `(…, n)`, the first two arrays `(…, distinct values)`.
     """
     if not len(values):
-        nothing = np.zeros((len(weights), 0))
-        return nothing, nothing, np.zeros(0)
+        return weights, weights, values
     order = np.argsort(-values, kind="stable")
     sorted_values = values[order]
     starts = np.flatnonzero(np.diff(sorted_values, prepend=np.inf))
-    weights, labels = weights[:, order], labels[order]
-    positive = np.add.reduceat(weights * labels, starts, axis=1)
-    negative = np.add.reduceat(weights * (1 - labels), starts, axis=1)
+    weights, labels = weights[..., order], labels[order]
+    positive = np.add.reduceat(weights * labels, starts, axis=-1)
+    negative = np.add.reduceat(weights * (1 - labels), starts, axis=-1)
     return positive, negative, sorted_values[starts]
+
+
+def area_under(positive: np.ndarray, negative: np.ndarray) -> np.ndarray:
+    """Areas under ROC curves, from `by_threshold`; nan where a class is missing."""
+    won = (negative * (positive.cumsum(-1) - positive / 2)).sum(-1)
+    return ratio(won, positive.sum(-1) * negative.sum(-1))
+
+
+def mean_precision(positive: np.ndarray, negative: np.ndarray) -> np.ndarray:
+    """Average precisions, from `by_threshold`; nan without positives."""
+    hits = positive.cumsum(-1)
+    precision = hits / np.maximum(hits + negative.cumsum(-1), np.finfo(float).tiny)
+    return ratio((positive * precision).sum(-1), positive.sum(-1))
 
 
 def _steps(
@@ -116,20 +129,4 @@ def _steps(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Numbers of positives and negatives at each distinct probability, and these."""
     labels, probabilities = checked(labels, probabilities)
-    positive, negative, thresholds = by_threshold(labels, probabilities, np.ones((1, len(labels))))
-    return positive[0], negative[0], thresholds
-
-
-def area_under(positive: np.ndarray, negative: np.ndarray) -> np.ndarray:
-    """Area under the ROC curve of each draw, from `by_threshold`; nan where a class is missing."""
-    won = (negative * (positive.cumsum(1) - positive / 2)).sum(1)
-    return ratio(won, positive.sum(1) * negative.sum(1))
-
-
-def mean_precision(positive: np.ndarray, negative: np.ndarray) -> np.ndarray:
-    """Precision summed over the steps of recall of each draw, from `by_threshold`; nan without
-    positives.
-    """
-    hits = positive.cumsum(1)
-    precision = hits / np.maximum(hits + negative.cumsum(1), np.finfo(float).tiny)
-    return ratio((positive * precision).sum(1), positive.sum(1))
+    return by_threshold(labels, probabilities, np.ones(len(labels)))

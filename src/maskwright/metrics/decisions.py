@@ -10,7 +10,8 @@ import numpy as np
 
 from maskwright.errors import DataError
 from maskwright.metrics.bootstrap import draw_cases, interval
-from maskwright.metrics.calibration import calibration_error, checked, ratio, squared_error
+from maskwright.metrics.calibration import calibration_error, checked, squared_error
+from maskwright.metrics.confusion import ratio
 from maskwright.metrics.curves import (
     ROUNDING,
     area_under,
@@ -34,20 +35,13 @@ DECISION_SCORES = (
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Decisions:
-    """Scores of a set of decisions, nan where a score would be 0 / 0.
+    """Scores of a set of decisions, nan where a score would be 0 / 0; see the functions so named.
 
     Args:
-        roc_auc: Share of the pairs of a positive and a negative in which the positive has the
-            higher probability, equal ones counted half.
-        average_precision: Mean precision over the positives, each at its own threshold.
-        binary_accuracy: Share of right decisions.
         sensitivity: Share of the positives that are decided positive.
         specificity: Share of the negatives that are decided negative.
         sensitivity_at_specificity: See `sensitivity_at`.
-        brier: Mean squared distance of probability and label, 0 to 1, lower is better.
-        expected_calibration_error: Mean distance of the calibration curve from the diagonal.
         confusion: Samples by true (rows) and decided class, int64 `(2, 2)`.
-        threshold: Threshold of the decisions.
         specificity_asked: Specificity for `sensitivity_at_specificity`.
         threshold_at_specificity: Threshold of that sensitivity, infinite if it is 0.
     """
@@ -64,6 +58,13 @@ class Decisions:
     threshold: float
     specificity_asked: float
     threshold_at_specificity: float
+
+
+def binary_accuracy(labels: np.ndarray, probabilities: np.ndarray, threshold: float = 0.5) -> float:
+    """Share of right decisions; nan of nothing. Arguments and errors are as of `roc_curve`."""
+    labels, probabilities = checked(labels, probabilities)
+    right = (probabilities >= threshold) == labels
+    return float(right.mean()) if right.size else np.nan
 
 
 def decision_scores(
@@ -120,14 +121,12 @@ def resample_decisions(
         raise DataError(
             f"Expected the case of each of {len(labels)} samples, received {len(cases)} cases."
         )
-    order = {case: place for place, case in enumerate(dict.fromkeys(cases))}
-    places = np.array([order[case] for case in cases], np.int64)
-    if not order:
+    if not len(cases):
         return {name: np.full(draws, np.nan) for name in DECISION_SCORES}
-    draws = draws if len(order) > 1 else 0
+    draws = draws if len(set(cases)) > 1 else 0
     parts = [
-        _scores(labels, probabilities, times[:, places].astype(float), threshold, specificity)
-        for times in draw_cases(len(order), draws, seed, numbers=len(places))
+        _scores(labels, probabilities, times.astype(float), threshold, specificity)
+        for times in draw_cases(cases, draws, seed)
     ]
     return {
         name: np.concatenate([part[name] for part in parts]) if parts else np.zeros(0)
@@ -135,8 +134,8 @@ def resample_decisions(
     }
 
 
-def decision_ends(resampled: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
-    """Middle 95 % of resampled scores, or of differences of such, `(2,)` each by name.
+def decision_intervals(resampled: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
+    """Middle 95 % of the scores of `resample_decisions`, or of differences of such, `(2,)` by name.
 
     The calibration error has none: drawn sets hold repeats and show more of it than the set itself,
     so that the middle of the draws may leave out what was measured.

@@ -5,7 +5,6 @@ A task has a card of its own, derived from `ModelCard`.
 
 from maskwright.model_card.base import (
     CARD_FILE,
-    FORMAT_VERSION,
     MODEL_FILE,
     NETWORK_FILE,
     SEGMENTER,
@@ -13,13 +12,10 @@ from maskwright.model_card.base import (
     checksum,
     read_task,
 )
-from maskwright.model_card.instances import InstanceCard
-from maskwright.model_card.regions import RegionCard
-from maskwright.model_card.semantic import SemanticCard
+from maskwright.model_card.cards import InstanceCard, RegionCard, SemanticCard
 
 __all__ = [
     "CARD_FILE",
-    "FORMAT_VERSION",
     "MODEL_FILE",
     "NETWORK_FILE",
     "SEGMENTER",

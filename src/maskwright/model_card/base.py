@@ -1,10 +1,10 @@
-"""The base of all model cards: what the user of a model must know, as `model_card.json`."""
+"""The base of all model cards, and how their files are read."""
 
 import hashlib
 import json
 import re
 from collections.abc import Container
-from dataclasses import MISSING, asdict, dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self, get_type_hints
@@ -26,9 +26,7 @@ NETWORK_FILE = "network.json"
 FORMAT_VERSION = 2
 """Version of the format of `model_card.json`; cards of other versions are refused."""
 
-ImageSize = tuple[PositiveInt, PositiveInt] | None
 PixelType = Annotated[str, Field(pattern="^(uint8|uint16|float32)$")]
-Share = Annotated[float, Field(gt=0, lt=1)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,15 +65,13 @@ class ModelCard:
 
     def to_json(self) -> str:
         """JSON text that `from_json` reads back."""
-        values = asdict(self)
-        if isinstance(labels := getattr(self, "labels", None), Labels):
-            values["labels"] = labels.to_dict()
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
         content = {"format_version": FORMAT_VERSION, "task": self.task, **values}
-        return json.dumps(content, indent=2) + "\n"
+        return json.dumps(content, indent=2, default=Labels.to_dict) + "\n"
 
     @classmethod
     def from_json(cls, text: str) -> Self:
-        """Card from JSON; raises `ModelError` for missing, unknown and wrong values."""
+        """Card from JSON; `ModelError` for missing, unknown and wrong values."""
         values = _parsed(text)
         task = values.pop("task")
         if task != cls.task:
@@ -83,9 +79,8 @@ class ModelCard:
                 f"Expected the model card of a run of `{cls.command}`, for the task {cls.task}; "
                 f"this one is for the task {task}: name another run, or use the command for it."
             )
-        names = {field.name for field in fields(cls)}
         missing = {field.name for field in fields(cls) if field.default is MISSING} - values.keys()
-        unknown = values.keys() - names
+        unknown = values.keys() - {field.name for field in fields(cls)}
         if missing or unknown:
             raise ModelError(
                 f"The card does not fit this version of Maskwright; "
@@ -105,7 +100,7 @@ class ModelCard:
 
     @classmethod
     def read(cls, path: str | Path) -> Self:
-        """Card from a file; raises `ModelError` where it is missing or does not fit."""
+        """Card from a file; `ModelError` where it is missing or does not fit."""
         text = _read(path)
         try:
             return cls.from_json(text)
@@ -127,6 +122,25 @@ def read_task(path: str | Path, known: Container[str] | None = None) -> str:
     return task
 
 
+def checksum(path: str | Path) -> str:
+    """SHA-256 of a file, hexadecimal, as `ModelCard.model_sha256` holds it."""
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _read(path: str | Path) -> str:
+    path = Path(path)
+    if not path.exists() and path.with_name("card.json").exists():
+        raise ModelError(
+            f"{path.parent} was written by a version of Maskwright before {CARD_FILE} was "
+            f"introduced and cannot be read; train or export the model again."
+        )
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ModelError(f"The card {path} cannot be read: {error}.") from None
+
+
 def _parsed(text: str) -> dict[str, Any]:
     """Values of a card of this version of the format, without that version."""
     try:
@@ -144,12 +158,6 @@ def _parsed(text: str) -> dict[str, Any]:
     return values
 
 
-def checksum(path: str | Path) -> str:
-    """SHA-256 of a file, hexadecimal, as `ModelCard.model_sha256` holds it."""
-    with Path(path).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def wrong_value(name: str, expected: str, value: object) -> ModelError:
     """Error for a field of a card that does not hold what is expected."""
     return ModelError(f"`{name}` of the card {expected}; received {value!r}.")
@@ -160,16 +168,3 @@ def _field_types(card: Any) -> dict[str, TypeAdapter[Any]]:
     """Type of each field of a card, with its range."""
     hints = get_type_hints(card, include_extras=True)
     return {field.name: TypeAdapter(hints[field.name]) for field in fields(card)}
-
-
-def _read(path: str | Path) -> str:
-    path = Path(path)
-    if not path.exists() and path.with_name("card.json").exists():
-        raise ModelError(
-            f"{path.parent} was written by a version of Maskwright before {CARD_FILE} was "
-            f"introduced and cannot be read; train or export the model again."
-        )
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ModelError(f"The card {path} cannot be read: {error}.") from None

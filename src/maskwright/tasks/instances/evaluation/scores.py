@@ -79,11 +79,9 @@ class InstanceEvaluation(Evaluation):
         """
         if not self.draws:
             return {score.key: np.full(2, np.nan) for score in SCORES}
-        cases = list(dict.fromkeys(self.cases))
-        rows = np.array([cases.index(case) for case in self.cases])
         resampled: dict[str, list[np.ndarray]] = {score.key: [] for score in SCORES}
-        for times in draw_cases(len(cases), self.draws, self.options.seed):
-            for key, values in _resampled(self.tallies, times[:, rows]).items():
+        for times in draw_cases(self.cases, self.draws, self.options.seed):
+            for key, values in _resampled(self.tallies, times).items():
                 resampled[key].append(values)
         return {key: interval(np.concatenate(values)) for key, values in resampled.items()}
 

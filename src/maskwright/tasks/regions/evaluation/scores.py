@@ -9,7 +9,7 @@ from scipy.special import expit, logit
 
 from maskwright.evaluation import Caution, Evaluation
 from maskwright.evaluation.reports.parts import Score, counted
-from maskwright.metrics import Decisions, decision_ends, decision_scores, resample_decisions
+from maskwright.metrics import Decisions, decision_intervals, decision_scores, resample_decisions
 from maskwright.model_card import RegionCard
 from maskwright.tasks.semantic.evaluation.scores import SemanticEvaluation
 
@@ -118,9 +118,9 @@ class RegionEvaluation(Evaluation):
     def intervals(self) -> Mapping[str, np.ndarray]:
         """Ends of the 95 % intervals of `true`, `(2,)` by score, cases resampled.
 
-        All nan where there is a single case, or no bootstrap; see `decision_ends`.
+        All nan where there is a single case, or no bootstrap; see `decision_intervals`.
         """
-        return decision_ends(self._resampled_true)
+        return decision_intervals(self._resampled_true)
 
     @cached_property
     def predicted(self) -> Decisions | None:
@@ -132,7 +132,7 @@ class RegionEvaluation(Evaluation):
     @cached_property
     def predicted_intervals(self) -> Mapping[str, np.ndarray]:
         """As `intervals`, of `predicted`; empty without it."""
-        return decision_ends(self._resampled_predicted)
+        return decision_intervals(self._resampled_predicted)
 
     @cached_property
     def difference(self) -> Mapping[str, float]:
@@ -148,7 +148,7 @@ class RegionEvaluation(Evaluation):
     def difference_intervals(self) -> Mapping[str, np.ndarray]:
         """As `intervals`, of `difference`: the same cases are resampled for both."""
         true, predicted = self._resampled_true, self._resampled_predicted
-        return decision_ends({name: values - true[name] for name, values in predicted.items()})
+        return decision_intervals({name: values - true[name] for name, values in predicted.items()})
 
     @property
     def num_missed(self) -> int:

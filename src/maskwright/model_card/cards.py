@@ -1,0 +1,116 @@
+"""The model card of each task."""
+
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
+
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveInt
+
+from maskwright.labels import Labels
+from maskwright.model_card.base import ModelCard, wrong_value
+from maskwright.types import InstanceMethod, Outside, RegionKind, Unit
+
+ImageSize = tuple[PositiveInt, PositiveInt] | None
+Share = Annotated[float, Field(gt=0, lt=1)]
+Probability = Annotated[float, Field(ge=0, lt=1)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SemanticCard(ModelCard):
+    """Card of a model that gives every pixel a class; scaling of pixels is inside the model.
+
+    Args:
+        size: `(height, width)` that whole images are stretched to, px; `None` keeps their scale.
+        tile: Side of the tiles that larger images are cut into at their own scale, px; `None`
+            runs every image whole.
+        threshold: With two classes, probability from which a pixel is foreground; with more,
+            probability below which it is background. `None` takes the most probable class.
+        min_area_px: Smaller components are removed, px of the original image.
+        fill_holes_px: Holes of at most this area are filled, px of the original image.
+        keep_largest: Only the largest component of each class is kept.
+    """
+
+    task: ClassVar[str] = "semantic"
+    command: ClassVar[str] = "maskwright train"
+
+    labels: Labels
+    size: ImageSize
+    tile: PositiveInt | None
+    threshold: Share | None
+    min_area_px: NonNegativeInt = 0
+    fill_holes_px: NonNegativeInt = 0
+    keep_largest: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("threshold", "fill_holes_px"):
+            value = getattr(self, name)
+            if self.background is None and value not in (None, 0):
+                expected = "must be nothing: the model has several classes and none is a background"
+                raise wrong_value(name, expected, value)
+
+    @property
+    def background(self) -> int | None:
+        """Label of what is no object: the class named so, else the first of two, else `None`."""
+        if self.labels.background is None and self.labels.num_classes <= 2:
+            return 0
+        return self.labels.background
+
+
+@dataclass(frozen=True, kw_only=True)
+class InstanceCard(ModelCard):
+    """Card of a model that predicts single objects; `size` and `tile` are as in `SemanticCard`.
+
+    Args:
+        foreground: Probability from which a pixel belongs to an object, of `"centers"`.
+        marker: Mean of depth and nearness to a center from which a pixel starts an object, of
+            `"centers"`.
+        score: Minimum score of an object.
+        min_area_px: Smaller objects are removed, px of the original image.
+    """
+
+    task: ClassVar[str] = "instances"
+    command: ClassVar[str] = "maskwright train --set objects=…"
+    background: ClassVar[int] = 0
+
+    labels: Labels
+    method: InstanceMethod
+    size: ImageSize
+    tile: PositiveInt | None
+    foreground: Probability = 0.5
+    marker: Probability = 0.5
+    score: Probability = 0.5
+    min_area_px: NonNegativeInt = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class RegionCard(ModelCard):
+    """Card of a model that decides on masked regions.
+
+    Args:
+        names: Class names of the decision, negative first.
+        unit: What one decision is made on.
+        context: Margin around the box of a region, as a share of its sides; `None` for the whole
+            image instead.
+        value_range: Pixel values of black and white.
+        measures: Names of the measures that the model takes, in their order.
+        min_area_px: Minimum area of a region, px of the original image.
+        min_predicted_px: Minimum area of a region in a predicted mask, px of the original image.
+        full_scale: Pixel value of full intensity in measures; `None` for the largest of its type.
+        threshold: Probability from which the decision is the second name.
+    """
+
+    task: ClassVar[str] = "regions"
+    command: ClassVar[str] = "maskwright regions train"
+
+    names: tuple[str, str]
+    unit: Unit
+    regions: RegionKind
+    size: PositiveInt
+    context: NonNegativeFloat | None
+    outside: Outside
+    value_range: tuple[float, float]
+    measures: tuple[str, ...]
+    min_area_px: PositiveInt = 1
+    min_predicted_px: int = 1
+    full_scale: float | None = None
+    threshold: Share = 0.5
