@@ -57,11 +57,11 @@ from maskwright.tasks.regions.learning.objective import (
 from maskwright.tasks.regions.pipeline import Pipeline
 from maskwright.tasks.regions.setup import (
     RegionData,
-    describe_classifier,
     find_labeling,
     make_crop_spec,
     region_predictor,
 )
+from maskwright.tasks.regions.training import describe_classifier
 from maskwright.tasks.regions.training import prepare as prepare_regions
 from maskwright.tasks.semantic.training import prepare as prepare_masks
 from maskwright.tasks.settings import make_augmentation, train_options

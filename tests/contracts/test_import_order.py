@@ -102,7 +102,10 @@ def test_tensorflow_is_imported_late():
         assert not heavy or is_within(module, MAY_NEED_TENSORFLOW), f"{module} imports {heavy}."
 
 
-@pytest.mark.parametrize("package", ["maskwright", "maskwright.inference", "maskwright.cli"])
+@pytest.mark.parametrize(
+    "package",
+    ["maskwright", "maskwright.inference", "maskwright.tasks.registry", "maskwright.cli"],
+)
 def test_starting_needs_no_tensorflow(package):
     code = f"import sys, {package}; print([n for n in ('tensorflow', 'keras') if n in sys.modules])"
     command = [sys.executable, "-c", code]

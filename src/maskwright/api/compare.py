@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
 from maskwright.api.evaluate import EvaluateArguments
+from maskwright.errors import ConfigError
 from maskwright.evaluation.result import EvaluateOptions
 from maskwright.tasks.registry import require_task, task_of
 
@@ -39,9 +40,15 @@ def compare(
     given = EvaluateOptions(**options)
     task = task_of(first)
     require_task(second, task.name)
+    if task.compare is None:
+        raise ConfigError(
+            f"Expected two models of masks, of the task semantic; models of {task.name} cannot be "
+            f"compared on the same images yet: evaluate each, and compare the intervals of their "
+            f"scores."
+        )
     comparison = task.compare(first, second, data, given)
     folder = out or comparison_folder(first, second, given.split)
-    write_report(task.comparison_report(comparison), folder)
+    write_report(task.report(comparison), folder)
     return comparison
 
 

@@ -45,5 +45,5 @@ def compare(
         flips=flips,
         on_message=print_message,
     )
-    report = task_of(run_a).comparison_report(comparison)
+    report = task_of(run_a).report(comparison)
     print_report(report, folder or api.comparison_folder(run_a, run_b, split), as_json)

@@ -1,6 +1,5 @@
 """`TASKS`: every task by its name in `model_card.json`."""
 
-from collections.abc import Mapping
 from pathlib import Path
 
 from maskwright.errors import ModelError
@@ -8,9 +7,9 @@ from maskwright.export.artifact import model_folder
 from maskwright.model_card import CARD_FILE, read_task
 from maskwright.tasks.base import Task
 from maskwright.tasks.loading import SEGMENTATION_TASKS
-from maskwright.tasks.regions.task import RegionTask
+from maskwright.tasks.regions.task import REGIONS
 
-TASKS: Mapping[str, Task] = {task.name: task for task in (*SEGMENTATION_TASKS, RegionTask())}
+TASKS = {task.name: task for task in (*SEGMENTATION_TASKS, REGIONS)}
 
 
 def require_task(model: str | Path, name: str) -> None:
@@ -24,9 +23,7 @@ def require_task(model: str | Path, name: str) -> None:
 
 
 def task_of(model: str | Path) -> Task:
-    """Task of the model in a folder.
-
-    Where there is no card it is the first task, whose `load` says what is missing.
+    """Task of the model in a folder; without a card the first, whose `load` says what is missing.
 
     Raises:
         ModelError: If the card cannot be read or names no task.

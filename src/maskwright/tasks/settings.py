@@ -2,17 +2,17 @@
 
 from collections.abc import Collection, Sequence, Sized
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 from maskwright.config import RunConfig
 from maskwright.data import DataSet, open_dataset
 from maskwright.data.pipeline.augmentation import Augmentation
 from maskwright.errors import ConfigError, DataError
+from maskwright.evaluation import EvaluateOptions
+from maskwright.inference.folder_plan import FolderOptions
 from maskwright.types import OnMessage, ignore_message
 
 if TYPE_CHECKING:
-    from maskwright.evaluation import EvaluateOptions
-    from maskwright.inference.folder_plan import FolderOptions
     from maskwright.training.options import TrainOptions
 
 _MAX_SKIPPED_SHOWN = 20
@@ -99,15 +99,7 @@ def make_augmentation(config: RunConfig) -> Augmentation:
     return Augmentation.named(changes.pop("strength"), **changes)
 
 
-def refuse_comparison(task: str) -> NoReturn:
-    """Raise `ConfigError`: models of the task have no paired comparison."""
-    raise ConfigError(
-        f"Expected two models of masks, of the task semantic; models of {task} cannot be compared "
-        f"on the same images yet: evaluate each, and compare the intervals of their scores."
-    )
-
-
-def refuse_evaluate_options(task: str, options: "EvaluateOptions") -> None:
+def refuse_evaluate_options(task: str, options: EvaluateOptions) -> None:
     """Raise `ConfigError` for options of `evaluate` that only semantic models have."""
     for name, usual in (("size", "original"), ("flips", False)):
         if getattr(options, name) != usual:
@@ -117,7 +109,7 @@ def refuse_evaluate_options(task: str, options: "EvaluateOptions") -> None:
             )
 
 
-def refuse_options(task: str, supported: Collection[str], options: "FolderOptions") -> None:
+def refuse_options(task: str, supported: Collection[str], options: FolderOptions) -> None:
     """Raise `ConfigError` for options of `predict` that the task does not support."""
     for name, purpose in _PURPOSES.items():
         if name not in supported and getattr(options, name) not in (None, False):

@@ -34,6 +34,7 @@ from maskwright.tasks.instances.drawing import draw_objects
 from maskwright.tasks.instances.panoptic import Merger, as_colors, segments_info
 from maskwright.tasks.instances.predictor import InstancePredictor, Output, adjusted_instance_card
 from maskwright.tasks.instances.tables import ObjectsResult, measured, object_record, write_tables
+from maskwright.tasks.settings import refuse_options
 from maskwright.types import ignore_message
 
 
@@ -49,6 +50,7 @@ def plan_folder(
 
     Raises `ConfigError` too if the semantic model has no classes beside those of the objects.
     """
+    refuse_options(InstanceCard.task, ("classes",), options)
     if options.engine != "ray":
         return plan_models(*_load(model, options, SHARED), images, out, options)
     card = InstanceCard.read(model_folder(model) / CARD_FILE)

@@ -19,6 +19,7 @@ from maskwright.model_card import CARD_FILE, MODEL_FILE, SEGMENTER, RegionCard
 from maskwright.tasks.regions.case_model import case_model
 from maskwright.tasks.regions.pipeline import NO_SEGMENTER, Pipeline
 from maskwright.tasks.regions.tables import CasesResult, write_tables
+from maskwright.tasks.settings import refuse_options
 from maskwright.types import Unit, ignore_message
 
 
@@ -37,6 +38,7 @@ def plan_folder(
         ConfigError: If the pattern of `options.group_by` is wrong, an image would be overwritten,
             or an option does not suit the model.
     """
+    refuse_options(RegionCard.task, ("flips", "masks", "group_by", "heat"), options)
     if options.heat and is_artifact(Path(model)):
         raise ConfigError(
             f"Heat maps are drawn for runs alone; give the run that the exported model {model} "

@@ -1,4 +1,4 @@
-"""What a run on regions is made of: data, labeling, crops, segmenter and network."""
+"""What a run on regions is made of: data, labeling, crops and segmenter."""
 
 import shutil
 from collections.abc import Callable
@@ -13,7 +13,6 @@ from maskwright.errors import ConfigError
 from maskwright.export.ensemble import model_files
 from maskwright.imageio import atomic_write
 from maskwright.model_card import SEGMENTER
-from maskwright.models.blueprint import Blueprint
 from maskwright.tasks.loading import load_segmenter
 from maskwright.tasks.provenance import learned_ids
 from maskwright.tasks.regions import CropSpec, Region
@@ -88,40 +87,6 @@ def make_crop_spec(dataset: DataSet, labeling: Labeling, config: RegionConfig) -
         min_area_px=config.min_area_px,
         min_predicted_px=1 if config.segmenter is None else min_component_px(dataset, kind),
         full_scale=full_scale(dataset),
-    )
-
-
-def describe_classifier(
-    config: RegionConfig,
-    *,
-    channels: int,
-    num_measures: int,
-    pixel_range: tuple[float, float],
-    penalty: float,
-    seed: int,
-    synchronized: bool,
-) -> Blueprint:
-    """Network that the settings describe, as `training.prepare` asks for it."""
-    shape = {"channels": channels, "pixel_range": pixel_range, "outside": config.outside}
-    if config.preset == "reference_cnn":
-        return Blueprint("classifier", {"name": "reference", "size": config.size, **shape})
-    return Blueprint(
-        "classifier",
-        {
-            **shape,
-            **config.encoder_arguments(),
-            "num_measures": num_measures,
-            "pooling": config.pooling,
-            "embedding": config.embedding,
-            "dropout": config.dropout,
-            "pixels": config.pixels,
-        },
-        {
-            "weights": config.encoder_weights if config.pretrained else None,
-            "penalty": penalty,
-            "seed": seed,
-            "synchronized": synchronized,
-        },
     )
 
 

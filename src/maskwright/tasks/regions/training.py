@@ -10,6 +10,7 @@ from maskwright.data.pipeline.epochs import steps_per_epoch
 from maskwright.losses import loss
 from maskwright.metrics import fit_temperature
 from maskwright.model_card import RegionCard
+from maskwright.models.blueprint import Blueprint
 from maskwright.tasks.regions.extraction.feature_vector import VECTOR_NAMES
 from maskwright.tasks.regions.learning.bags import RegionArrays
 from maskwright.tasks.regions.learning.build_bags import BagOptions, build_bags
@@ -22,7 +23,7 @@ from maskwright.tasks.regions.learning.objective import (
     penalty,
 )
 from maskwright.tasks.regions.learning.previews import RegionPreviews
-from maskwright.tasks.regions.setup import RegionData, describe_classifier
+from maskwright.tasks.regions.setup import RegionData
 from maskwright.tasks.settings import data_facts, make_augmentation
 from maskwright.training.objective import Batching, TrainingSetup
 from maskwright.training.options import Recipe, TrainOptions
@@ -92,6 +93,40 @@ def prepare(
         settings=config.model_dump(mode="json"),
         initialize=initialize,
         previews=previews,
+    )
+
+
+def describe_classifier(
+    config: RegionConfig,
+    *,
+    channels: int,
+    num_measures: int,
+    pixel_range: tuple[float, float],
+    penalty: float,
+    seed: int,
+    synchronized: bool,
+) -> Blueprint:
+    """Network that the settings describe, as `prepare` asks for it."""
+    shape = {"channels": channels, "pixel_range": pixel_range, "outside": config.outside}
+    if config.preset == "reference_cnn":
+        return Blueprint("classifier", {"name": "reference", "size": config.size, **shape})
+    return Blueprint(
+        "classifier",
+        {
+            **shape,
+            **config.encoder_arguments(),
+            "num_measures": num_measures,
+            "pooling": config.pooling,
+            "embedding": config.embedding,
+            "dropout": config.dropout,
+            "pixels": config.pixels,
+        },
+        {
+            "weights": config.encoder_weights if config.pretrained else None,
+            "penalty": penalty,
+            "seed": seed,
+            "synchronized": synchronized,
+        },
     )
 
 

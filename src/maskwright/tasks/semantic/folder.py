@@ -34,6 +34,7 @@ from maskwright.model_card import SemanticCard
 from maskwright.tasks.semantic.batching import BATCH_PIXELS, PreparedPixels, batches
 from maskwright.tasks.semantic.load import open_masks
 from maskwright.tasks.semantic.writer import write_files
+from maskwright.tasks.settings import refuse_options
 from maskwright.types import ignore_message
 
 _WORTH_PREPARING = 16  # images; preparing takes about as long as Keras takes for a hundred
@@ -51,6 +52,7 @@ def plan_folder(
     float16 `(h, w, classes)`, before threshold and post-processing, and `names` of the classes;
     and `polygons/NAME.geojson`.
     """
+    refuse_options(SemanticCard.task, ("flips", "probabilities", "large", "polygons"), options)
     if options.engine == "ray":
         card = adjusted_card(load_card(Path(model)), options.adjustments)
         worker = replace(options, on_message=ignore_message)

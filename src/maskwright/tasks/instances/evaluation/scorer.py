@@ -1,10 +1,11 @@
 """`InstanceScorer`: matches the predicted objects of each image with the true ones."""
 
 from collections.abc import Collection
+from pathlib import Path
 
 import numpy as np
 
-from maskwright.data import DataSet, Sample
+from maskwright.data import DataSet, Sample, open_dataset
 from maskwright.data.to_rgb import as_picture
 from maskwright.errors import DataError
 from maskwright.evaluation.loop import evaluate, pack, unpack
@@ -20,9 +21,12 @@ from maskwright.evaluation.result import (
 from maskwright.instances import Instances
 from maskwright.metrics.coco import Pairs, coco_scores, pair_boxes, pair_masks
 from maskwright.metrics.instances import ObjectTally, tally_objects
+from maskwright.model_card import InstanceCard
 from maskwright.tasks.instances.drawing import draw_objects
 from maskwright.tasks.instances.evaluation.scores import InstanceEvaluation, image_ap
 from maskwright.tasks.instances.predictor import InstancePredictor
+from maskwright.tasks.provenance import division_of
+from maskwright.tasks.settings import refuse_evaluate_options
 
 _COCO_MAX = 100  # detections of an image, where no image holds more objects
 
@@ -115,3 +119,10 @@ def evaluate_instances(
     """Score a model of single objects on a split; see `evaluation.evaluate`."""
     scorer = InstanceScorer(source, model, options or EvaluateOptions(), learned)
     return evaluate(model.every, scorer)
+
+
+def evaluate_run(run: Path, data: str | Path, options: EvaluateOptions) -> InstanceEvaluation:
+    """Score a run on a split of its own division of the data, as `Task.evaluate`."""
+    refuse_evaluate_options(InstanceCard.task, options)
+    dataset = open_dataset(data, **division_of(run))
+    return evaluate_instances(InstancePredictor.load(run), dataset, options)
