@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from maskwright.serving.jobs.dynamic_batching import DynamicBatcher, SerializedModel
+from maskwright.serving.jobs.dynamic_batching import DynamicBatcher, serialized
 from maskwright.serving.limits import DeadlineExceededError, deadline
 
 
@@ -118,7 +118,7 @@ def test_who_is_late_leaves_the_queue():
 
 def test_one_call_at_a_time():
     held = Engine()
-    alone = SerializedModel(held)
+    alone = serialized(held)
     with ThreadPoolExecutor(2) as pool:
         first = pool.submit(alone, of_value(0))
         held.started.wait(5)

@@ -63,7 +63,9 @@ def test_what_waited_too_long_never_starts():
     go = threading.Event()
 
     async def work(queue):
-        held = [asyncio.create_task(queue.run_for(None, go.wait, 5)) for _ in range(queue.threads)]
+        held = [
+            asyncio.create_task(queue.run(go.wait, 5, seconds=60)) for _ in range(queue.threads)
+        ]
         await asyncio.sleep(0)
         with pytest.raises(DeadlineExceededError):
             await queue.run(started.append, 1)

@@ -27,10 +27,9 @@ from made_up_models import (
 from maskwright.errors import TooLargeError
 from maskwright.rle import decode_rle
 from maskwright.serving.jobs import probability_grid
-from maskwright.serving.jobs.run_inference import renumber_objects
 from maskwright.serving.limits import DeadlineExceededError, ServerLimits, deadline
 from maskwright.serving.store import mask_formats
-from maskwright.serving.store.upload import Upload
+from maskwright.serving.store.upload import Upload, renumber_objects
 
 MODELS = ("cells", "parts", "squares", "lesions", "marked")
 

@@ -3,7 +3,7 @@
 import pytest
 
 from made_up_models import as_file, one_model, two_squares
-from maskwright.serving.access_record import AccessRecord
+from maskwright.serving.metrics import AccessRecord
 
 TOKEN = "a-token-of-enough-letters"
 IMAGE = {"image": ("cells.png", as_file(two_squares()))}

@@ -43,13 +43,16 @@ class ServerLimits:
 class DeadlineExceededError(MaskwrightError):
     """Work that took longer than a request may take."""
 
+    def __init__(self, allowed: str = "this server allows; send a smaller image.") -> None:
+        super().__init__(f"The answer took longer than {allowed}")
+
 
 _DEADLINE: ContextVar[float | None] = ContextVar("deadline", default=None)
 
 
 @contextmanager
-def deadline(at: float | None) -> Iterator[None]:
-    """Within it, `check_deadline` raises from a time of `time.monotonic` on; `None` for never."""
+def deadline(at: float) -> Iterator[None]:
+    """Within it, `check_deadline` raises from a time of `time.monotonic` on."""
     token = _DEADLINE.set(at)
     try:
         yield
@@ -64,7 +67,5 @@ def check_deadline() -> float | None:
         return None
     left = at - time.monotonic()
     if left <= 0:
-        raise DeadlineExceededError(
-            "The answer took longer than this server allows; send a smaller image."
-        )
+        raise DeadlineExceededError
     return left

@@ -1,4 +1,11 @@
-"""Metrics of a server, for Prometheus."""
+"""Metrics for Prometheus, and access records.
+
+A record is made for every request, and for every connection that came to none.
+"""
+
+import sys
+from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from prometheus_client import (
     CollectorRegistry,
@@ -9,11 +16,51 @@ from prometheus_client import (
     ProcessCollector,
 )
 
-from maskwright.serving.access_record import AccessRecord
+ACCESS_RECORD = "maskwright.access_record"
+"""Key of the record in the ASGI scope of a request."""
 
+_LONGEST_PATH = 200
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"})
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 _IMAGES = (1, 2, 4, 8, 16)
+
+
+@dataclass
+class AccessRecord:
+    """What is known of a request when its response has been sent.
+
+    Args:
+        route: Pattern of the path, of which there are few; empty if there is none.
+        status: HTTP status; 0 without a response.
+        sent: Bytes of the response.
+        seconds: Time from the headers to the end.
+        reason: Why it was refused, or failed.
+    """
+
+    peer: str
+    method: str
+    path: str
+    route: str = ""
+    status: int = 0
+    sent: int = 0
+    seconds: float = 0.0
+    reason: str = ""
+
+    def line(self) -> str:
+        """One line: time, peer, method, path, status, bytes, milliseconds, reason."""
+        when = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        # Neither new lines nor the codes of terminals get into a log.
+        path = self.path[:_LONGEST_PATH].encode("unicode_escape").decode()
+        reason = f" {self.reason.encode('unicode_escape').decode()}" if self.reason else ""
+        return (
+            f"{when} {self.peer} {self.method} {path} {self.status} {self.sent}B "
+            f"{self.seconds * 1000:.1f}ms{reason}"
+        )
+
+
+def write_record(record: AccessRecord) -> None:
+    """Write the line of a record to standard error."""
+    sys.stderr.write(record.line() + "\n")
 
 
 class ServerMetrics:

@@ -1,20 +1,28 @@
 """ASGI middleware around every route: who may ask, from where, how much; and its access record."""
 
 import asyncio
+import contextlib
+import hashlib
+import hmac
 import time
+import traceback
 from collections.abc import Callable, Iterable
+from http.cookies import CookieError, SimpleCookie
+from pathlib import Path
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from maskwright.serving.access_record import ACCESS_RECORD, AccessRecord, error_reason, write_record
-from maskwright.serving.authentication import is_authorized
 from maskwright.serving.limits import ServerLimits
+from maskwright.serving.metrics import ACCESS_RECORD, AccessRecord, write_record
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
 """Values of the header `Host` of a server that only this machine can reach."""
+
+COOKIE = "maskwright"
+"""Name of the cookie of a browser that has signed in."""
 
 _OPEN = frozenset({"/health", "/v2/health/live", "/v2/health/ready", "/api/session", "/api/login"})
 _POLICY = (
@@ -22,12 +30,34 @@ _POLICY = (
     "connect-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'none'; "
     "frame-ancestors 'none'"
 )
-_DOCS = "/docs"
 # The vendored page of `/docs` puts styles on its elements.
 _DOCS_POLICY = _POLICY.replace("style-src 'self'", "style-src 'self' 'unsafe-inline'")
 _CLOSE = {"connection": "close"}
 _DRAIN_S = 2.0
 _MOST_DIGITS = 18  # of a length; Python is slow with thousands of them
+
+
+def session_of(token: str) -> str:
+    """Value of the cookie for a token, which cannot be read from it."""
+    return hmac.new(token.encode(), b"maskwright session", hashlib.sha256).hexdigest()
+
+
+def same_secret(given: str, expected: str) -> bool:
+    """Whether two secrets are equal, in a time that does not depend on where they differ."""
+    return hmac.compare_digest(given.encode(), expected.encode())
+
+
+def is_authorized(headers: Headers, token: str) -> bool:
+    """Whether a request brings the token, or the cookie made of it."""
+    scheme, _, given = headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer" and same_secret(given.strip(), token):
+        return True
+    cookies: SimpleCookie = SimpleCookie()
+    try:
+        cookies.load(headers.get("cookie", ""))
+    except CookieError:
+        return False
+    return COOKIE in cookies and same_secret(cookies[COOKIE].value, session_of(token))
 
 
 def problem(path: str, message: str) -> dict[str, str]:
@@ -53,12 +83,9 @@ class SecurityMiddleware:
         public: frozenset[str] = frozenset(),
         on_record: Callable[[AccessRecord], None] = write_record,
     ) -> None:
-        self.app = app
-        self.limits = limits
-        self.token = token
+        self.app, self.limits, self.token = app, limits, token
         self.hosts = None if hosts is None else frozenset(hosts)
-        self.public = public
-        self.on_record = on_record
+        self.public, self.on_record = public, on_record
         self.body_bytes = 0  # of requests that are not answered yet
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -68,23 +95,36 @@ class SecurityMiddleware:
             return
         began = time.perf_counter()
         peer, *_ = scope.get("client") or ("-",)
-        record = AccessRecord(peer, scope["method"], scope["path"])
-        scope[ACCESS_RECORD] = record
+        record = scope[ACCESS_RECORD] = AccessRecord(peer, scope["method"], scope["path"])
         body = _Body(self, receive)
-        response = _Response(record, send, docs=scope["path"].startswith(_DOCS))
+
+        async def respond(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                record.status = message["status"]
+                _add_headers(MutableHeaders(scope=message), scope["path"])
+            else:
+                record.sent += len(message.get("body", b""))
+            await send(message)
+
+        async def refuse(error: HTTPException) -> None:
+            content = problem(scope["path"], error.detail)
+            headers = {**_CLOSE, **(error.headers or {})}
+            await JSONResponse(content, error.status_code, headers)(scope, receive, respond)
+
         try:
-            try:
-                self._check(scope)
-                await self.app(scope, body.receive, response.send)
-            except HTTPException as refused:
-                record.reason = refused.detail
-                await body.drain(scope)
-                await _refuse(scope, refused, receive, response.send)
-            except Exception as error:
-                record.reason = error_reason(error)
-                if not record.status:
-                    message = "Internal server error; the log of the server names the reason."
-                    await _refuse(scope, HTTPException(500, message), receive, response.send)
+            self._check(scope)
+            await self.app(scope, body.receive, respond)
+        except HTTPException as error:
+            record.reason = error.detail
+            await body.drain(scope)
+            await refuse(error)
+        except Exception as error:
+            place = traceback.extract_tb(error.__traceback__)[-1]
+            name = Path(place.filename).name
+            record.reason = f"{type(error).__name__} at {name}:{place.lineno}: {error}"
+            if not record.status:
+                message = "Internal server error; the log of the server names the reason."
+                await refuse(HTTPException(500, message))
         finally:
             self.body_bytes -= body.received
             record.seconds = time.perf_counter() - began
@@ -92,6 +132,7 @@ class SecurityMiddleware:
             self.on_record(record)
 
     def _check(self, scope: Scope) -> None:
+        """Raise `HTTPException` for a request that is refused by its headers."""
         headers = Headers(scope=scope)
         host = headers.get("host", "")
         if self.hosts is not None and _host_name(host) not in self.hosts:
@@ -100,28 +141,19 @@ class SecurityMiddleware:
         origin = headers.get("origin")
         if origin is not None and origin.partition("://")[2] != host:
             raise HTTPException(403, f"Pages of {origin[:60]!r} may not use this server.")
-        if (
-            self.token is not None
-            and not self._is_open(scope)
-            and not is_authorized(headers, self.token)
-        ):
+        reads_page = scope["method"] in ("GET", "HEAD") and scope["path"] in self.public
+        is_open = reads_page or scope["path"] in _OPEN
+        if self.token is not None and not is_open and not is_authorized(headers, self.token):
             raise HTTPException(
                 401,
                 "Expected the token of this server, as `Authorization: Bearer TOKEN`.",
                 {"www-authenticate": "Bearer"},
             )
-        length = headers.get("content-length")
-        if length is None:
-            return
+        length = headers.get("content-length", "0")
         if not (length.isascii() and length.isdecimal()):
             raise HTTPException(400, "Expected the length of the body to be a number.")
         if len(length) > _MOST_DIGITS or int(length) > self.limits.body_bytes:
             raise HTTPException(413, _too_large(self.limits.body_bytes))
-
-    def _is_open(self, scope: Scope) -> bool:
-        return scope["path"] in _OPEN or (
-            scope["method"] in ("GET", "HEAD") and scope["path"] in self.public
-        )
 
 
 class _Body:
@@ -165,45 +197,23 @@ class _Body:
     async def drain(self, scope: Scope) -> None:
         """Read on for a moment: a client that is still sending does not read a refusal."""
         headers = Headers(scope=scope)
-        if "content-length" not in headers and "transfer-encoding" not in headers:
+        sends_body = "content-length" in headers or "transfer-encoding" in headers
+        if not sends_body or "expect" in headers:  # which waits before it sends
             return
-        if "expect" in headers:  # the client waits before it sends
-            return
-        try:
+        with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_DRAIN_S):
                 while (await self._receive()).get("more_body", False):
                     pass
-        except TimeoutError:
-            return
 
 
-class _Response:
-    """The response to one request, counted, with the headers of every response."""
-
-    def __init__(self, record: AccessRecord, send: Send, docs: bool) -> None:
-        self._record = record
-        self._send = send
-        self._policy = _DOCS_POLICY if docs else _POLICY
-
-    async def send(self, message: Message) -> None:
-        """Send a message."""
-        if message["type"] == "http.response.start":
-            self._record.status = message["status"]
-            headers = MutableHeaders(scope=message)
-            headers["content-security-policy"] = self._policy
-            headers["x-content-type-options"] = "nosniff"
-            headers["referrer-policy"] = "no-referrer"
-            headers["cross-origin-resource-policy"] = "same-origin"
-            headers.setdefault("cache-control", "no-store")
-        else:
-            self._record.sent += len(message.get("body", b""))
-        await self._send(message)
-
-
-async def _refuse(scope: Scope, refused: HTTPException, receive: Receive, send: Send) -> None:
-    headers = {**_CLOSE, **(refused.headers or {})}
-    content = problem(scope["path"], refused.detail)
-    await JSONResponse(content, refused.status_code, headers)(scope, receive, send)
+def _add_headers(headers: MutableHeaders, path: str) -> None:
+    """Add the headers of every response."""
+    policy = _DOCS_POLICY if path.startswith("/docs") else _POLICY
+    headers["content-security-policy"] = policy
+    headers["x-content-type-options"] = "nosniff"
+    headers["referrer-policy"] = "no-referrer"
+    headers["cross-origin-resource-policy"] = "same-origin"
+    headers.setdefault("cache-control", "no-store")
 
 
 def _too_large(most: int) -> str:

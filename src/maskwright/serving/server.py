@@ -7,6 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,10 @@ import uvicorn
 from fastapi import FastAPI
 
 from maskwright.errors import ConfigError
-from maskwright.serving.access_record import AccessRecord, write_record
-from maskwright.serving.connection import ConnectionLimiter, counting_responses
+from maskwright.serving.connection import LimitedConnection
 from maskwright.serving.jobs.model_registry import open_models
 from maskwright.serving.limits import ServerLimits
+from maskwright.serving.metrics import AccessRecord, write_record
 from maskwright.serving.routes.app import create_app
 from maskwright.serving.security import LOOPBACK
 
@@ -43,14 +44,12 @@ def bind(host: str, port: int) -> socket.socket:
     """
     try:
         family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        listener = socket.socket(family, kind)
-        try:
+        with contextlib.ExitStack() as on_error:
+            listener = on_error.enter_context(socket.socket(family, kind))
             # A port whose last connections are still being closed can be bound again.
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.bind(address)
-        except OSError:
-            listener.close()
-            raise
+            on_error.pop_all()
     except OSError as error:
         raise ConfigError(
             f"The server cannot answer at {host}, port {port} ({error.strerror}); name another "
@@ -75,11 +74,10 @@ def run_in_thread(
     Returns:
         The port, when the first request can come.
     """
-    # Of uvicorn it is asked what its typed arguments and the server's plain attributes give.
-    limiter: Any = ConnectionLimiter(limits, on_record)
+    protocol: Any = partial(LimitedConnection, limits, on_record)
     config = uvicorn.Config(
-        counting_responses(app),
-        http=limiter,
+        app,
+        http=protocol,
         ws="none",
         access_log=False,
         server_header=False,
@@ -88,7 +86,6 @@ def run_in_thread(
         timeout_graceful_shutdown=int(limits.seconds) + _SENDING_S,
     )
     server = uvicorn.Server(config)
-    port = listener.getsockname()[1]
     thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
     thread.start()
     try:
@@ -96,39 +93,27 @@ def run_in_thread(
             if not thread.is_alive():
                 raise RuntimeError("The server ended before it had started.")
             time.sleep(_POLL_S)
-        yield port
+        yield listener.getsockname()[1]
     finally:
         server.should_exit = True
         app.state.end()
         thread.join()
 
 
-def run_until_signal(
-    app: FastAPI,
-    listener: socket.socket,
-    limits: ServerLimits,
-    ready: Callable[[], None] = lambda: None,
-) -> None:
-    """Serve until SIGINT or SIGTERM; a second signal ends at once.
-
-    Args:
-        ready: Called once when the first request can come.
-    """
+@contextlib.contextmanager
+def _catch_signals() -> Iterator[list[int]]:
+    """Numbers of the signals SIGINT and SIGTERM as they come; after it, they end the process."""
     # No `threading.Event`: a handler that interrupts its `wait` could wait for its lock for ever.
     received: list[int] = []
-    with run_in_thread(app, listener, limits):
-        numbers = (signal.SIGINT, signal.SIGTERM)
-        before = {
-            number: signal.signal(number, lambda number, _: received.append(number))
-            for number in numbers
-        }
-        try:
-            ready()
-            while not received:
-                time.sleep(_SIGNAL_POLL_S)
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = [
+        signal.signal(number, lambda number, _: received.append(number)) for number in numbers
+    ]
+    try:
+        yield received
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
 
 
 def serve(
@@ -175,20 +160,14 @@ def serve(
     sources = [models] if isinstance(models, str | Path) else models
     with bind(host, port) as listener:
         opened = open_models([str(model) for model in sources], on_message)
-        app = create_app(
-            opened,
-            limits,
-            token=token,
-            hosts=LOOPBACK if loopback else None,
-            keep=None if keep is None else Path(keep),
-        )
+        folder = None if keep is None else Path(keep)
+        hosts = LOOPBACK if loopback else None
+        app = create_app(opened, limits, token=token, hosts=hosts, keep=folder)
         quoted = f"[{host}]" if ":" in host else host
         address = f"http://{quoted}:{listener.getsockname()[1]}"
-
-        def begin() -> None:
-            on_message(
-                f"Answers at {address} with {', '.join(opened) or 'no model yet'}; Ctrl+C ends it."
-            )
+        names = ", ".join(opened) or "no model yet"
+        with run_in_thread(app, listener, limits), _catch_signals() as received:
+            on_message(f"Answers at {address} with {names}; Ctrl+C ends it.")
             ready(address)
-
-        run_until_signal(app, listener, limits, begin)
+            while not received:
+                time.sleep(_SIGNAL_POLL_S)

@@ -2,34 +2,29 @@
 
 import threading
 from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from maskwright.serving.limits import DeadlineExceededError, check_deadline
-
-BatchEngine = Callable[[np.ndarray], np.ndarray]
-"""From images `(b, h, w, c)` to an array `(b, …)`."""
+from maskwright.tasks.serving import Engine
 
 _MOST_PIXELS = 2**17  # of a batch: larger ones exceed a processor's caches and gain nothing
 _MOST_IMAGES = 16
 
 
+@dataclass(eq=False)
 class _Call:
-    """Images of one caller, and what the engine gave for them."""
+    """Images of one caller, and what the engine gives for them."""
 
-    def __init__(self, images: np.ndarray) -> None:
-        self.images = images
-        self.answer: np.ndarray | None = None
-        self.error: BaseException | None = None
-
-    @property
-    def done(self) -> bool:
-        return self.answer is not None or self.error is not None
+    images: np.ndarray
+    answer: Future[np.ndarray] = field(default_factory=Future)
 
 
 class DynamicBatcher:
-    """A `BatchEngine` for callers in several threads.
+    """An engine, from images `(b, h, w, c)` to an array `(b, …)`, for callers in several threads.
 
     A caller who meets a free engine runs at once; nobody waits for others to come. Callers that
     come meanwhile wait, and the first of them then runs all waiting images of the same size.
@@ -44,8 +39,8 @@ class DynamicBatcher:
 
     def __init__(
         self,
-        engine: BatchEngine,
-        single: BatchEngine | None = None,
+        engine: Engine,
+        single: Engine | None = None,
         places: int = 1,
         on_batch: Callable[[int], None] = lambda _: None,
     ) -> None:
@@ -60,27 +55,24 @@ class DynamicBatcher:
     def __call__(self, images: np.ndarray) -> np.ndarray:
         """Run the engine on the images; `DeadlineExceededError` at the deadline of the caller."""
         call = _Call(images)
+        done = call.answer.done
         with self._turn:
             self._waiting.append(call)
-            while not call.done and (call not in self._waiting or self._running >= self._places):
+            while not done() and (call not in self._waiting or self._running >= self._places):
                 self._wait(call)
-            if not call.done:
+            if not done():
                 alone = self._running == 0 and self._waiting == [call]
                 engine = self._engine if alone or self._single is None else self._single
                 batch = self._take_batch(call)
                 self._running += 1
-        if not call.done:
+        if not done():
             try:
                 self._run(engine, batch)
             finally:
                 with self._turn:
                     self._running -= 1
                     self._turn.notify_all()
-        if call.error is not None:
-            raise call.error
-        if call.answer is None:
-            raise RuntimeError("An engine gave neither an answer nor an error.")
-        return call.answer
+        return call.answer.result()
 
     def _wait(self, call: _Call) -> None:
         """Wait for a change; at its deadline a caller leaves, unless its images already run."""
@@ -108,7 +100,7 @@ class DynamicBatcher:
         self._waiting = [other for other in self._waiting if other not in batch]
         return batch
 
-    def _run(self, engine: BatchEngine, batch: list[_Call]) -> None:
+    def _run(self, engine: Engine, batch: list[_Call]) -> None:
         try:
             images = batch[0].images
             if len(batch) > 1:
@@ -117,28 +109,27 @@ class DynamicBatcher:
             answers = engine(images)
         except BaseException as error:
             for call in batch:
-                call.error = error
+                call.answer.set_exception(error)
             return
-        first = 0
-        for call in batch:
-            call.answer = answers[first : first + len(call.images)]
-            first += len(call.images)
+        ends = np.cumsum([len(call.images) for call in batch])
+        for call, answer in zip(batch, np.split(answers, ends[:-1]), strict=True):
+            call.answer.set_result(answer)
 
 
-class SerializedModel:
-    """Any function, called by one thread at a time."""
+def serialized(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function, called by one thread at a time.
 
-    def __init__(self, function: Callable[..., Any]) -> None:
-        self._function = function
-        self._turn = threading.Lock()
+    It raises `DeadlineExceededError` at the deadline of the caller.
+    """
+    turn = threading.Lock()
 
-    def __call__(self, *args: Any) -> Any:
-        """Call the function; `DeadlineExceededError` at the deadline of the caller."""
+    def call(*args: Any) -> Any:
         left = check_deadline()
-        if not self._turn.acquire(timeout=-1 if left is None else left):
-            check_deadline()
-            raise DeadlineExceededError("The time of a call was over before its turn came.")
+        if not turn.acquire(timeout=-1 if left is None else left):
+            raise DeadlineExceededError
         try:
-            return self._function(*args)
+            return function(*args)
         finally:
-            self._turn.release()
+            turn.release()
+
+    return call

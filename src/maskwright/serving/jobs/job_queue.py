@@ -5,14 +5,14 @@ import math
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import ParamSpec, TypeVar
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar, TypeVarTuple
 
 from maskwright.errors import MaskwrightError
 from maskwright.export.engines import cores
 from maskwright.serving.limits import DeadlineExceededError, ServerLimits, deadline
 
-P = ParamSpec("P")
+Args = TypeVarTuple("Args")
 T = TypeVar("T")
 
 _LARGE_PX = 16 * 10**6  # an image takes several times its bytes while it is worked on
@@ -56,8 +56,8 @@ class JobQueue:
         self.pending = 0
         # Each waits for the engine most of the time; as many small images can run at once.
         self.threads = max(8, 2 * cores())
-        self._small = ThreadPoolExecutor(self.threads, "small", _mark_thread, (False,))
-        self._large = ThreadPoolExecutor(1, "large", _mark_thread, (True,))
+        self._small = ThreadPoolExecutor(self.threads, "small", setattr, (_THREAD, "large", False))
+        self._large = ThreadPoolExecutor(1, "large", setattr, (_THREAD, "large", True))
         self._mean_s = 0.1  # of one job, a moving mean
 
     def check(self) -> None:
@@ -66,63 +66,45 @@ class JobQueue:
             wait = math.ceil(self.pending * self._mean_s / self.threads)
             raise BusyError(min(max(wait, 1), _LONGEST_RETRY_S))
 
-    async def run(self, job: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Call a function in a thread.
+    async def run(self, job: Callable[[*Args], T], *args: *Args, seconds: float | None = None) -> T:
+        """Call a function in a thread, within a time; `None` for that of a request.
 
         Raises:
             BusyError: If the queue is full.
-            DeadlineExceededError: If it takes longer than a request may take; it ends at its next
-                `check_deadline`.
+            DeadlineExceededError: If it takes longer; it ends at its next `check_deadline`.
         """
-        return await self.run_for(self.limits.seconds, job, *args, **kwargs)
-
-    async def run_for(
-        self, seconds: float | None, job: Callable[P, T], *args: P.args, **kwargs: P.kwargs
-    ) -> T:
-        """As `run`, with another time; `None` for no limit."""
         self.check()
-        at = None if seconds is None else time.monotonic() + seconds
+        ends = time.monotonic() + (self.limits.seconds if seconds is None else seconds)
         try:
-            return await self._run(self._small, at, lambda: job(*args, **kwargs))
+            return await self._run(self._small, ends, lambda: job(*args))
         except _LargeImageError:
-            return await self._run(self._large, at, lambda: job(*args, **kwargs))
+            return await self._run(self._large, ends, lambda: job(*args))
 
-    async def _run(self, pool: ThreadPoolExecutor, at: float | None, job: Callable[[], T]) -> T:
-        self.pending += 1
+    async def _run(self, pool: ThreadPoolExecutor, ends: float, job: Callable[[], T]) -> T:
         loop = asyncio.get_running_loop()
+        future = pool.submit(self._timed, ends, job)
+        self.pending += 1
+        future.add_done_callback(lambda _: loop.call_soon_threadsafe(self._release))
         try:
-            future = pool.submit(self._timed, at, job)
-        except BaseException:
-            self.pending -= 1
-            raise
-        future.add_done_callback(lambda done: loop.call_soon_threadsafe(self._release, done))
-        left = None if at is None else at - time.monotonic()
-        try:
-            return await asyncio.wait_for(asyncio.wrap_future(future), left)
+            return await asyncio.wait_for(asyncio.wrap_future(future), ends - time.monotonic())
         except TimeoutError:
+            allowed = f"the {self.limits.seconds:g} seconds that this server allows"
             raise DeadlineExceededError(
-                f"The answer took longer than the {self.limits.seconds:g} seconds that this server "
-                f"allows; send a smaller image, or again later."
+                f"{allowed}; send a smaller image, or again later."
             ) from None
 
-    def _timed(self, at: float | None, job: Callable[[], T]) -> T:
+    def _timed(self, ends: float, job: Callable[[], T]) -> T:
         began = time.monotonic()
-        with deadline(at):
+        with deadline(ends):
             try:
                 return job()
             finally:
                 self._mean_s += 0.1 * (time.monotonic() - began - self._mean_s)
 
-    def _release(self, done: Future[T]) -> None:
+    def _release(self) -> None:
         self.pending -= 1
-        if not done.cancelled():
-            done.exception()  # retrieved, whether or not somebody still waits for it
 
     def close(self) -> None:
         """End the threads when their jobs are done."""
         self._small.shutdown(wait=True, cancel_futures=True)
         self._large.shutdown(wait=True, cancel_futures=True)
-
-
-def _mark_thread(large: bool) -> None:
-    _THREAD.large = large

@@ -13,7 +13,7 @@ from maskwright.export.engines import cores
 from maskwright.export.ensemble import is_ensemble
 from maskwright.export.listing import read_listing
 from maskwright.model_card import CARD_FILE
-from maskwright.serving.jobs.dynamic_batching import DynamicBatcher, SerializedModel
+from maskwright.serving.jobs.dynamic_batching import DynamicBatcher, serialized
 from maskwright.tasks.registry import task_of
 from maskwright.tasks.serving import Engine, EngineSharing, ServedModel
 
@@ -72,7 +72,7 @@ class ModelRegistry(Mapping[str, ServedModel]):
     def _open(self, name: str, path: Path, prepare: bool = True) -> ServedModel:
         sharing = EngineSharing(
             self._batch,
-            SerializedModel,
+            serialized,
             partial(self._open, prepare=False),
             prepare,
             self.on_message,

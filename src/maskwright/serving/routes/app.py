@@ -1,7 +1,6 @@
 """The application: every route, behind the checks of `security`."""
 
 import asyncio
-import threading
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -14,11 +13,10 @@ from starlette.staticfiles import StaticFiles
 
 from maskwright import __version__
 from maskwright.errors import ConfigError, DataError, MaskwrightError, TooLargeError
-from maskwright.serving.access_record import AccessRecord, set_reason, write_record
 from maskwright.serving.jobs.job_queue import BusyError, JobQueue
 from maskwright.serving.jobs.model_registry import ModelRegistry
 from maskwright.serving.limits import DeadlineExceededError, ServerLimits
-from maskwright.serving.metrics import ServerMetrics
+from maskwright.serving.metrics import ACCESS_RECORD, AccessRecord, ServerMetrics, write_record
 from maskwright.serving.routes.download_routes import download_routes
 from maskwright.serving.routes.inference_v2 import inference_routes
 from maskwright.serving.routes.page_routes import page_routes
@@ -35,15 +33,16 @@ PAGE = Path(__file__).parents[1] / "page"
 """Folder of the page."""
 
 _LOOK_S = 5.0  # between looks for models of runs that have finished
-_STATUS: tuple[tuple[type[MaskwrightError], int], ...] = (
-    (BusyError, 503),
-    (EvictedError, 404),
-    (NotDoneError, 409),
-    (DeadlineExceededError, 504),
-    (TooLargeError, 413),
-    (DataError, 422),
-    (ConfigError, 422),
-)
+_STATUS: dict[type[Exception], int] = {
+    BusyError: 503,
+    EvictedError: 404,
+    NotDoneError: 409,
+    DeadlineExceededError: 504,
+    TooLargeError: 413,
+    DataError: 422,
+    ConfigError: 422,
+    MaskwrightError: 500,
+}
 
 
 def create_app(
@@ -89,15 +88,13 @@ def create_app(
         lifespan=lifespan,
         responses=refusals(),
     )
-    training_set = None if keep is None else TrainingSetWriter(keep)
-    ending = threading.Event()
     for routes in (
-        predict_routes(models, queue, limits),
-        inference_routes(models, queue, limits),
+        predict_routes(models, queue),
+        inference_routes(models, queue),
         session_routes(limits, token, metrics),
-        page_routes(models, queue, limits, images, training_set),
-        download_routes(images, queue, limits),
-        run_routes(models, ending.is_set),
+        page_routes(models, queue, images, None if keep is None else TrainingSetWriter(keep)),
+        download_routes(images, queue),
+        run_routes(models, lambda: images.closed),
     ):
         app.include_router(routes)
 
@@ -107,21 +104,13 @@ def create_app(
 
     app.mount("/", StaticFiles(directory=PAGE, html=True))
 
-    def end() -> None:
-        ending.set()
-        images.stop()
-
-    app.state.end = end  # answers who waits, so that a shutdown need not wait for them
+    app.state.end = images.stop  # answers who waits, so that a shutdown need not wait for them
     for error in (HTTPException, RequestValidationError, MaskwrightError):
         app.add_exception_handler(error, _answer_error)
-    app.add_middleware(
-        SecurityMiddleware,
-        limits=limits,
-        token=token,
-        hosts=hosts,
-        public=_public_files(),
-        on_record=record,
-    )
+    # Neither the page nor its files hold secrets.
+    files = {path.relative_to(PAGE).as_posix() for path in PAGE.rglob("*") if path.is_file()}
+    public = frozenset({"/", "/docs"} | {f"/{name}" for name in files})
+    app.add_middleware(SecurityMiddleware, limits, token, hosts, public, record)
     return app
 
 
@@ -135,33 +124,19 @@ async def _open_finished(models: ModelRegistry) -> None:
             models.on_message(str(error))
 
 
-def _public_files() -> frozenset[str]:
-    """Paths of the files of the page, which hold no secrets."""
-    files = (path.relative_to(PAGE).as_posix() for path in PAGE.rglob("*") if path.is_file())
-    return frozenset({"/", "/docs", *(f"/{name}" for name in files)})
-
-
 async def _answer_error(request: Request, error: Exception) -> Response:
-    status, message, headers = _as_response(error)
-    set_reason(request.scope, message if status < 500 else str(error))
-    return JSONResponse(problem(request.url.path, message), status, headers)
-
-
-def _as_response(error: Exception) -> tuple[int, str, dict[str, str]]:
-    """Status, message and headers of the response to an error."""
+    message, headers = str(error), None
     if isinstance(error, HTTPException):
-        return error.status_code, str(error.detail), dict(error.headers or {})
-    if isinstance(error, RequestValidationError):
-        return 422, _first_problem(error), {}
-    headers = {"retry-after": str(error.retry_after)} if isinstance(error, BusyError) else {}
-    for kind, status in _STATUS:
-        if isinstance(error, kind):
-            return status, str(error), headers
-    return 500, "The model cannot be used; the log of the server names the reason.", {}
-
-
-def _first_problem(error: RequestValidationError) -> str:
-    """The first invalid value of a request, as a sentence."""
-    first = error.errors()[0]
-    *_, name = first["loc"]
-    return f"`{name}` of the request cannot be used: {first['msg']}."
+        status, message, headers = error.status_code, str(error.detail), error.headers
+    elif isinstance(error, RequestValidationError):
+        first = error.errors()[0]
+        message = f"`{first['loc'][-1]}` of the request cannot be used: {first['msg']}."
+        status = 422
+    else:
+        status = next(_STATUS[kind] for kind in type(error).__mro__ if kind in _STATUS)
+    if isinstance(error, BusyError):
+        headers = {"retry-after": str(error.retry_after)}
+    request.scope[ACCESS_RECORD].reason = message
+    if status == 500:
+        message = "The model cannot be used; the log of the server names the reason."
+    return JSONResponse(problem(request.url.path, message), status, headers)

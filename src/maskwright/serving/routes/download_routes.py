@@ -10,31 +10,28 @@ from fastapi import APIRouter, Query
 from fastapi.responses import Response, StreamingResponse
 
 from maskwright.serving.jobs.job_queue import JobQueue
-from maskwright.serving.limits import ServerLimits
 from maskwright.serving.routes.requests import file_response
-from maskwright.serving.store.downloads import DOWNLOADS, DownloadFormat, archive, download, stem_of
+from maskwright.serving.store.downloads import DOWNLOADS, archive, download, stem_of
 from maskwright.serving.store.image_store import ImageStore
 
 _ARCHIVE_TIMES = 10  # an archive of many images may take so much longer than one answer
 
 
-def download_routes(images: ImageStore, queue: JobQueue, limits: ServerLimits) -> APIRouter:
+def download_routes(images: ImageStore, queue: JobQueue) -> APIRouter:
     """`/api/images/{id}/NAME` for the name of every format, and `/api/archive.zip`."""
-    routes = APIRouter(prefix="/api")
+    routes, limits = APIRouter(prefix="/api"), queue.limits
 
-    def add(format: DownloadFormat) -> None:
-        path = f"/images/{{id}}/{format.name}"
-
-        @routes.get(path, name=format.name, **file_response(format.media_type))
+    def add(name: str, media_type: str) -> None:
+        @routes.get(f"/images/{{id}}/{name}", name=name, **file_response(media_type))
         async def download_mask(id: str) -> Response:
             """The mask as it is now, corrected or as predicted."""
             upload = images.finished(id)
-            data = await queue.run(download, upload, format, limits.pixels)
-            headers = _attachment(f"{stem_of(upload.name)}-{format.name}")
-            return Response(data, media_type=format.media_type, headers=headers)
+            data = await queue.run(download, upload, name, limits.pixels)
+            headers = _attachment(f"{stem_of(upload.name)}-{name}")
+            return Response(data, media_type=media_type, headers=headers)
 
-    for format in DOWNLOADS.values():
-        add(format)
+    for name, (media_type, _) in DOWNLOADS.items():
+        add(name, media_type)
 
     @routes.get("/archive.zip", **file_response("application/zip"))
     async def download_archive(
@@ -43,7 +40,7 @@ def download_routes(images: ImageStore, queue: JobQueue, limits: ServerLimits) -
         """All formats of several images in one archive."""
         uploads = [images.finished(each) for each in id]
         seconds = _ARCHIVE_TIMES * limits.seconds
-        packed = await queue.run_for(seconds, archive, uploads, limits.pixels)
+        packed = await queue.run(archive, uploads, limits.pixels, seconds=seconds)
         size = packed.seek(0, os.SEEK_END)
         packed.seek(0)
         headers = {"content-length": str(size), **_attachment("masks.zip")}

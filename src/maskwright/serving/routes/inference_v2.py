@@ -43,7 +43,7 @@ _ANSWER = {
 _BATCH_IMAGES = 8  # given to a model at once
 
 
-def inference_routes(models: ModelRegistry, queue: JobQueue, limits: ServerLimits) -> APIRouter:
+def inference_routes(models: ModelRegistry, queue: JobQueue) -> APIRouter:
     """`/v2` and what is below it."""
     routes = APIRouter(prefix="/v2", tags=["Open Inference Protocol"], responses=refusals("error"))
 
@@ -97,7 +97,7 @@ def inference_routes(models: ModelRegistry, queue: JobQueue, limits: ServerLimit
             queue.check()
             body = await request.body()
             json_length = request.headers.get(JSON_LENGTH)
-            return await queue.run(infer_body, served, body, json_length, limits)
+            return await queue.run(infer_body, served, body, json_length, queue.limits)
 
     return routes
 

@@ -1,7 +1,6 @@
 """Routes of the page: models, and images with their tiles, probabilities and masks."""
 
 from dataclasses import asdict
-from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import APIRouter, File, Query, Request, UploadFile
@@ -13,8 +12,14 @@ from maskwright.serving.jobs.job_queue import JobQueue, wait_if_large
 from maskwright.serving.jobs.model_registry import ModelRegistry
 from maskwright.serving.jobs.probability_grid import LEVELS
 from maskwright.serving.jobs.run_inference import decide_regions
-from maskwright.serving.limits import ServerLimits
-from maskwright.serving.routes.requests import choose_model, file_response, safe_name, segmenter_of
+from maskwright.serving.routes.requests import (
+    BINARY,
+    choose_model,
+    file_response,
+    safe_name,
+    segmenter_of,
+    send_file,
+)
 from maskwright.serving.store.image_store import ImageStore
 from maskwright.serving.store.tile_pyramid import TILE, TilePyramid
 from maskwright.serving.store.training_export import TrainingSetWriter
@@ -22,13 +27,9 @@ from maskwright.serving.store.upload import Upload
 from maskwright.tasks.serving import MaskSettings, ServedClassifier, ServedModel
 
 _LONGEST_WAIT_S = 20.0
-_BYTES = "application/octet-stream"
-_PACKED = {
-    "requestBody": {
-        "required": True,
-        "content": {_BYTES: {"schema": {"type": "string", "format": "binary"}}},
-    }
-}
+_BYTES, _JPEG = "application/octet-stream", "image/jpeg"
+_GZIP = {"content-encoding": "gzip"}
+_PACKED = {"requestBody": {"required": True, "content": {_BYTES: BINARY}}}
 _IMMUTABLE = {"cache-control": "private, max-age=31536000, immutable"}
 
 Wait = Annotated[float, Query(ge=0, le=_LONGEST_WAIT_S, description="Seconds to wait for news.")]
@@ -37,7 +38,6 @@ Wait = Annotated[float, Query(ge=0, le=_LONGEST_WAIT_S, description="Seconds to 
 def page_routes(
     models: ModelRegistry,
     queue: JobQueue,
-    limits: ServerLimits,
     images: ImageStore,
     training_set: TrainingSetWriter | None,
 ) -> APIRouter:
@@ -70,7 +70,7 @@ def page_routes(
         """Status of an image; with `wait`, as soon as it changes."""
         upload = images[id]
         if wait and not upload.over:
-            await upload.changes.wait(wait)
+            await upload.changes(wait)
         return describe_image(upload)
 
     @routes.delete("/images/{id}", status_code=204)
@@ -82,27 +82,24 @@ def page_routes(
     @routes.get("/images/{id}/evidence", **file_response(_BYTES))
     async def probabilities(id: str) -> Response:
         """Class and probability of every pixel of the grid, plane after plane."""
-        data = await _read(images.finished(id).files.probabilities)
-        headers = {"content-encoding": "gzip", **_IMMUTABLE}
-        return Response(data, media_type=_BYTES, headers=headers)
+        return await send_file(images.finished(id).probabilities, _BYTES, {**_GZIP, **_IMMUTABLE})
 
-    @routes.get("/images/{id}/tiles/{level}/{column}_{row}.jpg", **file_response("image/jpeg"))
+    @routes.get("/images/{id}/tiles/{level}/{column}_{row}.jpg", **file_response(_JPEG))
     async def tile(id: str, level: int, column: int, row: int) -> Response:
         """A tile of the image, numbered as in Deep Zoom."""
         pyramid = await _pyramid(images[id])
-        return await _jpeg(pyramid.tile(level, column, row))
+        return await send_file(pyramid.tile(level, column, row), _JPEG, _IMMUTABLE)
 
-    @routes.get("/images/{id}/thumbnail.jpg", **file_response("image/jpeg"))
+    @routes.get("/images/{id}/thumbnail.jpg", **file_response(_JPEG))
     async def thumbnail(id: str) -> Response:
         """The image, at most 160 pixels a side."""
         pyramid = await _pyramid(images[id])
-        return await _jpeg(pyramid.thumbnail)
+        return await send_file(pyramid.thumbnail, _JPEG, _IMMUTABLE)
 
     @routes.get("/images/{id}/labels", **file_response(_BYTES))
     async def corrected(id: str) -> Response:
         """The corrected mask of an image, of its grid; 404 if nothing was corrected."""
-        data = await _read(images.finished(id).files.corrected)
-        return Response(data, media_type=_BYTES, headers={"content-encoding": "gzip"})
+        return await send_file(images.finished(id).correction, _BYTES, _GZIP)
 
     @routes.put("/images/{id}/labels", status_code=204, openapi_extra=_PACKED)
     async def correct(id: str, request: Request) -> Response:
@@ -114,7 +111,7 @@ def page_routes(
     @routes.delete("/images/{id}/labels", status_code=204)
     async def undo(id: str) -> Response:
         """Go back to the mask of the model."""
-        images.finished(id).undo()
+        images.finished(id).correction.unlink(missing_ok=True)
         return Response(status_code=204)
 
     @routes.post("/images/{id}/keep")
@@ -132,7 +129,7 @@ def page_routes(
         classifier = upload.served.classifier
         if classifier is None:
             raise HTTPException(422, f"The model {upload.served.name} decides on no regions.")
-        await queue.run(_decide, upload, classifier, limits.pixels)
+        await queue.run(_decide, upload, classifier, queue.limits.pixels)
         return describe_image(upload)
 
     return routes
@@ -166,7 +163,7 @@ def describe_model(served: ServedModel, keeps: bool) -> dict[str, Any]:
 
 def describe_image(upload: Upload) -> dict[str, Any]:
     """Status of an image, and what the model predicted for it."""
-    grid, decided = upload.grid, upload.result.decisions
+    grid, decided = upload.grid, upload.decisions
     planes = ["labels", "probabilities"]
     if upload.served.segmenter is not None and upload.served.segmenter.has_objects:
         planes.append("objects")
@@ -192,7 +189,7 @@ def describe_image(upload: Upload) -> dict[str, Any]:
 async def _pyramid(upload: Upload) -> TilePyramid:
     """Tiles of an upload, waited for while they are written."""
     while upload.pyramid is None and not upload.over:
-        if not await upload.changes.wait(_LONGEST_WAIT_S):
+        if not await upload.changes(_LONGEST_WAIT_S):
             raise HTTPException(
                 503, "The tiles are not written yet; ask again.", {"retry-after": "5"}
             )
@@ -201,21 +198,8 @@ async def _pyramid(upload: Upload) -> TilePyramid:
     return upload.pyramid
 
 
-async def _jpeg(file: Path) -> Response:
-    return Response(await _read(file), media_type="image/jpeg", headers=_IMMUTABLE)
-
-
-async def _read(file: Path) -> bytes:
-    try:
-        return await run_in_threadpool(file.read_bytes)
-    except OSError:  # also of numbers that make no name of a file
-        raise HTTPException(404, "There is no such part of this image.") from None
-
-
 def _decide(upload: Upload, classifier: ServedClassifier, max_pixels: int) -> None:
     """Decide on the mask as it is now."""
-    wait_if_large(upload.size[0] * upload.size[1])
+    wait_if_large(upload.pixels)
     with upload.in_use():
-        name, labels = Path(upload.name).stem, upload.labels()
-        result = decide_regions(classifier, upload.files, name, upload.result, labels, max_pixels)
-    upload.finish(result)
+        upload.decisions = decide_regions(upload, classifier, max_pixels)

@@ -34,9 +34,9 @@ _MASKS: dict[int | str, dict[str, Any]] = {
 }
 
 
-def predict_routes(models: ModelRegistry, queue: JobQueue, limits: ServerLimits) -> APIRouter:
+def predict_routes(models: ModelRegistry, queue: JobQueue) -> APIRouter:
     """`/predict`, `/regions` and `/cases`."""
-    routes = APIRouter(tags=["Images"])
+    routes, limits = APIRouter(tags=["Images"]), queue.limits
 
     @routes.post("/predict", response_class=Response, responses=_MASKS)
     async def predict(

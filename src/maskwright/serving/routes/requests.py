@@ -1,13 +1,19 @@
 """What several routes read from a request: the model, file names; and what OpenAPI says of them."""
 
+from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from fastapi.responses import Response
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
 from maskwright.serving.jobs.model_registry import ModelRegistry
 from maskwright.tasks.serving import ServedModel, ServedSegmenter
+
+BINARY = {"schema": {"type": "string", "format": "binary"}}
+"""Bytes, as OpenAPI describes them."""
 
 _LONGEST_NAME = 100
 _REFUSALS = {
@@ -60,8 +66,21 @@ def safe_name(name: str | None) -> str:
 
 def file_response(media_type: str) -> dict[str, Any]:
     """Arguments of a route that answers with a file, for OpenAPI."""
-    content = {media_type: {"schema": {"type": "string", "format": "binary"}}}
-    return {"response_class": Response, "responses": {200: {"content": content}}}
+    return {"response_class": Response, "responses": {200: {"content": {media_type: BINARY}}}}
+
+
+async def send_file(
+    path: Path,
+    media_type: str,
+    headers: Mapping[str, str] | None = None,
+    missing: str = "There is no such part of this image.",
+) -> Response:
+    """Response with the content of a file, 404 if there is none."""
+    try:
+        data = await run_in_threadpool(path.read_bytes)
+    except OSError:  # also of numbers that make no name of a file
+        raise HTTPException(404, missing) from None
+    return Response(data, media_type=media_type, headers=headers)
 
 
 def refusals(key: str = "detail") -> dict[int | str, dict[str, Any]]:

@@ -18,7 +18,7 @@ from starlette.exceptions import HTTPException
 
 from maskwright.model_card import CARD_FILE
 from maskwright.serving.jobs.model_registry import ModelRegistry
-from maskwright.serving.routes.requests import file_response
+from maskwright.serving.routes.requests import file_response, send_file
 
 _STALE_S = 15.0  # training renews its progress every two seconds, whatever else it does
 _LOOK_S = 1.0  # between looks at the files of a run that somebody waits for
@@ -75,11 +75,8 @@ def run_routes(models: ModelRegistry, ending: Callable[[], bool] = lambda: False
     async def preview(name: str, epoch: int) -> Response:
         """Predictions for a few images after an epoch."""
         file = folder_of(name) / "previews" / f"epoch_{epoch:04d}.png"
-        try:
-            data = await run_in_threadpool(file.read_bytes)
-        except OSError:  # also of numbers that make no name of a file
-            raise HTTPException(404, f"There is no preview of epoch {epoch}.") from None
-        return Response(data, media_type="image/png")
+        missing = f"There is no preview of epoch {epoch}."
+        return await send_file(file, "image/png", missing=missing)
 
     return routes
 

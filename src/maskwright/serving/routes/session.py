@@ -8,9 +8,9 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.exceptions import HTTPException
 
 from maskwright import __version__
-from maskwright.serving.authentication import COOKIE, is_authorized, same_secret, session_of
 from maskwright.serving.limits import ServerLimits
 from maskwright.serving.metrics import ServerMetrics
+from maskwright.serving.security import COOKIE, is_authorized, same_secret, session_of
 
 
 def session_routes(limits: ServerLimits, token: str | None, metrics: ServerMetrics) -> APIRouter:

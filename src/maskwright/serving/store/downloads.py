@@ -7,7 +7,6 @@ import re
 import tempfile
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
@@ -25,7 +24,7 @@ from maskwright.instances import Instances
 from maskwright.labels import IGNORE_LABEL
 from maskwright.serving.jobs.job_queue import wait_if_large
 from maskwright.serving.limits import check_deadline
-from maskwright.serving.store.mask_formats import coco, label_png, polygons
+from maskwright.serving.store.mask_formats import as_png, coco, label_png, polygons
 from maskwright.serving.store.tile_pyramid import reduced_picture
 from maskwright.serving.store.upload import Upload
 from maskwright.tasks.instances.drawing import draw_objects
@@ -34,27 +33,27 @@ _FAST = 1  # of the levels of zlib
 _LONGEST_STEM_BYTES = 160  # most file systems take 255 for a whole name
 
 
-@dataclass(frozen=True)
-class DownloadFormat:
-    """A format of masks to download.
-
-    Args:
-        encode: From an upload and the most pixels that are decoded at once to the content.
-    """
-
-    name: str
-    media_type: str
-    encode: Callable[[Upload, int], bytes]
+Encode = Callable[[Upload, np.ndarray, int], bytes]
+"""From an upload, its labels `(h, w)` and the most pixels that are decoded at once to a file."""
 
 
-def download(upload: Upload, format: DownloadFormat, max_pixels: int) -> bytes:
-    """The mask of an upload, as it is now, in a format.
+def download(upload: Upload, name: str, max_pixels: int) -> bytes:
+    """The mask of an upload, as it is now, in one of `DOWNLOADS`.
 
     Raises `TooLargeError` if the image is too large for the format.
     """
-    wait_if_large(upload.size[0] * upload.size[1])
+    wait_if_large(upload.pixels)
     with upload.in_use():
-        return format.encode(upload, max_pixels)
+        if name == "mask.tif" and not upload.corrected:
+            return upload.mask.read_bytes()
+        if upload.pixels > max_pixels:
+            raise TooLargeError(
+                f"The image has {upload.size[1]}x{upload.size[0]} pixels, and this format is "
+                f"written up to {max_pixels:,} pixels; download mask.tif, or use "
+                f"`maskwright predict`."
+            )
+        _, encode = DOWNLOADS[name]
+        return encode(upload, upload.labels(), max_pixels)
 
 
 def stem_of(name: str) -> str:
@@ -69,18 +68,18 @@ def archive(uploads: Sequence[Upload], max_pixels: int) -> IO[bytes]:
 
     Files of images that are too large are listed in `left-out.txt`, with the reason.
     """
-    wait_if_large(max(upload.size[0] * upload.size[1] for upload in uploads))
+    wait_if_large(max(upload.pixels for upload in uploads))
     file = tempfile.TemporaryFile()  # noqa: SIM115  # closed when it was sent
     taken: set[str] = set()
     skipped = ""
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=_FAST) as packed:
         for upload in uploads:
-            folder = unique(stem_of(upload.name), taken)
-            for format in DOWNLOADS.values():
+            folder = _unique(stem_of(upload.name), taken)
+            for name in DOWNLOADS:
                 check_deadline()
-                place = f"{folder}/{format.name}"
+                place = f"{folder}/{name}"
                 try:
-                    packed.writestr(place, download(upload, format, max_pixels))
+                    packed.writestr(place, download(upload, name, max_pixels))
                 except TooLargeError as error:
                     skipped += f"{place}: {error}\n"
         if skipped:
@@ -89,7 +88,7 @@ def archive(uploads: Sequence[Upload], max_pixels: int) -> IO[bytes]:
     return file
 
 
-def unique(stem: str, taken: set[str]) -> str:
+def _unique(stem: str, taken: set[str]) -> str:
     """The name, with a number behind it if it is taken; adds the result to `taken`."""
     name, number = stem, 1
     while name.casefold() in taken:
@@ -99,55 +98,37 @@ def unique(stem: str, taken: set[str]) -> str:
     return name
 
 
-def _labels(upload: Upload, max_pixels: int) -> np.ndarray:
-    height, width = upload.size
-    if height * width > max_pixels:
-        raise TooLargeError(
-            f"The image has {width}x{height} pixels, and this format is written up to "
-            f"{max_pixels:,} pixels; download mask.tif, or use `maskwright predict`."
-        )
-    return upload.labels()
-
-
-def _mask_png(upload: Upload, max_pixels: int) -> bytes:
-    labels = _labels(upload, max_pixels)
+def _mask_png(upload: Upload, labels: np.ndarray, _: int) -> bytes:
     objects = upload.objects(labels)
-    if objects is not None:
-        return label_png(objects.ids())
-    return label_png(labels, upload.card.labels)
+    return label_png(labels, upload.card.labels) if objects is None else label_png(objects.ids())
 
 
-def _mask_tif(upload: Upload, max_pixels: int) -> bytes:
+def _mask_tif(upload: Upload, labels: np.ndarray, max_pixels: int) -> bytes:
     """A label TIFF, with the georeference of the image if it has one."""
-    if not upload.corrected:
-        return upload.files.mask.read_bytes()
-    labels = _labels(upload, max_pixels)
-    with tempfile.TemporaryDirectory(dir=upload.files.folder) as folder:
+    geo, colors = _geo(upload, max_pixels), upload.card.labels.colors
+    with tempfile.TemporaryDirectory(dir=upload.folder) as folder:
         mask = Path(folder) / "mask.tif"
-        colors = upload.card.labels.colors
-        geo = _geo(upload, max_pixels)
         write_large_mask(mask, lambda top, end: labels[top:end], upload.size, colors, geo)
         return mask.read_bytes()
 
 
-def _polygons(upload: Upload, max_pixels: int) -> bytes:
-    card, labels = upload.card, _labels(upload, max_pixels)
+def _polygons(upload: Upload, labels: np.ndarray, max_pixels: int) -> bytes:
+    card = upload.card
     return polygons(labels, card.labels, card.background, _geo(upload, max_pixels))
 
 
 def _geo(upload: Upload, max_pixels: int) -> GeoTags | None:
     """Georeference of an image."""
-    if not start_of(upload.files.image).startswith(TIFF_MAGIC):
+    if not start_of(upload.image).startswith(TIFF_MAGIC):
         return None
-    with open_windows(upload.files.image, max_pixels) as windows:
+    with open_windows(upload.image, max_pixels) as windows:
         return windows.geo
 
 
-def _overlay_png(upload: Upload, max_pixels: int) -> bytes:
+def _overlay_png(upload: Upload, labels: np.ndarray, max_pixels: int) -> bytes:
     """The mask over the image, in the size of the grid."""
-    labels = _labels(upload, max_pixels)
     grid, pyramid = upload.grid, upload.pyramid
-    with open_windows(upload.files.image, max_pixels) as windows:
+    with open_windows(upload.image, max_pixels) as windows:
         span = None if pyramid is None else pyramid.span
         picture = reduced_picture(windows, span, (grid.height, grid.width))
     objects = upload.objects(labels)
@@ -157,28 +138,24 @@ def _overlay_png(upload: Upload, max_pixels: int) -> bytes:
         overlay = draw_objects(picture, objects)
     else:
         overlay = draw_objects(picture, Instances.from_ids(grid.sample(objects.ids())))
-    file = io.BytesIO()
-    Image.fromarray(overlay).save(file, "PNG", compress_level=_FAST)
-    return file.getvalue()
+    return as_png(Image.fromarray(overlay))
 
 
-def _coco_json(upload: Upload, max_pixels: int) -> bytes:
-    labels, card = _labels(upload, max_pixels), upload.card
-    objects = upload.objects(labels)
+def _coco_json(upload: Upload, labels: np.ndarray, _: int) -> bytes:
+    objects, card = upload.objects(labels), upload.card
     return json.dumps(coco(upload.name, labels, objects, card.labels, card.background)).encode()
 
 
-def _areas_csv(upload: Upload, max_pixels: int) -> bytes:
+def _areas_csv(upload: Upload, labels: np.ndarray, _: int) -> bytes:
     """Area in px, share, and number of components or objects of every class."""
-    mask, card = _labels(upload, max_pixels), upload.card
-    objects = upload.objects(mask)
-    total = max(int(np.count_nonzero(mask != IGNORE_LABEL)), 1)
+    objects, card = upload.objects(labels), upload.card
+    total = max(int(np.count_nonzero(labels != IGNORE_LABEL)), 1)
     file = io.StringIO(newline="")
     writer = csv.writer(file)
     last = "pieces" if objects is None else "objects"
     writer.writerow(["label", "class", "area_px", "share", last])
     for label, name in enumerate(card.labels.names):
-        inside = mask == label
+        inside = labels == label
         area, number = np.count_nonzero(inside), ""
         if label != card.background and objects is None:
             number = str(components_of(inside, OBJECTS)[0] - 1)
@@ -188,15 +165,12 @@ def _areas_csv(upload: Upload, max_pixels: int) -> bytes:
     return file.getvalue().encode()
 
 
-DOWNLOADS: Mapping[str, DownloadFormat] = {
-    format.name: format
-    for format in (
-        DownloadFormat("mask.png", "image/png", _mask_png),
-        DownloadFormat("mask.tif", "image/tiff", _mask_tif),
-        DownloadFormat("overlay.png", "image/png", _overlay_png),
-        DownloadFormat("coco.json", "application/json", _coco_json),
-        DownloadFormat("polygons.geojson", "application/geo+json", _polygons),
-        DownloadFormat("areas.csv", "text/csv", _areas_csv),
-    )
+DOWNLOADS: Mapping[str, tuple[str, Encode]] = {
+    "mask.png": ("image/png", _mask_png),
+    "mask.tif": ("image/tiff", _mask_tif),
+    "overlay.png": ("image/png", _overlay_png),
+    "coco.json": ("application/json", _coco_json),
+    "polygons.geojson": ("application/geo+json", _polygons),
+    "areas.csv": ("text/csv", _areas_csv),
 }
-"""Formats by name."""
+"""Media type and function of each format, by the name of its file."""

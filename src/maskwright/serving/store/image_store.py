@@ -1,5 +1,6 @@
 """The images that the page works on: a bounded number of them, on disk."""
 
+import contextlib
 import secrets
 import shutil
 import sys
@@ -18,7 +19,7 @@ from maskwright.imageio.tiff import TIFF_MAGIC
 from maskwright.imageio.windows import MOST_PIXELS, open_windows
 from maskwright.inference.large.stripes import out_of_memory
 from maskwright.serving.jobs.job_queue import BusyError
-from maskwright.serving.jobs.run_inference import UploadFiles, run_inference
+from maskwright.serving.jobs.run_inference import run_inference
 from maskwright.serving.limits import ServerLimits
 from maskwright.serving.store.tile_pyramid import safe_suffix, write_pyramid
 from maskwright.serving.store.upload import EvictedError, NotDoneError, Upload, naming_errors
@@ -44,11 +45,10 @@ class ImageStore:
         self._place = tempfile.TemporaryDirectory(prefix="maskwright-")  # goes with the process
         self.folder = Path(self._place.name)
         self._uploads: dict[str, Upload] = {}
-        self._bytes: dict[str, int] = {}
         self._lock = threading.Lock()
         self._tiling = ThreadPoolExecutor(1, "tiles")
         self._inference = ThreadPoolExecutor(1, "inference")
-        self._closed = False
+        self.closed = False
 
     def __getitem__(self, id: str) -> Upload:
         try:
@@ -57,24 +57,16 @@ class ImageStore:
             raise EvictedError from None
 
     def finished(self, id: str) -> Upload:
-        """An upload that the model is done with.
-
-        Raises:
-            EvictedError: If it is not stored, or no longer.
-            NotDoneError: If the model is not done with it, or it failed.
-        """
+        """An upload that the model is done with; `NotDoneError` if it is not, or failed."""
         upload = self[id]
         if upload.status != "done":
             raise NotDoneError(upload.reason)
         return upload
 
-    def __len__(self) -> int:
-        return len(self._uploads)
-
     def check(self) -> None:
         """Raise `BusyError` if as many wait as may."""
         waiting = sum(not upload.over for upload in list(self._uploads.values()))
-        if waiting >= self.limits.queue or self._closed:
+        if waiting >= self.limits.queue or self.closed:
             raise BusyError(_RETRY_S)
 
     def add(self, name: str, served: ServedModel, source: BinaryIO) -> Upload:
@@ -99,11 +91,10 @@ class ImageStore:
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
-        upload = Upload(id, name, served, UploadFiles(folder, file), size)
+        upload = Upload(id, name, served, file, size)
         with self._lock:
             self._uploads[id] = upload
-            self._bytes[id] = upload.bytes()
-        self._make_room()
+        self._make_room(upload)
         self._submit(self._tiling, upload, self._write_tiles)
         return upload
 
@@ -111,16 +102,15 @@ class ImageStore:
         """Remove an image and its files; work on it stops."""
         with self._lock:
             upload = self._uploads.pop(id, None)
-            self._bytes.pop(id, None)
         if upload is None:
             raise EvictedError
         upload.gone = True
         upload.fail("The image was removed.")
-        shutil.rmtree(upload.files.folder, ignore_errors=True)
+        shutil.rmtree(upload.folder, ignore_errors=True)
 
     def stop(self) -> None:
         """Accept nothing more, stop what runs, and answer who waits."""
-        self._closed = True
+        self.closed = True
         for upload in list(self._uploads.values()):
             if not upload.over:
                 upload.fail(_CLOSED)
@@ -170,31 +160,22 @@ class ImageStore:
                 traceback.print_exc(file=sys.stderr)
                 upload.fail("Internal server error; the log of the server names the reason.")
         if upload.gone:  # written to again while it was removed
-            shutil.rmtree(upload.files.folder, ignore_errors=True)
+            shutil.rmtree(upload.folder, ignore_errors=True)
             return
-        with self._lock:
-            if upload.id in self._bytes:
-                self._bytes[upload.id] = upload.bytes()
-        self._make_room()
+        self._make_room(upload)
 
     def _write_tiles(self, upload: Upload) -> None:
-        with open_windows(upload.files.image, self.limits.pixels) as windows:
+        with open_windows(upload.image, self.limits.pixels) as windows:
             advance = self._progress(upload, 0.0, _TILES_SHARE)
-            upload.pyramid = write_pyramid(windows, upload.files.folder / "tiles", advance)
-        upload.changes.notify()
+            upload.pyramid = write_pyramid(windows, upload.folder / "tiles", advance)
         self._submit(self._inference, upload, self._run)
 
     def _run(self, upload: Upload) -> None:
-        upload.begin()
-        result = run_inference(
-            upload.served,
-            upload.files,
-            Path(upload.name).stem,
-            self.limits.pixels,
-            self._progress(upload, _TILES_SHARE, 1.0),
-        )
         if not upload.over:
-            upload.finish(result)
+            upload.status = "working"
+        run_inference(upload, self.limits.pixels, self._progress(upload, _TILES_SHARE, 1.0))
+        if not upload.over:
+            upload.progress, upload.status = 1.0, "done"
 
     def _progress(self, upload: Upload, first: float, last: float) -> Callable[[float], None]:
         """Function that adds shares of a stage to the progress; it stops work on failed uploads."""
@@ -205,22 +186,22 @@ class ImageStore:
             if upload.over:
                 raise _StoppedError
             done += share
-            upload.move(first + (last - first) * min(done, 1.0))
+            upload.progress = first + (last - first) * min(done, 1.0)
 
         return advance
 
-    def _make_room(self) -> None:
+    def _make_room(self, changed: Upload) -> None:
         """Remove the oldest finished images but the last, until the others fit."""
+        files = (path for path in changed.folder.rglob("*") if path.is_file())
+        changed.stored_bytes = sum(path.stat().st_size for path in files)
         while True:
             with self._lock:
-                most, total = self.limits.images_kept, sum(self._bytes.values())
-                if len(self._uploads) <= most and total <= self.limits.bytes_kept:
-                    return
-                *older, _ = self._uploads.values()
-                over = [upload.id for upload in older if upload.over]
-            if not over:
+                uploads = list(self._uploads.values())
+            total = sum(upload.stored_bytes for upload in uploads)
+            if len(uploads) <= self.limits.images_kept and total <= self.limits.bytes_kept:
                 return
-            try:
-                self.drop(over[0])
-            except EvictedError:
-                continue
+            oldest = next((upload for upload in uploads[:-1] if upload.over), None)
+            if oldest is None:
+                return
+            with contextlib.suppress(EvictedError):
+                self.drop(oldest.id)

@@ -29,32 +29,22 @@ _FAST = 1  # of the levels of zlib: a third of the time for some tenths more byt
 
 
 def label_png(mask: np.ndarray, labels: Labels | None = None) -> bytes:
-    """Encode a mask `(h, w)` as a PNG whose values are its numbers.
+    """Encode a mask `(h, w)` as a PNG whose values are its numbers, from 0 to 65,535.
 
-    Args:
-        mask: Whole numbers from 0 to 65,535.
-        labels: Classes whose colors become the palette of an 8-bit PNG; `None` for the numbers of
-            objects, in 16 bits.
+    It has 8 bits and the colors of the `labels` as palette; without them, 16 bits.
     """
     if labels is None:
         return _png(mask.astype(np.uint16))
     image = Image.fromarray(mask.astype(np.uint8))
     image.putpalette(palette(labels.colors).tobytes())
-    file = io.BytesIO()
-    image.save(file, "PNG", compress_level=_FAST)
-    return file.getvalue()
+    return as_png(image)
 
 
 def probability_png(probabilities: np.ndarray, labels: Labels, shown: str | None = None) -> bytes:
     """Encode probabilities `(h, w, classes)` as a gray PNG, 255 for one.
 
-    Args:
-        probabilities: In [0, 1].
-        shown: Class whose probability is encoded; `None` for the foreground of two classes, or the
-            most probable of more.
-
-    Raises:
-        DataError: If there is no such class.
+    They are those of the class `shown`, by default of the foreground of two classes, or the most
+    probable one of more. Raises `DataError` if there is no such class.
     """
     if shown is not None:
         if shown not in labels.names:
@@ -69,6 +59,13 @@ def probability_png(probabilities: np.ndarray, labels: Labels, shown: str | None
     return _png((values * 255).round().astype(np.uint8))
 
 
+def as_png(image: Image.Image) -> bytes:
+    """Encode an image as PNG, fast."""
+    file = io.BytesIO()
+    image.save(file, "PNG", compress_level=_FAST)
+    return file.getvalue()
+
+
 def _png(values: np.ndarray) -> bytes:
     encoded, data = cv2.imencode(".png", values, [cv2.IMWRITE_PNG_COMPRESSION, _FAST])
     if not encoded:
@@ -79,23 +76,16 @@ def _png(values: np.ndarray) -> bytes:
 def coco(
     name: str, mask: np.ndarray, objects: Instances | None, labels: Labels, background: int | None
 ) -> Any:
-    """COCO JSON of one image: an annotation for each object, or each component of a class.
-
-    Args:
-        objects: Objects of the image; `None` for the components of the mask.
-    """
+    """COCO JSON of one image: an annotation for each object; for `None`, each component."""
     if objects is None:
         objects = mask_components(mask, background)
     return to_coco([(name, objects)], labels, background)
 
 
 def mask_components(mask: np.ndarray, background: int | None) -> Instances:
-    """Connected components of the classes of a mask `(h, w)`, class after class.
+    """Components of the classes of a mask `(h, w)`, connected at sides and corners.
 
-    Pixels are connected at sides and corners.
-
-    Raises:
-        TooLargeError: If the outlines of the mask are too long.
+    Raises `TooLargeError` if the outlines of the mask are too long.
     """
     _outline_px(mask)
     ids = np.zeros(mask.shape, np.int32)
@@ -116,11 +106,7 @@ def polygons(
 ) -> bytes:
     """GeoJSON of the components of a mask, connected at sides; see `write_polygons`.
 
-    Args:
-        geo: Where on Earth the mask lies.
-
-    Raises:
-        TooLargeError: If the outlines of the mask are too long.
+    Raises `TooLargeError` if the outlines of the mask are too long.
     """
     mask = mask.astype(np.uint8, copy=False)
     outlines = _outline_px(mask)
@@ -131,27 +117,18 @@ def polygons(
         size = (mask.shape[0], mask.shape[1])
         write_large_mask(file, lambda top, end: mask[top:end], size, labels.colors, geo)
         # GDAL lets no other thread of Python run while it follows outlines.
-        call_in_subprocess(write_polygons, file, out, labels, background)
+        _call_in_process(write_polygons, file, out, labels, background)
         return out.read_bytes()
 
 
-def call_in_subprocess(function: Callable[..., Any], *args: Any) -> None:
-    """Call a function in a new process, which takes a second to start, and wait for its end.
-
-    Args:
-        function: A function of a module; its result is lost.
-
-    Raises:
-        DeadlineExceededError: If it takes longer than the caller may; the process is killed.
-        DataError: If it fails; its standard error has the reason.
-    """
+def _call_in_process(function: Callable[..., Any], *args: Any) -> None:
+    """Call a function of a module in a new process; it is killed at the deadline of the caller."""
     process = get_context("spawn").Process(target=function, args=args, daemon=True)
     process.start()
     try:
         process.join(check_deadline())
         if process.exitcode is None:
-            check_deadline()
-            raise DeadlineExceededError("The answer took longer than this server allows.")
+            raise DeadlineExceededError
         if process.exitcode:
             raise DataError("The file could not be made; the log of the server names the reason.")
     finally:

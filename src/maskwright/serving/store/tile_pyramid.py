@@ -9,7 +9,6 @@ import numpy as np
 
 from maskwright.data.geometry import shrink_bands
 from maskwright.data.to_rgb import SAMPLE_PX, as_picture, shown_channels, shown_span
-from maskwright.imageio import atomic_write
 from maskwright.imageio.tiff import TIFF_MAGIC
 from maskwright.imageio.windows import Windows
 
@@ -34,20 +33,12 @@ class TilePyramid:
 
     Args:
         folder: Folder with `LEVEL/COLUMN_ROW.jpg` and `thumbnail.jpg`.
-        height: Height of the image, px.
-        width: Width of the image, px.
         span: Values shown as black and white, of pixels that are not 8 bits.
     """
 
     folder: Path
-    height: int
-    width: int
+    levels: int
     span: Span | None
-
-    @property
-    def levels(self) -> int:
-        """Number of sizes."""
-        return (max(self.height, self.width) - 1).bit_length() + 1
 
     @property
     def thumbnail(self) -> Path:
@@ -74,7 +65,7 @@ def write_pyramid(windows: Windows, folder: Path, advance: Callable[[float], Non
     """Write the tiles of an image and its thumbnail, with memory for two rows of tiles."""
     height, width = windows.height, windows.width
     span = None if windows.dtype == "uint8" else _span_of(windows)
-    pyramid = TilePyramid(folder, height, width, span)
+    pyramid = TilePyramid(folder, (max(height, width) - 1).bit_length() + 1, span)
     top = _Level(pyramid, pyramid.levels - 1, height, width)
     for band in _bands(windows):
         top.add(as_picture(band, span))
@@ -140,7 +131,7 @@ class _Level:
     def _write(self, strip: np.ndarray) -> None:
         for column, left in enumerate(range(0, self.width, TILE)):
             file = self.pyramid.tile(self.number, column, self.row)
-            file.write_bytes(encode_jpeg(strip[:, left : left + TILE]))
+            _write_jpeg(file, strip[:, left : left + TILE])
         self.row += 1
         if self.below is not None:
             self.below.add(_halve(strip))
@@ -155,11 +146,11 @@ def _halve(strip: np.ndarray) -> np.ndarray:
     return np.asarray(cv2.resize(strip, size, interpolation=cv2.INTER_AREA))
 
 
-def encode_jpeg(picture: np.ndarray) -> bytes:
-    """Encode uint8 RGB `(h, w, 3)` as JPEG."""
+def _write_jpeg(file: Path, picture: np.ndarray) -> None:
+    """Write uint8 RGB `(h, w, 3)`."""
     bgr = np.ascontiguousarray(picture[..., ::-1])
     _, data = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
-    return data.tobytes()
+    file.write_bytes(data.tobytes())
 
 
 def _write_thumbnail(pyramid: TilePyramid) -> None:
@@ -168,6 +159,4 @@ def _write_thumbnail(pyramid: TilePyramid) -> None:
     small = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR_RGB))
     factor = min(1.0, _THUMBNAIL_SIDE / max(small.shape[:2]))
     size = tuple(max(1, round(side * factor)) for side in small.shape[1::-1])
-    small = cv2.resize(small, size, interpolation=cv2.INTER_AREA)
-    with atomic_write(pyramid.thumbnail) as beside:
-        beside.write_bytes(encode_jpeg(small))
+    _write_jpeg(pyramid.thumbnail, cv2.resize(small, size, interpolation=cv2.INTER_AREA))

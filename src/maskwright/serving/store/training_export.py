@@ -4,7 +4,7 @@ import filecmp
 import shutil
 import threading
 import unicodedata
-from collections.abc import Mapping
+from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from maskwright.imageio import (
     write_mask,
 )
 from maskwright.imageio.windows import MOST_PIXELS
+from maskwright.instances import Instances
 from maskwright.labels import IGNORE_LABEL, Labels
 from maskwright.serving.jobs.job_queue import wait_if_large
 from maskwright.serving.store.downloads import stem_of
@@ -34,10 +35,7 @@ _REMARK = "Kept by maskwright serve: masks as they were corrected; 255 marks wha
 class TrainingSetWriter:
     """A folder with a data set for each model: `images`, `masks` and a `data.yaml`.
 
-    For a model of objects, `instances` holds their numbers.
-
-    Args:
-        folder: Created when the first image is stored.
+    For a model of objects, `instances` holds their numbers. Folders are created when needed.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -55,59 +53,54 @@ class TrainingSetWriter:
             ConfigError: If the folder holds masks of other classes.
         """
         name, card = upload.served.name, upload.card
-        _check_size(upload.size)
-        wait_if_large(upload.size[0] * upload.size[1])
+        if upload.pixels > MAX_PIXELS:
+            raise TooLargeError(
+                f"The image has {upload.size[1]}x{upload.size[0]} pixels, more than the "
+                f"{MAX_PIXELS:,} that training reads; cut it into parts and keep these."
+            )
+        wait_if_large(upload.pixels)
         with upload.in_use():
             labels, suffix = upload.labels(), _suffix(upload)
         objects = upload.objects(labels)
         folder = self.folder / name
         try:
             with self._lock:
-                self._describe(folder, name, card.labels)
-                stem = _free_stem(folder / "images", stem_of(upload.name), upload.files.image)
+                _describe(folder, name, card.labels)
+                stem = _free_stem(folder / "images", stem_of(upload.name), upload.image)
                 if objects is not None:
-                    write_image(folder / "instances" / f"{stem}.png", _consecutive(objects.ids()))
+                    ids = Instances.from_ids(objects.ids()).ids()  # without gaps
+                    write_image(folder / "instances" / f"{stem}.png", ids.astype(np.uint16))
                 write_mask(folder / "masks" / f"{stem}.png", labels, card.labels.colors)
                 # Last, so that there is never an image without its mask.
                 with atomic_write(folder / "images" / f"{stem}{suffix}") as beside:
-                    shutil.copyfile(upload.files.image, beside)
+                    shutil.copyfile(upload.image, beside)
                 number = len(list_images(folder / "images"))
         except OSError as error:
             raise DataError(f"{upload.name} cannot be kept: {error.strerror}.") from error
         return {"folder": f"{self.folder.name}/{name}", "images": number}
 
-    def _describe(self, folder: Path, name: str, labels: Labels) -> None:
-        """Write `data.yaml`; `ConfigError` if the folder has one with other classes."""
-        file = folder / FILE_NAMES[0]
-        if not file.is_file():
-            write_description(file, _description(labels), [_REMARK])
-            return
-        classes = read_description(file).classes or []
-        if classes != list(labels.names):
-            raise ConfigError(
-                f"The data set kept of {name} has the classes {', '.join(classes)}, and the model "
-                f"{', '.join(labels.names)}; serve it under another name, or with another --keep."
-            )
 
-
-def _description(labels: Labels) -> Mapping[str, Any]:
-    described = labels.to_dict()
-    return {
-        "images": "images",
-        "masks": "masks",
-        "classes": described["names"],
-        "colors": described["colors"],
-        "encoding": "indices",
-        "values": dict(enumerate(labels.names)),
-        "ignore": [IGNORE_LABEL],
-    }
-
-
-def _check_size(size: tuple[int, int]) -> None:
-    if size[0] * size[1] > MAX_PIXELS:
-        raise TooLargeError(
-            f"The image has {size[1]}x{size[0]} pixels, more than the {MAX_PIXELS:,} that training "
-            f"reads; cut it into parts and keep these."
+def _describe(folder: Path, name: str, labels: Labels) -> None:
+    """Write `data.yaml`; `ConfigError` if the folder has one with other classes."""
+    file = folder / FILE_NAMES[0]
+    if not file.is_file():
+        described = labels.to_dict()
+        content = {
+            "images": "images",
+            "masks": "masks",
+            "classes": described["names"],
+            "colors": described["colors"],
+            "encoding": "indices",
+            "values": dict(enumerate(labels.names)),
+            "ignore": [IGNORE_LABEL],
+        }
+        write_description(file, content, [_REMARK])
+        return
+    classes = read_description(file).classes or []
+    if classes != list(labels.names):
+        raise ConfigError(
+            f"The data set kept of {name} has the classes {', '.join(classes)}, and the model "
+            f"{', '.join(labels.names)}; serve it under another name, or with another --keep."
         )
 
 
@@ -116,7 +109,7 @@ def _suffix(upload: Upload) -> str:
     suffix = Path(upload.name).suffix.lower()
     if suffix in IMAGE_SUFFIXES:
         return suffix
-    format = read_header(upload.files.image, MOST_PIXELS).format
+    format = read_header(upload.image, MOST_PIXELS).format
     return _SUFFIXES.get(format, f".{format.lower()}")
 
 
@@ -125,11 +118,11 @@ def _free_stem(folder: Path, stem: str, file: Path) -> str:
 
     Masks are paired by stems, in which neither case nor the suffix of the file counts.
     """
-    taken: dict[str, list[Path]] = {}
+    taken: dict[str, list[Path]] = defaultdict(list)
     for image in list_images(folder) if folder.is_dir() else []:
-        taken.setdefault(_normalize(image.stem), []).append(image)
+        taken[_normalize(image.stem)].append(image)
     name, number = stem, 1
-    while others := taken.get(_normalize(name)):
+    while others := taken[_normalize(name)]:
         for other in others:
             if filecmp.cmp(other, file, shallow=False):
                 return other.stem
@@ -140,10 +133,3 @@ def _free_stem(folder: Path, stem: str, file: Path) -> str:
 
 def _normalize(stem: str) -> str:
     return unicodedata.normalize("NFC", stem).casefold()
-
-
-def _consecutive(ids: np.ndarray) -> np.ndarray:
-    """Renumber objects without gaps, uint16."""
-    _, places = np.unique(ids, return_inverse=True)
-    without = 0 if (ids == 0).any() else 1
-    return (places.reshape(ids.shape) + without).astype(np.uint16)

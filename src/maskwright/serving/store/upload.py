@@ -3,7 +3,7 @@
 import asyncio
 import gzip
 import re
-import threading
+import time
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,14 +14,19 @@ import cv2
 import numpy as np
 
 from maskwright.errors import DataError, MaskwrightError
-from maskwright.imageio import atomic_write
+from maskwright.imageio import atomic_write, read_mask
+from maskwright.imageio.windows import MOST_PIXELS
+from maskwright.inference.postprocess import OBJECTS, components_of
 from maskwright.instances import Instances
 from maskwright.labels import IGNORE_LABEL
 from maskwright.model_card import InstanceCard, SemanticCard
 from maskwright.serving.jobs.probability_grid import PixelGrid
-from maskwright.serving.jobs.run_inference import ImageResult, UploadFiles, renumber_objects
+from maskwright.serving.limits import check_deadline
 from maskwright.serving.store.tile_pyramid import TilePyramid
-from maskwright.tasks.serving import ServedModel
+from maskwright.tasks.serving import PredictedObjects, RegionDecisions, ServedModel
+
+_SAME_SHARE = 0.5  # of an object that must be left for it to be the same after a correction
+_LOOK_S = 0.05  # between looks for changes that somebody waits for
 
 Status = Literal["waiting", "working", "done", "failed"]
 
@@ -53,55 +58,38 @@ def naming_errors(folder: Path, name: str) -> Iterator[None]:
         raise type(error)(re.sub(place, lambda _: name, str(error))) from error
 
 
-class ChangeEvent:
-    """Event that coroutines wait for and threads set."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._waiting: set[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = set()
-
-    async def wait(self, seconds: float) -> bool:
-        """Whether there was a change within a time."""
-        waiting = (asyncio.get_running_loop(), asyncio.Event())
-        with self._lock:
-            self._waiting.add(waiting)
-        try:
-            await asyncio.wait_for(waiting[1].wait(), seconds)
-        except TimeoutError:
-            return False
-        finally:
-            with self._lock:
-                self._waiting.discard(waiting)
-        return True
-
-    def notify(self) -> None:
-        """Wake all who wait; from any thread."""
-        with self._lock:
-            for loop, event in self._waiting:
-                loop.call_soon_threadsafe(event.set)
-
-
 class Upload:
     """An image that was sent, and what a model predicted for it.
 
     Args:
         id: Identifier in addresses, which nobody can guess.
+        image: Its file, in a folder of its own.
         size: Height and width, px.
     """
 
     def __init__(
-        self, id: str, name: str, served: ServedModel, files: UploadFiles, size: tuple[int, int]
+        self, id: str, name: str, served: ServedModel, image: Path, size: tuple[int, int]
     ) -> None:
         self.id, self.name, self.served = id, name, served
-        self.files, self.size = files, size
+        self.image, self.size = image, size
+        self.folder = image.parent
+        self.probabilities = self.folder / "evidence.gz"  # as `ProbabilityGrid.packed`
+        self.mask = self.folder / "mask.tif"  # as predicted
+        self.correction = self.folder / "corrected.gz"  # labels of the grid
         self.grid = PixelGrid.over(size)
         self.status: Status = "waiting"
         self.progress = 0.0
         self.reason: str | None = None
         self.pyramid: TilePyramid | None = None
-        self.result = ImageResult()
+        self.predicted: PredictedObjects | None = None  # for a model of objects
+        self.decisions: RegionDecisions | None = None  # for a model that decides on regions
         self.gone = False
-        self.changes = ChangeEvent()
+        self.stored_bytes = 0  # of its files
+
+    @property
+    def pixels(self) -> int:
+        """Number of pixels of the image."""
+        return self.size[0] * self.size[1]
 
     @property
     def over(self) -> bool:
@@ -111,18 +99,29 @@ class Upload:
     @property
     def corrected(self) -> bool:
         """Whether its mask was corrected."""
-        return self.files.corrected.exists()
+        return self.correction.exists()
 
     @property
     def card(self) -> SemanticCard | InstanceCard:
         """Card of the model that predicted the mask; `ConfigError` if it predicts none."""
         return self.served.masks.predictor.card
 
+    async def changes(self, seconds: float) -> bool:
+        """Whether status, tiles or a hundredth of the progress change within a time."""
+
+        def state() -> tuple[Status, TilePyramid | None, int]:
+            return self.status, self.pyramid, int(self.progress * 100)
+
+        before, ends = state(), time.monotonic() + seconds
+        while state() == before and time.monotonic() < ends:
+            await asyncio.sleep(_LOOK_S)
+        return state() != before
+
     @contextmanager
     def in_use(self) -> Iterator[None]:
         """To be held while its files are used; `EvictedError` if they were removed meanwhile."""
         try:
-            with naming_errors(self.files.folder, self.name):
+            with naming_errors(self.folder, self.name):
                 yield
         except (MaskwrightError, OSError):
             if self.gone:
@@ -134,19 +133,6 @@ class Upload:
 
         Raises `DataError` if it has another size, or a class that the model does not have.
         """
-        labels = self._unpack(packed)
-        known = self.card.labels.num_classes
-        counts = cv2.calcHist([np.frombuffer(labels, np.uint8)], [0], None, [256], [0, 256])
-        unknown = np.flatnonzero(counts[known:IGNORE_LABEL])
-        if unknown.size:
-            raise DataError(
-                f"Expected the classes 0 to {known - 1}, or {IGNORE_LABEL} for none; the mask "
-                f"holds {known + unknown[0]}."
-            )
-        with atomic_write(self.files.corrected) as beside:
-            beside.write_bytes(gzip.compress(labels, 1, mtime=0))
-
-    def _unpack(self, packed: bytes) -> bytes:
         size = self.grid.height * self.grid.width
         decompressor = zlib.decompressobj(wbits=31)  # of gzip
         try:
@@ -158,11 +144,16 @@ class Upload:
                 f"Expected a byte for each of {self.grid.width}x{self.grid.height} pixels, "
                 f"{size:,} in all, packed with gzip; received another number."
             )
-        return labels
-
-    def undo(self) -> None:
-        """Go back to the mask of the model."""
-        self.files.corrected.unlink(missing_ok=True)
+        known = self.card.labels.num_classes
+        counts = cv2.calcHist([np.frombuffer(labels, np.uint8)], [0], None, [256], [0, 256])
+        unknown = np.flatnonzero(counts[known:IGNORE_LABEL])
+        if unknown.size:
+            raise DataError(
+                f"Expected the classes 0 to {known - 1}, or {IGNORE_LABEL} for none; the mask "
+                f"holds {known + unknown[0]}."
+            )
+        with atomic_write(self.correction) as beside:
+            beside.write_bytes(gzip.compress(labels, 1, mtime=0))
 
     def labels(self) -> np.ndarray:
         """The mask as it is now, uint8 `(h, w)` in the size of the image.
@@ -170,9 +161,9 @@ class Upload:
         Of an image that is larger than its grid, pixels that were not corrected stay as fine as
         they were predicted.
         """
-        predicted = self.files.read_mask()
+        predicted = read_mask(self.mask, MOST_PIXELS).values.astype(np.uint8, copy=False)
         try:
-            data = gzip.decompress(self.files.corrected.read_bytes())
+            data = gzip.decompress(self.correction.read_bytes())
         except FileNotFoundError:
             return predicted
         grid = self.grid
@@ -187,35 +178,50 @@ class Upload:
 
         Predicted objects overlap and have scores, those of a corrected mask do not.
         """
-        predicted = self.result.predicted
-        if predicted is None or not self.corrected:
-            return None if predicted is None else predicted.confident
-        return Instances.from_ids(renumber_objects(labels, predicted.objects), labels)
-
-    def bytes(self) -> int:
-        """Bytes of its files."""
-        files = (path for path in self.files.folder.rglob("*") if path.is_file())
-        return sum(path.stat().st_size for path in files)
-
-    def begin(self) -> None:
-        """Report that the model works on it."""
-        if not self.over:
-            self.status = "working"
-            self.changes.notify()
-
-    def move(self, progress: float) -> None:
-        """Report the progress, 0 to 1; changes below a hundredth wake nobody."""
-        changed = int(self.progress * 100) != int(progress * 100)
-        self.progress = min(progress, 1.0)
-        if changed:
-            self.changes.notify()
-
-    def finish(self, result: ImageResult) -> None:
-        """Report that the model is done."""
-        self.result, self.progress, self.status = result, 1.0, "done"
-        self.changes.notify()
+        if self.predicted is None or not self.corrected:
+            return None if self.predicted is None else self.predicted.confident
+        return Instances.from_ids(renumber_objects(labels, self.predicted.objects), labels)
 
     def fail(self, reason: str) -> None:
         """Report that it failed, and why."""
         self.reason, self.status = reason, "failed"
-        self.changes.notify()
+
+
+def renumber_objects(labels: np.ndarray, objects: Instances) -> np.ndarray:
+    """Number of the object of each pixel, int32 `(h, w)`, of a mask that may have been corrected.
+
+    An object of which at least half is left keeps its number. A component that was drawn elsewhere
+    belongs to the object of its class that it touches most; it is a new object if it touches none.
+
+    Args:
+        labels: Classes uint8 `(h, w)`, background 0.
+        objects: As they were predicted, also those without a place in the mask.
+    """
+    foreground = (labels != 0) & (labels != IGNORE_LABEL)
+    ids = objects.ids()
+    shown, remaining = (
+        np.bincount(numbers, minlength=len(objects) + 1)
+        for numbers in (ids.ravel(), ids[foreground])
+    )
+    stays = remaining >= np.maximum(_SAME_SHARE * shown, 1)
+    stays[0] = False
+    ids[~(stays[ids] & foreground)] = 0
+    number = len(objects)
+    fresh = foreground & (ids == 0)
+    for label in np.unique(labels[fresh]).tolist():
+        count, components, statistics, _ = components_of(fresh & (labels == label), OBJECTS)
+        for component, box in zip(range(1, count), statistics[1:].tolist(), strict=True):
+            check_deadline()
+            left, top, width, height = box[:4]
+            rows = slice(max(0, top - 1), top + height + 1)
+            window = (rows, slice(max(0, left - 1), left + width + 1))
+            inside = components[window] == component
+            near = cv2.dilate(inside.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+            touched = ids[window][near & ~inside & (labels[window] == label)]
+            touched = touched[touched > 0]
+            if touched.size:
+                ids[window][inside] = np.bincount(touched).argmax()
+            else:
+                number += 1
+                ids[window][inside] = number
+    return ids
