@@ -10,7 +10,7 @@ import tifffile
 
 import maskwright
 from drawing_regions import QUICK, disc_image, draw_discs
-from maskwright.api.extract_regions import CropOptions
+from maskwright.api.data import CropOptions
 from maskwright.data.synthetic.datasets import write_dataset
 from maskwright.errors import ConfigError, DataError, TrainingError
 from maskwright.export.runtime import load_keras

@@ -107,7 +107,7 @@ def test_an_ensemble_of_any_runs(joined, tmp_path):
 
 
 def test_awkward_requests_end_in_a_sentence(data, joined, tmp_path):
-    with pytest.raises(ConfigError, match="already holds a run"):
+    with pytest.raises(ConfigError, match="already holds a cross-validation"):
         maskwright.cross_validate(data, joined.folder, folds=2, epochs=1, **QUICK)
     with pytest.raises(ConfigError, match="begun with 2 folds; received 3"):
         maskwright.cross_validate(data, joined.folder, folds=3, resume=True)
@@ -145,7 +145,7 @@ def test_two_models_are_compared_from_the_command_line(data, joined, tmp_path, m
 
 
 def test_the_better_plan_is_taken_and_else_the_first(data, joined, tmp_path, monkeypatch):
-    choosing = import_module("maskwright.api.plans.compare_plans")
+    choosing = import_module("maskwright.api.compare_plans")
 
     def trained(_data, folder, *, plan, **_options):
         """In place of minutes of training: scores by the loss that the plan names."""
@@ -179,7 +179,7 @@ def test_the_better_plan_is_taken_and_else_the_first(data, joined, tmp_path, mon
 
 
 def test_a_plan_is_compared_with_its_rivals(data, tmp_path, monkeypatch):
-    choosing = import_module("maskwright.api.plans.compare_plans")
+    choosing = import_module("maskwright.api.compare_plans")
     from maskwright.planning import Plan, PlannedSetting
 
     asked = {}

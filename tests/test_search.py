@@ -1,14 +1,13 @@
 """What a search tries and keeps, on runs whose score is worked out instead of trained."""
 
 import csv
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import maskwright
-from maskwright.api.search.space import SPACE, USUAL, Between, OneOf, choose_space
+from maskwright.api.search_space import SPACE, USUAL, Between, OneOf, choose_space
 from maskwright.config import TrainConfig, read_config
 from maskwright.data.synthetic.datasets import write_dataset
 from maskwright.errors import ConfigError, DataError, StoppedError, TrainingError
@@ -46,7 +45,7 @@ class Trainer:
 @pytest.fixture
 def trainer(monkeypatch):
     made = Trainer()
-    monkeypatch.setattr(sys.modules["maskwright.api.search.search"], "train", made)
+    monkeypatch.setattr("maskwright.api.hyperparameter_search.train", made)
     return made
 
 
@@ -133,7 +132,7 @@ def test_it_needs_validation_images(tmp_path):
 
 
 def test_without_optuna_it_says_how_to_install_it(data, tmp_path, monkeypatch):
-    monkeypatch.setattr(sys.modules["maskwright.api.search.search"], "find_spec", lambda name: None)
+    monkeypatch.setattr("maskwright.api.hyperparameter_search.find_spec", lambda name: None)
     with pytest.raises(ConfigError, match=r"pip install \"maskwright\[hpo\]\""):
         maskwright.search(data, tmp_path / "out")
 

@@ -115,7 +115,7 @@ def test_predict_works_by_windows_where_asked_to(run, trained, tmp_path):
     ("arguments", "code", "sentence"),
     [
         (("train", "nowhere", "-o", "out"), 1, "nowhere"),
-        (("train", "{data}", "-o", "{run}", *SETTINGS), 1, "already holds a run"),
+        (("train", "{data}", "-o", "{run}", *SETTINGS), 2, "already holds a run"),
         (("train", "{data}", "-o", "new", "--resume"), 2, "no run to resume"),
         (("train", "{data}", "-o", "new", "--set", "color=red"), 2, "no setting color"),
         (

@@ -3,22 +3,18 @@
 `data` is what `open_dataset` takes; every error is a `MaskwrightError` of one sentence.
 """
 
-from maskwright.api.check import check
-from maskwright.api.compare import compare, comparison_folder
+from maskwright.api.compare_plans import compare_plans, plan_and_compare
 from maskwright.api.cross_validation import cross_validate, ensemble, is_cross_validation
-from maskwright.api.demo.masks import Demo, demo
-from maskwright.api.demo.regions import demo_regions
-from maskwright.api.evaluate import evaluate
+from maskwright.api.data import check, extract_regions
+from maskwright.api.demo import Demo, demo, demo_regions
+from maskwright.api.evaluate import compare, comparison_folder, evaluate
 from maskwright.api.export import export_model
-from maskwright.api.extract_regions import extract_regions
 from maskwright.api.fold_scores import Folds
-from maskwright.api.lr_finder import find_learning_rate
-from maskwright.api.plans.choice import PlanChoice
-from maskwright.api.plans.compare_plans import compare_plans, plan_and_compare
-from maskwright.api.plans.plan import plan
+from maskwright.api.hyperparameter_search import search
+from maskwright.api.plan import plan
+from maskwright.api.plan_choice import PlanChoice
 from maskwright.api.predict import load, predict
-from maskwright.api.search.search import search
-from maskwright.api.train import train, train_regions
+from maskwright.api.train import find_learning_rate, train, train_regions
 
 __all__ = [
     "Demo",

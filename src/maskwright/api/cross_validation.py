@@ -3,22 +3,25 @@
 import json
 import logging
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
 from maskwright.api.fold_scores import FOLDS_FILE, Folds, score_folds
 from maskwright.api.train import train
-from maskwright.config import TrainConfig, given_settings, read_config
+from maskwright.config import TrainConfig, read_config
 from maskwright.config.typed import TrainSettings
 from maskwright.data import open_dataset
 from maskwright.errors import ConfigError, MaskwrightError
-from maskwright.export.ensemble import is_ensemble, is_single, write_ensemble
+from maskwright.evaluation.reports.formatting import write_json
+from maskwright.export.ensemble import is_single, write_ensemble
+from maskwright.imageio import check_start
+from maskwright.model_card import CARD_FILE
 from maskwright.tasks.provenance import division_of
 from maskwright.types import OnMessage, ignore_message
 
-_FOLDS = 5
+_HOLDS = {FOLDS_FILE: "cross-validation", "plan.yaml": "run", CARD_FILE: "model"}
 
 
 def cross_validate(
@@ -40,12 +43,9 @@ def cross_validate(
     cleaning for all are chosen on these predictions, where their gain is real.
 
     Args:
-        data: What `open_dataset` takes.
         out: Folder for the whole: `fold1` and so on, each a run, and an ensemble of them.
         folds: How many; five when left out.
-        plan: File of settings.
         resume: Go on: folds that are done are left as they are, one that was stopped is resumed.
-        on_message: Called with sentences on what is done and which files are left out.
         settings: Fields of `TrainConfig`, which override those of the plan; `minutes`, ten by
             default, is divided among the folds, `epochs` holds for each.
 
@@ -58,11 +58,14 @@ def cross_validate(
             "each fold by itself with fold=1/5, 2/5 and so on, and join the runs with `ensemble`."
         )
     out = Path(out)
-    count, plan = _begin(out, folds, plan, resume)
-    given = given_settings(settings)
-    config = read_config(plan, given, TrainConfig)
-    if config.minutes is None and config.epochs is None:
-        config = config.model_copy(update={"minutes": config.default_minutes})
+    check_start(out, _HOLDS, resume)
+    count = 5 if folds is None else folds
+    if resume:
+        count = json.loads((out / FOLDS_FILE).read_text(encoding="utf-8"))["folds"]
+        if folds not in (None, count):
+            raise ConfigError(f"{out} was begun with {count} folds; received {folds}.")
+        plan = out / "plan.yaml"
+    config = read_config(plan, settings, TrainConfig).with_budget()
     if config.objects is not None:
         raise ConfigError(
             "Folds join models of classes, whose probabilities can be averaged; train single "
@@ -76,7 +79,7 @@ def cross_validate(
     runs = [out / f"fold{number}" for number in range(1, count + 1)]
     try:
         with _no_tracing_warnings():
-            _train_all(data, runs, config, on_message, given if resume else {})
+            _train_all(data, runs, config, on_message, settings if resume else {})
     except MaskwrightError:
         if not resume and not (runs[0] / "plan.yaml").exists():
             # Nothing half made stands in the way of the next try.
@@ -112,39 +115,19 @@ def ensemble(
     Raises:
         ModelError: If a run is missing or does not fit the others.
     """
-    from maskwright.training.run import Run
+    from maskwright.training import Run
 
-    folders = [Path(run) for run in runs]
-    write_ensemble(Path(out), folders, dict(decisions))
+    out, folders = Path(out), [Path(run) for run in runs]
+    write_ensemble(out, folders, dict(decisions))
     divisions = [{**division_of(folder), "fold": None} for folder in folders]
     if all(division == divisions[0] for division in divisions):
-        stated = {**divisions[0], "split_seed": divisions[0]["seed"]}
-        del stated["seed"]
-        Run(Path(out)).write_settings(stated)
-    return Path(out)
-
-
-def _begin(
-    out: Path, folds: int | None, plan: str | Path | None, resume: bool
-) -> tuple[int, str | Path | None]:
-    """How many folds, and the file of settings; refuses a folder that holds something else."""
-    if resume:
-        if not is_cross_validation(out):
-            raise ConfigError(f"There is no cross-validation to resume in {out}.")
-        known = json.loads((out / FOLDS_FILE).read_text(encoding="utf-8"))["folds"]
-        if folds not in (None, known):
-            raise ConfigError(f"{out} was begun with {known} folds; received {folds}.")
-        return known, out / "plan.yaml"
-    if (out / "plan.yaml").exists() or is_single(out) or is_ensemble(out):
-        raise ConfigError(
-            f"{out} already holds a run; continue it with --resume, or name another folder."
-        )
-    return _FOLDS if folds is None else folds, plan
+        seed = divisions[0].pop("seed")
+        Run(out).write_settings({**divisions[0], "split_seed": seed})
+    return out
 
 
 def _write_plan(out: Path, config: TrainConfig, count: int) -> None:
-    from maskwright.evaluation.reports.formatting import write_json
-    from maskwright.training.run import Run
+    from maskwright.training import Run
 
     Run(out).write_settings(config.model_dump(mode="json"))
     if not is_cross_validation(out):
@@ -156,7 +139,7 @@ def _train_all(
     runs: Sequence[Path],
     config: TrainConfig,
     on_message: OnMessage,
-    changed: dict[str, Any],
+    changed: Mapping[str, Any],
 ) -> None:
     """Train what is not finished yet; `changed` are settings given when resuming."""
     import keras
@@ -177,12 +160,10 @@ def _train_all(
             on_message(f"Fold {number} of {len(runs)} is done.")
             continue
         on_message(f"Fold {number} of {len(runs)} …")
-        fold = {"fold": (number, len(runs))}
-        if (run / "plan.yaml").exists():
-            changed = {k: v for k, v in changed.items() if k not in ("epochs", "minutes")}
-            train(data, run, resume=True, on_message=once, **changed, **length)
-        else:
-            train(data, run, on_message=once, **{**values, **fold, **length})
+        resume = (run / "plan.yaml").exists()
+        own = {**changed, "epochs": None, "minutes": None} if resume else values
+        fold = {} if resume else {"fold": (number, len(runs))}
+        train(data, run, resume=resume, on_message=once, **{**own, **fold, **length})
         keras.backend.clear_session()
 
 

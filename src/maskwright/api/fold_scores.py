@@ -6,7 +6,7 @@ from functools import partial
 from operator import attrgetter
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -14,13 +14,22 @@ from maskwright.api.predict import load
 from maskwright.config import TrainConfig
 from maskwright.data import Sample, open_dataset
 from maskwright.data.splits.assignment import HELD_OUT
+from maskwright.evaluation import EvaluateOptions, evaluate
+from maskwright.evaluation.reports.formatting import plain, write_json
+from maskwright.evaluation.reports.write import to_dict, write_report
 from maskwright.export.ensemble import write_ensemble
+from maskwright.inference.tuning.cached_prediction import (
+    CachedPrediction,
+    predict_tunable,
+    record,
+)
+from maskwright.inference.tuning.tune_postprocessing import tune_postprocessing
+from maskwright.inference.tuning.tuning_result import TuningResult
+from maskwright.metrics import Scores
+from maskwright.tasks.semantic.evaluation.report import semantic_report
+from maskwright.tasks.semantic.evaluation.scorer import SemanticScorer
+from maskwright.tasks.semantic.evaluation.scores import MEANS, SemanticEvaluation
 from maskwright.types import OnMessage
-
-if TYPE_CHECKING:
-    from maskwright.inference.tuning.cached_prediction import CachedPrediction
-    from maskwright.inference.tuning.tuning_result import TuningResult
-    from maskwright.tasks.semantic.evaluation.scores import SemanticEvaluation
 
 FOLDS_FILE = "folds.json"
 """Name of the scores of a cross-validation, in its folder."""
@@ -48,9 +57,9 @@ class Folds:
 
     folder: Path
     runs: tuple[Path, ...]
-    out_of_fold: "SemanticEvaluation"
-    members: tuple["SemanticEvaluation", ...]
-    choice: "TuningResult"
+    out_of_fold: SemanticEvaluation
+    members: tuple[SemanticEvaluation, ...]
+    choice: TuningResult
 
 
 def score_folds(
@@ -61,11 +70,6 @@ def score_folds(
     on_message: OnMessage,
 ) -> Folds:
     """Score what each model never saw, choose threshold and cleaning, make the ensemble."""
-    from maskwright.evaluation.reports.formatting import write_json
-    from maskwright.evaluation.reports.write import write_report
-    from maskwright.inference.tuning.tune_postprocessing import tune_postprocessing
-    from maskwright.tasks.semantic.evaluation.report import semantic_report
-
     members: list[SemanticEvaluation] = []
     cached: list[CachedPrediction] = []
     with TemporaryDirectory(dir=out, prefix=".predictions-") as folder:
@@ -90,12 +94,8 @@ def score_folds(
 
 def _score(
     data: str | Path, run: Path, division: dict[str, Any], folder: Path
-) -> tuple["SemanticEvaluation", list["CachedPrediction"]]:
+) -> tuple[SemanticEvaluation, list[CachedPrediction]]:
     """Scores of a fold by the model that never saw it; each prediction is kept for the tuning."""
-    from maskwright.evaluation import EvaluateOptions, evaluate
-    from maskwright.inference.tuning.cached_prediction import predict_tunable, record
-    from maskwright.tasks.semantic.evaluation.scorer import SemanticScorer
-
     predictor = load(run)
     options = EvaluateOptions(split=HELD_OUT, bootstrap=0, examples=1)
     scorer = SemanticScorer(open_dataset(data, **division), predictor.card, options)
@@ -107,7 +107,7 @@ def _score(
     return evaluate(partial(predict_tunable, predictor), scorer, [keep]), records
 
 
-def _pool(members: Sequence["SemanticEvaluation"], draws: int = 1000) -> "SemanticEvaluation":
+def _pool(members: Sequence[SemanticEvaluation], draws: int = 1000) -> SemanticEvaluation:
     """All folds as one evaluation."""
     first = members[0]
     warnings = {caution for member in members for caution in member.warnings}
@@ -131,18 +131,14 @@ def _pool(members: Sequence["SemanticEvaluation"], draws: int = 1000) -> "Semant
 
 
 def _scores(
-    runs: Sequence[Path], members: Sequence["SemanticEvaluation"], pooled: "SemanticEvaluation"
+    runs: Sequence[Path], members: Sequence[SemanticEvaluation], pooled: SemanticEvaluation
 ) -> dict[str, Any]:
     """What `folds.json` holds: scores of each fold and of all, with intervals by case."""
-    from maskwright.evaluation.reports.formatting import plain
-    from maskwright.evaluation.reports.write import to_dict
-    from maskwright.tasks.semantic.evaluation.report import semantic_report
-    from maskwright.tasks.semantic.evaluation.scores import MEANS
-
     pooled_scores = to_dict(semantic_report(pooled))
-    means = [mean.key for mean in MEANS]
-    wanted = (*means, "per_class", "intervals", "level", "draws", "seed")
-    wanted += ("images", "cases", "scored_at", "warnings")
+    wanted = (
+        *(*(mean.key for mean in MEANS), "per_class", "intervals", "level", "draws", "seed"),
+        *("images", "cases", "scored_at", "warnings"),
+    )
     return {
         "folds": len(runs),
         "note": _NOTE,
@@ -150,7 +146,7 @@ def _scores(
         "per_fold": [
             {
                 "folder": run.name,
-                **{name: plain(getattr(member.total, name)) for name in means},
+                **mean_scores(member.total),
                 "images": len(member.samples),
                 "cases": member.num_cases,
                 "model_sha256": member.card.model_sha256,
@@ -159,3 +155,8 @@ def _scores(
         ],
         "report": f"evaluation/{HELD_OUT}/report.html",
     }
+
+
+def mean_scores(scores: Scores) -> dict[str, Any]:
+    """The `MEANS` of scores, or of intervals, for JSON."""
+    return {mean.key: plain(getattr(scores, mean.key)) for mean in MEANS}

@@ -1,12 +1,13 @@
-"""The verb `train`: a data set becomes a run, whatever the task."""
+"""The verbs `train`, `train_regions` and `find_learning_rate`, whatever the task."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 
-from maskwright.config import RegionConfig, RunConfig, TrainConfig, given_settings, read_config
+from maskwright.config import RegionConfig, RunConfig, TrainConfig, read_config
 from maskwright.config.typed import RegionSettings, TrainSettings
-from maskwright.errors import ConfigError
+from maskwright.imageio import check_start, write_image
 from maskwright.tasks.registry import TASKS
 from maskwright.tasks.settings import train_options
 from maskwright.types import OnMessage, ignore_message
@@ -14,8 +15,7 @@ from maskwright.types import OnMessage, ignore_message
 if TYPE_CHECKING:
     from keras.callbacks import Callback
 
-    from maskwright.training.options import TrainOptions
-    from maskwright.training.run import Run
+    from maskwright.training import LearningRateCurve, Run, TrainOptions
 
 Config = TypeVar("Config", bound=RunConfig)
 
@@ -71,18 +71,51 @@ def _read(
     """Settings of a new run, or of one that is resumed."""
     if resume:
         plan = Path(out) / "plan.yaml"
-        if not plan.exists():
-            raise ConfigError(f"There is no run to resume in {out}; leave out --resume.")
-    config = read_config(plan, given_settings(settings), kind)
-    if config.minutes is None and config.epochs is None:
-        config = config.model_copy(update={"minutes": kind.default_minutes})
-    return config
+        check_start(Path(out), {plan.name: "run"}, resume)
+    return read_config(plan, settings, kind).with_budget()
 
 
 def _train(config: RunConfig, data: str | Path, out: str | Path, options: "TrainOptions") -> "Run":
-    from maskwright.training.run_training import run_training
+    from maskwright.training import run_training
 
     task = TASKS[config.task]
     run = run_training(task.training(config, data, options), out, options)
     task.finish(config, run.folder)
     return run
+
+
+def find_learning_rate(
+    data: str | Path,
+    out: str | Path | None = None,
+    *,
+    plan: str | Path | None = None,
+    steps: int = 100,
+    seconds: float | None = None,
+    on_message: OnMessage = ignore_message,
+    **settings: Unpack[TrainSettings],
+) -> "LearningRateCurve":
+    """Find a learning rate by a range test on the training split; no weights are stored.
+
+    Args:
+        out: PNG file for the plot; `None` for no plot.
+        seconds: Time limit in seconds, which reduces `steps`; `None` for no limit.
+    """
+    import keras
+
+    from maskwright.tasks.semantic.task import resolve_config
+    from maskwright.tasks.semantic.training import prepare
+    from maskwright.training import TrainOptions
+    from maskwright.training import find_learning_rate as range_test
+    from maskwright.training.lr_finder import draw_curve
+
+    config = read_config(plan, settings, TrainConfig)
+    options = TrainOptions(seed=config.seed, on_message=on_message)
+    config, dataset = resolve_config(config, data, options)
+    keras.utils.set_random_seed(config.seed)
+    training = replace(dataset, samples=tuple(dataset.of("train")))
+    setup = prepare(training, config, options, synchronized=False)
+    network = setup.network.build()
+    curve = range_test(network, setup.task, setup.recipe, steps=steps, seconds=seconds)
+    if out is not None:
+        write_image(Path(out), draw_curve(curve))
+    return curve

@@ -20,7 +20,7 @@ from maskwright.cli.console import (
 )
 
 if TYPE_CHECKING:
-    from maskwright.api.search.record import Search
+    from maskwright.api.search_record import Search
 
 
 def search(
@@ -73,7 +73,7 @@ def search(
 
 
 def _table(result: "Search") -> Table:
-    from maskwright.api.search.search import shown
+    from maskwright.api.hyperparameter_search import shown
 
     table = Table(title="Trials, best first", title_justify="left")
     table.add_column("trial", justify="right")
@@ -81,7 +81,7 @@ def _table(result: "Search") -> Table:
     names = list(result.trials[0].values)
     for name in names:
         table.add_column(escape(name))
-    ranked = sorted(result.trials, key=lambda t: -1.0 if t.score is None else t.score, reverse=True)
+    ranked = sorted(result.trials, key=lambda trial: trial.rank, reverse=True)
     for trial in ranked:
         score = "failed" if trial.score is None else f"{trial.score:.4f}"
         values = (escape(shown(trial.values[name])) for name in names)

@@ -1,5 +1,6 @@
 """Settings shared by all training runs."""
 
+from abc import abstractmethod
 from typing import Any, ClassVar, Literal, Self
 
 from pydantic import (
@@ -99,9 +100,15 @@ class RunConfig(DataSettings):
         return self.encoder_weights is not None and not (published and self.encoder in SCRATCH)
 
     @property
+    @abstractmethod
     def task(self) -> str:
         """Name of the task that the settings are for, as in `tasks.TASKS`."""
-        raise NotImplementedError
+
+    def with_budget(self) -> Self:
+        """The settings with their default budget in minutes, if they state no length of the run."""
+        if self.epochs is None and self.minutes is None:
+            return self.model_copy(update={"minutes": self.default_minutes})
+        return self
 
     def encoder_arguments(self) -> dict[str, Any]:
         """Arguments of every builder of a network that describe the encoder."""

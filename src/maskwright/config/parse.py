@@ -24,11 +24,13 @@ def read_config(plan: str | Path | None, settings: Mapping[str, Any], kind: type
 
     Args:
         plan: YAML file of settings, or `None` for the defaults.
+        settings: Override those of the file, as `given_settings` gives them.
 
     Raises:
         ConfigError: If the file cannot be read, a key does not exist, or a value is out of range.
     """
     values: dict[str, Any] = {}
+    settings = given_settings(settings)
     if plan is not None:
         try:
             values = yaml.safe_load(Path(plan).read_text(encoding="utf-8")) or {}

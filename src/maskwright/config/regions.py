@@ -18,6 +18,7 @@ from maskwright.types import Outside, RegionKind, Unit
 class RegionConfig(RunConfig):
     """Settings of one run of region classification."""
 
+    task: ClassVar[str] = "regions"
     command: ClassVar[str] = "maskwright regions train"
     default_minutes: ClassVar[float] = 5.0
 
@@ -107,8 +108,3 @@ class RegionConfig(RunConfig):
     def pretrained(self) -> bool:
         """Whether the encoder starts from pretrained weights."""
         return super().pretrained and self.preset is None and self.pixels
-
-    @property
-    def task(self) -> str:
-        """Name of the task that the settings are for."""
-        return "regions"

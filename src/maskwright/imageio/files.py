@@ -6,14 +6,14 @@ import os
 import re
 import secrets
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from glob import iglob
 from pathlib import Path
 from typing import BinaryIO
 
-from maskwright.errors import DataError
+from maskwright.errors import ConfigError, DataError
 
 IMAGE_SUFFIXES = frozenset(
     {".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".tif", ".tiff", ".bmp", ".gif", ".webp"}
@@ -158,3 +158,25 @@ def write_table(path: Path, header: Sequence[str], rows: Iterable[Sequence[objec
     """Write a CSV file atomically."""
     with atomic_write(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows([header, *rows])
+
+
+def check_start(folder: Path, kinds: Mapping[str, str], resume: bool = False) -> None:
+    """Check that long work can start, or be resumed, in a folder.
+
+    Args:
+        kinds: What the folder holds where it has a file, by its name; the first is to be started.
+
+    Raises:
+        ConfigError: If there is nothing to resume, or something is there already.
+    """
+    held = [kind for name, kind in kinds.items() if (folder / name).exists()]
+    started = next(iter(kinds.values()))
+    if resume and started not in held:
+        raise ConfigError(
+            f"There is no {started} to resume in {folder}; leave out --resume to start one."
+        )
+    if held and not resume:
+        raise ConfigError(
+            f"{folder} already holds a {held[0]}; continue it with --resume, or name another "
+            f"folder."
+        )

@@ -63,9 +63,9 @@ class Plan:
 
     def to_yaml(self) -> str:
         """Settings file for `maskwright train --plan`, with reasons as comments."""
-        lines = [_comment(sentence) for sentence in self.header]
+        lines = [comment(sentence) for sentence in self.header]
         for choice in self.choices:
-            lines += ["", _comment(choice.reason), f"{choice.key}: {_yaml_value(choice)}"]
+            lines += ["", comment(choice.reason), f"{choice.key}: {_yaml_value(choice)}"]
         return "\n".join(lines) + "\n"
 
     def to_dict(self) -> dict[str, Any]:
@@ -117,7 +117,8 @@ def plan(
     return Plan(tuple(draft.choices[key] for key in (*ordered, *rest)), plan_header(draft))
 
 
-def _comment(text: str) -> str:
+def comment(text: str) -> str:
+    """A sentence as a comment in YAML, wrapped."""
     return "\n".join(
         textwrap.wrap(
             text,

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import yaml
 
-from maskwright.errors import DataError, TrainingError
-from maskwright.imageio import atomic_write, write_text
+from maskwright.errors import DataError
+from maskwright.imageio import atomic_write, check_start, write_text
 from maskwright.model_card import CARD_FILE, MODEL_FILE, NETWORK_FILE, ModelCard, checksum
 
 
@@ -54,16 +54,8 @@ class Run:
         return self.folder / "previews"
 
     def start(self, resume: bool) -> None:
-        """Make the folder; `TrainingError` where it holds another run, or nothing to resume."""
-        if resume and not self.settings_file.exists():
-            raise TrainingError(
-                f"There is no run to resume in {self.folder}; leave out --resume to start one."
-            )
-        if not resume and self.settings_file.exists():
-            raise TrainingError(
-                f"{self.folder} already holds a run; continue it with --resume, or name "
-                "another folder."
-            )
+        """Make the folder; `ConfigError` where it holds another run, or nothing to resume."""
+        check_start(self.folder, {self.settings_file.name: "run"}, resume)
         for folder in (self.folder, self.previews, self.checkpoint_file.parent):
             folder.mkdir(parents=True, exist_ok=True)
 

@@ -1,7 +1,6 @@
 """A data set with masks of classes becomes what `run_training` takes."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from importlib import metadata
 
 import numpy as np
@@ -20,38 +19,28 @@ from maskwright.tasks.semantic.learning import segmentation
 from maskwright.tasks.semantic.network import auxiliary_loss_weight, describe_model
 from maskwright.tasks.semantic.previews import PREVIEW_COLUMNS, Previews
 from maskwright.tasks.settings import data_facts, make_augmentation
-from maskwright.training import Batching, LearningTask, Recipe, Run, TrainingSetup, TrainOptions
+from maskwright.training import Batching, Recipe, Run, TrainingSetup, TrainOptions
 from maskwright.training.run_training import passes
 
 
-@dataclass(frozen=True)
-class DecodedSplits:
-    """Decoded training data, and what a model learns of it."""
+def prepare(
+    dataset: DataSet, config: TrainConfig, options: TrainOptions, synchronized: bool
+) -> TrainingSetup:
+    """Decode the `train` split and, if there is one, the `val` split; describe model and task."""
+    size = None if config.size == "auto" else config.size
 
-    task: LearningTask
-    train: Arrays
-    validation: Arrays | None
-
-
-def decode(
-    dataset: DataSet, config: TrainConfig, options: TrainOptions, validate: bool = True
-) -> DecodedSplits:
-    """Decode the `train` split and, to `validate`, the `val` split, and make a task of them."""
-
-    def load_split(split: str) -> Arrays:
+    def decode(split: str) -> Arrays:
         samples = [s for s in dataset.samples if s.split == split and s.masks]
-        size = None if config.size == "auto" else config.size
         limit, skip = config.memory_limit_mb, config.skip_unreadable
         arrays = load(dataset, samples, size, limit, skip_unreadable=skip)
         for reason in arrays.skipped:
             options.on_message(f"skipped: {reason}")
         return arrays
 
-    train = load_split("train")
-    has_validation = validate and any(s.split == "val" and s.masks for s in dataset.samples)
-    validation = load_split("val") if has_validation else None
+    train = decode("train")
+    has_validation = any(s.split == "val" and s.masks for s in dataset.samples)
+    validation = decode("val") if has_validation else None
     num_classes = dataset.labels.num_classes
-    steps = steps_per_epoch(len(train), config.batch_size)
     task = segmentation(
         loss(config.loss, smoothing=config.smoothing),
         train,
@@ -62,28 +51,19 @@ def decode(
             augmentation=make_augmentation(config),
             seed=options.seed,
             crop=config.crop,
-            passes=passes(options.minutes, steps),
+            passes=passes(options.minutes, steps_per_epoch(len(train), config.batch_size)),
         ),
         favor=rare_class_weights(train, num_classes) if config.favor_rare else None,
         class_weights=_class_weights(config.class_weights, train, dataset),
         auxiliary_weight=auxiliary_loss_weight(config),
     )
-    return DecodedSplits(task, train, validation)
-
-
-def prepare(
-    dataset: DataSet, config: TrainConfig, options: TrainOptions, synchronized: bool
-) -> TrainingSetup:
-    """Decode a data set and describe model and task; as `decode` raises."""
-    decoded = decode(dataset, config, options)
-    train, validation = decoded.train, decoded.validation
     labels, fingerprint = dataset.labels, train.fingerprint()
     # Made before training, so that a value it refuses is reported at once.
     card = SemanticCard(
         labels=labels,
         channels=train.channels,
         dtype=train.dtype,
-        size=None if config.size == "auto" else config.size,
+        size=size,
         tile=None if config.size or not config.crop else max(config.crop),
         threshold=config.threshold,
         min_area_px=config.min_area_px,
@@ -99,10 +79,10 @@ def prepare(
         return Previews(run, *_examples(shown, number, config.crop), labels)
 
     return TrainingSetup(
-        task=decoded.task,
+        task=task,
         network=describe_model(
             config,
-            num_classes=labels.num_classes,
+            num_classes=num_classes,
             channels=train.channels,
             pixel_range=train.value_range,
             seed=options.seed,

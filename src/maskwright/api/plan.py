@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Unpack
 
-from maskwright.api.plans.timing import count_accelerators, time_steps
+from maskwright.api.timing import count_accelerators, time_steps
 from maskwright.architectures import ARCHITECTURES
 from maskwright.config import TrainConfig, given_settings, read_config
 from maskwright.config.typed import TrainSettings

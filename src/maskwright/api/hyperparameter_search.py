@@ -7,17 +7,16 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Unpack
 
-from maskwright.api.search.record import (
+from maskwright.api.search_record import (
     SEARCH_FILE,
     Search,
     SearchScore,
     Trial,
-    best_trial,
     read_record,
     start_record,
     write_record,
 )
-from maskwright.api.search.space import Choice, choose_space, values_of, with_values
+from maskwright.api.search_space import Choice, choose_space, values_of, with_values
 from maskwright.api.train import train
 from maskwright.config import TrainConfig, given_settings, read_config
 from maskwright.config.typed import TrainSettings
@@ -43,7 +42,7 @@ def search(
     """Train with many settings for equal minutes each, and keep those that validate best.
 
     The first trial has the settings as they are given. The next seven are drawn at random within
-    `space.SPACE`, all others proposed by Optuna's tree-structured Parzen estimator from what
+    `search_space.SPACE`, all others proposed by Optuna's tree-structured Parzen estimator from what
     the trials before have scored. A trial's proposal depends on the seed, its number and the trials
     before it alone, so that a search that was stopped goes on as if it had not been.
 
@@ -69,7 +68,7 @@ def search(
     out = Path(out)
     given = given_settings(settings)
     if resume:
-        record = read_record(out, given, plan, vary)
+        record = read_record(out, bool(given or plan is not None or vary))
     else:
         record = start_record(out, read_config(plan, given, TrainConfig), vary, score)
     config = read_config(None, record["settings"], TrainConfig)
@@ -88,10 +87,9 @@ def search(
             trial, fingerprint = _run(
                 data, out, number, config, values, record["score"], resume, on_message
             )
-        except StoppedError:
-            raise
-        except MaskwrightError:
-            if not done:  # nothing half made stands in the way of the next try
+        except MaskwrightError as error:
+            # Nothing half made stands in the way of the next try.
+            if not done and not isinstance(error, StoppedError):
                 (out / SEARCH_FILE).unlink()
             raise
         if record["data"] not in (None, fingerprint or record["data"]):
@@ -183,7 +181,7 @@ def _sentence(trial: Trial, total: int, done: Sequence[Trial], score: str) -> st
     begun = f"Trial {trial.number} of {total}"
     if trial.score is None:
         return f"{begun} failed with {values}: {trial.failure}"
-    best, word = best_trial(done), score.replace("_", " ")
+    best, word = max(done, key=lambda trial: trial.rank), score.replace("_", " ")
     return (
         f"{begun}: {word} {trial.score:.4f} with {values}; best so far {best.score:.4f} in trial "
         f"{best.number}."

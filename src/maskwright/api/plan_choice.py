@@ -1,26 +1,26 @@
 """Which of several cross-validated plans to take, with the reason, and the files that say so."""
 
-import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from maskwright.api.fold_scores import Folds
+from maskwright.api.fold_scores import Folds, mean_scores
 from maskwright.errors import DataError
+from maskwright.evaluation.reports.formatting import change, number, span, write_json
 from maskwright.imageio import write_text
-
-if TYPE_CHECKING:
-    from maskwright.metrics import Paired
+from maskwright.metrics import Paired, paired_difference, shared_level, sign_shown, verdict
+from maskwright.planning.plan import comment
 
 CHOICE_FILE = "choice.json"
 """Name of the scores of all plans, in the folder of a comparison."""
 
 _SCORE = "mean_dice"
-_COLUMNS = 100
+
+Pairs = Mapping[tuple[str, str], Paired]
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,6 +30,7 @@ class PlanChoice:
     Args:
         folder: With `plans/NAME`, `choice.json` and `plan.yaml`.
         folds: Cross-validation of each plan, by its name.
+        table: What `choice.json` holds.
     """
 
     folder: Path
@@ -43,9 +44,6 @@ def choose_plan(
     out: Path, results: Mapping[str, Folds], files: Mapping[str, Path], folds: int, minutes: float
 ) -> PlanChoice:
     """Compare all pairs, take one, write it down."""
-    from maskwright.evaluation.reports.formatting import number, span, write_json
-    from maskwright.metrics import sign_shown
-
     pairs = _pairs(results)
     names = list(results)
     chosen = names[0]
@@ -53,27 +51,31 @@ def choose_plan(
         if sign_shown(getattr(pairs[chosen, rival].ends, _SCORE)) < 0:
             chosen = rival
     reason = _reason(names, chosen, pairs)
-    scores = []
-    for name, result in results.items():
-        total, ends = result.out_of_fold.total, result.out_of_fold.intervals
-        interval = span(getattr(ends, _SCORE)) or "no interval"
-        scores.append(f"{name}: {number(getattr(total, _SCORE))} ({interval})")
-    heading = (
+    lines = [
         f"Chosen of {len(names)} plans, each trained for {minutes:.3g} minutes on the same {folds} "
         f"folds, by mean Dice (95 % interval) on images that the models never saw:"
-    )
-    comment = "\n".join(_comment(line) for line in (heading, *scores, reason))
+    ]
+    for name, result in results.items():
+        interval = span(getattr(result.out_of_fold.intervals, _SCORE)) or "no interval"
+        lines.append(f"{name}: {number(getattr(result.out_of_fold.total, _SCORE))} ({interval})")
     text = files[chosen].read_text(encoding="utf-8")
-    write_text(out / "plan.yaml", f"{comment}\n\n{text}")
-    table = _table(results, pairs, chosen, reason, folds, minutes)
+    write_text(out / "plan.yaml", "\n".join(map(comment, [*lines, reason])) + f"\n\n{text}")
+    table = {
+        "chosen": chosen,
+        "reason": reason,
+        "score": _SCORE,
+        "names": names,
+        "folds": folds,
+        "minutes": minutes * len(results),
+        "plans": [_plan_scores(name, result) for name, result in results.items()],
+        "pairs": [_pair_scores(a, b, paired) for (a, b), paired in pairs.items()],
+    }
     write_json(table, out / CHOICE_FILE)
     return PlanChoice(out, results, chosen, reason, table)
 
 
-def _pairs(results: Mapping[str, Folds]) -> dict[tuple[str, str], "Paired"]:
+def _pairs(results: Mapping[str, Folds]) -> Pairs:
     """Differences of all pairs of plans on the images that both were scored on."""
-    from maskwright.metrics import paired_difference, shared_level
-
     level = shared_level(len(results) - 1)
     places = {
         name: {sample.id: place for place, sample in enumerate(result.out_of_fold.samples)}
@@ -93,10 +95,8 @@ def _pairs(results: Mapping[str, Folds]) -> dict[tuple[str, str], "Paired"]:
     return pairs
 
 
-def _reason(names: Sequence[str], chosen: str, pairs: Mapping[tuple[str, str], "Paired"]) -> str:
+def _reason(names: Sequence[str], chosen: str, pairs: Pairs) -> str:
     """Sentence on why a plan is the one to take."""
-    from maskwright.evaluation.reports.formatting import change, span
-
     first, gains = names[0], []
     for rival in names[1:]:
         paired = pairs[first, rival]
@@ -110,58 +110,26 @@ def _reason(names: Sequence[str], chosen: str, pairs: Mapping[tuple[str, str], "
     return f"Taken: {chosen}, which is better than what was taken before it. {against}"
 
 
-def _table(
-    results: Mapping[str, Folds],
-    pairs: Mapping[tuple[str, str], "Paired"],
-    chosen: str,
-    reason: str,
-    folds: int,
-    minutes: float,
-) -> dict[str, Any]:
-    """What `choice.json` holds."""
-    from maskwright.evaluation.reports.formatting import plain
-    from maskwright.metrics import verdict
-    from maskwright.tasks.semantic.evaluation.scores import MEANS
-
-    means = [mean.key for mean in MEANS]
+def _plan_scores(name: str, result: Folds) -> dict[str, Any]:
+    scored = result.out_of_fold
     return {
-        "chosen": chosen,
-        "reason": reason,
-        "score": _SCORE,
-        "names": list(results),
-        "folds": folds,
-        "minutes": minutes * len(results),
-        "plans": [
-            {
-                "name": name,
-                "folder": f"plans/{name}",
-                **{key: plain(getattr(result.out_of_fold.total, key)) for key in means},
-                "intervals": {
-                    key: plain(getattr(result.out_of_fold.intervals, key)) for key in means
-                },
-                "images": len(result.out_of_fold.samples),
-                "cases": result.out_of_fold.num_cases,
-            }
-            for name, result in results.items()
-        ],
-        "pairs": [
-            {
-                "a": a,
-                "b": b,
-                "level": paired.level,
-                **{
-                    key: {
-                        "difference": plain(getattr(paired.gain, key)),
-                        "interval": plain(getattr(paired.ends, key)),
-                        "verdict": verdict(getattr(paired.ends, key), a, b),
-                    }
-                    for key in means
-                },
-            }
-            for (a, b), paired in pairs.items()
-        ],
+        "name": name,
+        "folder": f"plans/{name}",
+        **mean_scores(scored.total),
+        "intervals": mean_scores(scored.intervals),
+        "images": len(scored.samples),
+        "cases": scored.num_cases,
     }
 
 
-def _comment(text: str) -> str:
-    return "\n".join(textwrap.wrap(text, _COLUMNS, initial_indent="# ", subsequent_indent="#   "))
+def _pair_scores(a: str, b: str, paired: Paired) -> dict[str, Any]:
+    gains, ends = mean_scores(paired.gain), mean_scores(paired.ends)
+    differences = {
+        key: {
+            "difference": gains[key],
+            "interval": ends[key],
+            "verdict": verdict(getattr(paired.ends, key), a, b),
+        }
+        for key in gains
+    }
+    return {"a": a, "b": b, "level": paired.level, **differences}

@@ -10,17 +10,20 @@ import yaml
 
 from maskwright.api.cross_validation import cross_validate, is_cross_validation
 from maskwright.api.fold_scores import Folds
-from maskwright.api.plans.choice import CHOICE_FILE, PlanChoice, choose_plan
-from maskwright.api.plans.plan import plan as make_plan
+from maskwright.api.plan import plan as make_plan
+from maskwright.api.plan_choice import CHOICE_FILE, PlanChoice, choose_plan
 from maskwright.config import TrainConfig, read_config
 from maskwright.config.typed import PlanSettings
 from maskwright.errors import ConfigError
-from maskwright.imageio import write_text
+from maskwright.evaluation.reports.formatting import write_json
+from maskwright.imageio import check_start, write_text
 from maskwright.planning import Plan, candidates
 from maskwright.types import OnMessage, ignore_message
 
 AnyPlan = Plan | Mapping[str, Any] | str | Path
 """A plan, settings by name, or a file of settings."""
+
+_HOLDS = {CHOICE_FILE: "comparison of plans"}
 
 
 def plan_and_compare(
@@ -43,7 +46,7 @@ def plan_and_compare(
     """
     if resume:
         return compare_plans(data, out, None, resume=True, on_message=on_message)
-    _refuse_other(Path(out))
+    check_start(Path(out), _HOLDS)
     part = minutes / count / folds
     first = make_plan(data, minutes=part, measure=measure, on_message=on_message, **settings)
     plans = [first, *candidates(first, count)]
@@ -75,51 +78,31 @@ def compare_plans(
             was begun with; those given are not looked at.
     """
     out = Path(out)
-    names, folds, minutes = _begun(out) if resume else _begin(out, plans, folds, minutes)
-    files = {name: out / "plans" / f"{name}.yaml" for name in names}
+    check_start(out, _HOLDS, resume)
+    if resume:
+        begun = json.loads((out / CHOICE_FILE).read_text(encoding="utf-8"))
+        folds, minutes = begun["folds"], begun["minutes"]
+    else:
+        texts = _plan_texts(_name_plans(plans))
+        for name, text in texts.items():
+            write_text(out / "plans" / f"{name}.yaml", text)
+        begun = {"chosen": None, "names": list(texts), "folds": folds, "minutes": minutes}
+        write_json(begun, out / CHOICE_FILE)
+    files = {name: out / "plans" / f"{name}.yaml" for name in begun["names"]}
     each = minutes / len(files)
     results: dict[str, Folds] = {}
     for name, file in files.items():
         on_message(f"Plan {name}: {each:.3g} minutes on {folds} folds …")
         folder = out / "plans" / name
-        begun = is_cross_validation(folder)
         results[name] = cross_validate(
             *(data, folder),
             folds=folds,
             plan=file,
             minutes=each,
-            resume=begun,
+            resume=is_cross_validation(folder),
             on_message=on_message,
         )
     return choose_plan(out, results, files, folds, each)
-
-
-def _begin(out: Path, plans: Any, folds: int, minutes: float) -> tuple[list[str], int, float]:
-    """Write a file for each plan, and what is compared, once all plans are known to be good."""
-    from maskwright.evaluation.reports.formatting import write_json
-
-    _refuse_other(out)
-    texts = _plan_texts(_name_plans(plans))
-    for name, text in texts.items():
-        write_text(out / "plans" / f"{name}.yaml", text)
-    begun = {"chosen": None, "names": list(texts), "folds": folds, "minutes": minutes}
-    write_json(begun, out / CHOICE_FILE)
-    return list(texts), folds, minutes
-
-
-def _begun(out: Path) -> tuple[list[str], int, float]:
-    if not (out / CHOICE_FILE).is_file():
-        raise ConfigError(f"There is no comparison of plans to resume in {out}.")
-    begun = json.loads((out / CHOICE_FILE).read_text(encoding="utf-8"))
-    return begun["names"], begun["folds"], begun["minutes"]
-
-
-def _refuse_other(out: Path) -> None:
-    if (out / CHOICE_FILE).exists():
-        raise ConfigError(
-            f"{out} already holds a comparison of plans; continue it with --resume, or name "
-            f"another folder."
-        )
 
 
 def _name_plans(plans: Any) -> dict[str, AnyPlan]:
@@ -154,15 +137,15 @@ def _plan_texts(named: Mapping[str, AnyPlan]) -> dict[str, str]:
             texts[name] = plan.to_yaml()
         elif isinstance(plan, Mapping):
             config = read_config(None, plan, TrainConfig)
-            given = config.model_dump(mode="json", include=set(plan))
-            texts[name] = yaml.safe_dump(given, sort_keys=False)
+            stated = config.model_dump(mode="json", include=set(plan))
+            texts[name] = yaml.safe_dump(stated, sort_keys=False)
         else:
             config = read_config(plan, {}, TrainConfig)
             texts[name] = Path(plan).read_text(encoding="utf-8")
-        if division is not None and config.division() != division:
+        if config.division() != (division or config.division()):
             raise ConfigError(
                 f"Expected plans that divide the data alike; {name} differs from "
-                f"{next(iter(named))} in one of {', '.join(division)}."
+                f"{next(iter(named))} in one of {', '.join(config.division())}."
             )
         division = config.division()
     return texts

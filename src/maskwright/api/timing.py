@@ -3,13 +3,13 @@
 import statistics
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from maskwright.config import TrainConfig
 from maskwright.data import DataSet
+from maskwright.data.pipeline.arrays import MEMORY_LIMIT_MB
 from maskwright.planning import Machine, Timing
-from maskwright.tasks.semantic.network import auxiliary_loss_weight, describe_model
-from maskwright.tasks.settings import make_augmentation
 
 _NUM_STEPS = 2
 _NUM_SAMPLES = 8
@@ -30,39 +30,25 @@ def time_steps(config: TrainConfig, dataset: DataSet, machine: Machine) -> Timin
     import numpy as np
     import tensorflow as tf
 
-    from maskwright.data.pipeline.load_arrays import load
-    from maskwright.losses import loss
-    from maskwright.tasks.semantic.learning import segmentation
-    from maskwright.training import Recipe
-    from maskwright.training.loop import TrainingLoop
-    from maskwright.training.objective import Batching
+    from maskwright.tasks.semantic.training import prepare
+    from maskwright.training import TrainingLoop, TrainOptions
 
-    size = None if config.size == "auto" else config.size
-    samples = [s for s in dataset.samples if s.split in ("train", None) and s.masks]
-    arrays = load(dataset, samples[:_NUM_SAMPLES], size, skip_unreadable=True)
-    num_classes = dataset.labels.num_classes
-    task = segmentation(
-        loss(config.loss, smoothing=config.smoothing),
-        arrays,
-        num_classes=max(num_classes, 2),
-        batching=Batching(
-            batch_size=config.batch_size,
-            augmentation=make_augmentation(config),
-            crop=config.crop,
-            passes=_NUM_STEPS + 3,
-        ),
-        auxiliary_weight=auxiliary_loss_weight(config),
+    usable = [s for s in dataset.samples if s.split in ("train", None) and s.masks]
+    samples = tuple(replace(sample, split="train") for sample in usable[:_NUM_SAMPLES])
+    plain = config.model_copy(
+        update={
+            "class_weights": None,
+            "favor_rare": False,
+            "memory_limit_mb": MEMORY_LIMIT_MB,
+            "skip_unreadable": True,
+        }
     )
+    options = TrainOptions(seed=config.seed, minutes=1.0)  # an epoch has batches enough
+    setup = prepare(replace(dataset, samples=samples), plain, options, synchronized=False)
     before = _resident_mb()
     keras.utils.set_random_seed(config.seed)
-    model = describe_model(
-        config,
-        num_classes=num_classes,
-        channels=arrays.channels,
-        pixel_range=arrays.value_range,
-        seed=config.seed,
-    ).build()
-    loop = TrainingLoop(model, task, recipe=Recipe(**config.recipe()), epochs=1)
+    model, task = setup.network.build(), setup.task
+    loop = TrainingLoop(model, task, recipe=setup.recipe, epochs=1)
     step = loop.make_step(loop.parameters.groups)
     batches = iter(task.train(0, 0, None))
     batch = next(batches)

@@ -1,11 +1,42 @@
-"""`extract_regions`: the verb that crops and measures the regions of masks."""
+"""The verbs on data sets alone: `check` and `extract_regions`."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TypedDict, Unpack
 
-from maskwright.data import open_dataset
+from maskwright.data import open_dataset, write_yaml
+from maskwright.data.audit.audit import AuditReport, audit
+from maskwright.data.audit.contact_sheet import contact_sheet
+from maskwright.data.pipeline.augmentation import Augmentation
+from maskwright.tasks.regions.extraction.crops import CropSpec
+from maskwright.tasks.regions.extraction.table import write_regions
 from maskwright.tasks.settings import report_skipped
 from maskwright.types import OnMessage, Outside, RegionKind, ignore_message
+
+
+def check(
+    data: str | Path,
+    *,
+    sheet: str | Path | None = None,
+    write: bool = False,
+    group_by: str | None = None,
+    strength: str = "medium",
+) -> AuditReport:
+    """Audit a data set before training.
+
+    Args:
+        sheet: PNG file for a sheet of augmented images and masks.
+        write: Write the inferred layout and classes to `data.yaml`.
+        group_by: Column, or pattern whose first group names the case.
+        strength: Augmentation strength of the sheet.
+    """
+    dataset = open_dataset(data, group_by=group_by)
+    report = replace(audit(dataset), source=str(data))  # some are drawn elsewhere
+    if write:
+        write_yaml(dataset, dataset.root / "data.yaml")
+    if sheet is not None:
+        contact_sheet(dataset, sheet, Augmentation.named(strength))
+    return report
 
 
 class CropOptions(TypedDict, total=False):
@@ -41,9 +72,6 @@ def extract_regions(
         regions: `"components"`, `"instances"` or `"whole"`; `None` takes instances where masks
             separate them, else components.
     """
-    from maskwright.tasks.regions.extraction.crops import CropSpec
-    from maskwright.tasks.regions.extraction.table import write_regions
-
     dataset = open_dataset(data, val_share=0, test_share=0, scaled_masks=True)
     report_skipped(dataset, on_message)
     kind = regions or ("instances" if dataset.instances else "components")

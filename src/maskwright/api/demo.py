@@ -1,0 +1,153 @@
+"""The verb `demo`: the main job on drawn data, from training to a report, for masks or regions."""
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from maskwright.api.evaluate import evaluate
+from maskwright.api.predict import load, predict
+from maskwright.api.train import train, train_regions
+from maskwright.data import DataSet, open_dataset
+from maskwright.data.readers.description import write_description
+from maskwright.data.synthetic.datasets import write_dataset
+from maskwright.imageio import check_start, write_image
+from maskwright.tasks.regions.drawing import draw_decisions
+from maskwright.types import OnMessage, ignore_message
+
+_SHOWN, _SHOWN_REGIONS = 5, 4
+# There are no pretrained weights to download on a closed machine, so the demo learns from nothing.
+_SETTINGS: dict[str, Any] = {
+    "encoder": "plain",
+    "encoder_widths": (16, 32, 64, 96),
+    "batch_size": 8,
+    "augmentation": {"flip_vertical": 0.5},  # up and down are alike under a microscope
+}
+_REGION_SETTINGS: dict[str, Any] = {
+    "encoder": "plain",
+    "encoder_widths": (16, 32, 64),
+    "size": 48,
+    "batch_size": 32,
+    "positive": "spindle",
+    "augmentation": {"flip_vertical": 0.5, "rotate_degrees": 180},
+}
+_CELLS = {
+    "images": "images",
+    "masks": "instances",
+    "encoding": "objects",
+    "objects": "instances",
+    "classes": ["background", "cell"],
+    "group_by": "(slide_[0-9]+)",
+}
+
+
+@dataclass(frozen=True)
+class Demo:
+    """What a demonstration made.
+
+    Args:
+        run: Folder of the model whose scores `evaluation` holds.
+        places: Folders and files by what they hold, for people.
+    """
+
+    run: Path
+    evaluation: Any
+    places: dict[str, Path]
+
+
+def demo(out: str | Path, *, minutes: float = 2.0, on_message: OnMessage = ignore_message) -> Demo:
+    """Draw a data set, or use the one in `out` again, train on it, evaluate, predict."""
+    folder = Path(out)
+    data, run, masks = folder / "data", folder / "run", folder / "masks"
+    check_start(run, {"plan.yaml": "run"})
+    if not (data / "data.yaml").exists():
+        on_message("Drawing microscope-like scenes …")
+        write_dataset(data)
+    on_message(f"Training from random weights for {minutes:g} minutes …")
+    train(data, run, minutes=minutes, **_SETTINGS)
+    on_message("Scoring images it was not trained on …")
+    evaluation = evaluate(run, data)
+    on_message("Predicting masks of the test images …")
+    dataset = open_dataset(data)
+    predict(run, _copy_images(dataset, folder / "test_images"), masks)
+    predictor, labels = load(run), dataset.labels
+    columns = []
+    for sample in dataset.of("test")[:_SHOWN]:
+        image, truth = dataset.read(sample)
+        predicted = predictor(image).labels
+        columns.append([image, labels.overlay(image, truth), labels.overlay(image, predicted)])
+    places = {
+        "images and masks": data,
+        "curves and previews": run,
+        "report": run / "evaluation" / "test" / "report.html",
+        "predicted masks": masks,
+        "picture": _write_columns(folder / "demo.png", columns),
+    }
+    return Demo(run, evaluation, places)
+
+
+def demo_regions(
+    out: str | Path, *, minutes: float = 3.0, on_message: OnMessage = ignore_message
+) -> Demo:
+    """Draw cells, train a segmenter and a classifier, evaluate both as one, predict.
+
+    Args:
+        out: Folder for everything; data that is there already is used again.
+    """
+    folder = Path(out)
+    data, segmenter, run = folder / "cells", folder / "segmenter", folder / "run"
+    for model in (segmenter, run):
+        check_start(model, {"plan.yaml": "run"})
+    described = data / "cells.yaml"
+    if not described.exists():
+        on_message("Drawing microscope-like scenes of round and spindle-shaped cells …")
+        write_dataset(data, apart=True)
+        write_description(described, _CELLS, ["Every cell by itself; what it is says cells.csv."])
+    half = minutes / 2
+    on_message(f"Training a segmenter that finds cells for {half:g} minutes …")
+    train(described, segmenter, minutes=half, **_SETTINGS)
+    on_message(f"Training a classifier of what it finds for {half:g} minutes …")
+    train_regions(described, run, minutes=half, segmenter=str(segmenter), **_REGION_SETTINGS)
+    on_message("Scoring images that neither was trained on …")
+    evaluation = evaluate(run, described)
+    on_message("Deciding on the cells of the test images …")
+    dataset = open_dataset(described)
+    answers = folder / "answers"
+    predict(run, _copy_images(dataset, folder / "test_images"), answers, masks=False)
+    pipeline = load(run)
+    columns = []
+    for sample in dataset.of("test")[:_SHOWN_REGIONS]:
+        image = dataset.read_image(sample)
+        results = pipeline({sample.id: image})
+        regions = [region for result in results for region in result.regions]
+        scores = [float(result.probability or 0) for result in results][: len(regions)]
+        drawn = draw_decisions(image, regions, scores, scale=2)
+        columns.append([draw_decisions(image, [], [], scale=2), drawn])
+    places = {
+        "images and cells": data,
+        "segmenter": segmenter,
+        "pipeline": run,
+        "report": run / "evaluation" / "test" / "report.html",
+        "decisions": answers / "cases.csv",
+        "picture": _write_columns(folder / "demo.png", columns),
+    }
+    return Demo(run, evaluation, places)
+
+
+def _copy_images(dataset: DataSet, folder: Path) -> Path:
+    """Copies of the test images in a folder of their own, as new images come to a user."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for sample in dataset.of("test"):
+        shutil.copyfile(sample.image, folder / sample.image.name)
+    return folder
+
+
+def _write_columns(path: Path, columns: Sequence[Sequence[np.ndarray]]) -> Path:
+    """Write columns of pictures of one size side by side, with a margin around each."""
+    margin = ((2, 2), (2, 2), (0, 0))
+    stacks = [np.vstack([np.pad(picture, margin) for picture in column]) for column in columns]
+    write_image(path, np.hstack(stacks))
+    return path
