@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypedDict, Unpack
+from typing import Any, Never, Unpack
 
 from maskwright.api.fold_scores import FOLDS_FILE, Folds, score_folds
 from maskwright.api.train import train
@@ -17,7 +17,7 @@ from maskwright.errors import ConfigError, MaskwrightError
 from maskwright.evaluation.reports.formatting import write_json
 from maskwright.export.ensemble import is_single, write_ensemble
 from maskwright.imageio import check_start
-from maskwright.model_card import CARD_FILE
+from maskwright.model_card import CARD_FILE, PostprocessingArguments
 from maskwright.tasks.provenance import division_of
 from maskwright.types import OnMessage, ignore_message
 
@@ -94,13 +94,10 @@ def is_cross_validation(out: str | Path) -> bool:
     return (Path(out) / FOLDS_FILE).is_file()
 
 
-class EnsembleDecisions(TypedDict, total=False):
+class EnsembleDecisions(PostprocessingArguments[Never], total=False):
     """Threshold and cleaning on the card of an ensemble, as `SemanticCard` describes them."""
 
     threshold: float | None
-    min_area_px: int
-    fill_holes_px: int
-    keep_largest: bool
 
 
 def ensemble(

@@ -1,7 +1,9 @@
 """`maskwright predict`."""
 
+from collections.abc import Iterator
+from inspect import Parameter, signature
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, cast, get_type_hints
 
 import typer
 
@@ -14,6 +16,7 @@ from maskwright.cli.console import (
     quiet_tensorflow,
     report_predictions,
 )
+from maskwright.model_card.postprocessing import STEPS, Postprocessing
 
 
 def predict(
@@ -29,15 +32,6 @@ def predict(
     tile: Annotated[
         int | None, typer.Option(help="Side of the tiles of large images, in pixels.", min=16)
     ] = None,
-    min_area_px: Annotated[
-        int | None, typer.Option(help="Minimum component area, in pixels of the image.")
-    ] = None,
-    fill_holes_px: Annotated[
-        int | None, typer.Option(help="Maximum area of filled holes, in pixels of the image.")
-    ] = None,
-    keep_largest: Annotated[
-        bool | None, typer.Option(help="Keep only the largest component of each class.")
-    ] = None,
     classes: Annotated[
         Path | None,
         typer.Option(help="Semantic run for panoptic output; MODEL segments instances."),
@@ -52,6 +46,7 @@ def predict(
     polygons: Annotated[
         bool, typer.Option(help="Also write polygons as GeoJSON; implies --large.")
     ] = False,
+    **steps: Any,
 ) -> None:
     """Predict masks, objects or decisions for images."""
     from maskwright.export.artifact import needs_tensorflow
@@ -69,9 +64,6 @@ def predict(
         probabilities=probabilities,
         threshold=threshold,
         tile=tile,
-        min_area_px=min_area_px,
-        fill_holes_px=fill_holes_px,
-        keep_largest=keep_largest,
         classes=classes,
         batch_size=batch_size,
         overwrite=overwrite,
@@ -79,6 +71,22 @@ def predict(
         address=address,
         large=large,
         polygons=polygons,
+        **steps,
         on_message=print_message,
     )
     report_predictions(result, folder)
+
+
+def _parameters() -> Iterator[Parameter]:
+    """Parameters of `predict`, with the steps of post-processing as options behind `tile`."""
+    types = get_type_hints(Postprocessing)
+    for parameter in signature(predict).parameters.values():
+        if parameter.kind is not Parameter.VAR_KEYWORD:
+            yield parameter
+        if parameter.name == "tile":
+            for name, step in STEPS.items():
+                option = typer.Option(None, help=step.option)
+                yield parameter.replace(name=name, annotation=types[name] | None, default=option)
+
+
+cast(Any, predict).__signature__ = signature(predict).replace(parameters=list(_parameters()))

@@ -6,7 +6,6 @@ from typing import Any, ClassVar, Literal, Self
 from pydantic import (
     Field,
     NonNegativeFloat,
-    NonNegativeInt,
     PositiveInt,
     field_validator,
     model_validator,
@@ -14,15 +13,11 @@ from pydantic import (
 
 from maskwright.architectures import ARCHITECTURES
 from maskwright.config.base import RunConfig
+from maskwright.model_card.postprocessing import Postprocessing
 from maskwright.types import InstanceMethod
 
 
-class TrainConfig(RunConfig):
-    """Settings of one segmentation run; `plan.yaml` holds exactly these keys."""
-
-    command: ClassVar[str] = "maskwright train"
-    default_minutes: ClassVar[float] = 10.0
-
+class _SegmentationSettings(RunConfig):
     # Image size
     size: Literal["auto"] | tuple[PositiveInt, PositiveInt] | None = "auto"
     """Height and width to which images are resized, in pixels: 128, 240x320, none to keep the
@@ -76,18 +71,10 @@ class TrainConfig(RunConfig):
     """Class weights in the loss: balanced (median frequency), a number by class name, such as
     {lesion: 4}, or none for equal weights."""
 
-    # Postprocessing, stored in the model card
+    # Postprocessing, stored in the model card; its steps follow in `TrainConfig`
     threshold: float | None = Field(None, gt=0, lt=1)
     """Foreground probability threshold at inference, stored in the model card; none for the class
     with the highest probability."""
-    min_area_px: NonNegativeInt = 0
-    """Minimum component area at inference, in pixels of the image, stored in the model card;
-    smaller components are removed."""
-    fill_holes_px: NonNegativeInt = 0
-    """Maximum area of holes that are filled at inference, in pixels of the image, stored in the
-    model card."""
-    keep_largest: bool = False
-    """Keep only the largest component of each class at inference, stored in the model card."""
 
     @field_validator("norm", mode="before")
     @classmethod
@@ -141,3 +128,10 @@ class TrainConfig(RunConfig):
     def encoder_arguments(self) -> dict[str, Any]:
         """Arguments of the encoder, for all builders of networks."""
         return {**super().encoder_arguments(), "norm": self.norm}
+
+
+class TrainConfig(Postprocessing, _SegmentationSettings):  # type: ignore[misc]  # frozen by both
+    """Settings of one segmentation run; `plan.yaml` holds exactly these keys."""
+
+    command: ClassVar[str] = "maskwright train"
+    default_minutes: ClassVar[float] = 10.0

@@ -5,8 +5,9 @@ them.
 """
 
 from collections.abc import Sequence
-from typing import Any, Literal, TypedDict
+from typing import Any, Literal, Never, TypedDict
 
+from maskwright.model_card import PostprocessingArguments
 from maskwright.types import InstanceMethod, Outside, RegionKind, Unit
 
 
@@ -46,7 +47,6 @@ class SharedSettings(TypedDict, total=False):
     tensorboard: bool
     checkpoint_seconds: float
     loss: str
-    min_area_px: int
 
 
 class RunLength(TypedDict, total=False):
@@ -56,7 +56,7 @@ class RunLength(TypedDict, total=False):
     minutes: float | None
 
 
-class PlanSettings(SharedSettings, total=False):
+class PlanSettings(SharedSettings, PostprocessingArguments[Never], total=False):
     """Settings of `train` without its length, as in `TrainConfig`."""
 
     size: int | str | Literal["auto"] | tuple[int, int] | None
@@ -75,8 +75,6 @@ class PlanSettings(SharedSettings, total=False):
     one_logit: bool
     class_weights: Literal["balanced"] | dict[str, float] | None
     threshold: float | None
-    fill_holes_px: int
-    keep_largest: bool
 
 
 class TrainSettings(PlanSettings, RunLength, total=False):
@@ -92,6 +90,7 @@ class RegionSettings(SharedSettings, RunLength, total=False):
     label_by: Literal["image", "region", "class"] | None
     label_table: str | None
     regions: RegionKind | None
+    min_area_px: int
     max_regions: int
     size: int
     context: float | None

@@ -16,6 +16,7 @@ from maskwright.model_card import (
     CARD_FILE,
     MODEL_FILE,
     NETWORK_FILE,
+    STEPS,
     ModelCard,
     SemanticCard,
     checksum,
@@ -25,7 +26,7 @@ ENSEMBLE_FILE = "ensemble.json"
 """Name of the list of members, in the folder of an ensemble."""
 
 _MUST_AGREE = ("labels", "channels", "dtype", "size", "tile")  # as far as cards have them
-_DECISIONS = ("threshold", "min_area_px", "fill_holes_px", "keep_largest")
+_DECISIONS = ("threshold", *STEPS)
 
 
 @dataclass(frozen=True)

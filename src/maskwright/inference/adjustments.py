@@ -2,27 +2,24 @@
 
 from collections.abc import Mapping
 from dataclasses import fields, replace
-from typing import Any, TypedDict, TypeVar
+from typing import Any, TypeVar
 
 from maskwright.errors import ConfigError, ModelError
-from maskwright.model_card import InstanceCard, SemanticCard
+from maskwright.model_card import InstanceCard, PostprocessingArguments, SemanticCard
 
 AnyCard = TypeVar("AnyCard", SemanticCard, InstanceCard)
 
 
-class Adjustments(TypedDict, total=False):
+class Adjustments(PostprocessingArguments[None], total=False):
     """Values in place of those on a model card, whatever the task; `None` leaves one as it is.
 
     `threshold` is the foreground probability threshold, or the least score of a detected object.
-    `marker`, `score` and `foreground` belong to instances, `fill_holes_px` and `keep_largest` to
-    semantic masks.
+    `marker`, `score` and `foreground` belong to instances, steps but `min_area_px` to masks of
+    classes.
     """
 
     tile: int | None
     threshold: float | None
-    min_area_px: int | None
-    fill_holes_px: int | None
-    keep_largest: bool | None
     marker: float | None
     score: float | None
     foreground: float | None

@@ -11,7 +11,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from maskwright.model_card import SemanticCard
+from maskwright.model_card import SemanticCard, postprocessing_of
 
 OBJECTS, HOLES = 8, 4
 """Connectivity: objects touch at corners; their complement must then not."""
@@ -19,8 +19,7 @@ OBJECTS, HOLES = 8, 4
 
 def cleaning_of(card: SemanticCard) -> dict[str, Any]:
     """Arguments of `clean`, from a model card."""
-    names = ("min_area_px", "fill_holes_px", "keep_largest", "background")
-    return {name: getattr(card, name) for name in names}
+    return {**postprocessing_of(card), "background": card.background}
 
 
 def clean(

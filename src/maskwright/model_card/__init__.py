@@ -13,16 +13,20 @@ from maskwright.model_card.base import (
     read_task,
 )
 from maskwright.model_card.cards import InstanceCard, RegionCard, SemanticCard
+from maskwright.model_card.postprocessing import STEPS, PostprocessingArguments, postprocessing_of
 
 __all__ = [
     "CARD_FILE",
     "MODEL_FILE",
     "NETWORK_FILE",
     "SEGMENTER",
+    "STEPS",
     "InstanceCard",
     "ModelCard",
+    "PostprocessingArguments",
     "RegionCard",
     "SemanticCard",
     "checksum",
+    "postprocessing_of",
     "read_task",
 ]

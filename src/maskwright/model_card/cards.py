@@ -7,6 +7,7 @@ from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveInt
 
 from maskwright.labels import Labels
 from maskwright.model_card.base import ModelCard, wrong_value
+from maskwright.model_card.postprocessing import Postprocessing
 from maskwright.types import InstanceMethod, Outside, RegionKind, Unit
 
 ImageSize = tuple[PositiveInt, PositiveInt] | None
@@ -15,8 +16,18 @@ Probability = Annotated[float, Field(ge=0, lt=1)]
 
 
 @dataclass(frozen=True, kw_only=True)
-class SemanticCard(ModelCard):
+class _PixelCard(ModelCard):
+    labels: Labels
+    size: ImageSize
+    tile: PositiveInt | None
+    threshold: Share | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SemanticCard(Postprocessing, _PixelCard):
     """Card of a model that gives every pixel a class; scaling of pixels is inside the model.
+
+    Areas of the post-processing are px of the original image.
 
     Args:
         size: `(height, width)` that whole images are stretched to, px; `None` keeps their scale.
@@ -24,21 +35,10 @@ class SemanticCard(ModelCard):
             runs every image whole.
         threshold: With two classes, probability from which a pixel is foreground; with more,
             probability below which it is background. `None` takes the most probable class.
-        min_area_px: Smaller components are removed, px of the original image.
-        fill_holes_px: Holes of at most this area are filled, px of the original image.
-        keep_largest: Only the largest component of each class is kept.
     """
 
     task: ClassVar[str] = "semantic"
     command: ClassVar[str] = "maskwright train"
-
-    labels: Labels
-    size: ImageSize
-    tile: PositiveInt | None
-    threshold: Share | None
-    min_area_px: NonNegativeInt = 0
-    fill_holes_px: NonNegativeInt = 0
-    keep_largest: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -7,6 +7,7 @@ from typing import Any
 
 import yaml
 
+from maskwright.model_card import STEPS
 from maskwright.planning.hardware import Machine, Timing
 from maskwright.planning.plan_builder import (
     SET_BY_USER,
@@ -30,11 +31,11 @@ _ORDER = (
     *("encoder", "encoder_weights", "encoder_widths", "decoder", "decoder_widths", "norm"),
     *("deep_supervision", "loss", "class_weights", "learning_rate", "encoder_rate", "freeze"),
     *("minutes", "epochs", "patience", "average", "val_share", "unite_duplicates"),
-    *("min_area_px", "fill_holes_px", "keep_largest"),
+    *STEPS,
 )
 """Order of settings in a plan; others follow."""
 
-_SEMANTIC_ONLY = {"class_weights", "favor_rare", "min_area_px", "fill_holes_px", "keep_largest"}
+_SEMANTIC_ONLY = {"class_weights", "favor_rare", *STEPS}
 """Settings that are not planned for instance segmentation."""
 
 

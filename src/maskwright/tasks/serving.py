@@ -14,6 +14,7 @@ from maskwright.errors import ConfigError
 from maskwright.imageio.windows import Windows
 from maskwright.inference.predictor import Prediction
 from maskwright.instances import Instances
+from maskwright.model_card.postprocessing import Postprocessing
 
 Engine = Callable[..., Any]
 """Function of arrays that runs a network."""
@@ -39,7 +40,7 @@ class EngineSharing:
 
 
 @dataclass(frozen=True)
-class MaskSettings:
+class MaskSettings(Postprocessing):
     """How a mask is decided, as the page shows and changes it; the defaults stand for no mask.
 
     Args:
@@ -50,9 +51,6 @@ class MaskSettings:
 
     threshold: float | None = None
     threshold_of: str | None = None
-    min_area_px: int = 0
-    fill_holes_px: int = 0
-    keep_largest: bool = False
 
 
 class TensorSpec(NamedTuple):

@@ -32,7 +32,7 @@ def open_served(name: str, path: Path, sharing: EngineSharing) -> ServedModel:
 def as_served(name: str, predictor: InstancePredictor) -> ServedModel:
     """A predictor of objects as a model of the server."""
     card = predictor.card
-    settings = MaskSettings(card.score, "score", card.min_area_px)
+    settings = MaskSettings(card.score, "score", min_area_px=card.min_area_px)
     segmenter = ServedSegmenter(
         predictor, settings, _TENSORS, predict, predict_job, has_objects=True
     )

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from maskwright.config import TrainConfig
 from maskwright.errors import ConfigError, DataError
+from maskwright.model_card import STEPS, InstanceCard
 from maskwright.tasks.base import Prepare, Task
 from maskwright.tasks.instances.evaluation.report import instance_report
 from maskwright.tasks.instances.evaluation.scorer import evaluate_run
@@ -47,15 +48,9 @@ def _training(config: TrainConfig, data: str | Path, options: "TrainOptions") ->
 
 def _refuse_unused(config: TrainConfig) -> None:
     """Raise `ConfigError` for settings that have no effect on objects."""
-    for name, value in (
-        ("class_weights", config.class_weights),
-        ("favor_rare", config.favor_rare or None),
-        ("one_logit", config.one_logit or None),
-        ("fill_holes_px", config.fill_holes_px or None),
-        ("keep_largest", config.keep_largest or None),
-        ("threshold", config.threshold),
-    ):
-        if value is not None:
+    steps = [name for name in STEPS if not hasattr(InstanceCard, name)]
+    for name in ("class_weights", "favor_rare", "one_logit", *steps, "threshold"):
+        if getattr(config, name) not in (None, 0):
             raise ConfigError(f"`{name}` is of no use to single objects; leave it out.")
 
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from maskwright.export.engines import SHARED, Threads
 from maskwright.inference import LargeOptions, Prediction, Predictor, predict_large
+from maskwright.model_card import postprocessing_of
 from maskwright.tasks.semantic.load import open_masks
 from maskwright.tasks.serving import (
     LABELS,
@@ -40,13 +41,8 @@ def as_served(name: str, predictor: Predictor) -> ServedModel:
     """A predictor as a model of the server."""
     card = predictor.card
     two = card.labels.num_classes == 2 and card.background is not None
-    settings = MaskSettings(
-        card.threshold,
-        "foreground" if two else "winner",
-        card.min_area_px,
-        card.fill_holes_px,
-        card.keep_largest,
-    )
+    threshold_of = "foreground" if two else "winner"
+    settings = MaskSettings(card.threshold, threshold_of, **postprocessing_of(card))
     shape = (-1, -1, -1, card.labels.num_classes)
     tensors = (LABELS, TensorSpec("probabilities", "FP32", shape, "probabilities"))
     segmenter = ServedSegmenter(predictor, settings, tensors, predict, predict_job)

@@ -14,7 +14,7 @@ from maskwright.data.pipeline.epochs import steps_per_epoch
 from maskwright.data.pipeline.load_arrays import load
 from maskwright.errors import ConfigError
 from maskwright.losses import loss
-from maskwright.model_card import SemanticCard
+from maskwright.model_card import SemanticCard, postprocessing_of
 from maskwright.tasks.semantic.learning import segmentation
 from maskwright.tasks.semantic.network import auxiliary_loss_weight, describe_model
 from maskwright.tasks.semantic.previews import PREVIEW_COLUMNS, Previews
@@ -66,9 +66,7 @@ def prepare(
         size=size,
         tile=None if config.size or not config.crop else max(config.crop),
         threshold=config.threshold,
-        min_area_px=config.min_area_px,
-        fill_holes_px=config.fill_holes_px,
-        keep_largest=config.keep_largest,
+        **postprocessing_of(config),
         model_sha256="",
         version=metadata.version("maskwright"),
         data=fingerprint,

@@ -30,6 +30,7 @@ from maskwright.evaluation.reports.parts import (
 from maskwright.labels import Color
 from maskwright.metrics import EMPTY_RULE
 from maskwright.metrics.confusion import TRUTH
+from maskwright.model_card import STEPS, postprocessing_of
 from maskwright.tasks.semantic.evaluation.drawing import FALSE_NEGATIVE, FALSE_POSITIVE, WRONG_CLASS
 from maskwright.tasks.semantic.evaluation.scores import MEANS, PER_CLASS, SemanticEvaluation
 
@@ -220,17 +221,14 @@ def error_colors(background: int | None) -> list[tuple[Color, str]]:
 
 def _settings(evaluation: SemanticEvaluation) -> dict[str, object]:
     card = evaluation.card
-    cleaning = [
-        f"components under {card.min_area_px} px removed" if card.min_area_px else "",
-        f"holes up to {card.fill_holes_px} px filled" if card.fill_holes_px else "",
-        "only the largest component kept" if card.keep_largest else "",
-    ]
+    steps = postprocessing_of(card).items()
+    cleaning = [STEPS[name].applied.format(value) for name, value in steps if value]
     decision = "most probable class"
     return {
         "Model input": model_input(card.size, card.tile),
         "Scored at": f"{evaluation.options.size} size",
         "Flips": _FLIPS[evaluation.options.flips],
         "Decision": decision if card.threshold is None else f"threshold {card.threshold:g}",
-        "Postprocessing": ", ".join(filter(None, cleaning)) or "none",
+        "Postprocessing": ", ".join(cleaning) or "none",
         **model_settings(evaluation),
     }
