@@ -4,7 +4,7 @@ import shutil
 import numpy as np
 import pytest
 
-from maskwright.errors import ModelError
+from maskwright.errors import ConfigError, ModelError
 from maskwright.export import load_logits, write_ensemble
 from maskwright.export.ensemble import model_files
 from maskwright.inference.predictor import Predictor
@@ -85,7 +85,7 @@ def test_members_must_answer_the_same_question(tmp_path, other, sentence):
 def test_members_that_are_missing_or_others_are_told(folder, tmp_path):
     with pytest.raises(ModelError, match="expected a finished run"):
         write_ensemble(tmp_path / "out", [tmp_path])
-    with pytest.raises(ModelError, match="already contains a model"):
+    with pytest.raises(ConfigError, match="already contains a model"):
         write_ensemble(folder / "fold1", [folder / "fold2"])
     for name in ("ensemble.json", "model_card.json"):
         shutil.copyfile(folder / name, tmp_path / name)

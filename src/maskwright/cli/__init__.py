@@ -1,4 +1,4 @@
-"""The command line `maskwright`: one file per command, which parses, calls `api` and prints.
+"""The command line `maskwright`: a command parses, calls `api` and prints.
 
 A command contains no computation; new options are added to the function in `api` first.
 """

@@ -6,18 +6,13 @@ from typing import Annotated
 import typer
 
 from maskwright import __version__
-from maskwright.cli.check import check
-from maskwright.cli.compare import compare
-from maskwright.cli.demo import demo
-from maskwright.cli.evaluate import evaluate
-from maskwright.cli.export import export
-from maskwright.cli.lr_find import lr_find
-from maskwright.cli.plan import plan
+from maskwright.cli.data import check
+from maskwright.cli.deploy import export, serve
+from maskwright.cli.evaluate import compare, evaluate
+from maskwright.cli.plan import plan, search
 from maskwright.cli.predict import predict
 from maskwright.cli.regions import app as regions
-from maskwright.cli.search import search
-from maskwright.cli.serve import serve
-from maskwright.cli.train import train
+from maskwright.cli.train import demo, lr_find, train
 from maskwright.errors import MaskwrightError
 
 app = typer.Typer(
@@ -57,16 +52,11 @@ def main() -> None:
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
     try:
         app(arguments, prog_name="maskwright")
-    except MaskwrightError as error:
+    except (MaskwrightError, OSError) as error:  # a full disk, a folder that may not be written
         if debug:
             raise
         typer.echo(f"maskwright: {error}", err=True)
-        sys.exit(error.exit_code)
-    except OSError as error:  # a full disk, a folder that may not be written
-        if debug:
-            raise
-        typer.echo(f"maskwright: {error}", err=True)
-        sys.exit(1)
+        sys.exit(getattr(error, "exit_code", 1))
     except ModuleNotFoundError as error:
         if debug or error.name not in ("tensorflow", "tensorflow_cpu"):
             raise

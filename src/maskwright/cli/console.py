@@ -20,7 +20,8 @@ PlanFile = Annotated[Path | None, typer.Option("--plan", help="YAML file of sett
 Settings = Annotated[
     list[str] | None, typer.Option("--set", help="Setting as KEY=VALUE; can be repeated.")
 ]
-Resume = Annotated[bool, typer.Option("--resume", help="Resume an interrupted run.")]
+RunFolder = Annotated[Path, typer.Option("-o", "--out", help="Folder of the run.")]
+Resume = Annotated[bool, typer.Option("--resume", help="Resume what was interrupted.")]
 Epochs = Annotated[int | None, typer.Option(min=1, help="Number of epochs.")]
 Split = Annotated[str, typer.Option(help="Split to score.")]
 Flips = Annotated[
@@ -97,16 +98,15 @@ def report_run(run: "Run") -> None:
 
 
 def report_evaluation(run: Path, evaluation: Any, folder: Path, as_json: bool) -> None:
-    """Print scores as a table or as JSON, skipped samples, and the path of the report."""
+    """Print scores as a table or as JSON, skipped samples, and the path of the report.
+
+    Args:
+        run: Folder of the model, or of the first one of a comparison.
+    """
+    from maskwright.evaluation.reports.write import terminal_table, to_dict
     from maskwright.tasks.registry import task_of
 
-    print_report(task_of(run).report(evaluation), folder, as_json)
-
-
-def print_report(report: Any, folder: Path, as_json: bool) -> None:
-    """Print a report as a table or as JSON, skipped samples, and the path of the report."""
-    from maskwright.evaluation.reports.write import terminal_table, to_dict
-
+    report = task_of(run).report(evaluation)
     if as_json:
         typer.echo(json.dumps(to_dict(report)))
     else:

@@ -16,6 +16,7 @@ from maskwright.cli.console import (
     Overwrite,
     PlanFile,
     Resume,
+    RunFolder,
     Settings,
     ShowSettings,
     Split,
@@ -28,6 +29,9 @@ from maskwright.cli.console import (
 )
 from maskwright.types import Outside, RegionKind
 
+LabeledData = Annotated[
+    str, typer.Argument(help="Labeled data set: folder, CSV file, data.yaml or tfds:NAME.")
+]
 app = typer.Typer(
     name="regions", help="Classify masked regions, images or cases.", no_args_is_help=True
 )
@@ -90,10 +94,8 @@ def extract(
 
 @app.command()
 def train(
-    data: Annotated[
-        str, typer.Argument(help="Labeled data set: folder, CSV file, data.yaml or tfds:NAME.")
-    ],
-    run: Annotated[Path, typer.Option("-o", "--out", help="Folder of the run.")],
+    data: LabeledData,
+    run: RunFolder,
     segmenter: Annotated[
         Path | None, typer.Option(help="Segmentation run: also train on its masks, and bundle it.")
     ] = None,
@@ -120,9 +122,7 @@ def train(
 @app.command()
 def evaluate(
     run: Annotated[Path, typer.Argument(help="Folder of a `maskwright regions train` run.")],
-    data: Annotated[
-        str, typer.Argument(help="Labeled data set: folder, CSV file, data.yaml or tfds:NAME.")
-    ],
+    data: LabeledData,
     split: Split = "test",
     folder: OutFolder = None,
     json: Json = False,

@@ -1,5 +1,8 @@
-"""`maskwright train`."""
+"""`maskwright train`, `maskwright lr-find` and `maskwright demo`."""
 
+import json
+from dataclasses import asdict
+from itertools import chain, count
 from pathlib import Path
 from typing import Annotated
 
@@ -8,10 +11,13 @@ import typer
 from maskwright.cli.console import (
     Data,
     Epochs,
+    Json,
     PlanFile,
     Resume,
+    RunFolder,
     Settings,
     ShowSettings,
+    out,
     print_message,
     quiet_tensorflow,
     read_settings,
@@ -21,7 +27,7 @@ from maskwright.cli.console import (
 
 def train(
     data: Data,
-    run: Annotated[Path, typer.Option("-o", "--out", help="Folder of the run.")],
+    run: RunFolder,
     plan: PlanFile = None,
     settings: Settings = None,
     minutes: Annotated[
@@ -55,3 +61,70 @@ def train(
         typer.echo(joined.folder)
         return
     report_run(api.train(data, run, plan=plan, resume=resume, on_message=print_message, **given))
+
+
+def lr_find(
+    data: Data,
+    picture: Annotated[
+        Path | None, typer.Option("-o", "--out", help="PNG file for the plot of the loss.")
+    ] = None,
+    plan: PlanFile = None,
+    settings: Settings = None,
+    steps: Annotated[
+        int, typer.Option(help="Number of training steps, from lowest to highest rate.")
+    ] = 100,
+    seconds: Annotated[
+        float | None,
+        typer.Option(min=0.1, help="Time limit in seconds; reduces the number of steps."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Find a learning rate from the loss at exponentially rising rates."""
+    from maskwright import api
+
+    quiet_tensorflow()
+    curve = api.find_learning_rate(
+        *(data, picture),
+        plan=plan,
+        steps=steps,
+        seconds=seconds,
+        on_message=print_message,
+        **read_settings(settings),
+    )
+    if as_json:
+        typer.echo(json.dumps(asdict(curve)))
+    else:
+        typer.echo(f"learning_rate={curve.suggestion:.2g}")  # as `train --set` takes it
+    print_message(
+        f"The loss falls most steeply at {curve.steepest:.2g} and is lowest at {curve.lowest:.2g}; "
+        f"a third of the latter is suggested as the peak learning rate."
+    )
+    if picture is not None:
+        print_message(f"See {picture}.")
+
+
+def demo(
+    folder: Annotated[
+        Path | None, typer.Option("-o", "--out", help="Output folder; by default demo, demo-2, …")
+    ] = None,
+    minutes: Annotated[
+        float | None,
+        typer.Option(
+            min=0.05, help="Training budget in minutes; by default 2, or 3 with --regions."
+        ),
+    ] = None,
+    regions: Annotated[bool, typer.Option("--regions", help="Also classify each cell.")] = False,
+) -> None:
+    """Train, evaluate and predict on a generated data set."""
+    quiet_tensorflow()
+    from maskwright import api
+    from maskwright.evaluation.reports.write import terminal_table
+    from maskwright.tasks.registry import task_of
+
+    names = chain(["demo"], (f"demo-{number}" for number in count(2)))
+    free = next(path for name in names if not (path := Path(name)).exists())
+    make, budget = (api.demo_regions, 3.0) if regions else (api.demo, 2.0)
+    result = make(folder or free, minutes=minutes or budget, on_message=print_message)
+    out().print(terminal_table(task_of(result.run).report(result.evaluation)))
+    for name, place in result.places.items():
+        typer.echo(f"{name + ':':<22}{place}")

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from maskwright.errors import ModelError
+from maskwright.errors import ConfigError, ModelError
 from maskwright.export.artifact import is_artifact
 from maskwright.imageio import atomic_write
 from maskwright.model_card import (
@@ -63,7 +63,9 @@ def write_ensemble(
     if not singles:
         raise ModelError("Expected at least one run for an ensemble; received none.")
     if is_single(out):
-        raise ModelError(f"{out} already contains a model; choose another folder for the ensemble.")
+        raise ConfigError(
+            f"{out} already contains a model; choose another folder for the ensemble."
+        )
     cards = [SemanticCard.read(folder / CARD_FILE) for folder in singles]
     given = decisions or {}
     for folder, card in zip(singles, cards, strict=True):

@@ -1,5 +1,6 @@
-"""`maskwright serve`."""
+"""`maskwright export` and `maskwright serve`."""
 
+import json
 import os
 import webbrowser
 from pathlib import Path
@@ -7,8 +8,46 @@ from typing import Annotated
 
 import typer
 
-from maskwright.cli.console import print_message, quiet_tensorflow
+from maskwright.cli.console import Json, print_message, quiet_tensorflow
 from maskwright.errors import ConfigError
+from maskwright.types import Format
+
+
+def export(
+    run: Annotated[Path, typer.Argument(help="Folder of a run, or of an ensemble.")],
+    out: Annotated[
+        Path, typer.Option("-o", "--out", help="Output folder, or a file ending with .maskwright.")
+    ],
+    format: Annotated[
+        Format, typer.Option(help="Inference engine of the exported model.")
+    ] = "onnx",
+    data: Annotated[
+        str | None,
+        typer.Option(help="Data set; outputs are also compared on its validation images."),
+    ] = None,
+    int8: Annotated[
+        bool,
+        typer.Option("--int8", help="Quantize to 8 bits, calibrated on training images of --data."),
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Export a model for another engine and verify it against the original."""
+    quiet_tensorflow()
+    from maskwright import api
+
+    exported = api.export_model(run, out, format=format, data=data, int8=int8)
+    if as_json:
+        summary = {"path": str(exported.path), **exported.parity.to_dict()}
+        if exported.segmenter is not None:
+            summary["segmenter"] = exported.segmenter.to_dict()
+        typer.echo(json.dumps(summary))
+        return
+    if layers := exported.listing.kept_in_float:
+        print_message(f"{len(layers)} layers remain in float: {', '.join(layers)}.")
+    if exported.segmenter is not None:
+        print_message(f"Segmenter: {exported.segmenter.summary()}")
+    print_message(exported.parity.summary())
+    typer.echo(exported.path)
 
 
 def serve(
@@ -52,7 +91,10 @@ def serve(
     """
     from maskwright.export.artifact import needs_tensorflow
 
-    token = _token(token_file)
+    if token_file is None:
+        token = os.environ.get("MASKWRIGHT_TOKEN")
+    else:
+        token = token_file.read_text(encoding="utf-8").strip()
     if any(needs_tensorflow(Path(model.rpartition("=")[2])) for model in models):
         quiet_tensorflow()
     try:
@@ -70,7 +112,8 @@ def serve(
     )
 
     def show(address: str) -> None:
-        webbrowser.open(address)
+        if open_page:
+            webbrowser.open(address)
 
     serving.serve(
         models,
@@ -80,12 +123,5 @@ def serve(
         keep=keep,
         limits=limits,
         on_message=print_message,
-        ready=show if open_page else lambda _: None,
+        ready=show,
     )
-
-
-def _token(file: Path | None) -> str | None:
-    """Access token from a file or the environment, or `None`."""
-    if file is None:
-        return os.environ.get("MASKWRIGHT_TOKEN")
-    return file.read_text(encoding="utf-8").strip()
