@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 
 from maskwright.data.encodings.encoding import Encoding
-from maskwright.data.notes import Note, SkippedFile
 from maskwright.data.readers.probe import Headers, kind_differs, sizes_differ
-from maskwright.data.samples import Sample
+from maskwright.data.samples import Note, Sample, SkippedFile
 from maskwright.errors import DataError
 from maskwright.imageio import Header, read_image, read_mask
 from maskwright.instances import Instances

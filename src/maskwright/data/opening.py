@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from maskwright.data.dataset import DataSet
-from maskwright.data.notes import Note, SkippedFile, counted
 from maskwright.data.readers.description import PLACES, write_description
 from maskwright.data.readers.probe import classes_by_sample, probe
 from maskwright.data.readers.resolve import list_samples
 from maskwright.data.readers.stated_encoding import encoding_of, stated_values
 from maskwright.data.readers.tables import add_instance_files, assign_cases
+from maskwright.data.samples import Note, SkippedFile, counted
 from maskwright.data.splits.assignment import assign_splits, make_fold
 from maskwright.data.splits.duplicates import unite_duplicates as unite
 

@@ -3,10 +3,9 @@ import pytest
 from PIL import Image
 
 from drawing_samples import draw
-from maskwright.data.encodings.class_map import ClassEntry, ClassMap
+from maskwright.data.encodings.class_map import ClassEntry, ClassMap, read_class_map
+from maskwright.data.encodings.encoding import read_contents
 from maskwright.data.encodings.infer_encoding import infer_encoding
-from maskwright.data.encodings.mask_contents import read_contents
-from maskwright.data.encodings.read_class_map import read_class_map
 from maskwright.errors import DataError
 from maskwright.imageio import read_mask, write_image
 

@@ -18,9 +18,8 @@ from maskwright.data.audit.balance import (
 from maskwright.data.audit.image_files import odd_files
 from maskwright.data.audit.leaks import find_leaks
 from maskwright.data.dataset import DataSet
-from maskwright.data.notes import Note, counted
 from maskwright.data.opening import open_dataset
-from maskwright.data.samples import Sample
+from maskwright.data.samples import Note, Sample, counted
 
 _SINGLE_FILES = 20  # of one kind that get a sentence each; more are summed up
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from maskwright.data.notes import examples
+from maskwright.data.samples import examples
 
 Severity = Literal["error", "warning", "note"]
 

@@ -10,7 +10,7 @@ import numpy as np
 from maskwright.data.audit.audit_finding import Finding, Severity, finding, finding_on, relative
 from maskwright.data.audit.audit_scan import AuditedSample
 from maskwright.data.dataset import DataSet
-from maskwright.data.notes import counted, examples
+from maskwright.data.samples import counted, examples
 from maskwright.labels import IGNORE_LABEL
 
 _RARE_SHARE = 0.01  # of the pixels: networks tend to leave out what is rarer

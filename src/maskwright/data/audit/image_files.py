@@ -7,7 +7,7 @@ from maskwright.data.audit.audit_finding import Finding, Severity, finding, find
 from maskwright.data.audit.audit_scan import AuditedSample
 from maskwright.data.audit.balance import is_odd
 from maskwright.data.dataset import DataSet
-from maskwright.data.notes import counted
+from maskwright.data.samples import counted
 
 _TINY_SIDE_PX = 16
 _SUFFIXES_OF_FORMAT = {

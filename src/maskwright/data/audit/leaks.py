@@ -10,7 +10,7 @@ import numpy as np
 
 from maskwright.data.audit.audit_finding import Finding, Severity, finding, relative
 from maskwright.data.audit.audit_scan import AuditedSample
-from maskwright.data.notes import counted, examples
+from maskwright.data.samples import counted, examples
 from maskwright.data.splits.duplicates import details, groups, near_duplicates
 
 _LEAK_SHARE = 0.02  # of the images of a split: what moves its score by more than its interval

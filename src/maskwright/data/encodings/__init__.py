@@ -1,14 +1,17 @@
 """What mask values mean: encodings, class maps, and how both are inferred from the files.
 
-A new mask encoding is a detector in a file of its own and a line in `DETECTORS`; a public data set
-with values of its own is a line in `class_map.py`.
+A new mask encoding is a detector and a line in `DETECTORS`; a public data set with values of its
+own is a line in `class_map.py`.
 """
 
-from maskwright.data.encodings.class_map import ClassEntry, ClassMap
-from maskwright.data.encodings.encoding import Encoding
+from maskwright.data.encodings.class_map import (
+    ClassEntry,
+    ClassMap,
+    find_class_map,
+    read_class_map,
+)
+from maskwright.data.encodings.encoding import Encoding, MaskContents, read_contents
 from maskwright.data.encodings.infer_encoding import DETECTORS, infer_encoding
-from maskwright.data.encodings.mask_contents import MaskContents, read_contents
-from maskwright.data.encodings.read_class_map import find_class_map, read_class_map
 
 __all__ = [
     "DETECTORS",

@@ -1,21 +1,13 @@
 """Palette masks, whose colors are the same in every file, and masks of colors."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 
 from maskwright.data.encodings.class_map import KNOWN_COLORS, ClassMap
-from maskwright.data.encodings.encoding import Value, format_value
-from maskwright.data.encodings.gray_masks import gray_classes
-from maskwright.data.encodings.inferred import (
-    TWO_CLASSES,
-    InferredEncoding,
-    MaskEvidence,
-    classes_by_value,
-    complete,
-    name_classes,
-)
-from maskwright.data.encodings.mask_contents import palette_table
-from maskwright.data.notes import first_few
+from maskwright.data.encodings.encoding import Value, format_value, palette_table
+from maskwright.data.encodings.gray_masks import gray_masks, valued_masks
+from maskwright.data.encodings.inferred import TWO_CLASSES, InferredEncoding, MaskEvidence, complete
+from maskwright.data.samples import first_few
 from maskwright.errors import DataError
 from maskwright.labels import IGNORE_LABEL, Color
 
@@ -28,36 +20,22 @@ def palette_masks(masks: MaskEvidence) -> InferredEncoding | None:
 
     A palette of grays says no more than the indices.
     """
-    palettes = {c.palette for c in masks.contents if c.palette is not None}
-    if not has_palettes(masks) or not _agree(palettes, sorted(masks.counts)):
+    if not _have_palettes(masks):
         return None
-    return _palette_classes(masks.counts, max(palettes, key=len), masks.class_map)
-
-
-def has_palettes(masks: MaskEvidence) -> bool:
-    """Whether all files have a palette, not of grays alone."""
-    return (
-        bool(masks.contents)
-        and all(content.palette is not None for content in masks.contents)
-        and not all(red == green == blue for red, green, blue in masks.colors)
-    )
-
-
-def _palette_classes(
-    counts: Mapping[int, int], palette: bytes, class_map: ClassMap | None
-) -> InferredEncoding:
-    table = [(red, green, blue) for red, green, blue in palette_table(palette).tolist()]
-    if class_map is not None:
-        by_color = {entry.color: entry for entry in class_map.entries if entry.color is not None}
-        if all(value < len(table) and table[value] in by_color for value in counts):
-            valued = [
-                replace(by_color[color], value=value)
-                for value, color in enumerate(table)
-                if color in by_color and color not in table[:value]
-            ]
-            class_map = replace(class_map, entries=tuple(valued))
-    inferred = classes_by_value(counts, class_map) if class_map else None
-    inferred = inferred or name_classes(gray_classes(counts), class_map, sorted(counts))
+    tables = [palette_table(palette) for palette in {c.palette or b"" for c in masks.contents}]
+    colors_of = ({table[v] for table in tables if v < len(table)} for v in masks.counts)
+    if any(len(colors) > 1 for colors in colors_of):
+        return None
+    table, class_map = max(tables, key=len), masks.class_map
+    by_color = {e.color: e for e in class_map.entries if e.color is not None} if class_map else {}
+    if class_map and all(v < len(table) and table[v] in by_color for v in masks.counts):
+        valued = tuple(
+            replace(by_color[color], value=value)
+            for value, color in enumerate(table)
+            if color in by_color and color not in table[:value]
+        )
+        masks = replace(masks, class_map=replace(class_map, entries=valued))
+    inferred = valued_masks(masks) or gray_masks(masks)
     if inferred.threshold is not None:
         return inferred
     by_label: dict[int, Color] = {}
@@ -73,16 +51,18 @@ def _palette_classes(
     )
 
 
-def _agree(palettes: Iterable[bytes], values: Sequence[int]) -> bool:
-    """Whether palettes give the same colors to the values that occur."""
-    tables = [palette_table(palette) for palette in palettes]
-    colors = ({table[v].tobytes() for table in tables if v < len(table)} for v in values)
-    return all(len(of_value) <= 1 for of_value in colors)
+def _have_palettes(masks: MaskEvidence) -> bool:
+    """Whether all files have a palette, not of grays alone."""
+    return (
+        bool(masks.contents)
+        and all(content.palette is not None for content in masks.contents)
+        and not all(red == green == blue for red, green, blue in masks.colors)
+    )
 
 
 def color_masks(masks: MaskEvidence) -> InferredEncoding | None:
     """Masks of colors, or of palettes that differ, where only the colors mean something."""
-    if not any(content.colored for content in masks.contents) and not has_palettes(masks):
+    if not any(content.colored for content in masks.contents) and not _have_palettes(masks):
         return None
     colors, class_map = masks.colors, masks.class_map
     stated_maps = () if class_map is None else (class_map,)

@@ -1,4 +1,4 @@
-"""Encodings: rules from the values or colors in mask files to labels."""
+"""Encodings: rules from the values or colors in mask files to labels, and what such files hold."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -6,15 +6,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+import cv2
 import numpy as np
 
-from maskwright.data.notes import first_few
+from maskwright.data.samples import first_few
 from maskwright.errors import DataError
-from maskwright.imageio import RawMask
+from maskwright.imageio import RawMask, read_mask
 from maskwright.labels import Color
 
 EncodingKind = Literal["indices", "binary", "palette", "colors", "objects"]
 Value = int | Color
+
+MANY_VALUES = 5
+"""Fewer values than this are classes: they neither number objects nor smooth an edge."""
+
+_MAX_BLOBS = 20  # values of a mask whose blobs are counted
 
 
 @dataclass(frozen=True)
@@ -39,14 +45,15 @@ class Encoding:
         """Labels `(h, w)` int32 of a mask; `DataError` naming the values that are not known."""
         if self.threshold is not None:
             gray = raw.values if raw.values.ndim == 2 else raw.values.max(axis=2)
-            inside: np.ndarray = np.greater_equal(gray, self.threshold)
-            return inside.astype(np.int32)
-        codes = pixel_codes(raw, colors=self.kind == "colors")
-        known = sorted((code_of(value), label) for value, label in self.values.items())
-        keys = np.array([code for code, _ in known], np.int64)
-        labels = np.array([label for _, label in known], np.int32)
+            return np.greater_equal(gray, self.threshold).astype(np.int32)
+        codes = _pixel_codes(raw, colors=self.kind == "colors")
+        known = {
+            value if isinstance(value, int) else int(_packed(np.array(value))): label
+            for value, label in self.values.items()
+        }
+        keys = np.array(sorted(known), np.int64)
+        labels = np.array([known[key] for key in keys.tolist()], np.int32)
         highest = int(keys[-1])
-        decoded: np.ndarray
         if highest < 65536:  # a table is faster than a search
             table = np.full(highest + 2, -1, np.int32)  # what is outside falls on the last entry
             table[keys] = labels
@@ -67,17 +74,18 @@ class Encoding:
 
     def objects(self, raw: RawMask) -> list[np.ndarray]:
         """Boolean masks `(h, w)` of the objects in one file: one for each value in it but zero."""
-        values = raw.values if raw.values.ndim == 2 else packed(raw.values)
+        values = raw.values if raw.values.ndim == 2 else _packed(raw.values)
         if self.threshold is not None and self.threshold > 1:
             values = self.decode(raw)
         return [values == value for value in np.unique(values) if value]
 
     def _unknown_values(self, codes: np.ndarray, name: str | Path) -> str:
+        is_color = self.kind == "colors"
         counts = Counter(codes.tolist()).most_common()
-        what = "color" if self.kind == "colors" else "value"
+        what = "color" if is_color else "value"
         plural = "s" if len(counts) > 1 else ""
         shown = ", ".join(
-            f"{format_value(color_of(code) if self.kind == 'colors' else code)} ({count:,} px)"
+            f"{format_value(_color_of(code) if is_color else code)} ({count:,} px)"
             for code, count in counts[:5]
         )
         more = f" and {len(counts) - 5} more" if len(counts) > 5 else ""
@@ -88,37 +96,106 @@ class Encoding:
         )
 
 
-def pixel_codes(raw: RawMask, colors: bool) -> np.ndarray:
+def format_value(value: Value) -> str:
+    """`12` or `#1A2B3C`, as messages and data.yaml write them."""
+    return str(value) if isinstance(value, int) else "#{:02X}{:02X}{:02X}".format(*value)
+
+
+@dataclass(frozen=True)
+class MaskContents:
+    """What one mask file holds: pixels of each value, or of each color.
+
+    Args:
+        palette: Colors of the values, `(n, 3)` as bytes, or `None`.
+        deep: Whether the file has more than 8 bits.
+        blobs: Of the values other than zero, the share that form one connected blob; `None`
+            where there are too few values to say.
+    """
+
+    values: Mapping[Value, int]
+    palette: bytes | None = None
+    deep: bool = False
+    blobs: float | None = None
+
+    @property
+    def colored(self) -> bool:
+        """Whether the values are colors."""
+        return any(isinstance(value, tuple) for value in self.values)
+
+    def as_colors(self) -> Counter[Color]:
+        """Pixels of each color; indices are looked up in the palette, grays are colors too."""
+        table = palette_table(self.palette or b"")
+        total: Counter[Color] = Counter()
+        for value, count in self.values.items():
+            if isinstance(value, int):
+                gray = min(value, 255)
+                value = table[value] if table else (gray, gray, gray)
+            total[value] += count
+        return total
+
+
+def palette_table(palette: bytes) -> list[Color]:
+    """Colors from the bytes of a palette."""
+    return [(red, green, blue) for red, green, blue in zip(*[iter(palette)] * 3, strict=True)]
+
+
+def read_contents(path: Path) -> MaskContents:
+    """Read a mask file and count what it holds."""
+    raw = read_mask(path)
+    if raw.values.ndim == 3:
+        return MaskContents(_count_colors(_packed(raw.values).ravel()))
+    deep = raw.values.dtype != np.uint8
+    if deep:
+        unique, counts = np.unique(raw.values, return_counts=True)
+    else:  # faster than sorting
+        table = np.bincount(raw.values.ravel(), minlength=256)
+        unique = np.flatnonzero(table)
+        counts = table[unique]
+    values: dict[Value, int] = dict(zip(unique.tolist(), counts.tolist(), strict=True))
+    if raw.palette is not None:
+        return MaskContents(values, raw.palette.tobytes(), deep)
+    return MaskContents(values, None, deep, _blob_share(raw.values, values))
+
+
+def _count_colors(codes: np.ndarray) -> dict[Value, int]:
+    """Pixels of each color of 0xRRGGBB codes `(n,)`."""
+    # Masks are flat areas: counting where runs begin is faster than sorting every pixel.
+    begin = np.flatnonzero(np.diff(codes, prepend=-1))
+    lengths = np.diff(begin, append=codes.size)
+    colors, which = np.unique(codes[begin], return_inverse=True)
+    counts = np.bincount(which, weights=lengths)
+    return {_color_of(int(c)): int(n) for c, n in zip(colors, counts, strict=True)}
+
+
+def _blob_share(mask: np.ndarray, values: Mapping[Value, int]) -> float | None:
+    """Share of the values above zero that form one connected blob; `None` of too few values."""
+    inner = [value for value in values if isinstance(value, int) and value > 0]
+    if len(inner) < MANY_VALUES:
+        return None
+    chosen = inner[:: max(1, len(inner) // _MAX_BLOBS)][:_MAX_BLOBS]
+    single: int = sum(cv2.connectedComponents((mask == v).view(np.uint8))[0] == 2 for v in chosen)
+    return single / len(chosen)
+
+
+def _pixel_codes(raw: RawMask, colors: bool) -> np.ndarray:
     """One integer for each pixel: the value, or the color as 0xRRGGBB."""
     values = raw.values
     if not colors:
-        if values.ndim == 3:
-            # A colored mask among gray ones: no gray value equals such a code.
-            return packed(values) + (1 << 24)
-        return values
+        # A colored mask among gray ones: no gray value equals such a code.
+        return values if values.ndim == 2 else _packed(values) + (1 << 24)
     if raw.palette is not None:
         values = raw.palette[values]
     elif values.ndim == 2:
         values = np.repeat(values.clip(0, 255)[..., None], 3, axis=2)
-    return packed(values)
+    return _packed(values)
 
 
-def packed(colors: np.ndarray) -> np.ndarray:
+def _packed(colors: np.ndarray) -> np.ndarray:
     """Colors `(…, 3)` as 0xRRGGBB, int64 `(…)`."""
     wide = colors.astype(np.int64)
     return wide[..., 0] << 16 | wide[..., 1] << 8 | wide[..., 2]
 
 
-def code_of(value: Value) -> int:
-    """A value as it is, a color as 0xRRGGBB."""
-    return value if isinstance(value, int) else value[0] << 16 | value[1] << 8 | value[2]
-
-
-def color_of(code: int) -> Color:
+def _color_of(code: int) -> Color:
     """Color of 0xRRGGBB."""
     return code >> 16 & 255, code >> 8 & 255, code & 255
-
-
-def format_value(value: Value) -> str:
-    """`12` or `#1A2B3C`, as messages and data.yaml write them."""
-    return str(value) if isinstance(value, int) else "#{:02X}{:02X}{:02X}".format(*value)

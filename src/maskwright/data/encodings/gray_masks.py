@@ -1,24 +1,45 @@
-"""Gray masks: two values, label indices, grays with smooth edges, evenly spread labels."""
+"""Gray masks: values that a class map states, two values, indices, smooth edges, spread labels."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 
+from maskwright.data.encodings.encoding import MANY_VALUES
 from maskwright.data.encodings.inferred import (
     HALF,
     TWO_CLASSES,
     InferredEncoding,
     MaskEvidence,
+    complete,
     gray_encoding,
     join_values,
     name_classes,
 )
-from maskwright.data.encodings.mask_contents import MANY_VALUES
+from maskwright.data.samples import first_few
 from maskwright.errors import DataError
 from maskwright.labels import MAX_CLASSES
 
 _DEEP_VOID = 65535
+
+
+def valued_masks(masks: MaskEvidence) -> InferredEncoding | None:
+    """Masks with a class map that states values; `None` where it does not fit."""
+    class_map, present = masks.class_map, set(masks.counts)
+    if class_map is None or not class_map.states_values:
+        return None
+    stated = {entry.value for entry in class_map.entries if entry.value is not None}
+    if not present - {255} <= stated or len(present & stated) < class_map.min_values:
+        return None
+    classes = [entry for entry in class_map.entries if not entry.ignored]
+    labels = {entry.value: label for label, entry in enumerate(classes) if entry.value is not None}
+    void = {entry.value for entry in class_map.entries if entry.ignored and entry.value is not None}
+    void |= present - stated
+    named = first_few([f"{entry.value} is {entry.name}" for entry in classes], 4)
+    text = f"The masks hold {join_values(sorted(present))}: {named}, as in {class_map.source}"
+    names = [entry.name for entry in classes]
+    inferred = gray_encoding("indices", labels, names, text, sorted(void))
+    return replace(inferred, colors=complete([entry.color for entry in classes]))
 
 
 def two_spellings(masks: MaskEvidence) -> InferredEncoding | None:
@@ -39,13 +60,15 @@ def two_spellings(masks: MaskEvidence) -> InferredEncoding | None:
 
 
 def gray_masks(masks: MaskEvidence) -> InferredEncoding:
-    """Encoding of gray masks by their values, with the names of the class map."""
-    return name_classes(gray_classes(masks.counts), masks.class_map, sorted(masks.counts))
+    """Encoding of gray masks by their values, with the names of the class map.
+
+    `DataError` for negative or too many values.
+    """
+    values = sorted(masks.counts)
+    return name_classes(_gray_classes(masks.counts, values), masks.class_map, values)
 
 
-def gray_classes(counts: Mapping[int, int]) -> InferredEncoding:
-    """Encoding of gray masks by their values; `DataError` for negative or too many values."""
-    values = sorted(counts)
+def _gray_classes(counts: Mapping[int, int], values: Sequence[int]) -> InferredEncoding:
     if values[0] < 0:
         raise DataError(
             f"The masks hold negative values, from {values[0]} up, but labels start at 0; give "
@@ -58,15 +81,23 @@ def gray_classes(counts: Mapping[int, int]) -> InferredEncoding:
         explanation = f"{hold}: 0 is background, {join_values(bright)} foreground{empty}"
         labels = {0: 0, **dict.fromkeys(bright, 1)}
         return gray_encoding("binary", labels, TWO_CLASSES, explanation)
-    if _is_smooth(counts):
+    ends = sum(count for value, count in counts.items() if value <= 7 or value >= 248)
+    share_of_ends = ends / sum(counts.values())
+    # Classes beside a void value look like 0, 1, … 33 and 255, with one value in the bright half;
+    # noise and edges fill the bright half too, but with at most a tenth of the pixels.
+    bright_values = sum(value >= HALF for value in values)
+    reach = values[0] <= 7 and 248 <= values[-1] <= 255 and len(values) >= MANY_VALUES
+    if reach and bright_values >= 2 and share_of_ends >= 0.9:
         explanation = (
-            f"The masks are gray from {values[0]} to {values[-1]} with {_share_of_ends(counts):.1%}"
+            f"The masks are gray from {values[0]} to {values[-1]} with {share_of_ends:.1%}"
             f" of the pixels black or white: two classes with smooth edges, cut at {HALF}"
         )
         inferred = gray_encoding("binary", {0: 0, 255: 1}, TWO_CLASSES, explanation)
         return replace(inferred, threshold=HALF)
-    if _evenly_spread(values):
-        return _class_per_value(values, (), f"{hold}, labels spread over the grays")
+    if values[0] == 0 and values[-1] in {254, 255} and 3 <= len(values) <= 32:
+        even = np.linspace(0, values[-1], len(values))
+        if np.abs(even - values).max() <= 1:  # such as 0, 127 and 255
+            return _class_per_value(values, (), f"{hold}, labels spread over the grays")
     return _label_indices(values)
 
 
@@ -99,31 +130,3 @@ def _class_per_value(
     """Every value a class, in order."""
     labels = {value: label for label, value in enumerate(values)}
     return gray_encoding("indices", labels, [f"class_{v}" for v in values], explanation, void)
-
-
-def _is_smooth(counts: Mapping[int, int]) -> bool:
-    """Whether values are black and white with smooth edges or JPEG noise, rather than classes.
-
-    Classes beside a void value look like 0, 1, … 33 and 255, with one value in the bright half;
-    noise and edges fill the bright half too, but with at most a tenth of the pixels.
-    """
-    return (
-        248 <= max(counts) <= 255
-        and min(counts) <= 7
-        and len(counts) >= MANY_VALUES
-        and sum(value >= HALF for value in counts) >= 2
-        and _share_of_ends(counts) >= 0.9
-    )
-
-
-def _share_of_ends(counts: Mapping[int, int]) -> float:
-    """Share of the pixels that are black or white, or nearly so."""
-    ends = sum(count for value, count in counts.items() if value <= 7 or value >= 248)
-    return ends / sum(counts.values())
-
-
-def _evenly_spread(values: Sequence[int]) -> bool:
-    """Whether values divide 0 to 255 evenly, such as 0, 127 and 255."""
-    if values[0] != 0 or values[-1] not in {254, 255} or not 3 <= len(values) <= 32:
-        return False
-    return bool(np.abs(np.linspace(0, values[-1], len(values)) - values).max() <= 1)

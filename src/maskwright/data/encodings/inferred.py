@@ -1,20 +1,16 @@
 """An inferred encoding with its classes, named by a class map, and the wording of its values."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TypeVar
 
 import numpy as np
 
 from maskwright.data.encodings.class_map import ClassEntry, ClassMap
-from maskwright.data.encodings.encoding import EncodingKind, Value
-from maskwright.data.encodings.mask_contents import MaskContents
-from maskwright.data.notes import first_few
+from maskwright.data.encodings.encoding import EncodingKind, MaskContents, Value
+from maskwright.data.samples import join_words
 from maskwright.labels import IGNORE_LABEL, Color
-
-Key = TypeVar("Key")
 
 HALF = 128
 """Where gray masks of two classes with smooth edges are cut."""
@@ -26,10 +22,8 @@ TWO_CLASSES = ("background", "foreground")
 class MaskEvidence:
     """What is known of the masks of a data set.
 
-    Args:
-        contents: Of all masks, or of a sample of them.
-        class_map: Classes that are known from a file or from the data set, or `None`.
-        file_per_object: Whether an image has one mask file for each object.
+    `contents` are those of all masks or of a sample of them, `class_map` is known from a file or
+    from the data set, `file_per_object` where an image has one mask file for each object.
     """
 
     contents: Sequence[MaskContents]
@@ -39,7 +33,10 @@ class MaskEvidence:
     @cached_property
     def totals(self) -> Counter[Value]:
         """Pixels of each value or color, in all masks."""
-        return _summed(content.values for content in self.contents)
+        total: Counter[Value] = Counter()
+        for content in self.contents:
+            total.update(content.values)
+        return total
 
     @cached_property
     def counts(self) -> dict[int, int]:
@@ -49,14 +46,10 @@ class MaskEvidence:
     @cached_property
     def colors(self) -> Counter[Color]:
         """Pixels of each color; values are looked up in their palette, grays are colors too."""
-        return _summed(content.as_colors() for content in self.contents)
-
-
-def _summed(counts: Iterable[Mapping[Key, int]]) -> Counter[Key]:
-    total: Counter[Key] = Counter()
-    for of_mask in counts:
-        total.update(of_mask)
-    return total
+        total: Counter[Color] = Counter()
+        for content in self.contents:
+            total.update(content.as_colors())
+        return total
 
 
 @dataclass(frozen=True)
@@ -79,8 +72,7 @@ def gray_encoding(
     void: Sequence[int] = (),
 ) -> InferredEncoding:
     """Encoding of values, and of values that are ignored; `text` explains all but the latter."""
-    values: dict[Value, int] = dict(labels.items())
-    values |= dict.fromkeys(void, IGNORE_LABEL)
+    values: dict[Value, int] = {**labels, **dict.fromkeys(void, IGNORE_LABEL)}
     ignored = f"; {join_values(void)} is void and ignored" if void else ""
     return InferredEncoding(kind, values, tuple(names), f"{text}{ignored}.")
 
@@ -92,31 +84,7 @@ def join_values(values: Sequence[int]) -> str:
     for run in np.split(ordered, np.flatnonzero(np.diff(ordered) > 1) + 1):
         parts += [f"{run[0]} to {run[-1]}"] if len(run) > 2 else map(str, run)
     parts = parts if len(parts) <= 10 else [*parts[:9], "more"]
-    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
-
-
-def valued_masks(masks: MaskEvidence) -> InferredEncoding | None:
-    """Encoding of gray masks with a class map that states values; `None` where it does not fit."""
-    return classes_by_value(masks.counts, masks.class_map) if masks.class_map else None
-
-
-def classes_by_value(counts: Mapping[int, int], class_map: ClassMap) -> InferredEncoding | None:
-    """Encoding of values that occur so often, by a class map; `None` where it does not fit."""
-    if any(entry.value is None for entry in class_map.entries):
-        return None
-    present = set(counts)
-    stated = {entry.value for entry in class_map.entries if entry.value is not None}
-    if not present - {255} <= stated or len(present & stated) < class_map.min_values:
-        return None
-    classes = [entry for entry in class_map.entries if not entry.ignored]
-    labels = {entry.value: label for label, entry in enumerate(classes) if entry.value is not None}
-    void = {entry.value for entry in class_map.entries if entry.ignored and entry.value is not None}
-    void |= present - stated
-    named = first_few([f"{entry.value} is {entry.name}" for entry in classes], 4)
-    text = f"The masks hold {join_values(sorted(present))}: {named}, as in {class_map.source}"
-    names = [entry.name for entry in classes]
-    inferred = gray_encoding("indices", labels, names, text, sorted(void))
-    return replace(inferred, colors=complete([entry.color for entry in classes]))
+    return join_words(parts, " and ")
 
 
 def complete(colors: Sequence[Color | None]) -> tuple[Color, ...] | None:
@@ -129,7 +97,7 @@ def name_classes(
     inferred: InferredEncoding, class_map: ClassMap | None, present: Sequence[int]
 ) -> InferredEncoding:
     """Lay the names of a class map without values over classes, by their order."""
-    if class_map is None or all(entry.value is not None for entry in class_map.entries):
+    if class_map is None or class_map.states_values:
         return inferred
     entries = list(class_map.entries)
     used = [value for value in present if value != 255]

@@ -5,9 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from maskwright.data.encodings.class_map import ClassMap
-from maskwright.data.notes import Note, SkippedFile
 from maskwright.data.readers.description import Description
-from maskwright.data.samples import Sample
+from maskwright.data.samples import Note, Sample, SkippedFile
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,6 @@ from pathlib import Path
 
 import numpy as np
 
-from maskwright.data.notes import Note, counted
 from maskwright.data.parallel import in_threads
 from maskwright.data.readers.base import Place, Reader, Recognition
 from maskwright.data.readers.coco_objects import CocoFile, CocoImage, list_classes, list_images
@@ -29,7 +28,7 @@ from maskwright.data.readers.description import (
 from maskwright.data.readers.manifest import write_manifest
 from maskwright.data.readers.split_files import SPLIT_WORDS
 from maskwright.data.readers.tfds import cache_folder
-from maskwright.data.samples import Sample
+from maskwright.data.samples import Note, Sample, counted
 from maskwright.errors import DataError
 from maskwright.imageio import (
     IMAGE_SUFFIXES,

@@ -8,8 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from maskwright.data.notes import Note, counted, examples
-from maskwright.data.samples import unique_ids
+from maskwright.data.samples import Note, counted, examples, unique_ids
 from maskwright.errors import DataError
 from maskwright.labels import BACKGROUND_NAMES, MAX_CLASSES
 from maskwright.rle import decode_rle, fill_polygons

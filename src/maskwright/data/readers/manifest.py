@@ -5,12 +5,11 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from maskwright.data.notes import SkippedFile
 from maskwright.data.readers.base import Layout, Place, Reader, Recognition
 from maskwright.data.readers.description import Description
 from maskwright.data.readers.split_files import SPLIT_WORDS
 from maskwright.data.readers.tables import GROUP_COLUMNS, read_rows
-from maskwright.data.samples import SEPARATOR, Sample, unique_ids
+from maskwright.data.samples import SEPARATOR, Sample, SkippedFile, unique_ids
 from maskwright.errors import DataError
 from maskwright.imageio import write_table
 

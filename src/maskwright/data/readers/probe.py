@@ -9,12 +9,10 @@ from typing import TypeVar
 
 import numpy as np
 
-from maskwright.data.encodings.encoding import Encoding
-from maskwright.data.encodings.mask_contents import MaskContents, read_contents
+from maskwright.data.encodings.encoding import Encoding, MaskContents, read_contents
 from maskwright.data.geometry import same_aspect
-from maskwright.data.notes import SkippedFile
 from maskwright.data.parallel import in_threads
-from maskwright.data.samples import Sample
+from maskwright.data.samples import Sample, SkippedFile
 from maskwright.errors import DataError
 from maskwright.imageio import Header, read_header
 

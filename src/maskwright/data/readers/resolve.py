@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from maskwright.data.notes import Note, SkippedFile
 from maskwright.data.readers.base import Layout, Place, Reader, Recognition
 from maskwright.data.readers.coco import COCO
 from maskwright.data.readers.description import FILE_NAMES, Description, read_description
@@ -15,6 +14,7 @@ from maskwright.data.readers.folders.roles import image_folders
 from maskwright.data.readers.manifest import MANIFEST
 from maskwright.data.readers.split_files import split_as_stated
 from maskwright.data.readers.tfds import TFDS
+from maskwright.data.samples import Note, SkippedFile
 from maskwright.errors import DataError
 
 _DOUBT = 0.5  # confidence from which a reader that is not taken is named

@@ -4,10 +4,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from maskwright.data.encodings.class_map import ClassEntry, ClassMap
-from maskwright.data.encodings.encoding import Encoding, EncodingKind, Value, format_value
+from maskwright.data.encodings.encoding import (
+    Encoding,
+    EncodingKind,
+    MaskContents,
+    Value,
+    format_value,
+)
 from maskwright.data.encodings.infer_encoding import infer_encoding
 from maskwright.data.encodings.inferred import complete
-from maskwright.data.encodings.mask_contents import MaskContents
 from maskwright.data.readers.base import Layout
 from maskwright.data.readers.description import Description
 from maskwright.errors import ConfigError

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from maskwright.data.notes import SkippedFile
 from maskwright.data.readers.folders.pair_matching import Matches, match, split_folder
 from maskwright.data.readers.folders.roles import Folder, role_of
+from maskwright.data.samples import SkippedFile
 
 _BARE_MASKS = frozenset({"mask", "masks"})
 

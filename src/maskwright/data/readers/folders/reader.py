@@ -6,15 +6,13 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from maskwright.data.encodings.class_map import CAMVID, PETS, VOC
-from maskwright.data.encodings.read_class_map import find_class_map
-from maskwright.data.notes import Note, SkippedFile, first_few
+from maskwright.data.encodings.class_map import CAMVID, PETS, VOC, find_class_map
 from maskwright.data.readers.base import Layout, Place, Reader, Recognition
 from maskwright.data.readers.description import Description
 from maskwright.data.readers.folders.pairs import Pair, Pairing, pair_folders
 from maskwright.data.readers.folders.roles import Folder, image_folders
 from maskwright.data.readers.split_files import split_by_lists
-from maskwright.data.samples import Sample, unique_ids
+from maskwright.data.samples import Note, Sample, SkippedFile, first_few, unique_ids
 from maskwright.imageio import find_images, natural_key
 
 PUBLISHED = (
