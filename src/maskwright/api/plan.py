@@ -136,7 +136,8 @@ def _look_at(
     dataset = _opened(data, stated)
     report_skipped(dataset, on_message)
     changed: list[PlannedSetting] = []
-    splits = {sample.split or "train" for sample in list_samples(data).layout.samples}
+    _, layout = list_samples(data)
+    splits = {sample.split or "train" for sample in layout.samples}
     makes_val = "train" in splits and "val" not in splits
     few = dataset.splits.get("train", 0) + dataset.splits.get("val", 0) <= _FEW_CASES
     validated = dataset.splits.get("val", 0)

@@ -6,10 +6,15 @@ from pathlib import Path
 from typing import Any
 
 from maskwright.data.dataset import DataSet
-from maskwright.data.readers.description import PLACES, write_description
+from maskwright.data.readers.description import (
+    PLACES,
+    Description,
+    encoding_of,
+    stated_values,
+    write_description,
+)
 from maskwright.data.readers.probe import classes_by_sample, probe
 from maskwright.data.readers.resolve import list_samples
-from maskwright.data.readers.stated_encoding import encoding_of, stated_values
 from maskwright.data.readers.tables import add_instance_files, assign_cases
 from maskwright.data.samples import Note, SkippedFile, counted
 from maskwright.data.splits.assignment import assign_splits, make_fold
@@ -53,8 +58,8 @@ def open_dataset(
         DataError: If nothing is recognized, or no sample can be used.
         ConfigError: If data.yaml or an argument is wrong.
     """
-    listed = list_samples(source)
-    root, description, layout = listed.root, listed.description, listed.layout
+    place, layout = list_samples(source)
+    root, description = place.path, place.description or Description()
     seed = _first(seed, description.seed, 0)
     shares = {
         "val": _first(val_share, description.val_share, 0.1),
@@ -66,7 +71,8 @@ def open_dataset(
     absent = [split for split, share in shares.items() if share and split not in splits]
     created = absent if "train" in splits else []  # of training samples
     probed = probe(layout.samples, seed, bool(created) or fold is not None, scaled_masks)
-    encoding, labels = encoding_of(list(probed.contents.values()), layout, description)
+    contents = list(probed.contents.values())
+    encoding, labels = encoding_of(contents, layout.class_map, layout.objects, description)
     samples, case_from = assign_cases(root, probed.samples, layout, group_by)
     if encoding.kind == "objects":
         instances = description.objects != "united"

@@ -54,10 +54,10 @@ def test_a_reader_joins_by_a_line_in_the_table(folder, monkeypatch):
     sample = Sample("a", folder / "images/a.png", (folder / "masks/a.png",), "a", "train")
     odd = Reader("odd notes", "odd notes", "notes.odd", recognize)
     monkeypatch.setattr(resolve, "READERS", (*READERS, odd))
-    listed = list_samples(folder)
-    assert listed.layout.name == "odd"
-    assert listed.layout.samples == [sample]
-    assert "also as folders of images and masks" in listed.layout.notes[0].text
+    _, layout = list_samples(folder)
+    assert layout.name == "odd"
+    assert layout.samples == [sample]
+    assert "also as folders of images and masks" in layout.notes[0].text
 
 
 def test_a_header_is_read_once_for_opening_audit_and_plan(folder, monkeypatch):

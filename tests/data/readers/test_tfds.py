@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from maskwright.data import open_dataset
-from maskwright.data.readers.tfds import cache_folder
+from maskwright.data.readers.manifest import cache_folder
 from maskwright.errors import ConfigError
 
 
@@ -50,7 +50,7 @@ def test_a_data_set_is_written_once_and_opened_like_a_folder(monkeypatch, tmp_pa
     builder = TinyPets(data_dir=str(tmp_path / "tfds"))
     monkeypatch.setattr(tfds, "builder", lambda name: builder)
     dataset = open_dataset("tfds:tiny_pets", val_share=0.25)
-    assert dataset.root == cache_folder() / "tiny_pets"
+    assert dataset.root == cache_folder("tfds") / "tiny_pets"
     assert dataset.splits == {"train": 3, "val": 1, "test": 2}
     assert {s.label for s in dataset.samples} == {"cat", "dog"}
     image, labels = dataset.read(dataset.of("test")[1])

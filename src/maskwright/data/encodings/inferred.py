@@ -72,7 +72,8 @@ def gray_encoding(
     void: Sequence[int] = (),
 ) -> InferredEncoding:
     """Encoding of values, and of values that are ignored; `text` explains all but the latter."""
-    values: dict[Value, int] = {**labels, **dict.fromkeys(void, IGNORE_LABEL)}
+    values: dict[Value, int] = dict(labels.items())
+    values |= dict.fromkeys(void, IGNORE_LABEL)
     ignored = f"; {join_values(void)} is void and ignored" if void else ""
     return InferredEncoding(kind, values, tuple(names), f"{text}{ignored}.")
 

@@ -9,7 +9,7 @@ import json
 import mmap
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -20,14 +20,13 @@ from maskwright.data.parallel import in_threads
 from maskwright.data.readers.base import Place, Reader, Recognition
 from maskwright.data.readers.coco_objects import CocoFile, CocoImage, list_classes, list_images
 from maskwright.data.readers.description import (
+    FILE_NAMES,
     PLACES,
     described_labels,
     read_description,
-    write_description,
 )
-from maskwright.data.readers.manifest import write_manifest
+from maskwright.data.readers.manifest import MANIFEST_NAME, cache_folder, write_described
 from maskwright.data.readers.split_files import SPLIT_WORDS
-from maskwright.data.readers.tfds import cache_folder
 from maskwright.data.samples import Note, Sample, counted
 from maskwright.errors import DataError
 from maskwright.imageio import (
@@ -50,11 +49,11 @@ _NOTES = "notes.json"
 def _recognize(place: Place) -> Recognition | None:
     description, path = place.description, place.path
     if path.suffix.lower() == ".json" and path.is_file():
-        return Recognition(0.9 if _has_keys(path) else 0.5, path.name, partial(_read, place))
+        return Recognition(0.9 if _has_keys(path) else 0.5, path.name, partial(_convert, place))
     if not path.is_dir() or (description and PLACES & description.model_fields_set):
         return None
     file = next((file for file in _json_files(path) if _has_keys(file)), None)
-    return Recognition(0.5, file.name, partial(_read, place)) if file else None
+    return Recognition(0.5, file.name, partial(_convert, place)) if file else None
 
 
 COCO = Reader("COCO annotations", "a JSON file of COCO", "COCO annotations", _recognize)
@@ -72,38 +71,27 @@ def _has_keys(path: Path) -> bool:
 def _json_files(root: Path) -> list[Path]:
     """The first JSON files below a folder, by name."""
     paths = (Path(at, name) for at, _, names in os.walk(root) for name in names)
-    files = [path for path in paths if path.suffix.lower() == ".json"]
-    return sorted(files, key=lambda p: natural_key(str(p)))[:_MAX_FILES]
+    return _sorted(path for path in paths if path.suffix.lower() == ".json")[:_MAX_FILES]
 
 
-def _read(place: Place) -> Place:
-    """Where the masks are drawn, with what was stated of the annotations."""
-    folder, notes = convert_to_png(place.path)
-    stated = {}
-    if place.description is not None:
-        keys = place.description.model_fields_set - {"root"}
-        stated = {key: getattr(place.description, key) for key in keys}
-    description = read_description(folder / "data.yaml").model_copy(update=stated)
-    return Place(str(folder), description, COCO.name, tuple(notes))
+def _sorted(paths: Iterable[Path]) -> list[Path]:
+    return sorted(paths, key=lambda path: natural_key(str(path)))
 
 
-def convert_to_png(source: Path) -> tuple[Path, list[Note]]:
+def _convert(place: Place) -> Place:
     """Folder with masks, instances, `manifest.csv`, `regions.csv` and `data.yaml` of a data set.
 
     The first call draws it into a cache, later ones use that, unless files have changed. Images
     stay where they are. The notes are on what was made of the annotations. `DataError` if there
     are none, or no object of an image that is there has a mask.
     """
-    root = source
+    source = root = place.path
     if source.is_file():
         root = source.parent.parent if source.parent.name == "annotations" else source.parent
-    images = sorted(
-        (path for path in root.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES),
-        key=lambda p: natural_key(str(p)),
-    )
+    images = _sorted(path for path in root.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES)
     texts = [source] if source.is_file() else _json_files(root)
-    folder = cache_folder().parent / "coco" / f"{root.resolve().name}-{_key(root, images, texts)}"
-    if not (folder / "manifest.csv").is_file():
+    folder = cache_folder("coco") / f"{root.resolve().name}-{_key(root, images, texts)}"
+    if not (folder / MANIFEST_NAME).is_file():
         files = _parse(texts)
         if not files:
             raise DataError(
@@ -113,7 +101,12 @@ def convert_to_png(source: Path) -> tuple[Path, list[Note]]:
         with atomic_folder(folder) as beside:
             _write(beside, root, files, images)
     notes = json.loads((folder / _NOTES).read_text(encoding="utf-8"))
-    return folder, [Note(**note) for note in notes]
+    stated = {}
+    if place.description is not None:
+        keys = place.description.model_fields_set - {"root"}
+        stated = {key: getattr(place.description, key) for key in keys}
+    description = read_description(folder / FILE_NAMES[0]).model_copy(update=stated)
+    return Place(str(folder), description, COCO.name, tuple(Note(**note) for note in notes))
 
 
 def _key(root: Path, images: Sequence[Path], texts: Sequence[Path]) -> str:
@@ -151,54 +144,51 @@ def _write(folder: Path, root: Path, files: Sequence[CocoFile], paths: Sequence[
         raise DataError(
             f"The annotations in {files[0].path} are not those of COCO: {error!r}."
         ) from None
-    if not any(image.objects for image in images):
+    if all(each.crowd for image in images for each in image.objects):
         raise DataError(
             f"{files[0].path} holds COCO annotations, but no mask of an image below {root}: "
             f"{' '.join(map(str, notes)) or 'it lists none.'}"
         )
     labels = Labels.create(names)
-    results = in_threads(partial(_draw, folder, labels), images, "Drawing masks")
-    samples: list[Sample] = []
-    rows: list[tuple[str, int, str]] = []
-    broken: list[str] = []
-    for image, result in zip(images, results, strict=True):
-        if isinstance(result, DataError):
-            broken.append(str(result))
-            continue
-        samples.append(result)
-        path = str(image.image.resolve())
-        numbered = enumerate(image.objects, start=1)
-        rows += [(path, number, names[each.label]) for number, each in numbered]
+    results = list(in_threads(partial(_draw, folder, labels), images, "Drawing masks"))
+    samples = [result for result in results if isinstance(result, Sample)]
+    broken = [result for result in results if isinstance(result, DataError)]
     if broken:
         text = f"Skipped: {counted(len(broken), 'image')}, the first {broken[0]}"
         notes.append(Note("broken_annotations", text))
-    write_manifest(folder / "manifest.csv", samples)
+    rows = [
+        (str(image.image.resolve()), number, names[each.label])
+        for image, result in zip(images, results, strict=True)
+        if isinstance(result, Sample)
+        for number, each in enumerate((each for each in image.objects if not each.crowd), start=1)
+    ]
     write_table(folder / "regions.csv", ("image", "region", "label"), rows)
-    stated = described_labels("manifest.csv", labels) | {"ignore": [IGNORE_LABEL]}
-    write_description(folder / "data.yaml", stated, [f"Drawn from {root}.", *map(str, notes)])
+    stated = described_labels(labels) | {"ignore": [IGNORE_LABEL]}
+    write_described(folder, samples, stated, [f"Drawn from {root}.", *map(str, notes)])
     write_text(folder / _NOTES, json.dumps([asdict(note) for note in notes]))
 
 
 def _draw(folder: Path, labels: Labels, image: CocoImage) -> Sample | DataError:
-    """Write classes and objects of an image; later objects lie on top."""
-    classes = np.zeros(image.size, np.uint8)
+    """Write classes and objects of an image; later objects lie on top, crowds below, in the end."""
+    objects = sorted(image.objects, key=lambda each: each.crowd)
     try:
-        crowds = [crowd.mask(image.size) for crowd in image.crowds]
-        masks = [each.mask(image.size) for each in image.objects]
+        masks = [each.mask(image.size) for each in objects]
     except DataError as error:
         return error
-    for inside in crowds:
-        classes[inside] = IGNORE_LABEL
-    for inside, each in zip(masks, image.objects, strict=True):
-        classes[inside] = each.label
-    objects = Instances.from_masks(
-        masks + crowds,
+    classes = np.zeros(image.size, np.uint8)
+    for inside, each in zip(masks, objects, strict=True):
+        if each.crowd:
+            classes[inside & (classes == 0)] = IGNORE_LABEL
+        else:
+            classes[inside] = each.label
+    instances = Instances.from_masks(
+        masks,
         image.size,
-        [each.label for each in image.objects + image.crowds],
-        crowd=[False] * len(masks) + [True] * len(crowds),
+        [each.label for each in objects],
+        crowd=[each.crowd for each in objects],
     )
     mask = folder / "masks" / f"{image.id}.png"
     write_mask(mask, classes, labels.colors)
-    instances = folder / "instances" / f"{image.id}.json"
-    write_text(instances, objects.to_json())
-    return Sample(image.id, image.image, (mask,), image.id, image.split, instances=instances)
+    listed = folder / "instances" / f"{image.id}.json"
+    write_text(listed, instances.to_json())
+    return Sample(image.id, image.image, (mask,), image.id, image.split, instances=listed)

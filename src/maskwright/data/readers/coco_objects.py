@@ -25,11 +25,12 @@ class CocoFile:
 
 @dataclass(frozen=True)
 class CocoObject:
-    """An annotation: label of its class, its `segmentation`, and its name in messages."""
+    """An annotation: label of its class, its `segmentation`, its name in messages."""
 
     label: int
     segmentation: Any
     name: str
+    crowd: bool
 
     def mask(self, size: tuple[int, int]) -> np.ndarray:
         """Boolean mask of polygons, or of run lengths; `DataError` where there can be none."""
@@ -53,14 +54,13 @@ class CocoObject:
 
 @dataclass(frozen=True)
 class CocoImage:
-    """An image with its objects and crowds, in order."""
+    """An image with its objects, crowds among them, in order."""
 
     id: str
     image: Path
     split: str | None
     size: tuple[int, int]
     objects: list[CocoObject] = field(default_factory=list)
-    crowds: list[CocoObject] = field(default_factory=list)
 
 
 # By code: one of what is skipped, several, and the note on them.
@@ -122,7 +122,23 @@ def list_images(
     `label_of` gives the label of each category, 0 for the background.
     """
     skipped: dict[str, list[str]] = {code: [] for code in _SKIPPED}
-    images = _images(root, files, paths, skipped["missing_images"])
+    by_name: dict[str, list[Path]] = {}
+    for path in paths:
+        by_name.setdefault(path.name, []).append(path)
+    entries: list[tuple[CocoFile, Any, Path]] = []
+    for file in files:
+        for entry in file.content["images"]:
+            if located := _find(root, file, str(entry["file_name"]), by_name):
+                entries.append((file, entry, located))
+            else:
+                skipped["missing_images"].append(str(entry["file_name"]))
+    ids = unique_ids([(path.parent.name, path.stem) for _, _, path in entries])
+    is_split = len({file.split for file in files}) > 1
+    images: dict[tuple[Path, Any], CocoImage] = {}  # by file and id
+    for (file, entry, path), id_ in zip(entries, ids, strict=True):
+        size = (int(entry["height"]), int(entry["width"]))
+        split = file.split if is_split else None
+        images[file.path, entry["id"]] = CocoImage(id_, path, split, size)
     for file in files:
         for annotation in file.content["annotations"]:
             image = images.get((file.path, annotation["image_id"]))
@@ -136,42 +152,16 @@ def list_images(
                 skipped["boxes_only"].append(name)
             elif _is_flat(shape):
                 skipped["flat_polygons"].append(name)
-            elif annotation.get("iscrowd"):
-                skipped["crowds"].append(name)
-                image.crowds.append(CocoObject(label, shape, name))
             else:
-                image.objects.append(CocoObject(label, shape, name))
+                crowd = bool(annotation.get("iscrowd"))
+                skipped["crowds"] += [name] * crowd
+                image.objects.append(CocoObject(label, shape, name, crowd))
     notes = [
         Note(code, text.format(count=counted(len(names), single, several), first=names[0]))
         for code, (single, several, text) in _SKIPPED.items()
         if (names := skipped[code])
     ]
     return list(images.values()), notes
-
-
-def _images(
-    root: Path, files: Sequence[CocoFile], paths: Sequence[Path], missing: list[str]
-) -> dict[tuple[Path, Any], CocoImage]:
-    """Images that are there, by the file of annotations and their id in it; adds others."""
-    by_name: dict[str, list[Path]] = {}
-    for path in paths:
-        by_name.setdefault(path.name, []).append(path)
-    is_split = len({file.split for file in files}) > 1
-    entries: list[tuple[CocoFile, Any, Path]] = []
-    for file in files:
-        for entry in file.content["images"]:
-            image = _find(root, file, str(entry["file_name"]), by_name)
-            if image is None:
-                missing.append(str(entry["file_name"]))
-            else:
-                entries.append((file, entry, image))
-    ids = unique_ids([(path.parent.name, path.stem) for _, _, path in entries])
-    images: dict[tuple[Path, Any], CocoImage] = {}
-    for (file, entry, path), id_ in zip(entries, ids, strict=True):
-        size = (int(entry["height"]), int(entry["width"]))
-        split = file.split if is_split else None
-        images[file.path, entry["id"]] = CocoImage(id_, path, split, size)
-    return images
 
 
 def _is_flat(shape: Any) -> bool:

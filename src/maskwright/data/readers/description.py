@@ -1,21 +1,26 @@
-"""Keys of a data.yaml: what a data set states of itself, so that nothing needs to be inferred."""
+"""What a data.yaml states: its keys, and the encoding and classes that they give or leave open."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from maskwright.data.encodings.encoding import EncodingKind
+from maskwright.data.encodings import ClassEntry, ClassMap, Encoding, MaskContents, infer_encoding
+from maskwright.data.encodings.encoding import EncodingKind, Value, format_value
+from maskwright.data.encodings.inferred import complete
 from maskwright.errors import ConfigError
 from maskwright.imageio import write_text
-from maskwright.labels import Labels
+from maskwright.labels import IGNORE_LABEL, Labels, parse_color
 
 FILE_NAMES = ("data.yaml", "data.yml")
 
 PLACES = frozenset({"images", "masks", "manifest", "splits"})
 """Keys that state where files are."""
+
+IGNORE = "ignore"  # stands for the ignore label under `values`
 
 
 class Description(BaseModel):
@@ -93,9 +98,105 @@ def write_description(path: Path, content: Mapping[str, Any], remarks: Sequence[
     write_text(path, "".join(f"# {remark}\n" for remark in remarks) + text)
 
 
-def described_labels(manifest: str, labels: Labels) -> dict[str, Any]:
-    """Keys of a description of a manifest whose masks hold labels as they are."""
+def described_labels(labels: Labels) -> dict[str, Any]:
+    """Keys of a description of masks that hold labels as they are."""
     described = labels.to_dict()
     values = dict(enumerate(labels.names))
-    classes = {"classes": described["names"], "colors": described["colors"], "values": values}
-    return {"manifest": manifest, **classes}
+    return {"classes": described["names"], "colors": described["colors"], "values": values}
+
+
+def encoding_of(
+    contents: Sequence[MaskContents],
+    class_map: ClassMap | None,
+    file_per_object: bool,
+    description: Description,
+) -> tuple[Encoding, Labels]:
+    """Encoding and classes as they are stated, else as inferred from what masks hold.
+
+    Raises:
+        ConfigError: If the statements contradict each other or ignore everything.
+        DataError: If the masks hold too many values to be classes.
+    """
+    stated_map = _class_map(description)
+    if description.values is not None or description.threshold is not None:
+        return _stated_encoding(description, stated_map)
+    ignored = {_value(value) for value in description.ignore}
+    if ignored:
+        contents = [
+            replace(c, values={v: n for v, n in c.values.items() if v not in ignored})
+            for c in contents
+        ]
+        contents = [content for content in contents if content.values]
+        if not contents:
+            raise ConfigError("data.yaml ignores every value that occurs in the masks.")
+    objects = file_per_object or description.objects is not None
+    encoding, labels = infer_encoding(contents, stated_map or class_map, objects)
+    values = {**encoding.values, **dict.fromkeys(ignored, IGNORE_LABEL)}
+    return replace(encoding, values=values), labels
+
+
+def _class_map(description: Description) -> ClassMap | None:
+    """Class map of the classes and colors that are stated, or `None`."""
+    if description.classes is None:
+        return None
+    colors: Sequence[str | None] = description.colors or [None] * len(description.classes)
+    if len(colors) != len(description.classes):
+        raise ConfigError(
+            f"data.yaml states {len(colors)} colors for {len(description.classes)} classes; "
+            f"expected one for each."
+        )
+    entries = [
+        ClassEntry(name, color=None if color is None else parse_color(color))
+        for name, color in zip(description.classes, colors, strict=True)
+    ]
+    return ClassMap(tuple(entries), "data.yaml")
+
+
+def _stated_encoding(
+    description: Description, class_map: ClassMap | None
+) -> tuple[Encoding, Labels]:
+    """Encoding that is stated in full."""
+    stated = {_value(key): name for key, name in (description.values or {}).items()}
+    stated |= dict.fromkeys(map(_value, description.ignore), IGNORE)
+    names = description.classes or list(dict.fromkeys(n for n in stated.values() if n != IGNORE))
+    names = names or ["background", "foreground"]
+    unknown = sorted(set(stated.values()) - set(names) - {IGNORE})
+    if unknown:
+        raise ConfigError(
+            f"data.yaml maps values to {', '.join(unknown)}; expected one of its classes "
+            f"{', '.join(names)}, or {IGNORE}."
+        )
+    if description.threshold is not None and len(names) != 2:
+        raise ConfigError(f"data.yaml states a threshold, which is for two classes, not {names}.")
+    kind: EncodingKind = "indices" if description.threshold is None else "binary"
+    kind = kind if description.objects is None else "objects"
+    kind = "colors" if any(isinstance(value, tuple) for value in stated) else kind
+    kind = description.encoding or kind
+    values: dict[Value, int] = {
+        value: IGNORE_LABEL if name == IGNORE else names.index(name)
+        for value, name in stated.items()
+    }
+    values = values or ({0: 0, 1: 1} if kind == "objects" else {0: 0, 255: 1})
+    colors = [entry.color for entry in class_map.entries] if class_map else []
+    if description.colors is None and kind == "colors":
+        by_label = {label: value for value, label in reversed(values.items())}
+        first_values = [by_label.get(label) for label in range(len(names))]
+        colors = [value if isinstance(value, tuple) else None for value in first_values]
+    labels = Labels.create(names, complete(colors) or None)
+    explanation = "The masks are as data.yaml states."
+    return Encoding(kind, values, description.threshold, explanation), labels
+
+
+def stated_values(encoding: Encoding, labels: Labels) -> dict[int | str, str]:
+    """Values of an encoding as `values` of a description."""
+    names = {**dict(enumerate(labels.names)), IGNORE_LABEL: IGNORE}
+    return {
+        value if isinstance(value, int) else format_value(value): names[label]
+        for value, label in encoding.values.items()
+    }
+
+
+def _value(key: int | str) -> Value:
+    if isinstance(key, int):
+        return key
+    return int(key) if key.isdecimal() else parse_color(key)

@@ -1,12 +1,14 @@
 """Manifests, CSV files that list images and masks: their reader and their writer."""
 
 import math
-from collections.abc import Iterable
+import os
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from maskwright.data.readers.base import Layout, Place, Reader, Recognition
-from maskwright.data.readers.description import Description
+from maskwright.data.readers.description import FILE_NAMES, Description, write_description
 from maskwright.data.readers.split_files import SPLIT_WORDS
 from maskwright.data.readers.tables import GROUP_COLUMNS, read_rows
 from maskwright.data.samples import SEPARATOR, Sample, SkippedFile, unique_ids
@@ -16,7 +18,8 @@ from maskwright.imageio import write_table
 COLUMNS = ("image", "mask", "split", "case", "label", "weight")
 """Columns of a manifest; the first two must be there, others than these can serve for grouping."""
 
-_FILE_NAME = "manifest.csv"
+MANIFEST_NAME = "manifest.csv"
+
 _INSTANCES = "instances"
 
 
@@ -26,7 +29,7 @@ def _recognize(place: Place) -> Recognition | None:
         return Recognition(1.0, stated, lambda: read_manifest(place.path / stated, stated))
     if place.description is not None:
         return None
-    path = place.path / _FILE_NAME if place.path.is_dir() else place.path
+    path = place.path / MANIFEST_NAME if place.path.is_dir() else place.path
     if path.suffix.lower() != ".csv" or not path.is_file():
         return None
     description = Description(manifest=path.name)
@@ -43,10 +46,7 @@ def read_manifest(path: Path, name: str | None = None) -> Layout:
     of an image are separated by `;`, and so are their labels where each has its own. Empty cells
     mean that nothing is stated. Without a column `case`, the first of `group`, `patient`,
     `subject`, `scene` and `video` holds the cases; `instances` may name a file of object numbers.
-    `name` is what the data set states the file as.
-
-    Raises:
-        DataError: If the header lacks a column, or a row holds what it should not.
+    `name` is what the data set states the file as. `DataError` if a column lacks or a row is wrong.
     """
     name = name or path.name
     header, rows = read_rows(path)
@@ -79,10 +79,9 @@ def _sample(path: Path, line: int, row: dict[str, str], id_: str) -> Sample | Sk
     names = [name.strip() for name in row["mask"].split(SEPARATOR)]
     masks = tuple(path.parent / name for name in names if name)
     numbers = path.parent / row[_INSTANCES] if row.get(_INSTANCES) else None
-    needed = (image, *masks) if numbers is None else (image, *masks, numbers)
-    missing = [file for file in needed if not file.is_file()]
+    missing = [file for file in (image, *masks, numbers) if file and not file.is_file()]
     if not row["image"] or missing:
-        faulty = missing[0] if row["image"] and missing else path
+        faulty = missing[0] if row["image"] else path
         return SkippedFile(faulty, f"line {line} of {path.name}: there is no such file")
     if not masks:
         return SkippedFile(image, f"line {line} of {path.name}: image without a mask")
@@ -108,19 +107,39 @@ def _sample(path: Path, line: int, row: dict[str, str], id_: str) -> Sample | Sk
 
 def write_manifest(path: Path, samples: Iterable[Sample]) -> None:
     """Write samples so that `read_manifest` gives them back; paths relative where they can be."""
-    samples = list(samples)
-    numbered = any(sample.instances is not None for sample in samples)
-    rows = []
-    for sample in samples:
-        masks = SEPARATOR.join(_relative(mask, path.parent) for mask in sample.masks)
-        case = "" if sample.case == sample.id else sample.case
-        weight = "" if sample.weight == 1 else f"{sample.weight:g}"
-        image = _relative(sample.image, path.parent)
-        row = [image, masks, sample.split or "", case, sample.label or "", weight]
-        if numbered:
-            row.append(_relative(sample.instances, path.parent) if sample.instances else "")
-        rows.append(row)
-    write_table(path, (*COLUMNS, _INSTANCES) if numbered else COLUMNS, rows)
+    rows = [
+        (
+            _relative(sample.image, path.parent),
+            SEPARATOR.join(_relative(mask, path.parent) for mask in sample.masks),
+            sample.split or "",
+            "" if sample.case == sample.id else sample.case,
+            sample.label or "",
+            "" if sample.weight == 1 else f"{sample.weight:g}",
+            _relative(sample.instances, path.parent),
+        )
+        for sample in samples
+    ]
+    header = (*COLUMNS, _INSTANCES)
+    columns = len(header) if any(row[-1] for row in rows) else len(COLUMNS)
+    write_table(path, header[:columns], [row[:columns] for row in rows])
+
+
+def write_described(
+    folder: Path,
+    samples: Iterable[Sample],
+    stated: Mapping[str, Any],
+    remarks: Sequence[str],
+    manifest: str = MANIFEST_NAME,
+) -> None:
+    """Write a manifest, and a data.yaml that names it and states the rest."""
+    write_manifest(folder / manifest, samples)
+    write_description(folder / FILE_NAMES[0], {"manifest": manifest, **stated}, remarks)
+
+
+def cache_folder(kind: str) -> Path:
+    """Folder below which data sets of a kind are cached: `$XDG_CACHE_HOME`, else `~/.cache`."""
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "maskwright" / kind
 
 
 def _weight(cell: str, path: Path, line: int) -> float:
@@ -135,8 +154,8 @@ def _weight(cell: str, path: Path, line: int) -> float:
     return weight
 
 
-def _relative(file: Path, folder: Path) -> str:
-    try:
-        return file.resolve().relative_to(folder.resolve()).as_posix()
-    except ValueError:
-        return file.resolve().as_posix()
+def _relative(file: Path | None, folder: Path) -> str:
+    if file is None:
+        return ""
+    file, folder = file.resolve(), folder.resolve()
+    return (file.relative_to(folder) if file.is_relative_to(folder) else file).as_posix()

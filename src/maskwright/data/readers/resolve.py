@@ -1,23 +1,22 @@
 """READERS, and what they make of a place: which of them is surest, and the samples it lists."""
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from maskwright.data.readers.base import Layout, Place, Reader, Recognition
 from maskwright.data.readers.coco import COCO
-from maskwright.data.readers.description import FILE_NAMES, Description, read_description
+from maskwright.data.readers.description import FILE_NAMES, read_description
 from maskwright.data.readers.folders.reader import FOLDERS
 from maskwright.data.readers.folders.roles import image_folders
 from maskwright.data.readers.manifest import MANIFEST
 from maskwright.data.readers.split_files import split_as_stated
 from maskwright.data.readers.tfds import TFDS
-from maskwright.data.samples import Note, SkippedFile
+from maskwright.data.samples import Note, SkippedFile, join_words
 from maskwright.errors import DataError
 
 _DOUBT = 0.5  # confidence from which a reader that is not taken is named
+_ANNOTATION_SUFFIXES = {".json", ".txt", ".xml", ".csv", ".mat", ".npy", ".npz"}
 _HOW_TO_STATE = (
     "State it: open a CSV file with the header `image,mask` and one row for each image, or put a "
     "data.yaml with `images: FOLDER` and `masks: FOLDER` beside the data."
@@ -48,17 +47,8 @@ READERS: tuple[Reader, ...] = (TFDS, DATA_YAML, MANIFEST, COCO, FOLDERS)
 """Formats, the quick to recognize first; of two that are equally sure, the first is taken."""
 
 
-@dataclass(frozen=True)
-class ListedSamples:
-    """A data set of which no image has been opened, and the folder that holds it."""
-
-    root: Path
-    description: Description
-    layout: Layout
-
-
-def list_samples(source: str | Path) -> ListedSamples:
-    """Recognize what `open_dataset` is given, and list its samples.
+def list_samples(source: str | Path) -> tuple[Place, Layout]:
+    """Recognize what `open_dataset` is given, and list its samples, of which no image is opened.
 
     Raises:
         DataError: If nothing is recognized there, or no sample is usable.
@@ -69,26 +59,24 @@ def list_samples(source: str | Path) -> ListedSamples:
     while isinstance(result := _read(place, notes), Place):  # converted, or described elsewhere
         place = result
     layout = result
-    description = place.description or Description()
     layout.name = place.title or layout.name
     layout.notes += [*place.notes, *notes]
-    if description.splits is not None:
-        assigned = split_as_stated(place.path, layout.samples, description.splits)
+    if place.description is not None and place.description.splits is not None:
+        assigned = split_as_stated(place.path, layout.samples, place.description.splits)
         layout.samples = assigned.samples
         reason = "in no split of data.yaml"
         layout.skipped += [SkippedFile(s.image, reason) for s in assigned.unlisted]
     if not layout.samples:
         reason = layout.skipped[0].reason if layout.skipped else "it lists none"
         raise DataError(f"{place.path} holds no usable sample; the first reason: {reason}.")
-    return ListedSamples(place.path, description, layout)
+    return place, layout
 
 
 def _read(place: Place, notes: list[Note]) -> Layout | Place:
     """What the surest reader makes of a place; adds a note where others recognize it too."""
     candidates: list[tuple[Reader, Recognition]] = []
     for reader in READERS:
-        recognition = reader.recognize(place)
-        if recognition is not None:
+        if recognition := reader.recognize(place):
             candidates.append((reader, recognition))
             if recognition.confidence == 1:
                 break
@@ -111,12 +99,12 @@ def _read(place: Place, notes: list[Note]) -> Layout | Place:
 
 def _not_recognized(path: Path) -> str:
     """What was expected or looked for, what is there, and what to do."""
-    expected = _listed([reader.source for reader in reversed(READERS)], " or ")
+    expected = join_words([reader.source for reader in reversed(READERS)], " or ")
     if not path.exists():
         return f"{path} does not exist; expected {expected}."
     if not path.is_dir():
         return f"{path} is no data set; expected {expected}. {_HOW_TO_STATE}"
-    looked_for = _listed([r.contents for r in reversed(READERS) if r.contents], ", and ")
+    looked_for = join_words([r.contents for r in reversed(READERS) if r.contents], ", and ")
     folders = image_folders(path)
     contents = [
         f"{len(folder.files)} images in {folder.path.relative_to(path).as_posix()}/"
@@ -124,7 +112,8 @@ def _not_recognized(path: Path) -> str:
     ]
     if len(folders) > 6:
         contents.append(f"{len(folders) - 6} more folders with images")
-    others = _other_files(path)
+    endings = (file.suffix.lower() for file in path.rglob("*"))
+    others = Counter(suffix for suffix in endings if suffix in _ANNOTATION_SUFFIXES)
     contents += [f"{count} {suffix} files" for suffix, count in others.most_common(4)]
     advice = ""
     if others[".txt"] > 3 or others[".xml"] > 3:
@@ -134,15 +123,3 @@ def _not_recognized(path: Path) -> str:
         f"No image with a mask was recognized in {path}. Looked for: {looked_for}. Found: "
         f"{'; '.join(contents) or 'nothing'}. {advice}{_HOW_TO_STATE}"
     )
-
-
-def _listed(items: Sequence[str], last: str) -> str:
-    """`a, b or c`."""
-    return items[0] if len(items) == 1 else f"{', '.join(items[:-1])}{last}{items[-1]}"
-
-
-def _other_files(root: Path) -> Counter[str]:
-    """Files that could hold annotations, by their endings."""
-    suffixes = {".json", ".txt", ".xml", ".csv", ".mat", ".npy", ".npz"}
-    endings = (path.suffix.lower() for path in root.rglob("*"))
-    return Counter(suffix for suffix in endings if suffix in suffixes)

@@ -1,6 +1,5 @@
 """Reader of TensorFlow Datasets, which writes them once as PNG files with a manifest."""
 
-import os
 import re
 import sys
 from contextlib import redirect_stdout
@@ -11,8 +10,7 @@ import numpy as np
 
 from maskwright.data.encodings.class_map import PETS
 from maskwright.data.readers.base import Place, Reader, Recognition
-from maskwright.data.readers.description import write_description
-from maskwright.data.readers.manifest import write_manifest
+from maskwright.data.readers.manifest import MANIFEST_NAME, cache_folder, write_described
 from maskwright.data.samples import Sample
 from maskwright.errors import ConfigError, DataError
 from maskwright.imageio import atomic_folder, write_image
@@ -26,19 +24,13 @@ def _recognize(place: Place) -> Recognition | None:
     if not place.source.startswith(_PREFIX):
         return None
     name = place.source.removeprefix(_PREFIX)
-    return Recognition(1.0, _PREFIX, lambda: Place(str(convert_to_png(name))))
+    return Recognition(1.0, _PREFIX, lambda: Place(str(_convert(name))))
 
 
 TFDS = Reader("TensorFlow Datasets", f"{_PREFIX}NAME", "", _recognize)
 
 
-def cache_folder() -> Path:
-    """Folder below which data sets are cached: `$XDG_CACHE_HOME`, else `~/.cache`."""
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "maskwright" / "tfds"
-
-
-def convert_to_png(name: str) -> Path:
+def _convert(name: str) -> Path:
     """Folder with the images, masks, `manifest.csv` and `data.yaml` of a data set.
 
     The first call downloads and writes it, later ones use that. The image feature is the one
@@ -48,8 +40,8 @@ def convert_to_png(name: str) -> Path:
         ConfigError: If TensorFlow Datasets is not installed or does not know the name.
         DataError: If the data set has no images or no masks.
     """
-    folder = cache_folder() / re.sub(r"[^\w.\-]+", "_", name)
-    if (folder / "manifest.csv").is_file():
+    folder = cache_folder("tfds") / re.sub(r"[^\w.\-]+", "_", name)
+    if (folder / MANIFEST_NAME).is_file():
         return folder
     try:
         import tensorflow_datasets as tfds
@@ -72,14 +64,11 @@ def convert_to_png(name: str) -> Path:
             for split in builder.info.splits
             for number, example in enumerate(tfds.as_numpy(builder.as_dataset(split=split)))
         ]
-        write_manifest(beside / "manifest.csv", samples)
         names = getattr(builder.info.features[keys[1]], "names", None)
         if builder.name == "oxford_iiit_pet":
             names = [entry.name for entry in PETS.entries]
-        content: dict[str, Any] = {"manifest": "manifest.csv"}
-        if names:
-            content["classes"] = list(names)
-        write_description(beside / "data.yaml", content, [f"Made from {_PREFIX}{name}."])
+        stated = {"classes": list(names)} if names else {}
+        write_described(beside, samples, stated, [f"Made from {_PREFIX}{name}."])
     return folder
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from maskwright.data.readers.description import described_labels, write_description
-from maskwright.data.readers.manifest import write_manifest
+from maskwright.data.readers.description import described_labels
+from maskwright.data.readers.manifest import write_described
 from maskwright.data.samples import Sample
 from maskwright.data.synthetic.scenes import (
     CELL_KINDS,
@@ -72,11 +72,10 @@ def write_dataset(
         image, mask = _write_scene(folder, name, scene, LABELS)
         samples.append(Sample(Path(name).stem, image, (mask,), case, split))
         rows += [(name, *row) for row in _cell_rows(scene)]
-    write_manifest(folder / "samples.csv", samples)
     header = ("image", "cell", "label", "row", "column", "area_px")
     write_table(folder / "cells.csv", header, rows)
-    stated = described_labels("samples.csv", LABELS)
-    write_description(folder / "data.yaml", stated, ["Scenes drawn by Maskwright."])
+    remarks = ["Scenes drawn by Maskwright."]
+    write_described(folder, samples, described_labels(LABELS), remarks, "samples.csv")
     return folder
 
 
@@ -130,10 +129,9 @@ def write_cases(
             if cell:
                 row, column = np.argwhere(scene.instances == cell).mean(axis=0).round(1).tolist()
                 rows.append((case, name, cell, row, column))
-    write_manifest(folder / "samples.csv", samples)
     write_table(folder / "deciding.csv", ("case", "image", "cell", "row", "column"), rows)
-    stated = described_labels("samples.csv", _CELL)
-    write_description(folder / "data.yaml", stated, ["Cases drawn by Maskwright."])
+    remarks = ["Cases drawn by Maskwright."]
+    write_described(folder, samples, described_labels(_CELL), remarks, "samples.csv")
     return folder
 
 
