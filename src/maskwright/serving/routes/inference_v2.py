@@ -14,7 +14,7 @@ from maskwright.inference.predictor import Prediction
 from maskwright.serving.jobs.job_queue import JobQueue
 from maskwright.serving.jobs.model_registry import ModelRegistry
 from maskwright.serving.limits import ServerLimits, check_deadline
-from maskwright.serving.routes.requests import choose_model, refusals, segmenter_of
+from maskwright.serving.routes.requests import BINARY, choose_model, refusals, segmenter_of
 from maskwright.serving.routes.v2_codec import (
     JSON_LENGTH,
     describe_tensor,
@@ -28,17 +28,14 @@ from maskwright.tasks.serving import ServedModel
 VERSION = "1"
 """Version of every model: there is one of each."""
 
-_BYTES = {"schema": {"type": "string", "format": "binary"}}
+_BYTES = {"application/octet-stream": BINARY}
 _REQUEST = {
     "required": True,
-    "content": {
-        "application/json": {"schema": request_schema()},
-        "application/octet-stream": _BYTES,
-    },
+    "content": {"application/json": {"schema": request_schema()}, **_BYTES},
 }
 _ANSWER = {
     "description": "Outputs as JSON, or as bytes after it",
-    "content": {"application/json": {}, "application/octet-stream": _BYTES},
+    "content": {"application/json": {}, **_BYTES},
 }
 _BATCH_IMAGES = 8  # given to a model at once
 
@@ -77,7 +74,16 @@ def inference_routes(models: ModelRegistry, queue: JobQueue) -> APIRouter:
         @routes.get(path)
         async def metadata(served: ServedModel = chosen) -> dict[str, Any]:
             """Inputs and outputs of a model."""
-            return describe(served)
+            segmenter = segmenter_of(served)
+            card = segmenter.predictor.card
+            datatype = {"uint8": "UINT8", "uint16": "UINT16"}.get(card.dtype, "FP32")
+            return {
+                "name": served.name,
+                "versions": [VERSION],
+                "platform": "maskwright",
+                "inputs": [describe_tensor("images", datatype, (-1, -1, -1, card.channels))],
+                "outputs": [describe_tensor(*tensor[:3]) for tensor in segmenter.tensors],
+            }
 
         @routes.get(f"{path}/ready")
         async def model_ready(served: ServedModel = chosen) -> dict[str, Any]:
@@ -111,27 +117,12 @@ def _choose(models: ModelRegistry, name: str, version: str = VERSION) -> ServedM
     return served
 
 
-def describe(served: ServedModel) -> dict[str, Any]:
-    """Inputs and outputs of a model."""
-    segmenter = segmenter_of(served)
-    card = segmenter.predictor.card
-    datatype = {"uint8": "UINT8", "uint16": "UINT16"}.get(card.dtype, "FP32")
-    return {
-        "name": served.name,
-        "versions": [VERSION],
-        "platform": "maskwright",
-        "inputs": [describe_tensor("images", datatype, (-1, -1, -1, card.channels))],
-        "outputs": [describe_tensor(*tensor[:3]) for tensor in segmenter.tensors],
-    }
-
-
 def infer_body(
     served: ServedModel, body: bytes, json_length: str | None, limits: ServerLimits
 ) -> Response:
     """Response to the body of a request; `HTTPException` if it does not follow the protocol.
 
-    Args:
-        json_length: Length of the JSON, from the header; `None` for all of the body.
+    `json_length` is the header with the length of the JSON; `None` for all of the body.
     """
     request, rest = parse_body(body, json_length)
     images = read_images(request.inputs[0], rest, limits)

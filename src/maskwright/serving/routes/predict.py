@@ -61,7 +61,7 @@ def predict_routes(models: ModelRegistry, queue: JobQueue) -> APIRouter:
         queue.check()
 
         def job() -> Response:
-            name, pixels = decode_image(image, limits)
+            name, pixels = _decode_image(image, limits)
             segmenter = segmenter_of(served, threshold=threshold, min_area_px=min_area_px)
             return encode_mask(segmenter, name, pixels, output, shown)
 
@@ -122,9 +122,7 @@ def decide(
 ) -> dict[str, Any]:
     """Decisions on the images of one case, and the regions that they were made on.
 
-    Raises:
-        ConfigError: If the model decides on nothing.
-        DataError: If there is not one mask for each image.
+    Raises `ConfigError` if the model decides on nothing.
     """
     if served.classifier is None:
         raise ConfigError(
@@ -142,14 +140,14 @@ def _decode_case(
     """Images of a case, decoded one after another; those of one name get a number."""
     names: set[str] = set()
     for place, upload in enumerate(images):
-        name, pixels = decode_image(upload, limits)
+        name, pixels = _decode_image(upload, limits)
         if name in names:
             name = f"{name} ({place + 1})"
         names.add(name)
-        yield CaseImage(name, pixels, None if masks is None else decode_mask(masks[place], limits))
+        yield CaseImage(name, pixels, None if masks is None else _decode_mask(masks[place], limits))
 
 
-def decode_image(upload: UploadFile, limits: ServerLimits) -> tuple[str, np.ndarray]:
+def _decode_image(upload: UploadFile, limits: ServerLimits) -> tuple[str, np.ndarray]:
     """Name and pixels of an uploaded image; `DataError` if it is none."""
     content = _content(upload)
     header = read_header(content, limits.pixels)
@@ -159,7 +157,7 @@ def decode_image(upload: UploadFile, limits: ServerLimits) -> tuple[str, np.ndar
     return content.name, pixels
 
 
-def decode_mask(upload: UploadFile, limits: ServerLimits) -> np.ndarray:
+def _decode_mask(upload: UploadFile, limits: ServerLimits) -> np.ndarray:
     """Whole numbers `(h, w)` of an uploaded mask; `DataError` if it is none."""
     content = _content(upload)
     values = read_mask(content, limits.pixels).values

@@ -87,18 +87,21 @@ def read_run(name: str, folder: Path) -> dict[str, Any]:
     status = status_of(folder, progress)
     rows = _history(folder)
     settings = _read_mapping(folder / "plan.yaml", yaml.safe_load)
-    share = progress.get("share", 0.0)
+    previews = map(_PREVIEW.fullmatch, [path.name for path in (folder / "previews").glob("*.png")])
+    measured = dict.fromkeys(key for row in rows for key in row if f"val_{key}" in row)
+    titles = {key: key.replace("_", " ") for key in measured if key != "loss"}
+    watch = progress.get("watch") or ("mean_dice" if "mean_dice" in measured else "loss")
     return {
         "name": name,
         "status": status,
-        "progress": 1.0 if status == "finished" else share,
+        "progress": 1.0 if status == "finished" else progress.get("share", 0.0),
         "seconds_left": progress.get("seconds_left") if status == "running" else None,
         "epoch": int(rows[-1].get("epoch") or 0) if rows else 0,
         **{key: settings[key] for key in ("minutes", "epochs") if settings.get(key) is not None},
-        "titles": progress.get("titles") or _titles(rows),
+        "titles": progress.get("titles") or titles,
         "history": rows,
-        "best_epoch": _best_epoch(rows, progress.get("watch")),
-        "previews": _previews(folder),
+        "best_epoch": _best_epoch(rows, watch),
+        "previews": sorted(int(match[1]) for match in previews if match),
         "preview_columns": progress.get("columns", []),
     }
 
@@ -128,29 +131,21 @@ def _history(folder: Path) -> list[dict[str, float | None]]:
     """Rows of `history.csv`, without empty cells; `None` for values that are not finite."""
     try:
         with (folder / "history.csv").open(newline="", encoding="utf-8") as file:
-            rows = [
-                {key: float(text) for key, text in row.items() if text}
+            return [
+                {key: _finite(text) for key, text in row.items() if text}
                 for row in csv.DictReader(file)
             ]
     except (OSError, ValueError):
         return []
-    return [
-        {key: value if math.isfinite(value) else None for key, value in row.items()} for row in rows
-    ]
 
 
-def _titles(rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
-    """Names of the validation metrics, of a run whose progress has none."""
-    keys = dict.fromkeys(key for row in rows for key in row if f"val_{key}" in row)
-    return {key: key.replace("_", " ") for key in keys if key != "loss"}
+def _finite(text: str) -> float | None:
+    value = float(text)
+    return value if math.isfinite(value) else None
 
 
-def _best_epoch(rows: Sequence[Mapping[str, Any]], watch: str | None) -> int | None:
+def _best_epoch(rows: Sequence[Mapping[str, Any]], watch: str) -> int | None:
     """Epoch with the best validation metric, whose weights are used; the first of equal ones."""
-    if watch is None:
-        watch = next(
-            (key for key in ("mean_dice", "loss") if any(f"val_{key}" in r for r in rows)), ""
-        )
     sign = 1 if watch == "loss" else -1
     known = [
         (sign * row[f"val_{watch}"], row["epoch"])
@@ -158,12 +153,3 @@ def _best_epoch(rows: Sequence[Mapping[str, Any]], watch: str | None) -> int | N
         if row.get(f"val_{watch}") is not None and row.get("epoch") is not None
     ]
     return int(min(known)[1]) if known else None
-
-
-def _previews(folder: Path) -> list[int]:
-    """Epochs with a preview."""
-    try:
-        names = [path.name for path in (folder / "previews").iterdir()]
-    except OSError:
-        return []
-    return sorted(int(match[1]) for match in map(_PREVIEW.fullmatch, names) if match)

@@ -1,6 +1,6 @@
 """Tile pyramids: an image as JPEG tiles of all sizes, written from windows of it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,10 +66,17 @@ def write_pyramid(windows: Windows, folder: Path, advance: Callable[[float], Non
     height, width = windows.height, windows.width
     span = None if windows.dtype == "uint8" else _span_of(windows)
     pyramid = TilePyramid(folder, (max(height, width) - 1).bit_length() + 1, span)
-    top = _Level(pyramid, pyramid.levels - 1, height, width)
-    for band in _bands(windows):
-        top.add(as_picture(band, span))
-        advance(len(band) / height)
+
+    def pictures() -> Iterator[np.ndarray]:
+        for band in _bands(windows):
+            yield as_picture(band, span)
+            advance(len(band) / height)
+
+    bands = pictures()
+    for level in reversed(range(pyramid.levels)):
+        bands = _write_level(pyramid, level, bands)
+    for _ in bands:  # each size takes its rows from the one before
+        pass
     _write_thumbnail(pyramid)
     return pyramid
 
@@ -103,38 +110,29 @@ def _span_of(windows: Windows) -> Span:
     return shown_span(sample)
 
 
-class _Level:
-    """One size of an image, cut into tiles as its rows come; it feeds the next smaller size."""
+def _write_level(
+    pyramid: TilePyramid, level: int, bands: Iterable[np.ndarray]
+) -> Iterator[np.ndarray]:
+    """Write the tiles of one size from bands of its rows, and give those of the next smaller."""
+    (pyramid.folder / str(level)).mkdir(parents=True, exist_ok=True)
+    for row, strip in enumerate(_strips(bands)):
+        for column, left in enumerate(range(0, strip.shape[1], TILE)):
+            _write_jpeg(pyramid.tile(level, column, row), strip[:, left : left + TILE])
+        yield _halve(strip)
 
-    def __init__(self, pyramid: TilePyramid, number: int, height: int, width: int) -> None:
-        self.pyramid, self.number, self.missing, self.width = pyramid, number, height, width
-        self.row = 0
-        self.waiting: list[np.ndarray] = []
-        self.below: _Level | None = None
-        if number:
-            self.below = _Level(pyramid, number - 1, (height + 1) // 2, (width + 1) // 2)
-        (pyramid.folder / str(number)).mkdir(parents=True, exist_ok=True)
 
-    def add(self, rows: np.ndarray) -> None:
-        """Add the next rows, uint8 `(rows, width, 3)`."""
-        self.waiting.append(rows)
-        self.missing -= len(rows)
-        held = sum(map(len, self.waiting))
-        if held < TILE and self.missing:
-            return
-        joined = np.concatenate(self.waiting)
-        full = held if not self.missing else held // TILE * TILE
-        for top in range(0, full, TILE):
-            self._write(joined[top : min(top + TILE, full)])
-        self.waiting = [joined[full:]] if full < held else []
-
-    def _write(self, strip: np.ndarray) -> None:
-        for column, left in enumerate(range(0, self.width, TILE)):
-            file = self.pyramid.tile(self.number, column, self.row)
-            _write_jpeg(file, strip[:, left : left + TILE])
-        self.row += 1
-        if self.below is not None:
-            self.below.add(_halve(strip))
+def _strips(bands: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+    """Regroup bands of rows into strips as high as a tile; the last may be lower."""
+    waiting: list[np.ndarray] = []
+    for band in bands:
+        waiting.append(band)
+        if sum(map(len, waiting)) >= TILE:
+            joined = np.concatenate(waiting)
+            full = len(joined) // TILE * TILE
+            yield from np.split(joined[:full], full // TILE)
+            waiting = [joined[full:]]
+    if any(map(len, waiting)):
+        yield np.concatenate(waiting)
 
 
 def _halve(strip: np.ndarray) -> np.ndarray:
