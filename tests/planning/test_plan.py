@@ -222,15 +222,15 @@ def test_too_little_time_makes_it_smaller_and_much_time_larger():
     slow = Timing(step_s=8.0)
     made = planned(data)
     # 0.9 * 600 s at 8 s are 67 steps; at half the batch 134, at 192 px instead of 256 almost 240.
-    size_level = next_size_level(made, data, slow, 10, 0)
+    size_level = next_size_level(made.settings, data, slow, 10, 0)
     assert size_level == -2
     smaller = planned(data, size_level=SizeLevel(size_level, "A step took 8 s."))
     assert smaller.settings["size"] == (128, 192)
     assert smaller.settings["batch_size"] == 8
     assert "took 8 s" in reason(smaller, "size")
-    assert next_size_level(made, data, Timing(step_s=0.05), 10, 0) == 1
+    assert next_size_level(made.settings, data, Timing(step_s=0.05), 10, 0) == 1
     assert (
-        next_size_level(planned(stats()), stats(), Timing(step_s=0.05), 10, 0) == 0
+        next_size_level(planned(stats()).settings, stats(), Timing(step_s=0.05), 10, 0) == 0
     )  # no more to show
 
 

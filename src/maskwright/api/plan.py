@@ -27,6 +27,7 @@ from maskwright.planning import (
     this_machine,
 )
 from maskwright.planning import plan as make_plan
+from maskwright.planning.plan_builder import plural
 from maskwright.tasks.settings import report_skipped
 from maskwright.types import OnMessage, ignore_message
 
@@ -63,7 +64,7 @@ def plan(
     dataset, data_print, division = _look_at(data, given, on_message)
     machine = this_machine(count_accelerators() if measure else 0)
     weights = _weights(given, data_print.channels)
-    timing, size_level, size_level_reason = None, 0, ""
+    size, timing = SizeLevel(), None
 
     def make() -> Plan:
         return make_plan(
@@ -72,43 +73,35 @@ def plan(
             minutes=minutes,
             weights=weights,
             given=given,
-            size_level=SizeLevel(size_level, size_level_reason),
+            size_level=size,
             timing=timing,
             split_settings=division,
         )
 
-    planned = make()
-    config = read_config(None, planned.settings, TrainConfig)
     for _ in range(_MOST_ROUNDS if measure else 0):
+        planned = make()
+        config = read_config(None, planned.settings, TrainConfig)
         side = planned.settings.get("crop") or planned.settings["size"]
         shape = f"{side[0]}x{side[1]} and batch size {config.batch_size}"
         on_message(f"Timing training steps: {config.encoder}, {config.decoder}, {shape} …")
         began = time.monotonic()
         timing = time_steps(config, dataset, machine)
+        level = next_size_level(planned.settings, data_print, timing, minutes, size.level)
         # A number of epochs is what it is, however long they take.
-        wanted = (
-            size_level
-            if given.get("epochs")
-            else next_size_level(planned, data_print, timing, minutes, size_level)
-        )
-        if wanted == size_level:
+        if level == size.level or given.get("epochs"):
             break
         steps = timing.steps(minutes)
         duration = f"{'would take' if timing.busy_s else 'took'} {timing.step_s:.2g} s"
         duration += " without other processes" if timing.busy_s else ""
         budget = f"at {shape}, a step {duration}, {steps:,} steps in {minutes:g} minutes"
-        size_level_reason = (
-            f"Reduced: {budget}, too few." if wanted < size_level else f"Enlarged: {budget}."
-        )
+        reason = f"Reduced: {budget}, too few." if level < size.level else f"Enlarged: {budget}."
         # Where timing takes long, its first result must do.
         slow = time.monotonic() - began > _TIMING_S
-        size_level, timing = wanted, at_size_level(timing, size_level, wanted) if slow else None
-        planned = make()
-        config = read_config(None, planned.settings, TrainConfig)
+        timing = at_size_level(timing, size.level, level) if slow else None
+        size = SizeLevel(level, reason)
         if slow:
             break
-    if timing is not None:
-        planned = make()
+    planned = make()
     if out is not None:
         write_text(out, planned.to_yaml())
     return planned
@@ -150,13 +143,9 @@ def _look_at(
             dataset, stated = larger, {**stated, "val_share": _LARGER_SHARE}
     stats = measure_dataset(dataset, source=str(data))
     if makes_val and stats.split_duplicates and "unite_duplicates" not in given:
-        groups = f"{stats.split_duplicates} group{'s' * (stats.split_duplicates > 1)}"
-        reason = (
-            f"{groups} of near-duplicate images lie in different cases; divided between splits, "
-        )
-        changed.append(
-            PlannedSetting("unite_duplicates", True, f"{reason}they would bias the scores.")
-        )
+        reason = f"{plural(stats.split_duplicates, 'group')} of near-duplicate images lie in "
+        reason += "different cases; divided between splits, they would bias the scores."
+        changed.append(PlannedSetting("unite_duplicates", True, reason))
         dataset = _opened(data, {**stated, "unite_duplicates": True})
         stats = measure_dataset(dataset, source=str(data))
     return dataset, stats, changed
@@ -169,17 +158,15 @@ def _opened(data: str | Path, stated: Mapping[str, Any]) -> DataSet:
 def _weights(given: Mapping[str, Any], channels: int) -> EncoderWeights:
     """Available weights of the encoder."""
     encoder = given.get("encoder", _ENCODER)
-    if "encoder_weights" in given:
-        wanted = given["encoder_weights"]
-        if wanted is None:
-            return EncoderWeights(None, "No pretrained weights, as set by the user.")
-        if wanted != "imagenet":
-            if not Path(wanted).is_file():
-                raise ModelError(
-                    f'Expected encoder weights "imagenet", none, or a file; there is no file '
-                    f"{wanted}."
-                )
-            return EncoderWeights(str(wanted), f"Pretrained weights of {encoder}, from this file.")
+    wanted = given.get("encoder_weights", "imagenet")
+    if wanted is None:
+        return EncoderWeights(None, "No pretrained weights, as set by the user.")
+    if wanted != "imagenet":
+        if not Path(wanted).is_file():
+            raise ModelError(
+                f'Expected encoder weights "imagenet", none, or a file; there is no file {wanted}.'
+            )
+        return EncoderWeights(str(wanted), f"Pretrained weights of {encoder}, from this file.")
     preset = ARCHITECTURES.get(given.get("preset") or "")
     if preset and not preset.pretrained:
         return EncoderWeights(None, "The preset has no pretrained encoder.")

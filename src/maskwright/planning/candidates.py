@@ -1,6 +1,7 @@
 """Alternatives to a plan, each with one change, for a comparison by cross-validation."""
 
 from collections.abc import Iterator
+from typing import Any
 
 from maskwright.planning.plan import Plan
 from maskwright.planning.plan_builder import PlannedSetting, by, is_pretrained
@@ -13,6 +14,11 @@ _DECODER_REASONS: dict[str, str] = {
     "light": "A light decoder allows more steps within the budget.",
     "deeplab_v3_plus": "Context at several scales may separate the classes better.",
     "fpn": "Sums coarse and fine features at low cost.",
+}
+_DEFAULT_LOSS = ("ce+dice", "The default loss.")
+_OTHER_LOSSES = {
+    "ce+dice": ("ce", "Cross-entropy alone fits class frequencies."),
+    "ce": ("ce+dice", "Dice weights all classes equally."),
 }
 
 
@@ -38,24 +44,36 @@ def _all_candidates(plan: Plan) -> Iterator[Plan]:
     pretrained = is_pretrained(settings)
     usual = ("unet", "deeplab_v3_plus", "light") if pretrained else ("light", "unet", "fpn")
     decoders = [name for name in usual if name != settings.get("decoder")]
+
+    def change(key: str, value: Any, reason: str, name: str) -> Plan:
+        return plan.with_choices(PlannedSetting(key, value, reason), name=name)
+
     if "decoder" in settings:
         yield _with_decoder(plan, decoders[0])
     yield from _with_sizes(plan)
     if "decoder" in settings:
         yield _with_decoder(plan, decoders[1])
-    yield _with_loss(plan)
+    loss, reason = _OTHER_LOSSES.get(settings.get("loss", "ce+dice"), _DEFAULT_LOSS)
+    yield change("loss", loss, reason, f"loss {loss}")
     if not pretrained and settings.get("encoder") == "plain":
         reason = "Residual connections improve gradients in a deeper encoder."
         yield plan.without("encoder_widths", "decoder_widths").with_choices(
             PlannedSetting("encoder", "residual", reason), name="residual"
         )
-    if "class_weights" in settings:
-        yield _with_class_weights(plan)
-    yield _with_augmentation(plan)
+    if settings.get("class_weights") == "balanced":
+        yield change("class_weights", None, "Scores may not need class weights.", "unweighted")
+    elif "class_weights" in settings:
+        reason = "Rare classes may need larger weights."
+        yield change("class_weights", "balanced", reason, "balanced")
+    augmentation = {"strength": "medium", **(settings.get("augmentation") or {})}
+    strength = "medium" if augmentation["strength"] == "light" else "light"
+    reason = "Another augmentation strength may suit the variation of the images."
+    changed = {**augmentation, "strength": strength}
+    yield change("augmentation", changed, reason, f"augmentation {strength}")
     if "learning_rate" in settings:
         rate = float(f"{settings['learning_rate'] / 2:.1g}")
         reason = "A lower learning rate may converge to a better minimum."
-        yield plan.with_choices(PlannedSetting("learning_rate", rate, reason), name="slower")
+        yield change("learning_rate", rate, reason, "slower")
 
 
 def _with_decoder(plan: Plan, name: str) -> Plan:
@@ -84,27 +102,3 @@ def _with_sizes(plan: Plan) -> Iterator[Plan]:
         if sides != size and max(sides) >= _MIN_SIDE:
             setting = PlannedSetting(key, sides, reason)
             yield plan.with_choices(setting, name=f"{name} ({by(sides)})")
-
-
-def _with_loss(plan: Plan) -> Plan:
-    loss, reason = {
-        "ce+dice": ("ce", "Cross-entropy alone fits class frequencies."),
-        "ce": ("ce+dice", "Dice weights all classes equally."),
-    }.get(plan.settings.get("loss", "ce+dice"), ("ce+dice", "The default loss."))
-    return plan.with_choices(PlannedSetting("loss", loss, reason), name=f"loss {loss}")
-
-
-def _with_class_weights(plan: Plan) -> Plan:
-    if plan.settings["class_weights"] == "balanced":
-        setting = PlannedSetting("class_weights", None, "Scores may not need class weights.")
-        return plan.with_choices(setting, name="unweighted")
-    setting = PlannedSetting("class_weights", "balanced", "Rare classes may need larger weights.")
-    return plan.with_choices(setting, name="balanced")
-
-
-def _with_augmentation(plan: Plan) -> Plan:
-    augmentation = dict(plan.settings.get("augmentation") or {"strength": "medium"})
-    strength = "light" if augmentation.get("strength") != "light" else "medium"
-    reason = "Another augmentation strength may suit the variation of the images."
-    setting = PlannedSetting("augmentation", {**augmentation, "strength": strength}, reason)
-    return plan.with_choices(setting, name=f"augmentation {strength}")

@@ -16,14 +16,24 @@ from maskwright.planning.plan_builder import (
     PlannedSetting,
     SizeLevel,
     by,
+    percent,
+    plural,
 )
-from maskwright.planning.plan_header import plan_header
-from maskwright.planning.rules import batch, model, postprocessing, scale, training
+from maskwright.planning.rules import masks, model, scale, training
 from maskwright.planning.stats.dataset_stats import DatasetStats
 
-_COLUMNS = 100
+_MAX_CLASSES = 12
+_MAX_MISSING_CLASSES = 5
+_MIN_IGNORED_SHARE = 0.005
+_FEW_VALIDATION_IMAGES = 5
 
-RULES = (*model.RULES, *scale.RULES, *batch.RULES, *training.RULES, *postprocessing.RULES)
+RULES = (
+    *(model.plan_encoder, model.plan_decoder, scale.plan_scale, scale.plan_crop_position),
+    *(model.plan_batch_size, model.plan_memory_limit, model.plan_norm),
+    *(masks.plan_loss, masks.plan_class_weights, training.plan_augmentation),
+    *(training.plan_learning_rate, training.plan_budget, training.plan_early_stopping),
+    *(masks.plan_min_area, masks.plan_fill_holes, masks.plan_keep_largest),
+)
 """All rules in order; each is a function that reads and extends a `PlanBuilder`."""
 
 _ORDER = (
@@ -113,22 +123,20 @@ def plan(
     for key, value in draft.given.items():
         if key not in draft.choices:
             draft.choices[key] = PlannedSetting(key, value, SET_BY_USER)
-    ordered = [key for key in _ORDER if key in draft.choices]
-    rest = [key for key in draft.choices if key not in ordered]
-    return Plan(tuple(draft.choices[key] for key in (*ordered, *rest)), plan_header(draft))
+    order = {key: place for place, key in enumerate(_ORDER)}
+    choices = sorted(draft.choices.values(), key=lambda choice: order.get(choice.key, len(order)))
+    return Plan(tuple(choices), _header(draft))
 
 
 def comment(text: str) -> str:
     """A sentence as a comment in YAML, wrapped."""
-    return "\n".join(
-        textwrap.wrap(
-            text,
-            _COLUMNS,
-            initial_indent="# ",
-            subsequent_indent="#   ",
-            break_long_words=False,
-            break_on_hyphens=False,
-        )
+    return textwrap.fill(
+        text,
+        width=100,
+        initial_indent="# ",
+        subsequent_indent="#   ",
+        break_long_words=False,
+        break_on_hyphens=False,
     )
 
 
@@ -146,3 +154,86 @@ def _plain(choice: PlannedSetting) -> Any:
     if isinstance(value, Mapping):
         return {k: list(v) if isinstance(v, tuple) else v for k, v in value.items()}
     return value
+
+
+def _header(draft: PlanBuilder) -> tuple[str, ...]:
+    """Sentences on the data, the machine, and problems that settings cannot solve."""
+    data = draft.data
+    splits = ", ".join(f"{count:,} {split}" for split, count in data.images.items())
+    images, cases = sum(data.images.values()), sum(data.cases.values())
+    height, width = data.median_size
+    channels = f"{plural(data.channels, 'channel')}, {data.dtype}"
+    if data.channels == 3:
+        kind = "gray" if data.color_share == 0 else "color"
+        if 0 < data.color_share < 0.95:
+            kind = f"{percent(data.color_share)} of the images in color"
+        channels += f", {kind}"
+    epochs = draft.given.get("epochs")
+    budget = f"{epochs:,} epochs" if epochs else f"{draft.minutes:g} minutes"
+    sentences = [
+        f"A plan for {data.source}, {budget} on {draft.machine}.",
+        f"{plural(images, 'image')} in {plural(cases, 'case')}: {splits}. "
+        f"{plural(data.images_read, 'training image')} were measured.",
+        f"Median size {by((round(height), round(width)))}, {channels}.",
+        f"Classes, with share of pixels and number of images: {_classes(draft)}.",
+    ]
+    if data.spacing_mm:
+        sentences.append(f"Pixel size: {data.spacing_mm:g} mm.")
+    sentences += [*_timing(draft), *_warnings(draft)]
+    sentences.append(
+        "Use with: maskwright train DATA -o RUN --plan THIS_FILE; --set changes a value."
+    )
+    return tuple(sentences)
+
+
+def _classes(draft: PlanBuilder) -> str:
+    present = [each for each in draft.data.classes if each.images]
+    listed = sorted(present, key=lambda each: -each.share)[:_MAX_CLASSES]
+    text = ", ".join(f"{each.name} {percent(each.share)} ({each.images:,})" for each in listed)
+    more = len(present) - len(listed)
+    return f"{text} and {more} more" if more else text
+
+
+def _timing(draft: PlanBuilder) -> list[str]:
+    timing = draft.timing
+    if timing is None or not timing.parameters or timing.estimated:
+        return []
+    network = f"with {timing.parameters:,} parameters"
+    if timing.busy_s:
+        return [
+            f"Warning: other processes used the CPU. A training step {network} took "
+            f"{timing.busy_s:.2g} s; the plan assumes {timing.step_s:.2g} s, from its CPU time."
+        ]
+    return [f"A training step {network} took {timing.step_s:.2g} s."]
+
+
+def _warnings(draft: PlanBuilder) -> list[str]:
+    """Problems of the data that settings cannot solve."""
+    data = draft.data
+    warnings = []
+    missing = [each.name for each in data.classes if not each.images]
+    if missing:
+        names = ", ".join(missing[:_MAX_MISSING_CLASSES])
+        names += ", …" * (len(missing) > _MAX_MISSING_CLASSES)
+        images = "training" if data.images_read == data.num_training else "measured"
+        warnings.append(
+            f"Warning: {len(missing)} of {len(data.classes)} classes ({names}) do not occur in the "
+            f"{images} images."
+        )
+    if data.instances:
+        warnings.append("The masks distinguish objects; touching objects of a class are merged.")
+    if data.skipped:
+        warnings.append(f"Warning: {plural(data.skipped, 'training image')} could not be read.")
+    if data.ignored_share >= _MIN_IGNORED_SHARE:
+        warnings.append(f"{percent(data.ignored_share)} of the pixels are ignored.")
+    if data.dtype != "uint8" and data.high and data.largest > 4 * max(data.high):
+        warnings.append(
+            f"Warning: the largest value is {data.largest:,.0f}, but 99.5% lie below "
+            f"{max(data.high):,.0f}; images are scaled by the largest value."
+        )
+    validation = data.images.get("val", 0)
+    if validation < _FEW_VALIDATION_IMAGES:
+        warnings.append(
+            f"Warning: {plural(validation, 'validation image')}, too few for reliable scores."
+        )
+    return warnings

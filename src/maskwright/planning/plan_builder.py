@@ -1,7 +1,7 @@
-"""A plan under construction: inputs of the rules, and the settings chosen so far."""
+"""A plan under construction: inputs of the rules, the size level, and settings chosen so far."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from maskwright.architectures import SCRATCH
@@ -15,6 +15,7 @@ BATCH_SIZES = {-4: 4, -3: 8, -2: 8, -1: 8, 0: 16, 1: 16, 2: 16}
 SET_BY_USER = "Set by the user."
 
 _LONG = 8.0  # slenderness from which the width of regions determines the scale, not their area
+_MIN_STEPS_TO_ENLARGE = 1500  # at the larger size
 _THIN_SHARE = 0.03  # largest width of a thin class, as a fraction of the longer side of the image
 
 
@@ -112,6 +113,45 @@ class PlanBuilder:
 def is_pretrained(settings: Mapping[str, Any]) -> bool:
     """Whether the encoder of these settings starts from pretrained weights."""
     return settings.get("encoder") not in SCRATCH and settings.get("encoder_weights") is not None
+
+
+def min_useful_steps(pretrained: bool) -> int:
+    """Smallest recommended number of training steps."""
+    return 150 if pretrained else 300
+
+
+def next_size_level(
+    settings: Mapping[str, Any], data: DatasetStats, timing: Timing, minutes: float, level: int
+) -> int:
+    """Size level at which a plan should be made again; `level` if it suits the budget.
+
+    It is smaller if the budget allows too few steps; larger if it allows very many and the images
+    have a higher resolution.
+    """
+    pretrained = is_pretrained(settings)
+    min_steps = min_useful_steps(pretrained)
+    steps = timing.steps(minutes, 2 if pretrained else 1)
+    if steps < min_steps:
+        while level > min(SIDES) and steps < min_steps:
+            steps = int(max(steps, 1) * _work(level) / _work(level - 1))
+            level -= 1
+        return level
+    if 0 <= level < max(SIDES):
+        larger_images = max(data.median_size) > SIDES[level] * 1.1
+        if larger_images and steps * _work(level) / _work(level + 1) >= _MIN_STEPS_TO_ENLARGE:
+            return level + 1
+    return level
+
+
+def at_size_level(timing: Timing, level: int, target: int) -> Timing:
+    """Estimate the training step of the size level `target` from one timed at `level`."""
+    step_s = timing.step_s * (_work(target) / _work(level))
+    return replace(timing, step_s=step_s, memory_mb=0.0, busy_s=0.0, estimated=True)
+
+
+def _work(level: int) -> float:
+    """Pixels in a training step."""
+    return SIDES[level] ** 2 * BATCH_SIZES[level]
 
 
 def is_long(stats: ClassStats) -> bool:

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 from maskwright.planning.plan_builder import (
     SIDES,
@@ -12,7 +13,7 @@ from maskwright.planning.plan_builder import (
     number,
     percent,
 )
-from maskwright.planning.stats.dataset_stats import ClassStats, Summary
+from maskwright.planning.stats.dataset_stats import ClassStats
 
 _WHOLE_FACTOR = 1.5  # images of up to this times the side of the size level are used whole
 _MIN_PX = 6  # across a small region: three cells of features at stride 2
@@ -77,13 +78,11 @@ def finest_class(draft: PlanBuilder) -> FinestClass:
     frequent = [each for each in known if each.images >= min_images]
     candidates = []
     for stats in frequent or sorted(known, key=lambda each: -each.images)[:1]:
+        px, min_px = math.sqrt(stats.small_area_share * height * width), _MIN_PX
         if is_long(stats):
-            thin = is_thin(stats) and draft.thin
-            px, min_px = stats.width_share * max(height, width), _MIN_WIDTH_PX
-            candidates.append(FinestClass(stats, px, _MIN_LINE_PX if thin else min_px))
-        else:
-            px = math.sqrt(stats.small_area_share * height * width)
-            candidates.append(FinestClass(stats, px, _MIN_PX))
+            px = stats.width_share * max(height, width)
+            min_px = _MIN_LINE_PX if is_thin(stats) and draft.thin else _MIN_WIDTH_PX
+        candidates.append(FinestClass(stats, px, min_px))
     return max(candidates, key=lambda c: c.min_px / c.px, default=FinestClass(None, 1.0, 0.0))
 
 
@@ -109,7 +108,7 @@ def _plan_whole_images(draft: PlanBuilder, factor: float, finest: FinestClass) -
     if data.area_exponent is not None:
         reason += f" {_widths(draft)}, and region area grows with image area (to the power "
         reason += f"{data.area_exponent:.1f}): all images are resized to one size."
-    size = draft.choose("size", size, _with_size_level(draft, reason))
+    size = _choose_size(draft, size, reason)
     if size is None:  # set by the user: images keep their size, and training needs crops
         _choose_crop(draft, (height, width))
     else:
@@ -124,7 +123,8 @@ def _plan_crops(draft: PlanBuilder, finest: FinestClass) -> None:
     factor = max(_CROP_DETAIL * finest.factor, _WHOLE_FACTOR * side / longest)
     if 2 * finest.factor * longest <= _MAX_WHOLE:
         factor = min(factor, _MAX_WHOLE / longest)
-    if _size_ratio(draft) <= _SIMILAR and factor <= 0.75 and factor * longest <= _MAX_WHOLE:
+    ratio = max(sides.maximum / sides.minimum for sides in (data.height, data.width))
+    if ratio <= _SIMILAR and factor <= 0.75 and factor * longest <= _MAX_WHOLE:
         size = (_rounded(height * factor), _rounded(width * factor))
         reason = f"{_sizes(draft)}; at {by(size)}, {finest.at(factor)}. Training uses crops."
     elif _has_fixed_scale(draft):
@@ -135,11 +135,17 @@ def _plan_crops(draft: PlanBuilder, finest: FinestClass) -> None:
         size = None
         reason = f"{_sizes(draft)}; at {side} px, {finest.at(side / longest)}: images keep their "
         reason += "size, and training uses crops."
-    size = draft.choose("size", size, _with_size_level(draft, reason))
+    size = _choose_size(draft, size, reason)
     if "size" in draft.given and size is not None and max(size) <= _WHOLE_FACTOR * side:
         draft.choose("crop", None, "Images of this size are used whole.")
     else:
         _choose_crop(draft, size or (height, width))
+
+
+def _choose_size(draft: PlanBuilder, size: tuple[int, int] | None, reason: str) -> Any:
+    if draft.size_level.side != SIDES[0]:
+        reason += f" {draft.size_level.reason}"
+    return draft.choose("size", size, reason)
 
 
 def _choose_crop(draft: PlanBuilder, image: tuple[float, float]) -> None:
@@ -178,21 +184,5 @@ def _widths(draft: PlanBuilder) -> str:
     return f"Image widths range from {width.minimum:.0f} to {width.maximum:.0f} px"
 
 
-def _with_size_level(draft: PlanBuilder, reason: str) -> str:
-    changed = draft.size_level.side != SIDES[0]
-    return f"{reason} {draft.size_level.reason}" if changed else reason
-
-
-def _size_ratio(draft: PlanBuilder) -> float:
-    def ratio(summary: Summary) -> float:
-        return summary.maximum / summary.minimum
-
-    return max(ratio(draft.data.height), ratio(draft.data.width))
-
-
 def _rounded(length: float) -> int:
     return max(round(length / _MULTIPLE), 1) * _MULTIPLE
-
-
-RULES = (plan_scale, plan_crop_position)
-"""Rules of this module, in order."""

@@ -1,15 +1,12 @@
-"""Rules for training: loss, class weights, augmentation, learning rates, budget, early stopping."""
+"""Rules for training: augmentation, learning rates, budget, early stopping."""
 
 import math
 from typing import Any
 
-from maskwright.planning.plan_builder import PlanBuilder, percent, plural
+from maskwright.planning.plan_builder import PlanBuilder, min_useful_steps, percent, plural
 from maskwright.planning.stats.dataset_stats import DatasetStats
-from maskwright.planning.stats.symmetry import MIN_IMAGES, Asymmetry
+from maskwright.planning.stats.symmetry import MIN_IMAGES
 
-_EMPTY_SHARE = 0.1  # of the masks
-_RARE_FOREGROUND = 0.01  # of the pixels
-_RARE_CLASS = 0.01
 _MIN_POSITION_EFFECT, _MIN_BRIGHTNESS_EFFECT = 0.05, 0.1  # under vertical flips
 _UPRIGHT_LEVEL = 0.1  # high: flips of upright images harm more than missing flips
 _SIDED_EFFECT = 0.3  # of the width: a class that is always in one half moves by half on average
@@ -22,68 +19,16 @@ _AVERAGE = 0.15
 _MIN_VALIDATION_IMAGES = 3
 
 
-def plan_loss(draft: PlanBuilder) -> None:
-    """Choose `loss`."""
-    data = draft.data
-    empty = data.empty_share > _EMPTY_SHARE
-    rare = data.background is not None and data.foreground_share < _RARE_FOREGROUND
-    foreground = percent(data.foreground_share)
-    overlap = "tversky" if rare else "dice"
-    if thin := draft.thin:
-        weight = "0.3" if empty else "0.5"
-        reason = f"{thin[0].name} is {thin[0].slenderness:.0f} times as long as wide; clDice "
-        loss = f"ce+{weight}*{overlap}+{weight}*cldice"
-        draft.choose("loss", loss, f"{reason}penalizes interrupted lines.")
-    elif empty:
-        reason = (
-            f"{percent(data.empty_share)} of the masks are empty, where overlap is undefined: the "
-            f"overlap loss has weight 0.3 and is computed over the whole batch."
-        )
-        if rare:
-            reason += f" Foreground covers {foreground} of the other masks; Tversky penalizes "
-            reason += "false negatives more than false positives."
-        draft.choose("loss", f"ce+0.3*{overlap}", reason)
-    elif rare:
-        reason = f"Foreground covers {foreground} of the pixels; Tversky penalizes false negatives "
-        draft.choose("loss", "ce+tversky", f"{reason}more than false positives.")
-    else:
-        reason = "Cross-entropy fits class frequencies, Dice weights all classes equally; "
-        if data.background is None:
-            rarest = draft.rarest
-            reason += f"the rarest class, {rarest.name}, covers {percent(rarest.share)} of the "
-            reason += "pixels."
-        else:
-            reason += f"foreground covers {foreground} of the pixels, and "
-            reason += f"{percent(data.empty_share)} of the masks are empty."
-        draft.choose("loss", "ce+dice", reason)
-
-
-def plan_class_weights(draft: PlanBuilder) -> None:
-    """Choose `class_weights`."""
-    rarest = draft.rarest
-    reason = f"The rarest class, {rarest.name}, covers {percent(rarest.share)} of the pixels"
-    rare = rarest.share < _RARE_CLASS
-    if rare and len(draft.data.foreground) >= 3:
-        reason += "; weights differ by a factor of at most 25."
-        draft.choose("class_weights", "balanced", reason)
-    else:
-        reason += "; the loss accounts for that." if rare else "."
-        draft.choose("class_weights", None, reason)
-
-
 def plan_augmentation(draft: PlanBuilder) -> None:
     """Choose `augmentation`."""
     data = draft.data
-    planned: dict[str, Any] = {"strength": "medium"}
-    images = plural(data.num_training, "training image")
-    if data.num_training < _FEW:
-        planned = {"strength": "strong", "elastic": 0.0}
-        reasons = [f"{images}: strong augmentation without elastic deformation"]
-    elif data.num_training >= _MANY:
-        planned = {"strength": "light"}
-        reasons = [f"{images}: light augmentation"]
-    else:
-        reasons = [f"{images}: medium augmentation"]
+    few = data.num_training < _FEW
+    strength = "strong" if few else "light" if data.num_training >= _MANY else "medium"
+    planned: dict[str, Any] = {"strength": strength}
+    reasons = [f"{plural(data.num_training, 'training image')}: {strength} augmentation"]
+    if few:
+        planned["elastic"] = 0.0
+        reasons[0] += " without elastic deformation"
     sided = [
         each
         for each in data.foreground
@@ -97,18 +42,19 @@ def plan_augmentation(draft: PlanBuilder) -> None:
             f"horizontal flips would move {sided[0].name} by {shift} of the width: no horizontal "
             f"flips"
         )
+    oriented, effects = _orientation(data)
     if data.images_read < MIN_IMAGES:
         planned["rotate_degrees"] = 10
         reasons.append(
             f"{plural(data.images_read, 'image')} are too few to test for a vertical orientation: "
             f"no vertical flips"
         )
-    elif orientation := _orientation(data):
+    elif oriented:
         planned["rotate_degrees"] = 10
-        reasons.append(f"{orientation}: no vertical flips, little rotation")
+        reasons.append(f"{effects}: no vertical flips, little rotation")
     else:
         planned["flip_vertical"] = 0.5
-        reasons.append(f"{_no_orientation(data)}: vertical flips")
+        reasons.append(f"{effects}: vertical flips")
         if not sided and 1 / _MAX_ANISOTROPY <= data.anisotropy <= _MAX_ANISOTROPY:
             planned["rotate_degrees"] = 180
             reasons.append(f"texture is isotropic (ratio {data.anisotropy:.2f}): any rotation")
@@ -118,40 +64,23 @@ def plan_augmentation(draft: PlanBuilder) -> None:
     draft.choose("augmentation", planned, "; ".join(reasons) + ".")
 
 
-def _orientation_tests(data: DatasetStats) -> list[tuple[Asymmetry, float, str]]:
-    """Tests for a vertical orientation: asymmetry, minimum effect, and a clause on the effect."""
+def _orientation(data: DatasetStats) -> tuple[bool, str]:
+    """Whether images have a vertical orientation, and a clause on the effects of vertical flips."""
     masks, light, detail = data.up_down, data.brightness_up_down, data.detail_up_down
-    return [
-        (
-            masks,
-            _MIN_POSITION_EFFECT,
-            f"foreground position by {percent(masks.effect)} of the height",
-        ),
+    position = f"foreground position by {percent(masks.effect)} of the height"
+    tests = [
+        (masks, _MIN_POSITION_EFFECT, position),
         (light, _MIN_BRIGHTNESS_EFFECT, f"brightness by {light.effect:.2f} SD"),
         (detail, _MIN_BRIGHTNESS_EFFECT, f"detail by {detail.effect:.2f} SD"),
     ]
-
-
-def _orientation(data: DatasetStats) -> str:
-    """Clause on the most significant effect of vertical flips; empty if there is none."""
-    significant = [
-        (asymmetry.p_value, clause)
-        for asymmetry, min_effect, clause in _orientation_tests(data)
-        if asymmetry.significant(min_effect, _UPRIGHT_LEVEL)
-    ]
-    if not significant:
-        return ""
-    p_value, clause = min(significant, key=lambda pair: pair[0])
-    return f"vertical flips change {clause} (p = {p_value:.2g})"
-
-
-def _no_orientation(data: DatasetStats) -> str:
-    """Clause on effects of vertical flips that are small or not significant."""
+    significant = [test for test in tests if test[0].significant(test[1], _UPRIGHT_LEVEL)]
+    if significant:
+        tests = [min(significant, key=lambda test: test[0].p_value)]
     clauses = [
         f"{clause} (p = {asymmetry.p_value:.2g})" if asymmetry.effect >= min_effect else clause
-        for asymmetry, min_effect, clause in _orientation_tests(data)
+        for asymmetry, min_effect, clause in tests
     ]
-    return f"vertical flips change {', '.join(clauses)}"
+    return bool(significant), f"vertical flips change {', '.join(clauses)}"
 
 
 def plan_learning_rate(draft: PlanBuilder) -> None:
@@ -203,15 +132,3 @@ def plan_early_stopping(draft: PlanBuilder) -> None:
     if images < _MIN_VALIDATION_IMAGES:
         reason = f"{plural(images, 'validation image')}, too few for early stopping."
         draft.choose("patience", None, reason)
-
-
-def min_useful_steps(pretrained: bool) -> int:
-    """Smallest recommended number of training steps."""
-    return 150 if pretrained else 300
-
-
-RULES = (
-    *(plan_loss, plan_class_weights, plan_augmentation),
-    *(plan_learning_rate, plan_budget, plan_early_stopping),
-)
-"""Rules of this module, in order."""

@@ -3,17 +3,19 @@
 from collections import Counter
 from collections.abc import Sequence
 from functools import partial
+from typing import Any
 
 import numpy as np
 
 from maskwright.data import DataSet, Sample
+from maskwright.data.audit.audit_scan import AuditedSample
+from maskwright.data.audit.balance import class_counts
 from maskwright.data.parallel import in_threads
 from maskwright.data.splits.duplicates import groups, near_duplicates
 from maskwright.errors import DataError
 from maskwright.imageio import Header
 from maskwright.labels import IGNORE_LABEL
-from maskwright.planning.stats.class_stats import class_stats
-from maskwright.planning.stats.dataset_stats import DatasetStats, Summary
+from maskwright.planning.stats.dataset_stats import ClassStats, DatasetStats, Summary
 from maskwright.planning.stats.sample_stats import SampleStats, sample_stats, spacing_mm
 from maskwright.planning.stats.symmetry import (
     GRID,
@@ -22,12 +24,6 @@ from maskwright.planning.stats.symmetry import (
     brightness_asymmetry,
     class_asymmetry,
 )
-
-MAX_IMAGES = 300
-"""Number of images that are decoded; of the others, only headers are read."""
-
-MAX_PIXELS = 200_000_000
-"""Number of pixels that are decoded, unless two images have more."""
 
 _MAX_HEADERS = 2000
 _SPECK_PX = 10  # smaller regions are annotation errors
@@ -38,27 +34,25 @@ _MIN_SIZE_SPREAD = 0.3  # standard deviation of the logarithm of areas: sides ab
 def measure_dataset(
     dataset: DataSet,
     *,
-    max_images: int = MAX_IMAGES,
-    max_pixels: int = MAX_PIXELS,
-    seed: int = 0,
+    max_images: int = 300,
+    max_pixels: int = 200_000_000,
     source: str | None = None,
 ) -> DatasetStats:
     """Measure a data set: headers of up to 2,000 training images, and the pixels of some.
 
     Only training images with masks are read: a plan must not depend on images that its result is
-    scored on.
-
-    Args:
-        max_pixels: Maximum number of pixels to decode; two images are always decoded.
+    scored on. At least two are decoded, whatever `max_pixels`.
     """
     samples = [s for s in dataset.samples if s.split in ("train", None) and s.masks]
     if not samples:
         raise DataError(f"{dataset.root} has no training image with a mask; expected at least one.")
-    order = np.random.default_rng([seed, 3]).permutation(len(samples))
+    order = np.random.default_rng([0, 3]).permutation(len(samples))
     shuffled = [samples[place] for place in order[:_MAX_HEADERS]]
     headers = list(in_threads(partial(_header, dataset), shuffled, "Reading sizes"))
     readable = [(s, h) for s, h in zip(shuffled, headers, strict=True) if h is not None]
-    selected = _select(readable, max_images, max_pixels)
+    pixels = np.cumsum([header.height * header.width for _, header in readable])
+    count = min(max(int((pixels <= max_pixels).sum()), 2), max_images)
+    selected = [sample for sample, _ in readable[:count]]
     background = dataset.labels.background
     if background is None and dataset.labels.num_classes == 2:
         background = 0
@@ -99,7 +93,7 @@ def measure_dataset(
         high=tuple(float(f"{value:.5g}") for value in np.percentile(values, 99.5, axis=0)),
         largest=float(max(each.largest for each in stats)),
         spacing_mm=spacings.pop() if len(spacings) == 1 else None,
-        classes=class_stats(dataset, stats, up_down, left_right),
+        classes=_class_stats(dataset, stats, up_down, left_right),
         background=background,
         **_pixel_shares(np.stack([each.counts for each in stats]), background),
         holes=len(holes),
@@ -122,20 +116,6 @@ def _header(dataset: DataSet, sample: Sample) -> Header | None:
         return dataset.header(sample.image)
     except DataError:
         return None
-
-
-def _select(
-    readable: Sequence[tuple[Sample, Header]], max_images: int, max_pixels: int
-) -> list[Sample]:
-    """First samples within both limits, at least two."""
-    selected: list[Sample] = []
-    pixels = 0
-    for sample, header in readable:
-        pixels += header.height * header.width
-        if len(selected) >= max_images or (pixels > max_pixels and len(selected) >= 2):
-            break
-        selected.append(sample)
-    return selected
 
 
 def _asymmetry(maps: np.ndarray, axis: int, background: int | None) -> list[Asymmetry]:
@@ -174,3 +154,51 @@ def _area_exponent(stats: Sequence[SampleStats]) -> float | None:
     if len(image_areas) < _MIN_IMAGES_FOR_EXPONENT or np.std(image_areas) < _MIN_SIZE_SPREAD:
         return None
     return float(np.polyfit(image_areas, region_areas, 1)[0])
+
+
+def _class_stats(
+    dataset: DataSet,
+    samples: Sequence[SampleStats],
+    up_down: Sequence[Asymmetry],
+    left_right: Sequence[Asymmetry],
+) -> tuple[ClassStats, ...]:
+    """Statistics of each class, by label."""
+    counted = [AuditedSample(sample.sample, counts=sample.counts) for sample in samples]
+    rows = {row.name: row for row in class_counts(dataset, counted) if row.split == "train"}
+    return tuple(
+        ClassStats(
+            name,
+            share=rows[name].share,
+            images=rows[name].images,
+            **_region_stats(samples, label),
+            up_down=up_down[label],
+            left_right=left_right[label],
+        )
+        for label, name in enumerate(dataset.labels.names)
+    )
+
+
+def _region_stats(samples: Sequence[SampleStats], label: int) -> dict[str, Any]:
+    measured = [(s.regions[label], s.size) for s in samples if label in s.regions]
+    if not measured:
+        return {}
+    areas = np.concatenate([regions.area_px for regions, _ in measured])
+    widths = np.concatenate([regions.width_px for regions, _ in measured])
+    shares = np.concatenate([regions.area_px / np.prod(size) for regions, size in measured])
+    width_shares = np.concatenate([regions.width_px / max(size) for regions, size in measured])
+    return {
+        "regions": len(areas),
+        "max_regions": max(len(regions.area_px) for regions, _ in measured),
+        "min_area_px": int(areas.min()),
+        "median_area_px": float(np.median(areas)),
+        "small_area_share": _weighted_quantile(shares, areas, 0.1),
+        "width_share": _weighted_quantile(width_shares, areas),
+        "slenderness": _weighted_quantile(areas / widths**2, areas),
+    }
+
+
+def _weighted_quantile(values: np.ndarray, areas: np.ndarray, quantile: float = 0.5) -> float:
+    """Quantile of values of regions, each weighted by its area."""
+    order = np.argsort(values)
+    cumulative = np.cumsum(areas[order])
+    return float(values[order][np.searchsorted(cumulative, cumulative[-1] * quantile)])

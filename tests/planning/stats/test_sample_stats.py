@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
-from maskwright.planning.stats.region_stats import measure_holes, measure_regions
+from maskwright.planning.stats.sample_stats import measure_holes, measure_regions
 
 
 def test_widths_of_strips_and_discs():
