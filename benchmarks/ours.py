@@ -10,8 +10,8 @@ from exchange import Settings, read_task, write_result
 from maskwright.config import TrainConfig, read_config
 from maskwright.data.pipeline.arrays import Arrays
 from maskwright.losses import loss
-from maskwright.tasks.semantic.learning import segmentation
 from maskwright.tasks.semantic.network import describe_model
+from maskwright.tasks.semantic.training import segmentation
 from maskwright.tasks.settings import make_augmentation
 from maskwright.training.checkpoint import State
 from maskwright.training.loop import TrainingLoop
@@ -28,16 +28,13 @@ MODELS = {
 def run_ours(train: Arrays, settings: Settings) -> tuple[keras.Model, State]:
     """Train on arrays for the seconds of the task; the model and where its training ended."""
     keras.utils.set_random_seed(settings.seed)
-    changes = {"encoder_weights": settings.encoder_weights, **MODELS[settings.model]}
+    changes = {
+        "encoder_weights": settings.encoder_weights,
+        "seed": settings.seed,
+        **MODELS[settings.model],
+    }
     config = read_config(None, changes, TrainConfig)
-    model = describe_model(
-        config,
-        num_classes=settings.num_classes,
-        channels=train.channels,
-        pixel_range=train.value_range,
-        seed=settings.seed,
-        synchronized=False,
-    ).build()
+    model = describe_model(config, train, settings.num_classes).build()
     work = TrainingLoop(
         model,
         segmentation(

@@ -17,7 +17,7 @@ from maskwright.export.runtime import load_keras
 from maskwright.imageio import read_image, read_mask, write_image
 from maskwright.model_card import MODEL_FILE, RegionCard
 from maskwright.tasks.regions import CropSpec
-from maskwright.tasks.regions.learning.previews import RegionPreviews
+from maskwright.training.callbacks import Previews
 
 pytestmark = pytest.mark.usefixtures("uncompiled")
 MEASURES = {**QUICK, "pixels": False, "epochs": 1, "previews": 0}
@@ -91,7 +91,7 @@ def test_cases_of_several_images_in_sixteen_bits_and_five_channels(tmp_path):
 def test_killed_and_resumed_a_run_ends_with_the_same_weights(discs, tmp_path, monkeypatch):
     settings = {**QUICK, "checkpoint_seconds": 0, "epochs": 2}
     whole = maskwright.train_regions(discs, tmp_path / "whole", **settings)
-    drawn = RegionPreviews.on_epoch_end
+    drawn = Previews.on_epoch_end
 
     def interrupted(self, epoch, logs=None):
         drawn(self, epoch, logs)
@@ -99,7 +99,7 @@ def test_killed_and_resumed_a_run_ends_with_the_same_weights(discs, tmp_path, mo
             signal.getsignal(signal.SIGTERM)(signal.SIGTERM, None)  # see test_fit
 
     with monkeypatch.context() as patched:
-        patched.setattr(RegionPreviews, "on_epoch_end", interrupted)
+        patched.setattr(Previews, "on_epoch_end", interrupted)
         with pytest.raises(TrainingError, match=r"stopped by SIGTERM.* continue with --resume"):
             maskwright.train_regions(discs, tmp_path / "killed", **settings)
     assert not (tmp_path / "killed" / MODEL_FILE).exists()

@@ -21,14 +21,10 @@ ORDER = (
 MAY_NEED_TENSORFLOW = (
     *("data.pipeline.batches", "data.pipeline.epochs", "losses", "metrics.streaming"),
     *("models", "training"),
-    *(
-        "tasks.instances.learning.batches",
-        "tasks.instances.learning.objective",
-        "tasks.instances.learning.previews",
-    ),
+    *("tasks.instances.learning.batches", "tasks.instances.learning.objective"),
     *("tasks.instances.training", "tasks.regions.training", "tasks.regions.learning.objective"),
     *("tasks.regions.learning.batches", "tasks.regions.learning.previews"),
-    *("tasks.semantic.learning", "tasks.semantic.previews", "tasks.semantic.training"),
+    "tasks.semantic.training",
 )
 
 

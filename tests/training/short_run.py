@@ -13,7 +13,7 @@ from scenes import network, recipe, scenes
 
 from maskwright.data.pipeline.augmentation import Augmentation
 from maskwright.losses import loss
-from maskwright.tasks.semantic.learning import segmentation
+from maskwright.tasks.semantic.training import segmentation
 from maskwright.training import Batching, TrainingLoop
 from maskwright.training.distribute import find_strategy
 from maskwright.training.steps import read

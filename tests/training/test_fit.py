@@ -14,7 +14,7 @@ from maskwright.data.pipeline.arrays import Arrays
 from maskwright.data.pipeline.augmentation import Augmentation
 from maskwright.errors import ConfigError, TrainingError
 from maskwright.losses import loss
-from maskwright.tasks.semantic.learning import segmentation
+from maskwright.tasks.semantic.training import segmentation
 from maskwright.training import Batching, TrainingLoop, loop
 from maskwright.training.checkpoint import Checkpoint
 

@@ -7,7 +7,7 @@ from scenes import network, recipe, scenes
 from maskwright.data.pipeline.augmentation import Augmentation
 from maskwright.errors import ConfigError, TrainingError
 from maskwright.losses import loss
-from maskwright.tasks.semantic.learning import segmentation
+from maskwright.tasks.semantic.training import segmentation
 from maskwright.training import Batching, find_learning_rate
 from maskwright.training.lr_finder import draw_curve, suggest
 from maskwright.training.steps import read

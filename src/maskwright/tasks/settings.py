@@ -13,7 +13,7 @@ from maskwright.inference.folder_plan import FolderOptions
 from maskwright.types import OnMessage, ignore_message
 
 if TYPE_CHECKING:
-    from maskwright.training.options import TrainOptions
+    from maskwright.training import Batching, TrainOptions
 
 _MAX_SKIPPED_SHOWN = 20
 
@@ -67,6 +67,26 @@ def data_facts(
         "val": 0 if validation is None else len(validation),
         "skipped": list(skipped),
     }
+
+
+def make_batching(
+    config: RunConfig,
+    options: "TrainOptions",
+    num_samples: int,
+    crop: tuple[int, int] | None = None,
+) -> "Batching":
+    """How the training samples become batches; timed runs go over few samples several times."""
+    from maskwright.data.pipeline.epochs import steps_per_epoch
+    from maskwright.training.objective import Batching
+    from maskwright.training.run_training import passes
+
+    return Batching(
+        batch_size=config.batch_size,
+        augmentation=make_augmentation(config),
+        seed=options.seed,
+        crop=crop,
+        passes=passes(options.minutes, steps_per_epoch(num_samples, config.batch_size)),
+    )
 
 
 def open_data(config: RunConfig, data: str | Path, on_message: OnMessage) -> DataSet:

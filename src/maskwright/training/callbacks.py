@@ -91,6 +91,24 @@ class Curves(keras.callbacks.Callback):
             draw_curves(self.run, self.history, self.titles)
 
 
+class Previews(keras.callbacks.Callback):
+    """Writes `previews/epoch_0001.png` and so on; `draw` makes a picture RGB of the model."""
+
+    def __init__(self, run: Run, draw: Callable[[keras.Model], np.ndarray]) -> None:
+        super().__init__()
+        self.run, self.draw = run, draw
+
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
+        """Predict, draw and write."""
+        write_image(self.run.previews / f"epoch_{epoch + 1:04d}.png", self.draw(self.model))
+
+
+def stack_rows(rows: Sequence[np.ndarray]) -> np.ndarray:
+    """Pictures below each other, black beside shorter ones and 2 px below each."""
+    width = max(row.shape[1] for row in rows)
+    return np.vstack([np.pad(row, ((0, 2), (0, width - row.shape[1]), (0, 0))) for row in rows])
+
+
 def draw_curves(run: Run, history: Sequence[dict[str, float]], titles: Mapping[str, str]) -> None:
     """Loss and scores of training and validation by epoch, as `curves.png`."""
     from matplotlib.figure import Figure  # takes a second to import, and no display

@@ -15,7 +15,6 @@ from maskwright.model_card import ModelCard
 from maskwright.models.blueprint import Blueprint
 from maskwright.training.distribute import Shard, add_up
 from maskwright.training.options import Recipe
-from maskwright.training.run import Run
 from maskwright.training.steps import Objective
 
 Tensor = Any
@@ -98,8 +97,8 @@ class TrainingSetup:
         data: Facts on the data for `environment.json`; `data`, its fingerprint, must be the same
             when a run is resumed.
         initialize: Called with the network before training.
-        previews: From a run and a number of samples to the callback that draws predictions after
-            every epoch; `None` for none.
+        previews: From a number of samples to a function that draws the predictions of the model
+            for them, called after every epoch; `None` for none.
     """
 
     task: LearningTask
@@ -109,7 +108,7 @@ class TrainingSetup:
     data: Mapping[str, Any]
     settings: Mapping[str, Any]
     initialize: Callable[[keras.Model], None] | None = None
-    previews: Callable[[Run, int], keras.callbacks.Callback] | None = None
+    previews: Callable[[int], Callable[[keras.Model], np.ndarray]] | None = None
     preview_columns: Sequence[str] = ()
 
 

@@ -10,7 +10,7 @@ from keras.callbacks import Callback
 from maskwright.errors import ConfigError, TrainingError
 from maskwright.imageio import write_image, write_text
 from maskwright.models import main_model
-from maskwright.training.callbacks import Curves, ProgressBar
+from maskwright.training.callbacks import Curves, Previews, ProgressBar
 from maskwright.training.diagram import diagram, summary
 from maskwright.training.distribute import find_strategy, is_chief
 from maskwright.training.loop import TrainingLoop
@@ -44,7 +44,7 @@ def run_training(
         )
     callbacks = list(options.callbacks)
     if chief and options.previews and setup.previews is not None:
-        callbacks.append(setup.previews(run, options.previews))
+        callbacks.append(Previews(run, setup.previews(options.previews)))
     with strategy.scope():
         model = setup.network.build()
         if setup.initialize is not None:

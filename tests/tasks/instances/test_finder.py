@@ -6,7 +6,7 @@ from maskwright.instances import Instances
 from maskwright.labels import Labels
 from maskwright.model_card import InstanceCard
 from maskwright.tasks.instances import InstancePredictor
-from maskwright.tasks.instances.detections import joined_tiles, moved, pasted
+from maskwright.tasks.instances.detections import join_tiles, paste_detections, to_image
 from maskwright.tasks.instances.learning.targets import distances
 from maskwright.tasks.instances.learning.thresholds import tune_thresholds
 
@@ -88,7 +88,7 @@ def test_small_masks_are_pasted_into_their_boxes():
         "masks": np.concatenate([np.ones((14, 28)), np.zeros((14, 28))])[None, None],
     }
     said["masks"] = said["masks"].astype(np.float32)
-    found = pasted(said, (20, 40), (10, 20))
+    found = paste_detections(said, (20, 40), (10, 20))
     # Twice as large as what the model saw: rows 4 to 12, of which the upper half is inside.
     assert found.boxes.tolist() == [[4, 8, 8, 24]]
     assert found.masks[0].all()
@@ -96,16 +96,16 @@ def test_small_masks_are_pasted_into_their_boxes():
 
 def test_what_lies_beyond_the_image_is_cut_off():
     square = Instances.from_masks([np.ones((4, 4))], (4, 4), scores=[1])
-    assert moved(square, 3, 2, (5, 9)).boxes.tolist() == [[3, 2, 5, 6]]
-    assert len(moved(square, 5, 2, (5, 9))) == 0
+    assert to_image(square, 3, 2, (5, 9)).boxes.tolist() == [[3, 2, 5, 6]]
+    assert len(to_image(square, 5, 2, (5, 9))) == 0
 
 
 def test_an_object_in_two_tiles_stays_once_and_touching_ones_both():
     whole = Instances.from_masks([np.pad(np.ones((4, 6)), ((0, 0), (0, 6)))], (4, 12), scores=[0.6])
     part = Instances.from_masks([np.pad(np.ones((4, 2)), ((0, 0), (4, 6)))], (4, 12), scores=[0.9])
     beside = Instances.from_masks([np.pad(np.ones((4, 4)), ((0, 0), (5, 3)))], (4, 12), scores=[1])
-    assert joined_tiles([whole, part], (4, 12)).boxes.tolist() == [[0, 0, 4, 6]]
-    assert len(joined_tiles([whole, beside], (4, 12))) == 2
+    assert join_tiles([whole, part], (4, 12)).boxes.tolist() == [[0, 0, 4, 6]]
+    assert len(join_tiles([whole, beside], (4, 12))) == 2
 
 
 def test_thresholds_are_chosen_where_objects_are_found_best():

@@ -48,7 +48,7 @@ class Finder:
 
     card = CARD
 
-    def every(self, image):
+    def predict_all(self, image):
         true = Instances.from_ids(image[..., 0])
         ghost = np.zeros(true.size, bool)
         ghost[18:23, 50:60] = True
@@ -56,7 +56,7 @@ class Finder:
         scores = [0.9] * len(masks) + [0.3]
         return Instances.from_masks([*masks, ghost], true.size, scores=scores)
 
-    def kept(self, objects):
+    def confident(self, objects):
         return objects.at_least(CARD.score)
 
 

@@ -57,14 +57,14 @@ def test_objects_move_with_their_image():
     image = (numbers.sum(axis=-1, keepdims=True) > 0) * np.uint8(200)
     strong = Augmentation.named("strong", flip_vertical=0.5, noise=0.0, blur=0.0)
     for _ in range(5):
-        moved, maps = augment(image, maps_of(numbers), strong, rng)
+        to_image, maps = augment(image, maps_of(numbers), strong, rng)
         assert maps.shape == (40, 40, 7)
         # Beyond the border, classes are ignored and there is no object.
         assert not maps[..., 1:][maps[..., 0] == 255].any()
         known = maps[..., 0] != 255
         np.testing.assert_array_equal((maps[..., 1:] > 0).any(axis=-1)[known], maps[..., 0][known])
         inside = (maps[..., 1:] > 0).any(axis=-1)
-        assert moved[..., 0][inside].mean() > moved[..., 0][known & ~inside].mean()
+        assert to_image[..., 0][inside].mean() > to_image[..., 0][known & ~inside].mean()
 
 
 def test_of_overlapping_objects_the_first_layers_are_learned():

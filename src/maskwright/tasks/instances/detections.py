@@ -18,12 +18,12 @@ def scores_of(objects: Instances) -> np.ndarray:
     return np.ones(len(objects)) if objects.scores is None else objects.scores
 
 
-def surest(objects: Instances) -> Instances:
+def by_score(objects: Instances) -> Instances:
     """Objects by falling score, as many as 16 bits tell apart."""
     return objects.take(np.argsort(-scores_of(objects), kind="stable")[:_MOST_OBJECTS])
 
 
-def pasted(
+def paste_detections(
     said: Mapping[str, np.ndarray], size: tuple[int, int], working: tuple[int, int]
 ) -> Instances:
     """Objects of one image from what a Mask R-CNN gives for it.
@@ -70,7 +70,7 @@ def pasted(
     )
 
 
-def moved(objects: Instances, top: int, left: int, size: tuple[int, int]) -> Instances:
+def to_image(objects: Instances, top: int, left: int, size: tuple[int, int]) -> Instances:
     """Objects of a window as objects of the whole image; what lies beyond it is cut off."""
     shift = np.array([top, left, top, left])
     whole = replace(objects, size=size, boxes=objects.boxes + shift)
@@ -86,7 +86,7 @@ def moved(objects: Instances, top: int, left: int, size: tuple[int, int]) -> Ins
     return cut.at_least()
 
 
-def joined_tiles(parts: list[Instances], size: tuple[int, int]) -> Instances:
+def join_tiles(parts: list[Instances], size: tuple[int, int]) -> Instances:
     """Objects of overlapping tiles as those of one image, each once.
 
     Of two of a class, from different tiles, of which the smaller lies in the other by half, the

@@ -40,7 +40,7 @@ def compare_objects(
     counts = np.zeros(3, np.int64)
     largest = 0.0
     for image in (example["image"] for example in examples):
-        first, second = (predictor.every(image) for predictor in predictors)
+        first, second = (predictor.predict_all(image) for predictor in predictors)
         counts += tally_objects(second, first, num_classes).counts[0].sum(axis=0)
         table += confusion(first.classes(), second.classes(), num_classes)
         pairs = [(first.scores, second.scores)]
@@ -67,7 +67,7 @@ def compare_objects(
 
 
 def _apart(first: np.ndarray | None, second: np.ndarray | None) -> float:
-    """Largest difference of two maps, or of the scores of the surest objects that both have."""
+    """Largest difference of two maps, or of the scores of the by_score objects that both have."""
     if first is None or second is None:
         return 0.0
     if first.ndim == 1:

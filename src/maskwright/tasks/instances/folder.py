@@ -29,7 +29,7 @@ from maskwright.inference.output_paths import WorkItem, below, plan_files
 from maskwright.inference.predictor import Predictor
 from maskwright.instances import Instances
 from maskwright.model_card import CARD_FILE, InstanceCard, SemanticCard
-from maskwright.tasks.instances.detections import surest
+from maskwright.tasks.instances.detections import by_score
 from maskwright.tasks.instances.drawing import draw_objects
 from maskwright.tasks.instances.panoptic import Merger, as_colors, segments_info
 from maskwright.tasks.instances.predictor import InstancePredictor, Output, adjusted_instance_card
@@ -154,7 +154,7 @@ def _write(
 ) -> Record:
     """Write the files of an image; gives what its tables need."""
     pixels, job = image.prepared, image.job
-    objects = surest(predictor.kept(predictor.decide(output)))
+    objects = by_score(predictor.confident(predictor.decide(output)))
     merged = None if merger is None or classes is None else merger(objects, classes)
     ids = objects.ids()
     write_image(job.mask, ids.astype(np.uint16))

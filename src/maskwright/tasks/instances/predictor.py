@@ -16,7 +16,7 @@ from maskwright.inference.predictor import Flips, Prediction
 from maskwright.inference.tiling import PAD_MULTIPLE, predict_tiled, resized_strips, starts
 from maskwright.instances import Instances
 from maskwright.model_card import InstanceCard
-from maskwright.tasks.instances.detections import joined_tiles, moved, pasted
+from maskwright.tasks.instances.detections import join_tiles, paste_detections, to_image
 from maskwright.tasks.instances.watershed import WatershedParams, watershed_instances
 from maskwright.types import Format, InstanceMethod
 
@@ -41,12 +41,12 @@ class InstancePredictor:
     """A model of single objects and the card that says how to use it.
 
     Args:
-        say: From float32 images `(b, h, w, c)` to `logits` `(b, h, w, classes + 2)` of `"centers"`,
-            or what `models.rcnn.mask_rcnn` gives of `"mask_rcnn"`, by name.
+        detector: From float32 images `(b, h, w, c)` to `logits` `(b, h, w, classes + 2)` for the
+            method `"centers"`, or to the outputs of `models.rcnn.mask_rcnn`, by name.
     """
 
-    def __init__(self, say: DetectorFn, card: InstanceCard) -> None:
-        self.say = say
+    def __init__(self, detector: DetectorFn, card: InstanceCard) -> None:
+        self.detector = detector
         self.card = card
 
     @classmethod
@@ -57,7 +57,7 @@ class InstancePredictor:
 
     def adjusted(self, **changes: Unpack[Adjustments]) -> "InstancePredictor":
         """The same model with other values on its card; see `adjusted_instance_card`."""
-        return InstancePredictor(self.say, adjusted_instance_card(self.card, changes))
+        return InstancePredictor(self.detector, adjusted_instance_card(self.card, changes))
 
     def __call__(self, image: np.ndarray, *, flips: Flips = False) -> Prediction:
         """Objects of an image `(h, w, c)`, as `read_image` gives it, with scores.
@@ -68,10 +68,10 @@ class InstancePredictor:
         """
         if flips:
             raise ConfigError("Objects are predicted without flips; leave them out.")
-        objects = self.kept(self.every(image))
+        objects = self.confident(self.predict_all(image))
         return Prediction(objects.classes(), instances=objects.ids(), objects=objects)
 
-    def every(self, image: np.ndarray) -> Instances:
+    def predict_all(self, image: np.ndarray) -> Instances:
         """Objects of an image with scores down to the least that the model gives."""
         return self.decide(self.output(image))
 
@@ -88,7 +88,7 @@ class InstancePredictor:
             *output, WatershedParams(card.foreground, card.marker, card.min_area_px)
         )
 
-    def kept(self, objects: Instances) -> Instances:
+    def confident(self, objects: Instances) -> Instances:
         """Objects with the score and the area that the card requires."""
         return objects.at_least(self.card.score, max(self.card.min_area_px, 1))
 
@@ -111,8 +111,8 @@ class InstancePredictor:
         """Objects that a Mask R-CNN detects in an image, in its size, whatever the thresholds."""
         size = image.shape[:2]
         if self.card.size is not None:
-            said = self.say(self._working(image)[None])
-            return pasted(said, size, self.card.size)
+            outputs = self.detector(self._working(image)[None])
+            return paste_detections(outputs, size, self.card.size)
         pixels = checked_image(image)
         tile = self.card.tile or max(size)
         side = [min(-(-length // PAD_MULTIPLE) * PAD_MULTIPLE, tile) for length in size]
@@ -125,13 +125,13 @@ class InstancePredictor:
         for top in tops:
             for left in lefts:
                 window = shown[top : top + side[0], left : left + side[1]]
-                said = self.say(self._pixels(window[None]))
-                found = pasted(said, (side[0], side[1]), (side[0], side[1]))
-                parts.append(moved(found, top, left, size))
-        return parts[0] if len(parts) == 1 else joined_tiles(parts, size)
+                outputs = self.detector(self._pixels(window[None]))
+                objects = paste_detections(outputs, (side[0], side[1]), (side[0], side[1]))
+                parts.append(to_image(objects, top, left, size))
+        return parts[0] if len(parts) == 1 else join_tiles(parts, size)
 
     def _maps(self, images: np.ndarray) -> np.ndarray:
-        logits = self.say(self._pixels(images))["logits"]
+        logits = self.detector(self._pixels(images))["logits"]
         classes = logits[..., :-2] / self.card.temperature
         classes = np.exp(classes - classes.max(axis=-1, keepdims=True))
         classes /= classes.sum(axis=-1, keepdims=True)

@@ -7,7 +7,7 @@ import numpy as np
 from maskwright.errors import ConfigError
 from maskwright.export.engines import SHARED
 from maskwright.inference.predictor import Prediction
-from maskwright.tasks.instances.detections import surest
+from maskwright.tasks.instances.detections import by_score
 from maskwright.tasks.instances.predictor import InstancePredictor
 from maskwright.tasks.serving import (
     LABELS,
@@ -26,7 +26,7 @@ _TENSORS = (LABELS, TensorSpec("objects", "INT32", (-1, -1, -1), "instances"))
 def open_served(name: str, path: Path, sharing: EngineSharing) -> ServedModel:
     """Open a model, as `Task.serve`: one image at a time."""
     model = InstancePredictor.load(path, SHARED)
-    return as_served(name, InstancePredictor(sharing.serialize(model.say), model.card))
+    return as_served(name, InstancePredictor(sharing.serialize(model.detector), model.card))
 
 
 def as_served(name: str, predictor: InstancePredictor) -> ServedModel:
@@ -51,8 +51,8 @@ def predict(
 def predict_job(predictor: InstancePredictor, job: LargeImageJob) -> PredictedObjects:
     """Objects by falling score, and the mask of those whose score suffices."""
     windows = job.windows
-    objects = predictor.every(windows.read(0, windows.height, 0, windows.width))
-    objects = surest(objects.at_least(area_px=max(predictor.card.min_area_px, 1)))
-    confident = predictor.kept(objects)
+    objects = predictor.predict_all(windows.read(0, windows.height, 0, windows.width))
+    objects = by_score(objects.at_least(area_px=max(predictor.card.min_area_px, 1)))
+    confident = predictor.confident(objects)
     job.write_mask(confident.classes())
     return PredictedObjects(objects, confident)

@@ -2,37 +2,40 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from functools import cache
+from functools import cache, partial
 from importlib import metadata
 
 import keras
+import numpy as np
 
 from maskwright.config import TrainConfig
 from maskwright.data.dataset import DataSet
-from maskwright.data.pipeline.epochs import steps_per_epoch
 from maskwright.data.samples import Sample
+from maskwright.data.to_rgb import as_picture
 from maskwright.errors import DataError
+from maskwright.instances import Instances
 from maskwright.labels import Labels
 from maskwright.losses import loss
 from maskwright.model_card import InstanceCard
 from maskwright.models.blueprint import Blueprint
 from maskwright.models.rcnn import Rcnn
+from maskwright.tasks.instances.drawing import draw_objects
 from maskwright.tasks.instances.learning.objective import (
     Learned,
     centers,
     detections,
     learning_task,
 )
-from maskwright.tasks.instances.learning.previews import PREVIEW_COLUMNS, ObjectPreviews
 from maskwright.tasks.instances.learning.targets import ObjectArrays, load_objects
 from maskwright.tasks.instances.learning.thresholds import tune_thresholds
-from maskwright.tasks.instances.predictor import InstancePredictor, keras_detector
+from maskwright.tasks.instances.predictor import DetectorFn, InstancePredictor, keras_detector
 from maskwright.tasks.semantic.network import auxiliary_loss_weight, describe_model
-from maskwright.tasks.settings import data_facts, make_augmentation
-from maskwright.training import Batching, Recipe, Run, TrainingSetup, TrainOptions
-from maskwright.training.run_training import passes
+from maskwright.tasks.settings import data_facts, make_batching
+from maskwright.training import Recipe, TrainingSetup, TrainOptions
+from maskwright.training.callbacks import stack_rows
 
 _MAX_TUNED = 40  # validation images that thresholds are tuned on
+_MAX_SIDE_PX = 384  # of a preview
 
 
 def prepare(
@@ -81,25 +84,16 @@ def prepare(
         predictor = InstancePredictor(trace(network), card)
         return _tune(predictor, dataset, held_out[:_MAX_TUNED], options.on_message)
 
-    def previews(run: Run, number: int) -> ObjectPreviews:
-        return ObjectPreviews(run, validation or train, card, number, trace)
-
-    batching = Batching(
-        batch_size=config.batch_size,
-        augmentation=make_augmentation(config),
-        seed=options.seed,
-        crop=config.crop,
-        passes=passes(options.minutes, steps_per_epoch(len(train), config.batch_size)),
-    )
+    batching = make_batching(config, options, len(train), config.crop)
     return TrainingSetup(
         task=learning_task(_learned(config, dataset.labels), train, validation, batching),
-        network=_network(config, train, dataset.labels.num_classes, options.seed, synchronized),
+        network=_network(config, train, dataset.labels.num_classes, synchronized),
         recipe=Recipe(**config.recipe()),
         card=final_card,
         data=data_facts(options, fingerprint, train, validation, arrays.skipped),
         settings=config.model_dump(mode="json"),
-        previews=previews,
-        preview_columns=PREVIEW_COLUMNS,
+        previews=partial(_previews, validation or train, card, trace),
+        preview_columns=("image", "true objects", "predicted"),
     )
 
 
@@ -127,6 +121,37 @@ def _tune(
     return card
 
 
+def _previews(
+    arrays: ObjectArrays,
+    card: InstanceCard,
+    trace: Callable[[keras.Model], DetectorFn],
+    number: int,
+) -> Callable[[keras.Model], np.ndarray]:
+    """Image, true and predicted objects of the same samples; of large images, the center.
+
+    `trace` is `keras_detector`, called anew for every epoch.
+    """
+    images, known = [], []
+    for index in np.linspace(0, len(arrays) - 1, min(number, len(arrays))).round().astype(int):
+        image, maps, _ = arrays[int(index)]
+        starts = [max((side - _MAX_SIDE_PX) // 2, 0) for side in image.shape[:2]]
+        center = tuple(slice(start, start + _MAX_SIDE_PX) for start in starts)
+        images.append(image[center])
+        picture = as_picture(image[center])
+        true = Instances.from_ids(maps[center][..., 1].astype(np.int32))
+        known.append(np.hstack([picture, draw_objects(picture, true)]))
+
+    def draw(model: keras.Model) -> np.ndarray:
+        predictor = InstancePredictor(trace(model), card)
+        rows = []
+        for image, row in zip(images, known, strict=True):
+            objects = predictor.confident(predictor.predict_all(image))
+            rows.append(np.hstack([row, draw_objects(as_picture(image), objects)]))
+        return stack_rows(rows)
+
+    return draw
+
+
 def _learned(config: TrainConfig, labels: Labels) -> Learned:
     if config.objects == "mask_rcnn":
         return detections(rcnn_settings(config))
@@ -138,25 +163,18 @@ def _learned(config: TrainConfig, labels: Labels) -> Learned:
 
 
 def _network(
-    config: TrainConfig, train: ObjectArrays, num_classes: int, seed: int, synchronized: bool
+    config: TrainConfig, train: ObjectArrays, num_classes: int, synchronized: bool
 ) -> Blueprint:
     """Mask R-CNN, or the network of the settings with two more channels: depth and center."""
-    channels, pixel_range = train.arrays.channels, train.arrays.value_range
+    arrays = train.arrays
     if config.objects != "mask_rcnn":
-        return describe_model(
-            config,
-            num_classes=num_classes + 2,
-            channels=channels,
-            pixel_range=pixel_range,
-            seed=seed,
-            synchronized=synchronized,
-        )
+        return describe_model(config, arrays, num_classes + 2, synchronized)
     return Blueprint(
         "detector",
         {
             "num_classes": num_classes - 1,
-            "channels": channels,
-            "pixel_range": pixel_range,
+            "channels": arrays.channels,
+            "pixel_range": arrays.value_range,
             **config.encoder_arguments(),
             "numbers": asdict(rcnn_settings(config)),
         },

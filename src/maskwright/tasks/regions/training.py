@@ -1,12 +1,12 @@
 """From a data set with labeled regions to the `TrainingSetup` of a run."""
 
 from dataclasses import replace
+from functools import partial
 from importlib import metadata
 
 import keras
 
 from maskwright.config import RegionConfig
-from maskwright.data.pipeline.epochs import steps_per_epoch
 from maskwright.losses import loss
 from maskwright.metrics import fit_temperature
 from maskwright.model_card import RegionCard
@@ -22,13 +22,11 @@ from maskwright.tasks.regions.learning.objective import (
     logits,
     penalty,
 )
-from maskwright.tasks.regions.learning.previews import RegionPreviews
+from maskwright.tasks.regions.learning.previews import previews
 from maskwright.tasks.regions.setup import RegionData
-from maskwright.tasks.settings import data_facts, make_augmentation
-from maskwright.training.objective import Batching, TrainingSetup
+from maskwright.tasks.settings import data_facts, make_batching
+from maskwright.training.objective import TrainingSetup
 from maskwright.training.options import Recipe, TrainOptions
-from maskwright.training.run import Run
-from maskwright.training.run_training import passes
 
 
 def prepare(
@@ -57,20 +55,12 @@ def prepare(
             temperature = fit_temperature(validation.labels, values)
         return _card(data, config, bags, temperature, fingerprint)
 
-    def previews(run: Run, number: int) -> RegionPreviews:
-        return RegionPreviews(run, validation or bags, data.labeling.names, config.outside, number)
-
     return TrainingSetup(
         task=decisions(
             loss(config.loss, smoothing=config.smoothing),
             bags,
             validation,
-            batching=Batching(
-                batch_size=config.batch_size,
-                augmentation=make_augmentation(config),
-                seed=options.seed,
-                passes=passes(options.minutes, steps_per_epoch(len(bags), config.batch_size)),
-            ),
+            batching=make_batching(config, options, len(bags)),
             outside=config.outside,
             label_weights=weights,
             max_regions=config.max_regions,
@@ -92,7 +82,7 @@ def prepare(
         },
         settings=config.model_dump(mode="json"),
         initialize=initialize,
-        previews=previews,
+        previews=partial(previews, validation or bags, data.labeling.names, config.outside),
     )
 
 

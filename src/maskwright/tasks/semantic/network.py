@@ -9,6 +9,7 @@ import numpy as np
 from maskwright.architectures import ARCHITECTURES
 from maskwright.config import TrainConfig
 from maskwright.data import DataSet
+from maskwright.data.pipeline.arrays import Arrays
 from maskwright.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -31,11 +32,8 @@ def auto_size(dataset: DataSet) -> tuple[int, int]:
         raise DataError(f"No image in {dataset.root} can be read; run `maskwright check` on it.")
     height, width = np.median(np.array(sides), axis=0)
     factor = min(_AUTO_LONGEST_PX / max(height, width), 1.0)
-    return _multiple(height * factor), _multiple(width * factor)
-
-
-def _multiple(length: float) -> int:
-    return max(round(length / _STRIDE), 1) * _STRIDE
+    height, width = (max(round(s * factor / _STRIDE), 1) * _STRIDE for s in (height, width))
+    return height, width
 
 
 def auxiliary_loss_weight(config: TrainConfig) -> float:
@@ -49,15 +47,12 @@ def auxiliary_loss_weight(config: TrainConfig) -> float:
 
 
 def describe_model(
-    config: TrainConfig,
-    *,
-    num_classes: int,
-    channels: int,
-    pixel_range: tuple[float, float],
-    seed: int,
-    synchronized: bool = False,
+    config: TrainConfig, arrays: Arrays, num_classes: int, synchronized: bool = False
 ) -> "Blueprint":
-    """Network that the settings describe, as `prepare` asks for it."""
+    """Network that the settings describe, for the images of `arrays`.
+
+    `synchronized` is whether several workers share their batch statistics.
+    """
     from maskwright import models
     from maskwright.models.blueprint import Blueprint
 
@@ -65,7 +60,11 @@ def describe_model(
         if num_classes != 2:
             raise ConfigError(f"one_logit tells two classes apart; the data has {num_classes}.")
         num_classes = 1
-    shape = {"num_classes": num_classes, "channels": channels, "pixel_range": pixel_range}
+    shape = {
+        "num_classes": num_classes,
+        "channels": arrays.channels,
+        "pixel_range": arrays.value_range,
+    }
     weights = config.encoder_weights if config.pretrained else None
     if config.preset is not None:
         preset = ARCHITECTURES[config.preset]
@@ -91,7 +90,7 @@ def describe_model(
             "dropout": config.dropout,
             "deep_supervision": auxiliary_loss_weight(config) > 0,
         },
-        {"weights": weights, "seed": seed, "synchronized": synchronized},
+        {"weights": weights, "seed": config.seed, "synchronized": synchronized},
     )
 
 

@@ -1,26 +1,77 @@
-"""A data set with masks of classes becomes what `run_training` takes."""
+"""Masks of classes as the training loop learns them."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from importlib import metadata
 
+import keras
 import numpy as np
+import tensorflow as tf
 
 from maskwright.config import TrainConfig
 from maskwright.data.dataset import DataSet
 from maskwright.data.geometry import cut_image, cut_labels
 from maskwright.data.pipeline.arrays import Arrays
+from maskwright.data.pipeline.batches import eval_batches, train_batches
 from maskwright.data.pipeline.class_balance import class_weights, rare_class_weights
-from maskwright.data.pipeline.epochs import steps_per_epoch
 from maskwright.data.pipeline.load_arrays import load
+from maskwright.data.to_rgb import as_picture
 from maskwright.errors import ConfigError
-from maskwright.losses import loss
+from maskwright.labels import Labels
+from maskwright.losses import MaskLoss, loss
+from maskwright.metrics.confusion import scores
+from maskwright.metrics.streaming import count
 from maskwright.model_card import SemanticCard, postprocessing_of
-from maskwright.tasks.semantic.learning import segmentation
 from maskwright.tasks.semantic.network import auxiliary_loss_weight, describe_model
-from maskwright.tasks.semantic.previews import PREVIEW_COLUMNS, Previews
-from maskwright.tasks.settings import data_facts, make_augmentation
-from maskwright.training import Batching, Recipe, Run, TrainingSetup, TrainOptions
-from maskwright.training.run_training import passes
+from maskwright.tasks.settings import data_facts, make_batching
+from maskwright.training import Batching, LearningTask, Recipe, Scoring, TrainingSetup, TrainOptions
+from maskwright.training.distribute import Shard
+from maskwright.training.objective import from_logits
+
+
+def segmentation(
+    loss: MaskLoss,
+    train: Arrays,
+    validation: Arrays | None = None,
+    *,
+    num_classes: int,
+    batching: Batching,
+    favor: np.ndarray | None = None,
+    class_weights: np.ndarray | None = None,
+    auxiliary_weight: float = 0.0,
+) -> LearningTask:
+    """Masks from images; validation samples, if any, select the best weights, by mean Dice.
+
+    A model of one channel has two classes too. Other arguments are those of `train_batches`.
+    """
+    num_classes = max(num_classes, 2)
+
+    def batches(epoch: int, skip: int, shard: Shard) -> tf.data.Dataset:
+        schedule = batching.schedule(epoch, skip, shard)
+        augmentation, crop = batching.augmentation, batching.crop
+        return train_batches(train, schedule, augmentation, crop, favor, class_weights)
+
+    return LearningTask(
+        objective=from_logits(loss, auxiliary_weight),
+        scoring=Scoring(
+            count=partial(count, num_classes=num_classes),
+            shape=(num_classes, num_classes),
+            scores=_mask_scores,
+            titles={"mean_dice": "mean Dice", "mean_iou": "mean IoU"},
+            watch="mean_dice",
+        ),
+        train=batches,
+        steps=batching.steps(len(train)),
+        validation=partial(eval_batches, validation, batching.batch_size, batching.crop)
+        if validation
+        else None,
+    )
+
+
+def _mask_scores(counts: np.ndarray) -> dict[str, float]:
+    result = scores(counts)
+    names = ("mean_dice", "mean_iou", "pixel_accuracy")
+    return {name: float(getattr(result, name)) for name in names}
 
 
 def prepare(
@@ -40,24 +91,17 @@ def prepare(
     train = decode("train")
     has_validation = any(s.split == "val" and s.masks for s in dataset.samples)
     validation = decode("val") if has_validation else None
-    num_classes = dataset.labels.num_classes
+    labels, fingerprint = dataset.labels, train.fingerprint()
     task = segmentation(
         loss(config.loss, smoothing=config.smoothing),
         train,
         validation,
-        num_classes=max(num_classes, 2),
-        batching=Batching(
-            batch_size=config.batch_size,
-            augmentation=make_augmentation(config),
-            seed=options.seed,
-            crop=config.crop,
-            passes=passes(options.minutes, steps_per_epoch(len(train), config.batch_size)),
-        ),
-        favor=rare_class_weights(train, num_classes) if config.favor_rare else None,
-        class_weights=_class_weights(config.class_weights, train, dataset),
+        num_classes=labels.num_classes,
+        batching=make_batching(config, options, len(train), config.crop),
+        favor=rare_class_weights(train, labels.num_classes) if config.favor_rare else None,
+        class_weights=_class_weights(config.class_weights, train, labels),
         auxiliary_weight=auxiliary_loss_weight(config),
     )
-    labels, fingerprint = dataset.labels, train.fingerprint()
     # Made before training, so that a value it refuses is reported at once.
     card = SemanticCard(
         labels=labels,
@@ -71,61 +115,51 @@ def prepare(
         version=metadata.version("maskwright"),
         data=fingerprint,
     )
-
-    def previews(run: Run, number: int) -> Previews:
-        shown = train if validation is None else validation
-        return Previews(run, *_examples(shown, number, config.crop), labels)
-
     return TrainingSetup(
         task=task,
-        network=describe_model(
-            config,
-            num_classes=num_classes,
-            channels=train.channels,
-            pixel_range=train.value_range,
-            seed=options.seed,
-            synchronized=synchronized,
-        ),
+        network=describe_model(config, train, labels.num_classes, synchronized),
         recipe=Recipe(**config.recipe()),
         card=lambda _: card,
         data=data_facts(options, fingerprint, train, validation, train.skipped),
         settings=config.model_dump(mode="json"),
-        previews=previews,
-        preview_columns=PREVIEW_COLUMNS,
+        previews=partial(_previews, validation or train, labels, config.crop),
+        preview_columns=("image", "true mask", "predicted"),
     )
 
 
-def _examples(
-    arrays: Arrays, number: int, crop: tuple[int, int] | None
-) -> tuple[np.ndarray, np.ndarray]:
-    """Images and masks spread over the samples, of large ones the middle."""
-    places = np.linspace(0, len(arrays) - 1, min(number, len(arrays))).round().astype(int)
-    images, masks = [], []
-    for image, mask in (arrays[place] for place in places):
-        height, width = crop or mask.shape
-        top, left = max((mask.shape[0] - height) // 2, 0), max((mask.shape[1] - width) // 2, 0)
-        images.append(cut_image(image, top, left, (height, width)))
-        masks.append(cut_labels(mask, top, left, (height, width)))
-    return np.stack(images), np.stack(masks)
+def _previews(
+    arrays: Arrays, labels: Labels, crop: tuple[int, int] | None, number: int
+) -> Callable[[keras.Model], np.ndarray]:
+    """Image, true and predicted mask of samples spread over a split, of large ones the middle."""
+    images, known = [], []
+    for place in np.linspace(0, len(arrays) - 1, min(number, len(arrays))).round().astype(int):
+        image, mask = arrays[place]
+        size = crop or (mask.shape[0], mask.shape[1])
+        top, left = max((mask.shape[0] - size[0]) // 2, 0), max((mask.shape[1] - size[1]) // 2, 0)
+        images.append(cut_image(image, top, left, size))
+        true = labels.color(cut_labels(mask, top, left, size))
+        known.append(np.hstack([as_picture(images[-1]), true]))
+    batch = np.stack(images).astype(np.float32)
+
+    def draw(model: keras.Model) -> np.ndarray:
+        logits = np.asarray(model(batch, training=False))
+        predicted = logits[..., 0] > 0 if logits.shape[-1] == 1 else logits.argmax(-1)
+        rows = zip(known, map(labels.color, predicted), strict=True)
+        return np.vstack([np.hstack(row) for row in rows])
+
+    return draw
 
 
 def _class_weights(
-    balance: Mapping[str, float] | str | None, samples: Arrays, dataset: DataSet
+    balance: Mapping[str, float] | str | None, samples: Arrays, labels: Labels
 ) -> np.ndarray | None:
     """Weight of each class, or `None` for ones."""
-    names = dataset.labels.names
     if balance is None:
         return None
-    if isinstance(balance, str):
-        if balance != "balanced":
-            raise ConfigError(
-                'Expected class weights "balanced", one number for each class name, or none; '
-                f"received {balance!r}."
-            )
-        return class_weights(samples, len(names))
-    unknown = sorted(set(balance) - set(names))
-    if unknown:
+    if isinstance(balance, str):  # "balanced"
+        return class_weights(samples, labels.num_classes)
+    if unknown := sorted(set(balance) - set(labels.names)):
         raise ConfigError(
-            f"Class weights name {', '.join(unknown)}; the classes are {', '.join(names)}."
+            f"Class weights name {', '.join(unknown)}; the classes are {', '.join(labels.names)}."
         )
-    return np.array([balance.get(name, 1.0) for name in names])
+    return np.array([balance.get(name, 1.0) for name in labels.names])

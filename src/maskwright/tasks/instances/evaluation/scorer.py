@@ -65,7 +65,7 @@ class InstanceScorer:
         self, sample: Sample, image: np.ndarray, truth: Instances, prediction: Instances
     ) -> None:
         """Match the objects of one image, as `Scorer.update`."""
-        predicted = self.model.kept(prediction)
+        predicted = self.model.confident(prediction)
         if truth.size != predicted.size:
             raise DataError(f"{sample.image} and its masks differ in size.")
         self._tallies.append(tally_objects(predicted, truth, self.source.labels.num_classes))
@@ -118,7 +118,7 @@ def evaluate_instances(
 ) -> InstanceEvaluation:
     """Score a model of single objects on a split; see `evaluation.evaluate`."""
     scorer = InstanceScorer(source, model, options or EvaluateOptions(), learned)
-    return evaluate(model.every, scorer)
+    return evaluate(model.predict_all, scorer)
 
 
 def evaluate_run(run: Path, data: str | Path, options: EvaluateOptions) -> InstanceEvaluation:

@@ -43,9 +43,9 @@ def tune_thresholds(
         return card, float("nan")
 
     def mean_ap(candidate: InstanceCard) -> float:
-        tried = InstancePredictor(predictor.say, candidate)
+        tried = InstancePredictor(predictor.detector, candidate)
         tallies = [
-            tally_objects(tried.kept(tried.decide(output)), objects, card.labels.num_classes)
+            tally_objects(tried.confident(tried.decide(output)), objects, card.labels.num_classes)
             for output, objects in zip(outputs, truth, strict=True)
         ]
         return float(object_scores(tallies).ap.mean())
