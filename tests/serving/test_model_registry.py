@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -49,7 +51,8 @@ def test_the_model_of_a_run_is_opened_when_training_has_written_it(tmp_path, mon
     models.open_new()
     assert (list(models), list(models.runs)) == ([], ["run"])
     predictor().card.write(run / "model_card.json")  # written last
-    monkeypatch.setattr(TASKS["semantic"], "serve", lambda name, *_: masks(name))
+    task = replace(TASKS["semantic"], serve=lambda name, *_: masks(name))
+    monkeypatch.setitem(TASKS, "semantic", task)
     models.open_new()
     assert list(models) == ["run"]
 

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import hashlib
 import hmac
+import re
 import time
 import traceback
 from collections.abc import Callable, Iterable
@@ -33,6 +34,7 @@ _POLICY = (
 # The vendored page of `/docs` puts styles on its elements.
 _DOCS_POLICY = _POLICY.replace("style-src 'self'", "style-src 'self' 'unsafe-inline'")
 _CLOSE = {"connection": "close"}
+_PORT = re.compile(r":\d+\Z")
 _DRAIN_S = 2.0
 _MOST_DIGITS = 18  # of a length; Python is slow with thousands of them
 
@@ -135,7 +137,7 @@ class SecurityMiddleware:
         """Raise `HTTPException` for a request that is refused by its headers."""
         headers = Headers(scope=scope)
         host = headers.get("host", "")
-        if self.hosts is not None and _host_name(host) not in self.hosts:
+        if self.hosts is not None and _PORT.sub("", host).lower() not in self.hosts:
             known = ", ".join(sorted(self.hosts))
             raise HTTPException(421, f"This server answers to {known}, not to {host[:60]!r}.")
         origin = headers.get("origin")
@@ -218,9 +220,3 @@ def _add_headers(headers: MutableHeaders, path: str) -> None:
 
 def _too_large(most: int) -> str:
     return f"Expected a body of at most {most:,} bytes; send less."
-
-
-def _host_name(host: str) -> str:
-    """Host without its port, in lower case."""
-    name, sign, port = host.rpartition(":")
-    return (name if sign and port.isdecimal() else host).lower()

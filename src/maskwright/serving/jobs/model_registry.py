@@ -70,13 +70,8 @@ class ModelRegistry(Mapping[str, ServedModel]):
                 self.add(served)
 
     def _open(self, name: str, path: Path, prepare: bool = True) -> ServedModel:
-        sharing = EngineSharing(
-            self._batch,
-            serialized,
-            partial(self._open, prepare=False),
-            prepare,
-            self.on_message,
-        )
+        open_inner = partial(self._open, prepare=False)
+        sharing = EngineSharing(self._batch, serialized, open_inner, prepare, self.on_message)
         return task_of(path).serve(name, path, sharing)
 
     def _batch(self, engine: Engine, open_single: Callable[[], Engine], path: Path) -> Engine:

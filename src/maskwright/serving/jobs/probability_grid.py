@@ -98,9 +98,7 @@ class ProbabilityGrid:
     def add_objects(self, objects: Instances) -> None:
         """Store numbers, classes and scores of objects; of overlapping ones, the surer."""
         scores = np.ones(len(objects)) if objects.scores is None else objects.scores
-        scores = scores.astype(np.float32)
-        chosen = None if self.threshold is None else scores >= self.threshold
-        levels = quantize(scores, chosen, self.threshold)
+        levels = quantize(scores.astype(np.float32), self.threshold)
         ids = self.grid.sample(objects.ids())
         self.labels = np.append(0, objects.labels).astype(np.uint8)[ids]
         self.levels = np.append(0, levels).astype(np.uint8)[ids]
@@ -123,40 +121,34 @@ def labels_and_levels(
     """Classes and levels, uint8 `(h, w)`, from probabilities `(h, w, classes)`.
 
     With two classes, the class is the foreground everywhere, else the most probable one. Pixels at
-    or above the `threshold_level` of the threshold are those that `most_probable` gives the class.
+    or above the level of the threshold are those that `most_probable` gives the class.
     """
     if probabilities.shape[-1] == 2 and background is not None:
         foreground = 1 - background
         chosen = most_probable(probabilities, threshold, background) == foreground
         labels = np.full(chosen.shape, foreground, np.uint8)
         threshold = 0.5 if threshold is None else threshold
-        return labels, quantize(probabilities[..., foreground], chosen, threshold)
+        return labels, quantize(probabilities[..., foreground], threshold, chosen)
     labels = probabilities.argmax(axis=-1).astype(np.uint8)
-    best = reduce(np.maximum, np.moveaxis(probabilities, -1, 0))
-    if threshold is None:
-        return labels, quantize(best)
-    return labels, quantize(best, best >= threshold, threshold)
+    return labels, quantize(reduce(np.maximum, np.moveaxis(probabilities, -1, 0)), threshold)
 
 
 def quantize(
-    values: np.ndarray, chosen: np.ndarray | None = None, threshold: float | None = None
+    values: np.ndarray, threshold: float | None, chosen: np.ndarray | None = None
 ) -> np.ndarray:
     """Quantize probabilities to levels uint8: how many steps of 1 / `LEVELS` each has reached.
 
     Args:
         values: Float32, in [0, 1].
-        chosen: Decision of a threshold; levels are moved to its side of `threshold_level`.
+        threshold: Levels are moved to the side of it where the values lie; `None` for none.
+        chosen: Which values lie at or above the threshold, where a comparison does not say it.
     """
     steps = (values * np.float32(LEVELS)).clip(0, LEVELS).astype(np.uint8)
     steps += values >= _BOUNDS[steps.astype(np.int16) + 1]  # what the product rounded down
     steps -= values < _BOUNDS[steps]
     steps = steps.clip(0, LEVELS)
-    if chosen is None or threshold is None:
+    if threshold is None:
         return steps
-    cut = np.uint8(threshold_level(threshold))
+    chosen = values >= threshold if chosen is None else chosen
+    cut = np.uint8(min(max(math.ceil(threshold * LEVELS - 1e-6), 1), LEVELS))
     return np.where(chosen, np.maximum(steps, cut), np.minimum(steps, cut - np.uint8(1)))
-
-
-def threshold_level(threshold: float) -> int:
-    """Level from which a pixel is probable enough."""
-    return min(max(math.ceil(threshold * LEVELS - 1e-6), 1), LEVELS)

@@ -10,9 +10,10 @@ from maskwright.imageio import atomic_write
 from maskwright.imageio.windows import open_windows
 from maskwright.imageio.write import write_large_mask
 from maskwright.inference.predictor import Prediction
+from maskwright.serving.jobs.job_queue import wait_if_large
 from maskwright.serving.jobs.probability_grid import ProbabilityGrid
 from maskwright.serving.store.upload import Upload, renumber_objects
-from maskwright.tasks.serving import CaseImage, LargeImageJob, RegionDecisions, ServedClassifier
+from maskwright.tasks.serving import CaseImage, LargeImageJob, ServedClassifier
 
 
 def run_inference(upload: Upload, max_pixels: int, advance: Callable[[float], None]) -> None:
@@ -54,17 +55,17 @@ def run_inference(upload: Upload, max_pixels: int, advance: Callable[[float], No
     with atomic_write(upload.probabilities) as beside:
         beside.write_bytes(grid.packed())
     if classifier is not None:
-        upload.decisions = decide_regions(upload, classifier, max_pixels)
+        decide_regions(upload, classifier, max_pixels)
 
 
-def decide_regions(
-    upload: Upload, classifier: ServedClassifier, max_pixels: int
-) -> RegionDecisions:
+def decide_regions(upload: Upload, classifier: ServedClassifier, max_pixels: int) -> None:
     """Decide on the regions of the mask of an upload as it is now."""
-    with open_windows(upload.image, max_pixels) as windows:
-        pixels = windows.read(0, windows.height, 0, windows.width)
-    labels, objects = upload.labels(), upload.predicted
-    ids = None if objects is None else renumber_objects(labels, objects.objects)
-    mask = Prediction(labels.astype(np.int32), instances=ids)
-    name = Path(upload.name).stem
-    return classifier.decide([CaseImage(name, pixels, mask)], name)
+    wait_if_large(upload.pixels)
+    with upload.in_use():
+        labels, objects = upload.labels(), upload.predicted
+        with open_windows(upload.image, max_pixels) as windows:
+            pixels = windows.read(0, windows.height, 0, windows.width)
+        ids = None if objects is None else renumber_objects(labels, objects.objects)
+        mask = Prediction(labels.astype(np.int32), instances=ids)
+        name = Path(upload.name).stem
+        upload.decisions = classifier.decide([CaseImage(name, pixels, mask)], name)

@@ -1,13 +1,15 @@
-"""The application: every route, behind the checks of `security`."""
+"""The application: all routes, those of the server itself too, behind the checks of `security`."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Annotated, Any
 
-from fastapi import FastAPI, Request
+from fastapi import APIRouter, Body, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import FileResponse, JSONResponse, Response
+from fastapi.responses import FileResponse, JSONResponse, PlainTextResponse, Response
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
 
@@ -23,10 +25,16 @@ from maskwright.serving.routes.page_routes import page_routes
 from maskwright.serving.routes.predict import predict_routes
 from maskwright.serving.routes.requests import refusals
 from maskwright.serving.routes.runs import run_routes
-from maskwright.serving.routes.session import session_routes
-from maskwright.serving.security import LOOPBACK, SecurityMiddleware, problem
+from maskwright.serving.security import (
+    COOKIE,
+    LOOPBACK,
+    SecurityMiddleware,
+    is_authorized,
+    problem,
+    same_secret,
+    session_of,
+)
 from maskwright.serving.store.image_store import ImageStore
-from maskwright.serving.store.training_export import TrainingSetWriter
 from maskwright.serving.store.upload import EvictedError, NotDoneError
 
 PAGE = Path(__file__).parents[1] / "page"
@@ -91,19 +99,14 @@ def create_app(
     for routes in (
         predict_routes(models, queue),
         inference_routes(models, queue),
-        session_routes(limits, token, metrics),
-        page_routes(models, queue, images, None if keep is None else TrainingSetWriter(keep)),
+        _server_routes(limits, token, metrics),
+        page_routes(models, queue, images, keep),
         download_routes(images, queue),
         run_routes(models, lambda: images.closed),
     ):
         app.include_router(routes)
 
-    @app.get("/docs", include_in_schema=False)
-    async def docs() -> FileResponse:
-        return FileResponse(PAGE / "docs.html")
-
     app.mount("/", StaticFiles(directory=PAGE, html=True))
-
     app.state.end = images.stop  # answers who waits, so that a shutdown need not wait for them
     for error in (HTTPException, RequestValidationError, MaskwrightError):
         app.add_exception_handler(error, _answer_error)
@@ -112,6 +115,55 @@ def create_app(
     public = frozenset({"/", "/docs"} | {f"/{name}" for name in files})
     app.add_middleware(SecurityMiddleware, limits, token, hosts, public, record)
     return app
+
+
+def _server_routes(limits: ServerLimits, token: str | None, metrics: ServerMetrics) -> APIRouter:
+    """`/health`, `/metrics`, `/docs`, and what a page asks before it has signed in."""
+    routes = APIRouter(tags=["Server"])
+
+    @routes.get("/health")
+    async def health() -> dict[str, str]:
+        """Whether the server is there; open to all."""
+        return {"status": "ok", "version": __version__}
+
+    @routes.get("/metrics", response_class=PlainTextResponse)
+    async def read_metrics() -> Response:
+        """Metrics, as Prometheus reads them."""
+        return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)
+
+    @routes.get("/docs", include_in_schema=False)
+    async def docs() -> FileResponse:
+        return FileResponse(PAGE / "docs.html")
+
+    @routes.get("/api/session")
+    async def session(request: Request) -> dict[str, Any]:
+        """Version and limits, and whether the page has signed in; open to all."""
+        return {
+            "token_needed": token is not None,
+            "signed_in": token is None or is_authorized(request.headers, token),
+            "version": __version__,
+            "limits": {"body_bytes": limits.body_bytes, "pixels": limits.pixels},
+        }
+
+    @routes.post("/api/login", status_code=204)
+    async def login(
+        request: Request, given: Annotated[str, Body(alias="token", embed=True, max_length=1000)]
+    ) -> Response:
+        """Sign a browser in with the token of the server, by a cookie that scripts cannot read."""
+        if token is not None and not same_secret(given, token):
+            raise HTTPException(401, "This is not the token of this server.")
+        response = Response(status_code=204)
+        if token is not None:
+            response.set_cookie(
+                COOKIE,
+                session_of(token),
+                httponly=True,
+                samesite="strict",
+                secure=request.url.scheme == "https",
+            )
+        return response
+
+    return routes
 
 
 async def _open_finished(models: ModelRegistry) -> None:

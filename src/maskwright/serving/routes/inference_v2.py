@@ -60,11 +60,18 @@ def inference_routes(models: ModelRegistry, queue: JobQueue) -> APIRouter:
         """Whether it answers; open to all."""
         return {"ready": True}
 
-    async def choose(model: str) -> ServedModel:
-        return _choose(models, model)
-
     async def choose_version(model: str, version: str) -> ServedModel:
-        return _choose(models, model, version)
+        served = choose_model(models, model)
+        if version != VERSION:
+            raise HTTPException(404, f"There is version {VERSION} of {model} alone.")
+        if served.classifier is not None:
+            raise HTTPException(
+                404, f"The model {model} decides on regions; ask /regions or /cases."
+            )
+        return served
+
+    async def choose(model: str) -> ServedModel:
+        return await choose_version(model, VERSION)
 
     for path, chosen in (
         ("/models/{model}", Depends(choose)),
@@ -106,15 +113,6 @@ def inference_routes(models: ModelRegistry, queue: JobQueue) -> APIRouter:
             return await queue.run(infer_body, served, body, json_length, queue.limits)
 
     return routes
-
-
-def _choose(models: ModelRegistry, name: str, version: str = VERSION) -> ServedModel:
-    served = choose_model(models, name)
-    if version != VERSION:
-        raise HTTPException(404, f"There is version {VERSION} of {name} alone.")
-    if served.classifier is not None:
-        raise HTTPException(404, f"The model {name} decides on regions; ask /regions or /cases.")
-    return served
 
 
 def infer_body(

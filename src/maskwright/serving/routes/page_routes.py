@@ -1,6 +1,7 @@
 """Routes of the page: models, and images with their tiles, probabilities and masks."""
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import APIRouter, File, Query, Request, UploadFile
@@ -8,7 +9,7 @@ from fastapi.responses import Response
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
-from maskwright.serving.jobs.job_queue import JobQueue, wait_if_large
+from maskwright.serving.jobs.job_queue import JobQueue
 from maskwright.serving.jobs.model_registry import ModelRegistry
 from maskwright.serving.jobs.probability_grid import LEVELS
 from maskwright.serving.jobs.run_inference import decide_regions
@@ -22,9 +23,9 @@ from maskwright.serving.routes.requests import (
 )
 from maskwright.serving.store.image_store import ImageStore
 from maskwright.serving.store.tile_pyramid import TILE, TilePyramid
-from maskwright.serving.store.training_export import TrainingSetWriter
+from maskwright.serving.store.training_export import keep_for_training
 from maskwright.serving.store.upload import Upload
-from maskwright.tasks.serving import MaskSettings, ServedClassifier, ServedModel
+from maskwright.tasks.serving import MaskSettings, ServedModel
 
 _LONGEST_WAIT_S = 20.0
 _BYTES, _JPEG = "application/octet-stream", "image/jpeg"
@@ -36,22 +37,15 @@ Wait = Annotated[float, Query(ge=0, le=_LONGEST_WAIT_S, description="Seconds to 
 
 
 def page_routes(
-    models: ModelRegistry,
-    queue: JobQueue,
-    images: ImageStore,
-    training_set: TrainingSetWriter | None,
+    models: ModelRegistry, queue: JobQueue, images: ImageStore, kept: Path | None
 ) -> APIRouter:
-    """`/api/models` and `/api/images`.
-
-    Args:
-        training_set: Stores images for training; `None` stores none.
-    """
+    """`/api/models` and `/api/images`; `kept` is the folder for training, `None` for none."""
     routes = APIRouter(prefix="/api")
 
     @routes.get("/models")
     async def list_models() -> list[dict[str, Any]]:
         """Models, with all that a page needs to show and to decide as they do."""
-        return [describe_model(served, training_set is not None) for served in models.values()]
+        return [describe_model(served, kept is not None) for served in models.values()]
 
     @routes.post("/images", status_code=202)
     async def add(
@@ -61,7 +55,6 @@ def page_routes(
         """Store an image; a model works on it in the background, one image after another."""
         served = choose_model(models, model)
         segmenter_of(served)
-        images.check()
         upload = await queue.run(images.add, safe_name(image.filename), served, image.file)
         return describe_image(upload)
 
@@ -118,9 +111,9 @@ def page_routes(
     async def keep(id: str) -> dict[str, Any]:
         """Store the image and its mask as it is now in a data set to train on."""
         upload = images.finished(id)
-        if training_set is None:
+        if kept is None:
             raise HTTPException(404, "This server keeps nothing; start it with --keep FOLDER.")
-        return await queue.run(training_set.keep, upload)
+        return await queue.run(keep_for_training, kept, upload)
 
     @routes.post("/images/{id}/decide")
     async def decide_again(id: str) -> dict[str, Any]:
@@ -129,7 +122,7 @@ def page_routes(
         classifier = upload.served.classifier
         if classifier is None:
             raise HTTPException(422, f"The model {upload.served.name} decides on no regions.")
-        await queue.run(_decide, upload, classifier, queue.limits.pixels)
+        await queue.run(decide_regions, upload, classifier, queue.limits.pixels)
         return describe_image(upload)
 
     return routes
@@ -138,21 +131,16 @@ def page_routes(
 def describe_model(served: ServedModel, keeps: bool) -> dict[str, Any]:
     """A model, with all that the page needs to show masks and to decide as the model does."""
     segmenter, classifier = served.segmenter, served.classifier
-    classes: list[dict[str, Any]] = []
-    background = None
-    if segmenter is not None:
-        card = segmenter.predictor.card
-        colors = card.labels.to_dict()["colors"]
-        classes = [
-            {"label": label, "name": name, "color": colors[label].lower()}
-            for label, name in enumerate(card.labels.names)
-        ]
-        background = card.background
+    card: Any = None if segmenter is None else segmenter.predictor.card
+    colors = [] if card is None else card.labels.to_dict()["colors"]
     return {
         "name": served.name,
         "task": served.task,
-        "classes": classes,
-        "background": background,
+        "classes": [
+            {"label": label, "name": card.labels.names[label], "color": color.lower()}
+            for label, color in enumerate(colors)
+        ],
+        "background": None if card is None else card.background,
         **asdict(MaskSettings() if segmenter is None else segmenter.settings),
         "names": None if classifier is None else classifier.names,
         "decision_threshold": None if classifier is None else classifier.threshold,
@@ -196,10 +184,3 @@ async def _pyramid(upload: Upload) -> TilePyramid:
     if upload.pyramid is None:
         raise HTTPException(404, upload.reason or "There are no tiles of this image.")
     return upload.pyramid
-
-
-def _decide(upload: Upload, classifier: ServedClassifier, max_pixels: int) -> None:
-    """Decide on the mask as it is now."""
-    wait_if_large(upload.pixels)
-    with upload.in_use():
-        upload.decisions = decide_regions(upload, classifier, max_pixels)

@@ -58,7 +58,6 @@ def predict_routes(models: ModelRegistry, queue: JobQueue) -> APIRouter:
     ) -> Response:
         """Mask of an image, or its objects."""
         served = choose_model(models, model)
-        queue.check()
 
         def job() -> Response:
             name, pixels = _decode_image(image, limits)
@@ -73,7 +72,6 @@ def predict_routes(models: ModelRegistry, queue: JobQueue) -> APIRouter:
     ) -> dict[str, Any]:
         """Regions of an image and the decisions on them; of a given mask if one is sent."""
         served = choose_model(models, model)
-        queue.check()
         masks = None if mask is None else [mask]
         return await queue.run(lambda: decide(served, [image], masks, limits))
 
@@ -87,7 +85,6 @@ def predict_routes(models: ModelRegistry, queue: JobQueue) -> APIRouter:
     ) -> dict[str, Any]:
         """Decision on a case of several images."""
         served = choose_model(models, model)
-        queue.check()
         return await queue.run(lambda: decide(served, images, masks, limits))
 
     return routes

@@ -84,7 +84,6 @@ def archive(uploads: Sequence[Upload], max_pixels: int) -> IO[bytes]:
                     skipped += f"{place}: {error}\n"
         if skipped:
             packed.writestr("left-out.txt", skipped)
-    file.seek(0)
     return file
 
 

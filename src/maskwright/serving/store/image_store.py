@@ -5,10 +5,10 @@ import secrets
 import shutil
 import sys
 import tempfile
-import threading
 import traceback
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
@@ -44,8 +44,7 @@ class ImageStore:
         self.limits = limits
         self._place = tempfile.TemporaryDirectory(prefix="maskwright-")  # goes with the process
         self.folder = Path(self._place.name)
-        self._uploads: dict[str, Upload] = {}
-        self._lock = threading.Lock()
+        self._uploads: dict[str, Upload] = {}  # from several threads, by atomic operations alone
         self._tiling = ThreadPoolExecutor(1, "tiles")
         self._inference = ThreadPoolExecutor(1, "inference")
         self.closed = False
@@ -70,11 +69,9 @@ class ImageStore:
             raise BusyError(_RETRY_S)
 
     def add(self, name: str, served: ServedModel, source: BinaryIO) -> Upload:
-        """Store an image; its header is checked now, a model works on it later.
+        """Store an image; a model works on it later.
 
-        Raises:
-            BusyError: If enough images wait.
-            DataError: If it is no image, or too large.
+        Raises `BusyError` if enough images wait, `DataError` if it is no image, or too large.
         """
         self.check()
         id = secrets.token_urlsafe(16)
@@ -92,16 +89,14 @@ class ImageStore:
             shutil.rmtree(folder, ignore_errors=True)
             raise
         upload = Upload(id, name, served, file, size)
-        with self._lock:
-            self._uploads[id] = upload
+        self._uploads[id] = upload
         self._make_room(upload)
         self._submit(self._tiling, upload, self._write_tiles)
         return upload
 
     def drop(self, id: str) -> None:
         """Remove an image and its files; work on it stops."""
-        with self._lock:
-            upload = self._uploads.pop(id, None)
+        upload = self._uploads.pop(id, None)
         if upload is None:
             raise EvictedError
         upload.gone = True
@@ -166,37 +161,24 @@ class ImageStore:
 
     def _write_tiles(self, upload: Upload) -> None:
         with open_windows(upload.image, self.limits.pixels) as windows:
-            advance = self._progress(upload, 0.0, _TILES_SHARE)
+            advance = partial(_advance, upload, _TILES_SHARE)
             upload.pyramid = write_pyramid(windows, upload.folder / "tiles", advance)
         self._submit(self._inference, upload, self._run)
 
     def _run(self, upload: Upload) -> None:
         if not upload.over:
             upload.status = "working"
-        run_inference(upload, self.limits.pixels, self._progress(upload, _TILES_SHARE, 1.0))
+        advance = partial(_advance, upload, 1 - _TILES_SHARE)
+        run_inference(upload, self.limits.pixels, advance)
         if not upload.over:
             upload.progress, upload.status = 1.0, "done"
-
-    def _progress(self, upload: Upload, first: float, last: float) -> Callable[[float], None]:
-        """Function that adds shares of a stage to the progress; it stops work on failed uploads."""
-        done = 0.0
-
-        def advance(share: float) -> None:
-            nonlocal done
-            if upload.over:
-                raise _StoppedError
-            done += share
-            upload.progress = first + (last - first) * min(done, 1.0)
-
-        return advance
 
     def _make_room(self, changed: Upload) -> None:
         """Remove the oldest finished images but the last, until the others fit."""
         files = (path for path in changed.folder.rglob("*") if path.is_file())
         changed.stored_bytes = sum(path.stat().st_size for path in files)
         while True:
-            with self._lock:
-                uploads = list(self._uploads.values())
+            uploads = list(self._uploads.values())
             total = sum(upload.stored_bytes for upload in uploads)
             if len(uploads) <= self.limits.images_kept and total <= self.limits.bytes_kept:
                 return
@@ -205,3 +187,10 @@ class ImageStore:
                 return
             with contextlib.suppress(EvictedError):
                 self.drop(oldest.id)
+
+
+def _advance(upload: Upload, part: float, share: float) -> None:
+    """Add a share of a part of the work to the progress; it stops work on failed uploads."""
+    if upload.over:
+        raise _StoppedError
+    upload.progress = min(upload.progress + part * share, 1.0)

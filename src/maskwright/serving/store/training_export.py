@@ -29,55 +29,50 @@ from maskwright.serving.store.downloads import stem_of
 from maskwright.serving.store.upload import Upload
 
 _SUFFIXES = {"JPEG": ".jpg", "MPO": ".jpg", "JPEG2000": ".jp2", "PPM": ".ppm", "TIFF": ".tif"}
+_ONE_AT_A_TIME = threading.Lock()
 _REMARK = "Kept by maskwright serve: masks as they were corrected; 255 marks what does not count."
 
 
-class TrainingSetWriter:
-    """A folder with a data set for each model: `images`, `masks` and a `data.yaml`.
+def keep_for_training(kept: Path, upload: Upload) -> dict[str, Any]:
+    """Store an image with its mask as it is now; the same image again replaces its mask.
 
-    For a model of objects, `instances` holds their numbers. Folders are created when needed.
+    Args:
+        kept: Folder with a data set for each model: `images`, `masks`, for a model of objects
+            `instances` with their numbers, and a `data.yaml`. Created when needed.
+
+    Returns:
+        `folder`, by its last two names, and the number of `images` in it.
+
+    Raises:
+        DataError: If training could not read the image, or it cannot be written.
+        ConfigError: If the folder holds masks of other classes.
     """
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self._lock = threading.Lock()
-
-    def keep(self, upload: Upload) -> dict[str, Any]:
-        """Store an image with its mask as it is now; the same image again replaces its mask.
-
-        Returns:
-            `folder`, by its last two names, and the number of `images` in it.
-
-        Raises:
-            DataError: If training could not read the image, or it cannot be written.
-            ConfigError: If the folder holds masks of other classes.
-        """
-        name, card = upload.served.name, upload.card
-        if upload.pixels > MAX_PIXELS:
-            raise TooLargeError(
-                f"The image has {upload.size[1]}x{upload.size[0]} pixels, more than the "
-                f"{MAX_PIXELS:,} that training reads; cut it into parts and keep these."
-            )
-        wait_if_large(upload.pixels)
-        with upload.in_use():
-            labels, suffix = upload.labels(), _suffix(upload)
-        objects = upload.objects(labels)
-        folder = self.folder / name
-        try:
-            with self._lock:
-                _describe(folder, name, card.labels)
-                stem = _free_stem(folder / "images", stem_of(upload.name), upload.image)
-                if objects is not None:
-                    ids = Instances.from_ids(objects.ids()).ids()  # without gaps
-                    write_image(folder / "instances" / f"{stem}.png", ids.astype(np.uint16))
-                write_mask(folder / "masks" / f"{stem}.png", labels, card.labels.colors)
-                # Last, so that there is never an image without its mask.
-                with atomic_write(folder / "images" / f"{stem}{suffix}") as beside:
-                    shutil.copyfile(upload.image, beside)
-                number = len(list_images(folder / "images"))
-        except OSError as error:
-            raise DataError(f"{upload.name} cannot be kept: {error.strerror}.") from error
-        return {"folder": f"{self.folder.name}/{name}", "images": number}
+    name, card = upload.served.name, upload.card
+    if upload.pixels > MAX_PIXELS:
+        raise TooLargeError(
+            f"The image has {upload.size[1]}x{upload.size[0]} pixels, more than the "
+            f"{MAX_PIXELS:,} that training reads; cut it into parts and keep these."
+        )
+    wait_if_large(upload.pixels)
+    with upload.in_use():
+        labels, suffix = upload.labels(), _suffix(upload)
+    objects = upload.objects(labels)
+    folder = kept / name
+    try:
+        with _ONE_AT_A_TIME:
+            _describe(folder, name, card.labels)
+            stem = _free_stem(folder / "images", stem_of(upload.name), upload.image)
+            if objects is not None:
+                ids = Instances.from_ids(objects.ids()).ids()  # without gaps
+                write_image(folder / "instances" / f"{stem}.png", ids.astype(np.uint16))
+            write_mask(folder / "masks" / f"{stem}.png", labels, card.labels.colors)
+            # Last, so that there is never an image without its mask.
+            with atomic_write(folder / "images" / f"{stem}{suffix}") as beside:
+                shutil.copyfile(upload.image, beside)
+            number = len(list_images(folder / "images"))
+    except OSError as error:
+        raise DataError(f"{upload.name} cannot be kept: {error.strerror}.") from error
+    return {"folder": f"{kept.name}/{name}", "images": number}
 
 
 def _describe(folder: Path, name: str, labels: Labels) -> None:
