@@ -74,8 +74,7 @@ def compare_plans(
             one to take, with the reason as a comment.
         plans: Two or more, with names or without.
         minutes: To train for, all plans and folds together.
-        resume: Go on with a comparison that was stopped, with the plans, folds and minutes that it
-            was begun with; those given are not looked at.
+        resume: Go on with the comparison in `out`; plans, folds and minutes given are ignored.
     """
     out = Path(out)
     check_start(out, _HOLDS, resume)

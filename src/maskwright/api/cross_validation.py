@@ -48,9 +48,6 @@ def cross_validate(
         resume: Go on: folds that are done are left as they are, one that was stopped is resumed.
         settings: Fields of `TrainConfig`, which override those of the plan; `minutes`, ten by
             default, is divided among the folds, `epochs` holds for each.
-
-    Raises:
-        MaskwrightError: One sentence on what is wrong and what to do.
     """
     if os.environ.get("TF_CONFIG"):
         raise ConfigError(
@@ -75,7 +72,11 @@ def cross_validate(
         raise ConfigError("Expected settings without `fold`: cross-validation trains every fold.")
     # Refuses a data set with too few cases before anything is written.
     open_dataset(data, **{**config.division(), "fold": (1, count)})
-    _write_plan(out, config, count)
+    from maskwright.training import Run
+
+    Run(out).write_settings(config.model_dump(mode="json"))
+    if not resume:
+        write_json({"folds": count, "out_of_fold": None}, out / FOLDS_FILE)
     runs = [out / f"fold{number}" for number in range(1, count + 1)]
     try:
         with _no_tracing_warnings():
@@ -121,14 +122,6 @@ def ensemble(
         seed = divisions[0].pop("seed")
         Run(out).write_settings({**divisions[0], "split_seed": seed})
     return out
-
-
-def _write_plan(out: Path, config: TrainConfig, count: int) -> None:
-    from maskwright.training import Run
-
-    Run(out).write_settings(config.model_dump(mode="json"))
-    if not is_cross_validation(out):
-        write_json({"folds": count, "out_of_fold": None}, out / FOLDS_FILE)
 
 
 def _train_all(

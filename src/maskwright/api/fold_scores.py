@@ -33,9 +33,7 @@ from maskwright.types import OnMessage
 
 FOLDS_FILE = "folds.json"
 """Name of the scores of a cross-validation, in its folder."""
-POSTPROCESSING_FILE = "postprocessing.json"
-"""Name of what was tried for threshold and cleaning, beside it."""
-
+_RANKS = ("best", "median", "worst")
 _NOTE = (
     "Every image was predicted by the one model that did not see it, neither to learn from nor to "
     "choose weights by: a fold keeps the averaged weights of its last step."
@@ -85,7 +83,7 @@ def score_folds(
         on_message(step.reason)
     pooled = _pool(members)
     write_report(semantic_report(pooled), out / "evaluation" / HELD_OUT, run=out)
-    write_json(choice.to_dict(), out / POSTPROCESSING_FILE)
+    write_json(choice.to_dict(), out / "postprocessing.json")
     write_json(_scores(runs, members, pooled), out / FOLDS_FILE)
     # Last: with it the folder is a model, and whole.
     write_ensemble(out, runs, choice.decisions)
@@ -107,27 +105,23 @@ def _score(
     return evaluate(partial(predict_tunable, predictor), scorer, [keep]), records
 
 
-def _pool(members: Sequence[SemanticEvaluation], draws: int = 1000) -> SemanticEvaluation:
+def _pool(members: Sequence[SemanticEvaluation]) -> SemanticEvaluation:
     """All folds as one evaluation."""
-    first = members[0]
-    warnings = {caution for member in members for caution in member.warnings}
+
+    def joined(name: str) -> tuple[Any, ...]:
+        return tuple(item for member in members for item in getattr(member, name))
+
     pooled = replace(
-        first,
-        samples=tuple(sample for member in members for sample in member.samples),
+        members[0],
+        samples=joined("samples"),
         counts=np.sum([member.counts for member in members], axis=0),
         tallies=np.concatenate([member.tallies for member in members]),
-        skipped=tuple(skip for member in members for skip in member.skipped),
-        examples=tuple(
-            example
-            for rank in ("best", "median", "worst")
-            for member in members
-            for example in member.examples
-            if example.rank == rank
-        ),
-        options=replace(first.options, bootstrap=draws),
+        skipped=joined("skipped"),
+        examples=tuple(sorted(joined("examples"), key=lambda each: _RANKS.index(each.rank))),
+        options=replace(members[0].options, bootstrap=1000),
     )
-    own = sorted(warnings, key=attrgetter("text"))
-    return replace(pooled, warnings=(*own, *pooled.case_cautions()))
+    warnings = sorted(set(joined("warnings")), key=attrgetter("text"))
+    return replace(pooled, warnings=(*warnings, *pooled.case_cautions()))
 
 
 def _scores(

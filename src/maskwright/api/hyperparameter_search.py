@@ -16,7 +16,7 @@ from maskwright.api.search_record import (
     start_record,
     write_record,
 )
-from maskwright.api.search_space import Choice, choose_space, values_of, with_values
+from maskwright.api.search_space import Choice, OneOf, choose_space, values_of, with_values
 from maskwright.api.train import train
 from maskwright.config import TrainConfig, given_settings, read_config
 from maskwright.config.typed import TrainSettings
@@ -42,9 +42,9 @@ def search(
     """Train with many settings for equal minutes each, and keep those that validate best.
 
     The first trial has the settings as they are given. The next seven are drawn at random within
-    `search_space.SPACE`, all others proposed by Optuna's tree-structured Parzen estimator from what
-    the trials before have scored. A trial's proposal depends on the seed, its number and the trials
-    before it alone, so that a search that was stopped goes on as if it had not been.
+    `search_space.SPACE`, all others proposed by Optuna's tree-structured Parzen estimator from the
+    seed, the number of the trial and the trials before it alone: a search that was stopped goes on
+    as if it had not been.
 
     Trials learn from the `train` split and are scored by the `val` split; the `test` split is not
     read. The best of many scores is too high by chance: `evaluate` what is trained on `best.yaml`.
@@ -53,8 +53,7 @@ def search(
         out: Folder for `search.json`, `trials.csv`, `best.yaml`, and a run for each trial.
         trials: How many there are to be in all, those from before a resume among them.
         vary: Names in `SPACE`; those of `USUAL` that these settings leave open when empty.
-        score: By which trials are compared, of the epoch whose weights a run keeps, which is that
-            of the highest mean Dice.
+        score: Of the epoch with the highest mean Dice, whose weights a run keeps.
         resume: Go on with the search in `out`, with all that it began with but for `trials`.
         settings: Fields of `TrainConfig`, which override those of the plan; `minutes` or `epochs`
             is the budget of each trial, ten minutes by default.
@@ -119,11 +118,20 @@ def _propose(
     seed = (1_000_003 * config.seed + number) % 2**32
     sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=_NUM_RANDOM)
     study = optuna.create_study(sampler=sampler, direction="maximize")
-    distributions = {name: choice.distribution() for name, choice in space.items()}
+    distributions: dict[str, optuna.distributions.BaseDistribution] = {
+        name: optuna.distributions.CategoricalDistribution(choice.values)
+        if isinstance(choice, OneOf)
+        else optuna.distributions.FloatDistribution(choice.low, choice.high, log=choice.log)
+        for name, choice in space.items()
+    }
     states = optuna.trial.TrialState
     for trial in done:
-        # Where a rate of 0 has no place on a logarithmic scale, the trial is told without it.
-        names = {name for name, choice in space.items() if choice.holds(trial.values[name])}
+        # Where a rate of 0 has no place on a logarithmic scale, Optuna does not see it.
+        names = [
+            name
+            for name, choice in space.items()
+            if isinstance(choice, OneOf) or choice.low <= trial.values[name] <= choice.high
+        ]
         study.add_trial(
             optuna.trial.create_trial(
                 params={name: trial.values[name] for name in names},
@@ -152,7 +160,7 @@ def _run(
     """
     import keras
 
-    from maskwright.training.run import Run
+    from maskwright.training import Run
 
     run = Run(out / f"trial_{number:03d}")
     settings = {**with_values(config, values), "previews": 0}
@@ -160,10 +168,8 @@ def _run(
     first = on_message if number == 1 else ignore_message  # all skip the same files
     try:
         train(data, run.folder, resume=begun, on_message=first, **({} if begun else settings))
-    except StoppedError:
-        raise
     except (ConfigError, TrainingError) as error:
-        if number == 1 and isinstance(error, ConfigError):
+        if isinstance(error, StoppedError) or (number == 1 and isinstance(error, ConfigError)):
             raise
         return Trial(number, dict(values), None, 0.0, str(error)), None
     finally:

@@ -1,66 +1,37 @@
 """What a search varies: for each setting the values it may take."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from maskwright.config import TrainConfig
 from maskwright.errors import ConfigError
 
-if TYPE_CHECKING:
-    from optuna.distributions import BaseDistribution
-
-Value = float | int | str
-
 
 @dataclass(frozen=True)
 class Between:
-    """Any number from one to another.
-
-    Args:
-        log: Drawn evenly in its logarithm.
-    """
+    """Any number from one to another; with `log`, drawn evenly in its logarithm."""
 
     low: float
     high: float
     log: bool = False
 
-    def with_value(self, value: Any) -> "Between":
+    def with_value(self, value: float) -> "Between":
         """The same with a value in it; on a logarithmic scale 0 stays outside."""
-        if not isinstance(value, float | int) or (self.log and value <= 0):
+        if self.log and value <= 0:
             return self
         return replace(self, low=min(self.low, value), high=max(self.high, value))
-
-    def holds(self, value: Any) -> bool:
-        """Whether it may take a value."""
-        return isinstance(value, float | int) and self.low <= value <= self.high
-
-    def distribution(self) -> "BaseDistribution":
-        """As Optuna takes it."""
-        from optuna.distributions import FloatDistribution
-
-        return FloatDistribution(self.low, self.high, log=self.log)
 
 
 @dataclass(frozen=True)
 class OneOf:
     """One of several values."""
 
-    values: tuple[Value, ...]
+    values: tuple[int | str, ...]
 
-    def with_value(self, value: Any) -> "OneOf":
+    def with_value(self, value: int | str) -> "OneOf":
         """The same with a value in it."""
         return self if value in self.values else OneOf((value, *self.values))
-
-    def holds(self, value: Any) -> bool:
-        """Whether it may take a value."""
-        return value in self.values
-
-    def distribution(self) -> "BaseDistribution":
-        """As Optuna takes it."""
-        from optuna.distributions import CategoricalDistribution
-
-        return CategoricalDistribution(self.values)
 
 
 Choice = Between | OneOf
@@ -106,9 +77,9 @@ def choose_space(config: TrainConfig, vary: Sequence[str] = ()) -> dict[str, Cho
     closed = _closed(config)
     if pointless := [f"{name} ({closed[name]})" for name in vary if name in closed]:
         raise ConfigError(f"With these settings a search cannot vary {', '.join(pointless)}.")
-    names = dict.fromkeys(vary) or [name for name in USUAL if name not in closed]
-    own = values_of(config, names)
-    return {name: SPACE[name].with_value(own[name]) for name in names}
+    names = dict.fromkeys(vary or [name for name in USUAL if name not in closed])
+    values = values_of(config, names)
+    return {name: SPACE[name].with_value(value) for name, value in values.items()}
 
 
 def _closed(config: TrainConfig) -> dict[str, str]:
@@ -123,7 +94,7 @@ def _closed(config: TrainConfig) -> dict[str, str]:
     return closed
 
 
-def values_of(config: TrainConfig, names: Mapping[str, Any] | Sequence[str]) -> dict[str, Any]:
+def values_of(config: TrainConfig, names: Iterable[str]) -> dict[str, Any]:
     """Values that settings have, by name; what depends on the encoder is filled in."""
     recipe = config.recipe()
     values = {}

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 from maskwright.config import RegionConfig, RunConfig, TrainConfig, read_config
 from maskwright.config.typed import RegionSettings, TrainSettings
@@ -15,9 +15,7 @@ from maskwright.types import OnMessage, ignore_message
 if TYPE_CHECKING:
     from keras.callbacks import Callback
 
-    from maskwright.training import LearningRateCurve, Run, TrainOptions
-
-Config = TypeVar("Config", bound=RunConfig)
+    from maskwright.training import LearningRateCurve, Run
 
 
 def train(
@@ -37,8 +35,7 @@ def train(
         settings: Fields of `TrainConfig`, which override those of the plan; without `minutes` and
             `epochs`, ten minutes. `objects` trains a model of single objects.
     """
-    config = _read(TrainConfig, out, plan, resume, settings)
-    return _train(config, data, out, train_options(config, resume, callbacks, on_message))
+    return _train(TrainConfig, data, out, plan, settings, resume, callbacks, on_message)
 
 
 def train_regions(
@@ -57,25 +54,24 @@ def train_regions(
         settings: Fields of `RegionConfig`, which override those of the plan; without `minutes` and
             `epochs`, five minutes.
     """
-    config = _read(RegionConfig, out, plan, resume, settings)
-    return _train(config, data, out, train_options(config, resume, callbacks, on_message))
+    return _train(RegionConfig, data, out, plan, settings, resume, callbacks, on_message)
 
 
-def _read(
-    kind: type[Config],
+def _train(
+    kind: type[RunConfig],
+    data: str | Path,
     out: str | Path,
     plan: str | Path | None,
-    resume: bool,
     settings: Mapping[str, Any],
-) -> Config:
-    """Settings of a new run, or of one that is resumed."""
+    resume: bool,
+    callbacks: "Sequence[Callback]",
+    on_message: OnMessage,
+) -> "Run":
     if resume:
         plan = Path(out) / "plan.yaml"
         check_start(Path(out), {plan.name: "run"}, resume)
-    return read_config(plan, settings, kind).with_budget()
-
-
-def _train(config: RunConfig, data: str | Path, out: str | Path, options: "TrainOptions") -> "Run":
+    config = read_config(plan, settings, kind).with_budget()
+    options = train_options(config, resume, callbacks, on_message)
     from maskwright.training import run_training
 
     task = TASKS[config.task]

@@ -49,13 +49,6 @@ class SharedSettings(TypedDict, total=False):
     loss: str
 
 
-class RunLength(TypedDict, total=False):
-    """Length of a run: one of both."""
-
-    epochs: int | None
-    minutes: float | None
-
-
 class PlanSettings(SharedSettings, PostprocessingArguments[Never], total=False):
     """Settings of `train` without its length, as in `TrainConfig`."""
 
@@ -77,13 +70,18 @@ class PlanSettings(SharedSettings, PostprocessingArguments[Never], total=False):
     threshold: float | None
 
 
-class TrainSettings(PlanSettings, RunLength, total=False):
+class TrainSettings(PlanSettings, total=False):
     """Settings of `train`, as in `TrainConfig`."""
 
+    epochs: int | None
+    minutes: float | None
 
-class RegionSettings(SharedSettings, RunLength, total=False):
+
+class RegionSettings(SharedSettings, total=False):
     """Settings of `train_regions`, as in `RegionConfig`."""
 
+    epochs: int | None
+    minutes: float | None
     positive: str | None
     classes: Sequence[str] | None
     unit: Unit | None
