@@ -4,9 +4,8 @@ from contextlib import suppress
 
 import pytest
 
-from maskwright.training import Run, Scoring
-from maskwright.training import progress as module
-from maskwright.training.progress import write_progress
+from maskwright.training import Run, Scoring, callbacks
+from maskwright.training.callbacks import write_progress
 
 SCORING = Scoring(
     count=lambda *_: None,
@@ -22,7 +21,7 @@ def told(run):
 
 
 def test_progress_is_renewed_while_nothing_happens_and_ends_with_the_run(tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "PROGRESS_SECONDS", 0.02)
+    monkeypatch.setattr(callbacks, "PROGRESS_SECONDS", 0.02)
     run, share = Run(tmp_path), [0.25]
     with suppress(KeyboardInterrupt), write_progress(run, lambda: share[0], SCORING, ("image",)):
         assert told(run) == {
@@ -44,7 +43,7 @@ def test_progress_is_renewed_while_nothing_happens_and_ends_with_the_run(tmp_pat
 
 
 def test_a_full_disk_does_not_end_the_run(tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "PROGRESS_SECONDS", 0.01)
+    monkeypatch.setattr(callbacks, "PROGRESS_SECONDS", 0.01)
     run = Run(tmp_path / "file" / "run")
     (tmp_path / "file").write_bytes(b"")
     with write_progress(run, lambda: 0.5, SCORING):

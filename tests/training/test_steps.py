@@ -2,11 +2,14 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from scenes import recipe
 
 from maskwright.errors import ConfigError
 from maskwright.losses import CrossEntropy
+from maskwright.training import LearningTask, Scoring
 from maskwright.training.objective import from_logits
-from maskwright.training.steps import Group, MovingAverage, make_optimizer, make_train_step
+from maskwright.training.schedule import Group, make_optimizer
+from maskwright.training.steps import MovingAverage, make_train_step
 
 
 def test_average_looks_back_on_a_share_of_the_steps():
@@ -42,15 +45,19 @@ def test_auxiliary_logits_weigh_in_the_loss():
     images = keras.Input((None, None, 2))
     model = keras.Model(images, [images, keras.layers.Rescaling(2.0)(images)])
     criterion = CrossEntropy()
+    task = LearningTask(
+        objective=from_logits(criterion, auxiliary_weight=0.5),
+        scoring=Scoring(count=lambda labels, _: tf.reduce_sum(labels), shape=(), scores=dict),
+        train=lambda *_: None,
+        steps=1,
+    )
     step = make_train_step(
         tf.distribute.get_strategy(),
         model,
-        from_logits(criterion, auxiliary_weight=0.5),
-        lambda labels, logits: tf.reduce_sum(labels),
+        task,
+        recipe(batch_size=1, clip_norm=None),
         [Group(make_optimizer("sgd"), [])],
         MovingAverage([], 0.0),
-        batch_size=1,
-        clip_norm=None,
     )
     logits = tf.constant([[[[1.0, -1.0], [0.5, 2.0]]]])
     labels, weights = tf.constant([[[0, 0]]]), tf.ones((1, 1, 2))

@@ -1,7 +1,10 @@
-"""What a run shows while it trains, as callbacks of Keras."""
+"""What a run shows while it trains: a bar, curves, and a file for whoever watches elsewhere."""
 
+import json
+import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import keras
@@ -9,10 +12,14 @@ import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
-from maskwright.imageio import write_image
+from maskwright.imageio import write_image, write_text
+from maskwright.training.objective import Scoring
 from maskwright.training.run import Run
 
 Logs = dict[str, float] | None
+
+PROGRESS_SECONDS = 2.0
+"""Time between two writings of `progress.json`."""
 
 
 class ProgressBar(keras.callbacks.Callback):
@@ -35,18 +42,17 @@ class ProgressBar(keras.callbacks.Callback):
     def on_train_begin(self, logs: Logs = None) -> None:
         """Show the bar."""
         self.task = self.bar.add_task("", total=1.0, left="…", shown="")
-        self.began, self.share_at_start = time.monotonic(), self.share_done()
+        self.seconds_left = _time_left(self.share_done)
         self.bar.start()
 
     def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
         """Move the bar."""
-        share = self.share_done()
-        covered = share - self.share_at_start
-        spent = time.monotonic() - self.began
-        left = spent * (1 - share) / covered if covered > 0 else 0.0
-        loss = f"loss {(logs or {}).get('loss', np.nan):.3f}"
+        loss = (logs or {}).get("loss", np.nan)
         self.bar.update(
-            self.task, completed=share, left=duration(left), shown=f"{loss} {self.scores}"
+            self.task,
+            completed=self.share_done(),
+            left=_duration(self.seconds_left() or 0.0),
+            shown=f"loss {loss:.3f} {self.scores}",
         )
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
@@ -109,6 +115,59 @@ def stack_rows(rows: Sequence[np.ndarray]) -> np.ndarray:
     return np.vstack([np.pad(row, ((0, 2), (0, width - row.shape[1]), (0, 0))) for row in rows])
 
 
+@contextmanager
+def write_progress(
+    run: Run, share_done: Callable[[], float], scoring: Scoring, columns: Sequence[str] = ()
+) -> Iterator[None]:
+    """Keep `progress.json` of a run up to date as long as this lasts, from a thread of its own.
+
+    Steps and validations may take minutes; a file that is not renewed means that the process is
+    no more. What cannot be written is passed over: the loop tells of a full disk itself.
+    """
+    seconds_left = _time_left(share_done)
+    over = threading.Event()
+
+    def write() -> None:
+        left = seconds_left()
+        content = {
+            "share": round(share_done(), 5),
+            "seconds_left": left if left is None else round(left, 1),
+            "running": not over.is_set(),
+            "time": round(time.time(), 1),
+            "titles": dict(scoring.titles),
+            "watch": scoring.watch,
+            "columns": list(columns),
+        }
+        with suppress(OSError):
+            write_text(run.progress_file, json.dumps(content))
+
+    def keep_writing() -> None:
+        while not over.wait(PROGRESS_SECONDS):
+            write()
+
+    write()
+    thread = threading.Thread(target=keep_writing, name="progress", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+        write()
+
+
+def _time_left(share_done: Callable[[], float]) -> Callable[[], float | None]:
+    """Function that gives the seconds left at the pace since now; `None` before any progress."""
+    began, first = time.monotonic(), share_done()
+
+    def seconds_left() -> float | None:
+        share = share_done()
+        covered = share - first
+        return (time.monotonic() - began) * (1 - share) / covered if covered > 0 else None
+
+    return seconds_left
+
+
 def draw_curves(run: Run, history: Sequence[dict[str, float]], titles: Mapping[str, str]) -> None:
     """Loss and scores of training and validation by epoch, as `curves.png`."""
     from matplotlib.figure import Figure  # takes a second to import, and no display
@@ -128,7 +187,7 @@ def draw_curves(run: Run, history: Sequence[dict[str, float]], titles: Mapping[s
     write_image(run.folder / "curves.png", render(figure))
 
 
-def duration(seconds: float) -> str:
+def _duration(seconds: float) -> str:
     """Such as `2:05` or `1:02:05`."""
     minutes, rest = divmod(int(seconds), 60)
     hours, minutes = divmod(minutes, 60)

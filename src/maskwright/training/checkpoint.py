@@ -1,16 +1,20 @@
-"""Where a run stands, as one file: written whole or not at all, and read back exactly."""
+"""Where a run stands: its state, the checkpoint from which it resumes exactly, the best weights."""
 
+import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
+import tensorflow as tf
 
-from maskwright.errors import TrainingError
-from maskwright.training.run import read_arrays, write_arrays
-from maskwright.training.steps import MovingAverage, read
+from maskwright.errors import DataError, TrainingError
+from maskwright.imageio import atomic_write
+from maskwright.training.objective import LearningTask
+from maskwright.training.steps import MovingAverage, make_score_step, read
 
 
 @dataclass
@@ -20,11 +24,11 @@ class State:
     Args:
         batch: Batches done of the epoch under way.
         seconds: Spent on the run so far, by all sittings.
-        loss_sum: Of the batches of this epoch.
-        counts: Of this epoch, as `Scoring.count` adds them up.
-        best: What the best validation scored; see `Scoring.watch`.
+        loss_sum: Sum of the losses of the batches of this epoch.
+        counts: Counts of this epoch, as `Scoring.count` adds them up.
+        best: Score of the best validation; see `Scoring.watch`.
         best_epoch: Number of the epoch it was measured after, from 1; 0 before the first.
-        finished: Nothing remains to be done.
+        waited: Validations since the best one.
     """
 
     epoch: int = 0
@@ -41,60 +45,119 @@ class State:
 
 
 class Checkpoint:
-    """Everything that changes while training, as one file.
+    """Everything that changes while training, as one file, written whole or not at all.
 
     Args:
+        folder: Folder of `last.npz` and `best.npz`; `None` writes nothing.
         variables: All that a step reads and writes, by name.
-        average: Its averages are written as the best weights.
         writes: Whether this worker writes; all workers read.
     """
 
     def __init__(
-        self,
-        folder: Path,
-        variables: Mapping[str, Any],
-        average: MovingAverage,
-        every_seconds: float,
-        writes: bool,
+        self, folder: Path | None, variables: Mapping[str, Any], every_seconds: float, writes: bool
     ) -> None:
-        self.path, self.best_path = folder / "last.npz", folder / "best.npz"
-        self.variables, self.average = variables, average
+        self.folder, self.variables = folder, variables
         self.every_seconds, self.writes = every_seconds, writes
         self.written = time.monotonic()
 
     def due(self) -> bool:
-        """Whether enough time has passed."""
-        return time.monotonic() - self.written >= self.every_seconds
+        """Whether there is a folder, and enough time has passed."""
+        return self.folder is not None and time.monotonic() - self.written >= self.every_seconds
 
     def write(self, state: State) -> None:
         """Write now; `FloatingPointError`, with nothing written, where a value is not finite."""
-        if self.writes:
+        if self.folder is not None and self.writes:
             arrays = {name: read(variable) for name, variable in self.variables.items()}
             if not all(np.isfinite(value).all() for value in arrays.values()):
                 raise FloatingPointError
-            write_arrays(self.path, arrays, asdict(state))
+            _write_arrays(self.folder / "last.npz", arrays, asdict(state))
         self.written = time.monotonic()
 
-    def read(self) -> State:
-        """Take back what `write` wrote; `TrainingError` where it is of another model."""
-        arrays, state = read_arrays(self.path)
+    def write_best(self, weights: Sequence[np.ndarray]) -> None:
+        """Write the weights of the best validation so far."""
+        if self.folder is not None and self.writes:
+            arrays = {str(number): value for number, value in enumerate(weights)}
+            _write_arrays(self.folder / "best.npz", arrays, {})
+
+    def read(self) -> tuple[State, list[np.ndarray] | None] | None:
+        """Take back what `write` wrote: state and best weights; `None` where there is no file.
+
+        Raises:
+            TrainingError: If the file is of another model.
+        """
+        if self.folder is None or not (path := self.folder / "last.npz").exists():
+            return None
+        arrays, values = _read_arrays(path)
         shapes = {name: tuple(value.shape) for name, value in self.variables.items()}
         if {name: value.shape for name, value in arrays.items()} != shapes:
             raise TrainingError(
-                f"The checkpoint {self.path} is of another model or optimizer; resume with the "
+                f"The checkpoint {path} is of another model or optimizer; resume with the "
                 "settings it was trained with."
             )
         for name, value in arrays.items():
             self.variables[name].assign(value)
-        return State(**state)
+        state = State(**values)
+        if not state.best_epoch:
+            return state, None
+        best, _ = _read_arrays(self.folder / "best.npz")
+        return state, [best[str(number)] for number in range(len(best))]
 
-    def write_best(self, weights: Sequence[np.ndarray]) -> None:
-        """Write the weights that did best so far."""
-        if self.writes:
-            arrays = {str(number): value for number, value in enumerate(weights)}
-            write_arrays(self.best_path, arrays, {})
 
-    def read_best(self) -> list[np.ndarray]:
-        """Weights that did best, in the order of the moving average."""
-        arrays, _ = read_arrays(self.best_path)
-        return [arrays[str(number)] for number in range(len(arrays))]
+class Validator:
+    """Scores the validation batches and holds the weights of the best score."""
+
+    def __init__(
+        self, task: LearningTask, model: keras.Model, average: MovingAverage, checkpoint: Checkpoint
+    ) -> None:
+        self.task, self.average, self.checkpoint = task, average, checkpoint
+        self.score_step = make_score_step(model, task)
+        self.best_weights: list[np.ndarray] | None = None
+        self.seconds = 0.0
+        self._ended = 0.0
+
+    def due(self) -> bool:
+        """Whether a validation now keeps all validations within a tenth of the time."""
+        return not self.seconds or time.monotonic() - self._ended >= 10 * self.seconds
+
+    def validate(self, state: State) -> dict[str, float]:
+        """Score the validation batches, and take note of it in `state`."""
+        if self.task.validation is None:
+            return {}
+        began = time.monotonic()
+        scoring = self.task.scoring
+        total, num_samples, counts = 0.0, 0, scoring.nothing()
+        for batch in self.task.validation():
+            loss, batch_counts = self.score_step(batch)
+            total += float(loss)
+            num_samples += int(tf.nest.flatten(batch[1])[0].shape[0])
+            counts += np.asarray(batch_counts)
+        logs = {"loss": total / max(num_samples, 1), **scoring.scores(counts)}
+        value = logs[scoring.watch]
+        better = value < state.best if scoring.watch == "loss" else value > state.best
+        if better or not state.best_epoch:
+            state.best, state.best_epoch, state.waited = value, state.epoch, 0
+            self.best_weights = [read(variable) for variable in self.average.variables]
+            self.checkpoint.write_best(self.best_weights)
+        else:
+            state.waited += 1
+        # The first validation compiles, and says nothing of the duration of others.
+        self.seconds = time.monotonic() - began if self._ended else 0.0
+        self._ended = time.monotonic()
+        return {f"val_{name}": value for name, value in logs.items()}
+
+
+def _write_arrays(path: Path, arrays: Mapping[str, np.ndarray], state: Mapping[str, Any]) -> None:
+    """Arrays and plain values into one `.npz` without pickle."""
+    text = np.frombuffer(json.dumps(state).encode(), np.uint8)
+    with atomic_write(path) as beside, beside.open("wb") as file:
+        np.savez(file, allow_pickle=False, state=text, **arrays)
+
+
+def _read_arrays(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """What `_write_arrays` wrote; `DataError` where the file is something else."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+        return arrays, json.loads(arrays.pop("state").tobytes())
+    except (OSError, ValueError, KeyError) as error:
+        raise DataError(f"The checkpoint {path} cannot be read ({error}).") from None

@@ -16,23 +16,15 @@ import numpy as np
 import tensorflow as tf
 from keras.callbacks import Callback
 
-from maskwright.errors import TrainingError
+from maskwright.errors import ConfigError, StoppedError, TrainingError
 from maskwright.models import main_model
-from maskwright.training.checkpoint import Checkpoint, State
+from maskwright.training.checkpoint import Checkpoint, State, Validator
 from maskwright.training.distribute import is_chief, share_out
-from maskwright.training.interrupts import diverged, hold_signals, not_written, stopped
+from maskwright.training.interrupts import hold_signals
 from maskwright.training.objective import LearningTask
-from maskwright.training.options import Budget, Recipe
-from maskwright.training.schedule import ParameterGroups
-from maskwright.training.steps import (
-    Group,
-    MovingAverage,
-    averaged_variables,
-    make_score_step,
-    make_train_step,
-    read,
-)
-from maskwright.training.validation import Validator
+from maskwright.training.options import Recipe
+from maskwright.training.schedule import Group, ParameterGroups
+from maskwright.training.steps import MovingAverage, make_train_step, read
 
 
 class TrainingLoop:
@@ -40,6 +32,7 @@ class TrainingLoop:
 
     Args:
         model: From inputs to logits, built under `strategy`; a layer `"encoder"` may be frozen.
+        epochs: Number of epochs; excludes `seconds`.
         seconds: Training budget in seconds, compilation, validation and callbacks included.
         strategy: Distribution strategy of the workers; `None` for the current one.
         checkpoints: Folder for `last.npz` and `best.npz`; `None` writes no checkpoints.
@@ -57,55 +50,46 @@ class TrainingLoop:
         checkpoints: Path | None = None,
         checkpoint_seconds: float = 20.0,
     ) -> None:
-        self.budget = Budget(epochs, seconds)
-        strategy = strategy or tf.distribute.get_strategy()
+        if (epochs is None) == (seconds is None):
+            raise ConfigError("Give either a number of epochs or a number of minutes to train for.")
         self.began = time.monotonic()
-        self.model, self.task, self.recipe, self.strategy = model, task, recipe, strategy
+        self.epochs, self.seconds = epochs, seconds
+        self.model, self.task, self.recipe = model, task, recipe
+        self.strategy = strategy or tf.distribute.get_strategy()
         self.main = main_model(model)
-        self.steps = task.steps
         self.state = State(counts=task.scoring.nothing().tolist())
-        self.step_seconds = 0.0
-
-        with strategy.scope():
-            self.parameters = ParameterGroups(model, recipe)
-            self.average = MovingAverage(averaged_variables(model), recipe.average)
-
-        def make_step(groups: Sequence[Group]) -> Callable[..., Any]:
-            return make_train_step(
-                strategy,
-                model,
-                task.objective,
-                task.scoring.count,
-                groups,
-                self.average,
-                batch_size=recipe.batch_size,
-                clip_norm=recipe.clip_norm,
-            )
-
-        self.make_step = make_step
         self.frozen: bool | None = None
         self.phase_began = False
-        self.checkpoint = None
-        if checkpoints is not None:
-            self.checkpoint = Checkpoint(
-                checkpoints, self._variables(), self.average, checkpoint_seconds, is_chief(strategy)
-            )
-        score_step = make_score_step(self.main, task.objective, task.scoring.count)
-        self.validator = Validator(task, score_step, self.average, self.checkpoint)
+        self.step_seconds = 0.0
+        with self.strategy.scope():
+            self.parameters = ParameterGroups(model, recipe)
+            self.average = MovingAverage(model.variables, recipe.average)
+        self.checkpoint = Checkpoint(
+            checkpoints, self._variables(), checkpoint_seconds, is_chief(self.strategy)
+        )
+        self.validator = Validator(task, self.main, self.average, self.checkpoint)
 
     def resume(self) -> None:
         """Continue from the last checkpoint, or from the start if there is none yet."""
-        if self.checkpoint is None or not self.checkpoint.path.exists():
-            return
-        self.state = self.checkpoint.read()
-        if self.state.best_epoch:
-            self.validator.best_weights = self.checkpoint.read_best()
-        self.began = time.monotonic() - self.state.seconds
+        if stored := self.checkpoint.read():
+            self.state, self.validator.best_weights = stored
+            self.began = time.monotonic() - self.state.seconds
 
     def share_done(self) -> float:
         """Share of the run that is over, 0 to 1, of its epochs or of its time."""
-        upcoming = self.step_seconds + self.validator.seconds
-        return self.budget.share_done(self.state, self.steps, upcoming)
+        state = self.state
+        if state.finished:
+            return 1.0
+        if self.epochs is not None:
+            return min(state.step / max(self.epochs * self.task.steps, 1), 1.0)
+        upcoming = self.step_seconds + self.validator.seconds  # must fit too
+        return min((state.seconds + upcoming) / (self.seconds or 1), 1.0)
+
+    def make_step(self, groups: Sequence[Group]) -> Callable[..., Any]:
+        """Compiled function that trains `groups` on one batch; see `make_train_step`."""
+        return make_train_step(
+            self.strategy, self.model, self.task, self.recipe, groups, self.average
+        )
 
     def run(self, callbacks: Sequence[Callback] = ()) -> State:
         """Train to the end, or from where `resume` left it.
@@ -114,7 +98,16 @@ class TrainingLoop:
         moving average of the last step.
         """
         with hold_signals() as signalled:
-            self._run(callbacks, signalled)
+            try:
+                self._run(callbacks, signalled)
+            except FloatingPointError:
+                raise self._diverged(float("nan")) from None
+            except OSError as error:
+                rest = "; the last good checkpoint remains" if self.checkpoint.folder else ""
+                raise TrainingError(
+                    f"Training stopped because a file could not be written ({error}){rest}: make "
+                    f"room, then continue with --resume."
+                ) from error
         return self.state
 
     def _run(self, callbacks: Sequence[Callback], signalled: Callable[[], str | None]) -> None:
@@ -123,23 +116,15 @@ class TrainingLoop:
         self.main.optimizer = self.parameters.groups[0].optimizer  # callbacks read its rate
         chain.on_train_begin()
         try:
-            try:
-                while not self._over():
-                    self._epoch(chain, signalled)
-                    if self.checkpoint and (self.checkpoint.due() or self._over()):
-                        self.checkpoint.write(self.state)
-                self._finish()
-            finally:
-                with suppress(OSError):  # what is drawn at the end must not hide what went wrong
-                    chain.on_train_end()
-                del self.main.optimizer  # or it would be saved with the model
-        except FloatingPointError:
-            raise self._diverged(float("nan")) from None
-        except OSError as error:
-            raise not_written(error, self.checkpoint is not None) from error
-
-    def _diverged(self, loss: float) -> TrainingError:
-        return diverged(loss, self.state, self.recipe, self.checkpoint is not None)
+            while not self._over():
+                self._epoch(chain, signalled)
+                if self.checkpoint.due() or self._over():
+                    self.checkpoint.write(self.state)
+            self._finish()
+        finally:
+            with suppress(OSError):  # what is drawn at the end must not hide what went wrong
+                chain.on_train_end()
+            del self.main.optimizer  # or it would be saved with the model
 
     def _epoch(self, chain: Any, signalled: Callable[[], str | None]) -> None:
         state = self.state
@@ -147,15 +132,13 @@ class TrainingLoop:
         batches = partial(self.task.train, state.epoch, state.batch)
         for batch in share_out(self.strategy, self.recipe.batch_size, batches):
             chain.on_train_batch_begin(state.batch)
-            value = self._step(batch)
-            chain.on_train_batch_end(state.batch - 1, {"loss": value})
+            loss = self._step(batch)
+            chain.on_train_batch_end(state.batch - 1, {"loss": loss})
             if name := signalled():
-                if self.checkpoint:
-                    self.checkpoint.write(state)
-                raise stopped(name, state, self.checkpoint is not None)
-            if self.budget.seconds is not None and self.share_done() >= 1:
+                self._stop(name)
+            if self.seconds is not None and self.share_done() >= 1:
                 break
-            if self.checkpoint and state.batch < self.steps and self.checkpoint.due():
+            if state.batch < self.task.steps and self.checkpoint.due():
                 self.checkpoint.write(state)
         scoring = self.task.scoring
         logs = {
@@ -167,48 +150,47 @@ class TrainingLoop:
         state.batch, state.loss_sum = 0, 0.0
         state.counts = scoring.nothing().tolist()
         with self.average.applied():
-            self._close_epoch(chain, logs)
+            # With a budget of time so seldom that validation takes a tenth of it.
+            if self.seconds is None or self._over() or self.validator.due():
+                logs.update(self.validator.validate(state))
+            state.seconds = time.monotonic() - self.began
+            state.history.append({"epoch": state.epoch, "seconds": round(state.seconds, 1), **logs})
+            chain.on_epoch_end(state.epoch - 1, logs)
         state.seconds = time.monotonic() - self.began
-
-    def _close_epoch(self, chain: Any, logs: dict[str, float]) -> None:
-        state = self.state
-        # With a budget of time so seldom that validation takes a tenth of it.
-        if self.budget.seconds is None or self._over() or self.validator.due():
-            logs.update(self.validator.validate(state))
-        state.seconds = time.monotonic() - self.began
-        state.history.append({"epoch": state.epoch, "seconds": round(state.seconds, 1), **logs})
-        chain.on_epoch_end(state.epoch - 1, logs)
 
     def _step(self, batch: Any) -> float:
         state = self.state
         began = time.monotonic()
         share = self.share_done()
-        self._enter_phase(frozen=share < self.recipe.freeze)
+        frozen = share < self.recipe.freeze
+        if self.frozen != frozen:
+            self.train_step = self.make_step(self.parameters.freeze_encoder(frozen))
+            self.frozen, self.phase_began = frozen, False
         self.parameters.set_rates(share)
         spent = tf.constant(time.monotonic() - self.began, tf.float32)
         results = self.train_step(batch, tf.constant(state.step, tf.float32), spent)
-        value, norm, counts, seconds = (np.asarray(result) for result in results)
-        if not np.isfinite(value) or not np.isfinite(norm):
-            raise self._diverged(float(value))
+        loss, norm, counts, seconds = (np.asarray(result) for result in results)
+        if not np.isfinite(loss) or not np.isfinite(norm):
+            raise self._diverged(float(loss))
         state.step += 1
         state.batch += 1
         state.seconds = float(seconds)
-        state.loss_sum += float(value)
+        state.loss_sum += float(loss)
         state.counts = (np.array(state.counts) + counts).tolist()
         # The first step of a phase compiles, and tells nothing of those to come.
         self.step_seconds = time.monotonic() - began if self.phase_began else 0.0
         self.phase_began = True
-        return float(value)
-
-    def _enter_phase(self, frozen: bool) -> None:
-        if self.frozen == frozen:
-            return
-        self.train_step = self.make_step(self.parameters.freeze_encoder(frozen))
-        self.frozen, self.phase_began = frozen, False
+        return float(loss)
 
     def _over(self) -> bool:
-        return bool(self.main.stop_training) or self.budget.is_over(
-            self.state, self.recipe, self.share_done()
+        """Whether training ends before the next epoch, early stopping included."""
+        state, patience = self.state, self.recipe.patience
+        return (
+            bool(self.main.stop_training)
+            or state.finished
+            or (patience is not None and state.waited >= patience)
+            or (self.epochs is not None and state.epoch >= self.epochs)
+            or (self.seconds is not None and self.share_done() >= 1)
         )
 
     def _finish(self) -> None:
@@ -221,7 +203,27 @@ class TrainingLoop:
             self.average.swap()
         self.state.finished = True
 
+    def _stop(self, signal: str) -> None:
+        self.checkpoint.write(self.state)
+        if self.checkpoint.folder is None:
+            raise StoppedError(f"Training was stopped by {signal}; nothing was stored.")
+        raise StoppedError(
+            f"Training was stopped by {signal} in epoch {self.state.epoch + 1}; continue with "
+            f"--resume."
+        )
+
+    def _diverged(self, loss: float) -> TrainingError:
+        state, stored = self.state, self.checkpoint.folder is not None
+        rest = "the last good checkpoint remains" if stored else "nothing was stored"
+        return TrainingError(
+            f"The loss or its gradient is no longer a finite number (loss {loss} in epoch "
+            f"{state.epoch + 1}, step {state.batch + 1}); {rest}. Lower learning_rate (it is "
+            f"{self.recipe.learning_rate:g}) or set clip_norm when you resume, and check the "
+            f"images for values that are not finite."
+        )
+
     def _variables(self) -> dict[str, Any]:
+        """All that a step reads and writes, by name."""
         kinds = {"model": self.model.variables, "average": self.average.averages}
         for number, group in enumerate(self.parameters.groups):
             kinds[f"optimizer{number}"] = group.optimizer.variables

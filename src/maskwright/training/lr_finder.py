@@ -1,8 +1,8 @@
 """Learning rate finder: a short training run with an exponentially rising learning rate."""
 
+import itertools
 import math
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from maskwright.errors import ConfigError, TrainingError
+from maskwright.training.callbacks import render
 from maskwright.training.loop import TrainingLoop
 from maskwright.training.objective import LearningTask
 from maskwright.training.options import Recipe
@@ -81,77 +82,53 @@ def find_learning_rate(
     if not 0 < lowest < highest:
         raise ConfigError(f"Expected 0 < lowest < highest rate; received {lowest} and {highest}.")
     before = [read(variable) for variable in model.variables]
+    loop = TrainingLoop(model, task, recipe=replace(recipe, average=0.0), epochs=1)
+    groups = loop.parameters.groups
+    if recipe.freeze >= 1 and len(groups) > 1:
+        groups = loop.parameters.freeze_encoder(True)
+    train_step = loop.make_step(groups)
+    batches = itertools.chain.from_iterable(task.train(n, 0, None) for n in itertools.count())
+
+    def step(number: int, rate: float) -> float:
+        for group in groups:
+            group.optimizer.learning_rate.assign(rate * group.rate_factor)
+        return float(train_step(next(batches), tf.constant(float(number)), tf.constant(0.0))[0])
+
+    number_of_steps, rates, losses = steps, [], []
+    running, best = 0.0, math.inf
     try:
-        rates, losses = _try_rates(model, task, recipe, steps, seconds, lowest, highest)
+        # At a rate of 0 no weight changes: one step compiles, one is timed.
+        step(0, 0.0)
+        start = time.monotonic()
+        step(0, 0.0)
+        if seconds is not None:
+            affordable = int(seconds / max(time.monotonic() - start, 1e-6))
+            number_of_steps = max(min(steps, affordable), _MIN_STEPS)
+        for number in range(number_of_steps):
+            rate = lowest * (highest / lowest) ** (number / (number_of_steps - 1))
+            loss = step(number, rate)
+            if not math.isfinite(loss):
+                break
+            rates.append(rate)
+            losses.append(loss)
+            running = _MOMENTUM * running + (1 - _MOMENTUM) * loss
+            # Bias correction, as in Adam: the average starts at 0.
+            averaged = running / (1 - _MOMENTUM ** (number + 1))
+            best = min(best, averaged)
+            if averaged > _DIVERGED * best:
+                break
     finally:
         for variable, value in zip(model.variables, before, strict=True):
             variable.assign(value)
     return suggest(rates, losses, steps)
 
 
-def _try_rates(
-    model: keras.Model,
-    task: LearningTask,
-    recipe: Recipe,
-    steps: int,
-    seconds: float | None,
-    lowest: float,
-    highest: float,
-) -> tuple[list[float], list[float]]:
-    """Rates and losses of the steps before divergence."""
-    loop = TrainingLoop(model, task, recipe=replace(recipe, average=0.0), epochs=1)
-    parameters = loop.parameters
-    frozen = recipe.freeze >= 1 and len(parameters.groups) > 1
-    groups = parameters.freeze_encoder(True) if frozen else parameters.groups
-    learn, batches = loop.make_step(groups), _endless(task)
-
-    def step(number: int, rate: float) -> float:
-        for group in groups:
-            group.optimizer.learning_rate.assign(rate * group.rate_factor)
-        passed = tf.constant(float(number)), tf.constant(0.0)
-        return float(learn(next(batches), *passed)[0])
-
-    # At a rate of 0 no weight changes: one step compiles, one is timed.
-    step(0, 0.0)
-    start = time.monotonic()
-    step(0, 0.0)
-    if seconds is not None:
-        affordable = int(seconds / max(time.monotonic() - start, 1e-6))
-        steps = max(min(steps, affordable), _MIN_STEPS)
-    rates: list[float] = []
-    losses: list[float] = []
-    running, best = 0.0, math.inf
-    for number in range(steps):
-        rate = lowest * (highest / lowest) ** (number / (steps - 1))
-        loss = step(number, rate)
-        if not math.isfinite(loss):
-            break
-        rates.append(rate)
-        losses.append(loss)
-        running = _MOMENTUM * running + (1 - _MOMENTUM) * loss
-        # Bias correction, as in Adam: the average starts at 0.
-        averaged = running / (1 - _MOMENTUM ** (number + 1))
-        best = min(best, averaged)
-        if averaged > _DIVERGED * best:
-            break
-    return rates, losses
-
-
-def _endless(task: LearningTask) -> Iterator[Any]:
-    """Training batches, epoch after epoch."""
-    epoch = 0
-    while True:
-        yield from task.train(epoch, 0, None)
-        epoch += 1
-
-
 def suggest(rates: list[float], losses: list[float], steps: int) -> LearningRateCurve:
-    """Smooth a curve and suggest a learning rate, as `find_learning_rate` describes.
-
-    Raises:
-        TrainingError: If the loss falls at no learning rate.
-    """
-    smoothed = _smooth(np.array(losses), max(_BANDWIDTH * steps, 1.0))
+    """Smooth a curve and suggest a learning rate, as `find_learning_rate` describes."""
+    # Gaussian smoothing with weights renormalized at both ends.
+    distances = np.subtract.outer(np.arange(len(losses)), np.arange(len(losses)))
+    kernel = np.exp(-0.5 * np.square(distances / max(_BANDWIDTH * steps, 1.0)))
+    smoothed = kernel @ np.array(losses) / kernel.sum(axis=1)
     slopes = np.gradient(smoothed, np.log(rates)) if len(rates) > 2 else np.zeros(len(rates))
     least = int(np.argmin(smoothed)) if len(rates) else 0
     falling = slopes[: least + 1]
@@ -171,34 +148,21 @@ def suggest(rates: list[float], losses: list[float], steps: int) -> LearningRate
     )
 
 
-def _smooth(values: np.ndarray, bandwidth: float) -> np.ndarray:
-    """Gaussian smoothing with weights renormalized at both ends."""
-    distances = np.subtract.outer(np.arange(len(values)), np.arange(len(values)))
-    kernel = np.exp(-0.5 * np.square(distances / bandwidth))
-    return kernel @ values / kernel.sum(axis=1)
-
-
 def draw_curve(curve: LearningRateCurve) -> np.ndarray:
     """Plot of the losses with the suggested rate, uint8 `(h, w, 3)`, RGB."""
     from matplotlib.figure import Figure  # late: takes a second to import
-
-    from maskwright.training.callbacks import render
 
     figure = Figure(figsize=(6.4, 4.0), layout="constrained")
     panel: Any = figure.subplots()
     panel.plot(curve.rates, curve.losses, ".", color="0.7", label="training loss")
     panel.plot(curve.rates, curve.smoothed, label="smoothed")
     panel.axvline(curve.suggestion, color="C1", label=f"suggestion: {curve.suggestion:.2g}")
-    panel.axvline(
-        curve.steepest, color="C3", ls=":", label=f"steepest descent: {curve.steepest:.2g}"
-    )
-    panel.axvline(curve.lowest, color="C2", ls=":", label=f"lowest loss: {curve.lowest:.2g}")
-    panel.set_xscale("log")
+    panel.axvline(curve.steepest, c="C3", ls=":", label=f"steepest descent: {curve.steepest:.2g}")
+    panel.axvline(curve.lowest, c="C2", ls=":", label=f"lowest loss: {curve.lowest:.2g}")
     # Diverged losses at the highest rates lie outside the plot.
     low, start = min(curve.smoothed), max(curve.smoothed[: len(curve.smoothed) // 2])
-    panel.set_ylim(low - 0.2 * (start - low), start + (start - low))
-    panel.set_xlabel("learning rate")
-    panel.set_ylabel("loss")
+    limits = (low - 0.2 * (start - low), start + (start - low))
+    panel.set(xscale="log", xlabel="learning rate", ylabel="loss", ylim=limits)
     panel.grid(alpha=0.3)
     panel.legend()
     return render(figure)

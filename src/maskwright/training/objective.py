@@ -15,9 +15,11 @@ from maskwright.model_card import ModelCard
 from maskwright.models.blueprint import Blueprint
 from maskwright.training.distribute import Shard, add_up
 from maskwright.training.options import Recipe
-from maskwright.training.steps import Objective
 
 Tensor = Any
+Objective = Callable[[keras.Model, Any, bool], tuple[Tensor, Any]]
+"""From a model, a batch and whether in training to the loss of each sample, `(b,)`, and the output
+of the model, which `Scoring.count` compares with the labels."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +49,7 @@ class LearningTask:
     """What a model learns.
 
     Args:
-        objective: Loss of each sample and output of the model; see `steps.Objective`.
+        objective: Loss of each sample and output of the model; see `Objective`.
         train: From epoch, batches to skip and shard, as `train_batches` takes them, to the batches
             of that epoch: inputs of the model, labels and weights.
         validation: Gives the batches that select the best weights; `None` without validation.

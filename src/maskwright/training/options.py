@@ -1,13 +1,9 @@
-"""How a model is trained: the recipe, the length of the run, and how the run is carried out."""
+"""How a model is trained: the recipe, and how the run is carried out."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from maskwright.errors import ConfigError
 from maskwright.types import OnMessage, ignore_message
-
-if TYPE_CHECKING:
-    from maskwright.training.checkpoint import State
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,43 +36,6 @@ class Recipe:
     fix_statistics: bool
     average: float
     patience: int | None
-
-
-@dataclass(frozen=True)
-class Budget:
-    """The length of a run: one of both is given.
-
-    Raises:
-        ConfigError: If neither or both are given.
-    """
-
-    epochs: int | None
-    seconds: float | None
-
-    def __post_init__(self) -> None:
-        if (self.epochs is None) == (self.seconds is None):
-            raise ConfigError("Give either a number of epochs or a number of minutes to train for.")
-
-    def share_done(self, state: "State", steps: int, upcoming_seconds: float) -> float:
-        """Share of the run that is over, 0 to 1.
-
-        Args:
-            upcoming_seconds: Duration of the next step and the last validation, which must fit.
-        """
-        if state.finished:
-            return 1.0
-        if self.epochs is not None:
-            return min(state.step / max(self.epochs * steps, 1), 1.0)
-        return min((state.seconds + upcoming_seconds) / float(self.seconds or 1), 1.0)
-
-    def is_over(self, state: "State", recipe: Recipe, share_done: float) -> bool:
-        """Whether training ends before the next epoch, early stopping included."""
-        return (
-            state.finished
-            or (recipe.patience is not None and state.waited >= recipe.patience)
-            or (self.epochs is not None and state.epoch >= self.epochs)
-            or (self.seconds is not None and share_done >= 1)
-        )
 
 
 @dataclass(frozen=True, kw_only=True)

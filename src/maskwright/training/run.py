@@ -4,17 +4,18 @@ import csv
 import json
 import platform
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import yaml
 
-from maskwright.errors import DataError
 from maskwright.imageio import atomic_write, check_start, write_text
-from maskwright.model_card import CARD_FILE, MODEL_FILE, NETWORK_FILE, ModelCard, checksum
+from maskwright.model_card import CARD_FILE, MODEL_FILE, ModelCard, checksum
+
+_USED = ("maskwright", "keras", "tensorflow", "tensorflow-cpu", "numpy", "opencv-python-headless")
 
 
 @dataclass(frozen=True)
@@ -69,23 +70,16 @@ class Run:
 
     def write_environment(self, facts: Mapping[str, Any]) -> None:
         """Versions of what computes, and `facts`, into `environment.json`."""
-        packages = ("maskwright", "keras", "tensorflow", "tensorflow-cpu", "numpy")
         versions = {"python": platform.python_version()}
-        for package in (*packages, "opencv-python-headless"):
-            try:
+        for package in _USED:
+            with suppress(metadata.PackageNotFoundError):
                 versions[package] = metadata.version(package)
-            except metadata.PackageNotFoundError:
-                continue
         text = json.dumps({"versions": versions, **facts}, indent=2)
         write_text(self.folder / "environment.json", text + "\n")
 
     def read_environment(self) -> dict[str, Any]:
         """What `write_environment` wrote."""
         return json.loads((self.folder / "environment.json").read_text(encoding="utf-8"))
-
-    def write_network(self, text: str) -> None:
-        """Write how the network is built, `Blueprint.to_json`, so that it can be exported."""
-        write_text(self.folder / NETWORK_FILE, text)
 
     def write_history(self, rows: Sequence[Mapping[str, float]]) -> None:
         """One line for each epoch into `history.csv`; a value not measured stays empty."""
@@ -112,20 +106,3 @@ class Run:
             model.save(beside)
         known = replace(card, model_sha256=checksum(self.model_file))
         known.write(self.folder / CARD_FILE)
-
-
-def write_arrays(path: Path, arrays: Mapping[str, np.ndarray], state: Mapping[str, Any]) -> None:
-    """Arrays and plain values into one `.npz`, whole or not at all; no pickle in it."""
-    text = np.frombuffer(json.dumps(state).encode(), np.uint8)
-    with atomic_write(path) as beside, beside.open("wb") as file:
-        np.savez(file, allow_pickle=False, state=text, **arrays)
-
-
-def read_arrays(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    """What `write_arrays` wrote; `DataError` where the file is something else."""
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
-        return arrays, json.loads(arrays.pop("state").tobytes())
-    except (OSError, ValueError, KeyError) as error:
-        raise DataError(f"The checkpoint {path} cannot be read ({error}).") from None

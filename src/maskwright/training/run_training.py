@@ -5,18 +5,17 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import keras
-from keras.callbacks import Callback
 
 from maskwright.errors import ConfigError, TrainingError
 from maskwright.imageio import write_image, write_text
+from maskwright.model_card import NETWORK_FILE
 from maskwright.models import main_model
-from maskwright.training.callbacks import Curves, Previews, ProgressBar
+from maskwright.training.callbacks import Curves, Previews, ProgressBar, write_progress
 from maskwright.training.diagram import diagram, summary
 from maskwright.training.distribute import find_strategy, is_chief
 from maskwright.training.loop import TrainingLoop
 from maskwright.training.objective import TrainingSetup
 from maskwright.training.options import TrainOptions
-from maskwright.training.progress import write_progress
 from maskwright.training.run import Run
 
 _STEPS_PER_EPOCH = 20  # at least, of a run measured in minutes, so that ten images do for an epoch
@@ -50,7 +49,11 @@ def run_training(
         if setup.initialize is not None:
             setup.initialize(model)
     if chief:
-        _write_description(run, setup, model)
+        run.write_settings(setup.settings)
+        run.write_environment(setup.data)
+        write_text(run.folder / NETWORK_FILE, setup.network.to_json())
+        write_text(run.folder / "model.txt", summary(model))
+        write_image(run.folder / "model.png", diagram(model))
     loop = TrainingLoop(
         model,
         setup.task,
@@ -69,7 +72,12 @@ def run_training(
     scoring = setup.task.scoring
     callbacks.insert(0, ProgressBar(loop.share_done, scoring.titles))
     if options.tensorboard:
-        callbacks.append(_tensorboard(run))
+        if find_spec("tensorboard") is None:
+            raise ConfigError(
+                'TensorBoard is not installed; install it with: pip install "maskwright[track]"'
+            )
+        folder = run.folder / "tensorboard"
+        callbacks.append(keras.callbacks.TensorBoard(folder, write_graph=False))
     # Last, so that the preview of an epoch is there when its row is.
     callbacks.append(Curves(run, loop.state.history, scoring.titles))
     with write_progress(run, loop.share_done, scoring, setup.preview_columns):
@@ -80,22 +88,6 @@ def run_training(
     return run
 
 
-def _write_description(run: Run, setup: TrainingSetup, model: keras.Model) -> None:
-    run.write_settings(setup.settings)
-    run.write_environment(setup.data)
-    run.write_network(setup.network.to_json())
-    write_text(run.folder / "model.txt", summary(model))
-    write_image(run.folder / "model.png", diagram(model))
-
-
 def passes(minutes: float | None, steps: int) -> int:
     """Passes of `steps` batches that make an epoch: one, or more where a run is timed."""
     return 1 if minutes is None else -(-_STEPS_PER_EPOCH // steps)
-
-
-def _tensorboard(run: Run) -> Callback:
-    if find_spec("tensorboard") is None:
-        raise ConfigError(
-            'TensorBoard is not installed; install it with: pip install "maskwright[track]"'
-        )
-    return keras.callbacks.TensorBoard(run.folder / "tensorboard", write_graph=False)

@@ -1,4 +1,4 @@
-"""Learning rates over a run, as functions of the share of the run that is over.
+"""Optimizers, and their learning rates as functions of the share of the run that is over.
 
 Keras's schedules count steps towards a number known beforehand. A run with a budget of minutes has
 no such number: its share is time, so that the rate has fallen where it should when time is up.
@@ -6,15 +6,21 @@ no such number: its share is time, so that the rate has fallen where it should w
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
 
 import keras
 
 from maskwright.errors import ConfigError
 from maskwright.models import freeze
 from maskwright.training.options import Recipe
-from maskwright.training.steps import Group, make_optimizer
 
 SCHEDULES = ("cosine", "polynomial", "constant")
+OPTIMIZERS = {
+    "adamw": keras.optimizers.AdamW,
+    "adam": keras.optimizers.Adam,
+    "sgd": partial(keras.optimizers.SGD, momentum=0.9, nesterov=True),
+}
 
 _WARMUP_AFTER_FREEZE = 0.5  # of the time the encoder was frozen: how long its rate climbs after it
 
@@ -42,6 +48,30 @@ def rate_factor(
     return final + (1 - final) * fallen
 
 
+def make_optimizer(name: str, weight_decay: float = 0.0) -> keras.optimizers.Optimizer:
+    """Optimizer whose rate is set before every step; decay spares biases and normalizations."""
+    if name not in OPTIMIZERS:
+        raise ConfigError(f"Expected an optimizer of {', '.join(OPTIMIZERS)}; received {name!r}.")
+    no_decay = 0.0 if name == "adamw" else None
+    optimizer = OPTIMIZERS[name](0.0, weight_decay=weight_decay or no_decay)
+    if weight_decay:
+        optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    return optimizer
+
+
+@dataclass
+class Group:
+    """Weights that learn at one rate, `rate_factor` times that of the run.
+
+    `start` is the share of the run from which it learns; its rate climbs from there.
+    """
+
+    optimizer: keras.optimizers.Optimizer
+    variables: Sequence[keras.Variable]
+    rate_factor: float = 1.0
+    start: float = 0.0
+
+
 class ParameterGroups:
     """The weights of a pretrained encoder, the layer `"encoder"`, and all others of a model."""
 
@@ -59,10 +89,7 @@ class ParameterGroups:
             self.groups.append(self._group(pretrained, recipe.encoder_rate, recipe.freeze))
 
     def freeze_encoder(self, frozen: bool) -> list[Group]:
-        """Groups that learn while the encoder is frozen, or not, which is set in the model.
-
-        With the encoder left out of the gradients, nothing is propagated back into it.
-        """
+        """Groups that learn while the encoder is frozen, or not, which is set in the model."""
         if self.encoder is not None:
             freeze(self.model, frozen, self.recipe.fix_statistics)
         return self.groups[:1] if frozen else self.groups

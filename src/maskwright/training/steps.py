@@ -1,55 +1,18 @@
-"""What is computed in one step, compiled: gradients, clipping, optimizers, moving average."""
+"""What is computed in one step, compiled: gradients, clipping, updates, moving average."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from maskwright.errors import ConfigError
+from maskwright.training.objective import LearningTask
+from maskwright.training.options import Recipe
+from maskwright.training.schedule import Group
 
 Tensor = Any
-Count = Callable[[Any, Any], Tensor]
-Objective = Callable[[keras.Model, Any, bool], tuple[Tensor, Any]]
-"""From a model, a batch and whether in training to the loss of each sample, `(b,)`, and the output
-of the model, which `Count` compares with the labels."""
-OPTIMIZERS = ("adamw", "adam", "sgd")
-
-
-def make_optimizer(
-    name: str, weight_decay: float = 0.0, momentum: float = 0.9
-) -> keras.optimizers.Optimizer:
-    """Optimizer whose rate is set before every step; decay spares biases and normalizations."""
-    decay = weight_decay or None
-    if name == "adamw":
-        optimizer = keras.optimizers.AdamW(0.0, weight_decay=weight_decay)
-    elif name == "adam":
-        optimizer = keras.optimizers.Adam(0.0, weight_decay=decay)
-    elif name == "sgd":
-        optimizer = keras.optimizers.SGD(0.0, momentum=momentum, nesterov=True, weight_decay=decay)
-    else:
-        raise ConfigError(f"Expected an optimizer of {', '.join(OPTIMIZERS)}; received {name!r}.")
-    if decay:
-        optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
-    return optimizer
-
-
-@dataclass
-class Group:
-    """Weights that learn at one rate.
-
-    Args:
-        rate_factor: Of the run's learning rate.
-        start: Share of the run from which it learns; its rate climbs from there.
-    """
-
-    optimizer: keras.optimizers.Optimizer
-    variables: Sequence[keras.Variable]
-    rate_factor: float = 1.0
-    start: float = 0.0
 
 
 def read(variable: Any) -> np.ndarray:
@@ -73,10 +36,10 @@ class MovingAverage:
 
     def __init__(self, variables: Sequence[keras.Variable], share: float) -> None:
         self.share = share
-        self.variables = list(variables)
-        self.averages = [
-            tf.Variable(variable.value, trainable=False) for variable in self.variables
-        ]
+        # Weights and running statistics; not the states of random generators.
+        floats = [v for v in variables if np.issubdtype(np.dtype(v.dtype), np.floating)]
+        self.variables = floats
+        self.averages = [tf.Variable(variable.value, trainable=False) for variable in floats]
 
     def update(self, step: Tensor) -> None:
         """Take in the weights after step number `step`, float32 scalar, from 0."""
@@ -107,28 +70,25 @@ class MovingAverage:
 def make_train_step(
     strategy: tf.distribute.Strategy,
     model: keras.Model,
-    objective: Objective,
-    count: Count,
+    task: LearningTask,
+    recipe: Recipe,
     groups: Sequence[Group],
     average: MovingAverage,
-    *,
-    batch_size: int,
-    clip_norm: float | None,
 ) -> Callable[..., tuple[Tensor, Tensor, Tensor, Tensor]]:
-    """Compiled function that learns from one batch.
+    """Compiled function that trains `groups` on one batch.
 
     Returns:
-        Function of `(batch, step, seconds)`, batch as `Task.train` gives it and two float32
-        scalars, to: mean loss, norm of the gradients, what `count` counted,
-        and `seconds` averaged over workers, so that all agree on how much of a run is over.
+        Function of `(batch, step, seconds)`, batch as `LearningTask.train` gives it and two float32
+        scalars, to: mean loss, norm of the gradients, counts of the scoring, and `seconds` averaged
+        over workers, so that all agree on how much of a run is over.
     """
     variables = [variable for group in groups for variable in group.variables]
     replicas = strategy.num_replicas_in_sync
 
     def learn(batch: tuple[Any, Any, Any]) -> tuple[Tensor, Tensor, Tensor]:
         with tf.GradientTape() as tape:
-            values, output = objective(model, batch, True)
-            value = tf.reduce_sum(values) / batch_size
+            values, output = task.objective(model, batch, True)
+            value = tf.reduce_sum(values) / recipe.batch_size
             if penalties := model.losses:  # of weights, which all replicas share
                 value += tf.add_n(penalties) / replicas
         gradients = tape.gradient(value, [variable.value for variable in variables])
@@ -137,8 +97,8 @@ def make_train_step(
             context = tf.distribute.get_replica_context()
             whole = context.all_reduce(tf.distribute.ReduceOp.SUM, gradients)
         norm = tf.linalg.global_norm(whole)
-        if clip_norm:
-            factor = tf.minimum(1.0, clip_norm / tf.maximum(norm, 1e-12))
+        if recipe.clip_norm:
+            factor = tf.minimum(1.0, recipe.clip_norm / tf.maximum(norm, 1e-12))
             gradients = [gradient * factor for gradient in gradients]
         start = 0
         for group in groups:
@@ -146,7 +106,7 @@ def make_train_step(
             # Keras adds the gradients of all replicas up, so each hands in its own.
             group.optimizer.apply(gradients[start:end], group.variables)
             start = end
-        return value, norm / replicas, count(batch[1], output)
+        return value, norm / replicas, task.scoring.count(batch[1], output)
 
     @tf.function(reduce_retracing=True, autograph=False)
     def train_step(batch: Any, step: Tensor, seconds: Tensor) -> tuple[Tensor, ...]:
@@ -166,18 +126,13 @@ def make_train_step(
 
 
 def make_score_step(
-    model: keras.Model, objective: Objective, count: Count
+    model: keras.Model, task: LearningTask
 ) -> Callable[[tuple[Any, Any, Any]], tuple[Tensor, Tensor]]:
-    """Compiled function of a batch to its summed loss and what `count` counts in it."""
+    """Compiled function of a batch to its summed loss and the counts of the scoring."""
 
     @tf.function(reduce_retracing=True, autograph=False)
     def score_step(batch: tuple[Any, Any, Any]) -> tuple[Tensor, Tensor]:
-        values, output = objective(model, batch, False)
-        return tf.reduce_sum(values), count(batch[1], output)
+        values, output = task.objective(model, batch, False)
+        return tf.reduce_sum(values), task.scoring.count(batch[1], output)
 
     return score_step
-
-
-def averaged_variables(model: keras.Model) -> list[keras.Variable]:
-    """Weights and running statistics of a model; not the states of its random generators."""
-    return [v for v in model.variables if np.issubdtype(np.dtype(v.dtype), np.floating)]

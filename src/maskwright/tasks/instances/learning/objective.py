@@ -22,8 +22,7 @@ from maskwright.tasks.instances.learning.batches import (
 )
 from maskwright.tasks.instances.learning.targets import ObjectArrays
 from maskwright.training.distribute import Shard, add_up
-from maskwright.training.objective import Batching, LearningTask, Scoring
-from maskwright.training.steps import Objective
+from maskwright.training.objective import Batching, LearningTask, Objective, Scoring
 
 Tensor = Any
 Learned = tuple[Objective, Scoring, Target]
