@@ -3,7 +3,7 @@
 import sys
 from typing import Annotated
 
-import typer
+from typer import Context, Exit, Option, Typer, echo
 
 from maskwright import __version__
 from maskwright.cli.data import check
@@ -15,7 +15,7 @@ from maskwright.cli.regions import app as regions
 from maskwright.cli.train import demo, lr_find, train
 from maskwright.errors import MaskwrightError
 
-app = typer.Typer(
+app = Typer(
     name="maskwright",
     help="Train, evaluate and deploy image segmentation models.",
     invoke_without_command=True,
@@ -32,17 +32,17 @@ app.add_typer(regions)
 
 @app.callback()
 def options(
-    context: typer.Context,
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
-    version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False,
+    context: Context,
+    debug: Annotated[bool, Option("--debug", help="Show the traceback of an error.")] = False,
+    version: Annotated[bool, Option("--version", help="Show the version and exit.")] = False,
 ) -> None:
     """Train, evaluate and deploy image segmentation models."""
     if version:
-        typer.echo(__version__)
-        raise typer.Exit
+        echo(__version__)
+        raise Exit
     if context.invoked_subcommand is None:
-        typer.echo(context.get_help())
-        raise typer.Exit(2)
+        echo(context.get_help())
+        raise Exit(2)
 
 
 def main() -> None:
@@ -55,12 +55,12 @@ def main() -> None:
     except (MaskwrightError, OSError) as error:  # a full disk, a folder that may not be written
         if debug:
             raise
-        typer.echo(f"maskwright: {error}", err=True)
+        echo(f"maskwright: {error}", err=True)
         sys.exit(getattr(error, "exit_code", 1))
     except ModuleNotFoundError as error:
         if debug or error.name not in ("tensorflow", "tensorflow_cpu"):
             raise
-        typer.echo(
+        echo(
             'maskwright: TensorFlow is not installed; install it with pip install "maskwright[cpu]"'
             ' or, for NVIDIA GPUs, pip install "maskwright[gpu]", never both.',
             err=True,

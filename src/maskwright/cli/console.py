@@ -4,45 +4,13 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-import typer
 from rich.console import Console
-from rich.markup import escape
-
-from maskwright.types import Engine
+from typer import Exit, echo
 
 if TYPE_CHECKING:
     from maskwright.training import Run
-
-Data = Annotated[str, typer.Argument(help="Data set: folder, CSV file, data.yaml or tfds:NAME.")]
-PlanFile = Annotated[Path | None, typer.Option("--plan", help="YAML file of settings.")]
-Settings = Annotated[
-    list[str] | None, typer.Option("--set", help="Setting as KEY=VALUE; can be repeated.")
-]
-RunFolder = Annotated[Path, typer.Option("-o", "--out", help="Folder of the run.")]
-Resume = Annotated[bool, typer.Option("--resume", help="Resume what was interrupted.")]
-Epochs = Annotated[int | None, typer.Option(min=1, help="Number of epochs.")]
-Split = Annotated[str, typer.Option(help="Split to score.")]
-Flips = Annotated[
-    bool, typer.Option(help="Average predictions over the image and its mirror image.")
-]
-OutFolder = Annotated[Path | None, typer.Option("-o", "--out", help="Folder for the results.")]
-Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")]
-GroupBy = Annotated[
-    str | None,
-    typer.Option(help="CSV column, or regular expression whose first group is the case."),
-]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Recompute existing results.")]
-FolderEngine = Annotated[
-    Engine, typer.Option(help="This process, or a Ray cluster with a shared file system.")
-]
-ClusterAddress = Annotated[
-    str | None,
-    typer.Option(
-        envvar="RAY_ADDRESS", help="Address of a running Ray cluster; by default, start one here."
-    ),
-]
 
 
 def out() -> Console:
@@ -52,7 +20,7 @@ def out() -> Console:
 
 def print_message(text: str) -> None:
     """Print a message on standard error."""
-    typer.echo(text, err=True)
+    echo(text, err=True)
 
 
 def read_settings(pairs: list[str] | None, **options: Any) -> dict[str, Any]:
@@ -63,30 +31,6 @@ def read_settings(pairs: list[str] | None, **options: Any) -> dict[str, Any]:
     return {**parse_settings(pairs or []), **given}
 
 
-def show_settings(context: typer.Context, wanted: bool) -> None:
-    """List the settings of a training command and exit, if wanted."""
-    if not wanted:
-        return
-    from maskwright.config import RegionConfig, TrainConfig
-
-    config = RegionConfig if context.command_path == RegionConfig.command else TrainConfig
-    for name, field in config.model_fields.items():
-        default = field.get_default(call_default_factory=True)
-        text = str(list(default) if isinstance(default, tuple) else default)
-        text = {"None": "none", "True": "true", "False": "false"}.get(text, text)
-        description = escape(" ".join(str(field.description).split()))
-        out().print(f"[bold]{name}[/] = {escape(text)}  [dim]{description}[/]")
-    raise typer.Exit
-
-
-ShowSettings = Annotated[
-    bool,
-    typer.Option(
-        "--settings", is_eager=True, callback=show_settings, help="List all settings and exit."
-    ),
-]
-
-
 def report_run(run: "Run") -> None:
     """Print the length of a training run and the paths of its results."""
     last = run.read_history()[-1]
@@ -94,7 +38,7 @@ def report_run(run: "Run") -> None:
         f"Trained {int(last['epoch'])} epochs in {last['seconds']:.0f} s; "
         f"see {run.folder / 'curves.png'} and {run.previews}."
     )
-    typer.echo(run.folder)
+    echo(run.folder)
 
 
 def report_evaluation(run: Path, evaluation: Any, folder: Path, as_json: bool) -> None:
@@ -108,7 +52,7 @@ def report_evaluation(run: Path, evaluation: Any, folder: Path, as_json: bool) -
 
     report = task_of(run).report(evaluation)
     if as_json:
-        typer.echo(json.dumps(to_dict(report)))
+        echo(json.dumps(to_dict(report)))
     else:
         out().print(terminal_table(report))
     for skipped in report.evaluation.skipped:
@@ -121,9 +65,9 @@ def report_predictions(result: Any, folder: Path) -> None:
     for failure in result.failed:
         print_message(f"failed: {failure.reason}")
     print_message(result.summary())
-    typer.echo(result.output(folder))
+    echo(result.output(folder))
     if result.failed:
-        raise typer.Exit(1)
+        raise Exit(1)
 
 
 def quiet_tensorflow() -> None:

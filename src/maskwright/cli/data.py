@@ -5,11 +5,12 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
 from rich.markup import escape
 from rich.table import Table
+from typer import Exit, Option, echo
 
-from maskwright.cli.console import Data, GroupBy, Json, out, print_message
+from maskwright.cli import options
+from maskwright.cli.console import out, print_message
 
 if TYPE_CHECKING:
     from maskwright.data.audit.audit import AuditReport
@@ -18,32 +19,31 @@ _COLORS = {"error": "red", "warning": "yellow", "note": "cyan"}
 
 
 def check(
-    data: Data,
+    data: options.Data,
     sheet: Annotated[
-        Path | None,
-        typer.Option(help="PNG file for a contact sheet of augmented images and masks."),
+        Path | None, Option(help="PNG file for a contact sheet of augmented images and masks.")
     ] = None,
     write: Annotated[
-        bool, typer.Option("--write", help="Write the inferred layout and classes to data.yaml.")
+        bool, Option("--write", help="Write the inferred layout and classes to data.yaml.")
     ] = False,
-    group_by: GroupBy = None,
+    group_by: options.GroupBy = None,
     strength: Annotated[
-        str, typer.Option("--augmentation", help="Augmentation strength of the contact sheet.")
+        str, Option("--augmentation", help="Augmentation strength of the contact sheet.")
     ] = "medium",
-    as_json: Json = False,
+    as_json: options.Json = False,
 ) -> None:
     """Audit a data set; exit code 1 if it has errors."""
     from maskwright import api
 
     report = api.check(data, sheet=sheet, write=write, group_by=group_by, strength=strength)
     if as_json:
-        typer.echo(json.dumps(report.to_dict()))
+        echo(json.dumps(report.to_dict()))
     else:
         _show(report)
     if sheet is not None:
         print_message(f"See {sheet}.")
     if not report.ok:
-        raise typer.Exit(1)
+        raise Exit(1)
 
 
 def _show(report: "AuditReport") -> None:

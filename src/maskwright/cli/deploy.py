@@ -6,30 +6,27 @@ import webbrowser
 from pathlib import Path
 from typing import Annotated
 
-import typer
+from typer import Argument, Option, echo
 
-from maskwright.cli.console import Json, print_message, quiet_tensorflow
+from maskwright.cli import options
+from maskwright.cli.console import print_message, quiet_tensorflow
 from maskwright.errors import ConfigError
 from maskwright.types import Format
 
 
 def export(
-    run: Annotated[Path, typer.Argument(help="Folder of a run, or of an ensemble.")],
+    run: Annotated[Path, Argument(help="Folder of a run, or of an ensemble.")],
     out: Annotated[
-        Path, typer.Option("-o", "--out", help="Output folder, or a file ending with .maskwright.")
+        Path, Option("-o", "--out", help="Output folder, or a file ending with .maskwright.")
     ],
-    format: Annotated[
-        Format, typer.Option(help="Inference engine of the exported model.")
-    ] = "onnx",
+    format: Annotated[Format, Option(help="Inference engine of the exported model.")] = "onnx",
     data: Annotated[
-        str | None,
-        typer.Option(help="Data set; outputs are also compared on its validation images."),
+        str | None, Option(help="Data set; outputs are also compared on its validation images.")
     ] = None,
     int8: Annotated[
-        bool,
-        typer.Option("--int8", help="Quantize to 8 bits, calibrated on training images of --data."),
+        bool, Option("--int8", help="Quantize to 8 bits, calibrated on training images of --data.")
     ] = False,
-    as_json: Json = False,
+    as_json: options.Json = False,
 ) -> None:
     """Export a model for another engine and verify it against the original."""
     quiet_tensorflow()
@@ -40,49 +37,49 @@ def export(
         summary = {"path": str(exported.path), **exported.parity.to_dict()}
         if exported.segmenter is not None:
             summary["segmenter"] = exported.segmenter.to_dict()
-        typer.echo(json.dumps(summary))
+        echo(json.dumps(summary))
         return
     if layers := exported.listing.kept_in_float:
         print_message(f"{len(layers)} layers remain in float: {', '.join(layers)}.")
     if exported.segmenter is not None:
         print_message(f"Segmenter: {exported.segmenter.summary()}")
     print_message(exported.parity.summary())
-    typer.echo(exported.path)
+    echo(exported.path)
 
 
 def serve(
     models: Annotated[
         list[str],
-        typer.Argument(
+        Argument(
             metavar="MODEL…",
             help="Runs, also in training, ensembles or exported models; as PATH or NAME=PATH.",
         ),
     ],
-    host: Annotated[str, typer.Option(help="Network address to bind to.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port; 0 selects a free one.", min=0, max=65535)] = 8000,
+    host: Annotated[str, Option(help="Network address to bind to.")] = "127.0.0.1",
+    port: Annotated[int, Option(help="Port; 0 selects a free one.", min=0, max=65535)] = 8000,
     token_file: Annotated[
-        Path | None, typer.Option(help="File with the access token that clients must send.")
+        Path | None, Option(help="File with the access token that clients must send.")
     ] = None,
     keep: Annotated[
         Path | None,
-        typer.Option(
+        Option(
             help="Folder for images and masks that the page adds to training data.",
             show_default="kept",
         ),
     ] = None,
     queue: Annotated[
-        int, typer.Option(help="Maximum pending requests; more receive status 503.", min=1)
+        int, Option(help="Maximum pending requests; more receive status 503.", min=1)
     ] = 64,
     seconds: Annotated[
-        float, typer.Option(help="Time limit of a request; beyond it, status 504.", min=0.1)
+        float, Option(help="Time limit of a request; beyond it, status 504.", min=0.1)
     ] = 60.0,
     max_megapixels: Annotated[
-        float, typer.Option(help="Maximum image size; larger ones receive status 413.", min=0.001)
+        float, Option(help="Maximum image size; larger ones receive status 413.", min=0.001)
     ] = 128.0,
     max_body_mb: Annotated[
-        float, typer.Option(help="Maximum request size; larger ones receive status 413.", min=0.001)
+        float, Option(help="Maximum request size; larger ones receive status 413.", min=0.001)
     ] = 256.0,
-    open_page: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
+    open_page: Annotated[bool, Option("--open", help="Open the page in a browser.")] = False,
 ) -> None:
     """Serve models over HTTP: a web page and a REST API.
 

@@ -3,33 +3,25 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-import typer
+from typer import Argument, Option
 
-from maskwright.cli.console import (
-    Data,
-    Flips,
-    Json,
-    OutFolder,
-    Split,
-    print_message,
-    quiet_tensorflow,
-    report_evaluation,
-)
+from maskwright.cli import options
+from maskwright.cli.console import print_message, quiet_tensorflow, report_evaluation
 
 Size = Annotated[
     Literal["original", "working"],
-    typer.Option(help="Resolution of the scores: of the files, or of the model."),
+    Option(help="Resolution of the scores: of the files, or of the model."),
 ]
 
 
 def evaluate(
-    run: Annotated[Path, typer.Argument(help="Folder of the run.")],
-    data: Data,
-    split: Split = "test",
-    folder: OutFolder = None,
+    run: Annotated[Path, Argument(help="Folder of the run.")],
+    data: options.Data,
+    split: options.Split = "test",
+    folder: options.OutFolder = None,
     size: Size = "original",
-    flips: Flips = False,
-    as_json: Json = False,
+    flips: options.Flips = False,
+    as_json: options.Json = False,
 ) -> None:
     """Score a model on a split that it was not trained on."""
     quiet_tensorflow()
@@ -42,14 +34,14 @@ def evaluate(
 
 
 def compare(
-    run_a: Annotated[Path, typer.Argument(help="Folder of the first run (A).")],
-    run_b: Annotated[Path, typer.Argument(help="Folder of the second run (B).")],
-    data: Data,
-    split: Split = "test",
-    folder: OutFolder = None,
+    run_a: Annotated[Path, Argument(help="Folder of the first run (A).")],
+    run_b: Annotated[Path, Argument(help="Folder of the second run (B).")],
+    data: options.Data,
+    split: options.Split = "test",
+    folder: options.OutFolder = None,
     size: Size = "original",
-    flips: Flips = False,
-    as_json: Json = False,
+    flips: options.Flips = False,
+    as_json: options.Json = False,
 ) -> None:
     """Test whether two models differ significantly, on the same images."""
     quiet_tensorflow()

@@ -5,21 +5,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
-import typer
 from rich.markup import escape
 from rich.table import Table
+from typer import Option, echo
 
-from maskwright.cli.console import (
-    Data,
-    Json,
-    PlanFile,
-    Resume,
-    Settings,
-    out,
-    print_message,
-    quiet_tensorflow,
-    read_settings,
-)
+from maskwright.cli import options
+from maskwright.cli.console import out, print_message, quiet_tensorflow, read_settings
 from maskwright.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -27,34 +18,28 @@ if TYPE_CHECKING:
 
 
 def plan(
-    data: Data,
+    data: options.Data,
     path: Annotated[
         Path | None,
-        typer.Option(
-            "-o", "--out", help="Output file, such as plan.yaml; a folder with --compare."
-        ),
+        Option("-o", "--out", help="Output file, such as plan.yaml; a folder with --compare."),
     ] = None,
     minutes: Annotated[
         float | None,
-        typer.Option(
-            min=0.01, help="Training budget in minutes; by default 10, or 60 with --compare."
-        ),
+        Option(min=0.01, help="Training budget in minutes; by default 10, or 60 with --compare."),
     ] = None,
-    settings: Settings = None,
+    settings: options.Settings = None,
     measure: Annotated[
-        bool, typer.Option("--measure/--no-measure", help="Time training steps on this machine.")
+        bool, Option("--measure/--no-measure", help="Time training steps on this machine.")
     ] = True,
     compare: Annotated[
         int | None,
-        typer.Option(
+        Option(
             min=2, help="Number of plans to cross-validate on the same folds within the budget."
         ),
     ] = None,
-    folds: Annotated[int, typer.Option(min=2, help="Number of folds of --compare.")] = 3,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Resume an interrupted --compare.")
-    ] = False,
-    as_json: Json = False,
+    folds: Annotated[int, Option(min=2, help="Number of folds of --compare.")] = 3,
+    resume: Annotated[bool, Option("--resume", help="Resume an interrupted --compare.")] = False,
+    as_json: options.Json = False,
 ) -> None:
     """Derive training settings from data and hardware, with reasons."""
     from maskwright import api
@@ -75,41 +60,39 @@ def plan(
             **overrides,
         )
         print_message(choice.reason)
-        typer.echo(json.dumps(choice.table) if as_json else path / "plan.yaml")
+        echo(json.dumps(choice.table) if as_json else path / "plan.yaml")
         return
     result = api.plan(
         data, path, minutes=minutes, measure=measure, on_message=print_message, **overrides
     )
     if as_json:
-        typer.echo(json.dumps(result.to_dict()))
+        echo(json.dumps(result.to_dict()))
     elif path is None:
-        typer.echo(result.to_yaml(), nl=False)
+        echo(result.to_yaml(), nl=False)
     else:
-        typer.echo(path)
+        echo(path)
 
 
 def search(
-    data: Data,
-    folder: Annotated[Path, typer.Option("-o", "--out", help="Folder of the search.")],
-    trials: Annotated[int, typer.Option(min=1, help="Total number of trials.")] = 20,
+    data: options.Data,
+    folder: Annotated[Path, Option("-o", "--out", help="Folder of the search.")],
+    trials: Annotated[int, Option(min=1, help="Total number of trials.")] = 20,
     minutes: Annotated[
         float | None,
-        typer.Option(min=0.01, help="Training budget of each trial in minutes; by default 10."),
+        Option(min=0.01, help="Training budget of each trial in minutes; by default 10."),
     ] = None,
-    epochs: Annotated[
-        int | None, typer.Option(min=1, help="Number of epochs of each trial.")
-    ] = None,
-    plan: PlanFile = None,
-    settings: Settings = None,
+    epochs: Annotated[int | None, Option(min=1, help="Number of epochs of each trial.")] = None,
+    plan: options.PlanFile = None,
+    settings: options.Settings = None,
     vary: Annotated[
         list[str] | None,
-        typer.Option(help="Setting to vary instead of the default ones; can be repeated."),
+        Option(help="Setting to vary instead of the default ones; can be repeated."),
     ] = None,
     score: Annotated[
-        Literal["mean_dice", "mean_iou"], typer.Option(help="Validation score to maximize.")
+        Literal["mean_dice", "mean_iou"], Option(help="Validation score to maximize.")
     ] = "mean_dice",
-    resume: Resume = False,
-    as_json: Json = False,
+    resume: options.Resume = False,
+    as_json: options.Json = False,
 ) -> None:
     """Search hyperparameters with Optuna, with an equal budget per trial."""
     from maskwright import api
@@ -129,7 +112,7 @@ def search(
     if as_json:
         summary = {"score": result.score, "best": asdict(result.best), "plan": result.best_plan}
         trials_run = [asdict(trial) for trial in result.trials]
-        typer.echo(json.dumps({**summary, "trials": trials_run}, default=str))
+        echo(json.dumps({**summary, "trials": trials_run}, default=str))
     else:
         out().print(_table(result))
     print_message(

@@ -5,46 +5,36 @@ from inspect import Parameter, signature
 from pathlib import Path
 from typing import Annotated, Any, cast, get_type_hints
 
-import typer
+from typer import Argument, Option
 
-from maskwright.cli.console import (
-    ClusterAddress,
-    Flips,
-    FolderEngine,
-    Overwrite,
-    print_message,
-    quiet_tensorflow,
-    report_predictions,
-)
+from maskwright.cli import options
+from maskwright.cli.console import print_message, quiet_tensorflow, report_predictions
 from maskwright.model_card.postprocessing import STEPS, Postprocessing
 
 
 def predict(
-    model: Annotated[Path, typer.Argument(help="Folder of a run, or an exported model.")],
-    images: Annotated[str, typer.Argument(help="Image, folder or glob.")],
-    folder: Annotated[Path, typer.Option("-o", "--out", help="Folder for the masks.")],
-    flips: Flips = False,
-    overlays: Annotated[bool, typer.Option(help="Also write overlays of mask and image.")] = True,
-    probabilities: Annotated[bool, typer.Option(help="Also write probabilities.")] = False,
-    threshold: Annotated[
-        float | None, typer.Option(help="Foreground probability threshold.")
-    ] = None,
+    model: Annotated[Path, Argument(help="Folder of a run, or an exported model.")],
+    images: Annotated[str, Argument(help="Image, folder or glob.")],
+    folder: Annotated[Path, Option("-o", "--out", help="Folder for the masks.")],
+    flips: options.Flips = False,
+    overlays: Annotated[bool, Option(help="Also write overlays of mask and image.")] = True,
+    probabilities: Annotated[bool, Option(help="Also write probabilities.")] = False,
+    threshold: Annotated[float | None, Option(help="Foreground probability threshold.")] = None,
     tile: Annotated[
-        int | None, typer.Option(help="Side of the tiles of large images, in pixels.", min=16)
+        int | None, Option(help="Side of the tiles of large images, in pixels.", min=16)
     ] = None,
     classes: Annotated[
-        Path | None,
-        typer.Option(help="Semantic run for panoptic output; MODEL segments instances."),
+        Path | None, Option(help="Semantic run for panoptic output; MODEL segments instances.")
     ] = None,
-    batch_size: Annotated[int, typer.Option(help="Images or tiles per batch.", min=1)] = 8,
-    overwrite: Overwrite = False,
-    engine: FolderEngine = "local",
-    address: ClusterAddress = None,
+    batch_size: Annotated[int, Option(help="Images or tiles per batch.", min=1)] = 8,
+    overwrite: options.Overwrite = False,
+    engine: options.FolderEngine = "local",
+    address: options.ClusterAddress = None,
     large: Annotated[
-        bool, typer.Option(help="Process all images by windows, as those above 33 megapixels.")
+        bool, Option(help="Process all images by windows, as those above 33 megapixels.")
     ] = False,
     polygons: Annotated[
-        bool, typer.Option(help="Also write polygons as GeoJSON; implies --large.")
+        bool, Option(help="Also write polygons as GeoJSON; implies --large.")
     ] = False,
     **steps: Any,
 ) -> None:
@@ -85,7 +75,7 @@ def _parameters() -> Iterator[Parameter]:
             yield parameter
         if parameter.name == "tile":
             for name, step in STEPS.items():
-                option = typer.Option(None, help=step.option)
+                option = Option(None, help=step.option)
                 yield parameter.replace(name=name, annotation=types[name] | None, default=option)
 
 

@@ -3,23 +3,10 @@
 from pathlib import Path
 from typing import Annotated
 
-import typer
+from typer import Argument, Exit, Option, Typer, echo
 
+from maskwright.cli import options
 from maskwright.cli.console import (
-    ClusterAddress,
-    Data,
-    Epochs,
-    FolderEngine,
-    GroupBy,
-    Json,
-    OutFolder,
-    Overwrite,
-    PlanFile,
-    Resume,
-    RunFolder,
-    Settings,
-    ShowSettings,
-    Split,
     print_message,
     quiet_tensorflow,
     read_settings,
@@ -30,39 +17,31 @@ from maskwright.cli.console import (
 from maskwright.types import Outside, RegionKind
 
 LabeledData = Annotated[
-    str, typer.Argument(help="Labeled data set: folder, CSV file, data.yaml or tfds:NAME.")
+    str, Argument(help="Labeled data set: folder, CSV file, data.yaml or tfds:NAME.")
 ]
-app = typer.Typer(
-    name="regions", help="Classify masked regions, images or cases.", no_args_is_help=True
-)
+app = Typer(name="regions", help="Classify masked regions, images or cases.", no_args_is_help=True)
 
 
 @app.command()
 def extract(
-    data: Data,
-    folder: Annotated[
-        Path, typer.Option("-o", "--out", help="Folder for the table and the crops.")
-    ],
+    data: options.Data,
+    folder: Annotated[Path, Option("-o", "--out", help="Folder for the table and the crops.")],
     regions: Annotated[
-        RegionKind | None,
-        typer.Option(help="Definition of a region in a mask; inferred by default."),
+        RegionKind | None, Option(help="Definition of a region in a mask; inferred by default.")
     ] = None,
-    size: Annotated[int, typer.Option(min=1, help="Side of the crops, in pixels.")] = 128,
+    size: Annotated[int, Option(min=1, help="Side of the crops, in pixels.")] = 128,
     context: Annotated[
-        float,
-        typer.Option(min=0, help="Margin around the bounding box, as a fraction of its sides."),
+        float, Option(min=0, help="Margin around the bounding box, as a fraction of its sides.")
     ] = 0.2,
     whole_image: Annotated[
-        bool, typer.Option("--whole-image", help="Use the whole image as crop.")
+        bool, Option("--whole-image", help="Use the whole image as crop.")
     ] = False,
-    outside: Annotated[
-        Outside, typer.Option(help="Treatment of pixels outside the mask.")
-    ] = "kept",
-    min_area_px: Annotated[int, typer.Option(min=1, help="Minimum region area, in pixels.")] = 1,
+    outside: Annotated[Outside, Option(help="Treatment of pixels outside the mask.")] = "kept",
+    min_area_px: Annotated[int, Option(min=1, help="Minimum region area, in pixels.")] = 1,
     spacing_mm: Annotated[
-        tuple[float, float] | None, typer.Option(help="Height and width of a pixel, in mm.")
+        tuple[float, float] | None, Option(help="Height and width of a pixel, in mm.")
     ] = None,
-    crops: Annotated[bool, typer.Option(help="Also write the crops.")] = True,
+    crops: Annotated[bool, Option(help="Also write the crops.")] = True,
 ) -> None:
     """Extract all regions of a data set: crops and a table of measures.
 
@@ -87,26 +66,24 @@ def extract(
         spacing_mm=spacing_mm,
         on_message=on_message,
     )
-    typer.echo(made)
+    echo(made)
     if skipped:
-        raise typer.Exit(1)
+        raise Exit(1)
 
 
 @app.command()
 def train(
     data: LabeledData,
-    run: RunFolder,
+    run: options.RunFolder,
     segmenter: Annotated[
-        Path | None, typer.Option(help="Segmentation run: also train on its masks, and bundle it.")
+        Path | None, Option(help="Segmentation run: also train on its masks, and bundle it.")
     ] = None,
-    plan: PlanFile = None,
-    settings: Settings = None,
-    minutes: Annotated[
-        float | None, typer.Option(min=0.01, help="Training budget in minutes.")
-    ] = None,
-    epochs: Epochs = None,
-    resume: Resume = False,
-    show_settings: ShowSettings = False,
+    plan: options.PlanFile = None,
+    settings: options.Settings = None,
+    minutes: Annotated[float | None, Option(min=0.01, help="Training budget in minutes.")] = None,
+    epochs: options.Epochs = None,
+    resume: options.Resume = False,
+    show_settings: options.ShowSettings = False,
 ) -> None:
     """Train a region classifier."""
     from maskwright import api
@@ -121,11 +98,11 @@ def train(
 
 @app.command()
 def evaluate(
-    run: Annotated[Path, typer.Argument(help="Folder of a `maskwright regions train` run.")],
+    run: Annotated[Path, Argument(help="Folder of a `maskwright regions train` run.")],
     data: LabeledData,
-    split: Split = "test",
-    folder: OutFolder = None,
-    json: Json = False,
+    split: options.Split = "test",
+    folder: options.OutFolder = None,
+    json: options.Json = False,
 ) -> None:
     """Score decisions, on ground truth masks and on predicted masks."""
     quiet_tensorflow()
@@ -140,28 +117,23 @@ def evaluate(
 @app.command()
 def predict(
     model: Annotated[
-        Path,
-        typer.Argument(help="Folder of a `maskwright regions train` run, or its exported model."),
+        Path, Argument(help="Folder of a `maskwright regions train` run, or its exported model.")
     ],
-    images: Annotated[str, typer.Argument(help="Image, folder or glob; a data set with --masks.")],
-    folder: Annotated[Path, typer.Option("-o", "--out", help="Folder for tables and overlays.")],
+    images: Annotated[str, Argument(help="Image, folder or glob; a data set with --masks.")],
+    folder: Annotated[Path, Option("-o", "--out", help="Folder for tables and overlays.")],
     masks: Annotated[
         bool | None,
-        typer.Option(
+        Option(
             "--masks/--no-masks",
             help="Use masks of the data set, or predict them with the segmenter (default).",
         ),
     ] = None,
-    group_by: GroupBy = None,
-    overlays: Annotated[
-        bool, typer.Option(help="Also write overlays of decisions and images.")
-    ] = True,
-    heat: Annotated[
-        bool, typer.Option(help="Also write Grad-CAM heat maps of the regions.")
-    ] = False,
-    overwrite: Overwrite = False,
-    engine: FolderEngine = "local",
-    address: ClusterAddress = None,
+    group_by: options.GroupBy = None,
+    overlays: Annotated[bool, Option(help="Also write overlays of decisions and images.")] = True,
+    heat: Annotated[bool, Option(help="Also write Grad-CAM heat maps of the regions.")] = False,
+    overwrite: options.Overwrite = False,
+    engine: options.FolderEngine = "local",
+    address: options.ClusterAddress = None,
 ) -> None:
     """Classify the regions, images or cases of a folder."""
     from maskwright.export.artifact import needs_tensorflow

@@ -6,42 +6,27 @@ from itertools import chain, count
 from pathlib import Path
 from typing import Annotated
 
-import typer
+from typer import Option, echo
 
-from maskwright.cli.console import (
-    Data,
-    Epochs,
-    Json,
-    PlanFile,
-    Resume,
-    RunFolder,
-    Settings,
-    ShowSettings,
-    out,
-    print_message,
-    quiet_tensorflow,
-    read_settings,
-    report_run,
-)
+from maskwright.cli import options
+from maskwright.cli.console import out, print_message, quiet_tensorflow, read_settings, report_run
 
 
 def train(
-    data: Data,
-    run: RunFolder,
-    plan: PlanFile = None,
-    settings: Settings = None,
+    data: options.Data,
+    run: options.RunFolder,
+    plan: options.PlanFile = None,
+    settings: options.Settings = None,
     minutes: Annotated[
-        float | None, typer.Option(min=0.01, help="Training budget in minutes, all folds included.")
+        float | None, Option(min=0.01, help="Training budget in minutes, all folds included.")
     ] = None,
-    epochs: Epochs = None,
+    epochs: options.Epochs = None,
     folds: Annotated[
         int | None,
-        typer.Option(
-            min=2, help="Cross-validate with this number of folds, and build the ensemble."
-        ),
+        Option(min=2, help="Cross-validate with this number of folds, and build the ensemble."),
     ] = None,
-    resume: Resume = False,
-    show_settings: ShowSettings = False,
+    resume: options.Resume = False,
+    show_settings: options.ShowSettings = False,
 ) -> None:
     """Train a segmentation model on images and masks."""
     from maskwright import api
@@ -58,26 +43,25 @@ def train(
             f"{total.mean_dice:.3f} (95 % {ends.mean_dice[0]:.3f} to {ends.mean_dice[1]:.3f}); see "
             f"{joined.folder / 'evaluation' / 'held_out' / 'report.html'}."
         )
-        typer.echo(joined.folder)
+        echo(joined.folder)
         return
     report_run(api.train(data, run, plan=plan, resume=resume, on_message=print_message, **given))
 
 
 def lr_find(
-    data: Data,
+    data: options.Data,
     picture: Annotated[
-        Path | None, typer.Option("-o", "--out", help="PNG file for the plot of the loss.")
+        Path | None, Option("-o", "--out", help="PNG file for the plot of the loss.")
     ] = None,
-    plan: PlanFile = None,
-    settings: Settings = None,
+    plan: options.PlanFile = None,
+    settings: options.Settings = None,
     steps: Annotated[
-        int, typer.Option(help="Number of training steps, from lowest to highest rate.")
+        int, Option(help="Number of training steps, from lowest to highest rate.")
     ] = 100,
     seconds: Annotated[
-        float | None,
-        typer.Option(min=0.1, help="Time limit in seconds; reduces the number of steps."),
+        float | None, Option(min=0.1, help="Time limit in seconds; reduces the number of steps.")
     ] = None,
-    as_json: Json = False,
+    as_json: options.Json = False,
 ) -> None:
     """Find a learning rate from the loss at exponentially rising rates."""
     from maskwright import api
@@ -92,9 +76,9 @@ def lr_find(
         **read_settings(settings),
     )
     if as_json:
-        typer.echo(json.dumps(asdict(curve)))
+        echo(json.dumps(asdict(curve)))
     else:
-        typer.echo(f"learning_rate={curve.suggestion:.2g}")  # as `train --set` takes it
+        echo(f"learning_rate={curve.suggestion:.2g}")  # as `train --set` takes it
     print_message(
         f"The loss falls most steeply at {curve.steepest:.2g} and is lowest at {curve.lowest:.2g}; "
         f"a third of the latter is suggested as the peak learning rate."
@@ -105,15 +89,13 @@ def lr_find(
 
 def demo(
     folder: Annotated[
-        Path | None, typer.Option("-o", "--out", help="Output folder; by default demo, demo-2, …")
+        Path | None, Option("-o", "--out", help="Output folder; by default demo, demo-2, …")
     ] = None,
     minutes: Annotated[
         float | None,
-        typer.Option(
-            min=0.05, help="Training budget in minutes; by default 2, or 3 with --regions."
-        ),
+        Option(min=0.05, help="Training budget in minutes; by default 2, or 3 with --regions."),
     ] = None,
-    regions: Annotated[bool, typer.Option("--regions", help="Also classify each cell.")] = False,
+    regions: Annotated[bool, Option("--regions", help="Also classify each cell.")] = False,
 ) -> None:
     """Train, evaluate and predict on a generated data set."""
     quiet_tensorflow()
@@ -127,4 +109,4 @@ def demo(
     result = make(folder or free, minutes=minutes or budget, on_message=print_message)
     out().print(terminal_table(task_of(result.run).report(result.evaluation)))
     for name, place in result.places.items():
-        typer.echo(f"{name + ':':<22}{place}")
+        echo(f"{name + ':':<22}{place}")

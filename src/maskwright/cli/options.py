@@ -1,0 +1,58 @@
+"""Options and arguments that commands share."""
+
+from pathlib import Path
+from typing import Annotated
+
+from rich.markup import escape
+from typer import Argument, Context, Exit, Option
+
+from maskwright.cli.console import out
+from maskwright.types import Engine
+
+Data = Annotated[str, Argument(help="Data set: folder, CSV file, data.yaml or tfds:NAME.")]
+PlanFile = Annotated[Path | None, Option("--plan", help="YAML file of settings.")]
+Settings = Annotated[
+    list[str] | None, Option("--set", help="Setting as KEY=VALUE; can be repeated.")
+]
+RunFolder = Annotated[Path, Option("-o", "--out", help="Folder of the run.")]
+Resume = Annotated[bool, Option("--resume", help="Resume what was interrupted.")]
+Epochs = Annotated[int | None, Option(min=1, help="Number of epochs.")]
+Split = Annotated[str, Option(help="Split to score.")]
+Flips = Annotated[bool, Option(help="Average predictions over the image and its mirror image.")]
+OutFolder = Annotated[Path | None, Option("-o", "--out", help="Folder for the results.")]
+Json = Annotated[bool, Option("--json", help="Print the result as JSON on standard output.")]
+GroupBy = Annotated[
+    str | None, Option(help="CSV column, or regular expression whose first group is the case.")
+]
+Overwrite = Annotated[bool, Option("--overwrite", help="Recompute existing results.")]
+FolderEngine = Annotated[
+    Engine, Option(help="This process, or a Ray cluster with a shared file system.")
+]
+ClusterAddress = Annotated[
+    str | None,
+    Option(
+        envvar="RAY_ADDRESS", help="Address of a running Ray cluster; by default, start one here."
+    ),
+]
+
+
+def show_settings(context: Context, wanted: bool) -> None:
+    """List the settings of a training command and exit, if wanted."""
+    if not wanted:
+        return
+    from maskwright.config import RegionConfig, TrainConfig
+
+    config = RegionConfig if context.command_path == RegionConfig.command else TrainConfig
+    for name, field in config.model_fields.items():
+        default = field.get_default(call_default_factory=True)
+        text = str(list(default) if isinstance(default, tuple) else default)
+        text = {"None": "none", "True": "true", "False": "false"}.get(text, text)
+        description = escape(" ".join(str(field.description).split()))
+        out().print(f"[bold]{name}[/] = {escape(text)}  [dim]{description}[/]")
+    raise Exit
+
+
+ShowSettings = Annotated[
+    bool,
+    Option("--settings", is_eager=True, callback=show_settings, help="List all settings and exit."),
+]
