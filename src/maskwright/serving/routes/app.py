@@ -19,7 +19,7 @@ from maskwright.serving.jobs.job_queue import BusyError, JobQueue
 from maskwright.serving.jobs.model_registry import ModelRegistry
 from maskwright.serving.limits import DeadlineExceededError, ServerLimits
 from maskwright.serving.metrics import ACCESS_RECORD, AccessRecord, ServerMetrics, write_record
-from maskwright.serving.routes.download_routes import download_routes
+from maskwright.serving.routes.downloads import download_routes
 from maskwright.serving.routes.inference_v2 import inference_routes
 from maskwright.serving.routes.page_routes import page_routes
 from maskwright.serving.routes.predict import predict_routes

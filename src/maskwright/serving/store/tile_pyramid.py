@@ -153,8 +153,7 @@ def _write_jpeg(file: Path, picture: np.ndarray) -> None:
 
 def _write_thumbnail(pyramid: TilePyramid) -> None:
     level = min(pyramid.levels - 1, TILE.bit_length() - 1)  # the largest that is one tile
-    data = np.frombuffer(pyramid.tile(level, 0, 0).read_bytes(), np.uint8)
-    small = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR_RGB))
+    small = np.asarray(cv2.imread(str(pyramid.tile(level, 0, 0)), cv2.IMREAD_COLOR_RGB))
     factor = min(1.0, _THUMBNAIL_SIDE / max(small.shape[:2]))
     size = tuple(max(1, round(side * factor)) for side in small.shape[1::-1])
     _write_jpeg(pyramid.thumbnail, cv2.resize(small, size, interpolation=cv2.INTER_AREA))

@@ -25,7 +25,6 @@ from maskwright.imageio.windows import MOST_PIXELS
 from maskwright.instances import Instances
 from maskwright.labels import IGNORE_LABEL, Labels
 from maskwright.serving.jobs.job_queue import wait_if_large
-from maskwright.serving.store.downloads import stem_of
 from maskwright.serving.store.upload import Upload
 
 _SUFFIXES = {"JPEG": ".jpg", "MPO": ".jpg", "JPEG2000": ".jp2", "PPM": ".ppm", "TIFF": ".tif"}
@@ -61,7 +60,7 @@ def keep_for_training(kept: Path, upload: Upload) -> dict[str, Any]:
     try:
         with _ONE_AT_A_TIME:
             _describe(folder, name, card.labels)
-            stem = _free_stem(folder / "images", stem_of(upload.name), upload.image)
+            stem = _free_stem(folder / "images", upload.stem, upload.image)
             if objects is not None:
                 ids = Instances.from_ids(objects.ids()).ids()  # without gaps
                 write_image(folder / "instances" / f"{stem}.png", ids.astype(np.uint16))

@@ -26,6 +26,7 @@ from maskwright.serving.store.tile_pyramid import TilePyramid
 from maskwright.tasks.serving import PredictedObjects, RegionDecisions, ServedModel
 
 _SAME_SHARE = 0.5  # of an object that must be left for it to be the same after a correction
+_LONGEST_STEM_BYTES = 160  # most file systems take 255 for a whole name
 _LOOK_S = 0.05  # between looks for changes that somebody waits for
 
 Status = Literal["waiting", "working", "done", "failed"]
@@ -90,6 +91,13 @@ class Upload:
     def pixels(self) -> int:
         """Number of pixels of the image."""
         return self.size[0] * self.size[1]
+
+    @property
+    def stem(self) -> str:
+        """Name without its suffix, as every file system takes it, and not hidden."""
+        stem = re.sub(r'[\\/:*?"<>|\x00-\x1f]', "_", Path(self.name).stem)
+        short = stem.encode()[:_LONGEST_STEM_BYTES].decode(errors="ignore")
+        return short.strip(" .") or "image"
 
     @property
     def over(self) -> bool:

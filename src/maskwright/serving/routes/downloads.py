@@ -1,16 +1,20 @@
-"""Masks of the page as files: of one image, or of several in an archive."""
+"""Masks of the page to download: of one image in every format, and archives of several images."""
 
 import csv
 import io
 import json
+import os
 import re
 import tempfile
 import zipfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, Annotated
+from urllib.parse import quote
 
 import numpy as np
+from fastapi import APIRouter, Query
+from fastapi.responses import Response, StreamingResponse
 from PIL import Image
 
 from maskwright.errors import TooLargeError
@@ -22,19 +26,66 @@ from maskwright.imageio.write import write_large_mask
 from maskwright.inference.postprocess import OBJECTS, components_of
 from maskwright.instances import Instances
 from maskwright.labels import IGNORE_LABEL
-from maskwright.serving.jobs.job_queue import wait_if_large
+from maskwright.serving.jobs.job_queue import JobQueue, wait_if_large
 from maskwright.serving.limits import check_deadline
+from maskwright.serving.routes.requests import file_response
+from maskwright.serving.store.image_store import ImageStore
 from maskwright.serving.store.mask_formats import as_png, coco, label_png, polygons
 from maskwright.serving.store.tile_pyramid import reduced_picture
 from maskwright.serving.store.upload import Upload
 from maskwright.tasks.instances.drawing import draw_objects
 
 _FAST = 1  # of the levels of zlib
-_LONGEST_STEM_BYTES = 160  # most file systems take 255 for a whole name
+_ARCHIVE_TIMES = 10  # an archive of many images may take so much longer than one answer
 
 
 Encode = Callable[[Upload, np.ndarray, int], bytes]
 """From an upload, its labels `(h, w)` and the most pixels that are decoded at once to a file."""
+
+
+def download_routes(images: ImageStore, queue: JobQueue) -> APIRouter:
+    """`/api/images/{id}/NAME` for the name of every format, and `/api/archive.zip`."""
+    routes, limits = APIRouter(prefix="/api"), queue.limits
+
+    def add(name: str, media_type: str) -> None:
+        @routes.get(f"/images/{{id}}/{name}", name=name, **file_response(media_type))
+        async def download_mask(id: str) -> Response:
+            """The mask as it is now, corrected or as predicted."""
+            upload = images.finished(id)
+            data = await queue.run(download, upload, name, limits.pixels)
+            headers = _attachment(f"{upload.stem}-{name}")
+            return Response(data, media_type=media_type, headers=headers)
+
+    for name, (media_type, _) in DOWNLOADS.items():
+        add(name, media_type)
+
+    @routes.get("/archive.zip", **file_response("application/zip"))
+    async def download_archive(
+        id: Annotated[list[str], Query(min_length=1, max_length=limits.images_kept)],
+    ) -> Response:
+        """All formats of several images in one archive."""
+        uploads = [images.finished(each) for each in id]
+        seconds = _ARCHIVE_TIMES * limits.seconds
+        packed = await queue.run(archive, uploads, limits.pixels, seconds=seconds)
+        size = packed.seek(0, os.SEEK_END)
+        packed.seek(0)
+        headers = {"content-length": str(size), **_attachment("masks.zip")}
+
+        def parts() -> Iterator[bytes]:
+            with packed:
+                yield from iter(lambda: packed.read(2**20), b"")
+
+        return StreamingResponse(parts(), media_type="application/zip", headers=headers)
+
+    return routes
+
+
+def _attachment(name: str) -> dict[str, str]:
+    """Header by which a browser saves a response under a name; RFC 6266."""
+    plain = re.sub(r"[^A-Za-z0-9 ._()-]", "_", name)
+    encoded = quote(name, safe="")
+    disposition = f"attachment; filename=\"{plain}\"; filename*=UTF-8''{encoded}"
+    return {"content-disposition": disposition}
 
 
 def download(upload: Upload, name: str, max_pixels: int) -> bytes:
@@ -56,13 +107,6 @@ def download(upload: Upload, name: str, max_pixels: int) -> bytes:
         return encode(upload, upload.labels(), max_pixels)
 
 
-def stem_of(name: str) -> str:
-    """Name of an upload without its suffix, as every file system takes it, and not hidden."""
-    stem = re.sub(r'[\\/:*?"<>|\x00-\x1f]', "_", Path(name).stem)
-    short = stem.encode()[:_LONGEST_STEM_BYTES].decode(errors="ignore")
-    return short.strip(" .") or "image"
-
-
 def archive(uploads: Sequence[Upload], max_pixels: int) -> IO[bytes]:
     """All formats of several uploads in one zip, a folder for each, as a temporary file.
 
@@ -74,7 +118,7 @@ def archive(uploads: Sequence[Upload], max_pixels: int) -> IO[bytes]:
     skipped = ""
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=_FAST) as packed:
         for upload in uploads:
-            folder = _unique(stem_of(upload.name), taken)
+            folder = _unique(upload.stem, taken)
             for name in DOWNLOADS:
                 check_deadline()
                 place = f"{folder}/{name}"
