@@ -24,10 +24,8 @@ class DataSet:
     Args:
         layout: How the files are laid out, for people.
         samples: All samples with a mask, each with a split.
-        encoding: What the values in the masks mean.
         dtype: Of the images, `"uint8"`, `"uint16"` or `"float32"`.
         instances: Whether objects are numbered, by the masks or by files beside them.
-        skipped: Files that are in no sample.
         stated: Keys of data.yaml on where files are and how they are divided.
         case_from: Where the cases come from: name of a column, pattern, or `"folder"`; `""` where
             each sample is a case of its own.
@@ -70,11 +68,8 @@ class DataSet:
     def read(self, sample: Sample) -> tuple[np.ndarray, np.ndarray]:
         """Image `(h, w, channels)` in the file's range, and labels `(h, w)` int32.
 
-        Gray becomes RGB and RGB gray where the data set has the other.
-
-        Raises:
-            DataError: If a file cannot be read, sizes differ, values are unknown, or the image is
-                of another kind than the data set.
+        Gray becomes RGB and RGB gray where the data set has the other. `DataError` if a file cannot
+        be read, sizes differ, values are unknown, or the image is of another kind than most.
         """
         image = self.read_image(sample)
         size = image.shape[:2]

@@ -16,10 +16,7 @@ def luminance(pixels: np.ndarray) -> np.ndarray:
 
 
 def resize_image(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Stretch `(h, w, c)` to `size`, height and width; averages down, interpolates up.
-
-    An image that has the size already comes back as it is.
-    """
+    """Stretch `(h, w, c)` to `size`, height and width; averages down, interpolates up."""
     height, width = image.shape[:2]
     if (height, width) == size:
         return image

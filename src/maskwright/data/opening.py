@@ -61,12 +61,11 @@ def open_dataset(
     place, layout = list_samples(source)
     root, description = place.path, place.description or Description()
     seed = _first(seed, description.seed, 0)
-    shares = {
-        "val": _first(val_share, description.val_share, 0.1),
-        "test": _first(test_share, description.test_share, 0.15),
-    }
+    val_share = _first(val_share, description.val_share, 0.1)
+    test_share = _first(test_share, description.test_share, 0.15)
     group_by = description.group_by if group_by is None else group_by
     unite_duplicates = unite_duplicates or description.unite_duplicates
+    shares = {"val": val_share, "test": test_share}
     splits = {sample.split or "train" for sample in layout.samples}
     absent = [split for split, share in shares.items() if share and split not in splits]
     created = absent if "train" in splits else []  # of training samples
@@ -79,21 +78,19 @@ def open_dataset(
     else:
         samples = add_instance_files(root, samples)
         instances = all(sample.instances is not None for sample in samples)
-    notes = [Note("encoding", encoding.explanation), *layout.notes]
-    if unite_duplicates:
-        samples, copies = unite(samples)
-        notes += _united_note(copies)
+    samples, copies = unite(samples) if unite_duplicates else (samples, [])
     classes = classes_by_sample(samples, probed.contents, encoding)
-    samples = assign_splits(samples, classes, shares["val"], shares["test"], seed)
+    samples = assign_splits(samples, classes, val_share, test_share, seed)
     if fold is not None:
         samples = make_fold(samples, classes, *fold, seed)
     skipped = (*layout.skipped, *probed.skipped)
     stated = description.model_dump(exclude_defaults=True, include=set(PLACES))
-    stated |= {"val_share": shares["val"], "test_share": shares["test"], "seed": seed}
+    stated |= {"val_share": val_share, "test_share": test_share, "seed": seed}
     if group_by is not None:
         stated["group_by"] = group_by
     if unite_duplicates:
         stated["unite_duplicates"] = True
+    first = Note("encoding", encoding.explanation)
     return DataSet(
         root=root,
         layout=layout.name,
@@ -102,7 +99,7 @@ def open_dataset(
         encoding=encoding,
         channels=probed.channels,
         dtype=probed.dtype,
-        notes=(*notes, *_notes(created, seed, skipped)),
+        notes=(first, *layout.notes, *_notes(copies, created, seed, skipped)),
         instances=instances,
         skipped=skipped,
         stated=stated,
@@ -132,8 +129,21 @@ def write_yaml(dataset: DataSet, path: str | Path) -> None:
     write_description(path, content, [note.text for note in dataset.notes])
 
 
-def _notes(created: Sequence[str], seed: int, skipped: Sequence[SkippedFile]) -> Iterator[Note]:
-    """Notes on splits that were created, and on files that are skipped."""
+def _notes(
+    copies: Sequence[Sequence[str]],
+    created: Sequence[str],
+    seed: int,
+    skipped: Sequence[SkippedFile],
+) -> Iterator[Note]:
+    """Notes on copies whose cases were united, splits that were created, and skipped files."""
+    if copies:
+        shown = "; ".join(" = ".join(group[:4]) for group in copies[:_MAX_GROUPS])
+        more = f" and {len(copies) - _MAX_GROUPS} more" if len(copies) > _MAX_GROUPS else ""
+        yield Note(
+            "united_duplicates",
+            f"{counted(len(copies), 'group')} of images show nearly the same ({shown}{more}); each "
+            f"is one case, together with the cases of its images.",
+        )
     if created:
         yield Note(
             "splits_created",
@@ -144,18 +154,6 @@ def _notes(created: Sequence[str], seed: int, skipped: Sequence[SkippedFile]) ->
         first = skipped[0]
         about = first.reason if first.broken else f"{first.path.name}, {first.reason}."
         yield Note("skipped", f"{len(skipped)} skipped; the first: {about}")
-
-
-def _united_note(groups: Sequence[Sequence[str]]) -> Iterator[Note]:
-    """Note on groups of copies whose cases were united."""
-    if groups:
-        shown = "; ".join(" = ".join(group[:4]) for group in groups[:_MAX_GROUPS])
-        more = f" and {len(groups) - _MAX_GROUPS} more" if len(groups) > _MAX_GROUPS else ""
-        yield Note(
-            "united_duplicates",
-            f"{counted(len(groups), 'group')} of images show nearly the same ({shown}{more}); each "
-            f"is one case, together with the cases of its images.",
-        )
 
 
 def _first(*values: Any) -> Any:

@@ -28,12 +28,9 @@ def in_threads(
 ) -> Generator[Result, None, None]:
     """Results of `function` for every item, in order; decoders let go of the interpreter lock.
 
-    An exception in `function` ends the work and is raised here.
-
-    Args:
-        description: Stands before the progress bar; `None` draws none.
-        workers: Threads; `None` takes one for each core, at most 16.
-        ahead: Results that wait for each thread at most, so that memory stays bounded.
+    An exception in `function` ends the work and is raised here. `description` stands before the
+    progress bar, `None` draws none; `workers` are threads, `None` for one a core, at most 16;
+    `ahead` results wait for each thread at most, so that memory stays bounded.
     """
     workers = workers or min(os.cpu_count() or 1, 16)
     waiting: deque[Future[Result]] = deque()
@@ -57,11 +54,8 @@ def behind(
     """Results of functions, in order, each called in a thread while the next one is being made.
 
     An exception in a function is raised here. Where the work ends early, functions that have not
-    begun are dropped.
-
-    Args:
-        works: Functions, and the size of what each keeps in memory.
-        most: Sizes of what waits or is at work, together, unless it is a single one.
+    begun are dropped. `works` are functions with the size of what each keeps in memory; what waits
+    or is at work takes `most` of it together, unless it is a single one.
     """
     waiting: deque[tuple[Future[Result], int]] = deque()
     total = 0

@@ -1,9 +1,13 @@
 """One image with its masks; notes on data sets, files that are skipped, and how both are worded."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
+
+Item = TypeVar("Item")
+Key = TypeVar("Key")
 
 _EXAMPLES = 5
 
@@ -98,9 +102,8 @@ class Note:
 class SkippedFile:
     """A file that is in no sample.
 
-    Args:
-        reason: A sentence that names the file where `broken`, else a phrase.
-        broken: Whether the file has a partner but cannot be used.
+    `reason` is a sentence that names the file where it is `broken`: has a partner but cannot be
+    used; else a phrase.
     """
 
     path: Path
@@ -111,6 +114,14 @@ class SkippedFile:
     def message(self) -> str:
         """The file and the reason."""
         return self.reason if self.broken else f"{self.path}: {self.reason}"
+
+
+def grouped(items: Iterable[Item], key: Callable[[Item], Key]) -> dict[Key, list[Item]]:
+    """Items by their key, both in the order in which they come."""
+    groups: dict[Key, list[Item]] = {}
+    for item in items:
+        groups.setdefault(key(item), []).append(item)
+    return groups
 
 
 def counted(number: int, singular: str, plural: str | None = None) -> str:

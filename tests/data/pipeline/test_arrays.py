@@ -5,8 +5,7 @@ import numpy as np
 import pytest
 
 from maskwright.data.geometry import cut_image, cut_labels, resize_labels
-from maskwright.data.pipeline.arrays import Arrays
-from maskwright.data.pipeline.class_balance import class_weights, rare_class_weights
+from maskwright.data.pipeline.arrays import Arrays, class_weights, rare_class_weights
 from maskwright.data.pipeline.load_arrays import load
 from maskwright.data.samples import Sample
 from maskwright.errors import DataError

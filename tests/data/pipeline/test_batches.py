@@ -1,10 +1,9 @@
 import numpy as np
 import pytest
 
-from maskwright.data.pipeline.arrays import Arrays
+from maskwright.data.pipeline.arrays import Arrays, rare_class_weights
 from maskwright.data.pipeline.augmentation import STRENGTHS
 from maskwright.data.pipeline.batches import eval_batches, train_batches
-from maskwright.data.pipeline.class_balance import rare_class_weights
 from maskwright.data.pipeline.epochs import EpochSchedule
 from maskwright.errors import ConfigError
 from maskwright.labels import IGNORE_LABEL

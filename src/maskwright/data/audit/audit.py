@@ -6,20 +6,20 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from maskwright.data.audit.audit_finding import Finding, finding, finding_on, relative
-from maskwright.data.audit.audit_scan import AuditedSample, scan
-from maskwright.data.audit.balance import (
+from maskwright.data.audit.audit_finding import Finding, finding, finding_on
+from maskwright.data.audit.audit_scan import AuditedSample, relative_name, scan
+from maskwright.data.audit.checks import (
     ClassCount,
     class_counts,
     odd_classes,
+    odd_files,
     odd_masks,
     odd_splits,
 )
-from maskwright.data.audit.image_files import odd_files
 from maskwright.data.audit.leaks import find_leaks
 from maskwright.data.dataset import DataSet
 from maskwright.data.opening import open_dataset
-from maskwright.data.samples import Note, Sample, counted
+from maskwright.data.samples import Note, Sample, counted, grouped
 
 _SINGLE_FILES = 20  # of one kind that get a sentence each; more are summed up
 
@@ -28,10 +28,8 @@ _SINGLE_FILES = 20  # of one kind that get a sentence each; more are summed up
 class AuditReport:
     """Findings of an audit, errors first, and what it read.
 
-    Args:
-        layout: What its folder was recognized as.
-        notes: What else was inferred on opening.
-        splits: Usable samples in each split.
+    `layout` is what the folder was recognized as, `notes` are on what else was inferred on opening,
+    `splits` counts the usable samples.
     """
 
     source: str
@@ -60,14 +58,15 @@ def audit(source: DataSet | str | Path, *, group_by: str | None = None) -> Audit
     audited = scan(dataset, dataset.samples)
     usable = [each for each in audited if each.fault is None]
     spare = [each for each in scan(dataset, _spare(dataset)) if each.fault is None]
+    classes = class_counts(dataset, usable)
     findings = [
         *_skipped(dataset),
         *_faults(dataset, audited),
         *odd_files(dataset, [*usable, *spare]),
         *odd_masks(dataset, [*usable, *spare]),
-        *odd_classes(dataset, usable),
+        *odd_classes(classes),
         *odd_splits(usable),
-        *find_leaks(dataset.root, usable),
+        *find_leaks(usable),
     ]
     order = ("error", "warning", "note")
     sizes = Counter(str(each.sample.split) for each in usable)
@@ -76,16 +75,13 @@ def audit(source: DataSet | str | Path, *, group_by: str | None = None) -> Audit
         layout=dataset.layout,
         notes=dataset.notes,
         splits={split: sizes[split] for split in dataset.splits if split in sizes},
-        classes=tuple(class_counts(dataset, usable)),
+        classes=tuple(classes),
         findings=tuple(sorted(findings, key=lambda finding: order.index(finding.severity))),
     )
 
 
 def _spare(dataset: DataSet) -> list[Sample]:
-    """Images that are in no split, with a mask where those of other images lie.
-
-    They are judged too, since the reason that they are skipped may be what is wrong with them.
-    """
+    """Images in no split with a mask where those of others lie: it may be why they are skipped."""
     folders: dict[Path, set[tuple[Path, str]]] = defaultdict(set)
     for sample in dataset.samples:
         for mask in sample.masks[:1]:
@@ -101,33 +97,25 @@ def _spare(dataset: DataSet) -> list[Sample]:
 def _skipped(dataset: DataSet) -> Iterator[Finding]:
     """Files that are in no sample: pairs that cannot be used, and files without a partner."""
     broken = [(file.path, file.reason) for file in dataset.skipped if file.broken]
-    yield from _file_findings(dataset, "unusable_pair", broken)
-    alone: dict[str, list[Path]] = defaultdict(list)
-    for file in dataset.skipped:
-        if not file.broken:
-            alone[file.reason].append(file.path)
-    for reason, paths in alone.items():
-        message = f"{counted(len(paths), 'file')} skipped ({reason})"
-        yield finding_on(dataset.root, "skipped", "warning", paths, message)
+    yield from _on_files(dataset, "unusable_pair", broken)
+    alone = grouped((f for f in dataset.skipped if not f.broken), lambda file: file.reason)
+    for reason, files in alone.items():
+        message = f"{counted(len(files), 'file')} skipped ({reason})"
+        names = [relative_name(dataset.root, file.path) for file in files]
+        yield from finding_on("skipped", "warning", message, names)
 
 
 def _faults(dataset: DataSet, audited: Sequence[AuditedSample]) -> Iterator[Finding]:
     """Samples that cannot be read."""
-    by_code: dict[str, list[tuple[Path, str]]] = defaultdict(list)
-    for each in audited:
-        if each.fault is not None:
-            by_code[each.fault.code].append((each.fault.file, each.fault.message))
-    for code, faults in by_code.items():
-        yield from _file_findings(dataset, code, faults)
+    faults = [each.fault for each in audited if each.fault is not None]
+    for code, members in grouped(faults, lambda fault: fault.code).items():
+        yield from _on_files(dataset, code, [(fault.file, fault.message) for fault in members])
 
 
-def _file_findings(
-    dataset: DataSet, code: str, faults: Sequence[tuple[Path, str]]
-) -> Iterator[Finding]:
+def _on_files(dataset: DataSet, code: str, faults: Sequence[tuple[Path, str]]) -> Iterator[Finding]:
     """An error for each file, and one for all beyond the first few."""
-    for path, message in faults[:_SINGLE_FILES]:
-        yield finding(code, "error", message, relative(dataset.root, [path]))
-    rest = [path for path, _ in faults[_SINGLE_FILES:]]
-    if rest:
-        message = f"{counted(len(rest), 'more file')} of this kind"
-        yield finding_on(dataset.root, code, "error", rest, message)
+    names = [relative_name(dataset.root, path) for path, _ in faults]
+    for name, (_, message) in zip(names[:_SINGLE_FILES], faults, strict=False):
+        yield finding(code, "error", message, [name])
+    message = f"{counted(len(names) - _SINGLE_FILES, 'more file')} of this kind"
+    yield from finding_on(code, "error", message, names[_SINGLE_FILES:])

@@ -1,8 +1,7 @@
 """Findings of an audit, and what to do about each of them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 from maskwright.data.samples import examples
@@ -73,19 +72,14 @@ class Finding:
     files: tuple[str, ...] = ()
 
 
-def finding(code: str, severity: Severity, message: str, files: tuple[str, ...] = ()) -> Finding:
+def finding(code: str, severity: Severity, message: str, files: Iterable[str] = ()) -> Finding:
     """Finding with the advice for its code."""
-    return Finding(code, severity, message, ADVICE[code], files)
+    return Finding(code, severity, message, ADVICE[code], tuple(files))
 
 
 def finding_on(
-    root: Path, code: str, severity: Severity, paths: Iterable[Path], message: str
-) -> Finding:
-    """Finding on files, the first of which are named at the end of the message."""
-    names = relative(root, paths)
-    return finding(code, severity, f"{message}: {examples(names)}.", names)
-
-
-def relative(root: Path, paths: Iterable[Path]) -> tuple[str, ...]:
-    """Names of files, relative to the data set where they lie in it."""
-    return tuple(str(p.relative_to(root)) if p.is_relative_to(root) else str(p) for p in paths)
+    code: str, severity: Severity, message: str, files: Sequence[str]
+) -> Iterator[Finding]:
+    """Finding on files, the first of which are named at the end of the message; none without."""
+    if files:
+        yield finding(code, severity, f"{message}: {examples(files)}.", files)

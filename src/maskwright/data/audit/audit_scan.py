@@ -37,7 +37,8 @@ class AuditedSample:
     """One sample as training would read it.
 
     Args:
-        fault: Why it cannot be used; all other fields are then empty.
+        name: Of the image file, relative to the data set where it lies in it.
+        fault: Why it cannot be used; the fields after it are then empty.
         format: Format of the image as its content says, such as `"PNG"`.
         channels: Channels of the image as stored.
         orientation: EXIF orientation, 1 for upright.
@@ -48,6 +49,7 @@ class AuditedSample:
     """
 
     sample: Sample
+    name: str = ""
     fault: SampleFault | None = None
     format: str = ""
     channels: int = 0
@@ -68,16 +70,23 @@ def scan(dataset: DataSet, samples: Sequence[Sample]) -> list[AuditedSample]:
     return list(in_threads(partial(_read, dataset), samples, "Checking images"))
 
 
+def relative_name(root: Path, path: Path) -> str:
+    """Name of a file, relative to the data set where it lies in it."""
+    return str(path.relative_to(root) if path.is_relative_to(root) else path)
+
+
 def _read(dataset: DataSet, sample: Sample) -> AuditedSample:
+    name = relative_name(dataset.root, sample.image)
     try:
         header = dataset.header(sample.image)
         image, labels = dataset.read(sample)
     except DataError as error:
-        return AuditedSample(sample, _diagnose(dataset, sample, str(error)))
+        return AuditedSample(sample, name, _diagnose(dataset, sample, str(error)))
     counts = np.bincount(labels.ravel(), minlength=IGNORE_LABEL + 1)
     low, high, thumb = image.min(), image.max(), thumbnail(image)
     return AuditedSample(
         sample,
+        name,
         format=header.format,
         channels=header.channels,
         orientation=header.orientation,

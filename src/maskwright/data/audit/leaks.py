@@ -4,13 +4,12 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 
-from maskwright.data.audit.audit_finding import Finding, Severity, finding, relative
+from maskwright.data.audit.audit_finding import Finding, Severity, finding
 from maskwright.data.audit.audit_scan import AuditedSample
-from maskwright.data.samples import counted, examples
+from maskwright.data.samples import counted, examples, grouped
 from maskwright.data.splits.duplicates import details, groups, near_duplicates
 
 _LEAK_SHARE = 0.02  # of the images of a split: what moves its score by more than its interval
@@ -24,26 +23,23 @@ _NUMBERED = re.compile(r"(.*?)(\d+)\D*")
 Group = Sequence[AuditedSample]
 
 
-def find_leaks(root: Path, audited: Group) -> Iterator[Finding]:
+def find_leaks(audited: Group) -> Iterator[Finding]:
     """Copies, cases and videos, within a split and across splits, of samples that can be used."""
     exact, near = _copies(audited)
     differ = [group for group in exact if len({each.labels_digest for each in group}) > 1]
     if differ:
         single, several = "group of equal images has", "groups of equal images have"
-        message = f"{counted(len(differ), single, several)} different masks: "
-        message += f"{_shown(root, differ)}."
-        yield finding("different_masks", "warning", message, _files(root, differ))
-    yield from _copy_findings(root, audited, exact, exact=True)
-    yield from _copy_findings(root, audited, near, exact=False)
-    yield from _shared_cases(root, audited)
-    yield from _videos(root, audited)
+        message = f"{counted(len(differ), single, several)} different masks: {_shown(differ)}."
+        yield finding("different_masks", "warning", message, _files(differ))
+    yield from _copy_findings(audited, exact, "duplicates", "the same")
+    yield from _copy_findings(audited, near, "near_duplicates", "nearly the same")
+    yield from _shared_cases(audited)
+    yield from _videos(audited)
 
 
 def _copies(audited: Group) -> tuple[list[Group], list[Group]]:
     """Groups of equal images, and groups of similar ones that are not all equal."""
-    by_digest: dict[bytes, list[AuditedSample]] = defaultdict(list)
-    for each in audited:
-        by_digest[each.pixels_digest].append(each)
+    by_digest = grouped(audited, lambda each: each.pixels_digest)
     exact: list[Group] = [members for members in by_digest.values() if len(members) > 1]
     thumbs = np.stack([each.thumb for each in audited]) if audited else np.empty((0, 32, 32))
     near = groups(
@@ -55,17 +51,15 @@ def _copies(audited: Group) -> tuple[list[Group], list[Group]]:
 
 
 def _copy_findings(
-    root: Path, audited: Group, copies: Sequence[Group], exact: bool
+    audited: Group, copies: Sequence[Group], code: str, kind: str
 ) -> Iterator[Finding]:
-    kind = "the same" if exact else "nearly the same"
-    code = "duplicates" if exact else "near_duplicates"
     within = [group for group in copies if len(_splits(group)) == 1]
     across = [group for group in copies if len(_splits(group)) > 1]
     if within:
         single, several = "group of images within a split is", "groups of images within a split are"
-        message = f"{counted(len(within), single, several)} {kind}: {_shown(root, within)}."
-        severity: Severity = "warning" if exact else "note"
-        result = finding(code, severity, message, _files(root, within))
+        message = f"{counted(len(within), single, several)} {kind}: {_shown(within)}."
+        severity: Severity = "warning" if code == "duplicates" else "note"
+        result = finding(code, severity, message, _files(within))
         if all(len({each.sample.case for each in group}) == 1 for group in within):
             nothing = "Nothing: each group is one case, which no split parts."
             result = replace(result, advice=nothing)
@@ -73,26 +67,23 @@ def _copy_findings(
     if across:
         single = "group of images in different splits is"
         several = "groups of images in different splits are"
-        message = f"{counted(len(across), single, several)} {kind}: {_shown(root, across)}; "
+        message = f"{counted(len(across), single, several)} {kind}: {_shown(across)}; "
         message += "scores there are too good."
         severity = _severity(audited, across)
-        yield finding(f"{code}_across_splits", severity, message, _files(root, across))
+        yield finding(f"{code}_across_splits", severity, message, _files(across))
 
 
-def _shared_cases(root: Path, audited: Group) -> Iterator[Finding]:
-    by_case: dict[str, list[AuditedSample]] = defaultdict(list)
-    for each in audited:
-        by_case[each.sample.case].append(each)
+def _shared_cases(audited: Group) -> Iterator[Finding]:
+    by_case = grouped(audited, lambda each: each.sample.case)
     shared = {case: members for case, members in by_case.items() if len(_splits(members)) > 1}
     if shared:
         members = list(shared.values())
         message = f"{counted(len(shared), 'case lies', 'cases lie')} in more than one split: "
         message += f"{examples(shared)}; what was learned of a case makes its scores too good."
-        severity = _severity(audited, members)
-        yield finding("case_across_splits", severity, message, _files(root, members))
+        yield finding("case_across_splits", _severity(audited, members), message, _files(members))
 
 
-def _videos(root: Path, audited: Group) -> Iterator[Finding]:
+def _videos(audited: Group) -> Iterator[Finding]:
     """Numbered images that resemble their neighbors and lie in more than one split."""
     series: dict[str, list[tuple[int, int]]] = defaultdict(list)
     for index, each in enumerate(audited):
@@ -124,8 +115,7 @@ def _videos(root: Path, audited: Group) -> Iterator[Finding]:
             f"a video and {lies} in more than one split: {examples(parts)}; neighboring frames "
             f"make scores too good."
         )
-        files = _files(root, list(videos.values()))
-        yield finding("video_across_splits", "warning", message, files)
+        yield finding("video_across_splits", "warning", message, _files(list(videos.values())))
 
 
 def _splits(group: Group) -> set[str | None]:
@@ -142,12 +132,11 @@ def _severity(audited: Group, across: Sequence[Group]) -> Severity:
     return "error" if max(worst, default=0.0) >= _LEAK_SHARE else "warning"
 
 
-def _shown(root: Path, copies: Sequence[Group]) -> str:
+def _shown(copies: Sequence[Group]) -> str:
     return examples(
-        " = ".join(f"{_files(root, [[e]])[0]} ({e.sample.split})" for e in group[:4])
-        for group in copies
+        " = ".join(f"{each.name} ({each.sample.split})" for each in group[:4]) for group in copies
     )
 
 
-def _files(root: Path, copies: Sequence[Group]) -> tuple[str, ...]:
-    return relative(root, [each.sample.image for group in copies for each in group])
+def _files(copies: Sequence[Group]) -> list[str]:
+    return [each.name for group in copies for each in group]

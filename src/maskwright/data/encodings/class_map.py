@@ -157,10 +157,7 @@ def _from_lines(text: str) -> list[ClassEntry]:
 
 
 def _columns(cell: str) -> list[str]:
-    """Numbers and color that stand before or after a name, set off by spaces alone.
-
-    A single number after a name is part of it: `grade 1`, `grade 2`.
-    """
+    """Numbers and color before or after a name, set off by spaces; `grade 1` is a name."""
     match = _SPACED.fullmatch(cell)
     if match is None:
         return cell.split() if re.fullmatch(r"[\d\s]+", cell) else [cell]

@@ -25,15 +25,13 @@ _MAX_BLOBS = 20  # values of a mask whose blobs are counted
 
 @dataclass(frozen=True)
 class Encoding:
-    """Rule from what a mask file holds to labels.
+    """Rule from what a mask file holds to labels, with a sentence on what was inferred and why.
 
     Args:
         kind: `"indices"`, `"binary"` (two values), `"palette"` (indices with colors of their
             own), `"colors"` (RGB) or `"objects"` (whatever is not zero is an object).
         values: Label of each value or color; `IGNORE_LABEL` where pixels do not count.
-        threshold: Values from here up are foreground, whatever `values` says; `None` where
-            every value is looked up.
-        explanation: Sentence on what was inferred and why.
+        threshold: Values from here up are foreground, whatever `values` says; `None` for none.
     """
 
     kind: EncodingKind
@@ -108,8 +106,8 @@ class MaskContents:
     Args:
         palette: Colors of the values, `(n, 3)` as bytes, or `None`.
         deep: Whether the file has more than 8 bits.
-        blobs: Of the values other than zero, the share that form one connected blob; `None`
-            where there are too few values to say.
+        blobs: Share of the values above zero that form one connected blob; `None` of too few
+            values.
     """
 
     values: Mapping[Value, int]

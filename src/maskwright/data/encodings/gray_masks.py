@@ -43,7 +43,7 @@ def valued_masks(masks: MaskEvidence) -> InferredEncoding | None:
 
 
 def two_spellings(masks: MaskEvidence) -> InferredEncoding | None:
-    """Masks of 0 and 255 among which some hold 0 and 1; `None` where it is not so.
+    """Masks of 0 and 255 among which some hold 0 and 1; `None` of others.
 
     Where 255 is void, it stands beside the foreground, mostly around it; here no file holds both.
     """
@@ -60,10 +60,7 @@ def two_spellings(masks: MaskEvidence) -> InferredEncoding | None:
 
 
 def gray_masks(masks: MaskEvidence) -> InferredEncoding:
-    """Encoding of gray masks by their values, with the names of the class map.
-
-    `DataError` for negative or too many values.
-    """
+    """Masks by their values, named by the class map; `DataError` of negative or too many values."""
     values = sorted(masks.counts)
     return name_classes(_gray_classes(masks.counts, values), masks.class_map, values)
 

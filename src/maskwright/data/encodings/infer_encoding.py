@@ -70,11 +70,7 @@ def infer_encoding(
     class_map: ClassMap | None = None,
     file_per_object: bool = False,
 ) -> tuple[Encoding, Labels]:
-    """Encoding and classes of masks; the arguments are those of `MaskEvidence`.
-
-    Raises:
-        DataError: If the masks hold too many values to be classes.
-    """
+    """Encoding and classes of masks, as `MaskEvidence` has them; `DataError` of too many values."""
     masks = MaskEvidence(contents, class_map, file_per_object)
     best = next(result for detect in DETECTORS if (result := detect(masks)) is not None)
     encoding = Encoding(best.kind, dict(best.values), best.threshold, best.explanation)

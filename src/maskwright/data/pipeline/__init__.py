@@ -1,13 +1,17 @@
 """From samples to batches: samples decoded once, augmented with their masks, and collated.
 
-A new augmentation is a setting in `augmentation.py` and its effect in `augment.py` or
-`photometric.py`; order, seeds and shards of an epoch are in `epochs.py` alone, for every task.
+A new augmentation is a setting in `augmentation.py` and its effect in `augment.py`; order, seeds
+and shards of an epoch are in `epochs.py` alone, for every task.
 """
 
-from maskwright.data.pipeline.arrays import MEMORY_LIMIT_MB, Arrays
+from maskwright.data.pipeline.arrays import (
+    MEMORY_LIMIT_MB,
+    Arrays,
+    class_weights,
+    rare_class_weights,
+)
 from maskwright.data.pipeline.augment import augment
 from maskwright.data.pipeline.augmentation import STRENGTHS, Augmentation
-from maskwright.data.pipeline.class_balance import class_weights, rare_class_weights
 from maskwright.data.pipeline.load_arrays import load
 
 __all__ = [

@@ -1,7 +1,7 @@
 """Joint augmentation of an image and its mask: one geometric map for both, then light and lens.
 
-Ours because the layers of Keras warp image and mask differently, break index masks and cannot be
-seeded per sample.
+Ours because Keras's layers warp image and mask differently, break index masks and have no seed per
+sample.
 """
 
 import math
@@ -12,7 +12,6 @@ import numpy as np
 
 from maskwright.data.geometry import by_channels, cut_image, cut_labels
 from maskwright.data.pipeline.augmentation import Augmentation
-from maskwright.data.pipeline.photometric import applies, change_tone
 from maskwright.labels import IGNORE_LABEL
 
 
@@ -38,8 +37,8 @@ def augment(
         labels: uint8, `(h, w)`; or uint16, `(h, w, maps)`, of which the first holds labels and the
             others number objects, with 0 for none and beyond the border.
         size: Height and width of the result; `None` for that of the window.
-        center: Row and column, pixels of the image, to have in the middle of the window, which is
-            kept inside the image as far as it fits. `None` draws the place.
+        center: Row and column of the image to have in the middle of the window, which is kept
+            inside the image as far as it fits. `None` draws the place.
         window: Height and width of the part of the image that fills the result, before `scale`;
             `None` for the whole image. Where it equals `size`, pixels keep their scale.
         value_range: Lowest and highest value of a pixel; `None` for 0 to 255 of uint8 and for the
@@ -54,14 +53,13 @@ def augment(
     height, width = _window_size(augmentation, rng, window)
     top = _place(rng, whole_height, height, None if center is None else center[0])
     left = _place(rng, whole_width, width, None if center is None else center[1])
-    if applies(rng, augmentation.shift, augmentation.shift_probability):
+    if _applies(rng, augmentation.shift, augmentation.shift_probability):
         top += height * rng.uniform(-augmentation.shift, augmentation.shift)
         left += width * rng.uniform(-augmentation.shift, augmentation.shift)
     flip_x = rng.random() < augmentation.flip_horizontal
     flip_y = rng.random() < augmentation.flip_vertical
     turn = _turn(augmentation, rng)
     offsets = _elastic_offsets(augmentation, rng, size)
-
     if turn is None and offsets is None and (height, width) == size:
         image = cut_image(image, round(top), round(left), size)
         labels = cut_labels(labels, round(top), round(left), size)
@@ -70,14 +68,24 @@ def augment(
     else:
         scale_x = (-1 if flip_x else 1) * width / size[1]
         scale_y = (-1 if flip_y else 1) * height / size[0]
-        linear = np.diag([scale_x, scale_y]) if turn is None else turn @ np.diag([scale_x, scale_y])
+        scales = np.diag([scale_x, scale_y])
+        linear = scales if turn is None else turn @ scales
         # Pixel 0 is centered on 0.5, and the middle of the output falls on that of the window.
         middle = np.array([left + width / 2, top + height / 2]) - 0.5
         start = middle + linear @ [0.5 - size[1] / 2, 0.5 - size[0] / 2]
         matrix = np.column_stack([linear, start])
         image, labels = _warp(image, labels, matrix, size, offsets)
-    changed = change_tone(image, augmentation, rng, value_range)
-    return changed, np.ascontiguousarray(labels)
+    return _change_tone(image, augmentation, rng, value_range), np.ascontiguousarray(labels)
+
+
+def _applies(rng: np.random.Generator, amount: float, probability: float) -> bool:
+    """Whether a change of some amount is made."""
+    return amount > 0 and rng.random() < probability
+
+
+def _draw(rng: np.random.Generator, most: float, probability: float, least: float = -1.0) -> float:
+    """Amount of a change between `least * most` and `most`; 0 where it is not made."""
+    return rng.uniform(least, 1) * most if _applies(rng, most, probability) else 0.0
 
 
 def _window_size(
@@ -89,7 +97,7 @@ def _window_size(
     if low != 1 or high != 1:
         scale = rng.uniform(low, high) if rng.random() < augmentation.scale_probability else 1.0
     stretch = 1.0
-    if applies(rng, augmentation.aspect - 1, augmentation.aspect_probability):
+    if _applies(rng, augmentation.aspect - 1, augmentation.aspect_probability):
         stretch = math.exp(rng.uniform(-1, 1) * math.log(augmentation.aspect) / 2)
     most = max(high, scale)
     return window[0] * min(scale * stretch, most), window[1] * min(scale / stretch, most)
@@ -105,11 +113,10 @@ def _place(rng: np.random.Generator, whole: int, side: float, center: float | No
 
 def _turn(augmentation: Augmentation, rng: np.random.Generator) -> np.ndarray | None:
     """Matrix `(2, 2)` on `(x, y)` of rotation and shear, or `None` where neither applies."""
-    angle = slant = 0.0
-    if applies(rng, augmentation.rotate_degrees, augmentation.rotate_probability):
-        angle = math.radians(rng.uniform(-1, 1) * augmentation.rotate_degrees)
-    if applies(rng, augmentation.shear_degrees, augmentation.shear_probability):
-        slant = math.tan(math.radians(rng.uniform(-1, 1) * augmentation.shear_degrees))
+    degrees = _draw(rng, augmentation.rotate_degrees, augmentation.rotate_probability)
+    angle = math.radians(degrees)
+    degrees = _draw(rng, augmentation.shear_degrees, augmentation.shear_probability)
+    slant = math.tan(math.radians(degrees))
     if angle == 0 and slant == 0:
         return None
     rotation = np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
@@ -124,7 +131,7 @@ def _elastic_offsets(
     Source: Ronneberger et al., U-Net, 2015: normal displacements of a coarse grid, interpolated
     bicubically.
     """
-    if not applies(rng, augmentation.elastic, augmentation.elastic_probability):
+    if not _applies(rng, augmentation.elastic, augmentation.elastic_probability):
         return None
     points = [max(2, round(side / (augmentation.elastic_spacing * min(size))) + 1) for side in size]
     coarse = rng.standard_normal((*points, 2), np.float32) * augmentation.elastic * min(size)
@@ -162,3 +169,47 @@ def _warp(
     classes = move_labels(np.ascontiguousarray(labels[..., 0]), IGNORE_LABEL)
     numbers = by_channels(lambda part: move_labels(part, 0, 0, 0, 0), labels[..., 1:], 4)
     return moved, np.dstack([classes, numbers])
+
+
+def _change_tone(
+    image: np.ndarray,
+    augmentation: Augmentation,
+    rng: np.random.Generator,
+    value_range: tuple[float, float] | None,
+) -> np.ndarray:
+    """Change light and lens; float32, contiguous, clipped to the range of values."""
+    amount = augmentation
+    added = _draw(rng, amount.brightness, amount.brightness_probability)
+    factor = 1 + _draw(rng, amount.contrast, amount.contrast_probability)
+    exponent = math.exp(_draw(rng, math.log1p(amount.gamma), amount.gamma_probability))
+    blur = _draw(rng, amount.blur, amount.blur_probability, least=0)
+    noise = _draw(rng, amount.noise, amount.noise_probability, least=0)
+    tone = (added, factor, exponent) != (0.0, 1.0, 1.0)
+    if not tone and blur == 0 and noise == 0:
+        return np.array(image, np.float32, order="C")
+    if value_range is None:
+        is_byte = image.dtype == np.uint8
+        value_range = (0.0, 255.0) if is_byte else (float(image.min()), float(image.max()))
+    low, high = value_range
+    span = max(high - low, 1e-6)
+    shape = image.shape
+    flat = np.ascontiguousarray(image).reshape(shape[0], -1)
+    if tone:
+        mean = min(max((cv2.mean(flat)[0] - low) / span, 0.0), 1.0) ** exponent
+
+        def adjust(values: np.ndarray) -> np.ndarray:
+            share = np.clip((values.astype(np.float32) - low) / span, 0, 1)
+            if exponent != 1:
+                share = share**exponent
+            share = (share - mean) * factor + (mean + added)
+            return (np.clip(share, 0, 1) * span + low).astype(np.float32)
+
+        # A byte has 256 values, so that a table does the whole of it.
+        flat = cv2.LUT(flat, adjust(np.arange(256))) if flat.dtype == np.uint8 else adjust(flat)
+    changed = flat.astype(np.float32, copy=False).reshape(shape)
+    if blur > 0:
+        changed = by_channels(lambda part: cv2.GaussianBlur(part, (0, 0), blur), changed, 128)
+    if noise > 0:
+        changed = changed + rng.standard_normal(shape, np.float32) * np.float32(noise * span)
+        changed = np.clip(changed, low, high, out=changed)
+    return changed

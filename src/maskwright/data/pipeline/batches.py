@@ -7,10 +7,9 @@ import numpy as np
 import tensorflow as tf
 
 from maskwright.data.geometry import cut_image, cut_labels
-from maskwright.data.pipeline.arrays import Arrays
+from maskwright.data.pipeline.arrays import Arrays, class_chances, favored_center, weight_table
 from maskwright.data.pipeline.augment import augment
 from maskwright.data.pipeline.augmentation import Augmentation
-from maskwright.data.pipeline.class_balance import class_chances, favored_center, weight_table
 from maskwright.data.pipeline.epochs import (
     EpochSchedule,
     Window,
@@ -41,9 +40,9 @@ def train_batches(
         class_weights: Weight of the pixels of each class, `(num_classes,)`; `None` for ones.
 
     Returns:
-        Batches of images float32 `(b, h, w, c)`, labels int32 `(b, h, w)` and weights float32
-        `(b, h, w)`: class weight times sample weight, 0 where the label is ignored. `ConfigError`
-        if the sizes differ and there is no crop, or workers cannot share a batch.
+        Images float32 `(b, h, w, c)`, labels int32 `(b, h, w)` and weights float32 `(b, h, w)`:
+        class weight times sample weight, 0 where the label is ignored. `ConfigError` if the sizes
+        differ and there is no crop, or workers cannot share a batch.
     """
     size = output_size(arrays.size, crop)
     if favor is not None and crop is None:

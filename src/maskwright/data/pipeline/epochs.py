@@ -27,8 +27,7 @@ class EpochSchedule:
         batch_size: Samples in a step of all workers together.
         epoch: Number of the first epoch, from 0.
         skip: Batches of the first epoch that were already used.
-        shard: Index and count of workers, of which each makes its part of every batch; `None` for
-            a single worker.
+        shard: Index and count of workers, each with its part of every batch; `None` for one alone.
         epochs: Number of epochs, one after the other without a pause.
     """
 
@@ -71,9 +70,8 @@ def epoch_batches(
 
     Args:
         draw: From the index of a sample and its generator to the augmented sample.
-        collate: From augmented samples, made as they are taken, and their indices to arrays in any
-            nesting.
-        signature: From the samples in a batch of one worker to `tf.TensorSpec`s in that nesting.
+        collate: From augmented samples, made as they are taken, and their indices to arrays.
+        signature: From the samples in a batch of one worker to `tf.TensorSpec`s, nested as arrays.
     """
     first_row, share = schedule.rows()
     steps = steps_per_epoch(num_samples, schedule.batch_size)
@@ -127,10 +125,7 @@ def window_batches(
 
 
 def output_size(size: tuple[int, int] | None, crop: tuple[int, int] | None) -> tuple[int, int]:
-    """Size of training images: that of the crop, else `size` of all images; `None` if they differ.
-
-    `ConfigError` if they differ and there is no crop.
-    """
+    """Size of training images: that of the crop, else `size`, which all images must have."""
     if crop is None and size is None:
         raise ConfigError(
             "Expected images of one working size or a crop; the images differ in size and no "

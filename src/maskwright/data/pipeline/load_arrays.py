@@ -58,8 +58,7 @@ def load(
             masks take nearest labels. `None` keeps the sizes of the files.
         memory_limit_mb: Arrays larger than this go to a folder in `cache_dir`, where a second
             call for unchanged files reads them.
-        cache_dir: Folder for them; `None` for `~/.cache/maskwright`. It can be deleted when no
-            training runs.
+        cache_dir: `None` for `~/.cache/maskwright`. It can be deleted when no training runs.
         skip_unreadable: Skip samples that cannot be read; `Arrays.skipped` says why.
 
     Raises:

@@ -34,7 +34,6 @@ class Layout:
     Args:
         name: For people.
         samples: Those with a mask; `split` is `None` where none is stated.
-        skipped: Files that are in no sample.
         objects: Whether there is one mask file for each object.
         columns: Further facts on samples by column and id, for grouping.
         case_from: Where cases come from: `"folder"` or the name of a column; `""` for nowhere.
@@ -77,8 +76,8 @@ class Reader:
     Args:
         source: What can be opened, such as `"a CSV manifest"`.
         contents: What is looked for in a folder; `""` for none.
-        recognize: From a place to what is recognized there, or `None`. It must be quick, and opens
-            files only to look whether they are of its format.
+        recognize: From a place to what is recognized there, or `None`; quick, it opens files only
+            to look whether they are of its format.
     """
 
     name: str

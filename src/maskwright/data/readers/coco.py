@@ -79,11 +79,10 @@ def _sorted(paths: Iterable[Path]) -> list[Path]:
 
 
 def _convert(place: Place) -> Place:
-    """Folder with masks, instances, `manifest.csv`, `regions.csv` and `data.yaml` of a data set.
+    """Folder of a data set as PNG with a manifest, `regions.csv` and notes on the annotations.
 
     The first call draws it into a cache, later ones use that, unless files have changed. Images
-    stay where they are. The notes are on what was made of the annotations. `DataError` if there
-    are none, or no object of an image that is there has a mask.
+    stay where they are.
     """
     source = root = place.path
     if source.is_file():

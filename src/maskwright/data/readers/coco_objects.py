@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from maskwright.data.samples import Note, counted, examples, unique_ids
+from maskwright.data.samples import Note, counted, examples, grouped, unique_ids
 from maskwright.errors import DataError
 from maskwright.labels import BACKGROUND_NAMES, MAX_CLASSES
 from maskwright.rle import decode_rle, fill_polygons
@@ -122,9 +122,7 @@ def list_images(
     `label_of` gives the label of each category, 0 for the background.
     """
     skipped: dict[str, list[str]] = {code: [] for code in _SKIPPED}
-    by_name: dict[str, list[Path]] = {}
-    for path in paths:
-        by_name.setdefault(path.name, []).append(path)
+    by_name = grouped(paths, lambda path: path.name)
     entries: list[tuple[CocoFile, Any, Path]] = []
     for file in files:
         for entry in file.content["images"]:

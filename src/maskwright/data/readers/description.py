@@ -113,9 +113,7 @@ def encoding_of(
 ) -> tuple[Encoding, Labels]:
     """Encoding and classes as they are stated, else as inferred from what masks hold.
 
-    Raises:
-        ConfigError: If the statements contradict each other or ignore everything.
-        DataError: If the masks hold too many values to be classes.
+    `ConfigError` if the statements contradict each other or ignore everything.
     """
     stated_map = _class_map(description)
     if description.values is not None or description.threshold is not None:

@@ -71,10 +71,9 @@ def probe(
 ) -> ProbeResult:
     """Read headers and masks; samples with a fault are skipped, `DataError` if none is left.
 
-    Args:
-        seed: Decides which files are read where there are many.
-        divide: Whether splits are to be made, which goes better when all masks are known.
-        scaled_masks: Whether a mask may be larger or smaller than its image, if the aspect agrees.
+    `seed` decides which files are read where there are many; `divide` tells that splits are to be
+    made, which goes better when all masks are known; with `scaled_masks`, a mask may be larger or
+    smaller than its image, if the aspect agrees.
     """
     result = ProbeResult(list(samples), Headers())
     _probe_headers(result, seed, scaled_masks)

@@ -50,9 +50,7 @@ READERS: tuple[Reader, ...] = (TFDS, DATA_YAML, MANIFEST, COCO, FOLDERS)
 def list_samples(source: str | Path) -> tuple[Place, Layout]:
     """Recognize what `open_dataset` is given, and list its samples, of which no image is opened.
 
-    Raises:
-        DataError: If nothing is recognized there, or no sample is usable.
-        ConfigError: If data.yaml is wrong.
+    `DataError` if nothing is recognized there or no sample is usable.
     """
     place = Place(str(source))
     notes: list[Note] = []

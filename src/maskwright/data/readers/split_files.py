@@ -29,10 +29,9 @@ _MAX_DEPTH = 4
 
 @dataclass
 class SplitSamples:
-    """Samples with the splits that lists give them, and those that are in no list.
+    """Samples with the splits of lists, and those in none.
 
-    `missing` are names that fit no sample, with the list; `doubles` are ids in the lists of two
-    splits.
+    `missing` are names that fit no sample, with the list; `doubles` are ids in lists of two splits.
     """
 
     samples: list[Sample] = field(default_factory=list)

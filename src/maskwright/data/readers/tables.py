@@ -151,18 +151,12 @@ def add_instance_files(root: Path, samples: Sequence[Sample]) -> list[Sample]:
 
 
 def read_region_labels(path: Path, samples: Sequence[Sample]) -> dict[str, dict[int, str]]:
-    """Labels of regions from a CSV file with a row for each.
+    """Labels of regions from a CSV file with a row for each; by the id of a sample and the value.
 
-    Args:
-        path: Table with the columns `image` (path from its folder, or name), one of
-            `REGION_COLUMNS` (value of the region in the instance mask) and `label`.
-        samples: Rows on other images are ignored.
-
-    Returns:
-        By the id of a sample, the label of each value; `""` where the cell is empty.
-
-    Raises:
-        DataError: If a column is missing, or a row cannot be read or fits several images.
+    The table has the columns `image` (path from its folder, or name), one of `REGION_COLUMNS`
+    (value of the region in the instance mask) and `label`, which may be empty. Rows on images of no
+    sample are ignored. `DataError` if a column lacks, or a row cannot be read or fits several
+    images.
     """
     header, rows = read_rows(path)
     number = next((column for column in REGION_COLUMNS if column in header), None)

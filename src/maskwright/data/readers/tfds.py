@@ -31,14 +31,10 @@ TFDS = Reader("TensorFlow Datasets", f"{_PREFIX}NAME", "", _recognize)
 
 
 def _convert(name: str) -> Path:
-    """Folder with the images, masks, `manifest.csv` and `data.yaml` of a data set.
+    """Folder of a data set as PNG with a manifest and a data.yaml, written by the first call.
 
-    The first call downloads and writes it, later ones use that. The image feature is the one
-    called `image`, else the first; the mask feature is the first whose name says so.
-
-    Raises:
-        ConfigError: If TensorFlow Datasets is not installed or does not know the name.
-        DataError: If the data set has no images or no masks.
+    The image feature is the one called `image`, else the first; the mask feature is the first whose
+    name says so. `ConfigError` without TensorFlow Datasets, or for a name that it does not know.
     """
     folder = cache_folder("tfds") / re.sub(r"[^\w.\-]+", "_", name)
     if (folder / MANIFEST_NAME).is_file():

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from maskwright.data.samples import Sample
+from maskwright.data.samples import Sample, grouped
 from maskwright.errors import ConfigError
 from maskwright.imageio import natural_key
 
@@ -25,14 +25,9 @@ def assign_splits(
     Samples without a split count as training samples at first. Where there is no `"val"` or no
     `"test"`, a share of the training samples becomes it; where only other splits are stated,
     nothing is made. Whole cases are taken, so that each split holds its share of every class as
-    nearly as they allow.
-
-    Args:
-        contents: Of a sample's id, what it holds (classes, image label) and is to be spread.
-        seed: Decides among equals.
-
-    Raises:
-        ConfigError: If the shares leave nothing to train on.
+    nearly as they allow. `contents` are by the id of a sample what it holds (classes, image label)
+    and is to be spread; `seed` decides among equals. `ConfigError` if the shares leave nothing to
+    train on.
     """
     if not (0 <= val_share < 1 and 0 <= test_share < 1 and val_share + test_share < 1):
         raise ConfigError(
@@ -46,7 +41,7 @@ def assign_splits(
     pool = [sample for sample in samples if sample.split == "train"]
     if not pool or not shares:
         return samples
-    cases = _by_case(pool)
+    cases = grouped(_sorted(pool), lambda sample: sample.together)
     splits = ["train", *shares]
     sizes = _sizes(len(cases), list(shares.values()))
     parts = _stratify(list(cases.values()), contents, sizes, seed)
@@ -60,12 +55,10 @@ def folds(
     """Positions of the samples in each of `count` folds, whatever splits they have.
 
     Every sample is in one fold, cases are whole, and each fold holds its part of every class as
-    nearly as they allow. The order of the samples does not matter.
-
-    Raises:
-        ConfigError: If there are fewer than 2 folds, or fewer cases than folds.
+    nearly as they allow. The order of the samples does not matter. `ConfigError` if there are fewer
+    than 2 folds, or fewer cases than folds.
     """
-    cases = _by_case(samples)
+    cases = grouped(_sorted(samples), lambda sample: sample.together)
     if not 2 <= count <= len(cases):
         raise ConfigError(
             f"Expected from 2 folds up to one for each of the {len(cases)} cases, which cannot be "
@@ -90,9 +83,6 @@ def make_fold(
     """Divide training and validation samples anew: one fold is held out, the others train.
 
     `fold` counts from 1. Samples in other splits keep theirs.
-
-    Raises:
-        ConfigError: If there is no such fold, or there are fewer cases than folds.
     """
     if not 1 <= fold <= count:
         raise ConfigError(f"Expected a fold from 1 to {count}, received {fold}.")
@@ -105,12 +95,8 @@ def make_fold(
     return result
 
 
-def _by_case(samples: Sequence[Sample]) -> dict[str, list[Sample]]:
-    """Samples of each case, both in the order of names."""
-    cases: dict[str, list[Sample]] = {}
-    for sample in sorted(samples, key=lambda s: natural_key(s.id)):
-        cases.setdefault(sample.together, []).append(sample)
-    return cases
+def _sorted(samples: Sequence[Sample]) -> list[Sample]:
+    return sorted(samples, key=lambda sample: natural_key(sample.id))
 
 
 def _sizes(num_cases: int, shares: Sequence[float]) -> list[int]:
@@ -129,12 +115,9 @@ def _stratify(
     sizes: Sequence[int],
     seed: int,
 ) -> list[int]:
-    """Part of each case, by iterative stratification, so that parts hold alike of everything.
+    """Part of each case, by iterative stratification, so that parts hold alike of all `contents`.
 
-    Args:
-        contents: Of a sample's id, what is to be spread.
-        sizes: Cases in each part, in sum all.
-        seed: Decides among equals.
+    `sizes` are the cases in each part, in sum all.
 
     Source: Sechidis, Tsoumakas and Vlahavas, On the Stratification of Multi-Label Data, 2011,
     with cases in place of examples, and with every part that is asked for non-empty while there

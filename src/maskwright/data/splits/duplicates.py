@@ -70,20 +70,13 @@ def near_duplicates(thumbs: np.ndarray) -> list[tuple[int, int]]:
 
 def groups(pairs: Iterable[tuple[int, int]]) -> list[list[int]]:
     """Sorted groups of all that are linked by pairs, directly or through others."""
-    leader: dict[int, int] = {}
+    from scipy.cluster.hierarchy import DisjointSet  # takes a while
 
-    def find(item: int) -> int:
-        while leader.setdefault(item, item) != item:
-            leader[item] = leader[leader[item]]
-            item = leader[item]
-        return item
-
+    pairs = list(pairs)
+    linked = DisjointSet({item for pair in pairs for item in pair})
     for first, second in pairs:
-        leader[find(first)] = find(second)
-    members: dict[int, list[int]] = {}
-    for item in sorted(leader):
-        members.setdefault(find(item), []).append(item)
-    return sorted(members.values())
+        linked.merge(first, second)
+    return sorted(sorted(subset) for subset in linked.subsets())
 
 
 def digest_of(pixels: np.ndarray) -> bytes:
@@ -113,11 +106,9 @@ def _hashes(thumbs: np.ndarray) -> np.ndarray:
 def unite_duplicates(samples: Sequence[Sample]) -> tuple[list[Sample], list[list[str]]]:
     """Give cases whose images are the same, or nearly, one group, which no split parts.
 
-    Reads every image once, in threads; one that cannot be read is like no other.
-
-    Returns:
-        The samples, in order, and the ids in each group of copies of different cases. The group is
-        called after the first of the cases by name.
+    Reads every image once, in threads; one that cannot be read is like no other. A group is called
+    after the first of its cases by name. Returns the samples, in order, and the ids in each group
+    of copies of different cases.
     """
     paths = list(dict.fromkeys(sample.image for sample in samples))
     prints = dict(zip(paths, in_threads(_fingerprint, paths, "Finding copies"), strict=True))

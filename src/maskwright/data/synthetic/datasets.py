@@ -46,10 +46,8 @@ def write_dataset(
     In `folder` come `images/`, `masks/` (labels with a palette), `instances/` (16-bit numbers of
     cells), `samples.csv` (which file belongs where), `cells.csv` (one row for each cell: `image`,
     `cell`, `label`, `row`, `column`, `area_px`) and `data.yaml`. The same arguments give the same
-    files. Images are `size` px square; `apart` means that no two cells touch.
-
-    Raises:
-        ConfigError: If the folder holds something or there are fewer than 3 images.
+    files. Images are `size` px square; `apart` means that no two cells touch. `ConfigError` if the
+    folder holds something or there are fewer than 3 images.
     """
     if num_images < 3:
         raise ConfigError(f"Expected at least 3 images, one for each split; received {num_images}.")
@@ -98,10 +96,8 @@ def write_cases(
     `samples.csv` (with case, label and split; a fifth of the cases is for validation and a fifth
     for testing), `deciding.csv` (`case`, `image`, `cell`, `row`, `column` of each deciding cell)
     and `data.yaml`. The same arguments give the same files. Images are `size` px square.
-
-    Raises:
-        ConfigError: If the folder holds something, there are fewer than 10 cases, or
-            `images_per_case`, fewest and most, does not begin with 1 or more.
+    `ConfigError` if the folder holds something, there are fewer than 10 cases, or
+    `images_per_case`, fewest and most, does not begin with 1 or more.
     """
     fewest, most = images_per_case
     if num_cases < 10 or not 1 <= fewest <= most:

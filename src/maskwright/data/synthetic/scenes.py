@@ -53,11 +53,7 @@ class Scene:
 
 
 class Canvas:
-    """A scene while it is drawn, `size` px square: tissue with the cells so far.
-
-    Raises:
-        ConfigError: If `size` is below 32 px, where no cell fits.
-    """
+    """A scene while it is drawn, `size` px square: tissue with the cells so far."""
 
     def __init__(self, rng: np.random.Generator, size: int) -> None:
         if size < 32:
@@ -91,12 +87,8 @@ def draw_scene(
 ) -> Scene:
     """Draw one scene, `size` px square, that the state of `rng` alone decides.
 
-    Args:
-        slide: What the scene shares with others; `None` draws a new slide.
-        apart: Whether at least 2 px lie between cells, so that each is a component of its own.
-
-    Raises:
-        ConfigError: If `size` is below 32 px, where no cell fits.
+    `slide` is what it shares with others, `None` draws a new one. With `apart`, at least 2 px lie
+    between cells, so that each is a component of its own. `ConfigError` if `size` is below 32 px.
     """
     slide = slide or draw_slide(rng)
     canvas = Canvas(rng, size)

@@ -20,11 +20,9 @@ CellPlace = tuple[tuple[slice, slice], tuple[slice, slice]]
 class Slide:
     """What the images of one slide share.
 
-    Args:
-        stain: Strength of haematoxylin and eosin, 1 is usual.
-        lamp: Color of the light, red, green and blue, 0 to 1.
-        coverage: Share of the area covered by cells.
-        spindles: Share of the cells that are spindles.
+    `stain` is the strength of haematoxylin and eosin, 1 as usual; `lamp` the color of the light,
+    red, green and blue, 0 to 1; `coverage` the share of the area in cells, `spindles` that of
+    spindles among the cells.
     """
 
     stain: tuple[float, float]

@@ -11,9 +11,8 @@ import tensorflow as tf
 from maskwright.config import TrainConfig
 from maskwright.data.dataset import DataSet
 from maskwright.data.geometry import cut_image, cut_labels
-from maskwright.data.pipeline.arrays import Arrays
+from maskwright.data.pipeline.arrays import Arrays, class_weights, rare_class_weights
 from maskwright.data.pipeline.batches import eval_batches, train_batches
-from maskwright.data.pipeline.class_balance import class_weights, rare_class_weights
 from maskwright.data.pipeline.load_arrays import load
 from maskwright.data.to_rgb import as_picture
 from maskwright.errors import ConfigError

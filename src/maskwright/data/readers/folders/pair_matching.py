@@ -8,6 +8,7 @@ from pathlib import Path
 
 from maskwright.data.readers.folders.roles import IMAGE_WORDS, MASK_WORDS
 from maskwright.data.readers.split_files import SPLIT_WORDS
+from maskwright.data.samples import grouped
 from maskwright.imageio import natural_key
 
 _KIND_WORDS = IMAGE_WORDS | MASK_WORDS
@@ -39,9 +40,7 @@ def match(images: Sequence[Path], masks: Sequence[Path], by_number: bool = False
     then, if `by_number`, `t007` with `man_seg007` where nothing else fits.
     Upper and lower case do not matter. Images of the same stem are ambiguous.
     """
-    by_stem: dict[str, list[Path]] = {}
-    for image in images:
-        by_stem.setdefault(_plain(image.stem), []).append(image)
+    by_stem = grouped(images, lambda image: _plain(image.stem))
     ambiguous = [path for paths in by_stem.values() if len(paths) > 1 for path in paths]
     free = {stem: paths[0] for stem, paths in by_stem.items() if len(paths) == 1}
     left: list[Path] = []

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from maskwright.data.readers.folders.pair_matching import Matches, match, split_folder
 from maskwright.data.readers.folders.roles import Folder, role_of
-from maskwright.data.samples import SkippedFile
+from maskwright.data.samples import SkippedFile, grouped
 
 _BARE_MASKS = frozenset({"mask", "masks"})
 
@@ -25,11 +25,9 @@ class Pair:
 class Pairing:
     """All pairs of a data set, and why other files are in none.
 
-    Args:
-        style: What the folders look like, for people.
-        objects: Whether images have one mask file for each object.
-        spare: Folders of masks that would fit as well.
-        reasons: Why single files are in no pair, where it is not for their folder.
+    `style` says what the folders look like, `objects` whether images have one mask file for each
+    object, `spare` are folders of masks that would fit as well, `reasons` tell why single files are
+    in no pair, where it is not for their folder.
     """
 
     pairs: list[Pair] = field(default_factory=list)
@@ -63,9 +61,7 @@ def pair_folders(folders: Sequence[Folder]) -> Pairing:
     taken = {(f.split, f.rest) for f in sources}
     sources += [f for f in folders if not f.role and (f.split, f.rest) not in taken]
     sources.sort(key=lambda f: folders.index(f))
-    by_rest: dict[tuple[str, ...], list[Folder]] = {}
-    for masks in mask_folders:
-        by_rest.setdefault(masks.rest, []).append(masks)
+    by_rest = grouped(mask_folders, lambda folder: folder.rest)
     styles: list[str] = []
     open_sources: list[Folder] = []
     one_each = len(sources) > 1 and all(len(f.files) == 1 for f in sources)

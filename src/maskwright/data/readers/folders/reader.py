@@ -12,7 +12,7 @@ from maskwright.data.readers.description import Description
 from maskwright.data.readers.folders.pairs import Pair, Pairing, pair_folders
 from maskwright.data.readers.folders.roles import Folder, image_folders
 from maskwright.data.readers.split_files import split_by_lists
-from maskwright.data.samples import Note, Sample, SkippedFile, first_few, unique_ids
+from maskwright.data.samples import Note, Sample, SkippedFile, first_few, grouped, unique_ids
 from maskwright.imageio import find_images, natural_key
 
 PUBLISHED = (
@@ -84,9 +84,7 @@ def _stated_folders(root: Path, pattern: str, role: str) -> list[Folder]:
     if (root / pattern).is_dir():
         folders = image_folders(root / pattern)
         return [replace(f, role=role) for f in folders]
-    files: dict[Path, list[Path]] = {}
-    for path in find_images(root / pattern):
-        files.setdefault(path.parent, []).append(path)
+    files = grouped(find_images(root / pattern), lambda path: path.parent)
     # Files of a glob are paired by their names alone.
     return [Folder(path, tuple(images), role, None, ()) for path, images in files.items()]
 

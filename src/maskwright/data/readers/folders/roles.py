@@ -32,14 +32,13 @@ _FILE_SUFFIXES = IMAGE_SUFFIXES | {".txt", ".xml", ".json", ".csv", ".mat"}
 
 @dataclass(frozen=True)
 class Folder:
-    """A folder that holds images, and what its path says.
+    """A folder with image files in natural order, and what its path says.
 
     Args:
-        files: Its image files, in natural order.
         role: `"image"`, `"mask"`, `"objects"` (masks that number objects) or `""`.
         split: Name of the split that the path states, or `None`.
-        rest: What remains of the path without the words for those; folders of images and of masks
-            that belong together have the same.
+        rest: What remains of the path without the words for those, equal for folders of images and
+            of masks that belong together.
     """
 
     path: Path
