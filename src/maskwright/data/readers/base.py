@@ -1,7 +1,7 @@
 """What a reader of data sets is: it recognizes a place, says how sure it is, and gives samples."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from maskwright.data.encodings.class_map import ClassMap
@@ -51,6 +51,13 @@ class Layout:
     def note(self, code: str, text: str) -> None:
         """Add a note."""
         self.notes.append(Note(code, text))
+
+    def split(self, split_of: Mapping[str, str], reason: str) -> None:
+        """Give samples the splits of their ids; others are skipped for the reason."""
+        others = [sample for sample in self.samples if sample.id not in split_of]
+        self.skipped += [SkippedFile(sample.image, reason) for sample in others]
+        listed = [sample for sample in self.samples if sample.id in split_of]
+        self.samples = [replace(sample, split=split_of[sample.id]) for sample in listed]
 
 
 @dataclass(frozen=True)

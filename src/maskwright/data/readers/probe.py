@@ -16,15 +16,9 @@ from maskwright.data.samples import Sample, SkippedFile
 from maskwright.errors import DataError
 from maskwright.imageio import Header, read_header
 
-MAX_MASKS = 200
-"""Masks whose contents tell the encoding."""
-
-MAX_STRATIFIED_MASKS = 2000
-"""Up to so many masks, all are read where classes are to be spread evenly over splits."""
-
-MAX_SAMPLES = 4000
-"""Samples whose headers are read; beyond, faults show when a sample is read."""
-
+_MAX_MASKS = 200  # whose contents tell the encoding
+_MAX_STRATIFIED_MASKS = 2000  # up to so many, all are read to spread classes evenly over splits
+_MAX_SAMPLES = 4000  # whose headers are read; beyond, faults show when a sample is read
 _MAX_HEADERS = 50_000  # held, about 20 MB; those of further files are read each time
 
 Item = TypeVar("Item")
@@ -87,16 +81,12 @@ def classes_by_sample(
     samples: Sequence[Sample], contents: Mapping[Path, MaskContents], encoding: Encoding
 ) -> dict[str, set[str]]:
     """By the id of a sample, its image label and the classes in its masks, as far as probed."""
-    classes = {}
+    classes = {sample.id: {f"image {label}" for label in sample.labels} for sample in samples}
     for sample in samples:
-        probed = [contents[mask] for mask in sample.masks if mask in contents]
-        labels = {
-            encoding.label_of(value)
-            for content in probed
-            for value in (content.as_colors() if encoding.kind == "colors" else content.values)
-        }
-        classes[sample.id] = {f"class {label}" for label in labels if label is not None}
-        classes[sample.id] |= {f"image {label}" for label in sample.labels}
+        for content in (contents[mask] for mask in sample.masks if mask in contents):
+            values = content.as_colors() if encoding.kind == "colors" else content.values
+            labels = {encoding.label_of(value) for value in values} - {None}
+            classes[sample.id] |= {f"class {label}" for label in labels}
     return classes
 
 
@@ -121,7 +111,7 @@ def sizes_differ(image: Path, size: Sequence[int], mask: Path, mask_size: Sequen
 
 
 def _probe_headers(result: ProbeResult, seed: int, scaled_masks: bool) -> None:
-    samples = _random_subset(result.samples, MAX_SAMPLES, [seed, 1])
+    samples = _random_subset(result.samples, _MAX_SAMPLES, [seed, 1])
     read = partial(_read_headers, result.headers)
     faults: dict[str, SkippedFile] = {}
     readable: list[tuple[Sample, Header, Header | None]] = []
@@ -158,8 +148,8 @@ def _read_headers(headers: Headers, sample: Sample) -> tuple[Header, Header | No
 
 def _probe_masks(result: ProbeResult, seed: int, divide: bool) -> None:
     paths = [mask for sample in result.samples for mask in sample.masks]
-    if not divide or len(paths) > MAX_STRATIFIED_MASKS:
-        paths = _random_subset(paths, MAX_MASKS, [seed, 2])
+    if not divide or len(paths) > _MAX_STRATIFIED_MASKS:
+        paths = _random_subset(paths, _MAX_MASKS, [seed, 2])
 
     def count(path: Path) -> MaskContents | str:
         try:
@@ -168,11 +158,15 @@ def _probe_masks(result: ProbeResult, seed: int, divide: bool) -> None:
             return str(error)
 
     outcomes = dict(zip(paths, in_threads(count, paths, "Probing masks"), strict=True))
-    broken = {path: outcome for path, outcome in outcomes.items() if isinstance(outcome, str)}
     result.contents = {p: held for p, held in outcomes.items() if not isinstance(held, str)}
-    of_masks = [(sample.id, mask) for sample in result.samples for mask in sample.masks]
-    faults = {id_: SkippedFile(m, broken[m], broken=True) for id_, m in of_masks if m in broken}
-    result.skip(faults)
+    result.skip(
+        {
+            sample.id: SkippedFile(mask, reason, broken=True)
+            for sample in result.samples
+            for mask in sample.masks
+            if isinstance(reason := outcomes.get(mask), str)
+        }
+    )
 
 
 def _random_subset(items: Sequence[Item], most: int, seed: Sequence[int]) -> list[Item]:

@@ -12,7 +12,7 @@ from maskwright.data.readers.folders.roles import image_folders
 from maskwright.data.readers.manifest import MANIFEST
 from maskwright.data.readers.split_files import split_as_stated
 from maskwright.data.readers.tfds import TFDS
-from maskwright.data.samples import Note, SkippedFile, join_words
+from maskwright.data.samples import Note, join_words
 from maskwright.errors import DataError
 
 _DOUBT = 0.5  # confidence from which a reader that is not taken is named
@@ -60,10 +60,7 @@ def list_samples(source: str | Path) -> tuple[Place, Layout]:
     layout.name = place.title or layout.name
     layout.notes += [*place.notes, *notes]
     if place.description is not None and place.description.splits is not None:
-        assigned = split_as_stated(place.path, layout.samples, place.description.splits)
-        layout.samples = assigned.samples
-        reason = "in no split of data.yaml"
-        layout.skipped += [SkippedFile(s.image, reason) for s in assigned.unlisted]
+        split_as_stated(place.path, layout, place.description.splits)
     if not layout.samples:
         reason = layout.skipped[0].reason if layout.skipped else "it lists none"
         raise DataError(f"{place.path} holds no usable sample; the first reason: {reason}.")

@@ -3,11 +3,11 @@
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
-from maskwright.data.samples import Sample
+from maskwright.data.readers.base import Layout
+from maskwright.data.samples import Sample, SkippedFile
 from maskwright.errors import DataError
 from maskwright.imageio import IMAGE_SUFFIXES
 
@@ -27,67 +27,56 @@ _LAST_COLUMN = re.compile(r"(?<=\S)[\s,;]+[^\s,;]*$")
 _MAX_DEPTH = 4
 
 
-@dataclass
-class SplitSamples:
-    """Samples with the splits of lists, and those in none.
-
-    `missing` are names that fit no sample, with the list; `doubles` are ids in lists of two splits.
-    """
-
-    samples: list[Sample] = field(default_factory=list)
-    unlisted: list[Sample] = field(default_factory=list)
-    lists: list[Path] = field(default_factory=list)
-    missing: list[tuple[str, Path]] = field(default_factory=list)
-    doubles: list[str] = field(default_factory=list)
-
-    def assign(self, split_of: Mapping[str, str]) -> None:
-        """Give unlisted samples the splits of their ids."""
-        listed = [sample for sample in self.unlisted if sample.id in split_of]
-        self.samples = [replace(sample, split=split_of[sample.id]) for sample in listed]
-        self.unlisted = [sample for sample in self.unlisted if sample.id not in split_of]
-
-
-def split_by_lists(root: Path, samples: Sequence[Sample]) -> SplitSamples:
+def split_by_lists(root: Path, layout: Layout) -> None:
     """Give samples the splits of `trainval.txt`, `test.txt` and the like anywhere below `root`.
 
     A line holds an id, a file name or a path, and may have further columns. `trainval.txt` stands
     for training where `train.txt` and `val.txt` say no more. What is in two lists goes to
     test before validation before training, so that no score is better than it should be.
     """
-    index = _index(root, samples)
-    result = SplitSamples(unlisted=list(samples))
+    index = _index(root, layout.samples)
+    lists: list[Path] = []
+    skipped: list[SkippedFile] = []
     stated: dict[str, dict[str, None]] = {}
     for word, path in _find(root):
         ids, missing = _read(path, index)
         if ids:
-            result.lists.append(path)
-            result.missing += [(name, path) for name in missing]
+            lists.append(path.relative_to(root))
+            reason = f"named in {lists[-1]}, but there is no such image with a mask"
+            skipped += [SkippedFile(root / name, reason) for name in missing]
             stated.setdefault(word, {}).update(dict.fromkeys(ids))
+    if not lists:
+        return
     # What is named more finely elsewhere is taken from there; a test list contradicts `trainval`.
     coarse = stated.pop("trainval", {})
-    result.doubles += [id_ for id_ in coarse if id_ in stated.get("test", {})]
+    doubles = [id_ for id_ in coarse if id_ in stated.get("test", {})]
     split_of = dict.fromkeys(
         coarse.keys() - {id_ for ids in stated.values() for id_ in ids}, "train"
     )
     for word in sorted(stated, key=lambda word: ("train", "val", "test").index(SPLIT_WORDS[word])):
         split = SPLIT_WORDS[word]
-        result.doubles += [id_ for id_ in stated[word] if split_of.get(id_, split) != split]
+        doubles += [id_ for id_ in stated[word] if split_of.get(id_, split) != split]
         split_of |= dict.fromkeys(stated[word], split)
-    result.assign(split_of)
-    return result
+    layout.note("splits", f"The splits are those of {', '.join(map(str, lists))}.")
+    layout.split(split_of, "in no split list")
+    layout.skipped += skipped
+    if doubles:
+        layout.note(
+            "splits_overlap",
+            f"{len(doubles)} samples are in the lists of two splits ({', '.join(doubles[:3])}, …); "
+            f"they count for test before validation before training.",
+        )
 
 
-def split_as_stated(
-    root: Path, samples: Sequence[Sample], splits: Mapping[str, str | Sequence[str]]
-) -> SplitSamples:
+def split_as_stated(root: Path, layout: Layout, splits: Mapping[str, str | Sequence[str]]) -> None:
     """Give samples the splits that a description states.
 
     `splits` holds for each split the text file of its names, or names and patterns such as
     `img_1*` of ids or of paths from `root`. What fits several splits goes to the last of them.
     `DataError` if a file is missing, or a name fits no sample.
     """
-    index = _index(root, samples)
-    paths = {s.id: os.path.relpath(s.image, root).replace(os.sep, "/") for s in samples}
+    index = _index(root, layout.samples)
+    paths = {s.id: os.path.relpath(s.image, root).replace(os.sep, "/") for s in layout.samples}
     split_of: dict[str, str] = {}
     for split, names in splits.items():
         if isinstance(names, str):
@@ -102,9 +91,7 @@ def split_as_stated(
                 f"sample with a mask."
             )
         split_of |= dict.fromkeys(ids, SPLIT_WORDS.get(split, split))
-    result = SplitSamples(unlisted=list(samples))
-    result.assign(split_of)
-    return result
+    layout.split(split_of, "in no split of data.yaml")
 
 
 def _matching(
@@ -113,12 +100,11 @@ def _matching(
     """Ids that names and patterns of ids or `paths` match, and names that match none."""
     ids, missing = [], []
     for name in names:
-        if id_ := _look_up(name, index):
-            matches = [id_]
-        else:
-            matches = [
-                key for key, path in paths.items() if any(fnmatchcase(t, name) for t in (key, path))
-            ]
+        id_ = _look_up(name, index)
+        matching = (
+            k for k, path in paths.items() if fnmatchcase(k, name) or fnmatchcase(path, name)
+        )
+        matches = [id_] if id_ else list(matching)
         ids += matches
         missing += [] if matches else [name]
     return ids, missing
@@ -180,13 +166,7 @@ def _read(path: Path, index: Mapping[str, str | None]) -> tuple[list[str], list[
 
 
 def _look_up(name: str, index: Mapping[str, str | None]) -> str | None:
-    parts = PurePosixPath(name.replace("\\", "/").casefold()).parts
-    if not parts:
-        return None
-    last = parts[-1]
-    stem = last[: last.rindex(".")] if f".{last.rpartition('.')[2]}" in IMAGE_SUFFIXES else last
-    for start in range(len(parts)):
-        id_ = index.get("/".join((*parts[start:-1], stem)))
-        if id_ is not None:
-            return id_
-    return None
+    path = PurePosixPath(name.replace("\\", "/").casefold())
+    parts = path.with_suffix("").parts if path.suffix in IMAGE_SUFFIXES else path.parts
+    keys = ("/".join(parts[start:]) for start in range(len(parts)))
+    return next((id_ for key in keys if (id_ := index.get(key)) is not None), None)

@@ -17,15 +17,8 @@ GROUP_COLUMNS = ("group", "case", "patient", "subject", "scene", "video")
 """Names of the column that holds the cases, the preferred one first."""
 
 _SYNONYMS = {
-    "image_path": "image",
-    "images": "image",
-    "mask_path": "mask",
-    "masks": "mask",
-    "file": "image",
-    "filename": "image",
-    "file_name": "image",
-    "group_id": "group",
-    "patient_id": "patient",
+    **dict.fromkeys(("image_path", "images", "file", "filename", "file_name"), "image"),
+    **{"mask_path": "mask", "masks": "mask", "group_id": "group", "patient_id": "patient"},
 }
 
 

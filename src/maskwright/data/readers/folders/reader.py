@@ -12,7 +12,7 @@ from maskwright.data.readers.description import Description
 from maskwright.data.readers.folders.pairs import Pair, Pairing, pair_folders
 from maskwright.data.readers.folders.roles import Folder, image_folders
 from maskwright.data.readers.split_files import split_by_lists
-from maskwright.data.samples import Note, Sample, SkippedFile, first_few, grouped, unique_ids
+from maskwright.data.samples import Note, Sample, first_few, grouped, unique_ids
 from maskwright.imageio import find_images, natural_key
 
 PUBLISHED = (
@@ -73,7 +73,8 @@ def _read(root: Path, pairing: Pairing) -> Layout:
     for published, title, class_map in PUBLISHED:
         if names and names <= published:
             layout.name, layout.class_map = title, class_map
-    _apply_lists(root, layout)
+    if all(sample.split is None for sample in layout.samples):
+        split_by_lists(root, layout)
     if layout.class_map is None:
         layout.class_map = find_class_map(root)
     return layout
@@ -131,26 +132,3 @@ def _facts_from_paths(samples: Sequence[Sample]) -> Iterator[Note]:
     if cases:
         text = f"The folders {first_few(cases, 4)} are taken for cases, which no split parts."
         yield Note("cases", text)
-
-
-def _apply_lists(root: Path, layout: Layout) -> None:
-    """Take the splits from lists, unless folders state them."""
-    if any(sample.split is not None for sample in layout.samples):
-        return
-    by_list = split_by_lists(root, layout.samples)
-    if not by_list.lists:
-        return
-    names = ", ".join(str(path.relative_to(root)) for path in by_list.lists)
-    layout.note("splits", f"The splits are those of {names}.")
-    layout.samples = by_list.samples
-    layout.skipped += [SkippedFile(s.image, "in no split list") for s in by_list.unlisted]
-    for name, path in by_list.missing:
-        reason = f"named in {path.relative_to(root)}, but there is no such image with a mask"
-        layout.skipped.append(SkippedFile(root / name, reason))
-    if by_list.doubles:
-        shown = ", ".join(by_list.doubles[:3])
-        layout.note(
-            "splits_overlap",
-            f"{len(by_list.doubles)} samples are in the lists of two splits ({shown}, …); they "
-            f"count for test before validation before training.",
-        )
