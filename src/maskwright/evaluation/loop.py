@@ -91,15 +91,14 @@ def evaluate(
             f"Expected images with ground truth in the split {split!r}; none of its "
             f"{len(samples)} could be scored.{first}"
         )
-    return scorer.result(
-        Evaluation(
-            card=scorer.card,
-            data=scorer.source.root,
-            samples=tuple(scored),
-            skipped=tuple(skipped),
-            options=scorer.options,
-        )
+    base = Evaluation(
+        card=scorer.card,
+        data=scorer.source.root,
+        samples=tuple(scored),
+        skipped=tuple(skipped),
+        options=scorer.options,
     )
+    return scorer.result(base)
 
 
 def pack(prediction: Any) -> bytes:

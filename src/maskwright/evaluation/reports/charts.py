@@ -1,19 +1,15 @@
-"""Charts as SVG text, drawn by Matplotlib; inside a report they take its colors, light or dark."""
+"""Charts as SVG text by Matplotlib; inside a report they take its colors, light or dark."""
 
-from collections.abc import Mapping, Sequence
+import io
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from html import escape
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from maskwright.evaluation.reports.svg import (
-    COLORS,
-    MUTED,
-    PAPER,
-    add_legend,
-    axes_of,
-    plain_text,
-    to_svg,
-)
 from maskwright.imageio import atomic_write
 
 Points = Sequence[tuple[float, float]]
@@ -25,28 +21,46 @@ _WIDE, _SQUARE = (5.4, 2.6), (5.4, 3.9)  # inches
 _DOT_SIZES = (25.0, 180.0)  # smallest and largest dot of a calibration curve, square points
 _COUNTS_LOW = 0.09  # height of a line of numbers below a calibration curve, of its y axis
 
+_COLORS = ("#2459c9", "#c2620a", "#0f7f66", "#a8327e")
+_INK, _MUTED, _LINE, _PAPER = "#14181f", "#5a6572", "#e2e6eb", "#fefefe"
+_VARIABLES = ("accent", "second", "third", "fourth", "ink", "muted", "line", "surface")
+
+_STYLE = {
+    "svg.hashsalt": "maskwright",  # the same chart is the same text
+    "svg.fonttype": "none",
+    "font.family": "sans-serif",
+    "font.size": 10,
+    "text.color": _INK,
+    "axes.edgecolor": _LINE,
+    "axes.labelcolor": _MUTED,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": _LINE,
+    "xtick.color": _MUTED,
+    "ytick.color": _MUTED,
+    "legend.frameon": False,
+    "legend.fontsize": 9,
+    "legend.labelcolor": _INK,
+}
+
 
 def histogram(values: np.ndarray, name: str) -> str:
     """Histogram of values in [0, 1], with their median; nan is left out."""
     defined = values[~np.isnan(values)]
-    with axes_of(name, "images", _WIDE) as (figure, axes):
-        heights, _, _ = axes.hist(defined, bins=_BINS, range=(0, 1), color=COLORS[0], rwidth=0.9)
+    with _axes_of(name, "images", _WIDE) as axes:
+        heights, _, _ = axes.hist(defined, bins=_BINS, range=(0, 1), color=_COLORS[0], rwidth=0.9)
         axes.set(xlim=(0, 1), ylim=(0, 1.15 * max(np.max(heights), 4)))
         axes.locator_params("y", integer=True)
         if defined.size:
             median = float(np.median(defined))
-            axes.axvline(median, color=COLORS[1], linestyle="--")
-            left = median > 1 / 2
-            axes.annotate(
-                f"median {median:.3f}",
-                (median, 1),
-                (-5 if left else 5, -2),
-                xycoords=("data", "axes fraction"),
-                textcoords="offset points",
-                ha="right" if left else "left",
-                va="top",
-            )
-        return to_svg(figure, f"Histogram of {name}")
+            axes.axvline(median, color=_COLORS[1], linestyle="--")
+            offset, side = (-5, "right") if median > 1 / 2 else (5, "left")
+            place = {"xycoords": ("data", "axes fraction"), "textcoords": "offset points"}
+            label = f"median {median:.3f}"
+            axes.annotate(label, (median, 1), (offset, -2), **place, ha=side, va="top")
+        return _to_svg(axes, f"Histogram of {name}")
 
 
 def class_histograms(
@@ -54,21 +68,16 @@ def class_histograms(
 ) -> str:
     """Histograms of values in [0, 1], `(n,)` by name of the class, side by side.
 
-    `unit` is what has the values, in the plural; the value `threshold` is marked.
+    `unit` is what has the values, in the plural; `threshold` is marked.
     """
-    with axes_of(name, unit, _SQUARE) as (figure, axes):
-        axes.hist(
-            list(values.values()),
-            bins=_BINS,
-            range=(0, 1),
-            color=list(COLORS[2:4]),
-            label=[plain_text(key) for key in values],
-        )
+    with _axes_of(name, unit, _SQUARE) as axes:
+        names, colors = [_plain_text(key) for key in values], list(_COLORS[2:4])
+        axes.hist(list(values.values()), bins=_BINS, range=(0, 1), color=colors, label=names)
         axes.set(xlim=(0, 1))
         axes.locator_params("y", integer=True)
-        axes.axvline(threshold, color=MUTED, linestyle="--")
-        add_legend(axes)
-        return to_svg(figure, f"Histograms of {name}")
+        axes.axvline(threshold, color=_MUTED, linestyle="--")
+        _add_legend(axes)
+        return _to_svg(axes, f"Histograms of {name}")
 
 
 def training_curves(series: Mapping[str, Points], name: str) -> str:
@@ -76,22 +85,22 @@ def training_curves(series: Mapping[str, Points], name: str) -> str:
     finite = {key: [p for p in points if np.isfinite(p[1])] for key, points in series.items()}
     if not any(finite.values()):
         return ""
-    with axes_of("epoch", "", _WIDE) as (figure, axes):
-        for (key, points), color in zip(finite.items(), COLORS, strict=False):
+    with _axes_of("epoch", "", _WIDE) as axes:
+        for (key, points), color in zip(finite.items(), _COLORS, strict=False):
             if points:
                 axes.plot(*zip(*points, strict=True), color=color, label=key)
                 axes.plot(*points[-1], "o", color=color, markersize=4)
         axes.locator_params("x", integer=True)
-        add_legend(axes)
-        return to_svg(figure, name)
+        _add_legend(axes)
+        return _to_svg(axes, name)
 
 
 def score_curve(points: Points, names: tuple[str, str]) -> str:
     """A score in [0, 1] against a threshold; `names` are those of the x axis and the y axis."""
-    with axes_of(*names, _WIDE) as (figure, axes):
-        axes.plot(*zip(*points, strict=True), "o-", color=COLORS[0], markersize=4, clip_on=False)
+    with _axes_of(*names, _WIDE) as axes:
+        axes.plot(*zip(*points, strict=True), "o-", color=_COLORS[0], markersize=4, clip_on=False)
         axes.set(ylim=(0, 1.02))
-        return to_svg(figure, f"{names[1]} by {names[0]}")
+        return _to_svg(axes, f"{names[1]} by {names[0]}")
 
 
 def unit_curves(
@@ -107,20 +116,18 @@ def unit_curves(
     `names` are those of the axes; a point of each curve may be marked; `chance` is the height of
     the line of chance, `None` for the diagonal.
     """
-    with axes_of(*names, _SQUARE) as (figure, axes):
+    with _axes_of(*names, _SQUARE) as axes:
         line = (0, 1) if chance is None else (chance, chance)
-        axes.plot((0, 1), line, color=MUTED, linestyle=":")
-        for (key, points), color in zip(series.items(), COLORS, strict=False):
-            finite = [point for point in points if np.isfinite(point).all()]
-            axes.plot(
-                [x for x, _ in finite], [y for _, y in finite], color=color, label=plain_text(key)
-            )
-        for point, color in zip(marks, COLORS, strict=False):
+        axes.plot((0, 1), line, color=_MUTED, linestyle=":")
+        for (key, points), color in zip(series.items(), _COLORS, strict=False):
+            finite = np.array([p for p in points if np.isfinite(p).all()], float).reshape(-1, 2)
+            axes.plot(*finite.T, color=color, label=_plain_text(key))
+        for point, color in zip(marks, _COLORS, strict=False):
             if np.isfinite(point).all():
-                axes.plot(*point, "o", color=color, markerfacecolor=PAPER, clip_on=False)
+                axes.plot(*point, "o", color=color, markerfacecolor=_PAPER, clip_on=False)
         axes.set(xlim=(0, 1), ylim=(0, 1.02))
-        add_legend(axes)
-        return to_svg(figure, title)
+        _add_legend(axes)
+        return _to_svg(axes, title)
 
 
 def calibration(
@@ -131,12 +138,12 @@ def calibration(
     Each of the `series` is what `metrics.calibration_curve` gives.
     """
     most = max((numbers.max() for _, _, numbers in series.values()), default=1)
-    with axes_of(*names, _SQUARE) as (figure, axes):
-        axes.plot((0, 1), (0, 1), color=MUTED, linestyle=":")
-        for line, ((key, points), color) in enumerate(zip(series.items(), COLORS, strict=False)):
+    with _axes_of(*names, _SQUARE) as axes:
+        axes.plot((0, 1), (0, 1), color=_MUTED, linestyle=":")
+        for line, ((key, points), color) in enumerate(zip(series.items(), _COLORS, strict=False)):
             mean, share, numbers = points
             parts = np.flatnonzero(numbers)
-            axes.plot(mean[parts], share[parts], color=color, label=plain_text(key))
+            axes.plot(mean[parts], share[parts], color=color, label=_plain_text(key))
             low, high = _DOT_SIZES
             sizes = low + (high - low) * numbers[parts] / most
             axes.scatter(mean[parts], share[parts], sizes, color=color, zorder=3, clip_on=False)
@@ -145,8 +152,8 @@ def calibration(
                 axes.text(x, y, f"{numbers[part]}", color=color, ha="center", va="center")
         axes.set(xlim=(0, 1), ylim=(-_COUNTS_LOW * (len(series) + 0.4), 1.04))
         axes.set_yticks(np.linspace(0, 1, 6))
-        add_legend(axes)
-        return to_svg(figure, "Calibration curve")
+        _add_legend(axes)
+        return _to_svg(axes, "Calibration curve")
 
 
 def confusion(counts: np.ndarray, names: Sequence[str], path: Path | None = None) -> str:
@@ -157,19 +164,63 @@ def confusion(counts: np.ndarray, names: Sequence[str], path: Path | None = None
     number = len(names)
     shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
     side = min(4.0 + 0.55 * number, 16.0)
-    with axes_of("predicted", "true", (side, side * 0.9)) as (figure, axes):
+    with _axes_of("predicted", "true", (side, side * 0.9)) as axes:
         axes.grid(False)
         image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
         if number <= _MAX_NAMES:
-            shown = [plain_text(name) for name in names]
+            shown = [_plain_text(name) for name in names]
             axes.set_xticks(range(number), shown, rotation=90 if number > 4 else 0)
             axes.set_yticks(range(number), shown)
         if number <= _MAX_NUMBERS:
             for (row, column), share in np.ndenumerate(shares):
                 color = "white" if share > 0.55 else "black"
                 axes.text(column, row, f"{share:.0%}", ha="center", va="center", color=color)
-        figure.colorbar(image, label="share of the true class", shrink=0.8)
+        axes.figure.colorbar(image, label="share of the true class", shrink=0.8)
         if path is not None:
             with atomic_write(path) as temporary:
-                figure.savefig(temporary, format="png", dpi=120, metadata={"Software": None})
-        return to_svg(figure, "Confusion matrix")
+                axes.figure.savefig(temporary, format="png", dpi=120, metadata={"Software": None})
+        return _to_svg(axes, "Confusion matrix")
+
+
+def standalone(svg: str) -> str:
+    """A chart as the text of an SVG file, on white and with fixed colors."""
+    fixed = re.sub(r"var\(--\w+, (#\w+)\)", r"\1", svg)
+    return fixed.replace("<svg ", '<svg style="background: white" ', 1) + "\n"
+
+
+@contextmanager
+def _axes_of(x: str, y: str, size: tuple[float, float]) -> Iterator[Any]:
+    """An empty chart with names of its axes, in the style of the reports."""
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
+    with rc_context(_STYLE):
+        axes = Figure(figsize=size, layout="constrained").subplots()
+        axes.set(xlabel=_plain_text(x), ylabel=_plain_text(y))
+        yield axes
+
+
+def _add_legend(axes: Any) -> None:
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, borderaxespad=0)
+
+
+def _plain_text(name: str) -> str:
+    """A name in which Matplotlib sees no formula."""
+    return name.replace("$", r"\$")
+
+
+def _to_svg(axes: Any, title: str) -> str:
+    """The figure as SVG for the inside of a page: no header, no ids of groups, CSS colors."""
+    text = io.StringIO()
+    axes.figure.savefig(
+        text, format="svg", transparent=True, metadata={"Date": None, "Creator": None}
+    )
+    svg = text.getvalue()
+    tag, content = svg[svg.index("<svg ") :].rstrip().split(">", 1)
+    tag = re.sub(r' (width|height)="[^"]*"', "", tag)
+    tag = tag.replace("<svg ", f'<svg role="img" aria-label="{escape(title)}" ')
+    content = re.sub(r"<metadata>.*?</metadata>\s*", "", content, flags=re.DOTALL)
+    svg = tag + ">" + re.sub(r'<g id="[^"]*">', "<g>", content)
+    for color, variable in zip((*_COLORS, _INK, _MUTED, _LINE, _PAPER), _VARIABLES, strict=True):
+        svg = svg.replace(color, f"var(--{variable}, {color})")
+    return svg

@@ -1,14 +1,32 @@
-"""One terminal table, one `scores.json`, one `cases.csv` and one `report.html` for every task."""
+"""One terminal table, one `scores.json`, one `cases.csv` and one `report.html` for every task.
 
+The report is one HTML file that loads nothing from elsewhere, by Jinja2 templates.
+"""
+
+import base64
+import csv
+import io
+from collections.abc import Iterable, Mapping
+from functools import cache
+from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from PIL import Image
 from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table as TerminalTable
 
+from maskwright.evaluation.reports.charts import training_curves
 from maskwright.evaluation.reports.formatting import write_json, write_rows
-from maskwright.evaluation.reports.parts import Report
+from maskwright.evaluation.reports.parts import Report, upper_first
+from maskwright.evaluation.result import Example
+from maskwright.imageio import write_text
+
+if TYPE_CHECKING:
+    from jinja2 import Template
 
 
 def to_dict(report: Report) -> dict[str, Any]:
@@ -66,13 +84,69 @@ def write_report(report: Report, folder: str | Path, run: str | Path | None = No
     `run` is the folder of the run, for the curves of its `history.csv` and the settings of its
     `plan.yaml` where they exist. Returns the path of the HTML report.
     """
-    from maskwright.evaluation.reports.render import render
-
     folder, run = Path(folder), None if run is None else Path(run)
     folder.mkdir(parents=True, exist_ok=True)
     write_json(to_dict(report), folder / report.scores_file)
     write_rows(*report.cases, folder / report.cases_file)
-    page = report.page()
+    page, evaluation = report.page(), report.evaluation
     for name, write in page.files.items():
         write(folder / name)
-    return render(report, page, folder / "report.html", run)
+    model = run.name if run else "Model"
+    text = _template().render(
+        report=report,
+        page=page,
+        evaluation=evaluation,
+        heading=page.heading or f"{model} on {evaluation.data.name}, {evaluation.split} split",
+        run=run,
+        curves=_curves(run, page.curves),
+        run_settings=_read(run, "plan.yaml"),
+    )
+    write_text(folder / "report.html", text)
+    return folder / "report.html"
+
+
+@cache
+def _template() -> "Template":
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("maskwright", ""),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(by_rank=_by_rank, data_uri=_data_uri, upper_first=upper_first)
+    return environment.get_template("evaluation/reports/report.html")
+
+
+def _by_rank(examples: Iterable[Example]) -> list[tuple[str, list[Example]]]:
+    """Neighbors of one rank together; unlike Jinja's `groupby`, without sorting."""
+    return [(rank, list(group)) for rank, group in groupby(examples, attrgetter("rank"))]
+
+
+def _data_uri(picture: np.ndarray) -> str:
+    """Picture uint8 RGB `(h, w, 3)` as an address that holds it."""
+    encoded = io.BytesIO()
+    Image.fromarray(picture).save(encoded, format="WEBP", quality=88)
+    return f"data:image/webp;base64,{base64.b64encode(encoded.getvalue()).decode()}"
+
+
+def _curves(run: Path | None, titles: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Titles and charts of the columns of `history.csv` that are there."""
+    rows: list[dict[str, Any]] = list(csv.DictReader(io.StringIO(_read(run, "history.csv"))))
+
+    def points(name: str) -> list[tuple[float, float]]:
+        return [(float(row["epoch"]), float(row[name])) for row in rows if row.get(name)]
+
+    charts = []
+    for name, title in titles.items():
+        series = {"training": points(name), "validation": points(f"val_{name}")}
+        charts.append((title, training_curves(series, title)))
+    return [(title, svg) for title, svg in charts if svg]
+
+
+def _read(run: Path | None, name: str) -> str:
+    """Text of a file of the run; empty where there is none."""
+    path = None if run is None else run / name
+    return path.read_text(encoding="utf-8") if path is not None and path.is_file() else ""

@@ -21,7 +21,6 @@ from maskwright.evaluation.reports.parts import (
     model_settings,
     upper_first,
 )
-from maskwright.evaluation.reports.svg import standalone
 from maskwright.imageio import write_text
 from maskwright.metrics import Decisions, calibration_curve, precision_recall_curve, roc_curve
 from maskwright.tasks.regions.evaluation.scores import SCORES, BagDecision, RegionEvaluation
@@ -57,7 +56,7 @@ def region_page(evaluation: RegionEvaluation) -> Page:
         tables=(_bag_table(evaluation),),
         curves=_CURVES,
         examples_note="What decisions were made on, ordered by the probability of the true answer.",
-        files={"roc.svg": partial(write_text, text=standalone(roc.svg))},
+        files={"roc.svg": partial(write_text, text=charts.standalone(roc.svg))},
     )
 
 
