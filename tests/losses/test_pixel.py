@@ -4,11 +4,15 @@ import keras
 import numpy as np
 import pytest
 
-from maskwright.losses import CrossEntropy, Focal
+from maskwright.losses import CrossEntropy, Focal, HardPixels
 
 # One image of two pixels; probabilities 3/4 and 1/4 of class 0.
 LABELS = np.array([[[0, 0]]])
 LOGITS = np.log(np.array([[[[0.75, 0.25], [0.25, 0.75]]]], "float32"))
+# One image; probabilities 1/2, 1/4, 9/10 and 4/5 of the true class.
+FOUR_LABELS = np.zeros((1, 2, 2), int)
+_FOUR = np.array([[[0.5, 0.25], [0.9, 0.8]]], "float32")
+FOUR_LOGITS = np.log(np.stack([_FOUR, 1 - _FOUR], axis=-1))
 
 
 def test_cross_entropy_is_the_mean_over_pixels():
@@ -60,3 +64,39 @@ def test_a_keras_model_trains_with_it():
     logits = model.predict(images, verbose=0)
     history = model.fit(images, labels, sample_weight=weights, batch_size=4, verbose=0).history
     assert history["loss"] == pytest.approx([2 * float(CrossEntropy()(labels, logits))], rel=1e-5)
+
+
+def test_hard_pixels_are_the_hardest_share():
+    assert float(HardPixels(share=0.5)(FOUR_LABELS, FOUR_LOGITS)) == pytest.approx(
+        (log(2) + log(4)) / 2
+    )
+    assert float(HardPixels(share=0.01)(FOUR_LABELS, FOUR_LOGITS)) == pytest.approx(log(4))
+    plain = float(CrossEntropy()(FOUR_LABELS, FOUR_LOGITS))
+    assert float(HardPixels(share=1.0)(FOUR_LABELS, FOUR_LOGITS)) == pytest.approx(plain)
+
+
+def test_ignored_pixels_are_not_in_the_share():
+    labels = np.array([[[255, 0], [0, 0]]])
+    # Half of three pixels, rounded up, is two.
+    expected = (log(4) + log(5 / 4)) / 2
+    assert float(HardPixels(share=0.5)(labels, FOUR_LOGITS)) == pytest.approx(expected)
+
+
+def test_weights_make_pixels_hard():
+    weights = np.array([[[1.0, 1.0], [1.0, 20.0]]])
+    expected = (log(4) + 20 * log(5 / 4)) / 2
+    assert float(HardPixels(share=0.5)(FOUR_LABELS, FOUR_LOGITS, weights)) == pytest.approx(
+        expected
+    )
+
+
+def test_each_image_has_its_own_share():
+    labels = np.concatenate([FOUR_LABELS, FOUR_LABELS])
+    logits = np.concatenate([FOUR_LOGITS, np.zeros_like(FOUR_LOGITS)])
+    values = HardPixels(share=0.25).per_image(labels, logits).numpy()
+    assert values == pytest.approx([log(4), log(2)])
+
+
+def test_a_share_of_nothing_is_refused():
+    with pytest.raises(ValueError, match="share"):
+        HardPixels(share=0)

@@ -6,10 +6,8 @@ A new loss is a file with a `MaskLoss` that has a `code`, and a line here.
 from maskwright.losses.boundary import Boundary
 from maskwright.losses.cldice import CenterlineDice
 from maskwright.losses.compose import Sum, loss, parse
-from maskwright.losses.lovasz import Lovasz
-from maskwright.losses.ohem import HardPixels
-from maskwright.losses.overlap import Dice, FocalTversky, Tversky
-from maskwright.losses.pixel import LOSSES, CrossEntropy, Focal, MaskLoss
+from maskwright.losses.overlap import Dice, FocalTversky, Lovasz, Tversky
+from maskwright.losses.pixel import LOSSES, CrossEntropy, Focal, HardPixels, MaskLoss
 
 __all__ = [
     "LOSSES",

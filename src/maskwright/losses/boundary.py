@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from maskwright.losses.pixel import AddUp, MaskLoss, Pixels, Tensor, pixel_mean
+from maskwright.losses.pixel import MaskLoss, Pixels, Tensor, pixel_mean
 
 
 @keras.saving.register_keras_serializable(package="maskwright")
@@ -37,7 +37,7 @@ class Boundary(MaskLoss):
         super().__init__(**kwargs)
         self.reach = reach
 
-    def measure(self, pixels: Pixels, add_up: AddUp | None) -> Tensor:
+    def measure(self, pixels: Pixels) -> Tensor:
         """Value of each image, `(batch,)`."""
         inside = pixels.truth > 0
         shape = ops.shape(inside)

@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from maskwright.losses.pixel import AddUp, MaskLoss, Pixels, Tensor
+from maskwright.losses.pixel import MaskLoss, Pixels, Tensor
 
 _LEAST = 1e-7
 
@@ -40,7 +40,7 @@ class CenterlineDice(MaskLoss):
         self.iterations = iterations
         self.smooth = smooth
 
-    def measure(self, pixels: Pixels, add_up: AddUp | None) -> Tensor:
+    def measure(self, pixels: Pixels) -> Tensor:
         """Value of each image, `(batch,)`."""
         weights, weighted = pixels.weights, pixels.truth[:, 1:]
         truth = ops.cast(weighted > 0, weighted.dtype)

@@ -9,7 +9,7 @@ import keras
 
 from maskwright.errors import ConfigError
 from maskwright.labels import IGNORE_LABEL
-from maskwright.losses.pixel import LOSSES, AddUp, MaskLoss, Pixels, Tensor
+from maskwright.losses.pixel import LOSSES, MaskLoss, Pixels, Tensor
 
 
 @keras.saving.register_keras_serializable(package="maskwright")
@@ -37,10 +37,10 @@ class Sum(MaskLoss):
         self.terms = list(terms)
         self.weights = [float(weight) for weight in weights]
 
-    def measure(self, pixels: Pixels, add_up: AddUp | None) -> Tensor:
+    def measure(self, pixels: Pixels) -> Tensor:
         """Value of each image, `(batch,)`."""
         return sum(
-            weight * term.measure(pixels, add_up)
+            weight * term.measure(pixels)
             for weight, term in zip(self.weights, self.terms, strict=True)
         )
 
@@ -67,8 +67,7 @@ def loss(
     """A loss from its name, or a weighted sum from several.
 
     Args:
-        description: Such as `"ce"`, `"ce+dice"`, `"0.5*ce+dice"` or `{"ce": 0.5, "dice": 1}`, of
-            the names in `LOSSES`.
+        description: Names in `LOSSES`, such as `"ce"`, `"0.5*ce+dice"` or `{"ce": 0.5, "dice": 1}`.
         smoothing: Label smoothing of cross-entropy, 0 to 1.
         batch: Dice, Tversky and focal Tversky count over the whole batch instead of image by image.
         ignore_label: Label of pixels that do not count, or `None` where all do.
@@ -93,12 +92,15 @@ def loss(
 def parse(description: str | Mapping[str, float]) -> dict[str, float]:
     """Weights by name from a description as `loss` takes it; `ConfigError` as `loss`."""
     if isinstance(description, str):
-        pairs = [_term(text) for text in description.split("+")]
+        # Such as `0.5*ce`; any other text is taken for a name.
+        pattern = r"(?:(\d+(?:\.\d*)?|\.\d+)\s*\*\s*)?([a-z_]+)"
+        texts = [text.strip() for text in description.split("+")]
+        matches = [re.fullmatch(pattern, text) or ("", "", text) for text in texts]
+        pairs = [(match[2], float(match[1] or 1)) for match in matches]
     else:
         pairs = [(name, float(weight)) for name, weight in description.items()]
     names = [name for name, _ in pairs]
-    unknown = sorted(set(names) - set(LOSSES))
-    if unknown or not names or len(set(names)) < len(names):
+    if not names or not set(names) <= LOSSES.keys() or len(set(names)) < len(names):
         raise ConfigError(
             f"Expected a loss made of {', '.join(LOSSES)}, each at most once, such as "
             f"'0.5*ce+dice'; received {description!r}."
@@ -106,11 +108,3 @@ def parse(description: str | Mapping[str, float]) -> dict[str, float]:
     if not all(0 < weight < float("inf") for _, weight in pairs):
         raise ConfigError(f"Weights of losses must be positive numbers; received {description!r}.")
     return dict(pairs)
-
-
-def _term(text: str) -> tuple[str, float]:
-    """Name and weight from a text such as `0.5*ce`; any other text is taken for a name."""
-    match = re.fullmatch(r"(?:(\d+(?:\.\d*)?|\.\d+)\s*\*\s*)?([a-z_]+)", text.strip())
-    if match is None:
-        return text, 1.0
-    return match[2], float(match[1] or 1)

@@ -1,7 +1,4 @@
-"""Losses that add up over pixels, and the base of all losses of masks.
-
-Every loss is computed from the same tensors, `Pixels`, made once for all terms of a sum.
-"""
+"""Losses that add up over pixels, and the base of all losses of masks."""
 
 import re
 from collections.abc import Callable
@@ -18,7 +15,7 @@ AddUp = Callable[[Tensor], Tensor]
 
 
 class Pixels(NamedTuple):
-    """Logits and labels of a batch, ready to be compared.
+    """Logits and labels of a batch, ready to be compared, made once for all terms of a sum.
 
     Classes come before pixels: sums over a last axis of few classes are what a softmax spends its
     time on, and this order takes half as long on a CPU with three classes.
@@ -29,6 +26,7 @@ class Pixels(NamedTuple):
         weights: 0 where ignored, `(batch, 1, pixels)`.
         counted: Number of pixels that are not ignored, `(batch,)`.
         size: Height and width, whose product is `pixels`; pixels lie row by row.
+        add_up: See `MaskLoss.per_image`.
     """
 
     truth: Tensor
@@ -36,6 +34,7 @@ class Pixels(NamedTuple):
     weights: Tensor
     counted: Tensor
     size: tuple[Any, ...]
+    add_up: AddUp | None
 
 
 LOSSES: dict[str, type["MaskLoss"]] = {}
@@ -77,8 +76,8 @@ class MaskLoss(keras.losses.Loss):
         super().__init__(name=name or "_".join(words).lower(), **kwargs)
         self.ignore_label = ignore_label
 
-    def measure(self, pixels: Pixels, add_up: AddUp | None) -> Tensor:
-        """Value of each image, `(batch,)`; `add_up` is that of `per_image`."""
+    def measure(self, pixels: Pixels) -> Tensor:
+        """Value of each image, `(batch,)`."""
         raise NotImplementedError
 
     def per_image(
@@ -101,7 +100,23 @@ class MaskLoss(keras.losses.Loss):
         logits = ops.cast(logits, "float32")
         if logits.shape[-1] == 1:  # the softmax of `[0, x]` is the sigmoid of `x`
             logits = ops.concatenate([ops.zeros_like(logits), logits], axis=-1)
-        return self.measure(_pixels(labels, logits, pixel_weights, self.ignore_label), add_up)
+        batch, *size, num_classes = ops.shape(logits)
+        labels = ops.reshape(ops.cast(labels, "int32"), (batch, 1, -1))
+        if self.ignore_label is None:
+            weights = ops.ones_like(labels, dtype="float32")
+        else:
+            weights = ops.cast(labels != self.ignore_label, "float32")
+        counted = ops.sum(weights, axis=(1, 2))
+        if pixel_weights is not None:
+            weights *= ops.reshape(ops.cast(pixel_weights, "float32"), (batch, 1, -1))
+        truth = ops.cast(labels == ops.arange(num_classes)[:, None], "float32") * weights
+        logits = ops.transpose(ops.reshape(logits, (batch, -1, num_classes)), (0, 2, 1))
+        # The largest logit cancels, so no gradient flows through it; without it `exp` overflows.
+        logits -= ops.stop_gradient(ops.max(logits, axis=1, keepdims=True))
+        log_total = ops.log(ops.sum(ops.exp(logits), axis=1, keepdims=True))
+        return self.measure(
+            Pixels(truth, logits - log_total, weights, counted, tuple(size), add_up)
+        )
 
     def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         """Value of each image; `y_true` is labels, or labels and weights of pixels."""
@@ -121,27 +136,6 @@ class MaskLoss(keras.losses.Loss):
         return {**super().get_config(), **own}
 
 
-def _pixels(
-    labels: Tensor, logits: Tensor, pixel_weights: Tensor | None, ignore_label: int | None
-) -> Pixels:
-    """Bring labels and logits of two or more classes into the form that losses compare."""
-    batch, *size, num_classes = ops.shape(logits)
-    labels = ops.reshape(ops.cast(labels, "int32"), (batch, 1, -1))
-    if ignore_label is None:
-        weights = ops.ones_like(labels, dtype="float32")
-    else:
-        weights = ops.cast(labels != ignore_label, "float32")
-    counted = ops.sum(weights, axis=(1, 2))
-    if pixel_weights is not None:
-        weights *= ops.reshape(ops.cast(pixel_weights, "float32"), (batch, 1, -1))
-    truth = ops.cast(labels == ops.arange(num_classes)[:, None], "float32") * weights
-    logits = ops.transpose(ops.reshape(logits, (batch, -1, num_classes)), (0, 2, 1))
-    # The largest logit cancels, so no gradient flows through it; without it `exp` overflows.
-    logits -= ops.stop_gradient(ops.max(logits, axis=1, keepdims=True))
-    log_total = ops.log(ops.sum(ops.exp(logits), axis=1, keepdims=True))
-    return Pixels(truth, logits - log_total, weights, counted, tuple(size))
-
-
 def pixel_mean(values: Tensor, counted: Tensor) -> Tensor:
     """Sum of the values of an image divided by its number of counted pixels.
 
@@ -155,8 +149,6 @@ def pixel_mean(values: Tensor, counted: Tensor) -> Tensor:
 class CrossEntropy(MaskLoss):
     """Mean over pixels of minus the logarithm of the probability given to the true class.
 
-    A single channel of logits makes it the binary cross-entropy.
-
     Args:
         smoothing: Share of the truth spread evenly over all classes, 0 to 1.
 
@@ -169,7 +161,7 @@ class CrossEntropy(MaskLoss):
         super().__init__(**kwargs)
         self.smoothing = smoothing
 
-    def measure(self, pixels: Pixels, add_up: AddUp | None) -> Tensor:
+    def measure(self, pixels: Pixels) -> Tensor:
         """Value of each image, `(batch,)`."""
         truth = pixels.truth
         if self.smoothing:
@@ -196,9 +188,44 @@ class Focal(MaskLoss):
         super().__init__(**kwargs)
         self.gamma = gamma
 
-    def measure(self, pixels: Pixels, add_up: AddUp | None) -> Tensor:
+    def measure(self, pixels: Pixels) -> Tensor:
         """Value of each image, `(batch,)`."""
         # A power below one has no gradient at 0; 1e-7 is what float32 can tell from a sure pixel.
         missed = ops.maximum(-ops.expm1(pixels.log_probabilities), 1e-7)
         values = pixels.truth * pixels.log_probabilities * ops.power(missed, self.gamma)
         return pixel_mean(-values, pixels.counted)
+
+
+@keras.saving.register_keras_serializable(package="maskwright")
+class HardPixels(MaskLoss):
+    """Online hard example mining: mean cross-entropy over the pixels in which it is largest.
+
+    Args:
+        share: Share of the pixels of an image that count, above 0; 1 is plain cross-entropy. At
+            least one pixel counts, and with it all of equal cross-entropy. Pixels are ranked by
+            their cross-entropy times their weight; those of weight 0 do not count.
+
+    Source: Shrivastava et al., Training region-based object detectors with online hard example
+    mining, 2016, with pixels in place of regions, as Wu et al., High-performance semantic
+    segmentation using very deep fully convolutional networks, 2016.
+    """
+
+    code = "ohem"
+
+    def __init__(self, share: float = 0.25, **kwargs: Any) -> None:
+        if not 0 < share <= 1:
+            raise ValueError(f"`share` must be above 0 and at most 1. Received: {share}")
+        super().__init__(**kwargs)
+        self.share = share
+
+    def measure(self, pixels: Pixels) -> Tensor:
+        """Value of each image, `(batch,)`."""
+        values = -ops.sum(pixels.truth * pixels.log_probabilities, axis=1)
+        counts = pixels.weights[:, 0] > 0
+        # Ascending, with what does not count in front.
+        ranked = ops.sort(ops.where(counts, ops.stop_gradient(values), -1.0), axis=-1)
+        number = ops.ceil(self.share * ops.sum(ops.cast(counts, "float32"), axis=-1))
+        place = ops.shape(values)[1] - ops.cast(ops.maximum(number, 1.0), "int32")
+        least = ops.take_along_axis(ranked, place[:, None], axis=-1)
+        chosen = ops.cast(ops.logical_and(counts, values >= least), values.dtype)
+        return ops.sum(values * chosen, axis=-1) / ops.maximum(ops.sum(chosen, axis=-1), 1.0)
