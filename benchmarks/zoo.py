@@ -133,19 +133,21 @@ def _join(encode: Any, decoders: Sequence[str], channels: int) -> tuple[Any, dic
     import keras
     import tensorflow as tf
 
-    from maskwright.models import DECODERS, SUPERVISION
-    from maskwright.models.blocks import PadToMultiple
-    from maskwright.models.segmenter import read_classes
+    from maskwright.models import DECODERS, SUPERVISION, PadToMultiple, segmenter
 
     images = keras.Input((None, None, channels), name="images")
     features = encode(PadToMultiple(max(encode.strides), name="pad")(images))
     heads = {}
     for decoder in decoders:
-        given = {stride: keras.Input(x.shape[1:]) for stride, x in features.items()}
-        view = keras.Input((None, None, channels))
-        found = DECODERS[decoder](given)
-        logits = read_classes(view, found, _CLASSES, deep_supervision=decoder in SUPERVISION)
-        heads[decoder] = keras.Model([view, *given.values()], logits, name=decoder)
+        whole = segmenter(
+            encode,
+            DECODERS[decoder],
+            _CLASSES,
+            channels=channels,
+            deep_supervision=decoder in SUPERVISION,
+        )
+        given = encode.model._inbound_nodes[-1].output_tensors
+        heads[decoder] = keras.Model([*whole.inputs, *given], whole.outputs, name=decoder)
     outputs = [head([images, *features.values()]) for head in heads.values()]
     return keras.Model(images, tf.nest.flatten(outputs)), heads
 

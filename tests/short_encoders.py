@@ -9,8 +9,7 @@ import keras
 import pytest
 
 from maskwright.models.encoders import FAMILIES
-from maskwright.models.encoders.mix_transformer import MIX_TRANSFORMERS, Size
-from maskwright.models.encoders.scratch import RESNETS
+from maskwright.models.encoders.scratch import MIX_TRANSFORMERS, RESNETS
 
 
 def shorten_convnext(monkeypatch: pytest.MonkeyPatch) -> Callable[..., keras.Model]:
@@ -44,4 +43,4 @@ def shorten_scratch(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make `resnet18` and `mit_b0` one block at each stride."""
     monkeypatch.setitem(RESNETS, "resnet18", (1, 1, 1, 1))
     # Multiples of 1, 2, 5 and 8 heads.
-    monkeypatch.setitem(MIX_TRANSFORMERS, "mit_b0", Size((8, 8, 10, 16), (1, 1, 1, 1)))
+    monkeypatch.setitem(MIX_TRANSFORMERS, "mit_b0", ((8, 8, 10, 16), (1, 1, 1, 1)))

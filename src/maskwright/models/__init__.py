@@ -5,44 +5,68 @@ network is an entry in `maskwright.architectures`.
 """
 
 from maskwright.architectures import ARCHITECTURES, Architecture
-from maskwright.models.blocks import Norm
-from maskwright.models.blueprint import BUILDERS, Blueprint
-from maskwright.models.classifier_parts import (
+from maskwright.models.blocks import BilinearUpsampling, CropLike, Norm, PadToMultiple
+from maskwright.models.blueprint import BUILDERS, Blueprint, architecture
+from maskwright.models.classifiers import (
+    CLASSIFIERS,
+    ClassifierSpec,
     adapt_measures,
     parts,
     start_from_measures,
     with_weights,
 )
-from maskwright.models.classifiers import ClassifierSpec, reference_cnn
-from maskwright.models.decoders import DECODERS, SUPERVISION, light, unet
-from maskwright.models.encoders import ENCODERS, Encoder, PixelFormat, encoder, freeze
-from maskwright.models.pooling import PoolInside
-from maskwright.models.presets import plain_unet, small, tutorial_unet
-from maskwright.models.segmenter import main_model, segmenter
-from maskwright.models.specs import DetectorSpec, NetworkSpec, SegmenterSpec, architecture
+from maskwright.models.decoders import DECODERS, SUPERVISION, Decoded, Decoder, light, unet
+from maskwright.models.encoders import ENCODERS, Encoder, Features, PixelFormat, encoder, freeze
+from maskwright.models.pooling import (
+    POOLINGS,
+    AttentionPooling,
+    MaxPooling,
+    MeanPooling,
+    PoolInside,
+    Standardize,
+)
+from maskwright.models.presets import plain_unet, reference_cnn, small, tutorial_unet
+from maskwright.models.rcnn import Rcnn, mask_rcnn
+from maskwright.models.segmenter import HEADS, main_model, segmenter
+from maskwright.models.specs import DetectorSpec, NetworkSpec, SegmenterSpec
 
 __all__ = [
     "ARCHITECTURES",
     "BUILDERS",
+    "CLASSIFIERS",
     "DECODERS",
     "ENCODERS",
+    "HEADS",
+    "POOLINGS",
     "SUPERVISION",
     "Architecture",
+    "AttentionPooling",
+    "BilinearUpsampling",
     "Blueprint",
     "ClassifierSpec",
+    "CropLike",
+    "Decoded",
+    "Decoder",
     "DetectorSpec",
     "Encoder",
+    "Features",
+    "MaxPooling",
+    "MeanPooling",
     "NetworkSpec",
     "Norm",
+    "PadToMultiple",
     "PixelFormat",
     "PoolInside",
+    "Rcnn",
     "SegmenterSpec",
+    "Standardize",
     "adapt_measures",
     "architecture",
     "encoder",
     "freeze",
     "light",
     "main_model",
+    "mask_rcnn",
     "parts",
     "plain_unet",
     "reference_cnn",

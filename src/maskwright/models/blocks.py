@@ -16,6 +16,7 @@ from keras import layers, ops
 from maskwright.errors import ConfigError
 
 Tensor = Any
+Shape = Sequence[int | None]
 NormKind = Literal["batch", "group", "instance", "none"]
 NORMS = get_args(NormKind)
 """Normalizations that `normalization` knows."""
@@ -184,11 +185,7 @@ def conv_block(
     Without normalization the convolution has a bias. `name` is the prefix of the layers' names.
     """
     convolution = layers.SeparableConv2D if separable else layers.Conv2D
-    initial = (
-        {"depthwise_initializer": "he_normal", "pointwise_initializer": "he_normal"}
-        if separable
-        else {"kernel_initializer": "he_normal"}
-    )
+    kernels = ("depthwise", "pointwise") if separable else ("kernel",)
     x = convolution(
         width,
         kernel,
@@ -197,7 +194,7 @@ def conv_block(
         dilation_rate=dilation,
         use_bias=norm.kind == "none",
         name=name and f"{name}_conv",
-        **initial,
+        **{f"{part}_initializer": "he_normal" for part in kernels},
     )(x)
     x = normalization(x, norm, name=name and f"{name}_norm")
     return layers.ReLU(name=name and f"{name}_relu")(x)

@@ -1,17 +1,18 @@
 """How a network is built, as plain values: what a file may say of it, and nothing more."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from inspect import Parameter, signature
+from pathlib import Path
 from typing import Any
 
 import keras
 
-from maskwright.architectures import SEGMENTER
-from maskwright.errors import ModelError
+from maskwright.architectures import ARCHITECTURES, SEGMENTER
+from maskwright.errors import ConfigError, ModelError
 from maskwright.models.classifiers import ClassifierSpec
-from maskwright.models.presets import PRESETS
+from maskwright.models.presets import plain_unet, small, tutorial_unet
 from maskwright.models.specs import DetectorSpec, NetworkSpec, SegmenterSpec
 
 _MOST = 8192  # channels, or whatever else a number counts
@@ -21,12 +22,13 @@ _MOST_TEXT = 100
 _START = frozenset({"weights", "seed", "synchronized", "penalty"})
 """What matters while a network learns, or names files."""
 
-
 BUILDERS: Mapping[str, Callable[..., keras.Model | NetworkSpec]] = {
     SEGMENTER: SegmenterSpec,
     "detector": DetectorSpec,
     "classifier": ClassifierSpec,
-    **PRESETS,
+    "plain_unet": plain_unet,
+    "tutorial_unet": tutorial_unet,
+    "small": small,
 }
 """Values or functions that build a network, by the name that files have for them."""
 
@@ -57,11 +59,10 @@ class Blueprint:
                 f"is from another version, or not a model of Maskwright."
             )
         known = signature(BUILDERS[self.builder]).parameters
-        allowed = {name for name in known if name not in _START}
-        if unknown := sorted(set(self.arguments) - allowed):
+        if unknown := sorted(self.arguments.keys() - (known.keys() - _START)):
             raise ModelError(f"The network {self.builder} has no argument {', '.join(unknown)}.")
-        needed = {n for n, p in known.items() if p.default is Parameter.empty and n in allowed}
-        if missing := sorted(needed - set(self.arguments)):
+        needed = {name for name, p in known.items() if p.default is Parameter.empty}
+        if missing := sorted(needed - self.arguments.keys()):
             raise ModelError(
                 f"The network {self.builder} requires the argument {', '.join(missing)}."
             )
@@ -71,8 +72,7 @@ class Blueprint:
     def build(self) -> keras.Model:
         """The network, with weights that it starts from."""
         arguments = {name: _tuples(value) for name, value in self.arguments.items()}
-        built = BUILDERS[self.builder](**arguments, **self.start)
-        return built.build() if isinstance(built, NetworkSpec) else built
+        return _build(self.builder, {**arguments, **self.start})
 
     def to_json(self) -> str:
         """JSON text that `from_json` reads back."""
@@ -84,54 +84,86 @@ class Blueprint:
         """Blueprint from JSON; `ModelError` for anything else."""
         try:
             values = json.loads(text)
-            builder, arguments = values["builder"], values["arguments"]
-            right = isinstance(builder, str) and isinstance(arguments, dict)
-        except (ValueError, KeyError, TypeError):
-            right = False
-        if not right:
-            raise ModelError(
-                "Invalid network description: expected JSON with `builder` and arguments."
-            )
-        return cls(builder, arguments)
+        except ValueError:
+            values = None
+        match values:
+            case {"builder": str(builder), "arguments": dict(arguments)}:
+                return cls(builder, arguments)
+        raise ModelError("Invalid network description: expected JSON with `builder` and arguments.")
+
+
+def architecture(
+    name: str,
+    num_classes: int,
+    *,
+    channels: int = 3,
+    pixel_range: tuple[float, float] = (0.0, 255.0),
+    weights: str | Path | None = None,
+    encoder_name: str | None = None,
+    deep_supervision: bool = False,
+) -> keras.Model:
+    """A published network.
+
+    Args:
+        name: One of `ARCHITECTURES`.
+        num_classes: Channels of the logits.
+        channels: Channels of the images.
+        pixel_range: Values that stand for black and white.
+        weights: Initial weights of the encoder; see `encoder`.
+        encoder_name: Another encoder than the published one.
+        deep_supervision: Add the logits of auxiliary heads; see `segmenter`.
+
+    Raises:
+        ConfigError: If there is no such network, or it cannot be changed so.
+    """
+    if name not in ARCHITECTURES:
+        raise ConfigError(f"Expected one of {', '.join(ARCHITECTURES)}; received {name!r}.")
+    chosen = ARCHITECTURES[name]
+    options: dict[str, Any] = {
+        "weights": weights,
+        "encoder_name": encoder_name,
+        "deep_supervision": deep_supervision or None,
+    }
+    changes = {option: value for option, value in options.items() if value is not None}
+    if unknown := changes.keys() - signature(BUILDERS[chosen.builder]).parameters.keys():
+        raise ConfigError(f"{name} has no argument {', '.join(sorted(unknown))}; leave it out.")
+    shape = {"num_classes": num_classes, "channels": channels, "pixel_range": pixel_range}
+    return _build(chosen.builder, {**chosen.builder_arguments(), **shape, **changes})
+
+
+def _build(builder: str, arguments: Mapping[str, Any]) -> keras.Model:
+    built = BUILDERS[builder](**arguments)
+    return built.build() if isinstance(built, NetworkSpec) else built
 
 
 def _check(name: str, value: Any, depth: int = 0) -> None:
     """Refuse what no network has: texts like files, endless lists, numbers beyond all measure."""
-    if value is None or isinstance(value, bool):
-        return
-    if isinstance(value, int | float):
-        # The range of pixels may be that of any sensor.
-        if name == "pixel_range" or abs(value) <= _MOST:
+    problem = f"`{name}` cannot be {str(value)[:_MOST_TEXT]!r}"
+    match value:
+        case None | bool():
             return
-        raise ModelError(
-            f"Invalid network description: expected `{name}` up to {_MOST:,}; received {value:,}."
-        )
-    if isinstance(value, str):
-        if len(value) <= _MOST_TEXT and "/" not in value and "\\" not in value:
-            return
-        raise ModelError(
-            f"Invalid network description: `{name}` is not a name: {value[:_MOST_TEXT]!r}."
-        )
-    if isinstance(value, list | tuple | dict) and len(value) <= _MOST_ITEMS and depth < 3:
-        for key in value if isinstance(value, dict) else ():
-            _check(name, key, depth + 1)
-        for item in value.values() if isinstance(value, dict) else value:
-            _check(name, item, depth + 1)
-        if not isinstance(value, dict) and name != "pixel_range":
-            _check_widths(name, value)
-        return
-    raise ModelError(
-        f"Invalid network description: `{name}` cannot be {str(value)[:_MOST_TEXT]!r}."
-    )
-
-
-def _check_widths(name: str, values: Sequence[Any]) -> None:
-    numbers = [value for value in values if isinstance(value, int | float)]
-    if 9 * sum(value**2 for value in numbers) > _MOST_WEIGHTS:
-        raise ModelError(
-            f"Invalid network description: `{name}`, {', '.join(map(str, numbers))[:_MOST_TEXT]}, "
-            f"exceeds the limit of {_MOST_WEIGHTS / 1e6:.0f} million parameters."
-        )
+        case int() | float():
+            # The range of pixels may be that of any sensor.
+            if name == "pixel_range" or abs(value) <= _MOST:
+                return
+            problem = f"expected `{name}` up to {_MOST:,}; received {value:,}"
+        case str():
+            if len(value) <= _MOST_TEXT and "/" not in value and "\\" not in value:
+                return
+            problem = f"`{name}` is not a name: {value[:_MOST_TEXT]!r}"
+        case list() | tuple() | dict() if len(value) <= _MOST_ITEMS and depth < 3:
+            for item in (*value, *value.values()) if isinstance(value, dict) else value:
+                _check(name, item, depth + 1)
+            widths = [item for item in value if isinstance(item, int | float)]
+            if isinstance(value, dict) or name == "pixel_range":
+                return
+            if 9 * sum(width**2 for width in widths) <= _MOST_WEIGHTS:
+                return
+            problem = (
+                f"`{name}`, {', '.join(map(str, widths))[:_MOST_TEXT]}, exceeds the limit of "
+                f"{_MOST_WEIGHTS / 1e6:.0f} million parameters"
+            )
+    raise ModelError(f"Invalid network description: {problem}.")
 
 
 def _tuples(value: Any) -> Any:

@@ -9,18 +9,21 @@ one bag and every bag has a region. They give the logits of the positive class, 
 from dataclasses import dataclass
 
 import keras
+import numpy as np
 from keras import layers
 
-from maskwright.errors import ConfigError
+from maskwright.errors import ConfigError, DataError, ModelError
 from maskwright.models.blocks import PadToMultiple, Tensor
 from maskwright.models.encoders import Encoder
-from maskwright.models.pooling import POOLINGS, MeanPooling, PoolInside, Standardize
+from maskwright.models.pooling import POOLINGS, PoolInside, Standardize
+from maskwright.models.presets import reference_cnn
 from maskwright.models.specs import NetworkSpec
 
 CLASSIFIERS = ("region", "reference")
 OUTSIDE = ("kept", "darkened", "removed", "channel")
 
 _LEVELS = 2  # coarsest features that are pooled
+_CONSTANT = 1e-6  # deviation of a measure, relative to its size, below which it is constant
 
 
 @dataclass(frozen=True)
@@ -65,49 +68,18 @@ class ClassifierSpec(NetworkSpec):
             raise ConfigError(
                 f"Expected outside to be {', '.join(OUTSIDE)}; received {self.outside!r}."
             )
-        if self.name == "reference":
-            if self.outside == "channel":
-                raise ConfigError(
-                    'The reference network has no mask channel; expected outside="removed"; '
-                    'received "channel".'
-                )
-            return reference_cnn(
-                channels=self.channels, size=self.size, pixel_range=self.pixel_range
-            )
-        if self.name != "region":
+        if self.name not in CLASSIFIERS:
             raise ConfigError(
                 f"Expected a classifier of {', '.join(CLASSIFIERS)}; received {self.name!r}."
             )
-        return _region_classifier(self)
-
-
-def reference_cnn(
-    *, channels: int = 3, size: int = 256, pixel_range: tuple[float, float] = (0.0, 255.0)
-) -> keras.Model:
-    """The small network of two convolutions, on images whose outside was removed.
-
-    3x3 convolutions of 32 and 64 channels without padding, each with ReLU and 2x2 maxima, 128 units
-    with ReLU, 1 unit: 31,509,697 parameters for 256x256x3. It looks at `images` alone. The logit of
-    a bag is the mean of its regions' logits. `size` is the side of the images, at least 10 px.
-
-    Source: the usual first network of the Keras tutorials, as it is used for masked images of
-    256x256x3; its sigmoid is applied after the model, once.
-    """
-    if size < 10:
-        raise ConfigError(f"Expected images of at least 10 pixels per side; received {size}.")
-    low, high = pixel_range
-    inner = keras.Input((size, size, channels))
-    x = layers.Rescaling(1 / (high - low), -low / (high - low), name="pixel_scaling")(inner)
-    for number, width in enumerate((32, 64), 1):
-        x = layers.Conv2D(width, 3, activation="relu", name=f"conv{number}")(x)
-        x = layers.MaxPooling2D(name=f"pool{number}")(x)
-    images = keras.Input((size, size, channels), name="images")
-    bags = keras.Input((None,), name="bags")
-    features = keras.Model(inner, x, name="encoder")(images)
-    x = layers.Dense(128, activation="relu", name="dense")(layers.Flatten(name="flatten")(features))
-    logits = layers.Dense(1, dtype="float32", name="decision")(x)
-    pooled, _ = MeanPooling(dtype="float32", name="pooling")(logits, logits, bags)
-    return keras.Model([images, bags], pooled)
+        if self.name == "region":
+            return _region_classifier(self)
+        if self.outside == "channel":
+            raise ConfigError(
+                'The reference network has no mask channel; expected outside="removed"; '
+                'received "channel".'
+            )
+        return reference_cnn(channels=self.channels, size=self.size, pixel_range=self.pixel_range)
 
 
 def _region_classifier(spec: ClassifierSpec) -> keras.Model:
@@ -155,3 +127,92 @@ def _embed(spec: ClassifierSpec, encode: Encoder, images: Tensor, masks: Tensor)
     if not spec.dropout:
         return x
     return layers.Dropout(spec.dropout, seed=spec.seed, name="dropout")(x)
+
+
+def with_weights(model: keras.Model) -> keras.Model:
+    """The same classifier, which gives the share and the logit of each region too: `logits (b, 1)`;
+    `weights (b, n)`, whose rows sum to 1; and `region_logits (n, 1)`, each region decided alone.
+    """
+    pooling = model.get_layer("pooling")
+    outputs = {
+        "logits": model.outputs[0],
+        "weights": pooling.output[1],
+        "region_logits": pooling.input[1],
+    }
+    return keras.Model(model.inputs, outputs)
+
+
+def parts(model: keras.Model) -> tuple[keras.Model, keras.Model]:
+    """A classifier in two: one looks at regions, any few at a time, the other joins them.
+
+    Returns:
+        Model of the inputs but for `bags` to `embeddings (n, d)` and `region_logits (n, 1)`, and
+        model of both and `bags` to `logits (b, 1)` and `weights (b, n)`.
+    """
+    pooling = model.get_layer("pooling")
+    embeddings, region_logits, _ = pooling.input
+    looked = [tensor for tensor in model.inputs if tensor.name != "bags"]
+    embed = keras.Model(looked, {"embeddings": embeddings, "region_logits": region_logits})
+    given = {
+        "embeddings": keras.Input((embeddings.shape[-1],), name="embeddings"),
+        "region_logits": keras.Input((1,), name="region_logits"),
+        "bags": keras.Input((None,), name="bags"),
+    }
+    pooled, weights = pooling(*given.values())
+    # The reference pools logits, the others what is still to be decided on.
+    decided_before = pooling.output[0] is model.outputs[0]
+    logits = pooled if decided_before else model.get_layer("decision")(pooled)
+    return embed, keras.Model(given, {"logits": logits, "weights": weights})
+
+
+def adapt_measures(model: keras.Model, vectors: np.ndarray) -> np.ndarray:
+    """Set what a classifier standardizes measures by to mean and deviation of some regions.
+
+    Args:
+        model: A classifier with measures.
+        vectors: Measures of the regions, `(n, m)`; one that hardly varies gives 0 from then on.
+
+    Returns:
+        The vectors as the model then sees them, `(n, m)`: what a logistic regression for
+        `start_from_measures` is fitted on.
+
+    Raises:
+        ModelError: If the model takes no measures, or another number of them.
+        DataError: If there are no vectors, or one is not finite.
+    """
+    values = np.asarray(vectors, np.float64)
+    layer = _measuring(model, values.shape, values.shape[1:])
+    if not len(values) or not np.isfinite(values).all():
+        raise DataError("Expected finite measures of one region or more; check the masks.")
+    mean, std = values.mean(0), values.std(0)
+    std[std <= _CONSTANT * np.maximum(np.abs(mean), 1)] = 0
+    layer.mean.assign(mean.astype(np.float32))
+    layer.std.assign(std.astype(np.float32))
+    return keras.ops.convert_to_numpy(layer(values.astype(np.float32)))
+
+
+def start_from_measures(model: keras.Model, kernel: np.ndarray, bias: float) -> None:
+    """Set the part of the decision that comes from measures; that of the pixels stays.
+
+    `kernel` `(m,)` is the weight of each standardized measure in the logit. `ModelError` if the
+    model takes no measures, or another number of them.
+    """
+    values = np.asarray(kernel, np.float32)
+    _measuring(model, values.shape, values.shape)
+    decide = model.get_layer("decision")
+    whole = keras.ops.convert_to_numpy(decide.kernel).copy()
+    whole[-len(values) :, 0] = values
+    decide.kernel.assign(whole)
+    decide.bias.assign(np.array([bias], np.float32))
+
+
+def _measuring(
+    model: keras.Model, received: tuple[int, ...], measures: tuple[int, ...]
+) -> Standardize:
+    """Layer that standardizes measures; `ModelError` if there is none for so many."""
+    layer = next((layer for layer in model.layers if isinstance(layer, Standardize)), None)
+    if layer is None:
+        raise ModelError("Expected a classifier with measures; this one takes none.")
+    if measures != tuple(layer.mean.shape):
+        raise ModelError(f"The model takes {layer.mean.shape[0]} measures; received {received}.")
+    return layer

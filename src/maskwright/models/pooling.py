@@ -10,7 +10,7 @@ from typing import Any
 import keras
 from keras import layers, ops
 
-from maskwright.models.blocks import Tensor
+from maskwright.models.blocks import Shape, Tensor
 
 _TRACE = 1e-6  # pixels; what a cell outside the mask counts, so that an empty mask has a mean
 _BOUND = 5.0  # standard deviations; one odd measure does not decide alone
@@ -54,16 +54,13 @@ class PoolInside(layers.Layer):
 
 @keras.saving.register_keras_serializable(package="maskwright")
 class Standardize(layers.Layer):
-    """Measures less their mean, by their standard deviation, and never beyond 5 of them.
+    """Measures `(n, m)` less their mean, by their standard deviation, and never beyond 5 of them.
 
     Mean and deviation are weights that do not learn; `adapt_measures` sets them. A measure of
     deviation 0 gives 0.
-
-    Call arguments:
-        measures: `(n, m)`.
     """
 
-    def build(self, input_shape: Sequence[int | None]) -> None:
+    def build(self, input_shape: Shape) -> None:
         """Mean 0 and deviation 1, as long as nothing is known."""
         shape = (input_shape[-1],)
         self.mean = self.add_weight(shape, "zeros", trainable=False, name="mean")
@@ -77,16 +74,20 @@ class Standardize(layers.Layer):
 
 
 class _Pooling(layers.Layer):
-    """What every pooling of regions takes and gives.
-
-    Call arguments:
-        embeddings: Of the regions, `(n, d)`.
-        region_logits: The decision on each region alone, `(n, 1)`.
-        bags: `(b, n)`.
-    """
+    """Sum of the regions of a bag by weights, which subclasses give from what the layer takes."""
 
     def call(self, embeddings: Tensor, region_logits: Tensor, bags: Tensor) -> Sequence[Tensor]:
-        """Embeddings of the bags, `(b, d)`, and weights `(b, n)`, whose rows sum to 1."""
+        """Embeddings of the bags, `(b, d)`, and weights `(b, n)`, whose rows sum to 1.
+
+        Args:
+            embeddings: Of the regions, `(n, d)`.
+            region_logits: The decision on each region alone, `(n, 1)`.
+            bags: `(b, n)`.
+        """
+        weights = self._weights(embeddings, region_logits, bags)
+        return ops.matmul(weights, embeddings), weights
+
+    def _weights(self, embeddings: Tensor, region_logits: Tensor, bags: Tensor) -> Tensor:
         raise NotImplementedError
 
 
@@ -94,10 +95,8 @@ class _Pooling(layers.Layer):
 class MeanPooling(_Pooling):
     """Every region of a bag counts the same."""
 
-    def call(self, embeddings: Tensor, region_logits: Tensor, bags: Tensor) -> Sequence[Tensor]:
-        """Embeddings of the bags, `(b, d)`, and weights `(b, n)`."""
-        weights = bags / ops.maximum(ops.sum(bags, -1, keepdims=True), 1.0)
-        return ops.matmul(weights, embeddings), weights
+    def _weights(self, embeddings: Tensor, region_logits: Tensor, bags: Tensor) -> Tensor:
+        return bags / ops.maximum(ops.sum(bags, -1, keepdims=True), 1.0)
 
 
 @keras.saving.register_keras_serializable(package="maskwright")
@@ -109,12 +108,10 @@ class MaxPooling(_Pooling):
     region from a long one beside a granular one.
     """
 
-    def call(self, embeddings: Tensor, region_logits: Tensor, bags: Tensor) -> Sequence[Tensor]:
-        """Embeddings of the bags, `(b, d)`, and weights `(b, n)`."""
+    def _weights(self, embeddings: Tensor, region_logits: Tensor, bags: Tensor) -> Tensor:
         logits = ops.where(bags > 0, ops.transpose(region_logits), _NEVER)
         highest = ops.cast(logits >= ops.max(logits, -1, keepdims=True), bags.dtype)
-        weights = highest / ops.sum(highest, -1, keepdims=True)
-        return ops.matmul(weights, embeddings), weights
+        return highest / ops.sum(highest, -1, keepdims=True)
 
 
 @keras.saving.register_keras_serializable(package="maskwright")
@@ -132,25 +129,18 @@ class AttentionPooling(_Pooling):
         self.gate = layers.Dense(units, "sigmoid", dtype=self.dtype_policy, name="gate")
         self.score = layers.Dense(1, use_bias=False, dtype=self.dtype_policy, name="score")
 
-    def build(
-        self,
-        embeddings_shape: Sequence[int | None],
-        region_logits_shape: Sequence[int | None],
-        bags_shape: Sequence[int | None],
-    ) -> None:
+    def build(self, embeddings_shape: Shape, region_logits_shape: Shape, bags_shape: Shape) -> None:
         """Weights of the hidden layer and of the score."""
         self.content.build(embeddings_shape)
         self.gate.build(embeddings_shape)
         self.score.build((None, self.units))
 
-    def call(self, embeddings: Tensor, region_logits: Tensor, bags: Tensor) -> Sequence[Tensor]:
-        """Embeddings of the bags, `(b, d)`, and weights `(b, n)`."""
+    def _weights(self, embeddings: Tensor, region_logits: Tensor, bags: Tensor) -> Tensor:
         scores = self.score(self.content(embeddings) * self.gate(embeddings))
         masked = ops.where(bags > 0, ops.transpose(scores), _NEVER)
         # Keras's softmax warns of bags of one region.
         shares = ops.exp(masked - ops.max(masked, -1, keepdims=True))
-        weights = shares / ops.sum(shares, -1, keepdims=True)
-        return ops.matmul(weights, embeddings), weights
+        return shares / ops.sum(shares, -1, keepdims=True)
 
 
 POOLINGS: dict[str, Callable[..., layers.Layer]] = {
@@ -158,3 +148,4 @@ POOLINGS: dict[str, Callable[..., layers.Layer]] = {
     "max": lambda units, **options: MaxPooling(**options),
     "attention": AttentionPooling,
 }
+"""Poolings of the regions of a bag by name: from the units of the attention, and of Keras."""

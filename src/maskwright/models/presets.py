@@ -1,6 +1,6 @@
 """Published networks that are no encoder and decoder of ours, layer by layer."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from maskwright.errors import ConfigError
 from maskwright.models.blocks import Norm, Tensor
 from maskwright.models.decoders import Decoded, unet
 from maskwright.models.encoders import Encoder, Features, PixelFormat, encoder
+from maskwright.models.pooling import MeanPooling
 from maskwright.models.segmenter import segmenter
 
 TUTORIAL_TAPS = {
@@ -34,28 +35,22 @@ def plain_unet(
     Two 3x3 convolutions with bias and ReLU at each level, 2x2 maxima down, 2x2 transposed
     convolutions up, 1x1 to the classes: 31,030,593 parameters for one channel and one class.
 
-    Args:
-        num_classes: 1 gives the binary network, whose logit goes through a sigmoid; more give the
-            one whose logits go through a softmax.
-        channels: Channels of the images.
-        pixel_range: Values that stand for black and white; they become 0 and 1.
-        dropout: Share left out at the bottom, as in the paper's contracting path.
+    `pixel_range` becomes 0 and 1; `dropout` is the share left out at the bottom, as in the paper's
+    contracting path.
 
     Source: Ronneberger et al., U-Net, 2015, with padding, so that masks keep the images' size.
     """
     widths = (64, 128, 256, 512, 1024)
-    images = keras.Input((None, None, channels))
-    x = _zero_to_one(pixel_range)(images)
-    features: list[Tensor] = []
+    images, x = _scaled_input((None, None, channels), pixel_range)
+    features: Features = {}
     for level, width in enumerate(widths):
         if level:
             x = layers.MaxPooling2D(name=f"pool{level}")(x)
         x = _two_convolutions(x, width, f"down{level}")
         if dropout and level == len(widths) - 1:
             x = layers.Dropout(dropout, name="dropout")(x)
-        features.append(x)
-    strides = tuple(2**level for level in range(len(widths)))
-    encode = Encoder(keras.Model(images, features, name="encoder"), strides)
+        features[2**level] = x
+    encode = Encoder.of(images, features)
     decode = partial(unet, widths=widths[-2::-1], transposed=True, norm=Norm("none"))
     return segmenter(encode, decode, num_classes, channels=channels)
 
@@ -95,31 +90,53 @@ def small(
     186,433 parameters for three channels and one class. It has no skips; even heights and widths
     come out exact, odd ones are padded by a pixel and cut back.
     """
-    images = keras.Input((None, None, channels))
-    x = _zero_to_one(pixel_range)(images)
+    images, x = _scaled_input((None, None, channels), pixel_range)
     x = _two_convolutions(x, 64, "down")
     x = layers.MaxPooling2D(name="pool")(x)
     x = layers.Conv2D(128, 3, padding="same", activation="relu", name="bottom")(x)
-    encode = Encoder(keras.Model(images, [x], name="encoder"), (2,))
 
     def decode(features: Features) -> Decoded:
         y = layers.UpSampling2D(2, name="up")(features[2])
-        return Decoded(
-            layers.Conv2D(64, 3, padding="same", activation="relu", name="decode")(y), stride=1
-        )
+        y = layers.Conv2D(64, 3, padding="same", activation="relu", name="decode")(y)
+        return Decoded(y, stride=1)
 
-    return segmenter(encode, decode, num_classes, channels=channels)
-
-
-PRESETS: dict[str, Callable[..., keras.Model]] = {
-    preset.__name__: preset for preset in (plain_unet, tutorial_unet, small)
-}
-"""Builders by name."""
+    return segmenter(Encoder.of(images, {2: x}), decode, num_classes, channels=channels)
 
 
-def _zero_to_one(pixel_range: tuple[float, float]) -> layers.Layer:
-    low, high = pixel_range
-    return layers.Rescaling(1 / (high - low), -low / (high - low), name="pixel_scaling")
+def reference_cnn(
+    *, channels: int = 3, size: int = 256, pixel_range: tuple[float, float] = (0.0, 255.0)
+) -> keras.Model:
+    """A small classifier of masked regions: two convolutions, on images whose outside was removed.
+
+    3x3 convolutions of 32 and 64 channels without padding, each with ReLU and 2x2 maxima, 128 units
+    with ReLU, 1 unit: 31,509,697 parameters for 256x256x3. It looks at `images` alone. The logit of
+    a bag is the mean of its regions' logits. `size` is the side of the images, at least 10 px.
+
+    Source: the usual first network of the Keras tutorials, as it is used for masked images of
+    256x256x3; its sigmoid is applied after the model, once.
+    """
+    if size < 10:
+        raise ConfigError(f"Expected images of at least 10 pixels per side; received {size}.")
+    inner, x = _scaled_input((size, size, channels), pixel_range)
+    for number, width in enumerate((32, 64), 1):
+        x = layers.Conv2D(width, 3, activation="relu", name=f"conv{number}")(x)
+        x = layers.MaxPooling2D(name=f"pool{number}")(x)
+    images = keras.Input((size, size, channels), name="images")
+    bags = keras.Input((None,), name="bags")
+    features = keras.Model(inner, x, name="encoder")(images)
+    x = layers.Dense(128, activation="relu", name="dense")(layers.Flatten(name="flatten")(features))
+    logits = layers.Dense(1, dtype="float32", name="decision")(x)
+    pooled, _ = MeanPooling(dtype="float32", name="pooling")(logits, logits, bags)
+    return keras.Model([images, bags], pooled)
+
+
+def _scaled_input(
+    shape: tuple[int | None, ...], pixel_range: tuple[float, float]
+) -> tuple[Tensor, Tensor]:
+    """Images, and the same with black at 0 and white at 1."""
+    images, (low, high) = keras.Input(shape), pixel_range
+    scale = layers.Rescaling(1 / (high - low), -low / (high - low), name="pixel_scaling")
+    return images, scale(images)
 
 
 def _two_convolutions(x: Tensor, width: int, name: str) -> Tensor:

@@ -8,7 +8,7 @@ from keras import layers
 
 from maskwright.errors import ConfigError
 from maskwright.models.blocks import BilinearUpsampling, CropLike, PadToMultiple, Tensor
-from maskwright.models.decoders import Decoded, Decoder
+from maskwright.models.decoders import Decoder
 from maskwright.models.encoders import Encoder
 
 Head = Callable[[Tensor, int, int], Tensor]
@@ -30,7 +30,7 @@ def segmenter(
     Args:
         encode: Images to features by stride.
         decode: Features by stride to those that the classes are read from.
-        num_classes: Channels of the logits; 1 stands for two classes, by the logit of the second.
+        num_classes: 1 stands for two classes, by the logit of the second.
         channels: Channels of the images.
         dropout: Share of the last features' channels left out in training.
         seed: Of the dropout.
@@ -45,36 +45,13 @@ def segmenter(
     """
     images = keras.Input((None, None, channels), name="images")
     decoded = decode(encode(PadToMultiple(max(encode.strides), name="pad")(images)))
-    outputs = read_classes(
-        images,
-        decoded,
-        num_classes,
-        dropout=dropout,
-        seed=seed,
-        head=head,
-        deep_supervision=deep_supervision,
-    )
-    return keras.Model(images, outputs)
-
-
-def read_classes(
-    images: Tensor,
-    decoded: Decoded,
-    num_classes: int,
-    *,
-    dropout: float = 0.0,
-    seed: int | None = None,
-    head: Head | None = None,
-    deep_supervision: bool = False,
-) -> Tensor | list[Tensor]:
-    """Logits from the features of a decoder; the other arguments are those of `segmenter`."""
     x = decoded.features
     if dropout:
         x = layers.SpatialDropout2D(dropout, seed=seed, name="dropout")(x)
     logits = (head or bilinear_head)(x, num_classes, decoded.stride)
     logits = CropLike(name="logits", dtype="float32")([logits, images])
     if not deep_supervision:
-        return logits
+        return keras.Model(images, logits)
     if not decoded.auxiliary:
         raise ConfigError(
             "Deep supervision requires a decoder with intermediate levels: omit it, or use another "
@@ -82,9 +59,9 @@ def read_classes(
         )
     outputs = [logits]
     for number, (features, stride) in enumerate(decoded.auxiliary, start=1):
-        more = bilinear_head(features, num_classes, stride, f"auxiliary{number}_")
-        outputs.append(CropLike(name=f"auxiliary{number}", dtype="float32")([more, images]))
-    return outputs
+        x = bilinear_head(features, num_classes, stride, f"auxiliary{number}_")
+        outputs.append(CropLike(name=f"auxiliary{number}", dtype="float32")([x, images]))
+    return keras.Model(images, outputs)
 
 
 def main_model(model: keras.Model) -> keras.Model:

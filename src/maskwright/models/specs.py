@@ -3,18 +3,15 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from inspect import signature
 from pathlib import Path
 from typing import Any
 
 import keras
 
-from maskwright.architectures import ARCHITECTURES, SEGMENTER
 from maskwright.errors import ConfigError
 from maskwright.models.blocks import Norm, NormKind
 from maskwright.models.decoders import DECODERS
 from maskwright.models.encoders import Encoder, PixelFormat, encoder
-from maskwright.models.presets import PRESETS
 from maskwright.models.rcnn import Rcnn, mask_rcnn
 from maskwright.models.segmenter import HEADS, segmenter
 
@@ -92,18 +89,14 @@ class SegmenterSpec(NetworkSpec):
 
     def build(self) -> keras.Model:
         """The network; `ConfigError` if a name does not exist or the widths do not fit."""
-        for name, table in ((self.decoder_name, DECODERS), (self.head, HEADS)):
+        names = (("decoder", self.decoder_name, DECODERS), ("head", self.head, HEADS))
+        for kind, name, table in names:
             if name not in table:
-                kind = "decoder" if table is DECODERS else "head"
                 raise ConfigError(f"Expected a {kind} of {', '.join(table)}; received {name!r}.")
-        options = {
-            "widths": self.widths,
-            "norm": self.normalization,
-            **(self.decoder_options or {}),
-        }
+        options = {"widths": self.widths, "norm": self.normalization}
         return segmenter(
             self.encoder(),
-            partial(DECODERS[self.decoder_name], **options),
+            partial(DECODERS[self.decoder_name], **{**options, **(self.decoder_options or {})}),
             self.num_classes,
             channels=self.channels,
             dropout=self.dropout,
@@ -128,46 +121,3 @@ class DetectorSpec(NetworkSpec):
         """The network; `ConfigError` if the encoder lacks a stride of the pyramid."""
         settings = Rcnn(**self.numbers)
         return mask_rcnn(self.encoder(), self.num_classes, settings, channels=self.channels)
-
-
-def architecture(
-    name: str,
-    num_classes: int,
-    *,
-    channels: int = 3,
-    pixel_range: tuple[float, float] = (0.0, 255.0),
-    weights: str | Path | None = None,
-    encoder_name: str | None = None,
-    deep_supervision: bool = False,
-) -> keras.Model:
-    """A published network, one of `ARCHITECTURES`.
-
-    Args:
-        name: Of the network.
-        num_classes: Channels of the logits.
-        channels: Channels of the images.
-        pixel_range: Values that stand for black and white.
-        weights: Initial weights of the encoder; see `encoder`.
-        encoder_name: Another encoder than the published one.
-        deep_supervision: Add the logits of auxiliary heads; see `segmenter`.
-
-    Raises:
-        ConfigError: If there is no such network, or it cannot be changed so.
-    """
-    if name not in ARCHITECTURES:
-        raise ConfigError(f"Expected one of {', '.join(ARCHITECTURES)}; received {name!r}.")
-    chosen = ARCHITECTURES[name]
-    changes: dict[str, Any] = {
-        "weights": weights,
-        "encoder_name": encoder_name,
-        "deep_supervision": deep_supervision or None,
-    }
-    changes = {option: value for option, value in changes.items() if value is not None}
-    shape = {"channels": channels, "pixel_range": pixel_range}
-    if chosen.builder == SEGMENTER:
-        arguments = {**chosen.builder_arguments(), **shape, **changes}
-        return SegmenterSpec(num_classes, **arguments).build()
-    build = PRESETS[chosen.builder]
-    if unknown := changes.keys() - signature(build).parameters.keys():
-        raise ConfigError(f"{name} has no argument {', '.join(sorted(unknown))}; leave it out.")
-    return build(num_classes, **shape, **changes)

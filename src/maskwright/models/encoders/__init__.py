@@ -5,9 +5,8 @@ Each holds its own pixel scaling, so that every model here takes pixels as files
 """
 
 from maskwright.models.encoders.base import Encoder, Features, PixelFormat, freeze
-from maskwright.models.encoders.families import FAMILIES
 from maskwright.models.encoders.layers import AtrousPooling, EfficientAttention, StochasticDepth
-from maskwright.models.encoders.registry import ENCODERS, encoder
+from maskwright.models.encoders.registry import ENCODERS, FAMILIES, encoder
 
 __all__ = [
     "ENCODERS",

@@ -13,7 +13,6 @@ had the stride keeps the dilation of those before it.
 from collections.abc import Callable
 from typing import Any
 
-import keras
 from keras import layers
 
 from maskwright.models.blocks import Tensor
@@ -37,25 +36,28 @@ def spread(layer: layers.Layer, dilation: int, loses_stride: bool, padded: bool)
         padded: A `ZeroPadding2D` comes before it, which `shift` has seen to.
 
     Returns:
-        Layers that take its place, one after the other; without dilation and with its stride, the
-        layer as it was. Convolutions and poolings without padding have some now: the sizes then
-        halve evenly.
+        Layers that take its place, one after the other. Those without padding have some now: the
+        sizes then halve evenly.
     """
-    config = layer.get_config()
-    if layer.padding == "valid" and not padded and _kernel(layer) > _stride(layer):
+    config, kernel, stride = layer.get_config(), max(_sizes(layer)), max(layer.strides)
+    if layer.padding == "valid" and not padded and kernel > stride:
         config["padding"] = "same"
-    stays = not loses_stride or _stride(layer) == 1
+    stays = not loses_stride or stride == 1
     if dilation == 1 and stays:
         return [type(layer).from_config(config)]
-    paddings = [_around(size, layer, dilation, stays, padded) for size in _sizes(layer)]
+    paddings = []
+    for size in _sizes(layer):
+        # TensorFlow puts the smaller half of what is missing in front.
+        missing = size - 1 if stays else max(size - stride, 0)
+        before = missing // 2 * dilation
+        paddings.append((0, 0) if padded else (before, (size - 1) * dilation - before))
     if isinstance(layer, POOLINGS):
-        if _kernel(layer) == 1:
+        if kernel == 1:
             return [layers.Identity(name=layer.name)]
         kind: Pooling = "max" if isinstance(layer, layers.MaxPooling2D) else "average"
-        return [AtrousPooling(kind, _kernel(layer), dilation, paddings[0], name=layer.name)]
-    config |= {"dilation_rate": (dilation, dilation), "strides": (1, 1)}
-    if _kernel(layer) == 1:
-        config["dilation_rate"] = (1, 1)
+        return [AtrousPooling(kind, kernel, dilation, paddings[0], name=layer.name)]
+    rate = dilation if kernel > 1 else 1
+    config |= {"dilation_rate": (rate, rate), "strides": (1, 1)}
     if stays:
         return [type(layer).from_config(config)]
     config["padding"] = "valid"
@@ -65,16 +67,14 @@ def spread(layer: layers.Layer, dilation: int, loses_stride: bool, padded: bool)
     return steps
 
 
-def shift(
-    layer: layers.Layer, dilation: int, consumer: layers.Layer | None, loses_stride: bool
-) -> Step:
+def shift(layer: layers.Layer, dilation: int, losing: layers.Layer | None) -> Step:
     """A padding or cropping for an input whose pixels lie closer than they used to; see `spread`.
-    `consumer` is the convolution or pooling that takes what is padded, if one does.
+    `losing` is the convolution or pooling that takes what is padded and loses its stride, if any.
     """
     name = "padding" if isinstance(layer, layers.ZeroPadding2D) else "cropping"
     sides = [[side * dilation for side in axis] for axis in getattr(layer, name)]
-    if consumer is not None and loses_stride and _stride(consumer) > 1:
-        for axis, size in zip(sides, _sizes(consumer), strict=True):
+    if name == "padding" and losing is not None and max(losing.strides) > 1:
+        for axis, size in zip(sides, _sizes(losing), strict=True):
             axis[1] = (size - 1) * dilation - axis[0]
     config = layer.get_config() | {name: [tuple(axis) for axis in sides]}
     return type(layer).from_config(config)
@@ -92,30 +92,5 @@ def depthwise(layer: layers.Conv2D) -> layers.DepthwiseConv2D:
     return layers.DepthwiseConv2D.from_config(config)
 
 
-def is_grouped(layer: keras.Operation) -> bool:
-    """Whether `depthwise` applies."""
-    return isinstance(layer, layers.Conv2D) and layer.groups == layer.filters > 1
-
-
 def _sizes(layer: layers.Layer) -> tuple[int, int]:
     return layer.pool_size if isinstance(layer, POOLINGS) else layer.kernel_size
-
-
-def _kernel(layer: layers.Layer) -> int:
-    return max(_sizes(layer))
-
-
-def _stride(layer: layers.Layer) -> int:
-    return max(layer.strides)
-
-
-def _around(
-    size: int, layer: layers.Layer, dilation: int, stays: bool, padded: bool
-) -> tuple[int, int]:
-    """Pixels before and after, along one axis, that the kernel reaches outside the image."""
-    if padded:
-        return (0, 0)
-    # TensorFlow puts the smaller half of what is missing in front.
-    missing = size - 1 if stays else max(size - _stride(layer), 0)
-    before = missing // 2 * dilation
-    return (before, (size - 1) * dilation - before)

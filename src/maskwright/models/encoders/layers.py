@@ -1,23 +1,23 @@
 """Layers of encoders that Keras does not have, or not in a form that exports."""
 
 from collections.abc import Sequence
+from functools import reduce
+from itertools import product
 from typing import Any, Literal
 
 import keras
 from keras import layers, ops
 
 from maskwright.errors import ConfigError
-from maskwright.models.blocks import Tensor
+from maskwright.models.blocks import Shape, Tensor
 
 Pooling = Literal["max", "average"]
 
 
 @keras.saving.register_keras_serializable(package="maskwright")
 class AtrousPooling(layers.Layer):
-    """Maximum or mean over a square of pixels that lie apart, at every pixel.
-
-    It stands where pooling lost its stride, or comes after another that did: the same pixels are
-    pooled as before, at more places. Keras's pooling has no dilation.
+    """Maximum or mean over a square of pixels that lie apart, at every pixel, where pooling lost
+    its stride, or comes after another that did. Keras's pooling has no dilation.
 
     Args:
         kind: `"max"` or `"average"`.
@@ -54,14 +54,10 @@ class AtrousPooling(layers.Layer):
     def _joined(self, x: Tensor, outside: float, join: Any) -> Tensor:
         x = ops.pad(x, ((0, 0), self.padding, self.padding, (0, 0)), constant_values=outside)
         reach = (self.size - 1) * self.dilation
-        height, width = ops.shape(x)[1:3]
-        height, width = height - reach, width - reach
-        merged = None
-        for row in range(0, reach + 1, self.dilation):
-            for column in range(0, reach + 1, self.dilation):
-                part = x[:, row : row + height, column : column + width]
-                merged = part if merged is None else join(merged, part)
-        return merged
+        height, width = (length - reach for length in ops.shape(x)[1:3])
+        offsets = range(0, reach + 1, self.dilation)
+        places = product(offsets, offsets)
+        return reduce(join, (x[:, i : i + height, j : j + width] for i, j in places))
 
 
 @keras.saving.register_keras_serializable(package="maskwright")
@@ -82,7 +78,7 @@ class Gelu(layers.Layer):
 @keras.saving.register_keras_serializable(package="maskwright")
 class StochasticDepth(layers.Layer):
     """In training, leave a branch out for a share `rate` of the images, and make up for it in the
-    others. Without a seed, what is drawn follows `keras.utils.set_random_seed`.
+    others. Without a seed, the draw follows `keras.utils.set_random_seed`.
 
     Source: Huang et al., Deep networks with stochastic depth, 2016.
     """
@@ -116,7 +112,7 @@ class EfficientAttention(layers.Layer):
         super().__init__(**kwargs)
         self.heads, self.reduction = heads, reduction
 
-    def build(self, input_shape: Sequence[int | None]) -> None:
+    def build(self, input_shape: Shape) -> None:
         """Make the projections for a number of channels."""
         channels = input_shape[-1]
         if channels is None or channels % self.heads:

@@ -1,11 +1,10 @@
-"""Encoders from `keras.applications`: built by Keras, then copied layer by layer as we need them.
-
-A copy takes images of any size and number of channels, may trade strides for dilation, and gives
-features at every stride.
+"""Encoders from `keras.applications`: built by Keras, then copied layer by layer, so that they take
+images of any size and number of channels, may trade strides for dilation, and give features.
 """
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,18 +16,48 @@ from maskwright.errors import ConfigError, ModelError
 from maskwright.models.blocks import Tensor
 from maskwright.models.encoders import atrous
 from maskwright.models.encoders.base import (
+    CENTERED,
     Encoder,
     PixelFormat,
-    check_file,
     copy_weights,
     load_file,
     producer,
 )
-from maskwright.models.encoders.families import FAMILIES, Family
 from maskwright.models.encoders.layers import Gelu
+
+Triple = tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class Family:
+    """One network of `keras.applications` as an encoder.
+
+    Args:
+        build: The constructor.
+        mean: Subtracted from pixels of 0 to 255, RGB, before dividing by `std`, as
+            `preprocess_input` of the network does, or its own first layers, which are left out.
+        std: See `mean`.
+        bgr: The published weights expect blue first.
+        options: Further arguments of the constructor.
+        taps: Stride to layer, in place of the last layer at that stride.
+        top: First layer that widens the features for classification; it and what follows are left
+            out.
+        side: Of the square images it is built for before it is copied, pixels: layers read off
+            this size how to pad, and it is to halve evenly.
+    """
+
+    build: Callable[..., keras.Model]
+    mean: Triple = CENTERED
+    std: Triple = CENTERED
+    bgr: bool = False
+    options: Mapping[str, Any] = field(default_factory=dict)
+    taps: Mapping[int, str] = field(default_factory=dict)
+    top: str | None = None
+    side: int = 256
 
 
 def pretrained(
+    family: Family,
     name: str,
     pixels: PixelFormat,
     *,
@@ -38,14 +67,18 @@ def pretrained(
     output_stride: int,
     synchronized: bool,
 ) -> Encoder:
-    """Encoder of one of `FAMILIES`; see `encoder` for the arguments, and for what is raised."""
-    family = FAMILIES[name]
+    """Encoder of a family; see `encoder` for the other arguments, and for what is raised."""
     network = _network(name, family, weights, alpha)
     strides = _strides(network, family.side)
     taps = dict(taps) if taps is not None else _last_at_stride(network, strides, family)
-    _check(name, taps, strides)
-    images = keras.Input(pixels.shape)
-    scaled = pixels.scaling(family.mean, family.std)(images)
+    if missing := [tap for tap in taps.values() if tap not in strides]:
+        raise ConfigError(f"{name} has no layer named {', '.join(missing)}.")
+    for stride, tap in taps.items():
+        if strides[tap] != stride:
+            raise ConfigError(
+                f"The layer {tap} of {name} has stride {strides[tap]}; the tap states {stride}."
+            )
+    images, scaled = pixels.scaled_input(family.mean, family.std)
     copy = _Copy(strides, output_stride, images, scaled, synchronized)
     keras.models.clone_model(
         network,
@@ -54,13 +87,13 @@ def pretrained(
     )
     # At the coarsest stride left, the features of the deepest layer.
     outputs = {min(s, output_stride): copy.outputs[taps[s]] for s in sorted(taps)}
-    model = keras.Model(images, list(outputs.values()), name="encoder")
+    encoder = Encoder.of(images, outputs)
     if weights is not None:
-        used = {id(layer) for layer in model.layers}
+        used = {id(layer) for layer in encoder.model.layers}
         for theirs, ours in copy.pairs:
-            if id(ours) in used and theirs.weights:
-                copy_weights(theirs.get_weights(), ours, family.bgr, pixels.extra)
-    return Encoder(model, tuple(outputs))
+            if id(ours) in used:
+                copy_weights(theirs, ours, family.bgr, pixels.extra)
+    return encoder
 
 
 def _network(name: str, family: Family, weights: str | Path | None, alpha: float) -> keras.Model:
@@ -69,8 +102,6 @@ def _network(name: str, family: Family, weights: str | Path | None, alpha: float
     if name.startswith("mobilenet"):
         options["alpha"] = alpha
     published = weights if weights == "imagenet" else None
-    if weights is not None and published is None:
-        check_file(weights)
     shape = (family.side, family.side, 3)
     with warnings.catch_warnings():
         # Keras warns of sizes that it has no weights for; convolutions take any.
@@ -121,17 +152,7 @@ def _last_at_stride(
     return {**taps, **family.taps}
 
 
-def _check(name: str, taps: Mapping[int, str], strides: Mapping[str, int]) -> None:
-    missing = [tap for tap in taps.values() if tap not in strides]
-    if missing:
-        raise ConfigError(f"{name} has no layer named {', '.join(missing)}.")
-    for stride, tap in taps.items():
-        if strides[tap] != stride:
-            raise ConfigError(
-                f"The layer {tap} of {name} has stride {strides[tap]}; the tap states {stride}."
-            )
-
-
+@dataclass(eq=False)
 class _Copy:
     """Copies the layers of a network one by one, in the form that an encoder needs.
 
@@ -143,18 +164,13 @@ class _Copy:
         pairs: Layers of the network and their copies, in the order of the network.
     """
 
-    def __init__(
-        self,
-        strides: Mapping[str, int],
-        output_stride: int,
-        images: Tensor,
-        scaled: Tensor,
-        synchronized: bool,
-    ) -> None:
-        self.strides, self.output_stride = strides, output_stride
-        self.images, self.scaled, self.synchronized = images, scaled, synchronized
-        self.outputs: dict[str, Tensor] = {}
-        self.pairs: list[tuple[layers.Layer, layers.Layer]] = []
+    strides: Mapping[str, int]
+    output_stride: int
+    images: Tensor
+    scaled: Tensor
+    synchronized: bool
+    outputs: dict[str, Tensor] = field(default_factory=dict)
+    pairs: list[tuple[layers.Layer, layers.Layer]] = field(default_factory=list)
 
     def __call__(self, layer: keras.Operation) -> atrous.Step:
         """What to call in place of a layer."""
@@ -179,14 +195,13 @@ class _Copy:
             return []  # our own scaling has done it
         spatial = (*atrous.CONVOLUTIONS, *atrous.POOLINGS)
         if isinstance(layer, atrous.SHIFTS):
-            consumer = None
-            if isinstance(layer, layers.ZeroPadding2D):
-                after = [node.operation for node in layer._outbound_nodes]
-                consumer = next((one for one in after if isinstance(one, spatial)), None)
-            loses = consumer is not None and self._loses(consumer)
-            return [atrous.shift(layer, self._dilation(layer), consumer, loses)]
+            after = [node.operation for node in layer._outbound_nodes]
+            consumer = next((one for one in after if isinstance(one, spatial)), None)
+            losing = consumer if self._loses(consumer) else None
+            return [atrous.shift(layer, self._dilation(layer), losing)]
         if isinstance(layer, spatial):
-            form = atrous.depthwise(layer) if atrous.is_grouped(layer) else layer
+            grouped = isinstance(layer, layers.Conv2D) and layer.groups == layer.filters > 1
+            form = atrous.depthwise(layer) if grouped else layer
             padded = isinstance(producer(outer), layers.ZeroPadding2D)
             steps = atrous.spread(form, self._dilation(outer), self._loses(outer), padded)
         elif isinstance(layer, layers.Activation) and layer.activation is keras.activations.gelu:
@@ -204,5 +219,5 @@ class _Copy:
         """How much closer the pixels of a layer's input lie than in the network."""
         return max(1, self.strides.get(producer(layer).name, 1) // self.output_stride)
 
-    def _loses(self, layer: keras.Operation) -> bool:
-        return self.strides.get(layer.name, 1) > self.output_stride
+    def _loses(self, layer: keras.Operation | None) -> bool:
+        return layer is not None and self.strides.get(layer.name, 1) > self.output_stride

@@ -1,16 +1,111 @@
-"""Encoders by their names."""
+"""Encoders by their names, and where the features of the networks of `keras.applications` lie."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
-from maskwright.errors import ConfigError
+import keras
+from keras import applications
+
+from maskwright.errors import ConfigError, ModelError
 from maskwright.models.blocks import BATCH, Norm
-from maskwright.models.encoders.base import Encoder, PixelFormat, start_from_file
-from maskwright.models.encoders.families import FAMILIES
-from maskwright.models.encoders.mix_transformer import MIX_TRANSFORMERS, mix_transformer
-from maskwright.models.encoders.pretrained import pretrained
-from maskwright.models.encoders.scratch import RESNETS, plain, residual, resnet
+from maskwright.models.encoders.base import (
+    IMAGENET_MEAN,
+    IMAGENET_STD,
+    Encoder,
+    PixelFormat,
+    copy_weights,
+    load_file,
+)
+from maskwright.models.encoders.pretrained import Family, pretrained
+from maskwright.models.encoders.scratch import (
+    MIX_TRANSFORMERS,
+    RESNETS,
+    mix_transformer,
+    plain,
+    residual,
+    resnet,
+)
+
+_BARE = {"include_preprocessing": False}
+_IMAGENET: dict[str, Any] = {"mean": IMAGENET_MEAN, "std": IMAGENET_STD}
+_CAFFE: dict[str, Any] = {"mean": (123.68, 116.779, 103.939), "std": (1, 1, 1), "bgr": True}
+_BY_128: dict[str, Any] = {"mean": (128,) * 3, "std": (128,) * 3}
+
+
+def _resnet_v2(build: Callable[..., keras.Model], eights: int, sixteens: int) -> Family:
+    """Taps after the last normalization and ReLU of all channels; later ones have a quarter."""
+    blocks = {4: "conv2_block3", 8: f"conv3_block{eights}", 16: f"conv4_block{sixteens}"}
+    taps = {stride: f"{block}_preact_relu" for stride, block in blocks.items()}
+    return Family(build, taps=taps)
+
+
+def _nasnet(build: Callable[..., keras.Model], blocks: int) -> Family:
+    """Features of whole cells. A first convolution without padding halves 257 to an even 128."""
+    taps = {
+        2: "stem_bn1",
+        4: "reduction_concat_stem_1",
+        8: f"normal_concat_{blocks - 1}",
+        16: f"normal_concat_{2 * blocks}",
+    }
+    return Family(build, taps=taps, side=257)
+
+
+FAMILIES: dict[str, Family] = {
+    "mobilenet": Family(applications.MobileNet),
+    "mobilenet_v2": Family(applications.MobileNetV2, top="Conv_1"),
+    "mobilenet_v3_small": Family(applications.MobileNetV3Small, options=_BARE),
+    "mobilenet_v3_large": Family(applications.MobileNetV3Large, options=_BARE),
+    **{
+        f"efficientnet_b{number}": Family(
+            getattr(applications, f"EfficientNetB{number}"), **_IMAGENET, top="top_conv"
+        )
+        for number in range(8)
+    },
+    **{
+        f"efficientnet_v2_{size}": Family(
+            getattr(applications, f"EfficientNetV2{size.upper()}"),
+            **(_IMAGENET if size[0] == "b" else _BY_128),
+            options=_BARE,
+            top="top_conv",
+        )
+        for size in ("b0", "b1", "b2", "b3", "s", "m", "l")
+    },
+    "resnet50": Family(applications.ResNet50, **_CAFFE),
+    "resnet101": Family(applications.ResNet101, **_CAFFE),
+    "resnet152": Family(applications.ResNet152, **_CAFFE),
+    "resnet50_v2": _resnet_v2(applications.ResNet50V2, 4, 6),
+    "resnet101_v2": _resnet_v2(applications.ResNet101V2, 4, 23),
+    "resnet152_v2": _resnet_v2(applications.ResNet152V2, 8, 36),
+    **{
+        f"convnext_{size.lower()}": Family(
+            getattr(applications, f"ConvNeXt{size}"), **_IMAGENET, options=_BARE
+        )
+        for size in ("Tiny", "Small", "Base", "Large", "XLarge")
+    },
+    "densenet121": Family(applications.DenseNet121, **_IMAGENET),
+    "densenet169": Family(applications.DenseNet169, **_IMAGENET),
+    "densenet201": Family(applications.DenseNet201, **_IMAGENET),
+    "vgg16": Family(applications.VGG16, **_CAFFE, taps={1: "block1_conv2"}),
+    "vgg19": Family(applications.VGG19, **_CAFFE, taps={1: "block1_conv2"}),
+    "xception": Family(applications.Xception),
+    "inception_v3": Family(
+        applications.InceptionV3, taps={8: "mixed2", 16: "mixed7", 32: "mixed10"}
+    ),
+    "inception_resnet_v2": Family(
+        applications.InceptionResNetV2, taps={8: "block35_10_ac", 16: "block17_20_ac"}
+    ),
+    "nasnet_mobile": _nasnet(applications.NASNetMobile, 4),
+    "nasnet_large": _nasnet(applications.NASNetLarge, 6),
+}
+"""Every network of `keras.applications`.
+
+Inception, Inception-ResNet, Xception and NASNet were made without padding in their first layers,
+and the first two also where they halve; here all are padded, so that sizes halve evenly, with the
+weights as they are: results differ at the border. ConvNeXt's grouped convolutions are depthwise
+ones, which is the same, and its exact GELU is `Gelu`.
+"""
 
 SCRATCH_BUILDERS: Mapping[str, Callable[[PixelFormat, Sequence[int], Norm, int], Encoder]] = {
     "plain": plain,
@@ -22,7 +117,6 @@ SCRATCH_BUILDERS: Mapping[str, Callable[[PixelFormat, Sequence[int], Norm, int],
 names are those of `maskwright.architectures.SCRATCH`."""
 
 ENCODERS = (*SCRATCH_BUILDERS, *FAMILIES)
-OUTPUT_STRIDES = (8, 16, 32)
 
 _RGB = PixelFormat()
 
@@ -64,12 +158,17 @@ def encoder(
     """
     if name not in ENCODERS:
         raise ConfigError(f"Expected an encoder of {', '.join(ENCODERS)}; received {name!r}.")
-    if output_stride not in OUTPUT_STRIDES:
+    if output_stride not in (8, 16, 32):
         raise ConfigError(f"Expected an output stride of 8, 16 or 32; received {output_stride}.")
     if alpha != 1.0 and not name.startswith("mobilenet"):
         raise ConfigError(f"Only MobileNets support `alpha`; received {alpha} for {name}.")
+    if weights not in (None, "imagenet") and not Path(weights).is_file():
+        raise ModelError(
+            f'Expected encoder weights "imagenet", none, or a file; there is no file {weights}.'
+        )
     if name in FAMILIES:
         return pretrained(
+            FAMILIES[name],
             name,
             pixels,
             weights=weights,
@@ -80,11 +179,14 @@ def encoder(
         )
     if taps is not None:
         raise ConfigError(f"{name} does not support `taps`; omit them.")
-
-    def build(pixels: PixelFormat) -> Encoder:
-        return SCRATCH_BUILDERS[name](pixels, widths, norm, output_stride)
-
-    made = build(pixels)
+    if weights == "imagenet":
+        raise ConfigError(
+            f"The encoder {name} has no published weights; omit them, or pass a file."
+        )
+    made = SCRATCH_BUILDERS[name](pixels, widths, norm, output_stride)
     if weights is not None:
-        start_from_file(name, weights, made, build, pixels.extra)
+        source = SCRATCH_BUILDERS[name](_RGB, widths, norm, output_stride).model
+        load_file(source, name, weights, "check the encoder and its widths")
+        for theirs, ours in zip(source.layers, made.model.layers, strict=True):
+            copy_weights(theirs, ours, bgr=False, extra=pixels.extra)
     return made
