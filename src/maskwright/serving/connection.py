@@ -19,11 +19,7 @@ _MOST_HEAD_BYTES = 2**16  # of request line and headers
 
 
 class LimitedConnection(HttpToolsProtocol):
-    """A connection within the limits of a server.
-
-    Args:
-        on_record: Called with the record of a connection that came to no request.
-    """
+    """A connection within limits; `on_record` gets the record if it comes to no request."""
 
     def __init__(
         self, limits: ServerLimits, on_record: Callable[[AccessRecord], None], **given: Any

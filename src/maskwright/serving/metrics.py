@@ -1,7 +1,4 @@
-"""Metrics for Prometheus, and access records.
-
-A record is made for every request, and for every connection that came to none.
-"""
+"""Metrics for Prometheus, and access records: of requests, and of connections without one."""
 
 import sys
 from dataclasses import dataclass

@@ -65,14 +65,9 @@ def run_in_thread(
     limits: ServerLimits,
     on_record: Callable[[AccessRecord], None] = write_record,
 ) -> Iterator[int]:
-    """Serve within, in a thread; at the end, accepted requests are finished first.
+    """Serve within, in a thread, at a port; at the end, accepted requests are finished first.
 
-    Args:
-        limits: Of connections and of the time that headers may take.
-        on_record: Called with the record of a connection that came to no request.
-
-    Returns:
-        The port, when the first request can come.
+    `on_record` is called with the record of a connection that came to no request.
     """
     protocol: Any = partial(LimitedConnection, limits, on_record)
     config = uvicorn.Config(

@@ -117,10 +117,7 @@ class DynamicBatcher:
 
 
 def serialized(function: Callable[..., Any]) -> Callable[..., Any]:
-    """A function, called by one thread at a time.
-
-    It raises `DeadlineExceededError` at the deadline of the caller.
-    """
+    """A function that one thread at a time runs; `DeadlineExceededError` if its turn is late."""
     turn = threading.Lock()
 
     def call(*args: Any) -> Any:

@@ -20,11 +20,7 @@ _LONGEST_RETRY_S = 60
 
 
 class BusyError(MaskwrightError):
-    """A request that is not accepted, because enough others wait.
-
-    Args:
-        retry_after: Seconds after which there is likely room.
-    """
+    """A request not accepted, as enough others wait; to be sent again in `retry_after` seconds."""
 
     def __init__(self, retry_after: int) -> None:
         super().__init__("The server has as much to do as it takes on; send the request again.")

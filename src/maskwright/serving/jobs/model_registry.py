@@ -22,12 +22,7 @@ _USUAL_SIDE_PX = 256
 
 
 class ModelRegistry(Mapping[str, ServedModel]):
-    """Open models by name, in the order in which they were named.
-
-    Args:
-        places: Folders or files by name; also of runs that are still training.
-        on_message: Called with what is done to open a model.
-    """
+    """Open models by name, in the order of `places`: folders or files, also of runs in training."""
 
     def __init__(
         self, places: Mapping[str, Path], on_message: Callable[[str], None] = lambda _: None

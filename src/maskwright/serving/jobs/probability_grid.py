@@ -23,9 +23,7 @@ _BOUNDS = np.arange(LEVELS + 2, dtype=np.float32) / np.float32(LEVELS)
 class PixelGrid:
     """The pixels of an image that probabilities are stored of.
 
-    Args:
-        size: Height and width of the image, px.
-        scale: Side of the squares, px of the image, each of which its middle pixel represents.
+    `scale` is the side in px of the squares of the image that their middle pixels represent.
     """
 
     size: tuple[int, int]
@@ -69,8 +67,7 @@ class PixelGrid:
 class ProbabilityGrid:
     """Class and probability of every pixel of a grid; the numbers of objects if there are any.
 
-    Args:
-        threshold: As on the card of the model, whose decision the stored levels give exactly.
+    The stored levels give the decision of the `threshold`, that of the model's card, exactly.
     """
 
     def __init__(self, grid: PixelGrid, threshold: float | None, background: int | None) -> None:

@@ -89,10 +89,7 @@ def _attachment(name: str) -> dict[str, str]:
 
 
 def download(upload: Upload, name: str, max_pixels: int) -> bytes:
-    """The mask of an upload, as it is now, in one of `DOWNLOADS`.
-
-    Raises `TooLargeError` if the image is too large for the format.
-    """
+    """The mask of an upload, as it is now, in one of `DOWNLOADS`; `TooLargeError` if too large."""
     wait_if_large(upload.pixels)
     with upload.in_use():
         if name == "mask.tif" and not upload.corrected:

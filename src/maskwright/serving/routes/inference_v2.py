@@ -118,10 +118,7 @@ def inference_routes(models: ModelRegistry, queue: JobQueue) -> APIRouter:
 def infer_body(
     served: ServedModel, body: bytes, json_length: str | None, limits: ServerLimits
 ) -> Response:
-    """Response to the body of a request; `HTTPException` if it does not follow the protocol.
-
-    `json_length` is the header with the length of the JSON; `None` for all of the body.
-    """
+    """Response to the body of a request; `json_length` is its header `JSON_LENGTH`, if any."""
     request, rest = parse_body(body, json_length)
     images = read_images(request.inputs[0], rest, limits)
     given = request.parameters

@@ -117,10 +117,7 @@ def decide(
     masks: Sequence[UploadFile] | None,
     limits: ServerLimits,
 ) -> dict[str, Any]:
-    """Decisions on the images of one case, and the regions that they were made on.
-
-    Raises `ConfigError` if the model decides on nothing.
-    """
+    """Decisions on a case, and its regions; `ConfigError` if the model decides on nothing."""
     if served.classifier is None:
         raise ConfigError(
             f"The model {served.name} is for the task {served.task} and decides on no regions; "

@@ -84,11 +84,7 @@ async def send_file(
 
 
 def refusals(key: str = "detail") -> dict[int | str, dict[str, Any]]:
-    """Errors that any route may answer with, as OpenAPI describes them.
-
-    Args:
-        key: Key of the message; see `problem`.
-    """
+    """Errors that any route may answer with, for OpenAPI; `key` is that of `problem`."""
     message = {"type": "object", "required": [key], "properties": {key: {"type": "string"}}}
     content = {"application/json": {"schema": message}}
     return {status: {"description": text, "content": content} for status, text in _REFUSALS.items()}

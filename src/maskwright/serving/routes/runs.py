@@ -27,11 +27,7 @@ _PREVIEW = re.compile(r"epoch_(\d+)\.png")
 
 
 def run_routes(models: ModelRegistry, ending: Callable[[], bool] = lambda: False) -> APIRouter:
-    """`/api/runs`.
-
-    Args:
-        ending: Whether the server is shutting down, so that nobody may wait any more.
-    """
+    """`/api/runs`; nobody may wait any more when `ending`, as the server shuts down."""
     routes = APIRouter(prefix="/api/runs")
 
     def folder_of(name: str) -> Path:

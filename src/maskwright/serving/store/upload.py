@@ -60,12 +60,9 @@ def naming_errors(folder: Path, name: str) -> Iterator[None]:
 
 
 class Upload:
-    """An image that was sent, and what a model predicted for it.
+    """An image that was sent, in a folder of its own, and what a model predicted for it.
 
-    Args:
-        id: Identifier in addresses, which nobody can guess.
-        image: Its file, in a folder of its own.
-        size: Height and width, px.
+    Nobody can guess its `id`; `size` is height and width, px.
     """
 
     def __init__(
