@@ -54,7 +54,6 @@ def stats(*objects, size=(256, 256), train=100, **changed):
         "images_read": train,
         "foreground_share": 0.15,
         "up_down": BY_CHANCE,
-        "left_right": BY_CHANCE,
         "brightness_up_down": BY_CHANCE,
         "detail_up_down": BY_CHANCE,
     }

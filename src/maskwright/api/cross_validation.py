@@ -3,8 +3,7 @@
 import json
 import logging
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Never, Unpack
 
@@ -78,15 +77,20 @@ def cross_validate(
     if not resume:
         write_json({"folds": count, "out_of_fold": None}, out / FOLDS_FILE)
     runs = [out / f"fold{number}" for number in range(1, count + 1)]
+    logger = logging.getLogger("tensorflow")
+    level = logger.level
+    # Every fold traces steps of its own, which TensorFlow takes for tracing in a loop.
+    logger.setLevel(logging.ERROR)
     try:
-        with _no_tracing_warnings():
-            _train_all(data, runs, config, on_message, settings if resume else {})
+        _train_all(data, runs, config, on_message, settings if resume else {})
     except MaskwrightError:
         if not resume and not (runs[0] / "plan.yaml").exists():
             # Nothing half made stands in the way of the next try.
             (out / "plan.yaml").unlink()
             (out / FOLDS_FILE).unlink()
         raise
+    finally:
+        logger.setLevel(level)
     return score_folds(data, out, runs, config, on_message)
 
 
@@ -155,15 +159,3 @@ def _train_all(
         fold = {} if resume else {"fold": (number, len(runs))}
         train(data, run, resume=resume, on_message=once, **{**own, **fold, **length})
         keras.backend.clear_session()
-
-
-@contextmanager
-def _no_tracing_warnings() -> Iterator[None]:
-    """Every fold traces steps of its own, which TensorFlow takes for tracing in a loop."""
-    logger = logging.getLogger("tensorflow")
-    before = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        logger.setLevel(before)

@@ -45,11 +45,9 @@ class Folds:
     """A cross-validation: a model in itself, and the scores of its members.
 
     Args:
-        folder: Of the whole; an ensemble of the members.
-        runs: Folders of the members, one for each fold.
+        folder: Of the whole; an ensemble of the runs of the folds.
         out_of_fold: Scores of every training and validation image by the model that never saw it,
             with the threshold and cleaning of the settings; `members` holds them fold by fold.
-        members: Of each fold.
         choice: Threshold and cleaning of the ensemble, and all that was tried for them.
     """
 
@@ -61,22 +59,23 @@ class Folds:
 
 
 def score_folds(
-    data: str | Path,
-    out: Path,
-    runs: Sequence[Path],
-    config: TrainConfig,
-    on_message: OnMessage,
+    data: str | Path, out: Path, runs: Sequence[Path], config: TrainConfig, on_message: OnMessage
 ) -> Folds:
     """Score what each model never saw, choose threshold and cleaning, make the ensemble."""
     members: list[SemanticEvaluation] = []
     cached: list[CachedPrediction] = []
+    options = EvaluateOptions(split=HELD_OUT, bootstrap=0, examples=1)
     with TemporaryDirectory(dir=out, prefix=".predictions-") as folder:
+
+        def keep(sample: Sample, _image: Any, truth: Any, prediction: Any) -> None:
+            cached.append(record(prediction, truth, sample, Path(folder)))
+
         for number, run in enumerate(runs, start=1):
             on_message(f"Scoring fold {number} …")
             division = {**config.division(), "fold": (number, len(runs))}
-            evaluation, records = _score(data, run, division, Path(folder))
-            members.append(evaluation)
-            cached += records
+            predictor = load(run)
+            scorer = SemanticScorer(open_dataset(data, **division), predictor.card, options)
+            members.append(evaluate(partial(predict_tunable, predictor), scorer, [keep]))
         on_message("Tuning threshold and postprocessing …")
         choice = tune_postprocessing(members[0].card, cached)
     for step in choice.steps:
@@ -88,21 +87,6 @@ def score_folds(
     # Last: with it the folder is a model, and whole.
     write_ensemble(out, runs, choice.decisions)
     return Folds(out, tuple(runs), pooled, tuple(members), choice)
-
-
-def _score(
-    data: str | Path, run: Path, division: dict[str, Any], folder: Path
-) -> tuple[SemanticEvaluation, list[CachedPrediction]]:
-    """Scores of a fold by the model that never saw it; each prediction is kept for the tuning."""
-    predictor = load(run)
-    options = EvaluateOptions(split=HELD_OUT, bootstrap=0, examples=1)
-    scorer = SemanticScorer(open_dataset(data, **division), predictor.card, options)
-    records: list[CachedPrediction] = []
-
-    def keep(sample: Sample, _image: Any, truth: Any, prediction: Any) -> None:
-        records.append(record(prediction, truth, sample, folder))
-
-    return evaluate(partial(predict_tunable, predictor), scorer, [keep]), records
 
 
 def _pool(members: Sequence[SemanticEvaluation]) -> SemanticEvaluation:

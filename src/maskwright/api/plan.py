@@ -2,11 +2,11 @@
 
 import socket
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Unpack
 
+from maskwright import planning
 from maskwright.api.timing import count_accelerators, time_steps
 from maskwright.architectures import ARCHITECTURES
 from maskwright.config import TrainConfig, given_settings, read_config
@@ -15,19 +15,7 @@ from maskwright.data import DataSet, open_dataset
 from maskwright.data.readers.resolve import list_samples
 from maskwright.errors import ConfigError, ModelError
 from maskwright.imageio import write_text
-from maskwright.planning import (
-    DatasetStats,
-    EncoderWeights,
-    Plan,
-    PlannedSetting,
-    SizeLevel,
-    at_size_level,
-    measure_dataset,
-    next_size_level,
-    this_machine,
-)
-from maskwright.planning import plan as make_plan
-from maskwright.planning.plan_builder import plural
+from maskwright.planning.plan_builder import EncoderWeights, PlannedSetting, SizeLevel, plural
 from maskwright.tasks.settings import report_skipped
 from maskwright.types import OnMessage, ignore_message
 
@@ -49,7 +37,7 @@ def plan(
     measure: bool = True,
     on_message: OnMessage = ignore_message,
     **settings: Unpack[TrainSettings],
-) -> Plan:
+) -> planning.Plan:
     """Settings that suit a data set, this machine and a time, each with its reason.
 
     Args:
@@ -61,14 +49,14 @@ def plan(
     """
     given = _checked(given_settings(settings))
     minutes = given.pop("minutes", None) or _MINUTES
-    dataset, data_print, division = _look_at(data, given, on_message)
-    machine = this_machine(count_accelerators() if measure else 0)
-    weights = _weights(given, data_print.channels)
+    dataset, stats, division = _look_at(data, given, on_message)
+    machine = planning.this_machine(count_accelerators() if measure else 0)
+    weights = _weights(given, stats.channels)
     size, timing = SizeLevel(), None
 
-    def make() -> Plan:
-        return make_plan(
-            data_print,
+    def make() -> planning.Plan:
+        return planning.plan(
+            stats,
             machine,
             minutes=minutes,
             weights=weights,
@@ -86,7 +74,7 @@ def plan(
         on_message(f"Timing training steps: {config.encoder}, {config.decoder}, {shape} …")
         began = time.monotonic()
         timing = time_steps(config, dataset, machine)
-        level = next_size_level(planned.settings, data_print, timing, minutes, size.level)
+        level = planning.next_size_level(planned.settings, stats, timing, minutes, size.level)
         # A number of epochs is what it is, however long they take.
         if level == size.level or given.get("epochs"):
             break
@@ -97,7 +85,7 @@ def plan(
         reason = f"Reduced: {budget}, too few." if level < size.level else f"Enlarged: {budget}."
         # Where timing takes long, its first result must do.
         slow = time.monotonic() - began > _TIMING_S
-        timing = at_size_level(timing, size.level, level) if slow else None
+        timing = planning.at_size_level(timing, size.level, level) if slow else None
         size = SizeLevel(level, reason)
         if slow:
             break
@@ -123,7 +111,7 @@ def _checked(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 def _look_at(
     data: str | Path, given: Mapping[str, Any], on_message: OnMessage
-) -> tuple[DataSet, DatasetStats, list[PlannedSetting]]:
+) -> tuple[DataSet, planning.DatasetStats, list[PlannedSetting]]:
     """Data set and its fingerprint, divided otherwise where that is better, with the reasons."""
     stated = {key: given[key] for key in _DIVISION if key in given}
     dataset = _opened(data, stated)
@@ -141,13 +129,13 @@ def _look_at(
             reason += f"{larger.splits['val']}."
             changed.append(PlannedSetting("val_share", _LARGER_SHARE, reason))
             dataset, stated = larger, {**stated, "val_share": _LARGER_SHARE}
-    stats = measure_dataset(dataset, source=str(data))
+    stats = planning.measure_dataset(dataset, source=str(data))
     if makes_val and stats.split_duplicates and "unite_duplicates" not in given:
         reason = f"{plural(stats.split_duplicates, 'group')} of near-duplicate images lie in "
         reason += "different cases; divided between splits, they would bias the scores."
         changed.append(PlannedSetting("unite_duplicates", True, reason))
         dataset = _opened(data, {**stated, "unite_duplicates": True})
-        stats = measure_dataset(dataset, source=str(data))
+        stats = planning.measure_dataset(dataset, source=str(data))
     return dataset, stats, changed
 
 
@@ -172,23 +160,15 @@ def _weights(given: Mapping[str, Any], channels: int) -> EncoderWeights:
         return EncoderWeights(None, "The preset has no pretrained encoder.")
     from maskwright import models
 
-    with _impatient():
-        try:
-            models.encoder(encoder, models.PixelFormat(channels), weights="imagenet")
-        except ModelError:
-            reason = f"The ImageNet weights of {encoder} cannot be downloaded here; to use a file, "
-            return EncoderWeights(None, f"{reason}set encoder_weights=FILE.")
-        except ConfigError:
-            return EncoderWeights(None, f"There are no ImageNet weights of {encoder}.")
-    return EncoderWeights("imagenet", f"ImageNet weights of {encoder}, downloaded by Keras.")
-
-
-@contextmanager
-def _impatient() -> Iterator[None]:
-    """Connections that do not answer are given up, instead of after minutes."""
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(_DOWNLOAD_S)
     try:
-        yield
+        models.encoder(encoder, models.PixelFormat(channels), weights="imagenet")
+    except ModelError:
+        reason = f"The ImageNet weights of {encoder} cannot be downloaded here; to use a file, "
+        return EncoderWeights(None, f"{reason}set encoder_weights=FILE.")
+    except ConfigError:
+        return EncoderWeights(None, f"There are no ImageNet weights of {encoder}.")
     finally:
         socket.setdefaulttimeout(before)
+    return EncoderWeights("imagenet", f"ImageNet weights of {encoder}, downloaded by Keras.")

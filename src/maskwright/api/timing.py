@@ -4,6 +4,7 @@ import statistics
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from maskwright.config import TrainConfig
@@ -53,13 +54,10 @@ def time_steps(config: TrainConfig, dataset: DataSet, machine: Machine) -> Timin
     batches = iter(task.train(0, 0, None))
     batch = next(batches)
 
-    def draw() -> None:
-        next(batches, None)
-
     def learn() -> None:
         np.asarray(step(batch, tf.constant(1.0), tf.constant(0.0))[0])  # waits for an accelerator
 
-    draw_s, alone_draw_s = _median_seconds(draw, machine.cores)
+    draw_s, alone_draw_s = _median_seconds(partial(next, batches, None), machine.cores)
     began = time.monotonic()
     learn()
     first_s = time.monotonic() - began
@@ -78,7 +76,7 @@ def time_steps(config: TrainConfig, dataset: DataSet, machine: Machine) -> Timin
     )
 
 
-def _median_seconds(act: Callable[[], None], cores: int) -> tuple[float, float]:
+def _median_seconds(act: Callable[[], object], cores: int) -> tuple[float, float]:
     """Median seconds of some calls, and those by the processor time if nothing else ran."""
     walls, alone = [], []
     for _ in range(_NUM_STEPS):

@@ -56,7 +56,7 @@ def test_numbers_of_known_masks(tmp_path):
     assert lamp.share == pytest.approx((8 * 199 + 16) / (12 * 60 * 80))
     assert stats.foreground_share == pytest.approx((8 * 199 + 16) / (8 * 60 * 80))
     assert (stats.holes, stats.smallest_hole_px) == (8, 1)
-    assert lamp.up_down.significant(0.4, 0.05)
+    assert stats.up_down.significant(0.4, 0.05)
     assert lamp.left_right.significant(0.3, 0.05)
     assert stats.area_exponent is None  # all of one size
 

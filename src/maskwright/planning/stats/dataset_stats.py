@@ -49,7 +49,6 @@ class ClassStats:
     small_area_share: float = 0.0
     width_share: float = 0.0
     slenderness: float = 0.0
-    up_down: Asymmetry = NO_ASYMMETRY
     left_right: Asymmetry = NO_ASYMMETRY
 
 
@@ -97,7 +96,6 @@ class DatasetStats:
     area_exponent: float | None = None
     instances: bool = False
     up_down: Asymmetry = NO_ASYMMETRY
-    left_right: Asymmetry = NO_ASYMMETRY
     brightness_up_down: Asymmetry = NO_ASYMMETRY
     detail_up_down: Asymmetry = NO_ASYMMETRY
     anisotropy: float = 1.0

@@ -1,7 +1,7 @@
 """Measure a data set: headers of its training images, and the pixels of a random subset."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -69,7 +69,8 @@ def measure_dataset(
     for place, each in enumerate(stats):
         for label, grid in each.grids.items():
             maps[place, label] = grid
-    up_down, left_right = (_asymmetry(maps, axis, background) for axis in (0, 1))
+    foreground = [label for label in range(dataset.labels.num_classes) if label != background]
+    *left_right, _ = class_asymmetry(maps[:, foreground], axis=1)
     thumbnails = np.stack([each.thumbnail for each in stats])
     duplicates = groups(near_duplicates(thumbnails))
     holes = np.concatenate([each.holes_px for each in stats])
@@ -93,15 +94,14 @@ def measure_dataset(
         high=tuple(float(f"{value:.5g}") for value in np.percentile(values, 99.5, axis=0)),
         largest=float(max(each.largest for each in stats)),
         spacing_mm=spacings.pop() if len(spacings) == 1 else None,
-        classes=_class_stats(dataset, stats, up_down, left_right),
+        classes=_class_stats(dataset, stats, dict(zip(foreground, left_right, strict=True))),
         background=background,
         **_pixel_shares(np.stack([each.counts for each in stats]), background),
         holes=len(holes),
         smallest_hole_px=int(holes.min()) if len(holes) else 0,
         area_exponent=_area_exponent(stats),
         instances=dataset.instances,
-        up_down=up_down[-1],
-        left_right=left_right[-1],
+        up_down=class_asymmetry(maps[:, foreground], axis=0)[-1],
         brightness_up_down=brightness_asymmetry(thumbnails, 0),
         detail_up_down=brightness_asymmetry(np.stack([each.detail for each in stats]), 0),
         anisotropy=float(np.median([each.anisotropy for each in stats])),
@@ -116,16 +116,6 @@ def _header(dataset: DataSet, sample: Sample) -> Header | None:
         return dataset.header(sample.image)
     except DataError:
         return None
-
-
-def _asymmetry(maps: np.ndarray, axis: int, background: int | None) -> list[Asymmetry]:
-    """Asymmetry of each class by label, then of all foreground classes together."""
-    foreground = [label for label in range(maps.shape[1]) if label != background]
-    *by_class, total = class_asymmetry(maps[:, foreground], axis)
-    result = [NO_ASYMMETRY] * maps.shape[1]
-    for label, asymmetry in zip(foreground, by_class, strict=True):
-        result[label] = asymmetry
-    return [*result, total]
 
 
 def _pixel_shares(counts: np.ndarray, background: int | None) -> dict[str, float]:
@@ -157,10 +147,7 @@ def _area_exponent(stats: Sequence[SampleStats]) -> float | None:
 
 
 def _class_stats(
-    dataset: DataSet,
-    samples: Sequence[SampleStats],
-    up_down: Sequence[Asymmetry],
-    left_right: Sequence[Asymmetry],
+    dataset: DataSet, samples: Sequence[SampleStats], left_right: Mapping[int, Asymmetry]
 ) -> tuple[ClassStats, ...]:
     """Statistics of each class, by label."""
     counted = [AuditedSample(sample.sample, counts=sample.counts) for sample in samples]
@@ -171,8 +158,7 @@ def _class_stats(
             share=rows[name].share,
             images=rows[name].images,
             **_region_stats(samples, label),
-            up_down=up_down[label],
-            left_right=left_right[label],
+            left_right=left_right.get(label, NO_ASYMMETRY),
         )
         for label, name in enumerate(dataset.labels.names)
     )
