@@ -7,7 +7,7 @@ from PIL import Image
 
 from maskwright.errors import DataError
 from maskwright.imageio import read_image, read_mask
-from maskwright.imageio.geotags import geo_tags
+from maskwright.imageio.tiff import geo_tags
 from maskwright.imageio.windows import image_size, open_windows
 from maskwright.imageio.write import write_large_mask
 

@@ -6,14 +6,14 @@ from test_predictor import brightness, card
 
 from maskwright.data.samples import Sample
 from maskwright.errors import ConfigError
-from maskwright.inference.predictor import Predictor
-from maskwright.inference.tuning.cached_prediction import (
+from maskwright.inference.cached_prediction import (
     THRESHOLDS,
     component_areas,
     predict_tunable,
     record,
 )
-from maskwright.inference.tuning.tune_postprocessing import tune_postprocessing
+from maskwright.inference.predictor import Predictor
+from maskwright.inference.tune_postprocessing import tune_postprocessing
 from maskwright.labels import IGNORE_LABEL, Labels
 
 CASES = 10
@@ -49,7 +49,7 @@ def test_small_areas_are_removed_where_there_are_specks(tmp_path):
         **{"threshold": None, "min_area_px": 10, "keep_largest": False, "fill_holes_px": 0}
     }
     assert found.after == 1 > found.before
-    step = next(step for step in found.steps if step.name == "min_area_px")
+    step = next(step for step in found.steps if step.step == "min_area_px")
     assert [(one.value, one.real) for one in step.tried] == [(3, False), (10, True), (30, True)]
     # Dice of the square 200 / 210, of the rest 2 * 924 / (924 + 914).
     before = (200 / 210 + 2 * 914 / (924 + 914)) / 2
@@ -108,7 +108,7 @@ def test_more_classes_have_no_threshold_to_choose(tmp_path):
     sample = Sample("a", Path("a"), (), "a")
     kept = [record(predict_tunable(predictor, image), truth, sample, tmp_path)]
     found = tune_postprocessing(predictor.card, kept)
-    assert found.steps[0].name == "min_area_px"
+    assert found.steps[0].step == "min_area_px"
     # Of classes 0, 1 and 1 for 0, 1 and 2: Dice 1, 2 / 3 and 0.
     assert found.before == pytest.approx((1 + 2 / 3 + 0) / 3)
 

@@ -1,5 +1,6 @@
 import json
 import os
+import pickle
 import signal
 import sys
 from dataclasses import replace
@@ -12,8 +13,7 @@ from drawing_regions import QUICK, draw_discs
 from maskwright import api
 from maskwright.errors import ConfigError
 from maskwright.export.listing import write_listing
-from maskwright.inference.cluster import Share, shares
-from maskwright.inference.cluster_worker import Worker, pack_item
+from maskwright.inference.cluster import Share, Worker, shares
 from maskwright.inference.folder_plan import FolderOptions
 from maskwright.inference.manifest import Manifest
 from maskwright.inference.output_paths import Job, WorkItem
@@ -71,7 +71,7 @@ def test_a_worker_predicts_its_items(model, images, tmp_path):
     items = [
         WorkItem((Job(images / f"{n}.png", tmp_path / f"{n}.png"),), "settings") for n in (6, 7)
     ]
-    packed = np.array([pack_item(item) for item in items])
+    packed = np.array([pickle.dumps(item) for item in items])
     rows = worker(model, images, tmp_path, "marker")({"item": packed})
     lines = sorted((json.loads(line) for line in rows["line"]), key=lambda line: line["mask"])
     assert [(line["mask"], line["status"]) for line in lines] == [

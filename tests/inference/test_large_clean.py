@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from maskwright.inference.large import postprocess_large as large_clean
-from maskwright.inference.large.mask_store import Pieces
+from maskwright.inference.large.partial_mask import Pieces
 from maskwright.inference.large.postprocess_large import clean_large
 from maskwright.inference.postprocess import clean
 

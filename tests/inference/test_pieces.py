@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from maskwright.errors import DataError
-from maskwright.inference.large.mask_store import Pieces
+from maskwright.inference.large.partial_mask import Pieces
 
 
 def test_pieces_are_read_by_rows_and_taken_up_again(tmp_path):

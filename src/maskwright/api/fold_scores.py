@@ -18,13 +18,12 @@ from maskwright.evaluation import EvaluateOptions, evaluate
 from maskwright.evaluation.reports.formatting import plain, write_json
 from maskwright.evaluation.reports.write import to_dict, write_report
 from maskwright.export.ensemble import write_ensemble
-from maskwright.inference.tuning.cached_prediction import (
+from maskwright.inference.cached_prediction import (
     CachedPrediction,
     predict_tunable,
     record,
 )
-from maskwright.inference.tuning.tune_postprocessing import tune_postprocessing
-from maskwright.inference.tuning.tuning_result import TuningResult
+from maskwright.inference.tune_postprocessing import TuningResult, tune_postprocessing
 from maskwright.metrics import Scores
 from maskwright.tasks.semantic.evaluation.report import semantic_report
 from maskwright.tasks.semantic.evaluation.scorer import SemanticScorer

@@ -1,6 +1,6 @@
 """Read and write images and masks of all formats, with limits on size before decoding.
 
-A new format is a reader in a module of its own that `read.py` and `windows.py` call by content.
+A new format is an opener that `read.py`, or `windows.py`, chooses by content or suffix.
 """
 
 from maskwright.imageio.files import (

@@ -6,30 +6,33 @@ colors); imagecodecs decodes 16-bit PNG (Pillow truncates colors to 8 bits, Open
 terminal); tifffile decodes TIFF (Pillow and OpenCV support at most four channels).
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import imagecodecs
 import numpy as np
+from PIL import Image
 
 from maskwright.errors import DataError
 from maskwright.imageio.files import NamedBytes, as_file
-from maskwright.imageio.header import MAX_PIXELS, Header, OpenImage, reading, start_of, upright
-from maskwright.imageio.raster import open_raster
+from maskwright.imageio.header import (
+    EXIF_ORIENTATION,
+    MAX_PIXELS,
+    Header,
+    OpenImage,
+    check_size,
+    reading,
+    start_of,
+    upright,
+)
 from maskwright.imageio.tiff import TIFF_MAGIC, open_tiff_image
 
-Opener = Callable[[Path | NamedBytes, bytes, int], AbstractContextManager[OpenImage]]
-"""Function that opens a file, given its first 64 bytes and the maximum number of pixels."""
-
-OPENERS: tuple[tuple[tuple[bytes, ...], Opener], ...] = (
-    (TIFF_MAGIC, open_tiff_image),
-    ((b"",), open_raster),
-)
-"""Openers by the first bytes of a file; the first match is used.
-
-A new format is a module with an opener, a line here, and its suffix in `IMAGE_SUFFIXES`.
-"""
+_PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
+# The limit of Pillow is a global below ours; the lock restricts its removal to one `open`.
+_PILLOW_LIMIT = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -90,7 +93,7 @@ def read_mask(path: str | Path | NamedBytes, max_pixels: int = MAX_PIXELS) -> Ra
 def _open(path: Path | NamedBytes, max_pixels: int) -> Iterator[OpenImage]:
     """Open an image by content; errors of decoders become a `DataError`."""
     start = start_of(path)
-    opener = next(opener for begins, opener in OPENERS if start.startswith(begins))
+    opener = open_tiff_image if start.startswith(TIFF_MAGIC) else _open_raster
     with reading(path), opener(path, start, max_pixels) as image:
         yield image
 
@@ -112,3 +115,87 @@ def _mask_values(path: Path | NamedBytes, values: np.ndarray) -> np.ndarray:
     if values.dtype != np.uint8:
         raise DataError(f"{path} contains {values.dtype} colors; expected 8 bits in a color mask.")
     return values
+
+
+@contextmanager
+def _open_raster(path: Path | NamedBytes, start: bytes, max_pixels: int) -> Iterator[OpenImage]:
+    """Open a file of any format but TIFF; `start` are its first 64 bytes."""
+    with _open_pillow(path, max_pixels) as image:
+        header = _header(image, start)
+
+        def pixels() -> np.ndarray:
+            return _decode(path, image, start)[..., : header.channels]
+
+        def mask_values() -> tuple[np.ndarray, np.ndarray | None]:
+            _check_lossless(path, image, start)
+            if image.mode == "P":
+                palette = np.array(image.getpalette("RGB"), np.uint8).reshape(-1, 3)
+                return np.asarray(image)[..., None], palette
+            # Pillow scales 2-bit and 4-bit gray values to 255, which would change labels.
+            return _decode(path, image, start) // {2: 85, 4: 17}.get(_png_depth(start), 1), None
+
+        yield OpenImage(header, pixels, mask_values)
+
+
+@contextmanager
+def _open_pillow(path: Path | NamedBytes, max_pixels: int) -> Iterator[Image.Image]:
+    """Open a file with Pillow and check its size, without decoding it."""
+    with _PILLOW_LIMIT:
+        limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+        try:
+            image = Image.open(path if isinstance(path, Path) else path.open())
+        finally:
+            Image.MAX_IMAGE_PIXELS = limit
+    with image:
+        check_size(path, image.height, image.width, len(image.getbands()), max_pixels)
+        yield image
+
+
+def _png_depth(start: bytes) -> int:
+    """Bits per sample of a PNG, which Pillow does not report; 0 for other files."""
+    return start[24] if start.startswith(_PNG_MAGIC) else 0
+
+
+def _header(image: Image.Image, start: bytes) -> Header:
+    dtype = "uint8"
+    if _png_depth(start) == 16 or image.mode.startswith("I;16"):
+        dtype = "uint16"
+    elif image.mode in {"I", "F"}:
+        dtype = "float32"
+    gray = image.mode in {"1", "L", "LA", "La", "I", "F"} or image.mode.startswith("I;16")
+    orientation = image.getexif().get(EXIF_ORIENTATION, 1)
+    orientation = orientation if orientation in range(1, 9) else 1
+    width, height = image.size if orientation < 5 else image.size[::-1]
+    return Header(
+        width,
+        height,
+        channels=1 if gray else 3,
+        dtype=dtype,
+        format=image.format or "unknown",
+        palette=image.mode in {"P", "PA"},
+        orientation=orientation,
+        mode=image.mode,
+        alpha="A" in image.getbands() or "transparency" in image.info,
+    )
+
+
+def _decode(path: Path | NamedBytes, image: Image.Image, start: bytes) -> np.ndarray:
+    """Decode to `(h, w, c)`, one or three channels and possibly alpha, in the dtype of the file."""
+    if _png_depth(start) == 16:
+        pixels = imagecodecs.png_decode(path.read_bytes())
+    else:
+        if image.mode == "1":
+            image = image.convert("L")
+        elif image.mode in {"P", "PA", "CMYK", "YCbCr", "LAB", "HSV"}:
+            image = image.convert("RGB")
+        pixels = np.asarray(image)
+    return pixels[..., None] if pixels.ndim == 2 else pixels
+
+
+def _check_lossless(path: Path | NamedBytes, image: Image.Image, start: bytes) -> None:
+    lossy_webp = image.format == "WEBP" and b"VP8L" not in start
+    if image.format in {"JPEG", "MPO", "JPEG2000"} or lossy_webp:
+        raise DataError(
+            f"{path} is a {image.format} file, whose compression changes labels near boundaries; "
+            f"export the mask as PNG, TIFF, GIF or BMP from the original."
+        )

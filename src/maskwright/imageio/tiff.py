@@ -1,4 +1,4 @@
-"""TIFF, read by tifffile, whole or by tiles: any number of channels, interleaved or planar."""
+"""TIFF by tifffile, whole or by tiles, with any number of channels, and its georeference."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,20 +14,21 @@ from maskwright.imageio.files import NamedBytes
 from maskwright.imageio.header import EXIF_ORIENTATION, Header, OpenImage, check_size
 
 TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+NODATA_TAG = 42113  # text tag of GDAL
+# Scale, tie points, matrix; then coordinate system: keys, numbers and names.
+_GEO_TAGS = (33550, 33922, 34264, 34735, 34736, 34737)
 _MINISWHITE, _PALETTE = 0, 3
 _PART_BYTES = 2**26  # of one strip or tile, decoded; with larger ones a page is read whole
 _CACHE_BYTES = 2**26  # of decoded strips and tiles, so that windows below each other share them
 
+GeoTags = tuple[tuple[int, int, int, Any], ...]
+"""Georeference of an image: code, type, count and value of each tag, as in tifffile."""
 TiffValues = Callable[[int, int, int, int], np.ndarray]
 """Function of top, bottom, left and right that returns values `(rows, columns, samples)`."""
 
 
 def open_tiff(path: Path | NamedBytes) -> tifffile.TiffFile:
-    """Open a TIFF and read its first directory.
-
-    An OME-TIFF can refer to other files, anywhere on the disk, as parts of its image. These
-    references are not followed, for security.
-    """
+    """Open a TIFF; parts in other files, which an OME-TIFF may name anywhere, are not followed."""
     return tifffile.TiffFile(path if isinstance(path, Path) else path.open(), _multifile=False)
 
 
@@ -48,10 +49,10 @@ def _tiff_axes(
 ) -> tuple[tuple[int, ...], int | None]:
     """Shape of the first image without axes of length one, and the index of the channel axis."""
     series = tiff.series[0]
-    lengths = list(zip(series.axes, series.shape, strict=True))
-    shape = tuple(length for axis, length in lengths if length > 1 or axis in "YX")
-    axes = [axis for axis, length in lengths if length > 1 or axis in "YX"]
-    if axes == ["Y", "X"]:
+    lengths = zip(series.axes, series.shape, strict=True)
+    sides = [(axis, length) for axis, length in lengths if length > 1 or axis in "YX"]
+    axes, shape = (tuple(values) for values in zip(*sides, strict=True))
+    if axes == ("Y", "X"):
         return shape, None
     if len(axes) != 3 or not set(axes) <= set("YXSCQI"):
         raise DataError(
@@ -82,8 +83,7 @@ def tiff_header(path: Path | NamedBytes, tiff: tifffile.TiffFile, max_pixels: in
         if kind.kind not in "iuf":
             raise DataError(f"{path} contains {kind} pixels; expected integers or floats.")
         dtype = "float32"
-    channels = 3 if palette else channels
-    return Header(width, height, channels, dtype, "TIFF", palette, orientation)
+    return Header(width, height, 3 if palette else channels, dtype, "TIFF", palette, orientation)
 
 
 def tiff_values(tiff: tifffile.TiffFile) -> np.ndarray:
@@ -158,10 +158,7 @@ def _read_rows(
 
 
 def _decoder(tiff: tifffile.TiffFile, frame: Any, size: int) -> Callable[[int], np.ndarray | None]:
-    """Function that decodes a tile or strip by index, to `(h, w, samples)`, with a cache.
-
-    It returns `None` for tiles without data. The cache contains the last `size` tiles.
-    """
+    """Decodes a tile or strip by index, `None` without data; the last `size` are remembered."""
     page = frame.keyframe
     tables: dict[str, Any] = {}
     if page.jpegtables is not None or page.jpegheader is not None:
@@ -203,3 +200,32 @@ def _read_parts(
                 inside = values[up - y : low - y, first - x : last - x]
                 of_plane[up - top : low - top, first - left : last - left] = inside
     return window
+
+
+def geo_tags(page: Any) -> GeoTags | None:
+    """Georeference of a page of a TIFF, or `None`."""
+    present = (page.tags[code] for code in _GEO_TAGS if code in page.tags)
+    tags = tuple((tag.code, int(tag.dtype), tag.count, tag.value) for tag in present)
+    return tags or None
+
+
+def tiff_nodata(page: Any) -> float | None:
+    """No-data value, which GDAL writes as text, or `None`."""
+    tag = page.tags.get(NODATA_TAG)
+    try:
+        return None if tag is None else float(str(tag.value).strip("\0 "))
+    except ValueError:
+        return None
+
+
+def tags_of(crs: Any, transform: Any) -> GeoTags | None:
+    """Georeference from a coordinate system and transform of rasterio."""
+    from rasterio.io import MemoryFile
+
+    # GDAL encodes coordinate systems: it writes a TIFF of one pixel, from which tags are read.
+    with MemoryFile() as memory:
+        profile = {"driver": "GTiff", "width": 1, "height": 1, "count": 1, "dtype": "uint8"}
+        with memory.open(**profile, crs=crs, transform=transform):
+            pass
+        with tifffile.TiffFile(memory) as tiff:
+            return geo_tags(tiff.pages[0])

@@ -11,15 +11,18 @@ import tifffile
 
 from maskwright.errors import DataError
 from maskwright.imageio.files import GEO_SUFFIXES, SLIDE_SUFFIXES
-from maskwright.imageio.geotags import GeoTags, geo_tags, tags_of, tiff_nodata
 from maskwright.imageio.header import MAX_PIXELS, check_size, reading, start_of
 from maskwright.imageio.read import read_header, read_image
 from maskwright.imageio.tiff import (
     TIFF_MAGIC,
+    GeoTags,
     channel_planes,
+    geo_tags,
     open_tiff,
     page_reader,
+    tags_of,
     tiff_header,
+    tiff_nodata,
     to_pixels,
 )
 
@@ -35,10 +38,8 @@ class Windows:
     """An image whose pixels are read by windows.
 
     Args:
-        height: Image height in pixels, like the width.
         read: Function of top, bottom, left and right (bottom and right exclusive, inside the
             image) that returns the pixels `(rows, columns, channels)`.
-        geo: Georeference of the image, or `None`.
         nodata: No-data value of all channels, or `None`.
     """
 

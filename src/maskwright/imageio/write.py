@@ -10,7 +10,7 @@ from PIL import Image
 
 from maskwright.errors import DataError
 from maskwright.imageio.files import atomic_write
-from maskwright.imageio.geotags import NODATA_TAG, GeoTags
+from maskwright.imageio.tiff import NODATA_TAG, GeoTags
 from maskwright.labels import IGNORE_LABEL, Color
 
 _IGNORE_GRAY = 128
@@ -55,10 +55,7 @@ def write_image(path: str | Path, image: np.ndarray) -> None:
 def write_mask(path: str | Path, labels: np.ndarray, colors: Sequence[Color] | None = None) -> None:
     """Write labels `(h, w)` as a PNG with 8 bits, or 16 bits if a label exceeds 255.
 
-    Args:
-        path: File to write.
-        labels: Integers from 0.
-        colors: Palette for the display of 8-bit labels, or `None`; the stored values are labels.
+    `colors` is the palette for the display of 8-bit labels; the stored values are labels.
     """
     highest = int(labels.max(initial=0))
     if highest > IGNORE_LABEL:
@@ -101,7 +98,7 @@ def write_large_mask(
                 tile[: part.shape[0], : part.shape[1]] = part
                 yield tile
 
-    tags = [(*tag, True) for tag in geo.tags] if geo else []
+    tags = [(*tag, True) for tag in geo or ()]
     if nodata:
         tags.append((NODATA_TAG, _ASCII, 4, str(IGNORE_LABEL), True))  # with the byte that ends it
     big = height * width > _BIG_TIFF_PIXELS

@@ -1,5 +1,6 @@
 """From images to masks: tiles, probabilities, labels, cleaning, whole folders."""
 
+from maskwright.inference.cached_prediction import predict_tunable, record
 from maskwright.inference.folder import predict_folder
 from maskwright.inference.folder_plan import FolderResult
 from maskwright.inference.large.partial_mask import LargeOptions
@@ -9,9 +10,7 @@ from maskwright.inference.output_paths import Failure
 from maskwright.inference.postprocess import clean
 from maskwright.inference.predictor import Flips, Prediction, Predictor
 from maskwright.inference.tiling import predict_tiled
-from maskwright.inference.tuning.cached_prediction import predict_tunable, record
-from maskwright.inference.tuning.tune_postprocessing import tune_postprocessing
-from maskwright.inference.tuning.tuning_result import TuningResult
+from maskwright.inference.tune_postprocessing import TuningResult, tune_postprocessing
 
 __all__ = [
     "LARGE_PIXELS",

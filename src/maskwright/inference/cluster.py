@@ -3,20 +3,23 @@
 import json
 import logging
 import os
+import pickle
 import secrets
 import socket
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from maskwright.errors import ConfigError, DataError, MaskwrightError, ModelError
-from maskwright.inference.cluster_worker import Worker, pack_item
-from maskwright.inference.folder_plan import Advance, FolderPlan
+from maskwright.export.engines import Threads
+from maskwright.inference.folder_plan import Advance, FolderModel, FolderPlan
 from maskwright.inference.manifest import ManifestEntry
 from maskwright.inference.output_paths import WorkItem
-from maskwright.inference.pipeline import PipelineOptions
+from maskwright.inference.pipeline import PipelineOptions, predict_items
 
 _MOST_CPUS = 4  # of one worker: a network gains little from more, and each worker keeps a model
 _MOST_AT_ONCE = 64  # images handed to a worker, which are done again if it is killed
@@ -27,7 +30,51 @@ _QUIET = {
     "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",  # would make every worker install what `uv run` has
     "RAY_BACKEND_LOG_LEVEL": "fatal",  # Ray's own warnings of its own actors
 }
+_TENSORFLOW_THREADS = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
 _ERRORS = {kind.__name__: kind for kind in (ConfigError, DataError, ModelError)}
+
+
+class Worker:
+    """One worker of the cluster: the model, opened once, and the items that it is given.
+
+    Args:
+        options: As in `predict_items`; its threads are also those of the engine.
+        marker: Name of a file in the folder of the results that must exist.
+    """
+
+    def __init__(
+        self, open_model: Callable[[Threads], FolderModel], options: PipelineOptions, marker: str
+    ) -> None:
+        self._options = options
+        self._problem: MaskwrightError | None = None
+        # TensorFlow, which is not imported yet, would take all processors of the node.
+        os.environ.update(dict.fromkeys(_TENSORFLOW_THREADS, str(options.threads)))
+        try:
+            if not (options.out / marker).is_file():
+                raise DataError(
+                    f"A worker of the cluster does not see the files in {options.out}; expected a "
+                    f"folder that all nodes share under the same path."
+                )
+            self._model = open_model(Threads(options.threads, shared=True))
+        except MaskwrightError as problem:
+            # Reported with the first rows: what is raised here comes out as an error of Ray's.
+            self._problem = problem
+
+    def __call__(self, batch: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Columns `line` and `error`, one of each row empty, from the column `item`."""
+        lines: list[str] = []
+        problem = self._problem
+        if problem is None:
+            items = [pickle.loads(item) for item in batch["item"]]
+            entries = predict_items(self._model, items, self._options, lambda _: None)
+            try:
+                lines = [entry.to_json() for entry in entries]
+            except MaskwrightError as error:
+                problem = error
+        errors = [""] * len(lines)
+        if problem is not None:
+            lines, errors = [""], [json.dumps([type(problem).__name__, str(problem)])]
+        return {"line": np.array(lines, object), "error": np.array(errors, object)}
 
 
 @dataclass(frozen=True)
@@ -52,8 +99,7 @@ def predict_on_cluster(
     is done again. Model, images and results must lie where all nodes see them under the same path.
 
     Args:
-        plan: Whose `open` can be sent to other processes.
-        options: As in `predict_items`; `threads` are those of each worker.
+        plan: Its `open` can be sent to other processes.
         address: Of a running cluster, as `ray.init` takes it; `None` starts one on this machine,
             unless this program is connected to one already.
 
@@ -73,7 +119,7 @@ def predict_on_cluster(
         context.print_on_execution_start = False
         at_once = min(_MOST_AT_ONCE, -(-len(items) // (2 * share.workers)))
         rows = ray.data.from_items(
-            [{"item": pack_item(item)} for item in items],
+            [{"item": pickle.dumps(item)} for item in items],
             override_num_blocks=-(-len(items) // at_once),
         )
         # At least one worker may stay when others' nodes are gone for good.
@@ -104,16 +150,10 @@ def predict_on_cluster(
 
 
 def shares(nodes: Sequence[Mapping[str, float]], wants_gpu: bool) -> Share:
-    """How a cluster is shared out among workers.
+    """How nodes, with numbers of `"CPU"` and `"GPU"`, are shared out; `ConfigError` without CPUs.
 
-    One for each GPU where the model can use them and there are any; else as many as fit into the
-    processors of the nodes, each with up to four, and all with the same number.
-
-    Args:
-        nodes: What each node has, by the names that Ray gives: `"CPU"`, `"GPU"`.
-
-    Raises:
-        ConfigError: If no node has a processor.
+    One worker for each GPU where the model can use them and there are any; else as many as fit into
+    the processors of the nodes, each with up to four, and all with the same number.
     """
     cpus = [int(node.get("CPU", 0)) for node in nodes]
     gpus = [int(node.get("GPU", 0)) if wants_gpu else 0 for node in nodes]
@@ -147,14 +187,12 @@ def _connected(ray: Any, address: str | None) -> Iterator[None]:
         yield
         return
     local = {"include_dashboard": False, "object_store_memory": _STORE_BYTES}
+    extra = {} if address else local
+    host, _, port = (address or "").rpartition(":")
     try:
-        _knock(address)
-        ray.init(
-            address=address or "local",
-            log_to_driver=False,
-            logging_level=logging.ERROR,
-            **({} if address else local),
-        )
+        if host and port.isdecimal() and "://" not in host:  # Ray itself tries for minutes
+            socket.create_connection((host.strip("[]"), int(port)), _PATIENCE_S).close()
+        ray.init(address or "local", log_to_driver=False, logging_level=logging.ERROR, **extra)
     except (OSError, ValueError, RuntimeError) as error:
         raise ConfigError(
             f"No Ray cluster answers at {address or 'this machine'} ({error}); start one with "
@@ -164,13 +202,6 @@ def _connected(ray: Any, address: str | None) -> Iterator[None]:
         yield
     finally:
         ray.shutdown()
-
-
-def _knock(address: str | None) -> None:
-    """Raise `OSError` where nobody listens at HOST:PORT; Ray itself tries for minutes."""
-    host, _, port = (address or "").rpartition(":")
-    if host and port.isdecimal() and "://" not in host:
-        socket.create_connection((host.strip("[]"), int(port)), _PATIENCE_S).close()
 
 
 @contextmanager

@@ -1,8 +1,11 @@
-"""A mask of any size that is not done yet: how it is made, and the folder that is kept of it."""
+"""A mask of any size that is not done yet: how it is made, its pieces and its folder on disk."""
 
 import json
+import re
 import shutil
-from collections.abc import Callable
+import zlib
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +14,7 @@ import numpy as np
 from maskwright.errors import DataError
 from maskwright.imageio import MAX_PIXELS, atomic_write
 from maskwright.imageio.windows import Windows
+from maskwright.inference.folder_plan import Advance
 from maskwright.inference.predictor import Flips, Predictor
 from maskwright.inference.tiling import PAD_MULTIPLE
 from maskwright.types import OnMessage, ignore_message
@@ -18,9 +22,8 @@ from maskwright.types import OnMessage, ignore_message
 _TILE = 512  # px, of models that would run every image whole
 _LEAST_TILE = 64
 _PANEL_BYTES = 2**27  # of pixels and probabilities of a row of tiles; wider ones are cut
-
-Advance = Callable[[float], None]
-"""Called with what was done."""
+_NAME = re.compile(r"(\d+)-(\d+)-(\d+)-(\d+)\.z")
+_CACHED_PIXELS = 2**26  # of decoded pieces, so that rows below each other share them
 
 
 @dataclass(frozen=True)
@@ -31,8 +34,7 @@ class LargeOptions:
         flips: As in `Predictor.__call__`.
         max_pixels: Limit of formats that can only be decoded whole.
         advance: Called with the share of the image that was done; `None` draws a bar of rows.
-        on_message: Called with a sentence where memory ran out and tiles became smaller, and where
-            components were too large to be cleaned.
+        on_message: Called where memory makes tiles smaller, or leaves large components uncleaned.
         on_probabilities: Called with the first row and column of each part that is predicted, and
             its probabilities `(h, w, classes)` before threshold and post-processing, by one thread
             at a time; after a kill, not for the parts that were done.
@@ -44,6 +46,95 @@ class LargeOptions:
     advance: Advance | None = None
     on_message: OnMessage = ignore_message
     on_probabilities: Callable[[int, int, np.ndarray], None] | None = None
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Rows and columns that a file holds, the last of each excluded."""
+
+    top: int
+    bottom: int
+    left: int
+    right: int
+
+    @property
+    def name(self) -> str:
+        """Name of the file."""
+        return f"{self.top}-{self.bottom}-{self.left}-{self.right}.z"
+
+
+class Pieces:
+    """Labels uint8 of an image, kept in a folder as rectangles that do not overlap.
+
+    A piece is there whole or not at all, whenever the program is ended.
+
+    Args:
+        folder: Made where it is missing; what it holds already is taken up.
+    """
+
+    def __init__(self, folder: Path, height: int, width: int) -> None:
+        self.folder = folder
+        self.height = height
+        self.width = width
+        folder.mkdir(parents=True, exist_ok=True)
+        named = (_NAME.fullmatch(path.name) for path in folder.iterdir())
+        self.pieces = sorted(
+            (Piece(*map(int, match.groups())) for match in named if match),
+            key=lambda piece: (piece.top, piece.left),
+        )
+        self._decoded: OrderedDict[Piece, np.ndarray] = OrderedDict()
+
+    def put(self, top: int, left: int, labels: np.ndarray) -> None:
+        """Store labels `(rows, columns)` whose first pixel lies there; upper rows come first."""
+        piece = Piece(top, top + labels.shape[0], left, left + labels.shape[1])
+        with atomic_write(self.folder / piece.name) as beside:
+            beside.write_bytes(zlib.compress(labels.astype(np.uint8).tobytes(), 1))
+        self.pieces.append(piece)
+
+    def done(self, left: int) -> int:
+        """Rows, from the top, of which the pieces beginning at a column are there."""
+        end = 0
+        bottoms = {piece.top: piece.bottom for piece in self.pieces if piece.left == left}
+        while end in bottoms:
+            end = bottoms[end]
+        return end
+
+    def rows(self, top: int, bottom: int, left: int = 0, right: int | None = None) -> np.ndarray:
+        """Labels uint8 `(rows, columns)`, by default of the whole width; every piece is there."""
+        right = self.width if right is None else right
+        window = np.empty((bottom - top, right - left), np.uint8)
+        for piece in self.pieces:
+            up, down = max(top, piece.top), min(bottom, piece.bottom)
+            first, last = max(left, piece.left), min(right, piece.right)
+            if up < down and first < last:
+                part = self._decode(piece)[up - piece.top : down - piece.top]
+                part = part[:, first - piece.left : last - piece.left]
+                window[up - top : down - top, first - left : last - left] = part
+        return window
+
+    def bands(self, height: int) -> Iterator[tuple[int, np.ndarray]]:
+        """First row and labels of every so many rows, from top to bottom."""
+        for top in range(0, self.height, height):
+            yield top, self.rows(top, min(top + height, self.height))
+
+    def _decode(self, piece: Piece) -> np.ndarray:
+        if piece in self._decoded:
+            self._decoded.move_to_end(piece)
+            return self._decoded[piece]
+        try:
+            data = zlib.decompress((self.folder / piece.name).read_bytes())
+            labels = np.frombuffer(data, np.uint8).reshape(
+                piece.bottom - piece.top, piece.right - piece.left
+            )
+        except (zlib.error, ValueError):
+            raise DataError(
+                f"{self.folder / piece.name} is damaged, perhaps since the machine lost power; "
+                f"delete the folder {self.folder.parent} and predict again."
+            ) from None
+        self._decoded[piece] = labels
+        while sum(map(np.size, self._decoded.values())) > _CACHED_PIXELS and len(self._decoded) > 1:
+            self._decoded.popitem(last=False)
+        return labels
 
 
 @dataclass

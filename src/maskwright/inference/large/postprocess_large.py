@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from maskwright.inference.large.components import BandComponents
-from maskwright.inference.large.mask_store import Pieces
+from maskwright.inference.large.partial_mask import Pieces
 from maskwright.inference.postprocess import (
     HOLES,
     OBJECTS,

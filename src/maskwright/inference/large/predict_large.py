@@ -17,8 +17,8 @@ from maskwright.errors import ConfigError, DataError, MaskwrightError
 from maskwright.imageio import write_image
 from maskwright.imageio.windows import WINDOWS_ONLY, Windows, image_size, open_windows
 from maskwright.imageio.write import write_large_mask
-from maskwright.inference.large.mask_store import Pieces
-from maskwright.inference.large.partial_mask import Advance, LargeOptions, PartialMask
+from maskwright.inference.folder_plan import Advance
+from maskwright.inference.large.partial_mask import LargeOptions, PartialMask, Pieces
 from maskwright.inference.large.polygons import need_rasterio, write_polygons
 from maskwright.inference.large.postprocess_large import clean_large
 from maskwright.inference.large.stripes import (
@@ -107,7 +107,14 @@ def predict_large(
                     _stretch(source, advance)
                 else:
                     predict_panels(source, partial_mask, advance)
-            cleaned = _clean(source, image, partial_mask.folder / "cleaned")
+            folder = partial_mask.folder / "cleaned"
+            shutil.rmtree(folder, ignore_errors=True)
+            cleaned, stayed = clean_large(labels, folder, **cleaning_of(card))
+            if stayed:
+                options.on_message(
+                    f"{image}: {stayed} patches were too large for memory to be cleaned; they stay "
+                    f"as the model predicted them."
+                )
             finished = partial(_finished, labels, cleaned)
             has_gaps = windows.nodata is not None
             write_large_mask(mask, finished, size, card.labels.colors, windows.geo, has_gaps)
@@ -125,22 +132,8 @@ def predict_large(
     return size
 
 
-def _clean(source: PanelSource, image: Path, folder: Path) -> Pieces:
-    """Labels after post-processing; components that are too large for it are reported."""
-    shutil.rmtree(folder, ignore_errors=True)
-    cleaned, stayed = clean_large(source.labels, folder, **cleaning_of(source.predictor.card))
-    if stayed:
-        source.options.on_message(
-            f"{image}: {stayed} patches were too large for memory to be cleaned; they stay as the "
-            f"model predicted them."
-        )
-    return cleaned
-
-
 @contextmanager
-def _rows_done(
-    image: Path, height: int, advance: Callable[[float], None] | None
-) -> Iterator[Callable[[float], None]]:
+def _rows_done(image: Path, height: int, advance: Advance | None) -> Iterator[Advance]:
     """Function to be called with rows that were done."""
     if advance is not None:
         yield lambda rows: advance(rows / height)
@@ -180,7 +173,7 @@ def _stretch(source: PanelSource, advance: Advance) -> None:
 
 
 def _shrunk(
-    windows: Windows, size: tuple[int, int], advance: Callable[[float], None] = lambda _: None
+    windows: Windows, size: tuple[int, int], advance: Advance = lambda _: None
 ) -> np.ndarray:
     """The whole image at a smaller size."""
     rows = max(1, _BAND_PIXELS // windows.width)
@@ -189,14 +182,13 @@ def _shrunk(
     def read(top: int) -> np.ndarray:
         return _read_rows(windows, top, min(top + rows, windows.height))
 
+    def counted(bands: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
+        for band in bands:
+            advance(len(band))
+            yield band
+
     with closing(in_threads(read, tops, None, workers=1, ahead=2)) as bands:
-        counted = (_counted(band, advance) for band in bands)
-        return shrink_bands(counted, (windows.height, windows.width), size)
-
-
-def _counted(band: np.ndarray, advance: Callable[[float], None]) -> np.ndarray:
-    advance(len(band))
-    return band
+        return shrink_bands(counted(bands), (windows.height, windows.width), size)
 
 
 def _read_rows(windows: Windows, top: int, bottom: int) -> np.ndarray:

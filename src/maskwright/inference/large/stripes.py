@@ -13,13 +13,12 @@ from maskwright.data.geometry import cut_image
 from maskwright.data.parallel import in_threads
 from maskwright.errors import MaskwrightError
 from maskwright.imageio.windows import Windows
-from maskwright.inference.large.mask_store import Pieces
-from maskwright.inference.large.partial_mask import Advance, LargeOptions, PartialMask
+from maskwright.inference.folder_plan import Advance
+from maskwright.inference.large.partial_mask import LargeOptions, PartialMask, Pieces
 from maskwright.inference.predictor import Predictor, most_probable
 from maskwright.inference.tiling import TileGrid, blend
 from maskwright.labels import IGNORE_LABEL
 
-_MEMORY_ERRORS = ("ResourceExhaustedError",)
 _MEMORY_WORDS = (
     *("bad allocation", "bad_alloc", "failed to allocate", "cannot allocate memory"),
     *("out of memory", "insufficient memory", "unable to allocate", "resource_exhausted"),
@@ -39,8 +38,7 @@ class PanelSource:
 def predict_panels(source: PanelSource, partial_mask: PartialMask, advance: Advance) -> None:
     """Predict all panels at the scale of the image, in smaller tiles where memory runs out.
 
-    Args:
-        advance: Called with the number of rows of the whole image that were done.
+    `advance` is called with the number of rows of the whole image that were done.
     """
     windows, labels = source.windows, source.labels
     size = (windows.height, windows.width)
@@ -129,12 +127,7 @@ def without_gaps(pixels: np.ndarray, gap: np.ndarray | None) -> np.ndarray:
 def store_labels(
     source: PanelSource, top: int, left: int, probabilities: np.ndarray, gap: np.ndarray | None
 ) -> None:
-    """Decide on the labels of some rows and store them.
-
-    Args:
-        probabilities: `(rows, columns, classes)`.
-        gap: Where there is no data, `(rows, columns)`, or `None`.
-    """
+    """Store the labels of probabilities `(rows, columns, classes)`, but for `gap` without data."""
     card = source.predictor.card
     if source.options.on_probabilities is not None:
         source.options.on_probabilities(top, left, probabilities)
@@ -157,7 +150,7 @@ def _fits(work: Callable[[], None]) -> bool:
 
 def out_of_memory(error: Exception) -> bool:
     """Whether an error says that memory ran out, whichever engine raised it."""
-    if isinstance(error, MemoryError) or type(error).__name__ in _MEMORY_ERRORS:
+    if isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError":
         return True
     text = str(error).lower()
     return not isinstance(error, MaskwrightError) and any(word in text for word in _MEMORY_WORDS)

@@ -1,0 +1,241 @@
+"""Threshold and cleaning chosen on images that a model never saw, where their gain is real."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from threading import Lock
+from typing import Any
+
+import numpy as np
+
+from maskwright.data.parallel import in_threads
+from maskwright.errors import ConfigError, DataError
+from maskwright.inference.cached_prediction import THRESHOLDS, CachedPrediction
+from maskwright.inference.postprocess import clean
+from maskwright.metrics import (
+    Paired,
+    confusion,
+    fewest_cases,
+    paired_difference,
+    shared_level,
+    sign_shown,
+    tally,
+    tally_scores,
+)
+from maskwright.model_card import SemanticCard
+
+# Areas tried, of specks and of holes, as shares of the median area of a true component.
+_AREA_SHARES = (0.01, 0.03, 0.1, 0.3)
+# NumPy reads the header of an array by `ast.literal_eval`, and CPython 3.11 counts the recursion of
+# all threads in one place (gh-106905): two at once now and then end in a SystemError.
+_ONE_HEADER_AT_A_TIME = Lock()
+
+SCORES = {"mean_dice": "mean Dice", "mean_iou": "mean IoU"}
+"""Scores to choose by, and what they are called."""
+
+_NOTE = (
+    "Chosen on images that the models had not seen; each interval holds for all candidates of its "
+    "step together. `after` is of the same images, and so a little too good: score the test split."
+)
+_NAMES = {
+    "threshold": "threshold",
+    "min_area_px": "smallest area",
+    "keep_largest": "largest component alone",
+    "fill_holes_px": "largest hole to fill",
+}
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A value, its score, its gain over doing nothing, and whether its interval lies above 0."""
+
+    value: Any
+    score: float
+    gain: float
+    interval: Sequence[float]
+    real: bool
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A step of the choice: what was kept, `None` for nothing, why, and what was tried."""
+
+    step: str
+    kept: Any
+    reason: str
+    level: float
+    tried: tuple[Candidate, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TuningResult:
+    """What goes on a card, and all that was tried for it.
+
+    Args:
+        before: Score with the decisions on the card as it was.
+        after: With those chosen, on the same images, and so a little too good.
+    """
+
+    decisions: Mapping[str, Any]
+    score: str
+    before: float
+    after: float
+    note: str = _NOTE
+    images: int
+    cases: int
+    draws: int
+    seed: int
+    steps: tuple[Stage, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values as `postprocessing.json` holds them, `None` where there is no interval."""
+        return _plain(asdict(self))
+
+
+def tune_postprocessing(
+    card: SemanticCard,
+    decided: Sequence[CachedPrediction],
+    *,
+    score: str = "mean_dice",
+    draws: int = 2000,
+    seed: int = 0,
+) -> TuningResult:
+    """Threshold and cleaning whose gain on images that the models never saw is real.
+
+    One step after the other, each with the result of those before it: threshold, smallest area,
+    largest component, holes. A step is kept where the interval of its paired gain over doing
+    nothing, in the score of all pixels, lies above 0, cases drawn anew; with several
+    candidates, all intervals of a step hold together (`shared_level`), and of those that are real
+    the one with the highest score is taken.
+
+    Args:
+        decided: From `cached_prediction.record`, every image once; `DataError` if there is none.
+        score: One of `SCORES`, else `ConfigError`.
+        draws: Data sets drawn for each interval.
+    """
+    if score not in SCORES:
+        raise ConfigError(f"Expected to choose by {' or '.join(SCORES)}; received {score!r}.")
+    if not decided:
+        raise DataError("Expected decisions on one or more images to choose by; received none.")
+    cases = [prediction.case for prediction in decided]
+    # `None` stands for the labels as they were recorded, by whatever threshold is on the card.
+    chosen: dict[str, Any] = {
+        "threshold": None,
+        "min_area_px": card.min_area_px,
+        "keep_largest": card.keep_largest,
+        "fill_holes_px": card.fill_holes_px,
+    }
+    best = _tallies(card, decided, [chosen])[:, 0]
+    before = float(getattr(tally_scores(best.sum(0)), score))
+    steps = []
+    for name, values in _candidates(card, decided).items():
+        values = [value for value in values if value != chosen[name]]
+        tallies = _tallies(card, decided, [{**chosen, name: value} for value in values])
+        level = shared_level(len(values))
+        gain = partial(paired_difference, cases=cases, draws=draws, seed=seed, level=level)
+        pairs = (gain(tallies[:, place], best) for place in range(len(values)))
+        tried = [_tried(value, pair, score) for value, pair in zip(values, pairs, strict=True)]
+        real = [place for place, candidate in enumerate(tried) if candidate.real]
+        winner = max(real, key=lambda place: tried[place].score, default=None)
+        if winner is not None:
+            chosen[name], best = values[winner], tallies[:, winner]
+        value = None if winner is None else values[winner]
+        reason = _reason_for(name, tried, winner, score, cases, level)
+        steps.append(Stage(name, value, reason, level, tuple(tried)))
+    threshold = card.threshold if chosen["threshold"] is None else chosen["threshold"]
+    return TuningResult(
+        decisions={**chosen, "threshold": threshold},
+        score=score,
+        before=before,
+        after=float(getattr(tally_scores(best.sum(0)), score)),
+        images=len(decided),
+        cases=len(set(cases)),
+        draws=draws,
+        seed=seed,
+        steps=tuple(steps),
+    )
+
+
+def _candidates(card: SemanticCard, decided: Sequence[CachedPrediction]) -> dict[str, list[Any]]:
+    """Values to try in each step, in the order of the steps, without steps that do not apply."""
+    areas = np.concatenate([prediction.areas for prediction in decided])
+    usual = float(np.median(areas)) if areas.size else 0.0
+    sizes = sorted({round(share * usual) for share in _AREA_SHARES} - {0})
+    wanted: dict[str, list[Any]] = {}
+    if card.labels.num_classes == 2:
+        same = 0.5 if card.threshold is None else card.threshold
+        wanted["threshold"] = [value for value in THRESHOLDS if value != same]
+    wanted["min_area_px"] = [0, *(area for area in sizes if area > 1)]
+    wanted["keep_largest"] = [False, True]
+    if card.background is not None:
+        wanted["fill_holes_px"] = [0, *sizes]
+    return wanted
+
+
+def _tallies(
+    card: SemanticCard, decided: Sequence[CachedPrediction], candidates: Sequence[Mapping[str, Any]]
+) -> np.ndarray:
+    """Tallies of every image with every candidate, int64 `(n, candidates, 3, classes)`."""
+    num_classes = card.labels.num_classes
+
+    def count(prediction: CachedPrediction) -> np.ndarray:
+        with _ONE_HEADER_AT_A_TIME, np.load(prediction.path, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+        tallies = np.empty((len(candidates), 3, num_classes), np.int64)
+        for place, decisions in enumerate(candidates):
+            labels = arrays["labels"]
+            if decisions["threshold"] is not None and card.background is not None:
+                reached = arrays["levels"] > THRESHOLDS.index(decisions["threshold"])
+                labels = np.where(reached, 1 - card.background, card.background).astype(np.uint8)
+            cleaning = {name: value for name, value in decisions.items() if name != "threshold"}
+            cleaned = clean(labels, **cleaning, background=card.background)
+            tallies[place] = tally(confusion(arrays["truth"], cleaned, num_classes))
+        return tallies
+
+    return np.stack(list(in_threads(count, decided, "Choosing", ahead=1)))
+
+
+def _tried(value: Any, paired: Paired, score: str) -> Candidate:
+    low, high = map(float, getattr(paired.ends, score))
+    scored, gain = float(getattr(paired.a, score)), float(getattr(paired.gain, score))
+    return Candidate(value, scored, gain, [low, high], sign_shown(getattr(paired.ends, score)) > 0)
+
+
+def _reason_for(
+    name: str,
+    tried: Sequence[Candidate],
+    winner: int | None,
+    score: str,
+    cases: Sequence[str],
+    level: float,
+) -> str:
+    """Sentence on what became of a step."""
+    called = _NAMES[name]
+    if not tried:
+        return f"There is nothing to try for the {called}."
+    needed, there = fewest_cases(level), len(set(cases))
+    if there < needed:
+        return (
+            f"The {called} stays: {there} cases cannot show which of {len(tried)} values is "
+            f"better; it takes {needed}."
+        )
+    best = tried[winner] if winner is not None else max(tried, key=lambda candidate: candidate.gain)
+    low, high = best.interval
+    gain = f"{best.gain:+.4f}, {100 * level:.4g} % {low:+.4f} to {high:+.4f}"
+    if winner is not None:
+        return f"{name}={best.value} is kept: its gain in {SCORES[score]} is real ({gain})."
+    if best.gain <= 0:
+        return f"The {called} stays: none of {len(tried)} values gains anything in {SCORES[score]}."
+    return (
+        f"The {called} stays: the gain in {SCORES[score]} of the best value tried, {best.value}, "
+        f"is not shown ({gain})."
+    )
+
+
+def _plain(value: Any) -> Any:
+    """Values as JSON holds them: `None` where a number or an interval is not defined."""
+    if isinstance(value, Mapping):
+        return {name: _plain(inner) for name, inner in value.items()}
+    if isinstance(value, tuple):
+        return [_plain(inner) for inner in value]
+    return None if isinstance(value, list | float) and np.isnan(value).any() else value
