@@ -135,13 +135,12 @@ def tune_postprocessing(
         gain = partial(paired_difference, cases=cases, draws=draws, seed=seed, level=level)
         pairs = (gain(tallies[:, place], best) for place in range(len(values)))
         tried = [_tried(value, pair, score) for value, pair in zip(values, pairs, strict=True)]
-        real = [place for place, candidate in enumerate(tried) if candidate.real]
-        winner = max(real, key=lambda place: tried[place].score, default=None)
+        real = [candidate for candidate in tried if candidate.real]
+        winner = max(real, key=lambda candidate: candidate.score, default=None)
         if winner is not None:
-            chosen[name], best = values[winner], tallies[:, winner]
-        value = None if winner is None else values[winner]
+            chosen[name], best = winner.value, tallies[:, tried.index(winner)]
         reason = _reason_for(name, tried, winner, score, cases, level)
-        steps.append(Stage(name, value, reason, level, tuple(tried)))
+        steps.append(Stage(name, winner and winner.value, reason, level, tuple(tried)))
     threshold = card.threshold if chosen["threshold"] is None else chosen["threshold"]
     return TuningResult(
         decisions={**chosen, "threshold": threshold},
@@ -204,7 +203,7 @@ def _tried(value: Any, paired: Paired, score: str) -> Candidate:
 def _reason_for(
     name: str,
     tried: Sequence[Candidate],
-    winner: int | None,
+    winner: Candidate | None,
     score: str,
     cases: Sequence[str],
     level: float,
@@ -219,7 +218,7 @@ def _reason_for(
             f"The {called} stays: {there} cases cannot show which of {len(tried)} values is "
             f"better; it takes {needed}."
         )
-    best = tried[winner] if winner is not None else max(tried, key=lambda candidate: candidate.gain)
+    best = winner or max(tried, key=lambda candidate: candidate.gain)
     low, high = best.interval
     gain = f"{best.gain:+.4f}, {100 * level:.4g} % {low:+.4f} to {high:+.4f}"
     if winner is not None:
