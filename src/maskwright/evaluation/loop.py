@@ -12,7 +12,6 @@ from maskwright.data.parallel import in_threads
 from maskwright.data.samples import Sample
 from maskwright.errors import DataError
 from maskwright.evaluation.result import EvaluateOptions, Evaluation, Skipped
-from maskwright.model_card import ModelCard
 
 Result = TypeVar("Result")
 Truth = TypeVar("Truth")
@@ -24,23 +23,16 @@ Consumer = Callable[[Sample, np.ndarray, Truth, Predicted], object]
 
 
 class Scorer(Protocol[Truth, Predicted_contra, Result_co]):
-    """Compares predictions with ground truth, image by image; one for each task."""
+    """Compares predictions with ground truth, image by image; one for each task.
 
-    @property
-    def source(self) -> Any:
-        """Data set: its `root`, and the samples `of` a split."""
+    `source` is the data set, with its `root` and the samples `of` a split, `card` that of the
+    model; `workers` threads read ahead, 1 where a single image may fill the memory, else `None`.
+    """
 
-    @property
-    def card(self) -> ModelCard:
-        """Card of the model."""
-
-    @property
-    def options(self) -> EvaluateOptions:
-        """How the model is evaluated."""
-
-    @property
-    def workers(self) -> int | None:
-        """Threads that read ahead; 1 where a single image may fill the memory, else `None`."""
+    source: Any
+    card: Any
+    options: EvaluateOptions
+    workers: int | None
 
     def read(self, sample: Sample) -> tuple[np.ndarray, Truth]:
         """Image `(h, w, c)` and ground truth; `DataError` where one cannot be read."""

@@ -1,7 +1,7 @@
 """`Evaluation`: what the evaluation of every task holds; each task adds its scores."""
 
 from collections.abc import Collection
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
@@ -27,11 +27,9 @@ class EvaluateOptions:
     """How a model is evaluated.
 
     Args:
-        split: Name of the split.
         size: `"original"` scores masks in the size of the images, `"working"` in the model's.
         flips: Test-time augmentation, as in `Predictor.__call__`.
-        bootstrap: Number of bootstrap samples for the intervals; 0 for no intervals.
-        seed: Seed of the bootstrap.
+        bootstrap: Number of bootstrap samples for the intervals, drawn with `seed`; 0 for none.
         examples: Number of images to draw of each of best, median and worst.
         on_message: Called with a message for every file that is skipped.
     """
@@ -51,10 +49,6 @@ class Caution:
 
     code: str
     text: str
-
-    def to_dict(self) -> dict[str, str]:
-        """Code and text for JSON."""
-        return asdict(self)
 
 
 _TRAINED_ON = {
@@ -176,17 +170,15 @@ def shown(picture: np.ndarray) -> np.ndarray:
 def rank_examples(scores: np.ndarray, number: int) -> list[tuple[str, int]]:
     """Indices of the best, median and worst scores, each index once; nan is left out.
 
-    Args:
-        scores: `(n,)`; higher is better.
-        number: Indices of each rank; fewer where there are fewer than three times as many scores.
+    Of `scores` `(n,)`, higher is better. Each rank has `number` indices, or fewer where there are
+    fewer than three times as many scores.
     """
     defined = np.flatnonzero(~np.isnan(scores))
     order = defined[np.argsort(-scores[defined], kind="stable")].tolist()
     number = min(number, -(-len(order) // 3))
     start = (len(order) - number) // 2
-    best, worst = order[:number], order[: -number - 1 : -1]
-    median = order[start : start + number]
-    worst = [index for index in worst if index not in best]
+    best, median = order[:number], order[start : start + number]
+    worst = [index for index in order[: -number - 1 : -1] if index not in best]
     median = [index for index in median if index not in best + worst]
     ranks = {"best": best, "median": median, "worst": worst}
     return [(rank, index) for rank, indices in ranks.items() for index in indices]

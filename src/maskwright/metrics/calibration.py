@@ -17,7 +17,8 @@ _ROUNDS = 3  # each between the neighbors of the best temperature so far
 def brier(labels: np.ndarray, probabilities: np.ndarray) -> float:
     """Mean squared distance of probability and label, 0 to 1, lower is better.
 
-    Labels are 0 or 1, `(n,)`; `DataError` as of `checked`.
+    Labels are 0 or 1, `(n,)`; `DataError` if they are not, lengths differ, or a probability is not
+    in [0, 1].
 
     Source: Brier, Verification of forecasts expressed in terms of probability, 1950, in the form
     for two classes that counts one of them.
@@ -42,9 +43,8 @@ def calibration_curve(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Mean probability, share of positives and number of samples in equal parts of [0, 1].
 
-    Labels and probabilities are `(n,)`, the arrays `(CALIBRATION_BINS,)`; a part holds its lower
-    end, the last one both. The first two are nan where there is no sample. `DataError` as of
-    `checked`.
+    Each is `(CALIBRATION_BINS,)`; a part holds its lower end, the last one both. The first two are
+    nan where there is no sample. Arguments and errors are as of `brier`.
     """
     labels, probabilities = checked(labels, probabilities, probable=True)
     place = _bin(probabilities)
@@ -63,12 +63,8 @@ def fit_temperature(labels: np.ndarray, logits: np.ndarray) -> float:
     the 11 / 12 of the rule of succession, and with hundreds of cases that are not all right the
     data decides. The search ends at 0.05 and 20.
 
-    Args:
-        labels: 0 or 1, `(n,)`.
-        logits: Of label 1, `(n,)`, of cases that the model was not trained on.
-
-    Returns:
-        A positive number; 1 where there are not both classes.
+    Labels are 0 or 1, `(n,)`, logits those of label 1, of cases that the model was not trained on.
+    The temperature is 1 where there are not both classes.
 
     Source: Guo et al., 2017, with this prior.
     """
@@ -93,12 +89,7 @@ def fit_temperature(labels: np.ndarray, logits: np.ndarray) -> float:
 def checked(
     labels: np.ndarray, values: np.ndarray, probable: bool = False
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Labels int64 `(n,)` and values float64 `(n,)`.
-
-    Raises:
-        DataError: If lengths differ, labels are not 0 or 1, or values are not finite or, if
-            `probable`, not in [0, 1].
-    """
+    """Labels int64 `(n,)` and values float64 `(n,)`, if `probable` in [0, 1], else `DataError`."""
     labels, values = np.asarray(labels), np.asarray(values, np.float64)
     if not labels.shape == values.shape == (labels.size,):
         raise DataError(

@@ -21,15 +21,10 @@ _NEARLY_ONE = 1 - 1e-10
 
 @dataclass(frozen=True, eq=False)
 class Pairs:
-    """Predicted objects of an image against the true ones.
+    """Predicted objects of an image against the true ones; areas are in px.
 
-    Args:
-        ious: Intersection over union, `(predicted, true)`; of a crowd, the share of the predicted
-            object that lies in it.
-        scores: Scores of the predictions, `(predicted,)`.
-        predicted_labels: Classes of the predictions; so `true_labels` `(true,)`.
-        predicted_areas: Areas of the predictions, px; so `true_areas`.
-        crowd: Whether each true object is a crowd.
+    `ious` are intersections over union, `(predicted, true)`; with a crowd, the share of the
+    predicted object that lies in it.
     """
 
     ious: np.ndarray
@@ -93,12 +88,8 @@ def _pairs(
 class CocoScores:
     """Average precision as COCO defines it; nan where there is no true object.
 
-    Args:
-        ap: Mean over classes and overlaps from 0.5 to 0.95.
-        ap50: At an overlap of 0.5.
-        ap75: At an overlap of 0.75.
-        by_size: `ap` of small, medium and large objects.
-        by_class: `ap` of each class, `(classes,)`.
+    `ap` is the mean over classes and overlaps from 0.5 to 0.95, `by_size` the same of small, medium
+    and large objects, `by_class` that of each class, `(classes,)`.
     """
 
     ap: float
@@ -119,15 +110,14 @@ def coco_scores(images: Sequence[Pairs], num_classes: int, max_detections: int =
     true objects of other sizes, may be detected or not.
     """
     whole = _precision(images, num_classes, (0, 10**10), max_detections)
-    by_size = {
-        name: _mean(_precision(images, num_classes, area, max_detections))
-        for name, area in SIZES_PX.items()
-    }
     return CocoScores(
         ap=_mean(whole),
         ap50=_mean(whole[:, THRESHOLDS.index(0.5)]),
         ap75=_mean(whole[:, THRESHOLDS.index(0.75)]),
-        by_size=by_size,
+        by_size={
+            name: _mean(_precision(images, num_classes, area, max_detections))
+            for name, area in SIZES_PX.items()
+        },
         by_class=defined_mean(whole, axis=1),
     )
 
@@ -142,20 +132,12 @@ def _precision(
     """Average precision of each class at each overlap, `(classes, thresholds)`; nan for none."""
     precision = np.full((num_classes, len(THRESHOLDS)), np.nan)
     for label in range(num_classes):
-        scores, hits, ignored, positives = [], [], [], 0
-        for pairs in images:
-            detections = np.flatnonzero(pairs.predicted_labels == label)
-            detections = detections[np.argsort(-pairs.scores[detections], kind="stable")][:most]
-            truth = np.flatnonzero(pairs.true_labels == label)
-            if not len(detections) and not len(truth):
-                continue
-            matched, uncounted, number = _ranked_matches(pairs, detections, truth, area)
-            scores.append(pairs.scores[detections])
-            hits.append(matched)
-            ignored.append(uncounted)
-            positives += number
+        present = [p for p in images if label in p.true_labels or label in p.predicted_labels]
+        ranked = [_ranked_matches(pairs, label, area, most) for pairs in present]
+        positives = sum(required for *_, required in ranked)
         if not positives:
             continue
+        scores, hits, ignored, _ = zip(*ranked, strict=True)
         order = np.argsort(-np.concatenate(scores), kind="stable")
         hit = np.concatenate(hits, axis=1)[:, order]
         counted = ~np.concatenate(ignored, axis=1)[:, order]
@@ -172,15 +154,18 @@ def _precision(
 
 
 def _ranked_matches(
-    pairs: Pairs, detections: np.ndarray, truth: np.ndarray, area: tuple[float, float]
-) -> tuple[np.ndarray, np.ndarray, int]:
-    """Whether each detection, by falling score, matches an object; whether it is ignored; and the
-    number of objects to detect. The first two are `(thresholds, detections)`.
+    pairs: Pairs, label: int, area: tuple[float, float], most: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
+    """Scores of the detections of a class in an image, falling, `(detections,)`; whether each
+    matches an object; whether it is ignored, both `(thresholds, detections)`; objects to detect.
     """
 
     def outside(areas: np.ndarray) -> np.ndarray:
         return (areas < area[0]) | (areas > area[1])
 
+    detections = np.flatnonzero(pairs.predicted_labels == label)
+    detections = detections[np.argsort(-pairs.scores[detections], kind="stable")][:most]
+    truth = np.flatnonzero(pairs.true_labels == label)
     optional = pairs.crowd[truth] | outside(pairs.true_areas[truth])
     order = np.argsort(optional, kind="stable")
     truth, optional = truth[order], optional[order]
@@ -204,4 +189,4 @@ def _ranked_matches(
             matched[row, place] = True
             ignored[row, place] = optional[chosen]
     unmatched = ~matched & outside(pairs.predicted_areas[detections])
-    return matched, ignored | unmatched, required
+    return pairs.scores[detections], matched, ignored | unmatched, required

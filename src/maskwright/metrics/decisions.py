@@ -78,7 +78,7 @@ def decision_scores(
 
     Args:
         labels: 0 or 1, `(n,)`.
-        probabilities: Of label 1, in [0, 1], `(n,)`.
+        probabilities: Probabilities of label 1, `(n,)`.
         threshold: Probability from which a sample is decided positive.
         specificity: Specificity of `sensitivity_at_specificity`.
 
@@ -111,10 +111,7 @@ def resample_decisions(
 
     All samples of a case are drawn together; there are no draws where all are of one case. The same
     cases, draws and seed give the same sets, so that scores of two sets of probabilities can be
-    subtracted draw by draw. Other arguments are those of `decision_scores`.
-
-    Raises:
-        DataError: As `decision_scores` does, or where there is not one case per sample.
+    subtracted draw by draw. Other arguments and errors are those of `decision_scores`.
     """
     labels, probabilities = checked(labels, probabilities, probable=True)
     if len(cases) != len(labels):
@@ -128,10 +125,8 @@ def resample_decisions(
         _scores(labels, probabilities, times.astype(float), threshold, specificity)
         for times in draw_cases(cases, draws, seed)
     ]
-    return {
-        name: np.concatenate([part[name] for part in parts]) if parts else np.zeros(0)
-        for name in DECISION_SCORES
-    }
+    nothing = np.zeros(0)
+    return {name: np.concatenate([nothing, *(p[name] for p in parts)]) for name in DECISION_SCORES}
 
 
 def decision_intervals(resampled: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
@@ -140,11 +135,8 @@ def decision_intervals(resampled: Mapping[str, np.ndarray]) -> Mapping[str, np.n
     The calibration error has none: drawn sets hold repeats and show more of it than the set itself,
     so that the middle of the draws may leave out what was measured.
     """
-    nothing = np.zeros(0)
-    return {
-        name: interval(nothing if name == "expected_calibration_error" else values)
-        for name, values in resampled.items()
-    }
+    undefined = {"expected_calibration_error": np.full(2, np.nan)}
+    return {name: interval(values) for name, values in resampled.items()} | undefined
 
 
 def _scores(

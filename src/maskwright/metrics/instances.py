@@ -11,7 +11,7 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from maskwright.instances import Instances, mask_overlaps
-from maskwright.metrics.confusion import defined_mean
+from maskwright.metrics.confusion import defined_mean, ratio
 
 THRESHOLDS = tuple(round(0.5 + 0.05 * step, 2) for step in range(10))
 """Overlaps from which an object counts as detected: 0.5 to 0.95."""
@@ -25,8 +25,7 @@ class ObjectTally:
     """Counts of the objects of an image, which add up over images.
 
     Args:
-        counts: True positives, false positives and false negatives of each class at each of
-            `THRESHOLDS`, int64 `(thresholds, classes, 3)`.
+        counts: TP, FP and FN of each class at each of `THRESHOLDS`, `(thresholds, classes, 3)`.
         quality: Sum of the IoU of true positives at 0.5, of each class, `(classes,)`.
         shared: Pixels that true objects share with their best predictions.
         united: Pixels of their union, and of all predictions without a true object.
@@ -59,9 +58,9 @@ def tally_objects(predicted: Instances, true: Instances, num_classes: int) -> Ob
     for row, threshold in enumerate(THRESHOLDS):
         i, j = _matches(same, threshold)
         hit = np.bincount(truth.labels[j], minlength=num_classes)
-        counts[row, :, TP] = hit
-        counts[row, :, FP] = np.bincount(predicted.labels, minlength=num_classes) - hit
-        counts[row, :, FN] = np.bincount(truth.labels, minlength=num_classes) - hit
+        false = np.bincount(predicted.labels, minlength=num_classes) - hit
+        missed = np.bincount(truth.labels, minlength=num_classes) - hit
+        counts[row] = np.stack([hit, false, missed], axis=-1)
         if row == 0:
             np.add.at(quality, truth.labels[j], same[i, j])
     return ObjectTally(counts, quality, *_aggregated(shared, ious, predicted_areas, true_areas))
@@ -129,25 +128,14 @@ def object_scores(tallies: Sequence[ObjectTally]) -> ObjectScores:
     it taken or not.
     """
     each = np.stack([tally.counts for tally in tallies])
-    image = each.sum(axis=2)
-    hits, total = image[..., TP], image.sum(axis=-1)
-    counts = each[:, 0].sum(axis=0)
+    image, counts = each.sum(axis=2), each[:, 0].sum(axis=0)
     quality = np.sum([tally.quality for tally in tallies], axis=0)
     half = counts[:, TP] + (counts[:, FP] + counts[:, FN]) / 2
-    present = counts.sum(axis=1) > 0
     shared, united = (np.array([getattr(t, n) for t in tallies]) for n in ("shared", "united"))
     return ObjectScores(
-        ap=defined_mean(_quotient(hits, total), axis=0),
-        pq=_quotient(quality, half, present),
-        sq=_quotient(quality, counts[:, TP]),
-        rq=_quotient(counts[:, TP], half, present),
-        aji=float(defined_mean(_quotient(shared, united), axis=0)),
+        ap=defined_mean(ratio(image[..., TP], image.sum(axis=-1)), axis=0),
+        pq=ratio(quality, half),
+        sq=ratio(quality, counts[:, TP]),
+        rq=ratio(counts[:, TP], half),
+        aji=float(defined_mean(ratio(shared, united), axis=0)),
     )
-
-
-def _quotient(
-    above: np.ndarray, below: np.ndarray, defined: np.ndarray | None = None
-) -> np.ndarray:
-    """Quotient, nan where it is not `defined`; by default where `below` is 0."""
-    defined = below > 0 if defined is None else defined
-    return np.where(defined, above / np.where(below > 0, below, 1), np.nan)

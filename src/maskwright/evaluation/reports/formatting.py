@@ -1,10 +1,8 @@
 """Scores as they are printed and as other programs read them."""
 
-import csv
-import io
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -47,12 +45,3 @@ def write_json(values: Mapping[str, Any], path: Path) -> None:
     """Write plain values as JSON."""
     text = json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False)
     write_text(path, text + "\n")
-
-
-def write_rows(headings: Sequence[str], rows: Iterable[Sequence[Any]], path: Path) -> None:
-    """Write CSV, one line for each row below that of the headings."""
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(headings)
-    writer.writerows(rows)
-    write_text(path, text.getvalue())

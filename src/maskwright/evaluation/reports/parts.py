@@ -78,7 +78,7 @@ class Table:
 
 @dataclass(frozen=True, eq=False)
 class Matrix:
-    """A confusion matrix, shown as shares of its rows; true classes in rows of `counts`.
+    """A confusion matrix of true (rows) and predicted classes, shown as shares of its rows.
 
     `unit` is what was counted, in the plural; `show_counts` writes counts below the shares.
     """
@@ -138,9 +138,9 @@ class Page:
 class Report:
     """What is shown and written of an evaluation.
 
-    `summary` says what was scored, such as `101 images of 40 cases`; `scores` are written as JSON;
-    `cases` are headings and rows of a CSV file; `page` makes what only the HTML report shows;
-    `notes` stand below the table in a terminal.
+    `summary` tells what was scored, such as `101 images of 40 cases`; `cases` are headings and rows
+    of a CSV file; `page` makes what only the HTML report shows; `notes` stand below the table in a
+    terminal.
     """
 
     evaluation: Evaluation
@@ -160,10 +160,7 @@ def cell(value: float | np.ndarray, ends: np.ndarray = NO_INTERVAL) -> TableCell
 
 
 def gauge(value: float | np.ndarray, ends: np.ndarray = NO_INTERVAL) -> tuple[str, str, str] | None:
-    """Length of a bar for a score in [0, 1] and the ends of its interval, in percent, as CSS.
-
-    `None` where the score is not defined.
-    """
+    """Bar for a score in [0, 1]: length and ends of its interval in percent; `None` for nan."""
     if np.isnan(value):
         return None
     low, high = ("" if np.isnan(ends).any() else f"{100 * end:.1f}%" for end in ends)

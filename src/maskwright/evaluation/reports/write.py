@@ -7,6 +7,7 @@ import base64
 import csv
 import io
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from functools import cache
 from itertools import groupby
 from operator import attrgetter
@@ -20,7 +21,7 @@ from rich.markup import escape
 from rich.table import Table as TerminalTable
 
 from maskwright.evaluation.reports.charts import training_curves
-from maskwright.evaluation.reports.formatting import write_json, write_rows
+from maskwright.evaluation.reports.formatting import write_json
 from maskwright.evaluation.reports.parts import Report, upper_first
 from maskwright.evaluation.result import Example
 from maskwright.imageio import write_text
@@ -43,7 +44,7 @@ def to_dict(report: Report) -> dict[str, Any]:
             {"id": skip.sample.id, "image": str(skip.sample.image), "reason": skip.reason}
             for skip in evaluation.skipped
         ],
-        "warnings": [caution.to_dict() for caution in evaluation.warnings],
+        "warnings": [asdict(caution) for caution in evaluation.warnings],
         "data": str(evaluation.data),
         "model_sha256": evaluation.card.model_sha256,
         "date": evaluation.date,
@@ -87,7 +88,10 @@ def write_report(report: Report, folder: str | Path, run: str | Path | None = No
     folder, run = Path(folder), None if run is None else Path(run)
     folder.mkdir(parents=True, exist_ok=True)
     write_json(to_dict(report), folder / report.scores_file)
-    write_rows(*report.cases, folder / report.cases_file)
+    headings, rows = report.cases
+    table = io.StringIO(newline="")
+    csv.writer(table, lineterminator="\n").writerows([headings, *rows])
+    write_text(folder / report.cases_file, table.getvalue())
     page, evaluation = report.page(), report.evaluation
     for name, write in page.files.items():
         write(folder / name)
@@ -135,15 +139,15 @@ def _data_uri(picture: np.ndarray) -> str:
 def _curves(run: Path | None, titles: Mapping[str, str]) -> list[tuple[str, str]]:
     """Titles and charts of the columns of `history.csv` that are there."""
     rows: list[dict[str, Any]] = list(csv.DictReader(io.StringIO(_read(run, "history.csv"))))
-
-    def points(name: str) -> list[tuple[float, float]]:
-        return [(float(row["epoch"]), float(row[name])) for row in rows if row.get(name)]
-
     charts = []
     for name, title in titles.items():
-        series = {"training": points(name), "validation": points(f"val_{name}")}
-        charts.append((title, training_curves(series, title)))
-    return [(title, svg) for title, svg in charts if svg]
+        series = {
+            label: [(float(row["epoch"]), float(row[key])) for row in rows if row.get(key)]
+            for label, key in (("training", name), ("validation", f"val_{name}"))
+        }
+        if svg := training_curves(series, title):
+            charts.append((title, svg))
+    return charts
 
 
 def _read(run: Path | None, name: str) -> str:

@@ -40,6 +40,8 @@ class InstanceScorer:
         DataError: If model and data have different numbers of classes.
     """
 
+    workers: int | None = 1
+
     def __init__(
         self,
         source: DataSet,
@@ -50,7 +52,6 @@ class InstanceScorer:
         self.source, self.model, self.options = source, model, options
         self.card = model.card
         self.learned = learned
-        self.workers = 1
         self.warnings = class_cautions(self.card.labels, source.labels)
         self._tallies: list[ObjectTally] = []
         self._masks: list[Pairs] = []

@@ -46,7 +46,7 @@ class RegionScorer:
     the Keras model of the classifier, for heat maps, `None` for none.
     """
 
-    workers = 1
+    workers: int | None = 1
 
     def __init__(
         self,
