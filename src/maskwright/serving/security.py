@@ -8,11 +8,11 @@ import re
 import time
 import traceback
 from collections.abc import Callable, Iterable
-from http.cookies import CookieError, SimpleCookie
 from pathlib import Path
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
+from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -49,17 +49,12 @@ def same_secret(given: str, expected: str) -> bool:
     return hmac.compare_digest(given.encode(), expected.encode())
 
 
-def is_authorized(headers: Headers, token: str) -> bool:
+def is_authorized(request: HTTPConnection, token: str) -> bool:
     """Whether a request brings the token, or the cookie made of it."""
-    scheme, _, given = headers.get("authorization", "").partition(" ")
+    scheme, _, given = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer" and same_secret(given.strip(), token):
         return True
-    cookies: SimpleCookie = SimpleCookie()
-    try:
-        cookies.load(headers.get("cookie", ""))
-    except CookieError:
-        return False
-    return COOKIE in cookies and same_secret(cookies[COOKIE].value, session_of(token))
+    return same_secret(request.cookies.get(COOKIE, ""), session_of(token))
 
 
 def problem(path: str, message: str) -> dict[str, str]:
@@ -135,7 +130,8 @@ class SecurityMiddleware:
 
     def _check(self, scope: Scope) -> None:
         """Raise `HTTPException` for a request that is refused by its headers."""
-        headers = Headers(scope=scope)
+        request = HTTPConnection(scope)
+        headers = request.headers
         host = headers.get("host", "")
         if self.hosts is not None and _PORT.sub("", host).lower() not in self.hosts:
             known = ", ".join(sorted(self.hosts))
@@ -145,7 +141,7 @@ class SecurityMiddleware:
             raise HTTPException(403, f"Pages of {origin[:60]!r} may not use this server.")
         reads_page = scope["method"] in ("GET", "HEAD") and scope["path"] in self.public
         is_open = reads_page or scope["path"] in _OPEN
-        if self.token is not None and not is_open and not is_authorized(headers, self.token):
+        if self.token is not None and not is_open and not is_authorized(request, self.token):
             raise HTTPException(
                 401,
                 "Expected the token of this server, as `Authorization: Bearer TOKEN`.",

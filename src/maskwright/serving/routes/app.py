@@ -140,7 +140,7 @@ def _server_routes(limits: ServerLimits, token: str | None, metrics: ServerMetri
         """Version and limits, and whether the page has signed in; open to all."""
         return {
             "token_needed": token is not None,
-            "signed_in": token is None or is_authorized(request.headers, token),
+            "signed_in": token is None or is_authorized(request, token),
             "version": __version__,
             "limits": {"body_bytes": limits.body_bytes, "pixels": limits.pixels},
         }
