@@ -1,7 +1,6 @@
 """Hardware of a machine, and the measured time of a training step on it."""
 
 import os
-import shutil
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,16 +11,10 @@ _UNKNOWN_MB = 8_000.0
 
 @dataclass(frozen=True)
 class Machine:
-    """Hardware available for training.
-
-    Args:
-        memory_mb: Free memory in MB.
-        disk_mb: Free disk space in MB for decoded images that exceed the memory.
-    """
+    """Hardware available for training; `memory_mb` is free."""
 
     cores: int
     memory_mb: float
-    disk_mb: float = 100_000.0
     accelerators: int = 0
 
     def __str__(self) -> str:
@@ -56,14 +49,12 @@ class Timing:
 
 def this_machine(accelerators: int = 0) -> Machine:
     """This machine, within the limits of its container."""
-    cache = Path.home() / ".cache"
-    existing = next((p for p in (cache, *cache.parents) if p.exists()), Path("/"))
     affinity = getattr(os, "sched_getaffinity", None)
     cores = len(affinity(0)) if affinity else os.cpu_count() or 1
     with suppress(OSError, ValueError):
         quota, period = (_CGROUP / "cpu.max").read_text(encoding="ascii").split()
         cores = min(cores, max(int(int(quota) / int(period)), 1))
-    return Machine(cores, _free_mb(), shutil.disk_usage(existing).free / 1e6, accelerators)
+    return Machine(cores, _free_mb(), accelerators)
 
 
 def _free_mb() -> float:

@@ -14,9 +14,7 @@ BATCH_SIZES = {-4: 4, -3: 8, -2: 8, -1: 8, 0: 16, 1: 16, 2: 16}
 """By size level: largest batch size."""
 SET_BY_USER = "Set by the user."
 
-_LONG = 8.0  # slenderness from which the width of regions determines the scale, not their area
 _MIN_STEPS_TO_ENLARGE = 1500  # at the larger size
-_THIN_SHARE = 0.03  # largest width of a thin class, as a fraction of the longer side of the image
 
 
 @dataclass(frozen=True)
@@ -100,7 +98,7 @@ class PlanBuilder:
     @property
     def thin(self) -> list[ClassStats]:
         """Thin classes, if they are the majority of the foreground classes; else none."""
-        thin = [each for each in self.data.foreground if is_thin(each)]
+        thin = [each for each in self.data.foreground if each.is_thin]
         return thin if 2 * len(thin) > len(self.data.foreground) else []
 
     @property
@@ -131,15 +129,13 @@ def next_size_level(
     pretrained = is_pretrained(settings)
     min_steps = min_useful_steps(pretrained)
     steps = timing.steps(minutes, 2 if pretrained else 1)
-    if steps < min_steps:
-        while level > min(SIDES) and steps < min_steps:
-            steps = int(max(steps, 1) * _work(level) / _work(level - 1))
-            level -= 1
-        return level
-    if 0 <= level < max(SIDES):
+    if steps >= min_steps and 0 <= level < max(SIDES):
         larger_images = max(data.median_size) > SIDES[level] * 1.1
         if larger_images and steps * _work(level) / _work(level + 1) >= _MIN_STEPS_TO_ENLARGE:
             return level + 1
+    while level > min(SIDES) and steps < min_steps:
+        steps = int(max(steps, 1) * _work(level) / _work(level - 1))
+        level -= 1
     return level
 
 
@@ -152,16 +148,6 @@ def at_size_level(timing: Timing, level: int, target: int) -> Timing:
 def _work(level: int) -> float:
     """Pixels in a training step."""
     return SIDES[level] ** 2 * BATCH_SIZES[level]
-
-
-def is_long(stats: ClassStats) -> bool:
-    """Whether the regions of a class are much longer than wide."""
-    return stats.slenderness >= _LONG
-
-
-def is_thin(stats: ClassStats) -> bool:
-    """Whether a class consists of lines: regions much longer than wide, and narrow in the image."""
-    return is_long(stats) and stats.width_share <= _THIN_SHARE
 
 
 def percent(share: float) -> str:

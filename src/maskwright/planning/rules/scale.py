@@ -4,15 +4,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from maskwright.planning.plan_builder import (
-    SIDES,
-    PlanBuilder,
-    by,
-    is_long,
-    is_thin,
-    number,
-    percent,
-)
+from maskwright.planning.plan_builder import SIDES, PlanBuilder, by, number, percent
 from maskwright.planning.stats.dataset_stats import ClassStats
 
 _WHOLE_FACTOR = 1.5  # images of up to this times the side of the size level are used whole
@@ -50,7 +42,7 @@ class FinestClass:
         if self.stats is None:
             return "no region was measured"
         size = number(self.px * factor)
-        if is_long(self.stats):
+        if self.stats.is_long:
             return f"{self.stats.name}, the finest class, is {size} px wide"
         return f"small regions of {self.stats.name}, the finest class, are {size} px across"
 
@@ -79,9 +71,9 @@ def finest_class(draft: PlanBuilder) -> FinestClass:
     candidates = []
     for stats in frequent or sorted(known, key=lambda each: -each.images)[:1]:
         px, min_px = math.sqrt(stats.small_area_share * height * width), _MIN_PX
-        if is_long(stats):
+        if stats.is_long:
             px = stats.width_share * max(height, width)
-            min_px = _MIN_LINE_PX if is_thin(stats) and draft.thin else _MIN_WIDTH_PX
+            min_px = _MIN_LINE_PX if stats.is_thin and draft.thin else _MIN_WIDTH_PX
         candidates.append(FinestClass(stats, px, min_px))
     return max(candidates, key=lambda c: c.min_px / c.px, default=FinestClass(None, 1.0, 0.0))
 

@@ -51,6 +51,16 @@ class ClassStats:
     slenderness: float = 0.0
     left_right: Asymmetry = NO_ASYMMETRY
 
+    @property
+    def is_long(self) -> bool:
+        """Whether regions are much longer than wide, so that their width determines the scale."""
+        return self.slenderness >= 8
+
+    @property
+    def is_thin(self) -> bool:
+        """Whether regions are lines: much longer than wide, and narrow in the image."""
+        return self.is_long and self.width_share <= 0.03
+
 
 @dataclass(frozen=True)
 class DatasetStats:
