@@ -41,7 +41,6 @@ from maskwright.metrics import (
 from maskwright.tasks.regions.classifier import Classifier
 from maskwright.tasks.regions.evaluation.scorer import RegionScorer, evaluate_regions
 from maskwright.tasks.regions.evaluation.scores import RegionEvaluation
-from maskwright.tasks.regions.extraction.feature_vector import VECTOR_NAMES
 from maskwright.tasks.regions.learning.bags import RegionArrays
 from maskwright.tasks.regions.learning.build_bags import BagOptions, build_bags
 from maskwright.tasks.regions.learning.labeling import Labeling
@@ -52,12 +51,11 @@ from maskwright.tasks.regions.learning.objective import (
     initialize_from_measures,
     label_weights,
     logits,
-    penalty,
 )
 from maskwright.tasks.regions.pipeline import Pipeline
 from maskwright.tasks.regions.setup import (
     RegionData,
-    find_labeling,
+    labeling_of,
     make_crop_spec,
     region_predictor,
 )
@@ -114,13 +112,13 @@ def main(
         "reference": read_config(None, {**_REFERENCE, "seed": seed}, RegionConfig),
     }
     dataset = open_dataset(data, unite_duplicates=True)
-    labeling = find_labeling(dataset, configs["ours"])
+    labeling = labeling_of(dataset, configs["ours"])
     for note in labeling.notes:
         print(note, file=sys.stderr)
     samples = [
         replace(sample, split="train")
         for sample in dataset.samples
-        if labeling.answers.get(sample.label or "") is not None
+        if labeling.targets.get(sample.label or "") is not None
     ]
     contents = {sample.id: {sample.label} for sample in samples}
     rivals: dict[str, Answer] = {
@@ -165,15 +163,7 @@ def _trained(
     known = build_bags(dataset, parts[0], labeling, spec, options)
     val, test = (build_bags(dataset, part, labeling, spec) for part in parts[1:])
     weights = label_weights(known, labeling, config.balance)
-    model = describe_classifier(
-        config,
-        channels=known.crops.shape[-1],
-        num_measures=len(VECTOR_NAMES) if config.measures else 0,
-        pixel_range=known.value_range,
-        penalty=penalty(known),
-        seed=config.seed,
-        synchronized=False,
-    ).build()
+    model = describe_classifier(config, known, config.seed, synchronized=False).build()
     if config.measures:
         initialize_from_measures(model, known, weights)
     task = decisions(

@@ -148,7 +148,7 @@ def test_objects_of_a_model_are_regions(trained):
     dataset = open_dataset(data)
     from maskwright.tasks.loading import load_segmenter
     from maskwright.tasks.regions.extraction.crops import CropSpec
-    from maskwright.tasks.regions.extraction.predicted_regions import extract_predicted
+    from maskwright.tasks.regions.extraction.masks import extract_predicted
 
     segmenter = load_segmenter(run.folder).adjusted(threshold=0.1)
     image = dataset.read_image(dataset.samples[0])

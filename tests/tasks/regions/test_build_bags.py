@@ -10,7 +10,7 @@ from maskwright.errors import DataError
 from maskwright.imageio import write_image
 from maskwright.tasks.regions.extraction.extract import extract
 from maskwright.tasks.regions.learning.build_bags import BagOptions, build_bags
-from maskwright.tasks.regions.learning.targets import find_labeling
+from maskwright.tasks.regions.learning.labeling import find_labeling
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from PIL import Image
 from maskwright.data import open_dataset
 from maskwright.data.synthetic.datasets import write_dataset
 from maskwright.errors import ConfigError, DataError
-from maskwright.tasks.regions.learning.targets import find_labeling
+from maskwright.tasks.regions.learning.labeling import find_labeling
 
 CELLS = np.array([[1, 1, 0, 0, 0], [1, 1, 0, 2, 2], [0, 0, 0, 2, 2]], np.uint8)
 """Two regions in three rows of five pixels."""

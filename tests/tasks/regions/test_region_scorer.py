@@ -11,7 +11,7 @@ from maskwright.evaluation import EvaluateOptions
 from maskwright.inference.predictor import Prediction
 from maskwright.labels import Labels
 from maskwright.tasks.regions.evaluation.scorer import RegionScorer, evaluate_regions
-from maskwright.tasks.regions.learning.targets import find_labeling
+from maskwright.tasks.regions.learning.labeling import find_labeling
 from maskwright.tasks.regions.pipeline import Pipeline
 
 OPTIONS = EvaluateOptions(split="all", bootstrap=0)

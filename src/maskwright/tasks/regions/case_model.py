@@ -25,7 +25,7 @@ from maskwright.inference.manifest import Record
 from maskwright.inference.output_paths import Job
 from maskwright.tasks.regions.drawing import draw_decisions
 from maskwright.tasks.regions.extraction.extract import Region
-from maskwright.tasks.regions.extraction.ground_truth import read_region_mask
+from maskwright.tasks.regions.extraction.masks import read_region_mask
 from maskwright.tasks.regions.grad_cam import heat_pictures
 from maskwright.tasks.regions.pipeline import CaseResult, Pipeline
 from maskwright.tasks.regions.tables import case_record

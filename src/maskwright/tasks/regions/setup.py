@@ -16,13 +16,13 @@ from maskwright.model_card import SEGMENTER
 from maskwright.tasks.loading import load_segmenter
 from maskwright.tasks.provenance import learned_ids
 from maskwright.tasks.regions import CropSpec, Region
-from maskwright.tasks.regions.extraction.ground_truth import full_scale, min_component_px
-from maskwright.tasks.regions.extraction.predicted_regions import (
+from maskwright.tasks.regions.extraction.masks import (
     RegionPredictorFn,
     extract_predicted,
+    full_scale,
+    min_component_px,
 )
-from maskwright.tasks.regions.learning import targets
-from maskwright.tasks.regions.learning.labeling import Labeling
+from maskwright.tasks.regions.learning.labeling import Labeling, find_labeling
 from maskwright.tasks.settings import report_skipped
 
 
@@ -42,15 +42,14 @@ def open_region_data(
     """Open what the settings name; messages go to `on_message`."""
     dataset = open_regions(data, config)
     report_skipped(dataset, on_message, config.skip_unreadable)
-    labeling = find_labeling(dataset, config)
+    labeling = labeling_of(dataset, config)
     for note in labeling.notes:
         on_message(note)
-    spec = make_crop_spec(dataset, labeling, config)
-    if config.segmenter is None:
-        return RegionData(dataset, labeling, spec)
-    predict = region_predictor(config.segmenter, spec)
-    if leak := _segmenter_leak(Path(config.segmenter), data, dataset):
-        on_message(leak)
+    spec, predict = make_crop_spec(dataset, labeling, config), None
+    if config.segmenter is not None:
+        predict = region_predictor(config.segmenter, spec)
+        if leak := _segmenter_leak(Path(config.segmenter), data, dataset):
+            on_message(leak)
     return RegionData(dataset, labeling, spec, predict)
 
 
@@ -59,9 +58,9 @@ def open_regions(data: str | Path, config: RegionConfig) -> DataSet:
     return open_dataset(data, scaled_masks=True, **config.division())
 
 
-def find_labeling(dataset: DataSet, config: RegionConfig) -> Labeling:
+def labeling_of(dataset: DataSet, config: RegionConfig) -> Labeling:
     """What is decided: as set, and inferred from the data where it is not."""
-    return targets.find_labeling(
+    return find_labeling(
         dataset,
         positive=config.positive,
         classes=config.classes,

@@ -21,7 +21,7 @@ from maskwright.tasks.regions.pipeline import Pipeline
 from maskwright.tasks.regions.serving import open_served
 from maskwright.tasks.regions.setup import (
     bundle_segmenter,
-    find_labeling,
+    labeling_of,
     open_region_data,
     open_regions,
 )
@@ -75,7 +75,7 @@ def _evaluate(run: Path, data: str | Path, options: EvaluateOptions) -> RegionEv
         RegionScorer(
             pipeline,
             dataset,
-            find_labeling(dataset, config),
+            labeling_of(dataset, config),
             options,
             config.specificity,
             partial(load_keras, run / MODEL_FILE) if has_network else None,

@@ -1,5 +1,6 @@
 """From a data set with labeled regions to the `TrainingSetup` of a run."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from importlib import metadata
@@ -7,6 +8,7 @@ from importlib import metadata
 import keras
 
 from maskwright.config import RegionConfig
+from maskwright.data import Sample
 from maskwright.losses import loss
 from maskwright.metrics import fit_temperature
 from maskwright.model_card import RegionCard
@@ -20,7 +22,6 @@ from maskwright.tasks.regions.learning.objective import (
     initialize_from_measures,
     label_weights,
     logits,
-    penalty,
 )
 from maskwright.tasks.regions.learning.previews import previews
 from maskwright.tasks.regions.setup import RegionData
@@ -34,11 +35,8 @@ def prepare(
 ) -> TrainingSetup:
     """Extract the regions of a data set and describe model and task.
 
-    `synchronized` is whether workers share their batch statistics.
-
-    Raises:
-        DataError: If a split is empty, holds one class only, or a file cannot be used.
-        ConfigError: If settings contradict each other.
+    `synchronized` is whether workers share their batch statistics. `DataError` if a split is empty
+    or holds one class only, or a file cannot be used.
     """
     bags, validation = _extract_bags(data, config, options)
     weights = label_weights(bags, data.labeling, config.balance)
@@ -49,11 +47,30 @@ def prepare(
             initialize_from_measures(network, bags, weights, robust=data.predict is not None)
 
     def final_card(network: keras.Model) -> RegionCard:
-        temperature = 1.0
+        temperature, spec = 1.0, data.crop_spec
         if config.calibrate and validation is not None:
             values = logits(network, validation, config.outside)
             temperature = fit_temperature(validation.labels, values)
-        return _card(data, config, bags, temperature, fingerprint)
+        return RegionCard(
+            names=data.labeling.names,
+            unit=data.labeling.unit,
+            regions=spec.kind,
+            size=config.size,
+            context=spec.context,
+            min_area_px=spec.min_area_px,
+            min_predicted_px=spec.min_predicted_px,
+            full_scale=spec.full_scale,
+            outside=config.outside,
+            channels=bags.crops.shape[-1],
+            dtype=str(bags.crops.dtype),
+            value_range=bags.value_range,
+            measures=VECTOR_NAMES if config.measures else (),
+            threshold=config.threshold,
+            temperature=temperature,
+            model_sha256="",
+            version=metadata.version("maskwright"),
+            data=fingerprint,
+        )
 
     return TrainingSetup(
         task=decisions(
@@ -65,15 +82,7 @@ def prepare(
             label_weights=weights,
             max_regions=config.max_regions,
         ),
-        network=describe_classifier(
-            config,
-            channels=bags.crops.shape[-1],
-            num_measures=len(VECTOR_NAMES) if config.measures else 0,
-            pixel_range=bags.value_range,
-            penalty=penalty(bags),
-            seed=options.seed,
-            synchronized=synchronized,
-        ),
+        network=describe_classifier(config, bags, options.seed, synchronized),
         recipe=Recipe(**config.recipe()),
         card=final_card,
         data={
@@ -87,17 +96,14 @@ def prepare(
 
 
 def describe_classifier(
-    config: RegionConfig,
-    *,
-    channels: int,
-    num_measures: int,
-    pixel_range: tuple[float, float],
-    penalty: float,
-    seed: int,
-    synchronized: bool,
+    config: RegionConfig, bags: RegionArrays, seed: int, synchronized: bool
 ) -> Blueprint:
-    """Network that the settings describe, as `prepare` asks for it."""
-    shape = {"channels": channels, "pixel_range": pixel_range, "outside": config.outside}
+    """Network that the settings describe, for the images and measures of the training bags."""
+    shape = {
+        "channels": bags.crops.shape[-1],
+        "pixel_range": bags.value_range,
+        "outside": config.outside,
+    }
     if config.preset == "reference_cnn":
         return Blueprint("classifier", {"name": "reference", "size": config.size, **shape})
     return Blueprint(
@@ -105,7 +111,7 @@ def describe_classifier(
         {
             **shape,
             **config.encoder_arguments(),
-            "num_measures": num_measures,
+            "num_measures": len(VECTOR_NAMES) if config.measures else 0,
             "pooling": config.pooling,
             "embedding": config.embedding,
             "dropout": config.dropout,
@@ -113,7 +119,8 @@ def describe_classifier(
         },
         {
             "weights": config.encoder_weights if config.pretrained else None,
-            "penalty": penalty,
+            # That of `fit_logistic`, for a mean over bags.
+            "penalty": 1 / (2 * len(bags)),
             "seed": seed,
             "synchronized": synchronized,
         },
@@ -125,61 +132,29 @@ def _extract_bags(
 ) -> tuple[RegionArrays, RegionArrays | None]:
     """Training bags with perturbed and predicted masks, and validation bags with true ones."""
     dataset, spec = data.dataset, data.crop_spec
-    samples = {
-        split: [s for s in dataset.samples if s.split == split and s.masks]
-        for split in ("train", "val")
-    }
+    samples = [s for s in dataset.samples if s.masks]
+    val_samples = [s for s in samples if s.split == "val"]
     bag_options = BagOptions(
         seed=options.seed,
         memory_limit_mb=config.memory_limit_mb,
         skip_unreadable=config.skip_unreadable,
     )
 
-    def build(split: str, bag_options: BagOptions) -> RegionArrays:
-        arrays = build_bags(dataset, samples[split], data.labeling, spec, bag_options)
+    def build(samples: Sequence[Sample], bag_options: BagOptions) -> RegionArrays:
+        arrays = build_bags(dataset, samples, data.labeling, spec, bag_options)
         for reason in arrays.skipped:
             options.on_message(f"skipped: {reason}")
         return arrays
 
     strength = config.mask_perturbation
     if strength is None:
-        strength = segmenter_strength(dataset, samples["val"], spec, data.predict, options.seed)
+        strength = segmenter_strength(dataset, val_samples, spec, data.predict, options.seed)
         if data.predict is not None:
             options.on_message(
                 f"Training masks are perturbed by {strength:.2f} of the diameter of their region."
             )
-    bags = build(
-        "train",
-        replace(bag_options, strength=strength, variants=config.variants, predict=data.predict),
+    train_options = replace(
+        bag_options, strength=strength, variants=config.variants, predict=data.predict
     )
-    return bags, build("val", bag_options) if samples["val"] else None
-
-
-def _card(
-    data: RegionData,
-    config: RegionConfig,
-    bags: RegionArrays,
-    temperature: float,
-    fingerprint: str,
-) -> RegionCard:
-    spec = data.crop_spec
-    return RegionCard(
-        names=data.labeling.names,
-        unit=data.labeling.unit,
-        regions=spec.kind,
-        size=config.size,
-        context=spec.context,
-        min_area_px=spec.min_area_px,
-        min_predicted_px=spec.min_predicted_px,
-        full_scale=spec.full_scale,
-        outside=config.outside,
-        channels=bags.crops.shape[-1],
-        dtype=str(bags.crops.dtype),
-        value_range=bags.value_range,
-        measures=VECTOR_NAMES if config.measures else (),
-        threshold=config.threshold,
-        temperature=temperature,
-        model_sha256="",
-        version=metadata.version("maskwright"),
-        data=fingerprint,
-    )
+    bags = build([s for s in samples if s.split == "train"], train_options)
+    return bags, build(val_samples, bag_options) if val_samples else None

@@ -14,7 +14,7 @@ from maskwright.tasks.regions.classifier import Decision
 from maskwright.tasks.regions.drawing import draw_decisions
 from maskwright.tasks.regions.evaluation.bags import PackedBag
 from maskwright.tasks.regions.evaluation.scores import RegionEvaluation
-from maskwright.tasks.regions.extraction.ground_truth import read_region_mask
+from maskwright.tasks.regions.extraction.masks import read_region_mask
 from maskwright.tasks.regions.grad_cam import heat_pictures
 from maskwright.tasks.regions.learning.bags import row
 from maskwright.tasks.regions.pipeline import Pipeline

@@ -19,8 +19,7 @@ from maskwright.tasks.regions.evaluation.examples import ExampleDrawer
 from maskwright.tasks.regions.evaluation.scores import RegionEvaluation, region_cautions
 from maskwright.tasks.regions.evaluation.segmenter import SegmenterScorer
 from maskwright.tasks.regions.extraction.extract import Region
-from maskwright.tasks.regions.extraction.ground_truth import read_region_mask
-from maskwright.tasks.regions.extraction.predicted_regions import MIN_IOU, region_iou
+from maskwright.tasks.regions.extraction.masks import MIN_IOU, read_region_mask, region_iou
 from maskwright.tasks.regions.learning.labeling import Labeling
 from maskwright.tasks.regions.pipeline import Pipeline
 

@@ -47,13 +47,9 @@ class CropSpec:
     full_scale: float | None = None
 
     def __post_init__(self) -> None:
-        if self.kind not in get_args(RegionKind):
-            raise ConfigError(
-                f"Expected the kind of regions to be one of {', '.join(get_args(RegionKind))}; "
-                f"received {self.kind!r}."
-            )
+        _require_one_of("the kind of regions", self.kind, get_args(RegionKind))
+        _require_one_of("`outside`", self.outside, get_args(Outside))
         check_crop(self.size, self.context)
-        check_outside(self.outside)
         if self.spacing_mm is not None:
             check_spacing(self.spacing_mm)
 
@@ -61,11 +57,8 @@ class CropSpec:
 def align(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """Mask `(h, w)` in the size of its image, resized with nearest neighbor where they differ.
 
-    The mask is `(h, w)` or `(h, w, 1)`, of any values; sizes may differ by a factor only, see
-    `same_aspect`.
-
-    Raises:
-        DataError: If the mask is not two-dimensional, or its aspect is not that of the image.
+    The mask is `(h, w)` or `(h, w, 1)`, of any values. `DataError` where its aspect, as in
+    `same_aspect`, is not that of the image.
     """
     if mask.ndim == 3 and mask.shape[2] == 1:
         mask = mask[..., 0]
@@ -188,11 +181,8 @@ def treat(
     Darkened pixels are multiplied by 0.3, removed ones are 0. A channel is 0 outside and `high`
     inside; `None` takes the maximum of the type, and 255 for floats. The crop, `(…, h, w, c)`,
     keeps its type; `crop_mask`, `(…, h, w)`, is not 0 inside.
-
-    Raises:
-        ConfigError: If `outside` is none of the four.
     """
-    check_outside(outside)
+    _require_one_of("`outside`", outside, get_args(Outside))
     if outside == "kept":
         return crop
     inside = crop_mask[..., None] != 0
@@ -208,9 +198,8 @@ def treat(
     return np.concatenate([crop, np.multiply(inside, high).astype(crop.dtype)], axis=-1)
 
 
-def check_outside(outside: str) -> None:
-    """`ConfigError` where it is none of the four."""
-    if outside not in get_args(Outside):
+def _require_one_of(title: str, value: str, choices: tuple[str, ...]) -> None:
+    if value not in choices:
         raise ConfigError(
-            f"Expected `outside` to be one of {', '.join(get_args(Outside))}; received {outside!r}."
+            f"Expected {title} to be one of {', '.join(choices)}; received {value!r}."
         )

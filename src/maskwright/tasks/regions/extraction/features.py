@@ -39,7 +39,6 @@ class Measure(Generic[S]):
         name: Column of `regions.csv` and key of `Region.measures`.
         unit: Of its value; empty for ratios and counts, `intensity` for that of the pixels.
         compute: From the statistics of a region to its value.
-        description: What it is.
     """
 
     name: str
@@ -229,11 +228,11 @@ def measure_within(
 ) -> dict[str, float]:
     """`measure` of a mask that is given within its box only; `size` is that of the image."""
     spacing = (1.0, 1.0) if spacing_mm is None else check_spacing(spacing_mm)
-    shape = RegionShape.of(mask, box, size, spacing)
+    shape = RegionShape(mask, box, size, spacing)
     measures = {item.name: item.compute(shape) for item in SHAPE_MEASURES}
     if image is not None:
         full_scale = full_scale_of(image) if full_scale is None else full_scale
-        intensity = RegionIntensity.of(mask, box, image, diameter(shape.area), full_scale)
+        intensity = RegionIntensity(mask, box, image, diameter(shape.area), full_scale)
         measures |= {item.name: item.compute(intensity) for item in INTENSITY_MEASURES}
     if spacing_mm is not None:
         measures |= {item.name: item.compute(shape) for item in MM_MEASURES}

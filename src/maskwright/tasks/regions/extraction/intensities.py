@@ -1,8 +1,6 @@
 """Luminance inside a region, on its outline and in a ring around it."""
 
 import math
-from dataclasses import dataclass
-from typing import Self
 
 import cv2
 import numpy as np
@@ -15,28 +13,17 @@ _MIN_RING_PX = 3
 _MAX_MAGNITUDE = 1e30  # above it, sums of float32 overflow
 
 
-@dataclass(frozen=True, eq=False)
 class RegionIntensity:
     """Statistics of luminance that the measures of intensity are computed from.
 
-    `values` are those inside, sorted, float32; `ring_mean` is that inside where the region fills
-    the image, `gradient` the mean length on the outline, `laplacian` the mean magnitude inside,
-    away from the outline where possible.
+    The mask is given within its box. `values` are those inside, sorted, float32; `ring_mean` is
+    that inside where the region fills the image, `gradient` the mean length on the outline,
+    `laplacian` the mean magnitude inside, away from the outline where possible.
     """
 
-    values: np.ndarray
-    mean: float
-    std: float
-    ring_mean: float
-    gradient: float
-    laplacian: float
-    full_scale: float
-
-    @classmethod
-    def of(
-        cls, mask: np.ndarray, box: Box, image: np.ndarray, diameter_px: float, full_scale: float
-    ) -> Self:
-        """Statistics of a region; its mask is given within its box."""
+    def __init__(
+        self, mask: np.ndarray, box: Box, image: np.ndarray, diameter_px: float, full_scale: float
+    ) -> None:
         reach = max(_MIN_RING_PX, round(_RING_SHARE * diameter_px))
         top, left = max(0, box[0] - reach), max(0, box[1] - reach)
         bottom, right = min(image.shape[0], box[2] + reach), min(image.shape[1], box[3] + reach)
@@ -44,25 +31,21 @@ class RegionIntensity:
         outside = np.ones(gray.shape, np.uint8)
         outside[box[0] - top : box[2] - top, box[1] - left : box[3] - left] = ~mask
         inside = outside == 0
-        values = np.sort(gray[inside])
-        mean = float(values.mean(dtype=np.float64))
         distances = cv2.distanceTransform(outside, cv2.DIST_L2, 5)
         ring = gray[(distances <= reach) & (outside > 0)]
         core = cv2.erode(1 - outside, np.ones((3, 3), np.uint8), borderValue=0) > 0
-        edge = inside & ~core
         slopes = [
-            cv2.Sobel(gray, cv2.CV_32F, *axis, scale=1 / 8)[edge] for axis in ((1, 0), (0, 1))
+            cv2.Sobel(gray, cv2.CV_32F, *axis, scale=1 / 8)[inside & ~core]
+            for axis in ((1, 0), (0, 1))
         ]
         laplacian = np.abs(cv2.Laplacian(gray, cv2.CV_32F)[core if core.any() else inside])
-        return cls(
-            values=values,
-            mean=mean,
-            std=float(values.std(dtype=np.float64)),
-            ring_mean=float(ring.mean(dtype=np.float64)) if ring.size else mean,
-            gradient=float(np.hypot(*slopes).mean(dtype=np.float64)),
-            laplacian=float(laplacian.mean(dtype=np.float64)),
-            full_scale=full_scale,
-        )
+        self.full_scale = full_scale
+        self.values = np.sort(gray[inside])
+        self.mean = float(self.values.mean(dtype=np.float64))
+        self.std = float(self.values.std(dtype=np.float64))
+        self.ring_mean = float(ring.mean(dtype=np.float64)) if ring.size else self.mean
+        self.gradient = float(np.hypot(*slopes).mean(dtype=np.float64))
+        self.laplacian = float(laplacian.mean(dtype=np.float64))
 
     @property
     def contrast(self) -> float:

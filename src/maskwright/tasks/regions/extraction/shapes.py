@@ -2,8 +2,6 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Self
 
 import cv2
 import numpy as np
@@ -18,66 +16,29 @@ _ACROSS = np.array([[0, 1, 1, 1], [1, 0, 1, -1]], np.int32)
 _SIDES = np.array([[0, 1], [1, 0], [0, -1], [-1, 0]], np.int32)
 
 
-@dataclass(frozen=True, eq=False)
 class RegionShape:
     """Geometry that the measures of shape are computed from, in pixels.
 
-    `moments` are those of `cv2.moments` within the box; `crossings` and `axes` are as the functions
-    of these names give them; `holes` is the number of enclosed pieces of the rest. `spacing`, from
-    row to row and from column to column, is for measures in mm.
+    The mask is given within its box, boolean and contiguous. `moments` are those of `cv2.moments`
+    within the box, `holes` is the number of enclosed pieces of the rest; `spacing`, from row to row
+    and from column to column, is for measures in mm.
     """
 
-    box: Box
-    image_size: tuple[int, int]
-    spacing: tuple[float, float]
-    moments: Mapping[str, float]
-    crossings: tuple[int, int, int]
-    axes: tuple[float, float, float]
-    hull_area: float
-    hull_perimeter: float
-    holes: float
-
-    @classmethod
-    def of(
-        cls, mask: np.ndarray, box: Box, image_size: tuple[int, int], spacing: tuple[float, float]
-    ) -> Self:
-        """Geometry of a region; its mask is given within its box, boolean and contiguous."""
-        moments = cv2.moments(mask.view(np.uint8), binaryImage=True)
+    def __init__(
+        self, mask: np.ndarray, box: Box, image_size: tuple[int, int], spacing: tuple[float, float]
+    ) -> None:
         padded = np.zeros((mask.shape[0] + 2, mask.shape[1] + 2), np.uint8)
         padded[1:-1, 1:-1] = mask
-        hull_area, hull_perimeter = convex_hull(mask)
-        return cls(
-            box=box,
-            image_size=image_size,
-            spacing=spacing,
-            moments=moments,
-            crossings=crossings(padded),
-            axes=axes(moments),
-            hull_area=hull_area,
-            hull_perimeter=hull_perimeter,
-            # The rest connects at sides only: one piece surrounds the region, label 0 is itself.
-            holes=float(cv2.connectedComponents(1 - padded, connectivity=4)[0] - 2),
-        )
-
-    @property
-    def height(self) -> float:
-        """Height of the box."""
-        return float(self.box[2] - self.box[0])
-
-    @property
-    def width(self) -> float:
-        """Width of the box."""
-        return float(self.box[3] - self.box[1])
-
-    @property
-    def area(self) -> float:
-        """Number of pixels."""
-        return self.moments["m00"]
-
-    @property
-    def perimeter(self) -> float:
-        """Length of the outline, holes included."""
-        return crofton(self.crossings)
+        self.box, self.image_size, self.spacing = box, image_size, spacing
+        self.height, self.width = float(box[2] - box[0]), float(box[3] - box[1])
+        self.moments = cv2.moments(mask.view(np.uint8), binaryImage=True)
+        self.area = self.moments["m00"]
+        self.axes = axes(self.moments)
+        self.crossings = crossings(padded)
+        self.perimeter = crofton(self.crossings)
+        self.hull_area, self.hull_perimeter = convex_hull(mask)
+        # The rest connects at sides only: one piece surrounds the region, label 0 is itself.
+        self.holes = float(cv2.connectedComponents(1 - padded, connectivity=4)[0] - 2)
 
 
 def touches_border(box: Box, size: tuple[int, int]) -> bool:
@@ -103,13 +64,10 @@ def diameter(area: float) -> float:
 def axes(
     moments: Mapping[str, float], spacing: tuple[float, float] = (1.0, 1.0)
 ) -> tuple[float, float, float]:
-    """Length of the major and the minor axis, and the angle of the major one in degrees.
+    """Lengths of the axes of the ellipse with the same second moments, major first, and its angle.
 
-    They are those of the ellipse with the same second moments.
-
-    Args:
-        moments: As `cv2.moments` gives them.
-        spacing: From row to row and from column to column, in the unit of the lengths.
+    The angle is in degrees; lengths are in the unit of `spacing`, from row to row and from column
+    to column.
 
     Source: `regionprops` of scikit-image, four roots of the covariance's eigenvalues. It gives
     -45 degrees where no direction is longer; this gives 0.

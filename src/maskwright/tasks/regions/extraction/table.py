@@ -16,7 +16,7 @@ from maskwright.imageio import write_image, write_text
 from maskwright.tasks.regions.extraction.crops import CropSpec
 from maskwright.tasks.regions.extraction.extract import Region
 from maskwright.tasks.regions.extraction.features import MEASURES
-from maskwright.tasks.regions.extraction.ground_truth import true_regions
+from maskwright.tasks.regions.extraction.masks import true_regions
 from maskwright.types import OnMessage, ignore_message
 
 Row = dict[str, Any]

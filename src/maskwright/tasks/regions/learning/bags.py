@@ -1,18 +1,19 @@
 """Regions of a data set in memory: crops, masks and measures, and the bags of one decision each."""
 
 import hashlib
-import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Self
 
 import numpy as np
 
-from maskwright.errors import DataError
 from maskwright.model_card import RegionCard
 from maskwright.tasks.regions import Region, treat, vector
 from maskwright.types import Outside
+
+Row = tuple[np.ndarray, np.ndarray, np.ndarray]
+"""Crop `(size, size, c)`, its mask `(size, size)`, not 0 inside, and its feature vector `(m,)`."""
+Inputs = dict[str, np.ndarray]
+"""Inputs of a classifier, as `models.classifiers` describes them."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,11 @@ class RegionArrays:
         """Label of each bag, int32 `(bags,)`."""
         return np.array([bag.label for bag in self.bags], np.int32)
 
+    def true_rows(self, bag: Bag) -> list[Row]:
+        """Rows of the true masks of a bag."""
+        rows = [self.rows[region][0] for region in bag.regions]
+        return [(self.crops[row], self.masks[row], self.vectors[row]) for row in rows]
+
     def fingerprint(self) -> str:
         """SHA-256 of everything a model could learn from, hexadecimal."""
         digest = hashlib.sha256(repr((self.names, self.bags, self.rows)).encode())
@@ -72,12 +78,6 @@ class RegionArrays:
             for row in part:
                 digest.update(np.ascontiguousarray(row).data)
         return digest.hexdigest()
-
-
-Row = tuple[np.ndarray, np.ndarray, np.ndarray]
-"""Crop, its mask and its feature vector."""
-Inputs = dict[str, np.ndarray]
-"""Inputs of a classifier, as `models.classifiers` describes them."""
 
 
 def row(region: Region) -> Row:
@@ -89,95 +89,21 @@ def row(region: Region) -> Row:
     return region.crop, region.crop_mask.astype(np.uint8), vector(region.measures)
 
 
-def true_inputs(arrays: RegionArrays, indices: Sequence[int], outside: Outside) -> Inputs:
-    """Inputs of a classifier for the bags at `indices`, with their true masks."""
-    rows, owners = [], []
-    for owner, index in enumerate(indices):
-        true_rows = [arrays.rows[region][0] for region in arrays.bags[index].regions]
-        rows += true_rows
-        owners += [owner] * len(true_rows)
-    return as_inputs(
-        list(arrays.crops[rows]),
-        list(arrays.masks[rows]),
-        list(arrays.vectors[rows]),
-        owners,
-        outside,
-        arrays.value_range[1],
-    )
-
-
-def as_inputs(
-    crops: Sequence[np.ndarray],
-    masks: Sequence[np.ndarray],
-    vectors: Sequence[np.ndarray],
-    owners: Sequence[int],
-    outside: Outside,
-    high: float,
-) -> Inputs:
-    """Inputs of a classifier: crops `(size, size, c)`, masks `(size, size)`, features `(m,)`.
-
-    `owners` are the indices of their bags, from 0 without a gap, `high` is the pixel value of
-    white.
-    """
-    inside = np.stack(masks).astype(bool)
-    images = treat(np.stack(crops).astype(np.float32), inside, outside, high=high)
-    bags = np.arange(max(owners) + 1)[:, None] == np.array(owners)
-    return {
-        "images": images,
-        "masks": inside.astype(np.float32),
-        "measures": np.stack(vectors).astype(np.float32),
-        "bags": bags.astype(np.float32),
-    }
-
-
 def region_inputs(bags: Sequence[Sequence[Region]], card: RegionCard) -> Inputs:
     """Inputs of the classifier of a card for bags of regions with crops, none of them empty."""
-    crops, masks, vectors = zip(*(row(region) for bag in bags for region in bag), strict=True)
-    owners = [index for index, bag in enumerate(bags) for _ in bag]
-    return as_inputs(crops, masks, vectors, owners, card.outside, card.value_range[1])
+    rows = [[row(region) for region in bag] for bag in bags]
+    return as_inputs(rows, card.outside, card.value_range[1])
 
 
-class ArrayWriter:
-    """Collects crops and masks in memory or, above a limit, in temporary files."""
-
-    def __init__(self, limit_mb: float) -> None:
-        folder = Path.home() / ".cache" / "maskwright"
-        folder.mkdir(parents=True, exist_ok=True)
-        self.files = [
-            tempfile.SpooledTemporaryFile(int(share * limit_mb * 1e6), dir=str(folder))  # noqa: SIM115
-            for share in (0.8, 0.2)
-        ]
-        self.layouts: list[tuple[np.dtype, tuple[int, ...]]] = []
-        self.count = 0
-
-    def add(self, *arrays: np.ndarray) -> None:
-        """Append one of each; `DataError` for another shape or type than the first."""
-        layouts = [(array.dtype, array.shape) for array in arrays]
-        self.layouts = self.layouts or layouts
-        if layouts != self.layouts:
-            raise DataError(
-                f"Expected images of one type; some have {self.layouts[0][1][-1]} channels of "
-                f"{self.layouts[0][0]}, others {layouts[0][1][-1]} of {layouts[0][0]}."
-            )
-        for file, array in zip(self.files, arrays, strict=True):
-            file.write(np.ascontiguousarray(array).data)
-        self.count += 1
-
-    def arrays(self) -> list[np.ndarray]:
-        """Crops and masks, each as one array."""
-        arrays: list[np.ndarray] = []
-        for file, (dtype, shape) in zip(self.files, self.layouts, strict=True):
-            whole = (self.count, *shape)
-            file.seek(0)
-            if getattr(file, "_rolled", False):
-                arrays.append(np.memmap(file, dtype, "r", shape=whole))
-            else:
-                arrays.append(np.frombuffer(file.read(), dtype).reshape(whole))
-        return arrays
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        for file in self.files:  # what `arrays` maps stays readable
-            file.close()
+def as_inputs(bags: Iterable[Sequence[Row]], outside: Outside, high: float) -> Inputs:
+    """Inputs of a classifier for bags of rows, none empty; `high` is the pixel value of white."""
+    pairs = [(owner, row) for owner, rows in enumerate(bags) for row in rows]
+    owners = np.array([owner for owner, _ in pairs])
+    crops, masks, vectors = (np.stack(part) for part in zip(*(r for _, r in pairs), strict=True))
+    inside = masks.astype(bool)
+    return {
+        "images": treat(crops.astype(np.float32), inside, outside, high=high),
+        "masks": inside.astype(np.float32),
+        "measures": vectors.astype(np.float32),
+        "bags": (np.arange(owners[-1] + 1)[:, None] == owners).astype(np.float32),
+    }

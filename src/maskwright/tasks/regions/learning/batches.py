@@ -9,16 +9,13 @@ import tensorflow as tf
 from maskwright.data.pipeline.augment import augment
 from maskwright.data.pipeline.augmentation import Augmentation
 from maskwright.data.pipeline.epochs import EpochSchedule, epoch_batches, in_order
-from maskwright.tasks.regions.learning.bags import Inputs, RegionArrays, as_inputs, true_inputs
+from maskwright.tasks.regions.learning.bags import Inputs, RegionArrays, Row, as_inputs
 from maskwright.types import Outside
 
-GUESSED = 1 / 3
-"""Chance that a bag shows what a segmenter finds, instead of its true regions."""
+PREDICTED_SHARE = 1 / 3
+"""Chance that a bag shows what a segmenter predicts, instead of its true regions."""
 
 _MAX_EVAL_REGIONS = 128  # in a batch that is not learned from
-
-_Region = tuple[np.ndarray, np.ndarray, np.ndarray]
-"""Augmented crop, its mask, and the measures of the region."""
 
 
 def train_batches(
@@ -36,9 +33,9 @@ def train_batches(
     are those of negative and positive bags.
     """
 
-    def draw(index: int, rng: np.random.Generator) -> list[_Region]:
+    def draw(index: int, rng: np.random.Generator) -> list[Row]:
         bag = arrays.bags[index]
-        predicted = bag.predicted_regions and rng.random() < GUESSED
+        predicted = bag.predicted_regions and rng.random() < PREDICTED_SHARE
         regions = np.array(bag.predicted_regions if predicted else bag.regions)
         if len(regions) > max_regions:
             regions = np.sort(rng.choice(regions, max_regions, replace=False))
@@ -55,14 +52,8 @@ def train_batches(
             items.append((crop, mask == 1, arrays.vectors[row]))
         return items
 
-    def collate(
-        items: Iterable[list[_Region]], indices: Sequence[int]
-    ) -> tuple[Inputs, np.ndarray, np.ndarray]:
-        pairs = [(owner, region) for owner, regions in enumerate(items) for region in regions]
-        owners = [owner for owner, _ in pairs]
-        crops, masks, vectors = zip(*(region for _, region in pairs), strict=True)
-        inputs = as_inputs(crops, masks, vectors, owners, outside, arrays.value_range[1])
-        return inputs, *_answers(arrays, indices, label_weights)
+    def collate(bags: Iterable[list[Row]], indices: Sequence[int]) -> Any:
+        return _batch(arrays, bags, indices, outside, label_weights)
 
     return epoch_batches(
         len(arrays), schedule, draw, collate, lambda share: _signature(arrays, outside, share)
@@ -82,20 +73,26 @@ def eval_batches(
         groups[-1].append(index)
         count += len(bag.regions)
 
-    def batch(number: int) -> tuple[Inputs, np.ndarray, np.ndarray]:
+    def batch(number: int) -> Any:
         indices = groups[number]
-        return true_inputs(arrays, indices, outside), *_answers(arrays, indices, label_weights)
+        bags = [arrays.true_rows(arrays.bags[index]) for index in indices]
+        return _batch(arrays, bags, indices, outside, label_weights)
 
     return in_order(range(len(groups)), batch, _signature(arrays, outside, None))
 
 
-def _answers(
-    arrays: RegionArrays, indices: Sequence[int], label_weights: Sequence[float]
-) -> tuple[np.ndarray, np.ndarray]:
-    """Labels and weights of bags."""
+def _batch(
+    arrays: RegionArrays,
+    bags: Iterable[Sequence[Row]],
+    indices: Sequence[int],
+    outside: Outside,
+    label_weights: Sequence[float],
+) -> tuple[Inputs, np.ndarray, np.ndarray]:
+    """Inputs, labels and weights of bags."""
     labels = arrays.labels[list(indices)]
     weights = np.array([arrays.bags[index].weight for index in indices], np.float32)
-    return labels, weights * np.array(label_weights, np.float32)[labels]
+    weights *= np.array(label_weights, np.float32)[labels]
+    return as_inputs(bags, outside, arrays.value_range[1]), labels, weights
 
 
 def _signature(arrays: RegionArrays, outside: Outside, bags: int | None) -> Any:

@@ -1,7 +1,11 @@
 """From labeled samples to bags: regions with true, perturbed and predicted masks."""
 
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import Self
 
 import numpy as np
 
@@ -9,14 +13,14 @@ from maskwright.data import DataSet, Sample
 from maskwright.data.parallel import in_threads
 from maskwright.data.pipeline.arrays import MEMORY_LIMIT_MB
 from maskwright.errors import DataError
-from maskwright.tasks.regions import CropSpec, Region, extract
-from maskwright.tasks.regions.extraction.ground_truth import true_regions
-from maskwright.tasks.regions.extraction.predicted_regions import (
+from maskwright.tasks.regions import CropSpec, extract
+from maskwright.tasks.regions.extraction.masks import (
     MIN_IOU,
     RegionPredictorFn,
     region_iou,
+    true_regions,
 )
-from maskwright.tasks.regions.learning.bags import ArrayWriter, Bag, RegionArrays, Row, row
+from maskwright.tasks.regions.learning.bags import Bag, RegionArrays, Row, row
 from maskwright.tasks.regions.learning.labeling import Labeling
 from maskwright.tasks.regions.learning.mask_perturbation import perturb
 
@@ -43,15 +47,14 @@ class BagOptions:
     skip_unreadable: bool = False
 
 
-_LabeledRegion = tuple[str, int, list[list[Row]]]
-"""Name and target of a region, and its rows: of the true mask, perturbed and predicted ones."""
-
-
 @dataclass
 class _SampleRegions:
-    """Regions of one sample with a target; name and row of predicted ones; why there are none."""
+    """Regions of a sample: name, target, and rows of the true mask, perturbed and predicted ones.
 
-    regions: list[_LabeledRegion] = field(default_factory=list)
+    `predicted` are names and rows of all predicted regions; `reason` is why there is no region.
+    """
+
+    regions: list[tuple[str, int, list[list[Row]]]] = field(default_factory=list)
     predicted: list[tuple[str, Row]] = field(default_factory=list)
     reason: str | None = None
 
@@ -69,59 +72,81 @@ def build_bags(
         DataError: If no region is left, a region has no label, or a sample cannot be used.
     """
     options = options or BagOptions()
-
-    def read(sample: Sample) -> _SampleRegions:
-        if labeling.skips(sample):
-            return _SampleRegions()
-        try:
-            image, regions = true_regions(dataset, sample, spec)
-        except DataError as error:
-            if not options.skip_unreadable:
-                raise
-            return _SampleRegions(reason=str(error))
-        if not regions:
-            reason = f"{sample.image} has no region; nothing in it can be decided."
-            return _SampleRegions(reason=reason)
-        return _sample_regions(sample, image, regions, labeling, spec, options)
-
-    with ArrayWriter(options.memory_limit_mb) as crops:
-        builder = _BagBuilder(labeling.unit, crops)
+    read = partial(_read_regions, dataset, labeling, spec, options)
+    bags: dict[str, Bag] = {}
+    names: list[str] = []
+    skipped: list[str] = []
+    with RowWriter(options.memory_limit_mb) as writer:
         results = in_threads(read, samples, "Cropping regions")
         for sample, result in zip(samples, results, strict=True):
-            builder.add(sample, result)
-        if not builder.names:
-            reason = builder.skipped[0] if builder.skipped else "there is no sample"
+            skipped += [result.reason] if result.reason else []
+            for name, target, groups in result.regions:
+                key = {"region": name, "image": sample.id, "case": sample.case}[labeling.unit]
+                bag = bags.get(key) or Bag(key, sample.together, target, 0.0, (), ())
+                if sample.id not in bag.images:
+                    count = len(bag.images)
+                    mean = (count * bag.weight + sample.weight) / (count + 1)
+                    bag = replace(bag, weight=mean, images=(*bag.images, sample.id))
+                indices = (*bag.regions, writer.add(groups))
+                bags[key] = replace(bag, label=max(bag.label, target), regions=indices)
+                names.append(name)
+            for name, predicted in result.predicted:
+                bag = bags[sample.id if labeling.unit == "image" else sample.case]
+                indices = (*bag.predicted_regions, writer.add([[predicted]]))
+                bags[bag.id] = replace(bag, predicted_regions=indices)
+                names.append(name)
+        if not names:
+            reason = skipped[0] if skipped else "there is no sample"
             raise DataError(
                 f"{dataset.root} holds no region to decide on; the first reason: {reason}"
             )
-        return builder.arrays()
+        crops, masks = writer.arrays()
+    return RegionArrays(
+        crops=crops,
+        masks=masks,
+        vectors=np.stack(writer.vectors),
+        rows=tuple(writer.rows),
+        names=tuple(names),
+        bags=tuple(bags.values()),
+        value_range=_value_range(crops),
+        skipped=tuple(skipped),
+    )
 
 
-def _sample_regions(
-    sample: Sample,
-    image: np.ndarray,
-    regions: Sequence[Region],
-    labeling: Labeling,
-    spec: CropSpec,
-    options: BagOptions,
+def _read_regions(
+    dataset: DataSet, labeling: Labeling, spec: CropSpec, options: BagOptions, sample: Sample
 ) -> _SampleRegions:
     """Regions of a sample with all their masks."""
+    result = _SampleRegions()
+    if labeling.skips(sample):
+        return result
+    try:
+        image, regions = true_regions(dataset, sample, spec)
+    except DataError as error:
+        if not options.skip_unreadable:
+            raise
+        return _SampleRegions(reason=str(error))
+    if not regions:
+        reason = f"{sample.image} has no region; nothing in it can be decided."
+        return _SampleRegions(reason=reason)
     one_region = labeling.unit == "region"
     targets = labeling.targets_of(sample, regions)
     rng = np.random.default_rng([options.seed, *sample.id.encode()])
     predicted = [] if options.predict is None else options.predict(image, sample.id)
-    result = _SampleRegions()
     for region, target in zip(regions, targets, strict=True):
         if target is None:
             continue
-        perturbed: list[Region] = []
-        if options.variants:
-            mask = region.full_mask(image.shape[:2])
-            for _ in range(options.variants):
-                variant = perturb(mask, options.strength, rng)
-                perturbed += extract(
-                    image, variant, replace(spec, kind="whole"), image_id=sample.id
-                )
+        mask = region.full_mask(image.shape[:2])
+        perturbed = [
+            variant
+            for _ in range(options.variants)
+            for variant in extract(
+                image,
+                perturb(mask, options.strength, rng),
+                replace(spec, kind="whole"),
+                image_id=sample.id,
+            )
+        ]
         matched = [r for r in predicted if one_region and region_iou(region, r) > MIN_IOU]
         rows = [[row(r) for r in group] for group in ([region], perturbed, matched)]
         result.regions.append((region.name, target, rows))
@@ -130,65 +155,61 @@ def _sample_regions(
     return result
 
 
-class _BagBuilder:
-    """Collects the regions of one sample after another into bags."""
+class RowWriter:
+    """Collects the rows of regions, crops and masks in memory or, above a limit, in files."""
 
-    def __init__(self, unit: str, crops: ArrayWriter) -> None:
-        self.unit = unit
-        self.crops = crops
+    def __init__(self, limit_mb: float) -> None:
+        folder = Path.home() / ".cache" / "maskwright"
+        folder.mkdir(parents=True, exist_ok=True)
         self.vectors: list[np.ndarray] = []
         self.rows: list[tuple[int, ...]] = []
-        self.names: list[str] = []
-        self.bags: dict[str, Bag] = {}
-        self.skipped: list[str] = []
+        self._files = [
+            tempfile.SpooledTemporaryFile(int(share * limit_mb * 1e6), dir=str(folder))  # noqa: SIM115
+            for share in (0.8, 0.2)
+        ]
+        self._layouts: list[tuple[np.dtype, tuple[int, ...]]] = []
 
-    def add(self, sample: Sample, result: _SampleRegions) -> None:
-        """Add the regions of a sample to its bags."""
-        if result.reason:
-            self.skipped.append(result.reason)
-        for name, target, rows in result.regions:
-            key = {"region": name, "image": sample.id, "case": sample.case}[self.unit]
-            bag = self.bags.get(key) or Bag(key, sample.together, target, 0.0, (), ())
-            if sample.id not in bag.images:
-                count = len(bag.images)
-                mean = (count * bag.weight + sample.weight) / (count + 1)
-                bag = replace(bag, weight=mean, images=(*bag.images, sample.id))
-            self.bags[key] = replace(
-                bag,
-                label=max(bag.label, target),
-                regions=(*bag.regions, self._add_region(name, rows)),
-            )
-        for name, predicted in result.predicted:
-            bag = self.bags[sample.id if self.unit == "image" else sample.case]
-            index = self._add_region(name, [[predicted]])
-            self.bags[bag.id] = replace(bag, predicted_regions=(*bag.predicted_regions, index))
-
-    def _add_region(self, name: str, groups: Sequence[Sequence[Row]]) -> int:
+    def add(self, groups: Sequence[Sequence[Row]]) -> int:
         """Index of a region whose rows are added, each group repeated to equal counts."""
         indices: list[int] = []
-        largest = max(len(group) for group in groups)
+        largest = max(map(len, groups))
         for group in groups:
-            for crop, mask, features in group:
-                self.crops.add(crop, mask)
+            for crop, mask, vector in group:
+                self._write(crop, mask)
                 indices += [len(self.vectors)] * (largest // len(group))
-                self.vectors.append(features)
+                self.vectors.append(vector)
         self.rows.append(tuple(indices))
-        self.names.append(name)
-        return len(self.names) - 1
+        return len(self.rows) - 1
 
-    def arrays(self) -> RegionArrays:
-        """All bags."""
-        crops, masks = self.crops.arrays()
-        return RegionArrays(
-            crops=crops,
-            masks=masks,
-            vectors=np.stack(self.vectors),
-            rows=tuple(self.rows),
-            names=tuple(self.names),
-            bags=tuple(self.bags.values()),
-            value_range=_value_range(crops),
-            skipped=tuple(self.skipped),
-        )
+    def _write(self, *arrays: np.ndarray) -> None:
+        layouts = [(array.dtype, array.shape) for array in arrays]
+        self._layouts = self._layouts or layouts
+        if layouts != self._layouts:
+            raise DataError(
+                f"Expected images of one type; some have {self._layouts[0][1][-1]} channels of "
+                f"{self._layouts[0][0]}, others {layouts[0][1][-1]} of {layouts[0][0]}."
+            )
+        for file, array in zip(self._files, arrays, strict=True):
+            file.write(np.ascontiguousarray(array).data)
+
+    def arrays(self) -> list[np.ndarray]:
+        """Crops and masks, each as one array."""
+        arrays: list[np.ndarray] = []
+        for file, (dtype, shape) in zip(self._files, self._layouts, strict=True):
+            whole = (len(self.vectors), *shape)
+            file.seek(0)
+            if getattr(file, "_rolled", False):
+                arrays.append(np.memmap(file, dtype, "r", shape=whole))
+            else:
+                arrays.append(np.frombuffer(file.read(), dtype).reshape(whole))
+        return arrays
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for file in self._files:  # what `arrays` maps stays readable
+            file.close()
 
 
 def _value_range(crops: np.ndarray) -> tuple[float, float]:

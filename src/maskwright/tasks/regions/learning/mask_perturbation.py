@@ -10,11 +10,11 @@ from maskwright.data import DataSet, Sample
 from maskwright.data.parallel import in_threads
 from maskwright.errors import DataError
 from maskwright.tasks.regions.extraction.crops import CropSpec
-from maskwright.tasks.regions.extraction.ground_truth import true_regions
-from maskwright.tasks.regions.extraction.predicted_regions import (
+from maskwright.tasks.regions.extraction.masks import (
     MIN_IOU,
     RegionPredictorFn,
     region_iou,
+    true_regions,
 )
 
 DEFAULT_STRENGTH = 0.08

@@ -15,7 +15,7 @@ from maskwright.metrics import BINS, binned_scores
 from maskwright.metrics.streaming import count_scores
 from maskwright.models import adapt_measures, start_from_measures
 from maskwright.tasks.regions.learning.bags import RegionArrays
-from maskwright.tasks.regions.learning.batches import GUESSED, eval_batches, train_batches
+from maskwright.tasks.regions.learning.batches import PREDICTED_SHARE, eval_batches, train_batches
 from maskwright.tasks.regions.learning.labeling import Labeling
 from maskwright.training.distribute import Shard
 from maskwright.training.objective import Batching, LearningTask, Scoring, from_logits
@@ -79,11 +79,6 @@ def label_weights(bags: RegionArrays, labeling: Labeling, balance: bool) -> tupl
     return tuple(float(len(bags) / (2 * count)) for count in counts)  # type: ignore[return-value]
 
 
-def penalty(bags: RegionArrays) -> float:
-    """Weight penalty of the decision layer: that of `fit_logistic` for a mean over bags."""
-    return 1 / (2 * len(bags))
-
-
 def initialize_from_measures(
     network: keras.Model, bags: RegionArrays, weights: Sequence[float], robust: bool = False
 ) -> None:
@@ -106,7 +101,7 @@ def initialize_from_measures(
         )
         targets = np.array([bag.label for bag in predicted])
         values, labels = np.concatenate([values, means]), np.append(labels, targets)
-        factor = GUESSED / (1 - GUESSED)
+        factor = PREDICTED_SHARE / (1 - PREDICTED_SHARE)
         sample_weights = np.append(sample_weights, factor * np.array(weights)[targets])
     start_from_measures(network, *fit_logistic(values, labels, sample_weights))
 

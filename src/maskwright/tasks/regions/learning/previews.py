@@ -10,7 +10,7 @@ import numpy as np
 from maskwright.data.to_rgb import as_picture
 from maskwright.models import with_weights
 from maskwright.tasks.regions.drawing import NEGATIVE, POSITIVE, caption, outline
-from maskwright.tasks.regions.learning.bags import RegionArrays, true_inputs
+from maskwright.tasks.regions.learning.bags import RegionArrays, as_inputs
 from maskwright.training.callbacks import stack_rows
 from maskwright.types import Outside
 
@@ -24,17 +24,14 @@ def previews(
     order = np.argsort(arrays.labels, kind="stable")
     spread = np.linspace(0, len(order) - 1, min(number, len(order))).round().astype(int)
     bags = [arrays.bags[index] for index in order[spread]]
-    inputs = [true_inputs(arrays, [int(index)], outside) for index in order[spread]]
+    rows_of_bags = [arrays.true_rows(bag) for bag in bags]
+    inputs = [as_inputs([rows], outside, arrays.value_range[1]) for rows in rows_of_bags]
     crops = [
         [
-            outline(
-                as_picture(arrays.crops[arrays.rows[region][0]]),
-                arrays.masks[arrays.rows[region][0]],
-                POSITIVE if bag.label else NEGATIVE,
-            )
-            for region in bag.regions[:_MAX_REGIONS]
+            outline(as_picture(crop), mask, POSITIVE if bag.label else NEGATIVE)
+            for crop, mask, _ in rows[:_MAX_REGIONS]
         ]
-        for bag in bags
+        for bag, rows in zip(bags, rows_of_bags, strict=True)
     ]
     weighted = cache(with_weights)
 

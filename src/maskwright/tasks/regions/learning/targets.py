@@ -1,187 +1,144 @@
-"""What is decided on regions: inferred from the labels of a data set, or as the settings say.
+"""The two classes of a decision and its unit, as settings say or as the labels suggest."""
 
-Labels are of images (folders named by class, the column `label` of a manifest), of regions (several
-labels in that column, one for each mask; or a table with a row for each region), or of the classes
-in a label mask.
-"""
-
+import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
-from maskwright.data.dataset import DataSet
-from maskwright.data.parallel import in_threads
-from maskwright.data.readers.tables import read_region_labels
-from maskwright.data.samples import SEPARATOR, Sample
+from maskwright.data import DataSet
 from maskwright.errors import ConfigError, DataError
-from maskwright.labels import IGNORE_LABEL
-from maskwright.tasks.regions.learning.binary_targets import binary_targets
-from maskwright.tasks.regions.learning.labeling import Labeling, LabelSource, decision_unit
 from maskwright.types import Unit
 
-_TABLES = ("regions.csv", "cells.csv")
+LabelSource = Literal["image", "region", "class"]
+OTHER = "other"
+"""Name of the negative class where it stands for several labels."""
+
+_CASES = frozenset({"case", "patient", "subject"})
+_MAX_LISTED = 20  # labels that a message names
+_POSITIVE = frozenset(
+    {"malignant", "positive", "pos", "yes", "true", "1", "present", "damaged", "damage", "abnormal"}
+    | {"disease", "diseased", "pathological", "ill", "sick", "lesion", "tumour", "tumor", "cancer"}
+    | {"cancerous", "carcinoma", "melanoma", "infected", "defect", "defective", "broken"}
+)
+_NOT = frozenset({"no", "non", "not", "without", "un"})
 
 
-@dataclass(frozen=True)
-class _Labels:
-    """Where labels are given, a sentence on it, and the table that holds them, if one does."""
+def binary_targets(
+    root: Path, labels: Sequence[str], positive: str | None, classes: Sequence[str] | None
+) -> tuple[tuple[str, str], dict[str, int | None], list[str]]:
+    """Names of both classes, the target of each label, and sentences on what was inferred.
 
-    source: LabelSource
-    note: str
-    table_path: Path | None = None
-    table: Mapping[str, Mapping[int, str]] = field(default_factory=dict)
-
-
-def find_labeling(
-    dataset: DataSet,
-    *,
-    positive: str | None = None,
-    classes: Sequence[str] | None = None,
-    unit: Unit | None = None,
-    by: LabelSource | None = None,
-    table: str | Path | None = None,
-) -> Labeling:
-    """Infer what is decided in a data set; `Labeling.notes` explain it.
-
-    Labels of images without any region (all masks empty, or none) do not count; only the masks of
-    such images are read. Of two labels, the positive one is that with a positive name (malignant,
-    damaged, yes, …), else the last in alphabetical order.
-
-    Args:
-        dataset: Data set with masks.
-        positive: Positive label; all others are negative.
-        classes: Labels to use, where there are more than two; regions of others are skipped.
-        unit: What one decision is made on; `None` infers it, see `decision_unit`.
-        by: What labels are given for: images, regions, or classes of a label mask; `None` takes
-            labels of single masks in a manifest before a table of regions, before labels of images,
-            before classes of the masks.
-        table: CSV file of labels as `read_region_labels` takes it; `None` looks for regions.csv
-            and cells.csv beside the data.
+    The positive label is inferred if `None`; `classes` are the labels that are used, `None` for
+    all.
 
     Raises:
-        ConfigError: If there are more than two labels and nothing says which are used, or an
-            argument does not fit the data.
-        DataError: If a label is missing, all labels are the same, or a case has both classes.
+        ConfigError: If a label does not exist, or nothing says which of several are used.
+        DataError: If all labels are the same.
     """
-    given = _source(dataset, by, table)
-    labels, empty = _region_labels(dataset, given)
-    notes = [given.note]
-    if empty:
-        notes.append(
-            f"No region has the label{'' if len(empty) == 1 else 's'} {', '.join(empty)}: the "
-            f"masks of its images are empty, so that there is nothing to decide on."
+    if len(labels) < 2:
+        raise DataError(
+            f"All regions in {root} have the label {_listed(labels)}; expected two "
+            f"different labels."
         )
-    names, targets, reasons = binary_targets(dataset.root, labels, positive, classes)
-    targets |= dict.fromkeys(empty)
-    unit, reason = decision_unit(dataset, given.source, unit, targets)
-    return Labeling(
-        names=names,
-        unit=unit,
-        source=given.source,
-        notes=tuple(note for note in (*notes, *reasons, reason) if note),
-        targets=targets,
-        classes=dataset.labels.names if given.source == "class" else (),
-        table=given.table,
-        table_path=given.table_path,
-    )
-
-
-def _source(dataset: DataSet, by: LabelSource | None, table: str | Path | None) -> _Labels:
-    """Where labels are given, with the table that holds them."""
-    if table is not None and by not in {None, "region"}:
+    unknown = [name for name in classes or () if name not in labels]
+    if unknown or (classes is not None and len(set(classes)) < 2):
         raise ConfigError(
-            f"A table labels regions, but labels by {by} are asked for; remove one of the settings."
+            f"Expected at least two labels of {_listed(labels)}; received {_listed(classes or ())}."
         )
-    several = any(len(sample.labels) > 1 for sample in dataset.samples)
-    path = Path(table) if table is not None else None
-    if path is not None and not path.is_file():
-        raise ConfigError(f"The table of regions {path} does not exist.")
-    if path is None and by in {None, "region"} and not several:
-        path = _table_beside(dataset)
-    if path is not None:
-        if not dataset.instances:
-            raise DataError(
-                f"{path} labels regions by number, but the masks in {dataset.root} have no "
-                f"numbers; expected one mask file for each region, or instance masks in a folder "
-                f"instances."
-            )
-        rows = read_region_labels(path, dataset.samples)
-        return _Labels("region", f"Labels of regions are those in {path.name}.", path, rows)
-    if by in {None, "region"} and several:
-        return _Labels("region", "The manifest labels each mask of an image.")
-    if by == "region":
-        raise DataError(
-            f"{dataset.root} has no labels of regions; expected a table {' or '.join(_TABLES)} of "
-            f"image, region and label, or a label for each mask in the manifest, separated by "
-            f"{SEPARATOR!r}."
+    used = [label for label in labels if classes is None or label in classes]
+    if positive is not None and positive not in used:
+        raise ConfigError(
+            f"Expected the positive label to be one of {_listed(used)}; received {positive}."
         )
-    if by == "image" and several:
-        raise ConfigError("The manifest labels each mask of an image; labels are by region.")
-    if by == "image" or (by is None and any(sample.label for sample in dataset.samples)):
-        return _Labels("image", "Every region has the label of its image.")
-    if by == "class" or len(_foreground(dataset)) > 1:
-        return _Labels("class", "The label of a region is its class in the mask.")
-    raise DataError(
-        f"{dataset.root} has no labels to learn from; expected folders named by class, a column "
-        f"label in a manifest, a table {' or '.join(_TABLES)} of image, region and label, or masks "
-        f"of several classes."
-    )
-
-
-def _table_beside(dataset: DataSet) -> Path | None:
-    """Table of labels in the folder of the data, if one fits."""
-    for name in _TABLES:
-        path = dataset.root / name
-        if path.is_file() and dataset.instances:
-            try:
-                read_region_labels(path, ())
-            except DataError:
-                continue  # a table of something else
-            return path
-    return None
-
-
-def _foreground(dataset: DataSet) -> list[str]:
-    names = dataset.labels.names
-    return [name for label, name in enumerate(names) if label != dataset.labels.background]
-
-
-def _region_labels(dataset: DataSet, given: _Labels) -> tuple[list[str], list[str]]:
-    """Labels that regions have, sorted, and those of images without any region."""
-    if given.source == "class":
-        return _foreground(dataset), []
-    if given.table_path is not None:
-        labels = {label for rows in given.table.values() for label in rows.values() if label}
-        if not labels:
-            raise DataError(f"{given.table_path} labels no region of an image in {dataset.root}.")
-        return sorted(labels), []
-    masked = [sample for sample in dataset.samples if sample.masks]
-    unlabeled = [sample for sample in masked if not sample.label]
-    if unlabeled:
-        raise DataError(
-            f"{len(unlabeled)} of {len(masked)} images with a mask have no label, the first "
-            f"{unlabeled[0].image}; expected one for each: a folder named by class, or the column "
-            f"label of a manifest."
+    if positive is None and len(used) > 2:
+        raise ConfigError(
+            f"Regions have {len(used)} labels, {_listed(used)}; expected two: name the "
+            f"positive one (positive={used[-1]}, others are negative), or the two to use "
+            f"(classes={used[0]},{used[-1]}, others are skipped)."
         )
-    by_label: dict[str, list[Sample]] = {}
+    notes = []
+    if positive is None:
+        positive, why = _positive(used)
+        notes.append(f"{positive!r} is the positive class, {why}.")
+    others = [label for label in used if label != positive]
+    if len(others) > 1:
+        notes.append(f"The labels {_listed(others)} are the negative class.")
+    skipped = [label for label in labels if label not in used]
+    if skipped:
+        notes.append(f"Regions with the labels {_listed(skipped)} are skipped.")
+    targets: dict[str, int | None] = {label: int(label == positive) for label in used}
+    targets |= dict.fromkeys(skipped)
+    negative = others[0] if len(others) == 1 else OTHER
+    return (negative, positive), targets, notes
+
+
+def decision_unit(
+    dataset: DataSet, source: LabelSource, unit: Unit | None, targets: Mapping[str, int | None]
+) -> tuple[Unit, str]:
+    """Unit of a decision, and a sentence on it where it was inferred, without a `unit` that is set.
+
+    Regions where they have labels, cases where a column of the data names them and each has one
+    class, else images.
+
+    Raises:
+        ConfigError: If labels or cases do not allow the unit.
+        DataError: If a case has images of both classes.
+    """
+    if source != "image":
+        if unit in {None, "region"}:
+            return "region", "" if unit else "Each region is decided on, as it has a label."
+        raise ConfigError(
+            f"Labels are of regions, so each {unit} may have several; expected the unit region, or "
+            f"a label for each {unit}."
+        )
+    if unit in {"region", "image"}:
+        return unit, ""
+    if unit == "case" and not dataset.case_from:
+        raise ConfigError(
+            f"No column or pattern groups the images of {dataset.root} into cases; expected a "
+            f"column case in a manifest, or `group_by`."
+        )
+    by_image = "All regions of an image are decided on together."
+    if unit is None and dataset.case_from not in _CASES:
+        return "image", by_image
+    try:
+        _require_one_target(dataset, targets)
+    except DataError as error:
+        if unit == "case":
+            raise
+        return "image", f"{by_image} {error}"
+    return "case", "" if unit else "All regions of a case are decided on together."
+
+
+def _positive(labels: Sequence[str]) -> tuple[str, str]:
+    """The positive label of two, and why."""
+
+    def is_positive(label: str) -> bool:
+        words = set(re.split(r"[\W_]+", label.casefold()))
+        return bool(words & _POSITIVE) and not words & _NOT
+
+    named = [label for label in labels if is_positive(label)]
+    if len(named) == 1:
+        return named[0], "by its name"
+    return max(labels), "as the last in alphabetical order; set `positive` for the other"
+
+
+def _listed(labels: Sequence[str]) -> str:
+    more = f" and {len(labels) - _MAX_LISTED} more" if len(labels) > _MAX_LISTED else ""
+    return ", ".join(labels[:_MAX_LISTED]) + more or "none"
+
+
+def _require_one_target(dataset: DataSet, targets: Mapping[str, int | None]) -> None:
+    """Raise `DataError` for a case whose images have both targets."""
+    labels: dict[str, Counter[str]] = {}
     for sample in dataset.samples:
-        for label in sample.labels:
-            by_label.setdefault(label, []).append(sample)
-    by_label.pop("", None)  # `Labeling` reports it with the region
-    empty = [label for label in sorted(by_label) if not _has_region(dataset, by_label[label])]
-    return [label for label in sorted(by_label) if label not in empty], empty
-
-
-def _has_region(dataset: DataSet, samples: Sequence[Sample]) -> bool:
-    """Whether any mask has foreground; reads masks until one does."""
-    background = dataset.labels.background or 0
-
-    def has_foreground(sample: Sample) -> bool:
-        try:
-            mask = dataset.read_mask(sample)
-        except DataError:
-            return True  # reported where regions are extracted
-        return bool(((mask != background) & (mask != IGNORE_LABEL)).any())
-
-    masked = [sample for sample in samples if sample.masks]
-    return any(in_threads(has_foreground, masked, "Looking for regions", ahead=1))
+        if sample.label and targets.get(sample.label) is not None:
+            labels.setdefault(sample.case, Counter())[sample.label] += 1
+    for case, counts in labels.items():
+        if len({targets[label] for label in counts}) > 1:
+            counted = " and ".join(f"{label} ({counts[label]} images)" for label in sorted(counts))
+            raise DataError(
+                f"The case {case!r} has images of the labels {counted}; expected one for a case "
+                f"that is decided on as a whole."
+            )
