@@ -26,8 +26,7 @@ from maskwright.inference.cached_prediction import (
 from maskwright.inference.tune_postprocessing import TuningResult, tune_postprocessing
 from maskwright.metrics import Scores
 from maskwright.tasks.semantic.evaluation.report import semantic_report
-from maskwright.tasks.semantic.evaluation.scorer import SemanticScorer
-from maskwright.tasks.semantic.evaluation.scores import MEANS, SemanticEvaluation
+from maskwright.tasks.semantic.evaluation.scores import MEANS, SemanticEvaluation, SemanticScorer
 from maskwright.types import OnMessage
 
 FOLDS_FILE = "folds.json"

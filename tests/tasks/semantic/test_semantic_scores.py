@@ -4,7 +4,7 @@ import pytest
 from maskwright.errors import ConfigError, DataError
 from maskwright.evaluation import EvaluateOptions
 from maskwright.labels import Labels
-from maskwright.tasks.semantic.evaluation.scorer import evaluate_masks
+from maskwright.tasks.semantic.evaluation.scores import evaluate_masks
 from memory_masks import MASKS, AllCell, MemoryMasks, make_card
 
 

@@ -1,15 +1,19 @@
-"""Export of models that label every pixel."""
+"""Export of models that label every pixel, and their fastest engine on this machine."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import numpy as np
 
+from maskwright.export.engines import Threads
+from maskwright.export.ensemble import is_ensemble
 from maskwright.export.export_task import ExportTask
 from maskwright.export.logits import Logits, activate, artifact_logits, keras_logits, mean_logits
 from maskwright.export.parity import FLOAT, Parity
 from maskwright.export.smoke_test import Example
+from maskwright.inference.predictor import Predictor
 from maskwright.metrics.confusion import confusion, scores
-from maskwright.model_card import SemanticCard
+from maskwright.model_card import CARD_FILE, MODEL_FILE, SemanticCard, read_task
 from maskwright.tasks.image_examples import drawn_examples, original_sizes, samples, whole_network
 
 
@@ -64,3 +68,25 @@ EXPORT = ExportTask(
     int8=True,
     join=mean_logits,
 )
+
+
+def open_masks(
+    folder: Path,
+    threads: Threads,
+    worth_preparing: Callable[[], bool],
+    on_message: Callable[[str], None],
+) -> Predictor:
+    """Predictor in the fastest engine that is installed.
+
+    `worth_preparing` is asked of a run of which nothing was prepared.
+    """
+    trained = (folder / MODEL_FILE).is_file() and (folder / CARD_FILE).is_file()
+    if not trained or is_ensemble(folder) or read_task(folder / CARD_FILE) != SemanticCard.task:
+        return Predictor.load(folder, threads)
+    from maskwright.export.engine_cache import open_prepared, prepare
+
+    prepared = open_prepared(folder, threads)
+    if prepared is None and worth_preparing():
+        prepare(folder, EXPORT, on_message)
+        prepared = open_prepared(folder, threads)
+    return Predictor.load(folder, threads) if prepared is None else Predictor(*prepared)

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
+from maskwright.data.to_rgb import as_picture
 from maskwright.errors import DataError
 from maskwright.export.artifact import needs_tensorflow
 from maskwright.export.engines import ALONE, SHARED, Threads
 from maskwright.export.logits import load_card
-from maskwright.imageio import find_images
+from maskwright.imageio import atomic_write, find_images, read_image, write_image, write_mask
 from maskwright.inference.adjustments import adjusted_card
 from maskwright.inference.folder_plan import (
     Advance,
@@ -27,16 +28,17 @@ from maskwright.inference.folder_plan import (
 )
 from maskwright.inference.large.partial_mask import LargeOptions
 from maskwright.inference.large.predict_large import is_large, predict_large
-from maskwright.inference.manifest import Record, fingerprint
+from maskwright.inference.manifest import fingerprint
 from maskwright.inference.output_paths import Job, WorkItem, plan_files
 from maskwright.inference.predictor import Prediction, Predictor
+from maskwright.labels import Labels
 from maskwright.model_card import SemanticCard
 from maskwright.tasks.semantic.batching import BATCH_PIXELS, PreparedPixels, batches
-from maskwright.tasks.semantic.load import open_masks
-from maskwright.tasks.semantic.writer import write_files
+from maskwright.tasks.semantic.export import open_masks
 from maskwright.tasks.settings import refuse_options
 from maskwright.types import ignore_message
 
+_OVERLAY_ROWS = 512  # drawn at once, because drawing takes many times the bytes of the image
 _WORTH_PREPARING = 16  # images; preparing takes about as long as Keras takes for a hundred
 
 
@@ -56,7 +58,7 @@ def plan_folder(
     if options.engine == "ray":
         card = adjusted_card(load_card(Path(model)), options.adjustments)
         worker = replace(options, on_message=ignore_message)
-        plan = plan_masks(card, images, out, options, partial(_open, Path(model), worker))
+        plan = _plan(card, images, out, options, partial(_open, Path(model), worker))
         return replace(plan, on_gpu=needs_tensorflow(Path(model)))
     # Of a single image, however large, little is read or written beside the engine.
     threads = ALONE if Path(images).is_file() else SHARED
@@ -73,11 +75,11 @@ def plan_predictor(
     predictor: Predictor, images: str | Path, out: Path, options: FolderOptions
 ) -> FolderPlan[FolderResult]:
     """As `plan_folder`, with a model that is open; `options.adjustments` are not looked at."""
-    folder_model = folder_model_of(predictor, options)
-    return plan_masks(predictor.card, images, out, options, lambda _: folder_model)
+    folder_model = _folder_model(predictor, options)
+    return _plan(predictor.card, images, out, options, lambda _: folder_model)
 
 
-def plan_masks(
+def _plan(
     card: SemanticCard,
     images: str | Path,
     out: Path,
@@ -85,31 +87,24 @@ def plan_masks(
     open_model: Callable[[Threads], FolderModel],
 ) -> FolderPlan[FolderResult]:
     """As `plan_folder`, from the adjusted card and a function that opens the model."""
-    by_windows = (lambda _: True) if options.large or options.polygons else is_large
     jobs = plan_files(
         images,
         out,
         options.overlays,
         options.probabilities,
         polygons=options.polygons,
-        is_large=by_windows,
+        is_large=(lambda _: True) if options.large or options.polygons else is_large,
     )
     settings = fingerprint(card.to_json(), options.flips)
-    return FolderPlan([WorkItem((job,), settings) for job in jobs], open_model, _finish)
-
-
-def _finish(result: FolderResult, records: list[Record]) -> FolderResult:
-    """Masks have no tables."""
-    return result
+    items = [WorkItem((job,), settings) for job in jobs]
+    return FolderPlan(items, open_model, lambda result, _: result)  # masks have no tables
 
 
 def _open(model: Path, options: FolderOptions, threads: Threads) -> FolderModel:
-    predictor = Predictor.load(model, threads).adjusted(**options.adjustments)
-    return folder_model_of(predictor, options)
+    return _folder_model(Predictor.load(model, threads).adjusted(**options.adjustments), options)
 
 
-def folder_model_of(predictor: Predictor, options: FolderOptions) -> FolderModel:
-    """Functions of a predictor for the folder pipeline."""
+def _folder_model(predictor: Predictor, options: FolderOptions) -> FolderModel:
     functions = _MaskFolder(predictor, options)
     return FolderModel(functions.prepare, functions.predict, functions.predict_large)
 
@@ -122,13 +117,12 @@ class _MaskFolder:
         self.options = options
 
     def prepare(self, image: np.ndarray, job: Job) -> PreparedPixels:
-        predictor = self.predictor
-        height, width = image.shape[:2]
-        small = predictor.card.size is not None or height * width <= BATCH_PIXELS
-        whole = predictor.whole(image) if small else None
-        return PreparedPixels(
-            predictor.working(image) if whole is None else whole, whole is not None
-        )
+        predictor, pixels = self.predictor, image.shape[0] * image.shape[1]
+        if predictor.card.size is not None or pixels <= BATCH_PIXELS:
+            whole = predictor.whole(image)
+            if whole is not None:
+                return PreparedPixels(whole, True)
+        return PreparedPixels(predictor.working(image), False)
 
     def predict(
         self, groups: Iterator[Iterable[ReadImage]], advance: Advance
@@ -145,9 +139,8 @@ class _MaskFolder:
             advance(len(batch))
             seconds = (time.perf_counter() - started) / len(batch)
             for image, values in zip(batch, probabilities, strict=True):
-                yield self._work(
-                    image, partial(self._decide, image, values), seconds, values.nbytes
-                )
+                decide = partial(self._decide, image, values)
+                yield self._work(image, decide, seconds, values.nbytes)
 
     def predict_large(self, job: Job, advance: Advance) -> tuple[int, int]:
         if job.probabilities is not None:
@@ -176,9 +169,8 @@ class _MaskFolder:
         strips = self.predictor.strips(image.prepared.values, image.size, self.options.flips)
         try:
             counted = _counted(strips, image.size[0], advance)
-            prediction = self.predictor.decide(
-                counted, image.size, image.job.probabilities is not None
-            )
+            wanted = image.job.probabilities is not None
+            prediction = self.predictor.decide(counted, image.size, wanted)
         except DataError as error:
             return Rejected(image, error)
         return self._work(image, lambda: prediction, time.perf_counter() - started, 0)
@@ -196,7 +188,7 @@ class _MaskFolder:
         bytes_behind = held + image.size[0] * image.size[1] * (16 + 8 * classes)
 
         def write() -> None:
-            write_files(image.job, decide(), labels, image.pixels, self.options.max_pixels)
+            _write_files(image.job, decide(), labels, image.pixels, self.options.max_pixels)
 
         return Work((image,), write, seconds, bytes_behind)
 
@@ -206,3 +198,33 @@ def _counted(strips: Iterator[np.ndarray], height: int, advance: Advance) -> Ite
     for strip in strips:
         advance(len(strip) / height)
         yield strip
+
+
+def _write_files(
+    job: Job, prediction: Prediction, labels: Labels, image: np.ndarray | None, max_pixels: int
+) -> None:
+    """Write mask, overlay (over `image`, read again for `None`) and probabilities of the job."""
+    try:
+        write_mask(job.mask, prediction.labels, labels.colors)
+        if job.overlay:
+            picture = as_picture(read_image(job.image, max_pixels) if image is None else image)
+            write_image(job.overlay, _overlay(picture, prediction.labels, labels))
+        if job.probabilities and prediction.probabilities is not None:
+            with atomic_write(job.probabilities) as beside:
+                np.savez_compressed(
+                    beside,
+                    probabilities=prediction.probabilities.astype(np.float16),
+                    names=np.array(labels.names),
+                )
+    except OSError as error:
+        raise DataError(f"The results for {job.image} cannot be written: {error}.") from error
+
+
+def _overlay(image: np.ndarray, mask: np.ndarray, labels: Labels) -> np.ndarray:
+    """`Labels.overlay` in bands of rows, each with a row of its neighbors for the outlines."""
+    drawn = np.empty_like(image)
+    for top in range(0, len(image), _OVERLAY_ROWS):
+        first, last = max(0, top - 1), top + _OVERLAY_ROWS + 1
+        band = labels.overlay(image[first:last], mask[first:last])
+        drawn[top : top + _OVERLAY_ROWS] = band[top - first :][:_OVERLAY_ROWS]
+    return drawn

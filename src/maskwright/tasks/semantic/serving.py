@@ -8,7 +8,7 @@ import numpy as np
 from maskwright.export.engines import SHARED, Threads
 from maskwright.inference import LargeOptions, Prediction, Predictor, predict_large
 from maskwright.model_card import postprocessing_of
-from maskwright.tasks.semantic.load import open_masks
+from maskwright.tasks.semantic.export import open_masks
 from maskwright.tasks.serving import (
     LABELS,
     Engine,

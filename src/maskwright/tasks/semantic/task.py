@@ -10,11 +10,10 @@ from maskwright.errors import ConfigError
 from maskwright.evaluation.reports.parts import Report
 from maskwright.inference.predictor import Predictor
 from maskwright.tasks.base import Prepare, Task
-from maskwright.tasks.semantic.evaluation.compare import Comparison
+from maskwright.tasks.semantic.evaluation.compare import Comparison, compare_runs
 from maskwright.tasks.semantic.evaluation.compare_report import comparison_report
 from maskwright.tasks.semantic.evaluation.report import semantic_report
-from maskwright.tasks.semantic.evaluation.runs import compare_runs, evaluate_run
-from maskwright.tasks.semantic.evaluation.scores import SemanticEvaluation
+from maskwright.tasks.semantic.evaluation.scores import SemanticEvaluation, evaluate_run
 from maskwright.tasks.semantic.export import EXPORT
 from maskwright.tasks.semantic.folder import plan_folder
 from maskwright.tasks.semantic.network import auto_size

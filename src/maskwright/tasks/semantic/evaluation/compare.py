@@ -1,21 +1,23 @@
 """Two models on the same images of a split: how far apart they are, and whether that is shown."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 
-from maskwright.data import DataSet, Sample
-from maskwright.errors import ConfigError, ModelError
+from maskwright.data import DataSet, Sample, open_dataset
+from maskwright.errors import ConfigError, DataError, ModelError
 from maskwright.evaluation import Caution, EvaluateOptions, Evaluation, Example, evaluate
 from maskwright.evaluation.reports.formatting import number
-from maskwright.inference.predictor import Prediction, Segmenter
+from maskwright.inference.predictor import Prediction, Predictor, Segmenter
 from maskwright.labels import Labels
 from maskwright.metrics import Paired, fewest_cases, paired_difference, tally_scores
 from maskwright.model_card import SemanticCard
+from maskwright.tasks.provenance import division_of, learned_ids
 from maskwright.tasks.semantic.evaluation.drawing import draw_errors
-from maskwright.tasks.semantic.evaluation.scorer import SemanticScorer
+from maskwright.tasks.semantic.evaluation.scores import SemanticScorer
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -179,3 +181,41 @@ def _check_comparable(a: SemanticCard, b: SemanticCard, names: tuple[str, str], 
 
 def _size(card: SemanticCard) -> str:
     return "that of the image" if card.size is None else f"{card.size[0]}x{card.size[1]} px"
+
+
+def compare_runs(a: Path, b: Path, data: str | Path, options: EvaluateOptions) -> Comparison:
+    """Score two runs on the images that are in the split for both."""
+    models = Predictor.load(a), Predictor.load(b)
+    dataset, warnings = _shared(a, b, data, options.split)
+    comparison = compare_masks(
+        models,
+        dataset,
+        options,
+        names=(str(a), str(b)),
+        learned=(learned_ids(a, data), learned_ids(b, data)),
+    )
+    return replace(comparison, warnings=(*warnings, *comparison.warnings))
+
+
+def _shared(a: Path, b: Path, data: str | Path, split: str) -> tuple[DataSet, tuple[Caution, ...]]:
+    """The data set with the samples that are in the split for both runs."""
+    dataset = open_dataset(data, **division_of(a))
+    if division_of(b) == division_of(a):
+        return dataset, ()
+    samples = dataset.of(split)
+    others = {sample.id for sample in open_dataset(data, **division_of(b)).of(split)}
+    shared = [sample for sample in samples if sample.id in others]
+    if not shared:
+        raise DataError(
+            f"{a} and {b} divide {dataset.root} differently, and no image is in the split "
+            f"{split!r} for both; train both with the same shares, split_seed and group_by."
+        )
+    if len(shared) == len(samples) == len(others):
+        return dataset, ()
+    text = (
+        f"The runs divide the data differently: only {len(shared)} of {len(samples)} images are "
+        f"in the split {split!r} for both, and are scored."
+    )
+    rest = tuple(sample for sample in dataset.samples if sample.split != split)
+    caution = Caution("different_splits", text)
+    return replace(dataset, samples=(*rest, *shared)), (caution,)

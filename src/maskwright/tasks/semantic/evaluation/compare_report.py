@@ -20,7 +20,7 @@ from maskwright.evaluation.reports.parts import (
 )
 from maskwright.metrics import EMPTY_RULE, NO_DIFFERENCE, tally_scores, verdict
 from maskwright.tasks.semantic.evaluation.compare import Comparison
-from maskwright.tasks.semantic.evaluation.report import error_colors
+from maskwright.tasks.semantic.evaluation.drawing import error_colors
 from maskwright.tasks.semantic.evaluation.scores import MEANS
 
 

@@ -37,6 +37,17 @@ def draw_errors(
     return shown.round().astype(np.uint8)
 
 
+def error_colors(background: int | None) -> list[tuple[Color, str]]:
+    """What the colors of errors mean, as `draw_errors` uses them."""
+    if background is None:
+        return [(WRONG_CLASS, "wrong class")]
+    return [
+        (FALSE_POSITIVE, "false positive"),
+        (FALSE_NEGATIVE, "false negative"),
+        (WRONG_CLASS, "foreground of another class"),
+    ]
+
+
 def _tint(picture: np.ndarray, where: np.ndarray, color: Color, opacity: float) -> None:
     """Mix a color into the pixels `where`, in place."""
     picture[where] = picture[where] * (1 - opacity) + np.array(color) * opacity

@@ -27,11 +27,10 @@ from maskwright.evaluation.reports.parts import (
     model_settings,
     upper_first,
 )
-from maskwright.labels import Color
 from maskwright.metrics import EMPTY_RULE
 from maskwright.metrics.confusion import TRUTH
 from maskwright.model_card import STEPS, postprocessing_of
-from maskwright.tasks.semantic.evaluation.drawing import FALSE_NEGATIVE, FALSE_POSITIVE, WRONG_CLASS
+from maskwright.tasks.semantic.evaluation.drawing import error_colors
 from maskwright.tasks.semantic.evaluation.scores import MEANS, PER_CLASS, SemanticEvaluation
 
 _WITH_INTERVAL = [score.key for score in PER_CLASS if score.interval]
@@ -206,17 +205,6 @@ def _card(evaluation: SemanticEvaluation, key: str, title: str) -> Card:
         span(getattr(evaluation.intervals, key)),
         ("Mean over images", number(over_images[0]), span(over_images[1])),
     )
-
-
-def error_colors(background: int | None) -> list[tuple[Color, str]]:
-    """What the colors of errors mean, as `draw_errors` uses them."""
-    if background is None:
-        return [(WRONG_CLASS, "wrong class")]
-    return [
-        (FALSE_POSITIVE, "false positive"),
-        (FALSE_NEGATIVE, "false negative"),
-        (WRONG_CLASS, "foreground of another class"),
-    ]
 
 
 def _settings(evaluation: SemanticEvaluation) -> dict[str, object]:
