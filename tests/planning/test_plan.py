@@ -12,6 +12,7 @@ from maskwright.planning import (
     DatasetStats,
     EncoderWeights,
     Machine,
+    PlanBuilder,
     SizeLevel,
     Summary,
     Timing,
@@ -61,7 +62,7 @@ def stats(*objects, size=(256, 256), train=100, **changed):
 
 
 def planned(data, weights="weights.h5", minutes=10, machine=MACHINE, **options):
-    made = plan(data, machine, minutes=minutes, weights=EncoderWeights(weights), **options)
+    made = plan(PlanBuilder(data, machine, minutes, EncoderWeights(weights), **options))
     TrainConfig(**made.settings)  # has all these keys, with values of these kinds
     return made
 

@@ -12,8 +12,7 @@ from maskwright.api.search_record import (
     Search,
     SearchScore,
     Trial,
-    read_record,
-    start_record,
+    open_record,
     write_record,
 )
 from maskwright.api.search_space import Choice, OneOf, choose_space, values_of, with_values
@@ -65,11 +64,7 @@ def search(
     if trials < 1:
         raise ConfigError(f"A search takes one trial or more; received {trials}.")
     out = Path(out)
-    given = given_settings(settings)
-    if resume:
-        record = read_record(out, bool(given or plan is not None or vary))
-    else:
-        record = start_record(out, read_config(plan, given, TrainConfig), vary, score)
+    record = open_record(out, plan, given_settings(settings), vary, score, resume)
     config = read_config(None, record["settings"], TrainConfig)
     if config.objects is not None:
         raise ConfigError("A search scores masks of classes; leave `objects` out.")

@@ -15,7 +15,13 @@ from maskwright.data import DataSet, open_dataset
 from maskwright.data.readers.resolve import list_samples
 from maskwright.errors import ConfigError, ModelError
 from maskwright.imageio import write_text
-from maskwright.planning.plan_builder import EncoderWeights, PlannedSetting, SizeLevel, plural
+from maskwright.planning.plan_builder import (
+    EncoderWeights,
+    PlanBuilder,
+    PlannedSetting,
+    SizeLevel,
+    plural,
+)
 from maskwright.tasks.settings import report_skipped
 from maskwright.types import OnMessage, ignore_message
 
@@ -55,16 +61,8 @@ def plan(
     size, timing = SizeLevel(), None
 
     def make() -> planning.Plan:
-        return planning.plan(
-            stats,
-            machine,
-            minutes=minutes,
-            weights=weights,
-            given=given,
-            size_level=size,
-            timing=timing,
-            split_settings=division,
-        )
+        draft = PlanBuilder(stats, machine, minutes, weights, given, size, timing)
+        return planning.plan(draft, division)
 
     for _ in range(_MOST_ROUNDS if measure else 0):
         planned = make()

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import yaml
 
 from maskwright.api.search_space import choose_space, with_values
-from maskwright.config import TrainConfig
+from maskwright.config import TrainConfig, read_config
 from maskwright.errors import ConfigError
 from maskwright.imageio import check_start, write_table, write_text
 
@@ -17,8 +17,6 @@ SEARCH_FILE = "search.json"
 """Name of the record of a search, in its folder."""
 
 SearchScore = Literal["mean_dice", "mean_iou"]
-
-_HOLDS = {SEARCH_FILE: "search", "plan.yaml": "run"}
 
 
 @dataclass(frozen=True)
@@ -62,33 +60,38 @@ class Search:
         return self.folder / "best.yaml"
 
 
-def start_record(out: Path, config: TrainConfig, vary: Sequence[str], score: str) -> dict[str, Any]:
-    """Record of a new search; `ConfigError` where `out` holds something else."""
-    check_start(out, _HOLDS)
+def open_record(
+    out: Path,
+    plan: str | Path | None,
+    settings: Mapping[str, Any],
+    vary: Sequence[str],
+    score: str,
+    resume: bool,
+) -> dict[str, Any]:
+    """Record of a new search or, to resume, that of the search in `out`.
+
+    Raises:
+        ConfigError: If there is no search to resume, or `out` holds something already; or if
+            settings are given to resume, which would make trials incomparable.
+    """
+    check_start(out, {SEARCH_FILE: "search", "plan.yaml": "run"}, resume)
+    if resume and (settings or plan is not None or vary):
+        raise ConfigError(
+            "A search goes on with what it began with, so that its trials can be compared: give "
+            "--trials alone with --resume."
+        )
+    if resume:
+        return json.loads((out / SEARCH_FILE).read_text(encoding="utf-8"))
     if score not in ("mean_dice", "mean_iou"):
         raise ConfigError(f"Expected the score mean_dice or mean_iou; received {score!r}.")
+    config = read_config(plan, settings, TrainConfig).with_budget()
     return {
-        "settings": config.with_budget().model_dump(mode="json"),
+        "settings": config.model_dump(mode="json"),
         "vary": list(choose_space(config, vary)),
         "score": score,
         "data": None,
         "trials": [],
     }
-
-
-def read_record(out: Path, given: bool) -> dict[str, Any]:
-    """Record of a search that is resumed.
-
-    Raises:
-        ConfigError: If there is none, or settings are given, which would make trials incomparable.
-    """
-    check_start(out, _HOLDS, resume=True)
-    if given:
-        raise ConfigError(
-            "A search goes on with what it began with, so that its trials can be compared: give "
-            "--trials alone with --resume."
-        )
-    return json.loads((out / SEARCH_FILE).read_text(encoding="utf-8"))
 
 
 def write_record(out: Path, config: TrainConfig, record: Mapping[str, Any]) -> None:

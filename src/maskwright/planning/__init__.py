@@ -8,6 +8,7 @@ from maskwright.planning.hardware import Machine, Timing, this_machine
 from maskwright.planning.plan import Plan, plan
 from maskwright.planning.plan_builder import (
     EncoderWeights,
+    PlanBuilder,
     PlannedSetting,
     SizeLevel,
     at_size_level,
@@ -24,6 +25,7 @@ __all__ = [
     "EncoderWeights",
     "Machine",
     "Plan",
+    "PlanBuilder",
     "PlannedSetting",
     "SizeLevel",
     "Summary",

@@ -8,19 +8,15 @@ from typing import Any
 import yaml
 
 from maskwright.model_card import STEPS
-from maskwright.planning.hardware import Machine, Timing
 from maskwright.planning.plan_builder import (
     SET_BY_USER,
-    EncoderWeights,
     PlanBuilder,
     PlannedSetting,
-    SizeLevel,
     by,
     percent,
     plural,
 )
 from maskwright.planning.rules import masks, model, scale, training
-from maskwright.planning.stats.dataset_stats import DatasetStats
 
 _MAX_CLASSES = 12
 _MAX_MISSING_CLASSES = 5
@@ -85,34 +81,12 @@ class Plan:
         return {"name": self.name, "header": list(self.header), "choices": choices}
 
 
-def plan(
-    data: DatasetStats,
-    machine: Machine,
-    *,
-    minutes: float,
-    weights: EncoderWeights | None = None,
-    given: Mapping[str, Any] | None = None,
-    size_level: SizeLevel | None = None,
-    timing: Timing | None = None,
-    split_settings: Sequence[PlannedSetting] = (),
-) -> Plan:
+def plan(draft: PlanBuilder, split_settings: Sequence[PlannedSetting] = ()) -> Plan:
     """Derive settings from a data set, a machine and a budget.
 
     Args:
-        given: Settings fixed by the user, with the values of `TrainConfig`; other settings are
-            chosen to fit them. Of `augmentation`, only the changed parameters.
-        timing: Measured training step of this plan; `None` if it was not timed.
-        split_settings: Settings of the splits that were changed before `data` was measured.
+        split_settings: Settings of the splits that were changed before the data was measured.
     """
-    draft = PlanBuilder(
-        data,
-        machine,
-        minutes,
-        weights or EncoderWeights(),
-        dict(given or {}),
-        size_level or SizeLevel(),
-        timing,
-    )
     for rule in RULES:
         rule(draft)
     for choice in split_settings:

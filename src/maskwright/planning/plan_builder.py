@@ -57,15 +57,21 @@ class SizeLevel:
 
 @dataclass
 class PlanBuilder:
-    """Inputs of the rules, and the settings that they choose."""
+    """Inputs of the rules, and the settings that they choose.
+
+    Args:
+        given: Settings fixed by the user, with the values of `TrainConfig`; other settings are
+            chosen to fit them. Of `augmentation`, only the changed parameters.
+        timing: Measured training step of this plan; `None` if it was not timed.
+    """
 
     data: DatasetStats
     machine: Machine
     minutes: float
-    weights: EncoderWeights
-    given: Mapping[str, Any]
-    size_level: SizeLevel
-    timing: Timing | None
+    weights: EncoderWeights = EncoderWeights()
+    given: Mapping[str, Any] = field(default_factory=dict)
+    size_level: SizeLevel = SizeLevel()
+    timing: Timing | None = None
     choices: dict[str, PlannedSetting] = field(default_factory=dict)
 
     def choose(self, key: str, value: Any, reason: str) -> Any:

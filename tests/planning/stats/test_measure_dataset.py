@@ -6,7 +6,7 @@ from maskwright.data import open_dataset
 from maskwright.data.synthetic.datasets import write_dataset
 from maskwright.errors import DataError
 from maskwright.imageio import write_image
-from maskwright.planning import EncoderWeights, Machine, measure_dataset, plan
+from maskwright.planning import EncoderWeights, Machine, PlanBuilder, measure_dataset, plan
 
 
 def write_pair(root, name, image, mask, ending=".png"):
@@ -22,7 +22,7 @@ def write_pair(root, name, image, mask, ending=".png"):
 def measured(root, **options):
     dataset = open_dataset(root, val_share=0, test_share=0)
     stats = measure_dataset(dataset, **options)
-    settings = plan(stats, Machine(2, 8000), minutes=1).settings
+    settings = plan(PlanBuilder(stats, Machine(2, 8000), minutes=1)).settings
     assert settings["size"] or settings["crop"]
     return stats
 
@@ -79,7 +79,7 @@ def test_one_image_of_many_channels_and_sixteen_bits(tmp_path):
     stats = measured(tmp_path)
     assert (stats.channels, stats.dtype, stats.images_read) == (7, "uint16", 1)
     assert stats.up_down.p_value == 1  # a single image allows no test
-    made = plan(stats, Machine(2, 8000), minutes=1, weights=EncoderWeights("weights.h5"))
+    made = plan(PlanBuilder(stats, Machine(2, 8000), 1, EncoderWeights("weights.h5")))
     assert made.settings["encoder"] == "plain"
     assert any("65,535" in line for line in made.header)
 
