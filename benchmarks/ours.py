@@ -13,10 +13,9 @@ from maskwright.losses import loss
 from maskwright.tasks.semantic.network import describe_model
 from maskwright.tasks.semantic.training import segmentation
 from maskwright.tasks.settings import make_augmentation
+from maskwright.training import Batching, Recipe
 from maskwright.training.checkpoint import State
 from maskwright.training.loop import TrainingLoop
-from maskwright.training.objective import Batching
-from maskwright.training.options import Recipe
 
 MODELS = {
     "default": {},

@@ -104,8 +104,8 @@ class Instances:
             codes = which * most + classes.ravel()[places]
             counts = np.bincount(codes, minlength=number * most).reshape(number, most)
             labels = counts.argmax(axis=1).astype(np.int32)
-        sure = None if scores is None else np.asarray(scores, np.float32)
-        return cls(ids.shape[:2], labels, boxes, masks, np.zeros(number, bool), sure)
+        confidence = None if scores is None else np.asarray(scores, np.float32)
+        return cls(ids.shape[:2], labels, boxes, masks, np.zeros(number, bool), confidence)
 
     @classmethod
     def from_json(cls, text: str) -> "Instances":

@@ -6,8 +6,7 @@ from scenes import recipe
 
 from maskwright.errors import ConfigError
 from maskwright.losses import CrossEntropy
-from maskwright.training import LearningTask, Scoring
-from maskwright.training.objective import from_logits
+from maskwright.training import LearningTask, Scoring, from_logits
 from maskwright.training.schedule import Group, make_optimizer
 from maskwright.training.steps import MovingAverage, make_train_step
 

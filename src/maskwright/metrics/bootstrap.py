@@ -106,13 +106,9 @@ def paired_difference(
     It is as wide as few cases demand (`expanded_level`), and there is none with fewer than
     `fewest_cases`, where even one sign in all of them is no evidence.
 
-    Args:
-        tallies_a: Tallies of each image by one model, `(n, 3, classes)`, as `tally` makes them.
-        tallies_b: Tallies of the same images by the other model.
-        cases: Case of each image.
-        draws: Number of bootstrap samples; 0 for no intervals.
-        seed: Seed of the bootstrap.
-        level: Level of confidence.
+    Tallies are those of each image by one model, `(n, 3, classes)`, as `tally` makes them, and
+    those of the same images by the other; `cases` is the case of each image, `draws` the number of
+    bootstrap samples, 0 for no intervals.
 
     Raises:
         DataError: If the tallies and cases are not of the same images and classes.

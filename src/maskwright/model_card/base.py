@@ -23,10 +23,7 @@ SEGMENTER = "segmenter"
 """Folder, within a model of regions, of the model that predicts the masks."""
 NETWORK_FILE = "network.json"
 """Name of the description of the network, `Blueprint.to_json`, in the folder of a run."""
-FORMAT_VERSION = 2
-"""Version of the format of `model_card.json`; cards of other versions are refused."""
-
-PixelType = Annotated[str, Field(pattern="^(uint8|uint16|float32)$")]
+_FORMAT_VERSION = 2  # cards of other versions are refused
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +41,7 @@ class ModelCard:
     command: ClassVar[str]
 
     channels: PositiveInt
-    dtype: PixelType
+    dtype: Annotated[str, Field(pattern="^(uint8|uint16|float32)$")]
     temperature: PositiveFloat = 1.0
     model_sha256: str
     version: str
@@ -66,7 +63,7 @@ class ModelCard:
     def to_json(self) -> str:
         """JSON text that `from_json` reads back."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}
-        content = {"format_version": FORMAT_VERSION, "task": self.task, **values}
+        content = {"format_version": _FORMAT_VERSION, "task": self.task, **values}
         return json.dumps(content, indent=2, default=Labels.to_dict) + "\n"
 
     @classmethod
@@ -150,10 +147,10 @@ def _parsed(text: str) -> dict[str, Any]:
     if not isinstance(values, dict) or "task" not in values:
         raise ModelError("This is no model card of Maskwright; copy the run or artifact again.")
     version = values.pop("format_version", None)
-    if version != FORMAT_VERSION:
+    if version != _FORMAT_VERSION:
         raise ModelError(
             f"The card has the format version {version!r}; this version of Maskwright reads "
-            f"{FORMAT_VERSION}: train or export the model again."
+            f"{_FORMAT_VERSION}: train or export the model again."
         )
     return values
 

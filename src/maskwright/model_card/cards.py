@@ -10,7 +10,6 @@ from maskwright.model_card.base import ModelCard, wrong_value
 from maskwright.model_card.postprocessing import Postprocessing
 from maskwright.types import InstanceMethod, Outside, RegionKind, Unit
 
-ImageSize = tuple[PositiveInt, PositiveInt] | None
 Share = Annotated[float, Field(gt=0, lt=1)]
 Probability = Annotated[float, Field(ge=0, lt=1)]
 
@@ -18,7 +17,7 @@ Probability = Annotated[float, Field(ge=0, lt=1)]
 @dataclass(frozen=True, kw_only=True)
 class _PixelCard(ModelCard):
     labels: Labels
-    size: ImageSize
+    size: tuple[PositiveInt, PositiveInt] | None
     tile: PositiveInt | None
     threshold: Share | None
 
@@ -74,7 +73,7 @@ class InstanceCard(ModelCard):
 
     labels: Labels
     method: InstanceMethod
-    size: ImageSize
+    size: tuple[PositiveInt, PositiveInt] | None
     tile: PositiveInt | None
     foreground: Probability = 0.5
     marker: Probability = 0.5

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from maskwright.training import Batching, TrainOptions
 
 _MAX_SKIPPED_SHOWN = 20
+_MIN_STEPS = 20  # of an epoch of a run measured in minutes, so that ten images do for an epoch
 
 _PURPOSES = {
     "flips": "average over flipped images",
@@ -37,7 +38,7 @@ def train_options(
     on_message: OnMessage = ignore_message,
 ) -> "TrainOptions":
     """How a run with these settings is carried out."""
-    from maskwright.training.options import TrainOptions
+    from maskwright.training import TrainOptions
 
     return TrainOptions(
         seed=config.seed,
@@ -77,15 +78,15 @@ def make_batching(
 ) -> "Batching":
     """How the training samples become batches; timed runs go over few samples several times."""
     from maskwright.data.pipeline.epochs import steps_per_epoch
-    from maskwright.training.objective import Batching
-    from maskwright.training.run_training import passes
+    from maskwright.training import Batching
 
+    steps = steps_per_epoch(num_samples, config.batch_size)
     return Batching(
         batch_size=config.batch_size,
         augmentation=make_augmentation(config),
         seed=options.seed,
         crop=crop,
-        passes=passes(options.minutes, steps_per_epoch(num_samples, config.batch_size)),
+        passes=1 if options.minutes is None else -(-_MIN_STEPS // steps),
     )
 
 

@@ -5,16 +5,25 @@ The loop knows no task: a task gives it a `TrainingSetup`.
 
 from maskwright.training.loop import TrainingLoop
 from maskwright.training.lr_finder import LearningRateCurve, find_learning_rate
-from maskwright.training.objective import Batching, LearningTask, Scoring, TrainingSetup
-from maskwright.training.options import Recipe, TrainOptions
 from maskwright.training.run import Run
 from maskwright.training.run_training import run_training
 from maskwright.training.schedule import rate_factor
+from maskwright.training.setup import (
+    Batching,
+    LearningTask,
+    Objective,
+    Recipe,
+    Scoring,
+    TrainingSetup,
+    TrainOptions,
+    from_logits,
+)
 
 __all__ = [
     "Batching",
     "LearningTask",
     "LearningRateCurve",
+    "Objective",
     "Recipe",
     "Run",
     "Scoring",
@@ -22,6 +31,7 @@ __all__ = [
     "TrainingLoop",
     "TrainingSetup",
     "find_learning_rate",
+    "from_logits",
     "rate_factor",
     "run_training",
 ]

@@ -13,8 +13,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
 from maskwright.imageio import write_image, write_text
-from maskwright.training.objective import Scoring
 from maskwright.training.run import Run
+from maskwright.training.setup import Scoring
 
 Logs = dict[str, float] | None
 
@@ -57,12 +57,8 @@ class ProgressBar(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         """Show the latest scores."""
-        logs = logs or {}
-        scores = [
-            f"· val {title} {logs[f'val_{name}']:.3f}"
-            for name, title in self.titles.items()
-            if f"val_{name}" in logs
-        ]
+        values = {title: (logs or {}).get(f"val_{name}") for name, title in self.titles.items()}
+        scores = [f"· val {title} {v:.3f}" for title, v in values.items() if v is not None]
         if scores:
             self.scores = f"{' '.join(scores)} (epoch {epoch + 1})"
 
@@ -121,8 +117,8 @@ def write_progress(
 ) -> Iterator[None]:
     """Keep `progress.json` of a run up to date as long as this lasts, from a thread of its own.
 
-    Steps and validations may take minutes; a file that is not renewed means that the process is
-    no more. What cannot be written is passed over: the loop tells of a full disk itself.
+    A file that is not renewed means that the process ended. What cannot be written is skipped: the
+    loop reports a full disk itself.
     """
     seconds_left = _time_left(share_done)
     over = threading.Event()
@@ -180,8 +176,7 @@ def draw_curves(run: Run, history: Sequence[dict[str, float]], titles: Mapping[s
             points = [(row["epoch"], row[key]) for row in history if key in row]
             if points:
                 panel.plot(*zip(*points, strict=True), style, label=label, markersize=3)
-        panel.set_title(title)
-        panel.set_xlabel("epoch")
+        panel.set(title=title, xlabel="epoch")
         panel.grid(alpha=0.3)
     panels[0].legend()
     write_image(run.folder / "curves.png", render(figure))
@@ -189,9 +184,8 @@ def draw_curves(run: Run, history: Sequence[dict[str, float]], titles: Mapping[s
 
 def _duration(seconds: float) -> str:
     """Such as `2:05` or `1:02:05`."""
-    minutes, rest = divmod(int(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+    hours, rest = divmod(int(seconds), 3600)
+    return f"{hours}:{rest // 60:02d}:{rest % 60:02d}" if hours else f"{rest // 60}:{rest % 60:02d}"
 
 
 def render(figure: Any) -> np.ndarray:

@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from maskwright.errors import DataError, TrainingError
 from maskwright.imageio import atomic_write
-from maskwright.training.objective import LearningTask
+from maskwright.training.setup import LearningTask
 from maskwright.training.steps import MovingAverage, make_score_step, read
 
 

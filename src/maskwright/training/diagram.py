@@ -1,4 +1,4 @@
-"""The model's summary as text and its graph as a picture, without programs beyond Python."""
+"""The model's summary as text, and its graph as a picture, without Graphviz."""
 
 from typing import Any
 
@@ -11,17 +11,15 @@ from maskwright.training.callbacks import render
 def summary(model: keras.Model) -> str:
     """Layers, shapes and parameters, the encoder's layers within."""
     lines: list[str] = []
-    model.summary(
-        line_length=110, expand_nested=True, print_fn=lambda line, **_: lines.append(line)
-    )
+    model.summary(110, expand_nested=True, print_fn=lambda line, **_: lines.append(line))
     return "\n".join(lines) + "\n"
 
 
 def diagram(model: keras.Model) -> np.ndarray:
     """Picture of the layers from top to bottom, uint8 `(h, w, 3)`.
 
-    Each layer is a line with its output; an arc on the right tells where an output skips ahead.
-    Layers inside the encoder stand for one line.
+    Each layer is a line with its output, the encoder a single one; an arc on the right shows where
+    an output skips ahead.
     """
     from matplotlib.figure import Figure
     from matplotlib.patches import FancyArrowPatch
@@ -31,14 +29,15 @@ def diagram(model: keras.Model) -> np.ndarray:
     figure = Figure(figsize=(8, 0.32 * len(layers) + 0.6), dpi=110, layout="constrained")
     panel: Any = figure.subplots()
     for number, layer in enumerate(layers):
-        kind = type(layer).__name__
-        inner = layer.name == "encoder"
-        box = {"boxstyle": "round,pad=0.25", "fc": "#cfe8fc" if inner else "#f4f4f4", "ec": "#888"}
-        text = f"{layer.name}  ·  {kind}  ·  {_shapes(layer)}"
+        color = "#cfe8fc" if layer.name == "encoder" else "#f4f4f4"
+        box = {"boxstyle": "round,pad=0.25", "fc": color, "ec": "#888"}
+        shapes = [output.shape[1:] for output in keras.tree.flatten(layer.output)]
+        sizes = ", ".join("x".join(str(side or "?") for side in shape) for shape in shapes)
+        text = f"{layer.name}  ·  {type(layer).__name__}  ·  {sizes}"
         panel.text(0.0, -number, text, bbox=box, fontsize=8, va="center", ha="left")
-        for source in _sources(layer):
-            if source not in row:
-                continue
+        nodes = layer._inbound_nodes[-1:]
+        sources = [parent.operation.name for node in nodes for parent in node.parent_nodes]
+        for source in filter(row.__contains__, sources):
             next_row = number - row[source] == 1
             x, bend, color = (-0.02, 0.0, "#357") if next_row else (0.62, -0.25, "#c60")
             arrow = FancyArrowPatch(
@@ -50,17 +49,6 @@ def diagram(model: keras.Model) -> np.ndarray:
                 lw=0.9,
             )
             panel.add_patch(arrow)
-    panel.set_xlim(-0.05, 1.0)
-    panel.set_ylim(-len(layers), 1)
+    panel.set(xlim=(-0.05, 1.0), ylim=(-len(layers), 1))
     panel.axis("off")
     return render(figure)
-
-
-def _shapes(layer: keras.layers.Layer) -> str:
-    shapes = [output.shape[1:] for output in keras.tree.flatten(layer.output)]
-    return ", ".join("x".join(str(side or "?") for side in shape) for shape in shapes)
-
-
-def _sources(layer: keras.layers.Layer) -> list[str]:
-    nodes = layer._inbound_nodes[-1:]
-    return [parent.operation.name for node in nodes for parent in node.parent_nodes]

@@ -18,11 +18,9 @@ Shard = tuple[int, int] | None
 
 
 def find_strategy() -> tf.distribute.Strategy:
-    """Strategy for what this machine and `TF_CONFIG` offer.
+    """Strategy of several workers or GPUs if `TF_CONFIG` or this machine has them, else of one.
 
-    Several workers where `TF_CONFIG` names more than one, all GPUs of this machine where it has
-    more than one, and otherwise the plain strategy of one device. Call it before anything else
-    of TensorFlow: the workers must find each other first.
+    Call it before anything else of TensorFlow: the workers must find each other first.
     """
     try:
         cluster = json.loads(os.environ.get("TF_CONFIG") or "{}")
@@ -52,12 +50,10 @@ def is_chief(strategy: tf.distribute.Strategy) -> bool:
 def share_out(
     strategy: tf.distribute.Strategy, batch_size: int, make: Callable[[Shard], tf.data.Dataset]
 ) -> Iterable:
-    """Batches for every replica, each its part.
+    """Batches for every replica, each its part of `batch_size` images.
 
-    Args:
-        batch_size: Images in a step of all replicas.
-        make: From `(replica, replicas)` to the data set of that replica's part of each batch, or
-            from `None` to that of whole batches.
+    `make` is given `(replica, replicas)` for the data set of that replica's part of each batch, or
+    `None` for that of whole batches.
     """
     replicas = strategy.num_replicas_in_sync
     if replicas == 1:

@@ -21,9 +21,8 @@ from maskwright.models import main_model
 from maskwright.training.checkpoint import Checkpoint, State, Validator
 from maskwright.training.distribute import is_chief, share_out
 from maskwright.training.interrupts import hold_signals
-from maskwright.training.objective import LearningTask
-from maskwright.training.options import Recipe
 from maskwright.training.schedule import Group, ParameterGroups
+from maskwright.training.setup import LearningTask, Recipe
 from maskwright.training.steps import MovingAverage, make_train_step, read
 
 

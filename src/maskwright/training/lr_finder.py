@@ -13,8 +13,7 @@ import tensorflow as tf
 from maskwright.errors import ConfigError, TrainingError
 from maskwright.training.callbacks import render
 from maskwright.training.loop import TrainingLoop
-from maskwright.training.objective import LearningTask
-from maskwright.training.options import Recipe
+from maskwright.training.setup import LearningTask, Recipe
 from maskwright.training.steps import read
 
 _MIN_STEPS = 20  # below, neighboring rates are too far apart
@@ -25,11 +24,9 @@ _BANDWIDTH = 0.04  # standard deviation of the smoothing kernel, as a fraction o
 
 @dataclass(frozen=True)
 class LearningRateCurve:
-    """Training loss at exponentially rising learning rates.
+    """Training loss at exponentially rising learning rates, as measured and smoothed over steps.
 
-    Args:
-        smoothed: Losses after Gaussian smoothing over steps.
-        suggestion: Suggested peak learning rate: a third of `lowest`, or `steepest` if higher.
+    `suggestion` is the peak learning rate: a third of `lowest`, or `steepest` if higher.
     """
 
     rates: tuple[float, ...]

@@ -78,7 +78,7 @@ class Run:
         write_text(self.folder / "environment.json", text + "\n")
 
     def read_environment(self) -> dict[str, Any]:
-        """What `write_environment` wrote."""
+        """Values of `environment.json`."""
         return json.loads((self.folder / "environment.json").read_text(encoding="utf-8"))
 
     def write_history(self, rows: Sequence[Mapping[str, float]]) -> None:

@@ -14,11 +14,8 @@ from maskwright.training.callbacks import Curves, Previews, ProgressBar, write_p
 from maskwright.training.diagram import diagram, summary
 from maskwright.training.distribute import find_strategy, is_chief
 from maskwright.training.loop import TrainingLoop
-from maskwright.training.objective import TrainingSetup
-from maskwright.training.options import TrainOptions
 from maskwright.training.run import Run
-
-_STEPS_PER_EPOCH = 20  # at least, of a run measured in minutes, so that ten images do for an epoch
+from maskwright.training.setup import TrainingSetup, TrainOptions
 
 
 def run_training(
@@ -86,8 +83,3 @@ def run_training(
         trained = main_model(model)
         run.write_model(trained, setup.card(trained))
     return run
-
-
-def passes(minutes: float | None, steps: int) -> int:
-    """Passes of `steps` batches that make an epoch: one, or more where a run is timed."""
-    return 1 if minutes is None else -(-_STEPS_PER_EPOCH // steps)

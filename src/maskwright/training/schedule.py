@@ -13,7 +13,7 @@ import keras
 
 from maskwright.errors import ConfigError
 from maskwright.models import freeze
-from maskwright.training.options import Recipe
+from maskwright.training.setup import Recipe
 
 SCHEDULES = ("cosine", "polynomial", "constant")
 OPTIMIZERS = {
@@ -28,10 +28,9 @@ _WARMUP_AFTER_FREEZE = 0.5  # of the time the encoder was frozen: how long its r
 def rate_factor(
     share: float, schedule: str = "cosine", warmup: float = 0.0, final: float = 0.01
 ) -> float:
-    """What the peak learning rate is multiplied with.
+    """Factor of the peak learning rate at a share of the run, 0 to 1.
 
     Args:
-        share: Of the run that is over, 0 to 1.
         schedule: `"cosine"`, `"polynomial"` (power 0.9, as DeepLab trains) or `"constant"`.
         warmup: Share of the run in which the rate climbs evenly from nothing.
         final: Factor at the end; a constant rate has none.

@@ -8,9 +8,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from maskwright.training.objective import LearningTask
-from maskwright.training.options import Recipe
 from maskwright.training.schedule import Group
+from maskwright.training.setup import LearningTask, Recipe
 
 Tensor = Any
 
@@ -24,11 +23,8 @@ def read(variable: Any) -> np.ndarray:
 class MovingAverage:
     """Average of the weights over the last part of the run so far.
 
-    A fixed decay is too slow at the beginning or too quick at the end. Here the horizon is a share
-    of the steps done, which fits runs of any length.
-
-    Args:
-        share: Of the steps so far that the average looks back on; 0 keeps the latest weights.
+    A fixed decay is too slow at the beginning or too quick at the end. Here the horizon is a
+    `share` of the steps done, which fits runs of any length; 0 keeps the latest weights.
 
     Source: power-function averages, Karras et al., Analyzing and improving the training dynamics of
     diffusion models, 2024, with `1 / (1 + share * step)` as the weight of the newest.

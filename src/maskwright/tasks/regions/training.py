@@ -26,8 +26,7 @@ from maskwright.tasks.regions.learning.objective import (
 from maskwright.tasks.regions.learning.previews import previews
 from maskwright.tasks.regions.setup import RegionData
 from maskwright.tasks.settings import data_facts, make_batching
-from maskwright.training.objective import TrainingSetup
-from maskwright.training.options import Recipe, TrainOptions
+from maskwright.training import Recipe, TrainingSetup, TrainOptions
 
 
 def prepare(

@@ -23,9 +23,16 @@ from maskwright.metrics.streaming import count
 from maskwright.model_card import SemanticCard, postprocessing_of
 from maskwright.tasks.semantic.network import auxiliary_loss_weight, describe_model
 from maskwright.tasks.settings import data_facts, make_batching
-from maskwright.training import Batching, LearningTask, Recipe, Scoring, TrainingSetup, TrainOptions
+from maskwright.training import (
+    Batching,
+    LearningTask,
+    Recipe,
+    Scoring,
+    TrainingSetup,
+    TrainOptions,
+    from_logits,
+)
 from maskwright.training.distribute import Shard
-from maskwright.training.objective import from_logits
 
 
 def segmentation(

@@ -21,8 +21,8 @@ from maskwright.tasks.instances.learning.batches import (
     train_batches,
 )
 from maskwright.tasks.instances.learning.targets import ObjectArrays
+from maskwright.training import Batching, LearningTask, Objective, Scoring
 from maskwright.training.distribute import Shard, add_up
-from maskwright.training.objective import Batching, LearningTask, Objective, Scoring
 
 Tensor = Any
 Learned = tuple[Objective, Scoring, Target]

@@ -17,8 +17,8 @@ from maskwright.models import adapt_measures, start_from_measures
 from maskwright.tasks.regions.learning.bags import RegionArrays
 from maskwright.tasks.regions.learning.batches import PREDICTED_SHARE, eval_batches, train_batches
 from maskwright.tasks.regions.learning.labeling import Labeling
+from maskwright.training import Batching, LearningTask, Scoring, from_logits
 from maskwright.training.distribute import Shard
-from maskwright.training.objective import Batching, LearningTask, Scoring, from_logits
 from maskwright.types import Outside
 
 
