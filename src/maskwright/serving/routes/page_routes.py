@@ -37,15 +37,15 @@ Wait = Annotated[float, Query(ge=0, le=_LONGEST_WAIT_S, description="Seconds to 
 
 
 def page_routes(
-    models: ModelRegistry, queue: JobQueue, images: ImageStore, kept: Path | None
+    models: ModelRegistry, queue: JobQueue, images: ImageStore, training_folder: Path | None
 ) -> APIRouter:
-    """`/api/models` and `/api/images`; `kept` is the folder for training, `None` for none."""
+    """`/api/models` and `/api/images`; images are kept in `training_folder`, if any."""
     routes = APIRouter(prefix="/api")
 
     @routes.get("/models")
     async def list_models() -> list[dict[str, Any]]:
         """Models, with all that a page needs to show and to decide as they do."""
-        return [describe_model(served, kept is not None) for served in models.values()]
+        return [describe_model(served, training_folder is not None) for served in models.values()]
 
     @routes.post("/images", status_code=202)
     async def add(
@@ -111,9 +111,9 @@ def page_routes(
     async def keep(id: str) -> dict[str, Any]:
         """Store the image and its mask as it is now in a data set to train on."""
         upload = images.finished(id)
-        if kept is None:
+        if training_folder is None:
             raise HTTPException(404, "This server keeps nothing; start it with --keep FOLDER.")
-        return await queue.run(keep_for_training, kept, upload)
+        return await queue.run(keep_for_training, training_folder, upload)
 
     @routes.post("/images/{id}/decide")
     async def decide_again(id: str) -> dict[str, Any]:

@@ -28,16 +28,16 @@ from maskwright.serving.jobs.job_queue import wait_if_large
 from maskwright.serving.store.upload import Upload
 
 _SUFFIXES = {"JPEG": ".jpg", "MPO": ".jpg", "JPEG2000": ".jp2", "PPM": ".ppm", "TIFF": ".tif"}
-_ONE_AT_A_TIME = threading.Lock()
+_LOCK = threading.Lock()
 _REMARK = "Kept by maskwright serve: masks as they were corrected; 255 marks what does not count."
 
 
-def keep_for_training(kept: Path, upload: Upload) -> dict[str, Any]:
+def keep_for_training(training_folder: Path, upload: Upload) -> dict[str, Any]:
     """Store an image with its mask as it is now; the same image again replaces its mask.
 
     Args:
-        kept: Folder with a data set for each model: `images`, `masks`, for a model of objects
-            `instances` with their numbers, and a `data.yaml`. Created when needed.
+        training_folder: Holds a data set for each model: `images`, `masks`, for a model of
+            objects `instances` with their numbers, and a `data.yaml`. Created when needed.
 
     Returns:
         `folder`, by its last two names, and the number of `images` in it.
@@ -56,9 +56,9 @@ def keep_for_training(kept: Path, upload: Upload) -> dict[str, Any]:
     with upload.in_use():
         labels, suffix = upload.labels(), _suffix(upload)
     objects = upload.objects(labels)
-    folder = kept / name
+    folder = training_folder / name
     try:
-        with _ONE_AT_A_TIME:
+        with _LOCK:
             _describe(folder, name, card.labels)
             stem = _free_stem(folder / "images", upload.stem, upload.image)
             if objects is not None:
@@ -71,7 +71,7 @@ def keep_for_training(kept: Path, upload: Upload) -> dict[str, Any]:
             number = len(list_images(folder / "images"))
     except OSError as error:
         raise DataError(f"{upload.name} cannot be kept: {error.strerror}.") from error
-    return {"folder": f"{kept.name}/{name}", "images": number}
+    return {"folder": f"{training_folder.name}/{name}", "images": number}
 
 
 def _describe(folder: Path, name: str, labels: Labels) -> None:
