@@ -16,7 +16,8 @@ import numpy as np
 import typer
 
 from maskwright.data.readers.description import write_description
-from maskwright.data.synthetic.scenes import LABELS, draw_scene, draw_slide
+from maskwright.data.synthetic.datasets import LABELS, draw_scene
+from maskwright.data.synthetic.synthetic_cells import draw_slide
 from maskwright.imageio import write_image, write_mask
 from runs import call
 

@@ -27,7 +27,7 @@ import typer
 from maskwright.config import RegionConfig, TrainConfig, read_config
 from maskwright.data import DataSet, open_dataset
 from maskwright.data.samples import Sample
-from maskwright.data.splits.assignment import assign_splits, folds
+from maskwright.data.splits import assign_splits, folds
 from maskwright.evaluation import EvaluateOptions
 from maskwright.inference.predictor import Predictor
 from maskwright.losses import loss

@@ -13,7 +13,7 @@ import numpy as np
 from maskwright.api.predict import load
 from maskwright.config import TrainConfig
 from maskwright.data import Sample, open_dataset
-from maskwright.data.splits.assignment import HELD_OUT
+from maskwright.data.splits import HELD_OUT
 from maskwright.evaluation import EvaluateOptions, evaluate
 from maskwright.evaluation.reports.formatting import plain, write_json
 from maskwright.evaluation.reports.write import to_dict, write_report

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from maskwright.data.dataset import DataSet
+from maskwright.data.duplicates import unite_duplicates as unite
 from maskwright.data.readers.description import (
     PLACES,
     Description,
@@ -17,8 +18,7 @@ from maskwright.data.readers.probe import classes_by_sample, probe
 from maskwright.data.readers.resolve import list_samples
 from maskwright.data.readers.tables import add_instance_files, assign_cases
 from maskwright.data.samples import Note, SkippedFile, counted
-from maskwright.data.splits.assignment import assign_splits, make_fold
-from maskwright.data.splits.duplicates import unite_duplicates as unite
+from maskwright.data.splits import assign_splits, make_fold
 
 _MAX_GROUPS = 3  # of copies that a note names
 

@@ -10,7 +10,7 @@ from PIL import Image
 
 from maskwright.data.audit import audit, contact_sheet
 from maskwright.data.opening import open_dataset
-from maskwright.data.synthetic.scenes import draw_scene
+from maskwright.data.synthetic.datasets import draw_scene
 from maskwright.errors import DataError
 
 NAMES = ("empty", "cut", "five", "palette", "portrait", "text", "size", "pixel", "bomb")

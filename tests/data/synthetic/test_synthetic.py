@@ -5,8 +5,7 @@ import numpy as np
 import pytest
 
 from maskwright.data.opening import open_dataset
-from maskwright.data.synthetic.datasets import write_cases, write_dataset
-from maskwright.data.synthetic.scenes import LABELS, draw_scene
+from maskwright.data.synthetic.datasets import LABELS, draw_scene, write_cases, write_dataset
 from maskwright.errors import ConfigError
 from maskwright.imageio import read_image, read_mask
 

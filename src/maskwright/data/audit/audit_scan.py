@@ -9,9 +9,9 @@ from typing import Literal
 import numpy as np
 
 from maskwright.data.dataset import DataSet
+from maskwright.data.duplicates import THUMB_SIDE, digest_of, is_flat, thumbnail
 from maskwright.data.parallel import in_threads
 from maskwright.data.samples import Sample
-from maskwright.data.splits.duplicates import THUMB_SIDE, digest_of, is_flat, thumbnail
 from maskwright.errors import DataError
 from maskwright.imageio import Header, read_image, read_mask
 from maskwright.labels import IGNORE_LABEL

@@ -9,8 +9,8 @@ import numpy as np
 
 from maskwright.data.audit.audit_finding import Finding, Severity, finding
 from maskwright.data.audit.audit_scan import AuditedSample
+from maskwright.data.duplicates import details, groups, near_duplicates
 from maskwright.data.samples import counted, examples, grouped
-from maskwright.data.splits.duplicates import details, groups, near_duplicates
 
 _LEAK_SHARE = 0.02  # of the images of a split: what moves its score by more than its interval
 # Frames of a video resemble the next more than others of the same name. On CamVid, neighbors

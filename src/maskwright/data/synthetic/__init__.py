@@ -4,7 +4,7 @@ The same arguments give the same files; whatever changes a pixel or a draw chang
 the documentation states.
 """
 
-from maskwright.data.synthetic.datasets import write_cases, write_dataset
-from maskwright.data.synthetic.scenes import LABELS, Scene, draw_scene
+from maskwright.data.synthetic.datasets import LABELS, draw_scene, write_cases, write_dataset
+from maskwright.data.synthetic.synthetic_cells import Scene
 
 __all__ = ["LABELS", "Scene", "draw_scene", "write_cases", "write_dataset"]

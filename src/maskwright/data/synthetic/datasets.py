@@ -1,4 +1,8 @@
-"""Built-in data sets, written to folders: scenes of cells, and cases in which one cell decides."""
+"""Built-in data sets, written to folders: scenes of stained cells with exact masks, and cases.
+
+Two kinds of cell touch each other on an uneven, noisy background: round ones, smooth, and
+spindles, long and granular. In cases, a single cell decides.
+"""
 
 from dataclasses import replace
 from pathlib import Path
@@ -8,23 +12,30 @@ import numpy as np
 from maskwright.data.readers.description import described_labels
 from maskwright.data.readers.manifest import write_described
 from maskwright.data.samples import Sample
-from maskwright.data.synthetic.scenes import (
+from maskwright.data.synthetic.synthetic_cells import (
     CELL_KINDS,
-    LABELS,
-    MAX_TRIES,
     ROUND,
     SPINDLE,
-    Canvas,
+    Cell,
+    CellPlace,
     Scene,
-    draw_scene,
+    Slide,
+    draw_cell,
+    draw_slide,
+    photograph,
+    place,
+    place_apart,
+    tissue,
 )
-from maskwright.data.synthetic.synthetic_cells import Slide, draw_cell, draw_slide, place_apart
 from maskwright.errors import ConfigError
 from maskwright.imageio import write_image, write_mask, write_table
 from maskwright.labels import Labels
 
-_CELL = Labels.create(["background", "cell"])
+LABELS = Labels.create(["background", "round", "spindle"])
+"""Classes of the masks; a cell has label 1 or 2."""
 
+_CELL = Labels.create(["background", "cell"])
+_MAX_TRIES = 40  # places tried for a cell before the scene counts as full
 _IMAGES_PER_SLIDE = 4
 _CELLS_PER_IMAGE = (8, 15)
 # What cases hold beside plain round cells, each in its own share: parts of what decides.
@@ -36,6 +47,59 @@ _PARTIAL = (
     replace(CELL_KINDS[ROUND], grains=_COARSE_GRAINS, coarse=True),
     replace(_DECIDING, width_px=(7.5, 10), ratio=(1.3, 1.6)),
 )
+
+
+class _Canvas:
+    """A scene while it is drawn, `size` px square: tissue with the cells so far."""
+
+    def __init__(self, rng: np.random.Generator, size: int) -> None:
+        if size < 32:
+            raise ConfigError(f"Expected scenes of at least 32 px; received {size}.")
+        self.labels = np.zeros((size, size), np.uint8)
+        self.instances = np.zeros((size, size), np.uint16)
+        self.kinds: list[int] = []
+        self.blue, self.pink = tissue(rng, size)
+
+    def add(self, cell: Cell, label: int, where: CellPlace) -> int:
+        """Draw a cell where `place` or `place_apart` give room; its visible area, px."""
+        self.kinds.append(label)
+        window, part = where
+        free = cell.inside[part] & (self.instances[window] == 0)
+        self.instances[window][free] = len(self.kinds)
+        self.labels[window][free] = label
+        # It lies under those drawn before, whose outline stays whole.
+        visible = cell.cover[part] * (self.instances[window] == len(self.kinds))
+        for stain, of_cell in ((self.blue, cell.blue), (self.pink, cell.pink)):
+            stain[window] = stain[window] * (1 - visible) + of_cell[part] * visible
+        return int(free.sum())
+
+    def photograph(self, rng: np.random.Generator, slide: Slide) -> Scene:
+        """The scene in the light of its slide."""
+        image = photograph(rng, self.blue, self.pink, slide)
+        return Scene(image, self.labels, self.instances, tuple(self.kinds))
+
+
+def draw_scene(
+    rng: np.random.Generator, size: int, slide: Slide | None = None, apart: bool = False
+) -> Scene:
+    """Draw one scene, `size` px square, that the state of `rng` alone decides.
+
+    `slide` is what it shares with others, `None` draws a new one. With `apart`, at least 2 px lie
+    between cells, so that each is a component of its own. `ConfigError` if `size` is below 32 px.
+    """
+    slide = slide or draw_slide(rng)
+    canvas = _Canvas(rng, size)
+    find = place_apart if apart else place
+    tries, covered = 0, 0
+    while covered < slide.coverage * size * size and tries < _MAX_TRIES:
+        kind = SPINDLE if rng.random() < slide.spindles else ROUND
+        cell = draw_cell(rng, CELL_KINDS[kind])
+        position = find(rng, cell.inside, canvas.instances)
+        tries += 1
+        if position is not None:
+            tries = 0
+            covered += canvas.add(cell, kind, position)
+    return canvas.photograph(rng, slide)
 
 
 def write_dataset(
@@ -55,8 +119,9 @@ def write_dataset(
     each = min(_IMAGES_PER_SLIDE, num_images // 3)
     num_slides = -(-num_images // each)
     num_test, num_val = max(1, round(0.2 * num_slides)), max(1, round(0.1 * num_slides))
+    splits = ["test"] * num_test + ["val"] * num_val + ["train"] * num_slides
     samples: list[Sample] = []
-    rows: list[tuple[str | int, ...]] = []
+    rows: list[tuple[str | float, ...]] = []
     for number in range(num_images):
         number_of_slide, view = divmod(number, each)
         slide = draw_slide(np.random.default_rng([seed, number_of_slide]))
@@ -64,12 +129,12 @@ def write_dataset(
         scene = draw_scene(rng, size, slide, apart)
         case = f"slide_{number_of_slide + 1:02}"
         name = f"{case}_{view + 1}.png"
-        split = "train"
-        if number_of_slide < num_test + num_val:
-            split = "test" if number_of_slide < num_test else "val"
-        image, mask = _write_scene(folder, name, scene, LABELS)
-        samples.append(Sample(Path(name).stem, image, (mask,), case, split))
-        rows += [(name, *row) for row in _cell_rows(scene)]
+        files = _write_scene(folder, name, scene, LABELS)
+        samples.append(Sample(Path(name).stem, *files, case, splits[number_of_slide]))
+        rows += [
+            (name, cell, LABELS.names[kind], *_center_and_area(scene, cell))
+            for cell, kind in enumerate(scene.kinds, start=1)
+        ]
     header = ("image", "cell", "label", "row", "column", "area_px")
     write_table(folder / "cells.csv", header, rows)
     remarks = ["Scenes drawn by Maskwright."]
@@ -107,7 +172,7 @@ def write_cases(
         )
     folder = _empty(folder)
     samples: list[Sample] = []
-    rows: list[tuple[str | int | float, ...]] = []
+    rows: list[tuple[str | float, ...]] = []
     for number in range(num_cases):
         rng = np.random.default_rng([seed, number])
         is_positive = number % 2 == 1
@@ -120,11 +185,10 @@ def write_cases(
         for view in range(num_images):
             name = f"{case}_{view + 1}.png"
             scene, cell = _draw_view(rng, size, slide, shares, view == deciding)
-            image, mask = _write_scene(folder, name, scene, _CELL)
-            samples.append(Sample(Path(name).stem, image, (mask,), case, split, label))
+            files = _write_scene(folder, name, scene, _CELL)
+            samples.append(Sample(Path(name).stem, *files, case, split, label))
             if cell:
-                row, column = np.argwhere(scene.instances == cell).mean(axis=0).round(1).tolist()
-                rows.append((case, name, cell, row, column))
+                rows.append((case, name, cell, *_center_and_area(scene, cell)[:2]))
     write_table(folder / "deciding.csv", ("case", "image", "cell", "row", "column"), rows)
     remarks = ["Cases drawn by Maskwright."]
     write_described(folder, samples, described_labels(_CELL), remarks, "samples.csv")
@@ -134,17 +198,14 @@ def write_cases(
 def _draw_view(
     rng: np.random.Generator, size: int, slide: Slide, shares: np.ndarray, decides: bool
 ) -> tuple[Scene, int]:
-    """Scene of a case, and the number of its deciding cell; 0 where there is none.
-
-    `shares` are those of the kinds in `_PARTIAL`, and of plain cells.
-    """
-    canvas = Canvas(rng, size)
+    """Scene with kinds of cells by their shares, and its deciding cell; 0 where there is none."""
+    canvas = _Canvas(rng, size)
     count = rng.integers(*_CELLS_PER_IMAGE, endpoint=True)
     kinds = rng.choice(np.array([*_PARTIAL, CELL_KINDS[ROUND]]), count, p=shares).tolist()
     if decides:
         kinds[0] = _DECIDING  # the first, for which there is room for certain
     for kind in kinds:
-        for _ in range(MAX_TRIES):
+        for _ in range(_MAX_TRIES):
             cell = draw_cell(rng, kind)
             position = place_apart(rng, cell.inside, canvas.instances, min_visible=1.0)
             if position is not None:
@@ -163,23 +224,17 @@ def _empty(folder: str | Path) -> Path:
     return folder
 
 
-def _write_scene(folder: Path, name: str, scene: Scene, labels: Labels) -> tuple[Path, Path]:
-    """Write a scene; the files of its image and its mask."""
+def _write_scene(folder: Path, name: str, scene: Scene, labels: Labels) -> tuple[Path, tuple[Path]]:
+    """Write a scene; its image and its masks."""
     image, mask = folder / "images" / name, folder / "masks" / name
     write_image(image, scene.image)
     write_mask(mask, scene.labels, labels.colors)
     write_image(folder / "instances" / name, scene.instances)
-    return image, mask
+    return image, (mask,)
 
 
-def _cell_rows(scene: Scene) -> list[tuple[str | int, ...]]:
-    """Number, class, center and area of each cell."""
-    numbers = scene.instances.astype(np.int32)
-    areas = np.bincount(numbers.ravel(), minlength=len(scene.kinds) + 1)
-    y, x = np.indices(numbers.shape)
-    sums = [np.bincount(numbers.ravel(), axis.ravel(), len(areas)) for axis in (y, x)]
-    rows, columns = (np.round(total / areas, 1).tolist() for total in sums)
-    return [
-        (cell, LABELS.names[kind], rows[cell], columns[cell], int(areas[cell]))
-        for cell, kind in enumerate(scene.kinds, start=1)
-    ]
+def _center_and_area(scene: Scene, cell: int) -> tuple[float, float, int]:
+    """Row and column of the center of a cell, and its area, pixels."""
+    places = np.argwhere(scene.instances == cell)
+    row, column = places.mean(axis=0).round(1).tolist()
+    return row, column, len(places)

@@ -39,6 +39,20 @@ def draw_slide(rng: np.random.Generator) -> Slide:
 
 
 @dataclass(frozen=True)
+class Scene:
+    """One drawn image, uint8 `(h, w, 3)`, and its ground truth.
+
+    `labels`, uint8 `(h, w)`, are 0 background, 1 round and 2 spindle; `instances`, uint16 `(h, w)`,
+    number the cells from 1; `kinds` holds the label of each cell.
+    """
+
+    image: np.ndarray
+    labels: np.ndarray
+    instances: np.ndarray
+    kinds: tuple[int, ...]
+
+
+@dataclass(frozen=True)
 class Cell:
     """A cell on a square patch: where it is, how much it covers, and its two stains."""
 
@@ -69,6 +83,15 @@ class CellKind:
     nucleus: tuple[float, float] = (1.0, 1.0)
     grains: tuple[float, float] | None = None
     coarse: bool = False
+
+
+ROUND, SPINDLE = 1, 2
+
+CELL_KINDS = {
+    ROUND: CellKind((9, 14), (1.0, 1.4)),
+    SPINDLE: CellKind((6, 8.5), (1.9, 3.3), 0.35, 0.07, (0.8, 1.15), (0.12, 0.36)),
+}
+"""What cells of each label look like; both take the same stains."""
 
 
 def draw_cell(rng: np.random.Generator, kind: CellKind) -> Cell:

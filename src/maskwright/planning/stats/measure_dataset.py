@@ -10,8 +10,8 @@ import numpy as np
 from maskwright.data import DataSet, Sample
 from maskwright.data.audit.audit_scan import AuditedSample
 from maskwright.data.audit.checks import class_counts
+from maskwright.data.duplicates import groups, near_duplicates
 from maskwright.data.parallel import in_threads
-from maskwright.data.splits.duplicates import groups, near_duplicates
 from maskwright.errors import DataError
 from maskwright.imageio import Header
 from maskwright.labels import IGNORE_LABEL

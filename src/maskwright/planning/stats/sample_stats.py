@@ -9,8 +9,8 @@ import numpy as np
 import tifffile
 
 from maskwright.data import DataSet, Sample
+from maskwright.data.duplicates import THUMB_SIDE, thumbnail
 from maskwright.data.geometry import resize_image
-from maskwright.data.splits.duplicates import THUMB_SIDE, thumbnail
 from maskwright.errors import DataError
 from maskwright.labels import IGNORE_LABEL
 from maskwright.planning.stats.symmetry import GRID

@@ -1,4 +1,7 @@
-"""Assign samples to splits and folds, which never part a case or copies of an image."""
+"""Assign samples to splits and folds, which never part a case or copies of an image.
+
+A change here gives every data set without stated splits new ones.
+"""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace

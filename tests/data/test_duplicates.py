@@ -3,8 +3,8 @@ import time
 import cv2
 import numpy as np
 
-from maskwright.data.splits.duplicates import groups, near_duplicates, thumbnail
-from maskwright.data.synthetic.scenes import draw_scene
+from maskwright.data.duplicates import groups, near_duplicates, thumbnail
+from maskwright.data.synthetic.datasets import draw_scene
 
 
 def scene(seed, size=96):

@@ -8,10 +8,10 @@ import pytest
 
 from drawing_samples import MASK, draw
 from maskwright.data import open_dataset
+from maskwright.data.duplicates import unite_duplicates
 from maskwright.data.samples import Sample, separated
-from maskwright.data.splits.assignment import assign_splits, folds, make_fold
-from maskwright.data.splits.duplicates import unite_duplicates
-from maskwright.data.synthetic.scenes import draw_scene
+from maskwright.data.splits import assign_splits, folds, make_fold
+from maskwright.data.synthetic.datasets import draw_scene
 from maskwright.errors import ConfigError
 
 SPLITS = ("train", "test", "train", "test", "train", "val")
