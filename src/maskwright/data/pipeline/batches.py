@@ -1,7 +1,6 @@
 """Images with masks → batches of images, labels and weights of pixels."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -70,10 +69,9 @@ def train_batches(
             weights[row] *= arrays.weights[index]
         return images, labels, weights
 
-    def signature(share: int) -> Any:
-        return _signature((share, *size, arrays.channels))
-
-    return epoch_batches(len(arrays), schedule, draw, collate, signature)
+    return epoch_batches(
+        len(arrays), schedule, draw, collate, lambda share: _specs((share, *size, arrays.channels))
+    )
 
 
 def eval_batches(
@@ -95,13 +93,12 @@ def eval_batches(
         labels = np.stack(masks).astype(np.int32)
         return np.stack(images).astype(np.float32), labels, np.stack(weights)
 
-    def signature(size: tuple[int | None, int | None]) -> Any:
-        return _signature((None, *size, arrays.channels))
+    return window_batches(
+        arrays.sizes, batch_size, tile, collate, lambda size: _specs((None, *size, arrays.channels))
+    )
 
-    return window_batches(arrays.sizes, batch_size, tile, collate, signature)
 
-
-def _signature(shape: tuple[int | None, ...]) -> tuple[tf.TensorSpec, ...]:
+def _specs(shape: tuple[int | None, ...]) -> tuple[tf.TensorSpec, ...]:
     """Of images of a shape `(b, h, w, c)`, their labels and weights."""
     labels, weights = (tf.TensorSpec(shape[:-1], kind) for kind in (tf.int32, tf.float32))
     return tf.TensorSpec(shape, tf.float32), labels, weights

@@ -75,7 +75,11 @@ def epoch_batches(
     """
     first_row, share = schedule.rows()
     steps = steps_per_epoch(num_samples, schedule.batch_size)
-    order = _shuffled(schedule.seed, num_samples, steps * schedule.batch_size)
+
+    @lru_cache(maxsize=4)
+    def order(epoch: int) -> np.ndarray:
+        shuffled = np.random.default_rng([schedule.seed, epoch]).permutation(num_samples)
+        return np.resize(shuffled, steps * schedule.batch_size)
 
     def item(epoch: int, index: int, position: int) -> Item:
         repetition = position // num_samples
@@ -161,13 +165,3 @@ def in_order(numbers: range, batch: Callable[[int], Any], signature: Any) -> tf.
     dataset = tf.data.Dataset.range(numbers.start, numbers.stop)
     dataset = dataset.map(make, num_parallel_calls=min(os.cpu_count() or 1, _MAX_THREADS))
     return dataset.prefetch(2).with_options(options)
-
-
-def _shuffled(seed: int, num_samples: int, length: int) -> Callable[[int], np.ndarray]:
-    """Function from an epoch to the order of its samples, repeated up to `length`."""
-
-    @lru_cache(maxsize=4)
-    def order(epoch: int) -> np.ndarray:
-        return np.resize(np.random.default_rng([seed, epoch]).permutation(num_samples), length)
-
-    return order

@@ -66,7 +66,10 @@ def load(
     """
     if not samples:
         raise DataError("There is no sample to load; the split is empty.")
-    samples, sizes, skipped = _with_sizes(dataset, samples, size, skip_unreadable)
+    if size is None:
+        sizes = np.array(list(in_threads(partial(_measure, dataset), samples, "Reading sizes")))
+    else:
+        sizes = np.tile(np.array(size, np.int64), (len(samples), 1))
     plan = _Plan(dataset, samples, sizes, skip_unreadable)
     if plan.megabytes <= memory_limit_mb:
         pixels = np.empty(plan.area * dataset.channels, dataset.dtype)
@@ -79,8 +82,7 @@ def load(
         decoded = json.loads((folder / "known.json").read_text(encoding="utf-8"))
         pixels = np.load(folder / "pixels.npy", mmap_mode="r")
         labels = np.load(folder / "labels.npy", mmap_mode="r")
-    good = decoded["good"]
-    skipped += decoded["skipped"]
+    good, skipped = decoded["good"], decoded["skipped"]
     if not good:
         raise DataError(f"None of {len(skipped)} samples can be read; the first: {skipped[0]}")
     return Arrays(
@@ -97,28 +99,13 @@ def load(
     )
 
 
-def _with_sizes(
-    dataset: DataSet, samples: Sequence[Sample], size: tuple[int, int] | None, skip: bool
-) -> tuple[list[Sample], np.ndarray, list[str]]:
-    """Samples with their working sizes `(n, 2)`, and why others are skipped."""
-    if size is not None:
-        return list(samples), np.tile(np.array(size, np.int64), (len(samples), 1)), []
-
-    def measure(sample: Sample) -> tuple[int, int] | str:
-        try:
-            header = dataset.header(sample.image)
-        except DataError as error:
-            if not skip:
-                raise
-            return str(error)
-        return header.height, header.width
-
-    results = list(in_threads(measure, samples, "Reading sizes"))
-    sizes = [result for result in results if not isinstance(result, str)]
-    skipped = [result for result in results if isinstance(result, str)]
-    pairs = zip(samples, results, strict=True)
-    readable = [sample for sample, result in pairs if not isinstance(result, str)]
-    return readable, np.array(sizes, np.int64).reshape(-1, 2), skipped
+def _measure(dataset: DataSet, sample: Sample) -> tuple[int, int]:
+    """Size of an image in its file; 0 where it cannot be read, which decoding will tell."""
+    try:
+        header = dataset.header(sample.image)
+    except DataError:
+        return 0, 0
+    return header.height, header.width
 
 
 def _fill(plan: _Plan, pixels: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
@@ -140,6 +127,8 @@ def _decode(
     """Put one sample into its place; its lowest and highest value, or why it was skipped."""
     sample, (height, width), start = place
     try:
+        if height == 0:
+            plan.dataset.header(sample.image)
         image, mask = plan.dataset.read(sample)
         if image.dtype != pixels.dtype and pixels.dtype != np.float32:
             raise DataError(
@@ -184,9 +173,8 @@ def _key(plan: _Plan) -> str:
     settings = (_FORMAT, dataset.channels, dataset.dtype, dataset.encoding, plan.skip_unreadable)
     digest = hashlib.sha256(repr(settings).encode())
     digest.update(plan.sizes.tobytes())
-    for sample in plan.samples:
-        for path in (sample.image, *sample.masks):
-            state = path.stat() if path.exists() else None
-            version = None if state is None else (state.st_size, state.st_mtime_ns)
-            digest.update(repr((str(path.resolve()), version)).encode())
+    for path in (path for sample in plan.samples for path in (sample.image, *sample.masks)):
+        state = path.stat() if path.exists() else None
+        version = None if state is None else (state.st_size, state.st_mtime_ns)
+        digest.update(repr((str(path.resolve()), version)).encode())
     return digest.hexdigest()[:24]

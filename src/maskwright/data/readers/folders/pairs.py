@@ -63,7 +63,7 @@ def pair_folders(folders: Sequence[Folder]) -> Pairing:
     sources.sort(key=lambda f: folders.index(f))
     by_rest = grouped(mask_folders, lambda folder: folder.rest)
     styles: list[str] = []
-    open_sources: list[Folder] = []
+    unpaired: list[Folder] = []
     one_each = len(sources) > 1 and all(len(f.files) == 1 for f in sources)
     for source in sources:
         candidates = by_rest.get(source.rest, [])
@@ -79,8 +79,8 @@ def pair_folders(folders: Sequence[Folder]) -> Pairing:
         if style:
             styles.append(style)
         else:
-            open_sources.append(source)
-    for source in open_sources:
+            unpaired.append(source)
+    for source in unpaired:
         used = {mask.parent for pair in result.pairs for mask in pair.masks}
         free = [f for f in mask_folders if f.path not in used and f.split in {source.split, None}]
         if style := _by_name(source, free, result, least=0.5):

@@ -1,7 +1,6 @@
 """Which folders hold images and which hold masks, by the words in their paths."""
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
@@ -22,6 +21,7 @@ MASK_WORDS = frozenset(
     | {"ground_truth", "ground-truth", "ground truth", "gtfine", "roi", "y", "l"}
 )
 _OBJECT_WORDS = frozenset({"instances", "instance", "segmentationobject", "objects"})
+_WORDS_OF_ROLE = {"objects": _OBJECT_WORDS, "mask": MASK_WORDS, "image": IMAGE_WORDS}
 _JOINED = re.compile(rf"({'|'.join(SPLIT_WORDS)})({'|'.join(MASK_WORDS - {'y', 'l'})})")
 _MASK_PART = re.compile("mask|label|segm|annot|trimap|truth")
 _NEUTRAL_WORDS = frozenset({"png", "jpg", "jpeg", "tif", "tiff", "machine", "human", "files"})
@@ -66,28 +66,20 @@ def image_folders(root: Path) -> list[Folder]:
                 visit(entry, (*above, real))
 
     visit(root, ())
-    paths = [path.relative_to(root).parts for path, _ in folders]
-    shared = 0
-    if len(paths) > 1:
-        levels = zip(*paths, strict=False)
-        shared = sum(1 for _ in takewhile(lambda level: len(set(level)) == 1, levels))
-    return [
-        _describe(parts, shared, path, files)
-        for parts, (path, files) in zip(paths, folders, strict=True)
-    ]
-
-
-def _describe(parts: Sequence[str], shared: int, path: Path, files: tuple[Path, ...]) -> Folder:
-    """Folder from the parts of its path, of which the first `shared` are those of all folders."""
-    role, split, rest = "", None, []
-    for depth, part in enumerate(parts):
-        part_role, part_split, remains = _words_of(part)
-        # What all folders have in common, such as `lung_segmentation`, tells none of them apart.
-        role = part_role if part_role and depth >= shared else role
-        split = part_split or split
-        if remains:
-            rest.append(remains)
-    return Folder(path, files, role, split, tuple(rest))
+    levels = list(zip(*(path.relative_to(root).parts for path, _ in folders), strict=False))
+    # What all folders have in common, such as `lung_segmentation`, tells none of them apart.
+    common = list(takewhile(lambda level: len(set(level)) == 1, levels))
+    shared = len(common) if len(folders) > 1 else 0
+    described = []
+    for path, files in folders:
+        role, split, rest = "", None, []
+        for depth, part in enumerate(path.relative_to(root).parts):
+            part_role, part_split, remains = _words_of(part)
+            role = part_role if part_role and depth >= shared else role
+            split = part_split or split
+            rest += [remains] if remains else []
+        described.append(Folder(path, files, role, split, tuple(rest)))
+    return described
 
 
 def _words_of(part: str) -> tuple[str, str | None, str]:
@@ -117,11 +109,7 @@ def _words_of(part: str) -> tuple[str, str | None, str]:
 
 def role_of(word: str) -> str:
     """Role that a word in lower case states, `""` where it states none."""
-    if word in _OBJECT_WORDS:
-        return "objects"
-    if word in MASK_WORDS:
-        return "mask"
-    return "image" if word in IMAGE_WORDS else ""
+    return next((role for role, words in _WORDS_OF_ROLE.items() if word in words), "")
 
 
 def _role_of_part(word: str) -> str:
