@@ -122,6 +122,8 @@ def progress(description: str, total: int) -> Iterator[Callable[[float], None]]:
     started = time.monotonic()
     bar: Progress | None = None
     done = 0.0
+    words = TextColumn("{task.description}")
+    columns = (words, BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
 
     with ExitStack() as stack:
 
@@ -129,16 +131,12 @@ def progress(description: str, total: int) -> Iterator[Callable[[float], None]]:
             nonlocal bar, done
             done += amount
             if bar is None and time.monotonic() - started > _PATIENCE_S:
-                bar = stack.enter_context(_bar())
+                console = Console(stderr=True)
+                hidden = not console.is_terminal
+                bar = Progress(*columns, console=console, transient=True, disable=hidden)
+                stack.enter_context(bar)
                 bar.add_task(description, total=total)
             if bar is not None:
                 bar.update(bar.task_ids[0], completed=done)
 
         yield advance
-
-
-def _bar() -> Progress:
-    console = Console(stderr=True)
-    words = TextColumn("{task.description}")
-    columns = (words, BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)

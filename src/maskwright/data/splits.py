@@ -46,7 +46,12 @@ def assign_splits(
         return samples
     cases = grouped(_sorted(pool), lambda sample: sample.together)
     splits = ["train", *shares]
-    sizes = _sizes(len(cases), list(shares.values()))
+    # All splits get at least one case while there are enough, of which training keeps one.
+    sizes: list[int] = []
+    for share in shares.values():
+        left = len(cases) - 1 - sum(sizes)
+        sizes.append(min(left, max(1, round(share * len(cases)))))
+    sizes = [len(cases) - sum(sizes), *sizes]
     parts = _stratify(list(cases.values()), contents, sizes, seed)
     chosen = {case: splits[part] for case, part in zip(cases, parts, strict=True)}
     return [replace(s, split=chosen[s.together]) if s.split == "train" else s for s in samples]
@@ -100,16 +105,6 @@ def make_fold(
 
 def _sorted(samples: Sequence[Sample]) -> list[Sample]:
     return sorted(samples, key=lambda sample: natural_key(sample.id))
-
-
-def _sizes(num_cases: int, shares: Sequence[float]) -> list[int]:
-    """Cases in train and in each share, all at least one while there are enough; train first."""
-    taken: list[int] = []
-    left = num_cases - 1  # training keeps one
-    for share in shares:
-        taken.append(min(left, max(1, round(share * num_cases))))
-        left -= taken[-1]
-    return [num_cases - sum(taken), *taken]
 
 
 def _stratify(

@@ -60,8 +60,7 @@ def audit(source: DataSet | str | Path, *, group_by: str | None = None) -> Audit
     spare = [each for each in scan(dataset, _spare(dataset)) if each.fault is None]
     classes = class_counts(dataset, usable)
     findings = [
-        *_skipped(dataset),
-        *_faults(dataset, audited),
+        *_unusable(dataset, audited),
         *odd_files(dataset, [*usable, *spare]),
         *odd_masks(dataset, [*usable, *spare]),
         *odd_classes(classes),
@@ -94,8 +93,8 @@ def _spare(dataset: DataSet) -> list[Sample]:
     ]
 
 
-def _skipped(dataset: DataSet) -> Iterator[Finding]:
-    """Files that are in no sample: pairs that cannot be used, and files without a partner."""
+def _unusable(dataset: DataSet, audited: Sequence[AuditedSample]) -> Iterator[Finding]:
+    """Pairs that cannot be used, files without a partner, and samples that cannot be read."""
     broken = [(file.path, file.reason) for file in dataset.skipped if file.broken]
     yield from _on_files(dataset, "unusable_pair", broken)
     alone = grouped((f for f in dataset.skipped if not f.broken), lambda file: file.reason)
@@ -103,10 +102,6 @@ def _skipped(dataset: DataSet) -> Iterator[Finding]:
         message = f"{counted(len(files), 'file')} skipped ({reason})"
         names = [relative_name(dataset.root, file.path) for file in files]
         yield from finding_on("skipped", "warning", message, names)
-
-
-def _faults(dataset: DataSet, audited: Sequence[AuditedSample]) -> Iterator[Finding]:
-    """Samples that cannot be read."""
     faults = [each.fault for each in audited if each.fault is not None]
     for code, members in grouped(faults, lambda fault: fault.code).items():
         yield from _on_files(dataset, code, [(fault.file, fault.message) for fault in members])

@@ -25,7 +25,15 @@ Group = Sequence[AuditedSample]
 
 def find_leaks(audited: Group) -> Iterator[Finding]:
     """Copies, cases and videos, within a split and across splits, of samples that can be used."""
-    exact, near = _copies(audited)
+    by_digest = grouped(audited, lambda each: each.pixels_digest)
+    exact: list[Group] = [members for members in by_digest.values() if len(members) > 1]
+    thumbs = np.stack([each.thumb for each in audited]) if audited else np.empty((0, 32, 32))
+    similar = groups(
+        (first, second)
+        for first, second in near_duplicates(thumbs)
+        if audited[first].pixels_digest != audited[second].pixels_digest
+    )
+    near = [[audited[index] for index in members] for members in similar]
     differ = [group for group in exact if len({each.labels_digest for each in group}) > 1]
     if differ:
         single, several = "group of equal images has", "groups of equal images have"
@@ -33,21 +41,14 @@ def find_leaks(audited: Group) -> Iterator[Finding]:
         yield finding("different_masks", "warning", message, _files(differ))
     yield from _copy_findings(audited, exact, "duplicates", "the same")
     yield from _copy_findings(audited, near, "near_duplicates", "nearly the same")
-    yield from _shared_cases(audited)
+    by_case = grouped(audited, lambda each: each.sample.case)
+    shared = {case: members for case, members in by_case.items() if len(_splits(members)) > 1}
+    if shared:
+        members = list(shared.values())
+        message = f"{counted(len(shared), 'case lies', 'cases lie')} in more than one split: "
+        message += f"{examples(shared)}; what was learned of a case makes its scores too good."
+        yield finding("case_across_splits", _severity(audited, members), message, _files(members))
     yield from _videos(audited)
-
-
-def _copies(audited: Group) -> tuple[list[Group], list[Group]]:
-    """Groups of equal images, and groups of similar ones that are not all equal."""
-    by_digest = grouped(audited, lambda each: each.pixels_digest)
-    exact: list[Group] = [members for members in by_digest.values() if len(members) > 1]
-    thumbs = np.stack([each.thumb for each in audited]) if audited else np.empty((0, 32, 32))
-    near = groups(
-        (first, second)
-        for first, second in near_duplicates(thumbs)
-        if audited[first].pixels_digest != audited[second].pixels_digest
-    )
-    return exact, [[audited[index] for index in members] for members in near]
 
 
 def _copy_findings(
@@ -71,16 +72,6 @@ def _copy_findings(
         message += "scores there are too good."
         severity = _severity(audited, across)
         yield finding(f"{code}_across_splits", severity, message, _files(across))
-
-
-def _shared_cases(audited: Group) -> Iterator[Finding]:
-    by_case = grouped(audited, lambda each: each.sample.case)
-    shared = {case: members for case, members in by_case.items() if len(_splits(members)) > 1}
-    if shared:
-        members = list(shared.values())
-        message = f"{counted(len(shared), 'case lies', 'cases lie')} in more than one split: "
-        message += f"{examples(shared)}; what was learned of a case makes its scores too good."
-        yield finding("case_across_splits", _severity(audited, members), message, _files(members))
 
 
 def _videos(audited: Group) -> Iterator[Finding]:

@@ -141,7 +141,13 @@ def read_contents(path: Path) -> MaskContents:
     """Read a mask file and count what it holds."""
     raw = read_mask(path)
     if raw.values.ndim == 3:
-        return MaskContents(_count_colors(_packed(raw.values).ravel()))
+        codes = _packed(raw.values).ravel()
+        # Masks are flat areas: counting where runs begin is faster than sorting every pixel.
+        begin = np.flatnonzero(np.diff(codes, prepend=-1))
+        colors, which = np.unique(codes[begin], return_inverse=True)
+        pixels = np.bincount(which, weights=np.diff(begin, append=codes.size)).tolist()
+        shown = map(_color_of, colors.tolist())
+        return MaskContents({c: int(n) for c, n in zip(shown, pixels, strict=True)})
     deep = raw.values.dtype != np.uint8
     if deep:
         unique, counts = np.unique(raw.values, return_counts=True)
@@ -153,16 +159,6 @@ def read_contents(path: Path) -> MaskContents:
     if raw.palette is not None:
         return MaskContents(values, raw.palette.tobytes(), deep)
     return MaskContents(values, None, deep, _blob_share(raw.values, values))
-
-
-def _count_colors(codes: np.ndarray) -> dict[Value, int]:
-    """Pixels of each color of 0xRRGGBB codes `(n,)`."""
-    # Masks are flat areas: counting where runs begin is faster than sorting every pixel.
-    begin = np.flatnonzero(np.diff(codes, prepend=-1))
-    lengths = np.diff(begin, append=codes.size)
-    colors, which = np.unique(codes[begin], return_inverse=True)
-    counts = np.bincount(which, weights=lengths)
-    return {_color_of(int(c)): int(n) for c, n in zip(colors, counts, strict=True)}
 
 
 def _blob_share(mask: np.ndarray, values: Mapping[Value, int]) -> float | None:
