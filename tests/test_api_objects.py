@@ -217,7 +217,7 @@ def test_coco_goes_in_and_out_without_loss(tmp_path):
     # Numbered without the crowd, later ones on top.
     assert dataset.read_instances(dataset.samples[0]).max() == 3
 
-    from maskwright.tasks.instances.coco_json import to_coco
+    from maskwright.tasks.instances.tables import to_coco
 
     again = to_coco([("a.png", objects)], dataset.labels)
     (tmp_path / "set" / "instances.json").write_text(json.dumps(again))

@@ -11,7 +11,7 @@ from maskwright.instances import Instances
 from maskwright.labels import Labels
 from maskwright.model_card import InstanceCard
 from maskwright.tasks.instances.evaluation.report import instance_report
-from maskwright.tasks.instances.evaluation.scorer import evaluate_instances
+from maskwright.tasks.instances.evaluation.scores import evaluate_instances
 
 LABELS = Labels.create(("background", "cell"))
 CARD = InstanceCard(

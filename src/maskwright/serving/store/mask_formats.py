@@ -21,7 +21,7 @@ from maskwright.inference.postprocess import OBJECTS, components_of
 from maskwright.instances import Instances
 from maskwright.labels import IGNORE_LABEL, Labels
 from maskwright.serving.limits import DeadlineExceededError, check_deadline
-from maskwright.tasks.instances.coco_json import to_coco
+from maskwright.tasks.instances.tables import to_coco
 
 _QUICK_OUTLINE_PX = 2**17  # some tenths of a second
 _MOST_OUTLINE_PX = 2**23  # some ten seconds, and a gigabyte of memory

@@ -33,7 +33,7 @@ from maskwright.tasks.instances.detections import by_score
 from maskwright.tasks.instances.drawing import draw_objects
 from maskwright.tasks.instances.panoptic import Merger, as_colors, segments_info
 from maskwright.tasks.instances.predictor import InstancePredictor, Output, adjusted_instance_card
-from maskwright.tasks.instances.tables import ObjectsResult, measured, object_record, write_tables
+from maskwright.tasks.instances.tables import ObjectsResult, object_record, write_tables
 from maskwright.tasks.settings import refuse_options
 from maskwright.types import ignore_message
 
@@ -87,7 +87,7 @@ def _plan(
     open_model: Callable[[Threads], FolderModel],
 ) -> FolderPlan[ObjectsResult]:
     """As `plan_folder`, from the adjusted cards and a function that opens the models."""
-    merger = None if classes is None else Merger(card.labels, classes.labels, classes.background)
+    merger = _merger(card, classes)
     settings = fingerprint(card.to_json(), classes and classes.to_json())
     jobs = plan_files(images, out, overlays, panoptic=merger is not None)
     return FolderPlan(
@@ -95,6 +95,11 @@ def _plan(
         open_model,
         partial(write_tables, out, card.labels, merger),
     )
+
+
+def _merger(card: InstanceCard, classes: SemanticCard | None) -> Merger | None:
+    """What merges objects with the classes of a semantic model, if there is one."""
+    return Merger(card.labels, classes.labels, classes.background) if classes else None
 
 
 def _load(
@@ -113,10 +118,7 @@ def _open(model: str | Path, out: Path, options: FolderOptions, threads: Threads
 def _folder_model(
     predictor: InstancePredictor, semantic: Predictor | None, out: Path
 ) -> FolderModel:
-    merger = None
-    if semantic is not None:
-        card = semantic.card
-        merger = Merger(predictor.card.labels, card.labels, card.background)
+    merger = _merger(predictor.card, None if semantic is None else semantic.card)
 
     def predict(
         groups: Iterator[Iterable[ReadImage]], advance: Advance
@@ -127,10 +129,10 @@ def _folder_model(
                 output = predictor.output(image.prepared)
                 classes = None if semantic is None else semantic(image.prepared).labels
             except DataError as error:
-                advance(1)
                 yield Rejected(image, error)
                 continue
-            advance(1)
+            finally:
+                advance(1)
             write = partial(_write, predictor, merger, image, output, classes, out)
             seconds = time.perf_counter() - started
             yield Work((image,), write, seconds, image.prepared.nbytes + _bytes_of(output))
@@ -156,20 +158,13 @@ def _write(
     pixels, job = image.prepared, image.job
     objects = by_score(predictor.confident(predictor.decide(output)))
     merged = None if merger is None or classes is None else merger(objects, classes)
-    ids = objects.ids()
-    write_image(job.mask, ids.astype(np.uint16))
-    if merged is not None and job.panoptic is not None:
-        write_image(job.panoptic, as_colors(merged.ids))
-    if job.overlay:
-        outlined = objects if merged is None else merged.instances()
-        write_image(job.overlay, draw_objects(as_picture(pixels), outlined))
+    write_image(job.mask, objects.ids().astype(np.uint16))
     segments = None
     if merged is not None:
         segments = {"file_name": below(job.mask, out), "segments_info": segments_info(merged)}
-    return object_record(
-        job.image.name,
-        measured(pixels, objects, job.mask.stem),
-        objects,
-        predictor.card.labels.names,
-        segments,
-    )
+        if job.panoptic is not None:
+            write_image(job.panoptic, as_colors(merged.ids))
+    if job.overlay:
+        outlined = objects if merged is None else merged.instances()
+        write_image(job.overlay, draw_objects(as_picture(pixels), outlined))
+    return object_record(job, pixels, objects, predictor.card.labels.names, segments)

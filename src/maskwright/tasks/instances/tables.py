@@ -1,7 +1,7 @@
-"""Tables of the objects of all images of a folder: CSV, COCO and panoptic JSON."""
+"""Objects of images as tables: CSV, and JSON as COCO has instances and panoptic masks."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,13 +11,13 @@ import numpy as np
 from maskwright.imageio import atomic_write
 from maskwright.inference.folder_plan import FolderResult
 from maskwright.inference.manifest import Record
+from maskwright.inference.output_paths import Job
 from maskwright.instances import Instances
 from maskwright.labels import Labels
-from maskwright.tasks.instances.coco_json import annotations, categories, image_entry, join_coco
+from maskwright.rle import encode_rle
 from maskwright.tasks.instances.detections import scores_of
 from maskwright.tasks.instances.panoptic import Merger
-from maskwright.tasks.regions.extraction.crops import CropSpec
-from maskwright.tasks.regions.extraction.extract import Region, extract
+from maskwright.tasks.regions import CropSpec, extract
 from maskwright.tasks.regions.extraction.table import region_row, write_rows
 
 
@@ -39,35 +39,35 @@ class ObjectsResult(FolderResult):
         return f"{text} Skipped {len(self.skipped)} that are done." if self.skipped else text
 
 
+def to_coco(
+    images: Iterable[tuple[str, Instances]], labels: Labels, background: int | None = 0
+) -> dict[str, Any]:
+    """Content of an annotation file: images, categories, and an annotation for each instance.
+
+    Masks are RLE. Category ids are class labels, without the background. Annotations have scores,
+    so that their list is a COCO result list too.
+    """
+    records = (_coco_record(name, objects) for name, objects in images)
+    return _join(records, labels, background)
+
+
 def object_record(
-    name: str,
-    regions: Sequence[Region],
+    job: Job,
+    image: np.ndarray,
     objects: Instances,
     names: Sequence[str],
     segments: dict[str, Any] | None,
 ) -> Record:
-    """What the tables need of an image.
+    """What the tables need of an image; of overlapping objects, what is seen is measured.
 
-    Args:
-        segments: Entry of the image in COCO's panoptic JSON, without its number, or `None`.
+    `segments` is the entry of the image in COCO's panoptic JSON, without its number, or `None`.
     """
-    scores = scores_of(objects)
-    return {
-        "image": image_entry(name, objects),
-        "annotations": annotations(objects),
-        "rows": [
-            region_row(region, names) | {"score": f"{float(scores[region.value - 1]):.4f}"}
-            for region in regions
-        ],
-        "panoptic": segments,
-    }
-
-
-def measured(image: np.ndarray, objects: Instances, image_id: str) -> list[Region]:
-    """Regions of objects, with their classes and measures; of overlapping ones, what is seen."""
-    regions = extract(image, objects.ids(), CropSpec("instances"), image_id=image_id)
-    labels = objects.labels.tolist()
-    return [replace(region, label=labels[region.value - 1]) for region in regions]
+    scores, rows = scores_of(objects), []
+    for region in extract(image, objects.ids(), CropSpec("instances"), image_id=job.mask.stem):
+        index = region.value - 1
+        row = region_row(replace(region, label=int(objects.labels[index])), names)
+        rows.append(row | {"score": f"{float(scores[index]):.4f}"})
+    return {**_coco_record(job.image.name, objects), "rows": rows, "panoptic": segments}
 
 
 def write_tables(
@@ -77,8 +77,8 @@ def write_tables(
     rows = [row for record in records for row in record["rows"]]
     table, coco = out / "objects.csv", out / "objects.json"
     write_rows(rows, table, ["score"])
-    content = join_coco((record["image"], record["annotations"]) for record in records)
-    _write_json(coco, content | {"categories": categories(labels)})
+    content = _join(records, labels, 0)
+    _write_json(coco, content)
     if merger is not None:
         segments = [
             {"image_id": number, **record["panoptic"]}
@@ -87,6 +87,42 @@ def write_tables(
         panoptic = {"categories": merger.categories(), "annotations": segments}
         _write_json(out / "panoptic.json", {"images": content["images"], **panoptic})
     return ObjectsResult(result.written, result.failed, result.skipped, len(rows), table, coco)
+
+
+def _coco_record(name: str, objects: Instances) -> Record:
+    """Entry of an image and annotations of its objects, without numbers."""
+    height, width = objects.size
+    areas, annotations = objects.areas.tolist(), []
+    for index, (top, left, bottom, right) in enumerate(objects.boxes.tolist()):
+        annotation = {
+            "category_id": int(objects.labels[index]),
+            "iscrowd": int(objects.crowd[index]),
+            "area": areas[index],
+            "bbox": [left, top, right - left, bottom - top],
+            "segmentation": encode_rle(objects.masks[index], (top, left), objects.size),
+        }
+        if objects.scores is not None:
+            annotation["score"] = round(float(objects.scores[index]), 6)
+        annotations.append(annotation)
+    image = {"file_name": name, "height": height, "width": width}
+    return {"image": image, "annotations": annotations}
+
+
+def _join(records: Iterable[Record], labels: Labels, background: int | None) -> dict[str, Any]:
+    """Content of an annotation file; images and annotations are numbered from 1."""
+    images: list[dict[str, Any]] = []
+    annotations: list[dict[str, Any]] = []
+    for number, record in enumerate(records, start=1):
+        images.append({"id": number, **record["image"]})
+        for annotation in record["annotations"]:
+            numbers = {"id": len(annotations) + 1, "image_id": number}
+            annotations.append({**numbers, **annotation})
+    classes = [(label, name) for label, name in enumerate(labels.names) if label != background]
+    return {
+        "images": images,
+        "annotations": annotations,
+        "categories": [{"id": label, "name": name} for label, name in classes],
+    }
 
 
 def _write_json(path: Path, content: Any) -> None:

@@ -9,7 +9,7 @@ from maskwright.errors import ConfigError, DataError
 from maskwright.model_card import STEPS, InstanceCard
 from maskwright.tasks.base import Prepare, Task
 from maskwright.tasks.instances.evaluation.report import instance_report
-from maskwright.tasks.instances.evaluation.scorer import evaluate_run
+from maskwright.tasks.instances.evaluation.scores import evaluate_run
 from maskwright.tasks.instances.export import EXPORT
 from maskwright.tasks.instances.folder import plan_folder
 from maskwright.tasks.instances.predictor import InstancePredictor

@@ -4,11 +4,11 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Protocol
 
 import cv2
 import numpy as np
 
+from maskwright.data.dataset import DataSet
 from maskwright.data.geometry import resize_image, resize_labels
 from maskwright.data.parallel import in_threads
 from maskwright.data.pipeline.arrays import Arrays
@@ -18,16 +18,6 @@ from maskwright.instances import Instances
 
 _MAX_OBJECTS = 65535  # of one image, numbered in 16 bits
 _CENTER = 0.35  # of the greatest distance to the border: how far a center reaches
-
-
-class ObjectSource(Protocol):
-    """What loading needs of a data set."""
-
-    def read(self, sample: Sample) -> tuple[np.ndarray, np.ndarray]:
-        """Image `(h, w, c)` and labels int32 `(h, w)`; `DataError` where it cannot."""
-
-    def read_objects(self, sample: Sample) -> Instances:
-        """Objects of the image; `DataError` where they cannot be told apart."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,31 +53,21 @@ class ObjectArrays:
 
 
 def load_objects(
-    dataset: ObjectSource,
+    dataset: DataSet,
     samples: Sequence[Sample],
     size: tuple[int, int] | None,
     skip_unreadable: bool = False,
 ) -> ObjectArrays:
     """Decode every sample once, with its objects, into memory.
 
-    Args:
-        size: Height and width that images are stretched to; `None` keeps their own.
-        skip_unreadable: Leave samples out that cannot be read; `ObjectArrays.arrays.skipped` says
-            why.
-
-    Raises:
-        DataError: If there is no sample, or one cannot be read.
+    As `data.pipeline.load_arrays.load`; `ObjectArrays.arrays.skipped` says why samples are skipped.
     """
     if not samples:
         raise DataError("There is no sample to load; the split is empty.")
-    good, skipped = [], []
     decode = partial(_decode, dataset, size, skip_unreadable)
-    results = in_threads(decode, samples, "Decoding images")
-    for sample, result in zip(samples, results, strict=True):
-        if isinstance(result, str):
-            skipped.append(result)
-        else:
-            good.append((sample, *result))
+    results = list(in_threads(decode, samples, "Decoding images"))
+    skipped = [result for result in results if isinstance(result, str)]
+    good = [result for result in results if not isinstance(result, str)]
     if not good:
         raise DataError(f"None of {len(skipped)} samples can be read; the first: {skipped[0]}")
     readable, images, classes, numbers, labels = zip(*good, strict=True)
@@ -105,9 +85,9 @@ def load_objects(
 
 
 def _decode(
-    dataset: ObjectSource, size: tuple[int, int] | None, skip: bool, sample: Sample
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray] | str:
-    """Image, classes, numbers and labels of objects, or why they cannot be had."""
+    dataset: DataSet, size: tuple[int, int] | None, skip: bool, sample: Sample
+) -> tuple[Sample, np.ndarray, np.ndarray, np.ndarray, np.ndarray] | str:
+    """Sample, image, classes, numbers and labels of objects, or why they cannot be had."""
     try:
         image, classes = dataset.read(sample)
         objects = dataset.read_objects(sample)
@@ -121,12 +101,8 @@ def _decode(
         return str(error)
     size = size or image.shape[:2]
     numbers = resize_labels(objects.layers().astype(np.uint16), size)
-    return (
-        resize_image(image, size),
-        resize_labels(classes, size).astype(np.uint8),
-        numbers,
-        objects.labels,
-    )
+    classes = resize_labels(classes, size).astype(np.uint8)
+    return sample, resize_image(image, size), classes, numbers, objects.labels
 
 
 def visible(
@@ -181,9 +157,7 @@ def distances(numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
             reach = np.ones(framed.shape, np.float32)
         else:
             reach = cv2.distanceTransform(framed, cv2.DIST_L2, 5)
-        inner = reach[
-            frame[0][0] : frame[0][0] + mask.shape[0], frame[1][0] : frame[1][0] + mask.shape[1]
-        ]
+        inner = reach[frame[0][0] :, frame[1][0] :][: mask.shape[0], : mask.shape[1]]
         most = float(inner.max())
         window = np.s_[top:bottom, left:right]
         depth[window][mask] = inner[mask] / most
