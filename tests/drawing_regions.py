@@ -8,7 +8,9 @@ from maskwright.imageio import write_image
 from maskwright.inference.predictor import Prediction
 from maskwright.labels import Labels
 from maskwright.model_card import RegionCard, SemanticCard
+from maskwright.tasks.regions.case_model import case_model
 from maskwright.tasks.regions.classifier import Classifier
+from maskwright.tasks.regions.folder import find_masks, plan_cases
 
 QUICK = {
     "positive": "bright",
@@ -92,3 +94,11 @@ def by_brightness(unit: str = "image", regions: str = "components") -> Classifie
         return {"logits": weights @ alone, "weights": weights, "region_logits": alone}
 
     return Classifier(decide, card)
+
+
+def plan_pipeline(pipeline, images, out, options):
+    """Plan of a folder with a pipeline that is open, without heat maps."""
+    segmenter = None if pipeline.segmenter is None else pipeline.segmenter.card.to_json()
+    source = find_masks(images, segmenter is not None, options)
+    opened = case_model(pipeline, out, options, source)
+    return plan_cases(pipeline.classifier.card, segmenter, source, out, options, lambda _: opened)

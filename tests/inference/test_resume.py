@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import drawing_regions
-from drawing_regions import Brighter, by_brightness, disc_image
+from drawing_regions import Brighter, by_brightness, disc_image, plan_pipeline
 from maskwright.imageio import write_image
 from maskwright.inference.folder import run_plan
 from maskwright.inference.folder_plan import FolderOptions
@@ -22,7 +22,6 @@ from maskwright.labels import Labels
 from maskwright.model_card import InstanceCard
 from maskwright.tasks.instances import InstancePredictor
 from maskwright.tasks.instances.folder import plan_models
-from maskwright.tasks.regions.folder import plan_pipeline
 from maskwright.tasks.regions.pipeline import Pipeline
 
 SLOW = """

@@ -5,15 +5,14 @@ import csv
 import numpy as np
 import pytest
 
-from drawing_regions import Brighter, by_brightness, disc_image, draw_discs
+from drawing_regions import Brighter, by_brightness, disc_image, draw_discs, plan_pipeline
 from maskwright.data import open_dataset
 from maskwright.errors import ConfigError, DataError
 from maskwright.imageio import read_mask, write_image
 from maskwright.inference.folder import run_plan
 from maskwright.inference.folder_plan import FolderOptions
-from maskwright.tasks.regions.folder import plan_pipeline
+from maskwright.tasks.regions.case_model import COLUMNS
 from maskwright.tasks.regions.pipeline import Pipeline
-from maskwright.tasks.regions.tables import COLUMNS
 
 
 def predict_cases(pipeline, images, out, **options):

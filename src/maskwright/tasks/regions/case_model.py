@@ -1,15 +1,15 @@
 """A pipeline of regions in the folder pipeline: each image segmented, each case decided on."""
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from maskwright.data import DataSet, Sample
+from maskwright.data import DataSet
 from maskwright.data.to_rgb import as_picture
 from maskwright.errors import DataError
 from maskwright.imageio import read_image, write_image, write_mask
@@ -26,9 +26,17 @@ from maskwright.inference.output_paths import Job
 from maskwright.tasks.regions.drawing import draw_decisions
 from maskwright.tasks.regions.extraction.extract import Region
 from maskwright.tasks.regions.extraction.masks import read_region_mask
+from maskwright.tasks.regions.extraction.table import region_row
 from maskwright.tasks.regions.grad_cam import heat_pictures
 from maskwright.tasks.regions.pipeline import CaseResult, Pipeline
-from maskwright.tasks.regions.tables import case_record
+
+COLUMNS = ("id", "images", "probability", "decision", "regions", "deciding", "weight")
+"""Columns of `cases.csv`."""
+REGION_COLUMNS = ("decided_on", "weight", "probability")
+"""Columns of `regions.csv` after the measures."""
+
+_Prepared = tuple[np.ndarray, np.ndarray | None, int | None]
+"""An image, its true mask where masks are given, and the label that is no region."""
 
 
 def case_model(
@@ -36,50 +44,40 @@ def case_model(
     out: Path,
     options: FolderOptions,
     source: str | Path | DataSet,
-    network: Any,
+    network: Any = None,
 ) -> FolderModel:
     """Functions of a pipeline for the folder pipeline.
 
     Args:
-        pipeline: Classifier, and segmenter if masks are predicted.
         out: Folder of the results.
-        options: Of the prediction.
         source: Data set whose masks are used; of other images, masks are predicted.
         network: Keras model of the classifier, for heat maps, or `None` for none.
     """
-    dataset = source if isinstance(source, DataSet) else None
-    samples = {} if dataset is None else {sample.id: sample for sample in dataset.samples}
-    functions = _CaseFolder(pipeline, out, options.max_pixels, network, dataset, samples)
+    functions = _CaseFolder(pipeline, out, options.max_pixels, source, network)
     return FolderModel(functions.prepare, functions.predict)
 
 
-@dataclass(frozen=True, slots=True)
-class _Prepared:
-    """An image, with its true mask and the label that is no region where masks are given."""
-
-    image: np.ndarray
-    mask: np.ndarray | None = None
-    background: int | None = 0
-
-
-@dataclass(frozen=True)
 class _CaseFolder:
     """Functions of `FolderModel` for decisions, with the arguments of `case_model`."""
 
-    pipeline: Pipeline
-    out: Path
-    max_pixels: int
-    network: Any
-    dataset: DataSet | None
-    samples: Mapping[str, Sample]
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        out: Path,
+        max_pixels: int,
+        source: str | Path | DataSet,
+        network: Any,
+    ) -> None:
+        self.pipeline, self.out, self.network = pipeline, out, network
+        self.max_pixels, self.card = max_pixels, pipeline.classifier.card
+        self.dataset = source if isinstance(source, DataSet) else None
+        self.samples = {s.id: s for s in self.dataset.samples} if self.dataset else {}
 
     def prepare(self, image: np.ndarray, job: Job) -> _Prepared:
         if self.dataset is None:
-            return _Prepared(image)
-        kind = self.pipeline.classifier.card.regions
-        return _Prepared(
-            image, *read_region_mask(self.dataset, self.samples[job.name(self.out)], kind)
-        )
+            return image, None, 0
+        sample = self.samples[job.name(self.out)]
+        return image, *read_region_mask(self.dataset, sample, self.card.regions)
 
     def predict(
         self, groups: Iterator[Iterable[ReadImage]], advance: Advance
@@ -91,7 +89,7 @@ class _CaseFolder:
             for image in group:
                 name = image.job.name(self.out)
                 try:
-                    mask, found = self._find_regions(image.prepared, name)
+                    mask, extracted = self._extract(image.prepared, name)
                 except DataError as error:
                     advance(1)
                     yield Rejected(image, error)
@@ -99,20 +97,18 @@ class _CaseFolder:
                 advance(1)
                 if mask is not None:
                     yield Work((), partial(self._write_mask, image.job, mask), 0, mask.nbytes)
-                regions.append((name, image.case, found))
+                regions.append((name, image.case, extracted))
                 images.append(replace(image, prepared=None))
             if images:
                 yield self._decide(images, regions, started)
 
-    def _find_regions(
-        self, prepared: _Prepared, name: str
-    ) -> tuple[np.ndarray | None, list[Region]]:
+    def _extract(self, prepared: _Prepared, name: str) -> tuple[np.ndarray | None, list[Region]]:
         """Mask to write, where it is predicted, and the regions of an image."""
-        image, pipeline = prepared.image, self.pipeline
-        if prepared.mask is not None:
-            return None, pipeline.regions(image, prepared.mask, name, prepared.background)
-        prediction = pipeline.segment(image)
-        regions = pipeline.regions(image, prediction, name)
+        image, mask, background = prepared
+        if mask is not None:
+            return None, self.pipeline.regions(image, mask, name, background)
+        prediction = self.pipeline.segment(image)
+        regions = self.pipeline.regions(image, prediction, name)
         if prediction.instances is None:
             return prediction.labels.astype(np.uint8), regions
         return prediction.instances.astype(np.uint16), regions
@@ -132,60 +128,67 @@ class _CaseFolder:
     ) -> Work:
         """Decide on the images of an item; the pictures are left for a thread."""
         results = self.pipeline.decide(regions)
-        heats = []
-        if self.network is not None:
-            heats = [heat for result in results for heat in self._heat(result)]
+        heats: dict[str, np.ndarray] = {}
+        for result in results:
+            if self.network is None or not result.regions:
+                continue
+            pictures = heat_pictures(self.network, result.regions, self.card)
+            for region, picture in zip(result.regions, pictures, strict=True):
+                heats[f"{region.image_id}-{region.number}.png"] = picture
         seconds = (time.perf_counter() - started) / len(images)
         write = partial(self._write, images, results, heats)
         crops = [region.crop for _, _, cut in regions for region in cut]
         held = sum(crop.nbytes for crop in crops if crop is not None)
-        return Work(tuple(images), write, seconds, held + sum(map(_overlay_bytes, images)))
+        # Of an image and its overlay, roughly.
+        held += sum(8 * image.size[0] * image.size[1] for image in images if image.job.overlay)
+        return Work(tuple(images), write, seconds, held)
 
     def _write(
-        self,
-        images: list[ReadImage],
-        results: list[CaseResult],
-        heats: list[tuple[str, np.ndarray]],
+        self, images: list[ReadImage], results: list[CaseResult], heats: dict[str, np.ndarray]
     ) -> Record:
-        card = self.pipeline.classifier.card
-        decided: dict[str, list[tuple[Region, float, float]]] = {}
-        for result in results:
-            if result.weights is None or result.region_probabilities is None:
-                continue
-            # A bag of one region is decided as it is; others have their own probabilities.
-            for region, weight, probability in zip(
-                result.regions, result.weights, result.region_probabilities, strict=True
-            ):
-                decided.setdefault(region.image_id, []).append(
-                    (region, float(probability), float(weight))
-                )
+        members = [member for result in results for member in result.members]
         for image in images:
             if image.job.overlay is None:
                 continue
             pixels = image.pixels
             if pixels is None:
                 pixels = read_image(image.job.image, self.max_pixels)
-            shown = decided.get(image.job.name(self.out), [])
-            regions, probabilities, weights = zip(*shown, strict=True) if shown else ((), (), ())
-            heaviest = weights if card.unit != "region" and shown else None
+            name = image.job.name(self.out)
+            shown = [member for member in members if member[0].image_id == name]
+            regions, weights, probabilities = zip(*shown, strict=True) if shown else ((), (), ())
             overlay = draw_decisions(
-                as_picture(pixels), regions, probabilities, card.threshold, heaviest
+                as_picture(pixels),
+                regions,
+                probabilities,
+                self.card.threshold,
+                weights if self.card.unit != "region" and shown else None,
             )
             write_image(image.job.overlay, overlay)
-        for name, picture in heats:
+        for name, picture in heats.items():
             write_image(self.out / "heat" / name, picture)
         return case_record(results)
 
-    def _heat(self, result: CaseResult) -> Iterator[tuple[str, np.ndarray]]:
-        """File name and heat map of each region of a decision."""
-        if not result.regions:
-            return
-        card = self.pipeline.classifier.card
-        pictures = heat_pictures(self.network, result.regions, card)
-        for region, picture in zip(result.regions, pictures, strict=True):
-            yield f"{region.image_id}-{region.number}.png", picture
+
+def case_record(results: Sequence[CaseResult]) -> Record:
+    """Rows of the tables for the decisions on one item."""
+    regions = [
+        region_row(region)
+        | {"decided_on": result.id, "weight": f"{weight:.4f}", "probability": f"{probability:.6f}"}
+        for result in results
+        for region, weight, probability in result.members
+    ]
+    return {"cases": [_case_row(result) for result in results], "regions": regions}
 
 
-def _overlay_bytes(image: ReadImage) -> int:
-    """Of an image and its overlay, roughly."""
-    return 0 if image.job.overlay is None else 8 * image.size[0] * image.size[1]
+def _case_row(result: CaseResult) -> dict[str, Any]:
+    deciding = result.deciding
+    values = (
+        result.id,
+        ";".join(result.images),
+        "" if result.probability is None else f"{result.probability:.6f}",
+        result.decision or "",
+        len(result.regions),
+        "" if deciding is None else deciding.name,
+        "" if result.weights is None else f"{float(result.weights.max()):.4f}",
+    )
+    return dict(zip(COLUMNS, values, strict=True))

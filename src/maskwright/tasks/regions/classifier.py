@@ -12,9 +12,9 @@ from maskwright.inference.pixels import model_pixels
 from maskwright.inference.predictor import Prediction
 from maskwright.model_card import RegionCard
 from maskwright.tasks.regions import CropSpec, Region, extract
+from maskwright.tasks.regions.export import ClassifierFn, load_classifier
 from maskwright.tasks.regions.extraction.masks import extract_predicted
 from maskwright.tasks.regions.learning.bags import region_inputs
-from maskwright.tasks.regions.open_classifier import ClassifierFn, load_classifier
 
 MAX_BATCH_REGIONS = 128
 """Regions given to the model at once; a bag of more is a batch by itself."""

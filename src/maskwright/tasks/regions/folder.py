@@ -1,26 +1,54 @@
 """Plan of the decisions for a folder: images of each case, and where their masks come from."""
 
+import csv
 import os
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from maskwright.data import DataSet, Sample, open_dataset
 from maskwright.errors import ConfigError, DataError
 from maskwright.export.artifact import is_artifact, model_folder, needs_tensorflow
 from maskwright.export.engines import SHARED, Threads
 from maskwright.export.runtime import load_keras
-from maskwright.inference.folder_plan import FolderModel, FolderOptions, FolderPlan
-from maskwright.inference.manifest import fingerprint
+from maskwright.imageio import atomic_write
+from maskwright.inference.folder_plan import FolderModel, FolderOptions, FolderPlan, FolderResult
+from maskwright.inference.manifest import Record, fingerprint
 from maskwright.inference.output_paths import Failure, Job, WorkItem, plan_files
 from maskwright.model_card import CARD_FILE, MODEL_FILE, SEGMENTER, RegionCard
-from maskwright.tasks.regions.case_model import case_model
+from maskwright.tasks.regions.case_model import COLUMNS, REGION_COLUMNS, case_model
+from maskwright.tasks.regions.extraction.table import write_rows
 from maskwright.tasks.regions.pipeline import NO_SEGMENTER, Pipeline
-from maskwright.tasks.regions.tables import CasesResult, write_tables
 from maskwright.tasks.settings import refuse_options
 from maskwright.types import Unit, ignore_message
+
+
+@dataclass(frozen=True)
+class CasesResult(FolderResult):
+    """What was decided.
+
+    `written` and `skipped` are masks of images that this and an earlier run have decided on, also
+    where masks are given; `cases` are the rows of `cases.csv`, by column.
+    """
+
+    cases: tuple[dict[str, Any], ...] = ()
+
+    def summary(self) -> str:
+        """What was decided, in a sentence or two."""
+        empty = sum(case["probability"] == "" for case in self.cases)
+        text = f"Decided on {len(self.cases) - empty}."
+        if empty:
+            text += f" No region was found in {empty}: nothing is decided there."
+        if self.skipped:
+            text += f" Skipped {len(self.skipped)} images that are done."
+        return text
+
+    def output(self, folder: Path) -> Path:
+        """Where to look first."""
+        return folder / "cases.csv"
 
 
 def plan_folder(
@@ -47,45 +75,30 @@ def plan_folder(
     folder = model_folder(model)
     card, inner = RegionCard.read(folder / CARD_FILE), folder / SEGMENTER / CARD_FILE
     segmenter = inner.read_text(encoding="utf-8") if inner.is_file() else None
+    source = find_masks(images, segmenter is not None, options)
     if options.engine == "ray":
-        open_model = partial(_open, model, images, out, replace(options, on_message=ignore_message))
-        source = _source(images, segmenter is not None, options)
-        plan = _plan(card, segmenter, source, out, options, open_model)
+        worker = replace(options, on_message=ignore_message)
+        open_model = partial(_open, model, images, out, worker)
+        plan = plan_cases(card, segmenter, source, out, options, open_model)
         return replace(plan, on_gpu=needs_tensorflow(folder))
-    pipeline = Pipeline.load(model, SHARED).adjusted(options.flips, **options.adjustments)
-    source = _source(images, segmenter is not None, options)
-    network = load_keras(folder / MODEL_FILE) if options.heat else None
-    opened = case_model(pipeline, out, options, source, network)
-    return _plan(card, segmenter, source, out, options, lambda _: opened)
-
-
-def plan_pipeline(
-    pipeline: Pipeline, images: str | Path | DataSet, out: Path, options: FolderOptions
-) -> FolderPlan[CasesResult]:
-    """As `plan_folder`, with a model that is open and adjusted, and without heat maps.
-
-    Args:
-        pipeline: Classifier, and segmenter if it has one.
-        images: As in `plan_folder`; or a data set, whose masks are used.
-        out: As in `plan_folder`.
-        options: As in `plan_folder`.
-    """
-    segmenter = None if pipeline.segmenter is None else pipeline.segmenter.card.to_json()
-    source = _source(images, segmenter is not None, options)
-    opened = case_model(pipeline, out, options, source, None)
-    return _plan(pipeline.classifier.card, segmenter, source, out, options, lambda _: opened)
+    opened = _open(model, source, out, options, SHARED)
+    return plan_cases(card, segmenter, source, out, options, lambda _: opened)
 
 
 def _open(
-    model: str | Path, images: str | Path, out: Path, options: FolderOptions, threads: Threads
+    model: str | Path,
+    images: str | Path | DataSet,
+    out: Path,
+    options: FolderOptions,
+    threads: Threads,
 ) -> FolderModel:
     pipeline = Pipeline.load(model, threads).adjusted(options.flips, **options.adjustments)
-    source = _source(images, pipeline.segmenter is not None, options)
+    source = find_masks(images, pipeline.segmenter is not None, options)
     network = load_keras(model_folder(model) / MODEL_FILE) if options.heat else None
     return case_model(pipeline, out, options, source, network)
 
 
-def _source(
+def find_masks(
     images: str | Path | DataSet, has_segmenter: bool, options: FolderOptions
 ) -> str | Path | DataSet:
     """The images; a data set where its masks are used.
@@ -96,10 +109,10 @@ def _source(
     """
     if isinstance(images, DataSet):
         return images
-    if not (not has_segmenter if options.masks is None else options.masks):
-        if not has_segmenter:
-            raise ConfigError(NO_SEGMENTER)
+    if has_segmenter and not options.masks:
         return images
+    if options.masks is False:
+        raise ConfigError(NO_SEGMENTER)
     try:
         return open_dataset(
             images, val_share=0, test_share=0, group_by=options.group_by, scaled_masks=True
@@ -113,7 +126,7 @@ def _source(
         ) from None
 
 
-def _plan(
+def plan_cases(
     card: RegionCard,
     segmenter: str | None,
     source: str | Path | DataSet,
@@ -121,23 +134,23 @@ def _plan(
     options: FolderOptions,
     open_model: Callable[[Threads], FolderModel],
 ) -> FolderPlan[CasesResult]:
-    """As `plan_folder`, from the cards and a function that opens the model.
-
-    Args:
-        card: Of the classifier.
-        segmenter: Card of the segmenter as text, or `None`.
-        source: From `_source`.
-        out: As in `plan_folder`.
-        options: As in `plan_folder`.
-        open_model: As in `FolderPlan`.
-    """
+    """As `plan_folder`, from cards, with the segmenter's as text, and what `find_masks` gives."""
     adjustments = sorted((k, v) for k, v in options.adjustments.items() if v is not None)
     settings: list[object] = [card.to_json(), segmenter, adjustments, options.flips, options.heat]
     skipped: tuple[Failure, ...] = ()
     if isinstance(source, DataSet):
         skipped = tuple(Failure(file.path, file.message) for file in source.skipped)
         out.mkdir(parents=True, exist_ok=True)
-        jobs = [_sample_job(sample, out, options.overlays) for sample in source.samples]
+        overlays = out / "overlays" if options.overlays else None
+        jobs = [
+            Job(
+                sample.image,
+                out / f"{sample.id}.png",
+                overlays and overlays / f"{sample.id}.jpg",
+                mask_given=True,
+            )
+            for sample in source.samples
+        ]
         cases = [sample.case for sample in source.samples]
         states = [_state_of_masks(sample) for sample in source.samples]
         settings += [source.encoding, source.labels.background]
@@ -149,9 +162,24 @@ def _plan(
     return FolderPlan(items, open_model, partial(write_tables, out, skipped))
 
 
-def _sample_job(sample: Sample, out: Path, overlays: bool) -> Job:
-    overlay = out / "overlays" / f"{sample.id}.jpg" if overlays else None
-    return Job(sample.image, out / f"{sample.id}.png", overlay, mask_given=True)
+def write_tables(
+    out: Path, skipped: tuple[Failure, ...], result: FolderResult, records: Sequence[Record]
+) -> CasesResult:
+    """Write the tables over all images from their records, which are in the order of the images.
+
+    `skipped` are images that the data set could not read, `result` what became of the others.
+    """
+    cases = [row for record in records for row in record["cases"]]
+    with (
+        atomic_write(out / "cases.csv") as beside,
+        beside.open("w", newline="", encoding="utf-8") as file,
+    ):
+        writer = csv.DictWriter(file, COLUMNS)
+        writer.writeheader()
+        writer.writerows(cases)
+    regions = [row for record in records for row in record["regions"]]
+    write_rows(regions, out / "regions.csv", REGION_COLUMNS)
+    return CasesResult(result.written, (*skipped, *result.failed), result.skipped, tuple(cases))
 
 
 def _state_of_masks(sample: Sample) -> str:

@@ -45,6 +45,14 @@ class CaseResult:
             return None
         return self.regions[int(np.argmax(self.weights))]
 
+    @property
+    def members(self) -> list[tuple[Region, float, float]]:
+        """Each region that was decided on, with its weight and its probability."""
+        if self.weights is None or self.region_probabilities is None:
+            return []
+        values = self.weights.tolist(), self.region_probabilities.tolist()
+        return list(zip(self.regions, *values, strict=True))
+
 
 class Pipeline:
     """A classifier of regions, and the segmenter that predicts their masks.
@@ -112,17 +120,11 @@ class Pipeline:
             if not regions:
                 results.append(CaseResult(key, names, None, None))
                 continue
-            decision = next(decisions)
+            made = next(decisions)
+            answer = card.names[int(made.probability >= card.threshold)]
+            values = made.weights, made.region_probabilities
             results.append(
-                CaseResult(
-                    id=key,
-                    images=names,
-                    probability=decision.probability,
-                    decision=card.names[int(decision.probability >= card.threshold)],
-                    regions=tuple(regions),
-                    weights=decision.weights,
-                    region_probabilities=decision.region_probabilities,
-                )
+                CaseResult(key, names, made.probability, answer, tuple(regions), *values)
             )
         return results
 

@@ -1,6 +1,6 @@
 """A model that decides on regions, as the server uses it."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from maskwright.labels import Labels
 from maskwright.model_card import CARD_FILE, SEGMENTER
 from maskwright.tasks.regions.classifier import Classifier
 from maskwright.tasks.regions.extraction.extract import Region
-from maskwright.tasks.regions.pipeline import CaseResult, Pipeline
+from maskwright.tasks.regions.pipeline import Pipeline
 from maskwright.tasks.serving import (
     CaseImage,
     EngineSharing,
@@ -64,36 +64,32 @@ def decide(pipeline: Pipeline, images: Iterable[CaseImage], case: str) -> Region
         regions.append((name, case, pipeline.regions(pixels, mask, name)))
     results = pipeline.decide(regions)
     labels = None if pipeline.segmenter is None else pipeline.segmenter.card.labels
+    decisions = [
+        {
+            "name": result.id,
+            "images": list(result.images),
+            "probability": None if result.probability is None else round(result.probability, 6),
+            "decision": result.decision,
+        }
+        for result in results
+    ]
     return RegionDecisions(
-        [_decision(result) for result in results], _regions(results, predicted, labels)
+        decisions,
+        [
+            _region(*member, predicted.get(member[0].image_id), labels)
+            for result in results
+            for member in result.members
+        ],
     )
 
 
-def _decision(result: CaseResult) -> dict[str, Any]:
-    """What was decided; without a region to look at, nothing is."""
-    return {
-        "name": result.id,
-        "images": list(result.images),
-        "probability": None if result.probability is None else round(result.probability, 6),
-        "decision": result.decision,
-    }
-
-
-def _regions(
-    results: Iterable[CaseResult], predicted: Mapping[str, Prediction], labels: Labels | None
-) -> list[dict[str, Any]]:
-    """Regions that were looked at."""
-    return [
-        _region(result, place, predicted.get(region.image_id), labels)
-        for result in results
-        for place, region in enumerate(result.regions)
-    ]
-
-
 def _region(
-    result: CaseResult, place: int, predicted: Prediction | None, labels: Labels | None
+    region: Region,
+    weight: float,
+    probability: float,
+    predicted: Prediction | None,
+    labels: Labels | None,
 ) -> dict[str, Any]:
-    region = result.regions[place]
     top, left, bottom, right = region.box
     label, name = region.label, None
     if predicted is not None and labels is not None:
@@ -108,10 +104,6 @@ def _region(
         "label": label,
         "box": [left, top, right - left, bottom - top],
         "area_px": region.area_px,
-        "probability": _at(result.region_probabilities, place),
-        "weight": _at(result.weights, place),
+        "probability": round(probability, 6),
+        "weight": round(weight, 6),
     }
-
-
-def _at(values: np.ndarray | None, place: int) -> float | None:
-    return None if values is None else round(float(values[place]), 6)
