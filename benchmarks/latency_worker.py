@@ -28,12 +28,10 @@ _REAL = 64
 def write(folder: Path, size: int, run: str, data: str) -> None:
     """Write the network for every engine, in float and in eight bits, and facts about it."""
     from counting import multiply_adds
+    from maskwright.export.export_task import INT8, ParityLimits, drawn_image
     from maskwright.export.formats.table import write_network
     from maskwright.export.int8 import write_int8
-    from maskwright.export.logits import artifact_logits, keras_logits
-    from maskwright.export.parity import INT8, ParityLimits
-    from maskwright.export.runtime import load_run
-    from maskwright.export.smoke_test import drawn_image
+    from maskwright.export.runtime import artifact_logits, keras_logits, load_run
     from maskwright.model_card import SemanticCard
     from maskwright.tasks.image_examples import of_one_size
     from maskwright.tasks.semantic.export import compare_masks

@@ -114,7 +114,7 @@ def engine_rate(artifact: Path, paths: Sequence[Path]) -> float:
     """Images a second of the bare engine, the better of one and eight at once."""
     code = (
         "import json, sys, time; import numpy as np; from pathlib import Path\n"
-        "from maskwright.export.logits import load_logits\n"
+        "from maskwright.export.runtime import load_logits\n"
         "from maskwright.imageio import read_image\n"
         "artifact, seconds, *paths = sys.argv[1:]\n"
         "logits, card = load_logits(Path(artifact))\n"

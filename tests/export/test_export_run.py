@@ -17,9 +17,9 @@ from maskwright.data.synthetic.datasets import write_dataset
 from maskwright.errors import ConfigError, ModelError
 from maskwright.export import engine_cache as prepared
 from maskwright.export import int8
+from maskwright.export.export_task import ParityLimits
 from maskwright.export.formats.table import FORMATS
 from maskwright.export.listing import read_listing, write_listing, written_digest
-from maskwright.export.parity import ParityLimits
 from maskwright.inference.predictor import Predictor
 from maskwright.model_card import SemanticCard, checksum
 from maskwright.types import Format

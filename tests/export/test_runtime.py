@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from maskwright.errors import ModelError
-from maskwright.export.logits import load_logits
+from maskwright.export.runtime import load_logits
 from maskwright.inference.predictor import Predictor
 from maskwright.labels import Labels
 from maskwright.model_card import SemanticCard, checksum

@@ -8,8 +8,8 @@ import numpy as np
 
 from maskwright.data import open_dataset
 from maskwright.errors import ConfigError
+from maskwright.export.export_task import Example
 from maskwright.export.formats.table import FORMATS
-from maskwright.export.smoke_test import Example
 from maskwright.model_card import CARD_FILE, read_task
 from maskwright.tasks.provenance import division_of
 from maskwright.tasks.registry import TASKS

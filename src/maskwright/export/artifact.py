@@ -70,9 +70,8 @@ def pack(folder: Path, out: Path) -> None:
 def unpacked(path: Path) -> Path:
     """Folder of an artifact; one that is a file is unpacked beside other such, once.
 
-    Raises:
-        ModelError: If the archive holds links, names that lead elsewhere, too many or too large
-            files, or unpacks to far more than it is.
+    Raises `ModelError` if the archive holds links, names that lead elsewhere, too many or too large
+    files, or unpacks to far more than it is.
     """
     if path.is_dir():
         return path

@@ -16,8 +16,7 @@ from maskwright.export.export_run import export_run
 from maskwright.export.export_task import ExportTask
 from maskwright.export.formats.table import FORMATS
 from maskwright.export.listing import SELFTEST_FILE, read_listing
-from maskwright.export.logits import Logits, artifact_logits
-from maskwright.export.runtime import checked_card
+from maskwright.export.runtime import Logits, artifact_logits, checked_card
 from maskwright.model_card import SemanticCard
 from maskwright.types import Format
 
@@ -27,8 +26,7 @@ _TRIED_S = 0.5  # in each of three turns
 def open_prepared(run: Path, threads: Threads = ALONE) -> tuple[Logits, SemanticCard] | None:
     """What was prepared of the very model that a run of masks holds, and the run's card, or `None`.
 
-    Raises:
-        ModelError: If the run itself is none, or its model is not the one its card describes.
+    Raises `ModelError` if the run itself is none, or its model is not the one its card describes.
     """
     folder = run / PREPARED
     if not is_artifact(folder):

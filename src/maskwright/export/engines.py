@@ -44,10 +44,9 @@ class Threads:
     """How an engine other than TensorFlow uses the processors.
 
     Args:
-        number: Of its threads; `None` takes one for each processor there.
-        shared: Whether threads of the program need the processors in between, which read, say.
-            Those of ONNX Runtime then sleep while they wait instead of spinning; a single small
-            image takes half as long again.
+        number: Number of its threads; `None` takes one for each processor there.
+        shared: Whether threads of the program need the processors in between. Those of ONNX Runtime
+            then sleep while they wait; a single small image takes half as long again.
     """
 
     number: int | None = None

@@ -51,7 +51,6 @@ def write_ensemble(
     checksums of their models. The card's own checksum is that of `ensemble.json`.
 
     Args:
-        out: Folder to write `ensemble.json` and `model_card.json` into, made where it is missing.
         members: Folders of finished runs; an ensemble among them counts as its members.
         decisions: Threshold and cleaning for the card; what is left out must be the same for all.
 
@@ -98,8 +97,7 @@ def write_members(out: Path, members: Sequence[Member]) -> None:
 def read_members(path: Path, card: ModelCard) -> list[Path]:
     """Folders of the members of an ensemble; those of an artifact lie in it, side by side.
 
-    Raises:
-        ModelError: If a member is missing or another than when the ensemble was made.
+    Raises `ModelError` if a member is missing or another than when the ensemble was made.
     """
     if checksum(path / ENSEMBLE_FILE) != card.model_sha256:
         raise ModelError(

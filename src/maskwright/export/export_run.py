@@ -4,6 +4,7 @@ import json
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from importlib import metadata
@@ -16,13 +17,11 @@ from maskwright.errors import ConfigError, ModelError
 from maskwright.export.artifact import SUFFIX, is_artifact, pack
 from maskwright.export.engines import ALONE
 from maskwright.export.ensemble import Member, is_ensemble, read_members, write_members
-from maskwright.export.export_task import ExportTask
+from maskwright.export.export_task import Example, ExportTask, Parity, self_test, write_selftest
 from maskwright.export.formats.table import FORMATS, write_network
 from maskwright.export.int8 import write_int8
 from maskwright.export.listing import Listing, write_listing, written_digest
-from maskwright.export.parity import Parity
 from maskwright.export.runtime import load_run
-from maskwright.export.smoke_test import Example, self_test, write_selftest
 from maskwright.model_card import CARD_FILE, NETWORK_FILE, SEGMENTER, ModelCard, read_task
 from maskwright.types import Format
 
@@ -58,8 +57,6 @@ def export_run(
     Args:
         run: Folder of a finished run, or of an ensemble.
         out: Folder to make, or a file whose name ends with `.maskwright`.
-        engine: Format of the network.
-        tasks: Those that `run` and models within it may be for, by name.
         samples: Further examples to compare on, with their labels.
         calibration: Images of the training split, as the model takes them, for a network of eight
             bits; none for one of floats.
@@ -210,8 +207,6 @@ def _network(run: Path) -> tuple[str, tuple[float, float] | None]:
 def _versions(engine: Format) -> dict[str, str]:
     versions: dict[str, str] = {}
     for package in ("maskwright", *FORMATS[engine].packages):
-        try:
+        with suppress(metadata.PackageNotFoundError):
             versions[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            continue
     return versions

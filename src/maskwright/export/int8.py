@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 
 from maskwright.errors import ConfigError, ModelError
+from maskwright.export.export_task import INT8, Parity, ParityLimits
 from maskwright.export.formats.table import FORMATS
-from maskwright.export.logits import Logits
-from maskwright.export.parity import INT8, Parity, ParityLimits
+from maskwright.export.runtime import Logits
 from maskwright.types import Format
 
 _GROUPS = 8
@@ -39,13 +39,10 @@ def write_int8(
     """Replace the float network of an artifact by one of eight bits.
 
     Args:
-        engine: A format that has a quantizer.
         model: Keras model that the network was written from.
-        folder: Of the artifact.
         images: Of the training split, `(h, w, c)` float32 as the model takes them.
         open_written: Opens the network of `folder`.
-        compare: Holds an opened network against the model.
-        limits: What it may differ by.
+        compare: Compares an opened network with the model.
 
     Returns:
         How far it differs, and the names of the layers that stayed in float.
@@ -66,21 +63,15 @@ def write_int8(
         def brought_back(keep: Sequence[str]) -> float:
             network.write(keep)
             written = open_written()
-            same = [
-                float((_labels(written, image) == labels).mean())
-                for image, labels in zip(ranked_on, wanted, strict=True)
-            ]
-            return float(np.mean(same))
+            pairs = zip(ranked_on, wanted, strict=True)
+            return float(np.mean([(_labels(written, a) == b).mean() for a, b in pairs]))
 
         network.write(())
         parity = compare(open_written())
         if parity.within(limits):
             return parity, ()
-        groups = [
-            tuple(network.layers[place] for place in part)
-            for part in np.array_split(np.arange(len(network.layers)), _GROUPS)
-            if len(part)
-        ]
+        parts = np.array_split(np.array(network.layers, object), _GROUPS)
+        groups = [tuple(part) for part in parts if len(part)]
         gains = [brought_back(group) for group in groups]
         ranked = [groups[place] for place in np.argsort(gains, kind="stable")[::-1]]
         falls = [parity.dice_change]

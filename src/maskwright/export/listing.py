@@ -1,9 +1,7 @@
 """The list of files of an exported model, and all that is checked of them before they are trusted.
 
-Names that lead elsewhere, links, sizes, checksums and versions are checked; reading runs no code
-that an artifact names. Models that are made of others hold these as folders within, each an
-artifact in itself, for the same engine: the members of an ensemble, and the segmenter of a model of
-regions.
+Reading runs no code that an artifact names. Models that are made of others hold these as folders
+within, each an artifact for the same engine: members of an ensemble, the segmenter of regions.
 """
 
 import hashlib
@@ -36,14 +34,12 @@ class Listing:
     """What an artifact holds.
 
     Args:
-        format: Engine that it is for.
         files: SHA-256 of every file but the list itself, by its path.
         int8: Whether weights and activations are whole numbers of 8 bits.
         kept_in_float: Names of layers that are not, all the same.
         made_with: Versions of what made it.
         source: Checksum of the model that it was made from, as on the card of its run.
-        parity: How far it differs from the model it was made from; see `export.parity`.
-        version: Of this list.
+        parity: As `Parity.to_dict` gives it.
     """
 
     format: Format
@@ -57,10 +53,7 @@ class Listing:
 
 
 def write_listing(folder: Path, **facts: Any) -> Listing:
-    """List all files of a folder with their checksums, and write the list last.
-
-    `facts` are the other fields of `Listing`.
-    """
+    """List all files of a folder with their checksums; `facts` are other fields of `Listing`."""
     listing = Listing(files=_files(folder), **facts)
     with atomic_write(folder / LIST_FILE) as beside:
         beside.write_text(json.dumps(asdict(listing), indent=2) + "\n", encoding="utf-8")
@@ -106,10 +99,9 @@ def inner_artifacts(files: Iterable[str]) -> list[str]:
 def read_listing(folder: Path) -> Listing:
     """List of an artifact, checked against what is there.
 
-    Raises:
-        ModelError: If the list is missing or of another version, names a file that leads elsewhere,
-            is missing, changed or too large; or if there is a link, a file that is not listed, or
-            a model within that is no artifact for the same engine.
+    Raises `ModelError` if the list is missing or of another version, names a file that leads
+    elsewhere, is missing, changed or too large; or if there is a link, a file that is not listed,
+    or a model within that is no artifact for the same engine.
     """
     path = folder / LIST_FILE
     if path.is_symlink() or not path.is_file():
@@ -158,11 +150,9 @@ def _check_inner(folder: Path, listing: Listing) -> None:
     within = inner_artifacts(listing.files)
     for name in listing.files:
         place = PurePosixPath(name)
-        if place.name == MODEL_FILE or (
-            place.name == CARD_FILE
-            and len(place.parts) > 1
-            and place.parent.as_posix() not in within
-        ):
+        folders = [".", *within]  # the artifact itself and those in it
+        stray_card = place.name == CARD_FILE and place.parent.as_posix() not in folders
+        if place.name == MODEL_FILE or stray_card:
             raise ModelError(
                 f"The exported model {folder} contains {name}, a file of a run; export it again."
             )

@@ -161,13 +161,9 @@ def write_table(path: Path, header: Sequence[str], rows: Iterable[Sequence[objec
 
 
 def check_start(folder: Path, kinds: Mapping[str, str], resume: bool = False) -> None:
-    """Check that long work can start, or be resumed, in a folder.
+    """Check that long work can start, or be resumed, in a folder; else `ConfigError`.
 
-    Args:
-        kinds: What the folder holds where it has a file, by its name; the first is to be started.
-
-    Raises:
-        ConfigError: If there is nothing to resume, or something is there already.
+    `kinds` are what the folder holds where it has a file, by its name; the first is to be started.
     """
     held = [kind for name, kind in kinds.items() if (folder / name).exists()]
     started = next(iter(kinds.values()))

@@ -27,7 +27,6 @@ class Header:
         channels: Number of channels, with palettes expanded and without alpha.
         dtype: `"uint8"`, `"uint16"` or `"float32"`.
         format: Format by content, such as `"PNG"`.
-        palette: Whether pixels are indices into a palette.
         orientation: EXIF orientation, 1 to 8; 1 is upright.
         mode: Pixel format in the terms of Pillow, such as `"P"`; `""` for TIFF.
         alpha: Whether there is an alpha channel or transparent color; `False` for TIFF.

@@ -59,11 +59,8 @@ def read_image(path: str | Path | NamedBytes, max_pixels: int = MAX_PIXELS) -> n
 
     Alpha is dropped, but a TIFF keeps all channels. One-bit images become 0 and 255, palettes
     become colors, and other types than uint8 and uint16 become float32. Of several frames, the
-    first is read.
-
-    Raises:
-        DataError: If the file is missing, empty, damaged, truncated, larger than `max_pixels`, or
-            not an image.
+    first is read. Raises `DataError` if the file is missing, empty, damaged, truncated, larger than
+    `max_pixels`, or not an image.
     """
     path = as_file(path)
     with _open(path, max_pixels) as image:
@@ -76,11 +73,8 @@ def read_mask(path: str | Path | NamedBytes, max_pixels: int = MAX_PIXELS) -> Ra
 
     Palette indices are not converted; one-bit masks become 0 and 255, like the 8-bit masks that
     they are often mixed with; alpha is dropped, and transparent pixels become 0; gray colors become
-    a single channel.
-
-    Raises:
-        DataError: As in `read_image`; also for JPEG and other lossy formats, whose values differ
-            from the original labels, and for fractional values.
+    a single channel. Raises `DataError` as in `read_image`; also for JPEG and other lossy formats,
+    whose values differ from the original labels, and for fractional values.
     """
     path = as_file(path)
     with _open(path, max_pixels) as image:

@@ -1,7 +1,7 @@
 """Images of any size, read by windows: TIFF, whole slides, and formats of GDAL."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -57,29 +57,24 @@ def open_windows(path: str | Path, max_pixels: int = MAX_PIXELS) -> Iterator[Win
     """Open an image for reading by windows, with the orientation and pixels of `read_image`.
 
     TIFF is read by tiles or strips; whole slides require the extra `wsi`, JPEG 2000, `.vrt` and
-    `.img` the extra `geo`. Other formats are decoded whole, up to `max_pixels` pixels.
-
-    Raises:
-        DataError: If the file is not an image, or must be decoded whole and is larger.
+    `.img` the extra `geo`. Others are decoded whole; `DataError` above `max_pixels` pixels, or if
+    the file is not an image.
     """
     path = Path(path)
     is_tiff = start_of(path).startswith(TIFF_MAGIC)
     suffix = path.suffix.lower()
-    if suffix in SLIDE_SUFFIXES:
-        with _slide(path) as windows:
-            yield windows
-    elif is_tiff:
-        with reading(path):
-            tiff = open_tiff(path)
-        with tiff:
+    with ExitStack() as stack:
+        if suffix in SLIDE_SUFFIXES:
+            windows = stack.enter_context(_slide(path))
+        elif is_tiff:
             with reading(path):
+                tiff = stack.enter_context(open_tiff(path))
                 windows = _tiff(path, tiff, max_pixels)
-            yield windows
-    elif suffix in GEO_SUFFIXES and (suffix != ".jp2" or find_spec("rasterio") is not None):
-        with _gdal(path) as windows:
-            yield windows
-    else:
-        yield _whole(path, max_pixels)
+        elif suffix in GEO_SUFFIXES and (suffix != ".jp2" or find_spec("rasterio") is not None):
+            windows = stack.enter_context(_gdal(path))
+        else:
+            windows = _whole(path, max_pixels)
+        yield windows
 
 
 def image_size(path: str | Path) -> tuple[int, int]:

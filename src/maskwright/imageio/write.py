@@ -23,10 +23,7 @@ def write_image(path: str | Path, image: np.ndarray) -> None:
     """Write pixels `(h, w)` or `(h, w, c)` in the format of the suffix of `path`.
 
     PNG supports uint8 and uint16 with one or three channels, TIFF all results of `read_image`, and
-    other formats uint8 with one or three channels.
-
-    Raises:
-        DataError: If the format does not support these pixels.
+    other formats uint8 with one or three channels; else `DataError`.
     """
     path = Path(path)
     if image.ndim == 3 and image.shape[2] == 1:
@@ -84,7 +81,6 @@ def write_large_mask(
         rows: Function of the first and the last row (exclusive) that returns labels uint8
             `(rows, width)`; called from top to bottom.
         size: Height and width in pixels.
-        colors: Palette, as in `write_mask`.
         nodata: Whether the file declares `IGNORE_LABEL` as its no-data value.
     """
     height, width = size

@@ -30,10 +30,7 @@ ADJUSTMENT_NAMES = tuple(Adjustments.__annotations__)
 
 
 def adjusted_card(card: AnyCard, changes: Mapping[str, object]) -> AnyCard:
-    """Card with other values, where they are not `None`.
-
-    Raises `ConfigError` if a value is out of its range, or has no meaning for the model.
-    """
+    """Card with other values, where they are not `None`; `ConfigError` where one does not fit."""
     if changes.get("tile") is not None and card.size is not None:
         height, width = card.size
         raise ConfigError(

@@ -20,11 +20,11 @@ _MOST_AREAS = 1000  # of the true components of an image, for their median
 
 @dataclass(frozen=True, eq=False)
 class CachedPrediction:
-    """What a model decided on an image, in a file beside, and what is known of its truth.
+    """A prediction in a file, and what is known of its truth.
 
     Args:
-        path: `.npz` with `truth` and `labels`, uint8 `(h, w)`, before cleaning, and for two classes
-            `levels`, how many of the `THRESHOLDS` the probability of the foreground reaches.
+        path: `.npz` with `truth` and `labels`, uint8 `(h, w)`, before cleaning, and `levels` as in
+            `TunablePrediction`.
         areas: Of true components that are not background, px of the image.
     """
 
@@ -72,12 +72,7 @@ def predict_tunable(predictor: Predictor, image: np.ndarray) -> TunablePredictio
 def record(
     prediction: TunablePrediction, truth: np.ndarray, sample: Sample, folder: Path
 ) -> CachedPrediction:
-    """Write what every candidate follows from into a small file.
-
-    Args:
-        prediction: By a model that was not trained on the image.
-        truth: Labels `(h, w)`, `IGNORE_LABEL` where none counts.
-    """
+    """Write what every candidate follows from, and the labels `(h, w)`, into a small file."""
     arrays = {"labels": prediction.uncleaned, "truth": truth.astype(np.uint8)}
     if prediction.levels is not None:
         arrays["levels"] = prediction.levels

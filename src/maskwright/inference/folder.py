@@ -1,8 +1,10 @@
 """Predict the images of a folder: what is done is skipped, what cannot be read is reported."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import TypeVar
 
@@ -10,7 +12,7 @@ from maskwright.data.parallel import progress
 from maskwright.export.engines import ALONE
 from maskwright.imageio.files import LONGEST_STEM
 from maskwright.inference.cluster import predict_on_cluster
-from maskwright.inference.folder_plan import Advance, FolderOptions, FolderPlan, FolderResult
+from maskwright.inference.folder_plan import FolderOptions, FolderPlan, FolderResult
 from maskwright.inference.manifest import Manifest, ManifestEntry
 from maskwright.inference.output_paths import Failure, Job, WorkItem
 from maskwright.inference.pipeline import PipelineOptions, predict_items
@@ -38,9 +40,8 @@ def predict_folder(
 
     Args:
         model: Folder of a run or an ensemble, or an exported model.
-        images: A file, a folder with all folders in it, or a glob. A folder `out` inside the
-            folder of images is skipped, so that masks are not taken for images the next time.
-        out: Folder for the results, made where it is missing.
+        images: A file, a folder with all folders in it, or a glob; a folder `out` inside of it is
+            skipped.
 
     Raises:
         DataError: If no image is found, or a result cannot be written.
@@ -60,17 +61,20 @@ def predict_folder(
 def run_plan(plan: FolderPlan[Result], out: Path, options: FolderOptions) -> Result:
     """Predict the items of a plan that the manifest does not list as done, and write the tables."""
     manifest = Manifest(out)
+    done: list[WorkItem] = []
     missing: list[WorkItem] = []
-    skipped: list[Path] = []
     for item in plan.items:
-        if not options.overwrite and manifest.is_done(item):
-            skipped += [job.mask for job in item.jobs]
-        else:
-            missing.append(item)
+        (done if not options.overwrite and manifest.is_done(item) else missing).append(item)
     jobs = [job for item in missing for job in item.jobs]
     failed: dict[Path, str] = {}
     with progress("Predicting", len(jobs)) as advance:
-        for entry in _entries(plan, missing, out, options, advance) if missing else ():
+        pipeline = PipelineOptions(out, options.max_pixels)
+        entries: Iterable[ManifestEntry] = ()
+        if missing and options.engine == "ray":
+            entries = predict_on_cluster(plan, missing, pipeline, options.address, advance)
+        elif missing:
+            entries = predict_items(plan.open(ALONE), missing, pipeline, advance)
+        for entry in entries:
             manifest.add(entry)
             if entry.reason is not None:
                 failed[out / entry.mask] = entry.reason
@@ -79,30 +83,16 @@ def run_plan(plan: FolderPlan[Result], out: Path, options: FolderOptions) -> Res
     result = FolderResult(
         tuple(job.mask for job in jobs if job.mask not in failed),
         tuple(Failure(job.image, failed[job.mask]) for job in jobs if job.mask in failed),
-        tuple(skipped),
+        tuple(job.mask for item in done for job in item.jobs),
     )
     return plan.finish(result, manifest.records(plan.items))
 
 
-def _entries(
-    plan: FolderPlan[Result],
-    items: Sequence[WorkItem],
-    out: Path,
-    options: FolderOptions,
-    advance: Advance,
-) -> Iterator[ManifestEntry]:
-    pipeline = PipelineOptions(out, options.max_pixels)
-    if options.engine == "ray":
-        return predict_on_cluster(plan, items, pipeline, options.address, advance)
-    return predict_items(plan.open(ALONE), items, pipeline, advance)
-
-
 def _sweep(jobs: Iterable[Job]) -> None:
     """Remove what a killed program left beside the files of jobs that are done now."""
-    names: dict[Path, set[str]] = {}
-    for job in jobs:
-        for path in job.files:
-            names.setdefault(path.parent, set()).add(path.stem[:LONGEST_STEM] + path.suffix)
+    names: defaultdict[Path, set[str]] = defaultdict(set)
+    for path in chain.from_iterable(job.files for job in jobs):
+        names[path.parent].add(path.stem[:LONGEST_STEM] + path.suffix)
     for folder, done in names.items():
         for path in folder.glob(".*"):
             match = _LEFTOVER.fullmatch(path.name)

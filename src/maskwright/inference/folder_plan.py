@@ -24,10 +24,9 @@ Advance = Callable[[float], None]
 
 @dataclass(frozen=True, slots=True)
 class ReadImage:
-    """An image that was read.
+    """An image that was read, of `size` height and width in px.
 
     Args:
-        size: Its height and width, px.
         pixels: The image as it is, where its overlay is wanted and it is small; else `None`.
         entry: Fields of its `ManifestEntry` that are known so far.
         bytes: What it counted for while it was read ahead.
@@ -73,7 +72,6 @@ class FolderOptions:
     Args:
         flips: Test-time augmentation, as in `Predictor.__call__`.
         overlays: Draw the predictions over the images.
-        probabilities: Write the probabilities of the pixels.
         overwrite: Predict again what an earlier run has predicted.
         engine: `"local"` works in this process, `"ray"` on a Ray cluster, of which all nodes must
             see model, images and output under the same paths.
@@ -127,11 +125,7 @@ class FolderModel:
 
 @dataclass(frozen=True)
 class FolderResult:
-    """What became of the images, each in their order.
-
-    Args:
-        skipped: Masks that an earlier run had written.
-    """
+    """What became of the images, each in their order; an earlier run had written the skipped."""
 
     written: tuple[Path, ...]
     failed: tuple[Failure, ...]

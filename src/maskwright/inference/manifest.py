@@ -34,8 +34,7 @@ class ManifestEntry:
         changed_ns: When that file was last changed, nanoseconds since 1970.
         beside: What was written beside the mask, by the names in `Job`.
         seconds: Reading, its share of the time of the model, finishing and writing.
-        record: What the task adds to its tables for the item of the image, on the first image of
-            an item; `None` for others, and for tasks without tables.
+        record: Record of its item, on the first image of an item; `None` for others.
     """
 
     image: str
@@ -94,9 +93,9 @@ def described(job: Job, out: Path, settings: str) -> dict[str, Any]:
 class Manifest:
     """The manifest of a folder of results.
 
-    Lines are added while results are written, each in one step, and put in order at the end. Where
-    a program is killed, the last line may be broken: it counts as not there. A later line on a mask
-    replaces an earlier line. Lines on images of other runs into the same folder stay.
+    Lines are added while results are written, and put in order at the end; a broken last line, of a
+    killed program, counts as not there. A later line on a mask replaces an earlier one; lines on
+    images of other runs into the same folder stay.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -108,8 +107,7 @@ class Manifest:
     def is_done(self, item: WorkItem) -> bool:
         """Whether an item was done with the same settings, and neither images nor results changed.
 
-        An image is the same where its path, its length and the time of its last change are; it is
-        not opened. Results must exist; their content is not checked.
+        Images are compared by path, length and time of change; results must only exist.
         """
         return all(self._is_done(job, item.settings) for job in item.jobs)
 
@@ -160,20 +158,15 @@ class Manifest:
     def _read(self) -> dict[str, ManifestEntry]:
         if not self.path.exists():
             return {}
-        known: dict[str, ManifestEntry] = {}
         try:
             with self.path.open(encoding="utf-8", errors="replace") as file:
-                for line in file:
-                    entry = ManifestEntry.from_json(line)
-                    if entry is not None:
-                        known[entry.mask] = entry
+                entries = map(ManifestEntry.from_json, file)
+                return {entry.mask: entry for entry in entries if entry is not None}
         except OSError as error:
             raise ConfigError(f"{self.path} cannot be read: {error.strerror}.") from None
-        return known
 
     def _ends_well(self) -> bool:
-        if not self.path.stat().st_size:
-            return True
+        size = self.path.stat().st_size
         with self.path.open("rb") as file:
-            file.seek(-1, os.SEEK_END)
-            return file.read() == b"\n"
+            file.seek(max(0, size - 1))
+            return file.read() in (b"", b"\n")

@@ -4,6 +4,7 @@ import os
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from maskwright.errors import ConfigError, DataError
@@ -76,24 +77,21 @@ def plan_files(
 ) -> list[Job]:
     """Files to write for each image; the folder for them is made.
 
-    Where images can be large, as `is_large` decides, whole slides are included.
-
-    Raises:
-        DataError: If there is no image.
-        ConfigError: If a file in a folder of the images would be overwritten, or `out` cannot be
-            made.
+    Where images can be large, as `is_large` decides, whole slides are included. Raises `DataError`
+    if there is no image, `ConfigError` if one would be overwritten or `out` cannot be made.
     """
     suffixes = IMAGE_SUFFIXES if is_large is None else IMAGE_SUFFIXES | SLIDE_SUFFIXES
     paths = find_images(images, suffixes)
     root = Path(images)
     real: dict[str, Path] = {}  # folders hold many images: each is followed to its place once
+    folder_of = partial(_folder, real)
     if not root.is_dir():
         root = Path(os.path.commonpath([path.parent for path in paths]))
     elif out.resolve() != root.resolve():
         place = out.resolve()
-        inside = {folder for folder in _folders(paths, real) if folder.is_relative_to(place)}
-        if inside:
-            paths = [path for path in paths if _folder(path, real) not in inside]
+        inside = {folder: folder.is_relative_to(place) for folder in map(folder_of, paths)}
+        if any(inside.values()):
+            paths = [path for path in paths if not inside[folder_of(path)]]
         if not paths:
             raise DataError(f"All images of {root} lie in {out}, the folder for the masks.")
     jobs = [
@@ -107,10 +105,10 @@ def plan_files(
         )
         for path, name in zip(paths, _names([below(p, root) for p in paths]), strict=True)
     ]
-    folders = _folders(paths, real)
+    folders = set(map(folder_of, paths))
     for job in jobs:
         for target in job.files:
-            if _known_folder(target, real) in folders and target.exists():
+            if _known_folder(real, target) in folders and target.exists():
                 raise ConfigError(
                     f"{target} lies among the images and would be overwritten; "
                     f"choose another folder for the masks."
@@ -120,11 +118,6 @@ def plan_files(
     except OSError as error:
         raise ConfigError(f"The folder {out} cannot be made: {error.strerror}.") from None
     return jobs
-
-
-def failure(job: Job, error: DataError) -> Failure:
-    """What went wrong with an image, in a sentence that names its file."""
-    return Failure(job.image, describe(job.image, str(error)))
 
 
 def describe(path: Path, reason: str) -> str:
@@ -150,18 +143,14 @@ def _names(paths: list[str]) -> list[str]:
         names = longer
 
 
-def _folders(paths: list[Path], real: dict[str, Path]) -> set[Path]:
-    return {_folder(path, real) for path in paths}
-
-
-def _folder(path: Path, real: dict[str, Path]) -> Path:
+def _folder(real: dict[str, Path], path: Path) -> Path:
     """Folder that an image lies in once links are followed; `real` keeps what is known."""
     if os.path.islink(path):  # noqa: PTH114
         return path.resolve().parent
-    return _known_folder(path, real)
+    return _known_folder(real, path)
 
 
-def _known_folder(path: Path, real: dict[str, Path]) -> Path:
+def _known_folder(real: dict[str, Path], path: Path) -> Path:
     """Folder of a path, with its own links followed but not that of the file."""
     folder = os.path.dirname(path)  # noqa: PTH120
     if folder not in real:

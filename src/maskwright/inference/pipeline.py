@@ -7,6 +7,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,10 @@ import numpy as np
 from maskwright.data.parallel import Room, behind, in_threads
 from maskwright.errors import DataError
 from maskwright.export.engines import cores
-from maskwright.imageio import MAX_PIXELS, Header, read_header, read_image
+from maskwright.imageio import MAX_PIXELS, read_header, read_image
 from maskwright.inference.folder_plan import Advance, FolderModel, ReadImage, Rejected, Work
 from maskwright.inference.manifest import ManifestEntry, described
-from maskwright.inference.output_paths import Job, WorkItem, failure
+from maskwright.inference.output_paths import Job, WorkItem, describe
 
 _READ_BYTES = 2**28  # of images that are decoded ahead
 _BEHIND_BYTES = 2**28  # of predictions that are finished and written behind
@@ -30,12 +31,7 @@ _MOST_THREADS = 16
 
 @dataclass(frozen=True)
 class PipelineOptions:
-    """How the pipeline works.
-
-    Args:
-        out: Folder of the results, from which masks are named in the manifest.
-        threads: That read, and that write; `None` takes one of each for each processor.
-    """
+    """How the pipeline works; `threads` read, and as many write, `None` one for each processor."""
 
     out: Path
     max_pixels: int = MAX_PIXELS
@@ -70,7 +66,7 @@ def _predict_small(
     reading = in_threads(read, range(len(jobs)), None, workers=threads)
     failed: deque[ManifestEntry] = deque()
     with _one_thread_in_opencv(), closing(reading), closing(room):
-        groups = _groups(items, _leaving(room, reading), failed, advance)
+        groups = _groups(items, room, reading, failed, advance)
         works = _works(model.predict(groups, advance), failed)
         with closing(behind(works, threads, _BEHIND_BYTES)) as written:
             for entries in written:
@@ -89,7 +85,8 @@ def _predict_large(
             raise DataError(f"{job.image} has too many pixels for this model; cut it into parts.")
         size = model.predict_large(job, advance)
     except DataError as error:
-        return ManifestEntry(**entry, status="failed", reason=failure(job, error).reason)
+        reason = describe(job.image, str(error))
+        return ManifestEntry(**entry, status="failed", reason=reason)
     seconds = round(time.perf_counter() - started, 4)
     return ManifestEntry(**entry, seconds=seconds, status="done", size=size)
 
@@ -107,7 +104,9 @@ def _read(
     entry = described(job, options.out, item.settings)
     inside, held = False, 0
     try:
-        held = _decoded_bytes(read_header(job.image, options.max_pixels))
+        header = read_header(job.image, options.max_pixels)
+        sides = (header.height, header.width, header.channels)
+        held = prod(sides) * np.dtype(header.dtype).itemsize
         room.enter(number, held)
         inside = True
         image = read_image(job.image, options.max_pixels)
@@ -124,28 +123,14 @@ def _read(
     return ReadImage(job, item.case, image.shape[:2], prepared, pixels, entry, held)
 
 
-def _decoded_bytes(header: Header) -> int:
-    return header.height * header.width * header.channels * np.dtype(header.dtype).itemsize
-
-
 def _failed(entry: dict[str, Any], job: Job, error: DataError) -> ManifestEntry:
-    return ManifestEntry(
-        **{**entry, "beside": ()}, status="failed", reason=failure(job, error).reason
-    )
-
-
-def _leaving(
-    room: Room, results: Iterator[ReadImage | ManifestEntry]
-) -> Iterator[ReadImage | ManifestEntry]:
-    """The same results, which no longer count as read ahead."""
-    for result in results:
-        if isinstance(result, ReadImage):
-            room.leave(result.bytes)
-        yield result
+    reason = describe(job.image, str(error))
+    return ManifestEntry(**{**entry, "beside": ()}, status="failed", reason=reason)
 
 
 def _groups(
     items: Sequence[WorkItem],
+    room: Room,
     results: Iterator[ReadImage | ManifestEntry],
     failed: deque[ManifestEntry],
     advance: Advance,
@@ -155,6 +140,7 @@ def _groups(
     def images(number: int) -> Iterator[ReadImage]:
         for result in islice(results, number):
             if isinstance(result, ReadImage):
+                room.leave(result.bytes)  # no longer read ahead
                 yield result
             else:
                 failed.append(result)

@@ -1,8 +1,7 @@
 """Clean label masks: small components, holes, all but the largest; areas in px of the mask.
 
 The rules are shared with `large.postprocess_large`, which cleans masks in bands of rows. A mask in
-memory is not cleaned as a single band: bands label their components twice, to join them over seams
-and then to decide on them, and labeling takes most of the time.
+memory is not cleaned as a single band, because bands label their components twice.
 """
 
 from collections.abc import Container
@@ -86,9 +85,7 @@ def classes_of(labels: np.ndarray, skipped: Container[int | None]) -> list[int]:
 def is_removed(areas: np.ndarray, is_largest: np.ndarray | None, min_area_px: int) -> np.ndarray:
     """Which components of a class are removed; the first stands for the rest of the mask.
 
-    Args:
-        areas: px, `(components,)`.
-        is_largest: Which of them is the largest of the class, where only that stays, or `None`.
+    `is_largest` says which is the largest of the class, where only that stays, or is `None`.
     """
     removed = areas < min_area_px
     if is_largest is not None:
@@ -102,10 +99,7 @@ def is_hole(
 ) -> np.ndarray:
     """Which components of the background are filled; the first stands for the rest of the mask.
 
-    Args:
-        boxes: From `boxes_of`.
-        areas: px, `(components,)`.
-        size: Height and width of the mask, px.
+    `boxes` are those of `boxes_of`, in a mask of `size`, height and width.
     """
     enclosed = (boxes[:, :2] > 0).all(axis=1) & (boxes[:, 2:] < size).all(axis=1)
     filled: np.ndarray = enclosed & (areas <= fill_holes_px)
@@ -114,11 +108,7 @@ def is_hole(
 
 
 def boxes_of(statistics: np.ndarray, top: int = 0) -> np.ndarray:
-    """Boxes of components, int64 `(components, 4)`: top, left, bottom, right, half-open.
-
-    Args:
-        top: First row of the band that was labeled, in the rows of the whole mask.
-    """
+    """Boxes int64 of components in a band that begins at `top`: top, left, bottom, right (open)."""
     corners = statistics[:, [cv2.CC_STAT_TOP, cv2.CC_STAT_LEFT]].astype(np.int64)
     corners[:, 0] += top
     sides = statistics[:, [cv2.CC_STAT_HEIGHT, cv2.CC_STAT_WIDTH]]

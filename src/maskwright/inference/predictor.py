@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import reduce
+from functools import partial, reduce
 from pathlib import Path
 from typing import Any, Literal, Protocol, Self, Unpack
 
@@ -11,7 +11,7 @@ import numpy as np
 from maskwright.data.geometry import resize_image
 from maskwright.errors import ConfigError
 from maskwright.export.engines import ALONE, Threads
-from maskwright.export.logits import activate, load_logits
+from maskwright.export.runtime import activate, load_logits
 from maskwright.inference.adjustments import Adjustments, adjusted_card
 from maskwright.inference.pixels import checked_image, model_pixels
 from maskwright.inference.postprocess import clean, cleaning_of
@@ -31,17 +31,15 @@ _FLIPPED_AXES: dict[Flips, tuple[tuple[int, ...], ...]] = {
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a model makes of one image.
+    """What a model makes of one image; without objects, the last two are `None`.
 
     Args:
         labels: Class of each pixel, int32 `(h, w)`, in the size of the image, after
             post-processing.
         probabilities: float32 `(h, w, classes)` before threshold and post-processing, where they
-            were requested: they take four bytes per pixel and class.
-        instances: Number of the object of each pixel, int32 `(h, w)`, 0 for none; `None` where
-            the model does not separate objects.
-        objects: The objects with scores, which may overlap; `None` where the model does not
-            separate objects.
+            were requested.
+        instances: Number of the object of each pixel, int32 `(h, w)`, 0 for none.
+        objects: The objects with scores, which may overlap.
     """
 
     labels: np.ndarray
@@ -78,11 +76,9 @@ class Predictor:
 
     @classmethod
     def load(cls, path: str | Path, threads: Threads = ALONE) -> "Predictor":
-        """Predictor from the folder of a run; raises `ModelError` where there is none.
+        """Predictor of a run, an ensemble or an exported model; `ModelError` where there is none.
 
-        Args:
-            path: Folder of a run, an ensemble or an exported model.
-            threads: Of an engine other than TensorFlow.
+        `threads` are those of an engine other than TensorFlow.
         """
         return cls(*load_logits(Path(path), threads))
 
@@ -166,16 +162,10 @@ class Predictor:
     def strips(
         self, working: np.ndarray, size: tuple[int, int], flips: Flips = False
     ) -> Iterator[np.ndarray]:
-        """Probabilities `(rows, w, classes)` of an image of `size`, from top to bottom.
-
-        Args:
-            size: Height and width of the image itself, px.
-        """
+        """Probabilities `(rows, w, classes)` of an image of `size`, px, from top to bottom."""
         if self.card.size is not None:
             return resized_strips(self.probabilities(working[None], flips)[0], size)
-        return predict_tiled(
-            lambda tiles: self.probabilities(tiles, flips), working, self.card.tile
-        )
+        return predict_tiled(partial(self.probabilities, flips=flips), working, self.card.tile)
 
     def decide(
         self, strips: Iterable[np.ndarray], size: tuple[int, int], probabilities: bool = False

@@ -1,7 +1,7 @@
 """Large images in overlapping tiles, blended with Gaussian weights, strip by strip."""
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -48,13 +48,10 @@ class TileGrid:
 
     def within(self, top: int, columns: tuple[int, int]) -> "TileGrid":
         """The tiles that rows from `top` on and some columns, first and last + 1, depend on."""
+        first, end = columns[0] - self.tile[1], columns[1]
         tops = tuple(start for start in self.tops if start + self.tile[0] > top)
-        lefts = tuple(
-            start
-            for start in self.lefts
-            if start < columns[1] and start + self.tile[1] > columns[0]
-        )
-        return TileGrid(self.height, self.width, self.tile, tops, lefts)
+        lefts = tuple(start for start in self.lefts if first < start < end)
+        return replace(self, tops=tops, lefts=lefts)
 
 
 def predict_tiled(
@@ -66,8 +63,7 @@ def predict_tiled(
 ) -> Iterator[np.ndarray]:
     """Probabilities of an image of any size, in strips `(rows, w, classes)` from top to bottom.
 
-    A strip leaves as soon as no further tile touches it, so that memory holds one row of tiles,
-    whatever the height of the image. An image within `tile` is run whole.
+    Memory holds one row of tiles. An image within `tile` is run whole.
 
     Args:
         probabilities: From images `(b, h, w, c)` to values `(b, h, w, classes)`, in [0, 1].
@@ -90,9 +86,7 @@ def blend(
 ) -> Iterator[np.ndarray]:
     """Strips `(rows, columns, classes)`, one for each row of tiles, up to where the next begins.
 
-    Args:
-        bands: Pixels `(tile, columns, c)` under each row of tiles, from the first column of
-            tiles to the end of the last.
+    `bands` are the pixels `(tile, columns, c)` under each row of tiles.
     """
     tile_height, tile_width = grid.tile
     lefts = [left - grid.lefts[0] for left in grid.lefts]
@@ -101,11 +95,11 @@ def blend(
         for band in bands:
             yield probabilities(band[None])[0, : grid.height, :width]
         return
-    bell = _bell(tile_height)[:, None, None]
-    bells = bell * _bell(tile_width)[:, None]
+    bell, across = _bell(tile_height)[:, None, None], _bell(tile_width)[:, None]
+    bells = bell * across
     columns = np.zeros((lefts[-1] + tile_width, 1), np.float32)
     for left in lefts:
-        columns[left : left + tile_width] += _bell(tile_width)[:, None]
+        columns[left : left + tile_width] += across
     strip = np.zeros((0, len(columns), 0), np.float32)
     rows = np.zeros((tile_height, 1, 1), np.float32)
     weights = weighted = strip

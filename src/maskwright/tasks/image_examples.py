@@ -7,8 +7,7 @@ import numpy as np
 
 from maskwright.data import DataSet
 from maskwright.data.geometry import cut_image, cut_labels, resize_image, resize_labels
-from maskwright.export.export_task import PixelRange
-from maskwright.export.smoke_test import Example, drawn_image
+from maskwright.export.export_task import Example, PixelRange, drawn_image
 from maskwright.inference.pixels import model_pixels
 from maskwright.model_card import InstanceCard, SemanticCard
 

@@ -15,9 +15,7 @@ WEIGHTS_FILE = "weights.npz"
 
 
 def write(model: Any, path: Path) -> None:
-    """Write the arrays of a Keras model without auxiliary outputs: of its variables those with
-    real numbers in them, in their order.
-    """
+    """Write the variables of a Keras model that hold real numbers, in their order."""
     values = [np.asarray(v.value) for v in model.variables if _is_weight(v)]
     arrays = {f"{number:05}": value for number, value in enumerate(values)}
     with atomic_write(path) as beside, beside.open("wb") as file:
@@ -57,9 +55,8 @@ def keras_network(model: Any) -> Network:
 def read_keras(folder: Path, *, classifier: bool = False) -> Any:
     """Keras model from the description in a folder and the arrays that `write` wrote there.
 
-    Raises:
-        ModelError: If the description is none of ours, is not of a classifier of regions where
-            `classifier` says so, or the other way round, or the arrays do not fit it.
+    Raises `ModelError` if the description is none of ours, is of a classifier of regions where
+    `classifier` is false, or the other way round, or the arrays do not fit it.
     """
     from maskwright.models import main_model
     from maskwright.models.blueprint import Blueprint

@@ -25,8 +25,6 @@ class ExportFormat:
         file: File or folder of the network in an artifact.
         extra: Extra of Maskwright that installs the engine.
         packages: Packages that write and run it, whose versions an artifact names.
-        write: Write a Keras model.
-        open: Open the network again.
         quantizer: From the Keras model, its file in float, a folder for files in between, and
             images as the model takes them; `None` where there are no networks of eight bits.
         described: Whether `network.json` goes with it, from which the network is built again.
@@ -100,12 +98,9 @@ FORMATS: Mapping[Format, ExportFormat] = {
 def write_network(model: Any, folder: Path, engine: Format, description: str) -> None:
     """Write a Keras model, without auxiliary outputs, into the folder of an artifact.
 
-    The folder is made where it is missing. `description` is `Blueprint.to_json` of the model, for
-    formats that build it again.
-
-    Raises:
-        ConfigError: If what the format needs is not installed.
-        ModelError: If the format cannot hold the model.
+    `description` is `Blueprint.to_json` of the model, for formats that build it again. Raises
+    `ConfigError` if what the format needs is not installed, `ModelError` if it cannot hold the
+    model.
     """
     chosen = FORMATS[engine]
     if onnx.layers_that_choose_boxes(model) and not chosen.detectors:
@@ -135,11 +130,7 @@ def write_network(model: Any, folder: Path, engine: Format, description: str) ->
 
 
 def open_engine(folder: Path, engine: Format, threads: Threads = ALONE) -> Network:
-    """The network in the folder of an artifact, in the engine of its format.
-
-    Raises:
-        ModelError: If the engine is not installed, or cannot read the file.
-    """
+    """The network in an artifact, in its engine; `ModelError` if that lacks or cannot read it."""
     chosen = FORMATS[engine]
     path = folder / chosen.file
     try:

@@ -14,7 +14,7 @@ class ComponentTable:
     """Components of a band, as a whole; the first is the rest of the band and means nothing.
 
     Args:
-        boxes: Top, left, bottom and right, the last two excluded, `(components, 4)`.
+        boxes: As `boxes_of` gives them.
         firsts: Row and column of a first pixel in the topmost row, as one number, or -1 for
             components that lie in this band alone.
         joined: Number of each among those that cross a seam; -1 for the others.
@@ -29,8 +29,7 @@ class ComponentTable:
 class BandComponents:
     """Connected components of a mask that is shown band after band, from top to bottom.
 
-    Only those that touch a seam between bands are remembered, and of the others the largest:
-    memory depends on the seams and not on the pixels.
+    Remembered are those that touch a seam between bands, and of the others the largest.
     """
 
     def __init__(self, size: tuple[int, int], connectivity: int) -> None:
@@ -56,7 +55,11 @@ class BandComponents:
         firsts = [self._first(components, boxes[k], top, k) for k in crossing]
         values = (statistics[crossing, cv2.CC_STAT_AREA], *boxes[crossing].T, firsts)
         self._values.append(np.stack([np.asarray(value, np.int64) for value in values], axis=-1))
-        self._compare(top, components, statistics, boxes, numbers)
+        alone = np.where(numbers < 0, statistics[:, cv2.CC_STAT_AREA], 0)
+        alone[0] = 0
+        if alone.max() >= max(1, self.largest[0]):
+            for k in np.flatnonzero(alone == alone.max()):
+                self._offer(int(alone[k]), self._first(components, boxes[k], top, int(k)))
         bottom, above = self._seam
         if bottom == top:
             self._pairs.append(self._touching(above, numbers[components[0]]))
@@ -117,21 +120,6 @@ class BandComponents:
             pairs += [(above[1:], below[:-1]), (above[:-1], below[1:])]
         both = np.concatenate([np.stack(pair, axis=-1) for pair in pairs])
         return np.unique(both[(both >= 0).all(axis=1)], axis=0)
-
-    def _compare(
-        self,
-        top: int,
-        components: np.ndarray,
-        statistics: np.ndarray,
-        boxes: np.ndarray,
-        numbers: np.ndarray,
-    ) -> None:
-        """Offer the largest of the components that lie in one band alone."""
-        areas = np.where(numbers < 0, statistics[:, cv2.CC_STAT_AREA], 0)
-        areas[0] = 0
-        if areas.max() >= max(1, self.largest[0]):
-            for k in np.flatnonzero(areas == areas.max()):
-                self._offer(int(areas[k]), self._first(components, boxes[k], top, int(k)))
 
     def _offer(self, area: int, first: int) -> None:
         if (-area, first) < (-self.largest[0], self.largest[1]):

@@ -123,16 +123,10 @@ def _lon_lat(regions: list[tuple[list[Ring], int]], crs: Any) -> list[list[Ring]
     """Rings of regions in longitude and latitude."""
     from rasterio.warp import transform as reproject  # keeps longitude first
 
-    flat = np.array([point for rings, _ in regions for ring in rings for point in ring])
-    longitudes, latitudes = reproject(crs, "EPSG:4326", flat[:, 0].tolist(), flat[:, 1].tolist())
-    points = iter(zip(longitudes, latitudes, strict=True))
-    return [
-        [
-            [(round(x, _DIGITS), round(y, _DIGITS)) for x, y in islice(points, len(ring))]
-            for ring in rings
-        ]
-        for rings, _ in regions
-    ]
+    flat = [point for rings, _ in regions for ring in rings for point in ring]
+    placed = reproject(crs, "EPSG:4326", *map(list, zip(*flat, strict=True)))
+    points = ((round(x, _DIGITS), round(y, _DIGITS)) for x, y in zip(*placed, strict=True))
+    return [[list(islice(points, len(ring))) for ring in rings] for rings, _ in regions]
 
 
 def _turned(rings: list[Ring]) -> list[Ring]:

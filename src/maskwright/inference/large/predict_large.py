@@ -77,7 +77,7 @@ def predict_large(
     as its own value for no data; of float images the model sees 0 there.
 
     Args:
-        predictor: Model and card. Where the card has neither `size` nor `tile`, tiles are 512 px.
+        predictor: Where its card has neither `size` nor `tile`, tiles are 512 px.
         mask: File to write, ending in `.tif`.
         preview: JPEG to write with the mask laid over the image, at most 2048 px a side.
         polygons: GeoJSON to write; see `write_polygons`.

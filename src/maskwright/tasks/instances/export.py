@@ -7,9 +7,7 @@ from typing import Any
 import numpy as np
 
 from maskwright.errors import ModelError
-from maskwright.export.export_task import ExportTask
-from maskwright.export.parity import Parity, ParityLimits
-from maskwright.export.smoke_test import Example
+from maskwright.export.export_task import Example, ExportTask, Parity, ParityLimits
 from maskwright.metrics.confusion import confusion, scores
 from maskwright.metrics.instances import FN, FP, TP, tally_objects
 from maskwright.model_card import InstanceCard

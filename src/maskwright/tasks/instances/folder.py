@@ -13,7 +13,7 @@ from maskwright.data.to_rgb import as_picture
 from maskwright.errors import DataError
 from maskwright.export.artifact import model_folder, needs_tensorflow
 from maskwright.export.engines import SHARED, Threads
-from maskwright.export.logits import load_card
+from maskwright.export.runtime import load_card
 from maskwright.imageio import write_image
 from maskwright.inference.folder_plan import (
     Advance,

@@ -9,12 +9,17 @@ from typing import Any
 import numpy as np
 
 from maskwright.export.engines import ALONE, Network, Threads
-from maskwright.export.export_task import ExportTask, PixelRange
+from maskwright.export.export_task import (
+    FLOAT,
+    Example,
+    ExportTask,
+    Parity,
+    PixelRange,
+    drawn_image,
+)
 from maskwright.export.formats.keras import keras_network, read_keras
 from maskwright.export.formats.table import FORMATS, open_engine
-from maskwright.export.parity import FLOAT, Parity
 from maskwright.export.runtime import open_model
-from maskwright.export.smoke_test import Example, drawn_image
 from maskwright.model_card import RegionCard
 from maskwright.types import Format
 

@@ -7,10 +7,8 @@ import numpy as np
 
 from maskwright.export.engines import Threads
 from maskwright.export.ensemble import is_ensemble
-from maskwright.export.export_task import ExportTask
-from maskwright.export.logits import Logits, activate, artifact_logits, keras_logits, mean_logits
-from maskwright.export.parity import FLOAT, Parity
-from maskwright.export.smoke_test import Example
+from maskwright.export.export_task import FLOAT, Example, ExportTask, Parity
+from maskwright.export.runtime import Logits, activate, artifact_logits, keras_logits, mean_logits
 from maskwright.inference.predictor import Predictor
 from maskwright.metrics.confusion import confusion, scores
 from maskwright.model_card import CARD_FILE, MODEL_FILE, SemanticCard, read_task

@@ -13,7 +13,7 @@ from maskwright.data.to_rgb import as_picture
 from maskwright.errors import DataError
 from maskwright.export.artifact import needs_tensorflow
 from maskwright.export.engines import ALONE, SHARED, Threads
-from maskwright.export.logits import load_card
+from maskwright.export.runtime import load_card
 from maskwright.imageio import atomic_write, find_images, read_image, write_image, write_mask
 from maskwright.inference.adjustments import adjusted_card
 from maskwright.inference.folder_plan import (
