@@ -7,7 +7,6 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from maskwright.errors import ConfigError
-from maskwright.serving.connection import LimitedConnection
+from maskwright.serving.connection import ConnectionLimiter, counting_responses
 from maskwright.serving.jobs.model_registry import open_models
 from maskwright.serving.limits import ServerLimits
 from maskwright.serving.metrics import AccessRecord, write_record
@@ -69,10 +68,11 @@ def run_in_thread(
 
     `on_record` is called with the record of a connection that came to no request.
     """
-    protocol: Any = partial(LimitedConnection, limits, on_record)
+    # Of uvicorn it is asked what its typed arguments and the server's plain attributes give.
+    limiter: Any = ConnectionLimiter(limits, on_record)
     config = uvicorn.Config(
-        app,
-        http=protocol,
+        counting_responses(app),
+        http=limiter,
         ws="none",
         access_log=False,
         server_header=False,
