@@ -24,9 +24,7 @@ def whole_network(model: Any, card: ImageCard) -> Mapping[str, Any]:
 
 
 def of_one_size(model: Any, size: tuple[int, int]) -> Any:
-    """The same network for images of one height and width (px) alone, which spares engines the work
-    of finding out sizes, padding and cutting.
-    """
+    """The same network for images of one height and width (px), which spares engines work."""
     import keras
 
     images = keras.Input((*size, model.input_shape[-1]), name="images")
@@ -40,11 +38,8 @@ def drawn_examples(card: ImageCard, pixel_range: PixelRange, model: Any) -> list
     drawn = [drawn_image(card, size, 0, pixel_range) for size in sizes]
     if card.size is None:
         return [{"image": image} for image in drawn]
-    stretched = [resize_image(image, card.size) for image in drawn]
-    return [
-        {"image": image, "size": np.array(size)}
-        for image, size in zip(stretched, sizes, strict=True)
-    ]
+    pairs = zip(drawn, sizes, strict=True)
+    return [{"image": resize_image(i, card.size), "size": np.array(size)} for i, size in pairs]
 
 
 def samples(card: ImageCard, dataset: DataSet, split: str) -> Iterator[Example]:

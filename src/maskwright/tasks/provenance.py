@@ -29,23 +29,18 @@ def division_of(run: Path) -> dict[str, Any]:
 def learned_ids(run: Path, data: str | Path) -> frozenset[str]:
     """Ids of the samples of a data set that a run, or any member of an ensemble, trains on."""
     folders = read_members(run, SemanticCard.read(run / CARD_FILE)) if is_ensemble(run) else [run]
-    divisions: list[dict[str, Any]] = []
-    for folder in folders:
-        division = division_of(folder)
-        if division not in divisions:
-            divisions.append(division)
+    divisions = [division_of(folder) for folder in folders]
     learned: set[str] = set()
     while divisions:
-        first = divisions[0]
-        alike = [d for d in divisions if {**d, "fold": None} == {**first, "fold": None}]
+        undivided = {**divisions[0], "fold": None}
+        alike = [d for d in divisions if {**d, "fold": None} == undivided]
         divisions = [d for d in divisions if d not in alike]
-        counts = {d["fold"][1] for d in alike if d["fold"]}
-        if len(alike) > 1 and len(counts) == 1 and all(d["fold"] for d in alike):
+        folds = {d["fold"] and tuple(d["fold"]) for d in alike}
+        opened, splits = [{**undivided, "fold": fold} for fold in folds], {"train"}
+        if len(folds) > 1 and None not in folds and len({count for _, count in folds}) == 1:
             # What one fold holds out, every other of the same folds has learned from.
-            dataset, splits = open_dataset(data, **{**first, "fold": None}), {"train", "val"}
-            learned |= {sample.id for sample in dataset.samples if sample.split in splits}
-            continue
-        for division in alike:
-            dataset = open_dataset(data, **division)
-            learned |= {sample.id for sample in dataset.samples if sample.split == "train"}
+            opened, splits = [undivided], {"train", "val"}
+        for division in opened:
+            samples = open_dataset(data, **division).samples
+            learned |= {sample.id for sample in samples if sample.split in splits}
     return frozenset(learned)

@@ -40,17 +40,9 @@ def train_options(
     """How a run with these settings is carried out."""
     from maskwright.training import TrainOptions
 
-    return TrainOptions(
-        seed=config.seed,
-        epochs=config.epochs,
-        minutes=config.minutes,
-        resume=resume,
-        previews=config.previews,
-        tensorboard=config.tensorboard,
-        checkpoint_seconds=config.checkpoint_seconds,
-        callbacks=tuple(callbacks),
-        on_message=on_message,
-    )
+    names = ("seed", "epochs", "minutes", "previews", "tensorboard", "checkpoint_seconds")
+    values = {name: getattr(config, name) for name in names}
+    return TrainOptions(**values, resume=resume, callbacks=tuple(callbacks), on_message=on_message)
 
 
 def data_facts(
@@ -98,11 +90,7 @@ def open_data(config: RunConfig, data: str | Path, on_message: OnMessage) -> Dat
 
 
 def report_skipped(dataset: DataSet, on_message: OnMessage, may_skip: bool = True) -> None:
-    """Report the first skipped files, and how many more there are.
-
-    Raises:
-        DataError: If none may be skipped, on the first.
-    """
+    """Report the first skipped files, and how many more; `DataError` if none may be skipped."""
     if dataset.skipped and not may_skip:
         raise DataError(
             f"{dataset.skipped[0].message.removesuffix('.')}; expected an image with its mask, "

@@ -24,21 +24,18 @@ def by_score(objects: Instances) -> Instances:
 
 
 def paste_detections(
-    said: Mapping[str, np.ndarray], size: tuple[int, int], working: tuple[int, int]
+    outputs: Mapping[str, np.ndarray], size: tuple[int, int], working: tuple[int, int]
 ) -> Instances:
-    """Objects of one image from what a Mask R-CNN gives for it.
+    """Objects of one image of `size` from the outputs of a Mask R-CNN for it in size `working`.
 
-    Masks are stretched to their boxes bilinearly, and cut at a probability of 0.5.
-
-    Args:
-        said: `boxes` `(1, n, 4)`, `scores`, `labels` `(1, n)`, `masks` `(1, n, s, s)`.
-        working: Of the image that the model was given.
+    Masks `(1, n, s, s)` are stretched to their boxes `(1, n, 4)` bilinearly, and cut at a
+    probability of 0.5.
     """
     scale = np.array([size[0] / working[0], size[1] / working[1]] * 2)
-    some = said["scores"][0] > 0
-    boxes = said["boxes"][0][some] * scale
-    corners, masks, kept = [], [], []
-    for place, (box, drawn) in enumerate(zip(boxes, said["masks"][0][some], strict=True)):
+    some = outputs["scores"][0] > 0
+    boxes = outputs["boxes"][0][some] * scale
+    corners, masks, indices = [], [], []
+    for index, (box, small) in enumerate(zip(boxes, outputs["masks"][0][some], strict=True)):
         top, left = np.floor(box[:2]).astype(int).clip(0)
         bottom, right = np.minimum(np.ceil(box[2:]).astype(int), size)
         if bottom <= top or right <= left:
@@ -47,26 +44,26 @@ def paste_detections(
         rows, columns = (
             (np.arange(first, last) + 0.5 - low) / max(high - low, 1e-6) * side - 0.5
             for first, last, low, high, side in (
-                (top, bottom, box[0], box[2], drawn.shape[0]),
-                (left, right, box[1], box[3], drawn.shape[1]),
+                (top, bottom, box[0], box[2], small.shape[0]),
+                (left, right, box[1], box[3], small.shape[1]),
             )
         )
         x, y = np.meshgrid(columns.astype(np.float32), rows.astype(np.float32))
-        large = cv2.remap(drawn, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        large = cv2.remap(small, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         inside = large >= _MASK
         tall, wide = np.flatnonzero(inside.any(axis=1)), np.flatnonzero(inside.any(axis=0))
         if not tall.size:
             continue
         masks.append(inside[tall[0] : tall[-1] + 1, wide[0] : wide[-1] + 1])
         corners.append((top + tall[0], left + wide[0], top + tall[-1] + 1, left + wide[-1] + 1))
-        kept.append(place)
+        indices.append(index)
     return Instances(
         size,
-        said["labels"][0][some][kept].astype(np.int32),
+        outputs["labels"][0][some][indices].astype(np.int32),
         np.array(corners, np.int32).reshape(-1, 4),
         tuple(masks),
-        np.zeros(len(kept), bool),
-        said["scores"][0][some][kept].astype(np.float32),
+        np.zeros(len(indices), bool),
+        outputs["scores"][0][some][indices].astype(np.float32),
     )
 
 
@@ -78,12 +75,9 @@ def to_image(objects: Instances, top: int, left: int, size: tuple[int, int]) -> 
     if (whole.boxes <= limits).all():
         return replace(whole, boxes=whole.boxes.astype(np.int32))
     boxes = np.minimum(whole.boxes, limits).astype(np.int32)
-    masks = tuple(
-        mask[: b - t, : r - l_]
-        for mask, (t, l_, b, r) in zip(whole.masks, boxes.tolist(), strict=True)
-    )
-    cut = replace(whole, boxes=boxes, masks=masks)
-    return cut.at_least()
+    sizes = (boxes[:, 2:] - boxes[:, :2]).tolist()
+    masks = [mask[:tall, :wide] for mask, (tall, wide) in zip(whole.masks, sizes, strict=True)]
+    return replace(whole, boxes=boxes, masks=tuple(masks)).at_least()
 
 
 def join_tiles(parts: list[Instances], size: tuple[int, int]) -> Instances:
@@ -106,9 +100,9 @@ def join_tiles(parts: list[Instances], size: tuple[int, int]) -> Instances:
     smaller = np.minimum(areas[:, None], areas[None])
     same = (shared > _SAME * smaller) & (tile[:, None] != tile[None])
     same &= everything.labels[:, None] == everything.labels[None]
-    kept = np.ones(len(everything), bool)
-    for place in np.argsort(-areas, kind="stable"):
-        if kept[place]:
-            kept[same[place] & (areas <= areas[place])] = False
-            kept[place] = True
-    return everything.take(kept)
+    remaining = np.ones(len(everything), bool)
+    for index in np.argsort(-areas, kind="stable"):
+        if remaining[index]:
+            remaining[same[index] & (areas <= areas[index])] = False
+            remaining[index] = True
+    return everything.take(remaining)

@@ -22,7 +22,7 @@ class Segment:
     Args:
         number: Value of its pixels, from 1.
         is_thing: Whether it is an object.
-        score: Score of an object; `None` for stuff.
+        score: Of an object; `None` for stuff.
     """
 
     number: int
@@ -34,11 +34,7 @@ class Segment:
 
 @dataclass(frozen=True, eq=False)
 class Panoptic:
-    """Panoptic segmentation of one image.
-
-    Args:
-        ids: Number of the segment of each pixel, int32 `(h, w)`; 0 for nsegment.
-    """
+    """Panoptic segmentation of one image; `ids` are segments of pixels, int32 `(h, w)`, or 0."""
 
     ids: np.ndarray
     segments: tuple[Segment, ...]
@@ -64,14 +60,9 @@ def merge(
 ) -> Panoptic:
     """Merge instances with a semantic mask.
 
-    Objects are placed by descending score. The pixels of an object that are still free become a
-    segment; it is dropped where more than `overlap` of it is taken. Pixels that remain free go to
-    the stuff classes, a segment for each, unless it is too small.
-
-    Args:
-        overlap: Maximum share of an object that is hidden by others.
-        score: Score threshold of objects.
-        stuff_area_px: Minimum area of a stuff segment.
+    Objects are placed by descending score, down to `score`. The pixels of an object that are still
+    free become a segment; it is dropped where more than the share `overlap` of it is taken. Pixels
+    that remain free go to the stuff classes, a segment of `stuff_area_px` or more for each.
 
     Source: Kirillov et al., Panoptic feature pyramid networks, 2019, with the defaults of
     Detectron2.
@@ -104,23 +95,15 @@ def merge(
 class Merger:
     """Merges instances of one model with semantic masks of another.
 
-    A class of both models is a thing; the other classes of the semantic model, except for its
-    background, are stuff, and are numbered after the things.
-
-    Args:
-        things: Classes of the instances, background first.
-
-    Raises:
-        ConfigError: If the semantic model has no stuff class.
+    The classes of the instances, background first, are things; the other classes of the semantic
+    model, except for its background, are stuff, numbered after the things. Raises `ConfigError`
+    if there is no stuff.
     """
 
     def __init__(self, things: Labels, classes: Labels, background: int | None) -> None:
         self._first_stuff = things.num_classes
-        stuff = [
-            label
-            for label, name in enumerate(classes.names)
-            if label != background and name not in things.names
-        ]
+        known = {*things.names, *([] if background is None else [classes.names[background]])}
+        stuff = [label for label, name in enumerate(classes.names) if name not in known]
         if not stuff:
             raise ConfigError(
                 f"Expected a semantic model with classes beside those of the objects, "

@@ -1,6 +1,7 @@
 """From one image to its objects, in its own size, by either kind of head of a run or artifact."""
 
 from collections.abc import Callable, Mapping
+from itertools import product
 from pathlib import Path
 from typing import Unpack
 
@@ -28,9 +29,9 @@ DetectorFn = Callable[[np.ndarray], dict[str, np.ndarray]]
 keras_detector = keras_function
 """Function of a Keras model of objects, for images of any size."""
 
-_OUTPUTS: Mapping[InstanceMethod, frozenset[str]] = {
-    "centers": frozenset({"logits"}),
-    "mask_rcnn": frozenset({"boxes", "scores", "labels", "masks"}),
+_OUTPUTS: Mapping[InstanceMethod, set[str]] = {
+    "centers": {"logits"},
+    "mask_rcnn": {"boxes", "scores", "labels", "masks"},
 }
 
 Output = tuple[np.ndarray, np.ndarray, np.ndarray] | Instances
@@ -51,9 +52,10 @@ class InstancePredictor:
 
     @classmethod
     def load(cls, path: str | Path, threads: Threads = ALONE) -> "InstancePredictor":
-        """Finder from the folder of a run; raises `ModelError` where there is none."""
-        opened = open_model(Path(path), InstanceCard, keras_detector, artifact_detector, threads)
-        return cls(*opened)
+        """A run or an exported model; raises `ModelError` where there is none."""
+        return cls(
+            *open_model(Path(path), InstanceCard, keras_detector, artifact_detector, threads)
+        )
 
     def adjusted(self, **changes: Unpack[Adjustments]) -> "InstancePredictor":
         """The same model with other values on its card; see `adjusted_instance_card`."""
@@ -62,9 +64,8 @@ class InstancePredictor:
     def __call__(self, image: np.ndarray, *, flips: Flips = False) -> Prediction:
         """Objects of an image `(h, w, c)`, as `read_image` gives it, with scores.
 
-        Raises:
-            DataError: If the image cannot be made into what the model takes.
-            ConfigError: If `flips` are requested, which objects do not support.
+        Raises `DataError` if the model cannot take the image, `ConfigError` for `flips`, which
+        objects do not support.
         """
         if flips:
             raise ConfigError("Objects are predicted without flips; leave them out.")
@@ -72,7 +73,7 @@ class InstancePredictor:
         return Prediction(objects.classes(), instances=objects.ids(), objects=objects)
 
     def predict_all(self, image: np.ndarray) -> Instances:
-        """Objects of an image with scores down to the least that the model gives."""
+        """Objects of an image, whatever their scores."""
         return self.decide(self.output(image))
 
     def output(self, image: np.ndarray) -> Output:
@@ -80,7 +81,7 @@ class InstancePredictor:
         return self.maps(image) if self.card.method == "centers" else self.detections(image)
 
     def decide(self, output: Output) -> Instances:
-        """Objects from `output`, with scores down to the least that the model gives."""
+        """Objects from `output`, whatever their scores."""
         if isinstance(output, Instances):
             return output
         card = self.card
@@ -93,26 +94,20 @@ class InstancePredictor:
         return objects.at_least(self.card.score, max(self.card.min_area_px, 1))
 
     def maps(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """What a head of centers says of an image, in its size, whatever the thresholds.
-
-        Returns:
-            Probabilities of the classes `(h, w, classes)`, depth and nearness to a center `(h, w)`.
-        """
-        size = image.shape[:2]
+        """Class probabilities `(h, w, classes)`, depth and nearness to a center `(h, w)`."""
         if self.card.size is not None:
-            working = self._working(image)
-            joined = np.concatenate(list(resized_strips(self._maps(working[None])[0], size)))
+            maps = self._maps(self._working(image))[0]
+            strips = resized_strips(maps, image.shape[:2])
         else:
-            pixels = checked_image(image)
-            joined = np.concatenate(list(predict_tiled(self._maps, pixels, self.card.tile)))
+            strips = predict_tiled(self._maps, checked_image(image), self.card.tile)
+        joined = np.concatenate(list(strips))
         return joined[..., :-2], joined[..., -2], joined[..., -1]
 
     def detections(self, image: np.ndarray) -> Instances:
         """Objects that a Mask R-CNN detects in an image, in its size, whatever the thresholds."""
         size = image.shape[:2]
         if self.card.size is not None:
-            outputs = self.detector(self._working(image)[None])
-            return paste_detections(outputs, size, self.card.size)
+            return paste_detections(self.detector(self._working(image)), size, self.card.size)
         pixels = checked_image(image)
         tile = self.card.tile or max(size)
         side = [min(-(-length // PAD_MULTIPLE) * PAD_MULTIPLE, tile) for length in size]
@@ -122,12 +117,11 @@ class InstancePredictor:
             for length, tall in zip(shown.shape[:2], side, strict=True)
         )
         parts = []
-        for top in tops:
-            for left in lefts:
-                window = shown[top : top + side[0], left : left + side[1]]
-                outputs = self.detector(self._pixels(window[None]))
-                objects = paste_detections(outputs, (side[0], side[1]), (side[0], side[1]))
-                parts.append(to_image(objects, top, left, size))
+        for top, left in product(tops, lefts):
+            window = shown[top : top + side[0], left : left + side[1]]
+            outputs = self.detector(self._pixels(window[None]))
+            objects = paste_detections(outputs, window.shape[:2], window.shape[:2])
+            parts.append(to_image(objects, top, left, size))
         return parts[0] if len(parts) == 1 else join_tiles(parts, size)
 
     def _maps(self, images: np.ndarray) -> np.ndarray:
@@ -138,9 +132,9 @@ class InstancePredictor:
         return np.concatenate([classes, logits[..., -2:].clip(0, 1)], axis=-1)
 
     def _working(self, image: np.ndarray) -> np.ndarray:
-        """Image stretched to the size on the card, float32, as the model takes it."""
+        """A batch of the image, stretched to the size on the card, as the model takes it."""
         checked = checked_image(image)
-        return self._pixels(resize_image(checked, self.card.size or checked.shape[:2])[None])[0]
+        return self._pixels(resize_image(checked, self.card.size or checked.shape[:2])[None])
 
     def _pixels(self, images: np.ndarray) -> np.ndarray:
         return model_pixels(images, self.card.channels, self.card.dtype)
@@ -171,13 +165,10 @@ def artifact_detector(
 
 
 def adjusted_instance_card(card: InstanceCard, changes: Adjustments) -> InstanceCard:
-    """Card with other values, where they are not `None`.
+    """Card with other values, where they are not `None`; raises as `adjusted_card`.
 
-    `threshold` is the foreground probability threshold of pixels, or the least score of a detected
-    object, as the method of the card is.
-
-    Raises:
-        ConfigError: If a value is out of its range, or has no meaning for objects.
+    `threshold` is the foreground probability threshold of pixels, or the minimum score of a
+    detected object, as the method of the card is.
     """
     name = "foreground" if card.method == "centers" else "score"
     named = {name if key == "threshold" else key: value for key, value in changes.items()}

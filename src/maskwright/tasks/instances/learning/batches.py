@@ -30,10 +30,9 @@ class Target:
     """What a kind of head learns from the maps of a window.
 
     Args:
-        make: From the maps `(h, w, 1 + layers)` and classes of objects of several windows to
-            arrays, in any nesting, that a loss takes as labels, and the weights.
-        signature: From the size of the windows to `tf.TensorSpec`s in the same nesting, without
-            the number of windows.
+        make: From maps `(h, w, 1 + layers)`, classes of objects and weights of windows to arrays,
+            in any nesting, that a loss takes as labels, and weights.
+        signature: From the size of the windows to the `tf.TensorSpec`s of one.
     """
 
     make: Callable[[Sequence[np.ndarray], Sequence[np.ndarray], np.ndarray], tuple[Any, np.ndarray]]
@@ -49,26 +48,17 @@ def train_batches(
 ) -> tf.data.Dataset:
     """Batches of images float32 `(b, h, w, c)` and what `target` makes of their objects.
 
-    Half of the crops are laid around a pixel of an object. Other arguments are those of
+    Half of the crops are laid around a pixel of an object. Other arguments and errors are those of
     `data.pipeline.batches.train_batches`.
-
-    Raises:
-        ConfigError: If the sizes differ and there is no crop, or workers cannot share a batch.
     """
     size = output_size(arrays.arrays.size, crop)
 
     def draw(index: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         image, maps, classes = arrays[index]
         center = _object_center(maps, rng) if crop and rng.random() < _ON_OBJECTS else None
+        value_range = arrays.arrays.value_range
         image, maps = augment(
-            image,
-            maps,
-            augmentation,
-            rng,
-            size,
-            center,
-            window=crop,
-            value_range=arrays.arrays.value_range,
+            image, maps, augmentation, rng, size, center, window=crop, value_range=value_range
         )
         return image, maps, classes
 

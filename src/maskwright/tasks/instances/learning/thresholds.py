@@ -9,7 +9,7 @@ import numpy as np
 from maskwright.instances import Instances
 from maskwright.metrics.instances import object_scores, tally_objects
 from maskwright.model_card import InstanceCard
-from maskwright.tasks.instances.predictor import InstancePredictor, Output
+from maskwright.tasks.instances.predictor import InstancePredictor
 
 FOREGROUNDS = (0.3, 0.4, 0.5, 0.6, 0.7)
 MARKERS = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
@@ -21,37 +21,32 @@ MIN_AREA_SHARES = (0.0, 0.02, 0.05, 0.1, 0.2)
 def tune_thresholds(
     predictor: InstancePredictor, images: Iterable[tuple[np.ndarray, Instances]]
 ) -> tuple[InstanceCard, float]:
-    """Card with the thresholds of the highest mean AP.
+    """Card with the thresholds of the highest mean AP on images `(h, w, c)` with true objects.
 
     AP is TP / (TP + FP + FN), averaged over IoU thresholds from 0.5 to 0.95 and over images; among
-    equal thresholds, those nearest to the card's are taken.
-
-    Args:
-        images: Images `(h, w, c)` with their true objects.
-
-    Returns:
-        The card and its mean AP; the unchanged card and nan without any true object.
+    equal thresholds, those nearest to the card's are taken. Without any true object, the card is
+    unchanged and its AP nan.
     """
     card = predictor.card
-    outputs: list[Output] = []
-    truth: list[Instances] = []
-    for image, objects in images:
-        outputs.append(predictor.output(image))
-        truth.append(objects)
-    areas = np.concatenate([np.zeros(0), *(objects.areas for objects in truth)])
+    outputs = [(predictor.output(image), truth) for image, truth in images]
+    areas = np.concatenate([np.zeros(0), *(truth.areas for _, truth in outputs)])
     if not areas.size:
         return card, float("nan")
 
     def mean_ap(candidate: InstanceCard) -> float:
         tried = InstancePredictor(predictor.detector, candidate)
         tallies = [
-            tally_objects(tried.confident(tried.decide(output)), objects, card.labels.num_classes)
-            for output, objects in zip(outputs, truth, strict=True)
+            tally_objects(tried.confident(tried.decide(output)), truth, card.labels.num_classes)
+            for output, truth in outputs
         ]
         return float(object_scores(tallies).ap.mean())
 
+    def distance(candidate: InstanceCard) -> float:
+        names = ("foreground", "marker", "score")
+        return sum(abs(getattr(candidate, name) - getattr(card, name)) for name in names)
+
     def best(candidates: Iterable[InstanceCard]) -> tuple[InstanceCard, float]:
-        ranked = sorted(candidates, key=lambda candidate: _distance(candidate, card))
+        ranked = sorted(candidates, key=distance)
         values = [mean_ap(candidate) for candidate in ranked]
         index = int(np.argmax(values))
         return ranked[index], values[index]
@@ -63,8 +58,3 @@ def tune_thresholds(
         chosen, _ = best(replace(card, score=score) for score in SCORES)
     median = float(np.median(areas))
     return best(replace(chosen, min_area_px=int(share * median)) for share in MIN_AREA_SHARES)
-
-
-def _distance(a: InstanceCard, b: InstanceCard) -> float:
-    names = ("foreground", "marker", "score")
-    return sum(abs(getattr(a, name) - getattr(b, name)) for name in names)
