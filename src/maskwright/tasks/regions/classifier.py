@@ -16,8 +16,7 @@ from maskwright.tasks.regions.export import ClassifierFn, load_classifier
 from maskwright.tasks.regions.extraction.masks import extract_predicted
 from maskwright.tasks.regions.learning.bags import region_inputs
 
-MAX_BATCH_REGIONS = 128
-"""Regions given to the model at once; a bag of more is a batch by itself."""
+_MAX_BATCH_REGIONS = 128  # given to the model at once; a bag of more is a batch by itself
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,7 +89,7 @@ class Classifier:
         decisions: list[Decision] = []
         batch: list[Sequence[Region]] = []
         for bag in bags:
-            if batch and sum(map(len, batch)) + len(bag) > MAX_BATCH_REGIONS:
+            if batch and sum(map(len, batch)) + len(bag) > _MAX_BATCH_REGIONS:
                 decisions += self._decide_batch(batch)
                 batch = []
             batch.append(bag)
@@ -113,3 +112,27 @@ class Classifier:
                 )
             )
         return decisions
+
+
+class DecisionQueue:
+    """Regions that wait until there are enough for one call of the classifier."""
+
+    def __init__(self, classifier: Classifier) -> None:
+        self.classifier = classifier
+        self.decisions: dict[str, Decision] = {}
+        self._waiting: dict[str, Sequence[Region]] = {}
+
+    def add(self, name: str, regions: Sequence[Region]) -> None:
+        """Decide on a bag now or later; one without regions gets no decision."""
+        if not regions:
+            return
+        waiting = sum(map(len, self._waiting.values()))
+        if self._waiting and waiting + len(regions) > _MAX_BATCH_REGIONS:
+            self.flush()
+        self._waiting[name] = regions
+
+    def flush(self) -> None:
+        """Decide on all bags that wait."""
+        decisions = self.classifier(list(self._waiting.values()))
+        self.decisions.update(zip(self._waiting, decisions, strict=True))
+        self._waiting = {}

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,17 +11,39 @@ import numpy as np
 from maskwright.data import DataSet, Sample
 from maskwright.errors import DataError
 from maskwright.evaluation import EvaluateOptions, Evaluation, evaluate
-from maskwright.evaluation.loop import attempt
+from maskwright.evaluation.loop import attempt, pack
 from maskwright.evaluation.result import rank_examples
 from maskwright.inference.predictor import Prediction
-from maskwright.tasks.regions.evaluation.bags import DecisionQueue, OpenBag, PackedBag
+from maskwright.tasks.regions.classifier import DecisionQueue
 from maskwright.tasks.regions.evaluation.examples import ExampleDrawer
-from maskwright.tasks.regions.evaluation.scores import RegionEvaluation, region_cautions
+from maskwright.tasks.regions.evaluation.scores import (
+    BagDecision,
+    RegionEvaluation,
+    region_cautions,
+)
 from maskwright.tasks.regions.evaluation.segmenter import SegmenterScorer
 from maskwright.tasks.regions.extraction.extract import Region
 from maskwright.tasks.regions.extraction.masks import MIN_IOU, read_region_mask, region_iou
 from maskwright.tasks.regions.learning.labeling import Labeling
 from maskwright.tasks.regions.pipeline import Pipeline
+
+
+@dataclass
+class _Bag:
+    """A bag on its way through an evaluation: filled image by image, then decided.
+
+    As soon as it is complete, `true` and `predicted` lose their pixels: their names remain, and of
+    the predicted ones `outlines`, from `pack`, with masks and boxes alone.
+    """
+
+    case: str
+    label: int = 0
+    images: list[str] = field(default_factory=list)
+    true: list[Region] = field(default_factory=list)
+    predicted: list[Region] = field(default_factory=list)
+    true_names: tuple[str, ...] = ()
+    predicted_names: tuple[str, ...] = ()
+    outlines: bytes = b""
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,8 +82,8 @@ class RegionScorer:
         self.options, self.specificity, self.network = options, specificity, network
         self.source, self.card = self, pipeline.classifier.card
         self._segmenter = SegmenterScorer(dataset, pipeline.segmenter, options)
-        self._open: dict[str, OpenBag] = {}
-        self._bags: dict[str, PackedBag | None] = {}
+        self._bags: dict[str, _Bag] = {}
+        self._open: list[str] = []
         self._samples: list[Sample] = []
         self._true = DecisionQueue(pipeline.classifier)
         self._predicted = DecisionQueue(pipeline.classifier)
@@ -110,7 +132,12 @@ class RegionScorer:
                 raise truth.mask
             if truth.mask is not None:
                 regions = self.pipeline.regions(image, truth.mask, sample.id, truth.background)
-                self._collect(sample, image, regions, prediction)
+                if not regions:
+                    raise DataError(f"{sample.image} has no region; nothing in it can be decided.")
+                predicted: list[Region] = []
+                if prediction is not None:
+                    predicted = self.pipeline.regions(image, prediction, sample.id)
+                self._collect(sample, regions, predicted)
         finally:
             self._remaining[sample.case] -= 1
             if self.card.unit != "case" or not self._remaining[sample.case]:
@@ -121,69 +148,80 @@ class RegionScorer:
         self._complete()
         self._true.flush()
         self._predicted.flush()
-        bags = [bag for bag in self._bags.values() if bag is not None]
-        if not bags:
+        if not self._bags:
             first = base.skipped[0].reason if base.skipped else "it has no labeled sample"
             raise DataError(
                 f"The split {base.split} has nothing to decide on; the first reason: {first}"
             )
-        true, predicted = self._true.decisions, self._predicted.decisions
         evaluation = RegionEvaluation(
             **{
                 **vars(base),
                 "samples": tuple(self._samples),
-                "bags": tuple(
-                    bag.decided(true[bag.bag.id], predicted.get(bag.bag.id)) for bag in bags
-                ),
+                "bags": tuple(self._decided(name) for name in self._bags),
                 "specificity": self.specificity,
                 "has_predicted": self.pipeline.segmenter is not None,
                 "segmentation": self._segmenter.result(base),
             }
         )
-        drawer = ExampleDrawer(self.pipeline, self.dataset, evaluation, self.network)
+        ranked = rank_examples(evaluation.correctness, self.options.examples)
+        network = self.network() if self.network and ranked else None
+        drawer = ExampleDrawer(self.pipeline, self.dataset, evaluation, network)
         examples = []
-        for rank, index in rank_examples(evaluation.correctness, self.options.examples):
-            name = bags[index].bag.id
-            examples.append(drawer.draw(rank, index, bags[index], true[name], predicted.get(name)))
+        for rank, index in ranked:
+            name = evaluation.bags[index].id
+            decisions = self._true.decisions[name], self._predicted.decisions.get(name)
+            examples.append(drawer.draw(rank, index, *decisions, self._bags[name].outlines))
         warnings = (*self._segmenter.warnings, *region_cautions(evaluation))
         return replace(evaluation, examples=tuple(examples), warnings=warnings)
 
     def _collect(
-        self,
-        sample: Sample,
-        image: np.ndarray,
-        regions: Sequence[Region],
-        prediction: Prediction | None,
+        self, sample: Sample, regions: Sequence[Region], predicted: Sequence[Region]
     ) -> None:
         """Add the true and predicted regions of an image to their bags."""
-        if not regions:
-            raise DataError(f"{sample.image} has no region; nothing in it can be decided.")
-        predicted: list[Region] = []
-        if prediction is not None:
-            predicted = self.pipeline.regions(image, prediction, sample.id)
         unit = self.card.unit
         for region, label in zip(regions, self.labeling.targets_of(sample, regions), strict=True):
             if label is None:
                 continue
             name = {"region": region.name, "image": sample.id, "case": sample.case}[unit]
-            bag = self._open.setdefault(name, OpenBag(name, sample.together))
-            self._bags.setdefault(name, None)
+            if name not in self._bags:
+                self._bags[name] = _Bag(sample.together)
+                self._open.append(name)
+            bag = self._bags[name]
             bag.label = max(bag.label, label)
             bag.true.append(region)
-            if unit == "region":
-                bag.samples, bag.predicted = [sample], _nearest(region, predicted)
-            elif not bag.samples or bag.samples[-1] is not sample:
-                bag.samples.append(sample)
-                bag.predicted += predicted
+            if sample.id not in bag.images:
+                bag.images.append(sample.id)
+                bag.predicted += _nearest(region, predicted) if unit == "region" else predicted
         self._samples.append(sample)
 
     def _complete(self) -> None:
-        """Hand all open bags to the classifier, and keep them without pixels."""
-        for name, bag in self._open.items():
+        """Hand all open bags to the classifier, and let go of their pixels."""
+        for name in self._open:
+            bag = self._bags[name]
             self._true.add(name, bag.true)
             self._predicted.add(name, bag.predicted)
-            self._bags[name] = PackedBag.of(bag)
-        self._open = {}
+            bag.true_names = tuple(region.name for region in bag.true)
+            bag.predicted_names = tuple(region.name for region in bag.predicted)
+            bag.outlines = pack([replace(r, crop=None, crop_mask=None) for r in bag.predicted])
+            bag.true, bag.predicted = [], []
+        self._open = []
+
+    def _decided(self, name: str) -> BagDecision:
+        """A bag with its decisions."""
+        bag, true = self._bags[name], self._true.decisions[name]
+        predicted = self._predicted.decisions.get(name)
+        return BagDecision(
+            id=name,
+            case=bag.case,
+            label=bag.label,
+            images=tuple(bag.images),
+            regions=bag.true_names,
+            weights=true.weights,
+            logit=true.logit,
+            predicted_logit=None if predicted is None else predicted.logit,
+            predicted_regions=bag.predicted_names,
+            predicted_weights=None if predicted is None else predicted.weights,
+        )
 
 
 def evaluate_regions(scorer: RegionScorer) -> RegionEvaluation:

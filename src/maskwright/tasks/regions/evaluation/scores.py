@@ -120,7 +120,7 @@ class RegionEvaluation(Evaluation):
 
         All nan where there is a single case, or no bootstrap; see `decision_intervals`.
         """
-        return decision_intervals(self._resampled_true)
+        return decision_intervals(self._resampled[0])
 
     @cached_property
     def predicted(self) -> Decisions | None:
@@ -132,7 +132,7 @@ class RegionEvaluation(Evaluation):
     @cached_property
     def predicted_intervals(self) -> Mapping[str, np.ndarray]:
         """As `intervals`, of `predicted`; empty without it."""
-        return decision_intervals(self._resampled_predicted)
+        return decision_intervals(self._resampled[1])
 
     @cached_property
     def difference(self) -> Mapping[str, float]:
@@ -147,7 +147,7 @@ class RegionEvaluation(Evaluation):
     @cached_property
     def difference_intervals(self) -> Mapping[str, np.ndarray]:
         """As `intervals`, of `difference`: the same cases are resampled for both."""
-        true, predicted = self._resampled_true, self._resampled_predicted
+        true, predicted = self._resampled
         return decision_intervals({name: values - true[name] for name, values in predicted.items()})
 
     @property
@@ -156,22 +156,21 @@ class RegionEvaluation(Evaluation):
         return sum(bag.predicted_logit is None for bag in self.bags) if self.has_predicted else 0
 
     @cached_property
-    def _resampled_true(self) -> Mapping[str, np.ndarray]:
-        return self._resampled(self.probabilities)
-
-    @cached_property
-    def _resampled_predicted(self) -> Mapping[str, np.ndarray]:
-        return self._resampled(self.predicted_probabilities) if self.has_predicted else {}
+    def _resampled(self) -> tuple[Mapping[str, np.ndarray], Mapping[str, np.ndarray]]:
+        """Scores of resampled cases, with true and with predicted masks."""
+        draws, seed = self.draws, self.options.seed
+        both = [self.probabilities, self.predicted_probabilities][: 1 + self.has_predicted]
+        true, *predicted = (
+            resample_decisions(
+                self.labels, values, self.cases, draws=draws, seed=seed, **self._thresholds
+            )
+            for values in both
+        )
+        return true, predicted[0] if predicted else {}
 
     @property
     def _thresholds(self) -> dict[str, float]:
         return {"threshold": self.card.threshold, "specificity": self.specificity}
-
-    def _resampled(self, probabilities: np.ndarray) -> Mapping[str, np.ndarray]:
-        draws, seed = self.draws, self.options.seed
-        return resample_decisions(
-            self.labels, probabilities, self.cases, draws=draws, seed=seed, **self._thresholds
-        )
 
 
 def region_cautions(evaluation: RegionEvaluation) -> list[Caution]:
