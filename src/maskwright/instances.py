@@ -17,12 +17,12 @@ class Instances:
 
     Args:
         size: Height and width of the image, px.
-        labels: Class of each, int32 `(n,)`.
+        labels: Classes, int32 `(n,)`.
         boxes: Smallest boxes around the masks, int32 `(n, 4)`: top, left, bottom, right, in px; the
             last two are the first row and column outside. An empty mask has a box without area.
         masks: Mask of each object within its box, bool `(bottom - top, right - left)`.
         crowd: Whether each is a region of many objects not annotated singly, bool `(n,)`.
-        scores: Confidence of each, float32 `(n,)`; `None` for ground truth.
+        scores: Confidences, float32 `(n,)`; `None` for ground truth.
     """
 
     size: tuple[int, int]
@@ -78,12 +78,10 @@ class Instances:
         classes: np.ndarray | None = None,
         scores: Sequence[float] | np.ndarray | None = None,
     ) -> "Instances":
-        """Objects of an image of object ids, in the order of the ids.
+        """Objects of an image of object ids `(h, w)`, in the order of the ids; background is <= 0.
 
-        Args:
-            ids: Id of the object at each pixel `(h, w)`; 0 or less is background.
-            classes: Labels `(h, w)`; an object has that of most of its pixels. 1 by default.
-            scores: Confidence of each, in the order of the ids.
+        An object has the class of most of its pixels in `classes` `(h, w)`, by default 1; `scores`
+        are in the order of the ids.
         """
         places = np.flatnonzero(ids > 0)
         values, which = np.unique(ids.ravel()[places], return_inverse=True)
@@ -137,7 +135,7 @@ class Instances:
 
     @property
     def areas(self) -> np.ndarray:
-        """Area of each, px, int64 `(n,)`."""
+        """Areas, px, int64 `(n,)`."""
         return np.array([np.count_nonzero(mask) for mask in self.masks], np.int64)
 
     def mask(self, index: int) -> np.ndarray:

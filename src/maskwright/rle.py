@@ -41,12 +41,8 @@ def encode_rle(
 ) -> dict[str, Any]:
     """Compressed RLE of a mask `(h, w)` as COCO's JSON holds it: `size`, and `counts` as text.
 
-    Args:
-        mask: Mask of an image, or of a box in it, outside of which there is background.
-        corner: First row and column of the box.
-        size: Height and width of the image, px; those of the mask by default.
-
-    pycocotools encodes whole images only; here the cost grows with the box.
+    The mask is that of an image, or of a box in an image of `size`, whose first row and column is
+    `corner`. pycocotools encodes whole images only; here the cost grows with the box.
     """
     height, width = _checked_size(mask.shape if size is None else size)
     columns = np.pad(mask.astype(bool).T, ((0, 0), (1, 1)))

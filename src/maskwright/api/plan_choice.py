@@ -10,7 +10,7 @@ import numpy as np
 
 from maskwright.api.fold_scores import Folds, mean_scores
 from maskwright.errors import DataError
-from maskwright.evaluation.reports.formatting import change, number, span, write_json
+from maskwright.evaluation.reports.formatting import number, span, write_json
 from maskwright.imageio import write_text
 from maskwright.metrics import Paired, paired_difference, shared_level, sign_shown, verdict
 from maskwright.planning.plan import comment
@@ -103,7 +103,7 @@ def _reason(names: Sequence[str], chosen: str, pairs: Pairs) -> str:
         gain, ends = -getattr(paired.gain, _SCORE), -getattr(paired.ends, _SCORE)[::-1]
         width = span(ends, signed=True)
         interval = f", {100 * paired.level:.4g} % {width}" if width else ""
-        gains.append(f"{rival} {change(gain)}{interval}")
+        gains.append(f"{rival} {number(gain, signed=True)}{interval}")
     against = f"Gains over {first}: {'; '.join(gains)}."
     if chosen == first:
         return f"Taken: {first}, the first, because no other is shown to be better. {against}"

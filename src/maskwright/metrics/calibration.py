@@ -17,8 +17,7 @@ _ROUNDS = 3  # each between the neighbors of the best temperature so far
 def brier(labels: np.ndarray, probabilities: np.ndarray) -> float:
     """Mean squared distance of probability and label, 0 to 1, lower is better.
 
-    Labels are 0 or 1, `(n,)`; `DataError` if they are not, lengths differ, or a probability is not
-    in [0, 1].
+    Both are `(n,)`; `DataError` if a label is not 0 or 1, or a probability not in [0, 1].
 
     Source: Brier, Verification of forecasts expressed in terms of probability, 1950, in the form
     for two classes that counts one of them.

@@ -24,11 +24,10 @@ TP, FP, FN = 0, 1, 2
 class ObjectTally:
     """Counts of the objects of an image, which add up over images.
 
-    Args:
-        counts: TP, FP and FN of each class at each of `THRESHOLDS`, `(thresholds, classes, 3)`.
-        quality: Sum of the IoU of true positives at 0.5, of each class, `(classes,)`.
-        shared: Pixels that true objects share with their best predictions.
-        united: Pixels of their union, and of all predictions without a true object.
+    `counts` are TP, FP and FN of each class at each of `THRESHOLDS`, `(thresholds, classes, 3)`;
+    `quality` is the sum of the IoU of true positives at 0.5 of each class, `(classes,)`. Pixels
+    `shared` by true objects and their best predictions, and `united` with all predictions, give
+    the aggregated Jaccard index.
     """
 
     counts: np.ndarray
@@ -100,10 +99,8 @@ class ObjectScores:
     Args:
         ap: TP / (TP + FP + FN) at each of `THRESHOLDS`, averaged over images,
             `(thresholds,)`: average precision of the Data Science Bowl 2018.
-        pq: Panoptic quality of each class, all images together, `(classes,)`; so the next two,
-            whose product it is.
-        sq: Segmentation quality: mean IoU of true positives at 0.5.
-        rq: Recognition quality: F1 score at 0.5.
+        pq: Panoptic quality of each class, all images together, `(classes,)`: `sq`, the mean IoU
+            of true positives at 0.5, times `rq`, the F1 score at 0.5.
         aji: Aggregated Jaccard index, averaged over images.
     """
 

@@ -34,7 +34,7 @@ class TrainingLoop:
         epochs: Number of epochs; excludes `seconds`.
         seconds: Training budget in seconds, compilation, validation and callbacks included.
         strategy: Distribution strategy of the workers; `None` for the current one.
-        checkpoints: Folder for `last.npz` and `best.npz`; `None` writes no checkpoints.
+        checkpoints: Folder of the checkpoints; `None` writes none.
     """
 
     def __init__(

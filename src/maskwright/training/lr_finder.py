@@ -59,11 +59,10 @@ def find_learning_rate(
     reduced before higher rates are reached; it is the lower bound of the suggestion.
 
     Args:
-        model: Compiled by `TrainingLoop`; its weights are restored afterwards.
+        model: Its weights are restored afterwards.
         recipe: Optimizer settings; learning rate, schedule and averaging are not used.
         steps: Number of steps from `lowest` to `highest`, at least 20.
-        seconds: Time limit without compilation, which reduces `steps` to no less than 20; `None`
-            for no limit.
+        seconds: Time limit without compilation, which reduces `steps` to no less than 20.
 
     Raises:
         ConfigError: If `steps` is below 20, or not 0 < `lowest` < `highest`.

@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from maskwright.imageio import atomic_write, check_start, write_text
+from maskwright.imageio import atomic_write, check_start, write_table, write_text
 from maskwright.model_card import CARD_FILE, MODEL_FILE, ModelCard, checksum
 
 _USED = ("maskwright", "keras", "tensorflow", "tensorflow-cpu", "numpy", "opencv-python-headless")
@@ -84,13 +84,7 @@ class Run:
     def write_history(self, rows: Sequence[Mapping[str, float]]) -> None:
         """One line for each epoch into `history.csv`; a value not measured stays empty."""
         names = list(dict.fromkeys(name for row in rows for name in row))
-        with (
-            atomic_write(self.history_file) as beside,
-            beside.open("w", newline="", encoding="utf-8") as file,
-        ):
-            writer = csv.DictWriter(file, names)
-            writer.writeheader()
-            writer.writerows(rows)
+        write_table(self.history_file, names, [[row.get(n, "") for n in names] for row in rows])
 
     def read_history(self) -> list[dict[str, float]]:
         """The rows of `history.csv`, without the values that were not measured."""

@@ -31,7 +31,7 @@ class Recipe:
         learning_rate: At the peak, of everything but a pretrained encoder.
         encoder_rate: Of the encoder, as a share of `learning_rate`.
         weight_decay: Per step, times the rate; biases and normalizations are spared.
-        clip_norm: Gradients longer than this are shortened to it; `None` leaves them.
+        clip_norm: Maximum norm of the gradients; `None` for no clipping.
         warmup: Share of the run in which the rate climbs.
         freeze: Share of the run, from its start, in which the encoder does not learn; for half as
             long after it, the encoder's rate climbs.
@@ -78,11 +78,9 @@ class TrainOptions:
 class Scoring:
     """Scores of many batches: integers that add up, divided at the end.
 
-    Args:
-        count: From the labels of a batch and what the output of the model to integers of `shape`.
-        shape: Of the counts.
-        titles: Names of the scores that are shown while training, for people.
-        watch: Score by which the best weights are chosen; `"loss"` for the lowest loss.
+    `count` makes integers of `shape` from the labels of a batch and the output of the model,
+    `titles` name the scores that are shown while training; the best score `watch`, or the lowest
+    `"loss"`, selects the weights.
     """
 
     count: Callable[[Any, Any], Tensor]
@@ -100,11 +98,8 @@ class Scoring:
 class LearningTask:
     """What a model learns.
 
-    Args:
-        objective: Loss of each sample and output of the model; see `Objective`.
-        train: From epoch, batches to skip and shard, as `train_batches` takes them, to the batches
-            of that epoch: inputs of the model, labels and weights.
-        validation: Gives the batches that select the best weights; `None` without validation.
+    `train` gives the batches of an epoch, from its number, the batches to skip and the shard:
+    inputs of the model, labels and weights; `validation` those that select the best weights.
     """
 
     objective: Objective

@@ -96,12 +96,10 @@ def make_train_step(
         if recipe.clip_norm:
             factor = tf.minimum(1.0, recipe.clip_norm / tf.maximum(norm, 1e-12))
             gradients = [gradient * factor for gradient in gradients]
-        start = 0
+        remaining = iter(gradients)
         for group in groups:
-            end = start + len(group.variables)
             # Keras adds the gradients of all replicas up, so each hands in its own.
-            group.optimizer.apply(gradients[start:end], group.variables)
-            start = end
+            group.optimizer.apply([next(remaining) for _ in group.variables], group.variables)
         return value, norm / replicas, task.scoring.count(batch[1], output)
 
     @tf.function(reduce_retracing=True, autograph=False)

@@ -11,21 +11,16 @@ import numpy as np
 from maskwright.imageio import write_text
 
 
-def number(value: float | np.ndarray) -> str:
-    """Score with three digits, a dash where it is not defined."""
-    return "-" if math.isnan(value) else f"{float(value):.3f}"
-
-
-def change(value: float | np.ndarray) -> str:
-    """Difference of scores with its sign and three digits, a dash where it is not defined."""
-    return "-" if math.isnan(value) else f"{float(value):+.3f}"
+def number(value: float | np.ndarray, signed: bool = False) -> str:
+    """Score or `signed` difference with three digits, a dash where it is not defined."""
+    return "-" if math.isnan(value) else f"{float(value):{'+' if signed else ''}.3f}"
 
 
 def span(ends: np.ndarray, signed: bool = False) -> str:
     """Interval with three digits, empty where there is none."""
     if np.isnan(ends).any():
         return ""
-    low, high = (change(end) if signed else number(end) for end in ends)
+    low, high = (number(end, signed) for end in ends)
     return f"{low} to {high}"
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from maskwright.evaluation.reports.formatting import change, csv_cell, number, plain, span
+from maskwright.evaluation.reports.formatting import csv_cell, number, plain, span
 from maskwright.evaluation.reports.parts import (
     Column,
     Report,
@@ -179,7 +179,7 @@ def _table(evaluation: RegionEvaluation) -> Table:
             ends = evaluation.difference_intervals[key]
             cells += [
                 cell(getattr(predicted, key), evaluation.predicted_intervals[key]),
-                TableCell(change(evaluation.difference[key]), span(ends, signed=True)),
+                TableCell(number(evaluation.difference[key], signed=True), span(ends, signed=True)),
             ]
         title, short = (
             text.format(100 * evaluation.specificity)

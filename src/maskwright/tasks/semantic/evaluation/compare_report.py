@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from maskwright.evaluation.reports.formatting import change, csv_cell, number, plain, span
+from maskwright.evaluation.reports.formatting import csv_cell, number, plain, span
 from maskwright.evaluation.reports.parts import (
     Column,
     Page,
@@ -104,7 +104,7 @@ def _table(comparison: Comparison) -> Table:
 
 def _row(comparison: Comparison, title: str, key: str, label: int | None = None) -> Row:
     a, b, gain, ends = _values(comparison, key, label)
-    difference = TableCell(change(gain), span(ends, signed=True))
+    difference = TableCell(number(gain, signed=True), span(ends, signed=True))
     cells = (TableCell(number(a)), TableCell(number(b)), difference, TableCell(verdict(ends)))
     return Row(title=title, cells=cells)
 
