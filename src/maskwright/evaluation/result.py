@@ -124,19 +124,15 @@ class Evaluation:
     def split_cautions(self, learned: Collection[str] = ()) -> list[Caution]:
         """What the model is known to have been trained on; `learned` are ids of samples."""
         if num_seen := sum(sample.id in learned for sample in self.samples):
-            text = (
-                f"The model was trained on {num_seen} of these images; expect lower scores on new "
-                f"images."
-            )
-            return [Caution("trained_on", text)]
+            images = f"{num_seen} of these images; expect lower scores on new images."
+            return [Caution("trained_on", f"The model was trained on {images}")]
         return [_TRAINED_ON[self.split]] if self.split in _TRAINED_ON else []
 
     def case_cautions(self) -> list[Caution]:
         """What a small number of cases does to the intervals."""
-        if not self.draws or self.num_cases >= _FEW_CASES:
-            return []
         text = f"The intervals rest on {self.num_cases} cases only and are too narrow."
-        return [Caution("few_cases", text)]
+        few = self.draws and self.num_cases < _FEW_CASES
+        return [Caution("few_cases", text)] if few else []
 
 
 def class_cautions(model: Labels, data: Labels) -> list[Caution]:

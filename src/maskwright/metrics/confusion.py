@@ -17,8 +17,8 @@ EMPTY_RULE = (
 )
 """The rule for empty masks; printed wherever scores are."""
 
-TRUTH, GUESS, OVERLAP = 0, 1, 2
-"""Rows of a tally."""
+TRUTH = 0
+"""Row of a tally that holds the sizes of the truth."""
 
 
 @dataclass(frozen=True)
@@ -39,28 +39,28 @@ class Scores:
     pixel_accuracy: np.ndarray
 
 
-def confusion(truth: np.ndarray, guess: np.ndarray, num_classes: int) -> np.ndarray:
+def confusion(truth: np.ndarray, predicted: np.ndarray, num_classes: int) -> np.ndarray:
     """Count pixels by true and predicted class, int64 `(num_classes, num_classes)`.
 
     Pixels whose true label is `IGNORE_LABEL` are not counted. `DataError` if shapes differ or a
     counted label lies outside `[0, num_classes)`.
     """
-    if truth.shape != guess.shape:
+    if truth.shape != predicted.shape:
         raise DataError(
             f"Expected masks of equal size; received a ground truth mask of {truth.shape} and a "
-            f"prediction of {guess.shape}."
+            f"prediction of {predicted.shape}."
         )
     counted = truth != IGNORE_LABEL
     if not counted.all():
-        truth, guess = truth[counted], guess[counted]
-    for name, labels in (("true", truth), ("predicted", guess)):
+        truth, predicted = truth[counted], predicted[counted]
+    for name, labels in (("true", truth), ("predicted", predicted)):
         if labels.size and not 0 <= labels.min() <= labels.max() < num_classes:
             raise DataError(
                 f"Expected labels from 0 to {num_classes - 1}, received a {name} mask with labels "
                 f"from {labels.min()} to {labels.max()}."
             )
     # The widest code, 255 * 255 - 1, fits into 32 bits with room to spare.
-    codes = truth.astype(np.int32) * num_classes + guess.astype(np.int32)
+    codes = truth.astype(np.int32) * num_classes + predicted.astype(np.int32)
     counts = np.bincount(codes.ravel(), minlength=num_classes**2)
     return counts.reshape(num_classes, num_classes).astype(np.int64)
 
@@ -82,13 +82,13 @@ def scores(counts: np.ndarray) -> Scores:
 
 def tally_scores(tallies: np.ndarray) -> Scores:
     """Scores from tallies, `(…, 3, classes)`, as `tally` makes them."""
-    truth, guess, overlap = (tallies[..., row, :] for row in (TRUTH, GUESS, OVERLAP))
-    iou = ratio(overlap, truth + guess - overlap)
-    dice = ratio(2 * overlap, truth + guess)
+    truth, predicted, overlap = np.moveaxis(tallies, -2, 0)
+    iou = ratio(overlap, truth + predicted - overlap)
+    dice = ratio(2 * overlap, truth + predicted)
     return Scores(
         iou=iou,
         dice=dice,
-        precision=ratio(overlap, guess),
+        precision=ratio(overlap, predicted),
         recall=ratio(overlap, truth),
         mean_iou=defined_mean(iou, axis=-1),
         mean_dice=defined_mean(dice, axis=-1),

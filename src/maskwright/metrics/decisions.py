@@ -76,11 +76,8 @@ def decision_scores(
 ) -> Decisions:
     """All scores of one set of decisions.
 
-    Args:
-        labels: 0 or 1, `(n,)`.
-        probabilities: Probabilities of label 1, `(n,)`.
-        threshold: Probability from which a sample is decided positive.
-        specificity: Specificity of `sensitivity_at_specificity`.
+    Labels and probabilities of label 1 are `(n,)`; a sample is decided positive from `threshold`;
+    `specificity` is that of `sensitivity_at_specificity`.
 
     Raises:
         DataError: If lengths differ, labels are not 0 or 1, or a probability is not in [0, 1].

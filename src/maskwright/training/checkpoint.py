@@ -21,14 +21,9 @@ from maskwright.training.steps import MovingAverage, make_score_step, read
 class State:
     """Where a run stands; with the weights, all that resuming needs.
 
-    Args:
-        batch: Batches done of the epoch under way.
-        seconds: Spent on the run so far, by all sittings.
-        loss_sum: Sum of the losses of the batches of this epoch.
-        counts: Counts of this epoch, as `Scoring.count` adds them up.
-        best: Score of the best validation; see `Scoring.watch`.
-        best_epoch: Number of the epoch it was measured after, from 1; 0 before the first.
-        waited: Validations since the best one.
+    `batch`, `loss_sum` and `counts` are of the epoch under way; `seconds` were spent on the run so
+    far, by all processes. `best` is the score of the best validation, see `Scoring.watch`, which
+    was measured after epoch `best_epoch`, from 1, and `waited` validations ago.
     """
 
     epoch: int = 0

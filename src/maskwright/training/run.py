@@ -40,11 +40,6 @@ class Run:
         return self.folder / "checkpoints" / "last.npz"
 
     @property
-    def history_file(self) -> Path:
-        """One line for each epoch."""
-        return self.folder / "history.csv"
-
-    @property
     def progress_file(self) -> Path:
         """How far the run is, while it trains."""
         return self.folder / "progress.json"
@@ -84,11 +79,12 @@ class Run:
     def write_history(self, rows: Sequence[Mapping[str, float]]) -> None:
         """One line for each epoch into `history.csv`; a value not measured stays empty."""
         names = list(dict.fromkeys(name for row in rows for name in row))
-        write_table(self.history_file, names, [[row.get(n, "") for n in names] for row in rows])
+        lines = [[row.get(name, "") for name in names] for row in rows]
+        write_table(self.folder / "history.csv", names, lines)
 
     def read_history(self) -> list[dict[str, float]]:
         """The rows of `history.csv`, without the values that were not measured."""
-        with self.history_file.open(newline="", encoding="utf-8") as file:
+        with (self.folder / "history.csv").open(newline="", encoding="utf-8") as file:
             return [
                 {name: float(text) for name, text in row.items() if text}
                 for row in csv.DictReader(file)
@@ -98,5 +94,4 @@ class Run:
         """Write a Keras model and the card that belongs to it, the card last."""
         with atomic_write(self.model_file) as beside:
             model.save(beside)
-        known = replace(card, model_sha256=checksum(self.model_file))
-        known.write(self.folder / CARD_FILE)
+        replace(card, model_sha256=checksum(self.model_file)).write(self.folder / CARD_FILE)

@@ -115,8 +115,7 @@ class Batching:
 
     Args:
         batch_size: Samples in a step, of all workers together.
-        crop: Height and width of training crops, px; `None` for whole images. Validation then
-            goes over tiles of that size.
+        crop: Height and width of training crops and validation tiles, px; `None` for whole images.
         passes: Passes over the samples that make an epoch.
     """
 
