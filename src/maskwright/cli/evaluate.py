@@ -47,13 +47,8 @@ def compare(
     quiet_tensorflow()
     from maskwright import api
 
-    folder = folder or api.comparison_folder(run_a, run_b, split)
+    out = folder or api.comparison_folder(run_a, run_b, split)
     comparison = api.compare(
-        *(run_a, run_b, data),
-        split=split,
-        out=folder,
-        size=size,
-        flips=flips,
-        on_message=print_message,
+        run_a, run_b, data, split=split, out=out, size=size, flips=flips, on_message=print_message
     )
-    report_evaluation(run_a, comparison, folder, as_json)
+    report_evaluation(run_a, comparison, out, as_json)

@@ -173,6 +173,6 @@ def check_start(folder: Path, kinds: Mapping[str, str], resume: bool = False) ->
         )
     if held and not resume:
         raise ConfigError(
-            f"{folder} already holds a {held[0]}; continue it with --resume, or name another "
-            f"folder."
+            f"{folder} already holds a {held[0]}; name another folder, or add --resume to a "
+            f"command that takes it."
         )

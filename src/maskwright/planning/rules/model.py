@@ -76,23 +76,18 @@ def plan_decoder(draft: PlanBuilder) -> None:
     else:
         reason = "Sufficient for a pretrained encoder, with a tenth of a U-Net decoder's parameters"
         draft.choose("decoder", "light", f"{reason}.")
-    _decoder_widths(draft)
-    widths = draft["encoder_widths"]
+    widths, classes = draft["encoder_widths"], len(draft.data.classes)
+    if draft["encoder"] == "plain" and draft["decoder"] == "unet":
+        reason = "The encoder widths in reverse, as in U-Net."
+        draft.choose("decoder_widths", tuple(widths[-2::-1]), reason)
+    elif draft["decoder"] in ("light", "unet") and classes > _MANY_CLASSES:
+        reason = f"{classes} classes need more than the 16 final channels of the default."
+        draft.choose("decoder_widths", (160, 128, 96, 64, 64), reason)
     # With three strides, the decoder has no level between the coarsest and the finest.
     has_levels = widths is None or len(widths) > 3
     if draft["decoder"] == "unet" and not draft.pretrained and has_levels:
         reason = "Auxiliary outputs at coarse levels help to train the encoder from scratch."
         draft.choose("deep_supervision", _DEEP_SUPERVISION, reason)
-
-
-def _decoder_widths(draft: PlanBuilder) -> None:
-    classes = len(draft.data.classes)
-    if draft["encoder"] == "plain" and draft["decoder"] == "unet":
-        widths = tuple(draft["encoder_widths"][-2::-1])
-        draft.choose("decoder_widths", widths, "The encoder widths in reverse, as in U-Net.")
-    elif draft["decoder"] in ("light", "unet") and classes > _MANY_CLASSES:
-        reason = f"{classes} classes need more than the 16 final channels of the default."
-        draft.choose("decoder_widths", (160, 128, 96, 64, 64), reason)
 
 
 def plan_batch_size(draft: PlanBuilder) -> None:
