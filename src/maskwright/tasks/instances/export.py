@@ -26,11 +26,7 @@ _LIMITS = ParityLimits(difference=1e-3, agreement=0.98, dice=0.01)
 def compare_objects(
     model: DetectorFn, exported: DetectorFn, card: InstanceCard, examples: Sequence[Example]
 ) -> Parity:
-    """Parity of two models of single objects.
-
-    Raises:
-        ModelError: If a Mask R-CNN finds no object in any image, so that there is nothing to see.
-    """
+    """Parity of two models of single objects; `ModelError` where a Mask R-CNN finds none at all."""
     plain = replace(card, size=None, tile=None)  # images are as large as they are wanted
     predictors = [InstancePredictor(run, plain) for run in (model, exported)]
     num_classes = card.labels.num_classes
@@ -65,7 +61,7 @@ def compare_objects(
 
 
 def _apart(first: np.ndarray | None, second: np.ndarray | None) -> float:
-    """Largest difference of two maps, or of the scores of the by_score objects that both have."""
+    """Largest difference of two maps, or of the scores of the best objects that both have."""
     if first is None or second is None:
         return 0.0
     if first.ndim == 1:

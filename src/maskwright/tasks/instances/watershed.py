@@ -12,12 +12,8 @@ _SMOOTHING_PX = 1.0  # standard deviation, so that noise of the maps makes no ma
 
 @dataclass(frozen=True)
 class WatershedParams:
-    """Thresholds of the watershed.
-
-    Args:
-        foreground: Foreground probability threshold.
-        marker: Threshold of the mean of depth and center, above which a pixel is a marker.
-        min_area_px: Minimum area of an object.
+    """Thresholds of the watershed: of the foreground probability, of the mean of depth and center
+    of a marker, and of the area of an object.
     """
 
     foreground: float = 0.5
@@ -34,14 +30,13 @@ def watershed_instances(
     without any. Objects grow downhill in depth by a watershed until they meet, within the
     foreground.
 
+    The class of an object is that of the largest mean probability over its pixels, its score their
+    mean foreground probability.
+
     Args:
         probabilities: Class probabilities, background first, `(h, w, classes)`.
         depth: Distance to the border of the object as a share of its maximum, `(h, w)`.
         center: Proximity to the center of the object, `(h, w)`.
-
-    Returns:
-        Instances of the class with the largest mean probability over their pixels; scores are
-        their mean foreground probability.
 
     Source: Beucher and Lantuéjoul, Use of watersheds in contour detection, 1979, with markers.
     """
@@ -49,22 +44,15 @@ def watershed_instances(
     mask = inside >= params.foreground
     height = cv2.GaussianBlur((depth + center) / 2, (0, 0), _SMOOTHING_PX)
     ids = flood(mask, (height >= params.marker) & mask, depth)
-    counts = np.bincount(ids.ravel())
-    small = counts < max(params.min_area_px, 1)
+    small = np.bincount(ids.ravel()) < max(params.min_area_px, 1)
     small[0] = True
-    renumbered = np.where(small, 0, np.cumsum(~small)).astype(np.int32)
-    ids = renumbered[ids]
+    ids = np.where(small, 0, np.cumsum(~small)).astype(np.int32)[ids]
     objects = Instances.from_ids(ids)
     if not len(objects):
         return objects
     flat, number = ids.ravel(), len(objects) + 1
-    sums = np.stack(
-        [
-            np.bincount(flat, probabilities[..., label].ravel(), number)[1:]
-            for label in range(1, probabilities.shape[2])
-        ],
-        axis=1,
-    )
+    classes = np.moveaxis(probabilities[..., 1:], -1, 0)
+    sums = np.stack([np.bincount(flat, c.ravel(), number)[1:] for c in classes], axis=1)
     return Instances(
         objects.size,
         (sums.argmax(axis=1) + 1).astype(np.int32),
@@ -78,12 +66,8 @@ def watershed_instances(
 def flood(mask: np.ndarray, seeds: np.ndarray, depth: np.ndarray) -> np.ndarray:
     """Object ids that seeds grow into, int32 `(h, w)`; 0 outside.
 
-    Only components of the mask with several seeds are flooded; a component with one seed or none is
-    one object.
-
-    Args:
-        seeds: Markers inside the mask, bool `(h, w)`; each connected component starts an object.
-        depth: Priority of flooding, largest first, `(h, w)`.
+    Each connected component of seeds, bool `(h, w)`, starts an object; the deepest pixels are
+    flooded first. A component of the mask with one seed or none is one object.
     """
     _, components = cv2.connectedComponents(mask.astype(np.uint8), connectivity=4)
     number, markers = cv2.connectedComponents(seeds.astype(np.uint8), connectivity=8)

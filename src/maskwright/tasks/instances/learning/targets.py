@@ -108,15 +108,10 @@ def _decode(
 def visible(
     maps: np.ndarray, labels: np.ndarray, min_area_px: int = 1
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Objects that are visible in a window: numbered anew, with their boxes and classes.
+    """Objects with a visible area of `min_area_px` or more in a window, numbered anew from 1.
 
-    Args:
-        labels: Class of each object by its number less 1.
-        min_area_px: Objects with a smaller visible area are dropped.
-
-    Returns:
-        Numbers from 1, int32 `(h, w, layers)`; boxes, int32 `(n, 4)`: top, left, bottom, right;
-        and classes, int32 `(n,)`.
+    Their numbers, int32 `(h, w, layers)`; boxes, int32 `(n, 4)`: top, left, bottom, right; and
+    classes, int32 `(n,)`. `labels` are the classes of all objects by their number less 1.
     """
     numbers = maps[..., 1:]
     area = np.bincount(numbers.ravel(), minlength=len(labels) + 1)[1:]
@@ -141,9 +136,6 @@ def distances(numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     The first is the distance to the border of the object as a share of the greatest in it, 1 at its
     deepest place; 0 outside. Where the image cuts an object off, the cut is no border. The second
     is a bell around the deepest place, whose standard deviation is 0.35 of the greatest distance.
-
-    Args:
-        numbers: Object of each pixel, `(h, w)`; 0 for none.
     """
     depth, center = np.zeros(numbers.shape, np.float32), np.zeros(numbers.shape, np.float32)
     objects = Instances.from_ids(numbers)
@@ -171,13 +163,9 @@ def distances(numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def depth_target(maps: np.ndarray) -> np.ndarray:
-    """Target of a head of centers and distances for a window, float32 `(h, w, 3)`.
+    """Class of each pixel and both `distances` of a window, float32 `(h, w, 3)`.
 
-    Its channels are the class of each pixel, then both `distances`.
-
-    Args:
-        maps: Classes and numbers, `(h, w, 1 + layers)`; where objects overlap, those of the first
-            layers are on top.
+    `maps` are classes and numbers, `(h, w, 1 + layers)`; objects of the first layers are on top.
     """
     numbers = maps[..., 1]
     for layer in range(2, maps.shape[2]):

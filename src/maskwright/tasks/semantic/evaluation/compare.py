@@ -43,7 +43,8 @@ class Comparison(Evaluation):
     @cached_property
     def gains(self) -> np.ndarray:
         """How far A's mean Dice lies above B's in each image, `(n,)`; nan without a score."""
-        return dice_gains(self.tallies)
+        dice = tally_scores(self.tallies).mean_dice
+        return dice[:, 0] - dice[:, 1]
 
 
 class PairScorer:
@@ -71,19 +72,19 @@ class PairScorer:
 
     def result(self, base: Evaluation) -> Comparison:
         """Scores of both and what sets them apart, as `Scorer.result`."""
-        tallies = np.stack([scorer.tallies for scorer in self.scorers], axis=1)
-        order = most_differing(dice_gains(tallies), self.options.examples)
-        return Comparison(
+        comparison = Comparison(
             **{
                 **vars(base),
                 "warnings": self._warnings(base),
-                "examples": tuple(self._example(base.samples[i], i, tallies[i]) for i in order),
                 "names": self.names,
                 "cards": tuple(scorer.card for scorer in self.scorers),
                 "labels": self.source.labels,
-                "tallies": tallies,
+                "tallies": np.stack([scorer.tallies for scorer in self.scorers], axis=1),
             }
         )
+        order = most_differing(comparison.gains, self.options.examples)
+        examples = [self._example(comparison, index) for index in order]
+        return replace(comparison, examples=tuple(examples))
 
     def _warnings(self, base: Evaluation) -> tuple[Caution, ...]:
         merged = merge_cautions(
@@ -95,9 +96,10 @@ class PairScorer:
         text = f"There are {base.num_cases} cases; it takes {needed} or more to show a difference."
         return (*merged, Caution("too_few_cases", text))
 
-    def _example(self, sample: Sample, index: int, tallies: np.ndarray) -> Example:
+    def _example(self, comparison: Comparison, index: int) -> Example:
         """The image with the errors of both models."""
-        dice = tally_scores(tallies).mean_dice
+        sample = comparison.samples[index]
+        dice = tally_scores(comparison.tallies[index]).mean_dice
         picture, truth, first = self.scorers[0].show(sample, index)
         *_, second = self.scorers[1].show(sample, index)
         background = self.card.background
@@ -122,29 +124,18 @@ def compare_masks(
     """Score two models, A and B, on the same images of a split.
 
     `options.examples` images are shown on which A is ahead, as many for B; `learned` are the ids of
-    samples that A, and that B, is known to have been trained on.
-
-    Raises:
-        ModelError: If the models have different classes.
-        ConfigError: If they are to be compared at working sizes that differ.
-        DataError: As `evaluation.evaluate`.
+    samples that A, and that B, is known to have been trained on. Raises `ModelError` for different
+    classes, `ConfigError` for working sizes that differ, and as `evaluation.evaluate`.
     """
-    a, b = models
+    (a, b), flips = models, options.flips
     _check_comparable(a.card, b.card, names, options.size)
     scorers = (
         SemanticScorer(source, a.card, options, learned[0]),
         SemanticScorer(source, b.card, options, learned[1]),
     )
-    flips = options.flips
     return evaluate(
         lambda image: (a(image, flips=flips), b(image, flips=flips)), PairScorer(scorers, names)
     )
-
-
-def dice_gains(tallies: np.ndarray) -> np.ndarray:
-    """Differences of the mean Dice of images, `(n,)`, from tallies `(n, 2, 3, classes)`."""
-    dice = tally_scores(tallies).mean_dice
-    return dice[:, 0] - dice[:, 1]
 
 
 def most_differing(gains: np.ndarray, number: int) -> list[int]:
@@ -173,27 +164,22 @@ def _check_comparable(a: SemanticCard, b: SemanticCard, names: tuple[str, str], 
             f"{', '.join(a.labels.names)}, {names[1]} {', '.join(b.labels.names)}."
         )
     if size == "working" and a.size != b.size:
+        sizes = [
+            "that of the image" if card.size is None else f"{card.size[0]}x{card.size[1]} px"
+            for card in (a, b)
+        ]
         raise ConfigError(
-            f"{names[0]} and {names[1]} have different working sizes, {_size(a)} and {_size(b)}; "
+            f"{names[0]} and {names[1]} have different working sizes, {' and '.join(sizes)}; "
             f"compare them at the original size, with size 'original'."
         )
-
-
-def _size(card: SemanticCard) -> str:
-    return "that of the image" if card.size is None else f"{card.size[0]}x{card.size[1]} px"
 
 
 def compare_runs(a: Path, b: Path, data: str | Path, options: EvaluateOptions) -> Comparison:
     """Score two runs on the images that are in the split for both."""
     models = Predictor.load(a), Predictor.load(b)
     dataset, warnings = _shared(a, b, data, options.split)
-    comparison = compare_masks(
-        models,
-        dataset,
-        options,
-        names=(str(a), str(b)),
-        learned=(learned_ids(a, data), learned_ids(b, data)),
-    )
+    learned = learned_ids(a, data), learned_ids(b, data)
+    comparison = compare_masks(models, dataset, options, (str(a), str(b)), learned)
     return replace(comparison, warnings=(*warnings, *comparison.warnings))
 
 
