@@ -107,10 +107,7 @@ class DataSet:
         return united
 
     def read_objects(self, sample: Sample) -> Instances:
-        """Objects of a sample, each with its class, nothing hidden where they overlap.
-
-        Crowds of COCO come last. `DataError` if the masks of the data set store classes.
-        """
+        """Objects of a sample with their classes, whole where they overlap, crowds of COCO last."""
         if sample.instances is not None and sample.instances.suffix == ".json":
             return _read_listed(sample.instances)
         if len(sample.masks) < 2 or sample.instances is not None:
@@ -125,11 +122,9 @@ class DataSet:
         return Instances.from_masks(masks, classes.shape, labels)
 
     def read_instances(self, sample: Sample) -> np.ndarray:
-        """Objects `(h, w)` int32, numbered from 1; 0 where there is none.
+        """Objects `(h, w)` int32, numbered from 1 in the order of files or values; 0 where none is.
 
-        Where an image has several mask files, each is one object, numbered in their order (the
-        empty ones too), and later ones lie on top. Other files have or get numbers in the order of
-        their values. `DataError` if the masks of the data set store classes.
+        Later files lie on top. `DataError` if the masks of the data set store classes.
         """
         if not self.instances:
             raise DataError(

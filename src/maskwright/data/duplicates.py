@@ -34,10 +34,7 @@ def thumbnail(image: np.ndarray) -> np.ndarray:
 
 
 def details(thumbs: np.ndarray) -> np.ndarray:
-    """Thumbnails `(n, 32, 32)` without slow changes of light, as unit vectors `(n, 1024)`.
-
-    The product of two is their correlation. A flat thumbnail gives zeros and resembles nothing.
-    """
+    """Thumbnails `(n, 32, 32)` as unit vectors of detail `(n, 1024)`, whose products correlate."""
     sharp = np.stack([thumb - cv2.GaussianBlur(thumb, (0, 0), _DETAIL_SIGMA) for thumb in thumbs])
     vectors = sharp.reshape(len(thumbs), -1)
     vectors = vectors - vectors.mean(axis=1, keepdims=True)
@@ -92,10 +89,7 @@ def is_flat(image: np.ndarray) -> bool:
 
 
 def _hashes(thumbs: np.ndarray) -> np.ndarray:
-    """128 bits per thumbnail as uint64 `(n, 2)`: whether gray rises to the right, and downwards.
-
-    Source: the difference hash of Krawetz, 2013, in both directions.
-    """
+    """128 bits per thumbnail, uint64 `(n, 2)`: the difference hash of Krawetz, 2013, both ways."""
     rises = []
     for size in ((9, 8), (8, 9)):
         small = np.stack([cv2.resize(t, size, interpolation=cv2.INTER_AREA) for t in thumbs])
@@ -106,9 +100,8 @@ def _hashes(thumbs: np.ndarray) -> np.ndarray:
 def unite_duplicates(samples: Sequence[Sample]) -> tuple[list[Sample], list[list[str]]]:
     """Give cases whose images are the same, or nearly, one group, which no split parts.
 
-    Reads every image once, in threads; one that cannot be read is like no other. A group is called
-    after the first of its cases by name. Returns the samples, in order, and the ids in each group
-    of copies of different cases.
+    A group is called after the first of its cases by name. An image that cannot be read is like no
+    other. Returns the samples, in order, and the ids in each group of copies of different cases.
     """
     paths = list(dict.fromkeys(sample.image for sample in samples))
     prints = dict(zip(paths, in_threads(_fingerprint, paths, "Finding copies"), strict=True))

@@ -90,11 +90,7 @@ def nearest_positions(old: int, new: int) -> np.ndarray:
 
 
 def same_aspect(first: Sequence[int], second: Sequence[int]) -> bool:
-    """Whether two sizes, height and width, differ by a factor alone.
-
-    The height stretched by the ratio of the widths must be right to less than a pixel of the
-    smaller of the two, and the width by that of the heights.
-    """
+    """Whether two sizes differ by a factor alone, to less than a pixel of the smaller."""
     small, large = sorted((tuple(first), tuple(second)))
     if 0 in (*small, *large):
         return False

@@ -74,10 +74,9 @@ def behind(
 
 
 class Room:
-    """Limit to the sizes that threads hold together; a single one may be larger.
+    """Limit to sizes that threads hold together, in the order of tickets; a single one may exceed.
 
-    Places are given in the order of tickets: whoever takes results in that order is never kept
-    waiting by a later one.
+    Whoever takes results in that order is never kept waiting by a later one.
     """
 
     def __init__(self, most: int) -> None:
@@ -115,10 +114,7 @@ class Room:
 
 @contextmanager
 def progress(description: str, total: int) -> Iterator[Callable[[float], None]]:
-    """Function that moves a bar on by some of `total` pieces of work, or by a part of one.
-
-    The bar is drawn on standard error where that is a terminal, once the work takes long.
-    """
+    """Function that moves a bar on by some of `total`; drawn on a terminal once it takes long."""
     started = time.monotonic()
     bar: Progress | None = None
     done = 0.0

@@ -53,10 +53,7 @@ class Sample:
 
 
 def unique_ids(paths: Sequence[Sequence[str]]) -> list[str]:
-    """Names of samples: the last part of each path, with as many parts before it as are needed.
-
-    Where even whole paths are equal, a number follows.
-    """
+    """Names from the last parts of paths, as many as are needed; else a number follows."""
     for depth in range(1, max((len(path) for path in paths), default=1) + 1):
         ids = ["-".join(part for part in path[-depth:] if part) for path in paths]
         if len({id_.casefold() for id_ in ids}) == len(ids):
@@ -100,11 +97,7 @@ class Note:
 
 @dataclass(frozen=True)
 class SkippedFile:
-    """A file that is in no sample.
-
-    `reason` is a sentence that names the file where it is `broken`: has a partner but cannot be
-    used; else a phrase.
-    """
+    """A file in no sample; `reason` is a sentence where it has a partner but is `broken`."""
 
     path: Path
     reason: str

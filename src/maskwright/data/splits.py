@@ -88,10 +88,7 @@ def make_fold(
     count: int,
     seed: int,
 ) -> list[Sample]:
-    """Divide training and validation samples anew: one fold is held out, the others train.
-
-    `fold` counts from 1. Samples in other splits keep theirs.
-    """
+    """Hold out one fold, from 1, of training and validation samples; its others train."""
     if not 1 <= fold <= count:
         raise ConfigError(f"Expected a fold from 1 to {count}, received {fold}.")
     places = [i for i, sample in enumerate(samples) if sample.split in ("train", "val")]

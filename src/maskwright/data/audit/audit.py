@@ -26,11 +26,7 @@ _SINGLE_FILES = 20  # of one kind that get a sentence each; more are summed up
 
 @dataclass(frozen=True)
 class AuditReport:
-    """Findings of an audit, errors first, and what it read.
-
-    `layout` is what the folder was recognized as, `notes` are on what else was inferred on opening,
-    `splits` counts the usable samples.
-    """
+    """Findings, errors first, and what was inferred and read; `splits` counts usable samples."""
 
     source: str
     layout: str
@@ -50,10 +46,7 @@ class AuditReport:
 
 
 def audit(source: DataSet | str | Path, *, group_by: str | None = None) -> AuditReport:
-    """Read every sample of a data set, or of what `open_dataset` opens, and report what is odd.
-
-    `group_by` is for `open_dataset`; a data set that is open already has its cases.
-    """
+    """Read every sample of a data set, or of a path that is opened, and report what is odd."""
     dataset = source if isinstance(source, DataSet) else open_dataset(source, group_by=group_by)
     audited = scan(dataset, dataset.samples)
     usable = [each for each in audited if each.fault is None]

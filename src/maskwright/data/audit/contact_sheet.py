@@ -29,10 +29,9 @@ def contact_sheet(
     rows: int = 6,
     versions: int = 3,
 ) -> None:
-    """Draw a sheet of training samples, or of any where no split is for training.
+    """Draw training samples with their masks, each with `versions` augmented ones; gray is ignored.
 
-    Each row shows a sample and its mask, then `versions` augmented ones; gray is ignored. What
-    does not line up here is wrong in training too. `DataError` if no sample can be read.
+    What does not line up here is wrong in training too. `DataError` if no sample can be read.
     """
     samples = [sample for sample in dataset.samples if sample.masks]
     samples = [sample for sample in samples if sample.split == "train"] or samples
@@ -47,7 +46,15 @@ def contact_sheet(
         except DataError as error:
             failure = str(error)
             continue
-        strip = _strip(image, mask, dataset.labels, augmentation, rng, versions)
+        aspect = min(max(mask.shape[1] / mask.shape[0], 0.5), 2.0)
+        size = (round(_SIDE_PX / max(aspect, 1)), round(_SIDE_PX * min(aspect, 1)))
+        image, small = resize_image(image, size), resize_labels(mask, size).astype(np.uint8)
+        whole = None if image.dtype == np.uint8 else (float(image.min()), float(image.max()))
+        shown = [(image, small)]
+        for _ in range(versions):
+            moved, labels = augment(image, small, augmentation, rng, value_range=whole)
+            shown.append((moved.astype(image.dtype), labels))
+        strip = np.concatenate([_cells(dataset.labels, *pair) for pair in shown], axis=1)
         title = _text(strip.shape[1], [(4, samples[position].id[:_WIDEST_NAME], None)])
         strips.append(np.concatenate([title, strip]))
     if not strips:
@@ -60,33 +67,16 @@ def contact_sheet(
     write_image(path, np.concatenate([*padded, _legend(dataset.labels, width)]))
 
 
-def _strip(
-    image: np.ndarray,
-    mask: np.ndarray,
-    labels: Labels,
-    augmentation: Augmentation,
-    rng: np.random.Generator,
-    versions: int,
-) -> np.ndarray:
-    """One row of pictures: the sample with its mask, then augmented ones."""
-    height, width = mask.shape
-    aspect = min(max(width / height, 0.5), 2.0)
-    size = (round(_SIDE_PX / max(aspect, 1)), round(_SIDE_PX * min(aspect, 1)))
-    image, small = resize_image(image, size), resize_labels(mask, size).astype(np.uint8)
-    whole = None if image.dtype == np.uint8 else (float(image.min()), float(image.max()))
-    shown = [(image, small)]
-    for _ in range(versions):
-        moved, labels_moved = augment(image, small, augmentation, rng, value_range=whole)
-        shown.append((moved.astype(image.dtype), labels_moved))
-    cells = []
-    for pixels, label in shown:
-        picture = as_picture(pixels)
-        covered = labels.overlay(picture, label)
-        ignored = label == IGNORE_LABEL
-        covered[ignored] = covered[ignored] // 3 + np.array(_GRAY, np.uint8) // 3 * 2
-        cells += [picture, covered]
-    framed = [np.pad(cell, ((0, 0), (0, _GAP_PX), (0, 0)), constant_values=255) for cell in cells]
-    return np.concatenate(framed, axis=1)
+def _cells(labels: Labels, image: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """An image, and beside it the image under its mask."""
+    picture = as_picture(image)
+    covered = labels.overlay(picture, mask)
+    ignored = mask == IGNORE_LABEL
+    covered[ignored] = covered[ignored] // 3 + np.array(_GRAY, np.uint8) // 3 * 2
+    gap = ((0, 0), (0, _GAP_PX), (0, 0))
+    return np.concatenate(
+        [np.pad(cell, gap, constant_values=255) for cell in (picture, covered)], axis=1
+    )
 
 
 def _legend(labels: Labels, width: int) -> np.ndarray:

@@ -39,10 +39,7 @@ class ClassEntry:
 
 @dataclass(frozen=True)
 class ClassMap:
-    """Classes in order, and where they were read (`"class_dict.csv"`) or known from.
-
-    At least `min_values` of its values must occur in masks before a map that is assumed is taken.
-    """
+    """Classes, where they come from, and how many values must occur before they are assumed."""
 
     entries: tuple[ClassEntry, ...]
     source: str

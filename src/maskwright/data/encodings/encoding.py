@@ -103,11 +103,8 @@ def format_value(value: Value) -> str:
 class MaskContents:
     """What one mask file holds: pixels of each value, or of each color.
 
-    Args:
-        palette: Colors of the values, `(n, 3)` as bytes, or `None`.
-        deep: Whether the file has more than 8 bits.
-        blobs: Share of the values above zero that form one connected blob; `None` of too few
-            values.
+    `palette` holds the colors of the values, `(n, 3)` as bytes; `deep` is more than 8 bits; `blobs`
+    the share of values above zero that form one connected blob, `None` of too few values.
     """
 
     values: Mapping[Value, int]

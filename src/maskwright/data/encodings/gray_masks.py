@@ -43,10 +43,7 @@ def valued_masks(masks: MaskEvidence) -> InferredEncoding | None:
 
 
 def two_spellings(masks: MaskEvidence) -> InferredEncoding | None:
-    """Masks of 0 and 255 among which some hold 0 and 1; `None` of others.
-
-    Where 255 is void, it stands beside the foreground, mostly around it; here no file holds both.
-    """
+    """Masks of 0 and 255 among which some hold 0 and 1; void would stand beside 1. Else `None`."""
     if sorted(masks.counts) != [0, 1, 255]:
         return None
     contents = masks.contents

@@ -37,10 +37,7 @@ _STRAY = 0.005  # share of pixels that may have colors which a known class map l
 
 
 def palette_masks(masks: MaskEvidence) -> InferredEncoding | None:
-    """Palette files that give the same colors to the same values; `None` of any others.
-
-    A palette of grays says no more than the indices.
-    """
+    """Palettes, not of grays, with the same colors for the same values; `None` of others."""
     if not _have_palettes(masks):
         return None
     tables = [palette_table(palette) for palette in {c.palette or b"" for c in masks.contents}]

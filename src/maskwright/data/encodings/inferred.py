@@ -20,11 +20,7 @@ TWO_CLASSES = ("background", "foreground")
 
 @dataclass(frozen=True)
 class MaskEvidence:
-    """What is known of the masks of a data set.
-
-    `contents` are those of all masks or of a sample of them, `class_map` is known from a file or
-    from the data set, `file_per_object` where an image has one mask file for each object.
-    """
+    """What is known of masks or a sample of them; `file_per_object` where each holds one object."""
 
     contents: Sequence[MaskContents]
     class_map: ClassMap | None = None

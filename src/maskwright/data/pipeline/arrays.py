@@ -166,10 +166,7 @@ def class_chances(arrays: Arrays, favor: np.ndarray) -> np.ndarray:
 def favored_center(
     labels: np.ndarray, chances: np.ndarray, crop: tuple[int, int], rng: np.random.Generator
 ) -> tuple[float, float]:
-    """Row and column of the center of a crop near a random pixel of a random class.
-
-    `chances` are those of the classes of the mask, `(num_classes,)`, with sum one.
-    """
+    """Row and column of the center of a crop near a random pixel of a class, drawn by `chances`."""
     label = rng.choice(len(chances), p=chances)
     pixels = np.flatnonzero(labels == label)
     row, column = divmod(int(pixels[rng.integers(len(pixels))]), labels.shape[1])

@@ -126,10 +126,9 @@ def _turn(augmentation: Augmentation, rng: np.random.Generator) -> np.ndarray | 
 def _elastic_offsets(
     augmentation: Augmentation, rng: np.random.Generator, size: tuple[int, int]
 ) -> np.ndarray | None:
-    """Displacements `(h, w, 2)` in `(x, y)`, pixels of the output, smooth, or `None`.
+    """Smooth displacements `(h, w, 2)` in `(x, y)`, pixels of the output, or `None`.
 
-    Source: Ronneberger et al., U-Net, 2015: normal displacements of a coarse grid, interpolated
-    bicubically.
+    Source: Ronneberger et al., U-Net, 2015: normal, on a coarse grid, interpolated bicubically.
     """
     if not _applies(rng, augmentation.elastic, augmentation.elastic_probability):
         return None

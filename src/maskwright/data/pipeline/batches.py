@@ -77,10 +77,7 @@ def train_batches(
 def eval_batches(
     arrays: Arrays, batch_size: int, tile: tuple[int, int] | None = None
 ) -> tf.data.Dataset:
-    """The same triple as `train_batches`, unaugmented and in order; see `window_batches`.
-
-    Pixels of a tile that lie beyond the image are ignored.
-    """
+    """The same triple, unaugmented, as `window_batches` orders it; ignored beyond the image."""
     weight_of = weight_table(None)
 
     def collate(windows: Sequence[Window]) -> Batch:

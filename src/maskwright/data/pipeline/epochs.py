@@ -25,8 +25,7 @@ class EpochSchedule:
 
     Args:
         batch_size: Samples in a step of all workers together.
-        epoch: Number of the first epoch, from 0.
-        skip: Batches of the first epoch that were already used.
+        epoch: Number of the first epoch, from 0, of which `skip` batches were already used.
         shard: Index and count of workers, each with its part of every batch; `None` for one alone.
         epochs: Number of epochs, one after the other without a pause.
     """
@@ -139,10 +138,7 @@ def output_size(size: tuple[int, int] | None, crop: tuple[int, int] | None) -> t
 
 
 def in_order(numbers: range, batch: Callable[[int], Any], signature: Any) -> tf.data.Dataset:
-    """Data set of the batches with these numbers, made side by side and handed out in order.
-
-    `batch` gives arrays in any nesting, `signature` holds `tf.TensorSpec`s in the same.
-    """
+    """Batches with these numbers, nested as `signature`, made side by side, handed out in order."""
     specs = tf.nest.flatten(signature)
 
     def make(number: tf.Tensor) -> Any:

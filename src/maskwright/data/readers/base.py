@@ -67,8 +67,7 @@ class Recognition:
     Args:
         confidence: From 0 to 1; 1 is certain, as where a file states it, and ends the search.
         reason: What it was recognized by, a phrase.
-        read: Lists the samples, or converts them and gives the place where they lie then; raises
-            `DataError` where that cannot be done.
+        read: Lists the samples, or converts them and gives the place where they lie then.
     """
 
     confidence: float

@@ -79,11 +79,7 @@ def _sorted(paths: Iterable[Path]) -> list[Path]:
 
 
 def _convert(place: Place) -> Place:
-    """Folder of a data set as PNG with a manifest, `regions.csv` and notes on the annotations.
-
-    The first call draws it into a cache, later ones use that, unless files have changed. Images
-    stay where they are.
-    """
+    """Draw a data set as PNG with a manifest into a cache, unless it is there and unchanged."""
     source = root = place.path
     if source.is_file():
         root = source.parent.parent if source.parent.name == "annotations" else source.parent

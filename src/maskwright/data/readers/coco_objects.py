@@ -117,10 +117,7 @@ def list_classes(files: Sequence[CocoFile]) -> tuple[list[str], dict[int, int]]:
 def list_images(
     root: Path, files: Sequence[CocoFile], paths: Sequence[Path], label_of: Mapping[int, int]
 ) -> tuple[list[CocoImage], list[Note]]:
-    """Those of the image files `paths` below `root` that are annotated, and notes on what is not.
-
-    `label_of` gives the label of each category, 0 for the background.
-    """
+    """Annotated ones of the image files `paths`, with objects by `label_of`; notes on others."""
     skipped: dict[str, list[str]] = {code: [] for code in _SKIPPED}
     by_name = grouped(paths, lambda path: path.name)
     entries: list[tuple[CocoFile, Any, Path]] = []

@@ -111,10 +111,7 @@ def encoding_of(
     file_per_object: bool,
     description: Description,
 ) -> tuple[Encoding, Labels]:
-    """Encoding and classes as they are stated, else as inferred from what masks hold.
-
-    `ConfigError` if the statements contradict each other or ignore everything.
-    """
+    """Encoding and classes as stated, else as inferred; `ConfigError` of contradictions."""
     stated_map = _class_map(description)
     if description.values is not None or description.threshold is not None:
         return _stated_encoding(description, stated_map)

@@ -42,10 +42,7 @@ class Headers:
 
 @dataclass
 class ProbeResult:
-    """Samples without a fault so far, and what their files hold.
-
-    `channels` and `dtype` are those of most images, `contents` those of the masks that were read.
-    """
+    """Samples without a fault so far, what most images are, and what masks that were read hold."""
 
     samples: list[Sample]
     headers: Headers

@@ -48,10 +48,7 @@ READERS: tuple[Reader, ...] = (TFDS, DATA_YAML, MANIFEST, COCO, FOLDERS)
 
 
 def list_samples(source: str | Path) -> tuple[Place, Layout]:
-    """Recognize what `open_dataset` is given, and list its samples, of which no image is opened.
-
-    `DataError` if nothing is recognized there or no sample is usable.
-    """
+    """Recognize what `open_dataset` is given, and list its samples; `DataError` if it has none."""
     place = Place(str(source))
     notes: list[Note] = []
     while isinstance(result := _read(place, notes), Place):  # converted, or described elsewhere

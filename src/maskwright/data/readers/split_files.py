@@ -76,7 +76,9 @@ def split_as_stated(root: Path, layout: Layout, splits: Mapping[str, str | Seque
     `DataError` if a file is missing, or a name fits no sample.
     """
     index = _index(root, layout.samples)
-    paths = {s.id: os.path.relpath(s.image, root).replace(os.sep, "/") for s in layout.samples}
+    names_of = {
+        s.id: (s.id, os.path.relpath(s.image, root).replace(os.sep, "/")) for s in layout.samples
+    }
     split_of: dict[str, str] = {}
     for split, names in splits.items():
         if isinstance(names, str):
@@ -84,7 +86,15 @@ def split_as_stated(root: Path, layout: Layout, splits: Mapping[str, str | Seque
                 raise DataError(f"data.yaml names the list {names}, but {root / names} is no file.")
             ids, missing = _read(root / names, index)
         else:
-            ids, missing = _matching(names, index, paths)
+            ids, missing = [], []
+            for name in names:
+                id_ = _look_up(name, index)
+                fits = (
+                    i for i, texts in names_of.items() if any(fnmatchcase(t, name) for t in texts)
+                )
+                matches = [id_] if id_ else list(fits)
+                ids += matches
+                missing += [] if matches else [name]
         if missing:
             raise DataError(
                 f"data.yaml puts {missing[0]!r} into the split {split}, but {root} has no such "
@@ -92,22 +102,6 @@ def split_as_stated(root: Path, layout: Layout, splits: Mapping[str, str | Seque
             )
         split_of |= dict.fromkeys(ids, SPLIT_WORDS.get(split, split))
     layout.split(split_of, "in no split of data.yaml")
-
-
-def _matching(
-    names: Iterable[str], index: Mapping[str, str | None], paths: Mapping[str, str]
-) -> tuple[list[str], list[str]]:
-    """Ids that names and patterns of ids or `paths` match, and names that match none."""
-    ids, missing = [], []
-    for name in names:
-        id_ = _look_up(name, index)
-        matching = (
-            k for k, path in paths.items() if fnmatchcase(k, name) or fnmatchcase(path, name)
-        )
-        matches = [id_] if id_ else list(matching)
-        ids += matches
-        missing += [] if matches else [name]
-    return ids, missing
 
 
 def _find(root: Path) -> list[tuple[str, Path]]:

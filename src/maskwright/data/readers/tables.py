@@ -59,10 +59,10 @@ def _samples_by_name(samples: Sequence[Sample]) -> dict[str, list[Sample]]:
 
 
 def _read_groups(root: Path, samples: Sequence[Sample]) -> tuple[str, dict[str, dict[str, str]]]:
-    """Column of cases, or `""`, and facts on samples, of `groups.csv` and the like in `root`.
+    """Column of cases, or `""`, and facts by column and id, of `groups.csv` and the like in `root`.
 
-    A row is for the samples whose image has the name in its column `image`; where there is a
-    column `class`, their label must be the same. Facts are by column and id.
+    A row is for images of the name in `image`, whose label must be that in `class`, if there is
+    one.
     """
     for name in ("groups.csv", "cases.csv", "patients.csv"):
         path = root / name
@@ -120,10 +120,7 @@ def assign_cases(
 
 
 def add_instance_files(root: Path, samples: Sequence[Sample]) -> list[Sample]:
-    """Samples with files that number their objects: of `masks/a/x.png`, `instances/a/x.png`.
-
-    One that a manifest states stays.
-    """
+    """Samples with files that number their objects: of `masks/a/x.png`, `instances/a/x.png`."""
     files_of: dict[Path, dict[str, Path]] = {}
 
     def beside(sample: Sample) -> Path | None:

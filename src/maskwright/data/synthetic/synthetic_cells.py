@@ -140,10 +140,7 @@ def _rotated_grid(reach: int, angle: float) -> tuple[np.ndarray, np.ndarray]:
 
 
 def place(rng: np.random.Generator, inside: np.ndarray, instances: np.ndarray) -> CellPlace | None:
-    """Where a cell goes, in the scene and in its patch; `None` where it would cover others.
-
-    Most cells look for a neighbor to touch.
-    """
+    """Where a cell goes, mostly beside a neighbor; `None` where it would cover others."""
     neighbor = bool(instances.any()) and rng.random() < 0.6
     for _ in range(12):
         window, part = _somewhere(rng, len(inside), len(instances))
@@ -162,10 +159,7 @@ def place_apart(
     instances: np.ndarray,
     min_visible: float = _MIN_VISIBLE,
 ) -> CellPlace | None:
-    """Where a cell goes with a gap to all others; `None` where there is no room.
-
-    `min_visible` is the share of the cell that the border must leave, in one piece.
-    """
+    """Where a cell goes apart, `min_visible` of it inside the border; `None` without room."""
     reach = np.ones((2 * _GAP_PX + 1, 2 * _GAP_PX + 1), np.uint8)
     near = cv2.dilate((instances > 0).astype(np.uint8), reach) > 0
     for _ in range(30):

@@ -23,11 +23,10 @@ class Pair:
 
 @dataclass
 class Pairing:
-    """All pairs of a data set, and why other files are in none.
+    """All pairs of a data set, and `reasons` why other files are in none.
 
-    `style` says what the folders look like, `objects` whether images have one mask file for each
-    object, `spare` are folders of masks that would fit as well, `reasons` tell why single files are
-    in no pair, where it is not for their folder.
+    `style` is for people, `objects` means one mask file for each object, `spare` are folders of
+    masks that would fit as well.
     """
 
     pairs: list[Pair] = field(default_factory=list)

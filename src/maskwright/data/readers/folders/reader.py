@@ -9,7 +9,7 @@ from pathlib import Path
 from maskwright.data.encodings.class_map import CAMVID, PETS, VOC, find_class_map
 from maskwright.data.readers.base import Layout, Place, Reader, Recognition
 from maskwright.data.readers.description import Description
-from maskwright.data.readers.folders.pairs import Pair, Pairing, pair_folders
+from maskwright.data.readers.folders.pairs import Pairing, pair_folders
 from maskwright.data.readers.folders.roles import Folder, image_folders
 from maskwright.data.readers.split_files import split_by_lists
 from maskwright.data.samples import Note, Sample, first_few, grouped, unique_ids
@@ -59,7 +59,14 @@ def _folders(root: Path, description: Description) -> list[Folder]:
 
 def _read(root: Path, pairing: Pairing) -> Layout:
     """Samples of paired folders, with labels, cases and splits by folders and lists."""
-    layout = Layout(pairing.style, _samples(pairing.pairs), pairing.skipped, case_from="folder")
+    pairs = pairing.pairs
+    ids = unique_ids([(pair.split or "", *pair.rest, pair.image.stem) for pair in pairs])
+    labels, cases = _from_paths([pair.rest for pair in pairs])
+    samples = [
+        Sample(id_, pair.image, pair.masks, case or id_, pair.split, label)
+        for id_, pair, label, case in zip(ids, pairs, labels, cases, strict=True)
+    ]
+    layout = Layout(pairing.style, samples, pairing.skipped, case_from="folder")
     layout.objects = pairing.objects
     layout.notes += _facts_from_paths(layout.samples)
     for spare in pairing.spare:
@@ -88,16 +95,6 @@ def _stated_folders(root: Path, pattern: str, role: str) -> list[Folder]:
     files = grouped(find_images(root / pattern), lambda path: path.parent)
     # Files of a glob are paired by their names alone.
     return [Folder(path, tuple(images), role, None, ()) for path, images in files.items()]
-
-
-def _samples(pairs: Sequence[Pair]) -> list[Sample]:
-    """Samples with unique ids, their case or label by their folders."""
-    ids = unique_ids([(pair.split or "", *pair.rest, pair.image.stem) for pair in pairs])
-    labels, cases = _from_paths([pair.rest for pair in pairs])
-    return [
-        Sample(id_, pair.image, pair.masks, case or id_, pair.split, label)
-        for id_, pair, label, case in zip(ids, pairs, labels, cases, strict=True)
-    ]
 
 
 def _from_paths(rests: Sequence[tuple[str, ...]]) -> tuple[list[str | None], list[str | None]]:
