@@ -14,9 +14,7 @@ from maskwright.data.samples import Sample
 from maskwright.errors import DataError
 from maskwright.imageio import natural_key, read_image
 
-THUMB_SIDE = 32
-"""Side of the thumbnails, pixels."""
-
+THUMB_SIDE = 32  # of the thumbnails, pixels
 # Measured on BUSI, whose near-duplicate groups are published: pairs of a group differ in at most 11
 # of 128 bits and correlate from 0.91; other pairs correlate up to 0.85.
 _MAX_BITS = 16

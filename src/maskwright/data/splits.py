@@ -12,8 +12,7 @@ from maskwright.data.samples import Sample, grouped
 from maskwright.errors import ConfigError
 from maskwright.imageio import natural_key
 
-HELD_OUT = "held_out"
-"""Split of the fold that a run learns nothing from."""
+HELD_OUT = "held_out"  # split of the fold that a run learns nothing from
 
 
 def assign_splits(

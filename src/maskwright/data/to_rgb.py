@@ -2,9 +2,7 @@
 
 import numpy as np
 
-SAMPLE_PX = 2**18
-"""Pixels that percentiles are computed from."""
-
+SAMPLE_PX = 2**18  # that percentiles are computed from
 _SHOWN_PERCENTILES = (1, 99)  # ImageJ's and QGIS's stretch are much alike
 
 

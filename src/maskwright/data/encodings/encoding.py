@@ -17,9 +17,7 @@ from maskwright.labels import Color
 EncodingKind = Literal["indices", "binary", "palette", "colors", "objects"]
 Value = int | Color
 
-MANY_VALUES = 5
-"""Fewer values than this are classes: they neither number objects nor smooth an edge."""
-
+MANY_VALUES = 5  # fewer are classes: they neither number objects nor smooth an edge
 _MAX_BLOBS = 20  # values of a mask whose blobs are counted
 
 

@@ -18,14 +18,16 @@ from maskwright.data.encodings.encoding import (
     format_value,
     palette_table,
 )
-from maskwright.data.encodings.gray_masks import gray_masks, two_spellings, valued_masks
-from maskwright.data.encodings.inferred import (
+from maskwright.data.encodings.gray_masks import (
     HALF,
     TWO_CLASSES,
     InferredEncoding,
     MaskEvidence,
     complete,
+    gray_masks,
     name_classes,
+    two_spellings,
+    valued_masks,
 )
 from maskwright.data.samples import first_few
 from maskwright.errors import DataError

@@ -10,9 +10,7 @@ import numpy as np
 from maskwright.errors import DataError
 from maskwright.labels import IGNORE_LABEL
 
-MEMORY_LIMIT_MB = 2048
-"""Arrays above this size are kept on disk by default."""
-
+MEMORY_LIMIT_MB = 2048  # arrays above this size are kept on disk by default
 _JITTER = 0.25  # of the crop: how far its center may lie from the pixel that was chosen
 
 

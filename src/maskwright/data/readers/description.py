@@ -10,16 +10,14 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from maskwright.data.encodings import ClassEntry, ClassMap, Encoding, MaskContents, infer_encoding
 from maskwright.data.encodings.encoding import EncodingKind, Value, format_value
-from maskwright.data.encodings.inferred import complete
+from maskwright.data.encodings.gray_masks import complete
 from maskwright.errors import ConfigError
 from maskwright.imageio import write_text
 from maskwright.labels import IGNORE_LABEL, Labels, parse_color
 
 FILE_NAMES = ("data.yaml", "data.yml")
 
-PLACES = frozenset({"images", "masks", "manifest", "splits"})
-"""Keys that state where files are."""
-
+PLACES = frozenset({"images", "masks", "manifest", "splits"})  # keys on where files are
 IGNORE = "ignore"  # stands for the ignore label under `values`
 
 
