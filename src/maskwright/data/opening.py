@@ -37,7 +37,8 @@ def open_dataset(
     """Open images with masks, whatever their layout.
 
     A data.yaml in the folder wins over what would be inferred, and arguments over both. Pairs
-    that cannot be used are skipped and listed.
+    that cannot be used are skipped and listed. `DataError` if nothing is recognized or usable,
+    `ConfigError` if data.yaml or an argument is wrong.
 
     Args:
         source: Folder, CSV manifest, data.yaml, JSON file of COCO, or `tfds:NAME`.
@@ -53,10 +54,6 @@ def open_dataset(
         unite_duplicates: Whether cases with images that show the same, or nearly, become one
             group, which no split that is made parts; stated splits stay. Reads every image.
         scaled_masks: Whether a mask may be larger or smaller than its image, with the same aspect.
-
-    Raises:
-        DataError: If nothing is recognized, or no sample can be used.
-        ConfigError: If data.yaml or an argument is wrong.
     """
     place, layout = list_samples(source)
     root, description = place.path, place.description or Description()

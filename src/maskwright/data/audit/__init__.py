@@ -5,7 +5,7 @@ of a sample is read in `audit_scan.py`, once.
 """
 
 from maskwright.data.audit.audit import AuditReport, audit
-from maskwright.data.audit.audit_finding import Finding
+from maskwright.data.audit.audit_scan import Finding
 from maskwright.data.audit.checks import ClassCount
 from maskwright.data.audit.contact_sheet import contact_sheet
 

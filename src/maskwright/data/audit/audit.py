@@ -6,8 +6,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from maskwright.data.audit.audit_finding import Finding, finding, finding_on
-from maskwright.data.audit.audit_scan import AuditedSample, relative_name, scan
+from maskwright.data.audit.audit_scan import (
+    AuditedSample,
+    Finding,
+    finding,
+    finding_on,
+    relative_name,
+    scan,
+)
 from maskwright.data.audit.checks import (
     ClassCount,
     class_counts,

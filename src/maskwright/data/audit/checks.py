@@ -6,8 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from maskwright.data.audit.audit_finding import Finding, Severity, finding, finding_on
-from maskwright.data.audit.audit_scan import AuditedSample, relative_name
+from maskwright.data.audit.audit_scan import (
+    AuditedSample,
+    Finding,
+    Severity,
+    finding,
+    finding_on,
+    relative_name,
+)
 from maskwright.data.dataset import DataSet
 from maskwright.data.samples import counted, examples
 from maskwright.labels import IGNORE_LABEL

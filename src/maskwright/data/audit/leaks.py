@@ -7,8 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from maskwright.data.audit.audit_finding import Finding, Severity, finding
-from maskwright.data.audit.audit_scan import AuditedSample
+from maskwright.data.audit.audit_scan import AuditedSample, Finding, Severity, finding
 from maskwright.data.duplicates import details, groups, near_duplicates
 from maskwright.data.samples import counted, examples, grouped
 

@@ -89,12 +89,9 @@ class Arrays:
             return int(self.sizes[0, 0]), int(self.sizes[0, 1])
         return None
 
-    def counts(self, num_classes: int) -> np.ndarray:
-        """Pixels of each class in each sample, int64 `(n, num_classes)`, without ignored ones."""
-        return self._counts[:, :num_classes]
-
     @cached_property
-    def _counts(self) -> np.ndarray:
+    def counts(self) -> np.ndarray:
+        """Pixels of each label in each sample, int64 `(n, 256)`; the last counts ignored ones."""
         rows = [np.bincount(mask.ravel(), minlength=IGNORE_LABEL + 1) for _, mask in self]
         return np.stack(rows)
 
@@ -126,7 +123,7 @@ def class_weights(arrays: Arrays, num_classes: int) -> np.ndarray:
     never occurs gets 1. Source: Eigen and Fergus, 2015; ours are clipped to `[0.2, 5]` and divided
     by their mean over all pixels that count, so that they do not change the learning rate.
     """
-    counts = arrays.counts(num_classes)
+    counts = arrays.counts[:, :num_classes]
     total = counts.sum(axis=0)
     occurs = total > 0
     weights = np.ones(num_classes)
@@ -141,7 +138,7 @@ def class_weights(arrays: Arrays, num_classes: int) -> np.ndarray:
 
 def rare_class_weights(arrays: Arrays, num_classes: int) -> np.ndarray:
     """Chance of each class to be the middle of a crop: one over its pixels, sum one; float64."""
-    total = arrays.counts(num_classes).sum(axis=0)
+    total = arrays.counts[:, :num_classes].sum(axis=0)
     inverse = np.where(total > 0, 1 / np.maximum(total, 1), 0.0)
     return inverse / max(float(inverse.sum()), np.finfo(float).tiny)
 
@@ -157,7 +154,7 @@ def weight_table(class_weights: np.ndarray | None) -> np.ndarray:
 
 def class_chances(arrays: Arrays, favor: np.ndarray) -> np.ndarray:
     """Chance of each class to be chosen in each sample, `(n, num_classes)`; rows sum to 1 or 0."""
-    present = (arrays.counts(len(favor)) > 0) * favor
+    present = (arrays.counts[:, : len(favor)] > 0) * favor
     return present / np.maximum(present.sum(axis=1, keepdims=True), np.finfo(float).tiny)
 
 

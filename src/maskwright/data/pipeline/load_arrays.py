@@ -51,7 +51,7 @@ def load(
     cache_dir: Path | None = None,
     skip_unreadable: bool = False,
 ) -> Arrays:
-    """Decode every sample once and keep it at working size.
+    """Decode every sample once and keep it at working size; `DataError` where that fails.
 
     Args:
         size: Height and width that images are stretched to, averaging down or interpolating up;
@@ -60,9 +60,6 @@ def load(
             call for unchanged files reads them.
         cache_dir: `None` for `~/.cache/maskwright`. It can be deleted when no training runs.
         skip_unreadable: Skip samples that cannot be read; `Arrays.skipped` says why.
-
-    Raises:
-        DataError: If there is no sample, one cannot be read, or the disk is too small.
     """
     if not samples:
         raise DataError("There is no sample to load; the split is empty.")

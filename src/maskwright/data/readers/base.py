@@ -35,7 +35,7 @@ class Layout:
         name: For people.
         samples: Those with a mask; `split` is `None` where none is stated.
         objects: Whether there is one mask file for each object.
-        columns: Further facts on samples by column and id, for grouping.
+        facts: Further facts on samples by id and column, for grouping.
         case_from: Where cases come from: `"folder"` or the name of a column; `""` for nowhere.
     """
 
@@ -45,7 +45,7 @@ class Layout:
     notes: list[Note] = field(default_factory=list)
     class_map: ClassMap | None = None
     objects: bool = False
-    columns: dict[str, dict[str, str]] = field(default_factory=dict)
+    facts: dict[str, dict[str, str]] = field(default_factory=dict)
     case_from: str = ""
 
     def note(self, code: str, text: str) -> None:

@@ -65,8 +65,7 @@ def read_manifest(path: Path, name: str | None = None) -> Layout:
             layout.skipped.append(result)
             continue
         layout.samples.append(replace(result, case=(row[cases] if cases else "") or id_))
-        for column, cell in row.items():
-            layout.columns.setdefault(column, {})[id_] = cell
+        layout.facts[id_] = row
     layout.objects = any(len(sample.masks) > 1 for sample in layout.samples)
     if cases not in {"", "case"}:
         layout.note("cases", f"Cases are the column {cases!r} of {name}.")

@@ -5,14 +5,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 
 from maskwright.data.encodings.encoding import Encoding, MaskContents, read_contents
 from maskwright.data.geometry import same_aspect
 from maskwright.data.parallel import in_threads
-from maskwright.data.samples import Sample, SkippedFile
+from maskwright.data.samples import Item, Sample, SkippedFile
 from maskwright.errors import DataError
 from maskwright.imageio import Header, read_header
 
@@ -20,8 +19,6 @@ _MAX_MASKS = 200  # whose contents tell the encoding
 _MAX_STRATIFIED_MASKS = 2000  # up to so many, all are read to spread classes evenly over splits
 _MAX_SAMPLES = 4000  # whose headers are read; beyond, faults show when a sample is read
 _MAX_HEADERS = 50_000  # held, about 20 MB; those of further files are read each time
-
-Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)

@@ -59,10 +59,9 @@ def _samples_by_name(samples: Sequence[Sample]) -> dict[str, list[Sample]]:
 
 
 def _read_groups(root: Path, samples: Sequence[Sample]) -> tuple[str, dict[str, dict[str, str]]]:
-    """Column of cases, or `""`, and facts by column and id, of `groups.csv` and the like in `root`.
+    """Column of cases, or `""`, and facts by id and column, of `groups.csv` and the like in `root`.
 
-    A row is for images of the name in `image`, whose label must be that in `class`, if there is
-    one.
+    A row is for images of the name in `image`, whose label is that in `class`, if there is one.
     """
     for name in ("groups.csv", "cases.csv", "patients.csv"):
         path = root / name
@@ -70,14 +69,13 @@ def _read_groups(root: Path, samples: Sequence[Sample]) -> tuple[str, dict[str, 
         if "image" not in header:
             continue
         by_name = _samples_by_name(samples)
-        columns: dict[str, dict[str, str]] = {}
+        facts = {}
         for _, row in rows:
             key = row["image"].replace("\\", "/").rpartition("/")[2]
             for sample in by_name.get(key, []):
-                if row.get("class", sample.label) in {sample.label, None} or not sample.label:
-                    for column, cell in row.items():
-                        columns.setdefault(column, {})[sample.id] = cell
-        return next((column for column in GROUP_COLUMNS if column in header), ""), columns
+                if not sample.label or row.get("class", sample.label) == sample.label:
+                    facts[sample.id] = row
+        return next((column for column in GROUP_COLUMNS if column in header), ""), facts
     return "", {}
 
 
@@ -85,18 +83,19 @@ def assign_cases(
     root: Path, samples: Sequence[Sample], layout: Layout, group_by: str | None
 ) -> tuple[list[Sample], str]:
     """Give every sample its case, and say where cases come from; `""` where each is its own."""
-    columns = layout.columns
-    if not columns:
-        column, columns = _read_groups(root, samples)
+    facts = layout.facts
+    if not facts:
+        column, facts = _read_groups(root, samples)
         group_by = group_by or column or None
         if column:
             layout.note("cases", f"Cases are the column {column!r} of the table of groups.")
     if group_by is None:
         has_cases = any(sample.case != sample.id for sample in samples)
         return list(samples), layout.case_from if has_cases else ""
+    columns = next(iter(facts.values()), {})
     if group_by in columns:
-        table = columns[group_by]
-        return [replace(s, case=table.get(s.id) or s.id) for s in samples], group_by
+        cases = [facts.get(sample.id, {}).get(group_by) or sample.id for sample in samples]
+        return [replace(s, case=case) for s, case in zip(samples, cases, strict=True)], group_by
     try:
         pattern = re.compile(group_by)
     except re.error as error:
@@ -107,7 +106,7 @@ def assign_cases(
             f"Cannot group by {group_by!r}; expected {alternatives}a pattern with a group in "
             f"brackets, such as '(.+)_[0-9]+', that matches the case in the name of a sample."
         )
-    cases = []
+    matched = []
     for sample in samples:
         match = pattern.search(sample.id)
         if match is None or not match[1]:
@@ -115,8 +114,8 @@ def assign_cases(
                 f"The pattern {group_by!r} finds no case in the name {sample.id!r}; expected one "
                 f"that fits all names."
             )
-        cases.append(replace(sample, case=match[1]))
-    return cases, group_by
+        matched.append(replace(sample, case=match[1]))
+    return matched, group_by
 
 
 def add_instance_files(root: Path, samples: Sequence[Sample]) -> list[Sample]:

@@ -66,14 +66,9 @@ class Cell:
 class CellKind:
     """What cells of a kind look like; of two numbers, each cell gets one between them.
 
-    Args:
-        width_px: Half the width.
-        ratio: Length over width.
-        bend: How far it may be bent.
-        wobble: Irregularity of the outline, as a share.
-        nucleus: Size of the nucleus along and across, as a share of the usual.
-        grains: Strength of the grains, or `None` for smooth cells.
-        coarse: Whether grains are as large and as many as it takes to see them in every cell.
+    `width_px` is half the width, `ratio` length over width, `wobble` the irregularity of the
+    outline as a share, `nucleus` its size along and across, as a share of the usual, `grains` their
+    strength, `None` for smooth cells; `coarse` ones are seen in every cell.
     """
 
     width_px: tuple[float, float]
@@ -100,7 +95,10 @@ def draw_cell(rng: np.random.Generator, kind: CellKind) -> Cell:
     length = width * rng.uniform(*kind.ratio)
     bend = rng.uniform(-kind.bend, kind.bend) if kind.bend else 0.0
     reach = math.ceil(length * 1.25) + 2
-    along, across = _rotated_grid(reach, rng.uniform(0, 2 * math.pi))
+    turn = rng.uniform(0, 2 * math.pi)
+    cosine, sine = math.cos(turn), math.sin(turn)
+    y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1].astype(np.float32)
+    along, across = x * cosine + y * sine, y * cosine - x * sine
     across = across - bend * width * ((along / length) ** 2 - 0.5) * 2
     angle = np.arctan2(across / width, along / length)
     outline = np.ones_like(angle)
@@ -130,13 +128,6 @@ def draw_cell(rng: np.random.Generator, kind: CellKind) -> Cell:
         depth = np.clip(depth_px / (1 if kind.coarse else 2), 0, 1)
         blue = blue + dots * rng.uniform(*kind.grains) * depth
     return Cell(depth_px > 0, cover, blue.astype(np.float32), pink.astype(np.float32))
-
-
-def _rotated_grid(reach: int, angle: float) -> tuple[np.ndarray, np.ndarray]:
-    """Coordinates along and across a cell on a patch of side `2 * reach + 1`, pixels."""
-    y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1].astype(np.float32)
-    cosine, sine = math.cos(angle), math.sin(angle)
-    return x * cosine + y * sine, y * cosine - x * sine
 
 
 def place(rng: np.random.Generator, inside: np.ndarray, instances: np.ndarray) -> CellPlace | None:
