@@ -103,14 +103,11 @@ def unite_duplicates(samples: Sequence[Sample]) -> tuple[list[Sample], list[list
     """
     paths = list(dict.fromkeys(sample.image for sample in samples))
     prints = dict(zip(paths, in_threads(_fingerprint, paths, "Finding copies"), strict=True))
-    known = [i for i, sample in enumerate(samples) if prints[sample.image] is not None]
-    images = [each for i in known if (each := prints[samples[i].image]) is not None]
-    thumbs = np.stack([thumb for thumb, _ in images]) if images else np.empty((0, 32, 32), "f4")
-    copies = [(known[first], known[second]) for first, second in near_duplicates(thumbs)]
+    shown = [(i, *each) for i, s in enumerate(samples) if (each := prints[s.image]) is not None]
+    thumbs = np.array([thumb for _, thumb, _ in shown], "f4").reshape(-1, THUMB_SIDE, THUMB_SIDE)
+    copies = [(shown[first][0], shown[second][0]) for first, second in near_duplicates(thumbs)]
     first_with: dict[bytes, int] = {}
-    for i, (_, digest) in zip(known, images, strict=True):
-        if digest:
-            copies.append((first_with.setdefault(digest, i), i))
+    copies += [(first_with.setdefault(digest, i), i) for i, _, digest in shown if digest]
     first_of: dict[str, int] = {}
     same_case = [(first_of.setdefault(s.case, i), i) for i, s in enumerate(samples)]
     group_of: dict[int, str] = {}

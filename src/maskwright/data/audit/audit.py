@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from maskwright.data import DataSet, Sample, open_dataset
 from maskwright.data.audit.audit_scan import (
     AuditedSample,
     Finding,
@@ -23,9 +24,7 @@ from maskwright.data.audit.checks import (
     odd_splits,
 )
 from maskwright.data.audit.leaks import find_leaks
-from maskwright.data.dataset import DataSet
-from maskwright.data.opening import open_dataset
-from maskwright.data.samples import Note, Sample, counted, grouped
+from maskwright.data.samples import Note, counted, grouped
 
 _SINGLE_FILES = 20  # of one kind that get a sentence each; more are summed up
 

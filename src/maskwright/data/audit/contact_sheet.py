@@ -7,8 +7,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from maskwright.data.dataset import DataSet
 from maskwright.data.geometry import resize_image, resize_labels
-from maskwright.data.pipeline.augment import augment
-from maskwright.data.pipeline.augmentation import STRENGTHS, Augmentation
+from maskwright.data.pipeline import STRENGTHS, Augmentation, augment
 from maskwright.data.to_rgb import as_picture
 from maskwright.errors import DataError
 from maskwright.imageio import write_image

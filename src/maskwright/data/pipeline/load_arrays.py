@@ -11,11 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from maskwright.data.dataset import DataSet
+from maskwright.data import DataSet, Sample
 from maskwright.data.geometry import resize_image, resize_labels
 from maskwright.data.parallel import in_threads
 from maskwright.data.pipeline.arrays import MEMORY_LIMIT_MB, Arrays, starts_of, value_range_of
-from maskwright.data.samples import Sample
 from maskwright.errors import DataError
 from maskwright.imageio import atomic_folder
 

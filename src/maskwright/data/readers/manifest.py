@@ -84,6 +84,14 @@ def _sample(path: Path, line: int, row: dict[str, str], id_: str) -> Sample | Sk
         return SkippedFile(faulty, f"line {line} of {path.name}: there is no such file")
     if not masks:
         return SkippedFile(image, f"line {line} of {path.name}: image without a mask")
+    try:
+        weight = float(row.get("weight") or 1)
+    except ValueError:
+        weight = math.nan
+    if not 0 <= weight < math.inf:
+        raise DataError(
+            f"Line {line} of {path} has the weight {row['weight']!r}; expected a number from 0 up."
+        )
     split = row.get("split", "")
     sample = Sample(
         id_,
@@ -92,7 +100,7 @@ def _sample(path: Path, line: int, row: dict[str, str], id_: str) -> Sample | Sk
         id_,
         SPLIT_WORDS.get(split.casefold(), split) or None,
         row.get("label") or None,
-        _weight(row.get("weight", ""), path, line),
+        weight,
         numbers,
     )
     if len(sample.labels) > 1 and len(sample.labels) != len(masks):
@@ -139,18 +147,6 @@ def cache_folder(kind: str) -> Path:
     """Folder below which data sets of a kind are cached: `$XDG_CACHE_HOME`, else `~/.cache`."""
     base = os.environ.get("XDG_CACHE_HOME")
     return (Path(base) if base else Path.home() / ".cache") / "maskwright" / kind
-
-
-def _weight(cell: str, path: Path, line: int) -> float:
-    try:
-        weight = float(cell or 1)
-    except ValueError:
-        weight = math.nan
-    if not (weight >= 0 and math.isfinite(weight)):
-        raise DataError(
-            f"Line {line} of {path} has the weight {cell!r}; expected a number from 0 up."
-        )
-    return weight
 
 
 def _relative(file: Path | None, folder: Path) -> str:
