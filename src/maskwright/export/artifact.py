@@ -43,9 +43,7 @@ def model_folder(path: str | Path) -> Path:
 
 
 def needs_tensorflow(path: Path) -> bool:
-    """Whether a model has to be opened with TensorFlow: an artifact for it, or a run of which
-    nothing was prepared for another engine.
-    """
+    """Whether a model needs TensorFlow: an artifact for it, or a run without a prepared engine."""
     try:
         if not is_artifact(path):
             return not is_artifact(path / PREPARED)

@@ -54,9 +54,8 @@ def write_ensemble(
         members: Folders of finished runs; an ensemble among them counts as its members.
         decisions: Threshold and cleaning for the card; what is left out must be the same for all.
 
-    Raises:
-        ModelError: If there is no member, one is no finished run, or they differ in classes,
-            channels, working size or decisions.
+    Raises `ModelError` if there is no member, one is no finished run, or they differ in classes,
+    channels, working size or decisions.
     """
     singles = [single for folder in members for single in _singles(folder)]
     if not singles:
@@ -134,7 +133,8 @@ def model_files(path: Path) -> list[str]:
     `ModelError` if members of an ensemble lie outside its folder.
     """
     if not is_ensemble(path):
-        return [*_network_files(path), CARD_FILE]
+        has_network = (path / NETWORK_FILE).is_file()  # which old runs do not have
+        return [MODEL_FILE, *([NETWORK_FILE] if has_network else []), CARD_FILE]
     files = []
     for member in _listed(path):
         if ".." in Path(member.folder).parts:
@@ -142,14 +142,8 @@ def model_files(path: Path) -> list[str]:
                 f"The ensemble {path} has a member outside its folder, {member.folder}: create the "
                 f"ensemble in a folder above the runs."
             )
-        names = [*_network_files(path / member.folder), CARD_FILE]
-        files += [f"{member.folder}/{name}" for name in names]
+        files += [f"{member.folder}/{name}" for name in model_files(path / member.folder)]
     return [*files, ENSEMBLE_FILE, CARD_FILE]
-
-
-def _network_files(run: Path) -> list[str]:
-    """Model of a run, and how its network is built, which old runs do not say."""
-    return [MODEL_FILE, *([NETWORK_FILE] if (run / NETWORK_FILE).is_file() else [])]
 
 
 def is_single(path: Path) -> bool:
@@ -184,7 +178,7 @@ def _check_alike(
 ) -> None:
     """Refuse members that cannot vote on the same question."""
     for name in names:
-        one, two = (_told(getattr(card, name), name) for card in (first, other))
+        one, two = (_in_words(getattr(card, name), name) for card in (first, other))
         if one != two:
             called = {"labels": "classes", "size": "working size"}.get(name, name)
             hint = "; state it for the ensemble" if name in _DECISIONS else ""
@@ -194,7 +188,7 @@ def _check_alike(
             )
 
 
-def _told(value: Any, name: str) -> str:
+def _in_words(value: Any, name: str) -> str:
     """Colors may differ: only the names of classes and what is ignored are compared."""
     if name == "labels":
         return ", ".join(value.names)

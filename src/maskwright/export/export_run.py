@@ -55,17 +55,14 @@ def export_run(
     gives what the run gives on drawn images, or bags, of two sizes and on `samples`.
 
     Args:
-        run: Folder of a finished run, or of an ensemble.
         out: Folder to make, or a file whose name ends with `.maskwright`.
         samples: Further examples to compare on, with their labels.
         calibration: Images of the training split, as the model takes them, for a network of eight
             bits; none for one of floats.
 
-    Raises:
-        ConfigError: If `out` exists, what writes the format is not installed, or eight bits are
-            asked of something else than a single model that draws masks.
-        ModelError: If the run has no such model, the format cannot hold it, or what was written
-            differs too much.
+    Raises `ConfigError` if `out` exists, what writes the format is not installed, or the model has
+    no network of eight bits; `ModelError` if the run has no such model, the format cannot hold it,
+    or what was written differs too much.
     """
     require_free(out)
     if is_artifact(run):
@@ -198,10 +195,10 @@ def _network(run: Path) -> tuple[str, tuple[float, float] | None]:
         )
     text = path.read_text(encoding="utf-8")
     try:
-        low, high = json.loads(text)["arguments"]["pixel_range"]
+        low, high = map(float, json.loads(text)["arguments"]["pixel_range"])
     except (ValueError, KeyError, TypeError):
         return text, None
-    return text, (float(low), float(high))
+    return text, (low, high)
 
 
 def _versions(engine: Format) -> dict[str, str]:

@@ -30,10 +30,7 @@ _RANGES = {"uint8": (0.0, 255.0), "uint16": (0.0, 65535.0), "float32": (0.0, 1.0
 
 @dataclass(frozen=True)
 class ParityLimits:
-    """Largest allowed difference of an exported model: of a probability, a map or a score; least
-    share of pixels with the same label, of equal decisions, or of objects that both find; and fall
-    of the mean Dice.
-    """
+    """Largest difference, least agreement and largest fall of the mean Dice, as in `Parity`."""
 
     difference: float
     agreement: float
@@ -77,8 +74,8 @@ class Parity:
     def summary(self) -> str:
         """One sentence with all differences."""
         if self.agreement_of == "decisions":
-            where = f"{self.images} bags of {min(map(min, self.sizes))} to "
-            where += f"{max(map(max, self.sizes))} regions"
+            counts = [number for size in self.sizes for number in size]
+            where = f"{self.images} bags of {min(counts)} to {max(counts)} regions"
         else:
             sizes = " and ".join("x".join(map(str, size)) for size in self.sizes[:4])
             where = f"{self.images} images of {sizes} px"

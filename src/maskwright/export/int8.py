@@ -38,18 +38,16 @@ def write_int8(
 ) -> tuple[Parity, tuple[str, ...]]:
     """Replace the float network of an artifact by one of eight bits.
 
+    How far it differs is returned, and the names of the layers that stayed in float.
+
     Args:
         model: Keras model that the network was written from.
         images: Of the training split, `(h, w, c)` float32 as the model takes them.
         open_written: Opens the network of `folder`.
         compare: Compares an opened network with the model.
 
-    Returns:
-        How far it differs, and the names of the layers that stayed in float.
-
-    Raises:
-        ConfigError: If the format has no networks of eight bits.
-        ModelError: If Dice falls too far whatever is kept in float; it names the layers tried.
+    Raises `ConfigError` if the format has no networks of eight bits, `ModelError` if Dice falls too
+    far whatever is kept in float.
     """
     chosen = FORMATS[engine]
     if chosen.quantizer is None:

@@ -130,21 +130,13 @@ def load_logits(path: Path, threads: Threads = ALONE) -> tuple[Logits, SemanticC
     folder = model_folder(path)
     if not is_ensemble(folder):
         return open_model(folder, SemanticCard, keras_logits, artifact_logits, threads)
-    card = _ensemble_card(folder)
-    members = [load_logits(member, threads) for member in read_members(folder, card)]
-    return mean_logits(members), card
+    card, members = _card_and_members(folder)
+    return mean_logits([load_logits(member, threads) for member in members]), card
 
 
 def load_card(path: Path) -> SemanticCard:
     """The card of what `load_logits` would open, which is checked but not opened."""
-    folder = model_folder(path)
-    if is_ensemble(folder):
-        card = _ensemble_card(folder)
-        read_members(folder, card)
-        return card
-    if is_artifact(folder):
-        return open_artifact(folder, SemanticCard)[2]
-    return checked_card(folder, SemanticCard)
+    return _card_and_members(model_folder(path))[0]
 
 
 def keras_logits(model: Any) -> Logits:
@@ -159,11 +151,15 @@ def artifact_logits(
     return _only_output(artifact_function(folder, engine, threads))
 
 
-def _ensemble_card(folder: Path) -> SemanticCard:
-    """Card of an ensemble, checked where it is an artifact."""
+def _card_and_members(folder: Path) -> tuple[SemanticCard, list[Path]]:
+    """Card of a model, and the folders of its members, all checked."""
     if is_artifact(folder):
-        return open_artifact(folder, SemanticCard)[2]
-    return SemanticCard.read(folder / CARD_FILE)
+        _, _, card = open_artifact(folder, SemanticCard)
+    elif is_ensemble(folder):
+        card = SemanticCard.read(folder / CARD_FILE)
+    else:
+        card = checked_card(folder, SemanticCard)
+    return card, read_members(folder, card) if is_ensemble(folder) else []
 
 
 def _only_output(run: ImageFunction) -> Logits:

@@ -49,11 +49,6 @@ class NamedBytes:
         return self.name
 
 
-def as_file(source: str | Path | NamedBytes) -> Path | NamedBytes:
-    """Convert a path; a file in memory is returned unchanged."""
-    return source if isinstance(source, NamedBytes) else Path(source)
-
-
 def find_images(pattern: str | Path, suffixes: frozenset[str] = IMAGE_SUFFIXES) -> list[Path]:
     """Find image files by a path, a folder or a glob, in natural order; `DataError` if none.
 

@@ -17,7 +17,7 @@ import numpy as np
 from PIL import Image
 
 from maskwright.errors import DataError
-from maskwright.imageio.files import NamedBytes, as_file
+from maskwright.imageio.files import NamedBytes
 from maskwright.imageio.header import (
     EXIF_ORIENTATION,
     MAX_PIXELS,
@@ -50,7 +50,7 @@ class RawMask:
 
 def read_header(path: str | Path | NamedBytes, max_pixels: int = MAX_PIXELS) -> Header:
     """Header of an image; raises `DataError` if it is invalid or exceeds `max_pixels`."""
-    with _open(as_file(path), max_pixels) as image:
+    with _open(path, max_pixels) as image:
         return image.header
 
 
@@ -62,7 +62,6 @@ def read_image(path: str | Path | NamedBytes, max_pixels: int = MAX_PIXELS) -> n
     first is read. Raises `DataError` if the file is missing, empty, damaged, truncated, larger than
     `max_pixels`, or not an image.
     """
-    path = as_file(path)
     with _open(path, max_pixels) as image:
         header = image.header
         return upright(image.pixels().astype(header.dtype, copy=False), header.orientation)
@@ -76,7 +75,6 @@ def read_mask(path: str | Path | NamedBytes, max_pixels: int = MAX_PIXELS) -> Ra
     a single channel. Raises `DataError` as in `read_image`; also for JPEG and other lossy formats,
     whose values differ from the original labels, and for fractional values.
     """
-    path = as_file(path)
     with _open(path, max_pixels) as image:
         values, palette = image.mask_values()
         values = upright(values, image.header.orientation)
@@ -84,15 +82,16 @@ def read_mask(path: str | Path | NamedBytes, max_pixels: int = MAX_PIXELS) -> Ra
 
 
 @contextmanager
-def _open(path: Path | NamedBytes, max_pixels: int) -> Iterator[OpenImage]:
+def _open(source: str | Path | NamedBytes, max_pixels: int) -> Iterator[OpenImage]:
     """Open an image by content; errors of decoders become a `DataError`."""
+    path = source if isinstance(source, NamedBytes) else Path(source)
     start = start_of(path)
     opener = open_tiff_image if start.startswith(TIFF_MAGIC) else _open_raster
     with reading(path), opener(path, start, max_pixels) as image:
         yield image
 
 
-def _mask_values(path: Path | NamedBytes, values: np.ndarray) -> np.ndarray:
+def _mask_values(path: str | Path | NamedBytes, values: np.ndarray) -> np.ndarray:
     """Integers `(h, w)` or uint8 colors `(h, w, 3)` from decoded pixels `(h, w, c)`."""
     if values.dtype.kind == "f":
         whole = np.round(values).astype(np.int64)
@@ -121,7 +120,12 @@ def _open_raster(path: Path | NamedBytes, start: bytes, max_pixels: int) -> Iter
             return _decode(path, image, start)[..., : header.channels]
 
         def mask_values() -> tuple[np.ndarray, np.ndarray | None]:
-            _check_lossless(path, image, start)
+            lossy_webp = image.format == "WEBP" and b"VP8L" not in start
+            if image.format in {"JPEG", "MPO", "JPEG2000"} or lossy_webp:
+                raise DataError(
+                    f"{path} is a {image.format} file, whose compression changes labels near "
+                    f"boundaries; export the mask as PNG, TIFF, GIF or BMP from the original."
+                )
             if image.mode == "P":
                 palette = np.array(image.getpalette("RGB"), np.uint8).reshape(-1, 3)
                 return np.asarray(image)[..., None], palette
@@ -184,12 +188,3 @@ def _decode(path: Path | NamedBytes, image: Image.Image, start: bytes) -> np.nda
             image = image.convert("RGB")
         pixels = np.asarray(image)
     return pixels[..., None] if pixels.ndim == 2 else pixels
-
-
-def _check_lossless(path: Path | NamedBytes, image: Image.Image, start: bytes) -> None:
-    lossy_webp = image.format == "WEBP" and b"VP8L" not in start
-    if image.format in {"JPEG", "MPO", "JPEG2000"} or lossy_webp:
-        raise DataError(
-            f"{path} is a {image.format} file, whose compression changes labels near boundaries; "
-            f"export the mask as PNG, TIFF, GIF or BMP from the original."
-        )

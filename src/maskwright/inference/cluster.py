@@ -103,10 +103,8 @@ def predict_on_cluster(
         address: Of a running cluster, as `ray.init` takes it; `None` starts one on this machine,
             unless this program is connected to one already.
 
-    Raises:
-        ConfigError: If Ray is not installed, or no cluster answers.
-        ModelError: If a worker cannot open the model.
-        DataError: If a worker does not see the folder of the results, or cannot write there.
+    Raises `ConfigError` if Ray is not installed or no cluster answers, `ModelError` if a worker
+    cannot open the model, `DataError` if one does not see the folder of results or cannot write.
     """
     ray = _ray()
     with ExitStack() as stack:

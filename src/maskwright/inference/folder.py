@@ -43,11 +43,9 @@ def predict_folder(
         images: A file, a folder with all folders in it, or a glob; a folder `out` inside of it is
             skipped.
 
-    Raises:
-        DataError: If no image is found, or a result cannot be written.
-        ConfigError: If a file in a folder of the images would be overwritten, `out` cannot be
-            made, or an option has no meaning for the task.
-        ModelError: If the model cannot be opened.
+    Raises `DataError` if no image is found or a result cannot be written, `ConfigError` if an image
+    would be overwritten, `out` cannot be made or an option has no meaning for the task, and
+    `ModelError` if the model cannot be opened.
     """
     if options.engine == "ray":  # workers may run in other folders
         model, out = Path(model).absolute(), Path(out).absolute()

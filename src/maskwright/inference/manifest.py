@@ -126,12 +126,8 @@ class Manifest:
             return False
         now = described(job, self._folder, settings)
         same = all(now[name] == getattr(entry, name) for name in ("image", "bytes", "changed_ns"))
-        return (
-            same
-            and entry.bytes is not None
-            and set(now["beside"]) <= set(entry.beside)
-            and all(os.path.exists(path) for path in job.files)  # noqa: PTH110
-        )
+        known = same and entry.bytes is not None and set(now["beside"]) <= set(entry.beside)
+        return known and all(map(os.path.exists, job.files))
 
     def add(self, entry: ManifestEntry) -> None:
         """Write a line; the file is opened anew, so that several programs may add to it."""

@@ -4,7 +4,7 @@ import os
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import cache
 from pathlib import Path
 
 from maskwright.errors import ConfigError, DataError
@@ -83,8 +83,15 @@ def plan_files(
     suffixes = IMAGE_SUFFIXES if is_large is None else IMAGE_SUFFIXES | SLIDE_SUFFIXES
     paths = find_images(images, suffixes)
     root = Path(images)
-    real: dict[str, Path] = {}  # folders hold many images: each is followed to its place once
-    folder_of = partial(_folder, real)
+    # Folders hold many images: each is followed to its place once.
+    resolved = cache(lambda folder: Path(folder).resolve())
+
+    def folder_of(path: Path) -> Path:
+        """Folder that an image lies in once links are followed."""
+        if os.path.islink(path):  # noqa: PTH114
+            return path.resolve().parent
+        return resolved(os.path.dirname(path))  # noqa: PTH120
+
     if not root.is_dir():
         root = Path(os.path.commonpath([path.parent for path in paths]))
     elif out.resolve() != root.resolve():
@@ -108,7 +115,8 @@ def plan_files(
     folders = set(map(folder_of, paths))
     for job in jobs:
         for target in job.files:
-            if _known_folder(real, target) in folders and target.exists():
+            folder = resolved(os.path.dirname(target))  # noqa: PTH120
+            if folder in folders and target.exists():
                 raise ConfigError(
                     f"{target} lies among the images and would be overwritten; "
                     f"choose another folder for the masks."
@@ -141,18 +149,3 @@ def _names(paths: list[str]) -> list[str]:
         if longer == names:
             return names
         names = longer
-
-
-def _folder(real: dict[str, Path], path: Path) -> Path:
-    """Folder that an image lies in once links are followed; `real` keeps what is known."""
-    if os.path.islink(path):  # noqa: PTH114
-        return path.resolve().parent
-    return _known_folder(real, path)
-
-
-def _known_folder(real: dict[str, Path], path: Path) -> Path:
-    """Folder of a path, with its own links followed but not that of the file."""
-    folder = os.path.dirname(path)  # noqa: PTH120
-    if folder not in real:
-        real[folder] = Path(folder).resolve()
-    return real[folder]

@@ -43,10 +43,8 @@ def predict_items(
 ) -> Iterator[ManifestEntry]:
     """Predict and write all items; gives an entry for each image, in any order.
 
-    Large images come after the others, one at a time.
-
-    Raises:
-        DataError: If a result cannot be written. Images that cannot be used become entries.
+    Large images come after the others, one at a time. Raises `DataError` if a result cannot be
+    written; images that cannot be used become entries.
     """
     small = [item for item in items if not item.jobs[0].large]
     if small:

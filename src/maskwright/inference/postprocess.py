@@ -28,7 +28,7 @@ def clean(
     keep_largest: bool = False,
     background: int | None = 0,
 ) -> np.ndarray:
-    """Remove components of every class, then fill holes in what is left.
+    """Remove components of every class, then fill holes in what is left; uint8 `(h, w)`.
 
     Components touch at sides or corners. Removed pixels become background. Without a background
     they take the class of the nearest pixel that stays; where none would stay, nothing changes.
@@ -42,9 +42,6 @@ def clean(
         keep_largest: Whether only the largest component of each class stays; of equal ones that
             whose first pixel, row by row, comes first.
         background: Class that is neither removed nor holds holes, or `None` where there is none.
-
-    Returns:
-        uint8 labels `(h, w)`.
     """
     cleaned = labels.astype(np.uint8)
     if removes(min_area_px, keep_largest):

@@ -94,7 +94,7 @@ class Predictor:
         threshold: float | None = None,
         probabilities: bool = False,
     ) -> Prediction:
-        """Labels of one image in its own size.
+        """Labels of one image in its own size; `DataError` if it does not suit the model.
 
         Args:
             image: `(h, w, c)` as `read_image` gives it. Gray and RGB are turned into each other, a
@@ -103,9 +103,6 @@ class Predictor:
                 pixels are taken as they are.
             threshold: In place of the one on the card, whose meaning it has.
             probabilities: Whether to keep the probabilities.
-
-        Raises:
-            DataError: If the image cannot be made into what the model takes.
         """
         if threshold is not None:
             adjusted = self.adjusted(threshold=threshold)

@@ -15,10 +15,7 @@ def fold_scaling(network: Any) -> None:
     Where it pads with zeros, `conv'` pads with `-shift / scale`, which scaling would turn into
     them. ONNX pads with one number, and some convolutions pad by the size of the image: channels
     with different values, and these, keep the addition. Networks that begin in another way stay as
-    they are.
-
-    Args:
-        network: `onnx.ModelProto`, changed in place.
+    they are. The `onnx.ModelProto` is changed in place.
     """
     from onnx import helper, numpy_helper
 
@@ -61,19 +58,13 @@ def fold_scaling(network: Any) -> None:
             pads.ints[:] = [0, 0, 0, 0]
             sides = keep("scaled_pads", np.array([0, 0, top, left, 0, 0, bottom, right]))
             value = keep("scaled_black", np.array(black[0]))
-            inserted = [
-                helper.make_node(
-                    "Pad", [transpose.output[0], sides, value], ["padded_pixels"], name="pad_pixels"
-                )
-            ]
+            pixels = [transpose.output[0], sides, value]
+            inserted = [helper.make_node("Pad", pixels, ["padded_pixels"], name="pad_pixels")]
             convolution.input[0] = "padded_pixels"
     else:
         moved = keep("moved_shift", (-black)[None, :, None, None])
-        inserted = [
-            helper.make_node(
-                "Add", [transpose.output[0], moved], ["shifted_pixels"], name="shift_pixels"
-            )
-        ]
+        pixels = [transpose.output[0], moved]
+        inserted = [helper.make_node("Add", pixels, ["shifted_pixels"], name="shift_pixels")]
         convolution.input[0] = "shifted_pixels"
     nodes = [node for node in graph.node if node is not multiply and node is not add]
     place = next(n for n, node in enumerate(nodes) if node is transpose) + 1
@@ -125,7 +116,6 @@ def _followers(node: Any, users: dict[str, list[Any]], kinds: Sequence[str]) -> 
         yield node
 
 
-def _replace(field: Any, items: Sequence[Any]) -> None:
-    remaining = list(items)
+def _replace(field: Any, items: list[Any]) -> None:
     del field[:]
-    field.extend(remaining)
+    field.extend(items)

@@ -8,14 +8,15 @@ from typing import Any
 import numpy as np
 
 from maskwright.export.engines import Network, Quantizer, Threads, cores
-from maskwright.export.formats import onnx, savedmodel
+from maskwright.export.formats import onnx
+from maskwright.export.formats.tensorflow import write_saved_model
 
 
 def write(model: Any, path: Path) -> None:
     """Write a Keras model."""
     # By way of a SavedModel: `model.export(format="openvino")` makes outputs of inner values too.
     with tempfile.TemporaryDirectory() as folder:
-        savedmodel.write(model, Path(folder) / "model")
+        write_saved_model(model, Path(folder) / "model")
         _convert(Path(folder) / "model", path)
 
 

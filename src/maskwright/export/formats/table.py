@@ -9,7 +9,7 @@ import numpy as np
 
 from maskwright.errors import ConfigError, ModelError
 from maskwright.export.engines import ALONE, Network, Quantizer, Threads, first_line
-from maskwright.export.formats import keras, litert, onnx, openvino, savedmodel
+from maskwright.export.formats import keras, onnx, openvino, tensorflow
 from maskwright.imageio import atomic_write
 from maskwright.model_card import NETWORK_FILE
 from maskwright.types import Format
@@ -60,8 +60,8 @@ FORMATS: Mapping[Format, ExportFormat] = {
         file="saved_model",
         extra="cpu",
         packages=_TENSORFLOW,
-        write=savedmodel.write,
-        open=savedmodel.open_network,
+        write=tensorflow.write_saved_model,
+        open=tensorflow.open_saved_model,
         detectors=True,
         tensorflow=True,
     ),
@@ -88,9 +88,9 @@ FORMATS: Mapping[Format, ExportFormat] = {
         file="model.tflite",
         extra="litert",
         packages=("ai-edge-litert",),
-        write=litert.write,
-        open=litert.open_network,
-        quantizer=litert.quantizer,
+        write=tensorflow.write_litert,
+        open=tensorflow.open_litert,
+        quantizer=tensorflow.quantizer,
     ),
 }
 
@@ -98,9 +98,8 @@ FORMATS: Mapping[Format, ExportFormat] = {
 def write_network(model: Any, folder: Path, engine: Format, description: str) -> None:
     """Write a Keras model, without auxiliary outputs, into the folder of an artifact.
 
-    `description` is `Blueprint.to_json` of the model, for formats that build it again. Raises
-    `ConfigError` if what the format needs is not installed, `ModelError` if it cannot hold the
-    model.
+    `description` is `Blueprint.to_json`, for formats that build the model again. Raises
+    `ConfigError` if the format is not installed, `ModelError` if it cannot hold the model.
     """
     chosen = FORMATS[engine]
     if onnx.layers_that_choose_boxes(model) and not chosen.detectors:

@@ -29,14 +29,12 @@ def write_polygons(
     Each is a polygon along the borders of its pixels, with its holes, and has the properties
     `class`, `label`, `area_px` and, where the mask has a coordinate system in lengths, `area_m2`.
     Coordinates are longitude and latitude (WGS 84); of a mask without a coordinate system, pixels,
-    as the member `coordinates` states. Memory grows with the polygons, not with the pixels.
+    as the member `coordinates` states. Memory grows with the polygons, not with the pixels. Raises
+    `DataError` if rasterio is not installed.
 
     Args:
         mask: A label TIFF, such as `predict_large` writes.
         background: Class that is skipped, as the ignore label is.
-
-    Raises:
-        DataError: If rasterio is not installed, or the mask cannot be read.
     """
     need_rasterio()
     import rasterio

@@ -33,17 +33,15 @@ def clean_large(
     background: int | None = 0,
     band: int | None = None,
 ) -> tuple[Pieces, int]:
-    """What `clean` makes of a mask, with memory for a band of its rows.
+    """What `clean` makes of a mask, with memory for a band of its rows; how many patches stayed.
 
-    `IGNORE_LABEL` counts as background, or, where there is none, as what is never removed.
+    Patches that were to take the class of the nearest pixel stay as they are where the box around
+    them has more than 2**26 pixels. `IGNORE_LABEL` counts as background, or, where there is none,
+    as what is never removed.
 
     Args:
         folder: For pieces in between and those of the result; an empty or missing one.
         band: Rows of a band; `None` for some eight million pixels.
-
-    Returns:
-        The cleaned mask, and the number of patches that were to take the class of the nearest
-        pixel and stayed as they were, because the box around them has more than 2**26 pixels.
     """
     band = band or max(64, _BAND_PIXELS // labels.width)
     stayed = 0

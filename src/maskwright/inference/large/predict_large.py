@@ -67,7 +67,7 @@ def predict_large(
     polygons: str | Path | None = None,
     options: LargeOptions = _USUAL,
 ) -> tuple[int, int]:
-    """Write the mask of an image of any size as a tiled TIFF, with its georeference if it has one.
+    """Write the mask of an image of any size as a tiled, georeferenced TIFF; height and width, px.
 
     Labels are those of `Predictor` on the whole image. What is done is kept in a folder beside
     the mask, `.NAME.tif.partial`, until the mask is written: after a kill, the same call goes on
@@ -82,12 +82,8 @@ def predict_large(
         preview: JPEG to write with the mask laid over the image, at most 2048 px a side.
         polygons: GeoJSON to write; see `write_polygons`.
 
-    Returns:
-        Height and width of the image, px.
-
-    Raises:
-        DataError: If the image cannot be read or does not suit the model, the mask cannot be
-            written, or memory does not suffice for the smallest tiles.
+    Raises `DataError` if the image cannot be read or does not suit the model, the mask cannot be
+    written, or memory does not suffice for the smallest tiles.
     """
     image, mask = Path(image), Path(mask)
     if mask.exists() and mask.resolve() == image.resolve():
@@ -211,9 +207,7 @@ def _preview(
     factor = min(1.0, _PREVIEW_SIDE / max(windows.height, windows.width))
     size = (max(1, round(windows.height * factor)), max(1, round(windows.width * factor)))
     picture = as_picture(_shrunk(windows, size))
-    rows, columns = (
-        nearest_positions(old, new)
-        for old, new in zip((windows.height, windows.width), size, strict=True)
-    )
+    rows = nearest_positions(windows.height, size[0])
+    columns = nearest_positions(windows.width, size[1])
     mask = np.stack([finished(row, row + 1)[0][columns] for row in rows])
     return labels.overlay(picture, mask)

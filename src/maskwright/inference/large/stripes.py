@@ -1,7 +1,7 @@
 """An image at its own scale, in panels of tiles that are kept as they are done."""
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
@@ -51,8 +51,13 @@ def predict_panels(source: PanelSource, partial_mask: PartialMask, advance: Adva
         move(labels.done(columns[0]))
         while labels.done(columns[0]) < windows.height:
             grid = TileGrid.over(size, partial_mask.tile).within(labels.done(columns[0]), columns)
-            if _fits(partial(_predict_panel, source, grid, columns, move)):
+            try:
+                _predict_panel(source, grid, columns, move)
                 break
+            except Exception as error:  # engines raise errors of their own
+                if not out_of_memory(error):
+                    raise
+            # Behind the handler, where what the tiles held is free again.
             partial_mask.shrink_tile(source.options.on_message)
 
 
@@ -135,17 +140,6 @@ def store_labels(
     if gap is not None:
         labels[gap] = IGNORE_LABEL
     source.labels.put(top, left, labels)
-
-
-def _fits(work: Callable[[], None]) -> bool:
-    """Whether memory sufficed for some work; what it held is free again when this returns."""
-    try:
-        work()
-    except Exception as error:  # engines raise errors of their own
-        if not out_of_memory(error):
-            raise
-        return False
-    return True
 
 
 def out_of_memory(error: Exception) -> bool:

@@ -1,4 +1,4 @@
-"""The format of LiteRT, in float and in eight bits."""
+"""The formats of TensorFlow: SavedModel, and LiteRT in float and in eight bits."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -7,20 +7,40 @@ from typing import Any
 import numpy as np
 
 from maskwright.export.engines import Network, Quantizer, Threads, cores
-from maskwright.export.formats import savedmodel
 
 _WEIGHTED = {"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "BATCH_MATMUL"}
 
 
-def write(model: Any, path: Path) -> None:
-    """Write a Keras model."""
+def write_saved_model(model: Any, path: Path) -> None:
+    """Write a Keras model as a SavedModel."""
+    model.export(path, format="tf_saved_model", verbose=False)
+
+
+def open_saved_model(path: Path, threads: Threads) -> Network:
+    """Open what `write_saved_model` wrote."""
+    import tensorflow as tf
+
+    loaded = tf.saved_model.load(str(path))
+    signature = loaded.signatures["serving_default"]
+    _, takes = signature.structured_input_signature
+
+    def run(inputs: dict[str, np.ndarray], kept_alive: Any = loaded) -> dict[str, np.ndarray]:
+        # A function does not keep what it was loaded from.
+        outputs = signature(**{name: tf.constant(value) for name, value in inputs.items()})
+        return {name: value.numpy() for name, value in outputs.items()}
+
+    return Network(tuple(takes), run)
+
+
+def write_litert(model: Any, path: Path) -> None:
+    """Write a Keras model for LiteRT."""
     import ai_edge_litert  # noqa: F401
 
     model.export(path, format="litert", verbose=False)
 
 
-def open_network(path: Path, threads: Threads) -> Network:
-    """Open what `write` wrote."""
+def open_litert(path: Path, threads: Threads) -> Network:
+    """Open what `write_litert` wrote."""
     # By its signature, because tensors themselves have other names; it takes any shapes.
     signature = _interpreter(path, threads.number or cores()).get_signature_runner()
 
@@ -40,7 +60,7 @@ def quantizer(model: Any, path: Path, scratch: Path, images: Sequence[np.ndarray
     """Writes a Keras model to `path`, where it lies in float, in eight bits."""
     import tensorflow as tf
 
-    savedmodel.write(model, scratch / "model")
+    write_saved_model(model, scratch / "model")
 
     def represent() -> Iterator[list[np.ndarray]]:
         yield from ([image[None]] for image in images)
