@@ -5,11 +5,18 @@ import tensorflow as tf
 
 from maskwright.errors import ConfigError
 from maskwright.models import PixelFormat, encoder, main_model
-from maskwright.models.rcnn import Rcnn, RcnnParts, mask_rcnn, rcnn_losses
-from maskwright.models.rcnn.align import cut_masks, roi_align, stride_of
-from maskwright.models.rcnn.boxes import clip, decode, draw, encode, match
-from maskwright.models.rcnn.heads import Detections
-from maskwright.models.rcnn.proposals import Anchors, suppress
+from maskwright.models.rcnn import Rcnn, mask_rcnn, rcnn_losses
+from maskwright.models.rcnn.boxes import (
+    clip,
+    cut_masks,
+    decode,
+    draw,
+    encode,
+    match,
+    roi_align,
+    stride_of,
+)
+from maskwright.models.rcnn.layers import Anchors, Detections, suppress
 
 TINY = Rcnn.named(
     "small",
@@ -169,12 +176,12 @@ def batch():
 
 
 def test_every_weight_learns_and_an_empty_image_is_no_trouble(model):
-    parts, variables = RcnnParts.of(model), [v.value for v in model.trainable_variables]
+    variables = [v.value for v in model.trainable_variables]
 
     @tf.function(autograph=False)  # as it is trained
     def learn(images, true):
         with tf.GradientTape() as tape:
-            losses, said = rcnn_losses(parts, TINY, images, true, True)
+            losses, said = rcnn_losses(model, TINY, images, true, True)
             total = tf.add_n([tf.reduce_sum(value) for value in losses.values()])
         return losses, said, tape.gradient(total, variables)
 
@@ -213,7 +220,7 @@ def test_the_paper_has_its_numbers():
         128,
     )
     network = mask_rcnn(encoder("plain", widths=(4,) * 6), 80, paper)
-    heads = {name: getattr(RcnnParts.of(network), name) for name in ("proposing", "box_head")}
+    heads = {name: network.get_layer(name) for name in ("proposing", "box_head")}
     # 3x3 of 256, then 3 logits and 12 codes of 256 channels, with biases.
     assert heads["proposing"].count_params() == 256 * 256 * 9 + 256 + 256 * 15 + 15
     # 7x7x256 to 1024 to 1024, then 81 classes and 4 codes of each of 80.
@@ -221,7 +228,7 @@ def test_the_paper_has_its_numbers():
     assert heads["box_head"].count_params() == dense + 1024 * (81 + 320) + 81 + 320
     # 4 of 3x3 256, 2x2 transposed 256, 1x1 80: as torchvision's `mask_head` and `mask_predictor`.
     drawn = 4 * (256 * 256 * 9 + 256) + 256 * 256 * 4 + 256 + 256 * 80 + 80
-    assert RcnnParts.of(network).mask_head.count_params() == drawn
+    assert network.get_layer("mask_head").count_params() == drawn
 
 
 @pytest.mark.parametrize(

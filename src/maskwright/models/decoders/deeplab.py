@@ -1,10 +1,11 @@
 """Decoders that look far around on coarse features: DeepLab's atrous pyramid, and LR-ASPP."""
 
 from collections.abc import Sequence
+from functools import partial
 
 from keras import layers
 
-from maskwright.models.blocks import BATCH, EnlargeLike, Norm, Tensor, conv_block, norm_of_means
+from maskwright.models.blocks import BATCH, EnlargeLike, Norm, conv_block, norm_of_means
 from maskwright.models.decoders.output import Decoded, enlarge, fixed_widths, low_level
 from maskwright.models.encoders import Features
 
@@ -45,8 +46,17 @@ def deeplab_v3(
     """
     (width,) = fixed_widths(widths, (256,), "the branches")
     stride = max(features)
-    x = _aspp(features[stride], stride, width, separable, norm)
-    return Decoded(x, stride)
+    x = features[stride]
+    block = partial(conv_block, width=width, kernel=1)
+    branches = [block(x, norm=norm, name="aspp1")]
+    for number, rate in enumerate(rates(stride), start=2):
+        dilated = {"kernel": 3, "dilation": rate, "separable": separable}
+        branches.append(block(x, **dilated, norm=norm, name=f"aspp{number}"))
+    mean = layers.GlobalAveragePooling2D(keepdims=True, name="aspp_mean")(x)
+    mean = block(mean, norm=norm_of_means(norm), name="aspp5")
+    branches.append(EnlargeLike(name="aspp_mean_enlarge")([mean, x]))
+    joined = layers.Concatenate(name="aspp_join")(branches)
+    return Decoded(block(joined, norm=norm, name="aspp_mix"), stride)
 
 
 def deeplab_v3_plus(
@@ -64,16 +74,15 @@ def deeplab_v3_plus(
         widths: Channels of the branches and of the two last 3x3 convolutions, and those that the
             fine features are narrowed to; 256, 48 when left out.
         separable: Depthwise separable 3x3 convolutions in the pyramid and after joining. The paper
-            takes them for its fastest models, and plain ones where it finds the structure, which
-            is why those are the default. Ours have nothing between depthwise and 1x1.
+            takes them for its fastest models alone. Ours have nothing between depthwise and 1x1.
         norm: See `deeplab_v3`.
 
     Source: Chen et al., Encoder-decoder with atrous separable convolution, 2018: section 4.1 for 48
     channels and two convolutions of 256, table 5 for separable ones.
     """
     width, narrow = fixed_widths(widths, (256, 48), "the branches and the fine features")
-    stride, fine = max(features), low_level(features, 4)
-    x = _aspp(features[stride], stride, width, separable, norm)
+    fine = low_level(features, 4)
+    x, stride, _ = deeplab_v3(features, (width,), separable=separable, norm=norm)
     x = enlarge(x, stride // fine, None, "aspp_up")
     low = conv_block(features[fine], narrow, kernel=1, norm=norm, name="low")
     x = layers.Concatenate(name="low_join")([x, low])
@@ -114,34 +123,8 @@ def lraspp(
     if coarse_activation:
         deep = layers.Activation(coarse_activation, name="coarse_activation")(deep)
     x = conv_block(deep, width, kernel=1, norm=norm, name="coarse")
-    weights = layers.GlobalAveragePooling2D(keepdims=True, name="mean")(deep)
-    weights = layers.Conv2D(width, 1, use_bias=False, activation="sigmoid", name="mean_weights")(
-        weights
-    )
-    x = layers.Multiply(name="coarse_weighed")([x, weights])
+    mean = layers.GlobalAveragePooling2D(keepdims=True, name="mean")(deep)
+    weigh = layers.Conv2D(width, 1, use_bias=False, activation="sigmoid", name="mean_weights")
+    x = layers.Multiply(name="coarse_weighed")([x, weigh(mean)])
     x = enlarge(x, stride // fine, None, "coarse_up")
     return Decoded(layers.Concatenate(name="fine_join")([x, features[fine]]), fine)
-
-
-def _aspp(x: Tensor, stride: int, width: int, separable: bool, norm: Norm) -> Tensor:
-    """Five branches on `x`, joined and mixed to `width` channels."""
-
-    def block(x: Tensor, name: str, kernel: int = 1, dilation: int = 1) -> Tensor:
-        return conv_block(
-            x,
-            width,
-            kernel=kernel,
-            dilation=dilation,
-            separable=separable and kernel > 1,
-            norm=norm,
-            name=name,
-        )
-
-    branches = [block(x, "aspp1")]
-    for number, rate in enumerate(rates(stride), start=2):
-        branches.append(block(x, f"aspp{number}", kernel=3, dilation=rate))
-    mean = layers.GlobalAveragePooling2D(keepdims=True, name="aspp_mean")(x)
-    mean = conv_block(mean, width, kernel=1, norm=norm_of_means(norm), name="aspp5")
-    branches.append(EnlargeLike(name="aspp_mean_enlarge")([mean, x]))
-    x = layers.Concatenate(name="aspp_join")(branches)
-    return block(x, "aspp_mix")

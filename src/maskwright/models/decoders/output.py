@@ -22,7 +22,6 @@ class Decoded(NamedTuple):
 
 Decoder = Callable[[Features], Decoded]
 
-
 Step = Callable[[Tensor, Tensor, int, int, int], Tensor]
 """From coarser features, a skip, its stride, the enlargement that leads there, and a width."""
 
@@ -50,8 +49,7 @@ def stairs(features: Features, widths: Sequence[int] | None) -> Iterator[tuple[i
             f"The decoder needs {len(steps)} widths, one for each of the strides {steps}; "
             f"received {list(widths)}."
         )
-    above = [coarsest, *steps]
-    for stride, larger, width in zip(steps, above, widths, strict=False):
+    for stride, larger, width in zip(steps, [coarsest, *steps], widths, strict=False):
         yield stride, larger // stride, width
 
 
@@ -91,6 +89,5 @@ def enlarge(x: Tensor, factor: int, width: int | None, name: str) -> Tensor:
     """Larger by a factor: with a learned transposed convolution to a width, or bilinearly."""
     if width is None:
         return BilinearUpsampling(factor, name=name)(x)
-    return layers.Conv2DTranspose(width, factor, factor, kernel_initializer="he_normal", name=name)(
-        x
-    )
+    kernel = {"kernel_initializer": "he_normal"}
+    return layers.Conv2DTranspose(width, factor, factor, **kernel, name=name)(x)

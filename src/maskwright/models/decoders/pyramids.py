@@ -80,9 +80,8 @@ def pspnet(
 ) -> Decoded:
     """Pyramid pooling: the coarsest features, and their means over grids of parts of the image.
 
-    The features are averaged in 1x1, 2x2, 3x3 and 6x6 parts; each grid goes through a 1x1
-    convolution to a quarter of the channels, is enlarged back and joined to the features, and a
-    3x3 convolution follows.
+    Each grid goes through a 1x1 convolution to a quarter of the channels, is enlarged back and
+    joined to the features, and a 3x3 convolution follows.
 
     Args:
         features: Encoder outputs by stride. The paper has the coarsest at stride 8, which is the
@@ -109,21 +108,15 @@ def pspnet(
     joined = [deep]
     for number in bins:
         x = AverageBins(number, name=f"bins{number}")(deep)
-        x = conv_block(
-            x,
-            quarter,
-            kernel=1,
-            norm=norm_of_means(norm) if number == 1 else norm,
-            name=f"bins{number}_narrow",
-        )
+        bin_norm = norm_of_means(norm) if number == 1 else norm
+        x = conv_block(x, quarter, kernel=1, norm=bin_norm, name=f"bins{number}_narrow")
         joined.append(EnlargeLike(name=f"bins{number}_enlarge")([x, deep]))
     x = layers.Concatenate(name="bins_join")(joined)
     x = conv_block(x, width, norm=norm, name="bins_fuse")
     if not finer:
         return Decoded(x, coarsest)
-    auxiliary = conv_block(
-        features[finer[0]], auxiliary_width, norm=norm, name="auxiliary_features"
-    )
+    name = "auxiliary_features"
+    auxiliary = conv_block(features[finer[0]], auxiliary_width, norm=norm, name=name)
     return Decoded(x, coarsest, ((auxiliary, finer[0]),))
 
 

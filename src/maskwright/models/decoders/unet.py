@@ -1,6 +1,7 @@
 """Decoders that climb from stride to stride and join, or add, a skip at each step."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from keras import layers
 
@@ -22,6 +23,9 @@ from maskwright.models.decoders.output import (
 )
 from maskwright.models.encoders import Features
 
+Gate = Callable[[Tensor, Tensor, int, int], Tensor]
+"""Weighs a skip by the coarser features, its stride, and the factor between both."""
+
 
 def unet(
     features: Features,
@@ -30,15 +34,26 @@ def unet(
     transposed: bool = False,
     separable: bool = False,
     norm: Norm = BATCH,
+    gate: Gate | None = None,
 ) -> Decoded:
     """Climb from the coarsest features to the finest, joining a skip at each step.
 
     `transposed` enlarges with a learned 2x2 transposed convolution instead of bilinearly;
-    `separable` makes the 3x3 convolutions depthwise separable.
+    `separable` makes the 3x3 convolutions depthwise separable; `gate` weighs the skips.
 
     Source: Ronneberger et al., U-Net, 2015, with padding in place of cropping.
     """
-    return _climb_and_join(features, widths, transposed=transposed, separable=separable, norm=norm)
+
+    def step(x: Tensor, skip: Tensor, stride: int, factor: int, width: int) -> Tensor:
+        if gate:
+            skip = gate(skip, x, stride, factor)
+        x = enlarge(x, factor, width if transposed else None, f"up{stride}")
+        x = layers.Concatenate(name=f"join{stride}")([x, skip])
+        for half in "ab":
+            x = conv_block(x, width, separable=separable, norm=norm, name=f"decode{stride}{half}")
+        return x
+
+    return climb(features, step, widths)
 
 
 def light(
@@ -95,30 +110,7 @@ def attention_unet(
         x = BilinearUpsampling(factor, name=f"gate{stride}_enlarge")(x)
         return layers.Multiply(name=f"gate{stride}")([skip, x])
 
-    return _climb_and_join(features, widths, gate, transposed=transposed, norm=norm)
-
-
-def _climb_and_join(
-    features: Features,
-    widths: Sequence[int] | None,
-    gate: Callable[[Tensor, Tensor, int, int], Tensor] | None = None,
-    *,
-    transposed: bool,
-    separable: bool = False,
-    norm: Norm,
-) -> Decoded:
-    """The steps of a U-Net; `gate` weighs a skip by the coarser features, a stride and a factor."""
-
-    def step(x: Tensor, skip: Tensor, stride: int, factor: int, width: int) -> Tensor:
-        if gate:
-            skip = gate(skip, x, stride, factor)
-        x = enlarge(x, factor, width if transposed else None, f"up{stride}")
-        x = layers.Concatenate(name=f"join{stride}")([x, skip])
-        for half in "ab":
-            x = conv_block(x, width, separable=separable, norm=norm, name=f"decode{stride}{half}")
-        return x
-
-    return climb(features, step, widths)
+    return unet(features, widths, transposed=transposed, norm=norm, gate=gate)
 
 
 def resunet(
@@ -130,32 +122,24 @@ def resunet(
     convolution fits the channels of the latter. Nothing normalizes the last sum: the classes are
     read from it as it is.
 
-    Source: Zhang, Liu, Wang, Road extraction by deep residual U-Net, 2018, enlarging bilinearly.
+    Sources: Zhang, Liu, Wang, Road extraction by deep residual U-Net, 2018, enlarging bilinearly;
+    He et al., Identity mappings in deep residual networks, 2016, figure 4e.
     """
+    convolution = partial(layers.Conv2D, padding="same", kernel_initializer="he_normal")
 
     def step(x: Tensor, skip: Tensor, stride: int, factor: int, width: int) -> Tensor:
+        name = f"decode{stride}"
         x = enlarge(x, factor, None, f"up{stride}")
-        x = layers.Concatenate(name=f"join{stride}")([x, skip])
-        return _residual_unit(x, width, norm, f"decode{stride}")
+        x = beside = layers.Concatenate(name=f"join{stride}")([x, skip])
+        if x.shape[-1] != width:
+            beside = convolution(width, 1, padding="valid", name=f"{name}_fit")(x)
+        for half in "ab":
+            x = normalization(x, norm, name=f"{name}{half}_norm")
+            x = layers.ReLU(name=f"{name}{half}_relu")(x)
+            x = convolution(width, 3, name=f"{name}{half}_conv")(x)
+        return layers.Add(name=f"{name}_sum")([beside, x])
 
     return climb(features, step, widths)
-
-
-def _residual_unit(x: Tensor, width: int, norm: Norm, name: str) -> Tensor:
-    """Two 3x3 convolutions, each behind normalization and ReLU, added to `x`.
-
-    Source: He et al., Identity mappings in deep residual networks, 2016, figure 4e.
-    """
-    shortcut = x
-    if x.shape[-1] != width:
-        shortcut = layers.Conv2D(width, 1, kernel_initializer="he_normal", name=f"{name}_fit")(x)
-    for step in "ab":
-        x = normalization(x, norm, name=f"{name}{step}_norm")
-        x = layers.ReLU(name=f"{name}{step}_relu")(x)
-        x = layers.Conv2D(
-            width, 3, padding="same", kernel_initializer="he_normal", name=f"{name}{step}_conv"
-        )(x)
-    return layers.Add(name=f"{name}_sum")([shortcut, x])
 
 
 def linknet(

@@ -1,10 +1,11 @@
-"""Boxes in a graph: codes, matching, sampling. Boxes are top, left, bottom, right.
+"""Boxes in a graph: codes, matching, sampling, and features and true masks cut out of them.
 
-Pixel `i` covers `i` to `i + 1`; a cell of features at stride `s` has its center at `(i + 0.5) * s`.
+Boxes are top, left, bottom, right, px, `(…, 4)`. Pixel `i` covers `i` to `i + 1`; a cell of
+features at stride `s` has its center at `(i + 0.5) * s`.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import keras
 from keras import ops
@@ -87,3 +88,118 @@ def draw(
     _, order = ops.top_k(rank, number)
     pick = [ops.take_along_axis(part, order, axis=1) for part in (places, kind, counted)]
     return pick[0], pick[1], pick[2]
+
+
+def stride_of(
+    boxes: Tensor, strides: Sequence[int], canonical_px: float, canonical_stride: int
+) -> Tensor:
+    """Place among the strides at which each box `(…, 4)` is cut out, int32.
+
+    The larger a box, the coarser: one of `canonical_px` to a side at `canonical_stride`, one twice
+    as large at twice that.
+
+    Source: Lin et al., Feature pyramid networks, 2017, equation 1; 224 px at stride 16.
+    """
+    sides = boxes[..., 2:] - boxes[..., :2]
+    side = ops.sqrt(ops.maximum(sides[..., 0] * sides[..., 1], 1e-8))
+    level = ops.floor(ops.log(side / canonical_px) / ops.log(2.0) + 1e-6)
+    first = ops.floor(ops.log(canonical_stride / strides[0]) / ops.log(2.0) + 0.5)
+    return ops.cast(ops.clip(level + first, 0, len(strides) - 1), "int32")
+
+
+def roi_align(
+    features: Mapping[int, Tensor], boxes: Tensor, levels: Tensor, size: int, samples: int
+) -> Tensor:
+    """Features of regions, each in a grid of its own, `(b, n, size, size, c)`.
+
+    Nothing is rounded: each cell of the grid is the mean of `samples * samples` points, spread
+    evenly over it, and each point is interpolated bilinearly between the four cells of features
+    whose middles lie around it; beyond the outermost middles, the features go on as they are.
+
+    Args:
+        features: `(b, h, w, c)` by stride.
+        boxes: `(b, n, 4)`, px of the image.
+        levels: Place of the stride at which each is cut out, in the order of `features`, `(b, n)`.
+        size: Cells to a side.
+        samples: Points to a side of a cell.
+
+    Source: He et al., Mask R-CNN, 2017, with pixels centered at halves, as in Detectron2's aligned
+    version.
+    """
+    shapes = [ops.shape(level)[1:3] for level in features.values()]
+    lengths = ops.stack([height * width for height, width in shapes])
+    starts = ops.take(ops.cumsum(lengths) - lengths, levels)
+    heights, widths = (
+        ops.take(ops.stack([shape[axis] for shape in shapes]), levels) for axis in (0, 1)
+    )
+    strides = ops.take(ops.convert_to_tensor(list(features), "float32"), levels)
+    flat = ops.concatenate(
+        [ops.reshape(f, (ops.shape(f)[0], -1, f.shape[-1])) for f in features.values()], axis=1
+    )
+    batch, length = ops.shape(flat)[:2]
+    flat = ops.reshape(flat, (-1, flat.shape[-1]))
+    starts = starts + ops.arange(batch)[:, None] * length
+    sampled = 0.0
+    starts, across = starts[..., None, None], widths[..., None, None]
+    for row, column, share in _cells(boxes, strides, heights, widths, size * samples):
+        sampled += ops.take(flat, starts + row * across + column, axis=0) * share[..., None]
+    if samples == 1:
+        return sampled
+    channels = flat.shape[-1]
+    parts = ops.reshape(sampled, (batch, -1, size, samples, size, samples, channels))
+    return ops.mean(parts, axis=(3, 5))
+
+
+def _cells(
+    boxes: Tensor, strides: Tensor, heights: Tensor, widths: Tensor, number: int
+) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    """Of a grid of points in each box, the four cells around: rows `(b, n, number, 1)`, columns
+    `(b, n, 1, number)`, and the share that they have in the points.
+    """
+    rows = _between(boxes[..., 0], boxes[..., 2], strides, heights, number)
+    columns = _between(boxes[..., 1], boxes[..., 3], strides, widths, number)
+    for row, row_share in rows:
+        for column, column_share in columns:
+            share = row_share[..., None] * column_share[..., None, :]
+            yield row[..., None], column[..., None, :], share
+
+
+def _between(
+    low: Tensor, high: Tensor, strides: Tensor, lengths: Tensor, number: int
+) -> list[tuple[Tensor, Tensor]]:
+    """Of points spread evenly from `low` to `high`, the cells before and after, each with the share
+    that it has in the point, `(b, n, number)`.
+    """
+    steps = (ops.arange(number, dtype="float32") + 0.5) / number
+    points = low[..., None] + steps * (high - low)[..., None]
+    last = ops.cast(lengths - 1, "float32")[..., None]
+    places = ops.clip(points / strides[..., None] - 0.5, 0.0, last)
+    before = ops.floor(places)
+    after = ops.minimum(before + 1, last)
+    share = places - before
+    return [(ops.cast(before, "int32"), 1 - share), (ops.cast(after, "int32"), share)]
+
+
+def cut_masks(ids: Tensor, numbers: Tensor, boxes: Tensor, size: int, samples: int = 2) -> Tensor:
+    """True masks of objects in boxes, float32 `(b, n, size, size)`, 0 or 1.
+
+    Args:
+        ids: Number of the object of each pixel, `(b, h, w, layers)`; objects that overlap lie in
+            several layers.
+        numbers: Of the object in each box, `(b, n)`; one that lies nowhere gives zeros.
+        boxes: `(b, n, 4)`, px.
+        size: Cells to a side.
+        samples: Points to a side of a cell; it is 1 where half of them or more are inside.
+    """
+    batch, height, width, layers = ops.shape(ids)
+    one = ops.ones_like(numbers)
+    ones = ops.cast(one, "float32")
+    flat = ops.reshape(ids, (-1, layers))
+    start = (ops.arange(batch) * height * width)[:, None, None, None]
+    inside = 0.0
+    for row, column, share in _cells(boxes, ones, one * height, one * width, size * samples):
+        belongs = ops.take(flat, start + row * width + column, axis=0)
+        belongs = ops.any(belongs == numbers[..., None, None, None], axis=-1)
+        inside += ops.cast(belongs, "float32") * share
+    parts = ops.reshape(inside, (batch, -1, size, samples, size, samples))
+    return ops.cast(ops.mean(parts, axis=(3, 5)) >= 0.5, "float32")

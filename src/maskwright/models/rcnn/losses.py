@@ -1,26 +1,25 @@
 """Losses of a Mask R-CNN: its proposals against the true objects."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 import keras
 from keras import ops
 
 from maskwright.losses.detection import box_loss, class_loss, mask_loss, object_loss
 from maskwright.models.blocks import Tensor
-from maskwright.models.rcnn.align import cut_masks
-from maskwright.models.rcnn.boxes import draw, encode, match
+from maskwright.models.rcnn.boxes import cut_masks, draw, encode, match
 from maskwright.models.rcnn.config import Rcnn
-from maskwright.models.rcnn.network import RcnnParts
+
+Tensors = dict[str, Tensor]
 
 
 def rcnn_losses(
-    parts: RcnnParts, settings: Rcnn, images: Tensor, true: Mapping[str, Tensor], training: bool
-) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    model: keras.Model, settings: Rcnn, images: Tensor, true: Mapping[str, Tensor], training: bool
+) -> tuple[Tensors, Tensors]:
     """The five losses of each image, `(b,)`, whose sum is minimized, and the sampled regions.
 
     Args:
-        parts: Of the model.
+        model: Of `mask_rcnn`, whose layers are called one by one.
         settings: Numbers that it was built with.
         images: `(b, h, w, c)`.
         true: `boxes` `(b, m, 4)` px; `labels` from 1 `(b, m)`, 0 where a row only pads; and `ids`
@@ -34,70 +33,60 @@ def rcnn_losses(
         `positive`, their `labels`, the predicted `classes` and `masks`, bool, and the true masks,
         `wanted`, `(b, n, h, w)`.
     """
-    seed = parts.proposals.seed_generator
-    levels = parts.pyramid(parts.encoder(parts.pad(images), training=training), training=training)
-    references = parts.anchors(levels)
-    logits, codes = zip(*(parts.proposing(level) for level in levels), strict=True)
-    exist = true["labels"] > 0
-    losses = _anchor_losses(settings, references, logits, codes, true["boxes"], exist, seed)
-    proposed, real = parts.proposals(
-        [images, references, list(logits), list(codes)], training=training
-    )
-    regions = _draw_regions(settings, proposed, real, true, exist, seed)
+    layer = model.get_layer
+    features = layer("encoder")(layer("pad")(images), training=training)
+    levels = layer("pyramid")(features, training=training)
+    references = layer("anchors")(levels)
+    logits, codes = zip(*(layer("proposing")(level) for level in levels), strict=True)
+    propose = layer("proposals")
+    losses = _anchor_losses(settings, references, (logits, codes), true, propose.seed_generator)
+    proposed = propose([images, references, list(logits), list(codes)], training=training)
+    regions = _draw_regions(settings, proposed, true, propose.seed_generator)
     pooled = settings.pooled(levels)
-    more, outputs = _region_losses(parts, settings, pooled, regions, true, training)
+    more, outputs = _region_losses(model, settings, pooled, regions, true["ids"], training)
     return {**losses, **more}, outputs
-
-
-def _flat(levels: Any, size: int) -> Tensor:
-    """`[(b, h, w, n * size), …]` of all strides as `(b, anchors, size)`."""
-    return ops.concatenate(
-        [ops.reshape(level, (ops.shape(level)[0], -1, size)) for level in levels], axis=1
-    )
 
 
 def _anchor_losses(
     settings: Rcnn,
     references: Tensor,
-    logits: Any,
-    codes: Any,
-    boxes: Tensor,
-    exist: Tensor,
+    predicted: Sequence[Sequence[Tensor]],
+    true: Mapping[str, Tensor],
     seed: keras.random.SeedGenerator,
-) -> dict[str, Tensor]:
-    iou, which, best = match(references, boxes, exist)
+) -> Tensors:
+    iou, which, best = match(references, true["boxes"], true["labels"] > 0)
     positive = (iou >= settings.anchor_positive) | best
     negative = (iou < settings.anchor_negative) & ~positive
     most = int(settings.anchors_per_step * settings.anchor_share)
     places, kind, counted = draw(positive, negative, settings.anchors_per_step, most, seed)
     places = ops.minimum(places, ops.shape(references)[0] - 1)  # padding
-    matched = _rows(boxes, ops.take_along_axis(which, places, axis=1))
+    matched = _rows(true["boxes"], ops.take_along_axis(which, places, axis=1))
     wanted = encode(matched, ops.take(references, places, axis=0), (1.0, 1.0, 1.0, 1.0))
-    flat = _rows(_flat(logits, 1), places)[..., 0]
-    moved = _rows(_flat(codes, 4), places)
+    drawn = []
+    for levels, size in zip(predicted, (1, 4), strict=True):
+        flat = [ops.reshape(level, (ops.shape(level)[0], -1, size)) for level in levels]
+        drawn.append(_rows(ops.concatenate(flat, axis=1), places))
+    logits, codes = drawn
     return {
-        "anchors": object_loss(flat, kind, counted),
-        "anchor_boxes": box_loss(moved, wanted, kind, counted, settings.anchor_beta),
+        "anchors": object_loss(logits[..., 0], kind, counted),
+        "anchor_boxes": box_loss(codes, wanted, kind, counted, settings.anchor_beta),
     }
 
 
 def _draw_regions(
     settings: Rcnn,
-    proposed: Tensor,
-    real: Tensor,
+    proposed: tuple[Tensor, Tensor],
     true: Mapping[str, Tensor],
-    exist: Tensor,
     seed: keras.random.SeedGenerator,
-) -> dict[str, Tensor]:
+) -> Tensors:
     """Sampled regions: proposals and true boxes, `(b, n, …)`, positive ones first."""
-    candidates = ops.concatenate([proposed, true["boxes"]], axis=1)
-    real = ops.concatenate([real, exist], axis=1)
+    exist = true["labels"] > 0
+    candidates = ops.concatenate([proposed[0], true["boxes"]], axis=1)
+    real = ops.concatenate([proposed[1], exist], axis=1)
     iou, which, _ = match(candidates, true["boxes"], exist)
     positive = (iou >= settings.region_positive) & real
-    negative = ~positive & real
-    places, kind, counted = draw(
-        positive, negative, settings.regions_per_step, settings.positive_regions, seed
-    )
+    number, most = settings.regions_per_step, settings.positive_regions
+    places, kind, counted = draw(positive, ~positive & real, number, most, seed)
     places = ops.minimum(places, ops.shape(candidates)[1] - 1)
     which = ops.take_along_axis(which, places, axis=1)
     return {
@@ -111,15 +100,16 @@ def _draw_regions(
 
 
 def _region_losses(
-    parts: RcnnParts,
+    model: keras.Model,
     settings: Rcnn,
     pooled: list[Tensor],
     regions: Mapping[str, Tensor],
-    true: Mapping[str, Tensor],
+    ids: Tensor,
     training: bool,
-) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-    number, most = settings.regions_per_step, settings.positive_regions
-    logits, codes = parts.box_head(parts.box_regions([pooled, regions["boxes"]]), training=training)
+) -> tuple[Tensors, Tensors]:
+    layer, number, most = model.get_layer, settings.regions_per_step, settings.positive_regions
+    cut = layer("box_regions")([pooled, regions["boxes"]])
+    logits, codes = layer("box_head")(cut, training=training)
     classes = logits.shape[-1] - 1
     logits = ops.reshape(logits, (-1, number, classes + 1))
     codes = ops.reshape(codes, (-1, number, classes, 4))
@@ -129,9 +119,11 @@ def _region_losses(
     # Positive regions lie in front: masks are predicted for as many as there can be.
     front = {name: value[:, :most] for name, value in regions.items()}
     size = 2 * settings.mask_size
-    mask_logits = parts.mask_head(parts.mask_regions([pooled, front["boxes"]]), training=training)
-    mask_logits = ops.reshape(mask_logits, (-1, most, size, size, classes))
-    masks = cut_masks(true["ids"], front["numbers"], front["boxes"], size)
+    cut = layer("mask_regions")([pooled, front["boxes"]])
+    mask_logits = ops.reshape(
+        layer("mask_head")(cut, training=training), (-1, most, size, size, classes)
+    )
+    masks = cut_masks(ids, front["numbers"], front["boxes"], size)
     positive, counted = regions["positive"], regions["counted"]
     losses = {
         "classes": class_loss(logits, regions["labels"], counted),

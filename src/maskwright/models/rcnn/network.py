@@ -1,6 +1,6 @@
 """Mask R-CNN: boxes, classes and masks of single objects."""
 
-from dataclasses import dataclass, fields
+from functools import partial
 
 import keras
 from keras import layers
@@ -11,42 +11,9 @@ from maskwright.models.blocks import PadToMultiple
 from maskwright.models.decoders.pyramids import pyramid
 from maskwright.models.encoders import Encoder
 from maskwright.models.rcnn.config import Rcnn
-from maskwright.models.rcnn.heads import Detections, RoiAlign, SelectMask
-from maskwright.models.rcnn.proposals import Anchors, Proposals
+from maskwright.models.rcnn.layers import Anchors, Detections, Proposals, RoiAlign, SelectMask
 
-
-@dataclass(frozen=True)
-class RcnnParts:
-    """Parts of a Mask R-CNN that learning takes one by one, on the weights of the whole.
-
-    Args:
-        pad: Images to multiples of the coarsest stride.
-        encoder: Padded images to features, a list.
-        pyramid: These to the features of the pyramid, a list.
-        anchors: Features of the pyramid to anchors.
-        proposing: Features of one stride to logits and codes of their anchors.
-        proposals: These to proposals.
-        box_regions: Features and boxes to regions for classes and boxes.
-        box_head: Such regions to logits of classes and codes of boxes.
-        mask_regions: Features and boxes to regions for masks.
-        mask_head: Such regions to logits of masks, `(n, h, w, classes)`.
-    """
-
-    pad: layers.Layer
-    encoder: keras.Model
-    pyramid: keras.Model
-    anchors: layers.Layer
-    proposing: keras.Model
-    proposals: layers.Layer
-    box_regions: layers.Layer
-    box_head: keras.Model
-    mask_regions: layers.Layer
-    mask_head: keras.Model
-
-    @classmethod
-    def of(cls, model: keras.Model) -> "RcnnParts":
-        """Parts of what `mask_rcnn` built, be it new or loaded from a file."""
-        return cls(**{field.name: model.get_layer(field.name) for field in fields(cls)})
+_normal = partial(RandomNormal, 0.0)
 
 
 def mask_rcnn(
@@ -80,9 +47,8 @@ def mask_rcnn(
     images = keras.Input((None, None, channels), name="images")
     features = encode.model(PadToMultiple(max(encode.strides), name="pad")(images))
     levels = _pyramid(encode, shared, settings)(features)
-    references = Anchors(settings.strides, settings.anchor_sizes, settings.ratios, name="anchors")(
-        levels
-    )
+    anchors = Anchors(settings.strides, settings.anchor_sizes, settings.ratios, name="anchors")
+    references = anchors(levels)
     propose = _proposing(settings)
     logits, codes = zip(*(propose(level) for level in levels), strict=True)
     proposals, exist = Proposals(
@@ -141,15 +107,11 @@ def _proposing(settings: Rcnn) -> keras.Model:
         3,
         padding="same",
         activation="relu",
-        kernel_initializer=RandomNormal(stddev=0.01),
+        kernel_initializer=_normal(0.01),
         name="anchors_conv",
     )(inputs)
-    logits = layers.Conv2D(
-        number, 1, kernel_initializer=RandomNormal(stddev=0.01), name="anchors_logits"
-    )(x)
-    codes = layers.Conv2D(
-        4 * number, 1, kernel_initializer=RandomNormal(stddev=0.01), name="anchors_codes"
-    )(x)
+    logits = layers.Conv2D(number, 1, kernel_initializer=_normal(0.01), name="anchors_logits")(x)
+    codes = layers.Conv2D(4 * number, 1, kernel_initializer=_normal(0.01), name="anchors_codes")(x)
     return keras.Model(inputs, [logits, codes], name="proposing")
 
 
@@ -160,12 +122,8 @@ def _box_head(settings: Rcnn, num_classes: int) -> keras.Model:
     x = layers.Flatten(name="box_flat")(inputs)
     for number in (1, 2):
         x = layers.Dense(settings.hidden, activation="relu", name=f"box_dense{number}")(x)
-    logits = layers.Dense(
-        num_classes + 1, kernel_initializer=RandomNormal(stddev=0.01), name="box_logits"
-    )(x)
-    codes = layers.Dense(
-        4 * num_classes, kernel_initializer=RandomNormal(stddev=0.001), name="box_codes"
-    )(x)
+    logits = layers.Dense(num_classes + 1, kernel_initializer=_normal(0.01), name="box_logits")(x)
+    codes = layers.Dense(4 * num_classes, kernel_initializer=_normal(0.001), name="box_codes")(x)
     return keras.Model(inputs, [logits, codes], name="box_head")
 
 
@@ -185,7 +143,5 @@ def _mask_head(settings: Rcnn, num_classes: int) -> keras.Model:
     x = layers.Conv2DTranspose(
         settings.mask_width, 2, 2, activation="relu", kernel_initializer="he_normal", name="mask_up"
     )(x)
-    logits = layers.Conv2D(
-        num_classes, 1, kernel_initializer=RandomNormal(stddev=0.001), name="mask_logits"
-    )(x)
+    logits = layers.Conv2D(num_classes, 1, kernel_initializer=_normal(0.001), name="mask_logits")(x)
     return keras.Model(inputs, logits, name="mask_head")

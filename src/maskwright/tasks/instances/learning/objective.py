@@ -12,7 +12,7 @@ from maskwright.losses import MaskLoss
 from maskwright.losses.detection import depth_loss
 from maskwright.metrics.confusion import scores
 from maskwright.metrics.streaming import count
-from maskwright.models.rcnn import Rcnn, RcnnParts, rcnn_losses
+from maskwright.models.rcnn import Rcnn, rcnn_losses
 from maskwright.tasks.instances.learning.batches import (
     BOXES,
     DEPTHS,
@@ -72,7 +72,7 @@ def detections(settings: Rcnn) -> Learned:
         model: keras.Model, batch: Any, training: bool
     ) -> tuple[Tensor, Mapping[str, Tensor]]:
         images, truth, weights = batch
-        losses, outputs = rcnn_losses(RcnnParts.of(model), settings, images, truth, training)
+        losses, outputs = rcnn_losses(model, settings, images, truth, training)
         return weights * tf.add_n(list(losses.values())), outputs
 
     scoring = Scoring(
