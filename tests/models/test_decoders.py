@@ -6,10 +6,9 @@ import pytest
 import tensorflow as tf
 
 from maskwright.errors import ConfigError
+from maskwright.models import DECODERS, SUPERVISION
 from maskwright.models.blocks import AverageBins, EnlargeLike, Norm
 from maskwright.models.decoders import (
-    DECODERS,
-    SUPERVISION,
     attention_unet,
     deeplab_v3,
     deeplab_v3_plus,

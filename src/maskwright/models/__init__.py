@@ -15,7 +15,7 @@ from maskwright.models.classifiers import (
     start_from_measures,
     with_weights,
 )
-from maskwright.models.decoders import DECODERS, SUPERVISION, Decoded, Decoder, light, unet
+from maskwright.models.decoders import Decoded, Decoder, light, unet
 from maskwright.models.encoders import ENCODERS, Encoder, Features, PixelFormat, encoder, freeze
 from maskwright.models.pooling import (
     POOLINGS,
@@ -26,9 +26,16 @@ from maskwright.models.pooling import (
     Standardize,
 )
 from maskwright.models.presets import plain_unet, reference_cnn, small, tutorial_unet
-from maskwright.models.rcnn import Rcnn, mask_rcnn
-from maskwright.models.segmenter import HEADS, main_model, segmenter
-from maskwright.models.specs import DetectorSpec, NetworkSpec, SegmenterSpec
+from maskwright.models.rcnn import DetectorSpec, Rcnn, mask_rcnn
+from maskwright.models.segmenter import (
+    DECODERS,
+    HEADS,
+    SUPERVISION,
+    NetworkSpec,
+    SegmenterSpec,
+    main_model,
+    segmenter,
+)
 
 __all__ = [
     "ARCHITECTURES",

@@ -13,7 +13,8 @@ from maskwright.architectures import ARCHITECTURES, SEGMENTER
 from maskwright.errors import ConfigError, ModelError
 from maskwright.models.classifiers import ClassifierSpec
 from maskwright.models.presets import plain_unet, small, tutorial_unet
-from maskwright.models.specs import DetectorSpec, NetworkSpec, SegmenterSpec
+from maskwright.models.rcnn import DetectorSpec
+from maskwright.models.segmenter import NetworkSpec, SegmenterSpec
 
 _MOST = 8192  # channels, or whatever else a number counts
 _MOST_WEIGHTS = 2**28  # of 3x3 convolutions as wide as a list of widths

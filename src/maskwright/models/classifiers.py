@@ -17,7 +17,7 @@ from maskwright.models.blocks import PadToMultiple, Tensor
 from maskwright.models.encoders import Encoder
 from maskwright.models.pooling import POOLINGS, PoolInside, Standardize
 from maskwright.models.presets import reference_cnn
-from maskwright.models.specs import NetworkSpec
+from maskwright.models.segmenter import NetworkSpec
 
 CLASSIFIERS = ("region", "reference")
 OUTSIDE = ("kept", "darkened", "removed", "channel")

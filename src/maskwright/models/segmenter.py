@@ -1,22 +1,45 @@
-"""Join an encoder and a decoder to a model from images to logits."""
+"""Join an encoder and a decoder to a model from images to logits; its arguments as one value."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
+from typing import Any
 
 import keras
 from keras import layers
 
 from maskwright.errors import ConfigError
-from maskwright.models.blocks import BilinearUpsampling, CropLike, PadToMultiple, Tensor
-from maskwright.models.decoders import Decoder
-from maskwright.models.encoders import Encoder
+from maskwright.models import decoders
+from maskwright.models.blocks import (
+    BilinearUpsampling,
+    CropLike,
+    Norm,
+    NormKind,
+    PadToMultiple,
+    Tensor,
+)
+from maskwright.models.encoders import Encoder, PixelFormat, encoder
+
+WIDTHS = (32, 64, 128, 256, 512)
+
+_DECODERS = (
+    *(decoders.light, decoders.unet, decoders.attention_unet, decoders.unet_plus_plus),
+    *(decoders.resunet, decoders.unet_3plus, decoders.linknet, decoders.fpn, decoders.pspnet),
+    *(decoders.deeplab_v3, decoders.deeplab_v3_plus, decoders.segformer, decoders.lraspp),
+)
+DECODERS: Mapping[str, Callable[..., decoders.Decoded]] = {d.__name__: d for d in _DECODERS}
+"""Decoders by name."""
+
+SUPERVISION: Mapping[str, float] = {"unet_plus_plus": 1.0, "unet_3plus": 1.0, "pspnet": 0.4}
+"""Weight of each auxiliary loss in the papers that have them, by decoder."""
 
 Head = Callable[[Tensor, int, int], Tensor]
 
 
 def segmenter(
     encode: Encoder,
-    decode: Decoder,
+    decode: decoders.Decoder,
     num_classes: int,
     *,
     channels: int = 3,
@@ -90,3 +113,91 @@ HEADS: Mapping[str, Head] = {
     "transposed": transposed_head,
 }
 """From the features of a decoder to logits, by name."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkSpec:
+    """What every network on an encoder is built from; for what is not said here see `encoder`.
+
+    Args:
+        encoder_name: One of `ENCODERS`.
+        encoder_widths: Channels of the plain and the residual encoder, fine to coarse.
+        channels: Channels of the images.
+        pixel_range: Values of the images that stand for black and white.
+        norm: Kind of normalization of the decoder and of encoders without published weights.
+        seed: Seed of the dropout; initial weights follow `keras.utils.set_random_seed`.
+        synchronized: Batch statistics over all workers.
+    """
+
+    encoder_name: str = "plain"
+    encoder_widths: Sequence[int] = WIDTHS
+    channels: int = 3
+    pixel_range: tuple[float, float] = (0.0, 255.0)
+    weights: str | Path | None = None
+    alpha: float = 1.0
+    taps: Mapping[int, str] | None = None
+    norm: NormKind = "batch"
+    output_stride: int = 32
+    seed: int | None = None
+    synchronized: bool = False
+
+    @property
+    def normalization(self) -> Norm:
+        """Kind of normalization, and whether it is synchronized."""
+        return Norm(self.norm, self.synchronized)
+
+    def encoder(self, extra_channels: int = 0) -> Encoder:
+        """The encoder; `ConfigError` or `ModelError` as `encoder` raises them."""
+        return encoder(
+            self.encoder_name,
+            PixelFormat(self.channels, extra_channels, *self.pixel_range),
+            weights=self.weights,
+            alpha=self.alpha,
+            taps=self.taps,
+            widths=self.encoder_widths,
+            norm=self.normalization,
+            output_stride=self.output_stride,
+        )
+
+    def build(self) -> keras.Model:
+        """The network."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class SegmenterSpec(NetworkSpec):
+    """Any encoder with any decoder; for what is not said here see `segmenter`.
+
+    Args:
+        num_classes: Channels of the logits; 1 stands for two classes, by the logit of the second.
+        decoder_name: One of `DECODERS`.
+        widths: Channels of the decoder, coarse to fine.
+        decoder_options: Further arguments of the decoder.
+        head: One of `HEADS`.
+    """
+
+    num_classes: int
+    decoder_name: str
+    widths: Sequence[int] | None = None
+    decoder_options: Mapping[str, Any] | None = None
+    head: str = "bilinear"
+    dropout: float = 0.0
+    deep_supervision: bool = False
+
+    def build(self) -> keras.Model:
+        """The network; `ConfigError` if a name does not exist or the widths do not fit."""
+        names = (("decoder", self.decoder_name, DECODERS), ("head", self.head, HEADS))
+        for kind, name, table in names:
+            if name not in table:
+                raise ConfigError(f"Expected a {kind} of {', '.join(table)}; received {name!r}.")
+        options = {"widths": self.widths, "norm": self.normalization}
+        return segmenter(
+            self.encoder(),
+            partial(DECODERS[self.decoder_name], **{**options, **(self.decoder_options or {})}),
+            self.num_classes,
+            channels=self.channels,
+            dropout=self.dropout,
+            seed=self.seed,
+            head=HEADS[self.head],
+            deep_supervision=self.deep_supervision,
+        )

@@ -6,15 +6,17 @@ left out) and `norm`, the normalization of their convolutions (see `normalizatio
 """
 
 from maskwright.models.decoders.deeplab import deeplab_v3, deeplab_v3_plus, lraspp
+from maskwright.models.decoders.multi_scale import (
+    fpn,
+    pspnet,
+    segformer,
+    unet_3plus,
+    unet_plus_plus,
+)
 from maskwright.models.decoders.output import Decoded, Decoder
-from maskwright.models.decoders.pyramids import fpn, pspnet, segformer
-from maskwright.models.decoders.registry import DECODERS, SUPERVISION
 from maskwright.models.decoders.unet import attention_unet, light, linknet, resunet, unet
-from maskwright.models.decoders.unet_plus_plus import unet_3plus, unet_plus_plus
 
 __all__ = [
-    "DECODERS",
-    "SUPERVISION",
     "Decoded",
     "Decoder",
     "attention_unet",

@@ -47,16 +47,16 @@ def deeplab_v3(
     (width,) = fixed_widths(widths, (256,), "the branches")
     stride = max(features)
     x = features[stride]
-    block = partial(conv_block, width=width, kernel=1)
-    branches = [block(x, norm=norm, name="aspp1")]
+    narrow = partial(conv_block, width=width, kernel=1)
+    dilated = partial(conv_block, width=width, separable=separable, norm=norm)
+    branches = [narrow(x, norm=norm, name="aspp1")]
     for number, rate in enumerate(rates(stride), start=2):
-        dilated = {"kernel": 3, "dilation": rate, "separable": separable}
-        branches.append(block(x, **dilated, norm=norm, name=f"aspp{number}"))
+        branches.append(dilated(x, dilation=rate, name=f"aspp{number}"))
     mean = layers.GlobalAveragePooling2D(keepdims=True, name="aspp_mean")(x)
-    mean = block(mean, norm=norm_of_means(norm), name="aspp5")
+    mean = narrow(mean, norm=norm_of_means(norm), name="aspp5")
     branches.append(EnlargeLike(name="aspp_mean_enlarge")([mean, x]))
     joined = layers.Concatenate(name="aspp_join")(branches)
-    return Decoded(block(joined, norm=norm, name="aspp_mix"), stride)
+    return Decoded(narrow(joined, norm=norm, name="aspp_mix"), stride)
 
 
 def deeplab_v3_plus(

@@ -2,6 +2,6 @@
 
 from maskwright.models.rcnn.config import PROFILES, Rcnn
 from maskwright.models.rcnn.losses import rcnn_losses
-from maskwright.models.rcnn.network import mask_rcnn
+from maskwright.models.rcnn.network import DetectorSpec, mask_rcnn
 
-__all__ = ["PROFILES", "Rcnn", "mask_rcnn", "rcnn_losses"]
+__all__ = ["PROFILES", "DetectorSpec", "Rcnn", "mask_rcnn", "rcnn_losses"]

@@ -13,26 +13,23 @@ from keras.utils.bounding_boxes import compute_iou, decode_deltas_to_boxes, enco
 
 from maskwright.models.blocks import Tensor
 
+_ONES = (1.0, 1.0, 1.0, 1.0)
 _MOST_GROWTH = math.log(1000 / 16)  # of a side; a wild code must not overflow
 
 
-def encode(boxes: Tensor, references: Tensor, weights: Sequence[float]) -> Tensor:
+def encode(boxes: Tensor, references: Tensor, weights: Sequence[float] = _ONES) -> Tensor:
     """Codes of boxes by their references, `(…, 4)`: shifts and logarithms of sizes, weighted."""
     return encode_box_to_deltas(
         references, boxes, "yxyx", "yxyx", variance=[1 / weight for weight in weights]
     )
 
 
-def decode(codes: Tensor, references: Tensor, weights: Sequence[float]) -> Tensor:
+def decode(codes: Tensor, references: Tensor, weights: Sequence[float] = _ONES) -> Tensor:
     """Boxes from codes; undoes `encode`. Sides grow at most 62.5 times."""
     shift, growth = ops.split(codes, 2, axis=-1)
-    limited = ops.minimum(growth, _MOST_GROWTH * weights[2])
+    limited = ops.concatenate([shift, ops.minimum(growth, _MOST_GROWTH * weights[2])], axis=-1)
     return decode_deltas_to_boxes(
-        references,
-        ops.concatenate([shift, limited], axis=-1),
-        "yxyx",
-        "yxyx",
-        variance=[1 / weight for weight in weights],
+        references, limited, "yxyx", "yxyx", variance=[1 / weight for weight in weights]
     )
 
 
@@ -43,12 +40,9 @@ def clip(boxes: Tensor, height: Tensor, width: Tensor) -> Tensor:
 
 
 def match(boxes: Tensor, true: Tensor, exist: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Match each box with the true box that it overlaps most.
+    """Match each box, `(n, 4)` or `(b, n, 4)`, with the true box that it overlaps most.
 
-    Args:
-        boxes: `(n, 4)`, or `(b, n, 4)`.
-        true: `(b, m, 4)`.
-        exist: Whether each true box is one, bool `(b, m)`; others pad.
+    True boxes are `(b, m, 4)`; `exist` is whether each is one, bool `(b, m)`, others pad.
 
     Returns:
         IoU with that true box, `(b, n)`; its index, int32; and whether no other box overlaps some
@@ -138,9 +132,8 @@ def roi_align(
     )
     batch, length = ops.shape(flat)[:2]
     flat = ops.reshape(flat, (-1, flat.shape[-1]))
-    starts = starts + ops.arange(batch)[:, None] * length
-    sampled = 0.0
-    starts, across = starts[..., None, None], widths[..., None, None]
+    starts = (starts + ops.arange(batch)[:, None] * length)[..., None, None]
+    sampled, across = 0.0, widths[..., None, None]
     for row, column, share in _cells(boxes, strides, heights, widths, size * samples):
         sampled += ops.take(flat, starts + row * across + column, axis=0) * share[..., None]
     if samples == 1:
@@ -193,11 +186,11 @@ def cut_masks(ids: Tensor, numbers: Tensor, boxes: Tensor, size: int, samples: i
     """
     batch, height, width, layers = ops.shape(ids)
     one = ops.ones_like(numbers)
-    ones = ops.cast(one, "float32")
     flat = ops.reshape(ids, (-1, layers))
     start = (ops.arange(batch) * height * width)[:, None, None, None]
     inside = 0.0
-    for row, column, share in _cells(boxes, ones, one * height, one * width, size * samples):
+    ones, rows, columns = ops.cast(one, "float32"), one * height, one * width
+    for row, column, share in _cells(boxes, ones, rows, columns, size * samples):
         belongs = ops.take(flat, start + row * width + column, axis=0)
         belongs = ops.any(belongs == numbers[..., None, None, None], axis=-1)
         inside += ops.cast(belongs, "float32") * share

@@ -16,15 +16,12 @@ def suppress(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Non-maximum suppression by class.
 
-    Args:
-        boxes: `(b, n, 1, 4)`, or one for each class, `(b, n, classes, 4)`.
-        scores: `(b, n, classes)`.
-        iou: Overlap with a box of a higher score above which a box is suppressed.
-        least: Minimum score.
-        most: Maximum number of boxes of an image.
+    Boxes are `(b, n, 1, 4)`, or one for each class, `(b, n, classes, 4)`; scores are
+    `(b, n, classes)`. A box is suppressed that overlaps one of a higher score by more than `iou`.
 
     Returns:
-        Boxes `(b, most, 4)`, scores `(b, most)`, 0 where there are fewer, and classes, int32.
+        The `most` best above a score of `least`: boxes `(b, most, 4)`, scores `(b, most)`, 0 where
+        there are fewer, and classes, int32.
     """
     import tensorflow as tf  # Keras has no suppression
 
@@ -48,10 +45,8 @@ def suppress(
 class Anchors(layers.Layer):
     """Anchors of every cell of features, float32 `(n, 4)` px, those of the finest stride first.
 
-    Args:
-        strides: Of the features, px.
-        sides: Of the square anchor at each, px.
-        ratios: Height by width.
+    `sides` are those of the square anchor at each of the `strides` of the features, px; `ratios`
+    are height by width.
     """
 
     def __init__(
@@ -84,21 +79,13 @@ class Proposals(layers.Layer):
         ranked: Likewise afterwards.
         most: Boxes of an image.
         iou: Overlap above which the worse of two from one stride is suppressed.
-        code_weights: As `decode` takes them.
     """
 
     def __init__(
-        self,
-        ranked_training: int,
-        ranked: int,
-        most: int,
-        iou: float,
-        code_weights: Sequence[float] = (1.0, 1.0, 1.0, 1.0),
-        **kwargs: Any,
+        self, ranked_training: int, ranked: int, most: int, iou: float, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
-        self.ranked_training, self.ranked = ranked_training, ranked
-        self.most, self.iou, self.code_weights = most, iou, tuple(code_weights)
+        self.ranked_training, self.ranked, self.most, self.iou = ranked_training, ranked, most, iou
         # Of the sampling in training; kept here, so that a resumed run continues it.
         self.seed_generator = keras.random.SeedGenerator()
 
@@ -116,8 +103,7 @@ class Proposals(layers.Layer):
         images, references, logits, codes = inputs
         height, width = ops.shape(images)[1:3]
         ranked = self.ranked_training if training else self.ranked
-        boxes, scores = [], []
-        start = 0
+        boxes, scores, start = [], [], 0
         for place, (level_logits, level_codes) in enumerate(zip(logits, codes, strict=True)):
             # Padded, because coarse features may have fewer cells.
             flat = ops.reshape(level_logits, (ops.shape(level_logits)[0], -1))
@@ -126,7 +112,7 @@ class Proposals(layers.Layer):
             at = ops.minimum(at, number - 1)
             moved = ops.reshape(level_codes, (ops.shape(flat)[0], -1, 4))
             moved = ops.take_along_axis(moved, at[..., None], axis=1)
-            box = decode(moved, ops.take(references, start + at, axis=0), self.code_weights)
+            box = decode(moved, ops.take(references, start + at, axis=0))
             box = clip(box, height, width)
             sides = box[..., 2:] - box[..., :2]
             score = ops.where(ops.all(sides > 1e-3, axis=-1), ops.sigmoid(best), 0.0)
@@ -134,13 +120,8 @@ class Proposals(layers.Layer):
             boxes.append(box)
             scores.append(score[..., None] * stride)
             start = start + number
-        proposals, score, _ = suppress(
-            ops.concatenate(boxes, axis=1)[:, :, None],
-            ops.concatenate(scores, axis=1),
-            self.iou,
-            1e-12,
-            self.most,
-        )
+        joined, by_stride = ops.concatenate(boxes, axis=1), ops.concatenate(scores, axis=1)
+        proposals, score, _ = suppress(joined[:, :, None], by_stride, self.iou, 1e-12, self.most)
         return ops.stop_gradient(proposals), score > 0
 
 
@@ -207,12 +188,10 @@ class Detections(layers.Layer):
         height, width = ops.shape(images)[1:3]
         batch, number = ops.shape(proposals)[:2]
         classes = logits.shape[-1] - 1
-        share = ops.softmax(logits)[:, 1:]
-        share = ops.reshape(share, (batch, number, classes))
+        share = ops.reshape(ops.softmax(logits)[:, 1:], (batch, number, classes))
         share = share * ops.cast(there, share.dtype)[..., None]
         moved = ops.reshape(codes, (batch, number, classes, 4))
-        boxes = decode(moved, proposals[:, :, None], self.code_weights)
-        boxes = clip(boxes, height, width)
+        boxes = clip(decode(moved, proposals[:, :, None], self.code_weights), height, width)
         if self.one_list:
             # Each box counts for its own class.
             share = share[..., None] * ops.eye(classes)

@@ -61,7 +61,7 @@ def _anchor_losses(
     places, kind, counted = draw(positive, negative, settings.anchors_per_step, most, seed)
     places = ops.minimum(places, ops.shape(references)[0] - 1)  # padding
     matched = _rows(true["boxes"], ops.take_along_axis(which, places, axis=1))
-    wanted = encode(matched, ops.take(references, places, axis=0), (1.0, 1.0, 1.0, 1.0))
+    wanted = encode(matched, ops.take(references, places, axis=0))
     drawn = []
     for levels, size in zip(predicted, (1, 4), strict=True):
         flat = [ops.reshape(level, (ops.shape(level)[0], -1, size)) for level in levels]

@@ -1,6 +1,9 @@
 """Mask R-CNN: boxes, classes and masks of single objects."""
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 
 import keras
 from keras import layers
@@ -8,12 +11,30 @@ from keras.initializers import RandomNormal
 
 from maskwright.errors import ConfigError
 from maskwright.models.blocks import PadToMultiple
-from maskwright.models.decoders.pyramids import pyramid
+from maskwright.models.decoders.multi_scale import pyramid
 from maskwright.models.encoders import Encoder
 from maskwright.models.rcnn.config import Rcnn
 from maskwright.models.rcnn.layers import Anchors, Detections, Proposals, RoiAlign, SelectMask
+from maskwright.models.segmenter import WIDTHS, NetworkSpec
 
 _normal = partial(RandomNormal, 0.0)
+
+
+@dataclass(frozen=True)
+class DetectorSpec(NetworkSpec):
+    """Mask R-CNN on an encoder for objects of `num_classes`, the background not among them.
+
+    `numbers` are arguments of `Rcnn`.
+    """
+
+    num_classes: int
+    numbers: Mapping[str, Any]
+    encoder_widths: Sequence[int] = field(default=(*WIDTHS, 512), kw_only=True)
+
+    def build(self) -> keras.Model:
+        """The network; `ConfigError` if the encoder lacks a stride of the pyramid."""
+        settings = Rcnn(**self.numbers)
+        return mask_rcnn(self.encoder(), self.num_classes, settings, channels=self.channels)
 
 
 def mask_rcnn(
