@@ -21,10 +21,8 @@ class Architecture:
     Args:
         encoder: Name of its encoder in `models.ENCODERS`.
         decoder: Name of its decoder in `models.DECODERS`; one of its own where it is not there.
-        source: Publication.
         note: What is counted, and what differs from the publication.
-        builder: Function in `models.BUILDERS`.
-        arguments: Further arguments of the builder.
+        builder: Function in `models.BUILDERS`, which takes the `arguments`.
     """
 
     encoder: str

@@ -3,9 +3,8 @@
 A new loss is a file with a `MaskLoss` that has a `code`, and a line here.
 """
 
-from maskwright.losses.boundary import Boundary
-from maskwright.losses.cldice import CenterlineDice
 from maskwright.losses.compose import Sum, loss, parse
+from maskwright.losses.geometry import Boundary, CenterlineDice
 from maskwright.losses.overlap import Dice, FocalTversky, Lovasz, Tversky
 from maskwright.losses.pixel import LOSSES, CrossEntropy, Focal, HardPixels, MaskLoss
 

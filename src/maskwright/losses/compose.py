@@ -14,11 +14,9 @@ from maskwright.losses.pixel import LOSSES, MaskLoss, Pixels, Tensor
 
 @keras.saving.register_keras_serializable(package="maskwright")
 class Sum(MaskLoss):
-    """A weighted sum of losses, for which probabilities are computed once.
+    """A weighted sum of losses, at least one, for which probabilities are computed once.
 
-    Args:
-        terms: Losses of this package, at least one, which ignore the same label.
-        weights: One for each term, or `None` for ones.
+    `terms` ignore the same label; `weights` are one for each, or `None` for ones.
     """
 
     def __init__(

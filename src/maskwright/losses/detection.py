@@ -21,10 +21,10 @@ def smooth_l1(errors: Tensor, beta: float) -> Tensor:
 def box_loss(
     codes: Tensor, wanted: Tensor, positive: Tensor, counted: Tensor, beta: float
 ) -> Tensor:
-    """Mean error of the codes of positive boxes, over all that are counted.
+    """Mean error of codes `(b, n, 4)` of positive boxes, over all that are counted.
 
-    Codes and those `wanted` are `(b, n, 4)`; whether boxes are `positive`, with an object, or
-    `counted`, sampled, is bool `(b, n)`. `beta` is that of `smooth_l1`.
+    Whether boxes are `positive`, with an object, or `counted`, sampled, is bool `(b, n)`; `beta` is
+    that of `smooth_l1`.
 
     Source: Ren et al., Faster R-CNN, 2015; the reference divides by all sampled boxes as well.
     """
@@ -68,10 +68,8 @@ def _mean(values: Tensor, chosen: Tensor, counted: Tensor) -> Tensor:
 
 
 def depth_loss(values: Tensor, wanted: Tensor, weights: Tensor) -> Tensor:
-    """Error of depths and nearness to centers, objects and background counting half each.
-
-    Values and those `wanted`, in [0, 1] and 0 outside objects, are `(b, h, w, 2)`; weights of
-    pixels are `(b, h, w)`.
+    """Error of depths and nearness to centers `(b, h, w, 2)`, in [0, 1] and 0 outside objects, with
+    weights of pixels `(b, h, w)`; objects and background count half each.
     """
     errors = ops.sum(smooth_l1(values - wanted, _DEPTH_BETA), axis=-1)
     inside = ops.cast(wanted[..., 0] > 0, errors.dtype) * weights

@@ -79,8 +79,7 @@ class FocalTversky(Tversky):
     """A root of one minus the soft Tversky index of each class, averaged over classes.
 
     `(1 - index) ** (1 / gamma)`: above 1, `gamma` makes the slope steeper the closer a class is to
-    its truth, so that small regions are worked on to the end. The slope would be infinite at 0; it
-    ends where `1 - index` is 1e-7.
+    its truth, so that small regions are worked on to the end, up to where `1 - index` is 1e-7.
 
     Args:
         gamma: What the root is taken by; 1 is Tversky. All else is as there.

@@ -44,10 +44,8 @@ LOSSES: dict[str, type["MaskLoss"]] = {}
 class MaskLoss(keras.losses.Loss):
     """A loss of masks with a weight for each pixel; subclasses fill in `measure`.
 
-    All losses take its arguments besides their own, and keep their own under their names.
-
-    Keras multiplies `sample_weight` into the values that `call` returns, one for each image, where
-    weights of pixels come too late for an overlap. Here weights of three dimensions go in before.
+    All losses take its arguments besides their own, and keep their own under their names. Weights
+    of pixels go in before an overlap is computed, where Keras's `sample_weight` comes too late.
 
     Args:
         ignore_label: Label of pixels that do not count, or `None` where all do.

@@ -1,7 +1,5 @@
-"""Layers and small pieces of network that encoders and decoders are made of.
-
-Keras records the arguments that a layer was made with, and finds the shape of its output by a call:
-layers here leave both to it.
+"""Layers and small pieces of network that encoders and decoders are made of. Keras records the
+arguments that a layer was made with, and finds the shape of its output by a call.
 """
 
 import math
@@ -108,8 +106,8 @@ class AverageBins(layers.Layer):
 
     Of `n` pixels, part `i` covers those from `floor(i * n / bins)` to below
     `ceil((i + 1) * n / bins)`: neighbors share a pixel where the division leaves a rest, and where
-    there are fewer pixels than parts, several parts take the same one. Pooling is two products of
-    matrices, made from the features' size, so that it survives every export.
+    there are fewer pixels than parts, several parts take the same one. Two products of matrices
+    made from the features' size survive every export.
     """
 
     def __init__(self, bins: int, **kwargs: Any) -> None:

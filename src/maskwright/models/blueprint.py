@@ -108,7 +108,6 @@ def architecture(
     Args:
         name: One of `ARCHITECTURES`.
         num_classes: Channels of the logits.
-        channels: Channels of the images.
         pixel_range: Values that stand for black and white.
         weights: Initial weights of the encoder; see `encoder`.
         encoder_name: Another encoder than the published one.

@@ -43,7 +43,7 @@ class ClassifierSpec(NetworkSpec):
         outside: Content of crops outside the mask; `"channel"` adds a channel for the mask, the
             last of `images`.
         pooling: Pooling of the regions of a bag, `"mean"`, `"max"` or `"attention"`.
-        size: Side of the reference's images in pixels; the other classifier takes any.
+        size: Side of the reference's images in pixels.
         embedding: Values that stand for the pixels of a region.
         attention: Units of the attention.
         dropout: Share of the pixels' values dropped in training.
@@ -145,9 +145,8 @@ def with_weights(model: keras.Model) -> keras.Model:
 def parts(model: keras.Model) -> tuple[keras.Model, keras.Model]:
     """A classifier in two: one looks at regions, any few at a time, the other joins them.
 
-    Returns:
-        Model of the inputs but for `bags` to `embeddings (n, d)` and `region_logits (n, 1)`, and
-        model of both and `bags` to `logits (b, 1)` and `weights (b, n)`.
+    They are a model of the inputs but for `bags` to `embeddings (n, d)` and `region_logits (n, 1)`,
+    and a model of both and `bags` to `logits (b, 1)` and `weights (b, n)`.
     """
     pooling = model.get_layer("pooling")
     embeddings, region_logits, _ = pooling.input
@@ -168,9 +167,7 @@ def parts(model: keras.Model) -> tuple[keras.Model, keras.Model]:
 def adapt_measures(model: keras.Model, vectors: np.ndarray) -> np.ndarray:
     """Set what a classifier standardizes measures by to mean and deviation of some regions.
 
-    Args:
-        model: A classifier with measures.
-        vectors: Measures of the regions, `(n, m)`; one that hardly varies gives 0 from then on.
+    `vectors` are measures of regions, `(n, m)`; one that hardly varies gives 0 from then on.
 
     Returns:
         The vectors as the model then sees them, `(n, m)`: what a logistic regression for
@@ -194,8 +191,7 @@ def adapt_measures(model: keras.Model, vectors: np.ndarray) -> np.ndarray:
 def start_from_measures(model: keras.Model, kernel: np.ndarray, bias: float) -> None:
     """Set the part of the decision that comes from measures; that of the pixels stays.
 
-    `kernel` `(m,)` is the weight of each standardized measure in the logit. `ModelError` if the
-    model takes no measures, or another number of them.
+    `kernel` `(m,)` is the weight of each standardized measure. `ModelError` as `adapt_measures`.
     """
     values = np.asarray(kernel, np.float32)
     _measuring(model, values.shape, values.shape)

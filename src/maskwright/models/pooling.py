@@ -21,9 +21,8 @@ _NEVER = -1e9  # far below every score, and finite: no nan from what is masked
 class PoolInside(layers.Layer):
     """Mean of features inside a mask; every cell counts as many pixels of the mask as it covers.
 
-    A mask smaller than a cell still has its cell. An empty mask gives the mean of all cells. A cell
-    has `stride` pixels of the mask to a side; those beyond it, where the image was padded, are
-    outside.
+    A cell has `stride` pixels of the mask to a side; those beyond the mask, where the image was
+    padded, are outside. An empty mask gives the mean of all cells.
 
     Call arguments:
         features: `(n, h / stride, w / stride, c)`.
@@ -103,7 +102,6 @@ class MeanPooling(_Pooling):
 class MaxPooling(_Pooling):
     """The region with the highest logit alone; regions that are exactly equal share the decision.
 
-    So the logit of a bag is the highest of its regions', and the weights say where it comes from.
     Features each at their own highest, from whatever region, would not tell one long and granular
     region from a long one beside a granular one.
     """

@@ -22,6 +22,8 @@ TUTORIAL_TAPS = {
     32: "block_16_project",
 }
 
+_convolution = partial(layers.Conv2D, kernel_size=3, padding="same", activation="relu")
+
 
 def plain_unet(
     num_classes: int,
@@ -66,9 +68,8 @@ def tutorial_unet(
     """TensorFlow's segmentation tutorial: MobileNetV2, and pix2pix blocks up to the image.
 
     6,504,227 parameters for three classes, of which 4,660,323 learn while the encoder is frozen.
-    Pixels are scaled to -1 to 1 as the encoder's weights expect; the tutorial feeds 0 to 1.
-    `weights` are those of the encoder, see `encoder`; `taps` lead from strides 2 to 32 to layers of
-    MobileNetV2, `None` for the tutorial's.
+    Pixels are scaled to -1 to 1; the tutorial feeds 0 to 1. `weights` are those of `encoder`;
+    `taps` lead from strides 2 to 32 to layers of MobileNetV2, `None` for the tutorial's.
     """
     taps = taps or TUTORIAL_TAPS
     if sorted(taps) != [2, 4, 8, 16, 32]:
@@ -93,12 +94,11 @@ def small(
     images, x = _scaled_input((None, None, channels), pixel_range)
     x = _two_convolutions(x, 64, "down")
     x = layers.MaxPooling2D(name="pool")(x)
-    x = layers.Conv2D(128, 3, padding="same", activation="relu", name="bottom")(x)
+    x = _convolution(128, name="bottom")(x)
 
     def decode(features: Features) -> Decoded:
         y = layers.UpSampling2D(2, name="up")(features[2])
-        y = layers.Conv2D(64, 3, padding="same", activation="relu", name="decode")(y)
-        return Decoded(y, stride=1)
+        return Decoded(_convolution(64, name="decode")(y), stride=1)
 
     return segmenter(Encoder.of(images, {2: x}), decode, num_classes, channels=channels)
 
@@ -112,8 +112,7 @@ def reference_cnn(
     with ReLU, 1 unit: 31,509,697 parameters for 256x256x3. It looks at `images` alone. The logit of
     a bag is the mean of its regions' logits. `size` is the side of the images, at least 10 px.
 
-    Source: the usual first network of the Keras tutorials, as it is used for masked images of
-    256x256x3; its sigmoid is applied after the model, once.
+    Source: the usual first network of the Keras tutorials; its sigmoid is applied after the model.
     """
     if size < 10:
         raise ConfigError(f"Expected images of at least 10 pixels per side; received {size}.")
@@ -141,14 +140,7 @@ def _scaled_input(
 
 def _two_convolutions(x: Tensor, width: int, name: str) -> Tensor:
     for step in "ab":
-        x = layers.Conv2D(
-            width,
-            3,
-            padding="same",
-            activation="relu",
-            kernel_initializer="he_normal",
-            name=f"{name}{step}",
-        )(x)
+        x = _convolution(width, kernel_initializer="he_normal", name=f"{name}{step}")(x)
     return x
 
 
@@ -156,16 +148,10 @@ def _pix2pix(features: Features) -> Decoded:
     """Four steps of transposed 3x3 convolution, batch normalization and ReLU, each then joined."""
     coarsest, *steps = sorted(features, reverse=True)
     x = features[coarsest]
+    larger = partial(layers.Conv2DTranspose, strides=2, padding="same", use_bias=False)
     for stride, width in zip(steps, (512, 256, 128, 64), strict=True):
-        x = layers.Conv2DTranspose(
-            width,
-            3,
-            strides=2,
-            padding="same",
-            use_bias=False,
-            kernel_initializer=keras.initializers.RandomNormal(0.0, 0.02),
-            name=f"up{stride}",
-        )(x)
+        initial = keras.initializers.RandomNormal(0.0, 0.02)
+        x = larger(width, 3, kernel_initializer=initial, name=f"up{stride}")(x)
         x = layers.BatchNormalization(name=f"up{stride}_norm")(x)
         x = layers.ReLU(name=f"up{stride}_relu")(x)
         x = layers.Concatenate(name=f"join{stride}")([x, features[stride]])

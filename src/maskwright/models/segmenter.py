@@ -54,9 +54,7 @@ def segmenter(
         encode: Images to features by stride.
         decode: Features by stride to those that the classes are read from.
         num_classes: 1 stands for two classes, by the logit of the second.
-        channels: Channels of the images.
         dropout: Share of the last features' channels left out in training.
-        seed: Of the dropout.
         head: One of the functions in `HEADS`, or one like them.
         deep_supervision: Give the logits of the decoder's auxiliary features behind the main ones,
             as a list, for a loss of their own; `main_model` leaves them out again.
@@ -122,7 +120,6 @@ class NetworkSpec:
     Args:
         encoder_name: One of `ENCODERS`.
         encoder_widths: Channels of the plain and the residual encoder, fine to coarse.
-        channels: Channels of the images.
         pixel_range: Values of the images that stand for black and white.
         norm: Kind of normalization of the decoder and of encoders without published weights.
         seed: Seed of the dropout; initial weights follow `keras.utils.set_random_seed`.
@@ -141,11 +138,6 @@ class NetworkSpec:
     seed: int | None = None
     synchronized: bool = False
 
-    @property
-    def normalization(self) -> Norm:
-        """Kind of normalization, and whether it is synchronized."""
-        return Norm(self.norm, self.synchronized)
-
     def encoder(self, extra_channels: int = 0) -> Encoder:
         """The encoder; `ConfigError` or `ModelError` as `encoder` raises them."""
         return encoder(
@@ -155,7 +147,7 @@ class NetworkSpec:
             alpha=self.alpha,
             taps=self.taps,
             widths=self.encoder_widths,
-            norm=self.normalization,
+            norm=Norm(self.norm, self.synchronized),
             output_stride=self.output_stride,
         )
 
@@ -169,7 +161,6 @@ class SegmenterSpec(NetworkSpec):
     """Any encoder with any decoder; for what is not said here see `segmenter`.
 
     Args:
-        num_classes: Channels of the logits; 1 stands for two classes, by the logit of the second.
         decoder_name: One of `DECODERS`.
         widths: Channels of the decoder, coarse to fine.
         decoder_options: Further arguments of the decoder.
@@ -190,7 +181,7 @@ class SegmenterSpec(NetworkSpec):
         for kind, name, table in names:
             if name not in table:
                 raise ConfigError(f"Expected a {kind} of {', '.join(table)}; received {name!r}.")
-        options = {"widths": self.widths, "norm": self.normalization}
+        options = {"widths": self.widths, "norm": Norm(self.norm, self.synchronized)}
         return segmenter(
             self.encoder(),
             partial(DECODERS[self.decoder_name], **{**options, **(self.decoder_options or {})}),

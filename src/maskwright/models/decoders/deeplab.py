@@ -13,10 +13,8 @@ _REACH = (96, 192, 288)  # pixels of the image between the taps of a 3x3 kernel:
 
 
 def rates(stride: int) -> tuple[int, ...]:
-    """Dilations for features at a stride: 6, 12, 18 at 16; 12, 24, 36 at 8; 3, 6, 9 at 32.
-
-    The last is ours: the papers go no coarser than 16, and the same distances in the image are what
-    they keep when they go from 16 to 8.
+    """Dilations for features at a stride: 6, 12, 18 at 16; 12, 24, 36 at 8; 3, 6, 9 at 32, which is
+    ours: the papers go no coarser than 16, and keep the distances in the image at 8.
     """
     return tuple(max(1, reach // stride) for reach in _REACH)
 
@@ -35,7 +33,7 @@ def deeplab_v3(
 
     Args:
         features: Encoder outputs by stride. The paper has the coarsest at 16 or 8, which is the
-            encoder's `output_stride`; 32 goes as well.
+            encoder's `output_stride`.
         widths: Channels of every branch and of the result; 256 when left out.
         separable: Depthwise separable 3x3 convolutions.
         norm: After every convolution. With `"batch"` and one image in a batch the mean has no
@@ -108,9 +106,8 @@ def lraspp(
         features: Encoder outputs by stride. The paper has the coarsest at 16 and the fine ones at
             8; these are taken at the stride nearest to 8 that is finer than the coarsest.
         widths: Channels of the coarse branch; 128 when left out.
-        coarse_activation: Activation of the coarse features before all else, by its Keras name;
-            none when left out. Keras numbers MobileNetV3's last one anew in every model, so that
-            it cannot be tapped.
+        coarse_activation: Activation of the coarse features before all else, by its Keras name.
+            Keras numbers MobileNetV3's last one anew in every model: it cannot be tapped.
         norm: Of the coarse branch.
 
     Source: Howard et al., Searching for MobileNetV3, 2019, figure 10. The mean is one over the

@@ -33,15 +33,9 @@ def unet_plus_plus(
     `X(i, 0)` to `X(i, j - 1)` and the enlarged `X(i + 1, j - 1)`, then convolves 3x3 twice.
     `X(i, 0)` is the encoder's. Four steps make ten nodes.
 
-    Args:
-        features: Encoder outputs by stride.
-        widths: Channels of the nodes at each stride but the coarsest.
-        transposed: Enlarge with a learned transposed convolution, as the authors do, instead of
-            bilinearly.
-        norm: After every 3x3 convolution.
-
-    Returns:
-        The last node at the finest stride; the others there are auxiliary, fewest steps first.
+    `transposed` enlarges with a learned transposed convolution, as the authors do, instead of
+    bilinearly. The result is the last node at the finest stride; the others there are auxiliary,
+    fewest steps first.
 
     Source: Zhou et al., UNet++, 2018, with its first mode left out: prediction is that of the last
     node and not the mean of all, so that auxiliary heads need not be kept.
@@ -166,18 +160,15 @@ def pspnet(
     joined to the features, and a 3x3 convolution follows.
 
     Args:
-        features: Encoder outputs by stride. The paper has the coarsest at stride 8, which is the
-            encoder's `output_stride`; at 32 the parts are the same and the outlines coarser.
+        features: Encoder outputs by stride; the paper's coarsest is 8, see `output_stride`.
         widths: Channels after joining; 512 when left out.
         bins: Parts to a side of each grid.
-        auxiliary_width: Channels of the auxiliary features.
         norm: After every convolution, but with `"instance"` not of the mean of the whole image,
             which has no variance.
 
     Returns:
         Features at the coarsest stride. A 3x3 convolution on the next finer ones is auxiliary; the
-        paper's stands on the stage before the last, which at stride 8 has that stride as well,
-        and which an encoder that gives one map for each stride does not show.
+        paper's stands on the stage before the last, which at stride 8 has that stride as well.
 
     Source: Zhao et al., Pyramid scene parsing network, 2017; enlarging with half-pixel centers.
     """

@@ -30,8 +30,7 @@ def climb(features: Features, step: Step, widths: Sequence[int] | None) -> Decod
     """Features at the finest stride, one step for each stride but the coarsest; what all steps but
     the first and the last make is auxiliary. `widths` are those of `stairs`.
     """
-    x = features[max(features)]
-    made = []
+    x, made = features[max(features)], []
     for stride, factor, width in stairs(features, widths):
         x = step(x, features[stride], stride, factor, width)
         made.append((x, stride))
@@ -54,9 +53,7 @@ def stairs(features: Features, widths: Sequence[int] | None) -> Iterator[tuple[i
 
 
 def fixed_widths(widths: Sequence[int] | None, default: Sequence[int], what: str) -> Sequence[int]:
-    """`widths`, which must be as many as the default has, or the default where they are left out;
-    `what` names them in the `ConfigError`.
-    """
+    """`widths`, as many as in `default`, which is taken for `None`; `what` is for `ConfigError`."""
     if widths is None:
         return default
     if len(widths) != len(default):
@@ -73,9 +70,7 @@ def from_stride(features: Features, finest: int) -> Features:
 
 
 def low_level(features: Features, wanted: int) -> int:
-    """Stride of the features that a head joins to the coarsest: the finest that is not finer than
-    `wanted`, or the next to the coarsest; `ConfigError` if there is one stride alone.
-    """
+    """Stride to join to the coarsest: the finest from `wanted` on, or the next to the coarsest."""
     coarsest, *finer = sorted(features, reverse=True)
     if not finer:
         raise ConfigError(

@@ -61,9 +61,8 @@ def light(
 ) -> Decoded:
     """One separable convolution at each step, on skips narrowed to half its width first.
 
-    With a pretrained encoder the decoder's work is to place what the encoder has found; this one
-    does it with a tenth of the weights of `unet`, most of them at coarse strides. `widths` are 128,
-    96, 64, 32, 16 when left out.
+    It has a tenth of the weights of `unet`, most of them at coarse strides, which suits pretrained
+    encoders. `widths` are 128, 96, 64, 32, 16 when left out.
     """
 
     def step(x: Tensor, skip: Tensor, stride: int, factor: int, width: int) -> Tensor:
@@ -89,13 +88,11 @@ def attention_unet(
 
     A gate adds a 1x1 convolution of the skip, taken at every pixel of the coarser grid, to one of
     the coarser features; ReLU, a 1x1 convolution to one channel and a sigmoid give weights, which
-    are enlarged bilinearly and multiplied with the skip. The finest skip has no gate: what it
-    holds is too close to the pixels. Of the arguments `gate_width` alone is not one of `unet`:
-    channels inside the gates, as many as the skip has when left out.
+    are enlarged bilinearly and multiplied with the skip. The finest skip has no gate. Inside the
+    gates are `gate_width` channels, as many as the skip has when left out.
 
     Source: Oktay et al., Attention U-Net, 2018, equations 1 and 2, in two dimensions. The authors'
-    code further sends the gated skip through a 1x1 convolution, which the paper does not have, and
-    joins heads of all steps to one; ours have losses of their own, see `segmenter`.
+    code further has a 1x1 convolution behind each gate, and joins the heads of all steps to one.
     """
 
     def gate(skip: Tensor, coarser: Tensor, stride: int, factor: int) -> Tensor:
@@ -152,15 +149,9 @@ def linknet(
     each. One more block, which does not enlarge, follows the finest skip. Unless that lies at the
     image's own stride, a transposed 3x3 convolution halves its stride.
 
-    Args:
-        features: Encoder outputs by stride.
-        widths: Channels of the last two convolutions; 32 when left out.
-        finest: Stride below which features are not joined. LinkNet's is 4: the 7x7 convolution at
-            stride 2 gives no skip.
-        norm: After every convolution.
-
-    Returns:
-        Features at half the finest stride, or at 1; sums at all other steps are auxiliary.
+    `widths` are the channels of the last two convolutions, 32 when left out. Features finer than
+    the stride `finest` are not joined; LinkNet's is 4: the 7x7 convolution at stride 2 gives no
+    skip. The result lies at half the finest stride, or at 1; sums at all other steps are auxiliary.
 
     Source: Chaurasia and Culurciello, LinkNet, 2017. Its head is a transposed 2x2 convolution to
     the classes; ours is a 1x1 convolution and bilinear enlargement.

@@ -29,11 +29,8 @@ SHIFTS = (layers.ZeroPadding2D, layers.Cropping2D)
 def spread(layer: layers.Layer, dilation: int, loses_stride: bool, padded: bool) -> list[Step]:
     """A convolution or pooling for an input whose pixels lie closer than they used to.
 
-    Args:
-        layer: Of a network built for even sizes.
-        dilation: How much closer.
-        loses_stride: The output, too, gets the pixels of the input.
-        padded: A `ZeroPadding2D` comes before it, which `shift` has seen to.
+    `dilation` is how much closer. With `loses_stride` the output, too, gets the pixels of the
+    input; `padded` says that a `ZeroPadding2D` comes before it, which `shift` has seen to.
 
     Returns:
         Layers that take its place, one after the other. Those without padding have some now: the

@@ -13,9 +13,9 @@ from maskwright.models.blocks import Tensor
 
 Features = dict[int, Tensor]
 
-CENTERED = (127.5, 127.5, 127.5)
-IMAGENET_MEAN = (123.675, 116.28, 103.53)
-IMAGENET_STD = (58.395, 57.12, 57.375)
+CENTERED = ((127.5, 127.5, 127.5), (127.5, 127.5, 127.5))
+IMAGENET = ((123.675, 116.28, 103.53), (58.395, 57.12, 57.375))
+"""Means and standard deviations of red, green and blue that weights expect."""
 
 _SCALING = "pixel_scaling"
 
@@ -51,7 +51,7 @@ class PixelFormat:
     high: float = 255.0
 
     def scaled_input(self, mean: Sequence[float], std: Sequence[float]) -> tuple[Tensor, Tensor]:
-        """Images of any height and width, with pixels as files have them, and as weights expect.
+        """Images of any size, with pixels as files have them, and the same as weights expect them.
 
         `mean` is subtracted from pixels of 0 to 255, RGB, before dividing by `std`; other channels
         take the means of both over colors. `ConfigError` if `high` is not above `low`.
@@ -82,11 +82,7 @@ def copy_weights(source: layers.Layer, target: layers.Layer, bgr: bool, extra: i
     Where the target takes the scaled images, the kernel is adapted so that an image that is equal
     in all channels gives what the same image in three equal colors gave.
 
-    Args:
-        source: Layer of the network.
-        target: May take images of any number of channels.
-        bgr: The kernel expects blue first.
-        extra: Last channels of the images, which are given zeros.
+    `bgr` says that the kernel expects blue first; the last `extra` channels are given zeros.
     """
     if not source.weights:
         return
@@ -128,8 +124,7 @@ def freeze(model: keras.Model, frozen: bool, fix_statistics: bool = True) -> Non
 
     With `fix_statistics` its batch normalizations, however deep inside, stay as they were
     pretrained even when the rest learns: with small batches their statistics are too noisy, and a
-    third of the time of a step goes into them. Other normalizations keep no statistics and learn
-    with the rest.
+    third of the time of a step goes into them.
     """
     inner = model.get_layer("encoder")
     inner.trainable = not frozen

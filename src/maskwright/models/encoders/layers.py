@@ -1,7 +1,7 @@
 """Layers of encoders that Keras does not have, or not in a form that exports."""
 
 from collections.abc import Sequence
-from functools import reduce
+from functools import partial, reduce
 from itertools import product
 from typing import Any, Literal
 
@@ -19,12 +19,8 @@ class AtrousPooling(layers.Layer):
     """Maximum or mean over a square of pixels that lie apart, at every pixel, where pooling lost
     its stride, or comes after another that did. Keras's pooling has no dilation.
 
-    Args:
-        kind: `"max"` or `"average"`.
-        size: Pixels along a side of the square.
-        dilation: Distance between them.
-        padding: Pixels outside the image, before and after each side, that squares may reach; they
-            do not count.
+    The square has `size` pixels to a side, `dilation` apart. It may reach outside the image by the
+    pixels of `padding`, before and after each side, which do not count.
     """
 
     def __init__(
@@ -101,9 +97,9 @@ class StochasticDepth(layers.Layer):
 class EfficientAttention(layers.Layer):
     """Self-attention between pixels, with fewer keys and values than queries.
 
-    Keys and values come from a map that a convolution shrinks first, so that the weights take
-    `pixels * pixels / reduction**2` numbers for each head instead of `pixels**2`. `heads` divide
-    the channels; height and width are multiples of `reduction`.
+    Keys and values come from a map that a convolution shrinks first, so that each head has
+    `pixels * pixels / reduction**2` weights. `heads` divide the channels; height and width are
+    multiples of `reduction`.
 
     Source: Xie et al., SegFormer, 2021, section 3.1.
     """
@@ -126,12 +122,9 @@ class EfficientAttention(layers.Layer):
         for part in (self.query, self.key_value, self.project):
             part.build(input_shape)
         if self.reduction > 1:
-            self.reduce = layers.Conv2D(
-                channels, self.reduction, self.reduction, dtype=policy, name="reduce"
-            )
-            self.reduce_norm = layers.LayerNormalization(
-                epsilon=1e-5, dtype=policy, name="reduce_norm"
-            )
+            size, norm = self.reduction, partial(layers.LayerNormalization, epsilon=1e-5)
+            self.reduce = layers.Conv2D(channels, size, size, dtype=policy, name="reduce")
+            self.reduce_norm = norm(dtype=policy, name="reduce_norm")
             self.reduce.build(input_shape)
             self.reduce_norm.build(input_shape)
         self.built = True

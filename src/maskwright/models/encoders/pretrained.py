@@ -47,8 +47,8 @@ class Family:
     """
 
     build: Callable[..., keras.Model]
-    mean: Triple = CENTERED
-    std: Triple = CENTERED
+    mean: Triple = CENTERED[0]
+    std: Triple = CENTERED[1]
     bgr: bool = False
     options: Mapping[str, Any] = field(default_factory=dict)
     taps: Mapping[int, str] = field(default_factory=dict)
@@ -107,9 +107,8 @@ def _network(name: str, family: Family, weights: str | Path | None, alpha: float
         # Keras warns of sizes that it has no weights for; convolutions take any.
         warnings.simplefilter("ignore", UserWarning)
         try:
-            network = family.build(
-                include_top=False, weights=published, input_shape=shape, **options
-            )
+            options |= {"weights": published, "input_shape": shape}
+            network = family.build(include_top=False, **options)
         except Exception as error:
             if published is None:
                 raise
@@ -118,16 +117,12 @@ def _network(name: str, family: Family, weights: str | Path | None, alpha: float
                 "file, or none."
             ) from error
     if weights is not None and published is None:
-        hint = "check the encoder and its alpha"
-        load_file(network, f"{name} without its top", weights, hint)
+        load_file(network, f"{name} without its top", weights, "check the encoder and its alpha")
     return network
 
 
 def _strides(network: keras.Model, side: int) -> dict[str, int]:
-    """Stride of the output of every layer whose output is features, by name.
-
-    What only pads or crops has the stride of its input.
-    """
+    """Stride of the features of every layer, by name; what pads or crops has that of its input."""
     strides: dict[str, int] = {}
     for layer in network.operations:
         shape: tuple[int, ...] = getattr(layer.output, "shape", ())
@@ -157,11 +152,8 @@ class _Copy:
     """Copies the layers of a network one by one, in the form that an encoder needs.
 
     `strides` are those of the network's layers; the coarsest in the copy is `output_stride`. The
-    copy begins with `images`, of which layers see what is `scaled`.
-
-    Attributes:
-        outputs: Output of every copied layer, by the name of the layer.
-        pairs: Layers of the network and their copies, in the order of the network.
+    copy begins with `images`, of which layers see what is `scaled`. By and by it fills `outputs`,
+    by the name of the layer, and `pairs` of layers and their copies.
     """
 
     strides: Mapping[str, int]

@@ -10,26 +10,12 @@ from keras import applications
 
 from maskwright.errors import ConfigError, ModelError
 from maskwright.models.blocks import BATCH, Norm
-from maskwright.models.encoders.base import (
-    IMAGENET_MEAN,
-    IMAGENET_STD,
-    Encoder,
-    PixelFormat,
-    copy_weights,
-    load_file,
-)
+from maskwright.models.encoders import scratch
+from maskwright.models.encoders.base import IMAGENET, Encoder, PixelFormat, copy_weights, load_file
 from maskwright.models.encoders.pretrained import Family, pretrained
-from maskwright.models.encoders.scratch import (
-    MIX_TRANSFORMERS,
-    RESNETS,
-    mix_transformer,
-    plain,
-    residual,
-    resnet,
-)
 
 _BARE = {"include_preprocessing": False}
-_IMAGENET: dict[str, Any] = {"mean": IMAGENET_MEAN, "std": IMAGENET_STD}
+_IMAGENET: dict[str, Any] = dict(zip(("mean", "std"), IMAGENET, strict=True))
 _CAFFE: dict[str, Any] = {"mean": (123.68, 116.779, 103.939), "std": (1, 1, 1), "bgr": True}
 _BY_128: dict[str, Any] = {"mean": (128,) * 3, "std": (128,) * 3}
 
@@ -108,10 +94,10 @@ ones, which is the same, and its exact GELU is `Gelu`.
 """
 
 SCRATCH_BUILDERS: Mapping[str, Callable[[PixelFormat, Sequence[int], Norm, int], Encoder]] = {
-    "plain": plain,
-    "residual": residual,
-    **{name: partial(resnet, name) for name in RESNETS},
-    **{name: partial(mix_transformer, name) for name in MIX_TRANSFORMERS},
+    "plain": scratch.plain,
+    "residual": scratch.residual,
+    **{name: partial(scratch.resnet, name) for name in scratch.RESNETS},
+    **{name: partial(scratch.mix_transformer, name) for name in scratch.MIX_TRANSFORMERS},
 }
 """Encoders without published weights: from pixels, widths, normalization and output stride. Their
 names are those of `maskwright.architectures.SCRATCH`."""
@@ -136,9 +122,8 @@ def encoder(
 
     Args:
         name: One of `ENCODERS`.
-        pixels: Channels and range of the images. Pretrained first convolutions are adapted: summed
-            over colors for one channel, their mean spread evenly for other numbers, zeros for
-            extra channels.
+        pixels: Channels and range of the images. Pretrained first convolutions are adapted: their
+            sum over colors is spread evenly over other numbers of channels, extra ones get zeros.
         weights: `"imagenet"` (downloaded by Keras, of `FAMILIES` alone), a file, or `None` for
             random ones. Files of `FAMILIES` are those of the network without its top as
             `keras.applications` writes them; of others, those of the same encoder for RGB images
@@ -147,10 +132,10 @@ def encoder(
         taps: Stride to layer name, in place of the last layer of each stride; strides left out
             are not given. Only of `FAMILIES`, by the strides that layers have there.
         widths: Channels of the plain and the residual encoder at strides 1, 2, 4, …
-        norm: Normalization of the convolutional encoders without published weights; others have
-            their own, whose batch statistics are synchronized where `norm` says so.
-        output_stride: Coarsest stride; 8 or 16 trade later strides for dilation. The deepest
-            features then lie there. Not of the Mix Transformers.
+        norm: Normalization of the convolutional encoders without published weights; of others,
+            whether batch statistics are synchronized.
+        output_stride: Coarsest stride, of the deepest features; 8 or 16 trade later strides for
+            dilation. Not of the Mix Transformers.
 
     Raises:
         ConfigError: If the name, or a tap, does not exist, or the encoder lacks what is asked for.

@@ -7,13 +7,7 @@ from keras import layers
 
 from maskwright.errors import ConfigError
 from maskwright.models.blocks import Norm, Tensor, conv_block, normalization
-from maskwright.models.encoders.base import (
-    CENTERED,
-    IMAGENET_MEAN,
-    IMAGENET_STD,
-    Encoder,
-    PixelFormat,
-)
+from maskwright.models.encoders.base import CENTERED, IMAGENET, Encoder, PixelFormat
 from maskwright.models.encoders.layers import (
     AtrousPooling,
     EfficientAttention,
@@ -47,7 +41,7 @@ def plain(pixels: PixelFormat, widths: Sequence[int], norm: Norm, output_stride:
 
     Beyond `output_stride` the maxima are taken at every pixel, and the convolutions are dilated.
     """
-    images, x = pixels.scaled_input(CENTERED, CENTERED)
+    images, x = pixels.scaled_input(*CENTERED)
     features = {}
     for level, width in enumerate(widths):
         stride, dilation = _placed(level, output_stride)
@@ -73,7 +67,7 @@ def residual(pixels: PixelFormat, widths: Sequence[int], norm: Norm, output_stri
     Source: Zhang et al., Road extraction by deep residual U-Net, 2018, whose encoder and bridge
     this is at widths 64, 128, 256, 512.
     """
-    images, x = pixels.scaled_input(CENTERED, CENTERED)
+    images, x = pixels.scaled_input(*CENTERED)
     features = {}
     for level, width in enumerate(widths):
         stride, dilation = _placed(level, output_stride)
@@ -103,7 +97,7 @@ def resnet(
 
     Source: He et al., Deep residual learning for image recognition, 2016.
     """
-    images, x = pixels.scaled_input(IMAGENET_MEAN, IMAGENET_STD)
+    images, x = pixels.scaled_input(*IMAGENET)
 
     def convolved(x: Tensor, width: int, kernel: int, by: int, apart: int, name: str) -> Tensor:
         x = _convolution(x, width, kernel, by, apart, norm=norm, name=f"{name}_conv")
@@ -148,9 +142,7 @@ def _convolution(
     norm: Norm,
     name: str,
 ) -> Tensor:
-    """Convolution padded alike on both sides, so that one without stride keeps its kernels where
-    one with stride had them.
-    """
+    """Convolution padded alike on both sides, with and without stride: kernels stay in place."""
     if strides > 1 and kernel > 1:
         x = layers.ZeroPadding2D(kernel // 2, name=f"{name}_pad")(x)
     return layers.Conv2D(
@@ -171,10 +163,9 @@ def mix_transformer(
     """Overlapping patches, blocks of attention and of a feed-forward with a 3x3 inside.
 
     Patches of 7x7 with stride 4, then 3x3 with stride 2, and a normalization after each stage,
-    whose output the next stage takes too. There is no positional encoding: the 3x3 depthwise
-    convolutions see where the border is. Height and width are multiples of 32. `name` is one of
-    `MIX_TRANSFORMERS`; widths and normalization are its own. `ConfigError` if `output_stride` is
-    not 32, for there is no dilation.
+    whose output the next stage takes too. There is no positional encoding. Height and width are
+    multiples of 32. `name` is one of `MIX_TRANSFORMERS`; widths and normalization are its own.
+    `ConfigError` if `output_stride` is not 32, for there is no dilation.
 
     Source: Xie et al., SegFormer, 2021, table 6, with GELU in its approximated form, see `Gelu`.
     """
@@ -183,7 +174,7 @@ def mix_transformer(
             "Mix Transformers do not support dilation; expected an output stride of 32, or another "
             f"encoder; received {output_stride}."
         )
-    images, x = pixels.scaled_input(IMAGENET_MEAN, IMAGENET_STD)
+    images, x = pixels.scaled_input(*IMAGENET)
     sizes = list(zip(*MIX_TRANSFORMERS[name], strict=True))
     rates = iter(np.linspace(0, _DROPPED, sum(blocks for _, blocks in sizes)))
     features = {}

@@ -13,24 +13,22 @@ from keras.utils.bounding_boxes import compute_iou, decode_deltas_to_boxes, enco
 
 from maskwright.models.blocks import Tensor
 
-_ONES = (1.0, 1.0, 1.0, 1.0)
+UNIT_WEIGHTS = (1.0, 1.0, 1.0, 1.0)
 _MOST_GROWTH = math.log(1000 / 16)  # of a side; a wild code must not overflow
 
 
-def encode(boxes: Tensor, references: Tensor, weights: Sequence[float] = _ONES) -> Tensor:
+def encode(boxes: Tensor, references: Tensor, weights: Sequence[float] = UNIT_WEIGHTS) -> Tensor:
     """Codes of boxes by their references, `(…, 4)`: shifts and logarithms of sizes, weighted."""
-    return encode_box_to_deltas(
-        references, boxes, "yxyx", "yxyx", variance=[1 / weight for weight in weights]
-    )
+    variance = [1 / weight for weight in weights]
+    return encode_box_to_deltas(references, boxes, "yxyx", "yxyx", variance=variance)
 
 
-def decode(codes: Tensor, references: Tensor, weights: Sequence[float] = _ONES) -> Tensor:
+def decode(codes: Tensor, references: Tensor, weights: Sequence[float] = UNIT_WEIGHTS) -> Tensor:
     """Boxes from codes; undoes `encode`. Sides grow at most 62.5 times."""
     shift, growth = ops.split(codes, 2, axis=-1)
     limited = ops.concatenate([shift, ops.minimum(growth, _MOST_GROWTH * weights[2])], axis=-1)
-    return decode_deltas_to_boxes(
-        references, limited, "yxyx", "yxyx", variance=[1 / weight for weight in weights]
-    )
+    variance = [1 / weight for weight in weights]
+    return decode_deltas_to_boxes(references, limited, "yxyx", "yxyx", variance=variance)
 
 
 def clip(boxes: Tensor, height: Tensor, width: Tensor) -> Tensor:
@@ -106,16 +104,14 @@ def roi_align(
 ) -> Tensor:
     """Features of regions, each in a grid of its own, `(b, n, size, size, c)`.
 
-    Nothing is rounded: each cell of the grid is the mean of `samples * samples` points, spread
-    evenly over it, and each point is interpolated bilinearly between the four cells of features
-    whose middles lie around it; beyond the outermost middles, the features go on as they are.
+    Nothing is rounded: each cell is the mean of `samples * samples` points, spread evenly over it,
+    and each point is interpolated bilinearly between the four cells of features whose middles lie
+    around it; beyond the outermost middles, the features go on as they are.
 
     Args:
         features: `(b, h, w, c)` by stride.
         boxes: `(b, n, 4)`, px of the image.
         levels: Place of the stride at which each is cut out, in the order of `features`, `(b, n)`.
-        size: Cells to a side.
-        samples: Points to a side of a cell.
 
     Source: He et al., Mask R-CNN, 2017, with pixels centered at halves, as in Detectron2's aligned
     version.
@@ -123,13 +119,10 @@ def roi_align(
     shapes = [ops.shape(level)[1:3] for level in features.values()]
     lengths = ops.stack([height * width for height, width in shapes])
     starts = ops.take(ops.cumsum(lengths) - lengths, levels)
-    heights, widths = (
-        ops.take(ops.stack([shape[axis] for shape in shapes]), levels) for axis in (0, 1)
-    )
+    heights, widths = (ops.take(ops.stack(sides), levels) for sides in zip(*shapes, strict=True))
     strides = ops.take(ops.convert_to_tensor(list(features), "float32"), levels)
-    flat = ops.concatenate(
-        [ops.reshape(f, (ops.shape(f)[0], -1, f.shape[-1])) for f in features.values()], axis=1
-    )
+    flat = [ops.reshape(f, (ops.shape(f)[0], -1, f.shape[-1])) for f in features.values()]
+    flat = ops.concatenate(flat, axis=1)
     batch, length = ops.shape(flat)[:2]
     flat = ops.reshape(flat, (-1, flat.shape[-1]))
     starts = (starts + ops.arange(batch)[:, None] * length)[..., None, None]
@@ -174,15 +167,13 @@ def _between(
 
 
 def cut_masks(ids: Tensor, numbers: Tensor, boxes: Tensor, size: int, samples: int = 2) -> Tensor:
-    """True masks of objects in boxes, float32 `(b, n, size, size)`, 0 or 1.
+    """True masks of objects in boxes `(b, n, 4)`, float32 `(b, n, size, size)`: 1 where half of
+    `samples * samples` points of a cell or more are inside, else 0.
 
     Args:
         ids: Number of the object of each pixel, `(b, h, w, layers)`; objects that overlap lie in
             several layers.
         numbers: Of the object in each box, `(b, n)`; one that lies nowhere gives zeros.
-        boxes: `(b, n, 4)`, px.
-        size: Cells to a side.
-        samples: Points to a side of a cell; it is 1 where half of them or more are inside.
     """
     batch, height, width, layers = ops.shape(ids)
     one = ops.ones_like(numbers)

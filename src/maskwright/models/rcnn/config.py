@@ -113,11 +113,7 @@ class Rcnn:
 
     @classmethod
     def named(cls, profile: str, **changes: Any) -> "Rcnn":
-        """A profile with some numbers changed.
-
-        Raises:
-            ConfigError: If there is no such profile, or no such number.
-        """
+        """A profile with some numbers changed; `ConfigError` if it or a number does not exist."""
         if profile not in PROFILES:
             raise ConfigError(f"Expected a profile of {', '.join(PROFILES)}; received {profile!r}.")
         if unknown := sorted(changes.keys() - {field.name for field in fields(cls)}):
@@ -125,10 +121,8 @@ class Rcnn:
                 f"Mask R-CNN has no parameter {', '.join(unknown)}; expected one of "
                 f"{', '.join(field.name for field in fields(cls))}."
             )
-        made: dict[str, Any] = {
-            k: tuple(v) if isinstance(v, list) else v for k, v in changes.items()
-        }
-        return replace(PROFILES[profile], **made)
+        lists = {name: tuple(v) for name, v in changes.items() if isinstance(v, list)}
+        return replace(PROFILES[profile], **{**changes, **lists})
 
 
 PROFILES: Mapping[str, Rcnn] = MappingProxyType(

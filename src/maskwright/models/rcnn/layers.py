@@ -8,7 +8,7 @@ import keras
 from keras import layers, ops
 
 from maskwright.models.blocks import Tensor
-from maskwright.models.rcnn.boxes import clip, decode, roi_align, stride_of
+from maskwright.models.rcnn.boxes import UNIT_WEIGHTS, clip, decode, roi_align, stride_of
 
 
 def suppress(
@@ -74,31 +74,30 @@ class Anchors(layers.Layer):
 class Proposals(layers.Layer):
     """Boxes that may hold an object: the best anchors, moved by their codes, suppressed.
 
-    Args:
-        ranked_training: Anchors of each stride, best first, that go on to suppression in training.
-        ranked: Likewise afterwards.
-        most: Boxes of an image.
-        iou: Overlap above which the worse of two from one stride is suppressed.
+    The best `ranked_training` anchors of each stride, after training `ranked`, go on to suppression
+    of the worse of two that overlap by more than `iou`; an image has `most` boxes.
     """
 
     def __init__(
-        self, ranked_training: int, ranked: int, most: int, iou: float, **kwargs: Any
+        self,
+        ranked_training: int,
+        ranked: int,
+        most: int,
+        iou: float,
+        code_weights: Sequence[float] = UNIT_WEIGHTS,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.ranked_training, self.ranked, self.most, self.iou = ranked_training, ranked, most, iou
+        self.code_weights = tuple(code_weights)
         # Of the sampling in training; kept here, so that a resumed run continues it.
         self.seed_generator = keras.random.SeedGenerator()
 
     def call(self, inputs: Sequence[Any], training: bool = False) -> tuple[Tensor, Tensor]:
-        """Proposals of images.
+        """Boxes `(b, most, 4)`, and whether each is one, bool `(b, most)`; others pad.
 
-        Args:
-            inputs: Images `(b, h, w, c)`; anchors `(n, 4)`; scores `(b, h, w, ratios)` and codes
-                `(b, h, w, 4 * ratios)` of every stride, as two lists.
-            training: Whether in training.
-
-        Returns:
-            Boxes `(b, most, 4)`, and whether each is one, bool `(b, most)`; others pad.
+        `inputs` are images `(b, h, w, c)`; anchors `(n, 4)`; scores `(b, h, w, ratios)` and codes
+        `(b, h, w, 4 * ratios)` of every stride, as two lists.
         """
         images, references, logits, codes = inputs
         height, width = ops.shape(images)[1:3]
@@ -112,7 +111,7 @@ class Proposals(layers.Layer):
             at = ops.minimum(at, number - 1)
             moved = ops.reshape(level_codes, (ops.shape(flat)[0], -1, 4))
             moved = ops.take_along_axis(moved, at[..., None], axis=1)
-            box = decode(moved, ops.take(references, start + at, axis=0))
+            box = decode(moved, ops.take(references, start + at, axis=0), self.code_weights)
             box = clip(box, height, width)
             sides = box[..., 2:] - box[..., :2]
             score = ops.where(ops.all(sides > 1e-3, axis=-1), ops.sigmoid(best), 0.0)
@@ -155,11 +154,8 @@ class RoiAlign(layers.Layer):
 class Detections(layers.Layer):
     """Objects from classified proposals: boxes moved by their codes, suppressed by class.
 
-    Args:
-        score: Minimum probability of a class.
-        iou: Overlap above which the less probable of two of a class is suppressed.
-        most: Objects of an image.
-        code_weights: As `decode` takes them.
+    `score` is the minimum probability of a class, `iou` the overlap above which the less probable
+    of two of a class is suppressed, `most` the number of objects of an image.
     """
 
     one_list = False
@@ -173,16 +169,11 @@ class Detections(layers.Layer):
         self.code_weights = tuple(code_weights)
 
     def call(self, inputs: Sequence[Tensor]) -> tuple[Tensor, Tensor, Tensor]:
-        """Objects of images.
+        """Boxes `(b, most, 4)`; probabilities `(b, most)`, 0 where there is no object; and classes,
+        int32 from 1 `(b, most)`.
 
-        Args:
-            inputs: Images `(b, h, w, c)`; proposals `(b, n, 4)`; whether each is one
-                `(b, n)`; logits `(b * n, classes + 1)`, background first; and codes
-                `(b * n, 4 * classes)`.
-
-        Returns:
-            Boxes `(b, most, 4)`; probabilities `(b, most)`, 0 where there is no object; and
-            classes, int32 from 1 `(b, most)`.
+        `inputs` are images `(b, h, w, c)`; proposals `(b, n, 4)`; whether each is one `(b, n)`;
+        logits `(b * n, classes + 1)`, background first; and codes `(b * n, 4 * classes)`.
         """
         images, proposals, there, logits, codes = inputs
         height, width = ops.shape(images)[1:3]

@@ -120,9 +120,8 @@ def _region_losses(
     front = {name: value[:, :most] for name, value in regions.items()}
     size = 2 * settings.mask_size
     cut = layer("mask_regions")([pooled, front["boxes"]])
-    mask_logits = ops.reshape(
-        layer("mask_head")(cut, training=training), (-1, most, size, size, classes)
-    )
+    mask_logits = layer("mask_head")(cut, training=training)
+    mask_logits = ops.reshape(mask_logits, (-1, most, size, size, classes))
     masks = cut_masks(ids, front["numbers"], front["boxes"], size)
     positive, counted = regions["positive"], regions["counted"]
     losses = {

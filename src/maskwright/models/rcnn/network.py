@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import pairwise
 from typing import Any
 
 import keras
@@ -18,6 +19,7 @@ from maskwright.models.rcnn.layers import Anchors, Detections, Proposals, RoiAli
 from maskwright.models.segmenter import WIDTHS, NetworkSpec
 
 _normal = partial(RandomNormal, 0.0)
+_convolution = partial(layers.Conv2D, kernel_size=3, padding="same", activation="relu")
 
 
 @dataclass(frozen=True)
@@ -100,9 +102,8 @@ def mask_rcnn(
         settings.code_weights,
         name="detections",
     )([images, proposals, exist, class_logits, box_codes])
-    mask_logits = _mask_head(settings, num_classes)(
-        regions(settings.mask_size, "mask_regions")([pooled, boxes])
-    )
+    cut = regions(settings.mask_size, "mask_regions")([pooled, boxes])
+    mask_logits = _mask_head(settings, num_classes)(cut)
     masks = SelectMask(name="select_mask")([mask_logits, labels])
     return keras.Model(images, {"boxes": boxes, "scores": scores, "labels": labels, "masks": masks})
 
@@ -112,10 +113,8 @@ def _pyramid(encode: Encoder, shared: tuple[int, ...], settings: Rcnn) -> keras.
     inputs = [keras.Input(output.shape[1:]) for output in encode.model.outputs]
     features = dict(zip(encode.strides, inputs, strict=True))
     made = pyramid({stride: features[stride] for stride in shared}, settings.pyramid_width)
-    x = made[max(shared)]
-    for stride in settings.strides[len(shared) :]:
-        x = layers.MaxPooling2D(1, 2, name=f"pyramid{stride}")(x)
-        made[stride] = x
+    for finer, stride in pairwise(settings.strides[len(shared) - 1 :]):
+        made[stride] = layers.MaxPooling2D(1, 2, name=f"pyramid{stride}")(made[finer])
     return keras.Model(inputs, [made[stride] for stride in settings.strides], name="pyramid")
 
 
@@ -123,14 +122,7 @@ def _proposing(settings: Rcnn) -> keras.Model:
     """Features of one stride to logits `(b, h, w, ratios)` and codes `(b, h, w, 4 * ratios)`."""
     number, width = len(settings.ratios), settings.pyramid_width
     inputs = keras.Input((None, None, width))
-    x = layers.Conv2D(
-        width,
-        3,
-        padding="same",
-        activation="relu",
-        kernel_initializer=_normal(0.01),
-        name="anchors_conv",
-    )(inputs)
+    x = _convolution(width, kernel_initializer=_normal(0.01), name="anchors_conv")(inputs)
     logits = layers.Conv2D(number, 1, kernel_initializer=_normal(0.01), name="anchors_logits")(x)
     codes = layers.Conv2D(4 * number, 1, kernel_initializer=_normal(0.01), name="anchors_codes")(x)
     return keras.Model(inputs, [logits, codes], name="proposing")
@@ -153,16 +145,9 @@ def _mask_head(settings: Rcnn, num_classes: int) -> keras.Model:
     size = settings.mask_size
     inputs = x = keras.Input((size, size, settings.pyramid_width))
     for number in range(settings.mask_layers):
-        x = layers.Conv2D(
-            settings.mask_width,
-            3,
-            padding="same",
-            activation="relu",
-            kernel_initializer="he_normal",
-            name=f"mask_conv{number + 1}",
-        )(x)
-    x = layers.Conv2DTranspose(
-        settings.mask_width, 2, 2, activation="relu", kernel_initializer="he_normal", name="mask_up"
-    )(x)
+        name = f"mask_conv{number + 1}"
+        x = _convolution(settings.mask_width, kernel_initializer="he_normal", name=name)(x)
+    up = partial(layers.Conv2DTranspose, activation="relu", kernel_initializer="he_normal")
+    x = up(settings.mask_width, 2, 2, name="mask_up")(x)
     logits = layers.Conv2D(num_classes, 1, kernel_initializer=_normal(0.001), name="mask_logits")(x)
     return keras.Model(inputs, logits, name="mask_head")
