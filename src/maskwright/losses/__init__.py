@@ -1,7 +1,4 @@
-"""Losses: (labels, logits) → one value for each image.
-
-A new loss is a file with a `MaskLoss` that has a `code`, and a line here.
-"""
+"""Losses: (labels, logits) → one value for each image. A new one is a `MaskLoss` with a `code`."""
 
 from maskwright.losses.compose import Sum, loss, parse
 from maskwright.losses.geometry import Boundary, CenterlineDice

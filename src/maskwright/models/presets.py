@@ -88,8 +88,7 @@ def small(
 ) -> keras.Model:
     """A small sequential encoder-decoder: conv 64-64, pool, conv 128, up, conv 64, conv 1x1.
 
-    186,433 parameters for three channels and one class. It has no skips; even heights and widths
-    come out exact, odd ones are padded by a pixel and cut back.
+    186,433 parameters for three channels and one class, and no skips.
     """
     images, x = _scaled_input((None, None, channels), pixel_range)
     x = _two_convolutions(x, 64, "down")

@@ -45,8 +45,7 @@ def suppress(
 class Anchors(layers.Layer):
     """Anchors of every cell of features, float32 `(n, 4)` px, those of the finest stride first.
 
-    `sides` are those of the square anchor at each of the `strides` of the features, px; `ratios`
-    are height by width.
+    `sides` of square anchors belong to the `strides` of features, px; `ratios` are height by width.
     """
 
     def __init__(
