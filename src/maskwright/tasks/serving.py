@@ -54,12 +54,7 @@ class MaskSettings(Postprocessing):
 
 
 class TensorSpec(NamedTuple):
-    """An output of the Open Inference Protocol.
-
-    Args:
-        shape: Sides, -1 for those that vary.
-        field: Field of a `Prediction` that holds it.
-    """
+    """An output of the Open Inference Protocol, from a field of a `Prediction`; -1 sides vary."""
 
     name: str
     datatype: str
@@ -154,12 +149,7 @@ class ServedClassifier:
 
 @dataclass(frozen=True)
 class ServedModel:
-    """A model that answers.
-
-    Args:
-        segmenter: Predicts masks; `None` where masks are always given.
-        classifier: Decides on the regions of masks; `None` where nothing is decided.
-    """
+    """A model that answers: predicts masks, unless they are always given, or decides on regions."""
 
     name: str
     task: str

@@ -8,7 +8,7 @@ from maskwright.model_card import InstanceCard
 from maskwright.tasks.instances import InstancePredictor
 from maskwright.tasks.instances.detections import join_tiles, paste_detections, to_image
 from maskwright.tasks.instances.learning.targets import distances
-from maskwright.tasks.instances.learning.thresholds import tune_thresholds
+from maskwright.tasks.instances.training import tune_thresholds
 
 LABELS = Labels.create(("background", "cell"))
 

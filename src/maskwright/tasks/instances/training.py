@@ -1,33 +1,31 @@
 """From a data set with instances to the `TrainingSetup` of a run."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, replace
 from functools import cache, partial
 from importlib import metadata
+from itertools import product
 
 import keras
 import numpy as np
 
 from maskwright.config import TrainConfig
 from maskwright.data.dataset import DataSet
-from maskwright.data.samples import Sample
 from maskwright.data.to_rgb import as_picture
 from maskwright.errors import DataError
 from maskwright.instances import Instances
-from maskwright.labels import Labels
 from maskwright.losses import loss
+from maskwright.metrics.instances import object_scores, tally_objects
 from maskwright.model_card import InstanceCard
 from maskwright.models.blueprint import Blueprint
 from maskwright.models.rcnn import Rcnn
 from maskwright.tasks.instances.drawing import draw_objects
 from maskwright.tasks.instances.learning.objective import (
-    Learned,
     centers,
     detections,
     learning_task,
 )
 from maskwright.tasks.instances.learning.targets import ObjectArrays, load_objects
-from maskwright.tasks.instances.learning.thresholds import tune_thresholds
 from maskwright.tasks.instances.predictor import DetectorFn, InstancePredictor, keras_detector
 from maskwright.tasks.semantic.network import auxiliary_loss_weight, describe_model
 from maskwright.tasks.settings import data_facts, make_batching
@@ -36,16 +34,16 @@ from maskwright.training.callbacks import stack_rows
 
 _MAX_TUNED = 40  # validation images that thresholds are tuned on
 _MAX_SIDE_PX = 384  # of a preview
+_FOREGROUNDS = (0.3, 0.4, 0.5, 0.6, 0.7)
+_MARKERS = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
+_SCORES = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
+_MIN_AREA_SHARES = (0.0, 0.02, 0.05, 0.1, 0.2)  # of the median area of true objects
 
 
 def prepare(
     dataset: DataSet, config: TrainConfig, options: TrainOptions, synchronized: bool
 ) -> TrainingSetup:
-    """Decode a data set and describe model and task.
-
-    Args:
-        config: Settings, with `size` and `crop` as they are used.
-    """
+    """Decode a data set and describe model and task; `size` and `crop` as they are used."""
     size = None if config.size == "auto" else config.size
 
     def decode(split: str) -> ObjectArrays:
@@ -81,13 +79,26 @@ def prepare(
     def final_card(network: keras.Model) -> InstanceCard:
         if validation is None or config.min_area_px:
             return card
-        predictor = InstancePredictor(trace(network), card)
-        return _tune(predictor, dataset, held_out[:_MAX_TUNED], options.on_message)
+        images = [(dataset.read_image(s), dataset.read_objects(s)) for s in held_out[:_MAX_TUNED]]
+        tuned, mean_ap = tune_thresholds(InstancePredictor(trace(network), card), images)
+        thresholds = f"foreground {tuned.foreground:g}, marker {tuned.marker:g}"
+        thresholds = thresholds if card.method == "centers" else f"score {tuned.score:g}"
+        options.on_message(
+            f"Thresholds tuned on {len(images)} validation images: {thresholds}, minimum area "
+            f"{tuned.min_area_px} px; mean AP {mean_ap:.3f} on them."
+        )
+        return tuned
 
+    num_classes = dataset.labels.num_classes
+    if config.objects == "mask_rcnn":
+        learned = detections(rcnn_settings(config))
+    else:
+        mask_loss = loss(config.loss, smoothing=config.smoothing)
+        learned = centers(mask_loss, num_classes, auxiliary_loss_weight(config))
     batching = make_batching(config, options, len(train), config.crop)
     return TrainingSetup(
-        task=learning_task(_learned(config, dataset.labels), train, validation, batching),
-        network=_network(config, train, dataset.labels.num_classes, synchronized),
+        task=learning_task(learned, train, validation, batching),
+        network=_network(config, train, num_classes, synchronized),
         recipe=Recipe(**config.recipe()),
         card=final_card,
         data=data_facts(options, fingerprint, train, validation, arrays.skipped),
@@ -101,24 +112,6 @@ def rcnn_settings(config: TrainConfig) -> Rcnn:
     """Settings of the Mask R-CNN."""
     changes = dict(config.detector)
     return Rcnn.named(changes.pop("profile"), **changes)
-
-
-def _tune(
-    predictor: InstancePredictor,
-    dataset: DataSet,
-    samples: Sequence[Sample],
-    on_message: Callable[[str], None],
-) -> InstanceCard:
-    """Card with thresholds tuned on validation images."""
-    pairs = ((dataset.read_image(sample), dataset.read_objects(sample)) for sample in samples)
-    card, mean_ap = tune_thresholds(predictor, pairs)
-    thresholds = f"foreground {card.foreground:g}, marker {card.marker:g}"
-    thresholds = thresholds if card.method == "centers" else f"score {card.score:g}"
-    on_message(
-        f"Thresholds tuned on {len(samples)} validation images: {thresholds}, minimum area "
-        f"{card.min_area_px} px; mean AP {mean_ap:.3f} on them."
-    )
-    return card
 
 
 def _previews(
@@ -152,16 +145,6 @@ def _previews(
     return draw
 
 
-def _learned(config: TrainConfig, labels: Labels) -> Learned:
-    if config.objects == "mask_rcnn":
-        return detections(rcnn_settings(config))
-    return centers(
-        loss(config.loss, smoothing=config.smoothing),
-        num_classes=labels.num_classes,
-        auxiliary_weight=auxiliary_loss_weight(config),
-    )
-
-
 def _network(
     config: TrainConfig, train: ObjectArrays, num_classes: int, synchronized: bool
 ) -> Blueprint:
@@ -183,3 +166,45 @@ def _network(
             "synchronized": synchronized,
         },
     )
+
+
+def tune_thresholds(
+    predictor: InstancePredictor, images: Iterable[tuple[np.ndarray, Instances]]
+) -> tuple[InstanceCard, float]:
+    """Card with the thresholds of the highest mean AP on images `(h, w, c)` with true objects.
+
+    AP is TP / (TP + FP + FN), averaged over IoU thresholds from 0.5 to 0.95 and over images; among
+    equal thresholds, those nearest to the card's are taken. Without any true object, the card is
+    unchanged and its AP nan.
+    """
+    card = predictor.card
+    outputs = [(predictor.output(image), truth) for image, truth in images]
+    areas = np.concatenate([np.zeros(0), *(truth.areas for _, truth in outputs)])
+    if not areas.size:
+        return card, float("nan")
+
+    def mean_ap(candidate: InstanceCard) -> float:
+        tried = InstancePredictor(predictor.detector, candidate)
+        tallies = [
+            tally_objects(tried.confident(tried.decide(output)), truth, card.labels.num_classes)
+            for output, truth in outputs
+        ]
+        return float(object_scores(tallies).ap.mean())
+
+    def distance(candidate: InstanceCard) -> float:
+        names = ("foreground", "marker", "score")
+        return sum(abs(getattr(candidate, name) - getattr(card, name)) for name in names)
+
+    def best(candidates: Iterable[InstanceCard]) -> tuple[InstanceCard, float]:
+        ranked = sorted(candidates, key=distance)
+        values = [mean_ap(candidate) for candidate in ranked]
+        index = int(np.argmax(values))
+        return ranked[index], values[index]
+
+    if card.method == "centers":
+        grid = product(_FOREGROUNDS, _MARKERS)
+        chosen, _ = best(replace(card, score=0.0, foreground=f, marker=m) for f, m in grid)
+    else:
+        chosen, _ = best(replace(card, score=score) for score in _SCORES)
+    median = float(np.median(areas))
+    return best(replace(chosen, min_area_px=int(share * median)) for share in _MIN_AREA_SHARES)

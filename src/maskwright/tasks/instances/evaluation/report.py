@@ -3,6 +3,8 @@
 from functools import partial
 from typing import Any
 
+import numpy as np
+
 from maskwright.evaluation.reports.charts import histogram, score_curve
 from maskwright.evaluation.reports.formatting import csv_cell, number, plain, span
 from maskwright.evaluation.reports.parts import (
@@ -72,10 +74,7 @@ def _scores(evaluation: InstanceEvaluation) -> dict[str, Any]:
         "coco": {"masks": _coco(evaluation.masks), "boxes": _coco(evaluation.boxes)},
         "per_class": {
             name: {
-                "pq": plain(total.pq[label]),
-                "sq": plain(total.sq[label]),
-                "rq": plain(total.rq[label]),
-                "coco_ap": plain(evaluation.masks.by_class[label]),
+                **{key: plain(values[label]) for key, values in _class_scores(evaluation).items()},
                 **{key: int(counts[label, column]) for key, column in _COUNTS.items()},
             }
             for label, name in enumerate(evaluation.labels.names)
@@ -84,6 +83,12 @@ def _scores(evaluation: InstanceEvaluation) -> dict[str, Any]:
         "intervals": {key: plain(ends) for key, ends in evaluation.intervals.items()},
         "rule": RULE,
     }
+
+
+def _class_scores(evaluation: InstanceEvaluation) -> dict[str, np.ndarray]:
+    """Scores of each class, the background included, `(classes,)` each."""
+    total = evaluation.total
+    return {"pq": total.pq, "sq": total.sq, "rq": total.rq, "coco_ap": evaluation.masks.by_class}
 
 
 def _coco(scores: CocoScores) -> dict[str, Any]:
@@ -116,11 +121,9 @@ def _table(evaluation: InstanceEvaluation) -> Table:
 
 
 def _page(evaluation: InstanceEvaluation) -> Page:
-    distribution = Chart(
-        "Distribution over images",
-        "AP from 0.5 to 0.95 of each image.",
-        histogram(evaluation.image_ap, "AP of an image"),
-    )
+    by_image = histogram(evaluation.image_ap, "AP of an image")
+    note = "AP from 0.5 to 0.95 of each image."
+    distribution = Chart("Distribution over images", note, by_image)
     points = list(zip(THRESHOLDS, evaluation.total.ap.tolist(), strict=True))
     by_threshold = Chart(
         "AP by IoU threshold",
@@ -146,21 +149,13 @@ def _page(evaluation: InstanceEvaluation) -> Page:
 
 
 def _classes(evaluation: InstanceEvaluation) -> Table:
-    total, labels = evaluation.total, evaluation.labels
-    rows = []
+    labels, rows = evaluation.labels, []
     for label in range(1, labels.num_classes):
-        scores = (total.pq, total.sq, total.rq, evaluation.masks.by_class)
-        counts = (evaluation.counts[label, column] for column in _COUNTS.values())
-        cells = [cell(values[label]) for values in scores]
-        cells += [TableCell(f"{count:,}") for count in counts]
-        rows.append(
-            Row(
-                title=labels.names[label],
-                cells=tuple(cells),
-                gauge=gauge(total.pq[label]),
-                color=labels.colors[label],
-            )
-        )
+        cells = [cell(values[label]) for values in _class_scores(evaluation).values()]
+        cells += [TableCell(f"{evaluation.counts[label, c]:,}") for c in _COUNTS.values()]
+        bar = gauge(evaluation.total.pq[label])
+        title, color = labels.names[label], labels.colors[label]
+        rows.append(Row(title=title, cells=tuple(cells), gauge=bar, color=color))
     headings = ("PQ", "SQ", "RQ", "COCO AP", *map(upper_first, _COUNTS))
     note = (
         "Panoptic quality (PQ) is segmentation quality (SQ), the mean IoU of matched objects, "

@@ -133,10 +133,8 @@ def _resampled(tallies: tuple[ObjectTally, ...], times: np.ndarray) -> dict[str,
 class InstanceScorer:
     """Matched objects of the images of a split; of all predictions, ranked, for COCO scores.
 
-    `learned` are ids of samples that the model is known to have been trained on.
-
-    Raises:
-        DataError: If model and data have different numbers of classes.
+    `learned` are ids of samples that the model is known to have been trained on. Raises `DataError`
+    if model and data have different numbers of classes.
     """
 
     workers: int | None = 1

@@ -32,11 +32,10 @@ DEPTH_WEIGHT = 2.0
 """Weight of the loss of depth and center maps, relative to that of classes."""
 
 
-def centers(loss: MaskLoss, *, num_classes: int, auxiliary_weight: float = 0.0) -> Learned:
+def centers(loss: MaskLoss, num_classes: int, auxiliary_weight: float) -> Learned:
     """Classes, depth and center maps of a model with `num_classes + 2` channels.
 
-    Args:
-        auxiliary_weight: Weight of the loss of each auxiliary output of the model.
+    The loss of each auxiliary output of the model has `auxiliary_weight`.
     """
 
     def output_loss(outputs: Tensor, truth: Tensor, weights: Tensor, training: bool) -> Tensor:
@@ -99,9 +98,9 @@ def learning_task(
         scoring=scoring,
         train=batches,
         steps=batching.steps(len(train)),
-        validation=None
-        if validation is None
-        else partial(eval_batches, validation, target, batching.batch_size, batching.crop),
+        validation=partial(eval_batches, validation, target, batching.batch_size, batching.crop)
+        if validation
+        else None,
     )
 
 

@@ -104,11 +104,8 @@ class SemanticScorer:
     """Confusion matrices of the images of a split.
 
     With `options.size="working"` image and true mask are resized to the size on the card first.
-    `learned` are ids of samples that the model is known to have been trained on.
-
-    Raises:
-        ConfigError: If `options.size` is unknown.
-        DataError: If model and data have different numbers of classes.
+    `learned` are ids of samples that the model is known to have been trained on. Raises `DataError`
+    if model and data have different numbers of classes.
     """
 
     def __init__(
