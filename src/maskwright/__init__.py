@@ -30,11 +30,9 @@ if TYPE_CHECKING:
     from maskwright.api.cross_validation import cross_validate, ensemble
     from maskwright.api.data import check, extract_regions
     from maskwright.api.demo import demo
-    from maskwright.api.evaluate import compare, evaluate
-    from maskwright.api.export import export_model
     from maskwright.api.hyperparameter_search import search
+    from maskwright.api.models import compare, evaluate, export_model, load, predict
     from maskwright.api.plan import plan
-    from maskwright.api.predict import load, predict
     from maskwright.api.train import find_learning_rate, train, train_regions
     from maskwright.data import open_dataset
     from maskwright.serving import serve

@@ -7,13 +7,18 @@ from maskwright.api.compare_plans import compare_plans, plan_and_compare
 from maskwright.api.cross_validation import cross_validate, ensemble, is_cross_validation
 from maskwright.api.data import check, extract_regions
 from maskwright.api.demo import Demo, demo, demo_regions
-from maskwright.api.evaluate import compare, comparison_folder, evaluate
-from maskwright.api.export import export_model
 from maskwright.api.fold_scores import Folds
 from maskwright.api.hyperparameter_search import search
+from maskwright.api.models import (
+    compare,
+    comparison_folder,
+    evaluate,
+    export_model,
+    load,
+    predict,
+)
 from maskwright.api.plan import plan
 from maskwright.api.plan_choice import PlanChoice
-from maskwright.api.predict import load, predict
 from maskwright.api.train import find_learning_rate, train, train_regions
 
 __all__ = [

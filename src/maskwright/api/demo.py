@@ -8,8 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from maskwright.api.evaluate import evaluate
-from maskwright.api.predict import load, predict
+from maskwright.api.models import evaluate, load, predict
 from maskwright.api.train import train, train_regions
 from maskwright.data import DataSet, open_dataset
 from maskwright.data.readers.description import write_description

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from maskwright.api.predict import load
+from maskwright.api.models import load
 from maskwright.config import TrainConfig
 from maskwright.data import Sample, open_dataset
 from maskwright.data.splits import HELD_OUT
