@@ -60,12 +60,7 @@ SHARED = Threads(shared=True)
 
 @dataclass(frozen=True)
 class Quantizer:
-    """Writes a network in eight bits.
-
-    Args:
-        layers: Names of the layers with weights, from first to last.
-        write: Write it with the layers of some names in float.
-    """
+    """Layers with weights of a network, by name, and what writes it with some of them in float."""
 
     layers: tuple[str, ...]
     write: Callable[[Sequence[str]], None]

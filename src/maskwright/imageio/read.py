@@ -37,11 +37,9 @@ _PILLOW_LIMIT = threading.Lock()
 
 @dataclass(frozen=True)
 class RawMask:
-    """Values of a mask file, before they are converted to labels.
+    """Integers `(h, w)` or uint8 colors `(h, w, 3)` of a mask file, before they become labels.
 
-    Args:
-        values: Integers `(h, w)`, or uint8 colors `(h, w, 3)`.
-        palette: Palette uint8 `(n, 3)` if `values` are indices into it, else `None`.
+    `palette` is uint8 `(n, 3)` if the values are indices into it, else `None`.
     """
 
     values: np.ndarray
@@ -113,7 +111,14 @@ def _mask_values(path: str | Path | NamedBytes, values: np.ndarray) -> np.ndarra
 @contextmanager
 def _open_raster(path: Path | NamedBytes, start: bytes, max_pixels: int) -> Iterator[OpenImage]:
     """Open a file of any format but TIFF; `start` are its first 64 bytes."""
-    with _open_pillow(path, max_pixels) as image:
+    with _PILLOW_LIMIT:
+        limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+        try:
+            image = Image.open(path if isinstance(path, Path) else path.open())
+        finally:
+            Image.MAX_IMAGE_PIXELS = limit
+    with image:
+        check_size(path, image.height, image.width, len(image.getbands()), max_pixels)
         header = _header(image, start)
 
         def pixels() -> np.ndarray:
@@ -133,20 +138,6 @@ def _open_raster(path: Path | NamedBytes, start: bytes, max_pixels: int) -> Iter
             return _decode(path, image, start) // {2: 85, 4: 17}.get(_png_depth(start), 1), None
 
         yield OpenImage(header, pixels, mask_values)
-
-
-@contextmanager
-def _open_pillow(path: Path | NamedBytes, max_pixels: int) -> Iterator[Image.Image]:
-    """Open a file with Pillow and check its size, without decoding it."""
-    with _PILLOW_LIMIT:
-        limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
-        try:
-            image = Image.open(path if isinstance(path, Path) else path.open())
-        finally:
-            Image.MAX_IMAGE_PIXELS = limit
-    with image:
-        check_size(path, image.height, image.width, len(image.getbands()), max_pixels)
-        yield image
 
 
 def _png_depth(start: bytes) -> int:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache, partial
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -187,18 +188,17 @@ def _read_parts(
     planes, _, height, width, samples = page.shaped
     down, across = -(-height // part[0]), -(-width // part[1])
     window = np.full((bottom - top, right - left, planes * samples), page.nodata, page.dtype)
-    for plane in range(planes):
-        of_plane = window[..., plane * samples : (plane + 1) * samples]
-        for row in range(top // part[0], -(-bottom // part[0])):
-            for column in range(left // part[1], -(-right // part[1])):
-                values = decode((plane * down + row) * across + column)
-                if values is None:
-                    continue
-                y, x = row * part[0], column * part[1]
-                up, low = max(top, y), min(bottom, y + values.shape[0])
-                first, last = max(left, x), min(right, x + values.shape[1])
-                inside = values[up - y : low - y, first - x : last - x]
-                of_plane[up - top : low - top, first - left : last - left] = inside
+    rows = range(top // part[0], -(-bottom // part[0]))
+    columns = range(left // part[1], -(-right // part[1]))
+    for plane, row, column in product(range(planes), rows, columns):
+        values = decode((plane * down + row) * across + column)
+        if values is not None:
+            y, x = row * part[0], column * part[1]
+            up, low = max(top, y), min(bottom, y + values.shape[0])
+            first, last = max(left, x), min(right, x + values.shape[1])
+            target = window[up - top : low - top, first - left : last - left]
+            inside = values[up - y : low - y, first - x : last - x]
+            target[..., plane * samples : (plane + 1) * samples] = inside
     return window
 
 

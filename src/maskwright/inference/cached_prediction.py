@@ -20,12 +20,9 @@ _MOST_AREAS = 1000  # of the true components of an image, for their median
 
 @dataclass(frozen=True, eq=False)
 class CachedPrediction:
-    """A prediction in a file, and what is known of its truth.
+    """A `.npz` file with `truth`, `labels` before cleaning, and `levels` of `TunablePrediction`.
 
-    Args:
-        path: `.npz` with `truth` and `labels`, uint8 `(h, w)`, before cleaning, and `levels` as in
-            `TunablePrediction`.
-        areas: Of true components that are not background, px of the image.
+    `areas` are those of true components that are not background, px of the image.
     """
 
     path: Path

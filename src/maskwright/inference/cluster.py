@@ -37,9 +37,7 @@ _ERRORS = {kind.__name__: kind for kind in (ConfigError, DataError, ModelError)}
 class Worker:
     """One worker of the cluster: the model, opened once, and the items that it is given.
 
-    Args:
-        options: As in `predict_items`; its threads are also those of the engine.
-        marker: Name of a file in the folder of the results that must exist.
+    `marker` is the name of a file in the folder of the results that must exist.
     """
 
     def __init__(

@@ -65,9 +65,8 @@ class Segmenter(Protocol):
 class Predictor:
     """A model and the card that says how to use it.
 
-    Args:
-        logits: From float32 images `(b, h, w, channels)`, of any size, to float32 logits
-            `(b, h, w, classes)`, or `(b, h, w, 1)` with the logit of the second of two classes.
+    `logits` are a function from float32 images `(b, h, w, channels)`, of any size, to float32
+    `(b, h, w, classes)`, or `(b, h, w, 1)` with the logit of the second of two classes.
     """
 
     def __init__(self, logits: Callable[[np.ndarray], np.ndarray], card: SemanticCard) -> None:

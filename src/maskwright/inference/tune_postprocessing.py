@@ -69,12 +69,7 @@ class Stage:
 
 @dataclass(frozen=True, kw_only=True)
 class TuningResult:
-    """What goes on a card, and all that was tried for it.
-
-    Args:
-        before: Score with the decisions on the card as it was.
-        after: With those chosen, on the same images, and so a little too good.
-    """
+    """What goes on a card, all that was tried for it, and the score before and after."""
 
     decisions: Mapping[str, Any]
     score: str

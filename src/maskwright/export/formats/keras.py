@@ -1,6 +1,7 @@
 """A network as our own description and arrays: data, from which our code builds it again."""
 
 import zipfile
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -73,10 +74,7 @@ def read_keras(folder: Path, *, classifier: bool = False) -> Any:
     variables = [v for v in model.variables if _is_weight(v)]
     expected = [tuple(v.shape) for v in variables]
     if expected != shapes:
-        where = next(
-            (n for n, (a, b) in enumerate(zip(expected, shapes, strict=False)) if a != b),
-            min(len(expected), len(shapes)),
-        )
+        where = next(n for n, (a, b) in enumerate(zip_longest(expected, shapes)) if a != b)
         raise ModelError(
             f"{path} contains {len(shapes)} arrays that do not match the {len(expected)} of the "
             f"network (first difference: number {where}); export the model again."

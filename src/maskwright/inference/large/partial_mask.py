@@ -64,12 +64,9 @@ class Piece:
 
 
 class Pieces:
-    """Labels uint8 of an image, kept in a folder as rectangles that do not overlap.
+    """Labels uint8 of an image, in a folder as rectangles that do not overlap.
 
-    A piece is there whole or not at all, whenever the program is ended.
-
-    Args:
-        folder: Made where it is missing; what it holds already is taken up.
+    A piece is there whole or not at all, whenever the program ends; what is there is taken up.
     """
 
     def __init__(self, folder: Path, height: int, width: int) -> None:

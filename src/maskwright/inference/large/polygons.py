@@ -32,9 +32,8 @@ def write_polygons(
     as the member `coordinates` states. Memory grows with the polygons, not with the pixels. Raises
     `DataError` if rasterio is not installed.
 
-    Args:
-        mask: A label TIFF, such as `predict_large` writes.
-        background: Class that is skipped, as the ignore label is.
+    The mask is a label TIFF, such as `predict_large` writes; `background` is skipped, as the ignore
+    label is.
     """
     need_rasterio()
     import rasterio
