@@ -10,6 +10,7 @@ from maskwright.data import DataSet, Sample, open_dataset
 from maskwright.data.audit.audit_scan import (
     AuditedSample,
     Finding,
+    SampleFault,
     finding,
     finding_on,
     relative_name,
@@ -54,11 +55,12 @@ def audit(source: DataSet | str | Path, *, group_by: str | None = None) -> Audit
     """Read every sample of a data set, or of a path that is opened, and report what is odd."""
     dataset = source if isinstance(source, DataSet) else open_dataset(source, group_by=group_by)
     audited = scan(dataset, dataset.samples)
-    usable = [each for each in audited if each.fault is None]
-    spare = [each for each in scan(dataset, _spare(dataset)) if each.fault is None]
-    classes = class_counts(dataset, usable)
+    usable = [each for each in audited if isinstance(each, AuditedSample)]
+    faults = [each for each in audited if isinstance(each, SampleFault)]
+    spare = [e for e in scan(dataset, _spare(dataset)) if isinstance(e, AuditedSample)]
+    classes = class_counts(dataset, [(each.sample.split, each.counts) for each in usable])
     findings = [
-        *_unusable(dataset, audited),
+        *_unusable(dataset, faults),
         *odd_files(dataset, [*usable, *spare]),
         *odd_masks(dataset, [*usable, *spare]),
         *odd_classes(classes),
@@ -91,7 +93,7 @@ def _spare(dataset: DataSet) -> list[Sample]:
     ]
 
 
-def _unusable(dataset: DataSet, audited: Sequence[AuditedSample]) -> Iterator[Finding]:
+def _unusable(dataset: DataSet, faults: Sequence[SampleFault]) -> Iterator[Finding]:
     """Pairs that cannot be used, files without a partner, and samples that cannot be read."""
     broken = [(file.path, file.reason) for file in dataset.skipped if file.broken]
     yield from _on_files(dataset, "unusable_pair", broken)
@@ -100,7 +102,6 @@ def _unusable(dataset: DataSet, audited: Sequence[AuditedSample]) -> Iterator[Fi
         message = f"{counted(len(files), 'file')} skipped ({reason})"
         names = [relative_name(dataset.root, file.path) for file in files]
         yield from finding_on("skipped", "warning", message, names)
-    faults = [each.fault for each in audited if each.fault is not None]
     for code, members in grouped(faults, lambda fault: fault.code).items():
         yield from _on_files(dataset, code, [(fault.file, fault.message) for fault in members])
 

@@ -1,7 +1,7 @@
 """What an audit reads of every sample, once, as training will, and what it finds and advises."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 
 from maskwright.data.dataset import DataSet
-from maskwright.data.duplicates import THUMB_SIDE, digest_of, is_flat, thumbnail
+from maskwright.data.duplicates import digest_of, is_flat, thumbnail
 from maskwright.data.parallel import in_threads
 from maskwright.data.samples import Sample, examples
 from maskwright.errors import DataError
@@ -21,7 +21,6 @@ FaultCode = Literal["unreadable_image", "unreadable_mask", "unequal_sizes", "unu
 
 _STORAGE = {"1": "one bit", "L": "gray", "LA": "gray with alpha", "P": "palette"}
 _STORAGE |= {"RGB": "RGB", "RGBA": "RGBA", "I;16": "16-bit gray", "I": "16-bit gray"}
-_WITH_ALPHA = {"PNG", "GIF", "WEBP"}  # formats in which transparency is meant
 
 
 @dataclass(frozen=True)
@@ -39,32 +38,24 @@ class AuditedSample:
 
     Args:
         name: Of the image file, relative to the data set where it lies in it.
-        fault: Why it cannot be used; the fields after it are then empty.
-        format: Format of the image as its content says, such as `"PNG"`.
-        orientation: EXIF orientation, 1 for upright.
-        alpha: Whether the image has transparency, which is dropped.
         mask_kinds: How each mask file stores its pixels, such as `"palette"`.
         counts: Pixels of each label, `(256,)`; the last counts ignored ones.
     """
 
     sample: Sample
-    name: str = ""
-    fault: SampleFault | None = None
-    format: str = ""
-    channels: int = 0
-    orientation: int = 1
-    alpha: bool = False
-    mask_kinds: tuple[str, ...] = ()
-    size: tuple[int, int] = (0, 0)
-    counts: np.ndarray = field(default_factory=lambda: np.zeros(IGNORE_LABEL + 1, np.int64))
-    pixels_digest: bytes = b""
-    labels_digest: bytes = b""
-    thumb: np.ndarray = field(default_factory=lambda: np.zeros((THUMB_SIDE, THUMB_SIDE), "f4"))
-    finite: bool = True
-    flat: bool = False
+    name: str
+    header: Header
+    mask_kinds: tuple[str, ...]
+    size: tuple[int, int]
+    counts: np.ndarray
+    pixels_digest: bytes
+    labels_digest: bytes
+    thumb: np.ndarray
+    finite: bool
+    flat: bool
 
 
-def scan(dataset: DataSet, samples: Sequence[Sample]) -> list[AuditedSample]:
+def scan(dataset: DataSet, samples: Sequence[Sample]) -> list[AuditedSample | SampleFault]:
     """Read every sample once, in threads; one that fails is described and stops nothing."""
     return list(in_threads(partial(_read, dataset), samples, "Checking images"))
 
@@ -74,25 +65,20 @@ def relative_name(root: Path, path: Path) -> str:
     return str(path.relative_to(root) if path.is_relative_to(root) else path)
 
 
-def _read(dataset: DataSet, sample: Sample) -> AuditedSample:
-    name = relative_name(dataset.root, sample.image)
+def _read(dataset: DataSet, sample: Sample) -> AuditedSample | SampleFault:
     try:
         header = dataset.header(sample.image)
         image, labels = dataset.read(sample)
     except DataError as error:
-        return AuditedSample(sample, name, _diagnose(dataset, sample, str(error)))
-    counts = np.bincount(labels.ravel(), minlength=IGNORE_LABEL + 1)
+        return _diagnose(dataset, sample, str(error))
     low, high, thumb = image.min(), image.max(), thumbnail(image)
     return AuditedSample(
         sample,
-        name,
-        format=header.format,
-        channels=header.channels,
-        orientation=header.orientation,
-        alpha=header.alpha and header.format in _WITH_ALPHA,
+        relative_name(dataset.root, sample.image),
+        header,
         mask_kinds=tuple(_storage(dataset.header(path)) for path in sample.masks),
         size=(labels.shape[0], labels.shape[1]),
-        counts=counts,
+        counts=np.bincount(labels.ravel(), minlength=IGNORE_LABEL + 1),
         pixels_digest=digest_of(image),
         labels_digest=digest_of(labels),
         thumb=thumb,

@@ -22,6 +22,7 @@ _RARE_SHARE = 0.01  # of the pixels: networks tend to leave out what is rarer
 _FEW_IMAGES = 10
 _ODD_SHARE = 0.05  # of the samples
 _TINY_SIDE_PX = 16
+_WITH_ALPHA = {"PNG", "GIF", "WEBP"}  # formats in which transparency is meant
 _SUFFIXES_OF_FORMAT = {
     **{"PNG": {".png"}, "GIF": {".gif"}, "BMP": {".bmp", ".dib"}, "WEBP": {".webp"}},
     **{"JPEG": {".jpg", ".jpeg", ".jpe", ".jfif"}, "MPO": {".jpg", ".jpeg", ".mpo"}},
@@ -37,13 +38,13 @@ def odd_files(dataset: DataSet, usable: Audited) -> Iterator[Finding]:
     misnamed = [
         each
         for each in usable
-        if (known := _SUFFIXES_OF_FORMAT.get(each.format)) is not None
+        if (known := _SUFFIXES_OF_FORMAT.get(each.header.format)) is not None
         and each.sample.image.suffix.lower() not in known
     ]
-    formats = ", ".join(sorted({e.format for e in misnamed}))
-    transparent = [e for e in usable if e.alpha]
-    turned = [e for e in usable if e.orientation != 1]
-    converted = [e for e in usable if e.channels != dataset.channels]
+    formats = ", ".join(sorted({e.header.format for e in misnamed}))
+    transparent = [e for e in usable if e.header.alpha and e.header.format in _WITH_ALPHA]
+    turned = [e for e in usable if e.header.orientation != 1]
+    converted = [e for e in usable if e.header.channels != dataset.channels]
     infinite = [e for e in usable if not e.finite]
     flat = [e for e in usable if e.flat and min(e.size) >= _TINY_SIDE_PX]
     tiny = [e for e in usable if min(e.size) < _TINY_SIDE_PX]
@@ -130,11 +131,16 @@ class ClassCount:
     images: int
 
 
-def class_counts(dataset: DataSet, usable: Audited) -> list[ClassCount]:
-    """Rows of the table of classes, by split and then by label."""
+def class_counts(
+    dataset: DataSet, counted: Sequence[tuple[str | None, np.ndarray]]
+) -> list[ClassCount]:
+    """Rows of the table of classes, by split and then by label.
+
+    `counted` are the split and the pixels of each label, `(256,)`, of each sample.
+    """
     rows = []
     for split in dataset.splits:
-        counts = [each.counts for each in usable if str(each.sample.split) == split]
+        counts = [pixels for in_split, pixels in counted if in_split == split]
         if not counts:
             continue
         table = np.stack(counts)[:, : dataset.labels.num_classes]

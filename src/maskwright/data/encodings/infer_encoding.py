@@ -1,8 +1,4 @@
-"""Infer from the masks themselves what their values mean, with a sentence on why.
-
-Detectors of palettes, whose colors are the same in every file, of colors, and of objects; those of
-gray values are in `gray_masks.py`.
-"""
+"""Infer what the values of masks mean, and say why: of palettes, colors, objects and others."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace

@@ -1,8 +1,4 @@
-"""Built-in data sets, written to folders: scenes of stained cells with exact masks, and cases.
-
-Two kinds of cell touch each other on an uneven, noisy background: round ones, smooth, and
-spindles, long and granular. In cases, a single cell decides.
-"""
+"""Built-in data sets: scenes of round and spindle cells, and cases in which one cell decides."""
 
 from dataclasses import replace
 from pathlib import Path

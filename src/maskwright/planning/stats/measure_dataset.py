@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from maskwright.data import DataSet, Sample
-from maskwright.data.audit.audit_scan import AuditedSample
 from maskwright.data.audit.checks import class_counts
 from maskwright.data.duplicates import groups, near_duplicates
 from maskwright.data.parallel import in_threads
@@ -150,7 +149,7 @@ def _class_stats(
     dataset: DataSet, samples: Sequence[SampleStats], left_right: Mapping[int, Asymmetry]
 ) -> tuple[ClassStats, ...]:
     """Statistics of each class, by label."""
-    counted = [AuditedSample(sample.sample, counts=sample.counts) for sample in samples]
+    counted = [(sample.sample.split, sample.counts) for sample in samples]
     rows = {row.name: row for row in class_counts(dataset, counted) if row.split == "train"}
     return tuple(
         ClassStats(

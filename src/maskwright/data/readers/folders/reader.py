@@ -1,7 +1,7 @@
 """Reader of folders of images and masks, whatever their layout, with the splits of lists beside."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -12,7 +12,7 @@ from maskwright.data.readers.description import Description
 from maskwright.data.readers.folders.pairs import Pairing, pair_folders
 from maskwright.data.readers.folders.roles import Folder, image_folders
 from maskwright.data.readers.split_files import split_by_lists
-from maskwright.data.samples import Note, Sample, first_few, grouped, unique_ids
+from maskwright.data.samples import Sample, first_few, grouped, unique_ids
 from maskwright.imageio import find_images, natural_key
 
 PUBLISHED = (
@@ -68,7 +68,14 @@ def _read(root: Path, pairing: Pairing) -> Layout:
     ]
     layout = Layout(pairing.style, samples, pairing.skipped, case_from="folder")
     layout.objects = pairing.objects
-    layout.notes += _facts_from_paths(layout.samples)
+    of_images = sorted({label for label in labels if label is not None})
+    if of_images:
+        text = f"The folders {first_few(of_images, 4)} are taken for labels of whole images."
+        layout.note("labels", text)
+    shared = sorted({s.case for s in samples if s.case != s.id}, key=natural_key)
+    if shared:
+        text = f"The folders {first_few(shared, 4)} are taken for cases, which no split parts."
+        layout.note("cases", text)
     for spare in pairing.spare:
         layout.note(
             "unused_masks",
@@ -117,15 +124,3 @@ def _from_paths(rests: Sequence[tuple[str, ...]]) -> tuple[list[str | None], lis
     labels = [next((rest[n] for n in reversed(named) if n < len(rest)), None) for rest in rests]
     cases = ["/".join(r) if any(n < len(r) for n in numbered) else None for r in rests]
     return labels, cases
-
-
-def _facts_from_paths(samples: Sequence[Sample]) -> Iterator[Note]:
-    """Notes on labels and cases that folders state."""
-    labels = sorted({sample.label for sample in samples if sample.label is not None})
-    if labels:
-        text = f"The folders {first_few(labels, 4)} are taken for labels of whole images."
-        yield Note("labels", text)
-    cases = sorted({s.case for s in samples if s.case != s.id}, key=natural_key)
-    if cases:
-        text = f"The folders {first_few(cases, 4)} are taken for cases, which no split parts."
-        yield Note("cases", text)
