@@ -23,7 +23,7 @@ MAY_NEED_TENSORFLOW = (
     *("models", "training"),
     *("tasks.instances.learning.batches", "tasks.instances.learning.objective"),
     *("tasks.instances.training", "tasks.regions.training", "tasks.regions.learning.objective"),
-    *("tasks.regions.learning.batches", "tasks.regions.learning.previews"),
+    "tasks.regions.learning.batches",
     "tasks.semantic.training",
 )
 

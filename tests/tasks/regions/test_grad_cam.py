@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from maskwright.errors import ConfigError, DataError, ModelError
+from maskwright.errors import ModelError
 from maskwright.models import ClassifierSpec
 from maskwright.tasks.regions.grad_cam import draw_heat, heat_map
 
@@ -49,11 +49,10 @@ def trained():
     return model
 
 
-@pytest.mark.parametrize("stride", [None, 4])
-def test_heat_lies_in_the_quarter_that_decides(trained, stride):
+def test_heat_lies_in_the_quarter_that_decides(trained):
     trained.get_layer("encoder").trainable = False
     inputs, labels, quarters = drawn(16, seed=1)
-    heat = heat_map(trained, inputs, stride=stride)
+    heat = heat_map(trained, inputs)
     assert heat.shape == inputs["masks"].shape
     assert not heat[inputs["masks"] == 0].any()
     for one, quarter in zip(heat[labels == 1], quarters[labels == 1], strict=True):
@@ -90,11 +89,7 @@ def test_only_the_inside_is_drawn():
     assert picture[2, 3, 0] > picture[2, 3, 2]  # warm, so red before blue
 
 
-def test_what_has_no_heat_is_said(trained):
+def test_what_has_no_heat_is_said():
     inputs, _, _ = drawn(2, seed=0)
-    with pytest.raises(ConfigError, match="at stride 2 and 4, not at 32"):
-        heat_map(trained, inputs, stride=32)
-    with pytest.raises(DataError, match="the same window"):
-        heat_map(trained, {**inputs, "masks": inputs["masks"][:, 1:]})
     with pytest.raises(ModelError, match="measures alone"):
         heat_map(ClassifierSpec(pixels=False, num_measures=2).build(), inputs)

@@ -23,8 +23,8 @@ from maskwright.inference.folder_plan import (
 )
 from maskwright.inference.manifest import Record
 from maskwright.inference.output_paths import Job
+from maskwright.tasks.regions import Region
 from maskwright.tasks.regions.drawing import draw_decisions
-from maskwright.tasks.regions.extraction.extract import Region
 from maskwright.tasks.regions.extraction.masks import read_region_mask
 from maskwright.tasks.regions.extraction.table import region_row
 from maskwright.tasks.regions.grad_cam import heat_pictures
@@ -48,10 +48,8 @@ def case_model(
 ) -> FolderModel:
     """Functions of a pipeline for the folder pipeline.
 
-    Args:
-        out: Folder of the results.
-        source: Data set whose masks are used; of other images, masks are predicted.
-        network: Keras model of the classifier, for heat maps, or `None` for none.
+    Masks of a data set are used, of other images they are predicted. `network` is the Keras model
+    of the classifier, for heat maps, or `None` for none.
     """
     functions = _CaseFolder(pipeline, out, options.max_pixels, source, network)
     return FolderModel(functions.prepare, functions.predict)

@@ -86,32 +86,29 @@ class Classifier:
 
     def __call__(self, bags: Sequence[Sequence[Region]]) -> list[Decision]:
         """Decide on bags of regions with crops, none of them empty."""
-        decisions: list[Decision] = []
-        batch: list[Sequence[Region]] = []
-        for bag in bags:
-            if batch and sum(map(len, batch)) + len(bag) > _MAX_BATCH_REGIONS:
-                decisions += self._decide_batch(batch)
-                batch = []
-            batch.append(bag)
-        return decisions + self._decide_batch(batch) if batch else decisions
+        queue = DecisionQueue(self)
+        for number, bag in enumerate(bags):
+            queue.add(str(number), bag)
+        queue.flush()
+        return list(queue.decisions.values())
 
-    def _decide_batch(self, bags: Sequence[Sequence[Region]]) -> list[Decision]:
+    def decide_batch(self, bags: Sequence[Sequence[Region]]) -> list[Decision]:
+        """Decide on bags in one call of the model."""
         inputs, temperature = region_inputs(bags, self.card), self.card.temperature
         outputs = self.decide(inputs)
         region_probabilities = expit(outputs["region_logits"][:, 0] / temperature)
-        decisions = []
-        for index, owned in enumerate(inputs["bags"]):
-            members = np.flatnonzero(owned)
-            logit = float(outputs["logits"][index, 0])
-            decisions.append(
-                Decision(
-                    probability=float(expit(logit / temperature)),
-                    logit=logit,
-                    weights=outputs["weights"][index, members],
-                    region_probabilities=region_probabilities[members],
-                )
+        logits = outputs["logits"][:, 0].tolist()
+        return [
+            Decision(
+                probability=float(expit(logit / temperature)),
+                logit=logit,
+                weights=weights[owned > 0],
+                region_probabilities=region_probabilities[owned > 0],
             )
-        return decisions
+            for logit, weights, owned in zip(
+                logits, outputs["weights"], inputs["bags"], strict=True
+            )
+        ]
 
 
 class DecisionQueue:
@@ -133,6 +130,7 @@ class DecisionQueue:
 
     def flush(self) -> None:
         """Decide on all bags that wait."""
-        decisions = self.classifier(list(self._waiting.values()))
-        self.decisions.update(zip(self._waiting, decisions, strict=True))
-        self._waiting = {}
+        if self._waiting:
+            decisions = self.classifier.decide_batch(list(self._waiting.values()))
+            self.decisions.update(zip(self._waiting, decisions, strict=True))
+            self._waiting = {}

@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from maskwright.labels import Color
-from maskwright.tasks.regions.extraction.extract import Region
+from maskwright.tasks.regions import Region
 
 NEGATIVE: Color = (60, 140, 255)
 POSITIVE: Color = (255, 105, 40)

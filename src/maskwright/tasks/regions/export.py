@@ -113,10 +113,7 @@ def drawn_bags(
 ) -> list[dict[str, np.ndarray]]:
     """Two batches of bags, of one to four regions, as `models.classifiers` describes inputs.
 
-    Args:
-        card: Says what the crops are.
-        spread: Means and deviations of the measures, `(m,)` each; `None` for a model without.
-        seed: Of everything random.
+    `spread` are means and deviations of the measures, `(m,)` each; `None` for a model without.
     """
     rng = np.random.default_rng(seed)
     side, high = card.size, card.value_range[1]

@@ -60,11 +60,8 @@ def plan_folder(
     shows the regions with the probability beside each, `heat/NAME-NUMBER.png` where in a region it
     comes from.
 
-    Raises:
-        ModelError: If there is no such model.
-        DataError: If there is no image.
-        ConfigError: If the pattern of `options.group_by` is wrong, an image would be overwritten,
-            or an option does not suit the model.
+    `ConfigError` if the pattern of `options.group_by` is wrong, an image would be overwritten, or
+    an option does not suit the model.
     """
     refuse_options(RegionCard.task, ("flips", "masks", "group_by", "heat"), options)
     if options.heat and is_artifact(Path(model)):
@@ -103,9 +100,7 @@ def find_masks(
 ) -> str | Path | DataSet:
     """The images; a data set where its masks are used.
 
-    Raises:
-        ConfigError: If masks are to be predicted, and the model has no segmenter.
-        DataError: If masks are to be used, and there are none.
+    `ConfigError` if masks must be predicted without a segmenter, `DataError` if there are none.
     """
     if isinstance(images, DataSet):
         return images

@@ -7,51 +7,34 @@ import cv2
 import numpy as np
 
 from maskwright.data.to_rgb import as_picture
-from maskwright.errors import ConfigError, DataError, ModelError
+from maskwright.errors import ModelError
 from maskwright.model_card import RegionCard
-from maskwright.tasks.regions.extraction.extract import Region
+from maskwright.tasks.regions import Region
 from maskwright.tasks.regions.learning.bags import region_inputs, row
 
 _OUTLINE = (255, 255, 255)
 _MAX_OPACITY = 0.75  # of the color where heat is 1, so that the image remains visible
 
 
-def heat_map(
-    model: Any, inputs: Mapping[str, np.ndarray], *, stride: int | None = None
-) -> np.ndarray:
-    """Evidence for the positive class at each pixel of a region, 0 to 1.
+def heat_map(model: Any, inputs: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Evidence for the positive class at each pixel of a region, 0 to 1, float32 `(n, h, w)`.
 
-    Each channel of a feature is weighted by the mean gradient of the logit of the region's bag; the
-    sum, where positive, is resized to the crop, set to 0 outside the mask, and divided by its
-    maximum. A region without evidence for the positive class is 0 throughout.
-
-    Args:
-        model: A classifier on pixels, of `maskwright.models`.
-        inputs: Inputs of the classifier, `masks` included; see `maskwright.models.classifiers`.
-        stride: Stride of the feature, one of those that the classifier pools; `None` takes the
-            finer of them, which is the second coarsest of the encoder.
-
-    Returns:
-        float32 `(n, h, w)`, of the crops' size.
+    Each channel of the finer of the features that a classifier pools is weighted by the mean
+    gradient of the logit of the region's bag; the sum, where positive, is resized to the crop, set
+    to 0 outside the mask, and divided by its maximum. A region without evidence for the positive
+    class is 0 throughout. `inputs` are as in `models.classifiers`, `masks` included.
 
     Raises:
         ModelError: If the model takes no pixels.
-        ConfigError: If it pools no feature at that stride.
-        DataError: If masks and images differ in size.
 
     Source: Selvaraju et al., Grad-CAM, 2017, with the mask, and normalized to 1.
     """
     import keras
     import tensorflow as tf
 
-    feature, cell = _feature(model, stride)
+    feature, cell = _feature(model)
     masks = np.asarray(inputs["masks"]) > 0
-    size = np.shape(inputs["images"])[1:3]
-    if masks.shape[1:] != size:
-        raise DataError(
-            f"Expected masks of the images' size {size}, received {masks.shape[1:]}; crop both "
-            f"with the same window."
-        )
+    size = (masks.shape[1], masks.shape[2])
     features_and_logits = keras.Model(model.inputs, [feature, model.outputs[0]])
     tensors = {t.name: tf.constant(inputs[t.name], tf.float32) for t in model.inputs}
     with tf.GradientTape() as tape:
@@ -94,26 +77,21 @@ def draw_heat(crop: np.ndarray, heat: np.ndarray, mask: np.ndarray) -> np.ndarra
     return canvas
 
 
-def _feature(model: Any, stride: int | None) -> tuple[Any, int | None]:
+def _feature(model: Any) -> tuple[Any, int | None]:
     """Symbolic feature `(n, h, w, c)` of a classifier, and the side of its cells in pixels.
 
     `None` for a network without padding, whose cells divide the whole crop evenly.
     """
     from maskwright.models import PoolInside
 
-    pooled = {la.stride: la.input[0] for la in model.layers if isinstance(la, PoolInside)}
-    flat = [layer.input for layer in model.layers if layer.name == "flatten"]
-    if not pooled and not flat:
-        raise ModelError(
-            "A classifier on measures alone has no heat map; expected a model that takes pixels."
-        )
-    if not pooled:
-        return flat[0], None
-    stride = min(pooled) if stride is None else stride
-    if stride not in pooled:
-        strides = " and ".join(str(s) for s in sorted(pooled))
-        raise ConfigError(f"The classifier pools features at stride {strides}, not at {stride}.")
-    return pooled[stride], stride
+    if pooled := {la.stride: la.input[0] for la in model.layers if isinstance(la, PoolInside)}:
+        return pooled[min(pooled)], min(pooled)
+    for layer in model.layers:
+        if layer.name == "flatten":
+            return layer.input, None
+    raise ModelError(
+        "A classifier on measures alone has no heat map; expected a model that takes pixels."
+    )
 
 
 def _enlarge(coarse: np.ndarray, cell: int | None, size: tuple[int, int]) -> np.ndarray:

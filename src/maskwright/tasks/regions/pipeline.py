@@ -14,8 +14,8 @@ from maskwright.inference.adjustments import Adjustments
 from maskwright.inference.predictor import Flips, Prediction, Segmenter
 from maskwright.model_card import CARD_FILE, SEGMENTER
 from maskwright.tasks.loading import load_segmenter
+from maskwright.tasks.regions import Region
 from maskwright.tasks.regions.classifier import Classifier
-from maskwright.tasks.regions.extraction.extract import Region
 
 NO_SEGMENTER = (
     "This model decides on masks and predicts none; give masks, or train it with --segmenter RUN."

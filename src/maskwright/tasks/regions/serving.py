@@ -12,8 +12,8 @@ from maskwright.export.engines import SHARED
 from maskwright.inference.predictor import Prediction
 from maskwright.labels import Labels
 from maskwright.model_card import CARD_FILE, SEGMENTER
+from maskwright.tasks.regions import Region
 from maskwright.tasks.regions.classifier import Classifier
-from maskwright.tasks.regions.extraction.extract import Region
 from maskwright.tasks.regions.pipeline import Pipeline
 from maskwright.tasks.serving import (
     CaseImage,

@@ -48,8 +48,7 @@ def open_region_data(
     spec, predict = make_crop_spec(dataset, labeling, config), None
     if config.segmenter is not None:
         predict = region_predictor(config.segmenter, spec)
-        if leak := _segmenter_leak(Path(config.segmenter), data, dataset):
-            on_message(leak)
+        _report_leak(Path(config.segmenter), data, dataset, on_message)
     return RegionData(dataset, labeling, spec, predict)
 
 
@@ -110,16 +109,16 @@ def bundle_segmenter(segmenter: Path, run: Path) -> None:
             shutil.copyfile(segmenter / name, temporary)
 
 
-def _segmenter_leak(segmenter: Path, data: str | Path, dataset: DataSet) -> str | None:
-    """Sentence on validation and test images that the segmenter was trained on, if any."""
+def _report_leak(
+    segmenter: Path, data: str | Path, dataset: DataSet, on_message: Callable[[str], None]
+) -> None:
+    """Report validation and test images that the segmenter was trained on."""
     if not (segmenter / "plan.yaml").is_file():
-        return None
+        return
     learned = learned_ids(segmenter, data)
-    leaked = [s.id for s in dataset.samples if s.split != "train" and s.id in learned]
-    if not leaked:
-        return None
-    return (
-        f"The segmenter may have been trained on {len(leaked)} validation or test images of this "
-        f"run, such as {leaked[0]}: its masks will be better there than on new images. Use the "
-        f"same splits for both: train it with --set unite_duplicates=true."
-    )
+    if leaked := [s.id for s in dataset.samples if s.split != "train" and s.id in learned]:
+        on_message(
+            f"The segmenter may have been trained on {len(leaked)} validation or test images of "
+            f"this run, such as {leaked[0]}: its masks will be better there than on new images. "
+            f"Use the same splits for both: train it with --set unite_duplicates=true."
+        )

@@ -22,8 +22,8 @@ from maskwright.tasks.regions.learning.objective import (
     initialize_from_measures,
     label_weights,
     logits,
+    previews,
 )
-from maskwright.tasks.regions.learning.previews import previews
 from maskwright.tasks.regions.setup import RegionData
 from maskwright.tasks.settings import data_facts, make_batching
 from maskwright.training import Recipe, TrainingSetup, TrainOptions

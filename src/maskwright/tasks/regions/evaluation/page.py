@@ -5,22 +5,8 @@ from functools import partial
 
 import numpy as np
 
-from maskwright.evaluation.reports import charts
+from maskwright.evaluation.reports import charts, parts
 from maskwright.evaluation.reports.formatting import number, span
-from maskwright.evaluation.reports.parts import (
-    Card,
-    Chart,
-    Column,
-    Matrix,
-    Page,
-    Row,
-    Table,
-    TableCell,
-    counted,
-    gauge,
-    model_settings,
-    upper_first,
-)
 from maskwright.imageio import write_text
 from maskwright.metrics import Decisions, calibration_curve, precision_recall_curve, roc_curve
 from maskwright.tasks.regions.evaluation.scores import SCORES, BagDecision, RegionEvaluation
@@ -40,10 +26,10 @@ _UNITS = {
 }
 
 
-def region_page(evaluation: RegionEvaluation) -> Page:
+def region_page(evaluation: RegionEvaluation) -> parts.Page:
     """Page of an evaluation of decisions."""
     roc = _roc(evaluation)
-    return Page(
+    return parts.Page(
         settings=_settings(evaluation),
         cards=_cards(evaluation),
         matrices=_matrices(evaluation),
@@ -68,7 +54,7 @@ def _variants(evaluation: RegionEvaluation) -> list[tuple[str, Decisions, np.nda
     return variants
 
 
-def _cards(evaluation: RegionEvaluation) -> tuple[Card, ...]:
+def _cards(evaluation: RegionEvaluation) -> tuple[parts.Card, ...]:
     cards = []
     for score in SCORES:
         if not score.card:
@@ -76,17 +62,17 @@ def _cards(evaluation: RegionEvaluation) -> tuple[Card, ...]:
         aside = None
         if evaluation.predicted is not None:
             aside = (
-                upper_first(_PREDICTED),
+                parts.upper_first(_PREDICTED),
                 number(getattr(evaluation.predicted, score.key)),
                 span(evaluation.predicted_intervals[score.key]),
             )
-        title = upper_first(score.title.format(100 * evaluation.specificity))
+        title = parts.upper_first(score.title.format(100 * evaluation.specificity))
         value, ends = getattr(evaluation.true, score.key), evaluation.intervals[score.key]
-        cards.append(Card(title, number(value), span(ends), aside))
+        cards.append(parts.Card(title, number(value), span(ends), aside))
     return tuple(cards)
 
 
-def _matrices(evaluation: RegionEvaluation) -> tuple[Matrix, ...]:
+def _matrices(evaluation: RegionEvaluation) -> tuple[parts.Matrix, ...]:
     names, units = evaluation.card.names, f"{evaluation.card.unit}s"
     note = (
         f"Decided {names[1]} from a probability of {evaluation.card.threshold:.3g}; each row shows "
@@ -94,7 +80,7 @@ def _matrices(evaluation: RegionEvaluation) -> tuple[Matrix, ...]:
     )
     title = "Confusion matrix"
     return tuple(
-        Matrix(
+        parts.Matrix(
             f"{title}, {name}" if evaluation.has_predicted else title,
             note,
             decisions.confusion,
@@ -106,7 +92,7 @@ def _matrices(evaluation: RegionEvaluation) -> tuple[Matrix, ...]:
     )
 
 
-def _roc(evaluation: RegionEvaluation) -> Chart:
+def _roc(evaluation: RegionEvaluation) -> parts.Chart:
     negative, positive = evaluation.card.names
     series: dict[str, charts.Points] = {}
     marks = []
@@ -121,10 +107,12 @@ def _roc(evaluation: RegionEvaluation) -> Chart:
         f"{evaluation.card.threshold:.3g}, the dotted line is chance."
     )
     axes = ("1 - specificity", "sensitivity")
-    return Chart("ROC curve", note, charts.unit_curves(series, axes, "ROC curve", marks=marks))
+    return parts.Chart(
+        "ROC curve", note, charts.unit_curves(series, axes, "ROC curve", marks=marks)
+    )
 
 
-def _precision_recall(evaluation: RegionEvaluation) -> Chart:
+def _precision_recall(evaluation: RegionEvaluation) -> parts.Chart:
     positive = evaluation.card.names[1]
     series: dict[str, charts.Points] = {}
     for name, decisions, probabilities in _variants(evaluation):
@@ -143,12 +131,12 @@ def _precision_recall(evaluation: RegionEvaluation) -> Chart:
         f"{positive}: {share:.1%}."
     )
     title = "Precision-recall curve"
-    return Chart(
+    return parts.Chart(
         title, note, charts.unit_curves(series, ("recall", "precision"), title, chance=share)
     )
 
 
-def _calibration(evaluation: RegionEvaluation) -> Chart:
+def _calibration(evaluation: RegionEvaluation) -> parts.Chart:
     series = {
         name: calibration_curve(evaluation.labels, probabilities)
         for name, _, probabilities in _variants(evaluation)
@@ -158,10 +146,10 @@ def _calibration(evaluation: RegionEvaluation) -> Chart:
         f"tenth of the scale; the numbers below count its {evaluation.card.unit}s."
     )
     axes = ("mean probability", f"share of {evaluation.card.names[1]}")
-    return Chart("Calibration", note, charts.calibration(series, axes))
+    return parts.Chart("Calibration", note, charts.calibration(series, axes))
 
 
-def _histograms(evaluation: RegionEvaluation) -> Chart:
+def _histograms(evaluation: RegionEvaluation) -> parts.Chart:
     names, threshold = evaluation.card.names, evaluation.card.threshold
     probabilities, units = evaluation.probabilities, f"{evaluation.card.unit}s"
     values = {name: probabilities[evaluation.labels == i] for i, name in enumerate(names)}
@@ -170,10 +158,10 @@ def _histograms(evaluation: RegionEvaluation) -> Chart:
         f"the threshold, {threshold:.3g}."
     )
     svg = charts.class_histograms(values, f"probability of {names[1]}", units, threshold)
-    return Chart("Probabilities", note, svg)
+    return parts.Chart("Probabilities", note, svg)
 
 
-def _bag_table(evaluation: RegionEvaluation) -> Table:
+def _bag_table(evaluation: RegionEvaluation) -> parts.Table:
     """All bags, the most doubtful first."""
     unit, number = evaluation.card.unit, len(evaluation.bags)
     several = any(len(bag.regions) > 1 for bag in evaluation.bags)
@@ -183,41 +171,50 @@ def _bag_table(evaluation: RegionEvaluation) -> Table:
     note = f"All {unit}s, those nearest to the threshold first; wrong decisions are highlighted."
     if number > _MAX_ROWS:
         note = (
-            f"The {_MAX_ROWS} of {counted(number, unit)} that are nearest to the threshold; the "
-            f"others are in cases.csv."
+            f"The {_MAX_ROWS} of {parts.counted(number, unit)} that are nearest to the threshold; "
+            f"the others are in cases.csv."
         )
     if several:
         note += " The deciding region is the one that weighs most, with its share."
     indices: Sequence[int] = evaluation.by_doubt[:_MAX_ROWS].tolist()
-    return Table(
+    return parts.Table(
         title="Decisions by confidence",
-        first=upper_first(unit),
-        columns=tuple(map(Column, headings)),
+        first=parts.upper_first(unit),
+        columns=tuple(map(parts.Column, headings)),
         rows=tuple(_bag_row(evaluation, index, several) for index in indices),
         note=note,
         tall=True,
     )
 
 
-def _bag_row(evaluation: RegionEvaluation, index: int, several: bool) -> Row:
+def _bag_row(evaluation: RegionEvaluation, index: int, several: bool) -> parts.Row:
     bag, probability = evaluation.bags[index], float(evaluation.probabilities[index])
-    cells = [TableCell(evaluation.card.names[bag.label]), TableCell(f"{probability:.3f}")]
+    cells = [
+        parts.TableCell(evaluation.card.names[bag.label]),
+        parts.TableCell(f"{probability:.3f}"),
+    ]
     cells.append(_decision(evaluation, bag, probability))
     if evaluation.has_predicted:
         predicted = float(evaluation.predicted_probabilities[index])
-        cells.append(TableCell("no region" if bag.predicted_logit is None else f"{predicted:.3f}"))
+        cells.append(
+            parts.TableCell("no region" if bag.predicted_logit is None else f"{predicted:.3f}")
+        )
         cells.append(_decision(evaluation, bag, predicted))
     if several:
         deciding = bag.deciding
         text = "" if deciding is None else f"{deciding[0]} ({deciding[1]:.0%})"
-        cells += [TableCell(f"{len(bag.regions)}"), TableCell(text)]
+        cells += [parts.TableCell(f"{len(bag.regions)}"), parts.TableCell(text)]
     note = f"case {bag.case}" if bag.case != bag.id else ""
-    return Row(title=bag.id, cells=tuple(cells), note=note, gauge=gauge(probability))
+    return parts.Row(title=bag.id, cells=tuple(cells), note=note, gauge=parts.gauge(probability))
 
 
-def _decision(evaluation: RegionEvaluation, bag: BagDecision, probability: float) -> TableCell:
+def _decision(
+    evaluation: RegionEvaluation, bag: BagDecision, probability: float
+) -> parts.TableCell:
     label = int(probability >= evaluation.card.threshold)
-    return TableCell(evaluation.card.names[label], style="" if label == bag.label else "wrong")
+    return parts.TableCell(
+        evaluation.card.names[label], style="" if label == bag.label else "wrong"
+    )
 
 
 def _settings(evaluation: RegionEvaluation) -> dict[str, object]:
@@ -235,5 +232,5 @@ def _settings(evaluation: RegionEvaluation) -> dict[str, object]:
         "Model input": f"{context} at {model.size} x {model.size} px, pixels outside the mask "
         f"{outside}",
         "Measures": f"{len(model.measures)} of each region" if model.measures else "none",
-        **model_settings(evaluation),
+        **parts.model_settings(evaluation),
     }

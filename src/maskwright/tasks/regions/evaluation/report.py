@@ -6,32 +6,22 @@ from typing import Any
 
 import numpy as np
 
+from maskwright.evaluation.reports import parts
 from maskwright.evaluation.reports.formatting import csv_cell, number, plain, span
-from maskwright.evaluation.reports.parts import (
-    Column,
-    Report,
-    Row,
-    Table,
-    TableCell,
-    cell,
-    counted,
-    interval_note,
-    upper_first,
-)
 from maskwright.metrics import Decisions, calibration_curve
 from maskwright.tasks.regions.evaluation.page import region_page
 from maskwright.tasks.regions.evaluation.scores import AT_SPECIFICITY, SCORES, RegionEvaluation
 from maskwright.tasks.semantic.evaluation.scores import SemanticEvaluation
 
 
-def region_report(evaluation: RegionEvaluation) -> Report:
+def region_report(evaluation: RegionEvaluation) -> parts.Report:
     """Report of an evaluation of decisions."""
     notes = []
     if evaluation.has_predicted:
         notes.append("true: with true masks; pred.: with masks that the segmenter predicts.")
     if evaluation.segmentation is not None:
         notes.append(_segmenter_line(evaluation.segmentation))
-    return Report(
+    return parts.Report(
         evaluation=evaluation,
         summary=_summary(evaluation),
         table=_table(evaluation),
@@ -46,10 +36,10 @@ def _summary(evaluation: RegionEvaluation) -> str:
     """What was scored, such as `130 images of 120 cases, 42 malignant and 88 benign`."""
     negative, positive = evaluation.card.names
     total, num_positive = len(evaluation.bags), int(evaluation.labels.sum())
-    text = counted(total, evaluation.card.unit)
+    text = parts.counted(total, evaluation.card.unit)
     if evaluation.num_cases < total:
         within = ("in", "group") if evaluation.card.unit == "case" else ("of", "case")
-        text += f" {within[0]} {counted(evaluation.num_cases, within[1])}"
+        text += f" {within[0]} {parts.counted(evaluation.num_cases, within[1])}"
     text += f", {num_positive} {positive} and {total - num_positive} {negative}"
     return f"{text}, {len(evaluation.skipped)} skipped" if evaluation.skipped else text
 
@@ -87,9 +77,9 @@ def _scores(evaluation: RegionEvaluation) -> dict[str, Any]:
             "without_region": evaluation.num_missed,
         }
         scores["difference"] = {}
-        for key in (score.key for score in SCORES):
-            scores["difference"][key] = plain(evaluation.difference[key])
-            scores["difference"][f"{key}_interval"] = plain(evaluation.difference_intervals[key])
+        for key, value in evaluation.difference.items():
+            ends = evaluation.difference_intervals[key]
+            scores["difference"] |= {key: plain(value), f"{key}_interval": plain(ends)}
     if evaluation.segmentation is not None:
         scores["segmentation"] = _segmentation(evaluation.segmentation)
     return scores
@@ -143,50 +133,49 @@ def _cases(evaluation: RegionEvaluation) -> tuple[list[str], list[list[Any]]]:
     if evaluation.has_predicted:
         headings += ["predicted_probability", "predicted_decision", "predicted_regions"]
         headings += ["predicted_deciding_region", "predicted_weight"]
-    rows = []
+    card, rows = evaluation.card, []
+
+    def cells(probability: float, regions: int, deciding: tuple[str, float] | None) -> list[str]:
+        name, weight = ("", "") if deciding is None else (deciding[0], csv_cell(deciding[1]))
+        decision = card.names[int(probability >= card.threshold)]
+        return [csv_cell(probability), decision, str(regions), name, weight]
+
     for index, bag in enumerate(evaluation.bags):
-        row = [bag.id, bag.case, evaluation.card.names[bag.label]]
-        row += _decision(evaluation, float(evaluation.probabilities[index]))
-        row += [str(len(bag.regions)), *_deciding(bag.deciding)]
+        row = [bag.id, bag.case, card.names[bag.label]]
+        row += cells(float(evaluation.probabilities[index]), len(bag.regions), bag.deciding)
         if evaluation.has_predicted:
-            row += _decision(evaluation, float(evaluation.predicted_probabilities[index]))
-            row += [str(len(bag.predicted_regions)), *_deciding(bag.predicted_deciding)]
+            probability = float(evaluation.predicted_probabilities[index])
+            row += cells(probability, len(bag.predicted_regions), bag.predicted_deciding)
         rows.append(row)
     return headings, rows
 
 
-def _decision(evaluation: RegionEvaluation, probability: float) -> list[str]:
-    card = evaluation.card
-    return [csv_cell(probability), card.names[int(probability >= card.threshold)]]
-
-
-def _deciding(region: tuple[str, float] | None) -> list[str]:
-    return ["", ""] if region is None else [region[0], csv_cell(region[1])]
-
-
-def _table(evaluation: RegionEvaluation) -> Table:
+def _table(evaluation: RegionEvaluation) -> parts.Table:
     """All scores; with predicted masks, those with them and the difference."""
     predicted = evaluation.predicted
-    columns = [Column("True masks", "true" if predicted else "value", interval=True)]
+    columns = [parts.Column("True masks", "true" if predicted else "value", interval=True)]
     if predicted is not None:
-        columns += [Column("Predicted masks", "pred.")]
-        columns += [Column("Difference", "change", interval=True)]
+        columns += [parts.Column("Predicted masks", "pred.")]
+        columns += [parts.Column("Difference", "change", interval=True)]
     rows = []
     for score in SCORES:
         key = score.key
-        cells = [cell(getattr(evaluation.true, key), evaluation.intervals[key])]
+        cells = [parts.cell(getattr(evaluation.true, key), evaluation.intervals[key])]
         if predicted is not None:
             ends = evaluation.difference_intervals[key]
+            difference = number(evaluation.difference[key], signed=True)
             cells += [
-                cell(getattr(predicted, key), evaluation.predicted_intervals[key]),
-                TableCell(number(evaluation.difference[key], signed=True), span(ends, signed=True)),
+                parts.cell(getattr(predicted, key), evaluation.predicted_intervals[key]),
+                parts.TableCell(difference, span(ends, signed=True)),
             ]
-        title, short = (
-            text.format(100 * evaluation.specificity)
-            for text in (score.title, score.short or score.title)
-        )
-        rows.append(Row(title=upper_first(title), short=short, cells=tuple(cells)))
-    note = f"{interval_note(evaluation)} Of Brier score and calibration error, less is better."
+        percent = 100 * evaluation.specificity
+        title, short = score.title.format(percent), (score.short or score.title).format(percent)
+        rows.append(parts.Row(title=parts.upper_first(title), short=short, cells=tuple(cells)))
+    note = (
+        f"{parts.interval_note(evaluation)} Of Brier score and calibration error, less is better."
+    )
     if evaluation.segmentation is not None:
         note += f" {_segmenter_line(evaluation.segmentation)}"
-    return Table(title="Scores", first="Score", columns=tuple(columns), rows=tuple(rows), note=note)
+    return parts.Table(
+        title="Scores", first="Score", columns=tuple(columns), rows=tuple(rows), note=note
+    )

@@ -14,6 +14,7 @@ from maskwright.evaluation import EvaluateOptions, Evaluation, evaluate
 from maskwright.evaluation.loop import attempt, pack
 from maskwright.evaluation.result import rank_examples
 from maskwright.inference.predictor import Prediction
+from maskwright.tasks.regions import Region
 from maskwright.tasks.regions.classifier import DecisionQueue
 from maskwright.tasks.regions.evaluation.examples import ExampleDrawer
 from maskwright.tasks.regions.evaluation.scores import (
@@ -22,7 +23,6 @@ from maskwright.tasks.regions.evaluation.scores import (
     region_cautions,
 )
 from maskwright.tasks.regions.evaluation.segmenter import SegmenterScorer
-from maskwright.tasks.regions.extraction.extract import Region
 from maskwright.tasks.regions.extraction.masks import MIN_IOU, read_region_mask, region_iou
 from maskwright.tasks.regions.learning.labeling import Labeling
 from maskwright.tasks.regions.pipeline import Pipeline

@@ -49,10 +49,9 @@ class SegmenterScorer:
             if labels.shape != image.shape[:2]:
                 raise DataError(f"{sample.image} and its mask differ in size.")
             self._scorer.update(sample, image, labels, prediction)
+            self._samples.append(sample)
         except DataError as error:
             self._skipped.append(Skipped(sample, str(error)))
-        else:
-            self._samples.append(sample)
 
     def result(self, base: Evaluation) -> SemanticEvaluation | None:
         """Scores of all masks, or `None`; `base` is that of the decisions."""

@@ -32,9 +32,6 @@ class CropSpec:
         spacing_mm: Millimeters from row to row and from column to column; `None` if unknown.
         full_scale: Pixel value that counts as full, for intensities and for the mask as a channel;
             `None` takes `full_scale_of` each image.
-
-    Raises:
-        ConfigError: If a value is out of its range.
     """
 
     kind: RegionKind = "components"
@@ -104,10 +101,6 @@ def cut(
     interpolated up, with its aspect preserved. The mask, boolean, of the box or of the whole image,
     is resized with nearest neighbor; where nothing of it would be left, the pixel at its middle is
     set. `context` is as in `window`.
-
-    Raises:
-        DataError: If the mask is neither of the box nor of the image, or the box not in it.
-        ConfigError: If size or context is out of range.
     """
     check_crop(size, context)
     if image.ndim == 2:

@@ -9,7 +9,7 @@ outline.
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 import cv2
 import numpy as np
@@ -28,26 +28,24 @@ from maskwright.tasks.regions.extraction.shapes import (
     touches_border,
 )
 
-S = TypeVar("S")
-
 
 @dataclass(frozen=True)
-class Measure(Generic[S]):
+class Measure:
     """A measure of a region.
 
     Args:
         name: Column of `regions.csv` and key of `Region.measures`.
         unit: Of its value; empty for ratios and counts, `intensity` for that of the pixels.
-        compute: From the statistics of a region to its value.
+        compute: From a `RegionShape` or a `RegionIntensity` to its value.
     """
 
     name: str
     unit: str
-    compute: Callable[[S], float]
+    compute: Callable[[Any], float]
     description: str
 
 
-SHAPE_MEASURES: tuple[Measure[RegionShape], ...] = (
+SHAPE_MEASURES: tuple[Measure, ...] = (
     Measure("area_px", "px²", lambda s: s.area, "Number of pixels."),
     Measure("perimeter_px", "px", lambda s: s.perimeter, "Length of the outline, holes included."),
     Measure(
@@ -124,7 +122,7 @@ SHAPE_MEASURES: tuple[Measure[RegionShape], ...] = (
     ),
     Measure("holes", "", lambda s: s.holes, "Number of enclosed pieces of the rest."),
 )
-INTENSITY_MEASURES: tuple[Measure[RegionIntensity], ...] = (
+INTENSITY_MEASURES: tuple[Measure, ...] = (
     Measure("mean", "intensity", lambda i: i.mean, "Mean luminance inside."),
     Measure("std", "intensity", lambda i: i.std, "Standard deviation inside."),
     Measure("minimum", "intensity", lambda i: float(i.values[0]), "Minimum inside."),
@@ -159,7 +157,7 @@ INTENSITY_MEASURES: tuple[Measure[RegionIntensity], ...] = (
     ),
     Measure("full_scale", "intensity", lambda i: i.full_scale, "Pixel value that counts as full."),
 )
-MM_MEASURES: tuple[Measure[RegionShape], ...] = (
+MM_MEASURES: tuple[Measure, ...] = (
     Measure("area_mm2", "mm²", lambda s: s.area * s.spacing[0] * s.spacing[1], "Area."),
     Measure(
         "perimeter_mm", "mm", lambda s: crofton(s.crossings, s.spacing), "Length of the outline."
@@ -177,7 +175,7 @@ MM_MEASURES: tuple[Measure[RegionShape], ...] = (
         "minor_axis_mm", "mm", lambda s: axes(s.moments, s.spacing)[1], "Minor axis of the ellipse."
     ),
 )
-MEASURES: tuple[Measure[Any], ...] = (*SHAPE_MEASURES, *INTENSITY_MEASURES, *MM_MEASURES)
+MEASURES: tuple[Measure, ...] = (*SHAPE_MEASURES, *INTENSITY_MEASURES, *MM_MEASURES)
 """All measures, in the order of tables; those in mm where the spacing of pixels is known."""
 
 
@@ -200,7 +198,6 @@ def measure(
 
     Raises:
         DataError: If nothing is True in the mask, or its size is not the image's.
-        ConfigError: If the spacing is not two positive numbers.
     """
     if mask.ndim != 2 or not mask.any():
         raise DataError(

@@ -37,14 +37,8 @@ def write_table(
 ) -> None:
     """Write regions as CSV: what they are, where they lie, then all measures that any of them has.
 
-    Args:
-        regions: Of any images, in the order of the rows; without any, the header alone is written.
-        path: File to write.
-        names: Class names, written in place of labels.
-        columns: Further columns by name, a value for each region; they come last.
-
-    Raises:
-        DataError: If a column has not one value for each region, or its name is taken.
+    `names` are class names, written in place of labels; `columns` come last, by name, with a value
+    for each region. Without regions, the header alone is written.
     """
     columns = columns or {}
     rows = [region_row(region, names) for region in regions]
@@ -90,12 +84,8 @@ def write_regions(
 ) -> Path:
     """Write `out/regions.csv` and, where `spec` has a size, `out/crops/NAME-NUMBER.png`.
 
-    Crops of floats, or of other than one or three channels, are TIFF files instead. Only the table,
-    whose path is returned, is held in memory; images are read in parallel and released one by one.
-    `on_message` is called with a sentence for each sample that cannot be used.
-
-    Raises:
-        DataError: If there is no region at all.
+    Crops of floats, or of other than one or three channels, are TIFF files instead. The path of the
+    table is returned; `on_message` gets a sentence for each sample that cannot be used.
     """
     out.mkdir(parents=True, exist_ok=True)
 

@@ -43,8 +43,6 @@ class RegionArrays:
         vectors: Features, float32 `(rows, m)`.
         rows: Rows of each region, that of its true mask first. A row that training draws more
             often than others is repeated.
-        names: Names of the regions.
-        bags: What is decided on.
         value_range: Pixel values of black and white.
         skipped: A sentence for each sample that was skipped.
     """

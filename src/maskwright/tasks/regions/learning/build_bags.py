@@ -34,9 +34,7 @@ class BagOptions:
         variants: Perturbed masks of each region, besides the true one.
         predict: Segmenter. Where each region is decided on, predicted regions that match a true one
             are further masks of it; else all of an image are `Bag.predicted_regions`.
-        seed: Seed of the perturbation.
         memory_limit_mb: Crops above this size are held on disk.
-        skip_unreadable: Skip samples that cannot be read, instead of raising.
     """
 
     strength: float = 0.0
@@ -68,8 +66,7 @@ def build_bags(
 ) -> RegionArrays:
     """Extract the regions of samples with masks and collect them into bags.
 
-    Raises:
-        DataError: If no region is left, a region has no label, or a sample cannot be used.
+    `DataError` if no region is left, a region has no label, or a sample cannot be used.
     """
     options = options or BagOptions()
     read = partial(_read_regions, dataset, labeling, spec, options)

@@ -15,7 +15,7 @@ from maskwright.data.readers.tables import read_region_labels
 from maskwright.data.samples import SEPARATOR
 from maskwright.errors import ConfigError, DataError
 from maskwright.labels import IGNORE_LABEL
-from maskwright.tasks.regions.extraction.extract import Region
+from maskwright.tasks.regions import Region
 from maskwright.tasks.regions.learning.targets import LabelSource, binary_targets, decision_unit
 from maskwright.types import RegionKind, Unit
 

@@ -9,7 +9,7 @@ import numpy as np
 from maskwright.data import DataSet, Sample
 from maskwright.data.parallel import in_threads
 from maskwright.errors import DataError
-from maskwright.tasks.regions.extraction.crops import CropSpec
+from maskwright.tasks.regions import CropSpec
 from maskwright.tasks.regions.extraction.masks import (
     MIN_IOU,
     RegionPredictorFn,

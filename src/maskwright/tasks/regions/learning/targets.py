@@ -30,11 +30,7 @@ def binary_targets(
     """Names of both classes, the target of each label, and sentences on what was inferred.
 
     The positive label is inferred if `None`; `classes` are the labels that are used, `None` for
-    all.
-
-    Raises:
-        ConfigError: If a label does not exist, or nothing says which of several are used.
-        DataError: If all labels are the same.
+    all. `ConfigError` if nothing says which of several labels are used.
     """
     if len(labels) < 2:
         raise DataError(
@@ -81,9 +77,7 @@ def decision_unit(
     Regions where they have labels, cases where a column of the data names them and each has one
     class, else images.
 
-    Raises:
-        ConfigError: If labels or cases do not allow the unit.
-        DataError: If a case has images of both classes.
+    `ConfigError` or `DataError` if labels or cases do not allow the unit.
     """
     if source != "image":
         if unit in {None, "region"}:
