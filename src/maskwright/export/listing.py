@@ -35,8 +35,7 @@ class Listing:
 
     Args:
         files: SHA-256 of every file but the list itself, by its path.
-        int8: Whether weights and activations are whole numbers of 8 bits.
-        kept_in_float: Names of layers that are not, all the same.
+        kept_in_float: Names of layers that are not of 8 bits, though `int8` says so.
         made_with: Versions of what made it.
         source: Checksum of the model that it was made from, as on the card of its run.
         parity: As `Parity.to_dict` gives it.

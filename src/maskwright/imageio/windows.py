@@ -35,12 +35,10 @@ WINDOWS_ONLY = SLIDE_SUFFIXES | (GEO_SUFFIXES - {".jp2"})
 
 @dataclass(frozen=True)
 class Windows:
-    """An image whose pixels are read by windows.
+    """An image whose pixels are read by windows; `nodata` is the no-data value of all channels.
 
-    Args:
-        read: Function of top, bottom, left and right (bottom and right exclusive, inside the
-            image) that returns the pixels `(rows, columns, channels)`.
-        nodata: No-data value of all channels, or `None`.
+    `read` takes top, bottom, left and right (bottom and right exclusive, inside the image) and
+    returns the pixels `(rows, columns, channels)`.
     """
 
     height: int

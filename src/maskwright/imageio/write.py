@@ -75,13 +75,9 @@ def write_large_mask(
 ) -> None:
     """Write labels as a TIFF of compressed tiles, with one row of tiles in memory at a time.
 
-    Equal labels give equal bytes.
-
-    Args:
-        rows: Function of the first and the last row (exclusive) that returns labels uint8
-            `(rows, width)`; called from top to bottom.
-        size: Height and width in pixels.
-        nodata: Whether the file declares `IGNORE_LABEL` as its no-data value.
+    Equal labels give equal bytes. `rows` takes the first and the last row (exclusive) and returns
+    labels uint8 `(rows, width)`, from top to bottom; `size` is height and width in pixels; with
+    `nodata`, the file declares `IGNORE_LABEL` as its no-data value.
     """
     height, width = size
 

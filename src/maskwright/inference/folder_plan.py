@@ -24,12 +24,10 @@ Advance = Callable[[float], None]
 
 @dataclass(frozen=True, slots=True)
 class ReadImage:
-    """An image that was read, of `size` height and width in px.
+    """An image that was read, and the fields of its `ManifestEntry` that are known so far.
 
-    Args:
-        pixels: The image as it is, where its overlay is wanted and it is small; else `None`.
-        entry: Fields of its `ManifestEntry` that are known so far.
-        bytes: What it counted for while it was read ahead.
+    `pixels` are those of a small image whose overlay is wanted, else `None`; `bytes` is what it
+    counted for while it was read ahead.
     """
 
     job: Job
@@ -43,12 +41,9 @@ class ReadImage:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """Files of images that were predicted together, to be finished and written in a thread.
+    """Images that were predicted together, to be written in a thread; `write` gives their record.
 
-    Args:
-        write: Writes the files; gives the record of the item, or `None`.
-        seconds: That the model took for each image.
-        bytes: That are held until the files are written.
+    `seconds` are those of the model for each image, `bytes` are held until the files are written.
     """
 
     images: tuple[ReadImage, ...]
