@@ -43,10 +43,8 @@ class EngineSharing:
 class MaskSettings(Postprocessing):
     """How a mask is decided, as the page shows and changes it; the defaults stand for no mask.
 
-    Args:
-        threshold: Probability or score from which something is foreground; `None` for none.
-        threshold_of: `"foreground"` for the probability of one class, `"winner"` for that of the
-            most probable class, `"score"` for that of an object.
+    `threshold_of` is `"foreground"` for the probability of one class, `"winner"` for that of the
+    most probable class, `"score"` for that of an object.
     """
 
     threshold: float | None = None

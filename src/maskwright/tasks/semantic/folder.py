@@ -62,12 +62,11 @@ def plan_folder(
         return replace(plan, on_gpu=needs_tensorflow(Path(model)))
     # Of a single image, however large, little is read or written beside the engine.
     threads = ALONE if Path(images).is_file() else SHARED
-    predictor = open_masks(
-        Path(model),
-        threads,
-        lambda: len(find_images(images)) >= _WORTH_PREPARING,
-        options.on_message,
-    )
+
+    def many() -> bool:
+        return len(find_images(images)) >= _WORTH_PREPARING
+
+    predictor = open_masks(Path(model), threads, many, options.on_message)
     return plan_predictor(predictor.adjusted(**options.adjustments), images, out, options)
 
 

@@ -132,19 +132,14 @@ def _table(evaluation: SemanticEvaluation) -> Table:
     labels = evaluation.labels
     share = evaluation.counts.sum(1) / max(evaluation.counts.sum(), 1)
     rows = []
-    for label, name in enumerate(labels.names):
+    for label, (name, color) in enumerate(zip(labels.names, labels.colors, strict=True)):
         cells = [
             cell(total[s.key][label], intervals[s.key][:, label] if s.interval else NO_INTERVAL)
             for s in PER_CLASS
         ]
-        rows.append(
-            Row(
-                title=name,
-                cells=(*cells, TableCell(f"{share[label]:.1%}")),
-                gauge=gauge(total["iou"][label], intervals["iou"][:, label]),
-                color=labels.colors[label],
-            )
-        )
+        cells.append(TableCell(f"{share[label]:.1%}"))
+        bar = gauge(total["iou"][label], intervals["iou"][:, label])
+        rows.append(Row(title=name, cells=tuple(cells), gauge=bar, color=color))
     for title, scores, ends in (
         ("mean (classes)", total, intervals),
         ("mean (images)", evaluation.image_wise, evaluation.image_wise_intervals),
