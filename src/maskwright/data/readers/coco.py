@@ -164,7 +164,7 @@ def _write(folder: Path, root: Path, files: Sequence[CocoFile], paths: Sequence[
 
 
 def _draw(folder: Path, labels: Labels, image: CocoImage) -> Sample | DataError:
-    """Write classes and objects of an image; later objects lie on top, crowds below, in the end."""
+    """Write classes and objects of an image; later objects lie on top, crowds below all."""
     objects = sorted(image.objects, key=lambda each: each.crowd)
     try:
         masks = [each.mask(image.size) for each in objects]

@@ -46,7 +46,7 @@ def read_manifest(path: Path, name: str | None = None) -> Layout:
     of an image are separated by `;`, and so are their labels where each has its own. Empty cells
     mean that nothing is stated. Without a column `case`, the first of `group`, `patient`,
     `subject`, `scene` and `video` holds the cases; `instances` may name a file of object numbers.
-    `name` is what the data set states the file as. `DataError` if a column lacks or a row is wrong.
+    `name` is what the data set states the file as. `DataError` if a column or a row is wrong.
     """
     name = name or path.name
     header, rows = read_rows(path)

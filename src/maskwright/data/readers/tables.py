@@ -144,7 +144,7 @@ def read_region_labels(path: Path, samples: Sequence[Sample]) -> dict[str, dict[
 
     The table has the columns `image` (path from its folder, or name), one of `REGION_COLUMNS`
     (value of the region in the instance mask) and `label`, which may be empty. Rows on images of no
-    sample are ignored. `DataError` if a column lacks, or a row cannot be read or fits several
+    sample are ignored. `DataError` if a column is missing, a row cannot be read or fits several
     images.
     """
     header, rows = read_rows(path)
