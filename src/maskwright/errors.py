@@ -4,11 +4,20 @@ A message is one sentence: what was expected, what was received, and how to solv
 line prints it on standard error and exits with `exit_code`.
 """
 
+_MOST_CHARACTERS = 1000  # values of damaged files can be of any length
+
 
 class MaskwrightError(Exception):
-    """Base class of errors that the user can solve."""
+    """Base class of errors that the user can solve; the message becomes one printable line."""
 
     exit_code = 1
+
+    def __init__(self, message: str) -> None:
+        line = " ".join(message.encode(errors="backslashreplace").decode().split())
+        if len(line) > _MOST_CHARACTERS:
+            half = _MOST_CHARACTERS // 2 - 1
+            line = f"{line[:half]}…{line[-half:]}"
+        super().__init__("".join(c if c.isprintable() else ascii(c)[1:-1] for c in line))
 
 
 class DataError(MaskwrightError):
