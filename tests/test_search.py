@@ -34,7 +34,8 @@ class Trainer:
         if error := self.fails.pop(len(self.calls), None):
             raise error
         run, dice = Run(Path(out)), dice_of(settings)
-        run.start(resume)
+        run.check_start(resume)
+        run.start()
         run.write_settings(settings)
         run.write_environment({"data": self.data})
         kept = {"epoch": 1, "seconds": 1.0, "val_mean_dice": dice, "val_mean_iou": dice / 2}

@@ -3,19 +3,20 @@
 import json
 import logging
 import os
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Never, Unpack
 
-from maskwright.api.fold_scores import FOLDS_FILE, Folds, score_folds
+from maskwright.api.fold_scores import FOLDS_FILE, SCRATCH, Folds, score_folds
 from maskwright.api.train import train
 from maskwright.config import TrainConfig, read_config
 from maskwright.config.typed import TrainSettings
 from maskwright.data import open_dataset
 from maskwright.errors import ConfigError, MaskwrightError
 from maskwright.evaluation.reports.formatting import write_json
-from maskwright.export.ensemble import is_single, write_ensemble
-from maskwright.imageio import check_start
+from maskwright.export.ensemble import write_ensemble
+from maskwright.imageio import check_start, lock_folder
 from maskwright.model_card import CARD_FILE, PostprocessingArguments
 from maskwright.tasks.provenance import division_of
 from maskwright.types import OnMessage, ignore_message
@@ -53,10 +54,26 @@ def cross_validate(
             "Folds are trained one after the other by a single worker: unset TF_CONFIG, or train "
             "each fold by itself with fold=1/5, 2/5 and so on, and join the runs with `ensemble`."
         )
-    out = Path(out)
+    with lock_folder(Path(out)):
+        return _train_and_score(data, Path(out), folds, plan, resume, settings, on_message)
+
+
+def _train_and_score(
+    data: str | Path,
+    out: Path,
+    folds: int | None,
+    plan: str | Path | None,
+    resume: bool,
+    settings: Mapping[str, Any],
+    on_message: OnMessage,
+) -> Folds:
     check_start(out, _HOLDS, resume)
+    for left in out.glob(f"{SCRATCH}*"):  # by a process that was killed
+        shutil.rmtree(left)
     count = 5 if folds is None else folds
     if resume:
+        if plan is not None:
+            settings = read_config(plan, settings, TrainConfig).model_dump(exclude_unset=True)
         count = json.loads((out / FOLDS_FILE).read_text(encoding="utf-8"))["folds"]
         if folds not in (None, count):
             raise ConfigError(f"{out} was begun with {count} folds; received {folds}.")
@@ -73,7 +90,10 @@ def cross_validate(
     open_dataset(data, **{**config.division(), "fold": (1, count)})
     from maskwright.training import Run
 
-    Run(out).write_settings(config.model_dump(mode="json"))
+    run, values = Run(out), config.model_dump(mode="json")
+    if resume:
+        run.check_settings(values)
+    run.write_settings(values)
     if not resume:
         write_json({"folds": count, "out_of_fold": None}, out / FOLDS_FILE)
     runs = [out / f"fold{number}" for number in range(1, count + 1)]
@@ -138,6 +158,8 @@ def _train_all(
     """Train what is not finished yet; `changed` are settings given when resuming."""
     import keras
 
+    from maskwright.training import Run
+
     reported: set[str] = set()
 
     def once(text: str) -> None:
@@ -150,7 +172,7 @@ def _train_all(
     if config.minutes is not None:
         length = {"minutes": config.minutes / len(runs)}
     for number, run in enumerate(runs, start=1):
-        if is_single(run):
+        if Run(run).is_finished():
             on_message(f"Fold {number} of {len(runs)} is done.")
             continue
         on_message(f"Fold {number} of {len(runs)} …")

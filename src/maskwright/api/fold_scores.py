@@ -31,6 +31,8 @@ from maskwright.types import OnMessage
 
 FOLDS_FILE = "folds.json"
 """Name of the scores of a cross-validation, in its folder."""
+SCRATCH = ".predictions-"
+"""Begin of the name of the folder for predictions while they are scored."""
 _RANKS = ("best", "median", "worst")
 _NOTE = (
     "Every image was predicted by the one model that did not see it, neither to learn from nor to "
@@ -63,7 +65,7 @@ def score_folds(
     members: list[SemanticEvaluation] = []
     cached: list[CachedPrediction] = []
     options = EvaluateOptions(split=HELD_OUT, bootstrap=0, examples=1)
-    with TemporaryDirectory(dir=out, prefix=".predictions-") as folder:
+    with TemporaryDirectory(dir=out, prefix=SCRATCH) as folder:
 
         def keep(sample: Sample, _image: Any, truth: Any, prediction: Any) -> None:
             cached.append(record(prediction, truth, sample, Path(folder)))

@@ -21,6 +21,7 @@ from maskwright.config import TrainConfig, given_settings, read_config
 from maskwright.config.typed import TrainSettings
 from maskwright.data import open_dataset
 from maskwright.errors import ConfigError, DataError, MaskwrightError, StoppedError, TrainingError
+from maskwright.imageio import lock_folder
 from maskwright.types import OnMessage, ignore_message
 
 _NUM_RANDOM = 8  # trials drawn at random before any is proposed
@@ -64,37 +65,40 @@ def search(
     if trials < 1:
         raise ConfigError(f"A search takes one trial or more; received {trials}.")
     out = Path(out)
-    record = open_record(out, plan, given_settings(settings), vary, score, resume)
-    config = read_config(None, record["settings"], TrainConfig)
-    if config.objects is not None:
-        raise ConfigError("A search scores masks of classes; leave `objects` out.")
-    space = choose_space(config, record["vary"])
-    dataset = open_dataset(data, **config.division())
-    if not any(sample.split == "val" and sample.masks for sample in dataset.samples):
-        raise DataError(f"A search is scored by validation images; {data} has none: set val_share.")
-    done = [Trial(**trial) for trial in record["trials"]]
-    write_record(out, config, record)
-    while len(done) < trials:
-        number = len(done) + 1
-        values = _propose(space, done, config, number)
-        try:
-            trial, fingerprint = _run(
-                data, out, number, config, values, record["score"], resume, on_message
+    with lock_folder(out):
+        record = open_record(out, plan, given_settings(settings), vary, score, resume)
+        config = read_config(None, record["settings"], TrainConfig)
+        if config.objects is not None:
+            raise ConfigError("A search scores masks of classes; leave `objects` out.")
+        space = choose_space(config, record["vary"])
+        dataset = open_dataset(data, **config.division())
+        if not any(sample.split == "val" and sample.masks for sample in dataset.samples):
+            raise DataError(
+                f"A search is scored by validation images; {data} has none: set val_share."
             )
-        except MaskwrightError as error:
-            # Nothing half made stands in the way of the next try.
-            if not done and not isinstance(error, StoppedError):
-                (out / SEARCH_FILE).unlink()
-            raise
-        if record["data"] not in (None, fingerprint or record["data"]):
-            raise TrainingError(
-                f"The training data has changed since the search in {out} was begun; its trials "
-                "cannot be compared any more: begin another in another folder."
-            )
-        done.append(trial)
-        record |= {"data": record["data"] or fingerprint, "trials": [asdict(t) for t in done]}
+        done = [Trial(**trial) for trial in record["trials"]]
         write_record(out, config, record)
-        on_message(_sentence(trial, trials, done, record["score"]))
+        while len(done) < trials:
+            number = len(done) + 1
+            values = _propose(space, done, config, number)
+            try:
+                trial, fingerprint = _run(
+                    data, out, number, config, values, record["score"], resume, on_message
+                )
+            except MaskwrightError as error:
+                # Nothing half made stands in the way of the next try.
+                if not done and not isinstance(error, StoppedError):
+                    (out / SEARCH_FILE).unlink()
+                raise
+            if record["data"] not in (None, fingerprint or record["data"]):
+                raise TrainingError(
+                    f"The training data has changed since the search in {out} was begun; its "
+                    f"trials cannot be compared any more: begin another in another folder."
+                )
+            done.append(trial)
+            record |= {"data": record["data"] or fingerprint, "trials": [asdict(t) for t in done]}
+            write_record(out, config, record)
+            on_message(_sentence(trial, trials, done, record["score"]))
     if all(trial.score is None for trial in done):
         raise TrainingError(f"All {len(done)} trials failed; the last said: {done[-1].failure}")
     return Search(out, record["score"], tuple(done))
@@ -172,6 +176,9 @@ def _run(
     shutil.rmtree(run.checkpoint_file.parent)  # nothing is left to go on with
     history = run.read_history()
     validated = [row for row in history if "val_mean_dice" in row]
+    if not validated:
+        reason = "No validation gave a score, as where all their pixels are ignored."
+        return Trial(number, dict(values), None, 0.0, reason), None
     best = max(validated, key=lambda row: row["val_mean_dice"])
     trial = Trial(number, dict(values), best[f"val_{score}"], history[-1]["seconds"])
     return trial, run.read_environment()["data"]

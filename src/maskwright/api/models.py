@@ -19,7 +19,7 @@ from maskwright.inference.folder_plan import FolderOptions
 from maskwright.inference.predictor import Flips
 from maskwright.model_card import CARD_FILE, read_task
 from maskwright.tasks.provenance import division_of, require_out
-from maskwright.tasks.registry import TASKS, require_task, task_of
+from maskwright.tasks.registry import TASKS, require_task, stopped_note, task_of
 from maskwright.tasks.semantic.evaluation.compare import Comparison
 from maskwright.types import Engine, Format, OnMessage
 
@@ -73,6 +73,8 @@ def predict(
     given: dict[str, Any] = dict(options)
     adjustments = {name: given.pop(name) for name in ADJUSTMENT_NAMES if name in given}
     folder_options = FolderOptions(**given, adjustments=cast(Adjustments, adjustments))
+    if note := stopped_note(model):
+        folder_options.on_message(note)
     return predict_folder(task_of(model).plan_folder, model, images, out, folder_options)
 
 

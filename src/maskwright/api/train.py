@@ -31,7 +31,8 @@ def train(
     """Train a model on the images and masks in `data`; write a run into `out`.
 
     Args:
-        resume: Continue the run in `out`, with its own settings except those given here.
+        resume: Continue the run in `out` with its own settings; those given here may differ from
+            them in `training.run.CHANGEABLE`, such as `epochs` and `minutes`.
         settings: Fields of `TrainConfig`, which override those of the plan; without `minutes` and
             `epochs`, ten minutes. `objects` trains a model of single objects.
     """
@@ -68,16 +69,16 @@ def _train(
     on_message: OnMessage,
 ) -> "Run":
     if resume:
-        plan = Path(out) / "plan.yaml"
-        check_start(Path(out), {plan.name: "run"}, resume)
+        begun = Path(out) / "plan.yaml"
+        check_start(Path(out), {begun.name: "run"}, resume)
+        if plan is not None:
+            settings = read_config(plan, settings, kind).model_dump(exclude_unset=True)
+        plan = begun
     config = read_config(plan, settings, kind).with_budget()
     options = train_options(config, resume, callbacks, on_message)
     from maskwright.training import run_training
 
-    task = TASKS[config.task]
-    run = run_training(task.training(config, data, options), out, options)
-    task.finish(config, run.folder)
-    return run
+    return run_training(TASKS[config.task].training(config, data, options), out, options)
 
 
 def find_learning_rate(

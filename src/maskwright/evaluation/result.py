@@ -51,6 +51,9 @@ class Caution:
     text: str
 
 
+STOPPED = Caution(
+    "stopped", "Training of the model was stopped before its end; --resume goes on with it."
+)
 _TRAINED_ON = {
     "train": Caution(
         "training_split",
@@ -122,11 +125,12 @@ class Evaluation:
         return self.options.bootstrap if self.num_cases > 1 else 0
 
     def split_cautions(self, learned: Collection[str] = ()) -> list[Caution]:
-        """What the model is known to have been trained on; `learned` are ids of samples."""
+        """What is known of the training of the model; `learned` are ids of samples."""
+        stopped = [STOPPED] if self.card.stopped else []
         if num_seen := sum(sample.id in learned for sample in self.samples):
             images = f"{num_seen} of these images; expect lower scores on new images."
-            return [Caution("trained_on", f"The model was trained on {images}")]
-        return [_TRAINED_ON[self.split]] if self.split in _TRAINED_ON else []
+            return [*stopped, Caution("trained_on", f"The model was trained on {images}")]
+        return [*stopped, *([_TRAINED_ON[self.split]] if self.split in _TRAINED_ON else [])]
 
     def case_cautions(self) -> list[Caution]:
         """What a small number of cases does to the intervals."""

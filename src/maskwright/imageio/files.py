@@ -6,14 +6,18 @@ import os
 import re
 import secrets
 import shutil
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import sys
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from glob import iglob
 from pathlib import Path
 from typing import BinaryIO
 
 from maskwright.errors import ConfigError, DataError
+
+if sys.platform != "win32":
+    import fcntl
 
 IMAGE_SUFFIXES = frozenset(
     {".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".tif", ".tiff", ".bmp", ".gif", ".webp"}
@@ -23,6 +27,7 @@ IMAGE_SUFFIXES = frozenset(
 
 LONGEST_STEM = 100
 """Maximum length of the stem in the name of a temporary file."""
+_LEFTOVER = re.compile(r"\.(?P<stem>.+)\.[0-9a-f]{8}(?P<suffix>\.\w+)")  # of `atomic_write`
 
 SLIDE_SUFFIXES = frozenset({".svs", ".ndpi", ".mrxs", ".scn", ".vms", ".vmu", ".bif", ".svslide"})
 """Suffixes of whole slides, which only `open_windows` reads."""
@@ -129,6 +134,17 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def sweep(folder: Path, names: Collection[str] | None = None) -> None:
+    """Remove temporary files that killed programs left in a folder; only those of `names`, if any.
+
+    No other process may be writing these files.
+    """
+    for path in folder.glob(".*"):
+        match = _LEFTOVER.fullmatch(path.name)
+        if match and (names is None or match["stem"] + match["suffix"] in names):
+            path.unlink(missing_ok=True)
+
+
 @contextmanager
 def atomic_folder(folder: Path) -> Iterator[Path]:
     """Temporary folder, renamed to `folder` on success unless another process was faster."""
@@ -153,6 +169,36 @@ def write_table(path: Path, header: Sequence[str], rows: Iterable[Sequence[objec
     """Write a CSV file atomically."""
     with atomic_write(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows([header, *rows])
+
+
+@contextmanager
+def lock_folder(folder: Path) -> Iterator[None]:
+    """Hold a folder, made if missing, against other processes; `ConfigError` where one holds it.
+
+    The lock leaves no file and ends with the process, however that ends. A folder that was made
+    and is still empty is removed.
+    """
+    made = not folder.exists()
+    folder.mkdir(parents=True, exist_ok=True)
+    if sys.platform == "win32":  # has no such lock
+        yield
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ConfigError(
+                f"Another process is at work in {folder}; wait for its end, or name another folder."
+            ) from None
+        except OSError:
+            pass  # a file system without locks
+        yield
+    finally:
+        os.close(descriptor)
+        if made:
+            with suppress(OSError):
+                folder.rmdir()
 
 
 def check_start(folder: Path, kinds: Mapping[str, str], resume: bool = False) -> None:

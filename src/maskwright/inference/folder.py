@@ -1,6 +1,5 @@
 """Predict the images of a folder: what is done is skipped, what cannot be read is reported."""
 
-import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -10,7 +9,7 @@ from typing import TypeVar
 
 from maskwright.data.parallel import progress
 from maskwright.export.engines import ALONE
-from maskwright.imageio.files import LONGEST_STEM
+from maskwright.imageio.files import LONGEST_STEM, sweep
 from maskwright.inference.cluster import predict_on_cluster
 from maskwright.inference.folder_plan import FolderOptions, FolderPlan, FolderResult
 from maskwright.inference.manifest import Manifest, ManifestEntry
@@ -20,8 +19,6 @@ from maskwright.inference.pipeline import PipelineOptions, predict_items
 Result = TypeVar("Result")
 PlanFolder = Callable[[str | Path, str | Path, Path, FolderOptions], FolderPlan[Result]]
 """From a model, images, a folder for the results and options to a plan: `Task.plan_folder`."""
-
-_LEFTOVER = re.compile(r"\.(?P<stem>.+)\.[0-9a-f]{8}(?P<suffix>\.\w+)")  # of `atomic_write`
 
 
 def predict_folder(
@@ -92,7 +89,4 @@ def _sweep(jobs: Iterable[Job]) -> None:
     for path in chain.from_iterable(job.files for job in jobs):
         names[path.parent].add(path.stem[:LONGEST_STEM] + path.suffix)
     for folder, done in names.items():
-        for path in folder.glob(".*"):
-            match = _LEFTOVER.fullmatch(path.name)
-            if match and match["stem"] + match["suffix"] in done:
-                path.unlink(missing_ok=True)
+        sweep(folder, done)

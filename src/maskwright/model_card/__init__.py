@@ -11,6 +11,7 @@ from maskwright.model_card.base import (
     ModelCard,
     checksum,
     read_task,
+    was_stopped,
 )
 from maskwright.model_card.cards import InstanceCard, RegionCard, SemanticCard
 from maskwright.model_card.postprocessing import STEPS, PostprocessingArguments, postprocessing_of
@@ -27,6 +28,7 @@ __all__ = [
     "RegionCard",
     "SemanticCard",
     "checksum",
+    "was_stopped",
     "postprocessing_of",
     "read_task",
 ]

@@ -35,6 +35,7 @@ class ModelCard:
         dtype: Pixels it was trained on, `"uint8"`, `"uint16"` or `"float32"`; fed as float32 in
             the range of that type.
         temperature: Logits are divided by it before they become probabilities.
+        stopped: Whether training was stopped before its end; the model is the best until then.
     """
 
     task: ClassVar[str]
@@ -46,6 +47,7 @@ class ModelCard:
     model_sha256: str
     version: str
     data: str
+    stopped: bool = False
 
     def __post_init__(self) -> None:
         card: Any = type(self)
@@ -117,6 +119,11 @@ def read_task(path: str | Path, known: Container[str] | None = None) -> str:
             f"install the version that trained the model."
         )
     return task
+
+
+def was_stopped(path: str | Path) -> bool:
+    """Whether training of the model of a card was stopped before its end."""
+    return bool(_parsed(_read(path)).get("stopped"))
 
 
 def checksum(path: str | Path) -> str:

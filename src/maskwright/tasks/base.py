@@ -38,7 +38,6 @@ class Task:
         report: What is shown and written of an evaluation or a comparison.
         serve: From its name in addresses to a model that several threads may call.
         compare: Scores two models on the same images; `None` where that is not possible.
-        finish: Adds to a trained run what its model needs besides network and card.
     """
 
     export: ExportTask
@@ -49,7 +48,6 @@ class Task:
     report: Callable[[Any], Report]
     serve: Callable[[str, Path, EngineSharing], ServedModel]
     compare: Callable[[Path, Path, str | Path, EvaluateOptions], Any] | None = None
-    finish: Callable[[Any, Path], None] = lambda config, run: None
 
     @property
     def card(self) -> type[ModelCard]:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from maskwright.errors import ModelError
 from maskwright.export.artifact import model_folder
-from maskwright.model_card import CARD_FILE, read_task
+from maskwright.model_card import CARD_FILE, read_task, was_stopped
 from maskwright.tasks.base import Task
 from maskwright.tasks.loading import SEGMENTATION_TASKS
 from maskwright.tasks.regions.task import REGIONS
@@ -20,6 +20,17 @@ def require_task(model: str | Path, name: str) -> None:
             f"Expected a run of `{TASKS[name].card.command}`; {model} is for the task {task.name}, "
             f"from `{task.card.command}`: name another run, or use the command for this one."
         )
+
+
+def stopped_note(model: str | Path) -> str | None:
+    """Sentence for those who use a model whose training was stopped; `None` for others."""
+    card = model_folder(model) / CARD_FILE
+    if not card.is_file() or not was_stopped(card):
+        return None
+    return (
+        f"The training of {model} was stopped before its end, and this is its best model until "
+        f"then; `--resume` goes on with it."
+    )
 
 
 def task_of(model: str | Path) -> Task:

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence, Sized
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from maskwright.config import RunConfig
 from maskwright.data import DataSet, open_dataset
@@ -31,6 +31,10 @@ _PURPOSES = {
 """Options of `predict` that not all tasks support, and what they make a model do."""
 
 
+class _Decoded(Sized, Protocol):
+    def fingerprint(self) -> str: ...
+
+
 def train_options(
     config: RunConfig,
     resume: bool = False,
@@ -49,13 +53,14 @@ def data_facts(
     options: "TrainOptions",
     fingerprint: str,
     train: Sized,
-    validation: Sized | None,
+    validation: _Decoded | None,
     skipped: Sequence[str],
 ) -> dict[str, Any]:
     """Facts on the training data, for `TrainingSetup.data`."""
     return {
         "seed": options.seed,
         "data": fingerprint,
+        "val_data": None if validation is None else validation.fingerprint(),
         "train": len(train),
         "val": 0 if validation is None else len(validation),
         "skipped": list(skipped),

@@ -15,52 +15,85 @@ from rich.progress import BarColumn, Progress, TextColumn
 from maskwright.imageio import write_image, write_text
 from maskwright.training.run import Run
 from maskwright.training.setup import Scoring
+from maskwright.types import OnMessage, ignore_message
 
 Logs = dict[str, float] | None
 
+LINE_SECONDS = 60.0
+"""Time between two lines of progress where there is no terminal."""
 PROGRESS_SECONDS = 2.0
 """Time between two writings of `progress.json`."""
 
 
 class ProgressBar(keras.callbacks.Callback):
-    """One line with epoch, loss, scores and the time left."""
+    """Time left, loss and score: a bar on a terminal, elsewhere a line now and then.
 
-    def __init__(self, share_done: Callable[[], float], titles: Mapping[str, str]) -> None:
+    A bar fits a terminal of 60 columns. A line comes every `LINE_SECONDS`, and at the end of
+    epochs that are longer.
+    """
+
+    def __init__(
+        self,
+        share_done: Callable[[], float],
+        scoring: Scoring,
+        on_message: OnMessage = ignore_message,
+        console: Console | None = None,
+    ) -> None:
         super().__init__()
-        self.share_done, self.titles = share_done, titles
+        self.share_done, self.scoring, self.on_message = share_done, scoring, on_message
+        self.console = console or Console(stderr=True)
+        self.in_lines = not (self.console.is_terminal or self.console.is_jupyter)
         self.bar = Progress(
-            TextColumn("[bold]training"),
-            BarColumn(),
-            TextColumn("{task.percentage:3.0f} %"),
-            TextColumn("{task.fields[left]} left"),
+            TextColumn("{task.percentage:3.0f}%"),
+            BarColumn(min(max(self.console.width - 54, 6), 40)),
             TextColumn("{task.fields[shown]}"),
-            console=Console(stderr=True),
+            console=self.console,
             refresh_per_second=2,
+            disable=self.in_lines,
         )
-        self.scores = ""
+        self.epoch, self.loss, self.score, self.warned = 0, np.nan, "", False
 
     def on_train_begin(self, logs: Logs = None) -> None:
         """Show the bar."""
-        self.task = self.bar.add_task("", total=1.0, left="…", shown="")
+        self.task = self.bar.add_task("", total=1.0, shown="")
         self.seconds_left = _time_left(self.share_done)
+        self.written = self.epoch_began = time.monotonic()
         self.bar.start()
 
+    def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
+        """Note when it began."""
+        self.epoch, self.epoch_began = epoch, time.monotonic()
+
     def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
-        """Move the bar."""
-        loss = (logs or {}).get("loss", np.nan)
-        self.bar.update(
-            self.task,
-            completed=self.share_done(),
-            left=_duration(self.seconds_left() or 0.0),
-            shown=f"loss {loss:.3f} {self.scores}",
-        )
+        """Move the bar, or write a line."""
+        self.loss = (logs or {}).get("loss", np.nan)
+        self._show(self.written)
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
-        """Show the latest scores."""
-        values = {title: (logs or {}).get(f"val_{name}") for name, title in self.titles.items()}
-        scores = [f"· val {title} {v:.3f}" for title, v in values.items() if v is not None]
-        if scores:
-            self.scores = f"{' '.join(scores)} (epoch {epoch + 1})"
+        """Show the latest score; say once if it is no number."""
+        watch = self.scoring.watch
+        value, title = (logs or {}).get(f"val_{watch}"), self.scoring.titles.get(watch, watch)
+        if value is not None and np.isfinite(value):
+            self.score = f" · val {title} {value:.3f}"
+        elif value is not None and not self.warned:
+            self.warned = True
+            self.on_message(
+                f"The {title} of the validation images is not a number, as where their masks hold "
+                f"nothing but ignored pixels: the weights are not chosen by it, and without any "
+                f"other validation those averaged over the last steps are kept."
+            )
+        self._show(self.epoch_began)
+
+    def _show(self, since: float) -> None:
+        """Move the bar, or write a line if the last one, or the epoch, is long ago."""
+        share, left = self.share_done(), self.seconds_left()
+        time_left = "…" if left is None else _duration(left)
+        text = f"{time_left} left · loss {self.loss:.3f}{self.score}"
+        self.bar.update(self.task, completed=share, shown=text)
+        if self.in_lines and time.monotonic() - since >= LINE_SECONDS:
+            self.written = time.monotonic()
+            line = f"training {100 * share:.0f}% · epoch {self.epoch + 1} · {text}"
+            self.console.print(line, soft_wrap=True, highlight=False)
 
     def on_train_end(self, logs: Logs = None) -> None:
         """Leave the last line standing."""

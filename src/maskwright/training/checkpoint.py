@@ -2,6 +2,8 @@
 
 import json
 import time
+import zipfile
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -23,9 +25,11 @@ class State:
 
     `batch`, `loss_sum` and `counts` are of the epoch under way; `seconds` were spent on the run so
     far, by all processes. `best` is the score of the best validation, see `Scoring.watch`, which
-    was measured after epoch `best_epoch`, from 1, and `waited` validations ago.
+    was measured after epoch `best_epoch`, from 1, and `waited` validations ago. `steps` is the
+    length of an epoch.
     """
 
+    steps: int = 0
     epoch: int = 0
     batch: int = 0
     step: int = 0
@@ -78,6 +82,7 @@ class Checkpoint:
         """Take back what `write` wrote: state and best weights; `None` where there is no file.
 
         Raises:
+            DataError: If a file cannot be read.
             TrainingError: If the file is of another model.
         """
         if self.folder is None or not (path := self.folder / "last.npz").exists():
@@ -89,13 +94,13 @@ class Checkpoint:
                 f"The checkpoint {path} is of another model or optimizer; resume with the "
                 "settings it was trained with."
             )
+        state, best = State(**values), None
+        if state.best_epoch:
+            weights, _ = _read_arrays(self.folder / "best.npz")
+            best = [weights[str(number)] for number in range(len(weights))]
         for name, value in arrays.items():
             self.variables[name].assign(value)
-        state = State(**values)
-        if not state.best_epoch:
-            return state, None
-        best, _ = _read_arrays(self.folder / "best.npz")
-        return state, [best[str(number)] for number in range(len(best))]
+        return state, best
 
 
 class Validator:
@@ -115,7 +120,7 @@ class Validator:
         return not self.seconds or time.monotonic() - self._ended >= 10 * self.seconds
 
     def validate(self, state: State) -> dict[str, float]:
-        """Score the validation batches, and take note of it in `state`."""
+        """Score the validation batches, and take note in `state` of a score that is a number."""
         if self.task.validation is None:
             return {}
         began = time.monotonic()
@@ -129,7 +134,9 @@ class Validator:
         logs = {"loss": total / max(num_samples, 1), **scoring.scores(counts)}
         value = logs[scoring.watch]
         better = value < state.best if scoring.watch == "loss" else value > state.best
-        if better or not state.best_epoch:
+        if not np.isfinite(value):
+            pass  # nothing to choose by, such as masks without a label
+        elif better or not state.best_epoch:
             state.best, state.best_epoch, state.waited = value, state.epoch, 0
             self.best_weights = [read(variable) for variable in self.average.variables]
             self.checkpoint.write_best(self.best_weights)
@@ -151,8 +158,8 @@ def _write_arrays(path: Path, arrays: Mapping[str, np.ndarray], state: Mapping[s
 def _read_arrays(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """What `_write_arrays` wrote; `DataError` where the file is something else."""
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
         return arrays, json.loads(arrays.pop("state").tobytes())
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error) as error:
         raise DataError(f"The checkpoint {path} cannot be read ({error}).") from None

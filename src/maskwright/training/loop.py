@@ -56,7 +56,8 @@ class TrainingLoop:
         self.model, self.task, self.recipe = model, task, recipe
         self.strategy = strategy or tf.distribute.get_strategy()
         self.main = main_model(model)
-        self.state = State(counts=task.scoring.nothing().tolist())
+        self.main.stop_training = False
+        self.state = State(steps=task.steps, counts=task.scoring.nothing().tolist())
         self.frozen: bool | None = None
         self.phase_began = False
         self.step_seconds = 0.0
@@ -72,15 +73,20 @@ class TrainingLoop:
         """Continue from the last checkpoint, or from the start if there is none yet."""
         if stored := self.checkpoint.read():
             self.state, self.validator.best_weights = stored
+            if self.state.steps != self.task.steps:
+                raise TrainingError(
+                    f"The run was begun with {self.state.steps} steps in an epoch; received "
+                    f"{self.task.steps}: resume it with its batch size and its kind of budget."
+                )
             self.began = time.monotonic() - self.state.seconds
 
-    def share_done(self) -> float:
-        """Share of the run that is over, 0 to 1, of its epochs or of its time."""
+    def share_done(self, ahead: float = 0.0) -> float:
+        """Share of the epochs (`ahead` steps from now) or of the time that is over, 0 to 1."""
         state = self.state
         if state.finished:
             return 1.0
         if self.epochs is not None:
-            return min(state.step / max(self.epochs * self.task.steps, 1), 1.0)
+            return min((state.step + ahead) / max(self.epochs * self.task.steps, 1), 1.0)
         upcoming = self.step_seconds + self.validator.seconds  # must fit too
         return min((state.seconds + upcoming) / (self.seconds or 1), 1.0)
 
@@ -94,7 +100,7 @@ class TrainingLoop:
         """Train to the end, or from where `resume` left it.
 
         The model ends with the weights of the best validation, or, without validation, with the
-        moving average of the last step.
+        moving average of the last step; after `StoppedError`, with the best so far.
         """
         with hold_signals() as signalled:
             try:
@@ -111,15 +117,15 @@ class TrainingLoop:
 
     def _run(self, callbacks: Sequence[Callback], signalled: Callable[[], str | None]) -> None:
         chain = keras.callbacks.CallbackList(list(callbacks), model=self.main)
-        self.main.stop_training = False
         self.main.optimizer = self.parameters.groups[0].optimizer  # callbacks read its rate
         chain.on_train_begin()
         try:
-            while not self._over():
+            while not self.over():
                 self._epoch(chain, signalled)
-                if self.checkpoint.due() or self._over():
+                if self.checkpoint.due() or self.over():
                     self.checkpoint.write(self.state)
-            self._finish()
+            self._apply_best()
+            self.state.finished = True
         finally:
             with suppress(OSError):  # what is drawn at the end must not hide what went wrong
                 chain.on_train_end()
@@ -150,17 +156,20 @@ class TrainingLoop:
         state.counts = scoring.nothing().tolist()
         with self.average.applied():
             # With a budget of time so seldom that validation takes a tenth of it.
-            if self.seconds is None or self._over() or self.validator.due():
+            if self.seconds is None or self.over() or self.validator.due():
                 logs.update(self.validator.validate(state))
             state.seconds = time.monotonic() - self.began
-            state.history.append({"epoch": state.epoch, "seconds": round(state.seconds, 1), **logs})
+            row = {"epoch": state.epoch, "seconds": round(state.seconds, 1), **logs}
+            state.history.append({name: v for name, v in row.items() if np.isfinite(v)})
             chain.on_epoch_end(state.epoch - 1, logs)
         state.seconds = time.monotonic() - self.began
+        if self.seconds is not None and self.share_done() >= 1:
+            state.seconds = max(state.seconds, self.seconds)  # the rest is too short to resume
 
     def _step(self, batch: Any) -> float:
         state = self.state
         began = time.monotonic()
-        share = self.share_done()
+        share = self.share_done(0.5)  # the middle of this step: a run of one step learns, too
         frozen = share < self.recipe.freeze
         if self.frozen != frozen:
             self.train_step = self.make_step(self.parameters.freeze_encoder(frozen))
@@ -181,7 +190,7 @@ class TrainingLoop:
         self.phase_began = True
         return float(loss)
 
-    def _over(self) -> bool:
+    def over(self) -> bool:
         """Whether training ends before the next epoch, early stopping included."""
         state, patience = self.state, self.recipe.patience
         return (
@@ -192,18 +201,18 @@ class TrainingLoop:
             or (self.seconds is not None and self.share_done() >= 1)
         )
 
-    def _finish(self) -> None:
-        """Leave the best weights in the model."""
+    def _apply_best(self) -> None:
+        """Put the best weights so far into the model."""
         best = self.validator.best_weights
         if best is not None:
             for variable, value in zip(self.average.variables, best, strict=True):
                 variable.assign(value)
         elif self.recipe.average and self.state.step:
             self.average.swap()
-        self.state.finished = True
 
     def _stop(self, signal: str) -> None:
         self.checkpoint.write(self.state)
+        self._apply_best()
         if self.checkpoint.folder is None:
             raise StoppedError(f"Training was stopped by {signal}; nothing was stored.")
         raise StoppedError(

@@ -12,9 +12,26 @@ from typing import Any
 
 import yaml
 
-from maskwright.imageio import atomic_write, check_start, write_table, write_text
-from maskwright.model_card import CARD_FILE, MODEL_FILE, ModelCard, checksum
+from maskwright.errors import ConfigError, TrainingError
+from maskwright.imageio import atomic_write, check_start, sweep, write_table, write_text
+from maskwright.model_card import (
+    CARD_FILE,
+    MODEL_FILE,
+    NETWORK_FILE,
+    ModelCard,
+    checksum,
+    was_stopped,
+)
 
+CHANGEABLE = (
+    *("epochs", "minutes", "patience", "learning_rate", "clip_norm"),
+    *("previews", "tensorboard", "checkpoint_seconds", "memory_limit_mb"),
+)
+"""Settings in which a resumed run may differ from what it was begun with."""
+_FILES = (
+    *("plan.yaml", "environment.json", "progress.json", "history.csv", "curves.png"),
+    *(NETWORK_FILE, "model.txt", "model.png", MODEL_FILE, CARD_FILE),
+)
 _USED = ("maskwright", "keras", "tensorflow", "tensorflow-cpu", "numpy", "opencv-python-headless")
 
 
@@ -49,11 +66,46 @@ class Run:
         """Predictions of the same images, a picture each epoch."""
         return self.folder / "previews"
 
-    def start(self, resume: bool) -> None:
-        """Make the folder; `ConfigError` where it holds another run, or nothing to resume."""
+    def check_start(self, resume: bool) -> None:
+        """Raise `ConfigError` where the folder holds another run, or nothing to resume."""
         check_start(self.folder, {self.settings_file.name: "run"}, resume)
+
+    def check_settings(self, settings: Mapping[str, Any]) -> None:
+        """Raise `ConfigError` for a resumed run that differs in more than `CHANGEABLE`."""
+        begun = self.read_settings()
+        changed = [
+            f"{name}={begun.get(name)} (received {value})"
+            for name, value in settings.items()
+            if value != begun.get(name) and name not in CHANGEABLE
+        ]
+        if changed:
+            raise ConfigError(
+                f"{self.folder} was begun with {', '.join(changed)}; resume it with the settings "
+                f"in its {self.settings_file.name}, or start another run in another folder."
+            )
+
+    def check_data(self, facts: Mapping[str, Any]) -> None:
+        """Raise `TrainingError` for a resumed run whose training or validation data differ."""
+        begun = self.read_environment()
+        for name, kind in (("data", "training"), ("val_data", "validation")):
+            if facts[name] != begun.get(name):
+                raise TrainingError(
+                    f"The {kind} data of {self.folder} has changed since the run was started; "
+                    f"restore it, or start another run in another folder."
+                )
+
+    def is_finished(self) -> bool:
+        """Whether there is a model with its card, of a training that came to its end."""
+        card = self.folder / CARD_FILE
+        if not (card.is_file() and self.model_file.is_file()) or was_stopped(card):
+            return False
+        return json.loads(card.read_bytes())["model_sha256"] == checksum(self.model_file)
+
+    def start(self) -> None:
+        """Make the folders, and remove temporary files of a process that was killed here."""
         for folder in (self.folder, self.previews, self.checkpoint_file.parent):
             folder.mkdir(parents=True, exist_ok=True)
+            sweep(folder, _FILES if folder == self.folder else None)
 
     def write_settings(self, settings: Mapping[str, Any]) -> None:
         """Write what `read_settings` reads."""

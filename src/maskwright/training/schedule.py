@@ -32,14 +32,14 @@ def rate_factor(
 
     Args:
         schedule: `"cosine"`, `"polynomial"` (power 0.9, as DeepLab trains) or `"constant"`.
-        warmup: Share of the run in which the rate climbs evenly from nothing.
+        warmup: Share of the run in which the rate climbs evenly, from `final`.
         final: Factor at the end; a constant rate has none.
     """
     if schedule not in SCHEDULES:
         raise ConfigError(f"Expected a schedule of {', '.join(SCHEDULES)}; received {schedule!r}.")
     share = min(max(share, 0.0), 1.0)
     if share < warmup:
-        return share / warmup
+        return max(share / warmup, final)  # no step is made in vain
     rest = (share - warmup) / (1 - warmup) if warmup < 1 else 1.0
     if schedule == "constant":
         return 1.0

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -142,11 +143,12 @@ class TrainingSetup:
     Args:
         network: Description of the network, built under the strategy of the workers.
         card: From the trained model to its card, without checksum.
-        data: Facts on the data for `environment.json`; `data`, its fingerprint, must be the same
-            when a run is resumed.
+        data: Facts on the data for `environment.json`; the fingerprints `data` and `val_data` must
+            be the same when a run is resumed.
         initialize: Called with the network before training.
         previews: From a number of samples to a function that draws the predictions of the model
             for them, called after every epoch; `None` for none.
+        complete: Adds to the folder of a run what its model needs besides network and card.
     """
 
     task: LearningTask
@@ -158,6 +160,7 @@ class TrainingSetup:
     initialize: Callable[[keras.Model], None] | None = None
     previews: Callable[[int], Callable[[keras.Model], np.ndarray]] | None = None
     preview_columns: Sequence[str] = ()
+    complete: Callable[[Path], None] = lambda run: None
 
 
 def from_logits(loss: MaskLoss, auxiliary_weight: float = 0.0) -> Objective:

@@ -14,10 +14,10 @@ from maskwright.export.ensemble import is_ensemble
 from maskwright.export.listing import read_listing
 from maskwright.model_card import CARD_FILE
 from maskwright.serving.jobs.dynamic_batching import DynamicBatcher, serialized
-from maskwright.tasks.registry import task_of
+from maskwright.tasks.registry import stopped_note, task_of
 from maskwright.tasks.serving import Engine, EngineSharing, ServedModel
 
-_SETTINGS_FILE = "plan.yaml"  # of a run; the first file that is written
+_SETTINGS_FILE = "plan.yaml"  # of a run; written before it trains
 _USUAL_SIDE_PX = 256
 
 
@@ -60,6 +60,8 @@ class ModelRegistry(Mapping[str, ServedModel]):
         for name, path in self.places.items():
             if name not in self._tried and not _in_training(path):
                 self._tried.add(name)
+                if note := stopped_note(path):
+                    self.on_message(note)
                 served = self._open(name, path)
                 _warm_up(served)
                 self.add(served)

@@ -11,7 +11,7 @@ from maskwright.config import RegionConfig
 from maskwright.data import DataSet, open_dataset
 from maskwright.errors import ConfigError
 from maskwright.export.ensemble import model_files
-from maskwright.imageio import atomic_write
+from maskwright.imageio import atomic_write, sweep
 from maskwright.model_card import SEGMENTER
 from maskwright.tasks.loading import load_segmenter
 from maskwright.tasks.provenance import learned_ids
@@ -101,12 +101,14 @@ def region_predictor(segmenter: str | Path, spec: CropSpec) -> RegionPredictorFn
     return predict
 
 
-def bundle_segmenter(segmenter: Path, run: Path) -> None:
-    """Copy a segmenter into a run, so that the run alone is enough to predict."""
-    (run / SEGMENTER).mkdir(exist_ok=True)
-    for name in model_files(segmenter):  # the card last: with it the folder counts as whole
+def bundle_segmenter(segmenter: str | None, run: Path) -> None:
+    """Copy a segmenter, if any, into a run, so that the run alone is enough to predict."""
+    if segmenter is None:
+        return
+    sweep(run / SEGMENTER)
+    for name in model_files(Path(segmenter)):  # the card last: with it the folder is whole
         with atomic_write(run / SEGMENTER / name) as temporary:
-            shutil.copyfile(segmenter / name, temporary)
+            shutil.copyfile(Path(segmenter) / name, temporary)
 
 
 def _report_leak(

@@ -20,7 +20,6 @@ from maskwright.tasks.regions.folder import plan_folder
 from maskwright.tasks.regions.pipeline import Pipeline
 from maskwright.tasks.regions.serving import open_served
 from maskwright.tasks.regions.setup import (
-    bundle_segmenter,
     labeling_of,
     open_region_data,
     open_regions,
@@ -51,12 +50,6 @@ def _training(config: RegionConfig, data: str | Path, options: "TrainOptions") -
     if reason := separated(region_data.dataset.samples):
         raise DataError(reason)
     return partial(prepare, region_data, config, options)
-
-
-def _finish(config: RegionConfig, run: Path) -> None:
-    """Copy the segmenter into the run, so that the run alone is enough to predict."""
-    if config.segmenter is not None:
-        bundle_segmenter(Path(config.segmenter), run)
 
 
 def _evaluate(run: Path, data: str | Path, options: EvaluateOptions) -> RegionEvaluation:
@@ -91,5 +84,4 @@ REGIONS = Task(
     evaluate=_evaluate,
     report=region_report,
     serve=open_served,
-    finish=_finish,
 )

@@ -24,7 +24,7 @@ from maskwright.tasks.regions.learning.objective import (
     logits,
     previews,
 )
-from maskwright.tasks.regions.setup import RegionData
+from maskwright.tasks.regions.setup import RegionData, bundle_segmenter
 from maskwright.tasks.settings import data_facts, make_batching
 from maskwright.training import Recipe, TrainingSetup, TrainOptions
 
@@ -90,6 +90,7 @@ def prepare(
         },
         settings=config.model_dump(mode="json"),
         initialize=initialize,
+        complete=partial(bundle_segmenter, config.segmenter),
         previews=partial(previews, validation or bags, data.labeling.names, config.outside),
     )
 

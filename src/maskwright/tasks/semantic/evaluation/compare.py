@@ -87,9 +87,12 @@ class PairScorer:
         return replace(comparison, examples=tuple(examples))
 
     def _warnings(self, base: Evaluation) -> tuple[Caution, ...]:
-        merged = merge_cautions(
-            self.names, [[*s.warnings, *base.split_cautions(s.learned)] for s in self.scorers]
-        )
+        bases = [replace(base, card=scorer.card) for scorer in self.scorers]
+        cautions = [
+            [*scorer.warnings, *own.split_cautions(scorer.learned)]
+            for scorer, own in zip(self.scorers, bases, strict=True)
+        ]
+        merged = merge_cautions(self.names, cautions)
         needed = fewest_cases()
         if not self.options.bootstrap or base.num_cases >= needed:
             return (*merged, *base.case_cautions())
