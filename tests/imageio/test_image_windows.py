@@ -7,7 +7,7 @@ from PIL import Image
 
 from maskwright.errors import DataError
 from maskwright.imageio import read_image, read_mask
-from maskwright.imageio.tiff import geo_tags
+from maskwright.imageio.geo import geo_tags
 from maskwright.imageio.windows import image_size, open_windows
 from maskwright.imageio.write import write_large_mask
 
@@ -157,3 +157,23 @@ def test_gdal_reads_mosaics_and_gives_the_same_georeference(tmp_path):
         with tifffile.TiffFile(tmp_path / "image.tif") as tiff:
             assert windows.geo == geo_tags(tiff.pages[0])
     assert image_size(tmp_path / "mosaic.vrt") == (70, 100)
+
+
+@pytest.mark.parametrize("name", ["a.jp2", "a.img", "a.vrt", "a"])
+@pytest.mark.parametrize("source", ["../outside.tif", "/vsicurl/http://127.0.0.1:9/a.tif"])
+def test_xml_of_gdal_opens_no_file_outside_its_folder(tmp_path, name, source):
+    rasterio = pytest.importorskip("rasterio")
+    write_geotiff(tmp_path / "outside.tif", RGB)
+    path = tmp_path / "folder" / name
+    path.parent.mkdir()
+    path.write_text(
+        "<VRTDataset rasterXSize='100' rasterYSize='70'><GeoTransform>5,1,0,5,0,-1</GeoTransform>"
+        "<VRTRasterBand dataType='Byte' band='1'>"
+        f"<SimpleSource><SourceFilename relativeToVRT='1'>{source}</SourceFilename></SimpleSource>"
+        "</VRTRasterBand></VRTDataset>"
+    )
+    if source.startswith(".."):
+        with rasterio.open(path) as opened:  # as GDAL would
+            assert opened.read(1).any()
+    with pytest.raises(DataError), open_windows(path):
+        pass

@@ -1,3 +1,5 @@
+import json
+
 import numpy as np
 import pytest
 import tifffile
@@ -6,6 +8,7 @@ from PIL import Image
 
 from maskwright.errors import ConfigError, DataError
 from maskwright.imageio import read_mask
+from maskwright.inference import pipeline
 
 
 @pytest.mark.parametrize("size", [(8, 8), None])
@@ -68,6 +71,24 @@ def test_bad_files_are_reported_and_the_rest_is_done(tmp_path, size):
     ]
     for failure in result.failed:
         assert str(failure.image) in failure.reason
+
+
+def test_an_image_that_memory_does_not_hold_ends_no_folder(tmp_path, monkeypatch):
+    for name in ("a", "b", "c"):
+        draw(tmp_path / "in" / f"{name}.png")
+    read = pipeline.read_image
+
+    def short_of_memory(path, max_pixels):
+        if path.name == "b.png":
+            raise MemoryError("Unable to allocate 10 GiB")
+        return read(path, max_pixels)
+
+    monkeypatch.setattr(pipeline, "read_image", short_of_memory)
+    result = predict_folder(predictor((8, 8)), tmp_path / "in", tmp_path / "out")
+    assert [path.name for path in result.written] == ["a.png", "c.png"]
+    assert result.failed[0].reason.endswith("b.png: Unable to allocate 10 GiB")
+    lines = (tmp_path / "out" / "manifest.jsonl").read_text().splitlines()
+    assert [json.loads(line)["status"] for line in lines] == ["done", "failed", "done"]
 
 
 def test_images_that_do_not_suit_the_model_are_reported_by_name(tmp_path):

@@ -4,7 +4,7 @@ import json
 import numpy as np
 import pytest
 
-from maskwright.imageio.tiff import tags_of
+from maskwright.imageio.geo import tags_of
 from maskwright.imageio.write import write_large_mask
 from maskwright.inference.large.polygons import write_polygons
 from maskwright.labels import Labels

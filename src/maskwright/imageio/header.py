@@ -15,6 +15,8 @@ MAX_PIXELS = 2**28
 """Default maximum number of pixels of decoded images: 16,384 pixels square."""
 
 EXIF_ORIENTATION = 274
+_SMALL_SAMPLES = 2**26  # that any file may unpack to
+_MOST_PACKED = 20_000  # samples in a byte: sparse files, and those of one color
 _MAX_SAMPLES_PER_PIXEL = 4  # at the pixel limit; smaller images may have more channels
 
 
@@ -81,14 +83,18 @@ def reading(path: Path | NamedBytes) -> Iterator[None]:
     """Convert errors of decoders to a `DataError` that names the file."""
     try:
         yield
-    except (MaskwrightError, MemoryError):
+    except MaskwrightError:
         raise
+    except MemoryError:
+        raise TooLargeError(
+            f"{path} needs more memory than there is; split it, or close other programs."
+        ) from None
     except UnidentifiedImageError:
         raise DataError(
             f"{path} is not an image in a supported format; it starts with {start_of(path)[:12]!r}."
         ) from None
     except Exception as error:  # decoders raise arbitrary errors for damaged files
-        reason = str(error).rstrip(".") or type(error).__name__
+        reason = " ".join(str(error).split())[:200].rstrip(".") or type(error).__name__
         raise DataError(
             f"{path} is damaged or incomplete and cannot be decoded ({reason}); "
             f"copy it again or remove it."
@@ -106,6 +112,16 @@ def check_size(
         raise TooLargeError(
             f"{path} has {width}x{height} pixels (channels: {channels}), more than the limit of "
             f"{max_pixels:,} pixels; split it, or raise the limit if you trust the file."
+        )
+
+
+def check_packing(path: Path | NamedBytes, samples: int) -> None:
+    """Raise `DataError` where a file is far too short for what it is to unpack to."""
+    size = len(path.data) if isinstance(path, NamedBytes) else path.stat().st_size
+    if samples > max(_SMALL_SAMPLES, _MOST_PACKED * size):
+        raise TooLargeError(
+            f"{path} has {size:,} bytes, too few for the {samples:,} samples that its header "
+            f"declares; export it again without empty tiles if it is an image."
         )
 
 

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 
 import imagecodecs
@@ -23,14 +24,17 @@ from maskwright.imageio.header import (
     MAX_PIXELS,
     Header,
     OpenImage,
+    check_packing,
     check_size,
     reading,
     start_of,
     upright,
 )
+from maskwright.imageio.png import PNG_MAGIC, check_checksums, late_exif
 from maskwright.imageio.tiff import TIFF_MAGIC, open_tiff_image
 
-_PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
+_FORMATS = ("PNG", "JPEG", "GIF", "WEBP", "BMP", "PPM", "JPEG2000")
+"""All that Pillow may open; others of its formats start programs, such as Ghostscript."""
 # The limit of Pillow is a global below ours; the lock restricts its removal to one `open`.
 _PILLOW_LIMIT = threading.Lock()
 
@@ -114,14 +118,21 @@ def _open_raster(path: Path | NamedBytes, start: bytes, max_pixels: int) -> Iter
     with _PILLOW_LIMIT:
         limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
         try:
-            image = Image.open(path if isinstance(path, Path) else path.open())
+            image = Image.open(path if isinstance(path, Path) else path.open(), formats=_FORMATS)
         finally:
             Image.MAX_IMAGE_PIXELS = limit
     with image:
-        check_size(path, image.height, image.width, len(image.getbands()), max_pixels)
+        sides = (image.height, image.width, len(image.getbands()))
+        check_size(path, *sides, max_pixels)
+        check_packing(path, prod(sides))
+        is_png = image.format == "PNG"
+        if is_png and "exif" not in image.info:
+            image.info["exif"] = late_exif(path)
         header = _header(image, start)
 
         def pixels() -> np.ndarray:
+            if is_png:
+                check_checksums(path)
             return _decode(path, image, start)[..., : header.channels]
 
         def mask_values() -> tuple[np.ndarray, np.ndarray | None]:
@@ -131,6 +142,8 @@ def _open_raster(path: Path | NamedBytes, start: bytes, max_pixels: int) -> Iter
                     f"{path} is a {image.format} file, whose compression changes labels near "
                     f"boundaries; export the mask as PNG, TIFF, GIF or BMP from the original."
                 )
+            if is_png:
+                check_checksums(path)
             if image.mode == "P":
                 palette = np.array(image.getpalette("RGB"), np.uint8).reshape(-1, 3)
                 return np.asarray(image)[..., None], palette
@@ -142,7 +155,7 @@ def _open_raster(path: Path | NamedBytes, start: bytes, max_pixels: int) -> Iter
 
 def _png_depth(start: bytes) -> int:
     """Bits per sample of a PNG, which Pillow does not report; 0 for other files."""
-    return start[24] if start.startswith(_PNG_MAGIC) else 0
+    return start[24] if start.startswith(PNG_MAGIC) else 0
 
 
 def _header(image: Image.Image, start: bytes) -> Header:
@@ -152,7 +165,8 @@ def _header(image: Image.Image, start: bytes) -> Header:
     elif image.mode in {"I", "F"}:
         dtype = "float32"
     gray = image.mode in {"1", "L", "LA", "La", "I", "F"} or image.mode.startswith("I;16")
-    orientation = image.getexif().get(EXIF_ORIENTATION, 1)
+    # That of a PNG decodes its image, in search of what comes after it.
+    orientation = Image.Image.getexif(image).get(EXIF_ORIENTATION, 1)
     orientation = orientation if orientation in range(1, 9) else 1
     width, height = image.size if orientation < 5 else image.size[::-1]
     return Header(

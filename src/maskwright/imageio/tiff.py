@@ -1,4 +1,4 @@
-"""TIFF by tifffile, whole or by tiles, with any number of channels, and its georeference."""
+"""TIFF by tifffile, whole or by tiles, with any number of channels."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,25 +12,29 @@ import tifffile
 
 from maskwright.errors import DataError
 from maskwright.imageio.files import NamedBytes
-from maskwright.imageio.header import EXIF_ORIENTATION, Header, OpenImage, check_size
+from maskwright.imageio.header import (
+    EXIF_ORIENTATION,
+    Header,
+    OpenImage,
+    check_packing,
+    check_size,
+)
+from maskwright.imageio.tiff_checks import check_directories, check_metadata, check_parts
 
 TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-NODATA_TAG = 42113  # text tag of GDAL
-# Scale, tie points, matrix; then coordinate system: keys, numbers and names.
-_GEO_TAGS = (33550, 33922, 34264, 34735, 34736, 34737)
 _MINISWHITE, _PALETTE = 0, 3
 _PART_BYTES = 2**26  # of one strip or tile, decoded; with larger ones a page is read whole
 _CACHE_BYTES = 2**26  # of decoded strips and tiles, so that windows below each other share them
 
-GeoTags = tuple[tuple[int, int, int, Any], ...]
-"""Georeference of an image: code, type, count and value of each tag, as in tifffile."""
 TiffValues = Callable[[int, int, int, int], np.ndarray]
 """Function of top, bottom, left and right that returns values `(rows, columns, samples)`."""
 
 
 def open_tiff(path: Path | NamedBytes) -> tifffile.TiffFile:
     """Open a TIFF; parts in other files, which an OME-TIFF may name anywhere, are not followed."""
-    return tifffile.TiffFile(path if isinstance(path, Path) else path.open(), _multifile=False)
+    check_directories(path)
+    file = path if isinstance(path, Path) else path.open()
+    return tifffile.TiffFile(file, _multifile=False, is_ndpi=False)
 
 
 @contextmanager
@@ -67,12 +71,17 @@ def _tiff_axes(
 
 
 def tiff_header(path: Path | NamedBytes, tiff: tifffile.TiffFile, max_pixels: int) -> Header:
-    """Header of an open TIFF; raises `DataError` for image stacks."""
+    """Header of an open TIFF; raises `DataError` for image stacks, and parts that cannot be."""
+    check_metadata(path, tiff)
     shape, channel_axis = _tiff_axes(path, tiff)
     channels = 1 if channel_axis is None else shape[channel_axis]
     height, width = (n for axis, n in enumerate(shape) if axis != channel_axis)
-    check_size(path, height, width, channels, max_pixels)
     page = tiff.pages[0]
+    planes, depth, rows, columns, samples = page.shaped
+    for h, w, c in ((height, width, channels), (rows, columns, planes * depth * samples)):
+        check_size(path, h, w, c, max_pixels)
+        check_packing(path, h * w * c)
+    check_parts(path, tiff)
     tag = page.tags.get(EXIF_ORIENTATION)
     orientation = int(tag.value) if tag is not None and int(tag.value) in range(1, 9) else 1
     if orientation >= 5:
@@ -200,32 +209,3 @@ def _read_parts(
             inside = values[up - y : low - y, first - x : last - x]
             target[..., plane * samples : (plane + 1) * samples] = inside
     return window
-
-
-def geo_tags(page: Any) -> GeoTags | None:
-    """Georeference of a page of a TIFF, or `None`."""
-    present = (page.tags[code] for code in _GEO_TAGS if code in page.tags)
-    tags = tuple((tag.code, int(tag.dtype), tag.count, tag.value) for tag in present)
-    return tags or None
-
-
-def tiff_nodata(page: Any) -> float | None:
-    """No-data value, which GDAL writes as text, or `None`."""
-    tag = page.tags.get(NODATA_TAG)
-    try:
-        return None if tag is None else float(str(tag.value).strip("\0 "))
-    except ValueError:
-        return None
-
-
-def tags_of(crs: Any, transform: Any) -> GeoTags | None:
-    """Georeference from a coordinate system and transform of rasterio."""
-    from rasterio.io import MemoryFile
-
-    # GDAL encodes coordinate systems: it writes a TIFF of one pixel, from which tags are read.
-    with MemoryFile() as memory:
-        profile = {"driver": "GTiff", "width": 1, "height": 1, "count": 1, "dtype": "uint8"}
-        with memory.open(**profile, crs=crs, transform=transform):
-            pass
-        with tifffile.TiffFile(memory) as tiff:
-            return geo_tags(tiff.pages[0])

@@ -11,18 +11,15 @@ import tifffile
 
 from maskwright.errors import DataError
 from maskwright.imageio.files import GEO_SUFFIXES, SLIDE_SUFFIXES
+from maskwright.imageio.geo import GeoTags, geo_tags, open_gdal, tags_of, tiff_nodata
 from maskwright.imageio.header import MAX_PIXELS, check_size, reading, start_of
 from maskwright.imageio.read import read_header, read_image
 from maskwright.imageio.tiff import (
     TIFF_MAGIC,
-    GeoTags,
     channel_planes,
-    geo_tags,
     open_tiff,
     page_reader,
-    tags_of,
     tiff_header,
-    tiff_nodata,
     to_pixels,
 )
 
@@ -167,20 +164,15 @@ def _slide(path: Path) -> Iterator[Windows]:
 @contextmanager
 def _gdal(path: Path) -> Iterator[Windows]:
     """Windows of an image that rasterio opens."""
-    try:
-        import rasterio
-        from rasterio.windows import Window
-    except ImportError:
-        raise DataError(
-            f"Reading {path} requires rasterio, which is not installed; install it with: pip "
-            f'install "maskwright[geo]"'
-        ) from None
-    with reading(path):
-        dataset = rasterio.open(path)
+    dataset = open_gdal(path)
+    from rasterio.enums import ColorInterp
+    from rasterio.windows import Window
+
     kind = np.result_type(*dataset.dtypes)
     dtype = kind.name if kind.name in {"uint8", "uint16"} else "float32"
-    alpha = rasterio.enums.ColorInterp.alpha
-    bands = [band for band, kind in enumerate(dataset.colorinterp, start=1) if kind != alpha]
+    bands = [
+        band for band, kind in enumerate(dataset.colorinterp, start=1) if kind != ColorInterp.alpha
+    ]
     check_size(path, dataset.height, dataset.width, len(bands), MOST_PIXELS)
 
     def read(top: int, bottom: int, left: int, right: int) -> np.ndarray:

@@ -10,7 +10,7 @@ from PIL import Image
 
 from maskwright.errors import DataError
 from maskwright.imageio.files import atomic_write
-from maskwright.imageio.tiff import NODATA_TAG, GeoTags
+from maskwright.imageio.geo import NODATA_TAG, GeoTags
 from maskwright.labels import IGNORE_LABEL, Color
 
 _IGNORE_GRAY = 128

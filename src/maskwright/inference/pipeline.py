@@ -16,7 +16,7 @@ import numpy as np
 
 from maskwright.data.parallel import Room, behind, in_threads
 from maskwright.errors import DataError
-from maskwright.export.engines import cores
+from maskwright.export.engines import cores, first_line
 from maskwright.imageio import MAX_PIXELS, read_header, read_image
 from maskwright.inference.folder_plan import Advance, FolderModel, ReadImage, Rejected, Work
 from maskwright.inference.manifest import ManifestEntry, described
@@ -27,6 +27,7 @@ _BEHIND_BYTES = 2**28  # of predictions that are finished and written behind
 _LEAST_BEHIND = 2**16  # that the smallest image counts for, so that not too many wait
 _OVERLAY_BYTES = 2**22  # of an image that is kept for its overlay; larger ones are read again
 _MOST_THREADS = 16
+_FAULTS = (DataError, MemoryError, cv2.error)  # of one image; the others go on
 
 
 @dataclass(frozen=True)
@@ -82,9 +83,8 @@ def _predict_large(
         if model.predict_large is None:
             raise DataError(f"{job.image} has too many pixels for this model; cut it into parts.")
         size = model.predict_large(job, advance)
-    except DataError as error:
-        reason = describe(job.image, str(error))
-        return ManifestEntry(**entry, status="failed", reason=reason)
+    except _FAULTS as error:
+        return _failed(entry, job, error)
     seconds = round(time.perf_counter() - started, 4)
     return ManifestEntry(**entry, seconds=seconds, status="done", size=size)
 
@@ -109,7 +109,7 @@ def _read(
         inside = True
         image = read_image(job.image, options.max_pixels)
         prepared = model.prepare(image, job)
-    except DataError as error:
+    except _FAULTS as error:
         if inside:
             room.leave(held)
         else:
@@ -121,8 +121,8 @@ def _read(
     return ReadImage(job, item.case, image.shape[:2], prepared, pixels, entry, held)
 
 
-def _failed(entry: dict[str, Any], job: Job, error: DataError) -> ManifestEntry:
-    reason = describe(job.image, str(error))
+def _failed(entry: dict[str, Any], job: Job, error: Exception) -> ManifestEntry:
+    reason = describe(job.image, first_line(error))
     return ManifestEntry(**{**entry, "beside": ()}, status="failed", reason=reason)
 
 

@@ -18,8 +18,9 @@ from fastapi.responses import Response, StreamingResponse
 from PIL import Image
 
 from maskwright.errors import TooLargeError
+from maskwright.imageio.geo import GeoTags
 from maskwright.imageio.header import start_of
-from maskwright.imageio.tiff import TIFF_MAGIC, GeoTags
+from maskwright.imageio.tiff import TIFF_MAGIC
 from maskwright.imageio.windows import open_windows
 from maskwright.imageio.write import write_large_mask
 from maskwright.inference.postprocess import OBJECTS, components_of

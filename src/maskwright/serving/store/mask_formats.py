@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 
 from maskwright.errors import DataError, TooLargeError
-from maskwright.imageio.tiff import GeoTags
+from maskwright.imageio.geo import GeoTags
 from maskwright.imageio.write import palette, write_large_mask
 from maskwright.inference.large.polygons import pixel_polygons, write_polygons
 from maskwright.inference.postprocess import OBJECTS, components_of
