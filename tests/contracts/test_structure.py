@@ -2,7 +2,7 @@
 
 import ast
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from pathlib import Path
 from typing import get_type_hints
 
@@ -145,3 +145,9 @@ def test_the_tree_in_the_design_equals_the_files():
                 listed.add("/".join([*folders[:depth], entry]))
     actual = {name for name in FILES if not name.endswith("__init__.py")}
     assert listed == actual
+
+
+def test_test_modules_have_different_names():
+    """Without packages, pytest imports a test module by its name alone."""
+    counts = Counter(path.name for path in DOCS.parent.joinpath("tests").rglob("test_*.py"))
+    assert [name for name, count in counts.items() if count > 1] == []
