@@ -39,14 +39,14 @@ POOLINGS = ("attention", "mean", "max")
 # counts, however many did not become better.
 _BOTH: Mapping[str, Any] = {
     "learning_rate": 3e-2,
-    "augmentation": "none",
     "variants": 0,
     "patience": None,
     "previews": 0,
 }
-_MEASURES: Mapping[str, Any] = {"pixels": False, "size": 16, "epochs": 40}
+_MEASURES: Mapping[str, Any] = {"pixels": False, "epochs": 40}
 # A small encoder: every step looks at some 180 crops.
 _PIXELS: Mapping[str, Any] = {
+    "augmentation": "none",
     "size": 32,
     "encoder": "plain",
     "encoder_widths": (8, 16, 32),

@@ -24,6 +24,8 @@ QUICK = {
     "augmentation": "light",
 }
 """Settings that train a classifier in seconds."""
+MEASURES = {"positive": "bright", "pixels": False, "batch_size": 8, "variants": 1, "previews": 0}
+"""The same without pixels."""
 
 
 def disc_image(bright: bool, side: int = 48, discs: int = 1, seed: int = 0):

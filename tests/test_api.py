@@ -11,7 +11,8 @@ from maskwright.model_card import SemanticCard
 from maskwright.tasks.semantic.network import auto_size
 
 pytestmark = pytest.mark.usefixtures("uncompiled")
-QUICK = {"encoder": "plain", "encoder_widths": (4, 8), "batch_size": 2, "epochs": 1, "previews": 1}
+SMALL = {"batch_size": 2, "epochs": 1, "previews": 1}
+QUICK = {"encoder": "plain", "encoder_widths": (4, 8), **SMALL}
 
 
 def draw(folder, sizes, channels=3, dtype=np.uint8, top=255):
@@ -71,7 +72,7 @@ def test_two_classes_by_one_logit(tmp_path):
 )
 def test_presets_train(tmp_path, preset):
     data = draw(tmp_path, [(16, 16)] * 4)
-    run = maskwright.train(data, tmp_path / "run", size=16, preset=preset, **QUICK)
+    run = maskwright.train(data, tmp_path / "run", size=16, preset=preset, **SMALL)
     assert run.read_history()[-1]["epoch"] == 1
     assert maskwright.load(run.folder)(np.zeros((16, 16, 3), np.uint8)).labels.shape == (16, 16)
 
@@ -81,7 +82,7 @@ def test_contradictions_are_named(tmp_path):
     with pytest.raises(ConfigError, match="Class weights name cat; the classes are background"):
         maskwright.train(data, tmp_path / "b", size=16, class_weights={"cat": 2}, **QUICK)
     with pytest.raises(ConfigError, match="Expected an encoder of plain"):
-        maskwright.train(data, tmp_path / "b", size=16, **{**QUICK, "encoder": "vgg"})
+        maskwright.train(data, tmp_path / "b", size=16, encoder="vgg", **SMALL)
     with pytest.raises(ConfigError, match="light has no setting `separable`"):
         maskwright.train(data, tmp_path / "b", size=16, separable=True, **QUICK)
     with pytest.raises(ConfigError, match="expected one of plain_unet, small"):

@@ -163,7 +163,7 @@ def test_objects_of_a_model_are_regions(trained):
 def test_what_does_not_suit_objects_is_refused(tmp_path):
     data = draw(tmp_path / "data", count=4)
     for settings, said in (
-        ({"class_weights": "balanced"}, "`class_weights` is of no use to single objects"),
+        ({"class_weights": "balanced"}, "`class_weights` has no effect with objects=mask_rcnn"),
         ({"detector": {"depth": 3}}, "has no parameter depth"),
         ({"detector": "huge"}, "Expected a profile of paper, small; received 'huge'"),
     ):

@@ -9,6 +9,7 @@ import pytest
 import tifffile
 
 import maskwright
+from drawing_regions import MEASURES as WITHOUT_PIXELS
 from drawing_regions import QUICK, disc_image, draw_discs
 from maskwright.api.data import CropOptions
 from maskwright.data.synthetic.datasets import write_dataset
@@ -20,7 +21,7 @@ from maskwright.tasks.regions import CropSpec
 from maskwright.training.callbacks import Previews
 
 pytestmark = pytest.mark.usefixtures("uncompiled")
-MEASURES = {**QUICK, "pixels": False, "epochs": 1, "previews": 0}
+MEASURES = {**WITHOUT_PIXELS, "epochs": 1}
 """Trained without an encoder, sooner still."""
 
 
@@ -148,7 +149,7 @@ def test_numbered_cells_each_with_its_label(tmp_path):
 
 
 def test_the_reference_network_decides_on_pixels_alone(discs, tmp_path):
-    settings = {**QUICK, "preset": "reference_cnn", "size": 16, "epochs": 1}
+    settings = {"positive": "bright", "preset": "reference_cnn", "size": 16, "epochs": 1}
     run = maskwright.train_regions(discs, tmp_path / "run", **settings)
     assert RegionCard.read(run.folder / "model_card.json").measures == ()
     assert run.read_settings()["measures"] is False
@@ -163,7 +164,7 @@ def test_contradictions_are_named_and_leave_nothing(discs, tmp_path):
         ({"pooling": "median"}, "pooling cannot be 'median'"),
         ({"encoder": "vgg", "pixels": True}, "Expected an encoder of plain"),
         ({"measures": False, "pixels": False}, "needs pixels, measures or both"),
-        ({"size": 8, "preset": "reference_cnn"}, "10 pixels per side; received 8"),
+        ({"size": 8, "pixels": True, "preset": "reference_cnn"}, "10 pixels per side; received 8"),
     ):
         with pytest.raises((ConfigError, DataError), match=sentence):
             maskwright.train_regions(discs, out, **{**MEASURES, **changes})

@@ -1,4 +1,5 @@
 import re
+from inspect import signature
 
 import pytest
 import yaml
@@ -83,3 +84,65 @@ def test_descriptions_name_all_decoders_losses_presets_and_encoders_without_weig
     assert words["preset"] >= set(ARCHITECTURES)
     between = {f"mit_b{size}" for size in range(1, 5)}  # "mit_b0 to mit_b5"
     assert words["encoder"] >= set(SCRATCH) - between
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"preset": "small", "norm": "group"}, "`norm` has no effect with preset=small: the pre"),
+        ({"preset": "pspnet", "dropout": 0.0}, "`dropout` has no effect with preset=pspnet"),
+        ({"preset": "fpn", "encoder": "plain"}, "`encoder` has no effect with preset=fpn"),
+        ({"preset": "small", "encoder_weights": "imagenet"}, "`encoder_weights` has no effect"),
+        ({"encoder": "resnet18", "encoder_widths": (8, 16)}, "encoder=resnet18: only plain"),
+        ({"encoder": "plain", "alpha": 0.5}, "`alpha` has no effect with encoder=plain"),
+        ({"loss": "focal+dice", "smoothing": 0.1}, r"`smoothing` .* loss=focal\+dice"),
+        ({"size": 64, "crop": 96}, "`crop` has no effect with size=64x64"),
+        ({"objects": "centers", "class_weights": "balanced"}, "`class_weights` .*objects=centers"),
+        ({"objects": "mask_rcnn", "decoder": "unet"}, "`decoder` .*objects=mask_rcnn"),
+        ({"detector": "paper"}, "`detector` has no effect with objects=none"),
+    ],
+)
+def test_settings_without_effect_are_refused(settings, sentence):
+    with pytest.raises(ConfigError, match=sentence):
+        read_config(None, settings, TrainConfig)
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"pixels": False, "outside": "removed"}, "`outside` has no effect with pixels=false"),
+        ({"preset": "reference_cnn", "pooling": "mean"}, "`pooling` .*preset=reference_cnn"),
+        ({"preset": "reference_cnn", "measures": True}, "the preset has no measures"),
+        ({"variants": 0, "mask_perturbation": 0.1}, "`mask_perturbation` .*variants=0"),
+        ({"unit": "region", "max_regions": 8}, "`max_regions` .*unit=region"),
+    ],
+)
+def test_settings_of_regions_without_effect_are_refused(settings, sentence):
+    with pytest.raises(ConfigError, match=sentence):
+        read_config(None, settings, RegionConfig)
+
+
+def test_settings_that_ask_for_nothing_are_accepted_anywhere():
+    read_config(None, {"objects": "centers", "favor_rare": False, "threshold": None}, TrainConfig)
+    read_config(None, {"preset": "small", "encoder_weights": None}, TrainConfig)
+
+
+def test_a_plan_records_only_settings_with_an_effect(tmp_path):
+    recorded = TrainConfig(preset="fpn", size=64, epochs=2).effective()
+    assert not recorded.keys() & {"encoder", "decoder", "norm", "dropout", "output_stride", "alpha"}
+    assert recorded.keys() >= {"preset", "encoder_weights", "loss", "size"}
+    (tmp_path / "plan.yaml").write_text(yaml.safe_dump(recorded))
+    assert read_config(tmp_path / "plan.yaml", {}, TrainConfig).effective() == recorded
+
+
+def test_settings_of_a_file_give_way_to_those_given_after_it(tmp_path):
+    (tmp_path / "plan.yaml").write_text("decoder: unet\nnorm: group\nsize: 64\n")
+    config = read_config(tmp_path / "plan.yaml", {"preset": "fpn"}, TrainConfig)
+    assert "decoder" not in config.effective()
+    with pytest.raises(ConfigError, match="`norm` has no effect with preset=fpn"):
+        read_config(tmp_path / "plan.yaml", {"preset": "fpn", "norm": "group"}, TrainConfig)
+
+
+def test_label_smoothing_belongs_to_cross_entropy_alone():
+    takes = {n for n, kind in losses.LOSSES.items() if "smoothing" in signature(kind).parameters}
+    assert takes == {"ce"}

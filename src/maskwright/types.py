@@ -11,6 +11,8 @@ Outside = Literal["kept", "darkened", "removed", "channel"]
 """Treatment of the pixels of a crop outside the mask."""
 InstanceMethod = Literal["centers", "mask_rcnn"]
 """Instance segmentation: a watershed on predicted centers and distances, or Mask R-CNN."""
+Symmetry = Literal["horizontal_flip", "vertical_flip", "rotation"]
+"""A change of training images that the answer is to follow; rotation is by 90 degrees or more."""
 Format = Literal["keras", "savedmodel", "onnx", "openvino", "litert"]
 """Inference engine of an exported model."""
 Engine = Literal["local", "ray"]

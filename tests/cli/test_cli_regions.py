@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 import maskwright
-from drawing_regions import QUICK, disc_image, draw_discs
+from drawing_regions import MEASURES, QUICK, disc_image, draw_discs
 from maskwright.imageio import read_mask, write_image
 
-SETTINGS = ("--epochs", 1, "--set", "pixels=false", "--set", "positive=bright", "--set", "size=32")
+SETTINGS = ("--epochs", 1, "--set", "pixels=false", "--set", "positive=bright")
 """Trained on measures alone, in no time."""
 
 
@@ -28,7 +28,7 @@ def runs(data, tmp_path_factory):
     first = maskwright.train(data, folder / "first", epochs=8, learning_rate=0.02, **common)
     maskwright.train_regions(data, folder / "pipeline", segmenter=str(first.folder), **QUICK)
     shutil.move(first.folder, folder / "segmenter")  # from where the pipeline does not know it
-    alone = {**QUICK, "pixels": False, "epochs": 1}
+    alone = {**MEASURES, "epochs": 1}
     maskwright.train_regions(data, folder / "alone", **alone)
     return folder
 

@@ -19,6 +19,7 @@ def brightness(images):
 def card(size=(8, 8), **changes):
     labels = Labels.create(["background", "cell"])
     facts = {"channels": 3, "dtype": "uint8", "tile": 64, "threshold": None}
+    facts["symmetries"] = ("horizontal_flip",)
     unknown = {"model_sha256": "", "version": "", "data": ""}
     return SemanticCard(labels=labels, size=size, **{**facts, **unknown, **changes})
 

@@ -31,6 +31,7 @@ def blurred(images):
 def predictor(logits=blurred, names=("background", "cell"), **changes):
     values = {"size": None, "tile": 64, "threshold": None, "channels": 1, "dtype": "uint8"}
     own = {"labels": Labels.create(names), "model_sha256": "", "version": "", "data": ""}
+    own["symmetries"] = ("horizontal_flip",)
     return Predictor(logits, SemanticCard(**{**values, **own, **changes}))
 
 

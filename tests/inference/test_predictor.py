@@ -18,6 +18,7 @@ def card(names=TWO, **changes):
         "size": None,
         "tile": 64,
         "threshold": None,
+        "symmetries": ("horizontal_flip", "vertical_flip"),
         "model_sha256": "",
         "version": "",
         "data": "",
@@ -92,6 +93,10 @@ def test_flips_average_probabilities():
     np.testing.assert_allclose(cell(False), [[1, 1, 0, 0], [0, 0, 0, 0]], atol=1e-6)
     np.testing.assert_allclose(cell(True), [[0.5] * 4, [0] * 4], atol=1e-6)
     np.testing.assert_allclose(cell("all"), [[0.25] * 4] * 2, atol=1e-6)
+    upright = Predictor(predictor.logits, card(symmetries=("horizontal_flip",)))
+    upright(image, flips=True)
+    with pytest.raises(ConfigError, match=r"without vertical flips.*flip_vertical=0\.5"):
+        upright(image, flips="all")
     with pytest.raises(ConfigError, match="flips"):
         cell("vertical")
 

@@ -90,7 +90,7 @@ def _train_and_score(
     open_dataset(data, **{**config.division(), "fold": (1, count)})
     from maskwright.training import Run
 
-    run, values = Run(out), config.model_dump(mode="json")
+    run, values = Run(out), config.effective()
     if resume:
         run.check_settings(values)
     run.write_settings(values)
@@ -167,7 +167,7 @@ def _train_all(
             reported.add(text)
             on_message(text)
 
-    values = {**config.model_dump(), "epochs": None, "minutes": None}
+    values = {**config.effective(), "epochs": None, "minutes": None}
     length: dict[str, Any] = {"epochs": config.epochs}
     if config.minutes is not None:
         length = {"minutes": config.minutes / len(runs)}

@@ -10,6 +10,7 @@ from maskwright import planning
 from maskwright.api.timing import count_accelerators, time_steps
 from maskwright.architectures import ARCHITECTURES
 from maskwright.config import TrainConfig, given_settings, read_config
+from maskwright.config.effects import unused
 from maskwright.config.typed import TrainSettings
 from maskwright.data import DataSet, open_dataset
 from maskwright.data.readers.resolve import list_samples
@@ -62,7 +63,11 @@ def plan(
 
     def make() -> planning.Plan:
         draft = PlanBuilder(stats, machine, minutes, weights, given, size, timing)
-        return planning.plan(draft, division)
+        planned = planning.plan(draft, division)
+        idle = unused(TrainConfig(**planned.settings)).keys() - given.keys()
+        planned = planned.without(*idle)
+        read_config(None, planned.settings, TrainConfig)
+        return planned
 
     for _ in range(_MOST_ROUNDS if measure else 0):
         planned = make()

@@ -86,7 +86,7 @@ def open_record(
         raise ConfigError(f"Expected the score mean_dice or mean_iou; received {score!r}.")
     config = read_config(plan, settings, TrainConfig).with_budget()
     return {
-        "settings": config.model_dump(mode="json"),
+        "settings": config.effective(),
         "vary": list(choose_space(config, vary)),
         "score": score,
         "data": None,

@@ -109,4 +109,4 @@ def with_values(config: TrainConfig, values: Mapping[str, Any]) -> dict[str, Any
     changes = dict(values)
     if "augmentation" in changes:
         changes["augmentation"] = {**config.augmentation, "strength": changes["augmentation"]}
-    return {**config.model_dump(mode="json"), **changes}
+    return TrainConfig(**{**config.effective(), **changes}).effective()

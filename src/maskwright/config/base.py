@@ -17,6 +17,7 @@ from pydantic import (
 )
 
 from maskwright.architectures import SCRATCH
+from maskwright.config.effects import unused
 from maskwright.data.pipeline.arrays import MEMORY_LIMIT_MB
 
 _STRENGTH = "medium"
@@ -62,8 +63,7 @@ class RunConfig(BaseModel):
     """Initial encoder weights: imagenet (downloaded by Keras), a weights file, or none for random
     initialization."""
     encoder_widths: tuple[PositiveInt, ...] = (32, 64, 128, 256, 512)
-    """Channels of each level of the plain and residual encoders, fine to coarse; other encoders
-    ignore it."""
+    """Channels of each level of the plain and residual encoders, fine to coarse."""
     taps: dict[PositiveInt, str] | None = None
     """Encoder layers whose output is passed to the decoder, by stride, such as {2:
     block_1_expand_relu}; none for the standard layers."""
@@ -158,6 +158,10 @@ class RunConfig(BaseModel):
         if self.epochs is None and self.minutes is None:
             return self.model_copy(update={"minutes": self.default_minutes})
         return self
+
+    def effective(self) -> dict[str, Any]:
+        """Settings that have an effect beside the others, as plain values for YAML and JSON."""
+        return self.model_dump(mode="json", exclude=set(unused(self)))
 
     def division(self) -> dict[str, Any]:
         """Arguments of `open_dataset` that define splits and folds."""

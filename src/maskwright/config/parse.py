@@ -9,6 +9,7 @@ import yaml
 from pydantic import ValidationError
 
 from maskwright.config.base import RunConfig
+from maskwright.config.effects import refuse_unused
 from maskwright.config.regions import RegionConfig
 from maskwright.config.segmentation import TrainConfig
 from maskwright.errors import ConfigError
@@ -27,7 +28,8 @@ def read_config(plan: str | Path | None, settings: Mapping[str, Any], kind: type
         settings: Override those of the file, as `given_settings` gives them.
 
     Raises:
-        ConfigError: If the file cannot be read, a key does not exist, or a value is out of range.
+        ConfigError: If the file cannot be read, a key does not exist, or a value is out of range,
+            or a setting has no effect beside the others.
     """
     values: dict[str, Any] = {}
     settings = given_settings(settings)
@@ -49,9 +51,11 @@ def read_config(plan: str | Path | None, settings: Mapping[str, Any], kind: type
             values.pop("epochs", None)
             values.pop("minutes", None)
     try:
-        return kind(**{**values, **settings})
+        config = kind(**{**values, **settings})
     except ValidationError as error:
         raise ConfigError(_sentence(error, kind.command)) from None
+    refuse_unused(config, settings)
+    return config
 
 
 def given_settings(settings: Mapping[str, Any]) -> dict[str, Any]:

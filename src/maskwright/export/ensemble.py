@@ -79,6 +79,7 @@ def write_ensemble(
         cards[0],
         **given,
         stopped=any(card.stopped for card in cards),
+        symmetries=tuple(s for s in cards[0].symmetries if all(s in c.symmetries for c in cards)),
         temperature=1.0,  # that of each member acts before their probabilities are averaged
         model_sha256=checksum(out / ENSEMBLE_FILE),
         data=data[0] if len(data) == 1 else hashlib.sha256(" ".join(data).encode()).hexdigest(),

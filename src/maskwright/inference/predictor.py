@@ -17,7 +17,7 @@ from maskwright.inference.pixels import checked_image, model_pixels
 from maskwright.inference.postprocess import clean, cleaning_of
 from maskwright.inference.tiling import is_whole, padded, predict_tiled, resized_strips
 from maskwright.instances import Instances
-from maskwright.model_card import SemanticCard
+from maskwright.model_card import ModelCard, SemanticCard
 
 Flips = bool | Literal["all"]
 """`True` averages the image and its mirror image, `"all"` also both of them upside down."""
@@ -46,6 +46,19 @@ class Prediction:
     probabilities: np.ndarray | None = None
     instances: np.ndarray | None = None
     objects: Instances | None = None
+
+
+def check_flips(card: ModelCard, flips: Flips) -> None:
+    """Raise `ConfigError` for flips that do not exist, or that a model was not trained with."""
+    if flips not in _FLIPPED_AXES:
+        raise ConfigError(f"`flips` must be False, True or 'all'; received {flips!r}.")
+    wanted = {False: (), True: ("horizontal",), "all": ("horizontal", "vertical")}[flips]
+    if missing := [name for name in wanted if f"{name}_flip" not in card.symmetries]:
+        settings = " and ".join(f"augmentation.flip_{name}=0.5" for name in missing)
+        raise ConfigError(
+            f"The model was trained without {' and '.join(missing)} flips, so that predictions of "
+            f"flipped images would be wrong; leave out the flips, or train with {settings}."
+        )
 
 
 class Segmenter(Protocol):
@@ -144,8 +157,7 @@ class Predictor:
 
         Nothing is resized or cleaned; channels and range of the pixels may be as in `__call__`.
         """
-        if flips not in _FLIPPED_AXES:
-            raise ConfigError(f"`flips` must be False, True or 'all'; received {flips!r}.")
+        check_flips(self.card, flips)
         pixels = self._pixels(images)
         shape = images.shape[:3]
         total = activate(self.logits(np.ascontiguousarray(pixels)), shape, self.card)

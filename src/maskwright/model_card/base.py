@@ -14,6 +14,7 @@ from pydantic import Field, PositiveFloat, PositiveInt, TypeAdapter, ValidationE
 from maskwright.errors import DataError, ModelError
 from maskwright.imageio import write_text
 from maskwright.labels import Labels
+from maskwright.types import Symmetry
 
 CARD_FILE = "model_card.json"
 """Name of the card in the folder of a run or an artifact."""
@@ -36,6 +37,7 @@ class ModelCard:
             the range of that type.
         temperature: Logits are divided by it before they become probabilities.
         stopped: Whether training was stopped before its end; the model is the best until then.
+        symmetries: Flips and rotations that it was trained with; others are not used to predict.
     """
 
     task: ClassVar[str]
@@ -44,6 +46,7 @@ class ModelCard:
     channels: PositiveInt
     dtype: Annotated[str, Field(pattern="^(uint8|uint16|float32)$")]
     temperature: PositiveFloat = 1.0
+    symmetries: tuple[Symmetry, ...] = ()
     model_sha256: str
     version: str
     data: str

@@ -127,6 +127,40 @@ def test_table_for_bytes_equals_arithmetic_on_floats():
     np.testing.assert_allclose(of_bytes, of_floats, atol=0.01)
 
 
+def test_symmetries_of_training_follow_from_flips_and_rotation():
+    assert STRENGTHS["medium"].symmetries == ("horizontal_flip",)
+    assert Augmentation(flip_vertical=0.5).symmetries == ("vertical_flip",)
+    turned = Augmentation(flip_horizontal=0.5, rotate_degrees=180)
+    assert turned.symmetries == ("horizontal_flip", "vertical_flip", "rotation")
+    assert Augmentation(rotate_degrees=90, rotate_probability=0).symmetries == ()
+
+
+def test_settings_of_an_augmentation_without_effect_are_refused():
+    with pytest.raises(ConfigError, match="`noise_probability` has no effect without `noise`"):
+        Augmentation.named("light", noise_probability=0.5)
+    with pytest.raises(ConfigError, match="no effect without `rotate_degrees`"):
+        Augmentation.named("none", rotate_probability=0.5)
+    Augmentation.named("none", rotate_probability=0.5, rotate_degrees=10)
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        (
+            {"rotate_degrees": "abc"},
+            "`rotate_degrees` takes a number from 0 to 180; received 'abc'",
+        ),
+        ({"noise": None}, "`noise` takes a number from 0 to 1; received None"),
+        ({"flip_horizontal": True}, "received True"),
+        ({"scale": 3}, "`scale` takes two values, 0 < low <= high; received 3"),
+        ({"scale": ["a", 1]}, "takes two values"),
+    ],
+)
+def test_values_that_are_no_numbers_are_named(settings, sentence):
+    with pytest.raises(ConfigError, match=sentence):
+        Augmentation.named("medium", **settings)
+
+
 def test_wrong_settings_say_what_exists():
     with pytest.raises(ConfigError, match="none, light, medium, strong"):
         Augmentation.named("huge")

@@ -70,7 +70,7 @@ def test_of_more_than_two_labels_it_must_be_said_which_matter(tmp_path):
     one = find_labeling(dataset, positive="sarcoma")
     assert one.names == ("other", "sarcoma")
     assert "The labels cyst, fibroma are the negative class." in one.notes
-    two = find_labeling(dataset, classes=("sarcoma", "cyst"))
+    two = find_labeling(dataset, classes=("sarcoma", "cyst"), positive="sarcoma")
     assert two.names == ("cyst", "sarcoma")
     assert "Regions with the labels fibroma are skipped." in two.notes
     assert set(targets(two, dataset).values()) == {0, 1, None}
@@ -86,12 +86,23 @@ def test_of_more_than_two_labels_it_must_be_said_which_matter(tmp_path):
         (("No", "Yes"), "Yes"),
         (("1", "0"), "1"),
         (("tumour", "healthy"), "tumour"),
-        (("round", "spindle"), "spindle"),
-        (("not_present", "absent"), "not_present"),
+        (("normal", "abnormal"), "abnormal"),
+        (("defect", "undamaged"), "defect"),
     ],
 )
 def test_the_positive_label_is_the_one_that_sounds_so(tmp_path, labels, positive):
     assert find_labeling(manifest(tmp_path, [f",{name}" for name in labels])).names[1] == positive
+
+
+@pytest.mark.parametrize(
+    "labels", [("bad", "good"), ("round", "spindle"), ("lesion", "vessel"), ("absent", "none")]
+)
+def test_without_a_name_that_says_so_the_positive_label_must_be_stated(tmp_path, labels):
+    dataset = manifest(tmp_path, [f",{name}" for name in labels])
+    sentence = f"do not say which is .*state it with positive={labels[0]} or positive={labels[1]}"
+    with pytest.raises(ConfigError, match=sentence):
+        find_labeling(dataset)
+    assert find_labeling(dataset, positive=labels[0]).names[1] == labels[0]
 
 
 def test_one_label_is_nothing_to_tell_apart(tmp_path):
@@ -150,7 +161,7 @@ def test_a_manifest_labels_each_mask(tmp_path):
 
 def test_a_table_labels_drawn_cells(tmp_path):
     dataset = open_dataset(write_dataset(tmp_path / "cells", num_images=3, size=64))
-    found = find_labeling(dataset)
+    found = find_labeling(dataset, positive="spindle")
     assert (found.names, found.unit) == (("round", "spindle"), "region")
     assert "Labels of regions are those in cells.csv." in found.notes
     for sample in dataset.samples:

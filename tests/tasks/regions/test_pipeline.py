@@ -115,9 +115,12 @@ def test_without_a_segmenter_masks_must_be_given(classifier):
     with pytest.raises(ConfigError, match="no segmenter to adjust"):
         pipeline.adjusted(threshold=0.4)
     assert pipeline.adjusted(threshold=None).segmenter is None
-    segmenter = SimpleNamespace(adjusted=lambda **given: given)
+    card = SimpleNamespace(symmetries=("horizontal_flip",))
+    segmenter = SimpleNamespace(adjusted=lambda **given: SimpleNamespace(card=card, given=given))
     adjusted = Pipeline(classifier, segmenter).adjusted(True, threshold=0.4)
-    assert (adjusted.flips, adjusted.segmenter) == (True, {"threshold": 0.4})
+    assert (adjusted.flips, adjusted.segmenter.given) == (True, {"threshold": 0.4})
+    with pytest.raises(ConfigError, match="without vertical flips"):
+        Pipeline(classifier, segmenter).adjusted("all")
 
 
 def test_group_regions_makes_bags_of_regions_images_or_cases():

@@ -1,11 +1,13 @@
 """Settings of augmentation, and named strengths."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from types import MappingProxyType
 from typing import Any
 
 from maskwright.errors import ConfigError
+from maskwright.types import Symmetry
 
 
 @dataclass(frozen=True)
@@ -63,14 +65,28 @@ class Augmentation:
         for name in (field.name for field in fields(self)):
             value = getattr(self, name)
             if name == "scale":
-                fits, expected = 0 < value[0] <= value[1], "two values, 0 < low <= high"
+                low, high = value if _are_numbers(value) and len(value) == 2 else (0, 0)
+                fits, expected = 0 < low <= high, "two values, 0 < low <= high"
             else:
                 least, most = _RANGES.get(name, (0.0, 1.0))
-                fits, expected = least <= value <= most, f"a number from {least:g} to {most:g}"
+                fits = _are_numbers((value,)) and least <= value <= most
+                expected = f"a number from {least:g} to {most:g}"
             if not fits:
                 raise ConfigError(
-                    f"Augmentation setting `{name}` takes {expected}; received {value}."
+                    f"Augmentation setting `{name}` takes {expected}; received {value!r}."
                 )
+
+    @property
+    def symmetries(self) -> tuple[Symmetry, ...]:
+        """Flips, and rotation by 90 degrees or more, that images undergo in training."""
+        degrees = self.rotate_degrees if self.rotate_probability else 0
+        vertical = self.flip_vertical > 0 or (self.flip_horizontal > 0 and degrees == 180)
+        undergone: dict[Symmetry, bool] = {
+            "horizontal_flip": self.flip_horizontal > 0,
+            "vertical_flip": vertical,
+            "rotation": degrees >= 90,
+        }
+        return tuple(symmetry for symmetry, is_undergone in undergone.items() if is_undergone)
 
     @classmethod
     def named(cls, name: str, **overrides: Any) -> "Augmentation":
@@ -85,7 +101,22 @@ class Augmentation:
             raise ConfigError(f"Augmentation has no setting {', '.join(unknown)}; it has {names}.")
         if isinstance(overrides.get("scale"), list):  # YAML and JSON have no tuples
             overrides["scale"] = tuple(overrides["scale"])
-        return replace(STRENGTHS[name], **overrides)
+        augmentation, unchanged = replace(STRENGTHS[name], **overrides), cls()
+        for detail in overrides:
+            stem = re.sub("_(probability|spacing)$", "", detail)
+            amount = stem if stem in known else f"{stem}_degrees"
+            if detail != amount and getattr(augmentation, amount) == getattr(unchanged, amount):
+                raise ConfigError(
+                    f"Augmentation setting `{detail}` has no effect without `{amount}`; set "
+                    f"`{amount}` too, or leave it out."
+                )
+        return augmentation
+
+
+def _are_numbers(values: Any) -> bool:
+    return isinstance(values, list | tuple) and all(
+        isinstance(value, int | float) and not isinstance(value, bool) for value in values
+    )
 
 
 _RANGES = {

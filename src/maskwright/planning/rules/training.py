@@ -5,13 +5,10 @@ from typing import Any
 
 from maskwright.planning.plan_builder import PlanBuilder, min_useful_steps, percent, plural
 from maskwright.planning.stats.dataset_stats import DatasetStats
-from maskwright.planning.stats.symmetry import MIN_IMAGES
+from maskwright.planning.stats.symmetry import MIN_IMAGES, left_right_pair
 
 _MIN_POSITION_EFFECT, _MIN_BRIGHTNESS_EFFECT = 0.05, 0.1  # under vertical flips
 _UPRIGHT_LEVEL = 0.1  # high: flips of upright images harm more than missing flips
-_SIDED_EFFECT = 0.3  # of the width: a class that is always in one half moves by half on average
-_SIDED_LEVEL = 0.01
-_MIN_SIDED_IMAGES = 10
 _MAX_ANISOTROPY = 1.25
 _FEW, _MANY = 40, 5000  # training images
 _LEARNING_RATE, _REFERENCE_BATCH = 4e-3, 16
@@ -29,13 +26,12 @@ def plan_augmentation(draft: PlanBuilder) -> None:
     if few:
         planned["elastic"] = 0.0
         reasons[0] += " without elastic deformation"
-    sided = [
-        each
-        for each in data.foreground
-        if each.left_right.significant(_SIDED_EFFECT, _SIDED_LEVEL)
-        and each.images >= _MIN_SIDED_IMAGES
-    ]
-    if sided:
+    pair = left_right_pair([each.name for each in data.classes])
+    sided = [each for each in data.foreground if each.left_right.is_sided(each.images)]
+    if pair:
+        planned["flip_horizontal"] = 0.0
+        reasons.append(f"horizontal flips would turn {pair[0]} into {pair[1]}: no horizontal flips")
+    elif sided:
         planned["flip_horizontal"] = 0.0
         shift = percent(sided[0].left_right.effect)
         reasons.append(
@@ -55,7 +51,7 @@ def plan_augmentation(draft: PlanBuilder) -> None:
     else:
         planned["flip_vertical"] = 0.5
         reasons.append(f"{effects}: vertical flips")
-        if not sided and 1 / _MAX_ANISOTROPY <= data.anisotropy <= _MAX_ANISOTROPY:
+        if not (pair or sided) and 1 / _MAX_ANISOTROPY <= data.anisotropy <= _MAX_ANISOTROPY:
             planned["rotate_degrees"] = 180
             reasons.append(f"texture is isotropic (ratio {data.anisotropy:.2f}): any rotation")
     if draft.thin:

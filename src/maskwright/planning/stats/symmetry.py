@@ -1,5 +1,7 @@
 """Asymmetry of images under flips: positions of classes, and brightness."""
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 
@@ -9,6 +11,10 @@ GRID = 16
 """Rows and columns of the class maps."""
 
 _PERMUTATIONS = 2000
+_SIDED_EFFECT = 0.3  # of the width: a class that is always in one half moves by half on average
+_SIDED_LEVEL = 0.01
+_MIN_SIDED_IMAGES = 10
+_RIGHT = {"left": "right", "l": "r"}
 _ENUMERATED = 11  # up to this number of images, all combinations of flips are tested
 MIN_IMAGES = 5
 """Number of images below which no test is made: they agree by chance too often."""
@@ -31,8 +37,24 @@ class Asymmetry:
         """Whether the effect is at least `min_effect` with a p-value of at most `level`."""
         return self.effect >= min_effect and self.p_value <= level
 
+    def is_sided(self, images: int) -> bool:
+        """Whether a class in this number of images lies in one half of them, by its asymmetry
+        under horizontal flips.
+        """
+        return self.significant(_SIDED_EFFECT, _SIDED_LEVEL) and images >= _MIN_SIDED_IMAGES
+
 
 NO_ASYMMETRY = Asymmetry(0.0, 1.0)
+
+
+def left_right_pair(names: Sequence[str]) -> tuple[str, str] | None:
+    """The first two names that differ in left and right, such as `lung_l` and `lung_r`, if any."""
+    lower = {name.lower(): name for name in names}
+    for left, name in lower.items():
+        right = re.sub("(?<![a-z])(left|l)(?![a-z])", lambda word: _RIGHT[word[1]], left)
+        if right != left and right in lower:
+            return name, lower[right]
+    return None
 
 
 def class_asymmetry(maps: np.ndarray, axis: int) -> list[Asymmetry]:

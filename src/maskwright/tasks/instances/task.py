@@ -5,8 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from maskwright.config import TrainConfig
-from maskwright.errors import ConfigError, DataError
-from maskwright.model_card import STEPS, InstanceCard
+from maskwright.errors import DataError
 from maskwright.tasks.base import Prepare, Task
 from maskwright.tasks.instances.evaluation.report import instance_report
 from maskwright.tasks.instances.evaluation.scores import evaluate_run
@@ -15,6 +14,7 @@ from maskwright.tasks.instances.folder import plan_folder
 from maskwright.tasks.instances.predictor import InstancePredictor
 from maskwright.tasks.instances.serving import open_served
 from maskwright.tasks.settings import make_augmentation, open_data
+from maskwright.tasks.sides import respect_sides
 
 if TYPE_CHECKING:
     from maskwright.training import TrainOptions
@@ -29,7 +29,6 @@ def _training(config: TrainConfig, data: str | Path, options: "TrainOptions") ->
     from maskwright.losses import loss
     from maskwright.tasks.instances.training import prepare, rcnn_settings
 
-    _refuse_unused(config)
     make_augmentation(config)
     if config.size == "auto":
         crop = config.crop or (_CROP_PX, _CROP_PX)
@@ -43,15 +42,8 @@ def _training(config: TrainConfig, data: str | Path, options: "TrainOptions") ->
             f"classes of {dataset.root} are {', '.join(dataset.labels.names)}: name the first "
             f"background in data.yaml."
         )
+    config = respect_sides(config, dataset.labels.names, options.on_message, dataset)
     return partial(prepare, dataset, config, options)
-
-
-def _refuse_unused(config: TrainConfig) -> None:
-    """Raise `ConfigError` for settings that have no effect on objects."""
-    steps = [name for name in STEPS if not hasattr(InstanceCard, name)]
-    for name in ("class_weights", "favor_rare", "one_logit", *steps, "threshold"):
-        if getattr(config, name) not in (None, 0):
-            raise ConfigError(f"`{name}` is of no use to single objects; leave it out.")
 
 
 INSTANCES = Task(

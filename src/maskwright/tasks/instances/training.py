@@ -28,7 +28,7 @@ from maskwright.tasks.instances.learning.objective import (
 from maskwright.tasks.instances.learning.targets import ObjectArrays, load_objects
 from maskwright.tasks.instances.predictor import DetectorFn, InstancePredictor, keras_detector
 from maskwright.tasks.semantic.network import auxiliary_loss_weight, describe_model
-from maskwright.tasks.settings import data_facts, make_batching
+from maskwright.tasks.settings import data_facts, make_augmentation, make_batching
 from maskwright.training import Recipe, TrainingSetup, TrainOptions
 from maskwright.training.callbacks import stack_rows
 
@@ -70,6 +70,7 @@ def prepare(
         size=size,
         tile=None if size or not config.crop else max(config.crop),
         min_area_px=config.min_area_px,
+        symmetries=make_augmentation(config).symmetries,
         model_sha256="",
         version=metadata.version("maskwright"),
         data=fingerprint,
@@ -102,7 +103,7 @@ def prepare(
         recipe=Recipe(**config.recipe()),
         card=final_card,
         data=data_facts(options, fingerprint, train, validation, arrays.skipped),
-        settings=config.model_dump(mode="json"),
+        settings=config.effective(),
         previews=partial(_previews, validation or train, card, trace),
         preview_columns=("image", "true objects", "predicted"),
     )

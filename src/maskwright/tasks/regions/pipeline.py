@@ -11,7 +11,7 @@ from maskwright.errors import ConfigError
 from maskwright.export.artifact import model_folder
 from maskwright.export.engines import ALONE, Threads
 from maskwright.inference.adjustments import Adjustments
-from maskwright.inference.predictor import Flips, Prediction, Segmenter
+from maskwright.inference.predictor import Flips, Prediction, Segmenter, check_flips
 from maskwright.model_card import CARD_FILE, SEGMENTER
 from maskwright.tasks.loading import load_segmenter
 from maskwright.tasks.regions import Region
@@ -85,6 +85,7 @@ class Pipeline:
         segmenter = self.segmenter
         if segmenter is not None:
             segmenter = segmenter.adjusted(**adjustments)
+            check_flips(segmenter.card, flips)
         elif flips or any(value is not None for value in adjustments.values()):
             raise ConfigError("This model has no segmenter to adjust; remove the options of masks.")
         return Pipeline(self.classifier, segmenter, flips)

@@ -25,6 +25,7 @@ from maskwright.tasks.regions.setup import (
     open_regions,
 )
 from maskwright.tasks.settings import make_augmentation, refuse_evaluate_options, report_skipped
+from maskwright.tasks.sides import respect_sides
 
 if TYPE_CHECKING:
     from maskwright.training import TrainOptions
@@ -49,6 +50,8 @@ def _training(config: RegionConfig, data: str | Path, options: "TrainOptions") -
     region_data = open_region_data(config, data, options.on_message)
     if reason := separated(region_data.dataset.samples):
         raise DataError(reason)
+    if config.pixels:
+        config = respect_sides(config, region_data.labeling.names, options.on_message)
     return partial(prepare, region_data, config, options)
 
 

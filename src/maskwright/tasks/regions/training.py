@@ -25,7 +25,7 @@ from maskwright.tasks.regions.learning.objective import (
     previews,
 )
 from maskwright.tasks.regions.setup import RegionData, bundle_segmenter
-from maskwright.tasks.settings import data_facts, make_batching
+from maskwright.tasks.settings import data_facts, make_augmentation, make_batching
 from maskwright.training import Recipe, TrainingSetup, TrainOptions
 
 
@@ -65,6 +65,7 @@ def prepare(
             value_range=bags.value_range,
             measures=VECTOR_NAMES if config.measures else (),
             threshold=config.threshold,
+            symmetries=make_augmentation(config).symmetries,
             temperature=temperature,
             model_sha256="",
             version=metadata.version("maskwright"),
@@ -88,7 +89,7 @@ def prepare(
             **data_facts(options, fingerprint, bags, validation, bags.skipped),
             "regions": len(bags.names),
         },
-        settings=config.model_dump(mode="json"),
+        settings=config.effective(),
         initialize=initialize,
         complete=partial(bundle_segmenter, config.segmenter),
         previews=partial(previews, validation or bags, data.labeling.names, config.outside),

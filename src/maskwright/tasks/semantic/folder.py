@@ -30,7 +30,7 @@ from maskwright.inference.large.partial_mask import LargeOptions
 from maskwright.inference.large.predict_large import is_large, predict_large
 from maskwright.inference.manifest import fingerprint
 from maskwright.inference.output_paths import Job, WorkItem, plan_files
-from maskwright.inference.predictor import Prediction, Predictor
+from maskwright.inference.predictor import Prediction, Predictor, check_flips
 from maskwright.labels import Labels
 from maskwright.model_card import SemanticCard
 from maskwright.tasks.semantic.batching import BATCH_PIXELS, PreparedPixels, batches
@@ -86,6 +86,7 @@ def _plan(
     open_model: Callable[[Threads], FolderModel],
 ) -> FolderPlan[FolderResult]:
     """As `plan_folder`, from the adjusted card and a function that opens the model."""
+    check_flips(card, options.flips)
     jobs = plan_files(
         images,
         out,

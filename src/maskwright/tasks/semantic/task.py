@@ -19,6 +19,7 @@ from maskwright.tasks.semantic.folder import plan_folder
 from maskwright.tasks.semantic.network import auto_size
 from maskwright.tasks.semantic.serving import open_served
 from maskwright.tasks.settings import make_augmentation, open_data
+from maskwright.tasks.sides import respect_sides
 
 if TYPE_CHECKING:
     from maskwright.training import TrainOptions
@@ -39,6 +40,14 @@ def resolve_config(
     make_augmentation(config)
     loss(config.loss, smoothing=config.smoothing)
     dataset = open_data(config, data, options.on_message)
+    names = dataset.labels.names
+    for name in ("threshold", "fill_holes_px"):
+        if dataset.labels.background is None and len(names) > 2 and getattr(config, name):
+            raise ConfigError(
+                f"`{name}` has no effect without a background; the classes are {', '.join(names)}: "
+                f"leave it out, or name the class background in data.yaml."
+            )
+    config = respect_sides(config, names, options.on_message, dataset)
     if config.size == "auto":
         size = None if config.crop else auto_size(dataset)
         config = config.model_copy(update={"size": size})

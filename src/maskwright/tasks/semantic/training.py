@@ -22,7 +22,7 @@ from maskwright.metrics.confusion import scores
 from maskwright.metrics.streaming import count
 from maskwright.model_card import SemanticCard, postprocessing_of
 from maskwright.tasks.semantic.network import auxiliary_loss_weight, describe_model
-from maskwright.tasks.settings import data_facts, make_batching
+from maskwright.tasks.settings import data_facts, make_augmentation, make_batching
 from maskwright.training import (
     Batching,
     LearningTask,
@@ -116,6 +116,7 @@ def prepare(
         size=size,
         tile=None if config.size or not config.crop else max(config.crop),
         threshold=config.threshold,
+        symmetries=make_augmentation(config).symmetries,
         **postprocessing_of(config),
         model_sha256="",
         version=metadata.version("maskwright"),
@@ -127,7 +128,7 @@ def prepare(
         recipe=Recipe(**config.recipe()),
         card=lambda _: card,
         data=data_facts(options, fingerprint, train, validation, train.skipped),
-        settings=config.model_dump(mode="json"),
+        settings=config.effective(),
         previews=partial(_previews, validation or train, labels, config.crop),
         preview_columns=("image", "true mask", "predicted"),
     )

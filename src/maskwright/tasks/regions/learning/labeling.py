@@ -96,7 +96,7 @@ def find_labeling(
 
     Labels of images without any region (all masks empty, or none) do not count; only the masks of
     such images are read. Of two labels, the positive one is that with a positive name (malignant,
-    damaged, yes, …), else the last in alphabetical order.
+    damaged, yes, …) beside its opposite.
 
     Args:
         positive: Positive label; all others are negative.

@@ -21,6 +21,10 @@ _POSITIVE = frozenset(
     | {"disease", "diseased", "pathological", "ill", "sick", "lesion", "tumour", "tumor", "cancer"}
     | {"cancerous", "carcinoma", "melanoma", "infected", "defect", "defective", "broken"}
 )
+_NEGATIVE = frozenset(
+    {"benign", "negative", "neg", "no", "false", "0", "absent", "undamaged", "intact", "normal"}
+    | {"healthy", "well", "clean", "control", "background", "other", "none", "uninfected"}
+)
 _NOT = frozenset({"no", "non", "not", "without", "un"})
 
 
@@ -30,7 +34,7 @@ def binary_targets(
     """Names of both classes, the target of each label, and sentences on what was inferred.
 
     The positive label is inferred if `None`; `classes` are the labels that are used, `None` for
-    all. `ConfigError` if nothing says which of several labels are used.
+    all. `ConfigError` if nothing says which of several labels are used, or which is positive.
     """
     if len(labels) < 2:
         raise DataError(
@@ -55,8 +59,8 @@ def binary_targets(
         )
     notes = []
     if positive is None:
-        positive, why = _positive(used)
-        notes.append(f"{positive!r} is the positive class, {why}.")
+        positive = _positive(used)
+        notes.append(f"{positive!r} is the positive class, by its name.")
     others = [label for label in used if label != positive]
     if len(others) > 1:
         notes.append(f"The labels {_listed(others)} are the negative class.")
@@ -105,17 +109,18 @@ def decision_unit(
     return "case", "" if unit else "All regions of a case are decided on together."
 
 
-def _positive(labels: Sequence[str]) -> tuple[str, str]:
-    """The positive label of two, and why."""
-
-    def is_positive(label: str) -> bool:
-        words = set(re.split(r"[\W_]+", label.casefold()))
-        return bool(words & _POSITIVE) and not words & _NOT
-
-    named = [label for label in labels if is_positive(label)]
-    if len(named) == 1:
-        return named[0], "by its name"
-    return max(labels), "as the last in alphabetical order; set `positive` for the other"
+def _positive(labels: Sequence[str]) -> str:
+    """The positive one of two labels; `ConfigError` where names leave doubt, as `good` and `bad`."""
+    words = {label: set(re.split(r"[\W_]+", label.casefold())) for label in labels}
+    positive = [name for name in labels if words[name] & _POSITIVE and not words[name] & _NOT]
+    negative = [name for name in labels if words[name] & (_NEGATIVE | _NOT)]
+    if len(positive) != 1 or negative != [name for name in labels if name not in positive]:
+        one, two = labels
+        raise ConfigError(
+            f"Regions have the labels {one} and {two}, and their names do not say which is the "
+            f"positive one; state it with positive={one} or positive={two}."
+        )
+    return positive[0]
 
 
 def _listed(labels: Sequence[str]) -> str:

@@ -11,7 +11,7 @@ from maskwright.data import DataSet, Sample, open_dataset
 from maskwright.errors import ConfigError, DataError, ModelError
 from maskwright.evaluation import Caution, EvaluateOptions, Evaluation, Example, evaluate
 from maskwright.evaluation.reports.formatting import number
-from maskwright.inference.predictor import Prediction, Predictor, Segmenter
+from maskwright.inference.predictor import Prediction, Predictor, Segmenter, check_flips
 from maskwright.labels import Labels
 from maskwright.metrics import Paired, fewest_cases, paired_difference, tally_scores
 from maskwright.model_card import SemanticCard
@@ -131,6 +131,8 @@ def compare_masks(
     classes, `ConfigError` for working sizes that differ, and as `evaluation.evaluate`.
     """
     (a, b), flips = models, options.flips
+    for card in (a.card, b.card):
+        check_flips(card, flips)
     _check_comparable(a.card, b.card, names, options.size)
     scorers = (
         SemanticScorer(source, a.card, options, learned[0]),

@@ -18,7 +18,7 @@ from maskwright.evaluation.reports.formatting import number
 from maskwright.evaluation.reports.parts import Score
 from maskwright.evaluation.result import Size, class_cautions, example_size, rank_examples
 from maskwright.export.ensemble import is_ensemble
-from maskwright.inference.predictor import Prediction, Predictor, Segmenter
+from maskwright.inference.predictor import Prediction, Predictor, Segmenter, check_flips
 from maskwright.labels import Labels
 from maskwright.metrics import (
     Scores,
@@ -195,6 +195,7 @@ def evaluate_masks(
 ) -> SemanticEvaluation:
     """Score a model of masks on a split; see `evaluation.evaluate` and `SemanticScorer`."""
     options = options or EvaluateOptions()
+    check_flips(model.card, options.flips)
     scorer = SemanticScorer(source, model.card, options, learned)
     return evaluate(partial(model, flips=options.flips), scorer)
 
