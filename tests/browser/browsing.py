@@ -1,5 +1,7 @@
 """What tests of the page share: a server that answers while it is looked at, and windows."""
 
+import asyncio
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -13,3 +15,31 @@ def served(app) -> Iterator[str]:
 
     with run_in_thread(app, bind("127.0.0.1", 0), ServerLimits()) as port:
         yield f"http://127.0.0.1:{port}/"
+
+
+class Injected:
+    """An application whose answers come late, or fail; by `METHOD part` of their path."""
+
+    def __init__(self, app):
+        self.app, self.state = app, app.state
+        self.late: dict[str, float] = {}
+        self.failing: set[str] = set()
+
+    async def __call__(self, scope, receive, send):
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        asked = f"{scope['method']} {scope['path']}"
+
+        def is_meant(rule):
+            method, _, part = rule.partition(" ")
+            return asked.startswith(method) and part in asked
+
+        await asyncio.sleep(max([s for rule, s in self.late.items() if is_meant(rule)], default=0))
+        if not any(map(is_meant, self.failing)):
+            await self.app(scope, receive, send)
+            return
+        headers = [(b"content-type", b"application/json")]
+        await send({"type": "http.response.start", "status": 500, "headers": headers})
+        body = json.dumps({"detail": "The disk has failed."}).encode()
+        await send({"type": "http.response.body", "body": body})

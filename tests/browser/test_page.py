@@ -249,7 +249,7 @@ def test_every_file_can_be_saved_and_corrections_outlive_a_reload(site, open_pag
     expect(page.locator("#image-list .state")).to_have_text(["changed", "done"])
     _, data = saved(page, "text=Everything as ZIP")
     names = zipfile.ZipFile(io.BytesIO(data)).namelist()
-    assert {name.split("/")[0] for name in names} == {"slide", "second"}
+    assert {name.split("/")[0] for name in names} == {"slide", "second", "areas.csv"}
     page.reload()
     expect(page.locator("#image-list .state")).to_have_text(["changed", "done"])
     settled(page, expected(labels))

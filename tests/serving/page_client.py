@@ -1,5 +1,6 @@
 """What the page asks of a server, asked without a network."""
 
+import gzip
 import time
 from contextlib import contextmanager
 
@@ -36,6 +37,22 @@ def finished(client, state):
         assert time.monotonic() < ends, state
         state = client.get(f"/api/images/{state['id']}?wait=5").json()
     return state
+
+
+def draw(client, state, strokes):
+    """Answer to strokes `(h, w)` on the mask as it is now; 254 where there are none."""
+    address = f"/api/images/{state['id']}"
+    version = client.get(address).json()["version"]
+    content = gzip.compress(np.ascontiguousarray(strokes, np.uint8).tobytes())
+    return client.put(f"{address}/strokes?version={version}", content=content)
+
+
+def decide(client, state, **changes):
+    """Answer to other settings of the mask as it is now."""
+    address = f"/api/images/{state['id']}"
+    now = client.get(address).json()
+    body = {**now["settings"], **changes, "version": now["version"]}
+    return client.put(f"{address}/settings", json=body)
 
 
 def planes_of(client, state):

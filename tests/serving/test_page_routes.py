@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 import tifffile
-from page_client import client_of, finished, planes_of, send
+from page_client import client_of, draw, finished, planes_of, send
 from PIL import Image
 
 from made_up_models import (
@@ -25,11 +25,13 @@ from made_up_models import (
     squares,
 )
 from maskwright.errors import TooLargeError
+from maskwright.instances import Instances
 from maskwright.rle import decode_rle
 from maskwright.serving.jobs import probability_grid
 from maskwright.serving.limits import DeadlineExceededError, ServerLimits, deadline
 from maskwright.serving.store import mask_formats
-from maskwright.serving.store.upload import Upload, renumber_objects
+from maskwright.serving.store.edited_mask import EditedMask
+from maskwright.serving.store.object_numbers import renumber_objects
 
 MODELS = ("cells", "parts", "squares", "lesions", "marked")
 
@@ -129,14 +131,13 @@ def test_regions_are_decided_on_and_again_on_a_corrected_mask(client, model):
     mask = np.zeros((60, 80), np.uint8)
     mask[12:22, 26:36] = 1
     address = f"/api/images/{state['id']}"
-    assert client.put(f"{address}/labels", content=packed(mask)).status_code == 204
+    assert draw(client, state, mask).json()["decided"] is False
     again = client.post(f"{address}/decide").json()
     assert (again["changed"], [one["decision"] for one in again["decisions"]]) == (True, ["good"])
     assert again["regions"][0]["box"] == [26, 12, 10, 10]
-    assert client.delete(f"{address}/labels").status_code == 204
+    assert draw(client, state, np.full((60, 80), 254)).status_code == 200
     assert client.post(f"{address}/decide").json()["regions"] == state["regions"]
-    empty = packed(np.zeros((60, 80)))
-    assert client.put(f"{address}/labels", content=empty).status_code == 204
+    assert draw(client, state, np.zeros((60, 80))).status_code == 200
     assert client.post(f"{address}/decide").json()["regions"] == []
 
 
@@ -160,7 +161,7 @@ def test_every_download_shows_the_mask_as_it_is_now(client, model):
     corrected[0] = 255
     for changed in (False, True):
         if changed:
-            assert client.put(f"{address}/labels", content=packed(corrected)).status_code == 204
+            assert draw(client, state, corrected).status_code == 200
             drawn = corrected == 1
         assert client.get(address).json()["changed"] == changed
         files = {}
@@ -199,7 +200,7 @@ def test_every_download_shows_the_mask_as_it_is_now(client, model):
         areas = [int(row["area_px"]) for row in rows]
         assert sum(areas[1:]) == drawn.sum()
         assert sum(areas) == drawn.size - (classes == 255).sum()
-        pieces = [int(row.get("pieces") or row.get("objects") or 0) for row in rows]
+        pieces = [int(row.get("components") or row.get("objects") or 0) for row in rows]
         assert sum(pieces) == len(coco["annotations"])
         if changed:
             assert sum(pieces) == 2
@@ -208,34 +209,45 @@ def test_every_download_shows_the_mask_as_it_is_now(client, model):
 def test_an_archive_holds_all_files_of_several_images(client):
     states = [finished(client, send(client, "cells", squares(), "../same.png")) for _ in range(2)]
     states.append(finished(client, send(client, "squares", squares(), "..")))
-    query = "&".join(f"id={state['id']}" for state in states)
-    answer = client.get(f"/api/archive.zip?{query}")
+    ids = [state["id"] for state in states]
+    answer = client.post("/api/archive.zip", json={"ids": ids})
     assert answer.headers["content-type"] == "application/zip"
     with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
         folders = {name.partition("/")[0] for name in archive.namelist()}
-        assert folders == {"same", "same-2", "image"}
-        assert len(archive.namelist()) == 18
+        assert folders == {"same", "same-2", "image", "areas.csv"}
+        assert len(archive.namelist()) == 3 * 6 + 1
+        rows = list(csv.DictReader(io.StringIO(archive.read("areas.csv").decode())))
+        single = list(csv.DictReader(io.StringIO(archive.read("image/areas.csv").decode())))
+    assert [row["folder"] for row in rows] == ["same", "same", "same-2", "same-2", "image", "image"]
+    assert single[1].items() <= rows[5].items()
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
         data = archive.read("same-2/mask.png")
     np.testing.assert_array_equal(
         np.asarray(Image.open(io.BytesIO(data))), mask_of(client, states[1])
     )
-    assert client.get(f"/api/archive.zip?{query}&id=nothing").status_code == 404
-    assert client.get("/api/archive.zip").status_code == 422
+    answer = client.post("/api/archive.zip", json={"ids": [*ids, "nothing"]})
+    assert answer.headers["x-left-out"] == "1"
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
+        assert "no longer on the server" in archive.read("left-out.txt").decode()
+    assert client.post("/api/archive.zip", json={"ids": ["nothing"]}).status_code == 404
+    assert client.post("/api/archive.zip", json={"ids": []}).status_code == 422
 
 
 def test_corrected_masks_must_fit(client):
     state = finished(client, send(client, "cells", squares()))
-    address = f"/api/images/{state['id']}/labels"
+    address = f"/api/images/{state['id']}/strokes?version="
     right = np.zeros((60, 80), np.uint8)
     bomb = gzip.compress(bytes(50_000_000))
     for content in (b"", b"text", bytes(4800), packed(right)[:-4], packed(right[1:]), bomb):
-        assert client.put(address, content=content).status_code == 422
-    refused = client.put(address, content=packed(right + 2))
+        assert client.put(f"{address}0", content=content).status_code == 422
+    refused = client.put(f"{address}0", content=packed(right + 2))
     assert "the mask holds 2" in refused.json()["detail"]
     assert not client.get(f"/api/images/{state['id']}").json()["changed"]
     assert client.get(address).status_code == 404
-    assert client.put(address, content=packed(right + 255)).status_code == 204
+    assert client.put(f"{address}0", content=packed(right + 255)).json()["version"] == 1
     assert client.get(address).content == bytes([255]) * 4800
+    stale = client.put(f"{address}0", content=packed(right))
+    assert (stale.status_code, "changed elsewhere" in stale.text) == (409, True)
     assert (mask_of(client, state) == 255).all()
 
 
@@ -295,7 +307,7 @@ def test_large_images_are_worked_through_by_windows(client, monkeypatch):
     corrected = sampled.copy()
     corrected[30:, 60:] = 1
     address = f"/api/images/{state['id']}"
-    assert client.put(f"{address}/labels", content=packed(corrected)).status_code == 204
+    assert draw(client, state, np.where(corrected == sampled, 254, corrected)).status_code == 200
     changed = mask_of(client, state)
     np.testing.assert_array_equal(changed[:90], expected[:90])
     assert changed[90:, 180:].all()
@@ -316,7 +328,7 @@ def test_whole_formats_and_models_of_wholes_are_bounded():
         assert state["status"] == "done"
         assert client.get(f"/api/images/{state['id']}/mask.png").status_code == 413
         assert client.get(f"/api/images/{state['id']}/mask.tif").status_code == 200
-        answer = client.get(f"/api/archive.zip?id={state['id']}")
+        answer = client.post("/api/archive.zip", json={"ids": [state["id"]]})
         with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
             assert archive.namelist() == ["a/mask.tif", "left-out.txt"]
             assert len(archive.read("left-out.txt").splitlines()) == 5
@@ -428,23 +440,31 @@ def test_the_end_of_the_server_ends_what_waits(tmp_path):
     assert not folder.exists()
 
 
-def test_corrected_objects_keep_their_numbers_where_most_is_left():
-    from maskwright.instances import Instances
-
+def test_what_is_cut_becomes_two_objects_and_what_is_added_joins_one():
     ids = np.zeros((20, 40), int)
     ids[2:8, 2:8], ids[2:8, 12:18], ids[12:18, 2:8] = 1, 2, 3
-    objects = Instances.from_ids(ids, scores=[0.9, 0.8, 0.1])
+    ids[12:14, 20:24] = ids[17:19, 20:24] = 4  # of two parts from the beginning
+    objects = Instances.from_ids(ids, scores=[0.9, 0.8, 0.7, 0.6])
     labels = (ids > 0).astype(np.uint8)
-    labels[2:8, 14:18] = 0  # little is left of the second: what is left is new
-    labels[2:8, 8:10] = 1  # drawn beside the first
-    labels[12:18, 30:36] = 1  # drawn elsewhere
-    labels[12:18, 2:8] = 0  # below the threshold
-    labels[0] = 255
-    found = renumber_objects(labels, objects)
+    drawn = np.zeros(ids.shape, bool)
+    np.testing.assert_array_equal(renumber_objects(labels, objects, drawn), ids)
+
+    def draw(window, label):
+        labels[window], drawn[window] = label, True
+
+    draw(np.s_[2:8, 14], 0)  # cuts the second in two
+    draw(np.s_[2:8, 8:10], 1)  # beside the first
+    draw(np.s_[2:4, 2:4], 1)  # on the first, which stays whole
+    draw(np.s_[12:18, 30:36], 1)  # elsewhere
+    draw(np.s_[12:18, 2:8], 0)  # the third is gone
+    draw(np.s_[12, 20], 0)  # a corner of the fourth, which is no cut
+    draw(np.s_[0], 255)
+    found = renumber_objects(labels, objects, drawn)
     assert np.unique(found[2:8, 2:10]).tolist() == [1]
-    assert set(np.unique(found)) == {0, 1, 4, 5}
+    assert np.unique(found[2:8, 12:14]).tolist() == [5]
+    assert np.unique(found[2:8, 15:18]).tolist() == [2]
+    assert set(np.unique(found)) == {0, 1, 2, 4, 5, 6}
     np.testing.assert_array_equal(found > 0, labels == 1)
-    np.testing.assert_array_equal(renumber_objects((ids > 0).astype(np.uint8), objects), ids)
 
 
 def test_a_shutdown_answers_who_waits():
@@ -465,13 +485,13 @@ def test_a_shutdown_answers_who_waits():
 def test_an_image_that_goes_while_it_is_read_is_gone(client, monkeypatch):
     state = finished(client, send(client, "cells", squares()))
     address = f"/api/images/{state['id']}"
-    labels = Upload.labels
+    labels = EditedMask.labels
 
-    def dropped(upload):
+    def dropped(mask):
         assert client.delete(address).status_code == 204
-        return labels(upload)
+        return labels(mask)
 
-    monkeypatch.setattr(Upload, "labels", dropped)
+    monkeypatch.setattr(EditedMask, "labels", dropped)
     answer = client.get(f"{address}/mask.png")
     assert (answer.status_code, "make room" in answer.text) == (404, True)
 

@@ -3,8 +3,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 import yaml
-from page_client import client_of, finished, send
-from test_page_routes import packed
+from page_client import client_of, draw, finished, send
 
 from made_up_models import as_file, masks, objects, predictor, registry, squares
 from maskwright.data import open_dataset
@@ -76,9 +75,8 @@ def test_an_image_replaces_itself_and_no_other(client, tmp_path):
     first = finished(client, send(client, "cells", squares((60, 80)), "a.png"))
     corrected = np.zeros((60, 80), np.uint8)
     corrected[5:9, 5:9], corrected[0] = 1, 255
-    address = f"/api/images/{first['id']}/labels"
     assert keep(client, first)["images"] == 1
-    assert client.put(address, content=packed(corrected)).status_code == 204
+    assert draw(client, first, corrected).status_code == 200
     assert keep(client, first)["images"] == 1
     # The same name, in other letters or with another ending, but another image.
     assert kept(client, "cells", squares((61, 80)), "A.png")["images"] == 2
@@ -101,8 +99,7 @@ def test_objects_are_kept_with_their_numbers(client, tmp_path):
     state = finished(client, send(client, "o", squares((61, 80)), "two.png"))
     corrected = np.zeros((61, 80), np.uint8)
     corrected[30:40, 5:9] = 1
-    content = packed(corrected)
-    assert client.put(f"/api/images/{state['id']}/labels", content=content).status_code == 204
+    assert draw(client, state, corrected).status_code == 200
     keep(client, state)
     dataset = open_dataset(tmp_path / "kept" / "o")
     assert dataset.instances

@@ -36,7 +36,7 @@ class ServerLimits:
     pause_seconds: float = 15.0
     body_seconds: float = 300.0
     connections: int = 512
-    images_kept: int = 200
+    images_kept: int = 1000
     bytes_kept: int = 8 * 2**30
 
 

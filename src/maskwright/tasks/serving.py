@@ -69,7 +69,8 @@ class LargeImageJob:
 
     Args:
         reduced: Whether probabilities are kept of some pixels only, because the image is large.
-        add_probabilities: Takes top, left and probabilities `(rows, columns, classes)` of a window.
+        add_probabilities: Takes top, left and probabilities `(rows, columns, classes)` of a window,
+            and where it has no data, `(rows, columns)` or `None`.
         write_mask: Writes labels `(h, w)` as `mask_file`.
     """
 
@@ -78,16 +79,9 @@ class LargeImageJob:
     max_pixels: int
     mask_file: Path
     reduced: bool
-    add_probabilities: Callable[[int, int, np.ndarray], None]
+    add_probabilities: Callable[[int, int, np.ndarray, np.ndarray | None], None]
     write_mask: Callable[[np.ndarray], None]
     advance: Callable[[float], None]
-
-
-class PredictedObjects(NamedTuple):
-    """All objects, by falling score, and those that the thresholds of the model leave."""
-
-    objects: Instances
-    confident: Instances
 
 
 @dataclass(frozen=True)
@@ -100,8 +94,9 @@ class ServedSegmenter:
         tensors: Outputs of the Open Inference Protocol; the first is the default.
         predict: From the predictor, images `(b, h, w, c)` and whether probabilities are wanted to
             predictions; `ConfigError` if there are no probabilities.
-        predict_large: From the predictor and a job to its objects, `None` for a model without;
-            predicts piece by piece where it can, and writes the mask.
+        predict_large: From the predictor and a job to all objects, by falling score and whatever
+            their scores and areas, `None` for a model without; predicts piece by piece where it
+            can, and writes the mask.
         has_objects: Whether objects are kept beside labels and probabilities, of images that are
             decoded whole, whatever their format.
     """
@@ -110,7 +105,7 @@ class ServedSegmenter:
     settings: MaskSettings
     tensors: tuple[TensorSpec, ...]
     predict: Callable[[Any, np.ndarray, bool], list[Prediction]]
-    predict_large: Callable[[Any, LargeImageJob], PredictedObjects | None]
+    predict_large: Callable[[Any, LargeImageJob], Instances | None]
     has_objects: bool = False
 
 

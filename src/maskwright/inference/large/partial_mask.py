@@ -36,8 +36,9 @@ class LargeOptions:
         advance: Called with the share of the image that was done; `None` draws a bar of rows.
         on_message: Called where memory makes tiles smaller, or leaves large components uncleaned.
         on_probabilities: Called with the first row and column of each part that is predicted, and
-            its probabilities `(h, w, classes)` before threshold and post-processing, by one thread
-            at a time; after a kill, not for the parts that were done.
+            its probabilities `(h, w, classes)` before threshold and post-processing, and where it
+            has no data `(h, w)` or `None`, by one thread at a time; after a kill, not for the parts
+            that were done.
     """
 
     flips: Flips = False
@@ -45,7 +46,7 @@ class LargeOptions:
     max_pixels: int = MAX_PIXELS
     advance: Advance | None = None
     on_message: OnMessage = ignore_message
-    on_probabilities: Callable[[int, int, np.ndarray], None] | None = None
+    on_probabilities: Callable[[int, int, np.ndarray, np.ndarray | None], None] | None = None
 
 
 @dataclass(frozen=True)

@@ -111,7 +111,7 @@ def predict_large(
                     f"{image}: {stayed} patches were too large for memory to be cleaned; they stay "
                     f"as the model predicted them."
                 )
-            finished = partial(_finished, labels, cleaned)
+            finished = partial(finished_rows, labels, cleaned)
             has_gaps = windows.nodata is not None
             write_large_mask(mask, finished, size, card.labels.colors, windows.geo, has_gaps)
             if preview is not None:
@@ -192,8 +192,8 @@ def _read_rows(windows: Windows, top: int, bottom: int) -> np.ndarray:
     return without_gaps(pixels, no_data(pixels, windows.nodata))
 
 
-def _finished(labels: Pieces, cleaned: Pieces, top: int, bottom: int) -> np.ndarray:
-    """Cleaned labels of some rows, with no data where there was none."""
+def finished_rows(labels: Pieces, cleaned: Pieces, top: int, bottom: int) -> np.ndarray:
+    """Cleaned labels uint8 `(bottom - top, w)`, with no data where `labels` has none."""
     rows = cleaned.rows(top, bottom)
     if cleaned is not labels:
         rows[labels.rows(top, bottom) == IGNORE_LABEL] = IGNORE_LABEL

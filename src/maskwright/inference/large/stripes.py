@@ -135,7 +135,7 @@ def store_labels(
     """Store the labels of probabilities `(rows, columns, classes)`, but for `gap` without data."""
     card = source.predictor.card
     if source.options.on_probabilities is not None:
-        source.options.on_probabilities(top, left, probabilities)
+        source.options.on_probabilities(top, left, probabilities, gap)
     labels = most_probable(probabilities, card.threshold, card.background)
     if gap is not None:
         labels[gap] = IGNORE_LABEL

@@ -2,13 +2,17 @@
 
 import gzip
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import reduce
+from pathlib import Path
 
 import numpy as np
 
+from maskwright.inference.large.partial_mask import Pieces
 from maskwright.inference.predictor import most_probable
 from maskwright.instances import Instances
+from maskwright.labels import IGNORE_LABEL
 
 LEVELS = 200
 """Steps that probabilities are stored in: thresholds that are multiples of 0.005 are exact."""
@@ -64,20 +68,56 @@ class PixelGrid:
         return plane[np.ix_(*(np.arange(length) // self.scale for length in self.size))]
 
 
+class ProbabilityPlanes:
+    """Class and level of every pixel of an image of any size, in a folder."""
+
+    def __init__(self, folder: Path, height: int, width: int) -> None:
+        self._labels, self._levels = (
+            Pieces(folder / name, height, width) for name in ("labels", "levels")
+        )
+
+    def put(self, top: int, left: int, labels: np.ndarray, levels: np.ndarray) -> None:
+        """Store both, uint8 `(rows, columns)`, of a window."""
+        self._labels.put(top, left, labels)
+        self._levels.put(top, left, levels)
+
+    def bands(self, pixels: int) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
+        """First row, labels and levels of every so many pixels, from top to bottom."""
+        rows = max(1, pixels // self._labels.width)
+        both = (plane.bands(rows) for plane in (self._labels, self._levels))
+        for (top, labels), (_, levels) in zip(*both, strict=True):
+            yield top, labels, levels
+
+
 class ProbabilityGrid:
     """Class and probability of every pixel of a grid; the numbers of objects if there are any.
 
-    The stored levels give the decision of the `threshold`, that of the model's card, exactly.
+    The stored levels give the decision of the `threshold`, that of the model's card, exactly. All
+    pixels of the image go into `planes`.
     """
 
-    def __init__(self, grid: PixelGrid, threshold: float | None, background: int | None) -> None:
+    def __init__(
+        self,
+        grid: PixelGrid,
+        threshold: float | None,
+        background: int | None,
+        planes: ProbabilityPlanes | None = None,
+    ) -> None:
         self.grid, self.threshold, self.background = grid, threshold, background
+        self.planes = planes
         self.labels = np.zeros((grid.height, grid.width), np.uint8)
         self.levels = np.zeros((grid.height, grid.width), np.uint8)
         self.objects: np.ndarray | None = None
 
-    def add_probabilities(self, top: int, left: int, probabilities: np.ndarray) -> None:
-        """Store probabilities `(rows, columns, classes)` of a window of the image."""
+    def add_probabilities(
+        self, top: int, left: int, probabilities: np.ndarray, gap: np.ndarray | None = None
+    ) -> None:
+        """Store probabilities `(rows, columns, classes)` of a window; `gap` holds no data."""
+        labels, levels = labels_and_levels(probabilities, self.threshold, self.background)
+        if gap is not None:
+            labels[gap] = IGNORE_LABEL
+        if self.planes is not None:
+            self.planes.put(top, left, labels, levels)
         place, inside = [], []
         for first, length, centers in zip(
             (top, left), probabilities.shape[:2], self.grid.centers, strict=True
@@ -85,11 +125,9 @@ class ProbabilityGrid:
             begin, end = np.searchsorted(centers, [first, first + length])
             place.append(slice(begin, end))
             inside.append(centers[begin:end] - first)
-        if self.grid.scale > 1:
-            probabilities = probabilities[np.ix_(*inside)]
         window = (place[0], place[1])
-        self.labels[window], self.levels[window] = labels_and_levels(
-            probabilities, self.threshold, self.background
+        self.labels[window], self.levels[window] = (
+            plane if self.grid.scale == 1 else plane[np.ix_(*inside)] for plane in (labels, levels)
         )
 
     def add_objects(self, objects: Instances) -> None:
@@ -110,6 +148,13 @@ class ProbabilityGrid:
         if self.objects is not None:
             planes.append(self.objects.astype("<u2").tobytes())
         return gzip.compress(b"".join(planes), 1, mtime=0)
+
+
+def level_of(threshold: float | None, threshold_of: str | None) -> int:
+    """Least level of a pixel that is not background, as the page decides."""
+    if threshold is None:
+        return LEVELS // 2 if threshold_of == "foreground" else 0
+    return min(max(math.ceil(threshold * LEVELS - 1e-6), 0), LEVELS)
 
 
 def labels_and_levels(

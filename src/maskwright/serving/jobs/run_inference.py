@@ -5,15 +5,15 @@ from pathlib import Path
 
 import numpy as np
 
-from maskwright.errors import TooLargeError
+from maskwright.errors import ConfigError, TooLargeError
 from maskwright.imageio import atomic_write
 from maskwright.imageio.windows import open_windows
 from maskwright.imageio.write import write_large_mask
 from maskwright.inference.predictor import Prediction
 from maskwright.serving.jobs.job_queue import wait_if_large
 from maskwright.serving.jobs.probability_grid import ProbabilityGrid
-from maskwright.serving.store.upload import Upload, renumber_objects
-from maskwright.tasks.serving import CaseImage, LargeImageJob, ServedClassifier
+from maskwright.serving.store.upload import Upload
+from maskwright.tasks.serving import CaseImage, LargeImageJob, RegionDecisions
 
 
 def run_inference(upload: Upload, max_pixels: int, advance: Callable[[float], None]) -> None:
@@ -27,12 +27,15 @@ def run_inference(upload: Upload, max_pixels: int, advance: Callable[[float], No
             f"The image has {upload.size[1]}x{upload.size[0]} pixels, and this model takes images "
             f"as a whole, which is done up to {max_pixels:,} pixels; cut it into parts."
         )
-    grid = ProbabilityGrid(upload.grid, segmenter.settings.threshold, upload.card.background)
+    mask, settings = upload.mask, segmenter.settings
+    planes = None if segmenter.has_objects else mask.planes
+    grid = ProbabilityGrid(upload.grid, settings.threshold, upload.card.background, planes)
     with open_windows(upload.image, max_pixels) as windows:
+        mask.geo, mask.has_gaps = windows.geo, windows.nodata is not None and planes is not None
 
         def write_mask(labels: np.ndarray) -> None:
             write_large_mask(
-                upload.mask,
+                mask.decided,
                 lambda top, bottom: labels[top:bottom].astype(np.uint8),
                 upload.size,
                 upload.card.labels.colors,
@@ -43,29 +46,37 @@ def run_inference(upload: Upload, max_pixels: int, advance: Callable[[float], No
             upload.image,
             windows,
             max_pixels,
-            upload.mask,
+            mask.decided,
             upload.grid.scale > 1,
             grid.add_probabilities,
             write_mask,
             advance,
         )
-        upload.predicted = segmenter.predict_large(segmenter.predictor, job)
-    if upload.predicted is not None:
-        grid.add_objects(upload.predicted.objects)
+        mask.predicted = segmenter.predict_large(segmenter.predictor, job)
+    if mask.predicted is not None:
+        grid.add_objects(mask.predicted.at_least(area_px=max(settings.min_area_px, 1)))
     with atomic_write(upload.probabilities) as beside:
         beside.write_bytes(grid.packed())
     if classifier is not None:
-        decide_regions(upload, classifier, max_pixels)
+        decisions_now(upload, max_pixels)
 
 
-def decide_regions(upload: Upload, classifier: ServedClassifier, max_pixels: int) -> None:
-    """Decide on the regions of the mask of an upload as it is now."""
+def decisions_now(upload: Upload, max_pixels: int) -> RegionDecisions:
+    """Decisions on the mask of an upload as it is now; `ConfigError` if its model makes none."""
+    classifier = upload.served.classifier
+    if classifier is None:
+        raise ConfigError(f"The model {upload.served.name} decides on no regions.")
+    if upload.decisions is not None and upload.decided_version == upload.mask.version:
+        return upload.decisions
     wait_if_large(upload.pixels)
     with upload.in_use():
-        labels, objects = upload.labels(), upload.predicted
+        version, labels = upload.mask.version, upload.mask.labels()
+        objects = upload.mask.objects(labels)
         with open_windows(upload.image, max_pixels) as windows:
             pixels = windows.read(0, windows.height, 0, windows.width)
-        ids = None if objects is None else renumber_objects(labels, objects.objects)
+        ids = None if objects is None else objects.ids()
         mask = Prediction(labels.astype(np.int32), instances=ids)
         name = Path(upload.name).stem
-        upload.decisions = classifier.decide([CaseImage(name, pixels, mask)], name)
+        decisions = classifier.decide([CaseImage(name, pixels, mask)], name)
+    upload.decisions, upload.decided_version = decisions, version
+    return decisions

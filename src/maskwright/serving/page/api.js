@@ -105,13 +105,14 @@ function pause(seconds, signal) {
 }
 
 /** Download a file under the name given by the server. */
-export async function download(path) {
-  const answer = await ask(path);
+export async function download(path, options) {
+  const answer = await ask(path, options);
   const link = document.createElement("a");
   link.href = URL.createObjectURL(await answer.blob());
   link.download = nameIn(answer.headers.get("Content-Disposition")) ?? path.split("?")[0].split("/").pop();
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+  return answer;
 }
 
 function nameIn(disposition = "") {

@@ -8,6 +8,7 @@
 
 const LEVELS = 200;
 const HALF = LEVELS / 2;
+const NO_DATA = 255; // the ignore label
 
 /**
  * Minimum probability level of foreground; null if no threshold applies.
@@ -17,7 +18,7 @@ const HALF = LEVELS / 2;
 export function levelOf(threshold, thresholdOf) {
   if (thresholdOf === null) return null;
   if (threshold === null) return thresholdOf === "foreground" ? HALF : 0;
-  return Math.min(Math.max(Math.ceil(threshold * LEVELS - 1e-6), 1), LEVELS);
+  return Math.min(Math.max(Math.ceil(threshold * LEVELS - 1e-6), 0), LEVELS);
 }
 
 /**
@@ -33,6 +34,13 @@ export function decide(evidence, settings) {
     if (settings.minArea > 1) dropSmallObjects(labels, objects, settings.minArea, background);
     return labels;
   }
+  clean(labels, width, height, background, settings);
+  // Pixels without data count as background while components are formed.
+  for (let i = 0; i < labels.length; i++) if (evidence.labels[i] === NO_DATA) labels[i] = NO_DATA;
+  return labels;
+}
+
+function clean(labels, width, height, background, settings) {
   if (settings.minArea > 1 || settings.keepLargest) {
     const wanted = allBut(background);
     const found = components(labels, width, height, wanted, true);
@@ -47,7 +55,6 @@ export function decide(evidence, settings) {
     if (classes.length === 1) fillRuns(labels, holes, classes[0]);
     else takeNearest(labels, width, height, holes);
   }
-  return labels;
 }
 
 /**
@@ -77,8 +84,10 @@ export function measure(labels, width, height, background, objects) {
 
 function probableEnough({ labels, probabilities, background }, level) {
   const decided = labels.slice();
-  if (level === null || background === null) return decided;
-  for (let i = 0; i < decided.length; i++) if (probabilities[i] < level) decided[i] = background;
+  if (background === null) return decided;
+  for (let i = 0; i < decided.length; i++) {
+    if (probabilities[i] < level || labels[i] === NO_DATA) decided[i] = background;
+  }
   return decided;
 }
 
@@ -94,6 +103,7 @@ function dropSmallObjects(labels, objects, minArea, background) {
 
 function allBut(background) {
   const wanted = new Uint8Array(256).fill(1);
+  wanted[NO_DATA] = 0;
   if (background !== null) wanted[background] = 0;
   return wanted;
 }

@@ -2,9 +2,9 @@
  * Worker for thresholding and postprocessing, so that sliders stay responsive. It holds the planes of one image
  * and the corrections made on the page.
  *
- * Takes {kind: "load", image, evidence, corrections}, {kind: "decide", settings}, {kind: "correct", patches} and
- * {kind: "pack", ticket}. Answers {kind: "decided", image, labels}, some time after it {kind: "measured", image,
- * areas, pieces}, and {kind: "packed", ticket, bytes}. `image` is a number that identifies late answers.
+ * Takes {kind: "load", image, evidence, corrections}, {kind: "decide", settings} and {kind: "correct", patches}.
+ * Answers {kind: "decided", image, labels}, and some time after it {kind: "measured", image, areas, pieces}. `image`
+ * is a number that identifies late answers.
  */
 
 import { decide, measure } from "./decide.js";
@@ -16,7 +16,7 @@ let decided = null;
 let corrections = null;
 let measuring = null;
 
-addEventListener("message", async ({ data }) => {
+addEventListener("message", ({ data }) => {
   if (data.kind === "load") {
     ({ image, evidence, corrections } = data);
     decided = null;
@@ -30,9 +30,6 @@ addEventListener("message", async ({ data }) => {
     corrections ??= new Uint8Array(width * height).fill(UNTOUCHED);
     for (const patch of data.patches) putPatch(corrections, width, patch);
     measureSoon();
-  } else if (data.kind === "pack") {
-    const bytes = await packed(corrected());
-    postMessage({ kind: "packed", ticket: data.ticket, bytes }, [bytes]);
   }
 });
 
@@ -52,9 +49,4 @@ function corrected() {
   const labels = decided.slice();
   for (let i = 0; i < labels.length; i++) if (corrections[i] !== UNTOUCHED) labels[i] = corrections[i];
   return labels;
-}
-
-function packed(bytes) {
-  const stream = new Blob([bytes]).stream().pipeThrough(new CompressionStream("gzip"));
-  return new Response(stream).arrayBuffer();
 }

@@ -44,29 +44,28 @@ export function announce(text) {
   find("announcements").textContent = text;
 }
 
-/** Show an error until it is dismissed; the same sentence is shown once. */
+let errors = null; // the notice of errors
+let message = null; // the notice that disappears by itself
+
+/** Show an error until it is dismissed. There is one notice of errors, with each sentence once. */
 export function complain(text) {
-  const notices = find("notices");
-  if ([...notices.children].some((notice) => notice.dataset.text === text)) return;
-  const close = () => notice.remove();
-  const notice = make(
-    "div",
-    { class: "notice bad", role: "alert", "data-text": text },
-    icon("warning"),
-    make("p", {}, text),
-    make(
-      "button",
-      { class: "quiet small", type: "button", "aria-label": "Dismiss", onclick: close },
-      icon("close"),
-    ),
-  );
-  notices.append(notice);
+  if (!errors?.isConnected) {
+    const dismiss = { class: "quiet small", type: "button", "aria-label": "Dismiss", onclick: () => errors.remove() };
+    errors = make("div", { class: "notice bad", role: "alert" }, icon("warning"), make("div", {}));
+    errors.append(make("button", dismiss, icon("close")));
+    find("notices").append(errors);
+  }
+  const sentences = errors.querySelector("div");
+  const isThere = [...sentences.children].some(({ textContent }) => textContent === text);
+  if (!isThere) sentences.prepend(make("p", {}, text));
 }
 
-/** Show a message that disappears by itself. */
+/** Show a message that disappears by itself, in place of the one before. */
 export function tell(text) {
   announce(text);
+  message?.remove();
   const notice = make("div", { class: "notice good" }, icon("check"), make("p", {}, text));
+  message = notice;
   find("notices").append(notice);
   setTimeout(() => notice.remove(), 6000);
 }
@@ -82,6 +81,8 @@ export async function attempt(work) {
 }
 
 export const count = (value) => Math.round(value).toLocaleString("en");
+
+export const megabytes = (bytes) => `${(bytes / 2 ** 20).toFixed(bytes < 10 * 2 ** 20 ? 1 : 0)} MB`;
 
 export const percent = (share) => (share > 0 && share < 0.001 ? "< 0.1 %" : `${(100 * share).toFixed(1)} %`);
 

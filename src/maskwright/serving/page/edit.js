@@ -49,12 +49,19 @@ export class Corrections {
 
   /** Whether there is no corrected pixel. */
   get isEmpty() {
-    if (!this.plane) return true;
-    for (const square of this.touched) {
-      const { values } = this.cut(square);
-      if (values.some((value) => value !== UNTOUCHED)) return false;
+    if (!this.plane && !this.resting) return true;
+    const patches = this.resting ?? [...this.touched].map((square) => this.cut(square));
+    return patches.every(({ values }) => values.every((value) => value === UNTOUCHED));
+  }
+
+  /** A copy of the plane, without the stroke that is being drawn. */
+  whole() {
+    const plane = this.plane?.slice() ?? new Uint8Array(this.width * this.height).fill(UNTOUCHED);
+    for (const patch of this.resting ?? []) putPatch(plane, this.width, patch);
+    for (const [square, values] of this.stroke ?? []) {
+      putPatch(plane, this.width, { ...this.cut(square), values });
     }
-    return true;
+    return plane;
   }
 
   begin() {
@@ -132,32 +139,42 @@ export class Corrections {
   }
 
   /**
-   * Flood fill: set the 4-connected pixels with the label of a pixel to another label.
-   * @param {Uint8Array} decided  Labels below the corrections.
+   * Flood fill: set the connected pixels with the label of a pixel to another label. Of a model of objects, only
+   * those of one object, and what was drawn onto it.
+   * @param {object} mask  labels below the corrections; objects, numbers by pixel, or null.
    */
-  flood(x, y, value, decided) {
-    const { width, height } = this;
-    const labelAt = (i) => (this.plane[i] === UNTOUCHED ? decided[i] : this.plane[i]);
+  flood(x, y, value, { labels, objects, background }) {
+    const { width, height, plane } = this;
+    const labelAt = (i) => (plane[i] === UNTOUCHED ? labels[i] : plane[i]);
+    const objectAt = (i) => (plane[i] === UNTOUCHED && labels[i] !== background ? objects[i] : 0);
     const first = y * width + x;
     const old = labelAt(first);
+    const one = objects ? objectAt(first) : 0;
     if (old === value) return;
+    const seen = new Uint8Array(width * height);
+    const isPart = (i) =>
+      !seen[i] && labelAt(i) === old && (!objects || objectAt(i) === one || objectAt(i) === 0);
+    const reach = objects ? 1 : 0; // pixels of objects are also connected at corners
     const waiting = [first];
     while (waiting.length) {
       const i = waiting.pop();
-      if (labelAt(i) !== old) continue;
+      if (!isPart(i)) continue;
       const row = i - (i % width);
       let start = i;
       let end = i + 1;
-      while (start > row && labelAt(start - 1) === old) start--;
-      while (end < row + width && labelAt(end) === old) end++;
-      for (let j = start; j < end; j++) this.set(j, value);
+      while (start > row && isPart(start - 1)) start--;
+      while (end < row + width && isPart(end)) end++;
+      const left = Math.max(row, start - reach);
+      const right = Math.min(row + width, end + reach);
       for (const next of [-width, width]) {
         if (row + next < 0 || row + next >= width * height) continue;
-        for (let j = start; j < end; j++) {
-          const isFirst = j === start || labelAt(j + next - 1) !== old;
-          if (isFirst && labelAt(j + next) === old) waiting.push(j + next);
+        for (let j = left; j < right; j++) {
+          const isFirst = j === left || !isPart(j + next - 1);
+          if (isFirst && isPart(j + next)) waiting.push(j + next);
         }
       }
+      seen.fill(1, start, end);
+      for (let j = start; j < end; j++) this.set(j, value);
     }
   }
 

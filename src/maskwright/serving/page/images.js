@@ -1,15 +1,17 @@
 /** The list of images: upload, progress, selection and removal. */
 
 import { Refused, ask, askJson, upload } from "./api.js";
-import { announce, attempt, find, icon, make, show } from "./dom.js";
+import { announce, attempt, complain, find, icon, make, megabytes, show } from "./dom.js";
+import { isPrecious, isUnsaved } from "./edits.js";
 
 const AT_ONCE = 2; // parallel uploads
 const WAIT = 20; // seconds that the server waits for a change before it responds
 const STORED = "maskwright.images";
+const FORM_BYTES = 2048; // of a request beside the file, at most
 
 /**
  * @param {object} hooks  model(): name of the model for new images; chosen(entry|null): selection has changed;
- *   arrived(entry): the state of an image has changed.
+ *   arrived(entry): the state of an image has changed; uploaded(entry): the server has it; limits(): of the server.
  */
 export function createImages(hooks) {
   const list = find("image-list");
@@ -21,28 +23,29 @@ export function createImages(hooks) {
   /** Upload files, with one entry each. */
   function add(files) {
     const added = [...files].map((file) => {
-      const entry = {
-        file,
-        name: file.name,
-        model: hooks.model(),
-        status: "queued",
-        progress: 0,
-        state: null,
-      };
-      addEntry(entry);
+      const entry = addEntry({ file, name: file.name, model: hooks.model(), status: "queued" });
+      const limit = hooks.limits().body_bytes;
+      if (file.size + FORM_BYTES > limit) {
+        const sizes = `${megabytes(file.size)}, and this server takes ${megabytes(limit)} at most`;
+        fail(entry, `${file.name} has ${sizes}; it can be started with a larger --max-body-mb.`);
+      }
       return entry;
     });
     if (added.length)
       announce(added.length === 1 ? `${added[0].name} added.` : `${added.length} images added.`);
-    sendNext();
     if (added.length) choose(added[0]);
+    sendNext();
   }
 
-  function addEntry(entry) {
-    entries.push(entry);
+  /** Add an image to the list, at the end or behind another one. */
+  function addEntry(given, before = entries.at(-1)) {
+    const entry = { progress: 0, state: null, version: 0, unsaved: new Set(), ...given };
+    entries.splice(entries.indexOf(before) + 1, 0, entry);
     entry.element = elementOf(entry);
-    list.append(entry.element);
+    if (before) before.element.after(entry.element);
+    else list.append(entry.element);
     refresh(entry);
+    return entry;
   }
 
   function elementOf(entry) {
@@ -66,7 +69,7 @@ export function createImages(hooks) {
         class: "quiet take-away",
         type: "button",
         "aria-label": `Remove ${entry.name}`,
-        onclick: () => remove(entry),
+        onclick: () => (mayGo(entry) ? remove(entry) : undefined),
       },
       icon("close"),
     );
@@ -83,10 +86,11 @@ export function createImages(hooks) {
       waiting: "waiting",
       working: "predicting",
     };
-    const done = entry.changed ? "changed" : "done";
+    const saved = entry.changed ? "changed" : "done";
+    const done = entry.problem ? `not saved: ${entry.problem}` : isUnsaved(entry) ? "saving" : saved;
     state.textContent = texts[entry.status] ?? (entry.status === "done" ? done : entry.reason);
     state.title = state.textContent;
-    state.classList.toggle("bad", entry.status === "failed");
+    state.classList.toggle("bad", entry.status === "failed" || Boolean(entry.problem));
     share.value = entry.progress;
     show(share, entry.status === "sending" || entry.status === "working");
     entry.element.classList.toggle("chosen", entry === chosen);
@@ -121,6 +125,7 @@ export function createImages(hooks) {
       const state = await answer.json();
       if (entry.removed) await ask(`images/${state.id}`, { method: "DELETE" });
       else take(entry, state);
+      hooks.uploaded(entry);
       store();
       watch();
     } catch (error) {
@@ -138,7 +143,9 @@ export function createImages(hooks) {
       reason: state.reason,
     });
     entry.name = state.name ?? entry.name;
+    entry.version = Math.max(entry.version, state.version); // an answer may be older than the last edit
     entry.changed ??= state.changed;
+    entry.exported ??= state.saved;
     refresh(entry);
     if (before !== entry.status && entry.status === "done") announce(`The mask of ${entry.name} is ready.`);
     if (before !== entry.status && entry.status === "failed") announce(`${entry.name}: ${entry.reason}`);
@@ -181,6 +188,35 @@ export function createImages(hooks) {
     hooks.chosen(entry);
   }
 
+  /** Whether an image may be removed: corrections that nobody has are asked for. */
+  function mayGo(entry) {
+    return !isPrecious(entry) || confirm(`The corrections of ${entry.name} are not saved. Remove it anyway?`);
+  }
+
+  // A reload keeps what the server has; closing the tab does not.
+  addEventListener("beforeunload", (event) => {
+    const isOpen = ({ status }) => status === "queued" || status === "sending";
+    if (entries.some((entry) => isOpen(entry) || isUnsaved(entry) || isPrecious(entry))) event.preventDefault();
+  });
+
+  /** Predict an image with another model: beside it if its mask was changed, else in its place. */
+  async function predictWith(entry, model) {
+    if (model === entry.model) return;
+    if (!entry.id) {
+      if (entry.status === "queued") entry.model = model;
+      else complain(`${entry.name} is being uploaded for the model ${entry.model}; choose again when it is done.`);
+      return;
+    }
+    const path = `images/${entry.id}/copy?model=${encodeURIComponent(model)}`;
+    const state = await askJson(path, { method: "POST" });
+    const copy = addEntry({ id: state.id, name: entry.name, model, status: state.status }, entry);
+    take(copy, state);
+    if (entry === chosen) choose(copy);
+    if (!entry.changed && !isUnsaved(entry)) await remove(entry);
+    store();
+    watch();
+  }
+
   async function remove(entry) {
     const place = entries.indexOf(entry);
     entries.splice(place, 1);
@@ -204,9 +240,7 @@ export function createImages(hooks) {
     for (const { id, name, model } of JSON.parse(sessionStorage.getItem(STORED) ?? "[]")) {
       try {
         const state = await askJson(`images/${id}`);
-        const entry = { id, name, model, status: state.status, progress: 0, state, changed: state.changed };
-        addEntry(entry);
-        take(entry, state);
+        take(addEntry({ id, name, model, status: state.status }), state);
       } catch (error) {
         if (!gone(error)) throw error;
       }
@@ -219,6 +253,7 @@ export function createImages(hooks) {
   return {
     add,
     choose,
+    predictWith,
     restore,
     refresh,
     step(by) {
@@ -228,6 +263,9 @@ export function createImages(hooks) {
     },
     get chosen() {
       return chosen;
+    },
+    get all() {
+      return [...entries];
     },
     get done() {
       return entries.filter(({ status }) => status === "done");

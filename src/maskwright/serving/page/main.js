@@ -1,13 +1,16 @@
 /** Entry point: creates the parts of the page and connects them. */
 
 import { askJson, heard } from "./api.js";
-import { attempt, complain, count, find, make, remembered, show } from "./dom.js";
+import { attempt, complain, count, find, make, megabytes, remembered, show, tell } from "./dom.js";
+import { filesOf } from "./dropped.js";
 import { IGNORED, UNTOUCHED } from "./edit.js";
+import { createEdits } from "./edits.js";
 import { createImages } from "./images.js";
 import { createKeys } from "./keys.js";
 import { createMask, ownSettings } from "./mask.js";
-import { createClasses, createDecision, createLook, createSaving } from "./panels.js";
+import { createClasses, createDecision, createLook } from "./panels.js";
 import { createRegions } from "./regions.js";
+import { createSaving } from "./saving.js";
 import { shortcuts } from "./shortcuts.js";
 import { signIn } from "./sign_in.js";
 import { createTools } from "./tools.js";
@@ -16,17 +19,30 @@ import { createViewer } from "./viewer.js";
 
 let models = []; // models that predict masks
 let names = new Set(); // of all models
+let limits = null; // of the server
 let opened = null; // the displayed image
-let opening = Promise.resolve(); // masks are opened sequentially
+let asked = null; // the image whose mask is opened
 
 const modelOf = (entry) => models.find(({ name }) => name === entry.model);
 const redraw = () => viewer.redraw();
 
 const look = createLook(redraw);
 const classes = createClasses(look, redraw);
-const decision = createDecision((changes) => {
-  mask.set(changes);
-  shownSettings();
+const decision = createDecision(
+  (changes) => {
+    mask.set(changes);
+    shownSettings();
+  },
+  () => attempt(applyToAll),
+);
+const edits = createEdits({
+  model: modelOf,
+  shown: (entry) => images.refresh(entry),
+  saved: (entry) => {
+    if (entry !== images.chosen) return;
+    regions.set(entry.state, modelOf(entry));
+    attempt(() => mask.refine(entry));
+  },
 });
 const mask = createMask({
   decided: () => {
@@ -34,12 +50,12 @@ const mask = createMask({
     shownSettings();
   },
   measured: (sizes) => classes.measured(sizes, modelOf(images.chosen).background),
-  corrected: () => {
+  changed: (entry, kind) => {
+    edits.changed(entry, kind);
     redraw();
     tools.refresh();
     shownSettings();
   },
-  resting: () => attempt(send),
   failed: () =>
     complain("The browser could not process the mask, possibly for lack of memory; reload the page."),
 });
@@ -50,31 +66,40 @@ const tools = createTools({
   viewer: () => viewer,
 });
 const viewer = createViewer({ mask: () => mask.drawn, look: () => look, paint: tools.paint, point: readout });
-const images = createImages({ model: () => find("model").value, chosen: showImage, arrived });
+const images = createImages({
+  model: () => find("model").value,
+  chosen: showImage,
+  arrived,
+  uploaded: (entry) => attempt(() => edits.save(entry)),
+  limits: () => limits,
+});
 const regions = createRegions({
   entry: () => images.chosen,
-  send,
+  save: edits.save,
   look: viewer.lookAt,
-  arrived: (state) => {
-    Object.assign(images.chosen, { state });
-    regions.set(state, modelOf(images.chosen));
+  arrived: (entry, state) => {
+    Object.assign(entry, { state });
+    if (entry === images.chosen) regions.set(state, modelOf(entry));
   },
 });
-const saving = createSaving({ entry: () => images.chosen, done: () => images.done, send });
+const saving = createSaving({
+  entry: () => images.chosen,
+  done: () => images.done,
+  save: edits.save,
+  decide: (entry) => (entry.state.decided ? undefined : regions.decide(entry)),
+});
 
-async function send() {
-  await mask.send();
-  if (images.chosen) images.refresh(images.chosen);
-}
-
-/** Show another image at once, and its mask when it is available. */
+/** Show another image at once, without the mask and the tools of the one before, and its mask when it is there. */
 function showImage(entry) {
-  opened = null;
+  tools.release();
+  mask.close();
+  opened = asked = null;
   viewer.open(null);
   show(find("empty"), !entry);
-  for (const part of ["tools", "zooms"]) show(find(part), Boolean(entry));
+  for (const part of ["tools", "zooms", "tool-options"]) show(find(part), Boolean(entry));
   document.title = entry ? `${entry.name} – Maskwright` : "Maskwright";
   find("stage").setAttribute("aria-label", entry ? `${entry.name}, image and mask` : "Image and mask");
+  if (entry) find("model").value = entry.model;
   const model = entry ? modelOf(entry) : models.find(({ name }) => name === find("model").value);
   if (model) {
     classes.set(model);
@@ -84,7 +109,7 @@ function showImage(entry) {
   }
   regions.set(null);
   saving.suit(null);
-  openLater(null);
+  tools.refresh();
   if (entry) arrived(entry);
   shownSettings();
 }
@@ -109,42 +134,38 @@ function arrived(entry) {
     viewer.open(state);
     decision.suit(modelOf(entry), state);
   }
-  if (status === "done" && !entry.asked) openLater(entry);
+  if (status === "done" && asked !== entry) openMask(entry);
 }
 
-/** Open the mask of an image, or none, after the previous mask is released. */
-function openLater(entry) {
-  if (entry) entry.asked = true;
-  opening = opening.then(() =>
-    attempt(async () => {
-      if (entry !== null && entry !== images.chosen) {
-        entry.asked = false;
-        return;
-      }
-      if (entry === null) {
-        const left = mask.entry;
-        try {
-          await mask.close();
-        } finally {
-          if (left) left.asked = false;
-          if (left && !left.removed) images.refresh(left);
-        }
-        return;
-      }
-      const model = modelOf(entry);
-      try {
-        await mask.open(entry, model);
-      } catch (error) {
-        entry.asked = false;
-        throw error;
-      }
-      if (entry !== images.chosen) return;
-      saving.suit(model);
-      regions.set(entry.state, model);
-      tools.refresh();
-      shownSettings();
-    }),
-  );
+/** Open the mask of the image that is shown. */
+async function openMask(entry) {
+  asked = entry;
+  const model = modelOf(entry);
+  await attempt(async () => {
+    try {
+      await mask.open(entry, model);
+    } catch (error) {
+      if (asked === entry) asked = null;
+      throw error;
+    }
+    if (entry !== images.chosen) return;
+    saving.suit(model);
+    regions.set(entry.state, model);
+    tools.refresh();
+    shownSettings();
+  });
+}
+
+/** Give all images of the model the settings of the one that is shown. */
+async function applyToAll() {
+  const { chosen } = images;
+  const others = images.all.filter((entry) => entry !== chosen && entry.model === chosen.model);
+  for (const entry of others) {
+    entry.settings = { ...chosen.settings };
+    edits.changed(entry, "settings");
+  }
+  for (const entry of others) await edits.save(entry);
+  tell(`The settings were applied to ${others.length + 1} images.`);
 }
 
 function shownSettings() {
@@ -153,6 +174,7 @@ function shownSettings() {
   if (isThere) decision.set(entry.settings, !mask.settingsMoved);
   for (const input of find("decision").querySelectorAll("input")) input.disabled = !isThere;
   if (!isThere) find("reset-settings").disabled = true;
+  find("apply-all").disabled = !isThere || images.all.length < 2;
 }
 
 /** Show the pixel under the pointer. */
@@ -204,7 +226,12 @@ addEventListener("drop", (event) => {
   if (!isFiles(event)) return;
   event.preventDefault();
   openTab("images");
-  images.add(event.dataTransfer.files);
+  attempt(async () => {
+    const { files: dropped, skipped } = await filesOf(event.dataTransfer.items);
+    images.add(dropped);
+    if (skipped) complain(`${skipped} files of the folder are no images and were not added.`);
+    else if (!dropped.length) complain("The folder contains no images.");
+  });
 });
 
 /* Views, theme, compare */
@@ -280,9 +307,15 @@ async function heardOfRuns(runs) {
 
 async function start() {
   const session = await askJson("session");
+  ({ limits } = session);
+  find("size-limit").textContent = ` Up to ${megabytes(limits.body_bytes)} each (--max-body-mb).`;
   if (session.token_needed && !session.signed_in) await heard.signIn();
   await loadModels();
-  find("model").addEventListener("change", () => images.chosen ?? showImage(null));
+  find("model").addEventListener("change", ({ target }) => {
+    const { chosen } = images;
+    if (chosen) attempt(() => images.predictWith(chosen, target.value));
+    else showImage(null);
+  });
   await createTraining({ runs: heardOfRuns }).start();
   if (!models.length && !find("tab-training").hidden) openTab("training");
   else await images.restore();

@@ -1,58 +1,52 @@
 /**
  * The mask of the selected image: probabilities from the server, thresholded by a worker, with corrections on
- * top; it is uploaded before a download or another request uses it.
+ * top. Where the preview of the worker is not exact, the mask of the server replaces it as soon as edits are saved.
  */
 
-import { ask, unpacked } from "./api.js";
+import { Refused, ask, askJson, unpacked } from "./api.js";
 import { levelOf } from "./decide.js";
-import { Corrections, UNTOUCHED } from "./edit.js";
+import { Corrections, IGNORED } from "./edit.js";
 
-const REST = 1000; // ms without a change, after which the mask is uploaded
-
-/** Threshold and postprocessing settings of the model. */
-export function ownSettings(model) {
+/** Threshold and postprocessing settings, as the server states them for a model or an image. */
+function settingsOf(given, thresholdOf) {
   return {
-    level: levelOf(model.threshold, model.threshold_of),
-    minArea: model.min_area_px,
-    fillHoles: model.fill_holes_px,
-    keepLargest: model.keep_largest,
+    level: levelOf(given.threshold, thresholdOf),
+    minArea: given.min_area_px,
+    fillHoles: given.fill_holes_px,
+    keepLargest: given.keep_largest,
   };
 }
+
+export const ownSettings = (model) => settingsOf(model, model.threshold_of);
 
 const sameSettings = (a, b) => Object.keys(a).every((name) => a[name] === b[name]);
 
 /**
- * @param {object} hooks  decided(): labels have changed; measured({areas, pieces}): areas have changed, px of the
- *   image; corrected(): a stroke was drawn or undone; resting(): no change for a while; failed(): the worker
- *   failed.
+ * @param {object} hooks  decided(): labels have changed; measured({areas, pieces, isExact}): areas have changed, px
+ *   of the image; changed(entry, kind): settings or strokes have changed; failed(): the worker failed.
  */
 export function createMask(hooks) {
   const worker = new Worker("decide_worker.js", { type: "module" });
-  const packing = new Map(); // callbacks that wait for packed labels, by ticket
-  let ticket = 0;
-  let present = null; // {entry, model, evidence, labels}
+  let number = 0; // of the image that the worker has
+  let present = null; // {entry, model, evidence, labels, objects, exactFor, isMeasured, image}
   let asked = null; // settings that the worker applies
-  let idle = [];
-  let sending = Promise.resolve();
-  let resting = null;
+  let loading = null; // cancels requests of the image that is opened
 
   worker.addEventListener("error", hooks.failed);
   worker.addEventListener("message", ({ data }) => {
-    if (data.kind === "packed") {
-      packing.get(data.ticket)(data.bytes);
-      packing.delete(data.ticket);
-    }
     if (data.image !== present?.image) return;
+    const { entry, evidence } = present;
     if (data.kind === "decided") {
-      present.labels = data.labels;
-      const isNewest = asked === present.entry.settings;
+      const isNewest = asked === entry.settings;
       asked = null;
       if (!isNewest) decideNow();
-      else idle.splice(0).forEach((resolve) => resolve());
+      if (present.exactFor === entry.settings) return;
+      Object.assign(present, { labels: data.labels, objects: evidence.objects });
       hooks.decided();
-    } else if (data.kind === "measured") {
-      const { scale } = present.entry.state.grid;
-      hooks.measured({ areas: data.areas.map((area) => area * scale * scale), pieces: data.pieces });
+    } else if (data.kind === "measured" && !present.isMeasured) {
+      const area = entry.state.grid.scale ** 2;
+      const areas = data.areas.map((value) => value * area);
+      hooks.measured({ areas, pieces: data.pieces, isExact: !isPreview() });
     }
   });
 
@@ -66,109 +60,76 @@ export function createMask(hooks) {
     worker.postMessage({ kind: "decide", settings });
   }
 
-  const settled = () => (asked ? new Promise((resolve) => idle.push(resolve)) : Promise.resolve());
-
-  function isOwn({ settings, corrections }) {
-    return sameSettings(settings, ownSettings(present.model)) && corrections.isEmpty;
+  /** Whether the worker cannot tell all pixels and objects exactly. */
+  function isPreview() {
+    const { entry, evidence, model } = present;
+    if (entry.state.grid.scale > 1) return true;
+    const isOwn = entry.settings.minArea === ownSettings(model).minArea;
+    return evidence.objects !== null && !(isOwn && entry.corrections.isEmpty);
   }
 
-  /** Close the image, and upload its mask if it was changed. */
-  async function close() {
-    if (!present) return;
-    const { entry } = present;
-    try {
-      if (!entry.removed) await send();
-    } finally {
-      entry.corrections.rest();
-      present = null;
-      asked = null;
-      idle = [];
-    }
+  /** Close the image at once; its edits are saved all the same. */
+  function close() {
+    loading?.abort();
+    loading = null;
+    present?.entry.corrections.rest();
+    present = asked = null;
   }
 
   async function open(entry, model) {
-    await close();
+    close();
+    loading = new AbortController();
+    const { signal } = loading;
     const { grid, planes, id } = entry.state;
-    const bytes = await unpacked(await ask(`images/${id}/evidence`));
-    const evidence = planesOf(bytes, grid, planes, model.background);
-    const own = entry.corrections === undefined && entry.state.changed;
-    const elsewhere = own ? await unpacked(await ask(`images/${id}/labels`)) : null;
-    entry.settings ??= ownSettings(model);
+    const get = async (name) => unpacked(await ask(`images/${id}/${name}`, { signal }));
+    const bytes = await get("evidence");
+    const strokes = !entry.corrections && entry.state.strokes ? await get("strokes") : null;
+    signal.throwIfAborted();
+    const evidence = { ...planesOf(bytes, grid, planes), background: model.background };
+    entry.settings ??= settingsOf(entry.state.settings, model.threshold_of);
     entry.corrections ??= new Corrections(grid.width, grid.height, (patches) => corrected(entry, patches));
+    if (strokes) entry.corrections.adopt(strokes);
     entry.corrections.wake();
-    present = { entry, model, evidence, labels: null, image: ++ticket };
+    present = { entry, model, evidence, labels: null, objects: null, image: ++number };
     const { plane } = entry.corrections;
     const message = { kind: "load", image: present.image, evidence, corrections: plane };
     worker.postMessage(message, [evidence.labels.buffer]); // the worker returns the labels to draw
     decideNow();
-    if (elsewhere) {
-      await settled();
-      adopt(elsewhere);
-    }
+    refine(entry);
   }
 
-  /** Turn labels that were edited elsewhere into corrections of the thresholded labels. */
-  function adopt(labels) {
-    const { entry, evidence } = present;
-    const plane = labels.map((label, i) => (label === present.labels[i] ? UNTOUCHED : label));
-    entry.corrections.adopt(plane);
-    const { width, height } = evidence;
-    worker.postMessage({ kind: "correct", patches: [{ left: 0, top: 0, width, height, values: plane }] });
-    hooks.decided();
-    hooks.corrected();
+  /** Show what the server decided at full resolution, if the edits are saved and the preview is not exact. */
+  async function refine(entry) {
+    if (present?.entry !== entry || !isPreview() || entry.unsaved.size > 0) return;
+    const shown = present;
+    const { settings, version, id } = entry;
+    try {
+      const { classes } = await askJson(`images/${id}/areas`);
+      const { grid, planes } = entry.state;
+      const names = planes.filter((name) => name !== "probabilities");
+      const exact = planesOf(await unpacked(await ask(`images/${id}/labels`)), grid, names);
+      const isLate = entry.settings !== settings || entry.version !== version || entry.unsaved.size > 0;
+      if (present !== shown || isLate) return;
+      Object.assign(present, { ...exact, exactFor: settings, isMeasured: true });
+      hooks.decided();
+      hooks.measured({ ...sizesOf(classes, entry.state), isExact: true });
+    } catch (error) {
+      if (!(error instanceof Refused)) throw error; // too large for the server: the preview stays
+    }
   }
 
   function corrected(entry, patches) {
-    changed(entry);
-    if (present?.entry === entry) worker.postMessage({ kind: "correct", patches });
-    hooks.corrected();
-  }
-
-  function changed(entry) {
-    entry.unsent = true;
-    clearTimeout(resting);
-    resting = setTimeout(hooks.resting, REST);
-  }
-
-  /** Upload the mask if the server has another version; one upload at a time. */
-  function send() {
-    const sent = sending.then(sendNow);
-    sending = sent.catch(() => {}); // the caller handles the error
-    return sent;
-  }
-
-  async function sendNow() {
-    if (!present?.entry.unsent) return;
-    const { entry } = present;
-    await settled();
-    entry.unsent = false;
-    try {
-      if (isOwn(entry)) {
-        await ask(`images/${entry.id}/labels`, { method: "DELETE" });
-        entry.changed = false;
-      } else {
-        const body = await new Promise((resolve) => {
-          packing.set(++ticket, resolve);
-          worker.postMessage({ kind: "pack", ticket });
-        });
-        const headers = { "Content-Type": "application/gzip" };
-        await ask(`images/${entry.id}/labels`, { method: "PUT", body, headers });
-        entry.changed = true;
-      }
-    } catch (error) {
-      entry.unsent = true;
-      throw error;
+    if (present?.entry === entry) {
+      present.isMeasured = false;
+      worker.postMessage({ kind: "correct", patches });
     }
+    hooks.changed(entry, "strokes");
   }
 
   return {
     open,
     close,
-    send,
-    /** The image of this mask, or null. */
-    get entry() {
-      return present?.entry ?? null;
-    },
+    refine,
 
     /** Whether settings differ from those of the model. */
     get settingsMoved() {
@@ -179,7 +140,8 @@ export function createMask(hooks) {
     set(changes) {
       if (!present) return;
       present.entry.settings = { ...present.entry.settings, ...changes };
-      changed(present.entry);
+      present.isMeasured = false;
+      hooks.changed(present.entry, "settings");
       decideNow();
     },
 
@@ -190,25 +152,39 @@ export function createMask(hooks) {
     /** Argument of `drawMask`, or null without a mask. */
     get drawn() {
       if (!present?.labels) return null;
-      const { evidence, labels, entry } = present;
-      return { ...evidence, labels, corrections: entry.corrections.plane, scale: entry.state.grid.scale };
+      const { evidence, labels, objects, entry } = present;
+      const { plane } = entry.corrections;
+      return { ...evidence, labels, objects, corrections: plane, scale: entry.state.grid.scale };
     },
   };
 }
 
 /** Planes of labels, probabilities and objects, in the order stated by the server. */
-function planesOf(bytes, { width, height }, names, background) {
+function planesOf(bytes, { width, height }, names) {
   const size = width * height;
-  const evidence = { width, height, background, objects: null };
+  const planes = { width, height, objects: null };
   let start = 0;
   for (const name of names) {
     const wide = name === "objects" ? 2 : 1;
     const part = bytes.slice(start, start + wide * size);
-    evidence[name] = wide === 2 ? new Uint16Array(part.buffer) : part;
+    planes[name] = wide === 2 ? new Uint16Array(part.buffer) : part;
     start += wide * size;
   }
   if (start !== bytes.length) {
-    throw new Error("The probabilities from the server have an unexpected size; reload the page.");
+    throw new Error("The mask from the server has an unexpected size; reload the page.");
   }
-  return evidence;
+  return planes;
+}
+
+/** Areas and numbers by label, from the table of the server; the rest of the image is ignored. */
+function sizesOf(classes, { width, height }) {
+  const areas = new Float64Array(256);
+  const pieces = new Uint32Array(256);
+  areas[IGNORED] = width * height;
+  for (const { label, area_px: area, components, objects } of classes) {
+    areas[label] = area;
+    areas[IGNORED] -= area;
+    pieces[label] = components ?? objects ?? 0;
+  }
+  return { areas, pieces };
 }

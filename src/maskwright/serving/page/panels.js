@@ -1,7 +1,6 @@
-/** The panel beside the image: display, classes, postprocessing, downloads. */
+/** The panel beside the image: display, classes, postprocessing. */
 
-import { ask, download } from "./api.js";
-import { attempt, count, find, make, percent, remembered, show, tell } from "./dom.js";
+import { count, find, make, percent, remembered, show } from "./dom.js";
 import { IGNORED } from "./edit.js";
 import { ownSettings } from "./mask.js";
 
@@ -59,11 +58,13 @@ export function createClasses(look, changed) {
     },
 
     measured(sizes, background) {
-      const all = sizes?.areas.reduce((sum, area) => sum + area, 0);
+      const all = sizes?.areas.reduce((sum, area, label) => (label === IGNORED ? sum : sum + area), 0);
+      const about = sizes?.isExact === false ? "≈ " : ""; // of a preview, until the server has counted
       for (const { label, area, share, pieces, row } of cells) {
-        area.textContent = sizes ? count(sizes.areas[label]) : "–";
-        share.textContent = sizes ? percent(sizes.areas[label] / all) : "–";
-        pieces.textContent = sizes && label !== background ? count(sizes.pieces[label]) : "–";
+        area.textContent = sizes ? about + count(sizes.areas[label]) : "–";
+        share.textContent = sizes && label !== IGNORED ? percent(sizes.areas[label] / Math.max(all, 1)) : "–";
+        pieces.textContent =
+          sizes && label !== background && label !== IGNORED ? about + count(sizes.pieces[label]) : "–";
         if (label === IGNORED) show(row, Boolean(sizes?.areas[label]));
       }
     },
@@ -101,8 +102,12 @@ export function swatch(color) {
   return element;
 }
 
-/** Sliders of threshold and postprocessing; `changed` is called with the new values. */
-export function createDecision(changed) {
+/**
+ * Sliders of threshold and postprocessing.
+ * @param {(changes: object) => void} changed  Called with new values.
+ * @param {() => void} applied  Called when the settings are to be those of all images of the model.
+ */
+export function createDecision(changed, applied) {
   const threshold = find("threshold");
   const largest = find("keep-largest");
   const areas = [
@@ -125,6 +130,7 @@ export function createDecision(changed) {
     );
   }
   find("reset-settings").addEventListener("click", () => changed(own));
+  find("apply-all").addEventListener("click", applied);
 
   return {
     /** Set the range and visibility of the sliders for a model and an image (or null). */
@@ -162,60 +168,5 @@ export function createDecision(changed) {
       threshold.value = Number(threshold.value) + steps;
       threshold.dispatchEvent(new Event("input"));
     },
-  };
-}
-
-/**
- * Downloads, and the training data set of the server.
- * @param {object} hooks  entry(): the selected image; done(): all images with a mask; send(): uploads the
- *   corrected mask; kept(): called after an image was added to the training data.
- */
-export function createSaving(hooks) {
-  const buttons = [...find("downloads").querySelectorAll("[data-file]")];
-  const archive = find("archive");
-  const keep = find("keep");
-
-  async function busy(button, work) {
-    button.disabled = true;
-    await attempt(work);
-    button.disabled = false;
-  }
-
-  for (const button of buttons) {
-    button.addEventListener("click", () =>
-      busy(button, async () => {
-        const { id } = hooks.entry();
-        await hooks.send();
-        await download(`images/${id}/${button.dataset.file}`);
-      }),
-    );
-  }
-  archive.addEventListener("click", () =>
-    busy(archive, async () => {
-      await hooks.send();
-      const wanted = new URLSearchParams(hooks.done().map(({ id }) => ["id", id]));
-      await download(`archive.zip?${wanted}`);
-    }),
-  );
-  keep.addEventListener("click", () =>
-    busy(keep, async () => {
-      const { id, name } = hooks.entry();
-      await hooks.send();
-      const { folder, images } = await (await ask(`images/${id}/keep`, { method: "POST" })).json();
-      const all = images === 1 ? "1 image" : `${images} images`;
-      tell(`${name} was added to ${folder}, which now contains ${all}.`);
-    }),
-  );
-
-  return {
-    /** Enable the buttons for an image with a mask, or disable them (null). */
-    suit(model) {
-      for (const button of [...buttons, archive]) button.disabled = !model;
-      show(keep, model?.keep !== false);
-      show(find("keep-note"), model?.keep !== false);
-      keep.disabled = !model?.keep;
-    },
-    keep: () => keep.click(),
-    download: () => buttons[0].click(),
   };
 }

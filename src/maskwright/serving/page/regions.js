@@ -5,8 +5,8 @@ import { attempt, count, find, make, show } from "./dom.js";
 import { swatch } from "./panels.js";
 
 /**
- * @param {object} hooks  entry(): the selected image; send(): uploads the corrected mask; look(box): shows a
- *   region; arrived(state): receives the new state of the image.
+ * @param {object} hooks  entry(): the selected image; save(entry): saves its edits; look(box): shows a region;
+ *   arrived(entry, state): receives the new state of the image.
  */
 export function createRegions(hooks) {
   const section = find("regions");
@@ -16,13 +16,17 @@ export function createRegions(hooks) {
     attempt(async () => {
       event.target.disabled = true;
       try {
-        await hooks.send();
-        hooks.arrived(await askJson(`images/${hooks.entry().id}/decide`, { method: "POST" }));
+        await decide(hooks.entry());
       } finally {
         event.target.disabled = false;
       }
     }),
   );
+
+  async function decide(entry) {
+    await hooks.save(entry);
+    hooks.arrived(entry, await askJson(`images/${entry.id}/decide`, { method: "POST" }));
+  }
 
   function rowOf(region, model) {
     const { name, label, box, area_px: area, probability, weight } = region;
@@ -46,6 +50,7 @@ export function createRegions(hooks) {
   }
 
   return {
+    decide,
     set(state, model) {
       show(section, Boolean(state?.decisions));
       if (!state?.decisions) return;
@@ -62,9 +67,11 @@ export function createRegions(hooks) {
       );
       const doubt = ({ probability }) => (probability === null ? 1 : Math.abs(probability - cut));
       const regions = [...found].sort((a, b) => doubt(a) - doubt(b));
-      find("regions-note").textContent = regions.length
+      const stale = state.decided ? "" : "The mask has changed since; classify again. ";
+      const about = regions.length
         ? `Probability of ${model.names[1]}; threshold ${cut.toFixed(2)}. Most uncertain first.`
         : "This mask contains no region.";
+      find("regions-note").textContent = stale + about;
       list.replaceChildren(...regions.map((region) => rowOf(region, model)));
     },
   };

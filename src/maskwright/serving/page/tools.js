@@ -29,6 +29,7 @@ export function createTools(hooks) {
   let last = null; // last point of the stroke, px of the mask
   let keyed = null; // position of the tool moved by keys, px of the stage
   let value = 0; // label of the stroke
+  let drawn = null; // corrections that the stroke belongs to
 
   for (const button of buttons) button.addEventListener("click", () => choose(button.dataset.tool));
   find("undo").addEventListener("click", () => back("undo"));
@@ -48,9 +49,8 @@ export function createTools(hooks) {
     const draws = name === "brush" || name === "eraser";
     stage.classList.toggle("drawing", draws);
     stage.classList.toggle("filling", name === "fill");
-    show(find("tool-options"), name !== "pan");
     show(find("brush-size-label"), draws);
-    show(classes, name !== "eraser");
+    show(classes, name === "brush" || name === "fill");
     find("tool-name").textContent = TOOLS[name].name;
     if (name === "pan") keyed = null;
     show(cursor, false);
@@ -75,12 +75,14 @@ export function createTools(hooks) {
     begin(point, event) {
       const corrections = hooks.corrections();
       const at = toMask(point);
+      paint.end(); // a stroke by key while another goes on
       value = valueOf(event);
+      drawn = corrections;
       corrections.begin();
       if (tool === "fill") {
         const [x, y] = [Math.floor(at.x), Math.floor(at.y)];
         const inside = x >= 0 && y >= 0 && x < corrections.width && y < corrections.height;
-        if (inside) corrections.flood(x, y, value, hooks.mask().labels);
+        if (inside) corrections.flood(x, y, value, hooks.mask());
         last = null;
       } else {
         last = at;
@@ -92,19 +94,21 @@ export function createTools(hooks) {
     move(point) {
       if (!last) return;
       const at = toMask(point);
-      hooks.corrections().line(last.x, last.y, at.x, at.y, radius(), value);
+      drawn.line(last.x, last.y, at.x, at.y, radius(), value);
       last = at;
       hooks.redraw();
     },
     end() {
       last = null;
       cursor.classList.remove("down");
-      hooks.corrections()?.end();
+      drawn?.end();
+      drawn = null;
     },
     cancel() {
       last = null;
       cursor.classList.remove("down");
-      hooks.corrections()?.cancel();
+      drawn?.cancel();
+      drawn = null;
       hooks.redraw();
     },
   };
@@ -129,7 +133,7 @@ export function createTools(hooks) {
 
   function back(which) {
     const corrections = hooks.corrections();
-    if (!corrections || !corrections[which === "undo" ? "canUndo" : "canRedo"]) return;
+    if (drawn || !corrections || !corrections[which === "undo" ? "canUndo" : "canRedo"]) return;
     corrections[which]();
     announce(which === "undo" ? "Undone." : "Redone.");
   }
@@ -137,6 +141,9 @@ export function createTools(hooks) {
   return {
     choose,
     paint,
+
+    /** End the stroke, which belongs to an image that is about to be closed. */
+    release: () => paint.end(),
     undo: () => back("undo"),
     redo: () => back("redo"),
     get value() {

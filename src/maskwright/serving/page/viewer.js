@@ -23,6 +23,8 @@ export function createViewer(hooks) {
   const context = canvas.getContext("2d");
   const handle = find("swipe");
   leaveStylesAlone();
+  // It warns of tiles that come when another image was chosen meanwhile.
+  OpenSeadragon.console = { ...console, warn: () => {} };
   const viewer = OpenSeadragon({
     element: find("viewer"),
     drawer: "canvas",

@@ -34,7 +34,9 @@ from maskwright.serving.security import (
     same_secret,
     session_of,
 )
-from maskwright.serving.store.image_store import ImageStore
+from maskwright.serving.store.edited_mask import StaleError
+from maskwright.serving.store.image_store import ImageStore, StoreFullError
+from maskwright.serving.store.training_export import KeptError
 from maskwright.serving.store.upload import EvictedError, NotDoneError
 
 PAGE = Path(__file__).parents[1] / "page"
@@ -45,6 +47,9 @@ _STATUS: dict[type[Exception], int] = {
     BusyError: 503,
     EvictedError: 404,
     NotDoneError: 409,
+    StaleError: 409,
+    KeptError: 409,
+    StoreFullError: 507,
     DeadlineExceededError: 504,
     TooLargeError: 413,
     DataError: 422,

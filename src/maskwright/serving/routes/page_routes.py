@@ -1,18 +1,21 @@
 """Routes of the page: models, and images with their tiles, probabilities and masks."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import APIRouter, File, Query, Request, UploadFile
 from fastapi.responses import Response
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
-from maskwright.serving.jobs.job_queue import JobQueue
+from maskwright.imageio.windows import MOST_PIXELS
+from maskwright.model_card import postprocessing_of
+from maskwright.serving.jobs.job_queue import JobQueue, wait_if_large
 from maskwright.serving.jobs.model_registry import ModelRegistry
 from maskwright.serving.jobs.probability_grid import LEVELS
-from maskwright.serving.jobs.run_inference import decide_regions
+from maskwright.serving.jobs.run_inference import decisions_now
 from maskwright.serving.routes.requests import (
     BINARY,
     choose_model,
@@ -33,7 +36,20 @@ _GZIP = {"content-encoding": "gzip"}
 _PACKED = {"requestBody": {"required": True, "content": {_BYTES: BINARY}}}
 _IMMUTABLE = {"cache-control": "private, max-age=31536000, immutable"}
 
+Version = Annotated[int, Query(ge=0, description="Version of the mask that was edited.")]
+ModelName = Annotated[str, Query(max_length=100)]
 Wait = Annotated[float, Query(ge=0, le=_LONGEST_WAIT_S, description="Seconds to wait for news.")]
+
+
+class MaskDecision(BaseModel):
+    """How a mask is decided, and the version of the mask that this was said of."""
+
+    model_config = ConfigDict(extra="forbid")
+    version: NonNegativeInt
+    threshold: Annotated[float, Field(ge=0, le=1)] | None
+    min_area_px: Annotated[int, Field(ge=0, le=MOST_PIXELS)]
+    fill_holes_px: Annotated[int, Field(ge=0, le=MOST_PIXELS)]
+    keep_largest: bool
 
 
 def page_routes(
@@ -90,39 +106,71 @@ def page_routes(
         return await send_file(pyramid.thumbnail, _JPEG, _IMMUTABLE)
 
     @routes.get("/images/{id}/labels", **file_response(_BYTES))
-    async def corrected(id: str) -> Response:
-        """The corrected mask of an image, of its grid; 404 if nothing was corrected."""
-        return await send_file(images.finished(id).correction, _BYTES, _GZIP)
+    async def labels(id: str) -> Response:
+        """Class of each pixel of the grid as the settings decide it at full resolution.
 
-    @routes.put("/images/{id}/labels", status_code=204, openapi_extra=_PACKED)
-    async def correct(id: str, request: Request) -> Response:
-        """Store a corrected mask: the class of each pixel of the grid, 255 for none, with gzip."""
+        Strokes are not part of it; numbers of objects follow as 16 bits.
+        """
         upload = images.finished(id)
-        await queue.run(upload.correct, await request.body())
-        return Response(status_code=204)
 
-    @routes.delete("/images/{id}/labels", status_code=204)
-    async def undo(id: str) -> Response:
-        """Go back to the mask of the model."""
-        images.finished(id).correction.unlink(missing_ok=True)
-        return Response(status_code=204)
+        def pack() -> bytes:
+            wait_if_large(upload.pixels)
+            with upload.in_use():
+                return upload.mask.packed()
+
+        return Response(await queue.run(pack), media_type=_BYTES, headers=_GZIP)
+
+    @routes.put("/images/{id}/settings")
+    async def decide_mask(id: str, body: MaskDecision) -> dict[str, Any]:
+        """Set threshold and postprocessing of the mask; 409 if `version` is not the stored one."""
+        upload = images[id]
+        changes = body.model_dump(exclude={"version"})
+        upload.mask.decide(replace(upload.mask.settings, **changes), body.version)
+        return describe_image(upload)
+
+    @routes.get("/images/{id}/strokes", **file_response(_BYTES))
+    async def strokes(id: str) -> Response:
+        """The strokes on the mask of an image, of its grid; 404 if there are none."""
+        return await send_file(images.finished(id).mask.strokes_file, _BYTES, _GZIP)
+
+    @routes.put("/images/{id}/strokes", openapi_extra=_PACKED)
+    async def correct(id: str, version: Version, request: Request) -> dict[str, Any]:
+        """Store all strokes: the class of each pixel of the grid, 255 for none, 254 for no stroke.
+
+        They are packed with gzip; 409 if `version` is not the stored one.
+        """
+        upload = images.finished(id)
+        await queue.run(upload.mask.draw, await request.body(), version)
+        return describe_image(upload)
+
+    @routes.post("/images/{id}/copy", status_code=202)
+    async def predict_again(id: str, model: ModelName) -> dict[str, Any]:
+        """Store the image once more, for another model."""
+        upload, served = images[id], choose_model(models, model)
+        segmenter_of(served)
+
+        def copy() -> Upload:
+            with upload.in_use(), upload.image.open("rb") as file:
+                return images.add(upload.name, served, file)
+
+        return describe_image(await queue.run(copy))
 
     @routes.post("/images/{id}/keep")
-    async def keep(id: str) -> dict[str, Any]:
-        """Store the image and its mask as it is now in a data set to train on."""
+    async def keep(id: str, replace: bool = False) -> dict[str, Any]:
+        """Store the image and its mask as it is now in a data set to train on.
+
+        409 if the data set holds another mask of the image and `replace` is false.
+        """
         upload = images.finished(id)
         if training_folder is None:
             raise HTTPException(404, "This server keeps nothing; start it with --keep FOLDER.")
-        return await queue.run(keep_for_training, training_folder, upload)
+        return await queue.run(keep_for_training, training_folder, upload, replace)
 
     @routes.post("/images/{id}/decide")
     async def decide_again(id: str) -> dict[str, Any]:
         """Decide on the regions of the mask as it is now."""
         upload = images.finished(id)
-        classifier = upload.served.classifier
-        if classifier is None:
-            raise HTTPException(422, f"The model {upload.served.name} decides on no regions.")
-        await queue.run(decide_regions, upload, classifier, queue.limits.pixels)
+        await queue.run(decisions_now, upload, queue.limits.pixels)
         return describe_image(upload)
 
     return routes
@@ -151,7 +199,7 @@ def describe_model(served: ServedModel, keeps: bool) -> dict[str, Any]:
 
 def describe_image(upload: Upload) -> dict[str, Any]:
     """Status of an image, and what the model predicted for it."""
-    grid, decided = upload.grid, upload.decisions
+    grid, decided, mask = upload.grid, upload.decisions, upload.mask
     planes = ["labels", "probabilities"]
     if upload.served.segmenter is not None and upload.served.segmenter.has_objects:
         planes.append("objects")
@@ -168,9 +216,14 @@ def describe_image(upload: Upload) -> dict[str, Any]:
         "grid": {"width": grid.width, "height": grid.height, "scale": grid.scale},
         "levels": LEVELS,
         "planes": planes,
-        "changed": upload.corrected,
+        "version": mask.version,
+        "settings": {**postprocessing_of(mask.settings), "threshold": mask.settings.threshold},
+        "changed": mask.changed,
+        "strokes": mask.has_strokes,
+        "saved": mask.exported == mask.version,
         "regions": None if decided is None else decided.regions,
         "decisions": None if decided is None else decided.decisions,
+        "decided": upload.decided_version == mask.version,
     }
 
 

@@ -6,13 +6,13 @@ import shutil
 import sys
 import tempfile
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
-from maskwright.errors import MaskwrightError, TooLargeError
+from maskwright.errors import DataError, MaskwrightError, TooLargeError
 from maskwright.imageio import read_header
 from maskwright.imageio.header import start_of
 from maskwright.imageio.tiff import TIFF_MAGIC
@@ -26,8 +26,19 @@ from maskwright.serving.store.upload import EvictedError, NotDoneError, Upload, 
 from maskwright.tasks.serving import ServedModel
 
 _RETRY_S = 5
+_DICOM = (b"DICM", 128)  # where the format has its name, and from which byte
 _TILES_SHARE = 0.2  # of the progress, when the tiles are there
 _CLOSED = "The server was shut down before the image was done; send it again."
+
+
+class StoreFullError(MaskwrightError):
+    """An image for which there is no room, as `number` images have edits not yet saved."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(
+            f"There is no room for more images: {number} have corrections that were not saved "
+            f"yet; download their masks, add them to the training data, or remove them."
+        )
 
 
 class _StoppedError(Exception):
@@ -37,7 +48,8 @@ class _StoppedError(Exception):
 class ImageStore:
     """Uploads by id. One thread writes their tiles, another runs models, in the order of arrival.
 
-    Beyond the limits of number and bytes, the oldest finished uploads are removed.
+    Beyond the limits of number and bytes, the oldest finished uploads are removed, but for those
+    with edits that were not downloaded or kept.
     """
 
     def __init__(self, limits: ServerLimits) -> None:
@@ -62,11 +74,22 @@ class ImageStore:
             raise NotDoneError(upload.reason)
         return upload
 
+    def stored(self, ids: Sequence[str]) -> list[Upload]:
+        """Those of some uploads that are still stored; `EvictedError` if none is."""
+        uploads = [self.finished(id) for id in ids if id in self._uploads]
+        if not uploads:
+            raise EvictedError
+        return uploads
+
     def check(self) -> None:
-        """Raise `BusyError` if as many wait as may."""
+        """Raise `BusyError` if as many wait as may, `StoreFullError` if none can make room."""
         waiting = sum(not upload.over for upload in list(self._uploads.values()))
         if waiting >= self.limits.queue or self.closed:
             raise BusyError(_RETRY_S)
+        unsaved = [upload for upload in list(self._uploads.values()) if upload.unsaved]
+        stored_bytes = sum(upload.stored_bytes for upload in unsaved)
+        if len(unsaved) >= self.limits.images_kept or stored_bytes >= self.limits.bytes_kept:
+            raise StoreFullError(len(unsaved))
 
     def add(self, name: str, served: ServedModel, source: BinaryIO) -> Upload:
         """Store an image; a model works on it later.
@@ -78,8 +101,13 @@ class ImageStore:
         folder = self.folder / id
         folder.mkdir()
         try:
-            start = source.read(64)
+            start = source.read(_DICOM[1] + len(_DICOM[0]))
             source.seek(0)
+            if start.endswith(_DICOM[0]):
+                raise DataError(
+                    f"{name} is a DICOM file, which the page does not read; convert it to TIFF or "
+                    f"PNG with the window that the model was trained with."
+                )
             file = folder / f"image{safe_suffix(name, start)}"
             with file.open("wb") as copy:
                 shutil.copyfileobj(source, copy, 2**20)
@@ -182,7 +210,7 @@ class ImageStore:
             total = sum(upload.stored_bytes for upload in uploads)
             if len(uploads) <= self.limits.images_kept and total <= self.limits.bytes_kept:
                 return
-            oldest = next((upload for upload in uploads[:-1] if upload.over), None)
+            oldest = next((u for u in uploads[:-1] if u.over and not u.unsaved), None)
             if oldest is None:
                 return
             with contextlib.suppress(EvictedError):

@@ -1,23 +1,25 @@
 """Images and their corrected masks as a data set that `maskwright train` reads."""
 
 import filecmp
+import hashlib
 import shutil
 import threading
 import unicodedata
-from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from maskwright.data.readers.description import FILE_NAMES, read_description, write_description
-from maskwright.errors import ConfigError, DataError, TooLargeError
+from maskwright.errors import ConfigError, DataError, MaskwrightError, TooLargeError
 from maskwright.imageio import (
     IMAGE_SUFFIXES,
     MAX_PIXELS,
     atomic_write,
     list_images,
     read_header,
+    read_mask,
     write_image,
     write_mask,
 )
@@ -32,8 +34,23 @@ _LOCK = threading.Lock()
 _REMARK = "Kept by maskwright serve: masks as they were corrected; 255 marks what does not count."
 
 
-def keep_for_training(training_folder: Path, upload: Upload) -> dict[str, Any]:
-    """Store an image with its mask as it is now; the same image again replaces its mask.
+class KeptError(MaskwrightError):
+    """An image of which the training data holds another mask, which was not to be replaced."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"The training data holds {name} already, with another mask, perhaps a corrected one; "
+            f"keep it with replace=true to put this mask in its place."
+        )
+
+
+def keep_for_training(
+    training_folder: Path, upload: Upload, replace: bool = False
+) -> dict[str, Any]:
+    """Store an image with its mask as it is now.
+
+    The same image again replaces a mask that was kept of the same upload; another only if
+    `replace` says so.
 
     Args:
         training_folder: Holds a data set for each model: `images`, `masks`, for a model of
@@ -45,6 +62,7 @@ def keep_for_training(training_folder: Path, upload: Upload) -> dict[str, Any]:
     Raises:
         DataError: If training could not read the image, or it cannot be written.
         ConfigError: If the folder holds masks of other classes.
+        KeptError: If the folder holds another mask of the image.
     """
     name, card = upload.served.name, upload.card
     if upload.pixels > MAX_PIXELS:
@@ -54,24 +72,43 @@ def keep_for_training(training_folder: Path, upload: Upload) -> dict[str, Any]:
         )
     wait_if_large(upload.pixels)
     with upload.in_use():
-        labels, suffix = upload.labels(), _suffix(upload)
-    objects = upload.objects(labels)
+        version, suffix, labels = upload.mask.version, _suffix(upload), upload.mask.labels()
+    objects = upload.mask.objects(labels)
+    masks = {"masks": labels}
+    if objects is not None:
+        ids = Instances.from_ids(objects.ids()).ids()  # without gaps
+        masks["instances"] = ids.astype(np.uint16)
     folder = training_folder / name
     try:
         with _LOCK:
             _describe(folder, name, card.labels)
-            stem = _free_stem(folder / "images", upload.stem, upload.image)
-            if objects is not None:
-                ids = Instances.from_ids(objects.ids()).ids()  # without gaps
-                write_image(folder / "instances" / f"{stem}.png", ids.astype(np.uint16))
-            write_mask(folder / "masks" / f"{stem}.png", labels, card.labels.colors)
+            stem, is_there = _stem_of(folder / "images", upload.stem, upload.image)
+            files = {folder / kind / f"{stem}.png": values for kind, values in masks.items()}
+            if is_there and not (replace or upload.kept == _digest(files) or _hold(files)):
+                raise KeptError(upload.name)
+            for file, values in files.items():
+                if file.parent.name == "masks":
+                    write_mask(file, values, card.labels.colors)
+                else:
+                    write_image(file, values)
             # Last, so that there is never an image without its mask.
             with atomic_write(folder / "images" / f"{stem}{suffix}") as beside:
                 shutil.copyfile(upload.image, beside)
             number = len(list_images(folder / "images"))
+            upload.kept, upload.mask.exported = _digest(files), version
     except OSError as error:
         raise DataError(f"{upload.name} cannot be kept: {error.strerror}.") from error
     return {"folder": f"{training_folder.name}/{name}", "images": number}
+
+
+def _digest(files: Iterable[Path]) -> str:
+    """Checksum of the content of files."""
+    return "".join(hashlib.sha256(file.read_bytes()).hexdigest() for file in files)
+
+
+def _hold(files: Mapping[Path, np.ndarray]) -> bool:
+    """Whether files have these values."""
+    return all(np.array_equal(read_mask(file).values, values) for file, values in files.items())
 
 
 def _describe(folder: Path, name: str, labels: Labels) -> None:
@@ -107,22 +144,21 @@ def _suffix(upload: Upload) -> str:
     return _SUFFIXES.get(format, f".{format.lower()}")
 
 
-def _free_stem(folder: Path, stem: str, file: Path) -> str:
-    """Stem for an image: that of a file with the same content, else one that is free.
+def _stem_of(folder: Path, stem: str, file: Path) -> tuple[str, bool]:
+    """Stem of the file with the same content as an image, and `True`; else one that is free.
 
     Masks are paired by stems, in which neither case nor the suffix of the file counts.
     """
-    taken: dict[str, list[Path]] = defaultdict(list)
-    for image in list_images(folder) if folder.is_dir() else []:
-        taken[_normalize(image.stem)].append(image)
+    images = list_images(folder) if folder.is_dir() else []
+    for image in images:
+        if filecmp.cmp(image, file, shallow=False):  # different sizes are told apart at once
+            return image.stem, True
+    taken = {_normalize(image.stem) for image in images}
     name, number = stem, 1
-    while others := taken[_normalize(name)]:
-        for other in others:
-            if filecmp.cmp(other, file, shallow=False):
-                return other.stem
+    while _normalize(name) in taken:
         number += 1
         name = f"{stem}-{number}"
-    return name
+    return name, False
 
 
 def _normalize(stem: str) -> str:

@@ -7,6 +7,7 @@ import numpy as np
 from maskwright.errors import ConfigError
 from maskwright.export.engines import SHARED
 from maskwright.inference.predictor import Prediction
+from maskwright.instances import Instances
 from maskwright.tasks.instances.detections import by_score
 from maskwright.tasks.instances.predictor import InstancePredictor
 from maskwright.tasks.serving import (
@@ -14,7 +15,6 @@ from maskwright.tasks.serving import (
     EngineSharing,
     LargeImageJob,
     MaskSettings,
-    PredictedObjects,
     ServedModel,
     ServedSegmenter,
     TensorSpec,
@@ -48,11 +48,10 @@ def predict(
     return [predictor(image) for image in images]
 
 
-def predict_job(predictor: InstancePredictor, job: LargeImageJob) -> PredictedObjects:
-    """Objects by falling score, and the mask of those whose score suffices."""
+def predict_job(predictor: InstancePredictor, job: LargeImageJob) -> Instances:
+    """All objects by falling score, and the mask of those whose score and area suffice."""
     windows = job.windows
-    objects = predictor.predict_all(windows.read(0, windows.height, 0, windows.width))
-    objects = by_score(objects.at_least(area_px=max(predictor.card.min_area_px, 1)))
-    confident = predictor.confident(objects)
-    job.write_mask(confident.classes())
-    return PredictedObjects(objects, confident)
+    pixels = windows.read(0, windows.height, 0, windows.width)
+    objects = by_score(predictor.adjusted(min_area_px=0).predict_all(pixels).at_least())
+    job.write_mask(predictor.confident(objects).classes())
+    return objects

@@ -75,7 +75,7 @@ def predict_job(predictor: Predictor, job: LargeImageJob) -> None:
     def watched(strips: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
         top = 0
         for strip in strips:
-            job.add_probabilities(top, 0, strip)
+            job.add_probabilities(top, 0, strip, None)
             top += len(strip)
             job.advance(len(strip) / size[0])
             yield strip

@@ -1,0 +1,83 @@
+/** Downloads, and the training data set of the server. */
+
+import { Refused, ask, download } from "./api.js";
+import { attempt, complain, find, show, tell } from "./dom.js";
+
+const REGION_TABLES = ["decisions.csv", "regions.csv"];
+
+/**
+ * @param {object} hooks  entry(): the selected image; done(): all images with a mask; save(entry): saves its edits;
+ *   decide(entry): decides on the regions of its mask, if it has changed.
+ */
+export function createSaving(hooks) {
+  const buttons = [...find("downloads").querySelectorAll("[data-file]")];
+  const archive = find("archive");
+  const keep = find("keep");
+
+  async function busy(button, work) {
+    button.disabled = true;
+    await attempt(work);
+    button.disabled = false;
+  }
+
+  async function downloadMask(name) {
+    const entry = hooks.entry();
+    await hooks.save(entry);
+    if (REGION_TABLES.includes(name)) await hooks.decide(entry);
+    const { version } = entry;
+    await download(`images/${entry.id}/${name}`);
+    const holdsMask = !name.endsWith(".csv") && name !== "overlay.png";
+    if (holdsMask && entry.version === version) entry.exported = true;
+  }
+
+  async function downloadAll() {
+    const entries = hooks.done();
+    await Promise.all(entries.map(hooks.save));
+    const versions = entries.map(({ version }) => version);
+    const body = JSON.stringify({ ids: entries.map(({ id }) => id) });
+    const headers = { "Content-Type": "application/json" };
+    const answer = await download("archive.zip", { method: "POST", body, headers });
+    const missing = Number(answer.headers.get("X-Left-Out"));
+    if (missing) complain(`${missing} files are not in the archive; left-out.txt in it names the reasons.`);
+    else entries.forEach((entry, i) => (entry.exported ||= entry.version === versions[i]));
+  }
+
+  async function keepImage() {
+    const entry = hooks.entry();
+    const { name, id } = entry;
+    await hooks.save(entry);
+    const { version } = entry;
+    const post = (path) => ask(`images/${id}/${path}`, { method: "POST" });
+    const answer = await post("keep").catch((error) => {
+      if (!(error instanceof Refused) || error.status !== 409) throw error;
+      const question = `The training data holds ${name} already, with another mask, perhaps a corrected one.`;
+      return confirm(`${question} Replace that mask?`) ? post("keep?replace=true") : null;
+    });
+    if (!answer) return;
+    const { folder, images } = await answer.json();
+    if (entry.version === version) entry.exported = true;
+    const all = images === 1 ? "1 image" : `${images} images`;
+    tell(`${name} was added to ${folder}, which now contains ${all}.`);
+  }
+
+  for (const button of buttons) {
+    button.addEventListener("click", () => busy(button, () => downloadMask(button.dataset.file)));
+  }
+  archive.addEventListener("click", () => busy(archive, downloadAll));
+  keep.addEventListener("click", () => busy(keep, keepImage));
+
+  return {
+    /** Enable the buttons for an image with a mask, or disable them (null). */
+    suit(model) {
+      for (const button of [...buttons, archive]) button.disabled = !model;
+      for (const button of buttons.filter(({ dataset }) => REGION_TABLES.includes(dataset.file))) {
+        show(button, Boolean(model?.names));
+      }
+      show(keep, model?.keep !== false);
+      show(find("keep-note"), model?.keep !== false);
+      keep.disabled = !model?.keep;
+    },
+    keep: () => keep.click(),
+    download: () => buttons[0].click(),
+  };
+}

@@ -1,0 +1,199 @@
+"""The mask of an image as it is now: settings replayed at full resolution, strokes on top."""
+
+import gzip
+import tempfile
+import threading
+import zlib
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from maskwright.errors import DataError, MaskwrightError
+from maskwright.imageio import atomic_write, read_mask
+from maskwright.imageio.geo import GeoTags
+from maskwright.imageio.windows import MOST_PIXELS
+from maskwright.imageio.write import write_large_mask
+from maskwright.inference.large.partial_mask import Pieces
+from maskwright.inference.large.postprocess_large import clean_large
+from maskwright.inference.large.predict_large import finished_rows
+from maskwright.instances import Instances
+from maskwright.labels import IGNORE_LABEL
+from maskwright.model_card import postprocessing_of
+from maskwright.serving.jobs.probability_grid import PixelGrid, ProbabilityPlanes, level_of
+from maskwright.serving.limits import check_deadline
+from maskwright.serving.store.object_numbers import renumber_objects
+from maskwright.tasks.serving import MaskSettings, ServedSegmenter
+
+UNTOUCHED = 254
+"""Value of pixels without a stroke."""
+
+_BAND_PIXELS = 2**23
+
+
+class StaleError(MaskwrightError):
+    """An edit of an earlier version of a mask than the one that is stored."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This mask was changed elsewhere meanwhile, for example in another tab; reload the "
+            "page to see it, and make the last change again."
+        )
+
+
+class EditedMask:
+    """The mask of one image: what the model predicted, the settings that decide it, and strokes.
+
+    `version` counts the edits; `exported` is the version that was last downloaded or kept.
+    """
+
+    def __init__(self, folder: Path, grid: PixelGrid, segmenter: ServedSegmenter) -> None:
+        self.grid, self.segmenter = grid, segmenter
+        self.settings: MaskSettings = segmenter.settings
+        self.planes = ProbabilityPlanes(folder / "planes", *grid.size)
+        self.decided = folder / "mask.tif"  # by the settings, without strokes
+        self.strokes_file = folder / "strokes.gz"  # of the grid
+        self.predicted: Instances | None = None  # for a model of objects: all, by falling score
+        self.geo: GeoTags | None = None
+        self.has_gaps = False  # pixels without data
+        self.version = self.exported = 0
+        self._decided_by = self.settings
+        self._lock = threading.RLock()
+
+    @property
+    def changed(self) -> bool:
+        """Whether it may differ from the mask of the model."""
+        return self.settings != self.segmenter.settings or self.has_strokes
+
+    @property
+    def has_strokes(self) -> bool:
+        """Whether any pixel was corrected."""
+        return self.strokes_file.exists()
+
+    def decide(self, settings: MaskSettings, version: int) -> None:
+        """Store other settings; `StaleError` if `version` is not the one that is stored."""
+        with self._lock:
+            self._advance(version)
+            self.settings = settings
+
+    def draw(self, packed: bytes, version: int) -> None:
+        """Store all strokes: a class for each pixel of the grid, or `UNTOUCHED`, with gzip.
+
+        Raises `DataError` if they have another size, or a class that the model does not have,
+        `StaleError` as `decide`.
+        """
+        strokes = self._checked(packed)
+        with self._lock:
+            self._advance(version)
+            if strokes.strip(bytes([UNTOUCHED])):
+                with atomic_write(self.strokes_file) as beside:
+                    beside.write_bytes(gzip.compress(strokes, 1, mtime=0))
+            else:
+                self.strokes_file.unlink(missing_ok=True)
+
+    def file(self) -> Path:
+        """Label TIFF of the mask without strokes, as the settings decide it now."""
+        with self._lock:
+            if self._decided_by != self.settings:
+                with tempfile.TemporaryDirectory(dir=self.decided.parent) as folder:
+                    self._replay(Path(folder))
+                self._decided_by = self.settings
+            return self.decided
+
+    def base(self) -> np.ndarray:
+        """Labels uint8 `(h, w)` of `file`."""
+        return read_mask(self.file(), MOST_PIXELS).values.astype(np.uint8, copy=False)
+
+    def packed(self) -> bytes:
+        """Labels of `file` on the grid, then numbers of objects if there are any, with gzip."""
+        with self._lock:
+            objects, planes = self.confident(), [self.grid.sample(self.base()).tobytes()]
+        if objects is not None:
+            planes.append(self.grid.sample(objects.ids()).astype("<u2").tobytes())
+        return gzip.compress(b"".join(planes), 1, mtime=0)
+
+    def labels(self) -> np.ndarray:
+        """Labels uint8 `(h, w)` of the mask as it is now."""
+        with self._lock:
+            labels, strokes = self.base(), self._strokes()
+        return labels if strokes is None else np.where(strokes == UNTOUCHED, labels, strokes)
+
+    def objects(self, labels: np.ndarray) -> Instances | None:
+        """Objects of the mask as it is now, `labels`; `None` for a model without objects.
+
+        Predicted objects overlap and have scores, those of a mask with strokes do not.
+        """
+        objects, strokes = self.confident(), self._strokes()
+        if objects is None or strokes is None:
+            return objects
+        return Instances.from_ids(renumber_objects(labels, objects, strokes != UNTOUCHED), labels)
+
+    def confident(self) -> Instances | None:
+        """Predicted objects that the settings leave, as `predict` gives them."""
+        if self.predicted is None:
+            return None
+        settings = self.settings
+        return self.predicted.at_least(settings.threshold or 0.0, max(settings.min_area_px, 1))
+
+    def _advance(self, version: int) -> None:
+        if version != self.version:
+            raise StaleError
+        self.version += 1
+
+    def _strokes(self) -> np.ndarray | None:
+        """Strokes in the size of the image."""
+        try:
+            data = gzip.decompress(self.strokes_file.read_bytes())
+        except FileNotFoundError:
+            return None
+        grid = self.grid
+        return grid.upsample(np.frombuffer(data, np.uint8).reshape(grid.height, grid.width))
+
+    def _checked(self, packed: bytes) -> bytes:
+        width, height = self.grid.width, self.grid.height
+        decompressor = zlib.decompressobj(wbits=31)  # of gzip
+        try:
+            labels = decompressor.decompress(packed, height * width + 1)
+        except zlib.error:
+            raise DataError("Expected the mask to be packed with gzip.") from None
+        if len(labels) != height * width or not decompressor.eof:
+            raise DataError(
+                f"Expected a byte for each of {width}x{height} pixels, {width * height:,} in all, "
+                f"packed with gzip; received another number."
+            )
+        known = self.segmenter.predictor.card.labels.num_classes
+        counts = cv2.calcHist([np.frombuffer(labels, np.uint8)], [0], None, [256], [0, 256])
+        unknown = np.flatnonzero(counts[known:UNTOUCHED])
+        if unknown.size:
+            raise DataError(
+                f"Expected the classes 0 to {known - 1}, {IGNORE_LABEL} for none, or {UNTOUCHED} "
+                f"where nothing was corrected; the mask holds {known + unknown[0]}."
+            )
+        return labels
+
+    def _replay(self, folder: Path) -> None:
+        """Write `decided` by the settings, as `predict` does with them."""
+        card = self.segmenter.predictor.card
+        objects = self.confident()
+        if objects is not None:
+            classes = objects.classes().astype(np.uint8)
+
+            def rows(top: int, bottom: int) -> np.ndarray:
+                return classes[top:bottom]
+        else:
+            labels = Pieces(folder / "labels", *self.grid.size)
+            cut = level_of(self.settings.threshold, self.settings.threshold_of)
+            for top, classes, levels in self.planes.bands(_BAND_PIXELS):
+                check_deadline()
+                if card.background is not None:
+                    classes[(levels < cut) & (classes != IGNORE_LABEL)] = card.background
+                labels.put(top, 0, classes)
+            steps = postprocessing_of(self.settings)
+            cleaned, _ = clean_large(labels, folder, **steps, background=card.background)
+
+            def rows(top: int, bottom: int) -> np.ndarray:
+                check_deadline()
+                return finished_rows(labels, cleaned, top, bottom)
+
+        colors = card.labels.colors
+        write_large_mask(self.decided, rows, self.grid.size, colors, self.geo, self.has_gaps)

@@ -1,0 +1,214 @@
+"""Masks of the page as files: of one image in every format, and archives of several images."""
+
+import csv
+import io
+import json
+import tempfile
+import zipfile
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import IO, Any, TypeVar
+
+import numpy as np
+from PIL import Image
+
+from maskwright.errors import TooLargeError
+from maskwright.imageio.windows import open_windows
+from maskwright.imageio.write import write_large_mask
+from maskwright.inference.postprocess import OBJECTS, components_of
+from maskwright.instances import Instances
+from maskwright.labels import IGNORE_LABEL
+from maskwright.serving.jobs.job_queue import wait_if_large
+from maskwright.serving.jobs.run_inference import decisions_now
+from maskwright.serving.limits import check_deadline
+from maskwright.serving.store.mask_formats import as_png, coco, label_png, polygons
+from maskwright.serving.store.tile_pyramid import reduced_picture
+from maskwright.serving.store.upload import Upload
+from maskwright.tasks.instances.drawing import draw_objects
+
+_FAST = 1  # of the levels of zlib
+_LEFT_OUT = "left-out.txt"
+
+Rows = list[dict[str, Any]]
+T = TypeVar("T")
+Encode = Callable[[Upload, np.ndarray, int], T]
+"""From an upload, its labels `(h, w)` and the most pixels that are decoded at once to a file."""
+
+
+def exporter(upload: Upload, max_pixels: int) -> Callable[[Encode[T]], T]:
+    """Function that encodes the mask of an upload as it is now, once for all formats.
+
+    It raises `TooLargeError` for an image that is too large for a format.
+    """
+    wait_if_large(upload.pixels)
+    labels, version = cache(upload.mask.labels), upload.mask.version
+
+    def export(encode: Encode[T]) -> T:
+        check_deadline()
+        with upload.in_use():
+            whole = encode is _mask_tif and not upload.mask.has_strokes  # it is there, as a file
+            if not whole and upload.pixels > max_pixels:
+                raise TooLargeError(
+                    f"The image has {upload.size[1]}x{upload.size[0]} pixels, and this format is "
+                    f"written up to {max_pixels:,} pixels; download mask.tif, or use "
+                    f"`maskwright predict`."
+                )
+            data = encode(upload, np.empty((0, 0)) if whole else labels(), max_pixels)
+        if encode in _HOLD_THE_MASK:
+            upload.mask.exported = max(upload.mask.exported, version)
+        return data
+
+    return export
+
+
+def archive(uploads: Sequence[Upload], max_pixels: int, missing: int = 0) -> tuple[IO[bytes], int]:
+    """All formats of several uploads in one zip, a folder for each, as a temporary file.
+
+    Tables of all images stand beside the folders. What could not be written is listed in
+    `left-out.txt`, with the reason, and counted; `missing` images are not stored any longer.
+    """
+    wait_if_large(max(upload.pixels for upload in uploads))
+    file = tempfile.TemporaryFile()  # noqa: SIM115  # closed when it was sent
+    taken: set[str] = set()
+    skipped = ["An image is no longer on the server; add it again."] * missing
+    tables: dict[str, Rows] = defaultdict(list)
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=_FAST) as packed:
+        for upload in uploads:
+            folder, export = _unique(upload.stem, taken), exporter(upload, max_pixels)
+            names = {"folder": folder, "image": upload.name, "model": upload.served.name}
+            for name, (_, encode) in DOWNLOADS.items():
+                if name in _REGION_TABLES and upload.served.classifier is None:
+                    continue
+                try:
+                    packed.writestr(f"{folder}/{name}", export(encode))
+                    if name in _TABLES:
+                        tables[name] += [names | row for row in export(_TABLES[name])]
+                except TooLargeError as error:
+                    skipped.append(f"{folder}/{name}: {error}")
+        for name, rows in tables.items():
+            packed.writestr(name, _csv(rows))
+        if skipped:
+            packed.writestr(_LEFT_OUT, "\n".join(skipped))
+    return file, len(skipped)
+
+
+def _unique(stem: str, taken: set[str]) -> str:
+    """The name, with a number behind it if it is taken; adds the result to `taken`."""
+    name, number = stem, 1
+    while name.casefold() in taken:
+        number += 1
+        name = f"{stem}-{number}"
+    taken.add(name.casefold())
+    return name
+
+
+def _mask_png(upload: Upload, labels: np.ndarray, _: int) -> bytes:
+    objects = upload.mask.objects(labels)
+    return label_png(labels, upload.card.labels) if objects is None else label_png(objects.ids())
+
+
+def _mask_tif(upload: Upload, labels: np.ndarray, _: int) -> bytes:
+    """A label TIFF, with the georeference of the image if it has one."""
+    mask, colors = upload.mask, upload.card.labels.colors
+    if not mask.has_strokes:
+        return mask.file().read_bytes()
+    with tempfile.TemporaryDirectory(dir=upload.folder) as folder:
+        file = Path(folder) / "mask.tif"
+        write_large_mask(
+            file, lambda top, end: labels[top:end], upload.size, colors, mask.geo, mask.has_gaps
+        )
+        return file.read_bytes()
+
+
+def _polygons(upload: Upload, labels: np.ndarray, _: int) -> bytes:
+    card = upload.card
+    return polygons(labels, card.labels, card.background, upload.mask.geo)
+
+
+def _overlay_png(upload: Upload, labels: np.ndarray, max_pixels: int) -> bytes:
+    """The mask over the image, in the size of the grid."""
+    grid, pyramid = upload.grid, upload.pyramid
+    with open_windows(upload.image, max_pixels) as windows:
+        span = None if pyramid is None else pyramid.span
+        picture = reduced_picture(windows, span, (grid.height, grid.width))
+    objects = upload.mask.objects(labels)
+    if objects is None:
+        overlay = upload.card.labels.overlay(picture, grid.sample(labels))
+    elif grid.scale == 1:
+        overlay = draw_objects(picture, objects)
+    else:
+        overlay = draw_objects(picture, Instances.from_ids(grid.sample(objects.ids())))
+    return as_png(Image.fromarray(overlay))
+
+
+def _coco_json(upload: Upload, labels: np.ndarray, _: int) -> bytes:
+    objects, card = upload.mask.objects(labels), upload.card
+    return json.dumps(coco(upload.name, labels, objects, card.labels, card.background)).encode()
+
+
+def area_rows(upload: Upload, labels: np.ndarray, _: int) -> Rows:
+    """Area in px, share of what is not ignored, and number of components or objects by class."""
+    objects, card = upload.mask.objects(labels), upload.card
+    total = max(int(np.count_nonzero(labels != IGNORE_LABEL)), 1)
+    rows = []
+    for label, name in enumerate(card.labels.names):
+        inside = labels == label
+        area, number = int(np.count_nonzero(inside)), None
+        if label != card.background and objects is None:
+            number = components_of(inside, OBJECTS)[0] - 1
+        elif label != card.background and objects is not None:
+            number = int(np.count_nonzero(objects.labels == label))
+        row = {"label": label, "class": name, "area_px": area, "share": f"{area / total:.6f}"}
+        rows.append(row | {"components" if objects is None else "objects": number})
+    return rows
+
+
+def _decision_rows(upload: Upload, _: np.ndarray, max_pixels: int) -> Rows:
+    """Decisions on the mask as it is now."""
+    decisions = decisions_now(upload, max_pixels).decisions
+    return [{**row, "images": " ".join(row["images"])} for row in decisions]
+
+
+def _region_rows(upload: Upload, _: np.ndarray, max_pixels: int) -> Rows:
+    """Regions of the mask as it is now, with the probability of each."""
+    sides = ("left", "top", "width", "height")
+    rows = decisions_now(upload, max_pixels).regions
+    return [
+        {key: value for key, value in row.items() if key != "box"}
+        | dict(zip(sides, row["box"], strict=True))
+        for row in rows
+    ]
+
+
+def _csv(rows: Rows) -> bytes:
+    file = io.StringIO(newline="")
+    writer = csv.DictWriter(file, list(dict.fromkeys(key for row in rows for key in row)))
+    writer.writeheader()
+    writer.writerows(rows)
+    return file.getvalue().encode()
+
+
+_REGION_TABLES: Mapping[str, Encode[Rows]] = {
+    "decisions.csv": _decision_rows,
+    "regions.csv": _region_rows,
+}
+_TABLES: Mapping[str, Encode[Rows]] = {"areas.csv": area_rows, **_REGION_TABLES}
+
+
+def _table(name: str) -> Encode[bytes]:
+    return lambda *args: _csv(_TABLES[name](*args))
+
+
+DOWNLOADS: Mapping[str, tuple[str, Encode[bytes]]] = {
+    "mask.png": ("image/png", _mask_png),
+    "mask.tif": ("image/tiff", _mask_tif),
+    "overlay.png": ("image/png", _overlay_png),
+    "coco.json": ("application/json", _coco_json),
+    "polygons.geojson": ("application/geo+json", _polygons),
+    **{name: ("text/csv", _table(name)) for name in _TABLES},
+}
+"""Media type and function of each format, by the name of its file."""
+
+_HOLD_THE_MASK = (_mask_png, _mask_tif, _coco_json, _polygons)
