@@ -35,7 +35,7 @@ def main(folder: Path, epochs: int, resume: bool, synchronized: bool) -> None:
         ),
         # Adam makes whole steps of gradients that are nothing but rounding, which differs between
         # one worker and two; plain steps are as small as their gradients.
-        recipe=recipe(optimizer="sgd", learning_rate=0.05) if synchronized else recipe(),
+        recipe=recipe(optimizer="sgd", learning_rate=0.02) if synchronized else recipe(),
         epochs=epochs,
         strategy=strategy,
         checkpoints=folder,
