@@ -112,7 +112,11 @@ def test_a_stopped_run_resumes_to_the_same_weights(data, tmp_path, name):
     options |= {"checkpoint_seconds": 0, "callbacks": [stopping]}
     with pytest.raises(StoppedError, match="continue with --resume"):
         train(data, tmp_path / "stopped", **options)
+    card = TASKS[name].card.read(tmp_path / "stopped" / "model_card.json")
+    assert card.stopped
+    assert TASKS[name].load(tmp_path / "stopped") is not None
     resumed = train(data, tmp_path / "stopped", resume=True)
+    assert not TASKS[name].card.read(resumed.folder / "model_card.json").stopped
     first, second = (np.load(run.checkpoint_file) for run in (whole, resumed))
     for array in set(first.files) - {"state"}:
         np.testing.assert_array_equal(first[array], second[array])

@@ -3,6 +3,7 @@ import time
 
 import pytest
 
+from maskwright.data import parallel
 from maskwright.data.parallel import Room, behind, in_threads
 
 
@@ -91,3 +92,13 @@ def test_a_closed_room_keeps_nobody():
     room.close()
     thread.join(5)
     assert not thread.is_alive()
+
+
+@pytest.mark.parametrize("seconds", [0.0, 3600.0])
+def test_a_log_gets_a_line_now_and_then(monkeypatch, capsys, seconds):
+    monkeypatch.setattr(parallel, "LINE_SECONDS", seconds)
+    with parallel.progress("Predicting", 3) as advance:
+        for _ in range(3):
+            advance(1)
+    lines = capsys.readouterr().err.splitlines()
+    assert lines == ([] if seconds else [f"Predicting {done} of 3" for done in (1, 2, 3)])

@@ -1,6 +1,7 @@
 """The program `maskwright`: its commands and its exit codes."""
 
 import sys
+import warnings
 from typing import Annotated
 
 from typer import Context, Exit, Option, Typer, echo
@@ -47,6 +48,8 @@ def options(
 
 def main() -> None:
     """Run the program; an error prints one sentence on standard error and sets the exit code."""
+    # Behind the filters of -W and PYTHONWARNINGS: other programs warn of their own affairs.
+    warnings.filterwarnings("ignore", append=True)
     # Accepted at any position: it is mostly appended to a command that has just failed.
     debug = "--debug" in sys.argv
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]

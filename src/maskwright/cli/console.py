@@ -2,7 +2,6 @@
 
 import json
 import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -77,13 +76,8 @@ def quiet_tensorflow() -> None:
     """
     if "TF_CPP_MIN_LOG_LEVEL" in os.environ:
         return
+    from maskwright.export.engines import quiet_stderr
+
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-    sys.stderr.flush()
-    stderr = os.dup(2)
-    with Path(os.devnull).open("w") as devnull:
-        os.dup2(devnull.fileno(), 2)
-        try:
-            import keras  # noqa: F401
-        finally:
-            os.dup2(stderr, 2)
-            os.close(stderr)
+    with quiet_stderr():
+        import keras  # noqa: F401

@@ -15,6 +15,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
+LINE_SECONDS = 60.0
+"""Time between two lines of progress where there is no terminal."""
 _PATIENCE_S = 1.0  # work that is done sooner shows no bar
 
 
@@ -114,23 +116,25 @@ class Room:
 
 @contextmanager
 def progress(description: str, total: int) -> Iterator[Callable[[float], None]]:
-    """Function that moves a bar on by some of `total`; drawn on a terminal once it takes long."""
-    started = time.monotonic()
-    bar: Progress | None = None
-    done = 0.0
+    """Function that moves a bar on by some of `total`, once it takes long.
+
+    Without a terminal, it writes a line every `LINE_SECONDS`.
+    """
+    began = written = time.monotonic()
+    console, bar, done = Console(stderr=True), None, 0.0
     words = TextColumn("{task.description}")
-    columns = (words, BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (words, BarColumn(20), MofNCompleteColumn(), TimeRemainingColumn())
 
     with ExitStack() as stack:
 
         def advance(amount: float) -> None:
-            nonlocal bar, done
+            nonlocal bar, done, written
             done += amount
-            if bar is None and time.monotonic() - started > _PATIENCE_S:
-                console = Console(stderr=True)
-                hidden = not console.is_terminal
-                bar = Progress(*columns, console=console, transient=True, disable=hidden)
-                stack.enter_context(bar)
+            if not console.is_terminal and time.monotonic() - written >= LINE_SECONDS:
+                written = time.monotonic()
+                console.print(f"{description} {done:.0f} of {total}", soft_wrap=True)
+            if console.is_terminal and bar is None and time.monotonic() - began > _PATIENCE_S:
+                bar = stack.enter_context(Progress(*columns, console=console, transient=True))
                 bar.add_task(description, total=total)
             if bar is not None:
                 bar.update(bar.task_ids[0], completed=done)

@@ -1,8 +1,11 @@
 """What the engines of exported networks share: arrays by name in and out, threads, quantizing."""
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -10,6 +13,20 @@ from maskwright.errors import ModelError
 
 Run = Callable[[dict[str, np.ndarray]], dict[str, np.ndarray]]
 """From inputs by name, float32, to outputs by name."""
+
+
+@contextmanager
+def quiet_stderr() -> Iterator[None]:
+    """Drop what is written to file descriptor 2 meanwhile, as by libraries in C++."""
+    sys.stderr.flush()
+    stderr = os.dup(2)
+    try:
+        with Path(os.devnull).open("w") as devnull:
+            os.dup2(devnull.fileno(), 2)
+        yield
+    finally:
+        os.dup2(stderr, 2)
+        os.close(stderr)
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from maskwright.errors import ConfigError, ModelError
+from maskwright.export.engines import quiet_stderr
 from maskwright.export.export_task import INT8, Parity, ParityLimits
 from maskwright.export.formats.table import FORMATS
 from maskwright.export.runtime import Logits
@@ -100,7 +101,8 @@ def _quiet() -> Iterator[None]:
     level = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:
-        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        text = io.StringIO()
+        with contextlib.redirect_stdout(text), quiet_stderr(), contextlib.redirect_stderr(text):
             yield
     finally:
         logging.disable(level)

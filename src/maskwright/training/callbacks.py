@@ -12,6 +12,7 @@ import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
+from maskwright.data.parallel import LINE_SECONDS
 from maskwright.imageio import write_image, write_text
 from maskwright.training.run import Run
 from maskwright.training.setup import Scoring
@@ -19,8 +20,6 @@ from maskwright.types import OnMessage, ignore_message
 
 Logs = dict[str, float] | None
 
-LINE_SECONDS = 60.0
-"""Time between two lines of progress where there is no terminal."""
 PROGRESS_SECONDS = 2.0
 """Time between two writings of `progress.json`."""
 

@@ -1,12 +1,13 @@
 """The formats of TensorFlow: SavedModel, and LiteRT in float and in eight bits."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from maskwright.export.engines import Network, Quantizer, Threads, cores
+from maskwright.export.engines import Network, Quantizer, Threads, cores, quiet_stderr
 
 _WEIGHTED = {"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "BATCH_MATMUL"}
 
@@ -43,9 +44,11 @@ def open_litert(path: Path, threads: Threads) -> Network:
     """Open what `write_litert` wrote."""
     # By its signature, because tensors themselves have other names; it takes any shapes.
     signature = _interpreter(path, threads.number or cores()).get_signature_runner()
+    first = iter([quiet_stderr()])  # call, in which it announces what it computes with
 
     def run(inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        return {name: np.array(value) for name, value in signature(**inputs).items()}
+        with next(first, nullcontext()):
+            return {name: np.array(value) for name, value in signature(**inputs).items()}
 
     return Network(tuple(signature.get_input_details()), run)
 
