@@ -52,7 +52,7 @@ def areas(page):
     """Area and pieces of each class as the table has them."""
     rows = page.locator("#classes tr:visible").all_inner_texts()
     cells = [row.replace(",", "").split() for row in rows]
-    return {name: (area, pieces) for name, area, *_, pieces in cells}
+    return {cell[0]: (cell[1], cell[-1]) for cell in cells if len(cell) > 2}
 
 
 def expected(labels, names=("background", "cell")):

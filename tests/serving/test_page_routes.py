@@ -4,13 +4,14 @@ import io
 import json
 import threading
 import time
+import warnings
 import zipfile
 
 import cv2
 import numpy as np
 import pytest
 import tifffile
-from page_client import client_of, draw, finished, planes_of, send
+from page_client import client_of, decide, draw, finished, planes_of, send
 from PIL import Image
 
 from made_up_models import (
@@ -350,6 +351,64 @@ def test_the_oldest_images_make_room():
         states = [finished(client, send(client, "cells", squares())) for _ in range(2)]
         codes = [client.get(f"/api/images/{state['id']}").status_code for state in states]
         assert codes == [404, 200]
+
+
+def test_corrected_images_never_make_room():
+    limits = {"images_kept": 2}
+    with client_of(registry(masks("cells")), limits=limits) as client:
+        strokes = np.full((60, 80), 254)
+        strokes[:5] = 1
+        first, second = (finished(client, send(client, "cells", squares())) for _ in range(2))
+        assert draw(client, first, strokes).json()["changed"]
+        third = finished(client, send(client, "cells", squares()))
+        codes = [client.get(f"/api/images/{s['id']}").status_code for s in (first, second, third)]
+        assert codes == [200, 404, 200]
+        draw(client, third, strokes)
+        files = {"image": ("a.png", as_file(squares()))}
+        full = client.post("/api/images?model=cells", files=files)
+        assert full.status_code == 507
+        assert "2 have corrections that were not saved yet" in full.json()["detail"]
+        # What was downloaded may go, until it is corrected again.
+        assert client.get(f"/api/images/{first['id']}/mask.png").status_code == 200
+        assert client.get(f"/api/images/{first['id']}").json()["saved"]
+        finished(client, send(client, "cells", squares()))
+        assert client.get(f"/api/images/{first['id']}").status_code == 404
+
+
+def test_settings_of_an_old_version_are_refused(client):
+    state = finished(client, send(client, "cells", squares()))
+    address = f"/api/images/{state['id']}"
+    assert decide(client, state, threshold=0.7).json()["version"] == 1
+    assert (
+        client.put(f"{address}/settings", json={**state["settings"], "version": 0}).status_code
+        == 409
+    )
+    assert client.get(address).json()["settings"]["threshold"] == 0.7
+    np.testing.assert_array_equal(
+        mask_of(client, state), predictor(threshold=0.7)(squares()).labels
+    )
+    for wrong in ({"threshold": 2}, {"min_area_px": -1}, {"level": 3}):
+        assert decide(client, state, **wrong).status_code == 422
+    assert decide(client, state, **state["settings"]).json()["changed"] is False
+    np.testing.assert_array_equal(mask_of(client, state), predictor()(squares()).labels)
+
+
+def test_pixels_without_data_stay_so_whatever_the_settings(tmp_path, client):
+    rasterio = pytest.importorskip("rasterio")
+    image = squares((60, 80))
+    image[20:30, 20:60] = 7
+    options = {"driver": "GTiff", "height": 60, "width": 80, "count": 3, "dtype": "uint8"}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with rasterio.open(tmp_path / "a.tif", "w", nodata=7, **options) as file:
+            file.write(image.transpose(2, 0, 1))
+    state = finished(client, send(client, "cells", (tmp_path / "a.tif").read_bytes(), "a.tif"))
+    before = mask_of(client, state)
+    assert (before[20:30, 20:60] == 255).all()
+    planes = planes_of(client, state)
+    np.testing.assert_array_equal(planes["labels"] == 255, before == 255)
+    decide(client, state, threshold=0.6, fill_holes_px=400, min_area_px=5)
+    np.testing.assert_array_equal(mask_of(client, state) == 255, before == 255)
 
 
 class Slow:

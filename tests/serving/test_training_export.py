@@ -94,6 +94,25 @@ def test_an_image_replaces_itself_and_no_other(client, tmp_path):
     assert dataset.read_mask(sample)[0].tolist() == [255] * 80
 
 
+def test_a_correction_is_replaced_by_another_upload_only_when_asked(client, tmp_path):
+    first = finished(client, send(client, "cells", squares(), "a.png"))
+    corrected = np.full((60, 80), 254, np.uint8)
+    corrected[5:9, 5:9] = 1
+    assert draw(client, first, corrected).status_code == 200
+    keep(client, first)
+    file = tmp_path / "kept" / "cells" / "masks" / "a.png"
+    stored = file.read_bytes()
+    again = finished(client, send(client, "cells", squares(), "again.png"))
+    address = f"/api/images/{again['id']}/keep"
+    refused = client.post(address)
+    assert (refused.status_code, "replace=true" in refused.text) == (409, True)
+    assert file.read_bytes() == stored
+    assert client.post(f"{address}?replace=true").json()["images"] == 1
+    np.testing.assert_array_equal(read_mask(file).values, predictor()(squares()).labels)
+    # The first upload does not know this mask either.
+    assert client.post(f"/api/images/{first['id']}/keep").status_code == 409
+
+
 def test_objects_are_kept_with_their_numbers(client, tmp_path):
     kept(client, "o", squares(), "one.png")
     state = finished(client, send(client, "o", squares((61, 80)), "two.png"))
