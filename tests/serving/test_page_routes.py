@@ -353,6 +353,19 @@ def test_the_oldest_images_make_room():
         assert codes == [404, 200]
 
 
+def test_an_archive_of_many_images_holds_one_table():
+    with client_of(registry(masks("cells")), limits={"queue": 300}) as client:
+        sent = [send(client, "cells", squares((24, 30)), f"{n}.png") for n in range(205)]
+        ids = [finished(client, state)["id"] for state in sent]
+        answer = client.post("/api/archive.zip", json={"ids": ids})
+        assert answer.headers["x-left-out"] == "0"
+        with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
+            assert len(archive.namelist()) == 205 * 6 + 1
+            rows = list(csv.DictReader(io.StringIO(archive.read("areas.csv").decode())))
+    assert [row["image"] for row in rows[::2]] == [f"{n}.png" for n in range(205)]
+    assert {row["area_px"] for row in rows[1::2]} == {rows[1]["area_px"]}
+
+
 def test_corrected_images_never_make_room():
     limits = {"images_kept": 2}
     with client_of(registry(masks("cells")), limits=limits) as client:

@@ -1,0 +1,162 @@
+"""Several images at once: settings of all, other models, folders, limits, tables."""
+
+import csv
+import io
+import re
+import zipfile
+
+import numpy as np
+import pytest
+from browser_models import COLORS, MASKS, REGIONS, browser_models
+from browsing import served
+from test_page import click_on, expected, png, saved, saved_mask, settled, show
+
+from made_up_models import picture
+from maskwright.serving import ServerLimits, create_app
+
+expect = pytest.importorskip("playwright.sync_api").expect
+
+NAMES = ("background", "dull", "bright")
+LIMIT = 200_000
+MOVED = np.roll(picture(), 40, axis=1)
+DROP = """(files) => {
+  const fileOf = ([name, bytes]) => new File([Uint8Array.from(bytes)], name);
+  const entryOf = ([name, content]) =>
+    typeof content[0] === "number" || content.length === 0
+      ? { name, isDirectory: false, file: (resolve) => resolve(fileOf([name, content])) }
+      : { name, isDirectory: true, createReader: () => {
+          const parts = [content.map(entryOf), []];
+          return { readEntries: (resolve) => resolve(parts.shift()) };
+        } };
+  const items = files.map((given) => ({
+    kind: "file", webkitGetAsEntry: () => entryOf(given), getAsFile: () => null }));
+  const event = new DragEvent("drop", { cancelable: true });
+  Object.defineProperty(event, "dataTransfer", { value: { types: ["Files"], items } });
+  dispatchEvent(event);
+}"""
+
+
+@pytest.fixture(scope="module")
+def site():
+    limits = ServerLimits(body_bytes=LIMIT)
+    with served(create_app(browser_models(), limits, on_record=lambda _: None)) as address:
+        yield address
+
+
+def states(page):
+    return page.locator("#image-list .state")
+
+
+def pick(page, name):
+    page.locator(".pick", has_text=name).click()
+
+
+def test_settings_are_applied_to_all_images_and_outlive_a_reload(site, open_page):
+    page = open_page(site)
+    page.set_input_files("#files", [png(), png("moved.png", MOVED)])
+    expect(states(page)).to_have_text(["done", "done"])
+    settled(page, expected(MASKS(picture()).labels))
+    pick(page, "moved.png")
+    settled(page, expected(MASKS(MOVED).labels))
+    page.keyboard.press("f")
+    click_on(page, 70, 30)  # the hole, in the second image alone
+    page.get_by_role("slider", name="Threshold").fill("160")
+    page.get_by_role("spinbutton", name="Minimum area, px").fill("20")
+    page.get_by_role("button", name="Apply to all images").click()
+    expect(page.locator(".notice.good")).to_contain_text("applied to 2 images")
+    expect(states(page)).to_have_text(["changed", "changed"])
+    adjusted = MASKS.adjusted(threshold=0.8, min_area_px=20)
+    filled = adjusted(MOVED).labels
+    filled[29:32, 69:72] = 1
+    settled(page, expected(filled))
+    page.reload()
+    expect(states(page)).to_have_text(["changed", "changed"])
+    settled(page, expected(adjusted(picture()).labels))
+    assert page.locator("#min-area-px").input_value() == "20"
+    assert page.locator("#threshold-value").inner_text() == "0.800"
+    assert page.get_by_role("button", name="Undo").is_disabled()  # no stroke stands for a setting
+    np.testing.assert_array_equal(saved_mask(page), adjusted(picture()).labels)
+    pick(page, "moved.png")
+    settled(page, expected(filled))
+    page.get_by_role("button", name="Reset to model").click()
+    own = MASKS(MOVED).labels
+    own[29:32, 69:72] = 1
+    settled(page, expected(own))
+
+
+def test_the_model_menu_predicts_the_open_image_again(site, open_page):
+    page = open_page(site)
+    show(page)
+    page.select_option("#model", "colors")
+    settled(page, expected(COLORS(picture()).labels, NAMES))
+    expect(states(page)).to_have_count(1)
+    # A corrected mask stays, and the other model's stands beside it.
+    page.keyboard.press("f")
+    click_on(page, 30, 30)
+    expect(states(page)).to_have_text("changed")
+    page.select_option("#model", "masks")
+    settled(page, expected(MASKS(picture()).labels))
+    expect(states(page)).to_have_text(["changed", "done"])
+    page.locator(".pick").first.click()
+    expect(page.locator("#model")).to_have_value("colors")
+
+
+def test_decisions_and_probabilities_of_regions_are_downloaded(site, open_page):
+    page = open_page(site)
+    show(page, "masks", "first.png")
+    assert page.get_by_role("button", name="Regions CSV").is_hidden()
+    page.select_option("#model", "regions")
+    expect(page.locator("#region-list li")).to_have_count(3)
+    (made,) = REGIONS({"first": picture()})
+
+    def tables():
+        _, data = saved(page, "text=Regions CSV")
+        regions = list(csv.DictReader(io.StringIO(data.decode())))
+        _, data = saved(page, "text=Decisions CSV")
+        return regions, list(csv.DictReader(io.StringIO(data.decode())))
+
+    regions, (decided,) = tables()
+    probabilities = [float(row["probability"]) for row in regions]
+    np.testing.assert_allclose(probabilities, made.region_probabilities, atol=1e-6)
+    assert decided["decision"] == made.decision
+    assert float(decided["probability"]) == pytest.approx(made.probability, abs=1e-6)
+    # After a correction the list says that it is of another mask, and the files are of this one.
+    page.keyboard.press("f")
+    page.get_by_role("radio", name="background").check(force=True)
+    click_on(page, 90, 60)
+    expect(page.locator("#regions-note")).to_contain_text("The mask has changed since")
+    regions, _ = tables()
+    assert len(regions) == 2
+    expect(page.locator("#region-list li")).to_have_count(2)
+    expect(page.locator("#regions-note")).not_to_contain_text("has changed since")
+    _, data = saved(page, "text=Everything as ZIP")
+    assert {"areas.csv", "decisions.csv", "regions.csv"} <= set(
+        zipfile.ZipFile(io.BytesIO(data)).namelist()
+    )
+
+
+def test_a_dropped_folder_is_read(site, open_page):
+    page = open_page(site)
+    image = list(png()["buffer"])
+    inner = ["deep", [["b10.png", image], ["b9.png", image], ["Thumbs.db", [1, 2]]]]
+    page.evaluate(DROP, [["folder", [["a.png", image], inner, ["notes.txt", []]]]])
+    expect(page.locator("#image-list .name")).to_have_text(["a.png", "b9.png", "b10.png"])
+    expect(page.get_by_role("alert")).to_contain_text("2 files of the folder are no images")
+    expect(states(page)).to_have_text(["done"] * 3)
+
+
+def test_limits_and_other_formats_are_told_in_words(site, open_page):
+    page = open_page(site, allowed=("422",))
+    expect(page.locator("#empty-note")).to_contain_text("Up to 0.2 MB each (--max-body-mb)")
+    sent = []
+    page.on(
+        "request", lambda request: sent.append(request.url) if "?model=" in request.url else None
+    )
+    large = {"name": "large.tif", "mimeType": "image/tiff", "buffer": bytes(LIMIT + 1)}
+    page.set_input_files("#files", large)
+    expect(states(page)).to_have_text(re.compile(r"large\.tif has 0\.2 MB.*--max-body-mb"))
+    expect(page.locator("#busy-text")).to_contain_text("--max-body-mb")
+    assert not [address for address in sent if "?model=" in address]
+    dicom = {"name": "slice.dcm", "mimeType": "", "buffer": bytes(128) + b"DICM" + bytes(100)}
+    page.set_input_files("#files", dicom)
+    expect(states(page).last).to_contain_text("slice.dcm is a DICOM file")
