@@ -18,6 +18,8 @@ def asking():
 @pytest.fixture(scope="session")
 def _usual():
     with client_of(one_model()) as one, client_of(all_tasks()) as every:
+        for client in (one, every):  # the first request waits for processes that decode
+            client.post("/predict?model=cells", files={"image": ("none", b"nothing")})
         yield one, every
 
 

@@ -106,7 +106,7 @@ def test_a_limit_of_pixels_holds_for_images_and_masks(asking):
 def test_what_is_no_whole_image_is_refused(cells, data):
     answer = cells.post("/predict", files={"image": ("broken", data)})
     assert answer.status_code == 422, answer.text
-    assert list(answer.json()) == ["detail"]
+    assert list(answer.json()) == ["detail", "code"]
     assert "/" not in answer.json()["detail"].replace("copy it again or", "")
 
 
@@ -183,7 +183,7 @@ def test_bodies_of_other_kinds_are_refused(cells, kind, body):
     headers = {} if kind is None else {"content-type": kind}
     answer = cells.post("/predict", content=body, headers=headers)
     assert answer.status_code in (400, 415, 422), answer.text
-    assert list(answer.json()) == ["detail"]
+    assert list(answer.json()) == ["detail", "code"]
     assert isinstance(answer.json()["detail"], str)
     assert len(cells.records) == 1
     assert cells.records[0].reason

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from maskwright.serving.jobs.dynamic_batching import DynamicBatcher, serialized
-from maskwright.serving.limits import DeadlineExceededError, deadline
+from maskwright.serving.limits import Deadline, DeadlineExceededError, within
 
 
 class Engine:
@@ -103,7 +103,7 @@ def test_who_is_late_leaves_the_queue():
     together = DynamicBatcher(engine)
 
     def hurried():
-        with deadline(time.monotonic() + 0.05):
+        with within(Deadline(time.monotonic() + 0.05)):
             return together(of_value(1))
 
     with ThreadPoolExecutor(2) as pool:
@@ -122,7 +122,7 @@ def test_one_call_at_a_time():
     with ThreadPoolExecutor(2) as pool:
         first = pool.submit(alone, of_value(0))
         held.started.wait(5)
-        with deadline(time.monotonic() + 0.05), pytest.raises(DeadlineExceededError):
+        with within(Deadline(time.monotonic() + 0.05)), pytest.raises(DeadlineExceededError):
             alone(of_value(1))
         second = pool.submit(alone, of_value(1))
         held.go.set()

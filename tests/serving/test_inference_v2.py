@@ -167,7 +167,7 @@ def test_what_does_not_follow_the_protocol_gets_a_sentence(tasks, body, status):
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
     answer = tasks.post(PATH, content=content)
     assert answer.status_code == status, answer.text
-    assert list(answer.json()) == ["error"]
+    assert list(answer.json()) == ["error", "code"]
 
 
 @pytest.mark.parametrize("head", ["x", "-1", "99999", "9" * 5000, "0" * 5000, "", "1.5"])

@@ -4,8 +4,11 @@ import time
 
 import pytest
 
-from maskwright.serving.jobs.job_queue import BusyError, JobQueue, wait_if_large
+from maskwright.serving.current import CURRENT, CurrentRequest
+from maskwright.serving.jobs.fair_pool import need_pixels
+from maskwright.serving.jobs.job_queue import BusyError, ClientGoneError, JobQueue
 from maskwright.serving.limits import DeadlineExceededError, ServerLimits, check_deadline
+from maskwright.serving.metrics import AccessRecord
 
 
 def in_loop(work, **limits):
@@ -53,7 +56,7 @@ def test_what_takes_too_long_is_given_up_and_ends_at_the_next_look_at_the_time()
             await queue.run(long)
         assert await asyncio.to_thread(ended.wait, 2)
         await asyncio.sleep(0.05)
-        assert queue.pending == 0
+        assert queue.pool.pending == 0
 
     in_loop(work, seconds=0.05)
 
@@ -64,7 +67,8 @@ def test_what_waited_too_long_never_starts():
 
     async def work(queue):
         held = [
-            asyncio.create_task(queue.run(go.wait, 5, seconds=60)) for _ in range(queue.threads)
+            asyncio.create_task(queue.run(go.wait, 5, seconds=60))
+            for _ in range(queue.pool.per_client)
         ]
         await asyncio.sleep(0)
         with pytest.raises(DeadlineExceededError):
@@ -80,7 +84,7 @@ def test_large_images_wait_for_each_other_and_small_ones_pass():
     inside, most = [], []
 
     def large(number):
-        wait_if_large(10**9)
+        need_pixels(10**9)
         inside.append(number)
         most.append(len(inside))
         time.sleep(0.02)
@@ -88,7 +92,7 @@ def test_large_images_wait_for_each_other_and_small_ones_pass():
 
     async def work(queue):
         done = [queue.run(large, number) for number in range(4)]
-        await asyncio.gather(*done, queue.run(wait_if_large, 100))
+        await asyncio.gather(*done, queue.run(need_pixels, 100))
 
     in_loop(work)
     assert most == [1, 1, 1, 1]
@@ -99,6 +103,44 @@ def test_errors_of_work_come_through():
         with pytest.raises(ZeroDivisionError):
             await queue.run(lambda: 1 / 0)
         await asyncio.sleep(0.01)
-        assert queue.pending == 0
+        assert queue.pool.pending == 0
+
+    in_loop(work)
+
+
+def test_the_work_of_a_client_who_has_gone_is_dropped():
+    ended, leaves = threading.Event(), asyncio.Event()
+
+    def long():
+        try:
+            while True:
+                time.sleep(0.005)
+                check_deadline()
+        finally:
+            ended.set()
+
+    async def work(queue):
+        CURRENT.set(CurrentRequest(AccessRecord("10.0.0.1", "POST", "/predict"), leaves.wait))
+        asyncio.get_running_loop().call_later(0.05, leaves.set)
+        with pytest.raises(ClientGoneError):
+            await queue.run(long)
+        assert await asyncio.to_thread(ended.wait, 2)
+
+    in_loop(work)
+
+
+def test_the_end_of_the_server_moves_all_deadlines(monkeypatch):
+    monkeypatch.setattr("maskwright.serving.jobs.job_queue.ENDING_S", 0.1)
+    go = threading.Event()
+
+    async def work(queue):
+        held = asyncio.create_task(queue.run(go.wait, 30, seconds=30))
+        await asyncio.sleep(0.05)
+        began = time.monotonic()
+        queue.end()
+        with pytest.raises(DeadlineExceededError):
+            await held
+        assert time.monotonic() - began < 1
+        go.set()
 
     in_loop(work)

@@ -150,12 +150,12 @@ def test_an_image_without_a_region_is_not_decided_on(tasks):
 def test_wrong_questions_get_one_sentence(tasks, path, status, told):
     answer = tasks.post(path, files=IMAGE)
     assert answer.status_code == status
-    assert list(answer.json()) == ["detail"]
+    assert list(answer.json()) == ["detail", "code"]
     assert told in answer.json()["detail"]
 
 
 def test_large_images_come_to_the_same(tasks, monkeypatch):
-    monkeypatch.setattr("maskwright.serving.jobs.job_queue._LARGE_PX", 100)
+    monkeypatch.setattr("maskwright.serving.jobs.fair_pool.FREE_PIXELS", 100)
     found = from_file(tasks.post("/predict?model=cells", files=IMAGE).content)
     np.testing.assert_array_equal(found, TRUE)
     files = {**IMAGE, "mask": ("mask.png", as_file(TRUE))}
@@ -174,7 +174,8 @@ def test_a_full_queue_says_when_to_come_again_and_long_work_ends(asking):
     assert busy.status_code == 503
     assert int(busy.headers["retry-after"]) >= 1
     assert client.post("/v2/models/cells/infer", content=b"{}").json() == {
-        "error": busy.json()["detail"]
+        "error": busy.json()["detail"],
+        "code": "busy",
     }
     go.set()
     ends = time.monotonic() + 5
@@ -187,6 +188,8 @@ def test_counts_for_prometheus(asking):
     client.post("/predict", files=IMAGE)
     client.get("/nothing/here")
     text = client.get("/metrics").text
-    assert 'maskwright_requests_total{method="POST",route="/predict",status="200"} 1.0' in text
+    labels = 'method="POST",model="cells",route="/predict",status="200"'
+    assert f"maskwright_requests_total{{{labels}}} 1.0" in text
+    assert 'maskwright_request_seconds_count{model="cells",route="/predict"} 1.0' in text
     assert "maskwright_queue 0.0" in text
     assert "/nothing" not in text

@@ -67,6 +67,10 @@ def serve(
             show_default="kept",
         ),
     ] = None,
+    public_url: Annotated[
+        str | None,
+        Option(help="Address of an HTTPS proxy on this machine, as https://masks.example.org."),
+    ] = None,
     queue: Annotated[
         int, Option(help="Maximum pending requests; more receive status 503.", min=1)
     ] = 64,
@@ -83,8 +87,8 @@ def serve(
 ) -> None:
     """Serve models over HTTP: a web page and a REST API.
 
-    By default, the server is reachable from this machine only. Any other --host requires an access
-    token, from --token-file or the environment variable MASKWRIGHT_TOKEN.
+    By default, the server is reachable from this machine only. Another --host, or a --public-url,
+    requires an access token, from --token-file or the environment variable MASKWRIGHT_TOKEN.
     """
     from maskwright.export.artifact import needs_tensorflow
 
@@ -102,6 +106,7 @@ def serve(
             f'"maskwright[serve]"'
         ) from None
     limits = serving.ServerLimits(
+        public_url=None if public_url is None else public_url.rstrip("/").lower(),
         queue=queue,
         seconds=seconds,
         pixels=round(max_megapixels * 10**6),

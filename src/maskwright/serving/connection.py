@@ -17,6 +17,7 @@ from uvicorn.protocols.http import auto
 
 from maskwright.serving.limits import ServerLimits
 from maskwright.serving.metrics import AccessRecord
+from maskwright.serving.problems import problem
 
 _MOST_HEAD_BYTES = 2**16  # of request line and headers
 _STATE = "connection"  # key in the ASGI scope's `state`
@@ -181,7 +182,7 @@ class _Connection(asyncio.Protocol):
     def _refuse(self, status: int, message: str) -> None:
         """Answer what is no request, and close."""
         headers = {"connection": "close"} | ({"retry-after": "1"} if status == 503 else {})
-        response = JSONResponse({"detail": message}, status, headers)
+        response = JSONResponse(problem("", message, status), status, headers)
         lines = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}".encode()]
         lines += [name + b": " + value for name, value in response.raw_headers]
         self._transport.write(b"\r\n".join([*lines, b"", bytes(response.body)]))

@@ -25,6 +25,8 @@ class ServerLimits:
         connections: Open connections.
         images_kept: Images that the page works on.
         bytes_kept: Bytes on disk of these images.
+        public_url: Address of a proxy on this machine that hands requests on to a loopback address,
+            such as `https://masks.example.org`; other pages are refused. `None` for no proxy.
     """
 
     body_bytes: int = 256 * 2**20
@@ -38,6 +40,7 @@ class ServerLimits:
     connections: int = 512
     images_kept: int = 1000
     bytes_kept: int = 8 * 2**30
+    public_url: str | None = None
 
 
 class DeadlineExceededError(MaskwrightError):
@@ -47,13 +50,29 @@ class DeadlineExceededError(MaskwrightError):
         super().__init__(f"The answer took longer than {allowed}")
 
 
-_DEADLINE: ContextVar[float | None] = ContextVar("deadline", default=None)
+@dataclass
+class Deadline:
+    """End of some work, a time of `time.monotonic`, which others may move."""
+
+    at: float
+
+    def limit(self, seconds: float = 0.0) -> None:
+        """Move the end to some seconds from now, unless it is sooner."""
+        self.at = min(self.at, time.monotonic() + seconds)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the time has come."""
+        return time.monotonic() >= self.at
+
+
+_DEADLINE: ContextVar[Deadline | None] = ContextVar("deadline", default=None)
 
 
 @contextmanager
-def deadline(at: float) -> Iterator[None]:
-    """Within it, `check_deadline` raises from a time of `time.monotonic` on."""
-    token = _DEADLINE.set(at)
+def within(deadline: Deadline) -> Iterator[None]:
+    """Let `check_deadline` raise from the deadline on."""
+    token = _DEADLINE.set(deadline)
     try:
         yield
     finally:
@@ -62,10 +81,10 @@ def deadline(at: float) -> Iterator[None]:
 
 def check_deadline() -> float | None:
     """Seconds left, `None` for no limit; raises `DeadlineExceededError` at the deadline."""
-    at = _DEADLINE.get()
-    if at is None:
+    deadline = _DEADLINE.get()
+    if deadline is None:
         return None
-    left = at - time.monotonic()
+    left = deadline.at - time.monotonic()
     if left <= 0:
         raise DeadlineExceededError
     return left

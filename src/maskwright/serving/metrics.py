@@ -28,6 +28,7 @@ class AccessRecord:
 
     Args:
         route: Pattern of the path, of which there are few; empty if there is none.
+        model: Name of the model that was asked; empty if there is none.
         status: HTTP status; 0 without a response.
         sent: Bytes of the response.
         seconds: Time from the headers to the end.
@@ -42,6 +43,7 @@ class AccessRecord:
     sent: int = 0
     seconds: float = 0.0
     reason: str = ""
+    model: str = ""
 
     def line(self) -> str:
         """One line: time, peer, method, path, status, bytes, milliseconds, reason."""
@@ -70,19 +72,20 @@ class ServerMetrics:
         self._requests = Counter(
             "maskwright_requests",
             "Requests answered",
-            ("method", "route", "status"),
+            ("method", "route", "status", "model"),
             registry=registry,
         )
         self._seconds = Histogram(
             "maskwright_request_seconds",
             "Time from the headers of a request to the end of its response",
-            ("route",),
+            ("route", "model"),
             buckets=_SECONDS,
             registry=registry,
         )
         self.batch = Histogram(
             "maskwright_batch_images",
             "Images in a batch of an engine",
+            ("model",),
             buckets=_IMAGES,
             registry=registry,
         )
@@ -94,5 +97,5 @@ class ServerMetrics:
         """Count a request."""
         method = record.method if record.method in _METHODS else "other"
         route = record.route or "other"
-        self._requests.labels(method, route, str(record.status)).inc()
-        self._seconds.labels(route).observe(record.seconds)
+        self._requests.labels(method, route, str(record.status), record.model).inc()
+        self._seconds.labels(route, record.model).observe(record.seconds)

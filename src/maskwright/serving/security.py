@@ -2,8 +2,6 @@
 
 import asyncio
 import contextlib
-import hashlib
-import hmac
 import re
 import time
 import traceback
@@ -16,14 +14,14 @@ from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from maskwright.serving.current import CURRENT, CurrentRequest
 from maskwright.serving.limits import ServerLimits
 from maskwright.serving.metrics import ACCESS_RECORD, AccessRecord, write_record
+from maskwright.serving.problems import problem
+from maskwright.serving.sign_in import SignIn
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
 """Values of the header `Host` of a server that only this machine can reach."""
-
-COOKIE = "maskwright"
-"""Name of the cookie of a browser that has signed in."""
 
 _OPEN = frozenset({"/health", "/v2/health/live", "/v2/health/ready", "/api/session", "/api/login"})
 _POLICY = (
@@ -39,29 +37,6 @@ _DRAIN_S = 2.0
 _MOST_DIGITS = 18  # of a length; Python is slow with thousands of them
 
 
-def session_of(token: str) -> str:
-    """Value of the cookie for a token, which cannot be read from it."""
-    return hmac.new(token.encode(), b"maskwright session", hashlib.sha256).hexdigest()
-
-
-def same_secret(given: str, expected: str) -> bool:
-    """Whether two secrets are equal, in a time that does not depend on where they differ."""
-    return hmac.compare_digest(given.encode(), expected.encode())
-
-
-def is_authorized(request: HTTPConnection, token: str) -> bool:
-    """Whether a request brings the token, or the cookie made of it."""
-    scheme, _, given = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() == "bearer" and same_secret(given.strip(), token):
-        return True
-    return same_secret(request.cookies.get(COOKIE, ""), session_of(token))
-
-
-def problem(path: str, message: str) -> dict[str, str]:
-    """An error as JSON; the Open Inference Protocol has its own key for the message."""
-    return {"error" if path.startswith("/v2") else "detail": message}
-
-
 class SecurityMiddleware:
     """ASGI middleware that checks every request and bounds its body.
 
@@ -75,14 +50,15 @@ class SecurityMiddleware:
         self,
         app: ASGIApp,
         limits: ServerLimits,
-        token: str | None = None,
+        sign_in: SignIn,
         hosts: Iterable[str] | None = LOOPBACK,
         public: frozenset[str] = frozenset(),
         on_record: Callable[[AccessRecord], None] = write_record,
     ) -> None:
-        self.app, self.limits, self.token = app, limits, token
-        self.hosts = None if hosts is None else frozenset(hosts)
+        self.app, self.limits, self.sign_in = app, limits, sign_in
         self.public, self.on_record = public, on_record
+        self.public_host = _host_of((limits.public_url or "").partition("://")[2])
+        self.hosts = None if hosts is None else frozenset({*hosts, self.public_host} - {""})
         self.body_bytes = 0  # of requests that are not answered yet
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -94,6 +70,7 @@ class SecurityMiddleware:
         peer, *_ = scope.get("client") or ("-",)
         record = scope[ACCESS_RECORD] = AccessRecord(peer, scope["method"], scope["path"])
         body = _Body(self, receive)
+        CURRENT.set(CurrentRequest(record, body.gone))
 
         async def respond(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -104,7 +81,7 @@ class SecurityMiddleware:
             await send(message)
 
         async def refuse(error: HTTPException) -> None:
-            content = problem(scope["path"], error.detail)
+            content = problem(scope["path"], error.detail, error.status_code)
             headers = {**_CLOSE, **(error.headers or {})}
             await JSONResponse(content, error.status_code, headers)(scope, receive, respond)
 
@@ -132,21 +109,18 @@ class SecurityMiddleware:
         """Raise `HTTPException` for a request that is refused by its headers."""
         request = HTTPConnection(scope)
         headers = request.headers
-        host = headers.get("host", "")
-        if self.hosts is not None and _PORT.sub("", host).lower() not in self.hosts:
+        host = headers.get("host", "").lower()
+        if self.hosts is not None and _host_of(host) not in self.hosts:
             known = ", ".join(sorted(self.hosts))
             raise HTTPException(421, f"This server answers to {known}, not to {host[:60]!r}.")
         origin = headers.get("origin")
-        if origin is not None and origin.partition("://")[2] != host:
+        is_public = bool(self.public_host) and _host_of(host) == self.public_host
+        own = () if is_public else (f"http://{host}", f"https://{host}")
+        if origin is not None and origin.lower() not in (*own, self.limits.public_url):
             raise HTTPException(403, f"Pages of {origin[:60]!r} may not use this server.")
         reads_page = scope["method"] in ("GET", "HEAD") and scope["path"] in self.public
-        is_open = reads_page or scope["path"] in _OPEN
-        if self.token is not None and not is_open and not is_authorized(request, self.token):
-            raise HTTPException(
-                401,
-                "Expected the token of this server, as `Authorization: Bearer TOKEN`.",
-                {"www-authenticate": "Bearer"},
-            )
+        if not reads_page and scope["path"] not in _OPEN:
+            self.sign_in.check(request)
         length = headers.get("content-length", "0")
         if not (length.isascii() and length.isdecimal()):
             raise HTTPException(400, "Expected the length of the body to be a number.")
@@ -192,6 +166,11 @@ class _Body:
                 )
         return message
 
+    async def gone(self) -> None:
+        """Return when the client has closed the connection."""
+        while (await self.receive())["type"] != "http.disconnect":
+            pass
+
     async def drain(self, scope: Scope) -> None:
         """Read on for a moment: a client that is still sending does not read a refusal."""
         headers = Headers(scope=scope)
@@ -202,6 +181,10 @@ class _Body:
             async with asyncio.timeout(_DRAIN_S):
                 while (await self._receive()).get("more_body", False):
                     pass
+
+
+def _host_of(address: str) -> str:
+    return _PORT.sub("", address)
 
 
 def _add_headers(headers: MutableHeaders, path: str) -> None:

@@ -2,6 +2,7 @@
 
 import contextlib
 import ipaddress
+import re
 import signal
 import socket
 import threading
@@ -15,17 +16,20 @@ from fastapi import FastAPI
 
 from maskwright.errors import ConfigError
 from maskwright.serving.connection import ConnectionLimiter, counting_responses
+from maskwright.serving.jobs.job_queue import ENDING_S
 from maskwright.serving.jobs.model_registry import open_models
 from maskwright.serving.limits import ServerLimits
 from maskwright.serving.metrics import AccessRecord, write_record
 from maskwright.serving.routes.app import create_app
 from maskwright.serving.security import LOOPBACK
+from maskwright.serving.sign_in import check_token
 
 _BACKLOG = 2048
 _SENDING_S = 5  # that a response may take to be sent when the server ends
 _POLL_S = 0.01
+_ORIGIN = re.compile(r"https?://([a-z0-9.-]+|\[[0-9a-f:]+\])(:\d+)?")
+_PROXIES = ["127.0.0.1", "::1"]  # may say, with a public address, for whom they ask
 _SIGNAL_POLL_S = 0.1
-_SHORTEST_TOKEN = 16  # characters
 
 
 def is_loopback(host: str) -> bool:
@@ -78,7 +82,9 @@ def run_in_thread(
         server_header=False,
         backlog=_BACKLOG,
         log_level="critical",  # every request has its record already
-        timeout_graceful_shutdown=int(limits.seconds) + _SENDING_S,
+        timeout_graceful_shutdown=int(ENDING_S) + _SENDING_S,
+        proxy_headers=limits.public_url is not None,
+        forwarded_allow_ips=_PROXIES,
     )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
@@ -129,8 +135,8 @@ def serve(
         host: Address to listen at; any but a loopback address needs a token.
         port: Port to listen at; 0 takes a free one.
         token: Token that every request must bring, at least 16 ASCII characters; `None` for none.
-        keep: Folder for images that the page stores for training. `None` means `kept` on a
-            loopback address; on others nothing is stored.
+        keep: Folder for images that the page stores for training. `None` means `kept` where this
+            machine alone can ask; else nothing is stored.
         on_message: Called with what is done to open the models, and the address.
         ready: Called with the address when the first request can come.
 
@@ -140,17 +146,22 @@ def serve(
     """
     limits = limits or ServerLimits()
     loopback = is_loopback(host)
-    if token is not None and (len(token) < _SHORTEST_TOKEN or not token.isascii()):
+    public_url = limits.public_url
+    is_public = not loopback or public_url is not None
+    if public_url is not None and not _ORIGIN.fullmatch(public_url):
         raise ConfigError(
-            f"Expected a token of at least {_SHORTEST_TOKEN} plain characters; make one with: "
-            f'python -c "import secrets; print(secrets.token_urlsafe())"'
+            f"Expected a public address such as https://masks.example.org, in lower case and "
+            f"without a path, received {public_url!r}."
         )
-    if token is None and not loopback:
+    if token is not None:
+        check_token(token)
+    if token is None and is_public:
         raise ConfigError(
-            f"Others can reach {host}, so a token is needed: give --token-file FILE or set "
-            f"MASKWRIGHT_TOKEN, or leave out --host to answer this machine alone."
+            f"Others can reach {public_url or host}, so a token is needed: give --token-file FILE "
+            f"or set MASKWRIGHT_TOKEN, or leave out --host and --public-url to answer this machine "
+            f"alone."
         )
-    if keep is None and loopback:
+    if keep is None and not is_public:
         keep = "kept"
     sources = [models] if isinstance(models, str | Path) else models
     with bind(host, port) as listener:

@@ -2,20 +2,24 @@
 
 import asyncio
 import math
-import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar, TypeVarTuple
+from concurrent.futures import Future
+from typing import Any, TypeVar, TypeVarTuple
 
 from maskwright.errors import MaskwrightError
 from maskwright.export.engines import cores
-from maskwright.serving.limits import DeadlineExceededError, ServerLimits, deadline
+from maskwright.imageio.isolated import DecoderPool
+from maskwright.serving.current import CURRENT
+from maskwright.serving.jobs.fair_pool import FairPool, NeedsPixelsError
+from maskwright.serving.limits import Deadline, DeadlineExceededError, ServerLimits, check_deadline
 
 Args = TypeVarTuple("Args")
 T = TypeVar("T")
 
-_LARGE_PX = 16 * 10**6  # an image takes several times its bytes while it is worked on
+ENDING_S = 8.0
+"""Most that requests may take when the server ends."""
+
 _LONGEST_RETRY_S = 60
 
 
@@ -27,39 +31,29 @@ class BusyError(MaskwrightError):
         self.retry_after = retry_after
 
 
-class _LargeImageError(Exception):
-    """Work on an image that has to wait for other large ones."""
-
-
-_THREAD = threading.local()
-
-
-def wait_if_large(pixels: int) -> None:
-    """To be called by a job before it decodes an image of so many pixels.
-
-    Large images are worked on one at a time, so that memory is bounded. The job is stopped here and
-    called again when it is its turn.
-    """
-    if pixels > _LARGE_PX and not getattr(_THREAD, "large", True):
-        raise _LargeImageError
+class ClientGoneError(MaskwrightError):
+    """Work for a client that has closed its connection."""
 
 
 class JobQueue:
-    """Jobs in threads: a bounded number waits or runs."""
+    """Jobs in threads: a bounded number waits or runs. `decoders` read what clients send."""
 
     def __init__(self, limits: ServerLimits) -> None:
         self.limits = limits
-        self.pending = 0
         # Each waits for the engine most of the time; as many small images can run at once.
-        self.threads = max(8, 2 * cores())
-        self._small = ThreadPoolExecutor(self.threads, "small", setattr, (_THREAD, "large", False))
-        self._large = ThreadPoolExecutor(1, "large", setattr, (_THREAD, "large", True))
+        per_client = max(8, 2 * cores())
+        self.pool = FairPool("request", 2 * per_client, per_client)
+        self.decoders = DecoderPool(cores() + 1, check_deadline)
         self._mean_s = 0.1  # of one job, a moving mean
+        self._timeouts: set[asyncio.Timeout] = set()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._ending = False
 
     def check(self) -> None:
         """Raise `BusyError` if nothing more is accepted."""
-        if self.pending >= self.limits.queue:
-            wait = math.ceil(self.pending * self._mean_s / self.threads)
+        pending = self.pool.pending
+        if pending >= self.limits.queue:
+            wait = math.ceil(pending * self._mean_s / self.pool.per_client)
             raise BusyError(min(max(wait, 1), _LONGEST_RETRY_S))
 
     async def run(self, job: Callable[[*Args], T], *args: *Args, seconds: float | None = None) -> T:
@@ -67,40 +61,70 @@ class JobQueue:
 
         Raises:
             BusyError: If the queue is full.
+            ClientGoneError: If the client closes its connection.
             DeadlineExceededError: If it takes longer; it ends at its next `check_deadline`.
         """
         self.check()
-        ends = time.monotonic() + (self.limits.seconds if seconds is None else seconds)
+        self._loop = asyncio.get_running_loop()
+        seconds = self.limits.seconds if seconds is None else seconds
+        if self._ending:
+            seconds = min(seconds, ENDING_S)
+        deadline, pixels = Deadline(time.monotonic() + seconds), 0
+        timeout = asyncio.timeout(seconds)
+        self._timeouts.add(timeout)
         try:
-            return await self._run(self._small, ends, lambda: job(*args))
-        except _LargeImageError:
-            return await self._run(self._large, ends, lambda: job(*args))
-
-    async def _run(self, pool: ThreadPoolExecutor, ends: float, job: Callable[[], T]) -> T:
-        loop = asyncio.get_running_loop()
-        future = pool.submit(self._timed, ends, job)
-        self.pending += 1
-        future.add_done_callback(lambda _: loop.call_soon_threadsafe(self._release))
-        try:
-            return await asyncio.wait_for(asyncio.wrap_future(future), ends - time.monotonic())
+            async with timeout:
+                while True:
+                    work = self.pool.submit(deadline, pixels, self._timed, job, *args)
+                    try:
+                        return await _answer(work)
+                    except NeedsPixelsError as needed:
+                        pixels = needed.pixels
         except TimeoutError:
             allowed = f"the {self.limits.seconds:g} seconds that this server allows"
             raise DeadlineExceededError(
                 f"{allowed}; send a smaller image, or again later."
             ) from None
+        finally:
+            deadline.limit()
+            self._timeouts.discard(timeout)
 
-    def _timed(self, ends: float, job: Callable[[], T]) -> T:
+    def _timed(self, job: Callable[[*Args], T], *args: *Args) -> T:
         began = time.monotonic()
-        with deadline(ends):
-            try:
-                return job()
-            finally:
-                self._mean_s += 0.1 * (time.monotonic() - began - self._mean_s)
+        try:
+            return job(*args)
+        finally:
+            self._mean_s += 0.1 * (time.monotonic() - began - self._mean_s)
 
-    def _release(self) -> None:
-        self.pending -= 1
+    def end(self) -> None:
+        """Let jobs run for some seconds, and no longer; from any thread."""
+        self._ending = True
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._end_soon, self._loop.time() + ENDING_S)
+
+    def _end_soon(self, at: float) -> None:
+        for timeout in self._timeouts:
+            timeout.reschedule(min(timeout.when() or at, at))
 
     def close(self) -> None:
-        """End the threads when their jobs are done."""
-        self._small.shutdown(wait=True, cancel_futures=True)
-        self._large.shutdown(wait=True, cancel_futures=True)
+        """End what runs."""
+        self.decoders.close()
+        self.pool.close()
+
+
+async def _answer(work: Future[T]) -> T:
+    """Result of a job, unless its client goes."""
+    answer = asyncio.wrap_future(work)
+    current = CURRENT.get()
+    gone = [] if current is None else [asyncio.create_task(current.gone())]
+    waited: list[asyncio.Future[Any]] = [answer, *gone]
+    try:
+        await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
+        if not answer.done():
+            raise ClientGoneError("The client has closed its connection.")
+        return answer.result()
+    finally:
+        for task in gone:
+            task.cancel()
+        if not answer.cancel() and not answer.cancelled():
+            answer.exception()  # or asyncio complains that nobody has asked for it

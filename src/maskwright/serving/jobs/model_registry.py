@@ -29,7 +29,8 @@ class ModelRegistry(Mapping[str, ServedModel]):
     ) -> None:
         self.places = dict(places)
         self.on_message = on_message
-        self.on_batch: Callable[[int], None] = lambda _: None  # called with the images of a batch
+        # Called with the name of a model and the number of images in a batch.
+        self.on_batch: Callable[[str, int], None] = lambda _, __: None
         self._opened: dict[str, ServedModel] = {}
         self._tried: set[str] = set()
 
@@ -68,12 +69,15 @@ class ModelRegistry(Mapping[str, ServedModel]):
 
     def _open(self, name: str, path: Path, prepare: bool = True) -> ServedModel:
         open_inner = partial(self._open, prepare=False)
-        sharing = EngineSharing(self._batch, serialized, open_inner, prepare, self.on_message)
+        batch = partial(self._batch, name)
+        sharing = EngineSharing(batch, serialized, open_inner, prepare, self.on_message)
         return task_of(path).serve(name, path, sharing)
 
-    def _batch(self, engine: Engine, open_single: Callable[[], Engine], path: Path) -> Engine:
+    def _batch(
+        self, name: str, engine: Engine, open_single: Callable[[], Engine], path: Path
+    ) -> Engine:
         single = open_single() if cores() > 1 and _runs_concurrently(path) else None
-        return DynamicBatcher(engine, single, cores(), lambda images: self.on_batch(images))
+        return DynamicBatcher(engine, single, cores(), lambda images: self.on_batch(name, images))
 
 
 def open_models(

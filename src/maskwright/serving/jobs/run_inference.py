@@ -7,10 +7,9 @@ import numpy as np
 
 from maskwright.errors import ConfigError, TooLargeError
 from maskwright.imageio import atomic_write
-from maskwright.imageio.windows import open_windows
 from maskwright.imageio.write import write_large_mask
 from maskwright.inference.predictor import Prediction
-from maskwright.serving.jobs.job_queue import wait_if_large
+from maskwright.serving.jobs.fair_pool import need_pixels
 from maskwright.serving.jobs.probability_grid import ProbabilityGrid
 from maskwright.serving.store.upload import Upload
 from maskwright.tasks.serving import CaseImage, LargeImageJob, RegionDecisions
@@ -30,7 +29,7 @@ def run_inference(upload: Upload, max_pixels: int, advance: Callable[[float], No
     mask, settings = upload.mask, segmenter.settings
     planes = None if segmenter.has_objects else mask.planes
     grid = ProbabilityGrid(upload.grid, settings.threshold, upload.card.background, planes)
-    with open_windows(upload.image, max_pixels) as windows:
+    with upload.open_windows(max_pixels) as windows:
         mask.geo, mask.has_gaps = windows.geo, windows.nodata is not None and planes is not None
 
         def write_mask(labels: np.ndarray) -> None:
@@ -68,11 +67,11 @@ def decisions_now(upload: Upload, max_pixels: int) -> RegionDecisions:
         raise ConfigError(f"The model {upload.served.name} decides on no regions.")
     if upload.decisions is not None and upload.decided_version == upload.mask.version:
         return upload.decisions
-    wait_if_large(upload.pixels)
+    need_pixels(upload.pixels)
     with upload.in_use():
         version, labels = upload.mask.version, upload.mask.labels()
         objects = upload.mask.objects(labels)
-        with open_windows(upload.image, max_pixels) as windows:
+        with upload.open_windows(max_pixels) as windows:
             pixels = windows.read(0, windows.height, 0, windows.width)
         ids = None if objects is None else objects.ids()
         mask = Prediction(labels.astype(np.int32), instances=ids)

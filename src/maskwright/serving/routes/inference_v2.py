@@ -3,10 +3,12 @@
 Source: https://github.com/kserve/open-inference-protocol
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from fastapi import APIRouter, Depends, Request, Response
+from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from maskwright import __version__
@@ -40,7 +42,9 @@ _ANSWER = {
 _BATCH_IMAGES = 8  # given to a model at once
 
 
-def inference_routes(models: ModelRegistry, queue: JobQueue) -> APIRouter:
+def inference_routes(
+    models: ModelRegistry, queue: JobQueue, is_stuck: Callable[[], bool]
+) -> APIRouter:
     """`/v2` and what is below it."""
     routes = APIRouter(prefix="/v2", tags=["Open Inference Protocol"], responses=refusals("error"))
 
@@ -51,14 +55,14 @@ def inference_routes(models: ModelRegistry, queue: JobQueue) -> APIRouter:
         return {"name": "maskwright", "version": __version__, "extensions": extensions}
 
     @routes.get("/health/live")
-    async def live() -> dict[str, bool]:
-        """Whether the server is there; open to all."""
-        return {"live": True}
+    async def live() -> Response:
+        """Whether the work of the server comes to an end, else 503; open to all."""
+        return _health("live", not is_stuck())
 
     @routes.get("/health/ready")
-    async def ready() -> dict[str, bool]:
-        """Whether it answers; open to all."""
-        return {"ready": True}
+    async def ready() -> Response:
+        """Whether there is a model that answers, else 503; open to all."""
+        return _health("ready", len(models) > 0 and not is_stuck())
 
     async def choose_version(model: str, version: str) -> ServedModel:
         served = choose_model(models, model)
@@ -113,6 +117,10 @@ def inference_routes(models: ModelRegistry, queue: JobQueue) -> APIRouter:
             return await queue.run(infer_body, served, body, json_length, queue.limits)
 
     return routes
+
+
+def _health(name: str, value: bool) -> Response:
+    return JSONResponse({name: value}, 200 if value else 503)
 
 
 def infer_body(

@@ -12,7 +12,8 @@ from starlette.exceptions import HTTPException
 
 from maskwright.imageio.windows import MOST_PIXELS
 from maskwright.model_card import postprocessing_of
-from maskwright.serving.jobs.job_queue import JobQueue, wait_if_large
+from maskwright.serving.jobs.fair_pool import need_pixels
+from maskwright.serving.jobs.job_queue import JobQueue
 from maskwright.serving.jobs.model_registry import ModelRegistry
 from maskwright.serving.jobs.probability_grid import LEVELS
 from maskwright.serving.jobs.run_inference import decisions_now
@@ -114,7 +115,7 @@ def page_routes(
         upload = images.finished(id)
 
         def pack() -> bytes:
-            wait_if_large(upload.pixels)
+            need_pixels(upload.pixels)
             with upload.in_use():
                 return upload.mask.packed()
 

@@ -1,7 +1,8 @@
 """Routes for programs: an image in, its mask, objects or decisions out."""
 
-from collections.abc import Iterator, Sequence
-from typing import Annotated, Any, Literal
+import math
+from collections.abc import Callable, Iterator, Sequence
+from typing import Annotated, Any, Literal, TypeVar
 
 import numpy as np
 from fastapi import APIRouter, File, Query, Response, UploadFile
@@ -9,13 +10,15 @@ from fastapi.responses import JSONResponse
 
 from maskwright.errors import ConfigError, DataError
 from maskwright.imageio import NamedBytes, read_header, read_image, read_mask
-from maskwright.serving.jobs.job_queue import JobQueue, wait_if_large
+from maskwright.serving.jobs.fair_pool import need_pixels
+from maskwright.serving.jobs.job_queue import JobQueue
 from maskwright.serving.jobs.model_registry import ModelRegistry
-from maskwright.serving.limits import ServerLimits, check_deadline
+from maskwright.serving.limits import check_deadline
 from maskwright.serving.routes.requests import choose_model, safe_name, segmenter_of
 from maskwright.serving.store.mask_formats import coco, label_png, polygons, probability_png
 from maskwright.tasks.serving import CaseImage, ServedModel, ServedSegmenter
 
+T = TypeVar("T")
 Output = Literal["labels", "probability", "coco", "polygons"]
 ImageUpload = Annotated[UploadFile, File(description="An image: PNG, JPEG, TIFF, WebP, BMP, GIF.")]
 MaskUpload = Annotated[
@@ -36,7 +39,7 @@ _MASKS: dict[int | str, dict[str, Any]] = {
 
 def predict_routes(models: ModelRegistry, queue: JobQueue) -> APIRouter:
     """`/predict`, `/regions` and `/cases`."""
-    routes, limits = APIRouter(tags=["Images"]), queue.limits
+    routes = APIRouter(tags=["Images"])
 
     @routes.post("/predict", response_class=Response, responses=_MASKS)
     async def predict(
@@ -60,7 +63,7 @@ def predict_routes(models: ModelRegistry, queue: JobQueue) -> APIRouter:
         served = choose_model(models, model)
 
         def job() -> Response:
-            name, pixels = _decode_image(image, limits)
+            name, pixels = _decode_image(image, queue)
             segmenter = segmenter_of(served, threshold=threshold, min_area_px=min_area_px)
             return encode_mask(segmenter, name, pixels, output, shown)
 
@@ -73,7 +76,7 @@ def predict_routes(models: ModelRegistry, queue: JobQueue) -> APIRouter:
         """Regions of an image and the decisions on them; of a given mask if one is sent."""
         served = choose_model(models, model)
         masks = None if mask is None else [mask]
-        return await queue.run(lambda: decide(served, [image], masks, limits))
+        return await queue.run(lambda: decide(served, [image], masks, queue))
 
     @routes.post("/cases")
     async def cases(
@@ -85,7 +88,7 @@ def predict_routes(models: ModelRegistry, queue: JobQueue) -> APIRouter:
     ) -> dict[str, Any]:
         """Decision on a case of several images."""
         served = choose_model(models, model)
-        return await queue.run(lambda: decide(served, images, masks, limits))
+        return await queue.run(lambda: decide(served, images, masks, queue))
 
     return routes
 
@@ -115,7 +118,7 @@ def decide(
     served: ServedModel,
     images: Sequence[UploadFile],
     masks: Sequence[UploadFile] | None,
-    limits: ServerLimits,
+    queue: JobQueue,
 ) -> dict[str, Any]:
     """Decisions on a case, and its regions; `ConfigError` if the model decides on nothing."""
     if served.classifier is None:
@@ -125,39 +128,46 @@ def decide(
         )
     if masks is not None and len(masks) != len(images):
         raise DataError(f"Expected a mask for each of {len(images)} images, received {len(masks)}.")
-    return served.classifier.decide(_decode_case(images, masks, limits), "case")._asdict()
+    return served.classifier.decide(_decode_case(images, masks, queue), "case")._asdict()
 
 
 def _decode_case(
-    images: Sequence[UploadFile], masks: Sequence[UploadFile] | None, limits: ServerLimits
+    images: Sequence[UploadFile], masks: Sequence[UploadFile] | None, queue: JobQueue
 ) -> Iterator[CaseImage]:
     """Images of a case, decoded one after another; those of one name get a number."""
     names: set[str] = set()
     for place, upload in enumerate(images):
-        name, pixels = _decode_image(upload, limits)
+        name, pixels = _decode_image(upload, queue)
         if name in names:
             name = f"{name} ({place + 1})"
         names.add(name)
-        yield CaseImage(name, pixels, None if masks is None else _decode_mask(masks[place], limits))
+        yield CaseImage(name, pixels, None if masks is None else _decode_mask(masks[place], queue))
 
 
-def _decode_image(upload: UploadFile, limits: ServerLimits) -> tuple[str, np.ndarray]:
+def _decode_image(upload: UploadFile, queue: JobQueue) -> tuple[str, np.ndarray]:
     """Name and pixels of an uploaded image; `DataError` if it is none."""
     content = _content(upload)
-    header = read_header(content, limits.pixels)
-    wait_if_large(header.width * header.height)
-    pixels = read_image(content, limits.pixels)
+    pixels = _decode(content, read_image, queue)
     check_deadline()
     return content.name, pixels
 
 
-def _decode_mask(upload: UploadFile, limits: ServerLimits) -> np.ndarray:
+def _decode_mask(upload: UploadFile, queue: JobQueue) -> np.ndarray:
     """Whole numbers `(h, w)` of an uploaded mask; `DataError` if it is none."""
     content = _content(upload)
-    values = read_mask(content, limits.pixels).values
+    values = _decode(content, read_mask, queue).values
     if values.ndim != 2:
         raise DataError(f"{content} is a mask of colors; expected one of numbers, in gray.")
     return values
+
+
+def _decode(content: NamedBytes, read: Callable[[NamedBytes, int], T], queue: JobQueue) -> T:
+    """What a reader makes of a file, in a process that is ended if it takes too long."""
+    most = queue.limits.pixels
+    header = queue.decoders.call(0, read_header, content, most)
+    pixels = header.width * header.height * math.ceil(header.channels / 4)
+    need_pixels(pixels)
+    return queue.decoders.call(pixels, read, content, most)
 
 
 def _content(upload: UploadFile) -> NamedBytes:

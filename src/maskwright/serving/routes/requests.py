@@ -1,14 +1,18 @@
 """What several routes read from a request: the model, file names; and what OpenAPI says of them."""
 
-from collections.abc import Mapping
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from fastapi import Request
 from fastapi.responses import Response
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
+from maskwright.serving.current import CURRENT
 from maskwright.serving.jobs.model_registry import ModelRegistry
 from maskwright.tasks.serving import ServedModel, ServedSegmenter
 
@@ -21,27 +25,33 @@ _REFUSALS = {
     401: "The token is missing or wrong",
     403: "Sent by a page of another origin",
     404: "Not found",
+    405: "There is no such method at this address",
     408: "The request did not arrive in time",
     409: "Not done yet, or failed",
     413: "Too many bytes or pixels",
     415: "Unsupported media type or encoding",
     421: "For a server of another name",
-    422: "A value that cannot be used",
+    422: "A value that cannot be used, or a name that is not known",
+    429: "Too many wrong tokens; try again after `Retry-After` seconds",
     500: "Internal server error",
     503: "The queue is full; try again after `Retry-After` seconds",
     504: "Not done within the time limit of a request",
+    507: "The disk of the server is full",
 }
 
 
 def choose_model(models: ModelRegistry, name: str | None) -> ServedModel:
     """Model of a name; without a name, the only one. `HTTPException` if there is none."""
     if name is None:
-        if len(models) == 1:
-            return models[next(iter(models))]
-        known = ", ".join(models) or "none yet"
-        raise HTTPException(422, f"Name one of the models of this server: {known}.")
+        if len(models) != 1:
+            known = ", ".join(models) or "none yet"
+            raise HTTPException(422, f"Name one of the models of this server: {known}.")
+        name = next(iter(models))
     if name not in models:
         raise HTTPException(404, f"There is no model {name[:100]!r}.")
+    current = CURRENT.get()
+    if current is not None:
+        current.record.model = name
     return models[name]
 
 
@@ -55,6 +65,30 @@ def segmenter_of(
     changes = {"threshold": threshold, "min_area_px": min_area_px}
     given = {name: value for name, value in changes.items() if value is not None}
     return replace(served.masks, predictor=served.masks.predictor.adjusted(**given))
+
+
+async def check_names(request: Request) -> None:
+    """Refuse parameters and parts of a form that a route does not have, or has once."""
+    schema = request.app.openapi()
+    operation = schema["paths"].get(request.scope["route"].path, {}).get(request.method.lower())
+    if operation is None:  # a route for the page alone
+        return
+    known = {p["name"]: p["schema"] for p in operation.get("parameters", []) if p["in"] == "query"}
+    _check_names("parameter", known, request.query_params.multi_items())
+    form = operation.get("requestBody", {}).get("content", {}).get("multipart/form-data")
+    if form is not None:
+        name = form["schema"]["$ref"].rpartition("/")[2]
+        parts = schema["components"]["schemas"][name]["properties"]
+        _check_names("part of the form", parts, (await request.form()).multi_items())
+
+
+def _check_names(kind: str, known: Mapping[str, Any], given: Iterable[tuple[str, object]]) -> None:
+    for name, number in Counter(name for name, _ in given).items():
+        if name not in known:
+            takes = f"it takes {', '.join(known)}" if known else "it takes none"
+            raise HTTPException(422, f"There is no {kind} {name[:60]!r} here; {takes}.")
+        if number > 1 and '"array"' not in json.dumps(known[name]):
+            raise HTTPException(422, f"Expected one {kind} {name!r}, received {number}.")
 
 
 def safe_name(name: str | None) -> str:
@@ -85,6 +119,11 @@ async def send_file(
 
 def refusals(key: str = "detail") -> dict[int | str, dict[str, Any]]:
     """Errors that any route may answer with, for OpenAPI; `key` is that of `problem`."""
-    message = {"type": "object", "required": [key], "properties": {key: {"type": "string"}}}
+    text = {"type": "string"}
+    message = {
+        "type": "object",
+        "required": [key, "code"],
+        "properties": {key: text, "code": {**text, "description": "The kind of error."}},
+    }
     content = {"application/json": {"schema": message}}
     return {status: {"description": text, "content": content} for status, text in _REFUSALS.items()}

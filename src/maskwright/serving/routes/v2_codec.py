@@ -15,7 +15,7 @@ from fastapi import Response
 from pydantic import BaseModel, Field, ValidationError
 from starlette.exceptions import HTTPException
 
-from maskwright.serving.jobs.job_queue import wait_if_large
+from maskwright.serving.jobs.fair_pool import need_pixels
 from maskwright.serving.limits import ServerLimits
 
 JSON_LENGTH = "inference-header-content-length"
@@ -92,7 +92,7 @@ def parse_body(body: bytes, json_length: str | None) -> tuple[InferenceRequest, 
         raise HTTPException(
             413, f"Expected at most {_MOST_JSON_BYTES:,} bytes of JSON; send images as binary data."
         )
-    wait_if_large(length * _PIXELS_PER_BYTE)
+    need_pixels(length * _PIXELS_PER_BYTE)
     try:
         request = InferenceRequest.model_validate_json(body[:length])
     except ValidationError as error:
@@ -109,7 +109,7 @@ def read_images(tensor: InputTensor, rest: memoryview, limits: ServerLimits) -> 
     pixels = math.prod(shape[:3])
     if pixels > limits.pixels or math.prod(shape) > 4 * limits.pixels:
         raise HTTPException(413, f"Expected images of at most {limits.pixels:,} pixels together.")
-    wait_if_large(pixels)
+    need_pixels(pixels)
     dtype = np.dtype(_DTYPES[tensor.datatype])
     size = tensor.parameters.get("binary_data_size")
     if size is None:

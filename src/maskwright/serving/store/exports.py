@@ -15,12 +15,11 @@ import numpy as np
 from PIL import Image
 
 from maskwright.errors import TooLargeError
-from maskwright.imageio.windows import open_windows
 from maskwright.imageio.write import write_large_mask
 from maskwright.inference.postprocess import OBJECTS, components_of
 from maskwright.instances import Instances
 from maskwright.labels import IGNORE_LABEL
-from maskwright.serving.jobs.job_queue import wait_if_large
+from maskwright.serving.jobs.fair_pool import need_pixels
 from maskwright.serving.jobs.run_inference import decisions_now
 from maskwright.serving.limits import check_deadline
 from maskwright.serving.store.mask_formats import as_png, coco, label_png, polygons
@@ -42,7 +41,7 @@ def exporter(upload: Upload, max_pixels: int) -> Callable[[Encode[T]], T]:
 
     It raises `TooLargeError` for an image that is too large for a format.
     """
-    wait_if_large(upload.pixels)
+    need_pixels(upload.pixels)
     labels, version = cache(upload.mask.labels), upload.mask.version
 
     def export(encode: Encode[T]) -> T:
@@ -69,7 +68,7 @@ def archive(uploads: Sequence[Upload], max_pixels: int, missing: int = 0) -> tup
     Tables of all images stand beside the folders. What could not be written is listed in
     `left-out.txt`, with the reason, and counted; `missing` images are not stored any longer.
     """
-    wait_if_large(max(upload.pixels for upload in uploads))
+    need_pixels(max(upload.pixels for upload in uploads))
     file = tempfile.TemporaryFile()  # noqa: SIM115  # closed when it was sent
     taken: set[str] = set()
     skipped = ["An image is no longer on the server; add it again."] * missing
@@ -130,7 +129,7 @@ def _polygons(upload: Upload, labels: np.ndarray, _: int) -> bytes:
 def _overlay_png(upload: Upload, labels: np.ndarray, max_pixels: int) -> bytes:
     """The mask over the image, in the size of the grid."""
     grid, pyramid = upload.grid, upload.pyramid
-    with open_windows(upload.image, max_pixels) as windows:
+    with upload.open_windows(max_pixels) as windows:
         span = None if pyramid is None else pyramid.span
         picture = reduced_picture(windows, span, (grid.height, grid.width))
     objects = upload.mask.objects(labels)

@@ -1,33 +1,37 @@
 """The images that the page works on: a bounded number of them, on disk."""
 
 import contextlib
+import math
 import secrets
 import shutil
 import sys
-import tempfile
 import traceback
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
 from maskwright.errors import DataError, MaskwrightError, TooLargeError
 from maskwright.imageio import read_header
-from maskwright.imageio.header import start_of
-from maskwright.imageio.tiff import TIFF_MAGIC
-from maskwright.imageio.windows import MOST_PIXELS, open_windows
+from maskwright.imageio.isolated import DecoderPool
+from maskwright.imageio.windows import MOST_PIXELS
 from maskwright.inference.large.stripes import out_of_memory
+from maskwright.serving.jobs.fair_pool import FairPool
 from maskwright.serving.jobs.job_queue import BusyError
 from maskwright.serving.jobs.run_inference import run_inference
-from maskwright.serving.limits import ServerLimits
+from maskwright.serving.limits import Deadline, ServerLimits, check_deadline
+from maskwright.serving.problems import DISK_FULL, is_disk_full
+from maskwright.serving.store.temporary import naming_errors, remove_leftovers, temporary_folder
 from maskwright.serving.store.tile_pyramid import safe_suffix, write_pyramid
-from maskwright.serving.store.upload import EvictedError, NotDoneError, Upload, naming_errors
+from maskwright.serving.store.upload import EvictedError, NotDoneError, Upload
 from maskwright.tasks.serving import ServedModel
 
 _RETRY_S = 5
 _DICOM = (b"DICM", 128)  # where the format has its name, and from which byte
 _TILES_SHARE = 0.2  # of the progress, when the tiles are there
+_TIMES = 10  # an image of the page may take so much longer than one of a request
+_SECONDS_PER_PIXEL = 4e-6  # beside that
+_CLIENTS = 4  # whose images are worked on at a time
 _CLOSED = "The server was shut down before the image was done; send it again."
 
 
@@ -46,19 +50,20 @@ class _StoppedError(Exception):
 
 
 class ImageStore:
-    """Uploads by id. One thread writes their tiles, another runs models, in the order of arrival.
+    """Uploads by id. Of each client, one thread writes tiles and one runs models, in its order.
 
     Beyond the limits of number and bytes, the oldest finished uploads are removed, but for those
     with edits that were not downloaded or kept.
     """
 
-    def __init__(self, limits: ServerLimits) -> None:
-        self.limits = limits
-        self._place = tempfile.TemporaryDirectory(prefix="maskwright-")  # goes with the process
-        self.folder = Path(self._place.name)
+    def __init__(self, limits: ServerLimits, decoders: DecoderPool) -> None:
+        self.limits, self.decoders = limits, decoders
+        remove_leftovers()
+        self._place = contextlib.ExitStack()
+        self.folder = self._place.enter_context(temporary_folder())
         self._uploads: dict[str, Upload] = {}  # from several threads, by atomic operations alone
-        self._tiling = ThreadPoolExecutor(1, "tiles")
-        self._inference = ThreadPoolExecutor(1, "inference")
+        self._tiling = FairPool("tiles", _CLIENTS, 1)
+        self._inference = FairPool("inference", _CLIENTS, 1)
         self.closed = False
 
     def __getitem__(self, id: str) -> Upload:
@@ -116,7 +121,7 @@ class ImageStore:
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
-        upload = Upload(id, name, served, file, size)
+        upload = Upload(id, name, served, file, size, self.decoders)
         self._uploads[id] = upload
         self._make_room(upload)
         self._submit(self._tiling, upload, self._write_tiles)
@@ -131,6 +136,11 @@ class ImageStore:
         upload.fail("The image was removed.")
         shutil.rmtree(upload.folder, ignore_errors=True)
 
+    @property
+    def is_stuck(self) -> bool:
+        """Whether work does not come to an end."""
+        return self._tiling.is_stuck or self._inference.is_stuck
+
     def stop(self) -> None:
         """Accept nothing more, stop what runs, and answer who waits."""
         self.closed = True
@@ -142,43 +152,45 @@ class ImageStore:
         """Stop, and remove all files."""
         self.stop()
         for pool in (self._tiling, self._inference):
-            pool.shutdown(wait=True, cancel_futures=True)
-        self._place.cleanup()
+            pool.close()
+        self._place.close()
 
     def _size(self, file: Path) -> tuple[int, int]:
         """Height and width of an image; `TooLargeError` beyond the limit of its format."""
-        header = read_header(file, MOST_PIXELS)
+        header = self.decoders.call(0, read_header, file, MOST_PIXELS)
         size = (header.height, header.width)
-        by_windows = start_of(file).startswith(TIFF_MAGIC)
-        if size[0] * size[1] > self.limits.pixels and not by_windows:
+        if math.prod(size) > self.limits.pixels and header.format != "TIFF":
             raise TooLargeError(
                 f"{file} has {size[1]}x{size[0]} pixels; expected at most "
                 f"{self.limits.pixels:,}, or a tiled TIFF, of which there may be more."
             )
         return size
 
-    def _submit(
-        self, pool: ThreadPoolExecutor, upload: Upload, work: Callable[[Upload], None]
-    ) -> None:
-        try:
-            pool.submit(self._guarded, upload, work)
-        except RuntimeError:  # the pool was shut down meanwhile
+    def _submit(self, pool: FairPool, upload: Upload, work: Callable[[Upload], None]) -> None:
+        served, deadline = upload.served, Deadline(math.inf)  # until it begins
+        whole = pool is self._inference and (served.classifier or served.masks.has_objects)
+        pixels = upload.pixels if whole or not upload.is_tiff else 0
+        pool.submit(deadline, pixels, self._guarded, upload, work, deadline)
+        if self.closed:
             upload.fail(_CLOSED)
 
-    def _guarded(self, upload: Upload, work: Callable[[Upload], None]) -> None:
+    def _guarded(self, upload: Upload, work: Callable[[Upload], None], deadline: Deadline) -> None:
         """Work on an image; an error becomes the reason that it failed with."""
         if upload.over:
             return
+        deadline.limit(_TIMES * self.limits.seconds + _SECONDS_PER_PIXEL * upload.pixels)
         try:
             with upload.in_use():
                 work(upload)
         except _StoppedError:
             pass
         except MaskwrightError as error:
-            upload.fail(str(error))
+            upload.fail(DISK_FULL if is_disk_full(error) else str(error))
         except Exception as error:
             if out_of_memory(error):
                 upload.fail("The memory of the server does not suffice for this image.")
+            elif is_disk_full(error):
+                upload.fail(DISK_FULL)
             elif not upload.gone:
                 traceback.print_exc(file=sys.stderr)
                 upload.fail("Internal server error; the log of the server names the reason.")
@@ -188,7 +200,7 @@ class ImageStore:
         self._make_room(upload)
 
     def _write_tiles(self, upload: Upload) -> None:
-        with open_windows(upload.image, self.limits.pixels) as windows:
+        with upload.open_windows(self.limits.pixels) as windows:
             advance = partial(_advance, upload, _TILES_SHARE)
             upload.pyramid = write_pyramid(windows, upload.folder / "tiles", advance)
         self._submit(self._inference, upload, self._run)
@@ -221,4 +233,5 @@ def _advance(upload: Upload, part: float, share: float) -> None:
     """Add a share of a part of the work to the progress; it stops work on failed uploads."""
     if upload.over:
         raise _StoppedError
+    check_deadline()
     upload.progress = min(upload.progress + part * share, 1.0)

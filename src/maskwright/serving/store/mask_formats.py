@@ -2,11 +2,9 @@
 
 import io
 import json
-import tempfile
 from collections.abc import Callable
 from dataclasses import replace
 from multiprocessing import get_context
-from pathlib import Path
 from typing import Any
 
 import cv2
@@ -21,6 +19,7 @@ from maskwright.inference.postprocess import OBJECTS, components_of
 from maskwright.instances import Instances
 from maskwright.labels import IGNORE_LABEL, Labels
 from maskwright.serving.limits import DeadlineExceededError, check_deadline
+from maskwright.serving.store.temporary import temporary_folder
 from maskwright.tasks.instances.tables import to_coco
 
 _QUICK_OUTLINE_PX = 2**17  # some tenths of a second
@@ -112,8 +111,8 @@ def polygons(
     outlines = _outline_px(mask)
     if geo is None and outlines <= _QUICK_OUTLINE_PX:
         return json.dumps(pixel_polygons(mask, labels, background)).encode()
-    with tempfile.TemporaryDirectory() as folder:
-        file, out = Path(folder) / "mask.tif", Path(folder) / "polygons.geojson"
+    with temporary_folder() as folder:
+        file, out = folder / "mask.tif", folder / "polygons.geojson"
         size = (mask.shape[0], mask.shape[1])
         write_large_mask(file, lambda top, end: mask[top:end], size, labels.colors, geo)
         # GDAL lets no other thread of Python run while it follows outlines.

@@ -26,7 +26,7 @@ from maskwright.imageio import (
 from maskwright.imageio.windows import MOST_PIXELS
 from maskwright.instances import Instances
 from maskwright.labels import IGNORE_LABEL, Labels
-from maskwright.serving.jobs.job_queue import wait_if_large
+from maskwright.serving.jobs.fair_pool import need_pixels
 from maskwright.serving.store.upload import Upload
 
 _SUFFIXES = {"JPEG": ".jpg", "MPO": ".jpg", "JPEG2000": ".jp2", "PPM": ".ppm", "TIFF": ".tif"}
@@ -70,7 +70,7 @@ def keep_for_training(
             f"The image has {upload.size[1]}x{upload.size[0]} pixels, more than the "
             f"{MAX_PIXELS:,} that training reads; cut it into parts and keep these."
         )
-    wait_if_large(upload.pixels)
+    need_pixels(upload.pixels)
     with upload.in_use():
         version, suffix, labels = upload.mask.version, _suffix(upload), upload.mask.labels()
     objects = upload.mask.objects(labels)
@@ -140,7 +140,7 @@ def _suffix(upload: Upload) -> str:
     suffix = Path(upload.name).suffix.lower()
     if suffix in IMAGE_SUFFIXES:
         return suffix
-    format = read_header(upload.image, MOST_PIXELS).format
+    format = upload.decoders.call(0, read_header, upload.image, MOST_PIXELS).format
     return _SUFFIXES.get(format, f".{format.lower()}")
 
 

@@ -4,14 +4,19 @@ import asyncio
 import re
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Literal
 
-from maskwright.errors import DataError, MaskwrightError
+from maskwright.errors import MaskwrightError
+from maskwright.imageio.header import start_of
+from maskwright.imageio.isolated import DecoderPool
+from maskwright.imageio.tiff import TIFF_MAGIC
+from maskwright.imageio.windows import Windows
 from maskwright.model_card import InstanceCard, SemanticCard
 from maskwright.serving.jobs.probability_grid import PixelGrid
 from maskwright.serving.store.edited_mask import EditedMask
+from maskwright.serving.store.temporary import naming_errors
 from maskwright.serving.store.tile_pyramid import TilePyramid
 from maskwright.tasks.serving import RegionDecisions, ServedModel
 
@@ -38,16 +43,6 @@ class NotDoneError(MaskwrightError):
         super().__init__(reason or "The model has not done with this image yet; ask again later.")
 
 
-@contextmanager
-def naming_errors(folder: Path, name: str) -> Iterator[None]:
-    """Let errors name an upload by its file name, and not by its place on the disk."""
-    try:
-        yield
-    except DataError as error:
-        place = re.escape(str(folder)) + r"/[^\s:;,]*"
-        raise type(error)(re.sub(place, lambda _: name, str(error))) from error
-
-
 class Upload:
     """An image that was sent, in a folder of its own, and what a model predicted for it.
 
@@ -55,10 +50,16 @@ class Upload:
     """
 
     def __init__(
-        self, id: str, name: str, served: ServedModel, image: Path, size: tuple[int, int]
+        self,
+        id: str,
+        name: str,
+        served: ServedModel,
+        image: Path,
+        size: tuple[int, int],
+        decoders: DecoderPool,
     ) -> None:
         self.id, self.name, self.served = id, name, served
-        self.image, self.size = image, size
+        self.image, self.size, self.decoders = image, size, decoders
         self.folder = image.parent
         self.probabilities = self.folder / "evidence.gz"  # as `ProbabilityGrid.packed`
         self.grid = PixelGrid.over(size)
@@ -79,6 +80,11 @@ class Upload:
         return self.size[0] * self.size[1]
 
     @property
+    def is_tiff(self) -> bool:
+        """Whether the image is read by windows, unless a model needs it whole."""
+        return start_of(self.image).startswith(TIFF_MAGIC)
+
+    @property
     def stem(self) -> str:
         """Name without its suffix, as every file system takes it, and not hidden."""
         stem = re.sub(r'[\\/:*?"<>|\x00-\x1f]', "_", Path(self.name).stem)
@@ -95,6 +101,11 @@ class Upload:
         """Whether strokes would be lost with it: they were neither downloaded nor kept."""
         mask = self.mask
         return self.status == "done" and mask.has_strokes and mask.exported != mask.version
+
+    def open_windows(self, max_pixels: int) -> AbstractContextManager[Windows]:
+        """Open the image as `imageio.open_windows` does, in a process that can be ended."""
+        whole = min(self.pixels, max_pixels)
+        return self.decoders.open_windows(self.image, max_pixels, whole)
 
     @property
     def card(self) -> SemanticCard | InstanceCard:

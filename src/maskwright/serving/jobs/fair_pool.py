@@ -1,0 +1,159 @@
+"""Threads that work for several clients in turn, on a bounded number of pixels at a time."""
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import Future
+from contextvars import Context, ContextVar, copy_context
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from maskwright.serving.current import current_client
+from maskwright.serving.limits import Deadline, check_deadline, within
+
+FREE_PIXELS = 2**20
+"""Pixels on which a job may work without waiting for the pixels of others."""
+
+_MOST_PIXELS = 32 * 10**6  # of all jobs with more; a single one may have more than that
+_GRANTED: ContextVar[int | None] = ContextVar("granted", default=None)
+
+
+class NeedsPixelsError(Exception):
+    """Work on more `pixels` than it was submitted with."""
+
+    def __init__(self, pixels: int) -> None:
+        super().__init__(f"{pixels} pixels")
+        self.pixels = pixels
+
+
+def need_pixels(pixels: int) -> None:
+    """To be called by a job before it decodes so many pixels; outside of a job it does nothing.
+
+    An image takes many times its bytes while it is worked on. A job with too many pixels is stopped
+    here, and called again when they fit beside those of other jobs.
+    """
+    granted = _GRANTED.get()
+    if granted is not None and pixels > granted:
+        raise NeedsPixelsError(max(pixels, 2 * granted))  # jobs of many images come back rarely
+
+
+@dataclass(eq=False)
+class _Job:
+    call: Callable[[], Any]
+    deadline: Deadline
+    pixels: int
+    client: str = field(default_factory=current_client)
+    context: Context = field(default_factory=copy_context)
+    future: Future[Any] = field(default_factory=Future)
+
+    def run(self) -> None:
+        """Call the function within its limits."""
+        if self.future.set_running_or_notify_cancel():
+            self.context.run(self._run)
+
+    def _run(self) -> None:
+        _GRANTED.set(max(self.pixels, FREE_PIXELS))
+        try:
+            with within(self.deadline):
+                check_deadline()
+                self.future.set_result(self.call())
+        except BaseException as error:
+            self.future.set_exception(error)
+            del self  # the error knows this frame, and would keep itself alive
+
+
+class FairPool:
+    """Threads for jobs; next comes the client with the fewest under way, then who came first.
+
+    Args:
+        per_client: Jobs of one client that run at a time; of those with more than `FREE_PIXELS`,
+            one.
+    """
+
+    def __init__(self, name: str, threads: int, per_client: int) -> None:
+        self.per_client = per_client
+        self._waiting: list[_Job] = []
+        self._running: list[_Job] = []
+        self._changed = threading.Condition()
+        self._closed = False
+        self._threads = [
+            threading.Thread(target=self._work, name=name, daemon=True) for _ in range(threads)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def submit(
+        self, deadline: Deadline, pixels: int, function: Callable[..., Any], *args: Any
+    ) -> Future[Any]:
+        """Call a function in a thread; it ends at its next `check_deadline` after the deadline."""
+        job = _Job(partial(function, *args), deadline, pixels)
+        with self._changed:
+            if self._closed:
+                job.future.cancel()
+            else:
+                self._waiting.append(job)
+                self._changed.notify()
+        return job.future
+
+    @property
+    def pending(self) -> int:
+        """Jobs that wait or run."""
+        waiting = sum(not job.future.cancelled() for job in list(self._waiting))
+        return waiting + len(self._running)
+
+    @property
+    def is_stuck(self) -> bool:
+        """Whether half of the threads do not come back from jobs whose time is over."""
+        return 2 * sum(job.deadline.is_over for job in list(self._running)) >= len(self._threads)
+
+    def close(self, seconds: float = 1.0) -> None:
+        """Drop jobs that wait, and wait for those that run, for a time."""
+        ends = time.monotonic() + seconds
+        with self._changed:
+            self._closed = True
+            for job in self._waiting:
+                job.future.cancel()
+            for job in self._running:
+                job.deadline.limit()
+            self._changed.notify_all()
+        for thread in self._threads:
+            thread.join(max(0.0, ends - time.monotonic()))
+
+    def _work(self) -> None:
+        while (job := self._take()) is not None:
+            job.run()
+            with self._changed:
+                self._running.remove(job)
+            del job
+
+    def _take(self) -> _Job | None:
+        """The next job, waited for; `None` when the pool is closed."""
+        with self._changed:
+            while not self._closed:
+                job = self._next()
+                if job is not None:
+                    self._waiting.remove(job)
+                    self._running.append(job)
+                    self._changed.notify()  # there may be another
+                    return job
+                self._changed.wait()
+        return None
+
+    def _next(self) -> _Job | None:
+        self._waiting = [job for job in self._waiting if not job.future.cancelled()]
+        running = Counter(job.client for job in self._running)
+        large = {job.client: job.pixels for job in self._running if job.pixels > FREE_PIXELS}
+        taken = sum(large.values())
+        for job in sorted(self._waiting, key=lambda job: running[job.client]):
+            if running[job.client] >= self.per_client:
+                break
+            if job.pixels <= FREE_PIXELS:
+                return job
+            if job.client in large:
+                continue
+            if not taken or taken + job.pixels <= _MOST_PIXELS:
+                return job
+            taken = _MOST_PIXELS  # no other takes the place of the first that waits for it
+        return None
