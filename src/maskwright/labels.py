@@ -44,6 +44,8 @@ class Labels:
     def __post_init__(self) -> None:
         if not 1 <= len(self.names) <= MAX_CLASSES:
             raise DataError(f"Expected 1 to {MAX_CLASSES} classes; received {len(self.names)}.")
+        if other := [name for name in self.names if not isinstance(name, str)]:
+            raise DataError(f"Expected text as the name of each class; received {other[0]!r}.")
         if len(set(self.names)) != len(self.names):
             repeated = sorted({name for name in self.names if self.names.count(name) > 1})
             raise DataError(f"Expected unique class names; repeated: {', '.join(repeated)}.")

@@ -208,20 +208,68 @@ def test_many_images_have_a_run_prepared_once(made, tmp_path, monkeypatch):
     assert prepared.open_prepared(run) is None
 
 
-def test_arrays_in_other_files_are_refused(exported, tmp_path):
+@pytest.fixture
+def forged_onnx(exported, tmp_path):
+    """An artifact of ONNX, and what makes card and list fit once its network was changed."""
     onnx = pytest.importorskip("onnx")
     out = Path(shutil.copytree(exported("onnx"), tmp_path / "onnx"))
     network = onnx.load(out / "model.onnx")
-    (tmp_path / "elsewhere").write_bytes(b"secret" * 100)
-    array = network.graph.initializer[0]
+
+    def forge(content, name="model.onnx"):
+        (out / name).write_bytes(content)
+        card = json.loads((out / "model_card.json").read_text())
+        forged_card = {**card, "model_sha256": checksum(out / name)}
+        changed(out, "model_card.json", lambda _: json.dumps(forged_card))
+        return out
+
+    return network, forge
+
+
+@pytest.mark.parametrize("place", ["..", ".", "/"])
+@pytest.mark.parametrize("reverse", [False, True])
+def test_arrays_in_other_files_are_refused(forged_onnx, tmp_path, monkeypatch, place, reverse):
+    network, forge = forged_onnx
+    monkeypatch.chdir(tmp_path)
+    from onnx import numpy_helper
+
+    array = max(network.graph.initializer, key=lambda array: np.prod(array.dims))
+    location = {"/": str(tmp_path / "elsewhere")}.get(place, f"{place}/elsewhere")
+    numpy_helper.to_array(array).tofile(tmp_path / "elsewhere")
     array.ClearField("raw_data")
-    array.data_location = onnx.TensorProto.EXTERNAL
-    array.external_data.add(key="location", value="../elsewhere")
-    (out / "model.onnx").write_bytes(network.SerializeToString())
-    card = json.loads((out / "model_card.json").read_text())
-    forged_card = {**card, "model_sha256": checksum(out / "model.onnx")}
-    changed(out, "model_card.json", lambda _: json.dumps(forged_card))
-    with pytest.raises(ModelError, match="refers to arrays in other files"):
+    array.ClearField("float_data")
+    array.data_location = 1  # external
+    array.external_data.add(key="location", value=location)
+    content = network.SerializeToString()
+    if reverse:  # the value of the entry before its key: the same to all who parse it
+        key, value = b"\x0a\x08location", b"\x12" + bytes([len(location)]) + location.encode()
+        assert key + value in content
+        content = content.replace(key + value, value + key)
+    with pytest.raises(ModelError, match=r"model\.onnx cannot be loaded .*External data"):
+        Predictor.load(forge(content))
+
+
+def test_a_network_that_gives_no_numbers_is_refused(forged_onnx):
+    network, forge = forged_onnx
+    from onnx import numpy_helper
+
+    for array in network.graph.initializer:
+        if array.data_type == 1 and len(array.dims) == 4:  # weights of convolutions
+            nothing = np.full(tuple(array.dims), np.nan, np.float32)
+            array.CopyFrom(numpy_helper.from_array(nothing, array.name))
+    with pytest.raises(ModelError, match="are not finite for the image of its self-test"):
+        Predictor.load(forge(network.SerializeToString()))
+
+
+def test_an_artifact_of_openvino_holds_a_network_of_openvino(forged_onnx, exported, tmp_path):
+    pytest.importorskip("openvino")
+    network, _ = forged_onnx
+    out = Path(shutil.copytree(exported("openvino"), tmp_path / "openvino"))
+    (out / "model.xml").write_bytes(network.SerializeToString())
+    changed(out, "model_card.json", lambda text: text)
+    card = SemanticCard.read(out / "model_card.json")
+    replace(card, model_sha256=written_digest(out)).write(out / "model_card.json")
+    changed(out, "model_card.json", lambda text: text)
+    with pytest.raises(ModelError, match=r"model\.xml is no network of OpenVINO"):
         Predictor.load(out)
 
 

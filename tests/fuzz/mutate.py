@@ -80,7 +80,7 @@ def _member(content: bytes, rng: np.random.Generator) -> bytes:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as file:
             members = {info.filename: file.read(info) for info in file.infolist()}
-    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, NotImplementedError, RuntimeError):
+    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError, RuntimeError):
         return _bytes(content, rng)
     if not members:
         return _bytes(content, rng)

@@ -36,7 +36,7 @@ def read_config(plan: str | Path | None, settings: Mapping[str, Any], kind: type
     if plan is not None:
         try:
             values = yaml.safe_load(Path(plan).read_text(encoding="utf-8")) or {}
-        except (OSError, yaml.YAMLError) as error:
+        except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
             raise ConfigError(f"The settings file {plan} cannot be read: {error}") from None
         if not isinstance(values, dict):
             raise ConfigError(f"Expected lines of `key: value` in the settings file {plan}.")

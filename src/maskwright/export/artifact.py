@@ -6,7 +6,6 @@ import shutil
 import stat
 import tempfile
 import zipfile
-import zlib
 from pathlib import Path
 
 from maskwright.errors import ModelError
@@ -53,7 +52,7 @@ def needs_tensorflow(path: Path) -> bool:
             with zipfile.ZipFile(path) as archive:
                 text = archive.open(LIST_FILE).read(MAX_LIST_BYTES).decode()
         return FORMATS[json.loads(text)["format"]].tensorflow
-    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile):
+    except Exception:
         return False  # opening it will say what is wrong
 
 
@@ -107,7 +106,9 @@ def _unpack(path: Path, folder: Path) -> None:
                                 f"{path} expands beyond its declared size; do not use it."
                             )
                         plain.write(chunk)
-    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, NotImplementedError) as error:
+    except ModelError:
+        raise
+    except Exception as error:  # archives that are damaged raise almost anything
         raise ModelError(f"{path} cannot be unpacked ({error}); copy or export it again.") from None
 
 

@@ -9,6 +9,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter
+
 from maskwright.errors import ConfigError, ModelError
 from maskwright.export.artifact import is_artifact
 from maskwright.imageio import atomic_write
@@ -150,8 +152,11 @@ def model_files(path: Path) -> list[str]:
 
 def is_single(path: Path) -> bool:
     """Whether a folder holds a single model, of a run or exported, and its card."""
-    there = (path / MODEL_FILE).is_file() or is_artifact(path)
-    return there and (path / CARD_FILE).is_file()
+    try:
+        there = (path / MODEL_FILE).is_file() or is_artifact(path)
+        return there and (path / CARD_FILE).is_file()
+    except (OSError, ValueError):  # a damaged list names what cannot be a folder
+        return False
 
 
 def _singles(folder: Path) -> list[Path]:
@@ -168,8 +173,8 @@ def _singles(folder: Path) -> list[Path]:
 def _listed(path: Path) -> list[Member]:
     try:
         entries = json.loads((path / ENSEMBLE_FILE).read_text(encoding="utf-8"))["members"]
-        return [Member(**entry) for entry in entries]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        return [TypeAdapter(Member).validate_python(entry) for entry in entries]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise ModelError(
             f"{path / ENSEMBLE_FILE} is not a list of members ({error}); create the ensemble again."
         ) from None

@@ -193,10 +193,10 @@ def _network(run: Path) -> tuple[str, tuple[float, float] | None]:
             f"{run} has no description of its network ({NETWORK_FILE}); train it again to export "
             f"it."
         )
-    text = path.read_text(encoding="utf-8")
+    text = path.read_text(encoding="utf-8", errors="replace")  # to be read as JSON again
     try:
         low, high = map(float, json.loads(text)["arguments"]["pixel_range"])
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return text, None
     return text, (low, high)
 

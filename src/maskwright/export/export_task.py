@@ -13,7 +13,7 @@ from maskwright.errors import ModelError
 from maskwright.export.engines import Threads
 from maskwright.export.listing import SELFTEST_FILE
 from maskwright.export.runtime import open_model
-from maskwright.imageio import atomic_write
+from maskwright.imageio import atomic_write, read_arrays
 from maskwright.model_card import ModelCard
 from maskwright.types import Format
 
@@ -189,12 +189,11 @@ def self_test(folder: Path, answer: Callable[[Example], np.ndarray]) -> float:
     of the labels, or of the probabilities by 0.01, are those expected, or nothing is carried.
     """
     path = folder / SELFTEST_FILE
+    arrays = read_arrays(path, ModelError)
     try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = dict(file)
         expected = arrays.pop("expected")
-    except (OSError, ValueError, KeyError) as error:
-        raise ModelError(f"{path} cannot be read ({error}); export the model again.") from None
+    except KeyError:
+        raise ModelError(f"{path} expects no output; export the model again.") from None
     actual = answer(arrays)
     near = np.abs(actual.astype(np.float32) - expected) <= _NEAR
     share = float(near.mean()) if actual.shape == expected.shape else 0.0

@@ -181,7 +181,7 @@ def _parsed(path: Path) -> Listing:
             and len(listing.files) <= MAX_FILES
             and all(isinstance(v, str) and len(v) == 64 for v in listing.files.values())
         )
-    except (ValueError, TypeError, AttributeError):
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError):
         right = False
     if not right:
         raise ModelError(

@@ -3,6 +3,7 @@
 A new format is an opener that `read.py`, or `windows.py`, chooses by content or suffix.
 """
 
+from maskwright.imageio.arrays import read_arrays
 from maskwright.imageio.files import (
     IMAGE_SUFFIXES,
     NamedBytes,
@@ -36,6 +37,7 @@ __all__ = [
     "list_images",
     "lock_folder",
     "natural_key",
+    "read_arrays",
     "read_header",
     "read_image",
     "read_mask",

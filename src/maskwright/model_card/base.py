@@ -152,7 +152,7 @@ def _parsed(text: str) -> dict[str, Any]:
     """Values of a card of this version of the format, without that version."""
     try:
         values = json.loads(text)
-    except (json.JSONDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise ModelError(f"The card is no valid JSON ({error}).") from None
     if not isinstance(values, dict) or "task" not in values:
         raise ModelError("This is no model card of Maskwright; copy the run or artifact again.")

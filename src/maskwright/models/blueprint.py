@@ -81,11 +81,11 @@ class Blueprint:
         return json.dumps(values, indent=2) + "\n"
 
     @classmethod
-    def from_json(cls, text: str) -> "Blueprint":
+    def from_json(cls, text: str | bytes) -> "Blueprint":
         """Blueprint from JSON; `ModelError` for anything else."""
         try:
             values = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             values = None
         match values:
             case {"builder": str(builder), "arguments": dict(arguments)}:

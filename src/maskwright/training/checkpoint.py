@@ -2,8 +2,6 @@
 
 import json
 import time
-import zipfile
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -12,9 +10,10 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
+from pydantic import TypeAdapter, ValidationError
 
 from maskwright.errors import DataError, TrainingError
-from maskwright.imageio import atomic_write
+from maskwright.imageio import atomic_write, read_arrays
 from maskwright.training.setup import LearningTask
 from maskwright.training.steps import MovingAverage, make_score_step, read
 
@@ -87,17 +86,21 @@ class Checkpoint:
         """
         if self.folder is None or not (path := self.folder / "last.npz").exists():
             return None
-        arrays, values = _read_arrays(path)
+        arrays, state = _read_arrays(path)
         shapes = {name: tuple(value.shape) for name, value in self.variables.items()}
         if {name: value.shape for name, value in arrays.items()} != shapes:
             raise TrainingError(
                 f"The checkpoint {path} is of another model or optimizer; resume with the "
                 "settings it was trained with."
             )
-        state, best = State(**values), None
+        best = None
         if state.best_epoch:
-            weights, _ = _read_arrays(self.folder / "best.npz")
-            best = [weights[str(number)] for number in range(len(weights))]
+            path = self.folder / "best.npz"
+            weights, _ = _read_arrays(path)
+            names = list(map(str, range(len(weights))))
+            if weights.keys() != set(names):
+                raise DataError(f"The checkpoint {path} lacks weights; start another run.")
+            best = [weights[name] for name in names]
         for name, value in arrays.items():
             self.variables[name].assign(value)
         return state, best
@@ -155,11 +158,14 @@ def _write_arrays(path: Path, arrays: Mapping[str, np.ndarray], state: Mapping[s
         np.savez(file, allow_pickle=False, state=text, **arrays)
 
 
-def _read_arrays(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+def _read_arrays(path: Path) -> tuple[dict[str, np.ndarray], State]:
     """What `_write_arrays` wrote; `DataError` where the file is something else."""
+    arrays = read_arrays(path, what="checkpoint")
+    text = arrays.pop("state", np.zeros(0))
     try:
-        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
-        return arrays, json.loads(arrays.pop("state").tobytes())
-    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error) as error:
-        raise DataError(f"The checkpoint {path} cannot be read ({error}).") from None
+        return arrays, TypeAdapter(State).validate_json(text.tobytes())
+    except ValidationError as error:
+        reason = error.errors()[0]["msg"]
+        raise DataError(
+            f"The state in the checkpoint {path} cannot be read ({reason}); start another run."
+        ) from None

@@ -3,7 +3,7 @@
 import csv
 import json
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from importlib import metadata
@@ -112,8 +112,8 @@ class Run:
         write_text(self.settings_file, yaml.safe_dump(dict(settings), sort_keys=False))
 
     def read_settings(self) -> dict[str, Any]:
-        """Settings of the run."""
-        return yaml.safe_load(self.settings_file.read_text(encoding="utf-8"))
+        """Settings of the run; `TrainingError` where their file is damaged."""
+        return _read_mapping(self.settings_file, yaml.safe_load)
 
     def write_environment(self, facts: Mapping[str, Any]) -> None:
         """Versions of what computes, and `facts`, into `environment.json`."""
@@ -125,8 +125,8 @@ class Run:
         write_text(self.folder / "environment.json", text + "\n")
 
     def read_environment(self) -> dict[str, Any]:
-        """Values of `environment.json`."""
-        return json.loads((self.folder / "environment.json").read_text(encoding="utf-8"))
+        """Values of `environment.json`; `TrainingError` where it is damaged."""
+        return _read_mapping(self.folder / "environment.json", json.loads)
 
     def write_history(self, rows: Sequence[Mapping[str, float]]) -> None:
         """One line for each epoch into `history.csv`; a value not measured stays empty."""
@@ -147,3 +147,13 @@ class Run:
         with atomic_write(self.model_file) as beside:
             model.save(beside)
         replace(card, model_sha256=checksum(self.model_file)).write(self.folder / CARD_FILE)
+
+
+def _read_mapping(path: Path, parse: Callable[[str], Any]) -> dict[str, Any]:
+    """Values of a file of a run by name; `TrainingError` where there are none."""
+    try:
+        return dict(parse(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError, RecursionError, yaml.YAMLError) as error:
+        raise TrainingError(
+            f"{path} cannot be read ({error}); copy it again, or start another run."
+        ) from None

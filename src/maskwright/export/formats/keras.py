@@ -1,6 +1,5 @@
 """A network as our own description and arrays: data, from which our code builds it again."""
 
-import zipfile
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
@@ -9,7 +8,7 @@ import numpy as np
 
 from maskwright.errors import ModelError
 from maskwright.export.engines import Network, Threads
-from maskwright.imageio import atomic_write
+from maskwright.imageio import atomic_write, read_arrays
 from maskwright.model_card import NETWORK_FILE
 
 WEIGHTS_FILE = "weights.npz"
@@ -63,13 +62,14 @@ def read_keras(folder: Path, *, classifier: bool = False) -> Any:
     from maskwright.models.blueprint import Blueprint
 
     path = folder / WEIGHTS_FILE
-    blueprint = Blueprint.from_json((folder / NETWORK_FILE).read_text(encoding="utf-8"))
+    blueprint = Blueprint.from_json((folder / NETWORK_FILE).read_bytes())
     if (blueprint.builder == "classifier") != classifier:
         raise ModelError(
             f"The network in {folder} is a {blueprint.builder}, which does not match its model "
             f"card; export the model again."
         )
-    shapes = _shapes(path)
+    arrays = list(read_arrays(path, ModelError).values())
+    shapes = [array.shape for array in arrays]
     model = main_model(blueprint.build())
     variables = [v for v in model.variables if _is_weight(v)]
     expected = [tuple(v.shape) for v in variables]
@@ -79,29 +79,9 @@ def read_keras(folder: Path, *, classifier: bool = False) -> Any:
             f"{path} contains {len(shapes)} arrays that do not match the {len(expected)} of the "
             f"network (first difference: number {where}); export the model again."
         )
-    with np.load(path, allow_pickle=False) as file:
-        for name, variable in zip(sorted(file.files), variables, strict=True):
-            variable.assign(file[name])
+    for array, variable in zip(arrays, variables, strict=True):
+        variable.assign(array)
     return model
-
-
-def _shapes(path: Path) -> list[tuple[int, ...]]:
-    """Shapes of the arrays in a file, in order, read from their headers alone."""
-    shapes = []
-    readers = {(1, 0): np.lib.format.read_array_header_1_0}
-    try:
-        with zipfile.ZipFile(path) as archive:
-            for name in sorted(archive.namelist()):
-                with archive.open(name) as file:
-                    version = np.lib.format.read_magic(file)
-                    read = readers.get(version, np.lib.format.read_array_header_2_0)
-                    shape, _, dtype = read(file)
-                if dtype.hasobject:
-                    raise ModelError(f"{path} contains other values than numbers; do not use it.")
-                shapes.append(shape)
-    except (zipfile.BadZipFile, ValueError, OSError, EOFError) as error:
-        raise ModelError(f"{path} cannot be read ({error}); copy or export it again.") from None
-    return shapes
 
 
 def _is_weight(variable: Any) -> bool:

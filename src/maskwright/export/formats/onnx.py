@@ -1,18 +1,17 @@
 """The format of ONNX Runtime, in float and in eight bits."""
 
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from maskwright.errors import ModelError
 from maskwright.export.engines import Network, Quantizer, Threads, cores
 from maskwright.export.formats.fuse_scaling import after_the_last_layer, fold_scaling
 
+_EXTERNAL_FOLDER = "session.model_external_initializers_file_folder_path"
 _OPSET = 18  # the newest that tf2onnx writes
-# Beginning of an entry of ONNX that names the file in which an array lies.
-_ELSEWHERE = b"\x0a\x08location\x12"
 
 
 def write(model: Any, path: Path) -> None:
@@ -53,7 +52,7 @@ def _shape(tensor: Any) -> tuple[int, ...]:
 
 
 def open_network(path: Path, threads: Threads) -> Network:
-    """Open what `write` wrote; `ModelError` if it keeps arrays in other files."""
+    """Open what `write` wrote; the engine refuses one that keeps arrays in other files."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -61,13 +60,12 @@ def open_network(path: Path, threads: Threads) -> Network:
     if threads.shared:
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
-    content = path.read_bytes()
-    if _ELSEWHERE in content:
-        raise ModelError(
-            f"{path} refers to arrays in other files; expected a single file: do not use it."
+    # Arrays in other files would be looked for in a folder that holds none.
+    with tempfile.TemporaryDirectory() as empty:
+        options.add_session_config_entry(_EXTERNAL_FOLDER, empty)
+        session = onnxruntime.InferenceSession(
+            path.read_bytes(), options, providers=["CPUExecutionProvider"]
         )
-    # From bytes, the engine cannot follow such references either.
-    session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     names = [output.name for output in session.get_outputs()]
 
     def run(inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -1,5 +1,6 @@
 """The format of OpenVINO, in float and in eight bits."""
 
+import re
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,9 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from maskwright.errors import ModelError
 from maskwright.export.engines import Network, Quantizer, Threads, cores
 from maskwright.export.formats import onnx
 from maskwright.export.formats.tensorflow import write_saved_model
+
+_HEAD_BYTES = 4096
+_INTERMEDIATE = re.compile(rb"(<\?xml[^<>]*\?>\s*)?<net\s")
 
 
 def write(model: Any, path: Path) -> None:
@@ -29,9 +34,12 @@ def _convert(source: Path, path: Path) -> None:
 
 
 def open_network(path: Path, threads: Threads) -> Network:
-    """Open what `write` wrote."""
+    """Open what `write` wrote; `ModelError` for another format, which may read other files."""
     import openvino
 
+    with path.open("rb") as file:
+        if not _INTERMEDIATE.match(file.read(_HEAD_BYTES)):
+            raise ModelError(f"{path} is no network of OpenVINO; export the model again.")
     core = openvino.Core()
     # Its default is bfloat16 where the processor has it, off by 2e-2.
     settings = {

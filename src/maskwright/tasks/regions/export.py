@@ -19,7 +19,7 @@ from maskwright.export.export_task import (
 )
 from maskwright.export.formats.keras import keras_network, read_keras
 from maskwright.export.formats.table import FORMATS, open_engine
-from maskwright.export.runtime import open_model
+from maskwright.export.runtime import check_outputs, open_model
 from maskwright.model_card import RegionCard
 from maskwright.types import Format
 
@@ -51,7 +51,9 @@ def artifact_classifier(
     """The classifier of an artifact, in its engine."""
     if FORMATS[engine].described:
         return keras_classifier(read_keras(folder, classifier=True))
-    return _joined(*(open_engine(folder / part, engine, threads) for part in CLASSIFIER_PARTS))
+    run = _joined(*(open_engine(folder / part, engine, threads) for part in CLASSIFIER_PARTS))
+    check_outputs(folder, run)
+    return run
 
 
 def _joined(look: Network, join: Network) -> ClassifierFn:
