@@ -1,3 +1,4 @@
+import csv
 import struct
 import zlib
 
@@ -6,15 +7,18 @@ import pytest
 import tifffile
 from PIL import Image
 
+from maskwright.data.readers.tables import read_rows
 from maskwright.errors import DataError
 from maskwright.imageio import (
     atomic_write,
     find_images,
+    plain_cell,
     read_header,
     read_image,
     read_mask,
     write_image,
     write_mask,
+    write_table,
 )
 
 GRAY = np.array([[0, 50, 100], [150, 200, 250]], np.uint8)
@@ -232,3 +236,21 @@ def test_images_are_found_in_natural_order(tmp_path):
     assert find_images(tmp_path / "x2.png") == [tmp_path / "x2.png"]
     with pytest.raises(DataError, match="No image found"):
         find_images(tmp_path / "nowhere")
+
+
+def test_no_cell_of_a_table_is_a_formula(tmp_path):
+    cells = ["=1+1", "@a", "+a", "-a", "'=1", "-1.5", "+2e3", "-inf", "a=1", "", "'a", "\t=1"]
+    changed = ["'=1+1", "'@a", "'+a", "'-a", "''=1"]
+    quoted = [*changed, "-1.5", "+2e3", "-inf", "a=1", "", "'a", "'\t=1"]
+    write_table(tmp_path / "a.csv", ["=head", "number"], [[cell, -1] for cell in cells])
+    with (tmp_path / "a.csv").open(newline="") as file:
+        header, *rows = csv.reader(file)
+    assert header == ["'=head", "number"]
+    assert rows == [[cell, "-1"] for cell in quoted]
+    assert [plain_cell(cell) for cell in quoted] == cells
+
+
+def test_names_like_formulas_survive_our_own_tables(tmp_path):
+    write_table(tmp_path / "a.csv", ["image", "label"], [["-a.png", "=b"], ["'+a.png", "-1"]])
+    _, rows = read_rows(tmp_path / "a.csv")
+    assert [tuple(row.values()) for _, row in rows] == [("-a.png", "=b"), ("'+a.png", "-1")]

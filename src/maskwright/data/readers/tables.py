@@ -9,7 +9,7 @@ from pathlib import Path
 from maskwright.data.readers.base import Layout
 from maskwright.data.samples import Sample
 from maskwright.errors import ConfigError, DataError
-from maskwright.imageio import list_images
+from maskwright.imageio import list_images, plain_cell
 
 REGION_COLUMNS = ("region", "cell", "object", "instance", "id")
 
@@ -44,7 +44,7 @@ def read_rows(path: Path) -> tuple[list[str], list[tuple[int, dict[str, str]]]]:
                 f"{len(header)}; put names that hold a comma in quotes."
             )
         row = dict.fromkeys(header, "")
-        row |= {name: cell.strip() for name, cell in zip(header, cells, strict=False)}
+        row |= {name: plain_cell(cell.strip()) for name, cell in zip(header, cells, strict=False)}
         rows.append((reader.line_num, row))
     return header, rows
 

@@ -24,7 +24,7 @@ from maskwright.evaluation.reports.charts import training_curves
 from maskwright.evaluation.reports.formatting import write_json
 from maskwright.evaluation.reports.parts import Report, upper_first
 from maskwright.evaluation.result import Example
-from maskwright.imageio import write_text
+from maskwright.imageio import write_table, write_text
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -89,9 +89,7 @@ def write_report(report: Report, folder: str | Path, run: str | Path | None = No
     folder.mkdir(parents=True, exist_ok=True)
     write_json(to_dict(report), folder / report.scores_file)
     headings, rows = report.cases
-    table = io.StringIO(newline="")
-    csv.writer(table, lineterminator="\n").writerows([headings, *rows])
-    write_text(folder / report.cases_file, table.getvalue())
+    write_table(folder / report.cases_file, headings, rows)
     page, evaluation = report.page(), report.evaluation
     for name, write in page.files.items():
         write(folder / name)

@@ -1,7 +1,5 @@
 """Masks of the page as files: of one image in every format, and archives of several images."""
 
-import csv
-import io
 import json
 import tempfile
 import zipfile
@@ -15,6 +13,7 @@ import numpy as np
 from PIL import Image
 
 from maskwright.errors import TooLargeError
+from maskwright.imageio import table_text
 from maskwright.imageio.write import write_large_mask
 from maskwright.inference.postprocess import OBJECTS, components_of
 from maskwright.instances import Instances
@@ -182,11 +181,8 @@ def _region_rows(upload: Upload, _: np.ndarray, max_pixels: int) -> Rows:
 
 
 def _csv(rows: Rows) -> bytes:
-    file = io.StringIO(newline="")
-    writer = csv.DictWriter(file, list(dict.fromkeys(key for row in rows for key in row)))
-    writer.writeheader()
-    writer.writerows(rows)
-    return file.getvalue().encode()
+    columns = list(dict.fromkeys(key for row in rows for key in row))
+    return table_text(columns, [[row.get(name, "") for name in columns] for row in rows]).encode()
 
 
 _REGION_TABLES: Mapping[str, Encode[Rows]] = {

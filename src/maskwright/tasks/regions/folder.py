@@ -1,6 +1,5 @@
 """Plan of the decisions for a folder: images of each case, and where their masks come from."""
 
-import csv
 import os
 import re
 from collections.abc import Callable, Sequence
@@ -14,7 +13,7 @@ from maskwright.errors import ConfigError, DataError
 from maskwright.export.artifact import is_artifact, model_folder, needs_tensorflow
 from maskwright.export.engines import SHARED, Threads
 from maskwright.export.runtime import load_keras
-from maskwright.imageio import atomic_write
+from maskwright.imageio import write_table
 from maskwright.inference.folder_plan import FolderModel, FolderOptions, FolderPlan, FolderResult
 from maskwright.inference.manifest import Record, fingerprint
 from maskwright.inference.output_paths import Failure, Job, WorkItem, plan_files
@@ -165,13 +164,8 @@ def write_tables(
     `skipped` are images that the data set could not read, `result` what became of the others.
     """
     cases = [row for record in records for row in record["cases"]]
-    with (
-        atomic_write(out / "cases.csv") as beside,
-        beside.open("w", newline="", encoding="utf-8") as file,
-    ):
-        writer = csv.DictWriter(file, COLUMNS)
-        writer.writeheader()
-        writer.writerows(cases)
+    rows = [[case[name] for name in COLUMNS] for case in cases]
+    write_table(out / "cases.csv", COLUMNS, rows)
     regions = [row for record in records for row in record["regions"]]
     write_rows(regions, out / "regions.csv", REGION_COLUMNS)
     return CasesResult(result.written, (*skipped, *result.failed), result.skipped, tuple(cases))

@@ -1,7 +1,5 @@
 """Regions as files: a CSV table with a row for each, and crops."""
 
-import csv
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -9,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from maskwright import imageio
 from maskwright.data import DataSet, Sample
 from maskwright.data.parallel import in_threads
 from maskwright.errors import DataError
-from maskwright.imageio import write_image, write_text
+from maskwright.imageio import write_image
 from maskwright.tasks.regions.extraction.crops import CropSpec
 from maskwright.tasks.regions.extraction.extract import Region
 from maskwright.tasks.regions.extraction.features import MEASURES
@@ -70,13 +69,8 @@ def write_rows(rows: Sequence[Row], path: str | Path, last: Sequence[str] = ()) 
         for item in MEASURES
         if item.name not in _FIXED and any(item.name in row for row in rows)
     ]
-    text = io.StringIO(newline="")
-    writer = csv.DictWriter(
-        text, [*_FIXED, *measured, *last], restval="", extrasaction="ignore", lineterminator="\n"
-    )
-    writer.writeheader()
-    writer.writerows(rows)
-    write_text(path, text.getvalue())
+    columns = [*_FIXED, *measured, *last]
+    imageio.write_table(path, columns, [[row.get(name, "") for name in columns] for row in rows])
 
 
 def write_regions(
