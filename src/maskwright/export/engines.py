@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from maskwright.errors import ModelError
+from maskwright.export.listing import SELFTEST_FILE
+from maskwright.imageio import read_arrays
 
 Run = Callable[[dict[str, np.ndarray]], dict[str, np.ndarray]]
 """From inputs by name, float32, to outputs by name."""
@@ -92,3 +94,26 @@ def cores() -> int:
     """Processors that this process may use."""
     affinity = getattr(os, "sched_getaffinity", None)
     return len(affinity(0)) if affinity else os.cpu_count() or 1
+
+
+def check_outputs(
+    folder: Path, run: Callable[[Mapping[str, np.ndarray]], Mapping[str, np.ndarray]]
+) -> None:
+    """Raise `ModelError` where a network does not give numbers for the example of its artifact.
+
+    An artifact that is being made has none yet.
+    """
+    path = folder / SELFTEST_FILE
+    if not path.is_file():
+        return
+    example = read_arrays(path, ModelError)
+    try:
+        outputs = run(example)
+    except KeyError as error:
+        raise ModelError(f"{path} lacks {error}; export the model again.") from None
+    for name, values in outputs.items():
+        if not np.isfinite(values).all():
+            raise ModelError(
+                f"The network in {folder} gives {name} that are not finite for the image of its "
+                f"self-test; export the model again, or use another engine."
+            )

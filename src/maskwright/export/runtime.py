@@ -1,6 +1,6 @@
 """Open a trained model of any task and engine as a function of arrays; masks from logits."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -9,12 +9,11 @@ import numpy as np
 
 from maskwright.errors import ModelError
 from maskwright.export.artifact import is_artifact, model_folder, unpacked
-from maskwright.export.engines import ALONE, Threads
+from maskwright.export.engines import ALONE, Threads, check_outputs
 from maskwright.export.ensemble import is_ensemble, read_members
 from maskwright.export.formats.keras import keras_network
 from maskwright.export.formats.table import open_engine
-from maskwright.export.listing import SELFTEST_FILE, Listing, network_digest, read_listing
-from maskwright.imageio import read_arrays
+from maskwright.export.listing import Listing, network_digest, read_listing
 from maskwright.model_card import CARD_FILE, MODEL_FILE, ModelCard, SemanticCard, checksum
 from maskwright.types import Format
 
@@ -90,29 +89,6 @@ def artifact_function(folder: Path, engine: Format, threads: Threads = ALONE) ->
 
     check_outputs(folder, lambda example: run(example["image"][None]))
     return run
-
-
-def check_outputs(
-    folder: Path, run: Callable[[Mapping[str, np.ndarray]], Mapping[str, np.ndarray]]
-) -> None:
-    """Raise `ModelError` where a network does not give numbers for the example of its artifact.
-
-    An artifact that is being made has none yet.
-    """
-    path = folder / SELFTEST_FILE
-    if not path.is_file():
-        return
-    example = read_arrays(path, ModelError)
-    try:
-        outputs = run(example)
-    except KeyError as error:
-        raise ModelError(f"{path} lacks {error}; export the model again.") from None
-    for name, values in outputs.items():
-        if not np.isfinite(values).all():
-            raise ModelError(
-                f"The network in {folder} gives {name} that are not finite for the image of its "
-                f"self-test; export the model again, or use another engine."
-            )
 
 
 def checked_card(path: Path, card_type: type[Card]) -> Card:

@@ -15,14 +15,12 @@ from maskwright.imageio.files import (
     list_images,
     lock_folder,
     natural_key,
-    plain_cell,
     sweep,
-    table_text,
-    write_table,
     write_text,
 )
 from maskwright.imageio.header import MAX_PIXELS, Header
 from maskwright.imageio.read import RawMask, read_header, read_image, read_mask
+from maskwright.imageio.tables import plain_cell, table_text, write_table
 from maskwright.imageio.write import write_image, write_mask
 
 __all__ = [

@@ -1,13 +1,12 @@
 """Find image files, and write files and folders atomically."""
 
-import csv
 import io
 import os
 import re
 import secrets
 import shutil
 import sys
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from glob import iglob
@@ -27,7 +26,6 @@ IMAGE_SUFFIXES = frozenset(
 
 LONGEST_STEM = 100
 """Maximum length of the stem in the name of a temporary file."""
-_FORMULA = re.compile(r"'*[=@+\-\t\r]")
 _LEFTOVER = re.compile(r"\.(?P<stem>.+)\.[0-9a-f]{8}(?P<suffix>\.\w+)")  # of `atomic_write`
 
 SLIDE_SUFFIXES = frozenset({".svs", ".ndpi", ".mrxs", ".scn", ".vms", ".vmu", ".bif", ".svslide"})
@@ -164,37 +162,6 @@ def write_text(path: str | Path, text: str) -> None:
     """Write a text file in UTF-8 atomically."""
     with atomic_write(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
-
-
-def write_table(path: str | Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Write a CSV file atomically, as `table_text` gives it."""
-    write_text(path, table_text(header, rows))
-
-
-def table_text(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """Table as CSV; text that a spreadsheet would run as a formula begins with an apostrophe.
-
-    `plain_cell` removes it again.
-    """
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerows([_safe_cell(cell) for cell in row] for row in (header, *rows))
-    return text.getvalue()
-
-
-def plain_cell(text: str) -> str:
-    """A cell of a table as it was before `table_text` wrote it."""
-    return text[1:] if text.startswith("'") and _FORMULA.match(text) else text
-
-
-def _safe_cell(cell: object) -> object:
-    if not isinstance(cell, str) or not _FORMULA.match(cell):
-        return cell
-    try:
-        float(cell)
-    except ValueError:
-        return f"'{cell}"
-    return cell  # a negative number
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from maskwright.export.engines import ALONE, Network, Threads
+from maskwright.export.engines import ALONE, Network, Threads, check_outputs
 from maskwright.export.export_task import (
     FLOAT,
     Example,
@@ -19,7 +19,7 @@ from maskwright.export.export_task import (
 )
 from maskwright.export.formats.keras import keras_network, read_keras
 from maskwright.export.formats.table import FORMATS, open_engine
-from maskwright.export.runtime import check_outputs, open_model
+from maskwright.export.runtime import open_model
 from maskwright.model_card import RegionCard
 from maskwright.types import Format
 
