@@ -160,3 +160,16 @@ def test_limits_and_other_formats_are_told_in_words(site, open_page):
     dicom = {"name": "slice.dcm", "mimeType": "", "buffer": bytes(128) + b"DICM" + bytes(100)}
     page.set_input_files("#files", dicom)
     expect(states(page).last).to_contain_text("slice.dcm is a DICOM file")
+
+
+def test_an_image_that_made_room_is_said_to_be_gone(open_page):
+    limits = ServerLimits(images_kept=2)
+    with served(create_app(browser_models(), limits, on_record=lambda _: None)) as address:
+        page = open_page(address, allowed=("404", "failed to load"))
+        page.set_input_files("#files", [png("0.png"), png("1.png")])
+        expect(states(page)).to_have_text(["done"] * 2)
+        for name in ("2.png", "3.png"):
+            show(page, "masks", name)
+        pick(page, "1.png")  # it was never shown before
+        expect(states(page).nth(1)).to_have_text(re.compile("no longer has this image; add it"))
+        expect(page.locator("#busy-text")).to_contain_text("add it again")

@@ -329,7 +329,13 @@ def test_whole_formats_and_models_of_wholes_are_bounded():
         state = finished(client, send(client, "cells", squares((80, 80)), "a.tif", "TIFF"))
         assert state["status"] == "done"
         assert client.get(f"/api/images/{state['id']}/mask.png").status_code == 413
+        for part in ("labels", "areas"):
+            assert client.get(f"/api/images/{state['id']}/{part}").status_code == 413
         assert client.get(f"/api/images/{state['id']}/mask.tif").status_code == 200
+        assert decide(client, state, threshold=0.7).status_code == 200
+        data = client.get(f"/api/images/{state['id']}/mask.tif").content  # of any size
+        wanted = predictor(threshold=0.7)(squares((80, 80))).labels
+        np.testing.assert_array_equal(tifffile.imread(io.BytesIO(data)), wanted)
         answer = client.post("/api/archive.zip", json={"ids": [state["id"]]})
         with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
             assert archive.namelist() == ["a/mask.tif", "left-out.txt"]

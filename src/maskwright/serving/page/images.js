@@ -7,6 +7,7 @@ import { isPrecious, isUnsaved } from "./edits.js";
 const AT_ONCE = 2; // parallel uploads
 const WAIT = 20; // seconds that the server waits for a change before it responds
 const STORED = "maskwright.images";
+const GONE = "The server no longer has this image; add it again.";
 const FORM_BYTES = 2048; // of a request beside the file, at most
 
 /**
@@ -171,7 +172,7 @@ export function createImages(hooks) {
         const state = await askJson(`images/${entry.id}?wait=${WAIT}`);
         if (!entry.removed) take(entry, state);
       } catch (error) {
-        fail(entry, gone(error) ? "The server no longer has this image; add it again." : error.message);
+        fail(entry, gone(error) ? GONE : error.message);
       }
     }
   }
@@ -253,6 +254,9 @@ export function createImages(hooks) {
   return {
     add,
     choose,
+
+    /** A request for an image has failed: one that the server no longer has is said to be gone. */
+    failed: (entry, error) => gone(error) && fail(entry, GONE),
     predictWith,
     restore,
     refresh,

@@ -146,6 +146,7 @@ async function openMask(entry) {
       await mask.open(entry, model);
     } catch (error) {
       if (asked === entry) asked = null;
+      images.failed(entry, error);
       throw error;
     }
     if (entry !== images.chosen) return;

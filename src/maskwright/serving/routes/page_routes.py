@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
+from maskwright.errors import TooLargeError
 from maskwright.imageio.windows import MOST_PIXELS
 from maskwright.model_card import postprocessing_of
 from maskwright.serving.jobs.fair_pool import need_pixels
@@ -108,11 +109,10 @@ def page_routes(
 
     @routes.get("/images/{id}/labels", **file_response(_BYTES))
     async def labels(id: str) -> Response:
-        """Class of each pixel of the grid as the settings decide it at full resolution.
-
-        Strokes are not part of it; numbers of objects follow as 16 bits.
-        """
+        """Labels of the grid as decided at full resolution, without strokes; numbers of objects."""
         upload = images.finished(id)
+        if upload.pixels > queue.limits.pixels:
+            raise TooLargeError("The image is too large to be shown exactly; download mask.tif.")
 
         def pack() -> bytes:
             need_pixels(upload.pixels)
@@ -124,10 +124,9 @@ def page_routes(
     @routes.put("/images/{id}/settings")
     async def decide_mask(id: str, body: MaskDecision) -> dict[str, Any]:
         """Set threshold and postprocessing of the mask; 409 if `version` is not the stored one."""
-        upload = images[id]
-        changes = body.model_dump(exclude={"version"})
-        upload.mask.decide(replace(upload.mask.settings, **changes), body.version)
-        return describe_image(upload)
+        mask, changes = images[id].mask, body.model_dump(exclude={"version"})
+        mask.decide(replace(mask.settings, **changes), body.version)
+        return describe_image(images[id])
 
     @routes.get("/images/{id}/strokes", **file_response(_BYTES))
     async def strokes(id: str) -> Response:

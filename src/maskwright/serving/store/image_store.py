@@ -133,7 +133,7 @@ class ImageStore:
         if upload is None:
             raise EvictedError
         upload.gone = True
-        upload.fail("The image was removed.")
+        upload.fail("The server no longer has this image; add it again.")
         shutil.rmtree(upload.folder, ignore_errors=True)
 
     @property
