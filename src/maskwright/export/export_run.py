@@ -1,8 +1,6 @@
 """From a run to an artifact: written, opened again in its engine, compared, and only then kept."""
 
 import json
-import shutil
-import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -22,6 +20,7 @@ from maskwright.export.formats.table import FORMATS, write_network
 from maskwright.export.int8 import write_int8
 from maskwright.export.listing import Listing, write_listing, written_digest
 from maskwright.export.runtime import load_run
+from maskwright.imageio import scratch_folder
 from maskwright.model_card import CARD_FILE, NETWORK_FILE, SEGMENTER, ModelCard, read_task
 from maskwright.types import Format
 
@@ -71,9 +70,7 @@ def export_run(
         raise ConfigError(
             "--int8 supports single semantic segmentation models; export this model without it."
         )
-    out.parent.mkdir(parents=True, exist_ok=True)
-    made = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
-    try:
+    with scratch_folder(out) as made:
         segmenter = None
         if (run / SEGMENTER / CARD_FILE).is_file():
             _, segmenter = _write(run / SEGMENTER, made / SEGMENTER, engine, tasks)
@@ -81,10 +78,7 @@ def export_run(
         if out.suffix == SUFFIX:
             pack(made, out)
         else:
-            made.chmod(0o755)  # temporary folders are closed to others
             made.replace(out)
-    finally:
-        shutil.rmtree(made, ignore_errors=True)
     return Export(out, listing, parity, segmenter)
 
 

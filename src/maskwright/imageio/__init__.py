@@ -15,6 +15,7 @@ from maskwright.imageio.files import (
     list_images,
     lock_folder,
     natural_key,
+    scratch_folder,
     sweep,
     write_text,
 )
@@ -42,6 +43,7 @@ __all__ = [
     "read_header",
     "read_image",
     "read_mask",
+    "scratch_folder",
     "sweep",
     "table_text",
     "write_image",

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from glob import iglob
+from glob import escape, iglob
 from pathlib import Path
 from typing import BinaryIO
 
@@ -147,15 +147,31 @@ def sweep(folder: Path, names: Collection[str] | None = None) -> None:
 @contextmanager
 def atomic_folder(folder: Path) -> Iterator[Path]:
     """Temporary folder, renamed to `folder` on success unless another process was faster."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}")
-    temporary.mkdir()
-    try:
+    with scratch_folder(folder) as temporary:
         yield temporary
         if not folder.exists():
             temporary.rename(folder)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+
+
+@contextmanager
+def scratch_folder(path: Path) -> Iterator[Path]:
+    """Hidden folder beside a path, for what will be moved there; removed at the end.
+
+    Those that killed processes left beside this path are removed, too.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    for left in path.parent.glob(f".{escape(path.name)}.{'[0-9a-f]' * 8}"):
+        with suppress(ConfigError), lock_folder(left) as locked:
+            if locked:
+                shutil.rmtree(left, ignore_errors=True)
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    unlocked = path.with_name(f"{temporary.name}.new")  # a name that no other process removes
+    with lock_folder(unlocked):
+        unlocked.rename(temporary)
+        try:
+            yield temporary
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
 
 
 def write_text(path: str | Path, text: str) -> None:
@@ -165,18 +181,18 @@ def write_text(path: str | Path, text: str) -> None:
 
 
 @contextmanager
-def lock_folder(folder: Path) -> Iterator[None]:
+def lock_folder(folder: Path) -> Iterator[bool]:
     """Hold a folder, made if missing, against other processes; `ConfigError` where one holds it.
 
-    The lock leaves no file and ends with the process, however that ends. A folder that was made
-    and is still empty is removed.
+    Gives whether the system has locks. The lock leaves no file and ends with the process, however
+    that ends. A folder that was made and is still empty is removed.
     """
     made = not folder.exists()
     folder.mkdir(parents=True, exist_ok=True)
-    if sys.platform == "win32":  # has no such lock
-        yield
+    if sys.platform == "win32":
+        yield False
         return
-    descriptor = os.open(folder, os.O_RDONLY)
+    descriptor, locked = os.open(folder, os.O_RDONLY), True
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -184,9 +200,9 @@ def lock_folder(folder: Path) -> Iterator[None]:
             raise ConfigError(
                 f"Another process is at work in {folder}; wait for its end, or name another folder."
             ) from None
-        except OSError:
-            pass  # a file system without locks
-        yield
+        except OSError:  # of the file system
+            locked = False
+        yield locked
     finally:
         os.close(descriptor)
         if made:
