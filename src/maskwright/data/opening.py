@@ -47,8 +47,8 @@ def open_dataset(
         val_share: Share of samples for validation where no such split is given, 0 for none;
             `None` for what data.yaml says, else 0.1.
         test_share: The same for testing; 0.15.
-        seed: Decides which samples these are; 0. Not the seed of a training run: a model must
-            be scored on the division that it was trained on.
+        seed: Decides, with the names of the cases, which samples these are; 0. Not the seed of a
+            training run: a model must be scored on the division that it was trained on.
         fold: `(2, 5)` divides training and validation samples into five folds, by case and
             stratified, holds the second out as the split `"held_out"` and trains on the others.
         unite_duplicates: Whether cases with images that show the same, or nearly, become one
@@ -77,7 +77,7 @@ def open_dataset(
         instances = all(sample.instances is not None for sample in samples)
     samples, copies = unite(samples) if unite_duplicates else (samples, [])
     classes = classes_by_sample(samples, probed.contents, encoding)
-    samples = assign_splits(samples, classes, val_share, test_share, seed)
+    samples = assign_splits(samples, classes, val_share, test_share, seed, root)
     if fold is not None:
         samples = make_fold(samples, classes, *fold, seed)
     skipped = (*layout.skipped, *probed.skipped)
@@ -145,7 +145,8 @@ def _notes(
         yield Note(
             "splits_created",
             f"No {' and no '.join(created)} split is given: drawn from the training samples in "
-            f"whole cases, with every class in its share, by the seed {seed}.",
+            f"whole cases, by the name of each and the seed {seed}, so that files added later move "
+            f"none.",
         )
     if skipped:
         first = skipped[0]

@@ -3,8 +3,11 @@
 A change here gives every data set without stated splits new ones.
 """
 
+import hashlib
+import unicodedata
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
@@ -21,15 +24,28 @@ def assign_splits(
     val_share: float,
     test_share: float,
     seed: int,
+    root: Path = Path(),
 ) -> list[Sample]:
     """Give every sample a split: those that are stated stay, missing ones are made.
 
     Samples without a split count as training samples at first. Where there is no `"val"` or no
     `"test"`, a share of the training samples becomes it; where only other splits are stated,
-    nothing is made. Whole cases are taken, so that each split holds its share of every class as
-    nearly as they allow. `contents` are by the id of a sample what it holds (classes, image label)
-    and is to be spread; `seed` decides among equals. `ConfigError` if the shares leave nothing to
-    train on.
+    nothing is made. Cases stay whole.
+
+    Each case has a number from 0 to 1, a hash of `seed` and its own name: below `test_share` it
+    tests, within `val_share` above it validates, else it trains, so that shares hold on average.
+    Two rules keep every class in every split, a class being an item of `contents`, by the id of a
+    sample what it holds. Of the cases of a class, that of the highest number trains. Where they are
+    at least three, and as many as there are classes, that of the second highest does not test, that
+    of the lowest tests, and the lowest of the others validates, as far as the first rule lets them.
+    All cases together, however few, count as such a class.
+
+    Cases that come or go thus move no other from training to testing, unless they change how many
+    classes there are, or which of these have enough cases. A case that is a single sample is called
+    after its file below `root`, where it lies there, else by its id.
+
+    Raises:
+        ConfigError: If the shares leave nothing to train on.
     """
     if not (0 <= val_share < 1 and 0 <= test_share < 1 and val_share + test_share < 1):
         raise ConfigError(
@@ -40,20 +56,48 @@ def assign_splits(
     stated = {sample.split for sample in samples}
     wanted = {"test": test_share, "val": val_share}
     shares = {name: share for name, share in wanted.items() if share > 0 and name not in stated}
-    pool = [sample for sample in samples if sample.split == "train"]
-    if not pool or not shares:
+    cases = grouped((s for s in samples if s.split == "train"), lambda sample: sample.together)
+    if not cases or not shares:
         return samples
-    cases = grouped(_sorted(pool), lambda sample: sample.together)
-    splits = ["train", *shares]
-    # All splits get at least one case while there are enough, of which training keeps one.
-    sizes: list[int] = []
-    for share in shares.values():
-        left = len(cases) - 1 - sum(sizes)
-        sizes.append(min(left, max(1, round(share * len(cases)))))
-    sizes = [len(cases) - sum(sizes), *sizes]
-    parts = _stratify(list(cases.values()), contents, sizes, seed)
-    chosen = {case: splits[part] for case, part in zip(cases, parts, strict=True)}
-    return [replace(s, split=chosen[s.together]) if s.split == "train" else s for s in samples]
+    # Of copies that are one group, the highest: a copy that is added then moves none to the test.
+    number = {
+        case: max(_number(_name(sample, root), seed) for sample in members)
+        for case, members in cases.items()
+    }
+    holders: dict[str, list[str]] = {}
+    for case in sorted(cases, key=lambda case: (number[case], case)):
+        items = {str(item) for sample in cases[case] for item in contents.get(sample.id, ())}
+        for item in items:
+            holders.setdefault(item, []).append(case)
+    everything = sorted(cases, key=lambda case: (number[case], case))
+    kept = {everything[-1], *(held[-1] for held in holders.values())}
+    fewest = max(3, len(holders))
+    spread = [everything, *(held for held in holders.values() if len(held) >= fewest)]
+    chosen: dict[str, str] = {}
+    low, last = 0.0, list(shares)[-1]
+    for split, share in shares.items():
+        spared = {held[-2] for held in spread if len(held) > 2 and split != last}
+        free = [[c for c in held if c not in kept | spared | chosen.keys()] for held in spread]
+        inside = {c for c in free[0] if low <= number[c] < low + share}
+        chosen |= dict.fromkeys(inside | {held[0] for held in free if held}, split)
+        low += share
+    return [
+        replace(s, split=chosen.get(s.together, "train")) if s.split == "train" else s
+        for s in samples
+    ]
+
+
+def _name(sample: Sample, root: Path) -> str:
+    """What a sample's case is called, whatever other samples there are."""
+    if sample.case != sample.id or not sample.image.is_relative_to(root):
+        return sample.case
+    return sample.image.relative_to(root).with_suffix("").as_posix()
+
+
+def _number(name: str, seed: int) -> float:
+    """Hash of a name and a seed in `[0, 1)`, the same on all machines."""
+    text = f"{seed} {unicodedata.normalize('NFC', name)}".encode("utf-8", "surrogatepass")
+    return int.from_bytes(hashlib.blake2b(text, digest_size=6).digest(), "big") / 2**48
 
 
 def folds(
