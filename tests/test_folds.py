@@ -13,10 +13,10 @@ import yaml
 import maskwright
 from maskwright.data.readers.manifest import write_manifest
 from maskwright.data.samples import Sample
-from maskwright.errors import ConfigError, ModelError
+from maskwright.errors import ConfigError, DataError, ModelError
 from maskwright.imageio import read_mask, write_image
 from maskwright.model_card import SemanticCard
-from maskwright.tasks.provenance import division_of, learned_ids
+from maskwright.tasks.provenance import division_of, learned_images
 
 pytestmark = pytest.mark.usefixtures("uncompiled")
 QUICK = {
@@ -56,7 +56,10 @@ def test_every_image_but_the_tests_is_predicted_once_by_a_model_that_never_saw_i
     held = [{sample.case for sample in one.samples} for one in joined.members]
     assert not held[0] & held[1]
     for run, own in zip(joined.runs, joined.members, strict=True):
-        assert not learned_ids(run, data) & {sample.id for sample in own.samples}
+        seen, opened = learned_images(run), maskwright.open_dataset(data)
+        assert len(seen.train) == 14 - len(own.samples)
+        assert not seen.val
+        assert not seen.train & {opened.content_hash(sample) for sample in own.samples}
     told = json.loads((joined.folder / "folds.json").read_text())
     assert told["out_of_fold"]["images"] == 14
     assert [fold["folder"] for fold in told["per_fold"]] == ["fold1", "fold2"]
@@ -82,9 +85,9 @@ def test_the_whole_is_a_model_that_averages_its_members(data, joined):
     assert all({"value", "gain", "interval"} <= one.keys() for one in choice["steps"][0]["tried"])
 
 
-def test_what_the_members_learned_from_is_told(data, joined):
-    found = maskwright.evaluate(joined.folder, data, split="val", bootstrap=0)
-    assert "was trained on 2 of these images" in found.warnings[0].text
+def test_what_the_members_learned_from_is_not_scored(data, joined):
+    with pytest.raises(DataError, match="The split 'val'.*learned from.*2 of them"):
+        maskwright.evaluate(joined.folder, data, split="val", bootstrap=0)
 
 
 def test_finished_folds_are_left_as_they_are(data, joined):

@@ -76,8 +76,8 @@ def test_gray_images_join_colored_ones_and_the_other_way_round(tmp_path):
 
 def test_of_names_the_splits_there_are(tmp_path):
     dataset = open_dataset(folder(tmp_path), val_share=0)
-    assert len(dataset.of("test")) == 1
-    with pytest.raises(DataError, match=r"no split 'val'; it has train \(7\), test \(1\)"):
+    assert len(dataset.of("test")) == 2
+    with pytest.raises(DataError, match=r"no split 'val'; it has train \(6\), test \(2\)"):
         dataset.of("val")
 
 

@@ -25,6 +25,7 @@ from maskwright.inference.cached_prediction import (
 )
 from maskwright.inference.tune_postprocessing import TuningResult, tune_postprocessing
 from maskwright.metrics import Scores
+from maskwright.tasks.provenance import without_learned
 from maskwright.tasks.semantic.evaluation.report import semantic_report
 from maskwright.tasks.semantic.evaluation.scores import MEANS, SemanticEvaluation, SemanticScorer
 from maskwright.types import OnMessage
@@ -74,8 +75,10 @@ def score_folds(
             on_message(f"Scoring fold {number} …")
             division = {**config.division(), "fold": (number, len(runs))}
             predictor = load(run)
-            scorer = SemanticScorer(open_dataset(data, **division), predictor.card, options)
-            members.append(evaluate(partial(predict_tunable, predictor), scorer, [keep]))
+            dataset, seen = without_learned(open_dataset(data, **division), HELD_OUT, run)
+            scorer = SemanticScorer(dataset, predictor.card, options)
+            member = evaluate(partial(predict_tunable, predictor), scorer, [keep])
+            members.append(replace(member, warnings=(*seen, *member.warnings)))
         on_message("Tuning threshold and postprocessing …")
         choice = tune_postprocessing(members[0].card, cached)
     for step in choice.steps:

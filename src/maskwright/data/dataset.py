@@ -2,12 +2,14 @@
 
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from maskwright.data.duplicates import content_hash
 from maskwright.data.encodings.encoding import Encoding
 from maskwright.data.readers.probe import Headers, kind_differs, sizes_differ
 from maskwright.data.samples import Note, Sample, SkippedFile
@@ -30,6 +32,7 @@ class DataSet:
         case_from: Where the cases come from: name of a column, pattern, or `"folder"`; `""` where
             each sample is a case of its own.
         headers: Of image files, as far as they have been read.
+        hashes: Of images, as far as they have been read; see `content_hash`.
     """
 
     root: Path
@@ -45,6 +48,7 @@ class DataSet:
     stated: Mapping[str, Any] = field(default_factory=dict, compare=False)
     case_from: str = ""
     headers: Headers = field(default_factory=Headers, compare=False, repr=False)
+    hashes: dict[Path, str] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def splits(self) -> dict[str, int]:
@@ -81,6 +85,7 @@ class DataSet:
     def read_image(self, sample: Sample) -> np.ndarray:
         """Image `(h, w, channels)` in the file's range."""
         image = read_image(sample.image)
+        self.hashes[sample.image] = content_hash(image, sample.id)
         problem = kind_differs(image.shape[2], str(image.dtype), self.channels, self.dtype)
         if problem:
             raise DataError(f"{sample.image} {problem}.")
@@ -92,6 +97,13 @@ class DataSet:
         gray: np.ndarray = image @ np.array([0.299, 0.587, 0.114])
         whole = gray.round() if image.dtype.kind == "u" else gray
         return whole.astype(image.dtype)[..., None]
+
+    def content_hash(self, sample: Sample) -> str | None:
+        """Hash of the pixels in the file of an image; `None` where it cannot be read."""
+        if sample.image not in self.hashes:
+            with suppress(DataError):
+                self.read_image(sample)
+        return self.hashes.get(sample.image)
 
     def read_mask(self, sample: Sample) -> np.ndarray:
         """Labels `(h, w)` int32; several mask files are united, later ones on top."""

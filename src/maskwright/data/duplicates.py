@@ -81,6 +81,15 @@ def digest_of(pixels: np.ndarray) -> bytes:
     return digest.digest()
 
 
+def content_hash(image: np.ndarray, name: str) -> str:
+    """Hash of the decoded pixels of an image, hexadecimal, the same in whatever file they lie.
+
+    Of an image of one color `name` is a part: that it is black tells of no common origin.
+    """
+    digest = digest_of(image) + (name.encode("utf-8", "surrogatepass") if is_flat(image) else b"")
+    return hashlib.blake2b(digest, digest_size=16).hexdigest()
+
+
 def is_flat(image: np.ndarray) -> bool:
     """Whether all pixels of `(h, w, c)` have one color."""
     return bool((image == image[0, 0]).all())

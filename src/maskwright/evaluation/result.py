@@ -1,6 +1,5 @@
 """`Evaluation`: what the evaluation of every task holds; each task adds its scores."""
 
-from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -124,12 +123,9 @@ class Evaluation:
         """Bootstrap samples for the intervals; 0 where there is a single case."""
         return self.options.bootstrap if self.num_cases > 1 else 0
 
-    def split_cautions(self, learned: Collection[str] = ()) -> list[Caution]:
-        """What is known of the training of the model; `learned` are ids of samples."""
+    def split_cautions(self) -> list[Caution]:
+        """What the name of the split and the card say of the training of the model."""
         stopped = [STOPPED] if self.card.stopped else []
-        if num_seen := sum(sample.id in learned for sample in self.samples):
-            images = f"{num_seen} of these images; expect lower scores on new images."
-            return [*stopped, Caution("trained_on", f"The model was trained on {images}")]
         return [*stopped, *([_TRAINED_ON[self.split]] if self.split in _TRAINED_ON else [])]
 
     def case_cautions(self) -> list[Caution]:

@@ -16,6 +16,7 @@ from maskwright.export.artifact import is_artifact
 from maskwright.imageio import atomic_write
 from maskwright.model_card import (
     CARD_FILE,
+    LEARNED_FILE,
     MODEL_FILE,
     NETWORK_FILE,
     STEPS,
@@ -137,8 +138,8 @@ def model_files(path: Path) -> list[str]:
     `ModelError` if members of an ensemble lie outside its folder.
     """
     if not is_ensemble(path):
-        has_network = (path / NETWORK_FILE).is_file()  # which old runs do not have
-        return [MODEL_FILE, *([NETWORK_FILE] if has_network else []), CARD_FILE]
+        beside = (name for name in (NETWORK_FILE, LEARNED_FILE) if (path / name).is_file())
+        return [MODEL_FILE, *beside, CARD_FILE]
     files = []
     for member in _listed(path):
         if ".." in Path(member.folder).parts:

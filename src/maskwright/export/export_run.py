@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from maskwright.data.learned_images import export_learned
 from maskwright.errors import ConfigError, ModelError
 from maskwright.export.artifact import SUFFIX, is_artifact, pack
 from maskwright.export.engines import ALONE
@@ -112,6 +113,7 @@ def _write(
         parity = task.compare(expected, opened, card, examples)
         parity.require(task.limits, engine)
     replace(card, model_sha256=written_digest(folder)).write(folder / CARD_FILE)
+    export_learned(run, folder)
     write_selftest(folder, examples[0], task.answer(expected, card, examples[0]))
     self_test(folder, partial(task.answer, opened, card))
     listing = write_listing(

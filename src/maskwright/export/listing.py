@@ -13,7 +13,7 @@ from typing import Any, get_args
 
 from maskwright.errors import ModelError
 from maskwright.imageio import atomic_write
-from maskwright.model_card import CARD_FILE, MODEL_FILE, checksum
+from maskwright.model_card import CARD_FILE, LEARNED_FILE, MODEL_FILE, checksum
 from maskwright.types import Format
 
 LIST_FILE = "artifact.json"
@@ -80,7 +80,7 @@ def network_digest(files: Mapping[str, str]) -> str:
     checksums = {
         name: digest
         for name, digest in files.items()
-        if name not in (CARD_FILE, SELFTEST_FILE, LIST_FILE)
+        if name not in (CARD_FILE, SELFTEST_FILE, LIST_FILE, LEARNED_FILE)
         and not any(name.startswith(f"{inner}/") for inner in within)
     }
     if len(checksums) == 1:

@@ -5,6 +5,7 @@ A task has a card of its own, derived from `ModelCard`.
 
 from maskwright.model_card.base import (
     CARD_FILE,
+    LEARNED_FILE,
     MODEL_FILE,
     NETWORK_FILE,
     SEGMENTER,
@@ -18,6 +19,7 @@ from maskwright.model_card.postprocessing import STEPS, PostprocessingArguments,
 
 __all__ = [
     "CARD_FILE",
+    "LEARNED_FILE",
     "MODEL_FILE",
     "NETWORK_FILE",
     "SEGMENTER",

@@ -22,6 +22,8 @@ MODEL_FILE = "model.keras"
 """Name of the Keras model in the folder of a run."""
 SEGMENTER = "segmenter"
 """Folder, within a model of regions, of the model that predicts the masks."""
+LEARNED_FILE = "learned_images.json"
+"""Name of the record of images that a model has seen, in the folder of a run or an artifact."""
 NETWORK_FILE = "network.json"
 """Name of the description of the network, `Blueprint.to_json`, in the folder of a run."""
 _FORMAT_VERSION = 2  # cards of other versions are refused

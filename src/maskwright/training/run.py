@@ -17,6 +17,7 @@ from maskwright.imageio import atomic_write, check_start, sweep, write_table, wr
 from maskwright.model_card import (
     CARD_FILE,
     MODEL_FILE,
+    LEARNED_FILE,
     NETWORK_FILE,
     ModelCard,
     checksum,
@@ -30,7 +31,7 @@ CHANGEABLE = (
 """Settings in which a resumed run may differ from what it was begun with."""
 _FILES = (
     *("plan.yaml", "environment.json", "progress.json", "history.csv", "curves.png"),
-    *(NETWORK_FILE, "model.txt", "model.png", MODEL_FILE, CARD_FILE),
+    *(NETWORK_FILE, LEARNED_FILE, "model.txt", "model.png", MODEL_FILE, CARD_FILE),
 )
 _USED = ("maskwright", "keras", "tensorflow", "tensorflow-cpu", "numpy", "opencv-python-headless")
 

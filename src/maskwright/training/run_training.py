@@ -9,6 +9,7 @@ from pathlib import Path
 
 import keras
 
+from maskwright.data.learned_images import write_learned
 from maskwright.errors import ConfigError, StoppedError
 from maskwright.imageio import lock_folder, write_image, write_text
 from maskwright.model_card import NETWORK_FILE
@@ -89,6 +90,8 @@ def _train(run: Run, setup: TrainingSetup, loop: TrainingLoop, options: TrainOpt
     model, scoring = loop.model, setup.task.scoring
     run.start()
     run.write_environment(setup.data)
+    if setup.dataset is not None and not options.resume:
+        write_learned(run.folder, setup.dataset)
     write_text(run.folder / NETWORK_FILE, setup.network.to_json())
     write_text(run.folder / "model.txt", summary(model))
     write_image(run.folder / "model.png", diagram(model))

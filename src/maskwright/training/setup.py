@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from maskwright.data import DataSet
 from maskwright.data.pipeline.augmentation import Augmentation
 from maskwright.data.pipeline.epochs import EpochSchedule, steps_per_epoch
 from maskwright.losses import MaskLoss
@@ -145,6 +146,7 @@ class TrainingSetup:
         card: From the trained model to its card, without checksum.
         data: Facts on the data for `environment.json`; the fingerprints `data` and `val_data` must
             be the same when a run is resumed.
+        dataset: What it learns from and is selected by, for the record; `None` for no record.
         initialize: Called with the network before training.
         previews: From a number of samples to a function that draws the predictions of the model
             for them, called after every epoch; `None` for none.
@@ -157,6 +159,7 @@ class TrainingSetup:
     card: Callable[[keras.Model], ModelCard]
     data: Mapping[str, Any]
     settings: Mapping[str, Any]
+    dataset: DataSet | None = None
     initialize: Callable[[keras.Model], None] | None = None
     previews: Callable[[int], Callable[[keras.Model], np.ndarray]] | None = None
     preview_columns: Sequence[str] = ()

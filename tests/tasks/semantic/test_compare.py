@@ -63,13 +63,6 @@ def test_few_cases_are_told():
     assert to_dict(comparison_report(found))["mean_iou"]["verdict"] == "no difference shown"
 
 
-def test_what_one_of_them_learned_from_is_told_under_its_name():
-    learned = ((), {"a-1", "b-1"})
-    found = compare_masks((Reads(), AllCell()), MemoryMasks(MASKS), OPTIONS, learned=learned)
-    assert found.warnings[0].code == "trained_on"
-    assert found.warnings[0].text.startswith("B: The model was trained on 2 of these images")
-
-
 def test_models_that_cannot_meet_are_refused():
     other = make_card(labels=Labels.create(["background", "dog"]))
     with pytest.raises(ModelError, match="B background, dog"):

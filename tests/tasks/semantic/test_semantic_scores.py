@@ -78,9 +78,6 @@ def test_other_classes_are_refused_or_told():
 def test_splits_of_the_training_and_few_cases_have_codes():
     on_train = evaluate_masks(AllCell(), MemoryMasks(MASKS), EvaluateOptions(split="train"))
     assert [caution.code for caution in on_train.warnings] == ["training_split", "few_cases"]
-    seen = evaluate_masks(AllCell(), MemoryMasks(MASKS), learned={"a-1", "b-1"})
-    assert [caution.code for caution in seen.warnings] == ["trained_on", "few_cases"]
-    assert seen.warnings[0].text.startswith("The model was trained on 2 of these images")
     with pytest.raises(ConfigError, match="'original' or 'working'"):
         evaluate_masks(AllCell(), MemoryMasks(MASKS), EvaluateOptions(size="large"))
 

@@ -104,6 +104,7 @@ def prepare(
         card=final_card,
         data=data_facts(options, fingerprint, train, validation, arrays.skipped),
         settings=config.effective(),
+        dataset=dataset,
         previews=partial(_previews, validation or train, card, trace),
         preview_columns=("image", "true objects", "predicted"),
     )

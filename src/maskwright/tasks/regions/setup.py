@@ -14,7 +14,7 @@ from maskwright.export.ensemble import model_files
 from maskwright.imageio import atomic_write, sweep
 from maskwright.model_card import SEGMENTER
 from maskwright.tasks.loading import load_segmenter
-from maskwright.tasks.provenance import learned_ids
+from maskwright.tasks.provenance import learned_images
 from maskwright.tasks.regions import CropSpec, Region
 from maskwright.tasks.regions.extraction.masks import (
     RegionPredictorFn,
@@ -48,7 +48,7 @@ def open_region_data(
     spec, predict = make_crop_spec(dataset, labeling, config), None
     if config.segmenter is not None:
         predict = region_predictor(config.segmenter, spec)
-        _report_leak(Path(config.segmenter), data, dataset, on_message)
+        _report_leak(Path(config.segmenter), dataset, on_message)
     return RegionData(dataset, labeling, spec, predict)
 
 
@@ -111,16 +111,13 @@ def bundle_segmenter(segmenter: str | None, run: Path) -> None:
             shutil.copyfile(Path(segmenter) / name, temporary)
 
 
-def _report_leak(
-    segmenter: Path, data: str | Path, dataset: DataSet, on_message: Callable[[str], None]
-) -> None:
+def _report_leak(segmenter: Path, dataset: DataSet, on_message: Callable[[str], None]) -> None:
     """Report validation and test images that the segmenter was trained on."""
-    if not (segmenter / "plan.yaml").is_file():
-        return
-    learned = learned_ids(segmenter, data)
-    if leaked := [s.id for s in dataset.samples if s.split != "train" and s.id in learned]:
+    learned = learned_images(segmenter).train
+    others = [s for s in dataset.samples if learned and s.split != "train"]
+    if leaked := [s.id for s in others if dataset.content_hash(s) in learned]:
         on_message(
-            f"The segmenter may have been trained on {len(leaked)} validation or test images of "
+            f"The segmenter was trained on {len(leaked)} validation or test images of "
             f"this run, such as {leaked[0]}: its masks will be better there than on new images. "
             f"Use the same splits for both: train it with --set unite_duplicates=true."
         )

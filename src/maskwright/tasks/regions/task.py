@@ -1,5 +1,6 @@
 """`REGIONS`: a decision on what a mask holds, by region, image or case."""
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from maskwright.export.artifact import is_artifact
 from maskwright.export.runtime import load_keras
 from maskwright.model_card import MODEL_FILE, RegionCard
 from maskwright.tasks.base import Prepare, Task
+from maskwright.tasks.provenance import without_learned
 from maskwright.tasks.regions.evaluation.report import region_report
 from maskwright.tasks.regions.evaluation.scorer import RegionScorer, evaluate_regions
 from maskwright.tasks.regions.evaluation.scores import RegionEvaluation
@@ -63,11 +65,11 @@ def _evaluate(run: Path, data: str | Path, options: EvaluateOptions) -> RegionEv
     # The answers of training, whatever this data would suggest.
     known = {"positive": pipeline.classifier.card.names[1]}
     config = read_config(plan if plan.exists() else None, known, RegionConfig)
-    # With the splits of the run, so that nothing it was trained on is scored.
     dataset = open_regions(data, config)
     report_skipped(dataset, options.on_message)
+    dataset, seen = without_learned(dataset, options.split, run)
     has_network = config.pixels and (run / MODEL_FILE).is_file()
-    return evaluate_regions(
+    evaluation = evaluate_regions(
         RegionScorer(
             pipeline,
             dataset,
@@ -77,6 +79,7 @@ def _evaluate(run: Path, data: str | Path, options: EvaluateOptions) -> RegionEv
             partial(load_keras, run / MODEL_FILE) if has_network else None,
         )
     )
+    return replace(evaluation, warnings=(*seen, *evaluation.warnings))
 
 
 REGIONS = Task(

@@ -90,6 +90,7 @@ def prepare(
             "regions": len(bags.names),
         },
         settings=config.effective(),
+        dataset=data.dataset,
         initialize=initialize,
         complete=partial(bundle_segmenter, config.segmenter),
         previews=partial(previews, validation or bags, data.labeling.names, config.outside),

@@ -129,6 +129,7 @@ def prepare(
         card=lambda _: card,
         data=data_facts(options, fingerprint, train, validation, train.skipped),
         settings=config.effective(),
+        dataset=dataset,
         previews=partial(_previews, validation or train, labels, config.crop),
         preview_columns=("image", "true mask", "predicted"),
     )

@@ -1,7 +1,7 @@
 """Objects of every image matched with the true ones, and the scores that follow."""
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -33,7 +33,7 @@ from maskwright.metrics.instances import (
 from maskwright.model_card import InstanceCard
 from maskwright.tasks.instances.drawing import draw_objects
 from maskwright.tasks.instances.predictor import InstancePredictor
-from maskwright.tasks.provenance import division_of
+from maskwright.tasks.provenance import division_of, without_learned
 from maskwright.tasks.settings import refuse_evaluate_options
 
 _COCO_MAX = 100  # detections of an image, where no image holds more objects
@@ -133,8 +133,7 @@ def _resampled(tallies: tuple[ObjectTally, ...], times: np.ndarray) -> dict[str,
 class InstanceScorer:
     """Matched objects of the images of a split; of all predictions, ranked, for COCO scores.
 
-    `learned` are ids of samples that the model is known to have been trained on. Raises `DataError`
-    if model and data have different numbers of classes.
+    Raises `DataError` if model and data have different numbers of classes.
     """
 
     workers: int | None = 1
@@ -144,11 +143,9 @@ class InstanceScorer:
         source: DataSet,
         model: InstancePredictor,
         options: EvaluateOptions,
-        learned: Collection[str] = (),
     ) -> None:
         self.source, self.model, self.options = source, model, options
         self.card = model.card
-        self.learned = learned
         self.warnings = class_cautions(self.card.labels, source.labels)
         self._tallies: list[ObjectTally] = []
         self._masks: list[Pairs] = []
@@ -176,7 +173,7 @@ class InstanceScorer:
         """Scores of all images, as `Scorer.result`."""
         num_classes = self.source.labels.num_classes
         most = max(_COCO_MAX, *(len(pairs.true_labels) for pairs in self._masks))
-        warnings = [*self.warnings, *base.split_cautions(self.learned), *base.case_cautions()]
+        warnings = [*self.warnings, *base.split_cautions(), *base.case_cautions()]
         scores = image_ap(tuple(self._tallies))
         examples = [
             self._example(rank, base.samples[index], index, scores[index])
@@ -212,10 +209,9 @@ def evaluate_instances(
     model: InstancePredictor,
     source: DataSet,
     options: EvaluateOptions | None = None,
-    learned: Collection[str] = (),
 ) -> InstanceEvaluation:
     """Score a model of single objects on a split; see `evaluation.evaluate`."""
-    scorer = InstanceScorer(source, model, options or EvaluateOptions(), learned)
+    scorer = InstanceScorer(source, model, options or EvaluateOptions())
     return evaluate(model.predict_all, scorer)
 
 
@@ -223,4 +219,6 @@ def evaluate_run(run: Path, data: str | Path, options: EvaluateOptions) -> Insta
     """Score a run on a split of its own division of the data, as `Task.evaluate`."""
     refuse_evaluate_options(InstanceCard.task, options)
     dataset = open_dataset(data, **division_of(run))
-    return evaluate_instances(InstancePredictor.load(run), dataset, options)
+    dataset, seen = without_learned(dataset, options.split, run)
+    evaluation = evaluate_instances(InstancePredictor.load(run), dataset, options)
+    return replace(evaluation, warnings=(*seen, *evaluation.warnings))

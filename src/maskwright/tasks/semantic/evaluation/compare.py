@@ -1,6 +1,6 @@
 """Two models on the same images of a split: how far apart they are, and whether that is shown."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -15,7 +15,7 @@ from maskwright.inference.predictor import Prediction, Predictor, Segmenter, che
 from maskwright.labels import Labels
 from maskwright.metrics import Paired, fewest_cases, paired_difference, tally_scores
 from maskwright.model_card import SemanticCard
-from maskwright.tasks.provenance import division_of, learned_ids
+from maskwright.tasks.provenance import division_of, without_learned
 from maskwright.tasks.semantic.evaluation.drawing import draw_errors
 from maskwright.tasks.semantic.evaluation.scores import SemanticScorer
 
@@ -89,7 +89,7 @@ class PairScorer:
     def _warnings(self, base: Evaluation) -> tuple[Caution, ...]:
         bases = [replace(base, card=scorer.card) for scorer in self.scorers]
         cautions = [
-            [*scorer.warnings, *own.split_cautions(scorer.learned)]
+            [*scorer.warnings, *own.split_cautions()]
             for scorer, own in zip(self.scorers, bases, strict=True)
         ]
         merged = merge_cautions(self.names, cautions)
@@ -122,22 +122,17 @@ def compare_masks(
     source: DataSet,
     options: EvaluateOptions,
     names: tuple[str, str] = ("A", "B"),
-    learned: tuple[Collection[str], Collection[str]] = ((), ()),
 ) -> Comparison:
     """Score two models, A and B, on the same images of a split.
 
-    `options.examples` images are shown on which A is ahead, as many for B; `learned` are the ids of
-    samples that A, and that B, is known to have been trained on. Raises `ModelError` for different
-    classes, `ConfigError` for working sizes that differ, and as `evaluation.evaluate`.
+    `options.examples` images are shown on which A is ahead, as many for B. Raises `ModelError` for
+    different classes, `ConfigError` for working sizes that differ, and as `evaluation.evaluate`.
     """
     (a, b), flips = models, options.flips
     for card in (a.card, b.card):
         check_flips(card, flips)
     _check_comparable(a.card, b.card, names, options.size)
-    scorers = (
-        SemanticScorer(source, a.card, options, learned[0]),
-        SemanticScorer(source, b.card, options, learned[1]),
-    )
+    scorers = SemanticScorer(source, a.card, options), SemanticScorer(source, b.card, options)
     return evaluate(
         lambda image: (a(image, flips=flips), b(image, flips=flips)), PairScorer(scorers, names)
     )
@@ -183,9 +178,9 @@ def compare_runs(a: Path, b: Path, data: str | Path, options: EvaluateOptions) -
     """Score two runs on the images that are in the split for both."""
     models = Predictor.load(a), Predictor.load(b)
     dataset, warnings = _shared(a, b, data, options.split)
-    learned = learned_ids(a, data), learned_ids(b, data)
-    comparison = compare_masks(models, dataset, options, (str(a), str(b)), learned)
-    return replace(comparison, warnings=(*warnings, *comparison.warnings))
+    dataset, seen = without_learned(dataset, options.split, a, b)
+    comparison = compare_masks(models, dataset, options, (str(a), str(b)))
+    return replace(comparison, warnings=(*warnings, *seen, *comparison.warnings))
 
 
 def _shared(a: Path, b: Path, data: str | Path, split: str) -> tuple[DataSet, tuple[Caution, ...]]:

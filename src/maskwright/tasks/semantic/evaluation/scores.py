@@ -1,7 +1,7 @@
 """Pixels of every image counted by true and predicted class, and the scores that follow."""
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, get_args
@@ -17,7 +17,6 @@ from maskwright.evaluation.loop import pack, unpack
 from maskwright.evaluation.reports.formatting import number
 from maskwright.evaluation.reports.parts import Score
 from maskwright.evaluation.result import Size, class_cautions, example_size, rank_examples
-from maskwright.export.ensemble import is_ensemble
 from maskwright.inference.predictor import Prediction, Predictor, Segmenter, check_flips
 from maskwright.labels import Labels
 from maskwright.metrics import (
@@ -31,7 +30,7 @@ from maskwright.metrics import (
     tally,
     tally_scores,
 )
-from maskwright.tasks.provenance import division_of, learned_ids
+from maskwright.tasks.provenance import division_of, without_learned
 from maskwright.tasks.semantic.evaluation.drawing import draw_errors
 
 MEANS = (
@@ -104,17 +103,13 @@ class SemanticScorer:
     """Confusion matrices of the images of a split.
 
     With `options.size="working"` image and true mask are resized to the size on the card first.
-    `learned` are ids of samples that the model is known to have been trained on. Raises `DataError`
-    if model and data have different numbers of classes.
+    Raises `DataError` if model and data have different numbers of classes.
     """
 
-    def __init__(
-        self, source: DataSet, card: Any, options: EvaluateOptions, learned: Collection[str] = ()
-    ) -> None:
+    def __init__(self, source: DataSet, card: Any, options: EvaluateOptions) -> None:
         if options.size not in get_args(Size):
             raise ConfigError(f"`size` must be 'original' or 'working'; received {options.size!r}.")
         self.source, self.card, self.options = source, card, options
-        self.learned = learned
         self.warnings = class_cautions(card.labels, source.labels)
         self.workers = None if card.size else 1
         self._counts = np.zeros((source.labels.num_classes,) * 2, np.int64)
@@ -147,7 +142,7 @@ class SemanticScorer:
     def result(self, base: Evaluation) -> SemanticEvaluation:
         """Scores of all images, as `Scorer.result`."""
         dice = tally_scores(self.tallies).mean_dice
-        warnings = [*self.warnings, *base.split_cautions(self.learned), *base.case_cautions()]
+        warnings = [*self.warnings, *base.split_cautions(), *base.case_cautions()]
         examples = [
             self._example(rank, base.samples[index], index)
             for rank, index in rank_examples(dice, self.options.examples)
@@ -191,19 +186,17 @@ def evaluate_masks(
     model: Segmenter,
     source: DataSet,
     options: EvaluateOptions | None = None,
-    learned: Collection[str] = (),
 ) -> SemanticEvaluation:
     """Score a model of masks on a split; see `evaluation.evaluate` and `SemanticScorer`."""
     options = options or EvaluateOptions()
     check_flips(model.card, options.flips)
-    scorer = SemanticScorer(source, model.card, options, learned)
+    scorer = SemanticScorer(source, model.card, options)
     return evaluate(partial(model, flips=options.flips), scorer)
 
 
 def evaluate_run(run: Path, data: str | Path, options: EvaluateOptions) -> SemanticEvaluation:
     """Score a run on a split of its own division of the data."""
-    # With the splits of the run, so that nothing it was trained on is scored.
     dataset = open_dataset(data, **division_of(run))
-    # Of a single run the name of the split tells; members of an ensemble were trained on more.
-    learned = learned_ids(run, data) if is_ensemble(run) else ()
-    return evaluate_masks(Predictor.load(run), dataset, options, learned)
+    dataset, seen = without_learned(dataset, options.split, run)
+    evaluation = evaluate_masks(Predictor.load(run), dataset, options)
+    return replace(evaluation, warnings=(*seen, *evaluation.warnings))

@@ -1,0 +1,115 @@
+"""Images that a run has seen are known by their content, whatever they are called later."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+import maskwright
+from maskwright.data.duplicates import content_hash
+from maskwright.errors import DataError, ModelError
+from maskwright.imageio import read_image, write_image
+
+pytestmark = pytest.mark.usefixtures("uncompiled")
+QUICK = {
+    **{"encoder": "plain", "encoder_widths": (4, 8), "batch_size": 4, "previews": 0, "size": 16},
+    **{"augmentation": "none", "class_weights": None, "norm": "batch", "epochs": 1},
+}
+
+
+def draw_pair(folder, name, seed):
+    mask = np.zeros((24, 20, 1), np.uint8)
+    mask[6:16, 4:14] = 1
+    noise = np.random.default_rng(seed).integers(0, 120, (24, 20, 3))
+    write_image(folder / "images" / f"{name}.png", (noise + mask * 100).astype(np.uint8))
+    write_image(folder / "masks" / f"{name}.png", mask)
+
+
+def copy_pair(folder, of, name):
+    for kind in ("images", "masks"):
+        shutil.copy(folder / kind / f"{of}.png", folder / kind / f"{name}.png")
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """Twenty-four images, and a run that learned from some of them."""
+    data = tmp_path_factory.mktemp("data")
+    for number in range(24):
+        draw_pair(data, f"i{number}", number)
+    return data, maskwright.train(data, data.parent / "run", **QUICK).folder
+
+
+@pytest.fixture
+def grown(trained, tmp_path):
+    """The same images, and a copy of a training image under a name that the test split takes."""
+    data = shutil.copytree(trained[0], tmp_path / "grown")
+    dataset = maskwright.open_dataset(data)
+    learned = dataset.of("train")[0].id
+    for number in range(100):
+        copy_pair(data, learned, f"copy{number}")
+        if f"copy{number}" in {s.id for s in maskwright.open_dataset(data).of("test")}:
+            break
+        for kind in ("images", "masks"):
+            (data / kind / f"copy{number}.png").unlink()
+    return data, f"copy{number}"
+
+
+def test_a_run_records_what_it_learned_from_and_was_selected_by(trained):
+    data, run = trained
+    dataset = maskwright.open_dataset(data)
+    record = json.loads((run / "learned_images.json").read_text())
+    for split in ("train", "val"):
+        hashes = {s.id: content_hash(read_image(s.image), s.id) for s in dataset.of(split)}
+        assert record[split] == hashes
+
+
+def test_a_known_image_is_left_out_of_the_scores_with_a_warning(trained, grown):
+    run, (data, copy) = trained[1], grown
+    before = maskwright.evaluate(run, trained[0], bootstrap=0, examples=0)
+    assert before.warnings == ()
+    found = maskwright.evaluate(run, data, bootstrap=0, examples=0)
+    assert copy not in {sample.id for sample in found.samples}
+    assert found.warnings[0].code == "trained_on"
+    of = len(maskwright.open_dataset(data).of("test"))
+    assert f"Left out: 1 of {of} images of the split" in found.warnings[0].text
+    both = maskwright.compare(run, run, data, out=data / "scores", bootstrap=0, examples=0)
+    assert both.samples == found.samples
+    assert "one of the models learned from" in both.warnings[0].text
+    # What is asked for by name is scored as it is.
+    assert len(maskwright.evaluate(run, data, split="train", bootstrap=0).samples) >= 12
+
+
+def test_an_exported_model_knows_it_too_and_tells_no_names(trained, grown, tmp_path):
+    run, (data, copy) = trained[1], grown
+    for name in ("folder", "file.maskwright"):
+        maskwright.export_model(run, tmp_path / name, format="keras")
+        found = maskwright.evaluate(tmp_path / name, data, out=tmp_path / "scores", bootstrap=0)
+        assert copy not in {sample.id for sample in found.samples}
+    assert '"i' not in (tmp_path / "folder" / "learned_images.json").read_text()
+
+
+def test_nothing_new_is_refused_and_a_lost_record_is_told(trained, tmp_path):
+    data, run = trained
+    old = shutil.copytree(data, tmp_path / "old")
+    for sample in maskwright.open_dataset(data).samples:
+        if sample.split == "test":
+            for kind in ("images", "masks"):
+                (old / kind / f"{sample.id}.png").unlink()
+    with pytest.raises(
+        DataError, match="The split 'test'.*learned from or was selected by, 1 of them"
+    ):
+        maskwright.evaluate(run, old, bootstrap=0)
+    copy = shutil.copytree(run, tmp_path / "run")
+    (copy / "learned_images.json").write_text("[1]")
+    with pytest.raises(ModelError, match="no record of training images"):
+        maskwright.evaluate(copy, data, bootstrap=0)
+    (copy / "learned_images.json").unlink()
+    found = maskwright.evaluate(copy, data, bootstrap=0, examples=0)
+    assert [caution.code for caution in found.warnings] == ["no_record"]
+
+
+def test_images_of_one_color_are_known_by_their_names_too():
+    black, other = np.zeros((4, 4, 3), np.uint8), np.eye(4, dtype=np.uint8)[..., None]
+    assert content_hash(black, "a") != content_hash(black, "b")
+    assert content_hash(other, "a") == content_hash(other, "b")
