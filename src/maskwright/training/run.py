@@ -16,8 +16,8 @@ from maskwright.errors import ConfigError, TrainingError
 from maskwright.imageio import atomic_write, check_start, sweep, write_table, write_text
 from maskwright.model_card import (
     CARD_FILE,
-    MODEL_FILE,
     LEARNED_FILE,
+    MODEL_FILE,
     NETWORK_FILE,
     ModelCard,
     checksum,
