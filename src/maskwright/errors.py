@@ -13,11 +13,16 @@ class MaskwrightError(Exception):
     exit_code = 1
 
     def __init__(self, message: str) -> None:
-        line = " ".join(message.encode(errors="backslashreplace").decode().split())
-        if len(line) > _MOST_CHARACTERS:
-            half = _MOST_CHARACTERS // 2 - 1
-            line = f"{line[:half]}…{line[-half:]}"
-        super().__init__("".join(c if c.isprintable() else ascii(c)[1:-1] for c in line))
+        super().__init__(one_line(message))
+
+
+def one_line(text: str) -> str:
+    """Text as one line of bounded length, with escapes for what cannot be printed."""
+    line = " ".join(text.encode(errors="backslashreplace").decode().split())
+    if len(line) > _MOST_CHARACTERS:
+        half = _MOST_CHARACTERS // 2 - 1
+        line = f"{line[:half]}…{line[-half:]}"
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)
 
 
 class DataError(MaskwrightError):

@@ -135,7 +135,10 @@ def test_cases_come_from_a_pattern(tmp_path):
     dataset = open_dataset(tmp_path, group_by=r"(patient\d+)_")
     assert {s.case for s in dataset.samples} == {"patient0", "patient1", "patient2"}
     assert dataset.splits == {"train": 3, "val": 3, "test": 3}
-    for wrong, said in (("patient", "in brackets"), ("(x)", "finds no case"), ("(", "is wrong")):
+    for wrong, said in (
+        *(("patient", "in brackets"), ("(x)", "finds no case"), ("(", "is wrong")),
+        ("(a{999999999999})", "is wrong"),
+    ):
         with pytest.raises(ConfigError, match=said):
             open_dataset(tmp_path, group_by=wrong)
 
@@ -181,7 +184,7 @@ def test_a_description_wins(tmp_path):
         ("classes: cat", "wrong value for classes"),
         ("values: {0: sky}\nclasses: [cat]", "maps values to sky"),
         ("classes: [a, b]\ncolors: ['#000000']", "1 colors for 2 classes"),
-        ("classes: [a", "is not YAML"),
+        ("classes: [a", "cannot be read as YAML"),
         ("val_share: 2", "wrong value for val_share"),
     ],
 )

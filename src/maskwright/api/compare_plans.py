@@ -6,8 +6,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Unpack
 
-import yaml
-
 from maskwright.api.cross_validation import cross_validate, is_cross_validation
 from maskwright.api.fold_scores import Folds
 from maskwright.api.plan import plan as make_plan
@@ -16,7 +14,7 @@ from maskwright.config import TrainConfig, read_config
 from maskwright.config.typed import PlanSettings
 from maskwright.errors import ConfigError
 from maskwright.evaluation.reports.formatting import write_json
-from maskwright.imageio import check_start, write_text
+from maskwright.imageio import check_start, dump_yaml, write_text
 from maskwright.planning import Plan, candidates
 from maskwright.types import OnMessage, ignore_message
 
@@ -137,7 +135,7 @@ def _plan_texts(named: Mapping[str, AnyPlan]) -> dict[str, str]:
         elif isinstance(plan, Mapping):
             config = read_config(None, plan, TrainConfig)
             stated = config.model_dump(mode="json", include=set(plan))
-            texts[name] = yaml.safe_dump(stated, sort_keys=False)
+            texts[name] = dump_yaml(stated)
         else:
             config = read_config(plan, {}, TrainConfig)
             texts[name] = Path(plan).read_text(encoding="utf-8")

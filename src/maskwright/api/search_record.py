@@ -6,12 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
-
 from maskwright.api.search_space import choose_space, with_values
 from maskwright.config import TrainConfig, read_config
 from maskwright.errors import ConfigError
-from maskwright.imageio import check_start, write_table, write_text
+from maskwright.imageio import check_start, dump_yaml, write_table, write_text
 
 SEARCH_FILE = "search.json"
 """Name of the record of a search, in its folder."""
@@ -105,7 +103,7 @@ def write_record(out: Path, config: TrainConfig, record: Mapping[str, Any]) -> N
     headings = ["trial", search.score, "seconds", *vary, "failure"]
     write_table(out / "trials.csv", headings, rows)
     if search.trials and search.best.score is not None:
-        settings = yaml.safe_dump(with_values(config, search.best.values), sort_keys=False)
+        settings = dump_yaml(with_values(config, search.best.values))
         note = (
             f"# Trial {search.best.number} of {len(search.trials)}: {search.score} "
             f"{search.best.score:.4f} on validation images.\n"

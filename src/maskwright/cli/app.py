@@ -2,6 +2,7 @@
 
 import sys
 import warnings
+from io import TextIOWrapper
 from typing import Annotated
 
 from typer import Context, Exit, Option, Typer, echo
@@ -53,6 +54,9 @@ def main() -> None:
     # Accepted at any position: it is mostly appended to a command that has just failed.
     debug = "--debug" in sys.argv
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
+    for stream in (sys.stdout, sys.stderr):  # names of files and classes are of any alphabet
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         app(arguments, prog_name="maskwright")
     except (MaskwrightError, OSError) as error:  # a full disk, a folder that may not be written

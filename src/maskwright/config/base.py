@@ -26,7 +26,9 @@ _STRENGTH = "medium"
 class RunConfig(BaseModel):
     """Settings shared by all training runs; `command` is the command line that accepts them."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, use_attribute_docstrings=True, allow_inf_nan=False
+    )
 
     command: ClassVar[str]
     default_minutes: ClassVar[float]
@@ -104,7 +106,7 @@ class RunConfig(BaseModel):
     patience: PositiveInt | None = 50
     """Early stopping: validations without a better score until training ends; none for no early
     stopping."""
-    seed: NonNegativeInt = 0
+    seed: int = Field(0, ge=0, lt=2**32)
     """Random seed of initial weights, sample order and augmentation."""
     epochs: PositiveInt | None = None
     """Number of epochs. Excludes `minutes`."""

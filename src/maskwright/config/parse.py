@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-import yaml
 from pydantic import ValidationError
 
 from maskwright.config.base import RunConfig
@@ -13,9 +12,12 @@ from maskwright.config.effects import refuse_unused
 from maskwright.config.regions import RegionConfig
 from maskwright.config.segmentation import TrainConfig
 from maskwright.errors import ConfigError
+from maskwright.imageio import parse_yaml, read_yaml
 
 _MAIN_PARAMETER = {"augmentation": "strength", "detector": "profile"}
 """Parameter that a single word sets, by setting: `detector=paper` sets its profile."""
+
+_MOST_SHOWN = 100  # characters of a wrong value
 
 Config = TypeVar("Config", bound=RunConfig)
 
@@ -34,11 +36,8 @@ def read_config(plan: str | Path | None, settings: Mapping[str, Any], kind: type
     values: dict[str, Any] = {}
     settings = given_settings(settings)
     if plan is not None:
-        try:
-            values = yaml.safe_load(Path(plan).read_text(encoding="utf-8")) or {}
-        except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
-            raise ConfigError(f"The settings file {plan} cannot be read: {error}") from None
-        if not isinstance(values, dict):
+        values = read_yaml(plan) or {}
+        if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):
             raise ConfigError(f"Expected lines of `key: value` in the settings file {plan}.")
         unknown = values.keys() - kind.model_fields.keys()
         for other in (TrainConfig, RegionConfig):
@@ -77,8 +76,8 @@ def parse_settings(pairs: Sequence[str]) -> dict[str, Any]:
         if not equals:
             raise ConfigError(f"Expected --set KEY=VALUE; received {pair!r}.")
         try:
-            value = None if text.lower() == "none" else yaml.safe_load(text)
-        except yaml.YAMLError:
+            value = None if text.lower() == "none" else parse_yaml(text)
+        except ConfigError:
             value = text
         if isinstance(value, str) and re.fullmatch(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+", value):
             value = float(value)  # YAML reads 4e-3 as text; only 4.0e-3 is a number
@@ -103,7 +102,9 @@ def _sentence(error: ValidationError, command: str) -> str:
             problems.append(f"there is no setting {key}")
             hint = f"; `{command} --settings` lists all settings"
         elif key:
-            problems.append(f"{key} cannot be {detail['input']!r} ({detail['msg'].lower()})")
+            given = f"{detail['input']!r}"
+            given = given if len(given) <= _MOST_SHOWN else f"{given[:_MOST_SHOWN]}…"
+            problems.append(f"{key} cannot be {given} ({detail['msg'].lower()})")
         else:
             problems.append(detail["msg"].removeprefix("Value error, "))
     return "Invalid settings: " + "; ".join(dict.fromkeys(problems)) + hint + "."

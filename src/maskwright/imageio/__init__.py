@@ -21,6 +21,7 @@ from maskwright.imageio.files import (
 )
 from maskwright.imageio.header import MAX_PIXELS, Header
 from maskwright.imageio.read import RawMask, read_header, read_image, read_mask
+from maskwright.imageio.safe_yaml import dump_yaml, parse_yaml, read_yaml
 from maskwright.imageio.tables import plain_cell, table_text, write_table
 from maskwright.imageio.write import write_image, write_mask
 
@@ -33,17 +34,20 @@ __all__ = [
     "atomic_folder",
     "atomic_write",
     "check_start",
+    "dump_yaml",
     "find_images",
     "is_image",
     "list_images",
     "lock_folder",
     "natural_key",
+    "parse_yaml",
     "plain_cell",
     "read_arrays",
     "read_header",
     "read_image",
     "read_mask",
     "scratch_folder",
+    "read_yaml",
     "sweep",
     "table_text",
     "write_image",

@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import yaml
-
+from maskwright.errors import one_line
+from maskwright.imageio import dump_yaml
 from maskwright.model_card import STEPS
 from maskwright.planning.plan_builder import (
     SET_BY_USER,
@@ -105,7 +105,7 @@ def plan(draft: PlanBuilder, split_settings: Sequence[PlannedSetting] = ()) -> P
 def comment(text: str) -> str:
     """A sentence as a comment in YAML, wrapped."""
     return textwrap.fill(
-        text,
+        one_line(text),
         width=100,
         initial_indent="# ",
         subsequent_indent="#   ",
@@ -116,7 +116,7 @@ def comment(text: str) -> str:
 
 def _yaml_value(choice: PlannedSetting) -> str:
     """Value as YAML on one line."""
-    text = yaml.safe_dump(_plain(choice), default_flow_style=True, width=10_000, sort_keys=False)
+    text = dump_yaml(_plain(choice), default_flow_style=True, width=10_000)
     return text.removesuffix("\n").removesuffix("\n...")
 
 

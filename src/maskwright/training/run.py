@@ -10,10 +10,16 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from maskwright.errors import ConfigError, TrainingError
-from maskwright.imageio import atomic_write, check_start, sweep, write_table, write_text
+from maskwright.imageio import (
+    atomic_write,
+    check_start,
+    dump_yaml,
+    parse_yaml,
+    sweep,
+    write_table,
+    write_text,
+)
 from maskwright.model_card import (
     CARD_FILE,
     LEARNED_FILE,
@@ -110,11 +116,11 @@ class Run:
 
     def write_settings(self, settings: Mapping[str, Any]) -> None:
         """Write what `read_settings` reads."""
-        write_text(self.settings_file, yaml.safe_dump(dict(settings), sort_keys=False))
+        write_text(self.settings_file, dump_yaml(dict(settings)))
 
     def read_settings(self) -> dict[str, Any]:
         """Settings of the run; `TrainingError` where their file is damaged."""
-        return _read_mapping(self.settings_file, yaml.safe_load)
+        return _read_mapping(self.settings_file, parse_yaml)
 
     def write_environment(self, facts: Mapping[str, Any]) -> None:
         """Versions of what computes, and `facts`, into `environment.json`."""
@@ -154,7 +160,7 @@ def _read_mapping(path: Path, parse: Callable[[str], Any]) -> dict[str, Any]:
     """Values of a file of a run by name; `TrainingError` where there are none."""
     try:
         return dict(parse(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError, RecursionError, yaml.YAMLError) as error:
+    except (OSError, ValueError, TypeError, RecursionError, ConfigError) as error:
         raise TrainingError(
             f"{path} cannot be read ({error}); copy it again, or start another run."
         ) from None

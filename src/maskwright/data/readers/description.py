@@ -5,14 +5,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from maskwright.data.encodings import ClassEntry, ClassMap, Encoding, MaskContents, infer_encoding
 from maskwright.data.encodings.encoding import EncodingKind, Value, format_value
 from maskwright.data.encodings.gray_masks import complete
-from maskwright.errors import ConfigError
-from maskwright.imageio import write_text
+from maskwright.errors import ConfigError, one_line
+from maskwright.imageio import dump_yaml, read_yaml, write_text
 from maskwright.labels import IGNORE_LABEL, Labels, parse_color
 
 FILE_NAMES = ("data.yaml", "data.yml")
@@ -24,7 +23,7 @@ IGNORE = "ignore"  # stands for the ignore label under `values`
 class Description(BaseModel):
     """Keys of a data.yaml; all may be omitted, and what is omitted is inferred from the files."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     root: str = Field(default=".", description="Folder that all paths are relative to.")
     images: str | None = Field(default=None, description="Folder or glob of the images.")
@@ -70,13 +69,7 @@ class Description(BaseModel):
 def read_description(path: Path) -> Description:
     """Description in a YAML file; `ConfigError` naming the key that is wrong."""
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-        return Description.model_validate(content or {})
-    except OSError as error:
-        raise ConfigError(f"{path} cannot be read: {error.strerror}.") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        reason = " ".join(str(error).split())
-        raise ConfigError(f"{path} is not YAML: {reason}.") from None
+        return Description.model_validate(read_yaml(path) or {})
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"]) or "the file"
@@ -85,15 +78,15 @@ def read_description(path: Path) -> Description:
             raise ConfigError(f"{path} has the unknown key {key}; expected {keys}.") from None
         raise ConfigError(
             f"{path} has a wrong value for {key}: {first['msg']}, received "
-            f"{first['input']!r}. Colors need quotes: '#1A2B3C'."
+            f"{first['input']!r:.100}. Colors need quotes: '#1A2B3C'."
         ) from None
 
 
 def write_description(path: Path, content: Mapping[str, Any], remarks: Sequence[str]) -> None:
     """Write keys of a description, with remarks as comments above."""
     Description.model_validate(content)
-    text = yaml.safe_dump(dict(content), sort_keys=False, allow_unicode=True)
-    write_text(path, "".join(f"# {remark}\n" for remark in remarks) + text)
+    text = dump_yaml(dict(content), allow_unicode=True)
+    write_text(path, "".join(f"# {one_line(remark)}\n" for remark in remarks) + text)
 
 
 def described_labels(labels: Labels) -> dict[str, Any]:

@@ -1,14 +1,14 @@
 """What lies beside images: CSV tables on samples and regions, cases, numbers of objects."""
 
 import csv
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from maskwright.data.case_pattern import find_cases
 from maskwright.data.readers.base import Layout
 from maskwright.data.samples import Sample
-from maskwright.errors import ConfigError, DataError
+from maskwright.errors import DataError
 from maskwright.imageio import list_images, plain_cell
 
 REGION_COLUMNS = ("region", "cell", "object", "instance", "id")
@@ -96,26 +96,9 @@ def assign_cases(
     if group_by in columns:
         cases = [facts.get(sample.id, {}).get(group_by) or sample.id for sample in samples]
         return [replace(s, case=case) for s, case in zip(samples, cases, strict=True)], group_by
-    try:
-        pattern = re.compile(group_by)
-    except re.error as error:
-        raise ConfigError(f"The pattern {group_by!r} to group by is wrong: {error}.") from None
-    if pattern.groups < 1:
-        alternatives = f"one of the columns {', '.join(columns)}, or " if columns else ""
-        raise ConfigError(
-            f"Cannot group by {group_by!r}; expected {alternatives}a pattern with a group in "
-            f"brackets, such as '(.+)_[0-9]+', that matches the case in the name of a sample."
-        )
-    matched = []
-    for sample in samples:
-        match = pattern.search(sample.id)
-        if match is None or not match[1]:
-            raise ConfigError(
-                f"The pattern {group_by!r} finds no case in the name {sample.id!r}; expected one "
-                f"that fits all names."
-            )
-        matched.append(replace(sample, case=match[1]))
-    return matched, group_by
+    alternatives = f"one of the columns {', '.join(columns)}, or " if columns else ""
+    cases = find_cases(group_by, [sample.id for sample in samples], alternatives)
+    return [replace(s, case=case) for s, case in zip(samples, cases, strict=True)], group_by
 
 
 def add_instance_files(root: Path, samples: Sequence[Sample]) -> list[Sample]:

@@ -10,12 +10,13 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
-import yaml
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
+from maskwright.errors import ConfigError
+from maskwright.imageio import parse_yaml
 from maskwright.model_card import CARD_FILE
 from maskwright.serving.jobs.model_registry import ModelRegistry
 from maskwright.serving.routes.requests import file_response, send_file
@@ -82,7 +83,7 @@ def read_run(name: str, folder: Path) -> dict[str, Any]:
     progress = _progress(folder)
     status = status_of(folder, progress)
     rows = _history(folder)
-    settings = _read_mapping(folder / "plan.yaml", yaml.safe_load)
+    settings = _read_mapping(folder / "plan.yaml", parse_yaml)
     previews = map(_PREVIEW.fullmatch, [path.name for path in (folder / "previews").glob("*.png")])
     measured = dict.fromkeys(key for row in rows for key in row if f"val_{key}" in row)
     titles = {key: key.replace("_", " ") for key in measured if key != "loss"}
@@ -118,7 +119,7 @@ def _read_mapping(file: Path, parse: Callable[[str], Any]) -> Mapping[str, Any]:
     """Content of a file; empty where it is missing or broken, as while it is written."""
     try:
         content = parse(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError):
+    except (OSError, ValueError, RecursionError, ConfigError):
         return {}
     return content if isinstance(content, dict) else {}
 

@@ -1,7 +1,6 @@
 """Plan of the decisions for a folder: images of each case, and where their masks come from."""
 
 import os
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -9,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from maskwright.data import DataSet, Sample, open_dataset
+from maskwright.data.case_pattern import find_cases
 from maskwright.errors import ConfigError, DataError
 from maskwright.export.artifact import is_artifact, model_folder, needs_tensorflow
 from maskwright.export.engines import SHARED, Threads
@@ -184,22 +184,7 @@ def _cases(jobs: Sequence[Job], out: Path, group_by: str | None) -> list[str]:
         # Folders of one name in different places are different cases.
         names = [job.name(out).rpartition("/")[0] for job in jobs]
         return [name or job.image.parent.name for name, job in zip(names, jobs, strict=True)]
-    try:
-        pattern = re.compile(group_by)
-    except re.error as error:
-        raise ConfigError(f"The pattern {group_by!r} to group by is wrong: {error}.") from None
-    if pattern.groups < 1:
-        raise ConfigError(
-            f"Expected a pattern with a group in brackets, such as '(.+)_[0-9]+'; received "
-            f"{group_by!r}."
-        )
-    cases = []
-    for job in jobs:
-        match = pattern.search(job.image.as_posix())
-        if match is None or not match[1]:
-            raise ConfigError(f"The pattern {group_by!r} finds no case in {job.image}.")
-        cases.append(match[1])
-    return cases
+    return find_cases(group_by, [job.image.as_posix() for job in jobs])
 
 
 def _items(
