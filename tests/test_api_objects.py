@@ -108,7 +108,7 @@ def test_scores_are_written(trained):
     folder = run.folder / "evaluation" / "test"
     written = json.loads((folder / "scores.json").read_text())
     assert 0 <= written["ap50"] <= 1
-    assert written["images"] == len(found.samples) == 2
+    assert written["images"] == len(found.samples) == 3
     assert set(written["coco"]) == {"masks", "boxes"}
     assert "panoptic quality" in (folder / "report.html").read_text().lower()
     with pytest.raises(ConfigError, match="without flips"):

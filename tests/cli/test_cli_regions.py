@@ -47,7 +47,7 @@ def test_train_evaluate_predict_extract(run, data, tmp_path):
     code, out, err = run("regions", "evaluate", made, data, "--json")
     scores = json.loads(out)
     assert code == 0
-    assert (scores["bags"], scores["unit"], scores["names"]) == (2, "image", ["dull", "bright"])
+    assert (scores["bags"], scores["unit"], scores["names"]) == (4, "image", ["dull", "bright"])
     assert {"roc_auc", "roc_auc_interval", "brier", "sensitivity_at_specificity"} <= scores.keys()
     assert "predicted" not in scores
     code, out, err = run("regions", "evaluate", made, data, "-o", tmp_path / "scores")
