@@ -128,7 +128,7 @@ def _look_at(
     if makes_val and few and validated < _LEAST_VALIDATED and "val_share" not in given:
         larger = _opened(data, {**stated, "val_share": _LARGER_SHARE})
         if larger.splits.get("val", 0) > validated:
-            reason = f"A tenth of the cases is {validated}, too few for validation; a fifth is "
+            reason = f"A share of a tenth gives {validated} to validation, too few; a fifth gives "
             reason += f"{larger.splits['val']}."
             changed.append(PlannedSetting("val_share", _LARGER_SHARE, reason))
             dataset, stated = larger, {**stated, "val_share": _LARGER_SHARE}

@@ -110,7 +110,7 @@ def decision_unit(
 
 
 def _positive(labels: Sequence[str]) -> str:
-    """The positive one of two labels; `ConfigError` where names leave doubt, as `good` and `bad`."""
+    """The positive one of two labels; `ConfigError` where names leave doubt, as `good`, `bad`."""
     words = {label: set(re.split(r"[\W_]+", label.casefold())) for label in labels}
     positive = [name for name in labels if words[name] & _POSITIVE and not words[name] & _NOT]
     negative = [name for name in labels if words[name] & (_NEGATIVE | _NOT)]
