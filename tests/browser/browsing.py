@@ -18,12 +18,13 @@ def served(app) -> Iterator[str]:
 
 
 class Injected:
-    """An application whose answers come late, or fail; by `METHOD part` of their path."""
+    """An application whose answers come late, get lost, or fail; by `METHOD part` of their path."""
 
     def __init__(self, app):
         self.app, self.state = app, app.state
         self.late: dict[str, float] = {}
         self.failing: set[str] = set()
+        self.lost: set[str] = set()  # done, but the first answer does not arrive
 
     async def __call__(self, scope, receive, send):
         if scope["type"] != "http":
@@ -36,10 +37,19 @@ class Injected:
             return asked.startswith(method) and part in asked
 
         await asyncio.sleep(max([s for rule, s in self.late.items() if is_meant(rule)], default=0))
-        if not any(map(is_meant, self.failing)):
+        if lost := {rule for rule in self.lost if is_meant(rule)}:
+            self.lost -= lost
+            await self.app(scope, receive, _drop)
+        elif not any(map(is_meant, self.failing)):
             await self.app(scope, receive, send)
             return
         headers = [(b"content-type", b"application/json")]
-        await send({"type": "http.response.start", "status": 500, "headers": headers})
+        await send(
+            {"type": "http.response.start", "status": 503 if lost else 500, "headers": headers}
+        )
         body = json.dumps({"detail": "The disk has failed."}).encode()
         await send({"type": "http.response.body", "body": body})
+
+
+async def _drop(_):
+    """Take a part of an answer."""

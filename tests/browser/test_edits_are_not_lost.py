@@ -37,7 +37,7 @@ def site(app):
 @pytest.fixture(autouse=True)
 def _as_it_was(app):
     yield
-    app.late, app.failing = {}, set()
+    app.late, app.failing, app.lost = {}, set(), set()
 
 
 def fill_the_hole(page):
@@ -105,6 +105,20 @@ def test_a_stroke_called_saved_survives_a_reload(site, open_page, app):
     page.wait_for_timeout(150)
     page.reload()
     settled(page, expected(FILLED))
+    np.testing.assert_array_equal(saved_mask(page), FILLED)
+
+
+def test_an_answer_that_is_lost_is_no_conflict(site, open_page, app):
+    page = open_page(site, allowed=("503",))
+    show(page)
+    app.lost = {"PUT /strokes", "PUT /settings"}
+    fill_the_hole(page)
+    page.get_by_role("slider", name="Threshold").fill("160")
+    page.wait_for_timeout(400)
+    page.get_by_role("button", name="Reset to model").click()
+    expect(states(page)).to_have_text("changed", timeout=15_000)
+    assert app.lost == set()
+    expect(page.get_by_role("alert")).to_have_count(0)
     np.testing.assert_array_equal(saved_mask(page), FILLED)
 
 

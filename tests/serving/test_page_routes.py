@@ -407,6 +407,17 @@ def test_settings_of_an_old_version_are_refused(client):
     np.testing.assert_array_equal(
         mask_of(client, state), predictor(threshold=0.7)(squares()).labels
     )
+    # An edit that is sent again, because its answer was lost, is no stale one.
+    body = {**state["settings"], "threshold": 0.7, "version": 0}
+    assert client.put(f"{address}/settings", json=body).json()["version"] == 1
+    strokes = np.full((60, 80), 254)
+    for label in (1, 254):
+        strokes[:5] = label
+        version = client.get(address).json()["version"]
+        for _ in range(2):
+            answer = client.put(f"{address}/strokes?version={version}", content=packed(strokes))
+            assert answer.json()["version"] == version + 1
+    assert client.put(f"{address}/settings", json=body).status_code == 409
     for wrong in ({"threshold": 2}, {"min_area_px": -1}, {"level": 3}):
         assert decide(client, state, **wrong).status_code == 422
     assert decide(client, state, **state["settings"]).json()["changed"] is False

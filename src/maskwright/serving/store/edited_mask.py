@@ -73,8 +73,8 @@ class EditedMask:
     def decide(self, settings: MaskSettings, version: int) -> None:
         """Store other settings; `StaleError` if `version` is not the one that is stored."""
         with self._lock:
-            self._advance(version)
-            self.settings = settings
+            if self._advance(version, settings == self.settings):
+                self.settings = settings
 
     def draw(self, packed: bytes, version: int) -> None:
         """Store all strokes: a class for each pixel of the grid, or `UNTOUCHED`, with gzip.
@@ -83,9 +83,11 @@ class EditedMask:
         `StaleError` as `decide`.
         """
         strokes = self._checked(packed)
+        drawn = bool(strokes.strip(bytes([UNTOUCHED])))
         with self._lock:
-            self._advance(version)
-            if strokes.strip(bytes([UNTOUCHED])):
+            if not self._advance(version, self._stored() == (strokes if drawn else None)):
+                return
+            if drawn:
                 with atomic_write(self.strokes_file) as beside:
                     beside.write_bytes(gzip.compress(strokes, 1, mtime=0))
             else:
@@ -135,18 +137,26 @@ class EditedMask:
         settings = self.settings
         return self.predicted.at_least(settings.threshold or 0.0, max(settings.min_area_px, 1))
 
-    def _advance(self, version: int) -> None:
+    def _advance(self, version: int, is_same: bool) -> bool:
+        """Count an edit; `False` for one sent again, because its answer was lost."""
+        if is_same and version == self.version - 1:
+            return False
         if version != self.version:
             raise StaleError
         self.version += 1
+        return True
+
+    def _stored(self) -> bytes | None:
+        try:
+            return gzip.decompress(self.strokes_file.read_bytes())
+        except FileNotFoundError:
+            return None
 
     def _strokes(self) -> np.ndarray | None:
         """Strokes in the size of the image."""
-        try:
-            data = gzip.decompress(self.strokes_file.read_bytes())
-        except FileNotFoundError:
+        grid, data = self.grid, self._stored()
+        if data is None:
             return None
-        grid = self.grid
         return grid.upsample(np.frombuffer(data, np.uint8).reshape(grid.height, grid.width))
 
     def _checked(self, packed: bytes) -> bytes:
