@@ -103,7 +103,7 @@ def test_killed_and_resumed_a_run_ends_with_the_same_weights(discs, tmp_path, mo
         patched.setattr(Previews, "on_epoch_end", interrupted)
         with pytest.raises(TrainingError, match=r"stopped by SIGTERM.* continue with --resume"):
             maskwright.train_regions(discs, tmp_path / "killed", **settings)
-    assert not (tmp_path / "killed" / MODEL_FILE).exists()
+    assert RegionCard.read(tmp_path / "killed" / "model_card.json").stopped
     resumed = maskwright.train_regions(discs, tmp_path / "killed", resume=True)
     assert len(resumed.read_history()) == 2
     models = [load_keras(run.folder / MODEL_FILE).get_weights() for run in (whole, resumed)]

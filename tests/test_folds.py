@@ -114,6 +114,10 @@ def test_awkward_requests_end_in_a_sentence(data, joined, tmp_path):
         maskwright.cross_validate(data, joined.folder, folds=2, epochs=1, **QUICK)
     with pytest.raises(ConfigError, match="begun with 2 folds; received 3"):
         maskwright.cross_validate(data, joined.folder, folds=3, resume=True)
+    plan = (joined.folder / "plan.yaml").read_bytes()
+    with pytest.raises(ConfigError, match=r"begun with optimizer=adamw \(received sgd\)"):
+        maskwright.cross_validate(data, joined.folder, resume=True, optimizer="sgd")
+    assert (joined.folder / "plan.yaml").read_bytes() == plan
     with pytest.raises(ConfigError, match="no cross-validation to resume"):
         maskwright.cross_validate(data, tmp_path / "none", resume=True)
     with pytest.raises(ConfigError, match="each of the 7 cases"):
