@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import sys
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import get_args
 
@@ -20,8 +20,10 @@ from maskwright.export import int8
 from maskwright.export.export_task import ParityLimits
 from maskwright.export.formats.table import FORMATS
 from maskwright.export.listing import read_listing, write_listing, written_digest
+from maskwright.imageio import lock_folder
 from maskwright.inference.predictor import Predictor
 from maskwright.model_card import SemanticCard, checksum
+from maskwright.serving import open_models
 from maskwright.types import Format
 
 ENGINES = {"onnx": "onnxruntime", "openvino": "openvino", "litert": "ai_edge_litert"}
@@ -107,11 +109,43 @@ def drawn(made):
 
 def test_an_artifact_draws_what_its_run_draws(artifact, drawn):
     image, ours = drawn
-    theirs = Predictor.load(artifact)(image, probabilities=True).probabilities
+    theirs = maskwright.load(artifact, allow_code=True)(image, probabilities=True).probabilities
     np.testing.assert_allclose(theirs, ours, atol=1e-5)
     listing = json.loads((artifact / "artifact.json").read_text())
     assert listing["made_with"]["maskwright"] == maskwright.__version__
     assert listing["parity"]["difference"] < 1e-5
+
+
+def test_code_is_run_of_nobody_who_was_not_allowed_to(exported, made, tmp_path):
+    folder, out = exported("savedmodel"), tmp_path / "masks"
+    images = next((made / "data").rglob("*.png")).parent
+    said = r"saved_model can run code.*--allow-code"
+    for start in (
+        partial(maskwright.load, folder),
+        partial(maskwright.predict, folder, images, out),
+        partial(maskwright.evaluate, folder, made / "data", out=out, split="val"),
+        partial(open_models, [str(folder)]),
+    ):
+        with pytest.raises(ModelError, match=said):
+            start()
+    assert not list(out.rglob("*.png"))
+    result = maskwright.predict(folder, images, out, overlays=False, allow_code=True)
+    assert result.written
+    evaluated = {"bootstrap": 0, "examples": 0, "allow_code": True}
+    maskwright.evaluate(folder, made / "data", out=out / "e", split="val", **evaluated)
+    assert list(open_models([str(folder)], allow_code=True))
+
+
+def test_what_a_killed_export_left_is_removed_by_the_next(made, tmp_path):
+    left, others = tmp_path / ".m.maskwright.abcd0123", tmp_path / ".n.maskwright.abcd0123"
+    held = tmp_path / ".m.maskwright.01234567"
+    for folder in (left, others, held):
+        folder.mkdir()
+        (folder / "weights.npz").write_bytes(b"half")
+    (tmp_path / ".m.0123abcd.maskwright").write_bytes(b"half")
+    with lock_folder(held):  # an export under way
+        maskwright.export_model(made / "run", tmp_path / "m.maskwright", format="keras")
+    assert {path.name for path in tmp_path.iterdir()} == {"m.maskwright", others.name, held.name}
 
 
 def test_predict_needs_no_more_than_the_engine(artifact, made, tmp_path):

@@ -17,6 +17,7 @@ from drawing_regions import disc_image
 from maskwright.errors import ConfigError, ModelError
 from maskwright.export import load_logits, write_ensemble
 from maskwright.export.artifact import pack
+from maskwright.export.engines import OWN
 from maskwright.export.formats.keras import read_keras
 from maskwright.export.formats.table import open_engine, write_network
 from maskwright.export.listing import LIST_FILE, written_digest
@@ -176,7 +177,7 @@ def test_a_classifier_decides_alike_in_every_format(format, arguments, tmp_path)
     run = write_classifier(tmp_path / "run", **arguments)
     parity = maskwright.export_model(run, tmp_path / "out", format=format).parity
     assert parity.difference < 1e-5
-    first, second = (Classifier.load(tmp_path / name) for name in ("run", "out"))
+    first, second = (Classifier.load(tmp_path / name, OWN) for name in ("run", "out"))
     (_, bags) = drawn_bags(first.card, (np.zeros(19), np.ones(19)), 7)
     ours, theirs = first.decide(bags), second.decide(bags)
     assert ours["logits"].shape == (3, 1)
@@ -252,7 +253,7 @@ def test_a_mask_rcnn_is_compared_by_the_objects_it_finds(score, tmp_path):
     parity = maskwright.export_model(run, tmp_path / "out", format="savedmodel").parity
     assert (parity.agreement_of, parity.agreement, parity.compared) == ("objects", 1, 2)
     assert parity.sizes == ((32, 48), (97, 131))
-    assert len(maskwright.load(tmp_path / "out")(disc_image(True)[0]).objects) == 1
+    assert len(maskwright.load(tmp_path / "out", allow_code=True)(disc_image(True)[0]).objects) == 1
 
 
 @pytest.fixture

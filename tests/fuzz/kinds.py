@@ -219,7 +219,7 @@ def _open_checkpoint(folder: Path) -> None:
 
 
 def _open_model(folder: Path) -> None:
-    maskwright.load(folder)(scene()[0])
+    maskwright.load(folder, allow_code=True)(scene()[0])
 
 
 def sign(folder: Path) -> None:

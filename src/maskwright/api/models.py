@@ -10,6 +10,7 @@ from maskwright.data import open_dataset
 from maskwright.errors import ConfigError
 from maskwright.evaluation.reports.write import write_report
 from maskwright.evaluation.result import EvaluateOptions, Size
+from maskwright.export.engines import Threads
 from maskwright.export.export_run import Export, export_run, require_free
 from maskwright.export.export_task import Example
 from maskwright.export.formats.table import FORMATS
@@ -44,19 +45,23 @@ class PredictArguments(Adjustments, total=False):
     masks: bool | None
     group_by: str | None
     heat: bool
+    allow_code: bool
     on_message: OnMessage
 
 
-def load(path: str | Path) -> Any:
+def load(path: str | Path, *, allow_code: bool = False) -> Any:
     """A trained model, to be called with images: of a run, an ensemble or an exported model.
 
     A semantic model is a `Predictor`, one of single objects an `InstancePredictor`, one of regions
     a `Pipeline`.
 
+    Args:
+        allow_code: Open an exported model whose format can run code, such as a SavedModel.
+
     Raises:
         ModelError: If there is none, or it does not belong to its card.
     """
-    return task_of(path).load(path)
+    return task_of(path).load(path, Threads(allow_code=allow_code))
 
 
 def predict(
@@ -87,6 +92,7 @@ class EvaluateArguments(TypedDict, total=False):
     bootstrap: int
     seed: int
     examples: int
+    allow_code: bool
     on_message: OnMessage
 
 

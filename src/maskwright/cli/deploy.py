@@ -83,6 +83,7 @@ def serve(
     max_body_mb: Annotated[
         float, Option(help="Maximum request size; larger ones receive status 413.", min=0.001)
     ] = 256.0,
+    allow_code: options.AllowCode = False,
     open_page: Annotated[bool, Option("--open", help="Open the page in a browser.")] = False,
 ) -> None:
     """Serve models over HTTP: a web page and a REST API.
@@ -111,6 +112,7 @@ def serve(
         seconds=seconds,
         pixels=round(max_megapixels * 10**6),
         body_bytes=round(max_body_mb * 2**20),
+        allow_code=allow_code,
     )
 
     def show(address: str) -> None:

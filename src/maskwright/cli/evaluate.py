@@ -21,6 +21,7 @@ def evaluate(
     folder: options.OutFolder = None,
     size: Size = "original",
     flips: options.Flips = False,
+    allow_code: options.AllowCode = False,
     as_json: options.Json = False,
 ) -> None:
     """Score a model on a split that it was not trained on."""
@@ -28,7 +29,14 @@ def evaluate(
     from maskwright import api
 
     evaluation = api.evaluate(
-        run, data, split=split, out=folder, size=size, flips=flips, on_message=print_message
+        run,
+        data,
+        split=split,
+        out=folder,
+        size=size,
+        flips=flips,
+        allow_code=allow_code,
+        on_message=print_message,
     )
     report_evaluation(run, evaluation, folder or run / "evaluation" / split, as_json)
 

@@ -24,6 +24,9 @@ Json = Annotated[bool, Option("--json", help="Print the result as JSON on standa
 GroupBy = Annotated[
     str | None, Option(help="CSV column, or regular expression whose first group is the case.")
 ]
+AllowCode = Annotated[
+    bool, Option("--allow-code", help="Open a SavedModel, which can run code, of a trusted maker.")
+]
 Overwrite = Annotated[bool, Option("--overwrite", help="Recompute existing results.")]
 FolderEngine = Annotated[
     Engine, Option(help="This process, or a Ray cluster with a shared file system.")

@@ -36,6 +36,7 @@ def predict(
     polygons: Annotated[
         bool, Option(help="Also write polygons as GeoJSON; implies --large.")
     ] = False,
+    allow_code: options.AllowCode = False,
     **steps: Any,
 ) -> None:
     """Predict masks, objects or decisions for images."""
@@ -61,6 +62,7 @@ def predict(
         address=address,
         large=large,
         polygons=polygons,
+        allow_code=allow_code,
         **steps,
         on_message=print_message,
     )

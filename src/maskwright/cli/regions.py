@@ -102,6 +102,7 @@ def evaluate(
     data: LabeledData,
     split: options.Split = "test",
     folder: options.OutFolder = None,
+    allow_code: options.AllowCode = False,
     json: options.Json = False,
 ) -> None:
     """Score decisions, on ground truth masks and on predicted masks."""
@@ -110,7 +111,9 @@ def evaluate(
     from maskwright.tasks.registry import require_task
 
     require_task(run, "regions")
-    evaluation = api.evaluate(run, data, split=split, out=folder, on_message=print_message)
+    evaluation = api.evaluate(
+        run, data, split=split, out=folder, allow_code=allow_code, on_message=print_message
+    )
     report_evaluation(run, evaluation, folder or run / "evaluation" / split, json)
 
 
@@ -134,6 +137,7 @@ def predict(
     overwrite: options.Overwrite = False,
     engine: options.FolderEngine = "local",
     address: options.ClusterAddress = None,
+    allow_code: options.AllowCode = False,
 ) -> None:
     """Classify the regions, images or cases of a folder."""
     from maskwright.export.artifact import needs_tensorflow
@@ -155,5 +159,6 @@ def predict(
         overwrite=overwrite,
         engine=engine,
         address=address,
+        allow_code=allow_code,
     )
     report_predictions(result, folder)

@@ -30,6 +30,7 @@ class EvaluateOptions:
         flips: Test-time augmentation, as in `Predictor.__call__`.
         bootstrap: Number of bootstrap samples for the intervals, drawn with `seed`; 0 for none.
         examples: Number of images to draw of each of best, median and worst.
+        allow_code: Open an exported model whose format can run code.
         on_message: Called with a message for every file that is skipped.
     """
 
@@ -39,6 +40,7 @@ class EvaluateOptions:
     bootstrap: int = 1000
     seed: int = 0
     examples: int = 2
+    allow_code: bool = False
     on_message: OnMessage = ignore_message
 
 

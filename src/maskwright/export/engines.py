@@ -60,20 +60,24 @@ class Network:
 
 @dataclass(frozen=True)
 class Threads:
-    """How an engine other than TensorFlow uses the processors.
+    """How an engine is opened, and one other than TensorFlow uses the processors.
 
     Args:
         number: Number of its threads; `None` takes one for each processor there.
         shared: Whether threads of the program need the processors in between. Those of ONNX Runtime
             then sleep while they wait; a single small image takes half as long again.
+        allow_code: Whether a format may be opened that can run code, such as writing files.
     """
 
     number: int | None = None
     shared: bool = False
+    allow_code: bool = False
 
 
 ALONE = Threads()
 """For an engine that has the processors to itself."""
+OWN = Threads(allow_code=True)
+"""For what was just exported."""
 SHARED = Threads(shared=True)
 
 

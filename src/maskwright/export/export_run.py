@@ -14,14 +14,14 @@ import numpy as np
 from maskwright.data.learned_images import export_learned
 from maskwright.errors import ConfigError, ModelError
 from maskwright.export.artifact import SUFFIX, is_artifact, pack
-from maskwright.export.engines import ALONE
+from maskwright.export.engines import OWN
 from maskwright.export.ensemble import Member, is_ensemble, read_members, write_members
 from maskwright.export.export_task import Example, ExportTask, Parity, self_test, write_selftest
 from maskwright.export.formats.table import FORMATS, write_network
 from maskwright.export.int8 import write_int8
 from maskwright.export.listing import Listing, write_listing, written_digest
 from maskwright.export.runtime import load_run
-from maskwright.imageio import scratch_folder
+from maskwright.imageio import scratch_folder, sweep
 from maskwright.model_card import CARD_FILE, NETWORK_FILE, SEGMENTER, ModelCard, read_task
 from maskwright.types import Format
 
@@ -71,6 +71,7 @@ def export_run(
         raise ConfigError(
             "--int8 supports single semantic segmentation models; export this model without it."
         )
+    sweep(out.parent, {out.name})
     with scratch_folder(out) as made:
         segmenter = None
         if (run / SEGMENTER / CARD_FILE).is_file():
@@ -104,10 +105,10 @@ def _write(
             both.written,
             folder,
             calibration,
-            partial(task.from_artifact, folder, engine, card, ALONE),
+            partial(task.from_artifact, folder, engine, card, OWN),
             lambda opened: task.compare(both.function, opened, card, samples),
         )
-        opened = expected = task.from_artifact(folder, engine, card, ALONE)
+        opened = expected = task.from_artifact(folder, engine, card, OWN)
     else:
         opened, expected = both.opened, both.function
         parity = task.compare(expected, opened, card, examples)
@@ -150,7 +151,7 @@ def _write_members(run: Path, folder: Path, engine: Format, tasks: Tasks) -> _Bo
     names = [f"member{number}" for number in range(1, len(runs) + 1)]
     for name, member in zip(names, runs, strict=True):
         _write(member, folder / name, engine, tasks)
-    opened = [task.load(folder / name) for name in names]
+    opened = [task.load(folder / name, OWN) for name in names]
     sums = [member.model_sha256 for _, member in opened]
     write_members(folder, [Member(*member) for member in zip(names, sums, strict=True)])
     function = task.join([task.load(member) for member in runs])
@@ -165,7 +166,7 @@ def _write_networks(run: Path, folder: Path, engine: Format, tasks: Tasks) -> _B
     networks = {"": model} if FORMATS[engine].described else task.networks(model, card)
     for name, part in networks.items():
         write_network(part, folder / name, engine, network)
-    opened = task.from_artifact(folder, engine, card, ALONE)
+    opened = task.from_artifact(folder, engine, card, OWN)
     return _Both(card, task.from_keras(model), opened, pixel_range, model, networks.get(""))
 
 

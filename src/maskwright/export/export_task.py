@@ -10,7 +10,7 @@ import numpy as np
 
 from maskwright.data import DataSet
 from maskwright.errors import ModelError
-from maskwright.export.engines import Threads
+from maskwright.export.engines import ALONE, Threads
 from maskwright.export.listing import SELFTEST_FILE
 from maskwright.export.runtime import open_model
 from maskwright.imageio import atomic_write, read_arrays
@@ -143,9 +143,9 @@ class ExportTask:
     int8: bool = False
     join: Callable[[Sequence[tuple[Any, Any]]], Any] | None = None
 
-    def load(self, path: Path) -> tuple[Any, Any]:
+    def load(self, path: Path, threads: Threads = ALONE) -> tuple[Any, Any]:
         """Function and card of a single model, of a run or exported, as `open_model` opens it."""
-        return open_model(path, self.card, self.from_keras, self.from_artifact)
+        return open_model(path, self.card, self.from_keras, self.from_artifact, threads)
 
 
 def drawn_image(

@@ -56,7 +56,7 @@ def write_int8(
     ranked_on = images[:_RANKED_ON]
     plain = open_written()
     wanted = [_labels(plain, image) for image in ranked_on]
-    with tempfile.TemporaryDirectory() as scratch, _quiet():
+    with tempfile.TemporaryDirectory(dir=folder) as scratch, _quiet():
         network = chosen.quantizer(model, folder / chosen.file, Path(scratch), images)
 
         def brought_back(keep: Sequence[str]) -> float:

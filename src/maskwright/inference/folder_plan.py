@@ -79,6 +79,7 @@ class FolderOptions:
         group_by: Column or pattern that names the case of an image.
         heat: Draw where in each region the decision comes from.
         max_pixels: Larger images are refused where they can only be decoded whole.
+        allow_code: Open an exported model whose format can run code.
     """
 
     flips: Flips = False
@@ -95,6 +96,7 @@ class FolderOptions:
     group_by: str | None = None
     heat: bool = False
     max_pixels: int = MAX_PIXELS
+    allow_code: bool = False
     adjustments: Adjustments = field(default_factory=Adjustments)
     on_message: OnMessage = ignore_message
 

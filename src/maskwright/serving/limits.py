@@ -27,6 +27,7 @@ class ServerLimits:
         bytes_kept: Bytes on disk of these images.
         public_url: Address of a proxy on this machine that hands requests on to a loopback address,
             such as `https://masks.example.org`; other pages are refused. `None` for no proxy.
+        allow_code: Whether exported models are opened whose format can run code.
     """
 
     body_bytes: int = 256 * 2**20
@@ -41,6 +42,7 @@ class ServerLimits:
     images_kept: int = 1000
     bytes_kept: int = 8 * 2**30
     public_url: str | None = None
+    allow_code: bool = False
 
 
 class DeadlineExceededError(MaskwrightError):

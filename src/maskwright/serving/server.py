@@ -165,7 +165,7 @@ def serve(
         keep = "kept"
     sources = [models] if isinstance(models, str | Path) else models
     with bind(host, port) as listener:
-        opened = open_models([str(model) for model in sources], on_message)
+        opened = open_models([str(model) for model in sources], on_message, limits.allow_code)
         folder = None if keep is None else Path(keep)
         hosts = LOOPBACK if loopback else None
         app = create_app(opened, limits, token=token, hosts=hosts, keep=folder)

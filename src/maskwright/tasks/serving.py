@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from maskwright.errors import ConfigError
+from maskwright.export.engines import Threads
 from maskwright.imageio.windows import Windows
 from maskwright.inference.predictor import Prediction
 from maskwright.instances import Instances
@@ -30,6 +31,7 @@ class EngineSharing:
         serialize: From an engine to one that runs one call at a time.
         open_inner: Opens the model in a folder inside another model, under a name.
         prepare: Whether a faster engine may be exported into the folder of a run.
+        allow_code: Whether an exported model may be opened whose format can run code.
     """
 
     batch: Callable[[Engine, Callable[[], Engine], Path], Engine]
@@ -37,6 +39,12 @@ class EngineSharing:
     open_inner: Callable[[str, Path], "ServedModel"]
     prepare: bool = True
     on_message: Callable[[str], None] = lambda _: None
+    allow_code: bool = False
+
+    @property
+    def threads(self) -> Threads:
+        """How engines are opened that all callers share."""
+        return Threads(shared=True, allow_code=self.allow_code)
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,5 @@
 """The format of ONNX Runtime, in float and in eight bits."""
 
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -60,12 +59,11 @@ def open_network(path: Path, threads: Threads) -> Network:
     if threads.shared:
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
-    # Arrays in other files would be looked for in a folder that holds none.
-    with tempfile.TemporaryDirectory() as empty:
-        options.add_session_config_entry(_EXTERNAL_FOLDER, empty)
-        session = onnxruntime.InferenceSession(
-            path.read_bytes(), options, providers=["CPUExecutionProvider"]
-        )
+    # Arrays in other files would be looked for in a folder that does not exist.
+    options.add_session_config_entry(_EXTERNAL_FOLDER, str(path / "none"))
+    session = onnxruntime.InferenceSession(
+        path.read_bytes(), options, providers=["CPUExecutionProvider"]
+    )
     names = [output.name for output in session.get_outputs()]
 
     def run(inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

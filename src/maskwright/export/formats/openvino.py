@@ -20,7 +20,7 @@ _INTERMEDIATE = re.compile(rb"(<\?xml[^<>]*\?>\s*)?<net\s")
 def write(model: Any, path: Path) -> None:
     """Write a Keras model."""
     # By way of a SavedModel: `model.export(format="openvino")` makes outputs of inner values too.
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
         write_saved_model(model, Path(folder) / "model")
         _convert(Path(folder) / "model", path)
 

@@ -30,6 +30,7 @@ class ExportFormat:
         described: Whether `network.json` goes with it, from which the network is built again.
         detectors: Whether it has the suppression of boxes, which a Mask R-CNN needs.
         tensorflow: Whether it is run by TensorFlow.
+        code: Whether it can read and write files of the machine when it is run.
         prepared: Whether runs are tried in it, to keep what is fastest on CPUs.
     """
 
@@ -42,6 +43,7 @@ class ExportFormat:
     described: bool = False
     detectors: bool = False
     tensorflow: bool = False
+    code: bool = False
     prepared: bool = False
 
 
@@ -64,6 +66,7 @@ FORMATS: Mapping[Format, ExportFormat] = {
         open=tensorflow.open_saved_model,
         detectors=True,
         tensorflow=True,
+        code=True,
     ),
     "onnx": ExportFormat(
         file="model.onnx",
@@ -132,6 +135,11 @@ def open_engine(folder: Path, engine: Format, threads: Threads = ALONE) -> Netwo
     """The network in an artifact, in its engine; `ModelError` if that lacks or cannot read it."""
     chosen = FORMATS[engine]
     path = folder / chosen.file
+    if chosen.code and not threads.allow_code:
+        raise ModelError(
+            f"{path} can run code, such as writing files; if you trust who made it, open it with "
+            f"--allow-code (in Python `allow_code=True`), else export its run to another format."
+        )
     try:
         return chosen.open(path, threads)
     except ImportError as error:

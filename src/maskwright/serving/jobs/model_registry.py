@@ -25,9 +25,13 @@ class ModelRegistry(Mapping[str, ServedModel]):
     """Open models by name, in the order of `places`: folders or files, also of runs in training."""
 
     def __init__(
-        self, places: Mapping[str, Path], on_message: Callable[[str], None] = lambda _: None
+        self,
+        places: Mapping[str, Path],
+        on_message: Callable[[str], None] = lambda _: None,
+        allow_code: bool = False,
     ) -> None:
         self.places = dict(places)
+        self.allow_code = allow_code
         self.on_message = on_message
         # Called with the name of a model and the number of images in a batch.
         self.on_batch: Callable[[str, int], None] = lambda _, __: None
@@ -70,7 +74,9 @@ class ModelRegistry(Mapping[str, ServedModel]):
     def _open(self, name: str, path: Path, prepare: bool = True) -> ServedModel:
         open_inner = partial(self._open, prepare=False)
         batch = partial(self._batch, name)
-        sharing = EngineSharing(batch, serialized, open_inner, prepare, self.on_message)
+        sharing = EngineSharing(
+            batch, serialized, open_inner, prepare, self.on_message, self.allow_code
+        )
         return task_of(path).serve(name, path, sharing)
 
     def _batch(
@@ -81,13 +87,16 @@ class ModelRegistry(Mapping[str, ServedModel]):
 
 
 def open_models(
-    sources: Sequence[str], on_message: Callable[[str], None] = lambda _: None
+    sources: Sequence[str],
+    on_message: Callable[[str], None] = lambda _: None,
+    allow_code: bool = False,
 ) -> ModelRegistry:
     """Open the models of a server.
 
     Args:
         sources: Folders of runs, finished or in training, or of ensembles, or exported models;
             `NAME=PATH` gives one another name than that of its folder.
+        allow_code: Open exported models whose format can run code.
 
     Raises:
         ConfigError: If two have one name, or a name cannot stand in an address.
@@ -102,7 +111,7 @@ def open_models(
                 f"NAME={path}."
             )
         places[name] = path
-    models = ModelRegistry(places, on_message)
+    models = ModelRegistry(places, on_message, allow_code)
     models.open_new()
     return models
 

@@ -105,6 +105,7 @@ def _merger(card: InstanceCard, classes: SemanticCard | None) -> Merger | None:
 def _load(
     model: str | Path, options: FolderOptions, threads: Threads
 ) -> tuple[InstancePredictor, Predictor | None]:
+    threads = replace(threads, allow_code=options.allow_code)
     predictor = InstancePredictor.load(model, threads).adjusted(**options.adjustments)
     if options.classes is None:
         return predictor, None

@@ -5,7 +5,6 @@ from pathlib import Path
 import numpy as np
 
 from maskwright.errors import ConfigError
-from maskwright.export.engines import SHARED
 from maskwright.inference.predictor import Prediction
 from maskwright.instances import Instances
 from maskwright.tasks.instances.detections import by_score
@@ -25,7 +24,7 @@ _TENSORS = (LABELS, TensorSpec("objects", "INT32", (-1, -1, -1), "instances"))
 
 def open_served(name: str, path: Path, sharing: EngineSharing) -> ServedModel:
     """Open a model, as `Task.serve`: one image at a time."""
-    model = InstancePredictor.load(path, SHARED)
+    model = InstancePredictor.load(path, sharing.threads)
     return as_served(name, InstancePredictor(sharing.serialize(model.detector), model.card))
 
 

@@ -88,6 +88,7 @@ def _open(
     options: FolderOptions,
     threads: Threads,
 ) -> FolderModel:
+    threads = replace(threads, allow_code=options.allow_code)
     pipeline = Pipeline.load(model, threads).adjusted(options.flips, **options.adjustments)
     source = find_masks(images, pipeline.segmenter is not None, options)
     network = load_keras(model_folder(model) / MODEL_FILE) if options.heat else None

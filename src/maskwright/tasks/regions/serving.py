@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from maskwright.export.artifact import model_folder
-from maskwright.export.engines import SHARED
 from maskwright.inference.predictor import Prediction
 from maskwright.labels import Labels
 from maskwright.model_card import CARD_FILE, SEGMENTER
@@ -29,7 +28,7 @@ def open_served(name: str, path: Path, sharing: EngineSharing) -> ServedModel:
     """Open a model, as `Task.serve`, with the segmenter inside it if there is one."""
     folder = model_folder(path)
     # The classifier first: it checks an artifact as a whole.
-    classifier = Classifier.load(folder, SHARED)
+    classifier = Classifier.load(folder, sharing.threads)
     inner = folder / SEGMENTER
     segmenter = None
     if (inner / CARD_FILE).is_file():

@@ -10,6 +10,7 @@ from maskwright.data.samples import separated
 from maskwright.errors import ConfigError, DataError
 from maskwright.evaluation import EvaluateOptions
 from maskwright.export.artifact import is_artifact
+from maskwright.export.engines import Threads
 from maskwright.export.runtime import load_keras
 from maskwright.model_card import MODEL_FILE, RegionCard
 from maskwright.tasks.base import Prepare, Task
@@ -60,7 +61,7 @@ def _training(config: RegionConfig, data: str | Path, options: "TrainOptions") -
 def _evaluate(run: Path, data: str | Path, options: EvaluateOptions) -> RegionEvaluation:
     """Score decisions with true masks and those of the segmenter."""
     refuse_evaluate_options(RegionCard.task, options)
-    pipeline = Pipeline.load(run)
+    pipeline = Pipeline.load(run, Threads(allow_code=options.allow_code))
     plan = run / "plan.yaml"
     # The answers of training, whatever this data would suggest.
     known = {"positive": pipeline.classifier.card.names[1]}

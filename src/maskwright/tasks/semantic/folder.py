@@ -12,7 +12,7 @@ import numpy as np
 from maskwright.data.to_rgb import as_picture
 from maskwright.errors import DataError
 from maskwright.export.artifact import needs_tensorflow
-from maskwright.export.engines import ALONE, SHARED, Threads
+from maskwright.export.engines import Threads
 from maskwright.export.runtime import load_card
 from maskwright.imageio import atomic_write, find_images, read_image, write_image, write_mask
 from maskwright.inference.adjustments import adjusted_card
@@ -61,7 +61,8 @@ def plan_folder(
         plan = _plan(card, images, out, options, partial(_open, Path(model), worker))
         return replace(plan, on_gpu=needs_tensorflow(Path(model)))
     # Of a single image, however large, little is read or written beside the engine.
-    threads = ALONE if Path(images).is_file() else SHARED
+    shared = not Path(images).is_file()
+    threads = Threads(shared=shared, allow_code=options.allow_code)
 
     def many() -> bool:
         return len(find_images(images)) >= _WORTH_PREPARING
@@ -101,6 +102,7 @@ def _plan(
 
 
 def _open(model: Path, options: FolderOptions, threads: Threads) -> FolderModel:
+    threads = replace(threads, allow_code=options.allow_code)
     return _folder_model(Predictor.load(model, threads).adjusted(**options.adjustments), options)
 
 

@@ -1,11 +1,12 @@
 """A model of classes of pixels, as the server uses it."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from maskwright.export.engines import SHARED, Threads
+from maskwright.export.engines import Threads
 from maskwright.inference import LargeOptions, Prediction, Predictor, predict_large
 from maskwright.model_card import postprocessing_of
 from maskwright.tasks.semantic.export import open_masks
@@ -20,8 +21,6 @@ from maskwright.tasks.serving import (
     TensorSpec,
 )
 
-_SINGLE = Threads(1, shared=True)
-
 
 def open_served(name: str, path: Path, sharing: EngineSharing) -> ServedModel:
     """Open a model, as `Task.serve`: a run in its prepared engine, batches of several callers."""
@@ -30,9 +29,9 @@ def open_served(name: str, path: Path, sharing: EngineSharing) -> ServedModel:
         return open_masks(path, threads, lambda: sharing.prepare, sharing.on_message)
 
     def load_single() -> Engine:
-        return load(_SINGLE).logits
+        return load(replace(sharing.threads, number=1)).logits
 
-    predictor = load(SHARED)
+    predictor = load(sharing.threads)
     logits = sharing.batch(predictor.logits, load_single, path)
     return as_served(name, Predictor(logits, predictor.card))
 

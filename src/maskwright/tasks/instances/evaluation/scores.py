@@ -15,6 +15,7 @@ from maskwright.evaluation.loop import pack, unpack
 from maskwright.evaluation.reports.formatting import number
 from maskwright.evaluation.reports.parts import Score
 from maskwright.evaluation.result import class_cautions, rank_examples, shown
+from maskwright.export.engines import Threads
 from maskwright.instances import Instances
 from maskwright.labels import Labels
 from maskwright.metrics import defined_mean, interval
@@ -220,5 +221,6 @@ def evaluate_run(run: Path, data: str | Path, options: EvaluateOptions) -> Insta
     refuse_evaluate_options(InstanceCard.task, options)
     dataset = open_dataset(data, **division_of(run))
     dataset, seen = without_learned(dataset, options.split, run)
-    evaluation = evaluate_instances(InstancePredictor.load(run), dataset, options)
+    predictor = InstancePredictor.load(run, Threads(allow_code=options.allow_code))
+    evaluation = evaluate_instances(predictor, dataset, options)
     return replace(evaluation, warnings=(*seen, *evaluation.warnings))

@@ -11,6 +11,7 @@ from maskwright.data import DataSet, Sample, open_dataset
 from maskwright.errors import ConfigError, DataError, ModelError
 from maskwright.evaluation import Caution, EvaluateOptions, Evaluation, Example, evaluate
 from maskwright.evaluation.reports.formatting import number
+from maskwright.export.engines import Threads
 from maskwright.inference.predictor import Prediction, Predictor, Segmenter, check_flips
 from maskwright.labels import Labels
 from maskwright.metrics import Paired, fewest_cases, paired_difference, tally_scores
@@ -176,7 +177,8 @@ def _check_comparable(a: SemanticCard, b: SemanticCard, names: tuple[str, str], 
 
 def compare_runs(a: Path, b: Path, data: str | Path, options: EvaluateOptions) -> Comparison:
     """Score two runs on the images that are in the split for both."""
-    models = Predictor.load(a), Predictor.load(b)
+    threads = Threads(allow_code=options.allow_code)
+    models = Predictor.load(a, threads), Predictor.load(b, threads)
     dataset, warnings = _shared(a, b, data, options.split)
     dataset, seen = without_learned(dataset, options.split, a, b)
     comparison = compare_masks(models, dataset, options, (str(a), str(b)))

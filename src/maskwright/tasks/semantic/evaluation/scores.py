@@ -17,6 +17,7 @@ from maskwright.evaluation.loop import pack, unpack
 from maskwright.evaluation.reports.formatting import number
 from maskwright.evaluation.reports.parts import Score
 from maskwright.evaluation.result import Size, class_cautions, example_size, rank_examples
+from maskwright.export.engines import Threads
 from maskwright.inference.predictor import Prediction, Predictor, Segmenter, check_flips
 from maskwright.labels import Labels
 from maskwright.metrics import (
@@ -198,5 +199,6 @@ def evaluate_run(run: Path, data: str | Path, options: EvaluateOptions) -> Seman
     """Score a run on a split of its own division of the data."""
     dataset = open_dataset(data, **division_of(run))
     dataset, seen = without_learned(dataset, options.split, run)
-    evaluation = evaluate_masks(Predictor.load(run), dataset, options)
+    predictor = Predictor.load(run, Threads(allow_code=options.allow_code))
+    evaluation = evaluate_masks(predictor, dataset, options)
     return replace(evaluation, warnings=(*seen, *evaluation.warnings))
