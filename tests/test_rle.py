@@ -123,3 +123,16 @@ def test_the_outline_of_a_mask_gives_it_back():
         assert (filled | mask == filled).all()
         assert (outline(filled)) == outline(mask)
     assert (fill_polygons(outline(MASK), (3, 3)) == MASK).all()
+
+
+@pytest.mark.parametrize("counts", [[2**62] * 4 + [4], [1.9, 2.1], [[4]], [2**64, 1], [True], []])
+def test_counts_that_only_seem_to_add_up_are_refused(counts):
+    with pytest.raises(DataError, match="run lengths"):
+        decode_rle(counts, (2, 2))
+
+
+def test_polygons_beyond_their_image_by_far_are_refused():
+    with pytest.raises(DataError, match=r"up to 10,000 pixels around .* received 400,000"):
+        fill_polygons([[0, 0, 1e5, 0, 1e5, 1e5, 0, 1e5]], (64, 64))
+    with pytest.raises(DataError, match="received 2,560,000"):
+        fill_polygons([[0, 0, 64, 0, 64, 64, 0, 64]] * 10_000, (64, 64))

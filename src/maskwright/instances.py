@@ -118,7 +118,14 @@ class Instances:
                 [int(item["label"]) for item in objects],
                 crowd=[bool(item.get("crowd", False)) for item in objects],
             )
-        except (ValueError, LookupError, TypeError, AttributeError) as error:
+        except (
+            ValueError,
+            LookupError,
+            TypeError,
+            AttributeError,
+            OverflowError,
+            RecursionError,
+        ) as error:
             raise DataError(f"Expected objects as `to_json` writes them: {error!r}.") from None
 
     def to_json(self) -> str:

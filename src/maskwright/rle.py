@@ -15,7 +15,8 @@ from maskwright.errors import DataError
 
 _MAX_PIXELS = 2**31 - 1  # run lengths are 32 bits wide in the C code
 _MAX_COORDINATE_PX = 1e6
-_MAX_PERIMETER_PX = 1e7  # the C code takes 5 steps for each pixel, of 16 bytes each
+_MIN_PERIMETER_PX, _MAX_PERIMETER_PX = 1e4, 2e6  # that may be asked for; the C code takes 5 steps
+# of 16 bytes each for each pixel of it
 _COUNT = rb"[P-o]{0,6}[0-O]"  # five bits a character, the least first; those from P up go on
 
 
@@ -26,11 +27,11 @@ def decode_rle(counts: str | bytes | Sequence[int], size: tuple[int, int]) -> np
     `DataError` if `counts` is malformed or does not add up to the pixels of the mask.
     """
     height, width = _checked_size(size)
-    runs = _run_lengths(counts)
-    if (runs < 0).any() or runs.sum() != height * width:
+    runs, area = _run_lengths(counts), height * width
+    if runs.min() < 0 or runs.max() > area or runs.sum() != area:
         raise DataError(
-            f"Expected run lengths of {height} x {width} = {height * width:,} pixels; received "
-            f"{runs.sum():,}."
+            f"Expected run lengths of {height} x {width} = {area:,} pixels; received "
+            f"{runs.sum():,}, in runs of {runs.min():,} to {runs.max():,}."
         )
     inside = np.arange(len(runs)) % 2 == 1
     return np.repeat(inside, runs).reshape(width, height).T  # five times as fast as the C code
@@ -68,6 +69,13 @@ def fill_polygons(polygons: Sequence[Sequence[float]], size: tuple[int, int]) ->
     """
     height, width = _checked_size(size)
     points = [_checked_polygon(polygon) for polygon in polygons]
+    # No outline is longer than twice the pixels it can run between.
+    most = min(max(2 * height * width, _MIN_PERIMETER_PX), _MAX_PERIMETER_PX)
+    if (length := sum(_perimeter_px(each) for each in points)) > most:
+        raise DataError(
+            f"Expected polygons of up to {most:,.0f} pixels around in an image of {height} x "
+            f"{width}; received {length:,.0f}."
+        )
     filled = [each.ravel().tolist() for each in points if len(each) >= 3]
     if not filled:
         return np.zeros(size, bool)
@@ -111,20 +119,27 @@ def _checked_polygon(polygon: Sequence[float]) -> np.ndarray:
         ) from None
     if not np.isfinite(points).all():
         raise DataError(f"Expected finite polygon coordinates; received {str(polygon)[:60]}.")
-    sides = np.abs(points - np.roll(points, 1, axis=0)).max(axis=1, initial=0)
-    if np.abs(points).max(initial=0) > _MAX_COORDINATE_PX or sides.sum() > _MAX_PERIMETER_PX:
+    if np.abs(points).max(initial=0) > _MAX_COORDINATE_PX:
         raise DataError(
-            f"Expected a polygon in pixels, within {_MAX_COORDINATE_PX:,.0f} of the image's corner "
-            f"and {_MAX_PERIMETER_PX:,.0f} around; received {str(polygon)[:60]}."
+            f"Expected a polygon in pixels, within {_MAX_COORDINATE_PX:,.0f} of the image's "
+            f"corner; received {str(polygon)[:60]}."
         )
     return points
+
+
+def _perimeter_px(points: np.ndarray) -> float:
+    """Steps around a polygon `(n, 2)`."""
+    return float(np.abs(points - np.roll(points, 1, axis=0)).max(axis=1, initial=0).sum())
 
 
 def _run_lengths(counts: str | bytes | Sequence[int]) -> np.ndarray:
     """Run lengths, int64 `(n,)`, from their list or compressed text, not yet checked to fit."""
     try:
         if not isinstance(counts, (str, bytes)):
-            return np.array(counts, np.int64).reshape(-1)
+            runs = np.array(counts)
+            if runs.dtype.kind != "i" or runs.ndim != 1:
+                raise TypeError
+            return runs.astype(np.int64)
         text = counts.encode("ascii") if isinstance(counts, str) else counts
     except (TypeError, ValueError, OverflowError):
         text = b""

@@ -1,10 +1,12 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from PIL import Image
 
 from drawing_samples import draw
 from maskwright.data.encodings.class_map import ClassEntry, ClassMap, read_class_map
-from maskwright.data.encodings.encoding import read_contents
+from maskwright.data.encodings.encoding import MaskContents, read_contents
 from maskwright.data.encodings.infer_encoding import infer_encoding
 from maskwright.errors import DataError
 from maskwright.imageio import read_mask, write_image
@@ -209,3 +211,17 @@ def test_legends_with_values_are_read(tmp_path, name, text, values):
     legend = read_class_map(tmp_path / name)
     assert [entry.name for entry in legend.entries] == ["Road", "Traffic light"]
     assert [entry.value for entry in legend.entries] == values
+
+
+def test_an_index_beyond_its_palette_has_no_color_and_is_refused_by_name(tmp_path):
+    palettes = [[0, 0, 0, 255, 0, 0], [0, 0, 0, 0, 255, 0]]
+    for number, palette in enumerate(palettes):
+        draw(tmp_path / f"{number}.png", np.array([[0, 1]], np.uint8), "P", palette=palette)
+    whole = tmp_path / "0.png"
+    short = MaskContents({0: 1, 7: 1}, bytes(palettes[0]))
+    assert short.as_colors() == {(0, 0, 0): 1}
+    encoding, _ = infer_encoding([read_contents(whole), read_contents(tmp_path / "1.png")], None)
+    assert encoding.kind == "colors"
+    raw = replace(read_mask(whole), values=np.array([[0, 7]], np.uint8))
+    with pytest.raises(DataError, match=r"m\.png holds the index 7 beyond its palette"):
+        encoding.decode(raw, "m.png")

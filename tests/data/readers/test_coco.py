@@ -131,10 +131,18 @@ def test_only_categories_that_occur_are_classes_where_there_are_too_many(folder)
     [
         (
             {"size": [5, 5], "counts": [25]},
-            "object .* of a.jpg: run lengths of 5x5 pixels in an image of 5x6",
+            "object .* of a.jpg: run lengths of the size .5, 5. in an image of 5x6",
         ),
         ({"size": [5, 6], "counts": [7]}, "received 7"),
         ([[1, 2, 3]], "Expected a polygon as x, y"),
+        ({"size": 5, "counts": [30]}, "run lengths of the size 5 in"),
+        ({"size": [5, 6], "counts": [2**62] * 4 + [30]}, "in runs of"),
+        ({"size": [5, 6], "counts": {"a": 1}}, "Expected the run lengths"),
+        ([[0, 0, 1e19, 0, 1e19, 1e19]], "within 1,000,000 of the image"),
+        ([[0, 0, 10**400, 0, 3, 3]], "Expected a polygon as x, y"),
+        ([[0, 0, float("inf"), 0, 3, 3]], "finite"),
+        ([[0, 0, 1e5, 0, 1e5, 1e5]], "up to 10,000 pixels around"),
+        ("text", "expected polygons or run lengths"),
     ],
 )
 def test_an_image_with_a_broken_mask_is_left_out(folder, shape, said):
@@ -145,6 +153,48 @@ def test_an_image_with_a_broken_mask_is_left_out(folder, shape, said):
     assert [sample.id for sample in dataset.samples] == ["b"]
     told = next(n.text for n in dataset.notes if n.code == "broken_annotations")
     assert re.search(said, told)
+
+
+@pytest.mark.parametrize("width", [2147483647, 0, -5, 7])
+def test_sizes_that_are_not_those_of_the_file_are_refused_before_drawing(folder, width):
+    path = folder / "annotations" / "instances.json"
+    write(path, {1: "a.jpg", 2: "b.jpg"}, [annotation(n, 7, [square(0, 0, 2)]) for n in (1, 2)])
+    content = json.loads(path.read_text())
+    content["images"][0]["width"] = width
+    path.write_text(json.dumps(content))
+    dataset = open_dataset(folder)
+    assert [sample.id for sample in dataset.samples] == ["b"]
+    told = next(n.text for n in dataset.notes if n.code == "broken_annotations")
+    assert f"state 5 x {width} pixels, the file has 5 x 6" in told
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"height": float("inf")}, "not those of COCO: OverflowError"),
+        ({"height": [5]}, "not those of COCO: TypeError"),
+        ({"file_name": "\ud800.jpg"}, "no text|no mask of an image"),
+    ],
+)
+def test_wrong_numbers_and_names_of_images_end_in_a_sentence(folder, changes, said):
+    path = folder / "annotations" / "instances.json"
+    write(path, {1: "a.jpg"}, [annotation(1, 7, [square(0, 0, 2)])])
+    content = json.loads(path.read_text())
+    content["images"][0] |= changes
+    path.write_text(json.dumps(content))
+    with pytest.raises(DataError, match=said):
+        open_dataset(folder)
+
+
+def test_names_that_are_no_text_and_endless_nesting_end_in_a_sentence(folder):
+    path = folder / "annotations" / "instances.json"
+    write(path, {1: "a.jpg"}, [annotation(1, 7, [square(0, 0, 2)])], ((7, "c\ud800t"),))
+    with pytest.raises(DataError, match="a name that is no text"):
+        open_dataset(folder)
+    keys = '"images": [], "annotations": [], "categories": '
+    path.write_text("{" + keys + "[" * 100_000)
+    with pytest.raises(DataError, match="holds no COCO annotations"):
+        open_dataset(folder)
 
 
 def test_what_is_no_coco_is_explained(folder, tmp_path):

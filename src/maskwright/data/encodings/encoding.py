@@ -42,7 +42,7 @@ class Encoding:
         if self.threshold is not None:
             gray = raw.values if raw.values.ndim == 2 else raw.values.max(axis=2)
             return np.greater_equal(gray, self.threshold).astype(np.int32)
-        codes = _pixel_codes(raw, colors=self.kind == "colors")
+        codes = _pixel_codes(raw, self.kind == "colors", name)
         known = {
             value if isinstance(value, int) else int(_packed(np.array(value))): label
             for value, label in self.values.items()
@@ -116,11 +116,15 @@ class MaskContents:
         return any(isinstance(value, tuple) for value in self.values)
 
     def as_colors(self) -> Counter[Color]:
-        """Pixels of each color; indices are looked up in the palette, grays are colors too."""
+        """Pixels of each color; grays are colors too, indices are looked up in the palette, but for
+        those beyond it, which have no color.
+        """
         table = palette_table(self.palette or b"")
         total: Counter[Color] = Counter()
         for value, count in self.values.items():
             if isinstance(value, int):
+                if table and value >= len(table):
+                    continue
                 gray = min(value, 255)
                 value = table[value] if table else (gray, gray, gray)
             total[value] += count
@@ -166,13 +170,18 @@ def _blob_share(mask: np.ndarray, values: Mapping[Value, int]) -> float | None:
     return single / len(chosen)
 
 
-def _pixel_codes(raw: RawMask, colors: bool) -> np.ndarray:
+def _pixel_codes(raw: RawMask, colors: bool, name: str | Path) -> np.ndarray:
     """One integer for each pixel: the value, or the color as 0xRRGGBB."""
     values = raw.values
     if not colors:
         # A colored mask among gray ones: no gray value equals such a code.
         return values if values.ndim == 2 else _packed(values) + (1 << 24)
     if raw.palette is not None:
+        if (highest := int(values.max(initial=0))) >= len(raw.palette):
+            raise DataError(
+                f"{name} holds the index {highest} beyond its palette of {len(raw.palette)} "
+                f"colors; save the mask again."
+            )
         values = raw.palette[values]
     elif values.ndim == 2:
         values = np.repeat(values.clip(0, 255)[..., None], 3, axis=2)

@@ -33,6 +33,7 @@ from maskwright.imageio import (
     IMAGE_SUFFIXES,
     atomic_folder,
     natural_key,
+    read_header,
     write_mask,
     write_table,
     write_text,
@@ -93,8 +94,14 @@ def _convert(place: Place) -> Place:
                 f"{source} holds no COCO annotations; expected lists of images, annotations and "
                 f"categories."
             )
-        with atomic_folder(folder) as beside:
-            _write(beside, root, files, images)
+        try:
+            with atomic_folder(folder) as beside:
+                _write(beside, root, files, images)
+        except UnicodeEncodeError as error:
+            raise DataError(
+                f"{source} holds a name that is no text, {error.object[:60]!r}; expected names of "
+                f"images and categories in Unicode."
+            ) from None
     notes = json.loads((folder / _NOTES).read_text(encoding="utf-8"))
     stated = {}
     if place.description is not None:
@@ -121,7 +128,7 @@ def _parse(paths: Sequence[Path]) -> list[CocoFile]:
     for path in paths:
         try:
             content = json.loads(path.read_text(encoding="utf-8-sig"))
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             continue
         if isinstance(content, dict) and all(isinstance(content.get(key), list) for key in _KEYS):
             words = re.split(r"[^a-z]+", f"{path.parent.name} {path.stem}".casefold())
@@ -135,7 +142,9 @@ def _write(folder: Path, root: Path, files: Sequence[CocoFile], paths: Sequence[
     try:
         names, label_of = list_classes(files)
         images, notes = list_images(root, files, paths, label_of)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except UnicodeEncodeError:
+        raise
+    except (LookupError, TypeError, ValueError, OverflowError, AttributeError) as error:
         raise DataError(
             f"The annotations in {files[0].path} are not those of COCO: {error!r}."
         ) from None
@@ -163,10 +172,21 @@ def _write(folder: Path, root: Path, files: Sequence[CocoFile], paths: Sequence[
     write_text(folder / _NOTES, json.dumps([asdict(note) for note in notes]))
 
 
+def _check_size(image: CocoImage) -> None:
+    """Raise `DataError` for a size that is none, or larger than the image file."""
+    header, (height, width) = read_header(image.image), image.size
+    if not (1 <= height <= header.height and 1 <= width <= header.width):
+        raise DataError(
+            f"{image.image}: the annotations state {height} x {width} pixels, the file has "
+            f"{header.height} x {header.width}; expected the annotations of this image."
+        )
+
+
 def _draw(folder: Path, labels: Labels, image: CocoImage) -> Sample | DataError:
     """Write classes and objects of an image; later objects lie on top, crowds below all."""
     objects = sorted(image.objects, key=lambda each: each.crowd)
     try:
+        _check_size(image)
         masks = [each.mask(image.size) for each in objects]
     except DataError as error:
         return error

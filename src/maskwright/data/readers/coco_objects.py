@@ -41,11 +41,10 @@ class CocoObject:
             if not isinstance(shape, dict) or not {"size", "counts"} <= shape.keys():
                 received = str(shape)[:60]
                 raise DataError(f"expected polygons or run lengths, received {received}")
-            if tuple(shape["size"]) != size:
-                of_mask, of_image = ("x".join(map(str, sides)) for sides in (shape["size"], size))
+            if shape["size"] != list(size):
                 raise DataError(
-                    f"run lengths of {of_mask} pixels in an image of {of_image}; run lengths "
-                    f"belong to the image they were made for"
+                    f"run lengths of the size {str(shape['size'])[:40]} in an image of "
+                    f"{size[0]}x{size[1]}; run lengths belong to the image they were made for"
                 )
             return decode_rle(shape["counts"], size)
         except DataError as error:
@@ -140,7 +139,7 @@ def list_images(
             label, shape = label_of[annotation["category_id"]], annotation.get("segmentation")
             if image is None or label == 0:
                 continue
-            name = f"{annotation.get('id', '?')} of {image.image.name}"
+            name = f"{str(annotation.get('id', '?'))[:40]} of {image.image.name}"
             if _reaches_beyond(annotation.get("bbox"), image.size):
                 skipped["boxes_beyond_image"].append(name)
             if not shape:
