@@ -71,14 +71,14 @@ def test_two_classes_by_one_logit(tmp_path):
     "preset", ["small", pytest.param("plain_unet", marks=pytest.mark.slow), "unet_plus_plus"]
 )
 def test_presets_train(tmp_path, preset):
-    data = draw(tmp_path, [(16, 16)] * 4)
+    data = draw(tmp_path, [(16, 16)] * 6)
     run = maskwright.train(data, tmp_path / "run", size=16, preset=preset, **SMALL)
     assert run.read_history()[-1]["epoch"] == 1
     assert maskwright.load(run.folder)(np.zeros((16, 16, 3), np.uint8)).labels.shape == (16, 16)
 
 
 def test_contradictions_are_named(tmp_path):
-    data = draw(tmp_path, [(16, 16)] * 4)
+    data = draw(tmp_path, [(16, 16)] * 6)
     with pytest.raises(ConfigError, match="Class weights name cat; the classes are background"):
         maskwright.train(data, tmp_path / "b", size=16, class_weights={"cat": 2}, **QUICK)
     with pytest.raises(ConfigError, match="Expected an encoder of plain"):

@@ -55,9 +55,9 @@ def draw(folder, count=8, empty=()):
             mask = np.zeros(size, np.uint8)
             mask[top : top + 12, left : left + 12] = 255
             image[mask > 0] += 120
-            write_image(place / "masks" / f"{spot}.png", mask)
+            write_image(place / "masks" / f"object{spot}.png", mask)
         if not spots:
-            write_image(place / "masks" / "0.png", np.zeros(size, np.uint8))
+            write_image(place / "masks" / "object0.png", np.zeros(size, np.uint8))
         write_image(place / "images" / f"{number}.png", image)
     return folder
 
@@ -173,11 +173,12 @@ def test_what_does_not_suit_objects_is_refused(tmp_path):
 
 
 def test_masks_of_classes_and_images_without_objects_are_explained(tmp_path):
-    classes = tmp_path / "classes"
+    classes, rng = tmp_path / "classes", np.random.default_rng(0)
     for number in range(8):
         mask = np.zeros((40, 40), np.uint8)
         mask[5:20, 5:20] = 255
-        write_image(classes / "images" / f"{number}.png", np.repeat(mask[..., None], 3, axis=2))
+        image = rng.integers(0, 255, (40, 40, 3)).astype(np.uint8)
+        write_image(classes / "images" / f"{number}.png", image)
         write_image(classes / "masks" / f"{number}.png", mask)
     with pytest.raises(DataError, match="store classes, not objects"):
         maskwright.train(

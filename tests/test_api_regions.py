@@ -19,6 +19,7 @@ from maskwright.imageio import read_image, read_mask, write_image
 from maskwright.model_card import MODEL_FILE, RegionCard
 from maskwright.tasks.regions import CropSpec
 from maskwright.training.callbacks import Previews
+from maskwright.types import ignore_message
 
 pytestmark = pytest.mark.usefixtures("uncompiled")
 MEASURES = {**WITHOUT_PIXELS, "epochs": 1}
@@ -57,7 +58,8 @@ def test_cases_of_several_images_in_sixteen_bits_and_five_channels(tmp_path):
     data = deep_cases(tmp_path / "data")
     told = []
     settings = {**QUICK, "outside": "channel", "pooling": "max", "measures": False}
-    run = maskwright.train_regions(data, tmp_path / "run", on_message=told.append, **settings)
+    how = {"force": True, "on_message": told.append}  # the only case of validation is dull
+    run = maskwright.train_regions(data, tmp_path / "run", **how, **settings)
     assert "All regions of a case are decided on together." in told
     card = RegionCard.read(run.folder / "model_card.json")
     assert (card.unit, card.names, card.measures) == ("case", ("dull", "bright"), ())
@@ -124,7 +126,7 @@ def test_a_plan_repeats_its_run(discs, tmp_path):
     # Other data does not go on with a run.
     other = draw_discs(tmp_path / "other", 12)
     with pytest.raises(TrainingError, match=r"training data of .* has changed"):
-        maskwright.train_regions(other, again.folder, resume=True)
+        maskwright.train_regions(other, again.folder, resume=True, on_message=ignore_message)
 
 
 def test_numbered_cells_each_with_its_label(tmp_path):

@@ -25,6 +25,10 @@ def one_line(text: str) -> str:
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)
 
 
+class MaskwrightWarning(UserWarning):
+    """Something that the user should know although the work goes on."""
+
+
 class DataError(MaskwrightError):
     """An image, a mask or a data set is invalid."""
 

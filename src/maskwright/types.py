@@ -1,7 +1,10 @@
-"""Literal types of model cards, settings and commands; without imports, so `--help` is fast."""
+"""Types of model cards, settings and messages; without heavy imports, so `--help` is fast."""
 
+import warnings
 from collections.abc import Callable
 from typing import Literal
+
+from maskwright.errors import MaskwrightWarning
 
 Unit = Literal["region", "image", "case"]
 """Unit of a decision: a region, all regions of an image, or all images of a case."""
@@ -21,5 +24,17 @@ OnMessage = Callable[[str], None]
 """Called with each message to the user, one sentence."""
 
 
+class Alert(str):
+    """A message that warns, which Python shows even where nobody listens to messages."""
+
+    __slots__ = ()
+
+
 def ignore_message(message: str) -> None:
     """Drop a message."""
+
+
+def show_alert(message: str) -> None:
+    """Show an `Alert` as a `MaskwrightWarning`, and drop any other message."""
+    if isinstance(message, Alert):
+        warnings.warn(str(message), MaskwrightWarning, stacklevel=3)

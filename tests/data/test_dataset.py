@@ -209,3 +209,23 @@ def test_what_is_no_data_set_is_explained(tmp_path):
         open_dataset(tmp_path / "nowhere")
     with pytest.raises(DataError, match="is no data set"):
         open_dataset(draw(tmp_path / "x.png"))
+
+
+def test_components_of_binary_masks_can_be_objects(tmp_path):
+    mask = np.zeros((8, 9), np.uint8)
+    mask[1:3, 1:3] = mask[4:7, 5:8] = mask[0, 8] = 255
+    data = folder(tmp_path, mask=mask)
+    for number in range(8):
+        draw(data / "images" / f"{number}.png", np.zeros((8, 9, 3), np.uint8))
+    plain = open_dataset(data)
+    with pytest.raises(DataError, match=r"store classes.*`objects: components` in data.yaml"):
+        plain.read_instances(plain.samples[0])
+    (data / "data.yaml").write_text("objects: components")
+    dataset = open_dataset(data)
+    numbers = dataset.read_instances(dataset.samples[0])
+    assert dataset.instances
+    assert sorted(np.bincount(numbers.ravel())[1:].tolist()) == [1, 4, 9]
+    assert sorted(dataset.read_objects(dataset.samples[0]).areas.tolist()) == [1, 4, 9]
+    write_yaml(dataset, data / "data.yaml")
+    assert "objects: components" in (data / "data.yaml").read_text()
+    assert open_dataset(data) == dataset

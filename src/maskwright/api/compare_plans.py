@@ -16,7 +16,7 @@ from maskwright.errors import ConfigError
 from maskwright.evaluation.reports.formatting import write_json
 from maskwright.imageio import check_start, dump_yaml, write_text
 from maskwright.planning import Plan, candidates
-from maskwright.types import OnMessage, ignore_message
+from maskwright.types import OnMessage, show_alert
 
 AnyPlan = Plan | Mapping[str, Any] | str | Path
 """A plan, settings by name, or a file of settings."""
@@ -33,7 +33,7 @@ def plan_and_compare(
     minutes: float = 60.0,
     measure: bool = True,
     resume: bool = False,
-    on_message: OnMessage = ignore_message,
+    on_message: OnMessage = show_alert,
     **settings: Unpack[PlanSettings],
 ) -> PlanChoice:
     """Plan a data set, and compare the plan with rivals that differ from it in one thing each.
@@ -59,7 +59,7 @@ def compare_plans(
     folds: int = 3,
     minutes: float = 60.0,
     resume: bool = False,
-    on_message: OnMessage = ignore_message,
+    on_message: OnMessage = show_alert,
 ) -> PlanChoice:
     """Cross-validate several plans on the same folds for equal minutes, and take one of them.
 
@@ -121,6 +121,11 @@ def _name_plans(plans: Any) -> dict[str, AnyPlan]:
 def _name(plan: AnyPlan, place: int) -> str:
     if isinstance(plan, Plan):
         return plan.name
+    if not isinstance(plan, Mapping | str | Path):
+        raise ConfigError(
+            f"Expected plans as files, settings by name, or what `plan` gives; received a "
+            f"{type(plan).__name__}."
+        )
     return f"plan{place}" if isinstance(plan, Mapping) else Path(plan).stem
 
 

@@ -19,7 +19,7 @@ from maskwright.export.ensemble import write_ensemble
 from maskwright.imageio import check_start, lock_folder
 from maskwright.model_card import CARD_FILE, PostprocessingArguments
 from maskwright.tasks.provenance import division_of
-from maskwright.types import OnMessage, ignore_message
+from maskwright.types import OnMessage, show_alert
 
 _HOLDS = {FOLDS_FILE: "cross-validation", "plan.yaml": "run", CARD_FILE: "model"}
 
@@ -31,7 +31,8 @@ def cross_validate(
     folds: int | None = None,
     plan: str | Path | None = None,
     resume: bool = False,
-    on_message: OnMessage = ignore_message,
+    force: bool = False,
+    on_message: OnMessage = show_alert,
     **settings: Unpack[TrainSettings],
 ) -> Folds:
     """Train a model for each fold of the training and validation images, and join them to one.
@@ -45,6 +46,7 @@ def cross_validate(
     Args:
         out: Folder for the whole: `fold1` and so on, each a run, and an ensemble of them.
         folds: How many; five when left out.
+        force: Train although the data has errors, as `check` tells them.
         resume: Go on: folds that are done are left as they are, one that was stopped is resumed.
         settings: Fields of `TrainConfig`, which override those of the plan; `minutes`, ten by
             default, is divided among the folds, `epochs` holds for each.
@@ -54,8 +56,9 @@ def cross_validate(
             "Folds are trained one after the other by a single worker: unset TF_CONFIG, or train "
             "each fold by itself with fold=1/5, 2/5 and so on, and join the runs with `ensemble`."
         )
+    how = {"resume": resume, "force": force, "on_message": on_message}
     with lock_folder(Path(out)):
-        return _train_and_score(data, Path(out), folds, plan, resume, settings, on_message)
+        return _train_and_score(data, Path(out), folds, plan, settings, how)
 
 
 def _train_and_score(
@@ -63,10 +66,11 @@ def _train_and_score(
     out: Path,
     folds: int | None,
     plan: str | Path | None,
-    resume: bool,
     settings: Mapping[str, Any],
-    on_message: OnMessage,
+    how: Mapping[str, Any],
 ) -> Folds:
+    """Cross-validate with `resume`, `force` and `on_message` of `train` in `how`."""
+    resume, on_message = how["resume"], how["on_message"]
     check_start(out, _HOLDS, resume)
     for left in out.glob(f"{SCRATCH}*"):  # by a process that was killed
         shutil.rmtree(left)
@@ -102,7 +106,7 @@ def _train_and_score(
     # Every fold traces steps of its own, which TensorFlow takes for tracing in a loop.
     logger.setLevel(logging.ERROR)
     try:
-        _train_all(data, runs, config, on_message, settings if resume else {})
+        _train_all(data, runs, config, how, settings if resume else {})
     except MaskwrightError:
         if not resume and not (runs[0] / "plan.yaml").exists():
             # Nothing half made stands in the way of the next try.
@@ -152,7 +156,7 @@ def _train_all(
     data: str | Path,
     runs: Sequence[Path],
     config: TrainConfig,
-    on_message: OnMessage,
+    how: Mapping[str, Any],
     changed: Mapping[str, Any],
 ) -> None:
     """Train what is not finished yet; `changed` are settings given when resuming."""
@@ -161,6 +165,7 @@ def _train_all(
     from maskwright.training import Run
 
     reported: set[str] = set()
+    on_message = how["on_message"]
 
     def once(text: str) -> None:
         if text not in reported:
@@ -179,5 +184,6 @@ def _train_all(
         resume = (run / "plan.yaml").exists()
         own = {**changed, "epochs": None, "minutes": None} if resume else values
         fold = {} if resume else {"fold": (number, len(runs))}
-        train(data, run, resume=resume, on_message=once, **{**own, **fold, **length})
+        run_how = {**how, "resume": resume, "on_message": once}
+        train(data, run, **run_how, **{**own, **fold, **length})
         keras.backend.clear_session()

@@ -10,8 +10,8 @@ from maskwright.data.audit.contact_sheet import contact_sheet
 from maskwright.data.pipeline.augmentation import Augmentation
 from maskwright.tasks.regions.extraction.crops import CropSpec
 from maskwright.tasks.regions.extraction.table import write_regions
-from maskwright.tasks.settings import report_skipped
-from maskwright.types import OnMessage, Outside, RegionKind, ignore_message
+from maskwright.tasks.settings import refuse_unknown, report_skipped
+from maskwright.types import OnMessage, Outside, RegionKind, show_alert
 
 
 def check(
@@ -30,12 +30,13 @@ def check(
         group_by: Column, or pattern whose first group names the case.
         strength: Augmentation strength of the sheet.
     """
+    augmentation = Augmentation.named(strength)
     dataset = open_dataset(data, group_by=group_by)
     report = replace(audit(dataset), source=str(data))  # some are drawn elsewhere
     if write:
         write_yaml(dataset, dataset.root / "data.yaml")
     if sheet is not None:
-        contact_sheet(dataset, sheet, Augmentation.named(strength))
+        contact_sheet(dataset, sheet, augmentation)
     return report
 
 
@@ -62,7 +63,7 @@ def extract_regions(
     out: str | Path,
     *,
     regions: RegionKind | None = None,
-    on_message: OnMessage = ignore_message,
+    on_message: OnMessage = show_alert,
     **options: Unpack[CropOptions],
 ) -> Path:
     """Crop and measure all regions of a data set.
@@ -72,6 +73,7 @@ def extract_regions(
         regions: `"components"`, `"instances"` or `"whole"`; `None` takes instances where masks
             separate them, else components.
     """
+    refuse_unknown("extract_regions", options, CropOptions)
     dataset = open_dataset(data, val_share=0, test_share=0, scaled_masks=True)
     report_skipped(dataset, on_message)
     kind = regions or ("instances" if dataset.instances else "components")

@@ -15,7 +15,7 @@ from maskwright.data.readers.description import write_description
 from maskwright.data.synthetic.datasets import write_dataset
 from maskwright.imageio import check_start, write_image
 from maskwright.tasks.regions.drawing import draw_decisions
-from maskwright.types import OnMessage, ignore_message
+from maskwright.types import OnMessage, show_alert
 
 _SHOWN, _SHOWN_REGIONS = 5, 4
 # There are no pretrained weights to download on a closed machine, so the demo learns from nothing.
@@ -57,7 +57,7 @@ class Demo:
     places: dict[str, Path]
 
 
-def demo(out: str | Path, *, minutes: float = 2.0, on_message: OnMessage = ignore_message) -> Demo:
+def demo(out: str | Path, *, minutes: float = 2.0, on_message: OnMessage = show_alert) -> Demo:
     """Draw a data set, or use the one in `out` again, train on it, evaluate, predict."""
     folder = Path(out)
     data, run, masks = folder / "data", folder / "run", folder / "masks"
@@ -89,7 +89,7 @@ def demo(out: str | Path, *, minutes: float = 2.0, on_message: OnMessage = ignor
 
 
 def demo_regions(
-    out: str | Path, *, minutes: float = 3.0, on_message: OnMessage = ignore_message
+    out: str | Path, *, minutes: float = 3.0, on_message: OnMessage = show_alert
 ) -> Demo:
     """Draw cells, train a segmenter and a classifier, evaluate both as one, predict.
 

@@ -22,7 +22,7 @@ from maskwright.config.typed import TrainSettings
 from maskwright.data import open_dataset
 from maskwright.errors import ConfigError, DataError, MaskwrightError, StoppedError, TrainingError
 from maskwright.imageio import lock_folder
-from maskwright.types import OnMessage, ignore_message
+from maskwright.types import OnMessage, ignore_message, show_alert
 
 _NUM_RANDOM = 8  # trials drawn at random before any is proposed
 
@@ -36,7 +36,7 @@ def search(
     vary: Sequence[str] = (),
     score: SearchScore = "mean_dice",
     resume: bool = False,
-    on_message: OnMessage = ignore_message,
+    on_message: OnMessage = show_alert,
     **settings: Unpack[TrainSettings],
 ) -> Search:
     """Train with many settings for equal minutes each, and keep those that validate best.

@@ -22,6 +22,7 @@ from maskwright.model_card import CARD_FILE, read_task
 from maskwright.tasks.provenance import division_of, require_out
 from maskwright.tasks.registry import TASKS, require_task, stopped_note, task_of
 from maskwright.tasks.semantic.evaluation.compare import Comparison
+from maskwright.tasks.settings import refuse_unknown
 from maskwright.types import Engine, Format, OnMessage
 
 _MOST_COMPARED = 32
@@ -75,6 +76,7 @@ def predict(
         options: As `FolderOptions` describes them; and values in place of those on the card:
             tile, threshold, min_area_px, and for masks of classes fill_holes_px and keep_largest.
     """
+    refuse_unknown("predict", options, PredictArguments)
     given: dict[str, Any] = dict(options)
     adjustments = {name: given.pop(name) for name in ADJUSTMENT_NAMES if name in given}
     folder_options = FolderOptions(**given, adjustments=cast(Adjustments, adjustments))
@@ -109,6 +111,7 @@ def evaluate(
         run: Folder of the run, or of an ensemble.
         out: Folder for the results; `evaluation/SPLIT` in the run by default.
     """
+    refuse_unknown("evaluate", options, EvaluateArguments)
     require_out(run, out)
     given = EvaluateOptions(**options)
     folder = Path(out) if out else Path(run) / "evaluation" / given.split
@@ -136,6 +139,7 @@ def compare(
         options: As for `evaluate`, with 2000 bootstrap samples and 3 examples on each side by
             default.
     """
+    refuse_unknown("compare", options, EvaluateArguments)
     first, second = Path(a), Path(b)
     given = EvaluateOptions(**({"bootstrap": 2000, "examples": 3} | options))
     task = task_of(first)
@@ -181,6 +185,12 @@ def export_model(
     if format not in FORMATS:
         raise ConfigError(f"Expected a format of {', '.join(FORMATS)}; received {format!r}.")
     folder = Path(run)
+    task = TASKS[read_task(folder / CARD_FILE, TASKS)] if int8 or data is not None else None
+    if int8 and task is not None and not task.export.int8:
+        raise ConfigError(
+            f"Eight bits need a model of masks of classes; this one is for the task {task.name}: "
+            f"export it without --int8."
+        )
     if int8 and (FORMATS[format].quantizer is None or data is None):
         able = ", ".join(name for name, other in FORMATS.items() if other.quantizer is not None)
         raise ConfigError(
@@ -190,8 +200,7 @@ def export_model(
     require_free(Path(out))
     samples: list[Example] = []
     calibration: list[np.ndarray] = []
-    if data is not None:
-        task = TASKS[read_task(folder / CARD_FILE, TASKS)]
+    if task is not None and data is not None:
         if task.export.samples is None:
             raise ConfigError(
                 f"A model of {task.name} is compared on drawn {task.name}; leave out the data set."

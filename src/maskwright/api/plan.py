@@ -24,7 +24,7 @@ from maskwright.planning.plan_builder import (
     plural,
 )
 from maskwright.tasks.settings import report_skipped
-from maskwright.types import OnMessage, ignore_message
+from maskwright.types import OnMessage, show_alert
 
 _ENCODER = "mobilenet_v2"
 _MINUTES = 10.0
@@ -42,7 +42,7 @@ def plan(
     out: str | Path | None = None,
     *,
     measure: bool = True,
-    on_message: OnMessage = ignore_message,
+    on_message: OnMessage = show_alert,
     **settings: Unpack[TrainSettings],
 ) -> planning.Plan:
     """Settings that suit a data set, this machine and a time, each with its reason.

@@ -10,7 +10,7 @@ from maskwright.config.typed import RegionSettings, TrainSettings
 from maskwright.imageio import check_start, write_image
 from maskwright.tasks.registry import TASKS
 from maskwright.tasks.settings import train_options
-from maskwright.types import OnMessage, ignore_message
+from maskwright.types import OnMessage, show_alert
 
 if TYPE_CHECKING:
     from keras.callbacks import Callback
@@ -24,8 +24,9 @@ def train(
     *,
     plan: str | Path | None = None,
     resume: bool = False,
+    force: bool = False,
     callbacks: "Sequence[Callback]" = (),
-    on_message: OnMessage = ignore_message,
+    on_message: OnMessage = show_alert,
     **settings: Unpack[TrainSettings],
 ) -> "Run":
     """Train a model on the images and masks in `data`; write a run into `out`.
@@ -33,10 +34,13 @@ def train(
     Args:
         resume: Continue the run in `out` with its own settings; those given here may differ from
             them in `training.run.CHANGEABLE`, such as `epochs` and `minutes`.
+        force: Train although the data has errors, as `check` tells them.
+        on_message: Called with each message; without it, warnings are `MaskwrightWarning`.
         settings: Fields of `TrainConfig`, which override those of the plan; without `minutes` and
             `epochs`, ten minutes. `objects` trains a model of single objects.
     """
-    return _train(TrainConfig, data, out, plan, settings, resume, callbacks, on_message)
+    how = {"resume": resume, "force": force, "callbacks": callbacks, "on_message": on_message}
+    return _train(TrainConfig, data, out, plan, settings, how)
 
 
 def train_regions(
@@ -45,8 +49,9 @@ def train_regions(
     *,
     plan: str | Path | None = None,
     resume: bool = False,
+    force: bool = False,
     callbacks: "Sequence[Callback]" = (),
-    on_message: OnMessage = ignore_message,
+    on_message: OnMessage = show_alert,
     **settings: Unpack[RegionSettings],
 ) -> "Run":
     """Train a classifier of the regions in the masks of `data`, with arguments as `train` takes.
@@ -55,7 +60,8 @@ def train_regions(
         settings: Fields of `RegionConfig`, which override those of the plan; without `minutes` and
             `epochs`, five minutes.
     """
-    return _train(RegionConfig, data, out, plan, settings, resume, callbacks, on_message)
+    how = {"resume": resume, "force": force, "callbacks": callbacks, "on_message": on_message}
+    return _train(RegionConfig, data, out, plan, settings, how)
 
 
 def _train(
@@ -64,18 +70,17 @@ def _train(
     out: str | Path,
     plan: str | Path | None,
     settings: Mapping[str, Any],
-    resume: bool,
-    callbacks: "Sequence[Callback]",
-    on_message: OnMessage,
+    how: Mapping[str, Any],
 ) -> "Run":
-    if resume:
+    """Train with arguments of `train_options`."""
+    if how["resume"]:
         begun = Path(out) / "plan.yaml"
-        check_start(Path(out), {begun.name: "run"}, resume)
+        check_start(Path(out), {begun.name: "run"}, resume=True)
         if plan is not None:
             settings = read_config(plan, settings, kind).model_dump(exclude_unset=True)
         plan = begun
     config = read_config(plan, settings, kind).with_budget()
-    options = train_options(config, resume, callbacks, on_message)
+    options = train_options(config, **how)
     from maskwright.training import run_training
 
     return run_training(TASKS[config.task].training(config, data, options), out, options)
@@ -88,7 +93,7 @@ def find_learning_rate(
     plan: str | Path | None = None,
     steps: int = 100,
     seconds: float | None = None,
-    on_message: OnMessage = ignore_message,
+    on_message: OnMessage = show_alert,
     **settings: Unpack[TrainSettings],
 ) -> "LearningRateCurve":
     """Find a learning rate by a range test on the training split; no weights are stored.
@@ -106,7 +111,7 @@ def find_learning_rate(
     from maskwright.training.lr_finder import draw_curve
 
     config = read_config(plan, settings, TrainConfig)
-    options = TrainOptions(seed=config.seed, on_message=on_message)
+    options = TrainOptions(seed=config.seed, force=True, on_message=on_message)
     config, dataset = resolve_config(config, data, options)
     keras.utils.set_random_seed(config.seed)
     training = replace(dataset, samples=tuple(dataset.of("train")))

@@ -16,6 +16,9 @@ Settings = Annotated[
 ]
 RunFolder = Annotated[Path, Option("-o", "--out", help="Folder of the run.")]
 Resume = Annotated[bool, Option("--resume", help="Resume what was interrupted.")]
+Force = Annotated[
+    bool, Option("--force", help="Train although `maskwright check` finds errors in the data.")
+]
 Epochs = Annotated[int | None, Option(min=1, help="Number of epochs.")]
 Split = Annotated[str, Option(help="Split to score.")]
 Flips = Annotated[bool, Option(help="Average predictions over the image and its mirror image.")]

@@ -83,6 +83,7 @@ def train(
     minutes: Annotated[float | None, Option(min=0.01, help="Training budget in minutes.")] = None,
     epochs: options.Epochs = None,
     resume: options.Resume = False,
+    force: options.Force = False,
     show_settings: options.ShowSettings = False,
 ) -> None:
     """Train a region classifier."""
@@ -91,9 +92,8 @@ def train(
     quiet_tensorflow()
     bundled = segmenter and str(segmenter)
     given = read_settings(settings, minutes=minutes, epochs=epochs, segmenter=bundled)
-    report_run(
-        api.train_regions(data, run, plan=plan, resume=resume, on_message=print_message, **given)
-    )
+    given |= {"plan": plan, "resume": resume, "force": force, "on_message": print_message}
+    report_run(api.train_regions(data, run, **given))
 
 
 @app.command()

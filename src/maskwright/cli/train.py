@@ -26,6 +26,7 @@ def train(
         Option(min=2, help="Cross-validate with this number of folds, and build the ensemble."),
     ] = None,
     resume: options.Resume = False,
+    force: options.Force = False,
     show_settings: options.ShowSettings = False,
 ) -> None:
     """Train a segmentation model on images and masks."""
@@ -35,7 +36,13 @@ def train(
     given = read_settings(settings, minutes=minutes, epochs=epochs)
     if folds is not None or (resume and api.is_cross_validation(run)):
         joined = api.cross_validate(
-            data, run, folds=folds, plan=plan, resume=resume, on_message=print_message, **given
+            *(data, run),
+            folds=folds,
+            plan=plan,
+            resume=resume,
+            force=force,
+            on_message=print_message,
+            **given,
         )
         total, ends = joined.out_of_fold.total, joined.out_of_fold.intervals
         print_message(
@@ -45,7 +52,8 @@ def train(
         )
         echo(joined.folder)
         return
-    report_run(api.train(data, run, plan=plan, resume=resume, on_message=print_message, **given))
+    given |= {"plan": plan, "resume": resume, "force": force, "on_message": print_message}
+    report_run(api.train(data, run, **given))
 
 
 def lr_find(

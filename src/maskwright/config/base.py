@@ -64,7 +64,7 @@ class RunConfig(BaseModel):
     encoder_weights: str | None = "imagenet"
     """Initial encoder weights: imagenet (downloaded by Keras), a weights file, or none for random
     initialization."""
-    encoder_widths: tuple[PositiveInt, ...] = (32, 64, 128, 256, 512)
+    encoder_widths: tuple[PositiveInt, ...] = Field((32, 64, 128, 256, 512), min_length=1)
     """Channels of each level of the plain and residual encoders, fine to coarse."""
     taps: dict[PositiveInt, str] | None = None
     """Encoder layers whose output is passed to the decoder, by stride, such as {2:
@@ -131,11 +131,18 @@ class RunConfig(BaseModel):
         strength = parameters.get("strength", _STRENGTH)
         return {**parameters, "strength": "none" if strength is None else strength}
 
+    @field_validator("encoder_weights")
+    @classmethod
+    def _read_weights(cls, value: str | None) -> str | None:
+        return None if value == "none" else value
+
     @field_validator("fold", mode="before")
     @classmethod
     def _read_fold(cls, value: Any) -> Any:
         """Accept `2/5` and a pair of integers."""
         match = re.fullmatch(r"(\d+)/(\d+)", value) if isinstance(value, str) else None
+        if match is None and not isinstance(value, list | tuple | None):
+            raise ValueError("expected a fold of several, such as 2/5")
         return (int(match[1]), int(match[2])) if match else value
 
     @model_validator(mode="after")

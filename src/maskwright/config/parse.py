@@ -19,6 +19,17 @@ _MAIN_PARAMETER = {"augmentation": "strength", "detector": "profile"}
 
 _MOST_SHOWN = 100  # characters of a wrong value
 
+_EXPECTED = {
+    "tuple_type": "expected a list",
+    "dict_type": "expected names with values",
+    "too_short": "expected at least one value",
+    "float_parsing": "expected a number",
+    "int_parsing": "expected a whole number",
+    "int_from_float": "expected a whole number",
+    "bool_parsing": "expected true or false",
+}
+"""What a value must be, by the type of an error of pydantic."""
+
 Config = TypeVar("Config", bound=RunConfig)
 
 
@@ -36,6 +47,11 @@ def read_config(plan: str | Path | None, settings: Mapping[str, Any], kind: type
     values: dict[str, Any] = {}
     settings = given_settings(settings)
     if plan is not None:
+        if not isinstance(plan, str | Path):
+            raise ConfigError(
+                f"Expected a file of settings as the plan, received a {type(plan).__name__}; pass "
+                f"settings as arguments of their own."
+            )
         values = read_yaml(plan) or {}
         if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):
             raise ConfigError(f"Expected lines of `key: value` in the settings file {plan}.")
@@ -94,17 +110,21 @@ def parse_settings(pairs: Sequence[str]) -> dict[str, Any]:
 
 def _sentence(error: ValidationError, command: str) -> str:
     """All errors of a validation in one sentence."""
-    problems = []
+    problems: dict[str, str] = {}
     hint = ""
     for detail in error.errors():
         key = ".".join(str(part) for part in detail["loc"][:1])
         if detail["type"] == "extra_forbidden":
-            problems.append(f"there is no setting {key}")
+            problems[key] = f"there is no setting {key}"
             hint = f"; `{command} --settings` lists all settings"
+            continue
+        expected = _EXPECTED.get(detail["type"], detail["msg"].removeprefix("Value error, "))
+        if key in problems:  # of one of several types
+            problems[key] = f"{problems[key].removesuffix(')')}, or {expected.lower()})"
         elif key:
             given = f"{detail['input']!r}"
             given = given if len(given) <= _MOST_SHOWN else f"{given[:_MOST_SHOWN]}…"
-            problems.append(f"{key} cannot be {given} ({detail['msg'].lower()})")
+            problems[key] = f"{key} cannot be {given} ({expected.lower()})"
         else:
-            problems.append(detail["msg"].removeprefix("Value error, "))
-    return "Invalid settings: " + "; ".join(dict.fromkeys(problems)) + hint + "."
+            problems[expected] = expected
+    return f"Invalid settings: {'; '.join(problems.values())}{hint}."

@@ -7,6 +7,7 @@ from pydantic import (
     Field,
     NonNegativeFloat,
     PositiveInt,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
@@ -38,7 +39,7 @@ class _SegmentationSettings(RunConfig):
     decoder: str = "light"
     """Decoder architecture: light, unet, attention_unet, unet_plus_plus, resunet, unet_3plus,
     linknet, fpn, pspnet, deeplab_v3, deeplab_v3_plus, segformer or lraspp."""
-    decoder_widths: tuple[PositiveInt, ...] | None = None
+    decoder_widths: tuple[PositiveInt, ...] | None = Field(None, min_length=1)
     """Channels of each decoder level, coarse to fine; none for the default of the decoder."""
     transposed: bool | None = None
     """Upsample by transposed convolution instead of bilinear interpolation, in the U-Net family;
@@ -91,12 +92,17 @@ class _SegmentationSettings(RunConfig):
 
     @field_validator("size", "crop", mode="before")
     @classmethod
-    def _read_size(cls, value: Any) -> Any:
+    def _read_size(cls, value: Any, info: ValidationInfo) -> Any:
         """Accept `128`, `240x320` and a pair of integers."""
-        if isinstance(value, int):
-            return (value, value)
+        if value is None or (value == "auto" and info.field_name == "size"):
+            return value
         match = re.fullmatch(r"(\d+)x(\d+)", value) if isinstance(value, str) else None
-        return (int(match[1]), int(match[2])) if match else value
+        pair = value if isinstance(value, list | tuple) else (value, value)
+        sides = match.groups() if match else pair
+        pixels = [int(side) for side in sides if re.fullmatch(r"\d+", str(side))]
+        if len(sides) != 2 or len(pixels) != 2 or min(pixels) < 1:
+            raise ValueError("expected pixels, such as 128, or height and width, such as 240x320")
+        return tuple(pixels)
 
     @field_validator("detector", mode="before")
     @classmethod

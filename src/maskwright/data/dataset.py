@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 
 from maskwright.data.duplicates import content_hash
@@ -16,7 +17,7 @@ from maskwright.data.samples import Note, Sample, SkippedFile
 from maskwright.errors import DataError
 from maskwright.imageio import Header, read_image, read_mask
 from maskwright.instances import Instances
-from maskwright.labels import Labels
+from maskwright.labels import IGNORE_LABEL, Labels
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,7 @@ class DataSet:
         samples: All samples with a mask, each with a split.
         dtype: Of the images, `"uint8"`, `"uint16"` or `"float32"`.
         instances: Whether objects are numbered, by the masks or by files beside them.
+        components: Whether the connected components of each class are its objects.
         stated: Keys of data.yaml on where files are and how they are divided.
         case_from: Where the cases come from: name of a column, pattern, or `"folder"`; `""` where
             each sample is a case of its own.
@@ -44,6 +46,7 @@ class DataSet:
     dtype: str
     notes: tuple[Note, ...] = field(default=(), compare=False)
     instances: bool = False
+    components: bool = False
     skipped: tuple[SkippedFile, ...] = field(default=(), compare=False)
     stated: Mapping[str, Any] = field(default_factory=dict, compare=False)
     case_from: str = ""
@@ -122,7 +125,7 @@ class DataSet:
         """Objects of a sample with their classes, whole where they overlap, crowds of COCO last."""
         if sample.instances is not None and sample.instances.suffix == ".json":
             return _read_listed(sample.instances)
-        if len(sample.masks) < 2 or sample.instances is not None:
+        if len(sample.masks) < 2 or sample.instances is not None or self.components:
             return Instances.from_ids(self.read_instances(sample), self.read_mask(sample))
         masks, labels = [], []
         for path in sample.masks:
@@ -141,7 +144,9 @@ class DataSet:
         if not self.instances:
             raise DataError(
                 f"The masks in {self.root} store classes, not objects; expected one mask file for "
-                f"each object, a number for each, or files of such numbers in a folder instances."
+                f"each object, a number for each, or files of such numbers in a folder instances; "
+                f"of objects that never touch, `objects: components` in data.yaml makes each "
+                f"connected component one."
             )
         if sample.instances is not None and sample.instances.suffix == ".json":
             objects = _read_listed(sample.instances)
@@ -154,11 +159,22 @@ class DataSet:
                     f"pixel, 0 where there is none."
                 )
             return values.astype(np.int32)
+        if self.components:
+            return number_components(self.read_mask(sample))
         numbers = np.zeros_like(self.read_mask(sample))
         for file, path in enumerate(sample.masks, start=1):
             for value, inside in enumerate(self.encoding.objects(read_mask(path)), start=1):
                 numbers[inside] = file if len(sample.masks) > 1 else value
         return numbers
+
+
+def number_components(labels: np.ndarray) -> np.ndarray:
+    """Connected components of the classes from 1 on, numbered from 1, int32 `(h, w)`."""
+    numbers = np.zeros(labels.shape, np.int32)
+    for label in np.unique(labels[(labels > 0) & (labels != IGNORE_LABEL)]):
+        _, found = cv2.connectedComponents((labels == label).astype(np.uint8), connectivity=8)
+        numbers[found > 0] = found[found > 0] + numbers.max()
+    return numbers
 
 
 def _read_listed(path: Path) -> Instances:

@@ -75,6 +75,7 @@ def open_dataset(
     else:
         samples = add_instance_files(root, samples)
         instances = all(sample.instances is not None for sample in samples)
+        instances = instances or description.objects == "components"
     samples, copies = unite(samples) if unite_duplicates else (samples, [])
     classes = classes_by_sample(samples, probed.contents, encoding)
     samples = assign_splits(samples, classes, val_share, test_share, seed, root)
@@ -98,6 +99,7 @@ def open_dataset(
         dtype=probed.dtype,
         notes=(first, *layout.notes, *_notes(copies, created, seed, skipped)),
         instances=instances,
+        components=description.objects == "components",
         skipped=skipped,
         stated=stated,
         case_from=case_from,
@@ -110,7 +112,7 @@ def write_yaml(dataset: DataSet, path: str | Path) -> None:
     path = Path(path)
     encoding, described = dataset.encoding, dataset.labels.to_dict()
     root = Path(os.path.relpath(dataset.root.resolve(), path.parent.resolve())).as_posix()
-    is_objects = encoding.kind == "objects"
+    is_objects, objects = encoding.kind == "objects", ("united", "instances")[dataset.instances]
     content = {
         "root": None if root == "." else root,
         **{key: value for key, value in dataset.stated.items() if key in PLACES},
@@ -119,7 +121,7 @@ def write_yaml(dataset: DataSet, path: str | Path) -> None:
         "encoding": encoding.kind,
         "values": stated_values(encoding, dataset.labels),
         "threshold": encoding.threshold,
-        "objects": ("instances" if dataset.instances else "united") if is_objects else None,
+        "objects": objects if is_objects else "components" if dataset.components else None,
         **{key: value for key, value in dataset.stated.items() if key not in PLACES},
     }
     content = {key: value for key, value in content.items() if value is not None}

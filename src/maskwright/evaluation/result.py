@@ -13,7 +13,7 @@ from maskwright.errors import DataError
 from maskwright.inference.predictor import Flips
 from maskwright.labels import Labels
 from maskwright.model_card import ModelCard
-from maskwright.types import OnMessage, ignore_message
+from maskwright.types import OnMessage, show_alert
 
 Size = Literal["original", "working"]
 
@@ -41,7 +41,7 @@ class EvaluateOptions:
     seed: int = 0
     examples: int = 2
     allow_code: bool = False
-    on_message: OnMessage = ignore_message
+    on_message: OnMessage = show_alert
 
 
 @dataclass(frozen=True)

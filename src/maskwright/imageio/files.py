@@ -124,13 +124,27 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
     created.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.is_dir():
+        raise ConfigError(f"Expected the name of a file; {path} is a folder: name a file in it.")
+    make_folder(path.parent)
     temporary = path.with_name(f".{path.stem[:LONGEST_STEM]}.{secrets.token_hex(4)}{path.suffix}")
     try:
         yield temporary
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder, and those that it lies in; `ConfigError` where that is not possible."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        raise ConfigError(
+            f"The folder {folder} cannot be made, because a file is in its place; name another."
+        ) from None
+    except PermissionError as error:
+        raise ConfigError(f"The folder {folder} cannot be made: {error.strerror}.") from None
 
 
 def sweep(folder: Path, names: Collection[str] | None = None) -> None:
@@ -188,7 +202,7 @@ def lock_folder(folder: Path) -> Iterator[bool]:
     that ends. A folder that was made and is still empty is removed.
     """
     made = not folder.exists()
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     if sys.platform == "win32":
         yield False
         return

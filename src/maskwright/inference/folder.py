@@ -5,9 +5,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, get_args
 
 from maskwright.data.parallel import progress
+from maskwright.errors import ConfigError
 from maskwright.export.engines import ALONE
 from maskwright.imageio.files import LONGEST_STEM, sweep
 from maskwright.inference.cluster import predict_on_cluster
@@ -15,6 +16,7 @@ from maskwright.inference.folder_plan import FolderOptions, FolderPlan, FolderRe
 from maskwright.inference.manifest import Manifest, ManifestEntry
 from maskwright.inference.output_paths import Failure, Job, WorkItem
 from maskwright.inference.pipeline import PipelineOptions, predict_items
+from maskwright.types import Engine
 
 Result = TypeVar("Result")
 PlanFolder = Callable[[str | Path, str | Path, Path, FolderOptions], FolderPlan[Result]]
@@ -44,6 +46,12 @@ def predict_folder(
     would be overwritten, `out` cannot be made or an option has no meaning for the task, and
     `ModelError` if the model cannot be opened.
     """
+    if not isinstance(images, str | Path):
+        raise ConfigError(
+            f"Expected images as a file, a folder or a glob; received a {type(images).__name__}."
+        )
+    if options.engine not in get_args(Engine):
+        raise ConfigError(f"Expected the engine local or ray; received {options.engine!r}.")
     if options.engine == "ray":  # workers may run in other folders
         model, out = Path(model).absolute(), Path(out).absolute()
         if not str(images).startswith("tfds:"):

@@ -14,7 +14,7 @@ from maskwright.inference.adjustments import Adjustments
 from maskwright.inference.manifest import Record
 from maskwright.inference.output_paths import Failure, Job, WorkItem
 from maskwright.inference.predictor import Flips
-from maskwright.types import Engine, OnMessage, ignore_message
+from maskwright.types import Engine, OnMessage, show_alert
 
 Result = TypeVar("Result")
 
@@ -98,7 +98,7 @@ class FolderOptions:
     max_pixels: int = MAX_PIXELS
     allow_code: bool = False
     adjustments: Adjustments = field(default_factory=Adjustments)
-    on_message: OnMessage = ignore_message
+    on_message: OnMessage = show_alert
 
 
 @dataclass(frozen=True)

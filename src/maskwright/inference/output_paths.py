@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 
 from maskwright.errors import ConfigError, DataError
-from maskwright.imageio import IMAGE_SUFFIXES, find_images
+from maskwright.imageio import IMAGE_SUFFIXES, find_images, make_folder
 from maskwright.imageio.files import SLIDE_SUFFIXES
 
 
@@ -121,10 +121,7 @@ def plan_files(
                     f"{target} lies among the images and would be overwritten; "
                     f"choose another folder for the masks."
                 )
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ConfigError(f"The folder {out} cannot be made: {error.strerror}.") from None
+    make_folder(out)
     return jobs
 
 

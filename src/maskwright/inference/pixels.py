@@ -33,6 +33,11 @@ def model_pixels(images: np.ndarray, channels: int, dtype: str) -> np.ndarray:
 
 def checked_image(image: np.ndarray) -> np.ndarray:
     """The same pixels, as `known_pixels`; `DataError` where it is not of shape `(h, w, c)`."""
+    if not isinstance(image, np.ndarray):
+        raise DataError(
+            f"Expected an image as a NumPy array, received a {type(image).__name__}; read_image "
+            f"reads a file, and np.asarray turns a list into an array."
+        )
     if image.ndim != 3 or 0 in image.shape:
         raise DataError(
             f"Expected an image of shape (height, width, channels), received {image.shape}."

@@ -119,7 +119,7 @@ class Predictor:
         if threshold is not None:
             adjusted = self.adjusted(threshold=threshold)
             return adjusted(image, flips=flips, probabilities=probabilities)
-        size = image.shape[:2]
+        size = checked_image(image).shape[:2]
         return self.decide(self.strips(self.working(image), size, flips), size, probabilities)
 
     def working(self, image: np.ndarray) -> np.ndarray:

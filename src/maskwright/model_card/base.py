@@ -169,7 +169,7 @@ def _parsed(text: str) -> dict[str, Any]:
 
 def wrong_value(name: str, expected: str, value: object) -> ModelError:
     """Error for a field of a card that does not hold what is expected."""
-    return ModelError(f"`{name}` of the card {expected}; received {value!r}.")
+    return ModelError(f"`{name}` {expected}; received {value!r}.")
 
 
 @cache

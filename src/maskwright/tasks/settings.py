@@ -1,16 +1,20 @@
 """Settings become what they stand for, in the same way for every task: data set, augmentation."""
 
-from collections.abc import Collection, Sequence, Sized
+from collections.abc import Collection, Iterable, Sequence, Sized
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from maskwright.config import RunConfig
 from maskwright.data import DataSet, open_dataset
+from maskwright.data.audit.audit import audit
+from maskwright.data.audit.audit_scan import UNUSABLE
 from maskwright.data.pipeline.augmentation import Augmentation
+from maskwright.data.samples import Note
 from maskwright.errors import ConfigError, DataError
 from maskwright.evaluation import EvaluateOptions
 from maskwright.inference.folder_plan import FolderOptions
-from maskwright.types import OnMessage, ignore_message
+from maskwright.types import Alert, OnMessage, ignore_message
 
 if TYPE_CHECKING:
     from maskwright.training import Batching, TrainOptions
@@ -32,12 +36,16 @@ _PURPOSES = {
 
 
 class _Decoded(Sized, Protocol):
+    @property
+    def skipped(self) -> Sequence[str]: ...
+
     def fingerprint(self) -> str: ...
 
 
 def train_options(
     config: RunConfig,
     resume: bool = False,
+    force: bool = False,
     callbacks: Sequence[Any] = (),
     on_message: OnMessage = ignore_message,
 ) -> "TrainOptions":
@@ -46,24 +54,27 @@ def train_options(
 
     names = ("seed", "epochs", "minutes", "previews", "tensorboard", "checkpoint_seconds")
     values = {name: getattr(config, name) for name in names}
-    return TrainOptions(**values, resume=resume, callbacks=tuple(callbacks), on_message=on_message)
+    values |= {"resume": resume, "force": force, "callbacks": tuple(callbacks)}
+    return TrainOptions(**values, on_message=on_message)
 
 
 def data_facts(
-    options: "TrainOptions",
-    fingerprint: str,
-    train: Sized,
-    validation: _Decoded | None,
-    skipped: Sequence[str],
+    options: "TrainOptions", dataset: DataSet, train: _Decoded, validation: _Decoded | None
 ) -> dict[str, Any]:
-    """Facts on the training data, for `TrainingSetup.data`."""
+    """Facts on the data, what was inferred and left out among them, for `TrainingSetup.data`."""
+    decoded = (train,) if validation is None else (train, validation)
+    skipped = [
+        *(f.message for f in dataset.skipped),
+        *(s for each in decoded for s in each.skipped),
+    ]
     return {
         "seed": options.seed,
-        "data": fingerprint,
+        "data": train.fingerprint(),
         "val_data": None if validation is None else validation.fingerprint(),
         "train": len(train),
         "val": 0 if validation is None else len(validation),
-        "skipped": list(skipped),
+        "skipped": skipped,
+        "notes": [note.text for note in dataset.notes],
     }
 
 
@@ -87,11 +98,28 @@ def make_batching(
     )
 
 
-def open_data(config: RunConfig, data: str | Path, on_message: OnMessage) -> DataSet:
-    """Data set with the splits of the settings; skipped files are reported."""
+def open_data(config: RunConfig, data: str | Path, options: "TrainOptions") -> DataSet:
+    """Data set with the splits of the settings; skipped files are reported, errors stop.
+
+    Errors are those of `check` but for files that cannot be used, which are skipped.
+    """
     dataset = open_dataset(data, **config.division())
-    report_skipped(dataset, on_message, config.skip_unreadable)
-    return dataset
+    report_skipped(dataset, options.on_message, config.skip_unreadable)
+    findings = audit(dataset).findings
+    errors = [f for f in findings if f.severity == "error" and f.code not in UNUSABLE]
+    stop_at_errors([error.message for error in errors], options)
+    return replace(dataset, notes=(*dataset.notes, *(Note(e.code, e.message) for e in errors)))
+
+
+def stop_at_errors(errors: Sequence[str], options: "TrainOptions") -> None:
+    """Raise `DataError` for data that training would be wrong on; warn if forced, or resumed."""
+    if errors and not (options.force or options.resume):
+        raise DataError(
+            f"{' '.join(errors)} Correct the data, as `maskwright check` advises, or train all the "
+            f"same with --force (in Python, force=True)."
+        )
+    for error in errors:
+        options.on_message(Alert(error))
 
 
 def report_skipped(dataset: DataSet, on_message: OnMessage, may_skip: bool = True) -> None:
@@ -102,15 +130,24 @@ def report_skipped(dataset: DataSet, on_message: OnMessage, may_skip: bool = Tru
             f"both readable: mend or remove it, or skip such files with skip_unreadable=true."
         )
     for file in dataset.skipped[:_MAX_SKIPPED_SHOWN]:
-        on_message(f"skipped: {file.message}")
+        on_message(Alert(f"skipped: {file.message}"))
     if (more := len(dataset.skipped) - _MAX_SKIPPED_SHOWN) > 0:
-        on_message(f"{more} more files are left out; `maskwright check` tells which.")
+        on_message(Alert(f"{more} more files are left out; `maskwright check` tells which."))
 
 
 def make_augmentation(config: RunConfig) -> Augmentation:
     """Augmentation that the settings describe; `ConfigError` for one that does not exist."""
     changes = dict(config.augmentation)
     return Augmentation.named(changes.pop("strength"), **changes)
+
+
+def refuse_unknown(verb: str, given: Iterable[str], arguments: type) -> None:
+    """Raise `ConfigError` for options of a verb that are not among its typed arguments."""
+    known = sorted(arguments.__annotations__)
+    if unknown := [name for name in given if name not in known]:
+        raise ConfigError(
+            f"`{verb}` has no option {', '.join(unknown)}; its options are {', '.join(known)}."
+        )
 
 
 def refuse_evaluate_options(task: str, options: EvaluateOptions) -> None:

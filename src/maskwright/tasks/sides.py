@@ -12,7 +12,7 @@ from maskwright.data.parallel import in_threads
 from maskwright.errors import DataError
 from maskwright.planning.stats.symmetry import GRID, class_asymmetry, left_right_pair
 from maskwright.tasks.settings import make_augmentation
-from maskwright.types import OnMessage
+from maskwright.types import Alert, OnMessage
 
 Config = TypeVar("Config", bound=RunConfig)
 
@@ -37,10 +37,8 @@ def respect_sides(
         reason = _sided(dataset)
     if reason is None:
         return config
-    on_message(
-        f"Mirroring would {reason}: images are not mirrored in training; "
-        f"augmentation.flip_horizontal=0.5 mirrors them."
-    )
+    message = f"Mirroring would {reason}: images are not mirrored in training; "
+    on_message(Alert(f"{message}augmentation.flip_horizontal=0.5 mirrors them."))
     changed = {**config.augmentation, "flip_horizontal": 0.0}
     return config.model_copy(update={"augmentation": changed})
 

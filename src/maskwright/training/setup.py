@@ -63,6 +63,7 @@ class TrainOptions:
     Args:
         minutes: Training budget in minutes, compilation and validation included.
         checkpoint_seconds: Minimum time between two checkpoints.
+        force: Train although the data has errors, as `check` tells them.
     """
 
     seed: int = 0
@@ -72,6 +73,7 @@ class TrainOptions:
     previews: int = 4
     tensorboard: bool = False
     checkpoint_seconds: float = 20.0
+    force: bool = False
     callbacks: tuple[Any, ...] = ()
     on_message: OnMessage = ignore_message
 

@@ -131,7 +131,7 @@ def test_what_does_not_fit_is_refused():
     finder = InstancePredictor(head, card("centers", size=(64, 64)))
     with pytest.raises(ConfigError, match="resizes them to 64x64"):
         finder.adjusted(tile=32)
-    with pytest.raises(ConfigError, match="`score` of the card must be less than 1; received 2"):
+    with pytest.raises(ConfigError, match="`score` must be less than 1; received 2"):
         finder.adjusted(score=2)
     with pytest.raises(ConfigError, match="`fill_holes_px` is not a setting of instances"):
         finder.adjusted(fill_holes_px=3)

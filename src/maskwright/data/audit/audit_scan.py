@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 
@@ -18,6 +18,9 @@ from maskwright.labels import IGNORE_LABEL
 
 Severity = Literal["error", "warning", "note"]
 FaultCode = Literal["unreadable_image", "unreadable_mask", "unequal_sizes", "unusable"]
+
+UNUSABLE: frozenset[str] = frozenset({*get_args(FaultCode), "unusable_pair"})
+"""Codes of findings on files that cannot be used, which training skips."""
 
 _STORAGE = {"1": "one bit", "L": "gray", "LA": "gray with alpha", "P": "palette"}
 _STORAGE |= {"RGB": "RGB", "RGBA": "RGBA", "I;16": "16-bit gray", "I": "16-bit gray"}

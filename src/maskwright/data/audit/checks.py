@@ -19,7 +19,7 @@ from maskwright.data.samples import counted, examples
 from maskwright.labels import IGNORE_LABEL
 
 _RARE_SHARE = 0.01  # of the pixels: networks tend to leave out what is rarer
-_FEW_IMAGES = 10
+_FEW_IMAGES, _TOO_FEW_IMAGES = 10, 3
 _ODD_SHARE = 0.05  # of the samples
 _TINY_SIDE_PX = 16
 _WITH_ALPHA = {"PNG", "GIF", "WEBP"}  # formats in which transparency is meant
@@ -205,4 +205,5 @@ def odd_splits(usable: Audited) -> Iterator[Finding]:
         yield finding("no_training", "error", message)
     elif sizes["train"] < _FEW_IMAGES:
         message = f"The training split has only {counted(sizes['train'], 'usable image')}."
-        yield finding("few_images", "warning", message)
+        severity: Severity = "error" if sizes["train"] < _TOO_FEW_IMAGES else "warning"
+        yield finding("few_images", severity, message)

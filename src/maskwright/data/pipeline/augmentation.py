@@ -91,7 +91,7 @@ class Augmentation:
     @classmethod
     def named(cls, name: str, **overrides: Any) -> "Augmentation":
         """A named strength with single settings changed; `ConfigError` where one does not exist."""
-        if name not in STRENGTHS:
+        if not isinstance(name, str) or name not in STRENGTHS:
             raise ConfigError(
                 f"Expected an augmentation of {', '.join(STRENGTHS)}; received {name!r}."
             )

@@ -48,8 +48,10 @@ class Description(BaseModel):
     threshold: int | None = Field(
         default=None, ge=1, description="Mask value from which pixels are foreground."
     )
-    objects: Literal["united", "instances"] | None = Field(
-        default=None, description="Whether masks of single objects are united or kept as instances."
+    objects: Literal["united", "instances", "components"] | None = Field(
+        default=None,
+        description="Whether masks of single objects are united or kept as instances, or each "
+        "connected component of a class is an object.",
     )
     group_by: str | None = Field(
         default=None, description="Column, or pattern of sample ids, that holds the case."
@@ -115,7 +117,7 @@ def encoding_of(
         contents = [content for content in contents if content.values]
         if not contents:
             raise ConfigError("data.yaml ignores every value that occurs in the masks.")
-    objects = file_per_object or description.objects is not None
+    objects = file_per_object or description.objects in ("united", "instances")
     encoding, labels = infer_encoding(contents, stated_map or class_map, objects)
     values = {**encoding.values, **dict.fromkeys(ignored, IGNORE_LABEL)}
     return replace(encoding, values=values), labels
@@ -155,7 +157,7 @@ def _stated_encoding(
     if description.threshold is not None and len(names) != 2:
         raise ConfigError(f"data.yaml states a threshold, which is for two classes, not {names}.")
     kind: EncodingKind = "indices" if description.threshold is None else "binary"
-    kind = kind if description.objects is None else "objects"
+    kind = "objects" if description.objects in ("united", "instances") else kind
     kind = "colors" if any(isinstance(value, tuple) for value in stated) else kind
     kind = description.encoding or kind
     values: dict[Value, int] = {

@@ -24,7 +24,7 @@ from maskwright.evaluation.reports.charts import training_curves
 from maskwright.evaluation.reports.formatting import write_json
 from maskwright.evaluation.reports.parts import Report, upper_first
 from maskwright.evaluation.result import Example
-from maskwright.imageio import write_table, write_text
+from maskwright.imageio import make_folder, write_table, write_text
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -86,7 +86,7 @@ def write_report(report: Report, folder: str | Path, run: str | Path | None = No
     `plan.yaml` where they exist. Returns the path of the HTML report.
     """
     folder, run = Path(folder), None if run is None else Path(run)
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     write_json(to_dict(report), folder / report.scores_file)
     headings, rows = report.cases
     write_table(folder / report.cases_file, headings, rows)

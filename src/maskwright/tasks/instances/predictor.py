@@ -69,7 +69,7 @@ class InstancePredictor:
         """
         if flips:
             raise ConfigError("Objects are predicted without flips; leave them out.")
-        objects = self.confident(self.predict_all(image))
+        objects = self.confident(self.predict_all(checked_image(image)))
         return Prediction(objects.classes(), instances=objects.ids(), objects=objects)
 
     def predict_all(self, image: np.ndarray) -> Instances:

@@ -35,7 +35,7 @@ def _training(config: TrainConfig, data: str | Path, options: "TrainOptions") ->
         config = config.model_copy(update={"size": None, "crop": crop})
     loss(config.loss, smoothing=config.smoothing)
     rcnn_settings(config)
-    dataset = open_data(config, data, options.on_message)
+    dataset = open_data(config, data, options)
     if dataset.labels.background != 0:
         raise DataError(
             f"Expected a background as the first class, beside the classes of objects; the "

@@ -31,6 +31,7 @@ from maskwright.tasks.semantic.network import auxiliary_loss_weight, describe_mo
 from maskwright.tasks.settings import data_facts, make_augmentation, make_batching
 from maskwright.training import Recipe, TrainingSetup, TrainOptions
 from maskwright.training.callbacks import stack_rows
+from maskwright.types import Alert
 
 _MAX_TUNED = 40  # validation images that thresholds are tuned on
 _MAX_SIDE_PX = 384  # of a preview
@@ -50,7 +51,7 @@ def prepare(
         samples = [s for s in dataset.samples if s.split == split]
         decoded = load_objects(dataset, samples, size, config.skip_unreadable)
         for reason in decoded.arrays.skipped:
-            options.on_message(f"skipped: {reason}")
+            options.on_message(Alert(f"skipped: {reason}"))
         return decoded
 
     train = decode("train")
@@ -102,7 +103,7 @@ def prepare(
         network=_network(config, train, num_classes, synchronized),
         recipe=Recipe(**config.recipe()),
         card=final_card,
-        data=data_facts(options, fingerprint, train, validation, arrays.skipped),
+        data=data_facts(options, dataset, train, validation),
         settings=config.effective(),
         dataset=dataset,
         previews=partial(_previews, validation or train, card, trace),

@@ -24,6 +24,7 @@ from maskwright.tasks.regions.extraction.masks import (
 )
 from maskwright.tasks.regions.learning.labeling import Labeling, find_labeling
 from maskwright.tasks.settings import report_skipped
+from maskwright.types import Alert
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,8 +117,9 @@ def _report_leak(segmenter: Path, dataset: DataSet, on_message: Callable[[str], 
     learned = learned_images(segmenter).train
     others = [s for s in dataset.samples if learned and s.split != "train"]
     if leaked := [s.id for s in others if dataset.content_hash(s) in learned]:
-        on_message(
+        message = (
             f"The segmenter was trained on {len(leaked)} validation or test images of "
             f"this run, such as {leaked[0]}: its masks will be better there than on new images. "
             f"Use the same splits for both: train it with --set unite_duplicates=true."
         )
+        on_message(Alert(message))

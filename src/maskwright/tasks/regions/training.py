@@ -9,6 +9,7 @@ import keras
 
 from maskwright.config import RegionConfig
 from maskwright.data import Sample
+from maskwright.data.samples import counted
 from maskwright.losses import loss
 from maskwright.metrics import fit_temperature
 from maskwright.model_card import RegionCard
@@ -25,8 +26,16 @@ from maskwright.tasks.regions.learning.objective import (
     previews,
 )
 from maskwright.tasks.regions.setup import RegionData, bundle_segmenter
-from maskwright.tasks.settings import data_facts, make_augmentation, make_batching
+from maskwright.tasks.settings import (
+    data_facts,
+    make_augmentation,
+    make_batching,
+    stop_at_errors,
+)
 from maskwright.training import Recipe, TrainingSetup, TrainOptions
+from maskwright.types import Alert
+
+_MIN_BAGS = 3
 
 
 def prepare(
@@ -38,6 +47,7 @@ def prepare(
     or holds one class only, or a file cannot be used.
     """
     bags, validation = _extract_bags(data, config, options)
+    stop_at_errors(_errors(data, bags, validation), options)
     weights = label_weights(bags, data.labeling, config.balance)
     fingerprint = bags.fingerprint()
 
@@ -86,7 +96,7 @@ def prepare(
         recipe=Recipe(**config.recipe()),
         card=final_card,
         data={
-            **data_facts(options, fingerprint, bags, validation, bags.skipped),
+            **data_facts(options, data.dataset, bags, validation),
             "regions": len(bags.names),
         },
         settings=config.effective(),
@@ -95,6 +105,17 @@ def prepare(
         complete=partial(bundle_segmenter, config.segmenter),
         previews=partial(previews, validation or bags, data.labeling.names, config.outside),
     )
+
+
+def _errors(data: RegionData, bags: RegionArrays, validation: RegionArrays | None) -> list[str]:
+    """Sentences on splits too small, or without one of the labels, to learn and to choose by."""
+    unit, errors = data.labeling.unit, []
+    if len(bags) < _MIN_BAGS:
+        errors.append(f"The training split has only {counted(len(bags), unit)}.")
+    if validation is not None:
+        missing = {0, 1}.difference(validation.labels.tolist())
+        errors += [f"No {unit} of validation is {data.labeling.names[m]}." for m in sorted(missing)]
+    return errors
 
 
 def describe_classifier(
@@ -145,7 +166,7 @@ def _extract_bags(
     def build(samples: Sequence[Sample], bag_options: BagOptions) -> RegionArrays:
         arrays = build_bags(dataset, samples, data.labeling, spec, bag_options)
         for reason in arrays.skipped:
-            options.on_message(f"skipped: {reason}")
+            options.on_message(Alert(f"skipped: {reason}"))
         return arrays
 
     strength = config.mask_perturbation

@@ -39,7 +39,7 @@ def resolve_config(
         raise ConfigError("This is for masks of classes; leave `objects` out.")
     make_augmentation(config)
     loss(config.loss, smoothing=config.smoothing)
-    dataset = open_data(config, data, options.on_message)
+    dataset = open_data(config, data, options)
     names = dataset.labels.names
     for name in ("threshold", "fill_holes_px"):
         if dataset.labels.background is None and len(names) > 2 and getattr(config, name):

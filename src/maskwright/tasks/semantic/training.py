@@ -33,6 +33,7 @@ from maskwright.training import (
     from_logits,
 )
 from maskwright.training.distribute import Shard
+from maskwright.types import Alert
 
 
 def segmentation(
@@ -91,7 +92,7 @@ def prepare(
         limit, skip = config.memory_limit_mb, config.skip_unreadable
         arrays = load(dataset, samples, size, limit, skip_unreadable=skip)
         for reason in arrays.skipped:
-            options.on_message(f"skipped: {reason}")
+            options.on_message(Alert(f"skipped: {reason}"))
         return arrays
 
     train = decode("train")
@@ -127,7 +128,7 @@ def prepare(
         network=describe_model(config, train, labels.num_classes, synchronized),
         recipe=Recipe(**config.recipe()),
         card=lambda _: card,
-        data=data_facts(options, fingerprint, train, validation, train.skipped),
+        data=data_facts(options, dataset, train, validation),
         settings=config.effective(),
         dataset=dataset,
         previews=partial(_previews, validation or train, labels, config.crop),

@@ -43,6 +43,11 @@ class ObjectArrays:
         maps = np.dstack([classes.astype(np.uint16), self.numbers[index]])
         return image, maps, self.labels[index]
 
+    @property
+    def skipped(self) -> Sequence[str]:
+        """Why samples were skipped."""
+        return self.arrays.skipped
+
     def fingerprint(self) -> str:
         """SHA-256 of everything a model could learn from, hexadecimal."""
         digest = hashlib.sha256(self.arrays.fingerprint().encode())

@@ -11,12 +11,12 @@ from maskwright import imageio
 from maskwright.data import DataSet, Sample
 from maskwright.data.parallel import in_threads
 from maskwright.errors import DataError
-from maskwright.imageio import write_image
+from maskwright.imageio import make_folder, write_image
 from maskwright.tasks.regions.extraction.crops import CropSpec
 from maskwright.tasks.regions.extraction.extract import Region
 from maskwright.tasks.regions.extraction.features import MEASURES
 from maskwright.tasks.regions.extraction.masks import true_regions
-from maskwright.types import OnMessage, ignore_message
+from maskwright.types import Alert, OnMessage, ignore_message
 
 Row = dict[str, Any]
 """Cells of a region by the names of their columns."""
@@ -81,7 +81,7 @@ def write_regions(
     Crops of floats, or of other than one or three channels, are TIFF files instead. The path of the
     table is returned; `on_message` gets a sentence for each sample that cannot be used.
     """
-    out.mkdir(parents=True, exist_ok=True)
+    make_folder(out)
 
     def crop(sample: Sample) -> list[Region] | str:
         try:
@@ -99,7 +99,7 @@ def write_regions(
     results = in_threads(crop, dataset.samples, "Extracting regions")
     for sample, regions in zip(dataset.samples, results, strict=True):
         if isinstance(regions, str):
-            on_message(f"skipped: {regions}")
+            on_message(Alert(f"skipped: {regions}"))
             continue
         table += regions
         samples += [sample] * len(regions)
