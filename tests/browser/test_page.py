@@ -289,5 +289,6 @@ def test_what_is_kept_is_trained_on(site, open_page, keep, tmp_path, uncompiled)
     for kind in ("images", "masks"):
         assert sorted(path.stem for path in (folder / kind).iterdir()) == sorted(names)
     settings = {"encoder": "plain", "encoder_widths": [4, 8], "norm": "group", "batch_size": 4}
+    settings |= {"force": True, "on_message": print}  # four images, of which one is another, moved
     run = maskwright.train(folder, tmp_path / "run", size=32, epochs=1, **settings)
     assert maskwright.load(run.folder).card.labels == COLORS.card.labels

@@ -59,6 +59,7 @@ def seeds(kinds: Sequence[str], place: Path) -> None:
     from kinds import KINDS, _folders
 
     import maskwright
+    from maskwright.types import ignore_message
 
     run = place / "trained"
     if any(KINDS[name].run for name in kinds):
@@ -66,6 +67,7 @@ def seeds(kinds: Sequence[str], place: Path) -> None:
         data.mkdir(parents=True)
         _folders(data)
         tiny = {"encoder": "plain", "encoder_weights": None, "encoder_widths": (2, 4)}
+        tiny |= {"force": True, "on_message": ignore_message}  # six images are few
         maskwright.train(data, run, size=24, epochs=1, previews=0, **tiny)
     for name in kinds:
         folder = place / name
