@@ -94,7 +94,7 @@ def test_contradictions_are_named(tmp_path):
 def test_one_broken_file_is_told_and_left_out(tmp_path):
     data = tmp_path / "data"
     data.mkdir()
-    draw(data, [(16, 16)] * 6)
+    draw(data, [(16, 16)] * 8)
     broken = maskwright.open_dataset(data).of("train")[0].image
     broken.write_bytes(broken.read_bytes()[:-300])  # the header still tells a size
     told = []

@@ -70,7 +70,7 @@ def test_folders_and_files_in_the_place_of_the_other(tmp_path):
 
     (tmp_path / "file").write_text("")
     for folder in (tmp_path / "file", tmp_path / "file" / "run"):
-        with pytest.raises(MaskwrightError, match="because a file is in its place"):
+        with pytest.raises(MaskwrightError, match="cannot be made: a file is in its place"):
             make_folder(folder)
     with pytest.raises(MaskwrightError, match="is a folder: name a file in it"):
         write_text(tmp_path, np.array2string(np.zeros(1)))

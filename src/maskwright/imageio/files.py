@@ -139,12 +139,9 @@ def make_folder(folder: Path) -> None:
     """Make a folder, and those that it lies in; `ConfigError` where that is not possible."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-    except (FileExistsError, NotADirectoryError):
-        raise ConfigError(
-            f"The folder {folder} cannot be made, because a file is in its place; name another."
-        ) from None
-    except PermissionError as error:
-        raise ConfigError(f"The folder {folder} cannot be made: {error.strerror}.") from None
+    except (FileExistsError, NotADirectoryError, PermissionError) as error:
+        reason = error.strerror if isinstance(error, PermissionError) else "a file is in its place"
+        raise ConfigError(f"The folder {folder} cannot be made: {reason}; name another.") from None
 
 
 def sweep(folder: Path, names: Collection[str] | None = None) -> None:
