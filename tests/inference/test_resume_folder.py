@@ -28,14 +28,14 @@ SLOW = """
 import sys, time
 sys.path[:0] = {paths}
 from pathlib import Path
-import test_resume
+import test_resume_folder
 from maskwright.inference.manifest import Manifest
 add = Manifest.add
 def slow(manifest, entry):
     add(manifest, entry)
     time.sleep(0.2)
 Manifest.add = slow
-test_resume.predict({task!r}, Path({images!r}), Path({out!r}))
+test_resume_folder.predict({task!r}, Path({images!r}), Path({out!r}))
 """
 
 

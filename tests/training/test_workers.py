@@ -89,5 +89,5 @@ def test_two_workers_end_with_the_weights_of_one(alone, tmp_path):
     ]
     for process, folder in zip(processes, folders, strict=True):
         for found, wanted in zip(ended(process, folder), expected, strict=True):
-            np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-5)
+            np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-4)
     assert not (folders[1] / "last.npz").exists()  # one worker writes
