@@ -65,6 +65,7 @@ def server(artifact: Path, *options: str) -> Iterator[tuple[int, int]]:
             if process.wait(60):
                 raise RuntimeError(f"The server ended with {process.returncode}.")
         taking.wait(10)
+        process.stderr.close()
 
 
 def rss_mb(pid: int) -> float:
