@@ -92,6 +92,7 @@ def test_evaluate_prints_json_alone(run, data, trained):
     assert "report.html" in err
 
 
+@pytest.mark.filterwarnings("ignore::maskwright.errors.MaskwrightWarning")
 def test_predict_skips_a_bad_file_and_says_so(run, trained, tmp_path):
     images = tmp_path / "images"
     write_image(images / "good.png", np.full((50, 70, 3), 200, np.uint8))
@@ -104,6 +105,7 @@ def test_predict_skips_a_bad_file_and_says_so(run, trained, tmp_path):
     assert out.strip() == str(tmp_path / "masks")
 
 
+@pytest.mark.filterwarnings("ignore::maskwright.errors.MaskwrightWarning")
 def test_predict_works_by_windows_where_asked_to(run, trained, tmp_path):
     write_image(tmp_path / "image.png", np.full((50, 70, 3), 200, np.uint8))
     code, out, _ = run("predict", trained, tmp_path / "image.png", "-o", tmp_path / "m", "--large")

@@ -202,6 +202,7 @@ def test_an_exported_model_predicts_the_same(runs, artifacts, images, tmp_path, 
     assert task_of(artifacts[name]).name == name
 
 
+@pytest.mark.filterwarnings("ignore::maskwright.errors.MaskwrightWarning")
 def test_a_model_is_served(artifacts, images, name):
     models = open_models([f"{name}={artifacts[name]}"])
     image = (images / "1.png").read_bytes()

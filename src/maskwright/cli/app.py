@@ -15,7 +15,7 @@ from maskwright.cli.plan import plan, search
 from maskwright.cli.predict import predict
 from maskwright.cli.regions import app as regions
 from maskwright.cli.train import demo, lr_find, train
-from maskwright.errors import MaskwrightError
+from maskwright.errors import MaskwrightError, MaskwrightWarning
 
 app = Typer(
     name="maskwright",
@@ -51,6 +51,13 @@ def main() -> None:
     """Run the program; an error prints one sentence on standard error and sets the exit code."""
     # Behind the filters of -W and PYTHONWARNINGS: other programs warn of their own affairs.
     warnings.filterwarnings("ignore", append=True)
+    warnings.filterwarnings("default", category=MaskwrightWarning)
+    shown = warnings.formatwarning
+    warnings.formatwarning = lambda message, category, *where: (
+        f"{message}\n"
+        if issubclass(category, MaskwrightWarning)
+        else shown(message, category, *where)
+    )
     # Accepted at any position: it is mostly appended to a command that has just failed.
     debug = "--debug" in sys.argv
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]

@@ -22,6 +22,10 @@ Force = Annotated[
 Epochs = Annotated[int | None, Option(min=1, help="Number of epochs.")]
 Split = Annotated[str, Option(help="Split to score.")]
 Flips = Annotated[bool, Option(help="Average predictions over the image and its mirror image.")]
+PixelRange = Annotated[
+    tuple[float, float] | None,
+    Option(help="Pixel values of black and white in the images, such as 0 4095 for 12 bits."),
+]
 OutFolder = Annotated[Path | None, Option("-o", "--out", help="Folder for the results.")]
 Json = Annotated[bool, Option("--json", help="Print the result as JSON on standard output.")]
 GroupBy = Annotated[

@@ -27,6 +27,7 @@ def predict(
         Path | None, Option(help="Semantic run for panoptic output; MODEL segments instances.")
     ] = None,
     batch_size: Annotated[int, Option(help="Images or tiles per batch.", min=1)] = 8,
+    pixel_range: options.PixelRange = None,
     overwrite: options.Overwrite = False,
     engine: options.FolderEngine = "local",
     address: options.ClusterAddress = None,
@@ -57,6 +58,7 @@ def predict(
         tile=tile,
         classes=classes,
         batch_size=batch_size,
+        pixel_range=pixel_range,
         overwrite=overwrite,
         engine=engine,
         address=address,

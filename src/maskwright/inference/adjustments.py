@@ -15,7 +15,7 @@ class Adjustments(PostprocessingArguments[None], total=False):
 
     `threshold` is the foreground probability threshold, or the least score of a detected object.
     `marker`, `score` and `foreground` belong to instances, steps but `min_area_px` to masks of
-    classes.
+    classes; `pixel_range` is what stands for black and white in the images.
     """
 
     tile: int | None
@@ -23,6 +23,7 @@ class Adjustments(PostprocessingArguments[None], total=False):
     marker: float | None
     score: float | None
     foreground: float | None
+    pixel_range: tuple[float, float] | None
 
 
 ADJUSTMENT_NAMES = tuple(Adjustments.__annotations__)
@@ -37,6 +38,8 @@ def adjusted_card(card: AnyCard, changes: Mapping[str, object]) -> AnyCard:
             f"`tile` needs a model that works at the scale of the images; this one resizes "
             f"them to {height}x{width}."
         )
+    if (span := changes.get("pixel_range")) is not None and not _is_span(span):
+        raise ConfigError(f"`pixel_range` takes two values, low < high; received {span!r}.")
     known = {field.name for field in fields(card)}
     new: dict[str, Any] = {}
     for name, value in changes.items():
@@ -48,3 +51,10 @@ def adjusted_card(card: AnyCard, changes: Mapping[str, object]) -> AnyCard:
         return replace(card, **new)
     except ModelError as error:
         raise ConfigError(str(error)) from None
+
+
+def _is_span(value: object) -> bool:
+    match value:
+        case (int() | float() as low, int() | float() as high):
+            return low < high
+    return False

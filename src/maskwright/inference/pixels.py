@@ -1,21 +1,94 @@
 """Pixels of an image in the channels and the range that a model takes."""
 
+import warnings
+
 import numpy as np
 
 from maskwright.data.geometry import luminance
-from maskwright.errors import DataError
+from maskwright.errors import DataError, MaskwrightWarning
+from maskwright.model_card import PERCENTILES, ModelCard
+
+_ENDS = (0.1, 99.9)  # percentages of the pixels of an image beyond which values do not count
+_SAMPLED = 100_000  # pixels of an image that are compared with those of training
+_DARK = 1 / 8  # of the range of training: what images of another type that are darker cannot mean
+_MUCH_DARKER = 1 / 4  # of the range of training: an image below it, and the median, is reported
+_BRIGHT = 4.0  # ranges of training beyond which pixels of another type cannot be meant
 
 
-def model_pixels(images: np.ndarray, channels: int, dtype: str) -> np.ndarray:
-    """float32 images `(b, h, w, channels)` in the range of `dtype`; see `Predictor.__call__`."""
-    kind = images.dtype.name
-    pixels: np.ndarray = known_pixels(images).astype(np.float32, copy=False)
+def pixel_percentiles(pixels: np.ndarray) -> tuple[float, ...]:
+    """Values at `PERCENTILES` of some of the pixels, for a model card."""
+    flat = pixels.reshape(-1)
+    sample = np.asarray(flat[:: max(len(flat) // (10 * _SAMPLED), 1)], np.float64)
+    return tuple(float(f"{v:.6g}") for v in np.nanpercentile(sample, PERCENTILES))
+
+
+def fit_range(image: np.ndarray, card: ModelCard) -> np.ndarray:
+    """Image `(h, w, c)` in the range of its type or, where `pixel_range` states one, of training.
+
+    Raises `DataError` for an array that is no image, and as `range_warning`, which is given as a
+    `MaskwrightWarning`.
+    """
+    image = scale_stated(checked_image(image), card)
+    if warning := range_warning(image, card):
+        warnings.warn(warning, MaskwrightWarning, stacklevel=3)
+    return image
+
+
+def range_warning(image: np.ndarray, card: ModelCard) -> str | None:
+    """Sentence on an image that is darker or brighter than the training images; else `None`.
+
+    Raises `DataError` for one of another type than in training that is hardly brighter than black
+    or far beyond white.
+    """
+    if len(card.percentiles) != len(PERCENTILES):
+        return None
+    flat = image.reshape(-1)
+    sample = flat[:: max(len(flat) // _SAMPLED, 1)]
+    low, high = np.percentile(_scaled(sample, card.dtype), _ENDS)
+    least, _, middle, bright, most = card.percentiles
+    span = max(most - least, 1e-6)
+    trained = f"training had {least:g} to {most:g} of {card.dtype}"
+    if image.dtype.name != card.dtype and card.pixel_range is None and high > low:
+        far = low < least - _BRIGHT * span or high > most + _BRIGHT * span
+        if far or high < least + _DARK * span:
+            bottom, top = np.percentile(sample, _ENDS)
+            raise DataError(
+                f"The image has pixels of {image.dtype} from {bottom:g} to {top:g}, and {trained}: "
+                f"state what is black and white with --pixel-range LOW HIGH (in Python, "
+                f"pixel_range), or convert the image."
+            )
+    is_darker = high < min(middle, least + _MUCH_DARKER * span)
+    if not is_darker and low <= bright:
+        return None
+    return (
+        f"An image is much {'darker' if is_darker else 'brighter'} than those that the model "
+        f"was trained on ({trained}), and further ones may be: what is predicted may be wrong."
+    )
+
+
+def scale_stated(images: np.ndarray, card: ModelCard) -> np.ndarray:
+    """Images in the range of training, float32, where `pixel_range` states theirs."""
+    if card.pixel_range is None:
+        return images
+    (low, high), (black, white) = card.pixel_range, card.value_range
+    scaled: np.ndarray = images.astype(np.float32)
+    return (scaled - low) * ((white - black) / (high - low)) + black
+
+
+def _scaled(pixels: np.ndarray, dtype: str) -> np.ndarray:
+    """Pixels of a known type, float32, with 8 and 16 bits turned into each other."""
+    values: np.ndarray = pixels.astype(np.float32, copy=False)
+    if (pixels.dtype.name, dtype) == ("uint16", "uint8"):
+        return values / 257  # 65535 / 255
+    return values * 257 if (pixels.dtype.name, dtype) == ("uint8", "uint16") else values
+
+
+def model_pixels(images: np.ndarray, card: ModelCard) -> np.ndarray:
+    """float32 images `(b, h, w, channels)` as the model of a card takes them; see `Predictor`."""
+    channels = card.channels
+    pixels = _scaled(known_pixels(images), card.dtype)
     if images.dtype.kind == "f" and not np.isfinite(pixels).all():
         raise DataError("The image holds NaN or infinite pixels; expected finite numbers.")
-    if (kind, dtype) == ("uint16", "uint8"):
-        pixels = pixels / 257  # 65535 / 255
-    elif (kind, dtype) == ("uint8", "uint16"):
-        pixels = pixels * 257
     received = pixels.shape[-1]
     if received == channels:
         return pixels

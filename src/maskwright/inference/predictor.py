@@ -13,7 +13,7 @@ from maskwright.errors import ConfigError
 from maskwright.export.engines import ALONE, Threads
 from maskwright.export.runtime import activate, load_logits
 from maskwright.inference.adjustments import Adjustments, adjusted_card
-from maskwright.inference.pixels import checked_image, model_pixels
+from maskwright.inference.pixels import checked_image, fit_range, model_pixels
 from maskwright.inference.postprocess import clean, cleaning_of
 from maskwright.inference.tiling import is_whole, padded, predict_tiled, resized_strips
 from maskwright.instances import Instances
@@ -128,7 +128,7 @@ class Predictor:
         With a `size` on the card it is stretched to that, float32, in the channels and the range
         of the model; without, it stays as it is, and `probabilities` converts tile after tile.
         """
-        image = checked_image(image)
+        image = fit_range(image, self.card)
         if self.card.size is None:
             return image
         return self._pixels(resize_image(image, self.card.size)[None])[0]
@@ -193,7 +193,7 @@ class Predictor:
         return Prediction(cleaned.astype(np.int32), values)
 
     def _pixels(self, images: np.ndarray) -> np.ndarray:
-        return model_pixels(images, self.card.channels, self.card.dtype)
+        return model_pixels(images, self.card)
 
 
 def most_probable(

@@ -26,6 +26,8 @@ LEARNED_FILE = "learned_images.json"
 """Name of the record of images that a model has seen, in the folder of a run or an artifact."""
 NETWORK_FILE = "network.json"
 """Name of the description of the network, `Blueprint.to_json`, in the folder of a run."""
+PERCENTILES = (0.1, 1.0, 50.0, 99.0, 99.9)
+"""Percentages of the training pixels that lie below `ModelCard.percentiles`."""
 _FORMAT_VERSION = 2  # cards of other versions are refused
 
 
@@ -39,6 +41,10 @@ class ModelCard:
             the range of that type.
         temperature: Logits are divided by it before they become probabilities.
         stopped: Whether training was stopped before its end; the model is the best until then.
+        value_range: Pixel values of black and white in training.
+        percentiles: Of the pixels of the training images, at `PERCENTILES`; empty if unknown.
+        pixel_range: Pixel values of black and white in the images to predict; `None` for those of
+            their type, in which 8 and 16 bits are turned into each other.
         symmetries: Flips and rotations that it was trained with; others are not used to predict.
     """
 
@@ -48,6 +54,9 @@ class ModelCard:
     channels: PositiveInt
     dtype: Annotated[str, Field(pattern="^(uint8|uint16|float32)$")]
     temperature: PositiveFloat = 1.0
+    value_range: tuple[float, float] = (0.0, 255.0)
+    percentiles: tuple[float, ...] = ()
+    pixel_range: tuple[float, float] | None = None
     symmetries: tuple[Symmetry, ...] = ()
     model_sha256: str
     version: str

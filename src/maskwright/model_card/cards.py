@@ -90,7 +90,6 @@ class RegionCard(ModelCard):
         unit: What one decision is made on.
         context: Margin around the box of a region, as a share of its sides; `None` for the whole
             image instead.
-        value_range: Pixel values of black and white.
         measures: Names of the measures that the model takes, in their order.
         min_area_px: Minimum area of a region, px of the original image.
         min_predicted_px: Minimum area of a region in a predicted mask, px of the original image.
@@ -107,7 +106,6 @@ class RegionCard(ModelCard):
     size: PositiveInt
     context: NonNegativeFloat | None
     outside: Outside
-    value_range: tuple[float, float]
     measures: tuple[str, ...]
     min_area_px: PositiveInt = 1
     min_predicted_px: int = 1

@@ -57,7 +57,7 @@ def samples(card: ImageCard, dataset: DataSet, split: str) -> Iterator[Example]:
             top, left = (labels.shape[0] - size[0]) // 2, (labels.shape[1] - size[1]) // 2
             image = cut_image(image, top, left, size)
             labels = cut_labels(labels, top, left, size)
-        image = model_pixels(image[None], card.channels, card.dtype)[0]
+        image = model_pixels(image[None], card)[0]
         yield {"image": image, "labels": labels, **original}
 
 

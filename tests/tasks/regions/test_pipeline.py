@@ -104,7 +104,7 @@ def test_gray_and_sixteen_bits_become_what_it_was_trained_on(classifier):
     for given in (deep, with_alpha):
         np.testing.assert_array_equal(classifier.convert(given), shown["bright"])
     with pytest.raises(DataError, match="takes images of 3 channels; this one has 5"):
-        classifier.convert(np.zeros((4, 4, 5), np.uint8))
+        classifier.convert(np.full((4, 4, 5), 120, np.uint8))
 
 
 def test_without_a_segmenter_masks_must_be_given(classifier):

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 
@@ -15,6 +14,7 @@ from maskwright.errors import MaskwrightError
 from maskwright.imageio.windows import Windows
 from maskwright.inference.folder_plan import Advance
 from maskwright.inference.large.partial_mask import LargeOptions, PartialMask, Pieces
+from maskwright.inference.pixels import scale_stated
 from maskwright.inference.predictor import Predictor, most_probable
 from maskwright.inference.tiling import TileGrid, blend
 from maskwright.labels import IGNORE_LABEL
@@ -75,7 +75,10 @@ def _predict_panel(
         closing(in_threads(lambda _: next(bands), grid.tops, None, workers=1, ahead=2)) as ahead,
         ThreadPoolExecutor(1) as behind,
     ):
-        probabilities = partial(predictor.probabilities, flips=options.flips)
+
+        def probabilities(tiles: np.ndarray) -> np.ndarray:
+            return predictor.probabilities(scale_stated(tiles, predictor.card), options.flips)
+
         strips = blend(probabilities, ahead, grid, options.batch_size)
         for top, strip in zip(grid.tops, strips, strict=True):
             gap = gaps.popleft()

@@ -10,6 +10,7 @@ from fastapi.responses import JSONResponse
 
 from maskwright.errors import ConfigError, DataError
 from maskwright.imageio import NamedBytes, read_header, read_image, read_mask
+from maskwright.inference.pixels import range_warning
 from maskwright.serving.jobs.fair_pool import need_pixels
 from maskwright.serving.jobs.job_queue import JobQueue
 from maskwright.serving.jobs.model_registry import ModelRegistry
@@ -65,7 +66,10 @@ def predict_routes(models: ModelRegistry, queue: JobQueue) -> APIRouter:
         def job() -> Response:
             name, pixels = _decode_image(image, queue)
             segmenter = segmenter_of(served, threshold=threshold, min_area_px=min_area_px)
-            return encode_mask(segmenter, name, pixels, output, shown)
+            response = encode_mask(segmenter, name, pixels, output, shown)
+            if warning := range_warning(pixels, segmenter.predictor.card):
+                response.headers["Warning"] = f'199 maskwright "{warning}"'
+            return response
 
         return await queue.run(job)
 

@@ -12,7 +12,7 @@ from maskwright.errors import ConfigError, ModelError
 from maskwright.export.engines import ALONE, Threads
 from maskwright.export.runtime import artifact_function, keras_function, open_model
 from maskwright.inference.adjustments import Adjustments, adjusted_card
-from maskwright.inference.pixels import checked_image, model_pixels
+from maskwright.inference.pixels import checked_image, fit_range, model_pixels
 from maskwright.inference.predictor import Flips, Prediction
 from maskwright.inference.tiling import PAD_MULTIPLE, predict_tiled, resized_strips, starts
 from maskwright.instances import Instances
@@ -78,6 +78,7 @@ class InstancePredictor:
 
     def output(self, image: np.ndarray) -> Output:
         """`maps` or `detections` of an image, as the method of the card is."""
+        image = fit_range(image, self.card)
         return self.maps(image) if self.card.method == "centers" else self.detections(image)
 
     def decide(self, output: Output) -> Instances:
@@ -137,7 +138,7 @@ class InstancePredictor:
         return self._pixels(resize_image(checked, self.card.size or checked.shape[:2])[None])
 
     def _pixels(self, images: np.ndarray) -> np.ndarray:
-        return model_pixels(images, self.card.channels, self.card.dtype)
+        return model_pixels(images, self.card)
 
 
 def artifact_detector(

@@ -13,6 +13,7 @@ from maskwright.config import TrainConfig
 from maskwright.data.dataset import DataSet
 from maskwright.data.to_rgb import as_picture
 from maskwright.errors import DataError
+from maskwright.inference.pixels import pixel_percentiles
 from maskwright.instances import Instances
 from maskwright.losses import loss
 from maskwright.metrics.instances import object_scores, tally_objects
@@ -71,6 +72,8 @@ def prepare(
         size=size,
         tile=None if size or not config.crop else max(config.crop),
         min_area_px=config.min_area_px,
+        value_range=arrays.value_range,
+        percentiles=pixel_percentiles(arrays.pixels),
         symmetries=make_augmentation(config).symmetries,
         model_sha256="",
         version=metadata.version("maskwright"),

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.special import expit
 
 from maskwright.export.engines import ALONE, Threads
-from maskwright.inference.pixels import model_pixels
+from maskwright.inference.pixels import fit_range, model_pixels
 from maskwright.inference.predictor import Prediction
 from maskwright.model_card import RegionCard
 from maskwright.tasks.regions import CropSpec, Region, extract
@@ -79,9 +79,10 @@ class Classifier:
     def convert(self, image: np.ndarray) -> np.ndarray:
         """Image in the channels and the type that the classifier was trained on."""
         card = self.card
+        image = fit_range(image, card)
         if (image.shape[2], str(image.dtype)) == (card.channels, card.dtype):
             return image
-        pixels = model_pixels(image[None], card.channels, card.dtype)[0]
+        pixels = model_pixels(image[None], card)[0]
         return pixels.round().astype(card.dtype) if card.dtype != "float32" else pixels
 
     def __call__(self, bags: Sequence[Sequence[Region]]) -> list[Decision]:

@@ -1,7 +1,7 @@
 """`Pipeline`: segment, extract and classify, from the images of a case to decisions."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Unpack
 
@@ -82,13 +82,16 @@ class Pipeline:
 
     def adjusted(self, flips: Flips = False, **adjustments: Unpack[Adjustments]) -> "Pipeline":
         """The same with other values on the card of the segmenter; see `Segmenter.adjusted`."""
-        segmenter = self.segmenter
+        segmenter, classifier = self.segmenter, self.classifier
+        if (pixel_range := adjustments.get("pixel_range")) is not None:
+            card = replace(classifier.card, pixel_range=pixel_range)
+            classifier = Classifier(classifier.decide, card)
         if segmenter is not None:
             segmenter = segmenter.adjusted(**adjustments)
             check_flips(segmenter.card, flips)
-        elif flips or any(value is not None for value in adjustments.values()):
+        elif flips or any(v is not None for k, v in adjustments.items() if k != "pixel_range"):
             raise ConfigError("This model has no segmenter to adjust; remove the options of masks.")
-        return Pipeline(self.classifier, segmenter, flips)
+        return Pipeline(classifier, segmenter, flips)
 
     def segment(self, image: np.ndarray) -> Prediction:
         """Prediction of the segmenter, in its classes; `ConfigError` where there is none."""

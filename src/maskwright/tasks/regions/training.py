@@ -10,6 +10,7 @@ import keras
 from maskwright.config import RegionConfig
 from maskwright.data import Sample
 from maskwright.data.samples import counted
+from maskwright.inference.pixels import pixel_percentiles
 from maskwright.losses import loss
 from maskwright.metrics import fit_temperature
 from maskwright.model_card import RegionCard
@@ -75,6 +76,7 @@ def prepare(
             value_range=bags.value_range,
             measures=VECTOR_NAMES if config.measures else (),
             threshold=config.threshold,
+            percentiles=pixel_percentiles(bags.crops),
             symmetries=make_augmentation(config).symmetries,
             temperature=temperature,
             model_sha256="",

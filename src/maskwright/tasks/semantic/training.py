@@ -16,6 +16,7 @@ from maskwright.data.pipeline.batches import eval_batches, train_batches
 from maskwright.data.pipeline.load_arrays import load
 from maskwright.data.to_rgb import as_picture
 from maskwright.errors import ConfigError
+from maskwright.inference.pixels import pixel_percentiles
 from maskwright.labels import Labels
 from maskwright.losses import MaskLoss, loss
 from maskwright.metrics.confusion import scores
@@ -117,6 +118,8 @@ def prepare(
         size=size,
         tile=None if config.size or not config.crop else max(config.crop),
         threshold=config.threshold,
+        value_range=train.value_range,
+        percentiles=pixel_percentiles(train.pixels),
         symmetries=make_augmentation(config).symmetries,
         **postprocessing_of(config),
         model_sha256="",

@@ -1,0 +1,103 @@
+import warnings
+
+import numpy as np
+import pytest
+from drawing_masks import brightness, card
+from fastapi.testclient import TestClient
+
+import maskwright
+from made_up_models import masks, registry
+from maskwright.errors import ConfigError, DataError, MaskwrightWarning
+from maskwright.imageio import read_mask, write_image
+from maskwright.inference import Predictor
+from maskwright.inference.pixels import fit_range, pixel_percentiles
+from maskwright.serving import create_app
+
+TRAINED = (5.0, 10.0, 100.0, 220.0, 240.0)
+RAMP = np.linspace(5, 240, 24 * 24).reshape(24, 24, 1).repeat(3, axis=2)
+
+
+def test_percentiles_of_pixels():
+    assert pixel_percentiles(np.arange(1001)) == (1, 10, 500, 990, 999)
+
+
+@pytest.mark.parametrize(
+    ("image", "error"),
+    [
+        ((RAMP * 16).astype(np.uint16), "uint16 from 8[0-9.]* to 38[0-9.]*, and training had 5 to"),
+        ((RAMP / 255).astype(np.float32), r"float32 from .* state what .* --pixel-range LOW HIGH"),
+        ((RAMP * 257).astype(np.float32), "pixels of float32 from"),
+    ],
+)
+def test_pixels_of_a_type_that_cannot_be_meant_are_refused(image, error):
+    predictor = Predictor(brightness, card(percentiles=TRAINED))
+    with pytest.raises(DataError, match=error):
+        predictor(image)
+    high = 255.0 if image.max() <= 1 else 4080.0 if image.dtype == np.uint16 else 65535.0
+    high = 1.0 if image.max() <= 1 else high
+    stated = predictor.adjusted(pixel_range=(0.0, high))(image).labels
+    expected = predictor(RAMP.astype(np.uint8)).labels
+    assert (stated != expected).mean() < 0.02  # rounding
+    assert 0 < expected.mean() < 1
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        RAMP.astype(np.uint8),
+        (RAMP * 257).astype(np.uint16),
+        RAMP.astype(np.float32),
+        np.zeros((8, 8, 3), np.float32) + 120,
+    ],
+)
+def test_pixels_as_in_training_pass(image):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        fit_range(image, card(percentiles=TRAINED))
+        fit_range(image, card())  # nothing is known of training
+
+
+@pytest.mark.parametrize(("shift", "word"), [(-200, "darker"), (230, "brighter")])
+def test_pixels_far_from_those_of_training_warn(shift, word):
+    image = (RAMP / 20 + max(shift, 0)).astype(np.uint8)
+    with pytest.warns(MaskwrightWarning, match=f"{word} than those .*training had 5 to 240"):
+        fit_range(image, card(percentiles=TRAINED))
+
+
+@pytest.mark.filterwarnings("ignore::maskwright.errors.MaskwrightWarning")
+def test_the_server_warns_in_a_header(tmp_path):
+    model = masks("cells", percentiles=TRAINED, channels=3)
+    with TestClient(create_app(registry(model), hosts=None)) as client:
+        for image, word in ((RAMP / 20, "darker"), (RAMP, "")):
+            write_image(tmp_path / "a.png", image.astype(np.uint8))
+            files = {"image": ("a.png", (tmp_path / "a.png").read_bytes())}
+            response = client.post("/predict", files=files)
+            assert response.status_code == 200
+            assert ("darker" in response.headers.get("warning", "")) == bool(word)
+
+
+def test_a_pixel_range_has_two_ends():
+    for span in ((3, 3), 5, (1, "a")):
+        with pytest.raises(ConfigError, match="takes two values, low < high"):
+            Predictor(brightness, card()).adjusted(pixel_range=span)
+
+
+def test_runs_know_the_pixels_that_they_learned_from(tmp_path):
+    rng = np.random.default_rng(0)
+    for number in range(8):
+        mask = np.zeros((16, 16, 1), np.uint8)
+        mask[2 : 8 + number % 3, 3:12] = 255
+        image = rng.integers(100, 200, (16, 16, 3), np.uint8)
+        write_image(tmp_path / "data" / "images" / f"{number}.png", image)
+        write_image(tmp_path / "data" / "masks" / f"{number}.png", mask)
+    write_image(tmp_path / "deep" / "a.png", image.astype(np.uint16) * 16)
+    settings = {"encoder": "plain", "encoder_widths": (4,), "size": 16, "previews": 0}
+    run = maskwright.train(tmp_path / "data", tmp_path / "run", epochs=1, **settings)
+    percentiles = maskwright.load(run.folder).card.percentiles
+    assert 100 <= percentiles[0] < percentiles[2] < percentiles[4] < 200
+    out = tmp_path / "out"
+    refused = maskwright.predict(run.folder, tmp_path / "deep", out, overlays=False)
+    assert "--pixel-range" in refused.failed[0].reason
+    stated = {"pixel_range": (0.0, 4080.0), "overlays": False}
+    assert maskwright.predict(run.folder, tmp_path / "deep", out, **stated).failed == ()
+    assert read_mask(out / "a.png").values.shape == (16, 16)
