@@ -85,3 +85,13 @@ def test_a_table_labels_regions_by_number(folder):
     ):
         with pytest.raises(DataError, match=said):
             read_region_labels(write(folder / "wrong.csv", text), samples)
+
+
+def test_names_that_no_file_can_have_are_skipped(tmp_path):
+    draw(tmp_path / "a.png")
+    draw(tmp_path / "m.png", MASK)
+    rows = ["image,mask", "a.png,m.png", f"{'9' * 5000},m.png", "\0,m.png"]
+    (tmp_path / "manifest.csv").write_text("\n".join(rows))
+    layout = read_manifest(tmp_path / "manifest.csv")
+    assert [sample.image.name for sample in layout.samples] == ["a.png"]
+    assert len(layout.skipped) == 2

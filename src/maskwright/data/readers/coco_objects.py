@@ -1,5 +1,6 @@
 """Images, classes and objects in the JSON of COCO, and their masks."""
 
+import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -179,7 +180,8 @@ def _find(
 ) -> Path | None:
     """Image of a name in the annotations: where it says, else by its name, in its split first."""
     for folder in (file.path.parent, root, root / "images"):
-        if (folder / name).is_file():
+        # Unlike `is_file`, of names too that no file can have.
+        if os.path.isfile(folder / name):  # noqa: PTH113
             return folder / name
     candidates = by_name.get(Path(name.replace("\\", "/")).name, [])
     stem = file.path.stem.rpartition("_")[2]

@@ -78,7 +78,9 @@ def _sample(path: Path, line: int, row: dict[str, str], id_: str) -> Sample | Sk
     names = [name.strip() for name in row["mask"].split(SEPARATOR)]
     masks = tuple(path.parent / name for name in names if name)
     numbers = path.parent / row[_INSTANCES] if row.get(_INSTANCES) else None
-    missing = [file for file in (image, *masks, numbers) if file and not file.is_file()]
+    stated = [file for file in (image, *masks, numbers) if file]
+    # Unlike `is_file`, of names too that no file can have.
+    missing = [file for file in stated if not os.path.isfile(file)]  # noqa: PTH113
     if not row["image"] or missing:
         faulty = missing[0] if row["image"] else path
         return SkippedFile(faulty, f"line {line} of {path.name}: there is no such file")
