@@ -174,7 +174,7 @@ def _open_data(folder: Path, name: str = ".") -> None:
 
 def _plan(folder: Path) -> None:
     (folder / "plan.yaml").write_text(
-        "size: 192x192\nencoder: mobilenet_v2\ntaps: {2: block_1_expand_relu}\nalpha: 0.5\n"
+        "size: 192x192\nencoder: plain\nencoder_weights: none\n"
         "augmentation: {strength: medium, flip_vertical: 0.5, rotate_degrees: 180}\n"
         "class_weights: balanced\nloss: 0.5*focal+tversky\nminutes: 10\nfold: [2, 5]\n"
         "min_area_px: 103\n"
