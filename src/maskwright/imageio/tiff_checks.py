@@ -22,7 +22,6 @@ _MOST_PLANES = 10**6  # that an OME-TIFF may declare
 _PART_SAMPLES = 2**24  # of a tile of an image that is smaller than its tile
 _MOST_SWOLLEN = 4  # stored by decoded bytes of a part; compression makes noise little larger
 _HEADER_BYTES = 2**16  # more than the header of any stored part
-_NO_HEADER = {"JPEGXL", "JPEGXL_DNG", "JPEGXR", "JPEGXR_NDPI"}  # whose sizes only decoding tells
 _OME_COUNTS = {"SizeZ", "SizeC", "SizeT", "FirstZ", "FirstC", "FirstT", "IFD", "PlaneCount"}
 
 

@@ -64,8 +64,9 @@ def mask_rcnn(
     shared = tuple(stride for stride in settings.strides if stride <= max(encode.strides))
     if missing := sorted({*shared, *settings.pooled_strides} - set(encode.strides)):
         raise ConfigError(
-            f"This Mask R-CNN needs features at the strides {list(shared)}; the encoder has none "
-            f"at {missing}: take another encoder, or set `strides` and `anchor_sizes`."
+            f"Mask R-CNN needs features at the strides {missing}, which the encoder lacks; "
+            f"use another encoder or more `encoder_widths`, or set `strides`, `anchor_sizes` and "
+            f"`pooled_strides` of `detector`."
         )
     images = keras.Input((None, None, channels), name="images")
     features = encode.model(PadToMultiple(max(encode.strides), name="pad")(images))
