@@ -157,7 +157,8 @@ def _warm_up(served: ServedModel) -> None:
     predictor = served.segmenter.predictor
     card = predictor.card
     size = card.size or (card.tile or _USUAL_SIDE_PX,) * 2
+    usual = card.percentiles[2] if card.percentiles else 0  # black would be reported as too dark
     try:
-        predictor(np.zeros((*size, card.channels), card.dtype))
+        predictor(np.full((*size, card.channels), usual, card.dtype))
     except MaskwrightError as error:
         raise ModelError(f"The model {served.name} does not run: {error}") from error
