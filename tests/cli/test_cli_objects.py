@@ -43,7 +43,7 @@ def draw(folder, bad, images=("a.png", "b.png")):
         (
             {"category_id": 1, "segmentation": OTHER_SIZE},
             1,
-            "Skipped: 1 image, the first object 3 of b.png: run lengths of 4x4 pixels "
+            "Skipped: 1 image, the first object 3 of b.png: run lengths of the size [4, 4] "
             "in an image of 8x10; run lengths belong to the image they were made for",
         ),
         (

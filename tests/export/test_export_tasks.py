@@ -320,9 +320,8 @@ def test_networks_of_another_kind_are_refused_in_one_sentence(forged, exported):
     with pytest.raises(ModelError, match="checksum of"):
         Classifier.load(folder)
     fix(".")
-    (_, bags) = drawn_bags(Classifier.load(folder).card, None, 0)
     with pytest.raises(ModelError, match=r"does not describe, images, masks, measures"):
-        Classifier.load(folder).decide(bags)
+        Classifier.load(folder)
     shutil.copyfile(whole, folder / "segmenter" / "member1" / "model.onnx")
     fix("segmenter/member1")
     fix("segmenter")

@@ -247,5 +247,5 @@ def test_numbers_that_do_not_go_together_are_refused(changes, said):
 
 
 def test_an_encoder_without_a_stride_of_the_pyramid_is_refused():
-    with pytest.raises(ConfigError, match="none at"):
+    with pytest.raises(ConfigError, match="which the encoder lacks"):
         mask_rcnn(encoder("plain", widths=(8, 8)), 1, TINY)

@@ -58,7 +58,7 @@ def range_warning(image: np.ndarray, card: ModelCard) -> str | None:
                 f"pixel_range), or convert the image."
             )
     is_darker = high < min(middle, least + _MUCH_DARKER * span)
-    if not is_darker and low <= bright:
+    if high == low or not (is_darker or low > bright):  # a blank image tells of no range
         return None
     return (
         f"An image is much {'darker' if is_darker else 'brighter'} than those that the model "

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
 from maskwright.data.parallel import LINE_SECONDS
+from maskwright.errors import ConfigError
 from maskwright.imageio import write_image, write_text
 from maskwright.training.run import Run
 from maskwright.training.setup import Scoring
@@ -166,7 +167,7 @@ def write_progress(
             "watch": scoring.watch,
             "columns": list(columns),
         }
-        with suppress(OSError):
+        with suppress(OSError, ConfigError):
             write_text(run.progress_file, json.dumps(content))
 
     def keep_writing() -> None:

@@ -79,6 +79,8 @@ def keep_for_training(
         ids = Instances.from_ids(objects.ids()).ids()  # without gaps
         masks["instances"] = ids.astype(np.uint16)
     folder = training_folder / name
+    if training_folder.is_file():
+        raise DataError(f"{upload.name} cannot be kept: --keep names a file, not a folder.")
     try:
         with _LOCK:
             _describe(folder, name, card.labels)
