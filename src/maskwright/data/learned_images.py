@@ -33,19 +33,19 @@ class LearnedImages:
     @classmethod
     def read(cls, folders: Iterable[Path]) -> Self:
         """Images of all models in some folders; `ModelError` where a record cannot be read."""
-        found: dict[str, set[str]] = {split: set() for split in _SPLITS}
+        recorded: dict[str, set[str]] = {split: set() for split in _SPLITS}
         for folder in folders:
             for split, hashes in _read(folder).items():
-                found[split] |= set(hashes)
-        return cls(*(frozenset(found[split]) for split in _SPLITS))
+                recorded[split] |= set(hashes)
+        return cls(*(frozenset(recorded[split]) for split in _SPLITS))
 
 
 def write_learned(folder: Path, dataset: DataSet) -> None:
     """Record the images of a data set in the folder of a run: hashes by split and by id."""
     samples = [sample for sample in dataset.samples if sample.split in _SPLITS]
     hashes = list(in_threads(dataset.content_hash, samples, "Recording images"))
-    found = [(s, h) for s, h in zip(samples, hashes, strict=True) if h is not None]
-    record = {split: {s.id: h for s, h in found if s.split == split} for split in _SPLITS}
+    recorded = [(s, h) for s, h in zip(samples, hashes, strict=True) if h is not None]
+    record = {split: {s.id: h for s, h in recorded if s.split == split} for split in _SPLITS}
     write_text(folder / LEARNED_FILE, json.dumps(record, indent=1) + "\n")
 
 
@@ -61,13 +61,13 @@ def _read(folder: Path) -> dict[str, list[str]]:
     path = folder / LEARNED_FILE
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
-        found = {s: [*(v.values() if isinstance(v, dict) else v)] for s, v in record.items()}
-        if found.keys() != set(_SPLITS) or not all(
-            isinstance(each, str) for hashes in found.values() for each in hashes
+        recorded = {s: [*(v.values() if isinstance(v, dict) else v)] for s, v in record.items()}
+        if recorded.keys() != set(_SPLITS) or not all(
+            isinstance(each, str) for hashes in recorded.values() for each in hashes
         ):
             raise ValueError("other keys or values than expected")
     except (OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
         raise ModelError(
             f"{path} is no record of training images ({error}); copy or export the model again."
         ) from None
-    return found
+    return recorded

@@ -195,8 +195,3 @@ def interval_note(evaluation: Evaluation) -> str:
     if not evaluation.draws:
         return "There are no intervals: a bootstrap needs more than one case."
     return "In small type, the 95\N{NO-BREAK SPACE}% interval of a bootstrap over cases."
-
-
-def counted(number: int, unit: str) -> str:
-    """A number with its unit, such as `1 case` and `1,200 cases`."""
-    return f"{number:,} {unit}{'' if number == 1 else 's'}"

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from maskwright.data.samples import counted
 from maskwright.evaluation.reports.charts import histogram, score_curve
 from maskwright.evaluation.reports.formatting import csv_cell, number, plain, span
 from maskwright.evaluation.reports.parts import (
@@ -17,7 +18,6 @@ from maskwright.evaluation.reports.parts import (
     Table,
     TableCell,
     cell,
-    counted,
     gauge,
     interval_note,
     model_input,

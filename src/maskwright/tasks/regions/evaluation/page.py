@@ -5,6 +5,7 @@ from functools import partial
 
 import numpy as np
 
+from maskwright.data.samples import counted
 from maskwright.evaluation.reports import charts, parts
 from maskwright.evaluation.reports.formatting import number, span
 from maskwright.imageio import write_text
@@ -171,7 +172,7 @@ def _bag_table(evaluation: RegionEvaluation) -> parts.Table:
     note = f"All {unit}s, those nearest to the threshold first; wrong decisions are highlighted."
     if number > _MAX_ROWS:
         note = (
-            f"The {_MAX_ROWS} of {parts.counted(number, unit)} that are nearest to the threshold; "
+            f"The {_MAX_ROWS} of {counted(number, unit)} that are nearest to the threshold; "
             f"the others are in cases.csv."
         )
     if several:

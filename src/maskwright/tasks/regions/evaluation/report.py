@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from maskwright.data.samples import counted
 from maskwright.evaluation.reports import parts
 from maskwright.evaluation.reports.formatting import csv_cell, number, plain, span
 from maskwright.metrics import Decisions, calibration_curve
@@ -36,10 +37,10 @@ def _summary(evaluation: RegionEvaluation) -> str:
     """What was scored, such as `130 images of 120 cases, 42 malignant and 88 benign`."""
     negative, positive = evaluation.card.names
     total, num_positive = len(evaluation.bags), int(evaluation.labels.sum())
-    text = parts.counted(total, evaluation.card.unit)
+    text = counted(total, evaluation.card.unit)
     if evaluation.num_cases < total:
         within = ("in", "group") if evaluation.card.unit == "case" else ("of", "case")
-        text += f" {within[0]} {parts.counted(evaluation.num_cases, within[1])}"
+        text += f" {within[0]} {counted(evaluation.num_cases, within[1])}"
     text += f", {num_positive} {positive} and {total - num_positive} {negative}"
     return f"{text}, {len(evaluation.skipped)} skipped" if evaluation.skipped else text
 

@@ -7,8 +7,9 @@ from functools import cached_property
 import numpy as np
 from scipy.special import expit, logit
 
+from maskwright.data.samples import counted
 from maskwright.evaluation import Caution, Evaluation
-from maskwright.evaluation.reports.parts import Score, counted
+from maskwright.evaluation.reports.parts import Score
 from maskwright.metrics import Decisions, decision_intervals, decision_scores, resample_decisions
 from maskwright.model_card import RegionCard
 from maskwright.tasks.semantic.evaluation.scores import SemanticEvaluation

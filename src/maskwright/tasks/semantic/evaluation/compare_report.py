@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from maskwright.data.samples import counted
 from maskwright.evaluation.reports.formatting import csv_cell, number, plain, span
 from maskwright.evaluation.reports.parts import (
     Column,
@@ -14,7 +15,6 @@ from maskwright.evaluation.reports.parts import (
     Row,
     Table,
     TableCell,
-    counted,
     model_settings,
     upper_first,
 )

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from maskwright.data.samples import counted
 from maskwright.evaluation.reports import charts
 from maskwright.evaluation.reports.formatting import csv_cell, number, plain, span
 from maskwright.evaluation.reports.parts import (
@@ -20,7 +21,6 @@ from maskwright.evaluation.reports.parts import (
     Table,
     TableCell,
     cell,
-    counted,
     gauge,
     interval_note,
     model_input,
