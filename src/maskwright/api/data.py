@@ -7,7 +7,9 @@ from typing import TypedDict, Unpack
 from maskwright.data import open_dataset, write_yaml
 from maskwright.data.audit.audit import AuditReport, audit
 from maskwright.data.audit.contact_sheet import contact_sheet
+from maskwright.data.opening import open_with_doubts
 from maskwright.data.pipeline.augmentation import Augmentation
+from maskwright.errors import DataError
 from maskwright.tasks.regions.extraction.crops import CropSpec
 from maskwright.tasks.regions.extraction.table import write_regions
 from maskwright.tasks.settings import refuse_unknown, report_skipped
@@ -31,9 +33,11 @@ def check(
         strength: Augmentation strength of the sheet.
     """
     augmentation = Augmentation.named(strength)
-    dataset = open_dataset(data, group_by=group_by)
+    dataset = open_with_doubts(data, group_by=group_by)
     report = replace(audit(dataset), source=str(data))  # some are drawn elsewhere
     if write:
+        if dataset.doubts:
+            raise DataError(f"Nothing was written. {dataset.doubts[0]}")
         write_yaml(dataset, dataset.root / "data.yaml")
     if sheet is not None:
         contact_sheet(dataset, sheet, augmentation)

@@ -13,7 +13,7 @@ import numpy as np
 from maskwright.data.duplicates import content_hash
 from maskwright.data.encodings.encoding import Encoding
 from maskwright.data.readers.probe import Headers, kind_differs, sizes_differ
-from maskwright.data.samples import Note, Sample, SkippedFile
+from maskwright.data.samples import Doubt, Note, Sample, SkippedFile
 from maskwright.errors import DataError
 from maskwright.imageio import Header, read_image, read_mask
 from maskwright.instances import Instances
@@ -35,6 +35,7 @@ class DataSet:
             each sample is a case of its own.
         headers: Of image files, as far as they have been read.
         hashes: Of images, as far as they have been read; see `content_hash`.
+        doubts: What data.yaml must settle before the data set is used.
     """
 
     root: Path
@@ -52,6 +53,7 @@ class DataSet:
     case_from: str = ""
     headers: Headers = field(default_factory=Headers, compare=False, repr=False)
     hashes: dict[Path, str] = field(default_factory=dict, compare=False, repr=False)
+    doubts: tuple[Doubt, ...] = ()
 
     @property
     def splits(self) -> dict[str, int]:

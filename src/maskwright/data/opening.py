@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 from maskwright.data.dataset import DataSet
 from maskwright.data.duplicates import unite_duplicates as unite
@@ -19,29 +19,15 @@ from maskwright.data.readers.resolve import list_samples
 from maskwright.data.readers.tables import add_instance_files, assign_cases
 from maskwright.data.samples import Note, SkippedFile, counted
 from maskwright.data.splits import assign_splits, make_fold
+from maskwright.errors import DataError
 
 _MAX_GROUPS = 3  # of copies that a note names
 
 
-def open_dataset(
-    source: str | Path,
-    *,
-    group_by: str | None = None,
-    val_share: float | None = None,
-    test_share: float | None = None,
-    seed: int | None = None,
-    fold: tuple[int, int] | None = None,
-    unite_duplicates: bool = False,
-    scaled_masks: bool = False,
-) -> DataSet:
-    """Open images with masks, whatever their layout.
-
-    A data.yaml in the folder wins over what would be inferred, and arguments over both. Pairs
-    that cannot be used are skipped and listed. `DataError` if nothing is recognized or usable,
-    `ConfigError` if data.yaml or an argument is wrong.
+class OpenOptions(TypedDict, total=False):
+    """How a data set is opened.
 
     Args:
-        source: Folder, CSV manifest, data.yaml, JSON file of COCO, or `tfds:NAME`.
         group_by: Column of the manifest or of groups.csv that holds the case of a sample, or a
             pattern whose first group, searched in the id of a sample, is its case.
         val_share: Share of samples for validation where no such split is given, 0 for none;
@@ -55,6 +41,50 @@ def open_dataset(
             group, which no split that is made parts; stated splits stay. Reads every image.
         scaled_masks: Whether a mask may be larger or smaller than its image, with the same aspect.
     """
+
+    group_by: str | None
+    val_share: float | None
+    test_share: float | None
+    seed: int | None
+    fold: tuple[int, int] | None
+    unite_duplicates: bool
+    scaled_masks: bool
+
+
+def open_dataset(source: str | Path, **options: Unpack[OpenOptions]) -> DataSet:
+    """Open images with masks, whatever their layout.
+
+    A data.yaml in the folder wins over what would be inferred, and arguments over both. Pairs
+    that cannot be used are skipped and listed.
+
+    Args:
+        source: Folder, CSV manifest, data.yaml, JSON file of COCO, or `tfds:NAME`.
+
+    Raises:
+        DataError: If nothing is recognized or usable, or the files allow two readings, which
+            data.yaml must settle.
+        ConfigError: If data.yaml or an argument is wrong.
+    """
+    dataset = open_with_doubts(source, **options)
+    if dataset.doubts:
+        first, *others = dataset.doubts
+        more = f" {counted(len(others), 'more doubt')}: see `maskwright check`." if others else ""
+        raise DataError(f"{dataset.root}: {first}{more}")
+    return dataset
+
+
+def open_with_doubts(
+    source: str | Path,
+    *,
+    group_by: str | None = None,
+    val_share: float | None = None,
+    test_share: float | None = None,
+    seed: int | None = None,
+    fold: tuple[int, int] | None = None,
+    unite_duplicates: bool = False,
+    scaled_masks: bool = False,
+) -> DataSet:
+    """As `open_dataset`, but with `doubts` where the files allow two readings, to look at it."""
     place, layout = list_samples(source)
     root, description = place.path, place.description or Description()
     seed = _first(seed, description.seed, 0)
@@ -68,7 +98,7 @@ def open_dataset(
     created = absent if "train" in splits else []  # of training samples
     probed = probe(layout.samples, seed, bool(created) or fold is not None, scaled_masks)
     contents = list(probed.contents.values())
-    encoding, labels = encoding_of(contents, layout.class_map, layout.objects, description)
+    encoding, labels, doubts = encoding_of(contents, layout.class_map, layout.objects, description)
     samples, case_from = assign_cases(root, probed.samples, layout, group_by)
     if encoding.kind == "objects":
         instances = description.objects != "united"
@@ -104,6 +134,7 @@ def open_dataset(
         stated=stated,
         case_from=case_from,
         headers=probed.headers,
+        doubts=(*layout.doubts, *doubts),
     )
 
 

@@ -96,6 +96,24 @@ class Note:
 
 
 @dataclass(frozen=True)
+class Doubt:
+    """Two readings of the same files that give other pixels, classes or splits.
+
+    Args:
+        code: The same between versions.
+        text: Both readings, and what each rests on; whole sentences.
+        settle: What to write into data.yaml for either of them, a whole sentence.
+    """
+
+    code: str
+    text: str
+    settle: str
+
+    def __str__(self) -> str:
+        return f"{self.text} {self.settle}"
+
+
+@dataclass(frozen=True)
 class SkippedFile:
     """A file in no sample; `reason` is a sentence where it has a partner but is `broken`."""
 

@@ -24,7 +24,7 @@ def meaning(folder, *masks, legend=None, objects=False, **options):
         else:
             draw(path, np.asarray(mask, np.uint8), **options)
         paths.append(path)
-    encoding, labels = infer_encoding([read_contents(path) for path in paths], legend, objects)
+    encoding, labels, _ = infer_encoding([read_contents(path) for path in paths], legend, objects)
     return encoding, labels, [encoding.decode(read_mask(path), path).tolist() for path in paths]
 
 
@@ -79,7 +79,7 @@ def test_one_bit_mixes_with_eight(tmp_path):
     Image.fromarray(bits).save(tmp_path / "bits.png")
     draw(tmp_path / "bytes.png", np.array([[0, 255]], np.uint8))
     paths = [tmp_path / "bits.png", tmp_path / "bytes.png"]
-    encoding, _ = infer_encoding([read_contents(path) for path in paths])
+    encoding, _, _ = infer_encoding([read_contents(path) for path in paths])
     assert [encoding.decode(read_mask(p)).tolist() for p in paths] == [[[1, 0]], [[0, 1]]]
 
 
@@ -98,7 +98,7 @@ def test_palettes_in_different_orders_are_read_as_colors(tmp_path):
             tmp_path / f"{number}.png", np.array([[0, 1, 2]], np.uint8), "P", palette=sum(order, ())
         )
     paths = [tmp_path / "0.png", tmp_path / "1.png"]
-    encoding, labels = infer_encoding([read_contents(path) for path in paths])
+    encoding, labels, _ = infer_encoding([read_contents(path) for path in paths])
     assert encoding.kind == "colors"
     for path, order in zip(paths, ([red, green, blue], [blue, red, green]), strict=True):
         decoded = encoding.decode(read_mask(path))[0]
@@ -220,7 +220,7 @@ def test_an_index_beyond_its_palette_has_no_color_and_is_refused_by_name(tmp_pat
     whole = tmp_path / "0.png"
     short = MaskContents({0: 1, 7: 1}, bytes(palettes[0]))
     assert short.as_colors() == {(0, 0, 0): 1}
-    encoding, _ = infer_encoding([read_contents(whole), read_contents(tmp_path / "1.png")], None)
+    encoding, _, _ = infer_encoding([read_contents(whole), read_contents(tmp_path / "1.png")], None)
     assert encoding.kind == "colors"
     raw = replace(read_mask(whole), values=np.array([[0, 7]], np.uint8))
     with pytest.raises(DataError, match=r"m\.png holds the index 7 beyond its palette"):

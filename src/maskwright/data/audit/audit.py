@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from maskwright.data import DataSet, Sample, open_dataset
+from maskwright.data import DataSet, Sample
 from maskwright.data.audit.audit_scan import (
     AuditedSample,
     Finding,
@@ -25,6 +25,7 @@ from maskwright.data.audit.checks import (
     odd_splits,
 )
 from maskwright.data.audit.leaks import find_leaks
+from maskwright.data.opening import open_with_doubts
 from maskwright.data.samples import Note, counted, grouped
 
 _SINGLE_FILES = 20  # of one kind that get a sentence each; more are summed up
@@ -53,13 +54,14 @@ class AuditReport:
 
 def audit(source: DataSet | str | Path, *, group_by: str | None = None) -> AuditReport:
     """Read every sample of a data set, or of a path that is opened, and report what is odd."""
-    dataset = source if isinstance(source, DataSet) else open_dataset(source, group_by=group_by)
+    dataset = source if isinstance(source, DataSet) else open_with_doubts(source, group_by=group_by)
     audited = scan(dataset, dataset.samples)
     usable = [each for each in audited if isinstance(each, AuditedSample)]
     faults = [each for each in audited if isinstance(each, SampleFault)]
     spare = [e for e in scan(dataset, _spare(dataset)) if isinstance(e, AuditedSample)]
     classes = class_counts(dataset, [(each.sample.split, each.counts) for each in usable])
     findings = [
+        *(Finding(d.code, "error", d.text, d.settle, ()) for d in dataset.doubts),
         *_unusable(dataset, faults),
         *odd_files(dataset, [*usable, *spare]),
         *odd_masks(dataset, [*usable, *spare]),

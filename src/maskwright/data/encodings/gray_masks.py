@@ -12,7 +12,7 @@ import numpy as np
 
 from maskwright.data.encodings.class_map import ClassEntry, ClassMap
 from maskwright.data.encodings.encoding import MANY_VALUES, EncodingKind, MaskContents, Value
-from maskwright.data.samples import first_few, join_words
+from maskwright.data.samples import Doubt, first_few, join_words
 from maskwright.errors import DataError
 from maskwright.labels import IGNORE_LABEL, MAX_CLASSES, Color
 
@@ -53,7 +53,10 @@ class MaskEvidence:
 
 @dataclass(frozen=True)
 class InferredEncoding:
-    """An `Encoding` with names and colors of its classes; `None` where colors are unknown."""
+    """An `Encoding` with names and colors of its classes; `None` where colors are unknown.
+
+    `doubts` tell of other readings of the same masks.
+    """
 
     kind: EncodingKind
     values: Mapping[Value, int]
@@ -61,6 +64,7 @@ class InferredEncoding:
     explanation: str
     colors: tuple[Color, ...] | None = None
     threshold: int | None = None
+    doubts: tuple[Doubt, ...] = ()
 
 
 def gray_encoding(

@@ -25,7 +25,7 @@ from maskwright.data.encodings.gray_masks import (
     two_spellings,
     valued_masks,
 )
-from maskwright.data.samples import first_few
+from maskwright.data.samples import Doubt, first_few
 from maskwright.errors import DataError
 from maskwright.labels import IGNORE_LABEL, Color, Labels
 
@@ -195,9 +195,12 @@ def infer_encoding(
     contents: Sequence[MaskContents],
     class_map: ClassMap | None = None,
     file_per_object: bool = False,
-) -> tuple[Encoding, Labels]:
-    """Encoding and classes of masks, as `MaskEvidence` has them; `DataError` of too many values."""
+) -> tuple[Encoding, Labels, tuple[Doubt, ...]]:
+    """Encoding, classes and doubts of masks, as `MaskEvidence` has them.
+
+    `DataError` of too many values.
+    """
     masks = MaskEvidence(contents, class_map, file_per_object)
     best = next(result for detect in DETECTORS if (result := detect(masks)) is not None)
     encoding = Encoding(best.kind, dict(best.values), best.threshold, best.explanation)
-    return encoding, Labels.create(best.names, best.colors)
+    return encoding, Labels.create(best.names, best.colors), best.doubts

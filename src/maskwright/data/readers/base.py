@@ -6,20 +6,22 @@ from pathlib import Path
 
 from maskwright.data.encodings.class_map import ClassMap
 from maskwright.data.readers.description import Description
-from maskwright.data.samples import Note, Sample, SkippedFile
+from maskwright.data.samples import Doubt, Note, Sample, SkippedFile
 
 
 @dataclass(frozen=True)
 class Place:
     """Path or name of where a data set may lie, with what a data.yaml states, if one has been read.
 
-    `title` names the format that was converted to what lies here, `notes` are on that conversion.
+    `title` names the format that was converted to what lies here; `notes` and `doubts` are on that
+    conversion.
     """
 
     source: str
     description: Description | None = None
     title: str = ""
     notes: tuple[Note, ...] = ()
+    doubts: tuple[Doubt, ...] = ()
 
     @property
     def path(self) -> Path:
@@ -37,6 +39,7 @@ class Layout:
         objects: Whether there is one mask file for each object.
         facts: Further facts on samples by id and column, for grouping.
         case_from: Where cases come from: `"folder"` or the name of a column; `""` for nowhere.
+        doubts: What data.yaml must settle before the data set is used.
     """
 
     name: str
@@ -47,6 +50,7 @@ class Layout:
     objects: bool = False
     facts: dict[str, dict[str, str]] = field(default_factory=dict)
     case_from: str = ""
+    doubts: list[Doubt] = field(default_factory=list)
 
     def note(self, code: str, text: str) -> None:
         """Add a note."""

@@ -4,13 +4,12 @@ An image gets one mask of classes and a list of its objects, which may overlap. 
 objects: where only they lie, pixels are ignored.
 """
 
-import hashlib
 import json
 import mmap
 import os
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -19,19 +18,14 @@ import numpy as np
 from maskwright.data.parallel import in_threads
 from maskwright.data.readers.base import Place, Reader, Recognition
 from maskwright.data.readers.coco_objects import CocoFile, CocoImage, list_classes, list_images
-from maskwright.data.readers.description import (
-    FILE_NAMES,
-    PLACES,
-    described_labels,
-    read_description,
-)
-from maskwright.data.readers.manifest import MANIFEST_NAME, cache_folder, write_described
+from maskwright.data.readers.conversion import convert
+from maskwright.data.readers.description import PLACES, described_labels
+from maskwright.data.readers.manifest import write_described
 from maskwright.data.readers.split_files import SPLIT_WORDS
 from maskwright.data.samples import Note, Sample, counted
 from maskwright.errors import DataError
 from maskwright.imageio import (
     IMAGE_SUFFIXES,
-    atomic_folder,
     natural_key,
     read_header,
     write_mask,
@@ -41,10 +35,9 @@ from maskwright.imageio import (
 from maskwright.instances import Instances
 from maskwright.labels import IGNORE_LABEL, Labels
 
-_FORMAT = 3  # of the files written; another number has them written anew
+_FORMAT = 4  # of the files written; another number has them written anew
 _MAX_FILES = 20  # of annotations in a folder
 _KEYS = ("images", "annotations", "categories")
-_NOTES = "notes.json"
 
 
 def _recognize(place: Place) -> Recognition | None:
@@ -86,8 +79,8 @@ def _convert(place: Place) -> Place:
         root = source.parent.parent if source.parent.name == "annotations" else source.parent
     images = _sorted(path for path in root.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES)
     texts = [source] if source.is_file() else _json_files(root)
-    folder = cache_folder("coco") / f"{root.resolve().name}-{_key(root, images, texts)}"
-    if not (folder / MANIFEST_NAME).is_file():
+
+    def write(folder: Path) -> list[Note]:
         files = _parse(texts)
         if not files:
             raise DataError(
@@ -95,31 +88,14 @@ def _convert(place: Place) -> Place:
                 f"categories."
             )
         try:
-            with atomic_folder(folder) as beside:
-                _write(beside, root, files, images)
+            return _write(folder, root, files, images)
         except UnicodeEncodeError as error:
             raise DataError(
                 f"{source} holds a name that is no text, {error.object[:60]!r}; expected names of "
                 f"images and categories in Unicode."
             ) from None
-    notes = json.loads((folder / _NOTES).read_text(encoding="utf-8"))
-    stated = {}
-    if place.description is not None:
-        keys = place.description.model_fields_set - {"root"}
-        stated = {key: getattr(place.description, key) for key in keys}
-    description = read_description(folder / FILE_NAMES[0]).model_copy(update=stated)
-    return Place(str(folder), description, COCO.name, tuple(Note(**note) for note in notes))
 
-
-def _key(root: Path, images: Sequence[Path], texts: Sequence[Path]) -> str:
-    """Hash of all that decides what is drawn, without reading it."""
-    digest = hashlib.sha256(f"{_FORMAT} {root.resolve()}".encode())
-    for path in images:
-        digest.update(str(path.relative_to(root)).encode())
-    for path in texts:
-        state = path.stat()
-        digest.update(f"{path.name} {state.st_size} {state.st_mtime_ns}".encode())
-    return digest.hexdigest()[:12]
+    return convert(replace(place, source=str(root)), COCO.name, _FORMAT, [*images, *texts], write)
 
 
 def _parse(paths: Sequence[Path]) -> list[CocoFile]:
@@ -137,8 +113,10 @@ def _parse(paths: Sequence[Path]) -> list[CocoFile]:
     return [file for file in files if "instances" in file.path.stem.casefold()] or files
 
 
-def _write(folder: Path, root: Path, files: Sequence[CocoFile], paths: Sequence[Path]) -> None:
-    """Draw all masks and describe them."""
+def _write(
+    folder: Path, root: Path, files: Sequence[CocoFile], paths: Sequence[Path]
+) -> list[Note]:
+    """Draw all masks and describe them; what is to be told of them."""
     try:
         names, label_of = list_classes(files)
         images, notes = list_images(root, files, paths, label_of)
@@ -169,7 +147,7 @@ def _write(folder: Path, root: Path, files: Sequence[CocoFile], paths: Sequence[
     write_table(folder / "regions.csv", ("image", "region", "label"), rows)
     stated = described_labels(labels) | {"ignore": [IGNORE_LABEL]}
     write_described(folder, samples, stated, [f"Drawn from {root}.", *map(str, notes)])
-    write_text(folder / _NOTES, json.dumps([asdict(note) for note in notes]))
+    return notes
 
 
 def _check_size(image: CocoImage) -> None:

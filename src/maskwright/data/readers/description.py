@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from maskwright.data.encodings import ClassEntry, ClassMap, Encoding, MaskContents, infer_encoding
 from maskwright.data.encodings.encoding import EncodingKind, Value, format_value
 from maskwright.data.encodings.gray_masks import complete
+from maskwright.data.samples import Doubt
 from maskwright.errors import ConfigError, one_line
 from maskwright.imageio import dump_yaml, read_yaml, write_text
 from maskwright.labels import IGNORE_LABEL, Labels, parse_color
@@ -103,11 +104,14 @@ def encoding_of(
     class_map: ClassMap | None,
     file_per_object: bool,
     description: Description,
-) -> tuple[Encoding, Labels]:
-    """Encoding and classes as stated, else as inferred; `ConfigError` of contradictions."""
+) -> tuple[Encoding, Labels, tuple[Doubt, ...]]:
+    """Encoding and classes as stated, else as inferred, with doubts about what is inferred.
+
+    `ConfigError` of contradictions.
+    """
     stated_map = _class_map(description)
     if description.values is not None or description.threshold is not None:
-        return _stated_encoding(description, stated_map)
+        return *_stated_encoding(description, stated_map), ()
     ignored = {_value(value) for value in description.ignore}
     if ignored:
         contents = [
@@ -118,9 +122,9 @@ def encoding_of(
         if not contents:
             raise ConfigError("data.yaml ignores every value that occurs in the masks.")
     objects = file_per_object or description.objects in ("united", "instances")
-    encoding, labels = infer_encoding(contents, stated_map or class_map, objects)
+    encoding, labels, doubts = infer_encoding(contents, stated_map or class_map, objects)
     values = {**encoding.values, **dict.fromkeys(ignored, IGNORE_LABEL)}
-    return replace(encoding, values=values), labels
+    return replace(encoding, values=values), labels, doubts
 
 
 def _class_map(description: Description) -> ClassMap | None:

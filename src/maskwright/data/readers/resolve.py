@@ -56,6 +56,7 @@ def list_samples(source: str | Path) -> tuple[Place, Layout]:
     layout = result
     layout.name = place.title or layout.name
     layout.notes += [*place.notes, *notes]
+    layout.doubts += place.doubts
     if place.description is not None and place.description.splits is not None:
         split_as_stated(place.path, layout, place.description.splits)
     if not layout.samples:
