@@ -96,7 +96,7 @@ def open_with_doubts(
     splits = {sample.split or "train" for sample in layout.samples}
     absent = [split for split, share in shares.items() if share and split not in splits]
     created = absent if "train" in splits else []  # of training samples
-    probed = probe(layout.samples, seed, bool(created) or fold is not None, scaled_masks)
+    probed = probe(root, layout.samples, seed, scaled_masks)
     contents = list(probed.contents.values())
     encoding, labels, doubts = encoding_of(contents, layout.class_map, layout.objects, description)
     samples, case_from = assign_cases(root, probed.samples, layout, group_by)

@@ -8,15 +8,14 @@ from pathlib import Path
 
 import numpy as np
 
-from maskwright.data.encodings.encoding import Encoding, MaskContents, read_contents
+from maskwright.data.encodings.encoding import Encoding, MaskContents
 from maskwright.data.geometry import same_aspect
 from maskwright.data.parallel import in_threads
+from maskwright.data.readers.mask_contents import read_all_contents
 from maskwright.data.samples import Item, Sample, SkippedFile
 from maskwright.errors import DataError
 from maskwright.imageio import Header, read_header
 
-_MAX_MASKS = 200  # whose contents tell the encoding
-_MAX_STRATIFIED_MASKS = 2000  # up to so many, all are read to spread classes evenly over splits
 _MAX_SAMPLES = 4000  # whose headers are read; beyond, faults show when a sample is read
 _MAX_HEADERS = 50_000  # held, about 20 MB; those of further files are read each time
 
@@ -55,17 +54,16 @@ class ProbeResult:
 
 
 def probe(
-    samples: Sequence[Sample], seed: int, divide: bool, scaled_masks: bool = False
+    root: Path, samples: Sequence[Sample], seed: int, scaled_masks: bool = False
 ) -> ProbeResult:
     """Read headers and masks; samples with a fault are skipped, `DataError` if none is left.
 
-    `seed` decides which files are read where there are many; `divide` tells that splits are to be
-    made, which goes better when all masks are known; with `scaled_masks`, a mask may be larger or
-    smaller than its image, if the aspect agrees.
+    `seed` decides whose headers are read where there are many samples; of masks, all are read; with
+    `scaled_masks`, a mask may be larger or smaller than its image, if the aspect agrees.
     """
     result = ProbeResult(list(samples), Headers())
     _probe_headers(result, seed, scaled_masks)
-    _probe_masks(result, seed, divide)
+    _probe_masks(result, root)
     if not result.samples:
         raise DataError(f"No sample can be used; of the first: {result.skipped[0].reason}")
     return result
@@ -140,18 +138,9 @@ def _read_headers(headers: Headers, sample: Sample) -> tuple[Header, Header | No
         return SkippedFile(sample.image, str(error), broken)
 
 
-def _probe_masks(result: ProbeResult, seed: int, divide: bool) -> None:
+def _probe_masks(result: ProbeResult, root: Path) -> None:
     paths = [mask for sample in result.samples for mask in sample.masks]
-    if not divide or len(paths) > _MAX_STRATIFIED_MASKS:
-        paths = _random_subset(paths, _MAX_MASKS, [seed, 2])
-
-    def count(path: Path) -> MaskContents | str:
-        try:
-            return read_contents(path)
-        except DataError as error:
-            return str(error)
-
-    outcomes = dict(zip(paths, in_threads(count, paths, "Probing masks"), strict=True))
+    outcomes = read_all_contents(root, paths)
     result.contents = {p: held for p, held in outcomes.items() if not isinstance(held, str)}
     result.skip(
         {
