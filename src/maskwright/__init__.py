@@ -8,6 +8,7 @@ __all__ = [
     "check",
     "compare",
     "compare_plans",
+    "convert",
     "cross_validate",
     "demo",
     "ensemble",
@@ -28,7 +29,7 @@ __all__ = [
 if TYPE_CHECKING:
     from maskwright.api.compare_plans import compare_plans
     from maskwright.api.cross_validation import cross_validate, ensemble
-    from maskwright.api.data import check, extract_regions
+    from maskwright.api.data import check, convert, extract_regions
     from maskwright.api.demo import demo
     from maskwright.api.hyperparameter_search import search
     from maskwright.api.models import compare, evaluate, export_model, load, predict

@@ -5,7 +5,7 @@
 
 from maskwright.api.compare_plans import compare_plans, plan_and_compare
 from maskwright.api.cross_validation import cross_validate, ensemble, is_cross_validation
-from maskwright.api.data import check, extract_regions
+from maskwright.api.data import check, convert, extract_regions
 from maskwright.api.demo import Demo, demo, demo_regions
 from maskwright.api.fold_scores import Folds
 from maskwright.api.hyperparameter_search import search
@@ -29,6 +29,7 @@ __all__ = [
     "compare",
     "compare_plans",
     "comparison_folder",
+    "convert",
     "cross_validate",
     "demo",
     "demo_regions",

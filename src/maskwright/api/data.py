@@ -1,4 +1,4 @@
-"""The verbs on data sets alone: `check` and `extract_regions`."""
+"""The verbs on data sets alone: `check`, `convert` and `extract_regions`."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +9,7 @@ from maskwright.data.audit.audit import AuditReport, audit
 from maskwright.data.audit.contact_sheet import contact_sheet
 from maskwright.data.opening import open_with_doubts
 from maskwright.data.pipeline.augmentation import Augmentation
+from maskwright.data.writers import convert_dataset
 from maskwright.errors import DataError
 from maskwright.tasks.regions.extraction.crops import CropSpec
 from maskwright.tasks.regions.extraction.table import write_regions
@@ -42,6 +43,29 @@ def check(
     if sheet is not None:
         contact_sheet(dataset, sheet, augmentation)
     return report
+
+
+def convert(
+    data: str | Path,
+    out: str | Path,
+    to: str,
+    *,
+    on_message: OnMessage = show_alert,
+) -> Path:
+    """Write a data set in another format, with copies of its images.
+
+    Args:
+        out: Folder that must not exist, or be empty; it appears when it is complete.
+        to: Name of the format, one of `maskwright.data.writers.WRITERS`.
+
+    Raises:
+        ConfigError: If there is no such format, or the folder holds something.
+        DataError: If the data set cannot be read, or the format cannot hold what is in it.
+    """
+    dataset = open_dataset(data, val_share=0, test_share=0)
+    report_skipped(dataset, on_message)
+    convert_dataset(dataset, Path(out), to)
+    return Path(out)
 
 
 class CropOptions(TypedDict, total=False):

@@ -8,7 +8,7 @@ from typing import Annotated
 from typer import Context, Exit, Option, Typer, echo
 
 from maskwright import __version__
-from maskwright.cli.data import check
+from maskwright.cli.data import check, convert
 from maskwright.cli.deploy import export, serve
 from maskwright.cli.evaluate import compare, evaluate
 from maskwright.cli.plan import plan, search
@@ -25,7 +25,7 @@ app = Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for command in (
-    *(demo, check, plan, train, evaluate, compare),
+    *(demo, check, convert, plan, train, evaluate, compare),
     *(predict, export, serve, lr_find, search),
 ):
     app.command()(command)

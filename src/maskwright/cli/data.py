@@ -1,4 +1,4 @@
-"""`maskwright check`."""
+"""`maskwright check` and `maskwright convert`."""
 
 import json
 from collections import Counter
@@ -44,6 +44,17 @@ def check(
         print_message(f"See {sheet}.")
     if not report.ok:
         raise Exit(1)
+
+
+def convert(
+    data: options.Data,
+    out: Annotated[Path, Option("-o", "--out", help="New folder for the converted data set.")],
+    to: Annotated[str, Option("--to", help="Format to write; an unknown one lists them all.")],
+) -> None:
+    """Write a data set in another format, with copies of its images."""
+    from maskwright import api
+
+    print_message(f"Converted to {to} in {api.convert(data, out, to)}.")
 
 
 def _show(report: "AuditReport") -> None:

@@ -40,17 +40,17 @@ def square(left, top, side):
 
 @pytest.fixture
 def folder(tmp_path):
-    for name in ("a.jpg", "b.jpg"):
+    for name in ("a.jpg", "b.jpg", "c.jpg"):
         draw(tmp_path / "set" / "images" / name, np.full((5, 6, 3), 90, np.uint8))
     write(
         tmp_path / "set" / "annotations" / "instances.json",
-        {1: "a.jpg", 2: "b.jpg", 5: "lost.jpg"},
+        {1: "a.jpg", 2: "b.jpg", 3: "c.jpg", 5: "lost.jpg"},
         [
             annotation(1, 7, [square(0, 0, 2), square(3, 0, 1)]),
             annotation(1, 3, [square(1, 1, 2)]),
             annotation(1, 9, {"size": [5, 6], "counts": encode_rle(CROWD)["counts"]}, iscrowd=1),
             annotation(1, 3, encode_rle(LOW)),
-            annotation(2, 7, [], bbox=[0, 0, 2, 2]),
+            annotation(3, 7, [], bbox=[0, 0, 2, 2]),
         ],
     )
     return tmp_path / "set"
@@ -83,7 +83,7 @@ def test_polygons_and_runs_become_classes_objects_and_labels_of_regions(folder):
     rows = (dataset.root / "regions.csv").read_text().split()
     assert [row.split(",")[1:] for row in rows[1:]] == [["1", "cat"], ["2", "dog"], ["3", "dog"]]
     told = "; ".join(n.text for n in dataset.notes if n.text.startswith("Skipped"))
-    assert re.search("1 image .* first lost.jpg.*1 object with a box .*1 crowd, as", told)
+    assert re.search("1 image with objects .* box .*first c.jpg.*first lost.jpg.*1 crowd, as", told)
 
 
 def test_what_is_drawn_is_kept_until_a_file_changes(folder):
@@ -171,8 +171,8 @@ def test_sizes_that_are_not_those_of_the_file_are_refused_before_drawing(folder,
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"height": float("inf")}, "not those of COCO: OverflowError"),
-        ({"height": [5]}, "not those of COCO: TypeError"),
+        ({"height": float("inf")}, "are not COCO annotations: OverflowError"),
+        ({"height": [5]}, "are not COCO annotations: TypeError"),
         ({"file_name": "\ud800.jpg"}, "no mask of an image"),
         ({"file_name": "9" * 5000}, "no mask of an image"),
     ],
@@ -203,11 +203,11 @@ def test_what_is_no_coco_is_explained(folder, tmp_path):
     write(path, {1: "a.jpg"}, [annotation(1, 8, [square(0, 0, 2)])])
     with pytest.raises(DataError, match="uses the category 8, which is not among its categories"):
         open_dataset(folder)
-    write(path, {1: "c.jpg"}, [annotation(1, 7, [square(0, 0, 2)])])
-    with pytest.raises(DataError, match=r"no mask of an image below .* first c\.jpg"):
+    write(path, {1: "d.jpg"}, [annotation(1, 7, [square(0, 0, 2)])])
+    with pytest.raises(DataError, match=r"no mask of an image: .* first d\.jpg"):
         open_dataset(folder)
     path.write_text('{"images": [{}], "annotations": [], "categories": []}')
-    with pytest.raises(DataError, match="are not those of COCO: KeyError"):
+    with pytest.raises(DataError, match="are not COCO annotations: KeyError"):
         open_dataset(folder)
     path.write_text("{}")
     with pytest.raises(DataError, match=r"holds no COCO annotations; expected lists"):
@@ -222,3 +222,55 @@ def test_a_part_of_coco_has_its_categories(real_data):
     assert (len(dataset.samples), dataset.labels.num_classes) == (40, 81)
     sample = dataset.samples[0]
     assert dataset.read_instances(sample).shape == dataset.read_image(sample).shape[:2]
+
+
+def test_boxes_are_drawn_or_ignored_as_stated(folder):
+    def labels(boxes):
+        (folder / "data.yaml").write_text(f"boxes: {boxes}")
+        dataset = open_dataset(folder)
+        return dataset.read_mask(dataset.samples[-1])[:3, :3].tolist()
+
+    assert labels("draw") == [[2, 2, 0], [2, 2, 0], [0, 0, 0]]
+    assert labels("ignore") == [[255, 255, 0], [255, 255, 0], [0, 0, 0]]
+    assert open_dataset(folder).samples[-1].image.name == "c.jpg"
+
+
+def test_categories_are_mapped_by_name_over_files(tmp_path):
+    categories = {
+        "train": ((1, "scratch"), (2, "dent"), (3, "rust")),
+        "val": (("1", "rust"), ("2", "scratch"), ("3", "dent")),
+    }
+    for split, listed in categories.items():
+        draw(tmp_path / split / f"{split}.jpg", np.full((5, 6, 3), 90, np.uint8))
+        rust = next(id_ for id_, name in listed if name == "rust")
+        path = tmp_path / split / "_annotations.coco.json"
+        write(path, {7: f"{split}.jpg"}, [annotation("7", rust, [square(0, 0, 2)])], listed)
+    dataset = open_dataset(tmp_path, test_share=0)
+    assert dataset.labels.names == ("background", "scratch", "dent", "rust")
+    assert [dataset.read_mask(sample)[0, 0] for sample in dataset.samples] == [3, 3]
+
+
+def test_all_of_many_files_are_read_and_sizes_may_be_missing(tmp_path):
+    for number in range(30):
+        draw(tmp_path / f"{number}.jpg", np.full((5, 6, 3), 90, np.uint8))
+        path = tmp_path / f"{number}.json"
+        write(path, {1: f"{number}.jpg"}, [annotation(1, 7, [square(0, 0, 2)])])
+        content = json.loads(path.read_text())
+        content["images"] = [{"id": "1", "file_name": f"{number}.jpg"}]
+        path.write_text(json.dumps(content))
+    dataset = open_dataset(tmp_path)
+    assert len(dataset.samples) == 30
+    assert dataset.read_mask(dataset.samples[0]).sum() == 4 * 2
+
+
+def test_an_image_annotated_twice_is_a_doubt_that_stated_files_settle(folder):
+    other = folder / "annotations" / "instances_2.json"
+    write(other, {1: "a.jpg"}, [annotation(1, 9, [square(0, 3, 2)])])
+    with pytest.raises(DataError, match=r"1 image annotated more than once.*annotations: FILE"):
+        open_dataset(folder)
+    (folder / "data.yaml").write_text("annotations: annotations/instances_2.json")
+    (sample,) = (dataset := open_dataset(folder)).samples
+    assert sorted(set(dataset.read_mask(sample).flat)) == [0, 3]
+    (folder / "data.yaml").write_text("annotations: 'annotations/*.json'")
+    dataset = open_dataset(folder)
+    assert sorted(set(dataset.read_mask(dataset.samples[0]).flat)) == [0, 1, 2, 3, 255]

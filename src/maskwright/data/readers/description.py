@@ -54,6 +54,14 @@ class Description(BaseModel):
         description="Whether masks of single objects are united or kept as instances, or each "
         "connected component of a class is an object.",
     )
+    annotations: str | list[str] | None = Field(
+        default=None, description="Files of annotations, as paths or globs; by default all."
+    )
+    boxes: Literal["skip", "draw", "ignore"] | None = Field(
+        default=None,
+        description="Whether images with objects of which only a box is known are skipped, the "
+        "boxes drawn as the objects, or their pixels ignored.",
+    )
     group_by: str | None = Field(
         default=None, description="Column, or pattern of sample ids, that holds the case."
     )

@@ -4,8 +4,8 @@ from collections import Counter
 from functools import partial
 from pathlib import Path
 
+from maskwright.data.readers.annotations.coco import COCO
 from maskwright.data.readers.base import Layout, Place, Reader, Recognition
-from maskwright.data.readers.coco import COCO
 from maskwright.data.readers.description import FILE_NAMES, read_description
 from maskwright.data.readers.folders.reader import FOLDERS
 from maskwright.data.readers.folders.roles import image_folders

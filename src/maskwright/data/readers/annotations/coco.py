@@ -1,0 +1,157 @@
+"""Reader of the JSON of COCO: polygons, run lengths and boxes of objects, and crowds."""
+
+import json
+import mmap
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from maskwright.data.readers.annotations.base import AnnotatedImage, AnnotatedObject, Annotations
+from maskwright.data.readers.annotations.format import AnnotationFormat, Source
+from maskwright.data.readers.annotations.image_files import files_below
+from maskwright.data.readers.annotations.shapes import Box, Polygons, Runs, Shape
+from maskwright.data.readers.split_files import SPLIT_WORDS
+from maskwright.data.samples import examples
+from maskwright.errors import DataError
+
+_KEYS = ("images", "annotations", "categories")
+_SUFFIXES = frozenset({".json"})
+
+
+def _recognize(path: Path) -> tuple[float, str] | None:
+    if path.is_file():
+        is_json = path.suffix.lower() in _SUFFIXES
+        return (0.9 if has_keys(path, _KEYS) else 0.5, path.name) if is_json else None
+    file = next((file for file in files_below(path, _SUFFIXES) if has_keys(file, _KEYS)), None)
+    return (0.5, file.name) if file else None
+
+
+def has_keys(path: Path, keys: Sequence[str]) -> bool:
+    """Whether a JSON file names all keys anywhere."""
+    try:
+        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as text:
+            return all(text.find(f'"{key}"'.encode()) >= 0 for key in keys)
+    except (OSError, ValueError):  # unreadable or empty
+        return False
+
+
+@dataclass(frozen=True)
+class _File:
+    """One file of annotations, parsed, with the words in its name, and the split they state."""
+
+    path: Path
+    content: Mapping[str, Any]
+    words: tuple[str, ...]
+    split: str | None
+
+
+def _read(source: Source) -> Annotations:
+    """Images and objects of all files; those called instances where there are such."""
+    files = list(_parse(source.files))
+    files = [file for file in files if "instances" in file.path.stem.casefold()] or files
+    if not files:
+        raise DataError(
+            f"{source.root if len(source.files) > 1 else source.files[0]} holds no COCO "
+            f"annotations; expected lists of images, annotations and categories."
+        )
+    annotations = Annotations()
+    is_split = len({file.split for file in files}) > 1
+    for file in files:
+        names = _class_names(file)
+        annotations.classes += dict.fromkeys(names.values())
+        images = {}
+        for entry in file.content["images"]:
+            name = str(entry["file_name"])
+            paths = source.images.find(name, file.path.parent, [file.words[-1], file.split])
+            if len(paths) != 1:
+                annotations.skip("ambiguous_images" if paths else "missing_images", name)
+                continue
+            sides = entry.get("height"), entry.get("width")
+            size = None if None in sides else (int(sides[0]), int(sides[1]))
+            split = file.split if is_split else None
+            images[_key(entry["id"])] = AnnotatedImage(paths[0], [], split, size)
+        for entry in file.content["annotations"]:
+            image = images.get(_key(entry["image_id"]))
+            if image is not None:
+                name = f"{str(entry.get('id', '?'))[:40]} of {image.image.name}"
+                class_name = names[_key(entry["category_id"])]
+                crowd = bool(entry.get("iscrowd"))
+                shape = _shape(entry.get("segmentation"), entry.get("bbox"))
+                if shape is not None:
+                    image.objects.append(AnnotatedObject(class_name, shape, name, crowd))
+                if _reaches_beyond(entry.get("bbox"), image.size):
+                    annotations.skip("boxes_beyond_image", name)
+        annotations.images += images.values()
+    return annotations
+
+
+COCO = AnnotationFormat(
+    "COCO annotations", "a JSON file of COCO", "COCO annotations", _SUFFIXES, _recognize, _read
+).reader()
+
+
+def _parse(paths: Sequence[Path]) -> Iterator[_File]:
+    for path in paths:
+        try:
+            content = json.loads(path.read_text(encoding="utf-8-sig"))
+        except (OSError, ValueError, RecursionError):
+            continue
+        if isinstance(content, dict) and all(isinstance(content.get(key), list) for key in _KEYS):
+            words = re.split(r"[^a-z0-9]+", f"{path.parent.name} {path.stem}".casefold())
+            split = next((SPLIT_WORDS[word] for word in words if word in SPLIT_WORDS), None)
+            yield _File(path, content, tuple(words), split)
+
+
+def _key(id_: Any) -> str:
+    """Id of an image or category, which some tools write as text in one place only."""
+    return str(int(id_) if isinstance(id_, float) else id_)
+
+
+def _class_names(file: _File) -> dict[str, str]:
+    """Class of each category, in the order of ids; those of one name that occur stay apart."""
+    categories = file.content["categories"]
+    named = {_key(each["id"]): str(each["name"]) for each in categories}
+    used = {_key(each["category_id"]) for each in file.content["annotations"]}
+    if unknown := used - named.keys():
+        raise DataError(
+            f"{file.path} uses the category {min(unknown)}, which is not among its categories, "
+            f'{examples(f"{id_} {name}" for id_, name in named.items())}. Add it to "categories", '
+            f"or remove its objects."
+        )
+    counts = Counter(named[id_] for id_ in used)
+    ordered = sorted(named, key=lambda id_: (not id_.isdecimal(), id_.zfill(20)))
+    return {
+        id_: f"{named[id_]} ({id_})" if id_ in used and counts[named[id_]] > 1 else named[id_]
+        for id_ in ordered
+    }
+
+
+def _shape(segmentation: Any, box: Any) -> Shape | None:
+    """Shape of polygons, run lengths, or only a box; `None` where there is nothing."""
+    if isinstance(segmentation, list) and segmentation:
+        rings = segmentation if isinstance(segmentation[0], list) else [segmentation]
+        return Polygons([[ring] for ring in rings])
+    if isinstance(segmentation, dict) and {"size", "counts"} <= segmentation.keys():
+        return Runs(segmentation["counts"], segmentation["size"])
+    if segmentation:
+        received = str(segmentation)[:60]
+
+        def refuse(_: tuple[int, int]) -> Any:
+            raise DataError(f"expected polygons or run lengths, received {received}")
+
+        return refuse
+    if not box:
+        return None
+    left, top, width, height = (float(side) for side in box)
+    return Box(left, top, left + width, top + height)
+
+
+def _reaches_beyond(box: Any, size: tuple[int, int] | None) -> bool:
+    """Whether a box, left, top, width and height, lies outside an image by a pixel or more."""
+    if not isinstance(box, list) or len(box) != 4 or size is None:
+        return False
+    left, top, width, height = (float(side) for side in box)
+    return min(left, top) <= -1 or left + width >= size[1] + 1 or top + height >= size[0] + 1

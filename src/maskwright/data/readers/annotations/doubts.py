@@ -1,0 +1,76 @@
+"""Objects of which only a box is known, and images that several files annotate."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from maskwright.data.readers.annotations.base import Annotations, has_box_only
+from maskwright.data.readers.annotations.shapes import Box
+from maskwright.data.samples import Doubt, Note, counted, grouped
+from maskwright.errors import DataError
+
+_DRAW_BOXES = "`boxes: draw` in data.yaml draws boxes as the objects"
+
+
+def settle_boxes(annotations: Annotations, boxes: str | None, source: Path) -> None:
+    """Treat objects with boxes only as stated; by default, their images are left out."""
+    if boxes == "draw":
+        return
+    if boxes == "ignore":
+        for image in annotations.images:
+            image.objects[:] = [
+                replace(each, crowd=each.crowd or isinstance(each.shape, Box))
+                for each in image.objects
+            ]
+        return
+    affected = [image for image in annotations.images if has_box_only(image.objects)]
+    if not affected:
+        return
+    annotations.images = [i for i in annotations.images if not has_box_only(i.objects)]
+    about = f"{counted(len(affected), 'image')} with objects that have a box but no mask"
+    if not any(image.objects for image in annotations.images):
+        raise DataError(
+            f"{source} has {about}, the first {affected[0].image.name}, and no other objects; a "
+            f"box is not a mask: draw the outlines, or put a data.yaml beside them, where "
+            f"{_DRAW_BOXES}."
+        )
+    if annotations.rectangles and boxes is None:
+        annotations.remarks.append(
+            Doubt(
+                "rectangles",
+                f"{about.capitalize()}, the first {affected[0].image.name}: the rectangles may "
+                f"be the outlines of what they mark, or boxes around it.",
+                f"Write data.yaml: {_DRAW_BOXES}, `boxes: ignore` ignores their pixels, "
+                f"`boxes: skip` leaves these images out.",
+            )
+        )
+    else:
+        text = f"Skipped: {about}, the first {affected[0].image.name}; {_DRAW_BOXES}, `boxes: "
+        text += "ignore` ignores their pixels."
+        annotations.remarks.append(Note("boxes_only", text))
+
+
+def join_repeated(annotations: Annotations, stated: bool) -> None:
+    """Join what several files annotate in one image; a doubt, unless the files are `stated`."""
+    groups = grouped(annotations.images, lambda image: image.image)
+    repeated = [images for images in groups.values() if len(images) > 1]
+    for first, *others in repeated:
+        if any(other.split != first.split for other in others):
+            raise DataError(
+                f"{first.image} is annotated for two splits, {first.split or 'none'} and "
+                f"{others[-1].split or 'none'}; expected each image in one."
+            )
+    if repeated and not stated:
+        annotations.remarks.append(
+            Doubt(
+                "annotated_twice",
+                f"{counted(len(repeated), 'image')} annotated more than once, the first "
+                f"{repeated[0][0].image.name}: the annotations may be parts that belong "
+                f"together, or versions of the same.",
+                "Write data.yaml with `annotations: FILE`, or several as `[FILE, FILE]`, to state "
+                "those that are used together.",
+            )
+        )
+    annotations.images = [
+        replace(first, objects=[each for image in (first, *others) for each in image.objects])
+        for first, *others in groups.values()
+    ]

@@ -1,0 +1,23 @@
+"""What a writer of data sets is."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from maskwright.data.dataset import DataSet
+
+
+@dataclass(frozen=True)
+class Writer:
+    """Writer of one format.
+
+    Args:
+        name: Of the format, as `--to` takes it.
+        about: For people, as `"COCO annotations with polygons"`.
+        write: Writes a whole data set into an empty folder; `DataError` where the format cannot
+            hold it.
+    """
+
+    name: str
+    about: str
+    write: Callable[[DataSet, Path], None]

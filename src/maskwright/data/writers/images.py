@@ -1,0 +1,26 @@
+"""Images of a data set, copied as they are, with names that are unique in it."""
+
+import shutil
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from maskwright.data.dataset import DataSet
+from maskwright.data.parallel import in_threads
+from maskwright.data.samples import Item, Sample
+
+
+def image_name(sample: Sample) -> str:
+    """Name of the file of an image in what is written."""
+    return f"{sample.id}{sample.image.suffix.lower()}"
+
+
+def copy_image(sample: Sample, folder: Path) -> Path:
+    """Copy the file of an image; its new path."""
+    folder.mkdir(parents=True, exist_ok=True)
+    return Path(shutil.copyfile(sample.image, folder / image_name(sample)))
+
+
+def for_each_sample(dataset: DataSet, write: Callable[[Sample], Item]) -> list[Item]:
+    """What a function that writes one sample returns for all of them, in order."""
+    return list(in_threads(partial(write), dataset.samples, "Converting images"))
