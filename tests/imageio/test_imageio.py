@@ -96,6 +96,35 @@ def test_orientation_is_applied_as_pillow_does(tmp_path, orientation):
     np.testing.assert_array_equal(read_mask(path).values, expected)
 
 
+def chunk(kind, body):
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+
+def test_the_header_of_a_png_is_read_without_its_pixels(tmp_path):
+    exif = Image.Exif()
+    exif[274] = 6
+    whole = saved(tmp_path / "x.png", COLORS).read_bytes()
+    signature_and_ihdr = whole[:33]
+    late = chunk(b"eXIf", exif.tobytes()[6:])
+    no_pixels = chunk(b"IDAT", b"not compressed") + late + chunk(b"IEND", b"")
+    (tmp_path / "x.png").write_bytes(signature_and_ihdr + no_pixels)
+    header = read_header(tmp_path / "x.png")
+    assert (header.height, header.width, header.orientation) == (3, 2, 6)
+    with pytest.raises(DataError, match="damaged"):
+        read_image(tmp_path / "x.png")
+
+
+def test_interlaced_pixels_of_a_png_are_read(tmp_path):
+    passes = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2))
+    passes = [COLORS[y::dy, x::dx] for x, y, dx, dy in (*passes, (0, 1, 1, 2))]
+    rows = b"".join(b"\0" + row.tobytes() for pixels in passes if pixels.size for row in pixels)
+    ihdr = chunk(b"IHDR", struct.pack(">IIBBBBB", 3, 2, 8, 2, 0, 0, 1))
+    idat = chunk(b"IDAT", zlib.compress(rows))
+    path = tmp_path / "x.png"
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + ihdr + idat + chunk(b"IEND", b""))
+    np.testing.assert_array_equal(read_image(path), COLORS)
+
+
 def test_alpha_is_dropped_but_not_from_a_tiff(tmp_path):
     pixels = np.dstack([COLORS, GRAY])
     for name in ("x.png", "x.webp"):

@@ -92,7 +92,8 @@ def content_hash(image: np.ndarray, name: str) -> str:
 
 def is_flat(image: np.ndarray) -> bool:
     """Whether all pixels of `(h, w, c)` have one color."""
-    return bool((image == image[0, 0]).all())
+    first = image[0, 0]
+    return bool((image[0] == first).all() and (image == first).all())  # most end with the first row
 
 
 def _hashes(thumbs: np.ndarray) -> np.ndarray:

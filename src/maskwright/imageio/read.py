@@ -1,9 +1,10 @@
 """Read images and masks: 8-bit, 16-bit and float, any number of channels, orientation applied.
 
 No single library reads all formats correctly. Pillow reads all headers before decoding, and decodes
-8-bit files, palettes and JPEG (OpenCV decodes truncated JPEG silently, and converts palettes to
-colors); imagecodecs decodes 16-bit PNG (Pillow truncates colors to 8 bits, OpenCV prints to the
-terminal); tifffile decodes TIFF (Pillow and OpenCV support at most four channels).
+palettes and JPEG (OpenCV decodes truncated JPEG silently, and converts palettes to colors);
+imagecodecs decodes PNG of 8 and 16 bits (Pillow takes twice as long and truncates colors to 8 bits,
+OpenCV prints to the terminal); tifffile decodes TIFF (Pillow and OpenCV support at most four
+channels).
 """
 
 import threading
@@ -184,7 +185,10 @@ def _header(image: Image.Image, start: bytes) -> Header:
 
 def _decode(path: Path | NamedBytes, image: Image.Image, start: bytes) -> np.ndarray:
     """Decode to `(h, w, c)`, one or three channels and possibly alpha, in the dtype of the file."""
-    if _png_depth(start) == 16:
+    depth = _png_depth(start)
+    plain = image.mode in {"L", "LA", "RGB", "RGBA"} and "transparency" not in image.info
+    # Of 8 bits, interlaced ones are left to Pillow: imagecodecs prints to the terminal.
+    if depth == 16 or (depth == 8 and plain and not start[28]):
         pixels = imagecodecs.png_decode(path.read_bytes())
     else:
         if image.mode == "1":
