@@ -76,14 +76,14 @@ def test_bad_files_are_reported_and_the_rest_is_done(tmp_path, size):
 def test_an_image_that_memory_does_not_hold_ends_no_folder(tmp_path, monkeypatch):
     for name in ("a", "b", "c"):
         draw(tmp_path / "in" / f"{name}.png")
-    read = pipeline.read_image
+    read = pipeline.read_with_gaps
 
     def short_of_memory(path, max_pixels):
         if path.name == "b.png":
             raise MemoryError("Unable to allocate 10 GiB")
         return read(path, max_pixels)
 
-    monkeypatch.setattr(pipeline, "read_image", short_of_memory)
+    monkeypatch.setattr(pipeline, "read_with_gaps", short_of_memory)
     result = predict_folder(predictor((8, 8)), tmp_path / "in", tmp_path / "out")
     assert [path.name for path in result.written] == ["a.png", "c.png"]
     assert result.failed[0].reason.endswith("b.png: Unable to allocate 10 GiB")

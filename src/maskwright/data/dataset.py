@@ -15,7 +15,7 @@ from maskwright.data.encodings.encoding import Encoding
 from maskwright.data.readers.probe import Headers, kind_differs, sizes_differ
 from maskwright.data.samples import Doubt, Note, Sample, SkippedFile
 from maskwright.errors import DataError
-from maskwright.imageio import Header, read_image, read_mask
+from maskwright.imageio import Header, read_mask, read_with_gaps
 from maskwright.instances import Instances
 from maskwright.labels import IGNORE_LABEL, Labels
 
@@ -77,31 +77,43 @@ class DataSet:
     def read(self, sample: Sample) -> tuple[np.ndarray, np.ndarray]:
         """Image `(h, w, channels)` in the file's range, and labels `(h, w)` int32.
 
-        Gray becomes RGB and RGB gray where the data set has the other. `DataError` if a file cannot
-        be read, sizes differ, values are unknown, or the image is of another kind than most.
+        Gray becomes RGB and RGB gray where the data set has the other; pixels without data are
+        ignored. `DataError` if a file cannot be read, sizes differ, values are unknown, or the
+        image is of another kind than most.
         """
-        image = self.read_image(sample)
+        image, labels, _ = self.read_with_gaps(sample)
+        return image, labels
+
+    def read_with_gaps(self, sample: Sample) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+        """As `read`, and where the image has no data, bool `(h, w)`; `None` where it has all."""
+        image, gap = self._read_pixels(sample)
         size = image.shape[:2]
         labels = self.read_mask(sample) if sample.masks else np.zeros(size, np.int32)
         if labels.shape != size:
             raise DataError(sizes_differ(sample.image, size, sample.masks[0], labels.shape))
-        return image, labels
+        if gap is not None:
+            labels[gap] = IGNORE_LABEL
+        return image, labels, gap
 
     def read_image(self, sample: Sample) -> np.ndarray:
         """Image `(h, w, channels)` in the file's range."""
-        image = read_image(sample.image)
+        return self._read_pixels(sample)[0]
+
+    def _read_pixels(self, sample: Sample) -> tuple[np.ndarray, np.ndarray | None]:
+        """Image, and where it has no data."""
+        image, gap = read_with_gaps(sample.image)
         self.hashes[sample.image] = content_hash(image, sample.id)
         problem = kind_differs(image.shape[2], str(image.dtype), self.channels, self.dtype)
         if problem:
             raise DataError(f"{sample.image} {problem}.")
         if image.shape[2] == self.channels:
-            return image
+            return image, gap
         if self.channels == 3:
-            return np.repeat(image, 3, axis=2)
+            return np.repeat(image, 3, axis=2), gap
         # Luminance of ITU-R BT.601, as Pillow and OpenCV compute it.
         gray: np.ndarray = image @ np.array([0.299, 0.587, 0.114])
         whole = gray.round() if image.dtype.kind == "u" else gray
-        return whole.astype(image.dtype)[..., None]
+        return whole.astype(image.dtype)[..., None], gap
 
     def content_hash(self, sample: Sample) -> str | None:
         """Hash of the pixels in the file of an image; `None` where it cannot be read."""

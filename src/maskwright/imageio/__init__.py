@@ -21,7 +21,13 @@ from maskwright.imageio.files import (
     write_text,
 )
 from maskwright.imageio.header import MAX_PIXELS, Header
-from maskwright.imageio.read import RawMask, read_header, read_image, read_mask
+from maskwright.imageio.read import (
+    RawMask,
+    read_header,
+    read_image,
+    read_mask,
+    read_with_gaps,
+)
 from maskwright.imageio.safe_yaml import dump_yaml, parse_yaml, read_yaml
 from maskwright.imageio.tables import plain_cell, table_text, write_table
 from maskwright.imageio.write import write_image, write_mask
@@ -48,6 +54,7 @@ __all__ = [
     "read_header",
     "read_image",
     "read_mask",
+    "read_with_gaps",
     "scratch_folder",
     "read_yaml",
     "sweep",

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+import numpy as np
 import tifffile
 
 from maskwright.errors import DataError
@@ -14,6 +15,7 @@ from maskwright.imageio.header import reading, start_of
 NODATA_TAG = 42113  # text tag of GDAL
 # Scale, tie points, matrix; then coordinate system: keys, numbers and names.
 _GEO_TAGS = (33550, 33922, 34264, 34735, 34736, 34737)
+_RASTER_TYPE, _PIXEL_IS_POINT = 1025, 2  # key, and its value where positions are of pixel centers
 _DRIVERS = {
     b"\0\0\0\x0cjP  ": "JP2OpenJPEG",
     b"\xff\x4f\xff\x51": "JP2OpenJPEG",
@@ -107,6 +109,28 @@ def tiff_nodata(page: Any) -> float | None:
         return None if tag is None else float(str(tag.value).strip("\0 "))
     except ValueError:
         return None
+
+
+def corners_of(page: Any) -> tuple[float, float, float, float] | None:
+    """Position of the top left and the bottom right corner of a page, x and y; `None` without."""
+    tags = {code: page.tags[code].value for code in _GEO_TAGS[:4] if code in page.tags}
+    tie = tags.get(_GEO_TAGS[1], ())
+    if _GEO_TAGS[2] in tags:
+        xx, xy, _, x, yx, yy, _, y = tags[_GEO_TAGS[2]][:8]
+    elif _GEO_TAGS[0] in tags and len(tie) == 6:  # more points are a warp
+        xx, xy, yx, yy = tags[_GEO_TAGS[0]][0], 0.0, 0.0, -tags[_GEO_TAGS[0]][1]
+        x, y = tie[3] - tie[0] * xx, tie[4] - tie[1] * yy
+    else:
+        return None
+    keys = np.array(tags.get(_GEO_TAGS[3], ()), np.int64)
+    keys = keys[: len(keys) // 4 * 4].reshape(-1, 4)
+    is_point = bool(((keys[:, 0] == _RASTER_TYPE) & (keys[:, 3] == _PIXEL_IS_POINT)).any())
+    first = -0.5 if is_point else 0.0  # of a pixel: the position of the corner of the image
+    ends = [(first, first), (page.imagewidth + first, page.imagelength + first)]
+    left, top, right, bottom = (
+        float(value) for c, r in ends for value in (x + xx * c + xy * r, y + yx * c + yy * r)
+    )
+    return left, top, right, bottom
 
 
 def tags_of(crs: Any, transform: Any) -> GeoTags | None:

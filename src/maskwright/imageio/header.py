@@ -31,7 +31,12 @@ class Header:
         format: Format by content, such as `"PNG"`.
         orientation: EXIF orientation, 1 to 8; 1 is upright.
         mode: Pixel format in the terms of Pillow, such as `"P"`; `""` for TIFF.
-        alpha: Whether there is an alpha channel or transparent color; `False` for TIFF.
+        alpha: Whether there is an alpha channel or transparent color.
+        pages: Pages of a TIFF that are read as channels.
+        white_is_zero: Whether the file stores white as 0; images are read as they are to be seen.
+        nodata: Value for no data, as a GeoTIFF declares it; `None` without.
+        white: Value of white of a 16-bit image that states fewer bits; `None` for 65535.
+        corners: Easting and northing of the top left and the bottom right corner; `None` without.
     """
 
     width: int
@@ -43,6 +48,11 @@ class Header:
     orientation: int
     mode: str = ""
     alpha: bool = False
+    pages: int = 1
+    white_is_zero: bool = False
+    nodata: float | None = None
+    white: int | None = None
+    corners: tuple[float, float, float, float] | None = None
 
 
 @dataclass(frozen=True)

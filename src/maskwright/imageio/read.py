@@ -20,6 +20,7 @@ from PIL import Image
 
 from maskwright.errors import DataError
 from maskwright.imageio.files import NamedBytes
+from maskwright.imageio.gaps import check_gaps, fill_gaps
 from maskwright.imageio.header import (
     EXIF_ORIENTATION,
     MAX_PIXELS,
@@ -36,6 +37,7 @@ from maskwright.imageio.tiff import TIFF_MAGIC, open_tiff_image
 
 _FORMATS = ("PNG", "JPEG", "GIF", "WEBP", "BMP", "PPM", "JPEG2000")
 """All that Pillow may open; others of its formats start programs, such as Ghostscript."""
+_NOT_FINITE = -(2**31)  # stands for NaN and for what is beyond in a mask of floats
 # The limit of Pillow is a global below ours; the lock restricts its removal to one `open`.
 _PILLOW_LIMIT = threading.Lock()
 
@@ -44,11 +46,13 @@ _PILLOW_LIMIT = threading.Lock()
 class RawMask:
     """Integers `(h, w)` or uint8 colors `(h, w, 3)` of a mask file, before they become labels.
 
-    `palette` is uint8 `(n, 3)` if the values are indices into it, else `None`.
+    `palette` is uint8 `(n, 3)` if the values are indices into it, else `None`; `nodata` the value
+    of pixels without data, as a GeoTIFF declares it, or what stands for NaN.
     """
 
     values: np.ndarray
     palette: np.ndarray | None = None
+    nodata: int | None = None
 
 
 def read_header(path: str | Path | NamedBytes, max_pixels: int = MAX_PIXELS) -> Header:
@@ -60,14 +64,27 @@ def read_header(path: str | Path | NamedBytes, max_pixels: int = MAX_PIXELS) -> 
 def read_image(path: str | Path | NamedBytes, max_pixels: int = MAX_PIXELS) -> np.ndarray:
     """Pixels `(h, w, c)`, orientation applied, in RGB order and in the value range of the file.
 
-    Alpha is dropped, but a TIFF keeps all channels. One-bit images become 0 and 255, palettes
-    become colors, and other types than uint8 and uint16 become float32. Of several frames, the
-    first is read. Raises `DataError` if the file is missing, empty, damaged, truncated, larger than
-    `max_pixels`, or not an image.
+    Alpha is dropped, one-bit images become 0 and 255, palettes and CMYK become RGB, and other types
+    than uint8 and uint16 become float32, with 0 where there is no data. Raises `DataError` if the
+    file is missing, empty, damaged, truncated, larger than `max_pixels`, not one image, or holds
+    NaN in some channels of a pixel.
+    """
+    return read_with_gaps(path, max_pixels)[0]
+
+
+def read_with_gaps(
+    path: str | Path | NamedBytes, max_pixels: int = MAX_PIXELS
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """As `read_image`, with a mask bool `(h, w)` of pixels without data; `None` without any.
+
+    These have the value that a GeoTIFF declares, NaN, or -9999 in floats, in all channels.
     """
     with _open(path, max_pixels) as image:
         header = image.header
-        return upright(image.pixels().astype(header.dtype, copy=False), header.orientation)
+        pixels = upright(image.pixels().astype(header.dtype, copy=False), header.orientation)
+    filled, gap = fill_gaps(pixels, header.nodata)
+    check_gaps(path, filled, gap, header.nodata is not None)
+    return filled, gap
 
 
 def read_mask(path: str | Path | NamedBytes, max_pixels: int = MAX_PIXELS) -> RawMask:
@@ -80,8 +97,14 @@ def read_mask(path: str | Path | NamedBytes, max_pixels: int = MAX_PIXELS) -> Ra
     """
     with _open(path, max_pixels) as image:
         values, palette = image.mask_values()
-        values = upright(values, image.header.orientation)
-    return RawMask(_mask_values(path, values), palette)
+        header = image.header
+        values = upright(values, header.orientation)
+    nodata = header.nodata
+    nodata = int(nodata) if nodata is not None and abs(nodata) <= -_NOT_FINITE else None
+    if values.dtype.kind == "f" and (void := ~(np.abs(values) < -_NOT_FINITE)).any():
+        nodata = _NOT_FINITE if nodata is None else nodata
+        values = np.where(void, nodata, values)
+    return RawMask(_mask_values(path, values, header.alpha), palette, nodata)
 
 
 @contextmanager
@@ -94,18 +117,21 @@ def _open(source: str | Path | NamedBytes, max_pixels: int) -> Iterator[OpenImag
         yield image
 
 
-def _mask_values(path: str | Path | NamedBytes, values: np.ndarray) -> np.ndarray:
+def _mask_values(path: str | Path | NamedBytes, values: np.ndarray, alpha: bool) -> np.ndarray:
     """Integers `(h, w)` or uint8 colors `(h, w, 3)` from decoded pixels `(h, w, c)`."""
     if values.dtype.kind == "f":
         whole = np.round(values).astype(np.int64)
         if not np.array_equal(whole, values):
             raise DataError(f"{path} contains fractions; expected integers as labels of a mask.")
         values = whole
-    if values.shape[2] > 4:
-        raise DataError(f"{path} has {values.shape[2]} channels; expected a mask with 1 to 4.")
-    if values.shape[2] in {2, 4}:
+    if alpha and values.shape[2] in {2, 4}:
         # Some tools store the mask in the alpha channel only, over an arbitrary color.
         values = values[..., :-1] * (values[..., -1:] > 0).astype(values.dtype)
+    if values.shape[2] not in {1, 3}:
+        raise DataError(
+            f"{path} has {values.shape[2]} channels; expected a mask of one, the label of each "
+            f"pixel, or of three, its color."
+        )
     if values.shape[2] == 1 or (values == values[..., :1]).all():
         return values[..., 0]
     if values.dtype != np.uint8:
@@ -126,6 +152,11 @@ def _open_raster(path: Path | NamedBytes, start: bytes, max_pixels: int) -> Iter
         sides = (image.height, image.width, len(image.getbands()))
         check_size(path, *sides, max_pixels)
         check_packing(path, prod(sides))
+        if image.format != "MPO" and getattr(image, "is_animated", False):  # previews follow in MPO
+            raise DataError(
+                f"{path} has several frames; expected one picture: save the frame that is meant as "
+                f"PNG."
+            )
         is_png = image.format == "PNG"
         if is_png and "exif" not in image.info:
             image.info["exif"] = late_exif(path)

@@ -12,6 +12,7 @@ import tifffile
 
 from maskwright.errors import DataError
 from maskwright.imageio.files import NamedBytes
+from maskwright.imageio.geo import corners_of, tiff_nodata
 from maskwright.imageio.header import (
     EXIF_ORIENTATION,
     Header,
@@ -19,10 +20,23 @@ from maskwright.imageio.header import (
     check_packing,
     check_size,
 )
-from maskwright.imageio.tiff_checks import check_directories, check_metadata, check_parts
+from maskwright.imageio.tiff_checks import (
+    check_directories,
+    check_metadata,
+    check_parts,
+    check_single,
+)
+from maskwright.imageio.tiff_colors import (
+    PALETTE,
+    check_alpha,
+    mask_page_values,
+    num_channels,
+    stated_white,
+    tiff_palette,
+    to_pixels,
+)
 
 TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-_MINISWHITE, _PALETTE = 0, 3
 _PART_BYTES = 2**26  # of one strip or tile, decoded; with larger ones a page is read whole
 _CACHE_BYTES = 2**26  # of decoded strips and tiles, so that windows below each other share them
 
@@ -39,14 +53,25 @@ def open_tiff(path: Path | NamedBytes) -> tifffile.TiffFile:
 
 @contextmanager
 def open_tiff_image(path: Path | NamedBytes, start: bytes, max_pixels: int) -> Iterator[OpenImage]:
-    """Open the first picture of a TIFF; raises `DataError` for stacks of pictures."""
+    """Open the picture of a TIFF; raises `DataError` for several of them."""
     with open_tiff(path) as tiff:
         header = tiff_header(path, tiff, max_pixels)
 
         def mask_values() -> tuple[np.ndarray, np.ndarray | None]:
-            return tiff_values(tiff), tiff_palette(tiff.pages[0]) if header.palette else None
+            if header.pages > 1:
+                raise DataError(
+                    f"{path} has {header.pages} pages; expected a mask of one: write each page to "
+                    f"a file of its own, or the label of each pixel to one page."
+                )
+            values = mask_page_values(path, tiff.pages[0], tiff_values(tiff))
+            return values, tiff_palette(tiff.pages[0]) if header.palette else None
 
-        yield OpenImage(header, lambda: to_pixels(tiff.pages[0], tiff_values(tiff)), mask_values)
+        def pixels() -> np.ndarray:
+            values = tiff_values(tiff)
+            check_alpha(path, tiff.pages[0], values)
+            return to_pixels(tiff.pages[0], values)
+
+        yield OpenImage(header, pixels, mask_values)
 
 
 def _tiff_axes(
@@ -73,12 +98,13 @@ def _tiff_axes(
 def tiff_header(path: Path | NamedBytes, tiff: tifffile.TiffFile, max_pixels: int) -> Header:
     """Header of an open TIFF; raises `DataError` for image stacks, and parts that cannot be."""
     check_metadata(path, tiff)
+    check_single(path, tiff)
     shape, channel_axis = _tiff_axes(path, tiff)
-    channels = 1 if channel_axis is None else shape[channel_axis]
+    samples = 1 if channel_axis is None else shape[channel_axis]
     height, width = (n for axis, n in enumerate(shape) if axis != channel_axis)
     page = tiff.pages[0]
-    planes, depth, rows, columns, samples = page.shaped
-    for h, w, c in ((height, width, channels), (rows, columns, planes * depth * samples)):
+    planes, depth, rows, columns, page_samples = page.shaped
+    for h, w, c in ((height, width, samples), (rows, columns, planes * depth * page_samples)):
         check_size(path, h, w, c, max_pixels)
         check_packing(path, h * w * c)
     check_parts(path, tiff)
@@ -86,31 +112,37 @@ def tiff_header(path: Path | NamedBytes, tiff: tifffile.TiffFile, max_pixels: in
     orientation = int(tag.value) if tag is not None and int(tag.value) in range(1, 9) else 1
     if orientation >= 5:
         width, height = height, width
-    palette = page.photometric == _PALETTE
+    palette = page.photometric == PALETTE
     kind = np.dtype(tiff.series[0].dtype)
     dtype = "uint8" if palette or kind == np.bool_ else kind.name
     if dtype not in {"uint8", "uint16"}:
         if kind.kind not in "iuf":
             raise DataError(f"{path} contains {kind} pixels; expected integers or floats.")
         dtype = "float32"
-    return Header(width, height, 3 if palette else channels, dtype, "TIFF", palette, orientation)
+    pages = samples // page.samplesperpixel if samples > 1 else 1
+    channels, alpha = num_channels(path, page, samples)
+    return Header(
+        width,
+        height,
+        channels,
+        dtype,
+        "TIFF",
+        palette,
+        orientation,
+        alpha=alpha,
+        pages=pages,
+        white_is_zero=page.photometric == tifffile.PHOTOMETRIC.MINISWHITE,
+        nodata=None if palette else tiff_nodata(page),
+        white=stated_white(page) if dtype == "uint16" else None,
+        corners=corners_of(page),
+    )
 
 
 def tiff_values(tiff: tifffile.TiffFile) -> np.ndarray:
-    """Values `(h, w, c)` as stored: palette indices are not converted, one bit is 0 and 255."""
+    """Values `(h, w, c)` as stored: palette indices are not converted, one bit is `bool`."""
     shape, channel_axis = _tiff_axes(Path(tiff.filename), tiff)
     values: np.ndarray = tiff.series[0].asarray().reshape(shape)
-    values = values[..., None] if channel_axis is None else np.moveaxis(values, channel_axis, -1)
-    return values * np.uint8(255) if values.dtype == np.bool_ else values
-
-
-def to_pixels(page: Any, values: np.ndarray) -> np.ndarray:
-    """Convert values `(h, w, c)` of a page: palettes become colors, one bit becomes 0 and 255."""
-    pixels = values * np.uint8(255) if values.dtype == np.bool_ else values
-    if page.photometric == _PALETTE:
-        pixels = tiff_palette(page)[pixels[..., 0]]
-    # One-bit arrays are not inverted: tifffile always declares them as white at zero.
-    return ~pixels if page.photometric == _MINISWHITE and pixels.dtype.kind == "u" else pixels
+    return values[..., None] if channel_axis is None else np.moveaxis(values, channel_axis, -1)
 
 
 def channel_planes(tiff: tifffile.TiffFile) -> list[Any]:
@@ -122,12 +154,6 @@ def channel_planes(tiff: tifffile.TiffFile) -> list[Any]:
     samples = 1 if channel_axis is None else shape[channel_axis]
     per_page = pages[0].keyframe.samplesperpixel
     return pages if samples == len(pages) * per_page and 1 in {len(pages), per_page} else []
-
-
-def tiff_palette(page: Any) -> np.ndarray:
-    """Palette uint8 `(n, 3)` of a page, which TIFF stores in 16 bits."""
-    table: np.ndarray = np.asarray(page.colormap).T >> 8
-    return table.astype(np.uint8)
 
 
 def page_reader(tiff: tifffile.TiffFile, frame: Any) -> TiffValues | None:

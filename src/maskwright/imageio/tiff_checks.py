@@ -77,6 +77,23 @@ def check_metadata(path: Path | NamedBytes, tiff: tifffile.TiffFile) -> None:
             )
 
 
+def check_single(path: Path | NamedBytes, tiff: tifffile.TiffFile) -> None:
+    """Raise `DataError` where pictures follow that are no smaller versions of the first."""
+    first = tiff.series[0]
+    if first.kind not in {"generic", "shaped", "uniform"}:
+        return  # formats of slides and microscopes say what else they hold
+    height, width = first.keyframe.shape[:2]
+    for other in tiff.series[1:]:
+        page = other.keyframe
+        low, wide = page.shape[:2] if len(page.shape) > 1 else (0, 0)
+        is_smaller = low < height and abs(low * width - wide * height) <= max(height, width)
+        if not (page.is_reduced or page.is_mask or is_smaller):
+            raise DataError(
+                f"{path} holds {len(tiff.series)} pictures, the first of {width}x{height} pixels "
+                f"and another of {wide}x{low}; write each to a separate file."
+            )
+
+
 def check_parts(path: Path | NamedBytes, tiff: tifffile.TiffFile) -> None:
     """Raise `DataError` unless the tiles or strips of the first image are as large as can be.
 

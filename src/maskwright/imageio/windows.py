@@ -11,17 +11,17 @@ import tifffile
 
 from maskwright.errors import DataError
 from maskwright.imageio.files import GEO_SUFFIXES, SLIDE_SUFFIXES
-from maskwright.imageio.geo import GeoTags, geo_tags, open_gdal, tags_of, tiff_nodata
+from maskwright.imageio.geo import GeoTags, geo_tags, open_gdal, tags_of
 from maskwright.imageio.header import MAX_PIXELS, check_size, reading, start_of
-from maskwright.imageio.read import read_header, read_image
+from maskwright.imageio.read import read_header, read_with_gaps
 from maskwright.imageio.tiff import (
     TIFF_MAGIC,
     channel_planes,
     open_tiff,
     page_reader,
     tiff_header,
-    to_pixels,
 )
+from maskwright.imageio.tiff_colors import to_pixels
 
 MOST_PIXELS = 2**34
 """Maximum number of pixels of an image read by windows: 131,072 pixels square."""
@@ -91,13 +91,16 @@ def _whole(path: Path, max_pixels: int) -> Windows:
             f"decoded whole are limited to {max_pixels:,} pixels: convert it to a tiled TIFF with "
             f"`gdal_translate -co TILED=YES -co BIGTIFF=IF_SAFER` or `vips tiffsave --tile`."
         )
-    image = read_image(path, max_pixels)
+    image, gap = read_with_gaps(path, max_pixels)
+    if gap is not None and image.dtype == np.float32:
+        image[gap] = np.nan
 
     def read(top: int, bottom: int, left: int, right: int) -> np.ndarray:
         return image[top:bottom, left:right]
 
     height, width, channels = image.shape
-    return Windows(height, width, channels, image.dtype.name, read)
+    nodata = _nodata_of(header.nodata, header.dtype)
+    return Windows(height, width, channels, header.dtype, read, nodata=nodata)
 
 
 def _tiff(path: Path, tiff: tifffile.TiffFile, max_pixels: int) -> Windows:
@@ -107,11 +110,11 @@ def _tiff(path: Path, tiff: tifffile.TiffFile, max_pixels: int) -> Windows:
         return _whole(path, max_pixels)  # the georeference refers to the stored orientation
     first = tiff.pages[0]
     geo = geo_tags(first)
-    nodata = None if header.palette else _nodata_of(tiff_nodata(first), header.dtype)
+    nodata = _nodata_of(header.nodata, header.dtype)
     parts = [page_reader(tiff, page) for page in channel_planes(tiff)]
     readers = [part for part in parts if part is not None]
     if not parts or len(readers) < len(parts):
-        return replace(_whole(path, max_pixels), geo=geo, nodata=nodata)
+        return replace(_whole(path, max_pixels), geo=geo)
 
     def read(top: int, bottom: int, left: int, right: int) -> np.ndarray:
         with reading(path):
@@ -123,10 +126,10 @@ def _tiff(path: Path, tiff: tifffile.TiffFile, max_pixels: int) -> Windows:
 
 
 def _nodata_of(nodata: float | None, dtype: str) -> float | None:
-    """No-data value, or `None` if pixels of this type cannot have it."""
-    if nodata is None or dtype == "float32":
-        return nodata
-    return nodata if nodata in range(np.iinfo(dtype).max + 1) else None
+    """No-data value, NaN of floats that declare none; `None` if pixels of this type have none."""
+    if dtype == "float32":
+        return np.nan if nodata is None else nodata
+    return nodata if nodata is not None and nodata in range(np.iinfo(dtype).max + 1) else None
 
 
 @contextmanager

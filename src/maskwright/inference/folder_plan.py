@@ -27,7 +27,7 @@ class ReadImage:
     """An image that was read, and the fields of its `ManifestEntry` that are known so far.
 
     `pixels` are those of a small image whose overlay is wanted, else `None`; `bytes` is what it
-    counted for while it was read ahead.
+    counted for while it was read ahead; `gap` is where it has no data, bool `(h, w)`, or `None`.
     """
 
     job: Job
@@ -37,6 +37,7 @@ class ReadImage:
     pixels: np.ndarray | None
     entry: dict[str, Any]
     bytes: int
+    gap: np.ndarray | None = None
 
 
 @dataclass(frozen=True, slots=True)

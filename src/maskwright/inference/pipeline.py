@@ -17,7 +17,7 @@ import numpy as np
 from maskwright.data.parallel import Room, behind, in_threads
 from maskwright.errors import DataError
 from maskwright.export.engines import cores, first_line
-from maskwright.imageio import MAX_PIXELS, read_header, read_image
+from maskwright.imageio import MAX_PIXELS, read_header, read_with_gaps
 from maskwright.inference.folder_plan import Advance, FolderModel, ReadImage, Rejected, Work
 from maskwright.inference.manifest import ManifestEntry, described
 from maskwright.inference.output_paths import Job, WorkItem, describe
@@ -107,7 +107,7 @@ def _read(
         held = prod(sides) * np.dtype(header.dtype).itemsize
         room.enter(number, held)
         inside = True
-        image = read_image(job.image, options.max_pixels)
+        image, gap = read_with_gaps(job.image, options.max_pixels)
         prepared = model.prepare(image, job)
     except _FAULTS as error:
         if inside:
@@ -118,7 +118,7 @@ def _read(
         return _failed(entry, job, error)
     pixels = image if job.overlay is not None and image.nbytes <= _OVERLAY_BYTES else None
     entry["seconds"] = time.perf_counter() - started
-    return ReadImage(job, item.case, image.shape[:2], prepared, pixels, entry, held)
+    return ReadImage(job, item.case, image.shape[:2], prepared, pixels, entry, held, gap)
 
 
 def _failed(entry: dict[str, Any], job: Job, error: Exception) -> ManifestEntry:

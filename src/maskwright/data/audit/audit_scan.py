@@ -43,6 +43,8 @@ class AuditedSample:
         name: Of the image file, relative to the data set where it lies in it.
         mask_kinds: How each mask file stores its pixels, such as `"palette"`.
         counts: Pixels of each label, `(256,)`; the last counts ignored ones.
+        gap_px: Pixels of the image without data.
+        inverted: Whether the image or a mask stores white as 0.
     """
 
     sample: Sample
@@ -54,7 +56,8 @@ class AuditedSample:
     pixels_digest: bytes
     labels_digest: bytes
     thumb: np.ndarray
-    finite: bool
+    gap_px: int
+    inverted: bool
     flat: bool
 
 
@@ -71,10 +74,10 @@ def relative_name(root: Path, path: Path) -> str:
 def _read(dataset: DataSet, sample: Sample) -> AuditedSample | SampleFault:
     try:
         header = dataset.header(sample.image)
-        image, labels = dataset.read(sample)
+        image, labels, gap = dataset.read_with_gaps(sample)
     except DataError as error:
         return _diagnose(dataset, sample, str(error))
-    low, high, thumb = image.min(), image.max(), thumbnail(image)
+    thumb = thumbnail(image)
     return AuditedSample(
         sample,
         relative_name(dataset.root, sample.image),
@@ -85,7 +88,8 @@ def _read(dataset: DataSet, sample: Sample) -> AuditedSample | SampleFault:
         pixels_digest=digest_of(image),
         labels_digest=digest_of(labels),
         thumb=thumb,
-        finite=image.dtype.kind != "f" or bool(np.isfinite(low) and np.isfinite(high)),
+        gap_px=0 if gap is None else int(gap.sum()),
+        inverted=any(dataset.header(path).white_is_zero for path in (sample.image, *sample.masks)),
         flat=float(np.ptp(thumb)) < 1 and is_flat(image),
     )
 
@@ -129,9 +133,12 @@ ADVICE = {
     "what is not wanted.",
     "misnamed": "They are read by their content here; rename or convert them for other programs.",
     "alpha": "Nothing, where the colors beneath are the picture; else flatten the images.",
+    "alpha_kept": "Nothing, where it is a band of its own, as infrared; else remove it.",
     "orientation": "See on the contact sheet that masks and images lie alike.",
     "channels": "Nothing, where color means nothing; else look for images of another source.",
-    "not_finite": "Replace them, say by 0: a single one turns the whole training into NaN.",
+    "no_data": "Nothing, where it is meant so: they are neither trained on nor scored.",
+    "pages": "Nothing, where each page is a channel; else write each page to a file of its own.",
+    "white_is_zero": "Nothing, where they look right on the contact sheet.",
     "flat": "Leave them out: there is nothing to see.",
     "tiny": "Leave them out, unless they are meant to be that small.",
     "mixed_sizes": "Nothing: they are brought to one working size, or cropped.",

@@ -22,7 +22,7 @@ _RARE_SHARE = 0.01  # of the pixels: networks tend to leave out what is rarer
 _FEW_IMAGES, _TOO_FEW_IMAGES = 10, 3
 _ODD_SHARE = 0.05  # of the samples
 _TINY_SIDE_PX = 16
-_WITH_ALPHA = {"PNG", "GIF", "WEBP"}  # formats in which transparency is meant
+_WITH_ALPHA = {"PNG", "GIF", "WEBP", "TIFF"}  # formats in which transparency is meant
 _SUFFIXES_OF_FORMAT = {
     **{"PNG": {".png"}, "GIF": {".gif"}, "BMP": {".bmp", ".dib"}, "WEBP": {".webp"}},
     **{"JPEG": {".jpg", ".jpeg", ".jpe", ".jfif"}, "MPO": {".jpg", ".jpeg", ".mpo"}},
@@ -42,10 +42,15 @@ def odd_files(dataset: DataSet, usable: Audited) -> Iterator[Finding]:
         and each.sample.image.suffix.lower() not in known
     ]
     formats = ", ".join(sorted({e.header.format for e in misnamed}))
-    transparent = [e for e in usable if e.header.alpha and e.header.format in _WITH_ALPHA]
+    with_alpha = [e for e in usable if e.header.alpha and e.header.format in _WITH_ALPHA]
+    banded = [e for e in with_alpha if e.header.format == "TIFF" and e.header.channels in {2, 4}]
+    transparent = [e for e in with_alpha if e not in banded]
     turned = [e for e in usable if e.header.orientation != 1]
     converted = [e for e in usable if e.header.channels != dataset.channels]
-    infinite = [e for e in usable if not e.finite]
+    gaps = [e for e in usable if e.gap_px]
+    share = sum(e.gap_px for e in gaps) / max(sum(e.size[0] * e.size[1] for e in gaps), 1)
+    pages = [e for e in usable if e.header.pages > 1]
+    inverted = [e for e in usable if e.inverted]
     flat = [e for e in usable if e.flat and min(e.size) >= _TINY_SIDE_PX]
     tiny = [e for e in usable if min(e.size) < _TINY_SIDE_PX]
     applied = "stored turned, with an EXIF orientation, which is applied"
@@ -54,9 +59,12 @@ def odd_files(dataset: DataSet, usable: Audited) -> Iterator[Finding]:
     checks: tuple[tuple[str, Severity, list[AuditedSample], str], ...] = (
         ("misnamed", "warning", misnamed, f"of another format than the ending says ({formats})"),
         ("alpha", dropped, transparent, "with transparency, which is dropped"),
+        ("alpha_kept", "note", banded, "with a georeference and transparency, kept as a channel"),
         ("orientation", "note", turned, applied),
         ("channels", "warning", converted, f"converted to {usual}, which most images have"),
-        ("not_finite", "error", infinite, "with values that are not numbers (NaN or infinite)"),
+        ("no_data", "note", gaps, f"with pixels without data, {share:.1%} of theirs, ignored"),
+        ("pages", "warning", pages, f"of several pages, read as {usual}"),
+        ("white_is_zero", "note", inverted, "or masks stored with white as 0, read as displayed"),
         ("flat", "warning", flat, "of a single color"),
         ("tiny", "warning", tiny, f"with a side below {_TINY_SIDE_PX} px"),
     )

@@ -12,7 +12,7 @@ import numpy as np
 from maskwright.data.samples import first_few
 from maskwright.errors import DataError
 from maskwright.imageio import RawMask, read_mask
-from maskwright.labels import Color
+from maskwright.labels import IGNORE_LABEL, Color
 
 EncodingKind = Literal["indices", "binary", "palette", "colors", "objects"]
 Value = int | Color
@@ -41,19 +41,25 @@ class Encoding:
         """Labels `(h, w)` int32 of a mask; `DataError` naming the values that are not known."""
         if self.threshold is not None:
             gray = raw.values if raw.values.ndim == 2 else raw.values.max(axis=2)
-            return np.greater_equal(gray, self.threshold).astype(np.int32)
+            labels = np.greater_equal(gray, self.threshold).astype(np.int32)
+            if raw.nodata:  # 0 is background as well
+                labels[gray == raw.nodata] = IGNORE_LABEL
+            return labels
         codes = _pixel_codes(raw, self.kind == "colors", name)
         known = {
             value if isinstance(value, int) else int(_packed(np.array(value))): label
             for value, label in self.values.items()
         }
+        if raw.nodata is not None:
+            is_color = self.kind == "colors"
+            known.setdefault(raw.nodata * (0x010101 if is_color else 1), IGNORE_LABEL)
         keys = np.array(sorted(known), np.int64)
         labels = np.array([known[key] for key in keys.tolist()], np.int32)
-        highest = int(keys[-1])
-        if highest < 65536:  # a table is faster than a search
-            table = np.full(highest + 2, -1, np.int32)  # what is outside falls on the last entry
-            table[keys] = labels
-            decoded = table[np.clip(codes, -1, highest + 1)]
+        if codes.dtype in (np.uint8, np.uint16):  # a table is faster than a search
+            table = np.full(np.iinfo(codes.dtype).max + 1, -1, np.int32)
+            inside = (keys >= 0) & (keys < len(table))
+            table[keys[inside]] = labels[inside]
+            decoded = table[codes]
         else:
             place = np.searchsorted(keys, codes).clip(max=len(keys) - 1)
             decoded = np.where(keys[place] == codes, labels[place], np.int32(-1))
@@ -73,7 +79,7 @@ class Encoding:
         values = raw.values if raw.values.ndim == 2 else _packed(raw.values)
         if self.threshold is not None and self.threshold > 1:
             values = self.decode(raw)
-        return [values == value for value in np.unique(values) if value]
+        return [values == v for v in np.unique(values) if v not in (0, raw.nodata)]
 
     def _unknown_values(self, codes: np.ndarray, name: str | Path) -> str:
         is_color = self.kind == "colors"
@@ -102,13 +108,15 @@ class MaskContents:
     """What one mask file holds: pixels of each value, or of each color.
 
     `palette` holds the colors of the values, `(n, 3)` as bytes; `deep` is more than 8 bits; `blobs`
-    the share of values above zero that form one connected blob, `None` of too few values.
+    the share of values above zero that form one connected blob, `None` of too few values; `nodata`
+    a value that is declared to be none, which is not among `values` unless it is 0.
     """
 
     values: Mapping[Value, int]
     palette: bytes | None = None
     deep: bool = False
     blobs: float | None = None
+    nodata: int | None = None
 
     @property
     def colored(self) -> bool:
@@ -146,7 +154,10 @@ def read_contents(path: Path) -> MaskContents:
         colors, which = np.unique(codes[begin], return_inverse=True)
         pixels = np.bincount(which, weights=np.diff(begin, append=codes.size)).tolist()
         shown = map(_color_of, colors.tolist())
-        return MaskContents({c: int(n) for c, n in zip(shown, pixels, strict=True)})
+        held: dict[Value, int] = {c: int(n) for c, n in zip(shown, pixels, strict=True)}
+        if raw.nodata and len(held) > 1:
+            held.pop((raw.nodata,) * 3, None)
+        return MaskContents(held, nodata=raw.nodata)
     deep = raw.values.dtype != np.uint8
     if deep:
         unique, counts = np.unique(raw.values, return_counts=True)
@@ -155,9 +166,11 @@ def read_contents(path: Path) -> MaskContents:
         unique = np.flatnonzero(table)
         counts = table[unique]
     values: dict[Value, int] = dict(zip(unique.tolist(), counts.tolist(), strict=True))
+    if raw.nodata and len(values) > 1:
+        values.pop(raw.nodata, None)
     if raw.palette is not None:
         return MaskContents(values, raw.palette.tobytes(), deep)
-    return MaskContents(values, None, deep, _blob_share(raw.values, values))
+    return MaskContents(values, None, deep, _blob_share(raw.values, values), raw.nodata)
 
 
 def _blob_share(mask: np.ndarray, values: Mapping[Value, int]) -> float | None:

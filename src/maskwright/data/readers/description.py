@@ -199,4 +199,4 @@ def stated_values(encoding: Encoding, labels: Labels) -> dict[int | str, str]:
 def _value(key: int | str) -> Value:
     if isinstance(key, int):
         return key
-    return int(key) if key.isdecimal() else parse_color(key)
+    return int(key) if key.removeprefix("-").isdecimal() else parse_color(key)

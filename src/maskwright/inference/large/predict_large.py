@@ -15,6 +15,7 @@ from maskwright.data.parallel import in_threads, progress
 from maskwright.data.to_rgb import as_picture
 from maskwright.errors import ConfigError, DataError, MaskwrightError
 from maskwright.imageio import write_image
+from maskwright.imageio.gaps import fill_gaps
 from maskwright.imageio.windows import WINDOWS_ONLY, Windows, image_size, open_windows
 from maskwright.imageio.write import write_large_mask
 from maskwright.inference.folder_plan import Advance
@@ -23,10 +24,8 @@ from maskwright.inference.large.polygons import need_rasterio, write_polygons
 from maskwright.inference.large.postprocess_large import clean_large
 from maskwright.inference.large.stripes import (
     PanelSource,
-    no_data,
     predict_panels,
     store_labels,
-    without_gaps,
 )
 from maskwright.inference.postprocess import cleaning_of
 from maskwright.inference.predictor import Flips, Predictor
@@ -163,7 +162,7 @@ def _stretch(source: PanelSource, advance: Advance) -> None:
         gap = None
         if windows.nodata is not None:
             pixels = windows.read(top, top + len(strip), 0, windows.width)
-            gap = no_data(pixels, windows.nodata)
+            _, gap = fill_gaps(pixels, windows.nodata)
         store_labels(source, top, 0, strip, gap)
         top += len(strip)
 
@@ -189,7 +188,7 @@ def _shrunk(
 
 def _read_rows(windows: Windows, top: int, bottom: int) -> np.ndarray:
     pixels = windows.read(top, bottom, 0, windows.width)
-    return without_gaps(pixels, no_data(pixels, windows.nodata))
+    return fill_gaps(pixels, windows.nodata)[0]
 
 
 def finished_rows(labels: Pieces, cleaned: Pieces, top: int, bottom: int) -> np.ndarray:

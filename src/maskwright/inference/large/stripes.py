@@ -11,6 +11,7 @@ import numpy as np
 from maskwright.data.geometry import cut_image
 from maskwright.data.parallel import in_threads
 from maskwright.errors import MaskwrightError
+from maskwright.imageio.gaps import fill_gaps
 from maskwright.imageio.windows import Windows
 from maskwright.inference.folder_plan import Advance
 from maskwright.inference.large.partial_mask import LargeOptions, PartialMask, Pieces
@@ -111,25 +112,9 @@ def _bands(
         fresh = windows.read(read, bottom, left, right)
         band = np.concatenate([band[top - first :], fresh])
         read, first = bottom, top
-        gap = no_data(band, windows.nodata)
+        pixels, gap = fill_gaps(band, windows.nodata)
         gaps.append(None if gap is None else gap[: end - top])
-        yield cut_image(without_gaps(band, gap), 0, 0, sides)
-
-
-def no_data(pixels: np.ndarray, nodata: float | None) -> np.ndarray | None:
-    """Where all channels `(h, w, c)` hold the value for no data; `None` where there is none."""
-    if nodata is None:
-        return None
-    same = np.isnan(pixels) if np.isnan(nodata) else pixels == pixels.dtype.type(nodata)
-    gap: np.ndarray = same.all(axis=-1)
-    return gap
-
-
-def without_gaps(pixels: np.ndarray, gap: np.ndarray | None) -> np.ndarray:
-    """Pixels as the model sees them: of float images, 0 where there is no data."""
-    if gap is None or pixels.dtype.kind != "f":
-        return pixels
-    return np.where(gap[..., None], np.float32(0), pixels)
+        yield cut_image(pixels, 0, 0, sides)
 
 
 def store_labels(

@@ -31,7 +31,7 @@ from maskwright.inference.large.predict_large import is_large, predict_large
 from maskwright.inference.manifest import fingerprint
 from maskwright.inference.output_paths import Job, WorkItem, plan_files
 from maskwright.inference.predictor import Prediction, Predictor, check_flips
-from maskwright.labels import Labels
+from maskwright.labels import IGNORE_LABEL, Labels
 from maskwright.model_card import SemanticCard
 from maskwright.tasks.semantic.batching import BATCH_PIXELS, PreparedPixels, batches
 from maskwright.tasks.semantic.export import open_masks
@@ -190,7 +190,10 @@ class _MaskFolder:
         bytes_behind = held + image.size[0] * image.size[1] * (16 + 8 * classes)
 
         def write() -> None:
-            _write_files(image.job, decide(), labels, image.pixels, self.options.max_pixels)
+            prediction = decide()
+            if image.gap is not None:
+                prediction.labels[image.gap] = IGNORE_LABEL
+            _write_files(image.job, prediction, labels, image.pixels, self.options.max_pixels)
 
         return Work((image,), write, seconds, bytes_behind)
 
