@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +12,11 @@ import numpy as np
 
 from maskwright.data.duplicates import content_hash
 from maskwright.data.encodings.encoding import Encoding
-from maskwright.data.readers.probe import Headers, kind_differs, sizes_differ
+from maskwright.data.readers.mask_fit import AS_STORED, MaskFit, sizes_differ
+from maskwright.data.readers.probe import Headers, kind_differs
 from maskwright.data.samples import Doubt, Note, Sample, SkippedFile
 from maskwright.errors import DataError
-from maskwright.imageio import Header, read_mask, read_with_gaps
+from maskwright.imageio import Header, RawMask, read_mask, read_with_gaps
 from maskwright.instances import Instances
 from maskwright.labels import IGNORE_LABEL, Labels
 
@@ -36,6 +37,7 @@ class DataSet:
         headers: Of image files, as far as they have been read.
         hashes: Of images, as far as they have been read; see `content_hash`.
         doubts: What data.yaml must settle before the data set is used.
+        fit: What is done to masks so that they lie on their images.
     """
 
     root: Path
@@ -54,6 +56,7 @@ class DataSet:
     headers: Headers = field(default_factory=Headers, compare=False, repr=False)
     hashes: dict[Path, str] = field(default_factory=dict, compare=False, repr=False)
     doubts: tuple[Doubt, ...] = ()
+    fit: MaskFit = AS_STORED
 
     @property
     def splits(self) -> dict[str, int]:
@@ -127,23 +130,46 @@ class DataSet:
         if not sample.masks:  # no object in the image, so that no mask states the size
             header = self.header(sample.image)
             return np.zeros((header.height, header.width), np.int32)
-        united = self.encoding.decode(read_mask(sample.masks[0]), sample.masks[0])
+        united = self.encoding.decode(self._read_raw(sample, sample.masks[0]), sample.masks[0])
         for path in sample.masks[1:]:
-            labels = self.encoding.decode(read_mask(path), path)
+            labels = self.encoding.decode(self._read_raw(sample, path), path)
             if labels.shape != united.shape:
                 raise DataError(sizes_differ(sample.masks[0], united.shape, path, labels.shape))
             united = np.where(labels > 0, labels, united)
         return united
 
+    def _read_raw(self, sample: Sample, path: Path) -> RawMask:
+        """Values of a mask file, as they lie on the image."""
+        raw = read_mask(path)
+        if self.fit == AS_STORED:
+            return raw
+        header, orientation = self.header(sample.image), self.header(path).orientation
+        return replace(raw, values=self.fit.lay(raw.values, header, orientation))
+
+    def _read_listed(self, sample: Sample, path: Path) -> Instances:
+        """Objects that a file lists with their run lengths, as they lie on the image."""
+        try:
+            listed = Instances.from_json(path.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError, DataError) as error:
+            raise DataError(f"{path} cannot be read: {error}") from None
+        if self.fit == AS_STORED:
+            return listed
+        header = self.header(sample.image)
+        masks = [
+            self.fit.lay(listed.mask(i).astype(np.uint8), header, 1) for i in range(len(listed))
+        ]
+        size = (header.height, header.width)
+        return Instances.from_masks(masks, size, listed.labels, crowd=listed.crowd)
+
     def read_objects(self, sample: Sample) -> Instances:
         """Objects of a sample with their classes, whole where they overlap, crowds of COCO last."""
         if sample.instances is not None and sample.instances.suffix == ".json":
-            return _read_listed(sample.instances)
+            return self._read_listed(sample, sample.instances)
         if len(sample.masks) < 2 or sample.instances is not None or self.components:
             return Instances.from_ids(self.read_instances(sample), self.read_mask(sample))
         masks, labels = [], []
         for path in sample.masks:
-            raw = read_mask(path)
+            raw = self._read_raw(sample, path)
             classes = self.encoding.decode(raw, path)
             for inside in self.encoding.objects(raw):
                 masks.append(inside)
@@ -163,10 +189,10 @@ class DataSet:
                 f"connected component one."
             )
         if sample.instances is not None and sample.instances.suffix == ".json":
-            objects = _read_listed(sample.instances)
+            objects = self._read_listed(sample, sample.instances)
             return objects.take(~objects.crowd).ids()
         if sample.instances is not None:
-            values = read_mask(sample.instances).values
+            values = self._read_raw(sample, sample.instances).values
             if values.ndim != 2:
                 raise DataError(
                     f"{sample.instances} holds colors; expected the number of an object in every "
@@ -177,7 +203,8 @@ class DataSet:
             return number_components(self.read_mask(sample))
         numbers = np.zeros_like(self.read_mask(sample))
         for file, path in enumerate(sample.masks, start=1):
-            for value, inside in enumerate(self.encoding.objects(read_mask(path)), start=1):
+            raw = self._read_raw(sample, path)
+            for value, inside in enumerate(self.encoding.objects(raw), start=1):
                 numbers[inside] = file if len(sample.masks) > 1 else value
         return numbers
 
@@ -189,11 +216,3 @@ def number_components(labels: np.ndarray) -> np.ndarray:
         _, found = cv2.connectedComponents((labels == label).astype(np.uint8), connectivity=8)
         numbers[found > 0] = found[found > 0] + numbers.max()
     return numbers
-
-
-def _read_listed(path: Path) -> Instances:
-    """Objects that a file lists with their run lengths."""
-    try:
-        return Instances.from_json(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, DataError) as error:
-        raise DataError(f"{path} cannot be read: {error}") from None

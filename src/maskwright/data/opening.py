@@ -11,13 +11,15 @@ from maskwright.data.readers.description import (
     PLACES,
     Description,
     encoding_of,
+    stated_meanings,
     stated_values,
     write_description,
 )
+from maskwright.data.readers.mask_fit import nodata_remarks
 from maskwright.data.readers.probe import classes_by_sample, probe
 from maskwright.data.readers.resolve import list_samples
 from maskwright.data.readers.tables import add_instance_files, assign_cases
-from maskwright.data.samples import Note, SkippedFile, counted
+from maskwright.data.samples import Doubt, Note, SkippedFile, counted
 from maskwright.data.splits import assign_splits, make_fold
 from maskwright.errors import DataError
 
@@ -96,9 +98,13 @@ def open_with_doubts(
     splits = {sample.split or "train" for sample in layout.samples}
     absent = [split for split, share in shares.items() if share and split not in splits]
     created = absent if "train" in splits else []  # of training samples
-    probed = probe(root, layout.samples, seed, scaled_masks)
+    probed = probe(root, layout.samples, seed, scaled_masks, description.mask_orientation)
     contents = list(probed.contents.values())
     encoding, labels, doubts = encoding_of(contents, layout.class_map, layout.objects, description)
+    remarks = [
+        *probed.fit.remarks,
+        *nodata_remarks(contents, stated_meanings(description)),
+    ]
     samples, case_from = assign_cases(root, probed.samples, layout, group_by)
     if encoding.kind == "objects":
         instances = description.objects != "united"
@@ -118,6 +124,8 @@ def open_with_doubts(
         stated["group_by"] = group_by
     if unite_duplicates:
         stated["unite_duplicates"] = True
+    if description.mask_orientation is not None:
+        stated["mask_orientation"] = description.mask_orientation
     first = Note("encoding", encoding.explanation)
     return DataSet(
         root=root,
@@ -127,14 +135,20 @@ def open_with_doubts(
         encoding=encoding,
         channels=probed.channels,
         dtype=probed.dtype,
-        notes=(first, *layout.notes, *_notes(copies, created, seed, skipped)),
+        notes=(
+            first,
+            *layout.notes,
+            *(remark for remark in remarks if isinstance(remark, Note)),
+            *_notes(copies, created, seed, skipped),
+        ),
         instances=instances,
         components=description.objects == "components",
         skipped=skipped,
         stated=stated,
         case_from=case_from,
         headers=probed.headers,
-        doubts=(*layout.doubts, *doubts),
+        doubts=(*layout.doubts, *doubts, *(r for r in remarks if isinstance(r, Doubt))),
+        fit=probed.fit.fit,
     )
 
 

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from maskwright.data.encodings import ClassEntry, ClassMap, Encoding, MaskContents, infer_encoding
 from maskwright.data.encodings.encoding import EncodingKind, Value, format_value
 from maskwright.data.encodings.gray_masks import complete
+from maskwright.data.readers.mask_fit import MaskOrientation
 from maskwright.data.samples import Doubt
 from maskwright.errors import ConfigError, one_line
 from maskwright.imageio import dump_yaml, read_yaml, write_text
@@ -48,6 +49,11 @@ class Description(BaseModel):
     )
     threshold: int | None = Field(
         default=None, ge=1, description="Mask value from which pixels are foreground."
+    )
+    mask_orientation: MaskOrientation | None = Field(
+        default=None,
+        description="Whether masks fit images as displayed, or as stored before their EXIF "
+        "orientation turns them.",
     )
     objects: Literal["united", "instances", "components"] | None = Field(
         default=None,
@@ -91,6 +97,13 @@ def read_description(path: Path) -> Description:
             f"{path} has a wrong value for {key}: {first['msg']}, received "
             f"{first['input']!r:.100}. Colors need quotes: '#1A2B3C'."
         ) from None
+
+
+def stated_meanings(description: Description) -> set[Value]:
+    """Values of masks whose meaning is stated; 0 where that of all others is."""
+    stated = {_value(key) for key in (*(description.values or {}), *description.ignore)}
+    is_whole = description.values is not None or description.threshold is not None
+    return stated | {0} if is_whole else stated
 
 
 def write_description(path: Path, content: Mapping[str, Any], remarks: Sequence[str]) -> None:

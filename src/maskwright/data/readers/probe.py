@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from maskwright.data.encodings.encoding import Encoding, MaskContents
-from maskwright.data.geometry import same_aspect
 from maskwright.data.parallel import in_threads
 from maskwright.data.readers.mask_contents import read_all_contents
+from maskwright.data.readers.mask_fit import FitResult, HeaderPair, MaskOrientation, fit_masks
 from maskwright.data.samples import Item, Sample, SkippedFile
 from maskwright.errors import DataError
 from maskwright.imageio import Header, read_header
@@ -46,6 +46,7 @@ class ProbeResult:
     channels: int = 0
     dtype: str = ""
     contents: dict[Path, MaskContents] = field(default_factory=dict)
+    fit: FitResult = field(default_factory=FitResult)
 
     def skip(self, faults: Mapping[str, SkippedFile]) -> None:
         """Take samples out, by their ids."""
@@ -54,15 +55,27 @@ class ProbeResult:
 
 
 def probe(
-    root: Path, samples: Sequence[Sample], seed: int, scaled_masks: bool = False
+    root: Path,
+    samples: Sequence[Sample],
+    seed: int,
+    scaled_masks: bool = False,
+    mask_orientation: MaskOrientation | None = None,
 ) -> ProbeResult:
     """Read headers and masks; samples with a fault are skipped, `DataError` if none is left.
 
-    `seed` decides whose headers are read where there are many samples; of masks, all are read; with
-    `scaled_masks`, a mask may be larger or smaller than its image, if the aspect agrees.
+    `seed` decides whose headers are read where there are many samples; of masks, all are read; the
+    last two are those of `fit_masks`.
     """
     result = ProbeResult(list(samples), Headers())
-    _probe_headers(result, seed, scaled_masks)
+    pairs = _probe_headers(result, seed)
+    result.fit = fit_masks(pairs, scaled_masks, mask_orientation)
+    by_id = {pair.sample.id: pair.sample.image for pair in pairs}
+    result.skip(
+        {
+            id_: SkippedFile(by_id[id_], reason, broken=True)
+            for id_, reason in result.fit.faults.items()
+        }
+    )
     _probe_masks(result, root)
     if not result.samples:
         raise DataError(f"No sample can be used; of the first: {result.skipped[0].reason}")
@@ -91,18 +104,8 @@ def kind_differs(channels: int, dtype: str, expected: int, expected_dtype: str) 
     return ""
 
 
-def sizes_differ(image: Path, size: Sequence[int], mask: Path, mask_size: Sequence[int]) -> str:
-    """Sentence on an image and a mask of unequal `(height, width)`."""
-    hint = ""
-    if tuple(size) == tuple(mask_size)[::-1]:
-        hint = " One lies on its side: turn the mask, or remove the EXIF orientation of the image."
-    return (
-        f"{image} is {size[1]}x{size[0]} pixels but its mask {mask} is "
-        f"{mask_size[1]}x{mask_size[0]}; both must have the same size.{hint}"
-    )
-
-
-def _probe_headers(result: ProbeResult, seed: int, scaled_masks: bool) -> None:
+def _probe_headers(result: ProbeResult, seed: int) -> list[HeaderPair]:
+    """Skip images that cannot be read or are of another kind than most; pairs of the others."""
     samples = _random_subset(result.samples, _MAX_SAMPLES, [seed, 1])
     read = partial(_read_headers, result.headers)
     faults: dict[str, SkippedFile] = {}
@@ -115,16 +118,16 @@ def _probe_headers(result: ProbeResult, seed: int, scaled_masks: bool) -> None:
     if readable:
         kinds = Counter((image.channels, image.dtype) for _, image, _ in readable)
         result.channels, result.dtype = kinds.most_common(1)[0][0]
-    for sample, image, mask in readable:
-        size = (image.height, image.width)
-        mask_size = size if mask is None else (mask.height, mask.width)
+    for sample, image, _ in readable:
         problem = kind_differs(image.channels, image.dtype, result.channels, result.dtype)
-        reason = f"{sample.image} {problem}." if problem else ""
-        if not reason and size != mask_size and not (scaled_masks and same_aspect(size, mask_size)):
-            reason = sizes_differ(sample.image, size, sample.masks[0], mask_size)
-        if reason:
-            faults[sample.id] = SkippedFile(sample.image, reason, broken=True)
+        if problem:
+            faults[sample.id] = SkippedFile(sample.image, f"{sample.image} {problem}.", broken=True)
     result.skip(faults)
+    return [
+        HeaderPair(sample, image, mask)
+        for sample, image, mask in readable
+        if mask is not None and sample.id not in faults
+    ]
 
 
 def _read_headers(headers: Headers, sample: Sample) -> tuple[Header, Header | None] | SkippedFile:
