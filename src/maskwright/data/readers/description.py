@@ -68,6 +68,13 @@ class Description(BaseModel):
         description="Whether images with objects of which only a box is known are skipped, the "
         "boxes drawn as the objects, or their pixels ignored.",
     )
+    unannotated: Literal["skip", "background"] | None = Field(
+        default=None,
+        description="Whether images without annotations are skipped, or background as a whole.",
+    )
+    run_order: Literal["columns", "rows"] | None = Field(
+        default=None, description="Order of the pixels in run lengths of a CSV file."
+    )
     group_by: str | None = Field(
         default=None, description="Column, or pattern of sample ids, that holds the case."
     )

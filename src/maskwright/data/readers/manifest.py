@@ -118,13 +118,13 @@ def write_manifest(path: Path, samples: Iterable[Sample]) -> None:
     """Write samples so that `read_manifest` gives them back; paths relative where they can be."""
     rows = [
         (
-            _relative(sample.image, path.parent),
-            SEPARATOR.join(_relative(mask, path.parent) for mask in sample.masks),
+            relative_path(sample.image, path.parent),
+            SEPARATOR.join(relative_path(mask, path.parent) for mask in sample.masks),
             sample.split or "",
             "" if sample.case == sample.id else sample.case,
             sample.label or "",
             "" if sample.weight == 1 else f"{sample.weight:g}",
-            _relative(sample.instances, path.parent),
+            relative_path(sample.instances, path.parent),
         )
         for sample in samples
     ]
@@ -151,7 +151,8 @@ def cache_folder(kind: str) -> Path:
     return (Path(base) if base else Path.home() / ".cache") / "maskwright" / kind
 
 
-def _relative(file: Path | None, folder: Path) -> str:
+def relative_path(file: Path | None, folder: Path) -> str:
+    """Path from a folder to a file in it, else the whole path; `""` for none."""
     if file is None:
         return ""
     file, folder = file.resolve(), folder.resolve()

@@ -5,6 +5,13 @@ from functools import partial
 from pathlib import Path
 
 from maskwright.data.readers.annotations.coco import COCO
+from maskwright.data.readers.annotations.geojson import GEOJSON
+from maskwright.data.readers.annotations.run_lengths import RUN_LENGTHS
+from maskwright.data.readers.annotations.tools.cvat import CVAT
+from maskwright.data.readers.annotations.tools.label_studio import LABEL_STUDIO
+from maskwright.data.readers.annotations.tools.labelme import LABELME, LABELME_FOLDERS
+from maskwright.data.readers.annotations.tools.supervisely import SUPERVISELY
+from maskwright.data.readers.annotations.yolo import YOLO, is_yolo
 from maskwright.data.readers.base import Layout, Place, Reader, Recognition
 from maskwright.data.readers.description import FILE_NAMES, read_description
 from maskwright.data.readers.folders.reader import FOLDERS
@@ -28,7 +35,8 @@ def _recognize_yaml(place: Place) -> Recognition | None:
         return None
     path = place.path
     for file in [path / name for name in FILE_NAMES] if path.is_dir() else [path]:
-        if file.suffix.lower() in {".yaml", ".yml"} and file.is_file():
+        is_yaml = file.suffix.lower() in {".yaml", ".yml"} and file.is_file()
+        if is_yaml and not is_yolo(file):
             return Recognition(1.0, file.name, partial(_read_yaml, file))
     return None
 
@@ -43,7 +51,11 @@ def _read_yaml(path: Path) -> Place:
 
 DATA_YAML = Reader("data.yaml", "a data.yaml", "", _recognize_yaml)
 
-READERS: tuple[Reader, ...] = (TFDS, DATA_YAML, MANIFEST, COCO, FOLDERS)
+READERS: tuple[Reader, ...] = (
+    *(TFDS, DATA_YAML, RUN_LENGTHS, MANIFEST),
+    *(YOLO, COCO, LABELME, LABELME_FOLDERS, CVAT, LABEL_STUDIO, SUPERVISELY, GEOJSON),
+    FOLDERS,
+)
 """Formats, the quick to recognize first; of two that are equally sure, the first is taken."""
 
 

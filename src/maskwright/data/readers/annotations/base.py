@@ -1,11 +1,12 @@
 """What every format of annotations gives: images with their objects, classes by name."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
-from maskwright.data.readers.annotations.shapes import Box, Shape
+from maskwright.data.readers.annotations.shapes import Box, Shape, united
 from maskwright.data.samples import Doubt, Note, counted
 from maskwright.errors import DataError
 from maskwright.labels import BACKGROUND_NAMES, MAX_CLASSES, Labels
@@ -16,16 +17,18 @@ class AnnotatedObject:
     """An object of an image.
 
     Args:
-        class_name: Name of its class.
+        class_name: Name of its class; `""` for a region whose pixels are ignored.
         shape: Draws its mask; a `Box` where there is only that.
         name: For messages, as `17 of a.jpg`.
-        crowd: Whether it is a region of many objects, whose pixels are ignored.
+        crowd: Whether it is a region of many objects of the class, ignored where no other is.
+        cuts: Whether it is no object, but cut out of those below it.
     """
 
     class_name: str
     shape: Shape
     name: str
     crowd: bool = False
+    cuts: bool = False
 
 
 @dataclass(frozen=True)
@@ -85,18 +88,27 @@ class Annotations:
         classes: Names in the order of their labels, as far as the files list them; background need
             not be among them.
         rectangles: Whether boxes may be the outlines of objects, drawn by people as such.
+        separate: Whether objects are annotated one by one, not a mask for each class.
         skipped: What is skipped, by its code.
     """
 
     images: list[AnnotatedImage] = field(default_factory=list)
     classes: list[str] = field(default_factory=list)
     rectangles: bool = False
+    separate: bool = True
     skipped: dict[str, list[str]] = field(default_factory=dict)
     remarks: list[Note | Doubt] = field(default_factory=list)
 
     def skip(self, code: str, name: str) -> None:
         """Record what is skipped, by a code of the table above."""
         self.skipped.setdefault(code, []).append(name)
+
+    def skip_others(self, paths: Iterable[Path]) -> None:
+        """Record which image files no annotation is of."""
+        known = {image.image for image in self.images}
+        for path in paths:
+            if path not in known:
+                self.skip("not_annotated", path.name)
 
     def notes(self) -> list[Note]:
         """A note on what is skipped for each reason."""
@@ -108,7 +120,8 @@ class Annotations:
 
     def labels(self, source: Path) -> Labels:
         """Classes, background first; only those that occur where there are too many."""
-        used = {each.class_name for image in self.images for each in image.objects}
+        objects = (each for image in self.images for each in image.objects)
+        used = {each.class_name for each in objects if each.class_name}
         listed = dict.fromkeys([*self.classes, *sorted(used - set(self.classes))])
         background = [name for name in listed if name.casefold() in BACKGROUND_NAMES]
         names = [name for name in listed if name not in background]
@@ -130,6 +143,30 @@ def is_background(each: AnnotatedObject) -> bool:
 def has_box_only(objects: Sequence[AnnotatedObject]) -> bool:
     """Whether the mask of one of the objects is not known."""
     return any(isinstance(each.shape, Box) for each in objects)
+
+
+def join_groups(
+    objects: Iterable[tuple[AnnotatedObject, Hashable]],
+) -> list[AnnotatedObject]:
+    """Objects of which those of one class in one group, other than `None`, are parts of one."""
+    joined: list[AnnotatedObject] = []
+    places: dict[tuple[str, Hashable], int] = {}
+    for each, group in objects:
+        key = (each.class_name, group)
+        if group is None or isinstance(each.shape, Box):
+            joined.append(each)
+        elif key in places:
+            first = joined[places[key]]
+            joined[places[key]] = replace(first, shape=united(first.shape, each.shape))
+        else:
+            places[key] = len(joined)
+            joined.append(each)
+    return joined
+
+
+def size_of(height: Any, width: Any) -> tuple[int, int] | None:
+    """Stated size of an image; `None` where a side is missing."""
+    return None if height is None or width is None else (int(height), int(width))
 
 
 @contextmanager

@@ -1,7 +1,6 @@
 """Reader of the JSON of COCO: polygons, run lengths and boxes of objects, and crowds."""
 
-import json
-import mmap
+import os
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -9,12 +8,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from maskwright.data.readers.annotations.base import AnnotatedImage, AnnotatedObject, Annotations
+from maskwright.data.readers.annotations.base import (
+    AnnotatedImage,
+    AnnotatedObject,
+    Annotations,
+    size_of,
+)
+from maskwright.data.readers.annotations.files import files_below, has_keys, read_json
 from maskwright.data.readers.annotations.format import AnnotationFormat, Source
-from maskwright.data.readers.annotations.image_files import files_below
-from maskwright.data.readers.annotations.shapes import Box, Polygons, Runs, Shape
+from maskwright.data.readers.annotations.shapes import PixelValue, Polygons, Runs, Shape, box
 from maskwright.data.readers.split_files import SPLIT_WORDS
-from maskwright.data.samples import examples
+from maskwright.data.samples import Note, counted, examples
 from maskwright.errors import DataError
 
 _KEYS = ("images", "annotations", "categories")
@@ -26,16 +30,10 @@ def _recognize(path: Path) -> tuple[float, str] | None:
         is_json = path.suffix.lower() in _SUFFIXES
         return (0.9 if has_keys(path, _KEYS) else 0.5, path.name) if is_json else None
     file = next((file for file in files_below(path, _SUFFIXES) if has_keys(file, _KEYS)), None)
-    return (0.5, file.name) if file else None
-
-
-def has_keys(path: Path, keys: Sequence[str]) -> bool:
-    """Whether a JSON file names all keys anywhere."""
-    try:
-        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as text:
-            return all(text.find(f'"{key}"'.encode()) >= 0 for key in keys)
-    except (OSError, ValueError):  # unreadable or empty
-        return False
+    if file is None:
+        return None
+    # PNG files of panoptic annotations look like masks of colors, which they are not.
+    return 0.85 if has_keys(file, ["segments_info"]) else 0.5, file.name
 
 
 @dataclass(frozen=True)
@@ -51,13 +49,18 @@ class _File:
 def _read(source: Source) -> Annotations:
     """Images and objects of all files; those called instances where there are such."""
     files = list(_parse(source.files))
-    files = [file for file in files if "instances" in file.path.stem.casefold()] or files
+    chosen = [file for file in files if "instances" in file.path.stem.casefold()] or files
     if not files:
         raise DataError(
             f"{source.root if len(source.files) > 1 else source.files[0]} holds no COCO "
             f"annotations; expected lists of images, annotations and categories."
         )
     annotations = Annotations()
+    others = [file.path.name for file in files if file not in chosen]
+    if others and not source.stated:
+        text = f"{chosen[0].path.name} is read as instances; {examples(others)} are not used: name "
+        annotations.remarks.append(Note("other_files", f"{text}them under `annotations` to."))
+    files = files if source.stated else chosen
     is_split = len({file.split for file in files}) > 1
     for file in files:
         names = _class_names(file)
@@ -69,13 +72,14 @@ def _read(source: Source) -> Annotations:
             if len(paths) != 1:
                 annotations.skip("ambiguous_images" if paths else "missing_images", name)
                 continue
-            sides = entry.get("height"), entry.get("width")
-            size = None if None in sides else (int(sides[0]), int(sides[1]))
+            size = size_of(entry.get("height"), entry.get("width"))
             split = file.split if is_split else None
             images[_key(entry["id"])] = AnnotatedImage(paths[0], [], split, size)
         for entry in file.content["annotations"]:
             image = images.get(_key(entry["image_id"]))
-            if image is not None:
+            if image is not None and "segments_info" in entry:
+                image.objects.extend(_segments(source, file, entry, names))
+            elif image is not None:
                 name = f"{str(entry.get('id', '?'))[:40]} of {image.image.name}"
                 class_name = names[_key(entry["category_id"])]
                 crowd = bool(entry.get("iscrowd"))
@@ -96,8 +100,8 @@ COCO = AnnotationFormat(
 def _parse(paths: Sequence[Path]) -> Iterator[_File]:
     for path in paths:
         try:
-            content = json.loads(path.read_text(encoding="utf-8-sig"))
-        except (OSError, ValueError, RecursionError):
+            content = read_json(path)
+        except DataError:
             continue
         if isinstance(content, dict) and all(isinstance(content.get(key), list) for key in _KEYS):
             words = re.split(r"[^a-z0-9]+", f"{path.parent.name} {path.stem}".casefold())
@@ -114,7 +118,9 @@ def _class_names(file: _File) -> dict[str, str]:
     """Class of each category, in the order of ids; those of one name that occur stay apart."""
     categories = file.content["categories"]
     named = {_key(each["id"]): str(each["name"]) for each in categories}
-    used = {_key(each["category_id"]) for each in file.content["annotations"]}
+    entries = file.content["annotations"]
+    objects = [part for each in entries for part in each.get("segments_info", [each])]
+    used = {_key(each["category_id"]) for each in objects}
     if unknown := used - named.keys():
         raise DataError(
             f"{file.path} uses the category {min(unknown)}, which is not among its categories, "
@@ -129,7 +135,31 @@ def _class_names(file: _File) -> dict[str, str]:
     }
 
 
-def _shape(segmentation: Any, box: Any) -> Shape | None:
+def _segments(
+    source: Source, file: _File, entry: Mapping[str, Any], names: Mapping[str, str]
+) -> Iterator[AnnotatedObject]:
+    """Segments of a panoptic image, whose PNG lies in the folder named after the JSON; 0 is void.
+
+    Other names of the folder are accepted where the PNG lies beside.
+    """
+    png = str(entry["file_name"])
+    folders = (file.path.with_suffix(""), file.path.parent)
+    paths = [folder / png for folder in folders if os.path.isfile(folder / png)]  # noqa: PTH113
+    paths = paths[:1] or source.images.find(png, file.path.parent, [file.path.stem])
+    if len(paths) != 1:
+        raise DataError(
+            f"{file.path} names the panoptic mask {png}; expected it in {folders[0]}, "
+            f"found {counted(len(paths), 'file')} of this name."
+        )
+    known = frozenset({0, *(int(segment["id"]) for segment in entry["segments_info"])})
+    yield AnnotatedObject("", PixelValue(paths[0], 0, known), f"void of {png}")
+    for segment in entry["segments_info"]:
+        name, class_name = f"{segment['id']} of {png}", names[_key(segment["category_id"])]
+        shape = PixelValue(paths[0], int(segment["id"]))
+        yield AnnotatedObject(class_name, shape, name, bool(segment.get("iscrowd")))
+
+
+def _shape(segmentation: Any, sides: Any) -> Shape | None:
     """Shape of polygons, run lengths, or only a box; `None` where there is nothing."""
     if isinstance(segmentation, list) and segmentation:
         rings = segmentation if isinstance(segmentation[0], list) else [segmentation]
@@ -143,15 +173,15 @@ def _shape(segmentation: Any, box: Any) -> Shape | None:
             raise DataError(f"expected polygons or run lengths, received {received}")
 
         return refuse
-    if not box:
+    if not sides:
         return None
-    left, top, width, height = (float(side) for side in box)
-    return Box(left, top, left + width, top + height)
+    left, top, width, height = (float(side) for side in sides)
+    return box(left, top, left + width, top + height)
 
 
-def _reaches_beyond(box: Any, size: tuple[int, int] | None) -> bool:
+def _reaches_beyond(sides: Any, size: tuple[int, int] | None) -> bool:
     """Whether a box, left, top, width and height, lies outside an image by a pixel or more."""
-    if not isinstance(box, list) or len(box) != 4 or size is None:
+    if not isinstance(sides, list) or len(sides) != 4 or size is None:
         return False
-    left, top, width, height = (float(side) for side in box)
+    left, top, width, height = (float(side) for side in sides)
     return min(left, top) <= -1 or left + width >= size[1] + 1 or top + height >= size[0] + 1

@@ -1,9 +1,10 @@
-"""Objects of which only a box is known, and images that several files annotate."""
+"""What annotations leave open: objects with boxes only, images without or with several of them."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from maskwright.data.readers.annotations.base import Annotations, has_box_only
+from maskwright.data.readers.annotations.base import AnnotatedImage, Annotations, has_box_only
 from maskwright.data.readers.annotations.shapes import Box
 from maskwright.data.samples import Doubt, Note, counted, grouped
 from maskwright.errors import DataError
@@ -74,3 +75,27 @@ def join_repeated(annotations: Annotations, stated: bool) -> None:
         replace(first, objects=[each for image in (first, *others) for each in image.objects])
         for first, *others in groups.values()
     ]
+
+
+def settle_unannotated(
+    annotations: Annotations, images: Sequence[AnnotatedImage], stated: str | None, fact: str
+) -> None:
+    """Treat images without annotations as data.yaml states; a doubt without.
+
+    `fact` is how they are annotated, or not, as `"without a label file"`.
+    """
+    if stated == "background":
+        annotations.images += images
+    elif stated == "skip":
+        for image in images:
+            annotations.skip("not_annotated", image.image.name)
+    elif images:
+        annotations.remarks.append(
+            Doubt(
+                "unannotated",
+                f"{counted(len(images), 'image')} {fact}, the first {images[0].image.name}: they "
+                f"may hold no object, or not be annotated yet.",
+                "Write data.yaml: `unannotated: background` reads them as background, "
+                "`unannotated: skip` leaves them out.",
+            )
+        )

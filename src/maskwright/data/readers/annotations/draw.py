@@ -1,10 +1,13 @@
 """Masks of classes, and lists of objects, drawn once from the annotations of any format."""
 
 import json
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
+import cv2
 import numpy as np
 
 from maskwright.data.parallel import in_threads
@@ -16,24 +19,24 @@ from maskwright.data.readers.annotations.base import (
 )
 from maskwright.data.readers.annotations.shapes import Box, Polygons
 from maskwright.data.readers.description import described_labels
-from maskwright.data.readers.manifest import write_described
+from maskwright.data.readers.manifest import relative_path, write_described
 from maskwright.data.samples import Doubt, Note, Sample, unique_ids
 from maskwright.errors import DataError
 from maskwright.imageio import read_header, write_mask, write_table, write_text
 from maskwright.instances import Instances
 from maskwright.labels import IGNORE_LABEL, Labels
 
-FORMAT_VERSION = 5
+FORMAT_VERSION = 6
 """Of the files written; another number has them written anew."""
 
 
 def draw_all(folder: Path, source: Path, annotations: Annotations) -> list[Note | Doubt]:
     """Draw all masks and describe them; what is to be told of them."""
     images = [
-        replace(image, objects=[each for each in image.objects if not is_background(each)])
+        replace(image, objects=[o for o in image.objects if o.cuts or not is_background(o)])
         for image in annotations.images
     ]
-    if all(each.crowd for image in images for each in image.objects):
+    if all(each.crowd or each.cuts for image in images for each in image.objects):
         told = " ".join(map(str, [*annotations.remarks, *annotations.notes()]))
         raise DataError(
             f"{source} holds annotations, but no mask of an image: {told or 'it lists none.'}"
@@ -41,7 +44,9 @@ def draw_all(folder: Path, source: Path, annotations: Annotations) -> list[Note 
     labels = annotations.labels(source)
     ids = unique_ids([(image.image.parent.name, image.image.stem) for image in images])
     work = list(zip(ids, images, strict=True))
-    drawn = list(in_threads(partial(_draw, folder, labels), work, "Drawing masks"))
+    drawn = list(
+        in_threads(partial(_draw, folder, labels, annotations.separate), work, "Drawing masks")
+    )
     samples, rows = [], []
     for image, result in zip(images, drawn, strict=True):
         if isinstance(result, DataError):
@@ -53,10 +58,11 @@ def draw_all(folder: Path, source: Path, annotations: Annotations) -> list[Note 
             annotations.skip("without_area", name)
         for number, each in enumerate(objects, start=1):
             if not each.crowd:  # they are last
-                rows.append((str(image.image.resolve()), number, each.class_name))
+                rows.append((relative_path(image.image, folder), number, each.class_name))
             elif not isinstance(each.shape, Box):
                 annotations.skip("crowds", each.name)
-    write_table(folder / "regions.csv", ("image", "region", "label"), rows)
+    if annotations.separate:
+        write_table(folder / "regions.csv", ("image", "region", "label"), rows)
     notes = [*annotations.remarks, *annotations.notes()]
     stated = described_labels(labels) | {"ignore": [IGNORE_LABEL]}
     remarks = [f"Drawn from {source}.", *map(str, notes)]
@@ -80,44 +86,94 @@ def _size(image: AnnotatedImage) -> tuple[int, int]:
 
 
 def _draw(
-    folder: Path, labels: Labels, work: tuple[str, AnnotatedImage]
+    folder: Path, labels: Labels, separate: bool, work: tuple[str, AnnotatedImage]
 ) -> tuple[Sample, list[AnnotatedObject], list[str]] | DataError:
     """Write classes and objects of an image; its sample, its objects, names of empty ones.
 
     Later objects lie on top, crowds below all.
     """
     id_, image = work
-    objects = sorted(image.objects, key=lambda each: each.crowd)
-    masks = []
+    drawn: list[_Drawn] = []
+    empty = []
     try:
         size = _size(image)
-        for each in objects:
+        classes = np.zeros(size, np.uint8)
+        for each in sorted(image.objects, key=lambda each: each.crowd and bool(each.class_name)):
             try:
-                masks.append(each.shape(size))
+                inside = each.shape(size)
             except DataError as error:
                 raise DataError(f"object {each.name}: {error}") from None
+            if not inside.any():
+                empty.append(each.name)
+            elif not each.class_name:
+                classes[inside] = IGNORE_LABEL
+            elif each.cuts:
+                classes[inside] = 0
+                for below in drawn:
+                    below.cut(inside)
+            else:
+                label = labels.names.index(each.class_name)
+                if each.crowd:
+                    classes[inside & (classes == 0)] = IGNORE_LABEL
+                else:
+                    classes[inside] = label
+                drawn.append(_Drawn(each, label, *_cropped(inside)))
     except DataError as error:
         return error
-    pairs = list(zip(objects, masks, strict=True))
-    empty = [each.name for each, mask in pairs if not mask.any()]
-    objects, masks = [e for e, mask in pairs if mask.any()], [m for m in masks if m.any()]
-    numbers = [labels.names.index(each.class_name) for each in objects]
-    classes = np.zeros(size, np.uint8)
-    for inside, each, label in zip(masks, objects, numbers, strict=True):
-        if each.crowd:
-            classes[inside & (classes == 0)] = IGNORE_LABEL
-        else:
-            classes[inside] = label
-    crowd = [each.crowd for each in objects]
-    instances = Instances.from_masks(masks, size, numbers, crowd=crowd)
+    drawn = [each for each in drawn if each.mask.any()]
     mask = folder / "masks" / f"{id_}.png"
     write_mask(mask, classes, labels.colors)
-    listed = folder / "instances" / f"{id_}.json"
-    # Polygons beside the masks made of them, so that they can be written again as they were.
-    shapes = [each.shape for each in objects]
-    more = [{"polygons": s.parts} if isinstance(s, Polygons) else {} for s in shapes]
-    content = json.loads(instances.to_json())
-    content["objects"] = [a | b for a, b in zip(content["objects"], more, strict=True)]
-    write_text(listed, json.dumps(content))
+    listed = folder / "instances" / f"{id_}.json" if separate else None
+    if listed is not None:
+        write_text(listed, json.dumps(_listed(drawn, size)))
     sample = Sample(id_, image.image, (mask,), image.case or id_, image.split, instances=listed)
-    return sample, objects, empty
+    return sample, [each.source for each in drawn], empty
+
+
+@dataclass
+class _Drawn:
+    """An object with its label, and its mask in a box whose first row and column are `corner`."""
+
+    source: AnnotatedObject
+    label: int
+    mask: np.ndarray
+    corner: tuple[int, int]
+    whole: bool = True
+
+    def cut(self, other: np.ndarray) -> None:
+        """Take another mask, of the whole image, out of this one."""
+        inside = self.mask & ~other[self.window]
+        self.whole &= bool((inside == self.mask).all())
+        self.mask = inside
+
+    @property
+    def window(self) -> tuple[slice, slice]:
+        """Place of the box in the image."""
+        top, left = self.corner
+        return slice(top, top + len(self.mask)), slice(left, left + self.mask.shape[1])
+
+    def in_image(self, size: tuple[int, int]) -> np.ndarray:
+        """Mask in the whole image."""
+        mask = np.zeros(size, bool)
+        mask[self.window] = self.mask
+        return mask
+
+
+def _cropped(mask: np.ndarray) -> tuple[np.ndarray, tuple[int, int]]:
+    left, top, width, height = cv2.boundingRect(mask.view(np.uint8))
+    return mask[top : top + height, left : left + width].copy(), (top, left)
+
+
+def _listed(drawn: Sequence[_Drawn], size: tuple[int, int]) -> Any:
+    """Objects as JSON; beside the masks the polygons, so that they can be written as they were."""
+    instances = Instances.from_masks(
+        (each.in_image(size) for each in drawn),
+        size,
+        [each.label for each in drawn],
+        crowd=[each.source.crowd for each in drawn],
+    )
+    content = json.loads(instances.to_json())
+    for written, each in zip(content["objects"], drawn, strict=True):
+        if each.whole and isinstance(each.source.shape, Polygons):
+            written["polygons"] = each.source.shape.parts
+    return content

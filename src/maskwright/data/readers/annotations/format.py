@@ -9,21 +9,31 @@ from pathlib import Path
 from maskwright.data.readers.annotations.base import Annotations, malformed
 from maskwright.data.readers.annotations.doubts import join_repeated, settle_boxes
 from maskwright.data.readers.annotations.draw import FORMAT_VERSION, draw_all
-from maskwright.data.readers.annotations.image_files import ImageFiles, files_below
+from maskwright.data.readers.annotations.files import ImageFiles, files_below
 from maskwright.data.readers.base import Place, Reader, Recognition
 from maskwright.data.readers.conversion import convert
-from maskwright.data.readers.description import PLACES
+from maskwright.data.readers.description import PLACES, Description
 from maskwright.data.samples import Doubt, Note
 from maskwright.errors import DataError
 
 
 @dataclass(frozen=True)
 class Source:
-    """Where annotations lie: their folder, their files, and the images beside them."""
+    """Where annotations lie.
+
+    Args:
+        files: Those of the format; `stated` if data.yaml names them.
+        images: Those below the root.
+        description: What data.yaml states.
+        extracted: Folder for images that the annotations hold themselves.
+    """
 
     root: Path
     files: Sequence[Path]
+    stated: bool
     images: ImageFiles
+    description: Description
+    extracted: Path
 
 
 @dataclass(frozen=True)
@@ -87,12 +97,13 @@ def _convert(form: AnnotationFormat, place: Place) -> Place:
     images = ImageFiles(root)
     stated = _stated_files(place)
     files = stated or ([path] if path.is_file() else files_below(root, form.suffixes))
-    boxes = place.description.boxes if place.description else None
+    description = place.description or Description()
 
     def write(folder: Path) -> list[Note | Doubt]:
         with malformed(path, form.title):
-            annotations = form.read(Source(root, files, images))
-            settle_boxes(annotations, boxes, path)
+            source = Source(root, files, stated is not None, images, description, folder / "images")
+            annotations = form.read(source)
+            settle_boxes(annotations, description.boxes, path)
             join_repeated(annotations, stated is not None)
             return draw_all(folder, path, annotations)
 

@@ -1,10 +1,16 @@
-"""Image files below a folder, looked up by the names that annotations give them."""
+"""Files of annotations, and image files, looked up by the names that annotations give them."""
 
+import json
+import mmap
 import os
+import xml.etree.ElementTree as ET
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
+from maskwright.data.readers.split_files import SPLIT_WORDS
 from maskwright.data.samples import grouped
+from maskwright.errors import DataError
 from maskwright.imageio import IMAGE_SUFFIXES, natural_key
 
 
@@ -19,6 +25,40 @@ def _walk(root: Path, suffixes: frozenset[str]) -> Iterator[Path]:
         for name in names:
             if os.path.splitext(name)[1].lower() in suffixes and not name.startswith("."):  # noqa: PTH122
                 yield Path(at, name)
+
+
+def has_keys(path: Path, keys: Sequence[str]) -> bool:
+    """Whether a JSON file names all keys anywhere."""
+    try:
+        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as text:
+            return all(text.find(f'"{key}"'.encode()) >= 0 for key in keys)
+    except (OSError, ValueError):  # unreadable or empty
+        return False
+
+
+def read_json(path: Path) -> Any:
+    """Content of a JSON file; `DataError` where it cannot be read."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise DataError(f"{path} cannot be read as JSON: {str(error)[:100]}.") from None
+
+
+def read_xml(path: Path) -> ET.Element:
+    """Root of an XML file in UTF-8; `DataError` for one with a DTD, whose entities may expand."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+        if "<!DOCTYPE" in text or "<!ENTITY" in text:
+            raise DataError(f"{path} declares a DTD; expected plain XML.")
+        return ET.fromstring(text)
+    except (OSError, ValueError, ET.ParseError, RecursionError) as error:
+        raise DataError(f"{path} cannot be read as XML: {str(error)[:100]}.") from None
+
+
+def split_in(path: Path, root: Path) -> str | None:
+    """Split that the folders of a file below the root name, or `None`."""
+    words = [part.casefold() for part in path.relative_to(root).parts[:-1]]
+    return next((SPLIT_WORDS[word] for word in words if word in SPLIT_WORDS), None)
 
 
 class ImageFiles:

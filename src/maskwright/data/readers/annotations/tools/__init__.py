@@ -1,0 +1,1 @@
+"""Annotation files as the tools save or export them in which people draw."""
