@@ -1,6 +1,8 @@
-"""Arrays by name from an `.npz`, which take no more memory than the file has use for."""
+"""Arrays of NumPy, which take no more memory than the file has use for: by name, or as images."""
 
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from math import prod
 from pathlib import Path
 from typing import IO
@@ -9,7 +11,12 @@ import numpy as np
 from numpy.lib import format as npy
 
 from maskwright.errors import DataError, MaskwrightError
+from maskwright.imageio.files import NamedBytes
+from maskwright.imageio.header import Header, OpenImage, check_packing, check_size
 
+ARRAY_MAGIC = (npy.MAGIC_PREFIX, b"PK\3\4")
+"""First bytes of `.npy` and `.npz`."""
+_MOST_FIRST = 16  # rows of an image of more channels are rather its channels
 _MOST_PACKED = 1100  # bytes in a byte, of the best case of deflate
 
 
@@ -42,8 +49,85 @@ def read_arrays(
 
 def _check_header(file: IO[bytes], entry: zipfile.ZipInfo) -> None:
     """Raise `ValueError` unless an array is as long as its entry, which bounds its memory."""
+    _declared(file, entry.file_size, entry.filename)
+
+
+def _declared(file: IO[bytes], size: int, name: str) -> tuple[tuple[int, ...], np.dtype]:
+    """Shape and type of the array in a file of so many bytes; `ValueError` where it is longer."""
     one = npy.read_magic(file) == (1, 0)
     read = npy.read_array_header_1_0 if one else npy.read_array_header_2_0
     shape, _, dtype = read(file)
-    if dtype.hasobject or prod(shape) * dtype.itemsize != entry.file_size - file.tell():
-        raise ValueError(f"{entry.filename} declares {dtype} of the shape {shape}")
+    if dtype.hasobject or prod(shape) * dtype.itemsize != size - file.tell():
+        raise ValueError(f"{name} declares {dtype} of the shape {shape}")
+    return shape, dtype
+
+
+@contextmanager
+def open_array_image(path: Path | NamedBytes, start: bytes, max_pixels: int) -> Iterator[OpenImage]:
+    """Open an `.npy`, or an `.npz` of one array, of the shape `(h, w)` or `(h, w, c)`."""
+    with path.open("rb") as file:
+        size = file.seek(0, 2)
+        file.seek(0)
+        if start.startswith(ARRAY_MAGIC[0]):
+            with _image(path, file, size, max_pixels) as image:
+                yield image
+            return
+        with zipfile.ZipFile(file) as archive:
+            entries = archive.infolist()
+            if not all(entry.filename.endswith(".npy") for entry in entries):
+                raise DataError(f"{path} is an archive of other files than arrays, not an image.")
+            if len(entries) != 1:
+                names = ", ".join(entry.filename.removesuffix(".npy") for entry in entries[:5])
+                raise DataError(
+                    f"{path} holds {len(entries)} arrays ({names}); expected one, the pixels."
+                )
+            with (
+                archive.open(entries[0]) as entry,
+                _image(path, entry, entries[0].file_size, max_pixels) as image,
+            ):
+                yield image
+
+
+@contextmanager
+def _image(
+    path: Path | NamedBytes, file: IO[bytes], size: int, max_pixels: int
+) -> Iterator[OpenImage]:
+    """Image of the array in an open file of so many bytes."""
+    shape, kind = _declared(file, size, str(path))
+    if len(shape) not in (2, 3) or (len(shape) == 3 and shape[0] <= _MOST_FIRST < shape[2]):
+        raise DataError(
+            f"{path} holds an array of the shape {shape}; expected (height, width) or (height, "
+            f"width, channels)."
+        )
+    if kind.kind not in "biuf":
+        raise DataError(f"{path} contains {kind} pixels; expected integers or floats.")
+    height, width, channels = (*shape, 1)[:3]
+    check_size(path, height, width, channels, max_pixels)
+    check_packing(path, prod(shape))
+    dtype = "uint8" if kind.kind == "b" else kind.name
+    dtype = dtype if dtype in {"uint8", "uint16"} else "float32"
+
+    def values() -> np.ndarray:
+        file.seek(0)
+        return npy.read_array(file).reshape(height, width, channels)
+
+    header = Header(width, height, channels, dtype, "NumPy", palette=False, orientation=1)
+    yield OpenImage(
+        header,
+        lambda: _without_bits(values()),
+        lambda: (_without_bits(_without_layers(values())), None),
+    )
+
+
+def _without_bits(values: np.ndarray) -> np.ndarray:
+    """The same, with truth values as 0 and 255."""
+    return values * np.uint8(255) if values.dtype == np.bool_ else values
+
+
+def _without_layers(values: np.ndarray) -> np.ndarray:
+    """Label `(h, w, 1)` of each pixel of a mask with a layer for each class, else as it is."""
+    layers = values.shape[2]
+    is_color = layers == 3 and values.dtype == np.uint8 and values.max(initial=0) > 1
+    if layers == 1 or is_color or not (np.count_nonzero(values, axis=2) == 1).all():
+        return values
+    return values.argmax(axis=2).astype(np.uint8 if layers < 256 else np.uint16)[..., None]

@@ -30,7 +30,8 @@ class Header:
         dtype: `"uint8"`, `"uint16"` or `"float32"`.
         format: Format by content, such as `"PNG"`.
         orientation: EXIF orientation, 1 to 8; 1 is upright.
-        mode: Pixel format in the terms of Pillow, such as `"P"`; `""` for TIFF.
+        mode: Pixel format in the terms of Pillow, such as `"P"`; `""` for TIFF and
+            NumPy.
         alpha: Whether there is an alpha channel or transparent color.
         pages: Pages of a TIFF that are read as channels.
         white_is_zero: Whether the file stores white as 0; images are read as they are to be seen.

@@ -19,6 +19,7 @@ import numpy as np
 from PIL import Image
 
 from maskwright.errors import DataError
+from maskwright.imageio.arrays import ARRAY_MAGIC, open_array_image
 from maskwright.imageio.files import NamedBytes
 from maskwright.imageio.gaps import check_gaps, fill_gaps
 from maskwright.imageio.header import (
@@ -113,6 +114,7 @@ def _open(source: str | Path | NamedBytes, max_pixels: int) -> Iterator[OpenImag
     path = source if isinstance(source, NamedBytes) else Path(source)
     start = start_of(path)
     opener = open_tiff_image if start.startswith(TIFF_MAGIC) else _open_raster
+    opener = open_array_image if start.startswith(ARRAY_MAGIC) else opener
     with reading(path), opener(path, start, max_pixels) as image:
         yield image
 

@@ -113,7 +113,7 @@ def _diagnose(dataset: DataSet, sample: Sample, message: str) -> SampleFault:
 
 def _storage(header: Header) -> str:
     """How a mask file stores its pixels."""
-    if header.format == "TIFF":
+    if not header.mode:
         return f"{header.dtype}, {header.channels} channels"
     return _STORAGE.get(header.mode, header.mode)
 

@@ -27,6 +27,7 @@ _SUFFIXES_OF_FORMAT = {
     **{"PNG": {".png"}, "GIF": {".gif"}, "BMP": {".bmp", ".dib"}, "WEBP": {".webp"}},
     **{"JPEG": {".jpg", ".jpeg", ".jpe", ".jfif"}, "MPO": {".jpg", ".jpeg", ".mpo"}},
     **{"TIFF": {".tif", ".tiff"}, "JPEG2000": {".jp2", ".j2k", ".jpx"}},
+    **{"NumPy": {".npy", ".npz"}},
     **{"PPM": {".ppm", ".pgm", ".pbm", ".pnm"}},
 }
 

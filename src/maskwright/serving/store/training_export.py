@@ -29,7 +29,14 @@ from maskwright.labels import IGNORE_LABEL, Labels
 from maskwright.serving.jobs.fair_pool import need_pixels
 from maskwright.serving.store.upload import Upload
 
-_SUFFIXES = {"JPEG": ".jpg", "MPO": ".jpg", "JPEG2000": ".jp2", "PPM": ".ppm", "TIFF": ".tif"}
+_SUFFIXES = {
+    "JPEG": ".jpg",
+    "MPO": ".jpg",
+    "JPEG2000": ".jp2",
+    "PPM": ".ppm",
+    "TIFF": ".tif",
+    "NumPy": ".npy",
+}
 _LOCK = threading.Lock()
 _REMARK = "Kept by maskwright serve: masks as they were corrected; 255 marks what does not count."
 
