@@ -11,6 +11,7 @@ from maskwright.errors import ConfigError
 from maskwright.models.blocks import Norm, Tensor
 from maskwright.models.decoders import Decoded, unet
 from maskwright.models.encoders import Encoder, Features, PixelFormat, encoder
+from maskwright.models.encoders.base import bound_pixels
 from maskwright.models.pooling import MeanPooling
 from maskwright.models.segmenter import segmenter
 
@@ -134,7 +135,7 @@ def _scaled_input(
     """Images, and the same with black at 0 and white at 1."""
     images, (low, high) = keras.Input(shape), pixel_range
     scale = layers.Rescaling(1 / (high - low), -low / (high - low), name="pixel_scaling")
-    return images, scale(images)
+    return images, scale(bound_pixels(images, low, high))
 
 
 def _two_convolutions(x: Tensor, width: int, name: str) -> Tensor:

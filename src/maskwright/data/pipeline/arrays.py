@@ -7,6 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
+from maskwright.data.pipeline.pixel_range import robust_range, spread_positions
 from maskwright.errors import DataError
 from maskwright.labels import IGNORE_LABEL
 
@@ -23,7 +24,6 @@ class Arrays:
         labels: Labels of all masks likewise, uint8.
         starts: Where each mask begins in `labels`; its image begins `channels` times later.
         sizes: Height and width of each, `(n, 2)`.
-        value_range: Lowest and highest value of a pixel: 0 to 255 for uint8, else as they occur.
         skipped: One sentence for each sample that cannot be read.
     """
 
@@ -35,7 +35,6 @@ class Arrays:
     weights: np.ndarray
     ids: tuple[str, ...]
     cases: tuple[str, ...]
-    value_range: tuple[float, float]
     skipped: tuple[str, ...] = ()
 
     def __len__(self) -> int:
@@ -74,7 +73,6 @@ class Arrays:
             weights=np.ones(len(names), np.float32),
             ids=names,
             cases=names,
-            value_range=value_range_of(pixels.dtype, [(pixels.min(), pixels.max())]),
         )
 
     @property
@@ -95,6 +93,21 @@ class Arrays:
         rows = [np.bincount(mask.ravel(), minlength=IGNORE_LABEL + 1) for _, mask in self]
         return np.stack(rows)
 
+    @cached_property
+    def sample(self) -> tuple[np.ndarray, np.ndarray]:
+        """Some pixels of all images, `(n, channels)`, and their labels, `(n,)`."""
+        areas = self.sizes.prod(axis=1)
+        ends = np.cumsum(areas)
+        positions = spread_positions(int(ends[-1]))
+        image = np.searchsorted(ends, positions, side="right")
+        places = self.starts[image] + positions - (ends - areas)[image]
+        return self.pixels.reshape(-1, self.channels)[places], self.labels[places]
+
+    @cached_property
+    def value_range(self) -> tuple[float, float]:
+        """Pixel values of black and white, as `robust_range`."""
+        return robust_range(*self.sample)
+
     def fingerprint(self) -> str:
         """SHA-256 of everything a model could learn from, hexadecimal."""
         digest = hashlib.sha256(repr((self.ids, self.sizes.tolist(), self.dtype)).encode())
@@ -107,13 +120,6 @@ class Arrays:
 def starts_of(sizes: np.ndarray) -> np.ndarray:
     """Where each image of sizes `(n, 2)` begins, one after the other, pixels."""
     return np.concatenate([[0], np.cumsum(sizes.prod(axis=1))[:-1]]).astype(np.int64)
-
-
-def value_range_of(dtype: np.dtype, ranges: Sequence[Sequence[float]]) -> tuple[float, float]:
-    """0 to 255 for uint8, else the extremes of the lowest and highest value of each image."""
-    if dtype == np.uint8:
-        return 0.0, 255.0
-    return float(min(low for low, _ in ranges)), float(max(high for _, high in ranges))
 
 
 def class_weights(arrays: Arrays, num_classes: int) -> np.ndarray:

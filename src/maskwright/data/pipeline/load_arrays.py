@@ -14,7 +14,7 @@ import numpy as np
 from maskwright.data import DataSet, Sample
 from maskwright.data.geometry import resize_image, resize_labels
 from maskwright.data.parallel import in_threads
-from maskwright.data.pipeline.arrays import MEMORY_LIMIT_MB, Arrays, starts_of, value_range_of
+from maskwright.data.pipeline.arrays import MEMORY_LIMIT_MB, Arrays, starts_of
 from maskwright.errors import DataError
 from maskwright.imageio import atomic_folder
 
@@ -90,7 +90,6 @@ def load(
         weights=np.array([samples[index].weight for index in good], np.float32),
         ids=tuple(samples[index].id for index in good),
         cases=tuple(samples[index].case for index in good),
-        value_range=value_range_of(pixels.dtype, decoded["ranges"]),
         skipped=tuple(skipped),
     )
 
@@ -111,16 +110,15 @@ def _fill(plan: _Plan, pixels: np.ndarray, labels: np.ndarray) -> dict[str, Any]
     places = list(zip(plan.samples, plan.sizes.tolist(), starts, strict=True))
     results = list(in_threads(decode, places, "Decoding images"))
     return {
-        "good": [index for index, result in enumerate(results) if not isinstance(result, str)],
-        "ranges": [result for result in results if not isinstance(result, str)],
-        "skipped": [result for result in results if isinstance(result, str)],
+        "good": [index for index, reason in enumerate(results) if reason is None],
+        "skipped": [reason for reason in results if reason is not None],
     }
 
 
 def _decode(
     plan: _Plan, pixels: np.ndarray, labels: np.ndarray, place: tuple[Sample, list[int], int]
-) -> tuple[float, float] | str:
-    """Put one sample into its place; its lowest and highest value, or why it was skipped."""
+) -> str | None:
+    """Put one sample into its place, or say why it was skipped."""
     sample, (height, width), start = place
     try:
         if height == 0:
@@ -139,7 +137,7 @@ def _decode(
     end, channels = start + height * width, image.shape[2]
     pixels[start * channels : end * channels] = image.ravel()
     labels[start:end] = resize_labels(mask, (height, width)).ravel()
-    return float(image.min()), float(image.max())
+    return None
 
 
 def _write_arrays(folder: Path, plan: _Plan) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import keras
 import numpy as np
-from keras import layers
+from keras import layers, ops
 
 from maskwright.errors import ConfigError, ModelError
 from maskwright.models.blocks import Tensor
@@ -68,7 +68,18 @@ class PixelFormat:
         scale = [to_bytes / s for _, s in shifts]
         offset = [(-self.low * to_bytes - m) / s for m, s in shifts]
         images = keras.Input((None, None, total))
-        return images, layers.Rescaling(scale, offset, name=_SCALING)(images)
+        bounded = bound_pixels(images, self.low, self.high)
+        return images, layers.Rescaling(scale, offset, name=_SCALING)(bounded)
+
+
+def bound_pixels(images: Tensor, low: float, high: float) -> Tensor:
+    """Images with pixels at most one range beyond black and white, but for those of 8 bits.
+
+    Their range is not that of all pixels: a hot one must not drown the image in its sums.
+    """
+    if (low, high) == (0.0, 255.0):
+        return images
+    return ops.clip(images, 2 * low - high, 2 * high - low)
 
 
 def producer(layer: keras.Operation) -> keras.Operation:

@@ -73,7 +73,7 @@ def prepare(
         tile=None if size or not config.crop else max(config.crop),
         min_area_px=config.min_area_px,
         value_range=arrays.value_range,
-        percentiles=pixel_percentiles(arrays.pixels),
+        percentiles=pixel_percentiles(arrays.sample[0]),
         symmetries=make_augmentation(config).symmetries,
         model_sha256="",
         version=metadata.version("maskwright"),

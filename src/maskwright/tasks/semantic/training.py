@@ -119,7 +119,7 @@ def prepare(
         tile=None if config.size or not config.crop else max(config.crop),
         threshold=config.threshold,
         value_range=train.value_range,
-        percentiles=pixel_percentiles(train.pixels),
+        percentiles=pixel_percentiles(train.sample[0]),
         symmetries=make_augmentation(config).symmetries,
         **postprocessing_of(config),
         model_sha256="",

@@ -12,6 +12,7 @@ import numpy as np
 from maskwright.data import DataSet, Sample
 from maskwright.data.parallel import in_threads
 from maskwright.data.pipeline.arrays import MEMORY_LIMIT_MB
+from maskwright.data.pipeline.pixel_range import robust_range, spread_positions
 from maskwright.errors import DataError
 from maskwright.tasks.regions import CropSpec, extract
 from maskwright.tasks.regions.extraction.masks import (
@@ -105,7 +106,7 @@ def build_bags(
         rows=tuple(writer.rows),
         names=tuple(names),
         bags=tuple(bags.values()),
-        value_range=_value_range(crops),
+        value_range=_value_range(crops, masks),
         skipped=tuple(skipped),
     )
 
@@ -209,8 +210,8 @@ class RowWriter:
             file.close()
 
 
-def _value_range(crops: np.ndarray) -> tuple[float, float]:
-    if crops.dtype == np.uint8:
-        return 0.0, 255.0
-    low, high = float(crops.min()), float(crops.max())
-    return low, high if high > low else low + 1.0
+def _value_range(crops: np.ndarray, masks: np.ndarray) -> tuple[float, float]:
+    """Pixel values of black and white of crops `(n, h, w, c)`; see `robust_range`."""
+    places = spread_positions(masks.size)
+    pixels = crops.reshape(-1, crops.shape[-1])[places]
+    return robust_range(pixels, masks.reshape(-1)[places] > 0)
