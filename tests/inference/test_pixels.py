@@ -6,12 +6,17 @@ from drawing_masks import brightness, card
 from fastapi.testclient import TestClient
 
 import maskwright
-from made_up_models import masks, registry
+from made_up_models import as_file, masks, registry
+from maskwright.data import open_dataset
 from maskwright.errors import ConfigError, DataError, MaskwrightWarning
+from maskwright.evaluation import EvaluateOptions
 from maskwright.imageio import read_mask, write_image
-from maskwright.inference import Predictor
+from maskwright.imageio.windows import Windows
+from maskwright.inference import Predictor, predict_large
+from maskwright.inference.large.stripes import sampled_pixels
 from maskwright.inference.pixels import fit_range, pixel_percentiles
 from maskwright.serving import create_app
+from maskwright.tasks.semantic.evaluation.scores import evaluate_masks
 
 TRAINED = (5.0, 10.0, 100.0, 220.0, 240.0)
 RAMP = np.linspace(5, 240, 24 * 24).reshape(24, 24, 1).repeat(3, axis=2)
@@ -64,6 +69,64 @@ def test_pixels_far_from_those_of_training_warn(shift, word):
         fit_range(image, card(percentiles=TRAINED))
 
 
+@pytest.mark.parametrize(
+    ("received", "channels", "words"),
+    [
+        (1, 3, "gray is taken for red, green and blue"),
+        (3, 1, "colors are turned into gray"),
+        (4, 3, "the last channel is dropped as alpha"),
+        (2, 3, "dropped as alpha and gray is taken .*"),
+    ],
+)
+def test_converted_channels_are_said(received, channels, words):
+    image = np.arange(6 * 6 * received, dtype=np.uint8).reshape(6, 6, received)
+    message = f"is {received}, and the model was trained on {channels}: .*{words}, also"
+    with pytest.warns(MaskwrightWarning, match=message):
+        fit_range(image, card(channels=channels))
+
+
+@pytest.mark.parametrize(("received", "channels"), [(3, 3), (3, 1), (5, 5)])
+def test_channels_that_lose_nothing_pass(received, channels):
+    gray = np.arange(36, dtype=np.uint8).reshape(6, 6, 1).repeat(received, axis=2)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        fit_range(gray, card(channels=channels))
+
+
+@pytest.mark.parametrize("size", [None, (8, 8)])
+def test_large_images_are_looked_at_before_the_work(tmp_path, size):
+    image, mask = tmp_path / "a.tif", tmp_path / "out" / "a.tif"
+    model = Predictor(brightness, card(size, percentiles=TRAINED))
+    write_image(image, (RAMP * 16).astype(np.uint16))
+    with pytest.raises(DataError, match=r"pixels of uint16 .* --pixel-range LOW HIGH"):
+        predict_large(model, image, mask)
+    assert not mask.parent.exists()
+    write_image(image, (RAMP / 20).astype(np.uint8))
+    with pytest.warns(MaskwrightWarning, match="darker"):
+        predict_large(model, image, mask)
+
+
+def test_pixels_of_no_data_are_not_looked_at():
+    pixels = np.zeros((100, 300, 1), np.uint16)
+    pixels[:, 200:] = 7
+    windows = Windows(100, 300, 1, "uint16", lambda t, b, x, y: pixels[t:b, x:y], nodata=0)
+    sample = sampled_pixels(windows)
+    assert sample.size > 0
+    assert (sample == 7).all()
+
+
+def test_scores_say_that_images_are_unlike_those_of_training(tmp_path):
+    for number in range(2):
+        write_image(tmp_path / "images" / f"{number}.png", (RAMP / 20).astype(np.uint8))
+        write_image(tmp_path / "masks" / f"{number}.png", (RAMP[..., :1] > 100).astype(np.uint8))
+    options = EvaluateOptions(split="train", bootstrap=0)
+    dataset = open_dataset(tmp_path, val_share=0.0, test_share=0.0)
+    model = Predictor(brightness, card(percentiles=TRAINED))
+    with pytest.warns(MaskwrightWarning, match="darker"):
+        evaluation = evaluate_masks(model, dataset, options)
+    assert "darker" in {c.code: c.text for c in evaluation.warnings}["pixels"]
+
+
 @pytest.mark.filterwarnings("ignore::maskwright.errors.MaskwrightWarning")
 def test_the_server_warns_in_a_header(tmp_path):
     model = masks("cells", percentiles=TRAINED, channels=3)
@@ -74,6 +137,10 @@ def test_the_server_warns_in_a_header(tmp_path):
             response = client.post("/predict", files=files)
             assert response.status_code == 200
             assert ("darker" in response.headers.get("warning", "")) == bool(word)
+        deep = {"image": ("a.tif", as_file((RAMP * 16).astype(np.uint16)))}
+        assert client.post("/predict", files=deep).status_code == 422
+        stated = client.post("/predict?pixel_range=0&pixel_range=4080", files=deep)
+        assert (stated.status_code, stated.headers.get("warning")) == (200, None)
 
 
 def test_a_pixel_range_has_two_ends():

@@ -91,6 +91,7 @@ class EvaluateArguments(TypedDict, total=False):
     split: str
     size: Size
     flips: Flips
+    pixel_range: tuple[float, float] | None
     bootstrap: int
     seed: int
     examples: int

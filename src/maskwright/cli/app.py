@@ -51,7 +51,7 @@ def main() -> None:
     """Run the program; an error prints one sentence on standard error and sets the exit code."""
     # Behind the filters of -W and PYTHONWARNINGS: other programs warn of their own affairs.
     warnings.filterwarnings("ignore", append=True)
-    warnings.filterwarnings("default", category=MaskwrightWarning)
+    warnings.filterwarnings("once", category=MaskwrightWarning)
     shown = warnings.formatwarning
     warnings.formatwarning = lambda message, category, *where: (
         f"{message}\n"

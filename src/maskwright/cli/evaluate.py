@@ -21,6 +21,7 @@ def evaluate(
     folder: options.OutFolder = None,
     size: Size = "original",
     flips: options.Flips = False,
+    pixel_range: options.PixelRange = None,
     allow_code: options.AllowCode = False,
     as_json: options.Json = False,
 ) -> None:
@@ -35,6 +36,7 @@ def evaluate(
         out=folder,
         size=size,
         flips=flips,
+        pixel_range=pixel_range,
         allow_code=allow_code,
         on_message=print_message,
     )
@@ -49,6 +51,7 @@ def compare(
     folder: options.OutFolder = None,
     size: Size = "original",
     flips: options.Flips = False,
+    pixel_range: options.PixelRange = None,
     as_json: options.Json = False,
 ) -> None:
     """Test whether two models differ significantly, on the same images."""
@@ -57,6 +60,14 @@ def compare(
 
     out = folder or api.comparison_folder(run_a, run_b, split)
     comparison = api.compare(
-        run_a, run_b, data, split=split, out=out, size=size, flips=flips, on_message=print_message
+        run_a,
+        run_b,
+        data,
+        split=split,
+        out=out,
+        size=size,
+        flips=flips,
+        pixel_range=pixel_range,
+        on_message=print_message,
     )
     report_evaluation(run_a, comparison, out, as_json)

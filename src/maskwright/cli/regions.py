@@ -102,6 +102,7 @@ def evaluate(
     data: LabeledData,
     split: options.Split = "test",
     folder: options.OutFolder = None,
+    pixel_range: options.PixelRange = None,
     allow_code: options.AllowCode = False,
     json: options.Json = False,
 ) -> None:
@@ -112,7 +113,13 @@ def evaluate(
 
     require_task(run, "regions")
     evaluation = api.evaluate(
-        run, data, split=split, out=folder, allow_code=allow_code, on_message=print_message
+        run,
+        data,
+        split=split,
+        out=folder,
+        pixel_range=pixel_range,
+        allow_code=allow_code,
+        on_message=print_message,
     )
     report_evaluation(run, evaluation, folder or run / "evaluation" / split, json)
 

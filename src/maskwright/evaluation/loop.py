@@ -3,6 +3,7 @@
 import pickle
 import zlib
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
@@ -11,7 +12,8 @@ import numpy as np
 from maskwright.data.parallel import in_threads
 from maskwright.data.samples import Sample
 from maskwright.errors import DataError
-from maskwright.evaluation.result import EvaluateOptions, Evaluation, Skipped
+from maskwright.evaluation.result import Caution, EvaluateOptions, Evaluation, Skipped
+from maskwright.inference.pixels import pixel_warnings
 
 Result = TypeVar("Result")
 Truth = TypeVar("Truth")
@@ -62,6 +64,7 @@ def evaluate(
     samples: list[Sample] = scorer.source.of(split)
     scored: list[Sample] = []
     skipped: list[Skipped] = []
+    cautions: dict[str, None] = {}
     read, title = partial(attempt, scorer.read), f"Scoring {split}"
     reading = in_threads(read, samples, title, workers=scorer.workers, ahead=1)
     for sample, entry in zip(samples, reading, strict=True):
@@ -75,6 +78,7 @@ def evaluate(
             skipped.append(Skipped(sample, str(error)))
             continue
         scored.append(sample)
+        cautions |= dict.fromkeys(pixel_warnings(image, scorer.card))
         for consume in consumers:
             consume(sample, image, truth, prediction)
     if not scored:
@@ -90,7 +94,9 @@ def evaluate(
         skipped=tuple(skipped),
         options=scorer.options,
     )
-    return scorer.result(base)
+    result = scorer.result(base)
+    unlike = [Caution("pixels", text) for text in cautions]
+    return replace(result, warnings=(*unlike, *result.warnings))
 
 
 def pack(prediction: Any) -> bytes:

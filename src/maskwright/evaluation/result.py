@@ -28,6 +28,7 @@ class EvaluateOptions:
     Args:
         size: `"original"` scores masks in the size of the images, `"working"` in the model's.
         flips: Test-time augmentation, as in `Predictor.__call__`.
+        pixel_range: Pixel values of black and white in the images; `None` for those of their type.
         bootstrap: Number of bootstrap samples for the intervals, drawn with `seed`; 0 for none.
         examples: Number of images to draw of each of best, median and worst.
         allow_code: Open an exported model whose format can run code.
@@ -37,6 +38,7 @@ class EvaluateOptions:
     split: str = "test"
     size: Size = "original"
     flips: Flips = False
+    pixel_range: tuple[float, float] | None = None
     bootstrap: int = 1000
     seed: int = 0
     examples: int = 2

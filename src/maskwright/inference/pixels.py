@@ -25,36 +25,59 @@ def pixel_percentiles(pixels: np.ndarray) -> tuple[float, ...]:
 def fit_range(image: np.ndarray, card: ModelCard) -> np.ndarray:
     """Image `(h, w, c)` in the range of its type or, where `pixel_range` states one, of training.
 
-    Raises `DataError` for an array that is no image, and as `range_warning`, which is given as a
+    Raises `DataError` for an array that is no image, and as `pixel_warnings`, which are given as
     `MaskwrightWarning`.
     """
-    image = scale_stated(checked_image(image), card)
-    if warning := range_warning(image, card):
+    image = checked_image(image)
+    for warning in pixel_warnings(image, card):
         warnings.warn(warning, MaskwrightWarning, stacklevel=3)
-    return image
+    return scale_stated(image, card)
 
 
-def range_warning(image: np.ndarray, card: ModelCard) -> str | None:
-    """Sentence on an image that is darker or brighter than the training images; else `None`.
+def pixel_warnings(image: np.ndarray, card: ModelCard) -> list[str]:
+    """Sentences on an image of other channels than in training, or much darker or brighter.
 
     Raises `DataError` for one of another type than in training that is hardly brighter than black
     or far beyond white.
     """
+    pixels = image.reshape(-1, image.shape[-1])
+    sample = pixels[:: max(image.size // _SAMPLED, 1)]
+    found = _channel_warning(sample, card.channels), _range_warning(sample, card)
+    return [warning for warning in found if warning is not None]
+
+
+def _channel_warning(pixels: np.ndarray, channels: int) -> str | None:
+    """Sentence on pixels `(n, c)` that `model_pixels` converts with a loss or a guess."""
+    received = pixels.shape[-1]
+    is_gray = received == 3 and channels == 1 and bool((pixels == pixels[:, :1]).all())
+    if received == channels or received > 4 or channels not in (1, 3) or is_gray:
+        return None
+    done = ["the last channel is dropped as alpha"] if received in (2, 4) else []
+    if channels == 1 and received > 2:
+        done.append("colors are turned into gray")
+    elif channels == 3 and received < 3:
+        done.append("gray is taken for red, green and blue")
+    return (
+        f"The number of channels of an image is {received}, and the model was trained on "
+        f"{channels}: {' and '.join(done)}, also of further images."
+    )
+
+
+def _range_warning(pixels: np.ndarray, card: ModelCard) -> str | None:
+    """Sentence on pixels `(n, c)` that are darker or brighter than those of training."""
     if len(card.percentiles) != len(PERCENTILES):
         return None
-    flat = image.reshape(-1)
-    sample = flat[:: max(len(flat) // _SAMPLED, 1)]
-    low, high = np.percentile(_scaled(sample, card.dtype), _ENDS)
+    low, high = np.percentile(_scaled(scale_stated(pixels, card), card.dtype), _ENDS)
     least, _, middle, bright, most = card.percentiles
     span = max(most - least, 1e-6)
     trained = f"training had {least:g} to {most:g} of {card.dtype}"
-    if image.dtype.name != card.dtype and card.pixel_range is None and high > low:
+    if pixels.dtype.name != card.dtype and card.pixel_range is None and high > low:
         far = low < least - _BRIGHT * span or high > most + _BRIGHT * span
         if far or high < least + _DARK * span:
-            bottom, top = np.percentile(sample, _ENDS)
+            bottom, top = np.percentile(pixels, _ENDS)
             raise DataError(
-                f"The image has pixels of {image.dtype} from {bottom:g} to {top:g}, and {trained}: "
-                f"state what is black and white with --pixel-range LOW HIGH (in Python, "
+                f"The image has pixels of {pixels.dtype} from {bottom:g} to {top:g}, and "
+                f"{trained}: state what is black and white with --pixel-range LOW HIGH (in Python, "
                 f"pixel_range), or convert the image."
             )
     is_darker = high < min(middle, least + _MUCH_DARKER * span)

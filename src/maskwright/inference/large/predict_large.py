@@ -25,8 +25,10 @@ from maskwright.inference.large.postprocess_large import clean_large
 from maskwright.inference.large.stripes import (
     PanelSource,
     predict_panels,
+    sampled_pixels,
     store_labels,
 )
+from maskwright.inference.pixels import fit_range
 from maskwright.inference.postprocess import cleaning_of
 from maskwright.inference.predictor import Flips, Predictor
 from maskwright.inference.tiling import resized_strips
@@ -92,6 +94,8 @@ def predict_large(
     card = predictor.card
     with open_windows(image, options.max_pixels) as windows:
         size = (windows.height, windows.width)
+        if (sample := sampled_pixels(windows)).size:
+            fit_range(sample, card)
         made_of = _fingerprint(image, windows, predictor, options.flips)
         partial_mask = PartialMask.begin(mask, made_of, windows, predictor)
         labels = Pieces(partial_mask.folder / "labels", *size)

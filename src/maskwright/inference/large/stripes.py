@@ -20,6 +20,7 @@ from maskwright.inference.predictor import Predictor, most_probable
 from maskwright.inference.tiling import TileGrid, blend
 from maskwright.labels import IGNORE_LABEL
 
+_SAMPLED_WINDOWS, _SAMPLED_SIDE = 8, 64  # across and down, and their side in px
 _MEMORY_WORDS = (
     *("bad allocation", "bad_alloc", "failed to allocate", "cannot allocate memory"),
     *("out of memory", "insufficient memory", "unable to allocate", "resource_exhausted"),
@@ -115,6 +116,23 @@ def _bands(
         pixels, gap = fill_gaps(band, windows.nodata)
         gaps.append(None if gap is None else gap[: end - top])
         yield cut_image(pixels, 0, 0, sides)
+
+
+def sampled_pixels(windows: Windows) -> np.ndarray:
+    """Pixels `(n, 1, c)` of some windows, spread over an image, but for those of no data."""
+    tops, lefts = (
+        np.linspace(0, max(side - _SAMPLED_SIDE, 0), _SAMPLED_WINDOWS, dtype=int).tolist()
+        for side in (windows.height, windows.width)
+    )
+    samples = []
+    for top in dict.fromkeys(tops):
+        for left in dict.fromkeys(lefts):
+            bottom = min(top + _SAMPLED_SIDE, windows.height)
+            right = min(left + _SAMPLED_SIDE, windows.width)
+            pixels = windows.read(top, bottom, left, right)
+            filled, gap = fill_gaps(pixels, windows.nodata)
+            samples.append(filled.reshape(-1, windows.channels) if gap is None else filled[~gap])
+    return np.concatenate(samples)[:, None]
 
 
 def store_labels(

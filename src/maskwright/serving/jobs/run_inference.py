@@ -8,6 +8,8 @@ import numpy as np
 from maskwright.errors import ConfigError, TooLargeError
 from maskwright.imageio import atomic_write
 from maskwright.imageio.write import write_large_mask
+from maskwright.inference.large.stripes import sampled_pixels
+from maskwright.inference.pixels import pixel_warnings
 from maskwright.inference.predictor import Prediction
 from maskwright.serving.jobs.fair_pool import need_pixels
 from maskwright.serving.jobs.probability_grid import ProbabilityGrid
@@ -30,6 +32,8 @@ def run_inference(upload: Upload, max_pixels: int, advance: Callable[[float], No
     planes = None if segmenter.has_objects else mask.planes
     grid = ProbabilityGrid(upload.grid, settings.threshold, upload.card.background, planes)
     with upload.open_windows(max_pixels) as windows:
+        if (sample := sampled_pixels(windows)).size:
+            upload.warnings = pixel_warnings(sample, upload.card)
         mask.geo, mask.has_gaps = windows.geo, windows.nodata is not None and planes is not None
 
         def write_mask(labels: np.ndarray) -> None:

@@ -110,6 +110,7 @@ function showImage(entry) {
   regions.set(null);
   saving.suit(null);
   tools.refresh();
+  if (!entry) warn([]);
   if (entry) arrived(entry);
   shownSettings();
 }
@@ -129,12 +130,21 @@ function arrived(entry) {
   find("busy-text").textContent = texts[status] ?? "";
   find("busy-share").value = progress;
   show(find("busy-share"), status !== "failed");
+  warn(state?.warnings ?? []);
   if (state && opened !== entry && status !== "failed") {
     opened = entry;
     viewer.open(state);
     decision.suit(modelOf(entry), state);
   }
   if (status === "done" && asked !== entry) openMask(entry);
+}
+
+/** Show, as long as an image is shown, in what it is unlike the images of training. */
+function warn(sentences) {
+  const place = find("unlike");
+  const isNew = sentences.join() !== [...place.children].map(({ textContent }) => textContent).join();
+  if (isNew) place.replaceChildren(...sentences.map((sentence) => make("p", {}, sentence)));
+  show(place, sentences.length > 0);
 }
 
 /** Open the mask of the image that is shown. */

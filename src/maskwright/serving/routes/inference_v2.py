@@ -130,7 +130,9 @@ def infer_body(
     request, rest = parse_body(body, json_length)
     images = read_images(request.inputs[0], rest, limits)
     given = request.parameters
-    segmenter = segmenter_of(served, given.get("threshold"), given.get("min_area_px"))
+    segmenter = segmenter_of(
+        served, threshold=given.get("threshold"), min_area_px=given.get("min_area_px")
+    )
     fields = {tensor.name: tensor.field for tensor in segmenter.tensors}
     outputs = request.binary_outputs(list(fields))
     predictions: list[Prediction] = []

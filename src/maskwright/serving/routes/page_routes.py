@@ -210,6 +210,7 @@ def describe_image(upload: Upload) -> dict[str, Any]:
         "status": upload.status,
         "progress": round(upload.progress, 3),
         "reason": upload.reason,
+        "warnings": upload.warnings,
         "width": upload.size[1],
         "height": upload.size[0],
         "tile": TILE,

@@ -10,7 +10,7 @@ from fastapi.responses import JSONResponse
 
 from maskwright.errors import ConfigError, DataError
 from maskwright.imageio import NamedBytes, read_header, read_image, read_mask
-from maskwright.inference.pixels import range_warning
+from maskwright.inference.pixels import pixel_warnings
 from maskwright.serving.jobs.fair_pool import need_pixels
 from maskwright.serving.jobs.job_queue import JobQueue
 from maskwright.serving.jobs.model_registry import ModelRegistry
@@ -55,6 +55,10 @@ def predict_routes(models: ModelRegistry, queue: JobQueue) -> APIRouter:
             int | None,
             Query(ge=0, le=2**31, description="Minimum area of components or objects, px."),
         ] = None,
+        pixel_range: Annotated[
+            list[float] | None,
+            Query(min_length=2, max_length=2, description="Pixel values of black and of white."),
+        ] = None,
         shown: Annotated[
             str | None,
             Query(alias="class", max_length=200, description="Class whose probability is shown."),
@@ -65,10 +69,13 @@ def predict_routes(models: ModelRegistry, queue: JobQueue) -> APIRouter:
 
         def job() -> Response:
             name, pixels = _decode_image(image, queue)
-            segmenter = segmenter_of(served, threshold=threshold, min_area_px=min_area_px)
+            ends = None if pixel_range is None else (pixel_range[0], pixel_range[1])
+            segmenter = segmenter_of(
+                served, threshold=threshold, min_area_px=min_area_px, pixel_range=ends
+            )
             response = encode_mask(segmenter, name, pixels, output, shown)
-            if warning := range_warning(pixels, segmenter.predictor.card):
-                response.headers["Warning"] = f'199 maskwright "{warning}"'
+            for warning in pixel_warnings(pixels, segmenter.predictor.card):
+                response.headers.append("Warning", f'199 maskwright "{warning}"')
             return response
 
         return await queue.run(job)

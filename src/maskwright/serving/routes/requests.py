@@ -5,13 +5,14 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 from fastapi import Request
 from fastapi.responses import Response
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
+from maskwright.inference.adjustments import Adjustments
 from maskwright.serving.current import CURRENT
 from maskwright.serving.jobs.model_registry import ModelRegistry
 from maskwright.tasks.serving import ServedModel, ServedSegmenter
@@ -55,16 +56,12 @@ def choose_model(models: ModelRegistry, name: str | None) -> ServedModel:
     return models[name]
 
 
-def segmenter_of(
-    served: ServedModel, threshold: float | None = None, min_area_px: int | None = None
-) -> ServedSegmenter:
+def segmenter_of(served: ServedModel, **changes: Unpack[Adjustments]) -> ServedSegmenter:
     """Segmenter of a model, with other values on its card where they are not `None`.
 
     Raises `ConfigError` if the model predicts no masks, or a value cannot be used.
     """
-    changes = {"threshold": threshold, "min_area_px": min_area_px}
-    given = {name: value for name, value in changes.items() if value is not None}
-    return replace(served.masks, predictor=served.masks.predictor.adjusted(**given))
+    return replace(served.masks, predictor=served.masks.predictor.adjusted(**changes))
 
 
 async def check_names(request: Request) -> None:

@@ -67,6 +67,7 @@ class Upload:
         self.status: Status = "waiting"
         self.progress = 0.0
         self.reason: str | None = None
+        self.warnings: list[str] = []  # on pixels unlike those of training
         self.pyramid: TilePyramid | None = None
         self.decisions: RegionDecisions | None = None  # for a model that decides on regions
         self.decided_version = 0  # of the mask that they were made on

@@ -62,6 +62,7 @@ def _evaluate(run: Path, data: str | Path, options: EvaluateOptions) -> RegionEv
     """Score decisions with true masks and those of the segmenter."""
     refuse_evaluate_options(RegionCard.task, options)
     pipeline = Pipeline.load(run, Threads(allow_code=options.allow_code))
+    pipeline = pipeline.adjusted(pixel_range=options.pixel_range)
     plan = run / "plan.yaml"
     # The answers of training, whatever this data would suggest.
     known = {"positive": pipeline.classifier.card.names[1]}

@@ -178,10 +178,12 @@ def _check_comparable(a: SemanticCard, b: SemanticCard, names: tuple[str, str], 
 def compare_runs(a: Path, b: Path, data: str | Path, options: EvaluateOptions) -> Comparison:
     """Score two runs on the images that are in the split for both."""
     threads = Threads(allow_code=options.allow_code)
-    models = Predictor.load(a, threads), Predictor.load(b, threads)
+    first, second = (
+        Predictor.load(run, threads).adjusted(pixel_range=options.pixel_range) for run in (a, b)
+    )
     dataset, warnings = _shared(a, b, data, options.split)
     dataset, seen = without_learned(dataset, options.split, a, b)
-    comparison = compare_masks(models, dataset, options, (str(a), str(b)))
+    comparison = compare_masks((first, second), dataset, options, (str(a), str(b)))
     return replace(comparison, warnings=(*warnings, *seen, *comparison.warnings))
 
 

@@ -200,5 +200,6 @@ def evaluate_run(run: Path, data: str | Path, options: EvaluateOptions) -> Seman
     dataset = open_dataset(data, **division_of(run))
     dataset, seen = without_learned(dataset, options.split, run)
     predictor = Predictor.load(run, Threads(allow_code=options.allow_code))
+    predictor = predictor.adjusted(pixel_range=options.pixel_range)
     evaluation = evaluate_masks(predictor, dataset, options)
     return replace(evaluation, warnings=(*seen, *evaluation.warnings))
