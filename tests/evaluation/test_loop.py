@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -21,7 +22,8 @@ class Sum(Evaluation):
 class Numbers:
     """Images are numbers, `None` for one that cannot be read; truth is twice the number."""
 
-    card, options, workers, root = None, EvaluateOptions(), None, Path("numbers")
+    card = SimpleNamespace(channels=1, percentiles=())
+    options, workers, root = EvaluateOptions(), None, Path("numbers")
 
     def __init__(self, **numbers):
         self.numbers, self.errors, self.source = numbers, [], self
@@ -29,10 +31,13 @@ class Numbers:
     def of(self, split):
         return [Sample(name, Path(f"{name}.png"), (), name, split) for name in self.numbers]
 
+    def is_learned(self, sample):
+        return sample.id == "learned"
+
     def read(self, sample):
         if self.numbers[sample.id] is None:
             raise DataError(f"{sample.image} is empty.")
-        return np.array(self.numbers[sample.id]), 2 * self.numbers[sample.id]
+        return np.array([self.numbers[sample.id]]), 2 * self.numbers[sample.id]
 
     def update(self, sample, image, truth, prediction):
         if prediction < 0:
@@ -47,15 +52,16 @@ def test_every_image_is_predicted_once_and_the_prediction_handed_on():
     predicted, consumed = [], []
 
     def predict(image):
-        predicted.append(int(image))
-        return int(image) + 1
+        predicted.append(image.item())
+        return image.item() + 1
 
     consumer = lambda sample, image, truth, prediction: consumed.append((sample.id, prediction))  # noqa: E731
-    result = evaluate(predict, Numbers(a=3, b=None, c=5, d=-2), [consumer])
+    result = evaluate(predict, Numbers(a=3, b=None, c=5, d=-2, learned=8), [consumer])
     assert predicted == [3, 5, -2]
     assert result.errors == [6 - 4, 10 - 6]
     assert consumed == [("a", 4), ("c", 6)]
     assert [skip.reason for skip in result.skipped] == ["b.png is empty.", "d has no score."]
+    assert "Left out: 1 of 5 images of the split" in result.warnings[0].text
     assert (result.cases, result.num_cases, result.split) == (["a", "c"], 2, "test")
 
 
@@ -79,7 +85,7 @@ def test_few_cases_make_narrow_intervals():
         names = {f"s{number}": number for number in range(num_cases)}
         scorer = Numbers(**names)
         scorer.options = EvaluateOptions(bootstrap=draws)
-        return [caution.code for caution in evaluate(int, scorer).case_cautions()]
+        return [caution.code for caution in evaluate(np.ndarray.item, scorer).case_cautions()]
 
     assert codes(9, draws=10) == ["few_cases"]
     assert codes(9, draws=0) == codes(10, draws=10) == codes(1, draws=10) == []

@@ -38,6 +38,7 @@ class DataSet:
         hashes: Of images, as far as they have been read; see `content_hash`.
         doubts: What data.yaml must settle before the data set is used.
         fit: What is done to masks so that they lie on their images.
+        learned: Hashes of images that are not to be scored, as a model has seen them.
     """
 
     root: Path
@@ -57,6 +58,7 @@ class DataSet:
     hashes: dict[Path, str] = field(default_factory=dict, compare=False, repr=False)
     doubts: tuple[Doubt, ...] = ()
     fit: MaskFit = AS_STORED
+    learned: frozenset[str] = field(default=frozenset(), compare=False, repr=False)
 
     @property
     def splits(self) -> dict[str, int]:
@@ -105,7 +107,8 @@ class DataSet:
     def _read_pixels(self, sample: Sample) -> tuple[np.ndarray, np.ndarray | None]:
         """Image, and where it has no data."""
         image, gap = read_with_gaps(sample.image)
-        self.hashes[sample.image] = content_hash(image, sample.id)
+        if sample.image not in self.hashes:
+            self.hashes[sample.image] = content_hash(image, sample.id)
         problem = kind_differs(image.shape[2], str(image.dtype), self.channels, self.dtype)
         if problem:
             raise DataError(f"{sample.image} {problem}.")
@@ -124,6 +127,10 @@ class DataSet:
             with suppress(DataError):
                 self.read_image(sample)
         return self.hashes.get(sample.image)
+
+    def is_learned(self, sample: Sample) -> bool:
+        """Whether a model has seen an image, whatever its name; read already, it is not decoded."""
+        return bool(self.learned) and self.content_hash(sample) in self.learned
 
     def read_mask(self, sample: Sample) -> np.ndarray:
         """Labels `(h, w)` int32; several mask files are united, later ones on top."""

@@ -10,7 +10,7 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 
 from maskwright.data.parallel import in_threads
-from maskwright.data.samples import Sample
+from maskwright.data.samples import Sample, counted
 from maskwright.errors import DataError
 from maskwright.evaluation.result import Caution, EvaluateOptions, Evaluation, Skipped
 from maskwright.inference.pixels import pixel_warnings
@@ -27,8 +27,9 @@ Consumer = Callable[[Sample, np.ndarray, Truth, Predicted], object]
 class Scorer(Protocol[Truth, Predicted_contra, Result_co]):
     """Compares predictions with ground truth, image by image; one for each task.
 
-    `source` is the data set, with its `root` and the samples `of` a split, `card` that of the
-    model; `workers` threads read ahead, 1 where a single image may fill the memory, else `None`.
+    `source` is the data set, with its `root`, the samples `of` a split, and whether an image
+    `is_learned`, so that it is not scored; `card` is that of the model; `workers` threads read
+    ahead, 1 where a single image may fill the memory, else `None`.
     """
 
     source: Any
@@ -58,11 +59,13 @@ def evaluate(
     `predict` takes an image `(h, w, c)`; `consumers` get each prediction after it was scored.
 
     Raises:
-        DataError: If no sample of the split can be scored; `Evaluation.skipped` lists single ones.
+        DataError: If no sample of the split can be scored, or all were learned from;
+            `Evaluation.skipped` lists single ones that cannot be.
     """
     split = scorer.options.split
     samples: list[Sample] = scorer.source.of(split)
     scored: list[Sample] = []
+    learned: list[Sample] = []
     skipped: list[Skipped] = []
     cautions: dict[str, None] = {}
     read, title = partial(attempt, scorer.read), f"Scoring {split}"
@@ -71,6 +74,9 @@ def evaluate(
         try:
             if isinstance(entry, DataError):
                 raise entry
+            if scorer.source.is_learned(sample):
+                learned.append(sample)
+                continue
             image, truth = entry
             prediction = predict(image)
             scorer.update(sample, image, truth, prediction)
@@ -81,6 +87,12 @@ def evaluate(
         cautions |= dict.fromkeys(pixel_warnings(image, scorer.card))
         for consume in consumers:
             consume(sample, image, truth, prediction)
+    if learned and not scored:
+        raise DataError(
+            f"The split {split!r} of {scorer.source.root} holds nothing to score but images that "
+            f"a model learned from or was selected by, {len(learned)} of them; score another "
+            f"split, or other data."
+        )
     if not scored:
         first = f" The first: {skipped[0].reason}" if skipped else ""
         raise DataError(
@@ -95,8 +107,14 @@ def evaluate(
         options=scorer.options,
     )
     result = scorer.result(base)
-    unlike = [Caution("pixels", text) for text in cautions]
-    return replace(result, warnings=(*unlike, *result.warnings))
+    notes = [Caution("pixels", text) for text in cautions]
+    if learned:
+        text = (
+            f"Left out: {len(learned)} of {counted(len(samples), 'image')} of the split, which a "
+            f"model learned from or was selected by, such as {min(s.id for s in learned)}."
+        )
+        notes.append(Caution("trained_on", text))
+    return replace(result, warnings=(*notes, *result.warnings))
 
 
 def pack(prediction: Any) -> bytes:

@@ -8,9 +8,7 @@ from typing import Any
 from maskwright.config import TrainConfig, read_config
 from maskwright.data import DataSet
 from maskwright.data.learned_images import LearnedImages
-from maskwright.data.parallel import in_threads
-from maskwright.data.samples import counted
-from maskwright.errors import ConfigError, DataError
+from maskwright.errors import ConfigError
 from maskwright.evaluation import Caution
 from maskwright.export.artifact import is_artifact, model_folder
 from maskwright.export.ensemble import is_ensemble, read_members
@@ -35,11 +33,11 @@ def division_of(run: Path) -> dict[str, Any]:
 def without_learned(
     dataset: DataSet, split: str, *models: Path
 ) -> tuple[DataSet, tuple[Caution, ...]]:
-    """A data set without the images of a split that models have seen, and what to say of it.
+    """A data set that knows which images of a split models have seen, and what to say of it.
 
     What a model, its members or its segmenter learned from, or was selected by, is told by the
-    content of images, whatever their names. The training split stays as it is, the validation split
-    loses what was learned from. `DataError` if nothing is left.
+    content of images, whatever their names, as they are decoded: `evaluate` leaves them out. The
+    training split stays as it is, the validation split loses what was learned from.
     """
     unknown = [f for m in models for f in _single_models(m) if not (f / LEARNED_FILE).is_file()]
     cautions = []
@@ -47,26 +45,7 @@ def without_learned(
         text = f"{unknown[0]} has no {LEARNED_FILE}: images that it learned from may be scored."
         cautions.append(Caution("no_record", text))
     seen = learned_images(*models).seen(split)
-    if not seen:
-        return dataset, tuple(cautions)
-    samples = dataset.of(split)
-    hashes = in_threads(dataset.content_hash, samples, "Comparing with training images")
-    known = {sample.id for sample, found in zip(samples, hashes, strict=True) if found in seen}
-    if len(known) == len(samples):
-        raise DataError(
-            f"The split {split!r} of {dataset.root} holds nothing but images that "
-            f"{' or '.join(map(str, models))} learned from or was selected by, "
-            f"{len(known)} of them; score another split, or other data."
-        )
-    if known:
-        which = "the model" if len(models) == 1 else "one of the models"
-        text = (
-            f"Left out: {len(known)} of {counted(len(samples), 'image')} of the split, which "
-            f"{which} learned from or was selected by, such as {min(known)}."
-        )
-        cautions.append(Caution("trained_on", text))
-    fresh = (s for s in dataset.samples if s.split != split or s.id not in known)
-    return replace(dataset, samples=tuple(fresh)), tuple(cautions)
+    return replace(dataset, learned=seen), tuple(cautions)
 
 
 def learned_images(*models: Path) -> LearnedImages:

@@ -45,6 +45,7 @@ class AuditedSample:
         counts: Pixels of each label, `(256,)`; the last counts ignored ones.
         gap_px: Pixels of the image without data.
         inverted: Whether the image or a mask stores white as 0.
+        content: Hash of the pixels; see `DataSet.content_hash`.
     """
 
     sample: Sample
@@ -53,7 +54,7 @@ class AuditedSample:
     mask_kinds: tuple[str, ...]
     size: tuple[int, int]
     counts: np.ndarray
-    pixels_digest: bytes
+    content: str
     labels_digest: bytes
     thumb: np.ndarray
     gap_px: int
@@ -85,7 +86,7 @@ def _read(dataset: DataSet, sample: Sample) -> AuditedSample | SampleFault:
         mask_kinds=tuple(_storage(dataset.header(path)) for path in sample.masks),
         size=(labels.shape[0], labels.shape[1]),
         counts=np.bincount(labels.ravel(), minlength=IGNORE_LABEL + 1),
-        pixels_digest=digest_of(image),
+        content=dataset.hashes[sample.image],
         labels_digest=digest_of(labels),
         thumb=thumb,
         gap_px=0 if gap is None else int(gap.sum()),

@@ -24,13 +24,13 @@ Group = Sequence[AuditedSample]
 
 def find_leaks(audited: Group) -> Iterator[Finding]:
     """Copies, cases and videos, within a split and across splits, of samples that can be used."""
-    by_digest = grouped(audited, lambda each: each.pixels_digest)
+    by_digest = grouped(audited, lambda each: each.content)
     exact: list[Group] = [members for members in by_digest.values() if len(members) > 1]
     thumbs = np.stack([each.thumb for each in audited]) if audited else np.empty((0, 32, 32))
     similar = groups(
         (first, second)
         for first, second in near_duplicates(thumbs)
-        if audited[first].pixels_digest != audited[second].pixels_digest
+        if audited[first].content != audited[second].content
     )
     near = [[audited[index] for index in members] for members in similar]
     differ = [group for group in exact if len({each.labels_digest for each in group}) > 1]
