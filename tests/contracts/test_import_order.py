@@ -13,7 +13,17 @@ import maskwright
 
 ROOT = Path(maskwright.__file__).parent
 ORDER = (
-    *("errors", "types", "architectures", "labels", "rle", "instances", "imageio", "model_card"),
+    *(
+        "errors",
+        "types",
+        "arguments",
+        "architectures",
+        "labels",
+        "rle",
+        "instances",
+        "imageio",
+        "model_card",
+    ),
     *("data", "losses", "metrics"),
     *("models", "planning", "training", "export", "inference"),
     *("evaluation", "config", "tasks", "api", "serving", "cli"),

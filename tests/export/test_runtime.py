@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -50,6 +52,20 @@ def test_predictor_of_a_run(run):
     image[:, 3:, 1] = 9
     labels = Predictor.load(run)(image).labels
     np.testing.assert_array_equal(labels, [[0, 0, 0, 1, 1, 1]] * 4)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_weights_that_are_no_numbers_are_refused(run, tmp_path, value):
+    model = keras.saving.load_model(run / "model.keras")
+    kernel, bias = model.get_weights()
+    model.set_weights([kernel, bias * np.float32(value)])
+    model.save(tmp_path / "model.keras")
+    card = SemanticCard.read(run / "model_card.json")
+    replace(card, model_sha256=checksum(tmp_path / "model.keras")).write(
+        tmp_path / "model_card.json"
+    )
+    with pytest.raises(ModelError, match=r"weights .*bias in .* hold NaN or infinite values"):
+        load_logits(tmp_path)
 
 
 def test_what_is_no_run_is_refused_in_one_sentence(run, tmp_path):

@@ -1,5 +1,6 @@
 import sys
 
+import imagecodecs
 import numpy as np
 import pytest
 import tifffile
@@ -157,6 +158,14 @@ def test_gdal_reads_mosaics_and_gives_the_same_georeference(tmp_path):
         with tifffile.TiffFile(tmp_path / "image.tif") as tiff:
             assert windows.geo == geo_tags(tiff.pages[0])
     assert image_size(tmp_path / "mosaic.vrt") == (70, 100)
+
+
+def test_images_of_gdal_need_no_georeference(tmp_path):
+    pytest.importorskip("rasterio")  # warns of it, which is an error here
+    (tmp_path / "a.jp2").write_bytes(imagecodecs.jpeg2k_encode(RGB, level=0))
+    with open_windows(tmp_path / "a.jp2") as windows:
+        np.testing.assert_array_equal(windows.read(5, 40, 10, 90), RGB[5:40, 10:90])
+        assert windows.geo is None
 
 
 @pytest.mark.parametrize("name", ["a.jp2", "a.img", "a.vrt", "a"])

@@ -10,6 +10,7 @@ from maskwright.api.cross_validation import cross_validate, is_cross_validation
 from maskwright.api.fold_scores import Folds
 from maskwright.api.plan import plan as make_plan
 from maskwright.api.plan_choice import CHOICE_FILE, PlanChoice, choose_plan
+from maskwright.arguments import checked
 from maskwright.config import TrainConfig, read_config
 from maskwright.config.typed import PlanSettings
 from maskwright.errors import ConfigError
@@ -24,6 +25,7 @@ AnyPlan = Plan | Mapping[str, Any] | str | Path
 _HOLDS = {CHOICE_FILE: "comparison of plans"}
 
 
+@checked
 def plan_and_compare(
     data: str | Path,
     out: str | Path,
@@ -51,6 +53,7 @@ def plan_and_compare(
     return compare_plans(data, out, plans, folds=folds, minutes=minutes, on_message=on_message)
 
 
+@checked
 def compare_plans(
     data: str | Path,
     out: str | Path,

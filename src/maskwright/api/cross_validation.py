@@ -10,6 +10,7 @@ from typing import Any, Never, Unpack
 
 from maskwright.api.fold_scores import FOLDS_FILE, SCRATCH, Folds, score_folds
 from maskwright.api.train import train
+from maskwright.arguments import checked
 from maskwright.config import TrainConfig, read_config
 from maskwright.config.typed import TrainSettings
 from maskwright.data import open_dataset
@@ -24,6 +25,7 @@ from maskwright.types import OnMessage, show_alert
 _HOLDS = {FOLDS_FILE: "cross-validation", "plan.yaml": "run", CARD_FILE: "model"}
 
 
+@checked
 def cross_validate(
     data: str | Path,
     out: str | Path,
@@ -129,6 +131,7 @@ class EnsembleDecisions(PostprocessingArguments[Never], total=False):
     threshold: float | None
 
 
+@checked
 def ensemble(
     runs: Sequence[str | Path], out: str | Path, **decisions: Unpack[EnsembleDecisions]
 ) -> Path:

@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypedDict, Unpack
 
+from maskwright.arguments import checked
 from maskwright.data import open_dataset, write_yaml
 from maskwright.data.audit.audit import AuditReport, audit
 from maskwright.data.audit.contact_sheet import contact_sheet
@@ -13,10 +14,11 @@ from maskwright.data.writers import convert_dataset
 from maskwright.errors import DataError
 from maskwright.tasks.regions.extraction.crops import CropSpec
 from maskwright.tasks.regions.extraction.table import write_regions
-from maskwright.tasks.settings import refuse_unknown, report_skipped
+from maskwright.tasks.settings import check_options, report_skipped
 from maskwright.types import OnMessage, Outside, RegionKind, show_alert
 
 
+@checked
 def check(
     data: str | Path,
     *,
@@ -86,6 +88,7 @@ class CropOptions(TypedDict, total=False):
     spacing_mm: tuple[float, float] | None
 
 
+@checked
 def extract_regions(
     data: str | Path,
     out: str | Path,
@@ -101,7 +104,7 @@ def extract_regions(
         regions: `"components"`, `"instances"` or `"whole"`; `None` takes instances where masks
             separate them, else components.
     """
-    refuse_unknown("extract_regions", options, CropOptions)
+    check_options("extract_regions", options, CropOptions)
     dataset = open_dataset(data, val_share=0, test_share=0, scaled_masks=True)
     report_skipped(dataset, on_message)
     kind = regions or ("instances" if dataset.instances else "components")

@@ -10,6 +10,7 @@ import numpy as np
 
 from maskwright.api.models import evaluate, load, predict
 from maskwright.api.train import train, train_regions
+from maskwright.arguments import checked
 from maskwright.data import DataSet, open_dataset
 from maskwright.data.readers.description import write_description
 from maskwright.data.synthetic.datasets import write_dataset
@@ -57,6 +58,7 @@ class Demo:
     places: dict[str, Path]
 
 
+@checked
 def demo(out: str | Path, *, minutes: float = 2.0, on_message: OnMessage = show_alert) -> Demo:
     """Draw a data set, or use the one in `out` again, train on it, evaluate, predict."""
     folder = Path(out)
@@ -88,6 +90,7 @@ def demo(out: str | Path, *, minutes: float = 2.0, on_message: OnMessage = show_
     return Demo(run, evaluation, places)
 
 
+@checked
 def demo_regions(
     out: str | Path, *, minutes: float = 3.0, on_message: OnMessage = show_alert
 ) -> Demo:

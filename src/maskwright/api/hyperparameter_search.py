@@ -17,6 +17,7 @@ from maskwright.api.search_record import (
 )
 from maskwright.api.search_space import Choice, OneOf, choose_space, values_of, with_values
 from maskwright.api.train import train
+from maskwright.arguments import checked
 from maskwright.config import TrainConfig, given_settings, read_config
 from maskwright.config.typed import TrainSettings
 from maskwright.data import open_dataset
@@ -27,6 +28,7 @@ from maskwright.types import OnMessage, ignore_message, show_alert
 _NUM_RANDOM = 8  # trials drawn at random before any is proposed
 
 
+@checked
 def search(
     data: str | Path,
     out: str | Path,

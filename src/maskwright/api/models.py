@@ -6,6 +6,7 @@ from typing import Any, TypedDict, Unpack, cast
 
 import numpy as np
 
+from maskwright.arguments import checked
 from maskwright.data import open_dataset
 from maskwright.errors import ConfigError
 from maskwright.evaluation.reports.write import write_report
@@ -22,7 +23,7 @@ from maskwright.model_card import CARD_FILE, read_task
 from maskwright.tasks.provenance import division_of, require_out
 from maskwright.tasks.registry import TASKS, require_task, stopped_note, task_of
 from maskwright.tasks.semantic.evaluation.compare import Comparison
-from maskwright.tasks.settings import refuse_unknown
+from maskwright.tasks.settings import check_options
 from maskwright.types import Engine, Format, OnMessage
 
 _MOST_COMPARED = 32
@@ -50,6 +51,7 @@ class PredictArguments(Adjustments, total=False):
     on_message: OnMessage
 
 
+@checked
 def load(path: str | Path, *, allow_code: bool = False) -> Any:
     """A trained model, to be called with images: of a run, an ensemble or an exported model.
 
@@ -65,6 +67,7 @@ def load(path: str | Path, *, allow_code: bool = False) -> Any:
     return task_of(path).load(path, Threads(allow_code=allow_code))
 
 
+@checked
 def predict(
     model: str | Path, images: str | Path, out: str | Path, **options: Unpack[PredictArguments]
 ) -> Any:
@@ -76,7 +79,7 @@ def predict(
         options: As `FolderOptions` describes them; and values in place of those on the card:
             tile, threshold, min_area_px, and for masks of classes fill_holes_px and keep_largest.
     """
-    refuse_unknown("predict", options, PredictArguments)
+    check_options("predict", options, PredictArguments)
     given: dict[str, Any] = dict(options)
     adjustments = {name: given.pop(name) for name in ADJUSTMENT_NAMES if name in given}
     folder_options = FolderOptions(**given, adjustments=cast(Adjustments, adjustments))
@@ -99,6 +102,7 @@ class EvaluateArguments(TypedDict, total=False):
     on_message: OnMessage
 
 
+@checked
 def evaluate(
     run: str | Path,
     data: str | Path,
@@ -112,7 +116,7 @@ def evaluate(
         run: Folder of the run, or of an ensemble.
         out: Folder for the results; `evaluation/SPLIT` in the run by default.
     """
-    refuse_unknown("evaluate", options, EvaluateArguments)
+    check_options("evaluate", options, EvaluateArguments)
     require_out(run, out)
     given = EvaluateOptions(**options)
     folder = Path(out) if out else Path(run) / "evaluation" / given.split
@@ -122,6 +126,7 @@ def evaluate(
     return evaluation
 
 
+@checked
 def compare(
     a: str | Path,
     b: str | Path,
@@ -140,7 +145,7 @@ def compare(
         options: As for `evaluate`, with 2000 bootstrap samples and 3 examples on each side by
             default.
     """
-    refuse_unknown("compare", options, EvaluateArguments)
+    check_options("compare", options, EvaluateArguments)
     first, second = Path(a), Path(b)
     given = EvaluateOptions(**({"bootstrap": 2000, "examples": 3} | options))
     task = task_of(first)
@@ -162,6 +167,7 @@ def comparison_folder(a: Path, b: Path, split: str) -> Path:
     return a / "comparison" / b.resolve().name / split
 
 
+@checked
 def export_model(
     run: str | Path,
     out: str | Path,

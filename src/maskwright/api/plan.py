@@ -9,6 +9,7 @@ from typing import Any, Unpack
 from maskwright import planning
 from maskwright.api.timing import count_accelerators, time_steps
 from maskwright.architectures import ARCHITECTURES
+from maskwright.arguments import checked
 from maskwright.config import TrainConfig, given_settings, read_config
 from maskwright.config.effects import unused
 from maskwright.config.typed import TrainSettings
@@ -37,6 +38,7 @@ _LARGER_SHARE = 0.2
 _DIVISION = ("group_by", "val_share", "test_share", "split_seed", "unite_duplicates")
 
 
+@checked
 def plan(
     data: str | Path,
     out: str | Path | None = None,

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
+from maskwright.arguments import checked
 from maskwright.config import RegionConfig, RunConfig, TrainConfig, read_config
 from maskwright.config.typed import RegionSettings, TrainSettings
 from maskwright.imageio import check_start, write_image
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from maskwright.training import LearningRateCurve, Run
 
 
+@checked
 def train(
     data: str | Path,
     out: str | Path,
@@ -43,6 +45,7 @@ def train(
     return _train(TrainConfig, data, out, plan, settings, how)
 
 
+@checked
 def train_regions(
     data: str | Path,
     out: str | Path,
@@ -86,6 +89,7 @@ def _train(
     return run_training(TASKS[config.task].training(config, data, options), out, options)
 
 
+@checked
 def find_learning_rate(
     data: str | Path,
     out: str | Path | None = None,

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
+from maskwright.arguments import check_options, checked
 from maskwright.data.dataset import DataSet
 from maskwright.data.duplicates import unite_duplicates as unite
 from maskwright.data.readers.description import (
@@ -53,6 +54,7 @@ class OpenOptions(TypedDict, total=False):
     scaled_masks: bool
 
 
+@checked
 def open_dataset(source: str | Path, **options: Unpack[OpenOptions]) -> DataSet:
     """Open images with masks, whatever their layout.
 
@@ -67,6 +69,7 @@ def open_dataset(source: str | Path, **options: Unpack[OpenOptions]) -> DataSet:
             data.yaml must settle.
         ConfigError: If data.yaml or an argument is wrong.
     """
+    check_options("open_dataset", options, OpenOptions)
     dataset = open_with_doubts(source, **options)
     if dataset.doubts:
         first, *others = dataset.doubts

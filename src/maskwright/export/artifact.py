@@ -2,9 +2,7 @@
 
 import json
 import os
-import shutil
 import stat
-import tempfile
 import zipfile
 from pathlib import Path
 
@@ -18,7 +16,7 @@ from maskwright.export.listing import (
     check_name,
     read_listing,
 )
-from maskwright.imageio import atomic_write
+from maskwright.imageio import atomic_folder, atomic_write
 from maskwright.model_card import checksum
 
 SUFFIX = ".maskwright"
@@ -76,15 +74,9 @@ def unpacked(path: Path) -> Path:
     folder = cache / "maskwright" / "artifacts" / checksum(path)
     if (folder / LIST_FILE).is_file():
         return folder
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    beside = Path(tempfile.mkdtemp(prefix=".unpacking.", dir=folder.parent))
-    try:
+    with atomic_folder(folder) as beside:
         _unpack(path, beside)
         read_listing(beside)
-        if not folder.exists():  # another process may have been faster
-            beside.replace(folder)
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
     return folder
 
 

@@ -110,7 +110,10 @@ def checked_card(path: Path, card_type: type[Card]) -> Card:
 
 
 def load_keras(path: Path) -> Any:
-    """Model of a `.keras` file; TensorFlow is imported here and not before."""
+    """Model of a `.keras` file, all of whose weights are finite.
+
+    TensorFlow is imported here and not before.
+    """
     try:
         import keras
 
@@ -121,9 +124,17 @@ def load_keras(path: Path) -> Any:
             f"install maskwright[cpu] or maskwright[gpu]."
         ) from error
     try:
-        return keras.saving.load_model(path, compile=False)
+        model = keras.saving.load_model(path, compile=False)
     except Exception as error:  # Keras raises almost anything on a damaged file
         raise ModelError(f"{path} cannot be loaded as a Keras model: {error}") from error
+    for weight in model.weights:
+        values = keras.ops.convert_to_numpy(weight)
+        if values.dtype.kind == "f" and not np.isfinite(values).all():
+            raise ModelError(
+                f"The weights {weight.path} in {path} hold NaN or infinite values, so that it "
+                f"predicts nothing; train it again with a lower learning_rate."
+            )
+    return model
 
 
 def load_logits(path: Path, threads: Threads = ALONE) -> tuple[Logits, SemanticCard]:

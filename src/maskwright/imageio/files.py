@@ -186,9 +186,9 @@ def scratch_folder(path: Path) -> Iterator[Path]:
 
 
 def write_text(path: str | Path, text: str) -> None:
-    """Write a text file in UTF-8 atomically."""
+    """Write a text file in UTF-8 atomically, names of files that are not UTF-8 with escapes."""
     with atomic_write(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
 @contextmanager

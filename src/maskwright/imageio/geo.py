@@ -1,6 +1,7 @@
 """Georeferences, and files that GDAL opens by their content."""
 
 import re
+import warnings
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,7 @@ def open_gdal(path: Path) -> Any:
     """
     try:
         import rasterio
+        from rasterio.errors import NotGeoreferencedWarning
     except ImportError:
         raise DataError(
             f"Reading {path} requires rasterio, which is not installed; install it with: pip "
@@ -63,7 +65,9 @@ def open_gdal(path: Path) -> Any:
                 f"{path} keeps its pixels in another file; convert it to a GeoTIFF with "
                 f"`gdal_translate`."
             )
-        return rasterio.open(path.absolute(), driver=driver)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", NotGeoreferencedWarning)  # most images are not
+            return rasterio.open(path.absolute(), driver=driver)
 
 
 def _has_spill(path: Path) -> bool:

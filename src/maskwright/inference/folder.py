@@ -46,10 +46,6 @@ def predict_folder(
     would be overwritten, `out` cannot be made or an option has no meaning for the task, and
     `ModelError` if the model cannot be opened.
     """
-    if not isinstance(images, str | Path):
-        raise ConfigError(
-            f"Expected images as a file, a folder or a glob; received a {type(images).__name__}."
-        )
     if options.engine not in get_args(Engine):
         raise ConfigError(f"Expected the engine local or ray; received {options.engine!r}.")
     if options.engine == "ray":  # workers may run in other folders

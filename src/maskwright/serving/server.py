@@ -14,6 +14,7 @@ from typing import Any
 import uvicorn
 from fastapi import FastAPI
 
+from maskwright.arguments import checked
 from maskwright.errors import ConfigError
 from maskwright.serving.connection import ConnectionLimiter, counting_responses
 from maskwright.serving.jobs.job_queue import ENDING_S
@@ -117,6 +118,7 @@ def _catch_signals() -> Iterator[list[int]]:
             signal.signal(number, handler)
 
 
+@checked
 def serve(
     models: str | Path | Sequence[str | Path],
     *,

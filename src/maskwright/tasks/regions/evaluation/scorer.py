@@ -80,8 +80,7 @@ class RegionScorer:
     ) -> None:
         self.pipeline, self.dataset, self.labeling = pipeline, dataset, labeling
         self.options, self.specificity, self.network = options, specificity, network
-        self.source, self.card = self, pipeline.classifier.card
-        self.is_learned = dataset.is_learned
+        self.source, self.card, self.is_learned = self, pipeline.classifier.card, dataset.is_learned
         self._segmenter = SegmenterScorer(dataset, pipeline.segmenter, options)
         self._bags: dict[str, _Bag] = {}
         self._open: list[str] = []
