@@ -6,6 +6,7 @@ from typing import Literal
 
 import numpy as np
 import pytest
+from pydantic import NonNegativeInt
 
 import maskwright
 from maskwright.arguments import checked
@@ -21,6 +22,7 @@ def build(
     names: Sequence[str] = (),
     kind: Literal["a", "b"] = "a",
     act: Callable[[str], None] = print,
+    seed: NonNegativeInt = 0,
 ) -> str:
     """What was given."""
     return f"{data} {share}"
@@ -43,6 +45,7 @@ def test_values_of_the_types_that_are_annotated_pass():
         ({"names": "ab"}, "takes a list of text; received 'ab'"),
         ({"kind": 3}, "takes 'a' or 'b'; received 3"),
         ({"act": 3}, "takes a function; received 3"),
+        ({"seed": -1}, "takes a whole number of at least 0; received -1"),
     ],
 )
 def test_other_values_are_refused_in_a_sentence(given, sentence):
@@ -55,7 +58,7 @@ def test_other_values_are_refused_in_a_sentence(given, sentence):
     [
         ("open_dataset", ["data"], {"val_share": "x"}, "val_share"),
         ("predict", ["run", "images", None], {}, "out"),
-        ("predict", ["run", "images", "out"], {"batch_size": "x"}, "batch_size"),
+        ("predict", ["run", "images", "out"], {"batch_size": 0}, "batch_size"),
         ("train", ["data", None], {}, "out"),
         ("evaluate", [None, "data"], {}, "run"),
         ("evaluate", ["run", "data"], {"bootstrap": "x"}, "bootstrap"),

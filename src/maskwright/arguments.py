@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Any, Literal, ParamSpec, TypeVar, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, ParamSpec, TypeVar, Union, get_args, get_origin
 
 import numpy as np
 
@@ -54,6 +54,8 @@ def _fits(value: Any, hint: Any) -> bool:
     """Whether a value is of a type; lists stand for tuples, NumPy's numbers for Python's."""
     origin, inner = get_origin(hint), get_args(hint)
     value = value.item() if isinstance(value, np.generic) else value
+    if origin is Annotated:
+        return _fits(value, inner[0]) and all(_is_within(value, limit) for limit in inner[1:])
     if origin in (Union, UnionType):
         return any(_fits(value, each) for each in inner)
     if origin is Literal:  # which of them, the function says itself
@@ -71,9 +73,18 @@ def _fits(value: Any, hint: Any) -> bool:
     return isinstance(value, kind) if isinstance(kind, type) else True
 
 
+def _is_within(value: Any, limit: Any) -> bool:
+    """Whether a number is within `ge` or `gt` of a limit, as pydantic's types state them."""
+    return bool(value >= getattr(limit, "ge", value) and value > getattr(limit, "gt", value - 1))
+
+
 def _describe(hint: Any) -> str:
     """A type in words."""
     origin, inner = get_origin(hint), get_args(hint)
+    if origin is Annotated:
+        least = [f" of at least {limit.ge}" for limit in inner[1:] if hasattr(limit, "ge")]
+        above = [f" above {limit.gt}" for limit in inner[1:] if hasattr(limit, "gt")]
+        return _describe(inner[0]) + "".join(least + above)
     if origin in (Union, UnionType):
         *most, last = dict.fromkeys(map(_describe, inner))
         return f"{', '.join(most)} or {last}" if most else last

@@ -11,8 +11,6 @@ from tritonclient.utils import InferenceServerException
 from made_up_models import all_tasks, brightness, centers, finder, two_squares
 from maskwright.serving import ServerLimits, bind, create_app, run_in_thread
 
-pytestmark = pytest.mark.filterwarnings("ignore:The number of channels")
-
 PATH = "/v2/models/cells/infer"
 
 

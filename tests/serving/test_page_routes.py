@@ -35,8 +35,6 @@ from maskwright.serving.store import mask_formats
 from maskwright.serving.store.edited_mask import EditedMask
 from maskwright.serving.store.object_numbers import renumber_objects
 
-pytestmark = pytest.mark.filterwarnings("ignore:The number of channels")
-
 MODELS = ("cells", "parts", "squares", "lesions", "marked")
 
 

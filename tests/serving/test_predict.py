@@ -9,8 +9,6 @@ import pytest
 from made_up_models import as_file, brightness, from_file, masks, one_model, registry, two_squares
 from maskwright.rle import decode_rle
 
-pytestmark = pytest.mark.filterwarnings("ignore:The number of channels")
-
 IMAGE = {"image": ("cells.png", as_file(two_squares()), "image/png")}
 TRUE = (two_squares()[..., 0] > 100).astype(np.uint8)
 

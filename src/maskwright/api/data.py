@@ -12,6 +12,7 @@ from maskwright.data.opening import open_with_doubts
 from maskwright.data.pipeline.augmentation import Augmentation
 from maskwright.data.writers import convert_dataset
 from maskwright.errors import DataError
+from maskwright.imageio.write import checked_image_path
 from maskwright.tasks.regions.extraction.crops import CropSpec
 from maskwright.tasks.regions.extraction.table import write_regions
 from maskwright.tasks.settings import check_options, report_skipped
@@ -37,6 +38,7 @@ def check(
     """
     augmentation = Augmentation.named(strength)
     dataset = open_with_doubts(data, group_by=group_by)
+    sheet = None if sheet is None else checked_image_path(sheet)
     report = replace(audit(dataset), source=str(data))  # some are drawn elsewhere
     if write:
         if dataset.doubts:

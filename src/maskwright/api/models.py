@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, TypedDict, Unpack, cast
 
 import numpy as np
+from pydantic import NonNegativeInt, PositiveInt
 
 from maskwright.arguments import checked
 from maskwright.data import open_dataset
@@ -37,7 +38,7 @@ class PredictArguments(Adjustments, total=False):
     flips: Flips
     overlays: bool
     probabilities: bool
-    batch_size: int
+    batch_size: PositiveInt
     overwrite: bool
     engine: Engine
     address: str | None
@@ -95,9 +96,9 @@ class EvaluateArguments(TypedDict, total=False):
     size: Size
     flips: Flips
     pixel_range: tuple[float, float] | None
-    bootstrap: int
-    seed: int
-    examples: int
+    bootstrap: NonNegativeInt
+    seed: NonNegativeInt
+    examples: NonNegativeInt
     allow_code: bool
     on_message: OnMessage
 

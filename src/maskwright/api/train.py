@@ -9,6 +9,7 @@ from maskwright.arguments import checked
 from maskwright.config import RegionConfig, RunConfig, TrainConfig, read_config
 from maskwright.config.typed import RegionSettings, TrainSettings
 from maskwright.imageio import check_start, write_image
+from maskwright.imageio.write import checked_image_path
 from maskwright.tasks.registry import TASKS
 from maskwright.tasks.settings import train_options
 from maskwright.types import OnMessage, show_alert
@@ -114,6 +115,7 @@ def find_learning_rate(
     from maskwright.training import find_learning_rate as range_test
     from maskwright.training.lr_finder import draw_curve
 
+    plot = None if out is None else checked_image_path(out)
     config = read_config(plan, settings, TrainConfig)
     options = TrainOptions(seed=config.seed, force=True, on_message=on_message)
     config, dataset = resolve_config(config, data, options)
@@ -122,6 +124,6 @@ def find_learning_rate(
     setup = prepare(training, config, options, synchronized=False)
     network = setup.network.build()
     curve = range_test(network, setup.task, setup.recipe, steps=steps, seconds=seconds)
-    if out is not None:
-        write_image(Path(out), draw_curve(curve))
+    if plot is not None:
+        write_image(plot, draw_curve(curve))
     return curve

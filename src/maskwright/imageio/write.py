@@ -8,8 +8,8 @@ import numpy as np
 import tifffile
 from PIL import Image
 
-from maskwright.errors import DataError
-from maskwright.imageio.files import atomic_write
+from maskwright.errors import ConfigError, DataError
+from maskwright.imageio.files import IMAGE_SUFFIXES, atomic_write
 from maskwright.imageio.geo import NODATA_TAG, GeoTags
 from maskwright.labels import IGNORE_LABEL, Color
 
@@ -19,13 +19,21 @@ _BIG_TIFF_PIXELS = 4_000_000_000  # above, offsets may exceed the 32 bits of cla
 _ASCII = 2
 
 
+def checked_image_path(path: str | Path) -> Path:
+    """Path of an image to write; `ConfigError` where its suffix names no format."""
+    path = Path(path)
+    if path.suffix.lower() not in IMAGE_SUFFIXES:
+        raise ConfigError(f"Expected an image such as {path.stem or 'image'}.png, received {path}.")
+    return path
+
+
 def write_image(path: str | Path, image: np.ndarray) -> None:
     """Write pixels `(h, w)` or `(h, w, c)` in the format of the suffix of `path`.
 
     PNG supports uint8 and uint16 with one or three channels, TIFF all results of `read_image`, and
     other formats uint8 with one or three channels; else `DataError`.
     """
-    path = Path(path)
+    path = checked_image_path(path)
     if image.ndim == 3 and image.shape[2] == 1:
         image = image[..., 0]
     suffix = path.suffix.lower()

@@ -144,7 +144,7 @@ def make_augmentation(config: RunConfig) -> Augmentation:
 
 def check_options(verb: str, given: Mapping[str, Any], arguments: type) -> None:
     """Raise `ConfigError` for options of a verb that its typed arguments do not allow."""
-    hints = get_type_hints(arguments)
+    hints = get_type_hints(arguments, include_extras=True)
     known = sorted(hints)
     if unknown := [name for name in given if name not in known]:
         raise ConfigError(
