@@ -68,3 +68,7 @@ def test_other_values_are_refused_in_a_sentence(given, sentence):
 def test_verbs_check_their_arguments_before_anything_is_done(verb, args, given, name):
     with pytest.raises(ConfigError, match=f"`{name}` of `{verb}` takes .*; received"):
         getattr(maskwright, verb)(*args, **given)
+
+
+def test_every_verb_checks_its_arguments():
+    assert all(hasattr(getattr(maskwright, verb), "__wrapped__") for verb in maskwright.__all__)

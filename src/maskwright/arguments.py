@@ -5,7 +5,17 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Annotated, Any, Literal, ParamSpec, TypeVar, Union, get_args, get_origin
+from typing import (
+    Annotated,
+    Any,
+    Literal,
+    ParamSpec,
+    TypeVar,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 import numpy as np
 
@@ -39,6 +49,17 @@ def checked(function: Callable[Arguments, Result]) -> Callable[Arguments, Result
         return function(*args, **kwargs)
 
     return call
+
+
+def check_options(verb: str, given: Mapping[str, Any], arguments: type) -> None:
+    """Raise `ConfigError` for options of a verb that its typed arguments do not allow."""
+    hints = get_type_hints(arguments, include_extras=True)
+    known = sorted(hints)
+    if unknown := [name for name in given if name not in known]:
+        raise ConfigError(
+            f"`{verb}` has no option {', '.join(unknown)}; its options are {', '.join(known)}."
+        )
+    check_types(verb, given, hints)
 
 
 def check_types(function: str, values: Mapping[str, Any], hints: Mapping[str, Any]) -> None:

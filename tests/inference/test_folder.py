@@ -6,8 +6,9 @@ import tifffile
 from drawing_masks import brightness, draw, predict_folder, predictor
 from PIL import Image
 
+from hanging_reader import hanging_header
 from maskwright.errors import ConfigError, DataError
-from maskwright.imageio import read_mask
+from maskwright.imageio import read_mask, write_image
 from maskwright.inference import pipeline
 
 
@@ -178,3 +179,15 @@ def test_an_error_of_the_model_ends_the_work_and_nothing_half_written_stays(tmp_
 def test_nothing_found_is_one_sentence(tmp_path):
     with pytest.raises(DataError, match="No image found"):
         predict_folder(predictor(), tmp_path, tmp_path / "out")
+
+
+def test_a_file_that_keeps_its_decoder_busy_for_ever_is_reported(tmp_path, monkeypatch):
+    for name in ("a.tif", "hang.tif", "z.tif"):
+        write_image(tmp_path / "in" / name, np.full((8, 6, 3), 200, np.uint8))
+    monkeypatch.setattr(pipeline, "read_header", hanging_header)
+    monkeypatch.setattr(pipeline, "_HEADER_S", 2.0)
+    result = predict_folder(predictor(), tmp_path / "in", tmp_path / "out")
+    assert [path.name for path in result.written] == ["a.png", "z.png"]
+    (failure,) = result.failed
+    assert failure.image.name == "hang.tif"
+    assert "takes more than 2 seconds to decode" in failure.reason

@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypedDict, Unpack
 
-from maskwright.arguments import checked
+from maskwright.arguments import check_options, checked
 from maskwright.data import open_dataset, write_yaml
 from maskwright.data.audit.audit import AuditReport, audit
 from maskwright.data.audit.contact_sheet import contact_sheet
@@ -15,7 +15,7 @@ from maskwright.errors import DataError
 from maskwright.imageio.write import checked_image_path
 from maskwright.tasks.regions.extraction.crops import CropSpec
 from maskwright.tasks.regions.extraction.table import write_regions
-from maskwright.tasks.settings import check_options, report_skipped
+from maskwright.tasks.settings import report_skipped
 from maskwright.types import OnMessage, Outside, RegionKind, show_alert
 
 
@@ -49,6 +49,7 @@ def check(
     return report
 
 
+@checked
 def convert(
     data: str | Path,
     out: str | Path,

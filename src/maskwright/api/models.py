@@ -7,7 +7,7 @@ from typing import Any, TypedDict, Unpack, cast
 import numpy as np
 from pydantic import NonNegativeInt, PositiveInt
 
-from maskwright.arguments import checked
+from maskwright.arguments import check_options, checked
 from maskwright.data import open_dataset
 from maskwright.errors import ConfigError
 from maskwright.evaluation.reports.write import write_report
@@ -24,7 +24,6 @@ from maskwright.model_card import CARD_FILE, read_task
 from maskwright.tasks.provenance import division_of, require_out
 from maskwright.tasks.registry import TASKS, require_task, stopped_note, task_of
 from maskwright.tasks.semantic.evaluation.compare import Comparison
-from maskwright.tasks.settings import check_options
 from maskwright.types import Engine, Format, OnMessage
 
 _MOST_COMPARED = 32

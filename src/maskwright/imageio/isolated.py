@@ -26,7 +26,7 @@ T = TypeVar("T")
 _SECONDS_PER_PIXEL = 5e-7
 _SPARE_BYTES = 2**28  # that a call may take, beside those for its pixels
 _BYTES_PER_PIXEL = 32
-_QUICK_S = 0.5  # a process that takes longer gets the lowest priority, 19
+_QUICK_S, _QUICK_SHARE = 0.5, 0.05  # of its time: beyond both, it gets the lowest priority, 19
 _CANNOT = "as damaged files do; save it again, or convert it to PNG."
 _STARTING = threading.Lock()
 
@@ -149,7 +149,7 @@ class _Decoder:
         with self._turn:
             try:
                 self._connection.send((seconds, most_bytes, *call))
-                if not self._connection.poll(min(_QUICK_S, seconds)):
+                if not self._connection.poll(min(max(_QUICK_S, _QUICK_SHARE * seconds), seconds)):
                     self._slow_down()
                     if not self._connection.poll(max(0.0, ends - time.monotonic())):
                         self.end()

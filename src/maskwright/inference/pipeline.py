@@ -18,6 +18,9 @@ from maskwright.data.parallel import Room, behind, in_threads
 from maskwright.errors import DataError
 from maskwright.export.engines import cores, first_line
 from maskwright.imageio import MAX_PIXELS, read_header, read_with_gaps
+from maskwright.imageio.header import start_of
+from maskwright.imageio.isolated import DecoderPool
+from maskwright.imageio.tiff import TIFF_MAGIC
 from maskwright.inference.folder_plan import Advance, FolderModel, ReadImage, Rejected, Work
 from maskwright.inference.manifest import ManifestEntry, described
 from maskwright.inference.output_paths import Job, WorkItem, describe
@@ -27,6 +30,7 @@ _BEHIND_BYTES = 2**28  # of predictions that are finished and written behind
 _LEAST_BEHIND = 2**16  # that the smallest image counts for, so that not too many wait
 _OVERLAY_BYTES = 2**22  # of an image that is kept for its overlay; larger ones are read again
 _MOST_THREADS = 16
+_HEADER_S = 60.0  # that reading the directories of a TIFF may take
 _FAULTS = (DataError, MemoryError, cv2.error)  # of one image; the others go on
 
 
@@ -61,10 +65,11 @@ def _predict_small(
     threads = options.threads or min(cores(), _MOST_THREADS)
     room = Room(_READ_BYTES)
     jobs = [(item, job) for item in items for job in item.jobs]
-    read = partial(_read, model, jobs, options, room)
+    decoders = DecoderPool(threads, seconds=_HEADER_S)
+    read = partial(_read, model, jobs, options, room, decoders)
     reading = in_threads(read, range(len(jobs)), None, workers=threads)
     failed: deque[ManifestEntry] = deque()
-    with _one_thread_in_opencv(), closing(reading), closing(room):
+    with _one_thread_in_opencv(), closing(decoders), closing(reading), closing(room):
         groups = _groups(items, room, reading, failed, advance)
         works = _works(model.predict(groups, advance), failed)
         with closing(behind(works, threads, _BEHIND_BYTES)) as written:
@@ -94,6 +99,7 @@ def _read(
     jobs: Sequence[tuple[WorkItem, Job]],
     options: PipelineOptions,
     room: Room,
+    decoders: DecoderPool,
     number: int,
 ) -> ReadImage | ManifestEntry:
     """An image as the model takes it; an entry where that cannot be."""
@@ -102,7 +108,10 @@ def _read(
     entry = described(job, options.out, item.settings)
     inside, held = False, 0
     try:
-        header = read_header(job.image, options.max_pixels)
+        if start_of(job.image).startswith(TIFF_MAGIC):  # whose directories may never end
+            header = decoders.call(0, read_header, job.image, options.max_pixels)
+        else:
+            header = read_header(job.image, options.max_pixels)
         sides = (header.height, header.width, header.channels)
         held = prod(sides) * np.dtype(header.dtype).itemsize
         room.enter(number, held)

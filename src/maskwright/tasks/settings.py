@@ -1,11 +1,10 @@
 """Settings become what they stand for, in the same way for every task: data set, augmentation."""
 
-from collections.abc import Collection, Mapping, Sequence, Sized
+from collections.abc import Collection, Sequence, Sized
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, get_type_hints
+from typing import TYPE_CHECKING, Any, Protocol
 
-from maskwright.arguments import check_types
 from maskwright.config import RunConfig
 from maskwright.data import DataSet, open_dataset
 from maskwright.data.audit.audit import audit
@@ -140,17 +139,6 @@ def make_augmentation(config: RunConfig) -> Augmentation:
     """Augmentation that the settings describe; `ConfigError` for one that does not exist."""
     changes = dict(config.augmentation)
     return Augmentation.named(changes.pop("strength"), **changes)
-
-
-def check_options(verb: str, given: Mapping[str, Any], arguments: type) -> None:
-    """Raise `ConfigError` for options of a verb that its typed arguments do not allow."""
-    hints = get_type_hints(arguments, include_extras=True)
-    known = sorted(hints)
-    if unknown := [name for name in given if name not in known]:
-        raise ConfigError(
-            f"`{verb}` has no option {', '.join(unknown)}; its options are {', '.join(known)}."
-        )
-    check_types(verb, given, hints)
 
 
 def refuse_evaluate_options(task: str, options: EvaluateOptions) -> None:

@@ -3,8 +3,8 @@
 from maskwright.imageio import read_header
 
 
-def hanging_header(content, most):
+def hanging_header(file, most):
     """Read a header, or loop for ever where the file is called so."""
-    while content.name == "hang.tif":
+    while file.name == "hang.tif":
         pass
-    return read_header(content, most)
+    return read_header(file, most)
