@@ -85,9 +85,7 @@ def test_every_image_is_decoded_once(trained, grown, monkeypatch):
     run, (data, _) = trained[1], grown
     read = []
     decode = dataset.read_with_gaps
-    monkeypatch.setattr(
-        dataset, "read_with_gaps", lambda path: read.append(path) or decode(path)
-    )
+    monkeypatch.setattr(dataset, "read_with_gaps", lambda path: read.append(path) or decode(path))
     found = maskwright.evaluate(run, data, bootstrap=0, examples=0)
     assert len(found.samples) + 1 == len(read) == len(set(read))
 
