@@ -2,7 +2,8 @@
 
 `python tests/kills/killing.py --kills 300` prints a table. A command runs once undisturbed; then it
 is killed by SIGKILL at moments spread over that time, each time in a new folder, and started again.
-The second run has to end well, to the same files, and to leave no temporary ones.
+The second run has to end well, to the same files, and to leave no temporary ones. Of a server,
+`killed_server.py` tells what is asked.
 """
 
 import argparse
@@ -19,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from killed_server import kill_servers
 
 from maskwright.data.synthetic import write_dataset
 from maskwright.imageio import write_image
@@ -84,6 +86,8 @@ CASES: dict[str, Case] = {
     "predict with Ray": Case(_predict("masks", "--engine", "ray")),
     "export": Case(lambda shared, out: ["export", shared / "masks", "-o", out, "--format", "onnx"]),
 }
+STORE = "store of the page"
+NAMES = (*CASES, STORE)
 
 
 @dataclass(frozen=True)
@@ -156,6 +160,9 @@ def run(cases: Sequence[str], kills: int, place: Path) -> Iterator[Outcome]:
     shared.mkdir(parents=True)
     prepare(shared)
     for name in cases:
+        if name == STORE:
+            yield from (Outcome(name, *ended) for ended in kill_servers(place / "server", kills))
+            continue
         case = CASES[name]
         reference = place / f"{name} reference"
         began = time.monotonic()
@@ -210,7 +217,7 @@ def table(outcomes: Sequence[Outcome]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=300, help="of all cases together")
-    parser.add_argument("--cases", nargs="*", default=list(CASES))
+    parser.add_argument("--cases", nargs="*", default=NAMES, choices=NAMES)
     options = parser.parse_args()
     outcomes = []
     with tempfile.TemporaryDirectory() as place:

@@ -12,7 +12,8 @@ from maskwright.serving.store.temporary import remove_leftovers, temporary_folde
 
 HOLD = (
     "import sys, time\n"
-    "from maskwright.serving.store.temporary import temporary_folder\n"
+    "from maskwright.serving.store.temporary import mark_process_folder, temporary_folder\n"
+    "mark_process_folder()\n"
     "with temporary_folder() as folder:\n"
     "    (folder / 'image').write_bytes(b'x' * 1000)\n"
     "    print(folder, flush=True)\n"
@@ -31,9 +32,9 @@ def place(tmp_path, monkeypatch):
 def test_folders_of_killed_servers_are_removed_and_no_others(place):
     (place / "maskwright-other").mkdir()
     (place / "maskwright-serve-file").write_text("of somebody")
-    (place / "maskwright-serve-young").mkdir()  # a server may be starting there
+    (place / "maskwright-new-young").mkdir()  # a server may be starting there
     (place / "maskwright-serve-link").symlink_to(place / "maskwright-other")
-    old = place / "maskwright-serve-old"
+    old = place / "maskwright-new-old"
     old.mkdir()
     os.utime(old, (time.time() - 3600,) * 2)
     holders = [
@@ -46,10 +47,10 @@ def test_folders_of_killed_servers_are_removed_and_no_others(place):
     with temporary_folder() as own:
         before = set(place.iterdir())
         remove_leftovers()
-        assert {path.name for path in before - set(place.iterdir())} == {
-            "maskwright-serve-old",
-            os.path.basename(killed),  # noqa: PTH119
-        }
+        removed = sorted(path.name for path in before - set(place.iterdir()))
+        assert removed[:2] == ["maskwright-new-old", os.path.basename(killed)]  # noqa: PTH119
+        assert len(removed) == 3
+        assert removed[2].startswith("pymp-")  # where Python had sockets of processes
         assert own.is_dir()
     assert not own.exists()
     holders[1].kill()

@@ -81,8 +81,9 @@ def test_an_image_replaces_itself_and_no_other(client, tmp_path):
     # The same name, in other letters or with another ending, but another image.
     assert kept(client, "cells", squares((61, 80)), "A.png")["images"] == 2
     assert kept(client, "cells", squares((62, 80)), "a.tif", "TIFF")["images"] == 3
-    # The same image under its name again.
+    # The same image again, under its name and with another ending.
     assert kept(client, "cells", squares((61, 80)), "a.png")["images"] == 3
+    assert kept(client, "cells", squares((61, 80)), "b.jpg")["images"] == 3
     folder = tmp_path / "kept" / "cells"
     assert sorted(path.name for path in (folder / "images").iterdir()) == [
         *("A-2.png", "a-3.tif", "a.png")

@@ -192,9 +192,10 @@ def write_text(path: str | Path, text: str) -> None:
 
 
 @contextmanager
-def lock_folder(folder: Path) -> Iterator[bool]:
+def lock_folder(folder: Path, wait: bool = False) -> Iterator[bool]:
     """Hold a folder, made if missing, against other processes; `ConfigError` where one holds it.
 
+    With `wait`, it waits until no other process holds the folder.
     Gives whether the system has locks. The lock leaves no file and ends with the process, however
     that ends. A folder that was made and is still empty is removed.
     """
@@ -206,7 +207,7 @@ def lock_folder(folder: Path) -> Iterator[bool]:
     descriptor, locked = os.open(folder, os.O_RDONLY), True
     try:
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except BlockingIOError:
             raise ConfigError(
                 f"Another process is at work in {folder}; wait for its end, or name another folder."

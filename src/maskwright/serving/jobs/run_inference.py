@@ -73,8 +73,7 @@ def decisions_now(upload: Upload, max_pixels: int) -> RegionDecisions:
         return upload.decisions
     need_pixels(upload.pixels)
     with upload.in_use():
-        version, labels = upload.mask.version, upload.mask.labels()
-        objects = upload.mask.objects(labels)
+        version, labels, objects = upload.mask.current()
         with upload.open_windows(max_pixels) as windows:
             pixels = windows.read(0, windows.height, 0, windows.width)
         ids = None if objects is None else objects.ids()

@@ -30,7 +30,9 @@ from maskwright.serving.security import LOOPBACK, SecurityMiddleware
 from maskwright.serving.sign_in import SignIn
 from maskwright.serving.store.edited_mask import StaleError
 from maskwright.serving.store.image_store import ImageStore, StoreFullError
+from maskwright.serving.store.temporary import mark_process_folder
 from maskwright.serving.store.training_export import KeptError
+from maskwright.serving.store.training_set import recover_training_sets
 from maskwright.serving.store.upload import EvictedError, NotDoneError
 
 _LOOK_S = 5.0  # between looks for models of runs that have finished
@@ -70,6 +72,9 @@ def create_app(
     metrics = ServerMetrics()
     queue = JobQueue(limits)
     images = ImageStore(limits, queue.decoders)
+    mark_process_folder()
+    if keep is not None:
+        recover_training_sets(keep)
     sign_in = SignIn(token)
     metrics.queue.set_function(lambda: queue.pool.pending)
     models.on_batch = lambda name, images: metrics.batch.labels(name).observe(images)

@@ -73,8 +73,9 @@ class EditedMask:
     def decide(self, settings: MaskSettings, version: int) -> None:
         """Store other settings; `StaleError` if `version` is not the one that is stored."""
         with self._lock:
-            if self._advance(version, settings == self.settings):
+            if self._is_new(version, settings == self.settings):
                 self.settings = settings
+                self.version += 1
 
     def draw(self, packed: bytes, version: int) -> None:
         """Store all strokes: a class for each pixel of the grid, or `UNTOUCHED`, with gzip.
@@ -83,15 +84,16 @@ class EditedMask:
         `StaleError` as `decide`.
         """
         strokes = self._checked(packed)
-        drawn = bool(strokes.strip(bytes([UNTOUCHED])))
+        any_stroke = bool(strokes.strip(bytes([UNTOUCHED])))
         with self._lock:
-            if not self._advance(version, self._stored() == (strokes if drawn else None)):
+            if not self._is_new(version, self._stored() == (strokes if any_stroke else None)):
                 return
-            if drawn:
+            if any_stroke:
                 with atomic_write(self.strokes_file) as beside:
                     beside.write_bytes(gzip.compress(strokes, 1, mtime=0))
             else:
                 self.strokes_file.unlink(missing_ok=True)
+            self.version += 1  # last: what a full disk did not take can be sent again
 
     def file(self) -> Path:
         """Label TIFF of the mask without strokes, as the settings decide it now."""
@@ -120,6 +122,12 @@ class EditedMask:
             labels, strokes = self.base(), self._strokes()
         return labels if strokes is None else np.where(strokes == UNTOUCHED, labels, strokes)
 
+    def current(self) -> tuple[int, np.ndarray, Instances | None]:
+        """Version, `labels` and `objects` of the mask as it is now, all of the same edit."""
+        with self._lock:
+            labels = self.labels()
+            return self.version, labels, self.objects(labels)
+
     def objects(self, labels: np.ndarray) -> Instances | None:
         """Objects of the mask as it is now, `labels`; `None` for a model without objects.
 
@@ -137,13 +145,12 @@ class EditedMask:
         settings = self.settings
         return self.predicted.at_least(settings.threshold or 0.0, max(settings.min_area_px, 1))
 
-    def _advance(self, version: int, is_same: bool) -> bool:
-        """Count an edit; `False` for one sent again, because its answer was lost."""
+    def _is_new(self, version: int, is_same: bool) -> bool:
+        """Whether to store an edit; not one that is sent again because its answer was lost."""
         if is_same and version == self.version - 1:
             return False
         if version != self.version:
             raise StaleError
-        self.version += 1
         return True
 
     def _stored(self) -> bytes | None:

@@ -3,7 +3,6 @@
 import filecmp
 import hashlib
 import shutil
-import threading
 import unicodedata
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -11,22 +10,28 @@ from typing import Any
 
 import numpy as np
 
-from maskwright.data.readers.description import FILE_NAMES, read_description, write_description
+from maskwright.data.readers.description import (
+    FILE_NAMES,
+    described_labels,
+    read_description,
+    write_description,
+)
 from maskwright.errors import ConfigError, DataError, MaskwrightError, TooLargeError
 from maskwright.imageio import (
     IMAGE_SUFFIXES,
     MAX_PIXELS,
-    atomic_write,
     list_images,
     read_header,
     read_mask,
     write_image,
     write_mask,
 )
+from maskwright.imageio.files import make_folder
 from maskwright.imageio.windows import MOST_PIXELS
 from maskwright.instances import Instances
 from maskwright.labels import IGNORE_LABEL, Labels
 from maskwright.serving.jobs.fair_pool import need_pixels
+from maskwright.serving.store.training_set import locked_training_set, staged_files
 from maskwright.serving.store.upload import Upload
 
 _SUFFIXES = {
@@ -37,7 +42,6 @@ _SUFFIXES = {
     "TIFF": ".tif",
     "NumPy": ".npy",
 }
-_LOCK = threading.Lock()
 _REMARK = "Kept by maskwright serve: masks as they were corrected; 255 marks what does not count."
 
 
@@ -79,8 +83,7 @@ def keep_for_training(
         )
     need_pixels(upload.pixels)
     with upload.in_use():
-        version, suffix, labels = upload.mask.version, _suffix(upload), upload.mask.labels()
-    objects = upload.mask.objects(labels)
+        suffix, (version, labels, objects) = _suffix(upload), upload.mask.current()
     masks = {"masks": labels}
     if objects is not None:
         ids = Instances.from_ids(objects.ids()).ids()  # without gaps
@@ -89,20 +92,23 @@ def keep_for_training(
     if training_folder.is_file():
         raise DataError(f"{upload.name} cannot be kept: --keep names a file, not a folder.")
     try:
-        with _LOCK:
-            _describe(folder, name, card.labels)
-            stem, is_there = _stem_of(folder / "images", upload.stem, upload.image)
-            files = {folder / kind / f"{stem}.png": values for kind, values in masks.items()}
-            if is_there and not (replace or upload.kept == _digest(files) or _hold(files)):
+        with locked_training_set(folder):
+            _check_classes(folder, name, card.labels)
+            stored = _same_image(folder / "images", upload.image)
+            file = stored or folder / "images" / f"{_free_stem(folder, upload.stem)}{suffix}"
+            files = {folder / kind / f"{file.stem}.png": masks[kind] for kind in masks}
+            if stored and not (replace or upload.kept == _digest(files) or _hold(files)):
                 raise KeptError(upload.name)
-            for file, values in files.items():
-                if file.parent.name == "masks":
-                    write_mask(file, values, card.labels.colors)
-                else:
-                    write_image(file, values)
-            # Last, so that there is never an image without its mask.
-            with atomic_write(folder / "images" / f"{stem}{suffix}") as beside:
-                shutil.copyfile(upload.image, beside)
+            with staged_files(folder) as staged:
+                _describe(folder, staged, card.labels)
+                for path, values in files.items():
+                    place = staged / path.relative_to(folder)
+                    if path.parent.name == "masks":
+                        write_mask(place, values, card.labels.colors)
+                    else:
+                        write_image(place, values)
+                make_folder(staged / "images")
+                shutil.copyfile(upload.image, staged / "images" / file.name)
             number = len(list_images(folder / "images"))
             upload.kept, upload.mask.exported = _digest(files), version
     except OSError as error:
@@ -120,28 +126,29 @@ def _hold(files: Mapping[Path, np.ndarray]) -> bool:
     return all(np.array_equal(read_mask(file).values, values) for file, values in files.items())
 
 
-def _describe(folder: Path, name: str, labels: Labels) -> None:
-    """Write `data.yaml`; `ConfigError` if the folder has one with other classes."""
+def _check_classes(folder: Path, name: str, labels: Labels) -> None:
+    """Raise `ConfigError` if a data set has other classes."""
     file = folder / FILE_NAMES[0]
-    if not file.is_file():
-        described = labels.to_dict()
-        content = {
-            "images": "images",
-            "masks": "masks",
-            "classes": described["names"],
-            "colors": described["colors"],
-            "encoding": "indices",
-            "values": dict(enumerate(labels.names)),
-            "ignore": [IGNORE_LABEL],
-        }
-        write_description(file, content, [_REMARK])
-        return
-    classes = read_description(file).classes or []
+    classes = read_description(file).classes or [] if file.is_file() else list(labels.names)
     if classes != list(labels.names):
         raise ConfigError(
             f"The data set kept of {name} has the classes {', '.join(classes)}, and the model "
             f"{', '.join(labels.names)}; serve it under another name, or with another --keep."
         )
+
+
+def _describe(folder: Path, staged: Path, labels: Labels) -> None:
+    """Write `data.yaml`, unless the data set has one."""
+    if (folder / FILE_NAMES[0]).is_file():
+        return
+    content = {
+        "images": "images",
+        "masks": "masks",
+        "encoding": "indices",
+        **described_labels(labels),
+        "ignore": [IGNORE_LABEL],
+    }
+    write_description(staged / FILE_NAMES[0], content, [_REMARK])
 
 
 def _suffix(upload: Upload) -> str:
@@ -153,21 +160,22 @@ def _suffix(upload: Upload) -> str:
     return _SUFFIXES.get(format, f".{format.lower()}")
 
 
-def _stem_of(folder: Path, stem: str, file: Path) -> tuple[str, bool]:
-    """Stem of the file with the same content as an image, and `True`; else one that is free.
-
-    Masks are paired by stems, in which neither case nor the suffix of the file counts.
-    """
+def _same_image(folder: Path, file: Path) -> Path | None:
+    """The image in a folder with the content of a file, under whatever name."""
     images = list_images(folder) if folder.is_dir() else []
-    for image in images:
-        if filecmp.cmp(image, file, shallow=False):  # different sizes are told apart at once
-            return image.stem, True
+    # Files of other sizes are told apart at once.
+    return next((path for path in images if filecmp.cmp(path, file, shallow=False)), None)
+
+
+def _free_stem(folder: Path, stem: str) -> str:
+    """A stem that no image has; in pairing, neither case nor the suffix of a file counts."""
+    images = list_images(folder / "images") if (folder / "images").is_dir() else []
     taken = {_normalize(image.stem) for image in images}
     name, number = stem, 1
     while _normalize(name) in taken:
         number += 1
         name = f"{stem}-{number}"
-    return name, False
+    return name
 
 
 def _normalize(stem: str) -> str:

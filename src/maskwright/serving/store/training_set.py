@@ -1,0 +1,81 @@
+"""A data set that grows by images with their masks, each whole, even if the process is killed."""
+
+import shutil
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from maskwright.data.readers.description import FILE_NAMES
+from maskwright.errors import ConfigError
+from maskwright.imageio.files import lock_folder
+
+_STAGED, _COMMITTED = ".staged", ".committed"
+_OBJECTS, _IMAGES = "instances", "images"
+_ORDER = ("masks", _OBJECTS, _IMAGES)  # there is never an image without its masks
+_LOCK = threading.Lock()  # where the system locks no folders
+
+
+@contextmanager
+def locked_training_set(folder: Path) -> Iterator[None]:
+    """Hold a data set, made if missing, against other threads and servers; they wait.
+
+    What a killed server had committed is moved to its place first, and the rest is removed.
+    """
+    with _LOCK, lock_folder(folder, wait=True):
+        _finish(folder)
+        yield
+
+
+@contextmanager
+def staged_files(folder: Path) -> Iterator[Path]:
+    """Folder for files of one image, which become part of a locked data set all or none.
+
+    Its files have the paths that they get in the data set.
+    """
+    staged = folder / _STAGED
+    staged.mkdir()
+    try:
+        yield staged
+        staged.rename(folder / _COMMITTED)
+    finally:
+        shutil.rmtree(staged, ignore_errors=True)
+    _finish(folder)
+
+
+def recover_training_sets(parent: Path) -> None:
+    """Finish what killed servers began in the data sets of a folder.
+
+    Raises `ConfigError` if files cannot be moved or removed.
+    """
+    interrupted = [*parent.glob(f"*/{_STAGED}"), *parent.glob(f"*/{_COMMITTED}")]
+    try:
+        for folder in {path.parent for path in interrupted}:
+            with locked_training_set(folder):
+                pass
+    except OSError as error:
+        raise ConfigError(
+            f"The training data in {parent} cannot be written ({error.strerror}); make the folder "
+            f"writable, or name another with --keep."
+        ) from error
+
+
+def _finish(folder: Path) -> None:
+    """Move committed files to their places, and remove those that were not committed."""
+    staged, committed = folder / _STAGED, folder / _COMMITTED
+    if staged.is_dir():
+        shutil.rmtree(staged)
+    if not committed.is_dir():
+        return
+    description = committed / FILE_NAMES[0]
+    if description.is_file():
+        description.replace(folder / description.name)
+    if (committed / _OBJECTS).is_dir():  # two masks are replaced: no image while they disagree
+        for image in (committed / _IMAGES).iterdir():
+            (folder / _IMAGES / image.name).unlink(missing_ok=True)
+    for kind in _ORDER:
+        files = committed / kind
+        for file in files.iterdir() if files.is_dir() else ():
+            (folder / kind).mkdir(exist_ok=True)
+            file.replace(folder / kind / file.name)
+    shutil.rmtree(committed)
