@@ -74,10 +74,12 @@ def kill_servers(place: Path, kills: int) -> Iterator[tuple[float, str]]:
             yield seconds, "; ".join(faults)
     finally:
         server.terminate()
-        server.communicate()
+        server.wait()
 
 
 def _start(kept: Path, temporary: Path) -> tuple["subprocess.Popen[str]", str]:
+    """A server on the same folders as the last, and its address."""
+    errors = (kept.parent / "errors").open("w")
     server = subprocess.Popen(
         [sys.executable, "-c", SERVER, str(kept)],
         env={
@@ -86,13 +88,14 @@ def _start(kept: Path, temporary: Path) -> tuple["subprocess.Popen[str]", str]:
             "PYTHONPATH": os.pathsep.join(filter(None, [*sys.path, str(TESTS)])),
         },
         stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
+        stderr=errors,
         text=True,
         start_new_session=True,
     )
     assert server.stdout is not None
     line = server.stdout.readline()
-    assert re.match("http://", line), line
+    errors.close()
+    assert re.match("http://", line), (kept.parent / "errors").read_text()
     return server, line.strip()
 
 

@@ -1,6 +1,7 @@
 """What is refused although its body is fine: names, methods, tokens, a full disk; and its code."""
 
 import errno
+import gzip
 import time
 
 import pytest
@@ -215,6 +216,12 @@ def test_a_full_disk_is_one_sentence(asking, monkeypatch, tmp_path):
     with monkeypatch.context() as patch:
         patch.setattr("shutil.copyfile", full)
         answers.append(client.post(f"/api/images/{state['id']}/keep"))
+    strokes = gzip.compress(bytes(state["width"] * state["height"]))
+    address = f"/api/images/{state['id']}/strokes?version=0"
+    with monkeypatch.context() as patch:
+        patch.setattr("pathlib.Path.write_bytes", full)
+        answers.append(client.put(address, content=strokes))
+    assert client.put(address, content=strokes).json()["version"] == 1  # the same once more
     for answer in answers:
         assert answer.status_code == 507, answer.text
         assert answer.json() == {

@@ -185,8 +185,8 @@ def _train_all(
             continue
         on_message(f"Fold {number} of {len(runs)} …")
         resume = (run / "plan.yaml").exists()
-        own = {**changed, "epochs": None, "minutes": None} if resume else values
+        settings = {**changed, "epochs": None, "minutes": None} if resume else values
         fold = {} if resume else {"fold": (number, len(runs))}
         run_how = {**how, "resume": resume, "on_message": once}
-        train(data, run, **run_how, **{**own, **fold, **length})
+        train(data, run, **run_how, **{**settings, **fold, **length})
         keras.backend.clear_session()

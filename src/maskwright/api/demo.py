@@ -126,8 +126,8 @@ def demo_regions(
         results = pipeline({sample.id: image})
         regions = [region for result in results for region in result.regions]
         scores = [float(result.probability or 0) for result in results][: len(regions)]
-        drawn = draw_decisions(image, regions, scores, scale=2)
-        columns.append([draw_decisions(image, [], [], scale=2), drawn])
+        overlay = draw_decisions(image, regions, scores, scale=2)
+        columns.append([draw_decisions(image, [], [], scale=2), overlay])
     places = {
         "images and cells": data,
         "segmenter": segmenter,

@@ -162,8 +162,8 @@ def refuse_unused(config: Any, overridden: Container[str]) -> None:
             )
 
 
-def _less(one: int, other: int) -> bool:
-    return one < other
+def _less(a: int, b: int) -> bool:
+    return a < b
 
 
 def _shown(value: Any) -> str:

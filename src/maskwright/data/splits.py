@@ -70,14 +70,16 @@ def assign_splits(
         for item in items:
             holders.setdefault(item, []).append(case)
     everything = sorted(cases, key=lambda case: (number[case], case))
-    kept = {everything[-1], *(held[-1] for held in holders.values())}
+    training_only = {everything[-1], *(held[-1] for held in holders.values())}
     fewest = max(3, len(holders))
     spread = [everything, *(held for held in holders.values() if len(held) >= fewest)]
     chosen: dict[str, str] = {}
     low, last = 0.0, list(shares)[-1]
     for split, share in shares.items():
         spared = {held[-2] for held in spread if len(held) > 2 and split != last}
-        free = [[c for c in held if c not in kept | spared | chosen.keys()] for held in spread]
+        free = [
+            [c for c in held if c not in training_only | spared | chosen.keys()] for held in spread
+        ]
         inside = {c for c in free[0] if low <= number[c] < low + share}
         chosen |= dict.fromkeys(inside | {held[0] for held in free if held}, split)
         low += share

@@ -186,13 +186,13 @@ def _check_alike(
 ) -> None:
     """Refuse members that cannot vote on the same question."""
     for name in names:
-        one, two = (_in_words(getattr(card, name), name) for card in (first, other))
-        if one != two:
+        first_value, other_value = (_in_words(getattr(card, name), name) for card in (first, other))
+        if first_value != other_value:
             called = {"labels": "classes", "size": "working size"}.get(name, name)
             hint = "; state it for the ensemble" if name in _DECISIONS else ""
             raise ModelError(
-                f"Expected members with the same {called}: {first_folder} has {one}, {folder} has "
-                f"{two}{hint}."
+                f"Expected members with the same {called}: {first_folder} has {first_value}, "
+                f"{folder} has {other_value}{hint}."
             )
 
 

@@ -54,8 +54,8 @@ def _check_header(file: IO[bytes], entry: zipfile.ZipInfo) -> None:
 
 def _declared(file: IO[bytes], size: int, name: str) -> tuple[tuple[int, ...], np.dtype]:
     """Shape and type of the array in a file of so many bytes; `ValueError` where it is longer."""
-    one = npy.read_magic(file) == (1, 0)
-    read = npy.read_array_header_1_0 if one else npy.read_array_header_2_0
+    is_version_1 = npy.read_magic(file) == (1, 0)
+    read = npy.read_array_header_1_0 if is_version_1 else npy.read_array_header_2_0
     shape, _, dtype = read(file)
     if dtype.hasobject or prod(shape) * dtype.itemsize != size - file.tell():
         raise ValueError(f"{name} declares {dtype} of the shape {shape}")

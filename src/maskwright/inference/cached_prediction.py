@@ -87,5 +87,5 @@ def component_areas(truth: np.ndarray, background: int | None) -> np.ndarray:
         if label not in (background, IGNORE_LABEL):
             _, _, statistics, _ = components_of(truth == label, OBJECTS)
             areas.append(statistics[1:, cv2.CC_STAT_AREA].astype(np.int64))
-    every = np.concatenate(areas)
-    return every[:: -(-len(every) // _MOST_AREAS) or 1]
+    all_areas = np.concatenate(areas)
+    return all_areas[:: -(-len(all_areas) // _MOST_AREAS) or 1]

@@ -58,10 +58,10 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Stage:
-    """A step of the choice: what was kept, `None` for nothing, why, and what was tried."""
+    """A step of the choice: what was selected, `None` for nothing, why, and what was tried."""
 
     step: str
-    kept: Any
+    selected: Any
     reason: str
     level: float
     tried: tuple[Candidate, ...]

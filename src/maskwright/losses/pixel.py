@@ -130,8 +130,8 @@ class MaskLoss(keras.losses.Loss):
     def get_config(self) -> dict[str, Any]:
         """Arguments that rebuild the loss, all of which a loss keeps under their names."""
         names = signature(type(self).__init__).parameters.keys() - {"self", "name", "kwargs"}
-        own = {name: getattr(self, name) for name in sorted({*names, "ignore_label"})}
-        return {**super().get_config(), **own}
+        config = {name: getattr(self, name) for name in sorted({*names, "ignore_label"})}
+        return {**super().get_config(), **config}
 
 
 def pixel_mean(values: Tensor, counted: Tensor) -> Tensor:

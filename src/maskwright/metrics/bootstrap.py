@@ -31,7 +31,7 @@ def resample(tallies: np.ndarray, draws: int = 1000, seed: int = 0) -> Scores:
 
     Source: Efron and Tibshirani, An introduction to the bootstrap, 1993.
     """
-    sums = _drawn_sums(tallies.reshape(len(tallies), -1), draws, seed)
+    sums = _resampled_sums(tallies.reshape(len(tallies), -1), draws, seed)
     return tally_scores(sums.reshape(draws, *tallies.shape[1:]))
 
 
@@ -41,7 +41,7 @@ def resample_mean(
     """Means over the images of drawn cases, `(draws,)`, of `values` `(n,)`; nan is left out."""
     defined = ~np.isnan(values)
     sums = add_by_case(np.stack([np.where(defined, values, 0), defined], axis=-1), cases)
-    return ratio(*_drawn_sums(sums, draws, seed).T)
+    return ratio(*_resampled_sums(sums, draws, seed).T)
 
 
 def draw_cases(cases: Sequence[Hashable], draws: int, seed: int = 0) -> Iterator[np.ndarray]:
@@ -124,11 +124,11 @@ def paired_difference(
     both = add_by_case(np.stack([tallies_a, tallies_b], axis=1), cases)
     if len(both) < fewest_cases(level):
         draws = 0
-    total, drawn = vars(tally_scores(both.sum(axis=0))), vars(resample(both, draws, seed))
+    total, resampled = vars(tally_scores(both.sum(axis=0))), vars(resample(both, draws, seed))
     share = expanded_level(level, len(both))
     a, b = (Scores(**{name: sides[index] for name, sides in total.items()}) for index in (0, 1))
     gain = {name: sides[0] - sides[1] for name, sides in total.items()}
-    ends = {name: interval(v[:, 0] - v[:, 1], share) for name, v in drawn.items()}
+    ends = {name: interval(v[:, 0] - v[:, 1], share) for name, v in resampled.items()}
     return Paired(a, b, Scores(**gain), Scores(**ends), len(both), level)
 
 
@@ -185,7 +185,7 @@ def _case_places(cases: Sequence[Hashable]) -> list[int]:
     return [order[case] for case in cases]
 
 
-def _drawn_sums(values: np.ndarray, draws: int, seed: int) -> np.ndarray:
+def _resampled_sums(values: np.ndarray, draws: int, seed: int) -> np.ndarray:
     """Sums of `(cases, m)` over cases drawn with replacement, as many as there are."""
     exact = values.astype(np.float64)  # whole numbers up to 2**53
     parts = [times @ exact for times in draw_cases(range(len(values)), draws, seed)]

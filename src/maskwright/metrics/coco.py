@@ -59,8 +59,10 @@ def pair_boxes(
     first = np.maximum(boxes[:, None, :2], others[None, :, :2])
     last = np.minimum(boxes[:, None, 2:], others[None, :, 2:])
     shared = (last - first).clip(min=0).prod(axis=-1)
-    own_areas, other_areas = ((b[:, 2] - b[:, 0]) * (b[:, 3] - b[:, 1]) for b in (boxes, others))
-    return _pairs(predicted, true, shared, own_areas, other_areas, areas)
+    predicted_areas, true_areas = (
+        (b[:, 2] - b[:, 0]) * (b[:, 3] - b[:, 1]) for b in (boxes, others)
+    )
+    return _pairs(predicted, true, shared, predicted_areas, true_areas, areas)
 
 
 def _pairs(

@@ -115,8 +115,8 @@ class SecurityMiddleware:
             raise HTTPException(421, f"This server answers to {known}, not to {host[:60]!r}.")
         origin = headers.get("origin")
         is_public = bool(self.public_host) and _host_of(host) == self.public_host
-        own = () if is_public else (f"http://{host}", f"https://{host}")
-        if origin is not None and origin.lower() not in (*own, self.limits.public_url):
+        same_origin = () if is_public else (f"http://{host}", f"https://{host}")
+        if origin is not None and origin.lower() not in (*same_origin, self.limits.public_url):
             raise HTTPException(403, f"Pages of {origin[:60]!r} may not use this server.")
         reads_page = scope["method"] in ("GET", "HEAD") and scope["path"] in self.public
         if not reads_page and scope["path"] not in _OPEN:

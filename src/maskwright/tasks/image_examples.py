@@ -35,10 +35,10 @@ def drawn_examples(card: ImageCard, pixel_range: PixelRange, model: Any) -> list
     """Two drawn images, of a usual and an odd size."""
     usual = card.size or (card.tile or _USUAL_SIDE_PX,) * 2
     sizes = (usual, (_OTHER_SIDE_PX, _OTHER_SIDE_PX + 34))
-    drawn = [drawn_image(card, size, 0, pixel_range) for size in sizes]
+    images = [drawn_image(card, size, 0, pixel_range) for size in sizes]
     if card.size is None:
-        return [{"image": image} for image in drawn]
-    pairs = zip(drawn, sizes, strict=True)
+        return [{"image": image} for image in images]
+    pairs = zip(images, sizes, strict=True)
     return [{"image": resize_image(i, card.size), "size": np.array(size)} for i, size in pairs]
 
 

@@ -108,16 +108,16 @@ class Curves(keras.callbacks.Callback):
     ) -> None:
         super().__init__()
         self.run, self.history, self.titles = run, history, titles
-        self.drawn, self.cost = time.monotonic(), 1.0
+        self.drawn_at, self.cost = time.monotonic(), 1.0
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         """Write, and draw where the last drawing took under a fiftieth of the time since."""
         self.run.write_history(self.history)
-        if time.monotonic() - self.drawn > 50 * self.cost:
+        if time.monotonic() - self.drawn_at > 50 * self.cost:
             began = time.monotonic()
             draw_curves(self.run, self.history, self.titles)
-            self.drawn = time.monotonic()
-            self.cost = self.drawn - began
+            self.drawn_at = time.monotonic()
+            self.cost = self.drawn_at - began
 
     def on_train_end(self, logs: Logs = None) -> None:
         """Draw the whole run."""

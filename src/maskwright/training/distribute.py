@@ -65,12 +65,12 @@ def share_out(
         )
 
     def of_worker(context: tf.distribute.InputContext) -> tf.data.Dataset:
-        own = replicas // context.num_input_pipelines
-        first = context.input_pipeline_id * own
-        parts = [make((first + replica, replicas)) for replica in range(own)]
+        per_worker = replicas // context.num_input_pipelines
+        first = context.input_pipeline_id * per_worker
+        parts = [make((first + replica, replicas)) for replica in range(per_worker)]
         # The replicas of a worker take one element each, in turn.
-        turns = tf.data.Dataset.range(own).repeat()
-        return parts[0] if own == 1 else tf.data.Dataset.choose_from_datasets(parts, turns)
+        turns = tf.data.Dataset.range(per_worker).repeat()
+        return parts[0] if per_worker == 1 else tf.data.Dataset.choose_from_datasets(parts, turns)
 
     return strategy.distribute_datasets_from_function(of_worker)
 
@@ -85,6 +85,6 @@ def add_up(tensor: Tensor) -> Tensor:
     context = tf.distribute.get_replica_context()
     if context is None or context.num_replicas_in_sync == 1:
         return tensor
-    own = tf.stop_gradient(tensor)
-    total = context.all_reduce(tf.distribute.ReduceOp.SUM, own)
-    return total + context.num_replicas_in_sync * (tensor - own)
+    local = tf.stop_gradient(tensor)
+    total = context.all_reduce(tf.distribute.ReduceOp.SUM, local)
+    return total + context.num_replicas_in_sync * (tensor - local)

@@ -188,7 +188,7 @@ class _Copy:
         spatial = (*atrous.CONVOLUTIONS, *atrous.POOLINGS)
         if isinstance(layer, atrous.SHIFTS):
             after = [node.operation for node in layer._outbound_nodes]
-            consumer = next((one for one in after if isinstance(one, spatial)), None)
+            consumer = next((op for op in after if isinstance(op, spatial)), None)
             losing = consumer if self._loses(consumer) else None
             return [atrous.shift(layer, self._dilation(layer), losing)]
         if isinstance(layer, spatial):

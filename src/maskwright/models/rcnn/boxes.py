@@ -176,11 +176,11 @@ def cut_masks(ids: Tensor, numbers: Tensor, boxes: Tensor, size: int, samples: i
         numbers: Of the object in each box, `(b, n)`; one that lies nowhere gives zeros.
     """
     batch, height, width, layers = ops.shape(ids)
-    one = ops.ones_like(numbers)
+    unit = ops.ones_like(numbers)
     flat = ops.reshape(ids, (-1, layers))
     start = (ops.arange(batch) * height * width)[:, None, None, None]
     inside = 0.0
-    ones, rows, columns = ops.cast(one, "float32"), one * height, one * width
+    ones, rows, columns = ops.cast(unit, "float32"), unit * height, unit * width
     for row, column, share in _cells(boxes, ones, rows, columns, size * samples):
         belongs = ops.take(flat, start + row * width + column, axis=0)
         belongs = ops.any(belongs == numbers[..., None, None, None], axis=-1)

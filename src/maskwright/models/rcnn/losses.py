@@ -62,11 +62,11 @@ def _anchor_losses(
     places = ops.minimum(places, ops.shape(references)[0] - 1)  # padding
     matched = _rows(true["boxes"], ops.take_along_axis(which, places, axis=1))
     wanted = encode(matched, ops.take(references, places, axis=0))
-    drawn = []
+    sampled = []
     for levels, size in zip(predicted, (1, 4), strict=True):
         flat = [ops.reshape(level, (ops.shape(level)[0], -1, size)) for level in levels]
-        drawn.append(_rows(ops.concatenate(flat, axis=1), places))
-    logits, codes = drawn
+        sampled.append(_rows(ops.concatenate(flat, axis=1), places))
+    logits, codes = sampled
     return {
         "anchors": object_loss(logits[..., 0], kind, counted),
         "anchor_boxes": box_loss(codes, wanted, kind, counted, settings.anchor_beta),

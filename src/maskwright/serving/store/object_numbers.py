@@ -9,7 +9,7 @@ from maskwright.labels import IGNORE_LABEL
 from maskwright.serving.limits import check_deadline
 
 
-def renumber_objects(labels: np.ndarray, objects: Instances, drawn: np.ndarray) -> np.ndarray:
+def renumber_objects(labels: np.ndarray, objects: Instances, stroked: np.ndarray) -> np.ndarray:
     """Number of the object of each pixel, int32 `(h, w)`, of a mask that was corrected.
 
     An object that was cut into more components than it had is one object for each; the largest
@@ -19,12 +19,12 @@ def renumber_objects(labels: np.ndarray, objects: Instances, drawn: np.ndarray) 
     Args:
         labels: Classes uint8 `(h, w)`, background 0.
         objects: As they were before the strokes.
-        drawn: Where there are strokes, bool `(h, w)`.
+        stroked: Where there are strokes, bool `(h, w)`.
     """
     foreground = (labels != 0) & (labels != IGNORE_LABEL)
     before = objects.ids()
-    own = np.append(0, objects.labels)[before] == labels
-    ids = np.where(foreground & (own | ~drawn), before, 0)
+    same_class = np.append(0, objects.labels)[before] == labels
+    ids = np.where(foreground & (same_class | ~stroked), before, 0)
     number = len(objects)
     for place in np.unique(before[(ids != before)]).tolist():
         check_deadline()

@@ -97,7 +97,7 @@ def keep_for_training(
             stored = _same_image(folder / "images", upload.image)
             file = stored or folder / "images" / f"{_free_stem(folder, upload.stem)}{suffix}"
             files = {folder / kind / f"{file.stem}.png": masks[kind] for kind in masks}
-            if stored and not (replace or upload.kept == _digest(files) or _hold(files)):
+            if stored and not (replace or upload.training_digest == _digest(files) or _hold(files)):
                 raise KeptError(upload.name)
             with staged_files(folder) as staged:
                 _describe(folder, staged, card.labels)
@@ -110,7 +110,7 @@ def keep_for_training(
                 make_folder(staged / "images")
                 shutil.copyfile(upload.image, staged / "images" / file.name)
             number = len(list_images(folder / "images"))
-            upload.kept, upload.mask.exported = _digest(files), version
+            upload.training_digest, upload.mask.exported = _digest(files), version
     except OSError as error:
         raise DataError(f"{upload.name} cannot be kept: {error.strerror}.") from error
     return {"folder": f"{training_folder.name}/{name}", "images": number}

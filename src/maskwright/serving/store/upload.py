@@ -71,7 +71,7 @@ class Upload:
         self.pyramid: TilePyramid | None = None
         self.decisions: RegionDecisions | None = None  # for a model that decides on regions
         self.decided_version = 0  # of the mask that they were made on
-        self.kept = ""  # checksum of its masks in the training data
+        self.training_digest = ""  # checksum of its masks in the training data
         self.gone = False
         self.stored_bytes = 0  # of its files
 

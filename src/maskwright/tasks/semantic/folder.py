@@ -227,9 +227,9 @@ def _write_files(
 
 def _overlay(image: np.ndarray, mask: np.ndarray, labels: Labels) -> np.ndarray:
     """`Labels.overlay` in bands of rows, each with a row of its neighbors for the outlines."""
-    drawn = np.empty_like(image)
+    overlay = np.empty_like(image)
     for top in range(0, len(image), _OVERLAY_ROWS):
         first, last = max(0, top - 1), top + _OVERLAY_ROWS + 1
         band = labels.overlay(image[first:last], mask[first:last])
-        drawn[top : top + _OVERLAY_ROWS] = band[top - first :][:_OVERLAY_ROWS]
-    return drawn
+        overlay[top : top + _OVERLAY_ROWS] = band[top - first :][:_OVERLAY_ROWS]
+    return overlay

@@ -115,10 +115,10 @@ def _positive(labels: Sequence[str]) -> str:
     positive = [name for name in labels if words[name] & _POSITIVE and not words[name] & _NOT]
     negative = [name for name in labels if words[name] & (_NEGATIVE | _NOT)]
     if len(positive) != 1 or negative != [name for name in labels if name not in positive]:
-        one, two = labels
+        first, second = labels
         raise ConfigError(
-            f"Regions have the labels {one} and {two}, and their names do not say which is the "
-            f"positive one; state it with positive={one} or positive={two}."
+            f"Regions have the labels {first} and {second}, and their names do not say which is "
+            f"the positive one; state it with positive={first} or positive={second}."
         )
     return positive[0]
 

@@ -90,8 +90,8 @@ class PairScorer:
     def _warnings(self, base: Evaluation) -> tuple[Caution, ...]:
         bases = [replace(base, card=scorer.card) for scorer in self.scorers]
         cautions = [
-            [*scorer.warnings, *own.split_cautions()]
-            for scorer, own in zip(self.scorers, bases, strict=True)
+            [*scorer.warnings, *evaluation.split_cautions()]
+            for scorer, evaluation in zip(self.scorers, bases, strict=True)
         ]
         merged = merge_cautions(self.names, cautions)
         needed = fewest_cases()
