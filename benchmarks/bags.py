@@ -30,7 +30,8 @@ from maskwright.data import DataSet
 from maskwright.data.synthetic.datasets import write_cases
 from maskwright.imageio import write_image
 from maskwright.labels import Color
-from maskwright.metrics import decision_intervals, decision_scores, resample_decisions
+from maskwright.metrics import decision_intervals, decision_scores
+from maskwright.metrics.decisions import resample_decisions
 from maskwright.tasks.regions import Region
 from maskwright.tasks.regions.pipeline import CaseResult, Pipeline
 

@@ -13,14 +13,8 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from maskwright.metrics import (
-    add_by_case,
-    interval,
-    paired_difference,
-    resample,
-    sign_shown,
-    tally,
-)
+from maskwright.metrics import paired_difference, tally
+from maskwright.metrics.bootstrap import add_by_case, interval, resample, sign_shown
 
 _CASES = (6, 8, 10, 20, 50)
 

@@ -31,13 +31,8 @@ from maskwright.data.splits import assign_splits, folds
 from maskwright.evaluation import EvaluateOptions
 from maskwright.inference.predictor import Predictor
 from maskwright.losses import loss
-from maskwright.metrics import (
-    decision_intervals,
-    decision_scores,
-    fit_temperature,
-    resample_decisions,
-    tally_scores,
-)
+from maskwright.metrics import decision_intervals, decision_scores, fit_temperature, tally_scores
+from maskwright.metrics.decisions import resample_decisions
 from maskwright.tasks.regions.classifier import Classifier
 from maskwright.tasks.regions.evaluation.scorer import RegionScorer, evaluate_regions
 from maskwright.tasks.regions.evaluation.scores import RegionEvaluation

@@ -14,7 +14,7 @@ from maskwright.serving import ModelRegistry, create_app
 expect = pytest.importorskip("playwright.sync_api").expect
 
 TITLES = {"mean_dice": "mean Dice", "mean_iou": "mean IoU"}
-COLUMNS = ["image", "true mask", "predicted"]
+COLUMNS = ["image", "ground truth", "predicted"]
 
 
 @pytest.fixture

@@ -100,7 +100,7 @@ def test_predict_skips_a_bad_file_and_says_so(run, trained, tmp_path):
     code, out, err = run("predict", trained, images, "-o", tmp_path / "masks")
     assert code == 1
     assert "bad.png" in err
-    assert "Wrote 1 masks for 2 images" in err
+    assert "Wrote 1 mask for 2 images" in err
     assert read_mask(tmp_path / "masks" / "good.png").values.shape == (50, 70)
     assert out.strip() == str(tmp_path / "masks")
 

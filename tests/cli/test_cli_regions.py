@@ -57,7 +57,7 @@ def test_train_evaluate_predict_extract(run, data, tmp_path):
 
     code, out, err = run("regions", "predict", made, data, "-o", tmp_path / "answers")
     assert (code, out.strip()) == (0, str(tmp_path / "answers" / "cases.csv"))
-    assert "Decided on 16." in err
+    assert "Decided on 16 " in err
     assert "Skipped 16" in run("regions", "predict", made, data, "-o", tmp_path / "answers")[2]
     again = run("regions", "predict", made, data, "-o", tmp_path / "answers", "--overwrite")
     assert "Skipped" not in again[2]

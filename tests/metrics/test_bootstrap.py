@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from maskwright.metrics import add_by_case, interval, resample, resample_mean, tally, tally_scores
+from maskwright.metrics import tally, tally_scores
+from maskwright.metrics.bootstrap import add_by_case, interval, resample, resample_mean
 
 
 def test_images_of_a_case_are_added():

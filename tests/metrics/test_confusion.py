@@ -4,7 +4,8 @@ from sklearn.metrics import confusion_matrix, f1_score, jaccard_score
 
 from maskwright.errors import DataError
 from maskwright.labels import IGNORE_LABEL
-from maskwright.metrics import confusion, defined_mean, scores, tally, tally_scores
+from maskwright.metrics import confusion, scores, tally, tally_scores
+from maskwright.metrics.confusion import defined_mean
 
 # Rows are true classes: of class 0 two pixels are right and one is taken for class 1; of class 1
 # all four are right; class 2 occurs nowhere.
@@ -71,7 +72,7 @@ def test_counts_stay_exact_beyond_float32():
     ("truth", "guess", "expected"),
     [
         (np.zeros((2, 3), int), np.zeros((3, 2), int), "equal size"),
-        (np.full((2, 2), 3), np.zeros((2, 2), int), "true mask with labels from 3 to 3"),
+        (np.full((2, 2), 3), np.zeros((2, 2), int), "ground truth mask with labels from 3 to 3"),
         (np.zeros((2, 2), int), np.full((2, 2), -1), "predicted mask with labels from -1"),
     ],
 )

@@ -9,11 +9,7 @@ from sklearn.calibration import calibration_curve as oracle_curve
 
 from maskwright.errors import DataError
 from maskwright.metrics import (
-    BINS,
-    DECISION_SCORES,
     average_precision,
-    binary_accuracy,
-    binned_scores,
     brier,
     calibration_curve,
     decision_intervals,
@@ -21,11 +17,12 @@ from maskwright.metrics import (
     expected_calibration_error,
     fit_temperature,
     precision_recall_curve,
-    resample_decisions,
     roc_auc,
     roc_curve,
     sensitivity_at,
 )
+from maskwright.metrics.curves import BINS, binned_scores
+from maskwright.metrics.decisions import DECISION_SCORES, binary_accuracy, resample_decisions
 from maskwright.metrics.streaming import count_scores
 
 LABELS = np.array([1, 0, 1, 1, 0, 0])

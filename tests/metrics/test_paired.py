@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from maskwright.errors import DataError
-from maskwright.metrics import fewest_cases, paired_difference, shared_level, tally, verdict
-from maskwright.metrics.bootstrap import expanded_level
+from maskwright.metrics import paired_difference, tally
+from maskwright.metrics.bootstrap import expanded_level, fewest_cases, shared_level, verdict
 
 CASES = [f"case {n}" for n in range(8)]
 

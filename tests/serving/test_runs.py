@@ -28,7 +28,7 @@ def write(folder, share=0.4, running=True, age=0.0, **more):
         "time": time.time() - age,
         "titles": {"mean_dice": "mean Dice"},
         "watch": "mean_dice",
-        "columns": ["image", "true mask", "predicted"],
+        "columns": ["image", "ground truth", "predicted"],
     }
     with atomic_write(folder / "progress.json") as beside:
         beside.write_text(json.dumps(content | more))
@@ -68,7 +68,7 @@ def test_a_run_that_trains(client, folder, monkeypatch):
         "titles": {"mean_dice": "mean Dice"},
         "best_epoch": 3,
         "previews": [1, 3],
-        "preview_columns": ["image", "true mask", "predicted"],
+        "preview_columns": ["image", "ground truth", "predicted"],
     }
     assert rows[1] == {"epoch": 2, "seconds": 5.0, "loss": 0.5, "mean_dice": 0.7}
     assert rows[2]["loss"] is None

@@ -12,7 +12,8 @@ from maskwright.api.fold_scores import Folds, mean_scores
 from maskwright.errors import DataError
 from maskwright.evaluation.reports.formatting import number, span, write_json
 from maskwright.imageio import write_text
-from maskwright.metrics import Paired, paired_difference, shared_level, sign_shown, verdict
+from maskwright.metrics import Paired, paired_difference
+from maskwright.metrics.bootstrap import shared_level, sign_shown, verdict
 from maskwright.planning.plan import comment
 
 CHOICE_FILE = "choice.json"

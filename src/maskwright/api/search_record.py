@@ -70,16 +70,13 @@ def open_record(
 
     Raises:
         ConfigError: If there is no search to resume, or `out` holds something already; or if
-            settings are given to resume, which would make trials incomparable.
+            other settings are given to resume, which would make trials incomparable.
     """
     check_start(out, {SEARCH_FILE: "search", "plan.yaml": "run"}, resume)
-    if resume and (settings or plan is not None or vary):
-        raise ConfigError(
-            "A search goes on with what it began with, so that its trials can be compared: give "
-            "--trials alone with --resume."
-        )
     if resume:
-        return json.loads((out / SEARCH_FILE).read_text(encoding="utf-8"))
+        record = json.loads((out / SEARCH_FILE).read_text(encoding="utf-8"))
+        _check_same(record, read_config(plan, settings, TrainConfig), vary)
+        return record
     if score not in ("mean_dice", "mean_iou"):
         raise ConfigError(f"Expected the score mean_dice or mean_iou; received {score!r}.")
     config = read_config(plan, settings, TrainConfig).with_budget()
@@ -90,6 +87,20 @@ def open_record(
         "data": None,
         "trials": [],
     }
+
+
+def _check_same(record: Mapping[str, Any], given: TrainConfig, vary: Sequence[str]) -> None:
+    """Raise `ConfigError` if settings that are given are not those that a search began with."""
+    begun = read_config(None, record["settings"], TrainConfig)
+    names = sorted(given.model_fields_set)
+    other = [name for name in names if getattr(given, name) != getattr(begun, name)]
+    other += ["vary"] if vary and set(vary) != set(record["vary"]) else []
+    if other:
+        raise ConfigError(
+            f"The search was begun with other values of {', '.join(other)}; its trials can be "
+            f"compared with those of the same settings alone: give these, or only --trials, with "
+            f"--resume."
+        )
 
 
 def write_record(out: Path, config: TrainConfig, record: Mapping[str, Any]) -> None:

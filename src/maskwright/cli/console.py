@@ -32,9 +32,11 @@ def read_settings(pairs: list[str] | None, **options: Any) -> dict[str, Any]:
 
 def report_run(run: "Run") -> None:
     """Print the length of a training run and the paths of its results."""
+    from maskwright.data.samples import counted
+
     for last in run.read_history()[-1:]:
         print_message(
-            f"Trained {int(last['epoch'])} epochs in {last['seconds']:.0f} s; "
+            f"Trained {counted(int(last['epoch']), 'epoch')} in {last['seconds']:.0f} s; "
             f"see {run.folder / 'curves.png'} and {run.previews}."
         )
     echo(run.folder)

@@ -64,7 +64,7 @@ def lr_find(
     plan: options.PlanFile = None,
     settings: options.Settings = None,
     steps: Annotated[
-        int, Option(help="Number of training steps, from lowest to highest rate.")
+        int, Option(min=20, help="Number of training steps, from lowest to highest rate.")
     ] = 100,
     seconds: Annotated[
         float | None, Option(min=0.1, help="Time limit in seconds; reduces the number of steps.")

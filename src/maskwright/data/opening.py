@@ -129,7 +129,9 @@ def open_with_doubts(
         stated["unite_duplicates"] = True
     if description.mask_orientation is not None:
         stated["mask_orientation"] = description.mask_orientation
-    first = Note("encoding", encoding.explanation)
+    # Of what was converted, no user stated how masks are stored.
+    converted = f"The masks are drawn from the {place.title}."
+    first = Note("encoding", converted if place.title else encoding.explanation)
     return DataSet(
         root=root,
         layout=layout.name,

@@ -7,6 +7,7 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 
+from maskwright.data.samples import counted
 from maskwright.errors import DataError
 from maskwright.export.engines import Threads
 from maskwright.imageio import MAX_PIXELS
@@ -137,8 +138,8 @@ class FolderResult:
         """What was written, in a sentence."""
         done = len(self.skipped)
         total = len(self.written) + len(self.failed) + done
-        text = f"Wrote {len(self.written)} masks for {total} images"
-        return f"{text}; skipped {done} that are done." if done else f"{text}."
+        text = f"Wrote {counted(len(self.written), 'mask')} for {counted(total, 'image')}"
+        return f"{text}; skipped {done:,} done before." if done else f"{text}."
 
 
 @dataclass(frozen=True)

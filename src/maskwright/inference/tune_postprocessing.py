@@ -9,19 +9,12 @@ from typing import Any
 import numpy as np
 
 from maskwright.data.parallel import in_threads
+from maskwright.data.samples import counted
 from maskwright.errors import ConfigError, DataError
 from maskwright.inference.cached_prediction import THRESHOLDS, CachedPrediction
 from maskwright.inference.postprocess import clean
-from maskwright.metrics import (
-    Paired,
-    confusion,
-    fewest_cases,
-    paired_difference,
-    shared_level,
-    sign_shown,
-    tally,
-    tally_scores,
-)
+from maskwright.metrics import Paired, confusion, paired_difference, tally, tally_scores
+from maskwright.metrics.bootstrap import fewest_cases, shared_level, sign_shown
 from maskwright.model_card import SemanticCard
 
 # Areas tried, of specks and of holes, as shares of the median area of a true component.
@@ -208,10 +201,12 @@ def _reason_for(
     if not tried:
         return f"There is nothing to try for the {called}."
     needed, there = fewest_cases(level), len(set(cases))
+    only = tried[0].value if len(tried) == 1 else None
     if there < needed:
+        question = f"which of {len(tried)} values" if only is None else f"whether {only}"
         return (
-            f"The {called} stays: {there} cases cannot show which of {len(tried)} values is "
-            f"better; it takes {needed}."
+            f"The {called} stays: {counted(there, 'case')} cannot show {question} is better; it "
+            f"takes {needed}."
         )
     best = winner or max(tried, key=lambda candidate: candidate.gain)
     low, high = best.interval
@@ -219,10 +214,16 @@ def _reason_for(
     if winner is not None:
         return f"{name}={best.value} is kept: its gain in {SCORES[score]} is real ({gain})."
     if best.gain <= 0:
-        return f"The {called} stays: none of {len(tried)} values gains anything in {SCORES[score]}."
+        none = (
+            f"none of {len(tried)} values gains anything"
+            if only is None
+            else (f"the only value tried, {only}, gains nothing")
+        )
+        return f"The {called} stays: {none} in {SCORES[score]}."
+    which = "best" if only is None else "only"
     return (
-        f"The {called} stays: the gain in {SCORES[score]} of the best value tried, {best.value}, "
-        f"is not shown ({gain})."
+        f"The {called} stays: the gain in {SCORES[score]} of the {which} value tried, "
+        f"{best.value}, is not shown ({gain})."
     )
 
 

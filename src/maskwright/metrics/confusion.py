@@ -12,8 +12,8 @@ from maskwright.errors import DataError
 from maskwright.labels import IGNORE_LABEL
 
 EMPTY_RULE = (
-    "A class that is neither in the truth nor in the prediction has no score and is left out of "
-    "means; a class in only one of them scores 0."
+    "A class that is neither in the ground truth nor in the prediction has no score and is left "
+    "out of means; a class in only one of them scores 0."
 )
 """The rule for empty masks; printed wherever scores are."""
 
@@ -53,7 +53,7 @@ def confusion(truth: np.ndarray, predicted: np.ndarray, num_classes: int) -> np.
     counted = truth != IGNORE_LABEL
     if not counted.all():
         truth, predicted = truth[counted], predicted[counted]
-    for name, labels in (("true", truth), ("predicted", predicted)):
+    for name, labels in (("ground truth", truth), ("predicted", predicted)):
         if labels.size and not 0 <= labels.min() <= labels.max() < num_classes:
             raise DataError(
                 f"Expected labels from 0 to {num_classes - 1}, received a {name} mask with labels "

@@ -8,7 +8,7 @@ from rich.console import Console
 from maskwright.evaluation import EvaluateOptions
 from maskwright.evaluation.reports.write import terminal_table, to_dict, write_report
 from maskwright.labels import Labels
-from maskwright.metrics import EMPTY_RULE
+from maskwright.metrics.confusion import EMPTY_RULE
 from maskwright.tasks.semantic.evaluation.report import semantic_report
 from maskwright.tasks.semantic.evaluation.scores import evaluate_masks
 from memory_masks import MASKS, AllCell, MemoryMasks, make_card

@@ -192,6 +192,8 @@ def model_input(size: tuple[int, int] | None, tile: int | None) -> str:
 
 def interval_note(evaluation: Evaluation) -> str:
     """What the small type below a score is."""
+    if not evaluation.options.bootstrap:
+        return "There are no intervals: no bootstrap samples were asked for."
     if not evaluation.draws:
         return "There are no intervals: a bootstrap needs more than one case."
     return "In small type, the 95\N{NO-BREAK SPACE}% interval of a bootstrap over cases."

@@ -22,7 +22,7 @@ from rich.table import Table as TerminalTable
 
 from maskwright.evaluation.reports.charts import training_curves
 from maskwright.evaluation.reports.formatting import write_json
-from maskwright.evaluation.reports.parts import Report, upper_first
+from maskwright.evaluation.reports.parts import Report, interval_note, upper_first
 from maskwright.evaluation.result import Example
 from maskwright.imageio import make_folder, write_table, write_text
 
@@ -56,6 +56,9 @@ def terminal_table(report: Report) -> TerminalTable:
     """Scores with 95 % intervals, narrow enough for a terminal of 80 columns."""
     evaluation, table = report.evaluation, report.table
     notes = [*report.notes, *(caution.text for caution in evaluation.warnings)]
+    with_intervals = any(cell.interval for row in table.rows for cell in row.cells)
+    if not evaluation.draws and any(column.interval for column in table.columns):
+        notes.append(interval_note(evaluation))
     shown = TerminalTable(
         title=escape(f"{evaluation.split}: {report.summary}"),
         box=SIMPLE_HEAD,
@@ -68,12 +71,14 @@ def terminal_table(report: Report) -> TerminalTable:
     for place, column in enumerate(table.columns):
         is_number = all(" " not in row.cells[place].text for row in table.rows)
         shown.add_column(column.short or column.title, justify="right", no_wrap=is_number)
-        if column.interval:
+        if column.interval and with_intervals:
             shown.add_column("95 %", justify="right", no_wrap=True)
     for place, row in enumerate(table.rows):
         cells = [escape(row.short or row.title)]
         for column, cell in zip(table.columns, row.cells, strict=True):
-            cells += [escape(cell.text)] + ([cell.interval] if column.interval else [])
+            cells += [escape(cell.text)] + (
+                [cell.interval] if column.interval and with_intervals else []
+            )
         following = table.rows[place + 1 : place + 2]
         shown.add_row(*cells, end_section=any(after.total > row.total for after in following))
     return shown

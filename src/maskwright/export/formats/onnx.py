@@ -1,5 +1,6 @@
 """The format of ONNX Runtime, in float and in eight bits."""
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,10 @@ def write(model: Any, path: Path) -> None:
     """Write a Keras model whose first convolution scales the pixels."""
     import keras
     import onnx
-    import tf2onnx  # noqa: F401  # said by its own name where it is missing
+
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "In the future `np.object`", FutureWarning)
+        import tf2onnx  # noqa: F401  # named in the message where it is missing
 
     # Converters read the shapes of layers, which a call lets them know.
     model(
@@ -28,7 +32,9 @@ def write(model: Any, path: Path) -> None:
     for layer in choosing:
         layer.one_list = True
     try:
-        model.export(path, format="onnx", opset_version=_OPSET, verbose=False)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "In the future `np.object`", FutureWarning)
+            model.export(path, format="onnx", opset_version=_OPSET, verbose=False)
     finally:
         for layer in choosing:
             layer.one_list = False

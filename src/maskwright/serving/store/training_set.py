@@ -78,4 +78,4 @@ def _finish(folder: Path) -> None:
         for file in files.iterdir() if files.is_dir() else ():
             (folder / kind).mkdir(exist_ok=True)
             file.replace(folder / kind / file.name)
-    shutil.rmtree(committed)
+    shutil.rmtree(committed.rename(staged))  # in pieces it must not look committed

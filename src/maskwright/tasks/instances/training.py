@@ -11,6 +11,7 @@ import numpy as np
 
 from maskwright.config import TrainConfig
 from maskwright.data.dataset import DataSet
+from maskwright.data.samples import counted
 from maskwright.data.to_rgb import as_picture
 from maskwright.errors import DataError
 from maskwright.inference.pixels import pixel_percentiles
@@ -86,11 +87,11 @@ def prepare(
             return card
         images = [(dataset.read_image(s), dataset.read_objects(s)) for s in held_out[:_MAX_TUNED]]
         tuned, mean_ap = tune_thresholds(InstancePredictor(trace(network), card), images)
-        thresholds = f"foreground {tuned.foreground:g}, marker {tuned.marker:g}"
+        thresholds = f"foreground probability {tuned.foreground:g}, center {tuned.marker:g}"
         thresholds = thresholds if card.method == "centers" else f"score {tuned.score:g}"
         options.on_message(
-            f"Thresholds tuned on {len(images)} validation images: {thresholds}, minimum area "
-            f"{tuned.min_area_px} px; mean AP {mean_ap:.3f} on them."
+            f"Thresholds tuned on {counted(len(images), 'validation image')}: {thresholds}, "
+            f"minimum area {tuned.min_area_px} px; mean AP {mean_ap:.3f} on them."
         )
         return tuned
 

@@ -36,7 +36,7 @@ REGION_COLUMNS = ("decided_on", "weight", "probability")
 """Columns of `regions.csv` after the measures."""
 
 _Prepared = tuple[np.ndarray, np.ndarray | None, int | None]
-"""An image, its true mask where masks are given, and the label that is no region."""
+"""An image, its ground truth mask where masks are given, and the label that is no region."""
 
 
 def case_model(

@@ -9,6 +9,7 @@ from typing import Any
 
 from maskwright.data import DataSet, Sample, open_dataset
 from maskwright.data.case_pattern import find_cases
+from maskwright.data.samples import counted
 from maskwright.errors import ConfigError, DataError
 from maskwright.export.artifact import is_artifact, model_folder, needs_tensorflow
 from maskwright.export.engines import SHARED, Threads
@@ -30,19 +31,21 @@ class CasesResult(FolderResult):
     """What was decided.
 
     `written` and `skipped` are masks of images that this and an earlier run have decided on, also
-    where masks are given; `cases` are the rows of `cases.csv`, by column.
+    where masks are given; `cases` are the rows of `cases.csv`, by column, one for each `unit`.
     """
 
     cases: tuple[dict[str, Any], ...] = ()
+    unit: Unit = "region"
 
     def summary(self) -> str:
         """What was decided, in a sentence or two."""
         empty = sum(case["probability"] == "" for case in self.cases)
-        text = f"Decided on {len(self.cases) - empty}."
+        text = f"Decided on {counted(len(self.cases) - empty, self.unit)}."
         if empty:
-            text += f" No region was found in {empty}: nothing is decided there."
+            place = "case" if self.unit == "case" else "image"
+            text += f" No region was found in {counted(empty, place)}: nothing is decided there."
         if self.skipped:
-            text += f" Skipped {len(self.skipped)} images that are done."
+            text += f" Skipped {counted(len(self.skipped), 'image')} done before."
         return text
 
     def output(self, folder: Path) -> Path:
@@ -70,6 +73,11 @@ def plan_folder(
         )
     folder = model_folder(model)
     card, inner = RegionCard.read(folder / CARD_FILE), folder / SEGMENTER / CARD_FILE
+    if options.group_by is not None and card.unit != "case":
+        raise ConfigError(
+            f"`group_by` has no effect: this model decides on each {card.unit} by itself, not on "
+            f"cases; leave it out."
+        )
     segmenter = inner.read_text(encoding="utf-8") if inner.is_file() else None
     source = find_masks(images, segmenter is not None, options)
     if options.engine == "ray":
@@ -154,11 +162,15 @@ def plan_cases(
         cases = _cases(jobs, out, options.group_by)
         states = [""] * len(jobs)
     items = _items(jobs, cases, states, card.unit, fingerprint(*settings))
-    return FolderPlan(items, open_model, partial(write_tables, out, skipped))
+    return FolderPlan(items, open_model, partial(write_tables, out, card.unit, skipped))
 
 
 def write_tables(
-    out: Path, skipped: tuple[Failure, ...], result: FolderResult, records: Sequence[Record]
+    out: Path,
+    unit: Unit,
+    skipped: tuple[Failure, ...],
+    result: FolderResult,
+    records: Sequence[Record],
 ) -> CasesResult:
     """Write the tables over all images from their records, which are in the order of the images.
 
@@ -169,7 +181,8 @@ def write_tables(
     write_table(out / "cases.csv", COLUMNS, rows)
     regions = [row for record in records for row in record["regions"]]
     write_rows(regions, out / "regions.csv", REGION_COLUMNS)
-    return CasesResult(result.written, (*skipped, *result.failed), result.skipped, tuple(cases))
+    failed = (*skipped, *result.failed)
+    return CasesResult(result.written, failed, result.skipped, tuple(cases), unit)
 
 
 def _state_of_masks(sample: Sample) -> str:

@@ -59,7 +59,7 @@ def _training(config: RegionConfig, data: str | Path, options: "TrainOptions") -
 
 
 def _evaluate(run: Path, data: str | Path, options: EvaluateOptions) -> RegionEvaluation:
-    """Score decisions with true masks and those of the segmenter."""
+    """Score decisions with ground truth masks and those of the segmenter."""
     refuse_evaluate_options(RegionCard.task, options)
     pipeline = Pipeline.load(run, Threads(allow_code=options.allow_code))
     pipeline = pipeline.adjusted(pixel_range=options.pixel_range)

@@ -20,7 +20,7 @@ def compare_masks(
 ) -> Parity:
     """Parity of two functions of images to logits, against true labels where there are some."""
     num_classes = max(card.labels.num_classes, 2)
-    # Of both models, without true masks and with them.
+    # Of both models, without ground truth masks and with them.
     table = np.zeros((2, 2, num_classes, num_classes), np.int64)
     largest, same, pixels, with_masks = 0.0, 0, 0, False
     for example in examples:

@@ -135,7 +135,7 @@ def prepare(
         settings=config.effective(),
         dataset=dataset,
         previews=partial(_previews, validation or train, labels, config.crop),
-        preview_columns=("image", "true mask", "predicted"),
+        preview_columns=("image", "ground truth", "predicted"),
     )
 
 

@@ -169,7 +169,7 @@ def _settings(evaluation: InstanceEvaluation) -> dict[str, object]:
     model = evaluation.card
     thresholds = f"score {model.score:g}"
     if model.method == "centers":
-        thresholds = f"foreground {model.foreground:g}, marker {model.marker:g}"
+        thresholds = f"foreground probability {model.foreground:g}, center {model.marker:g}"
     return {
         "Method": _METHODS[model.method],
         "Model input": model_input(model.size, model.tile),

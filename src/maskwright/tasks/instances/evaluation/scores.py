@@ -18,9 +18,9 @@ from maskwright.evaluation.result import class_cautions, rank_examples, shown
 from maskwright.export.engines import Threads
 from maskwright.instances import Instances
 from maskwright.labels import Labels
-from maskwright.metrics import defined_mean, interval
-from maskwright.metrics.bootstrap import draw_cases
+from maskwright.metrics.bootstrap import draw_cases, interval
 from maskwright.metrics.coco import CocoScores, Pairs, coco_scores, pair_boxes, pair_masks
+from maskwright.metrics.confusion import defined_mean
 from maskwright.metrics.instances import (
     FN,
     FP,

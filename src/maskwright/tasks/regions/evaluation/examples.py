@@ -18,7 +18,7 @@ from maskwright.tasks.regions.pipeline import Pipeline
 
 
 class ExampleDrawer:
-    """Draws decisions; images and true masks are read again, nothing is predicted again.
+    """Draws decisions; images and ground truth masks are read again, nothing is predicted again.
 
     `network` is the Keras model of the classifier, for heat maps; `None` for none.
     """

@@ -19,7 +19,7 @@ _CURVES = {
     "binary_accuracy": "Accuracy",
 }
 _MAX_ROWS = 1000  # of the table of decisions; the others are in cases.csv
-_TRUE, _PREDICTED = "true masks", "predicted masks"
+_TRUE, _PREDICTED = "ground truth masks", "predicted masks"
 _UNITS = {
     "region": "each region alone",
     "image": "each image, all its regions together",
@@ -155,8 +155,8 @@ def _histograms(evaluation: RegionEvaluation) -> parts.Chart:
     probabilities, units = evaluation.probabilities, f"{evaluation.card.unit}s"
     values = {name: probabilities[evaluation.labels == i] for i, name in enumerate(names)}
     note = (
-        f"Number of {units} of each true class by probability, with true masks; the dashed line is "
-        f"the threshold, {threshold:.3g}."
+        f"Number of {units} of each true class by probability, with ground truth masks; the dashed "
+        f"line is the threshold, {threshold:.3g}."
     )
     svg = charts.class_histograms(values, f"probability of {names[1]}", units, threshold)
     return parts.Chart("Probabilities", note, svg)

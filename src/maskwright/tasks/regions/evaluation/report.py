@@ -19,7 +19,9 @@ def region_report(evaluation: RegionEvaluation) -> parts.Report:
     """Report of an evaluation of decisions."""
     notes = []
     if evaluation.has_predicted:
-        notes.append("true: with true masks; pred.: with masks that the segmenter predicts.")
+        notes.append(
+            "true: with ground truth masks; pred.: with masks that the segmenter predicts."
+        )
     if evaluation.segmentation is not None:
         notes.append(_segmenter_line(evaluation.segmentation))
     return parts.Report(
@@ -154,7 +156,7 @@ def _cases(evaluation: RegionEvaluation) -> tuple[list[str], list[list[Any]]]:
 def _table(evaluation: RegionEvaluation) -> parts.Table:
     """All scores; with predicted masks, those with them and the difference."""
     predicted = evaluation.predicted
-    columns = [parts.Column("True masks", "true" if predicted else "value", interval=True)]
+    columns = [parts.Column("Ground truth masks", "true" if predicted else "value", interval=True)]
     if predicted is not None:
         columns += [parts.Column("Predicted masks", "pred.")]
         columns += [parts.Column("Difference", "change", interval=True)]

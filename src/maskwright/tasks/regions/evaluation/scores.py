@@ -10,7 +10,8 @@ from scipy.special import expit, logit
 from maskwright.data.samples import counted
 from maskwright.evaluation import Caution, Evaluation
 from maskwright.evaluation.reports.parts import Score
-from maskwright.metrics import Decisions, decision_intervals, decision_scores, resample_decisions
+from maskwright.metrics import Decisions, decision_intervals, decision_scores
+from maskwright.metrics.decisions import resample_decisions
 from maskwright.model_card import RegionCard
 from maskwright.tasks.semantic.evaluation.scores import SemanticEvaluation
 
@@ -88,7 +89,7 @@ class RegionEvaluation(Evaluation):
 
     @cached_property
     def probabilities(self) -> np.ndarray:
-        """Of the positive answer with true masks, `(n,)`."""
+        """Of the positive answer with ground truth masks, `(n,)`."""
         return expit(np.array([bag.logit for bag in self.bags]) / self.card.temperature)
 
     @cached_property
@@ -101,7 +102,7 @@ class RegionEvaluation(Evaluation):
 
     @cached_property
     def correctness(self) -> np.ndarray:
-        """Probability of the true answer with true masks, `(n,)`, by which examples are ranked."""
+        """Probability of the true answer with ground truth masks, `(n,)`; ranks examples."""
         return np.where(self.labels == 1, self.probabilities, 1 - self.probabilities)
 
     @cached_property
@@ -112,7 +113,7 @@ class RegionEvaluation(Evaluation):
 
     @cached_property
     def true(self) -> Decisions:
-        """Scores with true masks."""
+        """Scores with ground truth masks."""
         return decision_scores(self.labels, self.probabilities, **self._thresholds)
 
     @cached_property

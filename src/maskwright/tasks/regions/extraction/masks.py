@@ -1,4 +1,4 @@
-"""Regions of true masks and of those that a segmenter predicts, and how well two of them agree."""
+"""Regions of ground truth and of predicted masks, and how well two of them agree."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace

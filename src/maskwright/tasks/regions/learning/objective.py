@@ -12,7 +12,7 @@ from scipy.special import expit, log1p
 from maskwright.data.to_rgb import as_picture
 from maskwright.errors import DataError
 from maskwright.losses import MaskLoss
-from maskwright.metrics import BINS, binned_scores
+from maskwright.metrics.curves import BINS, binned_scores
 from maskwright.metrics.streaming import count_scores
 from maskwright.models import adapt_measures, start_from_measures, with_weights
 from maskwright.tasks.regions.drawing import NEGATIVE, POSITIVE, caption, outline

@@ -14,7 +14,8 @@ from maskwright.evaluation.reports.formatting import number
 from maskwright.export.engines import Threads
 from maskwright.inference.predictor import Prediction, Predictor, Segmenter, check_flips
 from maskwright.labels import Labels
-from maskwright.metrics import Paired, fewest_cases, paired_difference, tally_scores
+from maskwright.metrics import Paired, paired_difference, tally_scores
+from maskwright.metrics.bootstrap import fewest_cases
 from maskwright.model_card import SemanticCard
 from maskwright.tasks.provenance import division_of, without_learned
 from maskwright.tasks.semantic.evaluation.drawing import draw_errors

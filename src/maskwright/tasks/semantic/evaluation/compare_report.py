@@ -18,7 +18,9 @@ from maskwright.evaluation.reports.parts import (
     model_settings,
     upper_first,
 )
-from maskwright.metrics import EMPTY_RULE, NO_DIFFERENCE, tally_scores, verdict
+from maskwright.metrics import tally_scores
+from maskwright.metrics.bootstrap import NO_DIFFERENCE, verdict
+from maskwright.metrics.confusion import EMPTY_RULE
 from maskwright.tasks.semantic.evaluation.compare import Comparison
 from maskwright.tasks.semantic.evaluation.drawing import error_colors
 from maskwright.tasks.semantic.evaluation.scores import MEANS

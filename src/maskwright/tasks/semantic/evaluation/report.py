@@ -27,8 +27,7 @@ from maskwright.evaluation.reports.parts import (
     model_settings,
     upper_first,
 )
-from maskwright.metrics import EMPTY_RULE
-from maskwright.metrics.confusion import TRUTH
+from maskwright.metrics.confusion import EMPTY_RULE, TRUTH
 from maskwright.model_card import STEPS, postprocessing_of
 from maskwright.tasks.semantic.evaluation.drawing import error_colors
 from maskwright.tasks.semantic.evaluation.scores import MEANS, PER_CLASS, SemanticEvaluation

@@ -20,17 +20,9 @@ from maskwright.evaluation.result import Size, class_cautions, example_size, ran
 from maskwright.export.engines import Threads
 from maskwright.inference.predictor import Prediction, Predictor, Segmenter, check_flips
 from maskwright.labels import Labels
-from maskwright.metrics import (
-    Scores,
-    add_by_case,
-    confusion,
-    defined_mean,
-    interval,
-    resample,
-    resample_mean,
-    tally,
-    tally_scores,
-)
+from maskwright.metrics import Scores, confusion, tally, tally_scores
+from maskwright.metrics.bootstrap import add_by_case, interval, resample, resample_mean
+from maskwright.metrics.confusion import defined_mean
 from maskwright.tasks.provenance import division_of, without_learned
 from maskwright.tasks.semantic.evaluation.drawing import draw_errors
 
@@ -103,7 +95,7 @@ class SemanticEvaluation(Evaluation):
 class SemanticScorer:
     """Confusion matrices of the images of a split.
 
-    With `options.size="working"` image and true mask are resized to the size on the card first.
+    With `options.size="working"` image and ground truth are resized to that of the card first.
     Raises `DataError` if model and data have different numbers of classes.
     """
 
