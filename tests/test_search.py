@@ -87,7 +87,8 @@ def test_stopped_and_resumed_it_is_the_same_search(data, tmp_path, trainer):
     with pytest.raises(StoppedError):
         maskwright.search(data, tmp_path / "a", trials=10, vary=VARY)
     maskwright.search(data, tmp_path / "a", trials=6, resume=True)
-    parts = maskwright.search(data, tmp_path / "a", trials=10, resume=True)
+    # The same settings may be repeated.
+    parts = maskwright.search(data, tmp_path / "a", trials=10, resume=True, vary=VARY)
     whole = maskwright.search(data, tmp_path / "b", trials=10, vary=VARY)
     assert parts.trials == whole.trials
     other = maskwright.search(data, tmp_path / "c", trials=2, vary=VARY, seed=1)
@@ -115,8 +116,10 @@ def test_a_folder_holds_one_search_on_one_data_set(data, tmp_path, trainer):
     maskwright.search(data, tmp_path / "out", trials=1, vary=VARY)
     with pytest.raises(ConfigError, match="already holds a search"):
         maskwright.search(data, tmp_path / "out")
-    with pytest.raises(ConfigError, match="give --trials alone"):
+    with pytest.raises(ConfigError, match=r"begun with other values of epochs;.* only --trials"):
         maskwright.search(data, tmp_path / "out", resume=True, epochs=2)
+    with pytest.raises(ConfigError, match="other values of vary"):
+        maskwright.search(data, tmp_path / "out", resume=True, vary=VARY[:1])
     with pytest.raises(ConfigError, match="no search to resume"):
         maskwright.search(data, tmp_path, resume=True)
     trainer.data = "another"

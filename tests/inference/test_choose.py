@@ -62,7 +62,7 @@ def test_nothing_is_kept_where_nothing_gains(tmp_path):
     found = tune_postprocessing(card(threshold=0.4, keep_largest=True), decided(tmp_path, nothing))
     assert found.decisions["threshold"] == 0.4
     assert found.decisions["keep_largest"]
-    assert all(step.kept is None for step in found.steps)
+    assert all(step.selected is None for step in found.steps)
     assert found.to_dict()["steps"][1]["tried"][0]["interval"] == [0, 0]
 
 

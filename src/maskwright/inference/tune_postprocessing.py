@@ -214,12 +214,9 @@ def _reason_for(
     if winner is not None:
         return f"{name}={best.value} is kept: its gain in {SCORES[score]} is real ({gain})."
     if best.gain <= 0:
-        none = (
-            f"none of {len(tried)} values gains anything"
-            if only is None
-            else (f"the only value tried, {only}, gains nothing")
-        )
-        return f"The {called} stays: {none} in {SCORES[score]}."
+        result = f"none of {len(tried)} values gains anything"
+        result = result if only is None else f"the only value tried, {only}, gains nothing"
+        return f"The {called} stays: {result} in {SCORES[score]}."
     which = "best" if only is None else "only"
     return (
         f"The {called} stays: the gain in {SCORES[score]} of the {which} value tried, "

@@ -87,6 +87,9 @@ def test_cases_are_folders_or_what_a_pattern_finds(tmp_path):
     for pattern, sentence in (("(", "is wrong"), ("p1", "in brackets"), ("(z)", "finds no case")):
         with pytest.raises(ConfigError, match=sentence):
             predict_cases(pipeline, tmp_path / "in", tmp_path / "c", group_by=pattern)
+    single = Pipeline(by_brightness("region"), Brighter())
+    with pytest.raises(ConfigError, match="decides on each region by itself"):
+        predict_cases(single, tmp_path / "in", tmp_path / "c", group_by=r"/(p\d)/")
 
 
 def test_a_case_is_decided_on_the_images_that_can_be_read(tmp_path):

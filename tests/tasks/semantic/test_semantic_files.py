@@ -59,9 +59,13 @@ def test_the_table_states_rule_and_size(report):
 
 
 def test_without_intervals_nothing_is_invented():
-    values = to_dict(semantic_report(evaluate_masks(AllCell(), MemoryMasks({"a-1": [[1]]}))))
+    result = evaluate_masks(AllCell(), MemoryMasks({"a-1": [[1]]}))
+    values = to_dict(semantic_report(result))
     assert values["intervals"]["mean_iou"] is None
     assert not np.isnan(values["mean_iou"])
+    table = terminal_table(semantic_report(result))
+    assert "95 %" not in [column.header for column in table.columns]
+    assert "needs more than one case" in table.caption
 
 
 def test_names_are_no_markup():

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from maskwright.data.samples import counted
 from maskwright.imageio import atomic_write
 from maskwright.inference.folder_plan import FolderResult
 from maskwright.inference.manifest import Record
@@ -32,11 +33,13 @@ class ObjectsResult(FolderResult):
     def summary(self) -> str:
         """What was found, in a sentence."""
         images = len(self.written) + len(self.skipped)
+        total = counted(images + len(self.failed), "image")
         text = (
-            f"Found {self.objects:,} objects in {images} of {images + len(self.failed)} images; "
-            f"see {self.table} and {self.coco}."
+            f"Found {counted(self.objects, 'object')} in {images:,} of {total}; see {self.table} "
+            f"and {self.coco}."
         )
-        return f"{text} Skipped {len(self.skipped)} that are done." if self.skipped else text
+        skipped = counted(len(self.skipped), "image")
+        return f"{text} Skipped {skipped} done before." if self.skipped else text
 
 
 def to_coco(

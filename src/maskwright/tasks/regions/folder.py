@@ -73,11 +73,6 @@ def plan_folder(
         )
     folder = model_folder(model)
     card, inner = RegionCard.read(folder / CARD_FILE), folder / SEGMENTER / CARD_FILE
-    if options.group_by is not None and card.unit != "case":
-        raise ConfigError(
-            f"`group_by` has no effect: this model decides on each {card.unit} by itself, not on "
-            f"cases; leave it out."
-        )
     segmenter = inner.read_text(encoding="utf-8") if inner.is_file() else None
     source = find_masks(images, segmenter is not None, options)
     if options.engine == "ray":
@@ -138,6 +133,11 @@ def plan_cases(
     open_model: Callable[[Threads], FolderModel],
 ) -> FolderPlan[CasesResult]:
     """As `plan_folder`, from cards, with the segmenter's as text, and what `find_masks` gives."""
+    if options.group_by is not None and card.unit != "case":
+        raise ConfigError(
+            f"`group_by` has no effect: this model decides on each {card.unit} by itself, not on "
+            f"cases; leave it out."
+        )
     adjustments = sorted((k, v) for k, v in options.adjustments.items() if v is not None)
     settings: list[object] = [card.to_json(), segmenter, adjustments, options.flips, options.heat]
     skipped: tuple[Failure, ...] = ()
