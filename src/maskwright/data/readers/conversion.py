@@ -39,7 +39,7 @@ def convert(
         with atomic_folder(folder) as beside:
             remarks = list(write(beside))
             write_text(beside / _REMARKS, json.dumps([asdict(remark) for remark in remarks]))
-    told = json.loads((folder / _REMARKS).read_text(encoding="utf-8"))
+    remarks = json.loads((folder / _REMARKS).read_text(encoding="utf-8"))
     stated = {}
     if place.description is not None:
         keys = place.description.model_fields_set - {"root"}
@@ -48,8 +48,8 @@ def convert(
         str(folder),
         read_description(folder / FILE_NAMES[0]).model_copy(update=stated),
         title,
-        tuple(Note(**remark) for remark in told if "settle" not in remark),
-        tuple(Doubt(**remark) for remark in told if "settle" in remark),
+        tuple(Note(**remark) for remark in remarks if "settle" not in remark),
+        tuple(Doubt(**remark) for remark in remarks if "settle" in remark),
     )
 
 
