@@ -81,7 +81,8 @@ class CropOptions(TypedDict, total=False):
         context: Margin around the box, as a share of its sides, 0.2; `None` crops the whole image.
         outside: Treatment of pixels outside the mask: kept, darkened, removed or channel.
         min_area_px: Minimum area of a region, 1.
-        spacing_mm: Height and width of a pixel in mm, for measures in mm.
+        spacing_mm: Height and width of a pixel in mm, for measures in mm; `None` takes those that
+            the data set states, as volumes do.
     """
 
     size: int | None

@@ -75,6 +75,12 @@ class Description(BaseModel):
     run_order: Literal["columns", "rows"] | None = Field(
         default=None, description="Order of the pixels in run lengths of a CSV file."
     )
+    plane: Literal["axial", "coronal", "sagittal"] | None = Field(
+        default=None, description="Plane of the slices of NIfTI volumes."
+    )
+    axes: Literal["nhwc", "nchw", "hwcn", "chwn", "nhw", "hwn"] | None = Field(
+        default=None, description="Order of the axes of stacks: number, height, width, channels."
+    )
     group_by: str | None = Field(
         default=None, description="Column, or pattern of sample ids, that holds the case."
     )
