@@ -37,7 +37,7 @@ def test_each_bad_file_is_left_out_with_a_sentence_and_the_good_are_used(tmp_pat
     draw(images / "cut.png")
     (masks / "cut.png").write_bytes((masks / "cut.png").read_bytes()[:50])
     draw(images / "jpeg.png")
-    draw(masks / "jpeg.jpg", MASK).rename(masks / "jpeg.png")
+    draw(masks / "jpeg.jpg", MASK * 100).rename(masks / "jpeg.png")
     dataset = open_dataset(tmp_path)
     assert sorted(s.id for s in dataset.samples) == ["0", "1", "2", "3"]
     reasons = {file.path.stem: file.reason for file in dataset.skipped}

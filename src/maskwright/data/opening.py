@@ -8,6 +8,7 @@ from typing import Any, TypedDict, Unpack
 from maskwright.arguments import check_options, checked
 from maskwright.data.dataset import DataSet
 from maskwright.data.duplicates import unite_duplicates as unite
+from maskwright.data.encodings.evidence import lossy_masks
 from maskwright.data.readers.description import (
     PLACES,
     Description,
@@ -74,7 +75,7 @@ def open_dataset(source: str | Path, **options: Unpack[OpenOptions]) -> DataSet:
     if dataset.doubts:
         first, *others = dataset.doubts
         more = f" {counted(len(others), 'more doubt')}: see `maskwright check`." if others else ""
-        raise DataError(f"{source}: {first}{more}")
+        raise DataError(f"{dataset.root}: {first}{more}")
     return dataset
 
 
@@ -142,6 +143,7 @@ def open_with_doubts(
         dtype=probed.dtype,
         notes=(
             first,
+            *lossy_masks(contents),
             *layout.notes,
             *(remark for remark in remarks if isinstance(remark, Note)),
             *_notes(copies, created, seed, skipped),
@@ -171,6 +173,7 @@ def write_yaml(dataset: DataSet, path: str | Path) -> None:
         "encoding": encoding.kind,
         "values": stated_values(encoding, dataset.labels),
         "threshold": encoding.threshold,
+        "snap": encoding.snap or None,
         "objects": objects if is_objects else "components" if dataset.components else None,
         **{key: value for key, value in dataset.stated.items() if key not in PLACES},
     }

@@ -63,19 +63,21 @@ class OpenImage:
     Args:
         pixels: Decodes `(h, w, c)` as it is to be seen, but for the orientation.
         mask_values: Decodes `(h, w, c)` exactly as stored, but for the orientation, with the
-            palette `(n, 3)` of uint8 or `None`; raises `DataError` where compression changed them.
+            palette `(n, 3)` of uint8 or `None`.
+        lossy: Whether compression changed the values.
     """
 
     header: Header
     pixels: Callable[[], np.ndarray]
     mask_values: Callable[[], tuple[np.ndarray, np.ndarray | None]]
+    lossy: bool = False
 
 
 def start_of(path: Path | NamedBytes) -> bytes:
-    """First 132 bytes of a file; raises `DataError` if it is missing, empty or not readable."""
+    """First 64 bytes of a file; raises `DataError` if it is missing, empty or not readable."""
     try:
         with path.open("rb") as file:
-            start = file.read(132)
+            start = file.read(64)
     except FileNotFoundError:
         raise DataError(f"{path} does not exist.") from None
     except IsADirectoryError:

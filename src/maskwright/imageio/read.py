@@ -4,7 +4,7 @@ No single library reads all formats correctly. Pillow reads all headers before d
 palettes and JPEG (OpenCV decodes truncated JPEG silently, and converts palettes to colors);
 imagecodecs decodes PNG of 8 and 16 bits (Pillow takes twice as long and truncates colors to 8 bits,
 OpenCV prints to the terminal); tifffile decodes TIFF (Pillow and OpenCV support at most four
-channels); pydicom decodes DICOM.
+channels).
 """
 
 import threading
@@ -20,8 +20,6 @@ from PIL import Image
 
 from maskwright.errors import DataError
 from maskwright.imageio.arrays import ARRAY_MAGIC, open_array_image
-from maskwright.imageio.dicom.files import is_dicom
-from maskwright.imageio.dicom.image import open_dicom_image
 from maskwright.imageio.files import NamedBytes
 from maskwright.imageio.gaps import check_gaps, fill_gaps
 from maskwright.imageio.header import (
@@ -35,7 +33,7 @@ from maskwright.imageio.header import (
     start_of,
     upright,
 )
-from maskwright.imageio.png import PNG_MAGIC, check_checksums, late_exif
+from maskwright.imageio.rasters import PNG_MAGIC, check_checksums, cut_at_midpoint, late_exif
 from maskwright.imageio.tiff import TIFF_MAGIC, open_tiff_image
 
 _FORMATS = ("PNG", "JPEG", "GIF", "WEBP", "BMP", "PPM", "JPEG2000")
@@ -49,13 +47,17 @@ _PILLOW_LIMIT = threading.Lock()
 class RawMask:
     """Integers `(h, w)` or uint8 colors `(h, w, 3)` of a mask file, before they become labels.
 
-    `palette` is uint8 `(n, 3)` if the values are indices into it, else `None`; `nodata` the value
-    of pixels without data, as a GeoTIFF declares it, or what stands for NaN.
+    Args:
+        palette: uint8 `(n, 3)` if the values are indices into it, else `None`.
+        nodata: Value of pixels without data, as a GeoTIFF declares it, or what stands for NaN.
+        doubtful: Of a file with lossy compression, which was cut to 0 and 255, pixels near the cut;
+            `None` of others.
     """
 
     values: np.ndarray
     palette: np.ndarray | None = None
     nodata: int | None = None
+    doubtful: int | None = None
 
 
 def read_header(path: str | Path | NamedBytes, max_pixels: int = MAX_PIXELS) -> Header:
@@ -95,13 +97,17 @@ def read_mask(path: str | Path | NamedBytes, max_pixels: int = MAX_PIXELS) -> Ra
 
     Palette indices are not converted; one-bit masks become 0 and 255, like the 8-bit masks that
     they are often mixed with; alpha is dropped, and transparent pixels become 0; gray colors become
-    a single channel. Raises `DataError` as in `read_image`; also for JPEG and other lossy formats,
-    whose values differ from the original labels, and for fractional values.
+    a single channel. JPEG and other lossy formats, whose values differ from the original labels,
+    are cut to 0 and 255 where they are clearly black and white. Raises `DataError` as in
+    `read_image`; also for others of these formats, and for fractional values.
     """
     with _open(path, max_pixels) as image:
         values, palette = image.mask_values()
         header = image.header
         values = upright(values, header.orientation)
+    if image.lossy:
+        black_and_white, doubtful = cut_at_midpoint(path, values, header.format)
+        return RawMask(black_and_white, doubtful=doubtful)
     nodata = header.nodata
     nodata = int(nodata) if nodata is not None and abs(nodata) <= -_NOT_FINITE else None
     if values.dtype.kind == "f" and (void := ~(np.abs(values) < -_NOT_FINITE)).any():
@@ -117,7 +123,6 @@ def _open(source: str | Path | NamedBytes, max_pixels: int) -> Iterator[OpenImag
     start = start_of(path)
     opener = open_tiff_image if start.startswith(TIFF_MAGIC) else _open_raster
     opener = open_array_image if start.startswith(ARRAY_MAGIC) else opener
-    opener = open_dicom_image if is_dicom(start) else opener
     with reading(path), opener(path, start, max_pixels) as image:
         yield image
 
@@ -173,12 +178,6 @@ def _open_raster(path: Path | NamedBytes, start: bytes, max_pixels: int) -> Iter
             return _decode(path, image, start)[..., : header.channels]
 
         def mask_values() -> tuple[np.ndarray, np.ndarray | None]:
-            lossy_webp = image.format == "WEBP" and b"VP8L" not in start
-            if image.format in {"JPEG", "MPO", "JPEG2000"} or lossy_webp:
-                raise DataError(
-                    f"{path} is a {image.format} file, whose compression changes labels near "
-                    f"boundaries; export the mask as PNG, TIFF, GIF or BMP from the original."
-                )
             if is_png:
                 check_checksums(path)
             if image.mode == "P":
@@ -187,7 +186,9 @@ def _open_raster(path: Path | NamedBytes, start: bytes, max_pixels: int) -> Iter
             # Pillow scales 2-bit and 4-bit gray values to 255, which would change labels.
             return _decode(path, image, start) // {2: 85, 4: 17}.get(_png_depth(start), 1), None
 
-        yield OpenImage(header, pixels, mask_values)
+        lossy_webp = image.format == "WEBP" and b"VP8L" not in start
+        lossy = image.format in {"JPEG", "MPO", "JPEG2000"} or lossy_webp
+        yield OpenImage(header, pixels, mask_values, lossy)
 
 
 def _png_depth(start: bytes) -> int:

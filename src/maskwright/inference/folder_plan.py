@@ -15,7 +15,6 @@ from maskwright.inference.adjustments import Adjustments
 from maskwright.inference.manifest import Record
 from maskwright.inference.output_paths import Failure, Job, WorkItem
 from maskwright.inference.predictor import Flips
-from maskwright.model_card import ModelCard
 from maskwright.types import Engine, OnMessage, show_alert
 
 Result = TypeVar("Result")
@@ -118,7 +117,6 @@ class FolderModel:
             height and width, px; `None` where the task does not predict by windows.
     """
 
-    card: ModelCard
     prepare: Callable[[np.ndarray, Job], Any]
     predict: Callable[[Iterator[Iterable[ReadImage]], Advance], Iterator[Work | Rejected]]
     predict_large: Callable[[Job, Advance], tuple[int, int]] | None = None

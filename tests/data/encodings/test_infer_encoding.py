@@ -5,8 +5,9 @@ import pytest
 from PIL import Image
 
 from drawing_samples import draw
-from maskwright.data.encodings.class_map import ClassEntry, ClassMap, read_class_map
-from maskwright.data.encodings.encoding import MaskContents, read_contents
+from maskwright.data.encodings.class_map import ClassEntry, ClassMap
+from maskwright.data.encodings.contents import MaskContents, read_contents
+from maskwright.data.encodings.evidence import MaskEvidence
 from maskwright.data.encodings.infer_encoding import infer_encoding
 from maskwright.errors import DataError
 from maskwright.imageio import read_mask, write_image
@@ -24,8 +25,16 @@ def meaning(folder, *masks, legend=None, objects=False, **options):
         else:
             draw(path, np.asarray(mask, np.uint8), **options)
         paths.append(path)
-    encoding, labels, _ = infer_encoding([read_contents(path) for path in paths], legend, objects)
+    evidence = MaskEvidence([read_contents(path) for path in paths], legend, objects)
+    encoding, labels, _ = infer_encoding(evidence)
     return encoding, labels, [encoding.decode(read_mask(path), path).tolist() for path in paths]
+
+
+def doubts(folder, *masks, **options):
+    """Codes of the doubts about arrays that are written as PNG."""
+    paths = [draw(folder / f"{n}.png", np.asarray(m, np.uint8)) for n, m in enumerate(masks)]
+    found = infer_encoding(MaskEvidence([read_contents(path) for path in paths], **options))[2]
+    return [doubt.code for doubt in found]
 
 
 @pytest.mark.parametrize(
@@ -61,9 +70,11 @@ def test_one_mask_of_ones_among_whites_is_foreground_too(tmp_path):
     encoding, found, decoded = meaning(tmp_path, [[0, 255]], [[0, 1]], [[255, 0]])
     assert (encoding.kind, found.names) == ("binary", ("background", "foreground"))
     assert decoded == [[[0, 1]], [[0, 1]], [[1, 0]]]
-    # With more ones than whites, white is void, as around the objects of VOC.
-    _, _, decoded = meaning(tmp_path, [[0, 255]], [[0, 1]], [[1, 0]])
-    assert decoded[0] == [[0, VOID]]
+
+
+def test_whites_among_more_ones_are_foreground_or_void(tmp_path):
+    assert doubts(tmp_path, [[0, 255]], [[0, 1]], [[1, 0]]) == ["void_or_foreground"]
+    assert doubts(tmp_path, [[0, 255]], [[0, 1]], [[1, 255]]) == []
 
 
 def test_smooth_edges_are_cut_in_the_middle(tmp_path):
@@ -79,7 +90,7 @@ def test_one_bit_mixes_with_eight(tmp_path):
     Image.fromarray(bits).save(tmp_path / "bits.png")
     draw(tmp_path / "bytes.png", np.array([[0, 255]], np.uint8))
     paths = [tmp_path / "bits.png", tmp_path / "bytes.png"]
-    encoding, _, _ = infer_encoding([read_contents(path) for path in paths])
+    encoding, _, _ = infer_encoding(MaskEvidence([read_contents(path) for path in paths]))
     assert [encoding.decode(read_mask(p)).tolist() for p in paths] == [[[1, 0]], [[0, 1]]]
 
 
@@ -98,7 +109,7 @@ def test_palettes_in_different_orders_are_read_as_colors(tmp_path):
             tmp_path / f"{number}.png", np.array([[0, 1, 2]], np.uint8), "P", palette=sum(order, ())
         )
     paths = [tmp_path / "0.png", tmp_path / "1.png"]
-    encoding, labels, _ = infer_encoding([read_contents(path) for path in paths])
+    encoding, labels, _ = infer_encoding(MaskEvidence([read_contents(path) for path in paths]))
     assert encoding.kind == "colors"
     for path, order in zip(paths, ([red, green, blue], [blue, red, green]), strict=True):
         decoded = encoding.decode(read_mask(path))[0]
@@ -168,51 +179,6 @@ def test_a_list_of_names_is_laid_over_the_values(tmp_path, names, mask, labels, 
     assert (" ".join(found.names), decoded) == (expected, [labels])
 
 
-@pytest.mark.parametrize(
-    ("name", "text"),
-    [
-        ("class_dict.csv", "name,r,g,b\nRoad,128,64,128\nCar,64,0,128\n"),
-        ("label_colors.txt", "128 64 128\tRoad\n64 0 128\tCar\n"),
-        ("labelmap.txt", "# label:color_rgb:parts:actions\nRoad:128,64,128::\nCar:64,0,128::\n"),
-        ("classes.txt", "Road #804080\nCar #400080\n"),
-        (
-            "classes.json",
-            '[{"name": "Road", "color": "#804080"}, {"name": "Car", "color": [64, 0, 128]}]',
-        ),
-        (
-            "meta.json",
-            '{"classes": [{"title": "Road", "color": "#804080"},'
-            ' {"title": "Car", "color": "#400080"}]}',
-        ),
-        ("labels.json", '{"Road": [128, 64, 128], "Car": [64, 0, 128]}'),
-    ],
-)
-def test_legends_with_colors_are_read(tmp_path, name, text):
-    (tmp_path / name).write_text(text)
-    legend = read_class_map(tmp_path / name)
-    assert [(entry.name, entry.color) for entry in legend.entries] == [
-        ("Road", (128, 64, 128)),
-        ("Car", (64, 0, 128)),
-    ]
-
-
-@pytest.mark.parametrize(
-    ("name", "text", "values"),
-    [
-        ("classes.txt", "Road\nTraffic light\n", [None, None]),
-        ("classes.txt", "0 Road\n1 Traffic light\n", [0, 1]),
-        ("labels.csv", "id,name\n1,Road\n2,Traffic light\n", [1, 2]),
-        ("labels.json", '{"0": "Road", "7": "Traffic light"}', [0, 7]),
-        ("labels.json", '["Road", "Traffic light"]', [None, None]),
-    ],
-)
-def test_legends_with_values_are_read(tmp_path, name, text, values):
-    (tmp_path / name).write_text(text)
-    legend = read_class_map(tmp_path / name)
-    assert [entry.name for entry in legend.entries] == ["Road", "Traffic light"]
-    assert [entry.value for entry in legend.entries] == values
-
-
 def test_an_index_beyond_its_palette_has_no_color_and_is_refused_by_name(tmp_path):
     palettes = [[0, 0, 0, 255, 0, 0], [0, 0, 0, 0, 255, 0]]
     for number, palette in enumerate(palettes):
@@ -220,7 +186,9 @@ def test_an_index_beyond_its_palette_has_no_color_and_is_refused_by_name(tmp_pat
     whole = tmp_path / "0.png"
     short = MaskContents({0: 1, 7: 1}, bytes(palettes[0]))
     assert short.as_colors() == {(0, 0, 0): 1}
-    encoding, _, _ = infer_encoding([read_contents(whole), read_contents(tmp_path / "1.png")], None)
+    encoding, _, _ = infer_encoding(
+        MaskEvidence([read_contents(whole), read_contents(tmp_path / "1.png")])
+    )
     assert encoding.kind == "colors"
     raw = replace(read_mask(whole), values=np.array([[0, 7]], np.uint8))
     with pytest.raises(DataError, match=r"m\.png holds the index 7 beyond its palette"):

@@ -7,7 +7,7 @@ from PIL import Image
 
 from drawing_samples import draw
 from maskwright.data import open_dataset
-from maskwright.data.encodings.encoding import read_contents
+from maskwright.data.encodings.contents import read_contents
 from maskwright.data.readers import mask_contents
 from maskwright.data.readers.mask_contents import read_all_contents
 

@@ -62,6 +62,7 @@ def audit(source: DataSet | str | Path, *, group_by: str | None = None) -> Audit
     classes = class_counts(dataset, [(each.sample.split, each.counts) for each in usable])
     findings = [
         *(Finding(d.code, "error", d.text, d.settle, ()) for d in dataset.doubts),
+        *(finding(n.code, "warning", n.text) for n in dataset.notes if n.code == "lossy_masks"),
         *_unusable(dataset, faults),
         *odd_files(dataset, [*usable, *spare]),
         *odd_masks(dataset, [*usable, *spare]),

@@ -145,6 +145,7 @@ ADVICE = {
     "mixed_sizes": "Nothing: they are brought to one working size, or cropped.",
     "all_ignored": "Leave these samples out; they teach nothing.",
     "ignored": "Nothing, where it is meant so; else give their value a class in data.yaml.",
+    "lossy_masks": "Export the masks as PNG from the original, if you have it.",
     "mixed_masks": "All are read as the same classes; see on the contact sheet that it is so.",
     "one_class_mask": "See on the images that it is so.",
     "empty_mask": "See that nothing was forgotten there; images without any object are welcome "

@@ -5,7 +5,17 @@ own is a line in `class_map.py`.
 """
 
 from maskwright.data.encodings.class_map import ClassEntry, ClassMap
-from maskwright.data.encodings.encoding import Encoding, MaskContents
+from maskwright.data.encodings.contents import MaskContents
+from maskwright.data.encodings.encoding import Encoding
+from maskwright.data.encodings.evidence import MaskEvidence
 from maskwright.data.encodings.infer_encoding import DETECTORS, infer_encoding
 
-__all__ = ["DETECTORS", "ClassEntry", "ClassMap", "Encoding", "MaskContents", "infer_encoding"]
+__all__ = [
+    "DETECTORS",
+    "ClassEntry",
+    "ClassMap",
+    "Encoding",
+    "MaskContents",
+    "MaskEvidence",
+    "infer_encoding",
+]

@@ -1,4 +1,4 @@
-"""Encodings: rules from the values or colors in mask files to labels, and what such files hold."""
+"""Encodings: rules from the values or colors in mask files to labels."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -6,19 +6,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-import cv2
 import numpy as np
 
+from maskwright.data.encodings.snapping import snap_to_nearest, unknown_areas
 from maskwright.data.samples import first_few
 from maskwright.errors import DataError
-from maskwright.imageio import RawMask, read_mask
+from maskwright.imageio import RawMask
 from maskwright.labels import IGNORE_LABEL, Color
 
 EncodingKind = Literal["indices", "binary", "palette", "colors", "objects"]
 Value = int | Color
-
-MANY_VALUES = 5  # fewer are classes: they neither number objects nor smooth an edge
-_MAX_BLOBS = 20  # values of a mask whose blobs are counted
 
 
 @dataclass(frozen=True)
@@ -30,24 +27,30 @@ class Encoding:
             own), `"colors"` (RGB) or `"objects"` (whatever is not zero is an object).
         values: Label of each value or color; `IGNORE_LABEL` where pixels do not count.
         threshold: Values from here up are foreground, whatever `values` says; `None` for none.
+        snap: Whether pixels of other values, at smoothed edges, get the nearest of `values`.
     """
 
     kind: EncodingKind
     values: Mapping[Value, int]
     threshold: int | None = None
     explanation: str = field(default="", compare=False)
+    snap: bool = False
 
     def decode(self, raw: RawMask, name: str | Path = "the mask") -> np.ndarray:
         """Labels `(h, w)` int32 of a mask; `DataError` naming the values that are not known."""
         if self.threshold is not None:
-            gray = raw.values if raw.values.ndim == 2 else raw.values.max(axis=2)
+            values = raw.values
+            if self.kind == "colors" and raw.palette is not None:
+                values = _looked_up(values, raw.palette, name)
+            gray = values if values.ndim == 2 else values.max(axis=2)
             labels = np.greater_equal(gray, self.threshold).astype(np.int32)
+            labels[np.isin(gray, self._ignored)] = IGNORE_LABEL
             if raw.nodata:  # 0 is background as well
                 labels[gray == raw.nodata] = IGNORE_LABEL
             return labels
         codes = _pixel_codes(raw, self.kind == "colors", name)
         known = {
-            value if isinstance(value, int) else int(_packed(np.array(value))): label
+            value if isinstance(value, int) else int(packed(np.array(value))): label
             for value, label in self.values.items()
         }
         if raw.nodata is not None:
@@ -64,6 +67,13 @@ class Encoding:
             place = np.searchsorted(keys, codes).clip(max=len(keys) - 1)
             decoded = np.where(keys[place] == codes, labels[place], np.int32(-1))
         unknown = decoded < 0
+        if unknown.any() and self.snap:
+            colors = self.kind == "colors"
+            pixels, values = _channels(codes, colors), _channels(keys, colors)
+            own = np.where(unknown, -1, np.searchsorted(keys, codes)).astype(np.int32)
+            nearest = snap_to_nearest(pixels, own, values)
+            decoded = labels[nearest]
+            unknown = unknown_areas(codes, unknown, np.abs(pixels - values[nearest]).max(axis=2))
         if unknown.any():
             raise DataError(self._unknown_values(codes[unknown], name))
         return decoded
@@ -76,10 +86,17 @@ class Encoding:
 
     def objects(self, raw: RawMask) -> list[np.ndarray]:
         """Boolean masks `(h, w)` of the objects in one file: one for each value in it but zero."""
-        values = raw.values if raw.values.ndim == 2 else _packed(raw.values)
+        values = raw.values if raw.values.ndim == 2 else packed(raw.values)
         if self.threshold is not None and self.threshold > 1:
             values = self.decode(raw)
-        return [values == v for v in np.unique(values) if v not in (0, raw.nodata)]
+        ground = (0, raw.nodata, *self._ignored)
+        return [values == v for v in np.unique(values) if v not in ground]
+
+    @property
+    def _ignored(self) -> list[int]:
+        """Values of pixels that do not count, but colors."""
+        values = self.values.items()
+        return [v for v, label in values if label == IGNORE_LABEL and isinstance(v, int)]
 
     def _unknown_values(self, codes: np.ndarray, name: str | Path) -> str:
         is_color = self.kind == "colors"
@@ -87,7 +104,7 @@ class Encoding:
         what = "color" if is_color else "value"
         plural = "s" if len(counts) > 1 else ""
         shown = ", ".join(
-            f"{format_value(_color_of(code) if is_color else code)} ({count:,} px)"
+            f"{format_value(color_of(code) if is_color else code)} ({count:,} px)"
             for code, count in counts[:5]
         )
         more = f" and {len(counts) - 5} more" if len(counts) > 5 else ""
@@ -103,110 +120,42 @@ def format_value(value: Value) -> str:
     return str(value) if isinstance(value, int) else "#{:02X}{:02X}{:02X}".format(*value)
 
 
-@dataclass(frozen=True)
-class MaskContents:
-    """What one mask file holds: pixels of each value, or of each color.
-
-    `palette` holds the colors of the values, `(n, 3)` as bytes; `deep` is more than 8 bits; `blobs`
-    the share of values above zero that form one connected blob, `None` of too few values; `nodata`
-    a value that is declared to be none, which is not among `values` unless it is 0.
-    """
-
-    values: Mapping[Value, int]
-    palette: bytes | None = None
-    deep: bool = False
-    blobs: float | None = None
-    nodata: int | None = None
-
-    @property
-    def colored(self) -> bool:
-        """Whether the values are colors."""
-        return any(isinstance(value, tuple) for value in self.values)
-
-    def as_colors(self) -> Counter[Color]:
-        """Pixels of each color; grays are colors too, indices are looked up in the palette, but for
-        those beyond it, which have no color.
-        """
-        table = palette_table(self.palette or b"")
-        total: Counter[Color] = Counter()
-        for value, count in self.values.items():
-            if isinstance(value, int):
-                if table and value >= len(table):
-                    continue
-                gray = min(value, 255)
-                value = table[value] if table else (gray, gray, gray)
-            total[value] += count
-        return total
-
-
-def palette_table(palette: bytes) -> list[Color]:
-    """Colors from the bytes of a palette."""
-    return [(red, green, blue) for red, green, blue in zip(*[iter(palette)] * 3, strict=True)]
-
-
-def read_contents(path: Path) -> MaskContents:
-    """Read a mask file and count what it holds."""
-    raw = read_mask(path)
-    if raw.values.ndim == 3:
-        codes = _packed(raw.values).ravel()
-        # Masks are flat areas: counting where runs begin is faster than sorting every pixel.
-        begin = np.flatnonzero(np.diff(codes, prepend=-1))
-        colors, which = np.unique(codes[begin], return_inverse=True)
-        pixels = np.bincount(which, weights=np.diff(begin, append=codes.size)).tolist()
-        shown = map(_color_of, colors.tolist())
-        held: dict[Value, int] = {c: int(n) for c, n in zip(shown, pixels, strict=True)}
-        if raw.nodata and len(held) > 1:
-            held.pop((raw.nodata,) * 3, None)
-        return MaskContents(held, nodata=raw.nodata)
-    deep = raw.values.dtype != np.uint8
-    if deep:
-        unique, counts = np.unique(raw.values, return_counts=True)
-    else:  # faster than sorting
-        table = np.bincount(raw.values.ravel(), minlength=256)
-        unique = np.flatnonzero(table)
-        counts = table[unique]
-    values: dict[Value, int] = dict(zip(unique.tolist(), counts.tolist(), strict=True))
-    if raw.nodata and len(values) > 1:
-        values.pop(raw.nodata, None)
-    if raw.palette is not None:
-        return MaskContents(values, raw.palette.tobytes(), deep)
-    return MaskContents(values, None, deep, _blob_share(raw.values, values), raw.nodata)
-
-
-def _blob_share(mask: np.ndarray, values: Mapping[Value, int]) -> float | None:
-    """Share of the values above zero that form one connected blob; `None` of too few values."""
-    inner = [value for value in values if isinstance(value, int) and value > 0]
-    if len(inner) < MANY_VALUES:
-        return None
-    chosen = inner[:: max(1, len(inner) // _MAX_BLOBS)][:_MAX_BLOBS]
-    single: int = sum(cv2.connectedComponents((mask == v).view(np.uint8))[0] == 2 for v in chosen)
-    return single / len(chosen)
-
-
 def _pixel_codes(raw: RawMask, colors: bool, name: str | Path) -> np.ndarray:
     """One integer for each pixel: the value, or the color as 0xRRGGBB."""
     values = raw.values
     if not colors:
         # A colored mask among gray ones: no gray value equals such a code.
-        return values if values.ndim == 2 else _packed(values) + (1 << 24)
+        return values if values.ndim == 2 else packed(values) + (1 << 24)
     if raw.palette is not None:
-        if (highest := int(values.max(initial=0))) >= len(raw.palette):
-            raise DataError(
-                f"{name} holds the index {highest} beyond its palette of {len(raw.palette)} "
-                f"colors; save the mask again."
-            )
-        values = raw.palette[values]
+        values = _looked_up(values, raw.palette, name)
     elif values.ndim == 2:
         values = np.repeat(values.clip(0, 255)[..., None], 3, axis=2)
-    return _packed(values)
+    return packed(values)
 
 
-def _packed(colors: np.ndarray) -> np.ndarray:
+def _looked_up(values: np.ndarray, palette: np.ndarray, name: str | Path) -> np.ndarray:
+    """Colors of indices; `DataError` of one beyond the palette."""
+    if (highest := int(values.max(initial=0))) >= len(palette):
+        raise DataError(
+            f"{name} holds the index {highest} beyond its palette of {len(palette)} colors; save "
+            f"the mask again."
+        )
+    colors: np.ndarray = palette[values]
+    return colors
+
+
+def _channels(codes: np.ndarray, colors: bool) -> np.ndarray:
+    """Values `(…, 1)` or colors `(…, 3)` of codes, int64."""
+    wide = codes.astype(np.int64)
+    return np.stack([wide >> 16, wide >> 8, wide], axis=-1) & 255 if colors else wide[..., None]
+
+
+def packed(colors: np.ndarray) -> np.ndarray:
     """Colors `(…, 3)` as 0xRRGGBB, int64 `(…)`."""
     wide = colors.astype(np.int64)
     return wide[..., 0] << 16 | wide[..., 1] << 8 | wide[..., 2]
 
 
-def _color_of(code: int) -> Color:
+def color_of(code: int) -> Color:
     """Color of 0xRRGGBB."""
     return code >> 16 & 255, code >> 8 & 255, code & 255

@@ -1,156 +1,27 @@
-"""What is inferred of masks: encodings with their classes, and those of gray values.
+"""Gray masks by their values alone: two values, indices, smooth edges, labels spread over grays."""
 
-Gray masks hold values that a class map states, two values, indices, smooth edges, spread labels.
-"""
-
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import replace
 
 import numpy as np
 
-from maskwright.data.encodings.class_map import ClassEntry, ClassMap
-from maskwright.data.encodings.encoding import MANY_VALUES, EncodingKind, MaskContents, Value
-from maskwright.data.samples import Doubt, first_few, join_words
+from maskwright.data.encodings.contents import MANY_VALUES
+from maskwright.data.encodings.evidence import (
+    TWO_CLASSES,
+    InferredEncoding,
+    MaskEvidence,
+    gray_encoding,
+    join_values,
+)
+from maskwright.data.encodings.named_masks import name_classes, valued_masks
+from maskwright.data.samples import Doubt
 from maskwright.errors import DataError
-from maskwright.labels import IGNORE_LABEL, MAX_CLASSES, Color
+from maskwright.labels import MAX_CLASSES
 
 HALF = 128  # where gray masks of two classes with smooth edges are cut
-TWO_CLASSES = ("background", "foreground")
+_MANY_GRAYS = 32  # classes, from which areas of them are expected
+_HARDLY_AREAS = 0.5  # share of pixels in no flat area
 _DEEP_VOID = 65535
-
-
-@dataclass(frozen=True)
-class MaskEvidence:
-    """What is known of masks or a sample of them; `file_per_object` where each holds one object."""
-
-    contents: Sequence[MaskContents]
-    class_map: ClassMap | None = None
-    file_per_object: bool = False
-
-    @cached_property
-    def totals(self) -> Counter[Value]:
-        """Pixels of each value or color, in all masks."""
-        total: Counter[Value] = Counter()
-        for content in self.contents:
-            total.update(content.values)
-        return total
-
-    @cached_property
-    def counts(self) -> dict[int, int]:
-        """Pixels of each value that is no color."""
-        return {v: n for v, n in self.totals.items() if isinstance(v, int)}
-
-    @cached_property
-    def colors(self) -> Counter[Color]:
-        """Pixels of each color; values are looked up in their palette, grays are colors too."""
-        total: Counter[Color] = Counter()
-        for content in self.contents:
-            total.update(content.as_colors())
-        return total
-
-
-@dataclass(frozen=True)
-class InferredEncoding:
-    """An `Encoding` with names and colors of its classes; `None` where colors are unknown.
-
-    `doubts` tell of other readings of the same masks.
-    """
-
-    kind: EncodingKind
-    values: Mapping[Value, int]
-    names: tuple[str, ...]
-    explanation: str
-    colors: tuple[Color, ...] | None = None
-    threshold: int | None = None
-    doubts: tuple[Doubt, ...] = ()
-
-
-def gray_encoding(
-    kind: EncodingKind,
-    labels: Mapping[int, int],
-    names: Sequence[str],
-    text: str,
-    void: Sequence[int] = (),
-) -> InferredEncoding:
-    """Encoding of values, and of values that are ignored; `text` explains all but the latter."""
-    values: dict[Value, int] = dict(labels.items())
-    values |= dict.fromkeys(void, IGNORE_LABEL)
-    ignored = f"; {join_values(void)} is void and ignored" if void else ""
-    return InferredEncoding(kind, values, tuple(names), f"{text}{ignored}.")
-
-
-def join_values(values: Sequence[int]) -> str:
-    """`0 and 255` or `0 to 11`, with gaps shown as several parts."""
-    ordered = np.array(sorted(values))
-    parts: list[str] = []
-    for run in np.split(ordered, np.flatnonzero(np.diff(ordered) > 1) + 1):
-        parts += [f"{run[0]} to {run[-1]}"] if len(run) > 2 else map(str, run)
-    parts = parts if len(parts) <= 10 else [*parts[:9], "more"]
-    return join_words(parts, " and ")
-
-
-def complete(colors: Sequence[Color | None]) -> tuple[Color, ...] | None:
-    """Colors of classes; `None` where not all are known."""
-    known = tuple(color for color in colors if color is not None)
-    return known if len(known) == len(colors) else None
-
-
-def name_classes(
-    inferred: InferredEncoding, class_map: ClassMap | None, present: Sequence[int]
-) -> InferredEncoding:
-    """Lay the names of a class map without values over classes, by their order."""
-    if class_map is None or class_map.states_values:
-        return inferred
-    entries = list(class_map.entries)
-    used = [value for value in present if value != 255]
-    values = dict(inferred.values)
-    shift = len(inferred.names) - len(entries)
-    first = int(bool(used) and used[0] > 0 and used[-1] == len(entries))
-    consecutive = inferred.kind in {"indices", "binary"} and inferred.threshold is None
-    if shift == 1 and used and used[0] == 0:  # the map lists objects alone
-        entries = [ClassEntry("background", color=(0, 0, 0)), *entries]
-    elif shift < 0 and consecutive and used and used[-1] < len(entries) + first:
-        # The last classes do not occur in the masks that were probed.
-        void = [value for value, label in values.items() if label == IGNORE_LABEL]
-        values = {value: label for label, value in enumerate(range(first, first + len(entries)))}
-        values |= dict.fromkeys((v for v in void if v not in values), IGNORE_LABEL)
-    elif shift != 0:
-        misfit = f"The {len(entries)} names in {class_map.source} do not fit."
-        return replace(inferred, explanation=f"{inferred.explanation} {misfit}")
-    classes = [entry for entry in entries if not entry.ignored]
-    void_names = [entry.name for entry in entries if entry.ignored]
-    explanation = f"{inferred.explanation} Their names are those of {class_map.source}"
-    if void_names:
-        explanation += f"; {', '.join(void_names)} is ignored"
-    new = {entries.index(entry): label for label, entry in enumerate(classes)}
-    return replace(
-        inferred,
-        values={value: new.get(label, IGNORE_LABEL) for value, label in values.items()},
-        names=tuple(entry.name for entry in classes),
-        explanation=f"{explanation}.",
-        colors=complete([entry.color for entry in classes]) or inferred.colors,
-    )
-
-
-def valued_masks(masks: MaskEvidence) -> InferredEncoding | None:
-    """Masks with a class map that states values; `None` where it does not fit."""
-    class_map, present = masks.class_map, set(masks.counts)
-    if class_map is None or not class_map.states_values:
-        return None
-    stated = {entry.value for entry in class_map.entries if entry.value is not None}
-    if not present - {255} <= stated or len(present & stated) < class_map.min_values:
-        return None
-    classes = [entry for entry in class_map.entries if not entry.ignored]
-    labels = {entry.value: label for label, entry in enumerate(classes) if entry.value is not None}
-    void = {entry.value for entry in class_map.entries if entry.ignored and entry.value is not None}
-    void |= present - stated
-    named = first_few([f"{entry.value} is {entry.name}" for entry in classes], 4)
-    text = f"The masks hold {join_values(sorted(present))}: {named}, as in {class_map.source}"
-    names = [entry.name for entry in classes]
-    inferred = gray_encoding("indices", labels, names, text, sorted(void))
-    return replace(inferred, colors=complete([entry.color for entry in classes]))
 
 
 def two_spellings(masks: MaskEvidence) -> InferredEncoding | None:
@@ -160,17 +31,38 @@ def two_spellings(masks: MaskEvidence) -> InferredEncoding | None:
     contents = masks.contents
     ones = sum(1 in content.values for content in contents)
     whites = sum(255 in content.values for content in contents)
-    if whites < ones or any({1, 255} <= content.values.keys() for content in contents):
+    if any({1, 255} <= content.values.keys() for content in contents):
         return None
-    text = f"{whites} masks hold 255 beside 0 and {ones} hold 1: 0 is background, both others are "
-    encoding = gray_encoding("binary", {0: 0, 1: 1, 255: 1}, TWO_CLASSES, f"{text}foreground")
-    return name_classes(encoding, masks.class_map, sorted(masks.counts))
+    hold = f"{whites} masks hold 255 beside 0 and {ones} hold 1"
+    text = f"{hold}: 0 is background, both others are foreground"
+    encoding = gray_encoding("binary", {0: 0, 1: 1, 255: 1}, TWO_CLASSES, text)
+    named = name_classes(encoding, masks.class_map, [0, 255])
+    if whites >= ones:
+        return named
+    doubt = Doubt(
+        "void_or_foreground",
+        f"{hold}, but none holds both: 255 may be foreground, written otherwise, or void, which is "
+        f"ignored.",
+        "Write `values: {0: background, 1: foreground, 255: foreground}` into data.yaml, or "
+        "`ignore: [255]`.",
+    )
+    return replace(named, doubts=(*named.doubts, doubt))
 
 
 def gray_masks(masks: MaskEvidence) -> InferredEncoding:
     """Masks by their values, named by the class map; `DataError` of negative or too many values."""
+    known = valued_masks(masks) or two_spellings(masks)
+    if known is not None:
+        return known
     values = sorted(masks.counts)
-    return name_classes(_gray_classes(masks.counts, values), masks.class_map, values)
+    inferred = _gray_classes(masks.counts, values)
+    if len(inferred.names) >= _MANY_GRAYS and masks.thin_share > _HARDLY_AREAS:
+        raise DataError(
+            f"The masks hold {len(values)} gray values and hardly any areas of one: probabilities, "
+            f"or masks that were smoothed. Write `threshold: {HALF}` into data.yaml, or another "
+            f"value from which pixels are foreground."
+        )
+    return name_classes(inferred, masks.class_map, values)
 
 
 def _gray_classes(counts: Mapping[int, int], values: Sequence[int]) -> InferredEncoding:

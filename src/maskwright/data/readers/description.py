@@ -7,9 +7,16 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from maskwright.data.encodings import ClassEntry, ClassMap, Encoding, MaskContents, infer_encoding
+from maskwright.data.encodings import (
+    ClassEntry,
+    ClassMap,
+    Encoding,
+    MaskContents,
+    MaskEvidence,
+    infer_encoding,
+)
 from maskwright.data.encodings.encoding import EncodingKind, Value, format_value
-from maskwright.data.encodings.gray_masks import complete
+from maskwright.data.encodings.evidence import complete
 from maskwright.data.readers.mask_fit import MaskOrientation
 from maskwright.data.samples import Doubt
 from maskwright.errors import ConfigError, one_line
@@ -55,6 +62,11 @@ class Description(BaseModel):
         description="Whether masks fit images as displayed, or as stored before their EXIF "
         "orientation turns them.",
     )
+    snap: bool | None = Field(
+        default=None,
+        description="Whether pixels of other values than those of classes, at smoothed edges, get "
+        "the nearest; inferred by default.",
+    )
     objects: Literal["united", "instances", "components"] | None = Field(
         default=None,
         description="Whether masks of single objects are united or kept as instances, or each "
@@ -74,12 +86,6 @@ class Description(BaseModel):
     )
     run_order: Literal["columns", "rows"] | None = Field(
         default=None, description="Order of the pixels in run lengths of a CSV file."
-    )
-    plane: Literal["axial", "coronal", "sagittal"] | None = Field(
-        default=None, description="Plane of the slices of NIfTI volumes."
-    )
-    axes: Literal["nhwc", "nchw", "hwcn", "chwn", "nhw", "hwn"] | None = Field(
-        default=None, description="Order of the axes of stacks: number, height, width, channels."
     )
     group_by: str | None = Field(
         default=None, description="Column, or pattern of sample ids, that holds the case."
@@ -155,8 +161,10 @@ def encoding_of(
         contents = [content for content in contents if content.values]
         if not contents:
             raise ConfigError("data.yaml ignores every value that occurs in the masks.")
-    objects = file_per_object or description.objects in ("united", "instances")
-    encoding, labels, doubts = infer_encoding(contents, stated_map or class_map, objects)
+    kind, objects = description.encoding, description.objects in ("united", "instances")
+    objects = file_per_object or objects or kind == "objects"
+    evidence = MaskEvidence(contents, stated_map or class_map, objects, kind, description.snap)
+    encoding, labels, doubts = infer_encoding(evidence)
     values = {**encoding.values, **dict.fromkeys(ignored, IGNORE_LABEL)}
     return replace(encoding, values=values), labels, doubts
 
@@ -175,7 +183,7 @@ def _class_map(description: Description) -> ClassMap | None:
         ClassEntry(name, color=None if color is None else parse_color(color))
         for name, color in zip(description.classes, colors, strict=True)
     ]
-    return ClassMap(tuple(entries), "data.yaml")
+    return ClassMap(tuple(entries), "data.yaml", stated=True)
 
 
 def _stated_encoding(
@@ -210,7 +218,8 @@ def _stated_encoding(
         colors = [value if isinstance(value, tuple) else None for value in first_values]
     labels = Labels.create(names, complete(colors) or None)
     explanation = "The masks are as data.yaml states."
-    return Encoding(kind, values, description.threshold, explanation), labels
+    snap = bool(description.snap) and description.threshold is None
+    return Encoding(kind, values, description.threshold, explanation, snap), labels
 
 
 def stated_values(encoding: Encoding, labels: Labels) -> dict[int | str, str]:

@@ -12,7 +12,7 @@ import numpy as np
 
 import maskwright.data.encodings
 import maskwright.imageio
-from maskwright.data.encodings.encoding import MaskContents, read_contents
+from maskwright.data.encodings.contents import MaskContents, read_contents
 from maskwright.data.parallel import in_threads
 from maskwright.data.readers.manifest import cache_folder
 from maskwright.errors import DataError, MaskwrightError
@@ -22,6 +22,7 @@ _MAX_VALUES = 2_000_000  # of all masks together, about 200 MB; what has more is
 _MAX_REMEMBERED = 1000  # values of a mask; one with more is read again
 _WORTH_S = 1.0  # of reading; what takes less is not remembered
 _RECENT_NS = 2 * 10**9  # a file that is so young may change without a new time of change
+_COUNTS = ("values", "mixed", "thin")  # of `MaskContents`, by value or color
 _MAX_FILES = 100  # in the cache folder; the oldest are removed
 
 
@@ -101,14 +102,18 @@ def _save(cache: Path, masks: Mapping[str, Any]) -> None:
 def _packed(contents: MaskContents) -> dict[str, Any]:
     """Contents of a mask, fit for JSON."""
     palette = None if contents.palette is None else contents.palette.hex()
-    values = list(contents.values.items())
-    return {**vars(contents), "values": values, "palette": palette}
+    counts = {name: list(getattr(contents, name).items()) for name in _COUNTS}
+    return {**vars(contents), **counts, "palette": palette}
 
 
 def _unpacked(entry: Mapping[str, Any]) -> MaskContents:
     palette = None if entry["palette"] is None else bytes.fromhex(entry["palette"])
-    values = {tuple(v) if isinstance(v, list) else v: count for v, count in entry["values"]}
-    return MaskContents(**{**entry, "values": values, "palette": palette})
+    counts = {
+        name: {tuple(v) if isinstance(v, list) else v: count for v, count in entry[name]}
+        for name in _COUNTS
+    }
+    blobs = tuple(entry["blobs"])
+    return MaskContents(**{**entry, **counts, "blobs": blobs, "palette": palette})
 
 
 def _reader() -> str:

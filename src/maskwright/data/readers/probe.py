@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from maskwright.data.encodings.encoding import Encoding, MaskContents
+from maskwright.data.encodings.contents import MaskContents
+from maskwright.data.encodings.encoding import Encoding
 from maskwright.data.parallel import in_threads
 from maskwright.data.readers.mask_contents import read_all_contents
 from maskwright.data.readers.mask_fit import FitResult, HeaderPair, MaskOrientation, fit_masks

@@ -37,18 +37,18 @@ def draw_all(folder: Path, source: Path, annotations: Annotations) -> list[Note 
         for image in annotations.images
     ]
     if all(each.crowd or each.cuts for image in images for each in image.objects):
-        message = " ".join(map(str, [*annotations.remarks, *annotations.notes()]))
+        told = " ".join(map(str, [*annotations.remarks, *annotations.notes()]))
         raise DataError(
-            f"{source} holds annotations, but no mask of an image: {message or 'it lists none.'}"
+            f"{source} holds annotations, but no mask of an image: {told or 'it lists none.'}"
         )
     labels = annotations.labels(source)
     ids = unique_ids([(image.image.parent.name, image.image.stem) for image in images])
     work = list(zip(ids, images, strict=True))
-    results = list(
+    drawn = list(
         in_threads(partial(_draw, folder, labels, annotations.separate), work, "Drawing masks")
     )
     samples, rows = [], []
-    for image, result in zip(images, results, strict=True):
+    for image, result in zip(images, drawn, strict=True):
         if isinstance(result, DataError):
             annotations.skip("broken_annotations", str(result))
             continue
@@ -93,7 +93,7 @@ def _draw(
     Later objects lie on top, crowds below all.
     """
     id_, image = work
-    masks: list[_Drawn] = []
+    drawn: list[_Drawn] = []
     empty = []
     try:
         size = _size(image)
@@ -109,7 +109,7 @@ def _draw(
                 classes[inside] = IGNORE_LABEL
             elif each.cuts:
                 classes[inside] = 0
-                for below in masks:
+                for below in drawn:
                     below.cut(inside)
             else:
                 label = labels.names.index(each.class_name)
@@ -117,17 +117,17 @@ def _draw(
                     classes[inside & (classes == 0)] = IGNORE_LABEL
                 else:
                     classes[inside] = label
-                masks.append(_Drawn(each, label, *_cropped(inside)))
+                drawn.append(_Drawn(each, label, *_cropped(inside)))
     except DataError as error:
         return error
-    masks = [each for each in masks if each.mask.any()]
+    drawn = [each for each in drawn if each.mask.any()]
     mask = folder / "masks" / f"{id_}.png"
     write_mask(mask, classes, labels.colors)
     listed = folder / "instances" / f"{id_}.json" if separate else None
     if listed is not None:
-        write_text(listed, json.dumps(_listed(masks, size)))
+        write_text(listed, json.dumps(_listed(drawn, size)))
     sample = Sample(id_, image.image, (mask,), image.case or id_, image.split, instances=listed)
-    return sample, [each.source for each in masks], empty
+    return sample, [each.source for each in drawn], empty
 
 
 @dataclass
@@ -164,16 +164,16 @@ def _cropped(mask: np.ndarray) -> tuple[np.ndarray, tuple[int, int]]:
     return mask[top : top + height, left : left + width].copy(), (top, left)
 
 
-def _listed(masks: Sequence[_Drawn], size: tuple[int, int]) -> Any:
+def _listed(drawn: Sequence[_Drawn], size: tuple[int, int]) -> Any:
     """Objects as JSON; beside the masks the polygons, so that they can be written as they were."""
     instances = Instances.from_masks(
-        (each.in_image(size) for each in masks),
+        (each.in_image(size) for each in drawn),
         size,
-        [each.label for each in masks],
-        crowd=[each.source.crowd for each in masks],
+        [each.label for each in drawn],
+        crowd=[each.source.crowd for each in drawn],
     )
     content = json.loads(instances.to_json())
-    for written, each in zip(content["objects"], masks, strict=True):
+    for written, each in zip(content["objects"], drawn, strict=True):
         if each.whole and isinstance(each.source.shape, Polygons):
             written["polygons"] = each.source.shape.parts
     return content

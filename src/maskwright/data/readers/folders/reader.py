@@ -6,7 +6,8 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from maskwright.data.encodings.class_map import CAMVID, PETS, VOC, find_class_map
+from maskwright.data.encodings.class_map import CAMVID, PETS, VOC, named_as_voc
+from maskwright.data.encodings.legends import find_class_map
 from maskwright.data.readers.base import Layout, Place, Reader, Recognition
 from maskwright.data.readers.description import Description
 from maskwright.data.readers.folders.pairs import Pairing, pair_folders
@@ -61,7 +62,7 @@ def _read(root: Path, pairing: Pairing) -> Layout:
     """Samples of paired folders, with labels, cases and splits by folders and lists."""
     pairs = pairing.pairs
     ids = unique_ids([(pair.split or "", *pair.rest, pair.image.stem) for pair in pairs])
-    labels, cases = labels_and_cases([pair.rest for pair in pairs])
+    labels, cases = _from_paths([pair.rest for pair in pairs])
     samples = [
         Sample(id_, pair.image, pair.masks, case or id_, pair.split, label)
         for id_, pair, label, case in zip(ids, pairs, labels, cases, strict=True)
@@ -87,10 +88,12 @@ def _read(root: Path, pairing: Pairing) -> Layout:
     for published, title, class_map in PUBLISHED:
         if names and names <= published:
             layout.name, layout.class_map = title, class_map
+    # Annotation tools write other classes into folders of these names.
+    if layout.class_map is VOC and not named_as_voc([sample.id for sample in samples]):
+        layout.class_map = None
     if all(sample.split is None for sample in layout.samples):
         split_by_lists(root, layout)
-    if layout.class_map is None:
-        layout.class_map = find_class_map(root)
+    layout.class_map = find_class_map(root) or layout.class_map
     return layout
 
 
@@ -104,7 +107,7 @@ def _stated_folders(root: Path, pattern: str, role: str) -> list[Folder]:
     return [Folder(path, tuple(images), role, None, ()) for path, images in files.items()]
 
 
-def labels_and_cases(rests: Sequence[tuple[str, ...]]) -> tuple[list[str | None], list[str | None]]:
+def _from_paths(rests: Sequence[tuple[str, ...]]) -> tuple[list[str | None], list[str | None]]:
     """Label and case of each sample from the names of its folders.
 
     Folders with numbers in their names (tile_7, patient 12) are cases, others (benign, malignant)

@@ -1,1 +1,0 @@
-"""DICOM by pydicom: files, single images, and the pixels of frames."""
