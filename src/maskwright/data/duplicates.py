@@ -1,66 +1,143 @@
-"""Near-duplicate images, from thumbnails alone, and the cases that they unite."""
+"""Near-duplicate images, and the cases that they unite."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from maskwright.data.geometry import resize_image
 from maskwright.data.parallel import in_threads
+from maskwright.data.registration import (
+    SIDE,
+    detail,
+    look_alike,
+    register,
+    same_picture,
+    turned,
+    view,
+)
 from maskwright.data.samples import Sample
 from maskwright.errors import DataError
 from maskwright.imageio import natural_key, read_image
 
-THUMB_SIDE = 32  # of the thumbnails, pixels
-# Measured on BUSI, whose near-duplicate groups are published: pairs of a group differ in at most 11
-# of 128 bits and correlate from 0.91; other pairs correlate up to 0.85.
-_MAX_BITS = 16
-_MIN_CORRELATION = 0.9
-# Light that falls off to the corners makes all images of a microscope alike; detail does not.
-_DETAIL_SIGMA = 6.0
-_MAX_PAIRS = 4_000_000
+THUMB_SIDE = 64  # of the thumbnails, pixels
+_CANDIDATE_SIDE = 12  # that thumbnails shrink to, so that a copy may be cropped a little
+_MIN_CORRELATION = 0.65  # of a candidate: a field of cells and the same, shifted by 5%
+_MOST_CANDIDATES = 100_000  # of all images together, but at least five of each
+_ORIENTATIONS = 8
+_MAX_CELLS = 4_000_000  # of a table of correlations
+_MAX_VIEWS = 512  # held, 32 MB
 
 
 def thumbnail(image: np.ndarray) -> np.ndarray:
-    """Gray float32 `(32, 32)` of an image `(h, w, c)` of any type."""
-    # Shrunk first: the mean over channels of a whole image costs more than all the rest.
-    small = resize_image(image, (THUMB_SIDE, THUMB_SIDE))
-    return np.nan_to_num(small.astype(np.float32).mean(axis=-1))
+    """Gray uint8 `(64, 64)` of an image `(h, w, c)` of any type, its contrast stretched."""
+    return view(image, THUMB_SIDE)
 
 
-def details(thumbs: np.ndarray) -> np.ndarray:
-    """Thumbnails `(n, 32, 32)` as unit vectors of detail `(n, 1024)`, whose products correlate."""
-    sharp = np.stack([thumb - cv2.GaussianBlur(thumb, (0, 0), _DETAIL_SIGMA) for thumb in thumbs])
+def details(thumbs: np.ndarray, side: int = 32) -> np.ndarray:
+    """Thumbnails `(n, 64, 64)` as unit vectors of detail `(n, side²)`, whose products correlate."""
+    # Light that falls off to the corners makes all images of a microscope alike; detail does not.
+    sharp = np.stack([detail(_shrunk(thumb, side), max(side * 3 / 16, 3)) for thumb in thumbs])
     vectors = sharp.reshape(len(thumbs), -1)
     vectors = vectors - vectors.mean(axis=1, keepdims=True)
+    return _unit(vectors)
+
+
+def near_duplicates(thumbs: np.ndarray, read: Callable[[int], np.ndarray]) -> list[tuple[int, int]]:
+    """Pairs `(i, j)`, `i < j`, of images that show the same picture, in order.
+
+    Resized, recompressed, brightened and slightly cropped copies count, also turned by quarters and
+    mirrored. Thumbnails `(n, 64, 64)` propose pairs, the likeliest few of each image; registration
+    and detail decide, first of the thumbnails, then of the images `(h, w, c)`, which `read` gives
+    by index, or raises `DataError`.
+    """
+
+    @lru_cache(_MAX_VIEWS)
+    def large(index: int) -> np.ndarray | None:
+        try:
+            image = read(index)
+        except DataError:
+            return None
+        return view(image, int(np.clip(min(image.shape[:2]), THUMB_SIDE, SIDE)))
+
+    def same(pair: tuple[int, int, int]) -> bool:
+        first, second, likeliest = pair
+        # What is nearly symmetric may look most alike turned, though the copy is not.
+        for orientation in dict.fromkeys((likeliest, 0)):
+            small = thumbs[first], turned(thumbs[second], orientation)
+            warp = register(*small)
+            if not look_alike(*small, warp):
+                continue
+            views = [each for each in (large(first), large(second)) if each is not None]
+            if len(views) == 2:
+                one, other = (_shrunk(each, min(map(len, views))) for each in views)
+                if same_picture(one, turned(other, orientation), warp, THUMB_SIDE):
+                    return True
+        return False
+
+    pairs = list(_candidates(thumbs))
+    decided = zip(pairs, in_threads(same, pairs, "Comparing images"), strict=True)
+    return [(first, second) for (first, second, _), is_same in decided if is_same]
+
+
+def _candidates(thumbs: np.ndarray) -> Iterator[tuple[int, int, int]]:
+    """Pairs of thumbnails that look alike, and the orientation of the second, for each first."""
+    if len(thumbs) < 2:
+        return
+    vectors = details(thumbs, _CANDIDATE_SIDE)
+    # What all images of a set share, such as the disc of a retina, does not tell them apart.
+    common = vectors.mean(axis=0)
+    most = max(5, _MOST_CANDIDATES // len(thumbs))
+    at_once = max(1, _MAX_CELLS // len(thumbs))
+    for start in range(0, len(thumbs), at_once):
+        rows = vectors[start : start + at_once]
+        best, how = _best_orientations(rows, vectors[start:])
+        later = np.arange(best.shape[1]) > np.arange(len(best))[:, None]
+        likely = later & (best >= _MIN_CORRELATION)
+        crowded = np.flatnonzero(likely.sum(axis=1) > most)
+        if len(crowded):
+            rank, _ = _best_orientations(rows[crowded], vectors[start:], common)
+            rank[~likely[crowded]] = -2
+            least = np.partition(rank, -most, axis=1)[:, -most]
+            likely[crowded] &= rank >= least[:, None]
+        for row, column in np.argwhere(likely).tolist():
+            yield start + row, start + column, int(how[row, column])
+
+
+def _best_orientations(
+    first: np.ndarray, second: np.ndarray, common: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Highest correlations `(n, m)` of vectors `(n, d)` with `(m, d)`, turned, and how these are.
+
+    With `common`, of what remains of the vectors without it.
+    """
+    places = np.arange(first.shape[1]).reshape(_CANDIDATE_SIDE, -1)
+    best = np.full((len(first), len(second)), -1, np.float32)
+    how = np.zeros(best.shape, np.int8)
+    for orientation in range(_ORIENTATIONS):
+        # Turning the few first ones back is the same as turning the many second ones.
+        back = np.argsort(turned(places, orientation).ravel())
+        one, other = first[:, back], second
+        if common is not None:
+            one, other = _unit(one - common[back]), _unit(other - common[back])
+        alike = one @ other.T
+        better = alike > best
+        np.copyto(best, alike, where=better)
+        how[better] = orientation
+    return best, how
+
+
+def _shrunk(pixels: np.ndarray, side: int) -> np.ndarray:
+    return cv2.resize(pixels, (side, side), interpolation=cv2.INTER_AREA)
+
+
+def _unit(vectors: np.ndarray) -> np.ndarray:
+    """Vectors of length one, float32; those without length stay 0."""
     length = np.linalg.norm(vectors, axis=1, keepdims=True)
     return np.where(length > 1e-3, vectors / np.maximum(length, 1e-3), 0).astype(np.float32)
-
-
-def near_duplicates(thumbs: np.ndarray) -> list[tuple[int, int]]:
-    """Pairs `(i, j)`, `i < j`, of thumbnails `(n, 32, 32)` that show the same picture.
-
-    Resized, recompressed, brightened and slightly cropped copies count; turned ones do not. Hashes
-    of gradients propose pairs, the correlation of detail decides.
-    """
-    if len(thumbs) < 2:
-        return []
-    vectors, hashes = details(thumbs), _hashes(thumbs)
-    at_once = max(1, _MAX_PAIRS // len(thumbs))
-    pairs: list[tuple[int, int]] = []
-    for start in range(0, len(thumbs), at_once):
-        block, others = hashes[start : start + at_once, None], hashes[None, start:]
-        bits = np.bitwise_count(block ^ others).sum(axis=-1, dtype=np.uint8)
-        first, second = np.nonzero(bits <= _MAX_BITS)
-        first, second = first[first < second] + start, second[first < second] + start
-        for part in np.array_split(np.arange(len(first)), len(first) // 100_000 + 1):
-            alike = np.einsum("nd,nd->n", vectors[first[part]], vectors[second[part]])
-            similar = part[alike >= _MIN_CORRELATION]
-            pairs += zip(first[similar].tolist(), second[similar].tolist(), strict=True)
-    return pairs
 
 
 def groups(pairs: Iterable[tuple[int, int]]) -> list[list[int]]:
@@ -96,15 +173,6 @@ def is_flat(image: np.ndarray) -> bool:
     return bool((image[0] == first).all() and (image == first).all())  # most end with the first row
 
 
-def _hashes(thumbs: np.ndarray) -> np.ndarray:
-    """128 bits per thumbnail, uint64 `(n, 2)`: the difference hash of Krawetz, 2013, both ways."""
-    rises = []
-    for size in ((9, 8), (8, 9)):
-        small = np.stack([cv2.resize(t, size, interpolation=cv2.INTER_AREA) for t in thumbs])
-        rises.append(np.diff(small, axis=2 if size == (9, 8) else 1).reshape(len(thumbs), 64) > 0)
-    return np.packbits(np.concatenate(rises, axis=1), axis=1).view(np.uint64)
-
-
 def unite_duplicates(samples: Sequence[Sample]) -> tuple[list[Sample], list[list[str]]]:
     """Give cases whose images are the same, or nearly, one group, which no split parts.
 
@@ -114,8 +182,9 @@ def unite_duplicates(samples: Sequence[Sample]) -> tuple[list[Sample], list[list
     paths = list(dict.fromkeys(sample.image for sample in samples))
     prints = dict(zip(paths, in_threads(_fingerprint, paths, "Finding copies"), strict=True))
     shown = [(i, *each) for i, s in enumerate(samples) if (each := prints[s.image]) is not None]
-    thumbs = np.array([thumb for _, thumb, _ in shown], "f4").reshape(-1, THUMB_SIDE, THUMB_SIDE)
-    copies = [(shown[first][0], shown[second][0]) for first, second in near_duplicates(thumbs)]
+    thumbs = np.array([thumb for _, thumb, _ in shown], "u1").reshape(-1, THUMB_SIDE, THUMB_SIDE)
+    pairs = near_duplicates(thumbs, lambda place: read_image(samples[shown[place][0]].image))
+    copies = [(shown[first][0], shown[second][0]) for first, second in pairs]
     first_with: dict[bytes, int] = {}
     copies += [(first_with.setdefault(digest, i), i) for i, _, digest in shown if digest]
     first_of: dict[str, int] = {}

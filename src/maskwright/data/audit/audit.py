@@ -68,7 +68,7 @@ def audit(source: DataSet | str | Path, *, group_by: str | None = None) -> Audit
         *odd_masks(dataset, [*usable, *spare]),
         *odd_classes(classes),
         *odd_splits(usable),
-        *find_leaks(usable),
+        *find_leaks(dataset, usable),
     ]
     order = ("error", "warning", "note")
     sizes = Counter(str(each.sample.split) for each in usable)

@@ -87,11 +87,11 @@ def _read(dataset: DataSet, sample: Sample) -> AuditedSample | SampleFault:
         size=(labels.shape[0], labels.shape[1]),
         counts=np.bincount(labels.ravel(), minlength=IGNORE_LABEL + 1),
         content=dataset.hashes[sample.image],
-        labels_digest=digest_of(labels),
+        labels_digest=digest_of(labels.astype(np.uint8)),
         thumb=thumb,
         gap_px=0 if gap is None else int(gap.sum()),
         inverted=any(dataset.header(path).white_is_zero for path in (sample.image, *sample.masks)),
-        flat=float(np.ptp(thumb)) < 1 and is_flat(image),
+        flat=not thumb.any() and is_flat(image),
     )
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from maskwright.data.audit.audit_scan import AuditedSample, Finding, Severity, finding
+from maskwright.data.dataset import DataSet
 from maskwright.data.duplicates import details, groups, near_duplicates
 from maskwright.data.samples import counted, examples, grouped
 
@@ -22,14 +23,16 @@ _NUMBERED = re.compile(r"(.*?)(\d+)\D*")
 Group = Sequence[AuditedSample]
 
 
-def find_leaks(audited: Group) -> Iterator[Finding]:
+def find_leaks(dataset: DataSet, audited: Group) -> Iterator[Finding]:
     """Copies, cases and videos, within a split and across splits, of samples that can be used."""
     by_digest = grouped(audited, lambda each: each.content)
     exact: list[Group] = [members for members in by_digest.values() if len(members) > 1]
-    thumbs = np.stack([each.thumb for each in audited]) if audited else np.empty((0, 32, 32))
+    thumbs = np.array([each.thumb for each in audited], np.uint8)
     similar = groups(
         (first, second)
-        for first, second in near_duplicates(thumbs)
+        for first, second in near_duplicates(
+            thumbs, lambda place: dataset.read_image(audited[place].sample)
+        )
         if audited[first].content != audited[second].content
     )
     near = [[audited[index] for index in members] for members in similar]

@@ -71,7 +71,9 @@ def measure_dataset(
     foreground = [label for label in range(dataset.labels.num_classes) if label != background]
     *left_right, _ = class_asymmetry(maps[:, foreground], axis=1)
     thumbnails = np.stack([each.thumbnail for each in stats])
-    duplicates = groups(near_duplicates(thumbnails))
+    duplicates = groups(
+        near_duplicates(thumbnails, lambda place: dataset.read_image(stats[place].sample))
+    )
     holes = np.concatenate([each.holes_px for each in stats])
     spacings = {spacing_mm(sample.image) for sample in selected[:8]}
     return DatasetStats(

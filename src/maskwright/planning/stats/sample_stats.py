@@ -9,7 +9,7 @@ import numpy as np
 import tifffile
 
 from maskwright.data import DataSet, Sample
-from maskwright.data.duplicates import THUMB_SIDE, thumbnail
+from maskwright.data.duplicates import thumbnail
 from maskwright.data.geometry import resize_image
 from maskwright.errors import DataError
 from maskwright.labels import IGNORE_LABEL
@@ -18,6 +18,7 @@ from maskwright.planning.stats.symmetry import GRID
 _MAX_REGIONS = 5000  # of one class in one mask; more are noise or text
 _MAX_VALUES = 2048  # pixels sampled from each image
 _TEXTURE_SIDE_PX = 128
+_DETAIL_SIDE_PX = 32
 _CENTIMETER = 3  # resolution unit of TIFF; inches are mostly defaults of programs
 _MM_OF_UNIT = {"micron": 1e-3, "um": 1e-3, "µm": 1e-3, "\\u00B5m": 1e-3, "mm": 1.0}
 
@@ -44,7 +45,7 @@ class SampleStats:
     Args:
         counts: Pixels of each label, `(256,)`; the last entry counts ignored pixels.
         values: Pixels sampled evenly from the image, `(k, c)`.
-        thumbnail: Gray thumbnail, float32 `(32, 32)`.
+        thumbnail: Gray thumbnail, uint8 `(64, 64)`, its contrast stretched.
         detail: Square root of the local brightness change at 128 px, `(32, 32)`.
         anisotropy: Mean brightness change from row to row, divided by that from column to column,
             at 128 px.
@@ -91,7 +92,7 @@ def sample_stats(dataset: DataSet, sample: Sample, background: int | None) -> Sa
         largest=float(np.nan_to_num(image.max())),
         color=bool((values != values[:, :1]).any()),
         thumbnail=thumbnail(image),
-        detail=resize_image(detail[..., None], (THUMB_SIDE, THUMB_SIDE))[..., 0],
+        detail=resize_image(detail[..., None], (_DETAIL_SIDE_PX, _DETAIL_SIDE_PX))[..., 0],
         anisotropy=(vertical + 1e-6) / (horizontal + 1e-6),
         grids={
             int(label): resize_image((labels == label).astype(np.float32)[..., None], (GRID, GRID))[
