@@ -42,6 +42,7 @@ def draw_all(folder: Path, source: Path, annotations: Annotations) -> list[Note 
             f"{source} holds annotations, but no mask of an image: {told or 'it lists none.'}"
         )
     labels = annotations.labels(source)
+    "".join(labels.names).encode()  # `UnicodeEncodeError` of half a surrogate pair
     ids = unique_ids([(image.image.parent.name, image.image.stem) for image in images])
     work = list(zip(ids, images, strict=True))
     drawn = list(
