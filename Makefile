@@ -83,5 +83,5 @@ lock:
 	"$(PYTHON)" -m venv "$$place"; \
 	"$$place/bin/pip" install --quiet --disable-pip-version-check uv; \
 	"$$place/bin/uv" pip compile --universal --python-version 3.11 --generate-hashes \
-		--no-emit-index-url --no-header --extra cpu --extra distributed --extra geo --extra hpo --extra litert --extra onnx --extra openvino --extra serve --extra tfds --extra track --extra wsi --group dev \
+		--no-emit-index-url --no-header --extra cpu --extra distributed --extra geo --extra hpo --extra litert --extra medical --extra onnx --extra openvino --extra serve --extra tfds --extra track --extra wsi --group dev \
 		pyproject.toml -o requirements/dev.txt --quiet

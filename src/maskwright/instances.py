@@ -171,6 +171,13 @@ class Instances:
             None if self.scores is None else self.scores[places],
         )
 
+    def with_crowds(self, region: np.ndarray, num_classes: int) -> "Instances":
+        """Ground truth with a crowd of each class over a region `(h, w)` that is not to count."""
+        labels = [*self.labels, *range(num_classes)]
+        masks = [*map(self.mask, range(len(self))), *[region] * num_classes]
+        crowd = [*self.crowd, *[True] * num_classes]
+        return Instances.from_masks(masks, self.size, labels, crowd=crowd)
+
     def ids(self) -> np.ndarray:
         """Id of the object at each pixel, from 1 in their order, int32 `(h, w)`; 0 is background.
 

@@ -14,6 +14,7 @@ PROJECT = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text
 ]
 USED_WITHOUT_IMPORT = {
     "backports-strenum": "ai-edge-litert needs it, and the lock would pick a wrong version",
+    "importlib-resources": "TensorFlow Datasets imports it",
     "jinja2": "the templates of reports",
     "openslide-bin": "the library that openslide-python loads",
     "python-multipart": "Starlette reads uploads with it",

@@ -3,9 +3,9 @@ import json
 import numpy as np
 import pytest
 import tifffile
+from drawing_masks import brightness, draw, predict_folder, predictor
 from PIL import Image
 
-from drawing_masks import brightness, draw, predict_folder, predictor
 from hanging_reader import hanging_header
 from maskwright.errors import ConfigError, DataError
 from maskwright.imageio import read_mask, write_image
@@ -100,6 +100,24 @@ def test_images_that_do_not_suit_the_model_are_reported_by_name(tmp_path):
         assert len(result.written) == 1
         assert "five.tif" in result.failed[0].reason
         assert "5" in result.failed[0].reason
+
+
+def test_pages_are_no_colors_of_a_model(tmp_path):
+    pages = np.zeros((2, 8, 9), np.uint8)
+    tifffile.imwrite(tmp_path / "two.tif", pages, photometric="minisblack")
+    result = predict_folder(predictor((8, 8)), tmp_path / "two.tif", tmp_path / "out")
+    assert (
+        "two.tif has 2 pages, and the model takes images of 3 channels;" in result.failed[0].reason
+    )
+
+
+def test_pixels_without_data_are_marked_in_small_images_too(tmp_path):
+    pixels = np.full((8, 8), 200, np.float32)
+    pixels[:3] = -9999
+    tifffile.imwrite(tmp_path / "in.tif", pixels)
+    predict_folder(predictor(None), tmp_path / "in.tif", tmp_path / "out")
+    labels = read_mask(tmp_path / "out" / "in.png").values
+    np.testing.assert_array_equal(labels == 255, pixels < 0)
 
 
 def test_names_that_would_be_the_same_keep_their_endings(tmp_path):

@@ -2,10 +2,11 @@ import warnings
 
 import numpy as np
 import pytest
+import tifffile
+from drawing_masks import brightness, card, predict_folder
 from fastapi.testclient import TestClient
 
 import maskwright
-from drawing_masks import brightness, card
 from made_up_models import as_file, masks, registry
 from maskwright.data import open_dataset
 from maskwright.errors import ConfigError, DataError, MaskwrightWarning
@@ -14,7 +15,7 @@ from maskwright.imageio import read_mask, write_image
 from maskwright.imageio.windows import Windows
 from maskwright.inference import Predictor, predict_large
 from maskwright.inference.large.stripes import sampled_pixels
-from maskwright.inference.pixels import fit_range, pixel_percentiles
+from maskwright.inference.pixels import fit_range, pixel_percentiles, spread_bits
 from maskwright.serving import create_app
 from maskwright.tasks.semantic.evaluation.scores import evaluate_masks
 
@@ -30,6 +31,7 @@ def test_percentiles_of_pixels():
     ("image", "error"),
     [
         ((RAMP * 16).astype(np.uint16), "uint16 from 8[0-9.]* to 38[0-9.]*, and training had 5 to"),
+        ((RAMP * 64).astype(np.uint16), "uint16 from 3[0-9.]* to 15[0-9.]*, and training had"),
         ((RAMP / 255).astype(np.float32), r"float32 from .* state what .* --pixel-range LOW HIGH"),
         ((RAMP * 257).astype(np.float32), "pixels of float32 from"),
     ],
@@ -38,8 +40,7 @@ def test_pixels_of_a_type_that_cannot_be_meant_are_refused(image, error):
     predictor = Predictor(brightness, card(percentiles=TRAINED))
     with pytest.raises(DataError, match=error):
         predictor(image)
-    high = 255.0 if image.max() <= 1 else 4080.0 if image.dtype == np.uint16 else 65535.0
-    high = 1.0 if image.max() <= 1 else high
+    high = 1.0 if image.max() <= 1 else 255.0 * round(image.max() / RAMP.max())
     stated = predictor.adjusted(pixel_range=(0.0, high))(image).labels
     expected = predictor(RAMP.astype(np.uint8)).labels
     assert (stated != expected).mean() < 0.02  # rounding
@@ -60,6 +61,33 @@ def test_pixels_as_in_training_pass(image):
         warnings.simplefilter("error")
         fit_range(image, card(percentiles=TRAINED))
         fit_range(image, card())  # nothing is known of training
+
+
+def test_bits_that_a_file_states_are_scaled_for_a_model_of_eight(tmp_path):
+    model = Predictor(brightness, card(percentiles=TRAINED))
+    gray = RAMP[..., 0]
+    stated = [(281, "H", 1, 4095, True)]
+    (tmp_path / "in").mkdir()
+    for name, tags in (("stated", stated), ("unstated", [])):
+        pixels = (gray * 4095 / 255).round().astype(np.uint16)
+        tifffile.imwrite(tmp_path / "in" / f"{name}.tif", pixels, extratags=tags)
+    result = predict_folder(model, tmp_path / "in", tmp_path / "out", overlays=False)
+    assert [path.stem for path in result.written] == ["stated"]
+    assert "--pixel-range" in result.failed[0].reason
+    expected = model(gray.astype(np.uint8)[..., None]).labels
+    assert 0 < expected.mean() < 1
+    found = read_mask(tmp_path / "out" / "stated.png").values
+    assert (found != expected).mean() < 0.02  # rounding
+    predict_large(model, tmp_path / "in" / "stated.tif", tmp_path / "large.tif")
+    np.testing.assert_array_equal(read_mask(tmp_path / "large.tif").values, found)
+    # A stated range wins, and a model of 16 bits has learned from such files.
+    ranged = model.adjusted(pixel_range=(0.0, 4095.0))
+    predict_folder(ranged, tmp_path / "in", tmp_path / "ranged", overlays=False)
+    for name in ("stated", "unstated"):
+        mask = read_mask(tmp_path / "ranged" / f"{name}.png").values
+        assert (mask != expected).mean() < 0.02
+    deep = np.full((2, 2, 1), 4000, np.uint16)
+    np.testing.assert_array_equal(spread_bits(deep, 4095, card(dtype="uint16")), deep)
 
 
 @pytest.mark.parametrize(("shift", "word"), [(-200, "darker"), (230, "brighter")])

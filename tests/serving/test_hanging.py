@@ -7,9 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import httpx2 as httpx
 import numpy as np
-from hanging_reader import hanging_header
 from test_attacks import tiff_of
 
+from hanging_reader import hanging_header
 from made_up_models import TWO, as_file, brightness, masks, one_model, registry, two_squares
 from maskwright.imageio.isolated import DecoderPool
 from maskwright.serving import ServerLimits, bind, create_app, run_in_thread

@@ -10,8 +10,9 @@ from maskwright.data.audit.audit import AuditReport, audit
 from maskwright.data.audit.contact_sheet import contact_sheet
 from maskwright.data.opening import open_with_doubts
 from maskwright.data.pipeline.augmentation import Augmentation
+from maskwright.data.readers.manifest import cache_folder
 from maskwright.data.writers import convert_dataset
-from maskwright.errors import DataError
+from maskwright.errors import ConfigError, DataError
 from maskwright.imageio.write import checked_image_path
 from maskwright.tasks.regions.extraction.crops import CropSpec
 from maskwright.tasks.regions.extraction.table import write_regions
@@ -32,7 +33,8 @@ def check(
 
     Args:
         sheet: PNG file for a sheet of augmented images and masks.
-        write: Write the inferred layout and classes to `data.yaml`.
+        write: Write the inferred layout and classes to `data.yaml`; `ConfigError` for formats whose
+            masks are converted before they are read.
         group_by: Column, or pattern whose first group names the case.
         strength: Augmentation strength of the sheet.
     """
@@ -43,6 +45,12 @@ def check(
     if write:
         if dataset.doubts:
             raise DataError(f"Nothing was written. {dataset.doubts[0]}")
+        if dataset.root.resolve().is_relative_to(cache_folder(".").resolve()):
+            raise ConfigError(
+                f"No data.yaml is written for {data}: its masks are converted from "
+                f"{dataset.layout}, where the classes stand. To edit masks and classes, convert "
+                f"it with `maskwright convert`."
+            )
         write_yaml(dataset, dataset.root / "data.yaml")
     if sheet is not None:
         contact_sheet(dataset, sheet, augmentation)
@@ -81,7 +89,8 @@ class CropOptions(TypedDict, total=False):
         context: Margin around the box, as a share of its sides, 0.2; `None` crops the whole image.
         outside: Treatment of pixels outside the mask: kept, darkened, removed or channel.
         min_area_px: Minimum area of a region, 1.
-        spacing_mm: Height and width of a pixel in mm, for measures in mm.
+        spacing_mm: Height and width of a pixel in mm, for measures in mm; `None` takes those that
+            the data set states, as volumes do.
     """
 
     size: int | None

@@ -58,6 +58,8 @@ def convert(
 
 
 def _show(report: "AuditReport") -> None:
+    from maskwright.data.samples import counted
+
     console = out()
     console.print(f"[bold]{escape(report.source)}[/]: {escape(report.layout)}")
     for note in report.notes:
@@ -66,7 +68,7 @@ def _show(report: "AuditReport") -> None:
     table = Table(title="Fraction of pixels (number of images)", title_justify="left")
     table.add_column("class")
     for split in splits:
-        table.add_column(f"{split} ({report.splits[split]} images)", justify="right")
+        table.add_column(f"{split} ({counted(report.splits[split], 'image')})", justify="right")
     cells = {(c.name, c.split): f"{c.share:.2%} ({c.images})" for c in report.classes}
     for name in dict.fromkeys(c.name for c in report.classes):
         table.add_row(escape(name), *(cells.get((name, split), "-") for split in splits))
@@ -76,6 +78,6 @@ def _show(report: "AuditReport") -> None:
         console.print(f"[bold {color}]{finding.severity}[/] {escape(finding.message)}")
         console.print(f"  → {escape(finding.advice)}", style="dim")
     counts = Counter(str(finding.severity) for finding in report.findings)
-    summary = ", ".join(f"{counts[severity]} {severity}s" for severity in _COLORS)
+    summary = ", ".join(counted(counts[severity], severity) for severity in _COLORS)
     verdict = "ready for training" if report.ok else "fix the errors before training"
     console.print(f"{summary}: {verdict}.")

@@ -39,7 +39,8 @@ def extract(
     outside: Annotated[Outside, Option(help="Treatment of pixels outside the mask.")] = "kept",
     min_area_px: Annotated[int, Option(min=1, help="Minimum region area, in pixels.")] = 1,
     spacing_mm: Annotated[
-        tuple[float, float] | None, Option(help="Height and width of a pixel, in mm.")
+        tuple[float, float] | None,
+        Option(help="Height and width of a pixel, in mm; from the data where it states them."),
     ] = None,
     crops: Annotated[bool, Option(help="Also write the crops.")] = True,
 ) -> None:

@@ -12,13 +12,21 @@ import numpy as np
 
 from maskwright.data.duplicates import content_hash
 from maskwright.data.encodings.encoding import Encoding
-from maskwright.data.readers.mask_fit import AS_STORED, MaskFit, sizes_differ
+from maskwright.data.readers.mask_fit import (
+    AS_STORED,
+    HeaderPair,
+    MaskFit,
+    lies_elsewhere,
+    sizes_differ,
+)
 from maskwright.data.readers.probe import Headers, kind_differs
 from maskwright.data.samples import Doubt, Note, Sample, SkippedFile
 from maskwright.errors import DataError
 from maskwright.imageio import Header, RawMask, read_mask, read_with_gaps
 from maskwright.instances import Instances
 from maskwright.labels import IGNORE_LABEL, Labels
+
+_GEO_SUFFIXES = {".tif", ".tiff"}  # of files whose place on the map is known
 
 
 @dataclass(frozen=True)
@@ -96,6 +104,10 @@ class DataSet:
         labels = self.read_mask(sample) if sample.masks else np.zeros(size, np.int32)
         if labels.shape != size:
             raise DataError(sizes_differ(sample.image, size, sample.masks[0], labels.shape))
+        if sample.masks and sample.masks[0].suffix.lower() in _GEO_SUFFIXES:
+            pair = HeaderPair(sample, self.header(sample.image), self.header(sample.masks[0]))
+            if reason := lies_elsewhere(pair):
+                raise DataError(reason)
         if gap is not None:
             labels[gap] = IGNORE_LABEL
         return image, labels, gap

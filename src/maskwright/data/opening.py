@@ -75,7 +75,7 @@ def open_dataset(source: str | Path, **options: Unpack[OpenOptions]) -> DataSet:
     if dataset.doubts:
         first, *others = dataset.doubts
         more = f" {counted(len(others), 'more doubt')}: see `maskwright check`." if others else ""
-        raise DataError(f"{dataset.root}: {first}{more}")
+        raise DataError(f"{source}: {first}{more}")
     return dataset
 
 

@@ -29,6 +29,7 @@ class Sample:
         weight: How much the sample counts in training.
         instances: File that numbers the objects of the image, where the masks store classes only.
         group: Name of the cases that share images, the first of theirs; `None` for a single case.
+        spacing_mm: Millimeters from row to row and from column to column; `None` where unknown.
     """
 
     id: str
@@ -40,6 +41,7 @@ class Sample:
     weight: float = 1.0
     instances: Path | None = None
     group: str | None = None
+    spacing_mm: tuple[float, float] | None = None
 
     @property
     def together(self) -> str:

@@ -3,7 +3,7 @@
 A new format is an opener that `read.py`, or `windows.py`, chooses by content or suffix.
 """
 
-from maskwright.imageio.arrays import read_arrays
+from maskwright.imageio.arrays import array_headers, read_arrays
 from maskwright.imageio.files import (
     IMAGE_SUFFIXES,
     NamedBytes,
@@ -38,6 +38,7 @@ __all__ = [
     "NamedBytes",
     "Header",
     "RawMask",
+    "array_headers",
     "atomic_folder",
     "atomic_write",
     "check_start",

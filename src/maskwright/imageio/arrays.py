@@ -47,9 +47,23 @@ def read_arrays(
         ) from None
 
 
-def _check_header(file: IO[bytes], entry: zipfile.ZipInfo) -> None:
-    """Raise `ValueError` unless an array is as long as its entry, which bounds its memory."""
-    _declared(file, entry.file_size, entry.filename)
+def array_headers(path: Path) -> dict[str, tuple[tuple[int, ...], np.dtype]]:
+    """Shape and type of each array of an `.npz`, none of which is read; `DataError` as above."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            headers = {}
+            for entry in archive.infolist():
+                with archive.open(entry) as file:
+                    headers[entry.filename.removesuffix(".npy")] = _check_header(file, entry)
+            return headers
+    except Exception as damage:  # as above
+        reason = str(damage) or type(damage).__name__
+        raise DataError(f"{path} cannot be read ({reason}); copy or make it again.") from None
+
+
+def _check_header(file: IO[bytes], entry: zipfile.ZipInfo) -> tuple[tuple[int, ...], np.dtype]:
+    """Shape and type; `ValueError` unless an array is as long as its entry, which bounds memory."""
+    return _declared(file, entry.file_size, entry.filename)
 
 
 def _declared(file: IO[bytes], size: int, name: str) -> tuple[tuple[int, ...], np.dtype]:

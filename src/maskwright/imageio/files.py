@@ -20,7 +20,7 @@ if sys.platform != "win32":
 
 IMAGE_SUFFIXES = frozenset(
     {".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".tif", ".tiff", ".bmp", ".gif", ".webp"}
-    | {".ppm", ".pgm", ".pbm", ".pnm", ".jp2", ".npy", ".npz"}
+    | {".ppm", ".pgm", ".pbm", ".pnm", ".jp2", ".dcm", ".npy", ".npz"}
 )
 """Suffixes of image files in a folder, in lower case."""
 

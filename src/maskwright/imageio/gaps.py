@@ -42,8 +42,8 @@ def check_gaps(path: object, pixels: np.ndarray, gap: np.ndarray | None, declare
     partial = int((~np.isfinite(pixels)).any(axis=-1).sum())
     if partial:
         raise DataError(
-            f"{path} holds NaN or infinite values in some channels of {partial:,} pixels; expected "
-            f"finite numbers, or NaN in every channel where there is no data."
+            f"{path} holds NaN or infinite values in some channels of a pixel ({partial:,} px); "
+            f"expected finite numbers, or NaN in every channel where there is no data."
         )
     if not declared and gap is not None and (share := gap.mean()) > _MOST_UNDECLARED:
         raise DataError(

@@ -74,10 +74,10 @@ class OpenImage:
 
 
 def start_of(path: Path | NamedBytes) -> bytes:
-    """First 64 bytes of a file; raises `DataError` if it is missing, empty or not readable."""
+    """First 132 bytes of a file; raises `DataError` if it is missing, empty or not readable."""
     try:
         with path.open("rb") as file:
-            start = file.read(64)
+            start = file.read(132)
     except FileNotFoundError:
         raise DataError(f"{path} does not exist.") from None
     except IsADirectoryError:

@@ -4,7 +4,7 @@ No single library reads all formats correctly. Pillow reads all headers before d
 palettes and JPEG (OpenCV decodes truncated JPEG silently, and converts palettes to colors);
 imagecodecs decodes PNG of 8 and 16 bits (Pillow takes twice as long and truncates colors to 8 bits,
 OpenCV prints to the terminal); tifffile decodes TIFF (Pillow and OpenCV support at most four
-channels).
+channels); pydicom decodes DICOM.
 """
 
 import threading
@@ -20,6 +20,8 @@ from PIL import Image
 
 from maskwright.errors import DataError
 from maskwright.imageio.arrays import ARRAY_MAGIC, open_array_image
+from maskwright.imageio.dicom.files import is_dicom
+from maskwright.imageio.dicom.image import open_dicom_image
 from maskwright.imageio.files import NamedBytes
 from maskwright.imageio.gaps import check_gaps, fill_gaps
 from maskwright.imageio.header import (
@@ -123,6 +125,7 @@ def _open(source: str | Path | NamedBytes, max_pixels: int) -> Iterator[OpenImag
     start = start_of(path)
     opener = open_tiff_image if start.startswith(TIFF_MAGIC) else _open_raster
     opener = open_array_image if start.startswith(ARRAY_MAGIC) else opener
+    opener = open_dicom_image if is_dicom(start) else opener
     with reading(path), opener(path, start, max_pixels) as image:
         yield image
 

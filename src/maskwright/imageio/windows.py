@@ -32,7 +32,8 @@ WINDOWS_ONLY = SLIDE_SUFFIXES | (GEO_SUFFIXES - {".jp2"})
 
 @dataclass(frozen=True)
 class Windows:
-    """An image whose pixels are read by windows; `nodata` is the no-data value of all channels.
+    """An image whose pixels are read by windows; `nodata` is the no-data value of all channels,
+    `white` as in `Header`.
 
     `read` takes top, bottom, left and right (bottom and right exclusive, inside the image) and
     returns the pixels `(rows, columns, channels)`.
@@ -45,6 +46,7 @@ class Windows:
     read: Callable[[int, int, int, int], np.ndarray]
     geo: GeoTags | None = None
     nodata: float | None = None
+    white: int | None = None
 
 
 @contextmanager
@@ -100,7 +102,7 @@ def _whole(path: Path, max_pixels: int) -> Windows:
 
     height, width, channels = image.shape
     nodata = _nodata_of(header.nodata, header.dtype)
-    return Windows(height, width, channels, header.dtype, read, nodata=nodata)
+    return Windows(height, width, channels, header.dtype, read, nodata=nodata, white=header.white)
 
 
 def _tiff(path: Path, tiff: tifffile.TiffFile, max_pixels: int) -> Windows:
@@ -122,7 +124,8 @@ def _tiff(path: Path, tiff: tifffile.TiffFile, max_pixels: int) -> Windows:
             values = planes[0] if len(planes) == 1 else np.concatenate(planes, axis=-1)
             return to_pixels(first, values).astype(header.dtype, copy=False)
 
-    return Windows(header.height, header.width, header.channels, header.dtype, read, geo, nodata)
+    sides = (header.height, header.width, header.channels)
+    return Windows(*sides, header.dtype, read, geo, nodata, header.white)
 
 
 def _nodata_of(nodata: float | None, dtype: str) -> float | None:

@@ -15,6 +15,7 @@ from maskwright.inference.adjustments import Adjustments
 from maskwright.inference.manifest import Record
 from maskwright.inference.output_paths import Failure, Job, WorkItem
 from maskwright.inference.predictor import Flips
+from maskwright.model_card import ModelCard
 from maskwright.types import Engine, OnMessage, show_alert
 
 Result = TypeVar("Result")
@@ -117,6 +118,7 @@ class FolderModel:
             height and width, px; `None` where the task does not predict by windows.
     """
 
+    card: ModelCard
     prepare: Callable[[np.ndarray, Job], Any]
     predict: Callable[[Iterator[Iterable[ReadImage]], Advance], Iterator[Work | Rejected]]
     predict_large: Callable[[Job, Advance], tuple[int, int]] | None = None

@@ -12,6 +12,8 @@ _ENDS = (0.1, 99.9)  # percentages of the pixels of an image beyond which values
 _SAMPLED = 100_000  # pixels of an image that are compared with those of training
 _DARK = 1 / 8  # of the range of training: what images of another type that are darker cannot mean
 _MUCH_DARKER = 1 / 4  # of the range of training: an image below it, and the median, is reported
+_WHITE = 65535
+_FEWER_BITS = 2**14  # 16-bit pixels below are rather those of a camera of 10, 12 or 14 bits
 _BRIGHT = 4.0  # ranges of training beyond which pixels of another type cannot be meant
 
 
@@ -34,11 +36,23 @@ def fit_range(image: np.ndarray, card: ModelCard) -> np.ndarray:
     return scale_stated(image, card)
 
 
+def spread_bits(pixels: np.ndarray, white: int | None, card: ModelCard) -> np.ndarray:
+    """Pixels of a file that states fewer than its 16 bits, scaled to 16 for a model of 8.
+
+    `white` is that of `Header`; pixels stay as they are where the card states a range or has
+    learned from 16 bits, of files that may have stated as little.
+    """
+    if white is None or card.dtype != "uint8" or card.pixel_range is not None:
+        return pixels
+    scaled = pixels.astype(np.float32) * np.float32(_WHITE / white)
+    return scaled.round().clip(0, _WHITE).astype(np.uint16)
+
+
 def pixel_warnings(image: np.ndarray, card: ModelCard) -> list[str]:
     """Sentences on an image of other channels than in training, or much darker or brighter.
 
     Raises `DataError` for one of another type than in training that is hardly brighter than black
-    or far beyond white.
+    or far beyond white, and of 16 bits where training had 8 if 14 or fewer would do.
     """
     pixels = image.reshape(-1, image.shape[-1])
     sample = pixels[:: max(image.size // _SAMPLED, 1)]
@@ -73,7 +87,9 @@ def _range_warning(pixels: np.ndarray, card: ModelCard) -> str | None:
     trained = f"training had {least:g} to {most:g} of {card.dtype}"
     if pixels.dtype.name != card.dtype and card.pixel_range is None and high > low:
         far = low < least - _BRIGHT * span or high > most + _BRIGHT * span
-        if far or high < least + _DARK * span:
+        may_be_fewer = pixels.dtype == np.uint16 and card.dtype == "uint8"
+        few_bits = may_be_fewer and pixels.max() < _FEWER_BITS
+        if far or few_bits or high < least + _DARK * span:
             bottom, top = np.percentile(pixels, _ENDS)
             raise DataError(
                 f"The image has pixels of {pixels.dtype} from {bottom:g} to {top:g}, and "

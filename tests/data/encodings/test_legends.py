@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from drawing_masks import COLORS, doubts_of, palette_image, read_labels, scene, state, write_set
+from drawing_mask_sets import COLORS, doubts_of, palette_image, read_labels, scene, state, write_set
 from maskwright.data import open_dataset
 from maskwright.data.encodings.class_map import voc_color
 from maskwright.data.encodings.legends import read_class_map

@@ -3,7 +3,7 @@ import pytest
 import tifffile
 from PIL import Image
 
-from drawing_masks import circles, doubts_of, palette_image, read_labels, state, write_set
+from drawing_mask_sets import circles, doubts_of, palette_image, read_labels, state, write_set
 from maskwright.data import open_dataset
 from maskwright.data.encodings.class_map import voc_color
 from maskwright.errors import DataError

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from drawing_masks import (
+from drawing_mask_sets import (
     BLACK_AND_WHITE,
     COLORS,
     doubts_of,

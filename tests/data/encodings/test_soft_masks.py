@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from drawing_masks import COLORS, doubts_of, read_labels, scene, state, write_set
+from drawing_mask_sets import COLORS, doubts_of, read_labels, scene, state, write_set
 from maskwright.data import open_dataset, write_yaml
 from maskwright.errors import DataError
 from maskwright.imageio import read_mask

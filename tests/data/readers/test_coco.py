@@ -4,9 +4,10 @@ import re
 import numpy as np
 import pytest
 
+import maskwright
 from drawing_samples import draw
 from maskwright.data import open_dataset
-from maskwright.errors import DataError
+from maskwright.errors import ConfigError, DataError
 from maskwright.rle import encode_rle
 
 CROWD = np.array([[0, 0, 0, 0, 1, 1]] * 5, bool)
@@ -196,6 +197,12 @@ def test_names_that_are_no_text_and_endless_nesting_end_in_a_sentence(folder):
     path.write_text("{" + keys + "[" * 100_000)
     with pytest.raises(DataError, match="holds no COCO annotations"):
         open_dataset(folder)
+
+
+def test_no_data_yaml_is_written_into_the_cache(folder, tmp_path):
+    assert open_dataset(folder).notes[0].text == "The masks are drawn from the COCO annotations."
+    with pytest.raises(ConfigError, match=r"converted from COCO annotations.*maskwright convert"):
+        maskwright.check(folder, write=True)
 
 
 def test_what_is_no_coco_is_explained(folder, tmp_path):

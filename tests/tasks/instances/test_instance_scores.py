@@ -23,6 +23,8 @@ CARD = InstanceCard(
 class Drawn:
     """Images of which each holds its own number of squares, and a broken one."""
 
+    gap = None
+
     def __init__(self, root, counts):
         self.root, self.labels = root, LABELS
         self.counts = dict(zip("abcdefgh", counts, strict=False))
@@ -41,6 +43,9 @@ class Drawn:
         for place in range(self.counts[sample.id]):
             image[4:14, 10 * place + 1 : 10 * place + 9] = 10 * place + 10
         return image
+
+    def read_with_gaps(self, sample):
+        return self.read_image(sample), None, self.gap
 
     def read_objects(self, sample):
         return Instances.from_ids(self.read_image(sample)[..., 0])
@@ -75,6 +80,20 @@ def test_what_is_kept_is_scored_and_everything_is_ranked(tmp_path):
     low, high = found.intervals["ap50"]
     assert low <= found.scores["ap50"] <= high
     assert [skip.sample.id for skip in found.skipped] == ["broken"]
+
+
+def test_predictions_where_an_image_has_no_data_do_not_count(tmp_path):
+    class Sure(Finder):
+        def confident(self, objects):
+            return objects
+
+    drawn = Drawn(tmp_path, [2, 4, 1])
+    found = evaluate_instances(Sure(), drawn, EvaluateOptions(bootstrap=50))
+    assert found.counts[1].tolist() == [4, 3, 3]  # three ghosts
+    drawn.gap = np.zeros((24, 64), bool)
+    drawn.gap[17:, 48:] = True
+    found = evaluate_instances(Sure(), drawn, EvaluateOptions(bootstrap=50))
+    assert found.counts[1].tolist() == [4, 0, 3]
 
 
 def test_intervals_are_those_of_drawn_cases(tmp_path):

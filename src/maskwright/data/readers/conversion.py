@@ -2,12 +2,13 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 from maskwright.data.readers.base import Place
-from maskwright.data.readers.description import FILE_NAMES, read_description
+from maskwright.data.readers.description import FILE_NAMES, PLACES, read_description
 from maskwright.data.readers.manifest import MANIFEST_NAME, cache_folder
 from maskwright.data.samples import Doubt, Note
 from maskwright.imageio import atomic_folder, write_text
@@ -21,6 +22,7 @@ def convert(
     version: int,
     sources: Sequence[Path],
     write: Callable[[Path], Iterable[Note | Doubt]],
+    anonymous: bool = False,
 ) -> Place:
     """Place of the converted files of a data set, which are written unless they are there already.
 
@@ -30,11 +32,14 @@ def convert(
         sources: Files whose names, sizes and times decide what is written.
         write: Writes a manifest with its data.yaml and masks into an empty folder, see
             `write_described`, and returns what is to be told of them.
+        anonymous: Whether the folder must not be named after the data, as that of patients.
     """
-    root = place.path if place.path.is_dir() else place.path.parent
-    key = _key(f"{title} {version} {root.resolve()} {place.description!r}", sources)
+    root = (place.path if place.path.is_dir() else place.path.parent).resolve()
+    origin = root if place.path.exists() else place.source
+    key = _key(f"{title} {version} {origin} {place.description!r}", sources)
     kind = title.split()[0].lower()
-    folder = cache_folder(kind) / f"{root.resolve().name}-{key}"
+    name = re.sub(r"[^\w.\-]+", "_", Path(origin).name)
+    folder = cache_folder(kind) / (key if anonymous else f"{name}-{key}")
     if not (folder / MANIFEST_NAME).is_file():
         with atomic_folder(folder) as beside:
             remarks = list(write(beside))
@@ -42,8 +47,11 @@ def convert(
     remarks = json.loads((folder / _REMARKS).read_text(encoding="utf-8"))
     stated = {}
     if place.description is not None:
-        keys = place.description.model_fields_set - {"root"}
+        keys = place.description.model_fields_set - {"root"} - PLACES
         stated = {key: getattr(place.description, key) for key in keys}
+        if splits := place.description.splits:
+            files = {s: str(root / names) for s, names in splits.items() if isinstance(names, str)}
+            stated["splits"] = {**splits, **files}
     return Place(
         str(folder),
         read_description(folder / FILE_NAMES[0]).model_copy(update=stated),

@@ -58,9 +58,7 @@ class Description(BaseModel):
         default=None, ge=1, description="Mask value from which pixels are foreground."
     )
     mask_orientation: MaskOrientation | None = Field(
-        default=None,
-        description="Whether masks fit images as displayed, or as stored before their EXIF "
-        "orientation turns them.",
+        default=None, description="Whether masks fit images as displayed, or as stored (EXIF)."
     )
     snap: bool | None = Field(
         default=None,
@@ -77,15 +75,19 @@ class Description(BaseModel):
     )
     boxes: Literal["skip", "draw", "ignore"] | None = Field(
         default=None,
-        description="Whether images with objects of which only a box is known are skipped, the "
-        "boxes drawn as the objects, or their pixels ignored.",
+        description="Whether images with boxes only are skipped, or what boxes become.",
     )
     unannotated: Literal["skip", "background"] | None = Field(
-        default=None,
-        description="Whether images without annotations are skipped, or background as a whole.",
+        default=None, description="Whether images without annotations are skipped or background."
     )
     run_order: Literal["columns", "rows"] | None = Field(
         default=None, description="Order of the pixels in run lengths of a CSV file."
+    )
+    plane: Literal["axial", "coronal", "sagittal"] | None = Field(
+        default=None, description="Plane of the slices of NIfTI volumes."
+    )
+    axes: Literal["nhwc", "nchw", "hwcn", "chwn", "nhw", "hwn"] | None = Field(
+        default=None, description="Order of the axes of stacks: number, height, width, channels."
     )
     group_by: str | None = Field(
         default=None, description="Column, or pattern of sample ids, that holds the case."

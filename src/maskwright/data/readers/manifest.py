@@ -21,6 +21,7 @@ COLUMNS = ("image", "mask", "split", "case", "label", "weight")
 MANIFEST_NAME = "manifest.csv"
 
 _INSTANCES = "instances"
+_SPACING = "spacing_mm"
 
 
 def _recognize(place: Place) -> Recognition | None:
@@ -45,7 +46,8 @@ def read_manifest(path: Path, name: str | None = None) -> Layout:
     Only `image` and `mask` need to be there. Paths count from the folder of the file; several masks
     of an image are separated by `;`, and so are their labels where each has its own. Empty cells
     mean that nothing is stated. Without a column `case`, the first of `group`, `patient`,
-    `subject`, `scene` and `video` holds the cases; `instances` may name a file of object numbers.
+    `subject`, `scene` and `video` holds the cases; `instances` may name a file of object numbers,
+    and `spacing_mm` state the size of a pixel, as `0.7` or, by rows and columns, `0.8x0.7`.
     `name` is what the data set states the file as. `DataError` if a column or a row is wrong.
     """
     name = name or path.name
@@ -95,6 +97,7 @@ def _sample(path: Path, line: int, row: dict[str, str], id_: str) -> Sample | Sk
             f"Line {line} of {path} has the weight {row['weight']!r}; expected a number from 0 up."
         )
     split = row.get("split", "")
+    spacing = row.get(_SPACING) or ""
     sample = Sample(
         id_,
         image,
@@ -104,6 +107,7 @@ def _sample(path: Path, line: int, row: dict[str, str], id_: str) -> Sample | Sk
         row.get("label") or None,
         weight,
         numbers,
+        spacing_mm=_spacing(spacing, f"Line {line} of {path}") if spacing else None,
     )
     if len(sample.labels) > 1 and len(sample.labels) != len(masks):
         raise DataError(
@@ -112,6 +116,20 @@ def _sample(path: Path, line: int, row: dict[str, str], id_: str) -> Sample | Sk
             f"separated by {SEPARATOR!r}."
         )
     return sample
+
+
+def _spacing(text: str, where: str) -> tuple[float, float]:
+    """Size of a pixel by rows and columns, mm; `DataError` naming the line where it is none."""
+    try:
+        sides = [float(side) for side in text.split("x")]
+    except ValueError:
+        sides = []
+    if len(sides) not in (1, 2) or not all(0 < side < math.inf for side in sides):
+        raise DataError(
+            f"{where} has the {_SPACING} {text!r}; expected millimeters such as 0.7, or 0.8x0.7 "
+            f"from row to row and from column to column."
+        )
+    return sides[0], sides[-1]
 
 
 def write_manifest(path: Path, samples: Iterable[Sample]) -> None:
@@ -125,12 +143,13 @@ def write_manifest(path: Path, samples: Iterable[Sample]) -> None:
             sample.label or "",
             "" if sample.weight == 1 else f"{sample.weight:g}",
             relative_path(sample.instances, path.parent),
+            "x".join(f"{side:.9g}" for side in sample.spacing_mm or ()),
         )
         for sample in samples
     ]
-    header = (*COLUMNS, _INSTANCES)
-    columns = len(header) if any(row[-1] for row in rows) else len(COLUMNS)
-    write_table(path, header[:columns], [row[:columns] for row in rows])
+    header = (*COLUMNS, _INSTANCES, _SPACING)
+    used = [n for n in range(len(header)) if n < len(COLUMNS) or any(row[n] for row in rows)]
+    write_table(path, [header[n] for n in used], [[row[n] for n in used] for row in rows])
 
 
 def write_described(

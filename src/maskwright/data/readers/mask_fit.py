@@ -101,7 +101,7 @@ def fit_masks(
         agrees = (scaled or scaled_masks) and same_aspect(size, mask_size)
         if size != mask_size and not agrees:
             result.faults[pair.sample.id] = sizes_differ(image, size, mask, mask_size)
-        elif reason := _lies_elsewhere(pair):
+        elif reason := lies_elsewhere(pair):
             result.faults[pair.sample.id] = reason
     return result
 
@@ -162,7 +162,7 @@ def _have_one_scale(sizes: Sequence[tuple[Size, Size]]) -> bool:
     return by_factor or len({mask for _, mask in sizes}) == 1
 
 
-def _lies_elsewhere(pair: HeaderPair) -> str:
+def lies_elsewhere(pair: HeaderPair) -> str:
     """Sentence on a mask whose georeference is not that of its image; `""` where they agree."""
     image, mask = pair.image.corners, pair.mask.corners
     if image is None or mask is None:

@@ -19,11 +19,16 @@ from maskwright.data.readers.folders.roles import image_folders
 from maskwright.data.readers.manifest import MANIFEST
 from maskwright.data.readers.split_files import split_as_stated
 from maskwright.data.readers.tfds import TFDS
+from maskwright.data.readers.volumes.arrays import ARRAYS
+from maskwright.data.readers.volumes.dicom_reader import DICOM
+from maskwright.data.readers.volumes.nifti_reader import NIFTI
+from maskwright.data.readers.volumes.nnunet import NNUNET
 from maskwright.data.samples import Note, join_words
 from maskwright.errors import DataError
 
 _DOUBT = 0.5  # confidence from which a reader that is not taken is named
 _ANNOTATION_SUFFIXES = {".json", ".txt", ".xml", ".csv", ".mat", ".npy", ".npz"}
+_ANNOTATION_SUFFIXES |= {".nii", ".gz", ".dcm", ".h5", ".hdf5"}
 _HOW_TO_STATE = (
     "State it: open a CSV file with the header `image,mask` and one row for each image, or put a "
     "data.yaml with `images: FOLDER` and `masks: FOLDER` beside the data."
@@ -52,8 +57,9 @@ def _read_yaml(path: Path) -> Place:
 DATA_YAML = Reader("data.yaml", "a data.yaml", "", _recognize_yaml)
 
 READERS: tuple[Reader, ...] = (
-    *(TFDS, DATA_YAML, RUN_LENGTHS, MANIFEST),
+    *(TFDS, DATA_YAML, RUN_LENGTHS, MANIFEST, NNUNET),
     *(YOLO, COCO, LABELME, LABELME_FOLDERS, CVAT, LABEL_STUDIO, SUPERVISELY, GEOJSON),
+    *(NIFTI, DICOM, ARRAYS),
     FOLDERS,
 )
 """Formats, the quick to recognize first; of two that are equally sure, the first is taken."""

@@ -1,5 +1,6 @@
 """Writer of PNG masks of classes beside the images, with a manifest and a data.yaml."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from maskwright.data.dataset import DataSet
@@ -20,16 +21,7 @@ def _write(dataset: DataSet, folder: Path) -> None:
         if dataset.instances:
             objects = folder / "instances" / f"{sample.id}.json"
             write_text(objects, dataset.read_objects(sample).to_json())
-        return Sample(
-            sample.id,
-            image,
-            (mask,),
-            sample.case,
-            sample.split,
-            sample.label,
-            sample.weight,
-            objects,
-        )
+        return replace(sample, image=image, masks=(mask,), instances=objects)
 
     samples = for_each_sample(dataset, write)
     stated = described_labels(dataset.labels) | {"ignore": [IGNORE_LABEL]}

@@ -5,6 +5,7 @@ import json
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -28,7 +29,7 @@ from maskwright.inference.large.stripes import (
     sampled_pixels,
     store_labels,
 )
-from maskwright.inference.pixels import fit_range
+from maskwright.inference.pixels import fit_range, spread_bits
 from maskwright.inference.postprocess import cleaning_of
 from maskwright.inference.predictor import Flips, Predictor
 from maskwright.inference.tiling import resized_strips
@@ -92,7 +93,12 @@ def predict_large(
     if polygons is not None:
         need_rasterio()
     card = predictor.card
-    with open_windows(image, options.max_pixels) as windows:
+    with open_windows(image, options.max_pixels) as stored:
+
+        def read(*window: int) -> np.ndarray:
+            return spread_bits(stored.read(*window), stored.white, card)
+
+        windows = replace(stored, read=read)
         size = (windows.height, windows.width)
         if (sample := sampled_pixels(windows)).size:
             fit_range(sample, card)

@@ -138,7 +138,7 @@ def _folder_model(
             seconds = time.perf_counter() - started
             yield Work((image,), write, seconds, image.prepared.nbytes + _bytes_of(output))
 
-    return FolderModel(lambda image, job: image, predict)
+    return FolderModel(predictor.card, lambda image, job: image, predict)
 
 
 def _bytes_of(output: Output) -> int:

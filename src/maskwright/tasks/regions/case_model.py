@@ -52,7 +52,7 @@ def case_model(
     of the classifier, for heat maps, or `None` for none.
     """
     functions = _CaseFolder(pipeline, out, options.max_pixels, source, network)
-    return FolderModel(functions.prepare, functions.predict)
+    return FolderModel(pipeline.classifier.card, functions.prepare, functions.predict)
 
 
 class _CaseFolder:

@@ -108,7 +108,9 @@ def _open(model: Path, options: FolderOptions, threads: Threads) -> FolderModel:
 
 def _folder_model(predictor: Predictor, options: FolderOptions) -> FolderModel:
     functions = _MaskFolder(predictor, options)
-    return FolderModel(functions.prepare, functions.predict, functions.predict_large)
+    return FolderModel(
+        predictor.card, functions.prepare, functions.predict, functions.predict_large
+    )
 
 
 class _MaskFolder:

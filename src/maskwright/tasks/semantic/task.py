@@ -15,9 +15,9 @@ from maskwright.tasks.semantic.evaluation.compare_report import comparison_repor
 from maskwright.tasks.semantic.evaluation.report import semantic_report
 from maskwright.tasks.semantic.evaluation.scores import SemanticEvaluation, evaluate_run
 from maskwright.tasks.semantic.export import EXPORT
-from maskwright.tasks.semantic.folder import plan_folder
 from maskwright.tasks.semantic.network import auto_size
 from maskwright.tasks.semantic.serving import open_served
+from maskwright.tasks.semantic.volumes import plan_images_or_volumes
 from maskwright.tasks.settings import make_augmentation, open_data
 from maskwright.tasks.sides import respect_sides
 
@@ -71,7 +71,7 @@ SEMANTIC = Task(
     export=EXPORT,
     training=_training,
     load=Predictor.load,
-    plan_folder=plan_folder,
+    plan_folder=plan_images_or_volumes,
     evaluate=evaluate_run,
     report=_report,
     serve=open_served,

@@ -37,19 +37,19 @@ def draw_all(folder: Path, source: Path, annotations: Annotations) -> list[Note 
         for image in annotations.images
     ]
     if all(each.crowd or each.cuts for image in images for each in image.objects):
-        told = " ".join(map(str, [*annotations.remarks, *annotations.notes()]))
+        message = " ".join(map(str, [*annotations.remarks, *annotations.notes()]))
         raise DataError(
-            f"{source} holds annotations, but no mask of an image: {told or 'it lists none.'}"
+            f"{source} holds annotations, but no mask of an image: {message or 'it lists none.'}"
         )
     labels = annotations.labels(source)
     "".join(labels.names).encode()  # `UnicodeEncodeError` of half a surrogate pair
     ids = unique_ids([(image.image.parent.name, image.image.stem) for image in images])
     work = list(zip(ids, images, strict=True))
-    drawn = list(
+    results = list(
         in_threads(partial(_draw, folder, labels, annotations.separate), work, "Drawing masks")
     )
     samples, rows = [], []
-    for image, result in zip(images, drawn, strict=True):
+    for image, result in zip(images, results, strict=True):
         if isinstance(result, DataError):
             annotations.skip("broken_annotations", str(result))
             continue
@@ -94,7 +94,7 @@ def _draw(
     Later objects lie on top, crowds below all.
     """
     id_, image = work
-    drawn: list[_Drawn] = []
+    masks: list[_Drawn] = []
     empty = []
     try:
         size = _size(image)
@@ -110,7 +110,7 @@ def _draw(
                 classes[inside] = IGNORE_LABEL
             elif each.cuts:
                 classes[inside] = 0
-                for below in drawn:
+                for below in masks:
                     below.cut(inside)
             else:
                 label = labels.names.index(each.class_name)
@@ -118,17 +118,17 @@ def _draw(
                     classes[inside & (classes == 0)] = IGNORE_LABEL
                 else:
                     classes[inside] = label
-                drawn.append(_Drawn(each, label, *_cropped(inside)))
+                masks.append(_Drawn(each, label, *_cropped(inside)))
     except DataError as error:
         return error
-    drawn = [each for each in drawn if each.mask.any()]
+    masks = [each for each in masks if each.mask.any()]
     mask = folder / "masks" / f"{id_}.png"
     write_mask(mask, classes, labels.colors)
     listed = folder / "instances" / f"{id_}.json" if separate else None
     if listed is not None:
-        write_text(listed, json.dumps(_listed(drawn, size)))
+        write_text(listed, json.dumps(_listed(masks, size)))
     sample = Sample(id_, image.image, (mask,), image.case or id_, image.split, instances=listed)
-    return sample, [each.source for each in drawn], empty
+    return sample, [each.source for each in masks], empty
 
 
 @dataclass
@@ -165,16 +165,16 @@ def _cropped(mask: np.ndarray) -> tuple[np.ndarray, tuple[int, int]]:
     return mask[top : top + height, left : left + width].copy(), (top, left)
 
 
-def _listed(drawn: Sequence[_Drawn], size: tuple[int, int]) -> Any:
+def _listed(masks: Sequence[_Drawn], size: tuple[int, int]) -> Any:
     """Objects as JSON; beside the masks the polygons, so that they can be written as they were."""
     instances = Instances.from_masks(
-        (each.in_image(size) for each in drawn),
+        (each.in_image(size) for each in masks),
         size,
-        [each.label for each in drawn],
-        crowd=[each.source.crowd for each in drawn],
+        [each.label for each in masks],
+        crowd=[each.source.crowd for each in masks],
     )
     content = json.loads(instances.to_json())
-    for written, each in zip(content["objects"], drawn, strict=True):
+    for written, each in zip(content["objects"], masks, strict=True):
         if each.whole and isinstance(each.source.shape, Polygons):
             written["polygons"] = each.source.shape.parts
     return content

@@ -47,11 +47,11 @@ def _read(source: Source) -> Annotations:
     annotations = Annotations()
     files = [path for path in source.files if _is_geojson(path)]
     stems = {path.stem.casefold() for path in source.images.paths}
-    own = {path.stem.casefold(): path for path in files if path.stem.casefold() in stems}
-    shared = [path for path in files if path not in own.values()]
+    by_stem = {path.stem.casefold(): path for path in files if path.stem.casefold() in stems}
+    shared = [path for path in files if path not in by_stem.values()]
     contents = {path: _features(path) for path in files}
     for image in source.images.paths:
-        path = own.get(image.stem.casefold())
+        path = by_stem.get(image.stem.casefold())
         paths = [path] if path else shared
         if not paths:
             annotations.skip("not_annotated", image.name)
@@ -181,15 +181,15 @@ def _clipped(points: np.ndarray, height: int, width: int) -> np.ndarray:
         if not len(points):
             return points
         beyond = sign * points[:, axis] - limit
-        kept = []
+        clipped = []
         for place in range(len(points)):
             before, now = beyond[place - 1], beyond[place]
             if (before < 0) != (now < 0):
                 share = before / (before - now)
-                kept.append(points[place - 1] + share * (points[place] - points[place - 1]))
+                clipped.append(points[place - 1] + share * (points[place] - points[place - 1]))
             if now >= 0:
-                kept.append(points[place])
-        points = np.array(kept).reshape(-1, 2)
+                clipped.append(points[place])
+        points = np.array(clipped).reshape(-1, 2)
     return points
 
 

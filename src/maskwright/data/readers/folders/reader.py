@@ -62,7 +62,7 @@ def _read(root: Path, pairing: Pairing) -> Layout:
     """Samples of paired folders, with labels, cases and splits by folders and lists."""
     pairs = pairing.pairs
     ids = unique_ids([(pair.split or "", *pair.rest, pair.image.stem) for pair in pairs])
-    labels, cases = _from_paths([pair.rest for pair in pairs])
+    labels, cases = labels_and_cases([pair.rest for pair in pairs])
     samples = [
         Sample(id_, pair.image, pair.masks, case or id_, pair.split, label)
         for id_, pair, label, case in zip(ids, pairs, labels, cases, strict=True)
@@ -107,7 +107,7 @@ def _stated_folders(root: Path, pattern: str, role: str) -> list[Folder]:
     return [Folder(path, tuple(images), role, None, ()) for path, images in files.items()]
 
 
-def _from_paths(rests: Sequence[tuple[str, ...]]) -> tuple[list[str | None], list[str | None]]:
+def labels_and_cases(rests: Sequence[tuple[str, ...]]) -> tuple[list[str | None], list[str | None]]:
     """Label and case of each sample from the names of its folders.
 
     Folders with numbers in their names (tile_7, patient 12) are cases, others (benign, malignant)

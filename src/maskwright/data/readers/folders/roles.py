@@ -1,6 +1,7 @@
 """Which folders hold images and which hold masks, by the words in their paths."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
@@ -48,8 +49,11 @@ class Folder:
     rest: tuple[str, ...]
 
 
-def image_folders(root: Path) -> list[Folder]:
-    """Folders with images in and below `root`; hidden ones are passed over, links are followed."""
+def image_folders(root: Path, is_wanted: Callable[[Path], bool] = is_image) -> list[Folder]:
+    """Folders with images in and below `root`; hidden ones are passed over, links are followed.
+
+    `is_wanted` tells images by their names.
+    """
     folders: list[tuple[Path, tuple[Path, ...]]] = []
 
     def visit(path: Path, above: tuple[Path, ...]) -> None:
@@ -57,7 +61,7 @@ def image_folders(root: Path) -> list[Folder]:
         if real in above or len(above) > _MAX_DEPTH:  # a link that leads in a circle
             return
         entries = sorted(path.iterdir(), key=lambda p: natural_key(p.name))
-        files = tuple(p for p in entries if is_image(p) and not p.is_dir())
+        files = tuple(p for p in entries if is_wanted(p) and not p.is_dir())
         if files:
             folders.append((path, files))
         for entry in entries:
@@ -74,7 +78,7 @@ def image_folders(root: Path) -> list[Folder]:
     for path, files in folders:
         role, split, rest = "", None, []
         for depth, part in enumerate(path.relative_to(root).parts):
-            part_role, part_split, remains = _words_of(part)
+            part_role, part_split, remains = words_of(part)
             role = part_role if part_role and depth >= shared else role
             split = part_split or split
             rest += [remains] if remains else []
@@ -82,7 +86,7 @@ def image_folders(root: Path) -> list[Folder]:
     return described
 
 
-def _words_of(part: str) -> tuple[str, str | None, str]:
+def words_of(part: str) -> tuple[str, str | None, str]:
     """Role and split that the name of a folder states, and what is left of the name."""
     name = part.casefold()
     if role := role_of(name):

@@ -154,8 +154,12 @@ class InstanceScorer:
         self._predicted: list[bytes] = []
 
     def read(self, sample: Sample) -> tuple[np.ndarray, Instances]:
-        """Image and true objects."""
-        return self.source.read_image(sample), self.source.read_objects(sample)
+        """Image and true objects; where the image has no data, predictions do not count."""
+        image, _, gap = self.source.read_with_gaps(sample)
+        truth = self.source.read_objects(sample)
+        if gap is None or truth.size != gap.shape:
+            return image, truth
+        return image, truth.with_crowds(gap, self.source.labels.num_classes)
 
     def update(
         self, sample: Sample, image: np.ndarray, truth: Instances, prediction: Instances
@@ -200,7 +204,7 @@ class InstanceScorer:
         text = f"AP {number(score)} · {matched} matched, {false} false, {missed} missed at IoU 0.5"
         panels = (
             ("Image", shown(picture)),
-            ("Ground truth", shown(draw_objects(picture, truth))),
+            ("Ground truth", shown(draw_objects(picture, truth.take(~truth.crowd)))),
             ("Prediction", shown(draw_objects(picture, unpack(self._predicted[index])))),
         )
         return Example(rank, sample.id, text, panels)

@@ -78,14 +78,16 @@ def write_regions(
 ) -> Path:
     """Write `out/regions.csv` and, where `spec` has a size, `out/crops/NAME-NUMBER.png`.
 
-    Crops of floats, or of other than one or three channels, are TIFF files instead. The path of the
-    table is returned; `on_message` gets a sentence for each sample that cannot be used.
+    Crops of floats, or of other than one or three channels, are TIFF files instead. Where `spec`
+    has no spacing, that of each sample counts. The path of the table is returned; `on_message` gets
+    a sentence for each sample that cannot be used.
     """
     make_folder(out)
 
     def crop(sample: Sample) -> list[Region] | str:
+        spacing = spec.spacing_mm or sample.spacing_mm
         try:
-            _, regions = true_regions(dataset, sample, spec)
+            _, regions = true_regions(dataset, sample, replace(spec, spacing_mm=spacing))
         except DataError as error:
             return str(error)
         for region in regions:

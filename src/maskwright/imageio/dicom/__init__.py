@@ -1,0 +1,1 @@
+"""DICOM by pydicom: files, single images, and the pixels of frames."""

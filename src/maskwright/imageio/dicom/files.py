@@ -1,0 +1,40 @@
+"""Files of DICOM: recognized by their first bytes, opened by pydicom in silence."""
+
+import logging
+import warnings
+from pathlib import Path
+from typing import Any
+
+from maskwright.errors import DataError
+from maskwright.imageio.files import NamedBytes
+
+DICOM_MAGIC = b"DICM"
+"""What a DICOM file holds from its byte 128 on."""
+
+
+def is_dicom(start: bytes) -> bool:
+    """Whether the first 132 bytes of a file are those of DICOM."""
+    return start[128:132] == DICOM_MAGIC
+
+
+def read_dicom(path: Path | NamedBytes, pixels: bool = True) -> Any:
+    """Data set of pydicom; `DataError` without pydicom, or where the file is damaged."""
+    try:
+        import pydicom
+    except ImportError:
+        raise DataError(
+            f"Reading {path} requires pydicom, which is not installed; install it with: pip "
+            f'install "maskwright[medical]"'
+        ) from None
+    # Values are judged where they matter; what pydicom says of others may name patients.
+    pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
+    logging.getLogger("pydicom").setLevel(logging.CRITICAL)
+    warnings.filterwarnings("ignore", module=r"pydicom\b")
+    try:
+        with path.open("rb") as file:
+            return pydicom.dcmread(file, stop_before_pixels=not pixels)
+    except Exception as error:  # damaged files raise almost anything
+        raise DataError(
+            f"{path} is no readable DICOM file ({type(error).__name__}); copy it again or remove "
+            f"it."
+        ) from None

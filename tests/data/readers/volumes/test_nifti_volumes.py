@@ -1,0 +1,132 @@
+"""NIfTI volumes: pixels, labels and spacing as radiologists see them, and back on the same grid."""
+
+import numpy as np
+import pytest
+
+import maskwright
+from drawing_volumes import scene
+from maskwright.data import open_dataset
+from maskwright.errors import DataError
+from maskwright.types import ignore_message
+
+nibabel = pytest.importorskip("nibabel")
+from nibabel.orientations import apply_orientation, inv_ornt_aff, io_orientation  # noqa: E402
+
+SIDES = (0.5, 0.8, 3.0)  # mm: columns, rows, slices
+
+
+@pytest.fixture(autouse=True)
+def cache(monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
+def save(path, slices, codes="LPS", sides=SIDES):
+    """Write slices `(n, h, w)`, drawn as radiologists see them, axes elsewhere."""
+    array = slices.transpose(2, 1, 0)  # columns lead to the left, rows to the back
+    affine = np.diag([-sides[0], -sides[1], sides[2], 1.0])
+    turn = nibabel.orientations.ornt_transform(
+        io_orientation(affine), nibabel.orientations.axcodes2ornt(codes)
+    )
+    affine = affine @ inv_ornt_aff(turn, array.shape)
+    image = nibabel.Nifti1Image(apply_orientation(array, turn), affine)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    nibabel.save(image, path)
+
+
+def write_pair(root, number, codes="LPS", **options):
+    stored, labels = scene(seed=number)
+    save(root / "images" / f"case{number}.nii.gz", stored, codes, **options)
+    save(root / "labels" / f"case{number}.nii.gz", labels, codes, **options)
+    return stored, labels
+
+
+def read_volume(dataset, case):
+    pairs = [dataset.read(s) for s in dataset.samples if s.case == case]
+    return np.stack([image[..., 0] for image, _ in pairs]), np.stack([mask for _, mask in pairs])
+
+
+@pytest.mark.parametrize("codes", ["LPS", "RAS", "SLA", "PIR"])
+def test_slices_are_seen_the_same_way_however_the_axes_are_stored(tmp_path, codes):
+    stored, labels = write_pair(tmp_path, 0, codes)
+    write_pair(tmp_path, 1, "RAS")
+    dataset = open_dataset(tmp_path, val_share=0, test_share=0)
+    images, masks = read_volume(dataset, "case0")
+    assert images.dtype == np.float32
+    assert np.array_equal(images, stored)
+    assert np.array_equal(masks, labels)
+    assert {sample.spacing_mm for sample in dataset.samples} == {(0.8, 0.5)}
+    assert {sample.case for sample in dataset.samples} == {"case0", "case1"}
+    assert dataset.layout == "NIfTI volumes"
+
+
+def test_values_are_scaled_as_the_header_states(tmp_path):
+    stored, labels = scene()
+    save(tmp_path / "images" / "a.nii", stored)
+    image = nibabel.load(tmp_path / "images" / "a.nii")
+    content = bytearray(image.to_bytes())
+    content[112:120] = np.array([2, -1000], "<f4").tobytes()  # scl_slope and scl_inter
+    (tmp_path / "images" / "a.nii").write_bytes(content)
+    save(tmp_path / "labels" / "a.nii", labels)
+    images, _ = read_volume(open_dataset(tmp_path, val_share=0, test_share=0), "a")
+    assert np.array_equal(images, stored * 2.0 - 1000)
+
+
+def test_a_mask_on_another_grid_is_refused_with_both_grids(tmp_path):
+    stored, labels = scene()
+    save(tmp_path / "images" / "a.nii", stored)
+    save(tmp_path / "labels" / "a.nii", labels, sides=(0.5, 0.8, 2.0))
+    with pytest.raises(DataError, match=r"lies on another grid than its image .*resample the mask"):
+        open_dataset(tmp_path)
+    write_pair(tmp_path, 1)
+    (note,) = [n for n in open_dataset(tmp_path).notes if n.code == "skipped_volumes"]
+    assert "1 volume of 2" in note.text
+
+
+def test_a_fourth_axis_is_refused_in_words(tmp_path):
+    stored, labels = scene()
+    series = np.stack([stored] * 3, axis=-1)
+    (tmp_path / "images").mkdir()
+    nibabel.save(nibabel.Nifti1Image(series, np.eye(4)), tmp_path / "images" / "a.nii")
+    save(tmp_path / "labels" / "a.nii", labels)
+    with pytest.raises(DataError, match=r"has 4 axes, 4 x 12 x 10 x 3, as a series in time"):
+        open_dataset(tmp_path)
+
+
+def test_planes_that_differ_are_a_doubt_that_data_yaml_settles(tmp_path):
+    _, axial = write_pair(tmp_path, 0)
+    write_pair(tmp_path, 1, sides=(3.0, 0.8, 0.5))
+    with pytest.raises(DataError, match=r"axial \(1\), sagittal \(1\).*Write `plane: axial`"):
+        open_dataset(tmp_path)
+    (tmp_path / "data.yaml").write_text("plane: axial\n")
+    _, masks = read_volume(open_dataset(tmp_path, val_share=0, test_share=0), "case0")
+    assert np.array_equal(masks, axial)
+    (tmp_path / "data.yaml").write_text("plane: coronal\n")
+    _, masks = read_volume(open_dataset(tmp_path, val_share=0, test_share=0), "case0")
+    assert np.array_equal(masks, axial[::-1].transpose(1, 0, 2))  # from the head down
+
+
+def test_masks_beside_images_and_several_of_them(tmp_path):
+    for number in range(2):
+        stored, labels = scene(seed=number)
+        folder = tmp_path / f"patient{number}"
+        save(folder / f"patient{number}.nii.gz", stored)
+        save(folder / f"patient{number}_seg.nii.gz", labels)
+    dataset = open_dataset(tmp_path, val_share=0, test_share=0)
+    assert np.array_equal(read_volume(dataset, "patient1")[1], labels)
+    save(folder / "patient1_seg2.nii.gz", labels)
+    with pytest.raises(DataError, match=r"1 volume has more than one mask.*masks: "):
+        open_dataset(tmp_path)
+    (tmp_path / "data.yaml").write_text("images: '*/patient?.nii.gz'\nmasks: '*/*_seg.nii.gz'\n")
+    assert len(open_dataset(tmp_path, val_share=0, test_share=0).samples) == 8
+
+
+def test_measures_are_in_mm_by_the_spacing_of_the_files(tmp_path):
+    _, labels = write_pair(tmp_path / "data", 0)
+    write_pair(tmp_path / "data", 1)
+    table = maskwright.extract_regions(
+        tmp_path / "data", tmp_path / "out", size=None, on_message=ignore_message
+    )
+    rows = [line.split(",") for line in table.read_text().splitlines()]
+    area = rows[0].index("area_mm2")
+    region = next(r for r in rows[1:] if r[0] == "case0-003" and r[2] == "class_2")
+    assert float(region[area]) == pytest.approx((labels[3] == 2).sum() * 0.8 * 0.5)
