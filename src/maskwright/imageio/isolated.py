@@ -197,7 +197,7 @@ def _work(connection: Connection) -> None:
     """Answer calls until the other side ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to all processes
     logging.disable()  # readers repeat what stands in a file
-    with suppress(EOFError):
+    with suppress(EOFError, ConnectionError):
         while True:
             seconds, most_bytes, function, *args = connection.recv()
             value: Any = None
