@@ -1,13 +1,16 @@
 """The program as a user runs it, on drawn data: check, train, resume, evaluate, predict."""
 
 import json
+from functools import partial
 
 import numpy as np
 import pytest
 import yaml
 
 from maskwright import __version__
+from maskwright.cli.app import _show_once
 from maskwright.data.synthetic.datasets import write_dataset
+from maskwright.errors import MaskwrightWarning
 from maskwright.imageio import read_mask, write_image
 
 
@@ -149,3 +152,12 @@ def test_the_version_is_printed_and_no_command_shows_the_help(run):
     code, out, _ = run()
     assert code == 2
     assert "Usage: maskwright" in out
+
+
+def test_a_warning_is_shown_once_whatever_libraries_do_to_filters(capsys):
+    others = []
+    show = partial(_show_once, lambda *warning: others.append(warning[0]), set())
+    for text in ("dark", "gray", "dark"):
+        show(MaskwrightWarning(text), MaskwrightWarning, "file.py", 1)
+    show("theirs", UserWarning, "file.py", 1)
+    assert (capsys.readouterr().err, others) == ("dark\ngray\n", ["theirs"])

@@ -2,8 +2,10 @@
 
 import sys
 import warnings
+from collections.abc import Callable
+from functools import partial
 from io import TextIOWrapper
-from typing import Annotated
+from typing import Annotated, Any
 
 from typer import Context, Exit, Option, Typer, echo
 
@@ -51,13 +53,8 @@ def main() -> None:
     """Run the program; an error prints one sentence on standard error and sets the exit code."""
     # Behind the filters of -W and PYTHONWARNINGS: other programs warn of their own affairs.
     warnings.filterwarnings("ignore", append=True)
-    warnings.filterwarnings("once", category=MaskwrightWarning)
-    shown = warnings.formatwarning
-    warnings.formatwarning = lambda message, category, *where: (
-        f"{message}\n"
-        if issubclass(category, MaskwrightWarning)
-        else shown(message, category, *where)
-    )
+    warnings.filterwarnings("always", category=MaskwrightWarning)
+    warnings.showwarning = partial(_show_once, warnings.showwarning, set())
     # Accepted at any position: it is mostly appended to a command that has just failed.
     debug = "--debug" in sys.argv
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
@@ -80,3 +77,16 @@ def main() -> None:
             err=True,
         )
         sys.exit(2)
+
+
+def _show_once(show: Callable[..., None], shown: set[str], *warning: Any, **where: Any) -> None:
+    """Print a warning of Maskwright as a sentence, unless it is among those `shown` already.
+
+    "once" of Python's filters does not do: it forgets when any library changes a filter.
+    """
+    message, category, *_ = warning
+    if not issubclass(category, MaskwrightWarning):
+        show(*warning, **where)
+    elif (text := str(message)) not in shown:
+        shown.add(text)
+        echo(text, err=True)
