@@ -56,7 +56,7 @@ def pixel_warnings(image: np.ndarray, card: ModelCard) -> list[str]:
     """
     pixels = image.reshape(-1, image.shape[-1])
     sample = pixels[:: max(image.size // _SAMPLED, 1)]
-    found = _channel_warning(sample, card.channels), _range_warning(sample, card)
+    found = _range_warning(sample, card), _channel_warning(sample, card.channels)
     return [warning for warning in found if warning is not None]
 
 

@@ -50,7 +50,7 @@ class Prediction:
 
 def check_flips(card: ModelCard, flips: Flips) -> None:
     """Raise `ConfigError` for flips that do not exist, or that a model was not trained with."""
-    if flips not in _FLIPPED_AXES:
+    if not isinstance(flips, bool | str) or flips not in _FLIPPED_AXES:
         raise ConfigError(f"`flips` must be False, True or 'all'; received {flips!r}.")
     wanted = {False: (), True: ("horizontal",), "all": ("horizontal", "vertical")}[flips]
     if missing := [name for name in wanted if f"{name}_flip" not in card.symmetries]:

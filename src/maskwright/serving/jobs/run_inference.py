@@ -1,6 +1,7 @@
 """Inference on an uploaded image of any size: probabilities, mask, objects, decisions."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ from maskwright.errors import ConfigError, TooLargeError
 from maskwright.imageio import atomic_write
 from maskwright.imageio.write import write_large_mask
 from maskwright.inference.large.stripes import sampled_pixels
-from maskwright.inference.pixels import pixel_warnings
+from maskwright.inference.pixels import pixel_warnings, spread_bits
 from maskwright.inference.predictor import Prediction
 from maskwright.serving.jobs.fair_pool import need_pixels
 from maskwright.serving.jobs.probability_grid import ProbabilityGrid
@@ -31,7 +32,12 @@ def run_inference(upload: Upload, max_pixels: int, advance: Callable[[float], No
     mask, settings = upload.mask, segmenter.settings
     planes = None if segmenter.has_objects else mask.planes
     grid = ProbabilityGrid(upload.grid, settings.threshold, upload.card.background, planes)
-    with upload.open_windows(max_pixels) as windows:
+    with upload.open_windows(max_pixels) as stored:
+
+        def read(*window: int) -> np.ndarray:
+            return spread_bits(stored.read(*window), stored.white, upload.card)
+
+        windows = replace(stored, read=read)
         if (sample := sampled_pixels(windows)).size:
             upload.warnings = pixel_warnings(sample, upload.card)
         mask.geo, mask.has_gaps = windows.geo, windows.nodata is not None and planes is not None
