@@ -22,7 +22,7 @@ from pathlib import Path
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).parent))
+sys.path[:0] = [str(Path(__file__).parents[n]) for n in range(2)]
 
 SECONDS, MEGABYTES = 10, 1024
 """That an input may take."""
@@ -103,6 +103,7 @@ def opened(name: str, number: int, place: Path) -> Outcome:
     with tempfile.TemporaryDirectory(prefix="fuzz-") as temporary:
         folder = Path(temporary) / "input"
         mutated(name, number, place, folder)
+        os.environ["XDG_CACHE_HOME"] = str(Path(temporary) / "cache")
         gc.collect()
         before = _memory("VmRSS", reset=True)
         start = time.monotonic()

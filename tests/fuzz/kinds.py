@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+import h5py
 import numpy as np
 import tensorflow as tf
 import tifffile
 from PIL import Image
 
 import maskwright
+from drawing_volumes import write_segmentation, write_series
 from maskwright.config import RegionConfig, TrainConfig, read_config
 from maskwright.data.readers.tables import read_region_labels
 from maskwright.errors import MaskwrightError
@@ -157,6 +159,64 @@ def _coco(folder: Path) -> None:
     (folder / "annotations.json").write_text(json.dumps(content))
 
 
+# Volumes and stacks.
+
+
+def _volumes(write: Callable[[Path, np.ndarray], object]) -> Callable[[Path], None]:
+    """Two volumes of three slices with masks, by a function that writes integers."""
+
+    def volumes(folder: Path) -> None:
+        for number in range(2):
+            drawn = [scene(3 * number + k) for k in range(3)]
+            for place, index in (("images", 0), ("labels", 1)):
+                (folder / place).mkdir(exist_ok=True)
+                slices = np.stack([pair[index].reshape(SIDE, SIDE, -1)[..., 0] for pair in drawn])
+                write(folder / place / f"{number}.nii", slices)
+
+    return volumes
+
+
+def _nifti(path: Path, slices: np.ndarray) -> None:
+    import nibabel
+
+    nibabel.save(nibabel.Nifti1Image(slices.transpose(2, 1, 0), np.diag([1, 1, 3, 1])), path)
+
+
+def _dicom(folder: Path) -> None:
+    slices = np.stack([scene(k)[0][..., 0] for k in range(3)]).astype(np.int16)
+    masks = np.stack([scene(k)[1] for k in range(3)])
+    paths = write_series(folder / "ct", slices, RescaleSlope=1, RescaleIntercept=-100)
+    write_segmentation(folder / "seg.dcm", paths, {"disc": masks})
+
+
+def _dicom_image(folder: Path) -> None:
+    (path,) = write_series(folder, scene()[0][None, ..., 0].astype(np.int16))
+    path.rename(folder / "a.dcm")
+
+
+def _stacks(folder: Path) -> None:
+    pairs = [scene(number) for number in range(6)]
+    images, masks = (np.stack([pair[index] for pair in pairs]) for index in range(2))
+    np.save(folder / "images.npy", images)
+    np.save(folder / "masks.npy", masks)
+
+
+def _npz(folder: Path) -> None:
+    _stacks(folder)
+    arrays = {name: np.load(folder / f"{name}.npy") for name in ("images", "masks")}
+    for name in arrays:
+        (folder / f"{name}.npy").unlink()
+    np.savez(folder / "data.npz", **arrays)
+
+
+def _hdf5(folder: Path) -> None:
+    _npz(folder)
+    with h5py.File(folder / "data.h5", "w") as file, np.load(folder / "data.npz") as arrays:
+        for name in arrays:
+            file.create_dataset(f"train/{name}", data=arrays[name], compression="gzip")
+    (folder / "data.npz").unlink()
+
+
 def _open_data(folder: Path, name: str = ".") -> None:
     maskwright.check(folder / name)
     dataset = maskwright.open_dataset(folder / name)
@@ -286,6 +346,12 @@ KINDS: dict[str, Kind] = {
     "split lists": Kind(_split_lists, _open_data, ("*.txt",)),
     "regions.csv": Kind(_regions_csv, _open_data, ("regions.csv",)),
     "coco": Kind(_coco, _open_data, ("annotations.json",), 2),
+    "nifti": Kind(_volumes(_nifti), _open_data, ("*/*.nii",)),
+    "dicom": Kind(_dicom, _open_data, ("**/*",)),
+    "dicom image": Kind(_dicom_image, _open_image, ("a.dcm",)),
+    "npy": Kind(_stacks, _open_data, ("*.npy",)),
+    "npz": Kind(_npz, _open_data, ("*.npz",)),
+    "hdf5": Kind(_hdf5, _open_data, ("*.h5",)),
     "plan": Kind(_plan, _open_plan, ("plan.yaml",), 2),
     "plan of regions": Kind(_region_plan, _open_region_plan, ("plan.yaml",)),
     "checkpoint": Kind(_checkpoint, _open_checkpoint, ("*.npz",)),

@@ -17,6 +17,8 @@ from maskwright.data.readers.description import FILE_NAMES, read_description
 from maskwright.data.readers.folders.reader import FOLDERS
 from maskwright.data.readers.folders.roles import image_folders
 from maskwright.data.readers.manifest import MANIFEST
+from maskwright.data.readers.published.ade20k import ADE20K
+from maskwright.data.readers.published.cityscapes import CITYSCAPES
 from maskwright.data.readers.split_files import split_as_stated
 from maskwright.data.readers.tfds import TFDS
 from maskwright.data.readers.volumes.arrays import ARRAYS
@@ -57,7 +59,8 @@ def _read_yaml(path: Path) -> Place:
 DATA_YAML = Reader("data.yaml", "a data.yaml", "", _recognize_yaml)
 
 READERS: tuple[Reader, ...] = (
-    *(TFDS, DATA_YAML, RUN_LENGTHS, MANIFEST, NNUNET),
+    *(TFDS, DATA_YAML, RUN_LENGTHS, MANIFEST),
+    *(NNUNET, CITYSCAPES, ADE20K),
     *(YOLO, COCO, LABELME, LABELME_FOLDERS, CVAT, LABEL_STUDIO, SUPERVISELY, GEOJSON),
     *(NIFTI, DICOM, ARRAYS),
     FOLDERS,

@@ -1,0 +1,74 @@
+"""Reader of ADE20K as of the scene parsing benchmark: 150 classes by number, 0 is ignored."""
+
+from functools import partial
+from pathlib import Path
+
+from maskwright.data.encodings import ClassEntry, ClassMap
+from maskwright.data.readers.base import Layout, Place, Reader, Recognition
+from maskwright.data.readers.description import PLACES
+from maskwright.data.readers.split_files import SPLIT_WORDS
+from maskwright.data.samples import Sample, SkippedFile, unique_ids
+from maskwright.errors import DataError
+from maskwright.imageio import list_images
+
+LEGEND = "objectInfo150.txt"
+
+
+def _recognize(place: Place) -> Recognition | None:
+    root = place.path
+    stated = place.description.model_fields_set if place.description else set()
+    folders = (root / "images", root / "annotations")
+    if stated & PLACES or not all(path.is_dir() for path in folders):
+        return None
+    return Recognition(1.0, LEGEND, partial(_read, root)) if (root / LEGEND).is_file() else None
+
+
+ADE20K = Reader(
+    "ADE20K",
+    "the folder of ADE20K (scene parsing)",
+    f"images/ and annotations/ with {LEGEND} of ADE20K",
+    _recognize,
+)
+
+
+def _read(root: Path) -> Layout:
+    images, masks, splits = [], [], []
+    skipped = []
+    for folder in sorted(path for path in (root / "images").iterdir() if path.is_dir()):
+        drawn = root / "annotations" / folder.name
+        mask_of = {mask.stem: mask for mask in list_images(drawn)} if drawn.is_dir() else {}
+        for image in list_images(folder):
+            if image.stem in mask_of:
+                images.append(image)
+                masks.append(mask_of[image.stem])
+                splits.append(SPLIT_WORDS.get(folder.name.casefold(), folder.name))
+            else:
+                skipped.append(SkippedFile(image, "image without a mask"))
+    ids = unique_ids([(image.parent.name, image.stem) for image in images])
+    samples = [
+        Sample(id_, image, (mask,), id_, split)
+        for id_, image, mask, split in zip(ids, images, masks, splits, strict=True)
+    ]
+    return Layout("ADE20K", samples, skipped, class_map=read_legend(root / LEGEND))
+
+
+def read_legend(path: Path) -> ClassMap:
+    """Classes of a table with the columns `Idx` and `Name`, with 0 as void; `DataError` of others.
+
+    A class has the first of its names, or all where another class has the same.
+    """
+    try:
+        lines = [line.split("\t") for line in path.read_text(encoding="utf-8-sig").splitlines()]
+        header = [cell.strip() for cell in lines[0]]
+        number, name = header.index("Idx"), header.index("Name")
+        rows = [(int(cells[number]), cells[name].strip()) for cells in lines[1:] if any(cells)]
+    except (OSError, UnicodeDecodeError, ValueError, IndexError):
+        raise DataError(
+            f"{path} is no table of classes; expected the tab-separated columns Idx and Name."
+        ) from None
+    short = [names.split(",")[0] for _, names in rows]
+    entries = [
+        ClassEntry(first if short.count(first) == 1 else names, value)
+        for (value, names), first in zip(rows, short, strict=True)
+    ]
+    return ClassMap((*entries, ClassEntry("void", 0)), path.name)
