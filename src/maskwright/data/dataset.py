@@ -44,6 +44,7 @@ class DataSet:
             each sample is a case of its own.
         headers: Of image files, as far as they have been read.
         hashes: Of images, as far as they have been read; see `content_hash`.
+        origin: What `open_dataset` was given; its samples may lie elsewhere, if it was converted.
         doubts: What data.yaml must settle before the data set is used.
         fit: What is done to masks so that they lie on their images.
         learned: Hashes of images that are not to be scored, as a model has seen them.
@@ -65,6 +66,7 @@ class DataSet:
     headers: Headers = field(default_factory=Headers, compare=False, repr=False)
     hashes: dict[Path, str] = field(default_factory=dict, compare=False, repr=False)
     doubts: tuple[Doubt, ...] = ()
+    origin: str = field(default="", compare=False)
     fit: MaskFit = AS_STORED
     learned: frozenset[str] = field(default=frozenset(), compare=False, repr=False)
 

@@ -154,6 +154,7 @@ def open_with_doubts(
         stated=stated,
         case_from=case_from,
         headers=probed.headers,
+        origin=str(source),
         doubts=(*layout.doubts, *doubts, *(r for r in remarks if isinstance(r, Doubt))),
         fit=probed.fit.fit,
     )

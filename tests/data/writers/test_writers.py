@@ -46,7 +46,7 @@ def contents(dataset):
     }
 
 
-@pytest.mark.parametrize("name", WRITERS)
+@pytest.mark.parametrize("name", sorted(WRITERS.keys() - {"cityscapes", "dicom-seg"}))
 def test_labels_are_equal_after_a_round_trip(name, folder, tmp_path):
     before = open_dataset(folder, val_share=0, test_share=0)
     out = maskwright.convert(folder, tmp_path / "out", name)

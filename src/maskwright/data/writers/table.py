@@ -6,10 +6,18 @@ from pathlib import Path
 from maskwright.data.dataset import DataSet
 from maskwright.data.writers.base import Writer
 from maskwright.data.writers.masks import MASKS
+from maskwright.data.writers.published.ade20k import ADE20K
+from maskwright.data.writers.published.cityscapes import CITYSCAPES
+from maskwright.data.writers.volumes.arrays import HDF5, NPZ
+from maskwright.data.writers.volumes.dicom_seg import DICOM_SEG
+from maskwright.data.writers.volumes.nifti import NIFTI
+from maskwright.data.writers.volumes.nnunet import NNUNET
 from maskwright.errors import ConfigError
 from maskwright.imageio import atomic_folder
 
-WRITERS: Mapping[str, Writer] = {writer.name: writer for writer in (MASKS,)}
+_VOLUMES = (NIFTI, DICOM_SEG, NNUNET, NPZ, HDF5)
+_PUBLISHED = (CITYSCAPES, ADE20K)
+WRITERS: Mapping[str, Writer] = {writer.name: writer for writer in (MASKS, *_VOLUMES, *_PUBLISHED)}
 """Formats by the name that `maskwright convert --to` takes."""
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from maskwright.errors import DataError
 from maskwright.imageio.dicom.files import read_dicom
 from maskwright.imageio.files import NamedBytes
-from maskwright.imageio.header import Header, OpenImage, check_packing, check_size
+from maskwright.imageio.header import Header, OpenImage, check_packing, check_size, reading
 
 _PLUGINS = {
     "JPEG 2000": "pylibjpeg pylibjpeg-openjpeg",
@@ -85,6 +85,9 @@ def dicom_stored(path: Path | NamedBytes, file: Any, frame: int | None = 0) -> n
         if syntax is None or not get_decoder(syntax).is_available:
             raise DataError(f"{path} is compressed as {name}, which cannot be decoded; {advice}.")
         values: np.ndarray = pixel_array(file, index=frame)
+    except (ValueError, AttributeError, TypeError, KeyError) as error:
+        reason = " ".join(str(error).split())[:200].rstrip(".")
+        raise DataError(f"{path} is damaged or incomplete ({reason}); copy it again.") from None
     except NotImplementedError:
         raise DataError(f"{path} has the transfer syntax {name}, which is unknown.") from None
     except RuntimeError:
@@ -106,7 +109,9 @@ def dicom_frame(path: Path | NamedBytes, file: Any, frame: int = 0) -> np.ndarra
 
     uint8 where that is all the file can hold, else float32.
     """
-    return _to_modality(file, dicom_stored(path, file, frame), frame)
+    stored = dicom_stored(path, file, frame)
+    with reading(path):
+        return _to_modality(file, stored, frame)
 
 
 def _to_modality(file: Any, stored: np.ndarray, frame: int) -> np.ndarray:

@@ -8,7 +8,7 @@ import numpy as np
 
 from maskwright.data.readers.volumes.unlabeled import CutVolumes, cut_volumes
 from maskwright.data.samples import counted
-from maskwright.data.writers.label_volumes import write_label_volumes
+from maskwright.data.writers.volumes.label_volumes import write_label_volumes
 from maskwright.export.runtime import load_card
 from maskwright.imageio import read_mask
 from maskwright.inference.folder_plan import FolderOptions, FolderPlan, FolderResult

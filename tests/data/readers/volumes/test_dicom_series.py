@@ -6,7 +6,7 @@ import pytest
 from drawing_volumes import SPACING, scene, write_segmentation, write_series
 from maskwright.data import open_dataset
 from maskwright.data.readers.volumes.dicom_series import dicom_files, list_series
-from maskwright.data.writers.dicom_seg import write_dicom_seg
+from maskwright.data.writers.volumes.dicom_seg import write_dicom_seg
 from maskwright.errors import DataError
 
 pydicom = pytest.importorskip("pydicom")

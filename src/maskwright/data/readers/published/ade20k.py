@@ -55,20 +55,22 @@ def _read(root: Path) -> Layout:
 def read_legend(path: Path) -> ClassMap:
     """Classes of a table with the columns `Idx` and `Name`, with 0 as void; `DataError` of others.
 
-    A class has the first of its names, or all where another class has the same.
+    A class of the published table, which has further columns, has the first of its names, or all
+    where another class has the same.
     """
     try:
         lines = [line.split("\t") for line in path.read_text(encoding="utf-8-sig").splitlines()]
         header = [cell.strip() for cell in lines[0]]
-        number, name = header.index("Idx"), header.index("Name")
-        rows = [(int(cells[number]), cells[name].strip()) for cells in lines[1:] if any(cells)]
+        number, column = header.index("Idx"), header.index("Name")
+        rows = [(int(cells[number]), cells[column].strip()) for cells in lines[1:] if any(cells)]
     except (OSError, UnicodeDecodeError, ValueError, IndexError):
         raise DataError(
             f"{path} is no table of classes; expected the tab-separated columns Idx and Name."
         ) from None
-    short = [names.split(",")[0] for _, names in rows]
+    first = 1 if "Stuff" in header else None
+    short = [",".join(names.split(",")[:first]) for _, names in rows]
     entries = [
-        ClassEntry(first if short.count(first) == 1 else names, value)
-        for (value, names), first in zip(rows, short, strict=True)
+        ClassEntry(name if short.count(name) == 1 else names, value)
+        for (value, names), name in zip(rows, short, strict=True)
     ]
     return ClassMap((*entries, ClassEntry("void", 0)), path.name)

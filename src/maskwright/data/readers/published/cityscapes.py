@@ -18,9 +18,10 @@ from maskwright.imageio import natural_key, read_mask, write_mask
 from maskwright.labels import IGNORE_LABEL, Labels, parse_color
 
 _FORMAT = 1  # of the files written; another number has them written anew
-_LABELS = "_gtFine_labelIds.png"
-_IMAGES = "_leftImg8bit.png"
-_PER_CLASS = 1000  # numbers of objects are the id of the class times this, and a count
+LABELS_ENDING = "_gtFine_labelIds.png"
+OBJECTS_ENDING = "_gtFine_instanceIds.png"
+IMAGES_ENDING = "_leftImg8bit.png"
+PER_CLASS = 1000  # numbers of objects are the id of the class times this, and a count
 CLASSES: dict[str, tuple[int, str]] = {
     **{"road": (7, "#804080"), "sidewalk": (8, "#F423E8"), "building": (11, "#464646")},
     **{"wall": (12, "#66669C"), "fence": (13, "#BE9999"), "pole": (17, "#999999")},
@@ -45,7 +46,7 @@ class _Scene:
     @property
     def objects(self) -> Path:
         """File of the numbers of its objects, which need not exist."""
-        return self.labels.with_name(self.labels.name.replace("_labelIds", "_instanceIds"))
+        return self.labels.with_name(f"{self.name}{OBJECTS_ENDING}")
 
 
 def _recognize(place: Place) -> Recognition | None:
@@ -53,9 +54,13 @@ def _recognize(place: Place) -> Recognition | None:
     stated = place.description.model_fields_set if place.description else set()
     if stated & PLACES or not (root / "leftImg8bit").is_dir():
         return None
-    files = sorted((root / "gtFine").glob(f"*/*/*{_LABELS}"), key=lambda f: natural_key(str(f)))
+    files = sorted(
+        (root / "gtFine").glob(f"*/*/*{LABELS_ENDING}"), key=lambda f: natural_key(str(f))
+    )
     return (
-        Recognition(1.0, f"gtFine/*/*/*{_LABELS}", partial(_read, place, files)) if files else None
+        Recognition(1.0, f"gtFine/*/*/*{LABELS_ENDING}", partial(_read, place, files))
+        if files
+        else None
     )
 
 
@@ -68,8 +73,8 @@ def _read(place: Place, files: Sequence[Path]) -> Place:
     scenes = []
     for file in files:
         split, city = file.relative_to(place.path / "gtFine").parts[:2]
-        name = file.name.removesuffix(_LABELS)
-        image = place.path / "leftImg8bit" / split / city / f"{name}{_IMAGES}"
+        name = file.name.removesuffix(LABELS_ENDING)
+        image = place.path / "leftImg8bit" / split / city / f"{name}{IMAGES_ENDING}"
         scenes.append(_Scene(name, split, image, file))
     sources = [path for s in scenes for path in (s.image, s.labels, s.objects) if path.is_file()]
     return convert(place, CITYSCAPES.name, _FORMAT, sources, partial(_write, place.path, scenes))
@@ -113,7 +118,7 @@ def _draw(folder: Path, labels: Labels, scene: _Scene) -> Sample | DataError | N
     write_mask(mask, classes, labels.colors)
     instances = None
     if numbers is not None:
-        is_object = (numbers >= _PER_CLASS) & (classes != IGNORE_LABEL)
+        is_object = (numbers >= PER_CLASS) & (classes != IGNORE_LABEL)
         _, counts = np.unique(np.where(is_object, numbers, 0), return_inverse=True)
         counts = counts.reshape(numbers.shape) + (0 if (~is_object).any() else 1)
         instances = folder / "instances" / f"{scene.name}.png"

@@ -40,13 +40,13 @@ def is_array_file(path: Path) -> bool:
 
 
 def list_arrays(path: Path) -> list[ArrayRef]:
-    """Arrays of numbers in a file that have two axes or more; `DataError` of a damaged file."""
+    """Arrays of numbers or text in a file, none of them empty; `DataError` of a damaged file."""
     suffix = path.suffix.lower()
     list_of = _npy if suffix == ".npy" else _npz if suffix == ".npz" else _hdf5
     return [
         ref
         for ref in list_of(path)
-        if ref.dtype.kind in "biuf" and len(ref.shape) > 1 and min(ref.shape) > 0
+        if ref.dtype.kind in "biufUSO" and ref.shape and min(ref.shape) > 0
     ]
 
 
@@ -94,7 +94,7 @@ def _dataset(path: Path, key: str) -> np.ndarray:
         size = prod(item.shape) * item.dtype.itemsize
         if size > min(_MAX_BYTES, _MOST_PACKED * path.stat().st_size):
             raise DataError(f"{path}:{key} declares {size:,} bytes, more than its file can hold.")
-        return np.asarray(item[()])
+        return np.asarray(item.asstr()[()] if item.dtype.kind in "OS" else item[()])
 
     return _with_hdf5(path, read)
 

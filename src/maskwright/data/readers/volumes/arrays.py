@@ -3,9 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
-from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -13,28 +11,21 @@ import numpy as np
 from maskwright.data.readers.base import Place, Reader, Recognition
 from maskwright.data.readers.conversion import convert
 from maskwright.data.readers.description import Description
-from maskwright.data.readers.folders.roles import words_of
-from maskwright.data.readers.volumes.array_files import ArrayRef, is_array_file, list_arrays
-from maskwright.data.readers.volumes.axes import Axes, readings
-from maskwright.data.readers.volumes.volume import Volume, integer_labels, write_volumes
-from maskwright.data.samples import Doubt, Note, first_few, grouped, unique_ids
+from maskwright.data.readers.volumes.array_files import is_array_file
+from maskwright.data.readers.volumes.array_pairs import ArrayPair, pair_arrays
+from maskwright.data.readers.volumes.volume import (
+    Volume,
+    integer_labels,
+    slice_names,
+    write_volumes,
+)
+from maskwright.data.samples import Doubt, Note, unique_ids
 from maskwright.errors import DataError
 from maskwright.imageio import natural_key
 
 _FORMAT = 1  # of the files written; another number has them written anew
 _CASE = re.compile(r"(?P<case>.+?)[_\-. ]*(slice|frame|z)[_\-. ]*\d+", re.IGNORECASE)
 _PLACE = re.compile(r"(?P<file>.+\.(?:npz|h5|hdf5|hdf))(?::(?P<key>.+))?|(?P<npy>.+\.npy)")
-
-
-@dataclass(frozen=True)
-class _Pair:
-    """Arrays of images and masks; `rest` is what their names have in common."""
-
-    images: ArrayRef
-    masks: ArrayRef
-    axes: tuple[Axes, ...]
-    split: str | None
-    rest: tuple[str, ...]
 
 
 def _recognize(place: Place) -> Recognition | None:
@@ -76,7 +67,7 @@ def _read(place: Place, files: Sequence[Path]) -> Place:
 def _write(
     place: Place, files: Sequence[Path], description: Description, folder: Path
 ) -> list[Note | Doubt]:
-    pairs, doubts = _pairs(place, files, description)
+    pairs, doubts = pair_arrays(place, files, description)
     for pair in pairs:
         if len(pair.axes) > 1:
             first, second = (f"{axes.images}" for axes in pair.axes[:2])
@@ -98,107 +89,7 @@ def _write(
     return [*doubts, *write_volumes(folder, volumes, {}, [f"From arrays in {place.path.name}."])]
 
 
-def _pairs(
-    place: Place, files: Sequence[Path], description: Description
-) -> tuple[list[_Pair], list[Note | Doubt]]:
-    """Arrays that belong together, by their names and shapes; `DataError` without any."""
-    refs = [ref for file in files for ref in list_arrays(file)]
-    root = place.path if place.path.is_dir() else place.path.parent
-    if description.images is not None and description.masks is not None:
-        chosen = [_stated(root, name, refs) for name in (description.images, description.masks)]
-        pair = _fit(chosen[:1], chosen[1:], description, None, ())
-        if not pair:
-            raise DataError(
-                f"{chosen[0]} and {chosen[1]} do not fit together; expected images (n, h, w) or "
-                f"(n, h, w, c) and masks (n, h, w)."
-            )
-        return pair, []
-    by_words = grouped(refs, lambda ref: _words(root, ref)[1:])
-    pairs: list[_Pair] = []
-    doubts: list[Note | Doubt] = []
-    for (split, rest), members in by_words.items():
-        roles = grouped(members, lambda ref: _words(root, ref)[0])
-        images, masks = roles.get("image", []), [*roles.get("mask", []), *roles.get("objects", [])]
-        found = _fit(images, masks, description, split, rest)
-        if len(found) > 1:
-            other = f"{found[1].images} with {found[1].masks}"
-            doubts.append(
-                Doubt(
-                    "several_arrays",
-                    f"{found[0].images} with {found[0].masks} fit together, and {other} too.",
-                    f"Name those to use in data.yaml, as in `images: {_name(found[0].images)}` "
-                    f"and `masks: {_name(found[0].masks)}`.",
-                )
-            )
-        pairs += found[:1]
-    if not pairs:  # the names say nothing
-        for file, inside in grouped(refs, lambda ref: ref.file).items():
-            images, masks = _by_shape(inside)
-            pairs += _fit(images, masks, description, None, (file.stem,))[:1]
-    if not pairs:
-        listed = "; ".join(map(str, refs[:6])) + ("; …" if len(refs) > 6 else "")
-        raise DataError(
-            f"{place.path} holds no arrays of images and masks that fit together; expected names "
-            f"such as images and masks, with the shapes (n, h, w, c) and (n, h, w). It holds: "
-            f"{listed or 'no array with two axes'}. Name them in a data.yaml, as in `images: "
-            f"data.h5:x` and `masks: data.h5:y`."
-        )
-    used = {id(ref) for pair in pairs for ref in (pair.images, pair.masks)}
-    if spare := [str(ref) for ref in refs if id(ref) not in used]:
-        doubts.append(Note("unused_arrays", f"Arrays in no pair: {first_few(spare, 4)}."))
-    return pairs, doubts
-
-
-def _words(root: Path, ref: ArrayRef) -> tuple[str, str | None, tuple[str, ...]]:
-    """Role, split, and what remains of the names of folders, file and key."""
-    file = ref.file.relative_to(root) if ref.file.is_relative_to(root) else Path(ref.file.name)
-    parts = [*file.parent.parts, file.name.split(".")[0], *filter(None, ref.key.split("/"))]
-    role, split, rest = "", None, []
-    for part in parts:
-        part_role, part_split, remains = words_of(part)
-        role, split = part_role or role, part_split or split
-        rest += [remains] if remains else []
-    return role, split, tuple(rest)
-
-
-def _by_shape(members: Sequence[ArrayRef]) -> tuple[list[ArrayRef], list[ArrayRef]]:
-    """Of two arrays in a file, the one with an axis more holds the images."""
-    if len(members) != 2:
-        return [], []
-    fewer, more = sorted(members, key=lambda ref: len(ref.shape))
-    is_sure = len(more.shape) == len(fewer.shape) + 1 and fewer.dtype.kind in "biu"
-    return ([more], [fewer]) if is_sure else ([], [])
-
-
-def _fit(
-    images: Sequence[ArrayRef],
-    masks: Sequence[ArrayRef],
-    description: Description,
-    split: str | None,
-    rest: tuple[str, ...],
-) -> list[_Pair]:
-    """Pairs of arrays whose shapes fit."""
-    candidates = (
-        _Pair(i, m, tuple(readings(i.shape, m.shape, description.axes)), split, rest)
-        for i, m in product(images, masks)
-    )
-    return [pair for pair in candidates if pair.axes]
-
-
-def _stated(root: Path, name: str, refs: Sequence[ArrayRef]) -> ArrayRef:
-    file, _, key = name.partition(":")
-    for ref in refs:
-        if ref.file == root / file and ref.key == key.strip("/"):
-            return ref
-    here = first_few([_name(ref) for ref in refs if ref.file == root / file], 6)
-    raise DataError(f"data.yaml names the array {name}; {file} has {here or 'none'}.")
-
-
-def _name(ref: ArrayRef) -> str:
-    return f"{ref.file.name}:{ref.key}" if ref.key else ref.file.name
-
-
-def _volume(pair: _Pair, id_: str, is_case: bool) -> Volume:
+def _volume(pair: ArrayPair, id_: str, is_case: bool) -> Volume:
     kind = pair.images.dtype.name
     dtype = kind if kind in ("uint8", "uint16") else "uint8" if kind == "bool" else "float32"
     case = _CASE.fullmatch(id_)
@@ -208,10 +99,28 @@ def _volume(pair: _Pair, id_: str, is_case: bool) -> Volume:
         partial(_arrays, pair),
         dtype,
         split=pair.split,
+        members=_members(pair, id_),
     )
 
 
-def _arrays(pair: _Pair) -> tuple[np.ndarray, np.ndarray]:
+def _members(pair: ArrayPair, id_: str) -> list[tuple[str, str]]:
+    """Id and case of each image of a stack, as far as columns state them; `DataError` of others."""
+    columns = {kind: np.asarray(ref.read()).astype(str) for kind, ref in pair.columns.items()}
+    number = dict(zip(pair.axes[0].images, pair.images.shape, strict=True)).get("n", 1)
+    for kind, values in columns.items():
+        if len(values) != number or (kind == "id" and len(set(values.tolist())) < number):
+            raise DataError(
+                f"{pair.columns[kind]} does not fit the {number} images of {pair.images}; expected "
+                f"one {kind} for each{', all different' if kind == 'id' else ''}."
+            )
+    if not columns:
+        return []
+    ids = columns.get("id", np.array([n.replace("/", "-") for n in slice_names(id_, number)]))
+    ids = np.array([re.sub(r"[^\w.\-]+", "_", name) or "_" for name in ids.tolist()])
+    return list(zip(ids.tolist(), columns.get("case", ids).tolist(), strict=True))
+
+
+def _arrays(pair: ArrayPair) -> tuple[np.ndarray, np.ndarray]:
     axes = pair.axes[0]
     slices = axes.slices(pair.images.read())
     if slices.dtype == np.bool_:

@@ -12,7 +12,9 @@ from maskwright.data.readers.volumes.dicom_series import Frame, Series
 from maskwright.errors import DataError
 from maskwright.imageio.dicom.files import read_dicom
 from maskwright.imageio.dicom.image import dicom_stored
+from maskwright.imageio.header import reading
 
+_DAMAGE = (AttributeError, TypeError, ValueError, LookupError, NotImplementedError)
 _SAME_MM = 0.01  # by which equal places may differ
 _SEGMENT = "SegmentIdentificationSequence"
 _HALF = 0.5  # probability from which a pixel belongs to a fractional segment
@@ -34,7 +36,11 @@ class MaskFile:
 
 def open_mask_file(path: Path, series_of: Mapping[str, str]) -> MaskFile:
     """What the header of a SEG or RTSTRUCT says; `series_of` gives the series of instances."""
-    file = read_dicom(path, pixels=False)
+    with reading(path):
+        return _open(path, read_dicom(path, pixels=False), series_of)
+
+
+def _open(path: Path, file: Any, series_of: Mapping[str, str]) -> MaskFile:
     modality = str(file.get("Modality"))
     try:
         if modality == "SEG":
@@ -81,10 +87,11 @@ def frame_masks(mask: MaskFile, series: Series, others: Collection[str]) -> Iter
     `others` are instances of other series, on which masks of the same file may lie.
     """
     read = _segments if mask.modality == "SEG" else _regions
-    file = read_dicom(mask.path)
     try:
+        with reading(mask.path):
+            file = read_dicom(mask.path)
         yield from read(mask, file, series, others)
-    except (AttributeError, TypeError, ValueError, KeyError, IndexError) as error:
+    except _DAMAGE as error:
         raise DataError(
             f"{mask.path} is damaged: {type(error).__name__} in its {_WHAT[mask.modality]}."
         ) from None

@@ -102,7 +102,7 @@ def _write(place: Place, files: Sequence[Path], folder: Path) -> list[Note | Dou
         read = partial(_slices, each, here, others, drawing)
         grid, case = each.grid(), each.patient or f"study {_number(series, each)}"
         id_ = f"series{number:04}"
-        volumes.append(Volume(id_, case, read, each.dtype, each.spacing_mm, grid))
+        volumes.append(Volume(id_, case, read, each.dtype, each.spacing_mm, grid, key=each.key))
     stated = described_labels(Labels.create(drawing.names))
     remarks += write_volumes(folder, volumes, stated, ["Slices of DICOM series."])
     return [*remarks, *_told(series, annotated, masks, faults), *_overlaps(drawing)]

@@ -8,11 +8,13 @@ from typing import Any
 import numpy as np
 
 from maskwright.data.readers.volumes.grid import Grid
+from maskwright.data.readers.volumes.volume import digest
 from maskwright.data.samples import grouped
 from maskwright.errors import DataError
 from maskwright.imageio import IMAGE_SUFFIXES, MAX_PIXELS, natural_key
 from maskwright.imageio.dicom.files import is_dicom, read_dicom
 from maskwright.imageio.dicom.image import dicom_header
+from maskwright.imageio.header import reading
 
 MASK_MODALITIES = frozenset({"SEG", "RTSTRUCT"})
 _OTHERS = IMAGE_SUFFIXES - {".dcm"} | {".txt", ".csv", ".json", ".xml", ".yaml", ".gz", ".nii"}
@@ -64,6 +66,11 @@ class Series:
     by_place: bool
 
     @property
+    def key(self) -> str:
+        """Tells it from all other series, without its UIDs."""
+        return digest("".join(f"{frame.instance} {frame.index}" for frame in self.frames))
+
+    @property
     def spacing_mm(self) -> tuple[float, float] | None:
         """Of its frames where all agree."""
         spacings = {frame.spacing_mm for frame in self.frames}
@@ -105,7 +112,8 @@ def dicom_files(root: Path) -> Iterator[Path]:
 def modality_of(path: Path) -> str:
     """Modality of a DICOM file; `""` where it cannot be read or states none."""
     try:
-        return str(read_dicom(path, pixels=False).get("Modality") or "")
+        with reading(path):
+            return str(read_dicom(path, pixels=False).get("Modality") or "")
     except DataError:
         return ""
 
@@ -117,15 +125,18 @@ def list_series(paths: Iterable[Path]) -> tuple[list[Series], list[str]]:
     faults: list[str] = []
     for path in paths:
         try:
-            file = read_dicom(path, pixels=False)
-            if str(file.get("Modality")) in MASK_MODALITIES:
-                continue
-            header, number = dicom_header(path, file, MAX_PIXELS)
-            found = _frames(path, file, number)
+            with reading(path):
+                file = read_dicom(path, pixels=False)
+                if str(file.get("Modality")) in MASK_MODALITIES:
+                    continue
+                header, number = dicom_header(path, file, MAX_PIXELS)
+                found = _frames(path, file, number)
+                names = ("PatientID", "StudyInstanceUID", "Modality", "SeriesInstanceUID")
+                patient, study, modality, uid = (str(file.get(name) or "") for name in names)
         except DataError as error:
             faults.append(str(error))
             continue
-        uid = str(file.get("SeriesInstanceUID") or path.parent)
+        uid = uid or str(path.parent)
         for frame in found:
             direction = np.round(frame.directions or ((0,) * 3,) * 2, _SAME_DIRECTION) + 0.0
             key = (
@@ -134,12 +145,10 @@ def list_series(paths: Iterable[Path]) -> tuple[list[Series], list[str]]:
                 str(direction.tolist()),
             )
             frames.setdefault(key, []).append(frame)
-            patient = str(file.get("PatientID") or "").strip()
-            study = str(file.get("StudyInstanceUID") or "")
             size = (header.height, header.width)
             before = about[key][-1] if key in about else header.dtype
             dtype = header.dtype if header.dtype == before else "float32"
-            about[key] = (uid, patient, study, str(file.get("Modality") or ""), size, dtype)
+            about[key] = (uid, patient.strip(), study, modality, size, dtype)
     series = [Series(*about[key], *_ordered(inside)) for key, inside in frames.items()]
     return series, faults
 

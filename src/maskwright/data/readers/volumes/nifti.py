@@ -143,12 +143,26 @@ def open_nifti(path: Path, channels: bool = False) -> NiftiFile:
 
 
 def write_nifti(path: Path, slices: np.ndarray, grid: Grid) -> None:
-    """Write labels `(n, h, w)` as an array on a grid, which its header states in mm."""
+    """Write slices `(n, h, w)` or `(n, h, w, c)` as an array on a grid, whose header states mm.
+
+    Integers are written in 8 or 16 bits. `DataError` of other channels than one, or three in 8
+    bits.
+    """
     import nibabel
 
-    array = grid.to_array(slices)
-    kind = np.uint8 if array.max(initial=0) <= 255 else np.uint16
-    image = nibabel.Nifti1Image(np.ascontiguousarray(array, kind), np.array(grid.affine))
+    array = np.ascontiguousarray(grid.to_array(slices))
+    if array.ndim == 4 and array.shape[3] == 1:
+        array = array[..., 0]
+    if array.ndim == 4 and (array.shape[3] != 3 or array.dtype != np.uint8):
+        raise DataError(
+            f"{path.name} would have {array.shape[3]} channels of {array.dtype}; NIfTI holds one, "
+            f"or three of 8 bits: write nnU-Net raw data, with a file for each channel."
+        )
+    if array.ndim == 4:
+        array = array.view([("R", "u1"), ("G", "u1"), ("B", "u1")])[..., 0]
+    elif array.dtype.kind in "iu" and array.dtype != np.uint16:
+        array = array.astype(np.uint8 if array.max(initial=0) <= 255 else np.uint16)
+    image = nibabel.Nifti1Image(array, np.array(grid.affine))
     image.header.set_xyzt_units("mm")
     image.set_qform(image.affine, code="scanner")
     image.set_sform(image.affine, code="scanner")

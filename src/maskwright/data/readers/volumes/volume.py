@@ -1,5 +1,6 @@
 """Volumes and stacks as 2-D samples: slices, masks and spacing in files with a manifest."""
 
+import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,8 +16,8 @@ from maskwright.data.samples import Note, Sample, counted
 from maskwright.errors import DataError
 from maskwright.imageio import write_image, write_mask, write_text
 
-GRIDS_FILE = "volumes.json"
-"""Beside the manifest: the grid of each volume whose slices it lists."""
+VOLUMES_FILE = "volumes.json"
+"""Beside the manifest: grid and key of each volume whose slices it lists."""
 
 DTYPES = ("uint8", "uint16", "float32")
 """Types of pixels, each of which holds all values of those before it."""
@@ -37,6 +38,8 @@ class Volume:
         spacing_mm: From row to row and from column to column; `None` where it is unknown.
         grid: Where the voxels lie, to write masks back; `None` of arrays.
         label: What all of it is, for classification.
+        key: Tells what it was cut from, without naming it; see `digest`.
+        members: Id and case of each slice, where the slices are images of their own.
     """
 
     id: str
@@ -47,6 +50,8 @@ class Volume:
     grid: Grid | None = None
     split: str | None = None
     label: str | None = None
+    key: str = ""
+    members: Sequence[tuple[str, str]] = ()
 
 
 def common_dtype(volumes: Iterable[Volume]) -> str:
@@ -66,7 +71,7 @@ def write_volumes(
     """
     dtype = common_dtype(volumes)
     samples: list[Sample] = []
-    grids: dict[str, Any] = {}
+    origins: dict[str, Any] = {}
     faults: list[str] = []
     for volume in volumes:
         try:
@@ -74,12 +79,12 @@ def write_volumes(
         except DataError as error:
             faults.append(str(error))
         else:
-            if volume.grid is not None:
-                grids[volume.id] = volume.grid.to_dict()
+            grid = None if volume.grid is None else volume.grid.to_dict()
+            origins[volume.id] = {"grid": grid, "key": volume.key}
     if not samples:
         reason = f" The first: {faults[0]}" if faults else ""
         raise DataError(f"No volume of {len(volumes)} can be used.{reason}")
-    write_text(folder / GRIDS_FILE, json.dumps(grids))
+    write_text(folder / VOLUMES_FILE, json.dumps(origins))
     # Values of volumes are classes, also where no file names them.
     write_described(folder, samples, {"encoding": "indices", **stated}, remarks)
     if not faults:
@@ -100,6 +105,8 @@ def write_slices(folder: Path, volume: Volume, dtype: str) -> list[Sample]:
     plain = slices.shape[3] in (1, 3) and dtype != "float32"
     suffix = ".png" if plain else ".tif"
     names = slice_names(volume.id, len(slices))
+    names = [id_ for id_, _ in volume.members] or names
+    cases = [case for _, case in volume.members] or [volume.case] * len(slices)
 
     def write(number: int) -> Sample:
         image = folder / "images" / f"{names[number]}{suffix}"
@@ -113,7 +120,7 @@ def write_slices(folder: Path, volume: Volume, dtype: str) -> list[Sample]:
             id_,
             image,
             masks,
-            volume.case or id_,
+            cases[number] or id_,
             volume.split,
             volume.label,
             spacing_mm=volume.spacing_mm,
@@ -129,12 +136,24 @@ def slice_names(id_: str, number: int) -> list[str]:
 
 
 def read_grids(folder: Path) -> dict[str, Grid]:
-    """Grids of the volumes whose slices lie in a folder, by their ids; empty where it has none."""
-    path = folder / GRIDS_FILE
-    if not path.is_file():
-        return {}
-    grids = json.loads(path.read_text(encoding="utf-8"))
-    return {id_: Grid.from_dict(values) for id_, values in grids.items()}
+    """Grids of the volumes whose slices lie in a folder, by their ids, where they are known."""
+    grids = {id_: origin["grid"] for id_, origin in _read_origins(folder).items()}
+    return {id_: Grid.from_dict(values) for id_, values in grids.items() if values is not None}
+
+
+def read_keys(folder: Path) -> dict[str, str]:
+    """Keys of the volumes whose slices lie in a folder, by their ids."""
+    return {id_: origin["key"] for id_, origin in _read_origins(folder).items()}
+
+
+def _read_origins(folder: Path) -> dict[str, Any]:
+    path = folder / VOLUMES_FILE
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+
+
+def digest(text: str) -> str:
+    """Short text that differs where another does, and does not tell it."""
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:16]
 
 
 def integer_labels(values: np.ndarray, path: Path) -> np.ndarray:

@@ -8,7 +8,7 @@ import numpy as np
 from maskwright.data.readers.volumes.grid import Grid
 from maskwright.data.readers.volumes.nifti import write_nifti
 from maskwright.data.readers.volumes.unlabeled import CutVolumes
-from maskwright.data.writers.dicom_seg import write_dicom_seg
+from maskwright.data.writers.volumes.dicom_seg import write_dicom_seg
 from maskwright.imageio import write_table
 
 SOURCES_FILE = "volumes.csv"

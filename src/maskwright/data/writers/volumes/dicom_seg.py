@@ -1,16 +1,55 @@
-"""DICOM segmentation objects (SEG) on the images of a series."""
+"""Writer of DICOM segmentation objects (SEG), on the images of the series that they are of."""
 
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from maskwright import __version__
-from maskwright.data.readers.volumes.dicom_series import Series
+from maskwright.data.dataset import DataSet
+from maskwright.data.readers.volumes.dicom_series import (
+    Series,
+    by_path,
+    dicom_files,
+    list_series,
+)
+from maskwright.data.readers.volumes.volume import read_keys, slice_names
+from maskwright.data.writers.base import Writer
 from maskwright.errors import DataError
 from maskwright.imageio import atomic_write
 from maskwright.imageio.dicom.files import read_dicom
 from maskwright.labels import BACKGROUND_NAMES, IGNORE_LABEL
+
+
+def _write(dataset: DataSet, folder: Path) -> None:
+    """Copy the files of each series, and write a SEG beside them."""
+    origin = Path(dataset.origin)
+    origin = origin if origin.is_dir() else origin.parent
+    series, _ = list_series(dicom_files(origin))
+    by_key = {each.key: each for each in series}
+    ids = read_keys(dataset.root)
+    of_volume = {id_: by_key[key] for id_, key in ids.items() if key in by_key}
+    if not ids or len(of_volume) < len(ids):
+        raise DataError(
+            f"DICOM SEG is written on the images of DICOM series, of which {origin} holds "
+            f"{len(of_volume)} for this data set; expected a data set of DICOM with all its files."
+        )
+    samples = {sample.id: sample for sample in dataset.samples}
+    for id_, each in of_volume.items():
+        names = [name.replace("/", "-") for name in slice_names(id_, len(each.frames))]
+        if missing := [name for name in names if name not in samples]:
+            raise DataError(f"The slice {missing[0]} cannot be used; expected all of a series.")
+        place = folder / (samples[names[0]].split or "train") / id_
+        place.mkdir(parents=True)
+        for number, path in enumerate(by_path(each.frames)):
+            shutil.copyfile(path, place / f"{number:05}.dcm")
+        labels = np.stack([dataset.read_mask(samples[name]) for name in names])
+        seg = place / "segmentation.dcm"
+        write_dicom_seg(seg, each, labels, dataset.labels.names, automatic=False)
+
+
+DICOM_SEG = Writer("dicom-seg", "DICOM series with segmentation objects (SEG)", _write)
 
 
 def write_dicom_seg(

@@ -1,0 +1,50 @@
+"""Writer of folders like those of Cityscapes."""
+
+from pathlib import Path
+
+import numpy as np
+
+from maskwright.data.dataset import DataSet
+from maskwright.data.readers.published.cityscapes import (
+    CLASSES,
+    IMAGES_ENDING,
+    LABELS_ENDING,
+    OBJECTS_ENDING,
+    PER_CLASS,
+)
+from maskwright.data.samples import Sample
+from maskwright.data.writers.base import Writer
+from maskwright.data.writers.images import for_each_sample
+from maskwright.errors import DataError
+from maskwright.imageio import write_image, write_mask
+from maskwright.labels import IGNORE_LABEL
+
+
+def _write(dataset: DataSet, folder: Path) -> None:
+    others = [name for name in dataset.labels.names if name not in CLASSES]
+    if others:
+        raise DataError(
+            f"Cityscapes has no class {', '.join(others)}; expected some of {', '.join(CLASSES)}."
+        )
+    id_of = np.zeros(IGNORE_LABEL + 1, np.int32)  # 0 is unlabeled
+    id_of[: len(dataset.labels.names)] = [CLASSES[name][0] for name in dataset.labels.names]
+
+    def write(sample: Sample) -> None:
+        split = sample.split or "train"
+        city = sample.id.split("_")[0]
+        image, labels = dataset.read(sample)
+        write_image(folder / "leftImg8bit" / split / city / f"{sample.id}{IMAGES_ENDING}", image)
+        place = folder / "gtFine" / split / city
+        ids = id_of[labels]
+        write_mask(place / f"{sample.id}{LABELS_ENDING}", ids)
+        if dataset.instances:
+            numbers = dataset.read_instances(sample)
+            if numbers.max(initial=0) > PER_CLASS:
+                raise DataError(f"{sample.image} has more than {PER_CLASS} objects.")
+            objects = np.where(numbers > 0, ids * PER_CLASS + numbers - 1, ids)
+            write_mask(place / f"{sample.id}{OBJECTS_ENDING}", objects)
+
+    for_each_sample(dataset, write)
+
+
+CITYSCAPES = Writer("cityscapes", "leftImg8bit and gtFine of Cityscapes, of its 19 classes", _write)

@@ -1,0 +1,1 @@
+"""Writers of volumes and stacks: NIfTI, nnU-Net, DICOM SEG and arrays."""
