@@ -109,11 +109,15 @@ def _write(
         volume_of([file], real[pair.masks[0]], id_, plane, case or id_, pair.split, label)
         for file, pair, id_, case, label in zip(files, pairs, ids, cases, labels, strict=True)
     ]
+    stated = {"encoding": "indices"}  # values are classes, also where no file names them
     remarks += _several_masks(pairs)
     if alone := [real[file.path].name for file in pairing.skipped if file.path in real]:
         text = f"{counted(len(alone), 'volume')} in no pair: {first_few(alone, 4)}."
         remarks.append(Note("unpaired_volumes", text))
-    return [*remarks, *write_volumes(folder, volumes, {}, [f"{plane} slices of NIfTI volumes."])]
+    return [
+        *remarks,
+        *write_volumes(folder, volumes, stated, [f"{plane} slices of NIfTI volumes."]),
+    ]
 
 
 def _several_masks(pairs: Sequence[Pair]) -> list[Doubt]:

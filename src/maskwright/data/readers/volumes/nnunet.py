@@ -115,7 +115,8 @@ def _write(
     place: Place, content: dict[str, Any], cases: Sequence[_Case], folder: Path
 ) -> list[Note | Doubt]:
     description = place.description or Description()
-    stated, remarks = _stated(content, description)
+    classes, remarks = _stated(content, description)
+    stated = {"encoding": "indices", **classes}
     if _ending(content) in SUFFIXES:
         several = _channels(content) > 1
         files = [[open_nifti(path, channels=several) for path in case.channels] for case in cases]

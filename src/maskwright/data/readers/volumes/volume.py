@@ -85,8 +85,7 @@ def write_volumes(
         reason = f" The first: {faults[0]}" if faults else ""
         raise DataError(f"No volume of {len(volumes)} can be used.{reason}")
     write_text(folder / VOLUMES_FILE, json.dumps(origins))
-    # Values of volumes are classes, also where no file names them.
-    write_described(folder, samples, {"encoding": "indices", **stated}, remarks)
+    write_described(folder, samples, stated, remarks)
     if not faults:
         return []
     text = f"Skipped: {counted(len(faults), 'volume')} of {len(volumes)}, the first: {faults[0]}"
