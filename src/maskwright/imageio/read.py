@@ -35,7 +35,7 @@ from maskwright.imageio.header import (
     start_of,
     upright,
 )
-from maskwright.imageio.rasters import PNG_MAGIC, check_checksums, cut_at_midpoint, late_exif
+from maskwright.imageio.rasters import PNG_MAGIC, checked_png, cut_at_midpoint, late_exif
 from maskwright.imageio.tiff import TIFF_MAGIC, open_tiff_image
 
 _FORMATS = ("PNG", "JPEG", "GIF", "WEBP", "BMP", "PPM", "JPEG2000")
@@ -176,18 +176,16 @@ def _open_raster(path: Path | NamedBytes, start: bytes, max_pixels: int) -> Iter
         header = _header(image, start)
 
         def pixels() -> np.ndarray:
-            if is_png:
-                check_checksums(path)
-            return _decode(path, image, start)[..., : header.channels]
+            content = checked_png(path) if is_png else b""
+            return _decode(image, content, start)[..., : header.channels]
 
         def mask_values() -> tuple[np.ndarray, np.ndarray | None]:
-            if is_png:
-                check_checksums(path)
+            content = checked_png(path) if is_png else b""
             if image.mode == "P":
                 palette = np.array(image.getpalette("RGB"), np.uint8).reshape(-1, 3)
                 return np.asarray(image)[..., None], palette
             # Pillow scales 2-bit and 4-bit gray values to 255, which would change labels.
-            return _decode(path, image, start) // {2: 85, 4: 17}.get(_png_depth(start), 1), None
+            return _decode(image, content, start) // {2: 85, 4: 17}.get(_png_depth(start), 1), None
 
         lossy_webp = image.format == "WEBP" and b"VP8L" not in start
         lossy = image.format in {"JPEG", "MPO", "JPEG2000"} or lossy_webp
@@ -223,13 +221,16 @@ def _header(image: Image.Image, start: bytes) -> Header:
     )
 
 
-def _decode(path: Path | NamedBytes, image: Image.Image, start: bytes) -> np.ndarray:
-    """Decode to `(h, w, c)`, one or three channels and possibly alpha, in the dtype of the file."""
+def _decode(image: Image.Image, content: bytes, start: bytes) -> np.ndarray:
+    """Decode to `(h, w, c)`, one or three channels and possibly alpha, in the dtype of the file.
+
+    `content` is that of a PNG file, `start` its beginning.
+    """
     depth = _png_depth(start)
     plain = image.mode in {"L", "LA", "RGB", "RGBA"} and "transparency" not in image.info
     # Of 8 bits, interlaced ones are left to Pillow: imagecodecs prints to the terminal.
     if depth == 16 or (depth == 8 and plain and not start[28]):
-        pixels = imagecodecs.png_decode(path.read_bytes())
+        pixels = imagecodecs.png_decode(content)
     else:
         if image.mode == "1":
             image = image.convert("L")
