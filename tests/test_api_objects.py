@@ -13,7 +13,7 @@ from maskwright.data import open_dataset
 from maskwright.errors import ConfigError, DataError
 from maskwright.imageio import read_image, read_mask, write_image
 from maskwright.model_card import InstanceCard
-from maskwright.rle import encode_rle, outline
+from maskwright.rle import encode_rle, outlines
 from maskwright.tasks.instances import InstancePredictor
 
 pytestmark = pytest.mark.usefixtures("uncompiled")
@@ -198,7 +198,8 @@ def test_coco_goes_in_and_out_without_loss(tmp_path):
     crowd = np.zeros(size, bool)
     crowd[30:40] = True
     runs = encode_rle(crowd)
-    shapes = [encode_rle(ring), outline(parts), encode_rle(over), runs]
+    rings = [outer for (outer,) in outlines(parts)]
+    shapes = [encode_rle(ring), rings, encode_rle(over), runs]
     annotations = [
         {"id": n, "image_id": 1, "category_id": 7, "segmentation": s, "iscrowd": int(n == 3)}
         for n, s in enumerate(shapes)

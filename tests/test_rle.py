@@ -3,7 +3,7 @@ import pytest
 from pycocotools import mask as coco
 
 from maskwright.errors import DataError
-from maskwright.rle import decode_rle, encode_rle, fill_polygons, outline
+from maskwright.rle import decode_rle, encode_rle, fill_polygons, one_ring, outlines
 
 MASK = np.array([[0, 1, 1], [0, 1, 0], [1, 0, 0]], bool)
 
@@ -109,20 +109,22 @@ def test_areas_of_slanted_polygons_are_right():
     )
 
 
-def test_the_outline_of_a_mask_gives_it_back():
-    assert outline(np.pad(np.ones((2, 3), bool), 1)) == [[1, 1, 1, 3, 4, 3, 4, 1]]
+def test_the_outlines_of_a_mask_give_it_back():
+    assert outlines(np.pad(np.ones((2, 3), bool), 1)) == [[[1, 1, 1, 3, 4, 3, 4, 1]]]
+    assert outlines(np.zeros((3, 3), bool)) == []
     rng = np.random.default_rng(1)
-    y, x = np.mgrid[:40, :50]
-    for _ in range(20):
-        mask = np.zeros((40, 50), bool)
-        for row, column, radius in zip(
-            *rng.integers((0, 0, 2), (40, 50, 12), (4, 3)).T, strict=True
-        ):
-            mask |= np.hypot(y - row, (x - column) * 0.6) < radius
-        filled = fill_polygons(outline(mask), mask.shape)
-        assert (filled | mask == filled).all()
-        assert (outline(filled)) == outline(mask)
-    assert (fill_polygons(outline(MASK), (3, 3)) == MASK).all()
+    for share in (0.1, 0.3, 0.5, 0.7, 0.9, 0.99):
+        mask = rng.random((40, 50)) < share  # parts that touch at corners, and holes in holes
+        filled = np.zeros(mask.shape, bool)
+        for outer, *holes in outlines(mask):
+            inside = fill_polygons([outer], mask.shape) & ~fill_polygons(holes, mask.shape)
+            assert (fill_polygons([one_ring([outer, *holes])], mask.shape) == inside).all()
+            filled |= inside
+        assert (filled == mask).all()
+        rings = [ring for part in outlines(mask) for ring in part]
+        assert (fill_polygons([one_ring(rings)], mask.shape) == mask).all()
+    ring = np.pad(np.zeros((1, 1), bool), 1, constant_values=True)
+    assert [len(part) for part in outlines(ring)] == [2]
 
 
 @pytest.mark.parametrize("counts", [[2**62] * 4 + [4], [1.9, 2.1], [[4]], [2**64, 1], [True], []])

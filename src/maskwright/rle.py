@@ -10,6 +10,7 @@ from typing import Any
 import cv2
 import numpy as np
 from pycocotools import mask as coco
+from scipy.spatial import cKDTree
 
 from maskwright.errors import DataError
 
@@ -82,22 +83,43 @@ def fill_polygons(polygons: Sequence[Sequence[float]], size: tuple[int, int]) ->
     return coco.decode(coco.merge(coco.frPyObjects(filled, height, width))).view(bool)
 
 
-def outline(mask: np.ndarray) -> list[list[float]]:
-    """Polygons `x, y, x, y, …` along the edges of pixels around each part of a mask `(h, w)`.
+def outlines(mask: np.ndarray) -> list[list[list[float]]]:
+    """Rings `x, y, x, y, …` along the edges of pixels around each part of a mask `(h, w)`.
 
-    `fill_polygons` gives the mask back; holes, which COCO's polygons cannot have, are filled.
+    A part is the ring around it and the rings of its holes; `fill_polygons` of the former, without
+    that of the latter, gives the mask back.
     """
     # Each pixel is enlarged to 2 x 2: the contour through their centers then knows its sides.
     fine = np.repeat(np.repeat(mask.astype(np.uint8), 2, axis=0), 2, axis=1)
-    contours, _ = cv2.findContours(fine, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    polygons = []
-    for contour in contours:
-        points = (contour[:, 0].astype(np.int64) + 1) // 2
+    contours, hierarchy = cv2.findContours(fine, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
+    parts: dict[int, list[list[float]]] = {}
+    parents = [] if hierarchy is None else hierarchy[0, :, 3].tolist()
+    for place in sorted(range(len(contours)), key=lambda place: parents[place] >= 0):
+        points = (contours[place][:, 0].astype(np.int64) + 1) // 2
         points = points[(points != np.roll(points, 1, axis=0)).any(axis=1)]
         before, after = points - np.roll(points, 1, axis=0), np.roll(points, -1, axis=0) - points
         turns = before[:, 0] * after[:, 1] != before[:, 1] * after[:, 0]
-        polygons.append([float(value) for value in points[turns].ravel()])
-    return polygons
+        ring = [float(value) for value in points[turns].ravel()]
+        parent = parents[place]
+        parts.setdefault(place if parent < 0 else parent, []).append(ring)
+    return list(parts.values())
+
+
+def one_ring(rings: Sequence[Sequence[float]]) -> list[float]:
+    """Ring that joins several, such as that around a part and those of its holes.
+
+    Each is entered from the nearest point of those before and left the same way, so that the cut
+    between them has no area where what is crossed twice is outside.
+    """
+    joined, *others = (np.array(ring, np.float64).reshape(-1, 2) for ring in rings)
+    for ring in others:
+        distances, nearest = cKDTree(joined).query(ring)
+        begin = int(np.argmin(distances))
+        end = int(np.asarray(nearest)[begin])
+        turned = np.roll(ring, -begin, axis=0)
+        parts = joined[: end + 1], turned, turned[:1], joined[end:]
+        joined = np.concatenate(parts)
+    return [float(value) for value in joined.ravel()]
 
 
 def _checked_size(size: Sequence[int]) -> tuple[int, int]:

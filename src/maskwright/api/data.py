@@ -17,7 +17,7 @@ from maskwright.imageio.write import checked_image_path
 from maskwright.tasks.regions.extraction.crops import CropSpec
 from maskwright.tasks.regions.extraction.table import write_regions
 from maskwright.tasks.settings import report_skipped
-from maskwright.types import OnMessage, Outside, RegionKind, show_alert
+from maskwright.types import Alert, OnMessage, Outside, RegionKind, show_alert
 
 
 @checked
@@ -63,6 +63,7 @@ def convert(
     out: str | Path,
     to: str,
     *,
+    ignored_as_background: bool = False,
     on_message: OnMessage = show_alert,
 ) -> Path:
     """Write a data set in another format, with copies of its images.
@@ -70,6 +71,8 @@ def convert(
     Args:
         out: Folder that must not exist, or be empty; it appears when it is complete.
         to: Name of the format, one of `maskwright.data.writers.WRITERS`.
+        ignored_as_background: Whether pixels that are ignored become background, for formats that
+            cannot hold them.
 
     Raises:
         ConfigError: If there is no such format, or the folder holds something.
@@ -77,7 +80,9 @@ def convert(
     """
     dataset = open_dataset(data, val_share=0, test_share=0)
     report_skipped(dataset, on_message)
-    convert_dataset(dataset, Path(out), to)
+    messages = convert_dataset(dataset, Path(out), to, ignored_as_background=ignored_as_background)
+    for message in messages:
+        on_message(Alert(message))
     return Path(out)
 
 

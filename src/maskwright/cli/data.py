@@ -50,11 +50,21 @@ def convert(
     data: options.Data,
     out: Annotated[Path, Option("-o", "--out", help="New folder for the converted data set.")],
     to: Annotated[str, Option("--to", help="Format to write; an unknown one lists them all.")],
+    ignored_as_background: Annotated[
+        bool, Option("--ignored-as-background", help="Write ignored pixels as background.")
+    ] = False,
 ) -> None:
     """Write a data set in another format, with copies of its images."""
     from maskwright import api
 
-    print_message(f"Converted to {to} in {api.convert(data, out, to)}.")
+    folder = api.convert(
+        data,
+        out,
+        to,
+        ignored_as_background=ignored_as_background,
+        on_message=print_message,
+    )
+    print_message(f"Converted to {to} in {folder}.")
 
 
 def _show(report: "AuditReport") -> None:

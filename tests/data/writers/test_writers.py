@@ -1,3 +1,5 @@
+import json
+
 import numpy as np
 import pytest
 
@@ -5,7 +7,7 @@ import maskwright
 from drawing_samples import draw
 from maskwright.data import open_dataset
 from maskwright.data.writers import WRITERS
-from maskwright.errors import ConfigError
+from maskwright.errors import ConfigError, DataError, MaskwrightWarning
 
 LABELS = np.array(
     [
@@ -18,6 +20,9 @@ LABELS = np.array(
     np.uint8,
 )
 """A ring, touching shapes of three classes, and two parts that touch at a corner."""
+
+VOLUMES = ("nifti", "dicom-seg", "nnunet", "npz", "hdf5", "cityscapes", "ade20k")
+FORMATS = [name for name in WRITERS if name not in VOLUMES]
 
 
 @pytest.fixture(autouse=True)
@@ -53,6 +58,108 @@ def test_labels_are_equal_after_a_round_trip(name, folder, tmp_path):
     after = open_dataset(out, val_share=0, test_share=0)
     assert after.labels.names == before.labels.names
     assert contents(after) == contents(before)
+    if name in VOLUMES:
+        return
+    again = maskwright.convert(out, tmp_path / "again", name)
+    assert contents(open_dataset(again, val_share=0, test_share=0)) == contents(before)
+
+
+def square(left, top, side):
+    right, bottom = left + side, top + side
+    return [left, top, right, top, right, bottom, left, bottom]
+
+
+@pytest.fixture
+def objects(tmp_path):
+    """COCO annotations of two objects that overlap, of which one has two parts."""
+    rings = [[1.5, 1, 7.3, 1, 6, 5.5, 1.1, 4.9], *([square(8, 7, 2), square(0, 7, 2)])]
+    entries = [([rings[0]], 1), (rings[1:], 2), ([square(4, 3, 3)], 2)]
+    draw(tmp_path / "objects" / "a.png", np.full((10, 12, 3), 90, np.uint8))
+    content = {
+        "images": [{"id": 1, "file_name": "a.png", "height": 10, "width": 12}],
+        "categories": [{"id": 1, "name": "owl"}, {"id": 2, "name": "cat"}],
+        "annotations": [
+            {"id": n, "image_id": 1, "category_id": category, "segmentation": shape, "iscrowd": 0}
+            for n, (shape, category) in enumerate(entries, start=1)
+        ],
+    }
+    (tmp_path / "objects" / "instances.json").write_text(json.dumps(content))
+    return tmp_path / "objects"
+
+
+def drawn(source):
+    """Labels of the image, and class and mask of every object."""
+    dataset = open_dataset(source, val_share=0, test_share=0)
+    (sample,) = dataset.samples
+    instances = dataset.read_objects(sample)
+    names = [dataset.labels.names[label] for label in instances.labels]
+    masks = [instances.mask(n).tolist() for n in range(len(instances))]
+    listed = json.loads(sample.instances.read_text())["objects"]
+    polygons = [each.get("polygons") for each in listed]
+    return dataset.read_mask(sample).tolist(), list(zip(names, masks, strict=True)), polygons
+
+
+OBJECTS = ("coco", "coco-rle", "yolo", "labelme", "cvat", "label-studio", "label-studio-brush")
+
+
+@pytest.mark.parametrize("name", [*OBJECTS, "supervisely", "kaggle", "geojson", "masks"])
+def test_objects_that_overlap_are_equal_after_a_round_trip(name, objects, tmp_path):
+    labels, before, polygons = drawn(objects)
+    assert len(before) == 3
+    out = maskwright.convert(objects, tmp_path / "out", name)
+    labels_after, after, polygons_after = drawn(out)
+    assert labels_after == labels
+    assert after == before
+    if name in ("coco", "labelme", "cvat", "geojson"):
+        assert polygons_after == polygons
+    if name in ("yolo", "label-studio"):  # whose objects have one ring
+        assert polygons_after[::2] == polygons[::2]
+
+
+@pytest.mark.parametrize("name", ["coco-panoptic"])
+def test_objects_that_overlap_are_refused_by_formats_of_one_number_a_pixel(name, objects, tmp_path):
+    with pytest.raises(DataError, match="cannot hold objects that overlap"):
+        maskwright.convert(objects, tmp_path / "out", name)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("name", ["masks", "coco", "coco-rle", "labelme"])
+def test_pixels_of_crowds_stay_ignored(name, objects, tmp_path):
+    content = json.loads((objects / "instances.json").read_text())
+    crowd = {"size": [10, 12], "counts": [60, 60]}  # half of the image, with objects in it
+    facts = {"id": 9, "image_id": 1, "category_id": 1, "iscrowd": 1}
+    content["annotations"].append({**facts, "segmentation": crowd})
+    (objects / "instances.json").write_text(json.dumps(content))
+    before = drawn(objects)[0]
+    assert sum(row.count(255) for row in before) > 20
+    out = open_dataset(maskwright.convert(objects, tmp_path / "out", name))
+    assert out.read_mask(out.samples[0]).tolist() == before
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_ignored_pixels_are_kept_or_refused(name, folder, tmp_path):
+    mask = LABELS.copy()
+    mask[3:, 2:5] = 255
+    draw(folder / "train" / "masks" / "a.png", mask)
+    with (folder / "data.yaml").open("a") as file:
+        file.write("ignore: [255]\n")
+    before = open_dataset(folder, val_share=0, test_share=0)
+    if name not in ("masks", "voc", "coco", "coco-rle", "coco-panoptic", "labelme"):
+        with pytest.raises(DataError, match=r"a\.png has pixels that are ignored"):
+            maskwright.convert(folder, tmp_path / "out", name)
+        out = maskwright.convert(folder, tmp_path / "out", name, ignored_as_background=True)
+        after = contents(open_dataset(out, val_share=0, test_share=0))
+        assert after["a"] == ("train", np.where(mask == 255, 0, mask).tolist())
+        return
+    out = maskwright.convert(folder, tmp_path / "out", name)
+    after = open_dataset(out, val_share=0, test_share=0)
+    assert after.labels.names == before.labels.names
+    assert contents(after) == contents(before)
+
+
+def test_what_a_format_does_not_hold_is_told(objects, tmp_path):
+    with pytest.warns(MaskwrightWarning, match="objects are not told apart any more"):
+        maskwright.convert(objects, tmp_path / "out", "voc")
 
 
 def test_nothing_is_written_over_and_formats_are_named(folder, tmp_path):

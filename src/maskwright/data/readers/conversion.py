@@ -3,7 +3,7 @@
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -23,6 +23,7 @@ def convert(
     sources: Sequence[Path],
     write: Callable[[Path], Iterable[Note | Doubt]],
     anonymous: bool = False,
+    settled: Collection[str] = (),
 ) -> Place:
     """Place of the converted files of a data set, which are written unless they are there already.
 
@@ -33,6 +34,7 @@ def convert(
         write: Writes a manifest with its data.yaml and masks into an empty folder, see
             `write_described`, and returns what is to be told of them.
         anonymous: Whether the folder must not be named after the data, as that of patients.
+        settled: Keys of data.yaml that `write` has followed; others hold for what it wrote.
     """
     root = (place.path if place.path.is_dir() else place.path.parent).resolve()
     origin = root if place.path.exists() else place.source
@@ -47,7 +49,7 @@ def convert(
     remarks = json.loads((folder / _REMARKS).read_text(encoding="utf-8"))
     stated = {}
     if place.description is not None:
-        keys = place.description.model_fields_set - {"root"} - PLACES
+        keys = place.description.model_fields_set - {"root", *settled} - PLACES
         stated = {key: getattr(place.description, key) for key in keys}
         if splits := place.description.splits:
             files = {s: str(root / names) for s, names in splits.items() if isinstance(names, str)}

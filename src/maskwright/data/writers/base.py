@@ -16,8 +16,12 @@ class Writer:
         about: For people, as `"COCO annotations with polygons"`.
         write: Writes a whole data set into an empty folder; `DataError` where the format cannot
             hold it.
+        objects: Whether it holds objects one by one, not only a mask of classes.
+        facts: Whether it holds cases, weights and labels of images and regions.
     """
 
     name: str
     about: str
     write: Callable[[DataSet, Path], None]
+    objects: bool = False
+    facts: bool = False

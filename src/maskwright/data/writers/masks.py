@@ -28,4 +28,5 @@ def _write(dataset: DataSet, folder: Path) -> None:
     write_described(folder, samples, stated, [f"Converted from {dataset.layout}."])
 
 
-MASKS = Writer("masks", "PNG masks of classes, with a manifest and a data.yaml", _write)
+_ABOUT = "PNG masks of classes, lists of objects, a manifest and a data.yaml"
+MASKS = Writer("masks", _ABOUT, _write, objects=True, facts=True)

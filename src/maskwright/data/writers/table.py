@@ -1,28 +1,53 @@
 """WRITERS, and the conversion of a data set by one of them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from maskwright.data.dataset import DataSet
+from maskwright.data.writers.annotations.coco import COCO_WRITERS
+from maskwright.data.writers.annotations.cvat import CVAT_WRITER
+from maskwright.data.writers.annotations.geojson import GEOJSON_WRITER
+from maskwright.data.writers.annotations.label_studio import LABEL_STUDIO_WRITERS
+from maskwright.data.writers.annotations.labelme import LABELME_WRITER
+from maskwright.data.writers.annotations.run_lengths import RUN_LENGTHS_WRITER
+from maskwright.data.writers.annotations.supervisely import SUPERVISELY_WRITER
+from maskwright.data.writers.annotations.yolo import YOLO_WRITER
 from maskwright.data.writers.base import Writer
 from maskwright.data.writers.masks import MASKS
 from maskwright.data.writers.published.ade20k import ADE20K
 from maskwright.data.writers.published.cityscapes import CITYSCAPES
+from maskwright.data.writers.voc import VOC_WRITER
 from maskwright.data.writers.volumes.arrays import HDF5, NPZ
 from maskwright.data.writers.volumes.dicom_seg import DICOM_SEG
 from maskwright.data.writers.volumes.nifti import NIFTI
 from maskwright.data.writers.volumes.nnunet import NNUNET
-from maskwright.errors import ConfigError
+from maskwright.errors import ConfigError, DataError
 from maskwright.imageio import atomic_folder
+from maskwright.labels import IGNORE_LABEL
 
+_ANNOTATIONS = (
+    *(VOC_WRITER, *COCO_WRITERS, YOLO_WRITER, LABELME_WRITER, CVAT_WRITER),
+    *(*LABEL_STUDIO_WRITERS, SUPERVISELY_WRITER, RUN_LENGTHS_WRITER, GEOJSON_WRITER),
+)
 _VOLUMES = (NIFTI, DICOM_SEG, NNUNET, NPZ, HDF5)
 _PUBLISHED = (CITYSCAPES, ADE20K)
-WRITERS: Mapping[str, Writer] = {writer.name: writer for writer in (MASKS, *_VOLUMES, *_PUBLISHED)}
+_WRITERS = (MASKS, *_ANNOTATIONS, *_VOLUMES, *_PUBLISHED)
+
+WRITERS: Mapping[str, Writer] = {writer.name: writer for writer in _WRITERS}
 """Formats by the name that `maskwright convert --to` takes."""
 
 
-def convert_dataset(dataset: DataSet, out: Path, to: str) -> None:
+def convert_dataset(
+    dataset: DataSet, out: Path, to: str, *, ignored_as_background: bool = False
+) -> list[str]:
     """Write a data set in a format into a new folder, which appears when it is complete.
+
+    Args:
+        ignored_as_background: Whether pixels that are ignored become background.
+
+    Returns:
+        What the format does not hold, a sentence for each.
 
     Raises:
         ConfigError: If there is no such format, or the folder exists and is not empty.
@@ -32,7 +57,36 @@ def convert_dataset(dataset: DataSet, out: Path, to: str) -> None:
         raise ConfigError(f"There is no format {to!r} to write; expected {', '.join(WRITERS)}.")
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise ConfigError(f"{out} exists already; name a new folder for the converted data.")
+    if ignored_as_background:
+        dataset = _without_ignored(dataset)
     if out.is_dir():
         out.rmdir()
     with atomic_folder(out) as folder:
         WRITERS[to].write(dataset, folder)
+    return list(_not_held(dataset, WRITERS[to]))
+
+
+def _without_ignored(dataset: DataSet) -> DataSet:
+    """The data set with pixels that are ignored as background."""
+    if (background := dataset.labels.background) is None:
+        raise DataError(
+            f"{dataset.root} has no class that is background, as which ignored pixels could be "
+            f"written; give one the name background in data.yaml."
+        )
+    values = {
+        value: background if label == IGNORE_LABEL else label
+        for value, label in dataset.encoding.values.items()
+    }
+    return replace(dataset, encoding=replace(dataset.encoding, values=values))
+
+
+def _not_held(dataset: DataSet, writer: Writer) -> Iterator[str]:
+    if dataset.instances and not writer.objects:
+        yield f"The format {writer.name} holds classes; objects are not told apart any more."
+    cases = any(sample.case != sample.id for sample in dataset.samples)
+    facts = any(sample.label or sample.weight != 1 for sample in dataset.samples)
+    if (cases or facts) and not writer.facts:
+        yield (
+            f"The format {writer.name} holds no cases, weights and labels of images; the format "
+            f"masks does."
+        )

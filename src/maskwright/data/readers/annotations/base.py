@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from maskwright.data.readers.annotations.shapes import Box, Shape, united
+from maskwright.data.readers.description import Description
 from maskwright.data.samples import Doubt, Note, counted
-from maskwright.errors import DataError
-from maskwright.labels import BACKGROUND_NAMES, MAX_CLASSES, Labels
+from maskwright.errors import ConfigError, DataError
+from maskwright.labels import BACKGROUND_NAMES, MAX_CLASSES, Labels, parse_color
 
 
 @dataclass(frozen=True)
@@ -118,21 +119,37 @@ class Annotations:
             if (names := self.skipped.get(code))
         ]
 
-    def labels(self, source: Path) -> Labels:
-        """Classes, background first; only those that occur where there are too many."""
-        objects = (each for image in self.images for each in image.objects)
-        used = {each.class_name for each in objects if each.class_name}
-        listed = dict.fromkeys([*self.classes, *sorted(used - set(self.classes))])
-        background = [name for name in listed if name.casefold() in BACKGROUND_NAMES]
-        names = [name for name in listed if name not in background]
-        if len(names) >= MAX_CLASSES:
-            names = [name for name in names if name in used]
-        if len(names) >= MAX_CLASSES:
-            raise DataError(
-                f"{source} annotates {len(names)} classes; expected at most {MAX_CLASSES - 1}, as "
-                f"labels are bytes."
+
+def labels_of(annotations: Annotations, source: Path, description: Description) -> Labels:
+    """Classes as data.yaml lists them, else background first and then as the files list them.
+
+    Where there are too many, those that occur. `ConfigError` where data.yaml lacks one of them.
+    """
+    objects = (each for image in annotations.images for each in image.objects if not each.cuts)
+    used = {each.class_name for each in objects if each.class_name}
+    "".join([*annotations.classes, *used]).encode()  # half a surrogate pair is no text
+    if description.classes is not None:
+        missing = sorted(used - set(description.classes) - set(BACKGROUND_NAMES))
+        backgrounds = [n for n in description.classes if n.casefold() in BACKGROUND_NAMES]
+        if missing or not backgrounds:
+            raise ConfigError(
+                f"data.yaml lists the classes {', '.join(description.classes)[:200]}, without "
+                f"{missing[0] if missing else 'background'}, which {source} has."
             )
-        return Labels.create([background[0] if background else "background", *names])
+        stated = description.colors
+        colors = None if stated is None else [parse_color(color) for color in stated]
+        return Labels.create(description.classes, colors)
+    listed = dict.fromkeys([*annotations.classes, *sorted(used - set(annotations.classes))])
+    background = [name for name in listed if name.casefold() in BACKGROUND_NAMES]
+    names = [name for name in listed if name not in background]
+    if len(names) >= MAX_CLASSES:
+        names = [name for name in names if name in used]
+    if len(names) >= MAX_CLASSES:
+        raise DataError(
+            f"{source} annotates {len(names)} classes; expected at most {MAX_CLASSES - 1}, as "
+            f"labels are bytes."
+        )
+    return Labels.create([background[0] if background else "background", *names])
 
 
 def is_background(each: AnnotatedObject) -> bool:

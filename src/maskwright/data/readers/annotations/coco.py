@@ -22,6 +22,9 @@ from maskwright.data.samples import Note, counted, examples
 from maskwright.errors import DataError
 
 _KEYS = ("images", "annotations", "categories")
+IGNORED = frozenset({"ignore", "__ignore__", "ignored", "void"})
+"""Categories whose crowds are pixels that are ignored, whatever their class."""
+
 _SUFFIXES = frozenset({".json"})
 
 
@@ -64,7 +67,7 @@ def _read(source: Source) -> Annotations:
     is_split = len({file.split for file in files}) > 1
     for file in files:
         names = _class_names(file)
-        annotations.classes += dict.fromkeys(names.values())
+        annotations.classes += dict.fromkeys(_listed(file, names))
         images = {}
         for entry in file.content["images"]:
             name = str(entry["file_name"])
@@ -83,6 +86,7 @@ def _read(source: Source) -> Annotations:
                 name = f"{str(entry.get('id', '?'))[:40]} of {image.image.name}"
                 class_name = names[_key(entry["category_id"])]
                 crowd = bool(entry.get("iscrowd"))
+                class_name = "" if crowd and class_name in IGNORED else class_name
                 shape = _shape(entry.get("segmentation"), entry.get("bbox"))
                 if shape is not None:
                     image.objects.append(AnnotatedObject(class_name, shape, name, crowd))
@@ -157,6 +161,16 @@ def _segments(
         name, class_name = f"{segment['id']} of {png}", names[_key(segment["category_id"])]
         shape = PixelValue(paths[0], int(segment["id"]))
         yield AnnotatedObject(class_name, shape, name, bool(segment.get("iscrowd")))
+
+
+def _listed(file: _File, names: Mapping[str, str]) -> Iterator[str]:
+    """Names of the classes, without those whose objects are all crowds of ignored pixels."""
+    entries = file.content["annotations"]
+    objects = {_key(e["category_id"]) for e in entries if not e.get("iscrowd", "x")}
+    crowds = {_key(e["category_id"]) for e in entries if e.get("iscrowd")}
+    for id_, name in names.items():
+        if name not in IGNORED or id_ in objects or id_ not in crowds:
+            yield name
 
 
 def _shape(segmentation: Any, sides: Any) -> Shape | None:

@@ -26,11 +26,13 @@ from maskwright.imageio import read_header, write_mask, write_table, write_text
 from maskwright.instances import Instances
 from maskwright.labels import IGNORE_LABEL, Labels
 
-FORMAT_VERSION = 6
+FORMAT_VERSION = 7
 """Of the files written; another number has them written anew."""
 
 
-def draw_all(folder: Path, source: Path, annotations: Annotations) -> list[Note | Doubt]:
+def draw_all(
+    folder: Path, source: Path, annotations: Annotations, labels: Labels
+) -> list[Note | Doubt]:
     """Draw all masks and describe them; what is to be told of them."""
     images = [
         replace(image, objects=[o for o in image.objects if o.cuts or not is_background(o)])
@@ -41,8 +43,6 @@ def draw_all(folder: Path, source: Path, annotations: Annotations) -> list[Note 
         raise DataError(
             f"{source} holds annotations, but no mask of an image: {message or 'it lists none.'}"
         )
-    labels = annotations.labels(source)
-    "".join(labels.names).encode()  # `UnicodeEncodeError` of half a surrogate pair
     ids = unique_ids([(image.image.parent.name, image.image.stem) for image in images])
     work = list(zip(ids, images, strict=True))
     results = list(
@@ -98,7 +98,8 @@ def _draw(
     empty = []
     try:
         size = _size(image)
-        classes = np.zeros(size, np.uint8)
+        background = labels.background or 0
+        classes = np.full(size, background, np.uint8)
         for each in sorted(image.objects, key=lambda each: each.crowd and bool(each.class_name)):
             try:
                 inside = each.shape(size)
@@ -109,13 +110,13 @@ def _draw(
             elif not each.class_name:
                 classes[inside] = IGNORE_LABEL
             elif each.cuts:
-                classes[inside] = 0
+                classes[inside] = background
                 for below in masks:
                     below.cut(inside)
             else:
                 label = labels.names.index(each.class_name)
                 if each.crowd:
-                    classes[inside & (classes == 0)] = IGNORE_LABEL
+                    classes[inside & (classes == background)] = IGNORE_LABEL
                 else:
                     classes[inside] = label
                 masks.append(_Drawn(each, label, *_cropped(inside)))

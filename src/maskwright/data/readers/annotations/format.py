@@ -6,7 +6,7 @@ from functools import partial
 from glob import iglob
 from pathlib import Path
 
-from maskwright.data.readers.annotations.base import Annotations, malformed
+from maskwright.data.readers.annotations.base import Annotations, labels_of, malformed
 from maskwright.data.readers.annotations.doubts import join_repeated, settle_boxes
 from maskwright.data.readers.annotations.draw import FORMAT_VERSION, draw_all
 from maskwright.data.readers.annotations.files import ImageFiles, files_below
@@ -15,6 +15,8 @@ from maskwright.data.readers.conversion import convert
 from maskwright.data.readers.description import PLACES, Description
 from maskwright.data.samples import Doubt, Note
 from maskwright.errors import DataError
+
+_SETTINGS = frozenset({"classes", "colors", "annotations", "boxes", "unannotated"})
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,7 @@ class AnnotationFormat:
         suffixes: Of its files.
         recognize: How sure it is of a folder or file, and the name of what tells; or `None`.
         read: Parses the files; what wrong types raise becomes one sentence.
+        settings: Keys of data.yaml that it follows, besides those that all do.
     """
 
     title: str
@@ -55,6 +58,7 @@ class AnnotationFormat:
     suffixes: frozenset[str]
     recognize: Callable[[Path], tuple[float, str] | None]
     read: Callable[[Source], Annotations]
+    settings: frozenset[str] = frozenset()
 
     def reader(self) -> Reader:
         """Reader that draws what the annotations say into the cache."""
@@ -105,8 +109,13 @@ def _convert(form: AnnotationFormat, place: Place) -> Place:
             annotations = form.read(source)
             settle_boxes(annotations, description.boxes, path)
             join_repeated(annotations, stated is not None)
-            return draw_all(folder, path, annotations)
+            return draw_all(folder, path, annotations, labels_of(annotations, path, description))
 
     return convert(
-        replace(place, source=str(root)), form.title, FORMAT_VERSION, [*images.paths, *files], write
+        replace(place, source=str(root)),
+        form.title,
+        FORMAT_VERSION,
+        [*images.paths, *files],
+        write,
+        settled=_SETTINGS | form.settings,
     )

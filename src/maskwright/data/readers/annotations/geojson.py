@@ -125,8 +125,7 @@ def _points(ring: Any) -> np.ndarray:
 
 def _pixels(image: Path, system: str) -> Callable[[np.ndarray], np.ndarray]:
     """Function from points of a coordinate system to columns and rows of an image."""
-    is_tiff = image.suffix.lower() in (".tif", ".tiff")
-    crs, transform = _georeference(image) if is_tiff and system else (None, None)
+    crs, transform = georeference(image) if system else (None, None)
     if crs is None or transform is None:
         if system not in ("", _LON_LAT):
             raise DataError(
@@ -154,8 +153,10 @@ def _pixels(image: Path, system: str) -> Callable[[np.ndarray], np.ndarray]:
     return place
 
 
-def _georeference(image: Path) -> tuple[Any, Any]:
-    """Coordinate system of a GeoTIFF, `None` where it has none, and its transform."""
+def georeference(image: Path) -> tuple[Any, Any]:
+    """Coordinate system of a GeoTIFF and its transform, `None` of an image without."""
+    if image.suffix.lower() not in (".tif", ".tiff"):
+        return None, None
     try:
         import rasterio
         from rasterio.errors import NotGeoreferencedWarning
@@ -167,7 +168,7 @@ def _georeference(image: Path) -> tuple[Any, Any]:
     with warnings.catch_warnings(), reading(image):
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
         with rasterio.open(image, driver="GTiff") as file:
-            return file.crs, file.transform
+            return file.crs, file.transform if file.crs else None
 
 
 def _clipped(points: np.ndarray, height: int, width: int) -> np.ndarray:

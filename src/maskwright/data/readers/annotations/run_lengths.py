@@ -18,6 +18,7 @@ from maskwright.imageio import read_header
 
 _IMAGES = ("imageid", "image_id", "img", "image", "id", "filename", "file_name", "image_name")
 _RUNS = ("encodedpixels", "rle_mask", "rle", "encoding", "segmentation", "annotation", "mask")
+_SURE = _RUNS[:2]  # which hold nothing else, even where all cells are empty
 _CLASSES = ("classid", "class_id", "class", "label", "category", "cell_type")
 _BOTH = ("imageid_classid", "image_label", "image_class")  # as x.jpg_3
 _NONE = frozenset({"", "nan", "-1", "1 0"})
@@ -107,7 +108,8 @@ def _columns(path: Path) -> _Columns | None:
     except DataError:
         return None
     words = first.split()
-    if len(words) < 2 or len(words) % 2 or not all(word.isdecimal() for word in words[:100]):
+    is_runs = len(words) % 2 == 0 and all(word.isdecimal() for word in words[:100])
+    if not is_runs or not (words or header[runs] in _SURE):
         return None
     name = next((header.index(name) for name in _CLASSES if name in header), None)
     return _Columns(image, runs, name, both is not None and image == both)
@@ -139,6 +141,7 @@ def _read(source: Source) -> Annotations:
 
 def _read_file(source: Source, path: Path, columns: _Columns, annotations: Annotations) -> None:
     objects: dict[Path, list[AnnotatedObject]] = {}
+    names = source.description.values or {}
     for line, row in enumerate(_rows(path), start=1):
         if line == 1 or not any(row):
             continue
@@ -149,12 +152,13 @@ def _read_file(source: Source, path: Path, columns: _Columns, annotations: Annot
             name, _, class_name = name.rpartition("_")
         elif columns.class_name is not None:
             class_name = row[columns.class_name].strip()
-        class_name = f"class {class_name}" if class_name.isdecimal() else class_name
-        found = source.images.find(name, path.parent)
-        if len(found) != 1:
-            annotations.skip("ambiguous_images" if found else "missing_images", name)
+        if class_name.isdecimal():
+            class_name = names.get(int(class_name), f"class {class_name}")
+        paths = source.images.find(name, path.parent)
+        if len(paths) != 1:
+            annotations.skip("ambiguous_images" if paths else "missing_images", name)
             continue
-        of_image = objects.setdefault(found[0], [])
+        of_image = objects.setdefault(paths[0], [])
         text = row[columns.runs].strip()
         if text.casefold() not in _NONE and class_name:
             about = f"of line {line} of {path.name}"
@@ -180,6 +184,7 @@ RUN_LENGTHS = AnnotationFormat(
     frozenset({".csv"}),
     _recognize,
     _read,
+    frozenset({"run_order", "values"}),
 ).reader()
 
 

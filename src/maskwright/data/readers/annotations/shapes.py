@@ -20,6 +20,9 @@ from maskwright.rle import decode_rle, fill_polygons
 _ELLIPSE_POINTS = 360
 _MAX_PIXEL = 2**15  # that OpenCV fills without overflow
 
+DIGITS = 6
+"""Decimals of pixels left of what is given in shares of an image: dividing moves the others."""
+
 Shape = Callable[[tuple[int, int]], np.ndarray]
 """From height and width of an image to a mask, bool `(h, w)`; `DataError` where there is none."""
 

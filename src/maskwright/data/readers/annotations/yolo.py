@@ -13,7 +13,7 @@ from maskwright.data.readers.annotations.base import AnnotatedImage, AnnotatedOb
 from maskwright.data.readers.annotations.doubts import settle_unannotated
 from maskwright.data.readers.annotations.files import files_below, split_in
 from maskwright.data.readers.annotations.format import AnnotationFormat, Source
-from maskwright.data.readers.annotations.shapes import Box, Polygons, box
+from maskwright.data.readers.annotations.shapes import DIGITS, Box, Polygons, box
 from maskwright.data.readers.split_files import SPLIT_WORDS
 from maskwright.data.samples import Doubt, Note, counted
 from maskwright.errors import ConfigError, DataError
@@ -149,13 +149,13 @@ def _listed(source: Source, yaml: Path, above: Path, entry: str) -> list[Path]:
             return files_below(place, IMAGE_SUFFIXES)
         if place.is_file() and place.suffix == ".txt":
             lines = place.read_text(encoding="utf-8-sig").split("\n")
-            found = [
+            paths = [
                 path
                 for line in lines
                 if line.strip()
                 for path in source.images.find(re.sub(r"^data/", "", line.strip()), place.parent)
             ]
-            return sorted(set(found), key=lambda path: natural_key(str(path)))
+            return sorted(set(paths), key=lambda path: natural_key(str(path)))
     return []
 
 
@@ -196,6 +196,7 @@ def _objects(labels: Path, image: Path, names: Mapping[int, str]) -> Iterator[An
             )
         name = names.get(number, f"class {number}")
         pixels = np.array(values).reshape(-1, 2) * (header.width, header.height)
+        pixels = pixels.round(DIGITS)
         if len(values) == 4:
             (x, y), (width, height) = pixels.tolist()
             shape: Box | Polygons = box(

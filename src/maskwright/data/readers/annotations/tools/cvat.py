@@ -61,14 +61,14 @@ def _read(source: Source) -> Annotations:
         annotations.classes += [name for name in names if name not in parents]
         for element in root.iter("image"):
             name = element.get("name") or ""
-            found = source.images.find(name, path.parent)
-            if len(found) != 1:
-                annotations.skip("ambiguous_images" if found else "missing_images", name)
+            paths = source.images.find(name, path.parent)
+            if len(paths) != 1:
+                annotations.skip("ambiguous_images" if paths else "missing_images", name)
                 continue
             subset = (element.get("subset") or "").casefold()
             size = size_of(element.get("height"), element.get("width"))
             objects = _objects(element, annotations)
-            image = AnnotatedImage(found[0], objects, SPLIT_WORDS.get(subset), size)
+            image = AnnotatedImage(paths[0], objects, SPLIT_WORDS.get(subset), size)
             annotated = any(child.tag != "tag" for child in element)
             (annotations.images if annotated else without).append(image)
     fact = "without a shape"

@@ -15,9 +15,15 @@ from maskwright.data.readers.annotations.base import (
     malformed,
     size_of,
 )
-from maskwright.data.readers.annotations.files import ImageFiles, files_below, has_keys, read_json
+from maskwright.data.readers.annotations.files import (
+    ImageFiles,
+    files_below,
+    has_keys,
+    read_json,
+    split_in,
+)
 from maskwright.data.readers.annotations.format import AnnotationFormat, Source
-from maskwright.data.readers.annotations.shapes import Polygons, Shape, box, ellipse
+from maskwright.data.readers.annotations.shapes import DIGITS, Polygons, Shape, box, ellipse
 from maskwright.data.readers.annotations.tools.brush import decode_brush
 from maskwright.errors import DataError
 from maskwright.labels import BACKGROUND_NAMES
@@ -64,9 +70,9 @@ def _image(
 ) -> AnnotatedImage | None:
     """Image of a task; `None` where it is not there, or nobody has annotated it."""
     stated = _image_of(task)
-    found = _find(source.images, stated, path.parent)
-    if len(found) != 1:
-        annotations.skip("ambiguous_images" if found else "missing_images", stated)
+    paths = _find(source.images, stated, path.parent)
+    if len(paths) != 1:
+        annotations.skip("ambiguous_images" if paths else "missing_images", stated)
         return None
     versions = [v for v in task["annotations"] if not v.get("was_cancelled")]
     versions = [v for v in versions if v.get("ground_truth")] or versions
@@ -96,7 +102,8 @@ def _image(
         else:
             cuts = label.casefold() in BACKGROUND_NAMES
             objects.append(AnnotatedObject(label, shape, about, cuts=cuts))
-    return AnnotatedImage(found[0], objects, None, size_of(*sizes.pop()) if sizes else None)
+    size = size_of(*sizes.pop()) if sizes else None
+    return AnnotatedImage(paths[0], objects, split_in(paths[0], source.root), size)
 
 
 def _image_of(task: Mapping[str, Any]) -> str:
@@ -111,11 +118,11 @@ def _find(images: ImageFiles, stated: str, beside: Path) -> list[Path]:
     parts = urlsplit(stated)
     local = parse_qs(parts.query).get("d")
     name = local[0] if local else unquote(parts.path)
-    found = images.find(name, beside)
+    paths = images.find(name, beside)
     last = name.rpartition("/")[2]
-    if not found and len(last) > 9 and last[8] == "-":
-        found = images.find(last[9:], beside)
-    return found
+    if not paths and len(last) > 9 and last[8] == "-":
+        paths = images.find(last[9:], beside)
+    return paths
 
 
 def _kind(result: Mapping[str, Any]) -> str | None:
@@ -144,6 +151,7 @@ def _shape(result: Mapping[str, Any]) -> Shape | None:
     degrees = float(value.get("rotation") or 0)
     if kind == "polygon":
         points = np.array(value["points"], np.float64).reshape(-1, 2) * (width, height)
+        points = points.round(DIGITS)
         return Polygons([[points.ravel().tolist()]]) if value.get("closed", True) else None
     if kind == "brush":
         if value.get("format", "rle") != "rle":

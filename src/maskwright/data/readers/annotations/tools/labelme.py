@@ -73,11 +73,11 @@ def _image(
 ) -> AnnotatedImage:
     """Image of a file: where it says, else of the same name beside it, else the one in the file."""
     stated = str(content["imagePath"])
-    found = source.images.find(stated, path.parent) or source.images.find(path.stem, path.parent)
-    if not found and content.get("imageData"):
-        found = [_extract(source, path, content["imageData"])]
-    if len(found) != 1:
-        problem = "fits several files" if found else "is not there"
+    paths = source.images.find(stated, path.parent) or source.images.find(path.stem, path.parent)
+    if not paths and content.get("imageData"):
+        paths = [_extract(source, path, content["imageData"])]
+    if len(paths) != 1:
+        problem = "fits several files" if paths else "is not there"
         raise DataError(f"{path} annotates the image {stated[:100]}, which {problem}.")
     size = size_of(content.get("imageHeight"), content.get("imageWidth"))
     objects = []
@@ -91,7 +91,7 @@ def _image(
         group = entry.get("group_id")
         class_name = "" if label == _IGNORED else label
         objects.append((AnnotatedObject(class_name, shape, name, cuts=cuts), group))
-    return AnnotatedImage(found[0], join_groups(objects), split_in(path, source.root), size)
+    return AnnotatedImage(paths[0], join_groups(objects), split_in(path, source.root), size)
 
 
 def _extract(source: Source, path: Path, data: Any) -> Path:

@@ -1,0 +1,51 @@
+"""Writer of YOLO's segmentation: data.yaml, and a text file of polygons for each image."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from maskwright.data.dataset import DataSet
+from maskwright.data.samples import Sample
+from maskwright.data.writers.annotations.image_objects import (
+    ImageObject,
+    ImageObjects,
+    class_ids,
+    class_names,
+    for_each_image,
+    split_of,
+)
+from maskwright.data.writers.base import Writer
+from maskwright.data.writers.images import copy_image
+from maskwright.imageio import dump_yaml, write_text
+from maskwright.rle import fill_polygons, one_ring
+
+
+def _write(dataset: DataSet, folder: Path) -> None:
+    ids = class_ids(dataset)
+
+    def write_one(sample: Sample, scene: ImageObjects) -> None:
+        split = split_of(sample)
+        copy_image(sample, folder / "images" / split)
+        lines = []
+        for each in scene.objects:
+            shares = np.reshape(_ring(each, scene.size), (-1, 2)) / scene.size[::-1]
+            numbers = " ".join(f"{value:.10g}" for value in shares.ravel())
+            lines.append(f"{ids[each.label] - 1} {numbers}\n")
+        write_text(folder / "labels" / split / f"{sample.id}.txt", "".join(lines))
+
+    for_each_image(dataset, "YOLO", write_one)
+    splits = {split: f"images/{split}" for split in dataset.splits}
+    names = dict(enumerate(class_names(dataset).values()))
+    write_text(folder / "data.yaml", dump_yaml({"path": ".", **splits, "names": names}))
+
+
+def _ring(each: ImageObject, size: tuple[int, int]) -> list[float]:
+    """All parts and holes of an object in one ring, along its pixels where its parts overlap."""
+    ring = one_ring([ring for part in each.parts for ring in part])
+    if len(each.parts) == 1 or (fill_polygons([ring], size) == each.in_image(size)).all():
+        return ring
+    return one_ring([ring for part in replace(each, stated=None).parts for ring in part])
+
+
+YOLO_WRITER = Writer("yolo", "YOLO segmentation", _write, objects=True)
