@@ -17,11 +17,13 @@ class Writer:
         write: Writes a whole data set into an empty folder; `DataError` where the format cannot
             hold it.
         objects: Whether it holds objects one by one, not only a mask of classes.
-        facts: Whether it holds cases, weights and labels of images and regions.
+        cases: Whether it holds which images are of one case.
+        facts: Whether it holds weights and labels of images.
     """
 
     name: str
     about: str
     write: Callable[[DataSet, Path], None]
     objects: bool = False
+    cases: bool = False
     facts: bool = False

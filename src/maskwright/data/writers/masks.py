@@ -29,4 +29,4 @@ def _write(dataset: DataSet, folder: Path) -> None:
 
 
 _ABOUT = "PNG masks of classes, lists of objects, a manifest and a data.yaml"
-MASKS = Writer("masks", _ABOUT, _write, objects=True, facts=True)
+MASKS = Writer("masks", _ABOUT, _write, objects=True, cases=True, facts=True)

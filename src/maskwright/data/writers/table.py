@@ -83,10 +83,7 @@ def _without_ignored(dataset: DataSet) -> DataSet:
 def _not_held(dataset: DataSet, writer: Writer) -> Iterator[str]:
     if dataset.instances and not writer.objects:
         yield f"The format {writer.name} holds classes; objects are not told apart any more."
-    cases = any(sample.case != sample.id for sample in dataset.samples)
-    facts = any(sample.label or sample.weight != 1 for sample in dataset.samples)
-    if (cases or facts) and not writer.facts:
-        yield (
-            f"The format {writer.name} holds no cases, weights and labels of images; the format "
-            f"masks does."
-        )
+    if any(sample.case != sample.id for sample in dataset.samples) and not writer.cases:
+        yield f"The format {writer.name} holds no cases; splits made later may part them."
+    if any(sample.label or sample.weight != 1 for sample in dataset.samples) and not writer.facts:
+        yield f"The format {writer.name} holds no weights and labels of images; masks does."

@@ -47,4 +47,6 @@ def _write(dataset: DataSet, folder: Path) -> None:
     for_each_sample(dataset, write)
 
 
-CITYSCAPES = Writer("cityscapes", "leftImg8bit and gtFine of Cityscapes, of its 19 classes", _write)
+CITYSCAPES = Writer(
+    "cityscapes", "leftImg8bit and gtFine of Cityscapes, of its 19 classes", _write, objects=True
+)

@@ -51,4 +51,6 @@ def _write_hdf5(dataset: DataSet, folder: Path) -> None:
 
 
 NPZ = Writer("npz", "one .npz with stacks of images and masks of each split", _write_npz)
-HDF5 = Writer("hdf5", "one HDF5 file with a group for each image or volume", _write_hdf5)
+HDF5 = Writer(
+    "hdf5", "one HDF5 file with a group for each image or volume", _write_hdf5, cases=True
+)

@@ -49,7 +49,7 @@ def _write(dataset: DataSet, folder: Path) -> None:
         write_dicom_seg(seg, each, labels, dataset.labels.names, automatic=False)
 
 
-DICOM_SEG = Writer("dicom-seg", "DICOM series with segmentation objects (SEG)", _write)
+DICOM_SEG = Writer("dicom-seg", "DICOM series with segmentation objects (SEG)", _write, cases=True)
 
 
 def write_dicom_seg(

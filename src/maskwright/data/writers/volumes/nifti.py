@@ -17,4 +17,4 @@ def _write(dataset: DataSet, folder: Path) -> None:
     write_legend(dataset, folder)
 
 
-NIFTI = Writer("nifti", "NIfTI volumes of images and labels", _write)
+NIFTI = Writer("nifti", "NIfTI volumes of images and labels", _write, cases=True)

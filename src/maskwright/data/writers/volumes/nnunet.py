@@ -64,4 +64,4 @@ def _write_volume(dataset: DataSet, folder: Path, volume: SampleVolume, ending: 
     return bool(ignored.any())
 
 
-NNUNET = Writer("nnunet", "raw data of nnU-Net, version 2", _write)
+NNUNET = Writer("nnunet", "raw data of nnU-Net, version 2", _write, cases=True)
