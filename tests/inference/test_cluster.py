@@ -13,7 +13,7 @@ from drawing_regions import QUICK, draw_discs
 from maskwright import api
 from maskwright.errors import ConfigError
 from maskwright.export.listing import write_listing
-from maskwright.inference.cluster import Share, Worker, shares
+from maskwright.inference.cluster import MARKER, Share, Worker, shares
 from maskwright.inference.folder_plan import FolderOptions
 from maskwright.inference.manifest import Manifest
 from maskwright.inference.output_paths import Job, WorkItem
@@ -60,19 +60,19 @@ def images(tmp_path_factory):
     return folder
 
 
-def worker(model, images, out, marker):
+def worker(model, images, out, token):
     """A worker of a plan for a cluster."""
     plan = plan_folder(model, images, out, FolderOptions(engine="ray", batch_size=4))
-    return Worker(plan.open, PipelineOptions(out, max_pixels=10**6, threads=1), marker)
+    return Worker(plan.open, PipelineOptions(out, max_pixels=10**6, threads=1), token)
 
 
 def test_a_worker_predicts_its_items(model, images, tmp_path):
-    (tmp_path / "marker").touch()
+    (tmp_path / MARKER).write_text("token")
     items = [
         WorkItem((Job(images / f"{n}.png", tmp_path / f"{n}.png"),), "settings") for n in (6, 7)
     ]
     packed = np.array([pickle.dumps(item) for item in items])
-    rows = worker(model, images, tmp_path, "marker")({"item": packed})
+    rows = worker(model, images, tmp_path, "token")({"item": packed})
     lines = sorted((json.loads(line) for line in rows["line"]), key=lambda line: line["mask"])
     assert [(line["mask"], line["status"]) for line in lines] == [
         ("6.png", "done"),

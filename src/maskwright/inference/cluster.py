@@ -21,6 +21,9 @@ from maskwright.inference.manifest import ManifestEntry
 from maskwright.inference.output_paths import WorkItem
 from maskwright.inference.pipeline import PipelineOptions, predict_items
 
+MARKER = ".maskwright-cluster"
+"""Name of a file in the folder of the results while a cluster works there."""
+
 _MOST_CPUS = 4  # of one worker: a network gains little from more, and each worker keeps a model
 _MOST_AT_ONCE = 64  # images handed to a worker, which are done again if it is killed
 _STORE_BYTES = 2**27  # of a cluster of one's own; paths and lines alone go through it
@@ -37,18 +40,19 @@ _ERRORS = {kind.__name__: kind for kind in (ConfigError, DataError, ModelError)}
 class Worker:
     """One worker of the cluster: the model, opened once, and the items that it is given.
 
-    `marker` is the name of a file in the folder of the results that must exist.
+    `token` is what the file `MARKER` in the folder of the results must hold.
     """
 
     def __init__(
-        self, open_model: Callable[[Threads], FolderModel], options: PipelineOptions, marker: str
+        self, open_model: Callable[[Threads], FolderModel], options: PipelineOptions, token: str
     ) -> None:
         self._options = options
         self._problem: MaskwrightError | None = None
         # TensorFlow, which is not imported yet, would take all processors of the node.
         os.environ.update(dict.fromkeys(_TENSORFLOW_THREADS, str(options.threads)))
         try:
-            if not (options.out / marker).is_file():
+            marker = options.out / MARKER
+            if not marker.is_file() or marker.read_text(encoding="utf-8") != token:
                 raise DataError(
                     f"A worker of the cluster does not see the files in {options.out}; expected a "
                     f"folder that all nodes share under the same path."
@@ -109,7 +113,7 @@ def predict_on_cluster(
         stack.enter_context(_connected(ray, address))
         nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
         share = shares(nodes, plan.on_gpu)
-        marker = stack.enter_context(_marker(options.out))
+        token = stack.enter_context(_marker(options.out))
         context = ray.data.DataContext.get_current()
         context.enable_progress_bars = False
         context.print_on_execution_start = False
@@ -127,7 +131,7 @@ def predict_on_cluster(
             fn_constructor_kwargs={
                 "open_model": plan.open,
                 "options": replace(options, threads=max(1, share.cpus)),
-                "marker": marker,
+                "token": token,
             },
             batch_size=None,
             batch_format="numpy",
@@ -202,11 +206,11 @@ def _connected(ray: Any, address: str | None) -> Iterator[None]:
 
 @contextmanager
 def _marker(folder: Path) -> Iterator[str]:
-    """Name of a file in a folder, by which workers see that it is the same folder for them."""
-    path = folder / f".maskwright-{secrets.token_hex(8)}"
-    path.touch()
+    """What `MARKER` holds, by which workers see that the folder is the same for them."""
+    path, token = folder / MARKER, secrets.token_hex(8)
+    path.write_text(token, encoding="utf-8")
     try:
-        yield path.name
+        yield token
     finally:
         path.unlink(missing_ok=True)
 
