@@ -4,8 +4,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from drawing_volumes import write_series
+from maskwright.data import open_dataset
 from maskwright.errors import DataError
 from maskwright.imageio import read_header, read_image, read_mask
 
@@ -39,6 +41,20 @@ def test_pixels_are_in_the_unit_of_their_modality(tmp_path, pixels, facts, expec
     assert np.array_equal(image[..., 0], expected)
     assert image.dtype == (np.uint8 if pixels.dtype == np.uint8 else np.float32)
     assert (header.height, header.width, header.channels, header.dtype) == (3, 4, 1, image.dtype)
+
+
+def test_patients_and_spacing_of_images_in_folders(tmp_path):
+    (tmp_path / "masks").mkdir()
+    for number in range(4):
+        place = tmp_path / "images" / str(number)
+        path = write(place, RAMP, patient=f"P{number // 2}", PixelSpacing=[0.2, 0.1])
+        path.rename(tmp_path / "images" / f"view{number}.dcm")
+        place.rmdir()
+        Image.fromarray(np.eye(3, 4, dtype=np.uint8)).save(tmp_path / "masks" / f"view{number}.png")
+    dataset = open_dataset(tmp_path, val_share=0, test_share=0)
+    assert [sample.case for sample in dataset.samples] == ["P0", "P0", "P1", "P1"]
+    assert {sample.spacing_mm for sample in dataset.samples} == {(0.2, 0.1)}
+    assert np.array_equal(dataset.read(dataset.samples[0])[0][..., 0], RAMP)
 
 
 def test_a_mask_has_the_values_that_are_stored(tmp_path):

@@ -1,6 +1,7 @@
 """Files of DICOM: recognized by their first bytes, opened by pydicom in silence."""
 
 import logging
+import math
 import warnings
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,18 @@ DICOM_MAGIC = b"DICM"
 def is_dicom(start: bytes) -> bool:
     """Whether the first 132 bytes of a file are those of DICOM."""
     return start[128:132] == DICOM_MAGIC
+
+
+def dicom_origin(path: Path) -> tuple[str, tuple[float, float] | None]:
+    """PatientID or `""`, and the spacing of rows and columns in mm or `None`, of a DICOM file."""
+    try:
+        file = read_dicom(path, pixels=False)
+        patient, spacing = str(file.get("PatientID") or "").strip(), file.get("PixelSpacing")
+        sides = [float(side) for side in spacing or ()]
+    except Exception:  # damaged files raise almost anything; whoever reads the pixels tells of it
+        return "", None
+    known = len(sides) == 2 and all(0 < side < math.inf for side in sides)
+    return patient, (sides[0], sides[1]) if known else None
 
 
 def read_dicom(path: Path | NamedBytes, pixels: bool = True) -> Any:

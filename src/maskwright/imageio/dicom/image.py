@@ -85,9 +85,8 @@ def dicom_stored(path: Path | NamedBytes, file: Any, frame: int | None = 0) -> n
         if syntax is None or not get_decoder(syntax).is_available:
             raise DataError(f"{path} is compressed as {name}, which cannot be decoded; {advice}.")
         values: np.ndarray = pixel_array(file, index=frame)
-    except (ValueError, AttributeError, TypeError, KeyError) as error:
-        reason = " ".join(str(error).split())[:200].rstrip(".")
-        raise DataError(f"{path} is damaged or incomplete ({reason}); copy it again.") from None
+    except DataError:
+        raise
     except NotImplementedError:
         raise DataError(f"{path} has the transfer syntax {name}, which is unknown.") from None
     except RuntimeError:
@@ -95,6 +94,9 @@ def dicom_stored(path: Path | NamedBytes, file: Any, frame: int | None = 0) -> n
             f"{path} cannot be decoded as {name}: it is damaged, or of a kind that needs another "
             f"decoder; {advice}."
         ) from None
+    except Exception as error:  # damaged files raise almost anything
+        reason = " ".join(str(error).split())[:200].rstrip(".")
+        raise DataError(f"{path} is damaged or incomplete ({reason}); copy it again.") from None
     stored, allocated = int(file.BitsStored), values.dtype.itemsize * 8
     if values.dtype.kind in "iu" and 0 < stored < allocated:
         spare = allocated - stored  # may hold an overlay

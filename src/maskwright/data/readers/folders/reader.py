@@ -15,6 +15,9 @@ from maskwright.data.readers.folders.roles import Folder, image_folders
 from maskwright.data.readers.split_files import split_by_lists
 from maskwright.data.samples import Sample, first_few, grouped, unique_ids
 from maskwright.imageio import find_images, natural_key
+from maskwright.imageio.dicom.files import dicom_origin
+
+_DICOM = ".dcm"
 
 PUBLISHED = (
     ({"trimaps"}, "Oxford-IIIT Pet", PETS),
@@ -67,6 +70,7 @@ def _read(root: Path, pairing: Pairing) -> Layout:
         Sample(id_, pair.image, pair.masks, case or id_, pair.split, label)
         for id_, pair, label, case in zip(ids, pairs, labels, cases, strict=True)
     ]
+    samples = [_with_origin(sample) for sample in samples]
     layout = Layout(pairing.style, samples, pairing.skipped, case_from="folder")
     layout.objects = pairing.objects
     of_images = sorted({label for label in labels if label is not None})
@@ -74,7 +78,10 @@ def _read(root: Path, pairing: Pairing) -> Layout:
         text = f"The folders {first_few(of_images, 4)} are taken for labels of whole images."
         layout.note("labels", text)
     shared = sorted({s.case for s in samples if s.case != s.id}, key=natural_key)
-    if shared:
+    if any(sample.image.suffix.lower() == _DICOM for sample in samples):
+        layout.case_from = "PatientID"
+        layout.note("cases", "Cases are the patients that the DICOM files state.")
+    elif shared:
         text = f"The folders {first_few(shared, 4)} are taken for cases, which no split parts."
         layout.note("cases", text)
     for spare in pairing.spare:
@@ -95,6 +102,14 @@ def _read(root: Path, pairing: Pairing) -> Layout:
         split_by_lists(root, layout)
     layout.class_map = find_class_map(root) or layout.class_map
     return layout
+
+
+def _with_origin(sample: Sample) -> Sample:
+    """Sample with the patient and the spacing that a DICOM file states."""
+    if sample.image.suffix.lower() != _DICOM:
+        return sample
+    patient, spacing = dicom_origin(sample.image)
+    return replace(sample, case=patient or sample.case, spacing_mm=spacing)
 
 
 def _stated_folders(root: Path, pattern: str, role: str) -> list[Folder]:
