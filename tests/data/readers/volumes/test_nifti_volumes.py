@@ -120,6 +120,44 @@ def test_masks_beside_images_and_several_of_them(tmp_path):
     assert len(open_dataset(tmp_path, val_share=0, test_share=0).samples) == 8
 
 
+@pytest.mark.parametrize(
+    ("image", "mask", "case"),
+    [
+        ("case_{}/imaging", "case_{}/segmentation", "case_1-imaging"),  # KiTS
+        ("volume-{}", "segmentation-{}", "1"),  # LiTS
+        ("volumes/volume-{}", "segmentations/segmentation-{}", "volume-1"),
+        ("p{}/p{}_frame01", "p{}/p{}_frame01_gt", "p1_frame01"),  # ACDC
+        ("imagesTr/a{}", "labelsTr/a{}", "a1"),
+    ],
+)
+def test_names_of_published_data_sets(tmp_path, image, mask, case):
+    for number in range(3):
+        stored, labels = scene(seed=number)
+        save(tmp_path / f"{image.format(number, number)}.nii.gz", stored)
+        save(tmp_path / f"{mask.format(number, number)}.nii.gz", labels)
+    dataset = open_dataset(tmp_path, val_share=0, test_share=0)
+    images, masks = read_volume(dataset, case)
+    stored, labels = scene(seed=1)
+    assert np.array_equal(images, stored)
+    assert np.array_equal(masks, labels)
+
+
+def test_files_of_one_volume_are_its_channels(tmp_path):
+    for number in range(2):
+        stored, labels = scene(seed=number)
+        folder = tmp_path / f"BraTS_{number:03}"
+        for modality, offset in (("t1", 1), ("flair", 0), ("t1ce", 2)):
+            save(folder / f"BraTS_{number:03}_{modality}.nii.gz", stored + np.int16(offset))
+        save(folder / f"BraTS_{number:03}_seg.nii.gz", labels)
+    dataset = open_dataset(tmp_path, val_share=0, test_share=0)
+    image, mask = dataset.read(dataset.samples[-1])
+    assert np.array_equal(image, stored[3][..., None] + np.arange(3))  # flair, t1, t1ce
+    assert np.array_equal(mask, labels[3])
+    (folder / "BraTS_001_t1.nii.gz").unlink()
+    with pytest.raises(DataError, match=r"channels flair, t1, t1ce, but .*flair.nii.gz has flair"):
+        open_dataset(tmp_path)
+
+
 def test_measures_are_in_mm_by_the_spacing_of_the_files(tmp_path):
     _, labels = write_pair(tmp_path / "data", 0)
     write_pair(tmp_path / "data", 1)

@@ -13,6 +13,7 @@ IMAGE_WORDS = frozenset(
     {"images", "image", "imgs", "img", "jpegimages", "jpgs", "photos", "photo", "pictures"}
     | {"picture", "frames", "inputs", "input", "rgb", "raw", "data", "x", "originals", "original"}
     | {"orig", "sat", "tiles", "leftimg8bit", "source", "src", "scans"}
+    | {"volume", "volumes", "imaging"}
 )
 MASK_WORDS = frozenset(
     {"masks", "mask", "labels", "label", "lbl", "gt", "gts", "groundtruth", "truth", "annotations"}

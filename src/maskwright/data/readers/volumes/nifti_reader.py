@@ -10,21 +10,18 @@ import numpy as np
 from maskwright.data.readers.base import Place, Reader, Recognition
 from maskwright.data.readers.conversion import convert
 from maskwright.data.readers.description import Description
-from maskwright.data.readers.folders.pairs import Pair, Pairing, pair_folders
 from maskwright.data.readers.folders.reader import labels_and_cases
-from maskwright.data.readers.folders.roles import Folder, image_folders
 from maskwright.data.readers.volumes.grid import Plane
 from maskwright.data.readers.volumes.nifti import (
     NiftiFile,
     check_grid,
-    is_nifti,
     nifti_stem,
     open_nifti,
 )
+from maskwright.data.readers.volumes.nifti_pairs import VolumePair, VolumePairs, pair_nifti
 from maskwright.data.readers.volumes.volume import Volume, write_volumes
-from maskwright.data.samples import Doubt, Note, counted, first_few, grouped, unique_ids
+from maskwright.data.samples import Doubt, Note, counted, first_few, unique_ids
 from maskwright.errors import DataError
-from maskwright.imageio import natural_key
 
 _FORMAT = 1  # of the files written; another number has them written anew
 
@@ -33,13 +30,11 @@ def _recognize(place: Place) -> Recognition | None:
     description = place.description or Description()
     if not place.path.is_dir() or description.manifest is not None:
         return None
-    pairing, real = _pair(place.path, description)
-    if not pairing.pairs:
+    found = pair_nifti(place.path, description)
+    if not found.pairs:
         return None
     is_stated = description.images is not None or description.masks is not None
-    return Recognition(
-        1.0 if is_stated else 0.9, pairing.style, partial(_read, place, pairing, real)
-    )
+    return Recognition(1.0 if is_stated else 0.9, found.style, partial(_read, place, found))
 
 
 NIFTI = Reader(
@@ -50,86 +45,57 @@ NIFTI = Reader(
 )
 
 
-def _pair(root: Path, description: Description) -> tuple[Pairing, dict[Path, Path]]:
-    """Pairs of names without `.gz`, whose stems tell what they are, and the file of each."""
-    images, masks = description.images, description.masks
-    if images is None and masks is None:
-        folders = image_folders(root, is_nifti)
-    else:
-        inside = _stated(root, masks, "mask") if masks is not None else []
-        taken = {file for folder in inside for file in folder.files}
-        folders = [
-            Folder(f.path, tuple(file for file in f.files if file not in taken), f.role, None, ())
-            for f in _stated(root, images or ".", "image" if masks is not None else "")
-        ]
-        folders += inside
-    real = {
-        file.with_name(f"{nifti_stem(file)}.nii"): file
-        for folder in folders
-        for file in folder.files
-    }
-    bare = [
-        Folder(
-            f.path,
-            tuple(file.with_name(f"{nifti_stem(file)}.nii") for file in f.files),
-            f.role,
-            f.split,
-            f.rest,
-        )
-        for f in folders
-    ]
-    return pair_folders(bare), real
-
-
-def _stated(root: Path, pattern: str, role: str) -> list[Folder]:
-    """Folders of the volumes that a data.yaml states, in one role."""
-    place = root / pattern
-    files = place.rglob("*") if place.is_dir() else root.glob(pattern)
-    volumes = sorted(filter(is_nifti, files), key=lambda file: natural_key(str(file)))
-    by_folder = grouped(volumes, lambda file: file.parent)
-    return [Folder(path, tuple(inside), role, None, ()) for path, inside in by_folder.items()]
-
-
-def _read(place: Place, pairing: Pairing, real: dict[Path, Path]) -> Place:
-    sources = [real[file] for pair in pairing.pairs for file in (pair.image, *pair.masks)]
-    write = partial(_write, place, pairing, real)
+def _read(place: Place, found: VolumePairs) -> Place:
+    sources = [file for pair in found.pairs for file in (*pair.images, *pair.masks)]
+    write = partial(_write, place, found)
     return convert(place, NIFTI.name, _FORMAT, sources, write, anonymous=True)
 
 
-def _write(
-    place: Place, pairing: Pairing, real: dict[Path, Path], folder: Path
-) -> list[Note | Doubt]:
-    pairs = pairing.pairs
-    ids = unique_ids([(pair.split or "", *pair.rest, pair.image.stem) for pair in pairs])
+def _write(place: Place, found: VolumePairs, folder: Path) -> list[Note | Doubt]:
+    pairs = found.pairs
+    ids = unique_ids([(pair.split or "", *pair.rest, pair.name) for pair in pairs])
     labels, cases = labels_and_cases([pair.rest for pair in pairs])
     description = place.description or Description()
-    files = [open_nifti(real[pair.image]) for pair in pairs]
-    plane, remarks = common_plane(files, description.plane)
+    files = [[open_nifti(path) for path in pair.images] for pair in pairs]
+    plane, remarks = common_plane([each[0] for each in files], description.plane)
     volumes = [
-        volume_of([file], real[pair.masks[0]], id_, plane, case or id_, pair.split, label)
-        for file, pair, id_, case, label in zip(files, pairs, ids, cases, labels, strict=True)
+        volume_of(each, pair.masks[0], id_, plane, case or id_, pair.split, label)
+        for each, pair, id_, case, label in zip(files, pairs, ids, cases, labels, strict=True)
     ]
     stated = {"encoding": "indices"}  # values are classes, also where no file names them
-    remarks += _several_masks(pairs)
-    if alone := [real[file.path].name for file in pairing.skipped if file.path in real]:
+    remarks += [*_several_masks(pairs), *_channels(pairs)]
+    if alone := [path.name for path in found.alone]:
         text = f"{counted(len(alone), 'volume')} in no pair: {first_few(alone, 4)}."
         remarks.append(Note("unpaired_volumes", text))
-    return [
-        *remarks,
-        *write_volumes(folder, volumes, stated, [f"{plane} slices of NIfTI volumes."]),
-    ]
+    told = [f"{plane} slices of NIfTI volumes."]
+    return [*remarks, *write_volumes(folder, volumes, stated, told)]
 
 
-def _several_masks(pairs: Sequence[Pair]) -> list[Doubt]:
+def _channels(pairs: Sequence[VolumePair]) -> list[Note]:
+    """A note on volumes of several files; `DataError` where they are not the same for all."""
+    kinds = Counter(pair.modalities for pair in pairs)
+    if len(kinds) > 1:
+        usual, other = (", ".join(kind) or "one file" for kind, _ in kinds.most_common(2))
+        odd = next(pair for pair in pairs if pair.modalities != kinds.most_common(1)[0][0])
+        raise DataError(
+            f"Most volumes have the channels {usual}, but {odd.images[0]} has {other}; expected "
+            f"the same files for each, or a pattern of one of them under `images` in data.yaml."
+        )
+    (kind,) = kinds
+    text = f"The files of a volume are its channels: {', '.join(kind)}."
+    return [Note("channels", text)] if kind else []
+
+
+def _several_masks(pairs: Sequence[VolumePair]) -> list[Doubt]:
     several = [pair for pair in pairs if len(pair.masks) > 1]
     if not several:
         return []
-    names = first_few([mask.stem for mask in several[0].masks], 4)
+    names = first_few([nifti_stem(mask) for mask in several[0].masks], 4)
     return [
         Doubt(
             "several_masks",
             f"{counted(len(several), 'volume')} {'has' if len(several) == 1 else 'have'} more than "
-            f"one mask, as {several[0].image.stem} has {names}: of several annotators, or one for "
+            f"one mask, as {several[0].name} has {names}: of several annotators, or one for "
             f"each class.",
             "Write the pattern of those to use into data.yaml, as in `masks: '**/*_seg.nii.gz'`.",
         )
