@@ -217,6 +217,18 @@ def _hdf5(folder: Path) -> None:
     (folder / "data.npz").unlink()
 
 
+def _annotated(format: str) -> Callable[[Path], None]:
+    """Annotations as `maskwright convert` writes them, so that a new format is one line below."""
+
+    def write(folder: Path) -> None:
+        data = folder.with_name(f"{folder.name}-data")
+        data.mkdir()
+        _data_yaml(data)
+        maskwright.convert(data, folder, format, ignored_as_background=True)
+
+    return write
+
+
 def _open_data(folder: Path, name: str = ".") -> None:
     maskwright.check(folder / name)
     dataset = maskwright.open_dataset(folder / name)
@@ -352,6 +364,17 @@ KINDS: dict[str, Kind] = {
     "npy": Kind(_stacks, _open_data, ("*.npy",)),
     "npz": Kind(_npz, _open_data, ("*.npz",)),
     "hdf5": Kind(_hdf5, _open_data, ("*.h5",)),
+    "panoptic": Kind(
+        _annotated("coco-panoptic"), _open_data, ("annotations/*.json", "annotations/*/*.png")
+    ),
+    "yolo": Kind(_annotated("yolo"), _open_data, ("data.yaml", "labels/*/*.txt")),
+    "labelme": Kind(_annotated("labelme"), _open_data, ("train/*.json",)),
+    "cvat": Kind(_annotated("cvat"), _open_data, ("annotations.xml",)),
+    "label studio": Kind(_annotated("label-studio"), _open_data, ("annotations.json",)),
+    "brush": Kind(_annotated("label-studio-brush"), _open_data, ("annotations.json",)),
+    "supervisely": Kind(_annotated("supervisely"), _open_data, ("meta.json", "train/ann/*.json")),
+    "run lengths": Kind(_annotated("kaggle"), _open_data, ("*.csv", "data.yaml")),
+    "geojson": Kind(_annotated("geojson"), _open_data, ("train/*.geojson",)),
     "plan": Kind(_plan, _open_plan, ("plan.yaml",), 2),
     "plan of regions": Kind(_region_plan, _open_region_plan, ("plan.yaml",)),
     "checkpoint": Kind(_checkpoint, _open_checkpoint, ("*.npz",)),

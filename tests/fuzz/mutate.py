@@ -16,7 +16,7 @@ WORDS = (
     *('""', '"text"', '"\\ud800"', '"a\\nb: c"', '"../../etc/passwd"', "=1+1", "&a [*a]", "\x00"),
     *("[" * 3000, "{a: " * 300, "é", "\N{SNOWMAN}", "C:\\x"),
 )
-_TEXT = (".json", ".yaml", ".csv", ".txt", ".xml")
+_TEXT = (".json", ".geojson", ".yaml", ".csv", ".txt", ".xml")
 _ZIPS = (".npz", ".keras")
 _WORD = re.compile(rb'"[^"]*"|[-\w.]+|[\[\]{},:]')
 

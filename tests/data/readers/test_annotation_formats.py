@@ -511,6 +511,19 @@ def test_geojson_lies_on_georeferenced_images(root):
         open_dataset(root)
 
 
+def test_geojson_files_of_one_name_belong_to_the_images_beside_them(root):
+    for split, ring in (("train", CAT_RING), ("val", DOG_RING)):
+        image(root / split / "a.png")
+        geometry = {"type": "Polygon", "coordinates": [[*ring, ring[0]]]}
+        properties = {"classification": {"name": "cell", "color": [1, 2, 3]}}  # as QuPath writes
+        feature = {"type": "Feature", "properties": properties, "geometry": geometry}
+        write(root / split / "a.geojson", {"type": "FeatureCollection", "features": [feature]})
+    dataset = open_dataset(root, test_share=0)
+    assert dataset.labels.names == ("background", "cell")
+    masks = {sample.split: dataset.read_mask(sample).tolist() for sample in dataset.samples}
+    assert masks == {"train": CAT.astype(int).tolist(), "val": DOG.astype(int).tolist()}
+
+
 # COCO panoptic
 
 
@@ -536,3 +549,42 @@ def test_panoptic_segments_keep_their_classes_and_void_is_ignored(root):
     assert dataset.layout == "COCO annotations"
     assert (labels_of(dataset) == np.where(LABELS == 0, 255, LABELS)).all()
     assert len(dataset.read_objects(dataset.samples[0])) == 2
+
+
+# VOC
+
+
+def voc(shape, name="a.jpg"):
+    return (
+        f"<annotation><folder>x</folder><filename>{name}</filename><size><width>16</width>"
+        f"<height>12</height><depth>3</depth></size><segmented>0</segmented><object>"
+        f"<name>cat</name><pose>Left</pose><difficult>0</difficult>{shape}</object></annotation>"
+    )
+
+
+def test_boxes_of_voc_are_no_masks_unless_drawn_as_stated(root):
+    image(root / "JPEGImages" / "a.jpg")
+    box = "<bndbox><xmin>4</xmin><ymin>3</ymin><xmax>9</xmax><ymax>8</ymax></bndbox>"
+    write(root / "Annotations" / "a.xml", voc(box))
+    with pytest.raises(DataError, match=r"box is not a mask: draw the outlines.*boxes: draw"):
+        open_dataset(root)
+    write(root / "data.yaml", "boxes: draw")
+    assert (labels_of(open_dataset(root)) == CAT).all()
+
+
+# Mask exports
+
+
+def test_masks_as_cvat_exports_them_have_the_names_of_its_labelmap(root):
+    image(root / "JPEGImages" / "a.jpg")
+    draw(root / "JPEGImages" / "b.jpg", np.full((*SIZE, 3), 20, np.uint8))
+    palette = np.array([[0, 0, 0], [250, 50, 83], [51, 221, 255]], np.uint8)
+    for name in ("a", "b"):
+        draw(root / "SegmentationClass" / f"{name}.png", palette[LABELS])
+        draw(root / "SegmentationObject" / f"{name}.png", palette[LABELS])
+    write(root / "ImageSets" / "Segmentation" / "default.txt", "a\nb\n")
+    lines = ["background:0,0,0::", "cat:250,50,83::", "dog:51,221,255::"]
+    write(root / "labelmap.txt", "# label:color_rgb:parts:actions\n" + "\n".join(lines) + "\n")
+    dataset = open_dataset(root)
+    assert dataset.labels.names == ("background", "cat", "dog")
+    assert (labels_of(dataset, "a") == LABELS).all()

@@ -11,6 +11,7 @@ from maskwright.data.readers.annotations.tools.cvat import CVAT
 from maskwright.data.readers.annotations.tools.label_studio import LABEL_STUDIO
 from maskwright.data.readers.annotations.tools.labelme import LABELME, LABELME_FOLDERS
 from maskwright.data.readers.annotations.tools.supervisely import SUPERVISELY
+from maskwright.data.readers.annotations.voc import VOC_XML
 from maskwright.data.readers.annotations.yolo import YOLO, is_yolo
 from maskwright.data.readers.base import Layout, Place, Reader, Recognition
 from maskwright.data.readers.description import FILE_NAMES, read_description
@@ -61,7 +62,7 @@ DATA_YAML = Reader("data.yaml", "a data.yaml", "", _recognize_yaml)
 READERS: tuple[Reader, ...] = (
     *(TFDS, DATA_YAML, RUN_LENGTHS, MANIFEST),
     *(NNUNET, CITYSCAPES, ADE20K),
-    *(YOLO, COCO, LABELME, LABELME_FOLDERS, CVAT, LABEL_STUDIO, SUPERVISELY, GEOJSON),
+    *(YOLO, COCO, LABELME, LABELME_FOLDERS, CVAT, LABEL_STUDIO, SUPERVISELY, GEOJSON, VOC_XML),
     *(NIFTI, DICOM, ARRAYS),
     FOLDERS,
 )

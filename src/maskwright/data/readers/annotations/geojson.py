@@ -1,7 +1,8 @@
 """Reader of GeoJSON polygons over georeferenced images, or in their pixels."""
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from maskwright.data.readers.annotations.base import (
     Annotations,
     malformed,
 )
+from maskwright.data.readers.annotations.doubts import settle_unannotated
 from maskwright.data.readers.annotations.files import files_below, read_json, split_in
 from maskwright.data.readers.annotations.format import AnnotationFormat, Source
 from maskwright.data.readers.annotations.shapes import Polygons
@@ -46,24 +48,38 @@ def _is_geojson(path: Path) -> bool:
 def _read(source: Source) -> Annotations:
     annotations = Annotations()
     files = [path for path in source.files if _is_geojson(path)]
-    stems = {path.stem.casefold() for path in source.images.paths}
-    by_stem = {path.stem.casefold(): path for path in files if path.stem.casefold() in stems}
-    shared = [path for path in files if path not in by_stem.values()]
-    contents = {path: _features(path) for path in files}
-    for image in source.images.paths:
-        path = by_stem.get(image.stem.casefold())
-        paths = [path] if path else shared
-        if not paths:
-            annotations.skip("not_annotated", image.name)
+    matching = {image: _matching(image, files) for image in source.images.paths}
+    single = {path for paths in matching.values() for path in paths}
+    shared = [path for path in files if path not in single]
+    read = cache(_features)
+    empty: list[AnnotatedImage] = []
+    for path, paths in matching.items():
+        if not (used := paths or shared):
+            annotations.skip("not_annotated", path.name)
             continue
+        image = AnnotatedImage(path, [], split_in(path, source.root))
         try:
-            objects = [each for path in paths for each in _objects(path, contents[path], image)]
+            if len(paths) > 1:
+                raise DataError(f"{path} fits {paths[0]} and {paths[1]}; expected one.")
+            for file in used:
+                image.objects.extend(_objects(file, read(file), path))
+            if paths and not image.objects and read(paths[0])[0]:
+                raise DataError(f"{paths[0]} has polygons, but none lies on {path}.")
         except DataError as error:
             annotations.skip("broken_annotations", str(error))
             continue
-        split = split_in(image, source.root)
-        annotations.images.append(AnnotatedImage(image, objects, split))
+        (annotations.images if image.objects or paths else empty).append(image)
+    fact = "on which no polygon lies"
+    settle_unannotated(annotations, empty, source.description.unannotated, fact)
     return annotations
+
+
+def _matching(image: Path, files: Sequence[Path]) -> list[Path]:
+    """Files of the name of an image, that beside it first."""
+    paths = [path for path in files if path.stem.casefold() == image.stem.casefold()]
+    beside = [path for path in paths if path.parent == image.parent]
+    split = [path for path in paths if path.parent.name == image.parent.name]
+    return beside or split or paths
 
 
 GEOJSON = AnnotationFormat(

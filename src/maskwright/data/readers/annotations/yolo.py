@@ -91,9 +91,10 @@ def _read(source: Source) -> Annotations:
             continue
         annotations.images.append(image)
     settle_unannotated(annotations, without, source.description.unannotated, "without a label file")
-    if quadrangles == number > _FEW and source.description.boxes is None:
+    boxes = "draw" if content.get("task") == "segment" else source.description.boxes
+    if quadrangles == number > _FEW and boxes is None:
         annotations.remarks.append(_oriented_boxes(number))
-    elif quadrangles == number > _FEW and source.description.boxes != "draw":
+    elif quadrangles == number > _FEW and boxes != "draw":
         _make_boxes(annotations)
     return annotations
 

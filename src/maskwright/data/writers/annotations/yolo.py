@@ -37,7 +37,9 @@ def _write(dataset: DataSet, folder: Path) -> None:
     for_each_image(dataset, "YOLO", write_one)
     splits = {split: f"images/{split}" for split in dataset.splits}
     names = dict(enumerate(class_names(dataset).values()))
-    write_text(folder / "data.yaml", dump_yaml({"path": ".", **splits, "names": names}))
+    # YOLO takes no notice of the task; here it says that rectangles are no oriented boxes.
+    content = {"path": ".", "task": "segment", **splits, "names": names}
+    write_text(folder / "data.yaml", dump_yaml(content))
 
 
 def _ring(each: ImageObject, size: tuple[int, int]) -> list[float]:

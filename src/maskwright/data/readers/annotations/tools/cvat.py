@@ -12,6 +12,7 @@ from maskwright.data.readers.annotations.base import (
     AnnotatedObject,
     Annotations,
     join_groups,
+    malformed,
     size_of,
 )
 from maskwright.data.readers.annotations.doubts import settle_unannotated
@@ -66,8 +67,13 @@ def _read(source: Source) -> Annotations:
                 annotations.skip("ambiguous_images" if paths else "missing_images", name)
                 continue
             subset = (element.get("subset") or "").casefold()
-            size = size_of(element.get("height"), element.get("width"))
-            objects = _objects(element, annotations)
+            try:
+                with malformed(path, "CVAT annotations"):
+                    size = size_of(element.get("height"), element.get("width"))
+                    objects = _objects(element, annotations)
+            except DataError as error:
+                annotations.skip("broken_annotations", f"{name}: {error}")
+                continue
             image = AnnotatedImage(paths[0], objects, SPLIT_WORDS.get(subset), size)
             annotated = any(child.tag != "tag" for child in element)
             (annotations.images if annotated else without).append(image)
