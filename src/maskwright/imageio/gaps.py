@@ -6,32 +6,39 @@ from maskwright.errors import DataError
 
 _NEVER_MEASURED = -9999.0  # what GIS programs write where nothing was measured, declared or not
 _BEYOND = 1e38  # the least float32, and what libraries fill arrays with
+_MOST_SORTED = 100_000  # values that a median is taken of
 _MOST_UNDECLARED = 0.5  # of an image: more is rather a failure of what wrote it
 
 
 def fill_gaps(pixels: np.ndarray, nodata: float | None) -> tuple[np.ndarray, np.ndarray | None]:
-    """Pixels `(h, w, c)` with 0 for float values without data, and where no channel has any.
+    """Pixels `(h, w, c)` with float values without data filled, and where no channel has any.
 
     Without data are values equal to `nodata` and, of floats, those that are not finite, -9999, and
-    beyond 1e38. The second result is bool `(h, w)`, or `None` where every pixel has data.
-    Values that are not finite stay where other channels of the pixel have data.
+    beyond 1e38. They become the median of their channel, which stands out as little as can be. The
+    second result is bool `(h, w)`, or `None` where every pixel has data. Values that are not finite
+    stay where other channels of the pixel have data.
     """
     if pixels.dtype.kind != "f":
         if nodata is None or nodata not in range(np.iinfo(pixels.dtype).max + 1):
             return pixels, None
         gap = (pixels == pixels.dtype.type(nodata)).all(axis=-1)
         return pixels, gap if gap.any() else None
-    values = [_NEVER_MEASURED] if nodata is None else [_NEVER_MEASURED, nodata]
+    codes = [_NEVER_MEASURED] if nodata is None else [_NEVER_MEASURED, nodata]
     low, high = pixels.min(initial=np.inf), pixels.max(initial=-np.inf)
-    if abs(low) < _BEYOND and abs(high) < _BEYOND and not any(low <= v <= high for v in values):
+    if abs(low) < _BEYOND and abs(high) < _BEYOND and not any(low <= v <= high for v in codes):
         return pixels, None
     with np.errstate(invalid="ignore"):
         finite = np.abs(pixels) < _BEYOND
     void = ~finite
-    for value in values:
-        void |= pixels == np.float32(value)
+    for code in codes:
+        void |= pixels == np.float32(code)
     gap = void.all(axis=-1)
-    filled = np.where(void & (gap[..., None] | np.isfinite(pixels)), np.float32(0), pixels)
+    filled = pixels.copy()
+    for channel in range(pixels.shape[-1]):
+        values, empty = pixels[..., channel], void[..., channel]
+        known = values[~empty]
+        median = np.median(known[:: max(1, known.size // _MOST_SORTED)]) if known.size else 0
+        filled[empty & (gap | np.isfinite(values)), channel] = median
     return filled, gap if gap.any() else None
 
 

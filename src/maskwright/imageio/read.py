@@ -72,9 +72,9 @@ def read_image(path: str | Path | NamedBytes, max_pixels: int = MAX_PIXELS) -> n
     """Pixels `(h, w, c)`, orientation applied, in RGB order and in the value range of the file.
 
     Alpha is dropped, one-bit images become 0 and 255, palettes and CMYK become RGB, and other types
-    than uint8 and uint16 become float32, with 0 where there is no data. Raises `DataError` if the
-    file is missing, empty, damaged, truncated, larger than `max_pixels`, not one image, or holds
-    NaN in some channels of a pixel.
+    than uint8 and uint16 become float32, with medians where there is no data. Raises `DataError` if
+    the file is missing, empty, damaged, truncated, larger than `max_pixels`, not one image, or
+    holds NaN in some channels of a pixel.
     """
     return read_with_gaps(path, max_pixels)[0]
 

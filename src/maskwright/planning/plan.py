@@ -200,11 +200,6 @@ def _warnings(draft: PlanBuilder) -> list[str]:
         warnings.append(f"Warning: {plural(data.skipped, 'training image')} could not be read.")
     if data.ignored_share >= _MIN_IGNORED_SHARE:
         warnings.append(f"{percent(data.ignored_share)} of the pixels are ignored.")
-    if data.dtype != "uint8" and data.high and data.largest > 4 * max(data.high):
-        warnings.append(
-            f"Warning: the largest value is {data.largest:,.0f}, but 99.5% lie below "
-            f"{max(data.high):,.0f}; images are scaled by the largest value."
-        )
     validation = data.images.get("val", 0)
     if validation < _FEW_VALIDATION_IMAGES:
         warnings.append(

@@ -168,7 +168,7 @@ def test_no_data_of_masks_and_images_is_ignored(tmp_path, fill):
         expected = labels(int(sample.id)).astype(int)
         expected[:3] = expected[-2:] = IGNORE_LABEL
         np.testing.assert_array_equal(mask, expected)
-        assert image.min() == 0
+        assert image.min() == COLORS.min()
     codes = {finding.code: finding.message for finding in audit(tmp_path).findings}
     assert "12 images with pixels without data, 12.5% of theirs, ignored" in codes["no_data"]
 

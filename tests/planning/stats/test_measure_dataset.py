@@ -72,7 +72,6 @@ def test_synthetic_cells_and_the_number_of_images_read(tmp_path):
 
 def test_one_image_of_many_channels_and_sixteen_bits(tmp_path):
     image = np.random.default_rng(0).integers(0, 4096, (40, 40, 7)).astype(np.uint16)
-    image[0, 0] = 65535
     mask = np.zeros((40, 40))
     mask[10:20] = 1
     write_pair(tmp_path, "a", image, mask, ".tif")
@@ -81,7 +80,6 @@ def test_one_image_of_many_channels_and_sixteen_bits(tmp_path):
     assert stats.up_down.p_value == 1  # a single image allows no test
     made = plan(PlanBuilder(stats, Machine(2, 8000), 1, EncoderWeights("weights.h5")))
     assert made.settings["encoder"] == "plain"
-    assert any("65,535" in line for line in made.header)
 
 
 def test_large_images_are_read_up_to_a_number_of_pixels(tmp_path):

@@ -76,7 +76,7 @@ def predict_large(
     from there and gives the same bytes. Another image, model or setting starts anew.
 
     Pixels that hold no data, as a GeoTIFF may say, get `IGNORE_LABEL` in the mask, which names it
-    as its own value for no data; of float images the model sees 0 there.
+    as its own value for no data; of float images the model sees a median.
 
     Args:
         predictor: Where its card has neither `size` nor `tile`, tiles are 512 px.

@@ -95,8 +95,6 @@ class DatasetStats:
     modal_share: float = 1.0
     dtype: str = "uint8"
     color_share: float = 1.0
-    high: tuple[float, ...] = ()
-    largest: float = 255.0
     spacing_mm: float | None = None
     empty_share: float = 0.0
     foreground_share: float = 0.5

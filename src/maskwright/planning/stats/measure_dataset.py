@@ -63,7 +63,6 @@ def measure_dataset(
         raise DataError(f"No training image in {dataset.root} can be read; run `maskwright check`.")
     sizes = [(h.height, h.width) for _, h in readable]
     modal_size, modal_count = Counter(sizes).most_common(1)[0]
-    values = np.concatenate([each.values for each in stats]).astype(np.float64)
     maps = np.zeros((len(stats), dataset.labels.num_classes, GRID, GRID), np.float32)
     for place, each in enumerate(stats):
         for label, grid in each.grids.items():
@@ -92,8 +91,6 @@ def measure_dataset(
         channels=dataset.channels,
         dtype=dataset.dtype,
         color_share=float(np.mean([each.color for each in stats])),
-        high=tuple(float(f"{value:.5g}") for value in np.percentile(values, 99.5, axis=0)),
-        largest=float(max(each.largest for each in stats)),
         spacing_mm=spacings.pop() if len(spacings) == 1 else None,
         classes=_class_stats(dataset, stats, dict(zip(foreground, left_right, strict=True))),
         background=background,

@@ -44,7 +44,6 @@ class SampleStats:
 
     Args:
         counts: Pixels of each label, `(256,)`; the last entry counts ignored pixels.
-        values: Pixels sampled evenly from the image, `(k, c)`.
         thumbnail: Gray thumbnail, uint8 `(64, 64)`, its contrast stretched.
         detail: Square root of the local brightness change at 128 px, `(32, 32)`.
         anisotropy: Mean brightness change from row to row, divided by that from column to column,
@@ -55,8 +54,6 @@ class SampleStats:
     sample: Sample
     size: tuple[int, int]
     counts: np.ndarray
-    values: np.ndarray
-    largest: float
     color: bool
     thumbnail: np.ndarray
     detail: np.ndarray
@@ -74,13 +71,11 @@ def sample_stats(dataset: DataSet, sample: Sample, background: int | None) -> Sa
         return None
     counts = np.bincount(labels.ravel(), minlength=IGNORE_LABEL + 1)
     flat = image.reshape(-1, image.shape[2])
-    values = np.nan_to_num(
-        flat[:: max(len(flat) // _MAX_VALUES, 1)][:_MAX_VALUES].astype(np.float32)
-    )
+    values = flat[:: max(len(flat) // _MAX_VALUES, 1)]
     height, width = labels.shape
     factor = min(_TEXTURE_SIDE_PX / max(height, width), 1.0)
     reduced = (max(round(height * factor), 2), max(round(width * factor), 2))
-    small = np.nan_to_num(resize_image(image, reduced).astype(np.float32).mean(axis=2))
+    small = resize_image(image, reduced).astype(np.float32).mean(axis=2)
     changes = [np.abs(np.diff(small, axis=axis)) for axis in (0, 1)]
     vertical, horizontal = (float(change.mean()) for change in changes)
     detail = np.sqrt(changes[0][:, :-1] + changes[1][:-1])
@@ -88,8 +83,6 @@ def sample_stats(dataset: DataSet, sample: Sample, background: int | None) -> Sa
         sample,
         (height, width),
         counts,
-        values,
-        largest=float(np.nan_to_num(image.max())),
         color=bool((values != values[:, :1]).any()),
         thumbnail=thumbnail(image),
         detail=resize_image(detail[..., None], (_DETAIL_SIDE_PX, _DETAIL_SIDE_PX))[..., 0],
