@@ -75,6 +75,7 @@ def test_one_mask_of_ones_among_whites_is_foreground_too(tmp_path):
 def test_whites_among_more_ones_are_foreground_or_void(tmp_path):
     assert doubts(tmp_path, [[0, 255]], [[0, 1]], [[1, 0]]) == ["void_or_foreground"]
     assert doubts(tmp_path, [[0, 255]], [[0, 1]], [[1, 255]]) == []
+    assert doubts(tmp_path, [[1, 255]]) == ["void_or_foreground"]
 
 
 def test_smooth_edges_are_cut_in_the_middle(tmp_path):

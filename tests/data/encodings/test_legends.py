@@ -31,6 +31,7 @@ VALUES = dict(zip(NAMES, range(4), strict=True))
             ' {"title": "Car", "color": "#400080"}]}',
         ),
         ("labels.json", '{"Road": [128, 64, 128], "Car": [64, 0, 128]}'),
+        ("classes.csv", 'class,color\nRoad,"(128, 64, 128)"\nCar,"64,0,128"\n'),
     ],
 )
 def test_legends_with_colors_are_read(tmp_path, name, text):
@@ -49,6 +50,9 @@ def test_legends_with_colors_are_read(tmp_path, name, text):
         ("classes.txt", "0 Road\n1 Traffic light\n", [0, 1]),
         ("labels.csv", "id,name\n1,Road\n2,Traffic light\n", [1, 2]),
         ("labels.json", '{"0": "Road", "7": "Traffic light"}', [0, 7]),
+        ("labels.json", '{"0": {"name": "Road"}, "7": {"name": "Traffic light"}}', [0, 7]),
+        ("classes.txt", "Road=0\nTraffic light=1\n", [0, 1]),
+        ("classes.csv", "name\nRoad\nTraffic light\n", [None, None]),
         ("labels.json", '["Road", "Traffic light"]', [None, None]),
     ],
 )

@@ -108,3 +108,10 @@ def test_void_around_numbered_objects_is_ignored_as_stated(tmp_path):
 def test_the_same_classes_in_every_image_are_no_objects(tmp_path):
     mask = np.kron(np.array([[0, 1], [2, 3]], np.uint8), np.ones((32, 32), np.uint8))
     assert doubts_of(write_set(tmp_path, [mask] * 4)) == []
+
+
+def test_few_values_of_one_mask_each_may_be_objects_or_classes(tmp_path):
+    left, right = np.zeros((2, 64, 64), np.uint8)
+    left[4:20, 4:20], left[40:60, 4:20] = 1, 2
+    right[4:20, 4:20], right[40:60, 4:20] = 3, 4
+    assert doubts_of(write_set(tmp_path, [left, right])) == ["objects_or_classes"]

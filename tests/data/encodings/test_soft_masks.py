@@ -1,3 +1,5 @@
+import io
+
 import cv2
 import numpy as np
 import pytest
@@ -125,7 +127,7 @@ def test_jpeg_masks_that_are_black_and_white_are_cut_in_the_middle(tmp_path):
     assert dataset.labels.names == ("background", "foreground")
     assert share_of_differing(labels, binary) < 0.01
     note = next(note.text for note in dataset.notes if note.code == "lossy_masks")
-    assert "6 masks of 6 with JPEG" in note
+    assert "6 of 6 masks in JPEG" in note
     assert "0.00%" not in note
 
 
@@ -140,3 +142,24 @@ def test_other_jpeg_masks_are_refused(tmp_path, values):
     save = resized(values, Image.NEAREST)
     with pytest.raises(DataError, match="not clearly black and white"):
         open_dataset(write_set(tmp_path, SCENES, save, ".jpg"))
+
+
+@pytest.mark.parametrize("values", [GRAYS, COLORS])
+def test_what_jpeg_leaves_of_several_classes_is_refused(tmp_path, values):
+    def compressed(mask, number):
+        file = io.BytesIO()
+        Image.fromarray(values[mask]).save(file, "JPEG", quality=80)
+        return Image.open(file)
+
+    with pytest.raises(DataError, match="blurred by resizing or JPEG"):
+        open_dataset(write_set(tmp_path, SCENES, compressed))
+
+
+def test_rare_values_beside_white_may_be_traces_or_classes(tmp_path):
+    masks = [np.where(mask > 0, 255, 0).astype(np.uint8) for mask in SCENES]
+    for mask in masks:
+        mask[0, 0] = 1  # with which 255 would be void
+    root = write_set(tmp_path, masks)
+    assert doubts_of(root) == ["edges_or_classes"]
+    labels = read_labels(state(root, "snap: true"))[1]
+    np.testing.assert_array_equal(labels, [mask > 1 for mask in masks])

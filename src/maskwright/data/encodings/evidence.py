@@ -127,8 +127,8 @@ def lossy_masks(contents: Sequence[MaskContents]) -> list[Note]:
     doubtful = sum(content.doubtful or 0 for content in lossy)
     share = doubtful / sum(sum(content.values.values()) for content in lossy)
     text = (
-        f"{counted(len(lossy), 'mask')} of {len(contents):,} with JPEG or another lossy "
-        f"compression, cut in the middle between black and white; {share:.2%} of the pixels, all "
-        f"at edges, are in doubt."
+        f"{len(lossy):,} of {counted(len(contents), 'mask')} in JPEG or another lossy format, cut "
+        f"in the middle between black and white; {share:.2%} of their pixels, all at edges, are in "
+        f"doubt."
     )
     return [Note("lossy_masks", text)]

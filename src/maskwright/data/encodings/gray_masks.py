@@ -110,6 +110,8 @@ def _label_indices(values: Sequence[int]) -> InferredEncoding:
             f"data.yaml."
         )
     hold = f"The masks hold {join_values(plain)}"
+    if first > 0 and len(plain) == 1 and void:
+        return _one_beside_void(top, void)
     if first == 0 and len(plain) == 2:
         explanation = f"{hold}: 0 is background, {top} foreground"
         return gray_encoding("binary", {0: 0, top: 1}, TWO_CLASSES, explanation, void)
@@ -119,6 +121,19 @@ def _label_indices(values: Sequence[int]) -> InferredEncoding:
     gaps = f"; {join_values(absent)} did not occur" if absent else ""
     start = "label indices from 0" if first == 0 else "labels counted from 1"
     return _class_per_value(range(first, top + 1), void, f"{hold}: {start}{gaps}")
+
+
+def _one_beside_void(value: int, void: Sequence[int]) -> InferredEncoding:
+    """Masks of one value and 255: two classes, which data.yaml must tell."""
+    doubt = Doubt(
+        "void_or_foreground",
+        f"The masks hold {value} and {void[0]} alone: {void[0]} may be void, which is ignored, or "
+        f"one of two classes.",
+        f"Write `ignore: [{void[0]}]` into data.yaml, or `values: {{{value}: background, "
+        f"{void[0]}: foreground}}`.",
+    )
+    inferred = _class_per_value([value], void, f"The masks hold {value}")
+    return replace(inferred, doubts=(doubt,))
 
 
 def _class_per_value(

@@ -21,6 +21,7 @@ _STEMS = (
 _NAME_COLUMNS = ("name", "class_name", "class", "label", "title")
 _VALUE_COLUMNS = ("value", "pixel value", "pixel_value", "index", "idx", "id", "class_id")
 _IGNORE_LINE = "__ignore__"  # the first line of a list of names by labelme, for no value
+_TRIPLE = re.compile(r"[(\[]?\s*(\d+)[,;\s]+(\d+)[,;\s]+(\d+)\s*[)\]]?")
 _SPACED = re.compile(r"((?:\d+\s+)+)?(\D.*?)(\s+#[0-9a-fA-F]{6}|(?:\s+\d+){3})?", re.DOTALL)
 
 
@@ -102,13 +103,15 @@ def _from_lines(text: str) -> list[ClassEntry]:
         rows = [[cell.strip("\"' ") for cell in row] for row in reader]
         header = [cell.lower() for cell in rows[0]] if rows else []
         named = next((header.index(word) for word in _NAME_COLUMNS if word in header), None)
-        if named is not None and len(header) > 1:
+        if header in [[word] for word in _NAME_COLUMNS]:
+            lines = lines[1:]
+        elif named is not None and len(header) > 1:
             valued = next((header.index(word) for word in _VALUE_COLUMNS if word in header), None)
             return [_entry_of(row, named, valued) for row in rows[1:]]
     parsed = []
     for line in lines:
         # CVAT ends its lines with parts and actions of a class, which are no colors.
-        cells = re.split(r"[,;\t]+", ",".join(line.split(":")[:2]))
+        cells = re.split(r"[,;\t=]+", ",".join(line.split(":")[:2]))
         parts = [part for cell in cells for part in _columns(cell.strip())]
         parsed.append(_entry([part.strip("\"' ") for part in parts], None))
     return [entry for entry in parsed if entry is not None]
@@ -136,6 +139,9 @@ def _columns(cell: str) -> list[str]:
 
 def _entry(cells: list[str], named: int | None) -> ClassEntry | None:
     """Entry from the cells of a row; `ValueError` if several cells could be the name."""
+    triple = next((match for cell in cells if (match := _TRIPLE.fullmatch(cell))), None)
+    if triple is not None:  # a color in one cell
+        cells = [*(cell for cell in cells if cell != triple[0]), *triple.groups()]
     numbers = [int(cell) for cell in cells if cell.isdecimal()]
     words = [cell for cell in cells if cell and not cell.isdecimal()]
     hexes = [word for word in words if re.fullmatch(r"#[0-9a-fA-F]{6}", word)]
@@ -164,7 +170,7 @@ def _color(values: Any) -> Color:
 
 def _from_json(content: Any) -> list[ClassEntry]:
     if isinstance(content, dict):
-        for key in ("classes", "labels", "categories"):
+        for key in ("classes", "labels", "categories", "names"):
             if isinstance(content.get(key), list | dict):
                 return _from_json(content[key])
         return [_from_pair(key, value) for key, value in content.items()]
@@ -181,7 +187,8 @@ def _nnunet(content: Any) -> dict[str, Any]:
 
 def _from_pair(key: str, value: Any) -> ClassEntry:
     if key.isdecimal():
-        return ClassEntry(str(value), int(key))
+        entry = _from_object(value) if isinstance(value, dict) else ClassEntry(str(value))
+        return replace(entry, value=int(key))
     if isinstance(value, int) or (isinstance(value, str) and value.isdecimal()):
         return ClassEntry(key, int(value))
     return ClassEntry(key, color=_color(value))

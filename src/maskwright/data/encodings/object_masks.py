@@ -15,6 +15,7 @@ from maskwright.errors import DataError
 from maskwright.labels import MAX_CLASSES
 
 _MIN_NUMBERS = 20  # 8-bit masks with more values than this, one blob each, number objects
+_MANY_VALUES = 10  # of one mask each, from which they are no classes
 _MANY_COLORS = 8  # without names, each one blob in every mask: perhaps objects
 _MOST = 0.9  # share of masks, values or blobs that must be as expected
 _NOISE = 0.3  # share of pixels in no flat area from which colors are noise
@@ -84,9 +85,9 @@ class _Numbers:
 
     @property
     def unique(self) -> bool:
-        """Whether nearly all values occur in one of three masks or more, as no class would."""
+        """Whether nearly all values occur in one mask alone, as hardly any class would."""
         once = sum(count == 1 for count in self.masks_of.values())
-        return len(self.objects) > 2 and once >= _MOST * len(self.masks_of)
+        return len(self.objects) > 1 and self.most > 1 and once >= _MOST * len(self.masks_of)
 
 
 def object_files(masks: MaskEvidence) -> InferredEncoding | None:
@@ -123,7 +124,8 @@ def object_numbers(masks: MaskEvidence) -> InferredEncoding | None:
         and numbers.most > 1
         and len(numbers.objects) > 1
     )
-    distinct = numbers.unique and len(numbers.masks_of) > 2 and (colored or numbers.single)
+    several = len(numbers.masks_of) >= max(_MANY_VALUES, 1.5 * len(numbers.objects))
+    distinct = numbers.unique and several and (colored or numbers.single)
     if not (counted or many or one_class or distinct):
         return None
     if distinct and not numbers.on_zero:
@@ -192,6 +194,8 @@ def object_doubts(masks: MaskEvidence) -> Iterator[Doubt]:
         each = f"holds the first of {len(numbers.masks_of)} {what}s, up to a number of its own"
     elif many and masks.thin_share < _NOISE:
         each = f"holds some of {len(numbers.masks_of)} {what}s without names"
+    elif numbers.unique:
+        each = f"holds {what}s that no other has"
     else:
         return
     yield Doubt(
