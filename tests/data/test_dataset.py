@@ -5,6 +5,7 @@ from PIL import Image
 
 from drawing_samples import MASK, draw
 from maskwright.data import open_dataset, write_yaml
+from maskwright.data.opening import open_with_doubts
 from maskwright.data.readers.manifest import write_manifest
 from maskwright.errors import ConfigError, DataError
 
@@ -94,16 +95,19 @@ def test_a_manifest_expresses_anything(tmp_path):
         "i/4.png,d.png,test,,,,\n"
         "i/3.png,,test,,,,\n"
     )
-    dataset = open_dataset(tmp_path / "data.csv")
-    first, second, third = dataset.samples
+    dataset = open_with_doubts(tmp_path / "data.csv")
+    assert [doubt.code for doubt in dataset.doubts] == ["left_over"]  # one of five
+    first, second, third, empty = dataset.samples
     assert (first.split, first.case, first.label, first.weight) == ("train", "p1", "ill", 2.5)
     assert (second.split, second.case, second.label, second.weight) == ("val", "p2", None, 1)
     assert (third.split, third.case, third.weight) == ("test", third.id, 0)
     assert dataset.instances
-    assert [file.reason for file in dataset.skipped] == [
-        "line 5 of data.csv: there is no such file",
-        "line 6 of data.csv: image without a mask",
+    assert dataset.read_mask(empty).tolist() == (MASK * 0).tolist()
+    path = tmp_path / "i" / "4.png"
+    assert [file.message for file in dataset.skipped] == [
+        f"{path}: there is no such file (line 5 of data.csv)"
     ]
+    draw(path)
     assert open_dataset(tmp_path / "data.csv", group_by="site").samples[2].case == "north"
     write_manifest(tmp_path / "again" / "copy.csv", dataset.samples)
     again = open_dataset(tmp_path / "again" / "copy.csv")

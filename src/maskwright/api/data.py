@@ -10,6 +10,7 @@ from maskwright.data.audit.audit import AuditReport, audit
 from maskwright.data.audit.contact_sheet import contact_sheet
 from maskwright.data.opening import open_with_doubts
 from maskwright.data.pipeline.augmentation import Augmentation
+from maskwright.data.readers.description import FILE_NAMES
 from maskwright.data.readers.manifest import cache_folder
 from maskwright.data.writers import convert_dataset
 from maskwright.errors import ConfigError, DataError
@@ -26,20 +27,25 @@ def check(
     *,
     sheet: str | Path | None = None,
     write: bool = False,
+    force: bool = False,
     group_by: str | None = None,
     strength: str = "medium",
+    empty_is_background: bool = False,
 ) -> AuditReport:
     """Audit a data set before training.
 
     Args:
         sheet: PNG file for a sheet of augmented images and masks.
-        write: Write the inferred layout and classes to `data.yaml`; `ConfigError` for formats whose
-            masks are converted before they are read.
+        write: Write the inferred layout and classes to `data.yaml` in the data set's folder;
+            `ConfigError` for formats whose masks are converted before they are read.
+        force: Overwrite a `data.yaml` that is there.
         group_by: Column, or pattern whose first group names the case.
         strength: Augmentation strength of the sheet.
+        empty_is_background: Images without a mask show background.
     """
     augmentation = Augmentation.named(strength)
-    dataset = open_with_doubts(data, group_by=group_by)
+    stated = empty_is_background
+    dataset = open_with_doubts(data, group_by=group_by, empty_is_background=stated)
     sheet = None if sheet is None else checked_image_path(sheet)
     report = replace(audit(dataset), source=str(data))  # some are drawn elsewhere
     if write:
@@ -51,7 +57,11 @@ def check(
                 f"{dataset.layout}, where the classes stand. To edit masks and classes, convert "
                 f"it with `maskwright convert`."
             )
-        write_yaml(dataset, dataset.root / "data.yaml")
+        path = dataset.root / FILE_NAMES[0]
+        if path.exists() and not force:
+            raise DataError(f"{path} is there already; overwrite it with --force (force=True).")
+        write_yaml(dataset, path)
+        report = replace(report, written=str(path))
     if sheet is not None:
         contact_sheet(dataset, sheet, augmentation)
     return report

@@ -26,7 +26,13 @@ def check(
     write: Annotated[
         bool, Option("--write", help="Write the inferred layout and classes to data.yaml.")
     ] = False,
+    force: Annotated[
+        bool, Option("--force", help="Let --write overwrite a data.yaml that is there.")
+    ] = False,
     group_by: options.GroupBy = None,
+    empty_is_background: Annotated[
+        bool, Option("--empty-is-background", help="Images without a mask show background.")
+    ] = False,
     strength: Annotated[
         str, Option("--augmentation", help="Augmentation strength of the contact sheet.")
     ] = "medium",
@@ -35,11 +41,21 @@ def check(
     """Audit a data set; exit code 1 if it has errors."""
     from maskwright import api
 
-    report = api.check(data, sheet=sheet, write=write, group_by=group_by, strength=strength)
+    report = api.check(
+        data,
+        sheet=sheet,
+        write=write,
+        force=force,
+        group_by=group_by,
+        strength=strength,
+        empty_is_background=empty_is_background,
+    )
     if as_json:
         echo(json.dumps(report.to_dict()))
     else:
         _show(report)
+    if report.written:
+        print_message(f"Wrote {report.written}.")
     if sheet is not None:
         print_message(f"See {sheet}.")
     if not report.ok:

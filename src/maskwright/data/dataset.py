@@ -7,16 +7,16 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 
 from maskwright.data.duplicates import content_hash
 from maskwright.data.encodings.encoding import Encoding
+from maskwright.data.object_files import number_components, read_listed
 from maskwright.data.readers.mask_fit import (
     AS_STORED,
-    HeaderPair,
     MaskFit,
-    lies_elsewhere,
+    check_georeference,
+    inside_view,
     sizes_differ,
 )
 from maskwright.data.readers.probe import Headers, kind_differs
@@ -25,8 +25,6 @@ from maskwright.errors import DataError
 from maskwright.imageio import Header, RawMask, read_mask, read_with_gaps
 from maskwright.instances import Instances
 from maskwright.labels import IGNORE_LABEL, Labels
-
-_GEO_SUFFIXES = {".tif", ".tiff"}  # of files whose place on the map is known
 
 
 @dataclass(frozen=True)
@@ -103,13 +101,11 @@ class DataSet:
         """As `read`, and where the image has no data, bool `(h, w)`; `None` where it has all."""
         image, gap = self._read_pixels(sample)
         size = image.shape[:2]
-        labels = self.read_mask(sample) if sample.masks else np.zeros(size, np.int32)
+        stored = sample.masks or sample.field_of_view
+        labels = self.read_mask(sample) if stored else np.zeros(size, np.int32)
         if labels.shape != size:
             raise DataError(sizes_differ(sample.image, size, sample.masks[0], labels.shape))
-        if sample.masks and sample.masks[0].suffix.lower() in _GEO_SUFFIXES:
-            pair = HeaderPair(sample, self.header(sample.image), self.header(sample.masks[0]))
-            if reason := lies_elsewhere(pair):
-                raise DataError(reason)
+        check_georeference(sample, self.header)
         if gap is not None:
             labels[gap] = IGNORE_LABEL
         return image, labels, gap
@@ -147,13 +143,41 @@ class DataSet:
         return bool(self.learned) and self.content_hash(sample) in self.learned
 
     def read_mask(self, sample: Sample) -> np.ndarray:
-        """Labels `(h, w)` int32; several mask files are united, later ones on top."""
+        """Labels `(h, w)` int32: mask files united, later ones on top; ignored outside the view."""
+        labels = self._read_classes(sample)
+        if sample.field_of_view is not None:
+            path = sample.field_of_view
+            seen = inside_view(self._read_raw(sample, path).values)
+            if seen.shape != labels.shape:
+                raise DataError(sizes_differ(sample.image, labels.shape, path, seen.shape))
+            labels[~seen] = IGNORE_LABEL
+        return labels
+
+    def read_layers(self, sample: Sample) -> np.ndarray:
+        """Where each class is, boolean `(h, w, classes)`; classes of files of their own overlap."""
+        labels = self.read_mask(sample)
+        layers = labels[..., None] == np.arange(self.labels.num_classes)
+        for place, name in enumerate(sample.classes):
+            inside = (self._decode(sample, place)[1] > 0) & (labels != IGNORE_LABEL)
+            layers[..., self.labels.names.index(name)] |= inside
+        return layers
+
+    def _decode(self, sample: Sample, place: int) -> tuple[RawMask, np.ndarray]:
+        """One mask file of a sample as it is, and its labels `(h, w)` int32."""
+        raw = self._read_raw(sample, sample.masks[place])
+        labels = self.encoding.decode(raw, sample.masks[place])
+        if sample.classes:  # of one class, what is in it
+            labels *= self.labels.names.index(sample.classes[place])
+        return raw, labels
+
+    def _read_classes(self, sample: Sample) -> np.ndarray:
+        """Labels of all mask files of a sample, wherever the view ends."""
         if not sample.masks:  # no object in the image, so that no mask states the size
             header = self.header(sample.image)
             return np.zeros((header.height, header.width), np.int32)
-        united = self.encoding.decode(self._read_raw(sample, sample.masks[0]), sample.masks[0])
-        for path in sample.masks[1:]:
-            labels = self.encoding.decode(self._read_raw(sample, path), path)
+        united = self._decode(sample, 0)[1]
+        for place, path in enumerate(sample.masks[1:], start=1):
+            labels = self._decode(sample, place)[1]
             if labels.shape != united.shape:
                 raise DataError(sizes_differ(sample.masks[0], united.shape, path, labels.shape))
             united = np.where(labels > 0, labels, united)
@@ -167,31 +191,15 @@ class DataSet:
         header, orientation = self.header(sample.image), self.header(path).orientation
         return replace(raw, values=self.fit.lay(raw.values, header, orientation))
 
-    def _read_listed(self, sample: Sample, path: Path) -> Instances:
-        """Objects that a file lists with their run lengths, as they lie on the image."""
-        try:
-            listed = Instances.from_json(path.read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError, DataError) as error:
-            raise DataError(f"{path} cannot be read: {error}") from None
-        if self.fit == AS_STORED:
-            return listed
-        header = self.header(sample.image)
-        masks = [
-            self.fit.lay(listed.mask(i).astype(np.uint8), header, 1) for i in range(len(listed))
-        ]
-        size = (header.height, header.width)
-        return Instances.from_masks(masks, size, listed.labels, crowd=listed.crowd)
-
     def read_objects(self, sample: Sample) -> Instances:
         """Objects of a sample with their classes, whole where they overlap, crowds of COCO last."""
         if sample.instances is not None and sample.instances.suffix == ".json":
-            return self._read_listed(sample, sample.instances)
+            return read_listed(sample.instances, self.fit, self.header(sample.image))
         if len(sample.masks) < 2 or sample.instances is not None or self.components:
             return Instances.from_ids(self.read_instances(sample), self.read_mask(sample))
         masks, labels = [], []
-        for path in sample.masks:
-            raw = self._read_raw(sample, path)
-            classes = self.encoding.decode(raw, path)
+        for place in range(len(sample.masks)):
+            raw, classes = self._decode(sample, place)
             for inside in self.encoding.objects(raw):
                 masks.append(inside)
                 labels.append(int(np.bincount(classes[inside]).argmax()))
@@ -210,7 +218,7 @@ class DataSet:
                 f"connected component one."
             )
         if sample.instances is not None and sample.instances.suffix == ".json":
-            objects = self._read_listed(sample, sample.instances)
+            objects = read_listed(sample.instances, self.fit, self.header(sample.image))
             return objects.take(~objects.crowd).ids()
         if sample.instances is not None:
             values = self._read_raw(sample, sample.instances).values
@@ -228,12 +236,3 @@ class DataSet:
             for value, inside in enumerate(self.encoding.objects(raw), start=1):
                 numbers[inside] = file if len(sample.masks) > 1 else value
         return numbers
-
-
-def number_components(labels: np.ndarray) -> np.ndarray:
-    """Connected components of the classes from 1 on, numbered from 1, int32 `(h, w)`."""
-    numbers = np.zeros(labels.shape, np.int32)
-    for label in np.unique(labels[(labels > 0) & (labels != IGNORE_LABEL)]):
-        _, found = cv2.connectedComponents((labels == label).astype(np.uint8), connectivity=8)
-        numbers[found > 0] = found[found > 0] + numbers.max()
-    return numbers

@@ -9,17 +9,13 @@ from maskwright.arguments import check_options, checked
 from maskwright.data.dataset import DataSet
 from maskwright.data.duplicates import unite_duplicates as unite
 from maskwright.data.encodings.evidence import lossy_masks
-from maskwright.data.readers.description import (
-    PLACES,
-    Description,
-    encoding_of,
-    stated_meanings,
-    stated_values,
-    write_description,
-)
+from maskwright.data.readers.class_files import read_class_files
+from maskwright.data.readers.description import READING, Description, write_description
+from maskwright.data.readers.leftovers import settle_leftovers
 from maskwright.data.readers.mask_fit import nodata_remarks
 from maskwright.data.readers.probe import classes_by_sample, probe
 from maskwright.data.readers.resolve import list_samples
+from maskwright.data.readers.stated_encoding import encoding_of, stated_meanings, stated_values
 from maskwright.data.readers.tables import add_instance_files, assign_cases
 from maskwright.data.samples import Doubt, Note, SkippedFile, counted
 from maskwright.data.splits import assign_splits, make_fold
@@ -44,6 +40,7 @@ class OpenOptions(TypedDict, total=False):
         unite_duplicates: Whether cases with images that show the same, or nearly, become one
             group, which no split that is made parts; stated splits stay. Reads every image.
         scaled_masks: Whether a mask may be larger or smaller than its image, with the same aspect.
+        empty_is_background: Whether images without a mask show background, whatever data.yaml says.
     """
 
     group_by: str | None
@@ -53,6 +50,7 @@ class OpenOptions(TypedDict, total=False):
     fold: tuple[int, int] | None
     unite_duplicates: bool
     scaled_masks: bool
+    empty_is_background: bool
 
 
 @checked
@@ -79,32 +77,35 @@ def open_dataset(source: str | Path, **options: Unpack[OpenOptions]) -> DataSet:
     return dataset
 
 
-def open_with_doubts(
-    source: str | Path,
-    *,
-    group_by: str | None = None,
-    val_share: float | None = None,
-    test_share: float | None = None,
-    seed: int | None = None,
-    fold: tuple[int, int] | None = None,
-    unite_duplicates: bool = False,
-    scaled_masks: bool = False,
-) -> DataSet:
+def open_with_doubts(source: str | Path, **options: Unpack[OpenOptions]) -> DataSet:
     """As `open_dataset`, but with `doubts` where the files allow two readings, to look at it."""
+    if unknown := options.keys() - OpenOptions.__annotations__:
+        raise TypeError(f"`open_dataset` has no option {', '.join(sorted(unknown))}.")
     place, layout = list_samples(source)
     root, description = place.path, place.description or Description()
-    seed = _first(seed, description.seed, 0)
-    val_share = _first(val_share, description.val_share, 0.1)
-    test_share = _first(test_share, description.test_share, 0.15)
+    if options.get("empty_is_background"):
+        description = description.model_copy(update={"unannotated": "background"})
+    settle_leftovers(layout, description)
+    seed = _first(options.get("seed"), description.seed, 0)
+    val_share = _first(options.get("val_share"), description.val_share, 0.1)
+    test_share = _first(options.get("test_share"), description.test_share, 0.15)
+    group_by = options.get("group_by")
     group_by = description.group_by if group_by is None else group_by
-    unite_duplicates = unite_duplicates or description.unite_duplicates
+    unite_duplicates = options.get("unite_duplicates", False) or description.unite_duplicates
+    scaled_masks, fold = options.get("scaled_masks", False), options.get("fold")
     shares = {"val": val_share, "test": test_share}
     splits = {sample.split or "train" for sample in layout.samples}
     absent = [split for split, share in shares.items() if share and split not in splits]
     created = absent if "train" in splits else []  # of training samples
     probed = probe(root, layout.samples, seed, scaled_masks, description.mask_orientation)
     contents = list(probed.contents.values())
-    encoding, labels, doubts = encoding_of(contents, layout.class_map, layout.objects, description)
+    if layout.has_class_files:
+        read = read_class_files(probed.samples, probed.contents, layout.class_map, description)
+        probed.samples, encoding, labels, doubts = read
+    else:
+        encoding, labels, doubts = encoding_of(
+            contents, layout.class_map, layout.objects, description
+        )
     remarks = [
         *probed.fit.remarks,
         *nodata_remarks(contents, stated_meanings(description)),
@@ -112,6 +113,8 @@ def open_with_doubts(
     samples, case_from = assign_cases(root, probed.samples, layout, group_by)
     if encoding.kind == "objects":
         instances = description.objects != "united"
+    elif encoding.kind == "layers":
+        instances = description.objects == "instances" or layout.objects
     else:
         samples = add_instance_files(root, samples)
         instances = all(sample.instances is not None for sample in samples)
@@ -122,7 +125,7 @@ def open_with_doubts(
     if fold is not None:
         samples = make_fold(samples, classes, *fold, seed)
     skipped = (*layout.skipped, *probed.skipped)
-    stated = description.model_dump(exclude_defaults=True, include=set(PLACES))
+    stated = description.model_dump(exclude_defaults=True, include=set(READING))
     stated |= {"val_share": val_share, "test_share": test_share, "seed": seed}
     if group_by is not None:
         stated["group_by"] = group_by
@@ -165,18 +168,19 @@ def write_yaml(dataset: DataSet, path: str | Path) -> None:
     path = Path(path)
     encoding, described = dataset.encoding, dataset.labels.to_dict()
     root = Path(os.path.relpath(dataset.root.resolve(), path.parent.resolve())).as_posix()
+    layered = encoding.kind == "layers"
     is_objects, objects = encoding.kind == "objects", ("united", "instances")[dataset.instances]
     content = {
         "root": None if root == "." else root,
-        **{key: value for key, value in dataset.stated.items() if key in PLACES},
+        **{key: value for key, value in dataset.stated.items() if key in READING},
         "classes": described["names"],
         "colors": described["colors"],
         "encoding": encoding.kind,
-        "values": stated_values(encoding, dataset.labels),
+        "values": None if layered else stated_values(encoding, dataset.labels),
         "threshold": encoding.threshold,
         "snap": encoding.snap or None,
         "objects": objects if is_objects else "components" if dataset.components else None,
-        **{key: value for key, value in dataset.stated.items() if key not in PLACES},
+        **{key: value for key, value in dataset.stated.items() if key not in READING},
     }
     content = {key: value for key, value in content.items() if value is not None}
     write_description(path, content, [note.text for note in dataset.notes])

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 Item = TypeVar("Item")
 Key = TypeVar("Key")
@@ -30,6 +30,9 @@ class Sample:
         instances: File that numbers the objects of the image, where the masks store classes only.
         group: Name of the cases that share images, the first of theirs; `None` for a single case.
         spacing_mm: Millimeters from row to row and from column to column; `None` where unknown.
+        classes: Class that each mask file shows, where one holds a single class, later ones on top;
+            empty where masks hold the classes themselves.
+        field_of_view: Mask, 0 where nothing was to be seen: those pixels are ignored.
     """
 
     id: str
@@ -42,6 +45,8 @@ class Sample:
     instances: Path | None = None
     group: str | None = None
     spacing_mm: tuple[float, float] | None = None
+    classes: tuple[str, ...] = ()
+    field_of_view: Path | None = None
 
     @property
     def together(self) -> str:
@@ -117,16 +122,23 @@ class Doubt:
 
 @dataclass(frozen=True)
 class SkippedFile:
-    """A file in no sample; `reason` is a sentence where it has a partner but is `broken`."""
+    """A file in no sample; `reason` is a sentence where it has a partner but is `broken`.
+
+    `where` says where it is named, such as a line of a manifest; `unpaired` what it is,
+    where a partner was looked for and not found.
+    """
 
     path: Path
     reason: str
     broken: bool = False
+    where: str = ""
+    unpaired: Literal["", "image", "mask"] = ""
 
     @property
     def message(self) -> str:
         """The file and the reason."""
-        return self.reason if self.broken else f"{self.path}: {self.reason}"
+        where = f" ({self.where})" if self.where else ""
+        return self.reason if self.broken else f"{self.path}: {self.reason}{where}"
 
 
 def grouped(items: Iterable[Item], key: Callable[[Item], Key]) -> dict[Key, list[Item]]:

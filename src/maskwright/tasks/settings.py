@@ -10,7 +10,7 @@ from maskwright.data import DataSet, open_dataset
 from maskwright.data.audit.audit import audit
 from maskwright.data.audit.audit_scan import UNUSABLE
 from maskwright.data.pipeline.augmentation import Augmentation
-from maskwright.data.samples import Note
+from maskwright.data.samples import Note, counted, examples, grouped
 from maskwright.errors import ConfigError, DataError
 from maskwright.evaluation import EvaluateOptions
 from maskwright.inference.folder_plan import FolderOptions
@@ -19,7 +19,7 @@ from maskwright.types import Alert, OnMessage, ignore_message
 if TYPE_CHECKING:
     from maskwright.training import Batching, TrainOptions
 
-_MAX_SKIPPED_SHOWN = 20
+_MAX_SKIPPED_SHOWN = 5
 _MIN_STEPS = 20  # of an epoch of a run measured in minutes, so that ten images do for an epoch
 
 _PURPOSES = {
@@ -123,16 +123,23 @@ def stop_at_errors(errors: Sequence[str], options: "TrainOptions") -> None:
 
 
 def report_skipped(dataset: DataSet, on_message: OnMessage, may_skip: bool = True) -> None:
-    """Report the first skipped files, and how many more; `DataError` if none may be skipped."""
+    """Report skipped files, in one line for all of a reason; `DataError` if none may be skipped."""
     if dataset.skipped and not may_skip:
         raise DataError(
             f"{dataset.skipped[0].message.removesuffix('.')}; expected an image with its mask, "
             f"both readable: mend or remove it, or skip such files with skip_unreadable=true."
         )
-    for file in dataset.skipped[:_MAX_SKIPPED_SHOWN]:
-        on_message(Alert(f"skipped: {file.message}"))
-    if (more := len(dataset.skipped) - _MAX_SKIPPED_SHOWN) > 0:
-        on_message(Alert(f"{more} more files are left out; `maskwright check` tells which."))
+    by_reason = grouped(dataset.skipped, lambda file: "" if file.broken else file.reason)
+    for reason, files in by_reason.items():
+        if reason and len(files) > 1:
+            names = examples(file.path.name for file in files)
+            on_message(Alert(f"skipped: {counted(len(files), 'file')} ({reason}): {names}"))
+            continue
+        for file in files[:_MAX_SKIPPED_SHOWN]:
+            on_message(Alert(f"skipped: {file.message}"))
+        if more := len(files[_MAX_SKIPPED_SHOWN:]):
+            text = f"skipped: {counted(more, 'more file')}; `maskwright check` tells which."
+            on_message(Alert(text))
 
 
 def make_augmentation(config: RunConfig) -> Augmentation:

@@ -6,6 +6,7 @@ from maskwright.data import open_dataset
 from maskwright.data.encodings.class_map import voc_color
 from maskwright.errors import DataError
 
+VIEW = np.array([[0, 1, 1, 1]] * 3, np.uint8)
 STEMS = ("a 1", "a 2", "ü_10")
 
 
@@ -196,6 +197,9 @@ def test_what_has_no_partner_is_left_out_with_the_reason(tmp_path):
     draw(tmp_path / "images" / "twice.jpg")
     draw(tmp_path / "images" / "twice.png")
     draw(tmp_path / "masks" / "twice.png", MASK)
+    with pytest.raises(DataError, match="3 images of 6 and 2 masks of 5 are in no pair"):
+        open_dataset(tmp_path)
+    (tmp_path / "data.yaml").write_text("unannotated: skip\n")
     reasons = {file.path.name: file.reason for file in open_dataset(tmp_path).skipped}
     assert reasons == {
         "alone.jpg": "image without a mask",
@@ -209,10 +213,27 @@ def test_the_field_of_view_is_not_the_mask(tmp_path):
     for number in (21, 22):  # as in DRIVE
         draw(tmp_path / "training" / "images" / f"{number}_training.tif")
         draw(tmp_path / "training" / "1st_manual" / f"{number}_manual1.gif", MASK)
-        draw(tmp_path / "training" / "mask" / f"{number}_training_mask.gif", MASK)
-    dataset = open_dataset(tmp_path, val_share=0)
+        draw(tmp_path / "training" / "mask" / f"{number}_training_mask.gif", VIEW)
+        draw(tmp_path / "test" / "images" / f"{number - 20}_test.tif")
+        draw(tmp_path / "test" / "mask" / f"{number - 20}_test_mask.gif", VIEW)
+    dataset = open_dataset(tmp_path, val_share=0, test_share=0)
     assert {mask.parent.name for s in dataset.samples for mask in s.masks} == {"1st_manual"}
-    assert any("training/mask would fit as well" in note.text for note in dataset.notes)
+    assert {s.case for s in dataset.samples} == {s.id for s in dataset.samples}
+    seen = np.where(VIEW, MASK, 255)
+    assert dataset.read_mask(dataset.samples[0]).tolist() == seen.tolist()
+    assert {file.reason for file in dataset.skipped} == {"image of a split without masks"}
+    for number in (1, 2):
+        draw(tmp_path / "test" / "1st_manual" / f"{number}_manual1.gif", MASK)
+        draw(tmp_path / "test" / "2nd_manual" / f"{number}_manual2.gif", MASK * 0)
+    dataset = open_dataset(tmp_path)
+    assert dataset.splits == {"train": 1, "val": 1, "test": 2}
+    assert dataset.read_mask(dataset.of("test")[0]).tolist() == seen.tolist()
+    (tmp_path / "data.yaml").write_text(
+        "images: '*/images/*'\nmasks: '*/?nd_manual/*'\nfield_of_view: '*/mask/*'\n"
+        "unannotated: skip\n"
+    )
+    other = open_dataset(tmp_path).samples
+    assert {mask.parent.name for s in other for mask in s.masks} == {"2nd_manual"}
 
 
 def test_numbers_pair_names_that_are_otherwise_alike(tmp_path):
@@ -233,7 +254,7 @@ def test_images_of_another_split_are_not_given_its_masks(tmp_path):
         draw(tmp_path / "test" / f"b_{number}.jpg")
     dataset = open_dataset(tmp_path)
     assert [s.id for s in dataset.samples] == ["a_0", "a_1", "a_2"]
-    assert {file.reason for file in dataset.skipped} == {"image in a folder without masks"}
+    assert {file.reason for file in dataset.skipped} == {"image of a split without masks"}
 
 
 def test_a_folder_without_masks_is_explained(tmp_path):

@@ -19,6 +19,7 @@ from maskwright.data.audit.audit_scan import (
 from maskwright.data.audit.checks import (
     ClassCount,
     class_counts,
+    copied_masks,
     odd_classes,
     odd_files,
     odd_masks,
@@ -28,12 +29,15 @@ from maskwright.data.audit.leaks import find_leaks
 from maskwright.data.opening import open_with_doubts
 from maskwright.data.samples import Note, counted, grouped
 
-_SINGLE_FILES = 20  # of one kind that get a sentence each; more are summed up
+_SINGLE_FILES = 5  # of one kind that get a sentence each; more are summed up
 
 
 @dataclass(frozen=True)
 class AuditReport:
-    """Findings, errors first, and what was inferred and read; `splits` counts usable samples."""
+    """Findings, errors first, and what was inferred and read; `splits` counts usable samples.
+
+    `written` is the data.yaml that was written, `""` for none.
+    """
 
     source: str
     layout: str
@@ -41,6 +45,7 @@ class AuditReport:
     splits: dict[str, int]
     classes: tuple[ClassCount, ...]
     findings: tuple[Finding, ...]
+    written: str = ""
 
     @property
     def ok(self) -> bool:
@@ -66,6 +71,7 @@ def audit(source: DataSet | str | Path, *, group_by: str | None = None) -> Audit
         *_unusable(dataset, faults),
         *odd_files(dataset, [*usable, *spare]),
         *odd_masks(dataset, [*usable, *spare]),
+        *copied_masks(usable),
         *odd_classes(classes),
         *odd_splits(usable),
         *find_leaks(dataset, usable),

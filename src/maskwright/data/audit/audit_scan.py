@@ -22,6 +22,10 @@ FaultCode = Literal["unreadable_image", "unreadable_mask", "unequal_sizes", "unu
 UNUSABLE: frozenset[str] = frozenset({*get_args(FaultCode), "unusable_pair"})
 """Codes of findings on files that cannot be used, which training skips."""
 
+_COPY = 0.99  # correlation of an image with its mask, even if stored as JPEG, but of no photograph
+_MOST_TINT = 0.02  # mean difference of the channels in a gray image, as a share of its contrast
+_MAX_COMPARED = 65536  # pixels, about
+
 _STORAGE = {"1": "one bit", "L": "gray", "LA": "gray with alpha", "P": "palette"}
 _STORAGE |= {"RGB": "RGB", "RGBA": "RGBA", "I;16": "16-bit gray", "I": "16-bit gray"}
 
@@ -46,6 +50,7 @@ class AuditedSample:
         gap_px: Pixels of the image without data.
         inverted: Whether the image or a mask stores white as 0.
         content: Hash of the pixels; see `DataSet.content_hash`.
+        is_mask: Whether the image is gray and correlates with its mask like a copy of it.
     """
 
     sample: Sample
@@ -60,6 +65,7 @@ class AuditedSample:
     gap_px: int
     inverted: bool
     flat: bool
+    is_mask: bool
 
 
 def scan(dataset: DataSet, samples: Sequence[Sample]) -> list[AuditedSample | SampleFault]:
@@ -92,7 +98,24 @@ def _read(dataset: DataSet, sample: Sample) -> AuditedSample | SampleFault:
         gap_px=0 if gap is None else int(gap.sum()),
         inverted=any(dataset.header(path).white_is_zero for path in (sample.image, *sample.masks)),
         flat=not thumb.any() and is_flat(image),
+        is_mask=_correlates(image, labels),
     )
+
+
+def _correlates(image: np.ndarray, labels: np.ndarray) -> bool:
+    """Whether an image is gray, and its values are those of the labels but for scale and offset."""
+    step = max(1, int(np.sqrt(labels.size / _MAX_COMPARED)))
+    pixels = image[::step, ::step].astype(np.float64)
+    classes = labels[::step, ::step]
+    inside = classes != IGNORE_LABEL
+    gray, classes = pixels.mean(axis=2)[inside], classes[inside]
+    if len(gray) < 2 or classes.min() == classes.max() or not np.isfinite(gray).all():
+        return False
+    tint = np.abs(pixels[inside] - gray[:, None]).mean()
+    spread = float(gray.std())
+    if spread == 0 or tint > _MOST_TINT * spread:
+        return False
+    return bool(abs(np.corrcoef(gray, classes)[0, 1]) > _COPY)
 
 
 def _diagnose(dataset: DataSet, sample: Sample, message: str) -> SampleFault:
@@ -151,6 +174,8 @@ ADVICE = {
     "empty_mask": "See that nothing was forgotten there; images without any object are welcome "
     "where such images will come.",
     "one_class": "See that the values of the masks were understood; state them in data.yaml.",
+    "copied_mask": "See that the images are not copies or pictures of the masks; state where the "
+    "images lie under `images` in data.yaml.",
     "class_never": "Remove it from the classes in data.yaml, or add images that show it.",
     "class_not_in_train": "Move images that show it to the training split, or unite the class with "
     "another.",

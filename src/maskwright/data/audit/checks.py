@@ -21,6 +21,7 @@ from maskwright.labels import IGNORE_LABEL
 _RARE_SHARE = 0.01  # of the pixels: networks tend to leave out what is rarer
 _FEW_IMAGES, _TOO_FEW_IMAGES = 10, 3
 _ODD_SHARE = 0.05  # of the samples
+_COPIED_SHARE = 0.1  # of the images
 _TINY_SIDE_PX = 16
 _WITH_ALPHA = {"PNG", "GIF", "WEBP", "TIFF"}  # formats in which transparency is meant
 _SUFFIXES_OF_FORMAT = {
@@ -122,6 +123,17 @@ def odd_masks(dataset: DataSet, usable: Audited) -> Iterator[Finding]:
         message += dataset.labels.names[label]
         severity = _severity(members, usable)
         yield from finding_on(code, severity, message, [each.name for each in members])
+
+
+def copied_masks(usable: Audited) -> Iterator[Finding]:
+    """Images that look like their own mask: an error where they are more than a tenth."""
+    copies = [each.name for each in usable if each.is_mask]
+    severity: Severity = "error" if len(copies) > _COPIED_SHARE * len(usable) else "warning"
+    message = (
+        f"{counted(len(copies), 'image')} of {len(usable):,} correlate with their mask like a "
+    )
+    message += "copy of it"
+    yield from finding_on("copied_mask", severity, message, copies)
 
 
 def _severity(odd: Audited, usable: Audited) -> Severity:

@@ -14,7 +14,7 @@ from maskwright.errors import DataError
 from maskwright.imageio import RawMask
 from maskwright.labels import IGNORE_LABEL, Color
 
-EncodingKind = Literal["indices", "binary", "palette", "colors", "objects"]
+EncodingKind = Literal["indices", "binary", "palette", "colors", "objects", "layers"]
 Value = int | Color
 
 
@@ -24,7 +24,8 @@ class Encoding:
 
     Args:
         kind: `"indices"`, `"binary"` (two values), `"palette"` (indices with colors of their
-            own), `"colors"` (RGB) or `"objects"` (whatever is not zero is an object).
+            own), `"colors"` (RGB), `"objects"` (whatever is not zero is an object) or `"layers"` (a
+            file for each class, in which whatever is not zero is of the class).
         values: Label of each value or color; `IGNORE_LABEL` where pixels do not count.
         threshold: Values from here up are foreground, whatever `values` says; `None` for none.
         snap: Whether pixels of other values, at smoothed edges, get the nearest of `values`.

@@ -36,6 +36,7 @@ class Layout:
     Args:
         name: For people.
         samples: Those with a mask; `split` is `None` where none is stated.
+        maskless: Images without a mask, which show nothing or are not labeled.
         objects: Whether there is one mask file for each object.
         facts: Further facts on samples by id and column, for grouping.
         case_from: Where cases come from: `"folder"` or the name of a column; `""` for nowhere.
@@ -51,6 +52,12 @@ class Layout:
     facts: dict[str, dict[str, str]] = field(default_factory=dict)
     case_from: str = ""
     doubts: list[Doubt] = field(default_factory=list)
+    maskless: list[Sample] = field(default_factory=list)
+
+    @property
+    def has_class_files(self) -> bool:
+        """Whether a mask file shows a single class."""
+        return any(sample.classes for sample in self.samples)
 
     def note(self, code: str, text: str) -> None:
         """Add a note."""
@@ -58,10 +65,14 @@ class Layout:
 
     def split(self, split_of: Mapping[str, str], reason: str) -> None:
         """Give samples the splits of their ids; others are skipped for the reason."""
-        others = [sample for sample in self.samples if sample.id not in split_of]
-        self.skipped += [SkippedFile(sample.image, reason) for sample in others]
-        listed = [sample for sample in self.samples if sample.id in split_of]
-        self.samples = [replace(sample, split=split_of[sample.id]) for sample in listed]
+
+        def divide(samples: list[Sample]) -> list[Sample]:
+            others = [sample for sample in samples if sample.id not in split_of]
+            self.skipped += [SkippedFile(sample.image, reason) for sample in others]
+            listed = [sample for sample in samples if sample.id in split_of]
+            return [replace(sample, split=split_of[sample.id]) for sample in listed]
+
+        self.samples, self.maskless = divide(self.samples), divide(self.maskless)
 
 
 @dataclass(frozen=True)

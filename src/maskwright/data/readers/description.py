@@ -1,32 +1,22 @@
-"""What a data.yaml states: its keys, and the encoding and classes that they give or leave open."""
+"""What a data.yaml states: its keys."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from maskwright.data.encodings import (
-    ClassEntry,
-    ClassMap,
-    Encoding,
-    MaskContents,
-    MaskEvidence,
-    infer_encoding,
-)
-from maskwright.data.encodings.encoding import EncodingKind, Value, format_value
-from maskwright.data.encodings.evidence import complete
+from maskwright.data.encodings.encoding import EncodingKind
 from maskwright.data.readers.mask_fit import MaskOrientation
-from maskwright.data.samples import Doubt
 from maskwright.errors import ConfigError, one_line
 from maskwright.imageio import dump_yaml, read_yaml, write_text
-from maskwright.labels import IGNORE_LABEL, Labels, parse_color
+from maskwright.labels import Labels
 
 FILE_NAMES = ("data.yaml", "data.yml")
 
 PLACES = frozenset({"images", "masks", "manifest", "splits"})  # keys on where files are
-IGNORE = "ignore"  # stands for the ignore label under `values`
+READING = PLACES | {"field_of_view", "pair_by", "unannotated", "overlap"}
+"""Keys on which files are read, and how they belong together."""
 
 
 class Description(BaseModel):
@@ -36,7 +26,20 @@ class Description(BaseModel):
 
     root: str = Field(default=".", description="Folder that all paths are relative to.")
     images: str | None = Field(default=None, description="Folder or glob of the images.")
-    masks: str | None = Field(default=None, description="Folder or glob of the masks.")
+    masks: str | dict[str, str] | None = Field(
+        default=None, description="Folder or glob of the masks, or one for each class, by name."
+    )
+    field_of_view: str | None = Field(
+        default=None, description="Folder or glob of masks outside of which pixels are ignored."
+    )
+    pair_by: Literal["name", "order"] | None = Field(
+        default=None, description="Whether images and masks belong together by name or by order."
+    )
+    overlap: list[str] | None = Field(
+        default=None,
+        description="Names of classes that have a mask file each, in the order in which they are "
+        "painted, the last on top.",
+    )
     manifest: str | None = Field(default=None, description="CSV file that lists images and masks.")
     splits: dict[str, str | list[str]] | None = Field(
         default=None, description="Text file of names, or names and patterns, of each split."
@@ -103,6 +106,11 @@ class Description(BaseModel):
         default=False, description="Whether images that show nearly the same are one case."
     )
 
+    @property
+    def masks_place(self) -> str | None:
+        """`masks` where it is a single place, not one for each class."""
+        return None if isinstance(self.masks, dict) else self.masks
+
 
 def read_description(path: Path) -> Description:
     """Description in a YAML file; `ConfigError` naming the key that is wrong."""
@@ -120,13 +128,6 @@ def read_description(path: Path) -> Description:
         ) from None
 
 
-def stated_meanings(description: Description) -> set[Value]:
-    """Values of masks whose meaning is stated; 0 where that of all others is."""
-    stated = {_value(key) for key in (*(description.values or {}), *description.ignore)}
-    is_whole = description.values is not None or description.threshold is not None
-    return stated | {0} if is_whole else stated
-
-
 def write_description(path: Path, content: Mapping[str, Any], remarks: Sequence[str]) -> None:
     """Write keys of a description, with remarks as comments above."""
     Description.model_validate(content)
@@ -139,101 +140,3 @@ def described_labels(labels: Labels) -> dict[str, Any]:
     described = labels.to_dict()
     values = dict(enumerate(labels.names))
     return {"classes": described["names"], "colors": described["colors"], "values": values}
-
-
-def encoding_of(
-    contents: Sequence[MaskContents],
-    class_map: ClassMap | None,
-    file_per_object: bool,
-    description: Description,
-) -> tuple[Encoding, Labels, tuple[Doubt, ...]]:
-    """Encoding and classes as stated, else as inferred, with doubts about what is inferred.
-
-    `ConfigError` of contradictions.
-    """
-    stated_map = _class_map(description)
-    if description.values is not None or description.threshold is not None:
-        return *_stated_encoding(description, stated_map), ()
-    ignored = {_value(value) for value in description.ignore}
-    if ignored:
-        contents = [
-            replace(c, values={v: n for v, n in c.values.items() if v not in ignored})
-            for c in contents
-        ]
-        contents = [content for content in contents if content.values]
-        if not contents:
-            raise ConfigError("data.yaml ignores every value that occurs in the masks.")
-    kind, objects = description.encoding, description.objects in ("united", "instances")
-    objects = file_per_object or objects or kind == "objects"
-    evidence = MaskEvidence(contents, stated_map or class_map, objects, kind, description.snap)
-    encoding, labels, doubts = infer_encoding(evidence)
-    values = {**encoding.values, **dict.fromkeys(ignored, IGNORE_LABEL)}
-    return replace(encoding, values=values), labels, doubts
-
-
-def _class_map(description: Description) -> ClassMap | None:
-    """Class map of the classes and colors that are stated, or `None`."""
-    if description.classes is None:
-        return None
-    colors: Sequence[str | None] = description.colors or [None] * len(description.classes)
-    if len(colors) != len(description.classes):
-        raise ConfigError(
-            f"data.yaml states {len(colors)} colors for {len(description.classes)} classes; "
-            f"expected one for each."
-        )
-    entries = [
-        ClassEntry(name, color=None if color is None else parse_color(color))
-        for name, color in zip(description.classes, colors, strict=True)
-    ]
-    return ClassMap(tuple(entries), "data.yaml", stated=True)
-
-
-def _stated_encoding(
-    description: Description, class_map: ClassMap | None
-) -> tuple[Encoding, Labels]:
-    """Encoding that is stated in full."""
-    stated = {_value(key): name for key, name in (description.values or {}).items()}
-    stated |= dict.fromkeys(map(_value, description.ignore), IGNORE)
-    names = description.classes or list(dict.fromkeys(n for n in stated.values() if n != IGNORE))
-    names = names or ["background", "foreground"]
-    unknown = sorted(set(stated.values()) - set(names) - {IGNORE})
-    if unknown:
-        raise ConfigError(
-            f"data.yaml maps values to {', '.join(unknown)}; expected one of its classes "
-            f"{', '.join(names)}, or {IGNORE}."
-        )
-    if description.threshold is not None and len(names) != 2:
-        raise ConfigError(f"data.yaml states a threshold, which is for two classes, not {names}.")
-    kind: EncodingKind = "indices" if description.threshold is None else "binary"
-    kind = "objects" if description.objects in ("united", "instances") else kind
-    kind = "colors" if any(isinstance(value, tuple) for value in stated) else kind
-    kind = description.encoding or kind
-    values: dict[Value, int] = {
-        value: IGNORE_LABEL if name == IGNORE else names.index(name)
-        for value, name in stated.items()
-    }
-    values = values or ({0: 0, 1: 1} if kind == "objects" else {0: 0, 255: 1})
-    colors = [entry.color for entry in class_map.entries] if class_map else []
-    if description.colors is None and kind == "colors":
-        by_label = {label: value for value, label in reversed(values.items())}
-        first_values = [by_label.get(label) for label in range(len(names))]
-        colors = [value if isinstance(value, tuple) else None for value in first_values]
-    labels = Labels.create(names, complete(colors) or None)
-    explanation = "The masks are as data.yaml states."
-    snap = bool(description.snap) and description.threshold is None
-    return Encoding(kind, values, description.threshold, explanation, snap), labels
-
-
-def stated_values(encoding: Encoding, labels: Labels) -> dict[int | str, str]:
-    """Values of an encoding as `values` of a description."""
-    names = {**dict(enumerate(labels.names)), IGNORE_LABEL: IGNORE}
-    return {
-        value if isinstance(value, int) else format_value(value): names[label]
-        for value, label in encoding.values.items()
-    }
-
-
-def _value(key: int | str) -> Value:
-    if isinstance(key, int):
-        return key
-    return int(key) if key.removeprefix("-").isdecimal() else parse_color(key)

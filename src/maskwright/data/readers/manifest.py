@@ -8,26 +8,26 @@ from pathlib import Path
 from typing import Any
 
 from maskwright.data.readers.base import Layout, Place, Reader, Recognition
+from maskwright.data.readers.class_files import labels_as_classes
 from maskwright.data.readers.description import FILE_NAMES, Description, write_description
-from maskwright.data.readers.split_files import SPLIT_WORDS
+from maskwright.data.readers.splits.split_words import split_of
 from maskwright.data.readers.tables import GROUP_COLUMNS, read_rows
-from maskwright.data.samples import SEPARATOR, Sample, SkippedFile, unique_ids
+from maskwright.data.samples import SEPARATOR, Sample, SkippedFile, counted, unique_ids
 from maskwright.errors import DataError
 from maskwright.imageio import write_table
 
 COLUMNS = ("image", "mask", "split", "case", "label", "weight")
 """Columns of a manifest; the first two must be there, others than these can serve for grouping."""
 
-MANIFEST_NAME = "manifest.csv"
+_FURTHER_COLUMNS = ("instances", "spacing_mm", "classes", "field_of_view")
 
-_INSTANCES = "instances"
-_SPACING = "spacing_mm"
+MANIFEST_NAME = "manifest.csv"
 
 
 def _recognize(place: Place) -> Recognition | None:
-    stated = place.description and place.description.manifest
-    if stated:
-        return Recognition(1.0, stated, lambda: read_manifest(place.path / stated, stated))
+    name = place.description and place.description.manifest
+    if name:
+        return Recognition(1.0, name, lambda: read_manifest(place.path / name, name))
     if place.description is not None:
         return None
     path = place.path / MANIFEST_NAME if place.path.is_dir() else place.path
@@ -44,11 +44,14 @@ def read_manifest(path: Path, name: str | None = None) -> Layout:
     """Samples of a CSV file with the header `image,mask,split,case,label,weight`.
 
     Only `image` and `mask` need to be there. Paths count from the folder of the file; several masks
-    of an image are separated by `;`, and so are their labels where each has its own. Empty cells
-    mean that nothing is stated. Without a column `case`, the first of `group`, `patient`,
-    `subject`, `scene` and `video` holds the cases; `instances` may name a file of object numbers,
-    and `spacing_mm` state the size of a pixel, as `0.7` or, by rows and columns, `0.8x0.7`.
-    `name` is what the data set states the file as. `DataError` if a column or a row is wrong.
+    of an image are separated by `;`, and so are their labels where each has its own. An image
+    without a mask is background, other empty cells mean that nothing is stated. Without a column
+    `case`, the first of `group`, `patient`, `subject`, `scene` and `video` holds the cases.
+    `instances` may name a file of object numbers, `spacing_mm` state the size of a pixel, as `0.7`
+    or, by rows and columns, `0.8x0.7`, `field_of_view` name a mask outside of which pixels are
+    ignored, and `classes` the class that each of the masks shows; labels of all masks are classes,
+    too, where images have several. `name` is what the data set states the file as. `DataError` if a
+    column or a row is wrong.
     """
     name = name or path.name
     header, rows = read_rows(path)
@@ -59,7 +62,7 @@ def read_manifest(path: Path, name: str | None = None) -> Layout:
         )
     cases = next((column for column in ("case", *GROUP_COLUMNS) if column in header), "")
     layout = Layout(f"manifest {name}", [], case_from=cases)
-    images = [path.parent / row["image"] for _, row in rows]
+    images = [_file(path.parent, row["image"]) for _, row in rows]
     ids = unique_ids([(p.parent.name, p.stem) for p in images])
     for (line, row), id_ in zip(rows, ids, strict=True):
         result = _sample(path, line, row, id_)
@@ -68,26 +71,44 @@ def read_manifest(path: Path, name: str | None = None) -> Layout:
             continue
         layout.samples.append(replace(result, case=(row[cases] if cases else "") or id_))
         layout.facts[id_] = row
+    if "classes" not in header:
+        layout.samples = labels_as_classes(layout.samples)
     layout.objects = any(len(sample.masks) > 1 for sample in layout.samples)
     if cases not in {"", "case"}:
         layout.note("cases", f"Cases are the column {cases!r} of {name}.")
+    if empty := [sample for sample in layout.samples if not sample.masks]:
+        text = f"{counted(len(empty), 'image')} of {name} without a mask are background; to leave "
+        layout.note("without_mask", f"{text}them out, write `unannotated: skip` into data.yaml.")
     return layout
+
+
+def _file(folder: Path, name: str) -> Path:
+    """File of a cell; backslashes part folders where there is no file of that very name."""
+    path = folder / name
+    return folder / name.replace("\\", "/") if "\\" in name and not _is_file(path) else path
+
+
+def _is_file(path: Path) -> bool:
+    """Whether a file exists; unlike `Path.is_file`, of names too that no file can have."""
+    return os.path.isfile(path)  # noqa: PTH113
 
 
 def _sample(path: Path, line: int, row: dict[str, str], id_: str) -> Sample | SkippedFile:
     """Sample of a row, without its case, or why there is none."""
-    image = path.parent / row["image"]
+    where = f"line {line} of {path.name}"
+    image = _file(path.parent, row["image"])
     names = [name.strip() for name in row["mask"].split(SEPARATOR)]
-    masks = tuple(path.parent / name for name in names if name)
-    numbers = path.parent / row[_INSTANCES] if row.get(_INSTANCES) else None
-    stated = [file for file in (image, *masks, numbers) if file]
-    # Unlike `is_file`, of names too that no file can have.
-    missing = [file for file in stated if not os.path.isfile(file)]  # noqa: PTH113
+    masks = tuple(_file(path.parent, name) for name in names if name)
+    numbers, view = (
+        _file(path.parent, row[column]) if row.get(column) else None
+        for column in ("instances", "field_of_view")
+    )
+    stated = [file for file in (image, *masks, numbers, view) if file]
+    missing = [file for file in stated if not _is_file(file)]
     if not row["image"] or missing:
         faulty = missing[0] if row["image"] else path
-        return SkippedFile(faulty, f"line {line} of {path.name}: there is no such file")
-    if not masks:
-        return SkippedFile(image, f"line {line} of {path.name}: image without a mask")
+        reason = "there is no such file" if row["image"] else "there is no image"
+        return SkippedFile(faulty, reason, where=where, unpaired="image")
     try:
         weight = float(row.get("weight") or 1)
     except ValueError:
@@ -97,24 +118,28 @@ def _sample(path: Path, line: int, row: dict[str, str], id_: str) -> Sample | Sk
             f"Line {line} of {path} has the weight {row['weight']!r}; expected a number from 0 up."
         )
     split = row.get("split", "")
-    spacing = row.get(_SPACING) or ""
+    spacing = row.get("spacing_mm") or ""
+    classes = [name.strip() for name in row.get("classes", "").split(SEPARATOR)]
     sample = Sample(
         id_,
         image,
         masks,
         id_,
-        SPLIT_WORDS.get(split.casefold(), split) or None,
+        split_of(split, short=True) or split or None,
         row.get("label") or None,
         weight,
         numbers,
         spacing_mm=_spacing(spacing, f"Line {line} of {path}") if spacing else None,
+        classes=tuple(classes) if row.get("classes") else (),
+        field_of_view=view,
     )
-    if len(sample.labels) > 1 and len(sample.labels) != len(masks):
-        raise DataError(
-            f"Line {line} of {path} has {len(sample.labels)} labels for the {len(masks)} masks "
-            f"of {row['image']}; expected one label for the image, or one for each mask, "
-            f"separated by {SEPARATOR!r}."
-        )
+    for column, entries in (("labels", sample.labels), ("classes", sample.classes)):
+        if len(entries) > (column == "labels") and len(entries) != len(masks):
+            raise DataError(
+                f"Line {line} of {path} has {len(entries)} {column} for the {len(masks)} masks of "
+                f"{row['image']}; expected one for each mask, separated by {SEPARATOR!r}"
+                f"{', or one label for the image' if column == 'labels' else ''}."
+            )
     return sample
 
 
@@ -126,7 +151,7 @@ def _spacing(text: str, where: str) -> tuple[float, float]:
         sides = []
     if len(sides) not in (1, 2) or not all(0 < side < math.inf for side in sides):
         raise DataError(
-            f"{where} has the {_SPACING} {text!r}; expected millimeters such as 0.7, or 0.8x0.7 "
+            f"{where} has the spacing_mm {text!r}; expected millimeters such as 0.7, or 0.8x0.7 "
             f"from row to row and from column to column."
         )
     return sides[0], sides[-1]
@@ -144,10 +169,12 @@ def write_manifest(path: Path, samples: Iterable[Sample]) -> None:
             "" if sample.weight == 1 else f"{sample.weight:g}",
             relative_path(sample.instances, path.parent),
             "x".join(f"{side:.9g}" for side in sample.spacing_mm or ()),
+            SEPARATOR.join(sample.classes),
+            relative_path(sample.field_of_view, path.parent),
         )
         for sample in samples
     ]
-    header = (*COLUMNS, _INSTANCES, _SPACING)
+    header = (*COLUMNS, *_FURTHER_COLUMNS)
     used = [n for n in range(len(header)) if n < len(COLUMNS) or any(row[n] for row in rows)]
     write_table(path, [header[n] for n in used], [[row[n] for n in used] for row in rows])
 

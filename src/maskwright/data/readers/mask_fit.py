@@ -1,6 +1,6 @@
 """How masks lie on their images: turned or not, of another size, elsewhere on the map."""
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -10,11 +10,13 @@ import numpy as np
 from maskwright.data.encodings.contents import MaskContents
 from maskwright.data.geometry import resize_labels, same_aspect
 from maskwright.data.samples import Doubt, Note, Sample, counted, examples
+from maskwright.errors import DataError
 from maskwright.imageio import Header
 from maskwright.imageio.header import upright
 
 MaskOrientation = Literal["displayed", "stored"]
 Size = tuple[int, int]
+_GEO_SUFFIXES = {".tif", ".tiff"}  # of files whose place on the map is known
 
 
 @dataclass(frozen=True)
@@ -106,6 +108,13 @@ def fit_masks(
     return result
 
 
+def inside_view(view: np.ndarray) -> np.ndarray:
+    """Boolean `(h, w)`, true in the bright part of the mask of a field of view."""
+    gray = view.max(axis=2) if view.ndim == 3 else view
+    bright: np.ndarray = gray > gray.max(initial=0) // 2
+    return bright
+
+
 def sizes_differ(image: Path, size: Sequence[int], mask: Path, mask_size: Sequence[int]) -> str:
     """Sentence on an image and a mask of unequal `(height, width)`."""
     hint = ""
@@ -160,6 +169,14 @@ def _have_one_scale(sizes: Sequence[tuple[Size, Size]]) -> bool:
     factor = mask_height / height
     by_factor = all(abs(size[0] * factor - mask[0]) < 1 for size, mask in sizes)
     return by_factor or len({mask for _, mask in sizes}) == 1
+
+
+def check_georeference(sample: Sample, header: Callable[[Path], Header]) -> None:
+    """Raise `DataError` where the first mask of a sample is georeferenced elsewhere."""
+    if sample.masks and sample.masks[0].suffix.lower() in _GEO_SUFFIXES:
+        pair = HeaderPair(sample, header(sample.image), header(sample.masks[0]))
+        if reason := lies_elsewhere(pair):
+            raise DataError(reason)
 
 
 def lies_elsewhere(pair: HeaderPair) -> str:

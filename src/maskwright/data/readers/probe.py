@@ -89,6 +89,11 @@ def classes_by_sample(
     """By the id of a sample, its image label and the classes in its masks, as far as probed."""
     classes = {sample.id: {f"image {label}" for label in sample.labels} for sample in samples}
     for sample in samples:
+        if sample.classes:
+            found = zip(sample.classes, sample.masks, strict=True)
+            shown = {name for name, m in found if m not in contents or any(contents[m].values)}
+            classes[sample.id] |= {f"class {name}" for name in shown}
+            continue
         for content in (contents[mask] for mask in sample.masks if mask in contents):
             values = content.as_colors() if encoding.kind == "colors" else content.values
             labels = {encoding.label_of(value) for value in values} - {None}

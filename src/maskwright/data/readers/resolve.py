@@ -20,7 +20,8 @@ from maskwright.data.readers.folders.roles import image_folders
 from maskwright.data.readers.manifest import MANIFEST
 from maskwright.data.readers.published.ade20k import ADE20K
 from maskwright.data.readers.published.cityscapes import CITYSCAPES
-from maskwright.data.readers.split_files import split_as_stated
+from maskwright.data.readers.split_manifests import SPLIT_MANIFESTS
+from maskwright.data.readers.splits.split_files import split_as_stated
 from maskwright.data.readers.tfds import TFDS
 from maskwright.data.readers.volumes.arrays import ARRAYS
 from maskwright.data.readers.volumes.dicom_reader import DICOM
@@ -60,7 +61,7 @@ def _read_yaml(path: Path) -> Place:
 DATA_YAML = Reader("data.yaml", "a data.yaml", "", _recognize_yaml)
 
 READERS: tuple[Reader, ...] = (
-    *(TFDS, DATA_YAML, RUN_LENGTHS, MANIFEST),
+    *(TFDS, DATA_YAML, RUN_LENGTHS, MANIFEST, SPLIT_MANIFESTS),
     *(NNUNET, CITYSCAPES, ADE20K),
     *(YOLO, COCO, LABELME, LABELME_FOLDERS, CVAT, LABEL_STUDIO, SUPERVISELY, GEOJSON, VOC_XML),
     *(NIFTI, DICOM, ARRAYS),

@@ -89,7 +89,7 @@ def prepare(
     size = None if config.size == "auto" else config.size
 
     def decode(split: str) -> Arrays:
-        samples = [s for s in dataset.samples if s.split == split and s.masks]
+        samples = [s for s in dataset.samples if s.split == split]
         limit, skip = config.memory_limit_mb, config.skip_unreadable
         arrays = load(dataset, samples, size, limit, skip_unreadable=skip)
         for reason in arrays.skipped:

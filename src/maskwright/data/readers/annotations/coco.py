@@ -17,7 +17,7 @@ from maskwright.data.readers.annotations.base import (
 from maskwright.data.readers.annotations.files import files_below, has_keys, read_json
 from maskwright.data.readers.annotations.format import AnnotationFormat, Source
 from maskwright.data.readers.annotations.shapes import PixelValue, Polygons, Runs, Shape, box
-from maskwright.data.readers.split_files import SPLIT_WORDS
+from maskwright.data.readers.splits.split_words import split_of
 from maskwright.data.samples import Note, counted, examples
 from maskwright.errors import DataError
 
@@ -109,7 +109,7 @@ def _parse(paths: Sequence[Path]) -> Iterator[_File]:
             continue
         if isinstance(content, dict) and all(isinstance(content.get(key), list) for key in _KEYS):
             words = re.split(r"[^a-z0-9]+", f"{path.parent.name} {path.stem}".casefold())
-            split = next((SPLIT_WORDS[word] for word in words if word in SPLIT_WORDS), None)
+            split = next(filter(None, map(split_of, words)), None)
             yield _File(path, content, tuple(words), split)
 
 

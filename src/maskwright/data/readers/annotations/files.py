@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from maskwright.data.readers.split_files import SPLIT_WORDS
+from maskwright.data.readers.splits.split_words import split_of
 from maskwright.data.samples import grouped
 from maskwright.errors import DataError
 from maskwright.imageio import IMAGE_SUFFIXES, natural_key
@@ -58,7 +58,7 @@ def read_xml(path: Path) -> ET.Element:
 def split_in(path: Path, root: Path) -> str | None:
     """Split that the folders of a file below the root name, or `None`."""
     words = [part.casefold() for part in path.relative_to(root).parts[:-1]]
-    return next((SPLIT_WORDS[word] for word in words if word in SPLIT_WORDS), None)
+    return next(filter(None, map(split_of, words)), None)
 
 
 class ImageFiles:

@@ -14,7 +14,7 @@ from maskwright.data.readers.annotations.doubts import settle_unannotated
 from maskwright.data.readers.annotations.files import files_below, split_in
 from maskwright.data.readers.annotations.format import AnnotationFormat, Source
 from maskwright.data.readers.annotations.shapes import DIGITS, Box, Polygons, box
-from maskwright.data.readers.split_files import SPLIT_WORDS
+from maskwright.data.readers.splits.split_words import SPLIT_WORDS
 from maskwright.data.samples import Doubt, Note, counted
 from maskwright.errors import ConfigError, DataError
 from maskwright.imageio import IMAGE_SUFFIXES, natural_key, read_header, read_yaml

@@ -6,11 +6,12 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from maskwright.data.readers.folders.roles import IMAGE_WORDS, MASK_WORDS
-from maskwright.data.readers.split_files import SPLIT_WORDS
+from maskwright.data.readers.folders.roles import ANNOTATOR, IMAGE_WORDS, MASK_WORDS, role_of_file
+from maskwright.data.readers.splits.split_words import SPLIT_WORDS
 from maskwright.data.samples import grouped
 from maskwright.imageio import natural_key
 
+LOSSY = frozenset({".jpg", ".jpeg", ".jpe", ".jfif"})
 _KIND_WORDS = IMAGE_WORDS | MASK_WORDS
 _MASK_ENDING = re.compile(
     r"(?P<stem>.+?)[ _\-.]+(?:"
@@ -18,8 +19,10 @@ _MASK_ENDING = re.compile(
     + r")(?:[ _\-.]*(?P<number>\d+))?",
     re.IGNORECASE,
 )
+_BRUSH = re.compile(r"task-(?P<task>\d+)-annotation-\d+-by-\d+-tag-.+-\d+", re.IGNORECASE)
 _NOT_ALPHANUMERIC = re.compile(r"[^0-9a-zA-Z\u0080-\uffff]")
-_AGREEMENT = 0.8  # share of leftover masks that must have the same unknown ending
+_AGREEMENT = 0.8  # share of leftover masks that must have known endings
+_MAX_ENDINGS = 64
 
 
 @dataclass
@@ -29,35 +32,37 @@ class Matches:
     pairs: list[tuple[Path, list[Path]]] = field(default_factory=list)
     alone_masks: list[Path] = field(default_factory=list)
     ambiguous: list[Path] = field(default_factory=list)
+    copies: list[Path] = field(default_factory=list)
     by_number: bool = False
+    shifted: bool = False
 
 
 def match(images: Sequence[Path], masks: Sequence[Path], by_number: bool = False) -> Matches:
     """Pair images and masks of two folders, or of one.
 
     First by equal stems, then by stems without words such as `_mask`, `img_` or `_sat` (with a
-    number after it, an image has several masks), then by an ending that most leftover masks share,
-    then, if `by_number`, `t007` with `man_seg007` where nothing else fits.
-    Upper and lower case do not matter. Images of the same stem are ambiguous.
+    number after it, an image has several masks), then by endings or beginnings that leftover masks
+    share, then, if `by_number`, `t007` with `man_seg007` where nothing else fits. Upper and lower
+    case do not matter. Images of the same stem are ambiguous; of masks of the same stem, one of
+    which is a JPEG, the other is taken. `shifted` tells that the numbers of the masks are those of
+    the images, shifted.
     """
-    by_stem = grouped(images, lambda image: _plain(image.stem))
+    by_stem = grouped(images, lambda image: plain(image.stem))
     ambiguous = [path for paths in by_stem.values() if len(paths) > 1 for path in paths]
     free = {stem: paths[0] for stem, paths in by_stem.items() if len(paths) == 1}
     left: list[Path] = []
-    exact: dict[str, list[Path]] = {}
-    for mask in masks:
-        stem = _plain(mask.stem)
-        if stem in free:
-            exact.setdefault(stem, []).append(mask)
-        else:
-            (ambiguous if stem in by_stem else left).append(mask)
+    copies: list[Path] = []
     masks_of: dict[Path, list[Path]] = {}
-    for stem, same in exact.items():
-        image = free.pop(stem)
-        if len(same) > 1:  # x.png and x.gif: nobody knows which is meant
-            ambiguous += [image, *same]
+    for stem, same in grouped(masks, lambda mask: plain(mask.stem)).items():
+        sharp = [path for path in same if path.suffix.lower() not in LOSSY]
+        copies += [path for path in same if len(sharp) == 1 and path != sharp[0]]
+        used = sharp if len(sharp) == 1 else same
+        if stem not in free:
+            (ambiguous if stem in by_stem else left).extend(used)
+        elif len(used) > 1:  # x.png and x.gif: nobody knows which is meant
+            ambiguous += [free.pop(stem), *used]
         else:
-            masks_of[image] = same
+            masks_of[free.pop(stem)] = used
 
     def take(image_of: Mapping[Path, Path]) -> None:
         nonlocal left, free
@@ -68,7 +73,7 @@ def match(images: Sequence[Path], masks: Sequence[Path], by_number: bool = False
 
     take(_by_words(left, free, _KIND_WORDS))
     take(_by_words(left, free, _KIND_WORDS | set(SPLIT_WORDS)))
-    take(_by_ending(left, free))
+    take(_by_ending(left, free, alone=not masks_of))
     numbered = by_number and not masks_of
     if numbered:
         take(_by_number(left, free))
@@ -77,29 +82,66 @@ def match(images: Sequence[Path], masks: Sequence[Path], by_number: bool = False
         for image in images
         if image in masks_of
     ]
-    return Matches(pairs, left, ambiguous, numbered)
+    shifted = _shifted(images, masks)
+    return Matches(pairs, left, ambiguous, copies, numbered, shifted)
+
+
+def in_order(images: Sequence[Path], masks: Sequence[Path]) -> Matches:
+    """Pair the first image with the first mask and so on, where there are as many of both."""
+    if len(images) != len(masks):
+        return Matches(alone_masks=list(masks))
+    return Matches([(image, [mask]) for image, mask in zip(images, masks, strict=True)])
 
 
 def split_folder(files: Sequence[Path]) -> tuple[list[Path], list[Path]]:
-    """Images and masks of one folder that holds both: `x.jpg` beside `x_mask.png` or `x.png`."""
-    masks = [p for p in files if _MASK_ENDING.fullmatch(p.stem)]
+    """Images and masks of one folder that holds both: `x.jpg` beside `x_mask.png` or `x.png`, or
+    beside `x_1stHO.png`, or beside files with endings that recur, such as `x_dent.png`.
+    """
+    masks = [
+        p
+        for p in files
+        if _MASK_ENDING.fullmatch(p.stem) or _by_annotator(p.stem) or role_of_file(p) == "mask"
+    ]
     if 0 < len(masks) < len(files):
-        return [p for p in files if p not in set(masks)], masks
-    lossy = [p for p in files if p.suffix.lower() in {".jpg", ".jpeg"}]
-    stems = {_plain(p.stem) for p in lossy}
-    others = [p for p in files if p not in set(lossy)]
-    if lossy and others and all(_plain(p.stem) in stems for p in others):
+        return _without(files, masks), masks
+    lossy = [p for p in files if p.suffix.lower() in LOSSY]
+    stems = {plain(p.stem) for p in lossy}
+    others = _without(files, lossy)
+    if lossy and others and all(plain(p.stem) in stems for p in others):
         return lossy, others
+    every = {plain(p.stem) for p in files}
+    ends = [p for p in files if _begins(plain(p.stem), every)]
+    images = _without(files, ends)
+    free = {plain(p.stem): p for p in images}
+    if len(images) > 1 and ends and len(_by_ending(ends, free)) == len(ends):
+        return images, ends
     return list(files), []
 
 
-def _plain(stem: str) -> str:
+def _without(files: Sequence[Path], others: Sequence[Path]) -> list[Path]:
+    excluded = set(others)
+    return [path for path in files if path not in excluded]
+
+
+def plain(stem: str) -> str:
+    """Stem in lower case, with accents written in one way."""
     return unicodedata.normalize("NFC", stem).casefold()
+
+
+def _by_annotator(stem: str) -> bool:
+    """Whether a stem ends in an annotator, as in `Image_01L_1stHO`."""
+    match = ANNOTATOR.search(stem)
+    return match is not None and match.start() > 0 and match.end() == len(stem)
+
+
+def _begins(stem: str, stems: Collection[str]) -> list[int]:
+    """Where a stem can be cut so that what is before is another stem."""
+    return [m.start() for m in _NOT_ALPHANUMERIC.finditer(stem) if stem[: m.start()] in stems]
 
 
 def _bare(stem: str, words: Collection[str]) -> str:
     """Stem without words that only say what kind of file it is, at either end."""
-    parts = re.split(r"([ _\-.]+)", _plain(stem))
+    parts = re.split(r"([ _\-.]+)", plain(stem))
     while len(parts) > 2 and parts[0] in words:
         parts = parts[2:]
     while len(parts) > 2 and parts[-1] in words:
@@ -119,44 +161,79 @@ def _by_words(
     for mask in masks:
         candidates = by_bare.get(_bare(mask.stem, words), [])
         if not candidates and (ending := _MASK_ENDING.fullmatch(mask.stem)):
-            candidates = by_bare.get(_plain(ending["stem"]), [])
+            candidates = by_bare.get(plain(ending["stem"]), [])
             candidates = candidates or by_bare.get(_bare(ending["stem"], words), [])
         if len(candidates) == 1:
             image_of[mask] = candidates[0]
     return image_of
 
 
-def _by_ending(masks: Sequence[Path], free: Mapping[str, Path]) -> dict[Path, Path]:
-    """Pair `x_anything.png` with `x.png` where most leftover masks end alike."""
-    endings: dict[str, dict[Path, Path]] = {}
-    for mask in masks:
-        stem = _plain(mask.stem)
-        cuts = [m.start() for m in _NOT_ALPHANUMERIC.finditer(stem) if stem[: m.start()] in free]
-        if cuts:
-            kind = re.sub(r"\d+$", "", stem[cuts[-1] :])
-            endings.setdefault(kind, {})[mask] = free[stem[: cuts[-1]]]
-    kind, members = max(endings.items(), key=lambda item: len(item[1]), default=("", {}))
-    # An ending of digits alone is more likely another image's number than a mask's mark.
-    agree = re.search(r"[^\W\d_]", kind) and len(members) >= _AGREEMENT * len(masks)
-    return members if agree else {}
+def _by_ending(
+    masks: Sequence[Path], free: Mapping[str, Path], alone: bool = False
+) -> dict[Path, Path]:
+    """Pair `x_scratch.png` and `x_dent.png`, or `scratch_x.png`, with `x.png`.
+
+    Nearly all masks must have such endings, of which few differ. Those of digits alone are more
+    likely another image's number than a mask's mark, unless the masks stand `alone` and all have
+    one.
+    """
+    names = dict(free)
+    bare = grouped(free, lambda stem: _bare(stem, _KIND_WORDS))
+    names |= {name: free[stems[0]] for name, stems in bare.items() if len(stems) == 1}
+
+    def cut(mask: Path) -> tuple[str, Path] | None:
+        stem = plain(mask.stem)
+        if brush := _BRUSH.fullmatch(stem):
+            task = brush["task"]
+            image = next((names[n] for n in (f"task-{task}", task) if n in names), None)
+            return None if image is None else (stem[brush.end("task") :], image)
+        if cuts := _begins(stem, names):
+            return stem[cuts[-1] :], names[stem[: cuts[-1]]]
+        ends = (m.end() for m in _NOT_ALPHANUMERIC.finditer(stem) if stem[m.end() :] in names)
+        end = next(ends, None)
+        return None if end is None else (stem[:end], names[stem[end:]])
+
+    cuts = {mask: result for mask in masks if (result := cut(mask))}
+    marked = {mask: image for mask, (mark, image) in cuts.items() if re.search(r"[^\W\d_]", mark)}
+    kinds = {re.sub(r"\d+", "", cuts[mask][0]) for mask in marked}
+    most = max(1, min(_MAX_ENDINGS, len(marked) // 2, 3 * len(set(marked.values()))))
+    few = len(kinds) <= most or (len(free) == 1 and len(kinds) == len(marked))
+    if marked and few and len(marked) >= _AGREEMENT * len(masks):
+        return marked
+    image_of = {mask: image for mask, (_, image) in cuts.items()}
+    whole = len(cuts) == len(masks) and set(image_of.values()) == set(free.values())
+    return image_of if alone and whole else {}
 
 
 def _by_number(masks: Sequence[Path], free: Mapping[str, Path]) -> dict[Path, Path]:
     """Pair `t007.tif` with `man_seg007.tif`, where all names of each side are alike but for it."""
-    images = {_numbered(stem): image for stem, image in free.items()}
-    targets = {_numbered(mask.stem): mask for mask in masks}
-    if len(images) < 2:  # one file is no pattern
+    images = _numbers(free.values())
+    targets = _numbers(masks)
+    if images is None or targets is None or len(images) < 2:  # one file is no pattern
         return {}
-    alike = all(len({name for name, _ in side}) == 1 for side in (images, targets))
-    if not alike or len(images) < len(free) or len(targets) < len(masks):
-        return {}
-    by_number = {number: image for (_, number), image in images.items() if number is not None}
-    return {mask: by_number[n] for (_, n), mask in targets.items() if n in by_number}
+    return {mask: images[number] for number, mask in targets.items() if number in images}
 
 
-def _numbered(stem: str) -> tuple[str, int | None]:
-    """Name without its only number, and the number; `None` where there is not exactly one."""
-    numbers = re.findall(r"\d+", stem)
-    if len(numbers) != 1:
-        return stem, None
-    return re.sub(r"\d+", "", _plain(stem)), int(numbers[0])
+def _numbers(paths: Collection[Path]) -> dict[int, Path] | None:
+    """Files by their number; `None` where the names differ by more, or lack a number."""
+    found = [(re.findall(r"\d+", path.stem), path) for path in paths]
+    if len({re.sub(r"\d+", "#", plain(path.stem)) for path in paths}) != 1:
+        return None
+    columns = list(zip(*(numbers for numbers, _ in found), strict=True))
+    varying = [place for place, column in enumerate(columns) if len(set(map(int, column))) > 1]
+    place = varying[0] if varying else len(columns) - 1
+    if len(varying) > 1 or place < 0:
+        return None
+    by_number = {int(numbers[place]): path for numbers, path in found}
+    return by_number if len(by_number) == len(found) else None
+
+
+def _shifted(images: Sequence[Path], masks: Sequence[Path]) -> bool:
+    """Whether masks are numbered as images without gaps, but from another number on and up to one
+    beyond theirs, so that equal numbers need not belong together.
+    """
+    first, second = (sorted(_numbers(side) or ()) for side in (images, masks))
+    runs = all(len(run) > 1 and run[-1] - run[0] == len(run) - 1 for run in (first, second))
+    if not runs or abs(len(first) - len(second)) > 1:
+        return False
+    return (first[0] < second[0]) == (first[-1] < second[-1]) and first[0] != second[0]

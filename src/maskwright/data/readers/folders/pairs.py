@@ -1,88 +1,121 @@
 """Which images and masks of which folders belong together."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
-from maskwright.data.readers.folders.pair_matching import Matches, match, split_folder
-from maskwright.data.readers.folders.roles import Folder, role_of
+from maskwright.data.readers.folders.candidates import (
+    MaskFolder,
+    MaskFolders,
+    assign_roles,
+    without_derived,
+)
+from maskwright.data.readers.folders.marks import DERIVED_WORDS, Mark, Pair, mark_of
+from maskwright.data.readers.folders.pair_matching import (
+    Matches,
+    in_order,
+    match,
+    plain,
+    split_folder,
+)
+from maskwright.data.readers.folders.roles import Folder, role_of, role_of_file
 from maskwright.data.samples import SkippedFile, grouped
-
-_BARE_MASKS = frozenset({"mask", "masks"})
-
-
-@dataclass(frozen=True)
-class Pair:
-    """An image and its masks, as the folders show them."""
-
-    image: Path
-    masks: tuple[Path, ...]
-    split: str | None
-    rest: tuple[str, ...]
 
 
 @dataclass
 class Pairing:
     """All pairs of a data set, and `reasons` why other files are in none.
 
-    `style` is for people, `objects` means one mask file for each object, `spare` are folders of
-    masks that would fit as well.
+    `style` is for people; `shifted` are folders whose images and masks are numbered alike but for
+    the start; `unpaired` are images without masks, `spare` files made of images or masks.
     """
 
     pairs: list[Pair] = field(default_factory=list)
     style: str = ""
-    objects: bool = False
+    shifted: list[Path] = field(default_factory=list)
     skipped: list[SkippedFile] = field(default_factory=list)
-    spare: list[Path] = field(default_factory=list)
+    unpaired: list[Pair] = field(default_factory=list)
+    spare: set[Path] = field(default_factory=set)
     reasons: dict[Path, str] = field(default_factory=dict)
 
-    def add(self, matches: Matches, source: Folder, split: str | None) -> None:
-        """Add pairs whose images lie in a folder, and name the files that fit several ways."""
-        for image, masks in matches.pairs:
-            self.pairs.append(Pair(image, tuple(masks), split, source.rest))
-            self.objects |= len(masks) > 1
-        for path in matches.ambiguous:
-            self.reasons[path] = "several files of the same name fit together"
+    @property
+    def alone(self) -> list[Path]:
+        """Images and masks in no pair."""
+        return [*(pair.image for pair in self.unpaired), *(file.path for file in self.skipped)]
+
+    def add(self, found: Sequence[tuple[MaskFolder, Matches]], source: Folder, group: Path) -> None:
+        """Add pairs whose images lie in a folder, with the masks of all folders that fit.
+
+        `group` is equal for images whose masks are named alike.
+        """
+        members: dict[tuple[Path, str | None], list[tuple[Path, Mark]]] = {}
+        for candidate, matches in found:
+            folder = candidate.folder
+            for image, masks in matches.pairs:
+                of_image = members.setdefault((image, source.split or folder.split), [])
+                of_image += [(m, mark_of(m, image, folder, candidate.extra)) for m in masks]
+            for path in matches.ambiguous:
+                self.reasons[path] = "several files of the same name fit together"
+            self.spare.update(matches.copies)
+            if matches.shifted and source.path not in self.shifted:
+                self.shifted.append(source.path)
+        for (image, split), masks_of in members.items():
+            paths, marks = zip(*masks_of, strict=True)
+            self.pairs.append(Pair(image, paths, split, source.rest, marks, group))
 
 
-def pair_folders(folders: Sequence[Folder]) -> Pairing:
+@dataclass(frozen=True)
+class _Search:
+    """What is known while folders are paired, one after the other."""
+
+    result: Pairing
+    masks: MaskFolders
+    by_rest: Mapping[tuple[str, ...], list[Folder]]
+    one_each: bool
+    by_order: bool
+
+    def group(self, source: Folder) -> Path:
+        """Folder that stands for all images whose masks are named alike."""
+        return Path() if self.one_each else source.path
+
+
+def pair_folders(folders: Sequence[Folder], by_order: bool = False) -> Pairing:
     """Pair the images of all folders with their masks.
 
-    Tried for each folder of images, until one fits: the folder of masks with the same split and the
-    same rest of its path, files paired by name; the same with the split stated on one side only;
-    several masks for a single image; folders named after the images; masks beside the images;
-    any folder of masks in which half of the names fit.
+    Tried for each folder of images, until one fits: several masks for a single image; the folders
+    of masks with the same split and the same words in their paths, files paired by name; folders
+    named after the images; folders of masks with further words; masks beside the images; any folder
+    of masks in which half of the names fit. `by_order` pairs first with first and so on.
     """
     result = Pairing()
-    mask_folders = [f for f in folders if f.role == "mask"]
-    mask_folders = mask_folders or [f for f in folders if f.role == "objects"]
-    sources = [f for f in folders if f.role == "image"]
-    taken = {(f.split, f.rest) for f in sources}
-    sources += [f for f in folders if not f.role and (f.split, f.rest) not in taken]
-    sources.sort(key=lambda f: folders.index(f))
+    folders, result.spare = without_derived(folders)
+    mask_folders, sources = assign_roles(folders)
+    one_each = len(sources) > 1 and all(len(f.files) == 1 for f in sources)
     by_rest = grouped(mask_folders, lambda folder: folder.rest)
+    search = _Search(result, MaskFolders(mask_folders, sources), by_rest, one_each, by_order)
     styles: list[str] = []
     unpaired: list[Folder] = []
-    one_each = len(sources) > 1 and all(len(f.files) == 1 for f in sources)
     for source in sources:
-        candidates = by_rest.get(source.rest, [])
-        same = [f for f in candidates if f.split == source.split]
-        if not same:
-            same = [f for f in candidates if f.split is None or source.split is None]
+        same, wider = search.masks.same(source), search.masks.wider(source)
         style = (
-            _by_name(source, same, result)
-            or _by_single(source, same, one_each, result)
-            or _by_folder(source, by_rest, result)
-            or _beside(source, result)
+            _by_single(source, same, search)
+            or _by_name(source, same, search, beside=wider)
+            or _by_folder(source, search)
+            or _by_name(source, wider, search, least=0.5)
+            or _beside(source, search)
         )
         if style:
             styles.append(style)
         else:
             unpaired.append(source)
-    for source in unpaired:
-        used = {mask.parent for pair in result.pairs for mask in pair.masks}
-        free = [f for f in mask_folders if f.path not in used and f.split in {source.split, None}]
-        if style := _by_name(source, free, result, least=0.5):
+    stems = [plain(file.stem) for source in unpaired for file in source.files]
+    for source in unpaired if len(set(stems)) == len(stems) else []:
+        used = {mask for pair in result.pairs for mask in pair.masks}
+        free = [f for f in mask_folders if f.split in {source.split, None}]
+        free = [replace(f, files=tuple(p for p in f.files if p not in used)) for f in free]
+        candidates = [MaskFolder(folder, ()) for folder in free if folder.files]
+        if style := _by_name(source, candidates, search, least=0.5):
             styles.append(style)
     result.style = max(sorted(set(styles)), key=styles.count, default="")
     _add_skipped(folders, mask_folders, result)
@@ -90,69 +123,86 @@ def pair_folders(folders: Sequence[Folder]) -> Pairing:
 
 
 def _by_name(
-    source: Folder, candidates: Sequence[Folder], result: Pairing, least: float = 0.0
+    source: Folder,
+    candidates: Sequence[MaskFolder],
+    search: _Search,
+    least: float = 0.0,
+    beside: Sequence[MaskFolder] = (),
 ) -> str:
-    """Pair files of two folders by their names; the folder of masks that fits best wins."""
-    attempts = []
-    for folder in candidates:
-        matches = match(source.files, folder.files, by_number=folder.rest == source.rest)
-        enough = least * min(len(source.files), len(folder.files))
-        if matches.pairs and len(matches.pairs) >= enough:
-            attempts.append((folder, matches))
-    if not attempts:
+    """Pair files of folders by their names; masks `beside` are looked at where others fit."""
+
+    def fitting(candidates: Sequence[MaskFolder], least: float) -> list[tuple[MaskFolder, Matches]]:
+        pair = in_order if search.by_order else partial(match, by_number=True)
+        found = [(c, pair(source.files, c.folder.files)) for c in candidates]
+        sizes = [min(len(source.files), len(c.folder.files)) for c in candidates]
+        return [
+            (candidate, matches)
+            for (candidate, matches), size in zip(found, sizes, strict=True)
+            if matches.pairs and len(matches.pairs) >= least * size
+        ]
+
+    found = fitting(candidates, least)
+    if not found:
         return ""
-    # Where the masks are divided into splits and the images are not, every folder of masks counts.
-    splits = {folder.split for folder, _ in attempts}
-    # A folder called masks beside another one may hold the fields of view, as in DRIVE.
-    best = max(attempts, key=lambda a: (len(a[1].pairs), a[0].path.name.lower() not in _BARE_MASKS))
-    used = attempts if source.split is None and len(splits) > 1 else [best]
-    for folder, matches in used:
-        result.add(matches, source, source.split or folder.split)
-    result.spare += [folder.path for folder, _ in attempts if (folder, _) not in used]
+    found += fitting(beside, 0.5)
+    search.result.add(found, source, search.group(source))
     style = "folders of images and masks"
-    return f"{style}, paired by number" if best[1].by_number else style
+    return f"{style}, paired by number" if any(m.by_number for _, m in found) else style
 
 
-def _by_single(
-    source: Folder, candidates: Sequence[Folder], one_each: bool, result: Pairing
-) -> str:
+def _by_single(source: Folder, same: Sequence[MaskFolder], search: _Search) -> str:
     """One image and the masks of its objects, named at will, as in the Data Science Bowl 2018."""
     if len(source.files) != 1:
         return ""
-    masks = candidates[0].files if len(candidates) == 1 else ()
-    if not candidates and one_each:
+    image = source.files[0]
+    own = [c for c in same if not search.masks.is_shared(c.folder)]
+    masks = [(mask, candidate) for candidate in own for mask in candidate.folder.files]
+    if not masks and search.one_each:
         beside = [p for p in source.path.parent.iterdir() if p.is_dir()]
         if not any(role_of(p.name.casefold()) == "mask" for p in beside):
             return ""
-    elif not masks or (len(masks) == 1 and not one_each):
+    elif not masks or (len(masks) == 1 and not search.one_each):
         return ""
-    result.pairs.append(Pair(source.files[0], masks, source.split, source.rest))
-    result.objects = True
+    elif not search.one_each and any(plain(m.stem) == plain(image.stem) for m, _ in masks):
+        return ""  # one image of several has its mask here
+    marks = tuple(mark_of(mask, image, c.folder, c.extra, alone=True) for mask, c in masks)
+    paths = tuple(mask for mask, _ in masks)
+    group = search.group(source)
+    search.result.pairs.append(Pair(image, paths, source.split, source.rest, marks, group))
     return "a folder for each image, with one mask for each object"
 
 
-def _by_folder(
-    source: Folder, by_rest: Mapping[tuple[str, ...], list[Folder]], result: Pairing
-) -> str:
+def _by_folder(source: Folder, search: _Search) -> str:
     """Masks of each image in a folder of the image's name: images/7.png, masks/7/*.png."""
     paired = False
     for image in source.files:
-        inner = by_rest.get((*source.rest, image.stem), [])
-        inner = [f for f in inner if f.split == source.split]
-        if len(inner) == 1:
-            result.pairs.append(Pair(image, inner[0].files, source.split, source.rest))
-            result.objects = paired = True
+        inner = search.by_rest.get((*source.rest, image.stem), [])
+        inner = [replace(f, title="") for f in inner if f.split == source.split]
+        if inner:
+            masks = [(mask, folder) for folder in inner for mask in folder.files]
+            marks = tuple(mark_of(mask, image, folder, alone=True) for mask, folder in masks)
+            files = tuple(mask for mask, _ in masks)
+            pair = Pair(image, files, source.split, source.rest, marks, source.path)
+            search.result.pairs.append(pair)
+            paired = True
     return "images, and a folder of masks for each of them" if paired else ""
 
 
-def _beside(source: Folder, result: Pairing) -> str:
-    """Masks in the folder of their images: x.jpg, x_mask.png."""
+def _beside(source: Folder, search: _Search) -> str:
+    """Masks in the folder of their images: x.jpg, x_mask.png; or image.png, label.png."""
     images, masks = split_folder(source.files)
-    matches = match(images, masks)
-    if not matches.pairs or len(matches.pairs) < len(masks) / 2:
+    found = MaskFolder(replace(source, title=""), ())
+    if len(images) == 1 and role_of_file(images[0]) == "image":
+        matches, group = Matches([(images[0], masks)] if masks else []), Path()
+    else:
+        matches, group = match(images, masks), search.group(source)
+    if not matches.pairs or (
+        sum(len(m) for _, m in matches.pairs) < len(masks) / 2 and group != Path()
+    ):
         return ""
-    result.reasons |= dict.fromkeys(matches.alone_masks, "mask without an image")
-    result.add(matches, source, source.split)
+    alone = dict.fromkeys(matches.alone_masks, "mask without an image")
+    search.result.reasons |= alone
+    search.result.add([(found, matches)], source, group)
     return "images and masks side by side"
 
 
@@ -160,19 +210,25 @@ def _add_skipped(
     folders: Sequence[Folder], mask_folders: Sequence[Folder], result: Pairing
 ) -> None:
     """Say of each image file that is in no pair why that is so."""
-    used = {file for pair in result.pairs for file in (pair.image, *pair.masks)}
+    used = {file for pair in result.pairs for file in (pair.image, *pair.masks)} | result.spare
     partners = {file.parent for file in used}
     for folder in folders:
-        # Numbered objects beside masks of classes are not missed.
-        is_beside = folder.role == "objects" and folder not in mask_folders
-        if is_beside or folder.path in result.spare:
+        left = [file for file in folder.files if file not in used]
+        # Numbered objects beside masks of classes, and pictures of masks, are not missed.
+        beside = folder.role == "objects" or folder.title.casefold() in DERIVED_WORDS
+        if beside and folder not in mask_folders:
             continue
-        is_mask = folder in mask_folders
-        reason = "mask without an image" if is_mask else "image without a mask"
-        if folder.path not in partners:
-            reason = f"{reason.split()[0]} in a folder without {'images' if is_mask else 'masks'}"
-        result.skipped += [
-            SkippedFile(file, result.reasons.get(file, reason))
-            for file in folder.files
-            if file not in used
-        ]
+        if folder in mask_folders:
+            reason = "mask without an image"
+            if folder.path not in partners:
+                reason = "mask in a folder without images"
+            result.skipped += [
+                SkippedFile(p, result.reasons.get(p, reason), unpaired="mask") for p in left
+            ]
+            continue
+        for file in left:
+            if file in result.reasons:
+                reason = result.reasons[file]
+                result.skipped.append(SkippedFile(file, reason, unpaired="image"))
+            else:
+                result.unpaired.append(Pair(file, (), folder.split, folder.rest))

@@ -1,20 +1,26 @@
 """Reader of folders of images and masks, whatever their layout, with the splits of lists beside."""
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
+from glob import iglob
 from pathlib import Path
 
 from maskwright.data.encodings.class_map import CAMVID, PETS, VOC, named_as_voc
 from maskwright.data.encodings.legends import find_class_map
 from maskwright.data.readers.base import Layout, Place, Reader, Recognition
 from maskwright.data.readers.description import Description
+from maskwright.data.readers.folders.doubts import doubt_shifted, doubt_splits
+from maskwright.data.readers.folders.marks import Pair
 from maskwright.data.readers.folders.pairs import Pairing, pair_folders
+from maskwright.data.readers.folders.paths import labels_and_cases
 from maskwright.data.readers.folders.roles import Folder, image_folders
-from maskwright.data.readers.split_files import split_by_lists
+from maskwright.data.readers.folders.variants import resolve_variants
+from maskwright.data.readers.splits.split_files import split_by_lists
+from maskwright.data.readers.splits.split_words import splits_of_stems
 from maskwright.data.samples import Sample, first_few, grouped, unique_ids
-from maskwright.imageio import find_images, natural_key
+from maskwright.errors import DataError
+from maskwright.imageio import is_image, natural_key
 from maskwright.imageio.dicom.files import dicom_origin
 
 _DICOM = ".dcm"
@@ -31,19 +37,19 @@ def _recognize(place: Place) -> Recognition | None:
     description = place.description or Description()
     if not place.path.is_dir() or description.manifest is not None:
         return None
-    pairing = pair_folders(_folders(place.path, description))
+    pairing = pair_folders(_folders(place.path, description), description.pair_by == "order")
     if not pairing.pairs:
         return None
     is_stated = description.images is not None or description.masks is not None
     confidence = 1.0 if is_stated else 0.8
-    return Recognition(confidence, pairing.style, partial(_read, place.path, pairing))
+    return Recognition(confidence, pairing.style, partial(_read, place.path, pairing, description))
 
 
 FOLDERS = Reader(
     "folders of images and masks",
     "a folder of images and masks",
     "folders such as images/ and masks/ (or labels/, gt/, train/ and trainannot/) with files of "
-    "equal names, x.jpg beside x_mask.png, a folder of masks for each image",
+    "equal names, x.jpg beside x_mask.png, a folder of masks for each image or for each class",
     _recognize,
 )
 
@@ -51,45 +57,71 @@ FOLDERS = Reader(
 def _folders(root: Path, description: Description) -> list[Folder]:
     """Folders with images, with the roles that are stated, else those in their names."""
     images, masks = description.images, description.masks
+    every = image_folders(root)
+    views: list[Folder] = []
+    if description.field_of_view is not None:
+        views = _stated(root, every, description.field_of_view, "mask")
+        views = [replace(folder, title="fov") for folder in views]
+        every = _without(every, views)
     if images is None and masks is None:
-        return image_folders(root)
+        return every + views
     if masks is None:  # both lie in the same folder
-        return _stated_folders(root, images or ".", "")
-    folders = _stated_folders(root, images or ".", "image")
-    mask_folders = _stated_folders(root, masks, "mask")
-    inside = {folder.path for folder in mask_folders}
-    return [folder for folder in folders if folder.path not in inside] + mask_folders
-
-
-def _read(root: Path, pairing: Pairing) -> Layout:
-    """Samples of paired folders, with labels, cases and splits by folders and lists."""
-    pairs = pairing.pairs
-    ids = unique_ids([(pair.split or "", *pair.rest, pair.image.stem) for pair in pairs])
-    labels, cases = labels_and_cases([pair.rest for pair in pairs])
-    samples = [
-        Sample(id_, pair.image, pair.masks, case or id_, pair.split, label)
-        for id_, pair, label, case in zip(ids, pairs, labels, cases, strict=True)
+        return _without(_stated(root, every, images or ".", ""), views) + views
+    classes = masks if isinstance(masks, dict) else {"": masks}
+    mask_folders = [
+        replace(folder, label=name)
+        for name, pattern in classes.items()
+        for folder in _stated(root, every, pattern, "mask")
     ]
-    samples = [_with_origin(sample) for sample in samples]
-    layout = Layout(pairing.style, samples, pairing.skipped, case_from="folder")
-    layout.objects = pairing.objects
-    of_images = sorted({label for label in labels if label is not None})
-    if of_images:
-        text = f"The folders {first_few(of_images, 4)} are taken for labels of whole images."
-        layout.note("labels", text)
-    shared = sorted({s.case for s in samples if s.case != s.id}, key=natural_key)
-    if any(sample.image.suffix.lower() == _DICOM for sample in samples):
-        layout.case_from = "PatientID"
-        layout.note("cases", "Cases are the patients that the DICOM files state.")
-    elif shared:
-        text = f"The folders {first_few(shared, 4)} are taken for cases, which no split parts."
-        layout.note("cases", text)
-    for spare in pairing.spare:
-        layout.note(
-            "unused_masks",
-            f"The masks in {spare.relative_to(root)} would fit as well and are not used; name the "
-            f"folder under `masks` in data.yaml to use them.",
-        )
+    roles = {folder.path: folder.role for folder in every}
+    folders = _without(_stated(root, every, images or ".", "image"), mask_folders + views)
+    if images is None:  # folders of other masks are none of images
+        folders = [f for f in folders if roles.get(f.path) not in {"mask", "objects"}] or folders
+    return folders + mask_folders + views
+
+
+def _without(folders: Sequence[Folder], others: Sequence[Folder]) -> list[Folder]:
+    """Folders without the files of others."""
+    used = {path for folder in others for path in folder.files}
+    left = [replace(f, files=tuple(p for p in f.files if p not in used)) for f in folders]
+    return [folder for folder in left if folder.files]
+
+
+def _stated(root: Path, every: Sequence[Folder], pattern: str, role: str) -> list[Folder]:
+    """Folders of the images that a data.yaml states, all in the same role."""
+    if (root / pattern).is_dir():
+        return [replace(f, role=role) for f in image_folders(root / pattern)]
+    names = iglob(pattern, root_dir=root, recursive=True)  # noqa: PTH207  # takes absolute ones
+    chosen = {root / name for name in names}
+    files = [path for path in chosen if is_image(path) and path.is_file()]
+    if not files:
+        raise DataError(f"No image found for {root / pattern}, which data.yaml states.")
+    known = {folder.path: folder for folder in every}
+    inside = grouped(sorted(files, key=lambda p: natural_key(str(p))), lambda path: path.parent)
+    return [
+        replace(known.get(path, Folder(path, (), role, None, ())), files=tuple(images), role=role)
+        for path, images in inside.items()
+    ]
+
+
+def _read(root: Path, pairing: Pairing, description: Description) -> Layout:
+    """Samples of paired folders, with labels, cases and splits by folders and lists."""
+    variants = resolve_variants(pairing.pairs, root)
+    pairs = [pair for pair in variants.pairs if pair.masks or not pair.field_of_view]
+    bare = [pair for pair in variants.pairs if not pair.masks and pair.field_of_view]
+    maskless = [*bare, *pairing.unpaired]
+    samples = _samples([*pairs, *maskless])
+    layout = Layout(pairing.style, samples[: len(pairs)], case_from="folder")
+    layout.maskless = samples[len(pairs) :]
+    layout.skipped = [f for f in pairing.skipped if f.path not in variants.dropped]
+    layout.objects = variants.objects
+    layout.notes += variants.notes
+    layout.doubts += variants.doubts
+    if description.objects is not None:
+        layout.doubts = [d for d in layout.doubts if d.code != "numbered_masks"]
+    _note_paths(layout)
+    if pairing.shifted and description.pair_by is None:
+        layout.doubts.append(doubt_shifted(pairing.shifted, root))
     mask_folders = {mask.parent for sample in layout.samples for mask in sample.masks}
     names = {folder.name.casefold() for folder in mask_folders}
     for published, title, class_map in PUBLISHED:
@@ -98,8 +130,7 @@ def _read(root: Path, pairing: Pairing) -> Layout:
     # Annotation tools write other classes into folders of these names.
     if layout.class_map is VOC and not named_as_voc([sample.id for sample in samples]):
         layout.class_map = None
-    if all(sample.split is None for sample in layout.samples):
-        split_by_lists(root, layout)
+    _assign_splits(root, layout, description)
     layout.class_map = find_class_map(root) or layout.class_map
     return layout
 
@@ -112,33 +143,54 @@ def _with_origin(sample: Sample) -> Sample:
     return replace(sample, case=patient or sample.case, spacing_mm=spacing)
 
 
-def _stated_folders(root: Path, pattern: str, role: str) -> list[Folder]:
-    """Folders of the images that a data.yaml states, all in the same role."""
-    if (root / pattern).is_dir():
-        folders = image_folders(root / pattern)
-        return [replace(f, role=role) for f in folders]
-    files = grouped(find_images(root / pattern), lambda path: path.parent)
-    # Files of a glob are paired by their names alone.
-    return [Folder(path, tuple(images), role, None, ()) for path, images in files.items()]
+def _samples(pairs: Sequence[Pair]) -> list[Sample]:
+    ids = unique_ids([(pair.split or "", *pair.rest, pair.image.stem) for pair in pairs])
+    labels, cases = labels_and_cases([(pair.split, pair.rest) for pair in pairs])
+    samples = [
+        Sample(
+            id_,
+            pair.image,
+            pair.masks,
+            case or id_,
+            pair.split,
+            label,
+            classes=pair.classes,
+            field_of_view=pair.field_of_view,
+        )
+        for id_, pair, label, case in zip(ids, pairs, labels, cases, strict=True)
+    ]
+    return [_with_origin(sample) for sample in samples]
 
 
-def labels_and_cases(rests: Sequence[tuple[str, ...]]) -> tuple[list[str | None], list[str | None]]:
-    """Label and case of each sample from the names of its folders.
+def _note_paths(layout: Layout) -> None:
+    """Tell which folders are labels and cases."""
+    labels = sorted({s.label for s in layout.samples if s.label is not None})
+    if labels:
+        text = f"The folders {first_few(labels, 4)} are taken for labels of whole images."
+        layout.note("labels", text)
+    shared = sorted({s.case for s in layout.samples if s.case != s.id}, key=natural_key)
+    if any(sample.image.suffix.lower() == _DICOM for sample in layout.samples):
+        layout.case_from = "PatientID"
+        layout.note("cases", "Cases are the patients that the DICOM files state.")
+    elif shared:
+        text = f"The folders {first_few(shared, 4)} are taken for cases, which no split parts."
+        layout.note("cases", text)
 
-    Folders with numbers in their names (tile_7, patient 12) are cases, others (benign, malignant)
-    are labels; a single folder, or one for every sample, says nothing.
-    """
-    groups = Counter(rests)
-    if len(groups) < 2 or len(groups) > len(rests) * 0.75:
-        return [None] * len(rests), [None] * len(rests)
-    depth = max(len(rest) for rest in groups)
-    numbered: list[int] = []
-    named: list[int] = []
-    for level in range(depth):
-        names = {rest[level] for rest in groups if len(rest) > level}
-        if len(names) > 1:
-            with_digit = sum(any(c.isdigit() for c in name) for name in names)
-            (numbered if with_digit > len(names) / 2 else named).append(level)
-    labels = [next((rest[n] for n in reversed(named) if n < len(rest)), None) for rest in rests]
-    cases = ["/".join(r) if any(n < len(r) for n in numbered) else None for r in rests]
-    return labels, cases
+
+def _assign_splits(root: Path, layout: Layout, description: Description) -> None:
+    """Splits of lists, or in the names of the files, where folders state none."""
+    if any(sample.split is not None for sample in layout.samples):
+        if description.splits is None and any(s.split is None for s in layout.samples):
+            layout.doubts.append(doubt_splits(layout.samples, root))
+        return
+    if split_by_lists(root, layout) or description.splits is not None:
+        return
+    splits = splits_of_stems(sample.image.stem for sample in layout.samples)
+    if splits:
+        layout.samples = [
+            replace(sample, split=split)
+            for sample, split in zip(layout.samples, splits, strict=True)
+        ]
+        layout.note(
+            "splits", "The splits are those that the names of the images begin or end with."
+        )

@@ -6,7 +6,7 @@ from pathlib import Path
 from maskwright.data.encodings import ClassEntry, ClassMap
 from maskwright.data.readers.base import Layout, Place, Reader, Recognition
 from maskwright.data.readers.description import PLACES
-from maskwright.data.readers.split_files import SPLIT_WORDS
+from maskwright.data.readers.splits.split_words import split_of
 from maskwright.data.samples import Sample, SkippedFile, unique_ids
 from maskwright.errors import DataError
 from maskwright.imageio import list_images
@@ -41,7 +41,7 @@ def _read(root: Path) -> Layout:
             if image.stem in mask_of:
                 images.append(image)
                 masks.append(mask_of[image.stem])
-                splits.append(SPLIT_WORDS.get(folder.name.casefold(), folder.name))
+                splits.append(split_of(folder.name) or folder.name)
             else:
                 skipped.append(SkippedFile(image, "image without a mask"))
     ids = unique_ids([(image.parent.name, image.stem) for image in images])

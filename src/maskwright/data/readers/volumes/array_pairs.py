@@ -7,7 +7,7 @@ from pathlib import Path
 
 from maskwright.data.readers.base import Place
 from maskwright.data.readers.description import Description
-from maskwright.data.readers.folders.roles import words_of
+from maskwright.data.readers.folders.roles import parse_folder_name
 from maskwright.data.readers.tables import GROUP_COLUMNS
 from maskwright.data.readers.volumes.array_files import ArrayRef, list_arrays
 from maskwright.data.readers.volumes.axes import Axes, readings
@@ -40,8 +40,9 @@ def pair_arrays(
     listed = [ref for file in files for ref in list_arrays(file)]
     refs = [ref for ref in listed if len(ref.shape) > 1 and ref.dtype.kind in "biuf"]
     root = place.path if place.path.is_dir() else place.path.parent
-    if description.images is not None and description.masks is not None:
-        chosen = [_stated(root, name, refs) for name in (description.images, description.masks)]
+    stated = [place for place in (description.images, description.masks_place) if place is not None]
+    if len(stated) == 2:
+        chosen = [_stated(root, name, refs) for name in stated]
         pair = _fit(chosen[:1], chosen[1:], description, None, ())
         if not pair:
             raise DataError(
@@ -92,7 +93,7 @@ def _words(root: Path, ref: ArrayRef) -> tuple[str, str | None, tuple[str, ...]]
     parts = [*file.parent.parts, file.name.split(".")[0], *filter(None, ref.key.split("/"))]
     role, split, rest = "", None, []
     for part in parts:
-        part_role, part_split, remains = words_of(part)
+        part_role, part_split, remains = parse_folder_name(part)
         role, split = part_role or role, part_split or split
         rest += [remains] if remains else []
     return role, split, tuple(rest)

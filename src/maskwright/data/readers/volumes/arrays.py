@@ -34,7 +34,7 @@ def _recognize(place: Place) -> Recognition | None:
         return Recognition(1.0, path.name, partial(_read, place, [path]))
     if not path.is_dir() or description.manifest is not None:
         return None
-    stated = (description.images, description.masks)
+    stated = (description.images, description.masks_place)
     if any(name is not None for name in stated):
         if not all(name is not None and _PLACE.fullmatch(name) for name in stated):
             return None
@@ -55,7 +55,9 @@ ARRAYS = Reader(
 def _read(place: Place, files: Sequence[Path]) -> Place:
     description = place.description or Description()
     if not files:
-        names = [_PLACE.fullmatch(str(name)) for name in (description.images, description.masks)]
+        names = [
+            _PLACE.fullmatch(str(name)) for name in (description.images, description.masks_place)
+        ]
         found = [place.path / (name["file"] or name["npy"]) for name in names if name]
         files = list(dict.fromkeys(found))
     if missing := [file for file in files if not file.is_file()]:

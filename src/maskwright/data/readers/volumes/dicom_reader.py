@@ -34,7 +34,7 @@ def _recognize(place: Place) -> Recognition | None:
     if not place.path.is_dir() or description.manifest is not None:
         return None
     files = list(dicom_files(place.path))
-    masks = _selected(place.path, files, description.masks)
+    masks = _selected(place.path, files, description.masks_place)
     if not any(modality_of(path) in MASK_MODALITIES for path in masks):
         return None
     images = _selected(place.path, files, description.images)
@@ -79,7 +79,7 @@ def _write(place: Place, files: Sequence[Path], folder: Path) -> list[Note | Dou
     series, faults = list_series(files)
     series_of = {frame.instance: each.uid for each in series for frame in each.frames}
     masks = []
-    for path in _selected(place.path, files, description.masks):
+    for path in _selected(place.path, files, description.masks_place):
         if modality_of(path) in MASK_MODALITIES:
             try:
                 masks.append(open_mask_file(path, series_of))

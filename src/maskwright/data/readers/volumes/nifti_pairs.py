@@ -39,7 +39,7 @@ class VolumePairs:
 
 def pair_nifti(root: Path, description: Description) -> VolumePairs:
     """Pair volumes below a folder with masks: as images are, else by words within one folder."""
-    images, masks = description.images, description.masks
+    images, masks = description.images, description.masks_place
     if images is None and masks is None:
         folders = image_folders(root, is_nifti)
     else:
@@ -73,7 +73,7 @@ def _as_images(folders: Sequence[Folder]) -> VolumePairs | None:
         VolumePair(p.image.stem, (real[p.image],), tuple(real[m] for m in p.masks), p.split, p.rest)
         for p in pairing.pairs
     ]
-    alone = [real[file.path] for file in pairing.skipped if file.path in real]
+    alone = [real[file] for file in pairing.alone if file in real]
     return VolumePairs(pairs, pairing.style, alone) if pairs else None
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from maskwright.data.readers.base import Place, Reader, Recognition
 from maskwright.data.readers.conversion import convert
 from maskwright.data.readers.description import Description
-from maskwright.data.readers.folders.reader import labels_and_cases
+from maskwright.data.readers.folders.paths import labels_and_cases
 from maskwright.data.readers.volumes.grid import Plane
 from maskwright.data.readers.volumes.nifti import (
     NiftiFile,
@@ -54,7 +54,7 @@ def _read(place: Place, found: VolumePairs) -> Place:
 def _write(place: Place, found: VolumePairs, folder: Path) -> list[Note | Doubt]:
     pairs = found.pairs
     ids = unique_ids([(pair.split or "", *pair.rest, pair.name) for pair in pairs])
-    labels, cases = labels_and_cases([pair.rest for pair in pairs])
+    labels, cases = labels_and_cases([(pair.split, pair.rest) for pair in pairs])
     description = place.description or Description()
     files = [[open_nifti(path) for path in pair.images] for pair in pairs]
     plane, remarks = common_plane([each[0] for each in files], description.plane)

@@ -13,7 +13,8 @@ import tifffile
 
 from maskwright.data.readers.base import Place, Reader, Recognition
 from maskwright.data.readers.conversion import convert
-from maskwright.data.readers.description import IGNORE, PLACES, Description
+from maskwright.data.readers.description import PLACES, Description
+from maskwright.data.readers.stated_encoding import IGNORE
 from maskwright.data.readers.volumes.nifti import SUFFIXES, open_nifti
 from maskwright.data.readers.volumes.nifti_reader import common_plane, volume_of
 from maskwright.data.readers.volumes.volume import Volume, integer_labels, write_volumes

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from maskwright.data.dataset import DataSet, number_components
+from maskwright.data.dataset import DataSet
+from maskwright.data.object_files import number_components
 from maskwright.data.parallel import in_threads
 from maskwright.data.readers.annotations.shapes import Polygons
 from maskwright.data.readers.description import FILE_NAMES, write_description

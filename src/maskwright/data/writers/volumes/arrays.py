@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from maskwright.data.dataset import DataSet
-from maskwright.data.readers.folders.roles import words_of
+from maskwright.data.readers.folders.roles import parse_folder_name
 from maskwright.data.samples import grouped
 from maskwright.data.writers.base import Writer
 from maskwright.data.writers.volumes.slices import sample_volumes, write_legend
@@ -40,7 +40,7 @@ def _write_hdf5(dataset: DataSet, folder: Path) -> None:
         h5py.File(temporary, "w", locking=False) as file,
     ):
         for number, volume in enumerate(sample_volumes(dataset)):
-            plain = words_of(volume.id)[:2] == ("", None)  # else it would be read as more
+            plain = parse_folder_name(volume.id)[:2] == ("", None)  # else it would be read as more
             group = f"{volume.split}/{volume.id if plain else f'n{number:06}'}"
             for key, values in (
                 ("image", volume.images(dataset)),

@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from maskwright.data.dataset import DataSet
-from maskwright.data.readers.description import FILE_NAMES, IGNORE, write_description
+from maskwright.data.readers.description import FILE_NAMES, write_description
+from maskwright.data.readers.stated_encoding import IGNORE
 from maskwright.data.readers.volumes.nifti import write_nifti
 from maskwright.data.readers.volumes.nnunet import DATASET_FILE
 from maskwright.data.writers.base import Writer

@@ -19,7 +19,7 @@ from maskwright.data.readers.annotations.doubts import settle_unannotated
 from maskwright.data.readers.annotations.files import files_below, read_xml
 from maskwright.data.readers.annotations.format import AnnotationFormat, Source
 from maskwright.data.readers.annotations.shapes import Bitmap, Polygons, Shape, box, ellipse
-from maskwright.data.readers.split_files import SPLIT_WORDS
+from maskwright.data.readers.splits.split_words import split_of
 from maskwright.errors import DataError
 from maskwright.labels import BACKGROUND_NAMES
 from maskwright.rle import decode_rle
@@ -74,7 +74,7 @@ def _read(source: Source) -> Annotations:
             except DataError as error:
                 annotations.skip("broken_annotations", f"{name}: {error}")
                 continue
-            image = AnnotatedImage(paths[0], objects, SPLIT_WORDS.get(subset), size)
+            image = AnnotatedImage(paths[0], objects, split_of(subset), size)
             annotated = any(child.tag != "tag" for child in element)
             (annotations.images if annotated else without).append(image)
     fact = "without a shape"

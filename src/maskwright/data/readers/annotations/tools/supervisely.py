@@ -20,7 +20,7 @@ from maskwright.data.readers.annotations.base import (
 from maskwright.data.readers.annotations.files import files_below, has_keys, read_json, split_in
 from maskwright.data.readers.annotations.format import AnnotationFormat, Source
 from maskwright.data.readers.annotations.shapes import Bitmap, PixelPolygon, Shape, box, png_mask
-from maskwright.data.readers.split_files import SPLIT_WORDS
+from maskwright.data.readers.splits.split_words import split_of
 from maskwright.errors import DataError
 from maskwright.labels import BACKGROUND_NAMES
 
@@ -75,7 +75,7 @@ def _image(
         raise DataError(f"{path} annotates {image.name}, which is not in {image.parent}.")
     size = size_of(content["size"]["height"], content["size"]["width"])
     tags = [str(tag.get("name", "")).casefold() for tag in content.get("tags") or []]
-    split = next((SPLIT_WORDS[tag] for tag in tags if tag in SPLIT_WORDS), None)
+    split = next(filter(None, map(split_of, tags)), None)
     objects = []
     for entry in content["objects"]:
         label = str(entry["classTitle"])

@@ -1,0 +1,110 @@
+"""Doubts about where images and masks lie and how they are divided."""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from maskwright.data.readers.folders.marks import Pair, annotation_of, glob_of
+from maskwright.data.samples import Doubt, Sample, first_few, grouped, join_words
+
+_MAX_PATTERNS = 6
+_FEW_IMAGES = 4  # fewer may hold equal numbers of objects by chance
+
+
+def doubt_shifted(folders: Sequence[Path], root: Path) -> Doubt:
+    """Doubt about images and masks that are numbered alike but from another number on."""
+    names = first_few([folder.relative_to(root).as_posix() for folder in folders], 3)
+    return Doubt(
+        "shifted_numbers",
+        f"Images and masks of {names} are numbered without gaps, but from different numbers on: "
+        f"equal numbers belong together, or the first image and the first mask.",
+        "Write `pair_by: order` into data.yaml for the first with the first and so on, or "
+        "`pair_by: name` for equal numbers.",
+    )
+
+
+def doubt_splits(samples: Sequence[Sample], root: Path) -> Doubt:
+    """Doubt about images in no split beside others that are in one."""
+    folders = grouped(samples, lambda sample: sample.split or "train")
+    patterns = {
+        split: sorted({glob_of([s.image], root).rpartition("/")[0] + "/*" for s in members})
+        for split, members in folders.items()
+    }
+    shown = ", ".join(
+        f"{split}: [{', '.join(repr(p) for p in each[:_MAX_PATTERNS])}]"
+        for split, each in patterns.items()
+    )
+    others = [s for s in samples if s.split is None]
+    names = sorted({s.image.parent.relative_to(root).as_posix() for s in others})
+    return Doubt(
+        "unstated_split",
+        f"{len(others)} images in {first_few(names, 4)} are in no split, while others are in "
+        f"{first_few(sorted({s.split for s in samples if s.split}), 4)}: to be trained on, or not.",
+        f"State the splits in data.yaml, such as `splits: {{{shown}}}`; what is in none is "
+        f"skipped.",
+    )
+
+
+def doubt_annotations(pairs: Sequence[Pair], root: Path) -> Iterator[Doubt]:
+    """Doubt about brush masks of several annotations of an image."""
+    for pair in pairs:
+        annotations = sorted({annotation_of(mark) for mark in pair.marks} - {""})
+        if len(annotations) < 2:
+            continue
+        annotators = sorted({text.rpartition("-")[2] for text in annotations})
+        end = f"-by-{annotators[0]}" if len(annotators) > 1 else f"-{annotations[0]}"
+        folder = glob_of([pair.masks[0].parent], root)
+        yield Doubt(
+            "several_annotations",
+            f"{pair.image.name} has masks of several annotations "
+            f"({join_words(annotations, ' and ')}), of which one is to be used.",
+            f"Name those of one under `masks` in data.yaml, such as `masks: '{folder}/*{end}-*'`.",
+        )
+        return
+
+
+def doubt_folders(pairs: Sequence[Pair], images: int, root: Path) -> Doubt:
+    """Doubt about images that have masks in several folders."""
+    files: dict[str, list[Path]] = defaultdict(list)
+    for pair in pairs:
+        for mask, mark in zip(pair.masks, pair.marks, strict=True):
+            files[mark.title].append(mask)
+    lines = [f"`masks: {glob_of(paths, root)!r}`" for paths in files.values()]
+    chosen = ", ".join(f"{title}: {glob_of(paths, root)!r}" for title, paths in files.items())
+    return Doubt(
+        "several_mask_folders",
+        f"{images} images have a mask in each of the folders {', '.join(files)}: other masks of "
+        f"the same, or other classes.",
+        f"Write {join_words(lines, ' or ')} into data.yaml, or, of classes, `masks: {{{chosen}}}`.",
+    )
+
+
+def doubt_numbers(pairs: Sequence[Pair], root: Path) -> Iterator[Doubt]:
+    """Doubt about numbered masks, of which each image has the same: objects, or classes."""
+    multiple = [pair for pair in pairs if len(pair.masks) > 1]
+    endings = {tuple(mark.name for mark in pair.marks) for pair in multiple}
+    numbered = all(re.search(r"\d", name) for names in endings for name in names)
+    if len(multiple) < max(_FEW_IMAGES, len(pairs)) or len(endings) > 1 or not numbered:
+        return
+    files = list(zip(*(pair.masks for pair in multiple), strict=True))
+    shown = ", ".join(
+        f"class_{n}: {glob_of(paths, root)!r}" for n, paths in enumerate(files[:_MAX_PATTERNS], 1)
+    )
+    yield Doubt(
+        "numbered_masks",
+        f"Every image has {len(files)} masks with the same numbers: objects, or classes.",
+        f"Write `objects: instances` into data.yaml for one object a file, `objects: united` "
+        f"to unite them, or `masks: {{{shown}}}` for classes, with their names.",
+    )
+
+
+def doubt_others(others: Sequence[Path], names: Iterable[str], shown: str, root: Path) -> Doubt:
+    """Doubt about masks beside those of single classes; `shown` are the globs of the latter."""
+    return Doubt(
+        "masks_beside_classes",
+        f"Beside the masks of single classes ({first_few(list(names), 4)}), there are masks of no "
+        f"class that is named ({glob_of(others, root)}).",
+        f"Write `masks: {glob_of(others, root)!r}` into data.yaml to use those alone, or "
+        f"`masks: {{{shown}}}` to use the others.",
+    )

@@ -1,0 +1,162 @@
+"""Several masks of an image: objects, classes, annotators, fields of view, or two readings."""
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from maskwright.data.readers.folders.doubts import (
+    doubt_annotations,
+    doubt_folders,
+    doubt_numbers,
+    doubt_others,
+)
+from maskwright.data.readers.folders.marks import Mark, MarkKind, Pair, glob_of, short_names
+from maskwright.data.samples import Doubt, Note
+
+_MAX_SHOWN = 6
+
+
+@dataclass
+class Variants:
+    """Pairs with the masks that are used; `objects` where one is a single object."""
+
+    pairs: list[Pair]
+    objects: bool = False
+    notes: list[Note] = field(default_factory=list)
+    doubts: list[Doubt] = field(default_factory=list)
+    dropped: set[Path] = field(default_factory=set)
+
+
+def resolve_variants(pairs: Sequence[Pair], root: Path) -> Variants:
+    """Decide which masks of each image are used and what they are, by their marks alone."""
+    result = Variants(list(pairs))
+    _take_views(result, root)
+    _drop_derived(result, root)
+    _take_first_annotator(result, root)
+    _decide(result, root)
+    return result
+
+
+def _drop(result: Variants, kept: Sequence[Pair]) -> list[Path]:
+    """Replace pairs by what is kept of them; masks that went."""
+    before = {mask for pair in result.pairs for mask in pair.masks}
+    result.pairs = list(kept)
+    gone = before - {mask for pair in kept for mask in pair.masks}
+    result.dropped |= gone
+    return sorted(gone)
+
+
+def _places(pair: Pair, *kinds: MarkKind) -> list[int]:
+    return [place for place, mark in enumerate(pair.marks) if mark.kind in kinds]
+
+
+def _take_views(result: Variants, root: Path) -> None:
+    """Fields of view: what is called so, and bare masks beside those of annotators."""
+    annotated = any(_places(pair, "annotator") for pair in result.pairs)
+    kept = []
+    views: list[Path] = []
+    for pair in result.pairs:
+        view = [
+            place
+            for place, mark in enumerate(pair.marks)
+            if mark.kind == "view" or (annotated and mark.bare)
+        ]
+        if view:
+            path = pair.masks[view[0]] if len(view) == 1 else None
+            pair = pair.keep(place for place in range(len(pair.masks)) if place not in view)
+            pair = replace(pair, field_of_view=path)
+            views += [path] if path else []
+        kept.append(pair)
+    _drop(result, kept)
+    if views:
+        text = f"{glob_of(views, root)} are fields of view: what lies outside is ignored."
+        result.notes.append(Note("field_of_view", text))
+
+
+def _drop_derived(result: Variants, root: Path) -> None:
+    """Pictures of masks, numbers of objects and regions of interest beside masks go unused."""
+
+    def is_spare(mark: Mark) -> bool:
+        roi = "roi" in {mark.title.casefold(), *mark.title.casefold().split("_")}
+        return mark.kind in {"shown", "objects"} or roi
+
+    kept = []
+    for pair in result.pairs:
+        spare = {place for place, mark in enumerate(pair.marks) if is_spare(mark)}
+        if 0 < len(spare) < len(pair.masks):
+            pair = pair.keep(place for place in range(len(pair.masks)) if place not in spare)
+        kept.append(pair)
+    if gone := _drop(result, kept):
+        text = f"{glob_of(gone, root)} lie beside the masks and are not used; name them under "
+        result.notes.append(Note("unused_masks", f"{text}`masks` in data.yaml to use them."))
+
+
+def _take_first_annotator(result: Variants, root: Path) -> None:
+    """Of several annotators of an image, the first; brush masks of several are a doubt."""
+    kept = []
+    for pair in result.pairs:
+        places = _places(pair, "annotator")
+        ranks = {pair.marks[place].text for place in places}
+        if len(ranks) > 1:
+            first = min(ranks)
+            pair = pair.keep(
+                place
+                for place, mark in enumerate(pair.marks)
+                if place not in places or mark.text == first
+            )
+        kept.append(pair)
+    if gone := _drop(result, kept):
+        text = f"The masks of another annotator, {glob_of(gone, root)}, are not used; name them "
+        text += "under `masks` in data.yaml to score against them."
+        result.notes.append(Note("second_annotator", text))
+    result.doubts += doubt_annotations(result.pairs, root)
+
+
+def _decide(result: Variants, root: Path) -> None:
+    """Whether the masks that are left hold everything, or are classes or objects, one a file."""
+    stated = {mark.label for pair in result.pairs for mark in pair.marks if mark.label}
+    if stated:
+        result.pairs = [
+            replace(pair, classes=tuple(mark.label for mark in pair.marks)) for pair in result.pairs
+        ]
+        return
+    files_of: dict[Path, dict[str, list[Path]]] = defaultdict(lambda: defaultdict(list))
+    for pair in result.pairs:
+        for mask, mark in zip(pair.masks, pair.marks, strict=True):
+            if mark.kind == "class":
+                files_of[pair.source][mark.text].append(mask)
+    several = {name for files in files_of.values() if len(files) > 1 for name in files}
+    counts = Counter(
+        {n: sum(len(files.get(n, ())) for files in files_of.values()) for n in several}
+    )
+    recur = len(several) <= max(1, counts.total() // 2)
+    if len(several) > 1 and recur:
+        _as_classes(result, sorted(several), root)
+        return
+    multiple = [pair for pair in result.pairs if len(pair.masks) > 1]
+    titles = {title for pair in multiple for title in {mark.title for mark in pair.marks}}
+    if len(titles) > 1 and not len(several) > 1:
+        result.doubts.append(doubt_folders(result.pairs, len(multiple), root))
+        return
+    result.objects |= bool(multiple)
+    result.doubts += doubt_numbers(result.pairs, root)
+
+
+def _as_classes(result: Variants, names: Sequence[str], root: Path) -> None:
+    """Give every mask its class; masks without one beside them are a doubt."""
+    marks = [mark for pair in result.pairs for mark in pair.marks if mark.text in names]
+    short = short_names(marks)
+    files: dict[str, list[Path]] = defaultdict(list)
+    others: list[Path] = []
+    for place, pair in enumerate(result.pairs):
+        classes = [short.get(mark.text, "") for mark in pair.marks]
+        for mask, name in zip(pair.masks, classes, strict=True):
+            (files[name] if name else others).append(mask)
+        result.pairs[place] = replace(pair, classes=tuple(classes))
+    globs = {name: glob_of(files[name], root) for name in short.values()}
+    shown = ", ".join(f"{name}: {glob!r}" for name, glob in list(globs.items())[:_MAX_SHOWN])
+    if others:
+        result.doubts.append(doubt_others(others, globs, shown, root))
+    text = f"Each mask file holds one class, which its name or folder states: {shown}."
+    result.notes.append(Note("class_files", text))

@@ -1,0 +1,64 @@
+"""Images without a mask: background, skipped, or a doubt where they are many."""
+
+from collections import Counter
+
+from maskwright.data.readers.base import Layout
+from maskwright.data.readers.description import Description
+from maskwright.data.samples import Doubt, SkippedFile, counted, examples
+
+NO_MASK = "image without a mask"
+NO_MASKS_IN_SPLIT = "image of a split without masks"
+_MOST_LEFT = 0.1  # share of the files found that may be left over without a word
+
+
+def settle_leftovers(layout: Layout, description: Description) -> None:
+    """Use images without a mask as stated, else skip them; a doubt where many files are left over.
+
+    Those of a split without any mask, as published tests often are, can be neither.
+    """
+    if description.unannotated == "skip":
+        layout.maskless += [sample for sample in layout.samples if not sample.masks]
+        layout.samples = [sample for sample in layout.samples if sample.masks]
+    splits = {sample.split for sample in layout.samples}
+    unlabeled = [s for s in layout.maskless if s.split not in {*splits, None}]
+    others = [s for s in layout.maskless if s.split in {*splits, None}]
+    layout.maskless = []
+    layout.skipped += [SkippedFile(s.image, NO_MASKS_IN_SPLIT) for s in unlabeled]
+    if description.unannotated == "background":
+        layout.samples += others
+        if others:
+            text = f"{counted(len(others), 'image')} without a mask are background, as stated."
+            layout.note("without_mask", text)
+        others = []
+    layout.skipped += [SkippedFile(s.image, NO_MASK) for s in others]
+    if description.unannotated is None:
+        _doubt(layout, len(others))
+
+
+def _doubt(layout: Layout, maskless: int) -> None:
+    """Doubt where more than a tenth of the images, or of the masks, are in no pair."""
+    images = len(layout.samples)
+    masks = sum(len(sample.masks) for sample in layout.samples)
+    kinds = Counter(file.unpaired for file in layout.skipped)
+    missing, alone = maskless + kinds["image"], kinds["mask"]
+    many_images = missing > _MOST_LEFT * (images + missing)
+    many_masks = alone > _MOST_LEFT * (masks + alone)
+    if not many_images and not many_masks:
+        return
+    left = [f for f in layout.skipped if f.unpaired or f.reason == NO_MASK]
+    names = examples(file.path.name for file in left)
+    parts = [f"{counted(missing, 'image')} of {images + missing:,}"] if many_images else []
+    parts += [f"{counted(alone, 'mask')} of {masks + alone:,}"] if many_masks else []
+    where = "State the places of images and masks in data.yaml, such as `images: FOLDER` and "
+    where += "`masks: FOLDER`"
+    if any(file.where for file in left):
+        where = "Correct the names in the manifest, which `manifest: FILE` in data.yaml states"
+    layout.doubts.append(
+        Doubt(
+            "left_over",
+            f"{' and '.join(parts)} are in no pair ({names}): their names may be paired wrongly, "
+            f"or they are not meant.",
+            f"{where}; or write `unannotated: background` where images without a mask show "
+            f"nothing, or `unannotated: skip` to leave out what is in no pair.",
+        )
+    )

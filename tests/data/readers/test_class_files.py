@@ -1,0 +1,148 @@
+import numpy as np
+import pytest
+
+from drawing_classes import COUNT, NAMES, check_labels, draw_image, draw_mask, labels_of
+from drawing_samples import draw
+from maskwright.data import open_dataset
+from maskwright.data.opening import open_with_doubts, write_yaml
+from maskwright.data.readers.manifest import write_manifest
+from maskwright.errors import ConfigError, DataError
+
+CLASSES = dict(enumerate(NAMES[1:], start=1))
+
+
+def draw_all(root, image, mask):
+    """Images and masks by patterns of their number, and of the class."""
+    for number in range(COUNT):
+        draw_image(root / image.format(number), number)
+        for label, name in CLASSES.items():
+            draw_mask(root / mask.format(number, name), number, label)
+
+
+@pytest.mark.parametrize(
+    ("image", "mask"),
+    [
+        ("images/{}.png", "masks/{1}/{0}.png"),
+        ("images/{}.png", "{1}_masks/{0}_{1}.png"),
+        ("images/{}.png", "masks/{0}_{1}.png"),
+        ("images/{}.png", "masks/{1}_{0}.png"),
+        ("images/{}.png", "masks/{0}/{1}.png"),
+        ("{0}/images/{0}.png", "{0}/masks/{1}.png"),
+        ("{}.png", "{0}_{1}.png"),
+        ("images/{}.png", "masks/task-{0}-annotation-2{0}-by-3-tag-{1}-0.png"),
+        ("images/p{}/1.png", "masks/p{0}/{1}/1.png"),
+        ("Training_Input/ISIC_{}.png", "Training_GroundTruth/ISIC_{0}_attribute_{1}.png"),
+    ],
+)
+def test_a_folder_or_file_for_each_class(tmp_path, image, mask):
+    draw_all(tmp_path, image, mask)
+    dataset = open_dataset(tmp_path)
+    check_labels(dataset, NAMES)
+    assert not dataset.instances
+    sample = dataset.samples[0]
+    layers = dataset.read_layers(sample)
+    assert layers.dtype == bool
+    assert (layers.argmax(axis=2) == dataset.read_mask(sample)).all()
+    write_yaml(dataset, tmp_path / "data.yaml")
+    again = open_dataset(tmp_path)
+    assert (again.samples, again.labels) == (dataset.samples, dataset.labels)
+    assert again.encoding == dataset.encoding
+
+
+def test_data_yaml_states_the_files_of_each_class(tmp_path):
+    draw_all(tmp_path, "images/{}.png", "masks/{0}_{1}.png")
+    text = "masks: {dent: 'masks/*_dent.png', mark: 'masks/*_scratch.png'}\n"
+    (tmp_path / "data.yaml").write_text(text)
+    dataset = open_dataset(tmp_path)
+    check_labels(
+        dataset,
+        ("background", "mark", "dent"),
+        lambda number: np.where(labels_of(number) == 3, 0, labels_of(number)),
+    )
+
+
+def test_a_manifest_states_classes_and_is_written_with_them(tmp_path):
+    draw_all(tmp_path, "images/{}.png", "masks/{0}_{1}.png")
+    cells = ["images/{n}.png", ";".join(f"masks/{{n}}_{name}.png" for name in NAMES[1:]), ""]
+    rows = [",".join(cells).format(n=n).replace("/", "\\") for n in range(COUNT)]
+    for column in ("label", "classes"):
+        text = "\n".join([f"image,mask,{column}", *(row + ";".join(NAMES[1:]) for row in rows)])
+        (tmp_path / "manifest.csv").write_text(text)
+        dataset = open_dataset(tmp_path)
+        check_labels(dataset, NAMES)
+        objects = dataset.read_objects(dataset.samples[0])
+        assert [dataset.labels.names[label] for label in objects.labels] == list(
+            dataset.samples[0].classes
+        )
+        write_manifest(tmp_path / "copy.csv", dataset.samples)
+        assert [s.classes for s in open_dataset(tmp_path / "copy.csv").samples] == [
+            s.classes for s in dataset.samples
+        ]
+
+
+def test_overlapping_classes_are_a_doubt_that_an_order_settles(tmp_path):
+    draw_all(tmp_path, "images/{}.png", "masks/{1}/{0}.png")
+    for number in range(COUNT):
+        draw_mask(tmp_path / "masks" / "any" / f"{number}.png", number)
+    (doubt,) = open_with_doubts(tmp_path).doubts
+    assert doubt.code == "overlapping_classes"
+    with pytest.raises(DataError, match=r"overlap in 12 images, .*`overlap: \[any, dent, rust"):
+        open_dataset(tmp_path)
+    (tmp_path / "data.yaml").write_text("overlap: [any, dent, rust]\n")
+    with pytest.raises(ConfigError, match="each of the classes any, dent, rust, scratch once"):
+        open_dataset(tmp_path)
+    (tmp_path / "data.yaml").write_text("overlap: [scratch, any, dent, rust]\n")
+    dataset = open_dataset(tmp_path)
+    check_labels(dataset, ("background", "any", "dent", "rust", "scratch"), lambda n: labels_of(n))
+    assert dataset.read_layers(dataset.samples[0]).sum(axis=2).max() == 2
+    (tmp_path / "data.yaml").write_text("masks: masks/any\n")
+    assert open_dataset(tmp_path).labels.names == ("background", "foreground")
+
+
+@pytest.mark.parametrize(
+    ("mask", "code", "settle"),
+    [
+        ("masks/{0}/{2}.png", "numbered_masks", "objects: instances"),
+        ("{1}s/{0}.png", "", ""),
+        (
+            "masks/task-{0}-annotation-{2}{0}-by-{2}-tag-dent-0.png",
+            "several_annotations",
+            "masks: 'masks/*-by-2-*'",
+        ),
+    ],
+)
+def test_masks_of_several_readings(tmp_path, mask, code, settle):
+    for number in range(COUNT):
+        draw_image(tmp_path / "images" / f"{number}.png", number)
+        for label, name in ((1, "mask"), (2, "label")):
+            draw_mask(tmp_path / mask.format(number, name, label), number, label)
+    code, settle = code or "several_mask_folders", settle or "masks: 'labels/*'"
+    (doubt,) = open_with_doubts(tmp_path).doubts
+    assert doubt.code == code
+    assert settle in doubt.settle or code == "several_annotations"
+    (tmp_path / "data.yaml").write_text(settle)
+    dataset = open_dataset(tmp_path)
+    assert len(dataset.samples) == COUNT
+    if code != "numbered_masks":
+        assert all(len(sample.masks) == 1 for sample in dataset.samples)
+        truth = (dataset.read_mask(s) > 0 for s in dataset.samples)
+        drawn = {(labels_of(n) == 2).tobytes() for n in range(COUNT)}
+        assert {mask.tobytes() for mask in truth} == drawn
+
+
+def test_files_of_a_class_that_hold_several_values_are_a_doubt(tmp_path):
+    draw_all(tmp_path, "images/{}.png", "masks/{1}/{0}.png")
+    for number in range(COUNT):
+        draw(tmp_path / "masks" / "rust" / f"{number}.png", labels_of(number))
+    with pytest.raises(DataError, match=r"12 masks of single classes hold several values"):
+        open_dataset(tmp_path)
+
+
+def test_one_mask_file_for_each_object_stays_objects(tmp_path):
+    for number in range(COUNT):
+        draw_image(tmp_path / str(number) / "0.png", number)
+        for label in range(1, 2 + number % 3):
+            draw_mask(tmp_path / str(number) / "masks" / f"{label - 1}.png", number, label)
+    dataset = open_dataset(tmp_path)
+    assert dataset.instances
+    assert sorted(len(s.masks) for s in dataset.samples) == [1] * 4 + [2] * 4 + [3] * 4
