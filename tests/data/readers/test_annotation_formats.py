@@ -11,7 +11,7 @@ from PIL import Image
 
 from drawing_samples import draw
 from maskwright.data import open_dataset
-from maskwright.data.readers.annotations.tools.brush import encode_brush
+from maskwright.data.readers.annotations.tools.brush import decode_brush, encode_brush
 from maskwright.errors import DataError
 
 SIZE = (12, 16)
@@ -350,6 +350,16 @@ def test_label_studio_polygons_in_percent_and_brushes(root):
     assert dataset.layout == "Label Studio annotations"
     assert dataset.labels.names == ("background", "cat", "dog")
     assert (labels_of(dataset) == LABELS).all()
+
+
+def test_a_brush_as_the_converter_of_label_studio_packs_it():
+    packed = [0, 0, 0, 48, 57, 27, 254, 19, 0, 159, 254, 216, 4, 127, 241, 128, 0]
+    mask = np.array([[0, 0, 0, 0], [0, 1, 1, 0], [0, 0, 1, 0]], bool)
+    assert (decode_brush(packed, (3, 4)) == mask).all()
+    assert encode_brush(mask) == packed
+    for wrong in (packed[:-4], [0] * 17, [300], "text", [0, 0, 0, 0, *packed[4:]]):
+        with pytest.raises(DataError, match="brush"):
+            decode_brush(wrong, (3, 4))
 
 
 def test_label_studio_versions_of_one_task_are_not_mixed(root):

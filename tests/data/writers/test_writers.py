@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -167,3 +168,10 @@ def test_nothing_is_written_over_and_formats_are_named(folder, tmp_path):
         maskwright.convert(folder, tmp_path / "out", "jpeg")
     with pytest.raises(ConfigError, match="exists already; name a new folder"):
         maskwright.convert(folder, folder, "masks")
+
+
+def test_the_documentation_lists_every_format_of_annotations():
+    docs = Path(__file__).parents[3] / "docs" / "annotations.md"
+    rows = [line for line in docs.read_text(encoding="utf-8").splitlines() if line[:1] == "|"]
+    columns = " ".join(row.split("|")[-2] for row in rows if row.count("|") == 6)
+    assert [name for name in FORMATS if f"`{name}`" not in columns] == ["masks"]
