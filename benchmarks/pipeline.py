@@ -8,7 +8,8 @@ shuffle, batch, flip, prefetch) and through a `DataLoader` of PyTorch with two w
 nothing, as it is commonly written. All resize alike, flip left to right and make float32 batches.
 The first pass decodes; later ones find what it kept. In every round each way starts anew, and all
 take their passes in turns; all files were read once before. One JSON line goes to standard output:
-images a second of each, medians, and how many times as many ours makes.
+images a second of each, medians, how many times as many ours makes, and the CPU time of an image,
+which other work on the machine changes less.
 
 PyTorch runs in the environment that race.py makes; where that is absent, it is left out.
 """
@@ -145,6 +146,7 @@ def measure(
         for path in _files(sample):
             path.read_bytes()  # so that nobody finds the disk slower than the next
     rates: dict[str, dict[str, list[float]]] = {}
+    cpu: dict[str, dict[str, list[float]]] = {}
     for _ in range(rounds):
         with ExitStack() as stack:
             ways = {
@@ -155,11 +157,15 @@ def measure(
                 ways["torch"] = torch_loader(stack, samples, size, batch)
             for number in range(1 + passes):
                 for name, once in ways.items():
-                    began = time.perf_counter()
+                    began, busy = time.perf_counter(), time.process_time()
                     count = once()
                     rate = count / (time.perf_counter() - began)
+                    when = "later" if number else "first"
                     found = rates.setdefault(name, {"first": [], "later": []})
-                    found["later" if number else "first"].append(rate)
+                    found[when].append(rate)
+                    if name != "torch":  # works in another process
+                        spent = cpu.setdefault(name, {"first": [], "later": []})
+                        spent[when].append((time.process_time() - busy) / count * 1e3)
     medians = {
         name: {when: float(np.median(values)) for when, values in found.items()}
         for name, found in rates.items()
@@ -171,6 +177,9 @@ def measure(
             f"{when}_ratio": round(medians["ours"][when] / rate, 2) for when, rate in found.items()
         }
         result[name] = told if name == "ours" else {**told, **ratios}
+        if name in cpu:
+            spent = {when: round(float(np.median(ms)), 2) for when, ms in cpu[name].items()}
+            result[name] |= {f"{when}_cpu_ms": ms for when, ms in spent.items()}
     return result
 
 

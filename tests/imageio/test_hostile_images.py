@@ -177,6 +177,6 @@ def test_a_file_that_memory_does_not_hold_is_an_error_of_the_file(tmp_path, monk
     def full(*arguments):
         raise MemoryError
 
-    monkeypatch.setattr("maskwright.imageio.read._decode", full)
+    monkeypatch.setattr("maskwright.imageio.read.decode", full)
     with pytest.raises(TooLargeError, match=r"a\.png needs more memory"):
         read_image(path)

@@ -114,6 +114,17 @@ def test_the_header_of_a_png_is_read_without_its_pixels(tmp_path):
         read_image(tmp_path / "x.png")
 
 
+@pytest.mark.parametrize("mode", ["L", "RGB", "CMYK"])
+def test_a_jpeg_is_decoded_as_pillow_does_and_refused_where_it_is_cut(tmp_path, mode):
+    pixels = np.random.default_rng(0).integers(0, 255, (40, 30, 3), np.uint8)
+    path = saved(tmp_path / "x.jpg", pixels, mode)
+    expected = np.asarray(Image.open(path).convert("L" if mode == "L" else "RGB"))
+    np.testing.assert_array_equal(read_image(path), expected.reshape(40, 30, -1))
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(DataError, match="truncated"):
+        read_image(path)
+
+
 def test_interlaced_pixels_of_a_png_are_read(tmp_path):
     passes = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2))
     passes = [COLORS[y::dy, x::dx] for x, y, dx, dy in (*passes, (0, 1, 1, 2))]

@@ -1,4 +1,4 @@
-"""Chunks of PNG, whose checksums Pillow skips; black and white masks in JPEG and its like."""
+"""Decode PNG, with its checksums, which Pillow skips, JPEG and others; masks in lossy formats."""
 
 import io
 import zlib
@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 import cv2
+import imagecodecs
 import numpy as np
+from PIL import Image
 
 from maskwright.errors import DataError
 from maskwright.imageio.files import NamedBytes
@@ -67,6 +69,37 @@ def _chunks(
         f"{path} is damaged or incomplete: it has no end after {at:,} bytes; copy it again or "
         f"remove it."
     )
+
+
+def png_depth(start: bytes) -> int:
+    """Bits per sample of a PNG, which Pillow does not report; 0 for other files."""
+    return start[24] if start.startswith(PNG_MAGIC) else 0
+
+
+def decode(path: Path | NamedBytes, image: Image.Image, start: bytes) -> np.ndarray:
+    """Decode to `(h, w, c)`, one or three channels and possibly alpha, in the dtype of the file.
+
+    `image` is the file as Pillow has opened it, `start` its first 64 bytes.
+    """
+    plain = image.mode in {"L", "LA", "RGB", "RGBA"} and "transparency" not in image.info
+    pixels: np.ndarray | None = None
+    if image.format == "PNG":
+        content, depth = checked_png(path), png_depth(start)
+        # Of 8 bits, interlaced ones are left to Pillow: imagecodecs prints to the terminal.
+        if depth == 16 or (depth == 8 and plain and not start[28]):
+            pixels = imagecodecs.png_decode(content)
+    elif image.format == "JPEG" and plain:
+        content = path.read_bytes()
+        # One that is cut off is left to Pillow, which refuses it.
+        if content.rstrip(b"\0").endswith(b"\xff\xd9"):
+            pixels = imagecodecs.jpeg8_decode(content)
+    if pixels is None:
+        if image.mode == "1":
+            image = image.convert("L")
+        elif image.mode in {"P", "PA", "CMYK", "YCbCr", "LAB", "HSV"}:
+            image = image.convert("RGB")
+        pixels = np.asarray(image)
+    return pixels[..., None] if pixels.ndim == 2 else pixels
 
 
 def cut_at_midpoint(

@@ -1,10 +1,10 @@
 """Read images and masks: 8-bit, 16-bit and float, any number of channels, orientation applied.
 
 No single library reads all formats correctly. Pillow reads all headers before decoding, and decodes
-palettes and JPEG (OpenCV decodes truncated JPEG silently, and converts palettes to colors);
-imagecodecs decodes PNG of 8 and 16 bits (Pillow takes twice as long and truncates colors to 8 bits,
-OpenCV prints to the terminal); tifffile decodes TIFF (Pillow and OpenCV support at most four
-channels); pydicom decodes DICOM.
+palettes and others (OpenCV converts palettes to colors); imagecodecs decodes PNG and whole JPEG
+(Pillow takes longer and truncates colors of 16 bits, OpenCV prints to the terminal and decodes
+truncated JPEG silently); tifffile decodes TIFF (Pillow and OpenCV support at most four channels);
+pydicom decodes DICOM.
 """
 
 import threading
@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from math import prod
 from pathlib import Path
 
-import imagecodecs
 import numpy as np
 from PIL import Image
 
@@ -35,7 +34,7 @@ from maskwright.imageio.header import (
     start_of,
     upright,
 )
-from maskwright.imageio.rasters import PNG_MAGIC, checked_png, cut_at_midpoint, late_exif
+from maskwright.imageio.rasters import checked_png, cut_at_midpoint, decode, late_exif, png_depth
 from maskwright.imageio.tiff import TIFF_MAGIC, open_tiff_image
 
 _FORMATS = ("PNG", "JPEG", "GIF", "WEBP", "BMP", "PPM", "JPEG2000")
@@ -176,30 +175,25 @@ def _open_raster(path: Path | NamedBytes, start: bytes, max_pixels: int) -> Iter
         header = _header(image, start)
 
         def pixels() -> np.ndarray:
-            content = checked_png(path) if is_png else b""
-            return _decode(image, content, start)[..., : header.channels]
+            return decode(path, image, start)[..., : header.channels]
 
         def mask_values() -> tuple[np.ndarray, np.ndarray | None]:
-            content = checked_png(path) if is_png else b""
             if image.mode == "P":
+                if is_png:
+                    checked_png(path)
                 palette = np.array(image.getpalette("RGB"), np.uint8).reshape(-1, 3)
                 return np.asarray(image)[..., None], palette
             # Pillow scales 2-bit and 4-bit gray values to 255, which would change labels.
-            return _decode(image, content, start) // {2: 85, 4: 17}.get(_png_depth(start), 1), None
+            return decode(path, image, start) // {2: 85, 4: 17}.get(png_depth(start), 1), None
 
         lossy_webp = image.format == "WEBP" and b"VP8L" not in start
         lossy = image.format in {"JPEG", "MPO", "JPEG2000"} or lossy_webp
         yield OpenImage(header, pixels, mask_values, lossy)
 
 
-def _png_depth(start: bytes) -> int:
-    """Bits per sample of a PNG, which Pillow does not report; 0 for other files."""
-    return start[24] if start.startswith(PNG_MAGIC) else 0
-
-
 def _header(image: Image.Image, start: bytes) -> Header:
     dtype = "uint8"
-    if _png_depth(start) == 16 or image.mode.startswith("I;16"):
+    if png_depth(start) == 16 or image.mode.startswith("I;16"):
         dtype = "uint16"
     elif image.mode in {"I", "F"}:
         dtype = "float32"
@@ -219,22 +213,3 @@ def _header(image: Image.Image, start: bytes) -> Header:
         mode=image.mode,
         alpha="A" in image.getbands() or "transparency" in image.info,
     )
-
-
-def _decode(image: Image.Image, content: bytes, start: bytes) -> np.ndarray:
-    """Decode to `(h, w, c)`, one or three channels and possibly alpha, in the dtype of the file.
-
-    `content` is that of a PNG file, `start` its beginning.
-    """
-    depth = _png_depth(start)
-    plain = image.mode in {"L", "LA", "RGB", "RGBA"} and "transparency" not in image.info
-    # Of 8 bits, interlaced ones are left to Pillow: imagecodecs prints to the terminal.
-    if depth == 16 or (depth == 8 and plain and not start[28]):
-        pixels = imagecodecs.png_decode(content)
-    else:
-        if image.mode == "1":
-            image = image.convert("L")
-        elif image.mode in {"P", "PA", "CMYK", "YCbCr", "LAB", "HSV"}:
-            image = image.convert("RGB")
-        pixels = np.asarray(image)
-    return pixels[..., None] if pixels.ndim == 2 else pixels
