@@ -81,6 +81,27 @@ def _tiff(**options: object) -> Callable[[Path], None]:
     return write
 
 
+def _geotiff(folder: Path) -> None:
+    pixels = scene()[0].astype(np.float32)
+    pixels[:3] = -9999
+    tags = [(33550, "d", 3, (0.5, 0.5, 0.0), True), (42113, "s", 0, "-9999", True)]
+    tags += [(33922, "d", 6, (0, 0, 0, 100.0, 200.0, 0), True), (281, "H", 1, 4095, True)]
+    tags += [(34735, "H", 8, (1, 1, 0, 1, 1025, 0, 1, 2), True)]
+    tifffile.imwrite(folder / "a.tif", pixels, photometric="rgb", extratags=tags)
+
+
+def _inks(folder: Path) -> None:
+    Image.fromarray(scene()[0]).convert("CMYK").save(folder / "a.tif")
+
+
+def _array(name: str) -> Callable[[Path], None]:
+    def write(folder: Path) -> None:
+        save = np.savez_compressed if name.endswith("npz") else np.save
+        save(folder / name, scene()[0])
+
+    return write
+
+
 def _open_image(folder: Path) -> None:
     path = next(folder.glob("a.*"))
     with suppress(MaskwrightError):  # a mask has other rules than an image
@@ -349,6 +370,10 @@ KINDS: dict[str, Kind] = {
     "tiff": Kind(_tiff(), _open_image, ("a.tif",), 2),
     "tiff tiles": Kind(_tiff(tile=(16, 16), compression="zlib"), _open_image, ("a.tif",), 2),
     "tiff pillow": Kind(_pillow("a.tif", mask=True), _open_image, ("a.tif",)),
+    "geotiff": Kind(_geotiff, _open_image, ("a.tif",), 2),
+    "tiff cmyk": Kind(_inks, _open_image, ("a.tif",)),
+    "npy image": Kind(_array("a.npy"), _open_image, ("a.npy",)),
+    "npz image": Kind(_array("a.npz"), _open_image, ("a.npz",)),
     "tiff windows": Kind(_tiff(tile=(16, 16)), _open_windows, ("a.tif",)),
     "jpeg 2000": Kind(_pillow("a.jp2"), _open_image, ("a.jp2",)),
     "ppm": Kind(_pillow("a.ppm"), _open_image, ("a.ppm",)),

@@ -78,7 +78,8 @@ def test_masks_tell_their_value_for_no_data(tmp_path):
         raw = read_mask(tiff(tmp_path / "c.tif", np.float32([[0, 1, fill]]), declared))
         assert raw.values[0, :2].tolist() == [0, 1]
         assert raw.values[0, 2] == raw.nodata
-    assert read_mask(tiff(tmp_path / "d.tif", np.uint8([[0, 1]]))).nodata is None
+    for declared in (None, 0.5, "inf", "none"):  # that no pixel can have
+        assert read_mask(tiff(tmp_path / "d.tif", np.uint8([[0, 1]]), declared)).nodata is None
 
 
 def test_corners_are_those_of_the_outer_pixels(tmp_path):

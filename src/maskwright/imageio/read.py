@@ -110,7 +110,8 @@ def read_mask(path: str | Path | NamedBytes, max_pixels: int = MAX_PIXELS) -> Ra
         black_and_white, doubtful = cut_at_midpoint(path, values, header.format)
         return RawMask(black_and_white, doubtful=doubtful)
     nodata = header.nodata
-    nodata = int(nodata) if nodata is not None and abs(nodata) <= -_NOT_FINITE else None
+    is_whole = nodata is not None and abs(nodata) <= -_NOT_FINITE and nodata % 1 == 0
+    nodata = int(nodata) if nodata is not None and is_whole else None
     if values.dtype.kind == "f" and (void := ~(np.abs(values) < -_NOT_FINITE)).any():
         nodata = _NOT_FINITE if nodata is None else nodata
         values = np.where(void, nodata, values)
