@@ -1,5 +1,7 @@
 """Volumes are equal after a round trip: pixels, labels, names, spacing and grid."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -126,6 +128,13 @@ def test_labels_of_slices_become_a_volume_on_the_grid_of_their_source(write, tmp
         for number in range(1, 4):
             assert np.array_equal(planes[30 + 3.0 * number], drawn[number])
     assert "data" in (tmp_path / "out" / "volumes.csv").read_text()
+
+
+def test_a_file_of_several_frames_is_a_volume():
+    published = Path(pydicom.data.__file__).parent / "test_files"
+    volumes = cut_volumes(published / "examples_ybr_color.dcm")
+    assert volumes.number == {"series0001": 30}
+    assert read_image(volumes.images / "series0001" / "029.png").shape == (240, 320, 3)
 
 
 def test_folders_with_pictures_are_no_volumes(tmp_path):

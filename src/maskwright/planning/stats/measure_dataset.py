@@ -74,7 +74,7 @@ def measure_dataset(
         near_duplicates(thumbnails, lambda place: dataset.read_image(stats[place].sample))
     )
     holes = np.concatenate([each.holes_px for each in stats])
-    spacings = {spacing_mm(sample.image) for sample in selected[:8]}
+    spacings = {_spacing(sample) for sample in selected[:8]}
     return DatasetStats(
         source=source or str(dataset.root),
         images=dataset.splits,
@@ -107,6 +107,14 @@ def measure_dataset(
             len({stats[place].sample.case for place in group}) > 1 for group in duplicates
         ),
     )
+
+
+def _spacing(sample: Sample) -> float | None:
+    """Side of a square pixel in mm, as the data set or the image states it."""
+    if sample.spacing_mm is None:
+        return spacing_mm(sample.image)
+    rows, columns = sample.spacing_mm
+    return rows if rows == columns else None
 
 
 def _header(dataset: DataSet, sample: Sample) -> Header | None:

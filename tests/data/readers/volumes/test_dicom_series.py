@@ -134,6 +134,16 @@ def test_series_without_segmentation_and_damaged_files_are_told(tmp_path):
         path.unlink()
 
 
+def test_copies_of_an_image_are_one_slice(tmp_path):
+    _, labels = write_patient(tmp_path / "data", 0)
+    copy = tmp_path / "data" / "p0" / "ct" / "copy"
+    copy.write_bytes((tmp_path / "data" / "p0" / "ct" / "IM001").read_bytes())
+    dataset = open_dataset(tmp_path / "data", val_share=0, test_share=0)
+    assert np.array_equal(read_all(dataset)[1], labels)
+    (note,) = [n for n in dataset.notes if n.code == "skipped_files"]
+    assert "is the same image as" in note.text
+
+
 def test_a_segmentation_that_is_written_is_read_back(tmp_path):
     stored, labels = scene()
     write_series(tmp_path / "ct", stored)

@@ -15,6 +15,7 @@ from maskwright.imageio.dicom.image import dicom_stored
 from maskwright.imageio.header import reading
 
 _DAMAGE = (AttributeError, TypeError, ValueError, LookupError, NotImplementedError)
+_SAME_PLANE_MM = 0.1  # between a contour and its image; coordinates are often rounded
 _SAME_MM = 0.01  # by which equal places may differ
 _SEGMENT = "SegmentIdentificationSequence"
 _HALF = 0.5  # probability from which a pixel belongs to a fractional segment
@@ -93,7 +94,8 @@ def frame_masks(mask: MaskFile, series: Series, others: Collection[str]) -> Iter
         yield from read(mask, file, series, others)
     except _DAMAGE as error:
         raise DataError(
-            f"{mask.path} is damaged: {type(error).__name__} in its {_WHAT[mask.modality]}."
+            f"{mask.path} cannot be used ({error or type(error).__name__}): expected "
+            f"{_WHAT[mask.modality]} on images of its series."
         ) from None
 
 
@@ -155,13 +157,16 @@ def _frame_number(
     planes = (group.get("PlaneOrientationSequence"), shared.get("PlaneOrientationSequence"))
     cosines = next((plane[0].ImageOrientationPatient for plane in planes if plane), None)
     place = np.array([float(v) for v in group.PlanePositionSequence[0].ImagePositionPatient])
+    found = []
     for number, frame in enumerate(series.frames):
         if frame.position is None or frame.directions is None or cosines is None:
             continue
         turned = np.abs(np.ravel(frame.directions) - np.array(cosines, float)).max() > _SAME_MM
         if not turned and np.abs(place - frame.position).max() <= _SAME_MM:
-            return number
-    return None
+            found.append(number)
+    if len(found) > 1:
+        raise ValueError("several images in one place, and a segment that names none of them")
+    return found[0] if found else None
 
 
 def _regions(
@@ -196,7 +201,7 @@ def _nearest(points: np.ndarray, series: Series) -> int | None:
     for number, frame in enumerate(series.frames):
         if frame.position is not None and frame.directions is not None:
             normal = np.cross(*np.array(frame.directions))
-            if np.abs((points - frame.position) @ normal).max() <= _SAME_MM:
+            if np.abs((points - frame.position) @ normal).max() <= _SAME_PLANE_MM:
                 return number
     return None
 

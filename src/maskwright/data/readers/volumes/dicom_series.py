@@ -99,8 +99,9 @@ class Series:
 
 
 def dicom_files(root: Path) -> Iterator[Path]:
-    """DICOM files in and below a folder by their first bytes, in natural order."""
-    for path in sorted(root.rglob("*"), key=lambda path: natural_key(str(path))):
+    """DICOM files in and below a folder by their first bytes, in natural order; or the file."""
+    paths = root.rglob("*") if root.is_dir() else [root]
+    for path in sorted(paths, key=lambda path: natural_key(str(path))):
         hidden = path.name.startswith(".") or path.name == "DICOMDIR"
         if hidden or path.suffix.lower() in _OTHERS or not path.is_file():
             continue
@@ -123,6 +124,7 @@ def list_series(paths: Iterable[Path]) -> tuple[list[Series], list[str]]:
     frames: dict[tuple[str, ...], list[Frame]] = {}
     about: dict[tuple[str, ...], tuple[str, str, str, str, tuple[int, int], str]] = {}
     faults: list[str] = []
+    seen: dict[str, Path] = {}
     for path in paths:
         try:
             with reading(path):
@@ -136,11 +138,15 @@ def list_series(paths: Iterable[Path]) -> tuple[list[Series], list[str]]:
         except DataError as error:
             faults.append(str(error))
             continue
+        if (first := seen.setdefault(found[0].instance, path)) != path:
+            faults.append(f"{path} is the same image as {first}.")
+            continue
         uid = uid or str(path.parent)
         for frame in found:
             direction = np.round(frame.directions or ((0,) * 3,) * 2, _SAME_DIRECTION) + 0.0
             key = (
                 uid,
+                patient,
                 f"{header.height}x{header.width}x{header.channels}",
                 str(direction.tolist()),
             )

@@ -121,6 +121,12 @@ def _write(
     if _ending(content) in SUFFIXES:
         several = _channels(content) > 1
         files = [[open_nifti(path, channels=several) for path in case.channels] for case in cases]
+        for each in files:
+            if (present := sum(file.shape[3] for file in each)) != _channels(content):
+                raise DataError(
+                    f"{each[0].path} has {counted(present, 'channel')}, but dataset.json names "
+                    f"{_channels(content)}; expected as many."
+                )
         plane, found = common_plane([each[0] for each in files], description.plane)
         remarks += found
         volumes = [

@@ -63,8 +63,7 @@ def cut_volumes(images: str | Path) -> CutVolumes | None:
         inside = [Path(name) for name in names]
     if nifti := [file for file in inside if is_nifti(file) and file.is_file()]:
         return _cut_nifti(Place(str(images)), nifti)
-    dicom = [file for each in inside for file in dicom_files(each)] if not path.is_dir() else None
-    dicom = list(dicom_files(path)) if dicom is None else dicom
+    dicom = [file for each in inside if each.is_file() for file in dicom_files(each)]
     return _cut_dicom(Place(str(images)), dicom) if dicom else None
 
 
