@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import tifffile
 
 from drawing_classes import COUNT, NAMES, check_labels, draw_image, draw_mask, labels_of
 from drawing_samples import draw
@@ -136,6 +137,24 @@ def test_files_of_a_class_that_hold_several_values_are_a_doubt(tmp_path):
         draw(tmp_path / "masks" / "rust" / f"{number}.png", labels_of(number))
     with pytest.raises(DataError, match=r"12 masks of single classes hold several values"):
         open_dataset(tmp_path)
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_pages_of_a_mask_are_classes(tmp_path, monkeypatch, first):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    root = tmp_path / "set"
+    for number in range(COUNT):
+        draw_image(root / "images" / f"{number}.png", number)
+        (root / "masks").mkdir(exist_ok=True)
+        pages = np.stack([(labels_of(number) == label) * 255 for label in range(first, 4)])
+        path = root / "masks" / f"{number}.tif"
+        tifffile.imwrite(path, pages.astype(np.uint8), photometric="minisblack")
+    (root / "classes.txt").write_text("\n".join(NAMES[first:]))
+    dataset = open_dataset(root)
+    check_labels(dataset, NAMES)
+    (root / "classes.txt").write_text("\n".join(NAMES[2:]))
+    with pytest.raises(DataError, match=rf"{4 - first} pages or channels.*there are 2 names"):
+        open_dataset(root)
 
 
 def test_one_mask_file_for_each_object_stays_objects(tmp_path):

@@ -115,7 +115,7 @@ def _read(place: Place, notes: list[Note]) -> Layout | Place:
 
 def _not_recognized(path: Path) -> str:
     """What was expected or looked for, what is there, and what to do."""
-    expected = join_words([reader.source for reader in reversed(READERS)], " or ")
+    expected = join_words([r.source for r in reversed(READERS) if r.source], " or ")
     if not path.exists():
         return f"{path} does not exist; expected {expected}."
     if not path.is_dir():

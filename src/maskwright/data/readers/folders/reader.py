@@ -10,6 +10,7 @@ from maskwright.data.encodings.class_map import CAMVID, PETS, VOC, named_as_voc
 from maskwright.data.encodings.legends import find_class_map
 from maskwright.data.readers.base import Layout, Place, Reader, Recognition
 from maskwright.data.readers.description import Description
+from maskwright.data.readers.folders.class_pages import num_layers, split_layers
 from maskwright.data.readers.folders.doubts import doubt_shifted, doubt_splits
 from maskwright.data.readers.folders.marks import Pair
 from maskwright.data.readers.folders.pairs import Pairing, pair_folders
@@ -42,7 +43,7 @@ def _recognize(place: Place) -> Recognition | None:
         return None
     is_stated = description.images is not None or description.masks is not None
     confidence = 1.0 if is_stated else 0.8
-    return Recognition(confidence, pairing.style, partial(_read, place.path, pairing, description))
+    return Recognition(confidence, pairing.style, partial(_read, place, pairing))
 
 
 FOLDERS = Reader(
@@ -104,8 +105,9 @@ def _stated(root: Path, every: Sequence[Folder], pattern: str, role: str) -> lis
     ]
 
 
-def _read(root: Path, pairing: Pairing, description: Description) -> Layout:
+def _read(place: Place, pairing: Pairing) -> Layout | Place:
     """Samples of paired folders, with labels, cases and splits by folders and lists."""
+    root, description = place.path, place.description or Description()
     variants = resolve_variants(pairing.pairs, root)
     pairs = [pair for pair in variants.pairs if pair.masks or not pair.field_of_view]
     bare = [pair for pair in variants.pairs if not pair.masks and pair.field_of_view]
@@ -132,7 +134,8 @@ def _read(root: Path, pairing: Pairing, description: Description) -> Layout:
         layout.class_map = None
     _assign_splits(root, layout, description)
     layout.class_map = find_class_map(root) or layout.class_map
-    return layout
+    layers = num_layers(layout.samples)
+    return split_layers(place, layout, layers) if layers else layout
 
 
 def _with_origin(sample: Sample) -> Sample:

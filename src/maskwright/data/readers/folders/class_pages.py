@@ -1,0 +1,94 @@
+"""Masks with a class on each page or channel, which become a file for each class once."""
+
+import zlib
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from maskwright.data.readers.base import Layout, Place
+from maskwright.data.readers.conversion import convert
+from maskwright.data.readers.description import Description
+from maskwright.data.readers.leftovers import settle_leftovers
+from maskwright.data.readers.manifest import write_described
+from maskwright.data.samples import Doubt, Note, Sample, first_few
+from maskwright.errors import DataError
+from maskwright.imageio import read_header, read_image, write_image
+from maskwright.labels import BACKGROUND_NAMES
+
+_SUFFIXES = {".tif", ".tiff", ".npy"}
+_COLORS = (1, 2, 3, 4)  # channels of gray and colors, with or without alpha
+_VERSION = 1
+
+
+def num_layers(samples: Sequence[Sample]) -> int:
+    """Pages, or channels beyond those of colors, of the mask of each sample; 0 without any."""
+    masks = [sample.masks for sample in samples if sample.masks]
+    if not masks or any(len(each) > 1 or each[0].suffix.lower() not in _SUFFIXES for each in masks):
+        return 0
+    first = _layers_of(masks[0][0])
+    return first if first and all(_layers_of(mask) == first for (mask,) in masks) else 0
+
+
+def _layers_of(mask: Path) -> int:
+    try:
+        header = read_header(mask)
+    except DataError:  # reported where it is read
+        return 0
+    return header.channels if header.pages > 1 or header.channels not in _COLORS else 0
+
+
+def split_layers(place: Place, layout: Layout, layers: int) -> Place:
+    """Place where each page of the masks is the mask of a class, in a file of its own."""
+    files = [file for sample in layout.samples for file in (sample.image, *sample.masks)]
+    write = partial(_write, layout, layers, place.description or Description())
+    # What lies beside the masks, such as lists of names and splits, decides what is written too.
+    beside = [(s.id, s.split, s.case, s.label) for s in (*layout.samples, *layout.maskless)]
+    version = zlib.crc32(repr((_VERSION, layout.class_map, beside)).encode())
+    return convert(place, "pages with a class each", version, files, write, settled=("classes",))
+
+
+def _write(
+    layout: Layout, layers: int, description: Description, folder: Path
+) -> list[Note | Doubt]:
+    settle_leftovers(layout, description)
+    listed = [entry.name for entry in layout.class_map.entries] if layout.class_map else []
+    names = description.classes or listed or [f"class_{n + 1}" for n in range(layers)]
+    if len(names) == layers + 1 and names[0].casefold() in BACKGROUND_NAMES:
+        names = names[1:]
+    if len(names) != layers:
+        raise DataError(
+            f"The masks have {layers} pages or channels, one for each class, but there are "
+            f"{len(names)} names: {first_few(names, 8)}; expected one name for each."
+        )
+    samples = [_split(sample, names, folder / "masks") for sample in layout.samples]
+    text = f"Each page or channel of a mask holds one class, in the order {first_few(names, 8)}."
+    write_described(folder, samples, {"classes": _with_background(names)}, [text])
+    return [Note("class_pages", text), *layout.notes, *layout.doubts]
+
+
+def _with_background(names: Sequence[str]) -> list[str]:
+    known = any(name.casefold() in BACKGROUND_NAMES for name in names)
+    return [*names] if known else ["background", *names]
+
+
+def _split(sample: Sample, names: Sequence[str], folder: Path) -> Sample:
+    """Sample with a PNG for each page; `DataError` of pages with more than two values."""
+    if not sample.masks:
+        return sample
+    pixels = read_image(sample.masks[0])
+    paths = []
+    for layer, name in enumerate(names):
+        values = pixels[..., layer]
+        if len(np.unique(values)) > 2:
+            raise DataError(
+                f"Page or channel {layer + 1} of {sample.masks[0]} holds more than two values; "
+                f"expected 0 where the class {name} is not, and one other value."
+            )
+        path = folder / f"{sample.id}-{layer + 1}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_image(path, np.where(values > 0, 255, 0).astype(np.uint8))
+        paths.append(path)
+    return replace(sample, masks=tuple(paths), classes=tuple(names))
