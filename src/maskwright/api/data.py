@@ -12,7 +12,7 @@ from maskwright.data.opening import open_with_doubts
 from maskwright.data.pipeline.augmentation import Augmentation
 from maskwright.data.readers.description import FILE_NAMES
 from maskwright.data.readers.manifest import cache_folder
-from maskwright.data.writers import convert_dataset
+from maskwright.data.writers import check_target, convert_dataset
 from maskwright.errors import ConfigError, DataError
 from maskwright.imageio.write import checked_image_path
 from maskwright.tasks.regions.extraction.crops import CropSpec
@@ -88,6 +88,7 @@ def convert(
         ConfigError: If there is no such format, or the folder holds something.
         DataError: If the data set cannot be read, or the format cannot hold what is in it.
     """
+    check_target(Path(out), to)
     dataset = open_dataset(data, val_share=0, test_share=0)
     report_skipped(dataset, on_message)
     messages = convert_dataset(dataset, Path(out), to, ignored_as_background=ignored_as_background)

@@ -582,6 +582,26 @@ def test_boxes_of_voc_are_no_masks_unless_drawn_as_stated(root):
     assert (labels_of(open_dataset(root)) == CAT).all()
 
 
+# Orientation
+
+
+def test_annotations_of_stored_pixels_are_turned_with_their_image(root):
+    exif = Image.Exif()
+    exif[274] = 6  # stored lying on its left side
+    for name in ("a", "b"):
+        stored = np.full((*SIZE, 3), 90, np.uint8)
+        draw(root / f"{name}.jpg", stored, exif=exif)
+        write(root / f"{name}.json", labelme([{"label": "cat", "points": CAT_RING}], f"{name}.jpg"))
+    labels = labels_of(open_dataset(root), "a")
+    assert (labels == np.rot90(CAT, -1)).all()
+    for name in ("a", "b"):  # as LabelMe saves them, which turns the image first
+        ring = [[SIZE[0] - y, x] for x, y in CAT_RING]
+        content = labelme([{"label": "cat", "points": ring}], f"{name}.jpg")
+        content |= {"imageHeight": SIZE[1], "imageWidth": SIZE[0]}
+        write(root / f"{name}.json", content)
+    assert (labels_of(open_dataset(root), "a") == np.rot90(CAT, -1)).all()
+
+
 # Mask exports
 
 

@@ -3,6 +3,6 @@
 A format is a module with a `Writer` and a line in `WRITERS` of `table.py`.
 """
 
-from maskwright.data.writers.table import WRITERS, convert_dataset
+from maskwright.data.writers.table import WRITERS, check_target, convert_dataset
 
-__all__ = ["WRITERS", "convert_dataset"]
+__all__ = ["WRITERS", "check_target", "convert_dataset"]

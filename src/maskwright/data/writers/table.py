@@ -53,10 +53,7 @@ def convert_dataset(
         ConfigError: If there is no such format, or the folder exists and is not empty.
         DataError: If the format cannot hold the data set, or a file of it cannot be read.
     """
-    if to not in WRITERS:
-        raise ConfigError(f"There is no format {to!r} to write; expected {', '.join(WRITERS)}.")
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise ConfigError(f"{out} exists already; name a new folder for the converted data.")
+    check_target(out, to)
     if ignored_as_background:
         dataset = _without_ignored(dataset)
     if out.is_dir():
@@ -64,6 +61,14 @@ def convert_dataset(
     with atomic_folder(out) as folder:
         WRITERS[to].write(dataset, folder)
     return list(_not_held(dataset, WRITERS[to]))
+
+
+def check_target(out: Path, to: str) -> None:
+    """Raise `ConfigError` where there is no such format, or the folder holds something."""
+    if to not in WRITERS:
+        raise ConfigError(f"There is no format {to!r} to write; expected {', '.join(WRITERS)}.")
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise ConfigError(f"{out} exists already; name a new folder for the converted data.")
 
 
 def _without_ignored(dataset: DataSet) -> DataSet:

@@ -72,18 +72,19 @@ def draw_all(
 
 
 def _size(image: AnnotatedImage) -> tuple[int, int]:
-    """Size to draw in; `DataError` for a stated one that is not that of the image file."""
+    """Size to draw in: that of the image, displayed, or where the annotations say so, stored.
+
+    `DataError` where they state another one.
+    """
     header = read_header(image.image)
     size = (header.height, header.width)
-    if image.size is not None and image.size != size:
-        hint = ""
-        if image.size == size[::-1] and header.orientation > 1:
-            hint = "; the image lies on its side by its EXIF orientation, its annotations do not"
+    stored = size[::-1] if header.orientation >= 5 else size
+    if image.size not in (None, size, stored):
         raise DataError(
             f"{image.image}: the annotations state {image.size[0]} x {image.size[1]} pixels, the "
-            f"file has {size[0]} x {size[1]}; expected the annotations of this image{hint}."
+            f"file has {size[0]} x {size[1]}; expected the annotations of this image."
         )
-    return size
+    return image.size or size
 
 
 def _draw(
