@@ -113,6 +113,13 @@ def test_yolo_rectangles_only_may_be_oriented_boxes(root):
     assert (labels_of(open_dataset(root)) == CAT).all()
 
 
+def test_labels_of_yolo_without_an_image_are_told(root):
+    yolo(root, "train: train/images\nval: valid/images\nnames: [cat, dog]\n")
+    write(root / "train" / "labels" / "lost.txt", f"{yolo_line(0, CAT_RING)}\n")
+    note = next(n.text for n in open_dataset(root).notes if n.code == "missing_images")
+    assert "not there, the first image of lost.txt" in note
+
+
 @pytest.mark.parametrize(
     ("line", "message"),
     [

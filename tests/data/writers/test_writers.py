@@ -3,6 +3,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import maskwright
 from drawing_samples import draw
@@ -155,6 +156,21 @@ def test_ignored_pixels_are_kept_or_refused(name, folder, tmp_path):
     out = maskwright.convert(folder, tmp_path / "out", name)
     after = open_dataset(out, val_share=0, test_share=0)
     assert after.labels.names == before.labels.names
+    assert contents(after) == contents(before)
+
+
+@pytest.mark.parametrize("name", ["masks", "voc", "coco", "labelme"])
+def test_square_images_that_exif_turns_stay_with_their_masks(name, tmp_path):
+    exif = Image.Exif()
+    exif[274] = 6
+    draw(tmp_path / "set" / "images" / "a.jpg", np.full((6, 6, 3), 90, np.uint8), exif=exif)
+    mask = np.zeros((6, 6), np.uint8)
+    mask[:2] = 1
+    draw(tmp_path / "set" / "masks" / "a.png", mask)
+    (tmp_path / "set" / "data.yaml").write_text("mask_orientation: stored")
+    before = open_dataset(tmp_path / "set")
+    assert before.read_mask(before.samples[0])[:, 4:].all()
+    after = open_dataset(maskwright.convert(tmp_path / "set", tmp_path / "out", name))
     assert contents(after) == contents(before)
 
 

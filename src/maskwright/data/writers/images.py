@@ -24,3 +24,9 @@ def copy_image(sample: Sample, folder: Path) -> Path:
 def for_each_sample(dataset: DataSet, write: Callable[[Sample], Item]) -> list[Item]:
     """What a function that writes one sample returns for all of them, in order."""
     return list(in_threads(partial(write), dataset.samples, "Converting images"))
+
+
+def orientation_key(dataset: DataSet) -> dict[str, str]:
+    """Key of data.yaml that says how masks lie on images that an EXIF orientation turns."""
+    turned = any(dataset.header(sample.image).orientation != 1 for sample in dataset.samples)
+    return {"mask_orientation": "displayed"} if turned else {}

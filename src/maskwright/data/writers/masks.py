@@ -8,7 +8,7 @@ from maskwright.data.readers.description import described_labels
 from maskwright.data.readers.manifest import write_described
 from maskwright.data.samples import Sample
 from maskwright.data.writers.base import Writer
-from maskwright.data.writers.images import copy_image, for_each_sample
+from maskwright.data.writers.images import copy_image, for_each_sample, orientation_key
 from maskwright.imageio import write_mask, write_text
 from maskwright.labels import IGNORE_LABEL
 
@@ -24,7 +24,10 @@ def _write(dataset: DataSet, folder: Path) -> None:
         return replace(sample, image=image, masks=(mask,), instances=objects)
 
     samples = for_each_sample(dataset, write)
-    stated = described_labels(dataset.labels) | {"ignore": [IGNORE_LABEL]}
+    stated = described_labels(dataset.labels) | {
+        "ignore": [IGNORE_LABEL],
+        **orientation_key(dataset),
+    }
     write_described(folder, samples, stated, [f"Converted from {dataset.layout}."])
 
 

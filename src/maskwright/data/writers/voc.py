@@ -7,7 +7,7 @@ from maskwright.data.encodings.class_map import voc_color
 from maskwright.data.readers.description import FILE_NAMES, described_labels, write_description
 from maskwright.data.samples import Sample, grouped
 from maskwright.data.writers.base import Writer
-from maskwright.data.writers.images import copy_image, for_each_sample
+from maskwright.data.writers.images import copy_image, for_each_sample, orientation_key
 from maskwright.errors import DataError
 from maskwright.imageio import write_mask, write_text
 from maskwright.labels import IGNORE_LABEL, Labels
@@ -38,7 +38,11 @@ def _write(dataset: DataSet, folder: Path) -> None:
     write_text(folder / "labelmap.txt", "\n".join([header, *lines]) + "\n")
     stated = {"images": "JPEGImages", "masks": "SegmentationClass", **described_labels(labels)}
     remark = f"Converted from {dataset.layout}."
-    write_description(folder / FILE_NAMES[0], stated | {"ignore": [IGNORE_LABEL]}, [remark])
+    write_description(
+        folder / FILE_NAMES[0],
+        stated | {"ignore": [IGNORE_LABEL], **orientation_key(dataset)},
+        [remark],
+    )
 
 
 VOC_WRITER = Writer("voc", "folders of PASCAL VOC, masks of classes", _write)

@@ -14,7 +14,7 @@ from maskwright.data.readers.annotations.base import (
     Annotations,
     size_of,
 )
-from maskwright.data.readers.annotations.files import files_below, has_keys, read_json
+from maskwright.data.readers.annotations.files import has_keys, read_json, sample_below
 from maskwright.data.readers.annotations.format import AnnotationFormat, Source
 from maskwright.data.readers.annotations.shapes import PixelValue, Polygons, Runs, Shape, box
 from maskwright.data.readers.splits.split_words import split_of
@@ -32,7 +32,7 @@ def _recognize(path: Path) -> tuple[float, str] | None:
     if path.is_file():
         is_json = path.suffix.lower() in _SUFFIXES
         return (0.9 if has_keys(path, _KEYS) else 0.5, path.name) if is_json else None
-    file = next((file for file in files_below(path, _SUFFIXES) if has_keys(file, _KEYS)), None)
+    file = next((file for file in sample_below(path, _SUFFIXES) if has_keys(file, _KEYS)), None)
     if file is None:
         return None
     # PNG files of panoptic annotations look like masks of colors, which they are not.

@@ -13,10 +13,18 @@ from maskwright.data.samples import grouped
 from maskwright.errors import DataError
 from maskwright.imageio import IMAGE_SUFFIXES, natural_key
 
+_LOOKED_AT = 20  # files of a folder, to recognize their format
+
 
 def files_below(root: Path, suffixes: Iterable[str]) -> list[Path]:
     """Files with one of the suffixes below a folder, in natural order; hidden ones are skipped."""
     return sorted(_walk(root, frozenset(suffixes)), key=lambda path: natural_key(str(path)))
+
+
+def sample_below(root: Path, suffixes: Iterable[str]) -> list[Path]:
+    """As `files_below`, but only the first few of each folder, to look what format they are of."""
+    by_folder = grouped(files_below(root, suffixes), lambda path: path.parent)
+    return [path for paths in by_folder.values() for path in paths[:_LOOKED_AT]]
 
 
 def _walk(root: Path, suffixes: frozenset[str]) -> Iterator[Path]:
@@ -78,7 +86,7 @@ class ImageFiles:
         folder of `words`.
         """
         name = name.replace("\\", "/")
-        for folder in (beside, self.root, self.root / "images"):
+        for folder in (beside, beside / "images", self.root, self.root / "images"):
             # Unlike `is_file`, of names too that no file can have.
             if os.path.isfile(folder / name):  # noqa: PTH113
                 return [folder / name]

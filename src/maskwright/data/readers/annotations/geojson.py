@@ -15,9 +15,10 @@ from maskwright.data.readers.annotations.base import (
     malformed,
 )
 from maskwright.data.readers.annotations.doubts import settle_unannotated
-from maskwright.data.readers.annotations.files import files_below, read_json, split_in
+from maskwright.data.readers.annotations.files import read_json, sample_below, split_in
 from maskwright.data.readers.annotations.format import AnnotationFormat, Source
 from maskwright.data.readers.annotations.shapes import Polygons
+from maskwright.data.samples import Note
 from maskwright.errors import DataError
 from maskwright.imageio import read_header
 from maskwright.imageio.header import reading
@@ -25,12 +26,13 @@ from maskwright.imageio.header import reading
 _SUFFIXES = frozenset({".geojson", ".json"})
 _LON_LAT = "EPSG:4326"
 _CLASS_KEYS = ("class", "class_name", "classname", "category", "label")
+_UNNAMED = "foreground"
 _START_BYTES = 2**12
 _MARGIN_PX = 8
 
 
 def _recognize(path: Path) -> tuple[float, str] | None:
-    files = [path] if path.is_file() else files_below(path, _SUFFIXES)
+    files = [path] if path.is_file() else sample_below(path, _SUFFIXES)
     file = next((file for file in files if _is_geojson(file)), None)
     return (0.9 if path.is_file() else 0.7, file.name) if file else None
 
@@ -69,6 +71,10 @@ def _read(source: Source) -> Annotations:
             annotations.skip("broken_annotations", str(error))
             continue
         (annotations.images if image.objects or paths else empty).append(image)
+    objects = [each for image in annotations.images for each in image.objects]
+    if objects and all(each.class_name == _UNNAMED for each in objects):
+        text = f"No polygon has one of the properties {', '.join(_CLASS_KEYS)}: all are of a class."
+        annotations.remarks.append(Note("no_class_names", text))
     fact = "on which no polygon lies"
     settle_unannotated(annotations, empty, source.description.unannotated, fact)
     return annotations
@@ -216,4 +222,4 @@ def _class_name(properties: Mapping[str, Any]) -> str:
     if isinstance(lowered.get("classification"), dict):
         return str(lowered["classification"].get("name"))
     key = next((key for key in _CLASS_KEYS if lowered.get(key) is not None), None)
-    return "foreground" if key is None else str(lowered[key])
+    return _UNNAMED if key is None else str(lowered[key])

@@ -11,7 +11,7 @@ import numpy as np
 
 from maskwright.data.readers.annotations.base import AnnotatedImage, AnnotatedObject, Annotations
 from maskwright.data.readers.annotations.doubts import settle_unannotated
-from maskwright.data.readers.annotations.files import files_below, split_in
+from maskwright.data.readers.annotations.files import sample_below, split_in
 from maskwright.data.readers.annotations.format import AnnotationFormat, Source
 from maskwright.errors import DataError
 from maskwright.imageio import read_header
@@ -77,7 +77,7 @@ class PixelRuns:
 def _recognize(path: Path) -> tuple[float, str] | None:
     if path.is_file():
         return (1.0, path.name) if path.suffix.lower() == ".csv" and _columns(path) else None
-    files = files_below(path, {".csv"})
+    files = sample_below(path, {".csv"})
     file = next((file for file in files if _columns(file)), None)
     return (0.6, file.name) if file else None
 

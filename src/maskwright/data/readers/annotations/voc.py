@@ -10,7 +10,7 @@ from maskwright.data.readers.annotations.base import (
     malformed,
     size_of,
 )
-from maskwright.data.readers.annotations.files import files_below, read_xml, split_in
+from maskwright.data.readers.annotations.files import read_xml, sample_below, split_in
 from maskwright.data.readers.annotations.format import AnnotationFormat, Source
 from maskwright.data.readers.annotations.shapes import Polygons, Shape, box
 from maskwright.errors import DataError
@@ -19,7 +19,7 @@ _START_BYTES = 2**12
 
 
 def _recognize(path: Path) -> tuple[float, str] | None:
-    files = [path] if path.is_file() else files_below(path, {".xml"})
+    files = [path] if path.is_file() else sample_below(path, {".xml"})
     file = next((file for file in files if _is_voc(file)), None)
     return (0.45, file.name) if file else None
 

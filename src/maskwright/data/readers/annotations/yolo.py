@@ -1,28 +1,25 @@
 """Reader of YOLO's text files: a class and a polygon, in fractions of the image, on each line."""
 
-import math
 import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from maskwright.data.readers.annotations.base import AnnotatedImage, AnnotatedObject, Annotations
 from maskwright.data.readers.annotations.doubts import settle_unannotated
-from maskwright.data.readers.annotations.files import files_below, split_in
+from maskwright.data.readers.annotations.files import files_below, sample_below, split_in
 from maskwright.data.readers.annotations.format import AnnotationFormat, Source
-from maskwright.data.readers.annotations.shapes import DIGITS, Box, Polygons, box
+from maskwright.data.readers.annotations.shapes import Box, Polygons
+from maskwright.data.readers.annotations.yolo_lines import is_rectangle, read_lines
 from maskwright.data.readers.splits.split_words import SPLIT_WORDS
 from maskwright.data.samples import Doubt, Note, counted
 from maskwright.errors import ConfigError, DataError
-from maskwright.imageio import IMAGE_SUFFIXES, natural_key, read_header, read_yaml
+from maskwright.imageio import IMAGE_SUFFIXES, natural_key, read_yaml
 
 _YAML = frozenset({".yaml", ".yml"})
 _NAME_FILES = ("classes.txt", "obj.names")
 _LINE = re.compile(r"\d+(?:\s+-?\d*\.?\d+(?:[eE][-+]?\d+)?){4,}\s*")
-_SLACK = 0.01  # beyond the image, of tools that round
 _FEW = 4  # objects that may be quadrangles by chance
 
 
@@ -49,10 +46,14 @@ def _recognize(path: Path) -> tuple[float, str] | None:
     if file := _yaml_of(path):
         return 0.95, file.name
     if path.is_dir():
-        for file in files_below(path, {".txt"}):
-            if "labels" in file.parent.parts[-3:] and _is_labels(file):
+        for file in sample_below(path, {".txt"}):
+            if _in_labels(file) and _is_labels(file):
                 return 0.85, f"{file.parent.name}/{file.name}"
     return None
+
+
+def _in_labels(path: Path) -> bool:
+    return path.suffix.lower() == ".txt" and "labels" in path.parent.parts[-3:]
 
 
 def _is_labels(path: Path) -> bool:
@@ -75,21 +76,25 @@ def _read(source: Source) -> Annotations:
         text = "No file names the classes, which are called by their numbers; expected classes.txt."
         annotations.remarks.append(Note("no_class_names", text))
     without, quadrangles, number = [], 0, 0
+    unused = {file for file in source.files if _in_labels(file) and file.name not in _NAME_FILES}
     for path, split in _images(source, yaml, content):
         labels = _labels_of(path)
+        unused.discard(labels)
         image = AnnotatedImage(path, [], split)
         if not labels.is_file():
             without.append(image)
             continue
         try:
-            for each in _objects(labels, path, names):
+            for each in read_lines(labels, path, names):
                 image.objects.append(each)
-                quadrangles += isinstance(each.shape, Polygons) and _is_rectangle(each.shape)
+                quadrangles += isinstance(each.shape, Polygons) and is_rectangle(each.shape)
                 number += 1
         except DataError as error:
             annotations.skip("broken_annotations", str(error))
             continue
         annotations.images.append(image)
+    for file in sorted(unused):
+        annotations.skip("missing_images", f"image of {file.name}")
     settle_unannotated(annotations, without, source.description.unannotated, "without a label file")
     boxes = "draw" if content.get("task") == "segment" else source.description.boxes
     if quadrangles == number > _FEW and boxes is None:
@@ -165,56 +170,6 @@ def _labels_of(image: Path) -> Path:
     before, images, after = str(image).rpartition(f"{os.sep}images{os.sep}")
     path = Path(f"{before}{os.sep}labels{os.sep}{after}") if images else image
     return path.with_suffix(".txt")
-
-
-def _objects(labels: Path, image: Path, names: Mapping[int, str]) -> Iterator[AnnotatedObject]:
-    header = read_header(image)
-    try:
-        lines = labels.read_text(encoding="utf-8-sig").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{labels} cannot be read: {error}.") from None
-    for line, text in enumerate(lines, start=1):
-        if not text.strip():
-            continue
-        where = f"line {line} of {labels.name}"
-        first, *rest = text.split()
-        try:
-            number, values = int(first), [float(value) for value in rest]
-        except ValueError:
-            raise DataError(
-                f"{labels}: expected a class and numbers, received {text[:60]!r} in line {line}."
-            ) from None
-        if names and number not in names:
-            raise DataError(
-                f"{labels}: line {line} has the class {number}; the classes are 0 to {max(names)}."
-            )
-        outside = [v for v in values if not (math.isfinite(v) and -_SLACK <= v <= 1 + _SLACK)]
-        if outside or len(values) < 4 or len(values) % 2:
-            wrong = f"the coordinate {outside[0]:g}" if outside else f"{len(values)} numbers"
-            raise DataError(
-                f"{labels}: expected x and y of a polygon in fractions of the image, received "
-                f"{wrong} in line {line}."
-            )
-        name = names.get(number, f"class {number}")
-        pixels = np.array(values).reshape(-1, 2) * (header.width, header.height)
-        pixels = pixels.round(DIGITS)
-        if len(values) == 4:
-            (x, y), (width, height) = pixels.tolist()
-            shape: Box | Polygons = box(
-                x - width / 2, y - height / 2, x + width / 2, y + height / 2
-            )
-        else:
-            shape = Polygons([[pixels.ravel().tolist()]])
-        yield AnnotatedObject(name, shape, where)
-
-
-def _is_rectangle(shape: Polygons) -> bool:
-    """Whether a polygon has four corners of 90 degrees, within a pixel."""
-    points = np.array(shape.parts[0][0]).reshape(-1, 2)
-    return len(points) == 4 and bool(
-        np.abs(points[0] + points[2] - points[1] - points[3]).max() <= 1
-        and abs(np.hypot(*(points[0] - points[2])) - np.hypot(*(points[1] - points[3]))) <= 1
-    )
 
 
 def _oriented_boxes(number: int) -> Doubt:

@@ -15,6 +15,7 @@ from maskwright.data.parallel import in_threads
 from maskwright.data.readers.annotations.shapes import Polygons
 from maskwright.data.readers.description import FILE_NAMES, write_description
 from maskwright.data.samples import Item, Sample
+from maskwright.data.writers.images import orientation_key
 from maskwright.errors import DataError
 from maskwright.instances import Instances
 from maskwright.labels import IGNORE_LABEL
@@ -205,7 +206,7 @@ def write_settings(dataset: DataSet, folder: Path, **stated: Any) -> None:
     names, colors = list(dataset.labels.names), dataset.labels.to_dict()["colors"]
     if dataset.labels.background is None:
         names, colors = ["background", *names], ["#000000", *colors]
-    content = {"classes": names, "colors": colors, **stated}
+    content = {"classes": names, "colors": colors, **orientation_key(dataset), **stated}
     write_description(folder / FILE_NAMES[0], content, [f"Converted from {dataset.layout}."])
 
 

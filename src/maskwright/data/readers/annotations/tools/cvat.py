@@ -16,7 +16,7 @@ from maskwright.data.readers.annotations.base import (
     size_of,
 )
 from maskwright.data.readers.annotations.doubts import settle_unannotated
-from maskwright.data.readers.annotations.files import files_below, read_xml
+from maskwright.data.readers.annotations.files import read_xml, sample_below
 from maskwright.data.readers.annotations.format import AnnotationFormat, Source
 from maskwright.data.readers.annotations.shapes import Bitmap, Polygons, Shape, box, ellipse
 from maskwright.data.readers.splits.split_words import split_of
@@ -29,7 +29,7 @@ _START_BYTES = 2**16
 
 
 def _recognize(path: Path) -> tuple[float, str] | None:
-    files = [path] if path.is_file() else files_below(path, {".xml"})
+    files = [path] if path.is_file() else sample_below(path, {".xml"})
     file = next((file for file in files if _is_cvat(file)), None)
     return (0.9, file.name) if file else None
 

@@ -17,9 +17,9 @@ from maskwright.data.readers.annotations.base import (
 )
 from maskwright.data.readers.annotations.files import (
     ImageFiles,
-    files_below,
     has_keys,
     read_json,
+    sample_below,
     split_in,
 )
 from maskwright.data.readers.annotations.format import AnnotationFormat, Source
@@ -33,7 +33,7 @@ _SHAPES = ("polygon", "brush", "rectangle", "ellipse", "keypoint")
 
 
 def _recognize(path: Path) -> tuple[float, str] | None:
-    files = [path] if path.is_file() else files_below(path, {".json"})
+    files = [path] if path.is_file() else sample_below(path, {".json"})
     file = next((f for f in files if f.suffix.lower() == ".json" and has_keys(f, _KEYS)), None)
     return (0.92 if path.is_file() else 0.7, file.name) if file else None
 

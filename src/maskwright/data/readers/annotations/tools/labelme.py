@@ -18,7 +18,7 @@ from maskwright.data.readers.annotations.base import (
     malformed,
     size_of,
 )
-from maskwright.data.readers.annotations.files import files_below, has_keys, read_json, split_in
+from maskwright.data.readers.annotations.files import has_keys, read_json, sample_below, split_in
 from maskwright.data.readers.annotations.format import AnnotationFormat, Source
 from maskwright.data.readers.annotations.shapes import (
     Bitmap,
@@ -38,7 +38,7 @@ _IGNORED = "__ignore__"
 
 
 def _recognize(path: Path) -> tuple[float, str] | None:
-    files = [path] if path.is_file() else files_below(path, {".json"})
+    files = [path] if path.is_file() else sample_below(path, {".json"})
     file = next((f for f in files if f.suffix.lower() == ".json" and has_keys(f, _KEYS)), None)
     return (0.9 if path.is_file() else 0.7, file.name) if file else None
 
@@ -134,7 +134,7 @@ def _shape(entry: Mapping[str, Any]) -> Shape | None:
 def _recognize_folders(path: Path) -> tuple[float, str] | None:
     if not path.is_dir():
         return None
-    folder = next(iter(_converted(files_below(path, {".png"}))), None)
+    folder = next(iter(_converted(sample_below(path, {".png"}))), None)
     return (0.95, f"{folder.name}/label.png") if folder else None
 
 

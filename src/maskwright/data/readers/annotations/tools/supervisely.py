@@ -17,7 +17,13 @@ from maskwright.data.readers.annotations.base import (
     malformed,
     size_of,
 )
-from maskwright.data.readers.annotations.files import files_below, has_keys, read_json, split_in
+from maskwright.data.readers.annotations.files import (
+    files_below,
+    has_keys,
+    read_json,
+    sample_below,
+    split_in,
+)
 from maskwright.data.readers.annotations.format import AnnotationFormat, Source
 from maskwright.data.readers.annotations.shapes import Bitmap, PixelPolygon, Shape, box, png_mask
 from maskwright.data.readers.splits.split_words import split_of
@@ -33,7 +39,7 @@ _WITHOUT_AREA = ("line", "polyline", "point", "graph", "cuboid", "cuboid_2d", "k
 def _recognize(path: Path) -> tuple[float, str] | None:
     if path.is_file():
         return (0.95, path.name) if path.name == _META and has_keys(path, ["classes"]) else None
-    files = files_below(path, {".json"})
+    files = sample_below(path, {".json"})
     metas = [file for file in files if file.name == _META and has_keys(file, ["classes"])]
     annotated = any(file.parent.name == "ann" and has_keys(file, _KEYS) for file in files)
     return (0.95, _META) if metas and annotated else None
