@@ -97,7 +97,7 @@ def _write(place: Place, files: Sequence[Path], folder: Path) -> list[Note | Dou
     volumes = []
     for number, each in enumerate(annotated, start=1):
         here = [mask for mask in masks if each.uid in mask.series]
-        remarks += _several(here)
+        remarks += _several(here, place.path)
         others = series_of.keys() - instances[each]
         read = partial(_slices, each, here, others, drawing)
         grid, case = each.grid(), each.patient or f"study {_number(series, each)}"
@@ -105,6 +105,8 @@ def _write(place: Place, files: Sequence[Path], folder: Path) -> list[Note | Dou
         volumes.append(Volume(id_, case, read, each.dtype, each.spacing_mm, grid, key=each.key))
     stated = described_labels(Labels.create(drawing.names))
     remarks += write_volumes(folder, volumes, stated, ["Slices of DICOM series."])
+    for path in files:  # names of folders are often those of patients, and remarks are cached
+        faults = [fault.replace(f"{path.parent}/", "") for fault in faults]
     return [*remarks, *_told(series, annotated, masks, faults), *_overlaps(drawing)]
 
 
@@ -136,16 +138,17 @@ def _classes(
     return _Drawing(names, True), notes
 
 
-def _several(masks: Sequence[MaskFile]) -> list[Doubt]:
+def _several(masks: Sequence[MaskFile], root: Path) -> list[Doubt]:
     """A doubt where several files segment the same on one series."""
     for number, mask in enumerate(masks):
         for other in masks[:number]:
             if shared := set(mask.names.values()) & set(other.names.values()):
+                first, second = (each.path.relative_to(root) for each in (other, mask))
                 return [
                     Doubt(
                         "several_masks",
-                        f"{other.path} and {mask.path} both segment {sorted(shared)[0]} on the "
-                        f"same images: of several annotators, or parts of one.",
+                        f"{first} and {second} both segment {sorted(shared)[0]} on the same "
+                        f"images: of several annotators, or parts of one.",
                         "Write the pattern of those to use into data.yaml, as in `masks: "
                         "'**/final*.dcm'`.",
                     )
