@@ -107,7 +107,9 @@ def test_labels_of_slices_become_a_volume_on_the_grid_of_their_source(write, tmp
     def bright(name):
         return (read_image(volumes.images / f"{name}.tif")[..., 0] > threshold).astype(np.uint8)
 
-    written = write_label_volumes(volumes, tmp_path / "out", bright, ["background", "organ"])
+    out, names = tmp_path / "out", ["background", "organ"]
+    written, faults = write_label_volumes(volumes, out, bright, names)
+    assert faults == []
     drawn = scene(seed=1)[1] > 0
     if write is nifti:
         assert [path.name for path in written] == ["case0.nii.gz", "case1.nii.gz"]
@@ -130,11 +132,16 @@ def test_labels_of_slices_become_a_volume_on_the_grid_of_their_source(write, tmp
     assert "data" in (tmp_path / "out" / "volumes.csv").read_text()
 
 
-def test_a_file_of_several_frames_is_a_volume():
+def test_a_file_of_several_frames_is_a_volume(tmp_path):
     published = Path(pydicom.data.__file__).parent / "test_files"
     volumes = cut_volumes(published / "examples_ybr_color.dcm")
     assert volumes.number == {"series0001": 30}
     assert read_image(volumes.images / "series0001" / "029.png").shape == (240, 320, 3)
+    blank = np.zeros((240, 320), np.uint8)
+    # An ultrasound film has no frame of reference, which a SEG of several frames needs.
+    written, (fault,) = write_label_volumes(volumes, tmp_path, lambda _: blank, ["a", "b"])
+    assert written == []
+    assert "cannot be written as DICOM SEG" in fault
 
 
 def test_folders_with_pictures_are_no_volumes(tmp_path):

@@ -47,8 +47,8 @@ def _write_volumes(
         done = next((f for f in (out / f"{name}.png", out / f"{name}.tif") if f.is_file()), None)
         return None if volumes.images / name in failed or done is None else read_mask(done).values
 
-    written = write_label_volumes(volumes, out, read_labels, names)
-    for note in volumes.notes:
+    written, faults = write_label_volumes(volumes, out, read_labels, names)
+    for note in (*volumes.notes, *faults):
         on_message(note)
     on_message(f"Wrote {counted(len(written), 'volume')} of labels, on the grids of the images.")
     return result

@@ -1,6 +1,7 @@
 """Writer of DICOM segmentation objects (SEG), on the images of the series that they are of."""
 
 import shutil
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -94,6 +95,7 @@ def write_dicom_seg(
     pixels = segment_of[labels.astype(np.uint8)]
     if len(paths) == 1:  # of several frames, in the order of the file
         pixels = pixels[np.argsort([frame.index for frame in series.frames])]
+    warnings.filterwarnings("ignore", module=r"highdicom\b")  # of names of patients
     try:
         segmentation = hd.seg.Segmentation(
             source_images=sources,
@@ -111,7 +113,7 @@ def write_dicom_seg(
             omit_empty_frames=bool(pixels.any()),
         )
     except (AttributeError, TypeError, ValueError, KeyError) as error:
-        reason = " ".join(str(error).split())[:200]
+        reason = " ".join(str(error).split())[:200].rstrip(".")
         raise DataError(
             f"The masks of {series.frames[0].path.parent} cannot be written as DICOM SEG: {reason}."
         ) from None

@@ -9,6 +9,7 @@ from maskwright.data.readers.volumes.grid import Grid
 from maskwright.data.readers.volumes.nifti import write_nifti
 from maskwright.data.readers.volumes.unlabeled import CutVolumes
 from maskwright.data.writers.volumes.dicom_seg import write_dicom_seg
+from maskwright.errors import DataError
 from maskwright.imageio import write_table
 
 SOURCES_FILE = "volumes.csv"
@@ -20,12 +21,14 @@ def write_label_volumes(
     out: Path,
     read_labels: Callable[[str], np.ndarray | None],
     names: Sequence[str],
-) -> list[Path]:
+) -> tuple[list[Path], list[str]]:
     """Write `out/ID.nii.gz`, or `out/ID.dcm`, of each volume whose slices all have labels.
 
-    `read_labels` gives labels `(h, w)` by the name of a slice, `None` where there are none.
+    Returns the files, and why others could not be written. `read_labels` gives labels `(h, w)` by
+    the name of a slice, `None` where there are none.
     """
     written: list[Path] = []
+    faults: list[str] = []
     rows = []
     for id_, origin in volumes.origins.items():
         slices = [read_labels(name) for name in volumes.names(id_)]
@@ -38,8 +41,12 @@ def write_label_volumes(
             write_nifti(path, labels, origin)
         else:
             path = out / f"{id_}.dcm"
-            write_dicom_seg(path, origin, labels, names, automatic=True)
+            try:
+                write_dicom_seg(path, origin, labels, names, automatic=True)
+            except DataError as error:
+                faults.append(str(error))
+                continue
         written.append(path)
         rows.append((path.name, str(volumes.sources[id_])))
     write_table(out / SOURCES_FILE, ("volume", "source"), rows)
-    return written
+    return written, faults
