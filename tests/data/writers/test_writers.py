@@ -1,4 +1,5 @@
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -46,9 +47,12 @@ def folder(tmp_path):
 
 
 def contents(dataset):
-    """Split, labels and objects of every sample."""
+    """Split and labels of every sample, by the letter that is its name."""
     return {
-        sample.id.rpartition("-")[2]: (sample.split, dataset.read(sample)[1].tolist())
+        re.search(r"(?<![a-z])[a-e](?![a-z])", sample.id)[0]: (
+            sample.split,
+            dataset.read(sample)[1].tolist(),
+        )
         for sample in dataset.samples
     }
 

@@ -133,8 +133,8 @@ def _not_recognized(path: Path) -> str:
     contents += [f"{count} {suffix} files" for suffix, count in others.most_common(4)]
     advice = ""
     if others[".txt"] > 3 or others[".xml"] > 3:
-        advice = "Polygons and boxes in text or XML files are not masks: draw them into one PNG "
-        advice += "of labels for each image. "
+        advice = "Its text or XML files are in no format of annotations that is known: draw what "
+        advice += "they hold into one PNG of labels for each image. "
     return (
         f"No image with a mask was recognized in {path}. Looked for: {looked_for}. Found: "
         f"{'; '.join(contents) or 'nothing'}. {advice}{_HOW_TO_STATE}"

@@ -10,6 +10,7 @@ from maskwright.data.writers.annotations.cvat import CVAT_WRITER
 from maskwright.data.writers.annotations.geojson import GEOJSON_WRITER
 from maskwright.data.writers.annotations.label_studio import LABEL_STUDIO_WRITERS
 from maskwright.data.writers.annotations.labelme import LABELME_WRITER
+from maskwright.data.writers.annotations.labelme_folders import LABELME_FOLDERS_WRITER
 from maskwright.data.writers.annotations.run_lengths import RUN_LENGTHS_WRITER
 from maskwright.data.writers.annotations.supervisely import SUPERVISELY_WRITER
 from maskwright.data.writers.annotations.yolo import YOLO_WRITER
@@ -28,6 +29,7 @@ from maskwright.labels import IGNORE_LABEL
 
 _ANNOTATIONS = (
     *(VOC_WRITER, *COCO_WRITERS, YOLO_WRITER, LABELME_WRITER, CVAT_WRITER),
+    LABELME_FOLDERS_WRITER,
     *(*LABEL_STUDIO_WRITERS, SUPERVISELY_WRITER, RUN_LENGTHS_WRITER, GEOJSON_WRITER),
 )
 _VOLUMES = (NIFTI, DICOM_SEG, NNUNET, NPZ, HDF5)
