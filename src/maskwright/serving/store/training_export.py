@@ -41,6 +41,7 @@ _SUFFIXES = {
     "PPM": ".ppm",
     "TIFF": ".tif",
     "NumPy": ".npy",
+    "DICOM": ".dcm",
 }
 _REMARK = "Kept by maskwright serve: masks as they were corrected; 255 marks what does not count."
 
