@@ -135,10 +135,10 @@ def _sample(path: Path, line: int, row: dict[str, str], id_: str) -> Sample | Sk
     )
     for column, entries in (("labels", sample.labels), ("classes", sample.classes)):
         if len(entries) > (column == "labels") and len(entries) != len(masks):
+            whole = "one label for the image, or " if column == "labels" else ""
             raise DataError(
                 f"Line {line} of {path} has {len(entries)} {column} for the {len(masks)} masks of "
-                f"{row['image']}; expected one for each mask, separated by {SEPARATOR!r}"
-                f"{', or one label for the image' if column == 'labels' else ''}."
+                f"{row['image']}; expected {whole}one for each mask, separated by {SEPARATOR!r}."
             )
     return sample
 
