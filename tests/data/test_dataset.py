@@ -153,7 +153,7 @@ def test_cases_come_from_a_pattern(tmp_path):
         MASK,
         MASK * 255,
         MASK + 1,
-        np.where(MASK, 7, 255).astype(np.uint8),
+        np.where(MASK, 7, 9).astype(np.uint8),
         np.dstack([MASK * 200, MASK * 0, MASK * 9]),
     ],
 )

@@ -79,6 +79,13 @@ def test_splits_are_those_of_folders_and_files_and_make_no_cases(tmp_path, name)
     assert len({sample.case for sample in dataset.samples}) == COUNT
 
 
+def test_folds_are_no_cases(tmp_path):
+    for n in range(COUNT):
+        draw_image(tmp_path / f"fold_{n % 3}" / "images" / f"{n}.png", n)
+        draw_mask(tmp_path / f"fold_{n % 3}" / "masks" / f"{n}.png", n)
+    assert len({sample.case for sample in open_dataset(tmp_path).samples}) == COUNT
+
+
 def test_images_beside_those_of_splits_are_not_trained_on(tmp_path):
     for n in range(COUNT):
         folder = tmp_path / ("train" if n < 9 else "secret")

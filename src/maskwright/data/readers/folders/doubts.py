@@ -2,7 +2,7 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from maskwright.data.readers.folders.marks import Pair, annotation_of, glob_of
@@ -69,7 +69,7 @@ def doubt_folders(pairs: Sequence[Pair], images: int, root: Path) -> Doubt:
     files: dict[str, list[Path]] = defaultdict(list)
     for pair in pairs:
         for mask, mark in zip(pair.masks, pair.marks, strict=True):
-            files[mark.title].append(mask)
+            files[" ".join(filter(None, (mark.extra, mark.title)))].append(mask)
     lines = [f"`masks: {glob_of(paths, root)!r}`" for paths in files.values()]
     chosen = ", ".join(f"{title}: {glob_of(paths, root)!r}" for title, paths in files.items())
     return Doubt(
@@ -77,6 +77,19 @@ def doubt_folders(pairs: Sequence[Pair], images: int, root: Path) -> Doubt:
         f"{images} images have a mask in each of the folders {', '.join(files)}: other masks of "
         f"the same, or other classes.",
         f"Write {join_words(lines, ' or ')} into data.yaml, or, of classes, `masks: {{{chosen}}}`.",
+    )
+
+
+def doubt_numbered_folders(globs: Mapping[str, str]) -> Doubt:
+    """Doubt about folders of masks that only have numbers; `globs` are those of their files."""
+    lines = ", ".join(f"class_{n}: {glob!r}" for n, glob in list(globs.items())[:_MAX_PATTERNS])
+    first = next(iter(globs.values()))
+    return Doubt(
+        "numbered_folders",
+        f"Masks of the same images lie in the folders {', '.join(globs)}: classes, or masks of "
+        f"several annotators.",
+        f"Write `masks: {{{lines}}}` into data.yaml for classes, with their names, or "
+        f"`masks: {first!r}` for one of them.",
     )
 
 
@@ -101,10 +114,15 @@ def doubt_numbers(pairs: Sequence[Pair], root: Path) -> Iterator[Doubt]:
 
 def doubt_others(others: Sequence[Path], names: Iterable[str], shown: str, root: Path) -> Doubt:
     """Doubt about masks beside those of single classes; `shown` are the globs of the latter."""
+    pattern = glob_of(others, root)
+    start, star, end = pattern.rpartition("*")
+    patterns = [pattern, f"{start}*[0-9]{end}"] if star else [pattern]
+    fits = [p for p in patterns if {*root.glob(p)} == {*others}]
+    alone = f"`masks: {fits[0]!r}`" if fits else "the pattern of those under `masks`"
     return Doubt(
         "masks_beside_classes",
         f"Beside the masks of single classes ({first_few(list(names), 4)}), there are masks of no "
-        f"class that is named ({glob_of(others, root)}).",
-        f"Write `masks: {glob_of(others, root)!r}` into data.yaml to use those alone, or "
-        f"`masks: {{{shown}}}` to use the others.",
+        f"class that is named, such as {others[0].name}.",
+        f"Write {alone} into data.yaml to use those alone, or `masks: {{{shown}}}` to use the "
+        f"others.",
     )

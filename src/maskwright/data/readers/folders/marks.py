@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from os.path import commonpath
+from itertools import takewhile
 from pathlib import Path
 from typing import Literal
 
@@ -13,6 +13,7 @@ from maskwright.data.readers.folders.roles import (
     IMAGE_WORDS,
     MASK_WORDS,
     OBJECT_WORDS,
+    PORTION,
     VIEW_WORDS,
     Folder,
     words_of,
@@ -123,7 +124,8 @@ def class_parts(mark: Mark) -> tuple[str, str]:
     if brush := _BRUSH.search(mark.name):
         return "", brush["tag"]
     named = class_name(mark.name, numbered=True)
-    return class_name(mark.extra), named if _CLASS.match(named) else ""
+    extra = " ".join(word for word in mark.extra.split(" ") if not PORTION.fullmatch(word))
+    return class_name(extra), named if _CLASS.match(named) else ""
 
 
 def annotation_of(mark: Mark) -> str:
@@ -201,8 +203,14 @@ def glob_of(files: Sequence[Path], root: Path) -> str:
 
 def _varying(names: Sequence[str]) -> str:
     """What names have in common at either end, with `*` between."""
-    start = len(commonpath(names))
-    end = len(commonpath([name[start:][::-1] for name in names]))
+    start = _num_shared(names)
+    end = _num_shared([name[start:][::-1] for name in names])
     first = names[0]
     parts = [first] if len(set(names)) == 1 else [first[:start], first[len(first) - end :]]
     return "*".join(re.sub(r"([*?\[])", r"[\1]", part) for part in parts)
+
+
+def _num_shared(names: Sequence[str]) -> int:
+    """Number of first characters that names share."""
+    columns = zip(*names, strict=False)
+    return sum(1 for _ in takewhile(lambda column: len(set(column)) == 1, columns))

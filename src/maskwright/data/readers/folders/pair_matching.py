@@ -50,7 +50,7 @@ def match(images: Sequence[Path], masks: Sequence[Path], by_number: bool = False
     by_stem = grouped(images, lambda image: plain(image.stem))
     ambiguous = [path for paths in by_stem.values() if len(paths) > 1 for path in paths]
     free = {stem: paths[0] for stem, paths in by_stem.items() if len(paths) == 1}
-    left: list[Path] = []
+    every, left = dict(free), list[Path]()
     copies: list[Path] = []
     masks_of: dict[Path, list[Path]] = {}
     for stem, same in grouped(masks, lambda mask: plain(mask.stem)).items():
@@ -74,6 +74,7 @@ def match(images: Sequence[Path], masks: Sequence[Path], by_number: bool = False
     take(_by_words(left, free, _KIND_WORDS))
     take(_by_words(left, free, _KIND_WORDS | set(SPLIT_WORDS)))
     take(_by_ending(left, free, alone=not masks_of))
+    take(_by_ending(left, every))  # x_edge.png beside x.png
     numbered = by_number and not masks_of
     if numbered:
         take(_by_number(left, free))

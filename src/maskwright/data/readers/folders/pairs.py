@@ -101,8 +101,9 @@ def pair_folders(folders: Sequence[Folder], by_order: bool = False) -> Pairing:
         style = (
             _by_single(source, same, search)
             or _by_name(source, same, search, beside=wider)
-            or _by_folder(source, search)
+            or _by_folder(source, search, least=0.5)
             or _by_name(source, wider, search, least=0.5)
+            or _by_folder(source, search)
             or _beside(source, search)
         )
         if style:
@@ -172,9 +173,9 @@ def _by_single(source: Folder, same: Sequence[MaskFolder], search: _Search) -> s
     return "a folder for each image, with one mask for each object"
 
 
-def _by_folder(source: Folder, search: _Search) -> str:
+def _by_folder(source: Folder, search: _Search, least: float = 0.0) -> str:
     """Masks of each image in a folder of the image's name: images/7.png, masks/7/*.png."""
-    paired = False
+    pairs = []
     for image in source.files:
         inner = search.by_rest.get((*source.rest, image.stem), [])
         inner = [replace(f, title="") for f in inner if f.split == source.split]
@@ -183,9 +184,11 @@ def _by_folder(source: Folder, search: _Search) -> str:
             marks = tuple(mark_of(mask, image, folder, alone=True) for mask, folder in masks)
             files = tuple(mask for mask, _ in masks)
             pair = Pair(image, files, source.split, source.rest, marks, source.path)
-            search.result.pairs.append(pair)
-            paired = True
-    return "images, and a folder of masks for each of them" if paired else ""
+            pairs.append(pair)
+    if len(pairs) < max(1, least * len(source.files)):
+        return ""
+    search.result.pairs += pairs
+    return "images, and a folder of masks for each of them"
 
 
 def _beside(source: Folder, search: _Search) -> str:

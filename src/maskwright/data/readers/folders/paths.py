@@ -3,6 +3,8 @@
 from collections import Counter
 from collections.abc import Sequence
 
+from maskwright.data.readers.folders.roles import PORTION
+
 _MAX_GROUPS = 0.75  # of the images; more folders are one for each
 
 
@@ -12,7 +14,7 @@ def labels_and_cases(
     """Label and case of each sample from its split and the names of its folders.
 
     Folders with numbers in their names (tile_7, patient 12) are cases, others (benign, malignant)
-    are labels; a single folder, one for every sample, or one for each split, says nothing.
+    are labels; a single folder, one for each sample or split, or `fold_1`, says nothing.
     """
     rests = [rest for _, rest in paths]
     groups = Counter(rests)
@@ -25,7 +27,8 @@ def labels_and_cases(
         at_level = {(split, rest[level]) for split, rest in paths if len(rest) > level}
         names = {name for _, name in at_level}
         splits = Counter(split for split, _ in at_level)
-        if len(names) > 1 and max(splits.values()) > 1:
+        portions = all(PORTION.fullmatch(name) for name in names)
+        if len(names) > 1 and max(splits.values()) > 1 and not portions:
             with_digit = sum(any(c.isdigit() for c in name) for name in names)
             (numbered if with_digit > len(names) / 2 else named).append(level)
     labels = [next((rest[n] for n in reversed(named) if n < len(rest)), None) for rest in rests]

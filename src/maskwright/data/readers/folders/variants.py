@@ -8,6 +8,7 @@ from pathlib import Path
 from maskwright.data.readers.folders.doubts import (
     doubt_annotations,
     doubt_folders,
+    doubt_numbered_folders,
     doubt_numbers,
     doubt_others,
 )
@@ -131,13 +132,19 @@ def _decide(result: Variants, root: Path) -> None:
         {n: sum(len(files.get(n, ())) for files in files_of.values()) for n in several}
     )
     recur = len(several) <= max(1, counts.total() // 2)
+    multiple = [pair for pair in result.pairs if len(pair.masks) > 1]
     if len(several) > 1 and recur:
         _as_classes(result, sorted(several), root)
         return
-    multiple = [pair for pair in result.pairs if len(pair.masks) > 1]
-    titles = {title for pair in multiple for title in {mark.title for mark in pair.marks}}
-    if len(titles) > 1 and not len(several) > 1:
+    places = {(mark.title, mark.extra) for pair in multiple for mark in pair.marks}
+    if len(places) > 1 and not several:
         result.doubts.append(doubt_folders(result.pairs, len(multiple), root))
+        return
+    beside = Counter(name for pair in multiple for name in {mark.text for mark in pair.marks})
+    half = max(2, len(multiple) / 2)
+    mixed = any(len({mark.text for mark in pair.marks}) > 1 for pair in multiple)
+    if mixed and any(name and count >= half for name, count in beside.items()):
+        _as_classes(result, [name for name in beside if name], root)
         return
     result.objects |= bool(multiple)
     result.doubts += doubt_numbers(result.pairs, root)
@@ -155,6 +162,8 @@ def _as_classes(result: Variants, names: Sequence[str], root: Path) -> None:
             (files[name] if name else others).append(mask)
         result.pairs[place] = replace(pair, classes=tuple(classes))
     globs = {name: glob_of(files[name], root) for name in short.values()}
+    if all(name.isdecimal() for name in globs):
+        result.doubts.append(doubt_numbered_folders(globs))
     shown = ", ".join(f"{name}: {glob!r}" for name, glob in list(globs.items())[:_MAX_SHOWN])
     if others:
         result.doubts.append(doubt_others(others, globs, shown, root))
