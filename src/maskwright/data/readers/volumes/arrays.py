@@ -8,10 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
+from maskwright.data.readers.annotations.files import files_below
 from maskwright.data.readers.base import Place, Reader, Recognition
 from maskwright.data.readers.conversion import convert
 from maskwright.data.readers.description import Description
-from maskwright.data.readers.volumes.array_files import is_array_file
+from maskwright.data.readers.volumes.array_files import ARRAY_SUFFIXES, is_array_file
 from maskwright.data.readers.volumes.array_pairs import ArrayPair, pair_arrays
 from maskwright.data.readers.volumes.volume import (
     Volume,
@@ -21,7 +22,6 @@ from maskwright.data.readers.volumes.volume import (
 )
 from maskwright.data.samples import Doubt, Note, unique_ids
 from maskwright.errors import DataError
-from maskwright.imageio import natural_key
 
 _FORMAT = 1  # of the files written; another number has them written anew
 _CASE = re.compile(r"(?P<case>.+?)[_\-. ]*(slice|frame|z)[_\-. ]*\d+", re.IGNORECASE)
@@ -39,7 +39,7 @@ def _recognize(place: Place) -> Recognition | None:
         if not all(name is not None and _PLACE.fullmatch(name) for name in stated):
             return None
         return Recognition(1.0, str(description.images), partial(_read, place, []))
-    files = sorted(filter(is_array_file, path.rglob("*")), key=lambda file: natural_key(str(file)))
+    files = files_below(path, ARRAY_SUFFIXES)
     # Arrays often lie beside images that were made of them, or from which they were.
     return Recognition(0.45, files[0].name, partial(_read, place, files)) if files else None
 

@@ -1,5 +1,6 @@
 """Series of DICOM images: frames in the order of their places, without what names the patient."""
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -100,10 +101,12 @@ class Series:
 
 def dicom_files(root: Path) -> Iterator[Path]:
     """DICOM files in and below a folder by their first bytes, in natural order; or the file."""
-    paths = root.rglob("*") if root.is_dir() else [root]
-    for path in sorted(paths, key=lambda path: natural_key(str(path))):
-        hidden = path.name.startswith(".") or path.name == "DICOMDIR"
-        if hidden or path.suffix.lower() in _OTHERS or not path.is_file():
+    inside = (os.path.join(at, name) for at, _, names in os.walk(root) for name in names)  # noqa: PTH118
+    paths = inside if root.is_dir() else [str(root)]
+    # By the names alone first: folders hold many images of other formats.
+    others = (path for path in paths if os.path.splitext(path)[1].lower() not in _OTHERS)  # noqa: PTH122
+    for path in map(Path, sorted(others, key=natural_key)):
+        if path.name.startswith(".") or path.name == "DICOMDIR" or not path.is_file():
             continue
         with path.open("rb") as file:
             if is_dicom(file.read(132)):
