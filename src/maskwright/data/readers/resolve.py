@@ -83,7 +83,7 @@ def list_samples(source: str | Path) -> tuple[Place, Layout]:
     if place.description is not None and place.description.splits is not None:
         split_as_stated(place.path, layout, place.description.splits)
     if not layout.samples:
-        reason = layout.skipped[0].reason if layout.skipped else "it lists none"
+        reason = layout.skipped[0].message if layout.skipped else "it lists none"
         raise DataError(f"{place.path} holds no usable sample; the first reason: {reason}.")
     return place, layout
 

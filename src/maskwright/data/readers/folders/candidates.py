@@ -95,7 +95,8 @@ def assign_roles(folders: Sequence[Folder]) -> tuple[list[Folder], list[Folder]]
     masks = masks or [f for f in folders if f.role == "objects"]
     taken = {(f.split, f.rest) for f in images}
     images += [f for f in folders if not f.role and (f.split, f.rest) not in taken]
-    images.sort(key=lambda f: folders.index(f))
+    order = {id(folder): place for place, folder in enumerate(folders)}
+    images.sort(key=lambda f: order[id(f)])
     return masks, images
 
 

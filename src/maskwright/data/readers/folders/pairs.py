@@ -215,13 +215,14 @@ def _add_skipped(
     """Say of each image file that is in no pair why that is so."""
     used = {file for pair in result.pairs for file in (pair.image, *pair.masks)} | result.spare
     partners = {file.parent for file in used}
+    of_masks = {id(folder) for folder in mask_folders}
     for folder in folders:
         left = [file for file in folder.files if file not in used]
         # Numbered objects beside masks of classes, and pictures of masks, are not missed.
         beside = folder.role == "objects" or folder.title.casefold() in DERIVED_WORDS
-        if beside and folder not in mask_folders:
+        if beside and id(folder) not in of_masks:
             continue
-        if folder in mask_folders:
+        if id(folder) in of_masks:
             reason = "mask without an image"
             if folder.path not in partners:
                 reason = "mask in a folder without images"
