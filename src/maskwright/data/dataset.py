@@ -157,9 +157,9 @@ class DataSet:
         """Where each class is, boolean `(h, w, classes)`; classes of files of their own overlap."""
         labels = self.read_mask(sample)
         layers = labels[..., None] == np.arange(self.labels.num_classes)
-        for place, name in enumerate(sample.classes):
-            inside = (self._decode(sample, place)[1] > 0) & (labels != IGNORE_LABEL)
-            layers[..., self.labels.names.index(name)] |= inside
+        for place, label in enumerate(map(self.labels.names.index, sample.classes)):
+            inside = (self._decode(sample, place)[1] == label) & (labels != IGNORE_LABEL)
+            layers[..., label] |= inside if label else False
         return layers
 
     def _decode(self, sample: Sample, place: int) -> tuple[RawMask, np.ndarray]:
@@ -167,7 +167,7 @@ class DataSet:
         raw = self._read_raw(sample, sample.masks[place])
         labels = self.encoding.decode(raw, sample.masks[place])
         if sample.classes:  # of one class, what is in it
-            labels *= self.labels.names.index(sample.classes[place])
+            labels[labels == 1] = self.labels.names.index(sample.classes[place])
         return raw, labels
 
     def _read_classes(self, sample: Sample) -> np.ndarray:

@@ -135,6 +135,17 @@ def test_masks_of_several_readings(tmp_path, mask, code, settle):
         assert {mask.tobytes() for mask in truth} == drawn
 
 
+def test_palettes_of_class_files_are_read_by_their_colors(tmp_path):
+    white_first = [255, 255, 255, 0, 0, 0]
+    for number in range(COUNT):
+        draw_image(tmp_path / "images" / f"{number}.png", number)
+        for label, name in CLASSES.items():
+            indices = (labels_of(number) != label).astype(np.uint8)
+            path = tmp_path / "masks" / name / f"{number}.png"
+            draw(path, indices, "P", palette=white_first)
+    check_labels(open_dataset(tmp_path), NAMES)
+
+
 def test_files_of_a_class_that_hold_several_values_are_a_doubt(tmp_path):
     draw_all(tmp_path, "images/{}.png", "masks/{1}/{0}.png")
     for number in range(COUNT):

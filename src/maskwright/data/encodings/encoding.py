@@ -41,7 +41,7 @@ class Encoding:
         """Labels `(h, w)` int32 of a mask; `DataError` naming the values that are not known."""
         if self.threshold is not None:
             values = raw.values
-            if self.kind == "colors" and raw.palette is not None:
+            if self.kind in {"colors", "layers"} and raw.palette is not None:
                 values = _looked_up(values, raw.palette, name)
             gray = values if values.ndim == 2 else values.max(axis=2)
             labels = np.greater_equal(gray, self.threshold).astype(np.int32)

@@ -17,7 +17,7 @@ from maskwright.data.parallel import in_threads
 from maskwright.data.readers.description import Description
 from maskwright.data.samples import Doubt, Sample, counted, examples, first_few
 from maskwright.errors import ConfigError, DataError
-from maskwright.imageio import RawMask, natural_key, read_mask
+from maskwright.imageio import natural_key, read_mask
 from maskwright.labels import BACKGROUND_NAMES, Color, Labels
 
 _TWIN = 0.5  # IoU from which masks are two of the same thing rather than two classes
@@ -58,8 +58,9 @@ def read_class_files(
         )
     threshold = description.threshold or _threshold(contents.values())
     doubts = _several_values(samples, contents, threshold, description)
+    encoding = Encoding("layers", {0: 0, 1: 1}, threshold)
     if description.overlap is None and not doubts:
-        doubts = _overlaps(samples, painted, threshold)
+        doubts = _overlaps(samples, painted, encoding)
     explanation = (
         f"Each mask file shows one class ({first_few(painted, 8)}): what is "
         f"{'not 0' if threshold == 1 else f'at least {threshold}'} belongs to it"
@@ -69,7 +70,7 @@ def read_class_files(
     colors = _colors(names, class_map)
     return ClassFiles(
         [_sorted(sample, rank) for sample in samples],
-        Encoding("layers", {0: 0, 1: 1}, threshold, f"{explanation}."),
+        replace(encoding, explanation=f"{explanation}."),
         Labels.create(names, colors),
         tuple(doubts),
     )
@@ -109,7 +110,8 @@ def _sorted(sample: Sample, rank: Mapping[str, int]) -> Sample:
 
 
 def _grays(content: MaskContents) -> set[int]:
-    return {max(value) if isinstance(value, tuple) else value for value in content.values}
+    values = content.values if content.palette is None else content.as_colors()
+    return {max(value) if isinstance(value, tuple) else value for value in values}
 
 
 def _threshold(contents: Iterable[MaskContents]) -> int:
@@ -143,14 +145,14 @@ def _several_values(
     ]
 
 
-def _overlaps(samples: Sequence[Sample], names: Sequence[str], threshold: int) -> list[Doubt]:
+def _overlaps(samples: Sequence[Sample], names: Sequence[str], encoding: Encoding) -> list[Doubt]:
     """Doubt about pixels that are of several classes."""
 
     def shared(sample: Sample) -> Counter[tuple[str, str]]:
         layers: dict[str, np.ndarray] = {}
         with suppress(DataError):  # reported where the sample is read
             for name, path in zip(sample.classes, sample.masks, strict=True):
-                inside = inside_of(read_mask(path), threshold)
+                inside = encoding.decode(read_mask(path), path) == 1
                 layers[name] = layers[name] | inside if name in layers else inside
         pixels: Counter[tuple[str, str]] = Counter()
         for a, b in combinations_with_replacement(layers, 2):
@@ -177,12 +179,6 @@ def _overlaps(samples: Sequence[Sample], names: Sequence[str], threshold: int) -
             f"classes are painted, the last on top; or name one of them under `masks`.",
         )
     ]
-
-
-def inside_of(raw: RawMask, threshold: int) -> np.ndarray:
-    """Boolean `(h, w)`, true where a mask of two classes is at least a threshold."""
-    gray = raw.values if raw.values.ndim == 2 else raw.values.max(axis=2)
-    return np.greater_equal(gray, threshold)
 
 
 def labels_as_classes(samples: Sequence[Sample]) -> list[Sample]:

@@ -90,8 +90,9 @@ def classes_by_sample(
     classes = {sample.id: {f"image {label}" for label in sample.labels} for sample in samples}
     for sample in samples:
         if sample.classes:
-            found = zip(sample.classes, sample.masks, strict=True)
-            shown = {name for name, m in found if m not in contents or any(contents[m].values)}
+            found = list(zip(sample.classes, sample.masks, strict=True))
+            colors = {m: contents[m].as_colors() if m in contents else [(1,)] for _, m in found}
+            shown = {name for name, m in found if any(map(max, colors[m]))}
             classes[sample.id] |= {f"class {name}" for name in shown}
             continue
         for content in (contents[mask] for mask in sample.masks if mask in contents):
