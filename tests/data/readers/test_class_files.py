@@ -27,6 +27,7 @@ def draw_all(root, image, mask):
         ("images/{}.png", "{1}_masks/{0}_{1}.png"),
         ("images/{}.png", "masks/{0}_{1}.png"),
         ("images/{}.png", "masks/{1}_{0}.png"),
+        ("images/IMG_{}.png", "masks/Mask_IMG_{0}_{1}.png"),
         ("images/{}.png", "masks/{0}/{1}.png"),
         ("{0}/images/{0}.png", "{0}/masks/{1}.png"),
         ("{}.png", "{0}_{1}.png"),

@@ -105,6 +105,8 @@ def test_tables_divide_a_data_set(tmp_path):
         numbers = [n for n in range(COUNT) if split == ("train" if n < 8 else "val")]
         rows = ["name,age", *(f"{n}.png,7" for n in numbers)]
         (tmp_path / f"{split}.csv").write_text("\n".join(rows))
+        if split == "train":  # alone, it divides nothing
+            assert len(open_dataset(tmp_path).samples) == COUNT
     dataset = open_dataset(tmp_path, test_share=0)
     assert dataset.splits == {"train": 8, "val": 4}
     assert dataset.skipped == ()

@@ -174,25 +174,25 @@ def _by_ending(
 ) -> dict[Path, Path]:
     """Pair `x_scratch.png` and `x_dent.png`, or `scratch_x.png`, with `x.png`.
 
-    Nearly all masks must have such endings, of which few differ. Those of digits alone are more
-    likely another image's number than a mask's mark, unless the masks stand `alone` and all have
-    one.
+    Nearly all masks must have such endings, few of which differ. Digits alone are rather the number
+    of another image, unless the masks stand `alone` and all have them.
     """
     names = dict(free)
     bare = grouped(free, lambda stem: _bare(stem, _KIND_WORDS))
     names |= {name: free[stems[0]] for name, stems in bare.items() if len(stems) == 1}
 
     def cut(mask: Path) -> tuple[str, Path] | None:
-        stem = plain(mask.stem)
-        if brush := _BRUSH.fullmatch(stem):
-            task = brush["task"]
-            image = next((names[n] for n in (f"task-{task}", task) if n in names), None)
-            return None if image is None else (stem[brush.end("task") :], image)
-        if cuts := _begins(stem, names):
-            return stem[cuts[-1] :], names[stem[: cuts[-1]]]
-        ends = (m.end() for m in _NOT_ALPHANUMERIC.finditer(stem) if stem[m.end() :] in names)
-        end = next(ends, None)
-        return None if end is None else (stem[:end], names[stem[end:]])
+        whole = plain(mask.stem)
+        if brush := _BRUSH.fullmatch(whole):
+            images = [names[n] for n in (f"task-{brush['task']}", brush["task"]) if n in names]
+            return (whole[brush.end("task") :], images[0]) if images else None
+        for stem in dict.fromkeys((whole, _bare(whole, _KIND_WORDS))):
+            if places := _begins(stem, names):
+                return stem[places[-1] :], names[stem[: places[-1]]]
+            ends = (m.end() for m in _NOT_ALPHANUMERIC.finditer(stem) if stem[m.end() :] in names)
+            if end := next(ends, None):
+                return stem[:end], names[stem[end:]]
+        return None
 
     cuts = {mask: result for mask in masks if (result := cut(mask))}
     marked = {mask: image for mask, (mark, image) in cuts.items() if re.search(r"[^\W\d_]", mark)}

@@ -121,6 +121,10 @@ def _find(root: Path) -> list[tuple[str, Path]]:
 
     visit(root, 0)
     lists += short if len(short) > 1 else []
+    # A single table, such as train.csv with run lengths, divides nothing.
+    tables = {split for split, path in lists if path.suffix.lower() == ".csv"}
+    if len(tables) == 1:
+        lists = [item for item in lists if item[1].suffix.lower() != ".csv"]
     # VOC has lists for other tasks beside those for segmentation.
     return [item for item in lists if item[1].parent.name.casefold() == "segmentation"] or lists
 
