@@ -309,8 +309,8 @@ _PAIRS = """
 Parameters in millions, for three classes. Each pair with a number was built, applied to images of
 an odd size, trained for one step with a gradient for each weight, and saved and loaded with equal
 logits. The decoders of a row share the encoder, the step and the file. The tests also export them:
-all decoders with one encoder, a short encoder of each kind with one decoder, and each pair with
-`pytest -m slow tests/contracts`.
+all decoders with one encoder, a short encoder of each kind with one decoder, and all decoders with
+each encoder by `pytest -m slow tests/contracts`.
 """
 _PUBLISHED = """
 ## Published networks

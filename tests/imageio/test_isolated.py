@@ -20,6 +20,13 @@ LINUX = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="memory 
 
 @pytest.fixture(scope="module")
 def pool():
+    with closing(DecoderPool(2, seconds=60.0)) as made:
+        made.warm_up()
+        yield made
+
+
+@pytest.fixture
+def hasty():
     with closing(DecoderPool(2, seconds=1.0)) as made:
         made.warm_up()
         yield made
@@ -46,6 +53,11 @@ def process_of(_):
     return os.getpid(), "tensorflow" in sys.modules
 
 
+def process_after(seconds):
+    time.sleep(seconds)
+    return os.getpid()
+
+
 def test_results_and_errors_come_through(pool, tmp_path):
     image = np.arange(60, dtype=np.uint8).reshape(4, 5, 3)
     write_image(tmp_path / "a.png", image)
@@ -63,14 +75,12 @@ def test_a_process_is_kept_and_has_no_tensorflow(pool):
 
 
 @pytest.mark.parametrize("function", [loop_for_ever, hang_in_native_code])
-def test_what_takes_too_long_is_ended_and_replaced(pool, function):
+def test_what_takes_too_long_is_ended_and_replaced(hasty, function):
     began = time.monotonic()
     with pytest.raises(DataError, match="more than 1 seconds to decode"):
-        pool.call(0, function, "a.tif")
-    assert 0.9 < time.monotonic() - began < 3
-    began = time.monotonic()
-    pool.call(0, process_of, None)
-    assert time.monotonic() - began < 1
+        hasty.call(0, function, "a.tif")
+    assert 0.9 < time.monotonic() - began < 60
+    hasty.call(0, process_of, None)
 
 
 def test_a_crash_is_a_sentence(pool):
@@ -87,14 +97,15 @@ def test_memory_is_bounded_by_pixels(pool):
 
 
 @LINUX
-def test_a_process_ends_itself_where_nobody_ends_it(pool, monkeypatch):
+def test_a_process_ends_itself_where_nobody_ends_it(hasty, monkeypatch):
     monkeypatch.setattr("maskwright.imageio.isolated._Decoder.end", lambda decoder: None)
-    pid = pool.call(0, process_of, None)[0]
+    before = [each.process for each in hasty._all]
     with pytest.raises(DataError):
-        pool.call(0, loop_for_ever, "a.tif")
-    time.sleep(1.5)
-    left = [each.process for each in list(pool._all) if each.process.is_alive()]
-    assert len(left) <= 2, pid
+        hasty.call(0, loop_for_ever, "a.tif")
+    ends = time.monotonic() + 60
+    while all(process.is_alive() for process in before):
+        assert time.monotonic() < ends
+        time.sleep(0.1)
 
 
 def test_windows_are_those_of_the_image(pool, tmp_path):
@@ -111,16 +122,15 @@ def test_threads_have_processes_of_their_own(pool):
     found = []
 
     def ask():
-        found.append(pool.call(0, time.sleep, 0.3))
+        found.append(pool.call(0, process_after, 0.3))
 
-    began = time.monotonic()
     threads = [threading.Thread(target=ask) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     assert len(found) == 4
-    assert time.monotonic() - began < 1.1
+    assert len(set(found)) == 4
 
 
 def test_the_end_of_a_pool_ends_calls():

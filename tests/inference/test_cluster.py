@@ -185,7 +185,7 @@ def train_objects(data, out):
 
 
 def train_cases(data, out):
-    settings = {**QUICK, "pixels": False, "epochs": 1}
+    settings = {"positive": "bright", "pixels": False, "batch_size": 8, "epochs": 1}
     common = {name: QUICK[name] for name in ("encoder", "encoder_widths", "size", "batch_size")}
     segmenter = api.train(data, out.with_name("segmenter"), epochs=2, **common).folder
     return api.train_regions(data, out, segmenter=str(segmenter), **settings).folder

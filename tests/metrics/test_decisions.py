@@ -1,5 +1,3 @@
-import time
-
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -167,13 +165,6 @@ def test_draws_are_scores_of_the_drawn_rows_and_pair_up():
         expected = decision_scores(labels[rows], probabilities[rows])
         for name in DECISION_SCORES:
             assert drawn[name][place] == pytest.approx(getattr(expected, name))
-
-
-def test_a_thousand_draws_of_five_hundred_cases_take_no_time():
-    labels, probabilities = draw(500)
-    start = time.perf_counter()
-    intervals(labels, probabilities, [str(i) for i in range(500)])
-    assert time.perf_counter() - start < 2
 
 
 def test_histograms_add_up_to_nearly_the_exact_scores():

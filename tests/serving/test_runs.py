@@ -89,7 +89,7 @@ def test_a_run_that_trains(client, folder, monkeypatch):
     assert client.get("/api/runs/first?after=4&wait=20").json()["best_epoch"] == 5
     threading.Timer(0.2, write, (folder,), {"running": False}).start()
     assert client.get("/api/runs/first?after=5&wait=20").json()["status"] == "stopped"
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 15
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ from maskwright.imageio.read import (
     read_with_gaps,
 )
 from maskwright.imageio.safe_yaml import dump_yaml, parse_yaml, read_yaml
-from maskwright.imageio.tables import plain_cell, table_text, write_table
+from maskwright.imageio.tables import plain_cell, table_text, whole_number, write_table
 from maskwright.imageio.write import write_image, write_mask
 
 __all__ = [
@@ -60,6 +60,7 @@ __all__ = [
     "read_yaml",
     "sweep",
     "table_text",
+    "whole_number",
     "write_image",
     "write_mask",
     "write_table",

@@ -111,8 +111,8 @@ def _has_suffix(name: str, suffixes: frozenset[str]) -> bool:
 
 def natural_key(text: str) -> tuple[tuple[int, int, str], ...]:
     """Key that sorts `image_2` before `image_10`."""
-    parts = re.split(r"(\d+)", text.casefold())
-    numbered = [(1, int(part), "") if part.isdecimal() else (0, 0, part) for part in parts]
+    parts = ((part, part.lstrip("0")) for part in re.split(r"(\d+)", text.casefold()))
+    numbered = ((1, len(n), n) if part.isdecimal() else (0, 0, part) for part, n in parts)
     return (*numbered, (0, 0, text))
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from maskwright.imageio.files import write_text
 
+_MOST_DIGITS = 18  # Python converts up to 4,300, and no array counts further
 _FORMULA = re.compile(r"'*[=@+\-\t\r]")
 
 
@@ -30,6 +31,11 @@ def table_text(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 def plain_cell(text: str) -> str:
     """A cell of a table as it was before `table_text` wrote it."""
     return text[1:] if text.startswith("'") and _FORMULA.match(text) else text
+
+
+def whole_number(text: str) -> int | None:
+    """Number from the digits of a cell, `None` where it is no whole number below 10**18."""
+    return int(text) if text.isdecimal() and len(text) <= _MOST_DIGITS else None
 
 
 def _safe_cell(cell: object) -> object:

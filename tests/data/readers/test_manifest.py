@@ -3,6 +3,7 @@ import pytest
 
 from drawing_samples import MASK, draw
 from maskwright.data import open_dataset
+from maskwright.data.audit.audit import audit
 from maskwright.data.readers.manifest import read_manifest, write_manifest
 from maskwright.data.readers.tables import read_region_labels
 from maskwright.errors import DataError
@@ -74,13 +75,15 @@ def test_a_table_labels_regions_by_number(folder):
     samples = open_dataset(write(folder / "m.csv", text)).samples
     path = write(
         folder / "regions.csv",
-        "image,cell,label,area\ni/1.png,2,well,9\ni/1.png,1,ill,3\n2.png,1,,1\nother.png,1,ill,1\n",
+        "image,cell,label,area\ni/1.png,2,well,9\ni/1.png,1,ill,3\n2.png,1,,1\nother.png,1,ill,1\n"
+        "\0,1,ill,1\n",
     )
     assert read_region_labels(path, samples) == {"i-1": {2: "well", 1: "ill"}, "i-2": {1: ""}}
     for text, said in (
         ("image,label\n", "expected a row for each region with image, label, and its number"),
         ("image,region,label\n1.png,1,ill\n", "Line 2 of .* fits .*i/1.png and .*j/1.png"),
         ("image,region,label\n2.png,0,ill\n", "Line 2 of .* has the region '0'; expected"),
+        (f"image,region,label\n2.png,{'9' * 5000},ill\n", "Line 2 of .* has the region '9999"),
         ("image,id,label\n2.png,1,ill\n2.png,1,well\n", "Line 3 of .* above states 'ill'"),
     ):
         with pytest.raises(DataError, match=said):
@@ -94,4 +97,5 @@ def test_names_that_no_file_can_have_are_skipped(tmp_path):
     (tmp_path / "manifest.csv").write_text("\n".join(rows))
     layout = read_manifest(tmp_path / "manifest.csv")
     assert [sample.image.name for sample in layout.samples] == ["a.png"]
+    audit(tmp_path)
     assert len(layout.skipped) == 2

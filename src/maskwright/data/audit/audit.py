@@ -1,5 +1,6 @@
 """Audit a data set before training: what is wrong, how much it matters, what to do about it."""
 
+import os
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -98,7 +99,8 @@ def _spare(dataset: DataSet) -> list[Sample]:
         Sample(path.stem, path, (mask,), path.stem)
         for path in (file.path for file in dataset.skipped)
         for folder, suffix in sorted(folders.get(path.parent, ()))
-        if (mask := folder / f"{path.stem}{suffix}").is_file() and mask != path
+        # Unlike `is_file`, of names too that no file can have.
+        if os.path.isfile(mask := folder / f"{path.stem}{suffix}") and mask != path  # noqa: PTH113
     ]
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from maskwright.data.encodings.class_map import ClassEntry, ClassMap
 from maskwright.errors import DataError
-from maskwright.imageio import IMAGE_SUFFIXES
+from maskwright.imageio import IMAGE_SUFFIXES, whole_number
 from maskwright.labels import MAX_CLASSES, Color, parse_color
 
 _STEMS = (
@@ -142,7 +142,7 @@ def _entry(cells: list[str], named: int | None) -> ClassEntry | None:
     triple = next((match for cell in cells if (match := _TRIPLE.fullmatch(cell))), None)
     if triple is not None:  # a color in one cell
         cells = [*(cell for cell in cells if cell != triple[0]), *triple.groups()]
-    numbers = [int(cell) for cell in cells if cell.isdecimal()]
+    numbers = [number for cell in cells if (number := whole_number(cell)) is not None]
     words = [cell for cell in cells if cell and not cell.isdecimal()]
     hexes = [word for word in words if re.fullmatch(r"#[0-9a-fA-F]{6}", word)]
     names = [word for word in words if word not in hexes]
@@ -186,9 +186,9 @@ def _nnunet(content: Any) -> dict[str, Any]:
 
 
 def _from_pair(key: str, value: Any) -> ClassEntry:
-    if key.isdecimal():
+    if (number := whole_number(key)) is not None:
         entry = _from_object(value) if isinstance(value, dict) else ClassEntry(str(value))
-        return replace(entry, value=int(key))
+        return replace(entry, value=number)
     if isinstance(value, int) or (isinstance(value, str) and value.isdecimal()):
         return ClassEntry(key, int(value))
     return ClassEntry(key, color=_color(value))

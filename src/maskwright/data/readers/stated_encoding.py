@@ -16,6 +16,7 @@ from maskwright.data.encodings.evidence import complete
 from maskwright.data.readers.description import Description
 from maskwright.data.samples import Doubt
 from maskwright.errors import ConfigError
+from maskwright.imageio import whole_number
 from maskwright.labels import IGNORE_LABEL, Labels, parse_color
 
 IGNORE = "ignore"  # stands for the ignore label under `values`
@@ -123,4 +124,7 @@ def stated_values(encoding: Encoding, labels: Labels) -> dict[int | str, str]:
 def _value(key: int | str) -> Value:
     if isinstance(key, int):
         return key
-    return int(key) if key.removeprefix("-").isdecimal() else parse_color(key)
+    number = whole_number(key.removeprefix("-"))
+    if number is None:
+        return parse_color(key)
+    return -number if key.startswith("-") else number

@@ -9,7 +9,7 @@ from maskwright.data.case_pattern import find_cases
 from maskwright.data.readers.base import Layout
 from maskwright.data.samples import Sample
 from maskwright.errors import DataError
-from maskwright.imageio import list_images, plain_cell
+from maskwright.imageio import list_images, plain_cell, whole_number
 
 REGION_COLUMNS = ("region", "cell", "object", "instance", "id")
 
@@ -144,20 +144,22 @@ def read_region_labels(path: Path, samples: Sequence[Sample]) -> dict[str, dict[
     for line, row in rows:
         name = row["image"].replace("\\", "/")
         if name not in fits:
-            whole = by_path.get((path.parent / name).resolve())
+            # No path holds a null character, and Python raises for one.
+            whole = None if "\0" in name else by_path.get((path.parent / name).resolve())
             fits[name] = [whole] if whole else by_name.get(name.rpartition("/")[2], [])
         if len(fits[name]) > 1:
             raise DataError(
                 f"Line {line} of {path} is on {name}, which fits {fits[name][0].image} and "
                 f"{fits[name][1].image}; expected a path from {path.parent} that fits one."
             )
-        if not row[number].isdecimal() or int(row[number]) < 1:
+        value = whole_number(row[number])
+        if not value:
             raise DataError(
-                f"Line {line} of {path} has the {number} {row[number]!r}; expected the number of "
-                f"the region in the instance mask, from 1 up."
+                f"Line {line} of {path} has the {number} {row[number]!r:.60}; expected the "
+                f"number of the region in the instance mask, from 1 up."
             )
         for sample in fits[name]:
-            of_sample, value = labels.setdefault(sample.id, {}), int(row[number])
+            of_sample = labels.setdefault(sample.id, {})
             if of_sample.setdefault(value, row["label"]) != row["label"]:
                 raise DataError(
                     f"Line {line} of {path} labels {number} {value} of {name} {row['label']!r}, "
