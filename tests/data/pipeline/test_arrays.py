@@ -4,13 +4,18 @@ import cv2
 import numpy as np
 import pytest
 
+from drawing_classes import VIEW, draw_image, draw_mask
+from drawing_samples import draw
+from maskwright.data import open_dataset
 from maskwright.data.geometry import cut_image, cut_labels, resize_labels
 from maskwright.data.pipeline.arrays import Arrays, class_weights, rare_class_weights
 from maskwright.data.pipeline.load_arrays import load
 from maskwright.data.samples import Sample
 from maskwright.errors import DataError
 from maskwright.imageio import read_header
-from maskwright.labels import IGNORE_LABEL
+from maskwright.labels import IGNORE_LABEL, Labels
+
+TWO = Labels.create(("background", "foreground"))
 
 
 @dataclass
@@ -21,6 +26,8 @@ class Folder:
     channels: int = 3
     dtype: str = "uint8"
     encoding: str = "indices"
+    fit: str = "as stored"
+    labels: Labels = TWO
 
     def header(self, path):
         return read_header(path)
@@ -66,6 +73,24 @@ def test_above_the_limit_a_file_is_kept_and_found_again(tmp_path):
     changed = load(folder, samples, (8, 8), memory_limit_mb=0, cache_dir=tmp_path / "cache")
     assert changed.fingerprint() != again.fingerprint()
     assert not list((tmp_path / "cache").glob(".*"))
+
+
+def test_masks_with_a_field_of_view_are_decoded_again(tmp_path):
+    for number in range(3):
+        draw_image(tmp_path / "set" / "images" / f"{number}.png", number)
+        draw_mask(tmp_path / "set" / "masks" / f"{number}.png", number)
+        draw(tmp_path / "set" / "extra" / f"{number}.png", VIEW)
+
+    def ignored(line):
+        (tmp_path / "set" / "data.yaml").write_text(f"{line}\nunannotated: skip\n")
+        dataset = open_dataset(tmp_path / "set", val_share=0, test_share=0)
+        samples = dataset.of("train")
+        arrays = load(dataset, samples, None, memory_limit_mb=0, cache_dir=tmp_path / "cache")
+        return [int((mask == IGNORE_LABEL).sum()) for _, mask in arrays]
+
+    outside = int((VIEW == 0).sum())
+    assert ignored("masks: masks") == [0] * 3
+    assert ignored("masks: masks\nfield_of_view: extra") == [outside] * 3
 
 
 def test_an_unreadable_sample_stops_or_is_left_out(tmp_path):

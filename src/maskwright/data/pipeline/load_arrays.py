@@ -165,10 +165,17 @@ def _key(plan: _Plan) -> str:
     """Hash of all that decides what the decoded arrays hold, without reading the files."""
     dataset = plan.dataset
     settings = (_FORMAT, dataset.channels, dataset.dtype, dataset.encoding, plan.skip_unreadable)
-    digest = hashlib.sha256(repr(settings).encode())
+    classes = [sample.classes for sample in plan.samples]
+    digest = hashlib.sha256(repr((settings, dataset.fit, dataset.labels.names, classes)).encode())
     digest.update(plan.sizes.tobytes())
-    for path in (path for sample in plan.samples for path in (sample.image, *sample.masks)):
+    for path in (path for sample in plan.samples for path in _files(sample)):
         state = path.stat() if path.exists() else None
         version = None if state is None else (state.st_size, state.st_mtime_ns)
         digest.update(repr((str(path.resolve()), version)).encode())
     return digest.hexdigest()[:24]
+
+
+def _files(sample: Sample) -> list[Path]:
+    """Files that decide the pixels and labels of a sample."""
+    views = [] if sample.field_of_view is None else [sample.field_of_view]
+    return [sample.image, *sample.masks, *views]
