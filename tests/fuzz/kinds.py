@@ -394,6 +394,7 @@ KINDS: dict[str, Kind] = {
     ),
     "yolo": Kind(_annotated("yolo"), _open_data, ("data.yaml", "labels/*/*.txt")),
     "labelme": Kind(_annotated("labelme"), _open_data, ("train/*.json",)),
+    "labelme folders": Kind(_annotated("labelme-folders"), _open_data, ("train/*/label*",)),
     "cvat": Kind(_annotated("cvat"), _open_data, ("annotations.xml",)),
     "label studio": Kind(_annotated("label-studio"), _open_data, ("annotations.json",)),
     "brush": Kind(_annotated("label-studio-brush"), _open_data, ("annotations.json",)),
