@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -33,7 +34,7 @@ def read_all_contents(root: Path, paths: Sequence[Path]) -> dict[Path, MaskConte
     and time of change, and read again where these differ. Where masks hold too many values to keep,
     as they do where values number objects, a random part of the files is read.
     """
-    cache = cache_folder("masks") / f"{_digest([str(root.resolve()).encode()])}.json"
+    cache = cache_folder("masks") / f"{_digest([os.fsencode(root.resolve())])}.json"
     before = _load(cache)
     states = {path: _state(path) for path in paths}
     known = {
