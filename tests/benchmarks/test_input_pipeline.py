@@ -33,7 +33,9 @@ def test_one_line_of_json_tells_of_every_way(pipeline, tmp_path, capsys):
     found = json.loads(told.out)
     assert list(found) == ["images", "ours", "tutorial"]
     assert set(found["tutorial"]) == {
-        *("first_per_second", "later_per_second", "first_ratio", "later_ratio")
+        f"{run}_{figure}"
+        for run in ("first", "later")
+        for figure in ("per_second", "ratio", "cpu_ms")
     }
     assert "PyTorch is left out" in told.err
 

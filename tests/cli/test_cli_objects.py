@@ -37,7 +37,7 @@ def draw(folder, bad, images=("a.png", "b.png")):
         (
             {"category_id": 1, "segmentation": [[1, 1, 5, 5]]},
             1,  # here and below because two images are too few
-            "Skipped: 1 object whose polygon has fewer than three points and so no area, the "
+            "Skipped: 1 object without a pixel, such as polygons of fewer than three points, the "
             "first 3 of b.png; draw it again, or remove it.",
         ),
         (

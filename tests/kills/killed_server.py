@@ -74,7 +74,7 @@ def kill_servers(place: Path, kills: int) -> Iterator[tuple[float, str]]:
             yield seconds, "; ".join(faults)
     finally:
         server.terminate()
-        server.wait()
+        server.communicate()
 
 
 def _start(kept: Path, temporary: Path) -> tuple["subprocess.Popen[str]", str]:

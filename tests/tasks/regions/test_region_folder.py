@@ -118,6 +118,7 @@ def test_masks_of_a_data_set_are_taken_as_the_classifier_takes_them(tmp_path):
     (data / "bright" / "images" / "9.png").write_bytes(
         (data / "bright" / "images" / "1.png").read_bytes()
     )
+    (data / "data.yaml").write_text("objects: instances\nunannotated: skip\n")
     dataset = open_dataset(data, val_share=0, test_share=0)
     assert dataset.instances
     for kind, count in (("instances", 3), ("components", 1), ("whole", 1)):
