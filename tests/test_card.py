@@ -5,7 +5,7 @@ import pytest
 
 from maskwright.errors import ModelError
 from maskwright.labels import Labels
-from maskwright.model_card import SemanticCard, checksum
+from maskwright.model_card import MultilabelCard, SemanticCard, checksum
 
 
 def card(**changes):
@@ -71,3 +71,14 @@ def test_checksum_is_sha256(tmp_path):
     (tmp_path / "empty").touch()
     known = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
     assert checksum(tmp_path / "empty") == known
+
+
+def test_overlapping_classes_have_a_threshold_each(tmp_path):
+    values = {"labels": Labels.create(["organ", "vessel"]), "threshold": None, "fill_holes_px": 9}
+    original = MultilabelCard(**{**vars(card()), **values}, thresholds=(0.5, 0.3))
+    original.write(tmp_path / "model_card.json")
+    assert MultilabelCard.read(tmp_path / "model_card.json") == original
+    with pytest.raises(ModelError, match="for the task multilabel"):
+        SemanticCard.read(tmp_path / "model_card.json")
+    with pytest.raises(ModelError, match="one value for each of 2 classes"):
+        replace(original, thresholds=(0.5,))

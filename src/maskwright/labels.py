@@ -82,8 +82,14 @@ class Labels:
     def overlay(self, image: np.ndarray, mask: np.ndarray, opacity: float = 0.5) -> np.ndarray:
         """Blend the colored mask `(h, w)` with an image, uint8 `(h, w, 3)`; without background.
 
-        Outlines are opaque; `opacity` goes from 0 (image only) to 1 (colors only).
+        Outlines are opaque; `opacity` goes from 0 (image only) to 1 (colors only). Of classes that
+        overlap, `(h, w, classes)` with 1 in their pixels, later ones are blended with earlier ones.
         """
+        if mask.ndim == 3:
+            for label in range(self.num_classes):
+                layer = np.where(mask[..., label] == 1, label, IGNORE_LABEL)
+                image = self.overlay(image, layer, opacity)
+            return image
         labels = np.clip(mask, 0, IGNORE_LABEL).astype(np.uint8)
         colors = self.color(np.arange(256))
         result = np.array(image, np.uint8, order="C")

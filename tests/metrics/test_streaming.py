@@ -4,8 +4,8 @@ import pytest
 import tensorflow as tf
 
 from maskwright.labels import IGNORE_LABEL
-from maskwright.metrics import confusion, scores
-from maskwright.metrics.streaming import ConfusionMatrix, count
+from maskwright.metrics import confusion, layer_tally, scores
+from maskwright.metrics.streaming import ConfusionMatrix, count, count_layers
 
 
 def draw(num_classes):
@@ -63,3 +63,12 @@ def test_weights_are_refused_and_the_config_makes_it_again():
         metric.update_state(*draw(3), sample_weight=np.ones(2))
     again = keras.metrics.deserialize(keras.metrics.serialize(metric))
     assert again.get_config() == metric.get_config()
+
+
+def test_overlapping_classes_are_counted_alone():
+    layers = np.array([[[[1, 1], [0, 1], [255, 255], [0, 0]]]])
+    logits = np.array([[[[1.0, -1.0], [1.0, 2.0], [3.0, 3.0], [-1.0, 0.5]]]], "float32")
+    tally = np.asarray(count_layers(layers, logits))
+    assert tally.tolist() == [[1, 2], [2, 2], [1, 1]]
+    predicted = (logits[0] >= 0).astype(np.uint8)
+    assert layer_tally(layers[0], predicted).tolist() == tally.tolist()

@@ -23,7 +23,9 @@ from maskwright.types import Format
 _TRIED_S = 0.5  # in each of three turns
 
 
-def open_prepared(run: Path, threads: Threads = ALONE) -> tuple[Logits, SemanticCard] | None:
+def open_prepared(
+    run: Path, threads: Threads = ALONE, card_type: type[SemanticCard] = SemanticCard
+) -> tuple[Logits, SemanticCard] | None:
     """What was prepared of the very model that a run of masks holds, and the run's card, or `None`.
 
     Raises `ModelError` if the run itself is none, or its model is not the one its card describes.
@@ -31,7 +33,7 @@ def open_prepared(run: Path, threads: Threads = ALONE) -> tuple[Logits, Semantic
     folder = run / PREPARED
     if not is_artifact(folder):
         return None
-    card = checked_card(run, SemanticCard)
+    card = checked_card(run, card_type)
     try:
         listing = read_listing(folder)
         if listing.source != card.model_sha256:
@@ -54,7 +56,7 @@ def prepare(run: Path, task: ExportTask, on_message: Callable[[str], None]) -> N
     if not installed:
         on_message('Prediction is several times as fast with: pip install "maskwright[onnx]"')
         return
-    card = checked_card(run, SemanticCard)
+    card: SemanticCard = checked_card(run, task.card)
     on_message(f"Exporting the model for {' and '.join(installed)}, once …")
     made: dict[Path, Logits] = {}
     try:

@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 import cv2
 import numpy as np
+from scipy.special import expit
 
 from maskwright.errors import ModelError
 from maskwright.export.artifact import is_artifact, model_folder, unpacked
@@ -137,22 +138,25 @@ def load_keras(path: Path) -> Any:
     return model
 
 
-def load_logits(path: Path, threads: Threads = ALONE) -> tuple[Logits, SemanticCard]:
+def load_logits(
+    path: Path, threads: Threads = ALONE, card_type: type[SemanticCard] = SemanticCard
+) -> tuple[Logits, SemanticCard]:
     """The model of a run, an ensemble or an artifact as a function from images to logits.
 
-    The logits of an ensemble are logarithms of the mean probability of its members. Raises
-    `ModelError` as `open_model`, or if a member of an ensemble is missing or another.
+    Its card is of type `card_type`. The logits of an ensemble are logarithms of the mean
+    probability of its members. Raises `ModelError` as `open_model`, or if a member of an ensemble
+    is missing or another.
     """
     folder = model_folder(path)
     if not is_ensemble(folder):
-        return open_model(folder, SemanticCard, keras_logits, artifact_logits, threads)
-    card, members = _card_and_members(folder)
+        return open_model(folder, card_type, keras_logits, artifact_logits, threads)
+    card, members = _card_and_members(folder, card_type)
     return mean_logits([load_logits(member, threads) for member in members]), card
 
 
-def load_card(path: Path) -> SemanticCard:
+def load_card(path: Path, card_type: type[SemanticCard] = SemanticCard) -> SemanticCard:
     """The card of what `load_logits` would open, which is checked but not opened."""
-    return _card_and_members(model_folder(path))[0]
+    return _card_and_members(model_folder(path), card_type)[0]
 
 
 def keras_logits(model: Any) -> Logits:
@@ -167,14 +171,16 @@ def artifact_logits(
     return _only_output(artifact_function(folder, engine, threads))
 
 
-def _card_and_members(folder: Path) -> tuple[SemanticCard, list[Path]]:
+def _card_and_members(
+    folder: Path, card_type: type[SemanticCard]
+) -> tuple[SemanticCard, list[Path]]:
     """Card of a model, and the folders of its members, all checked."""
     if is_artifact(folder):
-        _, _, card = open_artifact(folder, SemanticCard)
+        _, _, card = open_artifact(folder, card_type)
     elif is_ensemble(folder):
-        card = SemanticCard.read(folder / CARD_FILE)
+        card = card_type.read(folder / CARD_FILE)
     else:
-        card = checked_card(folder, SemanticCard)
+        card = checked_card(folder, card_type)
     return card, read_members(folder, card) if is_ensemble(folder) else []
 
 
@@ -206,11 +212,13 @@ def mean_logits(members: Sequence[tuple[Logits, SemanticCard]]) -> Logits:
 def activate(logits: np.ndarray, shape: tuple[int, ...], card: SemanticCard) -> np.ndarray:
     """Probabilities float32 `(b, h, w, classes)` from logits, divided by the card's temperature.
 
+    Those of a pixel add up to one, unless classes overlap.
+
     The logits are `(b, h, w, classes)`, or `(b, h, w, 1)` with that of the second of two classes;
     `ModelError` if they do not fit `shape`, the `(b, h, w)` of the images.
     """
     num_classes = card.labels.num_classes
-    single = num_classes == 2 and logits.shape == (*shape, 1)
+    single = num_classes == 2 and not card.overlapping and logits.shape == (*shape, 1)
     if not single and logits.shape != (*shape, num_classes):
         raise ModelError(
             f"The model returns logits of shape {logits.shape} for images of shape {shape}, but "
@@ -218,6 +226,8 @@ def activate(logits: np.ndarray, shape: tuple[int, ...], card: SemanticCard) -> 
         )
     # Plane by plane: NumPy is slow along a short last axis.
     planes = np.divide(np.moveaxis(logits, -1, 0), card.temperature, dtype=np.float32, order="C")
+    if card.overlapping:
+        return np.ascontiguousarray(np.moveaxis(expit(planes), 0, -1))
     if single:
         planes = np.concatenate([np.zeros_like(planes), planes])
     planes -= planes.max(axis=0)

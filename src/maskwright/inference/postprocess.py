@@ -62,6 +62,14 @@ def clean(
     return cleaned
 
 
+def clean_layers(layers: np.ndarray, card: SemanticCard) -> np.ndarray:
+    """As `clean`, of each class of `(h, w, classes)` alone, with 0 as its background."""
+    steps = postprocessing_of(card)
+    if not any(steps.values()):
+        return layers
+    return np.stack([clean(layer, **steps) for layer in np.moveaxis(layers, -1, 0)], axis=-1)
+
+
 def removes(min_area_px: int, keep_largest: bool) -> bool:
     """Whether any component may be removed; each has at least a pixel."""
     return min_area_px > 1 or keep_largest

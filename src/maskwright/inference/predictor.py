@@ -14,7 +14,7 @@ from maskwright.export.engines import ALONE, Threads
 from maskwright.export.runtime import activate, load_logits
 from maskwright.inference.adjustments import Adjustments, adjusted_card
 from maskwright.inference.pixels import checked_image, fit_range, model_pixels
-from maskwright.inference.postprocess import clean, cleaning_of
+from maskwright.inference.postprocess import clean, clean_layers, cleaning_of
 from maskwright.inference.tiling import is_whole, padded, predict_tiled, resized_strips
 from maskwright.instances import Instances
 from maskwright.model_card import ModelCard, SemanticCard
@@ -35,7 +35,7 @@ class Prediction:
 
     Args:
         labels: Class of each pixel, int32 `(h, w)`, in the size of the image, after
-            post-processing.
+            post-processing; of classes that overlap, uint8 `(h, w, classes)`, 1 in their pixels.
         probabilities: float32 `(h, w, classes)` before threshold and post-processing, where they
             were requested.
         instances: Number of the object of each pixel, int32 `(h, w)`, 0 for none.
@@ -87,12 +87,17 @@ class Predictor:
         self.card = card
 
     @classmethod
-    def load(cls, path: str | Path, threads: Threads = ALONE) -> "Predictor":
+    def load(
+        cls,
+        path: str | Path,
+        threads: Threads = ALONE,
+        card_type: type[SemanticCard] = SemanticCard,
+    ) -> "Predictor":
         """Predictor of a run, an ensemble or an exported model; `ModelError` where there is none.
 
-        `threads` are those of an engine other than TensorFlow.
+        `threads` are those of an engine other than TensorFlow, `card_type` that of the task.
         """
-        return cls(*load_logits(Path(path), threads))
+        return cls(*load_logits(Path(path), threads, card_type))
 
     def adjusted(self, **changes: Unpack[Adjustments]) -> "Predictor":
         """The same model with other values on its card; see `adjusted_card`."""
@@ -180,20 +185,33 @@ class Predictor:
     ) -> Prediction:
         """Labels of an image of `size` from its probabilities in strips `(rows, w, classes)`."""
         card = self.card
-        labels = np.empty(size, np.uint8)
+        layers = (card.labels.num_classes,) if card.overlapping else ()
+        labels = np.empty((*size, *layers), np.uint8)
         values = np.empty((*size, card.labels.num_classes), np.float32) if probabilities else None
         top = 0
         for strip in strips:
             rows = slice(top, top + len(strip))
-            labels[rows] = most_probable(strip, card.threshold, card.background)
+            labels[rows] = (
+                above_thresholds(strip, card)
+                if card.overlapping
+                else most_probable(strip, card.threshold, card.background)
+            )
             if values is not None:
                 values[rows] = strip
             top = rows.stop
+        if card.overlapping:
+            return Prediction(clean_layers(labels, card), values)
         cleaned = clean(labels, **cleaning_of(card))
         return Prediction(cleaned.astype(np.int32), values)
 
     def _pixels(self, images: np.ndarray) -> np.ndarray:
         return model_pixels(images, self.card)
+
+
+def above_thresholds(probabilities: np.ndarray, card: Any) -> np.ndarray:
+    """Layers uint8 `(h, w, classes)`, 1 from the thresholds on a `MultilabelCard` on."""
+    thresholds = card.thresholds if card.threshold is None else card.threshold
+    return (probabilities >= np.asarray(thresholds, np.float32)).astype(np.uint8)
 
 
 def most_probable(

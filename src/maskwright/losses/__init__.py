@@ -2,6 +2,7 @@
 
 from maskwright.losses.compose import Sum, loss, parse
 from maskwright.losses.geometry import Boundary, CenterlineDice
+from maskwright.losses.multilabel import Multilabel
 from maskwright.losses.overlap import Dice, FocalTversky, Lovasz, Tversky
 from maskwright.losses.pixel import LOSSES, CrossEntropy, Focal, HardPixels, MaskLoss
 
@@ -16,6 +17,7 @@ __all__ = [
     "HardPixels",
     "Lovasz",
     "MaskLoss",
+    "Multilabel",
     "Sum",
     "Tversky",
     "loss",

@@ -10,7 +10,14 @@ from maskwright.metrics.calibration import (
     expected_calibration_error,
     fit_temperature,
 )
-from maskwright.metrics.confusion import Scores, confusion, scores, tally, tally_scores
+from maskwright.metrics.confusion import (
+    Scores,
+    confusion,
+    layer_tally,
+    scores,
+    tally,
+    tally_scores,
+)
 from maskwright.metrics.curves import (
     average_precision,
     precision_recall_curve,
@@ -32,6 +39,7 @@ __all__ = [
     "decision_scores",
     "expected_calibration_error",
     "fit_temperature",
+    "layer_tally",
     "paired_difference",
     "precision_recall_curve",
     "roc_auc",

@@ -65,6 +65,21 @@ def confusion(truth: np.ndarray, predicted: np.ndarray, num_classes: int) -> np.
     return counts.reshape(num_classes, num_classes).astype(np.int64)
 
 
+def layer_tally(truth: np.ndarray, predicted: np.ndarray) -> np.ndarray:
+    """As `tally`, int64 `(3, classes)`, of classes that overlap.
+
+    Both masks are `(h, w, classes)`, 1 in the pixels of a class; pixels whose truth is
+    `IGNORE_LABEL` are not counted. `DataError` if shapes differ.
+    """
+    if truth.shape != predicted.shape:
+        raise DataError(
+            f"Expected masks of equal size and classes; received a ground truth of {truth.shape} "
+            f"and a prediction of {predicted.shape}."
+        )
+    inside, guess = truth == 1, (predicted == 1) & (truth != IGNORE_LABEL)
+    return np.stack([m.sum(axis=(0, 1), dtype=np.int64) for m in (inside, guess, inside & guess)])
+
+
 def tally(counts: np.ndarray) -> np.ndarray:
     """Sizes of truth, prediction and overlap of each class, `(…, 3, classes)`.
 

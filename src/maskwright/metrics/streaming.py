@@ -34,6 +34,21 @@ def count(
     return ops.cast(counts, "int64")
 
 
+def count_layers(labels: Tensor, logits: Tensor, ignore_label: int | None = IGNORE_LABEL) -> Tensor:
+    """Sizes of truth, prediction and overlap of classes that overlap, int64 `(3, classes)`.
+
+    Labels are 0, 1 or `ignore_label`, logits those of single classes, 0 and more for the class;
+    both `(batch, height, width, classes)`. The result is a tally, as `metrics.tally` makes it.
+    """
+    labels = ops.cast(labels, "int32")
+    counted = (labels == 0) | (labels == 1)
+    if ignore_label is not None:
+        counted &= labels != ignore_label
+    truth, guess = counted & (labels == 1), counted & (logits >= 0)
+    masks = ops.stack([truth, guess, truth & guess])
+    return ops.sum(ops.cast(masks, "int64"), axis=(1, 2, 3))
+
+
 def _classes(logits: Tensor) -> Tensor:
     """First class of the highest logit, int32 `(batch, pixels)`; on a CPU faster than `argmax`."""
     if logits.shape[-1] == 1:

@@ -15,7 +15,7 @@ from maskwright.model_card.base import (
     read_task,
     was_stopped,
 )
-from maskwright.model_card.cards import InstanceCard, RegionCard, SemanticCard
+from maskwright.model_card.cards import InstanceCard, MultilabelCard, RegionCard, SemanticCard
 from maskwright.model_card.postprocessing import STEPS, PostprocessingArguments, postprocessing_of
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "STEPS",
     "InstanceCard",
     "ModelCard",
+    "MultilabelCard",
     "PostprocessingArguments",
     "RegionCard",
     "SemanticCard",

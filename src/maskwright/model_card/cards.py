@@ -38,12 +38,14 @@ class SemanticCard(Postprocessing, _PixelCard):
 
     task: ClassVar[str] = "semantic"
     command: ClassVar[str] = "maskwright train"
+    overlapping: ClassVar[bool] = False
+    """Whether a pixel may belong to several classes, each of which has a layer of its own."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
         for name in ("threshold", "fill_holes_px"):
             value = getattr(self, name)
-            if self.background is None and value not in (None, 0):
+            if self.background is None and not self.overlapping and value not in (None, 0):
                 expected = "must be nothing: the model has several classes and none is a background"
                 raise wrong_value(name, expected, value)
 
@@ -53,6 +55,31 @@ class SemanticCard(Postprocessing, _PixelCard):
         if self.labels.background is None and self.labels.num_classes <= 2:
             return 0
         return self.labels.background
+
+
+@dataclass(frozen=True, kw_only=True)
+class MultilabelCard(SemanticCard):
+    """Card of a model that decides for every pixel on each class alone; none is a background.
+
+    Args:
+        thresholds: Probability from which a pixel belongs to each class.
+        threshold: In place of them, one for all classes; `None` for `thresholds`.
+    """
+
+    task: ClassVar[str] = "multilabel"
+    overlapping: ClassVar[bool] = True
+
+    thresholds: tuple[Share, ...]
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if len(self.thresholds) != self.labels.num_classes:
+            expected = f"must have one value for each of {self.labels.num_classes} classes"
+            raise wrong_value("thresholds", expected, self.thresholds)
+
+    @property
+    def background(self) -> None:
+        """No class: what belongs to none is the background."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -73,18 +73,21 @@ def open_masks(
     threads: Threads,
     worth_preparing: Callable[[], bool],
     on_message: Callable[[str], None],
+    task: ExportTask = EXPORT,
 ) -> Predictor:
-    """Predictor in the fastest engine that is installed.
+    """Predictor of a model of a task in the fastest engine that is installed.
 
     `worth_preparing` is asked of a run of which nothing was prepared.
     """
     trained = (folder / MODEL_FILE).is_file() and (folder / CARD_FILE).is_file()
-    if not trained or is_ensemble(folder) or read_task(folder / CARD_FILE) != SemanticCard.task:
-        return Predictor.load(folder, threads)
+    if not trained or is_ensemble(folder) or read_task(folder / CARD_FILE) != task.card.task:
+        return Predictor.load(folder, threads, task.card)
     from maskwright.export.engine_cache import open_prepared, prepare
 
-    prepared = open_prepared(folder, threads)
+    prepared = open_prepared(folder, threads, task.card)
     if prepared is None and worth_preparing():
-        prepare(folder, EXPORT, on_message)
-        prepared = open_prepared(folder, threads)
-    return Predictor.load(folder, threads) if prepared is None else Predictor(*prepared)
+        prepare(folder, task, on_message)
+        prepared = open_prepared(folder, threads, task.card)
+    if prepared is None:
+        return Predictor.load(folder, threads, task.card)
+    return Predictor(*prepared)
