@@ -34,7 +34,7 @@ MAY_NEED_TENSORFLOW = (
     *("tasks.instances.learning.batches", "tasks.instances.learning.objective"),
     *("tasks.instances.training", "tasks.regions.training", "tasks.regions.learning.objective"),
     "tasks.regions.learning.batches",
-    "tasks.semantic.training",
+    *("tasks.semantic.training", "tasks.multilabel.training"),
 )
 
 

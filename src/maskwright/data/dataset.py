@@ -37,6 +37,7 @@ class DataSet:
         dtype: Of the images, `"uint8"`, `"uint16"` or `"float32"`.
         instances: Whether objects are numbered, by the masks or by files beside them.
         components: Whether the connected components of each class are its objects.
+        multilabel: Whether a pixel may belong to several classes; see `data.layers`.
         stated: Keys of data.yaml on where files are and how they are divided.
         case_from: Where the cases come from: name of a column, pattern, or `"folder"`; `""` where
             each sample is a case of its own.
@@ -58,6 +59,7 @@ class DataSet:
     notes: tuple[Note, ...] = field(default=(), compare=False)
     instances: bool = False
     components: bool = False
+    multilabel: bool = False
     skipped: tuple[SkippedFile, ...] = field(default=(), compare=False)
     stated: Mapping[str, Any] = field(default_factory=dict, compare=False)
     case_from: str = ""
@@ -153,15 +155,6 @@ class DataSet:
             labels[~seen] = IGNORE_LABEL
         return labels
 
-    def read_layers(self, sample: Sample) -> np.ndarray:
-        """Where each class is, boolean `(h, w, classes)`; classes of files of their own overlap."""
-        labels = self.read_mask(sample)
-        layers = labels[..., None] == np.arange(self.labels.num_classes)
-        for place, label in enumerate(map(self.labels.names.index, sample.classes)):
-            inside = (self._decode(sample, place)[1] == label) & (labels != IGNORE_LABEL)
-            layers[..., label] |= inside if label else False
-        return layers
-
     def _decode(self, sample: Sample, place: int) -> tuple[RawMask, np.ndarray]:
         """One mask file of a sample as it is, and its labels `(h, w)` int32."""
         raw = self._read_raw(sample, sample.masks[place])
@@ -175,9 +168,13 @@ class DataSet:
         if not sample.masks:  # no object in the image, so that no mask states the size
             header = self.header(sample.image)
             return np.zeros((header.height, header.width), np.int32)
-        united = self._decode(sample, 0)[1]
-        for place, path in enumerate(sample.masks[1:], start=1):
-            labels = self._decode(sample, place)[1]
+        decoded = [
+            (self._decode(sample, place)[1], path) for place, path in enumerate(sample.masks)
+        ]
+        if self.multilabel:  # no class is hidden by a larger one
+            decoded.sort(key=lambda item: -np.count_nonzero(item[0]))
+        united = decoded[0][0]
+        for labels, path in decoded[1:]:
             if labels.shape != united.shape:
                 raise DataError(sizes_differ(sample.masks[0], united.shape, path, labels.shape))
             united = np.where(labels > 0, labels, united)

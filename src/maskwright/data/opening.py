@@ -10,7 +10,7 @@ from maskwright.data.dataset import DataSet
 from maskwright.data.duplicates import unite_duplicates as unite
 from maskwright.data.encodings.evidence import lossy_masks
 from maskwright.data.readers.class_files import read_class_files
-from maskwright.data.readers.description import READING, Description, write_description
+from maskwright.data.readers.description import MULTILABEL, READING, Description, write_description
 from maskwright.data.readers.leftovers import settle_leftovers
 from maskwright.data.readers.mask_fit import nodata_remarks
 from maskwright.data.readers.probe import classes_by_sample, probe
@@ -19,7 +19,7 @@ from maskwright.data.readers.stated_encoding import encoding_of, stated_meanings
 from maskwright.data.readers.tables import add_instance_files, assign_cases
 from maskwright.data.samples import Doubt, Note, SkippedFile, counted
 from maskwright.data.splits import assign_splits, make_fold
-from maskwright.errors import DataError
+from maskwright.errors import ConfigError, DataError
 
 _MAX_GROUPS = 3  # of copies that a note names
 
@@ -110,6 +110,8 @@ def open_with_doubts(source: str | Path, **options: Unpack[OpenOptions]) -> Data
         *probed.fit.remarks,
         *nodata_remarks(contents, stated_meanings(description)),
     ]
+    if description.overlap is not None:
+        _check_overlap(probed.samples, description.overlap, root)
     samples, case_from = assign_cases(root, probed.samples, layout, group_by)
     if encoding.kind == "objects":
         instances = description.objects != "united"
@@ -153,6 +155,7 @@ def open_with_doubts(source: str | Path, **options: Unpack[OpenOptions]) -> Data
         ),
         instances=instances,
         components=description.objects == "components",
+        multilabel=description.overlap == MULTILABEL,
         skipped=skipped,
         stated=stated,
         case_from=case_from,
@@ -161,6 +164,17 @@ def open_with_doubts(source: str | Path, **options: Unpack[OpenOptions]) -> Data
         doubts=(*layout.doubts, *doubts, *(r for r in remarks if isinstance(r, Doubt))),
         fit=probed.fit.fit,
     )
+
+
+def _check_overlap(samples: Sequence[Sample], overlap: object, root: Path) -> None:
+    """Raise `ConfigError` where `overlap` is stated of masks in which classes cannot overlap."""
+    listed = overlap == MULTILABEL and all(s.instances or not s.masks for s in samples)
+    if not listed and not any(sample.classes for sample in samples):
+        raise ConfigError(
+            f"data.yaml states `overlap`, but a pixel of the masks in {root} has one class; "
+            f"expected a mask file for each class, such as `masks: {{organ: 'masks/organ/*', "
+            f"vessel: 'masks/vessel/*'}}`, or annotations of objects: name those, or leave it out."
+        )
 
 
 def write_yaml(dataset: DataSet, path: str | Path) -> None:

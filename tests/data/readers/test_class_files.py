@@ -5,6 +5,7 @@ import tifffile
 from drawing_classes import COUNT, NAMES, check_labels, draw_image, draw_mask, labels_of
 from drawing_samples import draw
 from maskwright.data import open_dataset
+from maskwright.data.layers import layer_labels, read_layers
 from maskwright.data.opening import open_with_doubts, write_yaml
 from maskwright.data.readers.manifest import write_manifest
 from maskwright.errors import ConfigError, DataError
@@ -42,9 +43,10 @@ def test_a_folder_or_file_for_each_class(tmp_path, image, mask):
     check_labels(dataset, NAMES)
     assert not dataset.instances
     sample = dataset.samples[0]
-    layers = dataset.read_layers(sample)
-    assert layers.dtype == bool
-    assert (layers.argmax(axis=2) == dataset.read_mask(sample)).all()
+    layers = read_layers(dataset, sample)[1]
+    for place, name in enumerate(layer_labels(dataset.labels).names):
+        label = dataset.labels.names.index(name)
+        assert (layers[..., place] == (dataset.read_mask(sample) == label)).all()
     write_yaml(dataset, tmp_path / "data.yaml")
     again = open_dataset(tmp_path)
     assert (again.samples, again.labels) == (dataset.samples, dataset.labels)
@@ -96,7 +98,7 @@ def test_overlapping_classes_are_a_doubt_that_an_order_settles(tmp_path):
     (tmp_path / "data.yaml").write_text("overlap: [scratch, any, dent, rust]\n")
     dataset = open_dataset(tmp_path)
     check_labels(dataset, ("background", "any", "dent", "rust", "scratch"), lambda n: labels_of(n))
-    assert dataset.read_layers(dataset.samples[0]).sum(axis=2).max() == 2
+    assert read_layers(dataset, dataset.samples[0])[1].sum(axis=2).max() == 2
     (tmp_path / "data.yaml").write_text("masks: masks/any\n")
     assert open_dataset(tmp_path).labels.names == ("background", "foreground")
 

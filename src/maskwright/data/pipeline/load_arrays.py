@@ -13,6 +13,7 @@ import numpy as np
 
 from maskwright.data import DataSet, Sample
 from maskwright.data.geometry import resize_image, resize_labels
+from maskwright.data.layers import Combinations, read_layers
 from maskwright.data.parallel import in_threads
 from maskwright.data.pipeline.arrays import MEMORY_LIMIT_MB, Arrays, starts_of
 from maskwright.errors import DataError
@@ -29,6 +30,14 @@ class _Plan:
     samples: Sequence[Sample]
     sizes: np.ndarray
     skip_unreadable: bool
+    combinations: Combinations | None
+
+    def read(self, sample: Sample) -> tuple[np.ndarray, np.ndarray]:
+        """Image, and labels or numbers of combinations `(h, w)`."""
+        if self.combinations is None:
+            return self.dataset.read(sample)
+        image, layers = read_layers(self.dataset, sample)
+        return image, self.combinations.numbers(layers)
 
     @property
     def area(self) -> int:
@@ -49,6 +58,7 @@ def load(
     memory_limit_mb: float = MEMORY_LIMIT_MB,
     cache_dir: Path | None = None,
     skip_unreadable: bool = False,
+    combinations: Combinations | None = None,
 ) -> Arrays:
     """Decode every sample once and keep it at working size; `DataError` where that fails.
 
@@ -59,6 +69,7 @@ def load(
             call for unchanged files reads them.
         cache_dir: `None` for `~/.cache/maskwright`. It can be deleted when no training runs.
         skip_unreadable: Skip samples that cannot be read; `Arrays.skipped` says why.
+        combinations: Those of classes that overlap, whose numbers are kept in place of labels.
     """
     if not samples:
         raise DataError("There is no sample to load; the split is empty.")
@@ -66,7 +77,7 @@ def load(
         sizes = np.array(list(in_threads(partial(_measure, dataset), samples, "Reading sizes")))
     else:
         sizes = np.tile(np.array(size, np.int64), (len(samples), 1))
-    plan = _Plan(dataset, samples, sizes, skip_unreadable)
+    plan = _Plan(dataset, samples, sizes, skip_unreadable, combinations)
     if plan.megabytes <= memory_limit_mb:
         pixels = np.empty(plan.area * dataset.channels, dataset.dtype)
         labels = np.empty(plan.area, np.uint8)
@@ -123,7 +134,7 @@ def _decode(
     try:
         if height == 0:
             plan.dataset.header(sample.image)
-        image, mask = plan.dataset.read(sample)
+        image, mask = plan.read(sample)
         if image.dtype != pixels.dtype and pixels.dtype != np.float32:
             raise DataError(
                 f"{sample.image} holds {image.dtype} where most images hold {pixels.dtype}; "
@@ -167,6 +178,8 @@ def _key(plan: _Plan) -> str:
     settings = (_FORMAT, dataset.channels, dataset.dtype, dataset.encoding, plan.skip_unreadable)
     classes = [sample.classes for sample in plan.samples]
     digest = hashlib.sha256(repr((settings, dataset.fit, dataset.labels.names, classes)).encode())
+    if plan.combinations is not None:
+        digest.update(plan.combinations.codes.tobytes())
     digest.update(plan.sizes.tobytes())
     for path in (path for sample in plan.samples for path in _files(sample)):
         state = path.stat() if path.exists() else None

@@ -14,7 +14,7 @@ from maskwright.data.encodings import ClassMap, Encoding, MaskContents
 from maskwright.data.encodings.contents import MANY_VALUES
 from maskwright.data.encodings.gray_masks import HALF
 from maskwright.data.parallel import in_threads
-from maskwright.data.readers.description import Description
+from maskwright.data.readers.description import MULTILABEL, Description
 from maskwright.data.samples import Doubt, Sample, counted, examples, first_few
 from maskwright.errors import ConfigError, DataError
 from maskwright.imageio import natural_key, read_mask
@@ -50,7 +50,8 @@ def read_class_files(
         )
     names = _names(samples, class_map, description)
     painted = [name for name in names if name.casefold() not in BACKGROUND_NAMES]
-    order = list(description.overlap or painted)
+    multilabel = description.overlap == MULTILABEL
+    order = painted if multilabel else list(description.overlap or painted)
     if sorted(order) != sorted(painted):
         raise ConfigError(
             f"data.yaml states the order {', '.join(order)} under `overlap`; expected each of the "
@@ -65,7 +66,10 @@ def read_class_files(
         f"Each mask file shows one class ({first_few(painted, 8)}): what is "
         f"{'not 0' if threshold == 1 else f'at least {threshold}'} belongs to it"
     )
-    explanation += f"; where they overlap, {order[-1]} is on top" if description.overlap else ""
+    if multilabel:
+        explanation += "; where they overlap, pixels belong to all of their classes"
+    elif description.overlap:
+        explanation += f"; where they overlap, {order[-1]} is on top"
     rank = {name: place for place, name in enumerate([*names, *order])}
     colors = _colors(names, class_map)
     return ClassFiles(
@@ -175,8 +179,9 @@ def _overlaps(samples: Sequence[Sample], names: Sequence[str], encoding: Encodin
             "overlapping_classes",
             f"Masks of several classes overlap in {counted(images, 'image')}, most those of {a} "
             f"and {b} ({most:,} px), but a pixel has one class.{twins}",
-            f"Write `overlap: [{', '.join(names)}]` into data.yaml, in the order in which the "
-            f"classes are painted, the last on top; or name one of them under `masks`.",
+            f"Write `overlap: multilabel` into data.yaml if a pixel may belong to several, or "
+            f"`overlap: [{', '.join(names)}]`, in the order in which the classes are painted, the "
+            f"last on top; or name one of them under `masks`.",
         )
     ]
 

@@ -19,6 +19,10 @@ READING = PLACES | {"field_of_view", "pair_by", "unannotated", "overlap"}
 """Keys on which files are read, and how they belong together."""
 
 
+MULTILABEL = "multilabel"
+"""Value of `overlap` where a pixel may belong to several classes."""
+
+
 class Description(BaseModel):
     """Keys of a data.yaml; all may be omitted, and what is omitted is inferred from the files."""
 
@@ -35,10 +39,10 @@ class Description(BaseModel):
     pair_by: Literal["name", "order"] | None = Field(
         default=None, description="Whether images and masks belong together by name or by order."
     )
-    overlap: list[str] | None = Field(
+    overlap: Literal["multilabel"] | list[str] | None = Field(
         default=None,
-        description="Names of classes that have a mask file each, in the order in which they are "
-        "painted, the last on top.",
+        description="multilabel where a pixel may belong to several classes, or names of classes "
+        "that have a mask file each, in the order in which they are painted, the last on top.",
     )
     manifest: str | None = Field(default=None, description="CSV file that lists images and masks.")
     splits: dict[str, str | list[str]] | None = Field(

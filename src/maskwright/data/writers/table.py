@@ -56,6 +56,13 @@ def convert_dataset(
         DataError: If the format cannot hold the data set, or a file of it cannot be read.
     """
     check_target(out, to)
+    listed = all(sample.instances is not None for sample in dataset.samples)
+    if dataset.multilabel and not (listed and WRITERS[to].objects):
+        raise DataError(
+            f"The classes of {dataset.root} overlap, and a pixel has one class in the format {to}; "
+            f"state `overlap: [{', '.join(dataset.labels.names[1:])}]` in data.yaml, the last on "
+            f"top, to write it so."
+        )
     if ignored_as_background:
         dataset = _without_ignored(dataset)
     if out.is_dir():

@@ -54,10 +54,13 @@ def resolve_config(
     return config, dataset
 
 
-def _training(config: TrainConfig, data: str | Path, options: "TrainOptions") -> Prepare:
-    from maskwright.tasks.semantic.training import prepare
+def train_masks(config: TrainConfig, data: str | Path, options: "TrainOptions") -> Prepare:
+    """As `Task.training`; the data tell whether classes overlap."""
+    from maskwright.tasks.multilabel import training as overlapping
+    from maskwright.tasks.semantic import training
 
     resolved, dataset = resolve_config(config, data, options)
+    prepare = overlapping.prepare if dataset.multilabel else training.prepare
     return partial(prepare, dataset, resolved, options)
 
 
@@ -69,7 +72,7 @@ def _report(evaluation: SemanticEvaluation | Comparison) -> Report:
 
 SEMANTIC = Task(
     export=EXPORT,
-    training=_training,
+    training=train_masks,
     load=Predictor.load,
     plan_folder=plan_images_or_volumes,
     evaluate=evaluate_run,

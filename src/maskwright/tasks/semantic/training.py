@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from functools import partial
 from importlib import metadata
+from typing import Any
 
 import keras
 import numpy as np
@@ -11,6 +12,7 @@ import tensorflow as tf
 from maskwright.config import TrainConfig
 from maskwright.data.dataset import DataSet
 from maskwright.data.geometry import cut_image, cut_labels
+from maskwright.data.layers import Combinations
 from maskwright.data.pipeline.arrays import Arrays, class_weights, rare_class_weights
 from maskwright.data.pipeline.batches import eval_batches, train_batches
 from maskwright.data.pipeline.load_arrays import load
@@ -86,20 +88,8 @@ def prepare(
     dataset: DataSet, config: TrainConfig, options: TrainOptions, synchronized: bool
 ) -> TrainingSetup:
     """Decode the `train` split and, if there is one, the `val` split; describe model and task."""
-    size = None if config.size == "auto" else config.size
-
-    def decode(split: str) -> Arrays:
-        samples = [s for s in dataset.samples if s.split == split]
-        limit, skip = config.memory_limit_mb, config.skip_unreadable
-        arrays = load(dataset, samples, size, limit, skip_unreadable=skip)
-        for reason in arrays.skipped:
-            options.on_message(Alert(f"skipped: {reason}"))
-        return arrays
-
-    train = decode("train")
-    has_validation = any(s.split == "val" and s.masks for s in dataset.samples)
-    validation = decode("val") if has_validation else None
-    labels, fingerprint = dataset.labels, train.fingerprint()
+    train, validation = decode(dataset, config, options)
+    labels = dataset.labels
     task = segmentation(
         loss(config.loss, smoothing=config.smoothing),
         train,
@@ -111,21 +101,7 @@ def prepare(
         auxiliary_weight=auxiliary_loss_weight(config),
     )
     # Made before training, so that a value it refuses is reported at once.
-    card = SemanticCard(
-        labels=labels,
-        channels=train.channels,
-        dtype=train.dtype,
-        size=size,
-        tile=None if config.size or not config.crop else max(config.crop),
-        threshold=config.threshold,
-        value_range=train.value_range,
-        percentiles=pixel_percentiles(train.sample[0]),
-        symmetries=make_augmentation(config).symmetries,
-        **postprocessing_of(config),
-        model_sha256="",
-        version=metadata.version("maskwright"),
-        data=fingerprint,
-    )
+    card = SemanticCard(labels=labels, threshold=config.threshold, **card_values(config, train))
     return TrainingSetup(
         task=task,
         network=describe_model(config, train, labels.num_classes, synchronized),
@@ -137,6 +113,49 @@ def prepare(
         previews=partial(_previews, validation or train, labels, config.crop),
         preview_columns=("image", "ground truth", "predicted"),
     )
+
+
+def decode(
+    dataset: DataSet,
+    config: TrainConfig,
+    options: TrainOptions,
+    combinations: Combinations | None = None,
+) -> tuple[Arrays, Arrays | None]:
+    """Samples for training and, if there are any, for validation; arguments as of `load`."""
+    size = None if config.size == "auto" else config.size
+    arrays: dict[str, Arrays] = {}
+    for split in ("train", "val"):
+        samples = [s for s in dataset.samples if s.split == split]
+        if split == "val" and not any(s.masks for s in samples):
+            continue
+        arrays[split] = load(
+            dataset,
+            samples,
+            size,
+            config.memory_limit_mb,
+            skip_unreadable=config.skip_unreadable,
+            combinations=combinations,
+        )
+        for reason in arrays[split].skipped:
+            options.on_message(Alert(f"skipped: {reason}"))
+    return arrays["train"], arrays.get("val")
+
+
+def card_values(config: TrainConfig, train: Arrays) -> dict[str, Any]:
+    """Fields of a card of masks but labels and thresholds."""
+    return {
+        "channels": train.channels,
+        "dtype": train.dtype,
+        "size": None if config.size == "auto" else config.size,
+        "tile": None if config.size or not config.crop else max(config.crop),
+        "value_range": train.value_range,
+        "percentiles": pixel_percentiles(train.sample[0]),
+        "symmetries": make_augmentation(config).symmetries,
+        **postprocessing_of(config),
+        "model_sha256": "",
+        "version": metadata.version("maskwright"),
+        "data": train.fingerprint(),
+    }
 
 
 def _previews(

@@ -12,7 +12,7 @@ from maskwright.data.readers.annotations.draw import FORMAT_VERSION, draw_all
 from maskwright.data.readers.annotations.files import ImageFiles, files_below
 from maskwright.data.readers.base import Place, Reader, Recognition
 from maskwright.data.readers.conversion import convert
-from maskwright.data.readers.description import PLACES, Description
+from maskwright.data.readers.description import MULTILABEL, PLACES, Description
 from maskwright.data.samples import Doubt, Note
 from maskwright.errors import DataError
 
@@ -109,6 +109,7 @@ def _convert(form: AnnotationFormat, place: Place) -> Place:
             annotations = form.read(source)
             settle_boxes(annotations, description.boxes, path)
             join_repeated(annotations, stated is not None)
+            annotations.separate |= description.overlap == MULTILABEL
             return draw_all(folder, path, annotations, labels_of(annotations, path, description))
 
     return convert(

@@ -1,0 +1,1 @@
+"""Multilabel segmentation: classes that overlap, each decided on alone."""
