@@ -86,8 +86,8 @@ class Labels:
         overlap, `(h, w, classes)` with 1 in their pixels, later ones are blended with earlier ones.
         """
         if mask.ndim == 3:
-            for label in range(self.num_classes):
-                layer = np.where(mask[..., label] == 1, label, IGNORE_LABEL)
+            for place in range(self.num_classes):
+                layer = np.where(mask[..., place] == 1, place, IGNORE_LABEL)
                 image = self.overlay(image, layer, opacity)
             return image
         labels = np.clip(mask, 0, IGNORE_LABEL).astype(np.uint8)

@@ -15,6 +15,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 import maskwright
+from drawing_layers import draw_layers
 from drawing_regions import disc_image, draw_discs
 from maskwright.errors import ConfigError, MaskwrightError, ModelError, StoppedError
 from maskwright.evaluation.reports.write import terminal_table, to_dict
@@ -36,11 +37,13 @@ SHARED = {
 TRAIN = {
     "semantic": (maskwright.train, {"size": 32}),
     "instances": (maskwright.train, {"objects": "centers", "crop": 32}),
+    "multilabel": (maskwright.train, {"size": 32}),
     "regions": (maskwright.train_regions, {"size": 16, "positive": "bright", "variants": 1}),
 }
 # What a task cannot do, and what it says of it.
 REFUSED = {
     "instances": {"flips": True},
+    "multilabel": {},
     "regions": {},
     "semantic": {},
 }
@@ -51,8 +54,17 @@ def settings(name):
 
 
 @pytest.fixture(scope="module")
-def data(tmp_path_factory):
-    return draw_discs(tmp_path_factory.mktemp("tasks") / "data", 16, discs=2)
+def data_of(tmp_path_factory):
+    """Data set of each task."""
+    folder = tmp_path_factory.mktemp("tasks")
+    discs = draw_discs(folder / "data", 16, discs=2)
+    layers = draw_layers(folder / "layers", 16)
+    return {name: layers if name == "multilabel" else discs for name in TASKS}
+
+
+@pytest.fixture
+def data(data_of, name):
+    return data_of[name]
 
 
 @pytest.fixture(scope="module")
@@ -66,14 +78,14 @@ def images(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def runs(data, tmp_path_factory):
+def runs(data_of, tmp_path_factory):
     """A run of each task; that of regions brings the semantic one as its segmenter."""
     folder = tmp_path_factory.mktemp("runs")
     made = {}
     for name in TASKS:
         train, _ = TRAIN[name]
         extra = {"segmenter": str(made["semantic"])} if name == "regions" else {}
-        made[name] = train(data, folder / name, **settings(name), **extra).folder
+        made[name] = train(data_of[name], folder / name, **settings(name), **extra).folder
     return made
 
 
@@ -136,7 +148,7 @@ def test_evaluate_writes_the_same_files(runs, data, tmp_path, name):
 
 
 def test_compare_scores_two_runs_or_says_why_not(runs, data, tmp_path, name):
-    if name == "semantic":
+    if name in ("semantic", "multilabel"):
         comparison = maskwright.compare(runs[name], runs[name], data, out=tmp_path)
         assert np.nanmax(np.abs(comparison.gains)) == 0
         return
@@ -213,9 +225,17 @@ def test_a_model_is_served(artifacts, images, name):
     assert answer.status_code == 200, answer.text
 
 
-def test_commands_of_another_task_say_so(runs, data, tmp_path):
+def test_commands_of_another_task_say_so(runs, data_of, tmp_path):
     code = "from maskwright.cli import main; main()"
-    command = [sys.executable, "-c", code, "regions", "evaluate", runs["semantic"], data]
+    command = [
+        sys.executable,
+        "-c",
+        code,
+        "regions",
+        "evaluate",
+        runs["semantic"],
+        data_of["semantic"],
+    ]
     answer = subprocess.run([*map(str, command)], capture_output=True, text=True, check=False)
     assert answer.returncode == 1
     assert "is for the task semantic" in answer.stderr

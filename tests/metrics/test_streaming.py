@@ -4,7 +4,7 @@ import pytest
 import tensorflow as tf
 
 from maskwright.labels import IGNORE_LABEL
-from maskwright.metrics import confusion, layer_tally, scores
+from maskwright.metrics import confusion, layer_confusion, layer_tally, scores
 from maskwright.metrics.streaming import ConfusionMatrix, count, count_layers
 
 
@@ -71,4 +71,4 @@ def test_overlapping_classes_are_counted_alone():
     tally = np.asarray(count_layers(layers, logits))
     assert tally.tolist() == [[1, 2], [2, 2], [1, 1]]
     predicted = (logits[0] >= 0).astype(np.uint8)
-    assert layer_tally(layers[0], predicted).tolist() == tally.tolist()
+    assert layer_tally(layer_confusion(layers[0], predicted)).tolist() == tally.tolist()

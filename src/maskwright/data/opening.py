@@ -17,7 +17,7 @@ from maskwright.data.readers.probe import classes_by_sample, probe
 from maskwright.data.readers.resolve import list_samples
 from maskwright.data.readers.stated_encoding import encoding_of, stated_meanings, stated_values
 from maskwright.data.readers.tables import add_instance_files, assign_cases
-from maskwright.data.samples import Doubt, Note, SkippedFile, counted
+from maskwright.data.samples import Doubt, Note, Sample, SkippedFile, counted
 from maskwright.data.splits import assign_splits, make_fold
 from maskwright.errors import ConfigError, DataError
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -56,7 +57,7 @@ def prepare(run: Path, task: ExportTask, on_message: Callable[[str], None]) -> N
     if not installed:
         on_message('Prediction is several times as fast with: pip install "maskwright[onnx]"')
         return
-    card: SemanticCard = checked_card(run, task.card)
+    card: Any = checked_card(run, task.card)
     on_message(f"Exporting the model for {' and '.join(installed)}, once …")
     made: dict[Path, Logits] = {}
     try:

@@ -126,7 +126,10 @@ class FolderModel:
 
 @dataclass(frozen=True)
 class FolderResult:
-    """What became of the images, each in their order; an earlier run had written the skipped."""
+    """What became of the images, each in their order; an earlier run had written the skipped.
+
+    Paths are those of masks; of classes that overlap, those of `Job.mask`, which names an image.
+    """
 
     written: tuple[Path, ...]
     failed: tuple[Failure, ...]

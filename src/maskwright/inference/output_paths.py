@@ -1,12 +1,14 @@
 """Which files are written for which image: all different, and none of them an image itself."""
 
 import os
+import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from maskwright.data.samples import unique_ids
 from maskwright.errors import ConfigError, DataError
 from maskwright.imageio import IMAGE_SUFFIXES, find_images, make_folder
 from maskwright.imageio.files import SLIDE_SUFFIXES
@@ -25,7 +27,8 @@ class Job:
     """One image and the files to write for it; `None` for those that are not requested.
 
     The path of the mask names the image in the manifest, also where its mask is given and so not
-    written. A mask that ends in `.tif` is that of an image to be predicted by windows.
+    written. A mask that ends in `.tif` is that of an image to be predicted by windows. `layers` are
+    the masks of classes that overlap, written in its place.
     """
 
     image: Path
@@ -35,6 +38,7 @@ class Job:
     panoptic: Path | None = None
     polygons: Path | None = None
     mask_given: bool = False
+    layers: tuple[Path, ...] = ()
 
     @property
     def large(self) -> bool:
@@ -44,8 +48,8 @@ class Job:
     @property
     def files(self) -> tuple[Path, ...]:
         """Files to write."""
-        mask = None if self.mask_given else self.mask
-        paths = (mask, self.overlay, self.probabilities, self.panoptic, self.polygons)
+        mask = None if self.mask_given or self.layers else self.mask
+        paths = (*self.layers, mask, self.overlay, self.probabilities, self.panoptic, self.polygons)
         return tuple(path for path in paths if path is not None)
 
     def name(self, out: Path) -> str:
@@ -123,6 +127,12 @@ def plan_files(
                 )
     make_folder(out)
     return jobs
+
+
+def folder_names(names: Sequence[str]) -> list[str]:
+    """A name for a folder of each class, all different whatever the case of their letters."""
+    usable = [re.sub(r"[^\w+-]+", "_", name) for name in names]
+    return unique_ids([(name,) for name in usable])
 
 
 def describe(path: Path, reason: str) -> str:

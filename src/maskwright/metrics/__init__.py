@@ -13,6 +13,7 @@ from maskwright.metrics.calibration import (
 from maskwright.metrics.confusion import (
     Scores,
     confusion,
+    layer_confusion,
     layer_tally,
     scores,
     tally,
@@ -39,6 +40,7 @@ __all__ = [
     "decision_scores",
     "expected_calibration_error",
     "fit_temperature",
+    "layer_confusion",
     "layer_tally",
     "paired_difference",
     "precision_recall_curve",

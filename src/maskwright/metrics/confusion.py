@@ -65,29 +65,36 @@ def confusion(truth: np.ndarray, predicted: np.ndarray, num_classes: int) -> np.
     return counts.reshape(num_classes, num_classes).astype(np.int64)
 
 
-def layer_tally(truth: np.ndarray, predicted: np.ndarray) -> np.ndarray:
-    """As `tally`, int64 `(3, classes)`, of classes that overlap.
+def layer_confusion(truth: np.ndarray, predicted: np.ndarray) -> np.ndarray:
+    """Count pixels of classes that overlap: in or not, in truth and prediction.
 
     Both masks are `(h, w, classes)`, 1 in the pixels of a class; pixels whose truth is
-    `IGNORE_LABEL` are not counted. `DataError` if shapes differ.
+    `IGNORE_LABEL` are not counted. The result is int64 `(classes, 2, 2)`, with the truth in rows.
+    `DataError` if shapes differ.
     """
     if truth.shape != predicted.shape:
         raise DataError(
             f"Expected masks of equal size and classes; received a ground truth of {truth.shape} "
             f"and a prediction of {predicted.shape}."
         )
-    inside, guess = truth == 1, (predicted == 1) & (truth != IGNORE_LABEL)
-    return np.stack([m.sum(axis=(0, 1), dtype=np.int64) for m in (inside, guess, inside & guess)])
+    codes = np.where(truth == IGNORE_LABEL, 4, 2 * (truth == 1) + (predicted == 1))
+    layers = np.moveaxis(codes, -1, 0).reshape(truth.shape[-1], -1)
+    return np.stack([np.bincount(layer, minlength=5)[:4].reshape(2, 2) for layer in layers])
 
 
 def tally(counts: np.ndarray) -> np.ndarray:
     """Sizes of truth, prediction and overlap of each class, `(…, 3, classes)`.
 
-    All scores follow from these, and they take far less room than `counts`, `(…, classes,
-    classes)`, whose rows are true classes.
+    Of classes that overlap, see `layer_tally`. All scores follow from these, and they take far less
+    room than `counts`, `(…, classes, classes)`, whose rows are true classes.
     """
     overlap = np.diagonal(counts, axis1=-2, axis2=-1)
     return np.stack([counts.sum(-1), counts.sum(-2), overlap], axis=-2)
+
+
+def layer_tally(counts: np.ndarray) -> np.ndarray:
+    """As `tally`, `(3, classes)`, of what `layer_confusion` counts, `(classes, 2, 2)`."""
+    return np.stack([counts[:, 1].sum(-1), counts[..., 1].sum(-1), counts[:, 1, 1]])
 
 
 def scores(counts: np.ndarray) -> Scores:

@@ -50,6 +50,8 @@ class ModelCard:
 
     task: ClassVar[str]
     command: ClassVar[str]
+    overlapping: ClassVar[bool] = False
+    """Whether a pixel may belong to several classes, each of which has a layer of its own."""
 
     channels: PositiveInt
     dtype: Annotated[str, Field(pattern="^(uint8|uint16|float32)$")]

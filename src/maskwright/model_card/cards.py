@@ -38,8 +38,6 @@ class SemanticCard(Postprocessing, _PixelCard):
 
     task: ClassVar[str] = "semantic"
     command: ClassVar[str] = "maskwright train"
-    overlapping: ClassVar[bool] = False
-    """Whether a pixel may belong to several classes, each of which has a layer of its own."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

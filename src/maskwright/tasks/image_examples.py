@@ -1,11 +1,11 @@
 """Examples on which an exported model of images is compared, whatever its task."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from maskwright.data import DataSet
+from maskwright.data import DataSet, Sample
 from maskwright.data.geometry import cut_image, cut_labels, resize_image, resize_labels
 from maskwright.export.export_task import Example, PixelRange, drawn_image
 from maskwright.inference.pixels import model_pixels
@@ -42,15 +42,24 @@ def drawn_examples(card: ImageCard, pixel_range: PixelRange, model: Any) -> list
     return [{"image": resize_image(i, card.size), "size": np.array(size)} for i, size in pairs]
 
 
-def samples(card: ImageCard, dataset: DataSet, split: str) -> Iterator[Example]:
-    """Images of a split as the model takes them, of large ones the middle, and their labels."""
+def samples(
+    card: ImageCard,
+    dataset: DataSet,
+    split: str,
+    read: Callable[[Sample], tuple[np.ndarray, np.ndarray]] | None = None,
+) -> Iterator[Example]:
+    """Images of a split as the model takes them, of large ones the middle, and their labels.
+
+    `read` gives an image and its labels, by default as the data set does.
+    """
+    read = read or dataset.read
     for sample in dataset.of(split):
         if not sample.masks:
             continue
-        image, labels = dataset.read(sample)
+        image, labels = read(sample)
         original: dict[str, np.ndarray] = {}
         if card.size is not None:
-            original["size"] = np.array(labels.shape)
+            original["size"] = np.array(labels.shape[:2])
             image, labels = resize_image(image, card.size), resize_labels(labels, card.size)
         else:
             size = (min(labels.shape[0], _SIDE_PX), min(labels.shape[1], _SIDE_PX))

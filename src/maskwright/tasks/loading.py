@@ -10,7 +10,8 @@ from maskwright.tasks.instances.task import INSTANCES
 from maskwright.tasks.semantic.task import SEMANTIC
 
 SEGMENTATION_TASKS = (SEMANTIC, INSTANCES)
-"""Tasks whose models predict masks; the first opens what has no card, and says what is missing."""
+"""Tasks whose models give a pixel one class; the first opens what has no card, and says what is
+missing."""
 
 
 def load_segmenter(path: str | Path, threads: Threads = ALONE) -> Segmenter:

@@ -7,9 +7,10 @@ from maskwright.export.artifact import model_folder
 from maskwright.model_card import CARD_FILE, read_task, was_stopped
 from maskwright.tasks.base import Task
 from maskwright.tasks.loading import SEGMENTATION_TASKS
+from maskwright.tasks.multilabel.task import MULTILABEL
 from maskwright.tasks.regions.task import REGIONS
 
-TASKS = {task.name: task for task in (*SEGMENTATION_TASKS, REGIONS)}
+TASKS = {task.name: task for task in (*SEGMENTATION_TASKS, MULTILABEL, REGIONS)}
 
 
 def require_task(model: str | Path, name: str) -> None:

@@ -107,6 +107,7 @@ class ServedSegmenter:
             can, and writes the mask.
         has_objects: Whether objects are kept beside labels and probabilities, of images that are
             decoded whole, whatever their format.
+        for_page: Whether the page can show its masks, in which a pixel has one class.
     """
 
     predictor: Any
@@ -115,6 +116,7 @@ class ServedSegmenter:
     predict: Callable[[Any, np.ndarray, bool], list[Prediction]]
     predict_large: Callable[[Any, LargeImageJob], Instances | None]
     has_objects: bool = False
+    for_page: bool = True
 
 
 class CaseImage(NamedTuple):

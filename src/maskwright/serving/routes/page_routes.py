@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
-from maskwright.errors import TooLargeError
+from maskwright.errors import ConfigError, TooLargeError
 from maskwright.imageio.windows import MOST_PIXELS
 from maskwright.model_card import postprocessing_of
 from maskwright.serving.jobs.fair_pool import need_pixels
@@ -72,7 +72,11 @@ def page_routes(
     ) -> dict[str, Any]:
         """Store an image; a model works on it in the background, one image after another."""
         served = choose_model(models, model)
-        segmenter_of(served)
+        if not segmenter_of(served).for_page:
+            raise ConfigError(
+                f"The classes of the model {served.name} overlap, and the page shows one class for "
+                f"a pixel; ask /predict, or use `maskwright predict`."
+            )
         upload = await queue.run(images.add, safe_name(image.filename), served, image.file)
         return describe_image(upload)
 

@@ -16,6 +16,7 @@ from maskwright.serving.jobs.job_queue import JobQueue
 from maskwright.serving.jobs.model_registry import ModelRegistry
 from maskwright.serving.limits import check_deadline
 from maskwright.serving.routes.requests import choose_model, safe_name, segmenter_of
+from maskwright.serving.store.layer_formats import encode_layers
 from maskwright.serving.store.mask_formats import coco, label_png, polygons, probability_png
 from maskwright.tasks.serving import CaseImage, ServedModel, ServedSegmenter
 
@@ -32,8 +33,9 @@ ModelName = Annotated[
 
 _MASKS: dict[int | str, dict[str, Any]] = {
     200: {
-        "description": "Labels and probabilities as PNG, COCO and polygons as JSON",
-        "content": {"image/png": {}, "application/json": {}},
+        "description": "Labels and probabilities as PNG, overlapping classes as TIFF of a page for "
+        "each, COCO and polygons as JSON",
+        "content": {"image/png": {}, "image/tiff": {}, "application/json": {}},
     }
 }
 
@@ -61,7 +63,11 @@ def predict_routes(models: ModelRegistry, queue: JobQueue) -> APIRouter:
         ] = None,
         shown: Annotated[
             str | None,
-            Query(alias="class", max_length=200, description="Class whose probability is shown."),
+            Query(
+                alias="class",
+                max_length=200,
+                description="Class whose probability, or mask where classes overlap, is shown.",
+            ),
         ] = None,
     ) -> Response:
         """Mask of an image, or its objects."""
@@ -112,6 +118,9 @@ def encode_mask(
     (prediction,) = segmenter.predict(segmenter.predictor, image[None], output == "probability")
     if output == "probability" and prediction.probabilities is not None:
         data = probability_png(prediction.probabilities, card.labels, shown)
+    elif prediction.labels.ndim == 3:
+        media_type, data = encode_layers(name, prediction.labels, output, card.labels, shown)
+        return Response(data, media_type=media_type)
     elif output == "coco":
         labels, objects = prediction.labels, prediction.objects
         return JSONResponse(coco(name, labels, objects, card.labels, card.background))

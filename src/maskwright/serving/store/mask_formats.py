@@ -46,16 +46,21 @@ def probability_png(probabilities: np.ndarray, labels: Labels, shown: str | None
     probable one of more. Raises `DataError` if there is no such class.
     """
     if shown is not None:
-        if shown not in labels.names:
-            raise DataError(
-                f"There is no class {shown[:60]!r}; the model knows {', '.join(labels.names)}."
-            )
-        values = probabilities[..., labels.names.index(shown)]
+        values = probabilities[..., class_place(labels, shown)]
     elif labels.num_classes == 2:
         values = probabilities[..., 1 - (labels.background or 0)]
     else:
         values = probabilities.max(axis=-1)
     return _png((values * 255).round().astype(np.uint8))
+
+
+def class_place(labels: Labels, name: str) -> int:
+    """Label of a class that a client names; `DataError` if there is none."""
+    if name not in labels.names:
+        raise DataError(
+            f"There is no class {name[:60]!r}; the model knows {', '.join(labels.names)}."
+        )
+    return labels.names.index(name)
 
 
 def as_png(image: Image.Image) -> bytes:

@@ -5,18 +5,20 @@ from functools import partial
 from maskwright.inference.predictor import Predictor
 from maskwright.model_card import MultilabelCard
 from maskwright.tasks.base import Task
-from maskwright.tasks.multilabel.evaluation import evaluate_run, multilabel_report
 from maskwright.tasks.multilabel.export import EXPORT
 from maskwright.tasks.multilabel.folder import plan_folder
 from maskwright.tasks.multilabel.serving import open_served
-from maskwright.tasks.semantic.task import train_masks
+from maskwright.tasks.semantic.evaluation.compare import compare_runs
+from maskwright.tasks.semantic.evaluation.scores import evaluate_run
+from maskwright.tasks.semantic.task import report_masks, train_masks
 
 MULTILABEL = Task(
     export=EXPORT,
     training=train_masks,
     load=partial(Predictor.load, card_type=MultilabelCard),
     plan_folder=plan_folder,
-    evaluate=evaluate_run,
-    report=multilabel_report,
+    evaluate=partial(evaluate_run, card_type=MultilabelCard),
+    report=report_masks,
     serve=open_served,
+    compare=partial(compare_runs, card_type=MultilabelCard),
 )

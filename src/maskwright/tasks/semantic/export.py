@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -79,15 +80,16 @@ def open_masks(
 
     `worth_preparing` is asked of a run of which nothing was prepared.
     """
+    card_type: Any = task.card
     trained = (folder / MODEL_FILE).is_file() and (folder / CARD_FILE).is_file()
     if not trained or is_ensemble(folder) or read_task(folder / CARD_FILE) != task.card.task:
-        return Predictor.load(folder, threads, task.card)
+        return Predictor.load(folder, threads, card_type)
     from maskwright.export.engine_cache import open_prepared, prepare
 
-    prepared = open_prepared(folder, threads, task.card)
+    prepared = open_prepared(folder, threads, card_type)
     if prepared is None and worth_preparing():
         prepare(folder, task, on_message)
-        prepared = open_prepared(folder, threads, task.card)
+        prepared = open_prepared(folder, threads, card_type)
     if prepared is None:
-        return Predictor.load(folder, threads, task.card)
+        return Predictor.load(folder, threads, card_type)
     return Predictor(*prepared)

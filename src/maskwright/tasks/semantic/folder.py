@@ -1,20 +1,21 @@
 """Masks for the images of a folder: batches of one shape, large images by windows."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from maskwright.data.to_rgb import as_picture
 from maskwright.errors import DataError
 from maskwright.export.artifact import needs_tensorflow
 from maskwright.export.engines import Threads
+from maskwright.export.export_task import ExportTask
 from maskwright.export.runtime import load_card
-from maskwright.imageio import atomic_write, find_images, read_image, write_image, write_mask
+from maskwright.imageio import find_images
 from maskwright.inference.adjustments import adjusted_card
 from maskwright.inference.folder_plan import (
     Advance,
@@ -29,16 +30,16 @@ from maskwright.inference.folder_plan import (
 from maskwright.inference.large.partial_mask import LargeOptions
 from maskwright.inference.large.predict_large import is_large, predict_large
 from maskwright.inference.manifest import fingerprint
-from maskwright.inference.output_paths import Job, WorkItem, plan_files
+from maskwright.inference.output_paths import Job, WorkItem, folder_names, plan_files
 from maskwright.inference.predictor import Prediction, Predictor, check_flips
-from maskwright.labels import IGNORE_LABEL, Labels
+from maskwright.labels import IGNORE_LABEL
 from maskwright.model_card import SemanticCard
 from maskwright.tasks.semantic.batching import BATCH_PIXELS, PreparedPixels, batches
-from maskwright.tasks.semantic.export import open_masks
+from maskwright.tasks.semantic.export import EXPORT, open_masks
+from maskwright.tasks.semantic.writing import write_files
 from maskwright.tasks.settings import refuse_options
 from maskwright.types import ignore_message
 
-_OVERLAY_ROWS = 512  # drawn at once, because drawing takes many times the bytes of the image
 _WORTH_PREPARING = 16  # images; preparing takes about as long as Keras takes for a hundred
 
 
@@ -55,10 +56,20 @@ def plan_folder(
     and `polygons/NAME.geojson`.
     """
     refuse_options(SemanticCard.task, ("flips", "probabilities", "large", "polygons"), options)
+    return plan_masks(EXPORT, model, images, out, options)
+
+
+def plan_masks(
+    task: ExportTask, model: str | Path, images: str | Path, out: Path, options: FolderOptions
+) -> FolderPlan[FolderResult]:
+    """As `plan_folder`, of a model of a task; of classes that overlap, each has a mask.
+
+    They are `out/CLASS/NAME.png`, 255 in its pixels and 0 elsewhere.
+    """
     if options.engine == "ray":
-        card = adjusted_card(load_card(Path(model)), options.adjustments)
+        card = adjusted_card(load_card(Path(model), _card_of(task)), options.adjustments)
         worker = replace(options, on_message=ignore_message)
-        plan = _plan(card, images, out, options, partial(_open, Path(model), worker))
+        plan = _plan(card, images, out, options, partial(_open, task, Path(model), worker))
         return replace(plan, on_gpu=needs_tensorflow(Path(model)))
     # Of a single image, however large, little is read or written beside the engine.
     shared = not Path(images).is_file()
@@ -67,7 +78,7 @@ def plan_folder(
     def many() -> bool:
         return len(find_images(images)) >= _WORTH_PREPARING
 
-    predictor = open_masks(Path(model), threads, many, options.on_message)
+    predictor = open_masks(Path(model), threads, many, options.on_message, task)
     return plan_predictor(predictor.adjusted(**options.adjustments), images, out, options)
 
 
@@ -88,22 +99,35 @@ def _plan(
 ) -> FolderPlan[FolderResult]:
     """As `plan_folder`, from the adjusted card and a function that opens the model."""
     check_flips(card, options.flips)
+    windows = (lambda _: True) if options.large or options.polygons else is_large
     jobs = plan_files(
         images,
         out,
         options.overlays,
         options.probabilities,
         polygons=options.polygons,
-        is_large=(lambda _: True) if options.large or options.polygons else is_large,
+        is_large=None if card.overlapping else windows,
     )
+    if card.overlapping:
+        names = folder_names(card.labels.names)
+        jobs = [replace(job, layers=_layer_files(job, out, names)) for job in jobs]
     settings = fingerprint(card.to_json(), options.flips)
     items = [WorkItem((job,), settings) for job in jobs]
     return FolderPlan(items, open_model, lambda result, _: result)  # masks have no tables
 
 
-def _open(model: Path, options: FolderOptions, threads: Threads) -> FolderModel:
+def _layer_files(job: Job, out: Path, names: Sequence[str]) -> tuple[Path, ...]:
+    return tuple(out / name / job.mask.relative_to(out) for name in names)
+
+
+def _card_of(task: ExportTask) -> Any:
+    return task.card
+
+
+def _open(task: ExportTask, model: Path, options: FolderOptions, threads: Threads) -> FolderModel:
     threads = replace(threads, allow_code=options.allow_code)
-    return _folder_model(Predictor.load(model, threads).adjusted(**options.adjustments), options)
+    predictor = Predictor.load(model, threads, _card_of(task))
+    return _folder_model(predictor.adjusted(**options.adjustments), options)
 
 
 def _folder_model(predictor: Predictor, options: FolderOptions) -> FolderModel:
@@ -195,7 +219,7 @@ class _MaskFolder:
             prediction = decide()
             if image.gap is not None:
                 prediction.labels[image.gap] = IGNORE_LABEL
-            _write_files(image.job, prediction, labels, image.pixels, self.options.max_pixels)
+            write_files(image.job, prediction, labels, image.pixels, self.options.max_pixels)
 
         return Work((image,), write, seconds, bytes_behind)
 
@@ -205,33 +229,3 @@ def _counted(strips: Iterator[np.ndarray], height: int, advance: Advance) -> Ite
     for strip in strips:
         advance(len(strip) / height)
         yield strip
-
-
-def _write_files(
-    job: Job, prediction: Prediction, labels: Labels, image: np.ndarray | None, max_pixels: int
-) -> None:
-    """Write mask, overlay (over `image`, read again for `None`) and probabilities of the job."""
-    try:
-        write_mask(job.mask, prediction.labels, labels.colors)
-        if job.overlay:
-            picture = as_picture(read_image(job.image, max_pixels) if image is None else image)
-            write_image(job.overlay, _overlay(picture, prediction.labels, labels))
-        if job.probabilities and prediction.probabilities is not None:
-            with atomic_write(job.probabilities) as beside:
-                np.savez_compressed(
-                    beside,
-                    probabilities=prediction.probabilities.astype(np.float16),
-                    names=np.array(labels.names),
-                )
-    except OSError as error:
-        raise DataError(f"The results for {job.image} cannot be written: {error}.") from error
-
-
-def _overlay(image: np.ndarray, mask: np.ndarray, labels: Labels) -> np.ndarray:
-    """`Labels.overlay` in bands of rows, each with a row of its neighbors for the outlines."""
-    overlay = np.empty_like(image)
-    for top in range(0, len(image), _OVERLAY_ROWS):
-        first, last = max(0, top - 1), top + _OVERLAY_ROWS + 1
-        band = labels.overlay(image[first:last], mask[first:last])
-        overlay[top : top + _OVERLAY_ROWS] = band[top - first :][:_OVERLAY_ROWS]
-    return overlay

@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from maskwright.export.engines import Threads
+from maskwright.export.export_task import ExportTask
 from maskwright.inference import LargeOptions, Prediction, Predictor, predict_large
 from maskwright.model_card import postprocessing_of
-from maskwright.tasks.semantic.export import open_masks
+from maskwright.tasks.semantic.export import EXPORT, open_masks
 from maskwright.tasks.serving import (
     LABELS,
     Engine,
@@ -23,17 +24,22 @@ from maskwright.tasks.serving import (
 
 
 def open_served(name: str, path: Path, sharing: EngineSharing) -> ServedModel:
-    """Open a model, as `Task.serve`: a run in its prepared engine, batches of several callers."""
+    """Open a model, as `Task.serve`."""
+    return as_served(name, open_predictor(path, sharing))
+
+
+def open_predictor(path: Path, sharing: EngineSharing, task: ExportTask = EXPORT) -> Predictor:
+    """Predictor of a model of a task: a run in its prepared engine, batches of several callers."""
 
     def load(threads: Threads) -> Predictor:
-        return open_masks(path, threads, lambda: sharing.prepare, sharing.on_message)
+        return open_masks(path, threads, lambda: sharing.prepare, sharing.on_message, task)
 
     def load_single() -> Engine:
         return load(replace(sharing.threads, number=1)).logits
 
     predictor = load(sharing.threads)
     logits = sharing.batch(predictor.logits, load_single, path)
-    return as_served(name, Predictor(logits, predictor.card))
+    return Predictor(logits, predictor.card)
 
 
 def as_served(name: str, predictor: Predictor) -> ServedModel:

@@ -64,7 +64,8 @@ def train_masks(config: TrainConfig, data: str | Path, options: "TrainOptions") 
     return partial(prepare, dataset, resolved, options)
 
 
-def _report(evaluation: SemanticEvaluation | Comparison) -> Report:
+def report_masks(evaluation: SemanticEvaluation | Comparison) -> Report:
+    """As `Task.report`."""
     if isinstance(evaluation, Comparison):
         return comparison_report(evaluation)
     return semantic_report(evaluation)
@@ -76,7 +77,7 @@ SEMANTIC = Task(
     load=Predictor.load,
     plan_folder=plan_images_or_volumes,
     evaluate=evaluate_run,
-    report=_report,
+    report=report_masks,
     serve=open_served,
     compare=compare_runs,
 )

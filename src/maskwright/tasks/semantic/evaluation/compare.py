@@ -80,7 +80,7 @@ class PairScorer:
                 "warnings": self._warnings(base),
                 "names": self.names,
                 "cards": tuple(scorer.card for scorer in self.scorers),
-                "labels": self.source.labels,
+                "labels": self.scorers[0].labels,
                 "tallies": np.stack([scorer.tallies for scorer in self.scorers], axis=1),
             }
         )
@@ -110,7 +110,7 @@ class PairScorer:
         background = self.card.background
         panels = (
             ("Image", picture),
-            ("Ground truth", self.source.labels.overlay(picture, truth)),
+            ("Ground truth", self.scorers[0].labels.overlay(picture, truth)),
             ("Errors of A", draw_errors(picture, truth, first, background)),
             ("Errors of B", draw_errors(picture, truth, second, background)),
         )
@@ -176,11 +176,18 @@ def _check_comparable(a: SemanticCard, b: SemanticCard, names: tuple[str, str], 
         )
 
 
-def compare_runs(a: Path, b: Path, data: str | Path, options: EvaluateOptions) -> Comparison:
-    """Score two runs on the images that are in the split for both."""
+def compare_runs(
+    a: Path,
+    b: Path,
+    data: str | Path,
+    options: EvaluateOptions,
+    card_type: type[SemanticCard] = SemanticCard,
+) -> Comparison:
+    """Score two runs, with cards of one type, on the images that are in the split for both."""
     threads = Threads(allow_code=options.allow_code)
     first, second = (
-        Predictor.load(run, threads).adjusted(pixel_range=options.pixel_range) for run in (a, b)
+        Predictor.load(run, threads, card_type).adjusted(pixel_range=options.pixel_range)
+        for run in (a, b)
     )
     dataset, warnings = _shared(a, b, data, options.split)
     dataset, seen = without_learned(dataset, options.split, a, b)

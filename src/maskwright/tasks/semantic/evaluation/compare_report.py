@@ -23,7 +23,7 @@ from maskwright.metrics.bootstrap import NO_DIFFERENCE, verdict
 from maskwright.metrics.confusion import EMPTY_RULE
 from maskwright.tasks.semantic.evaluation.compare import Comparison
 from maskwright.tasks.semantic.evaluation.drawing import error_colors
-from maskwright.tasks.semantic.evaluation.scores import MEANS
+from maskwright.tasks.semantic.evaluation.scores import means_of
 
 
 def comparison_report(comparison: Comparison) -> Report:
@@ -53,7 +53,7 @@ def _scores(comparison: Comparison) -> dict[str, Any]:
     return {
         "a": comparison.names[0],
         "b": comparison.names[1],
-        **{mean.key: _entry(comparison, mean.key) for mean in MEANS},
+        **{mean.key: _entry(comparison, mean.key) for mean in means_of(comparison.card)},
         "per_class": {
             name: {key: _entry(comparison, key, label) for key in ("iou", "dice")}
             for label, name in enumerate(comparison.labels.names)
@@ -75,7 +75,10 @@ def _entry(comparison: Comparison, key: str, label: int | None = None) -> dict[s
 
 def _images(comparison: Comparison) -> tuple[list[str], list[list[Any]]]:
     """A line for each image: scores of both models and their difference in Dice."""
-    scores, keys = tally_scores(comparison.tallies), [mean.key for mean in MEANS]
+    scores, keys = (
+        tally_scores(comparison.tallies),
+        [mean.key for mean in means_of(comparison.card)],
+    )
     rows = []
     for index, sample in enumerate(comparison.samples):
         values = [csv_cell(getattr(scores, key)[index, side]) for key in keys for side in (0, 1)]
@@ -87,7 +90,7 @@ def _images(comparison: Comparison) -> tuple[list[str], list[list[Any]]]:
 
 def _table(comparison: Comparison) -> Table:
     names = comparison.labels.names
-    rows = [_row(comparison, upper_first(mean.title), mean.key) for mean in MEANS]
+    rows = [_row(comparison, upper_first(m.title), m.key) for m in means_of(comparison.card)]
     rows += [_row(comparison, f"IoU {name}", "iou", label) for label, name in enumerate(names)]
     note = (
         f"All pixels of the split taken together. In small type, the 95\N{NO-BREAK SPACE}% "
@@ -133,6 +136,6 @@ def _page(comparison: Comparison, lead: str) -> Page:
         examples_note="Images ordered by the difference of their mean Dice.",
         legends=(
             list(zip(labels.colors, labels.names, strict=True)),
-            error_colors(comparison.card.background),
+            error_colors(comparison.card.background, comparison.card.overlapping),
         ),
     )

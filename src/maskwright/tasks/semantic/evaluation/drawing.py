@@ -20,10 +20,19 @@ def draw_errors(
     Predicted foreground that is background is `FALSE_POSITIVE`, missed foreground `FALSE_NEGATIVE`,
     foreground predicted as another class of foreground `WRONG_CLASS`. Without a `background` label,
     `None`, every error is of that last kind. Correct foreground is tinted green; ignored pixels
-    stay gray.
+    stay gray. Of classes that overlap, `(h, w, classes)`, a pixel with both a false and a missed
+    class is of the last kind.
     """
     gray = (picture @ _GRAY)[..., None]
     shown = np.broadcast_to(gray * 0.55 + 255 * 0.35, picture.shape).copy()
+    if truth.ndim == 3:
+        false = ((predicted == 1) & (truth == 0)).any(axis=-1)
+        missed = ((predicted == 0) & (truth == 1)).any(axis=-1)
+        _tint(shown, (truth == 1).any(axis=-1) & ~false & ~missed, _HIT, 0.25)
+        _tint(shown, false, FALSE_POSITIVE, 0.85)
+        _tint(shown, missed, FALSE_NEGATIVE, 0.85)
+        _tint(shown, false & missed, WRONG_CLASS, 1)
+        return shown.round().astype(np.uint8)
     counted = truth != IGNORE_LABEL
     wrong = (truth != predicted) & counted
     if background is None:
@@ -37,8 +46,14 @@ def draw_errors(
     return shown.round().astype(np.uint8)
 
 
-def error_colors(background: int | None) -> list[tuple[Color, str]]:
+def error_colors(background: int | None, overlapping: bool = False) -> list[tuple[Color, str]]:
     """What the colors of errors mean, as `draw_errors` uses them."""
+    if overlapping:
+        return [
+            (FALSE_POSITIVE, "false positive of a class"),
+            (FALSE_NEGATIVE, "false negative of a class"),
+            (WRONG_CLASS, "both, of two classes"),
+        ]
     if background is None:
         return [(WRONG_CLASS, "wrong class")]
     return [

@@ -40,9 +40,12 @@ _FLIPS = {False: "none", True: "mirror image averaged", "all": "four averaged"}
 
 def semantic_report(evaluation: SemanticEvaluation) -> Report:
     """Report of an evaluation of masks."""
-    accuracy = f"Pixel accuracy {number(evaluation.total.pixel_accuracy)}"
-    if ends := span(evaluation.intervals.pixel_accuracy):
-        accuracy += f", 95 % {ends}"
+    notes = [EMPTY_RULE]
+    if MEANS[-1] in evaluation.means:
+        accuracy = f"Pixel accuracy {number(evaluation.total.pixel_accuracy)}"
+        if ends := span(evaluation.intervals.pixel_accuracy):
+            accuracy += f", 95 % {ends}"
+        notes.insert(0, f"{accuracy}.")
     return Report(
         evaluation=evaluation,
         summary=_summary(evaluation),
@@ -50,7 +53,7 @@ def semantic_report(evaluation: SemanticEvaluation) -> Report:
         scores=_scores(evaluation),
         cases=_images(evaluation),
         page=partial(_page, evaluation),
-        notes=(f"{accuracy}.", EMPTY_RULE),
+        notes=tuple(notes),
     )
 
 
@@ -76,19 +79,21 @@ def _scores(evaluation: SemanticEvaluation) -> dict[str, Any]:
     total, intervals = vars(evaluation.total), vars(evaluation.intervals)
     names = evaluation.labels.names
     per_class = _per_class(total, names, [score.key for score in PER_CLASS])
-    for values, pixels in zip(per_class.values(), evaluation.counts.sum(1).tolist(), strict=True):
+    sizes = evaluation.tallies[:, TRUTH].sum(axis=0).tolist()
+    for values, pixels in zip(per_class.values(), sizes, strict=True):
         values["pixels"] = pixels
+    keys = [mean.key for mean in evaluation.means]
     return {
-        **_means(total),
+        **_means(total, keys),
         "per_class": per_class,
         "image_wise": {
-            **_means(evaluation.image_wise),
+            **_means(evaluation.image_wise, keys),
             "per_class": _per_class(evaluation.image_wise, names),
         },
         "intervals": {
-            **_means(intervals),
+            **_means(intervals, keys),
             "per_class": _per_class(intervals, names),
-            "image_wise": _means(evaluation.image_wise_intervals),
+            "image_wise": _means(evaluation.image_wise_intervals, keys),
         },
         "confusion": evaluation.counts.tolist(),
         "scored_at": evaluation.options.size,
@@ -97,8 +102,8 @@ def _scores(evaluation: SemanticEvaluation) -> dict[str, Any]:
     }
 
 
-def _means(values: Mapping[str, np.ndarray]) -> dict[str, Any]:
-    return {mean.key: plain(values[mean.key]) for mean in MEANS}
+def _means(values: Mapping[str, np.ndarray], keys: Sequence[str]) -> dict[str, Any]:
+    return {key: plain(values[key]) for key in keys}
 
 
 def _per_class(
@@ -113,7 +118,7 @@ def _per_class(
 
 def _images(evaluation: SemanticEvaluation) -> tuple[list[str], list[list[Any]]]:
     """A line of scores for each image; what is not defined is left empty."""
-    scores, means = vars(evaluation.images), [mean.key for mean in MEANS]
+    scores, means = vars(evaluation.images), [mean.key for mean in evaluation.means]
     pixels = evaluation.tallies[:, TRUTH].sum(axis=-1)
     rows = []
     for index, sample in enumerate(evaluation.samples):
@@ -129,7 +134,7 @@ def _table(evaluation: SemanticEvaluation) -> Table:
     """Scores of each class, and their means over classes and over images."""
     total, intervals = vars(evaluation.total), vars(evaluation.intervals)
     labels = evaluation.labels
-    share = evaluation.counts.sum(1) / max(evaluation.counts.sum(), 1)
+    share = evaluation.tallies[:, TRUTH].sum(axis=0) / max(evaluation.pixels, 1)
     rows = []
     for label, (name, color) in enumerate(zip(labels.names, labels.colors, strict=True)):
         cells = [
@@ -143,7 +148,7 @@ def _table(evaluation: SemanticEvaluation) -> Table:
         ("mean (classes)", total, intervals),
         ("mean (images)", evaluation.image_wise, evaluation.image_wise_intervals),
     ):
-        means = {mean.key: cell(scores[mean.key], ends[mean.key]) for mean in MEANS}
+        means = {mean.key: cell(scores[mean.key], ends[mean.key]) for mean in evaluation.means}
         rows.append(
             Row(
                 title=upper_first(title),
@@ -167,8 +172,10 @@ def _table(evaluation: SemanticEvaluation) -> Table:
 def _page(evaluation: SemanticEvaluation) -> Page:
     labels, counts = evaluation.labels, evaluation.counts
     note = "Each row shows how the pixels of a true class were predicted."
+    overlapping = evaluation.card.overlapping
     is_table = labels.num_classes <= _MAX_CELLS
     title, draw = "Confusion matrix", partial(charts.confusion, counts, labels.names)
+    matrix = () if overlapping else (Matrix(title, note, counts, labels.names, "px"),)
     distribution = Chart(
         "Distribution over images",
         "Dice of each image, averaged over the classes that occur in it.",
@@ -176,17 +183,19 @@ def _page(evaluation: SemanticEvaluation) -> Page:
     )
     return Page(
         settings=_settings(evaluation),
-        cards=tuple(_card(evaluation, mean.key, upper_first(mean.title)) for mean in MEANS),
-        matrices=(Matrix(title, note, counts, labels.names, "px"),) if is_table else (),
-        charts=(distribution,) if is_table else (Chart(title, note, draw()), distribution),
+        cards=tuple(_card(evaluation, m.key, upper_first(m.title)) for m in evaluation.means),
+        matrices=matrix if is_table else (),
+        charts=(distribution,)
+        if is_table or overlapping
+        else (Chart(title, note, draw()), distribution),
         curves=_CURVES,
         examples_note="Images ordered by their mean Dice. Median images show what to expect, the "
         "worst where to look for errors.",
         legends=(
             list(zip(labels.colors, labels.names, strict=True)),
-            error_colors(evaluation.card.background),
+            error_colors(evaluation.card.background, overlapping),
         ),
-        files={"confusion.png": draw},
+        files={} if overlapping else {"confusion.png": draw},
     )
 
 
@@ -206,6 +215,9 @@ def _settings(evaluation: SemanticEvaluation) -> dict[str, object]:
     steps = postprocessing_of(card).items()
     cleaning = [STEPS[name].applied.format(value) for name, value in steps if value]
     decision = "most probable class"
+    if card.overlapping and card.threshold is None:
+        each = zip(card.labels.names, card.thresholds, strict=True)
+        decision = "thresholds " + ", ".join(f"{name} {value:g}" for name, value in each)
     return {
         "Model input": model_input(card.size, card.tile),
         "Scored at": f"{evaluation.options.size} size",

@@ -10,8 +10,9 @@ import numpy as np
 
 from maskwright.data import DataSet, Sample, open_dataset
 from maskwright.data.geometry import resize_image, resize_labels
+from maskwright.data.layers import layer_labels, read_layers
 from maskwright.data.to_rgb import as_picture
-from maskwright.errors import ConfigError
+from maskwright.errors import ConfigError, DataError
 from maskwright.evaluation import EvaluateOptions, Evaluation, Example, evaluate
 from maskwright.evaluation.loop import pack, unpack
 from maskwright.evaluation.reports.formatting import number
@@ -20,9 +21,10 @@ from maskwright.evaluation.result import Size, class_cautions, example_size, ran
 from maskwright.export.engines import Threads
 from maskwright.inference.predictor import Prediction, Predictor, Segmenter, check_flips
 from maskwright.labels import Labels
-from maskwright.metrics import Scores, confusion, tally, tally_scores
+from maskwright.metrics import Scores, confusion, layer_confusion, tally, tally_scores
 from maskwright.metrics.bootstrap import add_by_case, interval, resample, resample_mean
-from maskwright.metrics.confusion import defined_mean
+from maskwright.metrics.confusion import defined_mean, layer_tally
+from maskwright.model_card import SemanticCard
 from maskwright.tasks.provenance import division_of, without_learned
 from maskwright.tasks.semantic.evaluation.drawing import draw_errors
 
@@ -46,9 +48,10 @@ PER_CLASS = (
 class SemanticEvaluation(Evaluation):
     """Pixel counts of the images of a split, and the scores that follow from them.
 
-    `counts` are those of all images, true classes in rows, int64 `(classes, classes)`; `tallies`
-    those of each image, int64 `(n, 3, classes)`, see `metrics.tally`. A model of single objects is
-    scored by their classes.
+    `counts` are those of all images, true classes in rows, int64 `(classes, classes)`, or, of
+    classes that overlap, `(classes, 2, 2)` as `metrics.layer_confusion` counts; `tallies` those of
+    each image, int64 `(n, 3, classes)`, see `metrics.tally`. A model of single objects is scored by
+    their classes.
     """
 
     card: Any
@@ -59,7 +62,17 @@ class SemanticEvaluation(Evaluation):
     @cached_property
     def total(self) -> Scores:
         """Scores of all pixels taken together."""
-        return tally_scores(tally(self.counts))
+        return tally_scores(self.tallies.sum(axis=0))
+
+    @property
+    def means(self) -> tuple[Score, ...]:
+        """Those of `MEANS` that have a meaning: of overlapping classes, no pixel accuracy."""
+        return means_of(self.card)
+
+    @property
+    def pixels(self) -> int:
+        """Number of pixels that were counted."""
+        return int(self.counts[0].sum() if self.card.overlapping else self.counts.sum())
 
     @cached_property
     def images(self) -> Scores:
@@ -92,26 +105,40 @@ class SemanticEvaluation(Evaluation):
         }
 
 
+def means_of(card: Any) -> tuple[Score, ...]:
+    """Means over the classes of a model, as `SemanticEvaluation.means`."""
+    return tuple(mean for mean in MEANS if mean.key != "pixel_accuracy" or not card.overlapping)
+
+
 class SemanticScorer:
     """Confusion matrices of the images of a split.
 
     With `options.size="working"` image and ground truth are resized to that of the card first.
-    Raises `DataError` if model and data have different numbers of classes.
+    Raises `DataError` if model and data have different numbers of classes, or only in the data they
+    overlap.
     """
 
     def __init__(self, source: DataSet, card: Any, options: EvaluateOptions) -> None:
         if options.size not in get_args(Size):
             raise ConfigError(f"`size` must be 'original' or 'working'; received {options.size!r}.")
         self.source, self.card, self.options = source, card, options
-        self.warnings = class_cautions(card.labels, source.labels)
+        if source.multilabel and not card.overlapping:
+            raise DataError(
+                f"The classes of {source.root} overlap, and the model gives a pixel one class; "
+                f"score a model that was trained on such data, or state their order under "
+                f"`overlap` in data.yaml."
+            )
+        self.labels = layer_labels(source.labels) if card.overlapping else source.labels
+        self.warnings = class_cautions(card.labels, self.labels)
         self.workers = None if card.size else 1
-        self._counts = np.zeros((source.labels.num_classes,) * 2, np.int64)
+        self._counts: np.ndarray | int = 0
         self._tallies: list[np.ndarray] = []
         self._predicted: list[bytes] = []
 
     def read(self, sample: Sample) -> tuple[np.ndarray, np.ndarray]:
         """Image and labels in the size to be scored in."""
-        image, truth = self.source.read(sample)
+        read = partial(read_layers, self.source) if self.card.overlapping else self.source.read
+        image, truth = read(sample)
         if self.options.size == "original" or self.card.size is None:
             return image, truth
         return resize_image(image, self.card.size), resize_labels(truth, self.card.size)
@@ -120,9 +147,12 @@ class SemanticScorer:
         self, sample: Sample, image: np.ndarray, truth: np.ndarray, prediction: Prediction
     ) -> None:
         """Count the pixels of one image, as `Scorer.update`."""
-        counts = confusion(truth, prediction.labels, self.source.labels.num_classes)
-        self._counts += counts
-        self._tallies.append(tally(counts))
+        if self.card.overlapping:
+            counts = layer_confusion(truth, prediction.labels)
+        else:
+            counts = confusion(truth, prediction.labels, self.labels.num_classes)
+        self._counts = self._counts + counts
+        self._tallies.append(layer_tally(counts) if self.card.overlapping else tally(counts))
         if self.options.examples:
             shown = resize_labels(prediction.labels, example_size(truth.shape))
             self._predicted.append(pack(shown.astype(np.uint8)))
@@ -145,7 +175,7 @@ class SemanticScorer:
                 **vars(base),
                 "warnings": tuple(warnings),
                 "examples": tuple(examples),
-                "labels": self.source.labels,
+                "labels": self.labels,
                 "counts": self._counts,
                 "tallies": self.tallies,
             }
@@ -160,12 +190,12 @@ class SemanticScorer:
 
     def _example(self, rank: str, sample: Sample, index: int) -> Example:
         picture, truth, predicted = self.show(sample, index)
-        scores, labels = tally_scores(self._tallies[index]), self.source.labels
+        scores, labels = tally_scores(self._tallies[index]), self.labels
         case = f" · case {sample.case}" if sample.case != sample.id else ""
-        text = (
-            f"Dice {number(scores.mean_dice)} · IoU {number(scores.mean_iou)} · pixel accuracy "
-            f"{number(scores.pixel_accuracy)}{case}"
-        )
+        parts = [f"Dice {number(scores.mean_dice)}", f"IoU {number(scores.mean_iou)}"]
+        if not self.card.overlapping:
+            parts.append(f"pixel accuracy {number(scores.pixel_accuracy)}")
+        text = " · ".join(parts) + case
         panels = (
             ("Image", picture),
             ("Ground truth", labels.overlay(picture, truth)),
@@ -187,11 +217,16 @@ def evaluate_masks(
     return evaluate(partial(model, flips=options.flips), scorer)
 
 
-def evaluate_run(run: Path, data: str | Path, options: EvaluateOptions) -> SemanticEvaluation:
-    """Score a run on a split of its own division of the data."""
+def evaluate_run(
+    run: Path,
+    data: str | Path,
+    options: EvaluateOptions,
+    card_type: type[SemanticCard] = SemanticCard,
+) -> SemanticEvaluation:
+    """Score a run on a split of its own division of the data; its card is of type `card_type`."""
     dataset = open_dataset(data, **division_of(run))
     dataset, seen = without_learned(dataset, options.split, run)
-    predictor = Predictor.load(run, Threads(allow_code=options.allow_code))
+    predictor = Predictor.load(run, Threads(allow_code=options.allow_code), card_type)
     predictor = predictor.adjusted(pixel_range=options.pixel_range)
     evaluation = evaluate_masks(predictor, dataset, options)
     return replace(evaluation, warnings=(*seen, *evaluation.warnings))
