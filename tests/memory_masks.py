@@ -27,6 +27,7 @@ class MemoryMasks:
     masks: dict[str, list[list[int]] | None]
     labels: Labels = LABELS
     root: Path = Path("memory")
+    multilabel: bool = False
 
     def is_learned(self, _):
         return False
