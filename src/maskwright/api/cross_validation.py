@@ -14,6 +14,7 @@ from maskwright.arguments import checked
 from maskwright.config import TrainConfig, read_config
 from maskwright.config.typed import TrainSettings
 from maskwright.data import open_dataset
+from maskwright.data.layers import require_one_class
 from maskwright.errors import ConfigError, MaskwrightError
 from maskwright.evaluation.reports.formatting import write_json
 from maskwright.export.ensemble import write_ensemble
@@ -93,7 +94,8 @@ def _train_and_score(
     if config.fold is not None:
         raise ConfigError("Expected settings without `fold`: cross-validation trains every fold.")
     # Refuses a data set with too few cases before anything is written.
-    open_dataset(data, **{**config.division(), "fold": (1, count)})
+    dataset = open_dataset(data, **{**config.division(), "fold": (1, count)})
+    require_one_class(dataset, "a cross-validation")
     from maskwright.training import Run
 
     run, values = Run(out), config.effective()

@@ -109,8 +109,7 @@ def find_learning_rate(
     """
     import keras
 
-    from maskwright.tasks.semantic.task import resolve_config
-    from maskwright.tasks.semantic.training import prepare
+    from maskwright.tasks.semantic.task import prepare_of, resolve_config
     from maskwright.training import TrainOptions
     from maskwright.training import find_learning_rate as range_test
     from maskwright.training.lr_finder import draw_curve
@@ -121,7 +120,7 @@ def find_learning_rate(
     config, dataset = resolve_config(config, data, options)
     keras.utils.set_random_seed(config.seed)
     training = replace(dataset, samples=tuple(dataset.of("train")))
-    setup = prepare(training, config, options, synchronized=False)
+    setup = prepare_of(dataset)(training, config, options, synchronized=False)
     network = setup.network.build()
     curve = range_test(network, setup.task, setup.recipe, steps=steps, seconds=seconds)
     if plot is not None:

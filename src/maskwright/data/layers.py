@@ -53,6 +53,16 @@ def read_layers(dataset: DataSet, sample: Sample) -> tuple[np.ndarray, np.ndarra
     return image, layers
 
 
+def require_one_class(dataset: DataSet, purpose: str) -> DataSet:
+    """The data set; `DataError` where its classes overlap, which a `purpose` has no way for."""
+    if dataset.multilabel:
+        raise DataError(
+            f"The classes of {dataset.root} overlap, and {purpose} needs one class for each pixel; "
+            f"state under `overlap` in data.yaml the order in which they are painted."
+        )
+    return dataset
+
+
 @dataclass(frozen=True, eq=False)
 class Combinations:
     """Numbers for the combinations of classes that pixels belong to.

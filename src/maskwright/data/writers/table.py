@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from maskwright.data.dataset import DataSet
+from maskwright.data.layers import require_one_class
 from maskwright.data.writers.annotations.coco import COCO_WRITERS
 from maskwright.data.writers.annotations.cvat import CVAT_WRITER
 from maskwright.data.writers.annotations.geojson import GEOJSON_WRITER
@@ -57,12 +58,8 @@ def convert_dataset(
     """
     check_target(out, to)
     listed = all(sample.instances is not None for sample in dataset.samples)
-    if dataset.multilabel and not (listed and WRITERS[to].objects):
-        raise DataError(
-            f"The classes of {dataset.root} overlap, and a pixel has one class in the format {to}; "
-            f"state `overlap: [{', '.join(dataset.labels.names[1:])}]` in data.yaml, the last on "
-            f"top, to write it so."
-        )
+    if not (listed and WRITERS[to].objects):
+        require_one_class(dataset, f"the format {to}")
     if ignored_as_background:
         dataset = _without_ignored(dataset)
     if out.is_dir():

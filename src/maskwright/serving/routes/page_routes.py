@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
-from maskwright.errors import ConfigError, TooLargeError
+from maskwright.errors import TooLargeError
 from maskwright.imageio.windows import MOST_PIXELS
 from maskwright.model_card import postprocessing_of
 from maskwright.serving.jobs.fair_pool import need_pixels
@@ -22,6 +22,7 @@ from maskwright.serving.routes.requests import (
     BINARY,
     choose_model,
     file_response,
+    require_page,
     safe_name,
     segmenter_of,
     send_file,
@@ -72,11 +73,7 @@ def page_routes(
     ) -> dict[str, Any]:
         """Store an image; a model works on it in the background, one image after another."""
         served = choose_model(models, model)
-        if not segmenter_of(served).for_page:
-            raise ConfigError(
-                f"The classes of the model {served.name} overlap, and the page shows one class for "
-                f"a pixel; ask /predict, or use `maskwright predict`."
-            )
+        require_page(served)
         upload = await queue.run(images.add, safe_name(image.filename), served, image.file)
         return describe_image(upload)
 

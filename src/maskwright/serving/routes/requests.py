@@ -12,6 +12,7 @@ from fastapi.responses import Response
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
+from maskwright.errors import ConfigError
 from maskwright.inference.adjustments import Adjustments
 from maskwright.serving.current import CURRENT
 from maskwright.serving.jobs.model_registry import ModelRegistry
@@ -62,6 +63,15 @@ def segmenter_of(served: ServedModel, **changes: Unpack[Adjustments]) -> ServedS
     Raises `ConfigError` if the model predicts no masks, or a value cannot be used.
     """
     return replace(served.masks, predictor=served.masks.predictor.adjusted(**changes))
+
+
+def require_page(served: ServedModel) -> None:
+    """Raise `ConfigError` if the page cannot show the masks of a model."""
+    if not served.masks.for_page:
+        raise ConfigError(
+            f"The classes of the model {served.name} overlap, and the page shows one class for a "
+            f"pixel; ask /predict, or use `maskwright predict`."
+        )
 
 
 async def check_names(request: Request) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 
 from maskwright.config import RegionConfig
 from maskwright.data import DataSet, open_dataset
+from maskwright.data.layers import require_one_class
 from maskwright.errors import ConfigError
 from maskwright.export.ensemble import model_files
 from maskwright.imageio import atomic_write, sweep
@@ -55,7 +56,8 @@ def open_region_data(
 
 def open_regions(data: str | Path, config: RegionConfig) -> DataSet:
     """Data set with the splits of the settings."""
-    return open_dataset(data, scaled_masks=True, **config.division())
+    dataset = open_dataset(data, scaled_masks=True, **config.division())
+    return require_one_class(dataset, "cutting it into regions")
 
 
 def labeling_of(dataset: DataSet, config: RegionConfig) -> Labeling:

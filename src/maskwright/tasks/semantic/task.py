@@ -1,8 +1,9 @@
 """`SEMANTIC`: a class for every pixel; images become masks of labels."""
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from maskwright.config import TrainConfig
 from maskwright.data import DataSet
@@ -56,12 +57,16 @@ def resolve_config(
 
 def train_masks(config: TrainConfig, data: str | Path, options: "TrainOptions") -> Prepare:
     """As `Task.training`; the data tell whether classes overlap."""
+    resolved, dataset = resolve_config(config, data, options)
+    return partial(prepare_of(dataset), dataset, resolved, options)
+
+
+def prepare_of(dataset: DataSet) -> Callable[..., Any]:
+    """`prepare` of semantic segmentation, or of classes that overlap."""
     from maskwright.tasks.multilabel import training as overlapping
     from maskwright.tasks.semantic import training
 
-    resolved, dataset = resolve_config(config, data, options)
-    prepare = overlapping.prepare if dataset.multilabel else training.prepare
-    return partial(prepare, dataset, resolved, options)
+    return overlapping.prepare if dataset.multilabel else training.prepare
 
 
 def report_masks(evaluation: SemanticEvaluation | Comparison) -> Report:

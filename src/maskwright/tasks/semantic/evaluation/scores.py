@@ -10,9 +10,9 @@ import numpy as np
 
 from maskwright.data import DataSet, Sample, open_dataset
 from maskwright.data.geometry import resize_image, resize_labels
-from maskwright.data.layers import layer_labels, read_layers
+from maskwright.data.layers import layer_labels, read_layers, require_one_class
 from maskwright.data.to_rgb import as_picture
-from maskwright.errors import ConfigError, DataError
+from maskwright.errors import ConfigError
 from maskwright.evaluation import EvaluateOptions, Evaluation, Example, evaluate
 from maskwright.evaluation.loop import pack, unpack
 from maskwright.evaluation.reports.formatting import number
@@ -122,12 +122,8 @@ class SemanticScorer:
         if options.size not in get_args(Size):
             raise ConfigError(f"`size` must be 'original' or 'working'; received {options.size!r}.")
         self.source, self.card, self.options = source, card, options
-        if source.multilabel and not card.overlapping:
-            raise DataError(
-                f"The classes of {source.root} overlap, and the model gives a pixel one class; "
-                f"score a model that was trained on such data, or state their order under "
-                f"`overlap` in data.yaml."
-            )
+        if not card.overlapping:
+            require_one_class(source, "this model")
         self.labels = layer_labels(source.labels) if card.overlapping else source.labels
         self.warnings = class_cautions(card.labels, self.labels)
         self.workers = None if card.size else 1
