@@ -24,7 +24,6 @@ from maskwright.serving.routes.requests import (
     file_response,
     require_page,
     safe_name,
-    segmenter_of,
     send_file,
 )
 from maskwright.serving.store.image_store import ImageStore
@@ -148,7 +147,7 @@ def page_routes(
     async def predict_again(id: str, model: ModelName) -> dict[str, Any]:
         """Store the image once more, for another model."""
         upload, served = images[id], choose_model(models, model)
-        segmenter_of(served)
+        require_page(served)
 
         def copy() -> Upload:
             with upload.in_use(), upload.image.open("rb") as file:
