@@ -77,9 +77,8 @@ def assign_splits(
     low, last = 0.0, list(shares)[-1]
     for split, share in shares.items():
         spared = {held[-2] for held in spread if len(held) > 2 and split != last}
-        free = [
-            [c for c in held if c not in training_only | spared | chosen.keys()] for held in spread
-        ]
+        taken = training_only | spared | chosen.keys()
+        free = [[case for case in held if case not in taken] for held in spread]
         inside = {c for c in free[0] if low <= number[c] < low + share}
         chosen |= dict.fromkeys(inside | {held[0] for held in free if held}, split)
         low += share
