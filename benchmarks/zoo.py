@@ -125,7 +125,10 @@ def _learn(model: Any, images: np.ndarray) -> None:
     for variable, gradient in zip(variables, gradients, strict=True):
         assert gradient is not None, f"{variable.path} does not learn"
         assert np.isfinite(gradient).all(), f"the gradient of {variable.path} is not finite"
-        variable.assign_sub(1e-3 * tf.convert_to_tensor(gradient))
+    # A longer step makes deep networks chaotic: rounding then decides what they give.
+    length = 1e-3 / tf.maximum(tf.linalg.global_norm(gradients), 1)
+    for variable, gradient in zip(variables, gradients, strict=True):
+        variable.assign_sub(length * tf.convert_to_tensor(gradient))
 
 
 def _join(encode: Any, decoders: Sequence[str], channels: int) -> tuple[Any, dict[str, Any]]:
