@@ -67,7 +67,8 @@ def read_class_files(
         f"{'not 0' if threshold == 1 else f'at least {threshold}'} belongs to it"
     )
     if multilabel:
-        explanation += "; where they overlap, pixels belong to all of their classes"
+        explanation += "; where they overlap, pixels belong to all of their classes "
+        explanation += "(shares of pixels count the smallest alone)"
     elif description.overlap:
         explanation += f"; where they overlap, {order[-1]} is on top"
     rank = {name: place for place, name in enumerate([*names, *order])}
