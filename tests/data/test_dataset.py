@@ -190,6 +190,8 @@ def test_a_description_wins(tmp_path):
         ("classes: [a, b]\ncolors: ['#000000']", "1 colors for 2 classes"),
         ("classes: [a", "cannot be read as YAML"),
         ("val_share: 2", "wrong value for val_share"),
+        (f"values: {{{'9' * 20}: a}}", "states the value 99999999999999999999; expected values"),
+        (f"ignore: [-{'9' * 20}]", "states the value -99999999999999999999; expected values"),
     ],
 )
 def test_a_wrong_description_is_explained(tmp_path, text, said):

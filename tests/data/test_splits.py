@@ -80,6 +80,14 @@ def test_cases_that_come_or_go_move_no_training_case_into_the_test(seed):
         assert ("test", "train") not in moves  # as it goes
 
 
+def test_a_second_case_of_a_class_moves_the_first_into_no_test():
+    for seed in range(40):
+        few = assign_splits(samples(30), {"s0": {"rare"}}, 0.1, 0.4, seed)
+        more = assign_splits(samples(31), {"s0": {"rare"}, "s30": {"rare"}}, 0.1, 0.4, seed)
+        learned = {each.id for each in few if each.split == "train"}
+        assert not learned & {each.id for each in more if each.split == "test"}
+
+
 def test_names_that_collide_later_move_nothing(tmp_path):
     for number in range(12):
         draw(tmp_path / "images" / "one" / f"{number}.png")

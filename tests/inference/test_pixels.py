@@ -1,3 +1,4 @@
+import math
 import warnings
 
 import numpy as np
@@ -172,8 +173,8 @@ def test_the_server_warns_in_a_header(tmp_path):
 
 
 def test_a_pixel_range_has_two_ends():
-    for span in ((3, 3), 5, (1, "a")):
-        with pytest.raises(ConfigError, match="takes two values, low < high"):
+    for span in ((3, 3), 5, (1, "a"), (0, math.inf), (0, 1e300), (0, 1e-300)):
+        with pytest.raises(ConfigError, match="takes two finite values of pixels, low < high"):
             Predictor(brightness, card()).adjusted(pixel_range=span)
 
 

@@ -11,6 +11,7 @@ from typer import Exit, Option, echo
 
 from maskwright.cli import options
 from maskwright.cli.console import out, print_message
+from maskwright.errors import one_line
 
 if TYPE_CHECKING:
     from maskwright.data.audit.audit import AuditReport
@@ -87,9 +88,9 @@ def _show(report: "AuditReport") -> None:
     from maskwright.data.samples import counted
 
     console = out()
-    console.print(f"[bold]{escape(report.source)}[/]: {escape(report.layout)}")
+    console.print(f"[bold]{escape(one_line(report.source))}[/]: {escape(report.layout)}")
     for note in report.notes:
-        console.print(f"  {escape(note.text)}")
+        console.print(f"  {escape(one_line(note.text))}")
     splits = list(report.splits)
     table = Table(title="Fraction of pixels (number of images)", title_justify="left")
     table.add_column("class")
@@ -101,8 +102,8 @@ def _show(report: "AuditReport") -> None:
     console.print(table)
     for finding in report.findings:
         color = _COLORS[finding.severity]
-        console.print(f"[bold {color}]{finding.severity}[/] {escape(finding.message)}")
-        console.print(f"  → {escape(finding.advice)}", style="dim")
+        console.print(f"[bold {color}]{finding.severity}[/] {escape(one_line(finding.message))}")
+        console.print(f"  → {escape(one_line(finding.advice))}", style="dim")
     counts = Counter(str(finding.severity) for finding in report.findings)
     summary = ", ".join(counted(counts[severity], severity) for severity in _COLORS)
     verdict = "ready for training" if report.ok else "fix the errors before training"

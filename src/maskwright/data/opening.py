@@ -220,7 +220,7 @@ def _notes(
             "splits_created",
             f"No {' and no '.join(created)} split is given: drawn from the training samples in "
             f"whole cases, by the name of each and the seed {seed}, so that files added later move "
-            f"none.",
+            f"none to the test split, but for classes in very few cases.",
         )
     if skipped:
         first = skipped[0]

@@ -35,13 +35,14 @@ def assign_splits(
     Each case has a number from 0 to 1, a hash of `seed` and its own name: below `test_share` it
     tests, within `val_share` above it validates, else it trains, so that shares hold on average.
     Two rules keep every class in every split, a class being an item of `contents`, by the id of a
-    sample what it holds. Of the cases of a class, that of the highest number trains. Where they are
-    at least three, and as many as there are classes, that of the second highest does not test, that
-    of the lowest tests, and the lowest of the others validates, as far as the first rule lets them.
-    All cases together, however few, count as such a class.
+    sample what it holds. Of the cases of a class, that of the highest number trains, and that of
+    the second highest does not test. Where they are at least three, and as many as there are
+    classes, that of the lowest tests, and the lowest of the others validates, as far as the first
+    rule lets them. All cases together, however few, count as such a class.
 
     Cases that come or go thus move no other from training to testing, unless they change how many
-    classes there are, or which of these have enough cases. A case that is a single sample is called
+    classes there are, or which of these have enough cases, or are several of a class that has too
+    few. A case that is a single sample is called
     after its file below `root`, where it lies there, else by its id.
 
     Raises:
@@ -73,10 +74,12 @@ def assign_splits(
     training_only = {everything[-1], *(held[-1] for held in holders.values())}
     fewest = max(3, len(holders))
     spread = [everything, *(held for held in holders.values() if len(held) >= fewest)]
+    seconds = [held for held in holders.values() if len(held) > 1]
+    seconds += [everything] if len(everything) > 2 else []
     chosen: dict[str, str] = {}
     low, last = 0.0, list(shares)[-1]
     for split, share in shares.items():
-        spared = {held[-2] for held in spread if len(held) > 2 and split != last}
+        spared = {held[-2] for held in seconds if split != last}
         taken = training_only | spared | chosen.keys()
         free = [[case for case in held if case not in taken] for held in spread]
         inside = {c for c in free[0] if low <= number[c] < low + share}

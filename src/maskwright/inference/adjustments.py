@@ -39,7 +39,9 @@ def adjusted_card(card: AnyCard, changes: Mapping[str, object]) -> AnyCard:
             f"them to {height}x{width}."
         )
     if (span := changes.get("pixel_range")) is not None and not _is_span(span):
-        raise ConfigError(f"`pixel_range` takes two values, low < high; received {span!r}.")
+        raise ConfigError(
+            f"`pixel_range` takes two finite values of pixels, low < high; received {span!r}."
+        )
     known = {field.name for field in fields(card)}
     new: dict[str, Any] = {}
     for name, value in changes.items():
@@ -53,8 +55,11 @@ def adjusted_card(card: AnyCard, changes: Mapping[str, object]) -> AnyCard:
         raise ConfigError(str(error)) from None
 
 
+_LEAST_SPAN, _MOST_SPAN = 1e-6, 1e9  # beyond them, pixels of 32 bits are all black or no numbers
+
+
 def _is_span(value: object) -> bool:
     match value:
         case (int() | float() as low, int() | float() as high):
-            return low < high
+            return bool(low < high and _LEAST_SPAN < high - low < _MOST_SPAN)
     return False

@@ -19,6 +19,7 @@ from maskwright.errors import ConfigError
 from maskwright.imageio import whole_number
 from maskwright.labels import IGNORE_LABEL, Labels, parse_color
 
+_MOST = 2**53  # beyond it, no mask holds whole numbers exactly
 IGNORE = "ignore"  # stands for the ignore label under `values`
 
 
@@ -123,6 +124,11 @@ def stated_values(encoding: Encoding, labels: Labels) -> dict[int | str, str]:
 
 def _value(key: int | str) -> Value:
     if isinstance(key, int):
+        if abs(key) > _MOST:
+            raise ConfigError(
+                f"data.yaml states the value {str(key)[:30]}; expected values of masks, which lie "
+                f"between {-_MOST} and {_MOST}."
+            )
         return key
     number = whole_number(key.removeprefix("-"))
     if number is None:
