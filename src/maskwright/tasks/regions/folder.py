@@ -9,6 +9,7 @@ from typing import Any
 
 from maskwright.data import DataSet, Sample, open_dataset
 from maskwright.data.case_pattern import find_cases
+from maskwright.data.layers import require_one_class
 from maskwright.data.samples import counted
 from maskwright.errors import ConfigError, DataError
 from maskwright.export.artifact import is_artifact, model_folder, needs_tensorflow
@@ -112,7 +113,7 @@ def find_masks(
     if options.masks is False:
         raise ConfigError(NO_SEGMENTER)
     try:
-        return open_dataset(
+        dataset = open_dataset(
             images, val_share=0, test_share=0, group_by=options.group_by, scaled_masks=True
         )
     except DataError as error:
@@ -122,6 +123,7 @@ def find_masks(
             f"The model predicts no masks, so that images come with theirs; train it with "
             f"--segmenter for images alone. {error}"
         ) from None
+    return require_one_class(dataset, "cutting it into regions")
 
 
 def plan_cases(
