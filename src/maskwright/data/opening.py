@@ -168,7 +168,7 @@ def open_with_doubts(source: str | Path, **options: Unpack[OpenOptions]) -> Data
 
 def _check_overlap(samples: Sequence[Sample], overlap: object, root: Path) -> None:
     """Raise `ConfigError` where `overlap` is stated of masks in which classes cannot overlap."""
-    listed = overlap == MULTILABEL and all(s.instances or not s.masks for s in samples)
+    listed = all(s.instances or not s.masks for s in samples)
     if not listed and not any(sample.classes for sample in samples):
         raise ConfigError(
             f"data.yaml states `overlap`, but a pixel of the masks in {root} has one class; "

@@ -87,6 +87,19 @@ def test_polygons_and_runs_become_classes_objects_and_labels_of_regions(folder):
     assert re.search("1 image with objects .* box .*first c.jpg.*first lost.jpg.*1 crowd, as", told)
 
 
+def test_overlapping_classes_are_told_and_painted_in_a_stated_order(folder):
+    (note,) = (n.text for n in open_dataset(folder).notes if n.code == "overlapping_objects")
+    assert "overlap in 1 image, most those of dog and cat (1 px)" in note
+    for order, on_top in (("dog, owl, cat", 2), ("cat, dog, owl", 1)):
+        (folder / "data.yaml").write_text(f"overlap: [{order}]\n")
+        dataset = open_dataset(folder)
+        assert not any(note.code == "overlapping_objects" for note in dataset.notes)
+        assert dataset.read(dataset.samples[0])[1][1, 1] == on_top
+    (folder / "data.yaml").write_text("overlap: [dog, cat]\n")
+    with pytest.raises(ConfigError, match="expected each of the classes dog, cat, owl once"):
+        open_dataset(folder)
+
+
 def test_what_is_drawn_is_kept_until_a_file_changes(folder):
     dataset = open_dataset(folder)
     drawn = {path: path.stat().st_mtime_ns for path in dataset.root.rglob("*.png")}

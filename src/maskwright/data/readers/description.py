@@ -42,7 +42,7 @@ class Description(BaseModel):
     overlap: Literal["multilabel"] | list[str] | None = Field(
         default=None,
         description="multilabel where a pixel may belong to several classes, or names of classes "
-        "that have a mask file each, in the order in which they are painted, the last on top.",
+        "that overlap, in the order in which they are painted, the last on top.",
     )
     manifest: str | None = Field(default=None, description="CSV file that lists images and masks.")
     splits: dict[str, str | list[str]] | None = Field(

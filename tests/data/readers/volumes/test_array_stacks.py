@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from maskwright.data import open_dataset
-from maskwright.errors import DataError
+from maskwright.data.layers import read_layers
+from maskwright.errors import ConfigError, DataError
 
 LABELS = np.random.default_rng(0).integers(0, 4, (10, 32, 24)).astype(np.uint8)
 IMAGES = LABELS[..., None] * np.uint8([60, 50, 40]) + np.uint8(7)
@@ -110,8 +111,19 @@ def test_two_arrays_of_masks_are_a_doubt(tmp_path):
         open_dataset(tmp_path)
 
 
-def test_planes_that_overlap_are_refused(tmp_path):
+def test_planes_that_overlap_are_a_doubt_that_data_yaml_settles(tmp_path):
     planes = np.eye(4, dtype=np.uint8)[LABELS]
     planes[0] = 1
-    with pytest.raises(DataError, match=r"10.00% of the pixels belong to more than one"):
-        open_dataset(npz(tmp_path, x=IMAGES, y=planes))
+    npz(tmp_path, x=IMAGES, y=planes)
+    with pytest.raises(DataError, match=r"10.00% of the pixels belong to more than .*multilabel"):
+        open_dataset(tmp_path)
+    (tmp_path / "data.yaml").write_text("overlap: multilabel\nclasses: [background, a, b, c]\n")
+    dataset = open_dataset(tmp_path, val_share=0, test_share=0)
+    layers = np.stack([read_layers(dataset, sample)[1] for sample in dataset.samples])
+    assert np.array_equal(layers, planes[..., 1:])
+    (tmp_path / "data.yaml").write_text("overlap: [c, a, b]\nclasses: [background, a, b, c]\n")
+    dataset = open_dataset(tmp_path, val_share=0, test_share=0)
+    assert (dataset.read(dataset.samples[0])[1] == 2).all()
+    (tmp_path / "data.yaml").write_text("overlap: multilabel\nclasses: [background, a, b]\n")
+    with pytest.raises(ConfigError, match=r"names 3 classes, but data.npz:y .* has 4 planes"):
+        open_dataset(tmp_path)

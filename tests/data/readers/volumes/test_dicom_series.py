@@ -5,6 +5,7 @@ import pytest
 
 from drawing_volumes import SPACING, scene, write_segmentation, write_series
 from maskwright.data import open_dataset
+from maskwright.data.layers import layer_labels, read_layers
 from maskwright.data.readers.volumes.dicom_series import dicom_files, list_series
 from maskwright.data.writers.volumes.dicom_seg import write_dicom_seg
 from maskwright.errors import DataError
@@ -64,6 +65,11 @@ def test_overlapping_segments_are_a_doubt_that_the_order_of_classes_settles(tmp_
     (tmp_path / "data" / "data.yaml").write_text("classes: [background, liver]\n")
     dataset = open_dataset(tmp_path / "data", val_share=0, test_share=0)
     assert np.array_equal(read_all(dataset)[1], labels > 0)
+    (tmp_path / "data" / "data.yaml").write_text("overlap: multilabel\n")
+    dataset = open_dataset(tmp_path / "data", val_share=0, test_share=0)
+    layers = np.stack([read_layers(dataset, sample)[1] for sample in dataset.samples])
+    assert layer_labels(dataset.labels).names == ("tumor", "liver")
+    assert np.array_equal(layers, np.stack([labels == 2, labels > 0], axis=-1))
 
 
 def test_two_segmentations_of_one_series_are_a_doubt(tmp_path):

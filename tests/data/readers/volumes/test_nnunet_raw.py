@@ -7,6 +7,7 @@ import pytest
 
 from drawing_volumes import scene
 from maskwright.data import open_dataset
+from maskwright.data.layers import layer_labels, read_layers
 from maskwright.errors import DataError
 from maskwright.imageio import write_image, write_mask
 from maskwright.labels import IGNORE_LABEL
@@ -72,6 +73,12 @@ def test_regions_are_a_doubt_that_values_settle(tmp_path):
         open_dataset(tmp_path)
     (tmp_path / "data.yaml").write_text("values: {0: background, 1: edema, 2: core}\n")
     assert open_dataset(tmp_path).labels.names == ("background", "edema", "core")
+    (tmp_path / "data.yaml").write_text("overlap: multilabel\n")
+    dataset = open_dataset(tmp_path, val_share=0)
+    sample = next(s for s in dataset.samples if s.id == "c0-002")
+    layers, labels = read_layers(dataset, sample)[1], scene()[1][2]
+    assert layer_labels(dataset.labels).names == ("whole", "core")
+    assert np.array_equal(layers, np.stack([labels > 0, labels == 2], axis=-1))
 
 
 def test_images_in_png(tmp_path):

@@ -4,7 +4,7 @@ from collections.abc import Hashable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from maskwright.data.readers.annotations.shapes import Box, Shape, united
 from maskwright.data.readers.description import Description
@@ -90,6 +90,8 @@ class Annotations:
             not be among them.
         rectangles: Whether boxes may be the outlines of objects, drawn by people as such.
         separate: Whether objects are annotated one by one, not a mask for each class.
+        overlap: Classes in the order in which masks are painted, as data.yaml states it, or
+            `"multilabel"`; `None` for the order of the objects.
         skipped: What is skipped, by its code.
     """
 
@@ -97,6 +99,7 @@ class Annotations:
     classes: list[str] = field(default_factory=list)
     rectangles: bool = False
     separate: bool = True
+    overlap: Literal["multilabel"] | list[str] | None = None
     skipped: dict[str, list[str]] = field(default_factory=dict)
     remarks: list[Note | Doubt] = field(default_factory=list)
 

@@ -115,6 +115,8 @@ def _parse(paths: Sequence[Path]) -> Iterator[_File]:
 
 def _key(id_: Any) -> str:
     """Id of an image or category, which some tools write as text in one place only."""
+    if isinstance(id_, float) and not id_.is_integer():
+        raise DataError(f"expected a whole number or text as id, received {id_}")
     return str(int(id_) if isinstance(id_, float) else id_)
 
 

@@ -1,6 +1,7 @@
 """Masks of classes, and lists of objects, drawn once from the annotations of any format."""
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -18,15 +19,15 @@ from maskwright.data.readers.annotations.base import (
     is_background,
 )
 from maskwright.data.readers.annotations.shapes import Box, Polygons
-from maskwright.data.readers.description import described_labels
+from maskwright.data.readers.description import MULTILABEL, described_labels
 from maskwright.data.readers.manifest import relative_path, write_described
-from maskwright.data.samples import Doubt, Note, Sample, unique_ids
-from maskwright.errors import DataError
+from maskwright.data.samples import Doubt, Note, Sample, counted, unique_ids
+from maskwright.errors import ConfigError, DataError
 from maskwright.imageio import read_header, write_mask, write_table, write_text
 from maskwright.instances import Instances
 from maskwright.labels import IGNORE_LABEL, Labels
 
-FORMAT_VERSION = 7
+FORMAT_VERSION = 8
 """Of the files written; another number has them written anew."""
 
 
@@ -45,19 +46,17 @@ def draw_all(
         )
     ids = unique_ids([(image.image.parent.name, image.image.stem) for image in images])
     work = list(zip(ids, images, strict=True))
-    results = list(
-        in_threads(partial(_draw, folder, labels, annotations.separate), work, "Drawing masks")
-    )
+    draw = partial(_draw, folder, labels, annotations)
+    results = list(in_threads(draw, work, "Drawing masks"))
     samples, rows = [], []
     for image, result in zip(images, results, strict=True):
         if isinstance(result, DataError):
             annotations.skip("broken_annotations", str(result))
             continue
-        sample, objects, empty = result
-        samples.append(sample)
-        for name in empty:
+        samples.append(result.sample)
+        for name in result.empty:
             annotations.skip("without_area", name)
-        for number, each in enumerate(objects, start=1):
+        for number, each in enumerate(result.objects, start=1):
             if not each.crowd:  # they are last
                 rows.append((relative_path(image.image, folder), number, each.class_name))
             elif not isinstance(each.shape, Box):
@@ -65,6 +64,8 @@ def draw_all(
     if annotations.separate:
         write_table(folder / "regions.csv", ("image", "region", "label"), rows)
     notes = [*annotations.remarks, *annotations.notes()]
+    if annotations.overlap is None:
+        notes += _overlap_notes([each for each in results if isinstance(each, _DrawnImage)])
     stated = described_labels(labels) | {"ignore": [IGNORE_LABEL]}
     remarks = [f"Drawn from {source}.", *map(str, notes)]
     write_described(folder, samples, stated, remarks)
@@ -87,16 +88,30 @@ def _size(image: AnnotatedImage) -> tuple[int, int]:
     return image.size or size
 
 
-def _draw(
-    folder: Path, labels: Labels, separate: bool, work: tuple[str, AnnotatedImage]
-) -> tuple[Sample, list[AnnotatedObject], list[str]] | DataError:
-    """Write classes and objects of an image; its sample, its objects, names of empty ones.
+@dataclass
+class _DrawnImage:
+    """Sample of an image, its objects, names of those without a pixel.
 
-    Later objects lie on top, crowds below all.
+    `overlaps` are the pixels that objects of one class lose to those of another on top of them.
+    """
+
+    sample: Sample
+    objects: list[AnnotatedObject]
+    empty: list[str]
+    overlaps: Counter[tuple[str, str]]
+
+
+def _draw(
+    folder: Path, labels: Labels, annotations: Annotations, work: tuple[str, AnnotatedImage]
+) -> _DrawnImage | DataError:
+    """Write classes and objects of an image.
+
+    Later objects lie on top, those of later classes where their order is stated, crowds below all.
     """
     id_, image = work
     masks: list[_Drawn] = []
-    empty = []
+    empty, overlaps = [], Counter[tuple[str, str]]()
+    ranks = _ranks(labels, annotations.overlap)
     try:
         size = _size(image)
         background = labels.background or 0
@@ -119,18 +134,56 @@ def _draw(
                 if each.crowd:
                     classes[inside & (classes == background)] = IGNORE_LABEL
                 else:
-                    classes[inside] = label
+                    covered = np.bincount(classes[inside], minlength=256)
+                    covered[[label, background, IGNORE_LABEL]] = 0
+                    for other in np.flatnonzero(covered):
+                        overlaps[labels.names[other], each.class_name] += int(covered[other])
+                    classes[inside & (ranks[classes] <= ranks[label])] = label
                 masks.append(_Drawn(each, label, *_cropped(inside)))
     except DataError as error:
         return error
     masks = [each for each in masks if each.mask.any()]
     mask = folder / "masks" / f"{id_}.png"
     write_mask(mask, classes, labels.colors)
-    listed = folder / "instances" / f"{id_}.json" if separate else None
+    listed = folder / "instances" / f"{id_}.json" if annotations.separate else None
     if listed is not None:
         write_text(listed, json.dumps(_listed(masks, size)))
     sample = Sample(id_, image.image, (mask,), image.case or id_, image.split, instances=listed)
-    return sample, [each.source for each in masks], empty
+    return _DrawnImage(sample, [each.source for each in masks], empty, overlaps)
+
+
+def _ranks(labels: Labels, order: Sequence[str] | None) -> np.ndarray:
+    """How high each of 256 labels lies, 0 for all without a stated order; `ConfigError` for others.
+
+    `order` is that of `Annotations.overlap`.
+    """
+    ranks = np.zeros(256, np.uint8)
+    if order is not None and order != MULTILABEL:
+        names = [name for name in labels.names if name != labels.names[labels.background or 0]]
+        if sorted(order) != sorted(names):
+            raise ConfigError(
+                f"data.yaml states the order {', '.join(order)[:200]} under `overlap`; expected "
+                f"each of the classes {', '.join(names)[:200]} once."
+            )
+        ranks[[labels.names.index(name) for name in order]] = np.arange(1, len(order) + 1)
+    return ranks
+
+
+def _overlap_notes(drawn: Sequence[_DrawnImage]) -> list[Note]:
+    """Note on pixels of objects of several classes, of which the mask shows one."""
+    images = [each.overlaps for each in drawn if each.overlaps]
+    if not images:
+        return []
+    (below, above), pixels = sum(images, Counter[tuple[str, str]]()).most_common(1)[0]
+    return [
+        Note(
+            "overlapping_objects",
+            f"Objects of several classes overlap in {counted(len(images), 'image')}, most those "
+            f"of {above} and {below} ({pixels:,} px); masks of classes show the one that is "
+            f"listed later. `overlap: multilabel` in data.yaml keeps both, "
+            f"`overlap: [{below}, {above}, …]` states the order, the last on top.",
+        )
+    ]
 
 
 @dataclass

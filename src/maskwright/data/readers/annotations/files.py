@@ -5,6 +5,7 @@ import mmap
 import os
 import xml.etree.ElementTree as ET
 from collections.abc import Iterable, Iterator, Sequence
+from heapq import nsmallest
 from pathlib import Path
 from typing import Any
 
@@ -18,21 +19,26 @@ _LOOKED_AT = 20  # files of a folder, to recognize their format
 
 def files_below(root: Path, suffixes: Iterable[str]) -> list[Path]:
     """Files with one of the suffixes below a folder, in natural order; hidden ones are skipped."""
-    return sorted(_walk(root, frozenset(suffixes)), key=lambda path: natural_key(str(path)))
+    found = (Path(at, name) for at, names in _walk(root, suffixes) for name in names)
+    return sorted(found, key=lambda path: natural_key(str(path)))
 
 
 def sample_below(root: Path, suffixes: Iterable[str]) -> list[Path]:
     """As `files_below`, but only the first few of each folder, to look what format they are of."""
-    by_folder = grouped(files_below(root, suffixes), lambda path: path.parent)
-    return [path for paths in by_folder.values() for path in paths[:_LOOKED_AT]]
+    few = [
+        Path(at, name)
+        for at, names in _walk(root, suffixes)
+        for name in nsmallest(_LOOKED_AT, names, key=natural_key)
+    ]
+    return sorted(few, key=lambda path: natural_key(str(path)))
 
 
-def _walk(root: Path, suffixes: frozenset[str]) -> Iterator[Path]:
+def _walk(root: Path, suffixes: Iterable[str]) -> Iterator[tuple[str, list[str]]]:
+    """Folders below the root, each with its files of the suffixes."""
+    endings = tuple(suffixes)
     for at, folders, names in os.walk(root):
         folders[:] = [name for name in folders if not name.startswith((".", "__MACOSX"))]
-        for name in names:
-            if os.path.splitext(name)[1].lower() in suffixes and not name.startswith("."):  # noqa: PTH122
-                yield Path(at, name)
+        yield at, [n for n in names if n.lower().endswith(endings) and not n.startswith(".")]
 
 
 def has_keys(path: Path, keys: Sequence[str]) -> bool:

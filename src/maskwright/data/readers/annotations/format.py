@@ -109,6 +109,7 @@ def _convert(form: AnnotationFormat, place: Place) -> Place:
             annotations = form.read(source)
             settle_boxes(annotations, description.boxes, path)
             join_repeated(annotations, stated is not None)
+            annotations.overlap = description.overlap
             annotations.separate |= description.overlap == MULTILABEL
             return draw_all(folder, path, annotations, labels_of(annotations, path, description))
 

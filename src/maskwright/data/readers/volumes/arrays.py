@@ -21,7 +21,8 @@ from maskwright.data.readers.volumes.volume import (
     write_volumes,
 )
 from maskwright.data.samples import Doubt, Note, unique_ids
-from maskwright.errors import DataError
+from maskwright.errors import ConfigError, DataError
+from maskwright.labels import BACKGROUND_NAMES
 
 _FORMAT = 1  # of the files written; another number has them written anew
 _CASE = re.compile(r"(?P<case>.+?)[_\-. ]*(slice|frame|z)[_\-. ]*\d+", re.IGNORECASE)
@@ -85,23 +86,46 @@ def _write(
     ids = unique_ids([(pair.split or "", *pair.rest) for pair in pairs])
     stacks = Counter(pair.split for pair in pairs)
     volumes = [
-        _volume(pair, re.sub(r"[^\w.\-]+", "_", id_) or "image", stacks[pair.split] > 1)
+        _volume(
+            *(pair, re.sub(r"[^\w.\-]+", "_", id_) or "image", stacks[pair.split] > 1),
+            _planes(pair, description),
+        )
         for pair, id_ in zip(pairs, ids, strict=True)
     ]
     return [*doubts, *write_volumes(folder, volumes, {}, [f"From arrays in {place.path.name}."])]
 
 
-def _volume(pair: ArrayPair, id_: str, is_case: bool) -> Volume:
+def _planes(pair: ArrayPair, description: Description) -> tuple[str, ...]:
+    """Classes of the planes of masks where data.yaml states how they overlap.
+
+    `ConfigError` where it names another number of classes.
+    """
+    number = dict(zip(pair.axes[0].masks, pair.masks.shape, strict=True)).get("c", 1)
+    if description.overlap is None or number == 1:
+        return ()
+    names = description.classes or [f"class {n + 1}" for n in range(number)]
+    if len(names) == number + 1 and names[0].casefold() in BACKGROUND_NAMES:
+        names = names[1:]
+    if len(names) != number:
+        raise ConfigError(
+            f"data.yaml names {len(names)} classes, but {pair.masks} has {number} planes; "
+            f"expected a class for each, and background before them where it has none."
+        )
+    return tuple(names)
+
+
+def _volume(pair: ArrayPair, id_: str, is_case: bool, planes: tuple[str, ...]) -> Volume:
     kind = pair.images.dtype.name
     dtype = kind if kind in ("uint8", "uint16") else "uint8" if kind == "bool" else "float32"
     case = _CASE.fullmatch(id_)
     return Volume(
         id_,
         (case["case"] if case else id_) if is_case else "",
-        partial(_arrays, pair),
+        partial(_arrays, pair, bool(planes)),
         dtype,
         split=pair.split,
         members=_members(pair, id_),
+        planes=planes,
     )
 
 
@@ -122,10 +146,12 @@ def _members(pair: ArrayPair, id_: str) -> list[tuple[str, str]]:
     return list(zip(ids.tolist(), columns.get("case", ids).tolist(), strict=True))
 
 
-def _arrays(pair: ArrayPair) -> tuple[np.ndarray, np.ndarray]:
+def _arrays(pair: ArrayPair, apart: bool) -> tuple[np.ndarray, np.ndarray]:
     axes = pair.axes[0]
     slices = axes.slices(pair.images.read())
     if slices.dtype == np.bool_:
         slices = slices * np.uint8(255)
+    if apart:
+        return slices, axes.planes(pair.masks.read())
     labels = axes.labels(pair.masks.read(), str(pair.masks))
     return slices, integer_labels(np.asarray(labels), pair.masks.file)

@@ -24,9 +24,13 @@ class Axes:
         """Images as `(n, h, w, c)`."""
         return _arranged(array, self.images)
 
+    def planes(self, array: np.ndarray) -> np.ndarray:
+        """Masks as `(n, h, w, classes)`, a single one of labels."""
+        return _arranged(array, self.masks)
+
     def labels(self, array: np.ndarray, name: str) -> np.ndarray:
         """Values of masks `(n, h, w)`; `DataError` where planes of classes overlap."""
-        values = _arranged(array, self.masks)
+        values = self.planes(array)
         if values.shape[3] == 1:
             return values[..., 0]
         is_set = np.asarray(values) != 0
@@ -35,7 +39,8 @@ class Axes:
             share = float((count > 1).mean())
             raise DataError(
                 f"{name} has a plane for each of {values.shape[3]} classes, and {share:.2%} of the "
-                f"pixels belong to more than one; expected one class in every pixel."
+                f"pixels belong to more than one; write `overlap: multilabel` into data.yaml if "
+                f"they may, or `overlap:` with the classes in the order in which they are painted."
             )
         first = 0 if (count == 1).all() else 1  # 0 is what no plane holds
         labels: np.ndarray = np.where(count == 0, 0, is_set.argmax(axis=3) + first)

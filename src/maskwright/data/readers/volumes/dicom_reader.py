@@ -1,7 +1,7 @@
 """Reader of DICOM series with segmentations (SEG) or contours (RTSTRUCT), which become slices."""
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -67,10 +67,14 @@ def _read(place: Place, files: Sequence[Path]) -> Place:
 
 @dataclass
 class _Drawing:
-    """Classes in the order in which they are drawn, and what came to light while drawing."""
+    """Classes in the order in which they are drawn, and what came to light while drawing.
+
+    `apart` where each of them is drawn by itself, as data.yaml states how they overlap.
+    """
 
     names: tuple[str, ...]
     is_stated: bool
+    apart: bool
     overlaps: dict[tuple[str, str], int] = field(default_factory=dict)
 
 
@@ -102,8 +106,11 @@ def _write(place: Place, files: Sequence[Path], folder: Path) -> list[Note | Dou
         read = partial(_slices, each, here, others, drawing)
         grid, case = each.grid(), each.patient or f"study {_number(series, each)}"
         id_ = f"series{number:04}"
-        volumes.append(Volume(id_, case, read, each.dtype, each.spacing_mm, grid, key=each.key))
+        volume = Volume(id_, case, read, each.dtype, each.spacing_mm, grid, key=each.key)
+        volumes.append(replace(volume, planes=drawing.names[1:] if drawing.apart else ()))
     stated = described_labels(Labels.create(drawing.names))
+    if drawing.apart:
+        stated = {"classes": list(drawing.names)}
     remarks += write_volumes(folder, volumes, stated, ["Slices of DICOM series."])
     for path in files:  # names of folders are often those of patients, and remarks are cached
         faults = [fault.replace(f"{path.parent}/", "") for fault in faults]
@@ -122,8 +129,9 @@ def _classes(
     """Classes by the names of segments, as stated, else as the files number them."""
     found = list(dict.fromkeys(name for mask in masks for name in mask.names.values()))
     found = [name for name in found if name.lower() not in BACKGROUND_NAMES]
+    apart = description.overlap is not None
     if description.classes is None:
-        return _Drawing(("background", *found), False), []
+        return _Drawing(("background", *found), False, apart), []
     names = tuple(description.classes)
     if names[0].lower() not in BACKGROUND_NAMES or not set(names[1:]) <= set(found):
         raise ConfigError(
@@ -135,7 +143,7 @@ def _classes(
     if left_out:
         text = f"Segments of no class that data.yaml states: {examples(left_out)}."
         notes.append(Note("unused_segments", text))
-    return _Drawing(names, True), notes
+    return _Drawing(names, True, apart), notes
 
 
 def _several(masks: Sequence[MaskFile], root: Path) -> list[Doubt]:
@@ -159,7 +167,7 @@ def _several(masks: Sequence[MaskFile], root: Path) -> list[Doubt]:
 def _slices(
     series: Series, masks: Sequence[MaskFile], others: Collection[str], drawing: _Drawing
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Slices of a series, and labels with later classes on top."""
+    """Slices of a series, and labels with later classes on top, or a plane for each class."""
     labels = np.zeros((len(series.frames), *series.size), np.uint8)
     drawn = [
         (drawing.names.index(name), number, inside)
@@ -167,6 +175,11 @@ def _slices(
         for number, name, inside in frame_masks(mask, series, others)
         if name in drawing.names
     ]
+    if drawing.apart:
+        planes = np.zeros((*labels.shape, len(drawing.names) - 1), np.uint8)
+        for label, number, inside in drawn:
+            planes[number, inside, label - 1] = 1
+        return read_slices(series), planes
     for label, number, inside in sorted(drawn, key=lambda item: item[0]):
         before = labels[number][inside]
         for other in np.unique(before[(before > 0) & (before != label)]).tolist():
@@ -188,7 +201,7 @@ def read_slices(series: Series) -> np.ndarray:
 
 
 def _overlaps(drawing: _Drawing) -> list[Doubt]:
-    if drawing.is_stated or not drawing.overlaps:
+    if drawing.is_stated or drawing.apart or not drawing.overlaps:
         return []
     (first, second), count = max(drawing.overlaps.items(), key=lambda item: item[1])
     order = ", ".join(drawing.names)
@@ -197,8 +210,9 @@ def _overlaps(drawing: _Drawing) -> list[Doubt]:
             "overlapping_segments",
             f"Segments overlap, as {first} and {second} in {counted(count, 'pixel')}; each pixel "
             f"has one class here.",
-            f"State in data.yaml the order in which they are drawn, later ones on top, as in "
-            f"`classes: [{order}]`; segments that are not named are left out.",
+            f"Write `overlap: multilabel` into data.yaml if a pixel may belong to several, or the "
+            f"order in which they are drawn, later ones on top, as in `classes: [{order}]`; "
+            f"segments that are not named are left out.",
         )
     ]
 

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,12 @@ from maskwright.data.readers.description import PLACES, Description
 from maskwright.data.readers.stated_encoding import IGNORE
 from maskwright.data.readers.volumes.nifti import SUFFIXES, open_nifti
 from maskwright.data.readers.volumes.nifti_reader import common_plane, volume_of
-from maskwright.data.readers.volumes.volume import Volume, integer_labels, write_volumes
+from maskwright.data.readers.volumes.volume import (
+    SliceReader,
+    Volume,
+    integer_labels,
+    write_volumes,
+)
 from maskwright.data.samples import Doubt, Note, counted
 from maskwright.errors import DataError
 from maskwright.imageio import natural_key, read_header, read_image, read_mask
@@ -135,6 +140,12 @@ def _write(
         ]
     else:
         volumes = [_stack(case) for case in cases]
+    if description.overlap is not None and (regions := _regions(content)):
+        volumes = [
+            replace(v, read=partial(_read_regions, v.read, [*regions.values()]), planes=[*regions])
+            for v in volumes
+        ]
+        stated = {"classes": ["background", *regions]}
     return [*remarks, *write_volumes(folder, volumes, stated, ["Raw data of nnU-Net."])]
 
 
@@ -148,6 +159,8 @@ def _stated(
     if description.values is not None:
         return {}, []
     regions = {name: value for name, value in labels.items() if isinstance(value, list)}
+    if regions and description.overlap is not None and IGNORE not in labels:
+        return {}, []
     if regions:
         name, value = next(iter(regions.items()))
         return {}, [
@@ -155,8 +168,9 @@ def _stated(
                 "regions",
                 f"dataset.json states regions that overlap, as {name} of the labels {value}; each "
                 f"pixel has one class here.",
-                "Name the classes of the single labels in data.yaml, as in `values: {0: "
-                "background, 1: edema, 2: core}`.",
+                "Write `overlap: multilabel` into data.yaml if a pixel may belong to several, or "
+                "name the classes of the single labels, as in `values: {0: background, 1: edema, "
+                "2: core}`.",
             )
         ]
     if not all(isinstance(v, int) and not isinstance(v, bool) and v >= 0 for v in labels.values()):
@@ -166,6 +180,23 @@ def _stated(
     ordered = sorted(labels, key=lambda name: labels[name])
     classes = [name for name in ordered if name != IGNORE]
     return {"classes": classes, "values": {labels[name]: name for name in ordered}}, []
+
+
+def _regions(content: Mapping[str, Any]) -> dict[str, list[int]]:
+    """Labels of each region, if some regions have several."""
+    labels = {str(name): value for name, value in content["labels"].items()}
+    if not any(isinstance(value, list) for value in labels.values()):
+        return {}
+    sets = {
+        name: [*value] if isinstance(value, list) else [value] for name, value in labels.items()
+    }
+    return {name: values for name, values in sets.items() if values != [0]}
+
+
+def _read_regions(read: SliceReader, regions: Sequence[Sequence[int]]) -> Any:
+    """Slices, and a plane for each region."""
+    slices, labels = read()
+    return slices, np.stack([np.isin(np.asarray(labels), each) for each in regions], axis=-1)
 
 
 def _stack(case: _Case) -> Volume:

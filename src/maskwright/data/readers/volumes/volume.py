@@ -23,7 +23,8 @@ DTYPES = ("uint8", "uint16", "float32")
 """Types of pixels, each of which holds all values of those before it."""
 
 SliceReader = Callable[[], tuple[np.ndarray, np.ndarray | None]]
-"""Gives slices `(n, h, w, c)`, and labels `(n, h, w)` where there are any."""
+"""Gives slices `(n, h, w, c)`, and labels `(n, h, w)` where there are any, or planes of classes
+`(n, h, w, classes)`, not 0 in the pixels of each."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,7 @@ class Volume:
         label: What all of it is, for classification.
         key: Tells what it was cut from, without naming it; see `digest`.
         members: Id and case of each slice, where the slices are images of their own.
+        planes: Classes of the planes that `read` gives in place of labels, as they overlap.
     """
 
     id: str
@@ -52,6 +54,7 @@ class Volume:
     label: str | None = None
     key: str = ""
     members: Sequence[tuple[str, str]] = ()
+    planes: Sequence[str] = ()
 
 
 def common_dtype(volumes: Iterable[Volume]) -> str:
@@ -95,7 +98,7 @@ def write_volumes(
 def write_slices(folder: Path, volume: Volume, dtype: str) -> list[Sample]:
     """Write images and masks of a volume as `images/ID/000.png` and the like; see `slice_names`."""
     slices, labels = volume.read()
-    if labels is not None and labels.shape != slices.shape[:3]:
+    if labels is not None and labels.shape[:3] != slices.shape[:3]:
         raise DataError(
             f"{volume.id} has slices of the shape {slices.shape[:3]} (number, height, width), but "
             f"its masks {labels.shape}; expected one mask of the same size for each."
@@ -111,7 +114,12 @@ def write_slices(folder: Path, volume: Volume, dtype: str) -> list[Sample]:
         image = folder / "images" / f"{names[number]}{suffix}"
         write_image(image, slices[number])
         masks: tuple[Path, ...] = ()
-        if labels is not None:
+        if labels is not None and volume.planes:
+            places = range(len(volume.planes))
+            masks = tuple(folder / "masks" / f"{names[number]}-{n + 1}.png" for n in places)
+            for n, mask in enumerate(masks):
+                write_mask(mask, (labels[number, ..., n] != 0).astype(np.uint8))
+        elif labels is not None:
             masks = (folder / "masks" / f"{names[number]}.png",)
             write_mask(masks[0], labels[number])
         id_ = names[number].replace("/", "-")
@@ -123,6 +131,7 @@ def write_slices(folder: Path, volume: Volume, dtype: str) -> list[Sample]:
             volume.split,
             volume.label,
             spacing_mm=volume.spacing_mm,
+            classes=tuple(volume.planes) if masks else (),
         )
 
     return list(in_threads(write, range(len(slices)), None))
