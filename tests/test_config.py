@@ -94,6 +94,13 @@ def test_descriptions_name_all_decoders_losses_presets_and_encoders_without_weig
         ({"preset": "fpn", "encoder": "plain"}, "`encoder` has no effect with preset=fpn"),
         ({"preset": "small", "encoder_weights": "imagenet"}, "`encoder_weights` has no effect"),
         ({"encoder": "resnet18", "encoder_widths": (8, 16)}, "encoder=resnet18: only plain"),
+        (
+            {"preset": "small", "fix_statistics": True},
+            "no effect with preset=small: it has no batch",
+        ),
+        ({"encoder": "plain", "norm": "group", "fix_statistics": True}, "with norm=group: the enc"),
+        ({"encoder": "plain", "encoder_weights": "imagenet"}, "it has no published weights; leave"),
+        ({"optimizer": "adam", "weight_decay": 0.1}, "with optimizer=adam: Adam with weight decay"),
         ({"encoder": "plain", "alpha": 0.5}, "`alpha` has no effect with encoder=plain"),
         ({"loss": "focal+dice", "smoothing": 0.1}, r"`smoothing` .* loss=focal\+dice"),
         ({"size": 64, "crop": 96}, "`crop` has no effect with size=64x64"),

@@ -80,14 +80,14 @@ class RunConfig(BaseModel):
     batch_size: PositiveInt = 16
     """Images per training step, summed over all workers."""
     optimizer: Literal["adamw", "adam", "sgd"] = "adamw"
-    """Optimizer: adamw, adam or sgd."""
+    """Optimizer: adamw, adam (without weight decay) or sgd."""
     learning_rate: PositiveFloat = 4e-3
     """Peak learning rate; the schedule scales it."""
     encoder_rate: NonNegativeFloat | None = None
     """Encoder learning rate as a fraction of `learning_rate`; none for 0.25 with pretrained
     weights, else 1."""
     weight_decay: NonNegativeFloat = 1e-4
-    """Decoupled weight decay per step, multiplied by the learning rate."""
+    """Decoupled weight decay per step of adamw and sgd, multiplied by the learning rate."""
     clip_norm: PositiveFloat | None = 1.0
     """Maximum global gradient norm; none for no gradient clipping."""
     schedule: Literal["cosine", "polynomial", "constant"] = "cosine"

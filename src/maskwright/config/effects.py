@@ -16,6 +16,8 @@ class _Effect(NamedTuple):
     by: str
     holds: Callable[[Any], bool]
     reason: str
+    defaults: bool = False
+    """Whether a default that is given asks for something, too."""
 
 
 _DECODER = ("decoder", "decoder_widths", "transposed", "separable", "output_stride")
@@ -23,6 +25,7 @@ _ENCODER = ("encoder", "encoder_widths", "alpha")
 _ENCODER_START = ("taps", "encoder_weights")
 _ENCODER_TRAINING = ("encoder_rate", "freeze", "fix_statistics")
 _PRETRAINED_PRESETS = {None, *(name for name, preset in ARCHITECTURES.items() if preset.pretrained)}
+_NO_BATCH_NORM = ("plain_unet", "small", "unet_plus_plus", "segformer_b0", "reference_cnn")
 _MASK_ONLY = ("class_weights", "favor_rare", "one_logit", "threshold", "memory_limit_mb")
 
 _EFFECTS = (
@@ -35,6 +38,22 @@ _EFFECTS = (
         "preset",
         lambda c: c.preset in _PRETRAINED_PRESETS,
         "the preset has no pretrained encoder",
+    ),
+    _Effect(
+        ("fix_statistics",),
+        *("preset", lambda c: c.preset not in _NO_BATCH_NORM, "it has no batch normalization"),
+    ),
+    _Effect(
+        ("fix_statistics",),
+        "norm",
+        lambda c: (
+            c.preset is not None or c.encoder not in ("plain", "residual") or c.norm == "batch"
+        ),
+        "the encoder has no batch normalization",
+    ),
+    _Effect(
+        ("weight_decay",),
+        *("optimizer", lambda c: c.optimizer != "adam", "Adam with weight decay is adamw"),
     ),
     _Effect(
         ("measures",),
@@ -71,6 +90,7 @@ _EFFECTS = (
             c.preset is not None or c.encoder_weights != "imagenet" or c.encoder not in SCRATCH
         ),
         "it has no published weights",
+        defaults=True,
     ),
     _Effect(
         ("fix_statistics",),
@@ -152,7 +172,8 @@ def refuse_unused(config: Any, overridden: Container[str]) -> None:
     for name, effect in unused(config).items():
         value = getattr(config, name)
         default = type(config).model_fields[name].default
-        harmless = value is None or (value in (0, False, default) and effect.by != "preset")
+        asks = effect.defaults or effect.by == "preset"
+        harmless = value is None or (value in (0, False, default) and not asks)
         given = name in config.model_fields_set and not harmless
         if given and (name in overridden or effect.by not in overridden):
             by = getattr(config, effect.by)

@@ -86,7 +86,7 @@ class RegionConfig(RunConfig):
     learning_rate: PositiveFloat = 1e-3
     """Peak learning rate; the schedule scales it."""
     weight_decay: NonNegativeFloat = 1e-2
-    """Decoupled weight decay per step, multiplied by the learning rate."""
+    """Decoupled weight decay per step of adamw and sgd, multiplied by the learning rate."""
     dropout: float = Field(0.3, ge=0, lt=1)
     """Dropout rate of the embeddings, in training only."""
 

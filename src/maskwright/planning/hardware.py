@@ -54,10 +54,10 @@ def this_machine(accelerators: int = 0) -> Machine:
     with suppress(OSError, ValueError):
         quota, period = (_CGROUP / "cpu.max").read_text(encoding="ascii").split()
         cores = min(cores, max(int(int(quota) / int(period)), 1))
-    return Machine(cores, _free_mb(), accelerators)
+    return Machine(cores, free_memory_mb(), accelerators)
 
 
-def _free_mb() -> float:
+def free_memory_mb() -> float:
     """Memory available without swapping, in MB; 8,000 if the system is not Linux."""
     free = _UNKNOWN_MB
     with suppress(OSError, StopIteration, ValueError):

@@ -14,12 +14,15 @@ from maskwright.data.samples import Note, counted, examples, grouped
 from maskwright.errors import ConfigError, DataError
 from maskwright.evaluation import EvaluateOptions
 from maskwright.inference.folder_plan import FolderOptions
+from maskwright.planning.hardware import free_memory_mb
 from maskwright.types import Alert, OnMessage, ignore_message
 
 if TYPE_CHECKING:
     from maskwright.training import Batching, TrainOptions
 
 _MAX_SKIPPED_SHOWN = 5
+_BYTES_PER_PIXEL = 16  # in a batch: three channels and a label, as 32-bit numbers
+_MIN_SIDE = 32  # of images that keep their own size
 _MIN_STEPS = 20  # of an epoch of a run measured in minutes, so that ten images do for an epoch
 
 _PURPOSES = {
@@ -84,10 +87,15 @@ def make_batching(
     num_samples: int,
     crop: tuple[int, int] | None = None,
 ) -> "Batching":
-    """How the training samples become batches; timed runs go over few samples several times."""
+    """How the training samples become batches; timed runs go over few samples several times.
+
+    Raises `ConfigError` if the images of one batch do not fit into memory.
+    """
     from maskwright.data.pipeline.epochs import steps_per_epoch
     from maskwright.training import Batching
 
+    if getattr(config, "pixels", True):
+        _check_memory(config.batch_size, crop or getattr(config, "size", None))
     steps = steps_per_epoch(num_samples, config.batch_size)
     return Batching(
         batch_size=config.batch_size,
@@ -96,6 +104,17 @@ def make_batching(
         crop=crop,
         passes=1 if options.minutes is None else -(-_MIN_STEPS // steps),
     )
+
+
+def _check_memory(batch_size: int, size: Any) -> None:
+    """Raise `ConfigError` if the images of one batch do not fit into memory."""
+    height, width = {int: (size, size), tuple: size}.get(type(size), (_MIN_SIDE, _MIN_SIDE))
+    needed, free = batch_size * height * width * _BYTES_PER_PIXEL / 1e9, free_memory_mb() / 1e3
+    if needed > free:
+        raise ConfigError(
+            f"`batch_size`: {batch_size:,} images of {height}x{width} px take {needed:,.0f} GB "
+            f"and {free:,.0f} GB of memory are free; choose a smaller one."
+        )
 
 
 def open_data(config: RunConfig, data: str | Path, options: "TrainOptions") -> DataSet:

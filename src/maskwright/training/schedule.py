@@ -48,12 +48,15 @@ def rate_factor(
 
 
 def make_optimizer(name: str, weight_decay: float = 0.0) -> keras.optimizers.Optimizer:
-    """Optimizer whose rate is set before every step; decay spares biases and normalizations."""
+    """Optimizer whose rate is set before every step; decay spares biases and normalizations.
+
+    Adam has no weight decay: with it, decoupled from the gradients, it is AdamW.
+    """
     if name not in OPTIMIZERS:
         raise ConfigError(f"Expected an optimizer of {', '.join(OPTIMIZERS)}; received {name!r}.")
-    no_decay = 0.0 if name == "adamw" else None
-    optimizer = OPTIMIZERS[name](0.0, weight_decay=weight_decay or no_decay)
-    if weight_decay:
+    decay = {"adam": None, "adamw": weight_decay}.get(name, weight_decay or None)
+    optimizer = OPTIMIZERS[name](0.0, weight_decay=decay)
+    if decay:
         optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     return optimizer
 
