@@ -1,10 +1,12 @@
 """What programs get for an image: masks, probabilities, COCO, polygons, decisions."""
 
+import io
 import threading
 import time
 
 import numpy as np
 import pytest
+import tifffile
 
 from made_up_models import as_file, brightness, from_file, masks, one_model, registry, two_squares
 from maskwright.rle import decode_rle
@@ -34,6 +36,24 @@ def test_other_formats_are_read(cells, kind):
     files = {"image": ("picture", as_file(np.full((16, 16, 3), 180, np.uint8), kind))}
     answer = cells.post("/predict", files=files)
     assert from_file(answer.content).all()
+
+
+def test_bits_gaps_and_pages_of_a_tiff_are_taken_as_predict_takes_them(cells):
+    deep = np.repeat(np.arange(16, dtype=np.uint16)[None] * 273, 16, axis=0)  # 0 to 4095
+
+    def sent(pixels, *tags):
+        file = io.BytesIO()
+        tifffile.imwrite(file, pixels, extratags=[*tags])
+        return cells.post("/predict", files={"image": ("deep.tif", file.getvalue())})
+
+    white, nodata = (281, "H", 1, 4095, True), (42113, "s", 0, "0", True)
+    plain = from_file(sent((deep // 16).astype(np.uint8)).content)
+    assert 0 < plain.sum() < plain.size
+    answer = sent(deep, white)
+    assert np.array_equal(from_file(answer.content), plain)
+    assert from_file(sent(deep, white, nodata).content)[0, 0] == 255
+    answer = sent(np.stack([deep] * 2), white)
+    assert (answer.status_code, "has 2 pages" in answer.json()["detail"]) == (422, True)
 
 
 def test_probabilities_are_gray_of_the_foreground_or_of_a_class(cells):

@@ -67,6 +67,7 @@ def test_wrong_methods_say_which_are_right(cells, method, path, allowed):
         ("/predict?model=none", IMAGE, 404, "not_found"),
         ("/predict", {"image": ("a", b"nothing")}, 422, "invalid_data"),
         ("/predict?output=probability&class=none", IMAGE, 422, "invalid_data"),
+        ("/predict?class=disc", IMAGE, 422, "invalid_setting"),
         ("/predict?threshold=7", IMAGE, 422, "invalid_value"),
         ("/regions", IMAGE, 422, "invalid_setting"),
     ],

@@ -15,7 +15,6 @@ import cv2
 import numpy as np
 
 from maskwright.data.parallel import Room, behind, in_threads
-from maskwright.data.samples import counted
 from maskwright.errors import DataError
 from maskwright.export.engines import cores, first_line
 from maskwright.imageio import MAX_PIXELS, read_header, read_with_gaps
@@ -25,7 +24,7 @@ from maskwright.imageio.tiff import TIFF_MAGIC
 from maskwright.inference.folder_plan import Advance, FolderModel, ReadImage, Rejected, Work
 from maskwright.inference.manifest import ManifestEntry, described
 from maskwright.inference.output_paths import Job, WorkItem, describe
-from maskwright.inference.pixels import spread_bits
+from maskwright.inference.pixels import check_pages, spread_bits
 
 _READ_BYTES = 2**28  # of images that are decoded ahead
 _BEHIND_BYTES = 2**28  # of predictions that are finished and written behind
@@ -114,11 +113,7 @@ def _read(
             header = decoders.call(0, read_header, job.image, options.max_pixels)
         else:
             header = read_header(job.image, options.max_pixels)
-        if header.pages > 1 and header.channels != model.card.channels:
-            raise DataError(
-                f"{job.image} has {header.pages} pages, and the model takes images of "
-                f"{counted(model.card.channels, 'channel')}; write the page meant to a file."
-            )
+        check_pages(job.image, header, model.card)
         sides = (header.height, header.width, header.channels)
         held = prod(sides) * np.dtype(header.dtype).itemsize
         room.enter(number, held)

@@ -5,7 +5,9 @@ import warnings
 import numpy as np
 
 from maskwright.data.geometry import luminance
+from maskwright.data.samples import counted
 from maskwright.errors import DataError, MaskwrightWarning
+from maskwright.imageio import Header
 from maskwright.model_card import PERCENTILES, ModelCard
 
 _ENDS = (0.1, 99.9)  # percentages of the pixels of an image beyond which values do not count
@@ -34,6 +36,15 @@ def fit_range(image: np.ndarray, card: ModelCard) -> np.ndarray:
     for warning in pixel_warnings(image, card):
         warnings.warn(warning, MaskwrightWarning, stacklevel=3)
     return scale_stated(image, card)
+
+
+def check_pages(source: object, header: Header, card: ModelCard) -> None:
+    """Raise `DataError` for a TIFF of several pages, unless they are the channels of the model."""
+    if header.pages > 1 and header.channels != card.channels:
+        raise DataError(
+            f"{source} has {header.pages} pages, and the model takes images of "
+            f"{counted(card.channels, 'channel')}; write the page meant to a file."
+        )
 
 
 def spread_bits(pixels: np.ndarray, white: int | None, card: ModelCard) -> np.ndarray:

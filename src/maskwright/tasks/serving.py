@@ -15,6 +15,7 @@ from maskwright.export.engines import Threads
 from maskwright.imageio.windows import Windows
 from maskwright.inference.predictor import Prediction
 from maskwright.instances import Instances
+from maskwright.model_card import RegionCard
 from maskwright.model_card.postprocessing import Postprocessing
 
 Engine = Callable[..., Any]
@@ -139,14 +140,12 @@ class ServedClassifier:
     """A model that decides on masked regions.
 
     Args:
-        names: The two answers, negative first.
-        threshold: Probability from which the answer is the second.
+        card: States the two answers, negative first, and the threshold of the second.
         decide: From the images of one case, taken one after another, and the name of the case to
             decisions; `ConfigError` if an image has no mask and none can be predicted.
     """
 
-    names: tuple[str, str]
-    threshold: float
+    card: RegionCard
     decide: Callable[[Iterable[CaseImage], str], RegionDecisions]
 
 

@@ -1,10 +1,12 @@
 """Threads that work for several clients in turn, on a bounded number of pixels at a time."""
 
+import os
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import suppress
 from contextvars import Context, ContextVar, copy_context
 from dataclasses import dataclass, field
 from functools import partial
@@ -14,9 +16,10 @@ from maskwright.serving.current import current_client
 from maskwright.serving.limits import Deadline, check_deadline, within
 
 FREE_PIXELS = 2**20
-"""Pixels on which a job may work without waiting for the pixels of others."""
+"""Pixels on which a job may work without waiting for the pixels of others, and at full priority."""
 
 _MOST_PIXELS = 32 * 10**6  # of all jobs with more; a single one may have more than that
+_NICENESS = 10  # of jobs with more: a tenth of the time that others get where there is too little
 _GRANTED: ContextVar[int | None] = ContextVar("granted", default=None)
 
 
@@ -123,7 +126,10 @@ class FairPool:
 
     def _work(self) -> None:
         while (job := self._take()) is not None:
-            job.run()
+            if job.pixels > FREE_PIXELS:
+                _run_beside(job)
+            else:
+                job.run()
             with self._changed:
                 self._running.remove(job)
             del job
@@ -157,3 +163,16 @@ class FairPool:
                 return job
             taken = _MOST_PIXELS  # no other takes the place of the first that waits for it
         return None
+
+
+def _run_beside(job: _Job) -> None:
+    """Run a job in a thread of lower priority; a thread cannot raise its own again."""
+
+    def run() -> None:
+        with suppress(AttributeError, OSError):  # there is none on this system
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
+        job.run()
+
+    thread = threading.Thread(target=run, name="large request", daemon=True)
+    thread.start()
+    thread.join()

@@ -52,6 +52,7 @@ def download_routes(images: ImageStore, queue: JobQueue) -> APIRouter:
 
         `X-Left-Out` is the number of files that are not in it, for the reasons in `left-out.txt`.
         """
+        ids = list(dict.fromkeys(ids))
         uploads = images.stored(ids)
         seconds = limits.seconds * max(_ARCHIVE_TIMES, len(uploads))
         missing = len(ids) - len(uploads)

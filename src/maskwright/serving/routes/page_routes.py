@@ -190,8 +190,8 @@ def describe_model(served: ServedModel, keeps: bool) -> dict[str, Any]:
         ],
         "background": None if card is None else card.background,
         **asdict(MaskSettings() if segmenter is None else segmenter.settings),
-        "names": None if classifier is None else classifier.names,
-        "decision_threshold": None if classifier is None else classifier.threshold,
+        "names": None if classifier is None else classifier.card.names,
+        "decision_threshold": None if classifier is None else classifier.card.threshold,
         "needs_masks": segmenter is None,
         "keep": keeps and segmenter is not None,
     }

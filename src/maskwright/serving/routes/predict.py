@@ -2,15 +2,17 @@
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 
 import numpy as np
 from fastapi import APIRouter, File, Query, Response, UploadFile
 from fastapi.responses import JSONResponse
 
 from maskwright.errors import ConfigError, DataError
-from maskwright.imageio import NamedBytes, read_header, read_image, read_mask
-from maskwright.inference.pixels import pixel_warnings
+from maskwright.imageio import Header, NamedBytes, read_header, read_mask, read_with_gaps
+from maskwright.inference.pixels import check_pages, pixel_warnings, spread_bits
+from maskwright.labels import IGNORE_LABEL
+from maskwright.model_card import ModelCard
 from maskwright.serving.jobs.fair_pool import need_pixels
 from maskwright.serving.jobs.job_queue import JobQueue
 from maskwright.serving.jobs.model_registry import ModelRegistry
@@ -74,13 +76,14 @@ def predict_routes(models: ModelRegistry, queue: JobQueue) -> APIRouter:
         served = choose_model(models, model)
 
         def job() -> Response:
-            name, pixels = _decode_image(image, queue)
             ends = None if pixel_range is None else (pixel_range[0], pixel_range[1])
             segmenter = segmenter_of(
                 served, threshold=threshold, min_area_px=min_area_px, pixel_range=ends
             )
-            response = encode_mask(segmenter, name, pixels, output, shown)
-            for warning in pixel_warnings(pixels, segmenter.predictor.card):
+            card = segmenter.predictor.card
+            decoded = _decode_image(image, queue, card)
+            response = encode_mask(segmenter, decoded, output, shown)
+            for warning in pixel_warnings(decoded.pixels, card):
                 response.headers.append("Warning", f'199 maskwright "{warning}"')
             return response
 
@@ -110,17 +113,29 @@ def predict_routes(models: ModelRegistry, queue: JobQueue) -> APIRouter:
     return routes
 
 
+class _Image(NamedTuple):
+    """Pixels `(h, w, c)` of an uploaded image, and where it has no data; `None` without any."""
+
+    name: str
+    pixels: np.ndarray
+    gap: np.ndarray | None
+
+
 def encode_mask(
-    segmenter: ServedSegmenter, name: str, image: np.ndarray, output: Output, shown: str | None
+    segmenter: ServedSegmenter, image: _Image, output: Output, shown: str | None
 ) -> Response:
-    """Predict one image `(h, w, c)` and encode what was asked for."""
-    card = segmenter.predictor.card
-    (prediction,) = segmenter.predict(segmenter.predictor, image[None], output == "probability")
+    """Predict one image and encode what was asked for; labels are ignored where it has no data."""
+    card, name, pixels = segmenter.predictor.card, image.name, image.pixels[None]
+    (prediction,) = segmenter.predict(segmenter.predictor, pixels, output == "probability")
+    if image.gap is not None and not segmenter.has_objects:
+        prediction.labels[image.gap] = IGNORE_LABEL
     if output == "probability" and prediction.probabilities is not None:
         data = probability_png(prediction.probabilities, card.labels, shown)
     elif prediction.labels.ndim == 3:
         media_type, data = encode_layers(name, prediction.labels, output, card.labels, shown)
         return Response(data, media_type=media_type)
+    elif shown is not None:
+        raise ConfigError("`class` has no effect here; it chooses one of output=probability.")
     elif output == "coco":
         labels, objects = prediction.labels, prediction.objects
         return JSONResponse(coco(name, labels, objects, card.labels, card.background))
@@ -148,46 +163,53 @@ def decide(
         )
     if masks is not None and len(masks) != len(images):
         raise DataError(f"Expected a mask for each of {len(images)} images, received {len(masks)}.")
-    return served.classifier.decide(_decode_case(images, masks, queue), "case")._asdict()
+    decoded = _decode_case(images, masks, queue, served.classifier.card)
+    return served.classifier.decide(decoded, "case")._asdict()
 
 
 def _decode_case(
-    images: Sequence[UploadFile], masks: Sequence[UploadFile] | None, queue: JobQueue
+    images: Sequence[UploadFile],
+    masks: Sequence[UploadFile] | None,
+    queue: JobQueue,
+    card: ModelCard,
 ) -> Iterator[CaseImage]:
     """Images of a case, decoded one after another; those of one name get a number."""
     names: set[str] = set()
     for place, upload in enumerate(images):
-        name, pixels = _decode_image(upload, queue)
-        if name in names:
-            name = f"{name} ({place + 1})"
+        image = _decode_image(upload, queue, card)
+        name = f"{image.name} ({place + 1})" if image.name in names else image.name
         names.add(name)
-        yield CaseImage(name, pixels, None if masks is None else _decode_mask(masks[place], queue))
+        mask = None if masks is None else _decode_mask(masks[place], queue)
+        yield CaseImage(name, image.pixels, mask)
 
 
-def _decode_image(upload: UploadFile, queue: JobQueue) -> tuple[str, np.ndarray]:
-    """Name and pixels of an uploaded image; `DataError` if it is none."""
+def _decode_image(upload: UploadFile, queue: JobQueue, card: ModelCard) -> _Image:
+    """An uploaded image as a model takes it; `DataError` if it is none."""
     content = _content(upload)
-    pixels = _decode(content, read_image, queue)
+    header, (pixels, gap) = _decode(content, read_with_gaps, queue)
+    check_pages(content, header, card)
     check_deadline()
-    return content.name, pixels
+    return _Image(content.name, spread_bits(pixels, header.white, card), gap)
 
 
 def _decode_mask(upload: UploadFile, queue: JobQueue) -> np.ndarray:
     """Whole numbers `(h, w)` of an uploaded mask; `DataError` if it is none."""
     content = _content(upload)
-    values = _decode(content, read_mask, queue).values
+    values = _decode(content, read_mask, queue)[1].values
     if values.ndim != 2:
         raise DataError(f"{content} is a mask of colors; expected one of numbers, in gray.")
     return values
 
 
-def _decode(content: NamedBytes, read: Callable[[NamedBytes, int], T], queue: JobQueue) -> T:
-    """What a reader makes of a file, in a process that is ended if it takes too long."""
+def _decode(
+    content: NamedBytes, read: Callable[[NamedBytes, int], T], queue: JobQueue
+) -> tuple[Header, T]:
+    """Header of a file and what a reader makes of it, in a process that is ended in time."""
     most = queue.limits.pixels
     header = queue.decoders.call(0, read_header, content, most)
     pixels = header.width * header.height * math.ceil(header.channels / 4)
     need_pixels(pixels)
-    return queue.decoders.call(pixels, read, content, most)
+    return header, queue.decoders.call(pixels, read, content, most)
 
 
 def _content(upload: UploadFile) -> NamedBytes:

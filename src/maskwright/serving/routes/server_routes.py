@@ -26,6 +26,7 @@ def server_routes(
     """`/health`, `/metrics`, `/docs`, and what a page asks before it has signed in."""
     routes = APIRouter(tags=["Server"])
 
+    @routes.head("/health", include_in_schema=False)
     @routes.get("/health")
     async def health() -> Response:
         """Whether the server answers, 503 if its work does not come to an end; open to all."""

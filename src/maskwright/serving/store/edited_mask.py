@@ -173,7 +173,7 @@ class EditedMask:
             labels = decompressor.decompress(packed, height * width + 1)
         except zlib.error:
             raise DataError("Expected the mask to be packed with gzip.") from None
-        if len(labels) != height * width or not decompressor.eof:
+        if len(labels) != height * width or not decompressor.eof or decompressor.unused_data:
             raise DataError(
                 f"Expected a byte for each of {width}x{height} pixels, {width * height:,} in all, "
                 f"packed with gzip; received another number."

@@ -44,7 +44,7 @@ def as_served(
     """A classifier of regions as a model of the server."""
     pipeline = Pipeline(classifier, None if segmenter is None else segmenter.predictor)
     card = classifier.card
-    decider = ServedClassifier(card.names, card.threshold, partial(decide, pipeline))
+    decider = ServedClassifier(card, partial(decide, pipeline))
     return ServedModel(name, card.task, segmenter, decider)
 
 
