@@ -22,6 +22,9 @@ IGNORE_LABEL = 255
 MAX_CLASSES = IGNORE_LABEL
 """Maximum number of classes: labels are bytes, of which 255 is the ignore label."""
 
+IN_LAYER, LAYER_IGNORED = 255, 128
+"""Gray values, in the file of a layer, of its pixels and of those that are ignored."""
+
 Color = tuple[int, int, int]
 """Red, green and blue, from 0 to 255."""
 
@@ -118,6 +121,20 @@ class Labels:
     def from_dict(cls, values: Mapping[str, Any]) -> "Labels":
         """Labels from the result of `to_dict`."""
         return cls.create(values["names"], [parse_color(text) for text in values["colors"]])
+
+
+def layer_values(layer: np.ndarray) -> np.ndarray:
+    """Gray values uint8 of a layer: 255 where it is 1, 0 outside, 128 where pixels are ignored."""
+    table = np.zeros(256, np.uint8)
+    table[[1, IGNORE_LABEL]] = IN_LAYER, LAYER_IGNORED
+    values: np.ndarray = table[layer]
+    return values
+
+
+def layer_of_values(values: np.ndarray) -> np.ndarray:
+    """Layer uint8 that `layer_values` stands for."""
+    ignored = np.where(values == LAYER_IGNORED, np.uint8(IGNORE_LABEL), np.uint8(0))
+    return np.where(values == IN_LAYER, np.uint8(1), ignored)
 
 
 def parse_color(text: str) -> Color:

@@ -24,6 +24,24 @@ def test_files_of_classes_keep_what_overlaps(tmp_path):
     assert open_dataset(tmp_path).multilabel
 
 
+def test_what_is_ignored_in_one_layer_is_ignored_in_all(tmp_path):
+    draw_layers(tmp_path, 4)
+    mask = 255 * layers_of(0)[..., 1]
+    mask[:5] = 128
+    draw(tmp_path / "masks" / "tumor" / "0.png", mask)
+    with pytest.raises(DataError, match=r"`ignore: \[128\]`"):
+        open_dataset(tmp_path)
+    (tmp_path / "data.yaml").write_text("overlap: multilabel\nignore: [128]\n")
+    for again in (False, True):
+        dataset = open_dataset(tmp_path)
+        sample = next(sample for sample in dataset.samples if sample.id == "0")
+        layers = read_layers(dataset, sample)[1]
+        assert (layers[:5] == 255).all()
+        np.testing.assert_array_equal(layers[5:], layers_of(0)[5:])
+        if not again:
+            write_yaml(dataset, tmp_path / "data.yaml")
+
+
 def test_the_smaller_class_is_painted_on_top(tmp_path):
     dataset = open_dataset(draw_layers(tmp_path))
     for sample in dataset.samples:

@@ -19,7 +19,7 @@ from maskwright.inference.large.predict_large import is_large, predict_large
 from maskwright.inference.large.stripes import out_of_memory
 from maskwright.inference.predictor import Predictor
 from maskwright.labels import Labels
-from maskwright.model_card import SemanticCard
+from maskwright.model_card import MultilabelCard, SemanticCard
 
 
 def blurred(images):
@@ -80,6 +80,54 @@ def test_labels_are_those_of_the_whole_image(tmp_path, monkeypatch, image, chang
     assert 0.2 < found.values.mean() < 0.8 or "size" in changes
     assert found.palette[1].tolist() == list(model.card.labels.colors[1])
     assert sorted(path.name for path in tmp_path.iterdir()) == ["mask.jpg", "mask.tif"]
+
+
+def layered(**changes):
+    """Three classes that overlap, each with a threshold of its own."""
+
+    def logits(images):
+        one = blurred(images)
+        return np.concatenate([one, one + 3, -one], axis=-1)
+
+    values = {"size": None, "tile": 64, "channels": 1, "dtype": "uint8", "model_sha256": ""}
+    values |= {"thresholds": (0.5, 0.4, 0.7), "threshold": None, "version": "", "data": ""}
+    labels = Labels.create(("organ", "tumor", "vessel"))
+    return Predictor(logits, MultilabelCard(labels=labels, **{**values, **changes}))
+
+
+@pytest.mark.parametrize(
+    "changes", [{}, {"min_area_px": 60, "fill_holes_px": 40}, {"size": (64, 128)}], ids=str
+)
+def test_layers_are_those_of_the_whole_image(tmp_path, monkeypatch, image, changes):
+    monkeypatch.setattr(panels, "_PANEL_BYTES", 1)
+    model = layered(**changes)
+    files = [tmp_path / f"{name}.tif" for name in model.card.labels.names]
+    predict_large(model, image, tmp_path / "mask.tif", layers=files, preview=tmp_path / "all.jpg")
+    whole = model(tifffile.imread(image)[..., None]).labels
+    for place, file in enumerate(files):
+        values = read_mask(file).values
+        assert set(np.unique(values)) == {0, 255}
+        assert ((values == 255) != whole[..., place]).mean() <= (0.001 if "size" in changes else 0)
+    assert (whole.sum(axis=-1) > 1).any()
+    assert {path.name for path in tmp_path.iterdir()} == {
+        *("organ.tif", "tumor.tif", "vessel.tif", "all.jpg")
+    }
+
+
+def test_layers_mark_what_has_no_data(tmp_path):
+    rasterio = pytest.importorskip("rasterio")
+    pixels = clouds(80, 90).astype(np.float32)
+    pixels[:30, :40] = np.nan
+    profile = {"driver": "GTiff", "count": 1, "dtype": "float32", "nodata": np.nan}
+    profile |= {"height": 80, "width": 90, "crs": "EPSG:32640"}
+    profile |= {"transform": rasterio.transform.from_origin(325000, 2780000, 0.5, 0.5)}
+    with rasterio.open(tmp_path / "image.tif", "w", **profile) as file:
+        file.write(pixels, 1)
+    files = [tmp_path / f"{name}.tif" for name in ("organ", "tumor", "vessel")]
+    predict_large(layered(), tmp_path / "image.tif", tmp_path / "mask.tif", layers=files)
+    with rasterio.open(files[0]) as mask:
+        assert (mask.crs.to_epsg(), mask.nodata) == (32640, 128)
+        np.testing.assert_array_equal(mask.read(1) == 128, np.isnan(pixels))
 
 
 def test_what_was_done_is_not_done_again(tmp_path, image):

@@ -42,8 +42,9 @@ def read_layers(dataset: DataSet, sample: Sample) -> tuple[np.ndarray, np.ndarra
         for path, name in zip(sample.masks, sample.classes, strict=True):
             if name in names:
                 alone = replace(sample, masks=(path,), classes=(name,), field_of_view=None)
-                inside = dataset.read_mask(alone) == dataset.labels.names.index(name)
-                layers[inside, names.index(name)] = 1
+                mask = dataset.read_mask(alone)
+                layers[mask == dataset.labels.names.index(name), names.index(name)] = 1
+                labels[mask == IGNORE_LABEL] = IGNORE_LABEL
     elif sample.instances is not None:
         objects = dataset.read_objects(sample)
         objects = objects.take(~objects.crowd)

@@ -20,6 +20,7 @@ from maskwright.data.readers.tables import add_instance_files, assign_cases
 from maskwright.data.samples import Doubt, Note, Sample, SkippedFile, counted
 from maskwright.data.splits import assign_splits, make_fold
 from maskwright.errors import ConfigError, DataError
+from maskwright.labels import IGNORE_LABEL
 
 _MAX_GROUPS = 3  # of copies that a note names
 
@@ -183,6 +184,7 @@ def write_yaml(dataset: DataSet, path: str | Path) -> None:
     encoding, described = dataset.encoding, dataset.labels.to_dict()
     root = Path(os.path.relpath(dataset.root.resolve(), path.parent.resolve())).as_posix()
     layered = encoding.kind == "layers"
+    ignored = [value for value, label in encoding.values.items() if label == IGNORE_LABEL]
     is_objects, objects = encoding.kind == "objects", ("united", "instances")[dataset.instances]
     content = {
         "root": None if root == "." else root,
@@ -191,6 +193,7 @@ def write_yaml(dataset: DataSet, path: str | Path) -> None:
         "colors": described["colors"],
         "encoding": encoding.kind,
         "values": None if layered else stated_values(encoding, dataset.labels),
+        "ignore": ignored if layered and ignored else None,
         "threshold": encoding.threshold,
         "snap": encoding.snap or None,
         "objects": objects if is_objects else "components" if dataset.components else None,

@@ -11,7 +11,7 @@ from PIL import Image
 from maskwright.errors import ConfigError, DataError
 from maskwright.imageio.files import IMAGE_SUFFIXES, atomic_write
 from maskwright.imageio.geo import NODATA_TAG, GeoTags
-from maskwright.labels import IGNORE_LABEL, Color
+from maskwright.labels import IGNORE_LABEL, LAYER_IGNORED, Color, layer_values
 
 _IGNORE_GRAY = 128
 _TIFF_TILE = 512
@@ -77,7 +77,7 @@ def write_large_mask(
     path: str | Path,
     rows: Callable[[int, int], np.ndarray],
     size: tuple[int, int],
-    colors: Sequence[Color],
+    colors: Sequence[Color] | None,
     geo: GeoTags | None = None,
     nodata: bool = False,
 ) -> None:
@@ -85,13 +85,16 @@ def write_large_mask(
 
     Equal labels give equal bytes. `rows` takes the first and the last row (exclusive) and returns
     labels uint8 `(rows, width)`, from top to bottom; `size` is height and width in pixels; with
-    `nodata`, the file declares `IGNORE_LABEL` as its no-data value.
+    `nodata`, the file declares `IGNORE_LABEL` as its no-data value. Without `colors`, the labels
+    are a layer, stored as `layer_values`.
     """
     height, width = size
+    is_layer = colors is None
 
     def tiles() -> Iterator[np.ndarray]:
         for top in range(0, height, _TIFF_TILE):
             labels = rows(top, min(top + _TIFF_TILE, height))
+            labels = layer_values(labels) if is_layer else labels
             for left in range(0, width, _TIFF_TILE):
                 tile = np.zeros((_TIFF_TILE, _TIFF_TILE), np.uint8)
                 part = labels[:, left : left + _TIFF_TILE]
@@ -100,7 +103,12 @@ def write_large_mask(
 
     tags = [(*tag, True) for tag in geo or ()]
     if nodata:
-        tags.append((NODATA_TAG, _ASCII, 4, str(IGNORE_LABEL), True))  # with the byte that ends it
+        ignored = LAYER_IGNORED if is_layer else IGNORE_LABEL
+        tags.append((NODATA_TAG, _ASCII, 4, str(ignored), True))  # with the byte that ends it
+    shown: dict[str, object] = {"photometric": "minisblack"}
+    if colors is not None:
+        table = palette(colors).T.astype(np.uint16) * 257
+        shown = {"photometric": "palette", "colormap": table}
     big = height * width > _BIG_TIFF_PIXELS
     with atomic_write(path) as temporary, tifffile.TiffWriter(temporary, bigtiff=big) as tiff:
         tiff.write(
@@ -109,8 +117,7 @@ def write_large_mask(
             dtype=np.uint8,
             tile=(_TIFF_TILE, _TIFF_TILE),
             compression="zlib",
-            photometric="palette",
-            colormap=palette(colors).T.astype(np.uint16) * 257,
+            **shown,
             metadata=None,
             software="maskwright",
             extratags=tags,

@@ -191,11 +191,7 @@ class Predictor:
         top = 0
         for strip in strips:
             rows = slice(top, top + len(strip))
-            labels[rows] = (
-                above_thresholds(strip, card)
-                if card.overlapping
-                else most_probable(strip, card.threshold, card.background)
-            )
+            labels[rows] = decide_pixels(strip, card)
             if values is not None:
                 values[rows] = strip
             top = rows.stop
@@ -206,6 +202,13 @@ class Predictor:
 
     def _pixels(self, images: np.ndarray) -> np.ndarray:
         return model_pixels(images, self.card)
+
+
+def decide_pixels(probabilities: np.ndarray, card: Any) -> np.ndarray:
+    """Labels uint8 `(h, w)`, or layers `(h, w, classes)` of overlapping classes, as cards say."""
+    if card.overlapping:
+        return above_thresholds(probabilities, card)
+    return most_probable(probabilities, card.threshold, card.background)
 
 
 def above_thresholds(probabilities: np.ndarray, card: Any) -> np.ndarray:

@@ -60,6 +60,25 @@ def test_predict_writes_a_mask_of_each_class_which_can_be_read_as_data(exported,
             assert 2 * overlap / (inside.sum() + truth[..., place].sum()) > 0.85
 
 
+def test_windows_give_the_same_layers_and_their_polygons(run, tmp_path):
+    pytest.importorskip("rasterio")
+    write_image(tmp_path / "images" / "1.png", image_of(100))
+    usual, windows = tmp_path / "usual", tmp_path / "windows"
+    maskwright.predict(run, tmp_path / "images", usual)
+    maskwright.predict(run, tmp_path / "images", windows, large=True, polygons=True)
+    areas = {}
+    for name in NAMES:
+        mask = read_mask(windows / name / "1.tif").values
+        np.testing.assert_array_equal(mask, read_mask(usual / name / "1.png").values)
+        areas[name] = (mask == 255).sum()
+    found = dict.fromkeys(NAMES, 0)
+    for each in json.loads((windows / "polygons" / "1.geojson").read_text())["features"]:
+        found[each["properties"]["class"]] += each["properties"]["area_px"]
+    assert found == areas
+    assert (windows / "overlays" / "1.jpg").is_file()
+    assert len(maskwright.predict(run, tmp_path / "images", windows, large=True).skipped) == 1
+
+
 def test_a_threshold_for_all_classes_and_cleaning_of_each(run):
     predictor, image = maskwright.load(run), image_of(100)
     usual = predictor(image).labels
@@ -116,5 +135,3 @@ def test_what_has_no_meaning_is_refused_in_a_sentence(data, run, tmp_path):
         maskwright.train(data, tmp_path / "a", class_weights="balanced", epochs=1, **SETTINGS)
     with pytest.raises(DataError, match="a cross-validation needs one class for each pixel"):
         maskwright.cross_validate(data, tmp_path / "b", folds=2, epochs=1, **SETTINGS)
-    with pytest.raises(ConfigError, match="does not predict images by windows"):
-        maskwright.predict(run, data / "images", tmp_path / "c", large=True)

@@ -1,7 +1,7 @@
 """Masks that show one class each: their encoding, and doubts about what they hold together."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from contextlib import suppress
 from dataclasses import replace
 from itertools import combinations_with_replacement
@@ -12,13 +12,15 @@ import numpy as np
 
 from maskwright.data.encodings import ClassMap, Encoding, MaskContents
 from maskwright.data.encodings.contents import MANY_VALUES
+from maskwright.data.encodings.encoding import Value, format_value
 from maskwright.data.encodings.gray_masks import HALF
 from maskwright.data.parallel import in_threads
 from maskwright.data.readers.description import MULTILABEL, Description
+from maskwright.data.readers.stated_encoding import stated_value
 from maskwright.data.samples import Doubt, Sample, counted, examples, first_few
 from maskwright.errors import ConfigError, DataError
 from maskwright.imageio import natural_key, read_mask
-from maskwright.labels import BACKGROUND_NAMES, Color, Labels
+from maskwright.labels import BACKGROUND_NAMES, IGNORE_LABEL, Color, Labels
 
 _TWIN = 0.5  # IoU from which masks are two of the same thing rather than two classes
 
@@ -57,9 +59,13 @@ def read_class_files(
             f"data.yaml states the order {', '.join(order)} under `overlap`; expected each of the "
             f"classes {', '.join(painted)} once."
         )
-    threshold = description.threshold or _threshold(contents.values())
+    ignored = set(map(stated_value, description.ignore))
+    if any(isinstance(value, tuple) for value in ignored):
+        raise ConfigError("data.yaml ignores a color, but masks of single classes hold no colors.")
+    threshold = description.threshold or _threshold(contents.values(), ignored)
     doubts = _several_values(samples, contents, threshold, description)
-    encoding = Encoding("layers", {0: 0, 1: 1}, threshold)
+    values: dict[Value, int] = {0: 0, 1: 1, **dict.fromkeys(ignored, IGNORE_LABEL)}
+    encoding = Encoding("layers", values, threshold)
     if description.overlap is None and not doubts:
         doubts = _overlaps(samples, painted, encoding)
     explanation = (
@@ -72,6 +78,8 @@ def read_class_files(
     elif description.overlap:
         explanation += f"; where they overlap, {order[-1]} is on top"
     rank = {name: place for place, name in enumerate([*names, *order])}
+    if ignored:
+        explanation += f"; {', '.join(map(format_value, ignored))} is ignored"
     colors = _colors(names, class_map)
     return ClassFiles(
         [_sorted(sample, rank) for sample in samples],
@@ -119,9 +127,9 @@ def _grays(content: MaskContents) -> set[int]:
     return {max(value) if isinstance(value, tuple) else value for value in values}
 
 
-def _threshold(contents: Iterable[MaskContents]) -> int:
+def _threshold(contents: Iterable[MaskContents], ignored: Set[Value]) -> int:
     """Value from which pixels belong to the class: above 0, or half of 255 for smooth edges."""
-    grays = {gray for content in contents for gray in _grays(content)} - {0}
+    grays = {gray for content in contents for gray in _grays(content)} - {0, *ignored}
     return HALF if sum(gray < 255 for gray in grays) >= MANY_VALUES and max(grays) == 255 else 1
 
 
@@ -135,7 +143,8 @@ def _several_values(
     if threshold > 1 or description.objects is not None or description.encoding is not None:
         return []
     masks = [mask for sample in samples for mask in sample.masks]
-    several = [m for m in masks if m in contents and len(_grays(contents[m]) - {0}) > 1]
+    others = {0, *map(stated_value, description.ignore)}
+    several = [m for m in masks if m in contents and len(_grays(contents[m]) - others) > 1]
     if not several:
         return []
     return [
@@ -144,8 +153,9 @@ def _several_values(
             f"{counted(len(several), 'mask')} of single classes hold several values "
             f"({examples([mask.name for mask in several])}): numbers of objects, or labels of "
             f"classes of their own.",
-            "Write `objects: united` into data.yaml if all that is not 0 is of the class; else "
-            "name the masks that hold all classes under `masks`.",
+            "Write `objects: united` into data.yaml if all that is not 0 is of the class, `ignore: "
+            "[128]` with the values that do not count, or name the masks that hold all classes "
+            "under `masks`.",
         )
     ]
 

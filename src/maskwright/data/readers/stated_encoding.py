@@ -25,7 +25,7 @@ IGNORE = "ignore"  # stands for the ignore label under `values`
 
 def stated_meanings(description: Description) -> set[Value]:
     """Values of masks whose meaning is stated; 0 where that of all others is."""
-    stated = {_value(key) for key in (*(description.values or {}), *description.ignore)}
+    stated = {stated_value(key) for key in (*(description.values or {}), *description.ignore)}
     is_whole = description.values is not None or description.threshold is not None
     return stated | {0} if is_whole else stated
 
@@ -43,7 +43,7 @@ def encoding_of(
     stated_map = _class_map(description)
     if description.values is not None or description.threshold is not None:
         return *_stated_encoding(description, stated_map), ()
-    ignored = {_value(value) for value in description.ignore}
+    ignored = {stated_value(value) for value in description.ignore}
     if ignored:
         contents = [
             replace(c, values={v: n for v, n in c.values.items() if v not in ignored})
@@ -81,8 +81,8 @@ def _stated_encoding(
     description: Description, class_map: ClassMap | None
 ) -> tuple[Encoding, Labels]:
     """Encoding that is stated in full."""
-    stated = {_value(key): name for key, name in (description.values or {}).items()}
-    stated |= dict.fromkeys(map(_value, description.ignore), IGNORE)
+    stated = {stated_value(key): name for key, name in (description.values or {}).items()}
+    stated |= dict.fromkeys(map(stated_value, description.ignore), IGNORE)
     names = description.classes or list(dict.fromkeys(n for n in stated.values() if n != IGNORE))
     names = names or ["background", "foreground"]
     unknown = sorted(set(stated.values()) - set(names) - {IGNORE})
@@ -122,7 +122,8 @@ def stated_values(encoding: Encoding, labels: Labels) -> dict[int | str, str]:
     }
 
 
-def _value(key: int | str) -> Value:
+def stated_value(key: int | str) -> Value:
+    """Value or color that a key or an entry of data.yaml names; `ConfigError` beyond 2**53."""
     if isinstance(key, int):
         if abs(key) > _MOST:
             raise ConfigError(

@@ -85,9 +85,11 @@ class Pieces:
     def put(self, top: int, left: int, labels: np.ndarray) -> None:
         """Store labels `(rows, columns)` whose first pixel lies there; upper rows come first."""
         piece = Piece(top, top + labels.shape[0], left, left + labels.shape[1])
+        self._decoded.pop(piece, None)
         with atomic_write(self.folder / piece.name) as beside:
             beside.write_bytes(zlib.compress(labels.astype(np.uint8).tobytes(), 1))
-        self.pieces.append(piece)
+        if piece not in self.pieces:
+            self.pieces.append(piece)
 
     def done(self, left: int) -> int:
         """Rows, from the top, of which the pieces beginning at a column are there."""

@@ -2,7 +2,7 @@
 
 import json
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -11,9 +11,11 @@ import numpy as np
 
 from maskwright.errors import DataError
 from maskwright.imageio import atomic_write
-from maskwright.labels import IGNORE_LABEL, Labels
+from maskwright.labels import IGNORE_LABEL, IN_LAYER, Labels, layer_values
 
 Ring = list[tuple[float, float]]
+LabelOf = Callable[[int], int | None]
+"""Class that the regions of a value show, `None` for none."""
 
 _AT_ONCE = 2000  # polygons turned into longitude and latitude together: one call costs much
 _CACHE_BYTES = 2**26  # of GDAL, which would take a twentieth of the machine's memory
@@ -22,7 +24,10 @@ _PIXELS = "pixels from the upper left corner, x to the right and y down"
 
 
 def write_polygons(
-    mask: str | Path, out: str | Path, labels: Labels, background: int | None = None
+    mask: str | Path | Sequence[Path],
+    out: str | Path,
+    labels: Labels,
+    background: int | None = None,
 ) -> int:
     """Write the regions of a mask, connected at sides, as GeoJSON (RFC 7946); how many there are.
 
@@ -32,8 +37,8 @@ def write_polygons(
     as the member `coordinates` states. Memory grows with the polygons, not with the pixels. Raises
     `DataError` if rasterio is not installed.
 
-    The mask is a label TIFF, such as `predict_large` writes; `background` is skipped, as the ignore
-    label is.
+    The mask is a label TIFF as of `predict_large`, or one for each of several classes that overlap;
+    `background` is skipped, as ignored pixels are.
     """
     need_rasterio()
     import rasterio
@@ -42,34 +47,52 @@ def write_polygons(
 
     out = Path(out)
     number = 0
+    files: list[tuple[Path, LabelOf]]
+    if isinstance(mask, str | Path):
+        files = [(Path(mask), _class_but(background))]
+    else:
+        files = [(file, _class_of_layer(place)) for place, file in enumerate(mask)]
     with (
         warnings.catch_warnings(),
         rasterio.Env(GDAL_CACHEMAX=_CACHE_BYTES),
         atomic_write(out) as new,
     ):
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
-        with rasterio.open(mask) as image, new.open("w", encoding="utf-8") as file:
-            where = {} if image.crs else {"coordinates": _PIXELS}
-            file.write(json.dumps({"type": "FeatureCollection", **where})[:-1])
-            file.write(', "features": [')
-            outlines = shapes(rasterio.band(image, 1), connectivity=4)
-            regions = _regions(outlines, background)
-            while batch := list(islice(regions, _AT_ONCE)):
-                for feature in _features(batch, labels, image.crs, image.transform):
-                    file.write(",\n" if number else "\n")
-                    file.write(json.dumps(feature))
-                    number += 1
-            file.write("\n]}\n")
+        with new.open("w", encoding="utf-8") as written:
+            for file, label_of in files:
+                with rasterio.open(file) as image:
+                    if file == files[0][0]:
+                        where = {} if image.crs else {"coordinates": _PIXELS}
+                        written.write(json.dumps({"type": "FeatureCollection", **where})[:-1])
+                        written.write(', "features": [')
+                    regions = _regions(shapes(rasterio.band(image, 1), connectivity=4), label_of)
+                    while batch := list(islice(regions, _AT_ONCE)):
+                        for feature in _features(batch, labels, image.crs, image.transform):
+                            written.write(",\n" if number else "\n")
+                            written.write(json.dumps(feature))
+                            number += 1
+            written.write("\n]}\n")
     return number
 
 
 def pixel_polygons(mask: np.ndarray, labels: Labels, background: int | None = None) -> Any:
-    """What `write_polygons` writes, of a mask `(h, w)` in memory, in pixels."""
+    """What `write_polygons` writes, of a mask in memory, in pixels.
+
+    The mask is `(h, w)`, or `(h, w, classes)` where they overlap.
+    """
     need_rasterio()
     from rasterio.features import shapes
     from rasterio.transform import IDENTITY
 
-    regions = list(_regions(shapes(mask.astype(np.uint8), connectivity=4), background))
+    planes = [(mask, _class_but(background))]
+    if mask.ndim == 3:
+        layers = map(layer_values, np.moveaxis(mask, -1, 0))
+        planes = [(layer, _class_of_layer(place)) for place, layer in enumerate(layers)]
+    regions = [
+        region
+        for plane, label_of in planes
+        for region in _regions(shapes(plane.astype(np.uint8), connectivity=4), label_of)
+    ]
     features = list(_features(regions, labels, None, IDENTITY))
     return {"type": "FeatureCollection", "coordinates": _PIXELS, "features": features}
 
@@ -86,12 +109,21 @@ def need_rasterio() -> None:
 
 
 def _regions(
-    outlines: Iterable[tuple[Any, float]], background: int | None
+    outlines: Iterable[tuple[Any, float]], label_of: LabelOf
 ) -> Iterator[tuple[list[Ring], int]]:
     """Rings and label of each region that is written."""
-    for shape, label in outlines:
-        if int(label) not in (background, IGNORE_LABEL):
-            yield [[(x, y) for x, y in ring] for ring in shape["coordinates"]], int(label)
+    for shape, value in outlines:
+        label = label_of(int(value))
+        if label is not None:
+            yield [[(x, y) for x, y in ring] for ring in shape["coordinates"]], label
+
+
+def _class_but(background: int | None) -> LabelOf:
+    return lambda value: None if value in (background, IGNORE_LABEL) else value
+
+
+def _class_of_layer(place: int) -> LabelOf:
+    return lambda value: place if value == IN_LAYER else None
 
 
 def _features(

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from functools import partial
@@ -33,7 +33,7 @@ from maskwright.inference.pixels import fit_range, spread_bits
 from maskwright.inference.postprocess import cleaning_of
 from maskwright.inference.predictor import Flips, Predictor
 from maskwright.inference.tiling import resized_strips
-from maskwright.labels import IGNORE_LABEL, Labels
+from maskwright.labels import IGNORE_LABEL
 
 LARGE_PIXELS = 2**25
 """Images with more pixels are worked through by windows: beyond 5,792 pixels square."""
@@ -65,6 +65,7 @@ def predict_large(
     image: str | Path,
     mask: str | Path,
     *,
+    layers: Sequence[Path] = (),
     preview: str | Path | None = None,
     polygons: str | Path | None = None,
     options: LargeOptions = _USUAL,
@@ -81,6 +82,7 @@ def predict_large(
     Args:
         predictor: Where its card has neither `size` nor `tile`, tiles are 512 px.
         mask: File to write, ending in `.tif`.
+        layers: Files to write in its place where classes overlap, one for each, as `layer_values`.
         preview: JPEG to write with the mask laid over the image, at most 2048 px a side.
         polygons: GeoJSON to write; see `write_polygons`.
 
@@ -88,11 +90,14 @@ def predict_large(
     written, or memory does not suffice for the smallest tiles.
     """
     image, mask = Path(image), Path(mask)
-    if mask.exists() and mask.resolve() == image.resolve():
-        raise ConfigError(f"{mask} is the image; name another file for the mask.")
+    files = list(layers) or [mask]
+    for file in files:
+        if file.exists() and file.resolve() == image.resolve():
+            raise ConfigError(f"{file} is the image; name another file for the mask.")
     if polygons is not None:
         need_rasterio()
     card = predictor.card
+    cleaning = cleaning_of(card) | ({"background": 0} if layers else {})
     with open_windows(image, options.max_pixels) as stored:
 
         def read(*window: int) -> np.ndarray:
@@ -102,35 +107,46 @@ def predict_large(
         size = (windows.height, windows.width)
         if (sample := sampled_pixels(windows)).size:
             fit_range(sample, card)
+        has_gaps = windows.nodata is not None
         made_of = _fingerprint(image, windows, predictor, options.flips)
         partial_mask = PartialMask.begin(mask, made_of, windows, predictor)
-        labels = Pieces(partial_mask.folder / "labels", *size)
-        source = PanelSource(predictor, windows, labels, options)
+        folders = [partial_mask.folder / "labels"]
+        if layers:
+            folders = [folders[0] / str(place) for place in range(len(layers))]
+        pieces = tuple(Pieces(folder, *size) for folder in folders)
+        source = PanelSource(predictor, windows, pieces, options)
         try:
             with _rows_done(image, windows.height, options.advance) as advance:
                 if card.size is not None:
                     _stretch(source, advance)
                 else:
                     predict_panels(source, partial_mask, advance)
-            folder = partial_mask.folder / "cleaned"
-            shutil.rmtree(folder, ignore_errors=True)
-            cleaned, stayed = clean_large(labels, folder, **cleaning_of(card))
+            stayed, small = 0, []
+            for folder, file in zip(folders, files, strict=True):
+                labels, beside = Pieces(folder, *size), partial_mask.folder / "cleaned"
+                shutil.rmtree(beside, ignore_errors=True)
+                cleaned, patches = clean_large(labels, beside, **cleaning)
+                stayed += patches
+                finished = partial(finished_rows, labels, cleaned)
+                colors = None if layers else card.labels.colors
+                write_large_mask(file, finished, size, colors, windows.geo, has_gaps)
+                if preview is not None:
+                    small.append(_reduced(finished, size))
             if stayed:
                 options.on_message(
                     f"{image}: {stayed} patches were too large for memory to be cleaned; they stay "
                     f"as the model predicted them."
                 )
-            finished = partial(finished_rows, labels, cleaned)
-            has_gaps = windows.nodata is not None
-            write_large_mask(mask, finished, size, card.labels.colors, windows.geo, has_gaps)
             if preview is not None:
-                write_image(preview, _preview(windows, finished, card.labels))
+                picture = as_picture(_shrunk(windows, _preview_size(size)))
+                shown = np.stack(small, axis=-1) if layers else small[0]
+                write_image(preview, card.labels.overlay(picture, shown))
             if polygons is not None:
-                write_polygons(mask, polygons, card.labels, card.background)
+                write_polygons(files if layers else mask, polygons, card.labels, card.background)
         except OSError as error:
             raise DataError(f"The mask of {image} cannot be written: {error}.") from error
         except MaskwrightError:
-            if not labels.pieces:
+            if not pieces[0].pieces:
                 shutil.rmtree(partial_mask.folder)
             raise
     shutil.rmtree(partial_mask.folder)
@@ -209,14 +225,14 @@ def finished_rows(labels: Pieces, cleaned: Pieces, top: int, bottom: int) -> np.
     return rows
 
 
-def _preview(
-    windows: Windows, finished: Callable[[int, int], np.ndarray], labels: Labels
-) -> np.ndarray:
-    """The mask laid over the image, both reduced; uint8 `(h, w, 3)`."""
-    factor = min(1.0, _PREVIEW_SIDE / max(windows.height, windows.width))
-    size = (max(1, round(windows.height * factor)), max(1, round(windows.width * factor)))
-    picture = as_picture(_shrunk(windows, size))
-    rows = nearest_positions(windows.height, size[0])
-    columns = nearest_positions(windows.width, size[1])
-    mask = np.stack([finished(row, row + 1)[0][columns] for row in rows])
-    return labels.overlay(picture, mask)
+def _preview_size(size: tuple[int, int]) -> tuple[int, int]:
+    factor = min(1.0, _PREVIEW_SIDE / max(size))
+    return max(1, round(size[0] * factor)), max(1, round(size[1] * factor))
+
+
+def _reduced(finished: Callable[[int, int], np.ndarray], size: tuple[int, int]) -> np.ndarray:
+    """Labels of the preview of a mask of some size."""
+    height, width = _preview_size(size)
+    columns = nearest_positions(size[1], width)
+    rows = nearest_positions(size[0], height)
+    return np.stack([finished(row, row + 1)[0][columns] for row in rows])

@@ -16,7 +16,7 @@ from maskwright.imageio.windows import Windows
 from maskwright.inference.folder_plan import Advance
 from maskwright.inference.large.partial_mask import LargeOptions, PartialMask, Pieces
 from maskwright.inference.pixels import scale_stated
-from maskwright.inference.predictor import Predictor, most_probable
+from maskwright.inference.predictor import Predictor, decide_pixels
 from maskwright.inference.tiling import TileGrid, blend
 from maskwright.labels import IGNORE_LABEL
 
@@ -29,12 +29,20 @@ _MEMORY_WORDS = (
 
 @dataclass(frozen=True)
 class PanelSource:
-    """What a function that predicts panels needs."""
+    """What a function that predicts panels needs.
+
+    Args:
+        layers: Where labels go: of overlapping classes one for each, else one for all.
+    """
 
     predictor: Predictor
     windows: Windows
-    labels: Pieces
+    layers: tuple[Pieces, ...]
     options: LargeOptions
+
+    def done(self, left: int) -> int:
+        """Rows, from the top, of which the pieces beginning at a column are there."""
+        return self.layers[0].done(left)  # which are stored last
 
 
 def predict_panels(source: PanelSource, partial_mask: PartialMask, advance: Advance) -> None:
@@ -42,7 +50,7 @@ def predict_panels(source: PanelSource, partial_mask: PartialMask, advance: Adva
 
     `advance` is called with the number of rows of the whole image that were done.
     """
-    windows, labels = source.windows, source.labels
+    windows = source.windows
     size = (windows.height, windows.width)
     for columns in zip(partial_mask.panels[:-1], partial_mask.panels[1:], strict=True):
         share = (columns[1] - columns[0]) / windows.width
@@ -50,9 +58,9 @@ def predict_panels(source: PanelSource, partial_mask: PartialMask, advance: Adva
         def move(rows: float, share: float = share) -> None:
             advance(rows * share)
 
-        move(labels.done(columns[0]))
-        while labels.done(columns[0]) < windows.height:
-            grid = TileGrid.over(size, partial_mask.tile).within(labels.done(columns[0]), columns)
+        move(source.done(columns[0]))
+        while (done := source.done(columns[0])) < windows.height:
+            grid = TileGrid.over(size, partial_mask.tile).within(done, columns)
             try:
                 _predict_panel(source, grid, columns, move)
                 break
@@ -69,7 +77,7 @@ def _predict_panel(
     """Predict what is not done yet of some columns: one band read ahead, one stored behind."""
     predictor, options = source.predictor, source.options
     left, right = (column - grid.lefts[0] for column in columns)
-    done = source.labels.done(columns[0])
+    done = source.done(columns[0])
     gaps: deque[np.ndarray | None] = deque()
     bands = _bands(source.windows, grid, gaps)
     storing: Future[None] | None = None
@@ -142,10 +150,12 @@ def store_labels(
     card = source.predictor.card
     if source.options.on_probabilities is not None:
         source.options.on_probabilities(top, left, probabilities, gap)
-    labels = most_probable(probabilities, card.threshold, card.background)
+    labels = decide_pixels(probabilities, card)
     if gap is not None:
         labels[gap] = IGNORE_LABEL
-    source.labels.put(top, left, labels)
+    planes = np.moveaxis(np.atleast_3d(labels), -1, 0)
+    for layer, plane in reversed(list(zip(source.layers, planes, strict=True))):
+        layer.put(top, left, plane)
 
 
 def out_of_memory(error: Exception) -> bool:

@@ -12,8 +12,9 @@ from maskwright.tasks.settings import refuse_options
 def plan_folder(
     model: str | Path, images: str | Path, out: Path, options: FolderOptions
 ) -> FolderPlan[FolderResult]:
-    """Plan of a mask for each class of each image, as `plan_masks`; beside them go overlays and
-    probabilities as of semantic segmentation.
+    """Plan of a mask for each class of each image, as `plan_masks`; beside them go overlays,
+    probabilities and polygons as of semantic segmentation.
     """
-    refuse_options(MultilabelCard.task, ("flips", "probabilities"), options)
+    supported = ("flips", "probabilities", "large", "polygons")
+    refuse_options(MultilabelCard.task, supported, options)
     return plan_masks(EXPORT, model, images, out, options)

@@ -64,7 +64,8 @@ def plan_masks(
 ) -> FolderPlan[FolderResult]:
     """As `plan_folder`, of a model of a task; of classes that overlap, each has a mask.
 
-    They are `out/CLASS/NAME.png`, 255 in its pixels and 0 elsewhere.
+    They are `out/CLASS/NAME.png`, or `.tif` by windows: 255 in pixels of the class, 0 elsewhere,
+    and 128 where the image has no data.
     """
     if options.engine == "ray":
         card = adjusted_card(load_card(Path(model), _card_of(task)), options.adjustments)
@@ -106,7 +107,7 @@ def _plan(
         options.overlays,
         options.probabilities,
         polygons=options.polygons,
-        is_large=None if card.overlapping else windows,
+        is_large=windows,
     )
     if card.overlapping:
         names = folder_names(card.labels.names)
@@ -186,6 +187,7 @@ class _MaskFolder:
             self.predictor,
             job.image,
             job.mask,
+            layers=job.layers,
             preview=job.overlay,
             polygons=job.polygons,
             options=options,

@@ -7,7 +7,7 @@ from maskwright.errors import DataError
 from maskwright.imageio import atomic_write, read_image, write_image, write_mask
 from maskwright.inference.output_paths import Job
 from maskwright.inference.predictor import Prediction
-from maskwright.labels import Labels
+from maskwright.labels import Labels, layer_values
 
 _OVERLAY_ROWS = 512  # drawn at once, because drawing takes many times the bytes of the image
 
@@ -19,7 +19,7 @@ def write_files(
     try:
         for place, path in enumerate(job.layers):
             layer = prediction.labels[..., place]
-            write_image(path, np.where(layer == 1, np.uint8(255), np.uint8(0)))
+            write_image(path, layer_values(layer))
         if not job.layers:
             write_mask(job.mask, prediction.labels, labels.colors)
         if job.overlay:
