@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Literal, get_args
 
+import cv2
 import numpy as np
 
 from maskwright.data.dataset import DataSet
@@ -22,9 +23,11 @@ FaultCode = Literal["unreadable_image", "unreadable_mask", "unequal_sizes", "unu
 UNUSABLE: frozenset[str] = frozenset({*get_args(FaultCode), "unusable_pair"})
 """Codes of findings on files that cannot be used, which training skips."""
 
-_COPY = 0.99  # correlation of an image with its mask, even if stored as JPEG, but of no photograph
+# Pixels, about, that are compared of an image and its mask, and their correlation in a copy, even if
+# stored as JPEG, but in no photograph; few suffice for most.
+_COMPARED = ((2**11, 0.9), (2**16, 0.99))
 _MOST_TINT = 0.02  # mean difference of the channels in a gray image, as a share of its contrast
-_MAX_COMPARED = 65536  # pixels, about
+_EXACT = 2**24  # pixels that OpenCV counts exactly
 
 _STORAGE = {"1": "one bit", "L": "gray", "LA": "gray with alpha", "P": "palette"}
 _STORAGE |= {"RGB": "RGB", "RGBA": "RGBA", "I;16": "16-bit gray", "I": "16-bit gray"}
@@ -85,37 +88,46 @@ def _read(dataset: DataSet, sample: Sample) -> AuditedSample | SampleFault:
     except DataError as error:
         return _diagnose(dataset, sample, str(error))
     thumb = thumbnail(image)
+    stored = labels.astype(np.uint8)
     return AuditedSample(
         sample,
         relative_name(dataset.root, sample.image),
         header,
         mask_kinds=tuple(_storage(dataset.header(path)) for path in sample.masks),
         size=(labels.shape[0], labels.shape[1]),
-        counts=np.bincount(labels.ravel(), minlength=IGNORE_LABEL + 1),
+        counts=_counts(stored),
         content=dataset.hashes[sample.image],
-        labels_digest=digest_of(labels.astype(np.uint8)),
+        labels_digest=digest_of(stored),
         thumb=thumb,
         gap_px=0 if gap is None else int(gap.sum()),
         inverted=any(dataset.header(path).white_is_zero for path in (sample.image, *sample.masks)),
         flat=not thumb.any() and is_flat(image),
-        is_mask=_correlates(image, labels),
+        is_mask=_is_copy(image, labels),
     )
 
 
-def _correlates(image: np.ndarray, labels: np.ndarray) -> bool:
+def _counts(labels: np.ndarray) -> np.ndarray:
+    """Pixels of each of 256 labels uint8; several times as fast as `np.bincount`."""
+    bands = np.array_split(labels.reshape(-1, 1), labels.size // _EXACT + 1)
+    counts = [cv2.calcHist([band], [0], None, [256], [0, 256]) for band in bands]
+    return np.sum(counts, axis=0, dtype=np.float64).ravel().astype(np.int64)
+
+
+def _is_copy(image: np.ndarray, labels: np.ndarray) -> bool:
     """Whether an image is gray, and its values are those of the labels but for scale and offset."""
-    step = max(1, int(np.sqrt(labels.size / _MAX_COMPARED)))
-    pixels = image[::step, ::step].astype(np.float64)
-    classes = labels[::step, ::step]
-    inside = classes != IGNORE_LABEL
-    gray, classes = pixels.mean(axis=2)[inside], classes[inside]
-    if len(gray) < 2 or classes.min() == classes.max() or not np.isfinite(gray).all():
-        return False
-    tint = np.abs(pixels[inside] - gray[:, None]).mean()
-    spread = float(gray.std())
-    if spread == 0 or tint > _MOST_TINT * spread:
-        return False
-    return bool(abs(np.corrcoef(gray, classes)[0, 1]) > _COPY)
+    for limit, correlation in _COMPARED:
+        step = max(1, int(np.sqrt(labels.size / limit)))
+        pixels, classes = image[::step, ::step].astype(np.float64), labels[::step, ::step]
+        inside = classes != IGNORE_LABEL
+        gray, classes = pixels.mean(axis=2)[inside], classes[inside]
+        if len(gray) < 2 or classes.min() == classes.max():
+            continue
+        spread, tint = gray.std(), np.abs(pixels[inside] - gray[:, None]).mean()
+        if not np.isfinite(spread) or spread == 0 or tint > _MOST_TINT * spread:
+            return False
+        if abs(np.corrcoef(gray, classes)[0, 1]) <= correlation:
+            return False
+    return bool(inside.any() and classes.min() != classes.max())
 
 
 def _diagnose(dataset: DataSet, sample: Sample, message: str) -> SampleFault:
