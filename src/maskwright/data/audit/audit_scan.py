@@ -23,8 +23,8 @@ FaultCode = Literal["unreadable_image", "unreadable_mask", "unequal_sizes", "unu
 UNUSABLE: frozenset[str] = frozenset({*get_args(FaultCode), "unusable_pair"})
 """Codes of findings on files that cannot be used, which training skips."""
 
-# Pixels, about, that are compared of an image and its mask, and their correlation in a copy, even if
-# stored as JPEG, but in no photograph; few suffice for most.
+# Pixels, about, that are compared of an image and its mask, and their correlation in a copy, even
+# one stored as JPEG, but in no photograph; few suffice for most.
 _COMPARED = ((2**11, 0.9), (2**16, 0.99))
 _MOST_TINT = 0.02  # mean difference of the channels in a gray image, as a share of its contrast
 _EXACT = 2**24  # pixels that OpenCV counts exactly

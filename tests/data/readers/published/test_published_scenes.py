@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import maskwright
 from maskwright.data import open_dataset
-from maskwright.errors import DataError
+from maskwright.errors import DataError, MaskwrightWarning
 from maskwright.labels import IGNORE_LABEL
 
 
@@ -52,6 +53,18 @@ def test_cityscapes_has_19_classes_and_numbered_objects(cityscapes):
     ]
     (note,) = [n for n in dataset.notes if n.code == "unannotated"]
     assert "bern_000000_000019" in note.text
+
+
+def test_cityscapes_is_equal_after_a_round_trip(cityscapes, tmp_path):
+    before = open_dataset(cityscapes, test_share=0)
+    with pytest.warns(MaskwrightWarning, match="holds no cases"):  # but in names like these
+        out = maskwright.convert(cityscapes, tmp_path / "out", "cityscapes")
+    after = open_dataset(out, test_share=0)
+    assert after.labels.names == before.labels.names
+    for one, other in zip(before.samples, after.samples, strict=True):
+        assert (other.split, other.case) == (one.split, one.case)
+        assert np.array_equal(after.read(other)[1], before.read(one)[1])
+        assert np.array_equal(after.read_instances(other), before.read_instances(one))
 
 
 @pytest.fixture

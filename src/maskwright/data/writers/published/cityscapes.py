@@ -30,19 +30,19 @@ def _write(dataset: DataSet, folder: Path) -> None:
     id_of[: len(dataset.labels.names)] = [CLASSES[name][0] for name in dataset.labels.names]
 
     def write(sample: Sample) -> None:
-        split = sample.split or "train"
-        city = sample.id.split("_")[0]
+        split, name = sample.split or "train", sample.id.removesuffix(Path(IMAGES_ENDING).stem)
+        city = name.split("_")[0]
         image, labels = dataset.read(sample)
-        write_image(folder / "leftImg8bit" / split / city / f"{sample.id}{IMAGES_ENDING}", image)
+        write_image(folder / "leftImg8bit" / split / city / f"{name}{IMAGES_ENDING}", image)
         place = folder / "gtFine" / split / city
         ids = id_of[labels]
-        write_mask(place / f"{sample.id}{LABELS_ENDING}", ids)
+        write_mask(place / f"{name}{LABELS_ENDING}", ids)
         if dataset.instances:
             numbers = dataset.read_instances(sample)
             if numbers.max(initial=0) > PER_CLASS:
                 raise DataError(f"{sample.image} has more than {PER_CLASS} objects.")
             objects = np.where(numbers > 0, ids * PER_CLASS + numbers - 1, ids)
-            write_mask(place / f"{sample.id}{OBJECTS_ENDING}", objects)
+            write_mask(place / f"{name}{OBJECTS_ENDING}", objects)
 
     for_each_sample(dataset, write)
 
