@@ -11,11 +11,18 @@ from maskwright.export.listing import write_listing, written_digest
 from maskwright.inference.predictor import Predictor
 from maskwright.instances import Instances
 from maskwright.labels import Labels
-from maskwright.model_card import CARD_FILE, InstanceCard, RegionCard, SemanticCard
+from maskwright.model_card import (
+    CARD_FILE,
+    InstanceCard,
+    MultilabelCard,
+    RegionCard,
+    SemanticCard,
+)
 from maskwright.serving import ModelRegistry
 from maskwright.tasks.instances import InstancePredictor
 from maskwright.tasks.instances import serving as instances
 from maskwright.tasks.instances.learning.targets import distances
+from maskwright.tasks.multilabel import serving as multilabel
 from maskwright.tasks.regions import serving as regions
 from maskwright.tasks.regions.classifier import Classifier
 from maskwright.tasks.semantic import serving as semantic
@@ -111,6 +118,28 @@ def predictor(names=TWO, logits=None, **card):
     return Predictor(logits or smooth_logits(len(names)), card)
 
 
+LAYERS = ("organ", "tumor", "vessel")
+
+
+def layered(names=LAYERS, **card):
+    """Classes that overlap: a channel shows each, in turn."""
+    card = {"size": None, "tile": 64, "threshold": None, **CARD, **card}
+    channels = [place % 3 for place in range(len(names))]
+    thresholds = tuple((0.5, 0.4, 0.7)[channel] for channel in channels)
+    card |= {"labels": Labels.create(names), "thresholds": thresholds}
+    return Predictor(lambda images: (images[..., channels] - 100) / 40, MultilabelCard(**card))
+
+
+def layers_image():
+    """A square in each channel, that overlap, and specks, of various brightness."""
+    image = np.full((60, 80, 3), 20, np.uint8)
+    for channel, (top, left) in enumerate(((10, 10), (20, 22), (30, 16))):
+        image[top : top + 20, left : left + 30, channel] = 200
+        image[top + 4 : top + 8, left + 4 : left + 16, channel] = 118
+        image[50:53, 60 + 4 * channel : 63 + 4 * channel, channel] = 160
+    return image
+
+
 def finder(detect=detect_squares, **card):
     card = {"method": "mask_rcnn", "size": None, "tile": None, **CARD, **card}
     return InstancePredictor(detect, InstanceCard(labels=Labels.create(TWO), **card))
@@ -133,6 +162,10 @@ def classifier(middle=150, scale=10, **card):
 
 def masks(name, *args, **card):
     return semantic.as_served(name, predictor(*args, **card))
+
+
+def overlapping(name, *args, **card):
+    return multilabel.as_served(name, layered(*args, **card))
 
 
 def objects(name, *args, **card):

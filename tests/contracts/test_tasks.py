@@ -223,7 +223,13 @@ def test_a_model_is_served(artifacts, images, name):
         (listed,) = client.get("/api/models").json()
         assert listed["task"] == name
         answer = client.post(f"/predict?model={name}", files={"image": ("1.png", image)})
-    assert answer.status_code == 200, answer.text
+        assert answer.status_code == 200, answer.text
+        state = client.post(f"/api/images?model={name}", files={"image": ("1.png", image)}).json()
+        address = f"/api/images/{state['id']}"
+        while state["status"] not in ("done", "failed"):
+            state = client.get(f"{address}?wait=5").json()
+        assert state["status"] == "done", state["reason"]
+        assert client.get(f"{address}/mask.tif").status_code == 200
 
 
 def test_commands_of_another_task_say_so(runs, data_of, tmp_path):

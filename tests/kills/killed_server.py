@@ -138,14 +138,15 @@ class _Client(threading.Thread):
     def _edit(self, side: int) -> None:
         """Change the settings and draw a square; both are there when they are answered."""
         image = f"images/{self.id}"
-        state = self._ask("GET", image).json()
-        body = {**state["settings"], "min_area_px": side, "version": state["version"]}
-        state = self._ask("PUT", f"{image}/settings", json=body).json()
+        (mask,) = self._ask("GET", image).json()["layers"]
+        body = {**mask["settings"], "min_area_px": side, "version": mask["version"]}
+        (mask,) = self._ask("PUT", f"{image}/settings", json=body).json()["layers"]
         labels = np.zeros((SIZE, SIZE), np.uint8)
         labels[:side, :side] = 1
-        strokes = f"{image}/strokes?version={state['version']}"
+        strokes = f"{image}/strokes?version={mask['version']}"
         self._ask("PUT", strokes, content=gzip.compress(labels.tobytes()))
-        assert self._ask("GET", image).json()["settings"]["min_area_px"] == side, "other settings"
+        (mask,) = self._ask("GET", image).json()["layers"]
+        assert mask["settings"]["min_area_px"] == side, "other settings"
         assert self._ask("GET", f"{image}/strokes").content == labels.tobytes(), "other strokes"
 
     def _ask(self, method: str, path: str, **content: object) -> httpx.Response:

@@ -39,25 +39,32 @@ def finished(client, state):
     return state
 
 
-def draw(client, state, strokes):
+def mask_in(state, layer=""):
+    """What a state says of the mask of a layer, by default of the only one."""
+    return next(mask for mask in state["layers"] if mask["name"] == layer)
+
+
+def draw(client, state, strokes, layer=""):
     """Answer to strokes `(h, w)` on the mask as it is now; 254 where there are none."""
     address = f"/api/images/{state['id']}"
-    version = client.get(address).json()["version"]
+    version = mask_in(client.get(address).json(), layer)["version"]
     content = gzip.compress(np.ascontiguousarray(strokes, np.uint8).tobytes())
-    return client.put(f"{address}/strokes?version={version}", content=content)
+    query = {"version": version, "layer": layer}
+    return client.put(f"{address}/strokes", params=query, content=content)
 
 
-def decide(client, state, **changes):
+def decide(client, state, layer="", **changes):
     """Answer to other settings of the mask as it is now."""
     address = f"/api/images/{state['id']}"
-    now = client.get(address).json()
+    now = mask_in(client.get(address).json(), layer)
     body = {**now["settings"], **changes, "version": now["version"]}
-    return client.put(f"{address}/settings", json=body)
+    return client.put(f"{address}/settings", params={"layer": layer}, json=body)
 
 
-def planes_of(client, state):
+def planes_of(client, state, layer=""):
     """Planes of the grid by name."""
-    data = client.get(f"/api/images/{state['id']}/evidence").content
+    address = f"/api/images/{state['id']}/evidence"
+    data = client.get(address, params={"layer": layer}).content
     size = state["grid"]["height"], state["grid"]["width"]
     planes, first = {}, 0
     for name in state["planes"]:

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import pytest
 import tifffile
-from page_client import client_of, decide, draw, finished, planes_of, send
+from page_client import client_of, decide, draw, finished, mask_in, planes_of, send
 from PIL import Image
 
 from made_up_models import (
@@ -56,20 +56,22 @@ def mask_of(client, state):
 def test_models_are_told_with_all_that_a_decision_needs(client):
     told = {one["name"]: one for one in client.get("/api/models").json()}
     assert list(told) == ["cells", "parts", "squares", "lesions", "marked", "given"]
-    keys = {
-        *("name", "task", "classes", "background", "threshold", "threshold_of", "min_area_px"),
-        *("fill_holes_px", "keep_largest", "names", "decision_threshold", "needs_masks", "keep"),
-    }
+    keys = {"name", "task", "layers", "names", "decision_threshold", "needs_masks", "keep"}
     assert all(set(one) == keys for one in told.values())
-    assert told["cells"]["classes"][1] == {"label": 1, "name": "cell", "color": "#e69f00"}
-    thresholds = {name: (one["threshold_of"], one["threshold"]) for name, one in told.items()}
+    keys = {
+        *("name", "classes", "background", "threshold", "threshold_of", "min_area_px"),
+        *("fill_holes_px", "keep_largest"),
+    }
+    layers = {name: one["layers"][0] for name, one in told.items() if one["layers"]}
+    assert all(set(one) == keys for one in layers.values())
+    assert layers["cells"]["classes"][1] == {"label": 1, "name": "cell", "color": "#e69f00"}
+    thresholds = {name: (one["threshold_of"], one["threshold"]) for name, one in layers.items()}
     assert thresholds == {
         "cells": ("foreground", None),
         "parts": ("winner", None),
         "squares": ("score", 0.5),
         "lesions": ("foreground", None),
         "marked": ("score", 0.5),
-        "given": (None, None),
     }
     assert told["lesions"]["names"] == ["good", "bad"]
     assert [one["needs_masks"] for one in told.values()] == [False] * 5 + [True]
@@ -135,7 +137,10 @@ def test_regions_are_decided_on_and_again_on_a_corrected_mask(client, model):
     address = f"/api/images/{state['id']}"
     assert draw(client, state, mask).json()["decided"] is False
     again = client.post(f"{address}/decide").json()
-    assert (again["changed"], [one["decision"] for one in again["decisions"]]) == (True, ["good"])
+    assert (mask_in(again)["changed"], [one["decision"] for one in again["decisions"]]) == (
+        True,
+        ["good"],
+    )
     assert again["regions"][0]["box"] == [26, 12, 10, 10]
     assert draw(client, state, np.full((60, 80), 254)).status_code == 200
     assert client.post(f"{address}/decide").json()["regions"] == state["regions"]
@@ -165,7 +170,7 @@ def test_every_download_shows_the_mask_as_it_is_now(client, model):
         if changed:
             assert draw(client, state, corrected).status_code == 200
             drawn = corrected == 1
-        assert client.get(address).json()["changed"] == changed
+        assert mask_in(client.get(address).json())["changed"] == changed
         files = {}
         for name in (
             *("mask.png", "mask.tif", "overlay.png", "coco.json", "polygons.geojson", "areas.csv"),
@@ -244,9 +249,10 @@ def test_corrected_masks_must_fit(client):
         assert client.put(f"{address}0", content=content).status_code == 422
     refused = client.put(f"{address}0", content=packed(right + 2))
     assert "the mask holds 2" in refused.json()["detail"]
-    assert not client.get(f"/api/images/{state['id']}").json()["changed"]
+    assert not mask_in(client.get(f"/api/images/{state['id']}").json())["changed"]
     assert client.get(address.partition("?")[0]).status_code == 404
-    assert client.put(f"{address}0", content=packed(right + 255)).json()["version"] == 1
+    answer = client.put(f"{address}0", content=packed(right + 255)).json()
+    assert mask_in(answer)["version"] == 1
     assert client.get(address.partition("?")[0]).content == bytes([255]) * 4800
     stale = client.put(f"{address}0", content=packed(right))
     assert (stale.status_code, "changed elsewhere" in stale.text) == (409, True)
@@ -379,7 +385,7 @@ def test_corrected_images_never_make_room():
         strokes = np.full((60, 80), 254)
         strokes[:5] = 1
         first, second = (finished(client, send(client, "cells", squares())) for _ in range(2))
-        assert draw(client, first, strokes).json()["changed"]
+        assert mask_in(draw(client, first, strokes).json())["changed"]
         third = finished(client, send(client, "cells", squares()))
         codes = [client.get(f"/api/images/{s['id']}").status_code for s in (first, second, third)]
         assert codes == [200, 404, 200]
@@ -390,7 +396,7 @@ def test_corrected_images_never_make_room():
         assert "2 have corrections that were not saved yet" in full.json()["detail"]
         # What was downloaded may go, until it is corrected again.
         assert client.get(f"/api/images/{first['id']}/mask.png").status_code == 200
-        assert client.get(f"/api/images/{first['id']}").json()["saved"]
+        assert mask_in(client.get(f"/api/images/{first['id']}").json())["saved"]
         finished(client, send(client, "cells", squares()))
         assert client.get(f"/api/images/{first['id']}").status_code == 404
 
@@ -398,29 +404,27 @@ def test_corrected_images_never_make_room():
 def test_settings_of_an_old_version_are_refused(client):
     state = finished(client, send(client, "cells", squares()))
     address = f"/api/images/{state['id']}"
-    assert decide(client, state, threshold=0.7).json()["version"] == 1
-    assert (
-        client.put(f"{address}/settings", json={**state["settings"], "version": 0}).status_code
-        == 409
-    )
-    assert client.get(address).json()["settings"]["threshold"] == 0.7
+    own = mask_in(state)["settings"]
+    assert mask_in(decide(client, state, threshold=0.7).json())["version"] == 1
+    assert client.put(f"{address}/settings", json={**own, "version": 0}).status_code == 409
+    assert mask_in(client.get(address).json())["settings"]["threshold"] == 0.7
     np.testing.assert_array_equal(
         mask_of(client, state), predictor(threshold=0.7)(squares()).labels
     )
     # An edit that is sent again, because its answer was lost, is no stale one.
-    body = {**state["settings"], "threshold": 0.7, "version": 0}
-    assert client.put(f"{address}/settings", json=body).json()["version"] == 1
+    body = {**own, "threshold": 0.7, "version": 0}
+    assert mask_in(client.put(f"{address}/settings", json=body).json())["version"] == 1
     strokes = np.full((60, 80), 254)
     for label in (1, 254):
         strokes[:5] = label
-        version = client.get(address).json()["version"]
+        version = mask_in(client.get(address).json())["version"]
         for _ in range(2):
             answer = client.put(f"{address}/strokes?version={version}", content=packed(strokes))
-            assert answer.json()["version"] == version + 1
+            assert mask_in(answer.json())["version"] == version + 1
     assert client.put(f"{address}/settings", json=body).status_code == 409
     for wrong in ({"threshold": 2}, {"min_area_px": -1}, {"level": 3}):
         assert decide(client, state, **wrong).status_code == 422
-    assert decide(client, state, **state["settings"]).json()["changed"] is False
+    assert mask_in(decide(client, state, **own).json())["changed"] is False
     np.testing.assert_array_equal(mask_of(client, state), predictor()(squares()).labels)
 
 

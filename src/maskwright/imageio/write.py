@@ -1,7 +1,9 @@
 """Write images and masks."""
 
-from collections.abc import Callable, Iterator, Sequence
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import imagecodecs
 import numpy as np
@@ -17,6 +19,10 @@ _IGNORE_GRAY = 128
 _TIFF_TILE = 512
 _BIG_TIFF_PIXELS = 4_000_000_000  # above, offsets may exceed the 32 bits of classic TIFF
 _ASCII = 2
+_PAGE_NAME = 285
+
+Rows = Callable[[int, int], np.ndarray]
+"""From the first and the last row (exclusive) to labels uint8 `(rows, width)`, in their order."""
 
 
 def checked_image_path(path: str | Path) -> Path:
@@ -75,7 +81,7 @@ def write_mask(path: str | Path, labels: np.ndarray, colors: Sequence[Color] | N
 
 def write_large_mask(
     path: str | Path,
-    rows: Callable[[int, int], np.ndarray],
+    rows: Rows,
     size: tuple[int, int],
     colors: Sequence[Color] | None,
     geo: GeoTags | None = None,
@@ -83,45 +89,68 @@ def write_large_mask(
 ) -> None:
     """Write labels as a TIFF of compressed tiles, with one row of tiles in memory at a time.
 
-    Equal labels give equal bytes. `rows` takes the first and the last row (exclusive) and returns
-    labels uint8 `(rows, width)`, from top to bottom; `size` is height and width in pixels; with
-    `nodata`, the file declares `IGNORE_LABEL` as its no-data value. Without `colors`, the labels
-    are a layer, stored as `layer_values`.
+    Equal labels give equal bytes. `size` is height and width in pixels; with `nodata`, the file
+    declares `IGNORE_LABEL` as its no-data value. Without `colors`, the labels are a layer, which is
+    stored as `layer_values`.
     """
-    height, width = size
-    is_layer = colors is None
-
-    def tiles() -> Iterator[np.ndarray]:
-        for top in range(0, height, _TIFF_TILE):
-            labels = rows(top, min(top + _TIFF_TILE, height))
-            labels = layer_values(labels) if is_layer else labels
-            for left in range(0, width, _TIFF_TILE):
-                tile = np.zeros((_TIFF_TILE, _TIFF_TILE), np.uint8)
-                part = labels[:, left : left + _TIFF_TILE]
-                tile[: part.shape[0], : part.shape[1]] = part
-                yield tile
-
-    tags = [(*tag, True) for tag in geo or ()]
-    if nodata:
-        ignored = LAYER_IGNORED if is_layer else IGNORE_LABEL
-        tags.append((NODATA_TAG, _ASCII, 4, str(ignored), True))  # with the byte that ends it
-    shown: dict[str, object] = {"photometric": "minisblack"}
+    shown: dict[str, Any] = {"photometric": "minisblack"}
     if colors is not None:
         table = palette(colors).T.astype(np.uint16) * 257
         shown = {"photometric": "palette", "colormap": table}
-    big = height * width > _BIG_TIFF_PIXELS
-    with atomic_write(path) as temporary, tifffile.TiffWriter(temporary, bigtiff=big) as tiff:
-        tiff.write(
-            tiles(),
-            shape=size,
-            dtype=np.uint8,
-            tile=(_TIFF_TILE, _TIFF_TILE),
-            compression="zlib",
-            **shown,
-            metadata=None,
-            software="maskwright",
-            extratags=tags,
-        )
+    ignored = LAYER_IGNORED if colors is None else IGNORE_LABEL
+    tags = _tags(geo, ignored if nodata else None)
+    stored = _as_layer(rows) if colors is None else rows
+    with atomic_write(path) as file, _tiff_of(file, math.prod(size)) as tiff:
+        tiff.write(_tiles(stored, size), **_page(size), **shown, extratags=tags)
+
+
+def write_large_layers(
+    path: str | Path,
+    layers: Mapping[str, Rows],
+    size: tuple[int, int],
+    geo: GeoTags | None = None,
+    nodata: bool = False,
+) -> None:
+    """Write layers as `write_large_mask` does, each as a page with its name."""
+    tags = _tags(geo, LAYER_IGNORED if nodata else None)
+    with atomic_write(path) as file, _tiff_of(file, math.prod(size) * len(layers)) as tiff:
+        for name, rows in layers.items():
+            page = [*tags, (_PAGE_NAME, _ASCII, 0, name.encode(), True)]
+            tiles = _tiles(_as_layer(rows), size)
+            tiff.write(tiles, **_page(size), photometric="minisblack", extratags=page)
+
+
+def _tiff_of(file: Path, pixels: int) -> tifffile.TiffWriter:
+    return tifffile.TiffWriter(file, bigtiff=pixels > _BIG_TIFF_PIXELS)
+
+
+def _tags(geo: GeoTags | None, nodata: int | None) -> list[tuple[Any, ...]]:
+    tags: list[tuple[Any, ...]] = [(*tag, True) for tag in geo or ()]
+    if nodata is not None:
+        tags.append((NODATA_TAG, _ASCII, 4, str(nodata), True))  # with the byte that ends it
+    return tags
+
+
+def _page(size: tuple[int, int]) -> dict[str, Any]:
+    """Arguments of a page of labels."""
+    tile = (_TIFF_TILE, _TIFF_TILE)
+    about = {"metadata": None, "software": "maskwright"}
+    return {"shape": size, "dtype": np.uint8, "tile": tile, "compression": "zlib", **about}
+
+
+def _as_layer(rows: Rows) -> Rows:
+    return lambda top, bottom: layer_values(rows(top, bottom))
+
+
+def _tiles(rows: Rows, size: tuple[int, int]) -> Iterator[np.ndarray]:
+    height, width = size
+    for top in range(0, height, _TIFF_TILE):
+        labels = rows(top, min(top + _TIFF_TILE, height))
+        for left in range(0, width, _TIFF_TILE):
+            tile = np.zeros((_TIFF_TILE, _TIFF_TILE), np.uint8)
+            part = labels[:, left : left + _TIFF_TILE]
+            tile[: part.shape[0], : part.shape[1]] = part
+            yield tile
 
 
 def palette(colors: Sequence[Color]) -> np.ndarray:

@@ -3,7 +3,7 @@
 Nothing here knows HTTP. `Task.serve` opens a model; the routes ask it alone.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,6 +15,7 @@ from maskwright.export.engines import Threads
 from maskwright.imageio.windows import Windows
 from maskwright.inference.predictor import Prediction
 from maskwright.instances import Instances
+from maskwright.labels import Color, Labels
 from maskwright.model_card import RegionCard
 from maskwright.model_card.postprocessing import Postprocessing
 
@@ -60,6 +61,28 @@ class MaskSettings(Postprocessing):
     threshold_of: str | None = None
 
 
+@dataclass(frozen=True)
+class MaskLayer:
+    """A mask that the page shows and edits: the only one, or of overlapping classes one for each.
+
+    Args:
+        name: Class that it shows; `""` for the only mask.
+        labels: Its classes; of a layer, what is not of the class, and the class.
+        background: Label of the background, or `None`.
+        settings: How the model decides it.
+    """
+
+    name: str
+    labels: Labels
+    background: int | None
+    settings: MaskSettings
+
+    @property
+    def colors(self) -> Sequence[Color] | None:
+        """As `write_large_mask` takes them."""
+        return None if self.name else self.labels.colors
+
+
 class TensorSpec(NamedTuple):
     """An output of the Open Inference Protocol, from a field of a `Prediction`; -1 sides vary."""
 
@@ -77,16 +100,17 @@ class LargeImageJob:
     """An image of any size, and where its probabilities and its mask go.
 
     Args:
+        mask_files: Files of the mask, of overlapping classes one for each.
         reduced: Whether probabilities are kept of some pixels only, because the image is large.
         add_probabilities: Takes top, left and probabilities `(rows, columns, classes)` of a window,
             and where it has no data, `(rows, columns)` or `None`.
-        write_mask: Writes labels `(h, w)` as `mask_file`.
+        write_mask: Writes labels `(h, w)`, or layers `(h, w, classes)`, as `mask_files`.
     """
 
     path: Path
     windows: Windows
     max_pixels: int
-    mask_file: Path
+    mask_files: tuple[Path, ...]
     reduced: bool
     add_probabilities: Callable[[int, int, np.ndarray, np.ndarray | None], None]
     write_mask: Callable[[np.ndarray], None]
@@ -100,6 +124,7 @@ class ServedSegmenter:
     Args:
         predictor: Function from an image `(h, w, c)` to a `Prediction`, with `card` and `adjusted`;
             several threads call it.
+        layers: Masks of an image, at least one.
         tensors: Outputs of the Open Inference Protocol; the first is the default.
         predict: From the predictor, images `(b, h, w, c)` and whether probabilities are wanted to
             predictions; `ConfigError` if there are no probabilities.
@@ -108,16 +133,14 @@ class ServedSegmenter:
             can, and writes the mask.
         has_objects: Whether objects are kept beside labels and probabilities, of images that are
             decoded whole, whatever their format.
-        for_page: Whether the page can show its masks, in which a pixel has one class.
     """
 
     predictor: Any
-    settings: MaskSettings
+    layers: tuple[MaskLayer, ...]
     tensors: tuple[TensorSpec, ...]
     predict: Callable[[Any, np.ndarray, bool], list[Prediction]]
     predict_large: Callable[[Any, LargeImageJob], Instances | None]
     has_objects: bool = False
-    for_page: bool = True
 
 
 class CaseImage(NamedTuple):

@@ -20,7 +20,7 @@ from maskwright.data.readers.stated_encoding import stated_value
 from maskwright.data.samples import Doubt, Sample, counted, examples, first_few
 from maskwright.errors import ConfigError, DataError
 from maskwright.imageio import natural_key, read_mask
-from maskwright.labels import BACKGROUND_NAMES, IGNORE_LABEL, Color, Labels
+from maskwright.labels import BACKGROUND_NAMES, IGNORE_LABEL, Color, Labels, parse_color
 
 _TWIN = 0.5  # IoU from which masks are two of the same thing rather than two classes
 
@@ -80,7 +80,7 @@ def read_class_files(
     rank = {name: place for place, name in enumerate([*names, *order])}
     if ignored:
         explanation += f"; {', '.join(map(format_value, ignored))} is ignored"
-    colors = _colors(names, class_map)
+    colors = _colors(names, class_map, description)
     return ClassFiles(
         [_sorted(sample, rank) for sample in samples],
         replace(encoding, explanation=f"{explanation}."),
@@ -106,9 +106,14 @@ def _names(
     return [backgrounds[0] if backgrounds else "background", *others]
 
 
-def _colors(names: Sequence[str], class_map: ClassMap | None) -> list[Color] | None:
-    """Colors of the classes where the class map has one for each."""
+def _colors(
+    names: Sequence[str], class_map: ClassMap | None, description: Description
+) -> list[Color] | None:
+    """Colors of the classes where data.yaml, or the class map, has one for each."""
     of_name = {entry.name: entry.color for entry in class_map.entries} if class_map else {}
+    if description.classes and description.colors:
+        pairs = zip(description.classes, map(parse_color, description.colors), strict=False)
+        of_name = {names[0]: (0, 0, 0), **dict(pairs)}
     colors = [color for name in names if (color := of_name.get(name)) is not None]
     return colors if len(colors) == len(names) else None
 

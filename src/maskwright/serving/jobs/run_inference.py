@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -29,9 +30,16 @@ def run_inference(upload: Upload, max_pixels: int, advance: Callable[[float], No
             f"The image has {upload.size[1]}x{upload.size[0]} pixels, and this model takes images "
             f"as a whole, which is done up to {max_pixels:,} pixels; cut it into parts."
         )
-    mask, settings = upload.mask, segmenter.settings
-    planes = None if segmenter.has_objects else mask.planes
-    grid = ProbabilityGrid(upload.grid, settings.threshold, upload.card.background, planes)
+    masks, overlapping = upload.masks, upload.card.overlapping
+    grids = [
+        ProbabilityGrid(
+            upload.grid,
+            mask.layer.settings.threshold,
+            mask.layer.background,
+            None if segmenter.has_objects else mask.planes,
+        )
+        for mask in masks
+    ]
     with upload.open_windows(max_pixels) as stored:
 
         def read(*window: int) -> np.ndarray:
@@ -40,34 +48,55 @@ def run_inference(upload: Upload, max_pixels: int, advance: Callable[[float], No
         windows = replace(stored, read=read)
         if (sample := sampled_pixels(windows)).size:
             upload.warnings = pixel_warnings(sample, upload.card)
-        mask.geo, mask.has_gaps = windows.geo, windows.nodata is not None and planes is not None
+        for mask in masks:
+            mask.geo = windows.geo
+            mask.has_gaps = windows.nodata is not None and not segmenter.has_objects
+
+        def add_probabilities(
+            top: int, left: int, probabilities: np.ndarray, gap: np.ndarray | None
+        ) -> None:
+            for place, grid in enumerate(grids):
+                both = probabilities
+                if overlapping:
+                    inside = probabilities[..., place]
+                    both = np.stack([1 - inside, inside], axis=-1)
+                grid.add_probabilities(top, left, both, gap)
 
         def write_mask(labels: np.ndarray) -> None:
-            write_large_mask(
-                mask.decided,
-                lambda top, bottom: labels[top:bottom].astype(np.uint8),
-                upload.size,
-                upload.card.labels.colors,
-                windows.geo,
-            )
+            planes = np.moveaxis(np.atleast_3d(labels.astype(np.uint8)), -1, 0)
+            for mask, plane in zip(masks, planes, strict=True):
+                write_large_mask(
+                    mask.decided,
+                    partial(_rows, plane),
+                    upload.size,
+                    mask.layer.colors,
+                    windows.geo,
+                )
 
         job = LargeImageJob(
             upload.image,
             windows,
             max_pixels,
-            mask.decided,
+            tuple(mask.decided for mask in masks),
             upload.grid.scale > 1,
-            grid.add_probabilities,
+            add_probabilities,
             write_mask,
             advance,
         )
-        mask.predicted = segmenter.predict_large(segmenter.predictor, job)
-    if mask.predicted is not None:
-        grid.add_objects(mask.predicted.at_least(area_px=max(settings.min_area_px, 1)))
-    with atomic_write(upload.probabilities) as beside:
-        beside.write_bytes(grid.packed())
+        predicted = segmenter.predict_large(segmenter.predictor, job)
+    for mask, grid in zip(masks, grids, strict=True):
+        mask.predicted = predicted
+        if predicted is not None:
+            least = max(mask.layer.settings.min_area_px, 1)
+            grid.add_objects(predicted.at_least(area_px=least))
+        with atomic_write(mask.probabilities) as beside:
+            beside.write_bytes(grid.packed())
     if classifier is not None:
         decisions_now(upload, max_pixels)
+
+
+def _rows(plane: np.ndarray, top: int, bottom: int) -> np.ndarray:
+    return plane[top:bottom]
 
 
 def decisions_now(upload: Upload, max_pixels: int) -> RegionDecisions:

@@ -5,6 +5,7 @@
 
 import { Refused, askJson } from "./api.js";
 import { complain } from "./dom.js";
+import { isUnsaved, pathOf } from "./layers.js";
 import { ownSettings } from "./mask.js";
 
 const REST = 300; // ms without a change, after which edits are saved
@@ -14,12 +15,11 @@ const notSaved = (entry, error) =>
   new Refused(error.status, `The mask of ${entry.name} is not saved. ${error.message}`);
 
 /**
- * @param {object} hooks  model(entry): the model of an image; shown(entry): its state is to be shown; saved(entry):
- *   the server has its edits.
+ * @param {object} hooks  shown(entry): the state of an image is to be shown; saved(entry): the server has its edits.
  */
 export function createEdits(hooks) {
   const requests = {
-    settings: ({ settings, version }, model) => {
+    settings: ({ settings, version, model }) => {
       const { level, minArea, fillHoles, keepLargest } = settings;
       const own = level === ownSettings(model).level;
       const body = {
@@ -39,10 +39,11 @@ export function createEdits(hooks) {
     },
   };
 
-  /** Save an image, soon if it changes no more. @param {"settings"|"strokes"} kind  What was changed. */
-  function changed(entry, kind) {
-    entry.unsaved.add(kind);
-    entry.exported = false;
+  /** Save a layer, soon if its image changes no more. @param {"settings"|"strokes"} kind  What was changed. */
+  function changed(layer, kind) {
+    const { entry } = layer;
+    layer.unsaved.add(kind);
+    layer.exported = false;
     hooks.shown(entry);
     clearTimeout(entry.rest);
     entry.rest = setTimeout(() => save(entry).catch((error) => complain(error.message)), REST);
@@ -57,38 +58,35 @@ export function createEdits(hooks) {
   }
 
   async function saveNow(entry) {
-    if (!entry.id || entry.removed || entry.unsaved.size === 0) return;
+    if (!entry.id || entry.removed || !isUnsaved(entry)) return;
+    for (const layer of entry.layers) await saveLayer(layer);
+    if (!entry.removed) hooks.saved(entry);
+  }
+
+  async function saveLayer(layer) {
+    const { entry } = layer;
     for (const kind of Object.keys(requests)) {
-      if (!entry.unsaved.has(kind)) continue;
-      entry.unsaved.delete(kind);
-      entry.sending = true;
+      if (!layer.unsaved.has(kind) || entry.removed) continue;
+      layer.unsaved.delete(kind);
+      layer.sending = true;
       try {
-        const [path, options] = await requests[kind](entry, hooks.model(entry));
-        const state = await askJson(`images/${entry.id}/${path}`, options);
-        Object.assign(entry, { state, version: state.version, changed: state.changed, problem: null });
+        const [path, options] = await requests[kind](layer);
+        entry.state = await askJson(pathOf(layer, path), options);
+        const state = entry.state.layers[entry.layers.indexOf(layer)];
+        Object.assign(layer, { state, version: state.version, changed: state.changed, problem: null });
       } catch (error) {
         if (entry.removed) return;
-        entry.unsaved.add(kind);
-        entry.problem = error.message;
+        layer.unsaved.add(kind);
+        layer.problem = error.message;
         throw notSaved(entry, error);
       } finally {
-        entry.sending = false;
+        layer.sending = false;
         if (!entry.removed) hooks.shown(entry);
       }
     }
-    hooks.saved(entry);
   }
 
   return { changed, save };
-}
-
-/** Whether the server does not have all edits of an image. */
-export const isUnsaved = (entry) => entry.unsaved.size > 0 || entry.sending === true;
-
-/** Whether corrections of an image would be lost with it: they were neither downloaded nor kept. */
-export function isPrecious(entry) {
-  const drawn = entry.corrections ? !entry.corrections.isEmpty : entry.state?.strokes;
-  return entry.unsaved.has("strokes") || (Boolean(drawn) && !entry.exported);
 }
 
 function packed(bytes) {

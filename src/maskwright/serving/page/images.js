@@ -2,7 +2,7 @@
 
 import { Refused, ask, askJson, upload } from "./api.js";
 import { announce, attempt, complain, find, icon, make, megabytes, show } from "./dom.js";
-import { isPrecious, isUnsaved } from "./edits.js";
+import { isChanged, isPrecious, isUnsaved, layersOf, problemOf, takeLayers } from "./layers.js";
 
 const AT_ONCE = 2; // parallel uploads
 const WAIT = 20; // seconds that the server waits for a change before it responds
@@ -11,8 +11,9 @@ const GONE = "The server no longer has this image; add it again.";
 const FORM_BYTES = 2048; // of a request beside the file, at most
 
 /**
- * @param {object} hooks  model(): name of the model for new images; chosen(entry|null): selection has changed;
- *   arrived(entry): the state of an image has changed; uploaded(entry): the server has it; limits(): of the server.
+ * @param {object} hooks  model(): name of the model for new images; described(name): a model; chosen(entry|null):
+ *   selection has changed; arrived(entry): the state of an image has changed; uploaded(entry): the server has it;
+ *   limits(): of the server.
  */
 export function createImages(hooks) {
   const list = find("image-list");
@@ -40,13 +41,21 @@ export function createImages(hooks) {
 
   /** Add an image to the list, at the end or behind another one. */
   function addEntry(given, before = entries.at(-1)) {
-    const entry = { progress: 0, state: null, version: 0, unsaved: new Set(), ...given };
+    const entry = { progress: 0, state: null, ...given };
+    suit(entry, entry.model);
     entries.splice(entries.indexOf(before) + 1, 0, entry);
     entry.element = elementOf(entry);
     if (before) before.element.after(entry.element);
     else list.append(entry.element);
     refresh(entry);
     return entry;
+  }
+
+  /** Prepare an image for a model. */
+  function suit(entry, model) {
+    entry.model = model;
+    entry.layers = layersOf(entry, hooks.described(model));
+    entry.layer = entry.layers[0]; // the one that is shown
   }
 
   function elementOf(entry) {
@@ -87,11 +96,12 @@ export function createImages(hooks) {
       waiting: "waiting",
       working: "predicting",
     };
-    const saved = entry.changed ? "changed" : "done";
-    const done = entry.problem ? `not saved: ${entry.problem}` : isUnsaved(entry) ? "saving" : saved;
+    const saved = isChanged(entry) ? "changed" : "done";
+    const problem = problemOf(entry);
+    const done = problem ? `not saved: ${problem}` : isUnsaved(entry) ? "saving" : saved;
     state.textContent = texts[entry.status] ?? (entry.status === "done" ? done : entry.reason);
     state.title = state.textContent;
-    state.classList.toggle("bad", entry.status === "failed" || Boolean(entry.problem));
+    state.classList.toggle("bad", entry.status === "failed" || Boolean(problem));
     share.value = entry.progress;
     show(share, entry.status === "sending" || entry.status === "working");
     entry.element.classList.toggle("chosen", entry === chosen);
@@ -144,9 +154,7 @@ export function createImages(hooks) {
       reason: state.reason,
     });
     entry.name = state.name ?? entry.name;
-    entry.version = Math.max(entry.version, state.version); // an answer may be older than the last edit
-    entry.changed ??= state.changed;
-    entry.exported ??= state.saved;
+    takeLayers(entry, state);
     refresh(entry);
     if (before !== entry.status && entry.status === "done") announce(`The mask of ${entry.name} is ready.`);
     if (before !== entry.status && entry.status === "failed") announce(`${entry.name}: ${entry.reason}`);
@@ -204,7 +212,7 @@ export function createImages(hooks) {
   async function predictWith(entry, model) {
     if (model === entry.model) return;
     if (!entry.id) {
-      if (entry.status === "queued") entry.model = model;
+      if (entry.status === "queued") suit(entry, model);
       else complain(`${entry.name} is being uploaded for the model ${entry.model}; choose again when it is done.`);
       return;
     }
@@ -213,7 +221,7 @@ export function createImages(hooks) {
     const copy = addEntry({ id: state.id, name: entry.name, model, status: state.status }, entry);
     take(copy, state);
     if (entry === chosen) choose(copy);
-    if (!entry.changed && !isUnsaved(entry)) await remove(entry);
+    if (!isChanged(entry) && !isUnsaved(entry)) await remove(entry);
     store();
     watch();
   }

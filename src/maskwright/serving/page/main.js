@@ -7,7 +7,8 @@ import { IGNORED, UNTOUCHED } from "./edit.js";
 import { createEdits } from "./edits.js";
 import { createImages } from "./images.js";
 import { createKeys } from "./keys.js";
-import { createMask, ownSettings } from "./mask.js";
+import { overlaps } from "./layers.js";
+import { createMask, ownSettings, settingsIn } from "./mask.js";
 import { createClasses, createDecision, createLook } from "./panels.js";
 import { createRegions } from "./regions.js";
 import { createSaving } from "./saving.js";
@@ -27,7 +28,7 @@ const modelOf = (entry) => models.find(({ name }) => name === entry.model);
 const redraw = () => viewer.redraw();
 
 const look = createLook(redraw);
-const classes = createClasses(look, redraw);
+const classes = createClasses(look, redraw, pickLayer);
 const decision = createDecision(
   (changes) => {
     mask.set(changes);
@@ -36,12 +37,11 @@ const decision = createDecision(
   () => attempt(applyToAll),
 );
 const edits = createEdits({
-  model: modelOf,
   shown: (entry) => images.refresh(entry),
   saved: (entry) => {
     if (entry !== images.chosen) return;
     regions.set(entry.state, modelOf(entry));
-    attempt(() => mask.refine(entry));
+    attempt(() => mask.refine(entry.layer));
   },
 });
 const mask = createMask({
@@ -49,9 +49,9 @@ const mask = createMask({
     redraw();
     shownSettings();
   },
-  measured: (sizes) => classes.measured(sizes, modelOf(images.chosen).background),
-  changed: (entry, kind) => {
-    edits.changed(entry, kind);
+  measured: (sizes) => classes.measured(sizes, images.chosen.layer.model.background),
+  changed: (layer, kind) => {
+    edits.changed(layer, kind);
     redraw();
     tools.refresh();
     shownSettings();
@@ -68,6 +68,7 @@ const tools = createTools({
 const viewer = createViewer({ mask: () => mask.drawn, look: () => look, paint: tools.paint, point: readout });
 const images = createImages({
   model: () => find("model").value,
+  described: (name) => models.find((model) => model.name === name),
   chosen: showImage,
   arrived,
   uploaded: (entry) => attempt(() => edits.save(entry)),
@@ -101,18 +102,38 @@ function showImage(entry) {
   find("stage").setAttribute("aria-label", entry ? `${entry.name}, image and mask` : "Image and mask");
   if (entry) find("model").value = entry.model;
   const model = entry ? modelOf(entry) : models.find(({ name }) => name === find("model").value);
-  if (model) {
-    classes.set(model);
-    tools.suit(model);
-    decision.suit(model, entry?.state ?? null);
-    decision.set(entry?.settings ?? ownSettings(model), true);
-  }
+  if (model) suitMask(model, entry);
   regions.set(null);
   saving.suit(null);
   tools.refresh();
   if (!entry) warn([]);
   if (entry) arrived(entry);
   shownSettings();
+}
+
+/** Show the classes and the settings of the mask of an image, or of the first one of a model. */
+function suitMask(model, entry) {
+  const layer = entry?.layer.model ?? model.layers[0];
+  classes.set(model, layer);
+  tools.suit(layer);
+  decision.suit(layer, entry?.state ?? null);
+  decision.set(entry?.layer.settings ?? ownSettings(layer), true);
+}
+
+/** Show and edit another layer of the image that is shown. */
+function pickLayer(place) {
+  const entry = images.chosen;
+  if (!entry) return;
+  tools.release();
+  mask.close();
+  entry.layer = entry.layers[place];
+  asked = null;
+  suitMask(modelOf(entry), entry);
+  find("classes").querySelectorAll("[name=layer]")[place].focus();
+  tools.refresh();
+  shownSettings();
+  redraw();
+  arrived(entry);
 }
 
 /** The state of an image has changed. */
@@ -134,7 +155,7 @@ function arrived(entry) {
   if (state && opened !== entry && status !== "failed") {
     opened = entry;
     viewer.open(state);
-    decision.suit(modelOf(entry), state);
+    decision.suit(entry.layer.model, state);
   }
   if (status === "done" && asked !== entry) openMask(entry);
 }
@@ -151,19 +172,27 @@ function warn(sentences) {
 async function openMask(entry) {
   asked = entry;
   const model = modelOf(entry);
+  const { layer } = entry;
+  const isShown = () => entry === images.chosen && layer === entry.layer;
   await attempt(async () => {
     try {
-      await mask.open(entry, model);
+      await mask.open(layer);
     } catch (error) {
-      if (asked === entry) asked = null;
+      if (asked === entry && isShown()) asked = null;
       images.failed(entry, error);
       throw error;
     }
-    if (entry !== images.chosen) return;
+    if (!isShown()) return;
     saving.suit(model);
     regions.set(entry.state, model);
     tools.refresh();
     shownSettings();
+    if (!overlaps(model)) return;
+    await edits.save(entry); // the server draws the other layers
+    const areas = await mask.showOthers(layer);
+    if (!areas || !isShown()) return;
+    classes.known(areas, entry.layers.indexOf(layer));
+    redraw();
   });
 }
 
@@ -171,9 +200,10 @@ async function openMask(entry) {
 async function applyToAll() {
   const { chosen } = images;
   const others = images.all.filter((entry) => entry !== chosen && entry.model === chosen.model);
-  for (const entry of others) {
-    entry.settings = { ...chosen.settings };
-    edits.changed(entry, "settings");
+  for (const layer of others.flatMap(({ layers }) => layers)) {
+    const [same] = chosen.layers.filter(({ name }) => name === layer.name);
+    layer.settings = { ...settingsIn(same) };
+    edits.changed(layer, "settings");
   }
   for (const entry of others) await edits.save(entry);
   tell(`The settings were applied to ${others.length + 1} images.`);
@@ -181,8 +211,8 @@ async function applyToAll() {
 
 function shownSettings() {
   const entry = images.chosen;
-  const isThere = mask.drawn !== null && Boolean(entry?.settings);
-  if (isThere) decision.set(entry.settings, !mask.settingsMoved);
+  const isThere = mask.drawn !== null && Boolean(entry?.layer.settings);
+  if (isThere) decision.set(entry.layer.settings, !mask.settingsMoved);
   for (const input of find("decision").querySelectorAll("input")) input.disabled = !isThere;
   if (!isThere) find("reset-settings").disabled = true;
   find("apply-all").disabled = !isThere || images.all.length < 2;
@@ -202,12 +232,22 @@ function readout(point) {
     const i = Math.floor(y / drawn.scale) * drawn.width + Math.floor(x / drawn.scale);
     const corrected = drawn.corrections?.[i] ?? UNTOUCHED;
     const label = corrected === UNTOUCHED ? drawn.labels[i] : corrected;
-    const model = modelOf(images.chosen);
+    const { model } = images.chosen.layer;
     parts.push(label === IGNORED ? "ignored" : model.classes[label].name);
     parts.push(corrected === UNTOUCHED ? (drawn.probabilities[i] / 200).toFixed(2) : "corrected");
+    const beside = namesOfOthers(drawn.others, i);
+    if (beside.length) parts.push(`also ${beside.join(", ")}`);
     if (drawn.objects?.[i] && label !== model.background) parts.push(`object ${count(drawn.objects[i])}`);
   }
   find("readout").textContent = parts.join("  ·  ");
+}
+
+/** Names of the other layers that a pixel of the mask belongs to. */
+function namesOfOthers(others, i) {
+  if (!others) return [];
+  const isInside = (place) => (others.planes[place >> 3][i] >> (place & 7)) & 1;
+  const { layers } = images.chosen;
+  return layers.filter((_, place) => place !== others.chosen && isInside(place)).map(({ name }) => name);
 }
 
 /* Adding images */

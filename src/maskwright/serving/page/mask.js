@@ -6,6 +6,7 @@
 import { Refused, ask, askJson, unpacked } from "./api.js";
 import { levelOf } from "./decide.js";
 import { Corrections, IGNORED } from "./edit.js";
+import { overlaps, pathOf } from "./layers.js";
 
 /** Threshold and postprocessing settings, as the server states them for a model or an image. */
 function settingsOf(given, thresholdOf) {
@@ -19,32 +20,36 @@ function settingsOf(given, thresholdOf) {
 
 export const ownSettings = (model) => settingsOf(model, model.threshold_of);
 
+/** Settings of a layer: as changed on the page, else as the server has them, else those of the model. */
+export const settingsIn = ({ settings, state, model }) =>
+  settings ?? settingsOf(state?.settings ?? model, model.threshold_of);
+
 const sameSettings = (a, b) => Object.keys(a).every((name) => a[name] === b[name]);
 
 /**
  * @param {object} hooks  decided(): labels have changed; measured({areas, pieces, isExact}): areas have changed, px
- *   of the image; changed(entry, kind): settings or strokes have changed; failed(): the worker failed.
+ *   of the image; changed(layer, kind): settings or strokes have changed; failed(): the worker failed.
  */
 export function createMask(hooks) {
   const worker = new Worker("decide_worker.js", { type: "module" });
   let number = 0; // of the image that the worker has
-  let present = null; // {entry, model, evidence, labels, objects, exactFor, isMeasured, image}
+  let present = null; // {layer, evidence, labels, objects, others, exactFor, isMeasured, image}
   let asked = null; // settings that the worker applies
   let loading = null; // cancels requests of the image that is opened
 
   worker.addEventListener("error", hooks.failed);
   worker.addEventListener("message", ({ data }) => {
     if (data.image !== present?.image) return;
-    const { entry, evidence } = present;
+    const { layer, evidence } = present;
     if (data.kind === "decided") {
-      const isNewest = asked === entry.settings;
+      const isNewest = asked === layer.settings;
       asked = null;
       if (!isNewest) decideNow();
-      if (present.exactFor === entry.settings) return;
+      if (present.exactFor === layer.settings) return;
       Object.assign(present, { labels: data.labels, objects: evidence.objects });
       hooks.decided();
     } else if (data.kind === "measured" && !present.isMeasured) {
-      const area = entry.state.grid.scale ** 2;
+      const area = layer.entry.state.grid.scale ** 2;
       const areas = data.areas.map((value) => value * area);
       hooks.measured({ areas, pieces: data.pieces, isExact: !isPreview() });
     }
@@ -53,8 +58,8 @@ export function createMask(hooks) {
   /** Apply the latest settings; intermediate settings are skipped. */
   function decideNow() {
     if (asked) return;
-    asked = present.entry.settings;
-    const area = present.entry.state.grid.scale ** 2;
+    asked = present.layer.settings;
+    const area = present.layer.entry.state.grid.scale ** 2;
     const { level, minArea, fillHoles, keepLargest } = asked;
     const settings = { level, minArea: minArea / area, fillHoles: fillHoles / area, keepLargest };
     worker.postMessage({ kind: "decide", settings });
@@ -62,53 +67,53 @@ export function createMask(hooks) {
 
   /** Whether the worker cannot tell all pixels and objects exactly. */
   function isPreview() {
-    const { entry, evidence, model } = present;
-    if (entry.state.grid.scale > 1) return true;
-    const isOwn = entry.settings.minArea === ownSettings(model).minArea;
-    return evidence.objects !== null && !(isOwn && entry.corrections.isEmpty);
+    const { layer, evidence } = present;
+    if (layer.entry.state.grid.scale > 1) return true;
+    const isOwn = layer.settings.minArea === ownSettings(layer.model).minArea;
+    return evidence.objects !== null && !(isOwn && layer.corrections.isEmpty);
   }
 
   /** Close the image at once; its edits are saved all the same. */
   function close() {
     loading?.abort();
     loading = null;
-    present?.entry.corrections.rest();
+    present?.layer.corrections.rest();
     present = asked = null;
   }
 
-  async function open(entry, model) {
+  async function open(layer) {
     close();
     loading = new AbortController();
     const { signal } = loading;
-    const { grid, planes, id } = entry.state;
-    const get = async (name) => unpacked(await ask(`images/${id}/${name}`, { signal }));
+    const { grid, planes } = layer.entry.state;
+    const get = async (name) => unpacked(await ask(pathOf(layer, name), { signal }));
     const bytes = await get("evidence");
-    const strokes = !entry.corrections && entry.state.strokes ? await get("strokes") : null;
+    const strokes = !layer.corrections && layer.state.strokes ? await get("strokes") : null;
     signal.throwIfAborted();
-    const evidence = { ...planesOf(bytes, grid, planes), background: model.background };
-    entry.settings ??= settingsOf(entry.state.settings, model.threshold_of);
-    entry.corrections ??= new Corrections(grid.width, grid.height, (patches) => corrected(entry, patches));
-    if (strokes) entry.corrections.adopt(strokes);
-    entry.corrections.wake();
-    present = { entry, model, evidence, labels: null, objects: null, image: ++number };
-    const { plane } = entry.corrections;
+    const evidence = { ...planesOf(bytes, grid, planes), background: layer.model.background };
+    layer.settings = settingsIn(layer);
+    layer.corrections ??= new Corrections(grid.width, grid.height, (patches) => corrected(layer, patches));
+    if (strokes) layer.corrections.adopt(strokes);
+    layer.corrections.wake();
+    present = { layer, evidence, labels: null, objects: null, others: null, image: ++number };
+    const { plane } = layer.corrections;
     const message = { kind: "load", image: present.image, evidence, corrections: plane };
     worker.postMessage(message, [evidence.labels.buffer]); // the worker returns the labels to draw
     decideNow();
-    refine(entry);
+    refine(layer);
   }
 
   /** Show what the server decided at full resolution, if the edits are saved and the preview is not exact. */
-  async function refine(entry) {
-    if (present?.entry !== entry || !isPreview() || entry.unsaved.size > 0) return;
+  async function refine(layer) {
+    if (present?.layer !== layer || !isPreview() || layer.unsaved.size > 0) return;
     const shown = present;
-    const { settings, version, id } = entry;
+    const { settings, version, entry } = layer;
     try {
-      const { classes } = await askJson(`images/${id}/areas`);
+      const { classes } = await askJson(pathOf(layer, "areas"));
       const { grid, planes } = entry.state;
       const names = planes.filter((name) => name !== "probabilities");
-      const exact = planesOf(await unpacked(await ask(`images/${id}/labels`)), grid, names);
-      const isLate = entry.settings !== settings || entry.version !== version || entry.unsaved.size > 0;
+      const exact = planesOf(await unpacked(await ask(pathOf(layer, "labels"))), grid, names);
+      const isLate = layer.settings !== settings || layer.version !== version || layer.unsaved.size > 0;
       if (present !== shown || isLate) return;
       Object.assign(present, { ...exact, exactFor: settings, isMeasured: true });
       hooks.decided();
@@ -118,43 +123,66 @@ export function createMask(hooks) {
     }
   }
 
-  function corrected(entry, patches) {
-    if (present?.entry === entry) {
+  /**
+   * Outline the other layers, as the server has them.
+   * @returns {Promise<object[]|null>} Areas of all classes; null if the image has one mask, or is no longer shown.
+   */
+  async function showOthers(layer) {
+    const { entry } = layer;
+    if (!overlaps(entry)) return null;
+    try {
+      const { width, height } = entry.state.grid;
+      const bytes = await unpacked(await ask(`images/${entry.id}/layers`));
+      const { classes } = await askJson(`images/${entry.id}/areas`);
+      if (present?.layer !== layer) return null;
+      const size = width * height;
+      const planes = Array.from({ length: bytes.length / size }, (_, i) => bytes.subarray(i * size, (i + 1) * size));
+      present.others = { planes, chosen: entry.layers.indexOf(layer) };
+      return classes;
+    } catch (error) {
+      if (!(error instanceof Refused)) throw error; // too large for the server: the layer is shown alone
+      return null;
+    }
+  }
+
+  function corrected(layer, patches) {
+    if (present?.layer === layer) {
       present.isMeasured = false;
       worker.postMessage({ kind: "correct", patches });
     }
-    hooks.changed(entry, "strokes");
+    hooks.changed(layer, "strokes");
   }
 
   return {
     open,
     close,
     refine,
+    showOthers,
 
     /** Whether settings differ from those of the model. */
     get settingsMoved() {
-      return present !== null && !sameSettings(present.entry.settings, ownSettings(present.model));
+      return present !== null && !sameSettings(present.layer.settings, ownSettings(present.layer.model));
     },
 
     /** Apply other settings. */
     set(changes) {
       if (!present) return;
-      present.entry.settings = { ...present.entry.settings, ...changes };
+      present.layer.settings = { ...present.layer.settings, ...changes };
       present.isMeasured = false;
-      hooks.changed(present.entry, "settings");
+      hooks.changed(present.layer, "settings");
       decideNow();
     },
 
     get corrections() {
-      return present?.entry.corrections ?? null;
+      return present?.layer.corrections ?? null;
     },
 
     /** Argument of `drawMask`, or null without a mask. */
     get drawn() {
       if (!present?.labels) return null;
-      const { evidence, labels, objects, entry } = present;
-      const { plane } = entry.corrections;
-      return { ...evidence, labels, objects, corrections: plane, scale: entry.state.grid.scale };
+      const { evidence, labels, objects, others, layer } = present;
+      const { plane } = layer.corrections;
+      return { ...evidence, labels, objects, others, corrections: plane, scale: layer.entry.state.grid.scale };
     },
   };
 }

@@ -9,11 +9,12 @@ const EDGE = 2; // width of outlines, px of the page
 const GRAY = "#808080"; // color of ignored pixels, as in `Labels`
 
 /**
- * @param {object} mask  width, height, labels, corrections (a plane or null), objects, probabilities.
+ * @param {object} mask  width, height, labels, corrections (a plane or null), objects, probabilities; others: bits
+ *   of all layers, in planes of eight, and which is the mask itself, or null.
  * @param {object} view  left, top: origin of the canvas in the mask; perPixel: mask pixels per canvas pixel; ratio:
  *   canvas pixels per CSS pixel; from: first column that is drawn.
  * @param {object} look  mode ("fill", "outline", "heat"), opacity, colors ("#rrggbb" by label), shown (flags by
- *   label).
+ *   label); layers: color and whether it is shown of each layer.
  */
 export function drawMask(context, mask, view, look) {
   const { width, height } = context.canvas;
@@ -23,8 +24,10 @@ export function drawMask(context, mask, view, look) {
   const columns = places(width, view.left, view.perPixel, mask.width);
   const rows = places(height, view.top, view.perPixel, mask.height);
   for (let x = 0; x < Math.min(width, view.from); x++) columns[x] = -1;
+  const edge = Math.round(EDGE * view.ratio);
   if (look.mode === "heat") drawHeat(pixels, mask, columns, rows, look);
-  else drawLabels(pixels, mask, columns, rows, look, Math.round(EDGE * view.ratio));
+  else drawLabels(pixels, mask, columns, rows, look, edge);
+  if (mask.others && look.opacity > 0) drawOthers(pixels, mask, columns, rows, look, Math.ceil(edge / 2));
   context.putImageData(picture, 0, 0);
 }
 
@@ -78,6 +81,41 @@ function drawLabels(pixels, mask, columns, rows, look, edge) {
         (y >= reach && keys[i - reach * width] !== key) ||
         (y + reach < height && keys[i + reach * width] !== key);
       if (isEdge) pixels[i] = lines[key & 255];
+    }
+  }
+}
+
+/** Outlines of the other layers, of which the first 32 are drawn. */
+function drawOthers(pixels, { others, width: stride }, columns, rows, { layers, opacity }, edge) {
+  const width = columns.length;
+  const height = rows.length;
+  const colors = layers.map(({ color }) => packedColor(color, Math.min(1, opacity * 2)));
+  const isDrawn = ({ shown }, i) => shown && i !== others.chosen;
+  const wanted = layers.slice(0, 32).reduce((bits, layer, i) => (isDrawn(layer, i) ? bits | (1 << i) : bits), 0);
+  if (!wanted) return;
+  const codes = new Int32Array(width * height);
+  for (let y = 0; y < height; y++) {
+    if (rows[y] < 0) continue;
+    for (let x = 0; x < width; x++) {
+      if (columns[x] < 0) continue;
+      const i = rows[y] * stride + columns[x];
+      let code = 0;
+      for (let k = 0; k < Math.min(4, others.planes.length); k++) code |= others.planes[k][i] << (8 * k);
+      codes[y * width + x] = code & wanted;
+    }
+  }
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
+      const i = y * width + x;
+      const code = codes[i];
+      if (code === 0) continue;
+      let around = code;
+      if (x >= edge) around &= codes[i - edge];
+      if (x + edge < width) around &= codes[i + edge];
+      if (y >= edge) around &= codes[i - edge * width];
+      if (y + edge < height) around &= codes[i + edge * width];
+      const ending = code & ~around; // layers whose border is here: the last is seen
+      if (ending) pixels[i] = colors[31 - Math.clz32(ending)];
     }
   }
 }

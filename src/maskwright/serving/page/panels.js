@@ -2,11 +2,12 @@
 
 import { count, find, make, percent, remembered, show } from "./dom.js";
 import { IGNORED } from "./edit.js";
+import { overlaps } from "./layers.js";
 import { ownSettings } from "./mask.js";
 
 /** Display settings of masks, as `drawMask` takes them, with the classes of the model. */
 export function createLook(changed) {
-  const look = { mode: "fill", opacity: 0.5, colors: [], shown: [], hidden: false };
+  const look = { mode: "fill", opacity: 0.5, colors: [], shown: [], layers: [], hidden: false };
   const modes = [...document.getElementsByName("mode")];
   const opacity = find("opacity");
 
@@ -39,22 +40,37 @@ export function createLook(changed) {
   });
 }
 
-/** The table of classes; `changed` is called when a class is shown or hidden. */
-export function createClasses(look, changed) {
+/**
+ * The table of classes, of which one is edited where they overlap.
+ * @param {() => void} changed  Called when a class is shown or hidden.
+ * @param {(place: number) => void} picked  Called when another layer is to be edited.
+ */
+export function createClasses(look, changed, picked) {
   const body = find("classes");
-  let cells = [];
+  let cells = []; // of the classes of the mask
+  let others = []; // of all layers
 
   return {
-    /** Set the classes: those of a model, and the ignore label. */
-    set(model) {
+    /** Set the classes: those of a mask, or all layers of a model of which it is one; and the ignore label. */
+    set(model, mask) {
       const ignored = { label: IGNORED, name: "ignored", color: "#808080" };
-      look.colors = model.classes.map(({ color }) => color);
-      look.shown = model.classes.map(({ label }) => label !== model.background);
-      cells = [...model.classes, ignored].map((given) => cellsOf(given, look, changed));
-      body.replaceChildren(...cells.map(({ row }) => row));
-      find("heat-name").textContent = heatName(model);
-      find("pieces-title").textContent = tellsApart(model) ? "Objects" : "Count";
-      this.measured(null, model.background);
+      const isLayer = overlaps(model);
+      const before = look.layers;
+      look.layers = isLayer ? model.layers.map(layerLook) : [];
+      const isSame = look.layers.every(({ name }, i) => name === before[i]?.name);
+      for (const [i, layer] of look.layers.entries()) if (isSame) layer.shown = before[i].shown;
+      const place = model.layers.indexOf(mask);
+      look.colors = mask.classes.map(({ color }) => color);
+      look.shown = mask.classes.map(({ label }) => label !== mask.background);
+      if (isLayer) look.shown[1] = look.layers[place].shown;
+      others = look.layers.map((layer, i) => layerCells(layer, i, place));
+      const own = isLayer ? [ignored] : [...mask.classes, ignored];
+      cells = own.map((given) => cellsOf(given, look, changed));
+      if (isLayer) cells.unshift({ ...others[place], label: 1 });
+      body.replaceChildren(...others.map(({ row }) => row), ...cells.slice(isLayer ? 1 : 0).map(({ row }) => row));
+      find("heat-name").textContent = heatName(mask);
+      find("pieces-title").textContent = tellsApart(mask) ? "Objects" : "Count";
+      this.measured(null, mask.background);
     },
 
     measured(sizes, background) {
@@ -68,8 +84,38 @@ export function createClasses(look, changed) {
         if (label === IGNORED) show(row, Boolean(sizes?.areas[label]));
       }
     },
+
+    /** Fill in the layers that are not edited, from the table of the server. */
+    known(rows, place) {
+      for (const [i, { area, share, pieces }] of others.entries()) {
+        if (i === place) continue;
+        area.textContent = count(rows[i].area_px);
+        share.textContent = percent(Number(rows[i].share));
+        pieces.textContent = count(rows[i].components);
+      }
+    },
   };
+
+  /** Cells of a layer, which is chosen for editing by a radio button. */
+  function layerCells(layer, i, chosen) {
+    const radio = make("input", {
+      type: "radio",
+      name: "layer",
+      title: `Edit ${layer.name}`,
+      "aria-label": `Edit ${layer.name}`,
+    });
+    radio.checked = i === chosen;
+    radio.addEventListener("change", () => picked(i));
+    const flip = (isShown) => {
+      layer.shown = isShown;
+      if (i === chosen) look.shown[1] = isShown;
+      changed();
+    };
+    return rowOf(layer, layer.shown, flip, radio);
+  }
 }
+
+const layerLook = ({ name, classes }) => ({ name, color: classes[1].color, shown: true });
 
 /** Whether a model segments instances, which are removed as a whole. */
 const tellsApart = (model) => model.threshold_of === "score";
@@ -82,18 +128,27 @@ function heatName({ threshold_of: of, classes, background }) {
 }
 
 function cellsOf({ label, name, color }, look, changed) {
-  const box = make("input", { type: "checkbox", "aria-label": `Show ${name}` });
-  box.checked = label === IGNORED || look.shown[label];
-  box.disabled = label === IGNORED;
-  box.addEventListener("change", () => {
-    look.shown[label] = box.checked;
+  const isIgnored = label === IGNORED;
+  const flip = (isShown) => {
+    look.shown[label] = isShown;
     changed();
-  });
-  const cell = () => make("td", { class: "number" });
+  };
+  const cells = rowOf({ name, color }, isIgnored || look.shown[label], isIgnored ? null : flip);
+  return { label, ...cells };
+}
+
+/** Row of a class, which can be hidden if there is a function `flip`. */
+function rowOf({ name, color }, isShown, flip, before = null) {
+  const box = make("input", { type: "checkbox", "aria-label": `Show ${name}` });
+  box.checked = isShown;
+  box.disabled = flip === null;
+  box.addEventListener("change", () => flip(box.checked));
+  const cell = () => make("td", { class: "number" }, "–");
   const [area, share, pieces] = [cell(), cell(), cell()];
   const caption = make("label", {}, box, swatch(color), make("span", { title: name }, name));
-  const row = make("tr", {}, make("th", { scope: "row" }, caption), area, share, pieces);
-  return { label, area, share, pieces, row };
+  const heading = make("th", { scope: "row" }, make("div", { class: "class-name" }, before, caption));
+  const row = make("tr", {}, heading, area, share, pieces);
+  return { area, share, pieces, row };
 }
 
 export function swatch(color) {

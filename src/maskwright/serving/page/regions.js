@@ -36,7 +36,7 @@ export function createRegions(hooks) {
     const row = make(
       "button",
       { type: "button", "aria-label": `${said}. Zoom to it.`, title },
-      swatch(model.classes[label]?.color ?? "#808080"),
+      swatch(model.layers[0].classes[label]?.color ?? "#808080"),
       make("span", { class: "name" }, name),
       share,
       make("span", { class: "number" }, rounded(probability)),

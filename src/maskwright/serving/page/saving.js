@@ -2,6 +2,7 @@
 
 import { Refused, ask, download } from "./api.js";
 import { attempt, complain, find, show, tell } from "./dom.js";
+import { exporting, overlaps } from "./layers.js";
 
 const REGION_TABLES = ["decisions.csv", "regions.csv"];
 
@@ -11,6 +12,7 @@ const REGION_TABLES = ["decisions.csv", "regions.csv"];
  */
 export function createSaving(hooks) {
   const buttons = [...find("downloads").querySelectorAll("[data-file]")];
+  const [mask, masks] = ["mask.png", "masks.zip"].map((name) => buttons.find(({ dataset }) => dataset.file === name));
   const archive = find("archive");
   const keep = find("keep");
 
@@ -24,29 +26,28 @@ export function createSaving(hooks) {
     const entry = hooks.entry();
     await hooks.save(entry);
     if (REGION_TABLES.includes(name)) await hooks.decide(entry);
-    const { version } = entry;
+    const exported = exporting(entry);
     await download(`images/${entry.id}/${name}`);
-    const holdsMask = !name.endsWith(".csv") && name !== "overlay.png";
-    if (holdsMask && entry.version === version) entry.exported = true;
+    if (!name.endsWith(".csv") && name !== "overlay.png") exported();
   }
 
   async function downloadAll() {
     const entries = hooks.done();
     await Promise.all(entries.map(hooks.save));
-    const versions = entries.map(({ version }) => version);
+    const exported = entries.map(exporting);
     const body = JSON.stringify({ ids: entries.map(({ id }) => id) });
     const headers = { "Content-Type": "application/json" };
     const answer = await download("archive.zip", { method: "POST", body, headers });
     const missing = Number(answer.headers.get("X-Left-Out"));
     if (missing) complain(`${missing} files are not in the archive; left-out.txt in it names the reasons.`);
-    else entries.forEach((entry, i) => (entry.exported ||= entry.version === versions[i]));
+    else exported.forEach((mark) => mark());
   }
 
   async function keepImage() {
     const entry = hooks.entry();
     const { name, id } = entry;
     await hooks.save(entry);
-    const { version } = entry;
+    const exported = exporting(entry);
     const post = (path) => ask(`images/${id}/${path}`, { method: "POST" });
     const answer = await post("keep").catch((error) => {
       if (!(error instanceof Refused) || error.status !== 409) throw error;
@@ -55,7 +56,7 @@ export function createSaving(hooks) {
     });
     if (!answer) return;
     const { folder, images } = await answer.json();
-    if (entry.version === version) entry.exported = true;
+    exported();
     const all = images === 1 ? "1 image" : `${images} images`;
     tell(`${name} was added to ${folder}, which now contains ${all}.`);
   }
@@ -73,11 +74,14 @@ export function createSaving(hooks) {
       for (const button of buttons.filter(({ dataset }) => REGION_TABLES.includes(dataset.file))) {
         show(button, Boolean(model?.names));
       }
+      const hasLayers = Boolean(model) && overlaps(model);
+      show(mask, !hasLayers);
+      show(masks, hasLayers);
       show(keep, model?.keep !== false);
       show(find("keep-note"), model?.keep !== false);
       keep.disabled = !model?.keep;
     },
     keep: () => keep.click(),
-    download: () => buttons[0].click(),
+    download: () => (mask.hidden ? masks : mask).click(),
   };
 }

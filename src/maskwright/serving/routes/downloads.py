@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Iterator
+from functools import partial
 from typing import Annotated, Any
 from urllib.parse import quote
 
@@ -10,8 +11,9 @@ from fastapi import APIRouter, Body
 from fastapi.responses import Response, StreamingResponse
 
 from maskwright.serving.jobs.job_queue import JobQueue
-from maskwright.serving.routes.requests import file_response
-from maskwright.serving.store.exports import DOWNLOADS, archive, area_rows, exporter
+from maskwright.serving.routes.requests import LayerName, file_response
+from maskwright.serving.store.areas import area_rows, layer_rows
+from maskwright.serving.store.exports import DOWNLOADS, archive, exporter
 from maskwright.serving.store.image_store import ImageStore
 
 _ARCHIVE_TIMES = 10  # an archive of many images may take so much longer than one answer
@@ -34,13 +36,16 @@ def download_routes(images: ImageStore, queue: JobQueue) -> APIRouter:
         add(name, media_type)
 
     @routes.get("/images/{id}/areas")
-    async def areas(id: str) -> dict[str, Any]:
-        """Area in px and number of components or objects of every class, as in `areas.csv`."""
+    async def areas(id: str, layer: LayerName = "") -> dict[str, Any]:
+        """Area in px and number of components or objects of every class, as in `areas.csv`.
+
+        With `layer`, those of one layer and of the rest of the image.
+        """
         upload = images.finished(id)
 
         def measure() -> dict[str, Any]:
-            version, export = upload.mask.version, exporter(upload, limits.pixels)
-            return {"version": version, "classes": export(area_rows)}
+            rows = partial(layer_rows, layer) if layer else area_rows
+            return {"classes": exporter(upload, limits.pixels)(rows)}
 
         return await queue.run(measure)
 

@@ -1,6 +1,7 @@
 """Routes of the page: models, and images with their tiles, probabilities and masks."""
 
-from dataclasses import asdict, replace
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,25 +13,23 @@ from starlette.exceptions import HTTPException
 
 from maskwright.errors import TooLargeError
 from maskwright.imageio.windows import MOST_PIXELS
-from maskwright.model_card import postprocessing_of
 from maskwright.serving.jobs.fair_pool import need_pixels
 from maskwright.serving.jobs.job_queue import JobQueue
 from maskwright.serving.jobs.model_registry import ModelRegistry
-from maskwright.serving.jobs.probability_grid import LEVELS
 from maskwright.serving.jobs.run_inference import decisions_now
+from maskwright.serving.routes.descriptions import describe_image, describe_model
 from maskwright.serving.routes.requests import (
     BINARY,
+    LayerName,
     choose_model,
     file_response,
-    require_page,
     safe_name,
     send_file,
 )
 from maskwright.serving.store.image_store import ImageStore
-from maskwright.serving.store.tile_pyramid import TILE, TilePyramid
+from maskwright.serving.store.tile_pyramid import TilePyramid
 from maskwright.serving.store.training_export import keep_for_training
 from maskwright.serving.store.upload import Upload
-from maskwright.tasks.serving import MaskSettings, ServedModel
 
 _LONGEST_WAIT_S = 20.0
 _BYTES, _JPEG = "application/octet-stream", "image/jpeg"
@@ -72,7 +71,6 @@ def page_routes(
     ) -> dict[str, Any]:
         """Store an image; a model works on it in the background, one image after another."""
         served = choose_model(models, model)
-        require_page(served)
         upload = await queue.run(images.add, safe_name(image.filename), served, image.file)
         return describe_image(upload)
 
@@ -91,9 +89,10 @@ def page_routes(
         return Response(status_code=204)
 
     @routes.get("/images/{id}/evidence", **file_response(_BYTES))
-    async def probabilities(id: str) -> Response:
+    async def probabilities(id: str, layer: LayerName = "") -> Response:
         """Class and probability of every pixel of the grid, plane after plane."""
-        return await send_file(images.finished(id).probabilities, _BYTES, {**_GZIP, **_IMMUTABLE})
+        file = images.finished(id).layer(layer).probabilities
+        return await send_file(file, _BYTES, {**_GZIP, **_IMMUTABLE})
 
     @routes.get("/images/{id}/tiles/{level}/{column}_{row}.jpg", **file_response(_JPEG))
     async def tile(id: str, level: int, column: int, row: int) -> Response:
@@ -107,47 +106,58 @@ def page_routes(
         pyramid = await _pyramid(images[id])
         return await send_file(pyramid.thumbnail, _JPEG, _IMMUTABLE)
 
-    @routes.get("/images/{id}/labels", **file_response(_BYTES))
-    async def labels(id: str) -> Response:
-        """Labels of the grid as decided at full resolution, without strokes; numbers of objects."""
-        upload = images.finished(id)
+    async def packed(upload: Upload, pack: Callable[[], bytes]) -> Response:
+        """What is packed of the masks of an image at full resolution."""
         if upload.pixels > queue.limits.pixels:
             raise TooLargeError("The image is too large to be shown exactly; download mask.tif.")
 
-        def pack() -> bytes:
+        def job() -> bytes:
             need_pixels(upload.pixels)
             with upload.in_use():
-                return upload.mask.packed()
+                return pack()
 
-        return Response(await queue.run(pack), media_type=_BYTES, headers=_GZIP)
+        return Response(await queue.run(job), media_type=_BYTES, headers=_GZIP)
+
+    @routes.get("/images/{id}/labels", **file_response(_BYTES))
+    async def labels(id: str, layer: LayerName = "") -> Response:
+        """Labels of the grid as decided at full resolution, without strokes; numbers of objects."""
+        upload = images.finished(id)
+        return await packed(upload, upload.layer(layer).packed)
+
+    @routes.get("/images/{id}/layers", **file_response(_BYTES))
+    async def all_layers(id: str) -> Response:
+        """All layers of the grid as they are now: a bit of each pixel, eight in a plane."""
+        upload = images.finished(id)
+        return await packed(upload, upload.packed_layers)
 
     @routes.put("/images/{id}/settings")
-    async def decide_mask(id: str, body: MaskDecision) -> dict[str, Any]:
+    async def decide_mask(id: str, body: MaskDecision, layer: LayerName = "") -> dict[str, Any]:
         """Set threshold and postprocessing of the mask; 409 if `version` is not the stored one."""
-        mask, changes = images[id].mask, body.model_dump(exclude={"version"})
+        mask, changes = images[id].layer(layer), body.model_dump(exclude={"version"})
         mask.decide(replace(mask.settings, **changes), body.version)
         return describe_image(images[id])
 
     @routes.get("/images/{id}/strokes", **file_response(_BYTES))
-    async def strokes(id: str) -> Response:
+    async def strokes(id: str, layer: LayerName = "") -> Response:
         """The strokes on the mask of an image, of its grid; 404 if there are none."""
-        return await send_file(images.finished(id).mask.strokes_file, _BYTES, _GZIP)
+        return await send_file(images.finished(id).layer(layer).strokes_file, _BYTES, _GZIP)
 
     @routes.put("/images/{id}/strokes", openapi_extra=_PACKED)
-    async def correct(id: str, version: Version, request: Request) -> dict[str, Any]:
+    async def correct(
+        id: str, version: Version, request: Request, layer: LayerName = ""
+    ) -> dict[str, Any]:
         """Store all strokes: the class of each pixel of the grid, 255 for none, 254 for no stroke.
 
         They are packed with gzip; 409 if `version` is not the stored one.
         """
         upload = images.finished(id)
-        await queue.run(upload.mask.draw, await request.body(), version)
+        await queue.run(upload.layer(layer).draw, await request.body(), version)
         return describe_image(upload)
 
     @routes.post("/images/{id}/copy", status_code=202)
     async def predict_again(id: str, model: ModelName) -> dict[str, Any]:
         """Store the image once more, for another model."""
         upload, served = images[id], choose_model(models, model)
-        require_page(served)
 
         def copy() -> Upload:
             with upload.in_use(), upload.image.open("rb") as file:
@@ -174,58 +184,6 @@ def page_routes(
         return describe_image(upload)
 
     return routes
-
-
-def describe_model(served: ServedModel, keeps: bool) -> dict[str, Any]:
-    """A model, with all that the page needs to show masks and to decide as the model does."""
-    segmenter, classifier = served.segmenter, served.classifier
-    card: Any = None if segmenter is None else segmenter.predictor.card
-    colors = [] if card is None else card.labels.to_dict()["colors"]
-    return {
-        "name": served.name,
-        "task": served.task,
-        "classes": [
-            {"label": label, "name": card.labels.names[label], "color": color.lower()}
-            for label, color in enumerate(colors)
-        ],
-        "background": None if card is None else card.background,
-        **asdict(MaskSettings() if segmenter is None else segmenter.settings),
-        "names": None if classifier is None else classifier.card.names,
-        "decision_threshold": None if classifier is None else classifier.card.threshold,
-        "needs_masks": segmenter is None,
-        "keep": keeps and segmenter is not None,
-    }
-
-
-def describe_image(upload: Upload) -> dict[str, Any]:
-    """Status of an image, and what the model predicted for it."""
-    grid, decided, mask = upload.grid, upload.decisions, upload.mask
-    planes = ["labels", "probabilities"]
-    if upload.served.segmenter is not None and upload.served.segmenter.has_objects:
-        planes.append("objects")
-    return {
-        "id": upload.id,
-        "name": upload.name,
-        "model": upload.served.name,
-        "status": upload.status,
-        "progress": round(upload.progress, 3),
-        "reason": upload.reason,
-        "warnings": upload.warnings,
-        "width": upload.size[1],
-        "height": upload.size[0],
-        "tile": TILE,
-        "grid": {"width": grid.width, "height": grid.height, "scale": grid.scale},
-        "levels": LEVELS,
-        "planes": planes,
-        "version": mask.version,
-        "settings": {**postprocessing_of(mask.settings), "threshold": mask.settings.threshold},
-        "changed": mask.changed,
-        "strokes": mask.has_strokes,
-        "saved": mask.exported == mask.version,
-        "regions": None if decided is None else decided.regions,
-        "decisions": None if decided is None else decided.decisions,
-        "decided": upload.decided_version == mask.version,
-    }
 
 
 async def _pyramid(upload: Upload) -> TilePyramid:

@@ -5,14 +5,13 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Unpack
+from typing import Annotated, Any, Unpack
 
-from fastapi import Request
+from fastapi import Query, Request
 from fastapi.responses import Response
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
-from maskwright.errors import ConfigError
 from maskwright.inference.adjustments import Adjustments
 from maskwright.serving.current import CURRENT
 from maskwright.serving.jobs.model_registry import ModelRegistry
@@ -20,6 +19,10 @@ from maskwright.tasks.serving import ServedModel, ServedSegmenter
 
 BINARY = {"schema": {"type": "string", "format": "binary"}}
 """Bytes, as OpenAPI describes them."""
+
+LayerName = Annotated[
+    str, Query(max_length=200, description="Class of the layer, where classes overlap.")
+]
 
 _LONGEST_NAME = 100
 _REFUSALS = {
@@ -63,15 +66,6 @@ def segmenter_of(served: ServedModel, **changes: Unpack[Adjustments]) -> ServedS
     Raises `ConfigError` if the model predicts no masks, or a value cannot be used.
     """
     return replace(served.masks, predictor=served.masks.predictor.adjusted(**changes))
-
-
-def require_page(served: ServedModel) -> None:
-    """Raise `ConfigError` if the page cannot show the masks of a model."""
-    if not served.masks.for_page:
-        raise ConfigError(
-            f"The classes of the model {served.name} overlap, and the page shows one class for a "
-            f"pixel; ask /predict, or use `maskwright predict`."
-        )
 
 
 async def check_names(request: Request) -> None:

@@ -18,12 +18,12 @@ from maskwright.inference.large.partial_mask import Pieces
 from maskwright.inference.large.postprocess_large import clean_large
 from maskwright.inference.large.predict_large import finished_rows
 from maskwright.instances import Instances
-from maskwright.labels import IGNORE_LABEL
+from maskwright.labels import IGNORE_LABEL, layer_of_values
 from maskwright.model_card import postprocessing_of
 from maskwright.serving.jobs.probability_grid import PixelGrid, ProbabilityPlanes, level_of
 from maskwright.serving.limits import check_deadline
 from maskwright.serving.store.object_numbers import renumber_objects
-from maskwright.tasks.serving import MaskSettings, ServedSegmenter
+from maskwright.tasks.serving import MaskLayer, MaskSettings
 
 UNTOUCHED = 254
 """Value of pixels without a stroke."""
@@ -42,14 +42,15 @@ class StaleError(MaskwrightError):
 
 
 class EditedMask:
-    """The mask of one image: what the model predicted, the settings that decide it, and strokes.
+    """A mask of one image: what the model predicted, the settings that decide it, and strokes.
 
     `version` counts the edits; `exported` is the version that was last downloaded or kept.
     """
 
-    def __init__(self, folder: Path, grid: PixelGrid, segmenter: ServedSegmenter) -> None:
-        self.grid, self.segmenter = grid, segmenter
-        self.settings: MaskSettings = segmenter.settings
+    def __init__(self, folder: Path, grid: PixelGrid, layer: MaskLayer) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.grid, self.layer, self.settings = grid, layer, layer.settings
+        self.probabilities = folder / "evidence.gz"  # as `ProbabilityGrid.packed`
         self.planes = ProbabilityPlanes(folder / "planes", *grid.size)
         self.decided = folder / "mask.tif"  # by the settings, without strokes
         self.strokes_file = folder / "strokes.gz"  # of the grid
@@ -63,7 +64,7 @@ class EditedMask:
     @property
     def changed(self) -> bool:
         """Whether it may differ from the mask of the model."""
-        return self.settings != self.segmenter.settings or self.has_strokes
+        return self.settings != self.layer.settings or self.has_strokes
 
     @property
     def has_strokes(self) -> bool:
@@ -96,7 +97,7 @@ class EditedMask:
             self.version += 1  # last: what a full disk did not take can be sent again
 
     def file(self) -> Path:
-        """Label TIFF of the mask without strokes, as the settings decide it now."""
+        """TIFF of the mask without strokes, as `predict` writes it with the settings of now."""
         with self._lock:
             if self._decided_by != self.settings:
                 with tempfile.TemporaryDirectory(dir=self.decided.parent) as folder:
@@ -106,7 +107,8 @@ class EditedMask:
 
     def base(self) -> np.ndarray:
         """Labels uint8 `(h, w)` of `file`."""
-        return read_mask(self.file(), MOST_PIXELS).values.astype(np.uint8, copy=False)
+        values = read_mask(self.file(), MOST_PIXELS).values.astype(np.uint8, copy=False)
+        return layer_of_values(values) if self.layer.name else values
 
     def packed(self) -> bytes:
         """Labels of `file` on the grid, then numbers of objects if there are any, with gzip."""
@@ -178,7 +180,7 @@ class EditedMask:
                 f"Expected a byte for each of {width}x{height} pixels, {width * height:,} in all, "
                 f"packed with gzip; received another number."
             )
-        known = self.segmenter.predictor.card.labels.num_classes
+        known = self.layer.labels.num_classes
         counts = cv2.calcHist([np.frombuffer(labels, np.uint8)], [0], None, [256], [0, 256])
         unknown = np.flatnonzero(counts[known:UNTOUCHED])
         if unknown.size:
@@ -190,8 +192,7 @@ class EditedMask:
 
     def _replay(self, folder: Path) -> None:
         """Write `decided` by the settings, as `predict` does with them."""
-        card = self.segmenter.predictor.card
-        objects = self.confident()
+        background, objects = self.layer.background, self.confident()
         if objects is not None:
             classes = objects.classes().astype(np.uint8)
 
@@ -202,15 +203,15 @@ class EditedMask:
             cut = level_of(self.settings.threshold, self.settings.threshold_of)
             for top, classes, levels in self.planes.bands(_BAND_PIXELS):
                 check_deadline()
-                if card.background is not None:
-                    classes[(levels < cut) & (classes != IGNORE_LABEL)] = card.background
+                if background is not None:
+                    classes[(levels < cut) & (classes != IGNORE_LABEL)] = background
                 labels.put(top, 0, classes)
             steps = postprocessing_of(self.settings)
-            cleaned, _ = clean_large(labels, folder, **steps, background=card.background)
+            cleaned, _ = clean_large(labels, folder, **steps, background=background)
 
             def rows(top: int, bottom: int) -> np.ndarray:
                 check_deadline()
                 return finished_rows(labels, cleaned, top, bottom)
 
-        colors = card.labels.colors
+        colors = self.layer.colors
         write_large_mask(self.decided, rows, self.grid.size, colors, self.geo, self.has_gaps)

@@ -7,20 +7,21 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import IO, Any, TypeVar
+from typing import IO, TypeVar
 
 import numpy as np
 from PIL import Image
 
-from maskwright.errors import TooLargeError
+from maskwright.errors import ConfigError, TooLargeError
 from maskwright.imageio import table_text
 from maskwright.imageio.write import write_large_mask
-from maskwright.inference.postprocess import OBJECTS, components_of
 from maskwright.instances import Instances
-from maskwright.labels import IGNORE_LABEL
 from maskwright.serving.jobs.fair_pool import need_pixels
 from maskwright.serving.jobs.run_inference import decisions_now
 from maskwright.serving.limits import check_deadline
+from maskwright.serving.store.areas import Rows, area_rows
+from maskwright.serving.store.layer_exports import layer_files, layers_tif, layers_zip
+from maskwright.serving.store.layer_formats import layers_coco
 from maskwright.serving.store.mask_formats import as_png, coco, label_png, polygons
 from maskwright.serving.store.tile_pyramid import reduced_picture
 from maskwright.serving.store.upload import Upload
@@ -28,11 +29,11 @@ from maskwright.tasks.instances.drawing import draw_objects
 
 _FAST = 1  # of the levels of zlib
 _LEFT_OUT = "left-out.txt"
+_LAYERS = "masks.zip"
 
-Rows = list[dict[str, Any]]
 T = TypeVar("T")
 Encode = Callable[[Upload, np.ndarray, int], T]
-"""From an upload, its labels `(h, w)` and the most pixels that are decoded at once to a file."""
+"""From an upload, its `labels` and the most pixels that are decoded at once to a file."""
 
 
 def exporter(upload: Upload, max_pixels: int) -> Callable[[Encode[T]], T]:
@@ -41,12 +42,13 @@ def exporter(upload: Upload, max_pixels: int) -> Callable[[Encode[T]], T]:
     It raises `TooLargeError` for an image that is too large for a format.
     """
     need_pixels(upload.pixels)
-    labels, version = cache(upload.mask.labels), upload.mask.version
+    labels, versions = cache(upload.labels), [mask.version for mask in upload.masks]
 
     def export(encode: Encode[T]) -> T:
         check_deadline()
         with upload.in_use():
-            whole = encode is _mask_tif and not upload.mask.has_strokes  # it is there, as a file
+            drawn = any(mask.has_strokes for mask in upload.masks)
+            whole = encode is _mask_tif and not drawn  # it is there, as a file
             if not whole and upload.pixels > max_pixels:
                 raise TooLargeError(
                     f"The image has {upload.size[1]}x{upload.size[0]} pixels, and this format is "
@@ -55,7 +57,8 @@ def exporter(upload: Upload, max_pixels: int) -> Callable[[Encode[T]], T]:
                 )
             data = encode(upload, np.empty((0, 0)) if whole else labels(), max_pixels)
         if encode in _HOLD_THE_MASK:
-            upload.mask.exported = max(upload.mask.exported, version)
+            for mask, version in zip(upload.masks, versions, strict=True):
+                mask.exported = max(mask.exported, version)
         return data
 
     return export
@@ -76,11 +79,13 @@ def archive(uploads: Sequence[Upload], max_pixels: int, missing: int = 0) -> tup
         for upload in uploads:
             folder, export = _unique(upload.stem, taken), exporter(upload, max_pixels)
             names = {"folder": folder, "image": upload.name, "model": upload.served.name}
-            for name, (_, encode) in DOWNLOADS.items():
-                if name in _REGION_TABLES and upload.served.classifier is None:
-                    continue
+            for name in _offered(upload):
                 try:
-                    packed.writestr(f"{folder}/{name}", export(encode))
+                    if name == _LAYERS:
+                        for file_name, content in export(layer_files).items():
+                            packed.writestr(f"{folder}/masks/{file_name}", content)
+                        continue
+                    packed.writestr(f"{folder}/{name}", export(DOWNLOADS[name][1]))
                     if name in _TABLES:
                         tables[name] += [names | row for row in export(_TABLES[name])]
                 except TooLargeError as error:
@@ -90,6 +95,14 @@ def archive(uploads: Sequence[Upload], max_pixels: int, missing: int = 0) -> tup
         if skipped:
             packed.writestr(_LEFT_OUT, "\n".join(skipped))
     return file, len(skipped)
+
+
+def _offered(upload: Upload) -> list[str]:
+    """Names of the files that there are of an upload."""
+    missing = {"mask.png" if upload.card.overlapping else _LAYERS}
+    if upload.served.classifier is None:
+        missing |= set(_REGION_TABLES)
+    return [name for name in DOWNLOADS if name not in missing]
 
 
 def _unique(stem: str, taken: set[str]) -> str:
@@ -103,12 +116,19 @@ def _unique(stem: str, taken: set[str]) -> str:
 
 
 def _mask_png(upload: Upload, labels: np.ndarray, _: int) -> bytes:
+    if upload.card.overlapping:
+        raise ConfigError(
+            f"The classes of {upload.name} overlap: download {_LAYERS}, with a PNG of each, or "
+            f"mask.tif, with a page of each."
+        )
     objects = upload.mask.objects(labels)
     return label_png(labels, upload.card.labels) if objects is None else label_png(objects.ids())
 
 
 def _mask_tif(upload: Upload, labels: np.ndarray, _: int) -> bytes:
     """A label TIFF, with the georeference of the image if it has one."""
+    if upload.card.overlapping:
+        return layers_tif(upload, labels if labels.size else None)
     mask, colors = upload.mask, upload.card.labels.colors
     if not mask.has_strokes:
         return mask.file().read_bytes()
@@ -122,7 +142,7 @@ def _mask_tif(upload: Upload, labels: np.ndarray, _: int) -> bytes:
 
 def _polygons(upload: Upload, labels: np.ndarray, _: int) -> bytes:
     card = upload.card
-    return polygons(labels, card.labels, card.background, upload.mask.geo)
+    return polygons(labels, card.labels, card.background, upload.masks[0].geo)
 
 
 def _overlay_png(upload: Upload, labels: np.ndarray, max_pixels: int) -> bytes:
@@ -131,7 +151,7 @@ def _overlay_png(upload: Upload, labels: np.ndarray, max_pixels: int) -> bytes:
     with upload.open_windows(max_pixels) as windows:
         span = None if pyramid is None else pyramid.span
         picture = reduced_picture(windows, span, (grid.height, grid.width))
-    objects = upload.mask.objects(labels)
+    objects = upload.masks[0].objects(labels)
     if objects is None:
         overlay = upload.card.labels.overlay(picture, grid.sample(labels))
     elif grid.scale == 1:
@@ -142,25 +162,11 @@ def _overlay_png(upload: Upload, labels: np.ndarray, max_pixels: int) -> bytes:
 
 
 def _coco_json(upload: Upload, labels: np.ndarray, _: int) -> bytes:
-    objects, card = upload.mask.objects(labels), upload.card
+    card = upload.card
+    if card.overlapping:
+        return layers_coco(upload.name, labels, card.labels)
+    objects = upload.mask.objects(labels)
     return json.dumps(coco(upload.name, labels, objects, card.labels, card.background)).encode()
-
-
-def area_rows(upload: Upload, labels: np.ndarray, _: int) -> Rows:
-    """Area in px, share of what is not ignored, and number of components or objects by class."""
-    objects, card = upload.mask.objects(labels), upload.card
-    total = max(int(np.count_nonzero(labels != IGNORE_LABEL)), 1)
-    rows = []
-    for label, name in enumerate(card.labels.names):
-        inside = labels == label
-        area, number = int(np.count_nonzero(inside)), None
-        if label != card.background and objects is None:
-            number = components_of(inside, OBJECTS)[0] - 1
-        elif label != card.background and objects is not None:
-            number = int(np.count_nonzero(objects.labels == label))
-        row = {"label": label, "class": name, "area_px": area, "share": f"{area / total:.6f}"}
-        rows.append(row | {"components" if objects is None else "objects": number})
-    return rows
 
 
 def _decision_rows(upload: Upload, _: np.ndarray, max_pixels: int) -> Rows:
@@ -198,6 +204,7 @@ def _table(name: str) -> Encode[bytes]:
 
 DOWNLOADS: Mapping[str, tuple[str, Encode[bytes]]] = {
     "mask.png": ("image/png", _mask_png),
+    _LAYERS: ("application/zip", layers_zip),
     "mask.tif": ("image/tiff", _mask_tif),
     "overlay.png": ("image/png", _overlay_png),
     "coco.json": ("application/json", _coco_json),
@@ -206,4 +213,4 @@ DOWNLOADS: Mapping[str, tuple[str, Encode[bytes]]] = {
 }
 """Media type and function of each format, by the name of its file."""
 
-_HOLD_THE_MASK = (_mask_png, _mask_tif, _coco_json, _polygons)
+_HOLD_THE_MASK = (_mask_png, _mask_tif, layers_zip, layer_files, _coco_json, _polygons)

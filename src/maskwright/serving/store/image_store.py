@@ -118,10 +118,10 @@ class ImageStore:
                 shutil.copyfileobj(source, copy, 2**20)
             with naming_errors(folder, name):
                 size = self._size(file)
+            upload = Upload(id, name, served, file, size, self.decoders)
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
-        upload = Upload(id, name, served, file, size, self.decoders)
         self._uploads[id] = upload
         self._make_room(upload)
         self._submit(self._tiling, upload, self._write_tiles)

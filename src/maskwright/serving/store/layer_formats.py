@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image
 
 from maskwright.instances import Instances
-from maskwright.labels import IGNORE_LABEL, Labels
+from maskwright.labels import Labels, layer_values
 from maskwright.serving.store.mask_formats import as_png, class_place, mask_components, polygons
 from maskwright.tasks.instances.tables import to_coco
 
@@ -21,35 +21,28 @@ def encode_layers(
     `shown`; `DataError` if there is no such class.
     """
     if output == "coco":
-        return "application/json", json.dumps(_coco(name, layers, labels)).encode()
+        return "application/json", layers_coco(name, layers, labels)
     if output == "polygons":
-        return "application/json", json.dumps(_polygons(layers, labels)).encode()
+        return "application/json", polygons(layers, labels, None)
     if shown is not None:
-        return "image/png", as_png(_picture(layers[..., class_place(labels, shown)]))
-    first, *others = (_picture(layer) for layer in np.moveaxis(layers, -1, 0))
+        return "image/png", layer_png(layers[..., class_place(labels, shown)])
+    first, *others = (Image.fromarray(layer_values(layer)) for layer in np.moveaxis(layers, -1, 0))
     file = io.BytesIO()
     first.save(file, "TIFF", save_all=True, append_images=others, compression="tiff_adobe_deflate")
     return "image/tiff", file.getvalue()
 
 
-def _picture(layer: np.ndarray) -> Image.Image:
-    return Image.fromarray(np.where(layer == 1, 255, 0).astype(np.uint8))
+def layer_png(layer: np.ndarray) -> bytes:
+    """PNG of a layer `(h, w)`, as `layer_values`."""
+    return as_png(Image.fromarray(layer_values(layer)))
 
 
-def _coco(name: str, layers: np.ndarray, labels: Labels) -> object:
-    """Annotations of the components of each class."""
+def layers_coco(name: str, layers: np.ndarray, labels: Labels) -> bytes:
+    """COCO JSON of one image: an annotation for each component of each class."""
     masks, classes = [], []
     for label, layer in enumerate(np.moveaxis(layers, -1, 0)):
         components = mask_components(layer, 0)
         masks += [components.mask(place) for place in range(len(components))]
         classes += [label] * len(components)
-    return to_coco([(name, Instances.from_masks(masks, layers.shape[:2], classes))], labels, None)
-
-
-def _polygons(layers: np.ndarray, labels: Labels) -> dict[str, object]:
-    """Features of the components of each class."""
-    features = []
-    for label, layer in enumerate(np.moveaxis(layers, -1, 0)):
-        alone = np.where(layer == 1, label, IGNORE_LABEL)
-        features += json.loads(polygons(alone, labels, None))["features"]
-    return {"type": "FeatureCollection", "features": features}
+    objects = Instances.from_masks(masks, layers.shape[:2], classes)
+    return json.dumps(to_coco([(name, objects)], labels, None)).encode()

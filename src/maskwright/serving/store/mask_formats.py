@@ -4,6 +4,7 @@ import io
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from multiprocessing import get_context
 from typing import Any
 
@@ -110,19 +111,28 @@ def polygons(
 ) -> bytes:
     """GeoJSON of the components of a mask, connected at sides; see `write_polygons`.
 
-    Raises `TooLargeError` if the outlines of the mask are too long.
+    The mask is `(h, w)`, or `(h, w, classes)` where they overlap. Raises `TooLargeError` if its
+    outlines are too long.
     """
-    mask = mask.astype(np.uint8, copy=False)
-    outlines = _outline_px(mask)
+    planes = np.moveaxis(np.atleast_3d(mask.astype(np.uint8, copy=False)), -1, 0)
+    outlines = sum(map(_outline_px, planes))
     if geo is None and outlines <= _QUICK_OUTLINE_PX:
         return json.dumps(pixel_polygons(mask, labels, background)).encode()
     with temporary_folder() as folder:
-        file, out = folder / "mask.tif", folder / "polygons.geojson"
-        size = (mask.shape[0], mask.shape[1])
-        write_large_mask(file, lambda top, end: mask[top:end], size, labels.colors, geo)
+        files, out = [folder / f"{n}.tif" for n in range(len(planes))], folder / "polygons.geojson"
+        is_layers = mask.ndim == 3
+        for file, plane in zip(files, planes, strict=True):
+            colors = None if is_layers else labels.colors
+            size = (mask.shape[0], mask.shape[1])
+            write_large_mask(file, partial(_rows, plane), size, colors, geo)
         # GDAL lets no other thread of Python run while it follows outlines.
-        _call_in_process(write_polygons, file, out, labels, background)
+        masks = files if is_layers else files[0]
+        _call_in_process(write_polygons, masks, out, labels, background)
         return out.read_bytes()
+
+
+def _rows(plane: np.ndarray, top: int, bottom: int) -> np.ndarray:
+    return plane[top:bottom]
 
 
 def _call_in_process(function: Callable[..., Any], *args: Any) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 
 from maskwright.data.readers.description import (
     FILE_NAMES,
+    MULTILABEL,
     described_labels,
     read_description,
     write_description,
@@ -28,8 +29,10 @@ from maskwright.imageio import (
 )
 from maskwright.imageio.files import make_folder
 from maskwright.imageio.windows import MOST_PIXELS
+from maskwright.inference.output_paths import folder_names
 from maskwright.instances import Instances
-from maskwright.labels import IGNORE_LABEL, Labels
+from maskwright.labels import IGNORE_LABEL, LAYER_IGNORED, Labels, layer_values
+from maskwright.model_card import InstanceCard, SemanticCard
 from maskwright.serving.jobs.fair_pool import need_pixels
 from maskwright.serving.store.training_set import locked_training_set, staged_files
 from maskwright.serving.store.upload import Upload
@@ -43,7 +46,7 @@ _SUFFIXES = {
     "NumPy": ".npy",
     "DICOM": ".dcm",
 }
-_REMARK = "Kept by maskwright serve: masks as they were corrected; 255 marks what does not count."
+_REMARK = "Kept by maskwright serve: masks as they were corrected; {} marks what does not count."
 
 
 class KeptError(MaskwrightError):
@@ -66,7 +69,8 @@ def keep_for_training(
 
     Args:
         training_folder: Holds a data set for each model: `images`, `masks`, for a model of
-            objects `instances` with their numbers, and a `data.yaml`. Created when needed.
+            objects `instances` with their numbers, and a `data.yaml`; of classes that overlap,
+            `masks` has a folder for each. Created when needed.
 
     Returns:
         `folder`, by its last two names, and the number of `images` in it.
@@ -84,37 +88,55 @@ def keep_for_training(
         )
     need_pixels(upload.pixels)
     with upload.in_use():
-        suffix, (version, labels, objects) = _suffix(upload), upload.mask.current()
-    masks = {"masks": labels}
-    if objects is not None:
-        ids = Instances.from_ids(objects.ids()).ids()  # without gaps
-        masks["instances"] = ids.astype(np.uint16)
+        suffix, versions = _suffix(upload), [mask.version for mask in upload.masks]
+        masks = _masks_of(upload)
     folder = training_folder / name
     if training_folder.is_file():
         raise DataError(f"{upload.name} cannot be kept: --keep names a file, not a folder.")
     try:
         with locked_training_set(folder):
-            _check_classes(folder, name, card.labels)
+            _check_classes(folder, name, card)
             stored = _same_image(folder / "images", upload.image)
             file = stored or folder / "images" / f"{_free_stem(folder, upload.stem)}{suffix}"
             files = {folder / kind / f"{file.stem}.png": masks[kind] for kind in masks}
             if stored and not (replace or upload.training_digest == _digest(files) or _hold(files)):
                 raise KeptError(upload.name)
             with staged_files(folder) as staged:
-                _describe(folder, staged, card.labels)
+                _describe(folder, staged, card)
                 for path, values in files.items():
                     place = staged / path.relative_to(folder)
-                    if path.parent.name == "masks":
+                    if path.parent == folder / "masks":
                         write_mask(place, values, card.labels.colors)
                     else:
                         write_image(place, values)
                 make_folder(staged / "images")
                 shutil.copyfile(upload.image, staged / "images" / file.name)
             number = len(list_images(folder / "images"))
-            upload.training_digest, upload.mask.exported = _digest(files), version
+            upload.training_digest = _digest(files)
+            for mask, version in zip(upload.masks, versions, strict=True):
+                mask.exported = max(mask.exported, version)
     except OSError as error:
         raise DataError(f"{upload.name} cannot be kept: {error.strerror}.") from error
     return {"folder": f"{training_folder.name}/{name}", "images": number}
+
+
+def _masks_of(upload: Upload) -> dict[str, np.ndarray]:
+    """Values of the masks of an upload as they are now, by the folder that each goes to."""
+    if upload.card.overlapping:
+        folders = _layer_folders(upload.card.labels)
+        return {
+            folder: layer_values(mask.labels())
+            for folder, mask in zip(folders, upload.masks, strict=True)
+        }
+    _, labels, objects = upload.mask.current()
+    if objects is None:
+        return {"masks": labels}
+    ids = Instances.from_ids(objects.ids()).ids()  # without gaps
+    return {"masks": labels, "instances": ids.astype(np.uint16)}
+
+
+def _layer_folders(labels: Labels) -> list[str]:
+    return [f"masks/{name}" for name in folder_names(labels.names)]
 
 
 def _digest(files: Iterable[Path]) -> str:
@@ -127,29 +149,37 @@ def _hold(files: Mapping[Path, np.ndarray]) -> bool:
     return all(np.array_equal(read_mask(file).values, values) for file, values in files.items())
 
 
-def _check_classes(folder: Path, name: str, labels: Labels) -> None:
-    """Raise `ConfigError` if a data set has other classes."""
-    file = folder / FILE_NAMES[0]
-    classes = read_description(file).classes or [] if file.is_file() else list(labels.names)
-    if classes != list(labels.names):
+def _check_classes(folder: Path, name: str, card: SemanticCard | InstanceCard) -> None:
+    """Raise `ConfigError` if a data set has other classes, or they overlap in one of both alone."""
+    file, labels = folder / FILE_NAMES[0], card.labels
+    if not file.is_file():
+        return
+    described = read_description(file)
+    classes, overlap = described.classes or [], described.overlap == MULTILABEL
+    if classes != list(labels.names) or overlap != card.overlapping:
         raise ConfigError(
-            f"The data set kept of {name} has the classes {', '.join(classes)}, and the model "
-            f"{', '.join(labels.names)}; serve it under another name, or with another --keep."
+            f"The data set kept of {name} has the {_kind(overlap)} {', '.join(classes)}, and the "
+            f"model the {_kind(card.overlapping)} {', '.join(labels.names)}; serve it under "
+            f"another name, or with another --keep."
         )
 
 
-def _describe(folder: Path, staged: Path, labels: Labels) -> None:
+def _kind(overlap: bool) -> str:
+    return "overlapping classes" if overlap else "classes"
+
+
+def _describe(folder: Path, staged: Path, card: SemanticCard | InstanceCard) -> None:
     """Write `data.yaml`, unless the data set has one."""
     if (folder / FILE_NAMES[0]).is_file():
         return
-    content = {
-        "images": "images",
-        "masks": "masks",
-        "encoding": "indices",
-        **described_labels(labels),
-        "ignore": [IGNORE_LABEL],
-    }
-    write_description(staged / FILE_NAMES[0], content, [_REMARK])
+    described, ignored = described_labels(card.labels), IGNORE_LABEL
+    content: dict[str, Any] = {"masks": "masks", "encoding": "indices", **described}
+    if card.overlapping:
+        masks = dict(zip(card.labels.names, _layer_folders(card.labels), strict=True))
+        content = {key: described[key] for key in ("classes", "colors")}
+        content, ignored = {"masks": masks, "overlap": MULTILABEL, **content}, LAYER_IGNORED
+    content = {"images": "images", **content, "ignore": [ignored]}
+    write_description(staged / FILE_NAMES[0], content, [_REMARK.format(ignored)])
 
 
 def _suffix(upload: Upload) -> str:

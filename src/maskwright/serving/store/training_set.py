@@ -11,8 +11,7 @@ from maskwright.errors import ConfigError
 from maskwright.imageio.files import lock_folder
 
 _STAGED, _COMMITTED = ".staged", ".committed"
-_OBJECTS, _IMAGES = "instances", "images"
-_ORDER = ("masks", _OBJECTS, _IMAGES)  # there is never an image without its masks
+_MASKS, _IMAGES = ("masks", "instances"), "images"
 _LOCK = threading.Lock()  # where the system locks no folders
 
 
@@ -70,12 +69,17 @@ def _finish(folder: Path) -> None:
     description = committed / FILE_NAMES[0]
     if description.is_file():
         description.replace(folder / description.name)
-    if (committed / _OBJECTS).is_dir():  # two masks are replaced: no image while they disagree
-        for image in (committed / _IMAGES).iterdir():
+    masks = [path for kind in _MASKS for path in _files(committed / kind)]
+    images = _files(committed / _IMAGES)
+    if len(masks) > 1:  # several are replaced: no image while they disagree
+        for image in images:
             (folder / _IMAGES / image.name).unlink(missing_ok=True)
-    for kind in _ORDER:
-        files = committed / kind
-        for file in files.iterdir() if files.is_dir() else ():
-            (folder / kind).mkdir(exist_ok=True)
-            file.replace(folder / kind / file.name)
+    for file in (*masks, *images):  # there is never an image without its masks
+        place = folder / file.relative_to(committed)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        file.replace(place)
     shutil.rmtree(committed.rename(staged))  # in pieces it must not look committed
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.is_file())

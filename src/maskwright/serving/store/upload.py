@@ -1,6 +1,7 @@
 """One image that was sent to the page: its files and its state."""
 
 import asyncio
+import gzip
 import re
 import time
 from collections.abc import Iterator
@@ -8,7 +9,9 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Literal
 
-from maskwright.errors import MaskwrightError
+import numpy as np
+
+from maskwright.errors import ConfigError, MaskwrightError
 from maskwright.imageio.header import start_of
 from maskwright.imageio.isolated import DecoderPool
 from maskwright.imageio.tiff import TIFF_MAGIC
@@ -61,9 +64,11 @@ class Upload:
         self.id, self.name, self.served = id, name, served
         self.image, self.size, self.decoders = image, size, decoders
         self.folder = image.parent
-        self.probabilities = self.folder / "evidence.gz"  # as `ProbabilityGrid.packed`
         self.grid = PixelGrid.over(size)
-        self.mask = EditedMask(self.folder, self.grid, served.masks)
+        self.layers = {
+            layer.name: EditedMask(self.folder / f"mask{place}", self.grid, layer)
+            for place, layer in enumerate(served.masks.layers)
+        }
         self.status: Status = "waiting"
         self.progress = 0.0
         self.reason: str | None = None
@@ -93,6 +98,40 @@ class Upload:
         return short.strip(" .") or "image"
 
     @property
+    def masks(self) -> tuple[EditedMask, ...]:
+        """The only mask, or those of all layers."""
+        return tuple(self.layers.values())
+
+    @property
+    def mask(self) -> EditedMask:
+        """The only mask; `ConfigError` if there are layers."""
+        return self.layer("")
+
+    def layer(self, name: str) -> EditedMask:
+        """The mask of a layer, or without a name the only one; `ConfigError` if there is none."""
+        if name in self.layers:
+            return self.layers[name]
+        if "" in self.layers:
+            raise ConfigError("This mask has no layers: leave out `layer`.")
+        raise ConfigError(
+            f"The classes of the model overlap: name one of the layers {', '.join(self.layers)}."
+        )
+
+    def labels(self) -> np.ndarray:
+        """Labels uint8 `(h, w)` as they are now, or layers `(h, w, classes)` where they overlap."""
+        if self.card.overlapping:
+            return np.stack([mask.labels() for mask in self.masks], axis=-1)
+        return self.mask.labels()
+
+    def packed_layers(self) -> bytes:
+        """Layers of the grid as they are now, a bit for each: eight in a plane, with gzip."""
+        planes = np.zeros((-(-len(self.layers) // 8), self.grid.height, self.grid.width), np.uint8)
+        for place, mask in enumerate(self.masks):
+            inside = self.grid.sample(mask.labels()) == 1
+            planes[place // 8] |= inside.astype(np.uint8) << np.uint8(place % 8)
+        return gzip.compress(planes.tobytes(), 1, mtime=0)
+
+    @property
     def over(self) -> bool:
         """Whether the status is final."""
         return self.status in ("done", "failed")
@@ -100,8 +139,8 @@ class Upload:
     @property
     def unsaved(self) -> bool:
         """Whether strokes would be lost with it: they were neither downloaded nor kept."""
-        mask = self.mask
-        return self.status == "done" and mask.has_strokes and mask.exported != mask.version
+        lost = (mask.has_strokes and mask.exported != mask.version for mask in self.masks)
+        return self.status == "done" and any(lost)
 
     def open_windows(self, max_pixels: int) -> AbstractContextManager[Windows]:
         """Open the image as `imageio.open_windows` does, in a process that can be ended."""

@@ -13,6 +13,7 @@ from maskwright.tasks.serving import (
     LABELS,
     EngineSharing,
     LargeImageJob,
+    MaskLayer,
     MaskSettings,
     ServedModel,
     ServedSegmenter,
@@ -32,9 +33,8 @@ def as_served(name: str, predictor: InstancePredictor) -> ServedModel:
     """A predictor of objects as a model of the server."""
     card = predictor.card
     settings = MaskSettings(card.score, "score", min_area_px=card.min_area_px)
-    segmenter = ServedSegmenter(
-        predictor, settings, _TENSORS, predict, predict_job, has_objects=True
-    )
+    layers = (MaskLayer("", card.labels, card.background, settings),)
+    segmenter = ServedSegmenter(predictor, layers, _TENSORS, predict, predict_job, has_objects=True)
     return ServedModel(name, card.task, segmenter)
 
 

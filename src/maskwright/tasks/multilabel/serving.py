@@ -2,30 +2,48 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from maskwright.errors import ConfigError
 from maskwright.inference import Predictor
+from maskwright.labels import Color, Labels
+from maskwright.model_card import postprocessing_of
 from maskwright.tasks.multilabel.export import EXPORT
-from maskwright.tasks.semantic.serving import as_served, open_predictor
-from maskwright.tasks.serving import EngineSharing, LargeImageJob, ServedModel, TensorSpec
+from maskwright.tasks.semantic import serving as semantic
+from maskwright.tasks.serving import (
+    EngineSharing,
+    MaskLayer,
+    MaskSettings,
+    ServedModel,
+    TensorSpec,
+)
+
+_BLACK: Color = (0, 0, 0)
 
 
 def open_served(name: str, path: Path, sharing: EngineSharing) -> ServedModel:
-    """Open a model, as `Task.serve`; it answers programs, not the page, whose masks have one class.
+    """Open a model, as `Task.serve`."""
+    return as_served(name, semantic.open_predictor(path, sharing, EXPORT))
 
-    Its `labels` are layers, 0 or 1.
-    """
-    predictor = open_predictor(path, sharing, EXPORT)
-    served = as_served(name, predictor)
+
+def as_served(name: str, predictor: Predictor) -> ServedModel:
+    """A predictor as a model of the server: its `labels` are layers, 0 or 1, each with a mask."""
+    served = semantic.as_served(name, predictor)
+    card: Any = predictor.card
     probabilities = served.masks.tensors[-1]
-    layers = TensorSpec("labels", "UINT8", probabilities.shape, "labels")
-    segmenter = replace(
-        served.masks, tensors=(layers, probabilities), predict_large=_refuse_large, for_page=False
+    labels = TensorSpec("labels", "UINT8", probabilities.shape, "labels")
+    thresholds = (
+        card.thresholds if card.threshold is None else [card.threshold] * len(card.thresholds)
     )
+    layers = tuple(
+        MaskLayer(
+            name,
+            Labels.create(("background", name), (_BLACK, color)),
+            0,
+            MaskSettings(threshold, "foreground", **postprocessing_of(card)),
+        )
+        for name, color, threshold in zip(
+            card.labels.names, card.labels.colors, thresholds, strict=True
+        )
+    )
+    segmenter = replace(served.masks, layers=layers, tensors=(labels, probabilities))
     return replace(served, segmenter=segmenter)
-
-
-def _refuse_large(predictor: Predictor, job: LargeImageJob) -> None:
-    raise ConfigError(
-        f"{job.path.name} is not shown by the page: the classes of the model overlap."
-    )

@@ -16,6 +16,7 @@ from maskwright.tasks.serving import (
     Engine,
     EngineSharing,
     LargeImageJob,
+    MaskLayer,
     MaskSettings,
     ServedModel,
     ServedSegmenter,
@@ -50,7 +51,8 @@ def as_served(name: str, predictor: Predictor) -> ServedModel:
     settings = MaskSettings(card.threshold, threshold_of, **postprocessing_of(card))
     shape = (-1, -1, -1, card.labels.num_classes)
     tensors = (LABELS, TensorSpec("probabilities", "FP32", shape, "probabilities"))
-    segmenter = ServedSegmenter(predictor, settings, tensors, predict, predict_job)
+    layers = (MaskLayer("", card.labels, card.background, settings),)
+    segmenter = ServedSegmenter(predictor, layers, tensors, predict, predict_job)
     return ServedModel(name, card.task, segmenter)
 
 
@@ -74,7 +76,8 @@ def predict_job(predictor: Predictor, job: LargeImageJob) -> None:
         options = LargeOptions(
             max_pixels=job.max_pixels, advance=job.advance, on_probabilities=job.add_probabilities
         )
-        predict_large(predictor, job.path, job.mask_file, options=options)
+        layers = job.mask_files if predictor.card.overlapping else ()
+        predict_large(predictor, job.path, job.mask_files[0], layers=layers, options=options)
         return
 
     def watched(strips: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
