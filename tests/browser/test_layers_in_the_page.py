@@ -14,6 +14,7 @@ from made_up_models import LAYERS, picture
 from maskwright.data import open_dataset
 from maskwright.data.layers import read_layers
 from maskwright.serving import create_app
+from maskwright.serving.jobs import probability_grid
 
 expect = pytest.importorskip("playwright.sync_api").expect
 
@@ -46,12 +47,13 @@ def layers_in(page):
 
 def rows(page):
     texts = page.locator("#classes tr:visible").all_inner_texts()
-    return {text.split()[0]: text.replace(",", "").split()[1] for text in texts}
+    cells = [text.replace(",", "").split() for text in texts]
+    return {cell[0]: cell[1] for cell in cells if len(cell) > 2}
 
 
 def settled(page, wanted):
     expected = {name: str(area) for name, area in zip(LAYERS, wanted, strict=True)}
-    for _ in range(60):
+    for _ in range(200):
         if rows(page) == expected:
             return
         page.wait_for_timeout(50)
@@ -129,3 +131,41 @@ def test_other_layers_are_outlined_and_can_be_hidden(site, open_page):
     assert overlay(page, 34, 30)[1] == 0  # still hidden
     page.get_by_label("Show tumor").check()
     assert overlay(page, 34, 30)[1] == 128
+
+
+def test_settings_of_all_layers_are_applied_to_all_images(site, open_page):
+    page = open_page(site)
+    images = {"first.png": shaded(), "second.png": shaded()[:, ::-1]}
+    for name, image in images.items():
+        show(page, "layers", name, image[..., ::-1])
+    edit(page, "vessel")
+    page.get_by_role("slider", name="Threshold").fill("190")
+    edit(page, "tumor")
+    page.get_by_role("spinbutton", name="Minimum area, px").fill("20")
+    page.get_by_role("button", name="Apply to all images").click()
+    expect(page.locator(".notice.good")).to_contain_text("applied to 2 images")
+    expect(page.locator("#image-list .state")).to_have_text(["changed", "changed"])
+    page.reload()
+    expect(page.locator("#image-list .state")).to_have_text(["changed", "changed"])
+    for name, image in images.items():
+        page.locator(".pick", has_text=name).click()
+        wanted = LAYERED(image).labels
+        wanted[..., 1] = LAYERED.adjusted(min_area_px=20)(image).labels[..., 1]
+        wanted[..., 2] = LAYERED.adjusted(threshold=0.95)(image).labels[..., 2]
+        settled(page, wanted.sum(axis=(0, 1)).tolist())
+        np.testing.assert_array_equal(layers_in(page), 255 * wanted)
+
+
+def test_layers_of_a_large_image_are_replayed_at_full_resolution(site, open_page, monkeypatch):
+    monkeypatch.setattr(probability_grid, "GRID_PIXELS", 3000)  # every third pixel
+    page = open_page(site)
+    image = shaded()
+    show(page, "layers", "scan.png", image[..., ::-1])
+    own = LAYERED(image).labels
+    settled(page, own.sum(axis=(0, 1)).tolist())
+    edit(page, "tumor")
+    page.get_by_role("spinbutton", name="Minimum area, px").fill("20")
+    page.keyboard.press("Tab")
+    own[..., 1] = LAYERED.adjusted(min_area_px=20)(image).labels[..., 1]
+    settled(page, own.sum(axis=(0, 1)).tolist())
+    np.testing.assert_array_equal(layers_in(page), 255 * own)

@@ -14,6 +14,7 @@ from maskwright.serving.jobs import probability_grid as module
 from maskwright.serving.jobs.probability_grid import (
     PixelGrid,
     ProbabilityGrid,
+    ProbabilityPlanes,
     labels_and_levels,
 )
 
@@ -85,7 +86,7 @@ def test_several_classes_at_the_threshold_of_the_card(probabilities, threshold, 
     ],
     ids=str,
 )
-def test_the_decision_on_evidence_is_that_of_the_predictor(names, changes, image):
+def test_the_decision_on_evidence_is_that_of_the_predictor(tmp_path, names, changes, image):
     height, width, channels, dtype = image
     rng = np.random.default_rng(0)
     ramp = np.linspace(0, 0.9, width)[None, :, None] + 0.1 * rng.random((height, width, channels))
@@ -98,10 +99,12 @@ def test_the_decision_on_evidence_is_that_of_the_predictor(names, changes, image
     model = predictor(names, logits, **changes)
     made = model(pixels, probabilities=True)
     grid = PixelGrid.over((height, width))
-    found = ProbabilityGrid(grid, model.card.threshold, model.card.background)
-    found.add_probabilities(0, 0, made.probabilities[:17])
-    found.add_probabilities(17, 0, made.probabilities[17:])
-    card = model.card
+    found, card = ProbabilityGrid(grid), model.card
+    planes = ProbabilityPlanes(tmp_path, height, width)
+    for rows in (slice(17), slice(17, None)):
+        values = made.probabilities[rows]
+        planes.add_probabilities((rows.start or 0, 0), values, card.threshold, card.background)
+    found.add_planes(planes)
     got = decided(found.labels, found.levels, card.threshold, len(names), card.background)
     np.testing.assert_array_equal(cleaned(got, card), made.labels)
     assert 0 < (got != got[0, 0]).mean() < 1
@@ -121,18 +124,22 @@ def test_a_grid_samples_middles_and_spreads_them_again(height, width, scale):
     np.testing.assert_array_equal(grid.sample(spread), sampled)
 
 
-def test_large_images_have_a_grid_of_bounded_size(monkeypatch):
+def test_large_images_have_a_grid_of_bounded_size(tmp_path, monkeypatch):
     assert PixelGrid.over((10_000, 10_000)).scale == 2
     assert PixelGrid.over((5792, 5792)).scale == 1
     assert PixelGrid.over((131_072, 131_072)).scale == 23  # 22 would be 5958 pixels square
     monkeypatch.setattr(module, "GRID_PIXELS", 100)
     grid = PixelGrid.over((33, 47))
     probabilities = np.random.default_rng(1).random((33, 47, 2), np.float32)
-    whole, parts = (ProbabilityGrid(grid, 0.5, 0) for _ in range(2))
-    whole.add_probabilities(0, 0, probabilities)
+    monkeypatch.setattr(module, "_BAND_PIXELS", 47 * 7)
+    whole, parts = (ProbabilityGrid(grid) for _ in range(2))
+    one, several = (ProbabilityPlanes(tmp_path / name, 33, 47) for name in ("one", "several"))
+    one.add_probabilities((0, 0), probabilities, 0.5, 0)
     for top, left in ((0, 0), (0, 20), (9, 0), (9, 20)):
         rows, columns = slice(top, 9 if top == 0 else 33), slice(left, 20 if left == 0 else 47)
-        parts.add_probabilities(top, left, probabilities[rows, columns])
+        several.add_probabilities((top, left), probabilities[rows, columns], 0.5, 0)
+    whole.add_planes(one)
+    parts.add_planes(several)
     np.testing.assert_array_equal(whole.levels, parts.levels)
     expected = np.floor(grid.sample(probabilities[..., 1]).astype(float) * 200)
     np.testing.assert_array_equal(np.abs(whole.levels - expected) <= 1, True)

@@ -20,6 +20,7 @@ LEVELS = 200
 GRID_PIXELS = 2**25
 """Most pixels of a grid; of larger images it samples pixels at equal distances."""
 
+_BAND_PIXELS = 2**23
 _BOUNDS = np.arange(LEVELS + 2, dtype=np.float32) / np.float32(LEVELS)
 
 
@@ -76,10 +77,24 @@ class ProbabilityPlanes:
             Pieces(folder / name, height, width) for name in ("labels", "levels")
         )
 
-    def put(self, top: int, left: int, labels: np.ndarray, levels: np.ndarray) -> None:
-        """Store both, uint8 `(rows, columns)`, of a window."""
-        self._labels.put(top, left, labels)
-        self._levels.put(top, left, levels)
+    def add_probabilities(
+        self,
+        corner: tuple[int, int],
+        probabilities: np.ndarray,
+        threshold: float | None,
+        background: int | None,
+        gap: np.ndarray | None = None,
+    ) -> None:
+        """Store probabilities `(rows, columns, classes)` of a window; `gap` holds no data.
+
+        `corner` is its first row and column. The levels give the decision of the `threshold`, that
+        of the model's card, exactly.
+        """
+        labels, levels = labels_and_levels(probabilities, threshold, background)
+        if gap is not None:
+            labels[gap] = IGNORE_LABEL
+        self._labels.put(*corner, labels)
+        self._levels.put(*corner, levels)
 
     def bands(self, pixels: int) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
         """First row, labels and levels of every so many pixels, from top to bottom."""
@@ -90,50 +105,28 @@ class ProbabilityPlanes:
 
 
 class ProbabilityGrid:
-    """Class and probability of every pixel of a grid; the numbers of objects if there are any.
+    """Class and probability of every pixel of a grid; the numbers of objects if there are any."""
 
-    The stored levels give the decision of the `threshold`, that of the model's card, exactly. All
-    pixels of the image go into `planes`.
-    """
-
-    def __init__(
-        self,
-        grid: PixelGrid,
-        threshold: float | None,
-        background: int | None,
-        planes: ProbabilityPlanes | None = None,
-    ) -> None:
-        self.grid, self.threshold, self.background = grid, threshold, background
-        self.planes = planes
+    def __init__(self, grid: PixelGrid) -> None:
+        self.grid = grid
         self.labels = np.zeros((grid.height, grid.width), np.uint8)
         self.levels = np.zeros((grid.height, grid.width), np.uint8)
         self.objects: np.ndarray | None = None
 
-    def add_probabilities(
-        self, top: int, left: int, probabilities: np.ndarray, gap: np.ndarray | None = None
-    ) -> None:
-        """Store probabilities `(rows, columns, classes)` of a window; `gap` holds no data."""
-        labels, levels = labels_and_levels(probabilities, self.threshold, self.background)
-        if gap is not None:
-            labels[gap] = IGNORE_LABEL
-        if self.planes is not None:
-            self.planes.put(top, left, labels, levels)
-        place, inside = [], []
-        for first, length, centers in zip(
-            (top, left), probabilities.shape[:2], self.grid.centers, strict=True
-        ):
-            begin, end = np.searchsorted(centers, [first, first + length])
-            place.append(slice(begin, end))
-            inside.append(centers[begin:end] - first)
-        window = (place[0], place[1])
-        self.labels[window], self.levels[window] = (
-            plane if self.grid.scale == 1 else plane[np.ix_(*inside)] for plane in (labels, levels)
-        )
+    def add_planes(self, planes: ProbabilityPlanes) -> None:
+        """Sample all pixels of an image."""
+        rows, columns = self.grid.centers
+        for top, *both in planes.bands(_BAND_PIXELS):
+            begin, end = np.searchsorted(rows, [top, top + len(both[0])])
+            inside = np.ix_(rows[begin:end] - top, columns)
+            self.labels[begin:end], self.levels[begin:end] = (
+                plane if self.grid.scale == 1 else plane[inside] for plane in both
+            )
 
-    def add_objects(self, objects: Instances) -> None:
+    def add_objects(self, objects: Instances, threshold: float | None) -> None:
         """Store numbers, classes and scores of objects; of overlapping ones, the surer."""
         scores = np.ones(len(objects)) if objects.scores is None else objects.scores
-        levels = quantize(scores.astype(np.float32), self.threshold)
+        levels = quantize(scores.astype(np.float32), threshold)
         ids = self.grid.sample(objects.ids())
         self.labels = np.append(0, objects.labels).astype(np.uint8)[ids]
         self.levels = np.append(0, levels).astype(np.uint8)[ids]

@@ -30,16 +30,7 @@ def run_inference(upload: Upload, max_pixels: int, advance: Callable[[float], No
             f"The image has {upload.size[1]}x{upload.size[0]} pixels, and this model takes images "
             f"as a whole, which is done up to {max_pixels:,} pixels; cut it into parts."
         )
-    masks, overlapping = upload.masks, upload.card.overlapping
-    grids = [
-        ProbabilityGrid(
-            upload.grid,
-            mask.layer.settings.threshold,
-            mask.layer.background,
-            None if segmenter.has_objects else mask.planes,
-        )
-        for mask in masks
-    ]
+    masks = upload.masks
     with upload.open_windows(max_pixels) as stored:
 
         def read(*window: int) -> np.ndarray:
@@ -55,12 +46,14 @@ def run_inference(upload: Upload, max_pixels: int, advance: Callable[[float], No
         def add_probabilities(
             top: int, left: int, probabilities: np.ndarray, gap: np.ndarray | None
         ) -> None:
-            for place, grid in enumerate(grids):
-                both = probabilities
-                if overlapping:
+            for place, mask in enumerate(masks):
+                of_mask, layer = probabilities, mask.layer
+                if layer.name:
                     inside = probabilities[..., place]
-                    both = np.stack([1 - inside, inside], axis=-1)
-                grid.add_probabilities(top, left, both, gap)
+                    of_mask = np.stack([1 - inside, inside], axis=-1)
+                mask.planes.add_probabilities(
+                    (top, left), of_mask, layer.settings.threshold, layer.background, gap
+                )
 
         def write_mask(labels: np.ndarray) -> None:
             planes = np.moveaxis(np.atleast_3d(labels.astype(np.uint8)), -1, 0)
@@ -84,11 +77,17 @@ def run_inference(upload: Upload, max_pixels: int, advance: Callable[[float], No
             advance,
         )
         predicted = segmenter.predict_large(segmenter.predictor, job)
-    for mask, grid in zip(masks, grids, strict=True):
-        mask.predicted = predicted
-        if predicted is not None:
-            least = max(mask.layer.settings.min_area_px, 1)
-            grid.add_objects(predicted.at_least(area_px=least))
+    for mask in masks:
+        mask.predicted, settings, grid = (
+            predicted,
+            mask.layer.settings,
+            ProbabilityGrid(upload.grid),
+        )
+        if predicted is None:
+            grid.add_planes(mask.planes)
+        else:
+            least = max(settings.min_area_px, 1)
+            grid.add_objects(predicted.at_least(area_px=least), settings.threshold)
         with atomic_write(mask.probabilities) as beside:
             beside.write_bytes(grid.packed())
     if classifier is not None:

@@ -41,7 +41,7 @@ def exporter(upload: Upload, max_pixels: int) -> Callable[[Encode[T]], T]:
 
     It raises `TooLargeError` for an image that is too large for a format.
     """
-    need_pixels(upload.pixels)
+    need_pixels(upload.pixels * len(upload.layers))
     labels, versions = cache(upload.labels), [mask.version for mask in upload.masks]
 
     def export(encode: Encode[T]) -> T:
@@ -70,7 +70,7 @@ def archive(uploads: Sequence[Upload], max_pixels: int, missing: int = 0) -> tup
     Tables of all images stand beside the folders. What could not be written is listed in
     `left-out.txt`, with the reason, and counted; `missing` images are not stored any longer.
     """
-    need_pixels(max(upload.pixels for upload in uploads))
+    need_pixels(max(upload.pixels * len(upload.layers) for upload in uploads))
     file = tempfile.TemporaryFile()  # noqa: SIM115  # closed when it was sent
     taken: set[str] = set()
     skipped = ["An image is no longer on the server; add it again."] * missing

@@ -86,7 +86,7 @@ def keep_for_training(
             f"The image has {upload.size[1]}x{upload.size[0]} pixels, more than the "
             f"{MAX_PIXELS:,} that training reads; cut it into parts and keep these."
         )
-    need_pixels(upload.pixels)
+    need_pixels(upload.pixels * len(upload.layers))
     with upload.in_use():
         suffix, versions = _suffix(upload), [mask.version for mask in upload.masks]
         masks = _masks_of(upload)
