@@ -117,9 +117,10 @@ def test_a_stopped_run_resumes_to_the_same_weights(data, tmp_path, name):
     train, _ = TRAIN[name]
     options = {**settings(name), "previews": 0}
 
-    stopping = keras.callbacks.LambdaCallback(
-        on_train_batch_end=lambda batch, logs: signal.raise_signal(signal.SIGTERM)
-    )
+    def stop(batch, logs):
+        signal.getsignal(signal.SIGTERM)(signal.SIGTERM, None)  # see test_fit
+
+    stopping = keras.callbacks.LambdaCallback(on_train_batch_end=stop)
     whole = train(data, tmp_path / "whole", **options)
     options |= {"checkpoint_seconds": 0, "callbacks": [stopping]}
     with pytest.raises(StoppedError, match="continue with --resume"):
