@@ -63,7 +63,7 @@ class Encoding:
             table = np.full(np.iinfo(codes.dtype).max + 1, -1, np.int32)
             inside = (keys >= 0) & (keys < len(table))
             table[keys[inside]] = labels[inside]
-            decoded = table[codes]
+            decoded = table.take(codes)
         else:
             place = np.searchsorted(keys, codes).clip(max=len(keys) - 1)
             decoded = np.where(keys[place] == codes, labels[place], np.int32(-1))
