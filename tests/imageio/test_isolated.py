@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import subprocess
 import sys
 import threading
 import time
@@ -131,6 +132,23 @@ def test_threads_have_processes_of_their_own(pool):
         thread.join()
     assert len(found) == 4
     assert len(set(found)) == 4
+
+
+@LINUX
+def test_a_temporary_folder_of_a_long_name_is_none_too_long(tmp_path):
+    write_image(tmp_path / "a.png", np.full((2, 3, 1), 7, np.uint8))
+    folder = tmp_path / ("x" * 90)  # sockets in it could have no name
+    folder.mkdir()
+    program = (
+        "from pathlib import Path\n"
+        "from maskwright.imageio import read_image\n"
+        "from maskwright.imageio.isolated import DecoderPool\n"
+        f"print(DecoderPool(1).call(6, read_image, Path({str(tmp_path / 'a.png')!r})).sum())"
+    )
+    environment = {**os.environ, "TMPDIR": str(folder)}
+    command = [sys.executable, "-c", program]
+    ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert ended.stdout == "42\n", ended.stderr
 
 
 def test_the_end_of_a_pool_ends_calls():

@@ -13,6 +13,7 @@ from dataclasses import replace
 from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
+from tempfile import gettempdir
 from types import ModuleType
 from typing import Any, TypeVar
 
@@ -28,6 +29,7 @@ _SPARE_BYTES = 2**28  # that a call may take, beside those for its pixels
 _BYTES_PER_PIXEL = 32
 _QUICK_S, _QUICK_SHARE = 0.5, 0.05  # of its time: beyond both, it gets the lowest priority, 19
 _CANNOT = "as damaged files do; save it again, or convert it to PNG."
+_MOST_CHARACTERS = 64  # of the temporary folder, as names of sockets in it have at most 107
 _STARTING = threading.Lock()
 
 
@@ -131,7 +133,8 @@ class _Decoder:
     """A process, for one call at a time."""
 
     def __init__(self) -> None:
-        kind = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
+        can_fork = "forkserver" in multiprocessing.get_all_start_methods()
+        kind = "forkserver" if can_fork and len(gettempdir()) <= _MOST_CHARACTERS else "spawn"
         context: Any = multiprocessing.get_context(kind)
         self._connection, other = context.Pipe()
         with _STARTING, _without_main():
