@@ -1,5 +1,6 @@
 """The program `maskwright`: its commands and its exit codes."""
 
+import logging
 import sys
 import warnings
 from collections.abc import Callable
@@ -53,6 +54,7 @@ def main() -> None:
     """Run the program; an error prints one sentence on standard error and sets the exit code."""
     # Behind the filters of -W and PYTHONWARNINGS: other programs warn of their own affairs.
     warnings.filterwarnings("ignore", append=True)
+    logging.getLogger("tifffile").disabled = True  # what is damaged is told in our sentences
     warnings.filterwarnings("always", category=MaskwrightWarning)
     warnings.showwarning = partial(_show_once, warnings.showwarning, set())
     # Accepted at any position: it is mostly appended to a command that has just failed.
