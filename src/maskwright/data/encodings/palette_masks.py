@@ -80,21 +80,23 @@ def palette_masks(masks: MaskEvidence) -> InferredEncoding | None:
         return None
     if any(content.colored for content in others) or palettes.identity:
         return None
-    told = set().union(*(content.values for content in others)) - {0}
+    gray_values = set().union(*(content.values for content in others)) - {0}
     if masks.kind == "palette" or (len(palettes.colors) == 1 < len(palettes.by_index)):
         return _as_indices(masks, palettes)
     if palettes.gray:
         grays: set[Value] = {color[0] for color in palettes.colors}
         indices: set[Value] = set(palettes.by_index)
-        if _states(masks, indices, grays) or (told and told <= indices and not told <= grays):
+        if _states(masks, indices, grays) or (
+            gray_values and gray_values <= indices and not gray_values <= grays
+        ):
             return _as_indices(masks, palettes)
         return _with_doubt(_as_grays(masks), palettes)
     black = palettes.index_of(_BLACK)
     # 255 is void, whose color is black or nothing.
     in_order = black in (None, min(palettes.by_index), 255) or _usable(masks, palettes)
     plain = palettes.consistent and not palettes.merges
-    of_colors = told <= {color[0] for color in palettes.colors if len(set(color)) == 1}
-    if plain and ((in_order and told <= palettes.by_index.keys()) or not of_colors):
+    of_colors = gray_values <= {color[0] for color in palettes.colors if len(set(color)) == 1}
+    if plain and ((in_order and gray_values <= palettes.by_index.keys()) or not of_colors):
         return _as_indices(masks, palettes)
     by_color = color_masks(masks, lookup=True)
     return by_color if by_color is None or plain else _with_doubt(by_color, palettes)

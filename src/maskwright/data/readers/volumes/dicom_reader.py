@@ -114,7 +114,7 @@ def _write(place: Place, files: Sequence[Path], folder: Path) -> list[Note | Dou
     remarks += write_volumes(folder, volumes, stated, ["Slices of DICOM series."])
     for path in files:  # names of folders are often those of patients, and remarks are cached
         faults = [fault.replace(f"{path.parent}/", "") for fault in faults]
-    return [*remarks, *_told(series, annotated, masks, faults), *_overlaps(drawing)]
+    return [*remarks, *_notes(series, annotated, masks, faults), *_overlaps(drawing)]
 
 
 def _number(series: Sequence[Series], of: Series) -> int:
@@ -217,7 +217,7 @@ def _overlaps(drawing: _Drawing) -> list[Doubt]:
     ]
 
 
-def _told(
+def _notes(
     series: Sequence[Series],
     annotated: Sequence[Series],
     masks: Sequence[MaskFile],

@@ -67,8 +67,8 @@ def _write(place: Place, found: VolumePairs, folder: Path) -> list[Note | Doubt]
     if alone := [path.name for path in found.alone]:
         text = f"{counted(len(alone), 'volume')} in no pair: {first_few(alone, 4)}."
         remarks.append(Note("unpaired_volumes", text))
-    told = [f"{plane} slices of NIfTI volumes."]
-    return [*remarks, *write_volumes(folder, volumes, stated, told)]
+    comments = [f"{plane} slices of NIfTI volumes."]
+    return [*remarks, *write_volumes(folder, volumes, stated, comments)]
 
 
 def _channels(pairs: Sequence[VolumePair]) -> list[Note]:

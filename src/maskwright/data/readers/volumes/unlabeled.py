@@ -34,7 +34,7 @@ class CutVolumes:
         number: Of the slices of each volume, by its id.
         origins: Grid of a NIfTI volume, or the series of DICOM, by id.
         sources: First file of each volume, by id.
-        notes: What is to be told of them.
+        notes: Sentences for the user.
     """
 
     images: Path
@@ -89,8 +89,8 @@ def _cut_nifti(place: Place, files: Sequence[Path]) -> CutVolumes:
     }
     origins = {volume.id: volume.grid for volume in volumes if volume.grid is not None}
     sources = dict(zip(ids, (each[0].path for each in opened.values()), strict=True))
-    told = (f"The volumes are cut into {plane} slices.", *map(str, remarks))
-    return CutVolumes(_write(place, files, volumes), number, origins, sources, told)
+    notes = (f"The volumes are cut into {plane} slices.", *map(str, remarks))
+    return CutVolumes(_write(place, files, volumes), number, origins, sources, notes)
 
 
 def _number(file: NiftiFile, grid: Grid | None) -> int:
@@ -108,9 +108,9 @@ def _cut_dicom(place: Place, files: Sequence[Path]) -> CutVolumes:
     ]
     number = {id_: len(each.frames) for id_, each in zip(ids, series, strict=True)}
     sources = {id_: each.frames[0].path for id_, each in zip(ids, series, strict=True)}
-    told = (f"{len(faults)} DICOM files are skipped, the first: {faults[0]}",) if faults else ()
+    notes = (f"{len(faults)} DICOM files are skipped, the first: {faults[0]}",) if faults else ()
     origins = dict(zip(ids, series, strict=True))
-    return CutVolumes(_write(place, files, volumes), number, origins, sources, told)
+    return CutVolumes(_write(place, files, volumes), number, origins, sources, notes)
 
 
 def _unlabeled(series: Series) -> tuple[np.ndarray, None]:

@@ -29,7 +29,7 @@ _IGNORED = "ignore"  # a category whose crowds are pixels that are ignored, see 
 def _write(runs: bool, dataset: DataSet, folder: Path) -> None:
     ids = class_ids(dataset)
 
-    def write_one(sample: Sample, scene: ImageObjects) -> tuple[Sample, Any, list[Any]]:
+    def write_sample(sample: Sample, scene: ImageObjects) -> tuple[Sample, Any, list[Any]]:
         image = copy_image(sample, folder / "images" / split_of(sample))
         entries = [_entry(each, ids[each.label], scene.size, runs) for each in scene.objects]
         if scene.ignored.any():
@@ -39,7 +39,7 @@ def _write(runs: bool, dataset: DataSet, folder: Path) -> None:
 
     names = class_names(dataset)
     categories = [{"id": ids[n], "name": names[n], "supercategory": ""} for n in ids]
-    written = for_each_image(dataset, "COCO", write_one, ignored=True)
+    written = for_each_image(dataset, "COCO", write_sample, ignored=True)
     if any(e["category_id"] > len(ids) for _, _, entries in written for e in entries):
         ignored = {"id": len(ids) + 1, "name": _IGNORED, "supercategory": ""}
         categories.append(ignored)
@@ -76,7 +76,7 @@ def _write_panoptic(dataset: DataSet, folder: Path) -> None:
     ids, names = class_ids(dataset), class_names(dataset)
     background = dataset.labels.background
 
-    def write_one(sample: Sample, scene: ImageObjects) -> tuple[Sample, Any, Any]:
+    def write_sample(sample: Sample, scene: ImageObjects) -> tuple[Sample, Any, Any]:
         split = split_of(sample)
         image = copy_image(sample, folder / split)
         numbers = scene.ids("COCO panoptic")
@@ -98,7 +98,7 @@ def _write_panoptic(dataset: DataSet, folder: Path) -> None:
     if background is not None:
         title = dataset.labels.names[background]
         categories.insert(0, {"id": 0, "name": title, "isthing": 0})
-    written = for_each_image(dataset, "COCO panoptic", write_one, ignored=True)
+    written = for_each_image(dataset, "COCO panoptic", write_sample, ignored=True)
     for split, those in grouped(written, lambda each: split_of(each[0])).items():
         images = [{"id": n, **image} for n, (_, image, _) in enumerate(those, start=1)]
         entries = [{"image_id": n, **entry} for n, (_, _, entry) in enumerate(those, start=1)]

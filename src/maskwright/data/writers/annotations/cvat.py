@@ -24,7 +24,7 @@ _SUBSETS = {"train": "Train", "val": "Validation", "test": "Test"}
 def _write(dataset: DataSet, folder: Path) -> None:
     names = class_names(dataset)
 
-    def write_one(sample: Sample, scene: ImageObjects) -> ET.Element:
+    def write_sample(sample: Sample, scene: ImageObjects) -> ET.Element:
         image = copy_image(sample, folder / "images")
         element = ET.Element(
             "image",
@@ -59,7 +59,7 @@ def _write(dataset: DataSet, folder: Path) -> None:
         for tag, text in (("name", name), ("color", colors[label].lower()), ("type", "any")):
             ET.SubElement(element, tag).text = text
         ET.SubElement(element, "attributes")
-    for number, image in enumerate(for_each_image(dataset, "CVAT", write_one)):
+    for number, image in enumerate(for_each_image(dataset, "CVAT", write_sample)):
         image.set("id", str(number))
         root.append(image)
     ET.indent(root)

@@ -26,7 +26,7 @@ from maskwright.imageio import write_text
 def _write(dataset: DataSet, folder: Path) -> None:
     names = class_names(dataset)
 
-    def write_one(sample: Sample, scene: ImageObjects) -> None:
+    def write_sample(sample: Sample, scene: ImageObjects) -> None:
         image = copy_image(sample, folder / split_of(sample))
         crs, transform = georeference(image)
         content: dict[str, Any] = {"type": "FeatureCollection", "coordinates": "pixels"}
@@ -45,7 +45,7 @@ def _write(dataset: DataSet, folder: Path) -> None:
         ]
         write_text(image.with_suffix(".geojson"), json.dumps(content | {"features": features}))
 
-    for_each_image(dataset, "GeoJSON", write_one)
+    for_each_image(dataset, "GeoJSON", write_sample)
     write_settings(dataset, folder)
 
 

@@ -113,7 +113,7 @@ def for_each_image(
     if others := [name for name in dataset.splits if name not in SPLITS]:
         raise DataError(f"{about} cannot hold the split {others[0]}; expected {', '.join(SPLITS)}.")
 
-    def write_one(sample: Sample) -> Item:
+    def write_sample(sample: Sample) -> Item:
         scene = objects_of(dataset, sample)
         if not ignored and scene.void.any():
             raise DataError(
@@ -123,7 +123,7 @@ def for_each_image(
             )
         return write(sample, scene)
 
-    return list(in_threads(write_one, dataset.samples, "Converting images"))
+    return list(in_threads(write_sample, dataset.samples, "Converting images"))
 
 
 def objects_of(dataset: DataSet, sample: Sample) -> ImageObjects:

@@ -27,7 +27,7 @@ from maskwright.imageio import write_text
 def _write(brushes: bool, dataset: DataSet, folder: Path) -> None:
     names = class_names(dataset)
 
-    def write_one(sample: Sample, scene: ImageObjects) -> dict[str, Any]:
+    def write_sample(sample: Sample, scene: ImageObjects) -> dict[str, Any]:
         split = split_of(sample)
         image = copy_image(sample, folder / "images" / split)
         results = [
@@ -37,7 +37,7 @@ def _write(brushes: bool, dataset: DataSet, folder: Path) -> None:
         where = f"/data/local-files/?d=images/{split}/{image.name}"
         return {"data": {"image": where}, "annotations": [{"result": results}]}
 
-    tasks = for_each_image(dataset, "Label Studio", write_one)
+    tasks = for_each_image(dataset, "Label Studio", write_sample)
     for number, task in enumerate(tasks, start=1):
         task["id"] = number
     write_text(folder / "annotations.json", json.dumps(tasks))

@@ -29,7 +29,7 @@ _IGNORED, _BACKGROUND = "__ignore__", "_background_"
 def _write(dataset: DataSet, folder: Path) -> None:
     names = class_names(dataset)
 
-    def write_one(sample: Sample, scene: ImageObjects) -> None:
+    def write_sample(sample: Sample, scene: ImageObjects) -> None:
         image = copy_image(sample, folder / split_of(sample))
         shapes: list[dict[str, Any]] = []
         for number, each in enumerate((o for o in scene.objects if not o.crowd), start=1):
@@ -47,7 +47,7 @@ def _write(dataset: DataSet, folder: Path) -> None:
         }
         write_text(image.with_suffix(".json"), json.dumps(content, indent=2))
 
-    for_each_image(dataset, "LabelMe", write_one, ignored=True)
+    for_each_image(dataset, "LabelMe", write_sample, ignored=True)
     lines = [_IGNORED, _BACKGROUND, *names.values()]
     write_text(folder / "labels.txt", "".join(f"{line}\n" for line in lines))
     write_settings(dataset, folder)

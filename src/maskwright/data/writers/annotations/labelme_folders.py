@@ -26,7 +26,7 @@ def _write(dataset: DataSet, folder: Path) -> None:
         values[label] = value
     colors = [voc_color(label) for label in range(len(names))]
 
-    def write_one(sample: Sample, _: ImageObjects) -> None:
+    def write_sample(sample: Sample, _: ImageObjects) -> None:
         place = folder / split_of(sample) / f"{sample.id}_json"
         make_folder(place)
         if sample.image.suffix.lower() == ".png":
@@ -36,7 +36,7 @@ def _write(dataset: DataSet, folder: Path) -> None:
         write_mask(place / "label.png", values[dataset.read_mask(sample)], colors)
         write_text(place / "label_names.txt", "".join(f"{name}\n" for name in names))
 
-    for_each_image(dataset, "a folder of LabelMe", write_one)
+    for_each_image(dataset, "a folder of LabelMe", write_sample)
     write_settings(dataset, folder)
 
 

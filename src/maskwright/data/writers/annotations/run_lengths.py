@@ -24,13 +24,15 @@ _HEADER = ("ImageId", "ClassId", "EncodedPixels")
 def _write(dataset: DataSet, folder: Path) -> None:
     ids = class_ids(dataset)
 
-    def write_one(sample: Sample, scene: ImageObjects) -> tuple[Sample, list[tuple[str, int, str]]]:
+    def write_sample(
+        sample: Sample, scene: ImageObjects
+    ) -> tuple[Sample, list[tuple[str, int, str]]]:
         image = copy_image(sample, folder / split_of(sample))
         rows = [(image.name, ids[o.label], _runs(o, scene.size)) for o in scene.objects]
         absent = set(ids.values()) - {number for _, number, _ in rows}
         return sample, [*rows, *((image.name, number, "") for number in sorted(absent))]
 
-    written = for_each_image(dataset, "a CSV file of run lengths", write_one)
+    written = for_each_image(dataset, "a CSV file of run lengths", write_sample)
     for split, those in grouped(written, lambda each: split_of(each[0])).items():
         write_table(folder / f"{split}.csv", _HEADER, [row for _, rows in those for row in rows])
     names = ["background"] * (dataset.labels.background is None) + list(dataset.labels.names)

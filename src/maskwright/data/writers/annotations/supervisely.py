@@ -26,7 +26,7 @@ from maskwright.imageio import write_text
 def _write(dataset: DataSet, folder: Path) -> None:
     names, colors = class_names(dataset), dataset.labels.to_dict()["colors"]
 
-    def write_one(sample: Sample, scene: ImageObjects) -> None:
+    def write_sample(sample: Sample, scene: ImageObjects) -> None:
         place = folder / split_of(sample)
         image = copy_image(sample, place / "img")
         objects = [
@@ -43,7 +43,7 @@ def _write(dataset: DataSet, folder: Path) -> None:
         content = {"description": "", "tags": [], "size": size, "objects": objects}
         write_text(place / "ann" / f"{image.name}.json", json.dumps(content))
 
-    for_each_image(dataset, "Supervisely", write_one)
+    for_each_image(dataset, "Supervisely", write_sample)
     classes = [
         {"title": name, "shape": "bitmap", "color": colors[label]} for label, name in names.items()
     ]

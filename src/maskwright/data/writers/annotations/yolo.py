@@ -24,7 +24,7 @@ from maskwright.rle import fill_polygons, one_ring
 def _write(dataset: DataSet, folder: Path) -> None:
     ids = class_ids(dataset)
 
-    def write_one(sample: Sample, scene: ImageObjects) -> None:
+    def write_sample(sample: Sample, scene: ImageObjects) -> None:
         split = split_of(sample)
         copy_image(sample, folder / "images" / split)
         lines = []
@@ -34,7 +34,7 @@ def _write(dataset: DataSet, folder: Path) -> None:
             lines.append(f"{ids[each.label] - 1} {numbers}\n")
         write_text(folder / "labels" / split / f"{sample.id}.txt", "".join(lines))
 
-    for_each_image(dataset, "YOLO", write_one)
+    for_each_image(dataset, "YOLO", write_sample)
     splits = {split: f"images/{split}" for split in dataset.splits}
     names = dict(enumerate(class_names(dataset).values()))
     # YOLO takes no notice of the task; here it says that rectangles are no oriented boxes.
