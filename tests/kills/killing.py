@@ -16,8 +16,10 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from queue import Queue
 
 import numpy as np
 from killed_server import kill_servers
@@ -161,30 +163,50 @@ def leftovers(out: Path, temporary: Path) -> list[str]:
     return sorted(path.name for path in [*hidden, *temporary.glob("*maskwright*")])
 
 
-def run(cases: Sequence[str], kills: int, place: Path) -> Iterator[Outcome]:
-    """Outcomes of each case, killed `kills` times."""
+def run(cases: Sequence[str], kills: int, place: Path, jobs: int = 1) -> Iterator[Outcome]:
+    """Outcomes of each case, killed `kills` times; as many cases at a time as there are `jobs`."""
     shared = place / "shared"
     shared.mkdir(parents=True)
     prepare(shared)
-    for name in cases:
-        if name == STORE:
-            yield from (Outcome(name, *ended) for ended in kill_servers(place / "server", kills))
-            continue
-        case = CASES[name]
-        reference = place / f"{name} reference"
-        began = time.monotonic()
-        whole = _start(case.command(shared, reference), shared)
-        _, errors = whole.communicate()
-        assert whole.returncode == 0, errors
-        seconds = time.monotonic() - began
-        expected = digests(reference, case.same)
-        for number in range(kills):
-            out, temporary = place / "out", place / "temporary"
-            temporary.mkdir()
-            after = seconds * (number + 0.5) / kills
-            yield Outcome(name, after, _killed(case, shared, out, temporary, after, expected))
-            shutil.rmtree(out, ignore_errors=True)
-            shutil.rmtree(temporary)
+    outcomes: Queue[Outcome | None] = Queue()
+
+    def run_case(name: str) -> None:
+        try:
+            folder = place / name
+            if name == STORE:
+                for ended in kill_servers(folder, kills):
+                    outcomes.put(Outcome(name, *ended))
+            else:
+                for outcome in _outcomes(name, kills, shared, folder):
+                    outcomes.put(outcome)
+        finally:
+            outcomes.put(None)
+
+    with ThreadPoolExecutor(jobs) as pool:
+        works = [pool.submit(run_case, name) for name in cases]
+        for _ in cases:
+            yield from iter(outcomes.get, None)
+        for work in works:
+            work.result()
+
+
+def _outcomes(name: str, kills: int, shared: Path, place: Path) -> Iterator[Outcome]:
+    """Outcomes of a case, which has a folder of its own."""
+    case = CASES[name]
+    place.mkdir()
+    reference, out, temporary = place / "reference", place / "out", place / "temporary"
+    began = time.monotonic()
+    whole = _start(case.command(shared, reference), shared)
+    _, errors = whole.communicate()
+    assert whole.returncode == 0, errors
+    seconds = time.monotonic() - began
+    expected = digests(reference, case.same)
+    for number in range(kills):
+        temporary.mkdir()
+        after = seconds * (number + 0.5) / kills
+        yield Outcome(name, after, _killed(case, shared, out, temporary, after, expected))
+        shutil.rmtree(out, ignore_errors=True)
+        shutil.rmtree(temporary)
 
 
 def _killed(
@@ -225,11 +247,13 @@ def table(outcomes: Sequence[Outcome]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=300, help="of all cases together")
+    parser.add_argument("--jobs", type=int, default=1, help="cases at a time")
     parser.add_argument("--cases", nargs="*", default=NAMES, choices=NAMES)
     options = parser.parse_args()
     outcomes = []
     with tempfile.TemporaryDirectory() as place:
-        for outcome in run(options.cases, -(-options.kills // len(options.cases)), Path(place)):
+        kills = -(-options.kills // len(options.cases))
+        for outcome in run(options.cases, kills, Path(place), options.jobs):
             outcomes.append(outcome)
             print(outcome, flush=True)
     print(table(outcomes))
