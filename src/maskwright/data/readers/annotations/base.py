@@ -107,6 +107,15 @@ class Annotations:
         """Record what is skipped, by a code of the table above."""
         self.skipped.setdefault(code, []).append(name)
 
+    @contextmanager
+    def reading(self, path: Path, title: str) -> Iterator[None]:
+        """Skip a file where it is not as its format, `title`, has it; see `malformed`."""
+        try:
+            with malformed(path, title):
+                yield
+        except DataError as error:
+            self.skip("broken_files", str(error))
+
     def skip_others(self, paths: Iterable[Path]) -> None:
         """Record which image files no annotation is of."""
         known = {image.image for image in self.images}

@@ -7,13 +7,11 @@ from maskwright.data.readers.annotations.base import (
     AnnotatedImage,
     AnnotatedObject,
     Annotations,
-    malformed,
     size_of,
 )
 from maskwright.data.readers.annotations.files import read_xml, sample_below, split_in
 from maskwright.data.readers.annotations.format import AnnotationFormat, Source
 from maskwright.data.readers.annotations.shapes import Polygons, Shape, box
-from maskwright.errors import DataError
 
 _START_BYTES = 2**12
 
@@ -38,24 +36,21 @@ def _read(source: Source) -> Annotations:
     for path in source.files:
         if not _is_voc(path):
             continue
-        try:
-            with malformed(path, "those of PASCAL VOC"):
-                root = read_xml(path)
-                name = (root.findtext("filename") or path.stem).strip()
-                paths = source.images.find(name, path.parent)
-                if len(paths) != 1:
-                    annotations.skip("ambiguous_images" if paths else "missing_images", name)
-                    continue
-                size = size_of(root.findtext("size/height"), root.findtext("size/width"))
-                objects = [
-                    AnnotatedObject((each.findtext("name") or "").strip(), _shape(each), path.name)
-                    for each in root.findall("object")
-                    if each.findtext("deleted") != "1"
-                ]
-                split = split_in(path, source.root)
-                annotations.images.append(AnnotatedImage(paths[0], objects, split, size))
-        except DataError as error:
-            annotations.skip("broken_files", str(error))
+        with annotations.reading(path, "those of PASCAL VOC"):
+            root = read_xml(path)
+            name = (root.findtext("filename") or path.stem).strip()
+            paths = source.images.find(name, path.parent)
+            if len(paths) != 1:
+                annotations.skip("ambiguous_images" if paths else "missing_images", name)
+                continue
+            size = size_of(root.findtext("size/height"), root.findtext("size/width"))
+            objects = [
+                AnnotatedObject((each.findtext("name") or "").strip(), _shape(each), path.name)
+                for each in root.findall("object")
+                if each.findtext("deleted") != "1"
+            ]
+            split = split_in(path, source.root)
+            annotations.images.append(AnnotatedImage(paths[0], objects, split, size))
     return annotations
 
 

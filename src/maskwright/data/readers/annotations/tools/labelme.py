@@ -15,7 +15,6 @@ from maskwright.data.readers.annotations.base import (
     AnnotatedObject,
     Annotations,
     join_groups,
-    malformed,
     size_of,
 )
 from maskwright.data.readers.annotations.files import has_keys, read_json, sample_below, split_in
@@ -48,12 +47,8 @@ def _read(source: Source) -> Annotations:
     for path in source.files:
         if not has_keys(path, _KEYS):
             continue
-        try:
-            with malformed(path, "LabelMe annotations"):
-                content = read_json(path)
-                annotations.images.append(_image(source, path, content, annotations))
-        except DataError as error:
-            annotations.skip("broken_files", str(error))
+        with annotations.reading(path, "LabelMe annotations"):
+            annotations.images.append(_image(source, path, read_json(path), annotations))
     annotations.skip_others(source.images.paths)
     return annotations
 

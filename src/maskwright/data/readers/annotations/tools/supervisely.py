@@ -14,7 +14,6 @@ from maskwright.data.readers.annotations.base import (
     AnnotatedImage,
     AnnotatedObject,
     Annotations,
-    malformed,
     size_of,
 )
 from maskwright.data.readers.annotations.files import (
@@ -54,11 +53,8 @@ def _read(source: Source) -> Annotations:
     for path in files:
         if path.parent.name != "ann":
             continue
-        try:
-            with malformed(path, "those of Supervisely"):
-                annotations.images.append(_image(source, path, read_json(path), annotations))
-        except DataError as error:
-            annotations.skip("broken_files", str(error))
+        with annotations.reading(path, "those of Supervisely"):
+            annotations.images.append(_image(source, path, read_json(path), annotations))
     annotations.skip_others(source.images.paths)
     return annotations
 
