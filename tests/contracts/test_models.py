@@ -1,8 +1,10 @@
 """What holds for every encoder with every decoder."""
 
+import gc
 import importlib
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 
@@ -27,7 +29,9 @@ KINDS = {
 @pytest.fixture
 def zoo(monkeypatch):
     monkeypatch.syspath_prepend(str(FOLDER))
-    return importlib.import_module("zoo")
+    yield importlib.import_module("zoo")
+    keras.backend.clear_session()  # large ones of all tests together fill the memory
+    gc.collect()
 
 
 def test_every_decoder_keeps_what_is_promised_of_a_pair(zoo):

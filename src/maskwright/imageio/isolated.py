@@ -29,7 +29,7 @@ _SPARE_BYTES = 2**28  # that a call may take, beside those for its pixels
 _BYTES_PER_PIXEL = 32
 _QUICK_S, _QUICK_SHARE = 0.5, 0.05  # of its time: beyond both, it gets the lowest priority, 19
 _CANNOT = "as damaged files do; save it again, or convert it to PNG."
-_MOST_CHARACTERS = 64  # of the temporary folder, as names of sockets in it have at most 107
+_MOST_CHARACTERS = 64  # of the temporary folder: names of sockets in it have at most 107
 _STARTING = threading.Lock()
 
 
@@ -51,8 +51,7 @@ class DecoderPool:
         self.works = True  # whether the last process could be started
         self._most_idle, self._seconds_left, self._seconds = idle, seconds_left, seconds
         self._idle: list[_Decoder] = []
-        self._all: set[_Decoder] = set()
-        self._closed = False
+        self._all, self._closed = set[_Decoder](), False
 
     def call(self, pixels: int, function: Callable[..., T], file: Any, *args: Any) -> T:
         """Call a function of a module on a file; `pixels` are those that it decodes.
@@ -168,9 +167,8 @@ class _Decoder:
     def _slow_down(self) -> None:
         """Let others go first from now on."""
         self.reusable = False
-        if hasattr(os, "setpriority"):
-            with suppress(OSError):  # it has ended
-                os.setpriority(os.PRIO_PROCESS, self.process.pid, 19)
+        with suppress(AttributeError, OSError):  # there is none on this system, or it has ended
+            os.setpriority(os.PRIO_PROCESS, self.process.pid, 19)
 
     def end(self) -> None:
         """End the process, whatever it does."""
@@ -203,16 +201,15 @@ def _work(connection: Connection) -> None:
     with suppress(EOFError, ConnectionError):
         while True:
             seconds, most_bytes, function, *args = connection.recv()
-            value: Any = None
-            error: Exception | None = None
+            answer: tuple[Any, Exception | None]
             try:
                 with _bounded(seconds, most_bytes):
-                    value = function(*args)
+                    answer = function(*args), None
             except (MaskwrightError, OSError, MemoryError) as known:
-                error = known.with_traceback(None)
+                answer = None, known.with_traceback(None)
             except Exception as other:
-                error = RuntimeError(f"{type(other).__name__}: {other}")
-            connection.send((value, error))
+                answer = None, RuntimeError(f"{type(other).__name__}: {other}")
+            connection.send(answer)
 
 
 @contextmanager
