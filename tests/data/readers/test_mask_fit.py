@@ -187,6 +187,22 @@ def test_zero_declared_as_no_data_is_a_doubt(tmp_path):
         assert mask[0, 0] == zero
 
 
+def test_the_only_value_of_masks_declared_as_no_data_is_a_doubt(tmp_path):
+    for number in range(12):
+        draw(tmp_path / "images" / f"{number}.png", COLORS[labels(number)])
+        mask = (labels(number) > 0).astype(np.uint8) * 255
+        with_nodata(tmp_path / "masks" / f"{number}.tif", mask, 255)
+    with pytest.raises(DataError, match=r"255 as no data .* hold 0 alone: .* `ignore: \[255\]`"):
+        open_dataset(tmp_path)
+    values = {0: "background", 255: "foreground"}
+    for stated, label in (({"ignore": [255]}, IGNORE_LABEL), ({"values": values}, 1)):
+        (tmp_path / "data.yaml").write_text(json.dumps(stated))
+        dataset = open_dataset(tmp_path)
+        for sample in dataset.samples:
+            expected = np.where(labels(int(sample.id)) > 0, label, 0)
+            assert np.array_equal(dataset.read(sample)[1], expected)
+
+
 def test_negative_values_have_a_meaning_where_it_is_stated(tmp_path):
     for number in range(12):
         mask = labels(number).astype(np.int16)

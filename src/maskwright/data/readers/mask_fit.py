@@ -1,6 +1,6 @@
 """How masks lie on their images: turned or not, of another size, elsewhere on the map."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -204,7 +204,7 @@ def _shown(corners: Sequence[float]) -> str:
 
 
 def nodata_remarks(
-    contents: Iterable[MaskContents], stated: Collection[object]
+    contents: Collection[MaskContents], stated: Collection[object]
 ) -> Iterator[Note | Doubt]:
     """What masks declare as no data: ignored, but for 0, which is mostly background.
 
@@ -213,7 +213,17 @@ def nodata_remarks(
     values = sorted({content.nodata for content in contents if content.nodata is not None})
     ignored = [str(value) for value in values if value and value not in stated]
     ignored = ["NaN" if int(value) < -(2**30) else value for value in ignored]
-    if ignored:
+    others = {value for content in contents for value in content.values}
+    if ignored and len(others) < 2:
+        yield Doubt(
+            "mask_nodata",
+            f"Masks declare {', '.join(ignored)} as no data (the GDAL tag of a GeoTIFF), beside "
+            f"which they hold {', '.join(map(str, others)) or 'nothing'} alone: it may be a class, "
+            f"or pixels to ignore.",
+            f"Write `ignore: [{', '.join(ignored)}]` into data.yaml to ignore them, or all values "
+            f"with their classes, as `values: {{0: background, {ignored[0]}: foreground}}`.",
+        )
+    elif ignored:
         yield Note(
             "mask_nodata", f"Masks declare {', '.join(ignored)} as no data, which is ignored."
         )
