@@ -70,6 +70,17 @@ def test_labels_are_equal_after_a_round_trip(name, folder, tmp_path):
     assert contents(open_dataset(again, val_share=0, test_share=0)) == contents(before)
 
 
+@pytest.mark.parametrize("name", sorted(WRITERS.keys() - {"cityscapes", "dicom-seg"}))
+def test_names_that_formats_lack_are_written_without_odd_characters(name, folder, tmp_path):
+    before = contents(open_dataset(folder, val_share=0, test_share=0))
+    odd = {"a": "a;1", "b": 'b "2"', "c": "c#3%20", "d": "-d+&", "e": "e\\'"}
+    for path in [*folder.rglob("*.png")]:
+        path.rename(path.with_stem(odd[path.stem]))
+    with pytest.warns(MaskwrightWarning, match="Names with characters .* changed: .*a;1 as a_1"):
+        out = maskwright.convert(folder, tmp_path / "out", name)
+    assert contents(open_dataset(out, val_share=0, test_share=0)) == before
+
+
 def square(left, top, side):
     right, bottom = left + side, top + side
     return [left, top, right, top, right, bottom, left, bottom]

@@ -2,7 +2,7 @@
 
 import math
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -88,6 +88,17 @@ def _file(folder: Path, name: str) -> Path:
     return folder / name.replace("\\", "/") if "\\" in name and not _is_file(path) else path
 
 
+def _files(folder: Path, cell: str) -> Iterator[Path]:
+    """Files of a cell, whose names may hold the separator themselves."""
+    parts: list[str] = []
+    for part in cell.split(SEPARATOR):
+        parts.append(part)
+        if _is_file(file := _file(folder, SEPARATOR.join(parts).strip())):
+            yield file
+            parts.clear()
+    yield from (_file(folder, part.strip()) for part in parts if part.strip())
+
+
 def _is_file(path: Path) -> bool:
     """Whether a file exists; unlike `Path.is_file`, of names too that no file can have."""
     return os.path.isfile(path)  # noqa: PTH113
@@ -97,8 +108,7 @@ def _sample(path: Path, line: int, row: dict[str, str], id_: str) -> Sample | Sk
     """Sample of a row, without its case, or why there is none."""
     where = f"line {line} of {path.name}"
     image = _file(path.parent, row["image"])
-    names = [name.strip() for name in row["mask"].split(SEPARATOR)]
-    masks = tuple(_file(path.parent, name) for name in names if name)
+    masks = tuple(_files(path.parent, row["mask"]))
     numbers, view = (
         _file(path.parent, row[column]) if row.get(column) else None
         for column in ("instances", "field_of_view")

@@ -1,11 +1,14 @@
 """WRITERS, and the conversion of a data set by one of them."""
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 
 from maskwright.data.dataset import DataSet
 from maskwright.data.layers import require_one_class
+from maskwright.data.samples import Sample, examples
 from maskwright.data.writers.annotations.coco import COCO_WRITERS
 from maskwright.data.writers.annotations.cvat import CVAT_WRITER
 from maskwright.data.writers.annotations.geojson import GEOJSON_WRITER
@@ -33,6 +36,7 @@ _ANNOTATIONS = (
     LABELME_FOLDERS_WRITER,
     *(*LABEL_STUDIO_WRITERS, SUPERVISELY_WRITER, RUN_LENGTHS_WRITER, GEOJSON_WRITER),
 )
+_ODD = re.compile(r"[^\w .()-]|^[ .-]+")
 _VOLUMES = (NIFTI, DICOM_SEG, NNUNET, NPZ, HDF5)
 _PUBLISHED = (CITYSCAPES, ADE20K)
 _WRITERS = (MASKS, *_ANNOTATIONS, *_VOLUMES, *_PUBLISHED)
@@ -64,9 +68,10 @@ def convert_dataset(
         dataset = _without_ignored(dataset)
     if out.is_dir():
         out.rmdir()
+    named = replace(dataset, samples=tuple(_with_plain_ids(dataset.samples)))
     with atomic_folder(out) as folder:
-        WRITERS[to].write(dataset, folder)
-    return list(_not_held(dataset, WRITERS[to]))
+        WRITERS[to].write(named, folder)
+    return [*_renamed(dataset, named), *_not_held(named, WRITERS[to])]
 
 
 def check_target(out: Path, to: str) -> None:
@@ -89,6 +94,26 @@ def _without_ignored(dataset: DataSet) -> DataSet:
         for value, label in dataset.encoding.values.items()
     }
     return replace(dataset, encoding=replace(dataset.encoding, values=values))
+
+
+def _with_plain_ids(samples: Sequence[Sample]) -> Iterator[Sample]:
+    """Samples whose ids are names in tables, lists, URLs and patterns alike; files have them."""
+    plain = [_ODD.sub("_", sample.id) for sample in samples]
+    taken = {sample.id for sample, name in zip(samples, plain, strict=True) if sample.id == name}
+    for sample, name in zip(samples, plain, strict=True):
+        if sample.id == name:
+            yield sample
+            continue
+        free = (f"{name}-{n}" for n in count(2))
+        name = name if name not in taken else next(each for each in free if each not in taken)
+        taken.add(name)
+        yield replace(sample, id=name, case=name if sample.case == sample.id else sample.case)
+
+
+def _renamed(before: DataSet, after: DataSet) -> Iterator[str]:
+    pairs = zip(before.samples, after.samples, strict=True)
+    if names := [f"{one.id} as {two.id}" for one, two in pairs if one.id != two.id]:
+        yield f"Names with characters that not all formats have are changed: {examples(names)}."
 
 
 def _not_held(dataset: DataSet, writer: Writer) -> Iterator[str]:

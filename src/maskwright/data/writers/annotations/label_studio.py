@@ -5,6 +5,7 @@ import xml.etree.ElementTree as ET
 from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 
@@ -34,7 +35,7 @@ def _write(brushes: bool, dataset: DataSet, folder: Path) -> None:
             _result(each, names[each.label], scene.size, brushes) | {"id": f"{sample.id}-{number}"}
             for number, each in enumerate(scene.objects, start=1)
         ]
-        where = f"/data/local-files/?d=images/{split}/{image.name}"
+        where = f"/data/local-files/?d=images/{split}/{quote(image.name)}"
         return {"data": {"image": where}, "annotations": [{"result": results}]}
 
     tasks = for_each_image(dataset, "Label Studio", write_sample)

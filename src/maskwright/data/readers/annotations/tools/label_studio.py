@@ -114,15 +114,19 @@ def _image_of(task: Mapping[str, Any]) -> str:
 
 
 def _find(images: ImageFiles, stated: str, beside: Path) -> list[Path]:
-    """Image file of a URL; files that were uploaded have eight digits before their name."""
+    """Image file of a URL, also one that is not quoted as URLs are.
+
+    Files that were uploaded have eight digits before their name.
+    """
     parts = urlsplit(stated)
     local = parse_qs(parts.query).get("d")
-    name = local[0] if local else unquote(parts.path)
-    paths = images.find(name, beside)
-    last = name.rpartition("/")[2]
-    if not paths and len(last) > 9 and last[8] == "-":
-        paths = images.find(last[9:], beside)
-    return paths
+    for name in (local[0] if local else unquote(parts.path), stated.rpartition("?d=")[2]):
+        last = name.rpartition("/")[2]
+        uploaded = [last[9:]] if len(last) > 9 and last[8] == "-" else []
+        for each in (name, *uploaded):
+            if paths := images.find(each, beside):
+                return paths
+    return []
 
 
 def _kind(result: Mapping[str, Any]) -> str | None:
