@@ -78,6 +78,40 @@ def test_whites_among_more_ones_are_foreground_or_void(tmp_path):
     assert doubts(tmp_path, [[1, 255]]) == ["void_or_foreground"]
 
 
+def named(names):
+    return ClassMap(tuple(ClassEntry(name) for name in names.split(",")), "classes.txt")
+
+
+@pytest.mark.parametrize("values", [(0, 64), (0, 60, 120), (10, 20, 30), (0, 29, 76)])
+def test_255_beside_gray_levels_is_a_doubt_that_classes_settle(tmp_path, values):
+    mask = [[*values, 255]]
+    assert doubts(tmp_path, mask) == ["void_or_class"]
+    names = ["background" if value == 0 else f"class_{value}" for value in values]
+    for legend, last in ((names, VOID), ([*names, "class_255"], len(values))):
+        legend = named(",".join(legend))
+        assert doubts(tmp_path, mask, class_map=legend) == []
+        _, found, decoded = meaning(tmp_path, mask, legend=legend)
+        assert (decoded[0][0][-1], found.names[-1]) == (last, legend.entries[-1].name)
+
+
+def test_names_of_objects_alone_tell_nothing_where_each_value_has_one(tmp_path):
+    legend = named("dent,rust,scratch")  # 0 is a dent, or background and 255 a scratch
+    assert doubts(tmp_path, [[0, 60, 120, 255]], class_map=legend) == ["void_or_class"]
+    assert doubts(tmp_path, [[0, 1, 2, 255]], class_map=legend) == []
+
+
+def test_16_bit_grays_are_classes_and_255_is_void_as_the_highest_value_alone(tmp_path):
+    spread = np.array([[0, 21845, 43690, 65535]], np.uint16)
+    assert meaning(tmp_path, spread)[2] == [[[0, 1, 2, 3]]]
+    assert meaning(tmp_path, np.array([[0, 100, 255, 1000]], np.uint16))[2] == [[[0, 1, 2, 3]]]
+
+
+def test_areas_of_gray_levels_are_no_smooth_edges(tmp_path):
+    mask = np.repeat([[0, 50, 100, 150, 230, 255]], [90, 2, 2, 2, 2, 40], axis=1)
+    encoding, *_ = meaning(tmp_path, np.repeat(mask, 2, axis=0))
+    assert (encoding.kind, encoding.threshold) == ("indices", None)
+
+
 def test_smooth_edges_are_cut_in_the_middle(tmp_path):
     mask = np.repeat([0, 3, 100, 127, 128, 200, 252, 255], [50, 1, 1, 1, 1, 1, 1, 50])[None]
     encoding, _, decoded = meaning(tmp_path, mask)

@@ -1,10 +1,11 @@
 """Gray masks by their values alone: two values, indices, smooth edges, labels spread over grays."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
+from maskwright.data.encodings.class_map import ClassMap
 from maskwright.data.encodings.contents import MANY_VALUES
 from maskwright.data.encodings.evidence import (
     TWO_CLASSES,
@@ -55,7 +56,7 @@ def gray_masks(masks: MaskEvidence) -> InferredEncoding:
     if known is not None:
         return known
     values = sorted(masks.counts)
-    inferred = _gray_classes(masks.counts, values)
+    inferred = _gray_classes(masks, values)
     if len(inferred.names) >= _MANY_GRAYS and masks.thin_share > _HARDLY_AREAS:
         raise DataError(
             f"The masks hold {len(values)} gray values and hardly any areas of one: probabilities, "
@@ -65,7 +66,8 @@ def gray_masks(masks: MaskEvidence) -> InferredEncoding:
     return name_classes(inferred, masks.class_map, values)
 
 
-def _gray_classes(counts: Mapping[int, int], values: Sequence[int]) -> InferredEncoding:
+def _gray_classes(masks: MaskEvidence, values: Sequence[int]) -> InferredEncoding:
+    counts = masks.counts
     if values[0] < 0:
         raise DataError(
             f"The masks hold negative values, from {values[0]} up, but labels start at 0; give "
@@ -84,24 +86,64 @@ def _gray_classes(counts: Mapping[int, int], values: Sequence[int]) -> InferredE
     # noise and edges fill the bright half too, but with at most a tenth of the pixels.
     bright_values = sum(value >= HALF for value in values)
     reach = values[0] <= 7 and 248 <= values[-1] <= 255 and len(values) >= MANY_VALUES
-    if reach and bright_values >= 2 and share_of_ends >= 0.9:
+    if reach and bright_values >= 2 and share_of_ends >= 0.9 and not _forms_areas(masks):
         explanation = (
             f"The masks are gray from {values[0]} to {values[-1]} with {share_of_ends:.1%}"
             f" of the pixels black or white: two classes with smooth edges, cut at {HALF}"
         )
         inferred = gray_encoding("binary", {0: 0, 255: 1}, TWO_CLASSES, explanation)
         return replace(inferred, threshold=HALF)
-    if values[0] == 0 and values[-1] in {254, 255} and 3 <= len(values) <= 32:
+    if values[0] == 0 and values[-1] in {254, 255, _DEEP_VOID} and 3 <= len(values) <= 32:
         even = np.linspace(0, values[-1], len(values))
-        if np.abs(even - values).max() <= 1:  # such as 0, 127 and 255
+        if np.abs(even - values).max() <= values[-1] / 254:  # such as 0, 127 and 255
             return _class_per_value(values, (), f"{hold}, labels spread over the grays")
-    return _label_indices(values)
+    return _label_indices(values, masks.class_map)
 
 
-def _label_indices(values: Sequence[int]) -> InferredEncoding:
+def _forms_areas(masks: MaskEvidence) -> bool:
+    """Whether most pixels of grays other than black and white lie in flat areas."""
+    inner = {value: n for value, n in masks.counts.items() if 7 < value < 248}
+    thin = sum(n for c in masks.contents for value, n in c.thin.items() if value in inner)
+    return not masks.deep and 2 * thin < sum(inner.values())
+
+
+def _label_indices(values: Sequence[int], class_map: ClassMap | None) -> InferredEncoding:
     """Encoding of values that are labels, perhaps with a void value above them."""
-    void = [value for value in values if value in {255, _DEEP_VOID}]
-    plain = [value for value in values if value not in void]
+    void = [value for value in values[-1:] if value in {255, _DEEP_VOID}]
+    plain = values[: len(values) - len(void)]
+    counted = plain[0] <= 1 and plain[-1] < MAX_CLASSES and 2 * len(plain) > plain[-1] - plain[0]
+    if void and not counted and len(plain) > 1:
+        as_void, as_class = (_names_fit(class_map, each) for each in (plain, values))
+        if as_class and not as_void:
+            void, plain = [], values
+        elif as_class == as_void:
+            inferred = _labels(plain, void)
+            return replace(inferred, doubts=(_void_or_class(plain, void[0]),))
+    return _labels(plain, void)
+
+
+def _names_fit(class_map: ClassMap | None, values: Sequence[int]) -> bool:
+    """Whether a class map without values has a name for each value, or for each but 0."""
+    if class_map is None or class_map.min_values or class_map.states_values:
+        return False
+    unnamed = len(values) - len(class_map.entries)
+    return unnamed == 0 or (unnamed == 1 and values[0] == 0 and not class_map.has_background)
+
+
+def _void_or_class(plain: Sequence[int], void: int) -> Doubt:
+    """Doubt whether 255 beside gray levels is void or one of them."""
+    names = [f"class_{value}" if value else "background" for value in plain]
+    return Doubt(
+        "void_or_class",
+        f"The masks hold {join_values(plain)}, which are no consecutive label indices, and {void}: "
+        f"this may be void, which is ignored, or a class like the others.",
+        f"Write `classes: [{', '.join(names)}]` into data.yaml, or other names, for {void} to be "
+        f"ignored, or `classes: [{', '.join([*names, f'class_{void}'])}]`.",
+    )
+
+
+def _labels(plain: Sequence[int], void: Sequence[int]) -> InferredEncoding:
+    """Encoding of values that are labels, and of a void value."""
     top, first = plain[-1], plain[0]
     if len(plain) > MAX_CLASSES:
         raise DataError(
