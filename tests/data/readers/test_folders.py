@@ -73,12 +73,11 @@ def test_folders_state_splits(tmp_path, images, masks):
 
 def test_lists_state_splits_and_columns_are_passed_over(tmp_path):
     two_folders(tmp_path)
-    (tmp_path / "trainval.txt").write_text("# id class\na 1.jpg\nimages/a 2.jpg 1 1\nlost 1\n")
+    (tmp_path / "trainval.txt").write_text("# id class\na 1.jpg\nimages/a 2.jpg 1 1\n")
     (tmp_path / "splits").mkdir()
     (tmp_path / "splits" / "test.txt").write_text("ü_10\n", encoding="utf-8")
     dataset = open_dataset(tmp_path, val_share=0)
     assert splits(dataset) == {"a 1": "train", "a 2": "train", "ü_10": "test"}
-    assert [file.path.name for file in dataset.skipped] == ["lost"]
 
 
 def test_train_and_val_say_more_than_trainval(tmp_path):
@@ -91,10 +90,14 @@ def test_train_and_val_say_more_than_trainval(tmp_path):
 
 def test_what_is_in_two_lists_counts_for_the_stricter_split(tmp_path):
     two_folders(tmp_path)
-    (tmp_path / "train.txt").write_text("\n".join(STEMS), encoding="utf-8")
+    more = [f"b {n}" for n in range(7)]
+    for stem in more:
+        draw(tmp_path / "images" / f"{stem}.jpg")
+        draw(tmp_path / "masks" / f"{stem}.png", MASK)
+    (tmp_path / "train.txt").write_text("\n".join([*STEMS, *more]), encoding="utf-8")
     (tmp_path / "test.txt").write_text("a 1\n")
     dataset = open_dataset(tmp_path, val_share=0)
-    assert splits(dataset) == {"a 1": "test", "a 2": "train", "ü_10": "train"}
+    assert splits(dataset) == {"a 1": "test"} | dict.fromkeys(["a 2", "ü_10", *more], "train")
     assert any("in the lists of two splits (a 1" in note.text for note in dataset.notes)
 
 

@@ -51,7 +51,7 @@ def convert(
     if place.description is not None:
         keys = place.description.model_fields_set - {"root", *settled} - PLACES
         stated = {key: getattr(place.description, key) for key in keys}
-        if splits := place.description.splits:
+        if (splits := place.description.splits) is not None:
             files = {s: str(root / names) for s, names in splits.items() if isinstance(names, str)}
             stated["splits"] = {**splits, **files}
     return Place(

@@ -46,7 +46,8 @@ class Description(BaseModel):
     )
     manifest: str | None = Field(default=None, description="CSV file that lists images and masks.")
     splits: dict[str, str | list[str]] | None = Field(
-        default=None, description="Text file of names, or names and patterns, of each split."
+        default=None,
+        description="File of names, or names and patterns, of each split; {} to state none.",
     )
     classes: list[str] | None = Field(
         default=None, min_length=1, description="Names of the classes, in the order of labels."

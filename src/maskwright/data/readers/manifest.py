@@ -10,9 +10,9 @@ from typing import Any
 from maskwright.data.readers.base import Layout, Place, Reader, Recognition
 from maskwright.data.readers.class_files import labels_as_classes
 from maskwright.data.readers.description import FILE_NAMES, Description, write_description
-from maskwright.data.readers.splits.split_words import split_of
+from maskwright.data.readers.splits.split_words import split_column, split_of
 from maskwright.data.readers.tables import GROUP_COLUMNS, read_rows
-from maskwright.data.samples import SEPARATOR, Sample, SkippedFile, counted, unique_ids
+from maskwright.data.samples import SEPARATOR, Doubt, Sample, SkippedFile, counted, unique_ids
 from maskwright.errors import DataError
 from maskwright.imageio import write_table
 
@@ -27,7 +27,8 @@ MANIFEST_NAME = "manifest.csv"
 def _recognize(place: Place) -> Recognition | None:
     name = place.description and place.description.manifest
     if name:
-        return Recognition(1.0, name, lambda: read_manifest(place.path / name, name))
+        drawn = bool(place.title)
+        return Recognition(1.0, name, lambda: read_manifest(place.path / name, name, drawn))
     if place.description is not None:
         return None
     path = place.path / MANIFEST_NAME if place.path.is_dir() else place.path
@@ -40,7 +41,7 @@ def _recognize(place: Place) -> Recognition | None:
 MANIFEST = Reader("manifest", "a CSV manifest", "", _recognize)
 
 
-def read_manifest(path: Path, name: str | None = None) -> Layout:
+def read_manifest(path: Path, name: str | None = None, converted: bool = False) -> Layout:
     """Samples of a CSV file with the header `image,mask,split,case,label,weight`.
 
     Only `image` and `mask` need to be there. Paths count from the folder of the file; several masks
@@ -50,8 +51,8 @@ def read_manifest(path: Path, name: str | None = None) -> Layout:
     `instances` may name a file of object numbers, `spacing_mm` state the size of a pixel, as `0.7`
     or, by rows and columns, `0.8x0.7`, `field_of_view` name a mask outside of which pixels are
     ignored, and `classes` the class that each of the masks shows; labels of all masks are classes,
-    too, where images have several. `name` is what the data set states the file as. `DataError` if a
-    column or a row is wrong.
+    too, where images have several. `name` is what the data set states the file as; `converted`
+    tells that people have not written it. `DataError` if a column or a row is wrong.
     """
     name = name or path.name
     header, rows = read_rows(path)
@@ -60,11 +61,13 @@ def read_manifest(path: Path, name: str | None = None) -> Layout:
             f"{path} has the columns {', '.join(header) or '(none)'}; expected a first line with "
             f"at least `image,mask`, and of {', '.join(COLUMNS[2:])} what is known."
         )
+    splits = "split" if "split" in header else split_column(header, (row for _, row in rows))
     cases = next((column for column in ("case", *GROUP_COLUMNS) if column in header), "")
     layout = Layout(f"manifest {name}", [], case_from=cases)
     images = [_file(path.parent, row["image"]) for _, row in rows]
     ids = unique_ids([(p.parent.name, p.stem) for p in images])
     for (line, row), id_ in zip(rows, ids, strict=True):
+        row["split"] = row.get(splits, "")
         result = _sample(path, line, row, id_)
         if isinstance(result, SkippedFile):
             layout.skipped.append(result)
@@ -74,12 +77,33 @@ def read_manifest(path: Path, name: str | None = None) -> Layout:
     if "classes" not in header:
         layout.samples = labels_as_classes(layout.samples)
     layout.objects = any(len(sample.masks) > 1 for sample in layout.samples)
+    if splits not in {"", "split"}:
+        layout.note("splits", f"Splits are the column {splits!r} of {name}.")
+    unstated = [sample for sample in layout.samples if sample.split is None]
+    if 0 < len(unstated) < len(layout.samples):
+        layout.doubts.append(_doubt_empty(unstated, "" if converted else splits, name))
     if cases not in {"", "case"}:
         layout.note("cases", f"Cases are the column {cases!r} of {name}.")
     if empty := [sample for sample in layout.samples if not sample.masks]:
         text = f"{counted(len(empty), 'image')} of {name} without a mask are background; to leave "
         layout.note("without_mask", f"{text}them out, write `unannotated: skip` into data.yaml.")
     return layout
+
+
+def _doubt_empty(unstated: Sequence[Sample], column: str, name: str) -> Doubt:
+    """Doubt about images in no split; `column` of the table is `""` where nobody can fill it."""
+    settle = "Write `splits: {}` into data.yaml for splits that are drawn, or the names or "
+    settle += "patterns of the images of each split, such as `splits: {train: ['a*'], test: [b]}`."
+    if column:
+        settle = f"Fill the column {column!r}, with another word than train, val and test for "
+        settle += f"what is not to be used; or write `manifest: {name}` and `splits: {{}}` into "
+        settle += "data.yaml for splits that are drawn."
+    return Doubt(
+        "unstated_split",
+        f"{counted(len(unstated), 'image')} in no split, such as {unstated[0].image.name}, while "
+        f"others are in one: to be trained on, or not.",
+        settle,
+    )
 
 
 def _file(folder: Path, name: str) -> Path:

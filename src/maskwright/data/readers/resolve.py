@@ -21,7 +21,11 @@ from maskwright.data.readers.manifest import MANIFEST
 from maskwright.data.readers.published.ade20k import ADE20K
 from maskwright.data.readers.published.cityscapes import CITYSCAPES
 from maskwright.data.readers.split_manifests import SPLIT_MANIFESTS
-from maskwright.data.readers.splits.split_files import split_as_stated
+from maskwright.data.readers.splits.split_files import (
+    SPLIT_DOUBTS,
+    split_as_stated,
+    split_by_lists,
+)
 from maskwright.data.readers.tfds import TFDS
 from maskwright.data.readers.volumes.arrays import ARRAYS
 from maskwright.data.readers.volumes.dicom_reader import DICOM
@@ -80,12 +84,22 @@ def list_samples(source: str | Path) -> tuple[Place, Layout]:
     layout.name = place.title or layout.name
     layout.notes += [*place.notes, *notes]
     layout.doubts += place.doubts
-    if place.description is not None and place.description.splits is not None:
-        split_as_stated(place.path, layout, place.description.splits)
+    _divide(Path(source), place, layout)
     if not layout.samples:
         reason = layout.skipped[0].message if layout.skipped else "it lists none"
         raise DataError(f"{place.path} holds no usable sample; the first reason: {reason}.")
     return place, layout
+
+
+def _divide(source: Path, place: Place, layout: Layout) -> None:
+    """Splits as data.yaml states them, else of lists beside, where the reader knows none."""
+    if place.description is not None and place.description.splits is not None:
+        layout.doubts = [doubt for doubt in layout.doubts if doubt.code not in SPLIT_DOUBTS]
+        split_as_stated(place.path, layout, place.description.splits)
+    elif not any(sample.split for sample in (*layout.samples, *layout.maskless)):
+        open_question = any(doubt.code in SPLIT_DOUBTS for doubt in layout.doubts)
+        if source.is_dir() and not open_question:
+            split_by_lists(source, layout, tables=False)
 
 
 def _read(place: Place, notes: list[Note]) -> Layout | Place:

@@ -60,6 +60,7 @@ def _read_parts(parts: Mapping[str, Path]) -> Layout:
     ]
     result.name = f"manifests {', '.join(path.name for path in parts.values())}"
     result.facts = dict(zip(ids, facts, strict=True))
+    result.doubts = [doubt for doubt in result.doubts if doubt.code != "unstated_split"]
     for other in others:
         result.skipped += other.skipped
         result.objects |= other.objects

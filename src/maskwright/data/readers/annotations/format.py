@@ -67,7 +67,7 @@ class AnnotationFormat:
 
 def _recognize(form: AnnotationFormat, place: Place) -> Recognition | None:
     description = place.description
-    if description is not None and PLACES & description.model_fields_set:
+    if description is not None and (PLACES - {"splits"}) & description.model_fields_set:
         return None
     stated = _stated_files(place)
     for path in [place.path] if stated is None else stated:

@@ -26,7 +26,8 @@ def doubt_shifted(folders: Sequence[Path], root: Path) -> Doubt:
 
 def doubt_splits(samples: Sequence[Sample], root: Path) -> Doubt:
     """Doubt about images in no split beside others that are in one."""
-    folders = grouped(samples, lambda sample: sample.split or "train")
+    # What is in no split is named by its folder: a split of another name is not trained on.
+    folders = grouped(samples, lambda s: s.split or s.image.relative_to(root).parts[0])
     patterns = {
         split: sorted({glob_of([s.image], root).rpartition("/")[0] + "/*" for s in members})
         for split, members in folders.items()
@@ -41,8 +42,8 @@ def doubt_splits(samples: Sequence[Sample], root: Path) -> Doubt:
         "unstated_split",
         f"{len(others)} images in {first_few(names, 4)} are in no split, while others are in "
         f"{first_few(sorted({s.split for s in samples if s.split}), 4)}: to be trained on, or not.",
-        f"State the splits in data.yaml, such as `splits: {{{shown}}}`; what is in none is "
-        f"skipped.",
+        f"State the splits in data.yaml, such as `splits: {{{shown}}}`, with train, val or test "
+        f"for what is to be used as such; what is in none is skipped.",
     )
 
 

@@ -121,7 +121,6 @@ def _read(place: Place, pairing: Pairing) -> Layout | Place:
     layout.doubts += variants.doubts
     if description.objects is not None:
         layout.doubts = [d for d in layout.doubts if d.code != "numbered_masks"]
-    _note_paths(layout)
     if pairing.shifted and description.pair_by is None:
         layout.doubts.append(doubt_shifted(pairing.shifted, root))
     mask_folders = {mask.parent for sample in layout.samples for mask in sample.masks}
@@ -132,7 +131,9 @@ def _read(place: Place, pairing: Pairing) -> Layout | Place:
     # Annotation tools write other classes into folders of these names.
     if layout.class_map is VOC and not named_as_voc([sample.id for sample in samples]):
         layout.class_map = None
-    _assign_splits(root, layout, description)
+    if description.splits is None:
+        _assign_splits(root, layout)
+    _note_paths(layout)
     layout.class_map = find_class_map(root) or layout.class_map
     layers = num_layers(layout.samples)
     return split_layers(place, layout, layers) if layers else layout
@@ -180,13 +181,13 @@ def _note_paths(layout: Layout) -> None:
         layout.note("cases", text)
 
 
-def _assign_splits(root: Path, layout: Layout, description: Description) -> None:
+def _assign_splits(root: Path, layout: Layout) -> None:
     """Splits of lists, or in the names of the files, where folders state none."""
     if any(sample.split is not None for sample in layout.samples):
-        if description.splits is None and any(s.split is None for s in layout.samples):
+        if any(sample.split is None for sample in layout.samples):
             layout.doubts.append(doubt_splits(layout.samples, root))
         return
-    if split_by_lists(root, layout) or description.splits is not None:
+    if split_by_lists(root, layout):
         return
     splits = splits_of_stems(sample.image.stem for sample in layout.samples)
     if splits:

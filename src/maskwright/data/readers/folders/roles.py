@@ -26,7 +26,9 @@ MASK_WORDS = frozenset(
 VIEW_WORDS = frozenset({"fov", "fovs", "view", "views", "fieldofview", "fov_mask", "fov_masks"})
 OBJECT_WORDS = frozenset({"instances", "instance", "segmentationobject", "objects"})
 _WORDS_OF_ROLE = {"objects": OBJECT_WORDS, "mask": MASK_WORDS | VIEW_WORDS, "image": IMAGE_WORDS}
-_JOINED = re.compile(rf"({'|'.join(SPLIT_WORDS)})({'|'.join(MASK_WORDS - {'y', 'l'})})")
+_JOINED = re.compile(
+    rf"({'|'.join(SPLIT_WORDS)})({'|'.join((MASK_WORDS | IMAGE_WORDS) - {'x', 'y', 'l'})})"
+)
 _MASK_PART = re.compile("mask|label|segm|annot|trimap|truth")
 ANNOTATOR = re.compile(
     r"(?<![a-z0-9])(?:(?P<rank>\d)(?:st|nd|rd|th)(?![a-z0-9])|(?P<ordinal>first|second|third)"
@@ -140,8 +142,8 @@ def parse_folder_name(part: str, short: bool = False) -> tuple[str, str | None, 
         return "mask", None, ""
     if split := split_of(name, short):
         return "", split, ""
-    if joined := _JOINED.fullmatch(name):  # trainannot
-        return "mask", SPLIT_WORDS[joined[1]], ""
+    if joined := _JOINED.fullmatch(name):  # trainannot, TestImages
+        return role_of(joined[2]), SPLIT_WORDS[joined[1]], ""
     words = [word for word in words_of(part) if word.casefold() not in _NEUTRAL_WORDS]
     roles = [role_of(word.casefold()) or _role_of_part(word.casefold()) for word in words]
     splits = [split_of(word, short) for word in words]

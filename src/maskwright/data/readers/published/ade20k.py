@@ -18,7 +18,7 @@ def _recognize(place: Place) -> Recognition | None:
     root = place.path
     stated = place.description.model_fields_set if place.description else set()
     folders = (root / "images", root / "annotations")
-    if stated & PLACES or not all(path.is_dir() for path in folders):
+    if stated & PLACES - {"splits"} or not all(path.is_dir() for path in folders):
         return None
     return Recognition(1.0, LEGEND, partial(_read, root)) if (root / LEGEND).is_file() else None
 

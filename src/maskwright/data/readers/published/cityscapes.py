@@ -52,7 +52,7 @@ class _Scene:
 def _recognize(place: Place) -> Recognition | None:
     root = place.path
     stated = place.description.model_fields_set if place.description else set()
-    if stated & PLACES or not (root / "leftImg8bit").is_dir():
+    if stated & PLACES - {"splits"} or not (root / "leftImg8bit").is_dir():
         return None
     files = sorted(
         (root / "gtFine").glob(f"*/*/*{LABELS_ENDING}"), key=lambda f: natural_key(str(f))

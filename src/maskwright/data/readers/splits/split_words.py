@@ -4,18 +4,23 @@ import re
 from collections.abc import Iterable, Mapping
 
 SPLIT_WORDS: Mapping[str, str] = {
-    **dict.fromkeys(("train", "training", "trainval", "trainset", "trn"), "train"),
-    **dict.fromkeys(("val", "valid", "validation", "vali", "valset", "dev", "devset"), "val"),
+    **dict.fromkeys(("train", "training", "trainval", "trn"), "train"),
+    **dict.fromkeys(("val", "valid", "validation", "vali", "dev"), "val"),
     **dict.fromkeys(("eval", "evaluation"), "val"),
-    **dict.fromkeys(("test", "testing", "testset", "tst", "holdout", "heldout"), "test"),
+    **dict.fromkeys(("test", "testing", "tst", "holdout", "heldout"), "test"),
 }
 """Names of splits and what they are called here."""
 
 SHORT_WORDS: Mapping[str, str] = {"tr": "train", "va": "val", "te": "test"}
 """Names that mean splits only where two of them occur: TR and TE are times of an MRI scan too."""
 
+SPLIT_COLUMNS = ("split", "splits", "dataset_split", "subset", "partition", "set", "phase")
+"""Names of columns of tables that hold splits, the preferred one first."""
+
 _LONGEST_FIRST = sorted(SPLIT_WORDS, key=len, reverse=True)
-_NUMBERED = re.compile(rf"({'|'.join(_LONGEST_FIRST)})(?:\d{{1,4}}|(?<=test)[a-e])?")
+_NUMBERED = re.compile(
+    rf"({'|'.join(_LONGEST_FIRST)})(?:set|dataset|data|split|subset)?(?:\d{{1,4}}|(?<=test)[a-e])?"
+)
 _STEM = re.compile(
     rf"({'|'.join(_LONGEST_FIRST)})[a-e]?[ _\-.]?\d.*|.*\d[ _\-.]({'|'.join(_LONGEST_FIRST)})",
     re.IGNORECASE,
@@ -23,14 +28,31 @@ _STEM = re.compile(
 
 
 def split_of(word: str, short: bool = False) -> str | None:
-    """Split that a word states, such as `Training`, `train2017`, `testA` or `hold-out`, or `None`.
+    """Split that a word states, such as `Training`, `TrainDataset`, `testA` or `hold-out`.
 
-    `short` lets `tr`, `va` and `te` count.
+    `None` where it states none. `short` lets `tr`, `va` and `te` count.
     """
     plain = re.sub(r"[ _\-.]", "", word.casefold())
     if match := _NUMBERED.fullmatch(plain):
         return SPLIT_WORDS[match[1]]
     return SHORT_WORDS.get(plain) if short else None
+
+
+def split_column(header: Iterable[str], rows: Iterable[Mapping[str, str]]) -> str:
+    """Column whose cells all name splits, as far as they hold something; `""` without one.
+
+    The first of `SPLIT_COLUMNS`, else another that names training and a second split.
+    """
+    names = list(header)
+    splits: dict[str, set[str | None]] = {name: set() for name in names if name}
+    for row in rows:
+        for name, found in splits.items():
+            if cell := row.get(name, ""):
+                found.add(split_of(cell, short=True))
+    fits = [name for name, found in splits.items() if found and None not in found]
+    known = [name for name in SPLIT_COLUMNS if name in fits]
+    others = [name for name in fits if len(splits[name]) > 1 and "train" in splits[name]]
+    return next(iter((*known, *others)), "")
 
 
 def splits_of_stems(stems: Iterable[str]) -> list[str] | None:
