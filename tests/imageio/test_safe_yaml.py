@@ -6,7 +6,7 @@ import yaml
 from maskwright.config import TrainConfig, parse_settings, read_config
 from maskwright.data.readers.description import Description, read_description, write_description
 from maskwright.errors import ConfigError
-from maskwright.imageio import dump_yaml, parse_yaml, read_yaml
+from maskwright.imageio import dump_yaml, inline_yaml, parse_yaml, read_yaml
 from maskwright.planning.plan import comment
 
 BOMB = "a0: &a0 [x]\n" + "".join(
@@ -78,6 +78,15 @@ def test_plain_values_come_back_and_dates_stay_text():
     shared = [1]
     assert "&" not in dump_yaml({"a": shared, "b": shared})
     assert parse_settings(["loss=*x", "taps={a, a: b}"]) == {"loss": "*x", "taps": "{a, a: b}"}
+
+
+def test_one_line_holds_any_names_in_quotes_where_needed():
+    names = ["dent", "no", "5", "5_all", "", "[a]", "&b", "*a", "a,_b", "a: b", "#c", "ü x", "'"]
+    assert inline_yaml(names[:3]) == "[dent, 'no', '5']"
+    for value in (names, dict.fromkeys(names, "*/a b.png"), {0: "no", "#000000": "x"}, *names):
+        line = f"key: {inline_yaml(value)}"
+        assert "\n" not in line
+        assert parse_yaml(line) == {"key": value}
 
 
 @pytest.mark.parametrize("mark", ["\n", "\r", "\x85", "\u2028", "\u2029", "\x00", "\ud800"])

@@ -4,7 +4,9 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
+
+from maskwright.imageio import inline_yaml
 
 Item = TypeVar("Item")
 Key = TypeVar("Key")
@@ -139,6 +141,11 @@ class SkippedFile:
         """The file and the reason."""
         where = f" ({self.where})" if self.where else ""
         return self.reason if self.broken else f"{self.path}: {self.reason}{where}"
+
+
+def yaml_line(key: str, value: Any) -> str:
+    """Line of a data.yaml, as messages name it: `` `overlap: [dent, 'no']` ``."""
+    return f"`{key}: {inline_yaml(value)}`"
 
 
 def grouped(items: Iterable[Item], key: Callable[[Item], Key]) -> dict[Key, list[Item]]:

@@ -28,7 +28,7 @@ from maskwright.imageio.read import (
     read_mask,
     read_with_gaps,
 )
-from maskwright.imageio.safe_yaml import dump_yaml, parse_yaml, read_yaml
+from maskwright.imageio.safe_yaml import dump_yaml, inline_yaml, parse_yaml, read_yaml
 from maskwright.imageio.tables import plain_cell, table_text, whole_number, write_table
 from maskwright.imageio.write import write_image, write_mask
 
@@ -44,6 +44,7 @@ __all__ = [
     "check_start",
     "dump_yaml",
     "find_images",
+    "inline_yaml",
     "is_image",
     "list_images",
     "lock_folder",

@@ -51,6 +51,12 @@ def dump_yaml(values: Any, **options: Any) -> str:
     return str(yaml.dump(values, Dumper=_Dumper, sort_keys=False, **options))
 
 
+def inline_yaml(value: Any) -> str:
+    """YAML of plain values on one line, in quotes where it needs them: `[dent, 'no']`."""
+    text = dump_yaml(value, default_flow_style=True, allow_unicode=True, width=float("inf"))
+    return text.removesuffix("...\n").strip()
+
+
 class _Dumper(yaml.SafeDumper):
     """Writes no aliases."""
 

@@ -107,14 +107,14 @@ def test_overlapping_classes_are_a_doubt_that_an_order_settles(tmp_path):
     ("mask", "code", "settle"),
     [
         ("masks/{0}/{2}.png", "numbered_masks", "objects: instances"),
-        ("masks/{2}/{0}.png", "numbered_folders", "masks: 'masks/2/*.png'"),
-        ("{3}masks/{0}.png", "several_mask_folders", "masks: 'out/masks/*.png'"),
-        ("masks/{0}{4}.png", "masks_beside_classes", "masks: {edge: 'masks/*_edge.png'}"),
+        ("masks/{2}/{0}.png", "numbered_folders", "masks: masks/2/*.png"),
+        ("{3}masks/{0}.png", "several_mask_folders", "masks: out/masks/*.png"),
+        ("masks/{0}{4}.png", "masks_beside_classes", "masks: {edge: masks/*_edge.png}"),
         ("{1}s/{0}.png", "", ""),
         (
             "masks/task-{0}-annotation-{2}{0}-by-{2}-tag-dent-0.png",
             "several_annotations",
-            "masks: 'masks/*-by-2-*'",
+            "masks: masks/*-by-2-*",
         ),
     ],
 )
@@ -124,7 +124,7 @@ def test_masks_of_several_readings(tmp_path, mask, code, settle):
         for label, name in ((1, "mask"), (2, "label")):
             further = ("", "") if label == 1 else ("out/", "_edge")
             draw_mask(tmp_path / mask.format(number, name, label, *further), number, label)
-    code, settle = code or "several_mask_folders", settle or "masks: 'labels/*.png'"
+    code, settle = code or "several_mask_folders", settle or "masks: labels/*.png"
     (doubt,) = open_with_doubts(tmp_path).doubts
     assert doubt.code == code
     assert settle.replace("2", "1") in doubt.settle.replace("2", "1")

@@ -207,6 +207,7 @@ def test_more_than_a_tenth_left_over_is_a_doubt(tmp_path):
     check_labels(dataset, PLAIN, lambda n: labels_of(n) * (n < 10))
     (tmp_path / "data.yaml").write_text("unannotated: skip\n")
     check_labels(open_dataset(tmp_path), PLAIN, count=10)
+    (tmp_path / "data.yaml").unlink()
     rows = [f"images/{n}.png,{f'masks/{n}.png' if n < 10 else ''}" for n in range(COUNT)]
     (tmp_path / "manifest.csv").write_text("\n".join(["image,mask", *rows]))
     dataset = open_dataset(tmp_path / "manifest.csv")

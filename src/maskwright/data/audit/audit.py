@@ -72,7 +72,7 @@ def audit(source: DataSet | str | Path, *, group_by: str | None = None) -> Audit
         *_unusable(dataset, faults),
         *odd_files(dataset, [*usable, *spare]),
         *odd_masks(dataset, [*usable, *spare]),
-        *copied_masks(usable),
+        *copied_masks(dataset, usable),
         *odd_classes(classes),
         *odd_splits(usable),
         *find_leaks(dataset, usable),

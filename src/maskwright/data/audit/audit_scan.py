@@ -186,8 +186,7 @@ ADVICE = {
     "empty_mask": "See that nothing was forgotten there; images without any object are welcome "
     "where such images will come.",
     "one_class": "See that the values of the masks were understood; state them in data.yaml.",
-    "copied_mask": "See that the images are not copies or pictures of the masks; state where the "
-    "images lie under `images` in data.yaml.",
+    "copied_mask": "See that the images are not copies or pictures of the masks.",
     "class_never": "Remove it from the classes in data.yaml, or add images that show it.",
     "class_not_in_train": "Move images that show it to the training split, or unite the class with "
     "another.",

@@ -2,7 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -15,7 +15,8 @@ from maskwright.data.audit.audit_scan import (
     relative_name,
 )
 from maskwright.data.dataset import DataSet
-from maskwright.data.samples import counted, examples
+from maskwright.data.readers.folders.marks import glob_of
+from maskwright.data.samples import counted, examples, yaml_line
 from maskwright.labels import IGNORE_LABEL
 
 _RARE_SHARE = 0.01  # of the pixels: networks tend to leave out what is rarer
@@ -125,15 +126,24 @@ def odd_masks(dataset: DataSet, usable: Audited) -> Iterator[Finding]:
         yield from finding_on(code, severity, message, [each.name for each in members])
 
 
-def copied_masks(usable: Audited) -> Iterator[Finding]:
-    """Images that look like their own mask: an error where they are more than a tenth."""
+def copied_masks(dataset: DataSet, usable: Audited) -> Iterator[Finding]:
+    """Images that look like their own mask: an error where they are more than a tenth.
+
+    A warning where a manifest or data.yaml states which files are images and which are masks.
+    """
     copies = [each.name for each in usable if each.is_mask]
-    severity: Severity = "error" if len(copies) > _COPIED_SHARE * len(usable) else "warning"
-    message = (
-        f"{counted(len(copies), 'image')} of {len(usable):,} correlate with their mask like a "
-    )
-    message += "copy of it"
-    yield from finding_on("copied_mask", severity, message, copies)
+    stated = "manifest" in dataset.stated or dataset.stated.keys() >= {"images", "masks"}
+    many = len(copies) > _COPIED_SHARE * len(usable)
+    message = f"{counted(len(copies), 'image')} of {len(usable):,} correlate with their mask like a"
+    for found in finding_on("copied_mask", "warning", f"{message} copy of it", copies):
+        if stated or not many:
+            yield found
+            continue
+        images = glob_of([each.sample.image for each in usable], dataset.root)
+        masks = glob_of([mask for each in usable for mask in each.sample.masks], dataset.root)
+        lines = f"{yaml_line('images', images)} and {yaml_line('masks', masks)}"
+        advice = f"{found.advice} If not, as of scanned documents, write {lines} into data.yaml."
+        yield replace(found, severity="error", advice=advice)
 
 
 def _severity(odd: Audited, usable: Audited) -> Severity:

@@ -1,6 +1,6 @@
 """Masks whose classes a class map names: by their values, or by their order."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from maskwright.data.encodings.class_map import ClassEntry, ClassMap, is_background
@@ -11,7 +11,7 @@ from maskwright.data.encodings.evidence import (
     gray_encoding,
     join_values,
 )
-from maskwright.data.samples import Doubt, first_few
+from maskwright.data.samples import Doubt, first_few, yaml_line
 from maskwright.labels import IGNORE_LABEL
 
 
@@ -70,14 +70,10 @@ def _counted_from_one(class_map: ClassMap, present: set[int]) -> tuple[Doubt, ..
             f"The masks hold {join_values(sorted(present))}, but {class_map.source} gives the "
             f"value {background.value} to {background.name} and none to 0: its values may count "
             f"from 1 where the masks count from 0, or 0 may be background too.",
-            f"Write `values: {_inline(from_zero)}` into data.yaml, or `values: "
-            f"{_inline({**as_written, background.value: 'background'})}`.",
+            f"Write {yaml_line('values', from_zero)} into data.yaml, or "
+            f"{yaml_line('values', {**as_written, background.value: 'background'})}.",
         ),
     )
-
-
-def _inline(values: Mapping[int | None, str]) -> str:
-    return "{" + ", ".join(f"{value}: {name}" for value, name in values.items()) + "}"
 
 
 def name_classes(
@@ -131,8 +127,8 @@ def _first_name(class_map: ClassMap, used: Sequence[int]) -> Doubt:
         f"The masks hold {join_values(used)}, and {class_map.source} has {len(names)} names "
         f"without values, none of them a background: 0 may be {names[0]}, or background, so that "
         f"{names[0]} is 1.",
-        f"Write `classes: [{', '.join(names)}]` into data.yaml, or `classes: "
-        f"[{', '.join(['background', *names])}]`.",
+        f"Write {yaml_line('classes', names)} into data.yaml, or "
+        f"{yaml_line('classes', ['background', *names])}.",
     )
 
 

@@ -17,7 +17,7 @@ from maskwright.data.encodings.gray_masks import HALF
 from maskwright.data.parallel import in_threads
 from maskwright.data.readers.description import MULTILABEL, Description
 from maskwright.data.readers.stated_encoding import stated_value
-from maskwright.data.samples import Doubt, Sample, counted, examples, first_few
+from maskwright.data.samples import Doubt, Sample, counted, examples, first_few, yaml_line
 from maskwright.errors import ConfigError, DataError
 from maskwright.imageio import natural_key, read_mask
 from maskwright.labels import BACKGROUND_NAMES, IGNORE_LABEL, Color, Labels, parse_color
@@ -66,7 +66,9 @@ def read_class_files(
     doubts = _several_values(samples, contents, threshold, description)
     values: dict[Value, int] = {0: 0, 1: 1, **dict.fromkeys(ignored, IGNORE_LABEL)}
     encoding = Encoding("layers", values, threshold)
-    if description.overlap is None and not doubts:
+    if (
+        description.overlap is None and not doubts and all(names)
+    ):  # of masks without one, others ask
         doubts = _overlaps(samples, painted, encoding)
     explanation = (
         f"Each mask file shows one class ({first_few(painted, 8)}): what is "
@@ -188,6 +190,7 @@ def _overlaps(samples: Sequence[Sample], names: Sequence[str], encoding: Encodin
         return []
     (a, b), most = max(pairs.items(), key=lambda item: item[1])
     iou = most / (total[a, a] + total[b, b] - most)
+    order = sorted(names, key=lambda name: -total[name, name])  # else the large cover the small
     images = sum(any(n and x != y for (x, y), n in pixels.items()) for pixels in by_sample)
     twins = f" With an IoU of {iou:.2f}, they may be two masks of the same thing." * (iou > _TWIN)
     return [
@@ -196,7 +199,7 @@ def _overlaps(samples: Sequence[Sample], names: Sequence[str], encoding: Encodin
             f"Masks of several classes overlap in {counted(images, 'image')}, most those of {a} "
             f"and {b} ({most:,} px), but a pixel has one class.{twins}",
             f"Write `overlap: multilabel` into data.yaml if a pixel may belong to several, or "
-            f"`overlap: [{', '.join(names)}]`, in the order in which the classes are painted, the "
+            f"{yaml_line('overlap', order)}, in the order in which the classes are painted, the "
             f"last on top; or name one of them under `masks`.",
         )
     ]

@@ -23,19 +23,20 @@ _FURTHER_COLUMNS = ("instances", "spacing_mm", "classes", "field_of_view")
 
 MANIFEST_NAME = "manifest.csv"
 
+_OTHER_PLACES = ("images", "masks", "field_of_view", "pair_by", "annotations")
+
 
 def _recognize(place: Place) -> Recognition | None:
-    name = place.description and place.description.manifest
-    if name:
+    stated = place.description or Description()
+    if name := stated.manifest:
         drawn = bool(place.title)
         return Recognition(1.0, name, lambda: read_manifest(place.path / name, name, drawn))
-    if place.description is not None:
-        return None
     path = place.path / MANIFEST_NAME if place.path.is_dir() else place.path
-    if path.suffix.lower() != ".csv" or not path.is_file():
+    elsewhere = any(getattr(stated, key) is not None for key in _OTHER_PLACES)
+    if elsewhere or path.suffix.lower() != ".csv" or not path.is_file():
         return None
-    description = Description(manifest=path.name)
-    return Recognition(1.0, path.name, lambda: Place(str(path.parent), description))
+    described = stated.model_copy(update={"manifest": path.name})
+    return Recognition(1.0, path.name, lambda: Place(str(path.parent), described))
 
 
 MANIFEST = Reader("manifest", "a CSV manifest", "", _recognize)

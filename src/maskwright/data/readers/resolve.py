@@ -14,7 +14,7 @@ from maskwright.data.readers.annotations.tools.supervisely import SUPERVISELY
 from maskwright.data.readers.annotations.voc import VOC_XML
 from maskwright.data.readers.annotations.yolo import YOLO, is_yolo
 from maskwright.data.readers.base import Layout, Place, Reader, Recognition
-from maskwright.data.readers.description import FILE_NAMES, read_description
+from maskwright.data.readers.description import FILE_NAMES, Description, read_description
 from maskwright.data.readers.folders.reader import FOLDERS
 from maskwright.data.readers.folders.roles import image_folders
 from maskwright.data.readers.manifest import MANIFEST
@@ -44,14 +44,41 @@ _HOW_TO_STATE = (
 
 
 def _recognize_yaml(place: Place) -> Recognition | None:
-    if place.description is not None:
-        return None
-    path = place.path
+    file = None if place.description is not None else _yaml_of(place.path)
+    return None if file is None else Recognition(1.0, file.name, partial(_read_yaml, file))
+
+
+def _yaml_of(path: Path) -> Path | None:
+    """The file itself, or the one in a folder, where it is a data.yaml of ours."""
     for file in [path / name for name in FILE_NAMES] if path.is_dir() else [path]:
         is_yaml = file.suffix.lower() in {".yaml", ".yml"} and file.is_file()
         if is_yaml and not is_yolo(file):
-            return Recognition(1.0, file.name, partial(_read_yaml, file))
+            return file
     return None
+
+
+def _with_yaml_beside(place: Place, notes: list[Note]) -> Place:
+    """Place with what the data.yaml beside an opened file states, if it is on that file.
+
+    A note where it states other places, and is not used.
+    """
+    path = place.path
+    if not path.is_file() or _yaml_of(path) is not None:
+        return place
+    roots = [path.parent, *[path.parent.parent] * (path.parent.name == "annotations")]
+    if not (file := next(filter(None, map(_yaml_of, roots)), None)):
+        return place
+    described = _read_yaml(file)
+    root, description = described.path, described.description or Description()
+    listed = description.manifest
+    here = description.images is None and description.masks is None
+    if listed is not None and (root / listed).resolve() == path.resolve():
+        return described
+    if here and listed is None and root.resolve() in {each.resolve() for each in roots}:
+        return Place(place.source, description.model_copy(update={"annotations": None}))
+    text = f"{file} states other places than {path.name}, and is not used."
+    notes.append(Note("unused_yaml", text))
+    return place
 
 
 def _read_yaml(path: Path) -> Place:
@@ -76,8 +103,8 @@ READERS: tuple[Reader, ...] = (
 
 def list_samples(source: str | Path) -> tuple[Place, Layout]:
     """Recognize what `open_dataset` is given, and list its samples; `DataError` if it has none."""
-    place = Place(str(source))
     notes: list[Note] = []
+    place = _with_yaml_beside(Place(str(source)), notes)
     while isinstance(result := _read(place, notes), Place):  # converted, or described elsewhere
         place = result
     layout = result

@@ -1,12 +1,13 @@
 """What annotations leave open: objects with boxes only, images without or with several of them."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from maskwright.data.readers.annotations.base import AnnotatedImage, Annotations, has_box_only
 from maskwright.data.readers.annotations.shapes import Box
-from maskwright.data.samples import Doubt, Note, counted, grouped
+from maskwright.data.samples import Doubt, Note, counted, grouped, yaml_line
 from maskwright.errors import DataError
 
 _DRAW_BOXES = "`boxes: draw` in data.yaml draws boxes as the objects"
@@ -99,3 +100,27 @@ def settle_unannotated(
                 "`unannotated: skip` leaves them out.",
             )
         )
+
+
+def note_overlaps(
+    images: Sequence[Counter[tuple[str, str]]], names: Sequence[str]
+) -> Iterator[Note]:
+    """Note on pixels of objects of several classes, of which the mask shows one.
+
+    `images` are the pixels that objects of a class lose to those of another, and those of each
+    class with itself.
+    """
+    total = sum(images, Counter[tuple[str, str]]())
+    pairs = {pair: pixels for pair, pixels in total.items() if pair[0] != pair[1]}
+    if not pairs:
+        return
+    (below, above), most = max(pairs.items(), key=lambda item: item[1])
+    number = sum(any(a != b for a, b in each) for each in images)
+    order = sorted(names, key=lambda name: -total[name, name])  # else the large cover the small
+    yield Note(
+        "overlapping_objects",
+        f"Objects of several classes overlap in {counted(number, 'image')}, most those of {above} "
+        f"and {below} ({most:,} px); masks of classes show the one that is listed later. "
+        f"`overlap: multilabel` in data.yaml keeps both, {yaml_line('overlap', order)} states the "
+        f"order, the last on top.",
+    )

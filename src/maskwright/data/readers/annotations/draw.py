@@ -18,10 +18,11 @@ from maskwright.data.readers.annotations.base import (
     Annotations,
     is_background,
 )
+from maskwright.data.readers.annotations.doubts import note_overlaps
 from maskwright.data.readers.annotations.shapes import Box, Polygons
 from maskwright.data.readers.description import MULTILABEL, described_labels
 from maskwright.data.readers.manifest import relative_path, write_described
-from maskwright.data.samples import Doubt, Note, Sample, counted, unique_ids
+from maskwright.data.samples import Doubt, Note, Sample, unique_ids
 from maskwright.errors import ConfigError, DataError
 from maskwright.imageio import read_header, write_mask, write_table, write_text
 from maskwright.instances import Instances
@@ -65,7 +66,8 @@ def draw_all(
         write_table(folder / "regions.csv", ("image", "region", "label"), rows)
     notes = [*annotations.remarks, *annotations.notes()]
     if annotations.overlap is None:
-        notes += _overlap_notes([each for each in results if isinstance(each, _DrawnImage)])
+        overlaps = [each.overlaps for each in results if isinstance(each, _DrawnImage)]
+        notes += note_overlaps(overlaps, _painted(labels))
     stated = described_labels(labels) | {"ignore": [IGNORE_LABEL]}
     remarks = [f"Drawn from {source}.", *map(str, notes)]
     write_described(folder, samples, stated, remarks)
@@ -92,7 +94,8 @@ def _size(image: AnnotatedImage) -> tuple[int, int]:
 class _DrawnImage:
     """Sample of an image, its objects, names of those without a pixel.
 
-    `overlaps` are the pixels that objects of one class lose to those of another on top of them.
+    `overlaps` are the pixels that objects of one class lose to those of another on top of them, and
+    those of each class with itself.
     """
 
     sample: Sample
@@ -138,6 +141,7 @@ def _draw(
                     covered[[label, background, IGNORE_LABEL]] = 0
                     for other in np.flatnonzero(covered):
                         overlaps[labels.names[other], each.class_name] += int(covered[other])
+                    overlaps[each.class_name, each.class_name] += int(np.count_nonzero(inside))
                     classes[inside & (ranks[classes] <= ranks[label])] = label
                 masks.append(_Drawn(each, label, *_cropped(inside)))
     except DataError as error:
@@ -159,7 +163,7 @@ def _ranks(labels: Labels, order: Sequence[str] | None) -> np.ndarray:
     """
     ranks = np.zeros(256, np.uint8)
     if order is not None and order != MULTILABEL:
-        names = [name for name in labels.names if name != labels.names[labels.background or 0]]
+        names = _painted(labels)
         if sorted(order) != sorted(names):
             raise ConfigError(
                 f"data.yaml states the order {', '.join(order)[:200]} under `overlap`; expected "
@@ -169,21 +173,8 @@ def _ranks(labels: Labels, order: Sequence[str] | None) -> np.ndarray:
     return ranks
 
 
-def _overlap_notes(drawn: Sequence[_DrawnImage]) -> list[Note]:
-    """Note on pixels of objects of several classes, of which the mask shows one."""
-    images = [each.overlaps for each in drawn if each.overlaps]
-    if not images:
-        return []
-    (below, above), pixels = sum(images, Counter[tuple[str, str]]()).most_common(1)[0]
-    return [
-        Note(
-            "overlapping_objects",
-            f"Objects of several classes overlap in {counted(len(images), 'image')}, most those "
-            f"of {above} and {below} ({pixels:,} px); masks of classes show the one that is "
-            f"listed later. `overlap: multilabel` in data.yaml keeps both, "
-            f"`overlap: [{below}, {above}, …]` states the order, the last on top.",
-        )
-    ]
+def _painted(labels: Labels) -> list[str]:
+    return [name for name in labels.names if name != labels.names[labels.background or 0]]
 
 
 @dataclass

@@ -38,7 +38,8 @@ class MaskFolders:
         for folder in masks:
             for word in set(folder.words):
                 self._by_word.setdefault(word, []).append(folder)
-        self._owners = Counter(c.folder.path for source in sources for c in self.same(source))
+        same = ({c.folder.path for c in self.same(source)} for source in sources)
+        self._owners = Counter(path for paths in same for path in paths)
 
     def same(self, source: Folder) -> list[MaskFolder]:
         """Folders with the same words and the same split, else with a split on one side only."""

@@ -2,13 +2,12 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from maskwright.data.readers.folders.marks import Pair, annotation_of, glob_of
-from maskwright.data.samples import Doubt, Sample, first_few, grouped, join_words
+from maskwright.data.samples import Doubt, Sample, first_few, grouped, join_words, yaml_line
 
-_MAX_PATTERNS = 6
 _FEW_IMAGES = 4  # fewer may hold equal numbers of objects by chance
 
 
@@ -32,18 +31,14 @@ def doubt_splits(samples: Sequence[Sample], root: Path) -> Doubt:
         split: sorted({glob_of([s.image], root).rpartition("/")[0] + "/*" for s in members})
         for split, members in folders.items()
     }
-    shown = ", ".join(
-        f"{split}: [{', '.join(repr(p) for p in each[:_MAX_PATTERNS])}]"
-        for split, each in patterns.items()
-    )
     others = [s for s in samples if s.split is None]
     names = sorted({s.image.parent.relative_to(root).as_posix() for s in others})
     return Doubt(
         "unstated_split",
         f"{len(others)} images in {first_few(names, 4)} are in no split, while others are in "
         f"{first_few(sorted({s.split for s in samples if s.split}), 4)}: to be trained on, or not.",
-        f"State the splits in data.yaml, such as `splits: {{{shown}}}`, with train, val or test "
-        f"for what is to be used as such; what is in none is skipped.",
+        f"State the splits in data.yaml, such as {yaml_line('splits', patterns)}, with train, val "
+        f"or test for what is to be used as such; what is in none is skipped.",
     )
 
 
@@ -60,7 +55,8 @@ def doubt_annotations(pairs: Sequence[Pair], root: Path) -> Iterator[Doubt]:
             "several_annotations",
             f"{pair.image.name} has masks of several annotations "
             f"({join_words(annotations, ' and ')}), of which one is to be used.",
-            f"Name those of one under `masks` in data.yaml, such as `masks: '{folder}/*{end}-*'`.",
+            f"Name those of one under `masks` in data.yaml, such as "
+            f"{yaml_line('masks', f'{folder}/*{end}-*')}.",
         )
         return
 
@@ -71,26 +67,27 @@ def doubt_folders(pairs: Sequence[Pair], images: int, root: Path) -> Doubt:
     for pair in pairs:
         for mask, mark in zip(pair.masks, pair.marks, strict=True):
             files[" ".join(filter(None, (mark.extra, mark.title)))].append(mask)
-    lines = [f"`masks: {glob_of(paths, root)!r}`" for paths in files.values()]
-    chosen = ", ".join(f"{title}: {glob_of(paths, root)!r}" for title, paths in files.items())
+    globs = {title: glob_of(paths, root) for title, paths in files.items()}
+    lines = [yaml_line("masks", glob) for glob in globs.values()]
     return Doubt(
         "several_mask_folders",
         f"{images} images have a mask in each of the folders {', '.join(files)}: other masks of "
         f"the same, or other classes.",
-        f"Write {join_words(lines, ' or ')} into data.yaml, or, of classes, `masks: {{{chosen}}}`.",
+        f"Write {join_words(lines, ' or ')} into data.yaml, or, of classes, "
+        f"{yaml_line('masks', globs)}.",
     )
 
 
 def doubt_numbered_folders(globs: Mapping[str, str]) -> Doubt:
     """Doubt about folders of masks that only have numbers; `globs` are those of their files."""
-    lines = ", ".join(f"class_{n}: {glob!r}" for n, glob in list(globs.items())[:_MAX_PATTERNS])
+    classes = {f"class_{number}": glob for number, glob in globs.items()}
     first = next(iter(globs.values()))
     return Doubt(
         "numbered_folders",
         f"Masks of the same images lie in the folders {', '.join(globs)}: classes, or masks of "
         f"several annotators.",
-        f"Write `masks: {{{lines}}}` into data.yaml for classes, with their names, or "
-        f"`masks: {first!r}` for one of them.",
+        f"Write {yaml_line('masks', classes)} into data.yaml for classes, with their names, or "
+        f"{yaml_line('masks', first)} for one of them.",
     )
 
 
@@ -102,28 +99,28 @@ def doubt_numbers(pairs: Sequence[Pair], root: Path) -> Iterator[Doubt]:
     if len(multiple) < max(_FEW_IMAGES, len(pairs)) or len(endings) > 1 or not numbered:
         return
     files = list(zip(*(pair.masks for pair in multiple), strict=True))
-    shown = ", ".join(
-        f"class_{n}: {glob_of(paths, root)!r}" for n, paths in enumerate(files[:_MAX_PATTERNS], 1)
-    )
+    classes = {f"class_{n}": glob_of(paths, root) for n, paths in enumerate(files, 1)}
     yield Doubt(
         "numbered_masks",
-        f"Every image has {len(files)} masks with the same numbers: objects, or classes.",
+        f"Every image has {len(files)} masks with the same numbers: objects, classes, or masks of "
+        f"several annotators.",
         f"Write `objects: instances` into data.yaml for one object a file, `objects: united` "
-        f"to unite them, or `masks: {{{shown}}}` for classes, with their names.",
+        f"to unite them, {yaml_line('masks', classes)} for classes, with their names, or "
+        f"{yaml_line('masks', classes['class_1'])} for one of them.",
     )
 
 
-def doubt_others(others: Sequence[Path], names: Iterable[str], shown: str, root: Path) -> Doubt:
-    """Doubt about masks beside those of single classes; `shown` are the globs of the latter."""
+def doubt_others(others: Sequence[Path], globs: Mapping[str, str], root: Path) -> Doubt:
+    """Doubt about masks beside those of single classes; `globs` are those of the latter."""
     pattern = glob_of(others, root)
     start, star, end = pattern.rpartition("*")
     patterns = [pattern, f"{start}*[0-9]{end}"] if star else [pattern]
     fits = [p for p in patterns if {*root.glob(p)} == {*others}]
-    alone = f"`masks: {fits[0]!r}`" if fits else "the pattern of those under `masks`"
+    alone = yaml_line("masks", fits[0]) if fits else "the pattern of those under `masks`"
     return Doubt(
         "masks_beside_classes",
-        f"Beside the masks of single classes ({first_few(list(names), 4)}), there are masks of no "
+        f"Beside the masks of single classes ({first_few(list(globs), 4)}), there are masks of no "
         f"class that is named, such as {others[0].name}.",
-        f"Write {alone} into data.yaml to use those alone, or `masks: {{{shown}}}` to use the "
-        f"others.",
+        f"Write {alone} into data.yaml to use those alone, or {yaml_line('masks', globs)} to use "
+        f"the others.",
     )

@@ -195,7 +195,8 @@ def short_names(marks: Iterable[Mark]) -> dict[str, str]:
 
 def glob_of(files: Sequence[Path], root: Path) -> str:
     """Glob, relative to a folder, that fits the files: parts that differ become `*`."""
-    rows = [file.relative_to(root).parts for file in files]
+    inside = (file.relative_to(root) if file.is_relative_to(root) else file for file in files)
+    rows = [file.parts for file in inside]
     if len({len(row) for row in rows}) != 1:
         return "**/*" + _varying([file.name for file in files])
     return "/".join(_varying(column) for column in zip(*rows, strict=True))

@@ -13,9 +13,10 @@ from maskwright.data.readers.description import Description
 from maskwright.data.readers.folders.class_pages import num_layers, split_layers
 from maskwright.data.readers.folders.doubts import doubt_shifted, doubt_splits
 from maskwright.data.readers.folders.marks import Pair
+from maskwright.data.readers.folders.pair_matching import split_folder
 from maskwright.data.readers.folders.pairs import Pairing, pair_folders
 from maskwright.data.readers.folders.paths import labels_and_cases
-from maskwright.data.readers.folders.roles import Folder, image_folders
+from maskwright.data.readers.folders.roles import Folder, image_folders, role_of_file
 from maskwright.data.readers.folders.variants import resolve_variants
 from maskwright.data.readers.splits.split_files import split_by_lists
 from maskwright.data.readers.splits.split_words import splits_of_stems
@@ -76,9 +77,17 @@ def _folders(root: Path, description: Description) -> list[Folder]:
     ]
     roles = {folder.path: folder.role for folder in every}
     folders = _without(_stated(root, every, images or ".", "image"), mask_folders + views)
-    if images is None:  # folders of other masks are none of images
+    if images is None:  # folders of other masks are none of images, and so are masks beside these
         folders = [f for f in folders if roles.get(f.path) not in {"mask", "objects"}] or folders
+        shared = {folder.path for folder in mask_folders}
+        folders = [_images_alone(f) if f.path in shared else f for f in folders]
     return folders + mask_folders + views
+
+
+def _images_alone(folder: Folder) -> Folder:
+    """Folder without the files whose names are those of masks."""
+    named = tuple(path for path in folder.files if role_of_file(path) == "image")
+    return replace(folder, files=named or tuple(split_folder(folder.files)[0]))
 
 
 def _without(folders: Sequence[Folder], others: Sequence[Folder]) -> list[Folder]:

@@ -13,7 +13,7 @@ from maskwright.data.readers.folders.doubts import (
     doubt_others,
 )
 from maskwright.data.readers.folders.marks import Mark, MarkKind, Pair, glob_of, short_names
-from maskwright.data.samples import Doubt, Note
+from maskwright.data.samples import Doubt, Note, first_few
 
 _MAX_SHOWN = 6
 
@@ -164,8 +164,8 @@ def _as_classes(result: Variants, names: Sequence[str], root: Path) -> None:
     globs = {name: glob_of(files[name], root) for name in short.values()}
     if all(name.isdecimal() for name in globs):
         result.doubts.append(doubt_numbered_folders(globs))
-    shown = ", ".join(f"{name}: {glob!r}" for name, glob in list(globs.items())[:_MAX_SHOWN])
     if others:
-        result.doubts.append(doubt_others(others, globs, shown, root))
+        result.doubts.append(doubt_others(others, globs, root))
+    shown = first_few([f"{name}: {glob!r}" for name, glob in globs.items()], _MAX_SHOWN)
     text = f"Each mask file holds one class, which its name or folder states: {shown}."
     result.notes.append(Note("class_files", text))

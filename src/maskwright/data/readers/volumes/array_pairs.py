@@ -11,7 +11,7 @@ from maskwright.data.readers.folders.roles import parse_folder_name
 from maskwright.data.readers.tables import GROUP_COLUMNS
 from maskwright.data.readers.volumes.array_files import ArrayRef, list_arrays
 from maskwright.data.readers.volumes.axes import Axes, readings
-from maskwright.data.samples import Doubt, Note, first_few, grouped
+from maskwright.data.samples import Doubt, Note, first_few, grouped, yaml_line
 from maskwright.errors import DataError
 
 _IDS = {"id", "name", "filename"}
@@ -63,8 +63,9 @@ def pair_arrays(
                 Doubt(
                     "several_arrays",
                     f"{found[0].images} with {found[0].masks} fit together, and {other} too.",
-                    f"Name those to use in data.yaml, as in `images: {_name(found[0].images)}` "
-                    f"and `masks: {_name(found[0].masks)}`.",
+                    f"Name those to use in data.yaml, as in "
+                    f"{yaml_line('images', _name(found[0].images))} and "
+                    f"{yaml_line('masks', _name(found[0].masks))}.",
                 )
             )
         pairs += found[:1]

@@ -1,5 +1,6 @@
 """Reader of DICOM series with segmentations (SEG) or contours (RTSTRUCT), which become slices."""
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -20,7 +21,7 @@ from maskwright.data.readers.volumes.dicom_series import (
     modality_of,
 )
 from maskwright.data.readers.volumes.volume import Volume, write_volumes
-from maskwright.data.samples import Doubt, Note, counted, examples, first_few
+from maskwright.data.samples import Doubt, Note, counted, examples, first_few, yaml_line
 from maskwright.errors import ConfigError, DataError
 from maskwright.imageio.dicom.files import read_dicom
 from maskwright.imageio.dicom.image import dicom_frame
@@ -67,15 +68,13 @@ def _read(place: Place, files: Sequence[Path]) -> Place:
 
 @dataclass
 class _Drawing:
-    """Classes in the order in which they are drawn, and what came to light while drawing.
-
-    `apart` where each of them is drawn by itself, as data.yaml states how they overlap.
-    """
+    """Classes in the order of drawing, each `apart` where overlaps are stated, and their pixels."""
 
     names: tuple[str, ...]
     is_stated: bool
     apart: bool
-    overlaps: dict[tuple[str, str], int] = field(default_factory=dict)
+    areas: Counter[str] = field(default_factory=Counter)
+    overlaps: Counter[tuple[str, str]] = field(default_factory=Counter)
 
 
 def _write(place: Place, files: Sequence[Path], folder: Path) -> list[Note | Doubt]:
@@ -184,8 +183,8 @@ def _slices(
         before = labels[number][inside]
         for other in np.unique(before[(before > 0) & (before != label)]).tolist():
             pair = (drawing.names[other], drawing.names[label])
-            count = int((before == other).sum())
-            drawing.overlaps[pair] = drawing.overlaps.get(pair, 0) + count
+            drawing.overlaps[pair] += int((before == other).sum())
+        drawing.areas[drawing.names[label]] += int(inside.sum())
         labels[number][inside] = label
     return read_slices(series), labels
 
@@ -204,14 +203,15 @@ def _overlaps(drawing: _Drawing) -> list[Doubt]:
     if drawing.is_stated or drawing.apart or not drawing.overlaps:
         return []
     (first, second), count = max(drawing.overlaps.items(), key=lambda item: item[1])
-    order = ", ".join(drawing.names)
+    names = [drawing.names[0], *sorted(drawing.names[1:], key=lambda n: -drawing.areas[n])]
     return [
         Doubt(
             "overlapping_segments",
             f"Segments overlap, as {first} and {second} in {counted(count, 'pixel')}; each pixel "
             f"has one class here.",
             f"Write `overlap: multilabel` into data.yaml if a pixel may belong to several, or the "
-            f"order in which they are drawn, later ones on top, as in `classes: [{order}]`; "
+            f"order in which they are drawn, later ones on top, as in "
+            f"{yaml_line('classes', names)}; "
             f"segments that are not named are left out.",
         )
     ]

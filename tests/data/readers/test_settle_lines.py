@@ -1,0 +1,103 @@
+"""Each line that a message offers for data.yaml settles what it is about, written as it stands."""
+
+import re
+
+import numpy as np
+import pytest
+
+from drawing_classes import COUNT, draw_image, draw_mask, labels_of
+from drawing_mask_sets import circles, state
+from drawing_samples import draw
+from maskwright.data import open_dataset
+from maskwright.data.audit.audit import audit
+from maskwright.data.opening import open_with_doubts
+from maskwright.imageio import parse_yaml
+
+
+def offered(source, code):
+    """Lines for data.yaml that the one doubt about a data set offers."""
+    (doubt,) = open_with_doubts(source).doubts
+    assert doubt.code == code
+    return re.findall(r"`(\w+: [^`]+)`", doubt.settle)
+
+
+def test_a_data_yaml_without_places_goes_with_a_manifest(tmp_path):
+    rows = ["image,mask"]
+    for n in range(COUNT):
+        draw_image(tmp_path / f"{n}.png", n)
+        draw(tmp_path / f"{n}_numbers.png", circles(n))
+        rows.append(f"{n}.png,{n}_numbers.png")
+    (tmp_path / "manifest.csv").write_text("\n".join(rows))
+    lines = offered(tmp_path, "objects_or_classes")
+    for line, classes in zip(lines, (2, 9), strict=True):
+        state(tmp_path, line)
+        for source in (tmp_path, tmp_path / "manifest.csv"):
+            dataset = open_dataset(source)
+            assert dataset.layout == "manifest manifest.csv"
+            assert dataset.labels.num_classes == classes
+    state(tmp_path, "images: '?.png'\nmasks: '*_numbers.png'")
+    dataset = open_with_doubts(tmp_path / "manifest.csv")
+    assert "unused_yaml" in [note.code for note in dataset.notes]
+    assert dataset.layout == "manifest manifest.csv"
+
+
+def test_names_that_yaml_would_read_otherwise_are_in_quotes(tmp_path):
+    names = ("no", "[a], b", "&5", "7")  # from the smallest to the largest
+    rows = ["image\tmask\tclasses"]
+    for n in range(COUNT):
+        draw_image(tmp_path / f"{n}.png", n)
+        for size in range(1, 5):
+            mask = np.zeros((64, 64), np.uint8)
+            mask[: 8 * size, : 8 * size] = 255
+            draw(tmp_path / f"{n}_{size}.png", mask)
+        masks = ";".join(f"{n}_{size}.png" for size in range(1, 5))
+        rows.append(f"{n}.png\t{masks}\t{';'.join(names)}")
+    (tmp_path / "manifest.csv").write_text("\n".join(rows))
+    multilabel, order = offered(tmp_path, "overlapping_classes")
+    assert parse_yaml(order) == {"overlap": [*reversed(names)]}
+    assert open_dataset(state(tmp_path, multilabel)).multilabel
+    dataset = open_dataset(state(tmp_path, order))
+    labels = dataset.read_mask(dataset.samples[0])
+    assert [dataset.labels.names[labels[8 * n, 8 * n]] for n in range(4)] == [*names]
+
+
+def test_masks_in_a_folder_for_each_image_are_classes_as_stated(tmp_path):
+    for n in range(COUNT):
+        draw_image(tmp_path / f"case{n}" / "image.png", n)
+        for label in (1, 2, 3):
+            draw_mask(tmp_path / f"case{n}" / f"task01_seg0{label}.png", n, label)
+    *objects, classes, single = offered(tmp_path, "numbered_masks")
+    assert objects == ["objects: instances", "objects: united"]
+    dataset = open_dataset(state(tmp_path, classes))
+    assert dataset.labels.names == ("background", "class_1", "class_2", "class_3")
+    for sample in dataset.samples:
+        number = int(sample.image.parent.name[4:])
+        assert (dataset.read_mask(sample) == labels_of(number)).all()
+    dataset = open_dataset(state(tmp_path, single))
+    assert {sample.masks[0].name for sample in dataset.samples} == {"task01_seg01.png"}
+
+
+@pytest.mark.parametrize("images", ["images: '*/image.png'\n", ""])
+def test_files_named_after_classes_beside_their_image_are_classes_as_stated(tmp_path, images):
+    for n in range(COUNT):
+        draw_image(tmp_path / str(n) / "image.png", n)
+        for label, name in ((1, "dent"), (2, "rust"), (3, "hole")):
+            draw_mask(tmp_path / str(n) / f"{name}.png", n, label)
+    state(tmp_path, f"{images}masks: {{dent: '*/dent.png', rust: '*/rust.png'}}")
+    dataset = open_dataset(tmp_path)
+    assert dataset.labels.names == ("background", "dent", "rust")
+    for sample in dataset.samples:
+        labels = labels_of(int(sample.image.parent.name))
+        assert (dataset.read_mask(sample) == labels * (labels < 3)).all()
+
+
+def test_images_that_look_like_their_masks_are_none_where_both_are_stated(tmp_path):
+    for n in range(COUNT):
+        mask = (labels_of(n) > 0).astype(np.uint8)
+        draw(tmp_path / "images" / f"{n}.png", 230 - 200 * mask)
+        draw(tmp_path / "masks" / f"{n}.png", mask * 255)
+    (error,) = (f for f in audit(tmp_path).findings if f.code == "copied_mask")
+    assert error.severity == "error"
+    state(tmp_path, "\n".join(re.findall(r"`(\w+: [^`]+)`", error.advice)))
+    (told,) = (f for f in audit(tmp_path).findings if f.code == "copied_mask")
+    assert told.severity == "warning"
