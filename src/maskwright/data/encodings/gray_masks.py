@@ -15,7 +15,7 @@ from maskwright.data.encodings.evidence import (
     join_values,
 )
 from maskwright.data.encodings.named_masks import name_classes, valued_masks
-from maskwright.data.samples import Doubt
+from maskwright.data.samples import Doubt, yaml_line
 from maskwright.errors import DataError
 from maskwright.labels import MAX_CLASSES
 
@@ -137,8 +137,8 @@ def _void_or_class(plain: Sequence[int], void: int) -> Doubt:
         "void_or_class",
         f"The masks hold {join_values(plain)}, which are no consecutive label indices, and {void}: "
         f"this may be void, which is ignored, or a class like the others.",
-        f"Write `classes: [{', '.join(names)}]` into data.yaml, or other names, for {void} to be "
-        f"ignored, or `classes: [{', '.join([*names, f'class_{void}'])}]`.",
+        f"Write {yaml_line('classes', names)} into data.yaml, or other names, for {void} to be "
+        f"ignored, or {yaml_line('classes', [*names, f'class_{void}'])}.",
     )
 
 

@@ -52,7 +52,7 @@ def _doubt(layout: Layout, maskless: int) -> None:
     where = "State the places of images and masks in data.yaml, such as `images: FOLDER` and "
     where += "`masks: FOLDER`"
     if any(file.where for file in left):
-        where = "Correct the names in the manifest, which `manifest: FILE` in data.yaml states"
+        where = "Correct the names in the manifest"
     layout.doubts.append(
         Doubt(
             "left_over",

@@ -82,7 +82,7 @@ def read_manifest(path: Path, name: str | None = None, converted: bool = False) 
         layout.note("splits", f"Splits are the column {splits!r} of {name}.")
     unstated = [sample for sample in layout.samples if sample.split is None]
     if 0 < len(unstated) < len(layout.samples):
-        layout.doubts.append(_doubt_empty(unstated, "" if converted else splits, name))
+        layout.doubts.append(_doubt_empty(unstated, "" if converted else splits))
     if cases not in {"", "case"}:
         layout.note("cases", f"Cases are the column {cases!r} of {name}.")
     if empty := [sample for sample in layout.samples if not sample.masks]:
@@ -91,14 +91,14 @@ def read_manifest(path: Path, name: str | None = None, converted: bool = False) 
     return layout
 
 
-def _doubt_empty(unstated: Sequence[Sample], column: str, name: str) -> Doubt:
+def _doubt_empty(unstated: Sequence[Sample], column: str) -> Doubt:
     """Doubt about images in no split; `column` of the table is `""` where nobody can fill it."""
     settle = "Write `splits: {}` into data.yaml for splits that are drawn, or the names or "
     settle += "patterns of the images of each split, such as `splits: {train: ['a*'], test: [b]}`."
     if column:
         settle = f"Fill the column {column!r}, with another word than train, val and test for "
-        settle += f"what is not to be used; or write `manifest: {name}` and `splits: {{}}` into "
-        settle += "data.yaml for splits that are drawn."
+        settle += f"what is not to be used; or write `splits: {{}}` into data.yaml for splits "
+        settle += "that are drawn."
     return Doubt(
         "unstated_split",
         f"{counted(len(unstated), 'image')} in no split, such as {unstated[0].image.name}, while "

@@ -158,5 +158,5 @@ def test_columns_of_manifests_that_name_splits_are_splits(folder, column):
         "\n".join([f"image,mask,{column}", *rows[:9], "images/009.jpg,masks/009.png,"])
     )
     assert codes(open_with_doubts(manifest)) == ["unstated_split"]
-    (folder / "data.yaml").write_text("manifest: manifest.csv\nsplits: {}\n")
+    (folder / "data.yaml").write_text("splits: {}\n")
     assert codes(open_with_doubts(folder)) == []

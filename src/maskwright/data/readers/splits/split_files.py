@@ -10,7 +10,7 @@ from maskwright.data.readers.base import Layout
 from maskwright.data.readers.splits.sample_index import SampleIndex
 from maskwright.data.readers.splits.split_lists import SplitList, find_lists, read_list
 from maskwright.data.readers.splits.split_words import split_of
-from maskwright.data.samples import Doubt, SkippedFile, counted, examples, grouped
+from maskwright.data.samples import Doubt, SkippedFile, counted, examples, grouped, yaml_line
 from maskwright.errors import DataError
 
 SPLIT_DOUBTS = frozenset({"unstated_split", "split_names", "split_folds", "splits_overlap"})
@@ -97,7 +97,7 @@ def _take_cases(layout: Layout, cases: Mapping[str, str]) -> None:
 def _stating(lists: Sequence[SplitList], root: Path) -> str:
     """Line of data.yaml that states lists."""
     files = {each.split: each.path.relative_to(root).as_posix() for each in lists}
-    return f"`splits: {{{', '.join(f'{split}: {file!r}' for split, file in files.items())}}}`"
+    return yaml_line("splits", files)
 
 
 def _doubt_names(
