@@ -97,7 +97,7 @@ def _doubt_empty(unstated: Sequence[Sample], column: str) -> Doubt:
     settle += "patterns of the images of each split, such as `splits: {train: ['a*'], test: [b]}`."
     if column:
         settle = f"Fill the column {column!r}, with another word than train, val and test for "
-        settle += f"what is not to be used; or write `splits: {{}}` into data.yaml for splits "
+        settle += "what is not to be used; or write `splits: {}` into data.yaml for splits "
         settle += "that are drawn."
     return Doubt(
         "unstated_split",
