@@ -172,7 +172,7 @@ def run(cases: Sequence[str], kills: int, place: Path, jobs: int = 1) -> Iterato
 
     def run_case(name: str) -> None:
         try:
-            folder = place / name
+            folder = place / str(cases.index(name))  # short, as names of sockets in it are
             if name == STORE:
                 for ended in kill_servers(folder, kills):
                     outcomes.put(Outcome(name, *ended))
