@@ -8,7 +8,7 @@ from maskwright.tasks.registry import TASKS
 
 SUPPORTED = {
     "semantic": {"flips", "probabilities", "large", "polygons"},
-    "multilabel": {"flips", "probabilities"},
+    "multilabel": {"flips", "probabilities", "large", "polygons"},
     "instances": {"classes"},
     "regions": {"flips", "masks", "group_by", "heat"},
 }
