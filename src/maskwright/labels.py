@@ -34,6 +34,7 @@ _PALETTE = bytes.fromhex(
     "E69F00 56B4E9 009E73 F0E442 D55E00 0072B2 CC79A7 "
     "911EB4 800000 00FF00 FABED4 00FFFF 808000 000080 FF0000 DCBEFF AA6E28 AAFFC3 FF00FF FFFAC8"
 )
+_EXACT_IN_FLOAT32 = 2**24
 BACKGROUND_NAMES = frozenset({"background", "bg", "_background_", "unlabeled", "unlabelled"})
 
 
@@ -98,7 +99,7 @@ class Labels:
         result = np.array(image, np.uint8, order="C")
         foreground = np.zeros(labels.shape, np.uint8)
         values = np.arange(256)[:, None]
-        for label in np.flatnonzero(cv2.calcHist([labels], [0], None, [256], [0, 256])):
+        for label in np.flatnonzero(label_counts(labels)):
             if label in (IGNORE_LABEL, self.background):
                 continue
             inside = (labels == label).view(np.uint8)
@@ -121,6 +122,14 @@ class Labels:
     def from_dict(cls, values: Mapping[str, Any]) -> "Labels":
         """Labels from the result of `to_dict`."""
         return cls.create(values["names"], [parse_color(text) for text in values["colors"]])
+
+
+def label_counts(labels: np.ndarray) -> np.ndarray:
+    """Number of pixels of each label, int64 `(256,)`, in a mask uint8 of any shape."""
+    # OpenCV takes a fraction of the time and memory of `np.bincount`, but counts in float32.
+    bands = np.array_split(labels.reshape(-1, 1), labels.size // _EXACT_IN_FLOAT32 + 1)
+    counts = [cv2.calcHist([band], [0], None, [256], [0, 256]) for band in bands]
+    return np.sum(counts, axis=0, dtype=np.float64).ravel().astype(np.int64)
 
 
 def layer_values(layer: np.ndarray) -> np.ndarray:

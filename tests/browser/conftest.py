@@ -4,7 +4,10 @@ import shutil
 from pathlib import Path
 
 import pytest
-from browsing import WIDE
+from browser_models import browser_models
+from browsing import WIDE, served
+
+from maskwright.serving import create_app
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 
@@ -27,6 +30,19 @@ def browser():
         chromium = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
         yield chromium
         chromium.close()
+
+
+@pytest.fixture(scope="module")
+def keep(tmp_path_factory):
+    """Folder of the training data that the page keeps."""
+    return tmp_path_factory.mktemp("kept")
+
+
+@pytest.fixture(scope="module")
+def site(keep):
+    """Address of a server of the models of these tests."""
+    with served(create_app(browser_models(), keep=keep, on_record=lambda _: None)) as address:
+        yield address
 
 
 @pytest.fixture

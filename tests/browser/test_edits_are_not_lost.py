@@ -19,11 +19,6 @@ MOVED = np.roll(picture(), 40, axis=1)
 
 
 @pytest.fixture(scope="module")
-def keep(tmp_path_factory):
-    return tmp_path_factory.mktemp("kept")
-
-
-@pytest.fixture(scope="module")
 def app(keep):
     return Injected(create_app(browser_models(), keep=keep, on_record=lambda _: None))
 

@@ -7,26 +7,18 @@ import json
 import cv2
 import numpy as np
 import pytest
-from browser_models import COLORS, MASKS, browser_models
-from browsing import served
+from browser_models import COLORS, MASKS
 from test_page import NOTHING, areas, expected, saved, saved_mask, settled, show
 
 from maskwright.imageio import read_mask, write_image
 from maskwright.inference import predict_large
 from maskwright.rle import decode_rle
-from maskwright.serving import create_app
 from maskwright.serving.jobs import probability_grid
 
 expect = pytest.importorskip("playwright.sync_api").expect
 
 SIZE = (330, 470)
 SETTINGS = {"threshold": 0.7, "min_area_px": 150, "fill_holes_px": 40}
-
-
-@pytest.fixture(scope="module")
-def site():
-    with served(create_app(browser_models(), on_record=lambda _: None)) as address:
-        yield address
 
 
 @pytest.fixture(autouse=True)

@@ -5,29 +5,16 @@ import zipfile
 
 import numpy as np
 import pytest
-from browser_models import LAYERED, browser_models
-from browsing import served
+from browser_models import LAYERED
 from PIL import Image
 from test_page import click_on, overlay, saved, show
 
 from made_up_models import LAYERS, picture
 from maskwright.data import open_dataset
 from maskwright.data.layers import read_layers
-from maskwright.serving import create_app
 from maskwright.serving.jobs import probability_grid
 
 expect = pytest.importorskip("playwright.sync_api").expect
-
-
-@pytest.fixture(scope="module")
-def keep(tmp_path_factory):
-    return tmp_path_factory.mktemp("kept")
-
-
-@pytest.fixture(scope="module")
-def site(keep):
-    with served(create_app(browser_models(), keep=keep, on_record=lambda _: None)) as address:
-        yield address
 
 
 def shaded():

@@ -6,21 +6,12 @@ import json
 
 import numpy as np
 import pytest
-from browser_models import browser_models
-from browsing import served
 from PIL import Image
 from test_page import areas, click_on, on_screen, saved, show
 
 from made_up_models import detect_discs, finder, picture
-from maskwright.serving import create_app
 
 expect = pytest.importorskip("playwright.sync_api").expect
-
-
-@pytest.fixture(scope="module")
-def site():
-    with served(create_app(browser_models(), on_record=lambda _: None)) as address:
-        yield address
 
 
 def objects_of(page):

@@ -9,29 +9,16 @@ import zipfile
 import cv2
 import numpy as np
 import pytest
-from browser_models import COLORS, MASKS, REGIONS, browser_models
-from browsing import served
+from browser_models import COLORS, MASKS, REGIONS
 from PIL import Image
 
 import maskwright
 from made_up_models import disc, picture
-from maskwright.serving import create_app
 
 expect = pytest.importorskip("playwright.sync_api").expect
 
 NOTHING = "\N{EN DASH}"  # in a cell of the table
 ORANGE = [230, 159, 0]  # of the first class that is no background
-
-
-@pytest.fixture(scope="module")
-def keep(tmp_path_factory):
-    return tmp_path_factory.mktemp("kept")
-
-
-@pytest.fixture(scope="module")
-def site(keep):
-    with served(create_app(browser_models(), keep=keep, on_record=lambda _: None)) as address:
-        yield address
 
 
 def png(name="slide.png", image=None):

@@ -98,10 +98,10 @@ def test_strokes_are_of_one_layer_and_in_every_file(client):
         united[..., place] |= decode_rle(one["segmentation"]["counts"], image.shape[:2])
     np.testing.assert_array_equal(united, wanted == 1)
     features = json.loads(client.get(f"{address}/polygons.geojson").content)["features"]
-    found = dict.fromkeys(LAYERS, 0)
+    polygon_px = dict.fromkeys(LAYERS, 0)
     for each in features:
-        found[each["properties"]["class"]] += each["properties"]["area_px"]
-    assert list(found.values()) == areas
+        polygon_px[each["properties"]["class"]] += each["properties"]["area_px"]
+    assert list(polygon_px.values()) == areas
     bits = np.frombuffer(client.get(f"{address}/layers").content, np.uint8)
     bits = bits.reshape(image.shape[:2])
     for place in range(3):

@@ -25,6 +25,11 @@ Rows = Callable[[int, int], np.ndarray]
 """From the first and the last row (exclusive) to labels uint8 `(rows, width)`, in their order."""
 
 
+def rows_of(labels: np.ndarray) -> Rows:
+    """`Rows` of labels `(h, w)` that are in memory."""
+    return lambda top, bottom: labels[top:bottom]
+
+
 def checked_image_path(path: str | Path) -> Path:
     """Path of an image to write; `ConfigError` where its suffix names no format."""
     path = Path(path)

@@ -10,6 +10,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from maskwright.labels import label_counts
 from maskwright.model_card import SemanticCard, postprocessing_of
 
 OBJECTS, HOLES = 8, 4
@@ -82,9 +83,8 @@ def fills(fill_holes_px: int, background: int | None) -> bool:
 
 def classes_of(labels: np.ndarray, skipped: Container[int | None]) -> list[int]:
     """Classes that occur in a mask, without those in `skipped`."""
-    # Counted by OpenCV: `np.bincount` would take eight bytes for every pixel.
-    counts = cv2.calcHist([labels], [0], None, [256], [0, 256])
-    return [int(label) for label in np.flatnonzero(counts) if int(label) not in skipped]
+    present = np.flatnonzero(label_counts(labels)).tolist()
+    return [label for label in present if label not in skipped]
 
 
 def is_removed(areas: np.ndarray, is_largest: np.ndarray | None, min_area_px: int) -> np.ndarray:

@@ -71,10 +71,10 @@ def test_windows_give_the_same_layers_and_their_polygons(run, tmp_path):
         mask = read_mask(windows / name / "1.tif").values
         np.testing.assert_array_equal(mask, read_mask(usual / name / "1.png").values)
         areas[name] = (mask == 255).sum()
-    found = dict.fromkeys(NAMES, 0)
+    polygon_px = dict.fromkeys(NAMES, 0)
     for each in json.loads((windows / "polygons" / "1.geojson").read_text())["features"]:
-        found[each["properties"]["class"]] += each["properties"]["area_px"]
-    assert found == areas
+        polygon_px[each["properties"]["class"]] += each["properties"]["area_px"]
+    assert polygon_px == areas
     assert (windows / "overlays" / "1.jpg").is_file()
     assert len(maskwright.predict(run, tmp_path / "images", windows, large=True).skipped) == 1
 

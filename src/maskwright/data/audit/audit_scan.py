@@ -6,7 +6,6 @@ from functools import partial
 from pathlib import Path
 from typing import Literal, get_args
 
-import cv2
 import numpy as np
 
 from maskwright.data.dataset import DataSet
@@ -15,7 +14,7 @@ from maskwright.data.parallel import in_threads
 from maskwright.data.samples import Sample, examples
 from maskwright.errors import DataError
 from maskwright.imageio import Header, read_image, read_mask
-from maskwright.labels import IGNORE_LABEL
+from maskwright.labels import IGNORE_LABEL, label_counts
 
 Severity = Literal["error", "warning", "note"]
 FaultCode = Literal["unreadable_image", "unreadable_mask", "unequal_sizes", "unusable"]
@@ -27,7 +26,6 @@ UNUSABLE: frozenset[str] = frozenset({*get_args(FaultCode), "unusable_pair"})
 # one stored as JPEG, but in no photograph; few suffice for most.
 _COMPARED = ((2**11, 0.9), (2**16, 0.99))
 _MOST_TINT = 0.02  # mean difference of the channels in a gray image, as a share of its contrast
-_EXACT = 2**24  # pixels that OpenCV counts exactly
 
 _STORAGE = {"1": "one bit", "L": "gray", "LA": "gray with alpha", "P": "palette"}
 _STORAGE |= {"RGB": "RGB", "RGBA": "RGBA", "I;16": "16-bit gray", "I": "16-bit gray"}
@@ -95,7 +93,7 @@ def _read(dataset: DataSet, sample: Sample) -> AuditedSample | SampleFault:
         header,
         mask_kinds=tuple(_storage(dataset.header(path)) for path in sample.masks),
         size=(labels.shape[0], labels.shape[1]),
-        counts=_counts(stored),
+        counts=label_counts(stored),
         content=dataset.hashes[sample.image],
         labels_digest=digest_of(stored),
         thumb=thumb,
@@ -104,13 +102,6 @@ def _read(dataset: DataSet, sample: Sample) -> AuditedSample | SampleFault:
         flat=not thumb.any() and is_flat(image),
         is_mask=_is_copy(image, labels),
     )
-
-
-def _counts(labels: np.ndarray) -> np.ndarray:
-    """Pixels of each of 256 labels uint8; several times as fast as `np.bincount`."""
-    bands = np.array_split(labels.reshape(-1, 1), labels.size // _EXACT + 1)
-    counts = [cv2.calcHist([band], [0], None, [256], [0, 256]) for band in bands]
-    return np.sum(counts, axis=0, dtype=np.float64).ravel().astype(np.int64)
 
 
 def _is_copy(image: np.ndarray, labels: np.ndarray) -> bool:

@@ -135,15 +135,15 @@ def copied_masks(dataset: DataSet, usable: Audited) -> Iterator[Finding]:
     stated = "manifest" in dataset.stated or dataset.stated.keys() >= {"images", "masks"}
     many = len(copies) > _COPIED_SHARE * len(usable)
     message = f"{counted(len(copies), 'image')} of {len(usable):,} correlate with their mask like a"
-    for found in finding_on("copied_mask", "warning", f"{message} copy of it", copies):
+    for copied in finding_on("copied_mask", "warning", f"{message} copy of it", copies):
         if stated or not many:
-            yield found
+            yield copied
             continue
         images = glob_of([each.sample.image for each in usable], dataset.root)
         masks = glob_of([mask for each in usable for mask in each.sample.masks], dataset.root)
         lines = f"{yaml_line('images', images)} and {yaml_line('masks', masks)}"
-        advice = f"{found.advice} If not, as of scanned documents, write {lines} into data.yaml."
-        yield replace(found, severity="error", advice=advice)
+        advice = f"{copied.advice} If not, as of scanned documents, write {lines} into data.yaml."
+        yield replace(copied, severity="error", advice=advice)
 
 
 def _severity(odd: Audited, usable: Audited) -> Severity:

@@ -66,9 +66,8 @@ def read_class_files(
     doubts = _several_values(samples, contents, threshold, description)
     values: dict[Value, int] = {0: 0, 1: 1, **dict.fromkeys(ignored, IGNORE_LABEL)}
     encoding = Encoding("layers", values, threshold)
-    if (
-        description.overlap is None and not doubts and all(names)
-    ):  # of masks without one, others ask
+    # Where a mask has no name of a class, another doubt asks for it.
+    if description.overlap is None and not doubts and all(names):
         doubts = _overlaps(samples, painted, encoding)
     explanation = (
         f"Each mask file shows one class ({first_few(painted, 8)}): what is "

@@ -15,9 +15,12 @@ from maskwright.labels import Labels
 FILE_NAMES = ("data.yaml", "data.yml")
 
 PLACES = frozenset({"images", "masks", "manifest", "splits"})  # keys on where files are
+
+OWN_LAYOUT = PLACES - {"splits"}
+"""Keys that state another layout than that of a published data set or an annotation format."""
+
 READING = PLACES | {"field_of_view", "pair_by", "unannotated", "overlap"}
 """Keys on which files are read, and how they belong together."""
-
 
 MULTILABEL = "multilabel"
 """Value of `overlap` where a pixel may belong to several classes."""

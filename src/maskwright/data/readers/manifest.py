@@ -29,8 +29,8 @@ _OTHER_PLACES = ("images", "masks", "field_of_view", "pair_by", "annotations")
 def _recognize(place: Place) -> Recognition | None:
     stated = place.description or Description()
     if name := stated.manifest:
-        drawn = bool(place.title)
-        return Recognition(1.0, name, lambda: read_manifest(place.path / name, name, drawn))
+        converted = bool(place.title)
+        return Recognition(1.0, name, lambda: read_manifest(place.path / name, name, converted))
     path = place.path / MANIFEST_NAME if place.path.is_dir() else place.path
     elsewhere = any(getattr(stated, key) is not None for key in _OTHER_PLACES)
     if elsewhere or path.suffix.lower() != ".csv" or not path.is_file():

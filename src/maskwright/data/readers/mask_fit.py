@@ -9,7 +9,7 @@ import numpy as np
 
 from maskwright.data.encodings.contents import MaskContents
 from maskwright.data.geometry import resize_labels, same_aspect
-from maskwright.data.samples import Doubt, Note, Sample, counted, examples
+from maskwright.data.samples import Doubt, Note, Sample, counted, examples, yaml_line
 from maskwright.errors import DataError
 from maskwright.imageio import Header
 from maskwright.imageio.header import upright
@@ -211,22 +211,22 @@ def nodata_remarks(
     `stated` are the values whose meaning data.yaml states.
     """
     values = sorted({content.nodata for content in contents if content.nodata is not None})
-    ignored = [str(value) for value in values if value and value not in stated]
-    ignored = ["NaN" if int(value) < -(2**30) else value for value in ignored]
+    integers = [value for value in values if value and value not in stated]
+    ignored = ["NaN" if value < -(2**30) else value for value in integers]
+    shown = ", ".join(map(str, ignored))
     others = {value for content in contents for value in content.values}
     if ignored and len(others) < 2:
+        all_stated = yaml_line("values", {0: "background", ignored[0]: "foreground"})
         yield Doubt(
             "mask_nodata",
-            f"Masks declare {', '.join(ignored)} as no data (the GDAL tag of a GeoTIFF), beside "
+            f"Masks declare {shown} as no data (the GDAL tag of a GeoTIFF), beside "
             f"which they hold {', '.join(map(str, others)) or 'nothing'} alone: it may be a class, "
             f"or pixels to ignore.",
-            f"Write `ignore: [{', '.join(ignored)}]` into data.yaml to ignore them, or all values "
-            f"with their classes, as `values: {{0: background, {ignored[0]}: foreground}}`.",
+            f"Write {yaml_line('ignore', ignored)} into data.yaml to ignore them, or all values "
+            f"with their classes, as {all_stated}.",
         )
     elif ignored:
-        yield Note(
-            "mask_nodata", f"Masks declare {', '.join(ignored)} as no data, which is ignored."
-        )
+        yield Note("mask_nodata", f"Masks declare {shown} as no data, which is ignored.")
     if 0 in values and 0 not in stated:
         yield Doubt(
             "mask_nodata",

@@ -36,10 +36,12 @@ _ANNOTATIONS = (
     LABELME_FOLDERS_WRITER,
     *(*LABEL_STUDIO_WRITERS, SUPERVISELY_WRITER, RUN_LENGTHS_WRITER, GEOJSON_WRITER),
 )
-_ODD = re.compile(r"[^\w .()-]|^[ .-]+")
 _VOLUMES = (NIFTI, DICOM_SEG, NNUNET, NPZ, HDF5)
 _PUBLISHED = (CITYSCAPES, ADE20K)
 _WRITERS = (MASKS, *_ANNOTATIONS, *_VOLUMES, *_PUBLISHED)
+
+# Characters of ids that some format, or the name of a file in it, cannot hold.
+_ODD = re.compile(r"[^\w .()-]|^[ .-]+")
 
 WRITERS: Mapping[str, Writer] = {writer.name: writer for writer in _WRITERS}
 """Formats by the name that `maskwright convert --to` takes."""

@@ -2,14 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from maskwright.errors import ConfigError, TooLargeError
 from maskwright.imageio import atomic_write
-from maskwright.imageio.write import write_large_mask
+from maskwright.imageio.write import rows_of, write_large_mask
 from maskwright.inference.large.stripes import sampled_pixels
 from maskwright.inference.pixels import pixel_warnings, spread_bits
 from maskwright.inference.predictor import Prediction
@@ -60,7 +59,7 @@ def run_inference(upload: Upload, max_pixels: int, advance: Callable[[float], No
             for mask, plane in zip(masks, planes, strict=True):
                 write_large_mask(
                     mask.decided,
-                    partial(_rows, plane),
+                    rows_of(plane),
                     upload.size,
                     mask.layer.colors,
                     windows.geo,
@@ -78,11 +77,9 @@ def run_inference(upload: Upload, max_pixels: int, advance: Callable[[float], No
         )
         predicted = segmenter.predict_large(segmenter.predictor, job)
     for mask in masks:
-        mask.predicted, settings, grid = (
-            predicted,
-            mask.layer.settings,
-            ProbabilityGrid(upload.grid),
-        )
+        mask.predicted = predicted
+        settings = mask.layer.settings
+        grid = ProbabilityGrid(upload.grid)
         if predicted is None:
             grid.add_planes(mask.planes)
         else:
@@ -92,10 +89,6 @@ def run_inference(upload: Upload, max_pixels: int, advance: Callable[[float], No
             beside.write_bytes(grid.packed())
     if classifier is not None:
         decisions_now(upload, max_pixels)
-
-
-def _rows(plane: np.ndarray, top: int, bottom: int) -> np.ndarray:
-    return plane[top:bottom]
 
 
 def decisions_now(upload: Upload, max_pixels: int) -> RegionDecisions:

@@ -11,12 +11,12 @@ from maskwright.serving.store.upload import Upload
 Rows = list[dict[str, Any]]
 
 
-def area_rows(upload: Upload, labels: np.ndarray, _: int) -> Rows:
+def area_rows(upload: Upload, labels: np.ndarray, max_pixels: int) -> Rows:
     """Area in px, share of what is not ignored, and number of components or objects by class."""
     if not upload.card.overlapping:
-        return layer_rows("", upload, labels, _)
+        return layer_rows("", upload, labels, max_pixels)
     return [
-        layer_rows(name, upload, labels, _)[1] | {"label": place}
+        layer_rows(name, upload, labels, max_pixels)[1] | {"label": place}
         for place, name in enumerate(upload.layers)
     ]
 

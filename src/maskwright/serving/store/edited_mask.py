@@ -6,7 +6,6 @@ import threading
 import zlib
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from maskwright.errors import DataError, MaskwrightError
@@ -18,7 +17,7 @@ from maskwright.inference.large.partial_mask import Pieces
 from maskwright.inference.large.postprocess_large import clean_large
 from maskwright.inference.large.predict_large import finished_rows
 from maskwright.instances import Instances
-from maskwright.labels import IGNORE_LABEL, layer_of_values
+from maskwright.labels import IGNORE_LABEL, label_counts, layer_of_values
 from maskwright.model_card import postprocessing_of
 from maskwright.serving.jobs.probability_grid import PixelGrid, ProbabilityPlanes, level_of
 from maskwright.serving.limits import check_deadline
@@ -181,7 +180,7 @@ class EditedMask:
                 f"packed with gzip; received another number."
             )
         known = self.layer.labels.num_classes
-        counts = cv2.calcHist([np.frombuffer(labels, np.uint8)], [0], None, [256], [0, 256])
+        counts = label_counts(np.frombuffer(labels, np.uint8))
         unknown = np.flatnonzero(counts[known:UNTOUCHED])
         if unknown.size:
             raise DataError(

@@ -14,7 +14,7 @@ from PIL import Image
 
 from maskwright.errors import ConfigError, TooLargeError
 from maskwright.imageio import table_text
-from maskwright.imageio.write import write_large_mask
+from maskwright.imageio.write import rows_of, write_large_mask
 from maskwright.instances import Instances
 from maskwright.serving.jobs.fair_pool import need_pixels
 from maskwright.serving.jobs.run_inference import decisions_now
@@ -47,8 +47,8 @@ def exporter(upload: Upload, max_pixels: int) -> Callable[[Encode[T]], T]:
     def export(encode: Encode[T]) -> T:
         check_deadline()
         with upload.in_use():
-            drawn = any(mask.has_strokes for mask in upload.masks)
-            whole = encode is _mask_tif and not drawn  # it is there, as a file
+            edited = any(mask.has_strokes for mask in upload.masks)
+            whole = encode is _mask_tif and not edited  # it is there, as a file
             if not whole and upload.pixels > max_pixels:
                 raise TooLargeError(
                     f"The image has {upload.size[1]}x{upload.size[0]} pixels, and this format is "
@@ -134,9 +134,7 @@ def _mask_tif(upload: Upload, labels: np.ndarray, _: int) -> bytes:
         return mask.file().read_bytes()
     with tempfile.TemporaryDirectory(dir=upload.folder) as folder:
         file = Path(folder) / "mask.tif"
-        write_large_mask(
-            file, lambda top, end: labels[top:end], upload.size, colors, mask.geo, mask.has_gaps
-        )
+        write_large_mask(file, rows_of(labels), upload.size, colors, mask.geo, mask.has_gaps)
         return file.read_bytes()
 
 

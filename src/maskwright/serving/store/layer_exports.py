@@ -12,7 +12,7 @@ import numpy as np
 
 from maskwright.errors import ConfigError
 from maskwright.imageio.windows import MOST_PIXELS, Windows, open_windows
-from maskwright.imageio.write import write_large_layers
+from maskwright.imageio.write import Rows, rows_of, write_large_layers
 from maskwright.inference.output_paths import folder_names
 from maskwright.labels import layer_of_values
 from maskwright.serving.store.layer_formats import layer_png
@@ -44,20 +44,16 @@ def layers_tif(upload: Upload, layers: np.ndarray | None) -> bytes:
     geo, has_gaps = upload.masks[0].geo, upload.masks[0].has_gaps
     with ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(dir=upload.folder))
-        rows = {}
+        rows: dict[str, Rows] = {}
         for place, (name, mask) in enumerate(upload.layers.items()):
             if layers is None:
                 windows = stack.enter_context(open_windows(mask.file(), MOST_PIXELS))
                 rows[name] = partial(_stored_rows, windows)
             else:
-                rows[name] = partial(_rows, layers[..., place])
+                rows[name] = rows_of(layers[..., place])
         file = Path(folder) / "mask.tif"
         write_large_layers(file, rows, upload.size, geo, has_gaps)
         return file.read_bytes()
-
-
-def _rows(layer: np.ndarray, top: int, bottom: int) -> np.ndarray:
-    return layer[top:bottom]
 
 
 def _stored_rows(windows: Windows, top: int, bottom: int) -> np.ndarray:

@@ -4,7 +4,6 @@ import io
 import json
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from multiprocessing import get_context
 from typing import Any
 
@@ -14,7 +13,7 @@ from PIL import Image
 
 from maskwright.errors import DataError, TooLargeError
 from maskwright.imageio.geo import GeoTags
-from maskwright.imageio.write import palette, write_large_mask
+from maskwright.imageio.write import palette, rows_of, write_large_mask
 from maskwright.inference.large.polygons import pixel_polygons, write_polygons
 from maskwright.inference.postprocess import OBJECTS, components_of
 from maskwright.instances import Instances
@@ -124,15 +123,11 @@ def polygons(
         for file, plane in zip(files, planes, strict=True):
             colors = None if is_layers else labels.colors
             size = (mask.shape[0], mask.shape[1])
-            write_large_mask(file, partial(_rows, plane), size, colors, geo)
+            write_large_mask(file, rows_of(plane), size, colors, geo)
         # GDAL lets no other thread of Python run while it follows outlines.
         masks = files if is_layers else files[0]
         _call_in_process(write_polygons, masks, out, labels, background)
         return out.read_bytes()
-
-
-def _rows(plane: np.ndarray, top: int, bottom: int) -> np.ndarray:
-    return plane[top:bottom]
 
 
 def _call_in_process(function: Callable[..., Any], *args: Any) -> None:

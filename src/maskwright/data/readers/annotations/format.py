@@ -12,7 +12,7 @@ from maskwright.data.readers.annotations.draw import FORMAT_VERSION, draw_all
 from maskwright.data.readers.annotations.files import ImageFiles, files_below
 from maskwright.data.readers.base import Place, Reader, Recognition
 from maskwright.data.readers.conversion import convert
-from maskwright.data.readers.description import MULTILABEL, PLACES, Description
+from maskwright.data.readers.description import MULTILABEL, OWN_LAYOUT, Description
 from maskwright.data.samples import Doubt, Note
 from maskwright.errors import DataError
 
@@ -67,7 +67,7 @@ class AnnotationFormat:
 
 def _recognize(form: AnnotationFormat, place: Place) -> Recognition | None:
     description = place.description
-    if description is not None and (PLACES - {"splits"}) & description.model_fields_set:
+    if description is not None and OWN_LAYOUT & description.model_fields_set:
         return None
     stated = _stated_files(place)
     for path in [place.path] if stated is None else stated:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from maskwright.data.encodings import ClassEntry, ClassMap
 from maskwright.data.readers.base import Layout, Place, Reader, Recognition
-from maskwright.data.readers.description import PLACES
+from maskwright.data.readers.description import OWN_LAYOUT
 from maskwright.data.readers.splits.split_words import split_of
 from maskwright.data.samples import Sample, SkippedFile, unique_ids
 from maskwright.errors import DataError
@@ -18,7 +18,7 @@ def _recognize(place: Place) -> Recognition | None:
     root = place.path
     stated = place.description.model_fields_set if place.description else set()
     folders = (root / "images", root / "annotations")
-    if stated & PLACES - {"splits"} or not all(path.is_dir() for path in folders):
+    if stated & OWN_LAYOUT or not all(path.is_dir() for path in folders):
         return None
     return Recognition(1.0, LEGEND, partial(_read, root)) if (root / LEGEND).is_file() else None
 

@@ -10,7 +10,7 @@ import numpy as np
 from maskwright.data.parallel import in_threads
 from maskwright.data.readers.base import Place, Reader, Recognition
 from maskwright.data.readers.conversion import convert
-from maskwright.data.readers.description import PLACES, described_labels
+from maskwright.data.readers.description import OWN_LAYOUT, described_labels
 from maskwright.data.readers.manifest import write_described
 from maskwright.data.samples import Note, Sample, counted
 from maskwright.errors import DataError
@@ -52,7 +52,7 @@ class _Scene:
 def _recognize(place: Place) -> Recognition | None:
     root = place.path
     stated = place.description.model_fields_set if place.description else set()
-    if stated & PLACES - {"splits"} or not (root / "leftImg8bit").is_dir():
+    if stated & OWN_LAYOUT or not (root / "leftImg8bit").is_dir():
         return None
     files = sorted(
         (root / "gtFine").glob(f"*/*/*{LABELS_ENDING}"), key=lambda f: natural_key(str(f))

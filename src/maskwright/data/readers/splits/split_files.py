@@ -44,16 +44,16 @@ def split_by_lists(root: Path, layout: Layout, tables: bool = True) -> bool:
     cases: dict[str, str] = {}
     for each in lists:
         name = each.path.relative_to(root).as_posix()
-        found = {line: index.find(line) for line in each.names}
-        missing = [line for line, (ids, _) in found.items() if not ids]
-        if len(missing) > _MOST_ODD * len(found):
+        matches = {line: index.find(line) for line in each.names}
+        missing = [line for line, (ids, _) in matches.items() if not ids]
+        if len(missing) > _MOST_ODD * len(matches):
             odd.append((each, missing))
-        if len(missing) == len(found):
+        if len(missing) == len(matches):
             continue
         used[name] = None
         reason = f"named in {name}, but there is no such image with a mask"
         skipped += [SkippedFile(root / line, reason) for line in missing]
-        for ids, folder in found.values():
+        for ids, folder in matches.values():
             stated.setdefault(each.split, {}).update(dict.fromkeys(ids))
             cases |= dict.fromkeys(ids, folder) if folder else {}
     if odd:
@@ -162,24 +162,24 @@ def split_as_stated(root: Path, layout: Layout, splits: Mapping[str, str | Seque
             if not (root / names).is_file():
                 raise DataError(f"data.yaml names the list {names}, but {root / names} is no file.")
             lines = read_list(root / names, split, index.fits)
-            found = {line: index.find(line)[0] for line in lines}
-            missing = [line for line, ids in found.items() if not ids]
-            if len(missing) < len(found):
+            ids_of = {line: index.find(line)[0] for line in lines}
+            missing = [line for line, ids in ids_of.items() if not ids]
+            if len(missing) < len(ids_of):
                 reason = f"named in {names}, but there is no such image with a mask"
                 layout.skipped += [SkippedFile(root / line, reason) for line in missing]
                 missing = []
         else:
-            found = {
+            ids_of = {
                 name: index.find(name)[0]
                 or [i for i, texts in names_of.items() if any(fnmatchcase(t, name) for t in texts)]
                 for name in names
             }
-            missing = [name for name, ids in found.items() if not ids]
+            missing = [name for name, ids in ids_of.items() if not ids]
         if missing:
             raise DataError(
                 f"data.yaml puts {missing[0]!r} into the split {split}, but {root} has no such "
                 f"sample with a mask."
             )
-        ids = [id_ for those in found.values() for id_ in those]
+        ids = [id_ for those in ids_of.values() for id_ in those]
         division |= dict.fromkeys(ids, split_of(split, short=True) or split)
     layout.split(division, "in no split of data.yaml")

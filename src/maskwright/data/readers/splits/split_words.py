@@ -46,10 +46,10 @@ def split_column(header: Iterable[str], rows: Iterable[Mapping[str, str]]) -> st
     names = list(header)
     splits: dict[str, set[str | None]] = {name: set() for name in names if name}
     for row in rows:
-        for name, found in splits.items():
+        for name, meanings in splits.items():
             if cell := row.get(name, ""):
-                found.add(split_of(cell, short=True))
-    fits = [name for name, found in splits.items() if found and None not in found]
+                meanings.add(split_of(cell, short=True))
+    fits = [name for name, meanings in splits.items() if meanings and None not in meanings]
     known = [name for name in SPLIT_COLUMNS if name in fits]
     others = [name for name in fits if len(splits[name]) > 1 and "train" in splits[name]]
     return next(iter((*known, *others)), "")

@@ -210,9 +210,8 @@ def _overlaps(drawing: _Drawing) -> list[Doubt]:
             f"Segments overlap, as {first} and {second} in {counted(count, 'pixel')}; each pixel "
             f"has one class here.",
             f"Write `overlap: multilabel` into data.yaml if a pixel may belong to several, or the "
-            f"order in which they are drawn, later ones on top, as in "
-            f"{yaml_line('classes', names)}; "
-            f"segments that are not named are left out.",
+            f"order in which they are drawn, later ones on top, as in {yaml_line('classes', names)}"
+            f"; segments that are not named are left out.",
         )
     ]
 

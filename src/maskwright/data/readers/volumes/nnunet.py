@@ -13,7 +13,7 @@ import tifffile
 
 from maskwright.data.readers.base import Place, Reader, Recognition
 from maskwright.data.readers.conversion import convert
-from maskwright.data.readers.description import PLACES, Description
+from maskwright.data.readers.description import OWN_LAYOUT, Description
 from maskwright.data.readers.stated_encoding import IGNORE
 from maskwright.data.readers.volumes.nifti import SUFFIXES, open_nifti
 from maskwright.data.readers.volumes.nifti_reader import common_plane, volume_of
@@ -47,7 +47,7 @@ class _Case:
 def _recognize(place: Place) -> Recognition | None:
     root = place.path
     stated = place.description.model_fields_set if place.description else set()
-    if stated & PLACES - {"splits"} or not all((root / name).is_dir() for name in _SPLITS["train"]):
+    if stated & OWN_LAYOUT or not all((root / name).is_dir() for name in _SPLITS["train"]):
         return None
     content = _read_json(root / DATASET_FILE)
     return Recognition(1.0, DATASET_FILE, partial(_read, place, content)) if content else None

@@ -9,7 +9,7 @@ import numpy as np
 from scipy import ndimage
 
 from maskwright.errors import DataError
-from maskwright.labels import IGNORE_LABEL
+from maskwright.labels import IGNORE_LABEL, label_counts
 from maskwright.tasks.regions.extraction.crops import (
     CropSpec,
     align,
@@ -173,7 +173,7 @@ def find_regions(
             f"mask > 0 for a single class."
         )
     labels = np.ascontiguousarray(mask, np.uint8)
-    counts = cv2.calcHist([labels], [0], None, [256], [0, 256]).ravel()
+    counts = label_counts(labels)
     classes = np.arange(IGNORE_LABEL + 1)
     counts[(classes == IGNORE_LABEL) | (classes == background)] = 0
     if kind == "whole":
