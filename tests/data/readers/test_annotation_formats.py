@@ -441,6 +441,21 @@ def test_run_lengths_in_rows_are_asked_for(root):
     assert (labels_of(open_dataset(root)) == CAT).all()
 
 
+def test_run_lengths_of_square_images_follow_the_edges_of_the_image_or_are_asked_about(root):
+    mask = np.zeros((16, 16), bool)
+    mask[2:12, 3:7] = True
+    for shown, order in ((mask, "F"), (mask.T, "F"), (np.ones_like(mask), "C")):
+        draw(root / "a.png", np.where(shown, 200, 90).astype(np.uint8))
+        write(root / "masks.csv", f"img,rle_mask\na.png,{runs(mask, order)}\n")
+        if shown is mask:
+            assert (labels_of(open_dataset(root)) == mask).all()
+        else:
+            with pytest.raises(DataError, match="`run_order: columns` or `run_order: rows`"):
+                open_dataset(root)
+    write(root / "data.yaml", "run_order: rows")
+    assert (labels_of(open_dataset(root)) == mask).all()
+
+
 @pytest.mark.parametrize(
     ("cell", "message"),
     [

@@ -22,6 +22,8 @@ _NAME_COLUMNS = ("name", "class_name", "class", "label", "title")
 _VALUE_COLUMNS = ("value", "pixel value", "pixel_value", "index", "idx", "id", "class_id")
 _IGNORE_LINE = "__ignore__"  # the first line of a list of names by labelme, for no value
 _TRIPLE = re.compile(r"[(\[]?\s*(\d+)[,;\s]+(\d+)[,;\s]+(\d+)\s*[)\]]?")
+_ORDERED = re.compile(r"(?P<number>\d+)[.)]\s+(?P<name>\D.*)")  # 1. dent
+_NUMBERED = re.compile(r"(?P<name>\D(?:.*[^\d\s])?)\s+(?P<number>\d+)")  # dent 1
 _SPACED = re.compile(r"((?:\d+\s+)+)?(\D.*?)(\s+#[0-9a-fA-F]{6}|(?:\s+\d+){3})?", re.DOTALL)
 
 
@@ -109,12 +111,22 @@ def _from_lines(text: str) -> list[ClassEntry]:
             valued = next((header.index(word) for word in _VALUE_COLUMNS if word in header), None)
             return [_entry_of(row, named, valued) for row in rows[1:]]
     parsed = []
-    for line in lines:
+    for line in _numbers_first(lines):
         # CVAT ends its lines with parts and actions of a class, which are no colors.
         cells = re.split(r"[,;\t=]+", ",".join(line.split(":")[:2]))
         parts = [part for cell in cells for part in _columns(cell.strip())]
         parsed.append(_entry([part.strip("\"' ") for part in parts], None))
     return [entry for entry in parsed if entry is not None]
+
+
+def _numbers_first(lines: list[str]) -> list[str]:
+    """Lines of `dent 1` or `1. dent` as `1,dent`, where all have other names and other numbers."""
+    for form in (_ORDERED, _NUMBERED):
+        found = [match for line in lines if (match := form.fullmatch(line.strip()))]
+        names, numbers = ({match[part] for match in found} for part in ("name", "number"))
+        if found and len(lines) == len(names) == len(numbers):
+            return [f"{match['number']},{match['name']}" for match in found]
+    return lines
 
 
 def _entry_of(cells: list[str], named: int, valued: int | None) -> ClassEntry:

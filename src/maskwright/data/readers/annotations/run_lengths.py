@@ -3,18 +3,16 @@
 import csv
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-
-import numpy as np
 
 from maskwright.data.readers.annotations.base import AnnotatedImage, AnnotatedObject, Annotations
 from maskwright.data.readers.annotations.doubts import settle_unannotated
 from maskwright.data.readers.annotations.files import sample_below, split_in
 from maskwright.data.readers.annotations.format import AnnotationFormat, Source
+from maskwright.data.readers.annotations.pixel_runs import PixelRuns, check_order, in_order
 from maskwright.errors import DataError
-from maskwright.imageio import read_header
 
 _IMAGES = ("imageid", "image_id", "img", "image", "id", "filename", "file_name", "image_name")
 _RUNS = ("encodedpixels", "rle_mask", "rle", "encoding", "segmentation", "annotation", "mask")
@@ -23,8 +21,6 @@ _CLASSES = ("classid", "class_id", "class", "label", "category", "cell_type")
 _BOTH = ("imageid_classid", "image_label", "image_class")  # as x.jpg_3
 _NONE = frozenset({"", "nan", "-1", "1 0"})
 _MAX_CELL = 2**27
-_COMPARED = 20  # masks of which both orders of pixels are compared
-_CLEARLY = 0.8
 
 
 @dataclass(frozen=True)
@@ -35,43 +31,6 @@ class _Columns:
     runs: int
     class_name: int | None
     both: bool
-
-
-@dataclass(frozen=True)
-class PixelRuns:
-    """Pairs of first pixel, from 1, and length, in columns or in rows."""
-
-    text: str
-    order: str = "columns"
-
-    def __call__(self, size: tuple[int, int]) -> np.ndarray:
-        """Mask of the runs."""
-        try:
-            numbers = np.array(self.text.split(), np.int64).reshape(-1, 2)
-        except (ValueError, OverflowError):
-            raise DataError(
-                f"expected pairs of first pixel and length, received {self.text[:60]}"
-            ) from None
-        area = size[0] * size[1]
-        starts, lengths = numbers.T
-        if lengths.min(initial=1) < 0 or lengths.max(initial=0) > area:
-            raise DataError(f"expected lengths up to {area:,}, received {self.text[:60]}")
-        ends = starts - 1 + lengths
-        if starts.min(initial=1) < 1 or starts.max(initial=0) > area or ends.max(initial=0) > area:
-            raise DataError(
-                f"expected pixels from 1 to {area:,} for {size[0]} x {size[1]}, received runs from "
-                f"{starts.min():,} to {ends.max():,}"
-            )
-        if (starts[1:] < ends[:-1] + 1).any():
-            raise DataError(
-                "expected runs in the order of their pixels, each beginning behind the one before; "
-                "lengths relative to it are not read"
-            )
-        flat = np.zeros(area + 1, np.int8)
-        np.add.at(flat, starts - 1, 1)
-        np.add.at(flat, ends, -1)
-        inside = flat[:-1].cumsum(dtype=np.int8).astype(bool)
-        return inside.reshape(size[::-1]).T if self.order == "columns" else inside.reshape(size)
 
 
 def _recognize(path: Path) -> tuple[float, str] | None:
@@ -126,10 +85,10 @@ def _read(source: Source) -> Annotations:
     annotations.separate = any(count > 1 for count in rows.values())
     annotations.classes.sort(key=lambda name: (len(name), name))
     if order is None:
-        _check_order(annotations.images)
+        annotations.remarks += check_order(annotations.images)
     else:
         for image in annotations.images:
-            image.objects[:] = [_ordered(each, order) for each in image.objects]
+            image.objects[:] = [in_order(each, order) for each in image.objects]
     listed = {image.image for image in annotations.images}
     folders = {path.parent for path in listed}
     others = [p for p in source.images.paths if p not in listed and p.parent in folders]
@@ -170,13 +129,6 @@ def _read_file(source: Source, path: Path, columns: _Columns, annotations: Annot
     ]
 
 
-def _ordered(each: AnnotatedObject, order: str) -> AnnotatedObject:
-    shape = each.shape
-    return replace(
-        each, shape=replace(shape, order=order) if isinstance(shape, PixelRuns) else shape
-    )
-
-
 RUN_LENGTHS = AnnotationFormat(
     "run lengths in a CSV file",
     "a CSV file of run lengths",
@@ -186,29 +138,3 @@ RUN_LENGTHS = AnnotationFormat(
     _read,
     frozenset({"run_order", "values"}),
 ).reader()
-
-
-def _check_order(images: Sequence[AnnotatedImage]) -> None:
-    """Raise `DataError` where masks have far shorter outlines if the runs are taken for rows."""
-    columns = rows = 0
-    for image in [image for image in images if image.objects][:_COMPARED]:
-        header = read_header(image.image)
-        size = (header.height, header.width)
-        for each in image.objects[:_COMPARED]:
-            try:
-                columns += _outline_px(each.shape(size))
-                rows += _outline_px(_ordered(each, "rows").shape(size))
-            except DataError:  # told where it is drawn
-                break
-    if rows < _CLEARLY * columns:
-        raise DataError(
-            f"The run lengths make whole shapes if they are taken row by row, and torn ones column "
-            f"by column (outlines of {rows:,} and {columns:,} pixels); write `run_order: rows`, or "
-            f"`run_order: columns`, into data.yaml."
-        )
-
-
-def _outline_px(mask: np.ndarray) -> int:
-    return int(
-        np.count_nonzero(mask[1:] != mask[:-1]) + np.count_nonzero(mask[:, 1:] != mask[:, :-1])
-    )
