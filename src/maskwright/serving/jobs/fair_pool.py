@@ -20,6 +20,7 @@ FREE_PIXELS = 2**20
 
 _MOST_PIXELS = 32 * 10**6  # of all jobs with more; a single one may have more than that
 _NICENESS = 10  # of jobs with more: a tenth of the time that others get where there is too little
+_LARGE_THREADS = 4  # for jobs with more; a thread cannot raise its priority again
 _GRANTED: ContextVar[int | None] = ContextVar("granted", default=None)
 
 
@@ -51,6 +52,11 @@ class _Job:
     context: Context = field(default_factory=copy_context)
     future: Future[Any] = field(default_factory=Future)
 
+    @property
+    def is_large(self) -> bool:
+        """Whether it works on more than `FREE_PIXELS`."""
+        return self.pixels > FREE_PIXELS
+
     def run(self) -> None:
         """Call the function within its limits."""
         if self.future.set_running_or_notify_cancel():
@@ -71,6 +77,7 @@ class FairPool:
     """Threads for jobs; next comes the client with the fewest under way, then who came first.
 
     Args:
+        threads: For jobs of at most `FREE_PIXELS`; others have threads of lower priority.
         per_client: Jobs of one client that run at a time; of those with more than `FREE_PIXELS`,
             one.
     """
@@ -82,8 +89,10 @@ class FairPool:
         self._changed = threading.Condition()
         self._closed = False
         self._threads = [
-            threading.Thread(target=self._work, name=name, daemon=True) for _ in range(threads)
+            threading.Thread(target=self._work, args=(large,), name=name, daemon=True)
+            for large in [False] * threads + [True] * _LARGE_THREADS
         ]
+        self._numbers = {False: threads, True: _LARGE_THREADS}
         for thread in self._threads:
             thread.start()
 
@@ -97,7 +106,7 @@ class FairPool:
                 job.future.cancel()
             else:
                 self._waiting.append(job)
-                self._changed.notify()
+                self._changed.notify_all()
         return job.future
 
     @property
@@ -109,7 +118,8 @@ class FairPool:
     @property
     def is_stuck(self) -> bool:
         """Whether half of the threads do not come back from jobs whose time is over."""
-        return 2 * sum(job.deadline.is_over for job in list(self._running)) >= len(self._threads)
+        over = Counter(job.is_large for job in list(self._running) if job.deadline.is_over)
+        return any(2 * over[large] >= number for large, number in self._numbers.items())
 
     def close(self, seconds: float = 1.0) -> None:
         """Drop jobs that wait, and wait for those that run, for a time."""
@@ -124,55 +134,40 @@ class FairPool:
         for thread in self._threads:
             thread.join(max(0.0, ends - time.monotonic()))
 
-    def _work(self) -> None:
-        while (job := self._take()) is not None:
-            if job.pixels > FREE_PIXELS:
-                _run_beside(job)
-            else:
-                job.run()
+    def _work(self, large: bool) -> None:
+        if large:
+            with suppress(AttributeError, OSError):  # there is none on this system
+                os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
+        while (job := self._take(large)) is not None:
+            job.run()
             with self._changed:
                 self._running.remove(job)
             del job
 
-    def _take(self) -> _Job | None:
+    def _take(self, large: bool) -> _Job | None:
         """The next job, waited for; `None` when the pool is closed."""
         with self._changed:
             while not self._closed:
-                job = self._next()
+                job = self._next(large)
                 if job is not None:
                     self._waiting.remove(job)
                     self._running.append(job)
-                    self._changed.notify()  # there may be another
+                    self._changed.notify_all()  # there may be another
                     return job
                 self._changed.wait()
         return None
 
-    def _next(self) -> _Job | None:
+    def _next(self, large: bool) -> _Job | None:
         self._waiting = [job for job in self._waiting if not job.future.cancelled()]
         running = Counter(job.client for job in self._running)
-        large = {job.client: job.pixels for job in self._running if job.pixels > FREE_PIXELS}
-        taken = sum(large.values())
+        taken = {job.client: job.pixels for job in self._running if job.is_large}
+        pixels = sum(taken.values())
         for job in sorted(self._waiting, key=lambda job: running[job.client]):
             if running[job.client] >= self.per_client:
                 break
-            if job.pixels <= FREE_PIXELS:
-                return job
-            if job.client in large:
+            if job.is_large != large or (large and job.client in taken):
                 continue
-            if not taken or taken + job.pixels <= _MOST_PIXELS:
+            if not large or not pixels or pixels + job.pixels <= _MOST_PIXELS:
                 return job
-            taken = _MOST_PIXELS  # no other takes the place of the first that waits for it
+            pixels = _MOST_PIXELS  # no other takes the place of the first that waits for it
         return None
-
-
-def _run_beside(job: _Job) -> None:
-    """Run a job in a thread of lower priority; a thread cannot raise its own again."""
-
-    def run() -> None:
-        with suppress(AttributeError, OSError):  # there is none on this system
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
-        job.run()
-
-    thread = threading.Thread(target=run, name="large request", daemon=True)
-    thread.start()
-    thread.join()
