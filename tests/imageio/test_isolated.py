@@ -99,7 +99,7 @@ def test_memory_is_bounded_by_pixels(pool):
 
 @LINUX
 def test_a_process_ends_itself_where_nobody_ends_it(hasty, monkeypatch):
-    monkeypatch.setattr("maskwright.imageio.isolated._Decoder.end", lambda decoder: None)
+    monkeypatch.setattr("maskwright.imageio.isolated.decoder.Decoder.end", lambda decoder: None)
     before = [each.process for each in hasty._all]
     with pytest.raises(DataError):
         hasty.call(0, loop_for_ever, "a.tif")

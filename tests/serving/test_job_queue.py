@@ -4,7 +4,9 @@ import time
 
 import pytest
 
+from maskwright.errors import DataError
 from maskwright.serving.current import CURRENT, CurrentRequest
+from maskwright.serving.jobs import job_queue
 from maskwright.serving.jobs.fair_pool import need_pixels
 from maskwright.serving.jobs.job_queue import BusyError, ClientGoneError, JobQueue
 from maskwright.serving.limits import DeadlineExceededError, ServerLimits, check_deadline
@@ -38,6 +40,29 @@ def test_work_beyond_the_queue_is_refused_until_there_is_room():
         return await queue.run(int, "7")
 
     assert in_loop(work, queue=2) == 7
+
+
+def test_a_client_that_sends_much_that_is_refused_waits_and_others_do_not(monkeypatch):
+    monkeypatch.setattr(job_queue, "_FREE_REFUSALS", 2)
+
+    def refuse():
+        raise DataError("Expected an image.")
+
+    async def work(queue):
+        took = {}
+        for client in ("10.0.0.1", "10.0.0.2"):
+            CURRENT.set(CurrentRequest(AccessRecord(client, "POST", "/"), asyncio.Event().wait))
+            for _ in range(5 if client == "10.0.0.1" else 1):
+                with pytest.raises(DataError):
+                    await queue.run(refuse)
+            began = time.monotonic()
+            await queue.run(int)
+            took[client] = time.monotonic() - began
+        return took
+
+    took = in_loop(work)
+    assert took["10.0.0.1"] > 0.1  # about a fifth of a second for each beyond two
+    assert took["10.0.0.2"] < took["10.0.0.1"]
 
 
 def test_what_takes_too_long_is_given_up_and_ends_at_the_next_look_at_the_time():

@@ -3,14 +3,15 @@
 import asyncio
 import math
 import time
+from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any, TypeVar, TypeVarTuple
 
-from maskwright.errors import MaskwrightError
+from maskwright.errors import DataError, MaskwrightError
 from maskwright.export.engines import cores
 from maskwright.imageio.isolated import DecoderPool
-from maskwright.serving.current import CURRENT
+from maskwright.serving.current import CURRENT, current_client
 from maskwright.serving.jobs.fair_pool import FairPool, NeedsPixelsError
 from maskwright.serving.limits import Deadline, DeadlineExceededError, ServerLimits, check_deadline
 
@@ -21,6 +22,9 @@ ENDING_S = 8.0
 """Most that requests may take when the server ends."""
 
 _LONGEST_RETRY_S = 60
+_FREE_REFUSALS, _REFUSALS_PER_S = 100, 5.0  # of one client, before it has to wait
+_LONGEST_PAUSE_S = 2.0
+_MOST_CLIENTS = 10_000
 
 
 class BusyError(MaskwrightError):
@@ -35,6 +39,32 @@ class ClientGoneError(MaskwrightError):
     """Work for a client that has closed its connection."""
 
 
+class _Pace:
+    """Pauses of clients that send much that is refused, each of which is work for nothing."""
+
+    def __init__(self) -> None:
+        self._refusals: OrderedDict[str, tuple[float, float]] = OrderedDict()
+
+    @property
+    def pause_s(self) -> float:
+        """Time after which the current request is worked on."""
+        over = self._recent(current_client()) - _FREE_REFUSALS
+        return min(max(over, 0.0) / _REFUSALS_PER_S, _LONGEST_PAUSE_S)
+
+    def refuse(self) -> None:
+        """Count the current request as refused."""
+        client = current_client()
+        self._refusals[client] = self._recent(client) + 1, time.monotonic()
+        self._refusals.move_to_end(client)
+        if len(self._refusals) > _MOST_CLIENTS:
+            self._refusals.popitem(last=False)
+
+    def _recent(self, client: str) -> float:
+        """Refusals of a client, but for those that its pace allows since."""
+        number, at = self._refusals.get(client, (0.0, 0.0))
+        return max(0.0, number - (time.monotonic() - at) * _REFUSALS_PER_S)
+
+
 class JobQueue:
     """Jobs in threads: a bounded number waits or runs. `decoders` read what clients send."""
 
@@ -44,6 +74,7 @@ class JobQueue:
         per_client = max(8, 2 * cores())
         self.pool = FairPool("request", 2 * per_client, per_client)
         self.decoders = DecoderPool(cores() + 1, check_deadline)
+        self._pace = _Pace()
         self._mean_s = 0.1  # of one job, a moving mean
         self._timeouts: set[asyncio.Timeout] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -64,6 +95,8 @@ class JobQueue:
             ClientGoneError: If the client closes its connection.
             DeadlineExceededError: If it takes longer; it ends at its next `check_deadline`.
         """
+        if pause := self._pace.pause_s:
+            await asyncio.sleep(pause)
         self.check()
         self._loop = asyncio.get_running_loop()
         seconds = self.limits.seconds if seconds is None else seconds
@@ -80,6 +113,9 @@ class JobQueue:
                         return await _answer(work)
                     except NeedsPixelsError as needed:
                         pixels = needed.pixels
+                    except DataError:
+                        self._pace.refuse()
+                        raise
         except TimeoutError:
             allowed = f"the {self.limits.seconds:g} seconds that this server allows"
             raise DeadlineExceededError(
