@@ -179,6 +179,31 @@ def test_labelme_shapes_lie_in_their_order_and_groups_are_one_object(root):
     assert len(dataset.read_objects(dataset.samples[0])) == 2
 
 
+def test_labelme_files_that_state_the_image_of_another_are_asked_about(root):
+    for name, other in (("a", "b"), ("b", "a")):
+        image(root / f"{name}.jpg")
+        ring = CAT_RING if name == "a" else DOG_RING
+        shapes = [{"label": "cat", "points": ring}]
+        write(root / f"{name}.json", labelme(shapes, f"{other}.jpg"))
+    with pytest.raises(DataError, match=r"2 JSON files of LabelMe, the first a.json.* b.jpg, than"):
+        open_dataset(root)
+    write(root / "data.yaml", "pair_by: name")
+    assert (labels_of(open_dataset(root), "a") == CAT).all()
+
+
+def test_classes_that_differ_in_case_alone_are_asked_about_and_spaces_are_left_out(root):
+    image(root / "a.jpg")
+    shapes = [{"label": "Cat ", "points": CAT_RING}, {"label": "cat", "points": DOG_RING}]
+    write(root / "a.json", labelme(shapes))
+    lines = {"[background, Cat]": 1, "[background, Cat, cat]": 2}
+    with pytest.raises(DataError, match="The classes Cat and cat differ in upper") as told:
+        open_dataset(root)
+    for line, dog in lines.items():
+        assert f"`classes: {line}`" in str(told.value)
+        write(root / "data.yaml", f"classes: {line}")
+        assert labels_of(open_dataset(root))[8, 10] == dog
+
+
 def test_labelme_background_cuts_and_ignored_pixels_are_ignored(root):
     image(root / "a.jpg")
     inner = [[5, 4], [7, 4], [7, 6], [5, 6]]

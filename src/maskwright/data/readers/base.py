@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import NamedTuple
 
 from maskwright.data.encodings.class_map import ClassMap
 from maskwright.data.readers.description import Description
@@ -41,6 +42,7 @@ class Layout:
         facts: Further facts on samples by id and column, for grouping.
         case_from: Where cases come from: `"folder"` or the name of a column; `""` for nowhere.
         doubts: What data.yaml must settle before the data set is used.
+        rivals: What other readers recognize in the same place.
     """
 
     name: str
@@ -53,6 +55,7 @@ class Layout:
     case_from: str = ""
     doubts: list[Doubt] = field(default_factory=list)
     maskless: list[Sample] = field(default_factory=list)
+    rivals: list["Rival"] = field(default_factory=list)
 
     @property
     def has_class_files(self) -> bool:
@@ -88,6 +91,13 @@ class Recognition:
     confidence: float
     reason: str
     read: Callable[[], Layout | Place]
+
+
+class Rival(NamedTuple):
+    """What a reader that was not taken recognizes: the name of its format, and what it found."""
+
+    name: str
+    found: Recognition
 
 
 @dataclass(frozen=True)

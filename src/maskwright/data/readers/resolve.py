@@ -13,7 +13,7 @@ from maskwright.data.readers.annotations.tools.labelme import LABELME, LABELME_F
 from maskwright.data.readers.annotations.tools.supervisely import SUPERVISELY
 from maskwright.data.readers.annotations.voc import VOC_XML
 from maskwright.data.readers.annotations.yolo import YOLO, is_yolo
-from maskwright.data.readers.base import Layout, Place, Reader, Recognition
+from maskwright.data.readers.base import Layout, Place, Reader, Recognition, Rival
 from maskwright.data.readers.description import FILE_NAMES, Description, read_description
 from maskwright.data.readers.folders.reader import FOLDERS
 from maskwright.data.readers.folders.roles import image_folders
@@ -105,9 +105,11 @@ def list_samples(source: str | Path) -> tuple[Place, Layout]:
     """Recognize what `open_dataset` is given, and list its samples; `DataError` if it has none."""
     notes: list[Note] = []
     place = _with_yaml_beside(Place(str(source)), notes)
-    while isinstance(result := _read(place, notes), Place):  # converted, or described elsewhere
+    rivals: list[Rival] = []
+    while isinstance(result := _read(place, notes, rivals), Place):  # converted, or elsewhere
         place = result
     layout = result
+    layout.rivals = rivals
     layout.name = place.title or layout.name
     layout.notes += [*place.notes, *notes]
     layout.doubts += place.doubts
@@ -129,8 +131,17 @@ def _divide(source: Path, place: Place, layout: Layout) -> None:
             split_by_lists(source, layout, tables=False)
 
 
-def _read(place: Place, notes: list[Note]) -> Layout | Place:
-    """What the surest reader makes of a place; adds a note where others recognize it too."""
+def list_rival(rival: Rival) -> Layout | None:
+    """Samples of a format that was not taken, drawn with background 0; `None` of other masks."""
+    place = rival.found.read()
+    if not isinstance(place, Place) or not place.title:
+        return None
+    layout = _read(place, [], [])
+    return layout if isinstance(layout, Layout) else None
+
+
+def _read(place: Place, notes: list[Note], rivals: list[Rival]) -> Layout | Place:
+    """What the surest reader makes of a place; adds what others recognize, with a note on each."""
     candidates: list[tuple[Reader, Recognition]] = []
     for reader in READERS:
         if recognition := reader.recognize(place):
@@ -141,15 +152,20 @@ def _read(place: Place, notes: list[Note]) -> Layout | Place:
         raise DataError(_not_recognized(place.path))
     surest, recognition = max(candidates, key=lambda candidate: candidate[1].confidence)
     if recognition.confidence < 1:
+        others = [
+            Rival(reader.name, found)
+            for reader, found in candidates
+            if reader is not surest and found.confidence >= _DOUBT
+        ]
+        rivals += others
         notes += [
             Note(
                 "several_formats",
                 f"{place.path} was recognized as {surest.name} ({recognition.reason}), and also as "
-                f"{other.name} ({doubt.reason}), which is not used; open its file, or state the "
+                f"{name} ({found.reason}), which is not used; open its file, or state the "
                 f"places of images and masks in data.yaml, to use it.",
             )
-            for other, doubt in candidates
-            if other is not surest and doubt.confidence >= _DOUBT
+            for name, found in others
         ]
     return recognition.read()
 

@@ -10,6 +10,7 @@ from maskwright.data.readers.annotations.base import Annotations, labels_of, mal
 from maskwright.data.readers.annotations.doubts import join_repeated, settle_boxes
 from maskwright.data.readers.annotations.draw import FORMAT_VERSION, draw_all
 from maskwright.data.readers.annotations.files import ImageFiles, files_below
+from maskwright.data.readers.annotations.spellings import unite_spellings
 from maskwright.data.readers.base import Place, Reader, Recognition
 from maskwright.data.readers.conversion import convert
 from maskwright.data.readers.description import MULTILABEL, OWN_LAYOUT, Description
@@ -107,6 +108,7 @@ def _convert(form: AnnotationFormat, place: Place) -> Place:
         with malformed(path, form.title):
             source = Source(root, files, stated is not None, images, description, folder / "images")
             annotations = form.read(source)
+            unite_spellings(annotations, description.classes)
             settle_boxes(annotations, description.boxes, path)
             join_repeated(annotations, stated is not None)
             annotations.overlap = description.overlap

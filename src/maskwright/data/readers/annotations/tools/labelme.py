@@ -28,6 +28,7 @@ from maskwright.data.readers.annotations.shapes import (
     decode_png,
     ellipse,
 )
+from maskwright.data.samples import Doubt, counted
 from maskwright.errors import DataError
 from maskwright.imageio import make_folder
 from maskwright.labels import BACKGROUND_NAMES, MAX_CLASSES
@@ -44,11 +45,18 @@ def _recognize(path: Path) -> tuple[float, str] | None:
 
 def _read(source: Source) -> Annotations:
     annotations = Annotations(rectangles=True)
+    contrary = []
     for path in source.files:
         if not has_keys(path, _KEYS):
             continue
         with annotations.reading(path, "LabelMe annotations"):
-            annotations.images.append(_image(source, path, read_json(path), annotations))
+            image = _image(source, path, read_json(path), annotations)
+            annotations.images.append(image)
+            namesake = source.images.find(path.stem, path.parent)
+            if len(namesake) == 1 and namesake[0] != image.image:
+                contrary.append((path, image.image))
+    if contrary:
+        annotations.remarks.append(_doubt_image(*contrary[0], len(contrary)))
     annotations.skip_others(source.images.paths)
     return annotations
 
@@ -60,6 +68,7 @@ LABELME = AnnotationFormat(
     frozenset({".json"}),
     _recognize,
     _read,
+    frozenset({"pair_by"}),
 ).reader()
 
 
@@ -68,7 +77,10 @@ def _image(
 ) -> AnnotatedImage:
     """Image of a file: where it says, else of the same name beside it, else the one in the file."""
     stated = str(content["imagePath"])
-    paths = source.images.find(stated, path.parent) or source.images.find(path.stem, path.parent)
+    namesake = source.images.find(path.stem, path.parent)
+    paths = source.images.find(stated, path.parent) or namesake
+    if source.description.pair_by == "name":
+        paths = namesake or paths
     if not paths and content.get("imageData"):
         paths = [_extract(source, path, content["imageData"])]
     if len(paths) != 1:
@@ -87,6 +99,17 @@ def _image(
         class_name = "" if label == _IGNORED else label
         objects.append((AnnotatedObject(class_name, shape, name, cuts=cuts), group))
     return AnnotatedImage(paths[0], join_groups(objects), split_in(path, source.root), size)
+
+
+def _doubt_image(path: Path, image: Path, count: int) -> Doubt:
+    """Doubt about files whose `imagePath` is not the image of their own name."""
+    return Doubt(
+        "other_image",
+        f"{counted(count, 'JSON file')} of LabelMe, the first {path.name}, state another image as "
+        f"`imagePath`, {image.name}, than that of their own name.",
+        "Write `pair_by: name` into data.yaml for the image of the same name, or give the files "
+        "the names of their images.",
+    )
 
 
 def _extract(source: Source, path: Path, data: Any) -> Path:
