@@ -51,9 +51,16 @@ def test_masks_are_labels_colors_or_one_layer_for_each_class(tmp_path):
         read_mask(saved(tmp_path / "m.npy", overlapping))
 
 
+def test_channels_may_come_first(tmp_path):
+    image = np.arange(17 * 20 * 3, dtype=np.uint16).reshape(17, 20, 3)
+    path = saved(tmp_path / "x.npy", np.moveaxis(image, 2, 0))
+    np.testing.assert_array_equal(read_image(path), image)
+    assert read_header(path).channels == 3
+
+
 def test_other_arrays_are_refused_before_they_are_read(tmp_path):
     for array, reason in (
-        (np.zeros((3, 40, 50), np.uint8), r"shape \(3, 40, 50\); expected \(height, width\)"),
+        (np.zeros((3, 40, 50, 1), np.uint8), r"shape \(3, 40, 50, 1\); expected \(height, width"),
         (np.zeros(40, np.uint8), r"shape \(40,\)"),
         (np.zeros((4, 4), np.complex64), "complex64 pixels"),
         (np.array([[{}]]), "cannot be decoded"),

@@ -16,7 +16,7 @@ from maskwright.imageio.header import Header, OpenImage, check_packing, check_si
 
 ARRAY_MAGIC = (npy.MAGIC_PREFIX, b"PK\3\4")
 """First bytes of `.npy` and `.npz`."""
-_MOST_FIRST = 16  # rows of an image of more channels are rather its channels
+_MOST_FIRST = 16  # of an array with more columns and rows behind, these are channels
 _MOST_PACKED = 1100  # bytes in a byte, of the best case of deflate
 
 
@@ -76,9 +76,35 @@ def _declared(file: IO[bytes], size: int, name: str) -> tuple[tuple[int, ...], n
     return shape, dtype
 
 
+def read_planes(path: Path) -> np.ndarray | None:
+    """Planes uint8 `(h, w, n)` of an `.npy` of truth values, or of 0 and 1; `None` of others.
+
+    `DataError` where the file is damaged.
+    """
+    try:
+        with path.open("rb") as file:
+            _declared(file, path.stat().st_size, path.name)
+            file.seek(0)
+            array = npy.read_array(file)
+    except (OSError, ValueError, EOFError) as damage:
+        raise DataError(f"{path} cannot be read ({damage}); copy or make it again.") from None
+    if array.ndim != 3 or array.dtype.kind not in "biuf" or not np.isin(array, (0, 1)).all():
+        return None
+    return _channels_last(array).astype(np.uint8)
+
+
+def _channels_last(array: np.ndarray) -> np.ndarray:
+    """An array with its channels first, which are fewer than the columns, as `(h, w, c)`."""
+    return np.moveaxis(array, 0, 2) if _has_channels_first(array.shape) else array
+
+
+def _has_channels_first(shape: tuple[int, ...]) -> bool:
+    return len(shape) == 3 and shape[0] <= _MOST_FIRST < min(shape[1:])
+
+
 @contextmanager
 def open_array_image(path: Path | NamedBytes, start: bytes, max_pixels: int) -> Iterator[OpenImage]:
-    """Open an `.npy`, or an `.npz` of one array, of the shape `(h, w)` or `(h, w, c)`."""
+    """Open an `.npy`, or an `.npz` of one array: `(h, w)`, `(h, w, c)`, or `(c, h, w)`."""
     with path.open("rb") as file:
         size = file.seek(0, 2)
         file.seek(0)
@@ -108,6 +134,8 @@ def _image(
 ) -> Iterator[OpenImage]:
     """Image of the array in an open file of so many bytes."""
     shape, kind = _declared(file, size, str(path))
+    if _has_channels_first(shape):
+        shape = (*shape[1:], shape[0])
     if len(shape) not in (2, 3) or (len(shape) == 3 and shape[0] <= _MOST_FIRST < shape[2]):
         raise DataError(
             f"{path} holds an array of the shape {shape}; expected (height, width) or (height, "
@@ -123,7 +151,8 @@ def _image(
 
     def values() -> np.ndarray:
         file.seek(0)
-        return npy.read_array(file).reshape(height, width, channels)
+        array = _channels_last(npy.read_array(file))
+        return np.ascontiguousarray(array).reshape(height, width, channels)
 
     header = Header(width, height, channels, dtype, "NumPy", palette=False, orientation=1)
     yield OpenImage(

@@ -93,6 +93,17 @@ def test_label_indices_that_were_interpolated_are_refused(tmp_path):
         open_dataset(write_set(tmp_path, SCENES, resized(values, Image.BILINEAR)))
 
 
+@pytest.mark.parametrize("values", [(0, 1, 2, 3), (0, 2, 4, 6)])
+def test_few_label_indices_that_were_interpolated_are_asked_about(tmp_path, values):
+    values = np.array(values, np.uint8)
+    root = write_set(tmp_path / "a", SCENES, resized(values, Image.BILINEAR))
+    with pytest.raises(DataError, match=r"hold labels between theirs.*`snap: false`"):
+        open_dataset(root)
+    assert open_dataset(state(root, "snap: false")).labels.num_classes >= 4
+    root = write_set(tmp_path / "b", SCENES, resized(values, Image.NEAREST))
+    assert open_dataset(root).labels.num_classes >= 4
+
+
 def test_probabilities_need_a_threshold(tmp_path):
     def blurred(mask, number):
         noise = np.random.default_rng(number).normal(0, 3, mask.shape)

@@ -175,6 +175,23 @@ def test_pages_of_a_mask_are_classes(tmp_path, monkeypatch, first):
         open_dataset(root)
 
 
+@pytest.mark.parametrize("first", [False, True])
+def test_planes_of_an_array_are_classes(tmp_path, monkeypatch, first):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    root = tmp_path / "set"
+    (root / "masks").mkdir(parents=True)
+    for number in range(COUNT):
+        draw_image(root / "images" / f"{number}.png", number)
+        planes = np.stack(
+            [labels_of(number) == label for label in (1, 2, 3)], axis=0 if first else 2
+        )
+        np.save(root / "masks" / f"{number}.npy", planes)
+    (root / "classes.txt").write_text("\n".join(NAMES[1:]))
+    check_labels(open_dataset(root), NAMES)
+    (root / "data.yaml").write_text("overlap: multilabel")
+    assert open_dataset(root).multilabel
+
+
 def test_one_mask_file_for_each_object_stays_objects(tmp_path):
     for number in range(COUNT):
         draw_image(tmp_path / str(number) / "0.png", number)

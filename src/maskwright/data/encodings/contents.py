@@ -15,6 +15,7 @@ from maskwright.imageio import read_mask
 from maskwright.labels import Color
 
 MANY_VALUES = 5  # fewer are classes: they neither number objects nor smooth an edge
+_MOST_INDICES = 64  # of label indices; higher values are grays
 _MAX_BLOBS = 20  # values of a mask whose blobs are counted
 _MAX_SEVERAL = 2  # values of several blobs, after which a mask is no longer looked at
 
@@ -31,6 +32,8 @@ class MaskContents:
         mixed: Pixels of each value or color with both lower and higher neighbors, as at smoothed
             edges; all 0 of two values, and where all values form areas.
         thin: Pixels of each in no flat square of 2x2 pixels; all 0 of two values.
+        rims: Of label indices, pixels of lines between lower and higher ones, those of them whose
+            index forms areas elsewhere, and neighbors that differ.
         nodata: Value that is declared to be none, which is not among `values` unless it is 0.
         doubtful: Of a file with lossy compression, pixels near the cut between its two classes;
             `None` of others.
@@ -42,6 +45,7 @@ class MaskContents:
     blobs: tuple[int, int] = (0, 0)
     mixed: Mapping[Value, int] = field(default_factory=dict)
     thin: Mapping[Value, int] = field(default_factory=dict)
+    rims: tuple[int, int, int] = (0, 0, 0)
     nodata: int | None = None
     doubtful: int | None = None
 
@@ -116,12 +120,16 @@ def read_contents(path: Path) -> MaskContents:
     palette = None if raw.palette is None else raw.palette.tobytes()
     mixed: dict[int, int] = {}
     thin: dict[int, int] = {}
+    rims = (0, 0, 0)
     if len(counts) > 2 and not deep:
         size = 0 if colored else 256
-        thin = _count(codes, ~in_flat_squares(codes.astype(np.uint32) if colored else codes), size)
+        lines = ~in_flat_squares(codes.astype(np.uint32) if colored else codes)
+        thin = _count(codes, lines, size)
         if any(2 * n >= counts.get(code, n) for code, n in thin.items()):
             shown = raw.values if raw.palette is None else _shown(raw.values, raw.palette)
             mixed = _count(codes, between_neighbors(shown), size)
+        if not colored and max(counts) < _MOST_INDICES:
+            rims = _rims(codes, lines, [c for c, n in counts.items() if 2 * thin.get(c, 0) < n])
     name = color_of if colored else int
     return MaskContents(
         {name(code): n for code, n in counts.items()},
@@ -130,9 +138,20 @@ def read_contents(path: Path) -> MaskContents:
         _blobs(codes, counts),
         {name(code): n for code, n in mixed.items()},
         {name(code): n for code, n in thin.items()},
+        rims,
         raw.nodata,
         raw.doubtful,
     )
+
+
+def _rims(indices: np.ndarray, lines: np.ndarray, areas: list[int]) -> tuple[int, int, int]:
+    """See `MaskContents.rims`; `areas` are the indices that form areas."""
+    is_area = np.zeros(256, bool)
+    is_area[areas] = True
+    rims = indices[lines & between_neighbors(indices)]
+    edges = np.count_nonzero(indices[1:] != indices[:-1])
+    edges += np.count_nonzero(indices[:, 1:] != indices[:, :-1])
+    return rims.size, int(np.count_nonzero(is_area[rims])), edges
 
 
 def _shown(values: np.ndarray, palette: np.ndarray) -> np.ndarray:

@@ -7,6 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
+from maskwright.data.encodings.contents import MaskContents
 from maskwright.data.encodings.encoding import Value, format_value
 from maskwright.data.encodings.evidence import MaskEvidence
 from maskwright.data.samples import Doubt, counted, first_few
@@ -22,6 +23,8 @@ _MAX_SOLID = 64
 _MAX_MOVED = 0.5  # share of pixels
 _MAX_ODD = 0.05  # share of pixels with values in between that are not as at edges
 _TAIL = 0.05  # of the pixels of a value, at most, for a near value that belongs to it
+_MIN_RIMS_PX, _MAX_RIMS = 100, 0.06  # of the neighbors that differ
+_MIN_OF_AREAS = 0.1  # of these pixels, as those of a line form no areas
 _STRAY = 0.01  # the same of values that form no areas, where there are no others in between
 
 
@@ -82,6 +85,25 @@ def without_edges(masks: MaskEvidence) -> SnappedMasks | None:
     kept = [content.only(set(solid)) for content in masks.contents]
     kept = [content for content in kept if content.values]
     return SnappedMasks(replace(masks, contents=kept), text, doubts)
+
+
+def doubt_interpolated(contents: Sequence[MaskContents]) -> list[Doubt]:
+    """Doubt where label indices lie between others along many edges, as interpolation puts them.
+
+    Where each of two neighbors is an area of its own, a resized edge from 0 to 3 shows 1 and 2.
+    """
+    rims, of_areas, edges = np.sum([content.rims for content in contents], axis=0)
+    if rims < max(_MIN_RIMS_PX, _MAX_RIMS * edges) or of_areas < _MIN_OF_AREAS * rims:
+        return []
+    return [
+        Doubt(
+            "interpolated_labels",
+            f"At edges between areas, {rims:,} px hold labels between theirs: the masks were "
+            f"resized with interpolation, which gives wrong classes there, or these are lines.",
+            "Resize the masks again with nearest neighbor, from the original; or write `snap: "
+            "false` into data.yaml for lines.",
+        )
+    ]
 
 
 @dataclass(frozen=True)

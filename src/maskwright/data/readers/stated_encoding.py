@@ -13,6 +13,7 @@ from maskwright.data.encodings import (
 )
 from maskwright.data.encodings.encoding import EncodingKind, Value, format_value
 from maskwright.data.encodings.evidence import complete
+from maskwright.data.encodings.soft_masks import doubt_interpolated
 from maskwright.data.readers.description import Description
 from maskwright.data.samples import Doubt
 from maskwright.errors import ConfigError
@@ -57,6 +58,8 @@ def encoding_of(
     evidence = MaskEvidence(contents, stated_map or class_map, objects, kind, description.snap)
     encoding, labels, doubts = infer_encoding(evidence)
     values = {**encoding.values, **dict.fromkeys(ignored, IGNORE_LABEL)}
+    if encoding.kind == "indices" and description.snap is None:
+        doubts = (*doubts, *doubt_interpolated(contents))
     return replace(encoding, values=values), labels, doubts
 
 

@@ -16,6 +16,7 @@ from maskwright.data.readers.manifest import write_described
 from maskwright.data.samples import Doubt, Note, Sample, first_few
 from maskwright.errors import DataError
 from maskwright.imageio import read_header, read_image, write_image
+from maskwright.imageio.arrays import read_planes
 from maskwright.labels import BACKGROUND_NAMES
 
 _SUFFIXES = {".tif", ".tiff", ".npy"}
@@ -24,12 +25,15 @@ _VERSION = 1
 
 
 def num_layers(samples: Sequence[Sample]) -> int:
-    """Pages, or channels beyond those of colors, of the mask of each sample; 0 without any."""
+    """Pages, or channels that are no colors, of the mask of each sample; 0 without any."""
     masks = [sample.masks for sample in samples if sample.masks]
     if not masks or any(len(each) > 1 or each[0].suffix.lower() not in _SUFFIXES for each in masks):
         return 0
-    first = _layers_of(masks[0][0])
-    return first if first and all(_layers_of(mask) == first for (mask,) in masks) else 0
+    files = [mask for (mask,) in masks]
+    first = _layers_of(files[0])
+    if first and all(_layers_of(file) == first for file in files):
+        return first
+    return _num_planes(files)
 
 
 def _layers_of(mask: Path) -> int:
@@ -38,6 +42,28 @@ def _layers_of(mask: Path) -> int:
     except DataError:  # reported where it is read
         return 0
     return header.channels if header.pages > 1 or header.channels not in _COLORS else 0
+
+
+def _num_planes(masks: Sequence[Path]) -> int:
+    """Channels of arrays of 0 and 1, of which a pixel may have several or none; 0 of others.
+
+    Where each pixel has exactly one, the arrays are read as labels; equal channels are gray.
+    """
+    channels: set[int] = set()
+    is_one_hot = is_gray = True
+    for mask in masks:
+        if mask.suffix.lower() != ".npy":
+            return 0
+        try:
+            channels.add(read_header(mask).channels)
+            planes = read_planes(mask)
+        except DataError:  # reported where it is read
+            return 0
+        if len(channels) > 1 or planes is None:
+            return 0
+        is_one_hot = is_one_hot and bool((planes.sum(axis=2) == 1).all())
+        is_gray = is_gray and bool((planes == planes[..., :1]).all())
+    return 0 if is_one_hot or is_gray else channels.pop()
 
 
 def split_layers(place: Place, layout: Layout, layers: int) -> Place:
