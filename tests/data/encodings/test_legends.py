@@ -147,6 +147,31 @@ def test_black_that_a_legend_does_not_name_is_background(tmp_path):
     np.testing.assert_array_equal(labels, SCENES)
 
 
+def test_names_without_background_beside_colored_masks(tmp_path):
+    def colored(mask, _):
+        return Image.fromarray(COLORS[mask])
+
+    (write_set(tmp_path / "a", SCENES, colored) / "classes.txt").write_text("dent\nrust\nscratch\n")
+    dataset, labels = read_labels(tmp_path / "a")
+    assert dataset.labels.names == ("class_0", "class_1", "class_2", "class_3")
+    assert "classes.txt are not used, for they have no colors" in dataset.encoding.explanation
+    assert np.mean([len(np.unique(mask)) for mask in labels]) == 4
+    two = [np.minimum(mask, 1) for mask in SCENES]
+    (write_set(tmp_path / "b", two, colored) / "classes.txt").write_text("tumor\n")
+    assert open_dataset(tmp_path / "b").labels.names == ("background", "tumor")
+
+
+def test_a_value_more_than_there_are_names_is_a_class_of_its_own(tmp_path):
+    write_set(tmp_path, SCENES)
+    stray = SCENES[0].copy()
+    stray[0, 0] = 77
+    Image.fromarray(stray).save(tmp_path / "masks" / "0.png")
+    (tmp_path / "classes.txt").write_text("\n".join(NAMES))
+    dataset = open_dataset(tmp_path)
+    assert dataset.labels.num_classes == 5
+    assert "The 4 names in classes.txt do not fit" in dataset.encoding.explanation
+
+
 def test_legends_that_differ_are_asked_about(tmp_path):
     write_set(tmp_path, SCENES)
     (tmp_path / "classes.txt").write_text("background\na\nb\nc\n")

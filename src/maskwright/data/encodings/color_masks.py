@@ -116,6 +116,8 @@ def _classes_by_color(
     public data set must show several of its colors and cover nearly all of them.
     """
     table = class_map.colors
+    if not table:
+        return None
     if stated and not class_map.stated and _BLACK in colors and not class_map.has_background:
         table = {_BLACK: ClassEntry("background", color=_BLACK), **table}
     pixels = sum(colors.values())

@@ -91,7 +91,8 @@ def name_classes(
     first = int(bool(used) and used[0] > 0 and used[-1] == len(entries))
     consecutive = inferred.kind in {"indices", "binary"} and inferred.threshold is None
     doubts = inferred.doubts
-    if shift == 1 and used and used[0] == 0:  # the map lists objects alone
+    listed = any(is_background(entry.name) for entry in entries)
+    if shift == 1 and used and used[0] == 0 and not listed:  # the map lists objects alone
         entries = [ClassEntry("background", color=(0, 0, 0)), *entries]
     elif shift < 0 and consecutive and used and used[-1] < len(entries) + first:
         # The last classes do not occur in the masks.

@@ -62,6 +62,9 @@ def draw_all(
                 rows.append((relative_path(image.image, folder), number, each.class_name))
             elif not isinstance(each.shape, Box):
                 annotations.skip("crowds", each.name)
+    if not samples:
+        message = " ".join(map(str, annotations.notes()))
+        raise DataError(f"{source} holds no annotations that can be used: {message}")
     if annotations.separate:
         write_table(folder / "regions.csv", ("image", "region", "label"), rows)
     notes = [*annotations.remarks, *annotations.notes()]

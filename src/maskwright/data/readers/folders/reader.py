@@ -28,11 +28,11 @@ from maskwright.imageio.dicom.files import dicom_origin
 _DICOM = ".dcm"
 
 PUBLISHED = (
-    ({"trimaps"}, "Oxford-IIIT Pet", PETS),
+    ({"annotations/trimaps"}, "Oxford-IIIT Pet", PETS),
     ({"trainannot", "valannot", "testannot"}, "SegNet's CamVid (train, trainannot, …)", CAMVID),
     ({"segmentationclass"}, "PASCAL VOC", VOC),
 )
-"""Public data sets by the names of their folders of masks, with their classes."""
+"""Public data sets by the names of their folders of masks, some within another; their classes."""
 
 
 def _recognize(place: Place) -> Recognition | None:
@@ -134,8 +134,9 @@ def _read(place: Place, pairing: Pairing) -> Layout | Place:
         layout.doubts.append(doubt_shifted(pairing.shifted, root))
     mask_folders = {mask.parent for sample in layout.samples for mask in sample.masks}
     names = {folder.name.casefold() for folder in mask_folders}
+    within = {"/".join(folder.parts[-2:]).casefold() for folder in mask_folders}
     for published, title, class_map in PUBLISHED:
-        if names and names <= published:
+        if names and (names <= published or within <= published):
             layout.name, layout.class_map = title, class_map
     # Annotation tools write other classes into folders of these names.
     if layout.class_map is VOC and not named_as_voc([sample.id for sample in samples]):
