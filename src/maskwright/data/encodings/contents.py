@@ -151,7 +151,7 @@ def _rims(indices: np.ndarray, lines: np.ndarray, areas: list[int]) -> tuple[int
     rims = indices[lines & between_neighbors(indices)]
     edges = np.count_nonzero(indices[1:] != indices[:-1])
     edges += np.count_nonzero(indices[:, 1:] != indices[:, :-1])
-    return rims.size, int(np.count_nonzero(is_area[rims])), edges
+    return int(rims.size), int(np.count_nonzero(is_area[rims])), int(edges)
 
 
 def _shown(values: np.ndarray, palette: np.ndarray) -> np.ndarray:
