@@ -95,10 +95,15 @@ def separated(samples: Sequence[Sample]) -> str | None:
 
 @dataclass(frozen=True)
 class Note:
-    """What was inferred of a data set, and why; its code stays the same between versions."""
+    """What was inferred of a data set, and why; its code stays the same between versions.
+
+    `left_out` images or volumes are not used, of the number `among`, or, at 0, of all images.
+    """
 
     code: str
     text: str
+    left_out: int = 0
+    among: int = 0
 
     def __str__(self) -> str:
         return self.text

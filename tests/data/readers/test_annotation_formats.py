@@ -11,6 +11,7 @@ from PIL import Image
 
 from drawing_samples import draw
 from maskwright.data import open_dataset
+from maskwright.data.opening import open_with_doubts
 from maskwright.data.readers.annotations.tools.brush import decode_brush, encode_brush
 from maskwright.errors import DataError
 
@@ -96,7 +97,10 @@ def test_yolo_images_without_labels_and_boxes_are_settled(root):
     stated.write_text("unannotated: skip")
     assert len(open_dataset(stated).samples) == 2
     write(root / "train" / "labels" / "empty.txt", "0 0.5 0.5 0.25 0.5\n")
-    assert len(open_dataset(root).samples) == 2
+    with pytest.raises(DataError, match=r"1 of 3 images are left out.*`boxes: draw`"):
+        open_dataset(root)
+    stated.write_text("boxes: skip")
+    assert len(open_dataset(stated).samples) == 2
     stated.write_text("boxes: draw")
     dataset = open_dataset(stated)
     assert labels_of(dataset, "empty")[3:9, 6:10].all()
@@ -116,7 +120,7 @@ def test_yolo_rectangles_only_may_be_oriented_boxes(root):
 def test_labels_of_yolo_without_an_image_are_told(root):
     yolo(root, "train: train/images\nval: valid/images\nnames: [cat, dog]\n")
     write(root / "train" / "labels" / "lost.txt", f"{yolo_line(0, CAT_RING)}\n")
-    note = next(n.text for n in open_dataset(root).notes if n.code == "missing_images")
+    note = next(n.text for n in open_with_doubts(root).notes if n.code == "missing_images")
     assert "not there, the first image of lost.txt" in note
 
 
@@ -133,7 +137,7 @@ def test_labels_of_yolo_without_an_image_are_told(root):
 def test_yolo_lines_that_are_wrong_leave_their_image_out(root, line, message):
     yolo(root, "train: train/images\nval: valid/images\nnames: [cat, dog]\n")
     write(root / "train" / "labels" / "train.txt", f"{yolo_line(0, CAT_RING)}\n{line}\n")
-    dataset = open_dataset(root)
+    dataset = open_with_doubts(root)
     assert [sample.image.stem for sample in dataset.samples] == ["valid"]
     assert message in next(n.text for n in dataset.notes if n.code == "broken_annotations")
 
@@ -243,7 +247,7 @@ def test_labelme_holds_the_image_itself_and_images_without_json_are_left_out(roo
     shapes = [{"label": "cat", "points": CAT_RING}]
     write(root / "a.json", labelme(shapes, "gone.png", imageData=data))
     image(root / "b.jpg")
-    dataset = open_dataset(root)
+    dataset = open_with_doubts(root)
     assert (labels_of(dataset) == CAT).all()
     assert "the first b.jpg" in next(n.text for n in dataset.notes if n.code == "not_annotated")
 
@@ -404,7 +408,7 @@ def test_label_studio_versions_of_one_task_are_not_mixed(root):
     )
     task["annotations"] *= 2
     write(root / "export.json", [task, other])
-    dataset = open_dataset(root)
+    dataset = open_with_doubts(root)
     assert [sample.image.stem for sample in dataset.samples] == ["b"]
     note = next(n.text for n in dataset.notes if n.code == "broken_annotations")
     assert "expected one annotation, received 2; mark one as ground truth" in note
@@ -495,7 +499,7 @@ def test_run_lengths_that_do_not_fit_leave_their_image_out(root, cell, message):
     for name in ("a.jpg", "b.jpg"):
         image(root / "train" / name)
     write(root / "m.csv", f"img,rle_mask\nb.jpg,{runs(CAT)}\na.jpg,{cell}\n")
-    dataset = open_dataset(root)
+    dataset = open_with_doubts(root)
     assert [sample.image.stem for sample in dataset.samples] == ["b"]
     assert message in next(n.text for n in dataset.notes if n.code == "broken_annotations")
 

@@ -7,6 +7,7 @@ import pytest
 import maskwright
 from drawing_samples import draw
 from maskwright.data import open_dataset
+from maskwright.data.opening import open_with_doubts
 from maskwright.errors import ConfigError, DataError
 from maskwright.rle import encode_rle
 
@@ -58,7 +59,7 @@ def folder(tmp_path):
 
 
 def test_polygons_and_runs_become_classes_objects_and_labels_of_regions(folder):
-    dataset = open_dataset(folder)
+    dataset = open_with_doubts(folder)
     assert dataset.layout == "COCO annotations"
     assert dataset.labels.names == ("background", "dog", "cat", "owl")  # in the order of their ids
     first, second = dataset.samples
@@ -88,11 +89,11 @@ def test_polygons_and_runs_become_classes_objects_and_labels_of_regions(folder):
 
 
 def test_overlapping_classes_are_told_and_painted_in_a_stated_order(folder):
-    (note,) = (n.text for n in open_dataset(folder).notes if n.code == "overlapping_objects")
+    (note,) = (n.text for n in open_with_doubts(folder).notes if n.code == "overlapping_objects")
     assert "overlap in 1 image, most those of dog and cat (1 px)" in note
     for order, on_top in (("dog, owl, cat", 2), ("cat, dog, owl", 1)):
         (folder / "data.yaml").write_text(f"overlap: [{order}]\n")
-        dataset = open_dataset(folder)
+        dataset = open_with_doubts(folder)
         assert not any(note.code == "overlapping_objects" for note in dataset.notes)
         assert dataset.read(dataset.samples[0])[1][1, 1] == on_top
     (folder / "data.yaml").write_text("overlap: [dog, cat]\n")
@@ -101,9 +102,9 @@ def test_overlapping_classes_are_told_and_painted_in_a_stated_order(folder):
 
 
 def test_what_is_drawn_is_kept_until_a_file_changes(folder):
-    dataset = open_dataset(folder)
+    dataset = open_with_doubts(folder)
     drawn = {path: path.stat().st_mtime_ns for path in dataset.root.rglob("*.png")}
-    again = open_dataset(folder / "annotations" / "instances.json")
+    again = open_with_doubts(folder / "annotations" / "instances.json")
     assert again == dataset
     assert {path: path.stat().st_mtime_ns for path in again.root.rglob("*.png")} == drawn
     write(
@@ -111,7 +112,7 @@ def test_what_is_drawn_is_kept_until_a_file_changes(folder):
         {1: "a.jpg"},
         [annotation(1, 3, [square(0, 0, 3)])],
     )
-    changed = open_dataset(folder)
+    changed = open_with_doubts(folder)
     assert changed.root != dataset.root
     assert changed.read_instances(changed.samples[0]).sum() == 9
 
@@ -137,7 +138,7 @@ def test_only_categories_that_occur_are_classes_where_there_are_too_many(folder)
     many = [(number, f"kind {number}") for number in range(1, 1204)]
     path = folder / "annotations" / "instances.json"
     write(path, {1: "a.jpg"}, [annotation(1, 1203, [square(0, 0, 2)])], many)
-    assert open_dataset(folder).labels.names == ("background", "kind 1203")
+    assert open_with_doubts(folder).labels.names == ("background", "kind 1203")
 
 
 @pytest.mark.parametrize(
@@ -163,7 +164,7 @@ def test_an_image_with_a_broken_mask_is_left_out(folder, shape, said):
     path = folder / "annotations" / "instances.json"
     good = annotation(2, 3, [square(0, 0, 2)])
     write(path, {1: "a.jpg", 2: "b.jpg"}, [annotation(1, 7, shape), good])
-    dataset = open_dataset(folder)
+    dataset = open_with_doubts(folder)
     assert [sample.id for sample in dataset.samples] == ["b"]
     told = next(n.text for n in dataset.notes if n.code == "broken_annotations")
     assert re.search(said, told)
@@ -176,7 +177,7 @@ def test_sizes_that_are_not_those_of_the_file_are_refused_before_drawing(folder,
     content = json.loads(path.read_text())
     content["images"][0]["width"] = width
     path.write_text(json.dumps(content))
-    dataset = open_dataset(folder)
+    dataset = open_with_doubts(folder)
     assert [sample.id for sample in dataset.samples] == ["b"]
     told = next(n.text for n in dataset.notes if n.code == "broken_annotations")
     assert f"state 5 x {width} pixels, the file has 5 x 6" in told
@@ -213,7 +214,10 @@ def test_names_that_are_no_text_and_endless_nesting_end_in_a_sentence(folder):
 
 
 def test_no_data_yaml_is_written_into_the_cache(folder, tmp_path):
-    assert open_dataset(folder).notes[0].text == "The masks are drawn from the COCO annotations."
+    (folder / "data.yaml").write_text("unannotated: skip\n")
+    assert (
+        open_with_doubts(folder).notes[0].text == "The masks are drawn from the COCO annotations."
+    )
     with pytest.raises(ConfigError, match=r"converted from COCO annotations.*maskwright convert"):
         maskwright.check(folder, write=True)
 
@@ -247,12 +251,12 @@ def test_a_part_of_coco_has_its_categories(real_data):
 def test_boxes_are_drawn_or_ignored_as_stated(folder):
     def labels(boxes):
         (folder / "data.yaml").write_text(f"boxes: {boxes}")
-        dataset = open_dataset(folder)
+        dataset = open_with_doubts(folder)
         return dataset.read_mask(dataset.samples[-1])[:3, :3].tolist()
 
     assert labels("draw") == [[2, 2, 0], [2, 2, 0], [0, 0, 0]]
     assert labels("ignore") == [[255, 255, 0], [255, 255, 0], [0, 0, 0]]
-    assert open_dataset(folder).samples[-1].image.name == "c.jpg"
+    assert open_with_doubts(folder).samples[-1].image.name == "c.jpg"
 
 
 def test_categories_are_mapped_by_name_over_files(tmp_path):
@@ -289,8 +293,8 @@ def test_an_image_annotated_twice_is_a_doubt_that_stated_files_settle(folder):
     with pytest.raises(DataError, match=r"1 image annotated more than once.*annotations: FILE"):
         open_dataset(folder)
     (folder / "data.yaml").write_text("annotations: annotations/instances_2.json")
-    (sample,) = (dataset := open_dataset(folder)).samples
+    (sample,) = (dataset := open_with_doubts(folder)).samples
     assert sorted(set(dataset.read_mask(sample).flat)) == [0, 3]
     (folder / "data.yaml").write_text("annotations: 'annotations/*.json'")
-    dataset = open_dataset(folder)
+    dataset = open_with_doubts(folder)
     assert sorted(set(dataset.read_mask(dataset.samples[0]).flat)) == [0, 1, 2, 3, 255]

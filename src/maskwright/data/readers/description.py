@@ -89,7 +89,9 @@ class Description(BaseModel):
         description="Whether images with boxes only are skipped, or what boxes become.",
     )
     unannotated: Literal["skip", "background"] | None = Field(
-        default=None, description="Whether images without annotations are skipped or background."
+        default=None,
+        description="Whether images without annotations are background, or, as all that cannot "
+        "be used, skipped.",
     )
     run_order: Literal["columns", "rows"] | None = Field(
         default=None, description="Order of the pixels in run lengths of a CSV file."

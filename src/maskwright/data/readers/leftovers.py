@@ -35,6 +35,30 @@ def settle_leftovers(layout: Layout, description: Description) -> None:
         _doubt(layout, len(others))
 
 
+def doubt_left_out(layout: Layout, description: Description) -> None:
+    """Doubt where notes tell that more than a tenth of the images, or volumes, are left out."""
+    if description.unannotated is not None:
+        return
+    notes = [note for note in layout.notes if note.left_out]
+    images = [note for note in notes if not note.among]
+    total = len(layout.samples) + sum(note.left_out for note in images)
+    many = [note for note in notes if note.among and note.left_out > _MOST_LEFT * note.among]
+    parts = [f"{note.left_out} of {note.among} volumes" for note in many]
+    if (left_out := sum(note.left_out for note in images)) > _MOST_LEFT * total:
+        parts.append(f"{left_out:,} of {total:,} images")
+        many += images
+    if many:
+        layout.doubts.append(
+            Doubt(
+                "left_over",
+                f"{' and '.join(parts)} are left out: {' '.join(note.text for note in many)}",
+                "Correct what these sentences name; or write `unannotated: skip` into data.yaml to "
+                "leave them out, or `unannotated: background` where images without annotations "
+                "show nothing.",
+            )
+        )
+
+
 def _doubt(layout: Layout, maskless: int) -> None:
     """Doubt where more than a tenth of the images, or of the masks, are in no pair."""
     images = len(layout.samples)

@@ -17,6 +17,7 @@ from maskwright.data.readers.base import Layout, Place, Reader, Recognition, Riv
 from maskwright.data.readers.description import FILE_NAMES, Description, read_description
 from maskwright.data.readers.folders.reader import FOLDERS
 from maskwright.data.readers.folders.roles import image_folders
+from maskwright.data.readers.leftovers import doubt_left_out
 from maskwright.data.readers.manifest import MANIFEST
 from maskwright.data.readers.published.ade20k import ADE20K
 from maskwright.data.readers.published.cityscapes import CITYSCAPES
@@ -103,17 +104,20 @@ READERS: tuple[Reader, ...] = (
 
 def list_samples(source: str | Path) -> tuple[Place, Layout]:
     """Recognize what `open_dataset` is given, and list its samples; `DataError` if it has none."""
+    stated = None  # as people wrote it: what is converted is described otherwise
     notes: list[Note] = []
     place = _with_yaml_beside(Place(str(source)), notes)
     rivals: list[Rival] = []
     while isinstance(result := _read(place, notes, rivals), Place):  # converted, or elsewhere
         place = result
+        stated = stated or place.description if not place.title else stated
     layout = result
     layout.rivals = rivals
     layout.name = place.title or layout.name
     layout.notes += [*place.notes, *notes]
     layout.doubts += place.doubts
     _divide(Path(source), place, layout)
+    doubt_left_out(layout, stated or Description())
     if not layout.samples:
         reason = layout.skipped[0].message if layout.skipped else "it lists none"
         raise DataError(f"{place.path} holds no usable sample; the first reason: {reason}.")

@@ -6,6 +6,7 @@ import pytest
 from drawing_volumes import SPACING, scene, write_segmentation, write_series
 from maskwright.data import open_dataset
 from maskwright.data.layers import layer_labels, read_layers
+from maskwright.data.opening import open_with_doubts
 from maskwright.data.readers.volumes.dicom_series import dicom_files, list_series
 from maskwright.data.writers.volumes.dicom_seg import write_dicom_seg
 from maskwright.errors import DataError
@@ -133,7 +134,7 @@ def test_series_without_segmentation_and_damaged_files_are_told(tmp_path):
     other = write_series(tmp_path / "data" / "p1", scene(seed=1)[0])
     damaged = write_series(tmp_path / "data" / "p2", scene(seed=2)[0])[0]
     damaged.write_bytes(damaged.read_bytes()[:140])
-    notes = {n.code: n.text for n in open_dataset(tmp_path / "data").notes}
+    notes = {n.code: n.text for n in open_with_doubts(tmp_path / "data").notes}
     assert notes["unannotated_series"].startswith("2 series")
     assert f"the first: {damaged.name} is a DICOM file without an image" in notes["skipped_files"]
     for path in other:

@@ -57,7 +57,8 @@ _SKIPPED = {
     ),
     "ambiguous_images": (
         *("image whose name fits", "images whose names fit"),
-        "Skipped: {count} several files, the first {first}; name images by their paths.",
+        "Skipped: {count} several files, the first {first}; name images by their paths, and "
+        "give each another stem.",
     ),
     "not_annotated": (
         *("image", "images"),
@@ -79,6 +80,7 @@ _SKIPPED = {
         "Skipped: {count}, as no region; pixels of crowds alone are ignored.",
     ),
 }
+_OBJECTS = frozenset({"without_area", "boxes_beyond_image", "crowds"})
 
 
 @dataclass
@@ -93,6 +95,7 @@ class Annotations:
         overlap: Classes in the order in which masks are painted, as data.yaml states it, or
             `"multilabel"`; `None` for the order of the objects.
         skipped: What is skipped, by its code.
+        known: Images that annotations are of, used or not, and stems of those of broken files.
     """
 
     images: list[AnnotatedImage] = field(default_factory=list)
@@ -101,6 +104,7 @@ class Annotations:
     separate: bool = True
     overlap: Literal["multilabel"] | list[str] | None = None
     skipped: dict[str, list[str]] = field(default_factory=dict)
+    known: set[Path | str] = field(default_factory=set)
     remarks: list[Note | Doubt] = field(default_factory=list)
 
     def skip(self, code: str, name: str) -> None:
@@ -115,18 +119,16 @@ class Annotations:
                 yield
         except DataError as error:
             self.skip("broken_files", str(error))
-
-    def skip_others(self, paths: Iterable[Path]) -> None:
-        """Record which image files no annotation is of."""
-        known = {image.image for image in self.images}
-        for path in paths:
-            if path not in known:
-                self.skip("not_annotated", path.name)
+            self.known.add(path.stem)
 
     def notes(self) -> list[Note]:
         """A note on what is skipped for each reason."""
         return [
-            Note(code, text.format(count=counted(len(names), single, several), first=names[0]))
+            Note(
+                code,
+                text.format(count=counted(len(names), single, several), first=names[0]),
+                left_out=0 if code in _OBJECTS else len(names),
+            )
             for code, (single, several, text) in _SKIPPED.items()
             if (names := self.skipped.get(code))
         ]

@@ -75,6 +75,7 @@ def _read(source: Source) -> Annotations:
             if len(paths) != 1:
                 annotations.skip("ambiguous_images" if paths else "missing_images", name)
                 continue
+            annotations.known.add(paths[0])
             size = size_of(entry.get("height"), entry.get("width"))
             split = file.split if is_split else None
             images[_key(entry["id"])] = AnnotatedImage(paths[0], [], split, size)

@@ -1,11 +1,12 @@
 """What annotations leave open: objects with boxes only, images without or with several of them."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from maskwright.data.readers.annotations.base import AnnotatedImage, Annotations, has_box_only
+from maskwright.data.readers.annotations.files import split_in
 from maskwright.data.readers.annotations.shapes import Box
 from maskwright.data.samples import Doubt, Note, counted, grouped, yaml_line
 from maskwright.errors import DataError
@@ -48,7 +49,8 @@ def settle_boxes(annotations: Annotations, boxes: str | None, source: Path) -> N
     else:
         text = f"Skipped: {about}, the first {affected[0].image.name}; {_DRAW_BOXES}, `boxes: "
         text += "ignore` ignores their pixels."
-        annotations.remarks.append(Note("boxes_only", text))
+        left_out = len(affected) if boxes is None else 0
+        annotations.remarks.append(Note("boxes_only", text, left_out))
 
 
 def join_repeated(annotations: Annotations, stated: bool) -> None:
@@ -85,6 +87,7 @@ def settle_unannotated(
 
     `fact` is how they are annotated, or not, as `"without a label file"`.
     """
+    annotations.known.update(image.image for image in images)
     if stated == "background":
         annotations.images += images
     elif stated == "skip":
@@ -124,3 +127,18 @@ def note_overlaps(
         f"`overlap: multilabel` in data.yaml keeps both, {yaml_line('overlap', order)} states the "
         f"order, the last on top.",
     )
+
+
+def settle_others(
+    annotations: Annotations, paths: Iterable[Path], root: Path, stated: str | None
+) -> None:
+    """Treat images beside those that annotations are of: background where stated, else skipped."""
+    known = annotations.known | {image.image for image in annotations.images}
+    folders = {path.parent for path in known if isinstance(path, Path)}
+    for path in paths:
+        if path.parent not in folders or known & {path, path.name, path.stem}:
+            continue
+        if stated == "background":
+            annotations.images.append(AnnotatedImage(path, [], split_in(path, root)))
+        else:
+            annotations.skip("not_annotated", path.name)

@@ -93,9 +93,10 @@ class ImageFiles:
         """
         name = name.replace("\\", "/")
         for folder in (beside, beside / "images", self.root, self.root / "images"):
+            path = Path(os.path.normpath(folder / name))  # `labels/../images/x.jpg` is one file
             # Unlike `is_file`, of names too that no file can have.
-            if os.path.isfile(folder / name):  # noqa: PTH113
-                return [folder / name]
+            if os.path.isfile(path):  # noqa: PTH113
+                return [path]
         parts = [part for part in name.casefold().split("/") if part not in {"", ".", ".."}]
         last = parts[-1] if parts else ""
         fitting = self._by_name.get(last) or []

@@ -7,7 +7,11 @@ from glob import iglob
 from pathlib import Path
 
 from maskwright.data.readers.annotations.base import Annotations, labels_of, malformed
-from maskwright.data.readers.annotations.doubts import join_repeated, settle_boxes
+from maskwright.data.readers.annotations.doubts import (
+    join_repeated,
+    settle_boxes,
+    settle_others,
+)
 from maskwright.data.readers.annotations.draw import FORMAT_VERSION, draw_all
 from maskwright.data.readers.annotations.files import ImageFiles, files_below
 from maskwright.data.readers.annotations.spellings import unite_spellings
@@ -109,6 +113,7 @@ def _convert(form: AnnotationFormat, place: Place) -> Place:
             source = Source(root, files, stated is not None, images, description, folder / "images")
             annotations = form.read(source)
             unite_spellings(annotations, description.classes)
+            settle_others(annotations, images.paths, root, description.unannotated)
             settle_boxes(annotations, description.boxes, path)
             join_repeated(annotations, stated is not None)
             annotations.overlap = description.overlap

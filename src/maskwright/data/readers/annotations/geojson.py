@@ -50,6 +50,7 @@ def _is_geojson(path: Path) -> bool:
 def _read(source: Source) -> Annotations:
     annotations = Annotations()
     files = [path for path in source.files if _is_geojson(path)]
+    annotations.known.update(source.images.paths)
     matching = {image: _matching(image, files) for image in source.images.paths}
     single = {path for paths in matching.values() for path in paths}
     shared = [path for path in files if path not in single]

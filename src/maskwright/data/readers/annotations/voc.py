@@ -43,6 +43,7 @@ def _read(source: Source) -> Annotations:
             if len(paths) != 1:
                 annotations.skip("ambiguous_images" if paths else "missing_images", name)
                 continue
+            annotations.known.add(paths[0])
             size = size_of(root.findtext("size/height"), root.findtext("size/width"))
             objects = [
                 AnnotatedObject((each.findtext("name") or "").strip(), _shape(each), path.name)

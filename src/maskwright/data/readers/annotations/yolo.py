@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -77,9 +78,15 @@ def _read(source: Source) -> Annotations:
         annotations.remarks.append(Note("no_class_names", text))
     without, quadrangles, number = [], 0, 0
     unused = {file for file in source.files if _in_labels(file) and file.name not in _NAME_FILES}
-    for path, split in _images(source, yaml, content):
+    listed = list(_images(source, yaml, content))
+    uses = Counter(_labels_of(path) for path in {path for path, _ in listed})
+    for path, split in listed:
         labels = _labels_of(path)
         unused.discard(labels)
+        annotations.known.add(path)
+        if uses[labels] > 1:  # of x.png and x.jpg, nobody knows which is meant
+            annotations.skip("ambiguous_images", path.name)
+            continue
         image = AnnotatedImage(path, [], split)
         if not labels.is_file():
             without.append(image)

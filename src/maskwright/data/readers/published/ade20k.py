@@ -6,6 +6,7 @@ from pathlib import Path
 from maskwright.data.encodings import ClassEntry, ClassMap
 from maskwright.data.readers.base import Layout, Place, Reader, Recognition
 from maskwright.data.readers.description import OWN_LAYOUT
+from maskwright.data.readers.leftovers import NO_MASK
 from maskwright.data.readers.splits.split_words import split_of
 from maskwright.data.samples import Sample, SkippedFile, unique_ids
 from maskwright.errors import DataError
@@ -43,7 +44,7 @@ def _read(root: Path) -> Layout:
                 masks.append(mask_of[image.stem])
                 splits.append(split_of(folder.name) or folder.name)
             else:
-                skipped.append(SkippedFile(image, "image without a mask"))
+                skipped.append(SkippedFile(image, NO_MASK, unpaired="image"))
     ids = unique_ids([(image.parent.name, image.stem) for image in images])
     samples = [
         Sample(id_, image, (mask,), id_, split)

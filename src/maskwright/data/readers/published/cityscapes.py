@@ -93,7 +93,7 @@ def _write(root: Path, scenes: Sequence[_Scene], folder: Path) -> list[Note]:
         notes.append(Note("unannotated", text))
     if faults := [result for result in results if isinstance(result, DataError)]:
         text = f"Skipped: {counted(len(faults), 'image')}, the first: {faults[0]}"
-        notes.append(Note("broken_annotations", text))
+        notes.append(Note("broken_annotations", text, len(faults), len(scenes)))
     if not samples:
         raise DataError(f"{root} holds no image of Cityscapes that can be used: {notes[0].text}")
     stated = described_labels(labels) | {"ignore": [IGNORE_LABEL]}

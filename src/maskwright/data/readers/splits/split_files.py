@@ -10,10 +10,20 @@ from maskwright.data.readers.base import Layout
 from maskwright.data.readers.splits.sample_index import SampleIndex
 from maskwright.data.readers.splits.split_lists import SplitList, find_lists, read_list
 from maskwright.data.readers.splits.split_words import split_of
-from maskwright.data.samples import Doubt, SkippedFile, counted, examples, grouped, yaml_line
+from maskwright.data.samples import (
+    Doubt,
+    Sample,
+    SkippedFile,
+    counted,
+    examples,
+    grouped,
+    yaml_line,
+)
 from maskwright.errors import DataError
 
-SPLIT_DOUBTS = frozenset({"unstated_split", "split_names", "split_folds", "splits_overlap"})
+SPLIT_DOUBTS = frozenset(
+    {"unstated_split", "split_names", "split_folds", "splits_overlap", "unlisted"}
+)
 """Codes of doubts that `splits` in data.yaml settles."""
 
 _MOST_ODD = 0.1  # share of the names of a list that may fit no sample, or be in another list
@@ -70,6 +80,9 @@ def split_by_lists(root: Path, layout: Layout, tables: bool = True) -> bool:
         doubles += [id_ for id_ in stated[split] if division.get(id_, split) != split]
         division |= dict.fromkeys(stated[split], split)
     layout.note("splits", f"The splits are those of {', '.join(used)}.")
+    unlisted = [sample for sample in layout.samples if sample.id not in division]
+    if len(unlisted) > _MOST_ODD * len(layout.samples):
+        layout.doubts.append(_doubt_unlisted(unlisted, len(layout.samples), lists, root))
     layout.split(division, "in no split list")
     layout.skipped += skipped
     _take_cases(layout, cases)
@@ -116,6 +129,18 @@ def _doubt_names(
         f"{'; '.join(parts)} fit no image with a mask, though the file divides the images into "
         f"splits.",
         f"Correct the names; or write {use}{_DROP}.",
+    )
+
+
+def _doubt_unlisted(
+    unlisted: Sequence[Sample], total: int, lists: Sequence[SplitList], root: Path
+) -> Doubt:
+    return Doubt(
+        "unlisted",
+        f"{counted(len(unlisted), 'image')} of {total:,} are in no split list, such as "
+        f"{unlisted[0].image.name}.",
+        f"Add them to the lists; or write {_stating(lists, root)} into data.yaml to leave "
+        f"them out, or {_DROP}.",
     )
 
 

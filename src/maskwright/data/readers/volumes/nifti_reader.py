@@ -66,7 +66,7 @@ def _write(place: Place, found: VolumePairs, folder: Path) -> list[Note | Doubt]
     remarks += [*_several_masks(pairs), *_channels(pairs)]
     if alone := [path.name for path in found.alone]:
         text = f"{counted(len(alone), 'volume')} in no pair: {first_few(alone, 4)}."
-        remarks.append(Note("unpaired_volumes", text))
+        remarks.append(Note("unpaired_volumes", text, len(alone), len(pairs) + len(alone)))
     comments = [f"{plane} slices of NIfTI volumes."]
     return [*remarks, *write_volumes(folder, volumes, stated, comments)]
 

@@ -92,7 +92,7 @@ def write_volumes(
     if not faults:
         return []
     text = f"Skipped: {counted(len(faults), 'volume')} of {len(volumes)}, the first: {faults[0]}"
-    return [Note("skipped_volumes", text)]
+    return [Note("skipped_volumes", text, len(faults), len(volumes))]
 
 
 def write_slices(folder: Path, volume: Volume, dtype: str) -> list[Sample]:

@@ -66,6 +66,7 @@ def _read(source: Source) -> Annotations:
             if len(paths) != 1:
                 annotations.skip("ambiguous_images" if paths else "missing_images", name)
                 continue
+            annotations.known.add(paths[0])
             subset = (element.get("subset") or "").casefold()
             try:
                 with malformed(path, "CVAT annotations"):

@@ -74,6 +74,7 @@ def _image(
     if len(paths) != 1:
         annotations.skip("ambiguous_images" if paths else "missing_images", stated)
         return None
+    annotations.known.add(paths[0])
     versions = [v for v in task["annotations"] if not v.get("was_cancelled")]
     versions = [v for v in versions if v.get("ground_truth")] or versions
     if not versions:

@@ -49,6 +49,7 @@ def _read(source: Source) -> Annotations:
     for path in source.files:
         if not has_keys(path, _KEYS):
             continue
+        annotations.known.add(path)  # its images may be inside, and others beside it
         with annotations.reading(path, "LabelMe annotations"):
             image = _image(source, path, read_json(path), annotations)
             annotations.images.append(image)
@@ -57,7 +58,6 @@ def _read(source: Source) -> Annotations:
                 contrary.append((path, image.image))
     if contrary:
         annotations.remarks.append(_doubt_image(*contrary[0], len(contrary)))
-    annotations.skip_others(source.images.paths)
     return annotations
 
 
@@ -177,6 +177,7 @@ def _read_folders(source: Source) -> Annotations:
             )
             for number, name in enumerate(names[first:])
         ]
+        annotations.known.update(source.images.paths)  # of which others are masks and pictures
         image = AnnotatedImage(folder / "img.png", objects, split_in(folder, source.root))
         annotations.images.append(image)
         annotations.classes += names[first:]

@@ -55,7 +55,6 @@ def _read(source: Source) -> Annotations:
             continue
         with annotations.reading(path, "those of Supervisely"):
             annotations.images.append(_image(source, path, read_json(path), annotations))
-    annotations.skip_others(source.images.paths)
     return annotations
 
 
