@@ -113,8 +113,8 @@ def _unpacked(entry: Mapping[str, Any]) -> MaskContents:
         name: {tuple(v) if isinstance(v, list) else v: count for v, count in entry[name]}
         for name in _COUNTS
     }
-    blobs = tuple(entry["blobs"])
-    return MaskContents(**{**entry, **counts, "blobs": blobs, "palette": palette})
+    tuples = {name: tuple(entry[name]) for name in ("blobs", "rims")}
+    return MaskContents(**{**entry, **counts, **tuples, "palette": palette})
 
 
 def _reader() -> str:
