@@ -200,3 +200,42 @@ def test_one_mask_file_for_each_object_stays_objects(tmp_path):
     dataset = open_dataset(tmp_path)
     assert dataset.instances
     assert sorted(len(s.masks) for s in dataset.samples) == [1] * 4 + [2] * 4 + [3] * 4
+
+
+@pytest.mark.parametrize(
+    ("names", "mask"),
+    [
+        (("photo", "rust", "scratch"), "masks/{1}/{0}.png"),
+        (("x", "rust", "scratch"), "train/masks/{1}/{0}_{1}.png"),
+        (("train", "bus", "car"), "masks/{1}/{0}.png"),
+    ],
+)
+def test_a_folder_beside_those_of_classes_is_one_whatever_its_name(tmp_path, names, mask):
+    parent = mask.partition("masks")[0]
+    for number in range(COUNT):
+        draw_image(tmp_path / parent / "images" / f"{number}.png", number)
+        for label, name in enumerate(names, start=1):
+            draw_mask(tmp_path / mask.format(number, name), number, label)
+    check_labels(open_dataset(tmp_path), ("background", *names))
+
+
+@pytest.mark.parametrize(
+    ("spare", "mask"),
+    [
+        ("roi", "masks/{1}/{0}.png"),
+        ("instances", "masks/{1}/{0}.png"),
+        ("overlay", "masks/{0}_{1}.png"),
+    ],
+)
+def test_masks_named_like_pictures_of_others_are_a_doubt(tmp_path, spare, mask):
+    for number in range(COUNT):
+        draw_image(tmp_path / "images" / f"{number}.png", number)
+        for label, name in ((1, "dent"), (2, spare)):
+            draw_mask(tmp_path / mask.format(number, name), number, label)
+    doubt = next(d for d in open_with_doubts(tmp_path).doubts if d.code == "spare_masks")
+    both, alone = doubt.settle.split("`")[1::2]
+    (tmp_path / "data.yaml").write_text(both)
+    check_labels(open_dataset(tmp_path), ("background", "dent", spare), lambda n: labels_of(n) % 3)
+    (tmp_path / "data.yaml").write_text(alone)
+    names = ("background", "foreground")
+    check_labels(open_dataset(tmp_path), names, lambda n: (labels_of(n) == 1) * 1)

@@ -112,15 +112,32 @@ def doubt_numbers(pairs: Sequence[Pair], root: Path) -> Iterator[Doubt]:
 
 def doubt_others(others: Sequence[Path], globs: Mapping[str, str], root: Path) -> Doubt:
     """Doubt about masks beside those of single classes; `globs` are those of the latter."""
-    pattern = glob_of(others, root)
-    start, star, end = pattern.rpartition("*")
-    patterns = [pattern, f"{start}*[0-9]{end}"] if star else [pattern]
-    fits = [p for p in patterns if {*root.glob(p)} == {*others}]
-    alone = yaml_line("masks", fits[0]) if fits else "the pattern of those under `masks`"
+    exact = exact_glob(others, root)
+    alone = yaml_line("masks", exact) if exact else "the pattern of those under `masks`"
     return Doubt(
         "masks_beside_classes",
         f"Beside the masks of single classes ({first_few(list(globs), 4)}), there are masks of no "
         f"class that is named, such as {others[0].name}.",
         f"Write {alone} into data.yaml to use those alone, or {yaml_line('masks', globs)} to use "
         f"the others.",
+    )
+
+
+def exact_glob(files: Sequence[Path], root: Path) -> str:
+    """Glob, relative to a folder, that fits the files and no others; `""` if none is found."""
+    pattern = glob_of(files, root)
+    start, star, end = pattern.rpartition("*")
+    patterns = [pattern, f"{start}*[0-9]{end}"] if star else [pattern]
+    return next((p for p in patterns if {*root.glob(p)} == {*files}), "")
+
+
+def doubt_spare(kept: Mapping[str, str], spare: Mapping[str, str]) -> Doubt:
+    """Doubt about masks like those of classes, named like pictures of masks; globs by class."""
+    alone = yaml_line("masks", kept if len(kept) > 1 else next(iter(kept.values())))
+    return Doubt(
+        "spare_masks",
+        f"The masks {first_few(list(spare.values()), 4)} are called like pictures of masks or "
+        f"regions of interest, but hold the values of the masks beside them: they may be of "
+        f"another class.",
+        f"Write {yaml_line('masks', {**kept, **spare})} into data.yaml, or {alone} to leave them out.",
     )

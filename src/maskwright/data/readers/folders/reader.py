@@ -10,6 +10,7 @@ from maskwright.data.encodings.class_map import CAMVID, PETS, VOC, named_as_voc
 from maskwright.data.encodings.legends import find_class_map
 from maskwright.data.readers.base import Layout, Place, Reader, Recognition
 from maskwright.data.readers.description import Description
+from maskwright.data.readers.folders.class_folders import with_class_folders
 from maskwright.data.readers.folders.class_pages import num_layers, split_layers
 from maskwright.data.readers.folders.doubts import doubt_shifted, doubt_splits
 from maskwright.data.readers.folders.marks import Pair
@@ -66,7 +67,7 @@ def _folders(root: Path, description: Description) -> list[Folder]:
         views = [replace(folder, title="fov") for folder in views]
         every = _without(every, views)
     if images is None and masks is None:
-        return every + views
+        return with_class_folders(every, root) + views
     if masks is None:  # both lie in the same folder
         return _without(_stated(root, every, images or ".", ""), views) + views
     classes = masks if isinstance(masks, dict) else {"": masks}

@@ -5,15 +5,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import numpy as np
+
+from maskwright.data.readers.folders.class_folders import colors_of
 from maskwright.data.readers.folders.doubts import (
     doubt_annotations,
     doubt_folders,
     doubt_numbered_folders,
     doubt_numbers,
     doubt_others,
+    doubt_spare,
+    exact_glob,
 )
 from maskwright.data.readers.folders.marks import Mark, MarkKind, Pair, glob_of, short_names
 from maskwright.data.samples import Doubt, Note, first_few
+from maskwright.imageio import read_mask
 
 _MAX_SHOWN = 6
 
@@ -80,7 +86,7 @@ def _drop_derived(result: Variants, root: Path) -> None:
 
     def is_spare(mark: Mark) -> bool:
         roi = "roi" in {mark.title.casefold(), *mark.title.casefold().split("_")}
-        return mark.kind in {"shown", "objects"} or roi
+        return mark.kind in {"shown", "objects"} or (roi and not mark.label)
 
     kept = []
     for pair in result.pairs:
@@ -88,9 +94,42 @@ def _drop_derived(result: Variants, root: Path) -> None:
         if 0 < len(spare) < len(pair.masks):
             pair = pair.keep(place for place in range(len(pair.masks)) if place not in spare)
         kept.append(pair)
+    before = result.pairs
     if gone := _drop(result, kept):
+        if doubt := _spare_classes(before, set(gone), root):
+            result.doubts.append(doubt)
+            return
         text = f"{glob_of(gone, root)} lie beside the masks and are not used; name them under "
         result.notes.append(Note("unused_masks", f"{text}`masks` in data.yaml to use them."))
+
+
+def _spare_classes(pairs: Sequence[Pair], gone: set[Path], root: Path) -> Doubt | None:
+    """Doubt where masks that are not used hold the two values of the others, in other places."""
+    with_spare = [pair for pair in pairs if gone & set(pair.masks)]
+    files: dict[bool, dict[str, list[Path]]] = {True: defaultdict(list), False: defaultdict(list)}
+    for pair in with_spare:
+        for mask, mark in zip(pair.masks, pair.marks, strict=True):
+            name = mark.text or mark.extra or mark.name or mark.title
+            files[mask in gone][name.replace(" ", "_")].append(mask)
+    masks = {side: [m for each in files[side].values() for m in each] for side in files}
+    colors = colors_of(masks[True])
+    if 2 * len(with_spare) < len(pairs) or not 0 < len(colors) <= 2:
+        return None
+    if colors != colors_of(masks[False]) or _are_copies(with_spare, gone):
+        return None
+    globs = [{name: exact_glob(f, root) for name, f in files[side].items()} for side in (0, 1)]
+    return doubt_spare(*globs) if all([*globs[0].values(), *globs[1].values()]) else None
+
+
+def _are_copies(pairs: Sequence[Pair], gone: set[Path]) -> bool:
+    """Whether each unused mask of some pairs shows the same pixels as another."""
+    for pair in (pairs[0], pairs[len(pairs) // 2], pairs[-1]):
+        shown = {mask: np.atleast_3d(read_mask(mask).values).any(axis=2) for mask in pair.masks}
+        used = [pixels for mask, pixels in shown.items() if mask not in gone]
+        spare = [pixels for mask, pixels in shown.items() if mask in gone]
+        if not all(any(np.array_equal(one, other) for other in used) for one in spare):
+            return False
+    return True
 
 
 def _take_first_annotator(result: Variants, root: Path) -> None:
