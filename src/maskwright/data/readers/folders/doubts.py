@@ -139,5 +139,6 @@ def doubt_spare(kept: Mapping[str, str], spare: Mapping[str, str]) -> Doubt:
         f"The masks {first_few(list(spare.values()), 4)} are called like pictures of masks or "
         f"regions of interest, but hold the values of the masks beside them: they may be of "
         f"another class.",
-        f"Write {yaml_line('masks', {**kept, **spare})} into data.yaml, or {alone} to leave them out.",
+        f"Write {yaml_line('masks', {**kept, **spare})} into data.yaml, or {alone} to leave them "
+        f"out.",
     )
