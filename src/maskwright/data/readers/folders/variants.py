@@ -117,7 +117,9 @@ def _spare_classes(pairs: Sequence[Pair], gone: set[Path], root: Path) -> Doubt 
         return None
     if colors != colors_of(masks[False]) or _are_copies(with_spare, gone):
         return None
-    globs = [{name: exact_glob(f, root) for name, f in files[side].items()} for side in (0, 1)]
+    globs = [
+        {name: exact_glob(f, root) for name, f in files[side].items()} for side in (False, True)
+    ]
     return doubt_spare(*globs) if all([*globs[0].values(), *globs[1].values()]) else None
 
 
