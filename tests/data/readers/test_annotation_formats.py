@@ -117,6 +117,14 @@ def test_yolo_rectangles_only_may_be_oriented_boxes(root):
     assert (labels_of(open_dataset(root)) == CAT).all()
 
 
+def test_a_label_of_yolo_that_fits_two_images_leaves_both_out(root):
+    yolo(root, "train: train/images\nval: valid/images\nnames: [cat, dog]\n")
+    draw(root / "train" / "images" / "train.png", np.full((*SIZE, 3), 40, np.uint8))
+    dataset = open_with_doubts(root)
+    assert [sample.image.stem for sample in dataset.samples] == ["valid"]
+    assert "2 of 3 images are left out" in dataset.doubts[0].text
+
+
 def test_labels_of_yolo_without_an_image_are_told(root):
     yolo(root, "train: train/images\nval: valid/images\nnames: [cat, dog]\n")
     write(root / "train" / "labels" / "lost.txt", f"{yolo_line(0, CAT_RING)}\n")
@@ -206,6 +214,22 @@ def test_classes_that_differ_in_case_alone_are_asked_about_and_spaces_are_left_o
         assert f"`classes: {line}`" in str(told.value)
         write(root / "data.yaml", f"classes: {line}")
         assert labels_of(open_dataset(root))[8, 10] == dog
+
+
+def test_images_beside_those_inside_labelme_files_are_told(root):
+    data = base64.b64encode(png(np.zeros(SIZE, bool))).decode()
+    for name in ("a", "b"):
+        shapes = [{"label": "cat", "points": CAT_RING}]
+        write(root / f"{name}.json", labelme(shapes, f"gone_{name}.png", imageData=data))
+    image(root / "other.jpg")
+    with pytest.raises(
+        DataError, match=r"1 of 3 images are left out.*other\.jpg.*`unannotated: sk"
+    ):
+        open_dataset(root)
+    write(root / "data.yaml", "unannotated: background")
+    dataset = open_dataset(root)
+    assert len(dataset.samples) == 3
+    assert not labels_of(dataset, "other").any()
 
 
 def test_labelme_background_cuts_and_ignored_pixels_are_ignored(root):

@@ -160,3 +160,15 @@ def test_columns_of_manifests_that_name_splits_are_splits(folder, column):
     assert codes(open_with_doubts(manifest)) == ["unstated_split"]
     (folder / "data.yaml").write_text("splits: {}\n")
     assert codes(open_with_doubts(folder)) == []
+
+
+def test_more_than_a_tenth_in_no_list_is_asked_about(folder):
+    write_lists(folder, "{0}", stated={s: split for s, split in STATED.items() if int(s) % 4})
+    dataset = open_with_doubts(folder)
+    assert codes(dataset) == ["unlisted"]
+    assert "3 images of 12 are in no split list, such as 000.jpg" in dataset.doubts[0].text
+    (folder / "data.yaml").write_text("splits: {train: train.txt, val: val.txt, test: test.txt}")
+    assert not (dataset := open_with_doubts(folder)).doubts
+    assert len(dataset.samples) == 9
+    (folder / "data.yaml").write_text("splits: {}")
+    assert len(open_with_doubts(folder).samples) == 12
