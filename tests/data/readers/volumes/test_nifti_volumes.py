@@ -93,6 +93,17 @@ def test_a_fourth_axis_is_refused_in_words(tmp_path):
         open_dataset(tmp_path)
 
 
+def test_volumes_without_a_mask_are_asked_about_but_for_series_and_test_volumes(tmp_path):
+    stored, _ = write_pair(tmp_path, 0)
+    series = np.stack([stored] * 3, axis=-1)
+    nibabel.save(nibabel.Nifti1Image(series, np.eye(4)), tmp_path / "images" / "case0_4d.nii.gz")
+    save(tmp_path / "imagesTs" / "case7.nii.gz", stored)
+    assert {s.case for s in open_dataset(tmp_path).samples} == {"case0"}
+    save(tmp_path / "images" / "case1.nii.gz", stored)
+    with pytest.raises(DataError, match=r"1 of 2 volumes are left out"):
+        open_dataset(tmp_path)
+
+
 def test_planes_that_differ_are_a_doubt_that_data_yaml_settles(tmp_path):
     _, axial = write_pair(tmp_path, 0)
     write_pair(tmp_path, 1, sides=(3.0, 0.8, 0.5))

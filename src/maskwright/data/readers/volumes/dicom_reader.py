@@ -226,7 +226,7 @@ def _notes(
     notes = []
     if rest := len(series) - len(annotated):
         text = f"{counted(rest, 'series', 'series')} without SEG or RTSTRUCT, not used."
-        notes.append(Note("unannotated_series", text, rest, len(series)))
+        notes.append(Note("unannotated_series", text))  # as scouts and other sequences are
     if faults:
         text = f"Skipped: {counted(len(faults), 'DICOM file')}, the first: {faults[0]}"
         notes.append(Note("skipped_files", text))

@@ -23,7 +23,7 @@ from maskwright.data.readers.volumes.volume import Volume, write_volumes
 from maskwright.data.samples import Doubt, Note, counted, first_few, unique_ids
 from maskwright.errors import DataError
 
-_FORMAT = 1  # of the files written; another number has them written anew
+_FORMAT = 2  # of the files written; another number has them written anew
 
 
 def _recognize(place: Place) -> Recognition | None:
@@ -47,6 +47,7 @@ NIFTI = Reader(
 
 def _read(place: Place, found: VolumePairs) -> Place:
     sources = [file for pair in found.pairs for file in (*pair.images, *pair.masks)]
+    sources += found.alone  # of which a note tells
     write = partial(_write, place, found)
     return convert(place, NIFTI.name, _FORMAT, sources, write, anonymous=True)
 
@@ -66,9 +67,20 @@ def _write(place: Place, found: VolumePairs, folder: Path) -> list[Note | Doubt]
     remarks += [*_several_masks(pairs), *_channels(pairs)]
     if alone := [path.name for path in found.alone]:
         text = f"{counted(len(alone), 'volume')} in no pair: {first_few(alone, 4)}."
-        remarks.append(Note("unpaired_volumes", text, len(alone), len(pairs) + len(alone)))
+        folders = {path.parent for pair in pairs for path in pair.images}
+        left = sum(path.parent in folders and _is_volume(path) for path in found.alone)
+        remarks.append(Note("unpaired_volumes", text, left, len(pairs) + left))
     comments = [f"{plane} slices of NIfTI volumes."]
     return [*remarks, *write_volumes(folder, volumes, stated, comments)]
+
+
+def _is_volume(path: Path) -> bool:
+    """Whether a file holds one volume: no series, which have no masks, nor a hidden file."""
+    try:
+        open_nifti(path)
+    except DataError:
+        return False
+    return not path.name.startswith(".")
 
 
 def _channels(pairs: Sequence[VolumePair]) -> list[Note]:
