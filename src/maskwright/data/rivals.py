@@ -52,14 +52,15 @@ def _iou(dataset: DataSet, pairs: Sequence[tuple[Sample, Sample]]) -> float:
     common = union = 0
     for sample, other in pairs:
         try:
-            one = dataset.read_mask(sample)
-            two = read_mask(other.masks[0]).values
+            used = dataset.read_mask(sample)
+            other_mask = read_mask(other.masks[0]).values
         except DataError:  # reported where the sample is read
             continue
-        if one.shape[:2] != two.shape:
+        if used.shape[:2] != other_mask.shape:
             continue
-        known = (two != IGNORE_LABEL) & (one.reshape(*two.shape, -1)[..., 0] != IGNORE_LABEL)
-        inside = (one == 1).any(axis=2) if one.ndim == 3 else one != background
-        common += int(np.count_nonzero(known & inside & (two > 0)))
-        union += int(np.count_nonzero(known & (inside | (two > 0))))
+        known = used.reshape(*other_mask.shape, -1)[..., 0] != IGNORE_LABEL
+        known &= other_mask != IGNORE_LABEL
+        inside = (used == 1).any(axis=2) if used.ndim == 3 else used != background
+        common += int(np.count_nonzero(known & inside & (other_mask > 0)))
+        union += int(np.count_nonzero(known & (inside | (other_mask > 0))))
     return common / union if union else 1.0

@@ -122,10 +122,10 @@ def _from_lines(text: str) -> list[ClassEntry]:
 def _numbers_first(lines: list[str]) -> list[str]:
     """Lines of `dent 1` or `1. dent` as `1,dent`, where all have other names and other numbers."""
     for form in (_ORDERED, _NUMBERED):
-        found = [match for line in lines if (match := form.fullmatch(line.strip()))]
-        names, numbers = ({match[part] for match in found} for part in ("name", "number"))
-        if found and len(lines) == len(names) == len(numbers):
-            return [f"{match['number']},{match['name']}" for match in found]
+        matches = [match for line in lines if (match := form.fullmatch(line.strip()))]
+        names, numbers = ({match[part] for match in matches} for part in ("name", "number"))
+        if matches and len(lines) == len(names) == len(numbers):
+            return [f"{match['number']},{match['name']}" for match in matches]
     return lines
 
 

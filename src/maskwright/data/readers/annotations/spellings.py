@@ -15,11 +15,9 @@ def unite_spellings(annotations: Annotations, stated: Sequence[str] | None) -> N
     """
     used = [each.class_name for image in annotations.images for each in image.objects]
     names = list(dict.fromkeys(map(_trimmed, [*annotations.classes, *filter(None, used)])))
-    spellings = grouped(names, str.casefold)
     if stated is None:
-        annotations.remarks += _doubts(
-            [each for each in spellings.values() if len(each) > 1], names
-        )
+        spellings = grouped(names, str.casefold).values()
+        annotations.remarks += _doubts([each for each in spellings if len(each) > 1], names)
         preferred = {}
     else:
         listed = grouped(stated, lambda name: _trimmed(name).casefold())

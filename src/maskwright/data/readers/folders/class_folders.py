@@ -27,8 +27,8 @@ def with_class_folders(folders: Sequence[Folder], root: Path) -> list[Folder]:
         deep = [folder for folder in folders if len(parts[folder.path]) > depth]
 
         def beside(folder: Folder, depth: int = depth) -> tuple[str, ...]:
-            own = parts[folder.path]
-            return (*own[:depth], "", *own[depth + 1 :])
+            names = parts[folder.path]
+            return (*names[:depth], "", *names[depth + 1 :])
 
         for siblings in grouped(deep, beside).values():
             names = {folder.path: parts[folder.path][depth] for folder in siblings}
@@ -48,7 +48,7 @@ def _renamed(
 ) -> dict[Path, Folder]:
     """Folders that change, by their paths; `plain` are those of classes, `names` those of all."""
     first = plain[0]
-    own = _images_of(first, images)
+    first_images = _images_of(first, images)
     result: dict[Path, Folder] = {}
     labeled = False
     for folder in siblings:
@@ -61,10 +61,11 @@ def _renamed(
             continue
         if not is_class and colors != colors_of(first.files):
             continue
-        found = _images_of(folder, images)
-        if len(found) < _MOST * len(folder.files):
+        masked = _images_of(folder, images)
+        if len(masked) < _MOST * len(folder.files):
             continue
-        if len(found & own) < _MOST * min(len(found), len(own)):  # splits, not classes
+        common = masked & first_images
+        if len(common) < _MOST * min(len(masked), len(first_images)):  # splits, not classes
             continue
         rest = tuple(name if part == names[first.path] else part for part in first.rest)
         moved = replace(first, path=folder.path, files=folder.files, rest=rest)
@@ -78,7 +79,7 @@ def _renamed(
 def _images_of(masks: Folder, images: Sequence[Folder]) -> set[Path]:
     """Images whose masks lie in a folder, by the names of the files."""
     matches = [match(folder.files, masks.files, by_number=True) for folder in images]
-    return {image for found in matches for image, _ in found.pairs}
+    return {image for each in matches for image, _ in each.pairs}
 
 
 def colors_of(masks: Sequence[Path]) -> set[Color]:
