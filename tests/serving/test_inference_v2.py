@@ -161,6 +161,9 @@ def one_input(**changes):
         ({**one_input(), "outputs": [{"name": []}]}, 400),
         ({**one_input(), "parameters": {"threshold": "high"}}, 422),
         ({**one_input(), "parameters": {"threshold": 7}}, 422),
+        ({**one_input(), "parameters": {"treshold": 0.7}}, 400),
+        ({**one_input(), "output": []}, 400),
+        ({**one_input(), "outputs": [{"name": "labels", "parameters": {"top": 1}}]}, 400),
     ],
 )
 def test_what_does_not_follow_the_protocol_gets_a_sentence(tasks, body, status):
@@ -168,6 +171,11 @@ def test_what_does_not_follow_the_protocol_gets_a_sentence(tasks, body, status):
     answer = tasks.post(PATH, content=content)
     assert answer.status_code == status, answer.text
     assert list(answer.json()) == ["error", "code"]
+
+
+def test_images_of_other_channels_are_told_in_a_header(tasks):
+    answer = tasks.post(PATH, json=one_input())
+    assert "gray is taken for red, green and blue" in answer.headers["warning"]
 
 
 @pytest.mark.parametrize("head", ["x", "-1", "99999", "9" * 5000, "0" * 5000, "", "1.5"])

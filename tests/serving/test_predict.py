@@ -156,6 +156,20 @@ def test_an_image_without_a_region_is_not_decided_on(tasks):
 
 
 @pytest.mark.parametrize(
+    ("path", "field"),
+    [
+        ("/predict?model=cells", "image"),
+        ("/regions?model=verdicts", "image"),
+        ("/cases?model=verdicts", "images"),
+    ],
+)
+def test_images_unlike_those_of_training_are_told_in_a_header(tasks, path, field):
+    gray = tasks.post(path, files={field: ("gray.png", as_file(np.full((40, 60), 9, np.uint8)))})
+    assert "gray is taken for red, green and blue" in gray.headers["warning"]
+    assert "warning" not in tasks.post(path, files={field: IMAGE["image"]}).headers
+
+
+@pytest.mark.parametrize(
     ("path", "status", "told"),
     [
         ("/predict", 422, "cells, discs, verdicts, cases"),

@@ -61,6 +61,12 @@ def test_wrong_methods_say_which_are_right(cells, method, path, allowed):
     assert answer.json()["code"] == "method_not_allowed"
 
 
+@pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
+def test_addresses_that_are_not_there_are_not_found_by_any_method(cells, method):
+    answer = cells.request(method, "/predictions")
+    assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+
+
 @pytest.mark.parametrize(
     ("path", "files", "status", "code"),
     [

@@ -11,6 +11,7 @@ from fastapi.responses import JSONResponse, Response
 from fastapi.security import HTTPBearer
 from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
 
 from maskwright import __version__
 from maskwright.errors import ConfigError, DataError, MaskwrightError, TooLargeError
@@ -126,7 +127,7 @@ def create_app(
         app.include_router(routes)
 
     # Not mounted at "/", which would hide that a route exists for another method.
-    app.router.default = StaticFiles(directory=PAGE, html=True)
+    app.router.default = _PageFiles(directory=PAGE, html=True)
     app.state.end = end
     for error in (HTTPException, RequestValidationError, MaskwrightError, OSError):
         app.add_exception_handler(error, _answer_error)
@@ -135,6 +136,15 @@ def create_app(
     public = frozenset({"/", "/docs", "/openapi.json"} | {f"/{name}" for name in files})
     app.add_middleware(SecurityMiddleware, limits, sign_in, hosts, public, record)
     return app
+
+
+class _PageFiles(StaticFiles):
+    """The files of the page; other addresses are 404, whatever the method."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        if scope["method"] not in ("GET", "HEAD") and self.lookup_path(path)[1] is None:
+            raise HTTPException(404, "Not Found")
+        return await super().get_response(path, scope)
 
 
 async def _open_finished(models: ModelRegistry) -> None:

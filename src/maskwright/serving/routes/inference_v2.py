@@ -12,11 +12,12 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from maskwright import __version__
+from maskwright.inference.pixels import pixel_warnings
 from maskwright.inference.predictor import Prediction
 from maskwright.serving.jobs.job_queue import JobQueue
 from maskwright.serving.jobs.model_registry import ModelRegistry
 from maskwright.serving.limits import ServerLimits, check_deadline
-from maskwright.serving.routes.requests import BINARY, choose_model, refusals, segmenter_of
+from maskwright.serving.routes.requests import BINARY, choose_model, refusals, segmenter_of, warn
 from maskwright.serving.routes.v2_codec import (
     JSON_LENGTH,
     describe_tensor,
@@ -144,4 +145,7 @@ def infer_body(
     answer = {"model_name": served.name, "model_version": VERSION}
     if request.id is not None:
         answer["id"] = request.id
-    return encode_response(answer, outputs, arrays)
+    response = encode_response(answer, outputs, arrays)
+    card = segmenter.predictor.card
+    warn(response, (warning for image in images for warning in pixel_warnings(image, card)))
+    return response

@@ -17,7 +17,7 @@ from maskwright.serving.jobs.fair_pool import need_pixels
 from maskwright.serving.jobs.job_queue import JobQueue
 from maskwright.serving.jobs.model_registry import ModelRegistry
 from maskwright.serving.limits import check_deadline
-from maskwright.serving.routes.requests import choose_model, safe_name, segmenter_of
+from maskwright.serving.routes.requests import choose_model, safe_name, segmenter_of, warn
 from maskwright.serving.store.layer_formats import encode_layers
 from maskwright.serving.store.mask_formats import coco, label_png, polygons, probability_png
 from maskwright.tasks.serving import CaseImage, ServedModel, ServedSegmenter
@@ -83,23 +83,28 @@ def predict_routes(models: ModelRegistry, queue: JobQueue) -> APIRouter:
             card = segmenter.predictor.card
             decoded = _decode_image(image, queue, card)
             response = encode_mask(segmenter, decoded, output, shown)
-            for warning in pixel_warnings(decoded.pixels, card):
-                response.headers.append("Warning", f'199 maskwright "{warning}"')
+            warn(response, pixel_warnings(decoded.pixels, card))
             return response
 
         return await queue.run(job)
 
     @routes.post("/regions")
     async def regions(
-        image: ImageUpload, mask: MaskUpload = None, model: ModelName = None
+        response: Response,
+        image: ImageUpload,
+        mask: MaskUpload = None,
+        model: ModelName = None,
     ) -> dict[str, Any]:
         """Regions of an image and the decisions on them; of a given mask if one is sent."""
         served = choose_model(models, model)
         masks = None if mask is None else [mask]
-        return await queue.run(lambda: decide(served, [image], masks, queue))
+        decision, warnings = await queue.run(decide, served, [image], masks, queue)
+        warn(response, warnings)
+        return decision
 
     @routes.post("/cases")
     async def cases(
+        response: Response,
         images: Annotated[list[UploadFile], File(description="All images of one case.")],
         masks: Annotated[
             list[UploadFile] | None, File(description="Masks of all images, in their order.")
@@ -108,7 +113,9 @@ def predict_routes(models: ModelRegistry, queue: JobQueue) -> APIRouter:
     ) -> dict[str, Any]:
         """Decision on a case of several images."""
         served = choose_model(models, model)
-        return await queue.run(lambda: decide(served, images, masks, queue))
+        decision, warnings = await queue.run(decide, served, images, masks, queue)
+        warn(response, warnings)
+        return decision
 
     return routes
 
@@ -154,8 +161,11 @@ def decide(
     images: Sequence[UploadFile],
     masks: Sequence[UploadFile] | None,
     queue: JobQueue,
-) -> dict[str, Any]:
-    """Decisions on a case, and its regions; `ConfigError` if the model decides on nothing."""
+) -> tuple[dict[str, Any], list[str]]:
+    """Decisions on a case and its regions, and warnings about the pixels of its images.
+
+    Raises `ConfigError` if the model decides on nothing.
+    """
     if served.classifier is None:
         raise ConfigError(
             f"The model {served.name} is for the task {served.task} and decides on no regions; "
@@ -163,8 +173,15 @@ def decide(
         )
     if masks is not None and len(masks) != len(images):
         raise DataError(f"Expected a mask for each of {len(images)} images, received {len(masks)}.")
-    decoded = _decode_case(images, masks, queue, served.classifier.card)
-    return served.classifier.decide(decoded, "case")._asdict()
+    card = served.classifier.card
+    warnings: list[str] = []
+
+    def checked(image: CaseImage) -> CaseImage:
+        warnings.extend(pixel_warnings(image.pixels, card))
+        return image
+
+    decoded = map(checked, _decode_case(images, masks, queue, card))
+    return served.classifier.decide(decoded, "case")._asdict(), warnings
 
 
 def _decode_case(

@@ -128,3 +128,9 @@ def refusals(key: str = "detail") -> dict[int | str, dict[str, Any]]:
     }
     content = {"application/json": {"schema": message}}
     return {status: {"description": text, "content": content} for status, text in _REFUSALS.items()}
+
+
+def warn(response: Response, warnings: Iterable[str]) -> None:
+    """Put sentences, each once, into headers `Warning` of a response."""
+    for warning in dict.fromkeys(warnings):
+        response.headers.append("Warning", f'199 maskwright "{warning}"')

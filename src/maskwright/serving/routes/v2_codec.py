@@ -7,12 +7,12 @@ Source: https://github.com/triton-inference-server/server/blob/main/docs/protoco
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 import numpy as np
 from fastapi import Response
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from starlette.exceptions import HTTPException
 
 from maskwright.serving.jobs.fair_pool import need_pixels
@@ -26,32 +26,56 @@ _MOST_DIGITS = 18  # of a length; Python refuses thousands of them
 _PIXELS_PER_BYTE = 16  # of JSON, by the memory that it takes while it is read
 _DTYPES = {"UINT8": np.uint8, "UINT16": np.uint16, "FP32": np.float32}
 
-Parameters = dict[str, Any]
 Side = Annotated[int, Field(strict=True, ge=1)]
 
 
-class InputTensor(BaseModel):
+def _only(*names: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    """Check of parameters, all of which have an effect or are MLServer's notes on contents."""
+
+    def check(given: dict[str, Any]) -> dict[str, Any]:
+        unknown = [name for name in given if name not in {*names, "content_type", "headers"}]
+        if unknown:
+            raise ValueError(f"expected {' or '.join(names)}, received {unknown[0][:100]!r}")
+        return given
+
+    return check
+
+
+RequestParameters = Annotated[
+    dict[str, Any], AfterValidator(_only("threshold", "min_area_px", "binary_data_output"))
+]
+InputParameters = Annotated[dict[str, Any], AfterValidator(_only("binary_data_size"))]
+OutputParameters = Annotated[dict[str, Any], AfterValidator(_only("binary_data"))]
+
+
+class _Part(BaseModel):
+    """A part of a request; keys that nothing reads are refused."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class InputTensor(_Part):
     """The images of a request; its sides are batch, height, width and channels."""
 
     name: Literal["images"]
     datatype: Literal["UINT8", "UINT16", "FP32"]
     shape: Annotated[list[Side], Field(min_length=4, max_length=4)]
     data: list[Any] | None = None
-    parameters: Parameters = {}
+    parameters: InputParameters = {}
 
 
-class OutputRequest(BaseModel):
+class OutputRequest(_Part):
     """An output that is asked for."""
 
     name: str
-    parameters: Parameters = {}
+    parameters: OutputParameters = {}
 
 
-class InferenceRequest(BaseModel):
+class InferenceRequest(_Part):
     """A request of the protocol."""
 
     id: str | None = None
-    parameters: Parameters = {}
+    parameters: RequestParameters = {}
     inputs: Annotated[list[InputTensor], Field(min_length=1, max_length=1)]
     outputs: Annotated[list[OutputRequest], Field(min_length=1)] | None = None
 
