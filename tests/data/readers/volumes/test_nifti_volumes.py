@@ -1,5 +1,7 @@
 """NIfTI volumes: pixels, labels and spacing as radiologists see them, and back on the same grid."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -76,7 +78,9 @@ def test_a_mask_on_another_grid_is_refused_with_both_grids(tmp_path):
     stored, labels = scene()
     save(tmp_path / "images" / "a.nii", stored)
     save(tmp_path / "labels" / "a.nii", labels, sides=(0.5, 0.8, 2.0))
-    with pytest.raises(DataError, match=r"lies on another grid than its image .*resample the mask"):
+    with pytest.raises(
+        DataError, match=r"x 2 mm.*another grid than its image .*x 3 mm.* 3 mm apart"
+    ):
         open_dataset(tmp_path)
     write_pair(tmp_path, 1)
     (note,) = [n for n in open_with_doubts(tmp_path).notes if n.code == "skipped_volumes"]
@@ -130,6 +134,57 @@ def test_masks_beside_images_and_several_of_them(tmp_path):
         open_dataset(tmp_path)
     (tmp_path / "data.yaml").write_text("images: '*/patient?.nii.gz'\nmasks: '*/*_seg.nii.gz'\n")
     assert len(open_dataset(tmp_path, val_share=0, test_share=0).samples) == 8
+
+
+def draw_parts(root, numbers=(0, 1)):
+    """As TotalSegmentator has them: a file for each organ of each volume."""
+    for number in numbers:
+        stored, labels = scene(seed=number)
+        folder = root / f"s{number:04}"
+        save(folder / "ct.nii.gz", stored)
+        rows = np.arange(labels.shape[1])[:, None] + np.zeros_like(labels)
+        organs = {"liver": labels == 1, "colon": (labels == 0) & (rows < 3), "spleen": labels < 0}
+        for name, inside in organs.items():
+            save(folder / "segmentations" / f"{name}.nii.gz", inside.astype(np.uint8))
+
+
+def test_a_mask_file_for_each_class_is_asked_about_and_read_as_stated(tmp_path):
+    draw_parts(tmp_path)
+    (doubt,) = [d for d in open_with_doubts(tmp_path).doubts if d.code == "several_masks"]
+    line = re.search(r"`(masks: \{.*?\})`", doubt.settle)[1]
+    (tmp_path / "data.yaml").write_text(line)
+    dataset = open_dataset(tmp_path, val_share=0, test_share=0)
+    assert dataset.labels.names == ("background", "colon", "liver", "spleen")
+    _, masks = read_volume(dataset, "s0001-ct")
+    labels = scene(seed=1)[1]
+    assert np.array_equal(masks == 2, labels == 1)
+    assert np.array_equal(masks[:, :3] == 1, labels[:, :3] == 0)
+    (tmp_path / "data.yaml").write_text("masks: '*/segmentations/liver.nii.gz'")
+    dataset = open_dataset(tmp_path, val_share=0, test_share=0)
+    assert np.array_equal(read_volume(dataset, "s0001-ct")[1] > 0, labels == 1)
+
+
+def test_classes_in_files_that_overlap_or_hold_several_values_are_not_guessed(tmp_path):
+    draw_parts(tmp_path)
+    lung = scene(seed=0)[1]
+    save(tmp_path / "s0000" / "segmentations" / "lung.nii.gz", (lung > 0).astype(np.uint8))
+    save(tmp_path / "s0001" / "segmentations" / "lung.nii.gz", lung)
+    line = "masks: {liver: '*/segmentations/liver.nii.gz', lung: '*/segmentations/lung.nii.gz'}"
+    (tmp_path / "data.yaml").write_text(line)
+    found = open_with_doubts(tmp_path)
+    assert "holds several values besides 0" in str(found.notes)
+    assert {d.code for d in found.doubts} == {"left_over", "overlapping_classes"}
+
+
+def test_masks_called_otherwise_than_their_images_can_be_stated(tmp_path):
+    for number in range(3):
+        stored, labels = scene(seed=number)
+        save(tmp_path / f"p{number}" / "T2.nii.gz", stored)
+        save(tmp_path / f"p{number}" / "ROI.nii.gz", labels)
+    (tmp_path / "data.yaml").write_text("images: '*/T2.nii.gz'\nmasks: '*/ROI.nii.gz'\n")
+    dataset = open_dataset(tmp_path, val_share=0, test_share=0)
+    case = next(s.case for s in dataset.samples if "p1" in s.id)
+    assert np.array_equal(read_volume(dataset, case)[1], scene(seed=1)[1])
 
 
 @pytest.mark.parametrize(

@@ -3,27 +3,23 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
-from glob import iglob
 from pathlib import Path
 
 from maskwright.data.encodings.class_map import CAMVID, PETS, VOC, named_as_voc
 from maskwright.data.encodings.legends import find_class_map
 from maskwright.data.readers.base import Layout, Place, Reader, Recognition
 from maskwright.data.readers.description import Description
-from maskwright.data.readers.folders.class_folders import with_class_folders
 from maskwright.data.readers.folders.class_pages import num_layers, split_layers
+from maskwright.data.readers.folders.described import described_folders
 from maskwright.data.readers.folders.doubts import doubt_shifted, doubt_splits
 from maskwright.data.readers.folders.marks import Pair
-from maskwright.data.readers.folders.pair_matching import split_folder
 from maskwright.data.readers.folders.pairs import Pairing, pair_folders
 from maskwright.data.readers.folders.paths import labels_and_cases
-from maskwright.data.readers.folders.roles import Folder, image_folders, role_of_file
 from maskwright.data.readers.folders.variants import resolve_variants
 from maskwright.data.readers.splits.split_files import split_by_lists
 from maskwright.data.readers.splits.split_words import splits_of_stems
-from maskwright.data.samples import Sample, first_few, grouped, unique_ids
-from maskwright.errors import DataError
-from maskwright.imageio import is_image, natural_key
+from maskwright.data.samples import Sample, first_few, unique_ids
+from maskwright.imageio import natural_key
 from maskwright.imageio.dicom.files import dicom_origin
 
 _DICOM = ".dcm"
@@ -40,7 +36,9 @@ def _recognize(place: Place) -> Recognition | None:
     description = place.description or Description()
     if not place.path.is_dir() or description.manifest is not None:
         return None
-    pairing = pair_folders(_folders(place.path, description), description.pair_by == "order")
+    pairing = pair_folders(
+        described_folders(place.path, description), description.pair_by == "order"
+    )
     if not pairing.pairs:
         return None
     is_stated = description.images is not None or description.masks is not None
@@ -55,64 +53,6 @@ FOLDERS = Reader(
     "equal names, x.jpg beside x_mask.png, a folder of masks for each image or for each class",
     _recognize,
 )
-
-
-def _folders(root: Path, description: Description) -> list[Folder]:
-    """Folders with images, with the roles that are stated, else those in their names."""
-    images, masks = description.images, description.masks
-    every = image_folders(root)
-    views: list[Folder] = []
-    if description.field_of_view is not None:
-        views = _stated(root, every, description.field_of_view, "mask")
-        views = [replace(folder, title="fov") for folder in views]
-        every = _without(every, views)
-    if images is None and masks is None:
-        return with_class_folders(every, root) + views
-    if masks is None:  # both lie in the same folder
-        return _without(_stated(root, every, images or ".", ""), views) + views
-    classes = masks if isinstance(masks, dict) else {"": masks}
-    mask_folders = [
-        replace(folder, label=name)
-        for name, pattern in classes.items()
-        for folder in _stated(root, every, pattern, "mask")
-    ]
-    roles = {folder.path: folder.role for folder in every}
-    folders = _without(_stated(root, every, images or ".", "image"), mask_folders + views)
-    if images is None:  # folders of other masks are none of images, and so are masks beside these
-        folders = [f for f in folders if roles.get(f.path) not in {"mask", "objects"}] or folders
-        shared = {folder.path for folder in mask_folders}
-        folders = [_images_alone(f) if f.path in shared else f for f in folders]
-    return folders + mask_folders + views
-
-
-def _images_alone(folder: Folder) -> Folder:
-    """Folder without the files whose names are those of masks."""
-    named = tuple(path for path in folder.files if role_of_file(path) == "image")
-    return replace(folder, files=named or tuple(split_folder(folder.files)[0]))
-
-
-def _without(folders: Sequence[Folder], others: Sequence[Folder]) -> list[Folder]:
-    """Folders without the files of others."""
-    used = {path for folder in others for path in folder.files}
-    left = [replace(f, files=tuple(p for p in f.files if p not in used)) for f in folders]
-    return [folder for folder in left if folder.files]
-
-
-def _stated(root: Path, every: Sequence[Folder], pattern: str, role: str) -> list[Folder]:
-    """Folders of the images that a data.yaml states, all in the same role."""
-    if (root / pattern).is_dir():
-        return [replace(f, role=role) for f in image_folders(root / pattern)]
-    names = iglob(pattern, root_dir=root, recursive=True)  # noqa: PTH207  # takes absolute ones
-    chosen = {root / name for name in names}
-    files = [path for path in chosen if is_image(path) and path.is_file()]
-    if not files:
-        raise DataError(f"No image found for {root / pattern}, which data.yaml states.")
-    known = {folder.path: folder for folder in every}
-    inside = grouped(sorted(files, key=lambda p: natural_key(str(p))), lambda path: path.parent)
-    return [
-        replace(known.get(path, Folder(path, (), role, None, ())), files=tuple(images), role=role)
-        for path, images in inside.items()
-    ]
 
 
 def _read(place: Place, pairing: Pairing) -> Layout | Place:

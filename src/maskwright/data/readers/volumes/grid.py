@@ -1,5 +1,6 @@
 """Grids of volumes: from the array of a file to slices as radiologists see them, and back."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -57,13 +58,16 @@ class Grid:
 
     def equals(self, other: "Grid") -> bool:
         """Whether slices of both show the same places, whatever the order of their arrays."""
+        return self.distance_mm(other) <= _SAME * min(voxel_sides(self.affine))
+
+    def distance_mm(self, other: "Grid") -> float:
+        """Largest distance of a corner from the other's along an axis; infinite of other shapes."""
         shapes = [tuple(grid.shape[axis] for axis, _ in grid.order) for grid in (self, other)]
         if shapes[0] != shapes[1]:
-            return False
+            return math.inf
         corners = np.array(np.meshgrid(*[(0, side - 1) for side in shapes[0]])).reshape(3, -1)
         ends = [grid._places(corners) for grid in (self, other)]
-        tolerance = _SAME * min(voxel_sides(self.affine))
-        return bool(np.abs(ends[0] - ends[1]).max() <= tolerance)
+        return float(np.abs(ends[0] - ends[1]).max())
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON holds it."""

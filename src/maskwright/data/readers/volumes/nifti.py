@@ -2,14 +2,20 @@
 
 import gzip
 import logging
+import math
 from dataclasses import dataclass
-from math import prod
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from maskwright.data.readers.volumes.grid import Grid, Plane, plane_grid, thinnest_plane
+from maskwright.data.readers.volumes.grid import (
+    Grid,
+    Plane,
+    plane_grid,
+    thinnest_plane,
+    voxel_sides,
+)
 from maskwright.data.readers.volumes.volume import integer_labels
 from maskwright.errors import DataError
 from maskwright.imageio import atomic_write
@@ -129,7 +135,7 @@ def open_nifti(path: Path, channels: bool = False) -> NiftiFile:
         )
     if not shape or min(shape) < 1 or not np.isfinite(affine).all():
         raise DataError(f"{path} has the shape {shape} and no finite affine; expected a volume.")
-    voxels = prod(shape)
+    voxels = math.prod(shape)
     packed = 1 if path.name.lower().endswith(".nii") else _MOST_PACKED
     if voxels > _MAX_VOXELS or voxels * kind.itemsize > packed * path.stat().st_size:
         raise DataError(
@@ -176,14 +182,18 @@ def check_grid(image: NiftiFile, mask: NiftiFile, plane: Plane) -> None:
     """Raise `DataError` where a mask lies on another grid than its image."""
     if mask.shape[3] != 1:
         raise DataError(f"{mask.path} has {mask.shape[3]} channels; expected a mask with one.")
-    if not image.grid(plane).equals(mask.grid(plane)):
+    own, other = image.grid(plane), mask.grid(plane)
+    if not own.equals(other):
+        apart = own.distance_mm(other)
+        corners = f": corners are up to {apart:.3g} mm apart" if math.isfinite(apart) else ""
         raise DataError(
             f"{mask.path} ({_described(mask)}) lies on another grid than its image {image.path} "
-            f"({_described(image)}); resample the mask to the image with nearest neighbor."
+            f"({_described(image)}){corners}; resample the mask to the image with nearest neighbor."
         )
 
 
 def _described(file: NiftiFile) -> str:
     sides = " x ".join(map(str, file.shape[:3]))
+    voxel = " x ".join(f"{side:.4g}" for side in voxel_sides(file.affine.tolist()))
     origin = ", ".join(f"{value:.4g}" for value in file.affine[:3, 3])
-    return f"{sides} voxels, origin {origin} mm"
+    return f"{sides} voxels of {voxel} mm, origin {origin} mm"

@@ -2,15 +2,16 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from maskwright.data.readers.description import Description
+from maskwright.data.readers.folders.described import described_folders
 from maskwright.data.readers.folders.pairs import pair_folders
 from maskwright.data.readers.folders.roles import IMAGE_WORDS, MASK_WORDS, Folder, image_folders
 from maskwright.data.readers.volumes.nifti import is_nifti, nifti_stem
 from maskwright.data.samples import grouped
-from maskwright.imageio import natural_key
+from maskwright.errors import DataError
 
 _MASK_TOKENS = MASK_WORDS - {"l", "y"}
 _IMAGE_TOKENS = IMAGE_WORDS | {"ct", "mr", "mri"}
@@ -18,7 +19,13 @@ _IMAGE_TOKENS = IMAGE_WORDS | {"ct", "mr", "mri"}
 
 @dataclass(frozen=True)
 class VolumePair:
-    """Files of a volume: its channels, by the names in `modalities` if there are several."""
+    """Files of a volume.
+
+    Args:
+        images: Its channels, named by `modalities` if there are several.
+        mask_names: What tells each of its masks from the others.
+        classes: Class that each mask shows; empty where masks hold the classes.
+    """
 
     name: str
     images: tuple[Path, ...]
@@ -26,6 +33,8 @@ class VolumePair:
     split: str | None
     rest: tuple[str, ...]
     modalities: tuple[str, ...] = ()
+    mask_names: tuple[str, ...] = ()
+    classes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -39,40 +48,29 @@ class VolumePairs:
 
 def pair_nifti(root: Path, description: Description) -> VolumePairs:
     """Pair volumes below a folder with masks: as images are, else by words within one folder."""
-    images, masks = description.images, description.masks_place
-    if images is None and masks is None:
+    if description.images is None and description.masks is None:
         folders = image_folders(root, is_nifti)
     else:
-        inside = _stated(root, masks, "mask") if masks is not None else []
-        taken = {file for folder in inside for file in folder.files}
-        others = _stated(root, images or ".", "image" if masks is not None else "")
-        folders = [
-            Folder(f.path, tuple(file for file in f.files if file not in taken), f.role, None, ())
-            for f in others
-        ]
-        folders += inside
+        try:
+            folders = described_folders(root, description, is_nifti)
+        except DataError:  # a place of other images
+            return VolumePairs()
     by_words = [pair for folder in folders for pair in _by_words(folder)]
     return _as_images(folders) or VolumePairs(by_words, "images and masks by their names")
-
-
-def _stated(root: Path, pattern: str, role: str) -> list[Folder]:
-    """Folders of the volumes that a data.yaml states, in one role."""
-    place = root / pattern
-    files = place.rglob("*") if place.is_dir() else root.glob(pattern)
-    volumes = sorted(filter(is_nifti, files), key=lambda file: natural_key(str(file)))
-    by_folder = grouped(volumes, lambda file: file.parent)
-    return [Folder(path, tuple(inside), role, None, ()) for path, inside in by_folder.items()]
 
 
 def _as_images(folders: Sequence[Folder]) -> VolumePairs | None:
     """Pairs as of images, whose stems tell what they are; `None` where there are none."""
     real = {_bare(file): file for folder in folders for file in folder.files}
-    bare = [Folder(f.path, tuple(map(_bare, f.files)), f.role, f.split, f.rest) for f in folders]
-    pairing = pair_folders(bare)
-    pairs = [
-        VolumePair(p.image.stem, (real[p.image],), tuple(real[m] for m in p.masks), p.split, p.rest)
-        for p in pairing.pairs
-    ]
+    pairing = pair_folders([replace(f, files=tuple(map(_bare, f.files))) for f in folders])
+    pairs = []
+    for p in pairing.pairs:
+        names = [mark.label or mark.name or mark.extra or mark.title for mark in p.marks]
+        names = [re.sub(r"\W+", "_", name) for name in names]
+        stated = any(mark.label for mark in p.marks)
+        masks = tuple(real[mask] for mask in p.masks)
+        pair = VolumePair(p.image.stem, (real[p.image],), masks, p.split, p.rest)
+        pairs.append(replace(pair, mask_names=tuple(names), classes=tuple(names) if stated else ()))
     alone = [real[file] for file in pairing.alone if file in real]
     return VolumePairs(pairs, pairing.style, alone) if pairs else None
 

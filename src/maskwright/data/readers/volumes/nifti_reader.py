@@ -10,6 +10,7 @@ import numpy as np
 from maskwright.data.readers.base import Place, Reader, Recognition
 from maskwright.data.readers.conversion import convert
 from maskwright.data.readers.description import Description
+from maskwright.data.readers.folders.marks import glob_of
 from maskwright.data.readers.folders.paths import labels_and_cases
 from maskwright.data.readers.volumes.grid import Plane
 from maskwright.data.readers.volumes.nifti import (
@@ -20,10 +21,18 @@ from maskwright.data.readers.volumes.nifti import (
 )
 from maskwright.data.readers.volumes.nifti_pairs import VolumePair, VolumePairs, pair_nifti
 from maskwright.data.readers.volumes.volume import Volume, write_volumes
-from maskwright.data.samples import Doubt, Note, counted, first_few, unique_ids
+from maskwright.data.samples import (
+    Doubt,
+    Note,
+    counted,
+    first_few,
+    unique_ids,
+    yaml_line,
+)
 from maskwright.errors import DataError
 
-_FORMAT = 2  # of the files written; another number has them written anew
+_FORMAT = 3  # of the files written; another number has them written anew
+_MOST_CLASSES = 8  # in a line of data.yaml that is suggested
 
 
 def _recognize(place: Place) -> Recognition | None:
@@ -60,11 +69,12 @@ def _write(place: Place, found: VolumePairs, folder: Path) -> list[Note | Doubt]
     files = [[open_nifti(path) for path in pair.images] for pair in pairs]
     plane, remarks = common_plane([each[0] for each in files], description.plane)
     volumes = [
-        volume_of(each, pair.masks[0], id_, plane, case or id_, pair.split, label)
+        volume_of(each, pair.masks, id_, plane, case or id_, pair.split, label, pair.classes)
         for each, pair, id_, case, label in zip(files, pairs, ids, cases, labels, strict=True)
     ]
-    stated = {"encoding": "indices"}  # values are classes, also where no file names them
-    remarks += [*_several_masks(pairs), *_channels(pairs)]
+    # Values are classes, also where no file names them.
+    stated = {} if any(pair.classes for pair in pairs) else {"encoding": "indices"}
+    remarks += [*_several_masks(pairs, place.path), *_channels(pairs)]
     if alone := [path.name for path in found.alone]:
         text = f"{counted(len(alone), 'volume')} in no pair: {first_few(alone, 4)}."
         folders = {path.parent for pair in pairs for path in pair.images}
@@ -98,10 +108,23 @@ def _channels(pairs: Sequence[VolumePair]) -> list[Note]:
     return [Note("channels", text)] if kind else []
 
 
-def _several_masks(pairs: Sequence[VolumePair]) -> list[Doubt]:
-    several = [pair for pair in pairs if len(pair.masks) > 1]
+def _several_masks(pairs: Sequence[VolumePair], root: Path) -> list[Doubt]:
+    """Doubt about several masks of a volume whose classes data.yaml does not state."""
+    several = [pair for pair in pairs if len(pair.masks) > 1 and not pair.classes]
     if not several:
         return []
+    of_name: dict[str, list[Path]] = {}
+    for pair in several:
+        for mask, name in zip(pair.masks, pair.mask_names, strict=True):
+            of_name.setdefault(name, []).append(mask)
+    globs = {name: glob_of(masks, root) for name, masks in of_name.items()}
+    settle = "Write the pattern of those to use into data.yaml, as in `masks: '**/*_seg.nii.gz'`."
+    if globs:
+        some = dict(list(globs.items())[:_MOST_CLASSES])
+        others = ", with the others to use in the same way" if len(some) < len(globs) else ""
+        one = yaml_line("masks", next(iter(globs.values())))
+        settle = f"Write {yaml_line('masks', some)} into data.yaml for a class each{others}, or "
+        settle += f"{one} for one of them."
     names = first_few([nifti_stem(mask) for mask in several[0].masks], 4)
     return [
         Doubt(
@@ -109,7 +132,7 @@ def _several_masks(pairs: Sequence[VolumePair]) -> list[Doubt]:
             f"{counted(len(several), 'volume')} {'has' if len(several) == 1 else 'have'} more than "
             f"one mask, as {several[0].name} has {names}: of several annotators, or one for "
             f"each class.",
-            "Write the pattern of those to use into data.yaml, as in `masks: '**/*_seg.nii.gz'`.",
+            settle,
         )
     ]
 
@@ -148,41 +171,51 @@ def common_plane(
 
 def volume_of(
     channels: Sequence[NiftiFile],
-    mask: Path | None,
+    masks: Sequence[Path],
     id_: str,
     plane: Plane,
     case: str,
     split: str | None = None,
     label: str | None = None,
+    classes: Sequence[str] = (),
 ) -> Volume:
-    """Volume of files, one for each channel, and of a mask on the same grid."""
+    """Volume of files, one for each channel, and of a mask, or one for each class, on its grid."""
     grid = channels[0].grid(plane)
     dtypes = [file.dtype for file in channels]
     return Volume(
         id_,
         case,
-        partial(_read_volume, channels, mask, plane),
+        partial(_read_volume, channels, masks, plane, bool(classes)),
         dtypes[0] if len(set(dtypes)) == 1 else "float32",
         grid.spacing_mm,
         grid,
         split,
         label,
+        planes=tuple(classes),
     )
 
 
 def _read_volume(
-    channels: Sequence[NiftiFile], mask: Path | None, plane: Plane
+    channels: Sequence[NiftiFile], masks: Sequence[Path], plane: Plane, apart: bool
 ) -> tuple[np.ndarray, np.ndarray | None]:
-    """Slices and labels, once it is sure that all lie on one grid."""
-    labels = None
-    if mask is not None:
-        file = open_nifti(mask)
-        check_grid(channels[0], file, plane)
-        labels = file.labels(plane)
+    """Slices, and labels or a plane for each class, once it is sure that all lie on one grid."""
+    labels = [_read_labels(channels[0], mask, plane) for mask in masks[: None if apart else 1]]
+    for mask, values in zip(masks, labels, strict=False):
+        if apart and len(np.unique(values[values > 0])) > 1:
+            raise DataError(f"{mask} holds several values besides 0; expected a mask of one class.")
     for other in channels[1:]:
         if not channels[0].grid(plane).equals(other.grid(plane)):
             raise DataError(
                 f"{other.path} lies on another grid than the first channel {channels[0].path}; "
                 f"resample it."
             )
-    return np.concatenate([file.slices(plane) for file in channels], axis=3), labels
+    slices = np.concatenate([file.slices(plane) for file in channels], axis=3)
+    if apart:
+        return slices, np.stack([values > 0 for values in labels], axis=3)
+    return slices, labels[0] if labels else None
+
+
+def _read_labels(image: NiftiFile, mask: Path, plane: Plane) -> np.ndarray:
+    file = open_nifti(mask)
+    check_grid(image, file, plane)
+    return file.labels(plane)

@@ -135,7 +135,7 @@ def _write(
         plane, found = common_plane([each[0] for each in files], description.plane)
         remarks += found
         volumes = [
-            volume_of(each, case.labels, case.name, plane, case.name, case.split)
+            volume_of(each, (case.labels,), case.name, plane, case.name, case.split)
             for each, case in zip(files, cases, strict=True)
         ]
     else:

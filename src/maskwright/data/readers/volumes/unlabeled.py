@@ -80,8 +80,7 @@ def _cut_nifti(place: Place, files: Sequence[Path]) -> CutVolumes:
     if doubt := next((remark for remark in remarks if isinstance(remark, Doubt)), None):
         raise DataError(f"{doubt.text} Predict those of one plane at a time.")
     volumes = [
-        volume_of(each, None, id_, plane, id_)
-        for id_, each in zip(ids, opened.values(), strict=True)
+        volume_of(each, (), id_, plane, id_) for id_, each in zip(ids, opened.values(), strict=True)
     ]
     number = {
         volume.id: _number(each[0], volume.grid)
