@@ -157,6 +157,22 @@ def test_files_of_a_class_that_hold_several_values_are_a_doubt(tmp_path):
         open_dataset(tmp_path)
 
 
+def test_colors_of_all_classes_in_two_folders_are_a_doubt(tmp_path):
+    colors = np.array([[255, 255, 255], [255, 0, 0], [0, 255, 0], [0, 0, 255]], np.uint8)
+    for number in range(COUNT):  # as ISPRS Potsdam has them
+        draw_image(tmp_path / "2_Ortho_RGB" / f"top_{number}_RGB.tif", number)
+        labels = colors[labels_of(number)]
+        draw(tmp_path / "5_Labels_all" / f"top_{number}_label.tif", labels)
+        eroded = labels * (np.arange(64) % 8 > 0)[:, None, None].astype(np.uint8)
+        folder = tmp_path / "5_Labels_all_noBoundary"
+        draw(folder / f"top_{number}_label_noBoundary.tif", eroded)
+    with pytest.raises(DataError, match=r"24 masks of single classes hold several values"):
+        open_dataset(tmp_path)
+    (tmp_path / "data.yaml").write_text("masks: 5_Labels_all\n")
+    names = tuple(f"class_{label}" for label in range(4))  # in the order of their colors
+    check_labels(open_dataset(tmp_path), names, lambda n: 3 - labels_of(n))
+
+
 @pytest.mark.parametrize("first", [0, 1])
 def test_pages_of_a_mask_are_classes(tmp_path, monkeypatch, first):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))

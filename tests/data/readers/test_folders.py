@@ -262,8 +262,19 @@ def test_images_of_another_split_are_not_given_its_masks(tmp_path):
 
 def test_a_folder_without_masks_is_explained(tmp_path):
     draw(tmp_path / "images" / "a.jpg")
-    with pytest.raises(DataError, match=r"1 images in images/.*image,mask"):
+    with pytest.raises(DataError, match=r"1 image in images/.*image,mask"):
         open_dataset(tmp_path)
+
+
+def test_names_that_do_not_fit_are_named(tmp_path):
+    for number in range(3):
+        draw(tmp_path / "images" / f"im{number}.png")
+        draw(tmp_path / "masks" / f"{'abc'[number]}.png", MASK)
+    with pytest.raises(DataError, match=r"images/im0.png and masks/a.png, do not fit") as raised:
+        open_dataset(tmp_path)
+    assert "…" not in str(raised.value)
+    (tmp_path / "data.yaml").write_text("pair_by: order\n")
+    assert len(open_dataset(tmp_path).samples) == 3
 
 
 @pytest.mark.real

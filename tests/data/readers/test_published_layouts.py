@@ -181,6 +181,34 @@ def test_pictures_of_masks_and_numbers_of_objects_lie_beside_them(tmp_path):
     assert len(dataset.of("val")) == 4
 
 
+def test_markers_of_tracks_are_no_masks(tmp_path):
+    for n in range(COUNT):  # as the Cell Tracking Challenge has them
+        draw_image(tmp_path / "01" / f"t{n:03}.tif", n)
+        draw(tmp_path / "01_GT" / "TRA" / f"man_track{n:03}.tif", labels_of(n).astype(np.uint16))
+        if n % 2:
+            draw(tmp_path / "01_GT" / "SEG" / f"man_seg{n:03}.tif", labels_of(n).astype(np.uint16))
+    with pytest.raises(DataError, match="6 images of 12 are in no pair"):
+        open_dataset(tmp_path)
+    (tmp_path / "data.yaml").write_text("unannotated: skip\nobjects: instances\n")
+    dataset = open_dataset(tmp_path)
+    assert {s.masks[0].parent.name for s in dataset.samples} == {"SEG"}
+    assert [int(dataset.read_instances(s).max()) for s in dataset.samples] == [3] * 6
+
+
+def test_labels_in_a_folder_of_a_version_beside_other_masks(tmp_path):
+    for n in range(COUNT):  # as Mapillary Vistas has them
+        split = "training" if n < 9 else "validation"
+        draw_image(tmp_path / split / "images" / f"{n}.png", n)
+        for kind, factor in (("labels", 1), ("instances", 256), ("panoptic", 50)):
+            stored = (labels_of(n).astype(np.uint16) * factor).astype("u2" if factor > 99 else "u1")
+            draw(tmp_path / split / "v1.2" / kind / f"{n}.png", stored)
+    for stated in ("", "images: '*/images'\nmasks: '*/v1.2/labels'\n"):
+        (tmp_path / "data.yaml").write_text(stated)
+        dataset = open_dataset(tmp_path)
+        check_labels(dataset, PLAIN)
+        assert len(dataset.of("val")) == 3
+
+
 @pytest.mark.parametrize("names", [("frame_{}.png", "mask_{}.png"), ("{}.png", "{}.png")])
 def test_numbers_that_are_off_by_one_are_a_doubt(tmp_path, names):
     for n in range(COUNT):

@@ -52,7 +52,7 @@ def test_a_reader_joins_by_a_line_in_the_table(folder, monkeypatch):
         return Recognition(0.95, "notes.odd", lambda: Layout("odd", [sample], class_map=None))
 
     sample = Sample("a", folder / "images/a.png", (folder / "masks/a.png",), "a", "train")
-    odd = Reader("odd notes", "odd notes", "notes.odd", recognize)
+    odd = Reader("odd notes", "odd notes", recognize)
     monkeypatch.setattr(resolve, "READERS", (*READERS, odd))
     _, layout = list_samples(folder)
     assert layout.name == "odd"

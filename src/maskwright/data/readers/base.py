@@ -106,12 +106,10 @@ class Reader:
 
     Args:
         source: What can be opened, such as `"a CSV manifest"`.
-        contents: What is looked for in a folder; `""` for none.
         recognize: From a place to what is recognized there, or `None`; quick, it opens files only
             to look whether they are of its format.
     """
 
     name: str
     source: str
-    contents: str
     recognize: Callable[[Place], Recognition | None]

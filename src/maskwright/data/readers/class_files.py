@@ -150,7 +150,8 @@ def _several_values(
         return []
     masks = [mask for sample in samples for mask in sample.masks]
     others = {0, *map(stated_value, description.ignore)}
-    several = [m for m in masks if m in contents and len(_grays(contents[m]) - others) > 1]
+    others |= {(0, 0, 0)}
+    several = [m for m in masks if m in contents and len(contents[m].values.keys() - others) > 1]
     if not several:
         return []
     return [
@@ -160,8 +161,8 @@ def _several_values(
             f"({examples([mask.name for mask in several])}): numbers of objects, or labels of "
             f"classes of their own.",
             "Write `objects: united` into data.yaml if all that is not 0 is of the class, `ignore: "
-            "[128]` with the values that do not count, or name the masks that hold all classes "
-            "under `masks`.",
+            "[128]` with the values that do not count, or name those that hold all classes under "
+            "`masks`, by the patterns that are told above.",
         )
     ]
 

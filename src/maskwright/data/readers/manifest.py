@@ -39,7 +39,7 @@ def _recognize(place: Place) -> Recognition | None:
     return Recognition(1.0, path.name, lambda: Place(str(path.parent), described))
 
 
-MANIFEST = Reader("manifest", "a CSV manifest", "", _recognize)
+MANIFEST = Reader("manifest", "a CSV manifest", _recognize)
 
 
 def read_manifest(path: Path, name: str | None = None, converted: bool = False) -> Layout:

@@ -1,6 +1,7 @@
 """READERS, and what they make of a place: which of them is surest, and the samples it lists."""
 
 from collections import Counter
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from maskwright.data.readers.annotations.voc import VOC_XML
 from maskwright.data.readers.annotations.yolo import YOLO, is_yolo
 from maskwright.data.readers.base import Layout, Place, Reader, Recognition, Rival
 from maskwright.data.readers.description import FILE_NAMES, Description, read_description
+from maskwright.data.readers.folders.candidates import assign_roles
+from maskwright.data.readers.folders.described import described_folders
 from maskwright.data.readers.folders.reader import FOLDERS
 from maskwright.data.readers.folders.roles import image_folders
 from maskwright.data.readers.leftovers import doubt_left_out
@@ -32,12 +35,16 @@ from maskwright.data.readers.volumes.arrays import ARRAYS
 from maskwright.data.readers.volumes.dicom_reader import DICOM
 from maskwright.data.readers.volumes.nifti_reader import NIFTI
 from maskwright.data.readers.volumes.nnunet import NNUNET
-from maskwright.data.samples import Note, join_words
+from maskwright.data.samples import Note, counted, join_words
 from maskwright.errors import DataError
 
 _DOUBT = 0.5  # confidence from which a reader that is not taken is named
 _ANNOTATION_SUFFIXES = {".json", ".txt", ".xml", ".csv", ".mat", ".npy", ".npz"}
 _ANNOTATION_SUFFIXES |= {".nii", ".gz", ".dcm", ".h5", ".hdf5"}
+_EXPECTED = (
+    "folders such as images/ and masks/ (or labels/, gt/, train/ and trainannot/) with files of "
+    "equal names, x.jpg beside x_mask.png, or a folder of masks for each image or class"
+)
 _HOW_TO_STATE = (
     "State it: open a CSV file with the header `image,mask` and one row for each image, or put a "
     "data.yaml with `images: FOLDER` and `masks: FOLDER` beside the data."
@@ -90,7 +97,7 @@ def _read_yaml(path: Path) -> Place:
     return Place(str(root), description)
 
 
-DATA_YAML = Reader("data.yaml", "a data.yaml", "", _recognize_yaml)
+DATA_YAML = Reader("data.yaml", "a data.yaml", _recognize_yaml)
 
 READERS: tuple[Reader, ...] = (
     *(TFDS, DATA_YAML, RUN_LENGTHS, MANIFEST, SPLIT_MANIFESTS),
@@ -153,7 +160,7 @@ def _read(place: Place, notes: list[Note], rivals: list[Rival]) -> Layout | Plac
             if recognition.confidence == 1:
                 break
     if not candidates:
-        raise DataError(_not_recognized(place.path))
+        raise DataError(_not_recognized(place))
     surest, recognition = max(candidates, key=lambda candidate: candidate[1].confidence)
     if recognition.confidence < 1:
         others = [
@@ -174,29 +181,46 @@ def _read(place: Place, notes: list[Note], rivals: list[Rival]) -> Layout | Plac
     return recognition.read()
 
 
-def _not_recognized(path: Path) -> str:
-    """What was expected or looked for, what is there, and what to do."""
+def _not_recognized(place: Place) -> str:
+    """What was expected, what is there, and what to do."""
+    path = place.path
     expected = join_words([r.source for r in reversed(READERS) if r.source], " or ")
     if not path.exists():
         return f"{path} does not exist; expected {expected}."
     if not path.is_dir():
         return f"{path} is no data set; expected {expected}. {_HOW_TO_STATE}"
-    looked_for = join_words([r.contents for r in reversed(READERS) if r.contents], ", and ")
     folders = image_folders(path)
     contents = [
-        f"{len(folder.files)} images in {folder.path.relative_to(path).as_posix()}/"
+        f"{counted(len(folder.files), 'image')} in {folder.path.relative_to(path).as_posix()}/"
         for folder in folders[:6]
     ]
     if len(folders) > 6:
         contents.append(f"{len(folders) - 6} more folders with images")
     endings = (file.suffix.lower() for file in path.rglob("*"))
     others = Counter(suffix for suffix in endings if suffix in _ANNOTATION_SUFFIXES)
-    contents += [f"{count} {suffix} files" for suffix, count in others.most_common(4)]
-    advice = ""
+    contents += [counted(count, f"{suffix} file") for suffix, count in others.most_common(4)]
+    found = f"No image with a mask was recognized in {path}: {', '.join(contents) or 'no images'}."
+    if advice := _names_apart(place):
+        return f"{found} {advice}"
     if others[".txt"] > 3 or others[".xml"] > 3:
-        advice = "Its text or XML files are in no format of annotations that is known: draw what "
-        advice += "they hold into one PNG of labels for each image. "
-    return (
-        f"No image with a mask was recognized in {path}. Looked for: {looked_for}. Found: "
-        f"{'; '.join(contents) or 'nothing'}. {advice}{_HOW_TO_STATE}"
-    )
+        found += " Its text or XML files are in no format of annotations that is known: draw what "
+        found += "they hold into one PNG of labels for each image."
+    lists = (FOLDERS, MANIFEST, SPLIT_MANIFESTS, DATA_YAML, TFDS)
+    formats = join_words([r.name for r in reversed(READERS) if r not in lists], " and ")
+    return f"{found} Expected {_EXPECTED}; other formats are {formats}. {_HOW_TO_STATE}"
+
+
+def _names_apart(place: Place) -> str:
+    """What to do where there are images and masks, of which no names fit; `""` of others."""
+    with suppress(DataError):  # where a stated place holds none, its reader has said so
+        found = described_folders(place.path, place.description or Description())
+        masks, images = assign_roles(found)
+        if masks and images:
+            first = [str(f[0].files[0].relative_to(place.path)) for f in (images, masks)]
+            return (
+                f"The names of images and masks, as {first[0]} and {first[1]}, do not fit "
+                f"together: give both equal names, write `pair_by: order` into data.yaml if they "
+                f"belong together in the order of their names, or list them in a CSV file with "
+                f"the header `image,mask`."
+            )
+    return ""

@@ -25,7 +25,7 @@ def _recognize(place: Place) -> Recognition | None:
     return Recognition(1.0, names, lambda: _read_parts(parts))
 
 
-SPLIT_MANIFESTS = Reader("manifests of splits", "a folder of CSV manifests", "", _recognize)
+SPLIT_MANIFESTS = Reader("manifests of splits", "a folder of CSV manifests", _recognize)
 
 
 def _by_split(folder: Path) -> dict[str, Path]:

@@ -30,7 +30,7 @@ def _recognize(place: Place) -> Recognition | None:
     return Recognition(1.0, _PREFIX, partial(_convert, place))
 
 
-TFDS = Reader("TensorFlow Datasets", f"{_PREFIX}NAME", "", _recognize)
+TFDS = Reader("TensorFlow Datasets", f"{_PREFIX}NAME", _recognize)
 
 
 def _convert(place: Place) -> Place:

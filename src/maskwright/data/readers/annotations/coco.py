@@ -98,7 +98,7 @@ def _read(source: Source) -> Annotations:
 
 
 COCO = AnnotationFormat(
-    "COCO annotations", "a JSON file of COCO", "COCO annotations", _SUFFIXES, _recognize, _read
+    "COCO annotations", "a JSON file of COCO", _SUFFIXES, _recognize, _read
 ).reader()
 
 

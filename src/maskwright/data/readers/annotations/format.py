@@ -50,7 +50,6 @@ class AnnotationFormat:
     Args:
         title: For people, as `"COCO annotations"`.
         source: A file that can be opened; `""` for none.
-        contents: What is looked for in a folder.
         suffixes: Of its files.
         recognize: How sure it is of a folder or file, and the name of what tells; or `None`.
         read: Parses the files; what wrong types raise becomes one sentence.
@@ -59,7 +58,6 @@ class AnnotationFormat:
 
     title: str
     source: str
-    contents: str
     suffixes: frozenset[str]
     recognize: Callable[[Path], tuple[float, str] | None]
     read: Callable[[Source], Annotations]
@@ -67,7 +65,7 @@ class AnnotationFormat:
 
     def reader(self) -> Reader:
         """Reader that draws what the annotations say into the cache."""
-        return Reader(self.title, self.source, self.contents, partial(_recognize, self))
+        return Reader(self.title, self.source, partial(_recognize, self))
 
 
 def _recognize(form: AnnotationFormat, place: Place) -> Recognition | None:

@@ -92,7 +92,6 @@ def _matching(image: Path, files: Sequence[Path]) -> list[Path]:
 GEOJSON = AnnotationFormat(
     "GeoJSON polygons",
     "a GeoJSON file beside images",
-    "GeoJSON polygons over georeferenced images",
     _SUFFIXES,
     _recognize,
     _read,

@@ -132,7 +132,6 @@ def _read_file(source: Source, path: Path, columns: _Columns, annotations: Annot
 RUN_LENGTHS = AnnotationFormat(
     "run lengths in a CSV file",
     "a CSV file of run lengths",
-    "a CSV file of run lengths with ImageId and EncodedPixels",
     frozenset({".csv"}),
     _recognize,
     _read,

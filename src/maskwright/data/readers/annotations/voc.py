@@ -58,7 +58,6 @@ def _read(source: Source) -> Annotations:
 VOC_XML = AnnotationFormat(
     "PASCAL VOC annotations",
     "",
-    "PASCAL VOC's XML files",
     frozenset({".xml"}),
     _recognize,
     _read,

@@ -114,7 +114,6 @@ def _read(source: Source) -> Annotations:
 YOLO = AnnotationFormat(
     "YOLO segmentation",
     "a data.yaml of YOLO",
-    "YOLO's images/ and labels/ with a polygon on each line",
     _YAML | {".txt"},
     _recognize,
     _read,

@@ -74,7 +74,8 @@ def _stated(
     if (root / pattern).is_dir():
         return [replace(f, role=role) for f in image_folders(root / pattern, is_wanted)]
     names = iglob(pattern, root_dir=root, recursive=True)  # noqa: PTH207  # takes absolute ones
-    chosen = {root / name for name in names}
+    found = {root / name for name in names}
+    chosen = {file for path in found for file in (path.iterdir() if path.is_dir() else [path])}
     files = [path for path in chosen if is_wanted(path) and path.is_file()]
     if not files:
         raise DataError(f"No image found for {root / pattern}, which data.yaml states.")

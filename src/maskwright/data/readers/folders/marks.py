@@ -29,6 +29,7 @@ DERIVED_WORDS = frozenset(
 """Words of files made from masks or images for people to look at."""
 
 _OBJECT_WORDS = OBJECT_WORDS | {"instanceids", "instance_ids", "inst"}
+_OBJECT_WORDS |= {"tra"}  # markers of tracks in the Cell Tracking Challenge
 _KIND_WORDS = MASK_WORDS | IMAGE_WORDS - {"x"}
 _BRUSH = re.compile(r"(?P<annotation>annotation-\d+-by-\d+)-tag-(?P<tag>.+)-\d+$", re.IGNORECASE)
 _CLASS_NUMBER = re.compile(r"(?:class|cls|grade|type|category|cat|zone|c)\d+", re.IGNORECASE)

@@ -49,8 +49,6 @@ def _recognize(place: Place) -> Recognition | None:
 FOLDERS = Reader(
     "folders of images and masks",
     "a folder of images and masks",
-    "folders such as images/ and masks/ (or labels/, gt/, train/ and trainannot/) with files of "
-    "equal names, x.jpg beside x_mask.png, a folder of masks for each image or for each class",
     _recognize,
 )
 
@@ -59,8 +57,9 @@ def _read(place: Place, pairing: Pairing) -> Layout | Place:
     """Samples of paired folders, with labels, cases and splits by folders and lists."""
     root, description = place.path, place.description or Description()
     variants = resolve_variants(pairing.pairs, root)
-    pairs = [pair for pair in variants.pairs if pair.masks or not pair.field_of_view]
-    bare = [pair for pair in variants.pairs if not pair.masks and pair.field_of_view]
+    masked = {pair.image for pair in pairing.pairs if pair.masks}
+    pairs = [pair for pair in variants.pairs if pair.masks or pair.image not in masked]
+    bare = [pair for pair in variants.pairs if not pair.masks and pair.image in masked]
     maskless = [*bare, *pairing.unpaired]
     samples = _samples([*pairs, *maskless])
     layout = Layout(pairing.style, samples[: len(pairs)], case_from="folder")

@@ -24,7 +24,7 @@ MASK_WORDS = frozenset(
     | {"ground_truth", "ground-truth", "ground truth", "gtfine", "roi", "y", "l"}
 )
 VIEW_WORDS = frozenset({"fov", "fovs", "view", "views", "fieldofview", "fov_mask", "fov_masks"})
-OBJECT_WORDS = frozenset({"instances", "instance", "segmentationobject", "objects"})
+OBJECT_WORDS = frozenset({"instances", "instance", "segmentationobject", "objects", "panoptic"})
 _WORDS_OF_ROLE = {"objects": OBJECT_WORDS, "mask": MASK_WORDS | VIEW_WORDS, "image": IMAGE_WORDS}
 _JOINED = re.compile(
     rf"({'|'.join(SPLIT_WORDS)})({'|'.join((MASK_WORDS | IMAGE_WORDS) - {'x', 'y', 'l'})})"

@@ -82,19 +82,22 @@ def _take_views(result: Variants, root: Path) -> None:
 
 
 def _drop_derived(result: Variants, root: Path) -> None:
-    """Pictures of masks, numbers of objects and regions of interest beside masks go unused."""
+    """Pictures of masks, numbers of objects and regions of interest beside masks go unused.
+
+    Images that have nothing else are without masks, then.
+    """
 
     def is_spare(mark: Mark) -> bool:
         roi = "roi" in {mark.title.casefold(), *mark.title.casefold().split("_")}
         return mark.kind in {"shown", "objects"} or (roi and not mark.label)
 
-    kept = []
-    for pair in result.pairs:
-        spare = {place for place, mark in enumerate(pair.marks) if is_spare(mark)}
-        if 0 < len(spare) < len(pair.masks):
-            pair = pair.keep(place for place in range(len(pair.masks)) if place not in spare)
-        kept.append(pair)
     before = result.pairs
+    kept = [
+        pair.keep(place for place, mark in enumerate(pair.marks) if not is_spare(mark))
+        for pair in before
+    ]
+    if not any(pair.masks for pair in kept):
+        return
     if gone := _drop(result, kept):
         if doubt := _spare_classes(before, set(gone), root):
             result.doubts.append(doubt)

@@ -27,7 +27,6 @@ def _recognize(place: Place) -> Recognition | None:
 ADE20K = Reader(
     "ADE20K",
     "the folder of ADE20K (scene parsing)",
-    f"images/ and annotations/ with {LEGEND} of ADE20K",
     _recognize,
 )
 

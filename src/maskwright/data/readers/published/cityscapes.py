@@ -64,9 +64,7 @@ def _recognize(place: Place) -> Recognition | None:
     )
 
 
-CITYSCAPES = Reader(
-    "Cityscapes", "the folder of Cityscapes", "leftImg8bit/ and gtFine/ of Cityscapes", _recognize
-)
+CITYSCAPES = Reader("Cityscapes", "the folder of Cityscapes", _recognize)
 
 
 def _read(place: Place, files: Sequence[Path]) -> Place:

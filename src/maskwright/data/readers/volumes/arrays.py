@@ -48,7 +48,6 @@ def _recognize(place: Place) -> Recognition | None:
 ARRAYS = Reader(
     "arrays",
     "an .npy, .npz or HDF5 file of images and masks",
-    "images.npy with masks.npy, .npz or HDF5 files with both",
     _recognize,
 )
 

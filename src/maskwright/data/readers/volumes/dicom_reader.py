@@ -47,7 +47,6 @@ def _recognize(place: Place) -> Recognition | None:
 DICOM = Reader(
     "DICOM",
     "a folder of DICOM series",
-    "DICOM series with SEG or RTSTRUCT files",
     _recognize,
 )
 

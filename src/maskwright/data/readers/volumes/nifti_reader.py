@@ -49,7 +49,6 @@ def _recognize(place: Place) -> Recognition | None:
 NIFTI = Reader(
     "NIfTI volumes",
     "a folder of NIfTI volumes",
-    "NIfTI volumes with masks of equal names",
     _recognize,
 )
 

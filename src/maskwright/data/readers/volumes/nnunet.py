@@ -53,9 +53,7 @@ def _recognize(place: Place) -> Recognition | None:
     return Recognition(1.0, DATASET_FILE, partial(_read, place, content)) if content else None
 
 
-NNUNET = Reader(
-    "nnU-Net", "a raw data set of nnU-Net", "dataset.json with imagesTr/ and labelsTr/", _recognize
-)
+NNUNET = Reader("nnU-Net", "a raw data set of nnU-Net", _recognize)
 
 
 def _read_json(path: Path) -> dict[str, Any]:

@@ -86,7 +86,6 @@ def _read(source: Source) -> Annotations:
 CVAT = AnnotationFormat(
     "CVAT annotations",
     "an XML file of CVAT",
-    "CVAT's annotations.xml",
     frozenset({".xml"}),
     _recognize,
     _read,

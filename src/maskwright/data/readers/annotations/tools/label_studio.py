@@ -58,7 +58,6 @@ def _read(source: Source) -> Annotations:
 LABEL_STUDIO = AnnotationFormat(
     "Label Studio annotations",
     "a JSON file of Label Studio",
-    "Label Studio's JSON",
     frozenset({".json"}),
     _recognize,
     _read,

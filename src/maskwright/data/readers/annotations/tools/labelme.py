@@ -64,7 +64,6 @@ def _read(source: Source) -> Annotations:
 LABELME = AnnotationFormat(
     "LabelMe annotations",
     "a JSON file of LabelMe",
-    "LabelMe's x.json beside x.jpg",
     frozenset({".json"}),
     _recognize,
     _read,
@@ -187,7 +186,6 @@ def _read_folders(source: Source) -> Annotations:
 LABELME_FOLDERS = AnnotationFormat(
     "LabelMe folders",
     "",
-    "LabelMe's x_json/ with img.png, label.png and label_names.txt",
     frozenset({".png", ".txt"}),
     _recognize_folders,
     _read_folders,

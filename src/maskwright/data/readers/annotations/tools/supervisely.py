@@ -61,7 +61,6 @@ def _read(source: Source) -> Annotations:
 SUPERVISELY = AnnotationFormat(
     "Supervisely project",
     "the meta.json of a Supervisely project",
-    "Supervisely's meta.json with ann/ and img/",
     frozenset({".json"}),
     _recognize,
     _read,
