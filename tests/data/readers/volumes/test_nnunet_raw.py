@@ -53,6 +53,15 @@ def test_channels_labels_and_splits_are_those_of_dataset_json(tmp_path):
         open_dataset(tmp_path)
 
 
+def test_the_folder_above_a_data_set_and_above_several(tmp_path):
+    write(tmp_path / "tasks" / "Task09_Spleen")
+    dataset = open_dataset(tmp_path / "tasks")
+    assert (dataset.layout, dataset.labels.names) == ("nnU-Net", ("background", "liver"))
+    write(tmp_path / "tasks" / "Task10_Colon")
+    with pytest.raises(DataError, match="Task09_Spleen, Task10_Colon, each with classes"):
+        open_dataset(tmp_path / "tasks")
+
+
 def test_version_1_and_images_whose_fourth_axis_holds_the_channels(tmp_path):
     write(tmp_path)
     stored = np.stack([scene()[0], scene()[0] + 1], axis=-1)

@@ -23,7 +23,7 @@ from maskwright.data.readers.volumes.volume import (
     integer_labels,
     write_volumes,
 )
-from maskwright.data.samples import Doubt, Note, counted
+from maskwright.data.samples import Doubt, Note, counted, first_few
 from maskwright.errors import DataError
 from maskwright.imageio import natural_key, read_header, read_image, read_mask
 
@@ -45,21 +45,34 @@ class _Case:
 
 
 def _recognize(place: Place) -> Recognition | None:
-    root = place.path
     stated = place.description.model_fields_set if place.description else set()
-    if stated & OWN_LAYOUT or not all((root / name).is_dir() for name in _SPLITS["train"]):
+    if stated & OWN_LAYOUT or not place.path.is_dir():
         return None
-    content = _read_json(root / DATASET_FILE)
-    return Recognition(1.0, DATASET_FILE, partial(_read, place, content)) if content else None
+    inner = sorted(file.parent for file in place.path.glob(f"*/{DATASET_FILE}"))
+    found = {root: content for root in (place.path, *inner) if (content := _content(root))}
+    if not found:
+        return None
+    (root, content), *others = found.items()
+    if others and root != place.path:
+        names = first_few([root.name for root in found], 4)
+        raise DataError(
+            f"{place.path} holds several data sets of nnU-Net, {names}, each with classes of its "
+            f"own; open one of them."
+        )
+    return Recognition(
+        1.0, DATASET_FILE, partial(_read, replace(place, source=str(root)), content)
+    )
 
 
 NNUNET = Reader("nnU-Net", "a raw data set of nnU-Net", _recognize)
 
 
-def _read_json(path: Path) -> dict[str, Any]:
-    """Content of a dataset.json with labels; empty where it is none."""
+def _content(root: Path) -> dict[str, Any]:
+    """Content of the dataset.json with labels of a data set; empty where there is none."""
+    if not all((root / name).is_dir() for name in _SPLITS["train"]):
+        return {}
     try:
-        content = json.loads(path.read_text(encoding="utf-8-sig"))
+        content = json.loads((root / DATASET_FILE).read_text(encoding="utf-8-sig"))
     except (OSError, ValueError, RecursionError):
         return {}
     is_ours = isinstance(content, dict) and isinstance(content.get("labels"), dict)
