@@ -136,6 +136,17 @@ def test_interlaced_pixels_of_a_png_are_read(tmp_path):
     np.testing.assert_array_equal(read_image(path), COLORS)
 
 
+def test_a_photo_that_is_cut_out_is_a_mask_of_two_classes(tmp_path):
+    photo = np.random.default_rng(0).integers(0, 256, (40, 40, 4), np.uint8)
+    photo[..., 3] = np.where(np.arange(40) < 15, 255, 0)
+    photo[:5, :5, :3] = 0  # what is black there is of the object too
+    Image.fromarray(photo).save(tmp_path / "cut.png")
+    assert np.array_equal(read_mask(tmp_path / "cut.png").values, photo[..., 3])
+    photo[..., :3] = np.where(np.arange(40) < 8, 200, 40)[:, None]  # two classes, on nothing
+    Image.fromarray(photo).save(tmp_path / "classes.png")
+    assert set(np.unique(read_mask(tmp_path / "classes.png").values)) == {0, 40, 200}
+
+
 def test_alpha_is_dropped(tmp_path):
     pixels = np.dstack([COLORS, GRAY])
     for name in ("x.png", "x.webp"):

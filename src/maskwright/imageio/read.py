@@ -39,6 +39,9 @@ from maskwright.imageio.tiff import TIFF_MAGIC, open_tiff_image
 
 _FORMATS = ("PNG", "JPEG", "GIF", "WEBP", "BMP", "PPM", "JPEG2000")
 """All that Pillow may open; others of its formats start programs, such as Ghostscript."""
+_MASK_COLORS = 256  # of classes and objects in a mask, at most; photos have more
+_COLORED = 0.05  # colors a pixel, from which they are those of a photo
+_OPAQUE = 128
 _NOT_FINITE = -(2**31)  # stands for NaN and for what is beyond in a mask of floats
 # The limit of Pillow is a global below ours; the lock restricts its removal to one `open`.
 _PILLOW_LIMIT = threading.Lock()
@@ -97,8 +100,8 @@ def read_mask(path: str | Path | NamedBytes, max_pixels: int = MAX_PIXELS) -> Ra
     """Values of a mask as stored, orientation applied.
 
     Palette indices are not converted; one-bit masks become 0 and 255, like the 8-bit masks that
-    they are often mixed with; alpha is dropped, and transparent pixels become 0; gray colors become
-    a single channel. JPEG and other lossy formats, whose values differ from the original labels,
+    they are often mixed with; alpha is dropped, and transparent pixels become 0; of a photo that
+    is cut out, opaque ones become 255; gray colors become a single channel. JPEG and other lossy formats, whose values differ from the original labels,
     are cut to 0 and 255 where they are clearly black and white. Raises `DataError` as in
     `read_image`; also for others of these formats, and for fractional values.
     """
@@ -139,7 +142,10 @@ def _mask_values(path: str | Path | NamedBytes, values: np.ndarray, alpha: bool)
         values = whole
     if alpha and values.shape[2] in {2, 4}:
         # Some tools store the mask in the alpha channel only, over an arbitrary color.
-        values = values[..., :-1] * (values[..., -1:] > 0).astype(values.dtype)
+        cut_out = values.shape[2] == 4 and _is_cut_out(values)
+        colors = np.full_like(values[..., :1], 255) if cut_out else values[..., :-1]
+        inside = values[..., -1:] >= (_OPAQUE if cut_out else 1)
+        values = colors * inside.astype(values.dtype)
     if values.shape[2] not in {1, 3}:
         raise DataError(
             f"{path} has {values.shape[2]} channels; expected a mask of one, the label of each "
@@ -150,6 +156,15 @@ def _mask_values(path: str | Path | NamedBytes, values: np.ndarray, alpha: bool)
     if values.dtype != np.uint8:
         raise DataError(f"{path} contains {values.dtype} colors; expected 8 bits in a color mask.")
     return values
+
+
+def _is_cut_out(values: np.ndarray) -> bool:
+    """Whether `(h, w, 4)` is a part of a photo on a transparent ground, and no mask in colors."""
+    opaque = values[values[..., 3] > 0][:, :3].astype(np.int64)
+    if len(opaque) in (0, values[..., 3].size) or values.dtype != np.uint8:
+        return False
+    num_colors = len(np.unique(opaque @ np.array([2**16, 2**8, 1])))
+    return num_colors > max(_MASK_COLORS, _COLORED * len(opaque))
 
 
 @contextmanager
