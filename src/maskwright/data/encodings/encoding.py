@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+import cv2
 import numpy as np
 
 from maskwright.data.encodings.snapping import snap_to_nearest, unknown_areas
@@ -63,12 +64,14 @@ class Encoding:
             table = np.full(np.iinfo(codes.dtype).max + 1, -1, np.int32)
             inside = (keys >= 0) & (keys < len(table))
             table[keys[inside]] = labels[inside]
-            decoded = table.take(codes)
+            decoded = cv2.LUT(codes, table) if codes.dtype == np.uint8 else table.take(codes)
         else:
             place = np.searchsorted(keys, codes).clip(max=len(keys) - 1)
             decoded = np.where(keys[place] == codes, labels[place], np.int32(-1))
+        if decoded.min(initial=0) >= 0:
+            return decoded
         unknown = decoded < 0
-        if unknown.any() and self.snap:
+        if self.snap:
             colors = self.kind == "colors"
             pixels, values = _channels(codes, colors), _channels(keys, colors)
             own = np.where(unknown, -1, np.searchsorted(keys, codes)).astype(np.int32)
