@@ -266,6 +266,23 @@ def test_a_folder_without_masks_is_explained(tmp_path):
         open_dataset(tmp_path)
 
 
+@pytest.mark.parametrize("mask", ["{}.{}.png", "{}_{}.png", "{}.png"])
+def test_images_of_one_name_have_masks_named_after_their_endings_too_or_none(tmp_path, mask):
+    for number in range(3):
+        for ending in ("jpg", "png"):
+            draw(tmp_path / "images" / f"{number}.{ending}")
+            shown = np.zeros((3, 4), np.uint8)
+            shown[number, : 1 if ending == "jpg" else 3] = 255
+            draw(tmp_path / "masks" / mask.format(number, ending), shown)
+    if mask == "{}.png":
+        with pytest.raises(DataError, match=r"0.jpg and 0.png in images/ have one name but for"):
+            open_dataset(tmp_path)
+        return
+    for sample in (dataset := open_dataset(tmp_path)).samples:
+        assert dataset.read(sample)[1].sum() == (1 if sample.image.suffix == ".jpg" else 3)
+    assert len(dataset.samples) == 6
+
+
 def test_names_that_do_not_fit_are_named(tmp_path):
     for number in range(3):
         draw(tmp_path / "images" / f"im{number}.png")

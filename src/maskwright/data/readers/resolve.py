@@ -35,7 +35,7 @@ from maskwright.data.readers.volumes.arrays import ARRAYS
 from maskwright.data.readers.volumes.dicom_reader import DICOM
 from maskwright.data.readers.volumes.nifti_reader import NIFTI
 from maskwright.data.readers.volumes.nnunet import NNUNET
-from maskwright.data.samples import Note, counted, join_words
+from maskwright.data.samples import Note, counted, grouped, join_words
 from maskwright.errors import DataError
 
 _DOUBT = 0.5  # confidence from which a reader that is not taken is named
@@ -217,6 +217,13 @@ def _names_apart(place: Place) -> str:
         masks, images = assign_roles(found)
         if masks and images:
             first = [str(f[0].files[0].relative_to(place.path)) for f in (images, masks)]
+            by_stem = grouped(images[0].files, lambda file: file.stem)
+            if same := next((files for files in by_stem.values() if len(files) > 1), None):
+                names = " and ".join(file.name for file in same[:2])
+                return (
+                    f"{names} in {images[0].path.name}/ have one name but for the ending, so that "
+                    f"their masks cannot be told apart: give all images names of their own."
+                )
             return (
                 f"The names of images and masks, as {first[0]} and {first[1]}, do not fit "
                 f"together: give both equal names, write `pair_by: order` into data.yaml if they "

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from maskwright.data.encodings.contents import read_contents
 from maskwright.data.readers.folders.marks import DERIVED_WORDS
-from maskwright.data.readers.folders.pair_matching import LOSSY, plain
+from maskwright.data.readers.folders.numbering import plain
+from maskwright.data.readers.folders.pair_matching import LOSSY
 from maskwright.data.readers.folders.roles import Folder, role_of, words_of
 from maskwright.data.samples import grouped
 from maskwright.errors import DataError

@@ -144,6 +144,8 @@ def mark_of(
     of the image, however they are called.
     """
     low, stem = mask.stem.lower(), image.stem.lower()
+    whole = (image.name.lower(), f"{stem}_{image.suffix[1:].lower()}")  # of x.jpg.png, x_jpg.png
+    stem = next((name for name in whole if low.startswith(name)), stem)
     start = low.find(stem)
     ends = re.match(r"[^a-z0-9]|$", low[start + len(stem) :])
     if alone and not (start == 0 and ends and low != stem):

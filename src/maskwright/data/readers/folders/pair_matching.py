@@ -1,11 +1,11 @@
 """Which mask belongs to which image, by their names alone."""
 
 import re
-import unicodedata
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from maskwright.data.readers.folders.numbering import are_shifted, by_number_alone, plain
 from maskwright.data.readers.folders.roles import ANNOTATOR, IMAGE_WORDS, MASK_WORDS, role_of_file
 from maskwright.data.readers.splits.split_words import SPLIT_WORDS
 from maskwright.data.samples import grouped
@@ -43,13 +43,20 @@ def match(images: Sequence[Path], masks: Sequence[Path], by_number: bool = False
     First by equal stems, then by stems without words such as `_mask`, `img_` or `_sat` (with a
     number after it, an image has several masks), then by endings or beginnings that leftover masks
     share, then, if `by_number`, `t007` with `man_seg007` where nothing else fits. Upper and lower
-    case do not matter. Images of the same stem are ambiguous; of masks of the same stem, one of
+    case do not matter. Images of the same stem are ambiguous, unless masks are named after both, as
+    `x.jpg.png` or `x_jpg.png`; of masks of the same stem, one of
     which is a JPEG, the other is taken. `shifted` tells that the numbers of the masks are those of
     the images, shifted.
     """
     by_stem = grouped(images, lambda image: plain(image.stem))
     ambiguous = [path for paths in by_stem.values() if len(paths) > 1 for path in paths]
     free = {stem: paths[0] for stem, paths in by_stem.items() if len(paths) == 1}
+    stems = {plain(mask.stem) for mask in masks}
+    for path in list(ambiguous):
+        named = {plain(path.name), plain(f"{path.stem}_{path.suffix[1:]}")} & stems
+        if len(named) == 1:
+            free[named.pop()] = path
+            ambiguous.remove(path)
     every, left = dict(free), list[Path]()
     copies: list[Path] = []
     masks_of: dict[Path, list[Path]] = {}
@@ -77,13 +84,13 @@ def match(images: Sequence[Path], masks: Sequence[Path], by_number: bool = False
     take(_by_ending(left, every))  # x_edge.png beside x.png
     numbered = by_number and not masks_of
     if numbered:
-        take(_by_number(left, free))
+        take(by_number_alone(left, free))
     pairs = [
         (image, sorted(masks_of[image], key=lambda p: natural_key(p.name)))
         for image in images
         if image in masks_of
     ]
-    shifted = _shifted(images, masks)
+    shifted = are_shifted(images, masks)
     return Matches(pairs, left, ambiguous, copies, numbered, shifted)
 
 
@@ -122,11 +129,6 @@ def split_folder(files: Sequence[Path]) -> tuple[list[Path], list[Path]]:
 def _without(files: Sequence[Path], others: Sequence[Path]) -> list[Path]:
     excluded = set(others)
     return [path for path in files if path not in excluded]
-
-
-def plain(stem: str) -> str:
-    """Stem in lower case, with accents written in one way."""
-    return unicodedata.normalize("NFC", stem).casefold()
 
 
 def _by_annotator(stem: str) -> bool:
@@ -204,37 +206,3 @@ def _by_ending(
     image_of = {mask: image for mask, (_, image) in cuts.items()}
     whole = len(cuts) == len(masks) and set(image_of.values()) == set(free.values())
     return image_of if alone and whole else {}
-
-
-def _by_number(masks: Sequence[Path], free: Mapping[str, Path]) -> dict[Path, Path]:
-    """Pair `t007.tif` with `man_seg007.tif`, where all names of each side are alike but for it."""
-    images = _numbers(free.values())
-    targets = _numbers(masks)
-    if images is None or targets is None or len(images) < 2:  # one file is no pattern
-        return {}
-    return {mask: images[number] for number, mask in targets.items() if number in images}
-
-
-def _numbers(paths: Collection[Path]) -> dict[int, Path] | None:
-    """Files by their number; `None` where the names differ by more, or lack a number."""
-    found = [(re.findall(r"\d+", path.stem), path) for path in paths]
-    if len({re.sub(r"\d+", "#", plain(path.stem)) for path in paths}) != 1:
-        return None
-    columns = list(zip(*(numbers for numbers, _ in found), strict=True))
-    varying = [place for place, column in enumerate(columns) if len(set(map(int, column))) > 1]
-    place = varying[0] if varying else len(columns) - 1
-    if len(varying) > 1 or place < 0:
-        return None
-    by_number = {int(numbers[place]): path for numbers, path in found}
-    return by_number if len(by_number) == len(found) else None
-
-
-def _shifted(images: Sequence[Path], masks: Sequence[Path]) -> bool:
-    """Whether masks are numbered as images without gaps, but from another number on and up to one
-    beyond theirs, so that equal numbers need not belong together.
-    """
-    first, second = (sorted(_numbers(side) or ()) for side in (images, masks))
-    runs = all(len(run) > 1 and run[-1] - run[0] == len(run) - 1 for run in (first, second))
-    if not runs or abs(len(first) - len(second)) > 1:
-        return False
-    return (first[0] < second[0]) == (first[-1] < second[-1]) and first[0] != second[0]

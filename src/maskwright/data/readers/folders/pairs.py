@@ -12,11 +12,11 @@ from maskwright.data.readers.folders.candidates import (
     without_derived,
 )
 from maskwright.data.readers.folders.marks import DERIVED_WORDS, Mark, Pair, mark_of
+from maskwright.data.readers.folders.numbering import plain
 from maskwright.data.readers.folders.pair_matching import (
     Matches,
     in_order,
     match,
-    plain,
     split_folder,
 )
 from maskwright.data.readers.folders.roles import Folder, role_of, role_of_file
@@ -177,14 +177,13 @@ def _by_folder(source: Folder, search: _Search, least: float = 0.0) -> str:
     """Masks of each image in a folder of the image's name: images/7.png, masks/7/*.png."""
     pairs = []
     for image in source.files:
-        inner = search.by_rest.get((*source.rest, image.stem), [])
-        inner = [replace(f, title="") for f in inner if f.split == source.split]
+        fits = search.by_rest.get((*source.rest, image.stem), [])
+        inner = [replace(f, title="") for f in fits if f.split == source.split]
         if inner:
             masks = [(mask, folder) for folder in inner for mask in folder.files]
             marks = tuple(mark_of(mask, image, folder, alone=True) for mask, folder in masks)
             files = tuple(mask for mask, _ in masks)
-            pair = Pair(image, files, source.split, source.rest, marks, source.path)
-            pairs.append(pair)
+            pairs.append(Pair(image, files, source.split, source.rest, marks, source.path))
     if len(pairs) < max(1, least * len(source.files)):
         return ""
     search.result.pairs += pairs
@@ -199,6 +198,9 @@ def _beside(source: Folder, search: _Search) -> str:
         matches, group = Matches([(images[0], masks)] if masks else []), Path()
     else:
         matches, group = match(images, masks), search.group(source)
+    same_name = any(plain(of[0].stem) == plain(image.stem) for image, of in matches.pairs)
+    if same_name and source.role == "image" and search.masks.same(source):
+        return ""  # two images of one name, whose masks lie elsewhere
     if not matches.pairs or (
         sum(len(m) for _, m in matches.pairs) < len(masks) / 2 and group != Path()
     ):

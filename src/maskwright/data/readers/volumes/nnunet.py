@@ -59,9 +59,7 @@ def _recognize(place: Place) -> Recognition | None:
             f"{place.path} holds several data sets of nnU-Net, {names}, each with classes of its "
             f"own; open one of them."
         )
-    return Recognition(
-        1.0, DATASET_FILE, partial(_read, replace(place, source=str(root)), content)
-    )
+    return Recognition(1.0, DATASET_FILE, partial(_read, replace(place, source=str(root)), content))
 
 
 NNUNET = Reader("nnU-Net", "a raw data set of nnU-Net", _recognize)
