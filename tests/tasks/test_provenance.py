@@ -122,5 +122,5 @@ def test_images_of_one_color_are_known_by_their_names_too():
     assert content_hash(black, "a") != content_hash(black, "b")
     assert content_hash(other, "a") == content_hash(other, "b")
     small = np.zeros((80, 80, 1), np.uint8)
-    small[41:43, 40:50] = 200  # between the rows that count of images of several colors
+    small[41:46, 40:50] = 200  # between the rows that count of images of several colors
     assert content_hash(small, "a") == content_hash(small, "b") != content_hash(small[::-1], "a")

@@ -30,7 +30,7 @@ _MOST_CANDIDATES = 100_000  # of all images together, but at least five of each
 _ORIENTATIONS = 8
 _MAX_CELLS = 4_000_000  # of a table of correlations
 _MAX_VIEWS = 512  # held, 32 MB
-_HASHED_ROWS = 4  # of which one is hashed, in an image that has at least
+_HASHED_ROWS = 8  # of which one is hashed, in an image that has at least
 _TALL = 64  # rows
 
 
@@ -163,7 +163,7 @@ def digest_of(pixels: np.ndarray) -> bytes:
 def content_hash(image: np.ndarray, name: str) -> str:
     """Hash of decoded pixels `(h, w, c)`, hexadecimal, the same in whatever file they lie.
 
-    Every fourth row counts, as no two photographs share those, and all rows where those are of one
+    Every eighth row counts, as no two photographs share those, and all rows where those are of one
     color. Of an image of one color `name` is a part: that it is black tells of no common origin.
     """
     rows = image[::_HASHED_ROWS] if len(image) >= _TALL else image

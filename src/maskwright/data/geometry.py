@@ -81,7 +81,7 @@ def resize_labels(labels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     rows, columns = (
         nearest_positions(old, new) for old, new in zip(labels.shape[:2], size, strict=True)
     )
-    return labels[rows[:, None], columns]
+    return labels[rows][:, columns]
 
 
 def nearest_positions(old: int, new: int) -> np.ndarray:
